@@ -1,0 +1,110 @@
+// What can go wrong in channels/, one class for each thing that a caller may want to handle differently.
+
+/** The base of all errors of `linod/channels`. Match on `code`, never on the text. */
+export class ChannelsError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** `send` was refused: as many messages as the channel's capacity already wait. Nothing was written. */
+export class ChannelFull extends ChannelsError {
+  readonly channel: string;
+  /** How many messages the channel holds at most. */
+  readonly capacity: number;
+
+  constructor(channel: string, capacity: number) {
+    super(
+      'CHANNELS_ERR_CHANNEL_FULL',
+      `channel ${JSON.stringify(channel)} is full: capacity is ${capacity} messages`,
+    );
+    this.channel = channel;
+    this.capacity = capacity;
+  }
+}
+
+/** Thrown by a handler to end its consumer in peace; the dispatch loop catches it. */
+export class StopConsumer extends ChannelsError {
+  constructor() {
+    super('CHANNELS_ERR_STOP_CONSUMER', 'the consumer asked to be stopped');
+  }
+}
+
+/** A channel or group name that no layer accepts. */
+export class InvalidNameError extends ChannelsError {
+  readonly invalidName: unknown;
+
+  constructor(kind: 'channel' | 'group', invalidName: unknown, rule: string) {
+    super('CHANNELS_ERR_INVALID_NAME', `${kind} name must be ${rule}, got: ${describe(invalidName)}`);
+    this.invalidName = invalidName;
+  }
+}
+
+/** A message that cannot be sent: not a map, or with a value that the wire format does not have. */
+export class InvalidMessageError extends ChannelsError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('CHANNELS_ERR_INVALID_MESSAGE', message, options);
+  }
+}
+
+/** Bytes from a peer that are no message. Layers drop and count such a message; see `onDrop`. */
+export class UndecodableError extends ChannelsError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('CHANNELS_ERR_UNDECODABLE', message, options);
+  }
+}
+
+/** An option of a layer, or a layer's URL, that makes no sense. */
+export class InvalidOptionError extends ChannelsError {
+  readonly option: string;
+
+  constructor(option: string, expected: string, found: unknown) {
+    super('CHANNELS_ERR_INVALID_OPTION', `expected ${option} to be ${expected}, got: ${describe(found)}`);
+    this.option = option;
+  }
+}
+
+/** The server or file behind the layer cannot be reached now. The message was not accepted; try again later. */
+export class LayerUnavailableError extends ChannelsError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('CHANNELS_ERR_LAYER_UNAVAILABLE', message, options);
+  }
+}
+
+/** The layer was closed while, or before, it was asked for something. */
+export class LayerClosedError extends ChannelsError {
+  constructor() {
+    super('CHANNELS_ERR_LAYER_CLOSED', 'the channel layer is closed');
+  }
+}
+
+/** A message reached a consumer that declares no handler for its type. */
+export class NoHandlerError extends ChannelsError {
+  readonly type: string;
+
+  constructor(consumer: string, type: string, handlers: readonly string[]) {
+    super(
+      'CHANNELS_ERR_NO_HANDLER',
+      `${consumer} has no handler for message type ${JSON.stringify(type)}; it handles: ${handlers.join(', ') || 'nothing'}`,
+    );
+    this.type = type;
+  }
+}
+
+/** A router has no application for what came in. */
+export class NoRouteError extends ChannelsError {
+  constructor(message: string) {
+    super('CHANNELS_ERR_NO_ROUTE', message);
+  }
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > 120 ? `${value.slice(0, 120)}…` : value);
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  return String(value);
+}

@@ -1,0 +1,183 @@
+// What every channel layer can do, and the rules on names and capacities that all of them share.
+
+import type { Message, Received } from './application.js';
+import { InvalidNameError, InvalidOptionError } from './errors.js';
+
+/** An ability that not every layer has. Ask at start, not by a failed call later. */
+export type Extension = 'groups' | 'flush';
+
+export interface WaitOptions {
+  /** Ends the wait; the promise rejects with the signal's reason. Nothing is lost by it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A message that a layer had to throw away, for the one who opened the layer to count and log. */
+export interface DroppedMessage {
+  /** The channel it lay on, or the process-specific key. */
+  readonly channel: string;
+  readonly reason: 'undecodable' | 'overflow' | 'expired';
+  readonly error?: Error;
+}
+
+/** Options that all layers have. Names are the original's in camel case; seconds are seconds where it has them. */
+export interface LayerOptions {
+  /** Messages that may wait on one channel. Default 100. */
+  readonly capacity?: number | undefined;
+  /** Other capacities: the first shell pattern (or RegExp, matched at the start) that fits the name decides. */
+  readonly channelCapacity?: CapacityPatterns | undefined;
+  /** Seconds until an undelivered message may be thrown away. Default 60. */
+  readonly expiry?: number | undefined;
+  /** Seconds until a group membership that is not renewed ends. Default 86,400. */
+  readonly groupExpiry?: number | undefined;
+  /** Told of every message that was dropped. Must not throw. */
+  readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
+}
+
+export type CapacityPatterns =
+  | Readonly<Record<string, number>>
+  | ReadonlyArray<readonly [pattern: string | RegExp, capacity: number]>;
+
+/**
+ * Carries messages between processes. At most once: a message is handed to one receiver or, after `expiry`
+ * seconds or a crash of the receiver, to none. First in, first out for one receiver of a channel.
+ *
+ * Source: django/channels docs/channel_layer_spec.rst.
+ */
+export interface ChannelLayer {
+  readonly extensions: ReadonlySet<Extension>;
+
+  /**
+   * Puts one message on a channel.
+   *
+   * @throws ChannelFull (`CHANNELS_ERR_CHANNEL_FULL`) at once when the channel's capacity is reached
+   * @throws InvalidNameError, InvalidMessageError for what no layer accepts
+   * @throws LayerUnavailableError when the server is away
+   */
+  send(channel: string, message: Message, options?: WaitOptions): Promise<void>;
+
+  /**
+   * Waits for the next message of a channel and takes it. Several receivers of one channel share its messages.
+   * Waits through a restart of the server. A process-specific channel (with a `!`) can be received only by the
+   * layer whose `newChannel` made it.
+   *
+   * @throws LayerClosedError when the layer is closed meanwhile; the signal's reason when it is aborted
+   */
+  receive(channel: string, options?: WaitOptions): Promise<Received>;
+
+  /** Makes a name that only this layer object can receive on: `specific.CLIENT!LOCAL`. */
+  newChannel(prefix?: string): Promise<string>;
+
+  /** Adds a channel to a group, or renews its membership. */
+  groupAdd(group: string, channel: string): Promise<void>;
+  /** Removes a channel from a group; no error if it is not in it. */
+  groupDiscard(group: string, channel: string): Promise<void>;
+  /** Sends to every channel of a group. A full channel misses it, without an error. */
+  groupSend(group: string, message: Message): Promise<void>;
+
+  /** Removes all messages and groups of this layer. */
+  flush(): Promise<void>;
+  /** Ends all waits and connections. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+const channelName = /^[a-zA-Z\d\-_.]+(![a-zA-Z\d\-_.]*)?$/;
+const groupName = /^[a-zA-Z\d\-_.]+$/;
+const maxNameLength = 99;
+
+/**
+ * Returns the name if every layer accepts it as a channel's.
+ *
+ * Source: docs/wire.md section 8; only ASCII is accepted here.
+ * @throws InvalidNameError
+ */
+export function checkChannelName(name: unknown): string {
+  if (typeof name === 'string' && name.length <= maxNameLength && channelName.test(name)) return name;
+  throw new InvalidNameError(
+    'channel',
+    name,
+    `at most ${maxNameLength} ASCII letters, digits, "-", "_" or ".", with at most one "!"`,
+  );
+}
+
+/** The same for a group's name, which has no `!`. @throws InvalidNameError */
+export function checkGroupName(name: unknown): string {
+  if (typeof name === 'string' && name.length <= maxNameLength && groupName.test(name)) return name;
+  throw new InvalidNameError(
+    'group',
+    name,
+    `at most ${maxNameLength} ASCII letters, digits, "-", "_" or "."`,
+  );
+}
+
+/** The part of a process-specific name that its messages are filed under: up to and including the `!`. */
+export function messageKey(channel: string): string {
+  const bang = channel.indexOf('!');
+  return bang < 0 ? channel : channel.slice(0, bang + 1);
+}
+
+/**
+ * Compiles `capacity` and `channelCapacity` into one function from a channel's full name to its capacity.
+ *
+ * Source: docs/wire.md section 3.
+ * @throws InvalidOptionError
+ */
+export function capacityOf(
+  options: Pick<LayerOptions, 'capacity' | 'channelCapacity'>,
+): (channel: string) => number {
+  const fallback = checkCapacity('capacity', options.capacity ?? 100);
+  const given = options.channelCapacity ?? [];
+  const entries: ReadonlyArray<readonly [string | RegExp, number]> = isList(given)
+    ? given
+    : Object.entries(given);
+  const patterns = entries.map(([pattern, capacity]) => ({
+    matches: typeof pattern === 'string' ? shellPattern(pattern) : matchAtStart(pattern),
+    capacity: checkCapacity(`channelCapacity[${String(pattern)}]`, capacity),
+  }));
+  if (patterns.length === 0) return () => fallback;
+  return (channel) => patterns.find((pattern) => pattern.matches(channel))?.capacity ?? fallback;
+}
+
+function isList(value: CapacityPatterns): value is Extract<CapacityPatterns, readonly unknown[]> {
+  return Array.isArray(value);
+}
+
+function checkCapacity(option: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidOptionError(option, 'a positive whole number', value);
+}
+
+/** A shell glob over the whole name: `*` any run of characters, `?` one, `[abc]`, `[!abc]`, as Python's fnmatch. */
+function shellPattern(pattern: string): (name: string) => boolean {
+  let source = '';
+  for (let i = 0; i < pattern.length; i++) {
+    const char = pattern.charAt(i);
+    if (char === '*') source += '[^]*';
+    else if (char === '?') source += '[^]';
+    else if (char === '[') {
+      const set = characterSet(pattern, i);
+      source += set.source;
+      i = set.end;
+    } else source += char.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&');
+  }
+  const compiled = new RegExp(`^(?:${source})$`);
+  return (name) => compiled.test(name);
+}
+
+function characterSet(pattern: string, start: number): { source: string; end: number } {
+  let end = start + 1;
+  if (pattern.charAt(end) === '!') end++;
+  if (pattern.charAt(end) === ']') end++;
+  while (end < pattern.length && pattern.charAt(end) !== ']') end++;
+  if (end >= pattern.length) return { source: '\\[', end: start };
+  const negated = pattern.charAt(start + 1) === '!';
+  const members = pattern.slice(start + (negated ? 2 : 1), end).replace(/[\\\]^[]/g, '\\$&');
+  return { source: `[${negated ? '^' : ''}${members}]`, end };
+}
+
+function matchAtStart(pattern: RegExp): (name: string) => boolean {
+  const sticky = new RegExp(pattern.source, `${pattern.flags.replace(/[gy]/g, '')}y`);
+  return (name) => {
+    sticky.lastIndex = 0;
+    return sticky.test(name);
+  };
+}
