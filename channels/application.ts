@@ -28,7 +28,7 @@ export interface Scope {
 export type Receive = () => Promise<Message>;
 
 /** Passes a message out: to the client of a connection. A worker's channel has no client, so it refuses. */
-export type Send = (message: Message) => Promise<void>;
+export type Send = <M extends Message>(message: M) => Promise<void>;
 
 /**
  * An application: called once for each connection, or once for each channel of a worker, and running until

@@ -44,6 +44,19 @@ export class InvalidNameError extends ChannelsError {
   }
 }
 
+/** A process-specific channel that another layer object made: only that one can receive on it. */
+export class ForeignChannelError extends ChannelsError {
+  readonly channel: string;
+
+  constructor(channel: string) {
+    super(
+      'CHANNELS_ERR_FOREIGN_CHANNEL',
+      `channel ${JSON.stringify(channel)} was made by another process; receive only on what your own newChannel() returned`,
+    );
+    this.channel = channel;
+  }
+}
+
 /** A message that cannot be sent: not a map, or with a value that the wire format does not have. */
 export class InvalidMessageError extends ChannelsError {
   constructor(message: string, options?: { cause?: unknown }) {

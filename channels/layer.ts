@@ -31,6 +31,8 @@ export interface LayerOptions {
   readonly groupExpiry?: number | undefined;
   /** Told of every message that was dropped. Must not throw. */
   readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
+  /** The clock for both expiries, in milliseconds since 1970. For tests; default `Date.now`. */
+  readonly now?: (() => number) | undefined;
 }
 
 export type CapacityPatterns =
@@ -53,13 +55,14 @@ export interface ChannelLayer {
    * @throws InvalidNameError, InvalidMessageError for what no layer accepts
    * @throws LayerUnavailableError when the server is away
    */
-  send(channel: string, message: Message, options?: WaitOptions): Promise<void>;
+  send<M extends Message>(channel: string, message: M, options?: WaitOptions): Promise<void>;
 
   /**
    * Waits for the next message of a channel and takes it. Several receivers of one channel share its messages.
    * Waits through a restart of the server. A process-specific channel (with a `!`) can be received only by the
    * layer whose `newChannel` made it.
    *
+   * @throws ForeignChannelError for a specific channel of another layer object
    * @throws LayerClosedError when the layer is closed meanwhile; the signal's reason when it is aborted
    */
   receive(channel: string, options?: WaitOptions): Promise<Received>;
@@ -72,7 +75,7 @@ export interface ChannelLayer {
   /** Removes a channel from a group; no error if it is not in it. */
   groupDiscard(group: string, channel: string): Promise<void>;
   /** Sends to every channel of a group. A full channel misses it, without an error. */
-  groupSend(group: string, message: Message): Promise<void>;
+  groupSend<M extends Message>(group: string, message: M): Promise<void>;
 
   /** Removes all messages and groups of this layer. */
   flush(): Promise<void>;
