@@ -1,0 +1,96 @@
+// Brings a database to the version that this program knows, one numbered step at a time.
+//
+// Kysely's own migrator is not used: on SQLite it runs without a transaction, so that a process killed in the
+// middle would leave half a migration.
+
+import { type Kysely, sql } from 'kysely';
+import type { Clock } from '../clock.js';
+import { LinodError } from '../errors.js';
+
+export interface Migration {
+  /** Number and name, `0001-tables`; steps run in the order of these. */
+  readonly name: string;
+  /** Runs inside one transaction with the note that it has run. */
+  up(db: Kysely<AnyTables>): Promise<void>;
+}
+
+/** The migrations of one owner: `linod` itself, or a module that brings its own tables. */
+export interface MigrationSet {
+  readonly owner: string;
+  readonly migrations: readonly Migration[];
+}
+
+/** Tables that this program has no types for: migrations work on what is not there yet. */
+export type AnyTables = Record<string, Record<string, unknown>>;
+
+/** The database was written by a newer linod, which this one would damage. */
+export class NewerDatabaseError extends LinodError {
+  constructor(database: string, owner: string, unknown: readonly string[]) {
+    super(
+      'LINOD_ERR_NEWER_DATABASE',
+      `database ${database} has migrations of ${owner} that this version does not know: ${unknown.join(', ')}; update ${owner}, or name another database`,
+    );
+  }
+}
+
+/**
+ * Runs the migrations of a set that the database does not have yet.
+ *
+ * Safe to call from several processes at once: each step takes the write lock before it looks.
+ * @param database its name for messages
+ * @returns the names of those that ran
+ * @throws NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`)
+ */
+export async function migrate(
+  db: Kysely<AnyTables>,
+  { owner, migrations }: MigrationSet,
+  clock: Pick<Clock, 'now'>,
+  databaseName: string,
+): Promise<string[]> {
+  const known = [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const waiting = async (on: typeof db): Promise<Migration[]> => {
+    const done = await ranBefore(on, owner);
+    const unknown = done.filter((name) => !known.some((migration) => migration.name === name));
+    if (unknown.length > 0) throw new NewerDatabaseError(databaseName, owner, unknown);
+    return known.filter((migration) => !done.includes(migration.name));
+  };
+  const ran: string[] = [];
+  if ((await waiting(db)).length === 0) return ran;
+  await createTable(db);
+  for (const migration of known) {
+    const didRun = await db.transaction().execute(async (tx) => {
+      if (!(await waiting(tx)).includes(migration)) return false;
+      await migration.up(tx);
+      await tx
+        .insertInto('linod_migrations')
+        .values({ owner, name: migration.name, ran_at: clock.now() })
+        .execute();
+      return true;
+    });
+    if (didRun) ran.push(migration.name);
+  }
+  return ran;
+}
+
+async function ranBefore(db: Kysely<AnyTables>, owner: string): Promise<string[]> {
+  const found = await sql`select 1 from sqlite_master where name = 'linod_migrations'`.execute(db);
+  if (found.rows.length === 0) return [];
+  const rows = await db
+    .selectFrom('linod_migrations')
+    .select('name')
+    .where('owner', '=', owner)
+    .orderBy('name')
+    .execute();
+  return rows.map((row) => String(row.name));
+}
+
+async function createTable(db: Kysely<AnyTables>): Promise<void> {
+  await db.schema
+    .createTable('linod_migrations')
+    .ifNotExists()
+    .addColumn('owner', 'text', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('ran_at', 'integer', (c) => c.notNull())
+    .addPrimaryKeyConstraint('linod_migrations_key', ['owner', 'name'])
+    .execute();
+}

@@ -1,0 +1,151 @@
+// The tables of a site's database. Times are milliseconds since 1970 UTC; booleans are 0 and 1.
+
+import type { Generated, Insertable, Selectable } from 'kysely';
+
+export interface Database {
+  job_rules: JobRuleTable;
+  jobs: JobTable;
+  job_lines: JobLineTable;
+  job_requests: JobRequestTable;
+  decisions: DecisionTable;
+  workers: WorkerTable;
+  leases: LeaseTable;
+  start_orders: StartOrderTable;
+  log_positions: LogPositionTable;
+  log_checkpoints: LogCheckpointTable;
+}
+
+/** When to run a procedure. Fields of the recurrence are null where the procedure's suggestion counts. */
+export interface JobRuleTable {
+  id: Generated<number>;
+  /** Position in lists, as the original's sequenced tables have it. */
+  seqno: number;
+  name: string;
+  procedure: string;
+  /** The procedure's suggestion as JSON, kept so that a rule can be read where the procedure is not loaded. */
+  suggestion: string;
+  every: number | null;
+  every_unit: string | null;
+  /** JSON list of weekday names. */
+  weekdays: string | null;
+  /** JSON list of whole numbers. */
+  positions: string | null;
+  /** Wall time in the rule's zone, `2026-11-24T20:00:00`. */
+  start_datetime: string | null;
+  timezone: string | null;
+  until: string | null;
+  count: number | null;
+  log_level: string;
+  on_failure: string;
+  timeout_ms: number;
+  /** When the rule was cancelled; such a rule is ignored until it is resumed. */
+  cancelled_at: number | null;
+  cancelled_reason: string | null;
+  /** When the procedure was found to be gone; the rule stays for its history. */
+  removed_at: number | null;
+  next_due_at: number | null;
+  created_at: number;
+}
+
+/** One run. A row a (rule, due time), or a (request). */
+export interface JobTable {
+  id: Generated<number>;
+  rule_id: number;
+  procedure: string;
+  due_at: number | null;
+  request_id: number | null;
+  start_datetime: number;
+  end_datetime: number | null;
+  /** running, done, failed, cancelled, timeout, lost */
+  status: string;
+  message: string;
+  progress: string | null;
+  worker_id: string;
+  /** The fencing number: a later write of this run must name it, with the worker. */
+  fence: number;
+}
+
+export interface JobLineTable {
+  id: Generated<number>;
+  job_id: number;
+  logged_at: number;
+  level: string;
+  text: string;
+}
+
+/** What a person asked for: a run now, or the end of a run. */
+export interface JobRequestTable {
+  id: Generated<number>;
+  rule_id: number;
+  action: string;
+  requested_at: number;
+  requested_by: string;
+  /** When a worker took it up, or it was withdrawn. */
+  handled_at: number | null;
+  outcome: string | null;
+}
+
+/** The ledger: why something ran or did not. */
+export interface DecisionTable {
+  id: Generated<number>;
+  rule_id: number;
+  due_at: number | null;
+  decided_at: number;
+  worker_id: string;
+  reason: string;
+  detail: string;
+}
+
+export interface WorkerTable {
+  id: string;
+  host: string;
+  pid: number;
+  /** What tells this process from a later one with the same pid. */
+  pid_start: string;
+  channels: string;
+  version: string;
+  started_at: number;
+  heartbeat_at: number;
+  stopped_at: number | null;
+}
+
+/** Something that one worker at a time may do. */
+export interface LeaseTable {
+  name: string;
+  worker_id: string;
+  fence: number;
+  until: number;
+}
+
+/** A coroutine that `initiate_linod` ordered: a restarted worker goes on with it by itself. */
+export interface StartOrderTable {
+  name: string;
+  ordered_at: number;
+  ordered_by: string;
+}
+
+/** How far the log writer has come with each sender. */
+export interface LogPositionTable {
+  sender: string;
+  epoch: string;
+  last: number;
+  inode: string;
+  offset: number;
+  updated_at: number;
+}
+
+/** Up to where the positions speak for the log file. One row. */
+export interface LogCheckpointTable {
+  id: number;
+  inode: string;
+  offset: number;
+  updated_at: number;
+}
+
+export type JobRuleRow = Selectable<JobRuleTable>;
+export type NewJobRuleRow = Insertable<JobRuleTable>;
+export type JobRow = Selectable<JobTable>;
+export type JobLineRow = Selectable<JobLineTable>;
+export type JobRequestRow = Selectable<JobRequestTable>;
+export type DecisionRow = Selectable<DecisionTable>;
+export type WorkerRow = Selectable<WorkerTable>;

@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import t from 'tap';
+import type { Migration } from '../../../src/store/migrate.js';
+import { ownMigrations } from '../../../src/store/migrations/index.js';
+import { openStore } from '../../../src/store/store.js';
+
+const notes: Migration = {
+  name: '0001-notes',
+  async up(db) {
+    await db.schema.createTable('notes').addColumn('id', 'integer').execute();
+  },
+};
+
+t.test('a new database gets all tables once', async (t) => {
+  const path = join(t.testdir(), 'site', 'linod.db');
+  const first = await openStore({ path, migrations: [ownMigrations] });
+  t.same(first.migrated, ['linod 0001-tables']);
+  t.same(await first.db.selectFrom('job_rules').selectAll().execute(), []);
+  await first.close();
+  await first.close();
+  const second = await openStore({ path, migrations: [ownMigrations] });
+  t.same(second.migrated, []);
+  await second.close();
+});
+
+t.test('processes that open a new database at once run each migration once', async (t) => {
+  const path = join(t.testdir(), 'linod.db');
+  const stores = await Promise.all([1, 2, 3].map(() => openStore({ path, migrations: [ownMigrations] })));
+  t.equal(stores.flatMap((store) => store.migrated).length, 1);
+  for (const store of stores) await store.close();
+});
+
+t.test('a migration that fails leaves nothing behind and can run again', async (t) => {
+  const path = join(t.testdir(), 'linod.db');
+  const failing: Migration = {
+    name: '0001-notes',
+    async up(db) {
+      await notes.up(db);
+      throw new Error('no');
+    },
+  };
+  await t.rejects(openStore({ path, migrations: [{ owner: 'app', migrations: [failing] }] }), {
+    message: 'no',
+  });
+  const store = await openStore({ path, migrations: [{ owner: 'app', migrations: [notes] }] });
+  t.same(store.migrated, ['app 0001-notes']);
+  await store.close();
+});
+
+t.test('a database of a newer version is refused by name', async (t) => {
+  const path = join(t.testdir(), 'linod.db');
+  await (await openStore({ path, migrations: [{ owner: 'app', migrations: [notes] }] })).close();
+  await t.rejects(openStore({ path, migrations: [{ owner: 'app', migrations: [] }] }), {
+    code: 'LINOD_ERR_NEWER_DATABASE',
+    message: `database ${path} has migrations of app that this version does not know: 0001-notes; update app, or name another database`,
+  });
+  const other = await openStore({ path, migrations: [ownMigrations] });
+  t.same(other.migrated, ['linod 0001-tables'], "another owner's migrations do not matter");
+  await other.close();
+});
+
+t.test('a file that is no database is refused with its name', async (t) => {
+  const directory = t.testdir({
+    'linod.db': 'this is a text, long enough to be looked at by SQLite as a header',
+  });
+  const path = join(directory, 'linod.db');
+  await t.rejects(openStore({ path }), {
+    code: 'LINOD_ERR_STORE_UNAVAILABLE',
+    message: `cannot open the database ${path}: file is not a database`,
+  });
+});
