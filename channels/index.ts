@@ -27,3 +27,4 @@ export {
   messageKey,
   type WaitOptions,
 } from './layer.js';
+export { InMemoryChannelLayer } from './layers/memory.js';

@@ -1,7 +1,7 @@
 // What every channel layer can do, and the rules on names and capacities that all of them share.
 
 import type { Message, Received } from './application.js';
-import { InvalidNameError, InvalidOptionError } from './errors.js';
+import { InvalidMessageError, InvalidNameError, InvalidOptionError } from './errors.js';
 
 /** An ability that not every layer has. Ask at start, not by a failed call later. */
 export type Extension = 'groups' | 'flush';
@@ -112,10 +112,42 @@ export function checkGroupName(name: unknown): string {
   );
 }
 
+/** The key that the original puts into messages on the wire to tell for which local channels they are. */
+export const reservedKey = '__asgi_channel__';
+
+/**
+ * Returns the message if its outside is one: a plain object without the reserved key. What is inside is checked by
+ * the one who writes it. That there is a `type` is not: the receiving worker judges.
+ *
+ * @throws InvalidMessageError
+ */
+export function checkMessage(message: unknown): Readonly<Record<string, unknown>> {
+  if (!isPlainObject(message)) {
+    const found = Array.isArray(message) ? 'a list' : message === null ? 'null' : typeof message;
+    throw new InvalidMessageError(`expected a message to be a plain object with a type, got: ${found}`);
+  }
+  if (Object.hasOwn(message, reservedKey)) {
+    throw new InvalidMessageError(`expected a message without the key ${reservedKey}, which layers use`);
+  }
+  return message;
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
 /** The part of a process-specific name that its messages are filed under: up to and including the `!`. */
 export function messageKey(channel: string): string {
   const bang = channel.indexOf('!');
   return bang < 0 ? channel : channel.slice(0, bang + 1);
+}
+
+/** Reads an option in seconds as milliseconds. @throws InvalidOptionError */
+export function secondsToMs(option: string, seconds: number): number {
+  if (Number.isFinite(seconds) && seconds > 0) return seconds * 1000;
+  throw new InvalidOptionError(option, 'a number of seconds above 0', seconds);
 }
 
 /**

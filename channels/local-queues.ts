@@ -1,0 +1,216 @@
+// The process-specific channels of one layer object, which every layer has in common.
+//
+// On the medium (a table, a sorted set) all messages for one process lie under one key, `specific.CLIENT!`. While
+// somebody waits on one of the process's channels, one reader takes them from there and hands each to the local
+// channels it names. While nobody waits, nothing is taken: the messages stay where the sender's capacity counts.
+
+import { randomBytes } from 'node:crypto';
+import type { Received } from './application.js';
+import { ForeignChannelError, LayerClosedError } from './errors.js';
+import { checkChannelName, type DroppedMessage, messageKey } from './layer.js';
+import { WaitingQueue } from './waiting-queue.js';
+
+/** A message that was taken from under a process key. */
+export interface ProcessMessage {
+  /** The full names of the local channels it is for. */
+  readonly channels: readonly string[];
+  /** Makes the message anew; called for each of the channels, so that none sees another's changes. */
+  read(): Received;
+}
+
+export interface LocalQueuesOptions {
+  /** How many messages a local channel keeps while nobody receives on it; beyond it the oldest is dropped. */
+  readonly capacity: (channel: string) => number;
+  /** Milliseconds for which they are kept. */
+  readonly expiryMs: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
+  /**
+   * Takes the next messages from under a process key, waiting until there is at least one. Called by one reader a
+   * key at a time. When the signal is aborted (nobody waits any more) it rejects or, having taken something,
+   * resolves with it: nothing is lost either way. Any other rejection is passed to all who wait on that key.
+   */
+  readonly take: (key: string, signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
+}
+
+/** Names the channels that only this layer object receives on, and hands their messages out. */
+export class LocalQueues {
+  /** 32 hex digits, other ones for each layer object. */
+  readonly clientId: string = randomHex();
+  readonly #options: LocalQueuesOptions;
+  readonly #queues = new Map<string, WaitingQueue<Kept>>();
+  readonly #readers = new Map<string, Reader>();
+  #nextSweepAt: number;
+  #closed = false;
+
+  constructor(options: LocalQueuesOptions) {
+    this.#options = options;
+    this.#nextSweepAt = options.now() + options.expiryMs;
+  }
+
+  /** Makes a new name: `specific.CLIENT!LOCAL`. @throws InvalidNameError when the prefix makes it no valid one */
+  newChannel(prefix = 'specific'): string {
+    return checkChannelName(`${prefix}.${this.clientId}!${randomHex()}`);
+  }
+
+  /**
+   * Waits for the next message of a process-specific channel.
+   *
+   * @throws ForeignChannelError when another layer object made the channel; LayerClosedError after `close`; the
+   *   signal's reason
+   */
+  async receive(channel: string, signal?: AbortSignal): Promise<Received> {
+    const key = messageKey(channel);
+    if (!key.endsWith(`.${this.clientId}!`)) throw new ForeignChannelError(channel);
+    if (this.#closed) throw new LayerClosedError();
+    const queue = this.#queue(channel);
+    this.#dropExpired(channel, queue);
+    const taken = queue.take(signal);
+    const reader = queue.waiting > 0 ? this.#reader(key) : undefined;
+    reader?.wanted.add(queue);
+    try {
+      return (await taken).message;
+    } finally {
+      reader?.release(queue);
+      this.#forgetIfUnused(channel, queue);
+    }
+  }
+
+  /** Throws away what is kept. Who waits goes on waiting. */
+  clear(): void {
+    for (const [channel, queue] of this.#queues) {
+      queue.clear();
+      this.#forgetIfUnused(channel, queue);
+    }
+  }
+
+  /** Ends all waits with LayerClosedError; resolves when no `take` is under way any more. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const queue of this.#queues.values()) queue.fail(new LayerClosedError());
+    this.clear();
+    await Promise.all(Array.from(this.#readers.values(), (reader) => reader.stop()));
+  }
+
+  #queue(channel: string): WaitingQueue<Kept> {
+    let queue = this.#queues.get(channel);
+    if (queue === undefined) {
+      queue = new WaitingQueue();
+      this.#queues.set(channel, queue);
+    }
+    return queue;
+  }
+
+  /** The reader of a key; a new one is started when the last has ended. */
+  #reader(key: string): Reader {
+    let reader = this.#readers.get(key);
+    if (reader === undefined) {
+      reader = new Reader(
+        (signal) => this.#options.take(key, signal),
+        (message) => this.#distribute(message),
+        () => this.#readers.delete(key),
+      );
+      this.#readers.set(key, reader);
+    }
+    return reader;
+  }
+
+  #distribute({ channels, read }: ProcessMessage): void {
+    const expiresAt = this.#options.now() + this.#options.expiryMs;
+    for (const channel of channels) {
+      const queue = this.#queue(channel);
+      if (queue.waiting === 0 && queue.length >= this.#options.capacity(channel)) {
+        queue.shift();
+        this.#options.onDrop?.({ channel, reason: 'overflow' });
+      }
+      queue.put({ message: read(), expiresAt });
+      if (queue.waiting === 0) this.#readers.get(messageKey(channel))?.wanted.delete(queue);
+    }
+    this.#sweepWhenDue();
+  }
+
+  /** Forgets what lies on channels that nobody receives on any more, as those of connections that are gone. */
+  #sweepWhenDue(): void {
+    if (this.#options.now() < this.#nextSweepAt) return;
+    this.#nextSweepAt = this.#options.now() + this.#options.expiryMs;
+    for (const [channel, queue] of this.#queues) {
+      this.#dropExpired(channel, queue);
+      this.#forgetIfUnused(channel, queue);
+    }
+  }
+
+  #dropExpired(channel: string, queue: WaitingQueue<Kept>): void {
+    for (let kept = queue.peek(); kept && kept.expiresAt <= this.#options.now(); kept = queue.peek()) {
+      queue.shift();
+      this.#options.onDrop?.({ channel, reason: 'expired' });
+    }
+  }
+
+  #forgetIfUnused(channel: string, queue: WaitingQueue<Kept>): void {
+    if (queue.length > 0 || queue.waiting > 0 || this.#queues.get(channel) !== queue) return;
+    this.#queues.delete(channel);
+  }
+}
+
+interface Kept {
+  readonly message: Received;
+  readonly expiresAt: number;
+}
+
+/** Takes messages from under one key for as long as somebody wants them, one `take` at a time. */
+class Reader {
+  /** The queues of the key on which somebody waits. */
+  readonly wanted = new Set<WaitingQueue<Kept>>();
+  readonly #take: (signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
+  readonly #distribute: (message: ProcessMessage) => void;
+  #unwanted = new AbortController();
+  readonly #ended: Promise<void>;
+
+  constructor(
+    take: (signal: AbortSignal) => Promise<readonly ProcessMessage[]>,
+    distribute: (message: ProcessMessage) => void,
+    onEnd: () => void,
+  ) {
+    this.#take = take;
+    this.#distribute = distribute;
+    this.#ended = this.#run(onEnd);
+  }
+
+  /** Somebody stopped waiting; without anybody the `take` under way is called off. */
+  release(queue: WaitingQueue<Kept>): void {
+    if (queue.waiting === 0) this.wanted.delete(queue);
+    if (this.wanted.size === 0) this.#unwanted.abort();
+  }
+
+  stop(): Promise<void> {
+    this.wanted.clear();
+    this.#unwanted.abort();
+    return this.#ended;
+  }
+
+  async #run(onEnd: () => void): Promise<void> {
+    // Begins in the next microtask, when the first who wants a message is in `wanted`.
+    await null;
+    while (this.wanted.size > 0) {
+      this.#unwanted = new AbortController();
+      const { signal } = this.#unwanted;
+      try {
+        for (const message of await this.#take(signal)) this.#distribute(message);
+      } catch (error) {
+        // Called off, that is no failure; and whoever came since then gets a new `take`.
+        if (!signal.aborted) this.#fail(error);
+      }
+    }
+    onEnd();
+  }
+
+  #fail(error: unknown): void {
+    for (const queue of this.wanted) queue.fail(error);
+    this.wanted.clear();
+  }
+}
+
+function randomHex(): string {
+  return randomBytes(16).toString('hex');
+}

@@ -1,0 +1,98 @@
+// A queue in memory that can be waited on.
+
+/**
+ * First in, first out, for things and for those who wait for them: an item goes to the one who has waited
+ * longest, or is kept. It has no bound of its own; whoever puts looks at `length` first.
+ */
+export class WaitingQueue<T> {
+  readonly #items: T[] = [];
+  readonly #waiters = new Set<Waiter<T>>();
+
+  /** How many items are kept. */
+  get length(): number {
+    return this.#items.length;
+  }
+
+  /** How many takes wait for an item. Not both this and `length` are above zero. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** Hands the item to the first who waits, or keeps it. */
+  put(item: T): void {
+    const [waiter] = this.#waiters;
+    if (waiter === undefined) this.#items.push(item);
+    else waiter.resolve(item);
+  }
+
+  /** The oldest item, which stays; undefined when there is none. */
+  peek(): T | undefined {
+    return this.#items[0];
+  }
+
+  /** Removes the oldest item and returns it; undefined when there is none. */
+  shift(): T | undefined {
+    return this.#items.shift();
+  }
+
+  /** Removes all items. Who waits goes on waiting. */
+  clear(): void {
+    this.#items.length = 0;
+  }
+
+  /**
+   * Takes the oldest item, or waits for one. An abort rejects with the signal's reason and takes nothing: an item
+   * is handed over in one step with its removal, so there is no moment in which it could be lost.
+   */
+  take(signal?: AbortSignal): Promise<T> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const item = this.#items.shift();
+    if (item !== undefined) return Promise.resolve(item);
+    return new Promise((resolve, reject) => {
+      const waiter = new Waiter<T>(resolve, reject, signal, () => this.#waiters.delete(waiter));
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** Ends all waits with an error. */
+  fail(error: unknown): void {
+    for (const waiter of [...this.#waiters]) waiter.reject(error);
+  }
+}
+
+/** One take that waits. Settled once, and out of the queue in the same moment. */
+class Waiter<T> {
+  readonly #resolve: (item: T) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #leave: () => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = () => this.reject(this.#signal?.reason);
+
+  constructor(
+    resolve: (item: T) => void,
+    reject: (error: unknown) => void,
+    signal: AbortSignal | undefined,
+    leave: () => void,
+  ) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#signal = signal;
+    this.#leave = leave;
+    signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  resolve(item: T): void {
+    this.#end();
+    this.#resolve(item);
+  }
+
+  reject(error: unknown): void {
+    this.#end();
+    this.#reject(error);
+  }
+
+  #end(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#leave();
+  }
+}
