@@ -10,3 +10,58 @@ export class LinodError extends Error {
     this.code = code;
   }
 }
+
+/** Something that a person configured makes no sense. Commands print the sentence and exit with 2. */
+export class BadConfigError extends LinodError {
+  /** The file, environment variable or flag that it stands in. */
+  readonly source: string;
+  readonly key: string | undefined;
+
+  constructor(source: string, key: string | undefined, problem: string, options?: { cause?: unknown }) {
+    super('LINOD_ERR_BAD_CONFIG', `${source}: ${key === undefined ? '' : `${key}: `}${problem}`, options);
+    this.source = source;
+    this.key = key;
+  }
+}
+
+/** No site was found where one was looked for. */
+export class NoSiteError extends LinodError {
+  constructor(message: string) {
+    super('LINOD_ERR_NO_SITE', message);
+  }
+}
+
+/** A command or an action was asked for something that does not exist, or in a way that it does not know. */
+export class UsageError extends LinodError {
+  constructor(message: string) {
+    super('LINOD_ERR_USAGE', message);
+  }
+}
+
+/** `, did you mean "x"?` for the known word nearest to a mistyped one, or nothing. */
+export function suggestion(found: string, known: Iterable<string>): string {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(found.length / 3)) + 1;
+  for (const word of known) {
+    const distance = editDistance(found.toLowerCase(), word.toLowerCase());
+    if (distance < bestDistance) {
+      best = word;
+      bestDistance = distance;
+    }
+  }
+  return best === undefined ? '' : `, did you mean ${JSON.stringify(best)}?`;
+}
+
+/** Levenshtein's distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

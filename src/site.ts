@@ -1,0 +1,170 @@
+// What a site is: its name, its directory, its settings, and the ways to its channel layer and its database.
+
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
+import { type ChannelLayer, type LayerOptions, openLayer } from '../channels/index.js';
+import { BadConfigError } from './errors.js';
+import type { Store } from './store/store.js';
+import { findConfigFile, findSiteDirectory } from './site/find.js';
+import { loadModule } from './site/load-module.js';
+import {
+  environmentSource,
+  resolveSettings,
+  type SettingSource,
+  type Settings,
+  type SiteConfig,
+} from './site/settings.js';
+
+export { findSiteDirectory } from './site/find.js';
+export { defineSite, type Settings, type SiteConfig } from './site/settings.js';
+
+export interface LoadOptions {
+  /** Settings from the command line, which are stronger than all others; keyed as the settings are. */
+  readonly flags?: SiteConfig;
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Reads the configuration file again although this process did before. */
+  readonly anew?: boolean;
+}
+
+/** One installation: a directory with a configuration file. */
+export class Site {
+  readonly directory: string;
+  readonly configFile: string;
+  readonly settings: Settings;
+
+  constructor(directory: string, configFile: string, settings: Settings) {
+    this.directory = directory;
+    this.configFile = configFile;
+    this.settings = settings;
+  }
+
+  get name(): string {
+    return this.settings.name;
+  }
+
+  /** The channel of control messages, `linod_mysite`. */
+  get channel(): string {
+    return `linod_${this.name}`;
+  }
+
+  /** The channel of log records, apart so that a flood of them delays no control message. */
+  get logChannel(): string {
+    return `${this.channel}.log`;
+  }
+
+  get logDirectory(): string {
+    return this.settings.logDirectory;
+  }
+
+  get logFile(): string {
+    return join(this.logDirectory, 'lino.log');
+  }
+
+  /** Where senders keep records that nobody has taken yet. */
+  get spoolDirectory(): string {
+    return join(this.logDirectory, 'spool');
+  }
+
+  /** A path as a person in the site's directory would write it. */
+  shorten(path: string): string {
+    const short = relative(this.directory, path);
+    return short.startsWith('..') ? path : short;
+  }
+
+  /** Opens the site's channel layer; whoever opens it closes it. */
+  async openLayer(options: LayerOptions = {}): Promise<ChannelLayer> {
+    const { channelLayer, layerPrefix } = this.settings;
+    return await openLayer(channelLayer, { ...options, prefix: layerPrefix });
+  }
+
+  /** Opens the site's database and runs its migrations; whoever opens it closes it. */
+  async openStore(): Promise<Store> {
+    // Kysely is slow to load, and application processes that only log do not need it.
+    const { openStore } = await import('./store/store.js');
+    return await openStore({ path: this.settings.databaseUrl.slice('sqlite:'.length) });
+  }
+
+  /**
+   * Loads the files that register procedures: those that ship, then the site's own.
+   *
+   * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) when a file cannot be loaded
+   */
+  async loadProcedures(): Promise<void> {
+    if (this.settings.shippedProcedures) await loadModule(this.directory, 'linod/procedures');
+    for (const path of this.settings.procedures) {
+      for (const file of await procedureFiles(path, join(this.directory, 'procedures'))) {
+        await this.#load(file);
+      }
+    }
+  }
+
+  async #load(file: string): Promise<void> {
+    try {
+      await loadModule(this.directory, file);
+    } catch (error) {
+      throw new BadConfigError(this.shorten(file), undefined, `cannot be loaded: ${firstLine(error)}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/**
+ * Reads a site's configuration.
+ *
+ * @throws NoSiteError (`LINOD_ERR_NO_SITE`), BadConfigError (`LINOD_ERR_BAD_CONFIG`)
+ */
+export async function loadSite(directory: string, options: LoadOptions = {}): Promise<Site> {
+  const found = findSiteDirectory(directory);
+  const configFile = findConfigFile(found) ?? '';
+  const file = basename(configFile);
+  const config = await readConfig(found, configFile, options.anew ?? false);
+  const sources: SettingSource[] = [
+    { values: options.flags ?? {}, place: (key) => `--${key}` },
+    environmentSource(options.environment ?? process.env),
+    { values: config, place: () => file },
+  ];
+  return new Site(found, configFile, resolveSettings(sources, found));
+}
+
+async function readConfig(directory: string, path: string, anew: boolean): Promise<Record<string, unknown>> {
+  const file = basename(path);
+  let config: unknown;
+  try {
+    config = path.endsWith('.json')
+      ? JSON.parse(await readFile(path, 'utf8'))
+      : (await loadModule(directory, path, { anew })).default;
+  } catch (error) {
+    if (error instanceof BadConfigError) throw error;
+    throw new BadConfigError(file, undefined, `cannot be read: ${firstLine(error)}`, { cause: error });
+  }
+  if (typeof config === 'object' && config !== null && !Array.isArray(config)) return { ...config };
+  throw new BadConfigError(
+    file,
+    undefined,
+    path.endsWith('.json') ? 'expected a JSON object' : 'expected `export default defineSite({ … })`',
+  );
+}
+
+/** The files of one entry of `procedures`. A missing directory is an error unless it is the default one. */
+async function procedureFiles(path: string, optional: string): Promise<string[]> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) {
+    if (path === optional) return [];
+    throw new BadConfigError('procedures', undefined, `no file or directory ${path}`);
+  }
+  if (!found.isDirectory()) return [path];
+  const names = await readdir(path);
+  return names
+    .filter((name) => /\.(ts|js|mjs)$/.test(name) && !name.endsWith('.d.ts'))
+    .sort()
+    .map((name) => join(path, name));
+}
+
+function firstLine(error: unknown): string {
+  const text =
+    error instanceof Error
+      ? `${error.name === 'Error' ? '' : `${error.name}: `}${error.message}`
+      : String(error);
+  return text.split('\n', 1)[0] ?? '';
+}

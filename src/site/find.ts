@@ -1,0 +1,51 @@
+// Where the site is: named, in the environment, or the nearest directory upwards that has a configuration file.
+
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { NoSiteError } from '../errors.js';
+
+/** The names that a site's configuration file may have; the first that exists is read. */
+export const configFileNames = [
+  'linod.config.ts',
+  'linod.config.js',
+  'linod.config.mjs',
+  'linod.config.json',
+] as const;
+
+/**
+ * The site's directory.
+ *
+ * @param named a directory given by `--site`; else `LINOD_SITE` is looked at, else the working directory and
+ *   those above it
+ * @throws NoSiteError (`LINOD_ERR_NO_SITE`)
+ */
+export function findSiteDirectory(named?: string, environment: NodeJS.ProcessEnv = process.env): string {
+  if (named !== undefined) return requireSite(named, '--site');
+  if (environment.LINOD_SITE) return requireSite(environment.LINOD_SITE, 'environment variable LINOD_SITE');
+  const start = process.cwd();
+  for (let directory = start; ; directory = dirname(directory)) {
+    if (findConfigFile(directory) !== undefined) return directory;
+    if (directory === dirname(directory)) break;
+  }
+  throw new NoSiteError(
+    `no linod.config.ts, .js, .mjs or .json in ${start} or above it; name the site with --site DIR or LINOD_SITE, or make one: linod init mysite`,
+  );
+}
+
+/** The path of the directory's configuration file, if it has one. */
+export function findConfigFile(directory: string): string | undefined {
+  return configFileNames.map((name) => join(directory, name)).find((path) => existsSync(path));
+}
+
+function requireSite(named: string, source: string): string {
+  const directory = resolve(named);
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new NoSiteError(`${source}: no directory ${directory}`);
+  }
+  if (findConfigFile(directory) === undefined) {
+    throw new NoSiteError(
+      `${source}: no linod.config.ts, .js, .mjs or .json in ${directory}; make a site: linod init mysite`,
+    );
+  }
+  return directory;
+}

@@ -1,0 +1,300 @@
+// Every setting of a site: its meaning, default, environment variables and allowed values, in one place.
+
+import { isAbsolute, join } from 'node:path';
+import type { Application } from '../../channels/index.js';
+import { BadConfigError, suggestion } from '../errors.js';
+import { type LevelName, parseLevel } from '../log/levels.js';
+
+/** The settings of a site, complete and checked. Docs: docs/configuration.md. */
+export interface Settings {
+  readonly name: string;
+  readonly useLinod: boolean;
+  readonly channelLayer: string;
+  readonly layerPrefix: string;
+  readonly databaseUrl: string;
+  readonly logDirectory: string;
+  readonly logLevel: LevelName;
+  readonly timezone: string;
+  readonly procedures: readonly string[];
+  readonly shippedProcedures: boolean;
+  readonly consumers: Readonly<Record<string, Application>>;
+  readonly maxJobs: number;
+  readonly graceSeconds: number;
+}
+
+/** What `linod.config.ts` exports: any of the settings. */
+export type SiteConfig = Partial<Settings>;
+
+/** Gives an editor the types of the settings; returns what it is given. */
+export function defineSite(config: SiteConfig): SiteConfig {
+  return config;
+}
+
+/** One setting, as the documentation and the errors tell it. */
+export interface SettingDefinition<T> {
+  /** What it decides, one sentence. */
+  readonly text: string;
+  /** Environment variables that set it, the strongest first. */
+  readonly environment: readonly string[];
+  /** What is allowed, as it follows "expected …". */
+  readonly allowed: string;
+  /** The default, as documentation tells it. */
+  readonly defaultText: string;
+  /** The checked value, or undefined when it is not allowed. */
+  check(value: unknown, directory: string): T | undefined;
+  /** A value from text, for environment variables and flags; undefined when it cannot be one. */
+  parse?(text: string): unknown;
+  default(context: { directory: string }): T;
+}
+
+type Definitions = { readonly [K in keyof Settings]: SettingDefinition<Settings[K]> };
+
+const asText = { parse: (text: string) => text };
+const asNumber = { parse: (text: string) => (text.trim() === '' ? undefined : Number(text)) };
+const asList = {
+  parse: (text: string) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+};
+
+export const settingDefinitions: Definitions = {
+  name: {
+    text: "The site's name. Its channels are `linod_NAME` and `linod_NAME.log`.",
+    environment: ['LINOD_NAME'],
+    allowed: 'a lower-case letter followed by at most 39 lower-case letters, digits, "_" or "-"',
+    defaultText: "the directory's name",
+    ...asText,
+    check: (value) =>
+      typeof value === 'string' && /^[a-z][a-z0-9_-]{0,39}$/.test(value) ? value : undefined,
+    default: ({ directory }) => directory.split('/').at(-1) ?? '',
+  },
+  useLinod: {
+    text: 'Whether the background daemon is on for this site. When it is off, commands say so and exit with 0.',
+    environment: ['LINOD_USE_LINOD'],
+    allowed: 'true or false',
+    defaultText: '`true`',
+    parse: (text) =>
+      ({ true: true, '1': true, yes: true, false: false, '0': false, no: false })[text.toLowerCase()],
+    check: (value) => (typeof value === 'boolean' ? value : undefined),
+    default: () => true,
+  },
+  channelLayer: {
+    text: 'What carries messages between processes: a file for processes of one machine, or a Redis server.',
+    environment: ['LINOD_CHANNEL_LAYER', 'REDIS_URL'],
+    allowed: 'a URL that begins with sqlite:, redis://, rediss:// or unix://',
+    defaultText: "`sqlite:channels.db` in the site's directory",
+    ...asText,
+    check: (value, directory) => {
+      if (typeof value !== 'string') return undefined;
+      if (/^sqlite:./.test(value)) return `sqlite:${within(directory, value.slice('sqlite:'.length))}`;
+      return isUrl(value) && /^(rediss?|unix):\/\/./.test(value) ? value : undefined;
+    },
+    default: ({ directory }) => `sqlite:${join(directory, 'channels.db')}`,
+  },
+  layerPrefix: {
+    text: 'What all keys on Redis begin with. The Python processes of the site must use the same.',
+    environment: ['LINOD_LAYER_PREFIX'],
+    allowed: 'a text of 1 to 50 ASCII letters, digits, ":", "-", "_", "." or "{}"',
+    defaultText: '`asgi`, as in `channels_redis`',
+    ...asText,
+    check: (value) => (typeof value === 'string' && /^[\w:.{}-]{1,50}$/.test(value) ? value : undefined),
+    default: () => 'asgi',
+  },
+  databaseUrl: {
+    text: 'The database with rules, jobs and their history.',
+    environment: ['LINOD_DATABASE_URL', 'DATABASE_URL'],
+    allowed: 'a URL that begins with sqlite:',
+    defaultText: "`sqlite:linod.db` in the site's directory",
+    ...asText,
+    check: (value, directory) =>
+      typeof value === 'string' && /^sqlite:./.test(value)
+        ? `sqlite:${within(directory, value.slice('sqlite:'.length))}`
+        : undefined,
+    default: ({ directory }) => `sqlite:${join(directory, 'linod.db')}`,
+  },
+  logDirectory: {
+    text: 'The directory of `lino.log` and of the spool files of processes that could not deliver their records.',
+    environment: ['LINOD_LOG_DIRECTORY'],
+    allowed: "a directory's path",
+    defaultText: "`log` in the site's directory",
+    ...asText,
+    check: (value, directory) =>
+      typeof value === 'string' && value !== '' ? within(directory, value) : undefined,
+    default: ({ directory }) => join(directory, 'log'),
+  },
+  logLevel: {
+    text: 'The level below which loggers drop records.',
+    environment: ['LINOD_LOG_LEVEL', 'LINO_LOGLEVEL'],
+    allowed: 'DEBUG, INFO, WARNING, ERROR or CRITICAL',
+    defaultText: '`INFO`',
+    ...asText,
+    check: (value) => {
+      try {
+        return typeof value === 'string' ? parseLevel(value).value : undefined;
+      } catch {
+        return undefined; // the caller tells what is allowed
+      }
+    },
+    default: () => 'INFO',
+  },
+  timezone: {
+    text: 'The time zone of rules that name none, and of what people are shown.',
+    environment: ['LINOD_TIMEZONE'],
+    allowed: 'an IANA time zone such as "Europe/Tallinn"',
+    defaultText: "the machine's zone",
+    ...asText,
+    check: (value) => (typeof value === 'string' && isTimeZone(value) ? value : undefined),
+    default: () => Intl.DateTimeFormat().resolvedOptions().timeZone,
+  },
+  procedures: {
+    text: 'Files that register procedures, or directories of such files.',
+    environment: ['LINOD_PROCEDURES'],
+    allowed: 'a list of paths',
+    defaultText: "`['procedures']` if there is such a directory",
+    ...asList,
+    check: (value, directory) =>
+      Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== '')
+        ? value.map((item: string) => within(directory, item))
+        : undefined,
+    default: ({ directory }) => [join(directory, 'procedures')],
+  },
+  shippedProcedures: {
+    text: 'Whether the seven procedures that ship with linod are registered.',
+    environment: ['LINOD_SHIPPED_PROCEDURES'],
+    allowed: 'true or false',
+    defaultText: '`true`',
+    parse: (text) => settingDefinitions.useLinod.parse?.(text),
+    check: (value) => (typeof value === 'boolean' ? value : undefined),
+    default: () => true,
+  },
+  consumers: {
+    text: "The application's own consumers: a channel's name and the application that handles its messages.",
+    environment: [],
+    allowed: 'an object from channel names to applications, (scope, receive, send) => Promise<void>',
+    defaultText: 'none',
+    check: (value) =>
+      isRecord(value) && Object.values(value).every((item) => typeof item === 'function')
+        ? (value as Record<string, Application>)
+        : undefined,
+    default: () => ({}),
+  },
+  maxJobs: {
+    text: 'How many jobs one worker runs side by side.',
+    environment: ['LINOD_MAX_JOBS'],
+    allowed: 'a whole number from 1 to 1000',
+    defaultText: '`10`',
+    ...asNumber,
+    check: (value) => (isWhole(value) && value >= 1 && value <= 1000 ? value : undefined),
+    default: () => 10,
+  },
+  graceSeconds: {
+    text: 'How long a worker that was asked to stop waits for running jobs before it aborts them, in seconds.',
+    environment: ['LINOD_GRACE_SECONDS'],
+    allowed: 'a number of seconds from 0 to 86400',
+    defaultText: '`25`',
+    ...asNumber,
+    check: (value) => (typeof value === 'number' && value >= 0 && value <= 86_400 ? value : undefined),
+    default: () => 25,
+  },
+};
+
+export const settingNames = Object.keys(settingDefinitions) as ReadonlyArray<keyof Settings>;
+
+/** Values from one place, not yet checked: a file, the environment or the command line. */
+export interface SettingSource {
+  /** What messages call a value's place: a file's path, `--layer`, `LINOD_NAME`. */
+  place(key: string): string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Merges sources into complete settings, the first that has a key decides.
+ *
+ * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for an unknown key, with the nearest known one, or a wrong value
+ */
+export function resolveSettings(sources: readonly SettingSource[], directory: string): Settings {
+  for (const source of sources) refuseUnknownKeys(source);
+  const resolve = <K extends keyof Settings>(key: K): Settings[K] => {
+    const definition: SettingDefinition<Settings[K]> = settingDefinitions[key];
+    const source = sources.find((candidate) => candidate.values[key] !== undefined);
+    if (source === undefined)
+      return checked(definition, key, definition.default({ directory }), 'the default');
+    return checked(definition, key, source.values[key], source.place(key));
+  };
+  const checked = <T>(definition: SettingDefinition<T>, key: string, found: unknown, place: string): T => {
+    const value = definition.check(found, directory);
+    if (value !== undefined) return value;
+    throw new BadConfigError(place, key, `expected ${definition.allowed}, got: ${show(found)}`);
+  };
+  return Object.freeze(
+    Object.fromEntries(settingNames.map((key) => [key, resolve(key)])),
+  ) as unknown as Settings;
+}
+
+/** The environment as a source: the first variable of each setting that is set and not empty. */
+export function environmentSource(environment: NodeJS.ProcessEnv): SettingSource {
+  const values: Record<string, unknown> = {};
+  const places: Record<string, string> = {};
+  for (const key of settingNames) {
+    const { environment: names, parse } = settingDefinitions[key];
+    const name = names.find(
+      (candidate) => environment[candidate] !== undefined && environment[candidate] !== '',
+    );
+    const text = name === undefined ? undefined : environment[name];
+    if (name === undefined || text === undefined || parse === undefined) continue;
+    values[key] = parse(text) ?? text;
+    places[key] = `environment variable ${name}`;
+  }
+  return { values, place: (key) => places[key] ?? 'environment' };
+}
+
+function refuseUnknownKeys(source: SettingSource): void {
+  for (const key of Object.keys(source.values)) {
+    if (Object.hasOwn(settingDefinitions, key)) continue;
+    const hint = suggestion(key, settingNames);
+    throw new BadConfigError(
+      source.place(key),
+      undefined,
+      `unknown setting ${JSON.stringify(key)}${hint === '' ? `; known are ${settingNames.join(', ')}` : hint}`,
+    );
+  }
+}
+
+function within(directory: string, path: string): string {
+  return isAbsolute(path) ? path : join(directory, path);
+}
+
+function isUrl(text: string): boolean {
+  return URL.canParse(text);
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false; // Intl has no other way to ask
+  }
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A value as an error shows it: JSON, shortened, passwords in URLs hidden. */
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(hidePassword(value));
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+/** The URL with its password replaced by `***`, for people's eyes. */
+export function hidePassword(url: string): string {
+  return url.replace(/^([a-z+]+:\/\/[^:@/]*):[^@]*@/, '$1:***@');
+}
