@@ -1,0 +1,121 @@
+// Opens the file of the embedded layer: its settings, its tables, and whether it is ours at all.
+
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import type BetterSqlite3 from 'better-sqlite3';
+import { LayerFileError } from './errors.js';
+
+export type Database = BetterSqlite3.Database;
+
+/**
+ * How long SQLite may block this process while another one writes. A write takes some 20 µs, so this is rarely
+ * used up; who needs more patience waits outside of SQLite, where the event loop goes on.
+ */
+const busyTimeoutMs = 10;
+
+/** Marks the file as a channel layer's, so that no other database is taken for one. ("lnch") */
+const applicationId = 0x6c6e6368;
+const schemaVersion = 1;
+
+// One b-tree for the messages: clustered by key and place in the queue, so that a send and a receive each touch one
+// page, and a queue's length is the difference of its two ends. `id` counts up within a key, and begins anew when
+// the queue was empty. Instants are in ms since 1970.
+const schema = `
+  CREATE TABLE message (
+    key TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    channels TEXT,
+    body BLOB NOT NULL,
+    PRIMARY KEY (key, id)
+  ) WITHOUT ROWID;
+  CREATE TABLE membership (
+    group_name TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (group_name, channel)
+  ) WITHOUT ROWID;
+  CREATE INDEX membership_by_expiry ON membership (expires_at);
+  PRAGMA application_id = ${applicationId};
+  PRAGMA user_version = ${schemaVersion};
+`;
+
+/**
+ * Opens the file, creating it and its tables where they are missing.
+ *
+ * @throws LayerFileError for a file that is another program's or a newer version's; what SQLite throws
+ */
+export function openDatabase(path: string): Database {
+  if (!existsSync(dirname(path))) {
+    const sqliteCode = 'SQLITE_CANTOPEN';
+    throw new LayerFileError(path, 'lies in a directory that does not exist', { sqliteCode });
+  }
+  const Sqlite = loadSqlite(path);
+  const db = new Sqlite(path, { timeout: busyTimeoutMs });
+  try {
+    if (isNew(db, path)) create(db, path);
+    configure(db, path);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Loaded at the first use, so that a site on Redis needs no native module. */
+function loadSqlite(path: string): typeof BetterSqlite3 {
+  try {
+    return createRequire(import.meta.url)('better-sqlite3');
+  } catch (cause) {
+    throw new LayerFileError(
+      path,
+      'needs the package better-sqlite3, which cannot be loaded; try `npm rebuild better-sqlite3`',
+      { cause },
+    );
+  }
+}
+
+/** Whether the tables are missing. @throws LayerFileError when the file is not for us */
+function isNew(db: Database, path: string): boolean {
+  const application = db.pragma('application_id', { simple: true });
+  const version = db.pragma('user_version', { simple: true });
+  if (application === applicationId && version === schemaVersion) return false;
+  if (application === applicationId) {
+    throw new LayerFileError(
+      path,
+      `has schema version ${version}, but this version of linod knows only ${schemaVersion}: let all processes of the site run the same version`,
+    );
+  }
+  const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
+  if (application === 0 && version === 0 && tables === 0) return true;
+  throw new LayerFileError(path, 'is the database of another program: choose another path');
+}
+
+function create(db: Database, path: string): void {
+  // Has an effect only before the first page is written.
+  db.pragma('auto_vacuum = INCREMENTAL');
+  useWal(db, path);
+  db.transaction(() => {
+    // Another process may have been quicker.
+    if (isNew(db, path)) db.exec(schema);
+  }).immediate();
+}
+
+function configure(db: Database, path: string): void {
+  useWal(db, path);
+  // Safe against crashes of processes; a power cut may take the last messages, never the file.
+  db.pragma('synchronous = NORMAL');
+  db.pragma('wal_autocheckpoint = 1000');
+  db.pragma('journal_size_limit = 16777216');
+  db.pragma('temp_store = MEMORY');
+}
+
+function useWal(db: Database, path: string): void {
+  const mode = db.pragma('journal_mode = WAL', { simple: true });
+  if (mode === 'wal') return;
+  throw new LayerFileError(
+    path,
+    `cannot be shared: SQLite refused its WAL mode and stays in ${String(mode)}; is it on a network file system?`,
+  );
+}

@@ -1,0 +1,194 @@
+// The receiving side of the embedded layer: who waits under which key, and when it is worth looking.
+
+import { LayerClosedError } from '../../errors.js';
+import { ChangeWatcher } from './change-watcher.js';
+import { EndOfTurn } from './end-of-turn.js';
+import { LayerFileError } from './errors.js';
+import type { LayerFile } from './layer-file.js';
+import type { MessageStore, StoredMessage } from './message-store.js';
+
+const retryAfterMs = 5;
+/** Bounds what one statement takes for all who wait under a key. */
+const messagesPerTake = 100;
+
+export interface ReaderOptions {
+  readonly file: LayerFile;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+export class Reader {
+  readonly #file: LayerFile;
+  readonly #now: () => number;
+  /** In the order in which they came. */
+  readonly #waiters = new Map<string, Set<Waiter>>();
+  /** Keys under which there may be something for who waits. */
+  readonly #promising = new Set<string>();
+  readonly #turn = new EndOfTurn(() => this.#serve());
+  readonly #watcher: ChangeWatcher;
+  #store: MessageStore | undefined;
+  #dataVersion: unknown;
+  #retry: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor({ file, now }: ReaderOptions) {
+    this.#file = file;
+    this.#now = now;
+    this.#watcher = new ChangeWatcher(
+      file.path,
+      () => this.#lookForChange(),
+      () => this.#lookEverywhere(),
+    );
+  }
+
+  /**
+   * Takes the next messages from under a key, between one and `max`, waiting for the first. Taking and handing over
+   * is one step, so an abort loses nothing. A pending call keeps the process alive.
+   *
+   * @throws LayerFileError when the file is beyond use; what may pass is waited through. LayerClosedError; the
+   *   signal's reason
+   */
+  take(key: string, max: number, signal?: AbortSignal): Promise<readonly StoredMessage[]> {
+    if (this.#closed) return Promise.reject(new LayerClosedError());
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      const onAbort = () => waiter.fail(signal?.reason);
+      const leave = () => {
+        signal?.removeEventListener('abort', onAbort);
+        this.#forget(key, waiter);
+      };
+      const waiter: Waiter = {
+        max,
+        give: (messages) => {
+          leave();
+          resolve(messages);
+        },
+        fail: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', onAbort);
+      this.#enlist(key, waiter);
+    });
+  }
+
+  /** Something was put under this key by this process. */
+  wake(key: string): void {
+    if (!this.#waiters.has(key)) return;
+    this.#promising.add(key);
+    this.#turn.schedule();
+  }
+
+  /** Ends all waits with LayerClosedError. Safe to call twice. */
+  close(): void {
+    this.#closed = true;
+    this.#failAll(new LayerClosedError());
+    clearTimeout(this.#retry);
+    this.#watcher.close();
+  }
+
+  #enlist(key: string, waiter: Waiter): void {
+    const waiters = this.#waiters.get(key);
+    if (waiters === undefined) this.#waiters.set(key, new Set([waiter]));
+    else waiters.add(waiter);
+    this.#watcher.hold();
+    this.wake(key);
+  }
+
+  #forget(key: string, waiter: Waiter): void {
+    const waiters = this.#waiters.get(key);
+    waiters?.delete(waiter);
+    if (waiters?.size === 0) this.#waiters.delete(key);
+    if (this.#waiters.size === 0) this.#watcher.release();
+  }
+
+  /** A notice came; mostly of this process's own writes. */
+  #lookForChange(): void {
+    this.#tolerant(() => {
+      const version = this.#file.use((store) => store === this.#store && store.dataVersion());
+      if (version !== false && version === this.#dataVersion) return;
+      this.#dataVersion = version;
+      this.#lookEverywhere();
+    });
+  }
+
+  #lookEverywhere(): void {
+    for (const key of this.#waiters.keys()) this.#promising.add(key);
+    this.#serve();
+  }
+
+  #serve(): void {
+    this.#tolerant(() => {
+      if (this.#waiters.size === 0) return this.#promising.clear();
+      this.#file.use((store) => {
+        this.#attend(store);
+        for (const key of this.#promising) {
+          this.#serveKey(store, key);
+          this.#promising.delete(key);
+        }
+      });
+    });
+  }
+
+  /** Watches before it looks, so that nothing falls in between. */
+  #attend(store: MessageStore): void {
+    if (store !== this.#store) {
+      this.#store = store;
+      this.#watcher.stop();
+      for (const key of this.#waiters.keys()) this.#promising.add(key);
+    }
+    this.#watcher.start();
+  }
+
+  #serveKey(store: MessageStore, key: string): void {
+    for (let waiters = this.#waiters.get(key); waiters; waiters = this.#waiters.get(key)) {
+      // Looking does not write, so many who wait in vain disturb no one.
+      if (!store.has(key)) return;
+      const messages = store.take(key, wantedBy(waiters), this.#now());
+      for (const waiter of waiters) {
+        if (messages.length === 0) break;
+        waiter.give(messages.splice(0, waiter.max));
+      }
+    }
+  }
+
+  /** Tries again what may pass; anything else ends the waits, as nobody would ever be told otherwise. */
+  #tolerant(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (error instanceof LayerFileError && error.isBusy) this.#serveLater();
+      else if (!this.#file.mayPass(error)) this.#failAll(error);
+    }
+  }
+
+  #serveLater(): void {
+    this.#retry ??= setTimeout(
+      () => {
+        this.#retry = undefined;
+        this.#lookEverywhere();
+      },
+      1 + Math.random() * retryAfterMs,
+    );
+  }
+
+  #failAll(error: unknown): void {
+    for (const waiters of [...this.#waiters.values()]) for (const waiter of waiters) waiter.fail(error);
+  }
+}
+
+interface Waiter {
+  readonly max: number;
+  give(messages: readonly StoredMessage[]): void;
+  fail(error: unknown): void;
+}
+
+function wantedBy(waiters: ReadonlySet<Waiter>): number {
+  let wanted = 0;
+  for (const waiter of waiters) {
+    wanted += waiter.max;
+    if (wanted >= messagesPerTake) return messagesPerTake;
+  }
+  return wanted;
+}

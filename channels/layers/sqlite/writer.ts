@@ -1,0 +1,152 @@
+// The writing side of the embedded layer: what is written in one turn is one transaction.
+
+import { statSync } from 'node:fs';
+import { LayerClosedError } from '../../errors.js';
+import { EndOfTurn } from './end-of-turn.js';
+import { LayerFileError } from './errors.js';
+import type { LayerFile } from './layer-file.js';
+import type { MessageStore } from './message-store.js';
+
+/** How long a write is tried again while other processes hold the lock. */
+const patienceMs = 5000;
+const retryAfterMs = 15;
+/** Bounds the time for which one transaction holds the lock, and this process its event loop. */
+const writesPerTransaction = 500;
+const sweepEveryMs = 5000;
+/** Checkpoints start the `-wal` file over at 4 MB; when readers kept them from it for so long, it is cut off. */
+const maxWalBytes = 64 * 1024 * 1024;
+
+export interface WriterOptions {
+  readonly file: LayerFile;
+  /** Milliseconds since 1970, for the sweeps. */
+  readonly now: () => number;
+}
+
+export class Writer {
+  readonly #file: LayerFile;
+  readonly #now: () => number;
+  readonly #queue = new Set<Write>();
+  readonly #turn = new EndOfTurn(() => this.#run());
+  #retry: NodeJS.Timeout | undefined;
+  #busySince: number | undefined;
+  #nextSweepAt = 0;
+  #closed = false;
+
+  constructor({ file, now }: WriterOptions) {
+    this.#file = file;
+    this.#now = now;
+  }
+
+  /**
+   * Does `work` in a transaction with the other writes of this turn, in their order, and resolves with its result
+   * when that is committed. While the file is locked it is done again, so it may run more than once.
+   *
+   * @throws LayerFileError; LayerClosedError; the signal's reason, and then nothing was written
+   */
+  add<T>(work: (store: MessageStore) => T, signal?: AbortSignal): Promise<T> {
+    if (this.#closed) return Promise.reject(new LayerClosedError());
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise<T>((resolve, reject) => {
+      const onAbort = () => write.fail(signal?.reason);
+      const leave = () => {
+        this.#queue.delete(write);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const write: Write = {
+        attempt: (store) => {
+          const result = work(store);
+          return () => {
+            leave();
+            resolve(result);
+          };
+        },
+        fail: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', onAbort);
+      this.#queue.add(write);
+      if (this.#retry === undefined) this.#turn.schedule();
+    });
+  }
+
+  /** Writes what waits, if the file lets it at once, and refuses the rest. Safe to call twice. */
+  close(): void {
+    this.#closed = true;
+    while (this.#queue.size > 0) {
+      const before = this.#queue.size;
+      this.#run();
+      if (this.#queue.size === before) break;
+    }
+    clearTimeout(this.#retry);
+    for (const write of this.#queue) write.fail(new LayerClosedError());
+  }
+
+  #run(): void {
+    const batch = first(this.#queue, writesPerTransaction);
+    if (batch.length === 0) return;
+    try {
+      for (const settle of this.#commit(batch)) settle();
+      this.#busySince = undefined;
+    } catch (error) {
+      if (error instanceof LayerFileError && error.isBusy && this.#hasPatience()) {
+        this.#runLater();
+        return;
+      }
+      this.#busySince = undefined;
+      for (const write of batch) write.fail(error);
+    }
+    if (this.#queue.size > 0) this.#turn.schedule();
+  }
+
+  #commit(batch: readonly Write[]): ReadonlyArray<() => void> {
+    const now = this.#now();
+    const sweeps = now >= this.#nextSweepAt || now < this.#nextSweepAt - sweepEveryMs;
+    return this.#file.use((store) => {
+      const attempt = () => batch.map((write) => write.attempt(store));
+      // A single write is mostly a single statement, and needs no transaction around it.
+      if (batch.length === 1 && !sweeps) return attempt();
+      const settlements = store.atomically(() => {
+        if (sweeps) store.sweep(now);
+        return attempt();
+      });
+      if (sweeps) this.#nextSweepAt = now + sweepEveryMs;
+      if (sweeps && walBytes(this.#file.path) > maxWalBytes) store.truncateWal();
+      return settlements;
+    });
+  }
+
+  #hasPatience(): boolean {
+    const now = performance.now();
+    this.#busySince ??= now;
+    return !this.#closed && now - this.#busySince < patienceMs;
+  }
+
+  #runLater(): void {
+    // At random, so that processes that collided do not collide again.
+    this.#retry ??= setTimeout(
+      () => {
+        this.#retry = undefined;
+        this.#run();
+      },
+      1 + Math.random() * retryAfterMs,
+    );
+  }
+}
+
+interface Write {
+  /** Does it; the result tells the caller, once it is certain. */
+  attempt(store: MessageStore): () => void;
+  fail(error: unknown): void;
+}
+
+function first<T>(items: Iterable<T>, count: number): T[] {
+  const found: T[] = [];
+  for (const item of items) if (found.push(item) >= count) break;
+  return found;
+}
+
+function walBytes(path: string): number {
+  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+}
