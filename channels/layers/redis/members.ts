@@ -1,0 +1,77 @@
+// A message as a member of a sorted set: random bytes that keep equal messages apart, then MessagePack.
+
+import { randomFillSync } from 'node:crypto';
+import type { Received } from '../../application.js';
+import { UndecodableError } from '../../errors.js';
+import { reservedKey } from '../../layer.js';
+import { decode, encode } from '../../msgpack.js';
+
+/** A message read from a member. */
+export interface ReadMember {
+  readonly message: Received;
+  /** What the reserved key said: the full names of the channels that the message is for. */
+  readonly channels: readonly string[] | undefined;
+}
+
+/** Source: docs/wire.md section 2. */
+export class Members {
+  readonly #prefixLength: number;
+  /** Random bytes in stock, since asking for a few costs as much as asking for many. */
+  readonly #random: Buffer;
+  #used: number;
+
+  constructor(randomPrefixLength: number) {
+    this.#prefixLength = randomPrefixLength;
+    this.#random = Buffer.alloc(randomPrefixLength * 256);
+    this.#used = this.#random.length;
+  }
+
+  /**
+   * Makes a member of a message; `channel` is the full name of the process-specific channel that it is for.
+   *
+   * @throws InvalidMessageError
+   */
+  write(message: Readonly<Record<string, unknown>>, channel?: string): Buffer {
+    const body = encode(channel === undefined ? message : { ...message, [reservedKey]: channel });
+    return Buffer.concat([this.#randomBytes(), body]);
+  }
+
+  /**
+   * Writes a group's message once and returns what makes a member of it for each list of channels.
+   *
+   * @throws InvalidMessageError
+   */
+  writeForGroup(message: Readonly<Record<string, unknown>>): (channels: readonly string[]) => Buffer {
+    // The reserved key is the last one, so its value, here one byte for null, ends the body.
+    const beginning = encode({ ...message, [reservedKey]: null }).subarray(0, -1);
+    return (channels) => Buffer.concat([this.#randomBytes(), beginning, encode(channels)]);
+  }
+
+  /** Reads a member anew: nothing of the result is shared with another reading. @throws UndecodableError */
+  read(member: Buffer): ReadMember {
+    if (member.length < this.#prefixLength)
+      throw new UndecodableError(`a member of ${member.length} bytes is shorter than the random prefix`);
+    const message = decode(member.subarray(this.#prefixLength));
+    if (typeof message !== 'object' || message === null || Array.isArray(message) || message instanceof Map)
+      throw new UndecodableError('the message is no map with text keys');
+    if (!Object.hasOwn(message, reservedKey)) return { message: message as Received, channels: undefined };
+    const { [reservedKey]: channels, ...rest } = message as Received;
+    return { message: rest, channels: namesOf(channels) };
+  }
+
+  #randomBytes(): Buffer {
+    if (this.#used + this.#prefixLength > this.#random.length) {
+      randomFillSync(this.#random);
+      this.#used = 0;
+    }
+    const start = this.#used;
+    this.#used += this.#prefixLength;
+    return this.#random.subarray(start, this.#used);
+  }
+}
+
+function namesOf(channels: unknown): readonly string[] | undefined {
+  if (typeof channels === 'string') return [channels];
+  if (Array.isArray(channels)) return channels.filter((name) => typeof name === 'string');
+  return undefined;
+}
