@@ -14,6 +14,11 @@ export interface Message {
   readonly type: string;
 }
 
+/** Whether what was received is a message: a map whose `type` is text. All else in it is for the handler to check. */
+export function isMessage(value: unknown): value is Received & Message {
+  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
+}
+
 /** Where a connection or a channel comes from: `type` picks the protocol, `channel` is set for a worker's. */
 export interface Scope {
   readonly type: string;
@@ -24,7 +29,7 @@ export interface Scope {
   readonly [key: string]: unknown;
 }
 
-/** Waits for the next message of this application instance. Rejects when the instance is to end. */
+/** Waits for the next message of this application instance. Rejects with StopConsumer when the instance is to end. */
 export type Receive = () => Promise<Message>;
 
 /** Passes a message out: to the client of a connection. A worker's channel has no client, so it refuses. */

@@ -108,6 +108,29 @@ export class NoHandlerError extends ChannelsError {
   }
 }
 
+/** A message whose fields are not what its type promises. */
+export class MalformedMessageError extends ChannelsError {
+  /** The message's type; undefined when it has none. */
+  readonly type: string | undefined;
+
+  constructor(type: string | undefined, cause: unknown) {
+    const what = type === undefined ? 'a message' : `a message of type ${JSON.stringify(type)}`;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super('CHANNELS_ERR_MALFORMED_MESSAGE', `received ${what} that is malformed: ${why}`, { cause });
+    this.type = type;
+  }
+}
+
+/** `send` was called where no client is connected: in a consumer that a worker runs. */
+export class NoClientError extends ChannelsError {
+  constructor(channel: string) {
+    super(
+      'CHANNELS_ERR_NO_CLIENT',
+      `the consumer of channel ${JSON.stringify(channel)} has no client to send to; send to a channel with layer.send()`,
+    );
+  }
+}
+
 /** A router has no application for what came in. */
 export class NoRouteError extends ChannelsError {
   constructor(message: string) {

@@ -1,6 +1,22 @@
 // The public names of `linod/channels`. What is not listed here is free to change.
 
-export type { Application, Message, Receive, Received, Scope, Send } from './application.js';
+export {
+  type Application,
+  isMessage,
+  type Message,
+  type Receive,
+  type Received,
+  type Scope,
+  type Send,
+} from './application.js';
+export type { Clock } from './clock.js';
+export {
+  Consumer,
+  type ConsumerOptions,
+  type HandledTypes,
+  type HandlerName,
+  type Handlers,
+} from './consumer.js';
 export {
   ChannelFull,
   ChannelsError,
@@ -10,6 +26,8 @@ export {
   InvalidOptionError,
   LayerClosedError,
   LayerUnavailableError,
+  MalformedMessageError,
+  NoClientError,
   NoHandlerError,
   NoRouteError,
   StopConsumer,
@@ -28,3 +46,17 @@ export {
   type WaitOptions,
 } from './layer.js';
 export { InMemoryChannelLayer } from './layers/memory.js';
+export { type ConnectionChange, RedisChannelLayer, type RedisLayerOptions } from './layers/redis.js';
+export { LayerFileError, SqliteChannelLayer, type SqliteLayerOptions } from './layers/sqlite.js';
+export { type OpenLayerOptions, openLayer } from './open-layer.js';
+export {
+  ChannelNameRouter,
+  ProtocolTypeRouter,
+  path,
+  type Route,
+  rePath,
+  URLRouter,
+  type UrlRoute,
+} from './routing.js';
+export { Worker, type WorkerOptions } from './worker.js';
+export type { ChannelStats, WorkerEvent } from './worker-events.js';

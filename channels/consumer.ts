@@ -1,0 +1,237 @@
+// The consumer: an object whose methods are called by the types of the messages it receives.
+
+import {
+  type Application,
+  isMessage,
+  type Message,
+  type Receive,
+  type Received,
+  type Scope,
+  type Send,
+} from './application.js';
+import { ChannelsError, MalformedMessageError, NoHandlerError, StopConsumer } from './errors.js';
+import type { ChannelLayer } from './layer.js';
+
+/** The method that a message type calls: `log.server` → `logServer`, `run.system_tasks` → `runSystemTasks`. */
+export type HandlerName<T extends string> = T extends `${infer Head}.${infer Tail}`
+  ? `${HandlerName<Head>}${Capitalize<HandlerName<Tail>>}`
+  : T extends `${infer Head}_${infer Tail}`
+    ? `${Head}${Capitalize<HandlerName<Tail>>}`
+    : T;
+
+/**
+ * The methods that a consumer of the messages `M` has to have, so that one without a handler does not compile.
+ *
+ * @example class Chat extends Consumer<ChatMessages> implements Handlers<ChatMessages> { … }
+ */
+export type Handlers<M extends Message> = {
+  [T in M['type'] as HandlerName<T>]: (message: Extract<M, { type: T }>) => Promise<void> | void;
+};
+
+/**
+ * The types that a consumer takes: each with `true`, or with the parser that makes a trusted message of what a
+ * peer sent, and throws when it cannot. A type that is missing or too many does not compile.
+ */
+export type HandledTypes<M extends Message> = {
+  readonly [T in M['type']]: true | ((received: Received) => Extract<M, { type: T }>);
+};
+
+export interface ConsumerOptions {
+  /** For handlers that send; the consumer itself needs it only for a channel of its own. */
+  readonly layer?: ChannelLayer | undefined;
+  /** Whether the instance also listens on a specific channel made for it, its `channelName`. Default false. */
+  readonly ownChannel?: boolean | undefined;
+}
+
+/**
+ * An application as an object: each message goes to the method that its type names, one at a time, in order.
+ *
+ * Which methods a peer can reach: those that a class between the instance and `Consumer` declares, as methods.
+ * Never `#private` ones, fields, names of `Consumer` or `Object` (`send`, `constructor`), or what a class on the
+ * way lists in its static `reserved`. A consumer that says `handles` is reached by the types in there and no other,
+ * which is the better way for all that listen to other machines.
+ *
+ * An error in a handler ends the instance; whoever runs it reports it and makes a new one. `StopConsumer`, thrown
+ * by a handler or by `receive`, ends it in peace.
+ *
+ * Source: django/channels channels/consumer.py.
+ * @example
+ * class Counter extends Consumer<Count> implements Handlers<Count> {
+ *   #total = 0;
+ *   countAdd(message: Count) { this.#total += message.n; }
+ * }
+ * new Worker({ application: Consumer.application(() => new Counter()), layer, channels: ['counter'] });
+ */
+export abstract class Consumer<M extends Message = Message> {
+  /** Methods that are no handlers though a subclass declares them: the hooks of a base class such as `connect`. */
+  static readonly reserved: readonly string[] = [];
+
+  /** The types this consumer takes, if it does not leave that to the methods it has. */
+  readonly handles?: HandledTypes<M>;
+
+  readonly #layer: ChannelLayer | undefined;
+  readonly #ownChannel: boolean;
+  #connection: Connection | undefined;
+
+  constructor(options: ConsumerOptions = {}) {
+    this.#layer = options.layer;
+    this.#ownChannel = options.ownChannel ?? false;
+  }
+
+  /** The application that makes a consumer for each connection or channel, and runs it. */
+  static application<M extends Message>(make: (scope: Scope) => Consumer<M>): Application {
+    return (scope, receive, send) => make(scope).run(scope, receive, send);
+  }
+
+  /** What this instance was made for. @throws ChannelsError (`CHANNELS_ERR_NOT_RUNNING`) before `run` */
+  get scope(): Scope {
+    return this.#connected().scope;
+  }
+
+  /** The layer it was made with. @throws ChannelsError (`CHANNELS_ERR_NO_LAYER`) when it was made without */
+  get layer(): ChannelLayer {
+    if (this.#layer !== undefined) return this.#layer;
+    throw new ChannelsError('CHANNELS_ERR_NO_LAYER', `${this.constructor.name} was made without a layer`);
+  }
+
+  /** The channel that only this instance receives on; undefined when it has none. */
+  get channelName(): string | undefined {
+    return this.#connected().channelName;
+  }
+
+  /** Passes a message to the client of the connection. @throws NoClientError when there is none, as in a worker */
+  async send<Out extends Message>(message: Out): Promise<void> {
+    await this.#connected().send(message);
+  }
+
+  /** Runs the instance until it is stopped. Called once, by the application. */
+  async run(scope: Scope, receive: Receive, send: Send): Promise<void> {
+    const channelName = this.#ownChannel ? await this.layer.newChannel() : undefined;
+    this.#connection = { scope, send, channelName };
+    try {
+      if (channelName === undefined) await this.#dispatchAll(receive);
+      else await this.#dispatchBoth(receive, channelName);
+    } catch (error) {
+      if (!(error instanceof StopConsumer)) throw error;
+    }
+  }
+
+  /**
+   * Calls the handler of one message.
+   *
+   * @throws NoHandlerError when there is none; MalformedMessageError when its parser refuses; what the handler throws
+   */
+  async dispatch(message: Message): Promise<void> {
+    const handler = this.#handler(message.type);
+    if (handler === undefined) {
+      const handled = this.handles === undefined ? [...handlerNames(this)] : Object.keys(this.handles);
+      throw new NoHandlerError(this.constructor.name, message.type, handled);
+    }
+    await handler(message);
+  }
+
+  async #dispatchAll(receive: Receive): Promise<never> {
+    for (;;) await this.dispatch(await receive());
+  }
+
+  /** From both sources, yet one message at a time. One that waits for its turn when the instance ends, ends with it. */
+  async #dispatchBoth(receive: Receive, channelName: string): Promise<void> {
+    const ended = new AbortController();
+    let turn: Promise<void> = Promise.resolve();
+    const inTurn = async (next: Receive): Promise<never> => {
+      for (;;) {
+        const message = await next();
+        turn = turn.then(() => {
+          ended.signal.throwIfAborted();
+          return this.dispatch(message);
+        });
+        await turn;
+      }
+    };
+    const ownReceive: Receive = async () =>
+      asMessage(await this.layer.receive(channelName, { signal: ended.signal }));
+    try {
+      await Promise.race([inTurn(receive), inTurn(ownReceive)]);
+    } finally {
+      ended.abort(new StopConsumer());
+    }
+  }
+
+  #handler(type: string): ((message: Message) => unknown) | undefined {
+    const { handles } = this;
+    if (handles !== undefined && !Object.hasOwn(handles, type)) return undefined;
+    const name = handlerName(type);
+    if (name === undefined || !handlerNames(this).has(name)) return undefined;
+    const method: unknown = Reflect.get(this, name);
+    if (typeof method !== 'function') return undefined;
+    const parser: unknown = handles === undefined ? true : Reflect.get(handles, type);
+    return (message) => Reflect.apply(method, this, [parse(message, parser)]);
+  }
+
+  #connected(): Connection {
+    if (this.#connection !== undefined) return this.#connection;
+    throw new ChannelsError('CHANNELS_ERR_NOT_RUNNING', `${this.constructor.name} does not run yet`);
+  }
+}
+
+interface Connection {
+  readonly scope: Scope;
+  readonly send: Send;
+  readonly channelName: string | undefined;
+}
+
+/**
+ * The method that a type names, at run time; undefined for a type that can name none. The same as `HandlerName`.
+ *
+ * @example handlerName('run.system.tasks') // 'runSystemTasks'
+ */
+export function handlerName(type: string): string | undefined {
+  if (!messageType.test(type)) return undefined;
+  return type.replace(/[._](.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Words of letters and digits with single dots or underscores between them; nothing that begins with one. */
+const messageType = /^[a-z][a-zA-Z0-9]*(?:[._][a-zA-Z0-9]+)*$/;
+
+/** The names of the methods that peers may reach, found out once for each class. */
+function handlerNames(consumer: object): ReadonlySet<string> {
+  const known = handlersOfClass.get(consumer.constructor);
+  if (known !== undefined) return known;
+  const classes = [...classesBelowConsumer(consumer.constructor)];
+  const names = new Set(classes.flatMap((each) => methodNames(each.prototype)));
+  const unreachable = [Object.prototype, Consumer.prototype].flatMap((each) =>
+    Object.getOwnPropertyNames(each),
+  );
+  for (const name of [...unreachable, ...classes.flatMap((each) => each.reserved)]) names.delete(name);
+  handlersOfClass.set(consumer.constructor, names);
+  return names;
+}
+
+const handlersOfClass = new WeakMap<object, ReadonlySet<string>>();
+
+function* classesBelowConsumer(leaf: unknown): Generator<typeof Consumer> {
+  for (let each = leaf; isConsumerClass(each); each = Object.getPrototypeOf(each)) yield each;
+}
+
+function isConsumerClass(value: unknown): value is typeof Consumer {
+  return typeof value === 'function' && value.prototype instanceof Consumer;
+}
+
+function methodNames(prototype: object): string[] {
+  const properties = Object.entries(Object.getOwnPropertyDescriptors(prototype));
+  return properties.filter(([, property]) => typeof property.value === 'function').map(([name]) => name);
+}
+
+function parse(message: Message, parser: unknown): unknown {
+  if (typeof parser !== 'function') return message;
+  try {
+    return parser(message);
+  } catch (error) {
+    throw new MalformedMessageError(message.type, error);
+  }
+}
+
+function asMessage(received: Received): Message {
+  if (isMessage(received)) return received;
+  throw new MalformedMessageError(undefined, new Error('expected a message with a type that is a string'));
+}

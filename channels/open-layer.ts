@@ -1,0 +1,52 @@
+// From a layer's URL to the layer.
+
+import { InvalidOptionError } from './errors.js';
+import type { ChannelLayer, LayerOptions } from './layer.js';
+import type { RedisLayerOptions } from './layers/redis.js';
+
+/** Options of all layers, and those that only Redis has, which the others ignore. */
+export interface OpenLayerOptions extends LayerOptions, Omit<RedisLayerOptions, 'hosts'> {}
+
+/**
+ * Makes the layer that a URL names. Nothing is opened or connected yet, and only the one layer's code is loaded.
+ *
+ * | URL | layer |
+ * | --- | --- |
+ * | `memory:` | InMemoryChannelLayer, a new one each time |
+ * | `sqlite:/var/lib/site/channels.db`, `sqlite:channels.db` | SqliteChannelLayer, relative to the working directory |
+ * | `redis://[user:password@]host[:port][/db]`, `rediss://…`, `unix:///socket?db=0` | RedisChannelLayer |
+ *
+ * @throws InvalidOptionError (`CHANNELS_ERR_INVALID_OPTION`) for any other; no message ever shows a URL's password
+ * @example const layer = await openLayer('sqlite:channels.db', { capacity: 1000 })
+ */
+export async function openLayer(url: string, options: OpenLayerOptions = {}): Promise<ChannelLayer> {
+  const scheme = /^([a-z][a-z\d+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  switch (scheme) {
+    case 'memory': {
+      const { InMemoryChannelLayer } = await import('./layers/memory.js');
+      return new InMemoryChannelLayer(options);
+    }
+    case 'sqlite': {
+      const { SqliteChannelLayer } = await import('./layers/sqlite.js');
+      return new SqliteChannelLayer({ ...options, path: filePath(url.slice('sqlite:'.length)) });
+    }
+    case 'redis':
+    case 'rediss':
+    case 'unix': {
+      const { RedisChannelLayer } = await import('./layers/redis.js');
+      return new RedisChannelLayer({ ...options, hosts: [url] });
+    }
+    default: {
+      // Not the URL: what is no URL that we know may hold a password anywhere.
+      const found = scheme === undefined ? 'a text without a scheme' : `${scheme}:`;
+      throw new InvalidOptionError('layer', 'a URL with memory:, sqlite:, redis:, rediss: or unix:', found);
+    }
+  }
+}
+
+/** `sqlite:///path` means the same as `sqlite:/path`, as in other programs' URLs. */
+function filePath(rest: string): string {
+  const path = rest.replace(/^\/\//, '');
+  if (path === '') throw new InvalidOptionError('layer', 'sqlite: followed by the path of a file', 'sqlite:');
+  return path;
+}

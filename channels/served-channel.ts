@@ -1,0 +1,297 @@
+// One channel of a worker: a listener that takes messages from the layer, and the application instance they go to.
+//
+//   layer ── listen ──▶ inbox (at most `prefetch`) ── receive() ──▶ instance, in a slot of the worker
+//
+// A message leaves the inbox in the same step in which the instance is given it. So whatever ends, and whenever,
+// an instance or a wait, a message is either in the inbox or in hand.
+
+import {
+  type Application,
+  isMessage,
+  type Message,
+  type Receive,
+  type Received,
+  type Scope,
+  type Send,
+} from './application.js';
+import { backOffMs } from './back-off.js';
+import { Bell } from './bell.js';
+import { type Clock, pause } from './clock.js';
+import {
+  ChannelsError,
+  ForeignChannelError,
+  LayerClosedError,
+  MalformedMessageError,
+  NoClientError,
+  NoHandlerError,
+  StopConsumer,
+} from './errors.js';
+import type { ChannelLayer } from './layer.js';
+import type { Slots } from './slots.js';
+import type { ChannelStats, WorkerEvent } from './worker-events.js';
+
+export interface ServedChannelOptions {
+  readonly application: Application;
+  readonly layer: ChannelLayer;
+  /** Messages taken ahead of the one in hand, at most. */
+  readonly prefetch: number;
+  /** The worker's, shared by all its channels. */
+  readonly slots: Slots;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly report: (event: WorkerEvent) => void;
+}
+
+/** Serves one channel, from the first `receive` to the last handler's end. */
+export class ServedChannel {
+  readonly channel: string;
+  readonly #options: ServedChannelOptions;
+  readonly #inbox: (Received & Message)[] = [];
+  readonly #inboxChanged = new Bell();
+  /** Set when nothing more will come into the inbox. */
+  #isInputOver = false;
+  /** The message that the instance was given and has not finished. It holds a slot. */
+  #inHand: { readonly message: Message; readonly since: number } | undefined;
+  /** Ends the instance's waits; aborted when the instance has ended. */
+  #instanceOver = new AbortController();
+  /** How many of listener and application wait to be tried again. */
+  #restarting = 0;
+  #counts = { received: 0, handled: 0, failed: 0, dropped: 0, returned: 0, lost: 0 };
+  #lastError: { readonly error: Error; readonly at: number } | undefined;
+
+  constructor(channel: string, options: ServedChannelOptions) {
+    this.channel = channel;
+    this.#options = options;
+  }
+
+  stats(): ChannelStats {
+    const { message, since } = this.#inHand ?? {};
+    const busy = message !== undefined && since !== undefined;
+    return {
+      channel: this.channel,
+      state: this.#restarting > 0 ? 'restarting' : busy ? 'busy' : 'waiting',
+      ...this.#counts,
+      prefetched: this.#inbox.length,
+      ...(busy && { handling: { type: message.type, sinceMs: this.#options.clock.now() - since } }),
+      ...(this.#lastError && { lastError: this.#lastError }),
+    };
+  }
+
+  /**
+   * Takes messages until `stopping`, which calls off the wait and loses nothing. `onWaiting` is called when the
+   * layer was asked for the first message.
+   *
+   * @throws LayerClosedError, ForeignChannelError: what trying again cannot mend. All else is reported and tried again
+   */
+  async listen(stopping: AbortSignal, onWaiting: () => void): Promise<void> {
+    let failures = 0;
+    try {
+      for (let isFirst = true; await this.#hasRoom(stopping); isFirst = false) {
+        const next = this.#receive(stopping);
+        if (isFirst) onWaiting();
+        const outcome = await next;
+        if (outcome.received !== undefined) {
+          if (failures > 0)
+            this.#options.report({ type: 'listenerRecovered', channel: this.channel, failures });
+          failures = 0;
+          this.#accept(outcome.received);
+        } else if (outcome.error !== undefined) {
+          failures++;
+          const retryMs = backOffMs(failures, this.#options.random);
+          this.#reportError({ type: 'listenerFailed', channel: this.channel, error: outcome.error, retryMs });
+          await this.#restartIn(retryMs, stopping);
+        }
+      }
+    } finally {
+      this.#isInputOver = true;
+      this.#inboxChanged.ring();
+    }
+  }
+
+  /**
+   * Runs one application instance after another until the listener has ended and the inbox is empty. When
+   * `stopping` comes while the application cannot be started, what is in the inbox stays there.
+   */
+  async serve(stopping: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (await this.#hasMessage()) {
+      const { tookMessage, error } = await this.#runInstance();
+      if (tookMessage) failures = 0;
+      if (tookMessage || this.#inbox.length === 0) continue;
+      failures++;
+      const retryMs = backOffMs(failures, this.#options.random);
+      this.#reportError({ type: 'instanceFailed', channel: this.channel, error, retryMs });
+      if (!(await this.#restartIn(retryMs, stopping))) return;
+    }
+  }
+
+  /**
+   * Reports the handler that still runs, if one does, ends its instance and puts back what was not begun. Called
+   * when there is nothing more to wait for.
+   */
+  async end(signal: AbortSignal): Promise<void> {
+    if (this.#inHand !== undefined) {
+      const { message, since } = this.#inHand;
+      const runningMs = this.#options.clock.now() - since;
+      this.#options.report({ type: 'gaveUp', channel: this.channel, messageType: message.type, runningMs });
+    }
+    const leftOver = this.#inbox.splice(0);
+    this.#instanceOver.abort(new StopConsumer());
+    await this.#putBack(leftOver, signal);
+  }
+
+  async #hasRoom(stopping: AbortSignal): Promise<boolean> {
+    while (this.#inbox.length >= this.#options.prefetch && !stopping.aborted) {
+      await this.#inboxChanged.wait(stopping);
+    }
+    return !stopping.aborted;
+  }
+
+  /** The one place where the layer is asked; neither field is set when the wait was called off. */
+  async #receive(stopping: AbortSignal): Promise<{ received?: unknown; error?: Error }> {
+    try {
+      return { received: await this.#options.layer.receive(this.channel, { signal: stopping }) };
+    } catch (error) {
+      if (stopping.aborted) return {};
+      if (error instanceof LayerClosedError || error instanceof ForeignChannelError) throw error;
+      return { error: asError(error) };
+    }
+  }
+
+  #accept(received: unknown): void {
+    this.#counts.received++;
+    if (isMessage(received)) {
+      this.#inbox.push(received);
+      this.#inboxChanged.ring();
+      return;
+    }
+    this.#counts.dropped++;
+    const error = new MalformedMessageError(undefined, new Error('expected a map with a type that is text'));
+    this.#reportError({ type: 'badMessage', channel: this.channel, error });
+  }
+
+  async #hasMessage(): Promise<boolean> {
+    while (this.#inbox.length === 0 && !this.#isInputOver) await this.#inboxChanged.wait();
+    return this.#inbox.length > 0;
+  }
+
+  /** Runs one instance to its end. `error` tells why it ended, for the case that it took no message. */
+  async #runInstance(): Promise<{ tookMessage: boolean; error: Error }> {
+    const over = new AbortController();
+    this.#instanceOver = over;
+    let tookMessage = false;
+    const receive: Receive = async () => {
+      this.#finish();
+      const message = await this.#takeMessage(over.signal);
+      tookMessage = true;
+      return message;
+    };
+    const send: Send = async () => {
+      throw new NoClientError(this.channel);
+    };
+    const scope: Scope = { type: 'channel', channel: this.channel };
+    try {
+      await this.#options.application(scope, receive, send);
+      this.#finish();
+      return { tookMessage, error: new ApplicationEndedError(this.channel) };
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (tookMessage) this.#finishFailed(error);
+      return { tookMessage, error };
+    } finally {
+      over.abort(new StopConsumer());
+    }
+  }
+
+  async #takeMessage(over: AbortSignal): Promise<Message> {
+    for (;;) {
+      while (this.#inbox.length === 0) {
+        if (this.#isInputOver || over.aborted) throw new StopConsumer();
+        await this.#inboxChanged.wait(over);
+      }
+      await this.#options.slots.acquire(over);
+      const message = over.aborted ? undefined : this.#inbox.shift();
+      if (message !== undefined) {
+        this.#inHand = { message, since: this.#options.clock.now() };
+        this.#inboxChanged.ring();
+        return message;
+      }
+      this.#options.slots.release();
+      over.throwIfAborted();
+    }
+  }
+
+  /** The message in hand is handled: the instance asks for the next one, or has ended in peace. */
+  #finish(): void {
+    if (this.#letGo() !== undefined) this.#counts.handled++;
+  }
+
+  #finishFailed(error: Error): void {
+    const message = this.#letGo();
+    const messageType = message?.type;
+    const { channel } = this;
+    if (error instanceof StopConsumer) {
+      if (message !== undefined) this.#counts.handled++;
+    } else if (error instanceof NoHandlerError && error.type === messageType) {
+      this.#counts.dropped++;
+      this.#reportError({ type: 'unknownType', channel, messageType, error });
+    } else if (error instanceof MalformedMessageError && error.type === messageType) {
+      if (message !== undefined) this.#counts.dropped++;
+      this.#reportError({ type: 'badMessage', channel, messageType, error });
+    } else {
+      if (message !== undefined) this.#counts.failed++;
+      this.#reportError({ type: 'handlerFailed', channel, messageType, error });
+    }
+  }
+
+  #letGo(): Message | undefined {
+    const message = this.#inHand?.message;
+    if (message === undefined) return undefined;
+    this.#inHand = undefined;
+    this.#options.slots.release();
+    return message;
+  }
+
+  async #restartIn(delayMs: number, stopping: AbortSignal): Promise<boolean> {
+    this.#restarting++;
+    const isOver = await pause(this.#options.clock, delayMs, stopping);
+    this.#restarting--;
+    return isOver;
+  }
+
+  async #putBack(messages: readonly Message[], signal: AbortSignal): Promise<void> {
+    const { channel } = this;
+    let count = 0;
+    try {
+      for (const message of messages) {
+        await this.#options.layer.send(channel, message, { signal });
+        count++;
+      }
+    } catch (error) {
+      const lost = messages.length - count;
+      this.#counts.lost += lost;
+      this.#reportError({ type: 'lost', channel, messages: lost, error: asError(error) });
+    }
+    this.#counts.returned += count;
+    if (count > 0) this.#options.report({ type: 'returned', channel, messages: count });
+  }
+
+  #reportError(event: WorkerEvent & { readonly error: Error }): void {
+    this.#lastError = { error: event.error, at: this.#options.clock.now() };
+    this.#options.report(event);
+  }
+}
+
+/** The application returned without asking for the message that it was started for. */
+class ApplicationEndedError extends ChannelsError {
+  constructor(channel: string) {
+    super(
+      'CHANNELS_ERR_APPLICATION_ENDED',
+      `the application of channel ${JSON.stringify(channel)} ended without taking a message`,
+    );
+  }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(`thrown: ${String(thrown)}`, { cause: thrown });
+}

@@ -1,0 +1,152 @@
+// The worker: listens on channels and feeds their messages to application instances.
+
+import { setMaxListeners } from 'node:events';
+import type { Application } from './application.js';
+import { type Clock, pause, systemClock } from './clock.js';
+import { ChannelsError, InvalidOptionError } from './errors.js';
+import { type ChannelLayer, checkChannelName } from './layer.js';
+import { ServedChannel } from './served-channel.js';
+import { Slots } from './slots.js';
+import type { ChannelStats, WorkerEvent } from './worker-events.js';
+
+export interface WorkerOptions {
+  readonly application: Application;
+  readonly layer: ChannelLayer;
+  /** The channels to listen on. */
+  readonly channels: readonly string[];
+  /**
+   * How many messages may be in hand at once, each of another channel. A message is in hand from when the instance
+   * is given it until it asks for the next or ends. Default: all channels at once.
+   */
+  readonly concurrency?: number | undefined;
+  /** Messages taken from the layer ahead of the one in hand, for each channel. A crash loses them. Default 10. */
+  readonly prefetch?: number | undefined;
+  /** Milliseconds that handlers have to finish what was taken, after `run` was told to stop. Default 25,000. */
+  readonly graceMs?: number | undefined;
+  /** Told what someone may want to log. Must not throw. */
+  readonly onEvent?: ((event: WorkerEvent) => void) | undefined;
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined;
+  /** Chance for the back-off, as `Math.random`, the default. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** How long putting messages back may take when the worker ends. */
+const putBackMs = 1000;
+
+/**
+ * Runs an application for each of a number of channels.
+ *
+ * Each channel has one instance at a time, made when its first message comes, which is given the channel's
+ * messages in order. When a handler throws, the failure is reported and counted, and the next message makes a
+ * fresh instance; so it does after StopConsumer. A message of unknown type, or that is none, is reported, counted
+ * and dropped. A listener that fails is reported and tried again, at growing intervals. An application that
+ * ends before it takes its message is tried again in the same way, with that message.
+ *
+ * Source: django/channels channels/worker.py.
+ * @example
+ * const worker = new Worker({ application, layer, channels: ['linod_mysite'], onEvent: log });
+ * await worker.run(signal);
+ */
+export class Worker {
+  readonly #channels: readonly ServedChannel[];
+  readonly #graceMs: number;
+  readonly #clock: Clock;
+  readonly #report: (event: WorkerEvent) => void;
+  #hasRun = false;
+
+  /** @throws InvalidOptionError, InvalidNameError */
+  constructor(options: WorkerOptions) {
+    const names = [...new Set(options.channels)].map(checkChannelName);
+    if (names.length === 0) throw new InvalidOptionError('channels', 'at least one channel', 'none');
+    const clock = options.clock ?? systemClock;
+    const report = (event: WorkerEvent) => options.onEvent?.(event);
+    const shared = {
+      application: options.application,
+      layer: options.layer,
+      prefetch: positive('prefetch', options.prefetch ?? 10),
+      slots: new Slots(positive('concurrency', options.concurrency ?? names.length)),
+      clock,
+      random: options.random ?? Math.random,
+      report,
+    };
+    this.#channels = names.map((name) => new ServedChannel(name, shared));
+    this.#graceMs = options.graceMs ?? 25_000;
+    this.#clock = clock;
+    this.#report = report;
+  }
+
+  /** How each channel is doing, in the order in which they were given. */
+  stats(): readonly ChannelStats[] {
+    return this.#channels.map((channel) => channel.stats());
+  }
+
+  /**
+   * Serves the channels until `signal`, then takes no more messages, lets the handlers finish those that were
+   * taken, and resolves. When `graceMs` is over, or at `force`, handlers that still run are reported and no longer
+   * waited for, and what was not begun is put back on its channel. Called once.
+   *
+   * @throws LayerClosedError, ForeignChannelError when a channel cannot be listened on, after the same drain
+   */
+  async run(signal: AbortSignal, force?: AbortSignal): Promise<void> {
+    if (this.#hasRun)
+      throw new ChannelsError('CHANNELS_ERR_WORKER_HAS_RUN', 'a worker runs once; make another');
+    this.#hasRun = true;
+    const stopping = new AbortController();
+    // Every channel listens to it, and Node warns of more than ten.
+    setMaxListeners(0, stopping.signal);
+    const stop = () => stopping.abort();
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+
+    let fatal: unknown;
+    const onFatal = (error: unknown) => {
+      fatal ??= error;
+      stop();
+    };
+    const served = this.#serveAll(stopping.signal, onFatal);
+    await aborted(stopping.signal);
+    signal.removeEventListener('abort', stop);
+    this.#report({ type: 'draining', messages: this.#unfinished() });
+    await this.#withinGrace(served, force);
+    const patience = AbortSignal.timeout(putBackMs);
+    await Promise.all(this.#channels.map((channel) => channel.end(patience)));
+    if (fatal !== undefined) throw fatal;
+  }
+
+  /** Resolves when all channels have ended; never rejects. */
+  async #serveAll(stopping: AbortSignal, onFatal: (error: unknown) => void): Promise<void> {
+    let notWaiting = this.#channels.length;
+    const onWaiting = () => {
+      if (--notWaiting > 0) return;
+      this.#report({ type: 'listening', channels: this.#channels.map(({ channel }) => channel) });
+    };
+    const parts = this.#channels.flatMap((channel) => [
+      channel.listen(stopping, onWaiting),
+      channel.serve(stopping),
+    ]);
+    await Promise.all(parts.map((part) => part.catch(onFatal)));
+  }
+
+  async #withinGrace(served: Promise<void>, force: AbortSignal | undefined): Promise<void> {
+    const done = new AbortController();
+    const enough = force === undefined ? done.signal : AbortSignal.any([done.signal, force]);
+    await Promise.race([served, pause(this.#clock, this.#graceMs, enough)]);
+    done.abort();
+  }
+
+  #unfinished(): number {
+    const counts = this.stats().map(({ prefetched, handling }) => prefetched + (handling ? 1 : 0));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+}
+
+function positive(option: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidOptionError(option, 'a positive whole number', value);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
