@@ -1,9 +1,9 @@
 // The embedded channel layer: the processes of one machine share a SQLite file, without any server.
 //
-//   send ──▶ Writer ──▶ ┌───────────┐ ──▶ Reader ──▶ receive on a general channel
-//   groups ─▶ (a turn's │ LayerFile │     (looks when   └──▶ LocalQueues ──▶ receive on a specific one
-//            writes are └───────────┘     the -wal file
-//            one commit)                  was written)
+//   send ────▶ Writer ─────▶ LayerFile ──▶ Reader ──────┬──▶ receive on a general channel
+//   groups ──▶ a turn's      rings the     looks when   └──▶ LocalQueues ──▶ receive on a specific one
+//              writes are    doorbell      the doorbell
+//              one commit                  rang
 
 import { resolve } from 'node:path';
 import type { Message, Received } from '../application.js';
@@ -31,7 +31,7 @@ import { Writer } from './sqlite/writer.js';
 export { LayerFileError } from './sqlite/errors.js';
 
 export interface SqliteLayerOptions extends LayerOptions {
-  /** The file, made where it is missing; beside it lie `-wal` and `-shm`. On a local disk, in a directory that exists. */
+  /** The file, made where it is missing; beside it lie `-wal`, `-shm` and `-wake`. On a local disk, in a directory that exists. */
   readonly path: string;
 }
 

@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { openDatabase } from './database.js';
+import { Doorbell, doorbellPath } from './doorbell.js';
 import { explain, LayerFileError } from './errors.js';
 import { MessageStore } from './message-store.js';
 
@@ -14,8 +15,7 @@ const checkEveryMs = 100;
 export class LayerFile {
   readonly path: string;
   readonly #onExpired: (key: string, count: number) => void;
-  #store: MessageStore | undefined;
-  #identity: string | undefined;
+  #opened: Opened | undefined;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #wasOpen = false;
 
@@ -26,13 +26,18 @@ export class LayerFile {
   }
 
   /**
-   * Does something with the open file, after opening it, or opening it anew when it was replaced.
+   * Does something with the open file, after opening it, or opening it anew when it was replaced. When that put
+   * messages into it, whoever waits for them is woken, in all processes.
    *
    * @throws LayerFileError
    */
   use<T>(work: (store: MessageStore) => T): T {
     try {
-      return work(this.#current());
+      const { store, doorbell } = this.#current();
+      const filedBefore = store.filed;
+      const result = work(store);
+      if (store.filed !== filedBefore) doorbell.ring();
+      return result;
     } catch (error) {
       throw explain(this.path, error);
     }
@@ -45,31 +50,56 @@ export class LayerFile {
 
   /** Closes the connection; the next `use` would open it again. Safe to call twice. */
   close(): void {
-    this.#store?.close();
-    this.#store = undefined;
+    this.#opened?.store.close();
+    this.#opened?.doorbell.close();
+    this.#opened = undefined;
   }
 
-  #current(): MessageStore {
-    if (this.#store !== undefined && this.#isReplaced()) this.close();
-    if (this.#store === undefined) {
-      this.#store = new MessageStore(openDatabase(this.path), this.#onExpired);
-      this.#identity = identify(this.path);
+  #current(): Opened {
+    if (this.#opened !== undefined && this.#isReplaced(this.#opened)) this.close();
+    if (this.#opened === undefined) {
+      this.#opened = open(this.path, this.#onExpired);
       this.#wasOpen = true;
     }
-    return this.#store;
+    return this.#opened;
   }
 
-  #isReplaced(): boolean {
+  #isReplaced(opened: Opened): boolean {
     // Not the layer's clock: this one must go on when a test stops that one.
     const now = performance.now();
     if (now - this.#checkedAt < checkEveryMs) return false;
     this.#checkedAt = now;
-    return identify(this.path) !== this.#identity;
+    return identify(this.path) !== opened.identity;
   }
 }
 
-/** The device and inode behind a path; undefined when there is nothing. */
-function identify(path: string): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat && `${stat.dev}:${stat.ino}`;
+interface Opened {
+  readonly store: MessageStore;
+  readonly doorbell: Doorbell;
+  readonly identity: string;
+}
+
+function open(path: string, onExpired: (key: string, count: number) => void): Opened {
+  const db = openDatabase(path);
+  try {
+    return { store: new MessageStore(db, onExpired), doorbell: openDoorbell(path), identity: identify(path) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function openDoorbell(path: string): Doorbell {
+  try {
+    return new Doorbell(path);
+  } catch (cause) {
+    const problem = 'has a -wake file beside it that cannot be opened: this user needs to write to that, too';
+    throw new LayerFileError(path, problem, { sqliteCode: 'SQLITE_CANTOPEN', cause });
+  }
+}
+
+/** The inodes that the path of the database and that of its doorbell lead to. */
+function identify(path: string): string {
+  const inodes = [path, doorbellPath(path)].map((name) => statSync(name, { throwIfNoEntry: false })?.ino);
+  return inodes.join(' ');
 }

@@ -47,12 +47,18 @@ export class MessageStore {
   /** What was purged in the transaction under way; told when it is certain. */
   #expired: Array<readonly [key: string, count: number]> = [];
   #sweptUpTo = '';
+  #filed = 0;
 
   /** @param onExpired told of each key from under which expired messages were thrown away */
   constructor(db: Database, onExpired: (key: string, count: number) => void) {
     this.#db = db;
     this.#statements = prepare(db);
     this.#onExpired = onExpired;
+  }
+
+  /** Counts the messages that were filed here, so that one sees whether there are new ones. */
+  get filed(): number {
+    return this.#filed;
   }
 
   /** Runs several writes as one; inside of another one it is a part of that. */
@@ -165,7 +171,9 @@ export class MessageStore {
   #insertByLength({ key, expiresAt, channels, body, capacity }: NewMessage): boolean {
     const insert = this.#statements.insertByLength;
     const names = key.endsWith('!') ? channels.join(' ') : null;
-    return insert.run(key, expiresAt, names, body, key, key, capacity).changes === 1;
+    const { changes } = insert.run(key, expiresAt, names, body, key, key, capacity);
+    this.#filed += changes;
+    return changes === 1;
   }
 
   #purge(key: string, now: number): void {

@@ -1,7 +1,7 @@
 // The receiving side of the embedded layer: who waits under which key, and when it is worth looking.
 
 import { LayerClosedError } from '../../errors.js';
-import { ChangeWatcher } from './change-watcher.js';
+import { DoorbellWatcher } from './doorbell.js';
 import { EndOfTurn } from './end-of-turn.js';
 import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
@@ -25,7 +25,7 @@ export class Reader {
   /** Keys under which there may be something for who waits. */
   readonly #promising = new Set<string>();
   readonly #turn = new EndOfTurn(() => this.#serve());
-  readonly #watcher: ChangeWatcher;
+  readonly #watcher: DoorbellWatcher;
   #store: MessageStore | undefined;
   #dataVersion: unknown;
   #retry: NodeJS.Timeout | undefined;
@@ -34,7 +34,7 @@ export class Reader {
   constructor({ file, now }: ReaderOptions) {
     this.#file = file;
     this.#now = now;
-    this.#watcher = new ChangeWatcher(
+    this.#watcher = new DoorbellWatcher(
       file.path,
       () => this.#lookForChange(),
       () => this.#lookEverywhere(),
@@ -103,7 +103,7 @@ export class Reader {
     if (this.#waiters.size === 0) this.#watcher.release();
   }
 
-  /** A notice came; mostly of this process's own writes. */
+  /** The doorbell rang, perhaps for what this process sent itself and has looked at. */
   #lookForChange(): void {
     this.#tolerant(() => {
       const version = this.#file.use((store) => store === this.#store && store.dataVersion());

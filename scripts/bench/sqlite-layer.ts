@@ -1,0 +1,122 @@
+// Measures the embedded channel layer on this machine: sends and receives a second, the time of a message between
+// two processes, and what waiting costs.
+//
+//   npm run build && node dist/scripts/bench/sqlite-layer.js [SECONDS OF IDLING, default 20]
+//
+// Prints a table on stdout. Exit codes: 0 done, 1 failed.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SqliteChannelLayer } from '../../channels/layers/sqlite.js';
+
+const capacity = 1_000_000;
+const message = { type: 'log.record', text: 'x'.repeat(80), n: 1 };
+
+async function main(idleSeconds: number): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'sqlite-layer-'));
+  const path = join(directory, 'channels.db');
+  const layer = new SqliteChannelLayer({ path, capacity });
+  try {
+    print('machine', `${cpus().length} cores, Node.js ${process.version}, messages of about 100 bytes`);
+    await measureThroughput(layer);
+    await measurePingPong(layer, path);
+    await measureIdling(layer, idleSeconds);
+  } finally {
+    await layer.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function measureThroughput(layer: SqliteChannelLayer): Promise<void> {
+  const count = 50_000;
+  await rate('send, one after another', count, async () => {
+    for (let n = 0; n < count; n++) await layer.send('one', message);
+  });
+  await rate('receive, one after another', count, async () => {
+    for (let n = 0; n < count; n++) await layer.receive('one');
+  });
+  await rate('send, 100 in a turn', count, async () => {
+    for (let n = 0; n < count; n += 100) {
+      await Promise.all(Array.from({ length: 100 }, () => layer.send('hundred', message)));
+    }
+  });
+  await rate('receive, 100 in a turn', count, async () => {
+    for (let n = 0; n < count; n += 100) {
+      await Promise.all(Array.from({ length: 100 }, () => layer.receive('hundred')));
+    }
+  });
+  await rate('send to a waiting receive', count, async () => {
+    for (let n = 0; n < count; n++) {
+      const received = layer.receive('waiting');
+      await layer.send('waiting', message);
+      await received;
+    }
+  });
+}
+
+async function measurePingPong(layer: SqliteChannelLayer, path: string): Promise<void> {
+  const child = fork(fileURLToPath(import.meta.url), ['peer', path]);
+  try {
+    await once(child, 'message');
+    const rounds = 5000;
+    const times: number[] = [];
+    for (let n = -500; n < rounds; n++) {
+      const from = performance.now();
+      await layer.send('ping', message);
+      await layer.receive('pong');
+      if (n >= 0) times.push(performance.now() - from);
+    }
+    times.sort((a, b) => a - b);
+    const at = (quantile: number) => (times[Math.floor(rounds * quantile)] ?? 0).toFixed(3);
+    print('there and back, two processes', `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(0.9999)} ms`);
+  } finally {
+    await end(child);
+  }
+}
+
+async function measureIdling(layer: SqliteChannelLayer, seconds: number): Promise<void> {
+  const done = new AbortController();
+  const waiting = layer.receive('silence', { signal: done.signal }).catch((error: unknown) => error);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const from = process.cpuUsage();
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  const { user, system } = process.cpuUsage(from);
+  done.abort();
+  await waiting;
+  print('waiting', `${((user + system) / 1000).toFixed(1)} ms of CPU in ${seconds} s`);
+}
+
+/** The other process: answers every ping. */
+async function answer(path: string): Promise<void> {
+  const layer = new SqliteChannelLayer({ path, capacity });
+  process.on('disconnect', () => process.exit());
+  process.send?.('ready');
+  for (;;) {
+    await layer.receive('ping');
+    await layer.send('pong', message);
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const ended = once(child, 'exit');
+  child.disconnect();
+  await ended;
+}
+
+async function rate(name: string, count: number, work: () => Promise<void>): Promise<void> {
+  const from = performance.now();
+  await work();
+  const perSecond = (count / (performance.now() - from)) * 1000;
+  print(name, `${Math.round(perSecond).toLocaleString('en')} a second`);
+}
+
+function print(name: string, result: string): void {
+  process.stdout.write(`${name.padEnd(32)}${result}\n`);
+}
+
+const [role = '20', path = ''] = process.argv.slice(2);
+await (role === 'peer' ? answer(path) : main(Number(role)));
