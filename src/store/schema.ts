@@ -61,8 +61,6 @@ export interface JobTable {
   message: string;
   progress: string | null;
   worker_id: string;
-  /** The fencing number: a later write of this run must name it, with the worker. */
-  fence: number;
 }
 
 export interface JobLineTable {
@@ -129,15 +127,16 @@ export interface LogPositionTable {
   sender: string;
   epoch: string;
   last: number;
-  inode: string;
-  offset: number;
-  updated_at: number;
+  /** Whether the label's lines are this epoch's at the checkpoint's place: 0 or 1. */
+  is_current: number;
+  heard_at: number;
 }
 
 /** Up to where the positions speak for the log file. One row. */
 export interface LogCheckpointTable {
   id: number;
-  inode: string;
+  /** The file's fingerprint: a digest of its first line. */
+  file: string;
   offset: number;
   updated_at: number;
 }

@@ -82,7 +82,6 @@ async function createJobs(db: Kysely<AnyTables>): Promise<void> {
     .addColumn('message', 'text', (c) => c.notNull())
     .addColumn('progress', 'text')
     .addColumn('worker_id', 'text', (c) => c.notNull())
-    .addColumn('fence', 'integer', (c) => c.notNull())
     .addUniqueConstraint('jobs_rule_due', ['rule_id', 'due_at'])
     .execute();
   await db.schema.createIndex('jobs_rule').on('jobs').columns(['rule_id', 'id']).execute();
@@ -137,15 +136,14 @@ async function createLogPositions(db: Kysely<AnyTables>): Promise<void> {
     .addColumn('sender', 'text', (c) => c.notNull())
     .addColumn('epoch', 'text', (c) => c.notNull())
     .addColumn('last', 'integer', (c) => c.notNull())
-    .addColumn('inode', 'text', (c) => c.notNull())
-    .addColumn('offset', 'integer', (c) => c.notNull())
-    .addColumn('updated_at', 'integer', (c) => c.notNull())
+    .addColumn('is_current', 'integer', (c) => c.notNull())
+    .addColumn('heard_at', 'integer', (c) => c.notNull())
     .addPrimaryKeyConstraint('log_positions_key', ['sender', 'epoch'])
     .execute();
   await db.schema
     .createTable('log_checkpoints')
     .addColumn('id', 'integer', (c) => c.primaryKey())
-    .addColumn('inode', 'text', (c) => c.notNull())
+    .addColumn('file', 'text', (c) => c.notNull())
     .addColumn('offset', 'integer', (c) => c.notNull())
     .addColumn('updated_at', 'integer', (c) => c.notNull())
     .execute();

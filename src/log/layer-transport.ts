@@ -1,0 +1,141 @@
+// The way of log records over a channel layer.
+
+import { type ChannelLayer, InvalidMessageError, LayerClosedError } from '../../channels/index.js';
+import type { Clock } from '../clock.js';
+import { BadLogMessageError, type LogAnswer, parseLogAnswer, sendersGroup } from './messages.js';
+import type { LogTransport, OutgoingProbe, OutgoingRecords } from './transport.js';
+
+export interface LayerTransportOptions {
+  /** Called when the first message is to be sent, and again after a rest. */
+  readonly open: () => Promise<ChannelLayer>;
+  /** Whether the layer was opened for this transport alone, so that it is closed with it. */
+  readonly ownsLayer: boolean;
+  /** The log's channel, `linod_mysite.log`. */
+  readonly channel: string;
+  readonly clock: Clock;
+  /**
+   * Rest after so many ms without a message to send, since an open layer may keep the process alive and a logger
+   * must not. Never when left out.
+   */
+  readonly restAfterMs?: number | undefined;
+}
+
+const retryMs = 1000;
+/** A layer that takes longer to send is treated as one that is away. */
+const sendMs = 5000;
+
+/** Sends batches to the log's channel, and receives the answers on a channel of its own. */
+export class LayerTransport implements LogTransport {
+  readonly #options: LayerTransportOptions;
+  #onAnswer: (answer: LogAnswer) => void = () => {};
+  #link: Promise<Link> | undefined;
+  #cancelRest: () => void = () => {};
+  /** A layer whose serializer is JSON has no bytes: batches then go as the text that they are. */
+  #asText = false;
+  #isClosed = false;
+
+  constructor(options: LayerTransportOptions) {
+    this.#options = options;
+  }
+
+  listen(onAnswer: (answer: LogAnswer) => void): void {
+    this.#onAnswer = onAnswer;
+  }
+
+  async deliver(message: OutgoingRecords | OutgoingProbe): Promise<void> {
+    if (this.#isClosed) throw new LayerClosedError();
+    this.#link ??= this.#open();
+    this.#restLater();
+    const { layer, replyChannel } = await this.#link;
+    const { channel } = this.#options;
+    const addressed = { ...message, reply_channel: replyChannel };
+    const signal = AbortSignal.timeout(sendMs);
+    try {
+      await layer.send(channel, this.#asText ? textInstead(addressed) : addressed, { signal });
+    } catch (error) {
+      if (!(error instanceof InvalidMessageError) || this.#asText) throw error;
+      this.#asText = true;
+      await layer.send(channel, textInstead(addressed), { signal });
+    }
+  }
+
+  async rest(): Promise<void> {
+    this.#cancelRest();
+    const opening = this.#link;
+    this.#link = undefined;
+    const link = await opening?.catch(() => undefined);
+    if (link === undefined) return;
+    link.stop.abort();
+    // A member that nobody receives on would be sent to until its membership expires.
+    await link.layer
+      .groupDiscard(sendersGroup(this.#options.channel), link.replyChannel)
+      .catch(() => undefined);
+    if (this.#options.ownsLayer) await link.layer.close();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.rest();
+  }
+
+  async #open(): Promise<Link> {
+    let layer: ChannelLayer | undefined;
+    try {
+      layer = await this.#options.open();
+      const link = { layer, replyChannel: await layer.newChannel('log'), stop: new AbortController() };
+      await this.#join(link);
+      void this.#receive(link);
+      return link;
+    } catch (error) {
+      this.#link = undefined;
+      if (this.#options.ownsLayer) await layer?.close();
+      throw error;
+    }
+  }
+
+  /** In the group, the sender hears at once when a logger coroutine starts; without it, at its next probe. */
+  async #join({ layer, replyChannel }: Link): Promise<void> {
+    if (layer.extensions.has('groups'))
+      await layer.groupAdd(sendersGroup(this.#options.channel), replyChannel);
+  }
+
+  /** Ends with its link and never rejects. */
+  async #receive({ layer, replyChannel, stop: { signal } }: Link): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        this.#onAnswer(parseLogAnswer(await layer.receive(replyChannel, { signal })));
+      } catch (error) {
+        if (signal.aborted || error instanceof LayerClosedError) return;
+        // An answer that cannot be read is as good as lost; a layer in trouble is asked again.
+        if (!(error instanceof BadLogMessageError)) await this.#pause();
+      }
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.after(retryMs, resolve);
+    });
+  }
+
+  #restLater(): void {
+    const { clock, restAfterMs } = this.#options;
+    this.#cancelRest();
+    if (restAfterMs === undefined) return;
+    this.#cancelRest = clock.after(restAfterMs, () => {
+      // What cannot be closed is given up all the same; nothing of a record depends on it.
+      this.rest().catch(() => undefined);
+    });
+  }
+}
+
+interface Link {
+  readonly layer: ChannelLayer;
+  readonly replyChannel: string;
+  readonly stop: AbortController;
+}
+
+function textInstead<M extends object>(message: M): M | (Omit<M, 'bytes'> & { bytes: string }) {
+  if (!('bytes' in message) || !(message.bytes instanceof Uint8Array)) return message;
+  return { ...message, bytes: Buffer.from(message.bytes).toString('utf8') };
+}

@@ -1,0 +1,134 @@
+// The file that the writer appends to: all of a write or nothing of it, and still the file of that name.
+
+import { createHash } from 'node:crypto';
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** What happened to the file since the last write. */
+export type FileState = 'unchanged' | 'grown' | 'replaced';
+
+const chunkBytes = 1024 ** 2;
+const maxFirstLineBytes = 4096;
+
+export class LogFile {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  #size: number;
+  #fingerprint: string | undefined;
+
+  /** Opens the file for appending; makes it, and its directory, if need be. */
+  static async open(path: string): Promise<LogFile> {
+    await mkdir(dirname(path), { recursive: true });
+    return LogFile.#of(path, await open(path, 'a+'));
+  }
+
+  /** Opens a file that is only to be read back. */
+  static async openRotated(path: string): Promise<LogFile> {
+    return LogFile.#of(path, await open(path, 'r'));
+  }
+
+  static async #of(path: string, handle: FileHandle): Promise<LogFile> {
+    try {
+      return new LogFile(path, handle, (await handle.stat()).size);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  private constructor(path: string, handle: FileHandle, size: number) {
+    this.path = path;
+    this.#handle = handle;
+    this.#size = size;
+  }
+
+  /** Bytes that are known to be in it. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether the path still names this file, and it is as long as it was left. Adopts the size when it has grown. */
+  async look(): Promise<FileState> {
+    const [named, own] = await Promise.all([stat(this.path).catch(absent), this.#handle.stat()]);
+    if (named === undefined || named.ino !== own.ino || named.dev !== own.dev) return 'replaced';
+    if (own.size < this.#size) return 'replaced';
+    if (own.size === this.#size) return 'unchanged';
+    this.#size = own.size;
+    return 'grown';
+  }
+
+  /**
+   * Appends all of the buffers. When that fails, what was written of them is taken back.
+   *
+   * @param sync whether to wait until the disk has them
+   */
+  async append(buffers: readonly Uint8Array[], sync: boolean): Promise<void> {
+    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    try {
+      await this.#writeAll(buffers, length);
+      if (sync) await this.#handle.datasync();
+    } catch (error) {
+      // If this fails as well, the next opening finds the rest and cuts it off.
+      await this.#handle.truncate(this.#size).catch(() => undefined);
+      throw error;
+    }
+    if (this.#size === 0) this.#fingerprint = undefined;
+    this.#size += length;
+  }
+
+  async #writeAll(buffers: readonly Uint8Array[], length: number): Promise<void> {
+    const { bytesWritten } = await this.#handle.writev([...buffers]);
+    if (bytesWritten === length) return;
+    const rest = Buffer.concat(buffers).subarray(bytesWritten);
+    for (let done = 0; done < rest.length; ) {
+      done += (await this.#handle.write(rest, done, rest.length - done)).bytesWritten;
+    }
+  }
+
+  /** The bytes from an offset to the end. */
+  async *read(from: number): AsyncGenerator<Buffer> {
+    for (let at = from; at < this.#size; ) {
+      const length = Math.min(chunkBytes, this.#size - at);
+      const { buffer, bytesRead } = await this.#handle.read(Buffer.allocUnsafe(length), 0, length, at);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+  }
+
+  async truncate(size: number): Promise<void> {
+    await this.#handle.truncate(size);
+    this.#size = size;
+  }
+
+  async sync(): Promise<void> {
+    await this.#handle.datasync();
+  }
+
+  /**
+   * Tells this file from any other that had or will have its name: a digest of its first line, which no renaming
+   * changes. (An inode is given to the next file as soon as this one is removed.) Empty for an empty file.
+   */
+  async fingerprint(): Promise<string> {
+    this.#fingerprint ??= await this.#readFingerprint();
+    return this.#fingerprint;
+  }
+
+  async #readFingerprint(): Promise<string> {
+    const length = Math.min(maxFirstLineBytes, this.#size);
+    const { buffer, bytesRead } = await this.#handle.read(Buffer.alloc(length), 0, length, 0);
+    if (bytesRead === 0) return '';
+    const end = buffer.indexOf('\n');
+    const line = buffer.subarray(0, end < 0 ? bytesRead : end);
+    return createHash('sha256').update(line).digest('base64url').slice(0, 22);
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+function absent(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  throw error;
+}

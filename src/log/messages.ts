@@ -1,0 +1,123 @@
+// The messages of the log: what senders ask of the logger coroutine, and what it answers.
+
+import * as v from 'valibot';
+import type { Received } from '../../channels/index.js';
+import { LinodError } from '../errors.js';
+import { isSenderLabel } from './format.js';
+
+const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const sender = v.pipe(v.string(), v.check(isSenderLabel, 'expected a label such as "web[812]"'));
+const epoch = v.pipe(v.string(), v.regex(/^[\w.-]{1,60}$/));
+const owner = v.object({ host: v.string(), pid: v.number(), start: v.string() });
+const bytes = v.union([
+  v.instance(Uint8Array),
+  // Layers whose serializer is JSON carry text only.
+  v.pipe(
+    v.string(),
+    v.transform((text): Uint8Array => Buffer.from(text)),
+  ),
+]);
+
+/** Start the logger coroutine. */
+const logServer = v.object({ type: v.literal('log.server') });
+
+/**
+ * One record from a process that has no sender of its own, such as a Python one. The names are those of Python's
+ * LogRecord; `time` is an alternative to `created` (seconds), in ms.
+ */
+const logRecord = v.object({
+  type: v.literal('log.record'),
+  name: v.optional(v.string(), 'root'),
+  message: v.optional(v.string()),
+  msg: v.optional(v.string()),
+  level: v.optional(v.union([v.string(), v.number()])),
+  levelname: v.optional(v.string()),
+  levelno: v.optional(v.number()),
+  created: v.optional(v.pipe(v.number(), v.finite())),
+  time: v.optional(v.pipe(v.number(), v.finite())),
+  process: v.optional(v.union([v.string(), v.number()])),
+  processName: v.optional(v.string()),
+  fields: v.optional(v.record(v.string(), v.unknown())),
+  exc_text: v.optional(v.nullable(v.string())),
+  stack_info: v.optional(v.nullable(v.string())),
+});
+
+/** A batch of finished lines. */
+const logRecords = v.object({
+  type: v.literal('log.records'),
+  /** The label that stands in each line, `web[812]`. */
+  sender,
+  /** Tells this sender from an earlier one with the same label. */
+  epoch,
+  /** The process, so that the writer can see whether it still lives. */
+  owner,
+  /** Numbers of the records: `first` … `first + count - 1`. */
+  first: positive,
+  count: positive,
+  /** The last number that the sender knows to be on disk. */
+  acked: number,
+  /** The lowest number that the sender still has: what is lower and not written cannot come any more. */
+  base: positive,
+  bytes,
+  reply_channel: v.string(),
+});
+
+/** Asks how far the writer has come with a sender; answered by `log.ack`. */
+const logProbe = v.object({ type: v.literal('log.probe'), sender, epoch, reply_channel: v.string() });
+
+/** Up to `last` everything of this sender is on disk. */
+const logAck = v.object({ type: v.literal('log.ack'), sender, epoch, last: number });
+/** Something is missing: begin again at `from`; what is lower is on disk. */
+const logResend = v.object({ type: v.literal('log.resend'), sender, epoch, from: positive });
+/** A logger coroutine began to work. Sent to the group of all senders. */
+const logReady = v.object({ type: v.literal('log.ready') });
+
+export type LogServer = v.InferOutput<typeof logServer>;
+export type LogRecord = v.InferOutput<typeof logRecord>;
+export type LogRecords = v.InferOutput<typeof logRecords>;
+export type LogProbe = v.InferOutput<typeof logProbe>;
+export type LogAck = v.InferOutput<typeof logAck>;
+export type LogResend = v.InferOutput<typeof logResend>;
+export type LogReady = v.InferOutput<typeof logReady>;
+
+/** What arrives on the log's channel, and on the site's control channel. */
+export type LogRequest = LogServer | LogRecord | LogRecords | LogProbe;
+/** What arrives on a sender's own channel. */
+export type LogAnswer = LogAck | LogResend | LogReady;
+
+/** The schemas of all {@link LogRequest}s, for a consumer that composes its messages of several rooms. */
+export const logRequestSchemas = [logServer, logRecord, logRecords, logProbe] as const;
+
+const request = v.variant('type', [...logRequestSchemas]);
+const answer = v.variant('type', [logAck, logResend, logReady]);
+
+/** A message of the log that lacks something, or has it wrong. It is dropped. */
+export class BadLogMessageError extends LinodError {
+  constructor(type: unknown, problem: string) {
+    super('LINOD_ERR_BAD_LOG_MESSAGE', `message ${JSON.stringify(type)}: ${problem}`);
+  }
+}
+
+/** @throws BadLogMessageError (`LINOD_ERR_BAD_LOG_MESSAGE`) */
+export function parseLogRequest(received: Received): LogRequest {
+  return parse(request, received);
+}
+
+/** @throws BadLogMessageError (`LINOD_ERR_BAD_LOG_MESSAGE`) */
+export function parseLogAnswer(received: Received): LogAnswer {
+  return parse(answer, received);
+}
+
+function parse<S extends v.GenericSchema>(schema: S, received: Received): v.InferOutput<S> {
+  const result = v.safeParse(schema, received);
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  const key = v.getDotPath(issue) ?? '';
+  throw new BadLogMessageError(received.type, `${key === '' ? '' : `${key}: `}${issue.message}`);
+}
+
+/** The group in which the senders of a log's channel wait for `log.ready`. */
+export function sendersGroup(channel: string): string {
+  return `${channel}.senders`;
+}

@@ -1,0 +1,96 @@
+// Where the writer keeps how far it has come, so that a start need not read the whole log file back.
+
+import type { Kysely, Transaction } from 'kysely';
+import type { Database } from '../store/schema.js';
+
+/** How far the writer has come with one sender. */
+export interface Position {
+  readonly sender: string;
+  readonly epoch: string;
+  /** The last number in the log. */
+  readonly last: number;
+  /** Whether lines with this label are, at the checkpoint's place of the file, those of this epoch. */
+  readonly isCurrent: boolean;
+  /** When the sender was last heard, in ms. */
+  readonly heardAt: number;
+}
+
+/** Up to `offset` in the file with this fingerprint, `positions` say all that the file says. */
+export interface Checkpoint {
+  readonly file: string;
+  readonly offset: number;
+  readonly positions: readonly Position[];
+}
+
+/** What changed since the checkpoint before; `positions` holds those that differ. */
+export interface CheckpointChange extends Checkpoint {
+  readonly forgotten: ReadonlyArray<Pick<Position, 'sender' | 'epoch'>>;
+}
+
+/**
+ * Keeps one checkpoint. It only saves time: the log file is the ledger, and without a checkpoint (or with an old
+ * one) the writer reads back more of it.
+ */
+export interface PositionStore {
+  load(): Promise<Checkpoint | undefined>;
+  /** All of the change or nothing of it. */
+  save(change: CheckpointChange): Promise<void>;
+}
+
+const checkpointId = 1;
+
+/** Keeps the checkpoint in the site's database. */
+export class KyselyPositionStore implements PositionStore {
+  readonly #db: Kysely<Database>;
+  readonly #now: () => number;
+
+  constructor(db: Kysely<Database>, now: () => number = Date.now) {
+    this.#db = db;
+    this.#now = now;
+  }
+
+  async load(): Promise<Checkpoint | undefined> {
+    return await this.#db.transaction().execute(async (db) => {
+      const checkpoint = await db.selectFrom('log_checkpoints').selectAll().executeTakeFirst();
+      if (checkpoint === undefined) return undefined;
+      const rows = await db.selectFrom('log_positions').selectAll().execute();
+      const positions = rows.map(({ sender, epoch, last, is_current, heard_at }) => ({
+        sender,
+        epoch,
+        last,
+        isCurrent: is_current === 1,
+        heardAt: heard_at,
+      }));
+      return { file: checkpoint.file, offset: checkpoint.offset, positions };
+    });
+  }
+
+  async save(change: CheckpointChange): Promise<void> {
+    await this.#db.transaction().execute(async (db) => {
+      for (const position of change.positions) await savePosition(db, position);
+      for (const { sender, epoch } of change.forgotten) {
+        await db
+          .deleteFrom('log_positions')
+          .where('sender', '=', sender)
+          .where('epoch', '=', epoch)
+          .execute();
+      }
+      const row = { file: change.file, offset: change.offset, updated_at: this.#now() };
+      await db
+        .insertInto('log_checkpoints')
+        .values({ id: checkpointId, ...row })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+        .execute();
+    });
+  }
+}
+
+async function savePosition(db: Transaction<Database>, position: Position): Promise<void> {
+  const { sender, epoch, last, heardAt } = position;
+  const row = { last, is_current: position.isCurrent ? 1 : 0, heard_at: heardAt };
+  await db
+    .insertInto('log_positions')
+    .values({ sender, epoch, ...row })
+    .onConflict((conflict) => conflict.columns(['sender', 'epoch']).doUpdateSet(row))
+    .execute();
+}

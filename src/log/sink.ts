@@ -1,0 +1,19 @@
+// Where a logger's records go.
+
+import type { Fields } from './fields.js';
+import type { LevelName } from './levels.js';
+
+/** Takes records that passed their logger's level. A sender is one; so is whatever else wants to read along. */
+export interface LogSink {
+  /**
+   * Must return quickly and must not throw.
+   *
+   * @param logger the logger's dotted name
+   * @param trace lines that belong to the record and follow its message, such as an error's stack
+   */
+  write(level: LevelName, logger: string, message: string, fields?: Fields, trace?: string): void;
+  /** Resolves when what was written is safe. Without it nothing needs to be waited for. */
+  flush?(timeoutMs?: number): Promise<void>;
+  /** Flushes and ends. Safe to call twice. */
+  close?(): Promise<void>;
+}
