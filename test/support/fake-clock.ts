@@ -1,0 +1,43 @@
+// A clock that moves only when a test says so.
+
+import type { Clock } from '../../channels/clock.js';
+
+interface Timer {
+  readonly dueAt: number;
+  readonly callback: () => void;
+}
+
+export class FakeClock implements Clock {
+  #now: number;
+  readonly #timers = new Set<Timer>();
+
+  constructor(now: number = Date.UTC(2026, 0, 1)) {
+    this.#now = now;
+  }
+
+  now = (): number => this.#now;
+
+  after = (delayMs: number, callback: () => void): (() => void) => {
+    const timer = { dueAt: this.#now + delayMs, callback };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  };
+
+  /** How many calls are still to come. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Moves on, and makes the calls that come due, in their order, each at its time. */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (;;) {
+      const [next] = [...this.#timers].sort((a, b) => a.dueAt - b.dueAt);
+      if (next === undefined || next.dueAt > end) break;
+      this.#timers.delete(next);
+      this.#now = next.dueAt;
+      next.callback();
+    }
+    this.#now = end;
+  }
+}
