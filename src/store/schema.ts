@@ -105,6 +105,8 @@ export interface WorkerTable {
   started_at: number;
   heartbeat_at: number;
   stopped_at: number | null;
+  /** Why, in a clause for people. */
+  stop_reason: string | null;
 }
 
 /** Something that one worker at a time may do. */

@@ -114,6 +114,7 @@ async function createWorkers(db: Kysely<AnyTables>): Promise<void> {
     .addColumn('started_at', 'integer', (c) => c.notNull())
     .addColumn('heartbeat_at', 'integer', (c) => c.notNull())
     .addColumn('stopped_at', 'integer')
+    .addColumn('stop_reason', 'text')
     .execute();
   await db.schema
     .createTable('leases')

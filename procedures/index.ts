@@ -1,0 +1,3 @@
+// The procedures that ship, in the original's order: importing this registers them.
+
+export {};

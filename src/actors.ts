@@ -1,0 +1,93 @@
+// The tables that a person sees, and what can be done there, as the original names them.
+
+import { systemClock } from './clock.js';
+import { WorkerRegistry } from './membership/registry.js';
+import type { Procedure } from './procedure.js';
+import type { Site } from './site.js';
+import type { WorkerRow } from './store/schema.js';
+import type { Store } from './store/store.js';
+import { type Job, jobFromRow } from './tasks/job.js';
+import { type JobFilter, type JobRequest, Jobs as JobTable } from './tasks/jobs.js';
+import type { JobRule } from './tasks/rule.js';
+import { Rules, type SyncReport } from './tasks/rules.js';
+
+/** Whose tables: a site with its open database. */
+export interface ActorContext {
+  readonly site: Site;
+  readonly store: Store;
+  /** Who acts, for the ledger. */
+  readonly user?: string;
+}
+
+/** The rules and the jobs of a site, for reading and changing them from outside a worker. */
+export function openTasks({ site, store, user }: ActorContext): { rules: Rules; jobs: JobTable } {
+  const actor = user ?? 'somebody';
+  const rules = new Rules(store.db, site.settings.timezone, systemClock, actor);
+  return { rules, jobs: new JobTable(store.db, rules, systemClock, actor) };
+}
+
+/** All job rules in their order. */
+export const JobRules = {
+  async rows(context: ActorContext, options: { removed?: boolean } = {}): Promise<JobRule[]> {
+    return await openTasks(context).rules.list(options);
+  },
+};
+
+/** The newest jobs, the newest first. */
+export const Jobs = {
+  async rows(context: ActorContext, filter: JobFilter = {}): Promise<Job[]> {
+    return await openTasks(context).jobs.list(filter);
+  },
+};
+
+/** The newest jobs of one rule. */
+export const JobsByRule = {
+  async rows(context: ActorContext, ruleId: number, limit = 20): Promise<Job[]> {
+    return await openTasks(context).jobs.list({ ruleId, limit });
+  },
+};
+
+/** The workers that run. Those that died without a word are marked first. */
+export const Workers = {
+  async rows({ store }: ActorContext): Promise<WorkerRow[]> {
+    const registry = new WorkerRegistry(store.db, systemClock);
+    await registry.markDead();
+    return await registry.living();
+  },
+};
+
+/** The action that adjusts the rules to the procedures; a worker does it when it starts. */
+export const SetupTasks = {
+  async run(context: ActorContext, procedures: Iterable<Procedure>): Promise<SyncReport> {
+    return await openTasks(context).rules.sync(procedures);
+  },
+};
+
+/** The action that runs one rule at once, or ends its run. */
+export const RunJob = {
+  /**
+   * Writes the request down; a worker takes it up.
+   *
+   * @returns the number of the request
+   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
+   */
+  async request(
+    context: ActorContext,
+    ruleId: number,
+    action: JobRequest['action'] = 'run',
+  ): Promise<number> {
+    return await openTasks(context).jobs.request(ruleId, action, context.user ?? 'somebody');
+  },
+};
+
+/** How often a waiting command looks. */
+const lookMs = 100;
+
+/** Waits until the run that was requested has ended. */
+export async function jobOfRequest({ db }: Store, request: number): Promise<Job> {
+  for (;;) {
+    const row = await db.selectFrom('jobs').selectAll().where('request_id', '=', request).executeTakeFirst();
+    if (row !== undefined && row.status !== 'running') return jobFromRow(row);
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+  }
+}

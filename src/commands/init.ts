@@ -1,0 +1,92 @@
+// linod init: makes a site.
+
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { basename, join, relative, resolve } from 'node:path';
+import { Command } from 'commander';
+import { UsageError } from '../errors.js';
+import { settingDefinitions } from '../site/settings.js';
+import { jsonOption } from './main.js';
+import { print, printJson, say } from './output.js';
+
+export function initCommand(): Command {
+  return new Command('init')
+    .description(
+      'make a site: a directory with a configuration, an example procedure and a place for the log',
+    )
+    .argument('<directory>', "where; its last part is the site's name")
+    .option('--name <name>', "the site's name, if it is not to be the directory's")
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ linod init mysite && cd mysite && runworker linod_mysite')
+    .action(async (directory: string, flags: { name?: string; json?: boolean }) => {
+      const path = resolve(directory);
+      const name = flags.name ?? basename(path);
+      const files = await makeSite(path, name);
+      if (flags.json) {
+        printJson({ name, directory: path, files });
+        return;
+      }
+      for (const file of files) print(join(relative(process.cwd(), path) || '.', file));
+      say(`site ${name} is ready; what comes next:`);
+      if (path !== process.cwd()) say(`  $ cd ${relative(process.cwd(), path) || '.'}`);
+      say(`  $ runworker linod_${name}      in one terminal`);
+      say('  $ initiate_linod              in another');
+    });
+}
+
+/**
+ * Writes the files of a new site. Nothing that exists is overwritten.
+ *
+ * @returns the files, relative to the directory
+ * @throws UsageError (`LINOD_ERR_USAGE`) for a name that no site can have, or when there is a site already
+ */
+export async function makeSite(directory: string, name: string): Promise<string[]> {
+  const { check, allowed } = settingDefinitions.name;
+  if (check(name, directory) === undefined) {
+    throw new UsageError(
+      `expected the site's name to be ${allowed}, got: ${JSON.stringify(name)}; give one with --name`,
+    );
+  }
+  const files = filesOf(name);
+  const taken = Object.keys(files).filter((file) => existsSync(join(directory, file)));
+  const hasConfig =
+    existsSync(directory) && (await readdir(directory)).some((file) => file.startsWith('linod.config.'));
+  if (hasConfig || taken.length > 0) {
+    throw new UsageError(
+      `${directory} already has ${hasConfig ? 'a linod.config file' : taken.join(', ')}; nothing was written`,
+    );
+  }
+  for (const [file, content] of Object.entries(files)) {
+    await mkdir(join(directory, file, '..'), { recursive: true });
+    await writeFile(join(directory, file), content, { flag: 'wx' });
+  }
+  await mkdir(join(directory, 'log'), { recursive: true });
+  return [...Object.keys(files), 'log/'];
+}
+
+function filesOf(name: string): Record<string, string> {
+  return {
+    'linod.config.ts': `import { defineSite } from 'linod';
+
+// Every setting is described in linod's docs/configuration.md.
+export default defineSite({
+  name: '${name}',
+  // timezone: 'Europe/Tallinn',
+  // channelLayer: 'redis://localhost:6379',
+});
+`,
+    'procedures/hello.ts': `import { type BaseRequest, scheduleOften } from 'linod';
+
+// Runs every minute and says so in log/lino.log. Change it, or remove it.
+scheduleOften({ every: 1, everyUnit: 'minutely' }, async function hello(ar: BaseRequest) {
+  ar.info(\`hello from \${ar.site.name}\`);
+});
+`,
+    '.gitignore': `log/
+.cache/
+*.db
+*.db-shm
+*.db-wal
+`,
+  };
+}

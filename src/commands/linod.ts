@@ -1,0 +1,45 @@
+// linod: the program with all its commands.
+
+import { Command } from 'commander';
+import { version } from '../version.js';
+import { initCommand } from './init.js';
+import { jobCommand } from './job.js';
+import { jobsCommand } from './jobs.js';
+import { logCommand } from './log.js';
+import { jsonOption, siteOption } from './main.js';
+import { migrateCommand } from './migrate.js';
+import { proceduresCommand } from './procedures.js';
+import { ruleCommand } from './rule.js';
+import { rulesCommand } from './rules.js';
+import { startCommand } from './runworker.js';
+import { showStatus, statusCommand } from './status.js';
+import { workersCommand } from './workers.js';
+
+export function linodProgram(): Command {
+  const program = new Command('linod')
+    .description('the background daemon of a site: its rules, jobs, workers and log')
+    .version(version)
+    .addOption(siteOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nWithout a command it prints the status of all tasks.\n\nExample:\n  $ linod\n  $ linod rule 3 run --wait',
+    )
+    .action(showStatus);
+  for (const command of [
+    initCommand(),
+    startCommand(),
+    statusCommand(),
+    rulesCommand(),
+    ruleCommand(),
+    jobsCommand(),
+    jobCommand(),
+    proceduresCommand(),
+    logCommand(),
+    workersCommand(),
+    migrateCommand(),
+  ]) {
+    program.addCommand(command);
+  }
+  return program;
+}

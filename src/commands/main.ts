@@ -1,0 +1,103 @@
+// What every command shares: how it finds its site, how it fails, and with which exit code.
+
+import { type Command, CommanderError, Option } from 'commander';
+import type { Clock } from '../clock.js';
+import { LinodError } from '../errors.js';
+import type { SiteConfig } from '../site/settings.js';
+import type { Site } from '../site.js';
+import type { Store } from '../store/store.js';
+import { say, styled } from './output.js';
+
+export { systemClock } from '../clock.js';
+
+/** 0 done, 1 failed, 2 used wrongly or badly configured, 3 a check found something. */
+export const exitCodes = { done: 0, failed: 1, misused: 2, found: 3 } as const;
+
+/** A command did what it could, said so itself, and the process is to end with this code. */
+export class ExitError extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit with ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Errors of these codes are the caller's: the words or the configuration have to change. */
+const misuse = new Set([
+  'LINOD_ERR_BAD_CONFIG',
+  'LINOD_ERR_NO_SITE',
+  'LINOD_ERR_USAGE',
+  'LINOD_ERR_UNKNOWN_LEVEL',
+  'LINOD_ERR_INVALID_RECURRENCE',
+  'LINOD_ERR_INVALID_PROCEDURE',
+  'LINOD_ERR_DUPLICATE_PROCEDURE',
+  'CHANNELS_ERR_INVALID_OPTION',
+  'CHANNELS_ERR_INVALID_NAME',
+]);
+
+/**
+ * Runs a program on the words of the command line and sets the process's exit code. Errors are one line on stderr.
+ *
+ * @param argv the words after the program's name
+ */
+export async function main(program: Command, argv: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    process.exitCode = tell(program.name(), error);
+  }
+}
+
+function tell(name: string, error: unknown): number {
+  if (error instanceof ExitError) return error.exitCode;
+  // Commander has printed what is wrong, or the help or version that was asked for.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.misused;
+  const message = error instanceof Error ? error.message : String(error);
+  say(`${styled('red', `${name}:`, process.stderr)} ${message}`);
+  if (error instanceof LinodError && misuse.has(error.code)) return exitCodes.misused;
+  if (error instanceof Error && 'code' in error && misuse.has(String(error.code))) return exitCodes.misused;
+  if (error instanceof Error && !('code' in error)) say(error.stack ?? '');
+  return exitCodes.failed;
+}
+
+export interface SiteFlags {
+  readonly site?: string;
+}
+
+/** The flag that every command has for naming its site. */
+export function siteOption(): Option {
+  return new Option('--site <dir>', "the site's directory (default: LINOD_SITE, or the nearest one upwards)");
+}
+
+export function jsonOption(): Option {
+  return new Option('--json', 'print JSON');
+}
+
+/**
+ * Finds and reads the site. Of a site that is switched off (`useLinod: false`) a command says so, and ends with 0.
+ */
+export async function requireSite(flags: SiteFlags, overrides: SiteConfig = {}): Promise<Site> {
+  const { findSiteDirectory, loadSite } = await import('../site.js');
+  const site = await loadSite(findSiteDirectory(flags.site), { flags: overrides });
+  if (site.settings.useLinod) return site;
+  say(`linod is switched off for site ${site.name}: useLinod is false in ${site.shorten(site.configFile)}`);
+  throw new ExitError(exitCodes.done);
+}
+
+/** Runs something on the open database of a site and closes it. */
+export async function withStore<T>(site: Site, use: (store: Store) => Promise<T>): Promise<T> {
+  const store = await site.openStore();
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Who sits at this terminal, for the ledger. */
+export function person(): string {
+  return process.env.SUDO_USER ?? process.env.USER ?? process.env.LOGNAME ?? 'somebody';
+}
+
+export type { Clock };

@@ -1,0 +1,42 @@
+// The words of `linod rule N set FIELD=VALUE …`, parsed.
+
+import { UsageError } from '../errors.js';
+import type { RuleChanges } from '../tasks/rules.js';
+
+/**
+ * `every=2 weekdays=monday,friday until=` as changes. An empty value takes the override back, so that the
+ * procedure's suggestion counts again.
+ *
+ * @throws UsageError (`LINOD_ERR_USAGE`)
+ */
+export function parseChanges(words: readonly string[]): RuleChanges {
+  if (words.length === 0) {
+    throw new UsageError('expected what to set, as in: linod rule 3 set every=2 everyUnit=hourly');
+  }
+  return Object.fromEntries(words.map(parseWord));
+}
+
+function parseWord(word: string): [string, unknown] {
+  const equals = word.indexOf('=');
+  if (equals < 1) throw new UsageError(`expected FIELD=VALUE, got: ${JSON.stringify(word)}`);
+  const field = word.slice(0, equals);
+  const text = word.slice(equals + 1).trim();
+  if (text === '') return [field, null];
+  if (['every', 'count', 'timeoutSeconds'].includes(field)) return [field, toNumber(field, text)];
+  if (field === 'positions') return [field, toList(text).map((item) => toNumber(field, item))];
+  if (field === 'weekdays') return [field, toList(text)];
+  return [field, text];
+}
+
+function toList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function toNumber(field: string, text: string): number {
+  const number = Number(text);
+  if (Number.isFinite(number)) return number;
+  throw new UsageError(`expected ${field} to be a number, got: ${JSON.stringify(text)}`);
+}

@@ -1,0 +1,143 @@
+// linod rule N: one job rule, and what can be done with it.
+
+import { Command } from 'commander';
+import { suggestion, UsageError } from '../errors.js';
+import type { Site } from '../site.js';
+import type { Store } from '../store/store.js';
+import type { JobRule } from '../tasks/rule.js';
+import {
+  ExitError,
+  exitCodes,
+  jsonOption,
+  person,
+  requireSite,
+  type SiteFlags,
+  siteOption,
+  withStore,
+} from './main.js';
+import { parseWholeNumber } from './numbers.js';
+import { print, printJson, printTable, say, styled } from './output.js';
+import { parseChanges } from './rule-fields.js';
+import { jobColumns, ruleJson } from './views.js';
+import { wakeWorker } from './wake.js';
+
+const actions = ['show', 'set', 'run', 'stop', 'cancel', 'resume'] as const;
+type Action = (typeof actions)[number];
+
+interface RuleFlags extends SiteFlags {
+  readonly json?: boolean;
+  readonly wait?: boolean;
+}
+
+export function ruleCommand(): Command {
+  return new Command('rule')
+    .description('one job rule: show it, change it, run it now')
+    .argument('<number>', 'the number of the rule')
+    .argument(
+      '[action]',
+      'show (default); set FIELD=VALUE…; run now; stop the run that goes on; cancel (it is ignored from now on); resume',
+    )
+    .argument(
+      '[words...]',
+      'with set: every, everyUnit, weekdays, positions, startDatetime, timezone, until, count, name, logLevel, onFailure, timeoutSeconds; an empty value takes an override back',
+    )
+    .option('--wait', 'with run: wait for the end of the run, exit with 1 if it failed')
+    .addOption(siteOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 run --wait',
+    )
+    .action(async (number: string, action: string | undefined, words: string[], flags: RuleFlags) => {
+      const id = parseWholeNumber('the number of a rule', number);
+      const wanted = parseAction(action ?? 'show');
+      if (wanted !== 'set' && words.length > 0)
+        throw new UsageError(`${wanted} takes no further words, got: ${words.join(' ')}`);
+      const site = await requireSite(flags);
+      await withStore(site, (store) => act(wanted, { site, store, id, words, flags }));
+    });
+}
+
+interface Target {
+  readonly site: Site;
+  readonly store: Store;
+  readonly id: number;
+  readonly words: readonly string[];
+  readonly flags: RuleFlags;
+}
+
+async function act(action: Action, target: Target): Promise<void> {
+  const { site, store, id, words, flags } = target;
+  const { openTasks, RunJob } = await import('../actors.js');
+  const user = person();
+  const { rules } = openTasks({ site, store, user });
+  if (action === 'run' || action === 'stop') {
+    const request = await RunJob.request({ site, store, user }, id, action === 'run' ? 'run' : 'cancel');
+    const isWorking = await wakeWorker(site, store);
+    const rule = await rules.get(id);
+    if (!isWorking)
+      say(`no worker is running; request ${request} is kept until one does: runworker ${site.channel}`);
+    if (flags.wait && action === 'run') return await waitForRun(target, request);
+    if (flags.json) printJson({ request, rule: id, action, worker: isWorking });
+    else print(`request ${request}: ${action} ${rule}`);
+    return;
+  }
+  const rule =
+    action === 'set'
+      ? await rules.edit(id, parseChanges(words))
+      : action === 'cancel'
+        ? await rules.cancel(id)
+        : action === 'resume'
+          ? await rules.resume(id)
+          : await rules.get(id);
+  if (action !== 'show') await wakeWorker(site, store);
+  await show(rule, target);
+}
+
+async function show(rule: JobRule, { site, store, flags }: Target): Promise<void> {
+  const { JobsByRule } = await import('../actors.js');
+  const { statusLine } = await import('../tasks/status.js');
+  const jobs = await JobsByRule.rows({ site, store }, rule.id, 5);
+  if (flags.json) {
+    printJson({ ...ruleJson(rule), jobs });
+    return;
+  }
+  print(
+    styled(
+      'bold',
+      statusLine(
+        rule,
+        jobs.find((job) => job.status === 'running'),
+      ),
+    ),
+  );
+  for (const [field, value] of Object.entries(ruleJson(rule))) {
+    if (['id', 'overridden', 'cancelledAt', 'cancelledReason', 'removedAt', 'nextRunAt'].includes(field))
+      continue;
+    const shown = Array.isArray(value) ? value.join(',') : String(value ?? '');
+    const overridden =
+      field in rule.overrides && rule.overrides[field as keyof typeof rule.overrides] !== null;
+    const start = field === 'start' && rule.overrides.startDatetime !== null;
+    if (shown !== '') print(`  ${field.padEnd(15)} ${shown}${overridden || start ? '  (overridden)' : ''}`);
+  }
+  printTable(
+    jobColumns((instant) => rule.localTime(instant), Date.now()),
+    jobs,
+  );
+}
+
+async function waitForRun({ store, flags }: Target, request: number): Promise<void> {
+  const { jobOfRequest } = await import('../actors.js');
+  const job = await jobOfRequest(store, request);
+  if (flags.json) printJson(job);
+  else print(`job ${job.id} ${job.status}: ${job.message}`);
+  if (job.status !== 'done') throw new ExitError(exitCodes.failed);
+}
+
+function parseAction(word: string): Action {
+  const action = actions.find((candidate) => candidate === word);
+  if (action !== undefined) return action;
+  throw new UsageError(
+    `a rule cannot ${JSON.stringify(word)}${suggestion(word, actions) || `; it can ${actions.join(', ')}`}`,
+  );
+}

@@ -1,0 +1,52 @@
+// linod rules: all job rules, and adjusting them to the procedures.
+
+import { Command } from 'commander';
+import { Procedures } from '../procedure.js';
+import { jsonOption, person, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
+import { print, printJson, printTable, say } from './output.js';
+import { ruleColumns, ruleJson } from './views.js';
+import { wakeWorker } from './wake.js';
+
+export function rulesCommand(): Command {
+  const command = new Command('rules')
+    .description('all job rules')
+    .option('--all', 'also those whose procedure is gone')
+    .addOption(siteOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ linod rules\n  $ linod rules sync')
+    .action(async (flags: SiteFlags & { json?: boolean; all?: boolean }) => {
+      const site = await requireSite(flags);
+      const { JobRules } = await import('../actors.js');
+      const list = await withStore(site, (store) =>
+        JobRules.rows({ site, store }, { removed: flags.all ?? false }),
+      );
+      if (flags.json) printJson(list.map(ruleJson));
+      else {
+        printTable(ruleColumns, list);
+        if (list.length === 0)
+          say('no job rules yet: a worker makes them when it starts, or `linod rules sync` does');
+      }
+    });
+  command
+    .command('sync')
+    .description('adjust the rules to the procedures, as a worker does when it starts')
+    .addOption(siteOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ linod rules sync')
+    .action(async (_flags: unknown, self: Command) => {
+      const flags: SiteFlags & { json?: boolean } = self.optsWithGlobals();
+      const site = await requireSite(flags);
+      await site.loadProcedures();
+      const { SetupTasks } = await import('../actors.js');
+      await withStore(site, async (store) => {
+        const report = await SetupTasks.run({ site, store, user: person() }, Procedures);
+        await wakeWorker(site, store);
+        if (flags.json) return printJson(report);
+        for (const [kind, names] of Object.entries(report))
+          for (const name of names) print(`${kind} ${name}`);
+        if (Object.values(report).every((names) => names.length === 0))
+          say('the rules fit the procedures; nothing to do');
+      });
+    });
+  return command;
+}

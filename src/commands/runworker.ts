@@ -1,0 +1,81 @@
+// runworker: the worker, until it is told to stop.
+
+import { Command } from 'commander';
+import { UsageError } from '../errors.js';
+import type { SiteConfig } from '../site/settings.js';
+import { version } from '../version.js';
+import { requireSite, type SiteFlags, siteOption } from './main.js';
+import { parseWholeNumber } from './numbers.js';
+
+interface WorkerFlags extends SiteFlags {
+  readonly layer?: string;
+  readonly initiate?: boolean;
+  readonly concurrency?: string;
+  readonly grace?: string;
+}
+
+export function runworkerCommand(): Command {
+  return withWorkerOptions(new Command('runworker'))
+    .description('runs the consumers of a site: listens on channels until it is told to stop')
+    .argument('<channel...>', "the site's own channel, linod_NAME, and those of its consumers")
+    .option('--initiate', 'start the coroutines at once, as initiate_linod does')
+    .version(version)
+    .addHelpText('after', `\nExample:\n  $ runworker linod_mysite\n${signalHelp}`)
+    .action(async (channels: string[], flags: WorkerFlags) => {
+      await runWorker(flags, channels, flags.initiate ?? false);
+    });
+}
+
+/** linod start: worker and initiation in one process, for one terminal. */
+export function startCommand(): Command {
+  return withWorkerOptions(new Command('start'))
+    .description('runworker and initiate_linod in one, for one terminal')
+    .addHelpText('after', `\nExample:\n  $ linod start\n${signalHelp}`)
+    .action(async (flags: WorkerFlags) => {
+      await runWorker(flags, null, true);
+    });
+}
+
+const signalHelp = `
+Signals:
+  TERM, INT  stop: take no more work, wait for running jobs up to the grace; a second one ends at once
+  HUP        read the configuration and open the log file again
+  TSTP       take no new work (CONT takes it up again)
+  USR2       write what the process is doing to the log`;
+
+function withWorkerOptions(command: Command): Command {
+  return command
+    .addOption(siteOption())
+    .option('--layer <url>', 'the channel layer, instead of the configured one')
+    .option('--concurrency <count>', 'how many jobs run side by side, instead of the configured number')
+    .option(
+      '--grace <seconds>',
+      'how long running jobs may take when the worker is to stop, instead of the configured time',
+    );
+}
+
+async function runWorker(flags: WorkerFlags, channels: string[] | null, initiate: boolean): Promise<void> {
+  const overrides: SiteConfig = {
+    ...(flags.layer === undefined ? {} : { channelLayer: flags.layer }),
+    ...(flags.concurrency === undefined
+      ? {}
+      : { maxJobs: parseWholeNumber('--concurrency', flags.concurrency) }),
+    ...(flags.grace === undefined ? {} : { graceSeconds: parseSeconds('--grace', flags.grace) }),
+  };
+  const site = await requireSite(flags, overrides);
+  const { runDaemon } = await import('./run-daemon.js');
+  await runDaemon({
+    site,
+    flags: overrides,
+    channels: channels ?? [site.channel, ...Object.keys(site.settings.consumers)],
+    initiate,
+  });
+}
+
+function parseSeconds(flag: string, text: string): number {
+  const seconds = Number(text);
+  if (text.trim() !== '' && seconds >= 0 && seconds <= 86_400) return seconds;
+  throw new UsageError(
+    `expected ${flag} to be a number of seconds from 0 to 86400, got: ${JSON.stringify(text)}`,
+  );
+}

@@ -1,0 +1,36 @@
+// The public names of `linod`. What is not listed here is free to change.
+
+export { JobRules, Jobs, JobsByRule, openTasks, RunJob, SetupTasks, Workers } from './actors.js';
+export { type Choice, ChoiceList } from './choices.js';
+export { BadConfigError, LinodError, NoSiteError, UsageError } from './errors.js';
+export { type LevelName, type LogLevel, LogLevels, parseLevel } from './log/levels.js';
+export {
+  type DailyOptions,
+  DuplicateProcedureError,
+  InvalidProcedureError,
+  type OnFailure,
+  Procedure,
+  type ProcedureFunction,
+  Procedures,
+  type ScheduleOptions,
+  type Suggestion,
+  scheduleDaily,
+  scheduleOften,
+} from './procedure.js';
+export { InvalidRecurrenceError, Recurrence, type RecurrenceFields } from './recurrence.js';
+export {
+  defineSite,
+  findSiteDirectory,
+  loadSite,
+  type Settings,
+  type Site,
+  type SiteConfig,
+} from './site.js';
+export type { AnyTables, Migration, MigrationSet } from './store/migrate.js';
+export { registerMigrations } from './store/migrations/index.js';
+export type { Database } from './store/schema.js';
+export { openStore, type Store } from './store/store.js';
+export type { Job, JobStatus, Progress } from './tasks/job.js';
+export type { BaseRequest } from './tasks/request.js';
+export type { JobRule } from './tasks/rule.js';
+export { Tasks } from './tasks/tasks.js';

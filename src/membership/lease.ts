@@ -1,0 +1,78 @@
+// Something that one worker at a time may do, with a number that grows with every change of hands.
+
+import type { Kysely } from 'kysely';
+import type { Clock } from '../clock.js';
+import type { Database } from '../store/schema.js';
+
+/** A lease that is not renewed for this long is free. */
+export const leaseMs = 15_000;
+
+export class Lease {
+  readonly #db: Kysely<Database>;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #name: string;
+  readonly #workerId: string;
+  #fence: number | null = null;
+
+  constructor(db: Kysely<Database>, clock: Pick<Clock, 'now'>, name: string, workerId: string) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#name = name;
+    this.#workerId = workerId;
+  }
+
+  /** Whether this worker took it and has not learnt since that it lost it. */
+  get held(): boolean {
+    return this.#fence !== null;
+  }
+
+  /** Takes the lease if it is free, its time is over or its holder has stopped; renews it if it is held. */
+  async acquire(): Promise<boolean> {
+    if (await this.#renew()) return true;
+    this.#fence = await this.#db.transaction().execute(async (tx) => {
+      const now = this.#clock.now();
+      const lease = await tx
+        .selectFrom('leases')
+        .leftJoin('workers', 'workers.id', 'leases.worker_id')
+        .select(['leases.fence', 'leases.until', 'workers.id as holder', 'workers.stopped_at'])
+        .where('leases.name', '=', this.#name)
+        .executeTakeFirst();
+      const free =
+        lease === undefined || lease.until <= now || lease.holder === null || lease.stopped_at !== null;
+      if (!free) return null;
+      const values = { worker_id: this.#workerId, fence: (lease?.fence ?? 0) + 1, until: now + leaseMs };
+      await tx
+        .insertInto('leases')
+        .values({ name: this.#name, ...values })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet(values))
+        .execute();
+      return values.fence;
+    });
+    return this.held;
+  }
+
+  /** Gives it back at once, so that another need not wait for its end. */
+  async release(): Promise<void> {
+    if (this.#fence === null) return;
+    await this.#db
+      .updateTable('leases')
+      .set({ until: 0 })
+      .where('name', '=', this.#name)
+      .where('worker_id', '=', this.#workerId)
+      .where('fence', '=', this.#fence)
+      .execute();
+    this.#fence = null;
+  }
+
+  async #renew(): Promise<boolean> {
+    if (this.#fence === null) return false;
+    const updated = await this.#db
+      .updateTable('leases')
+      .set({ until: this.#clock.now() + leaseMs })
+      .where('name', '=', this.#name)
+      .where('worker_id', '=', this.#workerId)
+      .where('fence', '=', this.#fence)
+      .executeTakeFirst();
+    return updated.numUpdatedRows > 0n;
+  }
+}

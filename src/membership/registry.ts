@@ -1,0 +1,119 @@
+// The workers of a site: each tells that it is there, and notices those that are not any more.
+
+import type { Kysely } from 'kysely';
+import type { Clock } from '../clock.js';
+import { durationText } from '../duration.js';
+import { type Owner, ownerState, ownProcess } from '../owner.js';
+import type { Database, WorkerRow } from '../store/schema.js';
+
+/** A worker that has not been heard of for this long counts as dead, even if its process is still there. */
+export const silentAfterMs = 25_000;
+
+/** Rows of workers that stopped are kept this long, for the history. */
+const keepStoppedMs = 7 * 86_400_000;
+
+export interface DeadWorker {
+  readonly id: string;
+  /** A clause for people. */
+  readonly why: string;
+}
+
+export class WorkerRegistry {
+  /** This worker's name for all others: machine, process number and start. */
+  readonly id: string;
+  readonly #db: Kysely<Database>;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #owner: Owner;
+
+  constructor(db: Kysely<Database>, clock: Pick<Clock, 'now'>, owner: Owner = ownProcess()) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#owner = owner;
+    const machine = owner.host.split('/', 1)[0] ?? owner.host;
+    this.id = `${machine}[${owner.pid}]@${clock.now().toString(36)}`;
+  }
+
+  async join(channels: readonly string[], version: string): Promise<void> {
+    const now = this.#clock.now();
+    await this.#db
+      .deleteFrom('workers')
+      .where('stopped_at', '<', now - keepStoppedMs)
+      .execute();
+    await this.#db
+      .insertInto('workers')
+      .values({
+        id: this.id,
+        host: this.#owner.host,
+        pid: this.#owner.pid,
+        pid_start: this.#owner.start,
+        channels: channels.join(' '),
+        version,
+        started_at: now,
+        heartbeat_at: now,
+      })
+      .execute();
+  }
+
+  /**
+   * Says that this worker is alive.
+   *
+   * @returns false if others had taken it for dead meanwhile, and its work away; it is a member again
+   */
+  async beat(): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom('workers')
+      .select('stopped_at')
+      .where('id', '=', this.id)
+      .executeTakeFirst();
+    await this.#db
+      .updateTable('workers')
+      .set({ heartbeat_at: this.#clock.now(), stopped_at: null, stop_reason: null })
+      .where('id', '=', this.id)
+      .execute();
+    return row?.stopped_at === null;
+  }
+
+  /** Marks workers that are gone as stopped, and tells which. What they ran is given up by `Jobs.giveUpLost`. */
+  async markDead(): Promise<DeadWorker[]> {
+    const dead: DeadWorker[] = [];
+    for (const row of await this.living()) {
+      const why = row.id === this.id ? null : this.#whyDead(row);
+      if (why === null) continue;
+      await this.#markStopped(row.id, why);
+      dead.push({ id: row.id, why });
+    }
+    return dead;
+  }
+
+  /** The workers that have not stopped, the oldest first. */
+  async living(): Promise<WorkerRow[]> {
+    return await this.#db
+      .selectFrom('workers')
+      .selectAll()
+      .where('stopped_at', 'is', null)
+      .orderBy('started_at')
+      .execute();
+  }
+
+  async leave(): Promise<void> {
+    await this.#markStopped(this.id, 'it was stopped');
+  }
+
+  async #markStopped(id: string, why: string): Promise<void> {
+    await this.#db
+      .updateTable('workers')
+      .set({ stopped_at: this.#clock.now(), stop_reason: why })
+      .where('id', '=', id)
+      .where('stopped_at', 'is', null)
+      .execute();
+  }
+
+  #whyDead(row: WorkerRow): string | null {
+    if (ownerState({ host: row.host, pid: row.pid, start: row.pid_start }) === 'dead') {
+      return `its process ${row.pid} is gone`;
+    }
+    const silentMs = this.#clock.now() - row.heartbeat_at;
+    if (silentMs <= silentAfterMs) return null;
+    return `it has not been heard of for ${durationText(silentMs)}`;
+  }
+}

@@ -1,0 +1,239 @@
+// What runs in the background: procedures, and the two functions that register them.
+
+import { fileURLToPath } from 'node:url';
+import { type Choice, ChoiceList } from './choices.js';
+import { LinodError } from './errors.js';
+import { type LevelName, parseLevel } from './log/levels.js';
+import { Recurrence, type RecurrenceFields } from './recurrence.js';
+import type { BaseRequest } from './tasks/request.js';
+
+/** What a procedure does. It may be asynchronous; what it throws makes the job a failed one. */
+export type ProcedureFunction = (ar: BaseRequest) => unknown;
+
+/** What becomes of a rule when its job fails: it is cancelled, as in the original, or goes on at its next time. */
+export type OnFailure = 'cancel' | 'continue';
+
+/** When a procedure would like to run; a rule's own fields override it one by one. */
+export interface Suggestion {
+  readonly every: number;
+  readonly everyUnit: RecurrenceFields['everyUnit'];
+  readonly weekdays: NonNullable<RecurrenceFields['weekdays']>;
+  readonly positions: readonly number[];
+  /** Wall time of the first run, `2026-11-24T20:00:00`; a time alone, `T20:00:00`, begins on the day the rule is made. */
+  readonly startDatetime: string | null;
+  /** Null: the site's zone. */
+  readonly timezone: string | null;
+  readonly until: string | null;
+  readonly count: number | null;
+}
+
+export interface ScheduleOptions extends Partial<Suggestion> {
+  /** Default: the function's name. */
+  readonly name?: string;
+  /** What people read; default: the name. */
+  readonly text?: string;
+  /** The least level of what its jobs keep of their log. Default INFO. */
+  readonly logLevel?: LevelName;
+  readonly onFailure?: OnFailure;
+  /** Seconds after which a run is aborted. Default 7200. */
+  readonly timeoutSeconds?: number;
+}
+
+export interface DailyOptions extends Omit<ScheduleOptions, 'everyUnit' | 'startDatetime'> {
+  /** Hour of the day in the rule's zone. Default 20. */
+  readonly hour?: number;
+  readonly minute?: number;
+}
+
+/** A function that an application wants run in the background. */
+export class Procedure implements Choice {
+  readonly value: string;
+  readonly name: string;
+  readonly text: string;
+  readonly func: ProcedureFunction;
+  readonly suggestion: Suggestion;
+  readonly logLevel: LevelName;
+  readonly onFailure: OnFailure;
+  readonly timeoutMs: number;
+  /** The file and line that registered it. */
+  readonly source: string;
+
+  constructor(name: string, func: ProcedureFunction, options: ScheduleOptions, source: string) {
+    this.value = name;
+    this.name = name;
+    this.text = options.text ?? name;
+    this.func = func;
+    this.suggestion = {
+      every: options.every ?? 1,
+      everyUnit: options.everyUnit ?? 'daily',
+      weekdays: options.weekdays ?? [],
+      positions: options.positions ?? [],
+      startDatetime: options.startDatetime ?? null,
+      timezone: options.timezone ?? null,
+      until: options.until ?? null,
+      count: options.count ?? null,
+    };
+    this.logLevel = options.logLevel ?? 'INFO';
+    this.onFailure = options.onFailure ?? 'cancel';
+    this.timeoutMs = (options.timeoutSeconds ?? 7200) * 1000;
+    this.source = source;
+  }
+
+  get every(): number {
+    return this.suggestion.every;
+  }
+
+  get everyUnit(): Suggestion['everyUnit'] {
+    return this.suggestion.everyUnit;
+  }
+
+  get startDatetime(): string | null {
+    return this.suggestion.startDatetime;
+  }
+
+  /** Calls the function. */
+  async run(ar: BaseRequest): Promise<void> {
+    await this.func(ar);
+  }
+
+  toString(): string {
+    return `Procedures.${this.name}`;
+  }
+}
+
+/** All registered procedures, in the order of their registration. */
+export const Procedures: ChoiceList<Procedure> = new ChoiceList<Procedure>();
+
+/** Two procedures want the same name. */
+export class DuplicateProcedureError extends LinodError {
+  constructor(name: string, first: string, second: string) {
+    super(
+      'LINOD_ERR_DUPLICATE_PROCEDURE',
+      `two procedures are named ${JSON.stringify(name)}: one registered at ${first}, one at ${second}; give one of them another name: scheduleDaily({ name: '…' }, …)`,
+    );
+  }
+}
+
+/** A procedure that makes no sense as it was registered. */
+export class InvalidProcedureError extends LinodError {
+  constructor(source: string, problem: string, options?: { cause?: unknown }) {
+    super('LINOD_ERR_INVALID_PROCEDURE', `procedure registered at ${source}: ${problem}`, options);
+  }
+}
+
+/**
+ * Registers a function to run every few seconds: every 10 unless `every` or `everyUnit` say otherwise.
+ *
+ * @example
+ * scheduleOften({ every: 300 }, async function check_stock(ar) { ar.info('%d checked', 12); });
+ * @throws InvalidProcedureError (`LINOD_ERR_INVALID_PROCEDURE`), DuplicateProcedureError
+ *   (`LINOD_ERR_DUPLICATE_PROCEDURE`)
+ */
+export function scheduleOften(func: ProcedureFunction): Procedure;
+export function scheduleOften(options: ScheduleOptions, func: ProcedureFunction): Procedure;
+export function scheduleOften(
+  first: ScheduleOptions | ProcedureFunction,
+  second?: ProcedureFunction,
+): Procedure {
+  const source = callSite(scheduleOften);
+  const [options, func] = split(first, second, source);
+  return register({ every: 10, everyUnit: 'secondly', ...options }, func, source);
+}
+
+/**
+ * Registers a function to run once a day, at 20:00 in the rule's zone unless `hour` and `minute` say otherwise.
+ *
+ * @example
+ * scheduleDaily({ hour: 3, minute: 30 }, async function nightly_report(ar) { … });
+ * @throws InvalidProcedureError (`LINOD_ERR_INVALID_PROCEDURE`), DuplicateProcedureError
+ *   (`LINOD_ERR_DUPLICATE_PROCEDURE`)
+ */
+export function scheduleDaily(func: ProcedureFunction): Procedure;
+export function scheduleDaily(options: DailyOptions, func: ProcedureFunction): Procedure;
+export function scheduleDaily(
+  first: DailyOptions | ProcedureFunction,
+  second?: ProcedureFunction,
+): Procedure {
+  const source = callSite(scheduleDaily);
+  const [options, func] = split(first, second, source);
+  const { hour = 20, minute = 0, ...rest } = options;
+  const startDatetime = `T${timePart('hour', hour, 23, source)}:${timePart('minute', minute, 59, source)}:00`;
+  return register({ every: 1, ...rest, everyUnit: 'daily', startDatetime }, func, source);
+}
+
+function register(options: ScheduleOptions, func: ProcedureFunction, source: string): Procedure {
+  const name = options.name ?? func.name;
+  if (!/^[A-Za-z][\w.-]{0,99}$/.test(name)) {
+    throw new InvalidProcedureError(
+      source,
+      `expected a name of letters, digits, "_", "-" or ".", got: ${JSON.stringify(name)}; name the function or give { name: '…' }`,
+    );
+  }
+  const earlier = Procedures.get(name);
+  if (earlier !== undefined && earlier.source !== source) {
+    throw new DuplicateProcedureError(name, earlier.source, source);
+  }
+  const procedure = new Procedure(name, func, options, source);
+  check(procedure);
+  return Procedures.add(procedure);
+}
+
+/** Finds a wrong suggestion when the program starts, not when the first rule is made of it. */
+function check({ name, suggestion, timeoutMs, onFailure, logLevel, source }: Procedure): void {
+  const start = suggestion.startDatetime;
+  try {
+    parseLevel(logLevel);
+    Recurrence.from({
+      ...suggestion,
+      start: start === null ? '2000-01-01T00:00:00' : start.startsWith('T') ? `2000-01-01${start}` : start,
+      timezone: suggestion.timezone ?? 'UTC',
+    });
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new InvalidProcedureError(source, `${name}: ${problem}`, { cause: error });
+  }
+  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
+    throw new InvalidProcedureError(
+      source,
+      `${name}: expected timeoutSeconds to be positive, got: ${timeoutMs / 1000}`,
+    );
+  }
+  if (onFailure !== 'cancel' && onFailure !== 'continue') {
+    throw new InvalidProcedureError(
+      source,
+      `${name}: expected onFailure to be cancel or continue, got: ${String(onFailure)}`,
+    );
+  }
+}
+
+function split<O extends object>(
+  first: O | ProcedureFunction,
+  second: ProcedureFunction | undefined,
+  source: string,
+): [Partial<O>, ProcedureFunction] {
+  if (typeof first === 'function') return [{}, first as ProcedureFunction];
+  if (typeof second === 'function') return [first, second];
+  throw new InvalidProcedureError(source, 'expected a function, or options and a function');
+}
+
+function timePart(part: string, value: number, max: number, source: string): string {
+  if (Number.isInteger(value) && value >= 0 && value <= max) return String(value).padStart(2, '0');
+  throw new InvalidProcedureError(
+    source,
+    `expected ${part} to be a whole number from 0 to ${max}, got: ${String(value)}`,
+  );
+}
+
+/** Where the caller of a function stands, `FILE:LINE`, so that messages can name it. */
+function callSite(callee: (...args: never[]) => unknown): string {
+  const holder: { stack?: string } = {};
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 1;
+  Error.captureStackTrace(holder, callee);
+  const frame = holder.stack?.split('\n').at(-1) ?? '';
+  Error.stackTraceLimit = limit;
+  const place = /((?:file:\/\/)?\/.*?):(\d+):\d+\)?$/.exec(frame);
+  if (place?.[1] === undefined) return 'an unknown place';
+  const path = place[1].startsWith('file:') ? fileURLToPath(place[1]) : place[1];
+  return `${path}:${place[2]}`;
+}

@@ -1,0 +1,114 @@
+// The task coroutine: calls `Tasks.run` when it wants to be called, when it is woken, and now and then as a net.
+
+import type { Clock } from '../clock.js';
+import type { Logger } from '../log/logger.js';
+import type { Tasks } from './tasks.js';
+
+/** Every wake-up may be lost. What was written to the database is seen after this long at the latest. */
+const pollMs = 5000;
+/** Waiting after a failed tick, doubled with each further one up to the poll's. */
+const firstRetryMs = 250;
+
+/**
+ * Two states: stopped, and started. While started there is always either a tick going on or a timer set; a wake-up
+ * during a tick makes it run once more.
+ */
+export class TaskLoop {
+  readonly #tasks: Pick<Tasks, 'setup' | 'run' | 'settled' | 'abortAll' | 'running'>;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #started = false;
+  #paused = false;
+  #ticking: Promise<void> | null = null;
+  #wanted = false;
+  #disarm: () => void = () => undefined;
+  #failures = 0;
+
+  constructor(
+    tasks: Pick<Tasks, 'setup' | 'run' | 'settled' | 'abortAll' | 'running'>,
+    clock: Clock,
+    logger: Logger,
+  ) {
+    this.#tasks = tasks;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** Begins to run what is due. Safe to call again: it is then only a wake-up. */
+  start(): void {
+    this.#started = true;
+    this.wake();
+  }
+
+  /** Looks at the rules now. Does nothing before `start`. */
+  wake(): void {
+    if (!this.#started || this.#paused) return;
+    this.#wanted = true;
+    this.#ticking ??= this.#tickWhileWanted();
+  }
+
+  /** Takes no new work until `resume`; what runs goes on. */
+  pause(): void {
+    this.#paused = true;
+    this.#disarm();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.wake();
+  }
+
+  /**
+   * Takes no new work, waits for the runs up to `graceMs`, then asks them to end and waits until they have, or were
+   * given up.
+   *
+   * @param hurry ends the waiting for the runs before the grace is over
+   */
+  async stop(graceMs: number, hurry?: AbortSignal): Promise<void> {
+    this.#started = false;
+    this.#disarm();
+    await this.#ticking;
+    if (this.#tasks.running.length === 0) return;
+    const patience = new AbortController();
+    const giveUp = () => patience.abort();
+    const disarm = this.#clock.after(graceMs, giveUp);
+    hurry?.addEventListener('abort', giveUp, { once: true });
+    if (hurry?.aborted) giveUp();
+    await this.#tasks.settled(patience.signal);
+    disarm();
+    hurry?.removeEventListener('abort', giveUp);
+    if (this.#tasks.running.length === 0) return;
+    this.#tasks.abortAll('the worker was stopped');
+    await this.#tasks.settled();
+  }
+
+  async #tickWhileWanted(): Promise<void> {
+    this.#disarm();
+    let delayMs = pollMs;
+    while (this.#wanted && this.#started && !this.#paused) {
+      this.#wanted = false;
+      delayMs = await this.#tick();
+    }
+    this.#ticking = null;
+    if (this.#started && !this.#paused) this.#disarm = this.#clock.after(delayMs, () => this.wake());
+  }
+
+  /** @returns how long to wait for the next one, in ms */
+  async #tick(): Promise<number> {
+    try {
+      const next = await this.#tasks.run();
+      if (this.#failures > 0) this.#logger.info('the rules can be read again');
+      this.#failures = 0;
+      return Math.min(Math.max(0, next.getTime() - this.#clock.now()), pollMs);
+    } catch (error) {
+      // Told once, not at every try: the database may be away for hours.
+      if (this.#failures === 0) this.#logger.error('the rules cannot be read or run; trying again', error);
+      this.#failures++;
+      return Math.min(firstRetryMs * 2 ** (this.#failures - 1), pollMs);
+    }
+  }
+}

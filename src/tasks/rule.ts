@@ -1,0 +1,134 @@
+// A job rule as the program sees it: the row, with what the person overrode and what the procedure suggests.
+
+import { DateTime } from 'luxon';
+import { localTime } from '../local-time.js';
+import { type LevelName, parseLevel } from '../log/levels.js';
+import type { OnFailure, Suggestion } from '../procedure.js';
+import { Recurrence } from '../recurrence.js';
+import type { JobRuleRow } from '../store/schema.js';
+
+/** Fields of a recurrence that a person may override; null where the procedure's suggestion counts. */
+export type Overrides = { readonly [K in keyof Suggestion]: Suggestion[K] | null };
+
+/** When to run a procedure, and what to do with its runs. */
+export class JobRule {
+  readonly id: number;
+  readonly seqno: number;
+  readonly name: string;
+  /** The procedure's name; see `Procedures.get`. */
+  readonly procedure: string;
+  readonly suggestion: Suggestion;
+  readonly overrides: Overrides;
+  readonly logLevel: LevelName;
+  readonly onFailure: OnFailure;
+  readonly timeoutMs: number;
+  readonly cancelledAt: Date | null;
+  readonly cancelledReason: string | null;
+  /** When the procedure was found to be gone. */
+  readonly removedAt: Date | null;
+  readonly nextDueAt: Date | null;
+  readonly createdAt: Date;
+  readonly #siteTimezone: string;
+  #recurrence: Recurrence | undefined;
+
+  constructor(row: JobRuleRow, siteTimezone: string) {
+    this.id = row.id;
+    this.seqno = row.seqno;
+    this.name = row.name;
+    this.procedure = row.procedure;
+    this.suggestion = JSON.parse(row.suggestion) as Suggestion;
+    this.overrides = {
+      every: row.every,
+      everyUnit: row.every_unit as Suggestion['everyUnit'] | null,
+      weekdays: fromJson<Suggestion['weekdays']>(row.weekdays),
+      positions: fromJson<Suggestion['positions']>(row.positions),
+      startDatetime: row.start_datetime,
+      timezone: row.timezone,
+      until: row.until,
+      count: row.count,
+    };
+    this.logLevel = parseLevel(row.log_level).value;
+    this.onFailure = row.on_failure as OnFailure;
+    this.timeoutMs = row.timeout_ms;
+    this.cancelledAt = toDate(row.cancelled_at);
+    this.cancelledReason = row.cancelled_reason;
+    this.removedAt = toDate(row.removed_at);
+    this.nextDueAt = toDate(row.next_due_at);
+    this.createdAt = new Date(row.created_at);
+    this.#siteTimezone = siteTimezone;
+  }
+
+  get cancelled(): boolean {
+    return this.cancelledAt !== null;
+  }
+
+  /** Whether it ever comes due: neither cancelled nor left without its procedure. */
+  get active(): boolean {
+    return this.cancelledAt === null && this.removedAt === null;
+  }
+
+  /** The override where there is one, else the suggestion. */
+  effective<K extends keyof Suggestion>(field: K): Suggestion[K] {
+    return this.overrides[field] ?? this.suggestion[field];
+  }
+
+  get every(): number {
+    return this.effective('every');
+  }
+
+  get everyUnit(): Suggestion['everyUnit'] {
+    return this.effective('everyUnit');
+  }
+
+  get timezone(): string {
+    return this.effective('timezone') ?? this.#siteTimezone;
+  }
+
+  /** Wall time that the recurrence is anchored at, in the rule's zone. */
+  get start(): string {
+    const start = this.effective('startDatetime');
+    if (start !== null && !start.startsWith('T')) return start;
+    const created = DateTime.fromJSDate(this.createdAt, { zone: this.timezone });
+    return start === null
+      ? created.toFormat("yyyy-MM-dd'T'HH:mm:ss")
+      : `${created.toFormat('yyyy-MM-dd')}${start}`;
+  }
+
+  /** @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) */
+  get recurrence(): Recurrence {
+    this.#recurrence ??= Recurrence.from({
+      every: this.every,
+      everyUnit: this.everyUnit,
+      weekdays: this.effective('weekdays'),
+      positions: this.effective('positions'),
+      start: this.start,
+      timezone: this.timezone,
+      until: this.effective('until'),
+      count: this.effective('count'),
+    });
+    return this.#recurrence;
+  }
+
+  /** The first time after an instant at which it is due, if there is one; null for a rule that is not active. */
+  dueAfter(instant: Date): Date | null {
+    return this.active ? this.recurrence.nextAfter(instant) : null;
+  }
+
+  /** `Job rule #3 <Procedures.checkdata every 1 daily>`, as in the original. */
+  toString(): string {
+    return `Job rule #${this.id} <Procedures.${this.procedure} every ${this.every} ${this.everyUnit}>`;
+  }
+
+  /** An instant as people read it: ISO 8601 in the rule's zone, `2026-11-25T20:00:00+02:00`. */
+  localTime(instant: Date): string {
+    return localTime(instant, this.timezone);
+  }
+}
+
+function toDate(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms);
+}
+
+function fromJson<T>(text: string | null): T | null {
+  return text === null ? null : (JSON.parse(text) as T);
+}

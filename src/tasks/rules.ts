@@ -1,0 +1,307 @@
+// The table of job rules: making them of procedures, changing them, and the ledger of what happened to them.
+
+import type { Kysely } from 'kysely';
+import type { Clock } from '../clock.js';
+import { LinodError, suggestion as nearest, UsageError } from '../errors.js';
+import { parseLevel } from '../log/levels.js';
+import type { Procedure } from '../procedure.js';
+import type { Database, JobRuleRow } from '../store/schema.js';
+import type { Reason } from './decide.js';
+import { JobRule } from './rule.js';
+
+/** What `sync` did, by the names of the rules. */
+export interface SyncReport {
+  readonly created: readonly string[];
+  /** Their procedure is gone; they are kept, marked, and never run. */
+  readonly removed: readonly string[];
+  /** Their procedure came back. */
+  readonly restored: readonly string[];
+  /** They were cancelled since a run failed, and may try again. */
+  readonly reactivated: readonly string[];
+  /** The procedure suggests something else than before. */
+  readonly changed: readonly string[];
+}
+
+/** Fields that a person may change; null takes an override back, so that the suggestion counts again. */
+export interface RuleChanges {
+  readonly every?: number | null;
+  readonly everyUnit?: string | null;
+  readonly weekdays?: readonly string[] | null;
+  readonly positions?: readonly number[] | null;
+  readonly startDatetime?: string | null;
+  readonly timezone?: string | null;
+  readonly until?: string | null;
+  readonly count?: number | null;
+  readonly name?: string;
+  readonly logLevel?: string;
+  readonly onFailure?: string;
+  readonly timeoutSeconds?: number;
+}
+
+/** How `setup` tells a rule that failed, which it reactivates, from one that a person cancelled, which it does not. */
+const failedPrefix = 'failed: ';
+
+export class Rules {
+  readonly #db: Kysely<Database>;
+  readonly #timezone: string;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #actor: string;
+
+  /**
+   * @param timezone the site's zone, for rules that name none
+   * @param actor who acts: a worker's id, or the person at a command
+   */
+  constructor(db: Kysely<Database>, timezone: string, clock: Pick<Clock, 'now'>, actor: string) {
+    this.#db = db;
+    this.#timezone = timezone;
+    this.#clock = clock;
+    this.#actor = actor;
+  }
+
+  /** All rules in their order; those whose procedure is gone come last, and only when asked for. */
+  async list({ removed = false } = {}): Promise<JobRule[]> {
+    const rows = await this.#db
+      .selectFrom('job_rules')
+      .selectAll()
+      .$if(!removed, (query) => query.where('removed_at', 'is', null))
+      .orderBy('seqno')
+      .orderBy('id')
+      .execute();
+    return rows.map((row) => this.#parse(row));
+  }
+
+  /** @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule */
+  async get(id: number, db: Kysely<Database> = this.#db): Promise<JobRule> {
+    const row = await db.selectFrom('job_rules').selectAll().where('id', '=', id).executeTakeFirst();
+    if (row !== undefined) return this.#parse(row);
+    const known = await db.selectFrom('job_rules').select('id').orderBy('id').execute();
+    const numbers = known.map((rule) => rule.id).join(', ');
+    throw new UsageError(
+      `no job rule ${id}; ${numbers === '' ? 'there are none yet' : `there are ${numbers}`}`,
+    );
+  }
+
+  /** Makes one more rule for a procedure, with all its suggestions. It is first due after now. */
+  async create(procedure: Procedure, name?: string): Promise<JobRule> {
+    return await this.#db.transaction().execute(async (tx) => await this.#insert(tx, procedure, name));
+  }
+
+  /**
+   * Adjusts the rules to the procedures: a rule for each procedure that has none, rules of vanished procedures
+   * marked, rules that failed reactivated, suggestions renewed. What a person overrode or cancelled stays so.
+   */
+  async sync(procedures: Iterable<Procedure>): Promise<SyncReport> {
+    const all = [...procedures];
+    return await this.#db.transaction().execute(async (tx) => {
+      const rows = await tx.selectFrom('job_rules').selectAll().orderBy('seqno').execute();
+      const report = { created: [], removed: [], restored: [], reactivated: [], changed: [] } as {
+        [K in keyof SyncReport]: string[];
+      };
+      for (const procedure of all) {
+        if (rows.some((row) => row.procedure === procedure.name)) continue;
+        report.created.push((await this.#insert(tx, procedure)).name);
+      }
+      for (const row of rows) {
+        const procedure = all.find((candidate) => candidate.name === row.procedure);
+        const did = await this.#adjust(tx, this.#parse(row), procedure);
+        for (const kind of did) report[kind].push(row.name);
+      }
+      return report;
+    });
+  }
+
+  /**
+   * Changes fields of a rule. It is due next at the first time after now that the new fields give, so an edit never
+   * makes a rule run.
+   *
+   * @throws UsageError (`LINOD_ERR_USAGE`), InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`)
+   */
+  async edit(id: number, changes: RuleChanges): Promise<JobRule> {
+    return await this.#db.transaction().execute(async (tx) => {
+      await this.get(id, tx);
+      const columns = changedColumns(changes);
+      await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
+      await this.#renewDue(tx, id);
+      const told = Object.entries(changes).map(([field, value]) => `${field} = ${JSON.stringify(value)}`);
+      await this.note(id, null, 'edited', `${told.join(', ')}, by ${this.#actor}`, tx);
+      return await this.get(id, tx);
+    });
+  }
+
+  /** Marks a rule cancelled: it is ignored until it is resumed. A run that goes on is not touched. */
+  async cancel(id: number, reason = `by ${this.#actor}`): Promise<JobRule> {
+    return await this.#db.transaction().execute(async (tx) => {
+      await this.get(id, tx);
+      await this.#markCancelled(tx, id, reason);
+      return await this.get(id, tx);
+    });
+  }
+
+  /** Cancels a rule since a run of it failed. Part of the transaction that ends the run. */
+  async cancelFailed(tx: Kysely<Database>, id: number, error: string): Promise<void> {
+    await this.#markCancelled(tx, id, `${failedPrefix}${error}`);
+  }
+
+  /** Takes the cancelling back. The rule is due next at its first time after now. */
+  async resume(id: number): Promise<JobRule> {
+    return await this.#db.transaction().execute(async (tx) => {
+      const rule = await this.get(id, tx);
+      if (!rule.cancelled) throw new UsageError(`job rule ${id} is not cancelled`);
+      await this.#markActive(tx, id);
+      await this.note(id, null, 'resumed', `by ${this.#actor}`, tx);
+      return await this.get(id, tx);
+    });
+  }
+
+  /** Writes a line of the ledger. */
+  async note(
+    ruleId: number,
+    dueAt: number | null,
+    reason: Reason,
+    detail: string,
+    db: Kysely<Database> = this.#db,
+  ): Promise<void> {
+    await db
+      .insertInto('decisions')
+      .values({
+        rule_id: ruleId,
+        due_at: dueAt,
+        decided_at: this.#clock.now(),
+        worker_id: this.#actor,
+        reason,
+        detail,
+      })
+      .execute();
+  }
+
+  #parse(row: JobRuleRow): JobRule {
+    return new JobRule(row, this.#timezone);
+  }
+
+  async #insert(tx: Kysely<Database>, procedure: Procedure, name = procedure.name): Promise<JobRule> {
+    const last = await tx
+      .selectFrom('job_rules')
+      .select((eb) => eb.fn.max('seqno').as('seqno'))
+      .executeTakeFirst();
+    const { id } = await tx
+      .insertInto('job_rules')
+      .values({
+        seqno: (last?.seqno ?? 0) + 1,
+        name,
+        procedure: procedure.name,
+        suggestion: JSON.stringify(procedure.suggestion),
+        log_level: procedure.logLevel,
+        on_failure: procedure.onFailure,
+        timeout_ms: procedure.timeoutMs,
+        created_at: this.#clock.now(),
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    await this.#renewDue(tx, id);
+    return await this.get(id, tx);
+  }
+
+  async #adjust(
+    tx: Kysely<Database>,
+    rule: JobRule,
+    procedure: Procedure | undefined,
+  ): Promise<Array<Exclude<keyof SyncReport, 'created'>>> {
+    if (procedure === undefined) {
+      if (rule.removedAt !== null) return [];
+      await this.#set(tx, rule.id, { removed_at: this.#clock.now(), next_due_at: null });
+      await this.note(rule.id, null, 'removed', `no procedure ${rule.procedure} is registered`, tx);
+      return ['removed'];
+    }
+    const did: Array<'restored' | 'reactivated' | 'changed'> = [];
+    const suggestion = JSON.stringify(procedure.suggestion);
+    if (rule.removedAt !== null) did.push('restored');
+    if (rule.cancelledReason?.startsWith(failedPrefix)) did.push('reactivated');
+    if (suggestion !== JSON.stringify(rule.suggestion)) did.push('changed');
+    if (did.length === 0) return did;
+    await this.#set(tx, rule.id, { removed_at: null, suggestion });
+    try {
+      if (did.includes('reactivated')) await this.#markActive(tx, rule.id);
+      else await this.#renewDue(tx, rule.id);
+    } catch (error) {
+      // A new suggestion and an old override need not fit together. That is no reason to stop the others.
+      if (!(error instanceof LinodError)) throw error;
+      await this.cancelFailed(tx, rule.id, error.message);
+    }
+    if (did.includes('reactivated') || did.includes('restored')) {
+      await this.note(rule.id, null, 'reactivated', did.join(' and '), tx);
+    }
+    return did;
+  }
+
+  async #markCancelled(tx: Kysely<Database>, id: number, reason: string): Promise<void> {
+    await this.#set(tx, id, {
+      cancelled_at: this.#clock.now(),
+      cancelled_reason: reason,
+      next_due_at: null,
+    });
+    await this.note(id, null, 'cancelled', reason, tx);
+  }
+
+  async #markActive(tx: Kysely<Database>, id: number): Promise<void> {
+    await this.#set(tx, id, { cancelled_at: null, cancelled_reason: null });
+    await this.#renewDue(tx, id);
+  }
+
+  async #renewDue(tx: Kysely<Database>, id: number): Promise<void> {
+    const rule = await this.get(id, tx);
+    const due = rule.dueAfter(new Date(this.#clock.now()));
+    await this.#set(tx, id, { next_due_at: due === null ? null : due.getTime() });
+  }
+
+  async #set(tx: Kysely<Database>, id: number, columns: Partial<Omit<JobRuleRow, 'id'>>): Promise<void> {
+    await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
+  }
+}
+
+/** The changes as columns. Recurrence fields are checked by the recurrence itself, in the same transaction. */
+function changedColumns(changes: RuleChanges): Partial<Omit<JobRuleRow, 'id'>> {
+  const columns: Partial<Omit<JobRuleRow, 'id'>> = {};
+  const names = Object.keys(changes) as Array<keyof RuleChanges>;
+  if (names.length === 0) throw new UsageError('nothing to change');
+  for (const name of names) {
+    const column = columnOf[name];
+    if (column === undefined) {
+      const known = Object.keys(columnOf);
+      throw new UsageError(
+        `a job rule has no field ${JSON.stringify(name)}${nearest(name, known) || `; fields are ${known.join(', ')}`}`,
+      );
+    }
+    Object.assign(columns, column(changes[name]));
+  }
+  return columns;
+}
+
+const columnOf: { readonly [K in keyof RuleChanges]-?: (value: unknown) => Partial<Omit<JobRuleRow, 'id'>> } =
+  {
+    every: (value) => ({ every: value as number | null }),
+    everyUnit: (value) => ({ every_unit: value as string | null }),
+    weekdays: (value) => ({ weekdays: value === null ? null : JSON.stringify(value) }),
+    positions: (value) => ({ positions: value === null ? null : JSON.stringify(value) }),
+    startDatetime: (value) => ({ start_datetime: value as string | null }),
+    timezone: (value) => ({ timezone: value as string | null }),
+    until: (value) => ({ until: value as string | null }),
+    count: (value) => ({ count: value as number | null }),
+    name: (value) => {
+      if (typeof value === 'string' && value.trim() !== '' && value.length <= 200) return { name: value };
+      throw new UsageError(
+        `expected name to be a text of 1 to 200 characters, got: ${JSON.stringify(value)}`,
+      );
+    },
+    logLevel: (value) => ({ log_level: parseLevel(String(value)).value }),
+    onFailure: (value) => {
+      if (value === 'cancel' || value === 'continue') return { on_failure: value };
+      throw new UsageError(`expected onFailure to be cancel or continue, got: ${JSON.stringify(value)}`);
+    },
+    timeoutSeconds: (value) => {
+      if (typeof value === 'number' && value > 0 && value <= 31_536_000)
+        return { timeout_ms: Math.round(value * 1000) };
+      throw new UsageError(
+        `expected timeoutSeconds to be a number above 0 and at most 31536000, got: ${JSON.stringify(value)}`,
+      );
+    },
+  };
