@@ -1,6 +1,5 @@
 // What the layer puts on Redis, against what channels_redis was seen to put there, and how it takes what peers put.
 
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
@@ -241,7 +240,7 @@ t.test('what Redis gave out in the moment of an abort is put back with its score
   await blocked(raw, 1);
   const score = String(Math.floor(Date.now() / 1000) - 5);
   // Nothing of ours runs while this does, so the message is on its way to us when the receive is aborted.
-  addSynchronously(`${prefix}chat`, score, member({ type: 'x' }));
+  server.runSynchronously(['ZADD', `${prefix}chat`, score], member({ type: 'x' }));
   controller.abort(new Error('enough'));
   await t.rejects(waiting, { message: 'enough' });
   await until(async () => (await raw.zcard(`${prefix}chat`)) === 1);
@@ -257,7 +256,7 @@ t.test('what Redis gave out in the moment of an abort goes to the next who waits
   const controller = new AbortController();
   const aborted = layer.receive('chat', { signal: controller.signal });
   await blocked(server.client(t), 1);
-  addSynchronously(`${prefix}chat`, String(Date.now() / 1000), member({ type: 'x' }));
+  server.runSynchronously(['ZADD', `${prefix}chat`, String(Date.now() / 1000)], member({ type: 'x' }));
   controller.abort();
   const next = layer.receive('chat');
   await t.rejects(aborted);
@@ -322,11 +321,6 @@ t.test('a server that forgot the scripts is sent them again', async (t) => {
 /** A member as a peer would write it, with a random prefix of 12 bytes or another length. */
 function member(message: unknown, prefixLength = 12): Buffer {
   return Buffer.concat([Buffer.alloc(prefixLength, 0xfe), encode(message)]);
-}
-
-/** Adds to a sorted set while this process does nothing else. */
-function addSynchronously(key: string, score: string, bytes: Buffer): void {
-  execFileSync('redis-cli', ['-p', String(server.port), '-x', 'ZADD', key, score], { input: bytes });
 }
 
 /** Waits until so many clients are blocked. */

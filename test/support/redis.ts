@@ -1,6 +1,6 @@
 // A real Redis server for one test.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -78,6 +78,17 @@ export class RedisServer {
 
   continue(): void {
     this.#process?.kill('SIGCONT');
+  }
+
+  /** Kills it before anything else of this process runs. */
+  killNow(): void {
+    this.#process?.kill('SIGKILL');
+  }
+
+  /** Runs a command with `redis-cli` while this process does nothing else; `input` is its last argument. */
+  runSynchronously(command: readonly string[], input?: Uint8Array): void {
+    const options = input === undefined ? [] : ['-x'];
+    execFileSync('redis-cli', ['-p', String(this.port), ...options, ...command], { input: input ?? '' });
   }
 
   async #spawn(): Promise<void> {
