@@ -25,7 +25,7 @@ export type HandlerName<T extends string> = T extends `${infer Head}.${infer Tai
  * @example class Chat extends Consumer<ChatMessages> implements Handlers<ChatMessages> { … }
  */
 export type Handlers<M extends Message> = {
-  [T in M['type'] as HandlerName<T>]: (message: Extract<M, { type: T }>) => Promise<void> | void;
+  [T in M['type'] as HandlerName<T>]: (message: MessageOf<M, T>) => Promise<void> | void;
 };
 
 /**
@@ -33,8 +33,17 @@ export type Handlers<M extends Message> = {
  * peer sent, and throws when it cannot. A type that is missing or too many does not compile.
  */
 export type HandledTypes<M extends Message> = {
-  readonly [T in M['type']]: true | ((received: Received) => Extract<M, { type: T }>);
+  readonly [T in M['type']]: true | ((received: Received) => MessageOf<M, T>);
 };
+
+/** Those of the messages `M` that have the type `T`. */
+export type MessageOf<M extends Message, T extends string> = M extends { readonly type: infer U }
+  ? T extends U
+    ? [U] extends [T]
+      ? M
+      : M & { readonly type: T }
+    : never
+  : never;
 
 export interface ConsumerOptions {
   /** For handlers that send; the consumer itself needs it only for a channel of its own. */

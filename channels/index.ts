@@ -16,6 +16,7 @@ export {
   type HandledTypes,
   type HandlerName,
   type Handlers,
+  type MessageOf,
 } from './consumer.js';
 export {
   ChannelFull,

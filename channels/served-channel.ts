@@ -90,12 +90,12 @@ export class ServedChannel {
         const next = this.#receive(stopping);
         if (isFirst) onWaiting();
         const outcome = await next;
-        if (outcome.received !== undefined) {
+        if ('received' in outcome) {
           if (failures > 0)
             this.#options.report({ type: 'listenerRecovered', channel: this.channel, failures });
           failures = 0;
           this.#accept(outcome.received);
-        } else if (outcome.error !== undefined) {
+        } else if ('error' in outcome) {
           failures++;
           const retryMs = backOffMs(failures, this.#options.random);
           this.#reportError({ type: 'listenerFailed', channel: this.channel, error: outcome.error, retryMs });
@@ -147,8 +147,8 @@ export class ServedChannel {
     return !stopping.aborted;
   }
 
-  /** The one place where the layer is asked; neither field is set when the wait was called off. */
-  async #receive(stopping: AbortSignal): Promise<{ received?: unknown; error?: Error }> {
+  /** The one place where the layer is asked. The answer is empty when the wait was called off. */
+  async #receive(stopping: AbortSignal): Promise<{ received: unknown } | { error: Error } | object> {
     try {
       return { received: await this.#options.layer.receive(this.channel, { signal: stopping }) };
     } catch (error) {

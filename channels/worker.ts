@@ -71,7 +71,7 @@ export class Worker {
       report,
     };
     this.#channels = names.map((name) => new ServedChannel(name, shared));
-    this.#graceMs = options.graceMs ?? 25_000;
+    this.#graceMs = notNegative('graceMs', options.graceMs ?? 25_000);
     this.#clock = clock;
     this.#report = report;
   }
@@ -144,6 +144,11 @@ export class Worker {
 function positive(option: string, value: number): number {
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new InvalidOptionError(option, 'a positive whole number', value);
+}
+
+function notNegative(option: string, value: number): number {
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidOptionError(option, 'a number of milliseconds', value);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -108,6 +108,22 @@ t.test('a list of handled types that lacks one, or has one too many, does not co
   t.equal(answers.length, 3);
 });
 
+t.test('messages that differ by nothing but their type may be one interface', async (t) => {
+  interface Signal extends Message {
+    readonly type: 'stop.it' | 'start.it';
+  }
+  class Signals extends Consumer<Signal> implements Handlers<Signal> {
+    stopIt(message: Signal & { type: 'stop.it' }) {
+      t.equal(message.type, 'stop.it');
+    }
+    startIt() {}
+  }
+  await new Signals().dispatch({ type: 'stop.it' });
+  type Parameter<H extends keyof Handlers<Signal>> = Parameters<Handlers<Signal>[H]>[0]['type'];
+  const types: [Parameter<'stopIt'>, Parameter<'startIt'>] = ['stop.it', 'start.it'];
+  t.equal(types.length, 2);
+});
+
 t.test('a message goes to the method that its type names', async (t) => {
   const recorder = new Recorder();
   const communicator = new ApplicationCommunicator(
