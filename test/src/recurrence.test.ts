@@ -195,6 +195,18 @@ t.test('rules that are due seldom or never', async (t) => {
     }
   });
 
+  await t.test('two positions that mean one day are due, and counted, once', async (t) => {
+    const rule = Recurrence.from({
+      everyUnit: 'monthly',
+      weekdays: ['monday'],
+      positions: [1, -4],
+      start: '2021-02-01T09:00:00',
+      count: 3,
+    });
+    const expected = ['2021-02-01T09:00:00Z', '2021-03-01T09:00:00Z', '2021-03-08T09:00:00Z'];
+    t.same(due(rule, '2021-01-01T00:00:00Z', 9), expected);
+  });
+
   await t.test('a count of millions ends where it has to', async (t) => {
     const daily = Recurrence.from({ everyUnit: 'daily', start: '2000-01-01T00:00:00', count: 2_000_000 });
     t.same(due(daily, '7475-10-21T00:00:00Z', 5), [
