@@ -1,10 +1,447 @@
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { SqliteChannelLayer } from '../../channels/layers/sqlite.js';
+import type BetterSqlite3 from 'better-sqlite3';
+import t, { type Test } from 'tap';
+import type { DroppedMessage } from '../../channels/index.js';
+import { explain } from '../../channels/layers/sqlite/errors.js';
+import { LayerFile } from '../../channels/layers/sqlite/layer-file.js';
+import { Writer } from '../../channels/layers/sqlite/writer.js';
+import { SqliteChannelLayer, type SqliteLayerOptions } from '../../channels/layers/sqlite.js';
+import { encode } from '../../channels/msgpack.js';
 import { layerContract } from '../contracts/layer.js';
+import { LayerProcess } from '../support/layer-process.js';
+
+const require = createRequire(import.meta.url);
+const message = { type: 'test.message' };
+const unavailable = { code: 'CHANNELS_ERR_LAYER_UNAVAILABLE' };
+
+t.test('importing the layer does not load SQLite', async (t) => {
+  t.notOk(Object.keys(require.cache).some((file) => file.includes('better-sqlite3')));
+});
 
 layerContract('the SQLite layer keeps the contract', {
   medium: async (t) => {
-    const path = join(t.testdir(), 'channels.db');
+    const path = freshPath(t);
     return { open: async (options = {}) => new SqliteChannelLayer({ ...options, path }) };
   },
 });
+
+t.test('among several processes', async (t) => {
+  // One directory for all, since a process would make a file that was deleted anew.
+  const directory = t.testdir();
+  const processes = await Promise.all(Array.from({ length: 8 }, LayerProcess.start));
+  t.teardown(() => Promise.all(processes.map((process) => process.kill())));
+  let files = 0;
+  const [first] = processes;
+  if (first === undefined) throw new Error('expected a process');
+
+  const share = async (t: Test, options: Partial<SqliteLayerOptions> = {}) => {
+    const path = join(directory, `${files++}.db`);
+    await Promise.all(
+      processes.map((process) => process.tell('open', { path, capacity: options.capacity ?? 100 })),
+    );
+    return open(t, { path, ...options });
+  };
+
+  await t.test('each message is received by one, and those of one sender in their order', async (t) => {
+    const layer = await share(t, { capacity: 10_000 });
+    const count = 200;
+    const collected = processes.map((process) => process.tell('collect', { channel: 'shared' }));
+    await Promise.all(
+      processes.map((process, i) => process.tell('send', { channel: 'shared', from: i * count, count })),
+    );
+    for (const _ of processes) await layer.send('shared', { type: 'test.end' });
+    const received = await Promise.all(collected);
+    t.same(
+      received.flat().sort((a, b) => a - b),
+      Array.from({ length: processes.length * count }, (_, n) => n),
+    );
+    for (const numbers of received) {
+      for (const sender of processes.keys()) {
+        const fromOne = numbers.filter((n) => Math.floor(n / count) === sender);
+        t.same(
+          fromOne,
+          fromOne.toSorted((a, b) => a - b),
+        );
+      }
+    }
+  });
+
+  await t.test('the capacity is exact', async (t) => {
+    const layer = await share(t, { capacity: 100 });
+    const accepted = await Promise.all(
+      processes.map((process) => process.tell('send', { channel: 'narrow', from: 0, count: 30 })),
+    );
+    t.equal(
+      accepted.reduce((sum, n) => sum + n),
+      100,
+    );
+    await t.rejects(layer.send('narrow', message), { code: 'CHANNELS_ERR_CHANNEL_FULL' });
+  });
+
+  await t.test('a waiting process is woken, however often', { timeout: 30_000 }, async (t) => {
+    const layer = await share(t);
+    beside(t, first.tell('echo', { from: 'ping', to: 'pong' }));
+    for (let n = 0; n < 200; n++) {
+      await layer.send('ping', { type: 'test.ping', n } as typeof message);
+      t.match(await layer.receive('pong'), { n });
+    }
+  });
+
+  await t.test('a process whose layer is idle ends by itself', async (t) => {
+    await share(t);
+    const last = processes.pop();
+    await last?.tell('send', { channel: 'idle', from: 0, count: 1 });
+    t.equal(await last?.release(), 0);
+  });
+
+  await t.test('one that is killed in the middle of its writes locks nobody out', async (t) => {
+    const layer = await share(t, { capacity: 1000 });
+    const bursting = processes.filter((process) => process !== first);
+    for (const process of bursting) beside(t, process.tell('burst', { channel: 'burst' }));
+    beside(t, first.tell('echo', { from: 'ping', to: 'pong' }));
+    for (const process of bursting) {
+      for (let n = 0; n < 20; n++) await layer.receive('burst');
+      await process.kill();
+      await layer.send('ping', message);
+      t.match(await layer.receive('pong'), message);
+    }
+    await layer.close();
+    const db = raw(t, layer.path);
+    t.equal(db.pragma('integrity_check', { simple: true }), 'ok');
+  });
+});
+
+t.test('a chain of sends and receives that are awaited lets timers have their turn', async (t) => {
+  const layer = open(t);
+  let ticked = false;
+  setTimeout(() => {
+    ticked = true;
+  }, 1);
+  for (let n = 0; n < 100_000 && !ticked; n++) {
+    await layer.send('chain', message);
+    await layer.receive('chain');
+  }
+  t.ok(ticked);
+});
+
+t.test('a pending receive keeps the process alive, and nothing else does', async (t) => {
+  const timeouts = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const layer = open(t);
+  const before = timeouts();
+  await layer.send('other', message);
+  t.equal(timeouts(), before);
+  const patience = new AbortController();
+  const waiting = layer.receive('channel', { signal: patience.signal });
+  t.equal(timeouts(), before + 1);
+  patience.abort();
+  await t.rejects(waiting);
+  t.equal(timeouts(), before);
+});
+
+t.test('what was sent before a close is written', async (t) => {
+  const path = freshPath(t);
+  const layer = open(t, { path });
+  const sends = Array.from({ length: 1200 }, () =>
+    layer.send('channel', message).catch((error) => error.code),
+  );
+  await layer.close();
+  const results = await Promise.all(sends);
+  t.equal(results.filter((result) => result === undefined).length, 100);
+  t.equal(rows(t, path, 'channel'), 100);
+});
+
+t.test('the file does not grow under steady traffic', async (t) => {
+  const layer = open(t, { capacity: 1000 });
+  const sizes: number[] = [];
+  for (let round = 0; round < 12; round++) {
+    for (let n = 0; n < 300; n++) await layer.send('steady', { type: 'x'.repeat(2000) });
+    for (let n = 0; n < 300; n++) await layer.receive('steady');
+    sizes.push(statSync(layer.path).size + statSync(`${layer.path}-wal`).size);
+  }
+  const [early = 0, late = 0] = [sizes[3], sizes.at(-1)];
+  t.ok(late < early * 1.1, `sizes by round: ${sizes.join(', ')}`);
+});
+
+t.test('what a flood left behind is given back', async (t) => {
+  let now = Date.now();
+  const layer = open(t, { capacity: 1000, now: () => now });
+  for (let n = 0; n < 300; n++) await layer.send('flood', { type: 'x'.repeat(70_000) });
+  for (let n = 0; n < 300; n++) await layer.receive('flood');
+  const db = raw(t, layer.path);
+  const pages = () => Number(db.pragma('page_count', { simple: true }));
+  const flooded = pages();
+  for (let n = 0; n < 20; n++) {
+    now += 6000;
+    await layer.send('drip', message);
+    await layer.receive('drip');
+  }
+  t.ok(flooded > 4000, `${flooded} pages`);
+  t.ok(pages() < 2000, `${pages()} pages`);
+});
+
+t.test('messages and memberships of the dead vanish when somebody sends', async (t) => {
+  let now = Date.now();
+  const dropped: DroppedMessage[] = [];
+  const layer = open(t, {
+    expiry: 10,
+    groupExpiry: 10,
+    now: () => now,
+    onDrop: (drop) => dropped.push(drop),
+  });
+  for (let n = 0; n < 3; n++) await layer.send('web.dead!one', message);
+  await layer.groupAdd('group', 'web.dead!one');
+  now += 11_000;
+  await layer.send('living', message);
+  t.equal(rows(t, layer.path, 'web.dead!'), 0);
+  t.equal(raw(t, layer.path).prepare('SELECT count(*) FROM membership').pluck().get(), 0);
+  t.same(dropped, Array(3).fill({ channel: 'web.dead!', reason: 'expired' }));
+});
+
+t.test('messages that expired between longer-lived ones take no room', async (t) => {
+  let now = Date.now();
+  const path = freshPath(t);
+  const short = open(t, { path, expiry: 10, capacity: 3, now: () => now });
+  const long = open(t, { path, expiry: 1000, capacity: 3, now: () => now });
+  await long.send('mixed', { type: 'test.1' });
+  await short.send('mixed', message);
+  await long.send('mixed', { type: 'test.2' });
+  await t.rejects(long.send('mixed', message), { code: 'CHANNELS_ERR_CHANNEL_FULL' });
+  now += 11_000;
+  await long.send('mixed', { type: 'test.3' });
+  await t.rejects(long.send('mixed', message), { code: 'CHANNELS_ERR_CHANNEL_FULL' });
+  for (const n of [1, 2, 3]) t.match(await long.receive('mixed'), { type: `test.${n}` });
+});
+
+t.test('bytes that are no message are dropped and told, and the next one is delivered', async (t) => {
+  const dropped: DroppedMessage[] = [];
+  const layer = open(t, { onDrop: (drop) => dropped.push(drop) });
+  const specific = await layer.newChannel();
+  const key = specific.slice(0, specific.indexOf('!') + 1);
+  await layer.send('first', message);
+  const insert = raw(t, layer.path).prepare('INSERT INTO message VALUES (?, ?, ?, ?, ?)');
+  const expiresAt = Date.now() + 60_000;
+  for (const body of [Uint8Array.of(0xc1), encode([1, 2]), encode(new Map([[Uint8Array.of(1), 1]]))]) {
+    insert.run('general', 1, expiresAt, null, body);
+    insert.run(key, 1, expiresAt, specific, body);
+    for (const channel of ['general', specific]) {
+      const waiting = layer.receive(channel);
+      await layer.send(channel, message);
+      t.same({ ...(await waiting) }, message);
+    }
+    t.match(dropped.splice(0), [
+      { channel: 'general', reason: 'undecodable', error: { code: 'CHANNELS_ERR_UNDECODABLE' } },
+      { channel: key, reason: 'undecodable', error: { code: 'CHANNELS_ERR_UNDECODABLE' } },
+    ]);
+  }
+});
+
+t.test('who waits while the file is deleted goes on with the new one', async (t) => {
+  const layer = open(t);
+  await layer.send('other', message);
+  const waiting = layer.receive('channel');
+  for (const suffix of ['', '-wal', '-shm', '-wake']) rmSync(layer.path + suffix);
+  await open(t, { path: layer.path }).send('channel', message);
+  t.match(await waiting, message);
+});
+
+t.test('who sends after the file was deleted sends into the new one', async (t) => {
+  const layer = open(t);
+  await layer.send('channel', message);
+  for (const suffix of ['', '-wal', '-shm', '-wake']) rmSync(layer.path + suffix);
+  while (!existsSync(layer.path)) {
+    await layer.send('channel', message);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.match(await open(t, { path: layer.path }).receive('channel'), message);
+});
+
+t.test('while another process holds the lock', async (t) => {
+  await t.test('a send waits without stopping the event loop', async (t) => {
+    const layer = open(t);
+    await layer.send('channel', message);
+    const db = raw(t, layer.path);
+    db.exec('BEGIN IMMEDIATE');
+    let settled = false;
+    const send = layer.send('channel', message).finally(() => {
+      settled = true;
+    });
+    for (let n = 0; n < 3; n++) await new Promise((resolve) => setTimeout(resolve, 1));
+    t.notOk(settled);
+    db.exec('COMMIT');
+    await send;
+    t.equal(rows(t, layer.path, 'channel'), 2);
+  });
+
+  await t.test('a send that is aborted meanwhile writes nothing', async (t) => {
+    const layer = open(t);
+    await layer.send('channel', message);
+    const db = raw(t, layer.path);
+    db.exec('BEGIN IMMEDIATE');
+    const reason = new Error('enough');
+    const patience = new AbortController();
+    const aborted = layer.send('channel', message, { signal: patience.signal });
+    const waiting = layer.send('channel', message);
+    await new Promise((resolve) => setImmediate(resolve));
+    patience.abort(reason);
+    await t.rejects(aborted, reason);
+    db.exec('COMMIT');
+    await waiting;
+    t.equal(rows(t, layer.path, 'channel'), 2);
+  });
+
+  await t.test('a receive waits too', async (t) => {
+    const layer = open(t);
+    await layer.send('channel', message);
+    const db = raw(t, layer.path);
+    db.exec('BEGIN IMMEDIATE');
+    const waiting = layer.receive('channel');
+    await new Promise((resolve) => setImmediate(resolve));
+    db.exec('COMMIT');
+    t.match(await waiting, message);
+  });
+
+  await t.test('a write gives up in the end, and says what is the matter', async (t) => {
+    const path = freshPath(t);
+    const file = new LayerFile(path, () => {});
+    const writer = new Writer({ file, now: Date.now, patienceMs: 30 });
+    t.teardown(() => file.close());
+    await writer.add((store) => store.addMember('group', 'channel', 1));
+    const db = raw(t, path);
+    db.exec('BEGIN IMMEDIATE');
+    const write = writer.add((store) => store.addMember('group', 'other', 1));
+    await t.rejects(write, {
+      ...unavailable,
+      path,
+      sqliteCode: 'SQLITE_BUSY',
+      message: /locked by another process/,
+    });
+    db.exec('COMMIT');
+    await writer.add((store) => store.addMember('group', 'other', 1));
+    writer.close();
+  });
+});
+
+t.test('a file that cannot be used', async (t) => {
+  const refuses = async (t: Test, path: string, expected: object) => {
+    const layer = open(t, { path });
+    await t.rejects(layer.send('channel', message), { ...unavailable, path, ...expected });
+    await t.rejects(layer.receive('channel'), { ...unavailable, path, ...expected });
+    await t.rejects(layer.receive(await layer.newChannel()), { ...unavailable, path });
+  };
+
+  await t.test('that is something else is refused', async (t) => {
+    const path = freshPath(t);
+    writeFileSync(path, 'Dear diary, '.repeat(1000));
+    await refuses(t, path, { sqliteCode: 'SQLITE_NOTADB', message: /not a SQLite database/ });
+  });
+
+  await t.test('that is another database is refused and left as it is', async (t) => {
+    const path = freshPath(t);
+    raw(t, path).exec('CREATE TABLE person (name TEXT)');
+    await refuses(t, path, { message: /database of another program/ });
+    t.equal(raw(t, path).pragma('journal_mode', { simple: true }), 'delete');
+  });
+
+  await t.test('that a newer version made is refused', async (t) => {
+    const path = freshPath(t);
+    const layer = open(t, { path });
+    await layer.send('channel', message);
+    await layer.close();
+    raw(t, path).pragma('user_version = 7');
+    await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 1/ });
+  });
+
+  await t.test('that is damaged is refused', async (t) => {
+    const path = freshPath(t);
+    const layer = open(t, { path });
+    await layer.send('channel', message);
+    await layer.close();
+    const { size } = statSync(path);
+    const bytes = Buffer.alloc(size, 0xff);
+    readFileSync(path).copy(bytes, 0, 0, 100);
+    writeFileSync(path, bytes);
+    await refuses(t, path, { sqliteCode: 'SQLITE_CORRUPT', message: /damaged/ });
+  });
+
+  await t.test('that is a directory, or in none, is refused', async (t) => {
+    const path = freshPath(t);
+    await refuses(t, join(path, '..'), { sqliteCode: 'SQLITE_CANTOPEN' });
+    await refuses(t, join(path, 'deeper'), { message: /directory that does not exist/ });
+  });
+
+  await t.test('that is read-only takes no message', async (t) => {
+    const layer = open(t);
+    await layer.send('channel', message);
+    await layer.close();
+    chmodSync(layer.path, 0o444);
+    const reader = open(t, { path: layer.path });
+    await asNobody(t, () =>
+      t.rejects(reader.send('channel', message), { ...unavailable, path: layer.path, message: /write/ }),
+    );
+  });
+
+  await t.test('for lack of room says so', async (t) => {
+    const error = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+    t.match(explain('/site/channels.db', error), {
+      ...unavailable,
+      path: '/site/channels.db',
+      message: 'channel layer file "/site/channels.db" cannot grow: the disk is full',
+      cause: error,
+    });
+  });
+
+  await t.test('cannot be a name for memory', async (t) => {
+    for (const path of ['', ':memory:']) {
+      t.throws(() => new SqliteChannelLayer({ path }), {
+        code: 'CHANNELS_ERR_INVALID_OPTION',
+        option: 'path',
+      });
+    }
+  });
+});
+
+function freshPath(t: Test): string {
+  return join(t.testdir(), 'channels.db');
+}
+
+/** A layer that ends with the test, and its path. */
+function open(t: Test, options: Partial<SqliteLayerOptions> = {}): SqliteChannelLayer & { path: string } {
+  const path = options.path ?? freshPath(t);
+  const layer = new SqliteChannelLayer({ ...options, path });
+  t.teardown(() => layer.close());
+  return Object.assign(layer, { path });
+}
+
+/** The file without any layer. */
+function raw(t: Test, path: string): BetterSqlite3.Database {
+  const Sqlite: typeof BetterSqlite3 = require('better-sqlite3');
+  const db = new Sqlite(path);
+  t.teardown(() => db.close());
+  return db;
+}
+
+function rows(t: Test, path: string, key: string): unknown {
+  return raw(t, path).prepare('SELECT count(*) FROM message WHERE key = ?').pluck().get(key);
+}
+
+/** A command that nobody waits for: if it fails, so does the test. */
+function beside(t: Test, command: Promise<void>): void {
+  command.catch((error: unknown) => t.fail(String(error)));
+}
+
+/** Permissions bind everyone but root. */
+async function asNobody(t: Test, work: () => Promise<unknown>): Promise<void> {
+  if (process.geteuid?.() !== 0) {
+    await work();
+    return;
+  }
+  process.seteuid?.(65_534);
+  t.teardown(() => process.seteuid?.(0));
+  try {
+    await work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}

@@ -78,8 +78,7 @@ function loadSqlite(path: string): typeof BetterSqlite3 {
 
 /** Whether the tables are missing. @throws LayerFileError when the file is not for us */
 function isNew(db: Database, path: string): boolean {
-  const application = db.pragma('application_id', { simple: true });
-  const version = db.pragma('user_version', { simple: true });
+  const { application, version, tables } = identify(db);
   if (application === applicationId && version === schemaVersion) return false;
   if (application === applicationId) {
     throw new LayerFileError(
@@ -87,9 +86,17 @@ function isNew(db: Database, path: string): boolean {
       `has schema version ${version}, but this version of linod knows only ${schemaVersion}: let all processes of the site run the same version`,
     );
   }
-  const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
   if (application === 0 && version === 0 && tables === 0) return true;
   throw new LayerFileError(path, 'is the database of another program: choose another path');
+}
+
+/** In one transaction, as another process may be creating the tables just now. */
+function identify(db: Database): { application: unknown; version: unknown; tables: unknown } {
+  return db.transaction(() => ({
+    application: db.pragma('application_id', { simple: true }),
+    version: db.pragma('user_version', { simple: true }),
+    tables: db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get(),
+  }))();
 }
 
 function create(db: Database, path: string): void {

@@ -7,8 +7,6 @@ import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
 import type { MessageStore } from './message-store.js';
 
-/** How long a write is tried again while other processes hold the lock. */
-const patienceMs = 5000;
 const retryAfterMs = 15;
 /** Bounds the time for which one transaction holds the lock, and this process its event loop. */
 const writesPerTransaction = 500;
@@ -20,11 +18,14 @@ export interface WriterOptions {
   readonly file: LayerFile;
   /** Milliseconds since 1970, for the sweeps. */
   readonly now: () => number;
+  /** How long a write is tried again while other processes hold the lock; default 5,000 ms. */
+  readonly patienceMs?: number;
 }
 
 export class Writer {
   readonly #file: LayerFile;
   readonly #now: () => number;
+  readonly #patienceMs: number;
   readonly #queue = new Set<Write>();
   readonly #turn = new EndOfTurn(() => this.#run());
   #retry: NodeJS.Timeout | undefined;
@@ -32,9 +33,10 @@ export class Writer {
   #nextSweepAt = 0;
   #closed = false;
 
-  constructor({ file, now }: WriterOptions) {
+  constructor({ file, now, patienceMs = 5000 }: WriterOptions) {
     this.#file = file;
     this.#now = now;
+    this.#patienceMs = patienceMs;
   }
 
   /**
@@ -120,7 +122,7 @@ export class Writer {
   #hasPatience(): boolean {
     const now = performance.now();
     this.#busySince ??= now;
-    return !this.#closed && now - this.#busySince < patienceMs;
+    return !this.#closed && now - this.#busySince < this.#patienceMs;
   }
 
   #runLater(): void {
