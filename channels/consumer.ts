@@ -143,17 +143,15 @@ export abstract class Consumer<M extends Message = Message> {
     for (;;) await this.dispatch(await receive());
   }
 
-  /** From both sources, yet one message at a time. One that waits for its turn when the instance ends, ends with it. */
+  /** From both sources, yet one message at a time. */
   async #dispatchBoth(receive: Receive, channelName: string): Promise<void> {
     const ended = new AbortController();
     let turn: Promise<void> = Promise.resolve();
     const inTurn = async (next: Receive): Promise<never> => {
       for (;;) {
         const message = await next();
-        turn = turn.then(() => {
-          ended.signal.throwIfAborted();
-          return this.dispatch(message);
-        });
+        // After an error no more turns come: what waits for one ends with the instance.
+        turn = turn.then(() => this.dispatch(message));
         await turn;
       }
     };
@@ -163,6 +161,8 @@ export abstract class Consumer<M extends Message = Message> {
       await Promise.race([inTurn(receive), inTurn(ownReceive)]);
     } finally {
       ended.abort(new StopConsumer());
+      // One source is over while a message of the other is handled: that one is still finished, or fails.
+      await turn;
     }
   }
 

@@ -52,6 +52,8 @@ export class ServedChannel {
   #isInputOver = false;
   /** The message that the instance was given and has not finished. It holds a slot. */
   #inHand: { readonly message: Message; readonly since: number } | undefined;
+  /** Whether the instance was given a message. */
+  #tookMessage = false;
   /** Ends the instance's waits; aborted when the instance has ended. */
   #instanceOver = new AbortController();
   /** How many of listener and application wait to be tried again. */
@@ -175,32 +177,30 @@ export class ServedChannel {
     return this.#inbox.length > 0;
   }
 
-  /** Runs one instance to its end. `error` tells why it ended, for the case that it took no message. */
+  /** Runs one instance to its end, and tells whether it took a message, and if not, why it ended. */
   async #runInstance(): Promise<{ tookMessage: boolean; error: Error }> {
     const over = new AbortController();
     this.#instanceOver = over;
-    let tookMessage = false;
-    const receive: Receive = async () => {
+    this.#tookMessage = false;
+    const receive: Receive = () => {
       this.#finish();
-      const message = await this.#takeMessage(over.signal);
-      tookMessage = true;
-      return message;
+      return this.#takeMessage(over.signal);
     };
     const send: Send = async () => {
       throw new NoClientError(this.channel);
     };
     const scope: Scope = { type: 'channel', channel: this.channel };
+    let error: Error = new ApplicationEndedError(this.channel);
     try {
       await this.#options.application(scope, receive, send);
       this.#finish();
-      return { tookMessage, error: new ApplicationEndedError(this.channel) };
     } catch (thrown) {
-      const error = asError(thrown);
-      if (tookMessage) this.#finishFailed(error);
-      return { tookMessage, error };
+      error = asError(thrown);
+      if (this.#tookMessage) this.#finishFailed(error);
     } finally {
       over.abort(new StopConsumer());
     }
+    return { tookMessage: this.#tookMessage, error };
   }
 
   async #takeMessage(over: AbortSignal): Promise<Message> {
@@ -213,6 +213,7 @@ export class ServedChannel {
       const message = over.aborted ? undefined : this.#inbox.shift();
       if (message !== undefined) {
         this.#inHand = { message, since: this.#options.clock.now() };
+        this.#tookMessage = true;
         this.#inboxChanged.ring();
         return message;
       }

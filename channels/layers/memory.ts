@@ -36,7 +36,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
   readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
   /** By message key: a general channel's name, or the part of a specific one up to the `!`. */
   readonly #boxes = new Map<string, WaitingQueue<Filed>>();
-  /** When each member was last added, in ms, in that order; by group. */
+  /** When each member of a group was last added, in ms since 1970. */
   readonly #groups = new Map<string, Map<string, number>>();
   readonly #local: LocalQueues;
   #nextSweepAt: number;
@@ -83,7 +83,6 @@ export class InMemoryChannelLayer implements ChannelLayer {
     checkChannelName(channel);
     this.#refuseWhenClosed();
     const members = this.#groups.get(group) ?? new Map<string, number>();
-    members.delete(channel);
     members.set(channel, this.#now());
     this.#groups.set(group, members);
   }

@@ -11,7 +11,7 @@ import {
   StopConsumer,
 } from '../../channels/index.js';
 import { ApplicationCommunicator } from '../../channels/testing.js';
-import { turns } from '../support/until.js';
+import { turns, until } from '../support/until.js';
 
 interface LogServer extends Message {
   readonly type: 'log.server';
@@ -382,6 +382,41 @@ t.test('the end of a consumer ends its wait on the layer, whichever side it came
     }
     await layer.send(name, { type: 'pass.on', n: 1 });
     t.match(await layer.receive(name), { n: 1 }, `after ${end} nobody took it away`);
+  }
+});
+
+t.test('a consumer that is ended from one side finishes what it handles from the other', async (t) => {
+  const layer = new InMemoryChannelLayer();
+  t.teardown(() => layer.close());
+  for (const fails of [false, true]) {
+    let [isBegun, isOver] = [false, false];
+    let finish = () => {};
+    class Busy extends Member {
+      async beBusy() {
+        isBegun = true;
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+        if (fails) throw new Error('broken');
+      }
+    }
+    const communicator = new ApplicationCommunicator(
+      Consumer.application(() => new Busy(layer)),
+      scope,
+    );
+    await communicator.sendInput({ type: 'tell.name' });
+    const { name } = await communicator.receiveOutput<Message & { name: string }>();
+    await layer.send(name, { type: 'be.busy' });
+    await until('it is busy', () => isBegun);
+    const stopped = communicator.stop();
+    const outcome = fails ? t.rejects(stopped, { message: 'broken' }) : t.resolves(stopped);
+    const over = outcome.then(() => {
+      isOver = true;
+    });
+    await turns();
+    t.equal(isOver, false);
+    finish();
+    await over;
   }
 });
 

@@ -1,5 +1,7 @@
-import { InMemoryChannelLayer } from '../../channels/index.js';
+import t from 'tap';
+import { type DroppedMessage, InMemoryChannelLayer } from '../../channels/index.js';
 import { layerContract } from '../contracts/layer.js';
+import { FakeClock } from '../support/fake-clock.js';
 
 layerContract('the memory layer', {
   medium: async () => {
@@ -16,4 +18,28 @@ layerContract('the memory layer', {
     'another process may not receive on a specific channel': 'there is one process',
     'a layer closed by one process goes on for another': 'there is one process',
   },
+});
+
+t.test('what nobody receives is cleared away while others send', async (t) => {
+  const clock = new FakeClock();
+  const dropped: DroppedMessage[] = [];
+  const layer = new InMemoryChannelLayer({
+    expiry: 10,
+    now: clock.now,
+    onDrop: (drop) => dropped.push(drop),
+  });
+  t.teardown(() => layer.close());
+  await layer.send('idle', { type: 'test' });
+  clock.advance(9_000);
+  await layer.send('busy', { type: 'test' });
+  t.same(dropped, []);
+  clock.advance(1_000);
+  await layer.send('busy', { type: 'test' });
+  t.same(dropped, [{ channel: 'idle', reason: 'expired' }]);
+});
+
+t.test('opening a layer with options that make no sense is refused', async (t) => {
+  t.throws(() => new InMemoryChannelLayer({ capacity: 0 }), { code: 'CHANNELS_ERR_INVALID_OPTION' });
+  t.throws(() => new InMemoryChannelLayer({ expiry: 0 }), { code: 'CHANNELS_ERR_INVALID_OPTION' });
+  t.throws(() => new InMemoryChannelLayer({ groupExpiry: -1 }), { code: 'CHANNELS_ERR_INVALID_OPTION' });
 });

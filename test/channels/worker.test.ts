@@ -513,7 +513,11 @@ t.test('an application that fails before it takes its message is tried again wit
   const got: number[] = [];
   const application: Application = async (_scope, receive) => {
     if (!isReady) throw error;
-    for (;;) got.push(((await receive()) as Numbered).n);
+    for (;;) {
+      const message = (await receive()) as Numbered;
+      if (message.type === 'end') throw new Error('ended');
+      got.push(message.n);
+    }
   };
   const running = start(t, { application, layer, channels: ['a'] });
   await sendNumbers(layer, 'a', 2);
@@ -526,6 +530,12 @@ t.test('an application that fails before it takes its message is tried again wit
   }
   await until('both are handled', () => running.stats('a').handled === 2);
   t.same(got, [0, 1]);
+  await layer.send('a', { type: 'end' });
+  await until('the instance has ended', () => running.stats('a').failed === 1);
+  isReady = false;
+  await sendNumbers(layer, 'a', 1);
+  await until('it waits', () => running.clock.pending === 1);
+  t.match(running.eventsOf('instanceFailed').at(-1), { retryMs: 100 }, 'a success begins anew');
   await running.stop();
 });
 
@@ -538,6 +548,63 @@ t.test('an application that returns at once is a failure that is told', async (t
   await running.stop();
   t.match(await layer.receive('a'), { n: 0 }, 'the message is back on its channel');
   t.match(running.stats('a'), { received: 1, returned: 1, prefetched: 0 });
+});
+
+t.test('a receive that an instance left behind takes no message from the next one', async (t) => {
+  const layer = layerFor(t);
+  const left: Promise<unknown>[] = [];
+  const application: Application = async (_scope, receive) => {
+    await receive();
+    left.push(receive().catch((error: unknown) => error));
+    throw new Error('broken');
+  };
+  const running = start(t, { application, layer, channels: ['a'] });
+  for (let n = 0; n < 5; n++) {
+    await sendNumbers(layer, 'a', 1, n);
+    await until(
+      'it failed',
+      () => running.stats('a').received === n + 1 && running.stats('a').state === 'waiting',
+    );
+  }
+  // The message before the throw counts as handled: the instance had asked for the next.
+  t.match(running.stats('a'), { received: 5, handled: 5, prefetched: 0 });
+  for (const outcome of await Promise.all(left)) t.ok(outcome instanceof StopConsumer);
+  await running.stop();
+});
+
+t.test('an instance that ends in the moment in which it gets its place loses no message', async (t) => {
+  for (let offset = 0; offset < 20; offset++) {
+    const layer = layerFor(t);
+    const [holding, ending] = [gate(), gate()];
+    let isFirst = true;
+    const application: Application = async (scope, receive) => {
+      if (scope.channel === 'holds') {
+        await receive();
+        await holding.opened;
+        await receive();
+      } else if (isFirst) {
+        isFirst = false;
+        receive().catch(() => {});
+        await ending.opened;
+        throw new Error('broken');
+      } else for (;;) await receive();
+    };
+    const running = start(t, { application, layer, channels: ['holds', 'ends'], concurrency: 1 });
+    await sendNumbers(layer, 'holds', 1);
+    await until('the place is taken', () => running.stats('holds').state === 'busy');
+    await sendNumbers(layer, 'ends', 1);
+    await turns(3);
+    holding.open();
+    for (let i = 0; i < offset; i++) await null;
+    ending.open();
+    await until('the message is accounted for', () => {
+      running.clock.advance(1000);
+      const { handled, failed } = running.stats('ends');
+      return handled + failed === 1;
+    });
+    await running.stop();
+    t.match(running.stats('ends'), { received: 1, prefetched: 0, state: 'waiting' });
+  }
 });
 
 t.test('a stopped worker finishes what it has taken and leaves the rest', async (t) => {
@@ -639,12 +706,12 @@ t.test('a second signal ends the grace at once', async (t) => {
 
 t.test('a message that waits for its turn when the grace is over is put back too', async (t) => {
   const layer = layerFor(t);
-  const running = start(t, {
-    application: handling(() => new Promise(() => {})),
-    layer,
-    channels: ['first', 'second'],
-    concurrency: 1,
-  });
+  const ends: unknown[] = [];
+  const application: Application = async (_scope, receive) => {
+    await receive().catch((error: unknown) => ends.push(error));
+    await new Promise(() => {});
+  };
+  const running = start(t, { application, layer, channels: ['first', 'second'], concurrency: 1 });
   await sendNumbers(layer, 'first', 1);
   await until('the first is busy', () => running.stats('first').state === 'busy');
   await sendNumbers(layer, 'second', 1);
@@ -654,6 +721,8 @@ t.test('a message that waits for its turn when the grace is over is put back too
   await running.done;
   t.match(running.stats('second'), { received: 1, handled: 0, returned: 1 });
   t.match(await layer.receive('second'), { n: 0 });
+  await until('its instance was ended', () => ends.length === 1);
+  t.ok(ends[0] instanceof StopConsumer);
 });
 
 t.test('messages that cannot be put back are told as lost', async (t) => {
