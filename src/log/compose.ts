@@ -1,11 +1,12 @@
 // From what is to be written to the bytes of one write.
 
 import { offsetAfter } from './batch.js';
+import type { Fields } from './fields.js';
 import type { Entry, Standing } from './inbox.js';
 import type { LedgerNote } from './ledger.js';
 
 /** Formats a note of the writer as a whole record. */
-export type NoteFormatter = (level: 'INFO' | 'WARNING', message: string, note: LedgerNote) => string;
+export type NoteFormatter = (level: 'INFO' | 'WARNING', message: string, fields?: Fields) => string;
 
 /** One write, and what is true once it has succeeded. */
 export interface Composition {
@@ -20,6 +21,8 @@ export interface Composition {
   /** The epochs of labels whose lines change their sender. */
   readonly epochs: Map<string, string>;
 }
+
+type AddNote = (level: 'INFO' | 'WARNING', message: string, note: LedgerNote) => void;
 
 const maxWriteBytes = 4 * 1024 ** 2;
 /** The system takes at most 1024 buffers at once. */
@@ -44,10 +47,8 @@ export function compose(
     written: new Map(),
     epochs: new Map(),
   };
-  const note: NoteFormatter = (...args) => {
-    add(result, Buffer.from(format(...args)));
-    return '';
-  };
+  const note: AddNote = (level, message, fields) =>
+    add(result, Buffer.from(format(level, message, { ...fields })));
   for (const entry of entries) {
     if (result.bytes >= maxWriteBytes || result.buffers.length >= maxBuffers) break;
     result.entries++;
@@ -67,7 +68,7 @@ function addTurn(
   { standing: { sender, epoch }, kind, to }: Entry,
   written: number,
   epochs: ReadonlyMap<string, string>,
-  note: NoteFormatter,
+  note: AddNote,
 ): void {
   const isTurn = (result.epochs.get(sender) ?? epochs.get(sender)) !== epoch;
   if (!isTurn && kind !== 'elsewhere') return;
@@ -77,7 +78,7 @@ function addTurn(
   note('INFO', text, { sender, epoch, last });
 }
 
-function addEntry(result: Composition, entry: Entry, written: number, note: NoteFormatter): void {
+function addEntry(result: Composition, entry: Entry, written: number, note: AddNote): void {
   const { sender, epoch } = entry.standing;
   const from = Math.max(entry.from, written + 1);
   const count = entry.to - from + 1;

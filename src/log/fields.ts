@@ -9,11 +9,17 @@ export type Fields = Readonly<Record<string, unknown>>;
  */
 export function stringifyFields(fields: Fields): string {
   try {
-    return JSON.stringify(fields, tellErrors) ?? '{}';
+    // A replacer makes JSON three times as slow, and mostly fields are numbers and text.
+    return JSON.stringify(fields, hasObjects(fields) ? tellErrors : undefined) ?? '{}';
   } catch {
     // Cycles, big integers and throwing getters are rare: only they pay for the careful way.
     return stringifyCarefully(fields);
   }
+}
+
+function hasObjects(fields: Fields): boolean {
+  for (const key in fields) if (typeof fields[key] === 'object') return true;
+  return false;
 }
 
 /** An Error has no enumerable fields, so JSON would make `{}` of it. */

@@ -15,6 +15,8 @@ export interface LedgerFileOptions {
   readonly path: string;
   /** Told what stands in the file that was not known. */
   readonly reader: LedgerReader;
+  /** The first line of a new file; no two may be the same. */
+  readonly begin: () => string;
   /** Told how many bytes of an unfinished record were removed from the end. */
   readonly onRepair: (bytes: number) => void;
 }
@@ -49,11 +51,14 @@ export class LedgerFile {
   /**
    * Sees to it that the file of that name is open and that all of it is known. When it was renamed, removed or
    * emptied, the path is opened anew; when someone else has appended, that is read.
+   *
+   * @returns whether the place is now one in another file, which should be saved before anything is written there
    */
-  async ready(): Promise<void> {
+  async ready(): Promise<boolean> {
+    const before = this.#known?.file;
     if (this.#file !== undefined) {
       const state = await this.#file.look();
-      if (state === 'unchanged') return;
+      if (state === 'unchanged') return false;
       if (state === 'replaced') await this.close();
     }
     this.#file ??= await LogFile.open(this.#options.path);
@@ -63,6 +68,7 @@ export class LedgerFile {
       await this.close();
       throw error;
     }
+    return this.#known?.file !== before;
   }
 
   /** All of the buffers, or none. Call `ready` before. */
@@ -96,8 +102,10 @@ export class LedgerFile {
     }
     const ledger = await this.#read(file, start);
     await this.#repair(file, ledger);
+    // Without a line, nothing would tell this file from the next of its name.
+    if (file.size === 0) await file.append([Buffer.from(this.#options.begin())], true);
     // What was read may be in the system's memory only, and will be acknowledged as if it were on disk.
-    if (file.size > start) await file.sync();
+    else if (file.size > start) await file.sync();
     this.#known = { file: await file.fingerprint(), offset: file.size };
     this.#isFromBefore = false;
   }
@@ -107,10 +115,10 @@ export class LedgerFile {
     const { path } = this.#options;
     const names = await readdir(dirname(path));
     for (const name of names.filter((name) => name.startsWith(basename(path)) && name !== basename(path))) {
-      const file = await LogFile.openRotated(join(dirname(path), name));
+      const file = await LogFile.openExisting(join(dirname(path), name));
       try {
         if ((await file.fingerprint()) === known.file) {
-          await this.#read(file, known.offset);
+          await this.#repair(file, await this.#read(file, known.offset));
           return;
         }
       } finally {

@@ -1,11 +1,11 @@
 // The log file read as a ledger: which records of which sender are in it.
 
-import { noSender, timeWidth } from './format.js';
+import { isSenderLabel, noSender, timeWidth } from './format.js';
 
 /** Who is told what the ledger finds, in the file's order. */
 export interface LedgerReader {
-  /** A whole record. */
-  record(sender: string, epoch: string, number: number): void;
+  /** Whole records of one sender with consecutive numbers. */
+  records(sender: string, epoch: string, first: number, last: number): void;
   /** A note of the writer: from here on lines of `sender` are of `epoch`, and up to `last` all was written before. */
   turn(sender: string, epoch: string, last: number): void;
   /** A note of the writer: these numbers cannot come any more. */
@@ -40,8 +40,10 @@ export class Ledger {
   #unread = '';
   #at: number;
   #end: number;
-  /** The record whose last line has not come yet. */
-  #open: { sender: string; epoch: string; number: number } | undefined;
+  /** The records that were read last and not told yet. */
+  #run: Run = { sender: '', mark: '', epoch: '', first: 1, last: 0 };
+  /** The number of a record of that run whose last line has not come yet. */
+  #open: number | undefined;
 
   /** @param epochs by label, as at `start`; is kept up to date */
   constructor(reader: LedgerReader, epochs: Map<string, string>, start = 0) {
@@ -61,6 +63,7 @@ export class Ledger {
     return this.#open !== undefined || /^(\d|$)/.test(this.#unread);
   }
 
+  /** Takes the next bytes. What they tell was told to the reader when it returns. */
   feed(chunk: Buffer): void {
     const text = this.#unread + chunk.toString('latin1');
     let start = 0;
@@ -70,37 +73,56 @@ export class Ledger {
     }
     this.#at += start;
     this.#unread = text.slice(start);
+    this.#tell();
   }
 
   #line(text: string, start: number, end: number): void {
-    const first = text.charCodeAt(start);
-    if (first >= zero && first <= nine && text.charCodeAt(start + timeWidth - 1) === space) {
-      this.#head(text.slice(start, end));
-    }
+    if (isDigit(text, start) && text.charCodeAt(start + timeWidth - 1) === space)
+      this.#head(text, start, end);
     const isContinued = end > start && text.charCodeAt(end - 1) === space;
     if (this.#open !== undefined) {
       if (isContinued) return;
-      this.#reader.record(this.#open.sender, this.#open.epoch, this.#open.number);
+      this.#run.last = this.#open;
       this.#open = undefined;
     }
     this.#end = this.#at + end + 1;
   }
 
-  #head(line: string): void {
-    if (this.#open !== undefined) this.#reader.torn?.(this.#open.sender, this.#open.number);
+  #head(text: string, start: number, end: number): void {
+    if (this.#open !== undefined) this.#reader.torn?.(this.#run.sender, this.#open);
     this.#open = undefined;
-    const whoStart = line.indexOf(' ', timeWidth) + 1;
-    const whoEnd = line.indexOf(' ', whoStart);
-    const who = line.slice(whoStart, whoEnd);
-    if (who === noSender) {
-      this.#note(line, whoEnd + 1);
-      return;
+    const who = text.indexOf(' ', start + timeWidth) + 1;
+    const { mark } = this.#run;
+    if (mark === '' || !text.startsWith(mark, who)) {
+      if (!this.#change(text.slice(start, end), who - start)) return;
     }
-    const hash = who.lastIndexOf('#');
-    const number = Number(who.slice(hash + 1));
-    if (hash <= 0 || !Number.isSafeInteger(number) || number < 1) return;
-    const sender = who.slice(0, hash);
-    this.#open = { sender, epoch: this.#epochs.get(sender) ?? '', number };
+    let number = 0;
+    for (let at = who + this.#run.mark.length; isDigit(text, at); at++) {
+      number = number * 10 + text.charCodeAt(at) - zero;
+    }
+    if (number !== this.#run.last + 1) {
+      this.#tell();
+      this.#run.first = number;
+      this.#run.last = number - 1;
+    }
+    this.#open = number;
+  }
+
+  /** Begins the run of the sender that this head names; false when it names none. */
+  #change(line: string, who: number): boolean {
+    this.#tell();
+    const end = line.indexOf(' ', who);
+    if (line.slice(who, end) === noSender) this.#note(line, end + 1);
+    const sender = line.slice(who, line.indexOf('#', who));
+    if (!isSenderLabel(sender)) return false;
+    this.#run = { sender, mark: `${sender}#`, epoch: this.#epochs.get(sender) ?? '', first: 1, last: 0 };
+    return true;
+  }
+
+  #tell(): void {
+    const { sender, epoch, first, last } = this.#run;
+    if (last >= first) this.#reader.records(sender, epoch, first, last);
+    this.#run.first = last + 1;
   }
 
   #note(line: string, start: number): void {
@@ -108,11 +130,27 @@ export class Ledger {
     const note = parseNote(line.slice(line.indexOf('{', start)));
     if (note === undefined) return;
     const { sender, epoch } = note;
+    // The lines of that label are another sender's from here on.
+    this.#run.mark = '';
     if ('last' in note) {
       this.#epochs.set(sender, epoch);
       this.#reader.turn(sender, epoch, note.last);
     } else this.#reader.lost(sender, epoch, note.from, note.to);
   }
+}
+
+interface Run {
+  readonly sender: string;
+  /** How a line of this run names its sender, up to the number; empty when the next line decides. */
+  mark: string;
+  readonly epoch: string;
+  first: number;
+  last: number;
+}
+
+function isDigit(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code >= zero && code <= nine;
 }
 
 function parseNote(json: string): LedgerNote | undefined {

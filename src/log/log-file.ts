@@ -1,7 +1,7 @@
 // The file that the writer appends to: all of a write or nothing of it, and still the file of that name.
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
+import { constants, type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** What happened to the file since the last write. */
@@ -22,9 +22,9 @@ export class LogFile {
     return LogFile.#of(path, await open(path, 'a+'));
   }
 
-  /** Opens a file that is only to be read back. */
-  static async openRotated(path: string): Promise<LogFile> {
-    return LogFile.#of(path, await open(path, 'r'));
+  /** Opens a file that must exist. */
+  static async openExisting(path: string): Promise<LogFile> {
+    return LogFile.#of(path, await open(path, constants.O_RDWR | constants.O_APPEND));
   }
 
   static async #of(path: string, handle: FileHandle): Promise<LogFile> {

@@ -1,5 +1,6 @@
 // The receiving end of a log record: the one writer of lino.log.
 
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import { batchProblem } from './batch.js';
 import { Checkpointer } from './checkpointer.js';
@@ -112,11 +113,16 @@ export class LogWriter {
   constructor(options: LogWriterOptions) {
     this.#options = options;
     this.#timestamps = new Timestamps(options.timezone);
-    const found = (sender: string, epoch: string, number: number) =>
-      this.#inbox.standing(sender, epoch, options.clock.now()).found(number);
+    const found = (sender: string, epoch: string, last: number) =>
+      this.#inbox.standing(sender, epoch, options.clock.now()).found(last);
     this.#file = new LedgerFile({
       path: options.path,
-      reader: { record: found, turn: found, lost: (sender, epoch, _from, to) => found(sender, epoch, to) },
+      reader: {
+        records: (sender, epoch, _first, last) => found(sender, epoch, last),
+        lost: (sender, epoch, _from, to) => found(sender, epoch, to),
+        turn: found,
+      },
+      begin: () => this.#formatNote('INFO', 'the log begins', { file: randomUUID() }),
       onRepair: (bytes) => this.#noteRepair(bytes),
     });
     this.#checkpointer = new Checkpointer({
@@ -281,13 +287,12 @@ export class LogWriter {
   }
 
   async #turn(): Promise<void> {
-    if (this.#shallReopen) {
-      await this.#file.close();
-      await this.#file.ready();
-      this.#shallReopen = false;
-      this.#isRecovered = true;
-      await this.#checkpointer.save();
-    } else await this.#file.ready();
+    if (this.#shallReopen) await this.#file.close();
+    const isNewFile = await this.#file.ready();
+    // If the new file were renamed, too, and no checkpoint named it, the next start would not look into it.
+    if (isNewFile || this.#shallReopen) await this.#checkpointer.save();
+    this.#shallReopen = false;
+    this.#isRecovered = true;
     await this.#write();
   }
 
@@ -316,13 +321,12 @@ export class LogWriter {
 
   readonly #formatNote: NoteFormatter = (level, message, fields) => {
     const time = this.#timestamps.format(this.#options.clock.now());
-    return formatRecord(formatHead(time, level, noSender, noteLogger), { message, fields: { ...fields } });
+    return formatRecord(formatHead(time, level, noSender, noteLogger), { message, fields });
   };
 
   #noteRepair(bytes: number): void {
-    const time = this.#timestamps.format(this.#options.clock.now());
     const message = `the last record was not finished when its writer ended: ${bytes} bytes removed, the sender sends it again`;
-    this.#notes.push(formatRecord(formatHead(time, 'WARNING', noSender, noteLogger), { message }));
+    this.#notes.push(this.#formatNote('WARNING', message));
   }
 
   // Trouble

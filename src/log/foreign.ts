@@ -1,0 +1,45 @@
+// Single records of processes that have no sender of their own, such as Python's.
+
+import { loggerName } from './format.js';
+import { type LevelName, LogLevels, parseLevel } from './levels.js';
+import type { LogRecord } from './messages.js';
+import type { LogSender } from './sender.js';
+
+/** Writes such a record down as one of `sender`. Who it came from is told in its fields. */
+export function writeForeign(sender: LogSender, record: LogRecord): void {
+  const message = record.message ?? record.msg ?? '';
+  const origin = [record.processName, record.process].filter((part) => part !== undefined).join(' ');
+  const fields = { ...record.fields, ...(origin === '' ? {} : { process: origin }) };
+  const trace = [record.exc_text, record.stack_info].filter((text) => typeof text === 'string').join('\n');
+  sender.write(
+    levelOf(record),
+    loggerName(record.name),
+    message,
+    Object.keys(fields).length === 0 ? undefined : fields,
+    trace === '' ? undefined : trace,
+    instantOf(record),
+  );
+}
+
+/** Python knows levels between ours; they count as the one below. An unknown name counts as INFO. */
+function levelOf({ level, levelno, levelname }: LogRecord): LevelName {
+  const number = levelno ?? (typeof level === 'number' ? level : undefined);
+  if (number !== undefined) {
+    const below = [...LogLevels].filter((known) => known.levelno <= number);
+    return below.at(-1)?.value ?? 'DEBUG';
+  }
+  const name = typeof level === 'string' ? level : levelname;
+  try {
+    return parseLevel(name ?? 'INFO').value;
+  } catch {
+    return 'INFO';
+  }
+}
+
+const lastInstant = Date.UTC(9999, 11, 30);
+
+/** An instant that a line can hold; undefined, for now, when there is none. */
+function instantOf({ time, created }: LogRecord): number | undefined {
+  const instant = time ?? (created === undefined ? undefined : created * 1000);
+  return instant !== undefined && instant >= 0 && instant < lastInstant ? instant : undefined;
+}

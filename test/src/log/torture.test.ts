@@ -1,0 +1,182 @@
+// Everything that can happen to records between `write` and the file, many times over.
+
+import { appendFile, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { Clock } from '../../../src/clock.js';
+import { LogSender } from '../../../src/log/sender.js';
+import { LogWriter } from '../../../src/log/writer.js';
+import { FakeClock } from '../../support/fake-clock.js';
+import { BadTransport, MemoryPositionStore, readLog, readRecords } from '../../support/log.js';
+import { Random } from '../../support/random.js';
+import { turns } from '../../support/until.js';
+
+const rounds = Number(process.env.ROUNDS ?? 12);
+const seeds = new Random();
+
+for (let round = 0; round < rounds; round++) {
+  const seed = process.env.SEED === undefined ? seeds.whole(0, 2 ** 31) : Number(process.env.SEED);
+  t.test(
+    `each record is in the log once and in order, whatever happens on its way (SEED=${seed})`,
+    async (t) => {
+      await torture(t, new Random(seed));
+    },
+  );
+  if (process.env.SEED !== undefined) break;
+}
+
+async function torture(t: Test, random: Random): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'linod-torture-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const world = new World(directory, random);
+  await world.startWriter();
+  for (let step = 0; step < 150; step++) await world.step();
+  world.calmDown();
+  for (let step = 0; step < 2000 && !world.isDone; step++) await world.pass();
+  t.ok(world.isDone, 'all is acknowledged in the end');
+  await world.writer?.stop();
+
+  const records = await readLog(world.path);
+  for (const { sender, expected } of world.senders) {
+    const found = records.filter((record) => record.sender === sender.label);
+    t.strictSame(
+      found.map((record) => record.number),
+      expected.map((_text, index) => index + 1),
+      `${sender.label}: each number once, in order`,
+    );
+    t.strictSame(
+      found.map((record) => record.text),
+      expected,
+      `${sender.label}: each record as it was`,
+    );
+    await sender.close();
+  }
+  t.notOk(records.some((record) => record.sender === undefined && record.text.includes(' lost')));
+}
+
+class World {
+  readonly path: string;
+  readonly senders: Array<{ sender: LogSender; transport: BadTransport; expected: string[] }> = [];
+  writer: LogWriter | undefined;
+  readonly #random: Random;
+  readonly #clock = new FakeClock();
+  readonly #positions = new MemoryPositionStore();
+  #life = { isOver: true };
+  #rotations = 0;
+
+  constructor(directory: string, random: Random) {
+    this.path = join(directory, 'lino.log');
+    this.#random = random;
+    for (let pid = 1; pid <= 3; pid++) {
+      const faults = {
+        lose: random.pick([0, 0.05, 0.3]),
+        double: random.pick([0, 0.1]),
+        refuse: random.pick([0, 0.1]),
+        delayMs: random.pick([0, 50, 1500]),
+      };
+      const transport = new BadTransport(this.#clock, random, faults);
+      const sender = new LogSender({
+        name: 'web',
+        pid,
+        transport,
+        spoolDirectory: join(directory, 'spool'),
+        clock: this.#clock,
+        limits: { segmentBytes: random.pick([2_000, 200_000]) },
+      });
+      this.senders.push({ sender, transport, expected: [] });
+    }
+  }
+
+  get isDone(): boolean {
+    return this.senders.every(({ sender: { progress } }) => progress.acknowledged === progress.accepted);
+  }
+
+  async startWriter(): Promise<void> {
+    const life = { isOver: false };
+    const clock: Clock = {
+      now: this.#clock.now,
+      after: (delayMs, call) => this.#clock.after(delayMs, () => life.isOver || call()),
+    };
+    const writer = new LogWriter({ path: this.path, clock, positions: mortal(this.#positions, life) });
+    await writer.start();
+    this.#life = life;
+    this.writer = writer;
+    for (const { transport } of this.senders) {
+      transport.receiver = (request, reply) => {
+        if (!life.isOver) writer.accept(request, (answer) => life.isOver || reply(answer));
+      };
+    }
+  }
+
+  async step(): Promise<void> {
+    const random = this.#random;
+    for (const { sender, expected } of random.some(this.senders)) {
+      for (let i = random.whole(1, 60); i > 0; i--) {
+        const text = this.#text();
+        sender.write('INFO', 'shop', text);
+        expected.push(text);
+      }
+    }
+    if (random.chance(0.04)) await this.#killWriter();
+    if (random.chance(0.3) && this.#life.isOver) await this.startWriter();
+    if (random.chance(0.02)) await this.#rotate();
+    await this.pass();
+  }
+
+  /** Some time goes by. */
+  async pass(): Promise<void> {
+    this.#clock.advance(this.#random.whole(1, 120));
+    await turns(this.#random.whole(1, 4));
+    if (this.#random.chance(0.5)) await this.writer?.settled();
+  }
+
+  calmDown(): void {
+    for (const { transport } of this.senders)
+      transport.faults = { ...transport.faults, lose: 0.02, refuse: 0 };
+    const isAway = this.#life.isOver;
+    if (isAway) this.#clock.after(100, () => void this.startWriter());
+  }
+
+  /** It ends without a word, perhaps in the middle of a record. */
+  async #killWriter(): Promise<void> {
+    if (this.#life.isOver) return;
+    // What it would still do is done before, since a dead process neither writes nor saves.
+    await this.writer?.settled();
+    this.#life.isOver = true;
+    await this.writer?.stop();
+    const { sender, transport } = this.#random.pick(this.senders);
+    const next = transport.delivered.findLast(
+      (message) => message.type === 'log.records' && message.first === sender.progress.acknowledged + 1,
+    );
+    if (next?.type !== 'log.records' || this.#random.chance(0.5)) return;
+    // Of what it was about to write, the file holds a part. (It would have begun with a note if the sender were new there.)
+    const there = readRecords(await readFile(this.path, 'utf8').catch(() => ''));
+    const last = there.findLast((record) => record.sender === sender.label);
+    if (last?.number !== sender.progress.acknowledged) return;
+    await appendFile(this.path, next.bytes.subarray(0, this.#random.whole(0, next.bytes.length)));
+  }
+
+  async #rotate(): Promise<void> {
+    await this.writer?.settled();
+    await rename(this.path, `${this.path}.${++this.#rotations}`).catch(() => undefined);
+    if (this.#random.chance(0.5) && !this.#life.isOver) await this.writer?.reopen();
+  }
+
+  #text(): string {
+    const random = this.#random;
+    const lines = random.chance(0.2) ? random.whole(2, 6) : 1;
+    return Array.from({ length: lines }, () =>
+      `${random.whole(0, 1e9)} äöü ${'x'.repeat(random.whole(0, 80))}`.trim(),
+    ).join('\n');
+  }
+}
+
+function mortal(store: MemoryPositionStore, life: { isOver: boolean }): MemoryPositionStore {
+  const result = new MemoryPositionStore();
+  result.load = () => store.load();
+  result.save = async (change) => {
+    if (!life.isOver) await store.save(change);
+  };
+  return result;
+}

@@ -1,0 +1,137 @@
+// What the tests of the log share: a way between sender and writer that loses things, and a look at the file.
+
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Clock } from '../../src/clock.js';
+import { parseHead } from '../../src/log/format.js';
+import type { Reply } from '../../src/log/inbox.js';
+import type { LogAnswer, LogProbe, LogRecords } from '../../src/log/messages.js';
+import type { Checkpoint, CheckpointChange, PositionStore } from '../../src/log/positions.js';
+import type { LogTransport, OutgoingProbe, OutgoingRecords } from '../../src/log/transport.js';
+import type { Random } from './random.js';
+
+/** Keeps a checkpoint in memory. */
+export class MemoryPositionStore implements PositionStore {
+  saved: Checkpoint | undefined;
+
+  async load(): Promise<Checkpoint | undefined> {
+    return this.saved;
+  }
+
+  async save({ forgotten, ...change }: CheckpointChange): Promise<void> {
+    const key = (p: { sender: string; epoch: string }) => `${p.sender} ${p.epoch}`;
+    const positions = new Map(this.saved?.positions.map((position) => [key(position), position]));
+    for (const position of change.positions) positions.set(key(position), position);
+    for (const position of forgotten) positions.delete(key(position));
+    this.saved = { ...change, positions: [...positions.values()] };
+  }
+}
+
+type Receiver = (request: LogRecords | LogProbe, reply: Reply) => void;
+
+/** What goes wrong on the way, as probabilities. */
+export interface Faults {
+  readonly lose: number;
+  readonly double: number;
+  readonly refuse: number;
+  /** The longest delay, in ms; messages with different delays overtake one another. */
+  readonly delayMs: number;
+}
+
+export const noFaults: Faults = { lose: 0, double: 0, refuse: 0, delayMs: 0 };
+
+/** Carries messages to whoever is the receiver at the time, badly. */
+export class BadTransport implements LogTransport {
+  faults: Faults;
+  receiver: Receiver | undefined;
+  /** What was handed over for delivery. */
+  readonly delivered: Array<OutgoingRecords | OutgoingProbe> = [];
+  isClosed = false;
+  rests = 0;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #onAnswer: (answer: LogAnswer) => void = () => {};
+
+  constructor(clock: Clock, random: Random, faults: Faults = noFaults) {
+    this.#clock = clock;
+    this.#random = random;
+    this.faults = faults;
+  }
+
+  listen(onAnswer: (answer: LogAnswer) => void): void {
+    this.#onAnswer = onAnswer;
+  }
+
+  /** An answer from the writer's side, without faults. */
+  answer(answer: LogAnswer): void {
+    this.#onAnswer(answer);
+  }
+
+  async deliver(message: OutgoingRecords | OutgoingProbe): Promise<void> {
+    if (this.#random.chance(this.faults.refuse)) throw new RangeError('refused');
+    this.delivered.push(message);
+    this.#carry(() => {
+      this.receiver?.({ ...message, reply_channel: 'r' }, (answer) =>
+        this.#carry(() => this.#onAnswer(answer)),
+      );
+    });
+  }
+
+  async rest(): Promise<void> {
+    this.rests++;
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+  }
+
+  #carry(arrive: () => void): void {
+    const { lose, double, delayMs } = this.faults;
+    for (let copies = this.#random.chance(double) ? 2 : 1; copies > 0; copies--) {
+      if (this.#random.chance(lose)) continue;
+      if (delayMs === 0) arrive();
+      else this.#clock.after(this.#random.whole(0, delayMs), arrive);
+    }
+  }
+}
+
+/** A record as it stands in the log. */
+export interface LoggedRecord {
+  readonly sender: string | undefined;
+  readonly number: number;
+  /** Everything behind the logger's name, lines joined by `\n`. */
+  readonly text: string;
+}
+
+/** Takes the text of a log apart; throws when a line is neither a head nor the continuation of one. */
+export function readRecords(text: string): LoggedRecord[] {
+  const records: Array<{ sender: string | undefined; number: number; text: string }> = [];
+  if (text !== '' && !text.endsWith('\n')) throw new RangeError('the last line is not whole');
+  for (const line of text.split('\n').slice(0, -1)) {
+    const head = parseHead(line);
+    const last = records.at(-1);
+    if (head !== undefined) records.push({ sender: head.sender, number: head.number, text: head.text });
+    else if (last !== undefined && line.startsWith('    ')) last.text += `\n${line.slice(4).trimEnd()}`;
+    else throw new RangeError(`no line of a log: ${line}`);
+  }
+  return records;
+}
+
+/** The records of a log that was rotated to `lino.log.1`, `lino.log.2` … in this order, and of `lino.log`. */
+export async function readLog(path: string): Promise<LoggedRecord[]> {
+  const names = (await readdir(dirname(path))).filter((name) => name.startsWith(`${basename(path)}.`));
+  names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const texts = await Promise.all(
+    [...names, basename(path)].map((name) => readText(join(dirname(path), name))),
+  );
+  return texts.flatMap(readRecords);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
+  }
+}
