@@ -4,7 +4,6 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { type ChannelLayer, type LayerOptions, openLayer } from '../channels/index.js';
 import { BadConfigError } from './errors.js';
-import type { Store } from './store/store.js';
 import { findConfigFile, findSiteDirectory } from './site/find.js';
 import { loadModule } from './site/load-module.js';
 import {
@@ -14,6 +13,7 @@ import {
   type Settings,
   type SiteConfig,
 } from './site/settings.js';
+import type { Store } from './store/store.js';
 
 export { findSiteDirectory } from './site/find.js';
 export { defineSite, type Settings, type SiteConfig } from './site/settings.js';

@@ -63,7 +63,7 @@ async function askWorker(site: Site, layer: ChannelLayer, timeoutMs: number, jso
   try {
     const reply = await layer.newChannel();
     for (const type of startMessages)
-      await layer.send(site.channel, { type, reply_channel: reply } as { type: string });
+      await layer.send(site.channel, { type, by: person(), reply_channel: reply });
     while (answers.length < startMessages.length) {
       answers.push(await layer.receive(reply, { signal: deadline }));
     }

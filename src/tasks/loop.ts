@@ -65,22 +65,16 @@ export class TaskLoop {
   /**
    * Takes no new work, waits for the runs up to `graceMs`, then asks them to end and waits until they have, or were
    * given up.
-   *
-   * @param hurry ends the waiting for the runs before the grace is over
    */
-  async stop(graceMs: number, hurry?: AbortSignal): Promise<void> {
+  async stop(graceMs: number): Promise<void> {
     this.#started = false;
     this.#disarm();
     await this.#ticking;
     if (this.#tasks.running.length === 0) return;
     const patience = new AbortController();
-    const giveUp = () => patience.abort();
-    const disarm = this.#clock.after(graceMs, giveUp);
-    hurry?.addEventListener('abort', giveUp, { once: true });
-    if (hurry?.aborted) giveUp();
+    const disarm = this.#clock.after(graceMs, () => patience.abort());
     await this.#tasks.settled(patience.signal);
     disarm();
-    hurry?.removeEventListener('abort', giveUp);
     if (this.#tasks.running.length === 0) return;
     this.#tasks.abortAll('the worker was stopped');
     await this.#tasks.settled();

@@ -1,6 +1,7 @@
 // What a procedure is handed: the original's `ar`.
 
 import type { Kysely } from 'kysely';
+import type { Fields } from '../log/fields.js';
 import type { Logger } from '../log/logger.js';
 import type { Site } from '../site.js';
 import type { Database } from '../store/schema.js';
@@ -22,7 +23,7 @@ export interface BaseRequest {
   now(): Date;
   /** Says how far the run has come; `linod job N` shows it. `total` makes a percentage of it. */
   progress(done: number, total?: number, text?: string): void;
-  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  warning(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  debug(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  warning(message: string, fields?: Fields): void;
 }

@@ -5,7 +5,8 @@ import type { ChoiceList } from '../choices.js';
 import type { Clock } from '../clock.js';
 import { durationText } from '../duration.js';
 import { LinodError } from '../errors.js';
-import type { Logger } from '../log/logger.js';
+import type { LevelName } from '../log/levels.js';
+import type { LogSink } from '../log/sink.js';
 import type { Procedure } from '../procedure.js';
 import type { Site } from '../site.js';
 import type { Database } from '../store/schema.js';
@@ -33,7 +34,9 @@ export interface RunnerContext {
   readonly db: Kysely<Database>;
   readonly procedures: ChoiceList<Procedure>;
   readonly jobs: Jobs;
-  readonly logger: Logger;
+  /** Where what the runs log goes, and the level below which it is dropped. */
+  readonly sink: LogSink;
+  readonly logLevel: () => LevelName;
   readonly clock: Clock;
 }
 
@@ -51,12 +54,12 @@ export class JobRunner {
    * @param signal aborted with a {@link RunAbortedError} when the run is to end before
    */
   async run(job: Job, rule: JobRule, user: string | null, signal: AbortSignal): Promise<Outcome> {
-    const { clock, procedures, jobs, logger } = this.#context;
+    const { clock, procedures, jobs, sink, logLevel } = this.#context;
     const procedure = procedures.get(rule.procedure);
     if (procedure === undefined) {
       return { status: 'failed', message: `no procedure ${rule.procedure} is registered in this worker` };
     }
-    const log = new JobLog({ job, jobs, logger, level: rule.logLevel, clock });
+    const log = new JobLog({ job, jobs, sink, siteLevel: logLevel(), ruleLevel: rule.logLevel, clock });
     const stop = new AbortController();
     const onAbort = () => stop.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });

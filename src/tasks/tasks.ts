@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
 import type { Procedure } from '../procedure.js';
 import type { Job } from './job.js';
-import type { Claim, JobRequest, Jobs } from './jobs.js';
+import type { Claim, JobRequest, Jobs, Outcome } from './jobs.js';
 import type { JobRule } from './rule.js';
 import type { Rules, SyncReport } from './rules.js';
 import { type JobRunner, RunAbortedError } from './runner.js';
@@ -170,7 +170,7 @@ export class Tasks {
     for (;;) {
       try {
         const mine = await jobs.finish(job, rule, outcome);
-        if (mine) logger.debug(`job ${job.id} of ${rule} ${outcome.status}`, fields);
+        if (mine) this.#tellEnd(job, rule, outcome);
         else
           logger.warning(
             `job ${job.id} had been given up as lost; that it is ${outcome.status} is not recorded`,
@@ -178,12 +178,24 @@ export class Tasks {
           );
         break;
       } catch (error) {
-        logger.error(`cannot write that job ${job.id} is ${outcome.status}; trying again`, error, fields);
+        logger.error(`cannot write that job ${job.id} is ${outcome.status}; trying again`, {
+          ...fields,
+          error,
+        });
         await new Promise<void>((resolve) => clock.after(retryMs, resolve));
       }
     }
     this.#runs.delete(job.id);
     onPlace?.();
+  }
+
+  #tellEnd(job: Job, rule: JobRule, outcome: Outcome): void {
+    const fields = { rule: rule.id, job: job.id };
+    const headline = outcome.message.split('\n', 1)[0] ?? '';
+    const told = `job ${job.id} of ${rule} ${outcome.status}: ${headline}`;
+    const isCancelled = ['failed', 'timeout'].includes(outcome.status) && rule.onFailure === 'cancel';
+    const level = outcome.status === 'done' ? 'DEBUG' : 'WARNING';
+    this.#context.logger.log(level, isCancelled ? `${told}; the rule is cancelled by that` : told, fields);
   }
 }
 

@@ -1,0 +1,103 @@
+// A program of the demo: started, shown and ended.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** The path of a compiled script, `runworker`. */
+export function program(name: string): string {
+  return fileURLToPath(new URL(`../${name}.js`, import.meta.url));
+}
+
+/** No step of the demo takes longer than this. */
+const patienceMs = 30_000;
+
+export class Child {
+  readonly #name: string;
+  readonly #process: ChildProcess;
+  readonly #end: Promise<number | null>;
+  readonly #lines: string[] = [];
+  readonly #waiting = new Set<() => void>();
+  #prefix: string | undefined;
+  #left = Number.POSITIVE_INFINITY;
+
+  constructor(path: string, args: readonly string[], environment: NodeJS.ProcessEnv) {
+    this.#name = path.split('/').at(-1) ?? path;
+    this.#process = spawn(process.execPath, [path, ...args], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#end = new Promise((resolve) => {
+      this.#process.once('close', resolve);
+    });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#onLine(line));
+    }
+  }
+
+  /** Shows what it prints from now on, at most so many lines, and what it has printed and was not shown. */
+  show(prefix: string, lines = Number.POSITIVE_INFINITY): void {
+    const isFirst = this.#prefix === undefined;
+    this.#prefix = prefix;
+    this.#left = lines;
+    if (isFirst) for (const line of this.#lines) this.#print(line);
+  }
+
+  /** Waits for a line. */
+  async printed(pattern: RegExp): Promise<void> {
+    const ended = this.#end.then((code) => {
+      throw new Error(
+        `${this.#name} ended with ${code} before it printed ${pattern}:\n${this.#lines.join('\n')}`,
+      );
+    });
+    const found = new Promise<void>((resolve) => {
+      const look = () => {
+        if (!this.#lines.some((line) => pattern.test(line))) return;
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+      look();
+    });
+    await inTime(Promise.race([found, ended]), `${this.#name} to print ${pattern}`);
+  }
+
+  /** Waits for the end. @returns the exit code; null after a signal */
+  async ended(): Promise<number | null> {
+    return await inTime(this.#end, `the end of ${this.#name}`);
+  }
+
+  /** Waits for the end, which must be a good one. */
+  async succeeded(): Promise<void> {
+    const code = await this.ended();
+    if (code !== 0) throw new Error(`${this.#name} ended with ${code}:\n${this.#lines.join('\n')}`);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill(signal);
+  }
+
+  #onLine(line: string): void {
+    this.#lines.push(line);
+    for (const look of this.#waiting) look();
+    if (this.#prefix !== undefined) this.#print(line);
+  }
+
+  #print(line: string): void {
+    if (this.#left-- <= 0) return;
+    process.stdout.write(`${this.#prefix}${line}\n`);
+    if (this.#left === 0) process.stdout.write(`${this.#prefix}…\n`);
+  }
+}
+
+async function inTime<T>(promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${patienceMs / 1000} s for ${what}`)), patienceMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,87 @@
+// A worker in a terminal: its banner, its signals, and what it says meanwhile.
+
+import { Daemon, type StartReport } from '../daemon/daemon.js';
+import type { LogSink } from '../log/sink.js';
+import { hidePassword, type SiteConfig } from '../site/settings.js';
+import { loadSite, type Site } from '../site.js';
+import { version } from '../version.js';
+import { say, styled } from './output.js';
+
+export interface RunDaemonOptions {
+  readonly site: Site;
+  /** Settings from the command line, for reading the configuration again. */
+  readonly flags: SiteConfig;
+  readonly channels: readonly string[];
+  readonly initiate: boolean;
+}
+
+/** Runs a worker until it is told to stop. */
+export async function runDaemon({ site, flags, channels, initiate }: RunDaemonOptions): Promise<void> {
+  const stop = new AbortController();
+  // Before anything is opened: a signal during the start must be heard, too.
+  listenToStop(stop);
+  const daemon = await Daemon.open({ site, channels, initiate, terminal: terminalSink() });
+  listenToOthers(daemon, site, flags);
+  await daemon.run(stop.signal, (report) => showBanner(site, report));
+  say('stopped');
+}
+
+function listenToStop(stop: AbortController): void {
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) {
+      say(`${signal} again: ending at once`);
+      process.exit(1);
+    }
+    say(`${signal}: stopping; once more to end at once`);
+    stop.abort();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+function listenToOthers(daemon: Daemon, site: Site, flags: SiteConfig): void {
+  process.on('SIGHUP', () => {
+    loadSite(site.directory, { flags, anew: true })
+      .then((read) => daemon.reload(read.settings))
+      .catch((error: unknown) => daemon.reloadFailed(error));
+  });
+  process.on('SIGTSTP', () => daemon.pause());
+  process.on('SIGCONT', () => daemon.resume());
+  process.on('SIGUSR2', () => daemon.dump());
+}
+
+/** What the worker itself logs, for the person at the terminal; the rest is only in lino.log. */
+function terminalSink(): LogSink {
+  const colours = { WARNING: 'yellow', ERROR: 'red', CRITICAL: 'red' } as const;
+  return {
+    write(level, _logger, message, _fields, trace) {
+      if (level === 'DEBUG') return;
+      const text = trace === undefined ? message : `${message}\n${trace}`;
+      say(level === 'INFO' ? text : styled(colours[level], `${level} ${text}`, process.stderr));
+    },
+  };
+}
+
+function showBanner(site: Site, report: StartReport): void {
+  const { settings } = site;
+  const { created, removed, reactivated } = report.sync;
+  const changes = Object.entries({ created, removed, reactivated })
+    .filter(([, names]) => names.length > 0)
+    .map(([kind, names]) => `${names.length} ${kind}`);
+  const rows: Array<[string, string]> = [
+    ['configuration', site.configFile],
+    ['channel layer', hidePassword(settings.channelLayer)],
+    ['database', settings.databaseUrl],
+    ['log', site.logFile],
+    ['time zone', settings.timezone],
+    ['channels', report.channels.join(', ')],
+    ['rules', [String(report.rules), ...changes].join(', ')],
+    [
+      'started',
+      report.started.length > 0 ? report.started.join(', ') : 'nothing yet: waiting for initiate_linod',
+    ],
+  ];
+  say(styled('bold', `linod ${version}, site ${site.name}`, process.stderr));
+  for (const [title, text] of rows) say(`  ${title.padEnd(14)} ${text}`);
+  say(`worker ${report.workerId} is listening; Ctrl-C to stop`);
+}

@@ -1,0 +1,130 @@
+// The consumer on `linod_<site>`: starts the coroutines, and passes on what is asked of them.
+
+import { type ChannelLayer, Consumer, type HandledTypes, type Handlers } from '../../channels/index.js';
+import { type LogRecord, logRequestSchemas } from '../log/messages.js';
+import {
+  type JobCancel,
+  type JobList,
+  type JobRun,
+  type LogServer,
+  parserOf,
+  type RulesChanged,
+  type RunBackgroundTasks,
+  type RunSchedule,
+  type RunSystemTasks,
+  schemas,
+  type WorkerPing,
+} from './messages.js';
+
+export type LinodMessages =
+  | LogServer
+  | LogRecord
+  | RunSystemTasks
+  | RunBackgroundTasks
+  | RunSchedule
+  | JobList
+  | JobRun
+  | JobCancel
+  | RulesChanged
+  | WorkerPing;
+
+/** What a start message did. */
+export interface Started {
+  /** Whether the coroutine ran before. */
+  readonly already: boolean;
+}
+
+/** The services behind the consumer. None of them knows of messages. */
+export interface LinodServices {
+  /** This worker's id. */
+  readonly workerId: string;
+  startTasks(by: string): Promise<Started>;
+  startLogger(by: string): Promise<Started>;
+  /** The status of all tasks, a line for each rule. */
+  status(): Promise<string[]>;
+  /** Writes down that a rule is to run, or its run is to end. @returns the number of the request */
+  request(action: 'run' | 'cancel', rule: number, by: string): Promise<number>;
+  /** Looks at the rules and the requests now. */
+  wake(): void;
+  /** How this worker is doing. */
+  report(): Record<string, unknown>;
+  /** Writes a record of a process that has no sender of its own. */
+  record(record: LogRecord): void;
+}
+
+export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<LinodMessages> {
+  override readonly handles: HandledTypes<LinodMessages> = {
+    'log.server': parserOf(schemas.logServer),
+    'log.record': parserOf(logRequestSchemas[1]),
+    'run.system.tasks': parserOf(schemas.runSystemTasks),
+    'run.background.tasks': parserOf(schemas.runBackgroundTasks),
+    'run.schedule': parserOf(schemas.runSchedule),
+    'job.list': parserOf(schemas.jobList),
+    'job.run': parserOf(schemas.jobRun),
+    'job.cancel': parserOf(schemas.jobCancel),
+    'rules.changed': parserOf(schemas.rulesChanged),
+    'worker.ping': parserOf(schemas.workerPing),
+  };
+  readonly #services: LinodServices;
+
+  constructor(layer: ChannelLayer, services: LinodServices) {
+    super({ layer });
+    this.#services = services;
+  }
+
+  async logServer(message: LogServer): Promise<void> {
+    const { already } = await this.#services.startLogger(message.by);
+    await this.#reply(message, { type: 'linod.started', coroutine: 'log.server', already });
+  }
+
+  logRecord(message: LogRecord): void {
+    this.#services.record(message);
+  }
+
+  async runSystemTasks(message: Omit<RunSystemTasks, 'type'>): Promise<void> {
+    const { already } = await this.#services.startTasks(message.by);
+    await this.#reply(message, { type: 'linod.started', coroutine: 'run.system.tasks', already });
+  }
+
+  async runBackgroundTasks(message: RunBackgroundTasks): Promise<void> {
+    await this.runSystemTasks(message);
+  }
+
+  async runSchedule(message: RunSchedule): Promise<void> {
+    await this.runSystemTasks(message);
+  }
+
+  async jobList(message: JobList): Promise<void> {
+    await this.#reply(message, { type: 'job.status', lines: await this.#services.status() });
+  }
+
+  async jobRun(message: JobRun): Promise<void> {
+    const request = await this.#services.request('run', message.rule, message.by);
+    await this.#reply(message, { type: 'job.requested', rule: message.rule, request });
+  }
+
+  async jobCancel(message: JobCancel): Promise<void> {
+    const request = await this.#services.request('cancel', message.rule, message.by);
+    await this.#reply(message, { type: 'job.requested', rule: message.rule, request });
+  }
+
+  rulesChanged(_message: RulesChanged): void {
+    this.#services.wake();
+  }
+
+  async workerPing(message: WorkerPing): Promise<void> {
+    await this.#reply(message, { type: 'worker.pong', ...this.#services.report() });
+  }
+
+  /** Answers where an answer is wanted. A full or vanished channel of the asker is the asker's trouble. */
+  async #reply<A extends { type: string }>(
+    asked: { reply_channel?: string | undefined },
+    answer: A,
+  ): Promise<void> {
+    if (asked.reply_channel === undefined) return;
+    await this.layer.send<A & { worker: string }>(asked.reply_channel, {
+      ...answer,
+      worker: this.#services.workerId,
+    });
+  }
+}

@@ -1,0 +1,44 @@
+// The consumer on `linod_<site>.log`: hands what senders send to the logger coroutine.
+
+import { Consumer, type HandledTypes, type Handlers } from '../../channels/index.js';
+import {
+  type LogProbe,
+  type LogRecord,
+  type LogRecords,
+  type LogRequest,
+  type LogServer,
+  logRequestSchemas,
+} from '../log/messages.js';
+import { parserOf } from './messages.js';
+
+const [logServer, logRecord, logRecords, logProbe] = logRequestSchemas;
+
+export class LogConsumer extends Consumer<LogRequest> implements Handlers<LogRequest> {
+  override readonly handles: HandledTypes<LogRequest> = {
+    'log.server': parserOf(logServer),
+    'log.record': parserOf(logRecord),
+    'log.records': parserOf(logRecords),
+    'log.probe': parserOf(logProbe),
+  };
+  readonly #accept: (request: LogRequest) => void;
+
+  constructor(accept: (request: LogRequest) => void) {
+    super();
+    this.#accept = accept;
+  }
+
+  /** The logger coroutine runs where this consumer does, so there is nothing to start. */
+  logServer(_message: LogServer): void {}
+
+  logRecord(message: LogRecord): void {
+    this.#accept(message);
+  }
+
+  logRecords(message: LogRecords): void {
+    this.#accept(message);
+  }
+
+  logProbe(message: LogProbe): void {
+    this.#accept(message);
+  }
+}

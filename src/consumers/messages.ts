@@ -1,0 +1,72 @@
+// The messages on `linod_<site>`, and what is trusted of them.
+
+import * as v from 'valibot';
+import type { Received } from '../../channels/index.js';
+import { LinodError } from '../errors.js';
+
+const replyChannel = v.optional(v.pipe(v.string(), v.nonEmpty()));
+const ruleNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const by = v.optional(v.pipe(v.string(), v.maxLength(200)), 'a message');
+
+/** Start the task coroutine. Two further names are the original's older and newer one for the same. */
+const runSystemTasks = v.object({ type: v.literal('run.system.tasks'), by, reply_channel: replyChannel });
+const runBackgroundTasks = v.object({ ...runSystemTasks.entries, type: v.literal('run.background.tasks') });
+const runSchedule = v.object({ ...runSystemTasks.entries, type: v.literal('run.schedule') });
+/** Start the logger coroutine. */
+const logServer = v.object({ type: v.literal('log.server'), by, reply_channel: replyChannel });
+/** Answer with the status of all tasks. */
+const jobList = v.object({ type: v.literal('job.list'), reply_channel: v.string() });
+/** Run a rule now. */
+const jobRun = v.object({ type: v.literal('job.run'), rule: ruleNumber, by, reply_channel: replyChannel });
+/** End the run of a rule that goes on, and forget requests for runs that have not begun. */
+const jobCancel = v.object({
+  type: v.literal('job.cancel'),
+  rule: ruleNumber,
+  by,
+  reply_channel: replyChannel,
+});
+/** Somebody wrote to the rules or the requests: look now. */
+const rulesChanged = v.object({ type: v.literal('rules.changed') });
+/** Answer with who this is and how it is doing. */
+const workerPing = v.object({ type: v.literal('worker.ping'), reply_channel: v.string() });
+
+export type RunSystemTasks = v.InferOutput<typeof runSystemTasks>;
+export type RunBackgroundTasks = v.InferOutput<typeof runBackgroundTasks>;
+export type RunSchedule = v.InferOutput<typeof runSchedule>;
+export type LogServer = v.InferOutput<typeof logServer>;
+export type JobList = v.InferOutput<typeof jobList>;
+export type JobRun = v.InferOutput<typeof jobRun>;
+export type JobCancel = v.InferOutput<typeof jobCancel>;
+export type RulesChanged = v.InferOutput<typeof rulesChanged>;
+export type WorkerPing = v.InferOutput<typeof workerPing>;
+
+/** What the parsers of {@link LinodMessages} are made of. */
+export const schemas = {
+  runSystemTasks,
+  runBackgroundTasks,
+  runSchedule,
+  logServer,
+  jobList,
+  jobRun,
+  jobCancel,
+  rulesChanged,
+  workerPing,
+} as const;
+
+/** A message of a known type that lacks something, or has it wrong. It is dropped. */
+export class BadMessageError extends LinodError {
+  constructor(type: unknown, problem: string) {
+    super('LINOD_ERR_BAD_MESSAGE', `message ${JSON.stringify(type)}: ${problem}`);
+  }
+}
+
+/** The parser of one type of messages, which throws {@link BadMessageError}. */
+export function parserOf<S extends v.GenericSchema>(schema: S): (received: Received) => v.InferOutput<S> {
+  return (received) => {
+    const result = v.safeParse(schema, received);
+    if (result.success) return result.output;
+    const issue = result.issues[0];
+    const key = v.getDotPath(issue) ?? '';
+    throw new BadMessageError(received.type, `${key === '' ? '' : `${key}: `}${issue.message}`);
+  };
+}

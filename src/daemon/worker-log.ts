@@ -1,0 +1,54 @@
+// What happens in a worker's channels, as records for the log.
+
+import type { DroppedMessage, WorkerEvent } from '../../channels/index.js';
+import type { LevelName } from '../log/levels.js';
+import type { Logger } from '../log/logger.js';
+
+/** Logs an event of a worker, with the channel's name. */
+export function logWorkerEvent(logger: Logger, event: WorkerEvent): void {
+  const [level, text, error] = tell(event);
+  logger.log(level, text, error);
+}
+
+/** Logs that a layer had to throw a message away. */
+export function logDropped(logger: Logger, { channel, reason, error }: DroppedMessage): void {
+  logger.warning(`a message on ${channel} was dropped: ${error?.message ?? reason}`);
+}
+
+function tell(event: WorkerEvent): [LevelName, string, Error?] {
+  switch (event.type) {
+    case 'listening':
+      return ['DEBUG', `listening on ${event.channels.join(', ')}`];
+    case 'badMessage':
+      return ['WARNING', `a bad message on ${event.channel} was dropped: ${event.error.message}`];
+    case 'unknownType':
+      return ['WARNING', `a message on ${event.channel} was dropped: ${event.error.message}`];
+    case 'handlerFailed':
+      return [
+        'ERROR',
+        `the handler of ${event.messageType ?? 'a message'} on ${event.channel} failed`,
+        event.error,
+      ];
+    case 'instanceFailed':
+      return [
+        'ERROR',
+        `the consumer of ${event.channel} ended; next try in ${event.retryMs} ms`,
+        event.error,
+      ];
+    case 'listenerFailed':
+      return ['ERROR', `listening on ${event.channel} failed; next try in ${event.retryMs} ms`, event.error];
+    case 'listenerRecovered':
+      return ['INFO', `listening on ${event.channel} works again after ${event.failures} failures`];
+    case 'draining':
+      return ['DEBUG', `no more messages are taken; ${event.messages} are still to be handled`];
+    case 'gaveUp':
+      return [
+        'WARNING',
+        `the handler of ${event.messageType} on ${event.channel} still runs after ${event.runningMs} ms and is left behind`,
+      ];
+    case 'returned':
+      return ['INFO', `${event.messages} messages were put back on ${event.channel}`];
+    case 'lost':
+      return ['ERROR', `${event.messages} messages of ${event.channel} are lost`, event.error];
+  }
+}

@@ -1,0 +1,127 @@
+// What a run logs: to lino.log like everything else, and, from the rule's level on, to the job.
+
+import type { Clock } from '../clock.js';
+import { type Fields, stringifyFields } from '../log/fields.js';
+import { type LevelName, LogLevels } from '../log/levels.js';
+import { Logger } from '../log/logger.js';
+import type { LogSink } from '../log/sink.js';
+import type { Job, Progress } from './job.js';
+import type { Jobs } from './jobs.js';
+
+export interface JobLogOptions {
+  readonly job: Job;
+  readonly jobs: Pick<Jobs, 'addLines' | 'setProgress'>;
+  /** Where lino.log's records go, and the level below which they are dropped. */
+  readonly sink: LogSink;
+  readonly siteLevel: LevelName;
+  /** The level below which the job keeps nothing. */
+  readonly ruleLevel: LevelName;
+  readonly clock: Clock;
+}
+
+/** A job keeps that many lines; lino.log has all. */
+const maxLines = 10_000;
+/** Lines and progress are written together, so often. */
+const writeEveryMs = 500;
+/** At the end, what could not be written is tried so often before it is left out of the job. */
+const lastTries = 3;
+
+interface Line {
+  readonly at: number;
+  readonly level: LevelName;
+  readonly text: string;
+}
+
+export class JobLog implements LogSink {
+  readonly logger: Logger;
+  readonly #options: JobLogOptions;
+  #lines: Line[] = [];
+  #kept = 0;
+  #progress: Progress | null = null;
+  #disarm: (() => void) | null = null;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(options: JobLogOptions) {
+    this.#options = options;
+    const { job, siteLevel, ruleLevel } = options;
+    this.logger = new Logger({
+      sink: this,
+      name: `procedures.${job.procedure}`,
+      level: levelno(siteLevel) < levelno(ruleLevel) ? siteLevel : ruleLevel,
+    });
+  }
+
+  write(level: LevelName, logger: string, message: string, fields?: Fields, trace?: string): void {
+    const { job, sink, siteLevel, ruleLevel, clock } = this.#options;
+    if (levelno(level) >= levelno(siteLevel)) {
+      sink.write(level, logger, message, { rule: job.ruleId, job: job.id, ...fields }, trace);
+    }
+    if (levelno(level) < levelno(ruleLevel) || this.#kept > maxLines) return;
+    this.#kept++;
+    const isLast = this.#kept > maxLines;
+    const text = isLast
+      ? `more than ${maxLines} lines: the rest is only in lino.log`
+      : lineText(message, fields, trace);
+    this.#lines.push({ at: clock.now(), level, text });
+    this.#writeSoon();
+  }
+
+  progress(progress: Progress): void {
+    this.#progress = progress;
+    this.#writeSoon();
+  }
+
+  /** Writes what is left. Never rejects: that the job's lines are incomplete is then told in lino.log. */
+  async close(): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      this.#disarm?.();
+      this.#disarm = null;
+      await this.#write();
+      if (this.#lines.length === 0) return;
+      if (tries < lastTries) continue;
+      const { sink, job } = this.#options;
+      sink.write(
+        'ERROR',
+        this.logger.name,
+        `job ${job.id}: ${this.#lines.length} lines could not be kept with it`,
+      );
+      return;
+    }
+  }
+
+  #writeSoon(): void {
+    this.#disarm ??= this.#options.clock.after(writeEveryMs, () => {
+      this.#disarm = null;
+      void this.#write();
+    });
+  }
+
+  /** One write after the other. What fails is tried again with the next. Never rejects. */
+  #write(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      const { job, jobs } = this.#options;
+      const lines = this.#lines;
+      const progress = this.#progress;
+      this.#lines = [];
+      this.#progress = null;
+      try {
+        if (lines.length > 0) await jobs.addLines(job, lines);
+        if (progress !== null) await jobs.setProgress(job, progress);
+      } catch {
+        // The database is away: the end of the run will be told when it is back, and the lines with it.
+        this.#lines = [...lines, ...this.#lines];
+        this.#progress ??= progress;
+      }
+    });
+    return this.#writing;
+  }
+}
+
+function lineText(message: string, fields: Fields | undefined, trace: string | undefined): string {
+  const head = fields === undefined ? message : `${message} ${stringifyFields(fields)}`;
+  return trace === undefined ? head : `${head}\n${trace}`;
+}
+
+function levelno(level: LevelName): number {
+  return LogLevels.get(level)?.levelno ?? 0;
+}
