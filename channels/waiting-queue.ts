@@ -2,15 +2,17 @@
 
 /**
  * First in, first out, for things and for those who wait for them: an item goes to the one who has waited
- * longest, or is kept. It has no bound of its own; whoever puts looks at `length` first.
+ * longest, or is kept. It has no bound of its own; whoever puts looks at `length` first. `undefined` is no item.
  */
 export class WaitingQueue<T> {
-  readonly #items: T[] = [];
+  /** The items, after `#head` places of those that were taken. */
+  #items: (T | undefined)[] = [];
+  #head = 0;
   readonly #waiters = new Set<Waiter<T>>();
 
   /** How many items are kept. */
   get length(): number {
-    return this.#items.length;
+    return this.#items.length - this.#head;
   }
 
   /** How many takes wait for an item. Not both this and `length` are above zero. */
@@ -27,17 +29,27 @@ export class WaitingQueue<T> {
 
   /** The oldest item, which stays; undefined when there is none. */
   peek(): T | undefined {
-    return this.#items[0];
+    return this.#items[this.#head];
   }
 
   /** Removes the oldest item and returns it; undefined when there is none. */
   shift(): T | undefined {
-    return this.#items.shift();
+    if (this.#head === this.#items.length) return undefined;
+    const item = this.#items[this.#head];
+    this.#items[this.#head] = undefined;
+    this.#head++;
+    // Array.shift would move all items each time; so they are moved when half of the places are empty.
+    if (this.#head * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
   }
 
   /** Removes all items. Who waits goes on waiting. */
   clear(): void {
-    this.#items.length = 0;
+    this.#items = [];
+    this.#head = 0;
   }
 
   /**
@@ -46,7 +58,7 @@ export class WaitingQueue<T> {
    */
   take(signal?: AbortSignal): Promise<T> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const item = this.#items.shift();
+    const item = this.shift();
     if (item !== undefined) return Promise.resolve(item);
     return new Promise((resolve, reject) => {
       const waiter = new Waiter<T>(resolve, reject, signal, () => this.#waiters.delete(waiter));
