@@ -99,6 +99,8 @@ export class Jobs {
       const running = await this.#running(tx, ruleId);
       const decision = decide(dueAt, { ...circumstances, now, running });
       await this.#moveOn(tx, rule, dueAt, now);
+      // Only a clock that was set back makes a rule due at a time for which it has run.
+      if (await this.#noteIfTaken(tx, ruleId, dueAt)) return { kind: 'gone' };
       await this.#rules.note(ruleId, dueAt, decision.reason, decision.detail, tx);
       if (decision.action === 'skip') return { kind: 'skipped', rule, decision };
       return {

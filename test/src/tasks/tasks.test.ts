@@ -1,0 +1,530 @@
+import t from 'tap';
+import { Procedure } from '../../../src/procedure.js';
+import type { Job } from '../../../src/tasks/job.js';
+import type { BaseRequest } from '../../../src/tasks/request.js';
+import { settleMs } from '../../../src/tasks/runner.js';
+import { type Bench, noon, openBench } from '../../support/site.js';
+import { until } from '../../support/until.js';
+
+const everySecond = { every: 1, everyUnit: 'secondly' } as const;
+const every10 = { every: 10, everyUnit: 'secondly' } as const;
+const nothing = () => undefined;
+
+async function reasons(bench: Bench, ruleId = 1): Promise<string[]> {
+  const rows = await bench.store.db
+    .selectFrom('decisions')
+    .selectAll()
+    .where('rule_id', '=', ruleId)
+    .orderBy('id')
+    .execute();
+  return rows.map((row) => (row.detail === '' ? row.reason : `${row.reason} ${row.detail}`));
+}
+
+async function oldestFirst(bench: Bench): Promise<Job[]> {
+  return (await bench.jobs.list({ limit: 1000 })).reverse();
+}
+
+/** Lets a run that waits for a signal be ended by the test. */
+function gate(): { promise: Promise<void>; open: () => void } {
+  let open: () => void = () => undefined;
+  const promise = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { promise, open };
+}
+
+t.test('setup makes a rule for each procedure, in order, first due after now', async (t) => {
+  const bench = await openBench(t);
+  bench.add('first', nothing, every10);
+  bench.add('second', nothing, { startDatetime: 'T20:00:00' });
+  t.match(await bench.tasks.setup(), { created: ['first', 'second'], removed: [] });
+  t.same(await bench.tasks.status(), [
+    'Job rule #1 <Procedures.first every 10 secondly> next run at: 2026-11-24T12:00:10+00:00',
+    'Job rule #2 <Procedures.second every 1 daily> next run at: 2026-11-24T20:00:00+00:00',
+  ]);
+  t.match(await bench.tasks.setup(), { created: [], changed: [] }, 'a second setup changes nothing');
+});
+
+t.test('run starts what is due and says when to call it again', async (t) => {
+  const bench = await openBench(t);
+  const seen: number[] = [];
+  bench.add('tick', (ar: BaseRequest) => seen.push(ar.now().getTime()), every10);
+  await bench.tasks.setup();
+  t.same(await bench.tasks.run(), new Date(noon + 10_000), 'nothing is due at first');
+  bench.clock.advance(10_000);
+  t.same(await bench.tasks.run(), new Date(noon + 20_000));
+  await bench.tasks.settled();
+  t.same(seen, [noon + 10_000]);
+  t.match(await oldestFirst(bench), [
+    {
+      id: 1,
+      ruleId: 1,
+      status: 'done',
+      dueAt: new Date(noon + 10_000),
+      startDatetime: new Date(noon + 10_000),
+    },
+  ]);
+  t.same(await reasons(bench), ['started']);
+});
+
+t.test('with no rule at all run wants to be called again within a minute', async (t) => {
+  const bench = await openBench(t);
+  t.same(await bench.tasks.run(), new Date(noon + 60_000));
+});
+
+t.test(
+  'a procedure that throws gets a failed job with its stack and its lines, and its rule is cancelled',
+  async (t) => {
+    const bench = await openBench(t);
+    bench.add(
+      'stumble',
+      (ar: BaseRequest) => {
+        ar.debug('too quiet');
+        ar.info('about to fall', { step: 3 });
+        throw new Error('fallen', { cause: new Error('a stone') });
+      },
+      every10,
+    );
+    await bench.tasks.setup();
+    bench.clock.advance(10_000);
+    await bench.tasks.run();
+    await bench.tasks.settled();
+    const [job] = await oldestFirst(bench);
+    t.match(job, {
+      status: 'failed',
+      message: /^Error: fallen\n {4}at [\s\S]*caused by: Error: a stone\n {4}at /,
+    });
+    const lines = await bench.jobs.lines(1);
+    t.same(
+      lines.map(({ level, text }) => [level, text.split('\n', 1)[0]]),
+      [
+        ['INFO', 'about to fall {"step":3}'],
+        ['ERROR', 'failed'],
+      ],
+    );
+    t.same(await bench.tasks.status(), [
+      'Job rule #1 <Procedures.stumble every 10 secondly> cancelled at 2026-11-24T12:00:10+00:00, failed: Error: fallen (job 1); resume it with `linod rule 1 resume`',
+    ]);
+    bench.clock.advance(60_000);
+    await bench.tasks.run();
+    t.equal((await oldestFirst(bench)).length, 1, 'a cancelled rule is ignored');
+  },
+);
+
+t.test('a rule with onFailure continue goes on after a failure', async (t) => {
+  const bench = await openBench(t);
+  bench.add('stumble', () => Promise.reject(new Error('no')), { ...every10, onFailure: 'continue' });
+  await bench.tasks.setup();
+  for (let i = 0; i < 2; i++) {
+    bench.clock.advance(10_000);
+    await bench.tasks.run();
+    await bench.tasks.settled();
+  }
+  t.same(
+    (await oldestFirst(bench)).map((job) => job.status),
+    ['failed', 'failed'],
+  );
+});
+
+t.test("a rule's level decides what its jobs keep", async (t) => {
+  const bench = await openBench(t);
+  const talk = (ar: BaseRequest) => {
+    for (const say of ['debug', 'info', 'warning'] as const) ar[say](say);
+  };
+  bench.add('quiet', talk, { ...every10, logLevel: 'WARNING' });
+  bench.add('chatty', talk, { ...every10, logLevel: 'DEBUG' });
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.same(
+    (await bench.jobs.lines(1)).map((line) => line.text),
+    ['warning'],
+  );
+  t.same(
+    (await bench.jobs.lines(2)).map((line) => line.text),
+    ['debug', 'info', 'warning'],
+  );
+  t.notOk(bench.records.includes('DEBUG procedures.chatty: debug'), "lino.log goes by the site's level");
+});
+
+t.test('setup reactivates what failed, and leaves what a person cancelled', async (t) => {
+  const bench = await openBench(t);
+  bench.add('stumble', () => Promise.reject(new Error('no')), every10);
+  bench.add('unwanted', nothing, every10);
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  await bench.tasks.cancel(await bench.rules.get(2));
+  t.match(await bench.tasks.setup(), { reactivated: ['stumble'] });
+  t.same(await bench.tasks.status(), [
+    'Job rule #1 <Procedures.stumble every 10 secondly> next run at: 2026-11-24T12:00:20+00:00',
+    'Job rule #2 <Procedures.unwanted every 10 secondly> cancelled at 2026-11-24T12:00:10+00:00, by w1; resume it with `linod rule 2 resume`',
+  ]);
+});
+
+t.test(
+  'the rule of a vanished procedure is kept and never runs; when the procedure returns, so does the rule',
+  async (t) => {
+    const bench = await openBench(t);
+    bench.add('here', nothing, every10);
+    await bench.tasks.setup();
+    bench.clock.advance(10_000);
+    await bench.tasks.run();
+    await bench.tasks.settled();
+    t.match(await bench.rules.sync([]), { removed: ['here'] });
+    bench.clock.advance(60_000);
+    await bench.tasks.run();
+    t.same(await bench.tasks.status(), [], 'it is no task any more');
+    t.equal((await bench.rules.list({ removed: true })).length, 1);
+    t.equal((await bench.jobs.list({ ruleId: 1 })).length, 1, 'its history is kept');
+    t.match(await bench.tasks.setup(), { restored: ['here'] });
+    t.same(await bench.tasks.status(), [
+      'Job rule #1 <Procedures.here every 10 secondly> next run at: 2026-11-24T12:01:20+00:00',
+    ]);
+  },
+);
+
+t.test('a new suggestion changes what nobody overrode, and never runs the rule at once', async (t) => {
+  const bench = await openBench(t);
+  bench.add('report', nothing, { startDatetime: 'T20:00:00' });
+  await bench.tasks.setup();
+  await bench.rules.edit(1, { every: 3 });
+  bench.add('report', nothing, { every: 2, everyUnit: 'hourly', startDatetime: '2026-11-24T00:00:00' });
+  t.match(await bench.tasks.setup(), { changed: ['report'] });
+  const rule = await bench.rules.get(1);
+  t.equal(String(rule), 'Job rule #1 <Procedures.report every 3 hourly>');
+  t.same(rule.nextDueAt, new Date(noon + 3 * 3_600_000));
+  await bench.rules.edit(1, { every: null });
+  t.equal(
+    String(await bench.rules.get(1)),
+    'Job rule #1 <Procedures.report every 2 hourly>',
+    'null takes it back',
+  );
+});
+
+t.test('a suggestion that does not fit an override cancels that rule and no other', async (t) => {
+  const bench = await openBench(t);
+  bench.add('report', nothing, { everyUnit: 'monthly', weekdays: ['friday'] });
+  bench.add('other', nothing, every10);
+  await bench.tasks.setup();
+  await bench.rules.edit(1, { positions: [1] });
+  bench.add('report', nothing, { everyUnit: 'daily' });
+  await bench.tasks.setup();
+  t.match(await bench.rules.get(1), { cancelledReason: /^failed: .*positions/ });
+  t.match(await bench.rules.get(2), { cancelledReason: null });
+});
+
+t.test('an edit never fires a rule, and a wrong one changes nothing', async (t) => {
+  const bench = await openBench(t);
+  bench.add('report', nothing, { startDatetime: 'T20:00:00' });
+  await bench.tasks.setup();
+  await t.rejects(bench.rules.edit(1, { everyUnit: 'dayly' }), { code: 'LINOD_ERR_INVALID_RECURRENCE' });
+  await t.rejects(bench.rules.edit(1, { weekday: ['monday'] } as object), {
+    code: 'LINOD_ERR_USAGE',
+    message: 'a job rule has no field "weekday", did you mean "weekdays"?',
+  });
+  await t.rejects(bench.rules.edit(1, { logLevel: 'LOUD' }), { code: 'LINOD_ERR_UNKNOWN_LEVEL' });
+  await t.rejects(bench.rules.edit(1, { timeoutSeconds: -1 }), { code: 'LINOD_ERR_USAGE' });
+  await t.rejects(bench.rules.edit(7, { every: 2 }), { message: 'no job rule 7; there are 1' });
+  t.equal(String(await bench.rules.get(1)), 'Job rule #1 <Procedures.report every 1 daily>');
+  await bench.rules.edit(1, { startDatetime: '2020-01-01T08:00:00' });
+  await bench.tasks.run();
+  t.same(await oldestFirst(bench), []);
+  t.same((await bench.rules.get(1)).nextDueAt, new Date(noon + 20 * 3_600_000));
+});
+
+t.test('rules run side by side, and one that hangs delays no other', async (t) => {
+  const bench = await openBench(t);
+  const hanging = gate();
+  bench.add('hang', () => hanging.promise, every10);
+  bench.add('tick', nothing, every10);
+  await bench.tasks.setup();
+  for (let i = 0; i < 3; i++) {
+    bench.clock.advance(10_000);
+    await bench.tasks.run();
+    await until(
+      'the job is done',
+      async () => (await bench.jobs.list({ ruleId: 2, status: 'done' })).length === i + 1,
+    );
+  }
+  t.same(await reasons(bench, 1), [
+    'started',
+    'skipped job 1 was still running, for 10 s',
+    'skipped job 1 was still running, for 20 s',
+  ]);
+  t.match(await bench.tasks.status(), [
+    'Job rule #1 <Procedures.hang every 10 secondly> running since 2026-11-24T12:00:10+00:00 (job 1), next run at: 2026-11-24T12:00:40+00:00',
+    /next run at/,
+  ]);
+  hanging.open();
+  await bench.tasks.settled();
+});
+
+t.test('no more jobs run than there are places; who waited for one is late and says why', async (t) => {
+  const bench = await openBench(t, { maxJobs: 2 });
+  const gates = [gate(), gate(), gate()];
+  for (const [i, { promise }] of gates.entries())
+    bench.add(`job${i}`, () => promise, { every: 1, everyUnit: 'hourly' });
+  await bench.tasks.setup();
+  bench.clock.advance(3_600_000);
+  await bench.tasks.run();
+  t.equal(bench.tasks.running.length, 2);
+  bench.clock.advance(60_000);
+  t.same(
+    await bench.tasks.run(),
+    new Date(bench.clock.now() + 60_000),
+    'there is nothing to do until a run ends',
+  );
+  t.equal(bench.tasks.running.length, 2);
+  gates[0]?.open();
+  await until('a run has ended', () => bench.tasks.running.length === 1);
+  await bench.tasks.run();
+  t.same(await reasons(bench, 3), ['late by 1 min: all places for jobs were taken']);
+  for (const { open } of gates) open();
+  await bench.tasks.settled();
+});
+
+t.test(
+  'due times that passed while no worker ran are made up for by one run, and the ledger counts the rest',
+  async (t) => {
+    const bench = await openBench(t);
+    bench.add('tick', nothing, every10);
+    await bench.tasks.setup();
+    bench.clock.advance(3_600_000);
+    const later = await openBench(t, { store: bench.store, clock: bench.clock });
+    later.add('tick', nothing, every10);
+    t.same(await later.tasks.run(), new Date(noon + 3_610_000));
+    await later.tasks.settled();
+    t.match(await oldestFirst(later), [{ dueAt: new Date(noon + 10_000), status: 'done' }]);
+    t.same(await reasons(later), [
+      'dropped 359 further due times passed meanwhile',
+      'late by 59 min 50 s: no worker ran the rules then',
+    ]);
+  },
+);
+
+t.test('a rule of every second that was off for a year is made up for at once', async (t) => {
+  const bench = await openBench(t);
+  bench.add('tick', nothing, everySecond);
+  await bench.tasks.setup();
+  bench.clock.advance(365 * 86_400_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.equal((await oldestFirst(bench)).length, 1);
+  t.match(await reasons(bench), [
+    'dropped 1000 or more further due times passed meanwhile',
+    /^late by 364 d 23 h/,
+  ]);
+});
+
+t.test('two workers run one due time once', async (t) => {
+  const first = await openBench(t, { workerId: 'w1' });
+  const second = await openBench(t, { workerId: 'w2', store: first.store, clock: first.clock });
+  let runs = 0;
+  for (const bench of [first, second])
+    for (let i = 0; i < 20; i++) bench.add(`p${i}`, () => void runs++, every10);
+  await first.tasks.setup();
+  for (let i = 1; i <= 5; i++) {
+    first.clock.advance(10_000);
+    await Promise.all([first.tasks.run(), second.tasks.run()]);
+    await Promise.all([first.tasks.settled(), second.tasks.settled()]);
+    t.equal(runs, i * 10 * 2, `after ${i} due times`);
+  }
+  const jobs = await first.jobs.list({ limit: 1000 });
+  t.equal(new Set(jobs.map((job) => `${job.ruleId} ${job.dueAt?.getTime()}`)).size, 100);
+});
+
+t.test('a clock that is set back runs no due time again', async (t) => {
+  const bench = await openBench(t);
+  bench.add('tick', nothing, every10);
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  await bench.store.db
+    .updateTable('job_rules')
+    .set({ next_due_at: noon + 10_000 })
+    .execute();
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.equal((await oldestFirst(bench)).length, 1);
+  t.match((await reasons(bench)).at(-1), /^taken job 1 of worker w1/);
+});
+
+t.test('a requested run is done at once, by whom is known, and the next due time stays', async (t) => {
+  const bench = await openBench(t);
+  const users: Array<string | null> = [];
+  bench.add('report', (ar: BaseRequest) => users.push(ar.user), { startDatetime: 'T20:00:00' });
+  await bench.tasks.setup();
+  const request = await bench.jobs.request(1, 'run', 'robin');
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.same(users, ['robin']);
+  t.match(await oldestFirst(bench), [{ status: 'done', dueAt: null, requestId: request }]);
+  t.same(await reasons(bench), [`requested by robin, request ${request}`]);
+  t.same((await bench.rules.get(1)).nextDueAt, new Date(noon + 8 * 3_600_000));
+});
+
+t.test('a run that is requested during a run waits for its end, and is not forgotten', async (t) => {
+  const bench = await openBench(t);
+  const first = gate();
+  let runs = 0;
+  bench.add('long', () => (++runs === 1 ? first.promise : undefined), every10);
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.jobs.request(1, 'run', 'robin');
+  await bench.tasks.run();
+  t.equal(runs, 1);
+  first.open();
+  await bench.tasks.settled();
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.equal(runs, 2);
+  t.same(await bench.jobs.openRequests(), []);
+});
+
+t.test('a person can run a cancelled rule once', async (t) => {
+  const bench = await openBench(t);
+  bench.add('report', nothing, every10);
+  await bench.tasks.setup();
+  await bench.tasks.cancel(await bench.rules.get(1));
+  await bench.jobs.request(1, 'run', 'robin');
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.match(await oldestFirst(bench), [{ status: 'done' }]);
+  t.ok((await bench.rules.get(1)).cancelled);
+});
+
+t.test('a run that is asked to end gets its signal, and the job says by whom', async (t) => {
+  const bench = await openBench(t);
+  bench.add(
+    'long',
+    (ar: BaseRequest) =>
+      new Promise((_resolve, reject) => ar.signal.addEventListener('abort', () => reject(ar.signal.reason))),
+    every10,
+  );
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.jobs.request(1, 'cancel', 'robin');
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.match(await oldestFirst(bench), [
+    {
+      status: 'cancelled',
+      message: 'cancelled by robin; it ended with: RunAbortedError: cancelled by robin',
+    },
+  ]);
+  t.notOk((await bench.rules.get(1)).cancelled, 'the rule goes on at its next time');
+  await bench.jobs.request(1, 'cancel', 'robin');
+  await bench.tasks.run();
+  t.same(await bench.jobs.openRequests(), [], 'with no run there is nothing to end');
+});
+
+t.test('a run that takes too long is told so, given up, and the job says it', async (t) => {
+  const bench = await openBench(t);
+  const deaf = gate();
+  bench.add('deaf', () => deaf.promise, { ...every10, timeoutSeconds: 7200 });
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  bench.clock.advance(7_200_000);
+  bench.clock.advance(settleMs);
+  await bench.tasks.settled();
+  t.match(await oldestFirst(bench), [
+    {
+      status: 'timeout',
+      message:
+        'killed at its time-out of 2 h; it did not react to its signal within 5 s and may still be going on',
+    },
+  ]);
+  t.ok((await bench.rules.get(1)).cancelled);
+  deaf.open();
+});
+
+t.test('what a run that was given up as lost does at its end is not recorded', async (t) => {
+  const bench = await openBench(t);
+  const paused = gate();
+  bench.add('long', () => paused.promise, every10);
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  t.match(await bench.jobs.giveUpLost(), [{ id: 1 }], 'its worker is not among the living');
+  paused.open();
+  await bench.tasks.settled();
+  t.match(await oldestFirst(bench), [{ status: 'lost', message: /^lost: worker w1 ended meanwhile/ }]);
+  t.ok(bench.records.some((record) => record.startsWith('WARNING tasks: job 1 had been given up as lost')));
+  t.same(await reasons(bench), ['started', 'lost job 1: worker w1 ended meanwhile: nothing is known of it']);
+  t.notOk((await bench.rules.get(1)).cancelled, 'the rule goes on');
+});
+
+t.test('the runs of a living worker are not given up', async (t) => {
+  const bench = await openBench(t);
+  await bench.join();
+  const long = gate();
+  bench.add('long', () => long.promise, every10);
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  t.same(await bench.jobs.giveUpLost(), []);
+  long.open();
+  await bench.tasks.settled();
+});
+
+t.test('progress is kept with the job', async (t) => {
+  const bench = await openBench(t);
+  bench.add('steps', (ar: BaseRequest) => ar.progress(3, 12, 'rows'), every10);
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.match(await oldestFirst(bench), [{ progress: { done: 3, total: 12, text: 'rows' } }]);
+});
+
+t.test('a job keeps a bounded number of lines and says so', async (t) => {
+  const bench = await openBench(t);
+  bench.add(
+    'babble',
+    (ar: BaseRequest) => {
+      for (let i = 0; i < 10_100; i++) ar.info(`line ${i}`);
+    },
+    every10,
+  );
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  const lines = await bench.jobs.lines(1);
+  t.equal(lines.length, 10_001);
+  t.equal(lines.at(-1)?.text, 'more than 10000 lines: the rest is only in lino.log');
+  t.equal(bench.records.filter((record) => record.includes('line ')).length, 10_100);
+});
+
+t.test('one procedure can have several rules', async (t) => {
+  const bench = await openBench(t);
+  const report = bench.add('report', nothing, every10);
+  await bench.tasks.setup();
+  const second = await bench.tasks.createRule(report, 'report of the night');
+  t.match(second, { id: 2, seqno: 2, name: 'report of the night' });
+  t.match(await bench.tasks.setup(), { created: [] });
+});
+
+t.test('a rule whose recurrence has ended never runs again and says so', async (t) => {
+  const bench = await openBench(t);
+  bench.add('once', nothing, { ...every10, count: 1, startDatetime: '2026-11-24T12:00:05' });
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.same(await bench.tasks.status(), [
+    'Job rule #1 <Procedures.once every 10 secondly> never runs again: its recurrence has ended',
+  ]);
+});
+
+t.test('a procedure behaves as a choice of the original', async (t) => {
+  const procedure = new Procedure('tick', nothing, every10, 'test');
+  t.match(procedure, { value: 'tick', name: 'tick', text: 'tick', every: 10, everyUnit: 'secondly' });
+});

@@ -1,0 +1,101 @@
+// A site for tests: a directory with a configuration, its database, and the tasks on it.
+
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { ChoiceList } from '../../src/choices.js';
+import { Logger } from '../../src/log/logger.js';
+import type { LogSink } from '../../src/log/sink.js';
+import { Procedure, type ProcedureFunction, type ScheduleOptions } from '../../src/procedure.js';
+import { loadSite, type Site, type SiteConfig } from '../../src/site.js';
+import { ownMigrations } from '../../src/store/migrations/index.js';
+import { openStore, type Store } from '../../src/store/store.js';
+import { Jobs } from '../../src/tasks/jobs.js';
+import { Rules } from '../../src/tasks/rules.js';
+import { JobRunner } from '../../src/tasks/runner.js';
+import { Tasks } from '../../src/tasks/tasks.js';
+import { FakeClock } from './fake-clock.js';
+
+/** Makes a site's directory with a JSON configuration; it vanishes with the test. Short enough for sockets. */
+export function siteDirectory(t: Test, config: SiteConfig = {}): string {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'linod-')));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const settings = { name: 'test', timezone: 'UTC', shippedProcedures: false, ...config };
+  writeFileSync(join(directory, 'linod.config.json'), JSON.stringify(settings));
+  return directory;
+}
+
+/** Tasks on a fake clock, with everything behind them. */
+export interface Bench {
+  readonly site: Site;
+  readonly store: Store;
+  readonly clock: FakeClock;
+  readonly rules: Rules;
+  readonly jobs: Jobs;
+  readonly tasks: Tasks;
+  readonly procedures: ChoiceList<Procedure>;
+  /** Every record that was logged: level, logger and message. */
+  readonly records: string[];
+  add(name: string, func: ProcedureFunction, options?: ScheduleOptions): Procedure;
+  /** Registers the worker under which jobs run as living. */
+  join(workerId?: string): Promise<void>;
+}
+
+/** The instant at which the clock of a bench begins: a Tuesday, noon. */
+export const noon = Date.UTC(2026, 10, 24, 12);
+
+export async function openBench(
+  t: Test,
+  {
+    maxJobs = 10,
+    workerId = 'w1',
+    store: shared,
+    clock = new FakeClock(noon),
+  }: {
+    maxJobs?: number;
+    workerId?: string;
+    store?: Store;
+    clock?: FakeClock;
+  } = {},
+): Promise<Bench> {
+  const site = await loadSite(siteDirectory(t), { environment: {} });
+  const store =
+    shared ??
+    (await openStore({ path: join(site.directory, 'linod.db'), migrations: [ownMigrations], clock }));
+  if (shared === undefined) t.teardown(() => store.close());
+  const records: string[] = [];
+  const sink: LogSink = { write: (level, name, message) => records.push(`${level} ${name}: ${message}`) };
+  const procedures = new ChoiceList<Procedure>();
+  const rules = new Rules(store.db, 'UTC', clock, workerId);
+  const jobs = new Jobs(store.db, rules, clock, workerId);
+  const runner = new JobRunner({ site, db: store.db, procedures, jobs, sink, logLevel: () => 'INFO', clock });
+  const logger = new Logger({ sink, name: 'tasks', level: 'DEBUG' });
+  const tasks = new Tasks({ rules, jobs, runner, procedures, clock, logger, maxJobs });
+  return {
+    site,
+    store,
+    clock,
+    rules,
+    jobs,
+    tasks,
+    procedures,
+    records,
+    add: (name, func, options = {}) => procedures.add(new Procedure(name, func, options, 'test')),
+    join: async (id = workerId) => {
+      await store.db
+        .insertInto('workers')
+        .values({
+          id,
+          host: 'elsewhere',
+          pid: 1,
+          pid_start: '1',
+          channels: '',
+          version: '',
+          started_at: clock.now(),
+          heartbeat_at: clock.now(),
+        })
+        .execute();
+    },
+  };
+}
