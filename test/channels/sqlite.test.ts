@@ -11,6 +11,7 @@ import { SqliteChannelLayer, type SqliteLayerOptions } from '../../channels/laye
 import { encode } from '../../channels/msgpack.js';
 import { layerContract } from '../contracts/layer.js';
 import { LayerProcess } from '../support/layer-process.js';
+import { turns } from '../support/until.js';
 
 const require = createRequire(import.meta.url);
 const message = { type: 'test.message' };
@@ -124,6 +125,28 @@ t.test('a chain of sends and receives that are awaited lets timers have their tu
     await layer.receive('chain');
   }
   t.ok(ticked);
+});
+
+t.test('receives of one turn get the messages in their order', async (t) => {
+  const layer = open(t);
+  for (let n = 0; n < 20; n++) await layer.send('turn', { type: `test.${n}` });
+  const received = await Promise.all(Array.from({ length: 20 }, () => layer.receive('turn')));
+  t.same(
+    received.map(({ type }) => type),
+    Array.from({ length: 20 }, (_, n) => `test.${n}`),
+  );
+});
+
+t.test('a message whose notice was lost is found all the same', async (t) => {
+  const layer = open(t);
+  await layer.send('other', message);
+  const waiting = layer.receive('quiet');
+  await turns();
+  const body = encode(message);
+  raw(t, layer.path)
+    .prepare('INSERT INTO message VALUES (?, 1, ?, NULL, ?)')
+    .run('quiet', Date.now() + 60_000, body);
+  t.match(await waiting, message);
 });
 
 t.test('a pending receive keeps the process alive, and nothing else does', async (t) => {
@@ -252,7 +275,7 @@ t.test('who sends after the file was deleted sends into the new one', async (t) 
   for (const suffix of ['', '-wal', '-shm', '-wake']) rmSync(layer.path + suffix);
   while (!existsSync(layer.path)) {
     await layer.send('channel', message);
-    await new Promise((resolve) => setImmediate(resolve));
+    await turns(1);
   }
   t.match(await open(t, { path: layer.path }).receive('channel'), message);
 });
@@ -283,7 +306,7 @@ t.test('while another process holds the lock', async (t) => {
     const patience = new AbortController();
     const aborted = layer.send('channel', message, { signal: patience.signal });
     const waiting = layer.send('channel', message);
-    await new Promise((resolve) => setImmediate(resolve));
+    await turns(1);
     patience.abort(reason);
     await t.rejects(aborted, reason);
     db.exec('COMMIT');
@@ -297,7 +320,7 @@ t.test('while another process holds the lock', async (t) => {
     const db = raw(t, layer.path);
     db.exec('BEGIN IMMEDIATE');
     const waiting = layer.receive('channel');
-    await new Promise((resolve) => setImmediate(resolve));
+    await turns(1);
     db.exec('COMMIT');
     t.match(await waiting, message);
   });
