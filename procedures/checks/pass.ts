@@ -1,0 +1,57 @@
+// A pass: one look of a checker at all its rows. It may take several runs; what was checked is not checked again.
+
+import type { BaseRequest } from '../../src/index.js';
+import type { SiteDatabase } from '../store/open.js';
+import type { Key } from './row-batches.js';
+
+export interface Pass {
+  readonly checker: string;
+  /** Counts the passes of this checker. */
+  readonly number: number;
+  /** The key of the last row that was checked. */
+  readonly position: Key | null;
+  readonly checked: number;
+}
+
+/** Goes on with the pass that was interrupted, or begins one. */
+export async function beginPass(ar: BaseRequest, db: SiteDatabase, checker: string): Promise<Pass> {
+  const last = await db
+    .selectFrom('checker_passes')
+    .selectAll()
+    .where('checker', '=', checker)
+    .executeTakeFirst();
+  if (last !== undefined && last.ended_at === null && last.position !== null) {
+    const position = JSON.parse(last.position) as Key;
+    return { checker, number: last.pass, position, checked: last.checked };
+  }
+  const number = (last?.pass ?? 0) + 1;
+  const fresh = { pass: number, started_at: ar.now().getTime(), position: null, checked: 0, ended_at: null };
+  await db
+    .insertInto('checker_passes')
+    .values({ checker, ...fresh })
+    .onConflict((conflict) => conflict.column('checker').doUpdateSet(fresh))
+    .execute();
+  return { checker, number, position: null, checked: 0 };
+}
+
+/** Keeps how far the pass has come; a part of the transaction that writes the problems. */
+export async function keepPosition(tx: SiteDatabase, pass: Pass): Promise<void> {
+  await tx
+    .updateTable('checker_passes')
+    .set({
+      position: pass.position === null ? null : JSON.stringify(pass.position),
+      checked: pass.checked,
+    })
+    .where('checker', '=', pass.checker)
+    .where('pass', '=', pass.number)
+    .execute();
+}
+
+export async function endPass(ar: BaseRequest, tx: SiteDatabase, pass: Pass): Promise<void> {
+  await tx
+    .updateTable('checker_passes')
+    .set({ ended_at: ar.now().getTime(), position: null })
+    .where('checker', '=', pass.checker)
+    .where('pass', '=', pass.number)
+    .execute();
+}

@@ -1,0 +1,73 @@
+// Event sources: where an application keeps what will happen, so that people can be reminded of it.
+
+import type { BaseRequest } from '../../src/index.js';
+import { InvalidRegistrationError, Registry } from '../registry.js';
+
+/** Something that will happen. */
+export interface UpcomingEvent {
+  /** Names the event within its source for ever, also when it moves. */
+  readonly id: string;
+  readonly start: Date;
+  /** The users to remind, as the application names its users. */
+  readonly to: string | readonly string[];
+  readonly subject: string;
+  /** What the reminder says below its subject. Default: when the event starts, in the site's time zone. */
+  readonly body?: string | undefined;
+  /** Default: those of the source. */
+  readonly remindMinutesBefore?: readonly number[] | undefined;
+  /** True: there is nothing to be reminded of. An event that is not returned at all counts as cancelled, too. */
+  readonly cancelled?: boolean | undefined;
+}
+
+export interface EventSource {
+  /** Stored with the reminders. */
+  readonly name: string;
+  /**
+   * All events that start from `from` on and before `to`. Asked every five minutes. While it throws, reminders are
+   * sent as they were planned last.
+   */
+  upcoming(
+    from: Date,
+    to: Date,
+    ar: BaseRequest,
+  ): readonly UpcomingEvent[] | Promise<readonly UpcomingEvent[]>;
+  /** How long before its start people are reminded of an event; several times with several numbers. Default [60]. */
+  readonly remindMinutesBefore?: readonly number[] | undefined;
+  /** How far `upcoming` is asked to look ahead. Default 31; reminders longer before than this come late. */
+  readonly lookAheadDays?: number | undefined;
+}
+
+export const eventSources = new Registry<EventSource>('event source');
+
+/**
+ * Has `event_notification_scheduler` remind people of events, by messages of the kind `reminder`.
+ *
+ * A reminder moves when its event moves and goes when it is cancelled. For one start of an event nobody gets a
+ * reminder twice; one that was sent before the event moved is followed by one for the new start.
+ *
+ * @returns takes it back
+ * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`)
+ * @example
+ * registerEventSource({ name: 'meetings', upcoming: async (from, to) => await meetingsBetween(from, to) });
+ */
+export function registerEventSource(source: EventSource): () => void {
+  const what = `event source ${JSON.stringify(source.name)}`;
+  if (typeof source.upcoming !== 'function') {
+    throw new InvalidRegistrationError(what, 'expected a function upcoming');
+  }
+  if (source.remindMinutesBefore !== undefined && !areMinutes(source.remindMinutesBefore)) {
+    throw new InvalidRegistrationError(
+      what,
+      `expected remindMinutesBefore to be a list of numbers from 0 on, got: ${JSON.stringify(source.remindMinutesBefore)}`,
+    );
+  }
+  const days = source.lookAheadDays ?? 1;
+  if (!(Number.isFinite(days) && days > 0)) {
+    throw new InvalidRegistrationError(what, `expected lookAheadDays to be positive, got: ${String(days)}`);
+  }
+  return eventSources.add(source);
+}
+
+export function areMinutes(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((minutes) => Number.isFinite(minutes) && minutes >= 0);
+}

@@ -1,0 +1,61 @@
+// The way to the tables: typed, and only where they exist.
+
+import { type Kysely, QueryCreator, type QueryExecutorProvider } from 'kysely';
+import {
+  type AnyTables,
+  type BaseRequest,
+  type Database,
+  LinodError,
+  registerMigrations,
+} from '../../src/index.js';
+import { tables } from './0001-tables.js';
+import type { ProcedureTables } from './tables.js';
+
+const migrations = { owner: 'linod/procedures', migrations: [tables] };
+
+registerMigrations(migrations);
+
+/** The tables of the daemon and of its procedures. */
+export type SiteDatabase = Kysely<Database & ProcedureTables>;
+
+/**
+ * Any Kysely or transaction on the site's database, whatever tables it is typed with: what is written through an
+ * application's own transaction stands or falls with it.
+ */
+export type AnyKysely = QueryExecutorProvider;
+
+/** The database lacks tables of `linod/procedures`. */
+export class MissingTablesError extends LinodError {
+  constructor(site: string) {
+    super(
+      'LINOD_ERR_MISSING_TABLES',
+      `the database of site ${JSON.stringify(site)} lacks the tables of linod/procedures: it was opened before linod/procedures was imported; import it before opening the store, or run \`linod migrate\``,
+    );
+  }
+}
+
+/**
+ * The database of a request, with the tables of the procedures.
+ *
+ * @throws MissingTablesError (`LINOD_ERR_MISSING_TABLES`)
+ */
+export async function siteDatabase(ar: BaseRequest): Promise<SiteDatabase> {
+  const done = await anyTables(ar.db)
+    .selectFrom('linod_migrations')
+    .select('name')
+    .where('owner', '=', migrations.owner)
+    .execute();
+  const isMissing = (name: string) => !done.some((row) => row.name === name);
+  if (migrations.migrations.some(({ name }) => isMissing(name))) throw new MissingTablesError(ar.site.name);
+  return ar.db.withTables<ProcedureTables>();
+}
+
+/** Queries on the procedures' tables through any connection. */
+export function procedureTables(db: AnyKysely): QueryCreator<ProcedureTables> {
+  return new QueryCreator({ executor: db.getExecutor() });
+}
+
+/** Queries on tables that this program has no types for, such as an application's. */
+export function anyTables(db: AnyKysely): QueryCreator<AnyTables> {
+  return new QueryCreator({ executor: db.getExecutor() });
+}
