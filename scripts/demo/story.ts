@@ -33,6 +33,8 @@ scheduleOften({ every: 4 }, async function feed_dragon(ar: BaseRequest) {
 });
 `;
 
+let steps = 0;
+
 await main();
 
 async function main(): Promise<void> {
@@ -144,8 +146,6 @@ async function tell(site: string, start: Start): Promise<boolean> {
   );
   return complete;
 }
-
-let steps = 0;
 
 function step(title: string, text: string): void {
   steps++;

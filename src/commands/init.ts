@@ -26,12 +26,19 @@ export function initCommand(): Command {
         printJson({ name, directory: path, files });
         return;
       }
-      for (const file of files) print(join(relative(process.cwd(), path) || '.', file));
+      const shown = shorten(path);
+      for (const file of files) print(join(shown, file));
       say(`site ${name} is ready; what comes next:`);
-      if (path !== process.cwd()) say(`  $ cd ${relative(process.cwd(), path) || '.'}`);
+      if (path !== process.cwd()) say(`  $ cd ${shown}`);
       say(`  $ runworker linod_${name}      in one terminal`);
       say('  $ initiate_linod              in another');
     });
+}
+
+/** The path as seen from here, unless it lies elsewhere. */
+function shorten(path: string): string {
+  const short = relative(process.cwd(), path) || '.';
+  return short.startsWith('..') ? path : short;
 }
 
 /**

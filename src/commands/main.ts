@@ -1,14 +1,12 @@
 // What every command shares: how it finds its site, how it fails, and with which exit code.
 
+import { userInfo } from 'node:os';
 import { type Command, CommanderError, Option } from 'commander';
-import type { Clock } from '../clock.js';
 import { LinodError } from '../errors.js';
 import type { SiteConfig } from '../site/settings.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import { say, styled } from './output.js';
-
-export { systemClock } from '../clock.js';
 
 /** 0 done, 1 failed, 2 used wrongly or badly configured, 3 a check found something. */
 export const exitCodes = { done: 0, failed: 1, misused: 2, found: 3 } as const;
@@ -97,7 +95,13 @@ export async function withStore<T>(site: Site, use: (store: Store) => Promise<T>
 
 /** Who sits at this terminal, for the ledger. */
 export function person(): string {
-  return process.env.SUDO_USER ?? process.env.USER ?? process.env.LOGNAME ?? 'somebody';
+  return process.env.SUDO_USER ?? process.env.USER ?? process.env.LOGNAME ?? systemUser();
 }
 
-export type { Clock };
+function systemUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.() ?? 'unknown'}`; // in a container the number may have no name
+  }
+}

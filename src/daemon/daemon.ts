@@ -217,6 +217,9 @@ export class Daemon {
         },
       );
       onListening(report);
+      await this.#followOrders();
+      this.#beatLater();
+      await this.#tellIfLayerIsAway();
       await working;
       this.#logger.info(`worker ${this.#registry.id} stops`);
     } finally {
@@ -279,10 +282,6 @@ export class Daemon {
       await this.#orders.add('run.system.tasks', 'runworker --initiate');
     }
     const started = await this.#orders.list();
-    if (started.includes('log.server')) await this.#log.start();
-    if (started.includes('run.system.tasks')) this.#loop.start();
-    this.#beatLater();
-    await this.#tellIfLayerIsAway();
     const rules = (await this.#tasks.status()).length;
     return {
       workerId: this.#registry.id,
@@ -386,7 +385,7 @@ export class Daemon {
       for (const job of await this.#jobs.giveUpLost()) {
         this.#logger.warning(`job ${job.id} (${job.procedure}) is lost: ${job.message}`);
       }
-      for (const coroutine of await this.#orders.list()) await this.#follow(coroutine);
+      await this.#followOrders();
       await this.#log.beat();
       if (this.#beatFails) this.#logger.info('the heartbeat works again');
       this.#beatFails = false;
@@ -396,10 +395,11 @@ export class Daemon {
     }
   }
 
-  /** An order whose message was lost, or went to another worker, is followed all the same. */
-  async #follow(coroutine: Coroutine): Promise<void> {
-    if (coroutine === 'run.system.tasks' && !this.#loop.started) this.#loop.start();
-    if (coroutine === 'log.server' && this.#log.state === 'off') await this.#log.start();
+  /** An order is followed although its message was lost, went to another worker, or came before this one's start. */
+  async #followOrders(): Promise<void> {
+    const orders = await this.#orders.list();
+    if (orders.includes('run.system.tasks') && !this.#loop.started) this.#loop.start();
+    if (orders.includes('log.server') && this.#log.state === 'off') await this.#log.start();
   }
 
   /** The layer may be away when the worker starts; rules run all the same, and the channels wait for it. */
