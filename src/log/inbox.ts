@@ -1,6 +1,5 @@
 // What the writer knows of each sender, and what it makes of a batch: to write, to wait for another, or to drop.
 
-import { offsetAfter } from './batch.js';
 import type { LogAnswer, LogRecords } from './messages.js';
 import type { Owner } from './owner.js';
 
@@ -40,7 +39,7 @@ export class Standing {
 }
 
 /**
- * Something to be written, in order, for one sender: numbers `from` … `to`.
+ * Something to be written, in order, for one sender: numbers `from` … `to`, as far as they are not written yet.
  *
  * - `records`: these, `bytes` beginning with the record `from`;
  * - `lost`: they cannot come any more, and a note says so;
@@ -147,10 +146,8 @@ export class Inbox {
   }
 
   #take(entries: Entry[], standing: Standing, batch: LogRecords): void {
-    const from = standing.taken + 1;
-    const bytes = batch.bytes.subarray(offsetAfter(batch.bytes, from - batch.first));
     standing.taken = lastOf(batch);
-    entries.push({ kind: 'records', standing, from, to: standing.taken, bytes });
+    entries.push({ kind: 'records', standing, from: batch.first, to: standing.taken, bytes: batch.bytes });
   }
 
   #takeHeld(entries: Entry[], standing: Standing): void {

@@ -3,7 +3,7 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.js';
-import { leadingRun, type Run } from './batch.js';
+import { leadingRun, offsetAfter, type Run } from './batch.js';
 import { batchBytes, formatSpoolHeader, type SpoolHeader, spoolReadBytes } from './spool-file.js';
 
 export interface SpoolLimits {
@@ -76,13 +76,13 @@ export class Spool {
     return this.#appendToFile(run) || this.#appendToMemory(run);
   }
 
-  /** The first run with records above a number. It may begin at or below it. */
+  /** The first run of records above a number. */
   next(after: number): Run | undefined {
     for (;;) {
       const segment = this.#segmentAfter(after);
       if (segment === undefined) return undefined;
       const run = this.#read(segment, after);
-      if (run !== undefined) return run;
+      if (run !== undefined) return above(run, after);
       // Someone else changed the file: what it held cannot be read any more, and base says so to the writer.
       this.#drop(segment);
     }
@@ -315,6 +315,17 @@ class FileSegment {
     }
     return bytes.length;
   }
+}
+
+/** The records of a run above a number. */
+function above(run: Run, after: number): Run {
+  const known = after - run.first + 1;
+  if (known <= 0) return run;
+  return {
+    first: after + 1,
+    count: run.count - known,
+    bytes: run.bytes.subarray(offsetAfter(run.bytes, known)),
+  };
 }
 
 /** A place in a file: all numbers up to `after` lie before it. */

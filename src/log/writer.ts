@@ -197,13 +197,12 @@ export class LogWriter {
     const now = this.#options.clock.now();
     const standing = this.#inbox.standing(batch.sender, batch.epoch, now);
     Object.assign(standing, { heardAt: now, owner: batch.owner, reply });
-    const known = Math.min(standing.taken, batch.first + batch.count - 1) - batch.first + 1;
-    this.#counts.repeated += Math.max(0, known);
-    const entries = this.#inbox.accept(batch, now);
-    this.#enqueue(entries);
+    const last = batch.first + batch.count - 1;
+    this.#counts.repeated += Math.max(0, Math.min(standing.taken, last) - batch.first + 1);
+    this.#enqueue(this.#inbox.accept(batch, now));
     this.#askForMissing(standing, now);
-    // Nothing new, so no write will acknowledge it.
-    if (entries.length === 0 && standing.written === standing.taken) this.#acknowledge(standing);
+    // No write will acknowledge it again.
+    if (last <= standing.written) this.#acknowledge(standing);
   }
 
   #answerProbe({ sender, epoch }: LogProbe, reply: Reply): void {

@@ -3,9 +3,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../src/clock.js';
-import { parseHead } from '../../src/log/format.js';
+import { formatHead, formatRecord, parseHead } from '../../src/log/format.js';
 import type { Reply } from '../../src/log/inbox.js';
 import type { LogAnswer, LogProbe, LogRecords } from '../../src/log/messages.js';
+import { ownProcess } from '../../src/log/owner.js';
 import type { Checkpoint, CheckpointChange, PositionStore } from '../../src/log/positions.js';
 import type { LogTransport, OutgoingProbe, OutgoingRecords } from '../../src/log/transport.js';
 import type { Random } from './random.js';
@@ -134,4 +135,36 @@ async function readText(path: string): Promise<string> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
     throw error;
   }
+}
+
+/** Batches of a sender that exists only in a test. */
+export function batchOf(
+  options: Partial<Omit<LogRecords, 'bytes'>> & { numbers: readonly number[]; message?: string },
+): LogRecords {
+  const { numbers, message = 'text', ...rest } = options;
+  const sender = rest.sender ?? 'web[812]';
+  const [first = 1] = numbers;
+  const lines = numbers.map((number) =>
+    formatRecord(formatHead('2026-11-24 20:00:01.123+02:00', 'INFO', `${sender}#${number}`, 'shop'), {
+      message: `${message} ${number}`,
+    }),
+  );
+  return {
+    type: 'log.records',
+    sender,
+    epoch: 'e1',
+    owner: ownProcess(),
+    first,
+    count: numbers.length,
+    acked: 0,
+    base: 1,
+    reply_channel: 'r',
+    ...rest,
+    bytes: Buffer.from(lines.join('')),
+  };
+}
+
+/** From `first` to `last`. */
+export function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

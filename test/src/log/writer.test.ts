@@ -1,0 +1,420 @@
+import { spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { LogAnswer, LogRecords } from '../../../src/log/messages.js';
+import { ownProcess } from '../../../src/log/owner.js';
+import { LogWriter, type LogWriterOptions, type Refusal } from '../../../src/log/writer.js';
+import { FakeClock } from '../../support/fake-clock.js';
+import { batchOf, MemoryPositionStore, range, readLog } from '../../support/log.js';
+import { turns, until } from '../../support/until.js';
+
+interface Setting {
+  readonly path: string;
+  readonly clock: FakeClock;
+  readonly positions: MemoryPositionStore;
+  readonly troubles: unknown[];
+  readonly refusals: Refusal[];
+}
+
+function setting(t: Test): Setting {
+  return {
+    path: join(t.testdir(), 'log', 'lino.log'),
+    clock: new FakeClock(),
+    positions: new MemoryPositionStore(),
+    troubles: [],
+    refusals: [],
+  };
+}
+
+async function startWriter(
+  t: Test,
+  { troubles, refusals, ...setting }: Setting,
+  more: Partial<LogWriterOptions> = {},
+) {
+  const writer = new LogWriter({
+    ...setting,
+    onTrouble: (error) => troubles.push(error),
+    onRefused: (refusal) => refusals.push(refusal),
+    ...more,
+  });
+  t.teardown(() => writer.stop());
+  await writer.start();
+  const answers: LogAnswer[] = [];
+  const accept = (batch: LogRecords) => writer.accept(batch, (answer) => answers.push(answer));
+  const write = async (...batches: LogRecords[]) => {
+    for (const batch of batches) accept(batch);
+    await writer.settled();
+  };
+  return { writer, answers, accept, write };
+}
+
+/** As if the process had been killed: it saves nothing more. */
+async function kill(writer: LogWriter, positions: MemoryPositionStore): Promise<void> {
+  const { saved } = positions;
+  await writer.stop();
+  positions.saved = saved;
+}
+
+function replaceFile(path: string, text: string): void {
+  rmSync(path);
+  writeFileSync(path, text);
+}
+
+async function numbers(path: string, sender = 'web[812]'): Promise<number[]> {
+  return (await readLog(path)).filter((record) => record.sender === sender).map((record) => record.number);
+}
+
+async function notes(path: string): Promise<string[]> {
+  return (await readLog(path)).filter((record) => record.sender === undefined).map((record) => record.text);
+}
+
+t.test('batches become lines, after a note of whose lines they are', async (t) => {
+  const to = setting(t);
+  const { write, answers } = await startWriter(t, to);
+  await write(batchOf({ numbers: [1, 2] }));
+  const lines = readFileSync(to.path, 'utf8').split('\n');
+  t.match(lines[0], / INFO - linod\.log: the log begins \{"file":"/);
+  t.match(lines[1], / INFO - linod\.log: web\[812\] begins \{"sender":"web\[812\]","epoch":"e1","last":0\}$/);
+  t.strictSame(lines.slice(2), [
+    '2026-11-24 20:00:01.123+02:00 INFO web[812]#1 shop: text 1',
+    '2026-11-24 20:00:01.123+02:00 INFO web[812]#2 shop: text 2',
+    '',
+  ]);
+  t.strictSame(answers, [{ type: 'log.ack', sender: 'web[812]', epoch: 'e1', last: 2 }]);
+});
+
+t.test('many batches that wait go out in one write, with one acknowledgement a sender', async (t) => {
+  const to = setting(t);
+  const { write, answers, writer } = await startWriter(t, to);
+  const before = writer.status.writes;
+  await write(
+    batchOf({ numbers: [1, 2] }),
+    batchOf({ numbers: [1], sender: 'api[9]' }),
+    batchOf({ numbers: [3, 4] }),
+  );
+  t.ok(writer.status.writes - before <= 2);
+  t.ok(answers.length <= 3);
+  t.strictSame(await numbers(to.path), [1, 2, 3, 4]);
+});
+
+t.test('what comes again is written once, also if only a part of it is new', async (t) => {
+  const to = setting(t);
+  const { write, answers, writer } = await startWriter(t, to);
+  await write(batchOf({ numbers: range(1, 5) }));
+  await write(batchOf({ numbers: range(1, 5) }));
+  await write(batchOf({ numbers: range(3, 8) }), batchOf({ numbers: range(2, 9) }));
+  t.strictSame(await numbers(to.path), range(1, 9));
+  t.match(answers.at(-1), { last: 9 });
+  t.equal(writer.status.records, 9);
+});
+
+t.test('what comes too early waits for what was asked for', async (t) => {
+  const to = setting(t);
+  const { write, answers } = await startWriter(t, to);
+  await write(batchOf({ numbers: [3, 4] }), batchOf({ numbers: [5] }));
+  t.strictSame(answers, [{ type: 'log.resend', sender: 'web[812]', epoch: 'e1', from: 1 }]);
+  t.strictSame(await numbers(to.path), []);
+  await write(batchOf({ numbers: [1, 2] }));
+  t.strictSame(await numbers(to.path), range(1, 5));
+});
+
+t.test('what cannot come any more is told', async (t) => {
+  const to = setting(t);
+  const { write, writer } = await startWriter(t, to);
+  await write(batchOf({ numbers: [1] }), batchOf({ numbers: [39], base: 39, acked: 1 }));
+  t.match((await notes(to.path)).at(-1), /^37 records of web\[812\] lost: #2-38 \{.*"from":2,"to":38\}$/);
+  t.strictSame(await numbers(to.path), [1, 39]);
+  t.equal(writer.status.lost, 37);
+
+  const next = await startWriter(t, { ...to, positions: new MemoryPositionStore() });
+  await next.write(batchOf({ numbers: [40] }));
+  t.strictSame(await numbers(to.path), [1, 39, 40], 'and read back');
+});
+
+t.test('a batch that lies is refused and told', async (t) => {
+  const to = setting(t);
+  const { write, answers, writer } = await startWriter(t, to);
+  await write({ ...batchOf({ numbers: [1, 2] }), count: 3 });
+  await write(batchOf({ numbers: [1, 3] }));
+  t.match(to.refusals, [
+    { sender: 'web[812]', first: 1, count: 3, problem: 'it ends before #3' },
+    { problem: 'no head of web[812]#2 where it should be' },
+  ]);
+  t.equal(writer.status.refused, 2);
+  t.strictSame(answers, []);
+});
+
+t.test('a probe is answered with the last number on disk', async (t) => {
+  const to = setting(t);
+  const { write, writer } = await startWriter(t, to);
+  await write(batchOf({ numbers: [1, 2] }));
+  const answers: LogAnswer[] = [];
+  for (const epoch of ['e1', 'e2']) {
+    const probe = { type: 'log.probe' as const, sender: 'web[812]', epoch, reply_channel: 'r' };
+    writer.accept(probe, (answer) => answers.push(answer));
+  }
+  t.match(answers, [
+    { epoch: 'e1', last: 2 },
+    { epoch: 'e2', last: 0 },
+  ]);
+});
+
+t.test('a new writer knows what the file has, with a checkpoint and without', async (t) => {
+  for (const keep of [true, false]) {
+    const to = setting(t);
+    const first = await startWriter(t, to);
+    await first.write(batchOf({ numbers: range(1, 5) }));
+    to.clock.advance(5000);
+    await until('a checkpoint is saved', () => to.positions.saved?.positions[0]?.last === 5);
+    await first.write(batchOf({ numbers: range(6, 9) }));
+    await kill(first.writer, to.positions);
+    const positions = keep ? to.positions : new MemoryPositionStore();
+    const second = await startWriter(t, { ...to, positions });
+    await second.write(batchOf({ numbers: range(1, 12) }));
+    t.strictSame(await numbers(to.path), range(1, 12));
+  }
+});
+
+t.test('two senders of one label are told apart, also when the file is read back', async (t) => {
+  const to = setting(t);
+  const first = await startWriter(t, to);
+  const one = { epoch: 'e1', message: 'one' };
+  const two = { epoch: 'e2', message: 'two' };
+  await first.write(batchOf({ ...one, numbers: [1, 2] }));
+  await first.write(batchOf({ ...two, numbers: [1] }));
+  await first.write(batchOf({ ...one, numbers: [3] }));
+  await kill(first.writer, to.positions);
+  const second = await startWriter(t, { ...to, positions: new MemoryPositionStore() });
+  await second.write(batchOf({ ...one, numbers: range(1, 4) }), batchOf({ ...two, numbers: range(1, 3) }));
+  const records = (await readLog(to.path)).filter((record) => record.sender !== undefined);
+  t.strictSame(
+    records.map((record) => record.text),
+    ['one 1', 'one 2', 'two 1', 'one 3', 'one 4', 'two 2', 'two 3'],
+  );
+});
+
+t.test('an unfinished record is removed at the start, and written when it comes again', async (t) => {
+  const cases: Array<[string, (whole: Buffer) => Buffer]> = [
+    ['in the middle of a line', (whole) => whole.subarray(0, -4)],
+    ['without its newline', (whole) => whole.subarray(0, -1)],
+    ['after the first of its lines', (whole) => whole.subarray(0, whole.indexOf('\n') + 1)],
+    ['in the middle of a character', (whole) => whole.subarray(0, whole.indexOf('é') + 1)],
+    ['after one character', (whole) => whole.subarray(0, 1)],
+  ];
+  for (const [where, tear] of cases) {
+    const to = setting(t);
+    const first = await startWriter(t, to);
+    await first.write(batchOf({ numbers: [1] }));
+    await kill(first.writer, to.positions);
+    const batch = batchOf({ numbers: [2], message: 'é\nof several\nlines' });
+    appendFileSync(to.path, tear(Buffer.from(batch.bytes)));
+    const second = await startWriter(t, to);
+    await second.write(batch);
+    t.strictSame(
+      (await readLog(to.path)).filter(({ sender }) => sender !== undefined).map(({ text }) => text),
+      ['text 1', 'é\nof several\nlines 2'],
+      where,
+    );
+    t.match((await notes(to.path)).at(-1), /was not finished when its writer ended: \d+ bytes removed/);
+  }
+});
+
+t.test('text of another program at the end of the file is left as it is', async (t) => {
+  const to = setting(t);
+  const first = await startWriter(t, to);
+  await first.write(batchOf({ numbers: [1] }));
+  await first.writer.stop();
+  appendFileSync(to.path, 'Traceback (most recent call last): ');
+  const second = await startWriter(t, to);
+  await second.write(batchOf({ numbers: [1, 2] }));
+  const lines = readFileSync(to.path, 'utf8').split('\n');
+  t.ok(lines.includes('Traceback (most recent call last): '));
+  t.match(lines.at(-2), / web\[812\]#2 /);
+  t.equal(lines.filter((line) => line.includes('web[812]#1 ')).length, 1);
+});
+
+t.test('a file that was renamed while no writer ran counts, and is repaired', async (t) => {
+  const to = setting(t);
+  const first = await startWriter(t, to);
+  await first.write(batchOf({ numbers: [1, 2, 3] }));
+  await kill(first.writer, to.positions);
+  appendFileSync(to.path, batchOf({ numbers: [4] }).bytes.subarray(0, -3));
+  renameSync(to.path, `${to.path}.1`);
+  const second = await startWriter(t, to);
+  await second.write(batchOf({ numbers: range(1, 5) }));
+  t.strictSame(await numbers(to.path), range(1, 5));
+  t.match((await notes(to.path)).at(-1), /^web\[812\] goes on at #4 /);
+});
+
+t.test('reopen goes on in a new file of that name, with the numbers where they were', async (t) => {
+  const to = setting(t);
+  const { write, writer } = await startWriter(t, to);
+  await write(batchOf({ numbers: [1, 2] }));
+  renameSync(to.path, `${to.path}.1`);
+  await writer.reopen();
+  t.ok(existsSync(to.path));
+  await write(batchOf({ numbers: [1, 2, 3] }));
+  t.strictSame(await numbers(to.path), [1, 2, 3]);
+  t.match(readFileSync(to.path, 'utf8'), /web\[812\] goes on at #3/);
+});
+
+t.test(
+  'a file that is renamed, removed or emptied under the writer is noticed before the next write',
+  async (t) => {
+    const cases: Array<[string, (path: string) => void, number[]]> = [
+      ['renamed', (path) => renameSync(path, `${path}.1`), [1, 2, 3]],
+      ['removed', (path) => rmSync(path), [3]],
+      ['removed with its directory', (path) => rmSync(dirname(path), { recursive: true }), [3]],
+      ['emptied', (path) => truncateSync(path), [3]],
+      ['replaced by another', (path) => replaceFile(path, 'other\n'), [3]],
+    ];
+    for (const [what, change, expected] of cases) {
+      const to = setting(t);
+      const { write } = await startWriter(t, to);
+      await write(batchOf({ numbers: [1, 2] }));
+      change(to.path);
+      await write(batchOf({ numbers: [2, 3] }));
+      if (what === 'replaced by another')
+        t.match(readFileSync(to.path, 'utf8'), /^other\n.* web\[812\] goes on at #3/s);
+      else t.strictSame(await numbers(to.path), expected, what);
+      t.strictSame(to.troubles, [], what);
+    }
+  },
+);
+
+t.test('what another writer has appended is not written again', async (t) => {
+  const to = setting(t);
+  const one = await startWriter(t, to);
+  const other = await startWriter(t, { ...to, positions: new MemoryPositionStore() });
+  await one.write(batchOf({ numbers: [1, 2] }));
+  await other.write(batchOf({ numbers: [1, 2, 3] }));
+  await one.write(batchOf({ numbers: [3, 4] }));
+  await other.write(batchOf({ numbers: [4, 5] }));
+  t.strictSame(await numbers(to.path), range(1, 5));
+});
+
+t.test(
+  'on a full disk records are kept and not acknowledged; it is told once, and when it is over',
+  async (t) => {
+    const to = setting(t);
+    const { write, writer, answers } = await startWriter(t, to);
+    await write(batchOf({ numbers: [1] }));
+    renameSync(to.path, `${to.path}.1`);
+    symlinkSync('/dev/full', to.path);
+    await write(batchOf({ numbers: [2] }));
+    await write(batchOf({ numbers: [3] }));
+    to.clock.advance(10_000);
+    await turns();
+    t.match(to.troubles, [{ code: 'ENOSPC' }]);
+    t.equal(to.troubles.length, 1);
+    t.equal(answers.length, 1);
+    t.equal(writer.status.troubleSince, to.clock.now() - 10_000);
+
+    rmSync(to.path);
+    while (to.troubles.length < 2) {
+      to.clock.advance(5000);
+      await turns();
+    }
+    await writer.settled();
+    t.equal(to.troubles[1], undefined);
+    t.match(answers.at(-1), { last: 3 });
+    t.strictSame(await numbers(to.path), [1, 2, 3]);
+  },
+);
+
+t.test('a writer that cannot open its file starts all the same, and goes on when it can', async (t) => {
+  const to = setting(t);
+  writeFileSync(dirname(to.path), 'in the way');
+  const { write, answers } = await startWriter(t, to);
+  t.match(to.troubles, [{ code: 'EEXIST' }]);
+  await write(batchOf({ numbers: [1] }));
+  t.strictSame(answers, [], 'what is in the file is not known yet, so nothing is accepted');
+  rmSync(dirname(to.path));
+  to.clock.advance(5000);
+  await until('the trouble is over', () => to.troubles.length === 2);
+  await write(batchOf({ numbers: [1] }));
+  t.strictSame(await numbers(to.path), [1]);
+});
+
+t.test('a dead sender with a hole that no spool fills is told as lost', async (t) => {
+  const to = setting(t);
+  const { pid } = spawnSync(process.execPath, ['-e', '']);
+  const owner = { ...ownProcess(), pid, start: '1' };
+  let isSpooled = true;
+  const { write, writer } = await startWriter(t, to, { isSpooled: async () => isSpooled });
+  await write(batchOf({ numbers: [4, 5], owner }));
+  const wait = async () => {
+    for (let i = 0; i < 15; i++) {
+      to.clock.advance(1000);
+      await turns();
+    }
+    await writer.settled();
+  };
+  await wait();
+  t.strictSame(await numbers(to.path), [], 'its spool may have the rest');
+  isSpooled = false;
+  await wait();
+  t.strictSame(await numbers(to.path), [4, 5]);
+  t.match((await notes(to.path)).at(-1), /^3 records of web\[812\] lost: #1-3 /);
+});
+
+t.test('a living sender with a hole is waited for', async (t) => {
+  const to = setting(t);
+  const { write } = await startWriter(t, to);
+  await write(batchOf({ numbers: [4, 5] }));
+  for (let i = 0; i < 100; i++) {
+    to.clock.advance(1000);
+    await turns(2);
+  }
+  await write(batchOf({ numbers: range(1, 5) }));
+  t.strictSame(await numbers(to.path), range(1, 5));
+});
+
+t.test('records that were acknowledged but are gone with a removed file are not told as lost', async (t) => {
+  const to = setting(t);
+  const { write } = await startWriter(t, to);
+  await write(batchOf({ numbers: [100], acked: 99, base: 100 }));
+  t.match((await notes(to.path)).at(-1), /^web\[812\] goes on at #100 /);
+  await write(batchOf({ numbers: [300], acked: 299, base: 300 }));
+  t.match((await notes(to.path)).at(-1), /^web\[812\] goes on at #300 /);
+  t.notOk((await notes(to.path)).some((note) => note.includes('lost')));
+});
+
+t.test('stop writes what was accepted, saves the checkpoint and may be called twice', async (t) => {
+  const to = setting(t);
+  const { writer, accept } = await startWriter(t, to);
+  accept(batchOf({ numbers: [1, 2] }));
+  await Promise.all([writer.stop(), writer.stop()]);
+  t.strictSame(await numbers(to.path), [1, 2]);
+  t.match(to.positions.saved, { positions: [{ sender: 'web[812]', epoch: 'e1', last: 2, isCurrent: true }] });
+  t.equal(to.positions.saved?.offset, readFileSync(to.path).length);
+  t.strictSame(readdirSync(dirname(to.path)), ['lino.log']);
+});
+
+t.test('a store that fails costs nothing but time', async (t) => {
+  const to = setting(t);
+  const store = {
+    load: () => Promise.reject(new Error('away')),
+    save: () => Promise.reject(new Error('away')),
+  };
+  const troubles: unknown[] = [];
+  const { write } = await startWriter(t, to, {
+    positions: store,
+    onCheckpointTrouble: (e) => troubles.push(e),
+  });
+  await write(batchOf({ numbers: [1] }));
+  t.strictSame(await numbers(to.path), [1]);
+  t.match(troubles, [{ message: 'away' }]);
+  t.equal(troubles.length, 1);
+});
