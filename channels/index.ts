@@ -49,6 +49,7 @@ export {
 export { InMemoryChannelLayer } from './layers/memory.js';
 export { type ConnectionChange, RedisChannelLayer, type RedisLayerOptions } from './layers/redis.js';
 export { LayerFileError, SqliteChannelLayer, type SqliteLayerOptions } from './layers/sqlite.js';
+export { ExtensionValue, Float } from './msgpack.js';
 export { type OpenLayerOptions, openLayer } from './open-layer.js';
 export {
   ChannelNameRouter,

@@ -1,15 +1,13 @@
 // Time, as it is handed to everything that needs it, so that tests can bring their own.
 
-export interface Clock {
-  /** Milliseconds since 1970 UTC. */
-  now(): number;
-  /** Calls back once after `delayMs` ms, as `setTimeout`; the result cancels it. Does not keep the process alive. */
-  after(delayMs: number, callback: () => void): () => void;
-}
+import type { Clock } from '../channels/index.js';
+
+export type { Clock };
 
 /** The longest delay that `setTimeout` takes; what is later is looked at again then. */
 const maxDelayMs = 2 ** 31 - 1;
 
+/** The machine's. What waits on it does not keep the process alive: that is the business of what listens. */
 export const systemClock: Clock = {
   now: Date.now,
   after(delayMs, callback) {

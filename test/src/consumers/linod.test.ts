@@ -1,0 +1,103 @@
+import t, { type Test } from 'tap';
+import { Consumer, InMemoryChannelLayer } from '../../../channels/index.js';
+import { ApplicationCommunicator } from '../../../channels/testing.js';
+import { LinodConsumer, type LinodServices } from '../../../src/consumers/linod.js';
+
+function open(t: Test) {
+  const calls: unknown[][] = [];
+  const layer = new InMemoryChannelLayer();
+  t.teardown(() => layer.close());
+  const services: LinodServices = {
+    workerId: 'w1',
+    async startTasks(by) {
+      calls.push(['startTasks', by]);
+      return { already: calls.length > 1 };
+    },
+    async startLogger(by) {
+      calls.push(['startLogger', by]);
+      return { already: false };
+    },
+    status: async () => ['Job rule #1 …'],
+    async request(action, rule, by) {
+      calls.push(['request', action, rule, by]);
+      return 7;
+    },
+    wake: () => calls.push(['wake']),
+    report: () => ({ tasks: 'running' }),
+    record: (record) => calls.push(['record', record.name, record.message]),
+  };
+  const application = Consumer.application(() => new LinodConsumer(layer, services));
+  const communicator = new ApplicationCommunicator(application, { type: 'channel', channel: 'linod_test' });
+  return { calls, layer, communicator };
+}
+
+t.test('a start message starts, and answers whether it had been started before', async (t) => {
+  const { calls, layer, communicator } = open(t);
+  const reply = await layer.newChannel();
+  for (const type of ['run.system.tasks', 'run.background.tasks', 'run.schedule', 'log.server']) {
+    await communicator.sendInput({ type, by: 'robin', reply_channel: reply });
+  }
+  const started = { type: 'linod.started', coroutine: 'run.system.tasks', worker: 'w1' };
+  t.same(await layer.receive(reply), { ...started, already: false });
+  t.same(await layer.receive(reply), { ...started, already: true });
+  t.same(await layer.receive(reply), { ...started, already: true });
+  t.same(await layer.receive(reply), { ...started, coroutine: 'log.server', already: false });
+  t.same(
+    calls.map(([name]) => name),
+    ['startTasks', 'startTasks', 'startTasks', 'startLogger'],
+  );
+  await communicator.stop();
+});
+
+t.test('questions are answered on the channel that they name', async (t) => {
+  const { calls, layer, communicator } = open(t);
+  const reply_channel = await layer.newChannel();
+  await communicator.sendInput({ type: 'job.list', reply_channel });
+  await communicator.sendInput({ type: 'worker.ping', reply_channel });
+  await communicator.sendInput({ type: 'job.run', rule: 3, by: 'robin', reply_channel });
+  await communicator.sendInput({ type: 'job.cancel', rule: 4, reply_channel });
+  t.same(await layer.receive(reply_channel), { type: 'job.status', lines: ['Job rule #1 …'], worker: 'w1' });
+  t.same(await layer.receive(reply_channel), { type: 'worker.pong', tasks: 'running', worker: 'w1' });
+  t.same(await layer.receive(reply_channel), { type: 'job.requested', rule: 3, request: 7, worker: 'w1' });
+  t.same(await layer.receive(reply_channel), { type: 'job.requested', rule: 4, request: 7, worker: 'w1' });
+  t.same(calls, [
+    ['request', 'run', 3, 'robin'],
+    ['request', 'cancel', 4, 'a message'],
+  ]);
+  await communicator.stop();
+});
+
+t.test('what wants no answer gets none', async (t) => {
+  const { calls, layer, communicator } = open(t);
+  await communicator.sendInput({ type: 'rules.changed' });
+  await communicator.sendInput({ type: 'job.run', rule: 3 });
+  await communicator.sendInput({ type: 'log.record', name: 'django', message: 'hello' });
+  const reply_channel = await layer.newChannel();
+  await communicator.sendInput({ type: 'worker.ping', reply_channel });
+  t.match(await layer.receive(reply_channel), { type: 'worker.pong' });
+  t.same(calls, [['wake'], ['request', 'run', 3, 'a message'], ['record', 'django', 'hello']]);
+  await communicator.stop();
+});
+
+for (const [message, problem] of [
+  [{ type: 'job.run' }, /rule/],
+  [{ type: 'job.run', rule: '3' }, /rule/],
+  [{ type: 'job.run', rule: -1 }, /rule/],
+  [{ type: 'job.list' }, /reply_channel/],
+  [{ type: 'worker.ping', reply_channel: 7 }, /reply_channel/],
+] as const) {
+  t.test(`${JSON.stringify(message)} is refused by what is wrong with it`, async (t) => {
+    const { calls, communicator } = open(t);
+    await communicator.sendInput(message);
+    await t.rejects(communicator.wait(), { code: 'CHANNELS_ERR_MALFORMED_MESSAGE', message: problem });
+    t.same(calls, []);
+  });
+}
+
+for (const type of ['send', 'reply', 'constructor', 'dispatch', 'to.string', 'log.records', 'handles']) {
+  t.test(`a peer cannot reach ${type}`, async (t) => {
+    const { communicator } = open(t);
+    await communicator.sendInput({ type });
+    await t.rejects(communicator.wait(), { code: 'CHANNELS_ERR_NO_HANDLER' });
+  });
+}

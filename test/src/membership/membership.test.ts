@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { ownProcess, processStart } from '../../../src/log/owner.js';
+import { Lease, leaseMs } from '../../../src/membership/lease.js';
+import { silentAfterMs, WorkerRegistry } from '../../../src/membership/registry.js';
+import { StartOrders } from '../../../src/membership/start-orders.js';
+import { ownMigrations } from '../../../src/store/migrations/index.js';
+import { openStore } from '../../../src/store/store.js';
+import { FakeClock } from '../../support/fake-clock.js';
+
+async function open(t: Test) {
+  const clock = new FakeClock();
+  const store = await openStore({ path: join(t.testdir(), 'linod.db'), migrations: [ownMigrations], clock });
+  t.teardown(() => store.close());
+  const member = async (owner = ownProcess()) => {
+    clock.advance(1);
+    const registry = new WorkerRegistry(store.db, clock, owner);
+    await registry.join(['linod_test'], '0');
+    return registry;
+  };
+  return { clock, db: store.db, member };
+}
+
+t.test('a worker whose process is gone is noticed at once', async (t) => {
+  const { member } = await open(t);
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+  const pid = child.pid ?? 0;
+  const gone = await member({ ...ownProcess(), pid, start: processStart(pid) ?? '' });
+  const living = await member();
+  t.same(await living.markDead(), []);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await ended;
+  t.same(await living.markDead(), [{ id: gone.id, why: `its process ${pid} is gone` }]);
+  t.same(
+    (await living.living()).map((row) => row.id),
+    [living.id],
+  );
+  t.same(await living.markDead(), [], 'it is told once');
+});
+
+t.test('a pid that is used again does not keep a dead worker alive', async (t) => {
+  const { member } = await open(t);
+  const earlier = await member({ ...ownProcess(), start: '1' });
+  const living = await member();
+  t.match(await living.markDead(), [{ id: earlier.id }]);
+});
+
+t.test(
+  'a worker of another machine, or one that was stopped by SIGSTOP, is dead when it was silent too long',
+  async (t) => {
+    const { clock, member } = await open(t);
+    const far = await member({ host: 'elsewhere', pid: 1, start: '1' });
+    const near = await member();
+    const living = await member();
+    clock.advance(silentAfterMs - 1);
+    await living.beat();
+    t.same(
+      (await living.markDead()).map((dead) => dead.id),
+      [far.id],
+      'it joined a moment before the other',
+    );
+    clock.advance(1);
+    t.same(await living.markDead(), [{ id: near.id, why: 'it has not been heard of for 25 s' }]);
+  },
+);
+
+t.test('a worker that was taken for dead learns it at its next beat and is a member again', async (t) => {
+  const { clock, member } = await open(t);
+  const sleepy = await member();
+  const living = await member();
+  t.ok(await sleepy.beat());
+  clock.advance(silentAfterMs + 1);
+  await living.beat();
+  await living.markDead();
+  t.notOk(await sleepy.beat());
+  t.ok(await sleepy.beat());
+  t.equal((await living.living()).length, 2);
+});
+
+t.test('a lease has one holder, until it is released, over, or its holder is gone', async (t) => {
+  const { clock, db, member } = await open(t);
+  const [first, second] = [await member(), await member()];
+  const a = new Lease(db, clock, 'log', first.id);
+  const b = new Lease(db, clock, 'log', second.id);
+  t.ok(await a.acquire());
+  t.notOk(await b.acquire());
+  clock.advance(leaseMs - 1);
+  t.ok(await a.acquire(), 'renewed');
+  clock.advance(leaseMs - 1);
+  t.notOk(await b.acquire());
+  clock.advance(1);
+  t.ok(await b.acquire(), 'its time was over');
+  t.notOk(await a.acquire());
+  t.notOk(a.held, 'it knows');
+  await a.release();
+  t.notOk(await a.acquire(), 'a lease that is not held is not released');
+  await b.release();
+  t.ok(await a.acquire());
+  await first.leave();
+  t.ok(await b.acquire(), 'its holder has stopped');
+});
+
+t.test('each change of hands has a higher number', async (t) => {
+  const { clock, db, member } = await open(t);
+  const a = new Lease(db, clock, 'log', (await member()).id);
+  const b = new Lease(db, clock, 'log', (await member()).id);
+  const fences: number[] = [];
+  for (const lease of [a, b, a]) {
+    await lease.acquire();
+    fences.push((await db.selectFrom('leases').select('fence').executeTakeFirstOrThrow()).fence);
+    await lease.release();
+  }
+  t.same(fences, [1, 2, 3]);
+});
+
+t.test('an order to start is remembered once', async (t) => {
+  const { clock, db } = await open(t);
+  const orders = new StartOrders(db, clock);
+  t.same(await orders.list(), []);
+  await orders.add('run.system.tasks', 'robin');
+  await orders.add('run.system.tasks', 'kim');
+  await orders.add('log.server', 'kim');
+  t.same(await orders.list(), ['log.server', 'run.system.tasks']);
+});

@@ -1,0 +1,169 @@
+import t from 'tap';
+import { Logger } from '../../../src/log/logger.js';
+import { TaskLoop } from '../../../src/tasks/loop.js';
+import { FakeClock } from '../../support/fake-clock.js';
+import { turns, until } from '../../support/until.js';
+
+/** Tasks that only count: each `run` says to come again after `nextMs`. */
+function fakeTasks(clock: FakeClock) {
+  const tasks = {
+    runs: 0,
+    nextMs: 1000,
+    fails: false,
+    busy: 0,
+    aborted: null as string | null,
+    finish: (): void => {},
+    async setup() {
+      return { created: [], removed: [], restored: [], reactivated: [], changed: [] };
+    },
+    async run() {
+      tasks.runs++;
+      if (tasks.fails) throw new Error('the database is away');
+      return new Date(clock.now() + tasks.nextMs);
+    },
+    get running() {
+      return Array.from({ length: tasks.busy }, () => ({}) as never);
+    },
+    async settled(signal?: AbortSignal) {
+      await new Promise<void>((resolve) => {
+        const end = () => {
+          tasks.busy = 0;
+          resolve();
+        };
+        tasks.finish = end;
+        if (tasks.aborted !== null) end();
+        signal?.addEventListener('abort', () => resolve());
+      });
+    },
+    abortAll(why: string) {
+      tasks.aborted = why;
+      tasks.finish();
+    },
+  };
+  return tasks;
+}
+
+function open() {
+  const clock = new FakeClock();
+  const tasks = fakeTasks(clock);
+  const records: string[] = [];
+  const sink = {
+    write: (level: string, _name: string, message: string) => records.push(`${level} ${message}`),
+  };
+  const loop = new TaskLoop(tasks, clock, new Logger({ sink, name: 'tasks', level: 'DEBUG' }));
+  return { clock, tasks, loop, records };
+}
+
+t.test('nothing runs before start, and starting twice starts once', async (t) => {
+  const { tasks, loop, clock } = open();
+  loop.wake();
+  await turns();
+  t.equal(tasks.runs, 0);
+  loop.start();
+  loop.start();
+  await until('the tick is over', () => clock.pending === 1);
+  t.equal(clock.pending, 1, 'one timer');
+  t.equal(tasks.runs, 2, 'the second start was a wake-up');
+});
+
+t.test('the next tick comes when the tasks said', async (t) => {
+  const { clock, tasks, loop } = open();
+  loop.start();
+  await until('a timer is set', () => clock.pending === 1);
+  clock.advance(999);
+  await turns();
+  t.equal(tasks.runs, 1);
+  clock.advance(1);
+  await until('the second tick', () => tasks.runs === 2);
+});
+
+t.test(
+  'however late the next due time is, the loop looks every 5 seconds, in case a wake-up is lost',
+  async (t) => {
+    const { clock, tasks, loop } = open();
+    tasks.nextMs = 86_400_000;
+    loop.start();
+    await until('a timer is set', () => clock.pending === 1);
+    clock.advance(5000);
+    await until('the second tick', () => tasks.runs === 2);
+  },
+);
+
+t.test('a wake-up during a tick makes one more', async (t) => {
+  const { clock, tasks, loop } = open();
+  loop.start();
+  for (let i = 0; i < 5; i++) loop.wake();
+  await until('a timer is set', () => clock.pending === 1);
+  t.equal(tasks.runs, 2);
+});
+
+t.test(
+  'a database that is away is told once, tried with growing pauses, and told when it is back',
+  async (t) => {
+    const { clock, tasks, loop, records } = open();
+    tasks.fails = true;
+    loop.start();
+    const pauses: number[] = [];
+    for (let i = 0; i < 7; i++) {
+      await until('a timer is set', () => clock.pending === 1);
+      const before = clock.now();
+      const runs = tasks.runs;
+      while (tasks.runs === runs) clock.advance(50);
+      pauses.push(clock.now() - before);
+    }
+    t.same(pauses, [250, 500, 1000, 2000, 4000, 5000, 5000]);
+    t.equal(records.length, 1);
+    tasks.fails = false;
+    await until('a timer is set', () => clock.pending === 1);
+    clock.advance(5000);
+    await until('it is told', () => records.length === 2);
+    t.same(records, [
+      'ERROR the rules cannot be read or run; trying again',
+      'INFO the rules can be read again',
+    ]);
+  },
+);
+
+t.test('a paused loop takes no work until it is resumed', async (t) => {
+  const { clock, tasks, loop } = open();
+  loop.start();
+  await until('a timer is set', () => clock.pending === 1);
+  loop.pause();
+  clock.advance(60_000);
+  loop.wake();
+  await turns();
+  t.equal(tasks.runs, 1);
+  loop.resume();
+  await until('it goes on', () => tasks.runs === 2);
+});
+
+t.test('stop waits for the runs up to the grace and then aborts them', async (t) => {
+  const { clock, tasks, loop } = open();
+  loop.start();
+  await until('a timer is set', () => clock.pending === 1);
+  tasks.busy = 1;
+  const stopped = loop.stop(25_000);
+  await until('the grace runs', () => clock.pending === 1);
+  clock.advance(24_999);
+  await turns();
+  t.equal(tasks.aborted, null);
+  clock.advance(1);
+  await stopped;
+  t.equal(tasks.aborted, 'the worker was stopped');
+  loop.wake();
+  await turns();
+  t.equal(tasks.runs, 1, 'a stopped loop takes no work');
+});
+
+t.test('stop does not wait for the grace when the runs end before', async (t) => {
+  const { clock, tasks, loop } = open();
+  loop.start();
+  await until('a timer is set', () => clock.pending === 1);
+  tasks.busy = 1;
+  const stopped = loop.stop(25_000);
+  await until('it waits', () => clock.pending === 1);
+  tasks.finish();
+  await stopped;
+  t.equal(tasks.aborted, null);
+  t.equal(clock.pending, 0, 'no timer is left');
+});
