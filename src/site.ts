@@ -2,7 +2,7 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
-import { type ChannelLayer, type LayerOptions, openLayer } from '../channels/index.js';
+import { type ChannelLayer, type OpenLayerOptions, openLayer } from '../channels/index.js';
 import { BadConfigError } from './errors.js';
 import { findConfigFile, findSiteDirectory } from './site/find.js';
 import { loadModule } from './site/load-module.js';
@@ -72,7 +72,7 @@ export class Site {
   }
 
   /** Opens the site's channel layer; whoever opens it closes it. */
-  async openLayer(options: LayerOptions = {}): Promise<ChannelLayer> {
+  async openLayer(options: OpenLayerOptions = {}): Promise<ChannelLayer> {
     const { channelLayer, layerPrefix } = this.settings;
     return await openLayer(channelLayer, { ...options, prefix: layerPrefix });
   }
@@ -120,7 +120,7 @@ export async function loadSite(directory: string, options: LoadOptions = {}): Pr
   const file = basename(configFile);
   const config = await readConfig(found, configFile, options.anew ?? false);
   const sources: SettingSource[] = [
-    { values: options.flags ?? {}, place: (key) => `--${key}` },
+    { values: options.flags ?? {}, place: () => 'the command line' },
     environmentSource(options.environment ?? process.env),
     { values: config, place: () => file },
   ];

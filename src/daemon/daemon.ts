@@ -4,7 +4,7 @@ import {
   type Application,
   type ChannelLayer,
   ChannelNameRouter,
-  ChannelsError,
+  type ConnectionChange,
   Consumer,
   type DroppedMessage,
   Worker,
@@ -36,7 +36,7 @@ import { Tasks } from '../tasks/tasks.js';
 import { version } from '../version.js';
 import { LogService } from './log-service.js';
 import { tee } from './tee.js';
-import { logDropped, logWorkerEvent } from './worker-log.js';
+import { logConnection, logDropped, logWorkerEvent } from './worker-log.js';
 
 export interface DaemonOptions {
   readonly site: Site;
@@ -108,10 +108,15 @@ export class Daemon {
     const store = await site.openStore();
     try {
       let tellDropped: ((dropped: DroppedMessage) => void) | undefined;
-      const layer = await site.openLayer({ onDrop: (dropped) => tellDropped?.(dropped) });
+      let tellConnection: ((change: ConnectionChange) => void) | undefined;
+      const layer = await site.openLayer({
+        onDrop: (dropped) => tellDropped?.(dropped),
+        onConnection: (change) => tellConnection?.(change),
+      });
       const daemon = new Daemon(options, store, layer);
-      // Nothing is received, and so nothing dropped, before.
+      // Nothing is sent or received, and so nothing to be told, before.
       tellDropped = (dropped) => logDropped(daemon.#logger, dropped);
+      tellConnection = (change) => logConnection(daemon.#logger, change);
       return daemon;
     } catch (error) {
       await store.close();
@@ -219,7 +224,6 @@ export class Daemon {
       onListening(report);
       await this.#followOrders();
       this.#beatLater();
-      await this.#tellIfLayerIsAway();
       await working;
       this.#logger.info(`worker ${this.#registry.id} stops`);
     } finally {
@@ -400,16 +404,6 @@ export class Daemon {
     const orders = await this.#orders.list();
     if (orders.includes('run.system.tasks') && !this.#loop.started) this.#loop.start();
     if (orders.includes('log.server') && this.#log.state === 'off') await this.#log.start();
-  }
-
-  /** The layer may be away when the worker starts; rules run all the same, and the channels wait for it. */
-  async #tellIfLayerIsAway(): Promise<void> {
-    try {
-      await this.#layer.send(this.#site.channel, { type: 'rules.changed' });
-    } catch (error) {
-      if (!(error instanceof ChannelsError) || error.code === 'CHANNELS_ERR_CHANNEL_FULL') return;
-      this.#logger.error(`the channel layer is away, and is waited for: ${error.message}`);
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 // What happens in a worker's channels, as records for the log.
 
-import type { DroppedMessage, WorkerEvent } from '../../channels/index.js';
+import type { ConnectionChange, DroppedMessage, WorkerEvent } from '../../channels/index.js';
 import type { LevelName } from '../log/levels.js';
 import type { Logger } from '../log/logger.js';
 
@@ -13,6 +13,12 @@ export function logWorkerEvent(logger: Logger, event: WorkerEvent): void {
 /** Logs that a layer had to throw a message away. */
 export function logDropped(logger: Logger, { channel, reason, error }: DroppedMessage): void {
   logger.warning(`a message on ${channel} was dropped: ${error?.message ?? reason}`);
+}
+
+/** Logs that the layer's server went away, or is back. */
+export function logConnection(logger: Logger, { connected, error }: ConnectionChange): void {
+  if (connected) logger.info('the channel layer is back');
+  else logger.error(`the channel layer is away, and is waited for: ${error?.message ?? 'no reason known'}`);
 }
 
 function tell(event: WorkerEvent): [LevelName, string, Error?] {

@@ -50,7 +50,9 @@ export interface SettingDefinition<T> {
 type Definitions = { readonly [K in keyof Settings]: SettingDefinition<Settings[K]> };
 
 const asText = { parse: (text: string) => text };
-const asNumber = { parse: (text: string) => (text.trim() === '' ? undefined : Number(text)) };
+const asNumber = {
+  parse: (text: string) => (text.trim() === '' || Number.isNaN(Number(text)) ? undefined : Number(text)),
+};
 const asList = {
   parse: (text: string) =>
     text
@@ -204,7 +206,7 @@ export const settingNames = Object.keys(settingDefinitions) as ReadonlyArray<key
 
 /** Values from one place, not yet checked: a file, the environment or the command line. */
 export interface SettingSource {
-  /** What messages call a value's place: a file's path, `--layer`, `LINOD_NAME`. */
+  /** What messages call a value's place: a file's path, `the command line`, `environment variable LINOD_NAME`. */
   place(key: string): string;
   readonly values: Readonly<Record<string, unknown>>;
 }
@@ -296,5 +298,5 @@ function show(value: unknown): string {
 
 /** The URL with its password replaced by `***`, for people's eyes. */
 export function hidePassword(url: string): string {
-  return url.replace(/^([a-z+]+:\/\/[^:@/]*):[^@]*@/, '$1:***@');
+  return url.replace(/^([a-z+]+:\/\/[^:@/]*):.*@/, '$1:***@');
 }

@@ -79,7 +79,7 @@ t.test('the next tick comes when the tasks said', async (t) => {
 
 t.test(
   'however late the next due time is, the loop looks every 5 seconds, in case a wake-up is lost',
-  async (t) => {
+  async () => {
     const { clock, tasks, loop } = open();
     tasks.nextMs = 86_400_000;
     loop.start();

@@ -1,0 +1,148 @@
+import t from 'tap';
+import { Procedures, scheduleDaily, scheduleOften } from '../../src/procedure.js';
+import type { BaseRequest } from '../../src/tasks/request.js';
+
+const registered = new Set<string>();
+
+/** A name that no other test of this file has used. */
+function unused(name: string): string {
+  const fresh = `${name}_${registered.size}`;
+  registered.add(fresh);
+  return fresh;
+}
+
+t.test('a function alone is registered under its own name, every 10 seconds', async (t) => {
+  const procedure = scheduleOften(function water_plants() {});
+  t.match(procedure, {
+    value: 'water_plants',
+    name: 'water_plants',
+    text: 'water_plants',
+    every: 10,
+    everyUnit: 'secondly',
+  });
+  t.equal(Procedures.get('water_plants'), procedure);
+  t.equal(String(procedure), 'Procedures.water_plants');
+});
+
+t.test('scheduleOften takes how often', async (t) => {
+  const procedure = scheduleOften({ every: 5, everyUnit: 'minutely', name: unused('often') }, () => {});
+  t.match(procedure, { every: 5, everyUnit: 'minutely' });
+});
+
+t.test('a daily procedure runs at 20:00 unless told otherwise', async (t) => {
+  t.match(
+    scheduleDaily(function nightly() {}),
+    { everyUnit: 'daily', every: 1, startDatetime: 'T20:00:00' },
+  );
+  t.match(
+    scheduleDaily({ hour: 3, minute: 5, name: unused('daily') }, () => {}),
+    { startDatetime: 'T03:05:00' },
+  );
+});
+
+t.test('what a procedure suggests for its rules is kept', async (t) => {
+  const options = {
+    name: unused('all'),
+    text: 'All of it',
+    weekdays: ['friday'],
+    positions: [1, -1],
+    everyUnit: 'monthly',
+    timezone: 'Europe/Tallinn',
+    until: '2027-01-01T00:00:00',
+    logLevel: 'DEBUG',
+    onFailure: 'continue',
+    timeoutSeconds: 60,
+  } as const;
+  const procedure = scheduleOften(options, () => {});
+  t.match(procedure, { text: 'All of it', logLevel: 'DEBUG', onFailure: 'continue', timeoutMs: 60_000 });
+  t.match(procedure.suggestion, { weekdays: ['friday'], positions: [1, -1], timezone: 'Europe/Tallinn' });
+});
+
+t.test('run calls the function with the request and waits for it', async (t) => {
+  const seen: unknown[] = [];
+  const procedure = scheduleOften({ name: unused('run') }, async (ar: BaseRequest) => {
+    await Promise.resolve();
+    seen.push(ar);
+  });
+  const ar = {} as BaseRequest;
+  await procedure.run(ar);
+  t.equal(seen[0], ar);
+});
+
+t.test('two procedures of one name are an error that names both places', async (t) => {
+  const name = unused('twice');
+  scheduleOften({ name }, () => {});
+  t.throws(() => scheduleDaily({ name }, () => {}), {
+    code: 'LINOD_ERR_DUPLICATE_PROCEDURE',
+    message:
+      /named "twice_\d+": one registered at \/.*procedure\.test\.ts:\d+, one at \/.*procedure\.test\.ts:\d+; give one/,
+  });
+});
+
+t.test('a file that is loaded again replaces its procedures', async (t) => {
+  const name = unused('again');
+  const load = () => scheduleOften({ name }, () => {});
+  const first = load();
+  const second = load();
+  t.not(first, second);
+  t.equal(Procedures.get(name), second);
+});
+
+for (const [what, call, problem] of [
+  [
+    'a function without a name',
+    () => scheduleOften(() => {}),
+    /expected a name of letters.*got: ""; name the function/,
+  ],
+  ['a name with a space', () => scheduleOften({ name: 'a b' }, () => {}), /got: "a b"/],
+  [
+    'no function',
+    () => scheduleOften({ name: 'x' } as never),
+    /expected a function, or options and a function/,
+  ],
+  [
+    'an hour that does not exist',
+    () => scheduleDaily({ hour: 24 }, function h() {}),
+    /expected hour to be a whole number from 0 to 23, got: 24/,
+  ],
+  [
+    'half a minute',
+    () => scheduleDaily({ minute: 0.5 }, function m() {}),
+    /expected minute to be a whole number from 0 to 59, got: 0.5/,
+  ],
+  [
+    'an unknown unit',
+    () => scheduleOften({ everyUnit: 'dayly' as never, name: 'u' }, () => {}),
+    /u: .*dayly.*daily/,
+  ],
+  [
+    'an unknown zone',
+    () => scheduleOften({ timezone: 'Europe/Talinn', name: 'z' }, () => {}),
+    /z: .*Europe\/Talinn/,
+  ],
+  [
+    'an unknown level',
+    () => scheduleOften({ logLevel: 'LOUD' as never, name: 'l' }, () => {}),
+    /l: expected a log level/,
+  ],
+  [
+    'no time at all',
+    () => scheduleOften({ timeoutSeconds: 0, name: 't' }, () => {}),
+    /t: expected timeoutSeconds to be positive, got: 0/,
+  ],
+  [
+    'an unknown policy',
+    () => scheduleOften({ onFailure: 'ignore' as never, name: 'p' }, () => {}),
+    /p: expected onFailure to be cancel or continue, got: ignore/,
+  ],
+] as const) {
+  t.test(`${what} is refused, with the place`, async (t) => {
+    const before = Procedures.size;
+    t.throws(call, {
+      code: 'LINOD_ERR_INVALID_PROCEDURE',
+      message: /^procedure registered at \/.*procedure\.test\.ts:\d+: /,
+    });
+    t.throws(call, { message: problem });
+    t.equal(Procedures.size, before);
+  });
+}
