@@ -25,7 +25,9 @@ export function linodProgram(): Command {
       'after',
       '\nWithout a command it prints the status of all tasks.\n\nExample:\n  $ linod\n  $ linod rule 3 run --wait',
     )
-    .action(showStatus);
+    .action(showStatus)
+    // Both are read by the program wherever they stand, before the command's name or behind it.
+    .hook('preAction', (_program, command) => shareOptions(program, command));
   for (const command of [
     initCommand(),
     startCommand(),
@@ -42,4 +44,9 @@ export function linodProgram(): Command {
     program.addCommand(command);
   }
   return program;
+}
+
+/** Hands a command the options that it has in common with the program. */
+function shareOptions(program: Command, command: Command): void {
+  for (const [name, value] of Object.entries(program.opts())) command.setOptionValue(name, value);
 }

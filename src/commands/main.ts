@@ -40,6 +40,8 @@ const misuse = new Set([
  * @param argv the words after the program's name
  */
 export async function main(program: Command, argv: readonly string[]): Promise<void> {
+  // The reader of a pipe, such as `head`, has had enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {

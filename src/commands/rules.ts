@@ -33,8 +33,7 @@ export function rulesCommand(): Command {
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ linod rules sync')
-    .action(async (_flags: unknown, self: Command) => {
-      const flags: SiteFlags & { json?: boolean } = self.optsWithGlobals();
+    .action(async (flags: SiteFlags & { json?: boolean }) => {
       const site = await requireSite(flags);
       await site.loadProcedures();
       const { SetupTasks } = await import('../actors.js');
