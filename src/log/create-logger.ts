@@ -20,8 +20,11 @@ export interface CreateLoggerOptions {
   readonly level?: LevelName | Lowercase<LevelName> | undefined;
 }
 
-/** The layer is closed after so long without a record, as an open one may keep the process alive. */
-const restAfterMs = 2000;
+/**
+ * The layer is closed after so long without a message, as an open one keeps the process alive. Opening it anew costs
+ * some milliseconds; a program that has ended waits for this.
+ */
+const restAfterMs = 500;
 
 /**
  * A logger whose records arrive in the site's `lino.log`, written by the logger coroutine of its worker. While none
