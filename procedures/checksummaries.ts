@@ -1,6 +1,7 @@
 // Computes the application's summaries again where their data changed.
 
 import { type BaseRequest, scheduleDaily } from '../src/index.js';
+import { counted } from './counted.js';
 import { mayGoOn } from './pause.js';
 import { type SiteDatabase, siteDatabase } from './store/open.js';
 import { summaries } from './summaries/summaries.js';
@@ -25,6 +26,8 @@ async function tellUnknown(ar: BaseRequest, db: SiteDatabase): Promise<void> {
     .execute();
   for (const { summary, count } of marked) {
     if (summaries.has(summary)) continue;
-    ar.warning(`${count} keys of the summary ${JSON.stringify(summary)} are marked, which nobody registered`);
+    ar.warning(
+      `nobody registered the summary ${JSON.stringify(summary)}, of which ${counted(count, 'key')} wait`,
+    );
   }
 }

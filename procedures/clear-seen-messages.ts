@@ -1,6 +1,7 @@
 // Deletes messages that their users have seen some time ago. Unseen ones are kept, however old.
 
 import { scheduleDaily } from '../src/index.js';
+import { counted } from './counted.js';
 import { mayGoOn } from './pause.js';
 import { daysBefore, retention } from './retention.js';
 import { siteDatabase } from './store/open.js';
@@ -31,6 +32,6 @@ export const clearSeenMessages = scheduleDaily(
       ar.progress(deleted, undefined, 'messages deleted');
     }
     if (deleted === 0) ar.debug(`no message was seen more than ${days} days ago`);
-    else ar.info(`${deleted} messages deleted that were seen more than ${days} days ago`);
+    else ar.info(`${counted(deleted, 'message')} deleted, seen more than ${days} days ago`);
   },
 );

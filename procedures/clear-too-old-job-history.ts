@@ -1,6 +1,7 @@
 // Deletes the history of jobs that nobody will look at any more, as `retention` says.
 
 import { type BaseRequest, scheduleDaily } from '../src/index.js';
+import { counted } from './counted.js';
 import { clearDecisions, clearJobs, clearRequests } from './history/history.js';
 import { retention } from './retention.js';
 
@@ -26,5 +27,8 @@ function tell(ar: BaseRequest, counts: { jobs: number; decisions: number; reques
   const { jobs, decisions, requests } = counts;
   const stopped = ar.signal.aborted ? '; the run was ended before all was done' : '';
   if (jobs + decisions + requests === 0) ar.debug(`nothing is too old${stopped}`);
-  else ar.info(`${jobs} jobs, ${decisions} decisions and ${requests} requests deleted${stopped}`);
+  else
+    ar.info(
+      `${counted(jobs, 'job')}, ${counted(decisions, 'decision')} and ${counted(requests, 'request')} deleted${stopped}`,
+    );
 }

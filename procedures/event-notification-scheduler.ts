@@ -1,6 +1,7 @@
 // Reminds people of events ahead of their start, as messages.
 
 import { type BaseRequest, scheduleOften } from '../src/index.js';
+import { counted } from './counted.js';
 import { type EventSource, eventSources } from './events/event-sources.js';
 import { clearPastReminders, planReminders, sendReminders } from './events/reminders.js';
 import { wantedReminders } from './events/wanted-reminders.js';
@@ -25,7 +26,7 @@ export const eventNotificationScheduler = scheduleOften(
     }
     const names = Array.from(eventSources, (source) => source.name);
     const sent = await sendReminders(ar, db, names);
-    if (sent > 0) ar.info(`${sent} reminders sent`);
+    if (sent > 0) ar.info(`${counted(sent, 'reminder')} sent`);
     await clearPastReminders(ar, db);
   },
 );
@@ -51,9 +52,9 @@ async function plan(ar: BaseRequest, db: SiteDatabase, source: EventSource): Pro
   if (ar.signal.aborted) return;
   for (const text of wanted.nonsense.slice(0, toldNonsense)) ar.warning(`${source.name}: ${text}`);
   const untold = wanted.nonsense.length - toldNonsense;
-  if (untold > 0) ar.warning(`${source.name}: ${untold} more events make no sense`);
+  if (untold > 0) ar.warning(`${source.name}: the same of ${counted(untold, 'more event', 'more events')}`);
   const { added, dropped } = await planReminders(ar, db, source.name, wanted);
-  const text = `${source.name}: ${added} reminders planned, ${dropped} dropped`;
+  const text = `${source.name}: ${counted(added, 'reminder')} planned, ${dropped} dropped`;
   if (added + dropped > 0) ar.info(text);
   else ar.debug(text);
 }

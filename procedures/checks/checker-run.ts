@@ -1,6 +1,7 @@
 // One checker's part of a run.
 
 import type { BaseRequest } from '../../src/index.js';
+import { counted } from '../counted.js';
 import { maxFailures } from '../failures.js';
 import { mayGoOn } from '../pause.js';
 import type { SiteDatabase } from '../store/open.js';
@@ -34,7 +35,8 @@ export class CheckerRun {
    */
   async run(): Promise<void> {
     const pass = await beginPass(this.#ar, this.#db, this.#checker.name);
-    if (pass.position !== null) this.#ar.info(`${pass.checker}: goes on after ${pass.checked} rows`);
+    if (pass.position !== null)
+      this.#ar.info(`${pass.checker}: goes on after ${counted(pass.checked, 'row')}`);
     try {
       await this.#goThrough(pass);
     } catch (error) {
@@ -110,8 +112,8 @@ export class CheckerRun {
   #tell(): void {
     const { name } = this.#checker;
     const counts = [
-      `${this.#checked} rows checked`,
-      `${this.#found} problems (${this.#opened} of them new)`,
+      `${counted(this.#checked, 'row')} checked`,
+      `${counted(this.#found, 'problem')} (${this.#opened} of them new)`,
       `${this.#closed} closed`,
       `${this.#fixed} fixed`,
     ];

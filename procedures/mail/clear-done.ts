@@ -1,6 +1,7 @@
 // The outbox keeps what was sent for a while, and not for ever.
 
 import type { BaseRequest } from '../../src/index.js';
+import { counted } from '../counted.js';
 import { mayGoOn } from '../pause.js';
 import { daysBefore, retention } from '../retention.js';
 import type { SiteDatabase } from '../store/open.js';
@@ -25,5 +26,6 @@ export async function clearDoneMails(ar: BaseRequest, db: SiteDatabase): Promise
     count += Number(numDeletedRows);
     more = Number(numDeletedRows) === batchSize;
   }
-  if (count > 0) ar.info(`${count} mails deleted that were sent or given up more than ${days} days ago`);
+  if (count > 0)
+    ar.info(`${counted(count, 'mail')} deleted that were sent or given up more than ${days} days ago`);
 }

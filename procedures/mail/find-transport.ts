@@ -27,9 +27,9 @@ export async function findTransport(
   if (count === 0) {
     ar.debug('no mail waits, and no mail transport is registered');
   } else if (isNews(`missing for ${procedure}`)) {
-    ar.warning(`${count} mails wait: no mail transport is registered; see registerMailTransport`);
+    ar.warning(`mails wait (${count}): no mail transport is registered; see registerMailTransport`);
   } else {
-    ar.debug(`${count} mails wait for a mail transport`);
+    ar.debug(`mails wait (${count}) for a mail transport`);
   }
   return undefined;
 }

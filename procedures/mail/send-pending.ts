@@ -6,6 +6,7 @@
 
 import { sql } from 'kysely';
 import type { BaseRequest } from '../../src/index.js';
+import { counted } from '../counted.js';
 import { headline } from '../failures.js';
 import { mayGoOn } from '../pause.js';
 import type { SiteDatabase } from '../store/open.js';
@@ -65,7 +66,7 @@ export async function sendPending(
   }
   const { sent, failed } = counts;
   if (sent + failed === 0) ar.debug('no mail is due');
-  else ar.info(`${sent} mails sent${failed === 0 ? '' : `, ${failed} failed`}`);
+  else ar.info(`${counted(sent, 'mail')} sent${failed === 0 ? '' : `, ${failed} failed`}`);
 }
 
 /** Mails that a job had in hand when it died. */

@@ -2,6 +2,7 @@
 // What failed before comes last, so that keys which always fail do not keep the others waiting.
 
 import type { BaseRequest } from '../../src/index.js';
+import { counted } from '../counted.js';
 import { headline, maxFailures } from '../failures.js';
 import { mayGoOn } from '../pause.js';
 import { procedureTables, type SiteDatabase } from '../store/open.js';
@@ -127,7 +128,7 @@ export class SummaryRun {
   #tell(total: number): void {
     const left = total - this.#computed - this.#failed.size;
     const text = [
-      `${this.#summary.name}: ${this.#computed} keys computed`,
+      `${this.#summary.name}: ${counted(this.#computed, 'key')} computed`,
       ...(this.#failed.size === 0 ? [] : [`${this.#failed.size} failed and stay marked`]),
       ...(left <= 0 ? [] : [`${left} left for the next run`]),
     ].join(', ');

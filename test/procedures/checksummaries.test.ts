@@ -1,0 +1,195 @@
+import t from 'tap';
+import { checksummaries } from '../../procedures/checksummaries.js';
+import { markSummaryDirty, registerSummary } from '../../procedures/index.js';
+import { openProcedureBench, type ProcedureBench } from '../support/request.js';
+
+async function marks({ db }: ProcedureBench): Promise<string[]> {
+  const rows = await db
+    .selectFrom('dirty_summaries')
+    .select(['key', 'failures'])
+    .orderBy('failures')
+    .orderBy('id')
+    .execute();
+  return rows.map((row) => (row.failures === 0 ? row.key : `${row.key} failed ${row.failures}`));
+}
+
+t.test('what is marked is computed and stored once, in the order of the marks', async (t) => {
+  const bench = await openProcedureBench(t);
+  const stored: Array<[string, number]> = [];
+  t.teardown(
+    registerSummary({
+      name: 'totals',
+      compute: async (key) => key.length,
+      store: (key, length) => {
+        stored.push([key, length]);
+      },
+    }),
+  );
+  await markSummaryDirty(bench.db, 'totals', ['bob', 'ann-marie']);
+  await markSummaryDirty(bench.db, 'totals', 'bob');
+  const { lines, progresses } = await bench.run(checksummaries);
+  t.same(stored, [
+    ['bob', 3],
+    ['ann-marie', 9],
+  ]);
+  t.same(lines, ['INFO totals: 2 keys computed']);
+  t.same(progresses.at(-1), [2, 2, 'totals']);
+  t.same(await marks(bench), []);
+  t.same((await bench.run(checksummaries)).lines, ['DEBUG totals: 0 keys computed']);
+});
+
+t.test('a mark in a transaction that fails was never made', async (t) => {
+  const bench = await openProcedureBench(t);
+  const failing = bench.store.db.transaction().execute(async (tx) => {
+    await markSummaryDirty(tx, 'totals', 'ann');
+    throw new Error('no');
+  });
+  await t.rejects(failing, { message: 'no' });
+  t.same(await marks(bench), []);
+});
+
+t.test('a key that is marked while it is being computed stays for the next run', async (t) => {
+  const bench = await openProcedureBench(t);
+  let computed = 0;
+  t.teardown(
+    registerSummary({
+      name: 'totals',
+      compute: async (key, ar) => {
+        if (++computed === 1) await markSummaryDirty(ar.db, 'totals', key);
+      },
+      store: () => undefined,
+    }),
+  );
+  await markSummaryDirty(bench.db, 'totals', 'ann');
+  await bench.run(checksummaries);
+  t.same(await marks(bench), ['ann']);
+  await bench.run(checksummaries);
+  t.same(await marks(bench), []);
+  t.equal(computed, 2);
+});
+
+t.test('a key that fails stays marked, behind the others; what its store wrote is undone', async (t) => {
+  const bench = await openProcedureBench(t);
+  await bench.store.db.schema.createTable('totals').addColumn('customer', 'text').execute();
+  type Totals = { totals: { customer: string } };
+  const seen: string[] = [];
+  t.teardown(
+    registerSummary({
+      name: 'totals',
+      compute: (key) => {
+        seen.push(key);
+        if (key === 'bad') throw new Error('no data');
+        return key;
+      },
+      store: async (key, _value, tx) => {
+        await tx.withTables<Totals>().insertInto('totals').values({ customer: key }).execute();
+        if (key === 'worse') throw new Error('cannot be stored');
+      },
+    }),
+  );
+  await markSummaryDirty(bench.db, 'totals', ['bad', 'worse', 'good']);
+  const { lines } = await bench.run(checksummaries);
+  t.same(seen, ['bad', 'worse', 'good'], 'each once');
+  t.same(await marks(bench), ['bad failed 1', 'worse failed 1']);
+  t.same(await bench.store.db.withTables<Totals>().selectFrom('totals').selectAll().execute(), [
+    { customer: 'good' },
+  ]);
+  t.same(lines, [
+    'WARNING totals: bad could not be computed: Error: no data',
+    'DEBUG totals: worse could not be computed: Error: cannot be stored',
+    'WARNING totals: 1 key computed, 2 failed and stay marked',
+  ]);
+  await markSummaryDirty(bench.db, 'totals', 'new');
+  await bench.run(checksummaries);
+  t.same(seen.slice(3), ['new', 'bad', 'worse']);
+});
+
+t.test('keys that always fail do not keep the others waiting for ever', async (t) => {
+  const bench = await openProcedureBench(t);
+  let good = 0;
+  t.teardown(
+    registerSummary({
+      name: 'totals',
+      compute: (key) => {
+        if (key.startsWith('bad')) throw new Error('no');
+        good++;
+      },
+      store: () => undefined,
+    }),
+  );
+  await markSummaryDirty(
+    bench.db,
+    'totals',
+    Array.from({ length: 150 }, (_, i) => `bad-${i}`),
+  );
+  await markSummaryDirty(bench.db, 'totals', ['good-1', 'good-2']);
+  const first = await bench.run(checksummaries);
+  t.equal(
+    first.lines.at(-1),
+    'WARNING totals: 0 keys computed, 100 failed and stay marked, 52 left for the next run',
+  );
+  await bench.run(checksummaries);
+  t.equal(good, 2);
+});
+
+t.test('a run that is ended leaves the rest to the next, which begins with it', async (t) => {
+  const bench = await openProcedureBench(t);
+  const seen: string[] = [];
+  let abort = () => {};
+  t.teardown(
+    registerSummary({
+      name: 'totals',
+      keys: () => ['a', 'b', 'c', 'd'],
+      compute: (key) => {
+        seen.push(key);
+        if (key === 'b') abort();
+      },
+      store: () => undefined,
+    }),
+  );
+  const ended = await bench.run(checksummaries, (ar) => {
+    abort = () => ar.abort();
+  });
+  t.same(seen, ['a', 'b']);
+  t.same(ended.lines, ['INFO totals: 2 keys computed, 2 left for the next run']);
+  abort = () => {};
+  await bench.run(checksummaries);
+  t.same(seen, ['a', 'b', 'c', 'd', 'a', 'b']);
+  t.same(await marks(bench), []);
+});
+
+t.test('a summary that cannot tell its keys computes what is marked', async (t) => {
+  const bench = await openProcedureBench(t);
+  t.teardown(
+    registerSummary({
+      name: 'totals',
+      keys: () => {
+        throw new Error('no keys');
+      },
+      compute: () => 1,
+      store: () => undefined,
+    }),
+  );
+  await markSummaryDirty(bench.db, 'totals', 'ann');
+  const { lines } = await bench.run(checksummaries);
+  t.same(lines, [
+    'WARNING totals: its keys could not be read: Error: no keys',
+    'INFO totals: 1 key computed',
+  ]);
+});
+
+t.test('marks of a summary that nobody registered are told', async (t) => {
+  const bench = await openProcedureBench(t);
+  await markSummaryDirty(bench.db, 'totls', ['ann', 'bob']);
+  const { lines } = await bench.run(checksummaries);
+  t.ok(lines.includes('WARNING nobody registered the summary "totls", of which 2 keys wait'));
+  t.same(await marks(bench), ['ann', 'bob']);
+});
+
+t.test('a summary that makes no sense is refused by name', async (t) => {
+  const wrong = { name: 'a', compute: () => 1 } as unknown as Parameters<typeof registerSummary>[0];
+  t.throws(() => registerSummary(wrong), {
+    code: 'LINOD_ERR_INVALID_REGISTRATION',
+    message: 'summary "a": expected a function store',
+  });
+});

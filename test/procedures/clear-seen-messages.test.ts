@@ -1,0 +1,95 @@
+import t from 'tap';
+import { clearSeenMessages } from '../../procedures/clear-seen-messages.js';
+import { defaultRetention, markMessagesSeen, notify, setRetention } from '../../procedures/index.js';
+import { openProcedureBench, type ProcedureBench } from '../support/request.js';
+
+const dayMs = 86_400_000;
+
+async function subjects({ db }: ProcedureBench): Promise<string[]> {
+  const rows = await db.selectFrom('user_messages').select('subject').orderBy('id').execute();
+  return rows.map((row) => row.subject);
+}
+
+t.test('messages seen long ago go; unseen and lately seen ones stay', async (t) => {
+  const bench = await openProcedureBench(t);
+  const ago = (days: number) => new Date(bench.clock.now() - days * dayMs);
+  for (const [subject, seenAt] of [
+    ['unseen', undefined],
+    ['just', ago(30)],
+    ['old', new Date(ago(30).getTime() - 1)],
+  ] as const) {
+    const id = await notify(bench.db, { to: 'ann', subject, at: ago(365) });
+    if (seenAt !== undefined) await markMessagesSeen(bench.db, 'ann', [id], seenAt);
+  }
+  const { lines } = await bench.run(clearSeenMessages);
+  t.same(await subjects(bench), ['unseen', 'just']);
+  t.same(lines, ['INFO 1 message deleted, seen more than 30 days ago']);
+  t.same((await bench.run(clearSeenMessages)).lines, ['DEBUG no message was seen more than 30 days ago']);
+});
+
+t.test('many messages go in batches; a run that is to end leaves the rest to the next', async (t) => {
+  const bench = await openProcedureBench(t);
+  const at = new Date(bench.clock.now() - 40 * dayMs);
+  await bench.db.transaction().execute(async (tx) => {
+    for (let i = 0; i < 1201; i++) await notify(tx, { to: 'ann', subject: String(i), at });
+    t.equal(await markMessagesSeen(tx, 'ann', 'all', at), 1201);
+  });
+  await bench.run(clearSeenMessages, (ar) => {
+    const { progress } = ar;
+    Object.assign(ar, {
+      progress: (...args: Parameters<typeof progress>) => {
+        progress(...args);
+        ar.abort();
+      },
+    });
+  });
+  t.equal((await subjects(bench)).length, 701, 'one batch of 500');
+  const { progresses } = await bench.run(clearSeenMessages);
+  t.same(await subjects(bench), []);
+  t.same(
+    progresses.map(([done]) => done),
+    [500, 701],
+  );
+});
+
+t.test('a message written in a transaction that fails was never written', async (t) => {
+  const bench = await openProcedureBench(t);
+  const failing = bench.store.db.transaction().execute(async (tx) => {
+    await notify(tx, { to: 'ann', subject: 'paid', body: 'all of it', kind: 'order', owner: 'order 17' });
+    throw new Error('no');
+  });
+  await t.rejects(failing, { message: 'no' });
+  t.same(await subjects(bench), []);
+});
+
+t.test('a user marks own messages only, and each once', async (t) => {
+  const bench = await openProcedureBench(t);
+  const ann = await notify(bench.db, { to: 'ann', subject: 'a' });
+  const bob = await notify(bench.db, { to: 'bob', subject: 'b' });
+  t.equal(await markMessagesSeen(bench.db, 'ann', [ann, bob], new Date(1000)), 1);
+  t.equal(await markMessagesSeen(bench.db, 'ann', [ann, bob], new Date(2000)), 0);
+  t.equal(await markMessagesSeen(bench.db, 'ann', []), 0);
+  const rows = await bench.db.selectFrom('user_messages').select(['user', 'seen_at']).orderBy('id').execute();
+  t.same(rows, [
+    { user: 'ann', seen_at: 1000 },
+    { user: 'bob', seen_at: null },
+  ]);
+});
+
+t.test('retention takes known names and sensible numbers only', async (t) => {
+  t.teardown(() => setRetention(defaultRetention));
+  t.throws(() => setRetention({ seenMessageDays: -1 }), {
+    code: 'LINOD_ERR_BAD_CONFIG',
+    message: 'setRetention: seenMessageDays: expected a number from 0 on, got: -1',
+  });
+  t.throws(() => setRetention({ seenDays: 1 } as object), {
+    code: 'LINOD_ERR_BAD_CONFIG',
+    message: /seenDays: there is no such number; there are jobDays, /,
+  });
+  const bench = await openProcedureBench(t);
+  await notify(bench.db, { to: 'ann', subject: 'a' });
+  await markMessagesSeen(bench.db, 'ann', 'all', new Date(bench.clock.now() - 1));
+  setRetention({ seenMessageDays: 0 });
+  await bench.run(clearSeenMessages);
+  t.same(await subjects(bench), []);
+});

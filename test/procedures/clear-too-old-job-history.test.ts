@@ -1,0 +1,168 @@
+import t from 'tap';
+import { clearTooOldJobHistory } from '../../procedures/clear-too-old-job-history.js';
+import { defaultRetention, setRetention } from '../../procedures/index.js';
+import type { JobStatus } from '../../src/index.js';
+import { openProcedureBench, type ProcedureBench } from '../support/request.js';
+
+const dayMs = 86_400_000;
+
+async function addRule({ store }: ProcedureBench, id: number): Promise<void> {
+  const rule = await store.db
+    .selectFrom('job_rules')
+    .selectAll()
+    .where('id', '=', 1)
+    .executeTakeFirstOrThrow();
+  await store.db
+    .insertInto('job_rules')
+    .values({ ...rule, id })
+    .execute();
+}
+
+interface JobSketch {
+  readonly status?: JobStatus;
+  readonly ageDays: number;
+  readonly ruleId?: number;
+  readonly requestId?: number;
+  readonly lines?: number;
+}
+
+async function addJob({ store, clock }: ProcedureBench, sketch: JobSketch): Promise<number> {
+  const { status = 'done', ageDays, ruleId = 2, requestId = null, lines = 0 } = sketch;
+  const { id } = await store.db
+    .insertInto('jobs')
+    .values({
+      rule_id: ruleId,
+      procedure: 'test',
+      request_id: requestId,
+      start_datetime: clock.now() - ageDays * dayMs,
+      status,
+      message: '',
+      worker_id: 'w1',
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  for (let i = 0; i < lines; i++) {
+    await store.db
+      .insertInto('job_lines')
+      .values({ job_id: id, logged_at: 0, level: 'INFO', text: 'x' })
+      .execute();
+  }
+  return id;
+}
+
+async function jobIds({ store }: ProcedureBench, ruleId = 2): Promise<number[]> {
+  const rows = await store.db
+    .selectFrom('jobs')
+    .select('id')
+    .where('rule_id', '=', ruleId)
+    .orderBy('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+t.test(
+  'old jobs go with their lines; failures stay longer, running ones and the newest for ever',
+  async (t) => {
+    const bench = await openProcedureBench(t);
+    await addRule(bench, 2);
+    await addRule(bench, 3);
+    await addJob(bench, { ageDays: 400, status: 'failed' });
+    const running = await addJob(bench, { ageDays: 400, status: 'running' });
+    await addJob(bench, { ageDays: 40, lines: 3 });
+    await addJob(bench, { ageDays: 40, status: 'cancelled' });
+    const failed = await addJob(bench, { ageDays: 40, status: 'failed', lines: 2 });
+    const lost = await addJob(bench, { ageDays: 40, status: 'lost' });
+    const timeout = await addJob(bench, { ageDays: 40, status: 'timeout' });
+    const recent = await addJob(bench, { ageDays: 29 });
+    const newest = await addJob(bench, { ageDays: 1 });
+    await addJob(bench, { ageDays: 500, ruleId: 3 });
+    const lastOfYearly = await addJob(bench, { ageDays: 350, ruleId: 3 });
+
+    const { lines } = await bench.run(clearTooOldJobHistory);
+    t.same(await jobIds(bench), [running, failed, lost, timeout, recent, newest]);
+    t.same(await jobIds(bench, 3), [lastOfYearly]);
+    const left = await bench.store.db.selectFrom('job_lines').select('job_id').execute();
+    t.same(left, [{ job_id: failed }, { job_id: failed }]);
+    t.same(lines, ['INFO 4 jobs, 0 decisions and 0 requests deleted']);
+    t.same((await bench.run(clearTooOldJobHistory)).lines, ['DEBUG nothing is too old']);
+  },
+);
+
+t.test('of a rule that runs often the newest jobs and decisions stay, failures counted apart', async (t) => {
+  t.teardown(() => setRetention(defaultRetention));
+  setRetention({ jobsPerRule: 3, failedJobsPerRule: 2, decisionsPerRule: 4 });
+  const bench = await openProcedureBench(t);
+  await addRule(bench, 2);
+  const failed: number[] = [];
+  const done: number[] = [];
+  for (let i = 0; i < 5; i++) failed.push(await addJob(bench, { ageDays: 0, status: 'failed' }));
+  for (let i = 0; i < 130; i++) done.push(await addJob(bench, { ageDays: 0 }));
+  for (let i = 0; i < 10; i++) {
+    await bench.store.db
+      .insertInto('decisions')
+      .values({ rule_id: 2, decided_at: bench.clock.now(), worker_id: 'w1', reason: String(i), detail: '' })
+      .execute();
+  }
+  const { lines } = await bench.run(clearTooOldJobHistory);
+  t.same(await jobIds(bench), [...failed.slice(-2), ...done.slice(-3)]);
+  const decisions = await bench.store.db.selectFrom('decisions').select('reason').orderBy('id').execute();
+  t.same(
+    decisions.map((row) => row.reason),
+    ['6', '7', '8', '9'],
+  );
+  t.same(lines, ['INFO 130 jobs, 6 decisions and 0 requests deleted']);
+});
+
+t.test('old decisions go, whatever their number', async (t) => {
+  const bench = await openProcedureBench(t);
+  for (const days of [31, 29]) {
+    const decided_at = bench.clock.now() - days * dayMs;
+    await bench.store.db
+      .insertInto('decisions')
+      .values({ rule_id: 1, decided_at, worker_id: 'w1', reason: String(days), detail: '' })
+      .execute();
+  }
+  await bench.run(clearTooOldJobHistory);
+  const left = await bench.store.db.selectFrom('decisions').select('reason').execute();
+  t.same(left, [{ reason: '29' }]);
+});
+
+t.test('handled requests go when no job refers to them any more', async (t) => {
+  const bench = await openProcedureBench(t);
+  await addRule(bench, 2);
+  const addRequest = async (handledDaysAgo: number | null) => {
+    const handled_at = handledDaysAgo === null ? null : bench.clock.now() - handledDaysAgo * dayMs;
+    const row = await bench.store.db
+      .insertInto('job_requests')
+      .values({ rule_id: 2, action: 'run', requested_at: 0, requested_by: 'ann', handled_at })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    return row.id;
+  };
+  const open = await addRequest(null);
+  const ofOldJob = await addRequest(40);
+  const ofFailedJob = await addRequest(40);
+  await addRequest(40);
+  const recent = await addRequest(1);
+  await addJob(bench, { ageDays: 40, requestId: ofOldJob });
+  await addJob(bench, { ageDays: 40, status: 'failed', requestId: ofFailedJob });
+  await addJob(bench, { ageDays: 0 });
+  const { lines } = await bench.run(clearTooOldJobHistory);
+  const left = await bench.store.db.selectFrom('job_requests').select('id').orderBy('id').execute();
+  t.same(
+    left.map((row) => row.id),
+    [open, ofFailedJob, recent],
+  );
+  t.same(lines, ['INFO 1 job, 0 decisions and 2 requests deleted']);
+});
+
+t.test('a run that is to end stops, says so, and the next one finishes', async (t) => {
+  const bench = await openProcedureBench(t);
+  await addRule(bench, 2);
+  for (let i = 0; i < 60; i++) await addJob(bench, { ageDays: 40 });
+  const ar = await bench.run(clearTooOldJobHistory, (request) => request.abort());
+  t.same(ar.lines, ['DEBUG nothing is too old; the run was ended before all was done']);
+  t.equal((await jobIds(bench)).length, 60);
+  await bench.run(clearTooOldJobHistory);
+  t.equal((await jobIds(bench)).length, 1);
+});

@@ -1,0 +1,244 @@
+import t from 'tap';
+import { eventNotificationScheduler } from '../../procedures/event-notification-scheduler.js';
+import { type EventSource, registerEventSource, type UpcomingEvent } from '../../procedures/index.js';
+import { openProcedureBench, type ProcedureBench } from '../support/request.js';
+import { noon } from '../support/site.js';
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+/** A source whose events a test changes. */
+class Calendar implements EventSource {
+  readonly name = 'meetings';
+  readonly remindMinutesBefore = [60];
+  readonly asked: Array<readonly [from: Date, to: Date]> = [];
+  events: UpcomingEvent[] = [];
+  fail: Error | undefined;
+
+  upcoming(from: Date, to: Date): UpcomingEvent[] {
+    this.asked.push([from, to]);
+    if (this.fail !== undefined) throw this.fail;
+    return this.events.filter(({ start }) => start >= from && start < to);
+  }
+}
+
+function calendar(t: Parameters<typeof openProcedureBench>[0], ...events: UpcomingEvent[]): Calendar {
+  const source = new Calendar();
+  source.events = events;
+  t.teardown(registerEventSource(source));
+  return source;
+}
+
+function meeting(startMs: number, more: Partial<UpcomingEvent> = {}): UpcomingEvent {
+  return { id: 'm1', start: new Date(startMs), to: 'ann', subject: 'Meeting', ...more };
+}
+
+/** `user: body`, in order. */
+async function messages({ db }: ProcedureBench): Promise<string[]> {
+  const rows = await db.selectFrom('user_messages').selectAll().orderBy('id').execute();
+  return rows.map((row) => `${row.user}: ${row.body}`);
+}
+
+/** When reminders are planned, in minutes from noon. */
+async function planned({ db }: ProcedureBench): Promise<number[]> {
+  const rows = await db
+    .selectFrom('event_reminders')
+    .select('remind_at')
+    .where('sent_at', 'is', null)
+    .orderBy('remind_at')
+    .execute();
+  return rows.map((row) => (row.remind_at - noon) / minuteMs);
+}
+
+async function runAt(bench: ProcedureBench, ms: number) {
+  bench.clock.advance(ms - bench.clock.now());
+  return await bench.run(eventNotificationScheduler);
+}
+
+t.test('people are reminded ahead of an event, once', async (t) => {
+  const bench = await openProcedureBench(t);
+  const source = calendar(t, meeting(noon + 2 * hourMs, { to: ['ann', 'bob', 'ann'] }));
+  const { lines } = await runAt(bench, noon);
+  t.same(source.asked, [[new Date(noon), new Date(noon + 31 * 24 * hourMs)]]);
+  t.same(lines, ['INFO meetings: 2 reminders planned, 0 dropped']);
+  t.same(await planned(bench), [60, 60]);
+  await runAt(bench, noon + hourMs - 1);
+  t.same(await messages(bench), []);
+  await runAt(bench, noon + hourMs);
+  const expected = ['ann', 'bob'].map((user) => `${user}: Meeting: starts on 2026-11-24 14:00 (UTC)`);
+  t.same(await messages(bench), expected);
+  await runAt(bench, noon + hourMs + 5 * minuteMs);
+  await runAt(bench, noon + 3 * hourMs);
+  t.same(await messages(bench), expected);
+  const [message] = await bench.db.selectFrom('user_messages').selectAll().execute();
+  t.match(message, {
+    subject: 'Meeting',
+    kind: 'reminder',
+    owner: 'meetings m1',
+    created_at: noon + hourMs,
+    seen_at: null,
+  });
+});
+
+t.test('a reminder moves with its event', async (t) => {
+  const bench = await openProcedureBench(t);
+  const source = calendar(t, meeting(noon + 2 * hourMs));
+  await runAt(bench, noon);
+  source.events = [meeting(noon + 5 * hourMs)];
+  t.same((await runAt(bench, noon)).lines, ['INFO meetings: 1 reminder planned, 1 dropped']);
+  t.same(await planned(bench), [240]);
+  await runAt(bench, noon + hourMs);
+  t.same(await messages(bench), []);
+  await runAt(bench, noon + 4 * hourMs);
+  t.same(await messages(bench), ['ann: Meeting: starts on 2026-11-24 17:00 (UTC)']);
+});
+
+t.test(
+  'an event that moves after its reminder gets one for the new start, and none for the old again',
+  async (t) => {
+    const bench = await openProcedureBench(t);
+    const source = calendar(t, meeting(noon + hourMs, { body: 'first' }));
+    await runAt(bench, noon);
+    source.events = [meeting(noon + 3 * hourMs, { body: 'second' })];
+    await runAt(bench, noon);
+    source.events = [meeting(noon + hourMs, { body: 'third' })];
+    await runAt(bench, noon + 1);
+    t.same(await messages(bench), ['ann: first']);
+    source.events = [meeting(noon + 3 * hourMs, { body: 'fourth' })];
+    await runAt(bench, noon + 2 * hourMs);
+    t.same(await messages(bench), ['ann: first', 'ann: fourth']);
+  },
+);
+
+t.test('a cancelled event, a vanished one and a person who left get no reminder', async (t) => {
+  const bench = await openProcedureBench(t);
+  const start = noon + 2 * hourMs;
+  const source = calendar(
+    t,
+    meeting(start, { id: 'a' }),
+    meeting(start, { id: 'b' }),
+    meeting(start, { id: 'c', to: ['ann', 'bob'] }),
+  );
+  await runAt(bench, noon);
+  source.events = [
+    meeting(start, { id: 'a', cancelled: true }),
+    meeting(start, { id: 'c', to: 'bob', body: 'changed' }),
+  ];
+  t.same((await runAt(bench, noon)).lines, ['INFO meetings: 0 reminders planned, 3 dropped']);
+  await runAt(bench, noon + hourMs);
+  t.same(await messages(bench), ['bob: changed']);
+});
+
+t.test('of reminders that are due together one is sent, of events that have begun none', async (t) => {
+  const bench = await openProcedureBench(t);
+  calendar(
+    t,
+    meeting(noon + 10 * minuteMs, { id: 'soon', remindMinutesBefore: [15, 60, 1440, 5], body: 'soon' }),
+    meeting(noon + 2 * hourMs, { id: 'missed', body: 'missed' }),
+  );
+  await runAt(bench, noon);
+  t.same(await messages(bench), ['ann: soon']);
+  await runAt(bench, noon + 5 * minuteMs);
+  t.same(await messages(bench), ['ann: soon', 'ann: soon'], 'the one five minutes before is another');
+  await runAt(bench, noon + 3 * hourMs);
+  t.same((await messages(bench)).length, 2, 'no worker ran in between');
+});
+
+t.test('a source that throws leaves its reminders as they were, and the others go on', async (t) => {
+  const bench = await openProcedureBench(t);
+  const source = calendar(t, meeting(noon + 2 * hourMs, { body: 'planned' }));
+  t.teardown(
+    registerEventSource({
+      name: 'other',
+      upcoming: () => [meeting(noon + 2 * hourMs, { body: 'other', to: 'bob' })],
+    }),
+  );
+  await runAt(bench, noon);
+  source.fail = new Error('calendar is away');
+  const { lines } = await runAt(bench, noon + hourMs);
+  t.equal(
+    lines[0],
+    'WARNING meetings: its events could not be read, reminders stay as they are: Error: calendar is away',
+  );
+  t.same((await messages(bench)).sort(), ['ann: planned', 'bob: other']);
+});
+
+t.test('nonsense is told, and costs neither the other events nor what was planned before', async (t) => {
+  const bench = await openProcedureBench(t);
+  const start = noon + 2 * hourMs;
+  const source = calendar(t, meeting(start, { id: 'a', body: 'a' }), meeting(start, { id: 'b', body: 'b' }));
+  await runAt(bench, noon);
+  const nonsense: unknown[] = [
+    null,
+    { id: 17 },
+    { id: 'a', start: 'tomorrow' },
+    meeting(start, { id: 'd', to: ['ann', ''] }),
+    meeting(start, { id: 'e', subject: 5 as unknown as string }),
+    meeting(start, { id: 'f', remindMinutesBefore: [-1] }),
+    meeting(start, { id: 'g', body: {} as string }),
+    meeting(start, { id: 'b', body: 'b' }),
+  ];
+  source.upcoming = () => nonsense as UpcomingEvent[];
+  const { lines } = await runAt(bench, noon);
+  t.same(lines, [
+    'WARNING meetings: event at place 0: expected an event, got: null',
+    'WARNING meetings: event at place 1: expected id to be a text',
+    'WARNING meetings: event "a": expected start to be a valid Date',
+    'WARNING meetings: the same of 4 more events',
+    'DEBUG meetings: 0 reminders planned, 0 dropped',
+  ]);
+  source.upcoming = () => 'none' as unknown as UpcomingEvent[];
+  const after = await runAt(bench, noon + hourMs);
+  t.match(after.lines[0], /^WARNING meetings: .* expected a list of events, got: "none"$/);
+  t.same((await messages(bench)).sort(), ['ann: a', 'ann: b']);
+});
+
+t.test('a run that is ended while a source answers drops nothing', async (t) => {
+  const bench = await openProcedureBench(t);
+  const source = calendar(t, meeting(noon + 2 * hourMs));
+  await runAt(bench, noon);
+  await bench.run(eventNotificationScheduler, (ar) => {
+    source.upcoming = () => {
+      ar.abort();
+      return [];
+    };
+  });
+  t.same(await planned(bench), [60]);
+});
+
+t.test('a run that dies leaves no reminder half sent', async (t) => {
+  const bench = await openProcedureBench(t);
+  calendar(t, meeting(noon + 30 * minuteMs, { body: 'soon' }));
+  // The message cannot be written, as when the disk is full: neither may the mark.
+  await bench.store.db.schema.alterTable('user_messages').renameTo('user_messages_away').execute();
+  await t.rejects(bench.run(eventNotificationScheduler), { message: /no such table: user_messages/ });
+  await bench.store.db.schema.alterTable('user_messages_away').renameTo('user_messages').execute();
+  await runAt(bench, noon + 1);
+  await runAt(bench, noon + 2);
+  t.same(await messages(bench), ['ann: soon']);
+});
+
+t.test('nobody is reminded by a source that is gone, and the past is forgotten', async (t) => {
+  const bench = await openProcedureBench(t);
+  const unregister = registerEventSource({ name: 'gone', upcoming: () => [meeting(noon + 2 * hourMs)] });
+  await runAt(bench, noon);
+  unregister();
+  await runAt(bench, noon + hourMs);
+  t.same(await messages(bench), []);
+  await runAt(bench, noon + 8 * 24 * hourMs);
+  t.same(await bench.db.selectFrom('event_reminders').selectAll().execute(), []);
+});
+
+t.test('a source that makes no sense is refused by name', async (t) => {
+  for (const [changes, message] of [
+    [{ upcoming: 5 }, 'event source "a": expected a function upcoming'],
+    [
+      { remindMinutesBefore: ['x'] },
+      /expected remindMinutesBefore to be a list of numbers from 0 on, got: \["x"\]/,
+    ],
+    [{ lookAheadDays: 0 }, 'event source "a": expected lookAheadDays to be positive, got: 0'],
+  ] as const) {
+    const wrong = Object.assign({ name: 'a', upcoming: () => [] }, changes) as unknown as EventSource;
+    t.throws(() => registerEventSource(wrong), { code: 'LINOD_ERR_INVALID_REGISTRATION', message });
+  }
+});
