@@ -1,0 +1,231 @@
+// A site whose programs really run: its worker, its commands, and processes of an application that log.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { SiteConfig } from '../../src/site.js';
+import { openStore, type Store } from '../../src/store/store.js';
+import { type Job, jobFromRow } from '../../src/tasks/job.js';
+import { type LoggedRecord, readLog } from './log.js';
+import { type Ended, eventually, logModuleUrl, Program, type ScriptName, scriptPath } from './programs.js';
+import { RedisServer } from './redis.js';
+import { siteDirectory } from './site.js';
+
+/** What carries the messages of a site: with Redis, a server of the test's own. */
+export interface LiveLayer {
+  readonly config: SiteConfig;
+}
+
+/** Makes a claim about a site on SQLite, and the same about one on Redis. */
+export function onBothLayers(claim: string, check: (t: Test, layer: LiveLayer) => Promise<void>): void {
+  t.test(`${claim}, on SQLite`, (t) => check(t, { config: {} }));
+  t.test(`${claim}, on Redis`, async (t) => {
+    const server = await RedisServer.start(t);
+    await check(t, { config: { channelLayer: server.url } });
+  });
+}
+
+export interface LiveSiteOptions extends SiteConfig {
+  /** More files of the site, by their paths in it: `procedures/garden.ts`. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A process of an application: `application.mjs NAME [COUNT]`. It logs `record 1`, `record 2`… as fast as a process can
+ * that does other things besides, up to COUNT or until it is told to stop on its standard input. Now and then it prints
+ * `safe N`: it logged N more than 50 ms ago. At the end it closes its logger and prints `logged N`.
+ */
+const application = `import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
+import { createLogger } from '${logModuleUrl}';
+
+const [name, count = 'Infinity'] = process.argv.slice(2);
+const logger = createLogger({ site: import.meta.dirname, name });
+let isStopped = false;
+createInterface(process.stdin).on('line', () => {
+  isStopped = true;
+});
+let n = 0;
+let mark = { n, at: performance.now() };
+while (n < Number(count) && !isStopped) {
+  for (let i = 0; i < 20 && n < Number(count); i++) logger.info('record ' + ++n);
+  if (performance.now() - mark.at > 60) {
+    console.log('safe ' + mark.n);
+    mark = { n, at: performance.now() };
+  }
+  await setTimeout(1);
+}
+await logger.close();
+console.log('logged ' + n);
+process.stdin.destroy();
+`;
+
+export class LiveSite {
+  readonly directory: string;
+  readonly channel: string;
+  readonly #t: Test;
+  #store: Promise<Store> | undefined;
+
+  /** A site named `test` in the zone UTC with only the procedures that `files` bring. It vanishes with the test. */
+  constructor(t: Test, { files = {}, ...config }: LiveSiteOptions = {}) {
+    this.#t = t;
+    this.directory = siteDirectory(t, config);
+    this.channel = `linod_${config.name ?? 'test'}`;
+    this.write({ 'application.mjs': application, ...files });
+  }
+
+  get logFile(): string {
+    return this.path('log/lino.log');
+  }
+
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  /** Writes files of the site, by their paths in it. */
+  write(files: Readonly<Record<string, string>>): void {
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(dirname(this.path(name)), { recursive: true });
+      writeFileSync(this.path(name), content);
+    }
+  }
+
+  /** Starts one of the package's programs in the site's directory. */
+  start(script: ScriptName, ...args: readonly string[]): Program {
+    return Program.start(this.#t, scriptPath(script), args, { cwd: this.directory });
+  }
+
+  /** Runs one of the package's programs to its end. */
+  async run(script: ScriptName, ...args: readonly string[]): Promise<Ended> {
+    return await this.start(script, ...args).ended();
+  }
+
+  /** Runs `linod` with these words, which must succeed. @returns what it printed on stdout */
+  async linod(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.run('linod', ...args);
+    if (code !== 0) throw new Error(`linod ${args.join(' ')} ended with ${code}: ${stderr}`);
+    return stdout;
+  }
+
+  /** Starts a worker and waits until it listens. */
+  async startWorker(...flags: readonly string[]): Promise<Program> {
+    const worker = this.start('runworker', this.channel, ...flags);
+    await worker.printed(/is listening/);
+    return worker;
+  }
+
+  /** Starts a process of the application; see above. */
+  startApplication(name: string, count?: number): Program {
+    const args = count === undefined ? [name] : [name, String(count)];
+    return Program.start(this.#t, this.path('application.mjs'), args);
+  }
+
+  /** The site's database, for a look into it. Closed with the test. */
+  async store(): Promise<Store> {
+    if (this.#store === undefined) {
+      const store = openStore({ path: this.path('linod.db') });
+      this.#store = store;
+      this.#t.teardown(async () => (await store).close());
+    }
+    return await this.#store;
+  }
+
+  /** The jobs of a procedure so far, the oldest first. */
+  async jobs(procedure: string): Promise<Job[]> {
+    const { db } = await this.store();
+    const rows = await db
+      .selectFrom('jobs')
+      .selectAll()
+      .where('procedure', '=', procedure)
+      .orderBy('id')
+      .execute();
+    return rows.map(jobFromRow);
+  }
+
+  /** Waits until the jobs of a procedure are as they should. */
+  async untilJobs(
+    procedure: string,
+    what: string,
+    condition: (jobs: readonly Job[]) => boolean,
+  ): Promise<Job[]> {
+    let jobs: Job[] = [];
+    await eventually(`jobs of ${procedure}: ${what}`, async () => {
+      jobs = await this.jobs(procedure);
+      return condition(jobs);
+    });
+    return jobs;
+  }
+
+  /** All records in `lino.log` and what was rotated away. */
+  async records(): Promise<LoggedRecord[]> {
+    return await readLog(this.logFile);
+  }
+
+  /** Waits for a record with such a text. */
+  async logged(pattern: RegExp): Promise<LoggedRecord> {
+    let found: LoggedRecord | undefined;
+    await eventually(`lino.log has ${pattern}`, async () => {
+      found = (await this.currentRecords()).find((record) => pattern.test(record.text));
+      return found !== undefined;
+    });
+    if (found === undefined) throw new Error('unreachable: it was found');
+    return found;
+  }
+
+  /** What can be read while the log is being written: a line that is half there counts when it is whole. */
+  async currentRecords(): Promise<LoggedRecord[]> {
+    return await readLog(this.logFile).catch(() => []);
+  }
+
+  /** Waits until the log has that many records of a process of the application. */
+  async untilRecords(program: Program, name: string, count: number): Promise<void> {
+    const sender = `${name}[${program.pid}]`;
+    await eventually(`lino.log has ${count} records of ${sender}`, async () => {
+      const records = await this.currentRecords();
+      return records.filter((record) => record.sender === sender).length >= count;
+    });
+  }
+}
+
+/**
+ * What is wrong with the records of a process of the application that logged `count`: nothing, if each stands there
+ * once, in order, under its number. Of a process that was killed more may be there than is known.
+ */
+export function faults(records: readonly LoggedRecord[], sender: string, count: number): string[] {
+  const own = records.filter((record) => record.sender === sender);
+  const wrong = own.flatMap(({ number, text }, index) =>
+    number === index + 1 && text === `record ${number}`
+      ? []
+      : [`${sender}#${number} "${text}" stands at ${index + 1}`],
+  );
+  const missing = own.length < count ? [`${sender} has ${own.length} of ${count} records`] : [];
+  return [...wrong, ...missing].slice(0, 10);
+}
+
+/** Waits until the application has said so often more which records are safe. @returns the last of these */
+export async function marks(program: Program, count: number): Promise<number> {
+  let last = lastMark(program);
+  for (let i = 0; i < count; i++) {
+    const before = last;
+    await program.printed((line) => markOf(line) > before);
+    last = lastMark(program);
+  }
+  return last;
+}
+
+/** The last record that an application has said to be safe. */
+export function lastMark(program: Program): number {
+  return Math.max(0, ...program.lines.map(markOf));
+}
+
+function markOf(line: string): number {
+  return Number(/^safe (\d+)$/.exec(line)?.[1] ?? 0);
+}
+
+/** Has an application end. @returns how many records it has logged */
+export async function stopApplication(program: Program): Promise<number> {
+  program.tell('stop');
+  const { code, signal, stdout, stderr } = await program.ended();
+  if (code === 0 && stderr === '') return Number(/^logged (\d+)$/m.exec(stdout)?.[1]);
+  throw new Error(`the application ended with ${signal ?? code}: ${stderr}`);
+}
