@@ -1,0 +1,100 @@
+// A program that is measured: how long it takes to start, and what it costs while it waits.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+/** What is run, and the line by which it says that it is ready. */
+export interface Subject {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly directory: string;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  readonly ready: RegExp;
+}
+
+/** What a process has used so far. */
+export interface Usage {
+  /** User and system time of all its threads. */
+  readonly cpuMs: number;
+  readonly rssBytes: number;
+}
+
+/** Nothing that is measured here takes longer to start or to end. */
+const patienceMs = 30_000;
+
+/** Linux counts processor time in these, whatever the kernel's own clock is. Source: getconf CLK_TCK. */
+const tickMs = 10;
+
+export class Program {
+  readonly #process: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  /** From the start of the process to the line. */
+  readonly startMs: number;
+
+  private constructor(child: ChildProcess, ended: Promise<unknown>, startMs: number) {
+    this.#process = child;
+    this.#ended = ended;
+    this.startMs = startMs;
+  }
+
+  /** Starts it and waits for its line. Rejects, with what it printed, when it ends before or takes too long. */
+  static async start(subject: Subject): Promise<Program> {
+    const from = performance.now();
+    const child = spawn(subject.command, subject.args, {
+      cwd: subject.directory,
+      env: { ...cleanEnvironment(), ...subject.environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = once(child, 'close');
+    const lines: string[] = [];
+    const startMs = await new Promise<number>((resolve, reject) => {
+      const fail = (why: string) => reject(new Error(`${subject.name} ${why}:\n${lines.join('\n')}`));
+      const timer = setTimeout(() => fail('did not start'), patienceMs);
+      child.once('error', reject);
+      child.once('close', () => {
+        clearTimeout(timer);
+        fail('ended before it was ready');
+      });
+      for (const stream of [child.stdout, child.stderr]) {
+        createInterface({ input: stream }).on('line', (line) => {
+          lines.push(line);
+          if (!subject.ready.test(line)) return;
+          clearTimeout(timer);
+          resolve(performance.now() - from);
+        });
+      }
+    }).catch((error: unknown) => {
+      child.kill('SIGKILL');
+      throw error;
+    });
+    return new Program(child, ended, startMs);
+  }
+
+  /** @throws Error when it has ended meanwhile, so that nobody takes the costs of a dead one for low ones */
+  usage(): Usage {
+    const { pid } = this.#process;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // Source: proc_pid_stat(5), fields 14 and 15, counted behind the name, which may hold spaces and brackets.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    const rssKb = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    return { cpuMs: ticks * tickMs, rssBytes: Number(rssKb) * 1024 };
+  }
+
+  /** Asks it to end and, when it does not, kills it. */
+  async stop(): Promise<void> {
+    this.#process.kill('SIGTERM');
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), patienceMs);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+}
+
+/** Without what this machine's other sites have set. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const foreign = /^(LINOD?_|REDIS_URL$|DATABASE_URL$|DJANGO_|PYTHON|NODE_OPTIONS$|NODE_V8_COVERAGE$)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
+}
