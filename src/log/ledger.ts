@@ -76,6 +76,12 @@ export class Ledger {
     this.#tell();
   }
 
+  /** Nothing follows: a record without its end is torn. */
+  finish(): void {
+    if (this.#open !== undefined) this.#reader.torn?.(this.#run.sender, this.#open);
+    this.#open = undefined;
+  }
+
   #line(text: string, start: number, end: number): void {
     if (isDigit(text, start) && text.charCodeAt(start + timeWidth - 1) === space)
       this.#head(text, start, end);
@@ -89,8 +95,7 @@ export class Ledger {
   }
 
   #head(text: string, start: number, end: number): void {
-    if (this.#open !== undefined) this.#reader.torn?.(this.#run.sender, this.#open);
-    this.#open = undefined;
+    this.finish();
     const who = text.indexOf(' ', start + timeWidth) + 1;
     const { mark } = this.#run;
     if (mark === '' || !text.startsWith(mark, who)) {

@@ -1,0 +1,89 @@
+import t, { type Test } from 'tap';
+import {
+  type ChannelLayer,
+  InMemoryChannelLayer,
+  InvalidMessageError,
+  LayerUnavailableError,
+  type Message,
+} from '../../../channels/index.js';
+import { LayerTransport } from '../../../src/log/layer-transport.js';
+import type { LogAnswer } from '../../../src/log/messages.js';
+import { FakeClock } from '../../support/fake-clock.js';
+import { batchOf } from '../../support/log.js';
+import { turns, until } from '../../support/until.js';
+
+const channel = 'linod_mysite.log';
+
+/** One that has no bytes, as with the JSON serializer. */
+class TextLayer extends InMemoryChannelLayer {
+  override async send<M extends Message>(name: string, message: M): Promise<void> {
+    if ('bytes' in message && message.bytes instanceof Uint8Array) throw new InvalidMessageError('no bytes');
+    await super.send(name, message);
+  }
+}
+
+function setUp(t: Test, layer: ChannelLayer = new InMemoryChannelLayer(), failures = 0) {
+  const clock = new FakeClock();
+  let opened = 0;
+  const transport = new LayerTransport({
+    open: async () => {
+      if (++opened <= failures) throw new LayerUnavailableError('away');
+      return layer;
+    },
+    ownsLayer: false,
+    channel,
+    clock,
+    restAfterMs: 500,
+  });
+  t.teardown(() => transport.close());
+  const answers: LogAnswer[] = [];
+  transport.listen((answer) => answers.push(answer));
+  const message = batchOf({ numbers: [1] });
+  return { layer, clock, transport, answers, message, opened: () => opened };
+}
+
+t.test('the layer is opened with the first message, which says where answers go', async (t) => {
+  const { layer, transport, answers, message, opened } = setUp(t);
+  t.equal(opened(), 0);
+  await transport.deliver(message);
+  const received = await layer.receive(channel);
+  t.match(received, { type: 'log.records', sender: 'web[812]', first: 1, reply_channel: /^log\..*!/ });
+  const answer = { type: 'log.ack' as const, sender: 'web[812]', epoch: 'e1', last: 1 };
+  await layer.send(String(received.reply_channel), { type: 'nonsense' });
+  await layer.send(String(received.reply_channel), answer);
+  await until('the answer is there', () => answers.length > 0);
+  t.strictSame(answers, [answer]);
+});
+
+t.test('without messages it rests, and opens the layer anew for the next', async (t) => {
+  const { layer, transport, message, clock, opened } = setUp(t);
+  await transport.deliver(message);
+  clock.advance(499);
+  await transport.deliver(message);
+  clock.advance(500);
+  await turns();
+  t.equal(opened(), 1);
+  await transport.deliver(message);
+  t.equal(opened(), 2);
+  t.ok(layer);
+});
+
+t.test('a layer that cannot be opened is tried again with the next message', async (t) => {
+  const { transport, message, opened } = setUp(t, new InMemoryChannelLayer(), 1);
+  await t.rejects(transport.deliver(message), { code: 'CHANNELS_ERR_LAYER_UNAVAILABLE' });
+  await transport.deliver(message);
+  t.equal(opened(), 2);
+});
+
+t.test('a layer without bytes gets text', async (t) => {
+  const { layer, transport, message } = setUp(t, new TextLayer());
+  await transport.deliver(message);
+  t.match(await layer.receive(channel), { bytes: Buffer.from(message.bytes).toString() });
+});
+
+t.test('close may be called twice, and nothing is sent afterwards', async (t) => {
+  const { transport, message } = setUp(t);
+  await transport.deliver(message);
+  await Promise.all([transport.close(), transport.close()]);
+  await t.rejects(transport.deliver(message), { code: 'CHANNELS_ERR_LAYER_CLOSED' });
+});
