@@ -62,16 +62,16 @@ async function askWorker(site: Site, layer: ChannelLayer, timeoutMs: number, jso
   const answers: Array<Record<string, unknown>> = [];
   try {
     const reply = await layer.newChannel();
-    for (const type of startMessages)
-      await layer.send(site.channel, { type, by: person(), reply_channel: reply });
+    for (const type of startMessages) {
+      await layer.send(site.channel, { type, by: person(), reply_channel: reply }, { signal: deadline });
+    }
     while (answers.length < startMessages.length) {
       answers.push(await layer.receive(reply, { signal: deadline }));
     }
   } catch (error) {
     if (!deadline.aborted && !(error instanceof ChannelsError)) throw error;
-    const why = deadline.aborted
-      ? `no worker answered within ${timeoutMs / 1000} s`
-      : (error as Error).message;
+    const why =
+      error instanceof ChannelsError ? error.message : `no worker answered within ${timeoutMs / 1000} s`;
     if (json) printJson({ answered: answers, error: why });
     say(
       `initiate_linod: ${why}; the order is kept and followed when a worker starts: runworker ${site.channel}`,

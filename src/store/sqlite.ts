@@ -30,10 +30,12 @@ export function sqliteDialect(path: string): SqliteDialect {
 function open(path: string): BetterSqlite3.Database {
   try {
     mkdirSync(dirname(path), { recursive: true });
-    const database = new BetterSqlite3(path, { timeout: 0 });
-    openInWal(database);
+    const database = new BetterSqlite3(path, { timeout: busyTimeoutMs });
+    switchToWal(database);
     database.pragma('synchronous = NORMAL');
     database.pragma('foreign_keys = ON');
+    // From here on it is waited outside SQLite: see PatientConnection.
+    database.pragma('busy_timeout = 0');
     return database;
   } catch (error) {
     throw new StoreUnavailableError(path, error);
@@ -41,14 +43,23 @@ function open(path: string): BetterSqlite3.Database {
 }
 
 /**
- * The switch to WAL takes an exclusive lock, and SQLite does not wait for it when several processes open a new
- * file at once. It is tried only on a file that is not in WAL mode yet.
+ * The switch takes an exclusive lock. When several processes open a new file at once, SQLite does not wait for it
+ * whatever its time-out, as they might wait for one another. So this waits between the tries, and does without the
+ * lock on a file that is in WAL mode already.
  */
-function openInWal(database: BetterSqlite3.Database): void {
-  if (database.pragma('journal_mode', { simple: true }) === 'wal') return;
-  database.pragma(`busy_timeout = ${busyTimeoutMs}`);
-  database.pragma('journal_mode = WAL');
-  database.pragma('busy_timeout = 0');
+function switchToWal(database: BetterSqlite3.Database): void {
+  const giveUpAt = performance.now() + busyTimeoutMs;
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    try {
+      if (database.pragma('journal_mode', { simple: true }) === 'wal') return;
+      database.pragma('journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > giveUpAt) throw error;
+    }
+    Atomics.wait(sleeper, 0, 0, 1 + Math.random() * 10);
+  }
 }
 
 class ImmediateDialect extends SqliteDialect {
