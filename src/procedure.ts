@@ -125,7 +125,7 @@ export class InvalidProcedureError extends LinodError {
  * Registers a function to run every few seconds: every 10 unless `every` or `everyUnit` say otherwise.
  *
  * @example
- * scheduleOften({ every: 300 }, async function check_stock(ar) { ar.info('%d checked', 12); });
+ * scheduleOften({ every: 300 }, async function check_stock(ar) { ar.info('stock checked', { articles: 12 }); });
  * @throws InvalidProcedureError (`LINOD_ERR_INVALID_PROCEDURE`), DuplicateProcedureError
  *   (`LINOD_ERR_DUPLICATE_PROCEDURE`)
  */

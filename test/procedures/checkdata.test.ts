@@ -264,6 +264,23 @@ t.test('rows may come from anywhere; they are asked to end when the run is', asy
   t.same(await problems(bench), ['file-3: is empty']);
 });
 
+t.test('rows that end early since the run is to end are not taken for all rows', async (t) => {
+  const bench = await openProcedureBench(t);
+  let endEarly: (() => void) | undefined;
+  async function* rows() {
+    for (let i = 0; i < 500; i++) yield i;
+    endEarly?.();
+    if (endEarly === undefined) yield 500;
+  }
+  const check = (row: number) => (row === 500 ? ['is the last'] : []);
+  t.teardown(registerChecker({ name: 'numbers', rows, owner: String, check }));
+  await bench.run(checkdata);
+  await bench.run(checkdata, (ar) => {
+    endEarly = () => ar.abort();
+  });
+  t.same(await problems(bench), ['500: is the last']);
+});
+
 t.test('what can be fixed is; a fix that fails leaves the problem', async (t) => {
   const bench = await openProcedureBench(t);
   await addOrders(bench, 3);

@@ -229,6 +229,31 @@ t.test('a crash between send and mark repeats a mail once, with the same Message
   t.same(await outbox(bench), ['ann@example.org sent 2', 'bob@example.org failed 2']);
 });
 
+t.test('a job that was given up changes nothing of a mail that another has in hand', async (t) => {
+  const bench = await openProcedureBench(t);
+  const transport = fakeTransport(t);
+  const waiting: Array<() => void> = [];
+  transport.react = async () => {
+    await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  const id = await queue(bench, 'ann@example.org');
+  const begin = async (count: number) => {
+    const ar = await bench.request();
+    const done = sendPendingEmailsOften.run(ar);
+    await until('it is sending', () => waiting.length === count);
+    return { ar, done };
+  };
+  const first = await begin(1);
+  await bench.lose(first.ar);
+  const second = await begin(2);
+  waiting[0]?.();
+  await first.done;
+  t.match(await mailOf(bench, id), { status: 'sending', job_id: second.ar.jobId });
+  waiting[1]?.();
+  await second.done;
+  t.match(await mailOf(bench, id), { status: 'sent', job_id: null });
+});
+
 t.test('a mail that a living job has in hand is left to it', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = fakeTransport(t);
