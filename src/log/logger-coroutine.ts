@@ -10,7 +10,7 @@ import type { LocalTransport } from './local-transport.js';
 import { type LogAnswer, type LogRequest, sendersGroup } from './messages.js';
 import type { PositionStore } from './positions.js';
 import type { LogSender } from './sender.js';
-import { LogWriter, type LogWriterOptions, type LogWriterStatus } from './writer.js';
+import { LogWriter, type LogWriterOptions, type LogWriterStatus, type Refusal } from './writer.js';
 
 export interface LoggerCoroutineOptions {
   readonly layer: ChannelLayer;
@@ -34,6 +34,7 @@ export interface LoggerCoroutineOptions {
 
 const loggerName = 'linod.log';
 const flushMs = 1000;
+const tellEveryMs = 60_000;
 
 /**
  * Owns the writer and whatever feeds it. At most one runs for a site at a time; who, is for the caller to decide.
@@ -47,6 +48,7 @@ export class LoggerCoroutine {
   #running: Running | undefined;
   #change: Promise<void> = Promise.resolve();
   #unanswered = 0;
+  readonly #refusalsToldAt = new Map<string, number>();
 
   constructor(options: LoggerCoroutineOptions) {
     this.#options = options;
@@ -115,8 +117,7 @@ export class LoggerCoroutine {
         if (error !== undefined)
           sender.write('WARNING', loggerName, `no checkpoint of the log: ${tell(error)}`);
       },
-      onRefused: ({ problem, ...fields }) =>
-        sender.write('WARNING', loggerName, `a batch was refused: ${problem}`, fields),
+      onRefused: (refusal) => this.#tellRefusal(refusal),
       isSpooled: (label, epoch) => adopter.isSpooled(label, epoch),
     });
     const adopter = new SpoolAdopter({
@@ -137,6 +138,15 @@ export class LoggerCoroutine {
     this.#options.local?.connect(writer);
     await this.#announce();
     return { writer, adopter };
+  }
+
+  /** Once a minute and sender, since a sender that is refused tries again. */
+  #tellRefusal({ problem, ...fields }: Refusal): void {
+    const { clock, sender } = this.#options;
+    const toldAt = this.#refusalsToldAt.get(fields.sender) ?? Number.NEGATIVE_INFINITY;
+    if (clock.now() - toldAt < tellEveryMs) return;
+    this.#refusalsToldAt.set(fields.sender, clock.now());
+    sender.write('WARNING', loggerName, `a batch was refused: ${problem}`, fields);
   }
 
   /** Senders that hear nothing of it find out by themselves within seconds, so failing is no error. */

@@ -101,7 +101,8 @@ export class LogWriter {
   #pendingBytes = 0;
   /** Notes of the writer that belong to no sender. */
   #notes: string[] = [];
-  #work: Promise<void> | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #isWorking = false;
   #wake: () => void = () => {};
   #retryMs = firstRetryMs;
   #troubleSince: number | undefined;
@@ -160,13 +161,14 @@ export class LogWriter {
 
   /** Resolves when everything that was accepted so far was written, or the file cannot be written now. */
   async settled(): Promise<void> {
-    while (this.#work !== undefined && this.#troubleSince === undefined) {
+    while (this.#isWorking && this.#troubleSince === undefined) {
       await Promise.race([this.#work, this.#trouble.promise]);
     }
   }
 
   /** Finishes the write in hand, closes the file and opens its path anew, for a log that was rotated. */
   async reopen(): Promise<void> {
+    if (this.#isStopping) return;
     this.#shallReopen = true;
     this.#wake();
     this.#startWork();
@@ -265,10 +267,9 @@ export class LogWriter {
   // Writing
 
   #startWork(): void {
-    if (this.#work !== undefined) return;
-    this.#work = this.#workUntilDone().finally(() => {
-      this.#work = undefined;
-    });
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    this.#work = this.#workUntilDone();
   }
 
   /** Never rejects. */
@@ -279,10 +280,12 @@ export class LogWriter {
         this.#noteTrouble(undefined);
       } catch (error) {
         this.#noteTrouble(error);
-        if (this.#isStopping) return;
+        if (this.#isStopping) break;
         await this.#pause();
       }
     }
+    // In the same step as the look at what is pending, so that nothing can come in between.
+    this.#isWorking = false;
   }
 
   async #turn(): Promise<void> {
@@ -299,7 +302,10 @@ export class LogWriter {
     const notes = this.#notes.slice();
     const composition = compose(this.#pending, this.#file.epochs, this.#formatNote);
     const buffers = [...notes.map((note) => Buffer.from(note)), ...composition.buffers];
-    if (buffers.length > 0) await this.#file.append(buffers, this.#options.sync !== 'never');
+    if (buffers.length > 0) {
+      await this.#file.append(buffers, this.#options.sync !== 'never');
+      this.#counts.writes++;
+    }
     this.#notes.splice(0, notes.length);
     this.#commit(composition);
   }
@@ -314,7 +320,6 @@ export class LogWriter {
     this.#counts.records += composition.records;
     this.#counts.bytes += composition.bytes;
     this.#counts.lost += composition.lost;
-    this.#counts.writes++;
     this.#checkpointer.saveLater();
   }
 
