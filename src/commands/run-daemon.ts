@@ -15,6 +15,9 @@ export interface RunDaemonOptions {
   readonly initiate: boolean;
 }
 
+/** When all is closed, the process has this long to end by itself. */
+const endAfterMs = 200;
+
 /** Runs a worker until it is told to stop. */
 export async function runDaemon({ site, flags, channels, initiate }: RunDaemonOptions): Promise<void> {
   const stop = new AbortController();
@@ -22,8 +25,17 @@ export async function runDaemon({ site, flags, channels, initiate }: RunDaemonOp
   listenToStop(stop);
   const daemon = await Daemon.open({ site, channels, initiate, terminal: terminalSink() });
   listenToOthers(daemon, site, flags);
-  await daemon.run(stop.signal, (report) => showBanner(site, report));
-  say('stopped');
+  try {
+    await daemon.run(stop.signal, (report) => showBanner(site, report));
+    say('stopped');
+  } finally {
+    endSoon();
+  }
+}
+
+/** A job that was left behind, or what a consumer has opened, must not keep the process; its exit code is `main`'s. */
+function endSoon(): void {
+  setTimeout(() => process.exit(), endAfterMs).unref();
 }
 
 function listenToStop(stop: AbortController): void {

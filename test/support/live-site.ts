@@ -1,6 +1,7 @@
 // A site whose programs really run: its worker, its commands, and processes of an application that log.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { SiteConfig } from '../../src/site.js';
@@ -130,16 +131,11 @@ export class LiveSite {
     return await this.#store;
   }
 
-  /** The jobs of a procedure so far, the oldest first. */
-  async jobs(procedure: string): Promise<Job[]> {
+  /** The jobs so far, all or those of one procedure, the oldest first. */
+  async jobs(procedure?: string): Promise<Job[]> {
     const { db } = await this.store();
-    const rows = await db
-      .selectFrom('jobs')
-      .selectAll()
-      .where('procedure', '=', procedure)
-      .orderBy('id')
-      .execute();
-    return rows.map(jobFromRow);
+    const rows = await db.selectFrom('jobs').selectAll().orderBy('id').execute();
+    return rows.map(jobFromRow).filter((job) => procedure === undefined || job.procedure === procedure);
   }
 
   /** Waits until the jobs of a procedure are as they should. */
@@ -179,10 +175,14 @@ export class LiveSite {
 
   /** Waits until the log has that many records of a process of the application. */
   async untilRecords(program: Program, name: string, count: number): Promise<void> {
-    const sender = `${name}[${program.pid}]`;
-    await eventually(`lino.log has ${count} records of ${sender}`, async () => {
-      const records = await this.currentRecords();
-      return records.filter((record) => record.sender === sender).length >= count;
+    // Records of one sender stand there in order, so that the last one tells of all; and it is found quickly.
+    const last = ` ${name}[${program.pid}]#${count} `;
+    await eventually(`lino.log has${last}`, async () => {
+      const files = (await readdir(dirname(this.logFile)).catch(() => [])).filter((file) =>
+        file.startsWith('lino.log'),
+      );
+      for (const file of files) if ((await readFile(this.path(`log/${file}`))).includes(last)) return true;
+      return false;
     });
   }
 }

@@ -1,0 +1,198 @@
+// The signals that a worker understands.
+
+import { renameSync } from 'node:fs';
+import t from 'tap';
+import { faults, LiveSite, stopApplication } from '../support/live-site.js';
+import { eventually } from '../support/programs.js';
+
+const files = {
+  'procedures/work.ts': `import { type BaseRequest, scheduleDaily, scheduleOften } from 'linod';
+scheduleDaily(async function boil_eggs(ar: BaseRequest) {
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  ar.info('the eggs are done');
+});
+scheduleDaily(async function never_listen() {
+  await new Promise((resolve) => setTimeout(resolve, 3_600_000));
+});
+scheduleDaily(async function listen(ar: BaseRequest) {
+  await new Promise((resolve) => ar.signal.addEventListener('abort', resolve));
+  ar.info('as you wish');
+});
+scheduleOften({ every: 1 }, function breathe() {});
+`,
+};
+const [boilEggs, neverListen, listen] = ['1', '2', '3'];
+
+t.test('SIGTERM lets a job finish within the grace', async (t) => {
+  const site = new LiveSite(t, { files });
+  const worker = await site.startWorker('--initiate');
+  await site.linod('rule', boilEggs, 'run');
+  await site.untilJobs('boil_eggs', 'it runs', (jobs) => jobs.some(is('running')));
+  worker.kill('SIGTERM');
+  t.match(await worker.ended(), {
+    code: 0,
+    signal: null,
+    stderr: /SIGTERM: stopping; once more to end at once/,
+  });
+  t.match(await site.jobs('boil_eggs'), [{ status: 'done', message: /^done in / }]);
+  t.match(await site.logged(/^the eggs are done/), {});
+  t.notOk((await site.jobs()).some(is('running')));
+});
+
+t.test(
+  'after the grace a job is aborted, and one that does not react is left behind',
+
+  async (t) => {
+    const site = new LiveSite(t, { files });
+    const worker = await site.startWorker('--initiate', '--grace', '1');
+    for (const rule of [neverListen, listen]) await site.linod('rule', rule, 'run');
+    for (const procedure of ['never_listen', 'listen']) {
+      await site.untilJobs(procedure, 'it runs', (jobs) => jobs.some(is('running')));
+    }
+    worker.kill('SIGTERM');
+    const { code, stderr } = await worker.ended();
+    t.equal(code, 0);
+    t.match(await site.jobs('listen'), [
+      { status: 'cancelled', message: 'the worker was stopped; it ended by itself' },
+    ]);
+    const left =
+      'the worker was stopped; it did not react to its signal within 5 s and may still be going on';
+    t.match(await site.jobs('never_listen'), [{ status: 'cancelled', message: left }]);
+    t.match(
+      stderr,
+      `WARNING job 1 of Job rule #2 <Procedures.never_listen every 1 daily> cancelled: ${left}`,
+    );
+    t.match(await site.logged(/never_listen every 1 daily> cancelled/), {});
+  },
+);
+
+t.test('a second SIGTERM ends at once, and the job is lost', async (t) => {
+  const site = new LiveSite(t, { files });
+  const worker = await site.startWorker('--initiate');
+  await site.linod('rule', neverListen, 'run');
+  await site.untilJobs('never_listen', 'it runs', (jobs) => jobs.some(is('running')));
+  worker.kill('SIGTERM');
+  await worker.printed(/SIGTERM: stopping/);
+  worker.kill('SIGTERM');
+  t.match(await worker.ended(), { code: 1, signal: null, stderr: /SIGTERM again: ending at once\n$/ });
+  await site.linod();
+  t.match(await site.jobs('never_listen'), [{ status: 'lost', message: /its process \d+ is gone$/ }]);
+});
+
+t.test(
+  'SIGTERM during the start-up is heard, and the worker ends when it has started',
+
+  async (t) => {
+    const site = new LiveSite(t, {
+      files: {
+        ...files,
+        'procedures/slow.ts': `import { existsSync } from 'node:fs';
+console.error('loading');
+while (!existsSync(import.meta.dirname + '/go')) await new Promise((resolve) => setTimeout(resolve, 10));
+`,
+      },
+    });
+    const worker = site.start('runworker', site.channel, '--initiate');
+    await worker.printed(/^loading$/);
+    worker.kill('SIGTERM');
+    await worker.printed(/SIGTERM: stopping/);
+    site.write({ 'procedures/go': '' });
+    t.match(await worker.ended(), { code: 0, stderr: /stopped\n$/ });
+    t.same(await site.jobs(), []);
+    t.match(await site.run('linod', 'workers'), { stdout: '', stderr: /^no worker is running/ });
+
+    const again = site.start('runworker', site.channel, '--initiate');
+    await again.printed(/is listening/);
+    again.kill('SIGTERM');
+    t.match(await again.ended(), { code: 0 }, 'directly after the start');
+  },
+);
+
+t.test('SIGHUP opens the log anew and reads the configuration again', async (t) => {
+  const config = (logLevel: string, more = '') =>
+    `import { defineSite } from 'linod';
+export default defineSite({ name: 'test', timezone: 'UTC', shippedProcedures: false, logLevel: '${logLevel}'${more} });
+`;
+  const site = new LiveSite(t, { files: { ...files, 'linod.config.ts': config('INFO') } });
+  const worker = await site.startWorker('--initiate');
+  const application = site.startApplication('web');
+  await site.untilRecords(application, 'web', 500);
+  renameSync(site.logFile, `${site.logFile}.1`);
+  site.write({ 'linod.config.ts': config('DEBUG') });
+  worker.kill('SIGHUP');
+  await worker.printed(/^the configuration was read again$/);
+  await site.logged(/^job \d+ of Job rule #4 .* started/);
+  const count = await stopApplication(application);
+  await site.untilRecords(application, 'web', count);
+
+  site.write({ 'linod.config.ts': config('INFO', `, timezone: 'Europe/Tallinn', maxJobs: 3`) });
+  worker.kill('SIGHUP');
+  await worker.printed(
+    /the configuration was read again; timezone, maxJobs will change when the worker is restarted/,
+  );
+  site.write({ 'linod.config.ts': config('LOUD') });
+  worker.kill('SIGHUP');
+  await worker.printed(
+    /ERROR the configuration could not be read again; the worker goes on with the old one/,
+  );
+  await site.logged(
+    /linod\.config\.ts: logLevel: expected DEBUG, INFO, WARNING, ERROR or CRITICAL, got: "LOUD"/,
+  );
+  worker.kill('SIGTERM');
+  t.match(await worker.ended(), { code: 0 });
+
+  const records = await site.records();
+  t.same(faults(records, `web[${application.pid}]`, count), []);
+  const jobStarts = records.flatMap(({ text }, i) => (/^job \d+ of .* started/.test(text) ? [i] : []));
+  const readings = records.flatMap(({ text }, i) => (text.startsWith('the configuration ') ? [i] : []));
+  t.equal(readings.length, 3);
+  t.ok(
+    jobStarts.every((i) => i > (readings[0] ?? 0) && i < (readings[1] ?? 0)),
+    'the level counts at once',
+  );
+});
+
+t.test('SIGTSTP takes no new work until SIGCONT', async (t) => {
+  const site = new LiveSite(t, { files });
+  const worker = await site.startWorker('--initiate');
+  await site.untilJobs('breathe', 'it breathes', (jobs) => jobs.some(is('done')));
+  worker.kill('SIGTSTP');
+  await worker.printed(/no new work is taken until SIGCONT/);
+  await site.linod('rule', listen, 'run');
+  await site.untilJobs('breathe', 'the last one is done', (jobs) => jobs.every(is('done')));
+  const { length } = await site.jobs();
+  const pausedAt = Date.now();
+  await eventually('two due times have passed', () => Date.now() > pausedAt + 2000);
+  t.equal((await site.jobs()).length, length, 'nothing was started');
+  t.match(await site.run('initiate_linod'), { code: 0 }, 'it still answers');
+
+  worker.kill('SIGCONT');
+  await worker.printed(/new work is taken again/);
+  await site.untilJobs('listen', 'what was asked for runs', (jobs) => jobs.some(is('running')));
+  await site.untilJobs('breathe', 'it breathes again', (jobs) => jobs.length > length);
+});
+
+t.test('SIGUSR2 writes what the worker is doing to the log', async (t) => {
+  const site = new LiveSite(t, { files });
+  const worker = await site.startWorker('--initiate');
+  await site.linod('rule', neverListen, 'run');
+  await site.untilJobs('never_listen', 'it runs', (jobs) => jobs.some(is('running')));
+  await site.logged(/listens on/);
+  worker.kill('SIGUSR2');
+  const { text } = await site.logged(/^status \{/);
+  const status: unknown = JSON.parse(text.slice('status '.length));
+  t.match(status, {
+    worker: new RegExp(`\\[${worker.pid}\\]@`),
+    version: String,
+    uptimeMs: Number,
+    tasks: 'running',
+    logger: 'writing',
+    jobs: [{ job: Number, rule: 2, procedure: 'never_listen' }],
+    channels: [{ channel: 'linod_test', failed: 0, dropped: 0, lastError: null }],
+    memoryBytes: Number,
+  });
+});
+
+function is(status: string): (job: { status: string }) => boolean {
+  return (job) => job.status === status;
+}
