@@ -14,12 +14,12 @@ import { formatHead, formatRecord } from '../../src/log/format.js';
 import { LocalTransport } from '../../src/log/local-transport.js';
 import { Logger } from '../../src/log/logger.js';
 import type { LogAnswer, LogRecords } from '../../src/log/messages.js';
-import { ownProcess } from '../../src/log/owner.js';
 import type { PositionStore } from '../../src/log/positions.js';
 import { LogSender } from '../../src/log/sender.js';
 import { Timestamps } from '../../src/log/timestamp.js';
 import type { LogTransport } from '../../src/log/transport.js';
 import { LogWriter } from '../../src/log/writer.js';
+import { ownProcess } from '../../src/owner.js';
 
 const { values } = parseArgs({ options: { records: { type: 'string', default: '500000' } } });
 const total = Number(values.records);

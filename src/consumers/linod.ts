@@ -2,12 +2,12 @@
 
 import { type ChannelLayer, Consumer, type HandledTypes, type Handlers } from '../../channels/index.js';
 import { type LogRecord, logRequestSchemas } from '../log/messages.js';
+import { parserOf } from '../parse-message.js';
 import {
   type JobCancel,
   type JobList,
   type JobRun,
   type LogServer,
-  parserOf,
   type RulesChanged,
   type RunBackgroundTasks,
   type RunSchedule,

@@ -9,7 +9,7 @@ import {
   type LogServer,
   logRequestSchemas,
 } from '../log/messages.js';
-import { parserOf } from './messages.js';
+import { parserOf } from '../parse-message.js';
 
 const [logServer, logRecord, logRecords, logProbe] = logRequestSchemas;
 

@@ -1,8 +1,6 @@
-// The messages on `linod_<site>`, and what is trusted of them.
+// The messages on `linod_<site>`.
 
 import * as v from 'valibot';
-import type { Received } from '../../channels/index.js';
-import { LinodError } from '../errors.js';
 
 const replyChannel = v.optional(v.pipe(v.string(), v.nonEmpty()));
 const ruleNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
@@ -40,7 +38,7 @@ export type JobCancel = v.InferOutput<typeof jobCancel>;
 export type RulesChanged = v.InferOutput<typeof rulesChanged>;
 export type WorkerPing = v.InferOutput<typeof workerPing>;
 
-/** What the parsers of {@link LinodMessages} are made of. */
+/** What their parsers are made of. */
 export const schemas = {
   runSystemTasks,
   runBackgroundTasks,
@@ -52,21 +50,3 @@ export const schemas = {
   rulesChanged,
   workerPing,
 } as const;
-
-/** A message of a known type that lacks something, or has it wrong. It is dropped. */
-export class BadMessageError extends LinodError {
-  constructor(type: unknown, problem: string) {
-    super('LINOD_ERR_BAD_MESSAGE', `message ${JSON.stringify(type)}: ${problem}`);
-  }
-}
-
-/** The parser of one type of messages, which throws {@link BadMessageError}. */
-export function parserOf<S extends v.GenericSchema>(schema: S): (received: Received) => v.InferOutput<S> {
-  return (received) => {
-    const result = v.safeParse(schema, received);
-    if (result.success) return result.output;
-    const issue = result.issues[0];
-    const key = v.getDotPath(issue) ?? '';
-    throw new BadMessageError(received.type, `${key === '' ? '' : `${key}: `}${issue.message}`);
-  };
-}

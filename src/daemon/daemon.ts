@@ -1,5 +1,6 @@
 // The worker process of a site: opens what it needs, runs until it is told to stop, closes in the reverse order.
 
+import { join } from 'node:path';
 import {
   type Application,
   type ChannelLayer,
@@ -186,6 +187,8 @@ export class Daemon {
       timezone,
       sender: this.#sender,
       local,
+      // A process that ended before it had read the configuration left its records at the default place.
+      spoolDirectories: [...new Set([spoolDirectory, join(site.directory, 'log', 'spool')])],
       onTrouble: logTrouble,
     });
     const channelLogger = this.#logger.child('channels');

@@ -3,9 +3,9 @@
 import { readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.js';
+import { ownerState, ownProcess } from '../owner.js';
 import type { Reply } from './inbox.js';
 import type { LogRecords } from './messages.js';
-import { ownerState, ownProcess } from './owner.js';
 import { BadSpoolError, readSpoolHeader, readSpoolRuns, type SpoolHeader } from './spool-file.js';
 
 export interface SpoolAdopterOptions {

@@ -1,7 +1,7 @@
 // What the writer knows of each sender, and what it makes of a batch: to write, to wait for another, or to drop.
 
+import type { Owner } from '../owner.js';
 import type { LogAnswer, LogRecords } from './messages.js';
-import type { Owner } from './owner.js';
 
 /** How answers get back to a sender. Must not throw. */
 export type Reply = (answer: LogAnswer) => void;

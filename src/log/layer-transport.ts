@@ -2,7 +2,8 @@
 
 import { type ChannelLayer, InvalidMessageError, LayerClosedError } from '../../channels/index.js';
 import type { Clock } from '../clock.js';
-import { BadLogMessageError, type LogAnswer, parseLogAnswer, sendersGroup } from './messages.js';
+import { BadMessageError } from '../parse-message.js';
+import { type LogAnswer, parseLogAnswer, sendersGroup } from './messages.js';
 import type { LogTransport, OutgoingProbe, OutgoingRecords } from './transport.js';
 
 export interface LayerTransportOptions {
@@ -107,7 +108,7 @@ export class LayerTransport implements LogTransport {
       } catch (error) {
         if (signal.aborted || error instanceof LayerClosedError) return;
         // An answer that cannot be read is as good as lost; a layer in trouble is asked again.
-        if (!(error instanceof BadLogMessageError)) await this.#pause();
+        if (!(error instanceof BadMessageError)) await this.#pause();
       }
     }
   }

@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import type { Received } from '../../channels/index.js';
-import { LinodError } from '../errors.js';
+import { parserOf } from '../parse-message.js';
 import { isSenderLabel } from './format.js';
 
 const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -92,30 +92,11 @@ export const logRequestSchemas = [logServer, logRecord, logRecords, logProbe] as
 const request = v.variant('type', [...logRequestSchemas]);
 const answer = v.variant('type', [logAck, logResend, logReady]);
 
-/** A message of the log that lacks something, or has it wrong. It is dropped. */
-export class BadLogMessageError extends LinodError {
-  constructor(type: unknown, problem: string) {
-    super('LINOD_ERR_BAD_LOG_MESSAGE', `message ${JSON.stringify(type)}: ${problem}`);
-  }
-}
+/** @throws BadMessageError (`LINOD_ERR_BAD_MESSAGE`) */
+export const parseLogRequest: (received: Received) => LogRequest = parserOf(request);
 
-/** @throws BadLogMessageError (`LINOD_ERR_BAD_LOG_MESSAGE`) */
-export function parseLogRequest(received: Received): LogRequest {
-  return parse(request, received);
-}
-
-/** @throws BadLogMessageError (`LINOD_ERR_BAD_LOG_MESSAGE`) */
-export function parseLogAnswer(received: Received): LogAnswer {
-  return parse(answer, received);
-}
-
-function parse<S extends v.GenericSchema>(schema: S, received: Received): v.InferOutput<S> {
-  const result = v.safeParse(schema, received);
-  if (result.success) return result.output;
-  const issue = result.issues[0];
-  const key = v.getDotPath(issue) ?? '';
-  throw new BadLogMessageError(received.type, `${key === '' ? '' : `${key}: `}${issue.message}`);
-}
+/** @throws BadMessageError (`LINOD_ERR_BAD_MESSAGE`) */
+export const parseLogAnswer: (received: Received) => LogAnswer = parserOf(answer);
 
 /** The group in which the senders of a log's channel wait for `log.ready`. */
 export function sendersGroup(channel: string): string {

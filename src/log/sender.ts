@@ -3,12 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import { LinodError } from '../errors.js';
+import { ownProcess } from '../owner.js';
 import type { Run } from './batch.js';
 import type { Fields } from './fields.js';
 import { formatHead, formatRecord, senderLabel } from './format.js';
 import type { LevelName } from './levels.js';
 import type { LogAnswer } from './messages.js';
-import { ownProcess } from './owner.js';
 import type { LogSink } from './sink.js';
 import { Spool, type SpoolLimits } from './spool.js';
 import { batchBytes } from './spool-file.js';

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.js';
+import { ownerState } from '../owner.js';
 import { batchProblem } from './batch.js';
 import { Checkpointer } from './checkpointer.js';
 import { type Composition, compose, type NoteFormatter } from './compose.js';
@@ -10,7 +11,6 @@ import { type Entry, Inbox, type Reply, type Standing } from './inbox.js';
 import { noteLogger } from './ledger.js';
 import { LedgerFile } from './ledger-file.js';
 import type { LogProbe, LogRecords } from './messages.js';
-import { ownerState } from './owner.js';
 import type { PositionStore } from './positions.js';
 import { Timestamps } from './timestamp.js';
 

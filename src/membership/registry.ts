@@ -3,7 +3,7 @@
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { durationText } from '../duration.js';
-import { type Owner, ownerState, ownProcess } from '../log/owner.js';
+import { type Owner, ownerState, ownProcess } from '../owner.js';
 import type { Database, WorkerRow } from '../store/schema.js';
 
 /** A worker that has not been heard of for this long counts as dead, even if its process is still there. */

@@ -5,7 +5,7 @@ import { Procedures } from '../../src/procedure.js';
 import { hidePassword } from '../../src/site/settings.js';
 import { findSiteDirectory, loadSite } from '../../src/site.js';
 
-function makeSite(t: Test, files: Record<string, string>): string {
+function makeSite(t: Test, files: Parameters<Test['testdir']>[0]): string {
   const directory = realpathSync(t.testdir(files));
   return directory;
 }

@@ -6,9 +6,9 @@ import type { Clock } from '../../src/clock.js';
 import { formatHead, formatRecord, parseHead } from '../../src/log/format.js';
 import type { Reply } from '../../src/log/inbox.js';
 import type { LogAnswer, LogProbe, LogRecords } from '../../src/log/messages.js';
-import { ownProcess } from '../../src/log/owner.js';
 import type { Checkpoint, CheckpointChange, PositionStore } from '../../src/log/positions.js';
 import type { LogTransport, OutgoingProbe, OutgoingRecords } from '../../src/log/transport.js';
+import { ownProcess } from '../../src/owner.js';
 import type { Random } from './random.js';
 
 /** Keeps a checkpoint in memory. */

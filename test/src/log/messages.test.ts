@@ -25,6 +25,6 @@ t.test('what does not fit is refused with what is wrong', async (t) => {
     [{}, /type/],
   ];
   for (const [message, problem] of cases) {
-    t.throws(() => parseLogRequest(message), { code: 'LINOD_ERR_BAD_LOG_MESSAGE', message: problem });
+    t.throws(() => parseLogRequest(message), { code: 'LINOD_ERR_BAD_MESSAGE', message: problem });
   }
 });

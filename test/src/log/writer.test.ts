@@ -13,8 +13,8 @@ import {
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { LogAnswer, LogRecords } from '../../../src/log/messages.js';
-import { ownProcess } from '../../../src/log/owner.js';
 import { LogWriter, type LogWriterOptions, type Refusal } from '../../../src/log/writer.js';
+import { ownProcess } from '../../../src/owner.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { batchOf, MemoryPositionStore, range, readLog } from '../../support/log.js';
 import { turns, until } from '../../support/until.js';

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { ownProcess, processStart } from '../../../src/log/owner.js';
 import { Lease, leaseMs } from '../../../src/membership/lease.js';
 import { silentAfterMs, WorkerRegistry } from '../../../src/membership/registry.js';
 import { StartOrders } from '../../../src/membership/start-orders.js';
+import { ownProcess, processStart } from '../../../src/owner.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { openStore } from '../../../src/store/store.js';
 import { FakeClock } from '../../support/fake-clock.js';
