@@ -49,6 +49,7 @@ export {
 export { InMemoryChannelLayer } from './layers/memory.js';
 export { type ConnectionChange, RedisChannelLayer, type RedisLayerOptions } from './layers/redis.js';
 export { LayerFileError, SqliteChannelLayer, type SqliteLayerOptions } from './layers/sqlite.js';
+export type { CodecOptions } from './message-codec.js';
 export { ExtensionValue, Float } from './msgpack.js';
 export { type OpenLayerOptions, openLayer } from './open-layer.js';
 export {
@@ -60,5 +61,6 @@ export {
   URLRouter,
   type UrlRoute,
 } from './routing.js';
+export type { SerializerName } from './serializers.js';
 export { Worker, type WorkerOptions } from './worker.js';
 export type { ChannelStats, WorkerEvent } from './worker-events.js';

@@ -16,6 +16,7 @@ import {
   type WaitOptions,
 } from '../layer.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
+import { type CodecOptions, MessageCodec } from '../message-codec.js';
 import { type Address, parseAddress } from './redis/address.js';
 import type { Entry } from './redis/blocking-reads.js';
 import { Connection, type ConnectionChange } from './redis/connection.js';
@@ -25,8 +26,11 @@ import { Members, type ReadMember } from './redis/members.js';
 
 export type { ConnectionChange } from './redis/connection.js';
 
-/** Options of `RedisChannelLayer`. Peers must agree on `hosts`, `prefix` and `randomPrefixLength`. */
-export interface RedisLayerOptions extends LayerOptions {
+/**
+ * Options of `RedisChannelLayer`. Peers must agree on `hosts`, `prefix`, `randomPrefixLength`, `serializer` and
+ * `symmetricEncryptionKeys`.
+ */
+export interface RedisLayerOptions extends LayerOptions, CodecOptions {
   /**
    * URLs: `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS, `unix:///socket?db=0`. One for now.
    * Default `['redis://localhost:6379']`.
@@ -42,6 +46,9 @@ export interface RedisLayerOptions extends LayerOptions {
   readonly onConnection?: ((change: ConnectionChange) => void) | undefined;
 }
 
+/** A token may be so much older than the expiry. Source: docs/wire.md section 6. */
+const tokenGraceSeconds = 10;
+
 /**
  * A channel layer on Redis 6 or later, byte for byte that of Python's `channels_redis.core.RedisChannelLayer`.
  *
@@ -50,7 +57,7 @@ export interface RedisLayerOptions extends LayerOptions {
  * A message that Redis gave out is handed to somebody or put back, never dropped by an abort or a reconnect.
  * Age is measured with the senders' clocks, so the clocks of all machines should agree within a few seconds.
  *
- * Source: docs/wire.md sections 1 to 5, 8 and 9.
+ * Source: docs/wire.md sections 1 to 9.
  * @throws InvalidOptionError
  * @example const layer = new RedisChannelLayer({ hosts: ['redis://localhost:6379/1'] })
  */
@@ -75,7 +82,9 @@ export class RedisChannelLayer implements ChannelLayer {
     this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
     this.#now = options.now ?? Date.now;
     this.#onDrop = options.onDrop;
-    this.#members = new Members(checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
+    const ttlSeconds = this.#expiryMs / 1000 + tokenGraceSeconds;
+    const codec = new MessageCodec(options, { now: this.#now, ttlSeconds });
+    this.#members = new Members(codec, checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
     const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
     const connection = {
       address: onlyHost(options.hosts),

@@ -3,12 +3,12 @@
 import { isMap, isUint8Array } from 'node:util/types';
 
 import { InvalidMessageError } from '../errors.js';
+import { messagePlace } from '../message-place.js';
+import { className, isPlainObject } from '../plain-object.js';
 import { ExtensionValue, Float } from './values.js';
 
 /** How many containers may stand around a value; Python's packer has the same limit. */
 const maxDepth = 511;
-/** An error names a place this many levels deep, and then an ellipsis. */
-const maxNamedDepth = 16;
 /** Text up to this many code units is copied by a loop, which beats a call into the runtime. */
 const shortText = 24;
 const firstBufferBytes = 4096;
@@ -43,7 +43,7 @@ export class Encoder {
 
   #writeObject(value: object, depth: number): void {
     if (Array.isArray(value)) this.#writeList(value, depth);
-    else if (isPlain(value)) this.#writePlainObject(value, depth);
+    else if (isPlainObject(value)) this.#writePlainObject(value, depth);
     else if (isUint8Array(value)) this.#writeBytes(value);
     else if (isMap(value)) this.#writeMap(value, depth);
     else if (value instanceof Float) this.#writeFloat(value.value);
@@ -233,30 +233,11 @@ export class Encoder {
   }
 
   #refusal(depth: number, problem: string): InvalidMessageError {
-    let place = 'message';
-    for (const step of this.#path.slice(0, Math.min(depth, maxNamedDepth)))
-      place += typeof step === 'number' ? `[${step}]` : propertyPath(step);
-    if (depth > maxNamedDepth) place += '…';
-    return new InvalidMessageError(`${place}: ${problem}`);
+    return new InvalidMessageError(`${messagePlace(this.#path, depth)}: ${problem}`);
   }
 }
 
 const loneSurrogate = /\p{Surrogate}/u;
-
-function propertyPath(key: string): string {
-  return /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
-}
-
-function isPlain(value: object): value is Record<string, unknown> {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype || prototype === null) return true;
-  // An object literal of another realm (a vm context, as test runners use) has that realm's Object.prototype.
-  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(Object(prototype), 'hasOwnProperty');
-}
-
-function className(value: object): string {
-  return value.constructor?.name || 'without a name';
-}
 
 function mapHeaderBytes(size: number): number {
   if (size < 0x10) return 1;

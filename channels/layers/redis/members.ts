@@ -1,10 +1,10 @@
-// A message as a member of a sorted set: random bytes that keep equal messages apart, then MessagePack.
+// A message as a member of a sorted set: random bytes that keep equal messages apart, then the message.
 
 import { randomFillSync } from 'node:crypto';
 import type { Received } from '../../application.js';
 import { UndecodableError } from '../../errors.js';
 import { reservedKey } from '../../layer.js';
-import { decode, encode } from '../../msgpack.js';
+import type { MessageCodec } from '../../message-codec.js';
 
 /** A message read from a member. */
 export interface ReadMember {
@@ -15,12 +15,14 @@ export interface ReadMember {
 
 /** Source: docs/wire.md section 2. */
 export class Members {
+  readonly #codec: MessageCodec;
   readonly #prefixLength: number;
   /** Random bytes in stock, since asking for a few costs as much as asking for many. */
   readonly #random: Buffer;
   #used: number;
 
-  constructor(randomPrefixLength: number) {
+  constructor(codec: MessageCodec, randomPrefixLength: number) {
+    this.#codec = codec;
     this.#prefixLength = randomPrefixLength;
     this.#random = Buffer.alloc(randomPrefixLength * 256);
     this.#used = this.#random.length;
@@ -32,7 +34,7 @@ export class Members {
    * @throws InvalidMessageError
    */
   write(message: Readonly<Record<string, unknown>>, channel?: string): Buffer {
-    const body = encode(channel === undefined ? message : { ...message, [reservedKey]: channel });
+    const body = this.#codec.encode(channel === undefined ? message : { ...message, [reservedKey]: channel });
     return Buffer.concat([this.#randomBytes(), body]);
   }
 
@@ -42,20 +44,17 @@ export class Members {
    * @throws InvalidMessageError
    */
   writeForGroup(message: Readonly<Record<string, unknown>>): (channels: readonly string[]) => Buffer {
-    // The reserved key is the last one, so its value, here one byte for null, ends the body.
-    const beginning = encode({ ...message, [reservedKey]: null }).subarray(0, -1);
-    return (channels) => Buffer.concat([this.#randomBytes(), beginning, encode(channels)]);
+    const complete = this.#codec.encodeBut(message, reservedKey);
+    return (channels) => Buffer.concat([this.#randomBytes(), complete(channels)]);
   }
 
   /** Reads a member anew: nothing of the result is shared with another reading. @throws UndecodableError */
   read(member: Buffer): ReadMember {
     if (member.length < this.#prefixLength)
       throw new UndecodableError(`a member of ${member.length} bytes is shorter than the random prefix`);
-    const message = decode(member.subarray(this.#prefixLength));
-    if (typeof message !== 'object' || message === null || Array.isArray(message) || message instanceof Map)
-      throw new UndecodableError('the message is no map with text keys');
-    if (!Object.hasOwn(message, reservedKey)) return { message: message as Received, channels: undefined };
-    const { [reservedKey]: channels, ...rest } = message as Received;
+    const message = this.#codec.decode(member.subarray(this.#prefixLength));
+    if (!Object.hasOwn(message, reservedKey)) return { message, channels: undefined };
+    const { [reservedKey]: channels, ...rest } = message;
     return { message: rest, channels: namesOf(channels) };
   }
 
