@@ -1,18 +1,19 @@
 // linod: the program with all its commands.
 
 import { Command } from 'commander';
+import { suggestion, UsageError } from '../errors.js';
 import { version } from '../version.js';
 import { initCommand } from './init.js';
 import { jobCommand } from './job.js';
 import { jobsCommand } from './jobs.js';
 import { logCommand } from './log.js';
-import { jsonOption, siteOption } from './main.js';
+import { jsonOption, type SiteFlags, siteOption } from './main.js';
 import { migrateCommand } from './migrate.js';
 import { proceduresCommand } from './procedures.js';
 import { ruleCommand } from './rule.js';
 import { rulesCommand } from './rules.js';
 import { startCommand } from './runworker.js';
-import { showStatus, statusCommand } from './status.js';
+import { type StatusFlags, showStatus, statusCommand } from './status.js';
 import { workersCommand } from './workers.js';
 
 export function linodProgram(): Command {
@@ -25,7 +26,12 @@ export function linodProgram(): Command {
       'after',
       '\nWithout a command it prints the status of all tasks.\n\nExample:\n  $ linod\n  $ linod rule 3 run --wait',
     )
-    .action(showStatus)
+    // Else a mistyped command would be told as too many arguments.
+    .allowExcessArguments()
+    .action(async (flags: SiteFlags & { json?: boolean }) => {
+      refuseUnknownCommand(program);
+      await showStatus(flags);
+    })
     // Both are read by the program wherever they stand, before the command's name or behind it.
     .hook('preAction', (_program, command) => shareOptions(program, command));
   for (const command of [
@@ -49,4 +55,13 @@ export function linodProgram(): Command {
 /** Hands a command the options that it has in common with the program. */
 function shareOptions(program: Command, command: Command): void {
   for (const [name, value] of Object.entries(program.opts())) command.setOptionValue(name, value);
+}
+
+function refuseUnknownCommand(program: Command): void {
+  const [word] = program.args;
+  if (word === undefined) return;
+  const known = program.commands.map((command) => command.name());
+  throw new UsageError(
+    `there is no command ${JSON.stringify(word)}${suggestion(word, known) || '; `linod --help` lists them'}`,
+  );
 }

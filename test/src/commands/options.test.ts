@@ -29,3 +29,10 @@ t.test('a command below a command hears the options, too', async (t) => {
   const report = JSON.parse(await output(t, 'rules', '--site', site, 'sync', '--json'));
   t.match(report, { created: ['clear_too_old_job_history'] });
 });
+
+t.test('a mistyped command is told with the nearest one', async (t) => {
+  await t.rejects(output(t, 'jbos', '--site', site), {
+    code: 'LINOD_ERR_USAGE',
+    message: 'there is no command "jbos", did you mean "jobs"?',
+  });
+});
