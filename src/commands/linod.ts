@@ -1,13 +1,12 @@
 // linod: the program with all its commands.
 
 import { Command } from 'commander';
-import { suggestion, UsageError } from '../errors.js';
 import { version } from '../version.js';
 import { initCommand } from './init.js';
 import { jobCommand } from './job.js';
 import { jobsCommand } from './jobs.js';
 import { logCommand } from './log.js';
-import { jsonOption, type SiteFlags, siteOption } from './main.js';
+import { jsonOption, refuseUnknownCommand, siteOption } from './main.js';
 import { migrateCommand } from './migrate.js';
 import { proceduresCommand } from './procedures.js';
 import { ruleCommand } from './rule.js';
@@ -28,7 +27,7 @@ export function linodProgram(): Command {
     )
     // Else a mistyped command would be told as too many arguments.
     .allowExcessArguments()
-    .action(async (flags: SiteFlags & { json?: boolean }) => {
+    .action(async (flags: StatusFlags) => {
       refuseUnknownCommand(program);
       await showStatus(flags);
     })
@@ -55,13 +54,4 @@ export function linodProgram(): Command {
 /** Hands a command the options that it has in common with the program. */
 function shareOptions(program: Command, command: Command): void {
   for (const [name, value] of Object.entries(program.opts())) command.setOptionValue(name, value);
-}
-
-function refuseUnknownCommand(program: Command): void {
-  const [word] = program.args;
-  if (word === undefined) return;
-  const known = program.commands.map((command) => command.name());
-  throw new UsageError(
-    `there is no command ${JSON.stringify(word)}${suggestion(word, known) || '; `linod --help` lists them'}`,
-  );
 }
