@@ -102,7 +102,7 @@ export class Site {
     try {
       await loadModule(this.directory, file);
     } catch (error) {
-      throw new BadConfigError(this.shorten(file), undefined, `cannot be loaded: ${firstLine(error)}`, {
+      throw new BadConfigError(this.shorten(file), undefined, `cannot be loaded: ${headline(error)}`, {
         cause: error,
       });
     }
@@ -136,7 +136,7 @@ async function readConfig(directory: string, path: string, anew: boolean): Promi
       : (await loadModule(directory, path, { anew })).default;
   } catch (error) {
     if (error instanceof BadConfigError) throw error;
-    throw new BadConfigError(file, undefined, `cannot be read: ${firstLine(error)}`, { cause: error });
+    throw new BadConfigError(file, undefined, `cannot be read: ${headline(error)}`, { cause: error });
   }
   if (typeof config === 'object' && config !== null && !Array.isArray(config)) return { ...config };
   throw new BadConfigError(
@@ -161,10 +161,10 @@ async function procedureFiles(path: string, optional: string): Promise<string[]>
     .map((name) => join(path, name));
 }
 
-function firstLine(error: unknown): string {
-  const text =
-    error instanceof Error
-      ? `${error.name === 'Error' ? '' : `${error.name}: `}${error.message}`
-      : String(error);
-  return text.split('\n', 1)[0] ?? '';
+/** A loader's error in one line. A parser tells the place in a second one: ` /srv/mysite/linod.config.ts:3:10`. */
+function headline(error: unknown): string {
+  const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : '';
+  const text = error instanceof Error ? error.message : String(error);
+  const [first = '', second = ''] = text.split('\n').map((line) => line.trim());
+  return `${name}${first}${/^\/.*:\d+:\d+$/.test(second) ? `, at ${second}` : ''}`;
 }

@@ -2,7 +2,7 @@
 
 import { userInfo } from 'node:os';
 import { type Command, CommanderError, Option } from 'commander';
-import { LinodError } from '../errors.js';
+import { LinodError, suggestion, UsageError } from '../errors.js';
 import type { SiteConfig } from '../site/settings.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
@@ -42,11 +42,18 @@ const misuse = new Set([
 export async function main(program: Command, argv: readonly string[]): Promise<void> {
   // The reader of a pipe, such as `head`, has had enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  throwInsteadOfExit(program);
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     process.exitCode = tell(program.name(), error);
   }
+}
+
+/** Commander would end the process itself, with 1 for wrong usage. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  command.commands.forEach(throwInsteadOfExit);
 }
 
 function tell(name: string, error: unknown): number {
@@ -59,6 +66,21 @@ function tell(name: string, error: unknown): number {
   if (error instanceof Error && 'code' in error && misuse.has(String(error.code))) return exitCodes.misused;
   if (error instanceof Error && !('code' in error)) say(error.stack ?? '');
   return exitCodes.failed;
+}
+
+/**
+ * For a command that also does something by itself, and lets excess arguments pass: finds the mistyped name of one
+ * below it, which would be told as too many arguments.
+ *
+ * @throws UsageError (`LINOD_ERR_USAGE`)
+ */
+export function refuseUnknownCommand(command: Command): void {
+  const [word] = command.args;
+  if (word === undefined) return;
+  const known = command.commands.map((candidate) => candidate.name());
+  throw new UsageError(
+    `there is no command ${JSON.stringify(word)}${suggestion(word, known) || `; there are ${known.join(', ')}`}`,
+  );
 }
 
 export interface SiteFlags {

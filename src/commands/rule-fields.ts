@@ -5,7 +5,7 @@ import type { RuleChanges } from '../tasks/rules.js';
 
 /**
  * `every=2 weekdays=monday,friday until=` as changes. An empty value takes the override back, so that the
- * procedure's suggestion counts again.
+ * procedure's suggestion counts again; `none` overrides weekdays, positions, until or count with nothing.
  *
  * @throws UsageError (`LINOD_ERR_USAGE`)
  */
@@ -16,12 +16,16 @@ export function parseChanges(words: readonly string[]): RuleChanges {
   return Object.fromEntries(words.map(parseWord));
 }
 
+/** What says that there is none, although the procedure suggests some. */
+const none: Readonly<Record<string, unknown>> = { weekdays: [], positions: [], until: '', count: 0 };
+
 function parseWord(word: string): [string, unknown] {
   const equals = word.indexOf('=');
   if (equals < 1) throw new UsageError(`expected FIELD=VALUE, got: ${JSON.stringify(word)}`);
   const field = word.slice(0, equals);
   const text = word.slice(equals + 1).trim();
   if (text === '') return [field, null];
+  if (text === 'none' && Object.hasOwn(none, field)) return [field, none[field]];
   if (['every', 'count', 'timeoutSeconds'].includes(field)) return [field, toNumber(field, text)];
   if (field === 'positions') return [field, toList(text).map((item) => toNumber(field, item))];
   if (field === 'weekdays') return [field, toList(text)];

@@ -2,7 +2,15 @@
 
 import { Command } from 'commander';
 import { Procedures } from '../procedure.js';
-import { jsonOption, person, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
+import {
+  jsonOption,
+  person,
+  refuseUnknownCommand,
+  requireSite,
+  type SiteFlags,
+  siteOption,
+  withStore,
+} from './main.js';
 import { print, printJson, printTable, say } from './output.js';
 import { ruleColumns, ruleJson } from './views.js';
 import { wakeWorker } from './wake.js';
@@ -14,7 +22,9 @@ export function rulesCommand(): Command {
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ linod rules\n  $ linod rules sync')
-    .action(async (flags: SiteFlags & { json?: boolean; all?: boolean }) => {
+    .allowExcessArguments()
+    .action(async (flags: SiteFlags & { json?: boolean; all?: boolean }, self: Command) => {
+      refuseUnknownCommand(self);
       const site = await requireSite(flags);
       const { JobRules } = await import('../actors.js');
       const list = await withStore(site, (store) =>

@@ -15,8 +15,12 @@ export function statusCommand(): Command {
     .action(showStatus);
 }
 
+export interface StatusFlags extends SiteFlags {
+  readonly json?: boolean;
+}
+
 /** Prints a line for each rule, and says on stderr which workers there are. */
-export async function showStatus(flags: SiteFlags & { json?: boolean }): Promise<void> {
+export async function showStatus(flags: StatusFlags): Promise<void> {
   const site = await requireSite(flags);
   await withStore(site, async (store) => {
     const [{ Rules }, { Jobs }, { statusLine }, { WorkerRegistry }, { systemClock }, { StartOrders }] =
