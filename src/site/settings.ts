@@ -291,12 +291,12 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** A value as an error shows it: JSON, shortened, passwords in URLs hidden. */
 function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(hidePassword(value));
-  const text = JSON.stringify(value) ?? String(value);
+  const text = hidePassword(JSON.stringify(value) ?? String(value));
+  if (typeof value === 'string') return text;
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
-/** The URL with its password replaced by `***`, for people's eyes. */
-export function hidePassword(url: string): string {
-  return url.replace(/^([a-z+]+:\/\/[^:@/]*):.*@/, '$1:***@');
+/** A URL, or a text that has some, with the passwords replaced by `***`, for people's eyes. */
+export function hidePassword(text: string): string {
+  return text.replace(/([a-z][a-z\d+.-]*:\/\/[^:@/"\s]*):[^"\s]*@/gi, '$1:***@');
 }
