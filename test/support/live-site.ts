@@ -64,6 +64,8 @@ process.stdin.destroy();
 export class LiveSite {
   readonly directory: string;
   readonly channel: string;
+  /** Variables of the programs that are started from now on. */
+  environment: Readonly<Record<string, string>> = {};
   readonly #t: Test;
   #store: Promise<Store> | undefined;
 
@@ -93,7 +95,8 @@ export class LiveSite {
 
   /** Starts one of the package's programs in the site's directory. */
   start(script: ScriptName, ...args: readonly string[]): Program {
-    return Program.start(this.#t, scriptPath(script), args, { cwd: this.directory });
+    const { directory: cwd, environment } = this;
+    return Program.start(this.#t, scriptPath(script), args, { cwd, environment });
   }
 
   /** Runs one of the package's programs to its end. */

@@ -1,0 +1,317 @@
+// Every way of configuring a site wrongly is told in one line: the place, the key, what was found, what is allowed.
+
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { settingDefinitions, settingNames } from '../../src/site/settings.js';
+import type { Settings } from '../../src/site.js';
+import { LiveSite } from '../support/live-site.js';
+import { Program, type ScriptName, scriptPath } from '../support/programs.js';
+import { RedisServer } from '../support/redis.js';
+
+/** Runs `linod`, or another command, and expects this one line on stderr, nothing on stdout, and an exit code. */
+async function expectRefusal(
+  t: Test,
+  site: LiveSite,
+  message: string | RegExp,
+  { script = 'linod' as ScriptName, args = [] as readonly string[], code = 2 } = {},
+): Promise<void> {
+  const ended = await site.run(script, ...args);
+  const stderr = typeof message === 'string' ? `${script}: ${message}\n` : message;
+  t.match(ended, { code, stdout: /^$/, stderr }, `${script} ${args.join(' ')}`);
+  t.match(ended.stderr, /^[^\n]*\n$/, 'in one line');
+  if (typeof message === 'string') t.equal(ended.stderr, stderr);
+}
+
+/** For each setting values that it must not have, and how they are shown. */
+const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown: string]> } = {
+  name: [
+    ['Café', '"Café"'],
+    ['x'.repeat(41), `"${'x'.repeat(41)}"`],
+    [7, '7'],
+  ],
+  useLinod: [['maybe', '"maybe"']],
+  channelLayer: [
+    ['http://localhost', '"http://localhost"'],
+    ['sqlite:', '"sqlite:"'],
+    [6379, '6379'],
+  ],
+  layerPrefix: [
+    ['a b', '"a b"'],
+    ['', '""'],
+  ],
+  databaseUrl: [
+    ['postgres://localhost/site', '"postgres://localhost/site"'],
+    ['linod.db', '"linod.db"'],
+  ],
+  logDirectory: [
+    ['', '""'],
+    [{ path: 'log' }, '{"path":"log"}'],
+  ],
+  logLevel: [
+    ['LOUD', '"LOUD"'],
+    [20, '20'],
+  ],
+  timezone: [
+    ['Mars/Olympus', '"Mars/Olympus"'],
+    [null, 'null'],
+  ],
+  procedures: [
+    ['procedures', '"procedures"'],
+    [[''], '[""]'],
+  ],
+  shippedProcedures: [['some', '"some"']],
+  consumers: [
+    [{ chat: './chat.js' }, '{"chat":"./chat.js"}'],
+    [[], '[]'],
+  ],
+  maxJobs: [
+    [0, '0'],
+    [1.5, '1.5'],
+    ['many', '"many"'],
+    [1001, '1001'],
+  ],
+  graceSeconds: [
+    [-1, '-1'],
+    ['25 s', '"25 s"'],
+    [86_401, '86401'],
+  ],
+};
+
+/** Settings whose environment variables may hold any text. */
+const anyText: ReadonlyArray<keyof Settings> = ['logDirectory', 'procedures'];
+
+t.test('a wrong value of any setting in the configuration file is told', async (t) => {
+  t.same(new Set(Object.keys(wrongValues)), new Set(settingNames), 'no setting is left out');
+  const site = new LiveSite(t);
+  for (const key of settingNames) {
+    for (const [value, shown] of wrongValues[key]) {
+      site.write({ 'linod.config.json': JSON.stringify({ name: 'test', [key]: value }) });
+      const { allowed } = settingDefinitions[key];
+      await expectRefusal(t, site, `linod.config.json: ${key}: expected ${allowed}, got: ${shown}`);
+    }
+  }
+});
+
+t.test('a wrong value in any environment variable is told', async (t) => {
+  const site = new LiveSite(t);
+  for (const key of settingNames) {
+    const { allowed, environment } = settingDefinitions[key];
+    const wrong = wrongValues[key].find(([value]) => typeof value === 'string' && value !== '');
+    for (const name of anyText.includes(key) ? [] : environment) {
+      if (typeof wrong?.[0] !== 'string') throw new Error(`expected a wrong text for ${key}`);
+      site.environment = { [name]: wrong[0] };
+      await expectRefusal(
+        t,
+        site,
+        `environment variable ${name}: ${key}: expected ${allowed}, got: ${wrong[1]}`,
+      );
+    }
+  }
+});
+
+t.test('the command line is stronger than the environment, which is stronger than the file', async (t) => {
+  const site = new LiveSite(t, { channelLayer: 'http://file' });
+  await expectRefusal(t, site, /^linod: linod\.config\.json: channelLayer: .* got: "http:\/\/file"\n$/);
+  site.environment = { REDIS_URL: 'http://redis', LINOD_CHANNEL_LAYER: 'http://own', LINOD_MAX_JOBS: '' };
+  await expectRefusal(
+    t,
+    site,
+    /^linod: environment variable LINOD_CHANNEL_LAYER: channelLayer: .* got: "http:\/\/own"\n$/,
+  );
+  const args = [site.channel, '--layer', 'http://flag'];
+  const message = /^runworker: the command line: channelLayer: .* got: "http:\/\/flag"\n$/;
+  await expectRefusal(t, site, message, { script: 'runworker', args });
+});
+
+t.test('an unknown setting is told, with the nearest known one', async (t) => {
+  const site = new LiveSite(t);
+  const refuse = (key: string, message: string) => {
+    site.write({ 'linod.config.json': JSON.stringify({ name: 'test', [key]: 1 }) });
+    return expectRefusal(t, site, `linod.config.json: ${message}`);
+  };
+  await refuse('timeZone', 'unknown setting "timeZone", did you mean "timezone"?');
+  await refuse('chanelLayer', 'unknown setting "chanelLayer", did you mean "channelLayer"?');
+  await refuse('colour', `unknown setting "colour"; known are ${settingNames.join(', ')}`);
+});
+
+t.test('a configuration file that cannot be read is told, with the place', async (t) => {
+  const site = new LiveSite(t);
+  const json = async (content: string, message: string | RegExp) => {
+    site.write({ 'linod.config.json': content });
+    await expectRefusal(t, site, message);
+  };
+  await json('{ "name": "test", }', /^linod: linod\.config\.json: cannot be read: SyntaxError: .* JSON/);
+  await json('[]', 'linod.config.json: expected a JSON object');
+
+  const typescript = async (content: string, message: string | RegExp) => {
+    site.write({ 'linod.config.ts': content });
+    for (const script of ['linod', 'initiate_linod'] as const) {
+      await expectRefusal(t, site, typeof message === 'string' ? message : message, { script });
+    }
+  };
+  const place = site.path('linod.config.ts');
+  await typescript(
+    `export default {\n  name: 'test',,\n};\n`,
+    `linod.config.ts: cannot be read: ParseError: Unexpected token, at ${place}:2:15`,
+  );
+  await typescript(
+    `export const site = { name: 'test' };\n`,
+    'linod.config.ts: expected `export default defineSite({ … })`',
+  );
+  await typescript(
+    `export default { name: siteName };\n`,
+    'linod.config.ts: cannot be read: ReferenceError: siteName is not defined',
+  );
+  await typescript(
+    `import './nowhere.js';\nexport default { name: 'test' };\n`,
+    /: linod\.config\.ts: cannot be read: .*Cannot find module '.\/nowhere\.js'/,
+  );
+});
+
+t.test('wrong procedures are told, with their files', async (t) => {
+  const site = new LiveSite(t, { procedures: ['procedures', 'reports.ts'] });
+  const refuse = async (message: string) => {
+    await expectRefusal(t, site, message, { args: ['procedures'] });
+    await expectRefusal(t, site, message, { script: 'runworker', args: [site.channel] });
+  };
+  await refuse(`procedures: no file or directory ${site.path('reports.ts')}`);
+  site.write({
+    'procedures/nightly.ts': `import { scheduleDaily } from 'linod';\n\nscheduleDaily(function report() {});\n`,
+    'reports.ts': `import { scheduleDaily } from 'linod';\nscheduleDaily(function report() {});\n`,
+  });
+  await refuse(
+    `reports.ts: cannot be loaded: DuplicateProcedureError: two procedures are named "report": one registered at ${site.path('procedures/nightly.ts')}:3, one at ${site.path('reports.ts')}:2; give one of them another name: scheduleDaily({ name: '…' }, …)`,
+  );
+  site.write({
+    'reports.ts': `import { scheduleDaily } from 'linod';\nscheduleDaily({ hour: 24 }, function audit() {});\n`,
+  });
+  await refuse(
+    `reports.ts: cannot be loaded: InvalidProcedureError: procedure registered at ${site.path('reports.ts')}:2: expected hour to be a whole number from 0 to 23, got: 24`,
+  );
+  site.write({ 'reports.ts': `const x = ;\n` });
+  await refuse(
+    `reports.ts: cannot be loaded: ParseError: Unexpected token, at ${site.path('reports.ts')}:1:10`,
+  );
+  site.write({ 'reports.ts': `throw new Error('no data');\n` });
+  await refuse('reports.ts: cannot be loaded: no data');
+});
+
+t.test('a database that cannot be used is told', async (t) => {
+  const site = new LiveSite(t);
+  const { db } = await site.store();
+  const migrations = db.withTables<{ linod_migrations: { owner: string; name: string; ran_at: number } }>();
+  await migrations
+    .insertInto('linod_migrations')
+    .values({ owner: 'linod', name: '9999-hyperspace', ran_at: 0 })
+    .execute();
+  const newer = `database ${site.path('linod.db')} has migrations of linod that this version does not know: 9999-hyperspace; update linod, or name another database`;
+  await expectRefusal(t, site, newer, { code: 1 });
+  await expectRefusal(t, site, newer, { code: 1, script: 'runworker', args: [site.channel] });
+  await expectRefusal(t, site, newer, { code: 1, script: 'initiate_linod' });
+
+  site.write({ 'notes.txt': 'This is no database, and long enough to be seen as none. '.repeat(100) });
+  site.environment = { DATABASE_URL: 'sqlite:notes.txt' };
+  const unusable = (name: string, why: string) => `cannot open the database ${site.path(name)}: ${why}`;
+  await expectRefusal(t, site, unusable('notes.txt', 'file is not a database'), { code: 1 });
+  site.environment = { DATABASE_URL: 'sqlite:procedures' };
+  site.write({ 'procedures/README': '' });
+  await expectRefusal(t, site, unusable('procedures', 'unable to open database file'), { code: 1 });
+});
+
+t.test('without a site commands say how to name or make one', async (t) => {
+  const empty = realpathSync(mkdtempSync(join(tmpdir(), 'linod-')));
+  t.teardown(() => rmSync(empty, { recursive: true }));
+  const run = (script: ScriptName, args: readonly string[], environment: Record<string, string> = {}) =>
+    Program.start(t, scriptPath(script), args, { cwd: empty, environment }).ended();
+  const none = `no linod.config.ts, .js, .mjs or .json in ${empty}`;
+  for (const [script, ...args] of [
+    ['linod'],
+    ['linod', 'rules'],
+    ['initiate_linod'],
+    ['runworker', 'linod_test'],
+  ] as const) {
+    t.strictSame(await run(script, args), {
+      code: 2,
+      signal: null,
+      stdout: '',
+      stderr: `${script}: ${none} or above it; name the site with --site DIR or LINOD_SITE, or make one: linod init mysite\n`,
+    });
+  }
+  t.match(await run('linod', ['--site', '.']), {
+    code: 2,
+    stderr: `linod: --site: ${none}; make a site: linod init mysite\n`,
+  });
+  t.match(await run('linod', ['rules', '--site', 'nowhere']), {
+    code: 2,
+    stderr: `linod: --site: no directory ${join(empty, 'nowhere')}\n`,
+  });
+  t.match(await run('linod', [], { LINOD_SITE: '/nowhere' }), {
+    code: 2,
+    stderr: 'linod: environment variable LINOD_SITE: no directory /nowhere\n',
+  });
+});
+
+t.test('of a site that is switched off every command says so and ends with 0', async (t) => {
+  const site = new LiveSite(t, { useLinod: false });
+  const commands: ReadonlyArray<readonly [ScriptName, ...string[]]> = [
+    ['linod'],
+    ['linod', 'status', '--json'],
+    ['linod', 'start'],
+    ['linod', 'rule', '1', 'run', '--wait'],
+    ['linod', 'log', 'tail', '-f'],
+    ['linod', 'workers'],
+    ['initiate_linod'],
+    ['runworker', 'linod_test'],
+  ];
+  for (const [script, ...args] of commands) {
+    t.strictSame(await site.run(script, ...args), {
+      code: 0,
+      signal: null,
+      stdout: '',
+      stderr: 'linod is switched off for site test: useLinod is false in linod.config.json\n',
+    });
+  }
+});
+
+t.test('a password is never printed', async (t) => {
+  const server = await RedisServer.start(t, { args: ['--requirepass', 'opensesame'] });
+  const site = new LiveSite(t);
+  const urls = {
+    right: `redis://:opensesame@127.0.0.1:${server.port}`,
+    denied: `redis://me:closedsesame@127.0.0.1:${server.port}`,
+    unreachable: 'redis://me:sesame@127.0.0.1:1',
+    'no such database': 'redis://:sesame@127.0.0.1/x',
+    'no such scheme': 'redsi://me:p@ss:w0rd-sesame@127.0.0.1',
+    'in capitals': 'REDIS://me:sesame@127.0.0.1',
+  };
+  for (const [what, url] of Object.entries(urls)) {
+    site.environment = { REDIS_URL: url };
+    const { stdout, stderr } = await site.run('initiate_linod', '--timeout', '1');
+    t.notMatch(stdout + stderr, 'sesame', what);
+    t.not(stderr, '', what);
+  }
+  for (const value of [[urls.unreachable], { url: urls.unreachable }]) {
+    site.environment = {};
+    site.write({ 'linod.config.json': JSON.stringify({ name: 'test', channelLayer: value }) });
+    t.notMatch((await site.run('linod')).stderr, 'sesame');
+  }
+  site.write({ 'linod.config.json': JSON.stringify({ name: 'test', shippedProcedures: false }) });
+  site.environment = { DATABASE_URL: 'postgres://me:sesame@127.0.0.1/site' };
+  const { stderr } = await site.run('linod');
+  t.match(stderr, 'got: "postgres://me:***@127.0.0.1/site"');
+
+  for (const url of [urls.right, urls.denied]) {
+    site.environment = { REDIS_URL: url };
+    const worker = await site.startWorker('--initiate');
+    if (url === urls.denied) await worker.printed(/ERROR the channel layer is away/);
+    worker.kill('SIGUSR2');
+    await site.logged(/^status/);
+    worker.kill('SIGTERM');
+    t.match(await worker.ended(), { code: 0 });
+    t.match(worker.lines.join('\n'), /channel layer +redis:\/\/(me)?:\*\*\*@127/);
+    t.notMatch(worker.lines.join('\n'), 'sesame');
+  }
+  t.notMatch(JSON.stringify(await site.records()), 'sesame');
+});
