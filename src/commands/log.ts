@@ -6,7 +6,9 @@ import { parseWholeNumber } from './numbers.js';
 import { say, styled } from './output.js';
 
 export function logCommand(): Command {
-  const log = new Command('log').description('the log of all processes');
+  const log = new Command('log')
+    .description('the log of all processes')
+    .addHelpText('after', '\nExample:\n  $ linod log tail -f');
   log
     .command('tail')
     .description('the last lines of lino.log')
