@@ -81,10 +81,31 @@ export class InvalidOptionError extends ChannelsError {
   }
 }
 
-/** The server or file behind the layer cannot be reached now. The message was not accepted; try again later. */
+/**
+ * Why a layer cannot be used now:
+ *
+ * - `unreachable`: no connection, it broke, or there was no answer in time;
+ * - `loading`: the server reads its data from the disk;
+ * - `read-only`: the server is a replica, as after a fail-over;
+ * - `out-of-memory`: the server's `maxmemory` is reached; messages can still be received;
+ * - `access-denied`: a wrong password, or a user who may not do this;
+ * - `refused`: anything else that the server answered.
+ */
+export type UnavailableReason =
+  | 'unreachable'
+  | 'loading'
+  | 'read-only'
+  | 'out-of-memory'
+  | 'access-denied'
+  | 'refused';
+
+/** The server or file behind the layer cannot be used now. The message was not accepted; try again later. */
 export class LayerUnavailableError extends ChannelsError {
-  constructor(message: string, options?: { cause?: unknown }) {
+  readonly reason: UnavailableReason;
+
+  constructor(message: string, options?: { cause?: unknown; reason?: UnavailableReason }) {
     super('CHANNELS_ERR_LAYER_UNAVAILABLE', message, options);
+    this.reason = options?.reason ?? 'unreachable';
   }
 }
 

@@ -32,6 +32,7 @@ export {
   NoHandlerError,
   NoRouteError,
   StopConsumer,
+  type UnavailableReason,
   UndecodableError,
 } from './errors.js';
 export {
@@ -47,7 +48,14 @@ export {
   type WaitOptions,
 } from './layer.js';
 export { InMemoryChannelLayer } from './layers/memory.js';
-export { type ConnectionChange, RedisChannelLayer, type RedisLayerOptions } from './layers/redis.js';
+export {
+  type ConnectionChange,
+  type LayerWarning,
+  RedisChannelLayer,
+  type RedisHost,
+  type RedisHostOptions,
+  type RedisLayerOptions,
+} from './layers/redis.js';
 export { LayerFileError, SqliteChannelLayer, type SqliteLayerOptions } from './layers/sqlite.js';
 export type { CodecOptions } from './message-codec.js';
 export { ExtensionValue, Float } from './msgpack.js';

@@ -17,14 +17,29 @@ import {
 } from '../layer.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
-import { type Address, parseAddress } from './redis/address.js';
+import type { Address } from './redis/address.js';
 import type { Entry } from './redis/blocking-reads.js';
-import { Connection, type ConnectionChange } from './redis/connection.js';
+import type { ConnectionChange } from './redis/connection.js';
 import { flush } from './redis/flush.js';
+import { Host } from './redis/host.js';
+import { type Host as HostOption, parseHosts } from './redis/hosts.js';
 import { KeyReaders } from './redis/key-readers.js';
 import { Members, type ReadMember } from './redis/members.js';
+import { Ring } from './redis/ring.js';
+import type { ServerInfo } from './redis/server-info.js';
 
 export type { ConnectionChange } from './redis/connection.js';
+export type { Host as RedisHost, HostOptions as RedisHostOptions } from './redis/hosts.js';
+
+/** Something about a server that loses messages sooner or later. */
+export interface LayerWarning {
+  /** `may-evict`: when the server's memory gets short it throws away keys, and with them messages. */
+  readonly code: 'may-evict';
+  /** The server's name, without anything secret. */
+  readonly host: string;
+  /** A sentence for the maintainer: what it is and what to do. */
+  readonly text: string;
+}
 
 /**
  * Options of `RedisChannelLayer`. Peers must agree on `hosts`, `prefix`, `randomPrefixLength`, `serializer` and
@@ -32,18 +47,20 @@ export type { ConnectionChange } from './redis/connection.js';
  */
 export interface RedisLayerOptions extends LayerOptions, CodecOptions {
   /**
-   * URLs: `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS, `unix:///socket?db=0`. One for now.
-   * Default `['redis://localhost:6379']`.
+   * Servers: URLs, pairs of host and port, or objects; see `RedisHost`. Default `['redis://localhost:6379']`. Several
+   * share the channels between them, by their order: see docs/channels.md.
    */
-  readonly hosts?: readonly string[] | undefined;
+  readonly hosts?: readonly HostOption[] | undefined;
   /** What all keys begin with, without a separator. Default `asgi`. */
   readonly prefix?: string | undefined;
   /** Random bytes before each message, which keep equal messages apart. Default 12. */
   readonly randomPrefixLength?: number | undefined;
   /** Milliseconds until a call gives Redis up: once for the connection, once for the reply. Default 2,000. */
   readonly timeoutMs?: number | undefined;
-  /** Told once when Redis goes away and once when it is back. Must not throw. */
+  /** Told once when a server goes away and once when it is back. Must not throw. */
   readonly onConnection?: ((change: ConnectionChange) => void) | undefined;
+  /** Told once of what is dangerous about a server, when the first connection to it is made. Must not throw. */
+  readonly onWarning?: ((warning: LayerWarning) => void) | undefined;
 }
 
 /** A token may be so much older than the expiry. Source: docs/wire.md section 6. */
@@ -70,7 +87,7 @@ export class RedisChannelLayer implements ChannelLayer {
   readonly #now: () => number;
   readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
   readonly #members: Members;
-  readonly #commands: Connection;
+  readonly #ring: Ring;
   readonly #readers: KeyReaders<ProcessMessage>;
   readonly #local: LocalQueues;
   #closed = false;
@@ -86,16 +103,19 @@ export class RedisChannelLayer implements ChannelLayer {
     const codec = new MessageCodec(options, { now: this.#now, ttlSeconds });
     this.#members = new Members(codec, checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
     const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
-    const connection = {
-      address: onlyHost(options.hosts),
-      connectWithinMs: timeoutMs,
-      replyWithinMs: timeoutMs,
-      onChange: options.onConnection,
-    };
-    this.#commands = new Connection(connection);
+    const hosts = parseHosts(options.hosts, this.#prefix).map(
+      (address) =>
+        new Host({
+          address,
+          connectWithinMs: timeoutMs,
+          replyWithinMs: timeoutMs,
+          onChange: options.onConnection,
+          onServer: options.onWarning && warnOnce(address, options.onWarning),
+        }),
+    );
+    this.#ring = new Ring(hosts);
     this.#readers = new KeyReaders({
-      connection,
-      commands: this.#commands,
+      hosts,
       accept: (key, entry) => this.#accept(key.slice(this.#prefix.length), entry),
       ttlMs: Math.ceil(this.#expiryMs),
     });
@@ -114,7 +134,8 @@ export class RedisChannelLayer implements ChannelLayer {
     this.#refuseWhenClosed();
     options.signal?.throwIfAborted();
     const capacity = this.#capacity(channel);
-    const full = await this.#deliver([this.#prefix + key], [member, capacity], options.signal);
+    const host = key === channel ? this.#ring.next() : this.#ring.of(key);
+    const full = await this.#deliver(host, [this.#prefix + key], [member, capacity], options.signal);
     if (full > 0) throw new ChannelFull(channel, capacity);
   }
 
@@ -134,14 +155,15 @@ export class RedisChannelLayer implements ChannelLayer {
     checkChannelName(channel);
     this.#refuseWhenClosed();
     const ttlMs = Math.ceil(this.#groupExpiryMs);
-    await this.#commands.run((client) => client.groupAdd(1, key, this.#now() / 1000, ttlMs, channel));
+    const { commands } = this.#ring.of(group);
+    await commands.run((client) => client.groupAdd(1, key, this.#now() / 1000, ttlMs, channel));
   }
 
   async groupDiscard(group: string, channel: string): Promise<void> {
     const key = this.#groupKey(group);
     checkChannelName(channel);
     this.#refuseWhenClosed();
-    await this.#commands.run((client) => client.zrem(key, channel));
+    await this.#ring.of(group).commands.run((client) => client.zrem(key, channel));
   }
 
   async groupSend<M extends Message>(group: string, message: M): Promise<void> {
@@ -151,14 +173,17 @@ export class RedisChannelLayer implements ChannelLayer {
     const memberFor = this.#members.writeForGroup(checkMessage(message));
     this.#refuseWhenClosed();
     const endedAt = (this.#now() - this.#groupExpiryMs) / 1000;
-    const channels = await this.#commands.run((client) => client.groupMembers(1, groupKey, endedAt));
-    const keys: string[] = [];
-    const deliveries: Array<Buffer | number> = [];
+    const { commands } = this.#ring.of(group);
+    const channels = await commands.run((client) => client.groupMembers(1, groupKey, endedAt));
+    const deliveries = new Map<Host, { keys: string[]; members: Array<Buffer | number> }>();
     for (const [key, names] of byMessageKey(channels)) {
-      keys.push(this.#prefix + key);
-      deliveries.push(memberFor(names), this.#capacity(names[0] ?? key));
+      const host = this.#ring.of(key);
+      const delivery = deliveries.get(host) ?? { keys: [], members: [] };
+      deliveries.set(host, delivery);
+      delivery.keys.push(this.#prefix + key);
+      delivery.members.push(memberFor(names), this.#capacity(names[0] ?? key));
     }
-    if (keys.length > 0) await this.#deliver(keys, deliveries);
+    await allDone(Array.from(deliveries, ([host, { keys, members }]) => this.#deliver(host, keys, members)));
   }
 
   /**
@@ -168,13 +193,13 @@ export class RedisChannelLayer implements ChannelLayer {
   async flush(): Promise<void> {
     this.#refuseWhenClosed();
     this.#local.clear();
-    await flush(this.#commands, this.#prefix);
+    await allDone(this.#ring.hosts.map((host) => flush(host.commands, this.#prefix)));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([this.#local.close(), this.#readers.close()]);
-    this.#commands.close();
+    for (const host of this.#ring.hosts) host.close();
   }
 
   #refuseWhenClosed(): void {
@@ -186,9 +211,14 @@ export class RedisChannelLayer implements ChannelLayer {
   }
 
   /** Adds to each key its member, given with the key's capacity; returns how many keys were full. */
-  #deliver(keys: string[], deliveries: Array<Buffer | number>, signal?: AbortSignal): Promise<number> {
+  #deliver(
+    host: Host,
+    keys: string[],
+    deliveries: Array<Buffer | number>,
+    signal?: AbortSignal,
+  ): Promise<number> {
     const ttlMs = Math.ceil(this.#expiryMs);
-    return this.#commands.run((client) => {
+    return host.commands.run((client) => {
       const now = this.#now();
       const expired = (now - this.#expiryMs) / 1000;
       return client.deliver(keys.length, ...keys, now / 1000, expired, ttlMs, ...deliveries);
@@ -242,18 +272,20 @@ function byMessageKey(channels: readonly string[]): Map<string, string[]> {
   return byKey;
 }
 
-function onlyHost(hosts: unknown): Address {
-  const list = Array.isArray(hosts) && hosts.length === 0 ? undefined : hosts;
-  const [url, ...others] = checkList(list ?? ['redis://localhost:6379']);
-  if (others.length > 0)
-    throw new InvalidOptionError('hosts', 'a list of one URL', `${others.length + 1} URLs`);
-  return parseAddress('hosts[0]', url);
+/** Waits for all, and then rejects with the first failure. */
+async function allDone(work: ReadonlyArray<Promise<unknown>>): Promise<void> {
+  for (const outcome of await Promise.allSettled(work))
+    if (outcome.status === 'rejected') throw outcome.reason;
 }
 
-function checkList(hosts: unknown): readonly unknown[] {
-  if (Array.isArray(hosts)) return hosts;
-  // Not shown: a URL may hold a password.
-  throw new InvalidOptionError('hosts', 'a list of URLs', typeof hosts);
+function warnOnce({ name }: Address, onWarning: (warning: LayerWarning) => void): (info: ServerInfo) => void {
+  let warned = false;
+  return ({ evictionPolicy }) => {
+    if (warned || evictionPolicy === undefined) return;
+    warned = true;
+    const text = `Redis at ${name} throws away messages when its memory gets short: its maxmemory-policy is ${evictionPolicy}; set it to noeviction`;
+    onWarning({ code: 'may-evict', host: name, text });
+  };
 }
 
 function checkPrefix(prefix: unknown): string {

@@ -268,14 +268,15 @@ t.test('the database and the socket of a URL are used', async (t) => {
 
 t.test('options that make no sense are refused without showing a password', async (t) => {
   const refused: ReadonlyArray<readonly [object, RegExp]> = [
-    [{ hosts: 'redis://:topsecret@localhost' }, /expected hosts to be a list of URLs/],
-    [{ hosts: ['redis://a', 'redis://b'] }, /expected hosts to be a list of one URL, got: "2 URLs"/],
+    [{ hosts: 'redis://:topsecret@localhost' }, /expected hosts to be a list of URLs, of pairs/],
     [{ hosts: ['http://user:topsecret@localhost'] }, /hosts\[0\].*redis:\/\//],
     [{ hosts: ['redis://:topsecret@host/name'] }, /database is a number/],
     [{ hosts: ['redis://:topsecret@host?ssl=1'] }, /no other parameter than db/],
     [{ hosts: ['not a URL'] }, /hosts\[0\]/],
     [{ hosts: ['unix://'] }, /path of a socket/],
-    [{ hosts: [{}] }, /hosts\[0\]/],
+    [{ hosts: [5] }, /hosts\[0\]/],
+    [{ serializer: 'pickle' }, /serializer/],
+    [{ symmetricEncryptionKeys: 'topsecret' }, /list of keys/],
     [{ prefix: 5 }, /prefix/],
     [{ randomPrefixLength: -1 }, /randomPrefixLength/],
     [{ timeoutMs: 0 }, /timeoutMs/],

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import type { DroppedMessage } from '../../channels/layer.js';
-import { parseAddress } from '../../channels/layers/redis/address.js';
 import { Connection } from '../../channels/layers/redis/connection.js';
+import { parseHosts } from '../../channels/layers/redis/hosts.js';
 import { InflightWatch } from '../../channels/layers/redis/inflight.js';
 import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis.js';
 import { decode, encode } from '../../channels/msgpack.js';
@@ -216,7 +216,7 @@ t.test('a receive blocks once for long and asks nothing meanwhile', async (t) =>
   const reads = commands.filter(([name]) => name?.toLowerCase() === 'bzpopmin');
   t.same(
     reads.map((args) => args.slice(1)),
-    [[`${prefix}idle`, '30']],
+    [[`${prefix}idle`, '10']],
   );
 });
 
@@ -267,11 +267,9 @@ t.test('what a dead Python peer left is given back, what a live one works on is 
   const prefix = newPrefix();
   const raw = server.client(t);
   const [key, backup] = [`${prefix}chat`, `${prefix}chat$inflight`];
-  const commands = new Connection({
-    address: parseAddress('hosts[0]', server.url),
-    connectWithinMs: 5000,
-    replyWithinMs: 5000,
-  });
+  const [address] = parseHosts([server.url], prefix);
+  if (address === undefined) throw new RangeError('no address');
+  const commands = new Connection({ address, connectWithinMs: 5000, replyWithinMs: 5000 });
   t.teardown(() => commands.close());
   let monotonicMs = 0;
   const watch = new InflightWatch({ key, commands, ttlMs: 60_000, monotonicMs: () => monotonicMs });

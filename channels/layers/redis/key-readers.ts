@@ -1,15 +1,15 @@
-// The readers of all keys that this process receives on, and the connections that they share.
+// The readers of all keys that this process receives on.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { LayerClosedError } from '../../errors.js';
-import { BlockingReads, type Entry } from './blocking-reads.js';
-import type { Connection, ConnectionOptions } from './connection.js';
+import type { Entry } from './blocking-reads.js';
+import type { Host } from './host.js';
 import { InflightWatch } from './inflight.js';
 import { KeyReader } from './key-reader.js';
 
 export interface KeyReadersOptions<T> {
-  readonly connection: ConnectionOptions;
-  readonly commands: Connection;
+  /** A key may be on each of them. */
+  readonly hosts: readonly Host[];
   /** Reads an entry; undefined when it had to be dropped. */
   readonly accept: (key: string, entry: Entry) => T | undefined;
   readonly ttlMs: number;
@@ -17,21 +17,13 @@ export interface KeyReadersOptions<T> {
 
 /** A reader that nobody has used for so long is forgotten when a new one is made. */
 const forgetAfterMs = 120_000;
-/** A connection that no read has needed for so long is closed. */
-const closeAfterMs = 30_000;
 /** How long `close` waits for blocked reads to be ended in good order. */
 const closeWithinMs = 1000;
 
-/**
- * One reader a key, one connection a reader that waits. A key of its own per connection is what keeps a busy channel
- * from holding up the others; how many keys a process waits on is a matter of its few channels, since all
- * process-specific ones lie under one key.
- */
+/** One reader a key. */
 export class KeyReaders<T> {
   readonly #options: KeyReadersOptions<T>;
   readonly #readers = new Map<string, { readonly reader: KeyReader<T>; usedAt: number }>();
-  readonly #idle = new Map<BlockingReads, NodeJS.Timeout>();
-  readonly #lent = new Set<BlockingReads>();
   #closed = false;
 
   constructor(options: KeyReadersOptions<T>) {
@@ -44,7 +36,7 @@ export class KeyReaders<T> {
     return this.#reader(key, watched).take(signal);
   }
 
-  /** Ends all waits with LayerClosedError and closes the connections. Safe to call twice. */
+  /** Ends all waits with LayerClosedError and closes the hosts' blocked reads. Safe to call twice. */
   async close(): Promise<void> {
     this.#closed = true;
     const error = new LayerClosedError();
@@ -52,8 +44,7 @@ export class KeyReaders<T> {
     const patience = new AbortController();
     await Promise.race([stopped, pause(closeWithinMs, undefined, { signal: patience.signal })]);
     patience.abort();
-    for (const timer of this.#idle.values()) clearTimeout(timer);
-    for (const reads of [...this.#idle.keys(), ...this.#lent]) reads.close();
+    for (const host of this.#options.hosts) host.closeReads();
     await stopped;
   }
 
@@ -70,44 +61,16 @@ export class KeyReaders<T> {
   }
 
   #newReader(key: string, watched: boolean): KeyReader<T> {
-    const { commands, ttlMs, accept } = this.#options;
-    const watch = watched ? new InflightWatch({ key, commands, ttlMs }) : undefined;
-    return new KeyReader({
-      key,
-      commands,
-      ttlMs,
-      borrow: () => this.#borrow(),
-      giveBack: (reads) => this.#giveBack(reads),
-      beforeRead: () => watch?.lookWhenDue(),
-      accept: (entry) => accept(key, entry),
+    const { hosts, ttlMs, accept } = this.#options;
+    const sources = hosts.map((host) => {
+      const watch = watched ? new InflightWatch({ key, commands: host.commands, ttlMs }) : undefined;
+      return { host, beforeRead: () => watch?.lookWhenDue() };
     });
+    return new KeyReader({ key, sources, ttlMs, accept: (entry) => accept(key, entry) });
   }
 
   #forgetUnused(now: number): void {
     for (const [key, { reader, usedAt }] of this.#readers)
       if (!reader.busy && now - usedAt > forgetAfterMs) this.#readers.delete(key);
-  }
-
-  #borrow(): BlockingReads {
-    const [idle] = this.#idle;
-    const reads = idle?.[0] ?? new BlockingReads(this.#options.connection);
-    if (idle !== undefined) clearTimeout(idle[1]);
-    this.#idle.delete(reads);
-    this.#lent.add(reads);
-    return reads;
-  }
-
-  #giveBack(reads: BlockingReads): void {
-    this.#lent.delete(reads);
-    if (this.#closed) {
-      reads.close();
-      return;
-    }
-    const timer = setTimeout(() => {
-      this.#idle.delete(reads);
-      reads.close();
-    }, closeAfterMs);
-    timer.unref();
-    this.#idle.set(reads, timer);
   }
 }

@@ -1,0 +1,64 @@
+// One of the servers of a layer, with the connections to it.
+
+import { BlockingReads } from './blocking-reads.js';
+import { Connection, type ConnectionOptions } from './connection.js';
+
+/** A connection that no read has needed for so long is closed. */
+const closeAfterMs = 30_000;
+
+/**
+ * One connection for all commands, and one for each blocked read. A connection of its own for every key that is waited
+ * on is what keeps a busy channel from holding up the others; how many a process waits on is a matter of its few
+ * channels, since all process-specific ones lie under one key.
+ */
+export class Host {
+  /** For everything but blocked reads. */
+  readonly commands: Connection;
+  readonly #connection: ConnectionOptions;
+  readonly #idle = new Map<BlockingReads, NodeJS.Timeout>();
+  readonly #lent = new Set<BlockingReads>();
+  #closed = false;
+
+  constructor(connection: ConnectionOptions) {
+    this.#connection = connection;
+    this.commands = new Connection(connection);
+  }
+
+  /** Lends a connection for blocked reads. */
+  borrow(): BlockingReads {
+    const [idle] = this.#idle;
+    const reads = idle?.[0] ?? new BlockingReads(this.#connection);
+    if (idle !== undefined) clearTimeout(idle[1]);
+    this.#idle.delete(reads);
+    this.#lent.add(reads);
+    return reads;
+  }
+
+  giveBack(reads: BlockingReads): void {
+    this.#lent.delete(reads);
+    if (this.#closed) {
+      reads.close();
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.#idle.delete(reads);
+      reads.close();
+    }, closeAfterMs);
+    timer.unref();
+    this.#idle.set(reads, timer);
+  }
+
+  /** Ends the blocked reads, also those under way. Safe to call twice. */
+  closeReads(): void {
+    this.#closed = true;
+    for (const timer of this.#idle.values()) clearTimeout(timer);
+    for (const reads of [...this.#idle.keys(), ...this.#lent]) reads.close();
+    this.#idle.clear();
+  }
+
+  /** Ends everything. Safe to call twice. */
+  close(): void {
+    this.closeReads();
+    this.commands.close();
+  }
+}

@@ -1,0 +1,40 @@
+// What Redis means by an error that it answers with.
+
+import type { UnavailableReason } from '../../errors.js';
+
+/** An error that Redis answered with. The client library attaches the whole command to it. */
+export interface ReplyError extends Error {
+  readonly command?: { readonly name: string };
+}
+
+export function isReplyError(error: unknown): error is ReplyError {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+/** Whether Redis will say otherwise by itself soon, unlike a wrong password or a key of another type. */
+export function isTemporary(error: ReplyError): boolean {
+  return !permanent.test(error.message);
+}
+
+/** Whether another server than this one is the right one now. Nothing was done then. */
+export function isElsewhere(error: ReplyError): boolean {
+  return elsewhere.test(error.message);
+}
+
+/** What the error means to those who do not know Redis. */
+export function reasonOf(error: ReplyError): UnavailableReason {
+  return reasons.find(([, pattern]) => pattern.test(error.message))?.[0] ?? 'refused';
+}
+
+const permanent =
+  /^(DENIED|NOAUTH|NOPERM|WRONGPASS|WRONGTYPE|ERR (AUTH|DB index|invalid password|unknown command))\b/;
+
+// Redis 6 tells of an error inside of a script in the middle of its own sentence.
+const elsewhere = /(^|-)(READONLY|MOVED|CLUSTERDOWN) /;
+
+const reasons: ReadonlyArray<readonly [UnavailableReason, RegExp]> = [
+  ['out-of-memory', /(^|-)OOM /],
+  ['read-only', /(^|-)READONLY /],
+  ['loading', /^LOADING /],
+  ['access-denied', /^(DENIED|NOAUTH|NOPERM|WRONGPASS|ERR (AUTH|invalid password))\b/],
+];
