@@ -1,0 +1,250 @@
+// The commands: wrong words, help, versions, JSON, and what a pipe gets.
+
+import { spawnSync } from 'node:child_process';
+import type { Command } from 'commander';
+import t, { type Test } from 'tap';
+import { initiateCommand } from '../../src/commands/initiate.js';
+import { linodProgram } from '../../src/commands/linod.js';
+import { runworkerCommand } from '../../src/commands/runworker.js';
+import { version } from '../../src/version.js';
+import { LiveSite } from '../support/live-site.js';
+import { type Ended, type ScriptName, scriptPath } from '../support/programs.js';
+
+const files = {
+  'procedures/garden.ts': `import { type BaseRequest, scheduleDaily } from 'linod';
+scheduleDaily(async function water_plants(ar: BaseRequest) {
+  ar.info('the plants have been watered', { cans: 2 });
+});
+scheduleDaily({ onFailure: 'continue' }, async function feed_dragon() {
+  throw new Error('there is no dragon');
+});
+`,
+};
+
+/** Runs a command line such as `linod rule 1`; nothing that it prints into a pipe may have escape codes. */
+async function run(t: Test, site: LiveSite, line: string): Promise<Ended> {
+  const [script, ...args] = line.split(' ');
+  const ended = await site.run(script as ScriptName, ...args);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there
+  t.notMatch(ended.stdout + ended.stderr, /\x1b/, `no escape codes: ${line}`);
+  return ended;
+}
+
+t.test('wrong words are told in one line, with exit code 2', async (t) => {
+  const site = new LiveSite(t, { files });
+  await site.linod('rules', 'sync');
+  const level = 'expected a log level (DEBUG, INFO, WARNING, ERROR, CRITICAL)';
+  const wallTime = 'a date of the calendar and a time of day without a zone, such as 2024-01-03T10:00:00';
+  const wrong: Record<string, string> = {
+    'linod rul': 'linod: there is no command "rul", did you mean "rule"?',
+    'linod --nosuch': "error: unknown option '--nosuch'",
+    'linod rules synk': 'linod: there is no command "synk", did you mean "sync"?',
+    'linod status more': "error: too many arguments for 'status'. Expected 0 arguments but got 1.",
+    'linod rule': "error: missing required argument 'number'",
+    'linod rule one': 'linod: expected the number of a rule to be a positive whole number, got: "one"',
+    'linod rule 99': 'linod: no job rule 99; there are 1, 2',
+    'linod rule 99 run': 'linod: no job rule 99; there are 1, 2',
+    'linod rule 99 set every=2': 'linod: no job rule 99; there are 1, 2',
+    'linod rule 1 sett x=1': 'linod: a rule cannot "sett", did you mean "set"?',
+    'linod rule 1 explode': 'linod: a rule cannot "explode"; it can show, set, run, stop, cancel, resume',
+    'linod rule 1 run fast': 'linod: run takes no further words, got: fast',
+    'linod rule 1 resume': 'linod: job rule 1 is not cancelled',
+    'linod rule 1 set': 'linod: expected what to set, as in: linod rule 3 set every=2 everyUnit=hourly',
+    'linod rule 1 set every': 'linod: expected FIELD=VALUE, got: "every"',
+    'linod rule 1 set evry=2': 'linod: a job rule has no field "evry", did you mean "every"?',
+    'linod rule 1 set every=0': 'linod: expected every to be a positive whole number, got: 0',
+    'linod rule 1 set every=x': 'linod: expected every to be a number, got: "x"',
+    'linod rule 1 set everyUnit=dayly':
+      'linod: expected everyUnit to be one of secondly, minutely, hourly, daily, weekly, monthly, yearly, got: "dayly", did you mean "daily"?',
+    'linod rule 1 set weekdays=mon':
+      'linod: expected weekdays[0] to be one of monday, tuesday, wednesday, thursday, friday, saturday, sunday, got: "mon"',
+    'linod rule 1 set positions=1':
+      'linod: expected positions to be empty where everyUnit is daily, got: [1]',
+    'linod rule 1 set startDatetime=tomorrow': `linod: expected start to be ${wallTime}, got: "tomorrow"`,
+    'linod rule 1 set until=soon': `linod: expected until to be ${wallTime}, got: "soon"`,
+    'linod rule 1 set timezone=Mars':
+      'linod: expected timezone to be the IANA name of a time zone, such as Europe/Tallinn, got: "Mars"',
+    'linod rule 1 set count=-1': 'linod: expected count to be a positive whole number, got: -1',
+    'linod rule 1 set logLevel=LOUD': `linod: ${level}, got: "LOUD"`,
+    'linod rule 1 set onFailure=panic': 'linod: expected onFailure to be cancel or continue, got: "panic"',
+    'linod rule 1 set timeoutSeconds=0':
+      'linod: expected timeoutSeconds to be a number above 0 and at most 31536000, got: 0',
+    'linod job 99': 'linod: no job 99; `linod jobs` lists the newest',
+    'linod job x': 'linod: expected the number of a job to be a positive whole number, got: "x"',
+    'linod jobs --limit 0': 'linod: expected --limit to be a positive whole number, got: "0"',
+    'linod jobs --rule x': 'linod: expected --rule to be a positive whole number, got: "x"',
+    'linod jobs --status sad':
+      "error: option '--status <status>' argument 'sad' is invalid. Allowed choices are running, done, failed, cancelled, timeout, lost.",
+    'linod log tail -n x': 'linod: expected --lines to be a positive whole number, got: "x"',
+    'linod log tial': "error: unknown command 'tial'\n(Did you mean tail?)",
+    'linod init': "error: missing required argument 'directory'",
+    'linod init Big':
+      'linod: expected the site\'s name to be a lower-case letter followed by at most 39 lower-case letters, digits, "_" or "-", got: "Big"; give one with --name',
+    'linod init . --name test': `linod: ${site.directory} already has a linod.config file; nothing was written`,
+    'linod rules --site': "error: option '--site <dir>' argument missing",
+    runworker: "error: missing required argument 'channel'",
+    'runworker linod_tset':
+      'runworker: site test has no consumer for channel "linod_tset", did you mean "linod_test"?',
+    'runworker chat': 'runworker: site test has no consumer for channel "chat"; it has linod_test',
+    'runworker linod_test --grace soon':
+      'runworker: expected --grace to be a number of seconds from 0 to 86400, got: "soon"',
+    'runworker linod_test --concurrency 0':
+      'runworker: expected --concurrency to be a positive whole number, got: "0"',
+    'runworker linod_test --concurrency 1001':
+      'runworker: the command line: maxJobs: expected a whole number from 1 to 1000, got: 1001',
+    'runworker linod_test --colour': "error: unknown option '--colour'",
+    'initiate_linod --timeout 0':
+      'initiate_linod: expected --timeout to be a number of seconds above 0 and at most 3600, got: "0"',
+    'initiate_linod now': 'error: too many arguments. Expected 0 arguments but got 1.',
+  };
+  for (const [line, message] of Object.entries(wrong)) {
+    const { code, stdout, stderr } = await run(t, site, line);
+    t.strictSame({ code, stdout, stderr }, { code: 2, stdout: '', stderr: `${message}\n` }, line);
+  }
+});
+
+/** All commands by their words. */
+function commandsOf(command: Command, path = command.name()): Array<[line: string, command: Command]> {
+  const below = command.commands.flatMap((child) => commandsOf(child, `${path} ${child.name()}`));
+  return [[path, command], ...below];
+}
+
+const all = [linodProgram(), runworkerCommand(), initiateCommand()].flatMap((program) => commandsOf(program));
+
+t.test('the help of every command describes it and shows an example', async (t) => {
+  const site = new LiveSite(t);
+  for (const [line, command] of all) {
+    const { code, stdout, stderr } = await run(t, site, `${line} --help`);
+    t.match({ code, stderr }, { code: 0, stderr: '' }, line);
+    t.match(stdout, /^Usage: /);
+    t.not(command.description(), '');
+    t.match(stdout.replaceAll(/\s+/g, ' '), command.description());
+    t.match(stdout, /\nExample:\n {2}\$ \w/, `${line} has an example`);
+    for (const option of command.options) t.match(stdout, option.long ?? '');
+  }
+  t.equal(all.length, 16, 'and these are all');
+});
+
+t.test('every program tells its version', async (t) => {
+  const site = new LiveSite(t);
+  for (const line of ['linod', 'runworker', 'initiate_linod']) {
+    t.match(await run(t, site, `${line} --version`), { code: 0, stdout: `${version}\n`, stderr: '' });
+  }
+});
+
+t.test('with --json stdout is JSON and nothing else', async (t) => {
+  const site = new LiveSite(t, { files });
+  const worker = await site.startWorker('--initiate');
+  await site.linod('rule', '1', 'run', '--wait');
+  await site.logged(/watered/);
+  /** For each command with --json a command line, and what it prints. */
+  const rule = { id: 1, procedure: 'water_plants', every: 1, everyUnit: 'daily', overridden: Array };
+  const job = { id: 1, ruleId: 1, status: 'done', startDatetime: /^20\d\d-.*Z$/, message: /^done in/ };
+  const examples: Record<string, [words: string, expected: unknown]> = {
+    linod: ['', { site: 'test', rules: [rule, { id: 2 }], workers: [{ pid: worker.pid }] }],
+    'linod init': ['another', { name: 'another', files: Array }],
+    'linod status': ['', { site: 'test', started: ['log.server', 'run.system.tasks'] }],
+    'linod rules': ['', [rule, { id: 2 }]],
+    'linod rules sync': ['', { created: [], removed: [] }],
+    'linod rule': ['1', { ...rule, jobs: [job] }],
+    'linod jobs': ['', [job]],
+    'linod job': ['1', { ...job, lines: [{ level: 'INFO', text: /watered \{"cans":2\}$/ }] }],
+    'linod procedures': ['', [{ value: 'water_plants', source: /garden\.ts:2$/ }, { name: 'feed_dragon' }]],
+    'linod log tail': ['-n 3', undefined],
+    'linod workers': ['', [{ pid: worker.pid, channels: 'linod_test' }]],
+    'linod migrate': ['', { database: site.path('linod.db'), migrated: [] }],
+    initiate_linod: ['', { answered: [{ already: true }, { already: true }] }],
+  };
+  const withJson = all.filter(([, command]) => command.options.some(({ long }) => long === '--json'));
+  t.same(new Set(Object.keys(examples)), new Set(withJson.map(([line]) => line)), 'no command is left out');
+  const further: Record<string, [words: string, expected: unknown]> = {
+    'linod rule 1 set': ['every=2', { id: 1, every: 2, overridden: ['every'] }],
+    'linod rule 1 cancel': ['', { cancelledReason: /^by / }],
+    'linod rule 1 resume': ['', { cancelledReason: null }],
+    'linod rule 1 stop': ['', { request: Number, rule: 1, action: 'stop', worker: true }],
+    'linod rule 1 run': ['', { request: Number, rule: 1, action: 'run', worker: true }],
+    'linod rule 1 run --wait': ['', { status: 'done', ruleId: 1 }],
+  };
+  for (const [command, [words, expected]] of Object.entries({ ...examples, ...further })) {
+    const { code, stdout, stderr } = await run(t, site, `${command} ${words} --json`.replaceAll(/ +/g, ' '));
+    t.match({ code, stderr }, { code: 0, stderr: '' }, command);
+    const lines = stdout.trim().split('\n');
+    if (expected !== undefined) t.match(JSON.parse(lines.join()), expected, command);
+    t.equal(lines.length, expected === undefined ? 3 : 1, 'a line in a pipe');
+    for (const line of lines) t.doesNotThrow(() => JSON.parse(line));
+  }
+  const failed = await run(t, site, 'linod rule 2 run --wait --json');
+  t.equal(failed.code, 1);
+  t.match(JSON.parse(failed.stdout), { status: 'failed', message: /^Error: there is no dragon\n/ });
+});
+
+t.test('data goes to stdout and talk to stderr', async (t) => {
+  const site = new LiveSite(t, { files });
+  t.match(await run(t, site, 'linod'), {
+    stdout: /^$/,
+    stderr:
+      'no job rules yet: a worker makes them when it starts, or `linod rules sync` does\nno worker is running: runworker linod_test\n',
+  });
+  t.match(await run(t, site, 'linod rules sync'), {
+    stdout: 'created water_plants\ncreated feed_dragon\n',
+    stderr: '',
+  });
+  t.match(await run(t, site, 'linod rules sync'), {
+    stdout: /^$/,
+    stderr: 'the rules fit the procedures; nothing to do\n',
+  });
+  t.match(await run(t, site, 'linod rules'), {
+    stdout:
+      /^# {2}name {10}procedure {5}every {4}next run at\n1 {2}water_plants {2}water_plants {2}1 daily {2}20/,
+    stderr: /^$/,
+  });
+  t.match(await run(t, site, 'linod jobs'), { code: 0, stdout: /^$/, stderr: 'no jobs\n' });
+  t.match(await run(t, site, 'linod rule 1 run'), {
+    code: 0,
+    stdout: 'request 1: run Job rule #1 <Procedures.water_plants every 1 daily>\n',
+    stderr: 'no worker is running; request 1 is kept until one does: runworker linod_test\n',
+  });
+  t.match(await run(t, site, 'linod log tail'), {
+    code: 0,
+    stdout: /^$/,
+    stderr: /^there is no log\/lino\.log yet: /,
+  });
+});
+
+t.test('initiate_linod without a worker says how to start one, and its order is kept', async (t) => {
+  const site = new LiveSite(t, { files });
+  t.match(await run(t, site, 'initiate_linod --timeout 1'), {
+    code: 1,
+    stdout: /^$/,
+    stderr:
+      'initiate_linod: no worker answered within 1 s; the order is kept and followed when a worker starts: runworker linod_test\n',
+  });
+  const { code, stdout } = await run(t, site, 'initiate_linod --timeout 0.1 --json');
+  t.equal(code, 1);
+  t.match(JSON.parse(stdout), { answered: [], error: 'no worker answered within 0.1 s' });
+  await site.linod('rule', '1', 'run').catch(() => undefined);
+  const worker = await site.startWorker();
+  t.match(worker.lines.join('\n'), /started +log\.server, run\.system\.tasks/);
+  await site.linod('rule', '1', 'run', '--wait');
+  await site.logged(/^the plants have been watered/);
+});
+
+const hasTerminal = spawnSync('script', ['--version']).status === 0;
+
+t.test(
+  'a terminal gets colours, unless NO_COLOR is set',
+  { skip: hasTerminal ? false : 'script(1) is not there to make a terminal' },
+  async (t) => {
+    const site = new LiveSite(t, { files });
+    await site.linod('rules', 'sync');
+    const onTerminal = (environment: Record<string, string>) =>
+      spawnSync('script', ['-qec', `${process.execPath} ${scriptPath('linod')} rules`, '/dev/null'], {
+        cwd: site.directory,
+        env: { PATH: process.env.PATH, TERM: 'xterm', ...environment },
+        encoding: 'utf8',
+      }).stdout;
+    t.match(onTerminal({}), '\x1b[1m#  name');
+    t.match(onTerminal({ NO_COLOR: '1' }), /^# {2}name/);
+    t.match(onTerminal({ TERM: 'dumb' }), /^# {2}name/);
+  },
+);
