@@ -1,15 +1,17 @@
 // The tables that a person sees, and what can be done there, as the original names them.
 
 import { systemClock } from './clock.js';
+import { noticeDead } from './membership/notice-dead.js';
 import { WorkerRegistry } from './membership/registry.js';
 import type { Procedure } from './procedure.js';
 import type { Site } from './site.js';
 import type { WorkerRow } from './store/schema.js';
 import type { Store } from './store/store.js';
+import { createTasks, type SiteTasks } from './tasks/create-tasks.js';
 import { type Job, jobFromRow } from './tasks/job.js';
-import { type JobFilter, type JobRequest, Jobs as JobTable } from './tasks/jobs.js';
+import type { JobFilter, JobRequest } from './tasks/jobs.js';
 import type { JobRule } from './tasks/rule.js';
-import { Rules, type SyncReport } from './tasks/rules.js';
+import type { SyncReport } from './tasks/rules.js';
 
 /** Whose tables: a site with its open database. */
 export interface ActorContext {
@@ -20,10 +22,19 @@ export interface ActorContext {
 }
 
 /** The rules and the jobs of a site, for reading and changing them from outside a worker. */
-export function openTasks({ site, store, user }: ActorContext): { rules: Rules; jobs: JobTable } {
-  const actor = user ?? 'somebody';
-  const rules = new Rules(store.db, site.settings.timezone, systemClock, actor);
-  return { rules, jobs: new JobTable(store.db, rules, systemClock, actor) };
+export function openTasks({ site, store, user = 'somebody' }: ActorContext): SiteTasks {
+  return createTasks({ site, store, workerId: user });
+}
+
+/**
+ * Marks workers whose process is gone, and what they ran as lost, so that what is shown next is true.
+ *
+ * @returns the workers that live
+ */
+export async function lookAround(context: ActorContext): Promise<WorkerRow[]> {
+  const registry = new WorkerRegistry(context.store.db, systemClock);
+  await noticeDead(registry, openTasks(context).jobs, { judgeSilence: false });
+  return await registry.living();
 }
 
 /** All job rules in their order. */
@@ -47,12 +58,10 @@ export const JobsByRule = {
   },
 };
 
-/** The workers that run. Those that died without a word are marked first. */
+/** The workers that run. */
 export const Workers = {
-  async rows({ store }: ActorContext): Promise<WorkerRow[]> {
-    const registry = new WorkerRegistry(store.db, systemClock);
-    await registry.markDead();
-    return await registry.living();
+  async rows(context: ActorContext): Promise<WorkerRow[]> {
+    return await lookAround(context);
   },
 };
 
@@ -80,14 +89,26 @@ export const RunJob = {
   },
 };
 
-/** How often a waiting command looks. */
+/** How often a waiting program looks. */
 const lookMs = 100;
 
-/** Waits until the run that was requested has ended. */
-export async function jobOfRequest({ db }: Store, request: number): Promise<Job> {
+/**
+ * Waits until the run that was requested has ended.
+ *
+ * @returns null when the request was withdrawn
+ */
+export async function jobOfRequest(context: ActorContext, request: number): Promise<Job | null> {
+  const { db } = context.store;
   for (;;) {
+    await lookAround(context);
     const row = await db.selectFrom('jobs').selectAll().where('request_id', '=', request).executeTakeFirst();
     if (row !== undefined && row.status !== 'running') return jobFromRow(row);
+    const { outcome } = await db
+      .selectFrom('job_requests')
+      .select('outcome')
+      .where('id', '=', request)
+      .executeTakeFirstOrThrow();
+    if (row === undefined && outcome !== null && outcome !== 'run') return null;
     await new Promise((resolve) => setTimeout(resolve, lookMs));
   }
 }

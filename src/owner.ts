@@ -22,6 +22,11 @@ export function ownProcess(): Owner {
   return own;
 }
 
+/** Whether a process of this machine was stopped by a signal (SIGSTOP), and does nothing until it is continued. */
+export function isSuspended(owner: Owner): boolean {
+  return owner.host === ownProcess().host && processStat(owner.pid)?.state === 'T';
+}
+
 /** Whether a process lives. Processes of other machines and containers cannot be seen: `elsewhere`. */
 export function ownerState(owner: Owner): OwnerState {
   if (owner.host !== ownProcess().host) return 'elsewhere';
@@ -30,17 +35,19 @@ export function ownerState(owner: Owner): OwnerState {
   return owner.start === '' && answersSignals(owner.pid) ? 'alive' : 'dead';
 }
 
-/**
- * What tells a process from a later one with the same number; undefined when there is none, or no `/proc`.
- *
- * Source: proc_pid_stat(5): field 22, counted behind the command's name, which may hold spaces and brackets.
- */
+/** What tells a process from a later one with the same number; undefined when there is none, or no `/proc`. */
 export function processStart(pid: number): string | undefined {
+  const stat = processStat(pid);
+  // A zombie has ended; only its parent has not asked yet how.
+  return stat === undefined || stat.state === 'Z' || stat.state === 'X' ? undefined : stat.start;
+}
+
+/** Source: proc_pid_stat(5): fields 3 and 22, counted behind the command's name, which may hold spaces and brackets. */
+function processStat(pid: number): { state: string; start: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended; only its parent has not asked yet how.
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+    return { state: fields[0] ?? '', start: fields[19] ?? '' };
   } catch {
     // No such process, or no such file system: both mean that nothing is known.
     return undefined;

@@ -13,6 +13,14 @@ export type ProcedureFunction = (ar: BaseRequest) => unknown;
 /** What becomes of a rule when its job fails: it is cancelled, as in the original, or goes on at its next time. */
 export type OnFailure = 'cancel' | 'continue';
 
+/** What {@link isTimeout} allows: timers cannot wait for longer. */
+export const timeoutRule = 'a number of seconds above 0 and at most 2000000';
+
+/** Whether a run can have this many seconds. */
+export function isTimeout(seconds: unknown): seconds is number {
+  return typeof seconds === 'number' && seconds > 0 && seconds <= 2_000_000;
+}
+
 /** When a procedure would like to run; a rule's own fields override it one by one. */
 export interface Suggestion {
   readonly every: number;
@@ -25,6 +33,12 @@ export interface Suggestion {
   readonly timezone: string | null;
   readonly until: string | null;
   readonly count: number | null;
+  /** The least level of what its jobs keep of their log. Default INFO. */
+  readonly logLevel: LevelName;
+  /** Default `cancel`. */
+  readonly onFailure: OnFailure;
+  /** Seconds after which a run is asked to end. Default 7200. */
+  readonly timeoutSeconds: number;
 }
 
 export interface ScheduleOptions extends Partial<Suggestion> {
@@ -32,11 +46,6 @@ export interface ScheduleOptions extends Partial<Suggestion> {
   readonly name?: string;
   /** What people read; default: the name. */
   readonly text?: string;
-  /** The least level of what its jobs keep of their log. Default INFO. */
-  readonly logLevel?: LevelName;
-  readonly onFailure?: OnFailure;
-  /** Seconds after which a run is aborted. Default 7200. */
-  readonly timeoutSeconds?: number;
 }
 
 export interface DailyOptions extends Omit<ScheduleOptions, 'everyUnit' | 'startDatetime'> {
@@ -52,10 +61,7 @@ export class Procedure implements Choice {
   readonly text: string;
   readonly func: ProcedureFunction;
   readonly suggestion: Suggestion;
-  readonly logLevel: LevelName;
-  readonly onFailure: OnFailure;
-  readonly timeoutMs: number;
-  /** The file and line that registered it. */
+  /** The file, line and column that registered it. */
   readonly source: string;
 
   constructor(name: string, func: ProcedureFunction, options: ScheduleOptions, source: string) {
@@ -72,10 +78,10 @@ export class Procedure implements Choice {
       timezone: options.timezone ?? null,
       until: options.until ?? null,
       count: options.count ?? null,
+      logLevel: options.logLevel ?? 'INFO',
+      onFailure: options.onFailure ?? 'cancel',
+      timeoutSeconds: options.timeoutSeconds ?? 7200,
     };
-    this.logLevel = options.logLevel ?? 'INFO';
-    this.onFailure = options.onFailure ?? 'cancel';
-    this.timeoutMs = (options.timeoutSeconds ?? 7200) * 1000;
     this.source = source;
   }
 
@@ -170,7 +176,8 @@ function register(options: ScheduleOptions, func: ProcedureFunction, source: str
     );
   }
   const earlier = Procedures.get(name);
-  if (earlier !== undefined && earlier.source !== source) {
+  // A file that is loaded again replaces what it registered.
+  if (earlier !== undefined && (earlier.source !== source || source === unknownPlace)) {
     throw new DuplicateProcedureError(name, earlier.source, source);
   }
   const procedure = new Procedure(name, func, options, source);
@@ -179,8 +186,8 @@ function register(options: ScheduleOptions, func: ProcedureFunction, source: str
 }
 
 /** Finds a wrong suggestion when the program starts, not when the first rule is made of it. */
-function check({ name, suggestion, timeoutMs, onFailure, logLevel, source }: Procedure): void {
-  const start = suggestion.startDatetime;
+function check({ name, suggestion, source }: Procedure): void {
+  const { startDatetime: start, logLevel, onFailure, timeoutSeconds } = suggestion;
   try {
     parseLevel(logLevel);
     Recurrence.from({
@@ -192,10 +199,10 @@ function check({ name, suggestion, timeoutMs, onFailure, logLevel, source }: Pro
     const problem = error instanceof Error ? error.message : String(error);
     throw new InvalidProcedureError(source, `${name}: ${problem}`, { cause: error });
   }
-  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
+  if (!isTimeout(timeoutSeconds)) {
     throw new InvalidProcedureError(
       source,
-      `${name}: expected timeoutSeconds to be positive, got: ${timeoutMs / 1000}`,
+      `${name}: expected timeoutSeconds to be ${timeoutRule}, got: ${String(timeoutSeconds)}`,
     );
   }
   if (onFailure !== 'cancel' && onFailure !== 'continue') {
@@ -224,7 +231,9 @@ function timePart(part: string, value: number, max: number, source: string): str
   );
 }
 
-/** Where the caller of a function stands, `FILE:LINE`, so that messages can name it. */
+const unknownPlace = 'an unknown place';
+
+/** Where the caller of a function stands, `FILE:LINE:COLUMN`, so that messages can name it. */
 function callSite(callee: (...args: never[]) => unknown): string {
   const holder: { stack?: string } = {};
   const limit = Error.stackTraceLimit;
@@ -232,8 +241,8 @@ function callSite(callee: (...args: never[]) => unknown): string {
   Error.captureStackTrace(holder, callee);
   const frame = holder.stack?.split('\n').at(-1) ?? '';
   Error.stackTraceLimit = limit;
-  const place = /((?:file:\/\/)?\/.*?):(\d+):\d+\)?$/.exec(frame);
-  if (place?.[1] === undefined) return 'an unknown place';
+  const place = /((?:file:\/\/)?\/.*?):(\d+:\d+)\)?$/.exec(frame);
+  if (place?.[1] === undefined) return unknownPlace;
   const path = place[1].startsWith('file:') ? fileURLToPath(place[1]) : place[1];
   return `${path}:${place[2]}`;
 }

@@ -52,6 +52,11 @@ export class Site {
     return `${this.channel}.log`;
   }
 
+  /** The group of the workers' own channels, for what concerns all of them. */
+  get workersGroup(): string {
+    return `${this.channel}.workers`;
+  }
+
   get logDirectory(): string {
     return this.settings.logDirectory;
   }

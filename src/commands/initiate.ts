@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import type { ChannelLayer } from '../../channels/index.js';
 import { ChannelsError } from '../../channels/index.js';
 import { UsageError } from '../errors.js';
+import { coroutines, StartOrders } from '../membership/start-orders.js';
 import type { Site } from '../site.js';
 import { version } from '../version.js';
 import {
@@ -42,10 +43,9 @@ async function initiate(flags: InitiateFlags): Promise<void> {
   const timeoutMs = parseTimeout(flags.timeout);
   const site = await requireSite(flags);
   await withStore(site, async (store) => {
-    const { StartOrders } = await import('../membership/start-orders.js');
     const { systemClock } = await import('../clock.js');
     const orders = new StartOrders(store.db, systemClock);
-    for (const message of startMessages) await orders.add(message, person());
+    for (const message of coroutines) await orders.add(message, person());
   });
   const layer = await site.openLayer();
   try {
@@ -55,17 +55,15 @@ async function initiate(flags: InitiateFlags): Promise<void> {
   }
 }
 
-const startMessages = ['log.server', 'run.system.tasks'] as const;
-
 async function askWorker(site: Site, layer: ChannelLayer, timeoutMs: number, json: boolean): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const answers: Array<Record<string, unknown>> = [];
   try {
     const reply = await layer.newChannel();
-    for (const type of startMessages) {
+    for (const type of coroutines) {
       await layer.send(site.channel, { type, by: person(), reply_channel: reply }, { signal: deadline });
     }
-    while (answers.length < startMessages.length) {
+    while (answers.length < coroutines.length) {
       answers.push(await layer.receive(reply, { signal: deadline }));
     }
   } catch (error) {

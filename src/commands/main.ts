@@ -42,6 +42,8 @@ const misuse = new Set([
 export async function main(program: Command, argv: readonly string[]): Promise<void> {
   // The reader of a pipe, such as `head`, has had enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  // What is only said, and heard by nobody, is no reason to end: a worker may outlive its terminal.
+  process.stderr.on('error', () => undefined);
   throwInsteadOfExit(program);
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -103,14 +105,18 @@ export async function requireSite(flags: SiteFlags, overrides: SiteConfig = {}):
   const { findSiteDirectory, loadSite } = await import('../site.js');
   const site = await loadSite(findSiteDirectory(flags.site), { flags: overrides });
   if (site.settings.useLinod) return site;
-  say(`linod is switched off for site ${site.name}: useLinod is false in ${site.shorten(site.configFile)}`);
+  say(
+    `linod is switched off for site ${site.name}: useLinod is false in ${site.shorten(site.configFile)} or LINOD_USE_LINOD`,
+  );
   throw new ExitError(exitCodes.done);
 }
 
-/** Runs something on the open database of a site and closes it. */
+/** Runs something on the open database of a site and closes it. What is shown of it is true: dead workers are noticed. */
 export async function withStore<T>(site: Site, use: (store: Store) => Promise<T>): Promise<T> {
   const store = await site.openStore();
   try {
+    const { lookAround } = await import('../actors.js');
+    await lookAround({ site, store });
     return await use(store);
   } finally {
     await store.close();

@@ -16,19 +16,13 @@ export function proceduresCommand(): Command {
       await site.loadProcedures();
       if (!flags.json) return print(Procedures.toString());
       printJson(
-        Array.from(
-          Procedures,
-          ({ value, name, text, suggestion, logLevel, onFailure, timeoutMs, source }) => ({
-            value,
-            name,
-            text,
-            ...suggestion,
-            logLevel,
-            onFailure,
-            timeoutSeconds: timeoutMs / 1000,
-            source,
-          }),
-        ),
+        Array.from(Procedures, ({ value, name, text, suggestion, source }) => ({
+          value,
+          name,
+          text,
+          ...suggestion,
+          source,
+        })),
       );
     });
 }

@@ -19,7 +19,7 @@ import { parseWholeNumber } from './numbers.js';
 import { print, printJson, printTable, say, styled } from './output.js';
 import { parseChanges } from './rule-fields.js';
 import { jobColumns, ruleJson } from './views.js';
-import { wakeWorker } from './wake.js';
+import { wakeWorkers } from './wake.js';
 
 const actions = ['show', 'set', 'run', 'stop', 'cancel', 'resume'] as const;
 type Action = (typeof actions)[number];
@@ -73,10 +73,12 @@ async function act(action: Action, target: Target): Promise<void> {
   const { rules } = openTasks({ site, store, user });
   if (action === 'run' || action === 'stop') {
     const request = await RunJob.request({ site, store, user }, id, action === 'run' ? 'run' : 'cancel');
-    const isWorking = await wakeWorker(site, store);
+    const isWorking = await wakeWorkers(site, store);
     const rule = await rules.get(id);
-    if (!isWorking)
+    if (!isWorking) {
       say(`no worker is running; request ${request} is kept until one does: runworker ${site.channel}`);
+      if (flags.wait) throw new ExitError(exitCodes.failed);
+    }
     if (flags.wait && action === 'run') return await waitForRun(target, request);
     if (flags.json) printJson({ request, rule: id, action, worker: isWorking });
     else print(`request ${request}: ${action} ${rule}`);
@@ -90,7 +92,7 @@ async function act(action: Action, target: Target): Promise<void> {
         : action === 'resume'
           ? await rules.resume(id)
           : await rules.get(id);
-  if (action !== 'show') await wakeWorker(site, store);
+  if (action !== 'show') await wakeWorkers(site, store);
   await show(rule, target);
 }
 
@@ -102,15 +104,8 @@ async function show(rule: JobRule, { site, store, flags }: Target): Promise<void
     printJson({ ...ruleJson(rule), jobs });
     return;
   }
-  print(
-    styled(
-      'bold',
-      statusLine(
-        rule,
-        jobs.find((job) => job.status === 'running'),
-      ),
-    ),
-  );
+  const running = jobs.find((job) => job.status === 'running');
+  print(styled('bold', statusLine(rule, running, Date.now())));
   for (const [field, value] of Object.entries(ruleJson(rule))) {
     if (['id', 'overridden', 'cancelledAt', 'cancelledReason', 'removedAt', 'nextRunAt'].includes(field))
       continue;
@@ -126,12 +121,13 @@ async function show(rule: JobRule, { site, store, flags }: Target): Promise<void
   );
 }
 
-async function waitForRun({ store, flags }: Target, request: number): Promise<void> {
+async function waitForRun({ site, store, flags }: Target, request: number): Promise<void> {
   const { jobOfRequest } = await import('../actors.js');
-  const job = await jobOfRequest(store, request);
+  const job = await jobOfRequest({ site, store }, request);
   if (flags.json) printJson(job);
-  else print(`job ${job.id} ${job.status}: ${job.message}`);
-  if (job.status !== 'done') throw new ExitError(exitCodes.failed);
+  else
+    print(job === null ? `request ${request} was withdrawn` : `job ${job.id} ${job.status}: ${job.message}`);
+  if (job?.status !== 'done') throw new ExitError(exitCodes.failed);
 }
 
 function parseAction(word: string): Action {

@@ -12,8 +12,9 @@ import {
   withStore,
 } from './main.js';
 import { print, printJson, printTable, say } from './output.js';
+import { noRulesYet } from './status.js';
 import { ruleColumns, ruleJson } from './views.js';
-import { wakeWorker } from './wake.js';
+import { wakeWorkers } from './wake.js';
 
 export function rulesCommand(): Command {
   const command = new Command('rules')
@@ -33,8 +34,7 @@ export function rulesCommand(): Command {
       if (flags.json) printJson(list.map(ruleJson));
       else {
         printTable(ruleColumns, list);
-        if (list.length === 0)
-          say('no job rules yet: a worker makes them when it starts, or `linod rules sync` does');
+        if (list.length === 0) say(noRulesYet);
       }
     });
   command
@@ -49,7 +49,7 @@ export function rulesCommand(): Command {
       const { SetupTasks } = await import('../actors.js');
       await withStore(site, async (store) => {
         const report = await SetupTasks.run({ site, store, user: person() }, Procedures);
-        await wakeWorker(site, store);
+        await wakeWorkers(site, store);
         if (flags.json) return printJson(report);
         for (const [kind, names] of Object.entries(report))
           for (const name of names) print(`${kind} ${name}`);

@@ -25,6 +25,7 @@ export async function runDaemon({ site, flags, channels, initiate }: RunDaemonOp
   listenToStop(stop);
   const daemon = await Daemon.open({ site, channels, initiate, terminal: terminalSink() });
   listenToOthers(daemon, site, flags);
+  stopAtCrash(daemon, stop);
   try {
     await daemon.run(stop.signal, (report) => showBanner(site, report));
     say('stopped');
@@ -36,6 +37,20 @@ export async function runDaemon({ site, flags, channels, initiate }: RunDaemonOp
 /** A job that was left behind, or what a consumer has opened, must not keep the process; its exit code is `main`'s. */
 function endSoon(): void {
   setTimeout(() => process.exit(), endAfterMs).unref();
+}
+
+/**
+ * An error that nobody caught, mostly a forgotten promise of a procedure or a consumer. In what state it left things
+ * nobody knows, so the worker drains and ends, and whoever supervises it starts it again.
+ */
+function stopAtCrash(daemon: Daemon, stop: AbortController): void {
+  const onCrash = (error: unknown) => {
+    process.exitCode = 1;
+    daemon.crashed(error);
+    stop.abort();
+  };
+  process.on('uncaughtException', onCrash);
+  process.on('unhandledRejection', onCrash);
 }
 
 function listenToStop(stop: AbortController): void {

@@ -15,6 +15,8 @@ export function statusCommand(): Command {
     .action(showStatus);
 }
 
+export const noRulesYet = 'no job rules yet: a worker makes them when it starts, or `linod rules sync` does';
+
 export interface StatusFlags extends SiteFlags {
   readonly json?: boolean;
 }
@@ -23,44 +25,25 @@ export interface StatusFlags extends SiteFlags {
 export async function showStatus(flags: StatusFlags): Promise<void> {
   const site = await requireSite(flags);
   await withStore(site, async (store) => {
-    const [{ Rules }, { Jobs }, { statusLine }, { WorkerRegistry }, { systemClock }, { StartOrders }] =
-      await Promise.all([
-        import('../tasks/rules.js'),
-        import('../tasks/jobs.js'),
-        import('../tasks/status.js'),
-        import('../membership/registry.js'),
-        import('../clock.js'),
-        import('../membership/start-orders.js'),
-      ]);
-    const registry = new WorkerRegistry(store.db, systemClock);
-    const rules = new Rules(store.db, site.settings.timezone, systemClock, 'linod status');
-    const jobs = new Jobs(store.db, rules, systemClock, registry.id);
-    await registry.markDead();
-    await jobs.giveUpLost();
-    const [list, running, workers] = await Promise.all([rules.list(), jobs.running(), registry.living()]);
+    const [{ lookAround, openTasks }, { statusLine }, { systemClock }, { StartOrders }] = await Promise.all([
+      import('../actors.js'),
+      import('../tasks/status.js'),
+      import('../clock.js'),
+      import('../membership/start-orders.js'),
+    ]);
+    const workers = await lookAround({ site, store });
+    const { rules, jobs } = openTasks({ site, store });
+    const [list, running] = await Promise.all([rules.list(), jobs.running()]);
     const ordered = await new StartOrders(store.db, systemClock).list();
+    const runOf = new Map(running.map((job) => [job.ruleId, job]));
     if (flags.json) {
-      printJson({
-        site: site.name,
-        rules: list.map((rule) => ({
-          ...ruleJson(rule),
-          running: running.find((job) => job.ruleId === rule.id) ?? null,
-        })),
-        workers,
-        started: ordered,
-      });
+      const rows = list.map((rule) => ({ ...ruleJson(rule), running: runOf.get(rule.id) ?? null }));
+      printJson({ site: site.name, rules: rows, workers, started: ordered });
       return;
     }
-    for (const rule of list)
-      print(
-        statusLine(
-          rule,
-          running.find((job) => job.ruleId === rule.id),
-        ),
-      );
-    if (list.length === 0)
-      say('no job rules yet: a worker makes them when it starts, or `linod rules sync` does');
     const now = systemClock.now();
+    for (const rule of list) print(statusLine(rule, runOf.get(rule.id), now));
+    if (list.length === 0) say(noRulesYet);
     for (const worker of workers) {
       say(`worker ${worker.id} has been running for ${durationText(now - worker.started_at)}`);
     }

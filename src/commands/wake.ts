@@ -4,18 +4,16 @@ import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import { say } from './output.js';
 
-/** Wakes the task coroutine of a worker, if there is one. @returns whether a worker is known to run */
-export async function wakeWorker(site: Site, store: Store): Promise<boolean> {
-  const { WorkerRegistry } = await import('../membership/registry.js');
-  const { systemClock } = await import('../clock.js');
-  const registry = new WorkerRegistry(store.db, systemClock);
-  await registry.markDead();
-  if ((await registry.living()).length === 0) return false;
+/** Wakes the task coroutines of all workers. @returns whether there are workers */
+export async function wakeWorkers(site: Site, store: Store): Promise<boolean> {
+  const { lookAround } = await import('../actors.js');
+  if ((await lookAround({ site, store })).length === 0) return false;
   const layer = await site.openLayer();
   try {
-    await layer.send(site.channel, { type: 'rules.changed' });
+    await layer.groupSend(site.workersGroup, { type: 'rules.changed' });
   } catch (error) {
-    say(`the worker will notice within some seconds; it cannot be told now: ${(error as Error).message}`);
+    const why = error instanceof Error ? error.message : String(error);
+    say(`the worker will notice within some seconds; it cannot be told now: ${why}`);
   } finally {
     await layer.close();
   }

@@ -1,6 +1,14 @@
 // The consumer on `linod_<site>`: starts the coroutines, and passes on what is asked of them.
 
-import { type ChannelLayer, Consumer, type HandledTypes, type Handlers } from '../../channels/index.js';
+import {
+  ChannelFull,
+  type ChannelLayer,
+  Consumer,
+  type HandledTypes,
+  type Handlers,
+  InvalidNameError,
+} from '../../channels/index.js';
+import { UsageError } from '../errors.js';
 import { type LogRecord, logRequestSchemas } from '../log/messages.js';
 import { parserOf } from '../parse-message.js';
 import {
@@ -99,13 +107,11 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
   }
 
   async jobRun(message: JobRun): Promise<void> {
-    const request = await this.#services.request('run', message.rule, message.by);
-    await this.#reply(message, { type: 'job.requested', rule: message.rule, request });
+    await this.#request('run', message);
   }
 
   async jobCancel(message: JobCancel): Promise<void> {
-    const request = await this.#services.request('cancel', message.rule, message.by);
-    await this.#reply(message, { type: 'job.requested', rule: message.rule, request });
+    await this.#request('cancel', message);
   }
 
   rulesChanged(_message: RulesChanged): void {
@@ -116,15 +122,31 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
     await this.#reply(message, { type: 'worker.pong', ...this.#services.report() });
   }
 
+  async #request(action: 'run' | 'cancel', message: JobRun | JobCancel): Promise<void> {
+    const { rule, by } = message;
+    try {
+      const request = await this.#services.request(action, rule, by);
+      await this.#reply(message, { type: 'job.requested', rule, request });
+    } catch (error) {
+      // The asker named a rule that there is not: that is no trouble of the worker's.
+      if (!(error instanceof UsageError)) throw error;
+      await this.#reply(message, { type: 'job.refused', rule, error: error.message });
+    }
+  }
+
   /** Answers where an answer is wanted. A full or vanished channel of the asker is the asker's trouble. */
   async #reply<A extends { type: string }>(
     asked: { reply_channel?: string | undefined },
     answer: A,
   ): Promise<void> {
     if (asked.reply_channel === undefined) return;
-    await this.layer.send<A & { worker: string }>(asked.reply_channel, {
-      ...answer,
-      worker: this.#services.workerId,
-    });
+    try {
+      await this.layer.send<A & { worker: string }>(asked.reply_channel, {
+        ...answer,
+        worker: this.#services.workerId,
+      });
+    } catch (error) {
+      if (!(error instanceof ChannelFull) && !(error instanceof InvalidNameError)) throw error;
+    }
   }
 }

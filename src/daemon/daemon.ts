@@ -5,6 +5,7 @@ import {
   type Application,
   type ChannelLayer,
   ChannelNameRouter,
+  ChannelsError,
   type ConnectionChange,
   Consumer,
   type DroppedMessage,
@@ -12,7 +13,7 @@ import {
 } from '../../channels/index.js';
 import { type Clock, systemClock } from '../clock.js';
 import { LinodConsumer, type LinodServices, type Started } from '../consumers/linod.js';
-import { suggestion, UsageError } from '../errors.js';
+import { BadConfigError, suggestion, UsageError } from '../errors.js';
 import { guardAtExit } from '../log/exit-guard.js';
 import { LayerTransport } from '../log/layer-transport.js';
 import { LocalTransport } from '../log/local-transport.js';
@@ -23,17 +24,15 @@ import { KyselyPositionStore } from '../log/positions.js';
 import { LogSender } from '../log/sender.js';
 import type { LogSink } from '../log/sink.js';
 import { Lease } from '../membership/lease.js';
+import { noticeDead } from '../membership/notice-dead.js';
 import { WorkerRegistry } from '../membership/registry.js';
-import { type Coroutine, StartOrders } from '../membership/start-orders.js';
-import { Procedures } from '../procedure.js';
-import type { Settings } from '../site/settings.js';
+import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
+import { type Settings, settingNames } from '../site/settings.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
-import { Jobs } from '../tasks/jobs.js';
+import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
 import { TaskLoop } from '../tasks/loop.js';
-import { Rules, type SyncReport } from '../tasks/rules.js';
-import { JobRunner } from '../tasks/runner.js';
-import { Tasks } from '../tasks/tasks.js';
+import type { SyncReport } from '../tasks/rules.js';
 import { version } from '../version.js';
 import { LogService } from './log-service.js';
 import { tee } from './tee.js';
@@ -62,6 +61,8 @@ export interface StartReport {
 
 /** Heartbeats and leases are renewed, and dead workers looked for, so often. */
 const beatMs = 3000;
+/** A membership of a group ends by itself after a day. */
+const renewGroupMs = 3_600_000;
 
 /**
  * @example
@@ -79,17 +80,20 @@ export class Daemon {
   readonly #logger: Logger;
   readonly #registry: WorkerRegistry;
   readonly #orders: StartOrders;
-  readonly #jobs: Jobs;
-  readonly #tasks: Tasks;
+  readonly #tasks: SiteTasks;
   readonly #loop: TaskLoop;
   readonly #log: LogService;
   readonly #coroutine: LoggerCoroutine;
   readonly #worker: Worker;
+  /** The channel that only this worker receives on, for what concerns all workers. */
+  readonly #ownChannel: string;
   readonly #startedAt: number;
   #settings: Settings;
   #stopBeating: () => void = () => undefined;
   #beating: Promise<void> = Promise.resolve();
   #beatFails = false;
+  #joinedGroupAt = Number.NEGATIVE_INFINITY;
+  #isStopping = false;
 
   /**
    * Loads the site's procedures and opens its database and its channel layer.
@@ -97,14 +101,8 @@ export class Daemon {
    * @throws BadConfigError, StoreUnavailableError, NewerDatabaseError, UsageError for a channel without a consumer
    */
   static async open(options: DaemonOptions): Promise<Daemon> {
-    const { site, channels } = options;
-    const known = [site.channel, ...Object.keys(site.settings.consumers)];
-    for (const channel of channels) {
-      if (known.includes(channel)) continue;
-      throw new UsageError(
-        `site ${site.name} has no consumer for channel ${JSON.stringify(channel)}${suggestion(channel, known) || `; it has ${known.join(', ')}`}`,
-      );
-    }
+    const { site } = options;
+    checkChannels(site, options.channels);
     await site.loadProcedures();
     const store = await site.openStore();
     try {
@@ -114,7 +112,7 @@ export class Daemon {
         onDrop: (dropped) => tellDropped?.(dropped),
         onConnection: (change) => tellConnection?.(change),
       });
-      const daemon = new Daemon(options, store, layer);
+      const daemon = new Daemon(options, store, layer, await layer.newChannel('linod'));
       // Nothing is sent or received, and so nothing to be told, before.
       tellDropped = (dropped) => logDropped(daemon.#logger, dropped);
       tellConnection = (change) => logConnection(daemon.#logger, change);
@@ -125,10 +123,10 @@ export class Daemon {
     }
   }
 
-  private constructor(options: DaemonOptions, store: Store, layer: ChannelLayer) {
+  private constructor(options: DaemonOptions, store: Store, layer: ChannelLayer, ownChannel: string) {
     const { site, terminal, channels } = options;
     const clock = options.clock ?? systemClock;
-    const { timezone, maxJobs } = site.settings;
+    const { timezone } = site.settings;
     this.#options = options;
     this.#site = site;
     this.#settings = site.settings;
@@ -136,6 +134,7 @@ export class Daemon {
     this.#startedAt = clock.now();
     this.#store = store;
     this.#layer = layer;
+    this.#ownChannel = ownChannel;
 
     const elsewhere = new LayerTransport({
       open: async () => layer,
@@ -153,29 +152,18 @@ export class Daemon {
     this.#registry = new WorkerRegistry(store.db, clock);
     const workerId = this.#registry.id;
     this.#orders = new StartOrders(store.db, clock);
-    const rules = new Rules(store.db, timezone, clock, workerId);
-    this.#jobs = new Jobs(store.db, rules, clock, workerId);
     const logger = this.#logger.child('tasks');
-    const runner = new JobRunner({
+    this.#tasks = createTasks({
       site,
-      db: store.db,
-      procedures: Procedures,
-      jobs: this.#jobs,
+      store,
+      clock,
       sink: this.#sender,
       logLevel: () => this.#settings.logLevel,
-      clock,
-    });
-    this.#tasks = new Tasks({
-      rules,
-      jobs: this.#jobs,
-      runner,
-      procedures: Procedures,
-      clock,
       logger,
-      maxJobs,
+      workerId,
       onPlace: () => this.#loop.wake(),
     });
-    this.#loop = new TaskLoop(this.#tasks, clock, logger);
+    this.#loop = new TaskLoop(this.#tasks.tasks, clock, logger);
 
     const logTrouble = terminal === undefined ? undefined : logTroubleTo(terminal);
     this.#coroutine = new LoggerCoroutine({
@@ -202,36 +190,49 @@ export class Daemon {
     this.#worker = new Worker({
       application: this.#application(),
       layer,
-      channels,
+      channels: [...channels, ownChannel],
       graceMs: site.settings.graceSeconds * 1000,
       onEvent: (event) => logWorkerEvent(channelLogger, event),
     });
   }
 
   /**
-   * Runs until `stop` is aborted, then drains: takes no more messages and no more due times, waits for running jobs
-   * up to the site's grace, aborts them, writes what was logged, and closes everything.
+   * Runs until `stop` is aborted, then drains: takes no more messages and no more due times, waits for handlers and
+   * jobs up to the site's grace, asks jobs to end, writes what was logged, and closes everything.
    *
    * @param onListening called once when the worker listens
    */
   async run(stop: AbortSignal, onListening: (report: StartReport) => void): Promise<void> {
+    const stopping = new AbortController();
+    let working: Promise<unknown> = Promise.resolve();
     try {
       const report = await this.#start();
-      const working = this.#worker.run(stop);
-      this.#logger.info(
-        `worker ${this.#registry.id} of site ${this.#site.name} listens on ${report.channels.join(', ')}`,
-        {
-          version,
-        },
-      );
+      // It fails only when the layer cannot be listened on at all, and then there is nothing to go on with.
+      let failure: unknown;
+      working = this.#worker.run(stopping.signal).catch((error: unknown) => {
+        failure = error;
+        stopping.abort();
+      });
+      const channels = report.channels.join(', ');
+      this.#logger.info(`worker ${report.workerId} of site ${this.#site.name} listens on ${channels}`, {
+        version,
+      });
       onListening(report);
-      await this.#followOrders();
-      this.#beatLater();
-      await working;
-      this.#logger.info(`worker ${this.#registry.id} stops`);
+      if (!stop.aborted) {
+        this.#beatNow();
+        await aborted(AbortSignal.any([stop, stopping.signal]));
+      }
+      if (failure !== undefined) throw failure;
+      this.#logger.info(`worker ${report.workerId} stops`);
     } finally {
-      await this.#close();
+      stopping.abort();
+      await this.#close(working);
     }
+  }
+
+  /** Something threw that nobody caught: it is told, and the worker had better be stopped. */
+  crashed(error: unknown): void {
+    this.#logger.critical('an error that nobody caught; the worker stops', { error });
   }
 
   /** Takes no new work until {@link resume}. */
@@ -241,6 +242,7 @@ export class Daemon {
   }
 
   resume(): void {
+    if (!this.#loop.paused) return;
     this.#loop.resume();
     this.#logger.info('new work is taken again');
   }
@@ -249,16 +251,13 @@ export class Daemon {
   async reload(settings: Settings): Promise<void> {
     await this.#coroutine.reopen();
     const before = this.#settings;
-    this.#settings = settings;
+    this.#settings = { ...before, logLevel: settings.logLevel };
     this.#logger.level = settings.logLevel;
-    const fixed = (
-      ['name', 'channelLayer', 'layerPrefix', 'databaseUrl', 'logDirectory', 'timezone', 'maxJobs'] as const
-    ).filter((key) => settings[key] !== before[key]);
-    if (fixed.length > 0) {
-      this.#logger.warning(
-        `the configuration was read again; ${fixed.join(', ')} will change when the worker is restarted`,
-      );
-    } else this.#logger.info('the configuration was read again');
+    const others = settingNames.filter(
+      (key) => key !== 'logLevel' && JSON.stringify(settings[key]) !== JSON.stringify(before[key]),
+    );
+    const told = others.length === 0 ? '' : `; ${others.join(', ')} will change when the worker is restarted`;
+    this.#logger.info(`the configuration was read again, the log level is ${settings.logLevel}${told}`);
   }
 
   /** Tells of a reload that failed; the worker goes on with what it has. */
@@ -271,46 +270,56 @@ export class Daemon {
 
   /** Writes what the process is doing to the log. */
   dump(): void {
-    this.#logger.info('status', { ...this.#report() });
+    // Whatever the level: somebody asked for it.
+    const level = this.#logger.isEnabledFor('INFO') ? 'INFO' : this.#logger.level;
+    this.#logger.log(level, 'status', this.#report());
   }
 
   async #start(): Promise<StartReport> {
-    await this.#registry.join(this.#options.channels, version);
-    await this.#registry.markDead();
-    for (const job of await this.#jobs.giveUpLost()) {
-      this.#logger.warning(`job ${job.id} (${job.procedure}) is lost: ${job.message}`);
-    }
-    const sync = await this.#tasks.setup();
+    const { channels, initiate } = this.#options;
+    await this.#registry.join(channels, version);
+    await this.#noticeDead();
+    const sync = await this.#tasks.tasks.setup();
     for (const [kind, names] of Object.entries(sync)) {
       if (names.length > 0) this.#logger.info(`rules ${kind}: ${names.join(', ')}`);
     }
-    if (this.#options.initiate) {
-      await this.#orders.add('log.server', 'runworker --initiate');
-      await this.#orders.add('run.system.tasks', 'runworker --initiate');
-    }
-    const started = await this.#orders.list();
-    const rules = (await this.#tasks.status()).length;
+    if (initiate)
+      for (const coroutine of coroutines) await this.#orders.add(coroutine, 'runworker --initiate');
     return {
       workerId: this.#registry.id,
-      channels: this.#options.channels,
+      channels,
       migrated: this.#store.migrated,
-      rules,
+      rules: (await this.#tasks.rules.list()).length,
       sync,
-      started,
+      started: await this.#orders.list(),
     };
   }
 
-  async #close(): Promise<void> {
-    await this.#loop.stop(this.#settings.graceSeconds * 1000);
+  /** Every step is done although one before it failed; the first failure is told at the end. */
+  async #close(working: Promise<unknown>): Promise<void> {
+    this.#isStopping = true;
+    const failures: unknown[] = [];
+    const step = async (what: () => Promise<unknown>): Promise<void> => {
+      try {
+        await what();
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    // Handlers and jobs have the same time. The heart goes on beating: the log is still written here.
+    await Promise.all([step(() => working), step(() => this.#loop.stop(this.#settings.graceSeconds * 1000))]);
     this.#stopBeating();
-    await this.#beating;
-    await this.#log.stop();
-    await this.#sender.close().catch(() => undefined);
+    await step(() => this.#beating);
+    await step(() => this.#layer.groupDiscard(this.#site.workersGroup, this.#ownChannel));
+    await step(() => this.#log.stop());
+    await step(() => this.#sender.close());
     this.#unguard();
-    await this.#jobs.giveUpLost().catch(() => undefined);
-    await this.#registry.leave().catch(() => undefined);
-    await this.#layer.close();
-    await this.#store.close();
+    await step(() => this.#registry.leave());
+    await step(() => this.#tasks.jobs.giveUpLost());
+    await step(() => this.#layer.close());
+    await step(() => this.#store.close());
+    const [first] = failures.filter((error) => !(error instanceof ChannelsError));
+    if (first !== undefined) throw first;
   }
 
   #application(): Application {
@@ -318,10 +327,14 @@ export class Daemon {
       workerId: this.#registry.id,
       startTasks: (by) => this.#startTasks(by),
       startLogger: (by) => this.#startLogger(by),
-      status: () => this.#tasks.status(),
+      status: () => this.#tasks.tasks.status(),
       request: async (action, rule, by) => {
-        const request = await this.#jobs.request(rule, action, by);
+        const request = await this.#tasks.jobs.request(rule, action, by);
         this.#loop.wake();
+        // This worker may be paused, or have no place. The message may be lost: all look by themselves now and then.
+        await this.#layer
+          .groupSend(this.#site.workersGroup, { type: 'rules.changed' })
+          .catch(() => undefined);
         return request;
       },
       wake: () => this.#loop.wake(),
@@ -329,7 +342,11 @@ export class Daemon {
       record: (record: LogRecord) => this.#coroutine.accept(record),
     };
     const linod = Consumer.application(() => new LinodConsumer(this.#layer, services));
-    return ChannelNameRouter({ ...this.#site.settings.consumers, [this.#site.channel]: linod });
+    return ChannelNameRouter({
+      ...this.#site.settings.consumers,
+      [this.#site.channel]: linod,
+      [this.#ownChannel]: linod,
+    });
   }
 
   async #startTasks(by: string): Promise<Started> {
@@ -353,9 +370,13 @@ export class Daemon {
       worker: this.#registry.id,
       version,
       uptimeMs: this.#clock.now() - this.#startedAt,
-      tasks: this.#loop.started ? 'running' : 'off',
+      tasks: this.#loop.paused ? 'paused' : this.#loop.started ? 'running' : 'off',
       logger: this.#log.state,
-      jobs: this.#tasks.running.map((job) => ({ job: job.id, rule: job.ruleId, procedure: job.procedure })),
+      jobs: this.#tasks.tasks.running.map((job) => ({
+        job: job.id,
+        rule: job.ruleId,
+        procedure: job.procedure,
+      })),
       channels: this.#worker
         .stats()
         .map(({ channel, state, received, handled, failed, dropped, lastError }) => ({
@@ -371,43 +392,89 @@ export class Daemon {
     };
   }
 
-  #beatLater(): void {
-    this.#stopBeating = this.#clock.after(beatMs, () => {
-      this.#beating = this.#beat().then(() => this.#beatLater());
+  #beatNow(): void {
+    this.#beating = this.#beat().then(() => {
+      if (!this.#isStopping) this.#stopBeating = this.#clock.after(beatMs, () => this.#beatNow());
     });
   }
 
   /** Never rejects: a database that is away is told once, and again when it is back. */
   async #beat(): Promise<void> {
-    try {
-      if (!(await this.#registry.beat())) {
-        this.#logger.warning(
-          'this worker was away so long that others took it for dead; its jobs were given up',
-        );
-        this.#tasks.abortAll('the worker was away and the job was given up');
-      }
-      for (const dead of await this.#registry.markDead()) {
-        this.#logger.warning(`worker ${dead.id} is gone: ${dead.why}`);
-      }
-      for (const job of await this.#jobs.giveUpLost()) {
-        this.#logger.warning(`job ${job.id} (${job.procedure}) is lost: ${job.message}`);
-      }
-      await this.#followOrders();
-      await this.#log.beat();
-      if (this.#beatFails) this.#logger.info('the heartbeat works again');
-      this.#beatFails = false;
-    } catch (error) {
-      if (!this.#beatFails) this.#logger.error('the heartbeat failed; trying again', error);
-      this.#beatFails = true;
+    const failures: unknown[] = [];
+    // The lease first: whatever else fails must not cost this worker the log.
+    for (const step of [
+      () => this.#log.beat(),
+      () => this.#tellAlive(),
+      () => this.#noticeDead(),
+      () => this.#followOrders(),
+      () => this.#joinGroup(),
+    ]) {
+      await step().catch((error: unknown) => failures.push(error));
     }
+    const [error] = failures;
+    if (error !== undefined && !this.#beatFails)
+      this.#logger.error('the heartbeat failed; trying again', { error });
+    if (error === undefined && this.#beatFails) this.#logger.info('the heartbeat works again');
+    this.#beatFails = error !== undefined;
+  }
+
+  async #tellAlive(): Promise<void> {
+    if (await this.#registry.beat()) return;
+    this.#logger.warning('this worker was away so long that others took it for dead; its jobs were given up');
+    this.#tasks.tasks.abortAll('the worker was away and the job was given up');
+    this.#tasks.tasks.begin();
+  }
+
+  async #noticeDead(): Promise<void> {
+    const { dead, lost } = await noticeDead(this.#registry, this.#tasks.jobs, { judgeSilence: true });
+    for (const { id, why } of dead) this.#logger.warning(`worker ${id} is gone: ${why}`);
+    for (const job of lost) this.#logger.warning(`job ${job.id} (${job.procedure}) is ${job.message}`);
   }
 
   /** An order is followed although its message was lost, went to another worker, or came before this one's start. */
   async #followOrders(): Promise<void> {
+    if (this.#isStopping) return;
     const orders = await this.#orders.list();
     if (orders.includes('run.system.tasks') && !this.#loop.started) this.#loop.start();
     if (orders.includes('log.server') && this.#log.state === 'off') await this.#log.start();
   }
+
+  /** Joins the group of all workers, and renews that long before it ends. A layer that is away is tried again. */
+  async #joinGroup(): Promise<void> {
+    if (this.#isStopping || this.#clock.now() - this.#joinedGroupAt < renewGroupMs) return;
+    try {
+      await this.#layer.groupAdd(this.#site.workersGroup, this.#ownChannel);
+      this.#joinedGroupAt = this.#clock.now();
+    } catch (error) {
+      if (!(error instanceof ChannelsError)) throw error;
+    }
+  }
+}
+
+/** Every channel must have a consumer, and the site's own channels are linod's. */
+function checkChannels(site: Site, channels: readonly string[]): void {
+  const consumers = Object.keys(site.settings.consumers);
+  for (const reserved of [site.channel, site.logChannel]) {
+    if (!consumers.includes(reserved)) continue;
+    throw new BadConfigError(
+      site.shorten(site.configFile),
+      'consumers',
+      `channel ${JSON.stringify(reserved)} is linod's own; give the consumer another name`,
+    );
+  }
+  const known = [site.channel, ...consumers];
+  for (const channel of channels) {
+    if (known.includes(channel)) continue;
+    const hint = suggestion(channel, known) || `; it has ${known.join(', ')}`;
+    throw new UsageError(`site ${site.name} has no consumer for channel ${JSON.stringify(channel)}${hint}`);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 /** The log itself cannot tell that it cannot be written. */

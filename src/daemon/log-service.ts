@@ -17,8 +17,8 @@ export interface LogServiceOptions {
 /** Log batches are taken in numbers: the writer gathers what has come during a write. */
 const prefetch = 64;
 
-/** off: not ordered; standby: another worker writes the log; writing: this one does. */
-export type LogServiceState = 'off' | 'standby' | 'writing';
+/** off: not ordered; standby: another worker writes the log; starting: this one is about to; writing: this one does. */
+export type LogServiceState = 'off' | 'standby' | 'starting' | 'writing';
 
 /**
  * Ordered once, it tries for the lease at every beat. With the lease it listens on the log's channel and writes;
@@ -36,7 +36,8 @@ export class LogService {
 
   get state(): LogServiceState {
     if (this.#listening !== null) return 'writing';
-    return this.#ordered ? 'standby' : 'off';
+    if (!this.#ordered) return 'off';
+    return this.#options.lease.held ? 'starting' : 'standby';
   }
 
   /** Begins to want the log. Safe to call again. */

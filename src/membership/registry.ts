@@ -3,10 +3,10 @@
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { durationText } from '../duration.js';
-import { type Owner, ownerState, ownProcess } from '../owner.js';
+import { isSuspended, type Owner, ownerState, ownProcess } from '../owner.js';
 import type { Database, WorkerRow } from '../store/schema.js';
 
-/** A worker that has not been heard of for this long counts as dead, even if its process is still there. */
+/** A worker of another machine, or one whose process is suspended, counts as dead when it was silent for so long. */
 export const silentAfterMs = 25_000;
 
 /** Rows of workers that stopped are kept this long, for the history. */
@@ -24,6 +24,7 @@ export class WorkerRegistry {
   readonly #db: Kysely<Database>;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #owner: Owner;
+  #card = { channels: '', version: '', started_at: 0 };
 
   constructor(db: Kysely<Database>, clock: Pick<Clock, 'now'>, owner: Owner = ownProcess()) {
     this.#db = db;
@@ -33,25 +34,14 @@ export class WorkerRegistry {
     this.id = `${machine}[${owner.pid}]@${clock.now().toString(36)}`;
   }
 
+  /** @param channels those it listens on */
   async join(channels: readonly string[], version: string): Promise<void> {
-    const now = this.#clock.now();
+    this.#card = { channels: channels.join(' '), version, started_at: this.#clock.now() };
     await this.#db
       .deleteFrom('workers')
-      .where('stopped_at', '<', now - keepStoppedMs)
+      .where('stopped_at', '<', this.#clock.now() - keepStoppedMs)
       .execute();
-    await this.#db
-      .insertInto('workers')
-      .values({
-        id: this.id,
-        host: this.#owner.host,
-        pid: this.#owner.pid,
-        pid_start: this.#owner.start,
-        channels: channels.join(' '),
-        version,
-        started_at: now,
-        heartbeat_at: now,
-      })
-      .execute();
+    await this.#enter();
   }
 
   /**
@@ -60,24 +50,27 @@ export class WorkerRegistry {
    * @returns false if others had taken it for dead meanwhile, and its work away; it is a member again
    */
   async beat(): Promise<boolean> {
-    const row = await this.#db
-      .selectFrom('workers')
-      .select('stopped_at')
-      .where('id', '=', this.id)
-      .executeTakeFirst();
-    await this.#db
+    const updated = await this.#db
       .updateTable('workers')
-      .set({ heartbeat_at: this.#clock.now(), stopped_at: null, stop_reason: null })
+      .set({ heartbeat_at: this.#clock.now() })
       .where('id', '=', this.id)
-      .execute();
-    return row?.stopped_at === null;
+      .where('stopped_at', 'is', null)
+      .executeTakeFirst();
+    if (updated.numUpdatedRows > 0n) return true;
+    await this.#enter();
+    return false;
   }
 
-  /** Marks workers that are gone as stopped, and tells which. What they ran is given up by `Jobs.giveUpLost`. */
-  async markDead(): Promise<DeadWorker[]> {
+  /**
+   * Marks workers that are gone as stopped, and tells which. What they ran is given up by `Jobs.giveUpLost`.
+   *
+   * @param judgeSilence whether one that only says nothing counts as gone: for workers, which are always there, and
+   *   not for a command that looks in
+   */
+  async markDead({ judgeSilence }: { judgeSilence: boolean }): Promise<DeadWorker[]> {
     const dead: DeadWorker[] = [];
     for (const row of await this.living()) {
-      const why = row.id === this.id ? null : this.#whyDead(row);
+      const why = row.id === this.id ? null : this.#whyDead(row, judgeSilence);
       if (why === null) continue;
       await this.#markStopped(row.id, why);
       dead.push({ id: row.id, why });
@@ -108,12 +101,29 @@ export class WorkerRegistry {
       .execute();
   }
 
-  #whyDead(row: WorkerRow): string | null {
-    if (ownerState({ host: row.host, pid: row.pid, start: row.pid_start }) === 'dead') {
-      return `its process ${row.pid} is gone`;
-    }
+  async #enter(): Promise<void> {
+    const state = { heartbeat_at: this.#clock.now(), stopped_at: null, stop_reason: null };
+    await this.#db
+      .insertInto('workers')
+      .values({
+        id: this.id,
+        host: this.#owner.host,
+        pid: this.#owner.pid,
+        pid_start: this.#owner.start,
+        ...this.#card,
+        ...state,
+      })
+      .onConflict((conflict) => conflict.column('id').doUpdateSet(state))
+      .execute();
+  }
+
+  #whyDead(row: WorkerRow, judgeSilence: boolean): string | null {
+    const owner: Owner = { host: row.host, pid: row.pid, start: row.pid_start };
+    const state = ownerState(owner);
+    if (state === 'dead') return `its process ${row.pid} is gone`;
+    // A process that is seen to be alive is busy, however long it says nothing, unless somebody stopped it.
+    if (!judgeSilence || (state === 'alive' && !isSuspended(owner))) return null;
     const silentMs = this.#clock.now() - row.heartbeat_at;
-    if (silentMs <= silentAfterMs) return null;
-    return `it has not been heard of for ${durationText(silentMs)}`;
+    return silentMs > silentAfterMs ? `it has not been heard of for ${durationText(silentMs)}` : null;
   }
 }

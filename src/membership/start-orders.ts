@@ -7,6 +7,9 @@ import type { Database } from '../store/schema.js';
 /** The coroutines that can be ordered, by the message that starts them. */
 export type Coroutine = 'run.system.tasks' | 'log.server';
 
+/** Both, in the order in which they are started: first the log, so that the tasks' records have a place. */
+export const coroutines: readonly Coroutine[] = ['log.server', 'run.system.tasks'];
+
 export class StartOrders {
   readonly #db: Kysely<Database>;
   readonly #clock: Pick<Clock, 'now'>;

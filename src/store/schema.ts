@@ -15,7 +15,7 @@ export interface Database {
   log_checkpoints: LogCheckpointTable;
 }
 
-/** When to run a procedure. Fields of the recurrence are null where the procedure's suggestion counts. */
+/** When to run a procedure. Fields are null where the procedure's suggestion counts. */
 export interface JobRuleTable {
   id: Generated<number>;
   /** Position in lists, as the original's sequenced tables have it. */
@@ -33,13 +33,17 @@ export interface JobRuleTable {
   /** Wall time in the rule's zone, `2026-11-24T20:00:00`. */
   start_datetime: string | null;
   timezone: string | null;
+  /** Wall time; empty for none at all. */
   until: string | null;
+  /** 0 for none at all. */
   count: number | null;
-  log_level: string;
-  on_failure: string;
-  timeout_ms: number;
+  log_level: string | null;
+  on_failure: string | null;
+  timeout_seconds: number | null;
   /** When the rule was cancelled; such a rule is ignored until it is resumed. */
   cancelled_at: number | null;
+  /** `failure` of a run, which the next set-up of the rules forgives, or a `person`, which it does not. */
+  cancelled_by: string | null;
   cancelled_reason: string | null;
   /** When the procedure was found to be gone; the rule stays for its history. */
   removed_at: number | null;

@@ -18,6 +18,8 @@ export interface StoreOptions {
 /** An open database with all migrations run. */
 export interface Store {
   readonly db: Kysely<Database>;
+  /** Opens a further connection, for work that may hold it for long. Whoever opens it destroys it. */
+  connect(): Kysely<Database>;
   /** What it is called in messages. */
   readonly name: string;
   /** The migrations that opening it has run. */
@@ -44,6 +46,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     let closed: Promise<void> | undefined;
     return {
       db,
+      connect: () => new Kysely<Database>({ dialect: sqliteDialect(options.path) }),
       name: options.path,
       migrated,
       close: () => {

@@ -7,7 +7,7 @@ import { durationText } from '../duration.js';
  *
  * started: on time. late: started, but later than it was due. requested: a person asked for the run. skipped: the
  * run before was still going on. dropped: further due times passed while nothing could run. taken: another worker
- * runs it. cancelled, resumed, edited, reactivated, removed: somebody or something changed the rule. lost: the
+ * runs it. moved: the clock was set back, or the zone changed, and it is due at another time. cancelled, resumed, edited, reactivated, removed: somebody or something changed the rule. lost: the
  * worker of a run died.
  */
 export type Reason =
@@ -17,6 +17,7 @@ export type Reason =
   | 'skipped'
   | 'dropped'
   | 'taken'
+  | 'moved'
   | 'cancelled'
   | 'resumed'
   | 'edited'

@@ -55,12 +55,17 @@ export class Jobs {
     this.#workerId = workerId;
   }
 
-  /** The rules that are due, the longest waiting first. */
-  async due(limit: number): Promise<Array<{ id: number; dueAt: number }>> {
+  /**
+   * The rules that are due, the longest waiting first.
+   *
+   * @param procedures only rules of these: during a deployment another worker may know some that this one does not
+   */
+  async due(procedures: readonly string[], limit: number): Promise<Array<{ id: number; dueAt: number }>> {
     const rows = await this.#db
       .selectFrom('job_rules')
       .select(['id', 'next_due_at'])
       .where('next_due_at', '<=', this.#clock.now())
+      .where('procedure', 'in', procedures)
       .orderBy('next_due_at')
       .orderBy('seqno')
       .limit(limit)
@@ -68,12 +73,13 @@ export class Jobs {
     return rows.flatMap((row) => (row.next_due_at === null ? [] : [{ id: row.id, dueAt: row.next_due_at }]));
   }
 
-  /** When the next rule is due. */
-  async nextDue(): Promise<number | null> {
+  /** When the next rule of one of these procedures is due. */
+  async nextDue(procedures: readonly string[]): Promise<number | null> {
     const row = await this.#db
       .selectFrom('job_rules')
       .select('next_due_at')
       .where('next_due_at', 'is not', null)
+      .where('procedure', 'in', procedures)
       .orderBy('next_due_at')
       .limit(1)
       .executeTakeFirst();
@@ -84,11 +90,7 @@ export class Jobs {
    * Decides about a rule that is due at `dueAt`: in one transaction the decision, the job, and the rule's next due
    * time. Two workers never claim the same due time.
    */
-  async claimDue(
-    ruleId: number,
-    dueAt: number,
-    circumstances: Pick<Circumstances, 'lookingSince' | 'waitedForPlace'>,
-  ): Promise<Claim> {
+  async claimDue(ruleId: number, dueAt: number, circumstances: Omit<Circumstances, 'now'>): Promise<Claim> {
     return await this.#db.transaction().execute(async (tx): Promise<Claim> => {
       const rule = await this.#rules.get(ruleId, tx);
       if (rule.nextDueAt?.getTime() !== dueAt) {
@@ -96,7 +98,7 @@ export class Jobs {
         return { kind: 'gone' };
       }
       const now = this.#clock.now();
-      const running = await this.#running(tx, ruleId);
+      const running = (await this.#running(tx, ruleId)) ?? circumstances.running;
       const decision = decide(dueAt, { ...circumstances, now, running });
       await this.#moveOn(tx, rule, dueAt, now);
       // Only a clock that was set back makes a rule due at a time for which it has run.
@@ -112,9 +114,16 @@ export class Jobs {
     });
   }
 
-  /** Writes down that a person wants a run now, or the end of the run that goes on. */
+  /**
+   * Writes down that a person wants a run now, or the end of the run that goes on.
+   *
+   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule, or its procedure is gone
+   */
   async request(ruleId: number, action: JobRequest['action'], by: string): Promise<number> {
-    await this.#rules.get(ruleId);
+    const rule = await this.#rules.get(ruleId);
+    if (action === 'run' && rule.removedAt !== null) {
+      throw new UsageError(`job rule ${ruleId} cannot run: no procedure ${rule.procedure} is registered`);
+    }
     const { id } = await this.#db
       .insertInto('job_requests')
       .values({ rule_id: ruleId, action, requested_at: this.#clock.now(), requested_by: by })
@@ -123,14 +132,23 @@ export class Jobs {
     return id;
   }
 
-  /** Requests that nobody has taken up yet, the oldest first. */
-  async openRequests(): Promise<JobRequest[]> {
+  /**
+   * Requests that can be taken up, the oldest first: all for the end of a run, and those for a run of a rule of one of
+   * these procedures that does not run at the moment.
+   */
+  async openRequests(procedures: readonly string[]): Promise<JobRequest[]> {
     const rows = await this.#db
       .selectFrom('job_requests')
-      .selectAll()
-      .where('handled_at', 'is', null)
-      .orderBy('id')
-      .limit(1000)
+      .innerJoin('job_rules', 'job_rules.id', 'job_requests.rule_id')
+      .leftJoin('jobs', (join) =>
+        join.onRef('jobs.rule_id', '=', 'job_rules.id').on('jobs.status', '=', 'running'),
+      )
+      .selectAll('job_requests')
+      .where('job_requests.handled_at', 'is', null)
+      .where('job_rules.procedure', 'in', procedures)
+      .where((eb) => eb.or([eb('job_requests.action', '=', 'cancel'), eb('jobs.id', 'is', null)]))
+      .orderBy('job_requests.id')
+      .limit(100)
       .execute();
     return rows.map((row) => ({
       id: row.id,
@@ -141,46 +159,38 @@ export class Jobs {
     }));
   }
 
-  /**
-   * Takes up the request for a run. One of a rule whose run still goes on stays open until that has ended.
-   */
+  /** Takes up the request for a run. One of a rule whose run still goes on stays open until that has ended. */
   async claimRequest(request: JobRequest): Promise<Claim> {
     return await this.#db.transaction().execute(async (tx): Promise<Claim> => {
       const rule = await this.#rules.get(request.ruleId, tx);
-      const running = await this.#running(tx, rule.id);
+      if ((await this.#running(tx, rule.id)) !== null) return { kind: 'gone' };
+      if (!(await this.#handle(tx, request.id, 'run'))) return { kind: 'gone' };
       const detail = `by ${request.requestedBy}, request ${request.id}`;
-      if (running !== null) {
-        const decision = {
-          action: 'skip',
-          reason: 'skipped',
-          detail: `${detail} waits for job ${running.jobId}`,
-        } as const;
-        return { kind: 'skipped', rule, decision };
-      }
-      if (
-        !(await this.#handle(
-          tx,
-          request.id,
-          rule.removedAt === null ? 'run' : 'refused: its procedure is gone',
-        ))
-      ) {
-        return { kind: 'gone' };
-      }
       const decision = { action: 'start', reason: 'requested', detail } as const;
       await this.#rules.note(rule.id, null, 'requested', detail, tx);
-      if (rule.removedAt !== null) return { kind: 'gone' };
-      return {
-        kind: 'claimed',
-        job: await this.#insert(tx, rule, { dueAt: null, requestId: request.id }),
-        rule,
-        decision,
-      };
+      const job = await this.#insert(tx, rule, { dueAt: null, requestId: request.id });
+      return { kind: 'claimed', job, rule, decision };
     });
   }
 
-  /** Marks a request as done with. False if somebody else did before. */
-  async handleRequest(id: number, outcome: string): Promise<boolean> {
-    return await this.#handle(this.#db, id, outcome);
+  /**
+   * Marks the request for the end of a run as done with, and those for runs of that rule that came before it as
+   * withdrawn.
+   *
+   * @returns false if somebody else did before
+   */
+  async handleCancel(request: JobRequest, outcome: string): Promise<boolean> {
+    return await this.#db.transaction().execute(async (tx) => {
+      await tx
+        .updateTable('job_requests')
+        .set({ handled_at: this.#clock.now(), outcome: `withdrawn by ${request.requestedBy}` })
+        .where('rule_id', '=', request.ruleId)
+        .where('action', '=', 'run')
+        .where('id', '<', request.id)
+        .where('handled_at', 'is', null)
+        .execute();
+      return await this.#handle(tx, request.id, outcome);
+    });
   }
 
   /**
@@ -247,14 +257,10 @@ export class Jobs {
 
   /** Marks the runs of workers that have stopped or died as lost; their rules go on at their next time. */
   async giveUpLost(): Promise<Job[]> {
+    // Looking needs no lock, and there is seldom anything to do.
+    if ((await orphansIn(this.#db)).length === 0) return [];
     return await this.#db.transaction().execute(async (tx) => {
-      const orphans = await tx
-        .selectFrom('jobs')
-        .leftJoin('workers', 'workers.id', 'jobs.worker_id')
-        .select(['jobs.id', 'jobs.worker_id', 'workers.stop_reason'])
-        .where('jobs.status', '=', 'running')
-        .where((eb) => eb.or([eb('workers.id', 'is', null), eb('workers.stopped_at', 'is not', null)]))
-        .execute();
+      const orphans = await orphansIn(tx);
       const lost: Job[] = [];
       for (const orphan of orphans) {
         const why = `worker ${orphan.worker_id} ended meanwhile: ${orphan.stop_reason ?? 'nothing is known of it'}`;
@@ -379,4 +385,17 @@ export class Jobs {
       .executeTakeFirstOrThrow();
     return jobFromRow(row);
   }
+}
+
+/** Running jobs whose worker is not among the living. */
+async function orphansIn(
+  db: Kysely<Database>,
+): Promise<Array<{ id: number; worker_id: string; stop_reason: string | null }>> {
+  return await db
+    .selectFrom('jobs')
+    .leftJoin('workers', 'workers.id', 'jobs.worker_id')
+    .select(['jobs.id', 'jobs.worker_id', 'workers.stop_reason'])
+    .where('jobs.status', '=', 'running')
+    .where((eb) => eb.or([eb('workers.id', 'is', null), eb('workers.stopped_at', 'is not', null)]))
+    .execute();
 }

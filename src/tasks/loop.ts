@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
+import { settleMs } from './runner.js';
 import type { Tasks } from './tasks.js';
 
 /** Every wake-up may be lost. What was written to the database is seen after this long at the latest. */
@@ -14,7 +15,7 @@ const firstRetryMs = 250;
  * during a tick makes it run once more.
  */
 export class TaskLoop {
-  readonly #tasks: Pick<Tasks, 'setup' | 'run' | 'settled' | 'abortAll' | 'running'>;
+  readonly #tasks: Pick<Tasks, 'begin' | 'run' | 'settled' | 'abortAll' | 'running'>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   #started = false;
@@ -25,7 +26,7 @@ export class TaskLoop {
   #failures = 0;
 
   constructor(
-    tasks: Pick<Tasks, 'setup' | 'run' | 'settled' | 'abortAll' | 'running'>,
+    tasks: Pick<Tasks, 'begin' | 'run' | 'settled' | 'abortAll' | 'running'>,
     clock: Clock,
     logger: Logger,
   ) {
@@ -40,6 +41,7 @@ export class TaskLoop {
 
   /** Begins to run what is due. Safe to call again: it is then only a wake-up. */
   start(): void {
+    if (!this.#started) this.#tasks.begin();
     this.#started = true;
     this.wake();
   }
@@ -58,25 +60,31 @@ export class TaskLoop {
   }
 
   resume(): void {
+    if (!this.#paused) return;
     this.#paused = false;
+    this.#tasks.begin();
     this.wake();
   }
 
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   /**
-   * Takes no new work, waits for the runs up to `graceMs`, then asks them to end and waits until they have, or were
-   * given up.
+   * Takes no new work and waits for the runs. Shortly before `graceMs` are over it asks them to end, and when they are
+   * over it waits no more for those that did not.
    */
   async stop(graceMs: number): Promise<void> {
     this.#started = false;
     this.#disarm();
-    await this.#ticking;
-    if (this.#tasks.running.length === 0) return;
+    const patienceMs = Math.min(settleMs, graceMs / 2);
     const patience = new AbortController();
-    const disarm = this.#clock.after(graceMs, () => patience.abort());
+    const disarm = this.#clock.after(graceMs - patienceMs, () => patience.abort());
+    await this.#ticking;
     await this.#tasks.settled(patience.signal);
     disarm();
     if (this.#tasks.running.length === 0) return;
-    this.#tasks.abortAll('the worker was stopped');
+    this.#tasks.abortAll('the worker was stopped', patienceMs);
     await this.#tasks.settled();
   }
 

@@ -2,12 +2,12 @@
 
 import { DateTime } from 'luxon';
 import { localTime } from '../local-time.js';
-import { type LevelName, parseLevel } from '../log/levels.js';
+import type { LevelName } from '../log/levels.js';
 import type { OnFailure, Suggestion } from '../procedure.js';
 import { Recurrence } from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
 
-/** Fields of a recurrence that a person may override; null where the procedure's suggestion counts. */
+/** What a person overrode; null where the procedure's suggestion counts. */
 export type Overrides = { readonly [K in keyof Suggestion]: Suggestion[K] | null };
 
 /** When to run a procedure, and what to do with its runs. */
@@ -19,10 +19,8 @@ export class JobRule {
   readonly procedure: string;
   readonly suggestion: Suggestion;
   readonly overrides: Overrides;
-  readonly logLevel: LevelName;
-  readonly onFailure: OnFailure;
-  readonly timeoutMs: number;
   readonly cancelledAt: Date | null;
+  readonly cancelledBy: 'failure' | 'person' | null;
   readonly cancelledReason: string | null;
   /** When the procedure was found to be gone. */
   readonly removedAt: Date | null;
@@ -46,11 +44,12 @@ export class JobRule {
       timezone: row.timezone,
       until: row.until,
       count: row.count,
+      logLevel: row.log_level as LevelName | null,
+      onFailure: row.on_failure as OnFailure | null,
+      timeoutSeconds: row.timeout_seconds,
     };
-    this.logLevel = parseLevel(row.log_level).value;
-    this.onFailure = row.on_failure as OnFailure;
-    this.timeoutMs = row.timeout_ms;
     this.cancelledAt = toDate(row.cancelled_at);
+    this.cancelledBy = row.cancelled_by as JobRule['cancelledBy'];
     this.cancelledReason = row.cancelled_reason;
     this.removedAt = toDate(row.removed_at);
     this.nextDueAt = toDate(row.next_due_at);
@@ -84,6 +83,28 @@ export class JobRule {
     return this.effective('timezone') ?? this.#siteTimezone;
   }
 
+  get logLevel(): LevelName {
+    return this.effective('logLevel');
+  }
+
+  get onFailure(): OnFailure {
+    return this.effective('onFailure');
+  }
+
+  get timeoutMs(): number {
+    return this.effective('timeoutSeconds') * 1000;
+  }
+
+  /** Wall time after which it is not due any more; null for none. */
+  get until(): string | null {
+    return this.effective('until') || null;
+  }
+
+  /** How often it is due at all; null for no end. */
+  get count(): number | null {
+    return this.effective('count') || null;
+  }
+
   /** Wall time that the recurrence is anchored at, in the rule's zone. */
   get start(): string {
     const start = this.effective('startDatetime');
@@ -103,8 +124,8 @@ export class JobRule {
       positions: this.effective('positions'),
       start: this.start,
       timezone: this.timezone,
-      until: this.effective('until'),
-      count: this.effective('count'),
+      until: this.until,
+      count: this.count,
     });
     return this.#recurrence;
   }

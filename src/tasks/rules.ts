@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { LinodError, suggestion as nearest, UsageError } from '../errors.js';
 import { parseLevel } from '../log/levels.js';
-import type { Procedure } from '../procedure.js';
+import { isTimeout, type Procedure, timeoutRule } from '../procedure.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import type { Reason } from './decide.js';
 import { JobRule } from './rule.js';
@@ -22,7 +22,10 @@ export interface SyncReport {
   readonly changed: readonly string[];
 }
 
-/** Fields that a person may change; null takes an override back, so that the suggestion counts again. */
+/**
+ * Fields that a person may change; null takes an override back, so that the suggestion counts again. No weekdays or
+ * positions at all are `[]`, no `until` is an empty text, no `count` is 0.
+ */
 export interface RuleChanges {
   readonly every?: number | null;
   readonly everyUnit?: string | null;
@@ -33,13 +36,10 @@ export interface RuleChanges {
   readonly until?: string | null;
   readonly count?: number | null;
   readonly name?: string;
-  readonly logLevel?: string;
-  readonly onFailure?: string;
-  readonly timeoutSeconds?: number;
+  readonly logLevel?: string | null;
+  readonly onFailure?: string | null;
+  readonly timeoutSeconds?: number | null;
 }
-
-/** How `setup` tells a rule that failed, which it reactivates, from one that a person cancelled, which it does not. */
-const failedPrefix = 'failed: ';
 
 export class Rules {
   readonly #db: Kysely<Database>;
@@ -101,6 +101,7 @@ export class Rules {
         if (rows.some((row) => row.procedure === procedure.name)) continue;
         report.created.push((await this.#insert(tx, procedure)).name);
       }
+      await this.#realign(tx);
       for (const row of rows) {
         const procedure = all.find((candidate) => candidate.name === row.procedure);
         const did = await this.#adjust(tx, this.#parse(row), procedure);
@@ -121,6 +122,8 @@ export class Rules {
       await this.get(id, tx);
       const columns = changedColumns(changes);
       await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
+      // Also of a rule that is not active now, lest it cannot be resumed.
+      void (await this.get(id, tx)).recurrence;
       await this.#renewDue(tx, id);
       const told = Object.entries(changes).map(([field, value]) => `${field} = ${JSON.stringify(value)}`);
       await this.note(id, null, 'edited', `${told.join(', ')}, by ${this.#actor}`, tx);
@@ -132,14 +135,19 @@ export class Rules {
   async cancel(id: number, reason = `by ${this.#actor}`): Promise<JobRule> {
     return await this.#db.transaction().execute(async (tx) => {
       await this.get(id, tx);
-      await this.#markCancelled(tx, id, reason);
+      await this.#markCancelled(tx, id, 'person', reason);
       return await this.get(id, tx);
     });
   }
 
   /** Cancels a rule since a run of it failed. Part of the transaction that ends the run. */
   async cancelFailed(tx: Kysely<Database>, id: number, error: string): Promise<void> {
-    await this.#markCancelled(tx, id, `${failedPrefix}${error}`);
+    await this.#markCancelled(tx, id, 'failure', `failed: ${error}`);
+  }
+
+  /** Cancels a rule that cannot be run as it is. The next set-up tries it again. */
+  async cancelBroken(id: number, error: string): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => await this.cancelFailed(tx, id, error));
   }
 
   /** Takes the cancelling back. The rule is due next at its first time after now. */
@@ -151,6 +159,14 @@ export class Rules {
       await this.note(id, null, 'resumed', `by ${this.#actor}`, tx);
       return await this.get(id, tx);
     });
+  }
+
+  /**
+   * Works out anew when rules are due that are not due yet: after the clock was set back, or the site got another
+   * time zone, what was worked out before is wrong.
+   */
+  async realign(): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => await this.#realign(tx));
   }
 
   /** Writes a line of the ledger. */
@@ -190,9 +206,6 @@ export class Rules {
         name,
         procedure: procedure.name,
         suggestion: JSON.stringify(procedure.suggestion),
-        log_level: procedure.logLevel,
-        on_failure: procedure.onFailure,
-        timeout_ms: procedure.timeoutMs,
         created_at: this.#clock.now(),
       })
       .returning('id')
@@ -215,7 +228,7 @@ export class Rules {
     const did: Array<'restored' | 'reactivated' | 'changed'> = [];
     const suggestion = JSON.stringify(procedure.suggestion);
     if (rule.removedAt !== null) did.push('restored');
-    if (rule.cancelledReason?.startsWith(failedPrefix)) did.push('reactivated');
+    if (rule.cancelledBy === 'failure') did.push('reactivated');
     if (suggestion !== JSON.stringify(rule.suggestion)) did.push('changed');
     if (did.length === 0) return did;
     await this.#set(tx, rule.id, { removed_at: null, suggestion });
@@ -233,9 +246,35 @@ export class Rules {
     return did;
   }
 
-  async #markCancelled(tx: Kysely<Database>, id: number, reason: string): Promise<void> {
+  async #realign(tx: Kysely<Database>): Promise<void> {
+    const now = this.#clock.now();
+    const rows = await tx.selectFrom('job_rules').selectAll().where('next_due_at', '>', now).execute();
+    for (const rule of rows.map((row) => this.#parse(row))) {
+      const due = dueAfter(rule, now);
+      if (due === undefined || due?.getTime() === rule.nextDueAt?.getTime()) continue;
+      await this.#set(tx, rule.id, { next_due_at: due === null ? null : due.getTime() });
+      const [from, to] = [rule.nextDueAt, due].map((time) =>
+        time === null ? 'never' : rule.localTime(time),
+      );
+      await this.note(
+        rule.id,
+        null,
+        'moved',
+        `from ${from} to ${to}: the clock or the time zone changed`,
+        tx,
+      );
+    }
+  }
+
+  async #markCancelled(
+    tx: Kysely<Database>,
+    id: number,
+    by: 'person' | 'failure',
+    reason: string,
+  ): Promise<void> {
     await this.#set(tx, id, {
       cancelled_at: this.#clock.now(),
+      cancelled_by: by,
       cancelled_reason: reason,
       next_due_at: null,
     });
@@ -243,7 +282,7 @@ export class Rules {
   }
 
   async #markActive(tx: Kysely<Database>, id: number): Promise<void> {
-    await this.#set(tx, id, { cancelled_at: null, cancelled_reason: null });
+    await this.#set(tx, id, { cancelled_at: null, cancelled_by: null, cancelled_reason: null });
     await this.#renewDue(tx, id);
   }
 
@@ -258,13 +297,23 @@ export class Rules {
   }
 }
 
+/** When a rule is due; undefined where that cannot be told, which its next set-up or run will deal with. */
+function dueAfter(rule: JobRule, now: number): Date | null | undefined {
+  try {
+    return rule.dueAfter(new Date(now));
+  } catch (error) {
+    if (error instanceof LinodError) return undefined;
+    throw error;
+  }
+}
+
 /** The changes as columns. Recurrence fields are checked by the recurrence itself, in the same transaction. */
 function changedColumns(changes: RuleChanges): Partial<Omit<JobRuleRow, 'id'>> {
   const columns: Partial<Omit<JobRuleRow, 'id'>> = {};
   const names = Object.keys(changes) as Array<keyof RuleChanges>;
   if (names.length === 0) throw new UsageError('nothing to change');
   for (const name of names) {
-    const column = columnOf[name];
+    const column = Object.hasOwn(columnOf, name) ? columnOf[name] : undefined;
     if (column === undefined) {
       const known = Object.keys(columnOf);
       throw new UsageError(
@@ -292,16 +341,13 @@ const columnOf: { readonly [K in keyof RuleChanges]-?: (value: unknown) => Parti
         `expected name to be a text of 1 to 200 characters, got: ${JSON.stringify(value)}`,
       );
     },
-    logLevel: (value) => ({ log_level: parseLevel(String(value)).value }),
+    logLevel: (value) => ({ log_level: value === null ? null : parseLevel(String(value)).value }),
     onFailure: (value) => {
-      if (value === 'cancel' || value === 'continue') return { on_failure: value };
+      if (value === null || value === 'cancel' || value === 'continue') return { on_failure: value };
       throw new UsageError(`expected onFailure to be cancel or continue, got: ${JSON.stringify(value)}`);
     },
     timeoutSeconds: (value) => {
-      if (typeof value === 'number' && value > 0 && value <= 31_536_000)
-        return { timeout_ms: Math.round(value * 1000) };
-      throw new UsageError(
-        `expected timeoutSeconds to be a number above 0 and at most 31536000, got: ${JSON.stringify(value)}`,
-      );
+      if (value === null || isTimeout(value)) return { timeout_seconds: value };
+      throw new UsageError(`expected timeoutSeconds to be ${timeoutRule}, got: ${JSON.stringify(value)}`);
     },
   };

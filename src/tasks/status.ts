@@ -1,5 +1,6 @@
 // How a rule stands, in the original's words.
 
+import { lateAfterMs } from './decide.js';
 import type { Job } from './job.js';
 import type { JobRule } from './rule.js';
 
@@ -7,18 +8,20 @@ import type { JobRule } from './rule.js';
  * `Job rule #3 <Procedures.checkdata every 1 daily> next run at: 2026-11-25T20:00:00+02:00`, as the original prints
  * it, followed by what a person needs to know besides.
  */
-export function statusLine(rule: JobRule, running?: Job): string {
+export function statusLine(rule: JobRule, running: Job | undefined, now: number): string {
   const since =
     running === undefined ? '' : `running since ${rule.localTime(running.startDatetime)} (job ${running.id})`;
-  const then = outlook(rule);
+  const then = outlook(rule, now);
   return `${rule} ${since === '' ? then : `${since}, ${then}`}`;
 }
 
-function outlook(rule: JobRule): string {
+function outlook(rule: JobRule, now: number): string {
   if (rule.removedAt !== null) return `never runs: no procedure ${rule.procedure} is registered`;
   if (rule.cancelledAt !== null) {
     return `cancelled at ${rule.localTime(rule.cancelledAt)}, ${rule.cancelledReason ?? 'for no known reason'}; resume it with \`linod rule ${rule.id} resume\``;
   }
   if (rule.nextDueAt === null) return 'never runs again: its recurrence has ended';
-  return `next run at: ${rule.localTime(rule.nextDueAt)}`;
+  const time = rule.localTime(rule.nextDueAt);
+  // A moment late is on its way; more means that nobody runs the rules, or that all places are taken.
+  return now - rule.nextDueAt.getTime() > lateAfterMs ? `due since: ${time}` : `next run at: ${time}`;
 }

@@ -2,6 +2,7 @@
 
 import type { ChoiceList } from '../choices.js';
 import type { Clock } from '../clock.js';
+import { LinodError } from '../errors.js';
 import type { Logger } from '../log/logger.js';
 import type { Procedure } from '../procedure.js';
 import type { Job } from './job.js';
@@ -33,8 +34,11 @@ interface Run {
 
 /** With nothing due at all, `run` wants to be called again after this long. */
 const idleMs = 60_000;
-/** Waiting between attempts to write how a run ended, when the database is away. */
-const retryMs = 1000;
+/** Waiting between attempts to write how a run ended, when the database is away: doubled up to the longest. */
+const firstRetryMs = 250;
+const longestRetryMs = 30_000;
+/** A clock that goes back by less than this is merely being corrected. */
+const clockStepMs = 1000;
 
 /** The original's `Tasks`: `setup` at start, `run` whenever it says, `status` for people. */
 export class Tasks {
@@ -42,11 +46,16 @@ export class Tasks {
   readonly #runs = new Map<number, Run>();
   /** Rules that were due when there was no place; the ledger tells it when they start. */
   readonly #waiting = new Set<number>();
-  readonly #lookingSince: number;
+  /** By rule: what was given up and did not end. It keeps its place, and its rule is still running. */
+  readonly #left = new Map<number, { readonly jobId: number; readonly since: number }>();
+  #lookingSince: number;
+  #lastLook: number;
+  #closing = false;
 
   constructor(context: TasksContext) {
     this.#context = context;
     this.#lookingSince = context.clock.now();
+    this.#lastLook = this.#lookingSince;
   }
 
   /** Adjusts the rules to the registered procedures; see {@link Rules.sync}. */
@@ -61,10 +70,12 @@ export class Tasks {
    * @returns when to call it again. When a run ends before, a place is free before.
    */
   async run(): Promise<Date> {
-    await this.#takeRequests();
-    await this.#takeDue();
+    await this.#noticeClockStep();
+    const procedures = Array.from(this.#context.procedures, (procedure) => procedure.name);
+    await this.#takeRequests(procedures);
+    await this.#takeDue(procedures);
     // Without a place there is nothing to do until a run ends, which wakes the caller.
-    const next = this.#hasPlace ? await this.#context.jobs.nextDue() : null;
+    const next = this.#hasPlace ? await this.#context.jobs.nextDue(procedures) : null;
     const now = this.#context.clock.now();
     return new Date(Math.max(now, Math.min(next ?? Number.POSITIVE_INFINITY, now + idleMs)));
   }
@@ -76,6 +87,7 @@ export class Tasks {
       statusLine(
         rule,
         running.find((job) => job.ruleId === rule.id),
+        this.#context.clock.now(),
       ),
     );
   }
@@ -103,16 +115,38 @@ export class Tasks {
     }
   }
 
-  /** Asks all runs of this worker to end; they do, or are given up, a few seconds later. */
-  abortAll(why: string): void {
-    for (const run of this.#runs.values()) run.abort.abort(new RunAbortedError('cancelled', why));
+  /** From now on the rules are looked at: what was due before is late for that reason. */
+  begin(): void {
+    this.#lookingSince = this.#context.clock.now();
+    this.#closing = false;
   }
 
-  async #takeRequests(): Promise<void> {
-    for (const request of await this.#context.jobs.openRequests()) {
+  /**
+   * Asks all runs of this worker to end; they do, or are given up after `patienceMs`. From then on a database that is
+   * away is not waited for: who comes next finds such a job lost.
+   */
+  abortAll(why: string, patienceMs?: number): void {
+    this.#closing = true;
+    for (const run of this.#runs.values()) run.abort.abort(new RunAbortedError('cancelled', why, patienceMs));
+  }
+
+  /** When the clock was set back, rules would wait for times that lie far ahead now. */
+  async #noticeClockStep(): Promise<void> {
+    const now = this.#context.clock.now();
+    const isBack = now < this.#lastLook - clockStepMs;
+    this.#lastLook = now;
+    if (!isBack) return;
+    this.#context.logger.warning('the clock was set back; when the rules are due is worked out anew');
+    await this.#context.rules.realign();
+  }
+
+  async #takeRequests(procedures: readonly string[]): Promise<void> {
+    const { jobs } = this.#context;
+    for (const request of await jobs.openRequests(procedures)) {
       if (request.action === 'cancel') await this.#cancelRun(request);
-      else if (this.#hasPlace)
-        this.#start(await this.#context.jobs.claimRequest(request), request.requestedBy);
+      else if (this.#hasPlace && !this.#left.has(request.ruleId)) {
+        this.#start(await jobs.claimRequest(request), request.requestedBy);
+      }
     }
   }
 
@@ -121,30 +155,44 @@ export class Tasks {
     const { jobs } = this.#context;
     const mine = Array.from(this.#runs.values()).find((run) => run.rule.id === request.ruleId);
     if (mine !== undefined) {
-      if (!(await jobs.handleRequest(request.id, `job ${mine.job.id} aborted`))) return;
+      if (!(await jobs.handleCancel(request, `job ${mine.job.id} is asked to end`))) return;
       mine.abort.abort(new RunAbortedError('cancelled', `cancelled by ${request.requestedBy}`));
       return;
     }
     const elsewhere = (await jobs.running()).some((job) => job.ruleId === request.ruleId);
-    if (!elsewhere) await jobs.handleRequest(request.id, 'nothing was running');
+    if (!elsewhere) await jobs.handleCancel(request, 'nothing was running');
   }
 
-  async #takeDue(): Promise<void> {
-    const { jobs } = this.#context;
-    const due = await jobs.due(100);
+  async #takeDue(procedures: readonly string[]): Promise<void> {
+    const due = await this.#context.jobs.due(procedures, 100);
+    for (const id of this.#waiting) if (!due.some((rule) => rule.id === id)) this.#waiting.delete(id);
     for (const { id, dueAt } of due) {
-      const isRunningHere = Array.from(this.#runs.values()).some((run) => run.rule.id === id);
-      if (!this.#hasPlace && !isRunningHere) {
-        this.#waiting.add(id);
-        continue;
-      }
-      const waitedForPlace = this.#waiting.delete(id);
-      this.#start(await jobs.claimDue(id, dueAt, { lookingSince: this.#lookingSince, waitedForPlace }), null);
+      const isRunningHere =
+        this.#left.has(id) || Array.from(this.#runs.values()).some((run) => run.rule.id === id);
+      if (this.#hasPlace || isRunningHere) await this.#takeOne(id, dueAt);
+      else this.#waiting.add(id);
+    }
+  }
+
+  /** A rule that cannot be read stops itself, and no other. */
+  async #takeOne(id: number, dueAt: number): Promise<void> {
+    const { jobs, rules, logger } = this.#context;
+    const circumstances = {
+      lookingSince: this.#lookingSince,
+      waitedForPlace: this.#waiting.delete(id),
+      running: this.#left.get(id) ?? null,
+    };
+    try {
+      this.#start(await jobs.claimDue(id, dueAt, circumstances), null);
+    } catch (error) {
+      if (!(error instanceof LinodError)) throw error;
+      logger.error(`job rule ${id} cannot be run and is cancelled: ${error.message}`, { rule: id });
+      await rules.cancelBroken(id, error.message);
     }
   }
 
   get #hasPlace(): boolean {
-    return this.#runs.size < this.#context.maxJobs;
+    return this.#runs.size + this.#left.size < this.#context.maxJobs;
   }
 
   #start(claim: Claim, user: string | null): void {
@@ -164,29 +212,44 @@ export class Tasks {
   }
 
   async #perform(job: Job, rule: JobRule, user: string | null, signal: AbortSignal): Promise<void> {
-    const { runner, jobs, logger, clock, onPlace } = this.#context;
-    const outcome = await runner.run(job, rule, user, signal);
+    const { runner, onPlace } = this.#context;
+    const { outcome, left } = await runner.run(job, rule, user, signal);
+    if (left !== null) this.#leave(job, rule, left);
+    await this.#finish(job, rule, outcome);
+    this.#runs.delete(job.id);
+    onPlace?.();
+  }
+
+  /** Remembers what did not end, until it does. */
+  #leave(job: Job, rule: JobRule, left: Promise<void>): void {
+    const entry = { jobId: job.id, since: job.startDatetime.getTime() };
+    this.#left.set(rule.id, entry);
+    void left.then(() => {
+      if (this.#left.get(rule.id) === entry) this.#left.delete(rule.id);
+      this.#context.onPlace?.();
+    });
+  }
+
+  /** Never rejects: a database that is away is waited for, unless the worker stops. */
+  async #finish(job: Job, rule: JobRule, outcome: Outcome): Promise<void> {
+    const { jobs, logger, clock } = this.#context;
     const fields = { rule: rule.id, job: job.id };
-    for (;;) {
+    for (let delayMs = firstRetryMs; ; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
       try {
         const mine = await jobs.finish(job, rule, outcome);
         if (mine) this.#tellEnd(job, rule, outcome);
-        else
-          logger.warning(
-            `job ${job.id} had been given up as lost; that it is ${outcome.status} is not recorded`,
-            fields,
-          );
-        break;
+        else {
+          const lost = `job ${job.id} had been given up as lost; that it is ${outcome.status} is not recorded`;
+          logger.warning(lost, fields);
+        }
+        return;
       } catch (error) {
-        logger.error(`cannot write that job ${job.id} is ${outcome.status}; trying again`, {
-          ...fields,
-          error,
-        });
-        await new Promise<void>((resolve) => clock.after(retryMs, resolve));
+        const what = `cannot write that job ${job.id} is ${outcome.status}`;
+        if (delayMs === firstRetryMs || this.#closing) logger.error(what, { ...fields, error });
+        if (this.#closing) return;
+        await new Promise<void>((resolve) => clock.after(delayMs, resolve));
       }
     }
-    this.#runs.delete(job.id);
-    onPlace?.();
   }
 
   #tellEnd(job: Job, rule: JobRule, outcome: Outcome): void {

@@ -54,7 +54,7 @@ t.test('what a procedure suggests for its rules is kept', async (t) => {
     timeoutSeconds: 60,
   } as const;
   const procedure = scheduleOften(options, () => {});
-  t.match(procedure, { text: 'All of it', logLevel: 'DEBUG', onFailure: 'continue', timeoutMs: 60_000 });
+  t.equal(procedure.text, 'All of it');
   t.match(procedure.suggestion, { weekdays: ['friday'], positions: [1, -1], timezone: 'Europe/Tallinn' });
 });
 
@@ -75,7 +75,7 @@ t.test('two procedures of one name are an error that names both places', async (
   t.throws(() => scheduleDaily({ name }, () => {}), {
     code: 'LINOD_ERR_DUPLICATE_PROCEDURE',
     message:
-      /named "twice_\d+": one registered at \/.*procedure\.test\.ts:\d+, one at \/.*procedure\.test\.ts:\d+; give one/,
+      /named "twice_\d+": one registered at \/.*procedure\.test\.ts:\d+:\d+, one at \/.*procedure\.test\.ts:\d+:\d+; give one/,
   });
 });
 
@@ -128,7 +128,7 @@ for (const [what, call, problem] of [
   [
     'no time at all',
     () => scheduleOften({ timeoutSeconds: 0, name: 't' }, () => {}),
-    /t: expected timeoutSeconds to be positive, got: 0/,
+    /t: expected timeoutSeconds to be a number of seconds above 0 and at most 2000000, got: 0/,
   ],
   [
     'an unknown policy',
@@ -140,7 +140,7 @@ for (const [what, call, problem] of [
     const before = Procedures.size;
     t.throws(call, {
       code: 'LINOD_ERR_INVALID_PROCEDURE',
-      message: /^procedure registered at \/.*procedure\.test\.ts:\d+: /,
+      message: /^procedure registered at \/.*procedure\.test\.ts:\d+:\d+: /,
     });
     t.throws(call, { message: problem });
     t.equal(Procedures.size, before);

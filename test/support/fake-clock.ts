@@ -28,6 +28,15 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Sets the time, as a person does: what waits goes on waiting for as long as before. */
+  setTo(now: number): void {
+    const step = now - this.#now;
+    const timers = [...this.#timers];
+    this.#timers.clear();
+    for (const timer of timers) this.#timers.add({ ...timer, dueAt: timer.dueAt + step });
+    this.#now = now;
+  }
+
   /** Moves on, and makes the calls that come due, in their order, each at its time. */
   advance(ms: number): void {
     const end = this.#now + ms;

@@ -102,9 +102,6 @@ async function insertRule({ db }: Store): Promise<void> {
       name: 'test',
       procedure: 'test',
       suggestion: '{}',
-      log_level: 'INFO',
-      on_failure: 'cancel',
-      timeout_ms: 1000,
       created_at: noon,
     })
     .execute();

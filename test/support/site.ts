@@ -11,10 +11,10 @@ import { Procedure, type ProcedureFunction, type ScheduleOptions } from '../../s
 import { loadSite, type Site, type SiteConfig } from '../../src/site.js';
 import { ownMigrations } from '../../src/store/migrations/index.js';
 import { openStore, type Store } from '../../src/store/store.js';
-import { Jobs } from '../../src/tasks/jobs.js';
-import { Rules } from '../../src/tasks/rules.js';
-import { JobRunner } from '../../src/tasks/runner.js';
-import { Tasks } from '../../src/tasks/tasks.js';
+import { createTasks } from '../../src/tasks/create-tasks.js';
+import type { Jobs } from '../../src/tasks/jobs.js';
+import type { Rules } from '../../src/tasks/rules.js';
+import type { Tasks } from '../../src/tasks/tasks.js';
 import { FakeClock } from './fake-clock.js';
 
 /** Makes a site's directory with a JSON configuration; it vanishes with the test. Short enough for sockets. */
@@ -59,7 +59,7 @@ export async function openBench(
     clock?: FakeClock;
   } = {},
 ): Promise<Bench> {
-  const site = await loadSite(siteDirectory(t), { environment: {} });
+  const site = await loadSite(siteDirectory(t, { maxJobs }), { environment: {} });
   const store =
     shared ??
     (await openStore({ path: join(site.directory, 'linod.db'), migrations: [ownMigrations], clock }));
@@ -67,11 +67,10 @@ export async function openBench(
   const records: string[] = [];
   const sink: LogSink = { write: (level, name, message) => records.push(`${level} ${name}: ${message}`) };
   const procedures = new ChoiceList<Procedure>();
-  const rules = new Rules(store.db, 'UTC', clock, workerId);
-  const jobs = new Jobs(store.db, rules, clock, workerId);
-  const runner = new JobRunner({ site, db: store.db, procedures, jobs, sink, logLevel: () => 'INFO', clock });
   const logger = new Logger({ sink, name: 'tasks', level: 'DEBUG' });
-  const tasks = new Tasks({ rules, jobs, runner, procedures, clock, logger, maxJobs });
+  const logLevel = () => 'INFO' as const;
+  const options = { site, store, procedures, clock, sink, logLevel, logger, workerId };
+  const { tasks, rules, jobs } = createTasks(options);
   return {
     site,
     store,

@@ -4,10 +4,11 @@ import t, { type Test } from 'tap';
 import { Lease, leaseMs } from '../../../src/membership/lease.js';
 import { silentAfterMs, WorkerRegistry } from '../../../src/membership/registry.js';
 import { StartOrders } from '../../../src/membership/start-orders.js';
-import { ownProcess, processStart } from '../../../src/owner.js';
+import { isSuspended, ownProcess, processStart } from '../../../src/owner.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { openStore } from '../../../src/store/store.js';
 import { FakeClock } from '../../support/fake-clock.js';
+import { until } from '../../support/until.js';
 
 async function open(t: Test) {
   const clock = new FakeClock();
@@ -28,52 +29,60 @@ t.test('a worker whose process is gone is noticed at once', async (t) => {
   const pid = child.pid ?? 0;
   const gone = await member({ ...ownProcess(), pid, start: processStart(pid) ?? '' });
   const living = await member();
-  t.same(await living.markDead(), []);
+  t.same(await living.markDead({ judgeSilence: true }), []);
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGKILL');
   await ended;
-  t.same(await living.markDead(), [{ id: gone.id, why: `its process ${pid} is gone` }]);
+  t.same(await living.markDead({ judgeSilence: true }), [{ id: gone.id, why: `its process ${pid} is gone` }]);
   t.same(
     (await living.living()).map((row) => row.id),
     [living.id],
   );
-  t.same(await living.markDead(), [], 'it is told once');
+  t.same(await living.markDead({ judgeSilence: true }), [], 'it is told once');
 });
 
 t.test('a pid that is used again does not keep a dead worker alive', async (t) => {
   const { member } = await open(t);
   const earlier = await member({ ...ownProcess(), start: '1' });
   const living = await member();
-  t.match(await living.markDead(), [{ id: earlier.id }]);
+  t.match(await living.markDead({ judgeSilence: true }), [{ id: earlier.id }]);
 });
 
-t.test(
-  'a worker of another machine, or one that was stopped by SIGSTOP, is dead when it was silent too long',
-  async (t) => {
-    const { clock, member } = await open(t);
-    const far = await member({ host: 'elsewhere', pid: 1, start: '1' });
-    const near = await member();
-    const living = await member();
-    clock.advance(silentAfterMs - 1);
-    await living.beat();
-    t.same(
-      (await living.markDead()).map((dead) => dead.id),
-      [far.id],
-      'it joined a moment before the other',
-    );
-    clock.advance(1);
-    t.same(await living.markDead(), [{ id: near.id, why: 'it has not been heard of for 25 s' }]);
-  },
-);
+t.test('a worker of another machine is dead when it was silent too long', async (t) => {
+  const { clock, member } = await open(t);
+  const far = await member({ host: 'elsewhere', pid: 1, start: '1' });
+  const living = await member();
+  clock.advance(silentAfterMs - 1);
+  t.same(await living.markDead({ judgeSilence: true }), []);
+  clock.advance(1);
+  t.same(await living.markDead({ judgeSilence: false }), [], 'whoever only looks in does not judge that');
+  t.same(await living.markDead({ judgeSilence: true }), [
+    { id: far.id, why: 'it has not been heard of for 25 s' },
+  ]);
+});
+
+t.test('a silent worker of this machine is busy, unless somebody stopped its process', async (t) => {
+  const { clock, member } = await open(t);
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+  t.teardown(() => child.kill('SIGKILL'));
+  const pid = child.pid ?? 0;
+  const busy = await member({ ...ownProcess(), pid, start: processStart(pid) ?? '' });
+  const living = await member();
+  clock.advance(10 * silentAfterMs);
+  t.same(await living.markDead({ judgeSilence: true }), []);
+  child.kill('SIGSTOP');
+  await until('it is stopped', () => isSuspended({ ...ownProcess(), pid, start: '' }));
+  t.match(await living.markDead({ judgeSilence: true }), [{ id: busy.id }]);
+});
 
 t.test('a worker that was taken for dead learns it at its next beat and is a member again', async (t) => {
   const { clock, member } = await open(t);
-  const sleepy = await member();
+  const sleepy = await member({ host: 'elsewhere', pid: 1, start: '1' });
   const living = await member();
   t.ok(await sleepy.beat());
   clock.advance(silentAfterMs + 1);
   await living.beat();
-  await living.markDead();
+  await living.markDead({ judgeSilence: true });
   t.notOk(await sleepy.beat());
   t.ok(await sleepy.beat());
   t.equal((await living.living()).length, 2);

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Logger } from '../../../src/log/logger.js';
 import { TaskLoop } from '../../../src/tasks/loop.js';
+import { settleMs } from '../../../src/tasks/runner.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { turns, until } from '../../support/until.js';
 
@@ -13,8 +14,9 @@ function fakeTasks(clock: FakeClock) {
     busy: 0,
     aborted: null as string | null,
     finish: (): void => {},
-    async setup() {
-      return { created: [], removed: [], restored: [], reactivated: [], changed: [] };
+    begun: 0,
+    begin() {
+      tasks.begun++;
     },
     async run() {
       tasks.runs++;
@@ -137,23 +139,27 @@ t.test('a paused loop takes no work until it is resumed', async (t) => {
   await until('it goes on', () => tasks.runs === 2);
 });
 
-t.test('stop waits for the runs up to the grace and then aborts them', async (t) => {
-  const { clock, tasks, loop } = open();
-  loop.start();
-  await until('a timer is set', () => clock.pending === 1);
-  tasks.busy = 1;
-  const stopped = loop.stop(25_000);
-  await until('the grace runs', () => clock.pending === 1);
-  clock.advance(24_999);
-  await turns();
-  t.equal(tasks.aborted, null);
-  clock.advance(1);
-  await stopped;
-  t.equal(tasks.aborted, 'the worker was stopped');
-  loop.wake();
-  await turns();
-  t.equal(tasks.runs, 1, 'a stopped loop takes no work');
-});
+t.test(
+  'stop waits for the runs, asks them to end shortly before the grace is over, and takes no more work',
+  async (t) => {
+    const { clock, tasks, loop } = open();
+    loop.start();
+    await until('a timer is set', () => clock.pending === 1);
+    tasks.busy = 1;
+    const stopped = loop.stop(25_000);
+    loop.wake();
+    await until('the grace runs', () => clock.pending === 1);
+    clock.advance(25_000 - settleMs - 1);
+    await turns();
+    t.equal(tasks.aborted, null);
+    clock.advance(1);
+    await stopped;
+    t.equal(tasks.aborted, 'the worker was stopped');
+    loop.wake();
+    await turns();
+    t.equal(tasks.runs, 1, 'a stopped loop takes no work');
+  },
+);
 
 t.test('stop does not wait for the grace when the runs end before', async (t) => {
   const { clock, tasks, loop } = open();

@@ -4,7 +4,7 @@ import type { Job } from '../../../src/tasks/job.js';
 import type { BaseRequest } from '../../../src/tasks/request.js';
 import { settleMs } from '../../../src/tasks/runner.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
-import { until } from '../../support/until.js';
+import { turns, until } from '../../support/until.js';
 
 const everySecond = { every: 1, everyUnit: 'secondly' } as const;
 const every10 = { every: 10, everyUnit: 'secondly' } as const;
@@ -92,7 +92,7 @@ t.test(
     const [job] = await oldestFirst(bench);
     t.match(job, {
       status: 'failed',
-      message: /^Error: fallen\n {4}at [\s\S]*caused by: Error: a stone\n {4}at /,
+      message: /^Error: fallen\n {4}at [\s\S]*\[cause\]: Error: a stone\n {6}at /,
     });
     const lines = await bench.jobs.lines(1);
     t.same(
@@ -383,7 +383,7 @@ t.test('a run that is requested during a run waits for its end, and is not forgo
   await bench.tasks.run();
   await bench.tasks.settled();
   t.equal(runs, 2);
-  t.same(await bench.jobs.openRequests(), []);
+  t.same(await bench.jobs.openRequests(['long']), []);
 });
 
 t.test('a person can run a cancelled rule once', async (t) => {
@@ -421,7 +421,7 @@ t.test('a run that is asked to end gets its signal, and the job says by whom', a
   t.notOk((await bench.rules.get(1)).cancelled, 'the rule goes on at its next time');
   await bench.jobs.request(1, 'cancel', 'robin');
   await bench.tasks.run();
-  t.same(await bench.jobs.openRequests(), [], 'with no run there is nothing to end');
+  t.same(await bench.jobs.openRequests(['long']), [], 'with no run there is nothing to end');
 });
 
 t.test('a run that takes too long is told so, given up, and the job says it', async (t) => {
@@ -437,8 +437,7 @@ t.test('a run that takes too long is told so, given up, and the job says it', as
   t.match(await oldestFirst(bench), [
     {
       status: 'timeout',
-      message:
-        'killed at its time-out of 2 h; it did not react to its signal within 5 s and may still be going on',
+      message: 'ended at its time-out of 2 h; it did not react within 5 s and may still be going on',
     },
   ]);
   t.ok((await bench.rules.get(1)).cancelled);
@@ -527,4 +526,251 @@ t.test('a rule whose recurrence has ended never runs again and says so', async (
 t.test('a procedure behaves as a choice of the original', async (t) => {
   const procedure = new Procedure('tick', nothing, every10, 'test');
   t.match(procedure, { value: 'tick', name: 'tick', text: 'tick', every: 10, everyUnit: 'secondly' });
+});
+
+t.test('what hangs after its time-out keeps its place, and its rule does not run beside it', async (t) => {
+  const bench = await openBench(t, { maxJobs: 2 });
+  const deaf = gate();
+  let runs = 0;
+  const hang = () => {
+    runs++;
+    return deaf.promise;
+  };
+  bench.add('deaf', hang, { ...every10, timeoutSeconds: 1, onFailure: 'continue' });
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  bench.clock.advance(1000);
+  bench.clock.advance(settleMs);
+  await bench.tasks.settled();
+  for (let i = 0; i < 3; i++) {
+    bench.clock.advance(10_000);
+    await bench.tasks.run();
+  }
+  t.equal(runs, 1);
+  t.match(await reasons(bench), ['started', /^skipped job 1 was still running/, /^skipped/, /^skipped/]);
+  deaf.open();
+  await turns();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.equal(runs, 2, 'when it has ended, the rule goes on');
+});
+
+t.test('whatever a procedure throws makes a failed job', async (t) => {
+  const bench = await openBench(t);
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+  const ownCause = new Error('mine');
+  ownCause.cause = ownCause;
+  const thrown = [circular, 5n, ownCause, Object.create(null), undefined, 'text'];
+  for (const [i, value] of thrown.entries()) bench.add(`p${i}`, () => Promise.reject(value), every10);
+  bench.add(
+    'sync',
+    () => {
+      throw circular;
+    },
+    every10,
+  );
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  const jobs = await oldestFirst(bench);
+  t.same(
+    jobs.map((job) => job.status),
+    Array(thrown.length + 1).fill('failed'),
+  );
+  t.match(
+    jobs.map((job) => job.message),
+    [
+      /^threw <ref \*1> \{ self/,
+      'threw 5n',
+      /^<ref \*1> Error: mine/,
+      /^threw \[Object: null/,
+      'threw undefined',
+      "threw 'text'",
+      /^threw/,
+    ],
+  );
+});
+
+t.test(
+  'during a deployment a worker leaves the rules of procedures that it does not have to the others',
+  async (t) => {
+    const old = await openBench(t, { workerId: 'old' });
+    const fresh = await openBench(t, { workerId: 'new', store: old.store, clock: old.clock });
+    fresh.add('added', nothing, every10);
+    await fresh.tasks.setup();
+    old.clock.advance(10_000);
+    t.same(await old.tasks.run(), new Date(old.clock.now() + 60_000), 'the old one has nothing to do');
+    await old.jobs.request(1, 'run', 'robin');
+    await old.tasks.run();
+    t.same(await oldestFirst(old), []);
+    await fresh.tasks.run();
+    await fresh.tasks.settled();
+    t.match(await oldestFirst(old), [{ workerId: 'new', status: 'done' }]);
+  },
+);
+
+t.test(
+  'a new version of a procedure changes level, policy and time-out of rules that do not override them',
+  async (t) => {
+    const bench = await openBench(t);
+    bench.add('report', nothing, every10);
+    await bench.tasks.setup();
+    await bench.rules.edit(1, { onFailure: 'continue' });
+    bench.add('report', nothing, { ...every10, logLevel: 'DEBUG', onFailure: 'cancel', timeoutSeconds: 5 });
+    t.match(await bench.tasks.setup(), { changed: ['report'] });
+    t.match(await bench.rules.get(1), { logLevel: 'DEBUG', onFailure: 'continue', timeoutMs: 5000 });
+    await bench.rules.edit(1, { onFailure: null });
+    t.equal((await bench.rules.get(1)).onFailure, 'cancel');
+  },
+);
+
+t.test('an override can say that there is none', async (t) => {
+  const bench = await openBench(t);
+  const until = '2026-11-24T12:00:15';
+  bench.add('report', nothing, {
+    ...every10,
+    weekdays: ['tuesday'],
+    until,
+    count: 1,
+    startDatetime: '2026-11-24T12:00:00',
+  });
+  await bench.tasks.setup();
+  await bench.rules.edit(1, { weekdays: [], until: '', count: 0 });
+  t.match(await bench.rules.get(1), { until: null, count: null });
+  t.same((await bench.rules.get(1)).dueAfter(new Date(noon + 86_400_000)), new Date(noon + 86_410_000));
+  await bench.rules.edit(1, { weekdays: null, until: null, count: null });
+  t.match(await bench.rules.get(1), { until, count: 1 });
+});
+
+t.test('when the clock is set back, rules are due at the new time, and the ledger says so', async (t) => {
+  const bench = await openBench(t);
+  bench.add('tick', nothing, every10);
+  await bench.tasks.setup();
+  bench.clock.advance(86_400_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  bench.clock.setTo(noon);
+  t.same(await bench.tasks.run(), new Date(noon + 10_000));
+  t.match((await reasons(bench)).slice(2), [
+    'moved from 2026-11-25T12:00:10+00:00 to 2026-11-24T12:00:10+00:00: the clock or the time zone changed',
+  ]);
+});
+
+t.test('one rule that cannot be read stops no other', async (t) => {
+  const bench = await openBench(t);
+  bench.add('broken', nothing, every10);
+  bench.add('tick', nothing, every10);
+  await bench.tasks.setup();
+  await bench.store.db.updateTable('job_rules').set({ timezone: 'Mars/X' }).where('id', '=', 1).execute();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.match(await oldestFirst(bench), [{ ruleId: 2, status: 'done' }]);
+  t.match(
+    await bench.store.db
+      .selectFrom('job_rules')
+      .select('cancelled_reason')
+      .where('id', '=', 1)
+      .executeTakeFirst(),
+    {
+      cancelled_reason: /^failed: .*Mars\/X/,
+    },
+  );
+});
+
+t.test('an edit of a cancelled rule is checked, too', async (t) => {
+  const bench = await openBench(t);
+  bench.add('report', nothing, every10);
+  await bench.tasks.setup();
+  await bench.tasks.cancel(await bench.rules.get(1));
+  await t.rejects(bench.rules.edit(1, { every: -5 }), { code: 'LINOD_ERR_INVALID_RECURRENCE' });
+  await t.rejects(bench.rules.edit(1, { timezone: 'Mars/X' }), { code: 'LINOD_ERR_INVALID_RECURRENCE' });
+  for (const field of ['constructor', 'toString', '__proto__']) {
+    await t.rejects(bench.rules.edit(1, Object.fromEntries([[field, 5]])), { code: 'LINOD_ERR_USAGE' });
+  }
+});
+
+t.test('to stop a run withdraws the requests that wait behind it', async (t) => {
+  const bench = await openBench(t);
+  let runs = 0;
+  bench.add(
+    'long',
+    (ar: BaseRequest) => {
+      runs++;
+      return new Promise<void>((resolve) => ar.signal.addEventListener('abort', () => resolve()));
+    },
+    { everyUnit: 'daily' },
+  );
+  await bench.tasks.setup();
+  await bench.jobs.request(1, 'run', 'robin');
+  await bench.tasks.run();
+  const waiting = await bench.jobs.request(1, 'run', 'kim');
+  await bench.jobs.request(1, 'cancel', 'robin');
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  await bench.tasks.run();
+  t.equal(runs, 1);
+  t.match(
+    await bench.store.db.selectFrom('job_requests').selectAll().where('id', '=', waiting).executeTakeFirst(),
+    {
+      outcome: 'withdrawn by robin',
+    },
+  );
+});
+
+t.test('a rule without its procedure refuses to be run', async (t) => {
+  const bench = await openBench(t);
+  bench.add('gone', nothing, every10);
+  await bench.tasks.setup();
+  await bench.rules.sync([]);
+  await t.rejects(bench.jobs.request(1, 'run', 'robin'), {
+    code: 'LINOD_ERR_USAGE',
+    message: 'job rule 1 cannot run: no procedure gone is registered',
+  });
+});
+
+t.test("what a procedure does with its connection does not stop the worker's", async (t) => {
+  const bench = await openBench(t);
+  bench.add(
+    'tangled',
+    async (ar: BaseRequest) => {
+      await ar.db.transaction().execute(async () => {
+        // Waits for the connection that its own transaction holds.
+        await ar.db.selectFrom('jobs').selectAll().execute();
+      });
+    },
+    { ...every10, timeoutSeconds: 1 },
+  );
+  bench.add('tick', nothing, every10);
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await until(
+    'the other has run',
+    async () => (await bench.jobs.list({ ruleId: 2, status: 'done' })).length === 1,
+  );
+  bench.clock.advance(1000);
+  bench.clock.advance(settleMs);
+  await bench.tasks.settled();
+  t.match(await bench.jobs.list({ ruleId: 1 }), [{ status: 'timeout' }]);
+});
+
+t.test('a worker that stops does not wait for ever for a database that is away', async (t) => {
+  const bench = await openBench(t);
+  bench.add(
+    'long',
+    (ar: BaseRequest) => new Promise<void>((resolve) => ar.signal.addEventListener('abort', () => resolve())),
+    every10,
+  );
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.store.close();
+  bench.tasks.abortAll('the worker was stopped');
+  await bench.tasks.settled();
+  t.match(bench.records.at(-1), /^ERROR tasks: cannot write that job 1 is cancelled/);
 });

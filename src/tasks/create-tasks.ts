@@ -1,0 +1,82 @@
+// The tasks of a site, put together.
+
+import type { ChoiceList } from '../choices.js';
+import { type Clock, systemClock } from '../clock.js';
+import type { LevelName } from '../log/levels.js';
+import { Logger } from '../log/logger.js';
+import type { LogSink } from '../log/sink.js';
+import { type Procedure, Procedures } from '../procedure.js';
+import type { Site } from '../site.js';
+import type { Store } from '../store/store.js';
+import { Jobs } from './jobs.js';
+import { Rules } from './rules.js';
+import { JobRunner } from './runner.js';
+import { Tasks } from './tasks.js';
+
+export interface CreateTasksOptions {
+  readonly site: Site;
+  readonly store: Store;
+  /** Default: all that are registered. */
+  readonly procedures?: ChoiceList<Procedure>;
+  readonly clock?: Clock;
+  /** Where the runs' log goes, besides to their jobs. Default: nowhere. */
+  readonly sink?: LogSink;
+  /** The level below which the runs' log does not go there. Default: the site's. */
+  readonly logLevel?: () => LevelName;
+  /** Logs what the tasks do. Default: to the sink. */
+  readonly logger?: Logger;
+  /** The name under which jobs run. A worker gives the one under which it is a member. */
+  readonly workerId?: string;
+  /** Called when a run has ended, so that there is a place again. */
+  readonly onPlace?: () => void;
+}
+
+export interface SiteTasks {
+  readonly tasks: Tasks;
+  readonly rules: Rules;
+  readonly jobs: Jobs;
+}
+
+/**
+ * The tasks of a site with the tables behind them, for a worker or for a program that looks in.
+ *
+ * @example
+ * const { tasks } = createTasks({ site, store });
+ * await tasks.setup();
+ * console.log(await tasks.status());
+ */
+export function createTasks(options: CreateTasksOptions): SiteTasks {
+  const { site, store } = options;
+  const {
+    procedures = Procedures,
+    clock = systemClock,
+    sink = nowhere,
+    workerId = `pid ${process.pid}`,
+  } = options;
+  const { timezone, maxJobs, logLevel } = site.settings;
+  const rules = new Rules(store.db, timezone, clock, workerId);
+  const jobs = new Jobs(store.db, rules, clock, workerId);
+  const runner = new JobRunner({
+    site,
+    connect: store.connect,
+    procedures,
+    jobs,
+    sink,
+    logLevel: options.logLevel ?? (() => logLevel),
+    clock,
+  });
+  const logger = options.logger ?? new Logger({ sink, name: 'linod.tasks', level: logLevel });
+  const tasks = new Tasks({
+    rules,
+    jobs,
+    runner,
+    procedures,
+    clock,
+    logger,
+    maxJobs,
+    ...(options.onPlace === undefined ? {} : { onPlace: options.onPlace }),
+  });
+  return { tasks, rules, jobs };
+}
+
+const nowhere: LogSink = { write: () => undefined };
