@@ -44,7 +44,11 @@ export {
   type DroppedMessage,
   type Extension,
   type LayerOptions,
+  type LeaseManyOptions,
+  type LeaseOptions,
   messageKey,
+  type ReceiveManyOptions,
+  type SendOutcome,
   type WaitOptions,
 } from './layer.js';
 export { InMemoryChannelLayer } from './layers/memory.js';
@@ -57,6 +61,13 @@ export {
   type RedisLayerOptions,
 } from './layers/redis.js';
 export { LayerFileError, SqliteChannelLayer, type SqliteLayerOptions } from './layers/sqlite.js';
+export {
+  type DeadLetter,
+  deadLetterChannel,
+  isDeadLetterChannel,
+  type Leased,
+  type ReleaseOptions,
+} from './leases.js';
 export type { CodecOptions } from './message-codec.js';
 export { ExtensionValue, Float } from './msgpack.js';
 export { type OpenLayerOptions, openLayer } from './open-layer.js';

@@ -1,21 +1,48 @@
 // What every channel layer can do, and the rules on names and capacities that all of them share.
 
 import type { Message, Received } from './application.js';
-import { InvalidMessageError, InvalidNameError, InvalidOptionError } from './errors.js';
+import { type ChannelFull, InvalidMessageError, InvalidNameError, InvalidOptionError } from './errors.js';
+import { isDeadLetterChannel, type Leased } from './leases.js';
 
 /** An ability that not every layer has. Ask at start, not by a failed call later. */
-export type Extension = 'groups' | 'flush';
+export type Extension = 'groups' | 'flush' | 'lease';
 
 export interface WaitOptions {
   /** Ends the wait; the promise rejects with the signal's reason. Nothing is lost by it. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A message that a layer had to throw away, for the one who opened the layer to count and log. */
+export interface LeaseOptions extends WaitOptions {
+  /**
+   * Milliseconds for which the message is this receiver's alone. When they are over without an `ack`, as after the
+   * receiver's death, the message is delivered again.
+   */
+  readonly lease: number;
+}
+
+export interface ReceiveManyOptions extends WaitOptions {
+  /** The most messages to take at once. Default 100. */
+  readonly max?: number | undefined;
+  /** Milliseconds to wait for the first message; 0 takes what is there. Default: until there is one. */
+  readonly waitMs?: number | undefined;
+}
+
+export interface LeaseManyOptions extends ReceiveManyOptions, LeaseOptions {}
+
+/** What became of one message of `sendMany`. */
+export type SendOutcome =
+  | { readonly accepted: true }
+  | { readonly accepted: false; readonly error: ChannelFull | InvalidMessageError };
+
+/** The outcome of most messages. */
+export const accepted: SendOutcome = Object.freeze({ accepted: true });
+
+/** A message that a layer had to throw away or give up, for the one who opened the layer to count and log. */
 export interface DroppedMessage {
   /** The channel it lay on, or the process-specific key. */
   readonly channel: string;
-  readonly reason: 'undecodable' | 'overflow' | 'expired';
+  /** `dead`: it was handed out too often without an `ack`, and lies on the dead-letter channel now. */
+  readonly reason: 'undecodable' | 'overflow' | 'expired' | 'dead';
   readonly error?: Error;
 }
 
@@ -29,6 +56,10 @@ export interface LayerOptions {
   readonly expiry?: number | undefined;
   /** Seconds until a group membership that is not renewed ends. Default 86,400. */
   readonly groupExpiry?: number | undefined;
+  /** How many times a leased message is handed out before it goes to the channel's dead letters. Default 5. */
+  readonly maxDeliveries?: number | undefined;
+  /** The expiry of dead letters, in seconds. Default 604,800, a week. */
+  readonly deadLetterExpiry?: number | undefined;
   /** Told of every message that was dropped. Must not throw. */
   readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
   /** The clock for both expiries, in milliseconds since 1970. For tests; default `Date.now`. */
@@ -42,6 +73,11 @@ export type CapacityPatterns =
 /**
  * Carries messages between processes. At most once: a message is handed to one receiver or, after `expiry`
  * seconds or a crash of the receiver, to none. First in, first out for one receiver of a channel.
+ *
+ * Where a receiver asks for a lease: at least once. A message is then done with when it is acknowledged; until that
+ * it comes again whenever a lease is over, never sooner, and before what waits. What receivers may hold between them
+ * does not count as waiting: capacity is for what was not handed out yet. A message that waits again is kept
+ * for `expiry` seconds from the end of its lease.
  *
  * Source: django/channels docs/channel_layer_spec.rst.
  */
@@ -58,6 +94,32 @@ export interface ChannelLayer {
   send<M extends Message>(channel: string, message: M, options?: WaitOptions): Promise<void>;
 
   /**
+   * Puts messages on a channel, in their order, in one round trip. Tells of each whether it was accepted: one that
+   * is none is left out, and when the channel is full those from there on are refused.
+   *
+   * @throws InvalidNameError; LayerUnavailableError when the server is away, and then some may have been accepted
+   * @example
+   * const outcomes = await layer.sendMany('mail', letters);
+   * const refused = letters.filter((_, i) => !outcomes[i]?.accepted);
+   */
+  sendMany<M extends Message>(
+    channel: string,
+    messages: readonly M[],
+    options?: WaitOptions,
+  ): Promise<SendOutcome[]>;
+
+  /**
+   * Waits for the next message of a channel, which is then this receiver's for `lease` milliseconds and has to be
+   * acknowledged. Only with the extension `lease`, and not on a process-specific channel. Otherwise as without.
+   *
+   * @throws InvalidOptionError, InvalidNameError for a channel whose messages cannot be leased
+   * @example
+   * const leased = await layer.receive('mail', { lease: 30_000 });
+   * await deliver(leased.message);
+   * await leased.ack();
+   */
+  receive(channel: string, options: LeaseOptions): Promise<Leased>;
+  /**
    * Waits for the next message of a channel and takes it. Several receivers of one channel share its messages.
    * Waits through a restart of the server. A process-specific channel (with a `!`) can be received only by the
    * layer whose `newChannel` made it.
@@ -66,6 +128,15 @@ export interface ChannelLayer {
    * @throws LayerClosedError when the layer is closed meanwhile; the signal's reason when it is aborted
    */
   receive(channel: string, options?: WaitOptions): Promise<Received>;
+
+  /**
+   * Takes the next messages of a channel, in order: those that are there, at most `max`, else it waits for the first.
+   * One round trip. Empty only when none came within `waitMs`. Otherwise as `receive`.
+   *
+   * @example for (const message of await layer.receiveMany('mail', { max: 50, waitMs: 1000 })) deliver(message)
+   */
+  receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
+  receiveMany(channel: string, options?: ReceiveManyOptions): Promise<Received[]>;
 
   /** Makes a name that only this layer object can receive on: `specific.CLIENT!LOCAL`. */
   newChannel(prefix?: string): Promise<string>;
@@ -148,6 +219,31 @@ export function messageKey(channel: string): string {
 export function secondsToMs(option: string, seconds: number): number {
   if (Number.isFinite(seconds) && seconds > 0) return seconds * 1000;
   throw new InvalidOptionError(option, 'a number of seconds above 0', seconds);
+}
+
+/** Compiles the expiries into one function from a channel's name to milliseconds. @throws InvalidOptionError */
+export function expiryMsOf(
+  options: Pick<LayerOptions, 'expiry' | 'deadLetterExpiry'>,
+): (channel: string) => number {
+  const expiryMs = secondsToMs('expiry', options.expiry ?? 60);
+  const deadLetterExpiryMs = secondsToMs('deadLetterExpiry', options.deadLetterExpiry ?? 604_800);
+  return (channel) => (isDeadLetterChannel(channel) ? deadLetterExpiryMs : expiryMs);
+}
+
+/** Reads `maxDeliveries`. @throws InvalidOptionError */
+export function checkMaxDeliveries(maxDeliveries = 5): number {
+  return checkCapacity('maxDeliveries', maxDeliveries);
+}
+
+/** Reads the options of `receiveMany`. @throws InvalidOptionError */
+export function checkReceiveMany({ max = 100, waitMs }: ReceiveManyOptions): {
+  readonly max: number;
+  readonly waitMs: number | undefined;
+} {
+  checkCapacity('max', max);
+  if (waitMs !== undefined && !(waitMs >= 0 && waitMs <= 2 ** 31 - 1))
+    throw new InvalidOptionError('waitMs', 'a number of milliseconds', waitMs);
+  return { max, waitMs };
 }
 
 /**

@@ -77,6 +77,19 @@ export class LocalQueues {
     }
   }
 
+  /** The same, with what else has come for that channel: at most `max` messages. */
+  async receiveMany(channel: string, max: number, signal?: AbortSignal): Promise<Received[]> {
+    const messages = [await this.receive(channel, signal)];
+    const queue = this.#queues.get(channel);
+    if (queue === undefined) return messages;
+    while (messages.length < max && queue.length > 0) {
+      const kept = queue.shift();
+      if (kept !== undefined) messages.push(kept.message);
+    }
+    this.#forgetIfUnused(channel, queue);
+    return messages;
+  }
+
   /** Throws away what is kept. Who waits goes on waiting. */
   clear(): void {
     for (const [channel, queue] of this.#queues) {

@@ -27,6 +27,16 @@ export class WaitingQueue<T> {
     else waiter.resolve(item);
   }
 
+  /** The same for items that were here before: they go in front of all others, in the order given. */
+  putBack(items: readonly T[]): void {
+    const wanted = this.#waiters.size;
+    for (const item of items.slice(0, wanted)) this.put(item);
+    const kept = items.slice(wanted);
+    if (kept.length === 0) return;
+    this.#items = [...kept, ...this.#items.slice(this.#head)];
+    this.#head = 0;
+  }
+
   /** The oldest item, which stays; undefined when there is none. */
   peek(): T | undefined {
     return this.#items[this.#head];

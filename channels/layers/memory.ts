@@ -1,37 +1,63 @@
 // The channel layer of a site that is one process: tests, development, a program without a server.
 
 import type { Message, Received } from '../application.js';
-import { ChannelFull, LayerClosedError } from '../errors.js';
+import { ChannelFull, InvalidMessageError, LayerClosedError } from '../errors.js';
 import {
+  accepted,
   type ChannelLayer,
   capacityOf,
   checkChannelName,
   checkGroupName,
+  checkMaxDeliveries,
   checkMessage,
+  checkReceiveMany,
   type DroppedMessage,
   type Extension,
+  expiryMsOf,
   type LayerOptions,
+  type LeaseManyOptions,
+  type LeaseOptions,
   messageKey,
+  type ReceiveManyOptions,
+  type SendOutcome,
   secondsToMs,
   type WaitOptions,
 } from '../layer.js';
+import {
+  checkLeasable,
+  checkLeaseMs,
+  deadLetter,
+  deadLetterChannel,
+  isDeadLetterChannel,
+  type Leased,
+  LeasedMessage,
+  type LeaseKeeper,
+} from '../leases.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { decode, encode } from '../msgpack.js';
+import { patiently } from '../patience.js';
 import { WaitingQueue } from '../waiting-queue.js';
+import { type Loan, Loans } from './memory/loans.js';
+
+/** How many messages are taken at once for the specific channels of this process. */
+const messagesPerTake = 100;
 
 /**
  * A channel layer in the memory of this process. Messages are kept as the bytes that would go over the wire, so
- * that each receiver gets a copy and what cannot be sent elsewhere cannot be sent here.
+ * that each receiver gets a copy and what cannot be sent elsewhere cannot be sent here. A lease that is not over keeps
+ * the process alive.
  *
  * Source: django/channels channels/layers.py, InMemoryChannelLayer.
  * @throws InvalidOptionError
  * @example const layer = new InMemoryChannelLayer({ capacity: 10 })
  */
 export class InMemoryChannelLayer implements ChannelLayer {
-  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush']);
+  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'lease']);
   readonly #capacity: (channel: string) => number;
-  readonly #expiryMs: number;
+  readonly #expiryMs: (channel: string) => number;
   readonly #groupExpiryMs: number;
+  readonly #sweepEveryMs: number;
+  readonly #maxDeliveries: number;
   readonly #now: () => number;
   readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
   /** By message key: a general channel's name, or the part of a specific one up to the `!`. */
@@ -39,39 +65,80 @@ export class InMemoryChannelLayer implements ChannelLayer {
   /** When each member of a group was last added, in ms since 1970. */
   readonly #groups = new Map<string, Map<string, number>>();
   readonly #local: LocalQueues;
+  readonly #loans: Loans<Filed>;
+  readonly #keeper: LeaseKeeper<Loan<Filed>> = {
+    ack: async (loan) => this.#openLoans.end(loan),
+    extend: async (loan, leaseMs) => this.#openLoans.extend(loan, this.#now() + leaseMs),
+    release: async (loan, untried) => this.#release(loan, untried),
+  };
   #nextSweepAt: number;
   #closed = false;
 
   constructor(options: LayerOptions = {}) {
     this.#capacity = capacityOf(options);
-    this.#expiryMs = secondsToMs('expiry', options.expiry ?? 60);
+    this.#expiryMs = expiryMsOf(options);
     this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
+    this.#maxDeliveries = checkMaxDeliveries(options.maxDeliveries);
     this.#now = options.now ?? Date.now;
     this.#onDrop = options.onDrop;
-    this.#nextSweepAt = this.#now() + this.#expiryMs;
+    const expiryMs = secondsToMs('expiry', options.expiry ?? 60);
+    this.#sweepEveryMs = expiryMs;
+    this.#nextSweepAt = this.#now() + expiryMs;
+    this.#loans = new Loans({ now: this.#now, onOver: (loans) => this.#takeBack(loans) });
     this.#local = new LocalQueues({
       capacity: this.#capacity,
-      expiryMs: this.#expiryMs,
+      expiryMs,
       now: this.#now,
       onDrop: this.#onDrop,
-      take: async (key, signal) => [await this.#take(key, signal)],
+      take: (key, signal) => this.#take(key, messagesPerTake, signal),
     });
   }
 
-  async send<M extends Message>(channel: string, message: M, options: WaitOptions = {}): Promise<void> {
+  async send<M extends Message>(channel: string, message: M, { signal }: WaitOptions = {}): Promise<void> {
     const key = messageKey(checkChannelName(channel));
     const bytes = encode(checkMessage(message));
     this.#refuseWhenClosed();
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     if (!this.#hasRoom(key, [channel])) throw new ChannelFull(channel, this.#capacity(channel));
     this.#file(key, [channel], bytes);
   }
 
-  async receive(channel: string, options: WaitOptions = {}): Promise<Received> {
+  async sendMany<M extends Message>(
+    channel: string,
+    messages: readonly M[],
+    { signal }: WaitOptions = {},
+  ): Promise<SendOutcome[]> {
     checkChannelName(channel);
     this.#refuseWhenClosed();
-    if (channel.includes('!')) return this.#local.receive(channel, options.signal);
-    return (await this.#take(channel, options.signal)).read();
+    signal?.throwIfAborted();
+    return messages.map((message) => this.#sendOne(channel, message));
+  }
+
+  receive(channel: string, options: LeaseOptions): Promise<Leased>;
+  receive(channel: string, options?: WaitOptions): Promise<Received>;
+  async receive(
+    channel: string,
+    { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
+  ): Promise<Received | Leased> {
+    const leaseMs = this.#checkReceive(channel, lease);
+    if (channel.includes('!')) return this.#local.receive(channel, signal);
+    const filed = await this.#takeOne(channel, signal);
+    return leaseMs === undefined ? filed.read() : this.#lend(channel, filed, leaseMs);
+  }
+
+  receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
+  receiveMany(channel: string, options?: ReceiveManyOptions): Promise<Received[]>;
+  async receiveMany(
+    channel: string,
+    { lease, ...options }: ReceiveManyOptions & Partial<LeaseOptions> = {},
+  ): Promise<Array<Received | Leased>> {
+    const leaseMs = this.#checkReceive(channel, lease);
+    const { max, waitMs } = checkReceiveMany(options);
+    return patiently<Received | Leased>(waitMs, options.signal, async (signal) => {
+      if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
+      const filed = await this.#take(channel, max, signal);
+      return filed.map((each) => (leaseMs === undefined ? each.read() : this.#lend(channel, each, leaseMs)));
+    });
   }
 
   async newChannel(prefix?: string): Promise<string> {
@@ -111,6 +178,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
       box.clear();
       this.#forgetIfUnused(key, box);
     }
+    this.#loans.clear();
     this.#groups.clear();
     this.#local.clear();
   }
@@ -119,8 +187,14 @@ export class InMemoryChannelLayer implements ChannelLayer {
     this.#closed = true;
     for (const box of this.#boxes.values()) box.fail(new LayerClosedError());
     this.#boxes.clear();
+    this.#loans.clear();
     this.#groups.clear();
     await this.#local.close();
+  }
+
+  get #openLoans(): Loans<Filed> {
+    this.#refuseWhenClosed();
+    return this.#loans;
   }
 
   #refuseWhenClosed(): void {
@@ -135,13 +209,53 @@ export class InMemoryChannelLayer implements ChannelLayer {
     return box.length < this.#capacity(first);
   }
 
+  #sendOne(channel: string, message: unknown): SendOutcome {
+    const key = messageKey(channel);
+    try {
+      const bytes = encode(checkMessage(message));
+      if (!this.#hasRoom(key, [channel]))
+        return { accepted: false, error: new ChannelFull(channel, this.#capacity(channel)) };
+      this.#file(key, [channel], bytes);
+      return accepted;
+    } catch (error) {
+      if (error instanceof InvalidMessageError) return { accepted: false, error };
+      throw error;
+    }
+  }
+
   #file(key: string, channels: readonly string[], bytes: Uint8Array): void {
     const read = () => decode(bytes) as Received;
-    this.#box(key).put({ channels, read, expiresAt: this.#now() + this.#expiryMs });
+    const expiresAt = this.#now() + this.#expiryMs(key);
+    this.#box(key).put({ channels, read, expiresAt, deliveries: 0 });
     this.#sweepWhenDue();
   }
 
-  async #take(key: string, signal: AbortSignal | undefined): Promise<Filed> {
+  /** Returns the length of the lease; undefined without one. */
+  #checkReceive(channel: string, lease: unknown): number | undefined {
+    checkChannelName(channel);
+    this.#refuseWhenClosed();
+    if (lease === undefined) return undefined;
+    checkLeasable(channel);
+    return checkLeaseMs('lease', lease);
+  }
+
+  /** Takes the first message under a key and what else lies there, waiting for the first; at most `max`. */
+  async #take(key: string, max: number, signal: AbortSignal | undefined): Promise<Filed[]> {
+    const taken = [await this.#takeOne(key, signal)];
+    const box = this.#boxes.get(key);
+    if (box === undefined) return taken;
+    for (;;) {
+      this.#dropExpired(key, box);
+      const filed = taken.length < max ? box.shift() : undefined;
+      if (filed === undefined) break;
+      taken.push(filed);
+    }
+    this.#forgetIfUnused(key, box);
+    return taken;
+  }
+
+  async #takeOne(key: string, signal: AbortSignal | undefined): Promise<Filed> {
+    this.#loans.collect(key);
     const box = this.#box(key);
     this.#dropExpired(key, box);
     try {
@@ -149,6 +263,42 @@ export class InMemoryChannelLayer implements ChannelLayer {
     } finally {
       this.#forgetIfUnused(key, box);
     }
+  }
+
+  #lend(channel: string, item: Filed, leaseMs: number): Leased {
+    const deliveries = item.deliveries + 1;
+    const loan = { key: channel, item: { ...item, deliveries }, endsAt: this.#now() + leaseMs };
+    this.#loans.add(loan);
+    return new LeasedMessage(this.#keeper, loan, { channel, message: item.read(), deliveries });
+  }
+
+  #release(loan: Loan<Filed>, untried: boolean): boolean {
+    if (!this.#openLoans.end(loan)) return false;
+    const { key, item } = loan;
+    const deliveries = untried ? item.deliveries - 1 : item.deliveries;
+    this.#takeBack([{ key, item: { ...item, deliveries }, endsAt: this.#now() }]);
+    return true;
+  }
+
+  /** Puts what was not acknowledged in front of its channel, or among the dead letters. */
+  #takeBack(loans: ReadonlyArray<Loan<Filed>>): void {
+    const alive: Filed[] = [];
+    for (const { key, item, endsAt } of loans) {
+      if (item.deliveries >= this.#maxDeliveries && !isDeadLetterChannel(key)) this.#bury(key, item);
+      else alive.push({ ...item, expiresAt: endsAt + this.#expiryMs(key) });
+    }
+    const [first] = loans;
+    if (first !== undefined && alive.length > 0) this.#box(first.key).putBack(alive);
+  }
+
+  #bury(channel: string, { read, deliveries }: Filed): void {
+    const key = deadLetterChannel(channel);
+    if (!this.#hasRoom(key, [key])) {
+      this.#box(key).shift();
+      this.#onDrop?.({ channel: key, reason: 'overflow' });
+    }
+    this.#file(key, [key], encode(deadLetter(channel, read(), deliveries)));
+    this.#onDrop?.({ channel, reason: 'dead' });
   }
 
   #box(key: string): WaitingQueue<Filed> {
@@ -170,7 +320,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
   /** Once an expiry, whatever lies where nobody sends or receives is looked through, so that it cannot pile up. */
   #sweepWhenDue(): void {
     if (this.#now() < this.#nextSweepAt) return;
-    this.#nextSweepAt = this.#now() + this.#expiryMs;
+    this.#nextSweepAt = this.#now() + this.#sweepEveryMs;
     for (const [key, box] of this.#boxes) {
       this.#dropExpired(key, box);
       this.#forgetIfUnused(key, box);
@@ -209,4 +359,6 @@ export class InMemoryChannelLayer implements ChannelLayer {
 interface Filed extends ProcessMessage {
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
+  /** How many times it was handed out under a lease. */
+  readonly deliveries: number;
 }

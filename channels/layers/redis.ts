@@ -1,22 +1,36 @@
 // The channel layer of a site on several machines, or one that shares its Redis with Python processes.
 
 import type { Message, Received } from '../application.js';
-import { ChannelFull, InvalidOptionError, LayerClosedError, UndecodableError } from '../errors.js';
 import {
+  ChannelFull,
+  InvalidMessageError,
+  InvalidOptionError,
+  LayerClosedError,
+  UndecodableError,
+} from '../errors.js';
+import {
+  accepted,
   type ChannelLayer,
   capacityOf,
   checkChannelName,
   checkGroupName,
   checkMessage,
+  checkReceiveMany,
   type DroppedMessage,
   type Extension,
   type LayerOptions,
+  type LeaseManyOptions,
+  type LeaseOptions,
   messageKey,
+  type ReceiveManyOptions,
+  type SendOutcome,
   secondsToMs,
   type WaitOptions,
 } from '../layer.js';
+import type { Leased } from '../leases.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
+import { patiently } from '../patience.js';
 import type { Address } from './redis/address.js';
 import type { Entry } from './redis/blocking-reads.js';
 import type { ConnectionChange } from './redis/connection.js';
@@ -139,11 +153,54 @@ export class RedisChannelLayer implements ChannelLayer {
     if (full > 0) throw new ChannelFull(channel, capacity);
   }
 
-  async receive(channel: string, options: WaitOptions = {}): Promise<Received> {
+  async sendMany<M extends Message>(
+    channel: string,
+    messages: readonly M[],
+    options: WaitOptions = {},
+  ): Promise<SendOutcome[]> {
     checkChannelName(channel);
     this.#refuseWhenClosed();
-    if (channel.includes('!')) return this.#local.receive(channel, options.signal);
-    return (await this.#readers.take(this.#prefix + channel, true, options.signal)).read();
+    options.signal?.throwIfAborted();
+    return Promise.all(
+      messages.map((message) =>
+        this.send(channel, message, options).then(
+          () => accepted,
+          (error: unknown): SendOutcome => {
+            if (error instanceof ChannelFull || error instanceof InvalidMessageError)
+              return { accepted: false, error };
+            throw error;
+          },
+        ),
+      ),
+    );
+  }
+
+  receive(channel: string, options: LeaseOptions): Promise<Leased>;
+  receive(channel: string, options?: WaitOptions): Promise<Received>;
+  async receive(
+    channel: string,
+    { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
+  ): Promise<Received | Leased> {
+    checkChannelName(channel);
+    this.#refuseWhenClosed();
+    if (lease !== undefined) throw new InvalidOptionError('lease', 'left out on this layer', lease);
+    if (channel.includes('!')) return this.#local.receive(channel, signal);
+    return (await this.#readers.take(this.#prefix + channel, true, signal)).read();
+  }
+
+  receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
+  receiveMany(channel: string, options?: ReceiveManyOptions): Promise<Received[]>;
+  async receiveMany(
+    channel: string,
+    options: ReceiveManyOptions & Partial<LeaseOptions> = {},
+  ): Promise<Array<Received | Leased>> {
+    const { waitMs } = checkReceiveMany(options);
+    const { lease } = options;
+    return patiently<Received | Leased>(waitMs, options.signal, async (signal) => [
+      lease === undefined
+        ? await this.receive(channel, { signal })
+        : await this.receive(channel, { signal, lease }),
+    ]);
   }
 
   async newChannel(prefix?: string): Promise<string> {

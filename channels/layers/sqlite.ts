@@ -7,23 +7,49 @@
 
 import { resolve } from 'node:path';
 import type { Message, Received } from '../application.js';
-import { ChannelFull, InvalidOptionError, LayerClosedError, UndecodableError } from '../errors.js';
 import {
+  ChannelFull,
+  InvalidMessageError,
+  InvalidOptionError,
+  LayerClosedError,
+  UndecodableError,
+} from '../errors.js';
+import {
+  accepted,
   type ChannelLayer,
   capacityOf,
   checkChannelName,
   checkGroupName,
+  checkMaxDeliveries,
   checkMessage,
+  checkReceiveMany,
   type DroppedMessage,
   type Extension,
+  expiryMsOf,
   type LayerOptions,
+  type LeaseManyOptions,
+  type LeaseOptions,
   messageKey,
+  type ReceiveManyOptions,
+  type SendOutcome,
   secondsToMs,
   type WaitOptions,
 } from '../layer.js';
+import {
+  checkLeasable,
+  checkLeaseMs,
+  deadLetter,
+  deadLetterChannel,
+  isDeadLetterChannel,
+  type Leased,
+  LeasedMessage,
+  type LeaseKeeper,
+} from '../leases.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { decode, encode } from '../msgpack.js';
+import { patiently } from '../patience.js';
 import { LayerFile } from './sqlite/layer-file.js';
+import type { LeasedRow, LeasePolicy, LeaseToken } from './sqlite/lease-store.js';
 import type { MessageStore, StoredMessage } from './sqlite/message-store.js';
 import { Reader } from './sqlite/reader.js';
 import { Writer } from './sqlite/writer.js';
@@ -37,6 +63,8 @@ export interface SqliteLayerOptions extends LayerOptions {
 
 /** How many messages are taken at once for the specific channels of this process. */
 const messagesPerTake = 100;
+/** How many messages of one `sendMany` go into one transaction, so that it does not hold the lock for long. */
+const messagesPerWrite = 500;
 
 /**
  * A channel layer in a SQLite file that any number of processes on one machine open. The file is opened by the
@@ -50,32 +78,48 @@ const messagesPerTake = 100;
  * @example const layer = new SqliteChannelLayer({ path: 'channels.db' })
  */
 export class SqliteChannelLayer implements ChannelLayer {
-  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush']);
+  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'lease']);
   readonly #capacity: (channel: string) => number;
-  readonly #expiryMs: number;
+  readonly #expiryMs: (channel: string) => number;
   readonly #groupExpiryMs: number;
+  readonly #maxDeliveries: number;
   readonly #now: () => number;
   readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
   readonly #file: LayerFile;
   readonly #writer: Writer;
   readonly #reader: Reader;
   readonly #local: LocalQueues;
+  readonly #keeper: LeaseKeeper<KeyedToken> = {
+    ack: (token) => this.#write((store) => store.leases.acknowledge(token)),
+    extend: async (token, leaseMs) => {
+      const isInTime = await this.#write((store, now) => store.leases.extend(token, leaseMs, now));
+      this.#reader.wake(token.key);
+      return isInTime;
+    },
+    release: async (token, untried) => {
+      const isInTime = await this.#write((store, now) => store.leases.release(token, untried, now));
+      this.#reader.wake(token.key);
+      return isInTime;
+    },
+  };
   #closing: Promise<void> | undefined;
 
   constructor(options: SqliteLayerOptions) {
     this.#capacity = capacityOf(options);
-    this.#expiryMs = secondsToMs('expiry', options.expiry ?? 60);
+    this.#expiryMs = expiryMsOf(options);
     this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
+    this.#maxDeliveries = checkMaxDeliveries(options.maxDeliveries);
     this.#now = options.now ?? Date.now;
     this.#onDrop = options.onDrop;
-    this.#file = new LayerFile(checkPath(options.path), (channel, count) => {
-      for (let i = 0; i < count; i++) this.#onDrop?.({ channel, reason: 'expired' });
+    this.#file = new LayerFile(checkPath(options.path), (channel, reason, count) => {
+      for (let i = 0; i < count; i++) this.#onDrop?.({ channel, reason });
     });
-    this.#writer = new Writer({ file: this.#file, now: this.#now });
-    this.#reader = new Reader({ file: this.#file, now: this.#now });
+    const common = { file: this.#file, now: this.#now };
+    this.#writer = new Writer({ ...common, expiryMsOf: this.#expiryMs });
+    this.#reader = new Reader({ ...common, policyOf: (key) => this.#leasePolicy(key) });
     this.#local = new LocalQueues({
       capacity: this.#capacity,
-      expiryMs: this.#expiryMs,
+      expiryMs: this.#expiryMs(''),
       now: this.#now,
       onDrop: this.#onDrop,
       take: (key, signal) => this.#takeForProcess(key, signal),
@@ -86,7 +130,7 @@ export class SqliteChannelLayer implements ChannelLayer {
     const key = messageKey(checkChannelName(channel));
     const body = encode(checkMessage(message));
     const capacity = this.#capacity(channel);
-    const accepted = await this.#write(
+    const isAccepted = await this.#write(
       (store, now) =>
         store.put({
           key,
@@ -94,23 +138,71 @@ export class SqliteChannelLayer implements ChannelLayer {
           body,
           capacity,
           now,
-          expiresAt: Math.ceil(now + this.#expiryMs),
+          expiresAt: this.#expiresAt(key, now),
         }),
       options.signal,
     );
-    if (!accepted) throw new ChannelFull(channel, capacity);
+    if (!isAccepted) throw new ChannelFull(channel, capacity);
     this.#reader.wake(key);
   }
 
-  async receive(channel: string, options: WaitOptions = {}): Promise<Received> {
+  async sendMany<M extends Message>(
+    channel: string,
+    messages: readonly M[],
+    options: WaitOptions = {},
+  ): Promise<SendOutcome[]> {
     checkChannelName(channel);
-    this.#refuseWhenClosed();
-    if (channel.includes('!')) return this.#local.receive(channel, options.signal);
-    for (;;) {
-      const [taken] = await this.#reader.take(channel, 1, options.signal);
-      const message = taken && this.#read(channel, taken);
-      if (message) return message;
+    const outcomes = new Array<SendOutcome>(messages.length).fill(accepted);
+    const sendable: Array<{ readonly body: Uint8Array; readonly index: number }> = [];
+    for (const [index, message] of messages.entries()) {
+      try {
+        sendable.push({ body: encode(checkMessage(message)), index });
+      } catch (error) {
+        if (!(error instanceof InvalidMessageError)) throw error;
+        outcomes[index] = { accepted: false, error };
+      }
     }
+    await Promise.all(
+      chunks(sendable, messagesPerWrite).map(async (chunk) => {
+        const bodies = chunk.map(({ body }) => body);
+        const count = await this.#putMany(channel, bodies, options.signal);
+        for (const { index } of chunk.slice(count)) {
+          outcomes[index] = { accepted: false, error: new ChannelFull(channel, this.#capacity(channel)) };
+        }
+      }),
+    );
+    return outcomes;
+  }
+
+  receive(channel: string, options: LeaseOptions): Promise<Leased>;
+  receive(channel: string, options?: WaitOptions): Promise<Received>;
+  async receive(
+    channel: string,
+    { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
+  ): Promise<Received | Leased> {
+    const leaseMs = this.#checkReceive(channel, lease);
+    if (channel.includes('!')) return this.#local.receive(channel, signal);
+    for (;;) {
+      const [received] = await this.#receive(channel, 1, leaseMs, signal);
+      if (received) return received;
+    }
+  }
+
+  receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
+  receiveMany(channel: string, options?: ReceiveManyOptions): Promise<Received[]>;
+  async receiveMany(
+    channel: string,
+    { lease, ...options }: ReceiveManyOptions & Partial<LeaseOptions> = {},
+  ): Promise<Array<Received | Leased>> {
+    const leaseMs = this.#checkReceive(channel, lease);
+    const { max, waitMs } = checkReceiveMany(options);
+    return patiently<Received | Leased>(waitMs, options.signal, async (signal) => {
+      if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
+      for (;;) {
+        const received = await this.#receive(channel, max, leaseMs, signal);
+        if (received.length > 0) return received;
+      }
+    });
   }
 
   async newChannel(prefix?: string): Promise<string> {
@@ -138,7 +230,7 @@ export class SqliteChannelLayer implements ChannelLayer {
         body,
         now,
         capacity: this.#capacity,
-        expiresAt: Math.ceil(now + this.#expiryMs),
+        expiresAt: this.#expiresAt(group, now),
       }),
     );
     for (const key of keys) this.#reader.wake(key);
@@ -168,6 +260,80 @@ export class SqliteChannelLayer implements ChannelLayer {
 
   #write<T>(work: (store: MessageStore, now: number) => T, signal?: AbortSignal): Promise<T> {
     return this.#writer.add((store) => work(store, this.#now()), signal);
+  }
+
+  #expiresAt(channel: string, now: number): number {
+    return Math.ceil(now + this.#expiryMs(channel));
+  }
+
+  /** Returns how many were accepted: the first so many. */
+  async #putMany(
+    channel: string,
+    bodies: readonly Uint8Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    const key = messageKey(channel);
+    const capacity = this.#capacity(channel);
+    const count = await this.#write((store, now) => {
+      const expiresAt = this.#expiresAt(key, now);
+      return store.putMany({ key, channels: [channel], bodies, capacity, now, expiresAt });
+    }, signal);
+    if (count > 0) this.#reader.wake(key);
+    return count;
+  }
+
+  /** Returns the length of the lease; undefined without one. */
+  #checkReceive(channel: string, lease: unknown): number | undefined {
+    checkChannelName(channel);
+    this.#refuseWhenClosed();
+    if (lease === undefined) return undefined;
+    checkLeasable(channel);
+    return checkLeaseMs('lease', lease);
+  }
+
+  /** Empty when what was taken had to be dropped. */
+  async #receive(
+    channel: string,
+    max: number,
+    leaseMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Array<Received | Leased>> {
+    if (leaseMs === undefined) {
+      const taken = await this.#reader.take(channel, max, signal);
+      return taken.map((stored) => this.#read(channel, stored)).filter(isPresent);
+    }
+    const leased = await this.#reader.lease(channel, max, leaseMs, signal);
+    return leased.map((row) => this.#leased(channel, row)).filter(isPresent);
+  }
+
+  #leased(channel: string, row: LeasedRow): Leased | undefined {
+    const message = this.#read(channel, row);
+    if (message !== undefined)
+      return new LeasedMessage(
+        this.#keeper,
+        { ...row, key: channel },
+        { channel, message, deliveries: row.deliveries },
+      );
+    this.#keeper.ack({ ...row, key: channel }).catch(() => {
+      // Then it comes again, and is dropped again.
+    });
+    return undefined;
+  }
+
+  #leasePolicy(key: string): LeasePolicy {
+    const expiryMs = this.#expiryMs(key);
+    if (isDeadLetterChannel(key)) return { expiryMs };
+    const channel = deadLetterChannel(key);
+    return {
+      expiryMs,
+      dead: {
+        maxDeliveries: this.#maxDeliveries,
+        key: channel,
+        capacity: this.#capacity(channel),
+        expiryMs: this.#expiryMs(channel),
+        wrap: (body, deliveries) => wrap(key, body, deliveries),
+      },
+    };
   }
 
   async #takeForProcess(key: string, signal: AbortSignal): Promise<readonly ProcessMessage[]> {
@@ -200,6 +366,30 @@ export class SqliteChannelLayer implements ChannelLayer {
       return undefined;
     }
   }
+}
+
+/** Names a lease, and where the message lay. */
+interface KeyedToken extends LeaseToken {
+  readonly key: string;
+}
+
+/** A dead letter's bytes; undefined when the message is beyond reading. */
+function wrap(channel: string, body: Uint8Array, deliveries: number): Uint8Array | undefined {
+  try {
+    return encode(deadLetter(channel, decodeMessage(body), deliveries));
+  } catch (error) {
+    if (error instanceof UndecodableError) return undefined;
+    throw error;
+  }
+}
+
+function isPresent<T>(value: T | undefined): value is T {
+  return value !== undefined;
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
 
 /** @throws UndecodableError */

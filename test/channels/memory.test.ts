@@ -1,23 +1,35 @@
 import t from 'tap';
 import { type DroppedMessage, InMemoryChannelLayer } from '../../channels/index.js';
+import { batchContract } from '../contracts/batches.js';
 import { layerContract } from '../contracts/layer.js';
+import { leaseContract } from '../contracts/leases.js';
+import type { LayerContractOptions } from '../contracts/run.js';
 import { FakeClock } from '../support/fake-clock.js';
 
+const medium: LayerContractOptions['medium'] = async () => {
+  // One process, so every opening is the same object; the first one's options count.
+  let layer: InMemoryChannelLayer | undefined;
+  return {
+    open: async (options) => {
+      layer ??= new InMemoryChannelLayer(options);
+      return layer;
+    },
+  };
+};
+
 layerContract('the memory layer', {
-  medium: async () => {
-    // One process, so every opening is the same object; the first one's options count.
-    let layer: InMemoryChannelLayer | undefined;
-    return {
-      open: async (options) => {
-        layer ??= new InMemoryChannelLayer(options);
-        return layer;
-      },
-    };
-  },
+  medium,
   skips: {
     'another process may not receive on a specific channel': 'there is one process',
     'a layer closed by one process goes on for another': 'there is one process',
   },
+});
+
+batchContract('batches on the memory layer', { medium });
+
+leaseContract('leases on the memory layer', {
+  medium,
+  skips: { 'what a closed layer had on lease comes again to another': 'there is one process' },
 });
 
 t.test('what nobody receives is cleared away while others send', async (t) => {

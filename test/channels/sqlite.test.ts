@@ -9,7 +9,10 @@ import { LayerFile } from '../../channels/layers/sqlite/layer-file.js';
 import { Writer } from '../../channels/layers/sqlite/writer.js';
 import { SqliteChannelLayer, type SqliteLayerOptions } from '../../channels/layers/sqlite.js';
 import { encode } from '../../channels/msgpack.js';
+import { batchContract } from '../contracts/batches.js';
 import { layerContract } from '../contracts/layer.js';
+import { leaseContract } from '../contracts/leases.js';
+import type { LayerContractOptions } from '../contracts/run.js';
 import { LayerProcess } from '../support/layer-process.js';
 import { turns } from '../support/until.js';
 
@@ -21,12 +24,14 @@ t.test('importing the layer does not load SQLite', async (t) => {
   t.notOk(Object.keys(require.cache).some((file) => file.includes('better-sqlite3')));
 });
 
-layerContract('the SQLite layer keeps the contract', {
-  medium: async (t) => {
-    const path = freshPath(t);
-    return { open: async (options = {}) => new SqliteChannelLayer({ ...options, path }) };
-  },
-});
+const medium: LayerContractOptions['medium'] = async (t) => {
+  const path = freshPath(t);
+  return { open: async (options = {}) => new SqliteChannelLayer({ ...options, path }) };
+};
+
+layerContract('the SQLite layer keeps the contract', { medium });
+batchContract('batches on the SQLite layer', { medium });
+leaseContract('leases on the SQLite layer', { medium });
 
 t.test('among several processes', async (t) => {
   // One directory for all, since a process would make a file that was deleted anew.
@@ -328,7 +333,7 @@ t.test('while another process holds the lock', async (t) => {
   await t.test('a write gives up in the end, and says what is the matter', async (t) => {
     const path = freshPath(t);
     const file = new LayerFile(path, () => {});
-    const writer = new Writer({ file, now: Date.now, patienceMs: 30 });
+    const writer = new Writer({ file, now: Date.now, expiryMsOf: () => 60_000, patienceMs: 30 });
     t.teardown(() => file.close());
     await writer.add((store) => store.addMember('group', 'channel', 1));
     const db = raw(t, path);
@@ -373,7 +378,7 @@ t.test('a file that cannot be used', async (t) => {
     await layer.send('channel', message);
     await layer.close();
     raw(t, path).pragma('user_version = 7');
-    await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 1/ });
+    await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 2/ });
   });
 
   await t.test('that is damaged is refused', async (t) => {

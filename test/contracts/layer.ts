@@ -1,49 +1,24 @@
 // What every channel layer promises, as tests. Each layer's test file runs them with its own medium.
 
-import t, { type Test } from 'tap';
+import { type DroppedMessage, type Message, messageKey, type Received } from '../../channels/index.js';
+import { turns } from '../support/until.js';
 import {
-  type ChannelLayer,
-  type DroppedMessage,
-  type LayerOptions,
-  type Message,
-  messageKey,
-  type Received,
-} from '../../channels/index.js';
-
-/** An empty place that layer objects share: a file, a Redis prefix, the memory of one process. */
-export interface Medium {
-  /** Opens a layer object on the medium: one more process, as it were. The contract closes it. */
-  open(options?: LayerOptions): Promise<ChannelLayer>;
-}
-
-export interface LayerContractOptions {
-  /** Makes a fresh, empty medium for one test; `t` is for its teardown, which runs after the layers' close. */
-  readonly medium: (t: Test) => Promise<Medium>;
-  /** Titles of tests that do not apply to this layer, each with the reason. An unknown title fails. */
-  readonly skips?: Readonly<Record<string, string>>;
-}
+  asBytes,
+  type Contract,
+  isAccepted,
+  type LayerContractOptions,
+  numbered,
+  range,
+  receive,
+  remaining,
+  runContract,
+  settableClock,
+} from './run.js';
 
 /** Runs the contract as one tap test called `name`. */
 export function layerContract(name: string, options: LayerContractOptions): void {
-  t.test(name, async (t) => {
-    const skips = new Map(Object.entries(options.skips ?? {}));
-    for (const [title, test] of Object.entries(contract)) {
-      const skip = skips.get(title) ?? false;
-      skips.delete(title);
-      t.test(title, { skip }, async (t) => {
-        const medium = await options.medium(t);
-        await test(t, async (layerOptions) => {
-          const layer = await medium.open(layerOptions);
-          t.teardown(() => layer.close());
-          return layer;
-        });
-      });
-    }
-    t.same([...skips.keys()], [], 'every skipped title is one of the contract');
-  });
+  runContract(name, contract, options);
 }
-
-type Open = (options?: LayerOptions) => Promise<ChannelLayer>;
 
 const values: Readonly<Record<string, unknown>> = {
   text: 'plain',
@@ -63,7 +38,7 @@ const values: Readonly<Record<string, unknown>> = {
   map: { a: { b: { c: {} } }, 'key with spaces': 1, võti: 2 },
 };
 
-const contract: Record<string, (t: Test, open: Open) => Promise<void>> = {
+const contract: Contract = {
   async 'all kinds of values arrive as they were sent'(t, open) {
     const layer = await open();
     await layer.send('values', { type: 'test.values', ...values });
@@ -582,67 +557,3 @@ const contract: Record<string, (t: Test, open: Open) => Promise<void>> = {
     t.match(await receive(b, 'left.behind'), { n: 1 });
   },
 };
-
-/** Far longer than any layer needs: a broken layer fails with a message instead of hanging. */
-const patienceMs = 10_000;
-
-/** Receives one message, or fails the test when there is none. */
-async function receive(layer: ChannelLayer, channel: string): Promise<Received> {
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(new Error(`nothing arrived on ${channel}`)), patienceMs);
-  try {
-    return await layer.receive(channel, { signal: patience.signal });
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** What lies on a channel: sends a marker and returns what comes before it. */
-async function remaining(layer: ChannelLayer, channel: string): Promise<Received[]> {
-  await layer.send(channel, { type: 'test.marker' });
-  const found: Received[] = [];
-  for (;;) {
-    const message = await receive(layer, channel);
-    if (message.type === 'test.marker') return found;
-    found.push(message);
-  }
-}
-
-async function isAccepted(send: Promise<void>): Promise<boolean> {
-  try {
-    await send;
-    return true;
-  } catch (error) {
-    if ((error as { code?: string }).code === 'CHANNELS_ERR_CHANNEL_FULL') return false;
-    throw error;
-  }
-}
-
-/** A clock at the present time that moves only when told to. */
-function settableClock(): { now: () => number; advance: (ms: number) => void } {
-  let now = Date.now();
-  return {
-    now: () => now,
-    advance: (ms) => {
-      now += ms;
-    },
-  };
-}
-
-/** Lets the event loop turn, so that things get under way in different orders. */
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-function numbered(n: number): Message & { readonly n: number } {
-  return { type: 'test.numbered', n };
-}
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, i) => i);
-}
-
-function asBytes(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  throw new TypeError(`expected bytes, got: ${String(value)}`);
-}

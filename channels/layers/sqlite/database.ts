@@ -16,7 +16,7 @@ const busyTimeoutMs = 10;
 
 /** Marks the file as a channel layer's, so that no other database is taken for one. ("lnch") */
 const applicationId = 0x6c6e6368;
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 // One b-tree for the messages: clustered by key and place in the queue, so that a send and a receive each touch one
 // page, and a queue's length is the difference of its two ends. `id` counts up within a key, and begins anew when
@@ -38,6 +38,19 @@ const schema = `
   ) WITHOUT ROWID;
   CREATE INDEX membership_by_expiry ON membership (expires_at);
   PRAGMA application_id = ${applicationId};
+`;
+
+// Messages that were handed out and are not acknowledged. `token` is another one each time that happens.
+const leaseSchema = `
+  CREATE TABLE lease (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    ends_at INTEGER NOT NULL,
+    token INTEGER NOT NULL,
+    deliveries INTEGER NOT NULL,
+    body BLOB NOT NULL
+  );
+  CREATE INDEX lease_by_end ON lease (key, ends_at);
   PRAGMA user_version = ${schemaVersion};
 `;
 
@@ -54,8 +67,9 @@ export function openDatabase(path: string): Database {
   const Sqlite = loadSqlite(path);
   const db = new Sqlite(path, { timeout: busyTimeoutMs });
   try {
-    if (isNew(db, path)) create(db, path);
+    if (versionOf(db, path) === 'none') create(db, path);
     configure(db, path);
+    if (versionOf(db, path) === 'old') upgrade(db, path);
     return db;
   } catch (error) {
     db.close();
@@ -76,17 +90,18 @@ function loadSqlite(path: string): typeof BetterSqlite3 {
   }
 }
 
-/** Whether the tables are missing. @throws LayerFileError when the file is not for us */
-function isNew(db: Database, path: string): boolean {
+/** Which tables are there. @throws LayerFileError when the file is not for us */
+function versionOf(db: Database, path: string): 'none' | 'old' | 'present' {
   const { application, version, tables } = identify(db);
-  if (application === applicationId && version === schemaVersion) return false;
   if (application === applicationId) {
+    if (version === schemaVersion) return 'present';
+    if (version === 1) return 'old';
     throw new LayerFileError(
       path,
       `has schema version ${version}, but this version of linod knows only ${schemaVersion}: let all processes of the site run the same version`,
     );
   }
-  if (application === 0 && version === 0 && tables === 0) return true;
+  if (application === 0 && version === 0 && tables === 0) return 'none';
   throw new LayerFileError(path, 'is the database of another program: choose another path');
 }
 
@@ -105,7 +120,14 @@ function create(db: Database, path: string): void {
   useWal(db, path);
   db.transaction(() => {
     // Another process may have been quicker.
-    if (isNew(db, path)) db.exec(schema);
+    if (versionOf(db, path) === 'none') db.exec(schema + leaseSchema);
+  }).immediate();
+}
+
+/** Processes of the version before, which have the file open, do not mind the new table. */
+function upgrade(db: Database, path: string): void {
+  db.transaction(() => {
+    if (versionOf(db, path) === 'old') db.exec(leaseSchema);
   }).immediate();
 }
 
@@ -125,4 +147,11 @@ function useWal(db: Database, path: string): void {
     path,
     `cannot be shared: SQLite refused its WAL mode and stays in ${String(mode)}; is it on a network file system?`,
   );
+}
+
+/** A statement whose rows are the values of their first column. */
+export function plucked<P extends unknown[], R>(
+  statement: BetterSqlite3.Statement<P, R>,
+): BetterSqlite3.Statement<P, R> {
+  return statement.pluck();
 }

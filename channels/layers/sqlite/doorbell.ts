@@ -40,7 +40,7 @@ export class Doorbell {
 }
 
 /** The net for notices that were lost: a sender was killed between commit and ring. */
-const pollEveryMs = 3000;
+export const pollEveryMs = 3000;
 /** Instead of it where the system cannot watch files. */
 const pollUnwatchedEveryMs = 100;
 

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { openDatabase } from './database.js';
 import { Doorbell, doorbellPath } from './doorbell.js';
 import { explain, LayerFileError } from './errors.js';
-import { MessageStore } from './message-store.js';
+import { MessageStore, type OnDropped } from './message-store.js';
 
 /**
  * How often at most it is looked whether the path still leads to the open file. Who writes to a file that was
@@ -14,15 +14,15 @@ const checkEveryMs = 100;
 
 export class LayerFile {
   readonly path: string;
-  readonly #onExpired: (key: string, count: number) => void;
+  readonly #onDropped: OnDropped;
   #opened: Opened | undefined;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #wasOpen = false;
 
-  /** Opens nothing yet. @param onExpired see `MessageStore` */
-  constructor(path: string, onExpired: (key: string, count: number) => void) {
+  /** Opens nothing yet. */
+  constructor(path: string, onDropped: OnDropped) {
     this.path = path;
-    this.#onExpired = onExpired;
+    this.#onDropped = onDropped;
   }
 
   /**
@@ -58,7 +58,7 @@ export class LayerFile {
   #current(): Opened {
     if (this.#opened !== undefined && this.#isReplaced(this.#opened)) this.close();
     if (this.#opened === undefined) {
-      this.#opened = open(this.path, this.#onExpired);
+      this.#opened = open(this.path, this.#onDropped);
       this.#wasOpen = true;
     }
     return this.#opened;
@@ -79,10 +79,10 @@ interface Opened {
   readonly identity: string;
 }
 
-function open(path: string, onExpired: (key: string, count: number) => void): Opened {
+function open(path: string, onDropped: OnDropped): Opened {
   const db = openDatabase(path);
   try {
-    return { store: new MessageStore(db, onExpired), doorbell: openDoorbell(path), identity: identify(path) };
+    return { store: new MessageStore(db, onDropped), doorbell: openDoorbell(path), identity: identify(path) };
   } catch (error) {
     db.close();
     throw error;

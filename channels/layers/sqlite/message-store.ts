@@ -1,8 +1,8 @@
 // The statements of the embedded layer, on one open connection. All of it is synchronous and short.
 
-import type { Statement } from 'better-sqlite3';
-import { messageKey } from '../../layer.js';
-import type { Database } from './database.js';
+import { type DroppedMessage, messageKey } from '../../layer.js';
+import { type Database, plucked } from './database.js';
+import { LeaseStore } from './lease-store.js';
 
 /** A message to be filed. */
 export interface NewMessage {
@@ -19,11 +19,19 @@ export interface NewMessage {
   readonly now: number;
 }
 
+/** Messages for one key, of one sender. */
+export interface NewMessages extends Omit<NewMessage, 'body'> {
+  readonly bodies: readonly Uint8Array[];
+}
+
 /** A message that was taken. */
 export interface StoredMessage {
   readonly channels: readonly string[];
   readonly body: Uint8Array;
 }
+
+/** Told of messages under a key that were thrown away, when it is certain. */
+export type OnDropped = (key: string, reason: DroppedMessage['reason'], count: number) => void;
 
 /** A message for all members of a group. */
 export interface GroupMessage {
@@ -43,22 +51,28 @@ const freePagesReturned = 500;
 export class MessageStore {
   readonly #db: Database;
   readonly #statements: ReturnType<typeof prepare>;
-  readonly #onExpired: (key: string, count: number) => void;
-  /** What was purged in the transaction under way; told when it is certain. */
-  #expired: Array<readonly [key: string, count: number]> = [];
+  readonly leases: LeaseStore;
+  readonly #onDropped: OnDropped;
+  /** What was thrown away in the transaction under way. */
+  #dropped: Array<Parameters<OnDropped>> = [];
   #sweptUpTo = '';
   #filed = 0;
 
-  /** @param onExpired told of each key from under which expired messages were thrown away */
-  constructor(db: Database, onExpired: (key: string, count: number) => void) {
+  constructor(db: Database, onDropped: OnDropped) {
     this.#db = db;
     this.#statements = prepare(db);
-    this.#onExpired = onExpired;
+    this.#onDropped = onDropped;
+    this.leases = new LeaseStore(db, this);
   }
 
   /** Counts the messages that were filed here, so that one sees whether there are new ones. */
   get filed(): number {
     return this.#filed;
+  }
+
+  /** Has who waits look, as if a message had been filed. */
+  announce(): void {
+    this.#filed++;
   }
 
   /** Runs several writes as one; inside of another one it is a part of that. */
@@ -68,10 +82,10 @@ export class MessageStore {
     try {
       const result = work();
       this.#statements.commit.run();
-      this.#tellExpired();
+      this.#tellDropped();
       return result;
     } catch (error) {
-      this.#expired = [];
+      this.#dropped = [];
       if (this.#db.inTransaction) this.#statements.rollback.run();
       throw error;
     }
@@ -93,18 +107,48 @@ export class MessageStore {
     });
   }
 
-  /** Whether anything lies under a key, expired or not. Reads only. */
-  has(key: string): boolean {
-    return this.#statements.has.get(key) !== undefined;
+  /**
+   * Files messages in their order, as many as the capacity leaves room for; returns how many.
+   */
+  putMany({ key, channels, bodies, capacity, now, expiresAt }: NewMessages): number {
+    return this.atomically(() => {
+      const ends = this.#ends(key);
+      const room = this.#room(key, ends, capacity, bodies.length, now);
+      const names = key.endsWith('!') ? channels.join(' ') : null;
+      const accepted = room < bodies.length ? bodies.slice(0, room) : bodies;
+      let id = ends.last;
+      for (const body of accepted) this.#statements.insert.run(key, ++id, expiresAt, names, body);
+      this.#filed += accepted.length;
+      return accepted.length;
+    });
   }
 
-  /** Takes the first unexpired messages under a key, at most `limit` and often fewer: ask `has` for more. */
+  /**
+   * From when on there is something to take under a key, in ms since 1970: 0 when messages lie there, expired or not;
+   * the end of the first lease when all are handed out; undefined when there are none. Reads only.
+   */
+  availableAt(key: string): number | undefined {
+    return this.#statements.availableAt.get(key, key) ?? undefined;
+  }
+
+  /** Removes the oldest message under a key, as one that was dropped for the lack of room. */
+  dropFirst(key: string): void {
+    if (this.#statements.take.all(key, 1, key).length > 0) this.drop(key, 'overflow', 1);
+  }
+
+  /** Notes that messages were thrown away. */
+  drop(...dropped: Parameters<OnDropped>): void {
+    this.#dropped.push(dropped);
+    if (!this.#db.inTransaction) this.#tellDropped();
+  }
+
+  /** Takes the first unexpired messages under a key, at most `limit` and often fewer: ask `availableAt` for more. */
   take(key: string, limit: number, now: number): StoredMessage[] {
     // No place is taken twice, so this many places hold that many messages or, where some expired, fewer.
     const rows = this.#statements.take.all(key, limit, key);
     if (rows.length > 1) rows.sort((a, b) => a.id - b.id);
     const fresh = rows.filter((row) => row.expires_at > now);
-    if (fresh.length < rows.length) this.#onExpired(key, rows.length - fresh.length);
+    if (fresh.length < rows.length) this.drop(key, 'expired', rows.length - fresh.length);
     return fresh.map((row) => ({ channels: row.channels?.split(' ') ?? [key], body: row.body }));
   }
 
@@ -140,7 +184,7 @@ export class MessageStore {
   /** Removes all messages and groups. */
   clear(): void {
     this.atomically(() => {
-      this.#db.exec('DELETE FROM message; DELETE FROM membership');
+      this.#db.exec('DELETE FROM message; DELETE FROM lease; DELETE FROM membership');
     });
   }
 
@@ -149,8 +193,9 @@ export class MessageStore {
    * that ended, pages that a burst left behind. Looks at the heads of the queues, so it is cheap however long they
    * are: messages expire in their order, save where senders differ in their `expiry`.
    */
-  sweep(now: number): void {
+  sweep(now: number, expiryMsOf: (key: string) => number): void {
     this.atomically(() => {
+      this.leases.sweep(now, expiryMsOf);
       const heads = this.#statements.heads.all(this.#sweptUpTo, keysPerSweep);
       for (const { key, expires_at } of heads) if (expires_at <= now) this.#purge(key, now);
       this.#sweptUpTo = heads.length < keysPerSweep ? '' : (heads.at(-1)?.key ?? '');
@@ -178,14 +223,29 @@ export class MessageStore {
 
   #purge(key: string, now: number): void {
     const { changes } = this.#statements.purge.run(key, now);
-    if (changes > 0) this.#expired.push([key, changes]);
+    if (changes > 0) this.drop(key, 'expired', changes);
   }
 
-  #tellExpired(): void {
-    if (this.#expired.length === 0) return;
-    const expired = this.#expired;
-    this.#expired = [];
-    for (const [key, count] of expired) this.#onExpired(key, count);
+  #tellDropped(): void {
+    if (this.#dropped.length === 0) return;
+    const dropped = this.#dropped;
+    this.#dropped = [];
+    for (const each of dropped) this.#onDropped(...each);
+  }
+
+  /** The first and the last place under a key; 1 and 0 when there is none. */
+  #ends(key: string): Ends {
+    const { first, last } = this.#statements.ends.get(key, key) ?? {};
+    return { first: first ?? 1, last: last ?? 0 };
+  }
+
+  /** How many messages there is room for under a key, counted no further than to `wanted`. */
+  #room(key: string, { first, last }: Ends, capacity: number, wanted: number, now: number): number {
+    const room = capacity - (last - first + 1);
+    if (room >= wanted) return room;
+    // The two ends are too far apart; count what is between.
+    this.#purge(key, now);
+    return Math.max(0, capacity - Number(this.#statements.count.get(key)));
   }
 
   #membersByKey(group: string, now: number): Map<string, string[]> {
@@ -212,6 +272,11 @@ interface MessageRow {
   readonly body: Uint8Array;
 }
 
+interface Ends {
+  readonly first: number;
+  readonly last: number;
+}
+
 type Text = [string];
 
 function prepare(db: Database) {
@@ -229,6 +294,13 @@ function prepare(db: Database) {
         (SELECT id FROM message WHERE key = ? ORDER BY id DESC LIMIT 1) AS last,
         (SELECT id FROM message WHERE key = ? ORDER BY id LIMIT 1) AS first)
       WHERE last IS NULL OR last - first + 1 < ?`),
+    ends: db.prepare<[string, string], { first: number | null; last: number | null }>(`
+      SELECT
+        (SELECT id FROM message WHERE key = ? ORDER BY id LIMIT 1) AS first,
+        (SELECT id FROM message WHERE key = ? ORDER BY id DESC LIMIT 1) AS last`),
+    insert: db.prepare<[string, number, number, string | null, Uint8Array]>(
+      'INSERT INTO message (key, id, expires_at, channels, body) VALUES (?, ?, ?, ?, ?)',
+    ),
     count: db.prepare<Text>('SELECT count(*) FROM message WHERE key = ?').pluck(),
     countUnexpired: db
       .prepare<[string, number, number]>(`
@@ -236,7 +308,12 @@ function prepare(db: Database) {
       .pluck(),
     purge: db.prepare<[string, number]>('DELETE FROM message WHERE key = ? AND expires_at <= ?'),
 
-    has: db.prepare<Text>('SELECT 1 FROM message WHERE key = ? LIMIT 1').pluck(),
+    availableAt: plucked<[string, string], number | null>(
+      db.prepare(`
+      SELECT coalesce(
+        (SELECT 0 FROM message WHERE key = ? LIMIT 1),
+        (SELECT ends_at FROM lease WHERE key = ? ORDER BY ends_at LIMIT 1))`),
+    ),
     // A range of places instead of `id IN (… LIMIT ?)`: that makes a temporary table, at five times the cost.
     take: db.prepare<[string, number, string], MessageRow>(`
       DELETE FROM message
@@ -262,8 +339,4 @@ function prepare(db: Database) {
       FROM head WHERE key IS NOT NULL`),
     endMemberships: db.prepare<[number]>('DELETE FROM membership WHERE expires_at <= ?'),
   };
-}
-
-function plucked<P extends unknown[], R>(statement: Statement<P, R>): Statement<P, R> {
-  return statement.pluck();
 }

@@ -5,21 +5,26 @@ import { DoorbellWatcher } from './doorbell.js';
 import { EndOfTurn } from './end-of-turn.js';
 import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
+import type { LeasedRow, LeasePolicy } from './lease-store.js';
 import type { MessageStore, StoredMessage } from './message-store.js';
 
 const retryAfterMs = 5;
-/** Bounds what one statement takes for all who wait under a key. */
-const messagesPerTake = 100;
+/** Bounds what one transaction takes. */
+const messagesPerTake = 500;
+/** Timers go no further than this. */
+const longestTimerMs = 2 ** 31 - 1;
 
 export interface ReaderOptions {
   readonly file: LayerFile;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  readonly policyOf: (key: string) => LeasePolicy;
 }
 
 export class Reader {
   readonly #file: LayerFile;
   readonly #now: () => number;
+  readonly #policyOf: (key: string) => LeasePolicy;
   /** In the order in which they came. */
   readonly #waiters = new Map<string, Set<Waiter>>();
   /** Keys under which there may be something for who waits. */
@@ -29,11 +34,15 @@ export class Reader {
   #store: MessageStore | undefined;
   #dataVersion: unknown;
   #retry: NodeJS.Timeout | undefined;
+  /** Goes off when the first lease is over under a key on which somebody waits. */
+  #leaseTimer: NodeJS.Timeout | undefined;
+  #leaseTimerAt = Number.POSITIVE_INFINITY;
   #closed = false;
 
-  constructor({ file, now }: ReaderOptions) {
+  constructor({ file, now, policyOf }: ReaderOptions) {
     this.#file = file;
     this.#now = now;
+    this.#policyOf = policyOf;
     this.#watcher = new DoorbellWatcher(
       file.path,
       () => this.#lookForChange(),
@@ -49,28 +58,12 @@ export class Reader {
    *   signal's reason
    */
   take(key: string, max: number, signal?: AbortSignal): Promise<readonly StoredMessage[]> {
-    if (this.#closed) return Promise.reject(new LayerClosedError());
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    return new Promise((resolve, reject) => {
-      const onAbort = () => waiter.fail(signal?.reason);
-      const leave = () => {
-        signal?.removeEventListener('abort', onAbort);
-        this.#forget(key, waiter);
-      };
-      const waiter: Waiter = {
-        max,
-        give: (messages) => {
-          leave();
-          resolve(messages);
-        },
-        fail: (error) => {
-          leave();
-          reject(error);
-        },
-      };
-      signal?.addEventListener('abort', onAbort);
-      this.#enlist(key, waiter);
-    });
+    return this.#wait<StoredMessage>(key, signal, (give) => ({ max, give }));
+  }
+
+  /** The same, but the messages come again when they are not acknowledged in time. */
+  lease(key: string, max: number, leaseMs: number, signal?: AbortSignal): Promise<readonly LeasedRow[]> {
+    return this.#wait<LeasedRow>(key, signal, (give) => ({ max, leaseMs, give }));
   }
 
   /** Something was put under this key by this process. */
@@ -85,7 +78,35 @@ export class Reader {
     this.#closed = true;
     this.#failAll(new LayerClosedError());
     clearTimeout(this.#retry);
+    clearTimeout(this.#leaseTimer);
     this.#watcher.close();
+  }
+
+  #wait<T>(
+    key: string,
+    signal: AbortSignal | undefined,
+    terms: (give: (messages: readonly T[]) => void) => PlainTerms | LeaseTerms,
+  ): Promise<readonly T[]> {
+    if (this.#closed) return Promise.reject(new LayerClosedError());
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      const onAbort = () => waiter.fail(signal?.reason);
+      const leave = () => {
+        signal?.removeEventListener('abort', onAbort);
+        this.#forget(key, waiter);
+      };
+      const give = (messages: readonly T[]) => {
+        leave();
+        resolve(messages);
+      };
+      const fail = (error: unknown) => {
+        leave();
+        reject(error);
+      };
+      const waiter: Waiter = { ...terms(give), fail };
+      signal?.addEventListener('abort', onAbort);
+      this.#enlist(key, waiter);
+    });
   }
 
   #enlist(key: string, waiter: Waiter): void {
@@ -144,13 +165,58 @@ export class Reader {
   #serveKey(store: MessageStore, key: string): void {
     for (let waiters = this.#waiters.get(key); waiters; waiters = this.#waiters.get(key)) {
       // Looking does not write, so many who wait in vain disturb no one.
-      if (!store.has(key)) return;
-      const messages = store.take(key, wantedBy(waiters), this.#now());
-      for (const waiter of waiters) {
-        if (messages.length === 0) break;
-        waiter.give(messages.splice(0, waiter.max));
+      const availableAt = store.availableAt(key);
+      if (availableAt === undefined) return;
+      const now = this.#now();
+      if (availableAt > now) {
+        this.#serveAt(availableAt);
+        return;
       }
+      const [first] = waiters;
+      if (first !== undefined && isLease(first)) this.#lend(store, key, first, now);
+      else this.#give(store, key, Array.from(waiters).filter(isPlain), availableAt > 0, now);
     }
+  }
+
+  #lend(store: MessageStore, key: string, waiter: LeaseTerms, now: number): void {
+    const limit = Math.min(waiter.max, messagesPerTake);
+    const request = { key, limit, now, leaseMs: waiter.leaseMs, policy: this.#policyOf(key) };
+    const messages = store.leases.take(request);
+    if (messages.length > 0) waiter.give(messages);
+  }
+
+  /** `isOnlyOver` says that there is nothing but what others had on lease. */
+  #give(
+    store: MessageStore,
+    key: string,
+    waiters: readonly PlainTerms[],
+    isOnlyOver: boolean,
+    now: number,
+  ): void {
+    const wanted = wantedBy(waiters);
+    const messages = isOnlyOver
+      ? store.leases.takeOver(key, wanted, now, this.#policyOf(key))
+      : store.take(key, wanted, now);
+    for (const waiter of waiters) {
+      if (messages.length === 0) break;
+      waiter.give(messages.splice(0, waiter.max));
+    }
+  }
+
+  #serveAt(instant: number): void {
+    if (instant >= this.#leaseTimerAt) return;
+    clearTimeout(this.#leaseTimer);
+    this.#leaseTimerAt = instant;
+    const delayMs = Math.max(1, instant - this.#now());
+    this.#leaseTimer = setTimeout(
+      () => {
+        this.#leaseTimerAt = Number.POSITIVE_INFINITY;
+        this.#lookEverywhere();
+      },
+      Math.min(delayMs, longestTimerMs),
+    );
+    // Who waits keeps the process alive by the watcher.
+    this.#leaseTimer.unref();
   }
 
   /** Tries again what may pass; anything else ends the waits, as nobody would ever be told otherwise. */
@@ -178,13 +244,29 @@ export class Reader {
   }
 }
 
-interface Waiter {
+interface PlainTerms {
   readonly max: number;
+  readonly leaseMs?: never;
   give(messages: readonly StoredMessage[]): void;
-  fail(error: unknown): void;
 }
 
-function wantedBy(waiters: ReadonlySet<Waiter>): number {
+interface LeaseTerms {
+  readonly max: number;
+  readonly leaseMs: number;
+  give(messages: readonly LeasedRow[]): void;
+}
+
+type Waiter = (PlainTerms | LeaseTerms) & { fail(error: unknown): void };
+
+function isLease<T extends PlainTerms | LeaseTerms>(waiter: T): waiter is T & LeaseTerms {
+  return waiter.leaseMs !== undefined;
+}
+
+function isPlain<T extends PlainTerms | LeaseTerms>(waiter: T): waiter is T & PlainTerms {
+  return waiter.leaseMs === undefined;
+}
+
+function wantedBy(waiters: readonly PlainTerms[]): number {
   let wanted = 0;
   for (const waiter of waiters) {
     wanted += waiter.max;

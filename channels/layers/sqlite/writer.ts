@@ -18,6 +18,8 @@ export interface WriterOptions {
   readonly file: LayerFile;
   /** Milliseconds since 1970, for the sweeps. */
   readonly now: () => number;
+  /** How long messages wait under a key. */
+  readonly expiryMsOf: (key: string) => number;
   /** How long a write is tried again while other processes hold the lock; default 5,000 ms. */
   readonly patienceMs?: number;
 }
@@ -25,6 +27,7 @@ export interface WriterOptions {
 export class Writer {
   readonly #file: LayerFile;
   readonly #now: () => number;
+  readonly #expiryMsOf: (key: string) => number;
   readonly #patienceMs: number;
   readonly #queue = new Set<Write>();
   readonly #turn = new EndOfTurn(() => this.#run());
@@ -33,9 +36,10 @@ export class Writer {
   #nextSweepAt = 0;
   #closed = false;
 
-  constructor({ file, now, patienceMs = 5000 }: WriterOptions) {
+  constructor({ file, now, expiryMsOf, patienceMs = 5000 }: WriterOptions) {
     this.#file = file;
     this.#now = now;
+    this.#expiryMsOf = expiryMsOf;
     this.#patienceMs = patienceMs;
   }
 
@@ -110,7 +114,7 @@ export class Writer {
       // A single write is mostly a single statement, and needs no transaction around it.
       if (batch.length === 1 && !sweeps) return attempt();
       const settlements = store.atomically(() => {
-        if (sweeps) store.sweep(now);
+        if (sweeps) store.sweep(now, this.#expiryMsOf);
         return attempt();
       });
       if (sweeps) this.#nextSweepAt = now + sweepEveryMs;

@@ -1,0 +1,174 @@
+// The messages that were handed out on condition: a second table, into which a message goes when it is leased and
+// which it leaves when it is acknowledged. Those whose lease is over lie there until somebody takes them.
+
+import { randomInt } from 'node:crypto';
+import { type Database, plucked } from './database.js';
+import { pollEveryMs } from './doorbell.js';
+import type { MessageStore, StoredMessage } from './message-store.js';
+
+/** What becomes of messages that come back. */
+export interface LeasePolicy {
+  /** How long a message waits after the end of its lease. */
+  readonly expiryMs: number;
+  /** Undefined where messages are handed out without a limit. */
+  readonly dead?: DeadLetterPolicy | undefined;
+}
+
+export interface DeadLetterPolicy {
+  /** After so many deliveries a message is one. */
+  readonly maxDeliveries: number;
+  readonly key: string;
+  readonly capacity: number;
+  readonly expiryMs: number;
+  /** Makes a dead letter of a message; undefined when it is beyond reading. */
+  readonly wrap: (body: Uint8Array, deliveries: number) => Uint8Array | undefined;
+}
+
+export interface LeaseRequest {
+  readonly key: string;
+  readonly limit: number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly leaseMs: number;
+  readonly policy: LeasePolicy;
+}
+
+/** Names one handing-over of one message. */
+export interface LeaseToken {
+  readonly id: number;
+  readonly token: number;
+}
+
+export interface LeasedRow extends StoredMessage, LeaseToken {
+  readonly deliveries: number;
+}
+
+const tokens = 2 ** 47;
+
+export class LeaseStore {
+  readonly #messages: MessageStore;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(db: Database, messages: MessageStore) {
+    this.#messages = messages;
+    this.#statements = prepare(db);
+  }
+
+  /** Hands out messages under a key, those first that come again; at most `limit`, and often fewer. */
+  take({ key, limit, now, leaseMs, policy }: LeaseRequest): LeasedRow[] {
+    return this.#messages.atomically(() => {
+      const token = randomInt(tokens);
+      const endsAt = Math.ceil(now + leaseMs);
+      const rows: LeasedRow[] = [];
+      for (const { id, body, deliveries } of this.#over(key, limit, now, policy)) {
+        this.#statements.renew.run(endsAt, token, id);
+        rows.push({ channels: [key], body, id, token, deliveries: deliveries + 1 });
+      }
+      const left = limit - rows.length;
+      for (const { channels, body } of left > 0 ? this.#messages.take(key, left, now) : []) {
+        const { lastInsertRowid } = this.#statements.insert.run(key, endsAt, token, body);
+        rows.push({ channels, body, id: Number(lastInsertRowid), token, deliveries: 1 });
+      }
+      return rows;
+    });
+  }
+
+  /** Takes messages whose lease is over for one who asks for none. */
+  takeOver(key: string, limit: number, now: number, policy: LeasePolicy): StoredMessage[] {
+    return this.#messages.atomically(() =>
+      this.#over(key, limit, now, policy).map(({ id, body }) => {
+        this.#statements.remove.run(id);
+        return { channels: [key], body };
+      }),
+    );
+  }
+
+  /** Removes a message; false when it was handed out again or is gone. */
+  acknowledge({ id, token }: LeaseToken): boolean {
+    return this.#statements.acknowledge.run(id, token).changes === 1;
+  }
+
+  /** Moves the end of a lease; false as above. */
+  extend({ id, token }: LeaseToken, leaseMs: number, now: number): boolean {
+    const { changes } = this.#statements.extend.run(Math.ceil(now + leaseMs), id, token);
+    // It may end sooner than those who wait know, and than they would look by themselves.
+    if (leaseMs < pollEveryMs) this.#messages.announce();
+    return changes === 1;
+  }
+
+  /** Ends a lease now; false as above. `untried` takes one of its deliveries off. */
+  release({ id, token }: LeaseToken, untried: boolean, now: number): boolean {
+    const { changes } = this.#statements.release.run(Math.floor(now), untried ? 1 : 0, id, token);
+    if (changes === 1) this.#messages.announce();
+    return changes === 1;
+  }
+
+  /** Throws away what nobody has taken for as long after the end of its lease as the key's expiry says. */
+  sweep(now: number, expiryMsOf: (key: string) => number): void {
+    for (const key of this.#statements.keys.all()) {
+      const { changes } = this.#statements.purge.run(key, now - expiryMsOf(key));
+      if (changes > 0) this.#messages.drop(key, 'expired', changes);
+    }
+  }
+
+  /** Those whose lease is over, without the expired and the dead, which go where they belong. */
+  #over(key: string, limit: number, now: number, policy: LeasePolicy): LeaseRow[] {
+    for (;;) {
+      const rows = this.#statements.over.all(key, now, limit);
+      const living = rows.filter((row) => this.#isLiving(key, row, now, policy));
+      // Where some were cleared away there may be more behind them.
+      if (living.length === rows.length) return rows;
+    }
+  }
+
+  #isLiving(key: string, row: LeaseRow, now: number, { expiryMs, dead }: LeasePolicy): boolean {
+    if (row.ends_at + expiryMs <= now) {
+      this.#statements.remove.run(row.id);
+      this.#messages.drop(key, 'expired', 1);
+      return false;
+    }
+    if (dead === undefined || row.deliveries < dead.maxDeliveries) return true;
+    this.#bury(key, row, dead, now);
+    return false;
+  }
+
+  #bury(from: string, { id, body, deliveries }: LeaseRow, dead: DeadLetterPolicy, now: number): void {
+    const { key, capacity, expiryMs, wrap } = dead;
+    this.#statements.remove.run(id);
+    const letter = wrap(body, deliveries);
+    this.#messages.drop(from, letter === undefined ? 'undecodable' : 'dead', 1);
+    if (letter === undefined) return;
+    const expiresAt = Math.ceil(now + expiryMs);
+    const message = { key, channels: [key], body: letter, capacity, now, expiresAt };
+    while (!this.#messages.put(message)) this.#messages.dropFirst(key);
+  }
+}
+
+interface LeaseRow {
+  readonly id: number;
+  readonly ends_at: number;
+  readonly deliveries: number;
+  readonly body: Uint8Array;
+}
+
+function prepare(db: Database) {
+  return {
+    over: db.prepare<[string, number, number], LeaseRow>(`
+      SELECT id, ends_at, deliveries, body FROM lease
+      WHERE key = ? AND ends_at <= ? ORDER BY ends_at, id LIMIT ?`),
+    insert: db.prepare<[string, number, number, Uint8Array]>(
+      'INSERT INTO lease (key, ends_at, token, deliveries, body) VALUES (?, ?, ?, 1, ?)',
+    ),
+    renew: db.prepare<[number, number, number]>(
+      'UPDATE lease SET ends_at = ?, token = ?, deliveries = deliveries + 1 WHERE id = ?',
+    ),
+    remove: db.prepare<[number]>('DELETE FROM lease WHERE id = ?'),
+    acknowledge: db.prepare<[number, number]>('DELETE FROM lease WHERE id = ? AND token = ?'),
+    extend: db.prepare<[number, number, number]>('UPDATE lease SET ends_at = ? WHERE id = ? AND token = ?'),
+    release: db.prepare<[number, number, number, number]>(
+      'UPDATE lease SET ends_at = ?, deliveries = deliveries - ? WHERE id = ? AND token = ?',
+    ),
+    keys: plucked<[], string>(db.prepare('SELECT DISTINCT key FROM lease')),
+    purge: db.prepare<[string, number]>('DELETE FROM lease WHERE key = ? AND ends_at <= ?'),
+  };
+}

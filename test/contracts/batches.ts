@@ -1,0 +1,250 @@
+// What every channel layer promises of batches: many messages sent, or taken, at once.
+
+import type { Message } from '../../channels/index.js';
+import { Random } from '../support/random.js';
+import { turns } from '../support/until.js';
+import {
+  type Contract,
+  type LayerContractOptions,
+  numbered,
+  range,
+  receive,
+  receiveMany,
+  remaining,
+  runContract,
+  settableClock,
+} from './run.js';
+
+/** Runs the contract as one tap test called `name`. */
+export function batchContract(name: string, options: LayerContractOptions): void {
+  runContract(name, contract, options);
+}
+
+const contract: Contract = {
+  async 'many messages sent at once come out in their order'(t, open) {
+    const layer = await open({ capacity: 5000 });
+    const outcomes = await layer.sendMany('many', range(3000).map(numbered));
+    t.equal(outcomes.length, 3000);
+    t.ok(outcomes.every((outcome) => outcome.accepted));
+    t.same(numbersOf(await receiveMany(layer, 'many', 3000)), range(3000));
+  },
+
+  async 'batches and single sends keep their order among each other'(t, open) {
+    const layer = await open({ capacity: 1000 });
+    const sends = [
+      layer.send('mixed', numbered(0)),
+      layer.sendMany('mixed', [numbered(1), numbered(2)]),
+      layer.send('mixed', numbered(3)),
+      layer.sendMany('mixed', [numbered(4)]),
+      layer.send('mixed', numbered(5)),
+    ];
+    await Promise.all(sends);
+    await layer.sendMany('mixed', [numbered(6), numbered(7)]);
+    t.same(numbersOf(await receiveMany(layer, 'mixed', 8)), range(8));
+  },
+
+  async 'of a batch that is too large the first are accepted, and each of the others is told as refused'(
+    t,
+    open,
+  ) {
+    const layer = await open({ capacity: 3 });
+    await layer.send('full', numbered(0));
+    const outcomes = await layer.sendMany('full', [1, 2, 3, 4].map(numbered));
+    t.match(outcomes, [
+      { accepted: true },
+      { accepted: true },
+      { accepted: false, error: { code: 'CHANNELS_ERR_CHANNEL_FULL', channel: 'full', capacity: 3 } },
+      { accepted: false, error: { code: 'CHANNELS_ERR_CHANNEL_FULL' } },
+    ]);
+    t.match(await layer.sendMany('full', [numbered(9)]), [{ accepted: false }]);
+    t.same(numbersOf(await receiveMany(layer, 'full', 3)), [0, 1, 2]);
+    t.same(await remaining(layer, 'full'), []);
+  },
+
+  async 'capacity is exact when many send batches at once'(t, open) {
+    const layers = [await open({ capacity: 50 }), await open({ capacity: 50 })];
+    const outcomes = await Promise.all(
+      range(10).map((i) => layers[i % 2]?.sendMany('crowded', range(9).map(numbered)) ?? []),
+    );
+    t.equal(outcomes.flat().filter((outcome) => outcome.accepted).length, 50);
+    t.equal((await layers[0]?.receiveMany('crowded', { max: 100 }))?.length, 50);
+  },
+
+  async 'what is no message is refused, and the others of the batch are sent'(t, open) {
+    const layer = await open();
+    const odd = [numbered(0), null, { type: 'test', value: new Date() }, numbered(1)] as Message[];
+    const invalid = { accepted: false, error: { code: 'CHANNELS_ERR_INVALID_MESSAGE' } };
+    t.match(await layer.sendMany('odd', odd), [{ accepted: true }, invalid, invalid, { accepted: true }]);
+    t.same(numbersOf(await receiveMany(layer, 'odd', 2)), [0, 1]);
+  },
+
+  async 'an empty batch is no batch'(t, open) {
+    const layer = await open();
+    t.same(await layer.sendMany('empty', []), []);
+    t.same(await layer.receiveMany('empty', { waitMs: 0 }), []);
+  },
+
+  async 'what the caller changes afterwards is not sent'(t, open) {
+    const layer = await open();
+    const message = { type: 'test', list: [1] };
+    const sent = layer.sendMany('changed', [message, message]);
+    message.list.push(2);
+    await sent;
+    const [first, second] = await receiveMany(layer, 'changed', 2);
+    t.same(first?.list, [1]);
+    t.same(second?.list, [1]);
+    t.not(first?.list, second?.list);
+  },
+
+  async 'an expired message takes no room of a batch, and is not delivered in one'(t, open) {
+    const time = settableClock();
+    const layer = await open({ capacity: 3, expiry: 10, now: time.now });
+    await layer.sendMany('old', [0, 1, 2].map(numbered));
+    time.advance(12_000);
+    t.same(await layer.receiveMany('old', { waitMs: 0 }), []);
+    await layer.sendMany('old', [3, 4].map(numbered));
+    time.advance(12_000);
+    t.ok((await layer.sendMany('old', [5, 6, 7].map(numbered))).every((outcome) => outcome.accepted));
+    t.same(numbersOf(await layer.receiveMany('old')), [5, 6, 7]);
+  },
+
+  async 'a batch is what is there, at most so many'(t, open) {
+    const layer = await open({ capacity: 1000 });
+    await layer.sendMany('part', range(25).map(numbered));
+    t.same(numbersOf(await layer.receiveMany('part', { max: 10 })), range(10));
+    t.match(await receive(layer, 'part'), { n: 10 });
+    t.same(numbersOf(await layer.receiveMany('part', { max: 100 })), range(25).slice(11));
+  },
+
+  async 'who asks for a batch waits for the first message'(t, open) {
+    const [a, b] = [await open(), await open()];
+    for (let n = 0; n < 10; n++) {
+      const waiting = a.receiveMany('first');
+      await turns(n % 4);
+      await b.send('first', numbered(n));
+      t.match(await waiting, [{ n }]);
+    }
+  },
+
+  async 'who waits only so long gets an empty batch, and loses nothing'(t, open) {
+    const layer = await open();
+    t.same(await layer.receiveMany('patience', { waitMs: 5 }), []);
+    t.same(await layer.receiveMany('patience', { waitMs: 0 }), []);
+    await layer.send('patience', numbered(1));
+    t.same(numbersOf(await layer.receiveMany('patience', { waitMs: 0 })), [1], 'what is there comes at once');
+    const waiting = layer.receiveMany('patience', { waitMs: 10_000 });
+    await turns(3);
+    await layer.send('patience', numbered(2));
+    t.same(numbersOf(await waiting), [2]);
+  },
+
+  async 'batches of a specific channel are its own'(t, open) {
+    const [a, b] = [await open({ capacity: 1000 }), await open({ capacity: 1000 })];
+    const [one, two] = [await a.newChannel(), await a.newChannel()];
+    const sends = range(20).map((n) => b.sendMany(n % 2 === 0 ? one : two, [numbered(n), numbered(n + 100)]));
+    await Promise.all(sends);
+    const expected = (first: number) =>
+      range(20)
+        .filter((n) => n % 2 === first)
+        .flatMap((n) => [n, n + 100]);
+    t.same(numbersOf(await receiveMany(a, one, 20)), expected(0));
+    t.same(numbersOf(await receiveMany(a, two, 20)), expected(1));
+    t.same(await a.receiveMany(one, { waitMs: 0 }), []);
+  },
+
+  async 'receivers of batches and of single messages share what there is'(t, open) {
+    const layers = [await open({ capacity: 2000 }), await open({ capacity: 2000 })];
+    const received: unknown[] = [];
+    const done = new AbortController();
+    const total = 1000;
+    const note = (numbers: readonly unknown[]) => {
+      received.push(...numbers);
+      if (received.length === total) done.abort();
+    };
+    const receivers = range(4).map(async (i) => {
+      const layer = layers[i % 2] ?? layers[0];
+      if (layer === undefined) return;
+      const { signal } = done;
+      for (;;) {
+        if (i < 2) note(numbersOf(await layer.receiveMany('shared', { max: 7, signal })));
+        else note([(await layer.receive('shared', { signal })).n]);
+      }
+    });
+    const outcome = Promise.allSettled(receivers);
+    for (let n = 0; n < total; n += 20)
+      await layers[0]?.sendMany(
+        'shared',
+        range(20).map((i) => numbered(n + i)),
+      );
+    await outcome;
+    t.same(
+      received.sort((x, y) => Number(x) - Number(y)),
+      range(total),
+    );
+  },
+
+  async 'receives that are called off at random moments lose nothing and double nothing'(t, open) {
+    const random = new Random();
+    t.comment(`SEED=${random.seed}`);
+    const [a, b] = [await open({ capacity: 5000 }), await open({ capacity: 5000 })];
+    const received: unknown[] = [];
+    const asks = 1500;
+    let sent = 0;
+    for (let i = 0; i < asks; i++) {
+      const calledOff = new AbortController();
+      const { signal } = calledOff;
+      const waiting = random.chance(0.5)
+        ? a.receiveMany('race', { max: random.whole(1, 5), signal })
+        : a.receive('race', { signal }).then((message) => [message]);
+      const outcome = waiting.then(numbersOf, () => []);
+      if (random.chance(0.5)) await turns(random.whole(0, 3));
+      const batch = range(random.whole(0, 3)).map((k) => numbered(sent + k));
+      sent += batch.length;
+      const sending = b.sendMany('race', batch);
+      if (random.chance(0.3)) await sending;
+      await turns(random.whole(0, 2));
+      calledOff.abort();
+      await sending;
+      received.push(...(await outcome));
+    }
+    t.comment(`${asks} receives, ${sent} messages, ${received.length} came before the end`);
+    received.push(...numbersOf(await receiveMany(a, 'race', sent - received.length)));
+    t.same(received, range(sent));
+    t.same(await remaining(a, 'race'), []);
+  },
+
+  async 'what makes no sense is refused'(t, open) {
+    const layer = await open();
+    const invalid = { code: 'CHANNELS_ERR_INVALID_OPTION' };
+    for (const max of [0, -1, 1.5, Number.NaN])
+      await t.rejects(layer.receiveMany('options', { max }), { ...invalid, option: 'max' });
+    for (const waitMs of [-1, Number.NaN, Number.POSITIVE_INFINITY])
+      await t.rejects(layer.receiveMany('options', { waitMs }), { ...invalid, option: 'waitMs' });
+    const name = { code: 'CHANNELS_ERR_INVALID_NAME' };
+    await t.rejects(layer.sendMany('a b', [numbered(1)]), name);
+    await t.rejects(layer.receiveMany('a b'), name);
+    const reason = new Error('enough');
+    await t.rejects(layer.sendMany('a', [numbered(1)], { signal: AbortSignal.abort(reason) }), reason);
+    await t.rejects(layer.receiveMany('a', { signal: AbortSignal.abort(reason) }), reason);
+    await t.rejects(layer.receiveMany('a', { signal: AbortSignal.abort(reason), waitMs: 5 }), reason);
+    t.same(await remaining(layer, 'a'), []);
+  },
+
+  async 'a closed layer takes and gives no batches'(t, open) {
+    const layer = await open();
+    const closed = { code: 'CHANNELS_ERR_LAYER_CLOSED' };
+    const waits = [
+      t.rejects(layer.receiveMany('closing'), closed),
+      t.rejects(layer.receiveMany('closing', { waitMs: 60_000 }), closed),
+    ];
+    await turns(3);
+    await layer.close();
+    await Promise.all(waits);
+    await t.rejects(layer.sendMany('closing', [numbered(1)]), closed);
+    await t.rejects(layer.receiveMany('closing'), closed);
+  },
+};
+
+function numbersOf(messages: readonly object[]): unknown[] {
+  return messages.map((message) => ('n' in message ? message.n : undefined));
+}
