@@ -1,0 +1,140 @@
+// Job rules are run, changed, cancelled and stopped while a worker is at work.
+
+import { rmSync } from 'node:fs';
+import t from 'tap';
+import { LiveSite, onBothLayers } from '../support/live-site.js';
+import { eventually } from '../support/programs.js';
+
+const garden = `import { type BaseRequest, scheduleOften } from 'linod';
+scheduleOften({ every: 3600 }, async function water_plants(ar: BaseRequest) {
+  ar.info('the plants have been watered', { by: ar.user !== null });
+});
+scheduleOften({ every: 3600 }, async function feed_dragon(ar: BaseRequest) {
+  ar.info('looking for the dragon');
+  throw new Error('there is no dragon');
+});
+scheduleOften({ every: 3600 }, async function watch_grass(ar: BaseRequest) {
+  ar.progress(1, 4, 'it grows');
+  await new Promise((resolve) => ar.signal.addEventListener('abort', resolve));
+});
+`;
+const [water, feed, watch] = ['1', '2', '3'];
+
+onBothLayers('a run that is asked for starts within a second', async (t, { config }) => {
+  const site = new LiveSite(t, { ...config, files: { 'procedures/garden.ts': garden } });
+  await site.startWorker('--initiate');
+  for (let n = 1; n <= 5; n++)
+    t.match(await site.linod('rule', water, 'run'), `request ${n}: run Job rule #1`);
+  await site.untilJobs('water_plants', 'all ran', (jobs) => jobs.filter(is('done')).length === 5);
+  const { db } = await site.store();
+  const runs = await db
+    .selectFrom('job_requests')
+    .innerJoin('jobs', 'jobs.request_id', 'job_requests.id')
+    .select(['requested_at', 'start_datetime', 'outcome'])
+    .execute();
+  t.equal(runs.length, 5);
+  for (const run of runs) {
+    t.ok(run.start_datetime - run.requested_at < 1000, `${run.start_datetime - run.requested_at} ms`);
+  }
+});
+
+t.test('with --wait a run tells how it ended', async (t) => {
+  const site = new LiveSite(t, { files: { 'procedures/garden.ts': garden } });
+  await site.startWorker('--initiate');
+  t.match(await site.run('linod', 'rule', water, 'run', '--wait'), {
+    code: 0,
+    stdout: /^job 1 done: done in \d+(\.\d+)? m?s\n$/,
+    stderr: /^$/,
+  });
+  t.match(await site.run('linod', 'rule', feed, 'run', '--wait'), {
+    code: 1,
+    stdout: /^job 2 failed: Error: there is no dragon\n {4}at /,
+    stderr: /^$/,
+  });
+  t.match(
+    await site.linod(),
+    /^Job rule #2 <Procedures\.feed_dragon every 3600 secondly> cancelled at \S+, failed: Error: there is no dragon \(job 2\); resume it with `linod rule 2 resume`$/m,
+  );
+  const job = await site.linod('job', '2');
+  t.match(job, 'Job 2 of rule #2 <Procedures.feed_dragon>: failed');
+  t.match(job, /INFO looking for the dragon\n/);
+  t.match(job, /garden\.ts:\d+:\d+/, 'the place of the error can be found');
+  t.match(await site.linod('rule', feed, 'resume'), /every 3600 secondly> next run at: /);
+});
+
+t.test('what is changed on a rule takes effect while the worker runs', async (t) => {
+  const site = new LiveSite(t, { files: { 'procedures/garden.ts': garden } });
+  await site.startWorker('--initiate');
+  t.match(await site.linod('rule', water, 'set', 'every=1', 'name=rain'), /every +1 {2}\(overridden\)/);
+  await site.untilJobs('water_plants', 'they come', (jobs) => jobs.filter(is('done')).length >= 2);
+
+  t.match(await site.linod('rule', water, 'cancel'), /cancelled at \S+, by /);
+  const cancelledAt = Date.now();
+  await site.untilJobs('water_plants', 'the last one is done', (jobs) => jobs.every(is('done')));
+  await eventually('two due times have passed', () => Date.now() > cancelledAt + 2000);
+  const { length } = await site.jobs('water_plants');
+  t.ok((await site.jobs('water_plants')).every((job) => job.startDatetime.getTime() <= cancelledAt));
+
+  t.match(await site.linod('rule', water, 'resume'), /every 1 secondly> next run at: /);
+  await site.untilJobs('water_plants', 'they come again', (jobs) => jobs.length > length);
+  t.match(await site.linod('rule', water, 'set', 'every='), /every +3600\n/);
+  const { db } = await site.store();
+  const ledger = await db
+    .selectFrom('decisions')
+    .select('reason')
+    .where('rule_id', '=', 1)
+    .where('reason', 'in', ['edited', 'cancelled', 'resumed'])
+    .orderBy('id')
+    .execute();
+  const reasons = ledger.map(({ reason }) => reason);
+  t.same(reasons, ['edited', 'cancelled', 'resumed', 'edited'], 'the ledger knows of each');
+});
+
+t.test('a run that goes on can be watched and stopped', async (t) => {
+  const site = new LiveSite(t, { files: { 'procedures/garden.ts': garden } });
+  await site.startWorker('--initiate');
+  await site.linod('rule', watch, 'run');
+  await site.untilJobs('watch_grass', 'it tells its progress', (jobs) =>
+    jobs.some((job) => job.progress !== null),
+  );
+  t.match(await site.linod(), /#3 <.*> running since \S+ \(job 1\), next run at: /);
+  t.match(await site.linod('job', '1'), 'progress 1 of 4 (25 %) it grows');
+  t.match(await site.linod('jobs'), /1 +#3 +watch_grass .* running +1 of 4 \(25 %\) it grows/);
+  t.match(await site.linod('rule', watch, 'stop'), /^request 2: stop Job rule #3/);
+  const jobs = await site.untilJobs('watch_grass', 'it has ended', (all) => !all.some(is('running')));
+  t.match(jobs, [{ status: 'cancelled', message: /^cancelled by .*; it ended by itself$/ }]);
+  t.match(await site.linod('jobs', '--status', 'cancelled'), /watch_grass/);
+});
+
+t.test('rules follow the procedures from one start of the worker to the next', async (t) => {
+  const site = new LiveSite(t, { files: { 'procedures/garden.ts': garden } });
+  const restart = async () => {
+    const worker = await site.startWorker('--initiate');
+    worker.kill('SIGTERM');
+    t.match(await worker.ended(), { code: 0 });
+    return worker.lines.join('\n');
+  };
+  t.match(await restart(), 'rules created: water_plants, feed_dragon, watch_grass');
+  await site.linod('rule', water, 'set', 'every=60');
+
+  site.write({
+    'procedures/garden.ts': garden.replaceAll('3600', '1800'),
+    'procedures/pond.ts': `import { scheduleDaily } from 'linod';
+scheduleDaily({ hour: 4 }, function clean_pond() {});
+`,
+  });
+  t.match(await restart(), 'rules created: clean_pond');
+  const rules = await site.linod('rules');
+  t.match(rules, /1 {2}water_plants +water_plants +60 secondly/, 'what a person has set stays');
+  t.match(rules, /2 {2}feed_dragon +feed_dragon +1800 secondly/, 'what the procedure suggests is new');
+  t.match(rules, /4 {2}clean_pond +clean_pond +1 daily +\S+T04:00:00\+00:00/);
+
+  rmSync(site.path('procedures/pond.ts'));
+  t.match(await restart(), 'rules removed: clean_pond');
+  t.notMatch(await site.linod('rules'), 'clean_pond');
+  t.match(await site.linod('rules', '--all'), /clean_pond .* never: its procedure is gone/);
+});
+
+function is(status: string): (job: { status: string }) => boolean {
+  return (job) => job.status === status;
+}
