@@ -3,6 +3,7 @@
 export { JobRules, Jobs, JobsByRule, openTasks, RunJob, SetupTasks, Workers } from './actors.js';
 export { type Choice, ChoiceList } from './choices.js';
 export { BadConfigError, LinodError, NoSiteError, UsageError } from './errors.js';
+export { localTime } from './local-time.js';
 export { type LevelName, type LogLevel, LogLevels, parseLevel } from './log/levels.js';
 export {
   type DailyOptions,
@@ -26,6 +27,7 @@ export {
   type Site,
   type SiteConfig,
 } from './site.js';
+export { QueryCreator, sql } from './store/kysely.js';
 export type { AnyTables, Migration, MigrationSet } from './store/migrate.js';
 export { registerMigrations } from './store/migrations/index.js';
 export type { Database } from './store/schema.js';

@@ -1,9 +1,29 @@
 // Instants as people read them.
 
-import { DateTime } from 'luxon';
+import { Zone } from './recurrence/zone.js';
+import { InvalidRecurrenceError } from './recurrence.js';
 
-/** ISO 8601 in a zone, to the second, or to the millisecond where there are some: `2026-11-25T20:00:00+02:00`. */
+/**
+ * ISO 8601 in a zone, to the second, or to the millisecond where there are some: `2026-11-25T20:00:00+02:00`.
+ *
+ * @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) for an unknown zone
+ */
 export function localTime(instant: Date, timezone: string): string {
-  const local = DateTime.fromJSDate(instant, { zone: timezone });
-  return local.toFormat(local.millisecond === 0 ? "yyyy-MM-dd'T'HH:mm:ssZZ" : "yyyy-MM-dd'T'HH:mm:ss.SSSZZ");
+  const offsetMs = offset(instant, timezone);
+  const wall = wallTime(instant, timezone);
+  const minutes = Math.round(Math.abs(offsetMs) / 60_000);
+  const sign = offsetMs < 0 ? '-' : '+';
+  const two = (number: number) => String(number).padStart(2, '0');
+  return `${wall.replace('.000', '')}${sign}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+/** What the clocks of a zone show at an instant, `2026-11-25T20:00:00.000`. @throws as {@link localTime} */
+export function wallTime(instant: Date, timezone: string): string {
+  return new Date(instant.getTime() + offset(instant, timezone)).toISOString().slice(0, -1);
+}
+
+function offset(instant: Date, timezone: string): number {
+  const zone = Zone.named(timezone);
+  if (zone === undefined) throw new InvalidRecurrenceError('timezone', 'an IANA time zone', timezone);
+  return zone.offsetAt(instant.getTime());
 }

@@ -1,6 +1,6 @@
 // From what an event source returned to the reminders that should be, without trusting it.
 
-import { DateTime } from 'luxon';
+import { localTime } from '../../src/index.js';
 import type { EventReminderTable } from '../store/tables.js';
 import { areMinutes, type EventSource, type UpcomingEvent } from './event-sources.js';
 
@@ -61,7 +61,7 @@ function remindersOf(source: EventSource, event: UpcomingEvent, timezone: string
   const users = typeof event.to === 'string' ? [event.to] : event.to;
   const allMinutes = event.remindMinutesBefore ?? source.remindMinutesBefore ?? defaultMinutes;
   const start = event.start.getTime();
-  const time = DateTime.fromJSDate(event.start, { zone: timezone }).toFormat('yyyy-MM-dd HH:mm');
+  const time = localTime(event.start, timezone).slice(0, 'yyyy-mm-ddThh:mm'.length).replace('T', ' ');
   return users.flatMap((user) =>
     allMinutes.map((minutes) => ({
       source: source.name,

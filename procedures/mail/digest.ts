@@ -1,7 +1,6 @@
 // One mail a day for each recipient, made of all that is marked for it.
 
-import { sql } from 'kysely';
-import type { BaseRequest } from '../../src/index.js';
+import { type BaseRequest, sql } from '../../src/index.js';
 import { headline } from '../failures.js';
 import { mayGoOn } from '../pause.js';
 import type { SiteDatabase } from '../store/open.js';

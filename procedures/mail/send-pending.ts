@@ -4,8 +4,7 @@
 // ended while it was in hand is therefore sent once more, under the same Message-ID; if that is interrupted, too,
 // it is given up: one copy too many is bearable, one at each crash is not.
 
-import { sql } from 'kysely';
-import type { BaseRequest } from '../../src/index.js';
+import { type BaseRequest, sql } from '../../src/index.js';
 import { counted } from '../counted.js';
 import { headline } from '../failures.js';
 import { mayGoOn } from '../pause.js';

@@ -1,7 +1,7 @@
 // The first tables: messages, mails, problems, summaries and reminders.
 
-import { type Kysely, sql } from 'kysely';
-import type { AnyTables, Migration } from '../../src/index.js';
+import type { Kysely } from 'kysely';
+import { type AnyTables, type Migration, sql } from '../../src/index.js';
 
 export const tables: Migration = {
   name: '0001-tables',

@@ -1,11 +1,12 @@
 // The way to the tables: typed, and only where they exist.
 
-import { type Kysely, QueryCreator, type QueryExecutorProvider } from 'kysely';
+import type { QueryCreator as AnyQueryCreator, Kysely, QueryExecutorProvider } from 'kysely';
 import {
   type AnyTables,
   type BaseRequest,
   type Database,
   LinodError,
+  QueryCreator,
   registerMigrations,
 } from '../../src/index.js';
 import { tables } from './0001-tables.js';
@@ -51,11 +52,11 @@ export async function siteDatabase(ar: BaseRequest): Promise<SiteDatabase> {
 }
 
 /** Queries on the procedures' tables through any connection. */
-export function procedureTables(db: AnyKysely): QueryCreator<ProcedureTables> {
+export function procedureTables(db: AnyKysely): AnyQueryCreator<ProcedureTables> {
   return new QueryCreator({ executor: db.getExecutor() });
 }
 
 /** Queries on tables that this program has no types for, such as an application's. */
-export function anyTables(db: AnyKysely): QueryCreator<AnyTables> {
+export function anyTables(db: AnyKysely): AnyQueryCreator<AnyTables> {
   return new QueryCreator({ executor: db.getExecutor() });
 }

@@ -45,6 +45,11 @@ function tell(event: WorkerEvent): [LevelName, string, Error?] {
       return ['ERROR', `listening on ${event.channel} failed; next try in ${event.retryMs} ms`, event.error];
     case 'listenerRecovered':
       return ['INFO', `listening on ${event.channel} works again after ${event.failures} failures`];
+    case 'notAcknowledged':
+      return [
+        'WARNING',
+        `${event.messageType ?? 'a message'} on ${event.channel} was handled and may be handled again: ${event.error?.message ?? 'its lease was over'}`,
+      ];
     case 'draining':
       return ['DEBUG', `no more messages are taken; ${event.messages} are still to be handled`];
     case 'gaveUp':

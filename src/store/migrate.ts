@@ -3,9 +3,10 @@
 // Kysely's own migrator is not used: on SQLite it runs without a transaction, so that a process killed in the
 // middle would leave half a migration.
 
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { LinodError } from '../errors.js';
+import { sql } from './kysely.js';
 
 export interface Migration {
   /** Number and name, `0001-tables`; steps run in the order of these. */

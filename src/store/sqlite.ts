@@ -4,15 +4,9 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
-import {
-  CompiledQuery,
-  type DatabaseConnection,
-  type Driver,
-  type QueryResult,
-  SqliteDialect,
-  SqliteDriver,
-} from 'kysely';
+import type { CompiledQuery as AnyQuery, DatabaseConnection, Dialect, Driver, QueryResult } from 'kysely';
 import { StoreUnavailableError } from './errors.js';
+import { CompiledQuery, SqliteDialect, SqliteDriver } from './kysely.js';
 
 /** How long a statement waits for another connection's write. Writes here are short; this is for a busy machine. */
 const busyTimeoutMs = 10_000;
@@ -22,7 +16,7 @@ const busyTimeoutMs = 10_000;
  *
  * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`) when the file cannot be opened or is no database
  */
-export function sqliteDialect(path: string): SqliteDialect {
+export function sqliteDialect(path: string): Dialect {
   const database = open(path);
   return new ImmediateDialect({ database });
 }
@@ -105,7 +99,7 @@ class PatientConnection implements DatabaseConnection {
     this.#connection = connection;
   }
 
-  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+  async executeQuery<R>(query: AnyQuery): Promise<QueryResult<R>> {
     const giveUpAt = performance.now() + busyTimeoutMs;
     for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, 50)) {
       try {
@@ -117,7 +111,7 @@ class PatientConnection implements DatabaseConnection {
     }
   }
 
-  streamQuery<R>(query: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
+  streamQuery<R>(query: AnyQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
     return this.#connection.streamQuery(query, chunkSize);
   }
 }

@@ -1,7 +1,8 @@
 // The site's database, opened and brought up to date.
 
-import { Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import { type Clock, systemClock } from '../clock.js';
+import { Kysely as KyselyClass } from './kysely.js';
 import { type AnyTables, type MigrationSet, migrate } from './migrate.js';
 import { migrationSets } from './migrations/index.js';
 import type { Database } from './schema.js';
@@ -34,7 +35,7 @@ export interface Store {
  * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`), NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`)
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const untyped = new Kysely<AnyTables>({ dialect: sqliteDialect(options.path) });
+  const untyped = new KyselyClass<AnyTables>({ dialect: sqliteDialect(options.path) });
   const db = untyped as unknown as Kysely<Database>;
   const clock = options.clock ?? systemClock;
   try {
@@ -46,7 +47,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     let closed: Promise<void> | undefined;
     return {
       db,
-      connect: () => new Kysely<Database>({ dialect: sqliteDialect(options.path) }),
+      connect: () => new KyselyClass<Database>({ dialect: sqliteDialect(options.path) }),
       name: options.path,
       migrated,
       close: () => {

@@ -1,7 +1,6 @@
 // A job rule as the program sees it: the row, with what the person overrode and what the procedure suggests.
 
-import { DateTime } from 'luxon';
-import { localTime } from '../local-time.js';
+import { localTime, wallTime } from '../local-time.js';
 import type { LevelName } from '../log/levels.js';
 import type { OnFailure, Suggestion } from '../procedure.js';
 import { Recurrence } from '../recurrence.js';
@@ -109,10 +108,10 @@ export class JobRule {
   get start(): string {
     const start = this.effective('startDatetime');
     if (start !== null && !start.startsWith('T')) return start;
-    const created = DateTime.fromJSDate(this.createdAt, { zone: this.timezone });
+    const created = wallTime(this.createdAt, this.timezone);
     return start === null
-      ? created.toFormat("yyyy-MM-dd'T'HH:mm:ss")
-      : `${created.toFormat('yyyy-MM-dd')}${start}`;
+      ? created.slice(0, 'yyyy-mm-ddThh:mm:ss'.length)
+      : `${created.slice(0, 'yyyy-mm-dd'.length)}${start}`;
   }
 
   /** @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) */

@@ -1,6 +1,7 @@
 // The first tables: rules, jobs and what belongs to them, workers, leases, log positions.
 
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
+import { sql } from '../kysely.js';
 import type { AnyTables, Migration } from '../migrate.js';
 
 export const tables: Migration = {
