@@ -1,6 +1,6 @@
 // One channel of a worker: a listener that takes messages from the layer, and the application instance they go to.
 //
-//   layer ── listen ──▶ inbox (at most `prefetch`) ── receive() ──▶ instance, in a slot of the worker
+//   layer ── intake ──▶ inbox (at most `prefetch`) ── receive() ──▶ instance, in a slot of the worker
 //
 // A message leaves the inbox in the same step in which the instance is given it. So whatever ends, and whenever,
 // an instance or a wait, a message is either in the inbox or in hand.
@@ -26,6 +26,7 @@ import {
   NoHandlerError,
   StopConsumer,
 } from './errors.js';
+import { type Intake, intake, type Taken } from './intake.js';
 import type { ChannelLayer } from './layer.js';
 import type { Slots } from './slots.js';
 import type { ChannelStats, WorkerEvent } from './worker-events.js';
@@ -35,6 +36,8 @@ export interface ServedChannelOptions {
   readonly layer: ChannelLayer;
   /** Messages taken ahead of the one in hand, at most. */
   readonly prefetch: number;
+  /** Milliseconds of a lease; undefined for at most once. */
+  readonly leaseMs: number | undefined;
   /** The worker's, shared by all its channels. */
   readonly slots: Slots;
   readonly clock: Clock;
@@ -46,12 +49,15 @@ export interface ServedChannelOptions {
 export class ServedChannel {
   readonly channel: string;
   readonly #options: ServedChannelOptions;
-  readonly #inbox: (Received & Message)[] = [];
+  readonly #intake: Intake;
+  readonly #inbox: InboxMessage[] = [];
   readonly #inboxChanged = new Bell();
+  /** Whether the last batch was as large as it could be. */
+  #isBusy = false;
   /** Set when nothing more will come into the inbox. */
   #isInputOver = false;
   /** The message that the instance was given and has not finished. It holds a slot. */
-  #inHand: { readonly message: Message; readonly since: number } | undefined;
+  #inHand: (InboxMessage & { readonly since: number }) | undefined;
   /** Whether the instance was given a message. */
   #tookMessage = false;
   /** Ends the instance's waits; aborted when the instance has ended. */
@@ -64,6 +70,11 @@ export class ServedChannel {
   constructor(channel: string, options: ServedChannelOptions) {
     this.channel = channel;
     this.#options = options;
+    this.#intake = intake({
+      ...options,
+      channel,
+      onNotAcknowledged: (received, error) => this.#reportNotAcknowledged(received, error),
+    });
   }
 
   stats(): ChannelStats {
@@ -88,15 +99,18 @@ export class ServedChannel {
   async listen(stopping: AbortSignal, onWaiting: () => void): Promise<void> {
     let failures = 0;
     try {
-      for (let isFirst = true; await this.#hasRoom(stopping); isFirst = false) {
-        const next = this.#receive(stopping);
+      let isFirst = true;
+      for (let room = await this.#room(stopping); room > 0; room = await this.#room(stopping)) {
+        const next = this.#take(room, stopping);
         if (isFirst) onWaiting();
+        isFirst = false;
         const outcome = await next;
-        if ('received' in outcome) {
+        if ('taken' in outcome) {
           if (failures > 0)
             this.#options.report({ type: 'listenerRecovered', channel: this.channel, failures });
           failures = 0;
-          this.#accept(outcome.received);
+          this.#isBusy = outcome.taken.length === room;
+          for (const taken of outcome.taken) this.#accept(taken);
         } else if ('error' in outcome) {
           failures++;
           const retryMs = backOffMs(failures, this.#options.random);
@@ -139,20 +153,28 @@ export class ServedChannel {
     }
     const leftOver = this.#inbox.splice(0);
     this.#instanceOver.abort(new StopConsumer());
-    await this.#putBack(leftOver, signal);
+    await this.#giveBack(leftOver, signal);
+    await this.#intake.end();
   }
 
-  async #hasRoom(stopping: AbortSignal): Promise<boolean> {
-    while (this.#inbox.length >= this.#options.prefetch && !stopping.aborted) {
-      await this.#inboxChanged.wait(stopping);
-    }
-    return !stopping.aborted;
+  /**
+   * How many messages to ask for; none when it is time to stop. While the channel gives all that it is asked for, half
+   * of the inbox is emptied first, so that a busy channel is taken from in batches and not one by one.
+   */
+  async #room(stopping: AbortSignal): Promise<number> {
+    const { prefetch } = this.#options;
+    const mayWait = this.#isBusy ? Math.floor(prefetch / 2) : prefetch - 1;
+    while (this.#inbox.length > mayWait && !stopping.aborted) await this.#inboxChanged.wait(stopping);
+    return stopping.aborted ? 0 : prefetch - this.#inbox.length;
   }
 
   /** The one place where the layer is asked. The answer is empty when the wait was called off. */
-  async #receive(stopping: AbortSignal): Promise<{ received: unknown } | { error: Error } | object> {
+  async #take(
+    max: number,
+    stopping: AbortSignal,
+  ): Promise<{ taken: readonly Taken[] } | { error: Error } | object> {
     try {
-      return { received: await this.#options.layer.receive(this.channel, { signal: stopping }) };
+      return { taken: await this.#intake.take(max, stopping) };
     } catch (error) {
       if (stopping.aborted) return {};
       if (error instanceof LayerClosedError || error instanceof ForeignChannelError) throw error;
@@ -160,13 +182,14 @@ export class ServedChannel {
     }
   }
 
-  #accept(received: unknown): void {
+  #accept(taken: Taken): void {
     this.#counts.received++;
-    if (isMessage(received)) {
-      this.#inbox.push(received);
+    if (isMessage(taken.received)) {
+      this.#inbox.push({ message: taken.received, taken });
       this.#inboxChanged.ring();
       return;
     }
+    taken.done();
     this.#counts.dropped++;
     const error = new MalformedMessageError(undefined, new Error('expected a map with a type that is text'));
     this.#reportError({ type: 'badMessage', channel: this.channel, error });
@@ -210,47 +233,64 @@ export class ServedChannel {
         await this.#inboxChanged.wait(over);
       }
       await this.#options.slots.acquire(over);
-      const message = over.aborted ? undefined : this.#inbox.shift();
-      if (message !== undefined) {
-        this.#inHand = { message, since: this.#options.clock.now() };
+      const next = over.aborted ? undefined : this.#nextInInbox();
+      if (next !== undefined) {
+        this.#inHand = { ...next, since: this.#options.clock.now() };
         this.#tookMessage = true;
-        this.#inboxChanged.ring();
-        return message;
+        return next.message;
       }
       this.#options.slots.release();
       over.throwIfAborted();
     }
   }
 
+  /** Passes over those that went to another receiver meanwhile. */
+  #nextInInbox(): InboxMessage | undefined {
+    for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
+      this.#inboxChanged.ring();
+      if (!next.taken.isOver) return next;
+      this.#counts.returned++;
+    }
+    return undefined;
+  }
+
   /** The message in hand is handled: the instance asks for the next one, or has ended in peace. */
   #finish(): void {
-    if (this.#letGo() !== undefined) this.#counts.handled++;
+    const taken = this.#letGo()?.taken;
+    if (taken === undefined) return;
+    this.#counts.handled++;
+    taken.done();
   }
 
   #finishFailed(error: Error): void {
-    const message = this.#letGo();
+    if (error instanceof StopConsumer) {
+      this.#finish();
+      return;
+    }
+    const { message, taken } = this.#letGo() ?? {};
     const messageType = message?.type;
     const { channel } = this;
-    if (error instanceof StopConsumer) {
-      if (message !== undefined) this.#counts.handled++;
-    } else if (error instanceof NoHandlerError && error.type === messageType) {
+    if (error instanceof NoHandlerError && error.type === messageType) {
+      taken?.done();
       this.#counts.dropped++;
       this.#reportError({ type: 'unknownType', channel, messageType, error });
     } else if (error instanceof MalformedMessageError && error.type === messageType) {
-      if (message !== undefined) this.#counts.dropped++;
+      taken?.done();
+      if (taken !== undefined) this.#counts.dropped++;
       this.#reportError({ type: 'badMessage', channel, messageType, error });
     } else {
-      if (message !== undefined) this.#counts.failed++;
+      taken?.failed();
+      if (taken !== undefined) this.#counts.failed++;
       this.#reportError({ type: 'handlerFailed', channel, messageType, error });
     }
   }
 
-  #letGo(): Message | undefined {
-    const message = this.#inHand?.message;
-    if (message === undefined) return undefined;
+  #letGo(): InboxMessage | undefined {
+    const inHand = this.#inHand;
+    if (inHand === undefined) return undefined;
     this.#inHand = undefined;
     this.#options.slots.release();
-    return message;
+    return inHand;
   }
 
   async #restartIn(delayMs: number, stopping: AbortSignal): Promise<boolean> {
@@ -260,27 +300,34 @@ export class ServedChannel {
     return isOver;
   }
 
-  async #putBack(messages: readonly Message[], signal: AbortSignal): Promise<void> {
+  async #giveBack(messages: readonly InboxMessage[], signal: AbortSignal): Promise<void> {
     const { channel } = this;
-    let count = 0;
-    try {
-      for (const message of messages) {
-        await this.#options.layer.send(channel, message, { signal });
-        count++;
-      }
-    } catch (error) {
-      const lost = messages.length - count;
-      this.#counts.lost += lost;
-      this.#reportError({ type: 'lost', channel, messages: lost, error: asError(error) });
-    }
+    const outcomes = await Promise.allSettled(messages.map(({ taken }) => taken.giveBack(signal)));
+    const refusals = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    const lost = refusals.length;
+    const count = messages.length - lost;
     this.#counts.returned += count;
+    this.#counts.lost += lost;
+    if (lost > 0) this.#reportError({ type: 'lost', channel, messages: lost, error: asError(refusals[0]) });
     if (count > 0) this.#options.report({ type: 'returned', channel, messages: count });
+  }
+
+  #reportNotAcknowledged({ type }: Received, error: unknown): void {
+    const messageType = typeof type === 'string' ? type : undefined;
+    const event = { type: 'notAcknowledged', channel: this.channel, messageType } as const;
+    if (error === undefined) this.#options.report(event);
+    else this.#reportError({ ...event, error: asError(error) });
   }
 
   #reportError(event: WorkerEvent & { readonly error: Error }): void {
     this.#lastError = { error: event.error, at: this.#options.clock.now() };
     this.#options.report(event);
   }
+}
+
+interface InboxMessage {
+  readonly message: Received & Message;
+  readonly taken: Taken;
 }
 
 /** The application returned without asking for the message that it was started for. */

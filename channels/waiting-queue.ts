@@ -27,13 +27,16 @@ export class WaitingQueue<T> {
     else waiter.resolve(item);
   }
 
-  /** The same for items that were here before: they go in front of all others, in the order given. */
-  putBack(items: readonly T[]): void {
-    const wanted = this.#waiters.size;
-    for (const item of items.slice(0, wanted)) this.put(item);
-    const kept = items.slice(wanted);
-    if (kept.length === 0) return;
-    this.#items = [...kept, ...this.#items.slice(this.#head)];
+  /** The same, but the item goes in front of the first kept one for which `isAfter` holds. */
+  putBefore(item: T, isAfter: (kept: T) => boolean): void {
+    if (this.#waiters.size > 0) {
+      this.put(item);
+      return;
+    }
+    const kept = this.#items.slice(this.#head) as T[];
+    const place = kept.findIndex(isAfter);
+    kept.splice(place < 0 ? kept.length : place, 0, item);
+    this.#items = kept;
     this.#head = 0;
   }
 

@@ -43,6 +43,15 @@ export type WorkerEvent =
     }
   /** The first message came after so many failures of the listener. */
   | { readonly type: 'listenerRecovered'; readonly channel: string; readonly failures: number }
+  /**
+   * A message was handled, but its lease was over by then, or the layer could not be told: it may be handled again.
+   */
+  | {
+      readonly type: 'notAcknowledged';
+      readonly channel: string;
+      readonly messageType?: string | undefined;
+      readonly error?: Error;
+    }
   /** No more messages are taken; so many that were taken are still to be handled, or in hand. */
   | { readonly type: 'draining'; readonly messages: number }
   /** The grace is over and a handler still runs. It is no longer waited for. */
@@ -52,7 +61,7 @@ export type WorkerEvent =
       readonly messageType: string;
       readonly runningMs: number;
     }
-  /** Messages that were taken but not begun are back on their channel, behind others. */
+  /** Messages that were taken but not begun are back on their channel, without a lease behind others. */
   | { readonly type: 'returned'; readonly channel: string; readonly messages: number }
   /** Messages that were taken but not begun could not be put back. */
   | { readonly type: 'lost'; readonly channel: string; readonly messages: number; readonly error: Error };
@@ -69,7 +78,10 @@ export interface ChannelStats {
   readonly failed: number;
   /** Bad messages, and those of unknown type. */
   readonly dropped: number;
-  /** Messages taken and not begun that were put back on the channel at the end. */
+  /**
+   * Messages taken and not begun that were put back on the channel at the end, or whose lease was over before their
+   * turn came.
+   */
   readonly returned: number;
   /** Messages taken and not begun that could not be put back. */
   readonly lost: number;

@@ -5,6 +5,7 @@ import type { Application } from './application.js';
 import { type Clock, pause, systemClock } from './clock.js';
 import { ChannelsError, InvalidOptionError } from './errors.js';
 import { type ChannelLayer, checkChannelName } from './layer.js';
+import { checkLeasable, checkLeaseMs } from './leases.js';
 import { ServedChannel } from './served-channel.js';
 import { Slots } from './slots.js';
 import type { ChannelStats, WorkerEvent } from './worker-events.js';
@@ -19,8 +20,16 @@ export interface WorkerOptions {
    * is given it until it asks for the next or ends. Default: all channels at once.
    */
   readonly concurrency?: number | undefined;
-  /** Messages taken from the layer ahead of the one in hand, for each channel. A crash loses them. Default 10. */
+  /**
+   * Messages taken from the layer ahead of the one in hand, for each channel. A crash loses them, unless there is a
+   * `lease`. Default 10.
+   */
   readonly prefetch?: number | undefined;
+  /**
+   * Milliseconds for which messages are taken on lease; they are extended for as long as this process lives. Default:
+   * no leases, each message at most once.
+   */
+  readonly lease?: number | undefined;
   /** Milliseconds that handlers have to finish what was taken, after `run` was told to stop. Default 25,000. */
   readonly graceMs?: number | undefined;
   /** Told what someone may want to log. Must not throw. */
@@ -42,6 +51,12 @@ const putBackMs = 1000;
  * fresh instance; so it does after StopConsumer. A message of unknown type, or that is none, is reported, counted
  * and dropped. A listener that fails is reported and tried again, at growing intervals. An application that
  * ends before it takes its message is tried again in the same way, with that message.
+ *
+ * With a `lease`, each message is handled at least once. It is acknowledged when its handler has returned. When the
+ * handler throws it is not: the message comes again when its lease is over, meanwhile the others go on, and after
+ * the layer's `maxDeliveries` it goes to the dead letters. Bad messages and those of unknown type are
+ * acknowledged. When a worker is stopped, what was not begun goes back to the channel at once; when it is killed,
+ * all that it had comes again after at most `lease` ms.
  *
  * Source: django/channels channels/worker.py.
  * @example
@@ -65,6 +80,7 @@ export class Worker {
       application: options.application,
       layer: options.layer,
       prefetch: positive('prefetch', options.prefetch ?? 10),
+      leaseMs: checkLease(options.lease, options.layer, names),
       slots: new Slots(positive('concurrency', options.concurrency ?? names.length)),
       clock,
       random: options.random ?? Math.random,
@@ -139,6 +155,18 @@ export class Worker {
     const counts = this.stats().map(({ prefetched, handling }) => prefetched + (handling ? 1 : 0));
     return counts.reduce((sum, count) => sum + count, 0);
   }
+}
+
+function checkLease(
+  lease: number | undefined,
+  layer: ChannelLayer,
+  channels: readonly string[],
+): number | undefined {
+  if (lease === undefined) return undefined;
+  if (!layer.extensions.has('lease'))
+    throw new InvalidOptionError('lease', 'left out: the channel layer has no leases', lease);
+  for (const channel of channels) checkLeasable(channel);
+  return checkLeaseMs('lease', lease);
 }
 
 function positive(option: string, value: number): number {

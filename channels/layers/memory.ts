@@ -71,6 +71,8 @@ export class InMemoryChannelLayer implements ChannelLayer {
     extend: async (loan, leaseMs) => this.#openLoans.extend(loan, this.#now() + leaseMs),
     release: async (loan, untried) => this.#release(loan, untried),
   };
+  /** How many messages were filed. */
+  #filed = 0;
   #nextSweepAt: number;
   #closed = false;
 
@@ -226,7 +228,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
   #file(key: string, channels: readonly string[], bytes: Uint8Array): void {
     const read = () => decode(bytes) as Received;
     const expiresAt = this.#now() + this.#expiryMs(key);
-    this.#box(key).put({ channels, read, expiresAt, deliveries: 0 });
+    this.#box(key).put({ channels, read, expiresAt, number: this.#filed++, deliveries: 0 });
     this.#sweepWhenDue();
   }
 
@@ -280,15 +282,15 @@ export class InMemoryChannelLayer implements ChannelLayer {
     return true;
   }
 
-  /** Puts what was not acknowledged in front of its channel, or among the dead letters. */
+  /** Puts what was not acknowledged back to where it was, or among the dead letters. */
   #takeBack(loans: ReadonlyArray<Loan<Filed>>): void {
-    const alive: Filed[] = [];
     for (const { key, item, endsAt } of loans) {
       if (item.deliveries >= this.#maxDeliveries && !isDeadLetterChannel(key)) this.#bury(key, item);
-      else alive.push({ ...item, expiresAt: endsAt + this.#expiryMs(key) });
+      else {
+        const filed = { ...item, expiresAt: endsAt + this.#expiryMs(key) };
+        this.#box(key).putBefore(filed, (kept) => kept.number > filed.number);
+      }
     }
-    const [first] = loans;
-    if (first !== undefined && alive.length > 0) this.#box(first.key).putBack(alive);
   }
 
   #bury(channel: string, { read, deliveries }: Filed): void {
@@ -359,6 +361,8 @@ export class InMemoryChannelLayer implements ChannelLayer {
 interface Filed extends ProcessMessage {
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
+  /** Counts up, so that what comes back finds its place. */
+  readonly number: number;
   /** How many times it was handed out under a lease. */
   readonly deliveries: number;
 }

@@ -4,13 +4,16 @@ import {
   type ChannelLayer,
   type ChannelStats,
   Consumer,
+  type Extension,
   type HandledTypes,
   InMemoryChannelLayer,
   type LayerOptions,
+  type Leased,
+  type LeaseManyOptions,
   type Message,
   type Received,
+  type ReceiveManyOptions,
   StopConsumer,
-  type WaitOptions,
   Worker,
   type WorkerEvent,
   type WorkerOptions,
@@ -23,17 +26,25 @@ interface Numbered extends Message {
   readonly n: number;
 }
 
-/** A layer whose receive fails for as long as it is told to. */
-class FlakyLayer extends InMemoryChannelLayer {
-  failWith: Error | undefined;
+type Instead = (channel: string, options: ReceiveManyOptions) => Promise<Received[]> | undefined;
 
-  override receive(channel: string, options?: WaitOptions): Promise<Received> {
-    return this.failWith === undefined ? super.receive(channel, options) : Promise.reject(this.failWith);
+/** A layer in whose place the test may answer. */
+class HookedLayer extends InMemoryChannelLayer {
+  instead: Instead = () => undefined;
+  /** With which each wait fails. */
+  set failWith(error: Error | undefined) {
+    this.instead = () => (error === undefined ? undefined : Promise.reject(error));
+  }
+
+  override receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
+  override receiveMany(channel: string, options?: ReceiveManyOptions): Promise<Received[]>;
+  override receiveMany(channel: string, options: ReceiveManyOptions = {}): Promise<Array<Received | Leased>> {
+    return this.instead(channel, options) ?? super.receiveMany(channel, options);
   }
 }
 
-function layerFor(t: Test, options?: LayerOptions): FlakyLayer {
-  const layer = new FlakyLayer({ capacity: 10_000, ...options });
+function layerFor(t: Test, options?: LayerOptions): HookedLayer {
+  const layer = new HookedLayer({ capacity: 10_000, ...options });
   t.teardown(() => layer.close());
   return layer;
 }
@@ -104,6 +115,14 @@ async function sendNumbers(layer: ChannelLayer, channel: string, count: number, 
   for (let n = from; n < from + count; n++) await layer.send(channel, { type: 'number', n });
 }
 
+/** Sends to channel `a` in such a way that the worker takes as much ahead as it may. */
+async function sendOneByOne(layer: ChannelLayer, running: Running, count: number): Promise<void> {
+  for (let n = 0; n < count; n++) {
+    await sendNumbers(layer, 'a', 1, n);
+    await until('it is taken', () => running.stats('a').received === n + 1);
+  }
+}
+
 /** A promise that a test resolves. */
 function gate(): { readonly opened: Promise<void>; open(): void } {
   let open = () => {};
@@ -140,10 +159,9 @@ t.test('each channel has one instance, which is given its messages in order', as
 t.test('listening is told when every channel is waited on', async (t) => {
   const layer = layerFor(t);
   const asked: string[] = [];
-  const receive = layer.receive.bind(layer);
-  layer.receive = (channel, options) => {
+  layer.instead = (channel) => {
     asked.push(channel);
-    return receive(channel, options);
+    return undefined;
   };
   const askedWhenTold: number[] = [];
   const worker = new Worker({
@@ -219,8 +237,7 @@ t.test('messages taken ahead are bounded, the others stay on the channel', async
     channels: ['a'],
     prefetch: 3,
   });
-  await sendNumbers(layer, 'a', 4);
-  await until('they are taken', () => running.stats('a').received === 4);
+  await sendOneByOne(layer, running, 4);
   await sendNumbers(layer, 'a', 6, 4);
   await turns();
   t.match(running.stats('a'), { received: 4, prefetched: 3 }, 'one in hand, three ahead');
@@ -256,9 +273,7 @@ t.test('what is no message is dropped, told with the channel, and the instance g
 t.test('what a layer should never deliver is dropped too', async (t) => {
   const layer = layerFor(t);
   const odd: unknown[] = [null, undefined, 5, 'text', []];
-  const receive = layer.receive.bind(layer);
-  layer.receive = async (channel, options) =>
-    odd.length > 0 ? (odd.shift() as Received) : receive(channel, options);
+  layer.instead = () => (odd.length > 0 ? Promise.resolve(odd.splice(0, 2) as Received[]) : undefined);
   const running = start(t, { application: handling(() => {}), layer, channels: ['a'] });
   await sendNumbers(layer, 'a', 1);
   await until('the message is handled', () => running.stats('a').handled === 1);
@@ -474,9 +489,7 @@ t.test('the intervals of two workers differ', async (t) => {
 
 t.test('a listener that fails leaves the other channels alone', async (t) => {
   const layer = layerFor(t);
-  const receive = layer.receive.bind(layer);
-  layer.receive = (channel, options) =>
-    channel === 'broken' ? Promise.reject(new Error('broken')) : receive(channel, options);
+  layer.instead = (channel) => (channel === 'broken' ? Promise.reject(new Error('broken')) : undefined);
   const running = start(t, { application: handling(() => {}), layer, channels: ['broken', 'sound'] });
   await sendNumbers(layer, 'sound', 5);
   await until('the sound one is done', () => running.stats('sound').handled === 5);
@@ -645,10 +658,10 @@ t.test('a stopped worker finishes what it has taken and leaves the rest', async 
 t.test('a message that the layer hands over while the worker is stopped is handled', async (t) => {
   const layer = layerFor(t);
   const got: number[] = [];
-  layer.receive = (_channel, options = {}) =>
+  layer.instead = (_channel, { signal }) =>
     new Promise((resolve) => {
       // A layer that had taken the message when the abort came has to deliver it.
-      options.signal?.addEventListener('abort', () => setImmediate(() => resolve({ type: 'number', n: 1 })));
+      signal?.addEventListener('abort', () => setImmediate(() => resolve([{ type: 'number', n: 1 }])));
     });
   const running = start(t, { application: handling(({ n }) => got.push(n)), layer, channels: ['a'] });
   await until('it listens', () => running.eventsOf('listening').length === 1);
@@ -819,3 +832,186 @@ t.test('in whatever way instances end, each message is handled once, in order', 
   const all = Array.from({ length: total }, (_, n) => n);
   t.same(got, { a: all, b: all, c: all });
 });
+
+t.test('a busy channel is taken from in batches, never beyond what may be taken ahead', async (t) => {
+  const layer = layerFor(t);
+  const asked: number[] = [];
+  layer.instead = (_channel, { max = 0 }) => {
+    asked.push(max);
+    return undefined;
+  };
+  await sendNumbers(layer, 'a', 200);
+  const got: number[] = [];
+  const running = start(t, {
+    application: handling(({ n }) => got.push(n)),
+    layer,
+    channels: ['a'],
+    prefetch: 20,
+  });
+  await until('all is handled', () => running.stats('a').handled === 200);
+  await running.stop();
+  t.same(
+    got,
+    Array.from({ length: 200 }, (_, n) => n),
+  );
+  t.ok(asked.length < 30, `asked ${asked.length} times`);
+  t.ok(asked.every((max) => max <= 20));
+});
+
+t.test('a message on lease is acknowledged when its handler has returned', async (t) => {
+  const layer = layerFor(t);
+  const blocked = gate();
+  const running = start(t, {
+    application: handling(() => blocked.opened),
+    layer,
+    channels: ['a'],
+    lease: 60_000,
+    prefetch: 2,
+  });
+  await sendNumbers(layer, 'a', 3);
+  await until('they are taken', () => running.stats('a').received === 3);
+  blocked.open();
+  await until('all is handled', () => running.stats('a').handled === 3);
+  await running.stop();
+  t.same(running.eventsOf('notAcknowledged'), []);
+  t.same(await layer.receiveMany('a', { lease: 1, waitMs: 0 }), []);
+});
+
+t.test('leases are extended for as long as a handler runs and messages wait behind it', async (t) => {
+  const layer = layerFor(t);
+  const blocked = gate();
+  const leaseMs = 60;
+  const { worker, stop } = runForReal(t, {
+    application: handling(() => blocked.opened),
+    layer,
+    channels: ['a'],
+    lease: leaseMs,
+    prefetch: 2,
+  });
+  await sendNumbers(layer, 'a', 2);
+  await until('they are taken', () => worker.stats()[0]?.received === 2);
+  const other = layer.receiveMany('a', { lease: leaseMs, waitMs: 5 * leaseMs });
+  t.same(await other, [], 'nobody else gets any of them');
+  blocked.open();
+  await stop();
+  t.same(await layer.receiveMany('a', { lease: 1, waitMs: 0 }), []);
+});
+
+t.test('a message whose handler throws comes again, and in the end is a dead letter', async (t) => {
+  const layer = layerFor(t, { maxDeliveries: 3 });
+  const got: number[] = [];
+  const application = handling(({ n }) => {
+    got.push(n);
+    if (n === 0) throw new Error('broken');
+  });
+  const { stop, worker } = runForReal(t, { application, layer, channels: ['a'], lease: 40 });
+  await sendNumbers(layer, 'a', 3);
+  const letter = await layer.receive('a.dead');
+  t.match(letter, { type: 'dead.letter', channel: 'a', deliveries: 3, message: { type: 'number', n: 0 } });
+  await stop();
+  t.same(
+    got.filter((n) => n === 0),
+    [0, 0, 0],
+  );
+  t.same(
+    got.filter((n) => n !== 0),
+    [1, 2],
+    'the others went on meanwhile',
+  );
+  t.match(worker.stats(), [{ received: 5, handled: 2, failed: 3 }]);
+});
+
+t.test('bad messages and those of unknown type do not come again', async (t) => {
+  const layer = layerFor(t);
+  const application = Consumer.application(() => new Numbers());
+  const running = start(t, { application, layer, channels: ['a'], lease: 60_000 });
+  await layer.send('a', JSON.parse('{"kind":"a"}'));
+  await layer.send('a', { type: 'no.such.type' });
+  await layer.send('a', { type: 'number', n: 'one' } as Message);
+  await layer.send('a', { type: 'stop.it' });
+  await until('all are judged', () => running.stats('a').dropped === 3 && running.stats('a').handled === 1);
+  await running.stop();
+  t.same(await layer.receiveMany('a', { lease: 1, waitMs: 0 }), []);
+});
+
+t.test(
+  'what a stopped worker had on lease and not begun comes at once, in its order and as untried',
+  async (t) => {
+    const layer = layerFor(t);
+    const running = start(t, {
+      application: handling(() => new Promise(() => {})),
+      layer,
+      channels: ['a'],
+      lease: 60_000,
+      prefetch: 3,
+    });
+    await sendOneByOne(layer, running, 4);
+    await sendNumbers(layer, 'a', 2, 4);
+    running.abort();
+    running.force();
+    await running.done;
+    t.match(running.stats('a'), { received: 4, returned: 3, lost: 0 });
+    const left = await layer.receiveMany('a', { lease: 60_000 });
+    t.match(
+      left.map(({ message, deliveries }) => [message.n, deliveries]),
+      [
+        [1, 1],
+        [2, 1],
+        [3, 1],
+        [4, 1],
+        [5, 1],
+      ],
+    );
+  },
+);
+
+t.test('a message that went to another receiver while the process stood still is not begun', async (t) => {
+  const layer = layerFor(t);
+  const blocked = gate();
+  const got: number[] = [];
+  const application = handling(async ({ n }) => {
+    got.push(n);
+    await blocked.opened;
+  });
+  const running = start(t, { application, layer, channels: ['a'], lease: 20, prefetch: 2 });
+  await sendOneByOne(layer, running, 3);
+  // The worker's clock stands still, so it does not extend; the layer's goes on.
+  const others = [];
+  while (others.length < 3) others.push(...(await layer.receiveMany('a', { lease: 60_000 })));
+  running.clock.advance(20);
+  await until('it knows', () => running.clock.pending > 0);
+  await turns();
+  blocked.open();
+  await until('the inbox is empty', () => running.stats('a').prefetched === 0);
+  await running.stop();
+  t.same(got, [0]);
+  t.match(running.stats('a'), { received: 3, handled: 1, returned: 2 });
+  t.match(running.eventsOf('notAcknowledged'), [{ channel: 'a', messageType: 'number' }]);
+});
+
+t.test('a layer without leases, or a channel that has none, is refused at once', async (t) => {
+  const layer = layerFor(t);
+  const sound = { application: handling(() => {}), layer, channels: ['a'] };
+  const refused = { code: 'CHANNELS_ERR_INVALID_OPTION', option: 'lease' };
+  t.throws(() => new Worker({ ...sound, lease: 0 }), refused);
+  t.throws(() => new Worker({ ...sound, lease: 100, channels: ['web.1!2'] }), refused);
+  class Plain extends InMemoryChannelLayer {
+    override readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush']);
+  }
+  const plain = new Plain();
+  t.teardown(() => plain.close());
+  t.throws(() => new Worker({ ...sound, layer: plain, lease: 100 }), refused);
+});
+
+/** Runs a worker by the machine's clock. */
+function runForReal(t: Test, options: WorkerOptions): { readonly worker: Worker; stop(): Promise<void> } {
+  const worker = new Worker(options);
+  const stopping = new AbortController();
+  const done = worker.run(stopping.signal);
+  const stop = () => {
+    stopping.abort();
+    return done;
+  };
+  t.teardown(stop);
+  return { worker, stop };
+}

@@ -103,6 +103,18 @@ const contract: Contract = {
     t.match(await lease(b, 'back', longMs), { message: { n: 2 }, deliveries: 1 });
   },
 
+  async 'what is given back together comes in its order'(t, open) {
+    const layer = await open();
+    await layer.sendMany('together', range(5).map(numbered));
+    const batch = await leaseMany(layer, 'together', 4, longMs);
+    await Promise.all(batch.slice(1).map((leased) => leased.release({ untried: true })));
+    const again = await leaseMany(layer, 'together', 4, longMs);
+    t.same(
+      again.map(({ message, deliveries }) => [message.n, deliveries]),
+      [1, 2, 3, 4].map((n) => [n, 1]),
+    );
+  },
+
   async 'who waits is woken by what another gives back'(t, open) {
     const [a, b] = [await open(), await open()];
     await a.send('woken', numbered(1));

@@ -155,7 +155,7 @@ function prepare(db: Database) {
   return {
     over: db.prepare<[string, number, number], LeaseRow>(`
       SELECT id, ends_at, deliveries, body FROM lease
-      WHERE key = ? AND ends_at <= ? ORDER BY ends_at, id LIMIT ?`),
+      WHERE key = ? AND ends_at <= ? ORDER BY id LIMIT ?`),
     insert: db.prepare<[string, number, number, Uint8Array]>(
       'INSERT INTO lease (key, ends_at, token, deliveries, body) VALUES (?, ?, ?, 1, ?)',
     ),
