@@ -148,6 +148,12 @@ export class Program {
     if (this.isRunning) this.#process.kill(signal);
   }
 
+  /** Ends both of its streams at the reader's side, as a closed terminal does. */
+  hangUp(): void {
+    this.#process.stdout?.destroy();
+    this.#process.stderr?.destroy();
+  }
+
   /** Writes a line to its standard input. */
   tell(line: string): void {
     this.#process.stdin?.write(`${line}\n`);
