@@ -41,7 +41,7 @@ function installSystemPackages() {
 async function runTests(files) {
   const tap = spawn(
     process.execPath,
-    ['node_modules/tap/dist/esm/main.mjs', '--reporter=tap', '--jobs=2', ...files],
+    ['node_modules/tap/dist/esm/run.mjs', '--reporter=tap', '--jobs=2', ...files],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
