@@ -55,8 +55,7 @@ t.test(
     t.match(await site.jobs('listen'), [
       { status: 'cancelled', message: 'the worker was stopped; it ended by itself' },
     ]);
-    const left =
-      'the worker was stopped; it did not react to its signal within 5 s and may still be going on';
+    const left = 'the worker was stopped; it did not react within 500 ms and may still be going on';
     t.match(await site.jobs('never_listen'), [{ status: 'cancelled', message: left }]);
     t.match(
       stderr,
@@ -120,7 +119,7 @@ export default defineSite({ name: 'test', timezone: 'UTC', shippedProcedures: fa
   renameSync(site.logFile, `${site.logFile}.1`);
   site.write({ 'linod.config.ts': config('DEBUG') });
   worker.kill('SIGHUP');
-  await worker.printed(/^the configuration was read again$/);
+  await worker.printed(/^the configuration was read again, the log level is DEBUG$/);
   await site.logged(/^job \d+ of Job rule #4 .* started/);
   const count = await stopApplication(application);
   await site.untilRecords(application, 'web', count);
