@@ -127,7 +127,7 @@ export default defineSite({ name: 'test', timezone: 'UTC', shippedProcedures: fa
   site.write({ 'linod.config.ts': config('INFO', `, timezone: 'Europe/Tallinn', maxJobs: 3`) });
   worker.kill('SIGHUP');
   await worker.printed(
-    /the configuration was read again; timezone, maxJobs will change when the worker is restarted/,
+    /read again, the log level is INFO; timezone, maxJobs will change when the worker is restarted$/,
   );
   site.write({ 'linod.config.ts': config('LOUD') });
   worker.kill('SIGHUP');
