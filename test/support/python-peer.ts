@@ -30,8 +30,13 @@ export class PythonPeer {
   }
 
   /** `options` are those of test/interop/peer.py: `['--prefix', 'my:', '--capacity', '3']`. */
-  static async start(t: Test, url: string, options: readonly string[] = []): Promise<PythonPeer> {
-    const args = [script, '--url', url, ...options, 'serve', '--timeout', '30'];
+  static async start(
+    t: Test,
+    url: string | readonly string[],
+    options: readonly string[] = [],
+  ): Promise<PythonPeer> {
+    const urls = [url].flat().flatMap((one) => ['--url', one]);
+    const args = [script, ...urls, ...options, 'serve', '--timeout', '30'];
     const child = spawn('/usr/bin/python3', args, { stdio: ['pipe', 'pipe', 'inherit'] });
     const peer = new PythonPeer(child);
     t.teardown(() => peer.end());

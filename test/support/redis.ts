@@ -15,6 +15,8 @@ export interface RedisServerOptions {
   readonly args?: readonly string[];
   /** Writes every change to disk and reads it back after `restart`. */
   readonly persistent?: boolean;
+  /** Another program that takes the same arguments. Default `redis-server`. */
+  readonly program?: string;
 }
 
 /** A `redis-server` on a free port of 127.0.0.1 with a directory of its own. Ended with the test. */
@@ -99,7 +101,9 @@ export class RedisServer {
       ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory, '--save', ''],
       ...['--unixsocket', this.socketPath, ...persistence, ...(this.#options.args ?? [])],
     ];
-    const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(this.#options.program ?? 'redis-server', args, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     this.#process = child;
     const lines = createInterface(child.stdout);
     await new Promise<void>((resolve, reject) => {
@@ -123,7 +127,8 @@ export class RedisServer {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens on now. */
+export async function freePort(): Promise<number> {
   const probe = createServer();
   probe.listen(0, '127.0.0.1');
   await once(probe, 'listening');

@@ -1,6 +1,6 @@
 // One connection to Redis that comes back by itself, and on which nothing waits longer than it was told.
 
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { LayerClosedError, LayerUnavailableError } from '../../errors.js';
 import { WaitingQueue } from '../../waiting-queue.js';
@@ -89,9 +89,12 @@ export class Connection {
     try {
       return await this.#runOnce(command, signal);
     } catch (error) {
-      const refusal = error instanceof LayerUnavailableError ? error.cause : undefined;
-      if (!(refusal instanceof WrongServer) || !this.#options.address.moves) throw error;
-      return await this.#runOnce(command, signal);
+      if (!(error instanceof LayerUnavailableError)) throw error;
+      if (error.cause instanceof WrongServer && this.#options.address.moves)
+        return await this.#runOnce(command, signal);
+      // A caller that tries again at once must not keep the event loop from seeing that the connection has ended.
+      await turn();
+      throw error;
     }
   }
 
