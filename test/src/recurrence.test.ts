@@ -434,7 +434,9 @@ function randomFields(random: Random, unit?: EveryUnit): RecurrenceFields {
 
 /** luxon takes a missing wall time by the offset from before and a repeated one the first time, as the rules want. */
 function firstInstant(fields: RecurrenceFields): number {
-  return DateTime.fromISO(fields.start, { zone: fields.timezone ?? 'UTC' }).toMillis();
+  const start = DateTime.fromISO(fields.start, { zone: fields.timezone ?? 'UTC' });
+  // Of a time that comes twice luxon gives either; the first is meant.
+  return Math.min(...start.getPossibleOffsets().map((time) => time.toMillis()));
 }
 
 /** A second way to work out a rule of elapsed time: step by step, asking luxon for each weekday. */
