@@ -73,6 +73,12 @@ export class RedisServer {
     await this.#spawn();
   }
 
+  /** Starts it again with more arguments, and does not wait until it has loaded its data. */
+  async restartLoading(args: readonly string[]): Promise<void> {
+    await this.kill();
+    await this.#spawn(args, 'oading');
+  }
+
   /** Stops it in the middle of whatever it does (SIGSTOP): connections stay open, and nothing is answered. */
   pause(): void {
     this.#process?.kill('SIGSTOP');
@@ -93,13 +99,13 @@ export class RedisServer {
     execFileSync('redis-cli', ['-p', String(this.port), ...options, ...command], { input: input ?? '' });
   }
 
-  async #spawn(): Promise<void> {
+  async #spawn(more: readonly string[] = [], ready = 'Ready to accept connections'): Promise<void> {
     const persistence = this.#options.persistent
       ? ['--appendonly', 'yes', '--appendfsync', 'always']
       : ['--appendonly', 'no'];
     const args = [
       ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory, '--save', ''],
-      ...['--unixsocket', this.socketPath, ...persistence, ...(this.#options.args ?? [])],
+      ...['--unixsocket', this.socketPath, ...persistence, ...(this.#options.args ?? []), ...more],
     ];
     const child = spawn(this.#options.program ?? 'redis-server', args, {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -108,7 +114,7 @@ export class RedisServer {
     const lines = createInterface(child.stdout);
     await new Promise<void>((resolve, reject) => {
       lines.on('line', (line) => {
-        if (line.includes('Ready to accept connections')) resolve();
+        if (line.includes(ready)) resolve();
       });
       child.once('error', reject);
       child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)));

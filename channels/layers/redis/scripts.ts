@@ -10,6 +10,8 @@ export const scripts = {
    * A message gets at least the score of the last one plus a microsecond, so that messages come out in the order in
    * which Redis accepted them although clocks tick in milliseconds and differ a little between machines. Beyond a
    * second of difference the clocks decide, as with peers that know nothing of this.
+   *
+   * What is expired is removed last: Redis refuses to grow beyond its `maxmemory` only in the first write of a script.
    */
   deliver: {
     lua: `
@@ -17,8 +19,7 @@ export const scripts = {
       local full = 0
       for i, key in ipairs(KEYS) do
         local member, capacity = ARGV[2 * i + 2], tonumber(ARGV[2 * i + 3])
-        redis.call('ZREMRANGEBYSCORE', key, '-inf', ARGV[2])
-        if redis.call('ZCARD', key) >= capacity then
+        if redis.call('ZCOUNT', key, '(' .. ARGV[2], '+inf') >= capacity then
           full = full + 1
         else
           local score = now
@@ -31,6 +32,7 @@ export const scripts = {
           redis.call('PEXPIRE', key, ttl)
         end
       end
+      for _, key in ipairs(KEYS) do redis.call('ZREMRANGEBYSCORE', key, '-inf', ARGV[2]) end
       return full`,
   },
 
