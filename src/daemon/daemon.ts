@@ -9,11 +9,11 @@ import {
   type ConnectionChange,
   Consumer,
   type DroppedMessage,
+  type LayerWarning,
   Worker,
 } from '../../channels/index.js';
 import { type Clock, systemClock } from '../clock.js';
 import { LinodConsumer, type LinodServices, type Started } from '../consumers/linod.js';
-import { BadConfigError, suggestion, UsageError } from '../errors.js';
 import { guardAtExit } from '../log/exit-guard.js';
 import { LayerTransport } from '../log/layer-transport.js';
 import { LocalTransport } from '../log/local-transport.js';
@@ -34,9 +34,11 @@ import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
 import { TaskLoop } from '../tasks/loop.js';
 import type { SyncReport } from '../tasks/rules.js';
 import { version } from '../version.js';
+import { checkChannels } from './check-channels.js';
+import { Heartbeat } from './heartbeat.js';
 import { LogService } from './log-service.js';
 import { tee } from './tee.js';
-import { logConnection, logDropped, logWorkerEvent } from './worker-log.js';
+import { logConnection, logDropped, logLayerWarning, logWorkerEvent } from './worker-log.js';
 
 export interface DaemonOptions {
   readonly site: Site;
@@ -59,8 +61,6 @@ export interface StartReport {
   readonly started: readonly Coroutine[];
 }
 
-/** Heartbeats and leases are renewed, and dead workers looked for, so often. */
-const beatMs = 3000;
 /** A membership of a group ends by itself after a day. */
 const renewGroupMs = 3_600_000;
 
@@ -84,14 +84,12 @@ export class Daemon {
   readonly #loop: TaskLoop;
   readonly #log: LogService;
   readonly #coroutine: LoggerCoroutine;
+  readonly #heartbeat: Heartbeat;
   readonly #worker: Worker;
   /** The channel that only this worker receives on, for what concerns all workers. */
   readonly #ownChannel: string;
   readonly #startedAt: number;
   #settings: Settings;
-  #stopBeating: () => void = () => undefined;
-  #beating: Promise<void> = Promise.resolve();
-  #beatFails = false;
   #joinedGroupAt = Number.NEGATIVE_INFINITY;
   #isStopping = false;
 
@@ -108,14 +106,17 @@ export class Daemon {
     try {
       let tellDropped: ((dropped: DroppedMessage) => void) | undefined;
       let tellConnection: ((change: ConnectionChange) => void) | undefined;
+      let tellWarning: ((warning: LayerWarning) => void) | undefined;
       const layer = await site.openLayer({
         onDrop: (dropped) => tellDropped?.(dropped),
         onConnection: (change) => tellConnection?.(change),
+        onWarning: (warning) => tellWarning?.(warning),
       });
       const daemon = new Daemon(options, store, layer, await layer.newChannel('linod'));
       // Nothing is sent or received, and so nothing to be told, before.
       tellDropped = (dropped) => logDropped(daemon.#logger, dropped);
       tellConnection = (change) => logConnection(daemon.#logger, change);
+      tellWarning = (warning) => logLayerWarning(daemon.#logger, warning);
       return daemon;
     } catch (error) {
       await store.close();
@@ -187,6 +188,18 @@ export class Daemon {
       channel: site.logChannel,
       onEvent: (event) => logWorkerEvent(channelLogger, event),
     });
+    this.#heartbeat = new Heartbeat({
+      clock,
+      logger: this.#logger,
+      steps: [
+        // The lease first: whatever else is slow must not cost this worker the log.
+        () => this.#log.beat(),
+        () => this.#tellAlive(),
+        () => this.#noticeDead(),
+        () => this.#followOrders(),
+        () => this.#joinGroup(),
+      ],
+    });
     this.#worker = new Worker({
       application: this.#application(),
       layer,
@@ -219,7 +232,7 @@ export class Daemon {
       });
       onListening(report);
       if (!stop.aborted) {
-        this.#beatNow();
+        this.#heartbeat.start();
         await aborted(AbortSignal.any([stop, stopping.signal]));
       }
       if (failure !== undefined) throw failure;
@@ -308,8 +321,7 @@ export class Daemon {
     };
     // Handlers and jobs have the same time. The heart goes on beating: the log is still written here.
     await Promise.all([step(() => working), step(() => this.#loop.stop(this.#settings.graceSeconds * 1000))]);
-    this.#stopBeating();
-    await step(() => this.#beating);
+    await step(() => this.#heartbeat.stop());
     await step(() => this.#layer.groupDiscard(this.#site.workersGroup, this.#ownChannel));
     await step(() => this.#log.stop());
     await step(() => this.#sender.close());
@@ -392,32 +404,6 @@ export class Daemon {
     };
   }
 
-  #beatNow(): void {
-    this.#beating = this.#beat().then(() => {
-      if (!this.#isStopping) this.#stopBeating = this.#clock.after(beatMs, () => this.#beatNow());
-    });
-  }
-
-  /** Never rejects: a database that is away is told once, and again when it is back. */
-  async #beat(): Promise<void> {
-    const failures: unknown[] = [];
-    // The lease first: whatever else fails must not cost this worker the log.
-    for (const step of [
-      () => this.#log.beat(),
-      () => this.#tellAlive(),
-      () => this.#noticeDead(),
-      () => this.#followOrders(),
-      () => this.#joinGroup(),
-    ]) {
-      await step().catch((error: unknown) => failures.push(error));
-    }
-    const [error] = failures;
-    if (error !== undefined && !this.#beatFails)
-      this.#logger.error('the heartbeat failed; trying again', { error });
-    if (error === undefined && this.#beatFails) this.#logger.info('the heartbeat works again');
-    this.#beatFails = error !== undefined;
-  }
-
   async #tellAlive(): Promise<void> {
     if (await this.#registry.beat()) return;
     this.#logger.warning('this worker was away so long that others took it for dead; its jobs were given up');
@@ -448,25 +434,6 @@ export class Daemon {
     } catch (error) {
       if (!(error instanceof ChannelsError)) throw error;
     }
-  }
-}
-
-/** Every channel must have a consumer, and the site's own channels are linod's. */
-function checkChannels(site: Site, channels: readonly string[]): void {
-  const consumers = Object.keys(site.settings.consumers);
-  for (const reserved of [site.channel, site.logChannel]) {
-    if (!consumers.includes(reserved)) continue;
-    throw new BadConfigError(
-      site.shorten(site.configFile),
-      'consumers',
-      `channel ${JSON.stringify(reserved)} is linod's own; give the consumer another name`,
-    );
-  }
-  const known = [site.channel, ...consumers];
-  for (const channel of channels) {
-    if (known.includes(channel)) continue;
-    const hint = suggestion(channel, known) || `; it has ${known.join(', ')}`;
-    throw new UsageError(`site ${site.name} has no consumer for channel ${JSON.stringify(channel)}${hint}`);
   }
 }
 

@@ -1,6 +1,6 @@
 // What happens in a worker's channels, as records for the log.
 
-import type { ConnectionChange, DroppedMessage, WorkerEvent } from '../../channels/index.js';
+import type { ConnectionChange, DroppedMessage, LayerWarning, WorkerEvent } from '../../channels/index.js';
 import type { LevelName } from '../log/levels.js';
 import type { Logger } from '../log/logger.js';
 
@@ -19,6 +19,11 @@ export function logDropped(logger: Logger, { channel, reason, error }: DroppedMe
 export function logConnection(logger: Logger, { connected, error }: ConnectionChange): void {
   if (connected) logger.info('the channel layer is back');
   else logger.error(`the channel layer is away, and is waited for: ${error?.message ?? 'no reason known'}`);
+}
+
+/** Logs what is dangerous about the layer's server. */
+export function logLayerWarning(logger: Logger, { text }: LayerWarning): void {
+  logger.warning(text);
 }
 
 function tell(event: WorkerEvent): [LevelName, string, Error?] {
