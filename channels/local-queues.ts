@@ -10,6 +10,9 @@ import { ForeignChannelError, LayerClosedError } from './errors.js';
 import { checkChannelName, type DroppedMessage, messageKey } from './layer.js';
 import { WaitingQueue } from './waiting-queue.js';
 
+/** So many messages are taken at once at most. */
+const mostAtOnce = 100;
+
 /** A message that was taken from under a process key. */
 export interface ProcessMessage {
   /** The full names of the local channels it is for. */
@@ -27,11 +30,11 @@ export interface LocalQueuesOptions {
   readonly now: () => number;
   readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
   /**
-   * Takes the next messages from under a process key, waiting until there is at least one. Called by one reader a
-   * key at a time. When the signal is aborted (nobody waits any more) it rejects or, having taken something,
+   * Takes the next messages from under a process key, at most so many as are wanted, waiting until there is at least
+   * one. Called by one reader a key at a time. When the signal is aborted (nobody waits any more) it rejects or, having taken something,
    * resolves with it: nothing is lost either way. Any other rejection is passed to all who wait on that key.
    */
-  readonly take: (key: string, signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
+  readonly take: (key: string, wanted: number, signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
 }
 
 /** Names the channels that only this layer object receives on, and hands their messages out. */
@@ -61,33 +64,13 @@ export class LocalQueues {
    *   signal's reason
    */
   async receive(channel: string, signal?: AbortSignal): Promise<Received> {
-    const key = messageKey(channel);
-    if (!key.endsWith(`.${this.clientId}!`)) throw new ForeignChannelError(channel);
-    if (this.#closed) throw new LayerClosedError();
-    const queue = this.#queue(channel);
-    this.#dropExpired(channel, queue);
-    const taken = queue.take(signal);
-    const reader = queue.waiting > 0 ? this.#reader(key) : undefined;
-    reader?.wanted.add(queue);
-    try {
-      return (await taken).message;
-    } finally {
-      reader?.release(queue);
-      this.#forgetIfUnused(channel, queue);
-    }
+    return (await this.#wait(channel, (queue) => queue.take(signal))).message;
   }
 
-  /** The same, with what else has come for that channel: at most `max` messages. */
+  /** The same for as many messages as there are for the channel, at most `max`. */
   async receiveMany(channel: string, max: number, signal?: AbortSignal): Promise<Received[]> {
-    const messages = [await this.receive(channel, signal)];
-    const queue = this.#queues.get(channel);
-    if (queue === undefined) return messages;
-    while (messages.length < max && queue.length > 0) {
-      const kept = queue.shift();
-      if (kept !== undefined) messages.push(kept.message);
-    }
-    this.#forgetIfUnused(channel, queue);
-    return messages;
+    const kept = await this.#wait(channel, (queue) => queue.takeMany(max, signal));
+    return kept.map(({ message }) => message);
   }
 
   /** Throws away what is kept. Who waits goes on waiting. */
@@ -106,6 +89,23 @@ export class LocalQueues {
     await Promise.all(Array.from(this.#readers.values(), (reader) => reader.stop()));
   }
 
+  async #wait<T>(channel: string, take: (queue: WaitingQueue<Kept>) => Promise<T>): Promise<T> {
+    const key = messageKey(channel);
+    if (!key.endsWith(`.${this.clientId}!`)) throw new ForeignChannelError(channel);
+    if (this.#closed) throw new LayerClosedError();
+    const queue = this.#queue(channel);
+    this.#dropExpired(channel, queue);
+    const taken = take(queue);
+    const reader = queue.waiting > 0 ? this.#reader(key) : undefined;
+    reader?.wanted.add(queue);
+    try {
+      return await taken;
+    } finally {
+      reader?.release(queue);
+      this.#forgetIfUnused(channel, queue);
+    }
+  }
+
   #queue(channel: string): WaitingQueue<Kept> {
     let queue = this.#queues.get(channel);
     if (queue === undefined) {
@@ -120,7 +120,7 @@ export class LocalQueues {
     let reader = this.#readers.get(key);
     if (reader === undefined) {
       reader = new Reader(
-        (signal) => this.#options.take(key, signal),
+        (wanted, signal) => this.#options.take(key, wanted, signal),
         (message) => this.#distribute(message),
         () => this.#readers.delete(key),
       );
@@ -175,13 +175,13 @@ interface Kept {
 class Reader {
   /** The queues of the key on which somebody waits. */
   readonly wanted = new Set<WaitingQueue<Kept>>();
-  readonly #take: (signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
+  readonly #take: (wanted: number, signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
   readonly #distribute: (message: ProcessMessage) => void;
   #unwanted = new AbortController();
   readonly #ended: Promise<void>;
 
   constructor(
-    take: (signal: AbortSignal) => Promise<readonly ProcessMessage[]>,
+    take: (wanted: number, signal: AbortSignal) => Promise<readonly ProcessMessage[]>,
     distribute: (message: ProcessMessage) => void,
     onEnd: () => void,
   ) {
@@ -209,13 +209,19 @@ class Reader {
       this.#unwanted = new AbortController();
       const { signal } = this.#unwanted;
       try {
-        for (const message of await this.#take(signal)) this.#distribute(message);
+        for (const message of await this.#take(this.#wantedMessages, signal)) this.#distribute(message);
       } catch (error) {
         // Called off, that is no failure; and whoever came since then gets a new `take`.
         if (!signal.aborted) this.#fail(error);
       }
     }
     onEnd();
+  }
+
+  get #wantedMessages(): number {
+    let wanted = 0;
+    for (const queue of this.wanted) wanted += queue.wanted;
+    return Math.min(Math.max(wanted, 1), mostAtOnce);
   }
 
   #fail(error: unknown): void {

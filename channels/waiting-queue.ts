@@ -20,11 +20,31 @@ export class WaitingQueue<T> {
     return this.#waiters.size;
   }
 
+  /** How many items those who wait would take at most. */
+  get wanted(): number {
+    let wanted = 0;
+    for (const waiter of this.#waiters) wanted += waiter.max;
+    return wanted;
+  }
+
   /** Hands the item to the first who waits, or keeps it. */
   put(item: T): void {
     const [waiter] = this.#waiters;
     if (waiter === undefined) this.#items.push(item);
-    else waiter.resolve(item);
+    else waiter.resolve([item]);
+  }
+
+  /** Hands the items to those who wait, to each as many as it takes, and keeps the rest. */
+  putMany(items: readonly T[]): void {
+    let given = 0;
+    while (given < items.length) {
+      const [waiter] = this.#waiters;
+      if (waiter === undefined) break;
+      const part = items.slice(given, given + waiter.max);
+      given += part.length;
+      waiter.resolve(part);
+    }
+    for (; given < items.length; given++) this.#items.push(items[given]);
   }
 
   /** The same, but the item goes in front of the first kept one for which `isAfter` holds. */
@@ -74,50 +94,77 @@ export class WaitingQueue<T> {
     const item = this.shift();
     if (item !== undefined) return Promise.resolve(item);
     return new Promise((resolve, reject) => {
-      const waiter = new Waiter<T>(resolve, reject, signal, () => this.#waiters.delete(waiter));
-      this.#waiters.add(waiter);
+      const resolveFirst = (items: readonly T[]) => resolve(items[0] as T);
+      this.#wait(1, resolveFirst, reject, signal);
     });
+  }
+
+  /** The same for as many items as there are, at most `max`; where there are none, for those that are put next. */
+  takeMany(max: number, signal?: AbortSignal): Promise<readonly T[]> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.length > 0) return Promise.resolve(this.#shiftMany(max));
+    return new Promise((resolve, reject) => this.#wait(max, resolve, reject, signal));
   }
 
   /** Ends all waits with an error. */
   fail(error: unknown): void {
     for (const waiter of [...this.#waiters]) waiter.reject(error);
   }
+
+  #shiftMany(max: number): T[] {
+    const items: T[] = [];
+    while (items.length < max) {
+      const item = this.shift();
+      if (item === undefined) break;
+      items.push(item);
+    }
+    return items;
+  }
+
+  #wait(
+    max: number,
+    resolve: (items: readonly T[]) => void,
+    reject: (error: unknown) => void,
+    signal: AbortSignal | undefined,
+  ): void {
+    const waiter = new Waiter<T>({ max, resolve, reject, signal, leave: () => this.#waiters.delete(waiter) });
+    this.#waiters.add(waiter);
+  }
+}
+
+interface WaiterOptions<T> {
+  readonly max: number;
+  readonly resolve: (items: readonly T[]) => void;
+  readonly reject: (error: unknown) => void;
+  readonly signal: AbortSignal | undefined;
+  readonly leave: () => void;
 }
 
 /** One take that waits. Settled once, and out of the queue in the same moment. */
 class Waiter<T> {
-  readonly #resolve: (item: T) => void;
-  readonly #reject: (error: unknown) => void;
-  readonly #leave: () => void;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = () => this.reject(this.#signal?.reason);
+  /** How many items it takes. */
+  readonly max: number;
+  readonly #options: WaiterOptions<T>;
+  readonly #onAbort = () => this.reject(this.#options.signal?.reason);
 
-  constructor(
-    resolve: (item: T) => void,
-    reject: (error: unknown) => void,
-    signal: AbortSignal | undefined,
-    leave: () => void,
-  ) {
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#signal = signal;
-    this.#leave = leave;
-    signal?.addEventListener('abort', this.#onAbort);
+  constructor(options: WaiterOptions<T>) {
+    this.max = options.max;
+    this.#options = options;
+    options.signal?.addEventListener('abort', this.#onAbort);
   }
 
-  resolve(item: T): void {
+  resolve(items: readonly T[]): void {
     this.#end();
-    this.#resolve(item);
+    this.#options.resolve(items);
   }
 
   reject(error: unknown): void {
     this.#end();
-    this.#reject(error);
+    this.#options.reject(error);
   }
 
   #end(): void {
-    this.#signal?.removeEventListener('abort', this.#onAbort);
-    this.#leave();
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#options.leave();
   }
 }

@@ -39,9 +39,6 @@ import { patiently } from '../patience.js';
 import { WaitingQueue } from '../waiting-queue.js';
 import { type Loan, Loans } from './memory/loans.js';
 
-/** How many messages are taken at once for the specific channels of this process. */
-const messagesPerTake = 100;
-
 /**
  * A channel layer in the memory of this process. Messages are kept as the bytes that would go over the wire, so
  * that each receiver gets a copy and what cannot be sent elsewhere cannot be sent here. A lease that is not over keeps
@@ -92,7 +89,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
       expiryMs,
       now: this.#now,
       onDrop: this.#onDrop,
-      take: (key, signal) => this.#take(key, messagesPerTake, signal),
+      take: (key, wanted, signal) => this.#take(key, wanted, signal),
     });
   }
 

@@ -1,15 +1,8 @@
 // The channel layer of a site on several machines, or one that shares its Redis with Python processes.
 
 import type { Message, Received } from '../application.js';
+import { ChannelFull, InvalidOptionError, LayerClosedError, UndecodableError } from '../errors.js';
 import {
-  ChannelFull,
-  InvalidMessageError,
-  InvalidOptionError,
-  LayerClosedError,
-  UndecodableError,
-} from '../errors.js';
-import {
-  accepted,
   type ChannelLayer,
   capacityOf,
   checkChannelName,
@@ -18,6 +11,7 @@ import {
   checkReceiveMany,
   type DroppedMessage,
   type Extension,
+  expiryMsOf,
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
@@ -30,6 +24,7 @@ import {
 import type { Leased } from '../leases.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
+import { chunks, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
 import type { Address } from './redis/address.js';
 import type { Entry } from './redis/blocking-reads.js';
@@ -39,6 +34,7 @@ import { Host } from './redis/host.js';
 import { type Host as HostOption, parseHosts } from './redis/hosts.js';
 import { KeyReaders } from './redis/key-readers.js';
 import { Members, type ReadMember } from './redis/members.js';
+import { membersPerScript, type Parcel } from './redis/outbox.js';
 import { Ring } from './redis/ring.js';
 import type { ServerInfo } from './redis/server-info.js';
 
@@ -96,7 +92,7 @@ export class RedisChannelLayer implements ChannelLayer {
   readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush']);
   readonly #prefix: string;
   readonly #capacity: (channel: string) => number;
-  readonly #expiryMs: number;
+  readonly #expiryMs: (channel: string) => number;
   readonly #groupExpiryMs: number;
   readonly #now: () => number;
   readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
@@ -109,36 +105,40 @@ export class RedisChannelLayer implements ChannelLayer {
   constructor(options: RedisLayerOptions = {}) {
     this.#prefix = checkPrefix(options.prefix ?? 'asgi');
     this.#capacity = capacityOf(options);
-    this.#expiryMs = secondsToMs('expiry', options.expiry ?? 60);
+    this.#expiryMs = expiryMsOf(options);
+    const expiryMs = secondsToMs('expiry', options.expiry ?? 60);
     this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
     this.#now = options.now ?? Date.now;
     this.#onDrop = options.onDrop;
-    const ttlSeconds = this.#expiryMs / 1000 + tokenGraceSeconds;
+    const ttlSeconds = expiryMs / 1000 + tokenGraceSeconds;
     const codec = new MessageCodec(options, { now: this.#now, ttlSeconds });
     this.#members = new Members(codec, checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
     const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
     const hosts = parseHosts(options.hosts, this.#prefix).map(
       (address) =>
-        new Host({
-          address,
-          connectWithinMs: timeoutMs,
-          replyWithinMs: timeoutMs,
-          onChange: options.onConnection,
-          onServer: options.onWarning && warnOnce(address, options.onWarning),
-        }),
+        new Host(
+          {
+            address,
+            connectWithinMs: timeoutMs,
+            replyWithinMs: timeoutMs,
+            onChange: options.onConnection,
+            onServer: options.onWarning && warnOnce(address, options.onWarning),
+          },
+          this.#now,
+        ),
     );
     this.#ring = new Ring(hosts);
     this.#readers = new KeyReaders({
       hosts,
-      accept: (key, entry) => this.#accept(key.slice(this.#prefix.length), entry),
-      ttlMs: Math.ceil(this.#expiryMs),
+      accept: (entry) => this.#accept(entry),
+      ttlMs: Math.ceil(expiryMs),
     });
     this.#local = new LocalQueues({
       capacity: this.#capacity,
-      expiryMs: this.#expiryMs,
+      expiryMs,
       now: this.#now,
       onDrop: this.#onDrop,
-      take: async (key, signal) => [await this.#readers.take(this.#prefix + key, false, signal)],
+      take: (key, wanted, signal) => this.#readers.take(this.#prefix + key, false, wanted, signal),
     });
   }
 
@@ -147,10 +147,8 @@ export class RedisChannelLayer implements ChannelLayer {
     const member = this.#members.write(checkMessage(message), key === channel ? undefined : channel);
     this.#refuseWhenClosed();
     options.signal?.throwIfAborted();
-    const capacity = this.#capacity(channel);
-    const host = key === channel ? this.#ring.next() : this.#ring.of(key);
-    const full = await this.#deliver(host, [this.#prefix + key], [member, capacity], options.signal);
-    if (full > 0) throw new ChannelFull(channel, capacity);
+    const [isAccepted] = await this.#deliver(channel, [member], options.signal);
+    if (!isAccepted) throw new ChannelFull(channel, this.#capacity(channel));
   }
 
   async sendMany<M extends Message>(
@@ -158,21 +156,19 @@ export class RedisChannelLayer implements ChannelLayer {
     messages: readonly M[],
     options: WaitOptions = {},
   ): Promise<SendOutcome[]> {
-    checkChannelName(channel);
+    const key = messageKey(checkChannelName(channel));
     this.#refuseWhenClosed();
     options.signal?.throwIfAborted();
-    return Promise.all(
-      messages.map((message) =>
-        this.send(channel, message, options).then(
-          () => accepted,
-          (error: unknown): SendOutcome => {
-            if (error instanceof ChannelFull || error instanceof InvalidMessageError)
-              return { accepted: false, error };
-            throw error;
-          },
-        ),
-      ),
+    const { outcomes, sendable } = writeEach(messages, (message) =>
+      this.#members.write(message, key === channel ? undefined : channel),
     );
+    const members = sendable.map(({ bytes }) => bytes);
+    const isAccepted = await this.#deliver(channel, members, options.signal);
+    for (const [i, { index }] of sendable.entries()) {
+      if (isAccepted[i]) continue;
+      outcomes[index] = { accepted: false, error: new ChannelFull(channel, this.#capacity(channel)) };
+    }
+    return outcomes;
   }
 
   receive(channel: string, options: LeaseOptions): Promise<Leased>;
@@ -185,22 +181,32 @@ export class RedisChannelLayer implements ChannelLayer {
     this.#refuseWhenClosed();
     if (lease !== undefined) throw new InvalidOptionError('lease', 'left out on this layer', lease);
     if (channel.includes('!')) return this.#local.receive(channel, signal);
-    return (await this.#readers.take(this.#prefix + channel, true, signal)).read();
+    for (;;) {
+      const [message] = await this.#readers.take(this.#prefix + channel, true, 1, signal);
+      if (message !== undefined) return message.read();
+    }
   }
 
   receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
   receiveMany(channel: string, options?: ReceiveManyOptions): Promise<Received[]>;
   async receiveMany(
     channel: string,
-    options: ReceiveManyOptions & Partial<LeaseOptions> = {},
+    { lease, ...options }: ReceiveManyOptions & Partial<LeaseOptions> = {},
   ): Promise<Array<Received | Leased>> {
-    const { waitMs } = checkReceiveMany(options);
-    const { lease } = options;
-    return patiently<Received | Leased>(waitMs, options.signal, async (signal) => [
-      lease === undefined
-        ? await this.receive(channel, { signal })
-        : await this.receive(channel, { signal, lease }),
-    ]);
+    checkChannelName(channel);
+    this.#refuseWhenClosed();
+    const { max, waitMs } = checkReceiveMany(options);
+    if (lease !== undefined) throw new InvalidOptionError('lease', 'left out on this layer', lease);
+    if (waitMs === 0 && !channel.includes('!')) {
+      options.signal?.throwIfAborted();
+      const messages = await this.#readers.takeNow(this.#prefix + channel, true, max);
+      return messages.map((message) => message.read());
+    }
+    return patiently(waitMs, options.signal, async (signal) => {
+      if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
+      const messages = await this.#readers.take(this.#prefix + channel, true, max, signal);
+      return messages.map((message) => message.read());
+    });
   }
 
   async newChannel(prefix?: string): Promise<string> {
@@ -232,15 +238,11 @@ export class RedisChannelLayer implements ChannelLayer {
     const endedAt = (this.#now() - this.#groupExpiryMs) / 1000;
     const { commands } = this.#ring.of(group);
     const channels = await commands.run((client) => client.groupMembers(1, groupKey, endedAt));
-    const deliveries = new Map<Host, { keys: string[]; members: Array<Buffer | number> }>();
-    for (const [key, names] of byMessageKey(channels)) {
-      const host = this.#ring.of(key);
-      const delivery = deliveries.get(host) ?? { keys: [], members: [] };
-      deliveries.set(host, delivery);
-      delivery.keys.push(this.#prefix + key);
-      delivery.members.push(memberFor(names), this.#capacity(names[0] ?? key));
-    }
-    await allDone(Array.from(deliveries, ([host, { keys, members }]) => this.#deliver(host, keys, members)));
+    await allDone(
+      Array.from(byMessageKey(channels), ([key, names]) =>
+        this.#ring.of(key).outbox.send(this.#parcel(key, [memberFor(names)], names[0] ?? key)),
+      ),
+    );
   }
 
   /**
@@ -267,24 +269,35 @@ export class RedisChannelLayer implements ChannelLayer {
     return `${this.#prefix}:group:${checkGroupName(group)}`;
   }
 
-  /** Adds to each key its member, given with the key's capacity; returns how many keys were full. */
-  #deliver(
-    host: Host,
-    keys: string[],
-    deliveries: Array<Buffer | number>,
-    signal?: AbortSignal,
-  ): Promise<number> {
-    const ttlMs = Math.ceil(this.#expiryMs);
-    return host.commands.run((client) => {
-      const now = this.#now();
-      const expired = (now - this.#expiryMs) / 1000;
-      return client.deliver(keys.length, ...keys, now / 1000, expired, ttlMs, ...deliveries);
-    }, signal);
+  /** Tells of each member whether it was accepted. Those of one call go to one host. */
+  async #deliver(
+    channel: string,
+    members: readonly Buffer[],
+    signal: AbortSignal | undefined,
+  ): Promise<boolean[]> {
+    const key = messageKey(channel);
+    const host = key === channel ? this.#ring.next() : this.#ring.of(key);
+    const parts = chunks(members, membersPerScript);
+    const accepted = await allDone(
+      parts.map((part) => host.outbox.send(this.#parcel(key, part, channel), signal)),
+    );
+    return parts.flatMap((part, i) => part.map((_, j) => j < (accepted[i] ?? 0)));
+  }
+
+  /** The capacity of a process's key is that of the channel that the message is for, or the first of them. */
+  #parcel(key: string, members: readonly Buffer[], channel: string): Parcel {
+    return {
+      key: this.#prefix + key,
+      members,
+      capacity: this.#capacity(channel),
+      expiryMs: this.#expiryMs(key),
+    };
   }
 
   /** Judges what came from a key: too old or no message at all is dropped. */
-  #accept(channel: string, { member, score }: Entry): ProcessMessage | undefined {
-    if (score * 1000 <= this.#now() - this.#expiryMs) {
+  #accept({ key, member, score }: Entry): ProcessMessage | undefined {
+    const channel = key.slice(this.#prefix.length);
+    if (score * 1000 <= this.#now() - this.#expiryMs(channel)) {
       this.#onDrop?.({ channel, reason: 'expired' });
       return undefined;
     }
@@ -330,9 +343,11 @@ function byMessageKey(channels: readonly string[]): Map<string, string[]> {
 }
 
 /** Waits for all, and then rejects with the first failure. */
-async function allDone(work: ReadonlyArray<Promise<unknown>>): Promise<void> {
-  for (const outcome of await Promise.allSettled(work))
+async function allDone<T>(work: ReadonlyArray<Promise<T>>): Promise<T[]> {
+  return (await Promise.allSettled(work)).map((outcome) => {
     if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
 }
 
 function warnOnce({ name }: Address, onWarning: (warning: LayerWarning) => void): (info: ServerInfo) => void {

@@ -7,15 +7,8 @@
 
 import { resolve } from 'node:path';
 import type { Message, Received } from '../application.js';
+import { ChannelFull, InvalidOptionError, LayerClosedError, UndecodableError } from '../errors.js';
 import {
-  ChannelFull,
-  InvalidMessageError,
-  InvalidOptionError,
-  LayerClosedError,
-  UndecodableError,
-} from '../errors.js';
-import {
-  accepted,
   type ChannelLayer,
   capacityOf,
   checkChannelName,
@@ -47,6 +40,7 @@ import {
 } from '../leases.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { decode, encode } from '../msgpack.js';
+import { chunks, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
 import { LayerFile } from './sqlite/layer-file.js';
 import type { LeasedRow, LeasePolicy, LeaseToken } from './sqlite/lease-store.js';
@@ -61,8 +55,6 @@ export interface SqliteLayerOptions extends LayerOptions {
   readonly path: string;
 }
 
-/** How many messages are taken at once for the specific channels of this process. */
-const messagesPerTake = 100;
 /** How many messages of one `sendMany` go into one transaction, so that it does not hold the lock for long. */
 const messagesPerWrite = 500;
 
@@ -122,7 +114,7 @@ export class SqliteChannelLayer implements ChannelLayer {
       expiryMs: this.#expiryMs(''),
       now: this.#now,
       onDrop: this.#onDrop,
-      take: (key, signal) => this.#takeForProcess(key, signal),
+      take: (key, wanted, signal) => this.#takeForProcess(key, wanted, signal),
     });
   }
 
@@ -152,19 +144,10 @@ export class SqliteChannelLayer implements ChannelLayer {
     options: WaitOptions = {},
   ): Promise<SendOutcome[]> {
     checkChannelName(channel);
-    const outcomes = new Array<SendOutcome>(messages.length).fill(accepted);
-    const sendable: Array<{ readonly body: Uint8Array; readonly index: number }> = [];
-    for (const [index, message] of messages.entries()) {
-      try {
-        sendable.push({ body: encode(checkMessage(message)), index });
-      } catch (error) {
-        if (!(error instanceof InvalidMessageError)) throw error;
-        outcomes[index] = { accepted: false, error };
-      }
-    }
+    const { outcomes, sendable } = writeEach(messages, encode);
     await Promise.all(
       chunks(sendable, messagesPerWrite).map(async (chunk) => {
-        const bodies = chunk.map(({ body }) => body);
+        const bodies = chunk.map(({ bytes }) => bytes);
         const count = await this.#putMany(channel, bodies, options.signal);
         for (const { index } of chunk.slice(count)) {
           outcomes[index] = { accepted: false, error: new ChannelFull(channel, this.#capacity(channel)) };
@@ -336,9 +319,13 @@ export class SqliteChannelLayer implements ChannelLayer {
     };
   }
 
-  async #takeForProcess(key: string, signal: AbortSignal): Promise<readonly ProcessMessage[]> {
+  async #takeForProcess(
+    key: string,
+    wanted: number,
+    signal: AbortSignal,
+  ): Promise<readonly ProcessMessage[]> {
     for (;;) {
-      const taken = await this.#reader.take(key, messagesPerTake, signal);
+      const taken = await this.#reader.take(key, wanted, signal);
       const messages = taken.flatMap((stored) => this.#forProcess(key, stored) ?? []);
       if (messages.length > 0) return messages;
     }
@@ -385,11 +372,6 @@ function wrap(channel: string, body: Uint8Array, deliveries: number): Uint8Array
 
 function isPresent<T>(value: T | undefined): value is T {
   return value !== undefined;
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  const count = Math.ceil(items.length / size);
-  return Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
 
 /** @throws UndecodableError */

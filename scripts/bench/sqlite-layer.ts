@@ -1,5 +1,5 @@
-// Measures the embedded channel layer on this machine: sends and receives a second, the time of a message between
-// two processes, and what waiting costs.
+// Measures the embedded channel layer on this machine: sends and receives a second in one process and between two, one
+// by one, in batches and on lease, the time of a message between two processes, and what waiting costs.
 //
 //   npm run build && node dist/scripts/bench/sqlite-layer.js [SECONDS OF IDLING, default 20]
 //
@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { SqliteChannelLayer } from '../../channels/layers/sqlite.js';
 
 const capacity = 1_000_000;
+const batchSize = 100;
 const message = { type: 'log.record', text: 'x'.repeat(80), n: 1 };
 
 async function main(idleSeconds: number): Promise<void> {
@@ -23,6 +24,7 @@ async function main(idleSeconds: number): Promise<void> {
   try {
     print('machine', `${cpus().length} cores, Node.js ${process.version}, messages of about 100 bytes`);
     await measureThroughput(layer);
+    await measureTwoProcesses(layer, path);
     await measurePingPong(layer, path);
     await measureIdling(layer, idleSeconds);
   } finally {
@@ -56,6 +58,71 @@ async function measureThroughput(layer: SqliteChannelLayer): Promise<void> {
       await received;
     }
   });
+}
+
+/** This process sends, the other one receives. The time goes from the first send to the last receive. */
+async function measureTwoProcesses(layer: SqliteChannelLayer, path: string): Promise<void> {
+  const batch = Array.from({ length: batchSize }, () => message);
+  const sendOne = async (channel: string) => {
+    await layer.send(channel, message);
+    return 1;
+  };
+  const sendBatch = async (channel: string) => {
+    await layer.sendMany(channel, batch);
+    return batchSize;
+  };
+  const ways: ReadonlyArray<[ReceivingRole, (channel: string) => Promise<number>, number]> = [
+    ['receive', sendOne, 100_000],
+    ['receiveMany', sendBatch, 500_000],
+    ['lease', sendOne, 50_000],
+    ['leaseMany', sendBatch, 200_000],
+  ];
+  for (const [role, send, count] of ways) {
+    const child = fork(fileURLToPath(import.meta.url), [role, path, String(count)]);
+    await once(child, 'message');
+    const received = once(child, 'message');
+    const from = performance.now();
+    for (let sent = 0; sent < count; ) sent += await send(role);
+    const sendMs = performance.now() - from;
+    await received;
+    const totalMs = performance.now() - from;
+    print(
+      `two processes, ${role}`,
+      `${perSecond(count, sendMs)} sent, ${perSecond(count, totalMs)} received`,
+    );
+    await end(child);
+  }
+}
+
+type ReceivingRole = 'receive' | 'receiveMany' | 'lease' | 'leaseMany';
+
+const takes: Readonly<Record<ReceivingRole, (layer: SqliteChannelLayer) => Promise<number>>> = {
+  async receive(layer) {
+    await layer.receive('receive');
+    return 1;
+  },
+  async receiveMany(layer) {
+    return (await layer.receiveMany('receiveMany', { max: batchSize })).length;
+  },
+  async lease(layer) {
+    await (await layer.receive('lease', { lease: 30_000 })).ack();
+    return 1;
+  },
+  async leaseMany(layer) {
+    const batch = await layer.receiveMany('leaseMany', { lease: 30_000, max: batchSize });
+    await Promise.all(batch.map((leased) => leased.ack()));
+    return batch.length;
+  },
+};
+
+/** The other process: takes so many messages and tells when it has them. */
+async function takeAll(role: ReceivingRole, path: string, count: number): Promise<void> {
+  const layer = new SqliteChannelLayer({ path, capacity });
+  process.on('disconnect', () => process.exit());
+  const first = takes[role](layer);
+  process.send?.('ready');
+  for (let taken = await first; taken < count; ) taken += await takes[role](layer);
+  process.send?.('done');
 }
 
 async function measurePingPong(layer: SqliteChannelLayer, path: string): Promise<void> {
@@ -110,13 +177,18 @@ async function end(child: ChildProcess): Promise<void> {
 async function rate(name: string, count: number, work: () => Promise<void>): Promise<void> {
   const from = performance.now();
   await work();
-  const perSecond = (count / (performance.now() - from)) * 1000;
-  print(name, `${Math.round(perSecond).toLocaleString('en')} a second`);
+  print(name, `${perSecond(count, performance.now() - from)} a second`);
+}
+
+function perSecond(count: number, elapsedMs: number): string {
+  return Math.round((count / elapsedMs) * 1000).toLocaleString('en');
 }
 
 function print(name: string, result: string): void {
   process.stdout.write(`${name.padEnd(32)}${result}\n`);
 }
 
-const [role = '20', path = ''] = process.argv.slice(2);
-await (role === 'peer' ? answer(path) : main(Number(role)));
+const [role = '20', path = '', count = ''] = process.argv.slice(2);
+if (role === 'peer') await answer(path);
+else if (role in takes) await takeAll(role as ReceivingRole, path, Number(count));
+else await main(Number(role));

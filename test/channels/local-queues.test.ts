@@ -21,7 +21,7 @@ function setUp() {
     expiryMs: 1000,
     now: clock.now,
     onDrop: (drop) => dropped.push(drop),
-    take: (key, signal) =>
+    take: (key, _wanted, signal) =>
       new Promise((resolve, reject) => {
         takes.push({ key, signal, resolve: (...messages) => resolve(messages), reject });
       }),

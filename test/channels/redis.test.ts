@@ -1,14 +1,17 @@
 import t from 'tap';
 import { RedisChannelLayer } from '../../channels/layers/redis.js';
+import { batchContract } from '../contracts/batches.js';
 import { layerContract } from '../contracts/layer.js';
+import type { LayerContractOptions } from '../contracts/run.js';
 import { RedisServer } from '../support/redis.js';
 
 const server = await RedisServer.start(t);
 let mediums = 0;
 
-layerContract('the Redis layer', {
-  medium: async () => {
-    const prefix = `contract${++mediums}:`;
-    return { open: async (options) => new RedisChannelLayer({ hosts: [server.url], prefix, ...options }) };
-  },
-});
+const medium: LayerContractOptions['medium'] = async () => {
+  const prefix = `contract${++mediums}:`;
+  return { open: async (options) => new RedisChannelLayer({ hosts: [server.url], prefix, ...options }) };
+};
+
+layerContract('the Redis layer', { medium });
+batchContract('batches on the Redis layer', { medium });

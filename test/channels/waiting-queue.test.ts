@@ -61,3 +61,36 @@ t.test('clearing forgets the items, failing ends the waits', async (t) => {
   queue.put(2);
   t.equal(await queue.take(), 2);
 });
+
+t.test(
+  'items that come together go to each as many as it takes, in order, and the rest is kept',
+  async (t) => {
+    const queue = new WaitingQueue<number>();
+    const waits = [queue.takeMany(2), queue.take(), queue.takeMany(10)];
+    t.equal(queue.wanted, 13);
+    queue.putMany([1, 2, 3, 4, 5]);
+    t.same(await Promise.all(waits), [[1, 2], 3, [4, 5]]);
+    queue.putMany([6, 7, 8]);
+    t.equal(queue.wanted, 0);
+    t.same(await queue.takeMany(2), [6, 7]);
+    t.equal(queue.length, 1);
+    const controller = new AbortController();
+    t.same(await queue.takeMany(5), [8]);
+    const aborted = queue.takeMany(5, controller.signal);
+    controller.abort(new Error('enough'));
+    await t.rejects(aborted, { message: 'enough' });
+    queue.putMany([9, 10]);
+    t.equal(queue.length, 2);
+  },
+);
+
+t.test('what comes back goes where it was, or to who waits', async (t) => {
+  const queue = new WaitingQueue<number>();
+  queue.putMany([3, 5]);
+  for (const n of [4, 1, 6, 2]) queue.putBefore(n, (kept) => kept > n);
+  t.same(await queue.takeMany(10), [1, 2, 3, 4, 5, 6]);
+  const waiting = queue.take();
+  queue.putBefore(7, () => true);
+  t.equal(await waiting, 7);
+  t.equal(queue.length, 0);
+});

@@ -2,10 +2,11 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, Connection, type ConnectionOptions } from './connection.js';
-import { isElsewhere, isReplyError, isTemporary } from './replies.js';
+import { isElsewhere, isReplyError, isTemporary, isUnknownCommand } from './replies.js';
 
 /** A member as it lay in its sorted set. */
 export interface Entry {
+  readonly key: string;
   readonly member: Buffer;
   /** The sender's time of sending, in seconds since 1970. */
   readonly score: number;
@@ -19,7 +20,7 @@ const firstPauseMs = 50;
 const longestPauseMs = 1000;
 const longestUnblockPauseMs = 500;
 
-/** Takes entries from one key at a time, waiting for them on the server. */
+/** Takes entries from the keys of one channel at a time, waiting for them on the server. */
 export class BlockingReads {
   readonly #connection: Connection;
   readonly #blockSeconds: number;
@@ -31,6 +32,8 @@ export class BlockingReads {
   #reads = 0;
   /** In a row. */
   #failures = 0;
+  /** Whether the server has no BZMPOP, which came with Redis 7. */
+  #hasNoBatches = false;
 
   constructor(options: ConnectionOptions, seconds = blockSeconds) {
     const replyWithinMs = seconds * 1000 + Math.min(options.replyWithinMs, longestDelayMs);
@@ -44,25 +47,25 @@ export class BlockingReads {
   }
 
   /**
-   * Takes the entry with the lowest score, waiting for one. Undefined when there was none for some seconds, when
-   * the wait was ended by `unblock`, or when the connection broke: then try again.
+   * Takes the entries with the lowest scores from the first of the keys that has any: at least one, at most `max`,
+   * waiting for the first. Empty when there was none for some seconds, when the wait was ended by `unblock`, or when
+   * the connection broke: then try again.
    *
    * @throws LayerUnavailableError when Redis refuses, LayerClosedError
    */
-  async take(key: string): Promise<Entry | undefined> {
+  async take(keys: readonly string[], max: number): Promise<readonly Entry[]> {
     const client = await this.#connection.ready();
     this.#askForId(client);
     this.#read = ++this.#reads;
     try {
-      const reply = await client.bzpopminBuffer(key, this.#blockSeconds);
+      const entries = max > 1 ? await this.#takeMany(client, keys, max) : await this.#takeOne(client, keys);
       this.#failures = 0;
-      // Redis writes a score in the shortest form or with an exponent; both read back to the same double.
-      return reply === null ? undefined : { member: reply[1], score: Number(reply[2].toString()) };
+      return entries;
     } catch (error) {
       if (isReplyError(error) && !isTemporary(error)) throw this.#connection.unavailable(error);
       if (isReplyError(error) && isElsewhere(error)) this.#connection.leave(client, error);
       await pause(Math.min(firstPauseMs * 2 ** this.#failures++, longestPauseMs));
-      return undefined;
+      return [];
     } finally {
       this.#read = 0;
     }
@@ -88,6 +91,26 @@ export class BlockingReads {
     this.#connection.close();
   }
 
+  async #takeOne(client: Client, keys: readonly string[]): Promise<readonly Entry[]> {
+    const reply = await client.bzpopminBuffer(...keys, this.#blockSeconds);
+    return reply === null ? [] : entriesOf(reply[0].toString(), reply.slice(1));
+  }
+
+  async #takeMany(client: Client, keys: readonly string[], max: number): Promise<readonly Entry[]> {
+    if (this.#hasNoBatches) return this.#takeOne(client, keys);
+    try {
+      const reply: unknown = await client.callBuffer(
+        ...['BZMPOP', String(this.#blockSeconds), String(keys.length), ...keys, 'MIN', 'COUNT', String(max)],
+      );
+      return readBatch(reply);
+    } catch (error) {
+      // Redis 6.
+      if (!isReplyError(error) || !isUnknownCommand(error)) throw error;
+      this.#hasNoBatches = true;
+      return this.#takeOne(client, keys);
+    }
+  }
+
   #askForId(client: Client): void {
     if (this.#session === this.#connection.session) return;
     this.#session = this.#connection.session;
@@ -95,4 +118,24 @@ export class BlockingReads {
     // Whoever needs the number sees the failure; until then it has no owner.
     this.#clientId.catch(() => undefined);
   }
+}
+
+/** Reads members and scores that follow each other. */
+export function entriesOf(key: string, reply: readonly Buffer[]): Entry[] {
+  const entries: Entry[] = [];
+  for (let i = 0; i + 1 < reply.length; i += 2) {
+    const [member, score] = [reply[i], reply[i + 1]];
+    // Redis writes a score in the shortest form or with an exponent; both read back to the same double.
+    if (member !== undefined && score !== undefined)
+      entries.push({ key, member, score: Number(score.toString()) });
+  }
+  return entries;
+}
+
+/** Reads the reply of BZMPOP: a key and its pairs; null when there was nothing. */
+function readBatch(reply: unknown): readonly Entry[] {
+  if (!Array.isArray(reply)) return [];
+  const [key, pairs]: unknown[] = reply;
+  if (!Buffer.isBuffer(key) || !Array.isArray(pairs)) return [];
+  return entriesOf(key.toString(), pairs.flat());
 }

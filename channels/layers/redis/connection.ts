@@ -66,6 +66,11 @@ export class Connection {
     return this.#session;
   }
 
+  /** Whether a command can be sent at once. */
+  get isReady(): boolean {
+    return this.#client?.status === 'ready';
+  }
+
   /** Whether it was tried to reach the server, in vain or until it was lost. */
   get isAway(): boolean {
     return this.#reportedAway;

@@ -2,6 +2,7 @@
 
 import { BlockingReads } from './blocking-reads.js';
 import { Connection, type ConnectionOptions } from './connection.js';
+import { Outbox } from './outbox.js';
 
 /** A connection that no read has needed for so long is closed. */
 const closeAfterMs = 30_000;
@@ -14,14 +15,18 @@ const closeAfterMs = 30_000;
 export class Host {
   /** For everything but blocked reads. */
   readonly commands: Connection;
+  /** For messages, which go through `commands`. */
+  readonly outbox: Outbox;
   readonly #connection: ConnectionOptions;
   readonly #idle = new Map<BlockingReads, NodeJS.Timeout>();
   readonly #lent = new Set<BlockingReads>();
   #closed = false;
 
-  constructor(connection: ConnectionOptions) {
+  /** @param now milliseconds since 1970 */
+  constructor(connection: ConnectionOptions, now: () => number = Date.now) {
     this.#connection = connection;
     this.commands = new Connection(connection);
+    this.outbox = new Outbox({ commands: this.commands, now });
   }
 
   /** Lends a connection for blocked reads. */

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { LayerUnavailableError } from '../../errors.js';
 import { WaitingQueue } from '../../waiting-queue.js';
-import type { BlockingReads, Entry } from './blocking-reads.js';
+import { type BlockingReads, type Entry, entriesOf } from './blocking-reads.js';
 import type { Host } from './host.js';
 
 /** One of the hosts on which the key may be. */
@@ -14,7 +14,8 @@ export interface KeySource {
 }
 
 export interface KeyReaderOptions<T> {
-  readonly key: string;
+  /** Those of one channel; the first that has something is read. */
+  readonly keys: readonly string[];
   readonly sources: readonly KeySource[];
   /** Reads an entry; undefined when it had to be dropped. */
   readonly accept: (entry: Entry) => T | undefined;
@@ -32,9 +33,12 @@ const pauseAfterFailureMs = 1000;
 /** How long the other hosts' reads go on when nobody waits any more, for a receiver that asks one by one. */
 const lingerMs = 50;
 
+/** Bounds what Redis gives out at once. */
+const entriesPerRead = 500;
+
 /**
- * Reads on all hosts for as long as somebody waits, one entry at a time on each. An entry goes to the one who has waited
- * longest. When nobody waits any more, the blocked reads are ended; an entry that came back all the same is put back
+ * Reads on all hosts for as long as somebody waits, on each as many entries at a time as are wanted. An entry goes to
+ * the one who has waited longest. When nobody waits any more, the blocked reads are ended; an entry that came back all the same is put back
  * with its old score, or, while Redis is away, kept for the next who asks.
  */
 export class KeyReader<T> {
@@ -55,16 +59,35 @@ export class KeyReader<T> {
     return this.#running.size > 0 || this.#puttingBack !== undefined || this.#taken.length > 0;
   }
 
-  /** Waits for the next entry. An abort rejects with the signal's reason and takes nothing. */
-  async take(signal?: AbortSignal): Promise<T> {
-    const taken = this.#taken.take(signal);
+  /** Waits for the next entries: at least one, at most `max`. An abort rejects with its reason and takes nothing. */
+  async take(max: number, signal?: AbortSignal): Promise<T[]> {
+    const taken = this.#taken.takeMany(max, signal);
     if (this.#taken.waiting > 0) this.#readEverywhere();
     try {
-      return (await taken).value;
+      return (await taken).map(({ value }) => value);
     } catch (error) {
       if (this.#taken.waiting === 0) this.#endBlockedReads();
       throw error;
     }
+  }
+
+  /** Takes what is there now, at most `max` entries. @throws LayerUnavailableError */
+  async takeNow(max: number): Promise<T[]> {
+    const found: T[] = [];
+    for (let kept = this.#taken.shift(); kept !== undefined; kept = this.#taken.shift()) {
+      found.push(kept.value);
+      if (found.length === max) return found;
+    }
+    const { keys, sources, accept } = this.#options;
+    for (const { host } of sources) {
+      const reply = await host.commands.run((client) =>
+        client.popBuffer(keys.length, ...keys, max - found.length),
+      );
+      const entries = reply.flatMap((part, i) => entriesOf(keys[i] ?? '', part));
+      found.push(...entries.map(accept).filter((value) => value !== undefined));
+      if (found.length === max) break;
+    }
+    return found;
   }
 
   /** Ends all waits with the error; resolves when nothing is under way any more. */
@@ -100,33 +123,41 @@ export class KeyReader<T> {
 
   async #readOne({ host, beforeRead }: KeySource, reads: BlockingReads): Promise<void> {
     beforeRead();
-    const entry = await reads.take(this.#options.key);
-    if (entry === undefined) return;
-    const value = this.#options.accept(entry);
-    if (value !== undefined) this.#taken.put({ entry, value, host });
+    const wanted = Math.min(this.#taken.wanted, entriesPerRead);
+    const taken: Taken<T>[] = [];
+    for (const entry of await reads.take(this.#options.keys, wanted)) {
+      const value = this.#options.accept(entry);
+      if (value !== undefined) taken.push({ entry, value, host });
+    }
+    this.#taken.putMany(taken);
   }
 
   async #putBackWhileUnwanted(): Promise<void> {
     // A receiver that asks one by one asks for the next within this turn of the event loop.
     if (this.#options.sources.length > 1) await new Promise((resolve) => setImmediate(resolve));
-    for (let taken = this.#taken.shift(); taken !== undefined; taken = this.#taken.shift())
+    while (this.#taken.length > 0) {
+      const taken = await this.#taken.takeMany(entriesPerRead);
       if (!(await this.#putBack(taken)) && this.#stopping) break;
+    }
     this.#puttingBack = undefined;
   }
 
-  /** Returns whether it is back in Redis; if not, it is kept here. */
-  async #putBack(taken: Taken<T>): Promise<boolean> {
-    const { key, ttlMs } = this.#options;
-    const { member, score } = taken.entry;
-    try {
-      await taken.host.commands.run((client) => client.putBack(1, key, ttlMs, score, member));
-      return true;
-    } catch (error) {
-      // Whatever the reason, the message is ours until somebody takes it.
-      this.#taken.put(taken);
-      if (!this.#stopping && error instanceof LayerUnavailableError) await pause(pauseAfterFailureMs);
-      return false;
+  /** Returns whether all are back in Redis; those that are not are kept here. */
+  async #putBack(taken: readonly Taken<T>[]): Promise<boolean> {
+    const { ttlMs } = this.#options;
+    let failure: unknown;
+    for (const [host, key, entries] of byPlace(taken)) {
+      const pairs = entries.flatMap(({ entry }) => [entry.score, entry.member]);
+      try {
+        await host.commands.run((client) => client.putBack(1, key, ttlMs, ...pairs));
+      } catch (error) {
+        // Whatever the reason, the messages are ours until somebody takes them.
+        this.#taken.putMany(entries);
+        failure = error;
+      }
     }
+    if (!this.#stopping && failure instanceof LayerUnavailableError) await pause(pauseAfterFailureMs);
+    return failure === undefined;
   }
 
   #endBlockedReadsSoon(): void {
@@ -144,4 +175,16 @@ export class KeyReader<T> {
         // Without a connection there is no blocked read either, or it ends by itself within some seconds.
       });
   }
+}
+
+/** By the hosts and keys where they were. */
+function byPlace<T>(taken: readonly Taken<T>[]): Array<[Host, string, Taken<T>[]]> {
+  const places: Array<[Host, string, Taken<T>[]]> = [];
+  for (const each of taken) {
+    const { host, entry } = each;
+    const place = places.find(([otherHost, key]) => otherHost === host && key === entry.key);
+    if (place === undefined) places.push([host, entry.key, [each]]);
+    else place[2].push(each);
+  }
+  return places;
 }

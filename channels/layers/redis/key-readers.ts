@@ -11,7 +11,7 @@ export interface KeyReadersOptions<T> {
   /** A key may be on each of them. */
   readonly hosts: readonly Host[];
   /** Reads an entry; undefined when it had to be dropped. */
-  readonly accept: (key: string, entry: Entry) => T | undefined;
+  readonly accept: (entry: Entry) => T | undefined;
   readonly ttlMs: number;
 }
 
@@ -30,10 +30,19 @@ export class KeyReaders<T> {
     this.#options = options;
   }
 
-  /** Waits for the next entry of a key. `watched` says whether Python peers may leave something in its backup. */
-  async take(key: string, watched: boolean, signal?: AbortSignal): Promise<T> {
+  /**
+   * Waits for the next entries of a key: at least one, at most `max`. `watched` says whether Python peers may leave
+   * something in its backup.
+   */
+  async take(key: string, watched: boolean, max: number, signal?: AbortSignal): Promise<T[]> {
     if (this.#closed) throw new LayerClosedError();
-    return this.#reader(key, watched).take(signal);
+    return this.#reader(key, watched).take(max, signal);
+  }
+
+  /** Takes what is there now, at most `max` entries. @throws LayerUnavailableError */
+  async takeNow(key: string, watched: boolean, max: number): Promise<T[]> {
+    if (this.#closed) throw new LayerClosedError();
+    return this.#reader(key, watched).takeNow(max);
   }
 
   /** Ends all waits with LayerClosedError and closes the hosts' blocked reads. Safe to call twice. */
@@ -66,7 +75,7 @@ export class KeyReaders<T> {
       const watch = watched ? new InflightWatch({ key, commands: host.commands, ttlMs }) : undefined;
       return { host, beforeRead: () => watch?.lookWhenDue() };
     });
-    return new KeyReader({ key, sources, ttlMs, accept: (entry) => accept(key, entry) });
+    return new KeyReader({ keys: [key], sources, ttlMs, accept });
   }
 
   #forgetUnused(now: number): void {

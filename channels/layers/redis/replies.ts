@@ -21,6 +21,11 @@ export function isElsewhere(error: ReplyError): boolean {
   return elsewhere.test(error.message);
 }
 
+/** Whether the server is too old for the command. */
+export function isUnknownCommand(error: ReplyError): boolean {
+  return error.message.startsWith('ERR unknown command');
+}
+
 /** What the error means to those who do not know Redis. */
 export function reasonOf(error: ReplyError): UnavailableReason {
   return reasons.find(([, pattern]) => pattern.test(error.message))?.[0] ?? 'refused';

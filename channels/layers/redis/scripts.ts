@@ -4,8 +4,8 @@
 /** Scores are seconds since 1970 as text that reads back to the same double; what `%.17g` guarantees. */
 export const scripts = {
   /**
-   * KEYS: sorted sets of messages. ARGV: now, the score up to which messages are expired, the TTL in ms, and for
-   * each key a member and a capacity. Returns how many keys were full.
+   * KEYS: sorted sets of messages. ARGV: now, and for each key: how many members; the capacity; the score up to which
+   * messages are expired; the TTL in ms; the members. Returns for each key how many were accepted: the first so many.
    *
    * A message gets at least the score of the last one plus a microsecond, so that messages come out in the order in
    * which Redis accepted them although clocks tick in milliseconds and differ a little between machines. Beyond a
@@ -15,32 +15,56 @@ export const scripts = {
    */
   deliver: {
     lua: `
-      local now, ttl = tonumber(ARGV[1]), ARGV[3]
-      local full = 0
+      local now, at = tonumber(ARGV[1]), 2
+      local accepted, purges = {}, {}
       for i, key in ipairs(KEYS) do
-        local member, capacity = ARGV[2 * i + 2], tonumber(ARGV[2 * i + 3])
-        if redis.call('ZCOUNT', key, '(' .. ARGV[2], '+inf') >= capacity then
-          full = full + 1
-        else
+        local count, capacity = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+        local expired, ttl = ARGV[at + 2], ARGV[at + 3]
+        local room = math.min(count, capacity - redis.call('ZCOUNT', key, '(' .. expired, '+inf'))
+        if room > 0 then
           local score = now
           local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
           if last then
             last = tonumber(last)
             if last >= now and last < now + 1 then score = last + 0.000001 end
           end
-          redis.call('ZADD', key, string.format('%.17g', score), member)
+          local entries = {}
+          for j = 1, room do
+            entries[2 * j - 1] = string.format('%.17g', score)
+            entries[2 * j] = ARGV[at + 3 + j]
+            score = score + 0.000001
+          end
+          redis.call('ZADD', key, unpack(entries))
           redis.call('PEXPIRE', key, ttl)
         end
+        accepted[i] = math.max(room, 0)
+        purges[i] = { key, expired }
+        at = at + 4 + count
       end
-      for _, key in ipairs(KEYS) do redis.call('ZREMRANGEBYSCORE', key, '-inf', ARGV[2]) end
-      return full`,
+      for _, purge in ipairs(purges) do redis.call('ZREMRANGEBYSCORE', purge[1], '-inf', purge[2]) end
+      return accepted`,
   },
 
-  /** KEYS: a sorted set of messages. ARGV: TTL in ms, for a key that has none; score; member. */
+  /** KEYS: a sorted set of messages. ARGV: TTL in ms, for a key that has none; a score and a member, and so on. */
   putBack: {
     lua: `
-      redis.call('ZADD', KEYS[1], 'NX', ARGV[2], ARGV[3])
+      redis.call('ZADD', KEYS[1], 'NX', unpack(ARGV, 2))
       if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end`,
+  },
+
+  /**
+   * KEYS: sorted sets. ARGV: how many entries. Takes so many at most from the first, then from the next. Returns for
+   * each key its members and scores.
+   */
+  pop: {
+    lua: `
+      local left = tonumber(ARGV[1])
+      local popped = {}
+      for i, key in ipairs(KEYS) do
+        popped[i] = left > 0 and redis.call('ZPOPMIN', key, left) or {}
+        left = left - #popped[i] / 2
+      end
+      return popped`,
   },
 
   /** KEYS: a sorted set of messages, its backup. ARGV: TTL in ms, for a key that has none; members to move back. */
@@ -75,7 +99,8 @@ type Arguments = [keyCount: number, ...keysAndArguments: Array<string | number |
 
 /** The scripts as the client's methods. */
 export interface ScriptCommands {
-  deliver(...args: Arguments): Promise<number>;
+  deliver(...args: Arguments): Promise<number[]>;
+  popBuffer(...args: Arguments): Promise<Buffer[][]>;
   putBack(...args: Arguments): Promise<null>;
   restore(...args: Arguments): Promise<null>;
   groupAdd(...args: Arguments): Promise<null>;
