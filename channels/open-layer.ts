@@ -8,18 +8,26 @@ import type { RedisLayerOptions } from './layers/redis.js';
 export interface OpenLayerOptions extends LayerOptions, Omit<RedisLayerOptions, 'hosts'> {}
 
 /**
- * Makes the layer that a URL names. Nothing is opened or connected yet, and only the one layer's code is loaded.
+ * Makes the layer that a URL names, or for Redis a list of URLs. Nothing is opened or connected yet, and only the one layer's code is loaded.
  *
  * | URL | layer |
  * | --- | --- |
  * | `memory:` | InMemoryChannelLayer, a new one each time |
  * | `sqlite:/var/lib/site/channels.db`, `sqlite:channels.db` | SqliteChannelLayer, relative to the working directory |
  * | `redis://[user:password@]host[:port][/db]`, `rediss://…`, `unix:///socket?db=0` | RedisChannelLayer |
+ * | `redis+sentinel://host:port,host:port/master`, `redis+cluster://host:port,host:port` | the same |
  *
  * @throws InvalidOptionError (`CHANNELS_ERR_INVALID_OPTION`) for any other; no message ever shows a URL's password
  * @example const layer = await openLayer('sqlite:channels.db', { capacity: 1000 })
  */
-export async function openLayer(url: string, options: OpenLayerOptions = {}): Promise<ChannelLayer> {
+export async function openLayer(
+  url: string | readonly string[],
+  options: OpenLayerOptions = {},
+): Promise<ChannelLayer> {
+  if (typeof url !== 'string') {
+    const { RedisChannelLayer } = await import('./layers/redis.js');
+    return new RedisChannelLayer({ ...options, hosts: url });
+  }
   const scheme = /^([a-z][a-z\d+.-]*):/i.exec(url)?.[1]?.toLowerCase();
   switch (scheme) {
     case 'memory': {
@@ -32,6 +40,10 @@ export async function openLayer(url: string, options: OpenLayerOptions = {}): Pr
     }
     case 'redis':
     case 'rediss':
+    case 'redis+sentinel':
+    case 'rediss+sentinel':
+    case 'redis+cluster':
+    case 'rediss+cluster':
     case 'unix': {
       const { RedisChannelLayer } = await import('./layers/redis.js');
       return new RedisChannelLayer({ ...options, hosts: [url] });

@@ -2,7 +2,12 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
-import { type ChannelLayer, type OpenLayerOptions, openLayer } from '../channels/index.js';
+import {
+  type ChannelLayer,
+  InvalidOptionError,
+  type OpenLayerOptions,
+  openLayer,
+} from '../channels/index.js';
 import { BadConfigError } from './errors.js';
 import { findConfigFile, findSiteDirectory } from './site/find.js';
 import { loadModule } from './site/load-module.js';
@@ -76,10 +81,24 @@ export class Site {
     return short.startsWith('..') ? path : short;
   }
 
-  /** Opens the site's channel layer; whoever opens it closes it. */
+  /**
+   * Opens the site's channel layer; whoever opens it closes it.
+   *
+   * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for a URL that the layer does not understand
+   */
   async openLayer(options: OpenLayerOptions = {}): Promise<ChannelLayer> {
-    const { channelLayer, layerPrefix } = this.settings;
-    return await openLayer(channelLayer, { ...options, prefix: layerPrefix });
+    const { channelLayer, layerPrefix, layerKeys, layerSerializer } = this.settings;
+    const shared = {
+      prefix: layerPrefix,
+      symmetricEncryptionKeys: layerKeys,
+      serializer: layerSerializer,
+    };
+    try {
+      return await openLayer(channelLayer, { ...options, ...shared });
+    } catch (error) {
+      if (!(error instanceof InvalidOptionError)) throw error;
+      throw new BadConfigError('the settings', 'channelLayer', error.message, { cause: error });
+    }
   }
 
   /** Opens the site's database and runs its migrations; whoever opens it closes it. */

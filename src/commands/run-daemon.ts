@@ -97,7 +97,7 @@ function showBanner(site: Site, report: StartReport): void {
     .map(([kind, names]) => `${names.length} ${kind}`);
   const rows: Array<[string, string]> = [
     ['configuration', site.configFile],
-    ['channel layer', hidePassword(settings.channelLayer)],
+    ['channel layer', [settings.channelLayer].flat().map(hidePassword).join(', ')],
     ['database', settings.databaseUrl],
     ['log', site.logFile],
     ['time zone', settings.timezone],

@@ -1,7 +1,7 @@
 // Every setting of a site: its meaning, default, environment variables and allowed values, in one place.
 
 import { isAbsolute, join } from 'node:path';
-import type { Application } from '../../channels/index.js';
+import type { Application, SerializerName } from '../../channels/index.js';
 import { BadConfigError, suggestion } from '../errors.js';
 import { type LevelName, parseLevel } from '../log/levels.js';
 
@@ -9,8 +9,10 @@ import { type LevelName, parseLevel } from '../log/levels.js';
 export interface Settings {
   readonly name: string;
   readonly useLinod: boolean;
-  readonly channelLayer: string;
+  readonly channelLayer: string | readonly string[];
   readonly layerPrefix: string;
+  readonly layerKeys: readonly string[];
+  readonly layerSerializer: SerializerName;
   readonly databaseUrl: string;
   readonly logDirectory: string;
   readonly logLevel: LevelName;
@@ -40,6 +42,8 @@ export interface SettingDefinition<T> {
   readonly allowed: string;
   /** The default, as documentation tells it. */
   readonly defaultText: string;
+  /** Whether a value is never shown, not even when it is wrong. */
+  readonly isSecret?: boolean;
   /** The checked value, or undefined when it is not allowed. */
   check(value: unknown, directory: string): T | undefined;
   /** A value from text, for environment variables and flags; undefined when it cannot be one. */
@@ -83,15 +87,18 @@ export const settingDefinitions: Definitions = {
     default: () => true,
   },
   channelLayer: {
-    text: 'What carries messages between processes: a file for processes of one machine, or a Redis server.',
+    text: 'What carries messages between processes: a file for processes of one machine, or Redis.',
     environment: ['LINOD_CHANNEL_LAYER', 'REDIS_URL'],
-    allowed: 'a URL that begins with sqlite:, redis://, rediss:// or unix://',
+    allowed:
+      'a URL that begins with sqlite:, redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or a list of Redis URLs',
     defaultText: "`sqlite:channels.db` in the site's directory",
-    ...asText,
+    // Not at every comma: a URL of Sentinels has some.
+    parse: (text) => (/,\s*[a-z+]+:\/\//i.test(text) ? text.split(/,\s*(?=[a-z+]+:\/\/)/i) : text),
     check: (value, directory) => {
+      if (Array.isArray(value)) return value.length > 0 && value.every(isRedisUrl) ? value : undefined;
       if (typeof value !== 'string') return undefined;
       if (/^sqlite:./.test(value)) return `sqlite:${within(directory, value.slice('sqlite:'.length))}`;
-      return isUrl(value) && /^(rediss?|unix):\/\/./.test(value) ? value : undefined;
+      return isRedisUrl(value) ? value : undefined;
     },
     default: ({ directory }) => `sqlite:${join(directory, 'channels.db')}`,
   },
@@ -103,6 +110,26 @@ export const settingDefinitions: Definitions = {
     ...asText,
     check: (value) => (typeof value === 'string' && /^[\w:.{}-]{1,50}$/.test(value) ? value : undefined),
     default: () => 'asgi',
+  },
+  layerKeys: {
+    text: 'Keys that encrypt messages on Redis, `symmetric_encryption_keys` of `channels_redis`: the first encrypts, each decrypts.',
+    environment: ['LINOD_LAYER_KEYS'],
+    allowed: 'a list of texts that are not empty',
+    defaultText: 'none: no encryption',
+    isSecret: true,
+    ...asList,
+    check: (value) =>
+      Array.isArray(value) && value.every((key) => typeof key === 'string' && key !== '') ? value : undefined,
+    default: () => [],
+  },
+  layerSerializer: {
+    text: 'The form of messages on Redis, `serializer_format` of `channels_redis`.',
+    environment: ['LINOD_LAYER_SERIALIZER'],
+    allowed: 'msgpack or json',
+    defaultText: '`msgpack`',
+    ...asText,
+    check: (value) => (value === 'msgpack' || value === 'json' ? value : undefined),
+    default: () => 'msgpack',
   },
   databaseUrl: {
     text: 'The database with rules, jobs and their history.',
@@ -228,7 +255,8 @@ export function resolveSettings(sources: readonly SettingSource[], directory: st
   const checked = <T>(definition: SettingDefinition<T>, key: string, found: unknown, place: string): T => {
     const value = definition.check(found, directory);
     if (value !== undefined) return value;
-    throw new BadConfigError(place, key, `expected ${definition.allowed}, got: ${show(found)}`);
+    const shown = definition.isSecret ? 'something else, which is not shown' : show(found);
+    throw new BadConfigError(place, key, `expected ${definition.allowed}, got: ${shown}`);
   };
   return Object.freeze(
     Object.fromEntries(settingNames.map((key) => [key, resolve(key)])),
@@ -268,8 +296,12 @@ function within(directory: string, path: string): string {
   return isAbsolute(path) ? path : join(directory, path);
 }
 
-function isUrl(text: string): boolean {
-  return URL.canParse(text);
+/** Whether it looks like one; the layer tells what is wrong inside of it. */
+function isRedisUrl(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  // Several hosts in one URL are more than URL knows.
+  if (/^rediss?\+(sentinel|cluster):\/\/./.test(value)) return true;
+  return /^(rediss?|unix):\/\/./.test(value) && URL.canParse(value);
 }
 
 function isTimeZone(name: string): boolean {

@@ -40,9 +40,11 @@ t.test('a Redis layer is opened by a URL of a server or of a socket, and connect
     'REDIS://localhost:1',
     'rediss://localhost:1',
     'unix:///no/socket?db=1',
+    'redis+sentinel://localhost:1,localhost:2/main',
+    ['redis://localhost:1', 'redis://localhost:2'],
   ]) {
     const layer = await openLayer(url, { prefix: 'demo' });
-    t.ok(layer instanceof RedisChannelLayer, url);
+    t.ok(layer instanceof RedisChannelLayer, String(url));
     await layer.close();
   }
 });

@@ -36,11 +36,18 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
     ['http://localhost', '"http://localhost"'],
     ['sqlite:', '"sqlite:"'],
     [6379, '6379'],
+    [[], '[]'],
+    [['redis://:secret@one', 'sqlite:two'], '["redis://:***@one","sqlite:two"]'],
   ],
   layerPrefix: [
     ['a b', '"a b"'],
     ['', '""'],
   ],
+  layerKeys: [
+    ['secret', 'something else, which is not shown'],
+    [['secret', ''], 'something else, which is not shown'],
+  ],
+  layerSerializer: [['pickle', '"pickle"']],
   databaseUrl: [
     ['postgres://localhost/site', '"postgres://localhost/site"'],
     ['linod.db', '"linod.db"'],
@@ -80,7 +87,7 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
 };
 
 /** Settings whose environment variables may hold any text. */
-const anyText: ReadonlyArray<keyof Settings> = ['logDirectory', 'procedures'];
+const anyText: ReadonlyArray<keyof Settings> = ['logDirectory', 'procedures', 'layerKeys'];
 
 t.test('a wrong value of any setting in the configuration file is told', async (t) => {
   t.same(new Set(Object.keys(wrongValues)), new Set(settingNames), 'no setting is left out');
@@ -278,7 +285,8 @@ t.test('of a site that is switched off every command says so and ends with 0', a
       code: 0,
       signal: null,
       stdout: '',
-      stderr: 'linod is switched off for site test: useLinod is false in linod.config.json or LINOD_USE_LINOD\n',
+      stderr:
+        'linod is switched off for site test: useLinod is false in linod.config.json or LINOD_USE_LINOD\n',
     });
   }
 });

@@ -63,6 +63,37 @@ t.test(
   },
 );
 
+t.test('the layer of a site may be several hosts, and its options come from the settings', async (t) => {
+  const directory = makeSite(t, { 'linod.config.json': '{"name":"a"}' });
+  const environment = {
+    LINOD_CHANNEL_LAYER: 'redis+sentinel://a:1,b:2/main,rediss://:pw@c, unix:///d',
+    LINOD_LAYER_KEYS: 'new,old',
+    LINOD_LAYER_SERIALIZER: 'json',
+  };
+  const site = await loadSite(directory, { environment });
+  t.match(site.settings, {
+    channelLayer: ['redis+sentinel://a:1,b:2/main', 'rediss://:pw@c', 'unix:///d'],
+    layerKeys: ['new', 'old'],
+    layerSerializer: 'json',
+  });
+  await (await site.openLayer()).close();
+  const one = await loadSite(directory, { environment: { REDIS_URL: 'redis+sentinel://a:1,b:2/main' } });
+  t.equal(one.settings.channelLayer, 'redis+sentinel://a:1,b:2/main');
+});
+
+t.test('a URL that only the layer can judge is told as a wrong setting', async (t) => {
+  const directory = makeSite(t, { 'linod.config.json': '{"name":"a"}' });
+  for (const [url, says] of [
+    ['redis+cluster://:secret@a:1', /hash tag/],
+    ['redis://:secret@a/db', /database is a number/],
+  ] as const) {
+    const site = await loadSite(directory, { environment: { REDIS_URL: url } });
+    const wrong = { code: 'LINOD_ERR_BAD_CONFIG', key: 'channelLayer', message: says };
+    await t.rejects(site.openLayer(), wrong);
+    await t.rejects(site.openLayer(), { message: /^(?!.*secret)/ });
+  }
+});
+
 t.test('the site is the named directory, LINOD_SITE, or the nearest one upwards', async (t) => {
   const directory = makeSite(t, {
     'linod.config.json': '{"name":"a"}',
