@@ -10,7 +10,6 @@ import {
   Consumer,
   type DroppedMessage,
   type LayerWarning,
-  type LayerWarning,
   Worker,
 } from '../../channels/index.js';
 import { type Clock, systemClock } from '../clock.js';
@@ -108,18 +107,15 @@ export class Daemon {
       let tellDropped: ((dropped: DroppedMessage) => void) | undefined;
       let tellConnection: ((change: ConnectionChange) => void) | undefined;
       let tellWarning: ((warning: LayerWarning) => void) | undefined;
-      let tellWarning: ((warning: LayerWarning) => void) | undefined;
       const layer = await site.openLayer({
         onDrop: (dropped) => tellDropped?.(dropped),
         onConnection: (change) => tellConnection?.(change),
-        onWarning: (warning) => tellWarning?.(warning),
         onWarning: (warning) => tellWarning?.(warning),
       });
       const daemon = new Daemon(options, store, layer, await layer.newChannel('linod'));
       // Nothing is sent or received, and so nothing to be told, before.
       tellDropped = (dropped) => logDropped(daemon.#logger, dropped);
       tellConnection = (change) => logConnection(daemon.#logger, change);
-      tellWarning = (warning) => logLayerWarning(daemon.#logger, warning);
       tellWarning = (warning) => logLayerWarning(daemon.#logger, warning);
       return daemon;
     } catch (error) {
