@@ -52,9 +52,14 @@ export class MessageCodec {
     return (lastValue) => this.#seal(complete(lastValue));
   }
 
-  /** Reads a message anew: nothing of the result is shared with another reading. @throws UndecodableError */
-  decode(bytes: Uint8Array): Received {
-    const message = this.#serializer.decode(this.#unseal(bytes));
+  /**
+   * Reads a message anew: nothing of the result is shared with another reading. `isAnyAge` says that its age does not
+   * matter.
+   *
+   * @throws UndecodableError
+   */
+  decode(bytes: Uint8Array, isAnyAge = false): Received {
+    const message = this.#serializer.decode(this.#unseal(bytes, isAnyAge));
     if (typeof message !== 'object' || message === null || Array.isArray(message) || message instanceof Map)
       throw new UndecodableError('the message is no map with text keys');
     return message as Received;
@@ -64,10 +69,11 @@ export class MessageCodec {
     return this.#fernet === undefined ? body : this.#fernet.encrypt(body, this.#times.now());
   }
 
-  #unseal(bytes: Uint8Array): Uint8Array {
+  #unseal(bytes: Uint8Array, isAnyAge: boolean): Uint8Array {
     if (this.#fernet === undefined) return bytes;
     const { now, ttlSeconds } = this.#times;
-    return this.#fernet.decrypt(bytes, ttlSeconds === undefined ? undefined : { nowMs: now(), ttlSeconds });
+    const isTimed = ttlSeconds !== undefined && !isAnyAge;
+    return this.#fernet.decrypt(bytes, isTimed ? { nowMs: now(), ttlSeconds } : undefined);
   }
 }
 

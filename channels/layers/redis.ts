@@ -7,6 +7,7 @@ import {
   capacityOf,
   checkChannelName,
   checkGroupName,
+  checkMaxDeliveries,
   checkMessage,
   checkReceiveMany,
   type DroppedMessage,
@@ -21,7 +22,16 @@ import {
   secondsToMs,
   type WaitOptions,
 } from '../layer.js';
-import type { Leased } from '../leases.js';
+import {
+  checkLeasable,
+  checkLeaseMs,
+  deadLetter,
+  deadLetterChannel,
+  isDeadLetterChannel,
+  type Leased,
+  LeasedMessage,
+  type LeaseKeeper,
+} from '../leases.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
 import { chunks, writeEach } from '../outgoing.js';
@@ -32,7 +42,11 @@ import type { ConnectionChange } from './redis/connection.js';
 import { flush } from './redis/flush.js';
 import { Host } from './redis/host.js';
 import { type Host as HostOption, parseHosts } from './redis/hosts.js';
-import { KeyReaders } from './redis/key-readers.js';
+import { type GeneralChannel, KeyReaders } from './redis/key-readers.js';
+import { leaseKeys } from './redis/lease-keys.js';
+import type { LeasedEntry } from './redis/lease-reader.js';
+import { LeaseReaders } from './redis/lease-readers.js';
+import { entryHeaderBytes } from './redis/lease-scripts.js';
 import { Members, type ReadMember } from './redis/members.js';
 import { membersPerScript, type Parcel } from './redis/outbox.js';
 import { Ring } from './redis/ring.js';
@@ -89,7 +103,7 @@ const tokenGraceSeconds = 10;
  * @example const layer = new RedisChannelLayer({ hosts: ['redis://localhost:6379/1'] })
  */
 export class RedisChannelLayer implements ChannelLayer {
-  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush']);
+  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'lease']);
   readonly #prefix: string;
   readonly #capacity: (channel: string) => number;
   readonly #expiryMs: (channel: string) => number;
@@ -99,6 +113,17 @@ export class RedisChannelLayer implements ChannelLayer {
   readonly #members: Members;
   readonly #ring: Ring;
   readonly #readers: KeyReaders<ProcessMessage>;
+  readonly #leaseReaders: LeaseReaders;
+  readonly #maxDeliveries: number;
+  readonly #keeper: LeaseKeeper<LeasedEntry> = {
+    ack: (entry) => entry.host.settlements.ack(entry),
+    extend: async (entry, leaseMs) => {
+      const isInTime = await entry.host.settlements.extend(entry, leaseMs);
+      this.#leaseReaders.wake(entry.keys.channel);
+      return isInTime;
+    },
+    release: (entry, untried) => entry.host.settlements.release(entry, untried),
+  };
   readonly #local: LocalQueues;
   #closed = false;
 
@@ -132,13 +157,23 @@ export class RedisChannelLayer implements ChannelLayer {
       hosts,
       accept: (entry) => this.#accept(entry),
       ttlMs: Math.ceil(expiryMs),
+      onExpired: (channel, count) => this.#tellExpired(channel, count),
     });
+    this.#maxDeliveries = checkMaxDeliveries(options.maxDeliveries);
+    this.#leaseReaders = new LeaseReaders((channel) => ({
+      ...this.#general(channel),
+      hosts,
+      now: this.#now,
+      maxDeliveries: isDeadLetterChannel(channel) ? 0 : this.#maxDeliveries,
+      onExpired: (count) => this.#tellExpired(channel, count),
+      bury: (entry) => this.#bury(entry),
+    }));
     this.#local = new LocalQueues({
       capacity: this.#capacity,
       expiryMs,
       now: this.#now,
       onDrop: this.#onDrop,
-      take: (key, wanted, signal) => this.#readers.take(this.#prefix + key, false, wanted, signal),
+      take: (key, wanted, signal) => this.#readers.take(this.#prefix + key, wanted, signal),
     });
   }
 
@@ -177,13 +212,11 @@ export class RedisChannelLayer implements ChannelLayer {
     channel: string,
     { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
-    checkChannelName(channel);
-    this.#refuseWhenClosed();
-    if (lease !== undefined) throw new InvalidOptionError('lease', 'left out on this layer', lease);
+    const leaseMs = this.#checkReceive(channel, lease);
     if (channel.includes('!')) return this.#local.receive(channel, signal);
     for (;;) {
-      const [message] = await this.#readers.take(this.#prefix + channel, true, 1, signal);
-      if (message !== undefined) return message.read();
+      const [received] = await this.#receive(channel, 1, leaseMs, signal);
+      if (received !== undefined) return received;
     }
   }
 
@@ -193,19 +226,18 @@ export class RedisChannelLayer implements ChannelLayer {
     channel: string,
     { lease, ...options }: ReceiveManyOptions & Partial<LeaseOptions> = {},
   ): Promise<Array<Received | Leased>> {
-    checkChannelName(channel);
-    this.#refuseWhenClosed();
+    const leaseMs = this.#checkReceive(channel, lease);
     const { max, waitMs } = checkReceiveMany(options);
-    if (lease !== undefined) throw new InvalidOptionError('lease', 'left out on this layer', lease);
     if (waitMs === 0 && !channel.includes('!')) {
       options.signal?.throwIfAborted();
-      const messages = await this.#readers.takeNow(this.#prefix + channel, true, max);
-      return messages.map((message) => message.read());
+      return this.#receiveNow(channel, max, leaseMs);
     }
-    return patiently(waitMs, options.signal, async (signal) => {
+    return patiently<Received | Leased>(waitMs, options.signal, async (signal) => {
       if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
-      const messages = await this.#readers.take(this.#prefix + channel, true, max, signal);
-      return messages.map((message) => message.read());
+      for (;;) {
+        const received = await this.#receive(channel, max, leaseMs, signal);
+        if (received.length > 0) return received;
+      }
     });
   }
 
@@ -246,7 +278,7 @@ export class RedisChannelLayer implements ChannelLayer {
   }
 
   /**
-   * Removes every sorted set whose name begins with the prefix, a few at a time, so that Redis goes on serving. Names
+   * Removes every sorted set whose name begins with the prefix, and what is on lease, a few at a time, so that Redis goes on serving. Names
    * have no separator after the prefix: another layer's with the prefix `asgi2` begin with `asgi` and go as well.
    */
   async flush(): Promise<void> {
@@ -257,7 +289,7 @@ export class RedisChannelLayer implements ChannelLayer {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#local.close(), this.#readers.close()]);
+    await Promise.all([this.#local.close(), this.#readers.close(), this.#leaseReaders.close()]);
     for (const host of this.#ring.hosts) host.close();
   }
 
@@ -294,15 +326,103 @@ export class RedisChannelLayer implements ChannelLayer {
     };
   }
 
-  /** Judges what came from a key: too old or no message at all is dropped. */
+  /** Returns the length of the lease; undefined without one. */
+  #checkReceive(channel: string, lease: unknown): number | undefined {
+    checkChannelName(channel);
+    this.#refuseWhenClosed();
+    if (lease === undefined) return undefined;
+    checkLeasable(channel);
+    return checkLeaseMs('lease', lease);
+  }
+
+  /** Empty when what was taken had to be dropped. */
+  async #receive(
+    channel: string,
+    max: number,
+    leaseMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Array<Received | Leased>> {
+    if (leaseMs !== undefined)
+      return this.#leased(await this.#leaseReaders.take(channel, max, leaseMs, signal));
+    const messages = await this.#readers.take(this.#general(channel), max, signal);
+    return messages.map((message) => message.read());
+  }
+
+  async #receiveNow(
+    channel: string,
+    max: number,
+    leaseMs: number | undefined,
+  ): Promise<Array<Received | Leased>> {
+    if (leaseMs !== undefined) return this.#leased(await this.#leaseReaders.takeNow(channel, max, leaseMs));
+    const messages = await this.#readers.takeNow(this.#general(channel), max);
+    return messages.map((message) => message.read());
+  }
+
+  #general(channel: string): GeneralChannel {
+    return { keys: leaseKeys(this.#prefix, channel), expiryMs: Math.ceil(this.#expiryMs(channel)) };
+  }
+
+  #leased(entries: readonly LeasedEntry[]): Leased[] {
+    const leased: Leased[] = [];
+    for (const entry of entries) {
+      const { channel } = entry.keys;
+      const { deliveries } = entry;
+      const message = this.#readLeased(entry);
+      if (message !== undefined)
+        leased.push(new LeasedMessage(this.#keeper, entry, { channel, message, deliveries }));
+    }
+    return leased;
+  }
+
+  /** The message; what is none is done with. */
+  #readLeased(entry: LeasedEntry): Received | undefined {
+    try {
+      return this.#members.read(entry.member, true).message;
+    } catch (error) {
+      if (!(error instanceof UndecodableError)) throw error;
+      this.#onDrop?.({ channel: entry.keys.channel, reason: 'undecodable', error });
+      this.#keeper.ack(entry).catch(() => {
+        // Then it comes again, and is dropped again.
+      });
+      return undefined;
+    }
+  }
+
+  async #bury(entry: LeasedEntry): Promise<void> {
+    const { host, keys, id, deliveries } = entry;
+    const message = this.#readLeased(entry);
+    if (message === undefined) return;
+    const channel = deadLetterChannel(keys.channel);
+    const letter = this.#members.write({ ...deadLetter(keys.channel, message, deliveries) });
+    const expiryMs = this.#expiryMs(channel);
+    const now = this.#now();
+    const removed = await host.commands.run((client) =>
+      client.bury(
+        ...[3, keys.lease, keys.leased, this.#prefix + channel, id, letter],
+        ...[this.#capacity(channel), now / 1000, (now - expiryMs) / 1000, Math.ceil(expiryMs)],
+      ),
+    );
+    if (removed < 0) return;
+    for (let i = 0; i < removed; i++) this.#onDrop?.({ channel, reason: 'overflow' });
+    this.#onDrop?.({ channel: keys.channel, reason: 'dead' });
+  }
+
+  #tellExpired(channel: string, count: number): void {
+    for (let i = 0; i < count; i++) this.#onDrop?.({ channel, reason: 'expired' });
+  }
+
+  /** Judges what came from a key: too old or no message at all is dropped. What comes again is as old as it is. */
   #accept({ key, member, score }: Entry): ProcessMessage | undefined {
-    const channel = key.slice(this.#prefix.length);
-    if (score * 1000 <= this.#now() - this.#expiryMs(channel)) {
+    const again = `${this.#prefix}:again:`;
+    const isAgain = key.startsWith(again);
+    const channel = key.slice(isAgain ? again.length : this.#prefix.length);
+    if (!isAgain && score * 1000 <= this.#now() - this.#expiryMs(channel)) {
       this.#onDrop?.({ channel, reason: 'expired' });
       return undefined;
     }
+    const isAnyAge = isAgain || isDeadLetterChannel(channel);
     try {
-      return delivery(this.#members, member, channel);
+      return delivery(this.#members, isAgain ? member.subarray(entryHeaderBytes) : member, channel, isAnyAge);
     } catch (error) {
       if (!(error instanceof UndecodableError)) throw error;
       this.#onDrop?.({ channel, reason: 'undecodable', error });
@@ -317,14 +437,14 @@ export class RedisChannelLayer implements ChannelLayer {
  *
  * @throws UndecodableError
  */
-function delivery(members: Members, member: Buffer, key: string): ProcessMessage {
-  let first: ReadMember | undefined = members.read(member);
+function delivery(members: Members, member: Buffer, key: string, isAnyAge: boolean): ProcessMessage {
+  let first: ReadMember | undefined = members.read(member, isAnyAge);
   // A process key takes messages for its own channels only; one that names none is for the key itself.
   const channels = (first.channels ?? [key]).filter((name) => messageKey(name) === key);
   if (channels.length === 0 && key.includes('!'))
     throw new UndecodableError('the message names no channel of the process that it was sent to');
   const read = () => {
-    const { message } = first ?? members.read(member);
+    const { message } = first ?? members.read(member, isAnyAge);
     first = undefined;
     return message;
   };

@@ -216,7 +216,7 @@ t.test('a receive blocks once for long and asks nothing meanwhile', async (t) =>
   const reads = commands.filter(([name]) => name?.toLowerCase() === 'bzpopmin');
   t.same(
     reads.map((args) => args.slice(1)),
-    [[`${prefix}idle`, '10']],
+    [[`${prefix}:again:idle`, `${prefix}idle`, '10']],
   );
 });
 

@@ -2,6 +2,7 @@ import t from 'tap';
 import { RedisChannelLayer } from '../../channels/layers/redis.js';
 import { batchContract } from '../contracts/batches.js';
 import { layerContract } from '../contracts/layer.js';
+import { leaseContract } from '../contracts/leases.js';
 import type { LayerContractOptions } from '../contracts/run.js';
 import { RedisServer } from '../support/redis.js';
 
@@ -15,3 +16,4 @@ const medium: LayerContractOptions['medium'] = async () => {
 
 layerContract('the Redis layer', { medium });
 batchContract('batches on the Redis layer', { medium });
+leaseContract('leases on the Redis layer', { medium });

@@ -2,7 +2,9 @@
 
 import { BlockingReads } from './blocking-reads.js';
 import { Connection, type ConnectionOptions } from './connection.js';
+import { KeyWatch } from './key-watch.js';
 import { Outbox } from './outbox.js';
+import { Settlements } from './settlements.js';
 
 /** A connection that no read has needed for so long is closed. */
 const closeAfterMs = 30_000;
@@ -17,6 +19,9 @@ export class Host {
   readonly commands: Connection;
   /** For messages, which go through `commands`. */
   readonly outbox: Outbox;
+  /** For leases, likewise. */
+  readonly settlements: Settlements;
+  readonly watch: KeyWatch;
   readonly #connection: ConnectionOptions;
   readonly #idle = new Map<BlockingReads, NodeJS.Timeout>();
   readonly #lent = new Set<BlockingReads>();
@@ -25,7 +30,15 @@ export class Host {
   /** @param now milliseconds since 1970 */
   constructor(connection: ConnectionOptions, now: () => number = Date.now) {
     this.#connection = connection;
-    this.commands = new Connection(connection);
+    this.commands = new Connection({
+      ...connection,
+      onServer: (info) => {
+        connection.onServer?.(info);
+        this.watch.tellAll();
+      },
+    });
+    this.watch = new KeyWatch(this.commands, connection);
+    this.settlements = new Settlements(this.commands);
     this.outbox = new Outbox({ commands: this.commands, now });
   }
 
@@ -64,6 +77,7 @@ export class Host {
   /** Ends everything. Safe to call twice. */
   close(): void {
     this.closeReads();
+    this.watch.close();
     this.commands.close();
   }
 }

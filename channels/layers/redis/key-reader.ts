@@ -110,7 +110,11 @@ export class KeyReader<T> {
 
   async #readWhileWanted(source: KeySource, reads: BlockingReads): Promise<void> {
     try {
-      while (this.#taken.waiting > 0) await this.#readOne(source, reads);
+      while (this.#taken.waiting > 0) {
+        // Else what comes after it would overtake what is just put back.
+        await this.#puttingBack;
+        if (this.#taken.waiting > 0) await this.#readOne(source, reads);
+      }
     } catch (error) {
       this.#taken.fail(error);
     } finally {

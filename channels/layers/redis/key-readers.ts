@@ -3,9 +3,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { LayerClosedError } from '../../errors.js';
 import type { Entry } from './blocking-reads.js';
+import { Comeback } from './comeback.js';
 import type { Host } from './host.js';
 import { InflightWatch } from './inflight.js';
 import { KeyReader } from './key-reader.js';
+import type { LeaseKeys } from './lease-keys.js';
 
 export interface KeyReadersOptions<T> {
   /** A key may be on each of them. */
@@ -13,6 +15,14 @@ export interface KeyReadersOptions<T> {
   /** Reads an entry; undefined when it had to be dropped. */
   readonly accept: (entry: Entry) => T | undefined;
   readonly ttlMs: number;
+  /** Told of messages that had waited for too long after a lease. */
+  readonly onExpired: (channel: string, count: number) => void;
+}
+
+/** Where the messages of a general channel may be besides under its key. */
+export interface GeneralChannel {
+  readonly keys: LeaseKeys;
+  readonly expiryMs: number;
 }
 
 /** A reader that nobody has used for so long is forgotten when a new one is made. */
@@ -30,19 +40,16 @@ export class KeyReaders<T> {
     this.#options = options;
   }
 
-  /**
-   * Waits for the next entries of a key: at least one, at most `max`. `watched` says whether Python peers may leave
-   * something in its backup.
-   */
-  async take(key: string, watched: boolean, max: number, signal?: AbortSignal): Promise<T[]> {
+  /** Waits for the next entries of a general channel, or under the key of a process: at least one, at most `max`. */
+  async take(from: GeneralChannel | string, max: number, signal?: AbortSignal): Promise<T[]> {
     if (this.#closed) throw new LayerClosedError();
-    return this.#reader(key, watched).take(max, signal);
+    return this.#reader(from).take(max, signal);
   }
 
   /** Takes what is there now, at most `max` entries. @throws LayerUnavailableError */
-  async takeNow(key: string, watched: boolean, max: number): Promise<T[]> {
+  async takeNow(from: GeneralChannel, max: number): Promise<T[]> {
     if (this.#closed) throw new LayerClosedError();
-    return this.#reader(key, watched).takeNow(max);
+    return this.#reader(from).takeNow(max);
   }
 
   /** Ends all waits with LayerClosedError and closes the hosts' blocked reads. Safe to call twice. */
@@ -57,25 +64,42 @@ export class KeyReaders<T> {
     await stopped;
   }
 
-  #reader(key: string, watched: boolean): KeyReader<T> {
+  #reader(from: GeneralChannel | string): KeyReader<T> {
     const now = performance.now();
+    const key = typeof from === 'string' ? from : from.keys.messages;
     let known = this.#readers.get(key);
     if (known === undefined) {
       this.#forgetUnused(now);
-      known = { reader: this.#newReader(key, watched), usedAt: now };
+      const reader = typeof from === 'string' ? this.#processReader(from) : this.#channelReader(from);
+      known = { reader, usedAt: now };
       this.#readers.set(key, known);
     }
     known.usedAt = now;
     return known.reader;
   }
 
-  #newReader(key: string, watched: boolean): KeyReader<T> {
+  #processReader(key: string): KeyReader<T> {
     const { hosts, ttlMs, accept } = this.#options;
-    const sources = hosts.map((host) => {
-      const watch = watched ? new InflightWatch({ key, commands: host.commands, ttlMs }) : undefined;
-      return { host, beforeRead: () => watch?.lookWhenDue() };
-    });
+    const sources = hosts.map((host) => ({ host, beforeRead: () => {} }));
     return new KeyReader({ keys: [key], sources, ttlMs, accept });
+  }
+
+  #channelReader({ keys, expiryMs }: GeneralChannel): KeyReader<T> {
+    const { hosts, ttlMs, accept, onExpired } = this.#options;
+    const sources = hosts.map((host) => {
+      const { commands } = host;
+      const inflight = new InflightWatch({ key: keys.messages, commands, ttlMs });
+      const comeback = new Comeback({
+        ...{ keys, commands, expiryMs },
+        onExpired: (count) => onExpired(keys.channel, count),
+      });
+      const beforeRead = () => {
+        inflight.lookWhenDue();
+        comeback.lookWhenDue();
+      };
+      return { host, beforeRead };
+    });
+    return new KeyReader({ keys: [keys.again, keys.messages], sources, ttlMs, accept });
   }
 
   #forgetUnused(now: number): void {

@@ -48,11 +48,16 @@ export class Members {
     return (channels) => Buffer.concat([this.#randomBytes(), complete(channels)]);
   }
 
-  /** Reads a member anew: nothing of the result is shared with another reading. @throws UndecodableError */
-  read(member: Buffer): ReadMember {
+  /**
+   * Reads a member anew: nothing of the result is shared with another reading. `isAnyAge` says that its age does not
+   * matter.
+   *
+   * @throws UndecodableError
+   */
+  read(member: Buffer, isAnyAge = false): ReadMember {
     if (member.length < this.#prefixLength)
       throw new UndecodableError(`a member of ${member.length} bytes is shorter than the random prefix`);
-    const message = this.#codec.decode(member.subarray(this.#prefixLength));
+    const message = this.#codec.decode(member.subarray(this.#prefixLength), isAnyAge);
     if (!Object.hasOwn(message, reservedKey)) return { message, channels: undefined };
     const { [reservedKey]: channels, ...rest } = message;
     return { message: rest, channels: namesOf(channels) };

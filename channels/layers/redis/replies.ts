@@ -1,6 +1,6 @@
 // What Redis means by an error that it answers with.
 
-import type { UnavailableReason } from '../../errors.js';
+import type { LayerUnavailableError, UnavailableReason } from '../../errors.js';
 
 /** An error that Redis answered with. The client library attaches the whole command to it. */
 export interface ReplyError extends Error {
@@ -14,6 +14,11 @@ export function isReplyError(error: unknown): error is ReplyError {
 /** Whether Redis will say otherwise by itself soon, unlike a wrong password or a key of another type. */
 export function isTemporary(error: ReplyError): boolean {
   return !permanent.test(error.message);
+}
+
+/** Whether what became of such an answer will stay so. */
+export function isPermanent({ cause }: LayerUnavailableError): boolean {
+  return cause instanceof Error && permanent.test(cause.message);
 }
 
 /** Whether another server than this one is the right one now. Nothing was done then. */

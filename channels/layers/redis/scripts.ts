@@ -1,8 +1,12 @@
 // What runs inside of Redis, each in one step that nothing comes between. The client library sends a script in full
 // once a connection and afterwards only its hash.
 
+import { leaseScripts } from './lease-scripts.js';
+
 /** Scores are seconds since 1970 as text that reads back to the same double; what `%.17g` guarantees. */
 export const scripts = {
+  ...leaseScripts,
+
   /**
    * KEYS: sorted sets of messages. ARGV: now, and for each key: how many members; the capacity; the score up to which
    * messages are expired; the TTL in ms; the members. Returns for each key how many were accepted: the first so many.
@@ -101,6 +105,12 @@ type Arguments = [keyCount: number, ...keysAndArguments: Array<string | number |
 export interface ScriptCommands {
   deliver(...args: Arguments): Promise<number[]>;
   popBuffer(...args: Arguments): Promise<Buffer[][]>;
+  leaseBuffer(...args: Arguments): Promise<[status: [number, number], entries: Buffer[], dead: Buffer[]]>;
+  comeAgain(...args: Arguments): Promise<[expired: number, nextMs: number]>;
+  acknowledge(...args: Arguments): Promise<number[]>;
+  extend(...args: Arguments): Promise<number[]>;
+  release(...args: Arguments): Promise<number[]>;
+  bury(...args: Arguments): Promise<number>;
   putBack(...args: Arguments): Promise<null>;
   restore(...args: Arguments): Promise<null>;
   groupAdd(...args: Arguments): Promise<null>;
