@@ -66,7 +66,10 @@ onBothLayers(
   'nobody listens: applications log and end, and a later worker brings all in',
   async (t, { config }) => {
     const site = new LiveSite(t, config);
-    const applications = ['web', 'api'].map((name) => ({ name, program: site.startApplication(name, 3000) }));
+    const applications = ['web', 'api'].map((name) => ({
+      name,
+      program: site.startApplication(name, { count: 3000 }),
+    }));
     for (const { program } of applications) {
       t.match(await program.ended(), { code: 0, stdout: /^logged 3000$/m, stderr: /^$/ });
     }

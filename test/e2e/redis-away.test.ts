@@ -77,7 +77,7 @@ t.test(
     await server.stop();
     const worker = site.start('runworker', site.channel, '--initiate');
     await site.untilJobs('breathe', 'two are done', (jobs) => jobs.filter(isDone).length >= 2);
-    const application = site.startApplication('web', 100);
+    const application = site.startApplication('web', { count: 100 });
     t.match(await application.ended(), { code: 0, stdout: /logged 100/, stderr: /^$/ });
     await server.restart();
     await site.untilRecords(application, 'web', 100);

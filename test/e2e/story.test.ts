@@ -30,7 +30,7 @@ onBothLayers('the story of three terminals is true', async (t, { config }) => {
   t.match(first, new RegExp(`\\[${worker.pid}\\]@`), 'it says which worker answered');
   t.equal(first, second);
 
-  const application = site.startApplication('web', 2000);
+  const application = site.startApplication('web', { count: 2000 });
   t.match(await application.ended(), { code: 0, stdout: /^logged 2000$/m, stderr: /^$/ });
   await site.untilRecords(application, 'web', 2000);
   const run = await site.logged(/^the plants have been watered/);

@@ -32,15 +32,15 @@ export interface LiveSiteOptions extends SiteConfig {
 }
 
 /**
- * A process of an application: `application.mjs NAME [COUNT]`. It logs `record 1`, `record 2`… as fast as a process can
- * that does other things besides, up to COUNT or until it is told to stop on its standard input. Now and then it prints
+ * A process of an application: `application.mjs NAME COUNT BURST`. It logs `record 1`, `record 2`… in bursts of so many
+ * each millisecond, up to COUNT or until it is told to stop on its standard input. Now and then it prints
  * `safe N`: it logged N more than 50 ms ago. At the end it closes its logger and prints `logged N`.
  */
 const application = `import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { createLogger } from '${logModuleUrl}';
 
-const [name, count = 'Infinity'] = process.argv.slice(2);
+const [name, count, burst] = process.argv.slice(2);
 const logger = createLogger({ site: import.meta.dirname, name });
 let isStopped = false;
 createInterface(process.stdin).on('line', () => {
@@ -49,7 +49,7 @@ createInterface(process.stdin).on('line', () => {
 let n = 0;
 let mark = { n, at: performance.now() };
 while (n < Number(count) && !isStopped) {
-  for (let i = 0; i < 20 && n < Number(count); i++) logger.info('record ' + ++n);
+  for (let i = 0; i < Number(burst) && n < Number(count); i++) logger.info('record ' + ++n);
   if (performance.now() - mark.at > 60) {
     console.log('safe ' + mark.n);
     mark = { n, at: performance.now() };
@@ -118,10 +118,14 @@ export class LiveSite {
     return worker;
   }
 
-  /** Starts a process of the application; see above. */
-  startApplication(name: string, count?: number): Program {
-    const args = count === undefined ? [name] : [name, String(count)];
-    return Program.start(this.#t, this.path('application.mjs'), args);
+  /**
+   * Starts a process of the application.
+   *
+   * @param count how many records it logs; without end when left out
+   * @param burst how many at once; by default so many that the whole process is busy with it
+   */
+  startApplication(name: string, { count = Number.POSITIVE_INFINITY, burst = 20 } = {}): Program {
+    return Program.start(this.#t, this.path('application.mjs'), [name, String(count), String(burst)]);
   }
 
   /** The site's database, for a look into it. Closed with the test. */
