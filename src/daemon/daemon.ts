@@ -419,7 +419,7 @@ export class Daemon {
 
   /** An order is followed although its message was lost, went to another worker, or came before this one's start. */
   async #followOrders(): Promise<void> {
-    if (this.#isStopping) return;
+    if (this.#isStopping || (this.#loop.started && this.#log.state !== 'off')) return;
     const orders = await this.#orders.list();
     if (orders.includes('run.system.tasks') && !this.#loop.started) this.#loop.start();
     if (orders.includes('log.server') && this.#log.state === 'off') await this.#log.start();

@@ -11,7 +11,7 @@ export interface HeartbeatOptions {
 }
 
 /** Leases last several times as long, and a dead worker is noticed after so long. */
-export const beatMs = 3000;
+export const beatMs = 4000;
 
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
