@@ -1,9 +1,9 @@
 // Real processes that share a SQLite layer's file with the test.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { SqliteLayerOptions } from '../../channels/layers/sqlite.js';
+import { forkTypeScript } from './fork-typescript.js';
 
 /** What a process can be told to do. Messages are of type `test.numbered` and carry an `n`. */
 export interface LayerCommands {
@@ -31,14 +31,14 @@ export interface Reply {
   readonly error?: string;
 }
 
-/** A child process with a layer. It runs through the same loader as the test, so nothing needs to be built. */
+/** A child process with a layer. */
 export class LayerProcess {
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, (reply: Reply) => void>();
   #nextId = 1;
 
   static async start(): Promise<LayerProcess> {
-    const child = fork(fileURLToPath(new URL('./layer-process-child.ts', import.meta.url)));
+    const child = forkTypeScript('layer-process-child.ts');
     await once(child, 'message');
     return new LayerProcess(child);
   }
