@@ -199,7 +199,7 @@ export class LeaseReader {
       this.#isUnwatchable = false;
     } catch (error) {
       this.#isArmed = false;
-      if (!(error instanceof LayerUnavailableError) || error.reason !== 'refused') throw error;
+      if (!(error instanceof LayerUnavailableError) || !isRefusal(error)) throw error;
       // A server that knows no tracking, or a user that may not ask for it.
       this.#isUnwatchable = true;
       await this.#wait();
@@ -237,4 +237,8 @@ function idOf(token: Buffer, index: number): Buffer {
   token.copy(id);
   id.writeUInt32BE(index + 1, tokenBytes);
   return id;
+}
+
+function isRefusal({ reason }: LayerUnavailableError): boolean {
+  return reason === 'refused' || reason === 'access-denied';
 }
