@@ -60,6 +60,11 @@ export {
   type RedisHostOptions,
   type RedisLayerOptions,
 } from './layers/redis.js';
+export {
+  ForeignMemberError,
+  RedisPubSubChannelLayer,
+  type RedisPubSubLayerOptions,
+} from './layers/redis-pubsub.js';
 export { LayerFileError, SqliteChannelLayer, type SqliteLayerOptions } from './layers/sqlite.js';
 export {
   type DeadLetter,

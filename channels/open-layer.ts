@@ -16,6 +16,7 @@ export interface OpenLayerOptions extends LayerOptions, Omit<RedisLayerOptions, 
  * | `sqlite:/var/lib/site/channels.db`, `sqlite:channels.db` | SqliteChannelLayer, relative to the working directory |
  * | `redis://[user:password@]host[:port][/db]`, `rediss://…`, `unix:///socket?db=0` | RedisChannelLayer |
  * | `redis+sentinel://host:port,host:port/master`, `redis+cluster://host:port,host:port` | the same |
+ * | `redis+pubsub://…`, `rediss+pubsub://…` | RedisPubSubChannelLayer on `redis://…`, `rediss://…` |
  *
  * @throws InvalidOptionError (`CHANNELS_ERR_INVALID_OPTION`) for any other; no message ever shows a URL's password
  * @example const layer = await openLayer('sqlite:channels.db', { capacity: 1000 })
@@ -47,6 +48,11 @@ export async function openLayer(
     case 'unix': {
       const { RedisChannelLayer } = await import('./layers/redis.js');
       return new RedisChannelLayer({ ...options, hosts: [url] });
+    }
+    case 'redis+pubsub':
+    case 'rediss+pubsub': {
+      const { RedisPubSubChannelLayer } = await import('./layers/redis-pubsub.js');
+      return new RedisPubSubChannelLayer({ ...options, hosts: [url.replace(/\+pubsub/i, '')] });
     }
     default: {
       // Not the URL: what is no URL that we know may hold a password anywhere.

@@ -5,6 +5,7 @@ import {
   InMemoryChannelLayer,
   openLayer,
   RedisChannelLayer,
+  RedisPubSubChannelLayer,
   SqliteChannelLayer,
 } from '../../channels/index.js';
 
@@ -32,6 +33,19 @@ t.test('a SQLite layer is opened by the path in its URL, without the driver of R
   t.same(await two.receive('a'), { type: 'test' }, 'both URLs mean the same file');
   t.equal(isLoaded('better-sqlite3'), true);
   t.equal(isLoaded('ioredis'), false);
+});
+
+t.test('a PubSub layer is opened by a URL that says so, and connects later', async (t) => {
+  for (const url of [
+    'redis+pubsub://localhost:1',
+    'rediss+pubsub://user:pass@localhost:1',
+    'REDIS+PubSub://a',
+  ]) {
+    const layer = await openLayer(url, { prefix: 'my:', capacity: 5 });
+    t.ok(layer instanceof RedisPubSubChannelLayer, url);
+    await layer.close();
+  }
+  await t.rejects(openLayer('redis+pubsub://localhost:port'), { code: 'CHANNELS_ERR_INVALID_OPTION' });
 });
 
 t.test('a Redis layer is opened by a URL of a server or of a socket, and connects later', async (t) => {

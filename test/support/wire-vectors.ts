@@ -65,6 +65,15 @@ export interface WireVectors {
     readonly decoded?: ReadonlyArray<Readonly<Record<string, unknown>>>;
     readonly error?: string;
   }>;
+  readonly pubsub: {
+    readonly new_channel: string;
+    readonly new_channel_with_prefix_ws: string;
+    readonly published: ReadonlyArray<{
+      readonly channel: string;
+      readonly payload_b64: string;
+      readonly decoded: unknown;
+    }>;
+  };
 }
 
 export const wireVectors: WireVectors = JSON.parse(
