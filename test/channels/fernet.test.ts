@@ -48,6 +48,8 @@ t.test('a changed token is refused, whichever character was changed', async (t) 
   for (let at = 0; at < token.length; at++) {
     const changed = Buffer.from(token);
     changed[at] = changed[at] === 0x41 ? 0x42 : 0x41;
+    // The last character before the padding has bits that mean nothing: Python, too, does not look at them.
+    if (bytesOf(changed).equals(bytesOf(token))) continue;
     t.throws(() => fernet.decrypt(changed), undecodable, String(at));
   }
   for (const cut of [0, 4, 76, token.length - 4])
@@ -66,3 +68,7 @@ t.test('no error shows a key', async (t) => {
     new RegExp(`topsecret|${createHash('sha256').update('topsecret').digest('hex').slice(0, 8)}`),
   );
 });
+
+function bytesOf(token: Uint8Array): Buffer {
+  return Buffer.from(Buffer.from(token).toString('latin1'), 'base64url');
+}
