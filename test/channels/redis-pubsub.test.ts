@@ -344,7 +344,7 @@ t.test('a server that hangs is noticed though nobody sends', async (t) => {
   const changes: boolean[] = [];
   const layer = open(t, {
     hosts: [own.url],
-    timeoutMs: 100,
+    timeoutMs: 300,
     onConnection: ({ connected }) => changes.push(connected),
   });
   const channel = await layer.newChannel();
