@@ -45,8 +45,9 @@ function printLine(line: string): void {
 }
 
 async function jsonRecords(): Promise<(lines: readonly string[]) => void> {
-  const { parseRecords } = await import('../log/tail.js');
+  const { RecordReader } = await import('../log/tail.js');
+  const reader = new RecordReader();
   return (lines) => {
-    for (const record of parseRecords(lines)) process.stdout.write(`${JSON.stringify(record)}\n`);
+    for (const record of reader.read(lines)) process.stdout.write(`${JSON.stringify(record)}\n`);
   };
 }

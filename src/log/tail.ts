@@ -47,16 +47,23 @@ export interface ParsedRecord extends Head {
   readonly message: string;
 }
 
-/** Puts the lines of each record together again. Continuation lines before the first head are left out. */
-export function parseRecords(lines: readonly string[]): ParsedRecord[] {
-  const records: Array<Head & { message: string }> = [];
-  for (const line of lines) {
-    const head = parseHead(line);
-    const last = records.at(-1);
-    if (head !== undefined) records.push({ ...head, message: head.text.trimEnd() });
-    else if (last !== undefined) last.message += `\n${line.replace(/^ {4}/, '').trimEnd()}`;
+/** Puts the lines of each record together again, however they come. Lines before the first head are left out. */
+export class RecordReader {
+  #open: { head: Head; lines: string[] } | undefined;
+
+  /** @returns the records that are complete with these lines: a line that ends in a space is continued by the next */
+  read(lines: readonly string[]): ParsedRecord[] {
+    const records: ParsedRecord[] = [];
+    for (const line of lines) {
+      const head = parseHead(line);
+      if (head !== undefined) this.#open = { head, lines: [head.text.trimEnd()] };
+      else this.#open?.lines.push(line.replace(/^ {4}/, '').trimEnd());
+      if (line.endsWith(' ') || this.#open === undefined) continue;
+      records.push({ ...this.#open.head, message: this.#open.lines.join('\n') });
+      this.#open = undefined;
+    }
+    return records;
   }
-  return records;
 }
 
 async function follow(path: string, reader: LineReader, signal: AbortSignal): Promise<void> {

@@ -338,7 +338,7 @@ const columnOf: { readonly [K in keyof RuleChanges]-?: (value: unknown) => Parti
     name: (value) => {
       if (typeof value === 'string' && value.trim() !== '' && value.length <= 200) return { name: value };
       throw new UsageError(
-        `expected name to be a text of 1 to 200 characters, got: ${JSON.stringify(value)}`,
+        `expected name to be a text of 1 to 200 characters, got: ${JSON.stringify(value ?? '')}`,
       );
     },
     logLevel: (value) => ({ log_level: value === null ? null : parseLevel(String(value)).value }),
