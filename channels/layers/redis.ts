@@ -182,8 +182,9 @@ export class RedisChannelLayer implements ChannelLayer {
     const member = this.#members.write(checkMessage(message), key === channel ? undefined : channel);
     this.#refuseWhenClosed();
     options.signal?.throwIfAborted();
-    const [isAccepted] = await this.#deliver(channel, [member], options.signal);
-    if (!isAccepted) throw new ChannelFull(channel, this.#capacity(channel));
+    const parcel = this.#parcel(key, [member], channel);
+    const accepted = await this.#hostFor(channel, key).outbox.send(parcel, options.signal);
+    if (accepted === 0) throw new ChannelFull(channel, parcel.capacity);
   }
 
   async sendMany<M extends Message>(
@@ -301,6 +302,11 @@ export class RedisChannelLayer implements ChannelLayer {
     return `${this.#prefix}:group:${checkGroupName(group)}`;
   }
 
+  /** General channels go round the hosts. */
+  #hostFor(channel: string, key: string): Host {
+    return key === channel ? this.#ring.next() : this.#ring.of(key);
+  }
+
   /** Tells of each member whether it was accepted. Those of one call go to one host. */
   async #deliver(
     channel: string,
@@ -308,7 +314,7 @@ export class RedisChannelLayer implements ChannelLayer {
     signal: AbortSignal | undefined,
   ): Promise<boolean[]> {
     const key = messageKey(channel);
-    const host = key === channel ? this.#ring.next() : this.#ring.of(key);
+    const host = this.#hostFor(channel, key);
     const parts = chunks(members, membersPerScript);
     const accepted = await allDone(
       parts.map((part) => host.outbox.send(this.#parcel(key, part, channel), signal)),

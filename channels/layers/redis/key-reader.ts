@@ -35,6 +35,8 @@ const lingerMs = 50;
 
 /** Bounds what Redis gives out at once. */
 const entriesPerRead = 500;
+/** Bounds what is read ahead for a receiver that asks for the next message at once. */
+const mostAhead = 50;
 
 /**
  * Reads on all hosts for as long as somebody waits, on each as many entries at a time as are wanted. An entry goes to
@@ -48,6 +50,10 @@ export class KeyReader<T> {
   readonly #running = new Map<KeySource, { readonly reads: BlockingReads; readonly ended: Promise<void> }>();
   #puttingBack: Promise<void> | undefined;
   #linger: NodeJS.Timeout | undefined;
+  /** Whether entries were handed over in this turn of the event loop, and nothing was asked for since. */
+  #justServed = false;
+  /** How many more than wanted are read. */
+  #ahead = 0;
   #stopping = false;
 
   constructor(options: KeyReaderOptions<T>) {
@@ -61,8 +67,14 @@ export class KeyReader<T> {
 
   /** Waits for the next entries: at least one, at most `max`. An abort rejects with its reason and takes nothing. */
   async take(max: number, signal?: AbortSignal): Promise<T[]> {
+    // What was read ahead is a part of what is there.
+    if (this.#taken.length > 0 && this.#taken.length < max && !signal?.aborted) return this.takeNow(max);
     const taken = this.#taken.takeMany(max, signal);
-    if (this.#taken.waiting > 0) this.#readEverywhere();
+    if (this.#taken.waiting > 0) {
+      if (this.#justServed) this.#ahead = Math.min(Math.max(1, this.#ahead * 2), mostAhead);
+      this.#justServed = false;
+      this.#readEverywhere();
+    }
     try {
       return (await taken).map(({ value }) => value);
     } catch (error) {
@@ -71,20 +83,19 @@ export class KeyReader<T> {
     }
   }
 
-  /** Takes what is there now, at most `max` entries. @throws LayerUnavailableError */
+  /** Takes what is there now, at most `max` entries. @throws LayerUnavailableError when nothing was taken before */
   async takeNow(max: number): Promise<T[]> {
     const found: T[] = [];
     for (let kept = this.#taken.shift(); kept !== undefined; kept = this.#taken.shift()) {
       found.push(kept.value);
       if (found.length === max) return found;
     }
-    const { keys, sources, accept } = this.#options;
-    for (const { host } of sources) {
-      const reply = await host.commands.run((client) =>
-        client.popBuffer(keys.length, ...keys, max - found.length),
-      );
-      const entries = reply.flatMap((part, i) => entriesOf(keys[i] ?? '', part));
-      found.push(...entries.map(accept).filter((value) => value !== undefined));
+    for (const { host } of this.#options.sources) {
+      try {
+        found.push(...(await this.#pop(host, max - found.length)));
+      } catch (error) {
+        if (found.length === 0) throw error;
+      }
       if (found.length === max) break;
     }
     return found;
@@ -97,6 +108,13 @@ export class KeyReader<T> {
     this.#endBlockedReads();
     await Promise.all(Array.from(this.#running.values(), ({ ended }) => ended));
     await this.#puttingBack;
+  }
+
+  async #pop(host: Host, max: number): Promise<T[]> {
+    const { keys, accept } = this.#options;
+    const reply = await host.commands.run((client) => client.popBuffer(keys.length, ...keys, max));
+    const entries = reply.flatMap((part, i) => entriesOf(keys[i] ?? '', part));
+    return entries.map(accept).filter((value) => value !== undefined);
   }
 
   #readEverywhere(): void {
@@ -127,18 +145,29 @@ export class KeyReader<T> {
 
   async #readOne({ host, beforeRead }: KeySource, reads: BlockingReads): Promise<void> {
     beforeRead();
-    const wanted = Math.min(this.#taken.wanted, entriesPerRead);
+    const { wanted } = this.#taken;
+    const most = Math.max(Math.min(wanted, entriesPerRead), Math.min(wanted + this.#ahead, mostAhead));
     const taken: Taken<T>[] = [];
-    for (const entry of await reads.take(this.#options.keys, wanted)) {
+    for (const entry of await reads.take(this.#options.keys, most)) {
       const value = this.#options.accept(entry);
       if (value !== undefined) taken.push({ entry, value, host });
     }
     this.#taken.putMany(taken);
+    if (taken.length > 0) this.#noteServed();
+  }
+
+  #noteServed(): void {
+    if (this.#justServed) return;
+    this.#justServed = true;
+    setImmediate(() => {
+      this.#justServed = false;
+    });
   }
 
   async #putBackWhileUnwanted(): Promise<void> {
     // A receiver that asks one by one asks for the next within this turn of the event loop.
-    if (this.#options.sources.length > 1) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#taken.length > 0) this.#ahead = 0;
     while (this.#taken.length > 0) {
       const taken = await this.#taken.takeMany(entriesPerRead);
       if (!(await this.#putBack(taken)) && this.#stopping) break;
