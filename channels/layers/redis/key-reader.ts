@@ -85,6 +85,8 @@ export class KeyReader<T> {
 
   /** Takes what is there now, at most `max` entries. @throws LayerUnavailableError when nothing was taken before */
   async takeNow(max: number): Promise<T[]> {
+    // Else what comes after it would overtake what is just put back.
+    await this.#puttingBack;
     const found: T[] = [];
     for (let kept = this.#taken.shift(); kept !== undefined; kept = this.#taken.shift()) {
       found.push(kept.value);

@@ -19,6 +19,9 @@ export interface OutboxOptions {
 
 /** How many members one script carries, so that it does not keep Redis from others for long. */
 export const membersPerScript = 1000;
+const microsecondMs = 0.001;
+/** As in the script: beyond a second the clock decides. */
+const longestDriftMs = 1000;
 /** So many parcels may wait for a connection; more are refused at once. */
 const maxUnsent = 1000;
 
@@ -31,6 +34,8 @@ export class Outbox {
   readonly #now: () => number;
   #gathered: Send[] = [];
   #unsent = 0;
+  /** The time of the next message at the earliest, in ms. */
+  #next = 0;
 
   constructor({ commands, now }: OutboxOptions) {
     this.#commands = commands;
@@ -78,7 +83,7 @@ export class Outbox {
       const reply = this.#commands.run((client) => {
         written();
         parts = byKey(sends.filter((send) => send.write()));
-        const now = this.#now();
+        const now = this.#timeFor(parts);
         const keys = parts.map(({ key }) => key);
         return parts.length === 0
           ? Promise.resolve([])
@@ -91,6 +96,19 @@ export class Outbox {
     } finally {
       written();
     }
+  }
+
+  /**
+   * The script counts up from the last message under a key; when that was taken just now, and comes back, it must not
+   * find itself behind what was sent in the same millisecond. A clock that was set back by more counts again.
+   */
+  #timeFor(parts: readonly Part[]): number {
+    const now = this.#now();
+    const isClose = this.#next > now && this.#next < now + longestDriftMs;
+    const time = isClose ? this.#next : now;
+    const members = parts.reduce((sum, part) => sum + part.length, 0);
+    this.#next = time + members * microsecondMs;
+    return time;
   }
 }
 
@@ -144,6 +162,11 @@ class Part {
     this.key = key;
     this.#capacity = capacity;
     this.#expiryMs = expiryMs;
+  }
+
+  /** How many members. */
+  get length(): number {
+    return this.#sends.reduce((sum, { parcel }) => sum + parcel.members.length, 0);
   }
 
   add(send: Send): void {
