@@ -221,6 +221,7 @@ export class SqliteChannelLayer implements ChannelLayer {
 
   async flush(): Promise<void> {
     await this.#write((store) => store.clear());
+    this.#reader.clear();
     this.#local.clear();
   }
 

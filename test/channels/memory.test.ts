@@ -25,7 +25,10 @@ layerContract('the memory layer', {
   },
 });
 
-batchContract('batches on the memory layer', { medium });
+batchContract('batches on the memory layer', {
+  medium,
+  skips: { 'what was read ahead is not lost by closing at once': 'there is one process' },
+});
 
 leaseContract('leases on the memory layer', {
   medium,

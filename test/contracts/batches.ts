@@ -1,6 +1,6 @@
 // What every channel layer promises of batches: many messages sent, or taken, at once.
 
-import type { Message } from '../../channels/index.js';
+import type { ChannelLayer, Message, Received } from '../../channels/index.js';
 import { Random } from '../support/random.js';
 import { turns } from '../support/until.js';
 import {
@@ -183,6 +183,36 @@ const contract: Contract = {
     );
   },
 
+  async 'a receiver that asks one by one has no more than it asked for when it turns to something else'(
+    t,
+    open,
+  ) {
+    const [a, b] = [await open({ capacity: 1000 }), await open({ capacity: 1000 })];
+    await a.sendMany('greedy', range(400).map(numbered));
+    const received: unknown[] = [];
+    // Quick ones, for which a layer may read ahead, and a look at something else after so many.
+    for (const count of [1, 2, 5, 20, 60]) {
+      for (let i = 0; i < count; i++) received.push((await receiveNow(a, 'greedy')).n);
+      await turns(2);
+      received.push(...numbersOf(await receiveMany(b, 'greedy', 10)));
+    }
+    received.push(...numbersOf(await receiveMany(b, 'greedy', 400 - received.length)));
+    t.same(
+      received.sort((x, y) => Number(x) - Number(y)),
+      range(400),
+    );
+  },
+
+  async 'what was read ahead is not lost by closing at once'(t, open) {
+    const [a, b] = [await open({ capacity: 1000 }), await open({ capacity: 1000 })];
+    await a.sendMany('closed', range(300).map(numbered));
+    const received: unknown[] = [];
+    for (let i = 0; i < 100; i++) received.push((await receiveNow(a, 'closed')).n);
+    await a.close();
+    received.push(...numbersOf(await receiveMany(b, 'closed', 300 - received.length)));
+    t.same(received, range(300));
+  },
+
   async 'receives that are called off at random moments lose nothing and double nothing'(t, open) {
     const random = new Random();
     t.comment(`SEED=${random.seed}`);
@@ -244,6 +274,11 @@ const contract: Contract = {
     await t.rejects(layer.receiveMany('closing'), closed);
   },
 };
+
+/** Without a timer, so that the next one can be asked for in the same turn of the event loop. */
+function receiveNow(layer: ChannelLayer, channel: string): Promise<Received> {
+  return layer.receive(channel);
+}
 
 function numbersOf(messages: readonly object[]): unknown[] {
   return messages.map((message) => ('n' in message ? message.n : undefined));

@@ -8,11 +8,8 @@ import { LayerFileError } from './errors.js';
 
 export type Database = BetterSqlite3.Database;
 
-/**
- * How long SQLite may block this process while another one writes. A write takes some 20 µs, so this is rarely
- * used up; who needs more patience waits outside of SQLite, where the event loop goes on.
- */
-const busyTimeoutMs = 10;
+/** How long SQLite may block this process while it is opened; later the layer has a patience of its own. */
+const openTimeoutMs = 10;
 
 /** Marks the file as a channel layer's, so that no other database is taken for one. ("lnch") */
 const applicationId = 0x6c6e6368;
@@ -65,11 +62,12 @@ export function openDatabase(path: string): Database {
     throw new LayerFileError(path, 'lies in a directory that does not exist', { sqliteCode });
   }
   const Sqlite = loadSqlite(path);
-  const db = new Sqlite(path, { timeout: busyTimeoutMs });
+  const db = new Sqlite(path, { timeout: openTimeoutMs });
   try {
     if (versionOf(db, path) === 'none') create(db, path);
     configure(db, path);
     if (versionOf(db, path) === 'old') upgrade(db, path);
+    db.pragma('busy_timeout = 0');
     return db;
   } catch (error) {
     db.close();

@@ -27,7 +27,8 @@ export class LayerFile {
 
   /**
    * Does something with the open file, after opening it, or opening it anew when it was replaced. When that put
-   * messages into it, whoever waits for them is woken, in all processes.
+   * messages into it, whoever waits for them is woken, in all processes. While another process holds the lock it is
+   * done again for a few ms, so `work` may run more than once.
    *
    * @throws LayerFileError
    */
@@ -35,7 +36,7 @@ export class LayerFile {
     try {
       const { store, doorbell } = this.#current();
       const filedBefore = store.filed;
-      const result = work(store);
+      const result = withPatience(() => work(store));
       if (store.filed !== filedBefore) doorbell.ring();
       return result;
     } catch (error) {
@@ -102,4 +103,32 @@ function openDoorbell(path: string): Doorbell {
 function identify(path: string): string {
   const inodes = [path, doorbellPath(path)].map((name) => statSync(name, { throwIfNoEntry: false })?.ino);
   return inodes.join(' ');
+}
+
+/** How long this process may stand still because another one writes; a write takes some 20 µs. */
+const patienceMs = 3;
+/** So many attempts come one after another; then the processor is left to the one who writes. */
+const attemptsInARow = 20;
+const breakMs = 0.1;
+const breaks = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * SQLite's own patience (`busy_timeout`) sleeps a whole millisecond before it tries again, fifty times as long as the
+ * other's write: two busy processes would mostly sleep.
+ */
+function withPatience<T>(attempt: () => T): T {
+  let giveUpAt: number | undefined;
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return attempt();
+    } catch (error) {
+      giveUpAt ??= performance.now() + patienceMs;
+      if (!isBusy(error) || performance.now() >= giveUpAt) throw error;
+      if (attempts > attemptsInARow) Atomics.wait(breaks, 0, 0, breakMs);
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY';
 }

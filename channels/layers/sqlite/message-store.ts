@@ -30,6 +30,12 @@ export interface StoredMessage {
   readonly body: Uint8Array;
 }
 
+/** The same, with what is needed to put it back. */
+export interface TakenMessage extends StoredMessage {
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
 /** Told of messages under a key that were thrown away, when it is certain. */
 export type OnDropped = (key: string, reason: DroppedMessage['reason'], count: number) => void;
 
@@ -114,7 +120,7 @@ export class MessageStore {
     return this.atomically(() => {
       const ends = this.#ends(key);
       const room = this.#room(key, ends, capacity, bodies.length, now);
-      const names = key.endsWith('!') ? channels.join(' ') : null;
+      const names = namesOf(key, channels);
       const accepted = room < bodies.length ? bodies.slice(0, room) : bodies;
       let id = ends.last;
       for (const body of accepted) this.#statements.insert.run(key, ++id, expiresAt, names, body);
@@ -143,13 +149,27 @@ export class MessageStore {
   }
 
   /** Takes the first unexpired messages under a key, at most `limit` and often fewer: ask `availableAt` for more. */
-  take(key: string, limit: number, now: number): StoredMessage[] {
+  take(key: string, limit: number, now: number): TakenMessage[] {
     // No place is taken twice, so this many places hold that many messages or, where some expired, fewer.
     const rows = this.#statements.take.all(key, limit, key);
     if (rows.length > 1) rows.sort((a, b) => a.id - b.id);
     const fresh = rows.filter((row) => row.expires_at > now);
     if (fresh.length < rows.length) this.drop(key, 'expired', rows.length - fresh.length);
-    return fresh.map((row) => ({ channels: row.channels?.split(' ') ?? [key], body: row.body }));
+    return fresh.map(({ channels, body, expires_at }) => ({
+      channels: channels?.split(' ') ?? [key],
+      body,
+      expiresAt: expires_at,
+    }));
+  }
+
+  /** Puts messages that were taken back in front of all others, in their order. */
+  putBack(key: string, messages: readonly TakenMessage[]): void {
+    this.atomically(() => {
+      let id = this.#ends(key).first - messages.length;
+      for (const { expiresAt, channels, body } of messages)
+        this.#statements.insert.run(key, id++, expiresAt, namesOf(key, channels), body);
+    });
+    this.#filed += messages.length;
   }
 
   /** A number that changes when another connection has committed something. Reads only. */
@@ -215,7 +235,7 @@ export class MessageStore {
 
   #insertByLength({ key, expiresAt, channels, body, capacity }: NewMessage): boolean {
     const insert = this.#statements.insertByLength;
-    const names = key.endsWith('!') ? channels.join(' ') : null;
+    const names = namesOf(key, channels);
     const { changes } = insert.run(key, expiresAt, names, body, key, key, capacity);
     this.#filed += changes;
     return changes === 1;
@@ -263,6 +283,11 @@ export class MessageStore {
     const free = Number(this.#statements.freePages.get());
     if (free > freePagesKept + freePagesReturned) this.#db.pragma(`incremental_vacuum(${freePagesReturned})`);
   }
+}
+
+/** A general channel's messages are for that channel. */
+function namesOf(key: string, channels: readonly string[]): string | null {
+  return key.endsWith('!') ? channels.join(' ') : null;
 }
 
 interface MessageRow {

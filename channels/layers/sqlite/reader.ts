@@ -7,6 +7,7 @@ import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
 import type { LeasedRow, LeasePolicy } from './lease-store.js';
 import type { MessageStore, StoredMessage } from './message-store.js';
+import { ReadAhead } from './read-ahead.js';
 
 const retryAfterMs = 5;
 /** Bounds what one transaction takes. */
@@ -29,6 +30,8 @@ export class Reader {
   readonly #waiters = new Map<string, Set<Waiter>>();
   /** Keys under which there may be something for who waits. */
   readonly #promising = new Set<string>();
+  /** By key; of those that were asked for lately. */
+  readonly #ahead = new Map<string, ReadAhead>();
   readonly #turn = new EndOfTurn(() => this.#serve());
   readonly #watcher: DoorbellWatcher;
   #store: MessageStore | undefined;
@@ -58,6 +61,12 @@ export class Reader {
    *   signal's reason
    */
   take(key: string, max: number, signal?: AbortSignal): Promise<readonly StoredMessage[]> {
+    const ahead = this.#ahead.get(key);
+    if (ahead !== undefined && ahead.length >= max && !this.#closed && !signal?.aborted)
+      return Promise.resolve(ahead.take(max));
+    ahead?.noteAsked();
+    // Together with what lies behind it.
+    this.#putBack(key);
     return this.#wait<StoredMessage>(key, signal, (give) => ({ max, give }));
   }
 
@@ -73,9 +82,15 @@ export class Reader {
     this.#turn.schedule();
   }
 
+  /** Forgets what was taken ahead. */
+  clear(): void {
+    this.#ahead.clear();
+  }
+
   /** Ends all waits with LayerClosedError. Safe to call twice. */
   close(): void {
     this.#closed = true;
+    for (const key of this.#ahead.keys()) this.#putBack(key);
     this.#failAll(new LayerClosedError());
     clearTimeout(this.#retry);
     clearTimeout(this.#leaseTimer);
@@ -194,12 +209,44 @@ export class Reader {
     now: number,
   ): void {
     const wanted = wantedBy(waiters);
-    const messages = isOnlyOver
-      ? store.leases.takeOver(key, wanted, now, this.#policyOf(key))
-      : store.take(key, wanted, now);
-    for (const waiter of waiters) {
-      if (messages.length === 0) break;
-      waiter.give(messages.splice(0, waiter.max));
+    if (isOnlyOver) {
+      distribute(store.leases.takeOver(key, wanted, now, this.#policyOf(key)), waiters);
+      return;
+    }
+    const ahead = this.#aheadOf(key);
+    const messages = store.take(key, ahead.most(wanted), now);
+    if (messages.length > 0) ahead.noteServed(distribute(messages, waiters));
+  }
+
+  #aheadOf(key: string): ReadAhead {
+    let ahead = this.#ahead.get(key);
+    if (ahead === undefined) {
+      ahead = new ReadAhead(() => this.#onTurnOver(key));
+      this.#ahead.set(key, ahead);
+    }
+    return ahead;
+  }
+
+  /** What is not taken within the turn in which it could have been goes back. */
+  #onTurnOver(key: string): void {
+    const ahead = this.#ahead.get(key);
+    if (ahead === undefined) return;
+    if (ahead.length > 0) ahead.beginAnew();
+    this.#putBack(key);
+    if (ahead.length === 0 && !this.#waiters.has(key)) this.#ahead.delete(key);
+  }
+
+  #putBack(key: string): void {
+    const ahead = this.#ahead.get(key);
+    const messages = ahead?.take(ahead.length) ?? [];
+    if (ahead === undefined || messages.length === 0) return;
+    try {
+      this.#file.use((store) => store.putBack(key, messages));
+      this.wake(key);
+    } catch {
+      // Whatever the reason, the messages are ours until somebody takes them or they can be put back.
+      ahead.keep(messages);
+      if (!this.#closed) setTimeout(() => this.#putBack(key), retryAfterMs);
     }
   }
 
@@ -264,6 +311,15 @@ function isLease<T extends PlainTerms | LeaseTerms>(waiter: T): waiter is T & Le
 
 function isPlain<T extends PlainTerms | LeaseTerms>(waiter: T): waiter is T & PlainTerms {
   return waiter.leaseMs === undefined;
+}
+
+/** Gives to each as many as it takes; returns those that are left. */
+function distribute<T extends StoredMessage>(messages: T[], waiters: readonly PlainTerms[]): T[] {
+  for (const waiter of waiters) {
+    if (messages.length === 0) break;
+    waiter.give(messages.splice(0, waiter.max));
+  }
+  return messages;
 }
 
 function wantedBy(waiters: readonly PlainTerms[]): number {
