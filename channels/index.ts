@@ -46,6 +46,7 @@ export {
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
+  type MessageOptions,
   messageKey,
   type ReceiveManyOptions,
   type SendOutcome,
@@ -88,3 +89,18 @@ export {
 export type { SerializerName } from './serializers.js';
 export { Worker, type WorkerOptions } from './worker.js';
 export type { ChannelStats, WorkerEvent } from './worker-events.js';
+export {
+  type ChannelFigures,
+  type GroupMember,
+  type GroupReport,
+  type HandlingEvent,
+  type LayerProcess,
+  type LayerStats,
+  type Peeked,
+  type PeekOptions,
+  Receipt,
+  type Trace,
+  type TraceEvent,
+  type TraceEventName,
+  type Xray,
+} from './xray.js';

@@ -3,16 +3,22 @@
 import type { Message, Received } from './application.js';
 import { type ChannelFull, InvalidMessageError, InvalidNameError, InvalidOptionError } from './errors.js';
 import { isDeadLetterChannel, type Leased } from './leases.js';
+import type { Receipt, Xray } from './xray.js';
 
 /** An ability that not every layer has. Ask at start, not by a failed call later. */
-export type Extension = 'groups' | 'flush' | 'lease';
+export type Extension = 'groups' | 'flush' | 'lease' | 'stats' | 'trace';
 
 export interface WaitOptions {
   /** Ends the wait; the promise rejects with the signal's reason. Nothing is lost by it. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface LeaseOptions extends WaitOptions {
+export interface MessageOptions extends WaitOptions {
+  /** Told the ids of the messages that the call sent or received, for `trace`. */
+  readonly receipt?: Receipt | undefined;
+}
+
+export interface LeaseOptions extends MessageOptions {
   /**
    * Milliseconds for which the message is this receiver's alone. When they are over without an `ack`, as after the
    * receiver's death, the message is delivered again.
@@ -20,7 +26,7 @@ export interface LeaseOptions extends WaitOptions {
   readonly lease: number;
 }
 
-export interface ReceiveManyOptions extends WaitOptions {
+export interface ReceiveManyOptions extends MessageOptions {
   /** The most messages to take at once. Default 100. */
   readonly max?: number | undefined;
   /** Milliseconds to wait for the first message; 0 takes what is there. Default: until there is one. */
@@ -63,6 +69,8 @@ export interface LayerOptions {
   /** Told of every message that was dropped. Must not throw. */
   readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
   /** The clock for both expiries, in milliseconds since 1970. For tests; default `Date.now`. */
+  /** Whether what is sent and received is counted for `stats` and remembered for `trace`. Default true. */
+  readonly xray?: boolean | undefined;
   readonly now?: (() => number) | undefined;
 }
 
@@ -81,7 +89,7 @@ export type CapacityPatterns =
  *
  * Source: django/channels docs/channel_layer_spec.rst.
  */
-export interface ChannelLayer {
+export interface ChannelLayer extends Partial<Xray> {
   readonly extensions: ReadonlySet<Extension>;
 
   /**
@@ -91,7 +99,7 @@ export interface ChannelLayer {
    * @throws InvalidNameError, InvalidMessageError for what no layer accepts
    * @throws LayerUnavailableError when the server is away
    */
-  send<M extends Message>(channel: string, message: M, options?: WaitOptions): Promise<void>;
+  send<M extends Message>(channel: string, message: M, options?: MessageOptions): Promise<void>;
 
   /**
    * Puts messages on a channel, in their order, in one round trip. Tells of each whether it was accepted: one that
@@ -105,7 +113,7 @@ export interface ChannelLayer {
   sendMany<M extends Message>(
     channel: string,
     messages: readonly M[],
-    options?: WaitOptions,
+    options?: MessageOptions,
   ): Promise<SendOutcome[]>;
 
   /**
@@ -127,7 +135,7 @@ export interface ChannelLayer {
    * @throws ForeignChannelError for a specific channel of another layer object
    * @throws LayerClosedError when the layer is closed meanwhile; the signal's reason when it is aborted
    */
-  receive(channel: string, options?: WaitOptions): Promise<Received>;
+  receive(channel: string, options?: MessageOptions): Promise<Received>;
 
   /**
    * Takes the next messages of a channel, in order: those that are there, at most `max`, else it waits for the first.
