@@ -74,6 +74,14 @@ export {
   type Leased,
   type ReleaseOptions,
 } from './leases.js';
+export {
+  isOverdue,
+  type ListenerFacts,
+  type ListenerState,
+  type Listening,
+  listenerState,
+  silentMs,
+} from './listening.js';
 export type { CodecOptions } from './message-codec.js';
 export { ExtensionValue, Float } from './msgpack.js';
 export { type OpenLayerOptions, openLayer } from './open-layer.js';

@@ -3,6 +3,7 @@
 import type { Message, Received } from './application.js';
 import { type ChannelFull, InvalidMessageError, InvalidNameError, InvalidOptionError } from './errors.js';
 import { isDeadLetterChannel, type Leased } from './leases.js';
+import type { Listening } from './listening.js';
 import type { Receipt, Xray } from './xray.js';
 
 /** An ability that not every layer has. Ask at start, not by a failed call later. */
@@ -68,9 +69,9 @@ export interface LayerOptions {
   readonly deadLetterExpiry?: number | undefined;
   /** Told of every message that was dropped. Must not throw. */
   readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
-  /** The clock for both expiries, in milliseconds since 1970. For tests; default `Date.now`. */
   /** Whether what is sent and received is counted for `stats` and remembered for `trace`. Default true. */
   readonly xray?: boolean | undefined;
+  /** The clock for both expiries, in milliseconds since 1970. For tests; default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
 
@@ -155,6 +156,12 @@ export interface ChannelLayer extends Partial<Xray> {
   groupDiscard(group: string, channel: string): Promise<void>;
   /** Sends to every channel of a group. A full channel misses it, without an error. */
   groupSend<M extends Message>(group: string, message: M): Promise<void>;
+
+  /**
+   * Tells whether who receives on a channel in this process would hear of a message: when the store was last heard of,
+   * and by when it is due. Asks nothing. Undefined while nobody waits. A layer without it cannot be deaf.
+   */
+  listening?(channel: string): Listening | undefined;
 
   /** Removes all messages and groups of this layer. */
   flush(): Promise<void>;

@@ -28,6 +28,7 @@ import {
 } from './errors.js';
 import { type Intake, intake, type Taken } from './intake.js';
 import type { ChannelLayer } from './layer.js';
+import { type Listening, listenerState } from './listening.js';
 import type { Slots } from './slots.js';
 import type { ChannelStats, WorkerEvent } from './worker-events.js';
 
@@ -52,6 +53,8 @@ export class ServedChannel {
   readonly #intake: Intake;
   readonly #inbox: InboxMessage[] = [];
   readonly #inboxChanged = new Bell();
+  /** Whether the layer is asked for messages. */
+  #isAsking = false;
   /** Whether the last batch was as large as it could be. */
   #isBusy = false;
   /** Set when nothing more will come into the inbox. */
@@ -80,14 +83,26 @@ export class ServedChannel {
   stats(): ChannelStats {
     const { message, since } = this.#inHand ?? {};
     const busy = message !== undefined && since !== undefined;
+    const listening = this.listening();
     return {
       channel: this.channel,
-      state: this.#restarting > 0 ? 'restarting' : busy ? 'busy' : 'waiting',
+      state: listenerState({
+        isRestarting: this.#restarting > 0,
+        isHandling: busy,
+        isHeldBack: this.#inbox.length > 0 || this.#isInputOver,
+        listening,
+      }),
+      ...(listening && { listening }),
       ...this.#counts,
       prefetched: this.#inbox.length,
       ...(busy && { handling: { type: message.type, sinceMs: this.#options.clock.now() - since } }),
       ...(this.#lastError && { lastError: this.#lastError }),
     };
+  }
+
+  /** What the layer says of its store; undefined while nothing is asked of it. */
+  listening(): Listening | undefined {
+    return this.#isAsking ? this.#options.layer.listening?.(this.channel) : undefined;
   }
 
   /**
@@ -173,12 +188,15 @@ export class ServedChannel {
     max: number,
     stopping: AbortSignal,
   ): Promise<{ taken: readonly Taken[] } | { error: Error } | object> {
+    this.#isAsking = true;
     try {
       return { taken: await this.#intake.take(max, stopping) };
     } catch (error) {
       if (stopping.aborted) return {};
       if (error instanceof LayerClosedError || error instanceof ForeignChannelError) throw error;
       return { error: asError(error) };
+    } finally {
+      this.#isAsking = false;
     }
   }
 

@@ -1,6 +1,7 @@
 // What a worker reports, and how it says it is doing.
 
 import type { ChannelsError, NoHandlerError } from './errors.js';
+import type { ListenerState, Listening } from './listening.js';
 
 /** What happens in a worker and someone may want to log. `channel` is the one it happened on. */
 export type WorkerEvent =
@@ -43,6 +44,15 @@ export type WorkerEvent =
     }
   /** The first message came after so many failures of the listener. */
   | { readonly type: 'listenerRecovered'; readonly channel: string; readonly failures: number }
+  /** The store of the layer is silent beyond what was due. Told once; it is tried for on, by the layer. */
+  | {
+      readonly type: 'deaf';
+      readonly channel: string;
+      readonly silentMs: number;
+      readonly dueMs: number;
+    }
+  /** The store of the layer was heard of again, after so many milliseconds. */
+  | { readonly type: 'hearsAgain'; readonly channel: string; readonly silentMs: number }
   /**
    * A message was handled, but its lease was over by then, or the layer could not be told: it may be handled again.
    */
@@ -69,8 +79,9 @@ export type WorkerEvent =
 /** How one channel of a worker is doing. Counts are since the worker was made. */
 export interface ChannelStats {
   readonly channel: string;
-  /** `restarting`: the listener or the application failed, and the time to try again has not come. */
-  readonly state: 'waiting' | 'busy' | 'restarting';
+  readonly state: ListenerState;
+  /** What the layer knows of its store; left out while nothing is asked of it, and by a layer that cannot be deaf. */
+  readonly listening?: Listening;
   /** Messages taken from the layer. Each is, in the end, handled, failed, dropped, returned or lost. */
   readonly received: number;
   readonly handled: number;

@@ -6,6 +6,7 @@ import { type Clock, pause, systemClock } from './clock.js';
 import { ChannelsError, InvalidOptionError } from './errors.js';
 import { type ChannelLayer, checkChannelName } from './layer.js';
 import { checkLeasable, checkLeaseMs } from './leases.js';
+import { ListenerWatch } from './listener-watch.js';
 import { ServedChannel } from './served-channel.js';
 import { Slots } from './slots.js';
 import type { ChannelStats, WorkerEvent } from './worker-events.js';
@@ -50,7 +51,8 @@ const putBackMs = 1000;
  * messages in order. When a handler throws, the failure is reported and counted, and the next message makes a
  * fresh instance; so it does after StopConsumer. A message of unknown type, or that is none, is reported, counted
  * and dropped. A listener that fails is reported and tried again, at growing intervals. An application that
- * ends before it takes its message is tried again in the same way, with that message.
+ * ends before it takes its message is tried again in the same way, with that message. A listener that would not hear
+ * of a message, as the layer's store is silent beyond what was due, is told as deaf.
  *
  * With a `lease`, each message is handled at least once. It is acknowledged when its handler has returned. When the
  * handler throws it is not: the message comes again when its lease is over, meanwhile the others go on, and after
@@ -68,6 +70,7 @@ export class Worker {
   readonly #graceMs: number;
   readonly #clock: Clock;
   readonly #report: (event: WorkerEvent) => void;
+  readonly #watch: ListenerWatch | undefined;
   #hasRun = false;
 
   /** @throws InvalidOptionError, InvalidNameError */
@@ -90,6 +93,8 @@ export class Worker {
     this.#graceMs = notNegative('graceMs', options.graceMs ?? 25_000);
     this.#clock = clock;
     this.#report = report;
+    if (options.layer.listening !== undefined)
+      this.#watch = new ListenerWatch({ listeners: this.#channels, clock, report });
   }
 
   /** How each channel is doing, in the order in which they were given. */
@@ -121,7 +126,9 @@ export class Worker {
       stop();
     };
     const served = this.#serveAll(stopping.signal, onFatal);
+    const watched = this.#watch?.run(stopping.signal);
     await aborted(stopping.signal);
+    await watched;
     signal.removeEventListener('abort', stop);
     this.#report({ type: 'draining', messages: this.#unfinished() });
     await this.#withinGrace(served, force);

@@ -1,6 +1,7 @@
 // What happens in a worker's channels, as records for the log.
 
 import type { ConnectionChange, DroppedMessage, LayerWarning, WorkerEvent } from '../../channels/index.js';
+import { durationText } from '../duration.js';
 import type { LevelName } from '../log/levels.js';
 import type { Logger } from '../log/logger.js';
 
@@ -50,6 +51,16 @@ function tell(event: WorkerEvent): [LevelName, string, Error?] {
       return ['ERROR', `listening on ${event.channel} failed; next try in ${event.retryMs} ms`, event.error];
     case 'listenerRecovered':
       return ['INFO', `listening on ${event.channel} works again after ${event.failures} failures`];
+    case 'deaf':
+      return [
+        'ERROR',
+        `listening on ${event.channel} is deaf: the channel layer has been silent for ${durationText(event.silentMs)} and was due after ${durationText(event.dueMs)}`,
+      ];
+    case 'hearsAgain':
+      return [
+        'INFO',
+        `listening on ${event.channel} hears again, after ${durationText(event.silentMs)} without a sign of the channel layer`,
+      ];
     case 'notAcknowledged':
       return [
         'WARNING',

@@ -616,7 +616,7 @@ t.test('an instance that ends in the moment in which it gets its place loses no 
       return handled + failed === 1;
     });
     await running.stop();
-    t.match(running.stats('ends'), { received: 1, prefetched: 0, state: 'waiting' });
+    t.match(running.stats('ends'), { received: 1, prefetched: 0, state: 'paused' });
   }
 });
 
@@ -649,7 +649,7 @@ t.test('a stopped worker finishes what it has taken and leaves the rest', async 
   await running.done;
   t.same(got, [0, 1, 2]);
   t.ok(endedWith instanceof StopConsumer, 'the instance was ended in peace');
-  t.match(running.stats('a'), { received: 3, handled: 3, returned: 0, state: 'waiting' });
+  t.match(running.stats('a'), { received: 3, handled: 3, returned: 0, state: 'paused' });
   t.match(await layer.receive('a'), { n: 3 });
   t.match(await layer.receive('a'), { n: 4 });
   t.equal(running.clock.pending, 0, 'no timer is left');
