@@ -1,7 +1,6 @@
 // Who takes messages from one key, for all who wait on it in this process.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { LayerUnavailableError } from '../../errors.js';
 import { WaitingQueue } from '../../waiting-queue.js';
 import { type BlockingReads, type Entry, entriesOf } from './blocking-reads.js';
 import type { Host } from './host.js';
@@ -49,6 +48,8 @@ export class KeyReader<T> {
   /** The reads under way, by their sources. */
   readonly #running = new Map<KeySource, { readonly reads: BlockingReads; readonly ended: Promise<void> }>();
   #puttingBack: Promise<void> | undefined;
+  /** The attempt at that which is under way or was the last. */
+  #attempt: Promise<boolean> | undefined;
   #linger: NodeJS.Timeout | undefined;
   /** Whether entries were handed over in this turn of the event loop, and nothing was asked for since. */
   #justServed = false;
@@ -85,8 +86,8 @@ export class KeyReader<T> {
 
   /** Takes what is there now, at most `max` entries. @throws LayerUnavailableError when nothing was taken before */
   async takeNow(max: number): Promise<T[]> {
-    // Else what comes after it would overtake what is just put back.
-    await this.#puttingBack;
+    // Else what comes after it would overtake what is just put back. When that fails, it is here again.
+    await this.#attempt;
     const found: T[] = [];
     for (let kept = this.#taken.shift(); kept !== undefined; kept = this.#taken.shift()) {
       found.push(kept.value);
@@ -171,28 +172,30 @@ export class KeyReader<T> {
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#taken.length > 0) this.#ahead = 0;
     while (this.#taken.length > 0) {
-      const taken = await this.#taken.takeMany(entriesPerRead);
-      if (!(await this.#putBack(taken)) && this.#stopping) break;
+      this.#attempt = this.#putBack();
+      if (await this.#attempt) continue;
+      if (this.#stopping) break;
+      await pause(pauseAfterFailureMs);
     }
     this.#puttingBack = undefined;
   }
 
   /** Returns whether all are back in Redis; those that are not are kept here. */
-  async #putBack(taken: readonly Taken<T>[]): Promise<boolean> {
+  async #putBack(): Promise<boolean> {
     const { ttlMs } = this.#options;
-    let failure: unknown;
+    const taken = await this.#taken.takeMany(entriesPerRead);
+    let isDone = true;
     for (const [host, key, entries] of byPlace(taken)) {
       const pairs = entries.flatMap(({ entry }) => [entry.score, entry.member]);
       try {
         await host.commands.run((client) => client.putBack(1, key, ttlMs, ...pairs));
-      } catch (error) {
+      } catch {
         // Whatever the reason, the messages are ours until somebody takes them.
         this.#taken.putMany(entries);
-        failure = error;
+        isDone = false;
       }
     }
-    if (!this.#stopping && failure instanceof LayerUnavailableError) await pause(pauseAfterFailureMs);
-    return failure === undefined;
+    return isDone;
   }
 
   #endBlockedReadsSoon(): void {
