@@ -20,6 +20,7 @@ import {
   type WaitOptions,
 } from '../layer.js';
 import type { Leased } from '../leases.js';
+import type { Listening } from '../listening.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
 import { writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
@@ -194,6 +195,11 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     const payload = this.#codec.encode(checkMessage(message));
     this.#refuseWhenClosed();
     await this.#publish(name, payload);
+  }
+
+  /** A server is asked every `timeoutMs` while anything is subscribed to. */
+  listening(channel: string): Listening | undefined {
+    return this.#audience.has(channel) ? this.#hostOf(channel).subscriber.listening(channel) : undefined;
   }
 
   /** Forgets the messages, groups and channels of this layer object. Who waits goes on waiting. */

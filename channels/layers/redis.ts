@@ -32,6 +32,7 @@ import {
   LeasedMessage,
   type LeaseKeeper,
 } from '../leases.js';
+import { type Listening, worstOf } from '../listening.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
 import { chunks, writeEach } from '../outgoing.js';
@@ -81,6 +82,11 @@ export interface RedisLayerOptions extends LayerOptions, CodecOptions {
   readonly randomPrefixLength?: number | undefined;
   /** Milliseconds until a call gives Redis up: once for the connection, once for the reply. Default 2,000. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Milliseconds after which a wait for messages is begun anew. A connection that has died without a word is noticed
+   * so long after its last reply and `timeoutMs` more, at most 5 s. Default 10,000.
+   */
+  readonly blockMs?: number | undefined;
   /** Told once when a server goes away and once when it is back. Must not throw. */
   readonly onConnection?: ((change: ConnectionChange) => void) | undefined;
   /** Told once of what is dangerous about a server, when the first connection to it is made. Must not throw. */
@@ -141,16 +147,17 @@ export class RedisChannelLayer implements ChannelLayer {
     const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
     const hosts = parseHosts(options.hosts, this.#prefix).map(
       (address) =>
-        new Host(
-          {
+        new Host({
+          connection: {
             address,
             connectWithinMs: timeoutMs,
             replyWithinMs: timeoutMs,
             onChange: options.onConnection,
             onServer: options.onWarning && warnOnce(address, options.onWarning),
           },
-          this.#now,
-        ),
+          now: this.#now,
+          blockMs: options.blockMs === undefined ? undefined : checkCount('blockMs', options.blockMs, 10),
+        }),
     );
     this.#ring = new Ring(hosts);
     this.#readers = new KeyReaders({
@@ -276,6 +283,15 @@ export class RedisChannelLayer implements ChannelLayer {
         this.#ring.of(key).outbox.send(this.#parcel(key, [memberFor(names)], names[0] ?? key)),
       ),
     );
+  }
+
+  /** The host that was silent the longest decides: a message may come from each. */
+  listening(channel: string): Listening | undefined {
+    const found = [
+      this.#readers.listening(this.#prefix + messageKey(channel)),
+      this.#leaseReaders.listening(channel),
+    ];
+    return worstOf(found.filter((listening) => listening !== undefined));
   }
 
   /**

@@ -38,6 +38,7 @@ import {
   LeasedMessage,
   type LeaseKeeper,
 } from '../leases.js';
+import type { Listening } from '../listening.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { decode, encode } from '../msgpack.js';
 import { chunks, writeEach } from '../outgoing.js';
@@ -217,6 +218,11 @@ export class SqliteChannelLayer implements ChannelLayer {
       }),
     );
     for (const key of keys) this.#reader.wake(key);
+  }
+
+  /** The store is the file, which is read every few seconds while somebody waits. */
+  listening(channel: string): Listening | undefined {
+    return this.#reader.listening(messageKey(channel));
   }
 
   async flush(): Promise<void> {

@@ -1,6 +1,7 @@
 // Who takes messages from one key, for all who wait on it in this process.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { type Listening, worstOf } from '../../listening.js';
 import { WaitingQueue } from '../../waiting-queue.js';
 import { type BlockingReads, type Entry, entriesOf } from './blocking-reads.js';
 import type { Host } from './host.js';
@@ -28,6 +29,14 @@ interface Taken<T> {
   readonly host: Host;
 }
 
+/** The reads on one host, for as long as somebody waits. */
+interface Running {
+  readonly reads: BlockingReads;
+  /** In ms of this process's clock. */
+  readonly since: number;
+  readonly ended: Promise<void>;
+}
+
 const pauseAfterFailureMs = 1000;
 /** How long the other hosts' reads go on when nobody waits any more, for a receiver that asks one by one. */
 const lingerMs = 50;
@@ -46,7 +55,7 @@ export class KeyReader<T> {
   readonly #options: KeyReaderOptions<T>;
   readonly #taken = new WaitingQueue<Taken<T>>();
   /** The reads under way, by their sources. */
-  readonly #running = new Map<KeySource, { readonly reads: BlockingReads; readonly ended: Promise<void> }>();
+  readonly #running = new Map<KeySource, Running>();
   #puttingBack: Promise<void> | undefined;
   /** The attempt at that which is under way or was the last. */
   #attempt: Promise<boolean> | undefined;
@@ -104,6 +113,19 @@ export class KeyReader<T> {
     return found;
   }
 
+  /** What is known of the host that was silent the longest; undefined while nobody waits. */
+  listening(): Listening | undefined {
+    if (this.#taken.waiting === 0) return undefined;
+    const now = performance.now();
+    return worstOf(
+      Array.from(this.#running.values(), ({ reads, since }) => ({
+        waitingMs: now - since,
+        heardMsAgo: reads.heardAt === undefined ? null : now - reads.heardAt,
+        dueMs: reads.dueMs,
+      })),
+    );
+  }
+
   /** Ends all waits with the error; resolves when nothing is under way any more. */
   async stop(error: Error): Promise<void> {
     this.#stopping = true;
@@ -125,7 +147,11 @@ export class KeyReader<T> {
     for (const source of this.#options.sources) {
       if (this.#running.has(source)) continue;
       const reads = source.host.borrow();
-      this.#running.set(source, { reads, ended: this.#readWhileWanted(source, reads) });
+      this.#running.set(source, {
+        reads,
+        since: performance.now(),
+        ended: this.#readWhileWanted(source, reads),
+      });
     }
   }
 

@@ -1,7 +1,8 @@
 // The receiving side of the embedded layer: who waits under which key, and when it is worth looking.
 
 import { LayerClosedError } from '../../errors.js';
-import { DoorbellWatcher } from './doorbell.js';
+import type { Listening } from '../../listening.js';
+import { DoorbellWatcher, pollEveryMs } from './doorbell.js';
 import { EndOfTurn } from './end-of-turn.js';
 import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
@@ -10,6 +11,8 @@ import type { MessageStore, StoredMessage } from './message-store.js';
 import { ReadAhead } from './read-ahead.js';
 
 const retryAfterMs = 5;
+/** Who waits looks every few seconds, and then the file may be locked by others for some more. */
+const lookWithinMs = pollEveryMs + 5000;
 /** Bounds what one transaction takes. */
 const messagesPerTake = 500;
 /** Timers go no further than this. */
@@ -36,6 +39,9 @@ export class Reader {
   readonly #watcher: DoorbellWatcher;
   #store: MessageStore | undefined;
   #dataVersion: unknown;
+  /** Since when somebody has waited without a break, and when the file was last read, in ms of this process's clock. */
+  #waitingSince = 0;
+  #readAt: number | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** Goes off when the first lease is over under a key on which somebody waits. */
   #leaseTimer: NodeJS.Timeout | undefined;
@@ -73,6 +79,14 @@ export class Reader {
   /** The same, but the messages come again when they are not acknowledged in time. */
   lease(key: string, max: number, leaseMs: number, signal?: AbortSignal): Promise<readonly LeasedRow[]> {
     return this.#wait<LeasedRow>(key, signal, (give) => ({ max, leaseMs, give }));
+  }
+
+  /** What is known of the file; undefined while nobody waits under the key. */
+  listening(key: string): Listening | undefined {
+    if (!this.#waiters.has(key)) return undefined;
+    const now = performance.now();
+    const heardMsAgo = this.#readAt === undefined ? null : now - this.#readAt;
+    return { waitingMs: now - this.#waitingSince, heardMsAgo, dueMs: lookWithinMs };
   }
 
   /** Something was put under this key by this process. */
@@ -125,6 +139,7 @@ export class Reader {
   }
 
   #enlist(key: string, waiter: Waiter): void {
+    if (this.#waiters.size === 0) this.#waitingSince = performance.now();
     const waiters = this.#waiters.get(key);
     if (waiters === undefined) this.#waiters.set(key, new Set([waiter]));
     else waiters.add(waiter);
@@ -163,6 +178,7 @@ export class Reader {
           this.#serveKey(store, key);
           this.#promising.delete(key);
         }
+        this.#readAt = performance.now();
       });
     });
   }
