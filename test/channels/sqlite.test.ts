@@ -149,7 +149,7 @@ t.test('a message whose notice was lost is found all the same', async (t) => {
   await turns();
   const body = encode(message);
   raw(t, layer.path)
-    .prepare('INSERT INTO message VALUES (?, 1, ?, NULL, ?)')
+    .prepare('INSERT INTO parcel VALUES (?, 1, 1, ?, NULL, NULL, ?)')
     .run('quiet', Date.now() + 60_000, body);
   t.match(await waiting, message);
 });
@@ -248,7 +248,7 @@ t.test('bytes that are no message are dropped and told, and the next one is deli
   const specific = await layer.newChannel();
   const key = specific.slice(0, specific.indexOf('!') + 1);
   await layer.send('first', message);
-  const insert = raw(t, layer.path).prepare('INSERT INTO message VALUES (?, ?, ?, ?, ?)');
+  const insert = raw(t, layer.path).prepare('INSERT INTO parcel VALUES (?, ?, 1, ?, ?, NULL, ?)');
   const expiresAt = Date.now() + 60_000;
   for (const body of [Uint8Array.of(0xc1), encode([1, 2]), encode(new Map([[Uint8Array.of(1), 1]]))]) {
     insert.run('general', 1, expiresAt, null, body);
@@ -378,7 +378,7 @@ t.test('a file that cannot be used', async (t) => {
     await layer.send('channel', message);
     await layer.close();
     raw(t, path).pragma('user_version = 7');
-    await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 2/ });
+    await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 3/ });
   });
 
   await t.test('that is damaged is refused', async (t) => {
@@ -451,7 +451,7 @@ function raw(t: Test, path: string): BetterSqlite3.Database {
 }
 
 function rows(t: Test, path: string, key: string): unknown {
-  return raw(t, path).prepare('SELECT count(*) FROM message WHERE key = ?').pluck().get(key);
+  return raw(t, path).prepare('SELECT coalesce(sum(count), 0) FROM parcel WHERE key = ?').pluck().get(key);
 }
 
 /** A command that nobody waits for: if it fails, so does the test. */

@@ -3,6 +3,7 @@
 import { type DroppedMessage, messageKey } from '../../layer.js';
 import { type Database, plucked } from './database.js';
 import { LeaseStore } from './lease-store.js';
+import { countOf, type Packed, pack, unpack } from './parcel.js';
 
 /** A message to be filed. */
 export interface NewMessage {
@@ -108,22 +109,23 @@ export class MessageStore {
     if (Number(this.#statements.countUnexpired.get(key, now, capacity)) >= capacity) return false;
     return this.atomically(() => {
       this.#purge(key, now);
-      if (Number(this.#statements.count.get(key)) >= capacity) return false;
+      if (this.#count(key) >= capacity) return false;
       return this.#insertByLength({ ...message, capacity: Number.MAX_SAFE_INTEGER });
     });
   }
 
-  /**
-   * Files messages in their order, as many as the capacity leaves room for; returns how many.
-   */
+  /** Files messages in their order, as many as the capacity leaves room for; returns how many. */
   putMany({ key, channels, bodies, capacity, now, expiresAt }: NewMessages): number {
     return this.atomically(() => {
       const ends = this.#ends(key);
       const room = this.#room(key, ends, capacity, bodies.length, now);
       const names = namesOf(key, channels);
       const accepted = room < bodies.length ? bodies.slice(0, room) : bodies;
-      let id = ends.last;
-      for (const body of accepted) this.#statements.insert.run(key, ++id, expiresAt, names, body);
+      let place = ends.last;
+      for (const parcel of pack(accepted)) {
+        place += parcel.count;
+        this.#insert(key, place, expiresAt, names, parcel);
+      }
       this.#filed += accepted.length;
       return accepted.length;
     });
@@ -139,7 +141,7 @@ export class MessageStore {
 
   /** Removes the oldest message under a key, as one that was dropped for the lack of room. */
   dropFirst(key: string): void {
-    if (this.#statements.take.all(key, 1, key).length > 0) this.drop(key, 'overflow', 1);
+    if (this.#remove(key, 1).length > 0) this.drop(key, 'overflow', 1);
   }
 
   /** Notes that messages were thrown away. */
@@ -148,26 +150,28 @@ export class MessageStore {
     if (!this.#db.inTransaction) this.#tellDropped();
   }
 
-  /** Takes the first unexpired messages under a key, at most `limit` and often fewer: ask `availableAt` for more. */
+  /** Takes the first unexpired messages under a key, at most `limit`, and fewer when some of them were expired. */
   take(key: string, limit: number, now: number): TakenMessage[] {
-    // No place is taken twice, so this many places hold that many messages or, where some expired, fewer.
-    const rows = this.#statements.take.all(key, limit, key);
-    if (rows.length > 1) rows.sort((a, b) => a.id - b.id);
-    const fresh = rows.filter((row) => row.expires_at > now);
-    if (fresh.length < rows.length) this.drop(key, 'expired', rows.length - fresh.length);
-    return fresh.map(({ channels, body, expires_at }) => ({
-      channels: channels?.split(' ') ?? [key],
-      body,
-      expiresAt: expires_at,
-    }));
+    const taken: TakenMessage[] = [];
+    let expired = 0;
+    for (const row of this.#remove(key, limit)) {
+      const { skipped, taking, channels, expires_at: expiresAt } = row;
+      if (expiresAt <= now) expired += taking;
+      else {
+        const names = channels?.split(' ') ?? [key];
+        for (const body of unpack(row, skipped, taking)) taken.push({ channels: names, body, expiresAt });
+      }
+    }
+    if (expired > 0) this.drop(key, 'expired', expired);
+    return taken;
   }
 
   /** Puts messages that were taken back in front of all others, in their order. */
   putBack(key: string, messages: readonly TakenMessage[]): void {
     this.atomically(() => {
-      let id = this.#ends(key).first - messages.length;
+      let place = this.#ends(key).before - messages.length;
       for (const { expiresAt, channels, body } of messages)
-        this.#statements.insert.run(key, id++, expiresAt, namesOf(key, channels), body);
+        this.#insert(key, ++place, expiresAt, namesOf(key, channels), { count: 1, sizes: null, body });
     });
     this.#filed += messages.length;
   }
@@ -204,7 +208,7 @@ export class MessageStore {
   /** Removes all messages and groups. */
   clear(): void {
     this.atomically(() => {
-      this.#db.exec('DELETE FROM message; DELETE FROM lease; DELETE FROM membership');
+      this.#db.exec('DELETE FROM parcel; DELETE FROM lease; DELETE FROM membership');
     });
   }
 
@@ -241,9 +245,57 @@ export class MessageStore {
     return changes === 1;
   }
 
+  #insert(
+    key: string,
+    place: number,
+    expiresAt: number,
+    names: string | null,
+    { count, sizes, body }: Packed,
+  ): void {
+    this.#statements.insert.run(key, place, count, expiresAt, names, sizes, body);
+  }
+
+  /** Takes the first `limit` messages out, or all; in their order, and without looking at their expiry. */
+  #remove(key: string, limit: number): RemovedRow[] {
+    // Where there is but one message to take, a single statement mostly does it.
+    if (limit > 1) return this.atomically(() => this.#removeMany(key, limit));
+    const whole = this.#removeWhole(key, limit);
+    return whole.length > 0 ? whole : this.#removePart(key, limit);
+  }
+
+  #removeMany(key: string, limit: number): RemovedRow[] {
+    const rows = this.#removeWhole(key, limit);
+    const left = rows.reduce((left, { taking }) => left - taking, limit);
+    if (left > 0 && Number(this.#statements.firstCount.get(key) ?? 0) > left)
+      rows.push(...this.#removePart(key, left));
+    return rows;
+  }
+
+  /** The parcels that lie within the first so many places. No place is taken twice, so these hold no more messages. */
+  #removeWhole(key: string, places: number): RemovedRow[] {
+    const rows = this.#statements.takeWhole.all(key, places, key);
+    if (rows.length > 1) rows.sort((a, b) => a.place - b.place);
+    return rows.map((row) => ({ ...row, taking: row.count, skipped: countOf(row) - row.count }));
+  }
+
+  /** The first so many messages of the first parcel, if that holds more. */
+  #removePart(key: string, taking: number): RemovedRow[] {
+    const rows = this.#statements.takePart.all(taking, key, key, taking);
+    return rows.map((row) => ({ ...row, taking, skipped: countOf(row) - row.count - taking }));
+  }
+
+  #count(key: string): number {
+    return Number(this.#statements.count.get(key));
+  }
+
   #purge(key: string, now: number): void {
-    const { changes } = this.#statements.purge.run(key, now);
-    if (changes > 0) this.drop(key, 'expired', changes);
+    const counts = this.#statements.purge.all(key, now);
+    if (counts.length > 0)
+      this.drop(
+        key,
+        'expired',
+        counts.reduce((sum, count) => sum + count, 0),
+      );
   }
 
   #tellDropped(): void {
@@ -253,19 +305,18 @@ export class MessageStore {
     for (const each of dropped) this.#onDropped(...each);
   }
 
-  /** The first and the last place under a key; 1 and 0 when there is none. */
   #ends(key: string): Ends {
-    const { first, last } = this.#statements.ends.get(key, key) ?? {};
-    return { first: first ?? 1, last: last ?? 0 };
+    const { before, last } = this.#statements.ends.get(key, key) ?? {};
+    return { before: before ?? 0, last: last ?? 0 };
   }
 
   /** How many messages there is room for under a key, counted no further than to `wanted`. */
-  #room(key: string, { first, last }: Ends, capacity: number, wanted: number, now: number): number {
-    const room = capacity - (last - first + 1);
+  #room(key: string, { before, last }: Ends, capacity: number, wanted: number, now: number): number {
+    const room = capacity - (last - before);
     if (room >= wanted) return room;
     // The two ends are too far apart; count what is between.
     this.#purge(key, now);
-    return Math.max(0, capacity - Number(this.#statements.count.get(key)));
+    return Math.max(0, capacity - this.#count(key));
   }
 
   #membersByKey(group: string, now: number): Map<string, string[]> {
@@ -290,15 +341,21 @@ function namesOf(key: string, channels: readonly string[]): string | null {
   return key.endsWith('!') ? channels.join(' ') : null;
 }
 
-interface MessageRow {
-  readonly id: number;
+interface ParcelRow extends Packed {
+  readonly place: number;
   readonly expires_at: number;
   readonly channels: string | null;
-  readonly body: Uint8Array;
 }
 
+/** A row of which `taking` messages were taken out, after the first `skipped`, which were taken before. */
+interface RemovedRow extends ParcelRow {
+  readonly skipped: number;
+  readonly taking: number;
+}
+
+/** The place before the first message under a key, and that of the last; both 0 when there is none. */
 interface Ends {
-  readonly first: number;
+  readonly before: number;
   readonly last: number;
 }
 
@@ -313,37 +370,47 @@ function prepare(db: Database) {
     freePages: db.prepare('PRAGMA freelist_count').pluck(),
 
     insertByLength: db.prepare<[string, number, string | null, Uint8Array, string, string, number]>(`
-      INSERT INTO message (key, id, expires_at, channels, body)
-      SELECT ?, coalesce(last, 0) + 1, ?, ?, ?
+      INSERT INTO parcel (key, place, count, expires_at, channels, body)
+      SELECT ?, coalesce(last, 0) + 1, 1, ?, ?, ?
       FROM (SELECT
-        (SELECT id FROM message WHERE key = ? ORDER BY id DESC LIMIT 1) AS last,
-        (SELECT id FROM message WHERE key = ? ORDER BY id LIMIT 1) AS first)
-      WHERE last IS NULL OR last - first + 1 < ?`),
-    ends: db.prepare<[string, string], { first: number | null; last: number | null }>(`
+        (SELECT place FROM parcel WHERE key = ? ORDER BY place DESC LIMIT 1) AS last,
+        (SELECT place - count FROM parcel WHERE key = ? ORDER BY place LIMIT 1) AS before)
+      WHERE last IS NULL OR last - before < ?`),
+    ends: db.prepare<[string, string], { before: number | null; last: number | null }>(`
       SELECT
-        (SELECT id FROM message WHERE key = ? ORDER BY id LIMIT 1) AS first,
-        (SELECT id FROM message WHERE key = ? ORDER BY id DESC LIMIT 1) AS last`),
-    insert: db.prepare<[string, number, number, string | null, Uint8Array]>(
-      'INSERT INTO message (key, id, expires_at, channels, body) VALUES (?, ?, ?, ?, ?)',
+        (SELECT place - count FROM parcel WHERE key = ? ORDER BY place LIMIT 1) AS before,
+        (SELECT place FROM parcel WHERE key = ? ORDER BY place DESC LIMIT 1) AS last`),
+    insert: db.prepare<[string, number, number, number, string | null, Uint8Array | null, Uint8Array]>(
+      'INSERT INTO parcel (key, place, count, expires_at, channels, sizes, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ),
-    count: db.prepare<Text>('SELECT count(*) FROM message WHERE key = ?').pluck(),
+    count: db.prepare<Text>('SELECT coalesce(sum(count), 0) FROM parcel WHERE key = ?').pluck(),
     countUnexpired: db
       .prepare<[string, number, number]>(`
-      SELECT count(*) FROM (SELECT 1 FROM message WHERE key = ? AND expires_at > ? LIMIT ?)`)
+      SELECT coalesce(sum(count), 0)
+      FROM (SELECT count FROM parcel WHERE key = ? AND expires_at > ? LIMIT ?)`)
       .pluck(),
-    purge: db.prepare<[string, number]>('DELETE FROM message WHERE key = ? AND expires_at <= ?'),
+    purge: plucked<[string, number], number>(
+      db.prepare('DELETE FROM parcel WHERE key = ? AND expires_at <= ? RETURNING count'),
+    ),
 
     availableAt: plucked<[string, string], number | null>(
       db.prepare(`
       SELECT coalesce(
-        (SELECT 0 FROM message WHERE key = ? LIMIT 1),
+        (SELECT 0 FROM parcel WHERE key = ? LIMIT 1),
         (SELECT ends_at FROM lease WHERE key = ? ORDER BY ends_at LIMIT 1))`),
     ),
-    // A range of places instead of `id IN (… LIMIT ?)`: that makes a temporary table, at five times the cost.
-    take: db.prepare<[string, number, string], MessageRow>(`
-      DELETE FROM message
-      WHERE key = ? AND id < ? + (SELECT id FROM message WHERE key = ? ORDER BY id LIMIT 1)
-      RETURNING id, expires_at, channels, body`),
+    // A range of places instead of `place IN (… LIMIT ?)`: that makes a temporary table, at five times the cost.
+    takeWhole: db.prepare<[string, number, string], ParcelRow>(`
+      DELETE FROM parcel
+      WHERE key = ? AND place <= ? + (SELECT place - count FROM parcel WHERE key = ? ORDER BY place LIMIT 1)
+      RETURNING place, count, expires_at, channels, sizes, body`),
+    takePart: db.prepare<[number, string, string, number], ParcelRow>(`
+      UPDATE parcel SET count = count - ?
+      WHERE key = ? AND place = (SELECT place FROM parcel WHERE key = ? ORDER BY place LIMIT 1) AND count > ?
+      RETURNING place, count, expires_at, channels, sizes, body`),
+    firstCount: plucked<Text, number>(
+      db.prepare('SELECT count FROM parcel WHERE key = ? ORDER BY place LIMIT 1'),
+    ),
 
     addMember: db.prepare<[string, string, number]>(`
       INSERT INTO membership (group_name, channel, expires_at) VALUES (?, ?, ?)
@@ -356,11 +423,11 @@ function prepare(db: Database) {
     // Hops from key to key, so that long queues cost no more than short ones.
     heads: db.prepare<[string, number], { key: string; expires_at: number }>(`
       WITH RECURSIVE head (key) AS (
-        SELECT (SELECT key FROM message WHERE key > ? ORDER BY key LIMIT 1)
+        SELECT (SELECT key FROM parcel WHERE key > ? ORDER BY key LIMIT 1)
         UNION ALL
-        SELECT (SELECT key FROM message WHERE key > head.key ORDER BY key LIMIT 1) FROM head WHERE head.key IS NOT NULL
+        SELECT (SELECT key FROM parcel WHERE key > head.key ORDER BY key LIMIT 1) FROM head WHERE head.key IS NOT NULL
         LIMIT ?)
-      SELECT key, (SELECT expires_at FROM message WHERE message.key = head.key ORDER BY id LIMIT 1) AS expires_at
+      SELECT key, (SELECT expires_at FROM parcel WHERE parcel.key = head.key ORDER BY place LIMIT 1) AS expires_at
       FROM head WHERE key IS NOT NULL`),
     endMemberships: db.prepare<[number]>('DELETE FROM membership WHERE expires_at <= ?'),
   };
