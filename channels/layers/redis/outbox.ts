@@ -79,17 +79,19 @@ export class Outbox {
     this.#unsent += unsent;
     // Those who called off while there was no connection yet are not in it.
     let parts: Part[] = [];
+    let now = 0;
     try {
       const reply = this.#commands.run((client) => {
         written();
         parts = byKey(sends.filter((send) => send.write()));
-        const now = this.#timeFor(parts);
+        now = this.#timeFor(parts);
         const keys = parts.map(({ key }) => key);
         return parts.length === 0
           ? Promise.resolve([])
           : client.deliver(keys.length, ...keys, now / 1000, ...parts.flatMap((part) => part.arguments(now)));
       });
       const accepted = await reply;
+      this.#next = Math.max(this.#next, now + (accepted[parts.length] ?? 0) * microsecondMs);
       for (const [i, part] of parts.entries()) part.settle(accepted[i] ?? 0);
     } catch (error) {
       for (const send of sends) send.reject(error);
@@ -100,7 +102,8 @@ export class Outbox {
 
   /**
    * The script counts up from the last message under a key; when that was taken just now, and comes back, it must not
-   * find itself behind what was sent in the same millisecond. A clock that was set back by more counts again.
+   * find itself behind what was sent in the same millisecond, nor behind what followed when another sender's clock is
+   * a little ahead. A clock that was set back by more counts again.
    */
   #timeFor(parts: readonly Part[]): number {
     const now = this.#now();

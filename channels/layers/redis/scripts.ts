@@ -9,7 +9,8 @@ export const scripts = {
 
   /**
    * KEYS: sorted sets of messages. ARGV: now, and for each key: how many members; the capacity; the score up to which
-   * messages are expired; the TTL in ms; the members. Returns for each key how many were accepted: the first so many.
+   * messages are expired; the TTL in ms; the members. Returns for each key how many were accepted: the first so many;
+   * and at last by how many microseconds the next message has to be later than now to come after all of these.
    *
    * A message gets at least the score of the last one plus a microsecond, so that messages come out in the order in
    * which Redis accepted them although clocks tick in milliseconds and differ a little between machines. Beyond a
@@ -20,7 +21,7 @@ export const scripts = {
   deliver: {
     lua: `
       local now, at = tonumber(ARGV[1]), 2
-      local accepted, purges = {}, {}
+      local accepted, purges, latest = {}, {}, now
       for i, key in ipairs(KEYS) do
         local count, capacity = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
         local expired, ttl = ARGV[at + 2], ARGV[at + 3]
@@ -40,12 +41,14 @@ export const scripts = {
           end
           redis.call('ZADD', key, unpack(entries))
           redis.call('PEXPIRE', key, ttl)
+          latest = math.max(latest, score)
         end
         accepted[i] = math.max(room, 0)
         purges[i] = { key, expired }
         at = at + 4 + count
       end
       for _, purge in ipairs(purges) do redis.call('ZREMRANGEBYSCORE', purge[1], '-inf', purge[2]) end
+      accepted[#KEYS + 1] = math.ceil((latest - now) * 1000000)
       return accepted`,
   },
 
