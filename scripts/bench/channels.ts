@@ -111,7 +111,7 @@ async function writeBetweenMarks(path: string, text: string): Promise<void> {
 
 /** How far it is goes to stderr, so that stdout holds the results only. */
 function say(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${text}\n`);
 }
 
 interface Flags {
