@@ -37,6 +37,7 @@ import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
 import { chunks, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
+import { formatId } from '../xray.js';
 import type { Address } from './redis/address.js';
 import type { Entry } from './redis/blocking-reads.js';
 import type { ConnectionChange } from './redis/connection.js';
@@ -122,6 +123,7 @@ export class RedisChannelLayer implements ChannelLayer {
   readonly #leaseReaders: LeaseReaders;
   readonly #maxDeliveries: number;
   readonly #keeper: LeaseKeeper<LeasedEntry> = {
+    id: ({ member }) => formatId(this.#members.high(member), this.#members.low(member)),
     ack: (entry) => entry.host.settlements.ack(entry),
     extend: async (entry, leaseMs) => {
       const isInTime = await entry.host.settlements.extend(entry, leaseMs);

@@ -378,7 +378,7 @@ t.test('a file that cannot be used', async (t) => {
     await layer.send('channel', message);
     await layer.close();
     raw(t, path).pragma('user_version = 7');
-    await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 3/ });
+    await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 4/ });
   });
 
   await t.test('that is damaged is refused', async (t) => {

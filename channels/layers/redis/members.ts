@@ -5,6 +5,7 @@ import type { Received } from '../../application.js';
 import { UndecodableError } from '../../errors.js';
 import { reservedKey } from '../../layer.js';
 import type { MessageCodec } from '../../message-codec.js';
+import { contentHash, highSeed, idBytes, lowSeed, uint32 } from '../../xray/id.js';
 
 /** A message read from a member. */
 export interface ReadMember {
@@ -61,6 +62,19 @@ export class Members {
     if (!Object.hasOwn(message, reservedKey)) return { message, channels: undefined };
     const { [reservedKey]: channels, ...rest } = message;
     return { message: rest, channels: namesOf(channels) };
+  }
+
+  /**
+   * The first half of a message's id: the beginning of the random bytes. Where these are fewer than eight, an id is
+   * made of the whole member, so that equal messages without random bytes, which are one member, have one id.
+   */
+  high(member: Uint8Array): number {
+    return this.#prefixLength < idBytes ? contentHash(member, highSeed) : uint32(member, 0);
+  }
+
+  /** The second half. */
+  low(member: Uint8Array): number {
+    return this.#prefixLength < idBytes ? contentHash(member, lowSeed) : uint32(member, 4);
   }
 
   #randomBytes(): Buffer {

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { LayerFileError } from './errors.js';
+import { xraySchema } from './xray-schema.js';
 
 export type Database = BetterSqlite3.Database;
 
@@ -13,7 +14,7 @@ const openTimeoutMs = 10;
 
 /** Marks the file as a channel layer's, so that no other database is taken for one. ("lnch") */
 const applicationId = 0x6c6e6368;
-const schemaVersion = 3;
+const schemaVersion = 4;
 
 // One b-tree for the messages: clustered by key and place in the queue, so that a send and a receive each touch one
 // page, and a queue's length is the difference of its two ends. A row is a parcel: one message, or several that were
@@ -31,7 +32,6 @@ const parcelSchema = `
     body BLOB NOT NULL,
     PRIMARY KEY (key, place)
   ) WITHOUT ROWID;
-  PRAGMA user_version = ${schemaVersion};
 `;
 
 const membershipSchema = `
@@ -68,8 +68,10 @@ const upgrades: ReadonlyMap<unknown, string> = new Map([
     `${parcelSchema}
     INSERT INTO parcel (key, place, count, expires_at, channels, body)
       SELECT key, id, 1, expires_at, channels, body FROM message;
-    DROP TABLE message;`,
+    DROP TABLE message;
+    PRAGMA user_version = 3;`,
   ],
+  [3, `${xraySchema} PRAGMA user_version = 4;`],
 ]);
 
 /**
@@ -139,7 +141,10 @@ function create(db: Database, path: string): void {
   useWal(db, path);
   db.transaction(() => {
     // Another process may have been quicker.
-    if (versionOf(db, path) === 'none') db.exec(parcelSchema + membershipSchema + leaseSchema);
+    if (versionOf(db, path) === 'none')
+      db.exec(
+        `${parcelSchema + membershipSchema + leaseSchema + xraySchema} PRAGMA user_version = ${schemaVersion};`,
+      );
   }).immediate();
 }
 

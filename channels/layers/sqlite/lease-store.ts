@@ -76,9 +76,9 @@ export class LeaseStore {
   /** Takes messages whose lease is over for one who asks for none. */
   takeOver(key: string, limit: number, now: number, policy: LeasePolicy): StoredMessage[] {
     return this.#messages.atomically(() =>
-      this.#over(key, limit, now, policy).map(({ id, body }) => {
+      this.#over(key, limit, now, policy).map(({ id, body, deliveries }) => {
         this.#statements.remove.run(id);
-        return { channels: [key], body };
+        return { channels: [key], body, deliveries: deliveries + 1 };
       }),
     );
   }

@@ -4,6 +4,7 @@ import { type DroppedMessage, messageKey } from '../../layer.js';
 import { type Database, plucked } from './database.js';
 import { LeaseStore } from './lease-store.js';
 import { countOf, type Packed, pack, unpack } from './parcel.js';
+import { XrayStore } from './xray-store.js';
 
 /** A message to be filed. */
 export interface NewMessage {
@@ -29,6 +30,8 @@ export interface NewMessages extends Omit<NewMessage, 'body'> {
 export interface StoredMessage {
   readonly channels: readonly string[];
   readonly body: Uint8Array;
+  /** How many times it was handed out on lease, this time included; undefined for never. */
+  readonly deliveries?: number | undefined;
 }
 
 /** The same, with what is needed to put it back. */
@@ -59,6 +62,7 @@ export class MessageStore {
   readonly #db: Database;
   readonly #statements: ReturnType<typeof prepare>;
   readonly leases: LeaseStore;
+  readonly xray: XrayStore;
   readonly #onDropped: OnDropped;
   /** What was thrown away in the transaction under way. */
   #dropped: Array<Parameters<OnDropped>> = [];
@@ -70,6 +74,7 @@ export class MessageStore {
     this.#statements = prepare(db);
     this.#onDropped = onDropped;
     this.leases = new LeaseStore(db, this);
+    this.xray = new XrayStore(db);
   }
 
   /** Counts the messages that were filed here, so that one sees whether there are new ones. */
@@ -192,22 +197,27 @@ export class MessageStore {
   /**
    * Files one message under the key of each member that has room; a process gets one for all its channels.
    *
-   * @returns the keys it lies under now
+   * @returns the keys it lies under now, and those that were full
    */
-  putToGroup({ group, body, expiresAt, capacity, now }: GroupMessage): string[] {
+  putToGroup({ group, body, expiresAt, capacity, now }: GroupMessage): {
+    readonly accepted: string[];
+    readonly full: string[];
+  } {
     return this.atomically(() => {
-      const keys: string[] = [];
+      const [accepted, full]: [string[], string[]] = [[], []];
       for (const [key, channels] of this.#membersByKey(group, now)) {
         const [first = key] = channels;
-        if (this.put({ key, channels, body, expiresAt, now, capacity: capacity(first) })) keys.push(key);
+        const isAccepted = this.put({ key, channels, body, expiresAt, now, capacity: capacity(first) });
+        (isAccepted ? accepted : full).push(key);
       }
-      return keys;
+      return { accepted, full };
     });
   }
 
-  /** Removes all messages and groups. */
+  /** Removes all messages and groups, and what the X-ray knows. */
   clear(): void {
     this.atomically(() => {
+      this.xray.clear();
       this.#db.exec('DELETE FROM parcel; DELETE FROM lease; DELETE FROM membership');
     });
   }
