@@ -42,6 +42,8 @@ t.test(
       'they hear again',
       async () => (await states(site)).join() === 'waiting,waiting,waiting',
     );
+    for (const channel of ['linod_test', 'linod_test.log'])
+      await site.logged(new RegExp(`^listening on ${channel} hears again`));
     worker.kill('SIGTERM');
     t.match(await worker.ended(), { code: 0 });
     const records = await site.records();
