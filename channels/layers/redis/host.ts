@@ -3,7 +3,7 @@
 import { BlockingReads, blockMs } from './blocking-reads.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { KeyWatch } from './key-watch.js';
-import { Outbox } from './outbox.js';
+import { type OnJudged, Outbox } from './outbox.js';
 import { Settlements } from './settlements.js';
 
 export interface HostOptions {
@@ -12,6 +12,8 @@ export interface HostOptions {
   readonly now: () => number;
   /** Milliseconds after which a wait for messages is begun anew. Default 10,000. */
   readonly blockMs?: number | undefined;
+  /** Told of what was sent. */
+  readonly onJudged?: OnJudged | undefined;
 }
 
 /** A connection that no read has needed for so long is closed. */
@@ -51,7 +53,7 @@ export class Host {
     });
     this.watch = new KeyWatch(this.commands, connection);
     this.settlements = new Settlements(this.commands);
-    this.outbox = new Outbox({ commands: this.commands, now });
+    this.outbox = new Outbox({ commands: this.commands, now, onJudged: options.onJudged });
   }
 
   /** Lends a connection for blocked reads. */

@@ -75,6 +75,10 @@ export class KeyReader<T> {
     return this.#running.size > 0 || this.#puttingBack !== undefined || this.#taken.length > 0;
   }
 
+  get isWaitedOn(): boolean {
+    return this.#taken.waiting > 0;
+  }
+
   /** Waits for the next entries: at least one, at most `max`. An abort rejects with its reason and takes nothing. */
   async take(max: number, signal?: AbortSignal): Promise<T[]> {
     // What was read ahead is a part of what is there.

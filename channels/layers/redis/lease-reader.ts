@@ -73,6 +73,10 @@ export class LeaseReader {
     return this.#running !== undefined || this.#telling.size > 0;
   }
 
+  get isWaitedOn(): boolean {
+    return this.#waiters.size > 0;
+  }
+
   /** Waits for entries: at least one, at most `max`. An abort rejects with its reason and takes nothing. */
   take(max: number, leaseMs: number, signal?: AbortSignal): Promise<readonly LeasedEntry[]> {
     if (signal?.aborted) return Promise.reject(signal.reason);

@@ -30,13 +30,14 @@ export class Members {
   }
 
   /**
-   * Makes a member of a message; `channel` is the full name of the process-specific channel that it is for.
+   * Makes a member of a message; `channel` is the full name of the process-specific channel that it is for. One that
+   * takes the place of `another` member has its random bytes, and with them its id.
    *
    * @throws InvalidMessageError
    */
-  write(message: Readonly<Record<string, unknown>>, channel?: string): Buffer {
+  write(message: Readonly<Record<string, unknown>>, channel?: string, another?: Buffer): Buffer {
     const body = this.#codec.encode(channel === undefined ? message : { ...message, [reservedKey]: channel });
-    return Buffer.concat([this.#randomBytes(), body]);
+    return Buffer.concat([another?.subarray(0, this.#prefixLength) ?? this.#randomBytes(), body]);
   }
 
   /**

@@ -5,6 +5,8 @@ import type { Connection } from './connection.js';
 /** Members for one key, in their order. */
 export interface Parcel {
   readonly key: string;
+  /** The message key of the channel: the key without the layer's prefix. */
+  readonly channel: string;
   readonly members: readonly Buffer[];
   /** How many members may lie under the key. */
   readonly capacity: number;
@@ -15,7 +17,12 @@ export interface OutboxOptions {
   readonly commands: Connection;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Told of every parcel that Redis has judged, when it was written and how many of its members were accepted. */
+  readonly onJudged?: OnJudged | undefined;
 }
+
+/** `at` is in ms since 1970. */
+export type OnJudged = (parcel: Parcel, accepted: number, at: number) => void;
 
 /** How many members one script carries, so that it does not keep Redis from others for long. */
 export const membersPerScript = 1000;
@@ -32,14 +39,16 @@ const maxUnsent = 1000;
 export class Outbox {
   readonly #commands: Connection;
   readonly #now: () => number;
+  readonly #onJudged: OnJudged | undefined;
   #gathered: Send[] = [];
   #unsent = 0;
   /** The time of the next message at the earliest, in ms. */
   #next = 0;
 
-  constructor({ commands, now }: OutboxOptions) {
+  constructor({ commands, now, onJudged }: OutboxOptions) {
     this.#commands = commands;
     this.#now = now;
+    this.#onJudged = onJudged;
   }
 
   /**
@@ -92,7 +101,7 @@ export class Outbox {
       });
       const accepted = await reply;
       this.#next = Math.max(this.#next, now + (accepted[parts.length] ?? 0) * microsecondMs);
-      for (const [i, part] of parts.entries()) part.settle(accepted[i] ?? 0);
+      for (const [i, part] of parts.entries()) part.settle(accepted[i] ?? 0, now, this.#onJudged);
     } catch (error) {
       for (const send of sends) send.reject(error);
     } finally {
@@ -183,11 +192,12 @@ class Part {
   }
 
   /** What was accepted are the first members. */
-  settle(accepted: number): void {
+  settle(accepted: number, at: number, onJudged: OnJudged | undefined): void {
     let left = accepted;
     for (const send of this.#sends) {
       const count = Math.min(left, send.parcel.members.length);
       left -= count;
+      onJudged?.(send.parcel, count, at);
       send.resolve(count);
     }
   }

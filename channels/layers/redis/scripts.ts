@@ -2,10 +2,12 @@
 // once a connection and afterwards only its hash.
 
 import { leaseScripts } from './lease-scripts.js';
+import { xrayScripts } from './xray-scripts.js';
 
 /** Scores are seconds since 1970 as text that reads back to the same double; what `%.17g` guarantees. */
 export const scripts = {
   ...leaseScripts,
+  ...xrayScripts,
 
   /**
    * KEYS: sorted sets of messages. ARGV: now, and for each key: how many members; the capacity; the score up to which
@@ -118,4 +120,7 @@ export interface ScriptCommands {
   restore(...args: Arguments): Promise<null>;
   groupAdd(...args: Arguments): Promise<null>;
   groupMembers(...args: Arguments): Promise<string[]>;
+  xrayPublish(...args: Arguments): Promise<number>;
+  xrayAsk(...args: Arguments): Promise<string>;
+  xrayDepths(...args: Arguments): Promise<Array<[] | [length: number, lowest?: string]>>;
 }
