@@ -73,7 +73,7 @@ export interface PeekOptions {
 
 /** A message that was looked at and stays where it is. */
 export interface Peeked {
-  /** What `trace` takes. */
+  /** What `trace` takes; empty where messages have none, as on PubSub. */
   readonly id: string;
   /** The full names that it is for: for a process-specific key perhaps several, else the channel. */
   readonly channels: readonly string[];

@@ -79,7 +79,9 @@ export class LayerXray implements Xray {
         depth: sum(keys.map(([, { depth }]) => depth)),
         oldestAgeMs: oldestAt === undefined ? undefined : Math.max(0, at - oldestAt),
         capacity: this.#options.capacity(channel),
-        receivers: alive.filter(({ receives }) => receives.includes(channel)).length,
+        receivers:
+          known(keys.map(([, { receivers }]) => receivers)) ??
+          alive.filter(({ receives }) => receives.includes(channel)).length,
         onLease: sum(keys.map(([, { onLease }]) => onLease)),
         ...(counts.get(channel) ?? noCounts),
         ...(channel.endsWith('!') && { keys: fullest(keys) }),
@@ -208,6 +210,12 @@ async function waitFor(ms: number, signal: AbortSignal | undefined): Promise<voi
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0);
+}
+
+/** The sum of those that are known, undefined when none is. */
+function known(numbers: ReadonlyArray<number | undefined>): number | undefined {
+  const found = numbers.filter((each) => each !== undefined);
+  return found.length === 0 ? undefined : sum(found);
 }
 
 function least(numbers: ReadonlyArray<number | undefined>): number | undefined {

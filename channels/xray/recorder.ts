@@ -61,6 +61,16 @@ export class Recorder {
     this.#tally(deadLetterKey).sent++;
   }
 
+  /** For messages without ids: so many were accepted. */
+  countSent(key: string, count: number): void {
+    this.#tally(key).sent += count;
+  }
+
+  /** For messages without ids: so many were handed out. */
+  countReceived(key: string, count: number): void {
+    this.#tally(key).received += count;
+  }
+
   refused(key: string, count = 1): void {
     this.#tally(key).refused += count;
   }

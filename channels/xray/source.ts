@@ -43,6 +43,8 @@ export interface Depth {
   /** When the first message was sent, in ms since 1970. */
   readonly oldestAt?: number | undefined;
   readonly onLease: number;
+  /** How many receive, where the store knows; else it is known from the processes. */
+  readonly receivers?: number | undefined;
 }
 
 export interface Look {

@@ -48,11 +48,13 @@ export function addCounts(one: Counts, other: Counts): Counts {
   };
 }
 
+const random = /[\da-f]{32}$/;
+
 /**
  * The name under which a channel is counted: its own, or for a process-specific one that of its kind,
- * `specific.*!`, since each process has others.
+ * `specific.*!` or on PubSub `asgispecific.*`, since each process has others.
  */
 export function countedName(channel: string): string {
   const key = messageKey(channel);
-  return key.endsWith('!') ? key.replace(/[^.]*!$/, '*!') : key;
+  return key.endsWith('!') ? key.replace(/[^.]*!$/, '*!') : key.replace(random, '*');
 }
