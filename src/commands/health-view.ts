@@ -4,6 +4,7 @@ import { type ListenerHealth, parseHealth } from '../daemon/health.js';
 import { beatMs } from '../daemon/heartbeat.js';
 import { durationText } from '../duration.js';
 import type { WorkerRow } from '../store/schema.js';
+import { printable } from './printable.js';
 
 /** What a worker said longer ago says nothing of now. */
 const staleMs = 3 * beatMs;
@@ -32,7 +33,7 @@ export function listenersText(
     if (count > 0) parts.push(`${count} ${state}`);
   }
   if (found.tasks === 'paused') parts.push('no new work is taken');
-  return parts.join(', ');
+  return printable(parts.join(', '));
 }
 
 function deafText({ channel, heardMsAgo }: ListenerHealth, ageMs: number): string {
