@@ -36,6 +36,7 @@ import {
 import { type Listening, worstOf } from '../listening.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
+import { copyOf } from '../message-copy.js';
 import { addToReceipt, chunks, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
 import { LayerXray } from '../xray/layer-xray.js';
@@ -61,7 +62,7 @@ import { leaseKeys } from './redis/lease-keys.js';
 import type { LeasedEntry } from './redis/lease-reader.js';
 import { LeaseReaders } from './redis/lease-readers.js';
 import { entryHeaderBytes } from './redis/lease-scripts.js';
-import { Members, type ReadMember } from './redis/members.js';
+import { Members } from './redis/members.js';
 import { membersPerScript, type OnJudged, type Parcel } from './redis/outbox.js';
 import { Ring } from './redis/ring.js';
 import type { ServerInfo } from './redis/server-info.js';
@@ -599,7 +600,7 @@ interface Request {
 }
 
 /**
- * What was read to see for whom it is goes to the first who asks; the others get a reading of their own.
+ * The message is read once. Where it is for several channels, each gets a copy.
  *
  * @throws UndecodableError
  */
@@ -610,16 +611,12 @@ function delivery(
   isAgain: boolean,
   isAnyAge: boolean,
 ): Delivery {
-  let first: ReadMember | undefined = members.read(member, isAnyAge);
+  const { message, channels: named } = members.read(member, isAnyAge);
   // A process key takes messages for its own channels only; one that names none is for the key itself.
-  const channels = (first.channels ?? [key]).filter((name) => messageKey(name) === key);
+  const channels = (named ?? [key]).filter((name) => messageKey(name) === key);
   if (channels.length === 0 && key.includes('!'))
     throw new UndecodableError('the message names no channel of the process that it was sent to');
-  const read = () => {
-    const { message } = first ?? members.read(member, isAnyAge);
-    first = undefined;
-    return message;
-  };
+  const read = channels.length === 1 ? () => message : () => copyOf(message);
   return { channels, member, isAgain, read };
 }
 
