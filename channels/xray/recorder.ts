@@ -80,13 +80,13 @@ export class Recorder {
   }
 
   /** Something else happened to a message. */
-  note(event: TraceEventName, key: string, high: number, low: number): void {
-    this.ring.put(codes[event], this.#tally(key), high, low, this.#now());
+  note(event: TraceEventName, key: string, high: number, low: number, at = this.#now()): void {
+    this.ring.put(codes[event], this.#tally(key), high, low, at);
   }
 
   /** Has what a receipt is told go into the trace of its messages. */
   follow(receipt: Receipt | undefined, key: string): void {
-    receipt?.notesGoTo((event, high, low) => this.note(event, key, high, low));
+    receipt?.notesGoTo((event, high, low, at) => this.note(event, key, high, low, at));
   }
 
   /** Counts what is dropped before it is told. */
