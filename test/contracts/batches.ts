@@ -273,6 +273,9 @@ const contract: Contract = {
   },
 };
 
+/** What it claims, for docs/channels.md. */
+export const batchClaims: readonly string[] = Object.keys(contract);
+
 /**
  * Receives, and calls that off while up to three messages with the numbers from `first` on are sent. Returns how many
  * were sent, and the numbers that came all the same.

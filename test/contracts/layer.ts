@@ -591,3 +591,6 @@ const contract: Contract = {
     t.match(await receive(b, 'left.behind'), { n: 1 });
   },
 };
+
+/** What it claims, for docs/channels.md. */
+export const layerClaims: readonly string[] = Object.keys(contract);
