@@ -159,6 +159,11 @@ export class Program {
     this.#process.stdin?.write(`${line}\n`);
   }
 
+  /** Writes this to its standard input, and ends that. */
+  endInput(text: string): void {
+    this.#process.stdin?.end(text);
+  }
+
   #onLine(line: string): void {
     this.#lines.push(line);
     for (const look of this.#listeners) look();
