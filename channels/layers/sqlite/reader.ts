@@ -99,11 +99,11 @@ export class Reader {
   /** Forgets what was taken ahead. */
   clear(): void {
     this.#ahead.clear();
+  }
+
   /** The keys on which somebody waits. */
   waitedOn(): Iterable<string> {
     return this.#waiters.keys();
-  }
-
   }
 
   /** Ends all waits with LayerClosedError. Safe to call twice. */
