@@ -66,7 +66,10 @@ import { Writer } from './sqlite/writer.js';
 export { LayerFileError } from './sqlite/errors.js';
 
 export interface SqliteLayerOptions extends LayerOptions {
-  /** The file, made where it is missing; beside it lie `-wal`, `-shm` and `-wake`. On a local disk, in a directory that exists. */
+  /**
+   * The file, made where it is missing; beside it lie `-wal`, `-shm` and `-wake-0` to `-wake-7`. On a local disk, in a
+   * directory that exists.
+   */
   readonly path: string;
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { DroppedMessage } from '../../channels/index.js';
+import { bells, doorbellPath } from '../../channels/layers/sqlite/doorbell.js';
 import { explain } from '../../channels/layers/sqlite/errors.js';
 import { LayerFile } from '../../channels/layers/sqlite/layer-file.js';
 import { Writer } from '../../channels/layers/sqlite/writer.js';
@@ -269,7 +270,7 @@ t.test('who waits while the file is deleted goes on with the new one', async (t)
   const layer = open(t);
   await layer.send('other', message);
   const waiting = layer.receive('channel');
-  for (const suffix of ['', '-wal', '-shm', '-wake']) rmSync(layer.path + suffix);
+  removeFile(layer.path);
   await open(t, { path: layer.path }).send('channel', message);
   t.match(await waiting, message);
 });
@@ -277,7 +278,7 @@ t.test('who waits while the file is deleted goes on with the new one', async (t)
 t.test('who sends after the file was deleted sends into the new one', async (t) => {
   const layer = open(t);
   await layer.send('channel', message);
-  for (const suffix of ['', '-wal', '-shm', '-wake']) rmSync(layer.path + suffix);
+  removeFile(layer.path);
   while (!existsSync(layer.path)) {
     await layer.send('channel', message);
     await turns(1);
@@ -429,6 +430,12 @@ t.test('a file that cannot be used', async (t) => {
     }
   });
 });
+
+/** With all that lies beside it. */
+function removeFile(path: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix);
+  for (const bell of bells) rmSync(doorbellPath(path, bell));
+}
 
 function freshPath(t: Test): string {
   return join(t.testdir(), 'channels.db');

@@ -39,6 +39,11 @@ export interface LeaseToken {
   readonly token: number;
 }
 
+/** The same, with where the message lay. */
+export interface KeyedLeaseToken extends LeaseToken {
+  readonly key: string;
+}
+
 export interface LeasedRow extends StoredMessage, LeaseToken {
   readonly deliveries: number;
 }
@@ -89,17 +94,17 @@ export class LeaseStore {
   }
 
   /** Moves the end of a lease; false as above. */
-  extend({ id, token }: LeaseToken, leaseMs: number, now: number): boolean {
+  extend({ id, token, key }: KeyedLeaseToken, leaseMs: number, now: number): boolean {
     const { changes } = this.#statements.extend.run(Math.ceil(now + leaseMs), id, token);
     // It may end sooner than those who wait know, and than they would look by themselves.
-    if (leaseMs < pollEveryMs) this.#messages.announce();
+    if (leaseMs < pollEveryMs) this.#messages.announce(key);
     return changes === 1;
   }
 
   /** Ends a lease now; false as above. `untried` takes one of its deliveries off. */
-  release({ id, token }: LeaseToken, untried: boolean, now: number): boolean {
+  release({ id, token, key }: KeyedLeaseToken, untried: boolean, now: number): boolean {
     const { changes } = this.#statements.release.run(Math.floor(now), untried ? 1 : 0, id, token);
-    if (changes === 1) this.#messages.announce();
+    if (changes === 1) this.#messages.announce(key);
     return changes === 1;
   }
 

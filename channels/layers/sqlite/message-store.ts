@@ -1,7 +1,8 @@
 // The statements of the embedded layer, on one open connection. All of it is synchronous and short.
 
 import { type DroppedMessage, messageKey } from '../../layer.js';
-import { type Database, plucked } from './database.js';
+import { type Database, listed, plucked } from './database.js';
+import { bellOf } from './doorbell.js';
 import { LeaseStore } from './lease-store.js';
 import { countOf, type Packed, pack, unpack } from './parcel.js';
 import { XrayStore } from './xray-store.js';
@@ -67,7 +68,10 @@ export class MessageStore {
   /** What was thrown away in the transaction under way. */
   #dropped: Array<Parameters<OnDropped>> = [];
   #sweptUpTo = '';
-  #filed = 0;
+  /** One bit for each bell that is to be rung. */
+  #bells = 0;
+  #lastKey = '';
+  #lastBell = 0;
 
   constructor(db: Database, onDropped: OnDropped) {
     this.#db = db;
@@ -77,14 +81,25 @@ export class MessageStore {
     this.xray = new XrayStore(db);
   }
 
-  /** Counts the messages that were filed here, so that one sees whether there are new ones. */
-  get filed(): number {
-    return this.#filed;
+  /** Whether something was filed since the bells were taken. */
+  get hasFiled(): boolean {
+    return this.#bells !== 0;
   }
 
-  /** Has who waits look, as if a message had been filed. */
-  announce(): void {
-    this.#filed++;
+  /** Returns the bells of the keys under which something was filed since the last time: a bit for each. */
+  takeBells(): number {
+    const bells = this.#bells;
+    this.#bells = 0;
+    return bells;
+  }
+
+  /** Has who waits under the key look, as if a message had been filed. */
+  announce(key: string): void {
+    if (key !== this.#lastKey) {
+      this.#lastKey = key;
+      this.#lastBell = 1 << bellOf(key);
+    }
+    this.#bells |= this.#lastBell;
   }
 
   /** Runs several writes as one; inside of another one it is a part of that. */
@@ -131,7 +146,7 @@ export class MessageStore {
         place += parcel.count;
         this.#insert(key, place, expiresAt, names, parcel);
       }
-      this.#filed += accepted.length;
+      if (accepted.length > 0) this.announce(key);
       return accepted.length;
     });
   }
@@ -146,7 +161,7 @@ export class MessageStore {
 
   /** Removes the oldest message under a key, as one that was dropped for the lack of room. */
   dropFirst(key: string): void {
-    if (this.#remove(key, 1).length > 0) this.drop(key, 'overflow', 1);
+    this.#remove(key, 1, 1, () => this.drop(key, 'overflow', 1));
   }
 
   /** Notes that messages were thrown away. */
@@ -155,18 +170,24 @@ export class MessageStore {
     if (!this.#db.inTransaction) this.#tellDropped();
   }
 
-  /** Takes the first unexpired messages under a key, at most `limit`, and fewer when some of them were expired. */
-  take(key: string, limit: number, now: number): TakenMessage[] {
+  /**
+   * Takes the first unexpired messages under a key, at most `limit`, and fewer when some of them were expired.
+   *
+   * @param wanted from so many on it is not looked whether a part of a further parcel would fit in, too
+   */
+  take(key: string, limit: number, now: number, wanted = limit): TakenMessage[] {
     const taken: TakenMessage[] = [];
     let expired = 0;
-    for (const row of this.#remove(key, limit)) {
-      const { skipped, taking, channels, expires_at: expiresAt } = row;
-      if (expiresAt <= now) expired += taking;
-      else {
-        const names = channels?.split(' ') ?? [key];
-        for (const body of unpack(row, skipped, taking)) taken.push({ channels: names, body, expiresAt });
+    this.#remove(key, limit, wanted, (row, skipped, taking) => {
+      const [, , expiresAt, channels, sizes, body] = row;
+      if (expiresAt <= now) {
+        expired += taking;
+        return;
       }
-    }
+      const names = channels?.split(' ') ?? [key];
+      for (const each of unpack({ sizes, body }, skipped, taking))
+        taken.push({ channels: names, body: each, expiresAt });
+    });
     if (expired > 0) this.drop(key, 'expired', expired);
     return taken;
   }
@@ -178,7 +199,7 @@ export class MessageStore {
       for (const { expiresAt, channels, body } of messages)
         this.#insert(key, ++place, expiresAt, namesOf(key, channels), { count: 1, sizes: null, body });
     });
-    this.#filed += messages.length;
+    this.announce(key);
   }
 
   /** A number that changes when another connection has committed something. Reads only. */
@@ -251,7 +272,7 @@ export class MessageStore {
     const insert = this.#statements.insertByLength;
     const names = namesOf(key, channels);
     const { changes } = insert.run(key, expiresAt, names, body, key, key, capacity);
-    this.#filed += changes;
+    if (changes === 1) this.announce(key);
     return changes === 1;
   }
 
@@ -265,33 +286,29 @@ export class MessageStore {
     this.#statements.insert.run(key, place, count, expiresAt, names, sizes, body);
   }
 
-  /** Takes the first `limit` messages out, or all; in their order, and without looking at their expiry. */
-  #remove(key: string, limit: number): RemovedRow[] {
-    // Where there is but one message to take, a single statement mostly does it.
-    if (limit > 1) return this.atomically(() => this.#removeMany(key, limit));
-    const whole = this.#removeWhole(key, limit);
-    return whole.length > 0 ? whole : this.#removePart(key, limit);
-  }
-
-  #removeMany(key: string, limit: number): RemovedRow[] {
-    const rows = this.#removeWhole(key, limit);
-    const left = rows.reduce((left, { taking }) => left - taking, limit);
-    if (left > 0 && Number(this.#statements.firstCount.get(key) ?? 0) > left)
-      rows.push(...this.#removePart(key, left));
-    return rows;
-  }
-
-  /** The parcels that lie within the first so many places. No place is taken twice, so these hold no more messages. */
-  #removeWhole(key: string, places: number): RemovedRow[] {
-    const rows = this.#statements.takeWhole.all(key, places, key);
-    if (rows.length > 1) rows.sort((a, b) => a.place - b.place);
-    return rows.map((row) => ({ ...row, taking: row.count, skipped: countOf(row) - row.count }));
-  }
-
-  /** The first so many messages of the first parcel, if that holds more. */
-  #removePart(key: string, taking: number): RemovedRow[] {
-    const rows = this.#statements.takePart.all(taking, key, key, taking);
-    return rows.map((row) => ({ ...row, taking, skipped: countOf(row) - row.count - taking }));
+  /**
+   * Takes the first `limit` messages out, or all; in their order, and without looking at their expiry. If others take
+   * some meanwhile, those behind them are taken. Of each row `taking` messages are taken, after those that were before.
+   */
+  #remove(
+    key: string,
+    limit: number,
+    wanted: number,
+    onRow: (row: ParcelRow, skipped: number, taking: number) => void,
+  ): void {
+    let left = limit;
+    const whole = this.#statements.takeWhole.all(key, limit, key);
+    if (whole.length > 1) whole.sort(([a], [b]) => a - b);
+    for (const row of whole) {
+      const [, count, , , sizes] = row;
+      left -= count;
+      onRow(row, countOf({ sizes }) - count, count);
+    }
+    if (limit - left >= wanted || Number(this.#statements.firstCount.get(key) ?? 0) <= left) return;
+    for (const row of this.#statements.takePart.all(left, key, key, left)) {
+      const [, count, , , sizes] = row;
+      onRow(row, countOf({ sizes }) - count - left, left);
+    }
   }
 
   #count(key: string): number {
@@ -351,17 +368,15 @@ function namesOf(key: string, channels: readonly string[]): string | null {
   return key.endsWith('!') ? channels.join(' ') : null;
 }
 
-interface ParcelRow extends Packed {
-  readonly place: number;
-  readonly expires_at: number;
-  readonly channels: string | null;
-}
-
-/** A row of which `taking` messages were taken out, after the first `skipped`, which were taken before. */
-interface RemovedRow extends ParcelRow {
-  readonly skipped: number;
-  readonly taking: number;
-}
+/** A row as a list, which costs less to make than an object. */
+type ParcelRow = [
+  place: number,
+  count: number,
+  expiresAt: number,
+  channels: string | null,
+  sizes: Uint8Array | null,
+  body: Uint8Array,
+];
 
 /** The place before the first message under a key, and that of the last; both 0 when there is none. */
 interface Ends {
@@ -409,15 +424,21 @@ function prepare(db: Database) {
         (SELECT 0 FROM parcel WHERE key = ? LIMIT 1),
         (SELECT ends_at FROM lease WHERE key = ? ORDER BY ends_at LIMIT 1))`),
     ),
+    // The parcels that lie within the first so many places. No place is taken twice, so these hold no more messages.
     // A range of places instead of `place IN (… LIMIT ?)`: that makes a temporary table, at five times the cost.
-    takeWhole: db.prepare<[string, number, string], ParcelRow>(`
+    takeWhole: listed<[string, number, string], ParcelRow>(
+      db.prepare(`
       DELETE FROM parcel
       WHERE key = ? AND place <= ? + (SELECT place - count FROM parcel WHERE key = ? ORDER BY place LIMIT 1)
       RETURNING place, count, expires_at, channels, sizes, body`),
-    takePart: db.prepare<[number, string, string, number], ParcelRow>(`
+    ),
+    // The first so many messages of the first parcel, if that holds more.
+    takePart: listed<[number, string, string, number], ParcelRow>(
+      db.prepare(`
       UPDATE parcel SET count = count - ?
       WHERE key = ? AND place = (SELECT place FROM parcel WHERE key = ? ORDER BY place LIMIT 1) AND count > ?
       RETURNING place, count, expires_at, channels, sizes, body`),
+    ),
     firstCount: plucked<Text, number>(
       db.prepare('SELECT count FROM parcel WHERE key = ? ORDER BY place LIMIT 1'),
     ),
