@@ -15,6 +15,8 @@ import {
 import { floodSetting } from '../support/python-flood.js';
 import { RedisServer } from '../support/redis.js';
 
+// Python's pace decides, and on a busy machine that takes longer than a file of tests may take otherwise.
+t.setTimeout(400_000);
 const servers = [await RedisServer.start(t), await RedisServer.start(t)];
 
 /** Python takes from the hosts in turn, so what it is sent must not leave one out that is full. */

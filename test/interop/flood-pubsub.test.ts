@@ -19,6 +19,8 @@ import { eventually } from '../support/programs.js';
 import { PythonFlood } from '../support/python-flood.js';
 import { RedisServer } from '../support/redis.js';
 
+// Python's pace decides, and on a busy machine that takes longer than a file of tests may take otherwise.
+t.setTimeout(400_000);
 const servers = [await RedisServer.start(t), await RedisServer.start(t)];
 const urls = servers.map(({ url }) => url);
 const clients = servers.map((server) => server.client(t));

@@ -17,6 +17,8 @@ import { eventually } from '../support/programs.js';
 import { floodSetting } from '../support/python-flood.js';
 import { RedisServer } from '../support/redis.js';
 
+// Python's pace decides, and on a busy machine that takes longer than a file of tests may take otherwise.
+t.setTimeout(400_000);
 const servers = [await RedisServer.start(t)];
 
 t.test('through a group that has members of both languages, told by both', async (t) => {

@@ -7,6 +7,8 @@ import { all, Harvest, inOrder, range, receiveNumbers, sendNumbers, total } from
 import { floodSetting } from '../support/python-flood.js';
 import { RedisServer } from '../support/redis.js';
 
+// Python's pace decides, and on a busy machine that takes longer than a file of tests may take otherwise.
+t.setTimeout(400_000);
 const servers = [await RedisServer.start(t)];
 
 /** All of them both ways at the same time, through a general channel, one receiver each. */
