@@ -15,6 +15,7 @@ import { layerContract } from '../contracts/layer.js';
 import { leaseContract } from '../contracts/leases.js';
 import type { LayerContractOptions } from '../contracts/run.js';
 import { LayerProcess } from '../support/layer-process.js';
+import { Random } from '../support/random.js';
 import { turns } from '../support/until.js';
 
 const require = createRequire(import.meta.url);
@@ -96,21 +97,45 @@ t.test('among several processes', async (t) => {
     }
   });
 
-  await t.test('a process whose layer is idle ends by itself', async (t) => {
-    await share(t);
-    const last = processes.pop();
-    await last?.tell('send', { channel: 'idle', from: 0, count: 1 });
-    t.equal(await last?.release(), 0);
-  });
+  await t.test(
+    'what pours in from all at once comes in the order of each, and then a single one',
+    async (t) => {
+      const layer = await share(t, { capacity: 100_000 });
+      const count = 400;
+      const sent = processes.map((process, i) =>
+        process.tell('send', { channel: 'poured', from: i * count, count }),
+      );
+      const last = processes.map(() => -1);
+      for (let n = 0; n < processes.length * count; n++) {
+        const { n: number } = await layer.receive('poured');
+        const sender = Math.floor(Number(number) / count);
+        if (Number(number) % count !== (last[sender] ?? 0) + 1) t.fail(`${number} after ${last[sender]}`);
+        last[sender] = Number(number) % count;
+      }
+      await Promise.all(sent);
+      t.same(
+        last,
+        processes.map(() => count - 1),
+      );
+      const waiting = layer.receive('poured');
+      await first.tell('send', { channel: 'poured', from: 7, count: 1 });
+      t.match(await waiting, { n: 7 });
+    },
+  );
 
-  await t.test('one that is killed in the middle of its writes locks nobody out', async (t) => {
+  await t.test('those that are killed in the middle of their writes lock nobody out', async (t) => {
+    const random = new Random();
+    t.comment(`SEED=${random.seed}`);
     const layer = await share(t, { capacity: 1000 });
-    const bursting = processes.filter((process) => process !== first);
-    for (const process of bursting) beside(t, process.tell('burst', { channel: 'burst' }));
+    let living = processes.filter((process) => process !== first);
+    for (const process of living) beside(t, process.tell('burst', { channel: 'burst' }));
     beside(t, first.tell('echo', { from: 'ping', to: 'pong' }));
-    for (const process of bursting) {
-      for (let n = 0; n < 20; n++) await layer.receive('burst');
-      await process.kill();
+    while (living.length > 0) {
+      for (let n = random.whole(0, 40); n > 0; n--) await layer.receive('burst');
+      const [one = first, ...others] = living;
+      const killed = [one, ...random.some(others)];
+      await Promise.all(killed.map((process) => process.kill()));
+      living = living.filter((process) => !killed.includes(process));
       await layer.send('ping', message);
       t.match(await layer.receive('pong'), message);
     }
@@ -118,6 +143,14 @@ t.test('among several processes', async (t) => {
     const db = raw(t, layer.path);
     t.equal(db.pragma('integrity_check', { simple: true }), 'ok');
   });
+});
+
+t.test('a process whose layer is idle ends by itself', async (t) => {
+  const process = await LayerProcess.start();
+  t.teardown(() => process.kill());
+  await process.tell('open', { path: freshPath(t) });
+  await process.tell('send', { channel: 'idle', from: 0, count: 1 });
+  t.equal(await process.release(), 0);
 });
 
 t.test('a chain of sends and receives that are awaited lets timers have their turn', async (t) => {
@@ -208,6 +241,27 @@ t.test('what a flood left behind is given back', async (t) => {
   }
   t.ok(flooded > 4000, `${flooded} pages`);
   t.ok(pages() < 2000, `${pages()} pages`);
+});
+
+t.test('what a flood of batches left behind is given back, and the -wal stays within bounds', async (t) => {
+  let now = Date.now();
+  const layer = open(t, { capacity: 100_000, now: () => now });
+  const batch = Array.from({ length: 1000 }, () => ({ type: 'x'.repeat(1000) }));
+  for (let n = 0; n < 30; n++) await layer.sendMany('flood', batch);
+  for (let left = 30_000; left > 0; )
+    left -= (await layer.receiveMany('flood', { max: Math.min(left, 500) })).length;
+  const db = raw(t, layer.path);
+  const pages = () => Number(db.pragma('page_count', { simple: true }));
+  const flooded = pages();
+  for (let n = 0; n < 20; n++) {
+    now += 6000;
+    await layer.send('drip', message);
+    await layer.receive('drip');
+  }
+  t.ok(flooded > 7000, `${flooded} pages`);
+  t.ok(pages() < 2000, `${pages()} pages`);
+  const walBytes = statSync(`${layer.path}-wal`).size;
+  t.ok(walBytes < 64 * 1024 * 1024, `${walBytes} bytes of -wal`);
 });
 
 t.test('messages and memberships of the dead vanish when somebody sends', async (t) => {
