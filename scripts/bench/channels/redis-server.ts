@@ -68,6 +68,16 @@ export class RedisServer {
     }
   }
 
+  /** How much memory its data and connections take. */
+  async memoryBytes(): Promise<number> {
+    return Number(/^used_memory:(\d+)/m.exec(await this.#client.info('memory'))?.[1]);
+  }
+
+  /** Breaks all connections but our own. */
+  async dropConnections(): Promise<void> {
+    await this.#client.call('CLIENT', 'KILL', 'SKIPME', 'yes');
+  }
+
   async close(): Promise<void> {
     this.#client.disconnect();
     if (this.#process.exitCode !== null) return;
