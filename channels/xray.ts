@@ -182,6 +182,11 @@ export class Receipt {
     return high === undefined || low === undefined ? undefined : formatId(high, low);
   }
 
+  /** The ids of all of them, in their order. */
+  get ids(): Array<string | undefined> {
+    return Array.from({ length: this.length }, (_, index) => this.id(index));
+  }
+
   /** Has the trace of a message that was received tell what became of it, at `at` ms since 1970; default now. */
   note(index: number, event: HandlingEvent, at?: number): void {
     const [high, low] = [this.#halves[2 * index], this.#halves[2 * index + 1]];

@@ -6,6 +6,7 @@ import t from 'tap';
 import { batchClaims } from './contracts/batches.js';
 import { layerClaims } from './contracts/layer.js';
 import { leaseClaims } from './contracts/leases.js';
+import { xrayClaims } from './contracts/xray.js';
 
 const path = join(import.meta.dirname, '..', 'docs', 'channels.md');
 const begin = '<!-- claims: written by `npm run docs` -->\n\n';
@@ -15,6 +16,7 @@ const claims: Readonly<Record<string, readonly string[]>> = {
   'Messages, channels and groups': layerClaims,
   Batches: batchClaims,
   Leases: leaseClaims,
+  'X-ray': xrayClaims,
 };
 
 /** A name with underscores would be taken for an emphasis. */

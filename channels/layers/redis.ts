@@ -551,7 +551,7 @@ export class RedisChannelLayer implements ChannelLayer {
     );
     if (removed < 0) return;
     for (let i = 0; i < removed; i++) this.#onDrop?.({ channel, reason: 'overflow' });
-    this.#recorder?.buried(keys.channel, channel, ...this.#idOf(letter));
+    this.#recorder?.buried(keys.channel, channel, ...this.#idOf(entry.member));
     this.#onDrop?.({ channel: keys.channel, reason: 'dead' });
   }
 

@@ -138,14 +138,11 @@ export class LayerXray implements Xray {
   async #waitForEvents(signal: AbortSignal | undefined): Promise<readonly ProcessRecord[]> {
     const { source } = this.#options;
     if (!source.isShared) return [];
-    const askedAt = await source.askForEvents();
+    const unanswered = await source.askForEvents();
     const giveUpAt = performance.now() + answerWithinMs;
     for (let pauseMs = settleMs; ; pauseMs = lookAgainMs) {
       await waitFor(pauseMs, signal);
-      const silent = (await source.processes()).filter(
-        ({ id, isAlive, holdsEvents, leftAt }) =>
-          id !== this.#process.id && isAlive && holdsEvents && leftAt <= askedAt,
-      );
+      const silent = (await unanswered()).filter(({ id }) => id !== this.#process.id);
       if (silent.length === 0 || performance.now() >= giveUpAt) return silent;
     }
   }

@@ -72,9 +72,8 @@ export interface XraySource {
   groups(group: string | undefined): Promise<GroupReport[]>;
   /** Returns whether somebody has asked for the process's events since it last left them. */
   publish(report: Report): Promise<boolean>;
-  /** Asks all processes for their events. Returns when that was, in ms since 1970 by the store's clock. */
-  askForEvents(): Promise<number>;
-  processes(): Promise<readonly ProcessRecord[]>;
+  /** Asks all processes for their events. The result tells which of them have not left them since. */
+  askForEvents(): Promise<() => Promise<readonly ProcessRecord[]>>;
   /** The events that all processes have left. */
   leftEvents(): Promise<readonly LeftEvents[]>;
 }
@@ -85,6 +84,11 @@ export const aliveForMs = 25_000;
 export const eventsKeptMs = 600_000;
 /** How long counts are kept of a channel that is not used. */
 export const countsKeptMs = 86_400_000;
+
+/** Whether a process may know more than it has left since it was asked. */
+export function owesEvents({ isAlive, holdsEvents, leftAt }: ProcessRecord, askedAt: number): boolean {
+  return isAlive && holdsEvents && leftAt <= askedAt;
+}
 
 /** @param startedAt milliseconds since 1970 */
 export function identifyProcess(startedAt: number): ProcessIdentity {

@@ -64,12 +64,8 @@ export class MemorySource implements XraySource {
     return false;
   }
 
-  async askForEvents(): Promise<number> {
-    return this.#options.now();
-  }
-
-  async processes(): Promise<readonly ProcessRecord[]> {
-    return this.#board.processes();
+  async askForEvents(): Promise<() => Promise<readonly ProcessRecord[]>> {
+    return async () => [];
   }
 
   /** What this process remembers it need not leave. */

@@ -67,12 +67,8 @@ export class PubSubSource implements XraySource {
     return false;
   }
 
-  async askForEvents(): Promise<number> {
-    return this.#options.now();
-  }
-
-  async processes(): Promise<readonly ProcessRecord[]> {
-    return this.#board.processes();
+  async askForEvents(): Promise<() => Promise<readonly ProcessRecord[]>> {
+    return async () => [];
   }
 
   async leftEvents(): Promise<readonly LeftEvents[]> {

@@ -1,4 +1,4 @@
-// What the X-ray sees of the layer on Redis: messages and groups on all hosts, reports on the first.
+// What the X-ray sees of the layer on Redis: what is on all hosts. A process reports to one of them.
 
 import { UndecodableError } from '../../errors.js';
 import {
@@ -8,12 +8,13 @@ import {
   eventsKeptMs,
   type LeftEvents,
   type Look,
+  owesEvents,
   type ProcessIdentity,
   type ProcessRecord,
   type Report,
   type XraySource,
 } from '../../xray/source.js';
-import { type Counts, countNames } from '../../xray/tally.js';
+import { addCounts, type Counts, countNames, noCounts } from '../../xray/tally.js';
 import { formatId, type GroupMember, type GroupReport, type Peeked } from '../../xray.js';
 import { type Entry, entriesOf } from './blocking-reads.js';
 import type { Client } from './connection.js';
@@ -41,42 +42,44 @@ export class RedisSource implements XraySource {
   readonly isShared = true;
   readonly hasIds = true;
   readonly #options: RedisSourceOptions;
+  /** Where this process reports: always to the same, so that a report which comes a second time is known there. */
+  #board: Host | undefined;
 
   constructor(options: RedisSourceOptions) {
     this.#options = options;
   }
 
   async look(): Promise<Look> {
-    const parts = await Promise.all(this.#options.hosts.map((host) => this.#lookAt(host)));
+    const parts = await this.#onEach((host) => this.#lookAt(host));
     const depths = new Map<string, Depth>();
     const counts = new Map<string, Counts>();
     for (const part of parts) {
       for (const [key, depth] of part.depths) depths.set(key, addDepths(depths.get(key) ?? noDepth, depth));
-      for (const [channel, counted] of part.counts) counts.set(channel, counted);
+      for (const [channel, counted] of part.counts)
+        counts.set(channel, addCounts(counts.get(channel) ?? noCounts, counted));
     }
-    return { depths, counts, processes: await this.processes() };
+    return { depths, counts, processes: parts.flatMap(({ processes }) => processes) };
   }
 
   async peek(key: string, max: number, onLease: boolean): Promise<Peeked[]> {
-    const { hosts } = this.#options;
     if (!onLease) {
-      const waiting = await Promise.all(hosts.map((host) => this.#waiting(host, key, max)));
+      const waiting = await this.#onEach((host) => this.#waiting(host, key, max));
       return inOrder(waiting.flat()).slice(0, max);
     }
-    const leased = await Promise.all(hosts.map((host) => this.#leased(host, key, max)));
+    const leased = await this.#onEach((host) => this.#leased(host, key, max));
     const byEnd = leased.flat().sort((a, b) => (a.leaseEndsAt ?? 0) - (b.leaseEndsAt ?? 0));
     return byEnd.slice(0, max);
   }
 
   async groups(group: string | undefined): Promise<GroupReport[]> {
-    const { hosts } = this.#options;
-    const reports = await Promise.all(hosts.map((host) => this.#groupsOn(host, group)));
+    const reports = await this.#onEach((host) => this.#groupsOn(host, group));
     return reports.flat();
   }
 
   async publish(report: Report): Promise<boolean> {
-    const { commands } = this.#board;
     // Nothing is connected for this alone.
+    this.#board ??= this.#options.hosts.find(({ commands }) => commands.isReady);
+    const { commands } = this.#board ?? this.#anyHost;
     if (!commands.isReady) throw commands.unavailable(undefined);
     const { process, number, counts, receives, events, keepPieces, holdsEvents, isLast } = report;
     const keys = [
@@ -98,13 +101,22 @@ export class RedisSource implements XraySource {
     return isAsked === 1;
   }
 
-  async askForEvents(): Promise<number> {
+  async askForEvents(): Promise<() => Promise<readonly ProcessRecord[]>> {
     const key = this.#key('question');
-    return Number(await this.#board.commands.run((client) => client.xrayAsk(1, key, questionMs)));
+    const asked = await this.#onEach(async (host) => {
+      const askedAt = Number(await host.commands.run((client) => client.xrayAsk(1, key, questionMs)));
+      return { host, askedAt };
+    });
+    return async () => {
+      const owing = asked.map(async ({ host, askedAt }) =>
+        (await this.#processesOn(host)).filter((record) => owesEvents(record, askedAt)),
+      );
+      return (await Promise.all(owing)).flat();
+    };
   }
 
-  async processes(): Promise<readonly ProcessRecord[]> {
-    return this.#board.commands.run(async (client) => {
+  async #processesOn({ commands }: Host): Promise<readonly ProcessRecord[]> {
+    return commands.run(async (client) => {
       const [seconds] = await client.time();
       const ids = await client.zrange(this.#key('processes'), 0, '-1');
       const records = await Promise.all(ids.map((id) => client.hgetall(this.#key('process', id))));
@@ -114,14 +126,20 @@ export class RedisSource implements XraySource {
   }
 
   async leftEvents(): Promise<readonly LeftEvents[]> {
-    return this.#board.commands.run(async (client) => {
-      const ids = await client.zrange(this.#key('processes'), 0, '-1');
-      const left = await Promise.all(ids.map((id) => this.#leftBy(client, id)));
-      return left.flat();
-    });
+    const left = await this.#onEach(({ commands }) =>
+      commands.run(async (client) => {
+        const ids = await client.zrange(this.#key('processes'), 0, '-1');
+        return Promise.all(ids.map((id) => this.#leftBy(client, id)));
+      }),
+    );
+    return left.flat(2);
   }
 
-  get #board(): Host {
+  #onEach<T>(work: (host: Host) => Promise<T>): Promise<T[]> {
+    return Promise.all(this.#options.hosts.map(work));
+  }
+
+  get #anyHost(): Host {
     const [first] = this.#options.hosts;
     if (first === undefined) throw new RangeError('a layer has at least one host');
     return first;
@@ -139,7 +157,8 @@ export class RedisSource implements XraySource {
     return identity === null ? [] : [{ process: JSON.parse(identity), pieces }];
   }
 
-  async #lookAt({ commands }: Host): Promise<{ depths: Map<string, Depth>; counts: Map<string, Counts> }> {
+  async #lookAt(host: Host): Promise<Look> {
+    const { commands } = host;
     const { prefix } = this.#options;
     const depths = new Map<string, Depth>();
     const counts = new Map<string, Counts>();
@@ -154,7 +173,7 @@ export class RedisSource implements XraySource {
       for (let i = 0; i < queues.length; i += keysPerScript)
         await this.#measure(commands.run.bind(commands), queues.slice(i, i + keysPerScript), depths);
     }
-    return { depths, counts };
+    return { depths, counts, processes: await this.#processesOn(host) };
   }
 
   async #measure(
@@ -169,7 +188,11 @@ export class RedisSource implements XraySource {
       if (length === undefined) continue;
       const depth = isLease
         ? { depth: 0, onLease: length }
-        : { depth: length, onLease: 0, oldestAt: lowest === undefined ? undefined : Number(lowest) * 1000 };
+        : {
+            depth: length,
+            onLease: 0,
+            oldestAt: lowest === undefined ? undefined : Math.floor(Number(lowest) * 1000),
+          };
       depths.set(channel, addDepths(depths.get(channel) ?? noDepth, depth));
     }
   }

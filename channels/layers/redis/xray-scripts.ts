@@ -1,7 +1,7 @@
-// What the X-ray keeps on Redis, on the first host and under keys of our own that Python peers never look at. With the
+// What the X-ray keeps on Redis, under keys of our own that Python peers never look at. With the
 // layer's prefix before it:
 //
-//   :xray:channel:chat   hash: what was counted of the channel `chat`, by all processes
+//   :xray:channel:chat   hash: what was counted of the channel `chat`, by all processes that report to this host
 //   :xray:processes      sorted set: ids of processes, by when they were last seen in ms of the server's own clock
 //   :xray:process:ID     hash: what a process said of itself last
 //   :xray:events:ID      list: the pieces of events that it left for traces

@@ -2,7 +2,15 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { UndecodableError } from '../../errors.js';
-import type { Depth, LeftEvents, Look, ProcessRecord, Report, XraySource } from '../../xray/source.js';
+import {
+  type Depth,
+  type LeftEvents,
+  type Look,
+  owesEvents,
+  type ProcessRecord,
+  type Report,
+  type XraySource,
+} from '../../xray/source.js';
 import { formatId, type GroupReport, type Peeked } from '../../xray.js';
 import { type Bodies, high, low } from './bodies.js';
 import { LayerFileError } from './errors.js';
@@ -77,15 +85,13 @@ export class SqliteSource implements XraySource {
     return report.isLast ? this.#writeLast(work) : this.#write(work);
   }
 
-  askForEvents(): Promise<number> {
-    return this.#write((store, now) => {
+  async askForEvents(): Promise<() => Promise<readonly ProcessRecord[]>> {
+    const askedAt = await this.#write((store, now) => {
       store.ask(now);
       return now;
     });
-  }
-
-  async processes(): Promise<readonly ProcessRecord[]> {
-    return this.#read((store, now) => store.processes(now));
+    return async () =>
+      this.#read((store, now) => store.processes(now)).filter((record) => owesEvents(record, askedAt));
   }
 
   async leftEvents(): Promise<readonly LeftEvents[]> {
