@@ -105,6 +105,11 @@ onBothLayers("a worker's messages can be followed", async (t, { config }) => {
     events: [{ event: 'sent' }, { event: 'received', process: { pid: worker.pid } }],
     silent: [],
   });
+  await eventually('its end is told', async () =>
+    /\n\S+ {2}handled in runworker.*\nit was handled; that is the end of it\n$/.test(
+      await site.linod('channels', 'trace', id),
+    ),
+  );
   await eventually('the worker is counted as a receiver', async () => {
     const { channels } = JSON.parse(await site.linod('channels', '--json'));
     const own = channels.find((figures: { channel: string }) => figures.channel === 'linod_test');
