@@ -19,6 +19,9 @@ export const scripts = {
    * second of difference the clocks decide, as with peers that know nothing of this.
    *
    * What is expired is removed last: Redis refuses to grow beyond its `maxmemory` only in the first write of a script.
+   *
+   * Counting is cheap, reading a member for its score is not where members are large; and mostly there is nothing under
+   * a key, or nothing expired, or nothing later than now.
    */
   deliver: {
     lua: `
@@ -27,13 +30,15 @@ export const scripts = {
       for i, key in ipairs(KEYS) do
         local count, capacity = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
         local expired, ttl = ARGV[at + 2], ARGV[at + 3]
-        local room = math.min(count, capacity - redis.call('ZCOUNT', key, '(' .. expired, '+inf'))
+        local size, gone = redis.call('ZCARD', key), 0
+        if size > 0 then gone = redis.call('ZCOUNT', key, '-inf', expired) end
+        if gone > 0 then purges[#purges + 1] = { key, expired } end
+        local room = math.min(count, capacity - size + gone)
         if room > 0 then
           local score = now
-          local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
-          if last then
-            last = tonumber(last)
-            if last >= now and last < now + 1 then score = last + 0.000001 end
+          if size > 0 and redis.call('ZCOUNT', key, ARGV[1], '+inf') > 0 then
+            local last = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
+            if last < now + 1 then score = last + 0.000001 end
           end
           local entries = {}
           for j = 1, room do
@@ -46,7 +51,6 @@ export const scripts = {
           latest = math.max(latest, score)
         end
         accepted[i] = math.max(room, 0)
-        purges[i] = { key, expired }
         at = at + 4 + count
       end
       for _, purge in ipairs(purges) do redis.call('ZREMRANGEBYSCORE', purge[1], '-inf', purge[2]) end
