@@ -9,7 +9,7 @@ import type { WaitOptions } from './layer.js';
 export interface LayerStats {
   /** When this was looked at, in ms since 1970. */
   readonly at: number;
-  /** By name. Those that hold messages, and those that were used within a day. */
+  /** By name. Those that hold messages, those on which somebody waits, and those that were used within a day. */
   readonly channels: readonly ChannelFigures[];
   /** Processes with a layer object that has sent or received and is not closed, the oldest first. */
   readonly processes: readonly LayerProcess[];

@@ -70,7 +70,8 @@ export class LayerXray implements Xray {
     const at = this.#options.now();
     const alive = processes.filter(({ isAlive }) => isAlive).sort((a, b) => a.startedAt - b.startedAt);
     const keysOf = keysByName(depths);
-    const names = [...new Set([...keysOf.keys(), ...counts.keys()])].sort();
+    const waitedFor = alive.flatMap(({ receives }) => receives);
+    const names = [...new Set([...keysOf.keys(), ...counts.keys(), ...waitedFor])].sort();
     const channels = names.map((channel): ChannelFigures => {
       const keys = keysOf.get(channel) ?? [];
       const oldestAt = least(keys.map(([, { oldestAt }]) => oldestAt));

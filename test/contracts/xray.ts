@@ -73,6 +73,11 @@ const contract: Contract = {
       const { processes } = await watcher.stats();
       return processes.some(({ pid, receives }) => pid === process.pid && receives.includes('mail'));
     });
+    t.equal(
+      (await figuresOf(watcher, 'mail')).receivers,
+      1,
+      'and the channel, though nothing was ever sent to it',
+    );
     await layer.send('mail', numbered(1));
     await waiting;
     await untilFigures(watcher, 'mail', ({ receivers }) => receivers === 1);
