@@ -132,8 +132,7 @@ export class WaitingQueue<T> {
     reject: (error: unknown) => void,
     signal: AbortSignal | undefined,
   ): void {
-    const waiter = new Waiter<T>({ max, resolve, reject, signal, leave: () => this.#waiters.delete(waiter) });
-    this.#waiters.add(waiter);
+    this.#waiters.add(new Waiter({ max, resolve, reject, signal, waiters: this.#waiters }));
   }
 }
 
@@ -142,7 +141,8 @@ interface WaiterOptions<T> {
   readonly resolve: (items: readonly T[]) => void;
   readonly reject: (error: unknown) => void;
   readonly signal: AbortSignal | undefined;
-  readonly leave: () => void;
+  /** Which it leaves. */
+  readonly waiters: Set<Waiter<T>>;
 }
 
 /** One take that waits. Settled once, and out of the queue in the same moment. */
@@ -150,12 +150,15 @@ class Waiter<T> {
   /** How many items it takes. */
   readonly max: number;
   readonly #options: WaiterOptions<T>;
-  readonly #onAbort = () => this.reject(this.#options.signal?.reason);
+  readonly #onAbort: (() => void) | undefined;
 
   constructor(options: WaiterOptions<T>) {
     this.max = options.max;
     this.#options = options;
-    options.signal?.addEventListener('abort', this.#onAbort);
+    const { signal } = options;
+    if (signal === undefined) return;
+    this.#onAbort = () => this.reject(signal.reason);
+    signal.addEventListener('abort', this.#onAbort);
   }
 
   resolve(items: readonly T[]): void {
@@ -169,7 +172,7 @@ class Waiter<T> {
   }
 
   #end(): void {
-    this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#options.leave();
+    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#options.waiters.delete(this);
   }
 }

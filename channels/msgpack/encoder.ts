@@ -14,11 +14,18 @@ const shortText = 24;
 const firstBufferBytes = 4096;
 /** A buffer that one large message made larger than this is not kept for the next one. */
 const maxKeptBufferBytes = 1 << 20;
+/** Results up to this size share memory, since allocating it for a small one takes longer than writing it. */
+const mostShared = 512;
+/** As large as Node's own pool for small buffers: what one result that is kept keeps in memory with it. */
+const poolBytes = 8192;
 
 /** Writes into a buffer that grows and is used again. */
 export class Encoder {
   #buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
   #length = 0;
+  /** Memory for results, and how much of it is theirs already. */
+  #pool = new Uint8Array(poolBytes);
+  #given = 0;
   /** The keys and indexes that lead to the value being written, kept to name it in an error. */
   readonly #path: Array<string | number> = [];
 
@@ -26,9 +33,22 @@ export class Encoder {
   encode(value: unknown, room: number): Uint8Array {
     this.#length = room;
     this.#write(value, 0);
-    const bytes = new Uint8Array(this.#buffer.subarray(0, this.#length));
+    const bytes = this.#copied(this.#buffer.subarray(0, this.#length));
     if (this.#buffer.length > maxKeptBufferBytes) this.#buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
     return bytes;
+  }
+
+  #copied(bytes: Uint8Array): Uint8Array {
+    const { length } = bytes;
+    if (length > mostShared) return new Uint8Array(bytes);
+    if (this.#given + length > poolBytes) {
+      this.#pool = new Uint8Array(poolBytes);
+      this.#given = 0;
+    }
+    const copy = this.#pool.subarray(this.#given, this.#given + length);
+    copy.set(bytes);
+    this.#given += length;
+    return copy;
   }
 
   #write(value: unknown, depth: number): void {
