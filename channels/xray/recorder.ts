@@ -22,7 +22,7 @@ export class Recorder {
   readonly #tallies = new Map<string, Tally>();
   #touched: Tally[] = [];
   #lastKey = '';
-  #last: Tally = new Tally('');
+  #last = new Tally('', 0);
   #onChange: (() => void) | undefined;
 
   /** @param now milliseconds since 1970 */
@@ -44,7 +44,7 @@ export class Recorder {
   sent(key: string, high: number, low: number, at: number): void {
     const tally = this.#tally(key);
     tally.sent++;
-    this.ring.put(sent, tally, high, low, at);
+    this.ring.put(sent, tally.number, high, low, at);
   }
 
   /** A message was handed out. */
@@ -52,7 +52,7 @@ export class Recorder {
     const tally = this.#tally(key);
     tally.received++;
     if (isAgain) tally.redelivered++;
-    this.ring.put(isAgain ? redelivered : received, tally, high, low, at);
+    this.ring.put(isAgain ? redelivered : received, tally.number, high, low, at);
   }
 
   /** A message that was handed out too often went to the dead letters. */
@@ -81,7 +81,7 @@ export class Recorder {
 
   /** Something else happened to a message. */
   note(event: TraceEventName, key: string, high: number, low: number, at = this.#now()): void {
-    this.ring.put(codes[event], this.#tally(key), high, low, at);
+    this.ring.put(codes[event], this.#tally(key).number, high, low, at);
   }
 
   /** Has what a receipt is told go into the trace of its messages. */
@@ -121,9 +121,12 @@ export class Recorder {
   #find(key: string): Tally {
     let tally = this.#tallies.get(key);
     if (tally === undefined) {
-      if (this.#tallies.size >= mostNames) this.#tallies.clear();
+      if (this.#tallies.size >= mostNames) {
+        this.#tallies.clear();
+        this.ring.clear();
+      }
       const name = countedName(key);
-      tally = this.#tallies.get(name) ?? new Tally(name);
+      tally = this.#tallies.get(name) ?? new Tally(name, this.ring.enlist(name));
       this.#tallies.set(key, tally);
       this.#tallies.set(name, tally);
     }

@@ -2,7 +2,6 @@
 
 import { decode, encode } from '../msgpack.js';
 import { type TraceEventName, traceEventNames } from '../xray.js';
-import type { Tally } from './tally.js';
 
 /** One of them, without the process that it happened in. */
 export interface RingEvent {
@@ -13,21 +12,27 @@ export interface RingEvent {
 }
 
 const firstSize = 256;
-/** A power of two. Full, it takes 230 kB. */
+/** A power of two. Full, it takes 131 kB. */
 const fullSize = 8192;
-const wordsPerEvent = 3;
+/** The halves of the id; the channel's number and, in the lowest bits, the kind of event; milliseconds since `#base`. */
+const wordsPerEvent = 4;
+const codeBits = 4;
+const longestSpanMs = 2 ** 31 - 1;
 
 /**
- * Remembers events in arrays that are made once, since it is done for every message: it takes some ten nanoseconds and
+ * Remembers events in an array that is made once, since it is done for every message: it takes some ten nanoseconds and
  * leaves nothing for the garbage collector. Events are numbered from 0; the oldest are forgotten.
  */
 export class EventRing {
   #size = firstSize;
-  /** The halves of the id, and the event's place in `traceEventNames`. */
   #words = new Uint32Array(firstSize * wordsPerEvent);
-  #at = new Float64Array(firstSize);
-  #tallies: Array<Tally | undefined> = new Array(firstSize).fill(undefined);
+  /** By their numbers. */
+  #channels: string[] = [];
+  /** Milliseconds since 1970, from which times are counted. */
+  #base = 0;
   #count = 0;
+  /** Events before this one are forgotten, whatever the size. */
+  #cleared = 0;
 
   /** How many events there were: the number of the next one. */
   get count(): number {
@@ -36,19 +41,33 @@ export class EventRing {
 
   /** The number of the oldest event that is remembered. */
   get oldest(): number {
-    return Math.max(0, this.#count - this.#size);
+    return Math.max(this.#cleared, this.#count - this.#size);
   }
 
-  /** @param code the event's place in `traceEventNames` */
-  put(code: number, tally: Tally, high: number, low: number, at: number): void {
+  /** Returns the number by which events name a channel, until the ring is cleared. */
+  enlist(channel: string): number {
+    return this.#channels.push(channel) - 1;
+  }
+
+  /** Forgets all events, and the numbers of channels. */
+  clear(): void {
+    this.#cleared = this.#count;
+    this.#channels = [];
+  }
+
+  /**
+   * @param code the event's place in `traceEventNames`
+   * @param channel from `enlist`
+   */
+  put(code: number, channel: number, high: number, low: number, at: number): void {
     if (this.#count === this.#size && this.#size < fullSize) this.#grow();
-    const place = this.#count++ & (this.#size - 1);
-    const word = place * wordsPerEvent;
+    const since = at - this.#base;
+    if (since > longestSpanMs) this.#beginAt(at);
+    const word = (this.#count++ & (this.#size - 1)) * wordsPerEvent;
     this.#words[word] = high;
     this.#words[word + 1] = low;
-    this.#words[word + 2] = code;
-    this.#at[place] = at;
-    this.#tallies[place] = tally;
+    this.#words[word + 2] = (channel << codeBits) | code;
+    this.#words[word + 3] = at - this.#base;
   }
 
   /** The events of one message, in their order. */
@@ -72,17 +91,25 @@ export class EventRing {
         channels.set(name, channel);
       }
       base ??= at;
-      events.push(high, low, code, channel, Math.round(at - base));
+      events.push(high, low, code, channel, at - base);
     }
     return encode([base ?? 0, [...channels.keys()], events]);
   }
 
   *#from(first: number): Iterable<Entry> {
     for (let number = first; number < this.#count; number++) {
-      const place = number & (this.#size - 1);
-      const [high = 0, low = 0, code = 0] = this.#words.subarray(place * wordsPerEvent);
-      yield { high, low, code, at: this.#at[place] ?? 0, name: this.#tallies[place]?.name ?? '' };
+      const word = (number & (this.#size - 1)) * wordsPerEvent;
+      const [high = 0, low = 0, what = 0, since = 0] = this.#words.subarray(word, word + wordsPerEvent);
+      const name = this.#channels[what >>> codeBits] ?? '';
+      // A clock that was set back makes it negative.
+      yield { high, low, code: what & (2 ** codeBits - 1), at: this.#base + (since | 0), name };
     }
+  }
+
+  /** Times are counted anew, at first and after some weeks; what was before is forgotten. */
+  #beginAt(at: number): void {
+    this.#base = Math.floor(at);
+    this.#cleared = this.#count;
   }
 
   #grow(): void {
@@ -90,10 +117,6 @@ export class EventRing {
     const words = new Uint32Array(this.#size * 2 * wordsPerEvent);
     words.set(this.#words);
     this.#words = words;
-    const at = new Float64Array(this.#size * 2);
-    at.set(this.#at);
-    this.#at = at;
-    this.#tallies = [...this.#tallies, ...new Array<undefined>(this.#size).fill(undefined)];
     this.#size *= 2;
   }
 }
