@@ -9,6 +9,7 @@ import { parseHosts } from '../../channels/layers/redis/hosts.js';
 import { InflightWatch } from '../../channels/layers/redis/inflight.js';
 import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis.js';
 import { decode, encode } from '../../channels/msgpack.js';
+import { patientMs } from '../support/patience.js';
 import { RedisServer } from '../support/redis.js';
 import { fromTagged, withoutFloats } from '../support/tagged-values.js';
 
@@ -36,7 +37,7 @@ let prefixes = 0;
 
 /** Without the X-ray, which leaves keys of its own whenever it has something to tell. */
 function open(t: Test, options: RedisLayerOptions = {}): RedisChannelLayer {
-  const layer = new RedisChannelLayer({ hosts: [server.url], xray: false, ...options });
+  const layer = new RedisChannelLayer({ hosts: [server.url], xray: false, timeoutMs: patientMs, ...options });
   t.teardown(() => layer.close());
   return layer;
 }
@@ -262,6 +263,23 @@ t.test('what Redis gave out in the moment of an abort goes to the next who waits
   const next = layer.receive('chat');
   await t.rejects(aborted);
   t.strictSame(await next, { type: 'x' });
+});
+
+t.test('what Redis gave out in the moment of an abort is there for who asks for what is there', async (t) => {
+  const prefix = newPrefix();
+  const layer = open(t, { prefix });
+  const raw = server.client(t);
+  for (let n = 0; n < 5; n++) {
+    const controller = new AbortController();
+    const waiting = layer.receive('chat', { signal: controller.signal });
+    await blocked(raw, 1);
+    const failed = t.rejects(waiting);
+    controller.abort();
+    // Comes before the server hears of the abort.
+    server.runSynchronously(['ZADD', `${prefix}chat`, String(Date.now() / 1000)], member({ type: 'x' }));
+    t.match(await layer.receiveMany('chat', { waitMs: 0 }), [{ type: 'x' }]);
+    await failed;
+  }
 });
 
 t.test('what a dead Python peer left is given back, what a live one works on is not', async (t) => {

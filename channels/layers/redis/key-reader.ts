@@ -38,6 +38,8 @@ interface Running {
 }
 
 const pauseAfterFailureMs = 1000;
+/** How long is waited for the end of a blocked read. A server that hangs does not end it. */
+const endWithinMs = 1000;
 /** How long the other hosts' reads go on when nobody waits any more, for a receiver that asks one by one. */
 const lingerMs = 50;
 
@@ -82,7 +84,7 @@ export class KeyReader<T> {
   /** Waits for the next entries: at least one, at most `max`. An abort rejects with its reason and takes nothing. */
   async take(max: number, signal?: AbortSignal): Promise<T[]> {
     // What was read ahead is a part of what is there.
-    if (this.#taken.length > 0 && this.#taken.length < max && !signal?.aborted) return this.takeNow(max);
+    if (this.#taken.length > 0 && this.#taken.length < max && !signal?.aborted) return this.#takeThere(max);
     const taken = this.#taken.takeMany(max, signal);
     if (this.#taken.waiting > 0) {
       if (this.#justServed) this.#ahead = Math.min(Math.max(1, this.#ahead * 2), mostAhead);
@@ -99,22 +101,8 @@ export class KeyReader<T> {
 
   /** Takes what is there now, at most `max` entries. @throws LayerUnavailableError when nothing was taken before */
   async takeNow(max: number): Promise<T[]> {
-    // Else what comes after it would overtake what is just put back. When that fails, it is here again.
-    await this.#attempt;
-    const found: T[] = [];
-    for (let kept = this.#taken.shift(); kept !== undefined; kept = this.#taken.shift()) {
-      found.push(kept.value);
-      if (found.length === max) return found;
-    }
-    for (const { host } of this.#options.sources) {
-      try {
-        found.push(...(await this.#pop(host, max - found.length)));
-      } catch (error) {
-        if (found.length === 0) throw error;
-      }
-      if (found.length === max) break;
-    }
-    return found;
+    await this.#endOfUnwantedReads();
+    return this.#takeThere(max);
   }
 
   /** What is known of the host that was silent the longest; undefined while nobody waits. */
@@ -137,6 +125,38 @@ export class KeyReader<T> {
     this.#endBlockedReads();
     await Promise.all(Array.from(this.#running.values(), ({ ended }) => ended));
     await this.#puttingBack;
+  }
+
+  async #takeThere(max: number): Promise<T[]> {
+    // Else what comes after it would overtake what is just put back. When that fails, it is here again.
+    await this.#attempt;
+    const found: T[] = [];
+    for (let kept = this.#taken.shift(); kept !== undefined; kept = this.#taken.shift()) {
+      found.push(kept.value);
+      if (found.length === max) return found;
+    }
+    for (const { host } of this.#options.sources) {
+      try {
+        found.push(...(await this.#pop(host, max - found.length)));
+      } catch (error) {
+        if (found.length === 0) throw error;
+      }
+      if (found.length === max) break;
+    }
+    return found;
+  }
+
+  /** What has just come may lie in the hands of a read that nobody waits for any more, until it has ended. */
+  async #endOfUnwantedReads(): Promise<void> {
+    if (this.#taken.waiting > 0 || this.#running.size === 0) return;
+    this.#endBlockedReads();
+    const reachable = Array.from(this.#running).filter(([{ host }]) => !host.commands.isAway);
+    const patience = new AbortController();
+    await Promise.race([
+      Promise.all(reachable.map(([, { ended }]) => ended)),
+      pause(endWithinMs, undefined, { signal: patience.signal }).catch(() => undefined),
+    ]);
+    patience.abort();
   }
 
   async #pop(host: Host, max: number): Promise<T[]> {
