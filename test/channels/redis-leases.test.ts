@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap';
 import type { DroppedMessage, Leased } from '../../channels/index.js';
 import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis.js';
+import { patientMs } from '../support/patience.js';
 import { PythonPeer } from '../support/python-peer.js';
 import { RedisServer } from '../support/redis.js';
 import { turns, until } from '../support/until.js';
@@ -13,7 +14,7 @@ const longMs = 60_000;
 
 /** Without the X-ray, which leaves keys of its own whenever it has something to tell. */
 function open(t: Test, options: RedisLayerOptions = {}): RedisChannelLayer {
-  const layer = new RedisChannelLayer({ hosts: [server.url], xray: false, ...options });
+  const layer = new RedisChannelLayer({ hosts: [server.url], xray: false, timeoutMs: patientMs, ...options });
   t.teardown(() => layer.close());
   return layer;
 }

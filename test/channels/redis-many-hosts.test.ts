@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap';
 import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis.js';
 import { numbered, range, receive, remaining } from '../contracts/run.js';
+import { patientMs } from '../support/patience.js';
 import { RedisServer } from '../support/redis.js';
 
 const server = await RedisServer.start(t);
@@ -10,7 +11,8 @@ const databases = range(10);
 let prefixes = 0;
 
 function open(t: Test, options: RedisLayerOptions): RedisChannelLayer {
-  const layer = new RedisChannelLayer({ hosts: databases.map((db) => `${server.url}/${db}`), ...options });
+  const hosts = databases.map((db) => `${server.url}/${db}`);
+  const layer = new RedisChannelLayer({ hosts, timeoutMs: patientMs, ...options });
   t.teardown(() => layer.close());
   return layer;
 }

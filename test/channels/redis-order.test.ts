@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap';
 import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis.js';
 import { numbered, range, receiveMany } from '../contracts/run.js';
+import { patientMs } from '../support/patience.js';
 import { RedisServer } from '../support/redis.js';
 import { turns } from '../support/until.js';
 
@@ -17,7 +18,13 @@ function open(t: Test, aheadMs: readonly number[], options: RedisLayerOptions = 
   let passedMs = 0;
   const layers = aheadMs.map((ms) => {
     const now = () => base + passedMs + ms;
-    const layer = new RedisChannelLayer({ hosts: [server.url], prefix, now, ...options });
+    const layer = new RedisChannelLayer({
+      hosts: [server.url],
+      prefix,
+      now,
+      timeoutMs: patientMs,
+      ...options,
+    });
     t.teardown(() => layer.close());
     return layer;
   });

@@ -7,6 +7,7 @@ import {
   type RedisPubSubLayerOptions,
 } from '../../channels/layers/redis-pubsub.js';
 import { numbered, range, receive } from '../contracts/run.js';
+import { patientMs } from '../support/patience.js';
 import { Random } from '../support/random.js';
 import { RedisServer } from '../support/redis.js';
 import { fromTagged } from '../support/tagged-values.js';
@@ -17,7 +18,7 @@ const server = await RedisServer.start(t);
 const raw = server.client(t);
 
 function open(t: Test, options: RedisPubSubLayerOptions = {}): RedisPubSubChannelLayer {
-  const layer = new RedisPubSubChannelLayer({ hosts: [server.url], ...options });
+  const layer = new RedisPubSubChannelLayer({ hosts: [server.url], timeoutMs: patientMs, ...options });
   t.teardown(() => layer.close());
   return layer;
 }

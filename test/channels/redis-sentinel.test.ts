@@ -5,6 +5,7 @@ import { RedisChannelLayer } from '../../channels/layers/redis.js';
 import { RedisPubSubChannelLayer } from '../../channels/layers/redis-pubsub.js';
 import { layerContract } from '../contracts/layer.js';
 import { numbered, receive } from '../contracts/run.js';
+import { patientMs } from '../support/patience.js';
 import { WatchedMaster } from '../support/redis-groups.js';
 
 const password = 'of the sentinel';
@@ -24,13 +25,16 @@ function host(db: number) {
 layerContract('the Redis layer through a Sentinel', {
   medium: async () => {
     const prefix = `sentinel${++prefixes}:`;
-    return { open: async (options) => new RedisChannelLayer({ hosts: [host(0)], prefix, ...options }) };
+    return {
+      open: async (options) =>
+        new RedisChannelLayer({ hosts: [host(0)], prefix, timeoutMs: patientMs, ...options }),
+    };
   },
 });
 
 t.test('the databases of one master are hosts of their own', async (t) => {
   const hosts = [1, 2, 3].map(host);
-  const layers = [new RedisChannelLayer({ hosts }), new RedisChannelLayer({ hosts })];
+  const layers = [1, 2].map(() => new RedisChannelLayer({ hosts, timeoutMs: patientMs }));
   t.teardown(() => Promise.all(layers.map((layer) => layer.close())));
   const [a, b] = layers;
   for (let n = 0; n < 6; n++) await a?.send('chat', numbered(n));
@@ -44,7 +48,9 @@ t.test('the databases of one master are hosts of their own', async (t) => {
 });
 
 t.test('PubSub: groups, and channels of a process', async (t) => {
-  const layers = [1, 2].map(() => new RedisPubSubChannelLayer({ hosts: [host(0)], prefix: 'pubsub:' }));
+  const layers = [1, 2].map(
+    () => new RedisPubSubChannelLayer({ hosts: [host(0)], prefix: 'pubsub:', timeoutMs: patientMs }),
+  );
   t.teardown(() => Promise.all(layers.map((layer) => layer.close())));
   const [a, b] = layers;
   if (a === undefined || b === undefined) throw new Error('expected two layers');

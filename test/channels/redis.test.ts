@@ -4,6 +4,7 @@ import { batchContract } from '../contracts/batches.js';
 import { layerContract } from '../contracts/layer.js';
 import { leaseContract } from '../contracts/leases.js';
 import type { LayerContractOptions } from '../contracts/run.js';
+import { patientMs } from '../support/patience.js';
 import { RedisServer } from '../support/redis.js';
 
 const server = await RedisServer.start(t);
@@ -11,7 +12,10 @@ let mediums = 0;
 
 const medium: LayerContractOptions['medium'] = async () => {
   const prefix = `contract${++mediums}:`;
-  return { open: async (options) => new RedisChannelLayer({ hosts: [server.url], prefix, ...options }) };
+  return {
+    open: async (options) =>
+      new RedisChannelLayer({ hosts: [server.url], prefix, timeoutMs: patientMs, ...options }),
+  };
 };
 
 layerContract('the Redis layer', { medium });

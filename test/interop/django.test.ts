@@ -9,6 +9,7 @@ import {
   type WorkerEvent,
 } from '../../channels/index.js';
 import { DjangoWorker, Partner } from '../support/partner.js';
+import { patientMs } from '../support/patience.js';
 import { RedisServer } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -26,7 +27,12 @@ let prefixes = 0;
 async function start(t: Test) {
   const prefix = `django${++prefixes}:`;
   const open = () => {
-    const layer = new RedisChannelLayer({ hosts: [server.url], prefix, capacity: 1000 });
+    const layer = new RedisChannelLayer({
+      hosts: [server.url],
+      prefix,
+      capacity: 1000,
+      timeoutMs: patientMs,
+    });
     t.teardown(() => layer.close());
     return layer;
   };

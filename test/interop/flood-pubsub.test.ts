@@ -15,6 +15,7 @@ import {
   sendNumbers,
   total,
 } from '../support/harvest.js';
+import { patientMs } from '../support/patience.js';
 import { eventually } from '../support/programs.js';
 import { PythonFlood } from '../support/python-flood.js';
 import { RedisServer } from '../support/redis.js';
@@ -31,7 +32,13 @@ async function published(t: Test, options: RedisPubSubLayerOptions, pythonOption
   const prefix = `flood${++prefixes}:`;
   const { hosts = urls.slice(0, 1) } = options;
   const open = () => {
-    const layer = new RedisPubSubChannelLayer({ ...options, hosts, prefix, capacity: roomForAll });
+    const layer = new RedisPubSubChannelLayer({
+      ...options,
+      hosts,
+      prefix,
+      capacity: roomForAll,
+      timeoutMs: patientMs,
+    });
     t.teardown(() => layer.close());
     return layer;
   };

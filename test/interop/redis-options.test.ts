@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap';
 import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis.js';
 import { Float } from '../../channels/msgpack.js';
+import { patientMs } from '../support/patience.js';
 import { PythonPeer } from '../support/python-peer.js';
 import { RedisServer } from '../support/redis.js';
 
@@ -25,7 +26,7 @@ async function pair(
   const prefix = `options${++prefixes}:`;
   const hosts = options.hosts ?? urls.slice(0, 1);
   // Without the X-ray, which leaves keys of its own.
-  const ours = new RedisChannelLayer({ ...options, hosts, prefix, xray: false });
+  const ours = new RedisChannelLayer({ ...options, hosts, prefix, xray: false, timeoutMs: patientMs });
   t.teardown(() => ours.close());
   const theirs = await PythonPeer.start(t, hosts.map(String), ['--prefix', prefix, ...pythonOptions]);
   return { ours, theirs, prefix };

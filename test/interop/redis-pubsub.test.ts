@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap';
 import { RedisPubSubChannelLayer, type RedisPubSubLayerOptions } from '../../channels/layers/redis-pubsub.js';
 import { receive } from '../contracts/run.js';
+import { patientMs } from '../support/patience.js';
 import { PythonPeer } from '../support/python-peer.js';
 import { RedisServer } from '../support/redis.js';
 import { until } from '../support/until.js';
@@ -32,7 +33,7 @@ async function exchange(
   pythonOptions: readonly string[] = [],
 ): Promise<void> {
   const hosts = options.hosts ?? urls.slice(0, 1);
-  const ours = new RedisPubSubChannelLayer({ ...options, hosts });
+  const ours = new RedisPubSubChannelLayer({ ...options, hosts, timeoutMs: patientMs });
   t.teardown(() => ours.close());
   const theirs = await PythonPeer.start(t, hosts.map(String), ['--layer', 'pubsub', ...pythonOptions]);
 

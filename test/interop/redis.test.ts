@@ -1,6 +1,7 @@
 import t from 'tap';
 import { RedisChannelLayer } from '../../channels/layers/redis.js';
 import { Float } from '../../channels/msgpack.js';
+import { patientMs } from '../support/patience.js';
 import { PythonPeer } from '../support/python-peer.js';
 import { RedisServer } from '../support/redis.js';
 
@@ -11,7 +12,13 @@ let prefixes = 0;
 async function pair(t: Parameters<typeof PythonPeer.start>[0], capacity = 100) {
   const prefix = `interop${++prefixes}:`;
   // Without the X-ray, which leaves keys of its own.
-  const ours = new RedisChannelLayer({ hosts: [server.url], prefix, capacity, xray: false });
+  const ours = new RedisChannelLayer({
+    hosts: [server.url],
+    prefix,
+    capacity,
+    xray: false,
+    timeoutMs: patientMs,
+  });
   t.teardown(() => ours.close());
   const options = ['--prefix', prefix, '--capacity', String(capacity)];
   return { ours, theirs: await PythonPeer.start(t, server.url, options), prefix };

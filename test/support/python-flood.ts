@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis.js';
 import type { Harvest, Numbers } from './harvest.js';
+import { patientMs } from './patience.js';
 import { eventually } from './programs.js';
 import type { RedisServer } from './redis.js';
 
@@ -112,7 +113,7 @@ export function floodSetting(
   const ends = new AbortController();
   return {
     ours: () => {
-      const layer = new RedisChannelLayer({ ...options, hosts, prefix, expiry });
+      const layer = new RedisChannelLayer({ ...options, hosts, prefix, expiry, timeoutMs: patientMs });
       t.teardown(() => layer.close());
       return layer;
     },
