@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { openDatabase } from './database.js';
-import { bells, Doorbells, doorbellPath } from './doorbell.js';
+import { bells, Doorbells, doorbellPath, Rings } from './doorbell.js';
 import { explain, LayerFileError } from './errors.js';
 import { MessageStore, type OnDropped } from './message-store.js';
 
@@ -18,8 +18,7 @@ export class LayerFile {
   #opened: Opened | undefined;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #wasOpen = false;
-  #rings = 0;
-  readonly #ringsOf = bells.map(() => 0);
+  readonly #rings = new Rings();
 
   /** Opens nothing yet. */
   constructor(path: string, onDropped: OnDropped) {
@@ -38,21 +37,16 @@ export class LayerFile {
     try {
       const { store, doorbells } = this.#current();
       const result = withPatience(() => work(store));
-      if (store.hasFiled) this.#ring(doorbells, store.takeBells());
+      if (store.hasFiled) doorbells.ring(store.takeBells());
       return result;
     } catch (error) {
       throw explain(this.path, error);
     }
   }
 
-  /** How often this process has put something into the file, and rung a bell. */
-  get rings(): number {
+  /** How often this process has rung, and so may hear itself. */
+  get rings(): Rings {
     return this.#rings;
-  }
-
-  /** How often it was this bell. */
-  ringsOf(bell: number): number {
-    return this.#ringsOf[bell] ?? 0;
   }
 
   /** Whether it is worth waiting after this error. A file that was open before may come back. */
@@ -67,19 +61,10 @@ export class LayerFile {
     this.#opened = undefined;
   }
 
-  #ring(doorbells: Doorbells, set: number): void {
-    for (let bell = 0, rest = set; rest !== 0; bell++, rest >>>= 1) {
-      if ((rest & 1) === 0) continue;
-      this.#rings++;
-      this.#ringsOf[bell] = this.ringsOf(bell) + 1;
-      doorbells.ring(bell);
-    }
-  }
-
   #current(): Opened {
     if (this.#opened !== undefined && this.#isReplaced(this.#opened)) this.close();
     if (this.#opened === undefined) {
-      this.#opened = open(this.path, this.#onDropped);
+      this.#opened = open(this.path, this.#onDropped, this.#rings);
       this.#wasOpen = true;
     }
     return this.#opened;
@@ -100,12 +85,12 @@ interface Opened {
   readonly identity: string;
 }
 
-function open(path: string, onDropped: OnDropped): Opened {
+function open(path: string, onDropped: OnDropped, rings: Rings): Opened {
   const db = openDatabase(path);
   try {
     return {
       store: new MessageStore(db, onDropped),
-      doorbells: openDoorbells(path),
+      doorbells: openDoorbells(path, rings),
       identity: identify(path),
     };
   } catch (error) {
@@ -114,9 +99,9 @@ function open(path: string, onDropped: OnDropped): Opened {
   }
 }
 
-function openDoorbells(path: string): Doorbells {
+function openDoorbells(path: string, rings: Rings): Doorbells {
   try {
-    return new Doorbells(path);
+    return new Doorbells(path, rings);
   } catch (cause) {
     const problem =
       'has a -wake- file beside it that cannot be opened: this user needs to write to that, too';

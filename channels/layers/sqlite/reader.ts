@@ -173,13 +173,13 @@ export class Reader {
   }
 
   #onRing(bell: number): void {
-    const rings = this.#file.ringsOf(bell);
+    const rings = this.#file.rings.of(bell);
     const isOthers = rings === this.#ownRings[bell];
     this.#ownRings[bell] = rings;
     this.#tolerant(() => {
       // It may have been for what this process sent itself and has looked at.
       if (!isOthers && !this.#hasChanged()) return;
-      this.#flow.noteWoken(this.#file.rings);
+      this.#flow.noteWoken(this.#file.rings.total);
       for (const key of this.#waiters.keys()) if (bellOf(key) === bell) this.#promising.add(key);
       this.#isRung = isOthers;
       this.#serve();
