@@ -1,13 +1,9 @@
 // linod channels, as a person at a terminal and a script use it.
 
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import type { Test } from 'tap';
 import { type ChannelLayer, openLayer } from '../../channels/index.js';
 import { LiveSite, onBothLayers } from '../support/live-site.js';
-import { eventually, Program, scriptPath } from '../support/programs.js';
-import { freePort, RedisServer } from '../support/redis.js';
+import { eventually } from '../support/programs.js';
 
 const anId = /^[\da-f]{16}$/;
 
@@ -131,78 +127,5 @@ onBothLayers("a worker's messages can be followed", async (t, { config }) => {
     code: 1,
     stdout: '',
     stderr: /^nothing is known of message 0123456789abcdef: .*\n$/,
-  });
-});
-
-t.test('what is wrong with the words is told in one line, with 2', async (t) => {
-  const site = new LiveSite(t);
-  const wrong: ReadonlyArray<[words: readonly string[], message: string | RegExp]> = [
-    [['pek'], 'linod: there is no command "pek", did you mean "peek"?'],
-    [['peek'], "error: missing required argument 'channel'"],
-    [['peek', 'bad name'], /^linod: channel name must be .*, got: "bad name"$/],
-    [['peek', 'mail', '--max', '0'], 'linod: expected --max to be a positive whole number, got: "0"'],
-    [['send', 'mail'], /^linod: expected the message to have a type that is text/],
-    [['send', 'mail', '{"type":"x",}'], /^linod: the message is no JSON, at character 13: /],
-    [['send', 'mail', '[]'], 'linod: expected the message to be a JSON object, got: a list'],
-    [['send', 'mail', '{"type":"x","__asgi_channel__":1}'], /^linod: expected a message without the key/],
-    [
-      ['send', 'mail', '{"type":"x"}', '--type', 'y'],
-      'linod: the message has the type "x", and --type says "y"',
-    ],
-    [['trace', 'xyz'], 'linod: expected id to be 16 hexadecimal digits, got: "xyz"'],
-    [['groups', 'a!b'], /^linod: group name must be .*, got: "a!b"$/],
-    [['top', '--every', '0'], 'linod: expected --every to be a number of seconds from 0.1 to 3600, got: "0"'],
-    [['top', '--count', 'x'], 'linod: expected --count to be a positive whole number, got: "x"'],
-    [['--nosuch'], "error: unknown option '--nosuch'"],
-    [['--layer', 'memory:'], /^linod: the command line: channelLayer: expected a URL .*, got: "memory:"$/],
-  ];
-  for (const [words, message] of wrong) {
-    const { code, stdout, stderr } = await site.run('linod', 'channels', ...words);
-    t.match(
-      { code, stdout, stderr: stderr.trimEnd() },
-      { code: 2, stdout: '', stderr: message },
-      words.join(' '),
-    );
-    t.equal(stderr.trimEnd().split('\n').length, 1);
-  }
-  const piped = site.start('linod', 'channels', 'send', 'mail', '-');
-  piped.endInput('{\n"type": "x"\n"n": 1}');
-  t.match(await piped.ended(), {
-    code: 2,
-    stderr: /^linod: standard input is no JSON, at line 3, character 1: /,
-  });
-});
-
-t.test('without Redis every one of the commands says so in one line, with 1', async (t) => {
-  const site = new LiveSite(t, { channelLayer: `redis://127.0.0.1:${await freePort()}` });
-  for (const words of [
-    '',
-    'peek mail',
-    'send mail --type x',
-    'groups',
-    'trace 0123456789abcdef',
-    'top',
-    'top --json',
-  ]) {
-    const { code, stdout, stderr } = await site.run('linod', 'channels', ...words.split(' ').filter(Boolean));
-    t.match({ code, stdout }, { code: 1, stdout: '' }, words);
-    t.match(stderr, /^linod: Redis at 127\.0\.0\.1:\d+ cannot be reached: .*\n$/, words);
-  }
-});
-
-t.test('outside of a site a layer can be named', async (t) => {
-  const cwd = realpathSync(mkdtempSync(join(tmpdir(), 'linod-')));
-  t.teardown(() => rmSync(cwd, { recursive: true, force: true }));
-  const server = await RedisServer.start(t);
-  const linod = (...words: string[]) => Program.start(t, scriptPath('linod'), words, { cwd }).ended();
-  for (const layer of [server.url, 'sqlite:channels.db']) {
-    t.match(await linod('channels', 'send', 'mail', '--type', 'x', '--layer', layer), { code: 0 });
-    const { stdout } = await linod('channels', '--layer', layer, 'peek', 'mail', '--json');
-    t.match(JSON.parse(stdout), [{ message: { type: 'x' } }], layer);
-  }
-  t.match(await linod('channels'), { code: 2, stderr: /^linod: no linod\.config\.ts/ });
-  t.match(await linod('channels', '--layer', 'amqp://me:sesame@host'), {
-    code: 2,
-    stderr: /^linod: expected --layer to be a URL that begins with .*, got: "amqp:\/\/me:\*\*\*@host"\n$/,
   });
 });

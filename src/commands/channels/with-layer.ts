@@ -6,6 +6,9 @@ import { LinodError, NoSiteError, UsageError } from '../../errors.js';
 import { hidePassword, settingDefinitions } from '../../site/settings.js';
 import { requireSite, type SiteFlags } from '../main.js';
 
+/** A command has just been started, perhaps on a busy machine, and its person has some patience. */
+const timeoutMs = 5000;
+
 /** A layer that can be looked into. */
 export type OpenLayer = ChannelLayer & Xray;
 
@@ -62,7 +65,7 @@ async function open(flags: LayerFlags): Promise<LayerPlace & { readonly layer: C
   try {
     const site = await requireSite(flags, overrides);
     const { channelLayer, timezone } = site.settings;
-    return { layer: await site.openLayer(), name: shown(channelLayer), timezone };
+    return { layer: await site.openLayer({ timeoutMs }), name: shown(channelLayer), timezone };
   } catch (error) {
     if (!(error instanceof NoSiteError) || flags.layer === undefined || flags.site !== undefined) throw error;
     return await openAlone(flags.layer);
@@ -77,7 +80,7 @@ async function openAlone(url: string): Promise<LayerPlace & { readonly layer: Ch
     throw new UsageError(`expected --layer to be ${allowed}, got: ${JSON.stringify(hidePassword(url))}`);
   const { timeZone: timezone } = new Intl.DateTimeFormat().resolvedOptions();
   try {
-    return { layer: await openLayer(checked), name: shown(checked), timezone };
+    return { layer: await openLayer(checked, { timeoutMs }), name: shown(checked), timezone };
   } catch (error) {
     if (error instanceof InvalidOptionError) throw new UsageError(`--layer: ${error.message}`);
     throw error;

@@ -1,0 +1,65 @@
+// linod channels, told the wrong words, without Redis, or outside of a site.
+
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { LiveSite } from '../support/live-site.js';
+import { Program, scriptPath } from '../support/programs.js';
+import { freePort, RedisServer } from '../support/redis.js';
+
+t.test('what is wrong with the words is told in one line, with 2', async (t) => {
+  const site = new LiveSite(t);
+  const wrong: ReadonlyArray<[words: readonly string[], message: string | RegExp]> = [
+    [['pek'], 'linod: there is no command "pek", did you mean "peek"?'],
+    [['peek'], "error: missing required argument 'channel'"],
+    [['send', 'mail', '{"type":"x",}'], /^linod: the message is no JSON, at character 13: /],
+    [['send', 'mail', '{"type":"x","__asgi_channel__":1}'], /^linod: expected a message without the key/],
+    [['trace', 'xyz'], 'linod: expected id to be 16 hexadecimal digits, got: "xyz"'],
+    [['groups', 'a!b'], /^linod: group name must be .*, got: "a!b"$/],
+  ];
+  for (const [words, message] of wrong) {
+    const { code, stdout, stderr } = await site.run('linod', 'channels', ...words);
+    t.match(
+      { code, stdout, stderr: stderr.trimEnd() },
+      { code: 2, stdout: '', stderr: message },
+      words.join(' '),
+    );
+    t.equal(stderr.trimEnd().split('\n').length, 1);
+  }
+  const piped = site.start('linod', 'channels', 'send', 'mail', '-');
+  piped.endInput('{\n"type": "x"\n"n": 1}');
+  t.match(await piped.ended(), {
+    code: 2,
+    stderr: /^linod: standard input is no JSON, at line 3, character 1: /,
+  });
+});
+
+t.test('without Redis every one of the commands says so in one line, with 1', async (t) => {
+  const site = new LiveSite(t, { channelLayer: `redis://127.0.0.1:${await freePort()}` });
+  const commands = ['', 'peek mail', 'send mail --type x', 'groups', 'trace 0123456789abcdef', 'top'];
+  await Promise.all(
+    commands.map(async (words) => {
+      const ended = await site.run('linod', 'channels', ...words.split(' ').filter(Boolean));
+      const stderr = /^linod: Redis at 127\.0\.0\.1:\d+ cannot be reached: .*\n$/;
+      t.match(ended, { code: 1, stdout: '', stderr }, words);
+    }),
+  );
+});
+
+t.test('outside of a site a layer can be named', async (t) => {
+  const cwd = realpathSync(mkdtempSync(join(tmpdir(), 'linod-')));
+  t.teardown(() => rmSync(cwd, { recursive: true, force: true }));
+  const server = await RedisServer.start(t);
+  const linod = (...words: string[]) => Program.start(t, scriptPath('linod'), words, { cwd }).ended();
+  for (const layer of [server.url, 'sqlite:channels.db']) {
+    t.match(await linod('channels', 'send', 'mail', '--type', 'x', '--layer', layer), { code: 0 });
+    const { stdout } = await linod('channels', '--layer', layer, 'peek', 'mail', '--json');
+    t.match(JSON.parse(stdout), [{ message: { type: 'x' } }], layer);
+  }
+  t.match(await linod('channels'), { code: 2, stderr: /^linod: no linod\.config\.ts/ });
+  t.match(await linod('channels', '--layer', 'amqp://me:sesame@host'), {
+    code: 2,
+    stderr: /^linod: expected --layer to be a URL that begins with .*, got: "amqp:\/\/me:\*\*\*@host"\n$/,
+  });
+});
