@@ -157,7 +157,9 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     { signal, lease }: MessageOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
     this.#checkReceive(channel, lease);
-    const message = await this.#listen(channel, signal, (queue) => queue.take(signal));
+    const message =
+      this.#takeThere(channel, signal) ??
+      (await this.#listen(channel, signal, (queue) => queue.take(signal)));
     this.#recorder?.countReceived(channel, 1);
     return message;
   }
@@ -309,6 +311,12 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
   async #publish(name: string, payload: Uint8Array, signal?: AbortSignal): Promise<void> {
     const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
     await this.#hostOf(name).commands.run((client) => client.publish(name, bytes), signal);
+  }
+
+  /** What a channel on which we listen has already. */
+  #takeThere(channel: string, signal: AbortSignal | undefined): Received | undefined {
+    signal?.throwIfAborted();
+    return this.#audience.has(channel) ? this.#audience.queue(channel).shift() : undefined;
   }
 
   /** Takes from a channel's queue, having subscribed to it. */

@@ -2,6 +2,7 @@
 
 import type { Received } from '../../application.js';
 import type { DroppedMessage } from '../../layer.js';
+import { copyOf } from '../../message-copy.js';
 import { WaitingQueue } from '../../waiting-queue.js';
 
 export interface AudienceOptions {
@@ -80,12 +81,19 @@ export class Audience {
     if (members?.size === 0) this.#groups.delete(group);
   }
 
-  /** Hands a message to the channel of the name and to the members of the group, to each as read anew. */
+  /** Hands a message to the channel of the name or to the members of the group, to each as its own. */
   deliver(name: string, read: () => Received): void {
-    const members = this.#groups.get(name) ?? [];
-    for (const channel of new Set([name, ...members])) {
-      const listener = this.#listeners.get(channel);
-      if (listener !== undefined) this.#put(channel, listener.queue, read());
+    const listener = this.#listeners.get(name);
+    const members = this.#groups.get(name);
+    if (members === undefined) {
+      if (listener !== undefined) this.#put(name, listener.queue, read());
+      return;
+    }
+    const message = read();
+    if (listener !== undefined && !members.has(name)) this.#put(name, listener.queue, copyOf(message));
+    for (const channel of members) {
+      const member = this.#listeners.get(channel);
+      if (member !== undefined) this.#put(channel, member.queue, copyOf(message));
     }
   }
 

@@ -68,6 +68,7 @@ export class Subscriber {
 
   /** The same without waiting for the server, however long it may be away. */
   keepSubscribed(name: string): void {
+    if (this.#isAsked(name)) return;
     this.#want(name);
     if (!this.#connection.isReady) this.#enter();
     else void this.#settled(this.#connection.run((client) => this.#confirmOrTell(client, name)));
@@ -98,6 +99,12 @@ export class Subscriber {
     clearInterval(this.#heartbeat);
     this.#wanted.clear();
     this.#connection.close();
+  }
+
+  /** Whether the subscription was asked of the connection that there is: then there is nothing to do for a receive. */
+  #isAsked(name: string): boolean {
+    const client = this.#wanted.get(name)?.asked?.client;
+    return client !== undefined && client === this.#listening && client.status === 'ready';
   }
 
   #want(name: string): void {
