@@ -1,6 +1,8 @@
 // When something is due: again and again by the clock, or at the same time of day by the calendar of a zone.
 
 import { CalendarRule } from './recurrence/calendar.js';
+import { CronTimes } from './recurrence/cron-times.js';
+import { EasterTimes } from './recurrence/easter-times.js';
 import { ElapsedRule } from './recurrence/elapsed.js';
 import {
   type CheckedFields,
@@ -9,6 +11,7 @@ import {
   completeFields,
   type RecurrenceFields,
 } from './recurrence/fields.js';
+import { PeriodTimes } from './recurrence/period-times.js';
 
 export {
   type CompleteFields,
@@ -82,7 +85,11 @@ function ruleOf(checked: CheckedFields): Rule {
     case 'minutely':
     case 'hourly':
       return new ElapsedRule(checked, checked.everyUnit);
+    case 'easterly':
+      return new CalendarRule(new EasterTimes(checked), checked);
+    case 'cron':
+      return new CalendarRule(new CronTimes(checked.cron, checked.startWall), checked);
     default:
-      return new CalendarRule(checked, checked.everyUnit);
+      return new CalendarRule(new PeriodTimes(checked, checked.everyUnit), checked);
   }
 }
