@@ -69,6 +69,20 @@ export class CalendarRule {
     return found > last ? Number.POSITIVE_INFINITY : found;
   }
 
+  /** The wall times that are left out between two instants, since the clocks skip them; at most `most`. */
+  leftOutBetween(from: number, to: number, most: number): Occurrence[] {
+    const { zone, missingTime } = this.#options;
+    const leftOut: Occurrence[] = [];
+    if (missingTime !== 'skipped') return leftOut;
+    for (const { at, offsetBeforeMs, offsetMs } of zone.changesBetween(from, to)) {
+      let wall = this.wallFrom(at + offsetBeforeMs);
+      for (; wall < at + offsetMs && leftOut.length < most; wall = this.wallFrom(wall + 1)) {
+        leftOut.push({ instant: at, wall });
+      }
+    }
+    return leftOut;
+  }
+
   /** The first occurrence in a span that is not before `from`, which lies in it. */
   #firstIn(span: Span, from: number): Occurrence | null {
     const candidates = [this.#shownIn(span, from), this.#missingBefore(span, from)];

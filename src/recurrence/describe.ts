@@ -6,7 +6,7 @@ import { daysAfterEaster } from './easter-times.js';
 import { type CheckedFields, checkFields, type RecurrenceFields } from './fields.js';
 import { english } from './languages/english.js';
 import { german } from './languages/german.js';
-import type { DescriptionParts, Language, PlainDate, Ranges } from './languages/language.js';
+import type { DescriptionParts, Language, Period, PlainDate, Ranges } from './languages/language.js';
 import { dayOf, formatWallTime, weekdayOf } from './wall-time.js';
 
 /** A language that recurrences are described in. */
@@ -51,8 +51,8 @@ function ruleParts(
   checked: Exclude<CheckedFields, { everyUnit: 'cron' }>,
   words: Language,
 ): DescriptionParts {
-  const { everyUnit, every } = checked;
-  const time = words.at([timeOf(checked.startWall)]);
+  const { everyUnit, every, positions, startWall } = checked;
+  const time = words.at([timeOf(startWall)]);
   switch (everyUnit) {
     case 'secondly':
     case 'minutely':
@@ -61,9 +61,15 @@ function ruleParts(
     case 'easterly':
       return {
         every: words.every('yearly', every),
-        days: words.fromEaster(daysAfterEaster(dayOf(checked.startWall))),
+        days: words.fromEaster(daysAfterEaster(dayOf(startWall))),
         time,
       };
+    case 'monthly':
+      if (every % 12 === 0 && positions.length > 0) {
+        const days = positioned(checked, words, dateOf(startWall).month);
+        return { every: words.every('yearly', every / 12), days, time };
+      }
+      return { every: words.every(everyUnit, every), days: daysOfPeriod(checked, words), time };
     default:
       return { every: words.every(everyUnit, every), days: daysOfPeriod(checked, words), time };
   }
@@ -82,7 +88,10 @@ function daysOfPeriod(checked: CheckedFields, words: Language): string | undefin
   if (weekdays.length === 0)
     return everyUnit === 'monthly' ? words.onDays([day], 'month') : words.onDate(day, month);
   if (positions.length === 0) return words.onEveryWeekday(weekdays);
-  const period = everyUnit === 'monthly' ? 'month' : 'year';
+  return positioned(checked, words, everyUnit === 'monthly' ? 'month' : 'year');
+}
+
+function positioned({ weekdays, positions }: CheckedFields, words: Language, period: Period): string {
   return weekdays.length === 7
     ? words.onDays(positions, period)
     : words.onPositions(positions, weekdays, period);
@@ -146,7 +155,9 @@ function cronDays(cron: CronExpression, words: Language): string | undefined {
   const isAnyDay = cron.days.length === 31;
   const isAnyWeekday = cron.weekdays.length === 7 && cron.weekdays.every(({ position }) => position === null);
   // From the end, cron counts from 0.
-  const positions = cron.days.map((day) => (day > 0 ? day : day - 1));
+  const fromStart = cron.days.filter((day) => day > 0);
+  const fromEnd = cron.days.filter((day) => day <= 0).map((day) => day - 1);
+  const positions = [...fromStart, ...fromEnd];
   const days = isAnyDay ? undefined : words.onDays(positions, 'month');
   const weekdays = isAnyWeekday ? undefined : words.anyOf(cronWeekdays(cron.weekdays, words));
   if (days === undefined || weekdays === undefined)

@@ -274,7 +274,8 @@ function positionOf(field: string, found: unknown): number {
   throw new InvalidRecurrenceError(field, 'a whole number from 1 to 366 or from -1 to -366', found);
 }
 
-function knownZone(found: unknown): Zone {
+/** The zone of a name. @throws InvalidRecurrenceError */
+export function knownZone(found: unknown): Zone {
   const zone = typeof found === 'string' ? Zone.named(found) : undefined;
   if (zone !== undefined) return zone;
   const hint = typeof found === 'string' ? suggestion(found, Intl.supportedValuesOf('timeZone')) : '';

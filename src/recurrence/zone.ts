@@ -20,6 +20,13 @@ export interface Span {
   readonly until: number;
 }
 
+/** The clocks of a zone were moved: at `at` the offset became `offsetMs`. */
+export interface ClockChange {
+  readonly at: number;
+  readonly offsetBeforeMs: number;
+  readonly offsetMs: number;
+}
+
 /**
  * No zone is further than this from UTC, and no clock was ever moved by more: Apia left out one whole day,
  * Manila's local time was 15:56 behind.
@@ -83,6 +90,15 @@ export class Zone {
       .filter((instant) => instant + this.offsetAt(instant) === wall);
     if (first === undefined) return missing(wall, spans);
     return second === undefined ? { kind: 'once', instant: first } : { kind: 'twice', first, second };
+  }
+
+  /** The changes later than `from` up to and with `to`, in order. */
+  changesBetween(from: number, to: number): ClockChange[] {
+    const spans = this.#spansBetween(from, to);
+    return spans.slice(1).map(({ offsetMs }, i) => {
+      const { offsetMs: offsetBeforeMs, until: at } = spans[i] ?? utc;
+      return { at, offsetBeforeMs, offsetMs };
+    });
   }
 
   /** The spans that touch a stretch of time, in order; neighbours have different offsets. */

@@ -1,7 +1,7 @@
 // English. What notations/words.ts reads is what is written here, and more.
 
 import type { MissingTime, RepeatedTime } from '../fields.js';
-import type { ClockParts, Language, PlainDate, Ranges } from './language.js';
+import type { ClockParts, Language, Period, PlainDate, Ranges } from './language.js';
 import { isWorkdays, listed, rangeTexts } from './lists.js';
 
 const weekdays = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
@@ -46,17 +46,15 @@ export const english: Language = {
   onlyOnWeekdays: (days) => `only on ${weekdayList(days)}`,
   onEveryWeekday: (days) => `on every ${and(days.map(weekdayName))}`,
   onDays: (positions, period) => {
-    const isCountedFromEnd = positions.some((position) => position < 0);
+    const isPlain = period !== 'year' && positions.every((position) => position > 0);
     const numbers = and(positions.map((position) => (position > 0 ? numbered(position) : ordinal(position))));
-    if (period === 'year') return `on the ${numbers} day of the year`;
-    return isCountedFromEnd ? `on the ${numbers} day` : `on the ${numbers}`;
+    return isPlain ? `on the ${numbers}${ofPeriod(period)}` : `on the ${numbers} day${ofPeriod(period)}`;
   },
   onPositions: (positions, days, period) => {
     const which = and(positions.map(ordinal));
-    const ofYear = period === 'year' ? ' of the year' : '';
-    if (days.length === 1) return `on the ${which} ${and(days.map(weekdayName))}${ofYear}`;
-    if (isWorkdays(days)) return `on the ${which} weekday${ofYear}`;
-    return `on the ${which} day that is a ${listed(days.map(weekdayName), ' or ')}${ofYear}`;
+    if (days.length === 1) return `on the ${which} ${and(days.map(weekdayName))}${ofPeriod(period)}`;
+    if (isWorkdays(days)) return `on the ${which} weekday${ofPeriod(period)}`;
+    return `on the ${which} day that is a ${listed(days.map(weekdayName), ' or ')}${ofPeriod(period)}`;
   },
   onDate: (day, month) => `on ${day} ${monthName(month)}`,
   fromEaster: (days) => {
@@ -106,6 +104,11 @@ function numbers(noun: string, ranges: NonNullable<Ranges>): string {
 
 function weekdayList(days: readonly number[]): string {
   return isWorkdays(days) ? 'weekdays' : and(days.map(weekdayName));
+}
+
+function ofPeriod(period: Period): string {
+  if (period === 'month') return '';
+  return period === 'year' ? ' of the year' : ` of ${monthName(period)}`;
 }
 
 function and(items: readonly string[]): string {

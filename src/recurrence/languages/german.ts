@@ -1,7 +1,7 @@
 // German.
 
 import type { MissingTime, RepeatedTime } from '../fields.js';
-import type { ClockParts, Language, PeriodUnit, PlainDate, Ranges } from './language.js';
+import type { ClockParts, Language, Period, PeriodUnit, PlainDate, Ranges } from './language.js';
 import { isWorkdays, listed, rangeTexts } from './lists.js';
 
 const weekdays = ['Montag', 'Dienstag', 'Mittwoch', 'Donnerstag', 'Freitag', 'Samstag', 'Sonntag'];
@@ -29,7 +29,18 @@ const units: Readonly<Record<PeriodUnit, readonly [one: string, many: string]>> 
   yearly: ['jedes Jahr', 'Jahre'],
 };
 const ordinals = ['ersten', 'zweiten', 'dritten', 'vierten', 'fünften'];
-const fromEnd = ['letzten', 'vorletzten', 'drittletzten', 'viertletzten', 'fünftletzten'];
+const fromEnd = [
+  'letzten',
+  'vorletzten',
+  'drittletzten',
+  'viertletzten',
+  'fünftletzten',
+  'sechstletzten',
+  'siebtletzten',
+  'achtletzten',
+  'neuntletzten',
+  'zehntletzten',
+];
 const missing: Readonly<Record<MissingTime, string>> = {
   shifted: 'fehlende Uhrzeiten verschoben',
   skipped: 'fehlende Uhrzeiten ausgelassen',
@@ -47,17 +58,15 @@ export const german: Language = {
   onlyOnWeekdays: (days) => `nur ${weekdayList(days)}`,
   onEveryWeekday: (days) => `an jedem ${und(days.map(weekdayName))}`,
   onDays: (positions, period) => {
-    const isCountedFromEnd = positions.some((position) => position < 0);
-    if (period === 'year') return `am ${und(positions.map(dayOrdinal))} Tag des Jahres`;
+    const isPlain = period !== 'year' && positions.every((position) => position > 0);
     const numbers = und(positions.map(dayOrdinal));
-    return isCountedFromEnd ? `am ${numbers} Tag` : `am ${numbers}`;
+    return isPlain ? `am ${numbers}${inPeriod(period)}` : `am ${numbers} Tag${inPeriod(period)}`;
   },
   onPositions: (positions, days, period) => {
     const which = und(positions.map(ordinal));
-    const ofYear = period === 'year' ? ' des Jahres' : '';
-    if (days.length === 1) return `am ${which} ${und(days.map(weekdayName))}${ofYear}`;
-    if (isWorkdays(days)) return `am ${which} Wochentag von Montag bis Freitag${ofYear}`;
-    return `am ${which} Tag${ofYear}, der ein ${listed(days.map(weekdayName), ' oder ')} ist,`;
+    if (days.length === 1) return `am ${which} ${und(days.map(weekdayName))}${inPeriod(period)}`;
+    if (isWorkdays(days)) return `am ${which} Wochentag von Montag bis Freitag${inPeriod(period)}`;
+    return `am ${which} Tag${inPeriod(period)}, der ein ${listed(days.map(weekdayName), ' oder ')} ist,`;
   },
   onDate: (day, month) => `am ${day}. ${monthName(month)}`,
   fromEaster: (days) => {
@@ -118,6 +127,11 @@ function isOne(ranges: NonNullable<Ranges>): boolean {
 function weekdayList(days: readonly number[]): string {
   if (isWorkdays(days)) return 'montags bis freitags';
   return und(days.map((day) => `${weekdayName(day).toLowerCase()}s`));
+}
+
+function inPeriod(period: Period): string {
+  if (period === 'month') return '';
+  return period === 'year' ? ' des Jahres' : ` im ${monthName(period)}`;
 }
 
 function und(items: readonly string[]): string {

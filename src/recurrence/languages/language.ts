@@ -31,6 +31,9 @@ export interface DescriptionParts {
   readonly repeated?: string | undefined;
 }
 
+/** Days are counted in each month, in the year, or in one month of it, 1 to 12. */
+export type Period = 'month' | 'year' | number;
+
 /** A date as three numbers; months from 1 on. */
 export interface PlainDate {
   readonly year: number;
@@ -52,10 +55,10 @@ export interface Language {
   onlyOnWeekdays(weekdays: readonly number[]): string;
   /** `on every Monday and Friday` of a month or year. */
   onEveryWeekday(weekdays: readonly number[]): string;
-  /** `on the 1st and 15th`, `on the last day`; of the year, where that is not clear. */
-  onDays(positions: readonly number[], period: 'month' | 'year'): string;
-  /** `on the first and last Friday` */
-  onPositions(positions: readonly number[], weekdays: readonly number[], period: 'month' | 'year'): string;
+  /** `on the 1st and 15th`, `on the last day`, `on the 100th day of the year`, `on the last day of February` */
+  onDays(positions: readonly number[], period: Period): string;
+  /** `on the first and last Friday`, `on the last Sunday of March` */
+  onPositions(positions: readonly number[], weekdays: readonly number[], period: Period): string;
   /** `on 24 December` */
   onDate(day: number, month: number): string;
   /** `2 days before Easter`, for -2. */
