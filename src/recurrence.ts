@@ -33,6 +33,7 @@ export {
 export { NotationError } from './recurrence/notations/error.js';
 export type { Timing } from './recurrence/notations/timing.js';
 export { parseWhen } from './recurrence/notations/when.js';
+export { completeStart } from './recurrence/open-start.js';
 export type { ClockNote, TimetableEntry } from './recurrence/timetable.js';
 
 /** Anything that knows its next time: the two kinds of rules. Milliseconds since 1970 UTC. */

@@ -2,8 +2,9 @@
 
 import type { MigrationSet } from '../migrate.js';
 import { tables } from './0001-tables.js';
+import { recurrences } from './0002-recurrences.js';
 
-export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [tables] };
+export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [tables, recurrences] };
 
 const registered = new Map<string, MigrationSet>();
 
