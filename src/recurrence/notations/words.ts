@@ -111,7 +111,7 @@ class Words {
       every: days.every,
       weekdays: days.weekdays,
       positions: days.positions,
-      start: said.from === undefined ? start : this.#startFrom(said.from, days.day, time),
+      start: said.from === undefined ? start : startFrom(said.from, days, time),
       timezone: said.zone ?? null,
       until: said.until ?? null,
       count: said.count ?? null,
@@ -485,10 +485,6 @@ class Words {
     }
   }
 
-  #startFrom(from: string, day: string, time: string): string {
-    return completeStart(`${day}T${time}`, `${from}T00:00`);
-  }
-
   /** Notes what a clause says. @throws NotationError when another one has said it */
   #say<K extends keyof Said>(what: K, value: Said[K]): void {
     if (this.#said[what] !== undefined) throw this.#wrong(`${names[what]} once`, [], this.#clauseStart);
@@ -536,6 +532,13 @@ const names: Readonly<Record<keyof Said, string>> = {
   missing: 'what happens to missing times',
   repeated: 'what happens to repeated times',
 };
+
+/** The first day from a date on that the days allow. */
+function startFrom(from: string, { everyUnit, day }: Days, time: string): string {
+  // Of a month of the year, what comes before the date in it does not count anyway.
+  const isInMonth = everyUnit === 'monthly' && from.slice(4, 7) === day.slice(1, 4);
+  return isInMonth ? `${from}T${time}` : completeStart(`${day}T${time}`, `${from}T00:00`);
+}
 
 /** The days from one to another, also over Sunday. */
 function rangeOf(first: Weekday, last: Weekday): Weekday[] {
