@@ -145,7 +145,7 @@ function range(field: Field, text: string, item: Piece): number[] {
   const high =
     isAll || (to === undefined && step !== undefined)
       ? all
-      : to !== undefined && field === weekday && end === 0
+      : to !== undefined && field === weekday && end === 0 && low > 0
         ? 7
         : end;
   if (low > high) throw wrong(text, item, `a range of ${field.name} that does not run backwards`);
