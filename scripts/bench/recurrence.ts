@@ -21,6 +21,8 @@ const firstAndLastFriday = {
   timezone: 'Europe/Tallinn',
 } as const;
 
+const cron = { everyUnit: 'cron', timezone: 'Europe/Tallinn', start: '2006-11-24T20:00:00' } as const;
+
 const rules: ReadonlyArray<readonly [title: string, fields: RecurrenceFields]> = [
   ['every 10 s, begun 5 years ago', { ...every10s, start: '2021-11-24T12:00:00' }],
   ['every 10 s, begun today', { ...every10s, start: '2026-11-24T12:00:00' }],
@@ -43,6 +45,16 @@ const rules: ReadonlyArray<readonly [title: string, fields: RecurrenceFields]> =
     'first and last Friday of the month, 10,000 times',
     { ...firstAndLastFriday, start: '2006-11-24T20:00:00', count: 10_000 },
   ],
+  [
+    'two days before Easter',
+    { everyUnit: 'easterly', timezone: 'Europe/Tallinn', start: '2007-04-06T10:00:00' },
+  ],
+  ['cron 0 4 * * mon-fri', { ...cron, cron: '0 4 * * mon-fri' }],
+  ['cron */5 * * * *', { ...cron, cron: '*/5 * * * *' }],
+  ['cron 0 12 L * *', { ...cron, cron: '0 12 L * *' }],
+  ['cron 0 0 29 2 *', { ...cron, cron: '0 0 29 2 *' }],
+  ['cron 0 9 * * 5#2, 10,000 times', { ...cron, cron: '0 9 * * 5#2', count: 10_000 }],
+  ['never: cron 0 0 30 2 *', { ...cron, cron: '0 0 30 2 *' }],
   [
     'never: sixth Friday of the month',
     { ...firstAndLastFriday, positions: [6], start: '2006-11-24T20:00:00' },
