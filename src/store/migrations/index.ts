@@ -2,7 +2,7 @@
 
 import type { MigrationSet } from '../migrate.js';
 import { tables } from './0001-tables.js';
-import { recurrences } from './0002-recurrences.js';
+import { recurrences } from './0003-recurrences.js';
 
 export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [tables, recurrences] };
 

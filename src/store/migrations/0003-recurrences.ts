@@ -3,7 +3,7 @@
 import type { Migration } from '../migrate.js';
 
 export const recurrences: Migration = {
-  name: '0002-recurrences',
+  name: '0003-recurrences',
   async up(db) {
     // SQLite adds one column at a time.
     for (const column of ['cron', 'missing_time', 'repeated_time']) {
