@@ -9,8 +9,9 @@ import type { Message, Received } from './application.js';
 import type { Clock } from './clock.js';
 import type { ChannelLayer } from './layer.js';
 import type { Leased } from './leases.js';
+import { type HandlingEvent, Receipt } from './xray.js';
 
-/** A message that was taken. One of its three methods is called, once. */
+/** A message that was taken. `begun` is called when its handler gets it; one of the other three methods once, at the end. */
 export interface Taken {
   readonly received: unknown;
   /**
@@ -18,8 +19,10 @@ export interface Taken {
    * another receiver may have it already. Then none of the methods is called.
    */
   readonly isOver: boolean;
-  /** It was handled, or is good for nothing: it is not to come again. */
-  done(): void;
+  /** @param at milliseconds since 1970 */
+  begun(at: number): void;
+  /** It was handled, or is good for nothing (`dropped`): it is not to come again. */
+  done(outcome: 'handled' | 'dropped'): void;
   /** Its handler failed. On lease, it comes again when the lease is over. */
   failed(): void;
   /** Nothing was done with it: it goes back to the channel. Rejects when that is not possible. */
@@ -57,14 +60,19 @@ class PlainIntake implements Intake {
 
   async take(max: number, signal: AbortSignal): Promise<readonly Taken[]> {
     const { layer, channel } = this.#options;
-    const messages = await layer.receiveMany(channel, { max, signal });
-    return messages.map((received) => ({
+    const receipt = new Receipt();
+    const messages = await layer.receiveMany(channel, { max, signal, receipt });
+    return messages.map((received, i) => ({
       received,
       isOver: false,
-      done: () => {},
-      failed: () => {},
-      // Only what is a message gets as far as to be given back.
-      giveBack: (signal) => layer.send(channel, received as Received & Message, { signal }),
+      begun: (at) => receipt.note(i, 'started', at),
+      done: (outcome) => receipt.note(i, outcome),
+      failed: () => receipt.note(i, 'failed'),
+      giveBack: async (signal) => {
+        // Only what is a message gets as far as to be given back.
+        await layer.send(channel, received as Received & Message, { signal });
+        receipt.note(i, 'returned');
+      },
     }));
   }
 
@@ -87,8 +95,9 @@ class LeasingIntake implements Intake {
 
   async take(max: number, signal: AbortSignal): Promise<readonly Taken[]> {
     const { layer, channel, leaseMs } = this.#options;
-    const leased = await layer.receiveMany(channel, { max, signal, lease: leaseMs });
-    return leased.map((each) => this.#hold(each));
+    const receipt = new Receipt();
+    const leased = await layer.receiveMany(channel, { max, signal, lease: leaseMs, receipt });
+    return leased.map((each, i) => this.#hold(each, (event, at) => receipt.note(i, event, at)));
   }
 
   async end(): Promise<void> {
@@ -97,7 +106,7 @@ class LeasingIntake implements Intake {
     await Promise.all(this.#acknowledging);
   }
 
-  #hold(leased: Leased): Taken {
+  #hold(leased: Leased, note: (event: HandlingEvent, at?: number) => void): Taken {
     const { clock, leaseMs } = this.#options;
     this.#held.set(leased, clock.now() + leaseMs);
     this.#beatLater();
@@ -107,14 +116,18 @@ class LeasingIntake implements Intake {
       get isOver() {
         return isOver();
       },
-      done: () => {
+      begun: (at) => note('started', at),
+      done: (outcome) => {
+        note(outcome);
         this.#held.delete(leased);
         this.#acknowledge(leased);
       },
       failed: () => {
+        note('failed');
         this.#held.delete(leased);
       },
       giveBack: async () => {
+        note('returned');
         this.#held.delete(leased);
         await leased.release({ untried: true });
       },

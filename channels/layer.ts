@@ -90,7 +90,7 @@ export type CapacityPatterns =
  *
  * Source: django/channels docs/channel_layer_spec.rst.
  */
-export interface ChannelLayer extends Partial<Xray> {
+export interface ChannelLayer extends Xray {
   readonly extensions: ReadonlySet<Extension>;
 
   /**

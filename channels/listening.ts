@@ -57,6 +57,15 @@ export function silentMs({ waitingMs, heardMsAgo }: Omit<Listening, 'dueMs'>): n
   return Math.min(waitingMs, heardMsAgo ?? Number.POSITIVE_INFINITY);
 }
 
+/** That of the store which was silent the longest beyond what was due; undefined for none. */
+export function worstOf(stores: readonly Listening[]): Listening | undefined {
+  const lateMs = (store: Listening) => silentMs(store) - store.dueMs;
+  return stores.reduce<Listening | undefined>(
+    (worst, store) => (worst === undefined || lateMs(store) > lateMs(worst) ? store : worst),
+    undefined,
+  );
+}
+
 /** How late a reply may be that a store gives at an interval: half of what a connection may take before it is given up. */
 const longestLateMs = 2500;
 

@@ -13,6 +13,9 @@ import { WaitingQueue } from './waiting-queue.js';
 /** So many messages are taken at once at most. */
 const mostAtOnce = 100;
 
+/** Why a `take` is called off. Made once, since making an error is slow. */
+const noLongerWanted = new Error('nobody waits any more');
+
 /** A message that was taken from under a process key. */
 export interface ProcessMessage {
   /** The full names of the local channels it is for. */
@@ -193,13 +196,18 @@ class Reader {
   /** Somebody stopped waiting; without anybody the `take` under way is called off. */
   release(queue: WaitingQueue<Kept>): void {
     if (queue.waiting === 0) this.wanted.delete(queue);
-    if (this.wanted.size === 0) this.#unwanted.abort();
+    if (this.wanted.size === 0) this.#callOff();
   }
 
   stop(): Promise<void> {
     this.wanted.clear();
-    this.#unwanted.abort();
+    this.#callOff();
     return this.#ended;
+  }
+
+  /** Called once for everyone who stops waiting: an abort of its own for each costs more than their messages. */
+  #callOff(): void {
+    if (!this.#unwanted.signal.aborted) this.#unwanted.abort(noLongerWanted);
   }
 
   async #run(onEnd: () => void): Promise<void> {

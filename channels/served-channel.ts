@@ -207,7 +207,7 @@ export class ServedChannel {
       this.#inboxChanged.ring();
       return;
     }
-    taken.done();
+    taken.done('dropped');
     this.#counts.dropped++;
     const error = new MalformedMessageError(undefined, new Error('expected a map with a type that is text'));
     this.#reportError({ type: 'badMessage', channel: this.channel, error });
@@ -254,6 +254,7 @@ export class ServedChannel {
       const next = over.aborted ? undefined : this.#nextInInbox();
       if (next !== undefined) {
         this.#inHand = { ...next, since: this.#options.clock.now() };
+        next.taken.begun(this.#inHand.since);
         this.#tookMessage = true;
         return next.message;
       }
@@ -277,7 +278,7 @@ export class ServedChannel {
     const taken = this.#letGo()?.taken;
     if (taken === undefined) return;
     this.#counts.handled++;
-    taken.done();
+    taken.done('handled');
   }
 
   #finishFailed(error: Error): void {
@@ -289,11 +290,11 @@ export class ServedChannel {
     const messageType = message?.type;
     const { channel } = this;
     if (error instanceof NoHandlerError && error.type === messageType) {
-      taken?.done();
+      taken?.done('dropped');
       this.#counts.dropped++;
       this.#reportError({ type: 'unknownType', channel, messageType, error });
     } else if (error instanceof MalformedMessageError && error.type === messageType) {
-      taken?.done();
+      taken?.done('dropped');
       if (taken !== undefined) this.#counts.dropped++;
       this.#reportError({ type: 'badMessage', channel, messageType, error });
     } else {

@@ -65,6 +65,11 @@ export class WaitingQueue<T> {
     return this.#items[this.#head];
   }
 
+  /** The oldest items, at most `max`, which stay. */
+  first(max: number): T[] {
+    return this.#items.slice(this.#head, this.#head + max) as T[];
+  }
+
   /** Removes the oldest item and returns it; undefined when there is none. */
   shift(): T | undefined {
     if (this.#head === this.#items.length) return undefined;

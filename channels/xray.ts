@@ -73,7 +73,7 @@ export interface PeekOptions {
 
 /** A message that was looked at and stays where it is. */
 export interface Peeked {
-  /** What `trace` takes. */
+  /** What `trace` takes; empty where messages have none, as on PubSub. */
   readonly id: string;
   /** The full names that it is for: for a process-specific key perhaps several, else the channel. */
   readonly channels: readonly string[];
@@ -155,8 +155,8 @@ export type HandlingEvent = Extract<
   'started' | 'handled' | 'failed' | 'returned' | 'dropped'
 >;
 
-/** Writes an event into a trace. `high` and `low` are the two halves of a message's id. */
-export type NoteEvent = (event: TraceEventName, high: number, low: number) => void;
+/** Writes an event into a trace. `high` and `low` are the two halves of a message's id, `at` is in ms since 1970. */
+export type NoteEvent = (event: TraceEventName, high: number, low: number, at: number | undefined) => void;
 
 /**
  * Names the messages that one call sent or received: made by the caller, filled in by the layer, and free for those
@@ -182,10 +182,15 @@ export class Receipt {
     return high === undefined || low === undefined ? undefined : formatId(high, low);
   }
 
-  /** Has the trace of a message that was received tell what became of it. */
-  note(index: number, event: HandlingEvent): void {
+  /** The ids of all of them, in their order. */
+  get ids(): Array<string | undefined> {
+    return Array.from({ length: this.length }, (_, index) => this.id(index));
+  }
+
+  /** Has the trace of a message that was received tell what became of it, at `at` ms since 1970; default now. */
+  note(index: number, event: HandlingEvent, at?: number): void {
     const [high, low] = [this.#halves[2 * index], this.#halves[2 * index + 1]];
-    if (high !== undefined && low !== undefined) this.#note?.(event, high, low);
+    if (high !== undefined && low !== undefined) this.#note?.(event, high, low, at);
   }
 
   /** For layers: adds the next message; without an id when it was refused. */

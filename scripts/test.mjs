@@ -16,8 +16,9 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const systemNeeds = [
   { packages: ['redis-server'], isThere: () => succeeds('redis-server', ['--version']) },
   {
-    packages: ['python3-channels-redis', 'python3-cryptography'],
-    isThere: () => succeeds('/usr/bin/python3', ['-c', 'import channels_redis, cryptography']),
+    packages: ['python3-django-channels', 'python3-channels-redis', 'python3-cryptography'],
+    isThere: () =>
+      succeeds('/usr/bin/python3', ['-c', 'import channels.worker, channels_redis.core, cryptography']),
   },
 ];
 

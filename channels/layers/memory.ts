@@ -17,6 +17,7 @@ import {
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
+  type MessageOptions,
   messageKey,
   type ReceiveManyOptions,
   type SendOutcome,
@@ -33,11 +34,24 @@ import {
   LeasedMessage,
   type LeaseKeeper,
 } from '../leases.js';
-import { LocalQueues, type ProcessMessage } from '../local-queues.js';
+import { LocalQueues } from '../local-queues.js';
 import { decode, encode } from '../msgpack.js';
 import { patiently } from '../patience.js';
 import { WaitingQueue } from '../waiting-queue.js';
+import { LayerXray } from '../xray/layer-xray.js';
+import { Recorder } from '../xray/recorder.js';
+import {
+  formatId,
+  type GroupReport,
+  type LayerStats,
+  type Peeked,
+  type PeekOptions,
+  type Receipt,
+  type Trace,
+} from '../xray.js';
+import { type Filed, high, low } from './memory/filed.js';
 import { type Loan, Loans } from './memory/loans.js';
+import { MemorySource } from './memory/source.js';
 
 /**
  * A channel layer in the memory of this process. Messages are kept as the bytes that would go over the wire, so
@@ -49,14 +63,25 @@ import { type Loan, Loans } from './memory/loans.js';
  * @example const layer = new InMemoryChannelLayer({ capacity: 10 })
  */
 export class InMemoryChannelLayer implements ChannelLayer {
-  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'lease']);
+  readonly extensions: ReadonlySet<Extension> = new Set<Extension>([
+    'groups',
+    'flush',
+    'lease',
+    'stats',
+    'trace',
+  ]);
   readonly #capacity: (channel: string) => number;
   readonly #expiryMs: (channel: string) => number;
   readonly #groupExpiryMs: number;
   readonly #sweepEveryMs: number;
   readonly #maxDeliveries: number;
   readonly #now: () => number;
+  /** When the clock was last read, since reading it costs more than all that is recorded of a message. */
+  #lastNow = 0;
   readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
+  readonly #recorder: Recorder | undefined;
+  readonly #source: MemorySource;
+  readonly #xray: LayerXray;
   /** By message key: a general channel's name, or the part of a specific one up to the `!`. */
   readonly #boxes = new Map<string, WaitingQueue<Filed>>();
   /** When each member of a group was last added, in ms since 1970. */
@@ -64,8 +89,9 @@ export class InMemoryChannelLayer implements ChannelLayer {
   readonly #local: LocalQueues;
   readonly #loans: Loans<Filed>;
   readonly #keeper: LeaseKeeper<Loan<Filed>> = {
-    ack: async (loan) => this.#openLoans.end(loan),
-    extend: async (loan, leaseMs) => this.#openLoans.extend(loan, this.#now() + leaseMs),
+    id: ({ item }) => formatId(high(item), low(item)),
+    ack: async (loan) => this.#acknowledge(loan),
+    extend: async (loan, leaseMs) => this.#openLoans.extend(loan, this.#time() + leaseMs),
     release: async (loan, untried) => this.#release(loan, untried),
   };
   /** How many messages were filed. */
@@ -79,7 +105,8 @@ export class InMemoryChannelLayer implements ChannelLayer {
     this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
     this.#maxDeliveries = checkMaxDeliveries(options.maxDeliveries);
     this.#now = options.now ?? Date.now;
-    this.#onDrop = options.onDrop;
+    this.#recorder = options.xray === false ? undefined : new Recorder(this.#now);
+    this.#onDrop = this.#recorder?.counting(options.onDrop) ?? options.onDrop;
     const expiryMs = secondsToMs('expiry', options.expiry ?? 60);
     this.#sweepEveryMs = expiryMs;
     this.#nextSweepAt = this.#now() + expiryMs;
@@ -89,40 +116,58 @@ export class InMemoryChannelLayer implements ChannelLayer {
       expiryMs,
       now: this.#now,
       onDrop: this.#onDrop,
-      take: (key, wanted, signal) => this.#take(key, wanted, signal),
+      take: (key, wanted, signal) => this.#takeForProcess(key, wanted, signal),
+    });
+    this.#source = new MemorySource({
+      boxes: this.#boxes,
+      loans: this.#loans,
+      groups: () => this.#liveGroups(),
+      now: this.#now,
+    });
+    this.#xray = new LayerXray({
+      recorder: this.#recorder,
+      source: this.#source,
+      capacity: this.#capacity,
+      receives: () => this.#receives(),
+      now: this.#now,
     });
   }
 
-  async send<M extends Message>(channel: string, message: M, { signal }: WaitOptions = {}): Promise<void> {
+  async send<M extends Message>(
+    channel: string,
+    message: M,
+    { signal, receipt }: MessageOptions = {},
+  ): Promise<void> {
     const key = messageKey(checkChannelName(channel));
     const bytes = encode(checkMessage(message));
     this.#refuseWhenClosed();
     signal?.throwIfAborted();
     if (!this.#hasRoom(key, [channel])) throw new ChannelFull(channel, this.#capacity(channel));
-    this.#file(key, [channel], bytes);
+    const filed = this.#file(key, [channel], bytes);
+    receipt?.add(high(filed), low(filed));
   }
 
   async sendMany<M extends Message>(
     channel: string,
     messages: readonly M[],
-    { signal }: WaitOptions = {},
+    { signal, receipt }: MessageOptions = {},
   ): Promise<SendOutcome[]> {
     checkChannelName(channel);
     this.#refuseWhenClosed();
     signal?.throwIfAborted();
-    return messages.map((message) => this.#sendOne(channel, message));
+    return messages.map((message) => this.#sendOne(channel, message, receipt));
   }
 
   receive(channel: string, options: LeaseOptions): Promise<Leased>;
-  receive(channel: string, options?: WaitOptions): Promise<Received>;
+  receive(channel: string, options?: MessageOptions): Promise<Received>;
   async receive(
     channel: string,
-    { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
+    { signal, lease, receipt }: MessageOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
     const leaseMs = this.#checkReceive(channel, lease);
     if (channel.includes('!')) return this.#local.receive(channel, signal);
     const filed = await this.#takeOne(channel, signal);
-    return leaseMs === undefined ? filed.read() : this.#lend(channel, filed, leaseMs);
+    return this.#hand(channel, filed, leaseMs, receipt);
   }
 
   receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
@@ -136,7 +181,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
     return patiently<Received | Leased>(waitMs, options.signal, async (signal) => {
       if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
       const filed = await this.#take(channel, max, signal);
-      return filed.map((each) => (leaseMs === undefined ? each.read() : this.#lend(channel, each, leaseMs)));
+      return filed.map((each) => this.#hand(channel, each, leaseMs, options.receipt));
     });
   }
 
@@ -149,7 +194,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
     checkChannelName(channel);
     this.#refuseWhenClosed();
     const members = this.#groups.get(group) ?? new Map<string, number>();
-    members.set(channel, this.#now());
+    members.set(channel, this.#time());
     this.#groups.set(group, members);
   }
 
@@ -171,6 +216,27 @@ export class InMemoryChannelLayer implements ChannelLayer {
     }
   }
 
+  async stats(): Promise<LayerStats> {
+    this.#refuseWhenClosed();
+    return this.#xray.stats();
+  }
+
+  async peek(channel: string, options?: PeekOptions): Promise<Peeked[]> {
+    this.#refuseWhenClosed();
+    return this.#xray.peek(channel, options);
+  }
+
+  async groups(group?: string): Promise<GroupReport[]> {
+    this.#refuseWhenClosed();
+    return this.#xray.groups(group);
+  }
+
+  /** Knows of this layer object's messages only, and of them at once. */
+  async trace(id: string, options?: WaitOptions): Promise<Trace> {
+    this.#refuseWhenClosed();
+    return this.#xray.trace(id, options);
+  }
+
   async flush(): Promise<void> {
     this.#refuseWhenClosed();
     for (const [key, box] of this.#boxes) {
@@ -180,6 +246,8 @@ export class InMemoryChannelLayer implements ChannelLayer {
     this.#loans.clear();
     this.#groups.clear();
     this.#local.clear();
+    this.#recorder?.forgetCounts();
+    this.#source.clear();
   }
 
   async close(): Promise<void> {
@@ -189,11 +257,17 @@ export class InMemoryChannelLayer implements ChannelLayer {
     this.#loans.clear();
     this.#groups.clear();
     await this.#local.close();
+    await this.#xray.close();
   }
 
   get #openLoans(): Loans<Filed> {
     this.#refuseWhenClosed();
     return this.#loans;
+  }
+
+  #time(): number {
+    this.#lastNow = this.#now();
+    return this.#lastNow;
   }
 
   #refuseWhenClosed(): void {
@@ -205,28 +279,48 @@ export class InMemoryChannelLayer implements ChannelLayer {
     const box = this.#boxes.get(key);
     if (box === undefined) return true;
     this.#dropExpired(key, box);
-    return box.length < this.#capacity(first);
+    if (box.length < this.#capacity(first)) return true;
+    this.#recorder?.refused(key);
+    return false;
   }
 
-  #sendOne(channel: string, message: unknown): SendOutcome {
+  #sendOne(channel: string, message: unknown, receipt: Receipt | undefined): SendOutcome {
+    const outcome = this.#tryToSend(channel, message);
+    if ('accepted' in outcome) {
+      receipt?.add(undefined, undefined);
+      return outcome;
+    }
+    receipt?.add(high(outcome), low(outcome));
+    return accepted;
+  }
+
+  #tryToSend(channel: string, message: unknown): Filed | SendOutcome {
     const key = messageKey(channel);
     try {
       const bytes = encode(checkMessage(message));
-      if (!this.#hasRoom(key, [channel]))
-        return { accepted: false, error: new ChannelFull(channel, this.#capacity(channel)) };
-      this.#file(key, [channel], bytes);
-      return accepted;
+      if (this.#hasRoom(key, [channel])) return this.#file(key, [channel], bytes);
+      return { accepted: false, error: new ChannelFull(channel, this.#capacity(channel)) };
     } catch (error) {
       if (error instanceof InvalidMessageError) return { accepted: false, error };
       throw error;
     }
   }
 
-  #file(key: string, channels: readonly string[], bytes: Uint8Array): void {
+  #file(key: string, channels: readonly string[], bytes: Uint8Array): Filed {
+    const filed = this.#put(key, channels, bytes, this.#filed);
+    this.#recorder?.sent(key, high(filed), low(filed), filed.sentAt);
+    return filed;
+  }
+
+  #put(key: string, channels: readonly string[], bytes: Uint8Array, id: number): Filed {
     const read = () => decode(bytes) as Received;
-    const expiresAt = this.#now() + this.#expiryMs(key);
-    this.#box(key).put({ channels, read, expiresAt, number: this.#filed++, deliveries: 0 });
+    const sentAt = this.#time();
+    const expiresAt = sentAt + this.#expiryMs(key);
+    const number = this.#filed++;
+    const filed = { channels, read, sentAt, expiresAt, number, id, deliveries: 0, bytes: bytes.length };
+    this.#box(key).put(filed);
     this.#sweepWhenDue();
+    return filed;
   }
 
   /** Returns the length of the lease; undefined without one. */
@@ -264,18 +358,47 @@ export class InMemoryChannelLayer implements ChannelLayer {
     }
   }
 
+  async #takeForProcess(key: string, max: number, signal: AbortSignal): Promise<readonly Filed[]> {
+    const taken = await this.#take(key, max, signal);
+    for (const filed of taken) this.#recorder?.received(key, high(filed), low(filed), this.#lastNow);
+    return taken;
+  }
+
+  #hand(
+    channel: string,
+    filed: Filed,
+    leaseMs: number | undefined,
+    receipt: Receipt | undefined,
+  ): Received | Leased {
+    // Whether it waited for the receiver or the receiver for it, the clock was read just now.
+    this.#recorder?.received(channel, high(filed), low(filed), this.#lastNow, filed.deliveries > 0);
+    if (receipt !== undefined) {
+      receipt.add(high(filed), low(filed));
+      this.#recorder?.follow(receipt, channel);
+    }
+    return leaseMs === undefined ? filed.read() : this.#lend(channel, filed, leaseMs);
+  }
+
   #lend(channel: string, item: Filed, leaseMs: number): Leased {
     const deliveries = item.deliveries + 1;
-    const loan = { key: channel, item: { ...item, deliveries }, endsAt: this.#now() + leaseMs };
+    const loan = { key: channel, item: { ...item, deliveries }, endsAt: this.#time() + leaseMs };
     this.#loans.add(loan);
     return new LeasedMessage(this.#keeper, loan, { channel, message: item.read(), deliveries });
+  }
+
+  #acknowledge(loan: Loan<Filed>): boolean {
+    if (!this.#openLoans.end(loan)) return false;
+    const { key, item } = loan;
+    this.#recorder?.note('acknowledged', key, high(item), low(item));
+    return true;
   }
 
   #release(loan: Loan<Filed>, untried: boolean): boolean {
     if (!this.#openLoans.end(loan)) return false;
     const { key, item } = loan;
+    this.#recorder?.note('released', key, high(item), low(item));
     const deliveries = untried ? item.deliveries - 1 : item.deliveries;
-    this.#takeBack([{ key, item: { ...item, deliveries }, endsAt: this.#now() }]);
+    this.#takeBack([{ key, item: { ...item, deliveries }, endsAt: this.#time() }]);
     return true;
   }
 
@@ -290,14 +413,22 @@ export class InMemoryChannelLayer implements ChannelLayer {
     }
   }
 
-  #bury(channel: string, { read, deliveries }: Filed): void {
+  #bury(channel: string, filed: Filed): void {
+    const { read, deliveries, id } = filed;
     const key = deadLetterChannel(channel);
-    if (!this.#hasRoom(key, [key])) {
-      this.#box(key).shift();
+    const box = this.#box(key);
+    this.#dropExpired(key, box);
+    if (box.length >= this.#capacity(key)) {
+      box.shift();
       this.#onDrop?.({ channel: key, reason: 'overflow' });
     }
-    this.#file(key, [key], encode(deadLetter(channel, read(), deliveries)));
+    this.#put(key, [key], encode(deadLetter(channel, read(), deliveries)), id);
+    this.#recorder?.buried(channel, key, high(filed), low(filed));
     this.#onDrop?.({ channel, reason: 'dead' });
+  }
+
+  *#receives(): Iterable<string> {
+    for (const [key, box] of this.#boxes) if (box.waiting > 0) yield key;
   }
 
   #box(key: string): WaitingQueue<Filed> {
@@ -310,7 +441,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
   }
 
   #dropExpired(key: string, box: WaitingQueue<Filed>): void {
-    for (let filed = box.peek(); filed && filed.expiresAt <= this.#now(); filed = box.peek()) {
+    for (let filed = box.peek(); filed && filed.expiresAt <= this.#time(); filed = box.peek()) {
       box.shift();
       this.#onDrop?.({ channel: key, reason: 'expired' });
     }
@@ -318,8 +449,8 @@ export class InMemoryChannelLayer implements ChannelLayer {
 
   /** Once an expiry, whatever lies where nobody sends or receives is looked through, so that it cannot pile up. */
   #sweepWhenDue(): void {
-    if (this.#now() < this.#nextSweepAt) return;
-    this.#nextSweepAt = this.#now() + this.#sweepEveryMs;
+    if (this.#lastNow < this.#nextSweepAt) return;
+    this.#nextSweepAt = this.#lastNow + this.#sweepEveryMs;
     for (const [key, box] of this.#boxes) {
       this.#dropExpired(key, box);
       this.#forgetIfUnused(key, box);
@@ -344,22 +475,17 @@ export class InMemoryChannelLayer implements ChannelLayer {
     return byKey;
   }
 
+  #liveGroups(): ReadonlyMap<string, ReadonlyMap<string, number>> {
+    for (const group of this.#groups.keys()) this.#endMemberships(group);
+    return this.#groups;
+  }
+
   #endMemberships(group: string): void {
     const members = this.#groups.get(group);
     if (members === undefined) return;
     for (const [channel, addedAt] of members) {
-      if (addedAt + this.#groupExpiryMs <= this.#now()) members.delete(channel);
+      if (addedAt + this.#groupExpiryMs <= this.#time()) members.delete(channel);
     }
     if (members.size === 0) this.#groups.delete(group);
   }
-}
-
-/** A message as it lies under its key. */
-interface Filed extends ProcessMessage {
-  /** Milliseconds since 1970. */
-  readonly expiresAt: number;
-  /** Counts up, so that what comes back finds its place. */
-  readonly number: number;
-  /** How many times it was handed out under a lease. */
-  readonly deliveries: number;
 }

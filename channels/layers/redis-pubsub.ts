@@ -15,21 +15,27 @@ import {
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
+  type MessageOptions,
   type ReceiveManyOptions,
   type SendOutcome,
   type WaitOptions,
 } from '../layer.js';
 import type { Leased } from '../leases.js';
+import type { Listening } from '../listening.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
 import { writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
 import type { WaitingQueue } from '../waiting-queue.js';
+import { LayerXray } from '../xray/layer-xray.js';
+import { Recorder } from '../xray/recorder.js';
+import type { GroupReport, LayerStats, Peeked, PeekOptions, Trace } from '../xray.js';
 import type { ConnectionChange } from './redis/connection.js';
 import { type Host as HostOption, parseHosts } from './redis/hosts.js';
 import { shardOf } from './redis/shard.js';
 import { Audience } from './redis-pubsub/audience.js';
 import { ForeignMemberError } from './redis-pubsub/errors.js';
 import { Host } from './redis-pubsub/host.js';
+import { PubSubSource } from './redis-pubsub/source.js';
 
 export { ForeignMemberError } from './redis-pubsub/errors.js';
 
@@ -38,7 +44,7 @@ export { ForeignMemberError } from './redis-pubsub/errors.js';
  * `symmetricEncryptionKeys`.
  */
 export interface RedisPubSubLayerOptions
-  extends Pick<LayerOptions, 'capacity' | 'channelCapacity' | 'onDrop' | 'now'>,
+  extends Pick<LayerOptions, 'capacity' | 'channelCapacity' | 'onDrop' | 'xray' | 'now'>,
     CodecOptions {
   /** Servers as for `RedisChannelLayer`; each name belongs to one of them. Default `['redis://localhost:6379']`. */
   readonly hosts?: readonly HostOption[] | undefined;
@@ -71,19 +77,25 @@ export interface RedisPubSubLayerOptions
  * @example const layer = new RedisPubSubChannelLayer({ hosts: ['redis://localhost:6379'] })
  */
 export class RedisPubSubChannelLayer implements ChannelLayer {
-  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush']);
+  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'stats']);
   readonly #prefix: string;
   readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
   readonly #codec: MessageCodec;
   readonly #hosts: readonly Host[];
   readonly #audience: Audience;
+  readonly #recorder: Recorder | undefined;
+  readonly #source: PubSubSource;
+  readonly #xray: LayerXray;
   #closed = false;
 
   constructor(options: RedisPubSubLayerOptions = {}) {
     this.#prefix = checkPrefix(options.prefix ?? 'asgi');
-    this.#onDrop = options.onDrop;
-    this.#codec = new MessageCodec(options, { now: options.now ?? Date.now });
-    this.#audience = new Audience({ capacity: capacityOf(options), onDrop: options.onDrop });
+    const now = options.now ?? Date.now;
+    this.#recorder = options.xray === false ? undefined : new Recorder(now);
+    this.#onDrop = this.#recorder?.counting(options.onDrop) ?? options.onDrop;
+    this.#codec = new MessageCodec(options, { now });
+    const capacity = capacityOf(options);
+    this.#audience = new Audience({ capacity, onDrop: this.#onDrop });
     const timeoutMs = checkTimeout(options.timeoutMs ?? 2000);
     this.#hosts = parseHosts(options.hosts, this.#prefix).map(
       (address) =>
@@ -96,39 +108,58 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
           onRefused: (name, error) => this.#audience.fail(error, name),
         }),
     );
+    this.#source = new PubSubSource({
+      audience: this.#audience,
+      codec: this.#codec,
+      hostOf: (name) => this.#hostOf(name),
+      groupPrefix: this.#prefix + groupMark,
+      now,
+    });
+    this.#xray = new LayerXray({
+      recorder: this.#recorder,
+      source: this.#source,
+      capacity,
+      receives: () => this.#receives(),
+      now,
+      checkChannel: (channel) => this.#checkChannel(channel),
+    });
   }
 
   /** Publishes on exactly this name. Resolves when Redis has passed the message on, be it to nobody. */
-  async send<M extends Message>(channel: string, message: M, options: WaitOptions = {}): Promise<void> {
+  async send<M extends Message>(channel: string, message: M, options: MessageOptions = {}): Promise<void> {
     this.#checkChannel(channel);
     const payload = this.#codec.encode(checkMessage(message));
     this.#refuseWhenClosed();
     options.signal?.throwIfAborted();
     await this.#publish(channel, payload, options.signal);
+    this.#recorder?.countSent(channel, 1);
   }
 
   /** Every message that is one is accepted. */
   async sendMany<M extends Message>(
     channel: string,
     messages: readonly M[],
-    options: WaitOptions = {},
+    options: MessageOptions = {},
   ): Promise<SendOutcome[]> {
     this.#checkChannel(channel);
     this.#refuseWhenClosed();
     options.signal?.throwIfAborted();
     const { outcomes, sendable } = writeEach(messages, (message) => this.#codec.encode(message));
     await allDone(sendable.map(({ bytes }) => this.#publish(channel, bytes, options.signal)));
+    this.#recorder?.countSent(channel, sendable.length);
     return outcomes;
   }
 
   receive(channel: string, options: LeaseOptions): Promise<Leased>;
-  receive(channel: string, options?: WaitOptions): Promise<Received>;
+  receive(channel: string, options?: MessageOptions): Promise<Received>;
   async receive(
     channel: string,
-    { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
+    { signal, lease }: MessageOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
     this.#checkReceive(channel, lease);
-    return this.#listen(channel, signal, (queue) => queue.take(signal));
+    const message = await this.#listen(channel, signal, (queue) => queue.take(signal));
+    this.#recorder?.countReceived(channel, 1);
+    return message;
   }
 
   receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
@@ -140,9 +171,11 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     this.#checkReceive(channel, lease);
     const { max, waitMs } = checkReceiveMany(options);
     // When only the time is over, it goes on listening.
-    return this.#listen(channel, options.signal, (queue) =>
+    const messages = await this.#listen(channel, options.signal, (queue) =>
       patiently(waitMs, options.signal, async (signal) => [...(await queue.takeMany(max, signal))]),
     );
+    this.#recorder?.countReceived(channel, messages.length);
+    return messages;
   }
 
   /**
@@ -196,9 +229,40 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     await this.#publish(name, payload);
   }
 
+  /** A server is asked every `timeoutMs` while anything is subscribed to. */
+  listening(channel: string): Listening | undefined {
+    return this.#audience.has(channel) ? this.#hostOf(channel).subscriber.listening(channel) : undefined;
+  }
+
+  /** Knows of this layer object's messages, and of everyone who listens to its channels. */
+  async stats(): Promise<LayerStats> {
+    this.#refuseWhenClosed();
+    return this.#xray.stats();
+  }
+
+  /** Looks at what this layer object keeps. */
+  async peek(channel: string, options?: PeekOptions): Promise<Peeked[]> {
+    this.#refuseWhenClosed();
+    return this.#xray.peek(channel, options);
+  }
+
+  /** Tells of this layer object's members. */
+  async groups(group?: string): Promise<GroupReport[]> {
+    this.#refuseWhenClosed();
+    return this.#xray.groups(group);
+  }
+
+  /** Messages have no ids here. @throws InvalidOptionError */
+  async trace(id: string, options?: WaitOptions): Promise<Trace> {
+    this.#refuseWhenClosed();
+    return this.#xray.trace(id, options);
+  }
+
   /** Forgets the messages, groups and channels of this layer object. Who waits goes on waiting. */
   async flush(): Promise<void> {
     this.#refuseWhenClosed();
+    this.#recorder?.forgetCounts();
+    this.#source.clear();
     await this.#release(this.#audience.clear());
   }
 
@@ -206,6 +270,7 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     this.#closed = true;
     this.#audience.fail(new LayerClosedError());
     this.#audience.clear();
+    await this.#xray.close();
     for (const host of this.#hosts) host.close();
   }
 
@@ -227,8 +292,12 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
       throw new InvalidOptionError('lease', 'left out: the PubSub layer has no leases', lease);
   }
 
+  *#receives(): Iterable<string> {
+    for (const [channel, queue] of this.#audience.channels()) if (queue.waiting > 0) yield channel;
+  }
+
   #groupName(group: string): string {
-    return `${this.#prefix}__group__${checkGroupName(group)}`;
+    return `${this.#prefix}${groupMark}${checkGroupName(group)}`;
   }
 
   #hostOf(name: string): Host {
@@ -276,6 +345,9 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     }
   }
 }
+
+/** Between the layer's prefix and a group's name. */
+const groupMark = '__group__';
 
 /** Waits for all, and then rejects with the first failure. */
 async function allDone(work: ReadonlyArray<Promise<unknown>>): Promise<void> {

@@ -16,6 +16,7 @@ import {
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
+  type MessageOptions,
   messageKey,
   type ReceiveManyOptions,
   type SendOutcome,
@@ -32,10 +33,24 @@ import {
   LeasedMessage,
   type LeaseKeeper,
 } from '../leases.js';
+import { type Listening, worstOf } from '../listening.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
-import { chunks, writeEach } from '../outgoing.js';
+import { copyOf } from '../message-copy.js';
+import { addToReceipt, chunks, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
+import { LayerXray } from '../xray/layer-xray.js';
+import { Recorder } from '../xray/recorder.js';
+import {
+  formatId,
+  type GroupReport,
+  type LayerStats,
+  type Peeked,
+  type PeekOptions,
+  type Receipt,
+  type Trace,
+  type TraceEventName,
+} from '../xray.js';
 import type { Address } from './redis/address.js';
 import type { Entry } from './redis/blocking-reads.js';
 import type { ConnectionChange } from './redis/connection.js';
@@ -47,10 +62,11 @@ import { leaseKeys } from './redis/lease-keys.js';
 import type { LeasedEntry } from './redis/lease-reader.js';
 import { LeaseReaders } from './redis/lease-readers.js';
 import { entryHeaderBytes } from './redis/lease-scripts.js';
-import { Members, type ReadMember } from './redis/members.js';
-import { membersPerScript, type Parcel } from './redis/outbox.js';
+import { Members } from './redis/members.js';
+import { membersPerScript, type OnJudged, type Parcel } from './redis/outbox.js';
 import { Ring } from './redis/ring.js';
 import type { ServerInfo } from './redis/server-info.js';
+import { RedisSource } from './redis/source.js';
 
 export type { ConnectionChange } from './redis/connection.js';
 export type { Host as RedisHost, HostOptions as RedisHostOptions } from './redis/hosts.js';
@@ -81,6 +97,11 @@ export interface RedisLayerOptions extends LayerOptions, CodecOptions {
   readonly randomPrefixLength?: number | undefined;
   /** Milliseconds until a call gives Redis up: once for the connection, once for the reply. Default 2,000. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Milliseconds after which a wait for messages is begun anew. A connection that has died without a word is noticed
+   * so long after its last reply and `timeoutMs` more, at most 5 s. Default 10,000.
+   */
+  readonly blockMs?: number | undefined;
   /** Told once when a server goes away and once when it is back. Must not throw. */
   readonly onConnection?: ((change: ConnectionChange) => void) | undefined;
   /** Told once of what is dangerous about a server, when the first connection to it is made. Must not throw. */
@@ -103,7 +124,13 @@ const tokenGraceSeconds = 10;
  * @example const layer = new RedisChannelLayer({ hosts: ['redis://localhost:6379/1'] })
  */
 export class RedisChannelLayer implements ChannelLayer {
-  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'lease']);
+  readonly extensions: ReadonlySet<Extension> = new Set<Extension>([
+    'groups',
+    'flush',
+    'lease',
+    'stats',
+    'trace',
+  ]);
   readonly #prefix: string;
   readonly #capacity: (channel: string) => number;
   readonly #expiryMs: (channel: string) => number;
@@ -112,19 +139,30 @@ export class RedisChannelLayer implements ChannelLayer {
   readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
   readonly #members: Members;
   readonly #ring: Ring;
-  readonly #readers: KeyReaders<ProcessMessage>;
+  readonly #readers: KeyReaders<Delivery>;
   readonly #leaseReaders: LeaseReaders;
   readonly #maxDeliveries: number;
   readonly #keeper: LeaseKeeper<LeasedEntry> = {
-    ack: (entry) => entry.host.settlements.ack(entry),
+    id: ({ member }) => formatId(this.#members.high(member), this.#members.low(member)),
+    ack: async (entry) => {
+      const isInTime = await entry.host.settlements.ack(entry);
+      if (isInTime) this.#note('acknowledged', entry.keys.channel, entry.member);
+      return isInTime;
+    },
     extend: async (entry, leaseMs) => {
       const isInTime = await entry.host.settlements.extend(entry, leaseMs);
       this.#leaseReaders.wake(entry.keys.channel);
       return isInTime;
     },
-    release: (entry, untried) => entry.host.settlements.release(entry, untried),
+    release: async (entry, untried) => {
+      const isInTime = await entry.host.settlements.release(entry, untried);
+      if (isInTime) this.#note('released', entry.keys.channel, entry.member);
+      return isInTime;
+    },
   };
   readonly #local: LocalQueues;
+  readonly #recorder: Recorder | undefined;
+  readonly #xray: LayerXray;
   #closed = false;
 
   constructor(options: RedisLayerOptions = {}) {
@@ -134,23 +172,27 @@ export class RedisChannelLayer implements ChannelLayer {
     const expiryMs = secondsToMs('expiry', options.expiry ?? 60);
     this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
     this.#now = options.now ?? Date.now;
-    this.#onDrop = options.onDrop;
+    const recorder = options.xray === false ? undefined : new Recorder(this.#now);
+    this.#recorder = recorder;
+    this.#onDrop = recorder?.counting(options.onDrop) ?? options.onDrop;
     const ttlSeconds = expiryMs / 1000 + tokenGraceSeconds;
     const codec = new MessageCodec(options, { now: this.#now, ttlSeconds });
     this.#members = new Members(codec, checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
     const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
     const hosts = parseHosts(options.hosts, this.#prefix).map(
       (address) =>
-        new Host(
-          {
+        new Host({
+          connection: {
             address,
             connectWithinMs: timeoutMs,
             replyWithinMs: timeoutMs,
             onChange: options.onConnection,
             onServer: options.onWarning && warnOnce(address, options.onWarning),
           },
-          this.#now,
-        ),
+          now: this.#now,
+          onJudged: recorder && this.#recordJudged(recorder),
+          blockMs: options.blockMs === undefined ? undefined : checkCount('blockMs', options.blockMs, 10),
+        }),
     );
     this.#ring = new Ring(hosts);
     this.#readers = new KeyReaders({
@@ -173,11 +215,24 @@ export class RedisChannelLayer implements ChannelLayer {
       expiryMs,
       now: this.#now,
       onDrop: this.#onDrop,
-      take: (key, wanted, signal) => this.#readers.take(this.#prefix + key, wanted, signal),
+      take: (key, wanted, signal) => this.#takeForProcess(key, wanted, signal),
+    });
+    this.#xray = new LayerXray({
+      recorder,
+      source: new RedisSource({
+        hosts,
+        prefix: this.#prefix,
+        members: this.#members,
+        now: this.#now,
+        groupExpiryMs: this.#groupExpiryMs,
+      }),
+      capacity: this.#capacity,
+      receives: () => this.#receives(),
+      now: this.#now,
     });
   }
 
-  async send<M extends Message>(channel: string, message: M, options: WaitOptions = {}): Promise<void> {
+  async send<M extends Message>(channel: string, message: M, options: MessageOptions = {}): Promise<void> {
     const key = messageKey(checkChannelName(channel));
     const member = this.#members.write(checkMessage(message), key === channel ? undefined : channel);
     this.#refuseWhenClosed();
@@ -185,12 +240,13 @@ export class RedisChannelLayer implements ChannelLayer {
     const parcel = this.#parcel(key, [member], channel);
     const accepted = await this.#hostFor(channel, key).outbox.send(parcel, options.signal);
     if (accepted === 0) throw new ChannelFull(channel, parcel.capacity);
+    options.receipt?.add(this.#members.high(member), this.#members.low(member));
   }
 
   async sendMany<M extends Message>(
     channel: string,
     messages: readonly M[],
-    options: WaitOptions = {},
+    options: MessageOptions = {},
   ): Promise<SendOutcome[]> {
     const key = messageKey(checkChannelName(channel));
     this.#refuseWhenClosed();
@@ -204,19 +260,20 @@ export class RedisChannelLayer implements ChannelLayer {
       if (isAccepted[i]) continue;
       outcomes[index] = { accepted: false, error: new ChannelFull(channel, this.#capacity(channel)) };
     }
+    addToReceipt(options.receipt, outcomes, sendable, (member) => this.#idOf(member));
     return outcomes;
   }
 
   receive(channel: string, options: LeaseOptions): Promise<Leased>;
-  receive(channel: string, options?: WaitOptions): Promise<Received>;
+  receive(channel: string, options?: MessageOptions): Promise<Received>;
   async receive(
     channel: string,
-    { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
+    { signal, lease, receipt }: MessageOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
     const leaseMs = this.#checkReceive(channel, lease);
     if (channel.includes('!')) return this.#local.receive(channel, signal);
     for (;;) {
-      const [received] = await this.#receive(channel, 1, leaseMs, signal);
+      const [received] = await this.#receive({ channel, max: 1, leaseMs, signal, receipt });
       if (received !== undefined) return received;
     }
   }
@@ -229,14 +286,15 @@ export class RedisChannelLayer implements ChannelLayer {
   ): Promise<Array<Received | Leased>> {
     const leaseMs = this.#checkReceive(channel, lease);
     const { max, waitMs } = checkReceiveMany(options);
+    const { receipt } = options;
     if (waitMs === 0 && !channel.includes('!')) {
       options.signal?.throwIfAborted();
-      return this.#receiveNow(channel, max, leaseMs);
+      return this.#receiveNow({ channel, max, leaseMs, receipt });
     }
     return patiently<Received | Leased>(waitMs, options.signal, async (signal) => {
       if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
       for (;;) {
-        const received = await this.#receive(channel, max, leaseMs, signal);
+        const received = await this.#receive({ channel, max, leaseMs, signal, receipt });
         if (received.length > 0) return received;
       }
     });
@@ -278,19 +336,50 @@ export class RedisChannelLayer implements ChannelLayer {
     );
   }
 
+  /** The host that was silent the longest decides: a message may come from each. */
+  listening(channel: string): Listening | undefined {
+    const found = [
+      this.#readers.listening(this.#prefix + messageKey(channel)),
+      this.#leaseReaders.listening(channel),
+    ];
+    return worstOf(found.filter((listening) => listening !== undefined));
+  }
+
+  async stats(): Promise<LayerStats> {
+    this.#refuseWhenClosed();
+    return this.#xray.stats();
+  }
+
+  async peek(channel: string, options?: PeekOptions): Promise<Peeked[]> {
+    this.#refuseWhenClosed();
+    return this.#xray.peek(channel, options);
+  }
+
+  async groups(group?: string): Promise<GroupReport[]> {
+    this.#refuseWhenClosed();
+    return this.#xray.groups(group);
+  }
+
+  async trace(id: string, options?: WaitOptions): Promise<Trace> {
+    this.#refuseWhenClosed();
+    return this.#xray.trace(id, options);
+  }
+
   /**
-   * Removes every sorted set whose name begins with the prefix, and what is on lease, a few at a time, so that Redis goes on serving. Names
+   * Removes every sorted set whose name begins with the prefix, and what is on lease or of the X-ray, a few at a time, so that Redis goes on serving. Names
    * have no separator after the prefix: another layer's with the prefix `asgi2` begin with `asgi` and go as well.
    */
   async flush(): Promise<void> {
     this.#refuseWhenClosed();
     this.#local.clear();
+    this.#recorder?.forgetCounts();
     await allDone(this.#ring.hosts.map((host) => flush(host.commands, this.#prefix)));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([this.#local.close(), this.#readers.close(), this.#leaseReaders.close()]);
+    await this.#xray.close();
     for (const host of this.#ring.hosts) host.close();
   }
 
@@ -326,6 +415,7 @@ export class RedisChannelLayer implements ChannelLayer {
   #parcel(key: string, members: readonly Buffer[], channel: string): Parcel {
     return {
       key: this.#prefix + key,
+      channel: key,
       members,
       capacity: this.#capacity(channel),
       expiryMs: this.#expiryMs(key),
@@ -342,40 +432,86 @@ export class RedisChannelLayer implements ChannelLayer {
   }
 
   /** Empty when what was taken had to be dropped. */
-  async #receive(
-    channel: string,
-    max: number,
-    leaseMs: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Array<Received | Leased>> {
+  async #receive({ channel, max, leaseMs, signal, receipt }: Request): Promise<Array<Received | Leased>> {
     if (leaseMs !== undefined)
-      return this.#leased(await this.#leaseReaders.take(channel, max, leaseMs, signal));
-    const messages = await this.#readers.take(this.#general(channel), max, signal);
-    return messages.map((message) => message.read());
+      return this.#leased(channel, await this.#leaseReaders.take(channel, max, leaseMs, signal), receipt);
+    return this.#read(channel, await this.#readers.take(this.#general(channel), max, signal), receipt);
   }
 
-  async #receiveNow(
+  async #receiveNow({ channel, max, leaseMs, receipt }: Request): Promise<Array<Received | Leased>> {
+    if (leaseMs !== undefined)
+      return this.#leased(channel, await this.#leaseReaders.takeNow(channel, max, leaseMs), receipt);
+    return this.#read(channel, await this.#readers.takeNow(this.#general(channel), max), receipt);
+  }
+
+  async #takeForProcess(key: string, wanted: number, signal: AbortSignal): Promise<readonly Delivery[]> {
+    const deliveries = await this.#readers.take(this.#prefix + key, wanted, signal);
+    const now = this.#now();
+    for (const { member } of deliveries)
+      this.#recorder?.received(key, this.#members.high(member), this.#members.low(member), now);
+    return deliveries;
+  }
+
+  #read(channel: string, deliveries: readonly Delivery[], receipt: Receipt | undefined): Received[] {
+    this.#recorder?.follow(receipt, channel);
+    const now = this.#now();
+    return deliveries.map(({ member, isAgain, read }) => {
+      this.#record(channel, member, isAgain, now, receipt);
+      return read();
+    });
+  }
+
+  /** A message is handed out. */
+  #record(
     channel: string,
-    max: number,
-    leaseMs: number | undefined,
-  ): Promise<Array<Received | Leased>> {
-    if (leaseMs !== undefined) return this.#leased(await this.#leaseReaders.takeNow(channel, max, leaseMs));
-    const messages = await this.#readers.takeNow(this.#general(channel), max);
-    return messages.map((message) => message.read());
+    member: Buffer,
+    isAgain: boolean,
+    now: number,
+    receipt: Receipt | undefined,
+  ): void {
+    const [high, low] = [this.#members.high(member), this.#members.low(member)];
+    this.#recorder?.received(channel, high, low, now, isAgain);
+    receipt?.add(high, low);
+  }
+
+  #recordJudged(recorder: Recorder): OnJudged {
+    return ({ channel, members }, accepted, at) => {
+      for (let i = 0; i < accepted; i++) {
+        const member = members[i];
+        if (member !== undefined)
+          recorder.sent(channel, this.#members.high(member), this.#members.low(member), at);
+      }
+      if (accepted < members.length) recorder.refused(channel, members.length - accepted);
+    };
+  }
+
+  #note(event: TraceEventName, key: string, member: Buffer): void {
+    this.#recorder?.note(event, key, ...this.#idOf(member));
+  }
+
+  #idOf(member: Buffer): [high: number, low: number] {
+    return [this.#members.high(member), this.#members.low(member)];
+  }
+
+  *#receives(): Iterable<string> {
+    for (const key of this.#readers.waitedOn()) yield key.slice(this.#prefix.length);
+    yield* this.#leaseReaders.waitedOn();
   }
 
   #general(channel: string): GeneralChannel {
     return { keys: leaseKeys(this.#prefix, channel), expiryMs: Math.ceil(this.#expiryMs(channel)) };
   }
 
-  #leased(entries: readonly LeasedEntry[]): Leased[] {
+  #leased(channel: string, entries: readonly LeasedEntry[], receipt: Receipt | undefined): Leased[] {
+    this.#recorder?.follow(receipt, channel);
+    const now = this.#now();
     const leased: Leased[] = [];
     for (const entry of entries) {
-      const { channel } = entry.keys;
-      const { deliveries } = entry;
+      const { deliveries, member } = entry;
       const message = this.#readLeased(entry);
-      if (message !== undefined)
-        leased.push(new LeasedMessage(this.#keeper, entry, { channel, message, deliveries }));
+      if (message === undefined) continue;
+      this.#record(channel, member, deliveries > 1, now, receipt);
+      leased.push(new LeasedMessage(this.#keeper, entry, { channel, message, deliveries }));
     }
     return leased;
   }
@@ -386,6 +522,7 @@ export class RedisChannelLayer implements ChannelLayer {
       return this.#members.read(entry.member, true).message;
     } catch (error) {
       if (!(error instanceof UndecodableError)) throw error;
+      this.#note('dropped', entry.keys.channel, entry.member);
       this.#onDrop?.({ channel: entry.keys.channel, reason: 'undecodable', error });
       this.#keeper.ack(entry).catch(() => {
         // Then it comes again, and is dropped again.
@@ -399,7 +536,11 @@ export class RedisChannelLayer implements ChannelLayer {
     const message = this.#readLeased(entry);
     if (message === undefined) return;
     const channel = deadLetterChannel(keys.channel);
-    const letter = this.#members.write({ ...deadLetter(keys.channel, message, deliveries) });
+    const letter = this.#members.write(
+      { ...deadLetter(keys.channel, message, deliveries) },
+      undefined,
+      entry.member,
+    );
     const expiryMs = this.#expiryMs(channel);
     const now = this.#now();
     const removed = await host.commands.run((client) =>
@@ -410,6 +551,7 @@ export class RedisChannelLayer implements ChannelLayer {
     );
     if (removed < 0) return;
     for (let i = 0; i < removed; i++) this.#onDrop?.({ channel, reason: 'overflow' });
+    this.#recorder?.buried(keys.channel, channel, ...this.#idOf(entry.member));
     this.#onDrop?.({ channel: keys.channel, reason: 'dead' });
   }
 
@@ -418,43 +560,64 @@ export class RedisChannelLayer implements ChannelLayer {
   }
 
   /** Judges what came from a key: too old or no message at all is dropped. What comes again is as old as it is. */
-  #accept({ key, member, score }: Entry): ProcessMessage | undefined {
+  #accept(entry: Entry): Delivery | undefined {
+    const { key, score } = entry;
     const again = `${this.#prefix}:again:`;
     const isAgain = key.startsWith(again);
     const channel = key.slice(isAgain ? again.length : this.#prefix.length);
+    const member = isAgain ? entry.member.subarray(entryHeaderBytes) : entry.member;
     if (!isAgain && score * 1000 <= this.#now() - this.#expiryMs(channel)) {
+      this.#note('dropped', channel, member);
       this.#onDrop?.({ channel, reason: 'expired' });
       return undefined;
     }
     const isAnyAge = isAgain || isDeadLetterChannel(channel);
     try {
-      return delivery(this.#members, isAgain ? member.subarray(entryHeaderBytes) : member, channel, isAnyAge);
+      return delivery(this.#members, member, channel, isAgain, isAnyAge);
     } catch (error) {
       if (!(error instanceof UndecodableError)) throw error;
+      this.#note('dropped', channel, member);
       this.#onDrop?.({ channel, reason: 'undecodable', error });
       return undefined;
     }
   }
 }
 
+/** A message that was taken from under a key, with the member that it was read from. */
+interface Delivery extends ProcessMessage {
+  readonly member: Buffer;
+  /** It was on lease before. */
+  readonly isAgain: boolean;
+}
+
+/** What a receive asks for. */
+interface Request {
+  readonly channel: string;
+  readonly max: number;
+  readonly leaseMs: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly receipt: Receipt | undefined;
+}
+
 /**
- * A message that was taken from under a key. What was read to see for whom it is goes to the first who asks; the others
- * get a reading of their own.
+ * The message is read once. Where it is for several channels, each gets a copy.
  *
  * @throws UndecodableError
  */
-function delivery(members: Members, member: Buffer, key: string, isAnyAge: boolean): ProcessMessage {
-  let first: ReadMember | undefined = members.read(member, isAnyAge);
+function delivery(
+  members: Members,
+  member: Buffer,
+  key: string,
+  isAgain: boolean,
+  isAnyAge: boolean,
+): Delivery {
+  const { message, channels: named } = members.read(member, isAnyAge);
   // A process key takes messages for its own channels only; one that names none is for the key itself.
-  const channels = (first.channels ?? [key]).filter((name) => messageKey(name) === key);
+  const channels = (named ?? [key]).filter((name) => messageKey(name) === key);
   if (channels.length === 0 && key.includes('!'))
     throw new UndecodableError('the message names no channel of the process that it was sent to');
-  const read = () => {
-    const { message } = first ?? members.read(member, isAnyAge);
-    first = undefined;
-    return message;
-  };
-  return { channels, read };
+  const read = channels.length === 1 ? () => message : () => copyOf(message);
+  return { channels, member, isAgain, read };
 }
 
 function byMessageKey(channels: readonly string[]): Map<string, string[]> {

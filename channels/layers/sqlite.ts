@@ -22,6 +22,7 @@ import {
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
+  type MessageOptions,
   messageKey,
   type ReceiveManyOptions,
   type SendOutcome,
@@ -38,25 +39,43 @@ import {
   LeasedMessage,
   type LeaseKeeper,
 } from '../leases.js';
+import type { Listening } from '../listening.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
-import { decode, encode } from '../msgpack.js';
-import { chunks, writeEach } from '../outgoing.js';
+import { addToReceipt, chunks, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
+import { LayerXray } from '../xray/layer-xray.js';
+import { Recorder } from '../xray/recorder.js';
+import {
+  formatId,
+  type GroupReport,
+  type LayerStats,
+  type Peeked,
+  type PeekOptions,
+  type Receipt,
+  type Trace,
+  type TraceEventName,
+} from '../xray.js';
+import { Bodies, high, low } from './sqlite/bodies.js';
 import { LayerFile } from './sqlite/layer-file.js';
 import type { LeasedRow, LeasePolicy, LeaseToken } from './sqlite/lease-store.js';
 import type { MessageStore, StoredMessage } from './sqlite/message-store.js';
 import { Reader } from './sqlite/reader.js';
+import { SqliteSource } from './sqlite/source.js';
 import { Writer } from './sqlite/writer.js';
 
 export { LayerFileError } from './sqlite/errors.js';
 
 export interface SqliteLayerOptions extends LayerOptions {
-  /** The file, made where it is missing; beside it lie `-wal`, `-shm` and `-wake`. On a local disk, in a directory that exists. */
+  /**
+   * The file, made where it is missing; beside it lie `-wal`, `-shm` and `-wake-0` to `-wake-7`. On a local disk, in a
+   * directory that exists.
+   */
   readonly path: string;
 }
 
 /** How many messages of one `sendMany` go into one transaction, so that it does not hold the lock for long. */
 const messagesPerWrite = 500;
+const noBytes = new Uint8Array();
 
 /**
  * A channel layer in a SQLite file that any number of processes on one machine open. The file is opened by the
@@ -70,7 +89,13 @@ const messagesPerWrite = 500;
  * @example const layer = new SqliteChannelLayer({ path: 'channels.db' })
  */
 export class SqliteChannelLayer implements ChannelLayer {
-  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'lease']);
+  readonly extensions: ReadonlySet<Extension> = new Set<Extension>([
+    'groups',
+    'flush',
+    'lease',
+    'stats',
+    'trace',
+  ]);
   readonly #capacity: (channel: string) => number;
   readonly #expiryMs: (channel: string) => number;
   readonly #groupExpiryMs: number;
@@ -81,8 +106,16 @@ export class SqliteChannelLayer implements ChannelLayer {
   readonly #writer: Writer;
   readonly #reader: Reader;
   readonly #local: LocalQueues;
+  readonly #bodies: Bodies;
+  readonly #recorder: Recorder | undefined;
+  readonly #xray: LayerXray;
   readonly #keeper: LeaseKeeper<KeyedToken> = {
-    ack: (token) => this.#write((store) => store.leases.acknowledge(token)),
+    id: ({ body }) => formatId(high(body), low(body)),
+    ack: async (token) => {
+      const isInTime = await this.#write((store) => store.leases.acknowledge(token));
+      if (isInTime) this.#note('acknowledged', token);
+      return isInTime;
+    },
     extend: async (token, leaseMs) => {
       const isInTime = await this.#write((store, now) => store.leases.extend(token, leaseMs, now));
       this.#reader.wake(token.key);
@@ -90,6 +123,7 @@ export class SqliteChannelLayer implements ChannelLayer {
     },
     release: async (token, untried) => {
       const isInTime = await this.#write((store, now) => store.leases.release(token, untried, now));
+      if (isInTime) this.#note('released', token);
       this.#reader.wake(token.key);
       return isInTime;
     },
@@ -102,7 +136,9 @@ export class SqliteChannelLayer implements ChannelLayer {
     this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
     this.#maxDeliveries = checkMaxDeliveries(options.maxDeliveries);
     this.#now = options.now ?? Date.now;
-    this.#onDrop = options.onDrop;
+    this.#bodies = new Bodies(options.xray !== false);
+    this.#recorder = options.xray === false ? undefined : new Recorder(this.#now);
+    this.#onDrop = this.#recorder?.counting(options.onDrop) ?? options.onDrop;
     this.#file = new LayerFile(checkPath(options.path), (channel, reason, count) => {
       for (let i = 0; i < count; i++) this.#onDrop?.({ channel, reason });
     });
@@ -116,35 +152,47 @@ export class SqliteChannelLayer implements ChannelLayer {
       onDrop: this.#onDrop,
       take: (key, wanted, signal) => this.#takeForProcess(key, wanted, signal),
     });
+    this.#xray = new LayerXray({
+      recorder: this.#recorder,
+      source: new SqliteSource({
+        ...common,
+        writer: this.#writer,
+        bodies: this.#bodies,
+        expiryMsOf: this.#expiryMs,
+        groupExpiryMs: this.#groupExpiryMs,
+      }),
+      capacity: this.#capacity,
+      receives: () => this.#reader.waitedOn(),
+      now: this.#now,
+    });
   }
 
-  async send<M extends Message>(channel: string, message: M, options: WaitOptions = {}): Promise<void> {
+  async send<M extends Message>(channel: string, message: M, options: MessageOptions = {}): Promise<void> {
     const key = messageKey(checkChannelName(channel));
-    const body = encode(checkMessage(message));
+    const body = this.#bodies.write(checkMessage(message));
     const capacity = this.#capacity(channel);
-    const isAccepted = await this.#write(
-      (store, now) =>
-        store.put({
-          key,
-          channels: [channel],
-          body,
-          capacity,
-          now,
-          expiresAt: this.#expiresAt(key, now),
-        }),
-      options.signal,
-    );
-    if (!isAccepted) throw new ChannelFull(channel, capacity);
+    let sentAt = 0;
+    const isAccepted = await this.#write((store, now) => {
+      sentAt = now;
+      const expiresAt = this.#expiresAt(key, now);
+      return store.put({ key, channels: [channel], body, capacity, now, expiresAt });
+    }, options.signal);
+    if (!isAccepted) {
+      this.#recorder?.refused(key);
+      throw new ChannelFull(channel, capacity);
+    }
+    this.#recorder?.sent(key, high(body), low(body), sentAt);
+    options.receipt?.add(high(body), low(body));
     this.#reader.wake(key);
   }
 
   async sendMany<M extends Message>(
     channel: string,
     messages: readonly M[],
-    options: WaitOptions = {},
+    options: MessageOptions = {},
   ): Promise<SendOutcome[]> {
     checkChannelName(channel);
-    const { outcomes, sendable } = writeEach(messages, encode);
+    const { outcomes, sendable } = writeEach(messages, this.#bodies.write);
     await Promise.all(
       chunks(sendable, messagesPerWrite).map(async (chunk) => {
         const bodies = chunk.map(({ bytes }) => bytes);
@@ -154,19 +202,20 @@ export class SqliteChannelLayer implements ChannelLayer {
         }
       }),
     );
+    addToReceipt(options.receipt, outcomes, sendable, (body) => [high(body), low(body)]);
     return outcomes;
   }
 
   receive(channel: string, options: LeaseOptions): Promise<Leased>;
-  receive(channel: string, options?: WaitOptions): Promise<Received>;
+  receive(channel: string, options?: MessageOptions): Promise<Received>;
   async receive(
     channel: string,
-    { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
+    { signal, lease, receipt }: MessageOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
     const leaseMs = this.#checkReceive(channel, lease);
     if (channel.includes('!')) return this.#local.receive(channel, signal);
     for (;;) {
-      const [received] = await this.#receive(channel, 1, leaseMs, signal);
+      const [received] = await this.#receive({ channel, max: 1, leaseMs, signal, receipt });
       if (received) return received;
     }
   }
@@ -179,10 +228,11 @@ export class SqliteChannelLayer implements ChannelLayer {
   ): Promise<Array<Received | Leased>> {
     const leaseMs = this.#checkReceive(channel, lease);
     const { max, waitMs } = checkReceiveMany(options);
+    const { receipt } = options;
     return patiently<Received | Leased>(waitMs, options.signal, async (signal) => {
       if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
       for (;;) {
-        const received = await this.#receive(channel, max, leaseMs, signal);
+        const received = await this.#receive({ channel, max, leaseMs, signal, receipt });
         if (received.length > 0) return received;
       }
     });
@@ -206,21 +256,48 @@ export class SqliteChannelLayer implements ChannelLayer {
 
   async groupSend<M extends Message>(group: string, message: M): Promise<void> {
     checkGroupName(group);
-    const body = encode(checkMessage(message));
-    const keys = await this.#write((store, now) =>
-      store.putToGroup({
-        group,
-        body,
-        now,
-        capacity: this.#capacity,
-        expiresAt: this.#expiresAt(group, now),
-      }),
-    );
-    for (const key of keys) this.#reader.wake(key);
+    const body = this.#bodies.write(checkMessage(message));
+    let sentAt = 0;
+    const { accepted, full } = await this.#write((store, now) => {
+      sentAt = now;
+      const expiresAt = this.#expiresAt(group, now);
+      return store.putToGroup({ group, body, now, capacity: this.#capacity, expiresAt });
+    });
+    for (const key of accepted) {
+      this.#recorder?.sent(key, high(body), low(body), sentAt);
+      this.#reader.wake(key);
+    }
+    for (const key of full) this.#recorder?.refused(key);
+  }
+
+  async stats(): Promise<LayerStats> {
+    this.#refuseWhenClosed();
+    return this.#xray.stats();
+  }
+
+  async peek(channel: string, options?: PeekOptions): Promise<Peeked[]> {
+    this.#refuseWhenClosed();
+    return this.#xray.peek(channel, options);
+  }
+
+  async groups(group?: string): Promise<GroupReport[]> {
+    this.#refuseWhenClosed();
+    return this.#xray.groups(group);
+  }
+
+  async trace(id: string, options?: WaitOptions): Promise<Trace> {
+    this.#refuseWhenClosed();
+    return this.#xray.trace(id, options);
+  }
+
+  /** The store is the file, which is read every few seconds while somebody waits. */
+  listening(channel: string): Listening | undefined {
+    return this.#reader.listening(messageKey(channel));
   }
 
   async flush(): Promise<void> {
     await this.#write((store) => store.clear());
+    this.#recorder?.forgetCounts();
     this.#reader.clear();
     this.#local.clear();
   }
@@ -235,6 +312,7 @@ export class SqliteChannelLayer implements ChannelLayer {
     this.#writer.close();
     this.#reader.close();
     await this.#local.close();
+    await this.#xray.close();
     this.#file.close();
   }
 
@@ -258,11 +336,20 @@ export class SqliteChannelLayer implements ChannelLayer {
   ): Promise<number> {
     const key = messageKey(channel);
     const capacity = this.#capacity(channel);
+    let sentAt = 0;
     const count = await this.#write((store, now) => {
+      sentAt = now;
       const expiresAt = this.#expiresAt(key, now);
       return store.putMany({ key, channels: [channel], bodies, capacity, now, expiresAt });
     }, signal);
     if (count > 0) this.#reader.wake(key);
+    if (this.#recorder !== undefined) {
+      for (let i = 0; i < count; i++) {
+        const body = bodies[i] ?? noBytes;
+        this.#recorder.sent(key, high(body), low(body), sentAt);
+      }
+      if (count < bodies.length) this.#recorder.refused(key, bodies.length - count);
+    }
     return count;
   }
 
@@ -276,32 +363,41 @@ export class SqliteChannelLayer implements ChannelLayer {
   }
 
   /** Empty when what was taken had to be dropped. */
-  async #receive(
-    channel: string,
-    max: number,
-    leaseMs: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Array<Received | Leased>> {
-    if (leaseMs === undefined) {
-      const taken = await this.#reader.take(channel, max, signal);
-      return taken.map((stored) => this.#read(channel, stored)).filter(isPresent);
+  async #receive({ channel, max, leaseMs, signal, receipt }: Request): Promise<Array<Received | Leased>> {
+    const stored =
+      leaseMs === undefined
+        ? await this.#reader.take(channel, max, signal)
+        : await this.#reader.lease(channel, max, leaseMs, signal);
+    const now = this.#now();
+    this.#recorder?.follow(receipt, channel);
+    const received: Array<Received | Leased> = [];
+    for (const each of stored) {
+      const message = this.#read(channel, each);
+      if (message === undefined) {
+        if (isLeased(each)) this.#acknowledgeUnread(channel, each);
+        continue;
+      }
+      const { body, deliveries = 1 } = each;
+      this.#recorder?.received(channel, high(body), low(body), now, deliveries > 1);
+      receipt?.add(high(body), low(body));
+      const token = isLeased(each) ? { ...each, key: channel } : undefined;
+      received.push(
+        token === undefined
+          ? message
+          : new LeasedMessage(this.#keeper, token, { channel, message, deliveries }),
+      );
     }
-    const leased = await this.#reader.lease(channel, max, leaseMs, signal);
-    return leased.map((row) => this.#leased(channel, row)).filter(isPresent);
+    return received;
   }
 
-  #leased(channel: string, row: LeasedRow): Leased | undefined {
-    const message = this.#read(channel, row);
-    if (message !== undefined)
-      return new LeasedMessage(
-        this.#keeper,
-        { ...row, key: channel },
-        { channel, message, deliveries: row.deliveries },
-      );
+  #acknowledgeUnread(channel: string, row: LeasedRow): void {
     this.#keeper.ack({ ...row, key: channel }).catch(() => {
       // Then it comes again, and is dropped again.
     });
-    return undefined;
+  }
+
+  #note(event: TraceEventName, { key, body }: Pick<KeyedToken, 'key' | 'body'>): void {
+    this.#recorder?.note(event, key, high(body), low(body));
   }
 
   #leasePolicy(key: string): LeasePolicy {
@@ -315,7 +411,7 @@ export class SqliteChannelLayer implements ChannelLayer {
         key: channel,
         capacity: this.#capacity(channel),
         expiryMs: this.#expiryMs(channel),
-        wrap: (body, deliveries) => wrap(key, body, deliveries),
+        wrap: (body, deliveries) => this.#wrap(key, body, deliveries),
       },
     };
   }
@@ -336,8 +432,9 @@ export class SqliteChannelLayer implements ChannelLayer {
   #forProcess(key: string, stored: StoredMessage): ProcessMessage | undefined {
     let first = this.#read(key, stored);
     if (first === undefined) return undefined;
+    this.#recorder?.received(key, high(stored.body), low(stored.body), this.#now());
     const read = () => {
-      const message = first ?? decodeMessage(stored.body);
+      const message = first ?? this.#bodies.read(stored.body);
       first = undefined;
       return message;
     };
@@ -347,11 +444,24 @@ export class SqliteChannelLayer implements ChannelLayer {
   /** The message, or undefined after telling why there is none. */
   #read(channel: string, { body }: StoredMessage): Received | undefined {
     try {
-      return decodeMessage(body);
+      return this.#bodies.read(body);
     } catch (error) {
       if (!(error instanceof UndecodableError)) throw error;
+      this.#note('dropped', { key: channel, body });
       this.#onDrop?.({ channel, reason: 'undecodable', error });
       return undefined;
+    }
+  }
+
+  /** A dead letter's bytes; undefined when the message is beyond reading. */
+  #wrap(channel: string, body: Uint8Array, deliveries: number): Uint8Array | undefined {
+    try {
+      const letter = deadLetter(channel, this.#bodies.read(body), deliveries);
+      this.#recorder?.buried(channel, deadLetterChannel(channel), high(body), low(body));
+      return this.#bodies.writeFor(body, letter);
+    } catch (error) {
+      if (error instanceof UndecodableError) return undefined;
+      throw error;
     }
   }
 }
@@ -359,29 +469,20 @@ export class SqliteChannelLayer implements ChannelLayer {
 /** Names a lease, and where the message lay. */
 interface KeyedToken extends LeaseToken {
   readonly key: string;
+  readonly body: Uint8Array;
 }
 
-/** A dead letter's bytes; undefined when the message is beyond reading. */
-function wrap(channel: string, body: Uint8Array, deliveries: number): Uint8Array | undefined {
-  try {
-    return encode(deadLetter(channel, decodeMessage(body), deliveries));
-  } catch (error) {
-    if (error instanceof UndecodableError) return undefined;
-    throw error;
-  }
+/** What a receive asks for. */
+interface Request {
+  readonly channel: string;
+  readonly max: number;
+  readonly leaseMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly receipt: Receipt | undefined;
 }
 
-function isPresent<T>(value: T | undefined): value is T {
-  return value !== undefined;
-}
-
-/** @throws UndecodableError */
-function decodeMessage(body: Uint8Array): Received {
-  const value = decode(body);
-  if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-    return value as Received;
-  }
-  throw new UndecodableError('expected a map with text keys');
+function isLeased(stored: StoredMessage | LeasedRow): stored is LeasedRow {
+  return 'token' in stored;
 }
 
 function checkPath(path: unknown): string {

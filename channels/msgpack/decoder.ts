@@ -13,9 +13,11 @@ const shortText = 24;
 /** Walks once through the bytes of one value. */
 export class Decoder {
   readonly #bytes: Buffer;
-  #at = 0;
+  #at: number;
 
-  constructor(bytes: Uint8Array) {
+  /** @param from where the value begins */
+  constructor(bytes: Uint8Array, from: number) {
+    this.#at = from;
     this.#bytes = Buffer.isBuffer(bytes)
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

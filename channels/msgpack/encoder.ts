@@ -22,8 +22,9 @@ export class Encoder {
   /** The keys and indexes that lead to the value being written, kept to name it in an error. */
   readonly #path: Array<string | number> = [];
 
-  encode(value: unknown): Uint8Array {
-    this.#length = 0;
+  /** @param room bytes before the value that are left to the caller */
+  encode(value: unknown, room: number): Uint8Array {
+    this.#length = room;
     this.#write(value, 0);
     const bytes = new Uint8Array(this.#buffer.subarray(0, this.#length));
     if (this.#buffer.length > maxKeptBufferBytes) this.#buffer = Buffer.allocUnsafeSlow(firstBufferBytes);

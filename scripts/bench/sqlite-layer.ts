@@ -1,5 +1,6 @@
 // Measures the embedded channel layer on this machine: sends and receives a second in one process and between two, one
-// by one, in batches and on lease, the time of a message between two processes, and what waiting costs.
+// by one, in batches and on lease, the time of a message between two processes, and what waiting costs. Beside them what
+// bare better-sqlite3 does with the same settings: nothing that keeps messages in SQLite can be quicker by much.
 //
 //   npm run build && node dist/scripts/bench/sqlite-layer.js [SECONDS OF IDLING, default 20]
 //
@@ -8,10 +9,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openDatabase } from '../../channels/layers/sqlite/database.js';
 import { SqliteChannelLayer } from '../../channels/layers/sqlite.js';
+import { encode } from '../../channels/msgpack.js';
 
 const capacity = 1_000_000;
 const batchSize = 100;
@@ -22,9 +25,14 @@ async function main(idleSeconds: number): Promise<void> {
   const path = join(directory, 'channels.db');
   const layer = new SqliteChannelLayer({ path, capacity });
   try {
-    print('machine', `${cpus().length} cores, Node.js ${process.version}, messages of about 100 bytes`);
+    print(
+      'machine',
+      `${cpus().length} cores, load average ${loadavg()[0]?.toFixed(1)}, Node.js ${process.version}, messages of about 100 bytes`,
+    );
     await measureThroughput(layer);
     await measureTwoProcesses(layer, path);
+    await measureBare(join(directory, 'bare.db'), 1, 100_000);
+    await measureBare(join(directory, 'bare.db'), batchSize, 500_000);
     await measurePingPong(layer, path);
     await measureIdling(layer, idleSeconds);
   } finally {
@@ -125,6 +133,53 @@ async function takeAll(role: ReceivingRole, path: string, count: number): Promis
   process.send?.('done');
 }
 
+/** Rows of bare bytes: one process inserts so many in a transaction, the other one takes what is there. */
+async function measureBare(path: string, rows: number, count: number): Promise<void> {
+  const db = openDatabase(path);
+  db.pragma('busy_timeout = 1000');
+  db.exec('CREATE TABLE IF NOT EXISTS bare (id INTEGER PRIMARY KEY, body BLOB)');
+  const insert = db.prepare('INSERT INTO bare (body) VALUES (?)');
+  const body = encode(message);
+  const insertMany = db.transaction(() => {
+    for (let n = 0; n < rows; n++) insert.run(body);
+  });
+  const child = fork(fileURLToPath(import.meta.url), ['bare', path, String(count)]);
+  await once(child, 'message');
+  const received = once(child, 'message');
+  const from = performance.now();
+  for (let n = 0; n < count; n += rows) {
+    if (rows === 1) insert.run(body);
+    else insertMany.immediate();
+  }
+  const sendMs = performance.now() - from;
+  await received;
+  const totalMs = performance.now() - from;
+  print(
+    `bare better-sqlite3, ${rows} a commit`,
+    `${perSecond(count, sendMs)} sent, ${perSecond(count, totalMs)} received`,
+  );
+  await end(child);
+  db.close();
+}
+
+/** The other process: looks once a millisecond, as nobody wakes it. */
+async function takeBare(path: string, count: number): Promise<void> {
+  const db = openDatabase(path);
+  db.pragma('busy_timeout = 1000');
+  process.on('disconnect', () => process.exit());
+  const take = db
+    .prepare('DELETE FROM bare WHERE id < 500 + (SELECT min(id) FROM bare) RETURNING body')
+    .raw();
+  process.send?.('ready');
+  for (let taken = 0; taken < count; ) {
+    const rows = take.all();
+    taken += rows.length;
+    if (rows.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  db.close();
+  process.send?.('done');
+}
+
 async function measurePingPong(layer: SqliteChannelLayer, path: string): Promise<void> {
   const child = fork(fileURLToPath(import.meta.url), ['peer', path]);
   try {
@@ -190,5 +245,6 @@ function print(name: string, result: string): void {
 
 const [role = '20', path = '', count = ''] = process.argv.slice(2);
 if (role === 'peer') await answer(path);
+else if (role === 'bare') await takeBare(path, Number(count));
 else if (role in takes) await takeAll(role as ReceivingRole, path, Number(count));
 else await main(Number(role));

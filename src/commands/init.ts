@@ -94,7 +94,7 @@ scheduleOften({ every: 1, everyUnit: 'minutely' }, async function hello(ar: Base
 *.db
 *.db-shm
 *.db-wal
-*.db-wake
+*.db-wake-*
 `,
   };
 }

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { version } from '../version.js';
+import { channelsCommand } from './channels.js';
 import { initCommand } from './init.js';
 import { jobCommand } from './job.js';
 import { jobsCommand } from './jobs.js';
@@ -44,6 +45,7 @@ export function linodProgram(): Command {
     proceduresCommand(),
     logCommand(),
     workersCommand(),
+    channelsCommand(),
     migrateCommand(),
   ]) {
     program.addCommand(command);

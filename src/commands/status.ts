@@ -2,9 +2,10 @@
 
 import { Command } from 'commander';
 import { durationText } from '../duration.js';
+import { listenersText } from './health-view.js';
 import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
 import { print, printJson, say } from './output.js';
-import { ruleJson } from './views.js';
+import { ruleJson, workerJson } from './views.js';
 
 export function statusCommand(): Command {
   return new Command('status')
@@ -38,14 +39,15 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
     const runOf = new Map(running.map((job) => [job.ruleId, job]));
     if (flags.json) {
       const rows = list.map((rule) => ({ ...ruleJson(rule), running: runOf.get(rule.id) ?? null }));
-      printJson({ site: site.name, rules: rows, workers, started: ordered });
+      printJson({ site: site.name, rules: rows, workers: workers.map(workerJson), started: ordered });
       return;
     }
     const now = systemClock.now();
     for (const rule of list) print(statusLine(rule, runOf.get(rule.id), now));
     if (list.length === 0) say(noRulesYet);
     for (const worker of workers) {
-      say(`worker ${worker.id} has been running for ${durationText(now - worker.started_at)}`);
+      const listeners = listenersText(worker, now);
+      say(`worker ${worker.id} has been running for ${durationText(now - worker.started_at)}: ${listeners}`);
     }
     if (workers.length === 0) say(`no worker is running: runworker ${site.channel}`);
     else if (!ordered.includes('run.system.tasks'))

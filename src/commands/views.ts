@@ -1,11 +1,13 @@
 // How rules, jobs and workers are shown: as rows of a table, and as JSON.
 
+import { parseHealth } from '../daemon/health.js';
 import { durationText } from '../duration.js';
 import { LinodError } from '../errors.js';
 import { type ClockNote, describe, type LanguageCode, type TimetableEntry } from '../recurrence.js';
 import type { WorkerRow } from '../store/schema.js';
 import type { Job } from '../tasks/job.js';
 import type { JobRule } from '../tasks/rule.js';
+import { listenersText } from './health-view.js';
 import type { Column } from './output.js';
 
 export function ruleJson(rule: JobRule, language?: LanguageCode): Record<string, unknown> {
@@ -127,6 +129,11 @@ export function progressText({ progress }: Pick<Job, 'progress'>): string {
   return text === null ? share : `${share} ${text}`;
 }
 
+/** A worker with how it said it was doing. */
+export function workerJson({ health, ...worker }: WorkerRow): Record<string, unknown> {
+  return { ...worker, health: parseHealth(health) };
+}
+
 export function workerColumns(
   localTime: (instant: Date) => string,
   now: number,
@@ -138,5 +145,6 @@ export function workerColumns(
     { title: 'started', cell: (worker) => localTime(new Date(worker.started_at)) },
     { title: 'last heard of', cell: (worker) => `${durationText(now - worker.heartbeat_at)} ago` },
     { title: 'version', cell: (worker) => worker.version },
+    { title: 'listeners', cell: (worker) => listenersText(worker, now) },
   ];
 }

@@ -3,11 +3,11 @@
 import { Command } from 'commander';
 import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
 import { printJson, printTable, say } from './output.js';
-import { workerColumns } from './views.js';
+import { workerColumns, workerJson } from './views.js';
 
 export function workersCommand(): Command {
   return new Command('workers')
-    .description('the workers that are running')
+    .description('the workers that are running, and whether they hear')
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ linod workers')
@@ -16,7 +16,7 @@ export function workersCommand(): Command {
       const { Workers } = await import('../actors.js');
       const { localTime } = await import('../local-time.js');
       const workers = await withStore(site, (store) => Workers.rows({ site, store }));
-      if (flags.json) return printJson(workers);
+      if (flags.json) return printJson(workers.map(workerJson));
       printTable(
         workerColumns((instant) => localTime(instant, site.settings.timezone), Date.now()),
         workers,

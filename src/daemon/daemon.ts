@@ -5,12 +5,14 @@ import {
   type Application,
   type ChannelLayer,
   ChannelNameRouter,
+  type ChannelStats,
   ChannelsError,
   type ConnectionChange,
   Consumer,
   type DroppedMessage,
   type LayerWarning,
   Worker,
+  type WorkerEvent,
 } from '../../channels/index.js';
 import { type Clock, systemClock } from '../clock.js';
 import { LinodConsumer, type LinodServices, type Started } from '../consumers/linod.js';
@@ -35,6 +37,7 @@ import { TaskLoop } from '../tasks/loop.js';
 import type { SyncReport } from '../tasks/rules.js';
 import { version } from '../version.js';
 import { checkChannels } from './check-channels.js';
+import { listenerHealth, type WorkerHealth } from './health.js';
 import { Heartbeat } from './heartbeat.js';
 import { LogService } from './log-service.js';
 import { tee } from './tee.js';
@@ -186,7 +189,7 @@ export class Daemon {
       lease: new Lease(store.db, clock, 'log', workerId),
       layer,
       channel: site.logChannel,
-      onEvent: (event) => logWorkerEvent(channelLogger, event),
+      onEvent: (event) => this.#onWorkerEvent(channelLogger, event),
     });
     this.#heartbeat = new Heartbeat({
       clock,
@@ -205,7 +208,7 @@ export class Daemon {
       layer,
       channels: [...channels, ownChannel],
       graceMs: site.settings.graceSeconds * 1000,
-      onEvent: (event) => logWorkerEvent(channelLogger, event),
+      onEvent: (event) => this.#onWorkerEvent(channelLogger, event),
     });
   }
 
@@ -377,35 +380,49 @@ export class Daemon {
     return { already };
   }
 
+  #onWorkerEvent(logger: Logger, event: WorkerEvent): void {
+    logWorkerEvent(logger, event);
+    if (event.type !== 'deaf' && event.type !== 'hearsAgain') return;
+    this.#tellAlive().catch(() => {
+      // A database that is away is told by the heartbeat, which says the same some seconds later.
+    });
+  }
+
+  #stats(): readonly ChannelStats[] {
+    return [...this.#worker.stats(), ...this.#log.stats()];
+  }
+
+  #health(): WorkerHealth {
+    return {
+      tasks: this.#loop.paused ? 'paused' : this.#loop.started ? 'running' : 'off',
+      logger: this.#log.state,
+      listeners: this.#stats().map(listenerHealth),
+    };
+  }
+
   #report(): Record<string, unknown> {
+    const { tasks, logger } = this.#health();
     return {
       worker: this.#registry.id,
       version,
       uptimeMs: this.#clock.now() - this.#startedAt,
-      tasks: this.#loop.paused ? 'paused' : this.#loop.started ? 'running' : 'off',
-      logger: this.#log.state,
+      tasks,
+      logger,
       jobs: this.#tasks.tasks.running.map((job) => ({
         job: job.id,
         rule: job.ruleId,
         procedure: job.procedure,
       })),
-      channels: this.#worker
-        .stats()
-        .map(({ channel, state, received, handled, failed, dropped, lastError }) => ({
-          channel,
-          state,
-          received,
-          handled,
-          failed,
-          dropped,
-          lastError: lastError?.error.message ?? null,
-        })),
+      channels: this.#stats().map((stats) => {
+        const { received, handled, failed, dropped } = stats;
+        return { ...listenerHealth(stats), received, handled, failed, dropped };
+      }),
       memoryBytes: process.memoryUsage.rss(),
     };
   }
 
   async #tellAlive(): Promise<void> {
-    if (await this.#registry.beat()) return;
+    if (await this.#registry.beat(JSON.stringify(this.#health()))) return;
     this.#logger.warning('this worker was away so long that others took it for dead; its jobs were given up');
     this.#tasks.tasks.abortAll('the worker was away and the job was given up');
     this.#tasks.tasks.begin();

@@ -1,6 +1,12 @@
 // The logger coroutine of a site, in whichever of its workers holds the lease.
 
-import { type ChannelLayer, Consumer, Worker, type WorkerEvent } from '../../channels/index.js';
+import {
+  type ChannelLayer,
+  type ChannelStats,
+  Consumer,
+  Worker,
+  type WorkerEvent,
+} from '../../channels/index.js';
 import { LogConsumer } from '../consumers/log.js';
 import type { LoggerCoroutine } from '../log/logger-coroutine.js';
 import type { Lease } from '../membership/lease.js';
@@ -27,7 +33,11 @@ export type LogServiceState = 'off' | 'standby' | 'starting' | 'writing';
 export class LogService {
   readonly #options: LogServiceOptions;
   #ordered = false;
-  #listening: { readonly stop: AbortController; readonly done: Promise<void> } | null = null;
+  #listening: {
+    readonly worker: Worker;
+    readonly stop: AbortController;
+    readonly done: Promise<void>;
+  } | null = null;
   #beat: Promise<void> = Promise.resolve();
 
   constructor(options: LogServiceOptions) {
@@ -38,6 +48,11 @@ export class LogService {
     if (this.#listening !== null) return 'writing';
     if (!this.#ordered) return 'off';
     return this.#options.lease.held ? 'starting' : 'standby';
+  }
+
+  /** How the log's channel is doing, while this worker listens on it. */
+  stats(): readonly ChannelStats[] {
+    return this.#listening?.worker.stats() ?? [];
   }
 
   /** Begins to want the log. Safe to call again. */
@@ -81,7 +96,7 @@ export class LogService {
     });
     // The worker reports its troubles as events; it rejects when the layer is closed, which ends the process's work.
     const done = worker.run(stop.signal).catch(() => undefined);
-    this.#listening = { stop, done };
+    this.#listening = { worker, stop, done };
   }
 
   async #silence(): Promise<void> {

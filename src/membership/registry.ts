@@ -45,14 +45,15 @@ export class WorkerRegistry {
   }
 
   /**
-   * Says that this worker is alive.
+   * Says that this worker is alive, and how it is doing.
    *
+   * @param health as JSON
    * @returns false if others had taken it for dead meanwhile, and its work away; it is a member again
    */
-  async beat(): Promise<boolean> {
+  async beat(health = ''): Promise<boolean> {
     const updated = await this.#db
       .updateTable('workers')
-      .set({ heartbeat_at: this.#clock.now() })
+      .set({ heartbeat_at: this.#clock.now(), health })
       .where('id', '=', this.id)
       .where('stopped_at', 'is', null)
       .executeTakeFirst();

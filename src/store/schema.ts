@@ -117,6 +117,8 @@ export interface WorkerTable {
   stopped_at: number | null;
   /** Why, in a clause for people. */
   stop_reason: string | null;
+  /** How it was doing at its last beat: a `WorkerHealth` as JSON, empty before the first. */
+  health: Generated<string>;
 }
 
 /** Something that one worker at a time may do. */

@@ -1,15 +1,16 @@
 import type { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
-import type { ConnectionChange, DroppedMessage, Message } from '../../channels/index.js';
+import type { ConnectionChange, DroppedMessage, Message, Received } from '../../channels/index.js';
 import {
   ForeignMemberError,
   RedisPubSubChannelLayer,
   type RedisPubSubLayerOptions,
 } from '../../channels/layers/redis-pubsub.js';
 import { numbered, range, receive } from '../contracts/run.js';
+import { Random } from '../support/random.js';
 import { RedisServer } from '../support/redis.js';
 import { fromTagged } from '../support/tagged-values.js';
-import { until } from '../support/until.js';
+import { turns, until } from '../support/until.js';
 import { wireVectors } from '../support/wire-vectors.js';
 
 const server = await RedisServer.start(t);
@@ -211,6 +212,93 @@ t.test('a batch whose time is over goes on listening', async (t) => {
   t.match(await layer.receiveMany('polled', { max: 1 }), [{ n: 1 }]);
   t.match(await layer.receiveMany('polled'), [{ n: 2 }]);
 });
+
+t.test(
+  'ten thousand receives that are called off at random moments lose nothing and double nothing',
+  async (t) => {
+    const { seed } = new Random();
+    t.comment(`SEED=${seed}`);
+    const [a, b] = [open(t, { capacity: 5000 }), open(t)];
+    const asks = 2000;
+    const channels = ['race.1', 'race.2', 'race.3', await a.newChannel(), await a.newChannel()];
+    const callOffAll = async (channel: string, random: Random) => {
+      const received: unknown[] = [];
+      const note = (messages: readonly Received[]) => received.push(...messages.map(({ n }) => n));
+      // Somebody else waits there all the time; else an abort would forget the channel.
+      const done = new AbortController();
+      const other = (async () => {
+        for (;;) note([await a.receive(channel, { signal: done.signal })]);
+      })().catch((error: unknown) => {
+        if (!done.signal.aborted) throw error;
+      });
+      await listening(channel, 1);
+      let sent = 0;
+      for (let ask = 0; ask < asks; ask++) {
+        const calledOff = new AbortController();
+        const { signal } = calledOff;
+        const isTimed = random.chance(0.3);
+        const max = random.whole(1, 5);
+        const waiting = a.receiveMany(channel, isTimed ? { max, waitMs: 0 } : { max, signal });
+        const outcome = waiting.then(note, (error: unknown) => {
+          if (!signal.aborted) throw error;
+        });
+        await turns(random.whole(0, 3));
+        const batch = range(random.whole(0, 3)).map((k) => numbered(sent + k));
+        sent += batch.length;
+        const sending = b.sendMany(channel, batch);
+        if (random.chance(0.3)) await sending;
+        await turns(random.whole(0, 2));
+        calledOff.abort();
+        await Promise.all([sending, outcome]);
+      }
+      await until('all arrived', () => received.length >= sent);
+      done.abort();
+      await other;
+      t.same(
+        received.sort((x, y) => Number(x) - Number(y)),
+        range(sent),
+      );
+      t.same(await a.receiveMany(channel, { waitMs: 0 }), []);
+    };
+    await Promise.all(channels.map((channel, i) => callOffAll(channel, new Random(seed + i))));
+  },
+);
+
+t.test(
+  'connections that are killed come back with all subscriptions, and groups as they are by then',
+  async (t) => {
+    const layer = open(t);
+    const [stays, leaves, joins] = [
+      await layer.newChannel(),
+      await layer.newChannel(),
+      await layer.newChannel(),
+    ];
+    for (const channel of [stays, leaves]) await layer.groupAdd('killed', channel);
+    const killConnections = async () => {
+      await raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    };
+    const isDone = async (call: Promise<unknown>) => {
+      try {
+        await call;
+        return true;
+      } catch (error) {
+        if ((error as { code?: string }).code === 'CHANNELS_ERR_LAYER_UNAVAILABLE') return false;
+        throw error;
+      }
+    };
+    await killConnections();
+    await until('one joined', () => isDone(layer.groupAdd('killed', joins)));
+    await until('one left', () => isDone(layer.groupDiscard('killed', leaves)));
+    await layer.groupDiscard('killed', await layer.newChannel());
+    await killConnections();
+    for (const name of ['asgi__group__killed', stays, leaves, joins]) await listening(name, 1);
+    await until('the group is told', () => isDone(layer.groupSend('killed', numbered(1))));
+    await layer.send(leaves, numbered(2));
+    for (const channel of [stays, joins]) t.match(await receive(layer, channel), { n: 1 });
+    t.match(await receive(layer, leaves), { n: 2 }, 'the only message');
+  },
+);
 
 t.test('what is no message is dropped and told', async (t) => {
   const dropped: DroppedMessage[] = [];

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { DroppedMessage } from '../../channels/index.js';
+import { bells, doorbellPath } from '../../channels/layers/sqlite/doorbell.js';
 import { explain } from '../../channels/layers/sqlite/errors.js';
 import { LayerFile } from '../../channels/layers/sqlite/layer-file.js';
 import { Writer } from '../../channels/layers/sqlite/writer.js';
@@ -14,6 +15,7 @@ import { layerContract } from '../contracts/layer.js';
 import { leaseContract } from '../contracts/leases.js';
 import type { LayerContractOptions } from '../contracts/run.js';
 import { LayerProcess } from '../support/layer-process.js';
+import { Random } from '../support/random.js';
 import { turns } from '../support/until.js';
 
 const require = createRequire(import.meta.url);
@@ -95,21 +97,45 @@ t.test('among several processes', async (t) => {
     }
   });
 
-  await t.test('a process whose layer is idle ends by itself', async (t) => {
-    await share(t);
-    const last = processes.pop();
-    await last?.tell('send', { channel: 'idle', from: 0, count: 1 });
-    t.equal(await last?.release(), 0);
-  });
+  await t.test(
+    'what pours in from all at once comes in the order of each, and then a single one',
+    async (t) => {
+      const layer = await share(t, { capacity: 100_000 });
+      const count = 400;
+      const sent = processes.map((process, i) =>
+        process.tell('send', { channel: 'poured', from: i * count, count }),
+      );
+      const last = processes.map(() => -1);
+      for (let n = 0; n < processes.length * count; n++) {
+        const { n: number } = await layer.receive('poured');
+        const sender = Math.floor(Number(number) / count);
+        if (Number(number) % count !== (last[sender] ?? 0) + 1) t.fail(`${number} after ${last[sender]}`);
+        last[sender] = Number(number) % count;
+      }
+      await Promise.all(sent);
+      t.same(
+        last,
+        processes.map(() => count - 1),
+      );
+      const waiting = layer.receive('poured');
+      await first.tell('send', { channel: 'poured', from: 7, count: 1 });
+      t.match(await waiting, { n: 7 });
+    },
+  );
 
-  await t.test('one that is killed in the middle of its writes locks nobody out', async (t) => {
+  await t.test('those that are killed in the middle of their writes lock nobody out', async (t) => {
+    const random = new Random();
+    t.comment(`SEED=${random.seed}`);
     const layer = await share(t, { capacity: 1000 });
-    const bursting = processes.filter((process) => process !== first);
-    for (const process of bursting) beside(t, process.tell('burst', { channel: 'burst' }));
+    let living = processes.filter((process) => process !== first);
+    for (const process of living) beside(t, process.tell('burst', { channel: 'burst' }));
     beside(t, first.tell('echo', { from: 'ping', to: 'pong' }));
-    for (const process of bursting) {
-      for (let n = 0; n < 20; n++) await layer.receive('burst');
-      await process.kill();
+    while (living.length > 0) {
+      for (let n = random.whole(0, 40); n > 0; n--) await layer.receive('burst');
+      const [one = first, ...others] = living;
+      const killed = [one, ...random.some(others)];
+      await Promise.all(killed.map((process) => process.kill()));
+      living = living.filter((process) => !killed.includes(process));
       await layer.send('ping', message);
       t.match(await layer.receive('pong'), message);
     }
@@ -117,6 +143,14 @@ t.test('among several processes', async (t) => {
     const db = raw(t, layer.path);
     t.equal(db.pragma('integrity_check', { simple: true }), 'ok');
   });
+});
+
+t.test('a process whose layer is idle ends by itself', async (t) => {
+  const process = await LayerProcess.start();
+  t.teardown(() => process.kill());
+  await process.tell('open', { path: freshPath(t) });
+  await process.tell('send', { channel: 'idle', from: 0, count: 1 });
+  t.equal(await process.release(), 0);
 });
 
 t.test('a chain of sends and receives that are awaited lets timers have their turn', async (t) => {
@@ -149,7 +183,7 @@ t.test('a message whose notice was lost is found all the same', async (t) => {
   await turns();
   const body = encode(message);
   raw(t, layer.path)
-    .prepare('INSERT INTO message VALUES (?, 1, ?, NULL, ?)')
+    .prepare('INSERT INTO parcel VALUES (?, 1, 1, ?, NULL, NULL, ?)')
     .run('quiet', Date.now() + 60_000, body);
   t.match(await waiting, message);
 });
@@ -209,6 +243,27 @@ t.test('what a flood left behind is given back', async (t) => {
   t.ok(pages() < 2000, `${pages()} pages`);
 });
 
+t.test('what a flood of batches left behind is given back, and the -wal stays within bounds', async (t) => {
+  let now = Date.now();
+  const layer = open(t, { capacity: 100_000, now: () => now });
+  const batch = Array.from({ length: 1000 }, () => ({ type: 'x'.repeat(1000) }));
+  for (let n = 0; n < 30; n++) await layer.sendMany('flood', batch);
+  for (let left = 30_000; left > 0; )
+    left -= (await layer.receiveMany('flood', { max: Math.min(left, 500) })).length;
+  const db = raw(t, layer.path);
+  const pages = () => Number(db.pragma('page_count', { simple: true }));
+  const flooded = pages();
+  for (let n = 0; n < 20; n++) {
+    now += 6000;
+    await layer.send('drip', message);
+    await layer.receive('drip');
+  }
+  t.ok(flooded > 7000, `${flooded} pages`);
+  t.ok(pages() < 2000, `${pages()} pages`);
+  const walBytes = statSync(`${layer.path}-wal`).size;
+  t.ok(walBytes < 64 * 1024 * 1024, `${walBytes} bytes of -wal`);
+});
+
 t.test('messages and memberships of the dead vanish when somebody sends', async (t) => {
   let now = Date.now();
   const dropped: DroppedMessage[] = [];
@@ -248,7 +303,7 @@ t.test('bytes that are no message are dropped and told, and the next one is deli
   const specific = await layer.newChannel();
   const key = specific.slice(0, specific.indexOf('!') + 1);
   await layer.send('first', message);
-  const insert = raw(t, layer.path).prepare('INSERT INTO message VALUES (?, ?, ?, ?, ?)');
+  const insert = raw(t, layer.path).prepare('INSERT INTO parcel VALUES (?, ?, 1, ?, ?, NULL, ?)');
   const expiresAt = Date.now() + 60_000;
   for (const body of [Uint8Array.of(0xc1), encode([1, 2]), encode(new Map([[Uint8Array.of(1), 1]]))]) {
     insert.run('general', 1, expiresAt, null, body);
@@ -269,7 +324,7 @@ t.test('who waits while the file is deleted goes on with the new one', async (t)
   const layer = open(t);
   await layer.send('other', message);
   const waiting = layer.receive('channel');
-  for (const suffix of ['', '-wal', '-shm', '-wake']) rmSync(layer.path + suffix);
+  removeFile(layer.path);
   await open(t, { path: layer.path }).send('channel', message);
   t.match(await waiting, message);
 });
@@ -277,7 +332,7 @@ t.test('who waits while the file is deleted goes on with the new one', async (t)
 t.test('who sends after the file was deleted sends into the new one', async (t) => {
   const layer = open(t);
   await layer.send('channel', message);
-  for (const suffix of ['', '-wal', '-shm', '-wake']) rmSync(layer.path + suffix);
+  removeFile(layer.path);
   while (!existsSync(layer.path)) {
     await layer.send('channel', message);
     await turns(1);
@@ -378,7 +433,7 @@ t.test('a file that cannot be used', async (t) => {
     await layer.send('channel', message);
     await layer.close();
     raw(t, path).pragma('user_version = 7');
-    await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 2/ });
+    await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 4/ });
   });
 
   await t.test('that is damaged is refused', async (t) => {
@@ -430,6 +485,12 @@ t.test('a file that cannot be used', async (t) => {
   });
 });
 
+/** With all that lies beside it. */
+function removeFile(path: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix);
+  for (const bell of bells) rmSync(doorbellPath(path, bell));
+}
+
 function freshPath(t: Test): string {
   return join(t.testdir(), 'channels.db');
 }
@@ -451,7 +512,7 @@ function raw(t: Test, path: string): BetterSqlite3.Database {
 }
 
 function rows(t: Test, path: string, key: string): unknown {
-  return raw(t, path).prepare('SELECT count(*) FROM message WHERE key = ?').pluck().get(key);
+  return raw(t, path).prepare('SELECT coalesce(sum(count), 0) FROM parcel WHERE key = ?').pluck().get(key);
 }
 
 /** A command that nobody waits for: if it fails, so does the test. */

@@ -216,6 +216,59 @@ t.test('no more messages are in hand at once than the concurrency says', async (
   t.equal(most, 2);
 });
 
+t.test('a channel whose messages wait for a place is paused, not waiting', async (t) => {
+  const layer = layerFor(t);
+  const { opened, open } = gate();
+  const running = start(t, {
+    application: handling(() => opened),
+    layer,
+    channels: ['a', 'b'],
+    concurrency: 1,
+  });
+  await sendNumbers(layer, 'a', 1);
+  await until('the first is in hand', () => running.stats('a').state === 'busy');
+  t.equal(running.stats('b').state, 'waiting');
+  await sendNumbers(layer, 'b', 1);
+  await until('the second is taken', () => running.stats('b').received === 1);
+  t.equal(running.stats('b').state, 'paused');
+  open();
+  await until('both are handled', () => running.worker.stats().every(({ handled }) => handled === 1));
+  t.match(running.worker.stats(), [{ state: 'waiting' }, { state: 'waiting' }]);
+});
+
+t.test(
+  'a layer that is silent beyond what was due makes deaf, also while a message is handled',
+  async (t) => {
+    class SilentLayer extends HookedLayer {
+      heardMsAgo = 0;
+      listening(channel: string) {
+        return channel === 'a' ? { waitingMs: 60_000, heardMsAgo: this.heardMsAgo, dueMs: 1000 } : undefined;
+      }
+    }
+    const layer = new SilentLayer();
+    t.teardown(() => layer.close());
+    const { opened, open } = gate();
+    const running = start(t, { application: handling(() => opened), layer, channels: ['a', 'b'] });
+    await sendNumbers(layer, 'a', 1);
+    await until('it is in hand', () => running.stats('a').state === 'busy');
+    layer.heardMsAgo = 1001;
+    t.match(running.worker.stats(), [{ state: 'deaf', handling: { type: 'number' } }, { state: 'waiting' }]);
+    await until('it is told', () => {
+      running.clock.advance(100);
+      return running.eventsOf('deaf').length > 0;
+    });
+    layer.heardMsAgo = 0;
+    await until('it is told that it hears', () => {
+      running.clock.advance(100);
+      return running.eventsOf('hearsAgain').length > 0;
+    });
+    open();
+    await running.stop();
+    t.match(running.eventsOf('deaf'), [{ channel: 'a', silentMs: 1001, dueMs: 1000 }]);
+    t.match(running.eventsOf('hearsAgain'), [{ channel: 'a' }]);
+  },
+);
+
 t.test('a failing instance gives its place back', async (t) => {
   const layer = layerFor(t);
   const application = handling((message) => {

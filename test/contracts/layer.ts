@@ -496,6 +496,40 @@ const contract: Contract = {
     t.same(await remaining(layer, 'small'), []);
   },
 
+  async 'a full process misses what a group is told beyond its capacity, and other members get it'(t, open) {
+    const layer = await open({ capacity: 3 });
+    const [full, other] = [await layer.newChannel(), await layer.newChannel('other')];
+    for (const member of [full, other]) await layer.groupAdd('group', member);
+    await layer.send(full, numbered(0));
+    for (const n of [1, 2, 3]) await layer.groupSend('group', numbered(n));
+    for (const n of [0, 1, 2]) t.match(await receive(layer, full), { n });
+    for (const n of [1, 2, 3]) t.match(await receive(layer, other), { n });
+    for (const member of [full, other]) t.same(await remaining(layer, member), []);
+  },
+
+  async 'what a group is told expires on each member by itself'(t, open) {
+    const time = settableClock();
+    const layer = await open({ expiry: 10, now: time.now });
+    const [one, two] = [await layer.newChannel(), await layer.newChannel('other')];
+    for (const member of [one, two]) await layer.groupAdd('group', member);
+    await layer.send(one, numbered(0));
+    time.advance(6_000);
+    for (const n of [1, 2]) await layer.groupSend('group', numbered(n));
+    time.advance(6_000);
+    await layer.groupSend('group', numbered(3));
+    for (const member of [one, two]) {
+      for (const n of [1, 2, 3]) t.match(await receive(layer, member), { n });
+      t.same(await remaining(layer, member), []);
+    }
+    await layer.groupSend('group', numbered(4));
+    time.advance(12_000);
+    await layer.groupSend('group', numbered(5));
+    for (const member of [one, two]) {
+      t.match(await receive(layer, member), { n: 5 });
+      t.same(await remaining(layer, member), []);
+    }
+  },
+
   async 'a membership ends after the group expiry unless it is renewed'(t, open) {
     const time = settableClock();
     const layer = await open({ groupExpiry: 100, now: time.now });
@@ -557,3 +591,6 @@ const contract: Contract = {
     t.match(await receive(b, 'left.behind'), { n: 1 });
   },
 };
+
+/** What it claims, for docs/channels.md. */
+export const layerClaims: readonly string[] = Object.keys(contract);

@@ -341,6 +341,9 @@ const contract: Contract = {
   },
 };
 
+/** What it claims, for docs/channels.md. */
+export const leaseClaims: readonly string[] = Object.keys(contract);
+
 /** Takes one message on lease, or fails the test when there is none. */
 async function lease(layer: ChannelLayer, channel: string, leaseMs: number): Promise<Leased> {
   const [leased] = await layer.receiveMany(channel, { lease: leaseMs, max: 1, waitMs: patienceMs });

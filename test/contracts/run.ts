@@ -43,7 +43,7 @@ export function runContract(name: string, contract: Contract, options: LayerCont
 }
 
 /** Far longer than any layer needs: a broken layer fails with a message instead of hanging. */
-export const patienceMs = 10_000;
+export const patienceMs = 30_000;
 
 /** Receives one message, or fails the test when there is none. */
 export async function receive(layer: ChannelLayer, channel: string): Promise<Received> {

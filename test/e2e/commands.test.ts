@@ -121,7 +121,7 @@ t.test('the help of every command describes it and shows an example', async (t) 
     t.match(stdout, /\nExample:\n {2}\$ \w/, `${line} has an example`);
     for (const option of command.options) t.match(stdout, option.long ?? '');
   }
-  t.equal(all.length, 16, 'and these are all');
+  t.equal(all.length, 22, 'and these are all');
 });
 
 t.test('every program tells its version', async (t) => {
@@ -136,6 +136,7 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
   const worker = await site.startWorker('--initiate');
   await site.linod('rule', '1', 'run', '--wait');
   await site.logged(/watered/);
+  const { id } = JSON.parse(await site.linod('channels', 'send', 'mail', '--type', 'mail.send', '--json'));
   /** For each command with --json a command line, and what it prints. */
   const rule = { id: 1, procedure: 'water_plants', every: 1, everyUnit: 'daily', overridden: Array };
   const job = { id: 1, ruleId: 1, status: 'done', startDatetime: /^20\d\d-.*Z$/, message: /^done in/ };
@@ -154,6 +155,12 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     ],
     'linod log tail': ['-n 3', undefined],
     'linod workers': ['', [{ pid: worker.pid, channels: 'linod_test' }]],
+    'linod channels': ['', { at: Number, channels: Array, processes: Array }],
+    'linod channels peek': ['mail', [{ id, channels: ['mail'], message: { type: 'mail.send' } }]],
+    'linod channels send': ['fax {"type":"fax.send"}', { channel: 'fax', id: /^[\da-f]{16}$/ }],
+    'linod channels groups': ['linod_test.workers', [{ group: 'linod_test.workers', members: [{}] }]],
+    'linod channels trace': [id, { id, events: [{ event: 'sent' }], waiting: { channels: ['mail'] } }],
+    'linod channels top': ['--count 1', { at: Number, channels: Array, processes: Array }],
     'linod migrate': ['', { database: site.path('linod.db'), migrated: [] }],
     initiate_linod: ['', { answered: [{ already: true }, { already: true }] }],
   };

@@ -41,7 +41,7 @@ t.test(
     mountSmallDisk(t, site.path('log'));
     const worker = await site.startWorker('--initiate');
     const application = site.startApplication('web');
-    await site.untilRecords(application, 'web', 200);
+    // The application's spool fills the disk as well, on a busy machine before the log has grown.
     await worker.printed(/^ERROR lino\.log cannot be written, records are kept: ENOSPC/);
     await marks(application, 3);
     t.ok(worker.isRunning && application.isRunning);

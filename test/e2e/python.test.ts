@@ -1,7 +1,9 @@
 // A Python process of the same site, with channels_redis, talks to the worker.
 
 import t from 'tap';
+import { RedisChannelLayer } from '../../channels/index.js';
 import { LiveSite } from '../support/live-site.js';
+import { DjangoWorker } from '../support/partner.js';
 import { PythonPeer } from '../support/python-peer.js';
 import { RedisServer } from '../support/redis.js';
 
@@ -84,4 +86,20 @@ t.test('a Python process logs, asks for the tasks, runs a rule and pings', async
   await site.logged(/^a message on linod_test was dropped: /);
   await site.logged(/^a bad message on linod_test was dropped: .*rule/);
   t.match(await ask({ type: 'worker.ping' }), { type: 'worker.pong' }, 'and goes on');
+});
+
+t.test("a consumer under Channels' own runworker asks a linod worker how it is doing", async (t) => {
+  const server = await RedisServer.start(t);
+  const site = new LiveSite(t, { channelLayer: server.url, files });
+  const worker = await site.startWorker();
+  const django = DjangoWorker.start(t, server.url, 'asgi');
+  const layer = new RedisChannelLayer({ hosts: [server.url] });
+  t.teardown(() => layer.close());
+  const reports = await layer.newChannel();
+  for (let id = 1; id <= 3; id++) {
+    await layer.send('python', { type: 'linod.ping', ...{ id, to: site.channel, report_to: reports } });
+    const [report] = await layer.receiveMany(reports, { waitMs: 30_000 });
+    const pong = { of: 'linod.ping', id, at: 'python', worker: new RegExp(`\\[${worker.pid}\\]@`) };
+    t.match(report, pong, django.errors);
+  }
 });

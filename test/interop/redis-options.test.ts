@@ -24,7 +24,8 @@ async function pair(
 ): Promise<Pair> {
   const prefix = `options${++prefixes}:`;
   const hosts = options.hosts ?? urls.slice(0, 1);
-  const ours = new RedisChannelLayer({ ...options, hosts, prefix });
+  // Without the X-ray, which leaves keys of its own.
+  const ours = new RedisChannelLayer({ ...options, hosts, prefix, xray: false });
   t.teardown(() => ours.close());
   const theirs = await PythonPeer.start(t, hosts.map(String), ['--prefix', prefix, ...pythonOptions]);
   return { ours, theirs, prefix };

@@ -10,7 +10,8 @@ let prefixes = 0;
 /** A layer of ours and one of Python's on the same keys. */
 async function pair(t: Parameters<typeof PythonPeer.start>[0], capacity = 100) {
   const prefix = `interop${++prefixes}:`;
-  const ours = new RedisChannelLayer({ hosts: [server.url], prefix, capacity });
+  // Without the X-ray, which leaves keys of its own.
+  const ours = new RedisChannelLayer({ hosts: [server.url], prefix, capacity, xray: false });
   t.teardown(() => ours.close());
   const options = ['--prefix', prefix, '--capacity', String(capacity)];
   return { ours, theirs: await PythonPeer.start(t, server.url, options), prefix };

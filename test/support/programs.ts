@@ -19,7 +19,7 @@ export function scriptPath(name: ScriptName): string {
 export const logModuleUrl = pathToFileURL(`${root}dist/src/log/index.js`).href;
 
 /** No step of a test takes longer than this, on however slow a machine. */
-const patienceMs = 30_000;
+const patienceMs = 60_000;
 /** How often a condition is looked at that brings no event. */
 const lookMs = 25;
 
@@ -157,6 +157,11 @@ export class Program {
   /** Writes a line to its standard input. */
   tell(line: string): void {
     this.#process.stdin?.write(`${line}\n`);
+  }
+
+  /** Writes this to its standard input, and ends that. */
+  endInput(text: string): void {
+    this.#process.stdin?.end(text);
   }
 
   #onLine(line: string): void {

@@ -11,7 +11,14 @@ import type { Test } from 'tap';
 import { freePort, RedisServer } from './redis.js';
 import { until } from './until.js';
 
-/** A master, its replica, and a Sentinel that puts the one in the place of the other when it is down for 300 ms. */
+export interface WatchOptions {
+  /** The Sentinel's own, which is not the master's. */
+  readonly password?: string;
+  /** For so long the master has to be down until its replica takes its place. Default 300 ms. */
+  readonly downAfterMs?: number;
+}
+
+/** A master, its replica, and a Sentinel that puts the one in the place of the other when it is down. */
 export class WatchedMaster {
   readonly name = 'main';
   readonly master: RedisServer;
@@ -24,16 +31,16 @@ export class WatchedMaster {
     this.sentinelPort = sentinelPort;
   }
 
-  static async start(t: Test): Promise<WatchedMaster> {
+  static async start(t: Test, options: WatchOptions = {}): Promise<WatchedMaster> {
     // A replica is served at once, not with others that may come within five seconds.
     const master = await RedisServer.start(t, { args: ['--repl-diskless-sync-delay', '0'] });
     const replica = await RedisServer.start(t, { args: ['--replicaof', `127.0.0.1 ${master.port}`] });
     const watched = new WatchedMaster(master, replica, await freePort());
-    await watched.#startSentinel(t);
+    await watched.#startSentinel(t, options);
     return watched;
   }
 
-  async #startSentinel(t: Test): Promise<void> {
+  async #startSentinel(t: Test, { password, downAfterMs = 300 }: WatchOptions): Promise<void> {
     const directory = temporaryDirectory(t);
     const file = join(directory, 'sentinel.conf');
     const lines = [
@@ -41,9 +48,10 @@ export class WatchedMaster {
       'bind 127.0.0.1',
       `dir ${directory}`,
       `sentinel monitor ${this.name} 127.0.0.1 ${this.master.port} 1`,
-      `sentinel down-after-milliseconds ${this.name} 300`,
+      `sentinel down-after-milliseconds ${this.name} ${downAfterMs}`,
       `sentinel failover-timeout ${this.name} 2000`,
     ];
+    if (password !== undefined) lines.push(`requirepass ${password}`);
     writeFileSync(file, lines.join('\n'));
     const child = spawn('redis-server', [file, '--sentinel'], { stdio: ['ignore', 'pipe', 'inherit'] });
     t.teardown(async () => {

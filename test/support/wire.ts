@@ -8,14 +8,17 @@ import type { Test } from 'tap';
 export class Wire {
   readonly port: number;
   readonly #sockets: Set<Socket>;
+  readonly #gate: Gate;
 
-  private constructor(port: number, sockets: Set<Socket>) {
+  private constructor(port: number, sockets: Set<Socket>, gate: Gate) {
     this.port = port;
     this.#sockets = sockets;
+    this.#gate = gate;
   }
 
   static async start(t: Test, targetPort: number): Promise<Wire> {
     const sockets = new Set<Socket>();
+    const gate: Gate = { isShut: false };
     const server = createServer((client) => {
       const target = connect(targetPort, '127.0.0.1');
       for (const [from, to] of [
@@ -29,7 +32,7 @@ export class Wire {
           sockets.delete(from);
           to.destroy();
         });
-        from.pipe(to);
+        if (!gate.isShut) from.pipe(to);
       }
     });
     server.listen(0, '127.0.0.1');
@@ -40,7 +43,7 @@ export class Wire {
     });
     const address = server.address();
     if (typeof address !== 'object' || address === null) throw new Error('no port');
-    return new Wire(address.port, sockets);
+    return new Wire(address.port, sockets, gate);
   }
 
   /** How many connections there are. */
@@ -55,4 +58,18 @@ export class Wire {
       socket.pause();
     }
   }
+  /** The same, and on new connections nothing gets through either, until `mend`. */
+  cutForGood(): void {
+    this.#gate.isShut = true;
+    this.cut();
+  }
+
+  /** Lets new connections through again. Those that are there stay dead. */
+  mend(): void {
+    this.#gate.isShut = false;
+  }
+}
+
+interface Gate {
+  isShut: boolean;
 }

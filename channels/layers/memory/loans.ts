@@ -54,6 +54,16 @@ export class Loans<T> {
     return true;
   }
 
+  /** The keys under which there are loans. */
+  keys(): Iterable<string> {
+    return this.#byKey.keys();
+  }
+
+  /** The loans of a key, in the order in which they were handed out. */
+  of(key: string): Loan<T>[] {
+    return [...(this.#byKey.get(key)?.loans ?? [])];
+  }
+
   /** Calls in what is over under a key. */
   collect(key: string): void {
     const ofKey = this.#byKey.get(key);

@@ -35,6 +35,16 @@ export class Audience {
     return this.#listeners.has(name) || this.#groups.has(name);
   }
 
+  /** The channels on which it listens, with the messages that are kept for them. */
+  channels(): Array<readonly [channel: string, queue: WaitingQueue<Received>]> {
+    return Array.from(this.#listeners, ([channel, { queue }]) => [channel, queue]);
+  }
+
+  /** The groups' names on Redis, with their members. */
+  groups(): Array<readonly [group: string, members: readonly string[]]> {
+    return Array.from(this.#groups, ([group, members]) => [group, [...members]]);
+  }
+
   /** The messages of a channel, on which it listens from now on. */
   queue(channel: string): WaitingQueue<Received> {
     let listener = this.#listeners.get(channel);

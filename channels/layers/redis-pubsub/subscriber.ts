@@ -1,6 +1,7 @@
 // A connection for subscriptions, which are made again whenever it had to be made again.
 
 import type { LayerUnavailableError } from '../../errors.js';
+import { dueAfterMs, type Listening } from '../../listening.js';
 import {
   type Client,
   Connection,
@@ -20,6 +21,8 @@ export interface SubscriberOptions extends ConnectionOptions {
 
 /** A name's subscription: the client that it was asked of, and what became of it. */
 interface Subscription {
+  /** Since when it is wanted, in ms of this process's clock. */
+  readonly since: number;
   asked?: { readonly client: Client; readonly reply: Promise<void> };
 }
 
@@ -33,6 +36,8 @@ export class Subscriber {
   readonly #wanted = new Map<string, Subscription>();
   #listening: Client | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
+  /** In ms of this process's clock. */
+  #heardAt: number | undefined;
   #entering = false;
   #isAway = false;
   #closed = false;
@@ -74,6 +79,19 @@ export class Subscriber {
     await this.#settled(this.#connection.run((client) => client.unsubscribe(name)));
   }
 
+  /** What is known of the server, which is asked every `replyWithinMs`; undefined for a name that nobody wants. */
+  listening(name: string): Listening | undefined {
+    const subscription = this.#wanted.get(name);
+    if (subscription === undefined) return undefined;
+    const { replyWithinMs } = this.#options;
+    const now = performance.now();
+    return {
+      waitingMs: now - subscription.since,
+      heardMsAgo: this.#heardAt === undefined ? null : now - this.#heardAt,
+      dueMs: dueAfterMs(replyWithinMs, replyWithinMs),
+    };
+  }
+
   /** Safe to call twice. */
   close(): void {
     this.#closed = true;
@@ -83,7 +101,7 @@ export class Subscriber {
   }
 
   #want(name: string): void {
-    if (!this.#wanted.has(name)) this.#wanted.set(name, {});
+    if (!this.#wanted.has(name)) this.#wanted.set(name, { since: performance.now() });
   }
 
   /** Asks for a wanted name, once of every client. */
@@ -100,6 +118,7 @@ export class Subscriber {
   async #ask(client: Client, name: string, subscription: Subscription): Promise<void> {
     try {
       await client.subscribe(name);
+      this.#noteHeard();
     } catch (error) {
       // What the server refused is not asked for again by itself; what broke with the connection is.
       if (isReplyError(error) && this.#wanted.get(name) === subscription) this.#wanted.delete(name);
@@ -119,6 +138,7 @@ export class Subscriber {
     if (this.#listening === client) return;
     this.#listening = client;
     client.on('messageBuffer', (name: Buffer, payload: Buffer) => {
+      this.#noteHeard();
       if (!this.#closed) this.#options.onMessage(name.toString(), payload);
     });
   }
@@ -154,7 +174,11 @@ export class Subscriber {
   /** A server that hangs sends nothing, as one on whose channels nobody sends: only an answer tells. */
   async #beat(): Promise<void> {
     if (this.#wanted.size === 0 || !this.#connection.isReady) return;
-    await this.#settled(this.#connection.run((client) => client.ping()));
+    await this.#settled(this.#connection.run((client) => client.ping().then(() => this.#noteHeard())));
+  }
+
+  #noteHeard(): void {
+    this.#heardAt = performance.now();
   }
 
   /** Waits for what nobody has to know the failure of: the connection's `onChange` tells of it. */

@@ -1,6 +1,7 @@
 // A connection of its own for blocked reads: while Redis keeps one waiting, nothing else gets through.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { dueAfterMs } from '../../listening.js';
 import { type Client, Connection, type ConnectionOptions } from './connection.js';
 import { isElsewhere, isReplyError, isTemporary, isUnknownCommand } from './replies.js';
 
@@ -13,7 +14,7 @@ export interface Entry {
 }
 
 /** How long Redis keeps a read waiting at most. It bounds nothing but how late a dead connection is noticed. */
-export const blockSeconds = 10;
+export const blockMs = 10_000;
 /** How long after that the reply may be late. Then the connection is dead: noticed within 15 seconds. */
 export const longestDelayMs = 5000;
 const firstPauseMs = 50;
@@ -23,6 +24,8 @@ const longestUnblockPauseMs = 500;
 /** Takes entries from the keys of one channel at a time, waiting for them on the server. */
 export class BlockingReads {
   readonly #connection: Connection;
+  /** Milliseconds after the last reply within which there is another one, while somebody waits. */
+  readonly dueMs: number;
   readonly #blockSeconds: number;
   /** Redis's number of the connection, by which another connection can end its wait. */
   #clientId: Promise<number> | undefined;
@@ -32,18 +35,25 @@ export class BlockingReads {
   #reads = 0;
   /** In a row. */
   #failures = 0;
+  #heardAt: number | undefined;
   /** Whether the server has no BZMPOP, which came with Redis 7. */
   #hasNoBatches = false;
 
-  constructor(options: ConnectionOptions, seconds = blockSeconds) {
-    const replyWithinMs = seconds * 1000 + Math.min(options.replyWithinMs, longestDelayMs);
-    this.#blockSeconds = seconds;
+  constructor(options: ConnectionOptions, waitMs = blockMs) {
+    const replyWithinMs = waitMs + Math.min(options.replyWithinMs, longestDelayMs);
+    this.dueMs = dueAfterMs(waitMs, options.replyWithinMs);
+    this.#blockSeconds = waitMs / 1000;
     this.#connection = new Connection({
       ...options,
       replyWithinMs,
       onChange: undefined,
-      onServer: undefined,
+      onServer: () => this.#noteHeard(),
     });
+  }
+
+  /** When the server last let us in or answered a read, in ms of this process's clock. */
+  get heardAt(): number | undefined {
+    return this.#heardAt;
   }
 
   /**
@@ -60,6 +70,7 @@ export class BlockingReads {
     try {
       const entries = max > 1 ? await this.#takeMany(client, keys, max) : await this.#takeOne(client, keys);
       this.#failures = 0;
+      this.#noteHeard();
       return entries;
     } catch (error) {
       if (isReplyError(error) && !isTemporary(error)) throw this.#connection.unavailable(error);
@@ -109,6 +120,10 @@ export class BlockingReads {
       this.#hasNoBatches = true;
       return this.#takeOne(client, keys);
     }
+  }
+
+  #noteHeard(): void {
+    this.#heardAt = performance.now();
   }
 
   #askForId(client: Client): void {

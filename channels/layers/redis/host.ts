@@ -1,10 +1,20 @@
 // One of the servers of a layer, with the connections to it.
 
-import { BlockingReads } from './blocking-reads.js';
+import { BlockingReads, blockMs } from './blocking-reads.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { KeyWatch } from './key-watch.js';
-import { Outbox } from './outbox.js';
+import { type OnJudged, Outbox } from './outbox.js';
 import { Settlements } from './settlements.js';
+
+export interface HostOptions {
+  readonly connection: ConnectionOptions;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Milliseconds after which a wait for messages is begun anew. Default 10,000. */
+  readonly blockMs?: number | undefined;
+  /** Told of what was sent. */
+  readonly onJudged?: OnJudged | undefined;
+}
 
 /** A connection that no read has needed for so long is closed. */
 const closeAfterMs = 30_000;
@@ -22,14 +32,18 @@ export class Host {
   /** For leases, likewise. */
   readonly settlements: Settlements;
   readonly watch: KeyWatch;
+  readonly blockMs: number;
+  /** Milliseconds that commands wait for a reply. */
+  readonly replyWithinMs: number;
   readonly #connection: ConnectionOptions;
   readonly #idle = new Map<BlockingReads, NodeJS.Timeout>();
   readonly #lent = new Set<BlockingReads>();
   #closed = false;
 
-  /** @param now milliseconds since 1970 */
-  constructor(connection: ConnectionOptions, now: () => number = Date.now) {
+  constructor({ connection, now, ...options }: HostOptions) {
     this.#connection = connection;
+    this.blockMs = options.blockMs ?? blockMs;
+    this.replyWithinMs = connection.replyWithinMs;
     this.commands = new Connection({
       ...connection,
       onServer: (info) => {
@@ -39,13 +53,13 @@ export class Host {
     });
     this.watch = new KeyWatch(this.commands, connection);
     this.settlements = new Settlements(this.commands);
-    this.outbox = new Outbox({ commands: this.commands, now });
+    this.outbox = new Outbox({ commands: this.commands, now, onJudged: options.onJudged });
   }
 
   /** Lends a connection for blocked reads. */
   borrow(): BlockingReads {
     const [idle] = this.#idle;
-    const reads = idle?.[0] ?? new BlockingReads(this.#connection);
+    const reads = idle?.[0] ?? new BlockingReads(this.#connection, this.blockMs);
     if (idle !== undefined) clearTimeout(idle[1]);
     this.#idle.delete(reads);
     this.#lent.add(reads);

@@ -1,7 +1,7 @@
 // Who takes messages from one key, for all who wait on it in this process.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { LayerUnavailableError } from '../../errors.js';
+import { type Listening, worstOf } from '../../listening.js';
 import { WaitingQueue } from '../../waiting-queue.js';
 import { type BlockingReads, type Entry, entriesOf } from './blocking-reads.js';
 import type { Host } from './host.js';
@@ -29,6 +29,14 @@ interface Taken<T> {
   readonly host: Host;
 }
 
+/** The reads on one host, for as long as somebody waits. */
+interface Running {
+  readonly reads: BlockingReads;
+  /** In ms of this process's clock. */
+  readonly since: number;
+  readonly ended: Promise<void>;
+}
+
 const pauseAfterFailureMs = 1000;
 /** How long the other hosts' reads go on when nobody waits any more, for a receiver that asks one by one. */
 const lingerMs = 50;
@@ -47,8 +55,10 @@ export class KeyReader<T> {
   readonly #options: KeyReaderOptions<T>;
   readonly #taken = new WaitingQueue<Taken<T>>();
   /** The reads under way, by their sources. */
-  readonly #running = new Map<KeySource, { readonly reads: BlockingReads; readonly ended: Promise<void> }>();
+  readonly #running = new Map<KeySource, Running>();
   #puttingBack: Promise<void> | undefined;
+  /** The attempt at that which is under way or was the last. */
+  #attempt: Promise<boolean> | undefined;
   #linger: NodeJS.Timeout | undefined;
   /** Whether entries were handed over in this turn of the event loop, and nothing was asked for since. */
   #justServed = false;
@@ -63,6 +73,10 @@ export class KeyReader<T> {
   /** Whether somebody waits, or something is still to be put back. */
   get busy(): boolean {
     return this.#running.size > 0 || this.#puttingBack !== undefined || this.#taken.length > 0;
+  }
+
+  get isWaitedOn(): boolean {
+    return this.#taken.waiting > 0;
   }
 
   /** Waits for the next entries: at least one, at most `max`. An abort rejects with its reason and takes nothing. */
@@ -85,8 +99,8 @@ export class KeyReader<T> {
 
   /** Takes what is there now, at most `max` entries. @throws LayerUnavailableError when nothing was taken before */
   async takeNow(max: number): Promise<T[]> {
-    // Else what comes after it would overtake what is just put back.
-    await this.#puttingBack;
+    // Else what comes after it would overtake what is just put back. When that fails, it is here again.
+    await this.#attempt;
     const found: T[] = [];
     for (let kept = this.#taken.shift(); kept !== undefined; kept = this.#taken.shift()) {
       found.push(kept.value);
@@ -101,6 +115,19 @@ export class KeyReader<T> {
       if (found.length === max) break;
     }
     return found;
+  }
+
+  /** What is known of the host that was silent the longest; undefined while nobody waits. */
+  listening(): Listening | undefined {
+    if (this.#taken.waiting === 0) return undefined;
+    const now = performance.now();
+    return worstOf(
+      Array.from(this.#running.values(), ({ reads, since }) => ({
+        waitingMs: now - since,
+        heardMsAgo: reads.heardAt === undefined ? null : now - reads.heardAt,
+        dueMs: reads.dueMs,
+      })),
+    );
   }
 
   /** Ends all waits with the error; resolves when nothing is under way any more. */
@@ -124,7 +151,11 @@ export class KeyReader<T> {
     for (const source of this.#options.sources) {
       if (this.#running.has(source)) continue;
       const reads = source.host.borrow();
-      this.#running.set(source, { reads, ended: this.#readWhileWanted(source, reads) });
+      this.#running.set(source, {
+        reads,
+        since: performance.now(),
+        ended: this.#readWhileWanted(source, reads),
+      });
     }
   }
 
@@ -171,28 +202,30 @@ export class KeyReader<T> {
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#taken.length > 0) this.#ahead = 0;
     while (this.#taken.length > 0) {
-      const taken = await this.#taken.takeMany(entriesPerRead);
-      if (!(await this.#putBack(taken)) && this.#stopping) break;
+      this.#attempt = this.#putBack();
+      if (await this.#attempt) continue;
+      if (this.#stopping) break;
+      await pause(pauseAfterFailureMs);
     }
     this.#puttingBack = undefined;
   }
 
   /** Returns whether all are back in Redis; those that are not are kept here. */
-  async #putBack(taken: readonly Taken<T>[]): Promise<boolean> {
+  async #putBack(): Promise<boolean> {
     const { ttlMs } = this.#options;
-    let failure: unknown;
+    const taken = await this.#taken.takeMany(entriesPerRead);
+    let isDone = true;
     for (const [host, key, entries] of byPlace(taken)) {
       const pairs = entries.flatMap(({ entry }) => [entry.score, entry.member]);
       try {
         await host.commands.run((client) => client.putBack(1, key, ttlMs, ...pairs));
-      } catch (error) {
+      } catch {
         // Whatever the reason, the messages are ours until somebody takes them.
         this.#taken.putMany(entries);
-        failure = error;
+        isDone = false;
       }
     }
-    if (!this.#stopping && failure instanceof LayerUnavailableError) await pause(pauseAfterFailureMs);
-    return failure === undefined;
+    return isDone;
   }
 
   #endBlockedReadsSoon(): void {

@@ -2,6 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { LayerClosedError } from '../../errors.js';
+import type { Listening } from '../../listening.js';
 import type { Entry } from './blocking-reads.js';
 import { Comeback } from './comeback.js';
 import type { Host } from './host.js';
@@ -50,6 +51,16 @@ export class KeyReaders<T> {
   async takeNow(from: GeneralChannel, max: number): Promise<T[]> {
     if (this.#closed) throw new LayerClosedError();
     return this.#reader(from).takeNow(max);
+  }
+
+  /** What is known of the hosts of a key that somebody waits for messages under. */
+  listening(key: string): Listening | undefined {
+    return this.#readers.get(key)?.reader.listening();
+  }
+
+  /** The keys on which somebody waits. */
+  *waitedOn(): Iterable<string> {
+    for (const [key, { reader }] of this.#readers) if (reader.isWaitedOn) yield key;
   }
 
   /** Ends all waits with LayerClosedError and closes the hosts' blocked reads. Safe to call twice. */

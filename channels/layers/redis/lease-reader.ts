@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Bell } from '../../bell.js';
 import { LayerUnavailableError } from '../../errors.js';
+import { dueAfterMs, type Listening, worstOf } from '../../listening.js';
 import type { Host } from './host.js';
 import type { LeaseKeys } from './lease-keys.js';
 import { entryHeaderBytes } from './lease-scripts.js';
@@ -32,9 +33,7 @@ export interface LeaseReaderOptions {
 
 /** Bounds what one script hands out. */
 const entriesPerScript = 500;
-/** The net for notices that were lost. */
-const pollEveryMs = 10_000;
-/** Instead of it where the server does not let itself be watched. */
+/** Instead of the host's `blockMs`, as the net for notices that were lost, where the server does not let itself be watched. */
 const pollUnwatchedEveryMs = 250;
 const pauseAfterFailureMs = 100;
 const longestPauseMs = 2000;
@@ -60,6 +59,9 @@ export class LeaseReader {
   /** When the next lease is over, in ms of this process's clock. */
   #nextOverAt = Number.POSITIVE_INFINITY;
   #firstHost = 0;
+  /** Since when somebody has waited without a break, in ms of this process's clock. */
+  #waitingSince = 0;
+  readonly #heardAt = new Map<Host, number>();
   /** What is told to the hosts besides. */
   readonly #telling = new Set<Promise<void>>();
 
@@ -69,6 +71,10 @@ export class LeaseReader {
 
   get busy(): boolean {
     return this.#running !== undefined || this.#telling.size > 0;
+  }
+
+  get isWaitedOn(): boolean {
+    return this.#waiters.size > 0;
   }
 
   /** Waits for entries: at least one, at most `max`. An abort rejects with its reason and takes nothing. */
@@ -95,8 +101,27 @@ export class LeaseReader {
       };
       signal?.addEventListener('abort', onAbort);
       this.#waiters.add(waiter);
-      this.#running ??= this.#serve();
+      if (this.#running === undefined) {
+        this.#waitingSince = performance.now();
+        this.#running = this.#serve();
+      }
     });
+  }
+
+  /** What is known of the host that was silent the longest; undefined while nobody waits. */
+  listening(): Listening | undefined {
+    if (this.#waiters.size === 0) return undefined;
+    const now = performance.now();
+    return worstOf(
+      this.#options.hosts.map((host) => {
+        const heardAt = this.#heardAt.get(host);
+        return {
+          waitingMs: now - this.#waitingSince,
+          heardMsAgo: heardAt === undefined ? null : now - heardAt,
+          dueMs: dueAfterMs(host.blockMs, host.replyWithinMs),
+        };
+      }),
+    );
   }
 
   /** Takes what is there now. @throws LayerUnavailableError */
@@ -181,6 +206,7 @@ export class LeaseReader {
         ...[limit, leaseMs, token, maxDeliveries, expiryMs, (now() - expiryMs) / 1000],
       ),
     );
+    this.#heardAt.set(host, performance.now());
     if (expired > 0) onExpired(expired);
     if (nextMs >= 0) this.#nextOverAt = Math.min(this.#nextOverAt, performance.now() + nextMs);
     const read = (entry: Buffer, index: number): LeasedEntry => ({
@@ -208,6 +234,7 @@ export class LeaseReader {
 
   async #wait(): Promise<void> {
     const over = new AbortController();
+    const pollEveryMs = Math.min(...this.#options.hosts.map(({ blockMs }) => blockMs));
     const pollMs = this.#isUnwatchable ? pollUnwatchedEveryMs : pollEveryMs;
     // The server's milliseconds are whole ones, so that the end may be up to one later.
     const overMs = Math.max(0, this.#nextOverAt - performance.now()) + 1;

@@ -1,6 +1,7 @@
 // The readers of all channels that this process takes messages on lease from.
 
 import { LayerClosedError } from '../../errors.js';
+import type { Listening } from '../../listening.js';
 import { type LeasedEntry, LeaseReader, type LeaseReaderOptions } from './lease-reader.js';
 
 /** A reader that nobody has used for so long is forgotten when a new one is made. */
@@ -29,6 +30,16 @@ export class LeaseReaders {
   /** See `LeaseReader.takeNow`. */
   async takeNow(channel: string, max: number, leaseMs: number): Promise<readonly LeasedEntry[]> {
     return this.#reader(channel).takeNow(max, leaseMs);
+  }
+
+  /** What is known of the hosts of a channel that somebody waits for messages of. */
+  listening(channel: string): Listening | undefined {
+    return this.#readers.get(channel)?.reader.listening();
+  }
+
+  /** The channels on which somebody waits. */
+  *waitedOn(): Iterable<string> {
+    for (const [channel, { reader }] of this.#readers) if (reader.isWaitedOn) yield channel;
   }
 
   /** Has those who wait look, if anybody waits. */

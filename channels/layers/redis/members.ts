@@ -5,6 +5,7 @@ import type { Received } from '../../application.js';
 import { UndecodableError } from '../../errors.js';
 import { reservedKey } from '../../layer.js';
 import type { MessageCodec } from '../../message-codec.js';
+import { contentHash, highSeed, idBytes, lowSeed, uint32 } from '../../xray/id.js';
 
 /** A message read from a member. */
 export interface ReadMember {
@@ -29,13 +30,14 @@ export class Members {
   }
 
   /**
-   * Makes a member of a message; `channel` is the full name of the process-specific channel that it is for.
+   * Makes a member of a message; `channel` is the full name of the process-specific channel that it is for. One that
+   * takes the place of `another` member has its random bytes, and with them its id.
    *
    * @throws InvalidMessageError
    */
-  write(message: Readonly<Record<string, unknown>>, channel?: string): Buffer {
+  write(message: Readonly<Record<string, unknown>>, channel?: string, another?: Buffer): Buffer {
     const body = this.#codec.encode(channel === undefined ? message : { ...message, [reservedKey]: channel });
-    return Buffer.concat([this.#randomBytes(), body]);
+    return Buffer.concat([another?.subarray(0, this.#prefixLength) ?? this.#randomBytes(), body]);
   }
 
   /**
@@ -61,6 +63,19 @@ export class Members {
     if (!Object.hasOwn(message, reservedKey)) return { message, channels: undefined };
     const { [reservedKey]: channels, ...rest } = message;
     return { message: rest, channels: namesOf(channels) };
+  }
+
+  /**
+   * The first half of a message's id: the beginning of the random bytes. Where these are fewer than eight, an id is
+   * made of the whole member, so that equal messages without random bytes, which are one member, have one id.
+   */
+  high(member: Uint8Array): number {
+    return this.#prefixLength < idBytes ? contentHash(member, highSeed) : uint32(member, 0);
+  }
+
+  /** The second half. */
+  low(member: Uint8Array): number {
+    return this.#prefixLength < idBytes ? contentHash(member, lowSeed) : uint32(member, 4);
   }
 
   #randomBytes(): Buffer {

@@ -5,6 +5,8 @@ import type { Connection } from './connection.js';
 /** Members for one key, in their order. */
 export interface Parcel {
   readonly key: string;
+  /** The message key of the channel: the key without the layer's prefix. */
+  readonly channel: string;
   readonly members: readonly Buffer[];
   /** How many members may lie under the key. */
   readonly capacity: number;
@@ -15,7 +17,12 @@ export interface OutboxOptions {
   readonly commands: Connection;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Told of every parcel that Redis has judged, when it was written and how many of its members were accepted. */
+  readonly onJudged?: OnJudged | undefined;
 }
+
+/** `at` is in ms since 1970. */
+export type OnJudged = (parcel: Parcel, accepted: number, at: number) => void;
 
 /** How many members one script carries, so that it does not keep Redis from others for long. */
 export const membersPerScript = 1000;
@@ -32,14 +39,16 @@ const maxUnsent = 1000;
 export class Outbox {
   readonly #commands: Connection;
   readonly #now: () => number;
+  readonly #onJudged: OnJudged | undefined;
   #gathered: Send[] = [];
   #unsent = 0;
   /** The time of the next message at the earliest, in ms. */
   #next = 0;
 
-  constructor({ commands, now }: OutboxOptions) {
+  constructor({ commands, now, onJudged }: OutboxOptions) {
     this.#commands = commands;
     this.#now = now;
+    this.#onJudged = onJudged;
   }
 
   /**
@@ -79,18 +88,20 @@ export class Outbox {
     this.#unsent += unsent;
     // Those who called off while there was no connection yet are not in it.
     let parts: Part[] = [];
+    let now = 0;
     try {
       const reply = this.#commands.run((client) => {
         written();
         parts = byKey(sends.filter((send) => send.write()));
-        const now = this.#timeFor(parts);
+        now = this.#timeFor(parts);
         const keys = parts.map(({ key }) => key);
         return parts.length === 0
           ? Promise.resolve([])
           : client.deliver(keys.length, ...keys, now / 1000, ...parts.flatMap((part) => part.arguments(now)));
       });
       const accepted = await reply;
-      for (const [i, part] of parts.entries()) part.settle(accepted[i] ?? 0);
+      this.#next = Math.max(this.#next, now + (accepted[parts.length] ?? 0) * microsecondMs);
+      for (const [i, part] of parts.entries()) part.settle(accepted[i] ?? 0, now, this.#onJudged);
     } catch (error) {
       for (const send of sends) send.reject(error);
     } finally {
@@ -100,7 +111,8 @@ export class Outbox {
 
   /**
    * The script counts up from the last message under a key; when that was taken just now, and comes back, it must not
-   * find itself behind what was sent in the same millisecond. A clock that was set back by more counts again.
+   * find itself behind what was sent in the same millisecond, nor behind what followed when another sender's clock is
+   * a little ahead. A clock that was set back by more counts again.
    */
   #timeFor(parts: readonly Part[]): number {
     const now = this.#now();
@@ -180,11 +192,12 @@ class Part {
   }
 
   /** What was accepted are the first members. */
-  settle(accepted: number): void {
+  settle(accepted: number, at: number, onJudged: OnJudged | undefined): void {
     let left = accepted;
     for (const send of this.#sends) {
       const count = Math.min(left, send.parcel.members.length);
       left -= count;
+      onJudged?.(send.parcel, count, at);
       send.resolve(count);
     }
   }

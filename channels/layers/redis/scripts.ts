@@ -2,35 +2,43 @@
 // once a connection and afterwards only its hash.
 
 import { leaseScripts } from './lease-scripts.js';
+import { xrayScripts } from './xray-scripts.js';
 
 /** Scores are seconds since 1970 as text that reads back to the same double; what `%.17g` guarantees. */
 export const scripts = {
   ...leaseScripts,
+  ...xrayScripts,
 
   /**
    * KEYS: sorted sets of messages. ARGV: now, and for each key: how many members; the capacity; the score up to which
-   * messages are expired; the TTL in ms; the members. Returns for each key how many were accepted: the first so many.
+   * messages are expired; the TTL in ms; the members. Returns for each key how many were accepted: the first so many;
+   * and at last by how many microseconds the next message has to be later than now to come after all of these.
    *
    * A message gets at least the score of the last one plus a microsecond, so that messages come out in the order in
    * which Redis accepted them although clocks tick in milliseconds and differ a little between machines. Beyond a
    * second of difference the clocks decide, as with peers that know nothing of this.
    *
    * What is expired is removed last: Redis refuses to grow beyond its `maxmemory` only in the first write of a script.
+   *
+   * Counting is cheap, reading a member for its score is not where members are large; and mostly there is nothing under
+   * a key, or nothing expired, or nothing later than now.
    */
   deliver: {
     lua: `
       local now, at = tonumber(ARGV[1]), 2
-      local accepted, purges = {}, {}
+      local accepted, purges, latest = {}, {}, now
       for i, key in ipairs(KEYS) do
         local count, capacity = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
         local expired, ttl = ARGV[at + 2], ARGV[at + 3]
-        local room = math.min(count, capacity - redis.call('ZCOUNT', key, '(' .. expired, '+inf'))
+        local size, gone = redis.call('ZCARD', key), 0
+        if size > 0 then gone = redis.call('ZCOUNT', key, '-inf', expired) end
+        if gone > 0 then purges[#purges + 1] = { key, expired } end
+        local room = math.min(count, capacity - size + gone)
         if room > 0 then
           local score = now
-          local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
-          if last then
-            last = tonumber(last)
-            if last >= now and last < now + 1 then score = last + 0.000001 end
+          if size > 0 and redis.call('ZCOUNT', key, ARGV[1], '+inf') > 0 then
+            local last = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
+            if last < now + 1 then score = last + 0.000001 end
           end
           local entries = {}
           for j = 1, room do
@@ -40,12 +48,13 @@ export const scripts = {
           end
           redis.call('ZADD', key, unpack(entries))
           redis.call('PEXPIRE', key, ttl)
+          latest = math.max(latest, score)
         end
         accepted[i] = math.max(room, 0)
-        purges[i] = { key, expired }
         at = at + 4 + count
       end
       for _, purge in ipairs(purges) do redis.call('ZREMRANGEBYSCORE', purge[1], '-inf', purge[2]) end
+      accepted[#KEYS + 1] = math.ceil((latest - now) * 1000000)
       return accepted`,
   },
 
@@ -115,4 +124,7 @@ export interface ScriptCommands {
   restore(...args: Arguments): Promise<null>;
   groupAdd(...args: Arguments): Promise<null>;
   groupMembers(...args: Arguments): Promise<string[]>;
+  xrayPublish(...args: Arguments): Promise<number>;
+  xrayAsk(...args: Arguments): Promise<string>;
+  xrayDepths(...args: Arguments): Promise<Array<[] | [length: number, lowest?: string]>>;
 }

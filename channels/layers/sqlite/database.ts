@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { LayerFileError } from './errors.js';
+import { xraySchema } from './xray-schema.js';
 
 export type Database = BetterSqlite3.Database;
 
@@ -13,20 +14,27 @@ const openTimeoutMs = 10;
 
 /** Marks the file as a channel layer's, so that no other database is taken for one. ("lnch") */
 const applicationId = 0x6c6e6368;
-const schemaVersion = 2;
+const schemaVersion = 4;
 
 // One b-tree for the messages: clustered by key and place in the queue, so that a send and a receive each touch one
-// page, and a queue's length is the difference of its two ends. `id` counts up within a key, and begins anew when
-// the queue was empty. Instants are in ms since 1970.
-const schema = `
-  CREATE TABLE message (
+// page, and a queue's length is the difference of its two ends. A row is a parcel: one message, or several that were
+// sent together; parcel.ts tells what `sizes` and `body` hold. `place` is that of its last message, `count` how many of
+// its last messages are still there, so the first of them is at `place - count + 1`. Places count up within a key, and
+// begin anew when the queue was empty. Instants are in ms since 1970.
+const parcelSchema = `
+  CREATE TABLE parcel (
     key TEXT NOT NULL,
-    id INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    count INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     channels TEXT,
+    sizes BLOB,
     body BLOB NOT NULL,
-    PRIMARY KEY (key, id)
+    PRIMARY KEY (key, place)
   ) WITHOUT ROWID;
+`;
+
+const membershipSchema = `
   CREATE TABLE membership (
     group_name TEXT NOT NULL,
     channel TEXT NOT NULL,
@@ -48,8 +56,23 @@ const leaseSchema = `
     body BLOB NOT NULL
   );
   CREATE INDEX lease_by_end ON lease (key, ends_at);
-  PRAGMA user_version = ${schemaVersion};
 `;
+
+/** What brings a file of an older version up to the next one. */
+const upgrades: ReadonlyMap<unknown, string> = new Map([
+  [1, `${leaseSchema} PRAGMA user_version = 2;`],
+  [
+    2,
+    // Under another name, so that a process of the version before, which has the file open, fails with an error
+    // instead of reading a parcel as one message.
+    `${parcelSchema}
+    INSERT INTO parcel (key, place, count, expires_at, channels, body)
+      SELECT key, id, 1, expires_at, channels, body FROM message;
+    DROP TABLE message;
+    PRAGMA user_version = 3;`,
+  ],
+  [3, `${xraySchema} PRAGMA user_version = 4;`],
+]);
 
 /**
  * Opens the file, creating it and its tables where they are missing.
@@ -93,7 +116,7 @@ function versionOf(db: Database, path: string): 'none' | 'old' | 'present' {
   const { application, version, tables } = identify(db);
   if (application === applicationId) {
     if (version === schemaVersion) return 'present';
-    if (version === 1) return 'old';
+    if (upgrades.has(version)) return 'old';
     throw new LayerFileError(
       path,
       `has schema version ${version}, but this version of linod knows only ${schemaVersion}: let all processes of the site run the same version`,
@@ -118,14 +141,19 @@ function create(db: Database, path: string): void {
   useWal(db, path);
   db.transaction(() => {
     // Another process may have been quicker.
-    if (versionOf(db, path) === 'none') db.exec(schema + leaseSchema);
+    if (versionOf(db, path) === 'none')
+      db.exec(
+        `${parcelSchema + membershipSchema + leaseSchema + xraySchema} PRAGMA user_version = ${schemaVersion};`,
+      );
   }).immediate();
 }
 
-/** Processes of the version before, which have the file open, do not mind the new table. */
 function upgrade(db: Database, path: string): void {
   db.transaction(() => {
-    if (versionOf(db, path) === 'old') db.exec(leaseSchema);
+    while (versionOf(db, path) === 'old') {
+      const { version } = identify(db);
+      db.exec(upgrades.get(version) ?? '');
+    }
   }).immediate();
 }
 
@@ -133,7 +161,8 @@ function configure(db: Database, path: string): void {
   useWal(db, path);
   // Safe against crashes of processes; a power cut may take the last messages, never the file.
   db.pragma('synchronous = NORMAL');
-  db.pragma('wal_autocheckpoint = 1000');
+  // Whoever makes it full writes 16 MB back and waits for the disk: the larger, the seldomer.
+  db.pragma('wal_autocheckpoint = 4000');
   db.pragma('journal_size_limit = 16777216');
   db.pragma('temp_store = MEMORY');
 }
@@ -152,4 +181,11 @@ export function plucked<P extends unknown[], R>(
   statement: BetterSqlite3.Statement<P, R>,
 ): BetterSqlite3.Statement<P, R> {
   return statement.pluck();
+}
+
+/** A statement whose rows are lists of their columns. */
+export function listed<P extends unknown[], R extends unknown[]>(
+  statement: BetterSqlite3.Statement<P, R>,
+): BetterSqlite3.Statement<P, R> {
+  return statement.raw();
 }

@@ -4,30 +4,50 @@
 // only some µs later when a shared memory page says so, and whoever looked in between sleeps on (measured: up to one
 // notice in five, when the processors are busy). And every take is written there too. So the sender writes one
 // byte, always the same, into a small file after its commit; who waits watches that.
+//
+// There are several such files, and the key decides which: so a process is mostly woken only for what it waits for, and
+// not by what it sends itself.
 
 import { closeSync, constants, type FSWatcher, openSync, statSync, watch, writeSync } from 'node:fs';
+
+/** Those that a key may have, by number. */
+export const bells: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 const oneByte = Uint8Array.of(10);
 
 /** The file that is watched: beside the database, and good for nothing else. */
-export function doorbellPath(databasePath: string): string {
-  return `${databasePath}-wake`;
+export function doorbellPath(databasePath: string, bell: number): string {
+  return `${databasePath}-wake-${bell}`;
+}
+
+/** The number of the bell that is rung for a key; the same in all processes. */
+export function bellOf(key: string): number {
+  let hash = 0;
+  for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) | 0;
+  return (hash ^ (hash >>> 15)) & (bells.length - 1);
 }
 
 /** The sender's end. */
-export class Doorbell {
-  readonly #descriptor: number;
+export class Doorbells {
+  readonly #descriptors: number[] = [];
 
-  /** Makes the file where it is missing, with the database's permissions. @throws what `openSync` throws */
+  /** Makes the files where they are missing, with the database's permissions. @throws what `openSync` throws */
   constructor(databasePath: string) {
     const flags = constants.O_RDWR | constants.O_CREAT;
-    this.#descriptor = openSync(doorbellPath(databasePath), flags, statSync(databasePath).mode & 0o777);
+    const mode = statSync(databasePath).mode & 0o777;
+    try {
+      for (const bell of bells)
+        this.#descriptors.push(openSync(doorbellPath(databasePath, bell), flags, mode));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
-  /** Wakes all who watch. */
-  ring(): void {
+  /** Wakes all who watch it. */
+  ring(bell: number): void {
     try {
-      writeSync(this.#descriptor, oneByte, 0, 1, 0);
+      writeSync(this.#descriptors[bell] ?? -1, oneByte, 0, 1, 0);
     } catch {
       // A full disk, perhaps. The message is stored, so its send must not fail; the receivers' polls will find it.
       return;
@@ -35,7 +55,7 @@ export class Doorbell {
   }
 
   close(): void {
-    closeSync(this.#descriptor);
+    for (const descriptor of this.#descriptors.splice(0)) closeSync(descriptor);
   }
 }
 
@@ -50,18 +70,18 @@ const pollUnwatchedEveryMs = 100;
  */
 export class DoorbellWatcher {
   readonly #path: string;
-  readonly #onRing: () => void;
+  readonly #onRing: (bell: number) => void;
   readonly #onPoll: () => void;
-  #watcher: FSWatcher | undefined;
+  readonly #watchers = new Map<number, FSWatcher>();
   #poll: NodeJS.Timeout | undefined;
   #held = false;
 
   /**
-   * @param onRing something was put by some process, this one included; only called while held
-   * @param onPoll called every few seconds while held
+   * @param onRing something was put by some process, this one included, under a key of this bell; only called while held
+   * @param onPoll called every few seconds while held, before which watches that are needed no more may be ended
    */
-  constructor(databasePath: string, onRing: () => void, onPoll: () => void) {
-    this.#path = doorbellPath(databasePath);
+  constructor(databasePath: string, onRing: (bell: number) => void, onPoll: () => void) {
+    this.#path = databasePath;
     this.#onRing = onRing;
     this.#onPoll = onPoll;
   }
@@ -81,26 +101,27 @@ export class DoorbellWatcher {
   }
 
   /** Begins to watch, if it does not. To be called while the database is open, as then the file is there. */
-  start(): void {
-    if (this.#watcher !== undefined) return;
+  start(bell: number): void {
+    if (this.#watchers.has(bell)) return;
     try {
-      this.#watcher = watch(this.#path, { persistent: false }, () => {
-        if (this.#held) this.#onRing();
+      const watcher = watch(doorbellPath(this.#path, bell), { persistent: false }, () => {
+        if (this.#held) this.#onRing(bell);
       });
-      this.#watcher.on('error', () => this.stop());
+      this.#watchers.set(bell, watcher);
+      watcher.on('error', () => this.stop());
     } catch {
       // No more watches allowed, a system without them: the polls go quicker, and each tries again.
-      this.#watcher = undefined;
+      this.#watchers.delete(bell);
     }
   }
 
-  /** Ends the watch, as after the file was replaced; the polls go on. */
+  /** Ends the watches, as after the files were replaced; the polls go on. */
   stop(): void {
-    this.#watcher?.close();
-    this.#watcher = undefined;
+    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
   }
 
-  /** Ends the watch and the polls. */
+  /** Ends the watches and the polls. */
   close(): void {
     this.stop();
     clearTimeout(this.#poll);
@@ -109,7 +130,7 @@ export class DoorbellWatcher {
   }
 
   #schedulePoll(): void {
-    const delayMs = this.#watcher === undefined ? pollUnwatchedEveryMs : pollEveryMs;
+    const delayMs = this.#watchers.size === 0 ? pollUnwatchedEveryMs : pollEveryMs;
     this.#poll = setTimeout(() => {
       this.#poll = undefined;
       if (!this.#held) {

@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { openDatabase } from './database.js';
-import { Doorbell, doorbellPath } from './doorbell.js';
+import { bells, Doorbells, doorbellPath } from './doorbell.js';
 import { explain, LayerFileError } from './errors.js';
 import { MessageStore, type OnDropped } from './message-store.js';
 
@@ -18,6 +18,8 @@ export class LayerFile {
   #opened: Opened | undefined;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #wasOpen = false;
+  #rings = 0;
+  readonly #ringsOf = bells.map(() => 0);
 
   /** Opens nothing yet. */
   constructor(path: string, onDropped: OnDropped) {
@@ -34,14 +36,23 @@ export class LayerFile {
    */
   use<T>(work: (store: MessageStore) => T): T {
     try {
-      const { store, doorbell } = this.#current();
-      const filedBefore = store.filed;
+      const { store, doorbells } = this.#current();
       const result = withPatience(() => work(store));
-      if (store.filed !== filedBefore) doorbell.ring();
+      if (store.hasFiled) this.#ring(doorbells, store.takeBells());
       return result;
     } catch (error) {
       throw explain(this.path, error);
     }
+  }
+
+  /** How often this process has put something into the file, and rung a bell. */
+  get rings(): number {
+    return this.#rings;
+  }
+
+  /** How often it was this bell. */
+  ringsOf(bell: number): number {
+    return this.#ringsOf[bell] ?? 0;
   }
 
   /** Whether it is worth waiting after this error. A file that was open before may come back. */
@@ -52,8 +63,17 @@ export class LayerFile {
   /** Closes the connection; the next `use` would open it again. Safe to call twice. */
   close(): void {
     this.#opened?.store.close();
-    this.#opened?.doorbell.close();
+    this.#opened?.doorbells.close();
     this.#opened = undefined;
+  }
+
+  #ring(doorbells: Doorbells, set: number): void {
+    for (let bell = 0, rest = set; rest !== 0; bell++, rest >>>= 1) {
+      if ((rest & 1) === 0) continue;
+      this.#rings++;
+      this.#ringsOf[bell] = this.ringsOf(bell) + 1;
+      doorbells.ring(bell);
+    }
   }
 
   #current(): Opened {
@@ -76,33 +96,38 @@ export class LayerFile {
 
 interface Opened {
   readonly store: MessageStore;
-  readonly doorbell: Doorbell;
+  readonly doorbells: Doorbells;
   readonly identity: string;
 }
 
 function open(path: string, onDropped: OnDropped): Opened {
   const db = openDatabase(path);
   try {
-    return { store: new MessageStore(db, onDropped), doorbell: openDoorbell(path), identity: identify(path) };
+    return {
+      store: new MessageStore(db, onDropped),
+      doorbells: openDoorbells(path),
+      identity: identify(path),
+    };
   } catch (error) {
     db.close();
     throw error;
   }
 }
 
-function openDoorbell(path: string): Doorbell {
+function openDoorbells(path: string): Doorbells {
   try {
-    return new Doorbell(path);
+    return new Doorbells(path);
   } catch (cause) {
-    const problem = 'has a -wake file beside it that cannot be opened: this user needs to write to that, too';
+    const problem =
+      'has a -wake- file beside it that cannot be opened: this user needs to write to that, too';
     throw new LayerFileError(path, problem, { sqliteCode: 'SQLITE_CANTOPEN', cause });
   }
 }
 
-/** The inodes that the path of the database and that of its doorbell lead to. */
+/** The inodes that the path of the database and those of its doorbells lead to. */
 function identify(path: string): string {
-  const inodes = [path, doorbellPath(path)].map((name) => statSync(name, { throwIfNoEntry: false })?.ino);
-  return inodes.join(' ');
+  const paths = [path, ...bells.map((bell) => doorbellPath(path, bell))];
+  return paths.map((name) => statSync(name, { throwIfNoEntry: false })?.ino).join(' ');
 }
 
 /** How long this process may stand still because another one writes; a write takes some 20 µs. */

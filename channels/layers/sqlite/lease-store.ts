@@ -39,6 +39,11 @@ export interface LeaseToken {
   readonly token: number;
 }
 
+/** The same, with where the message lay. */
+export interface KeyedLeaseToken extends LeaseToken {
+  readonly key: string;
+}
+
 export interface LeasedRow extends StoredMessage, LeaseToken {
   readonly deliveries: number;
 }
@@ -76,9 +81,9 @@ export class LeaseStore {
   /** Takes messages whose lease is over for one who asks for none. */
   takeOver(key: string, limit: number, now: number, policy: LeasePolicy): StoredMessage[] {
     return this.#messages.atomically(() =>
-      this.#over(key, limit, now, policy).map(({ id, body }) => {
+      this.#over(key, limit, now, policy).map(({ id, body, deliveries }) => {
         this.#statements.remove.run(id);
-        return { channels: [key], body };
+        return { channels: [key], body, deliveries: deliveries + 1 };
       }),
     );
   }
@@ -89,17 +94,17 @@ export class LeaseStore {
   }
 
   /** Moves the end of a lease; false as above. */
-  extend({ id, token }: LeaseToken, leaseMs: number, now: number): boolean {
+  extend({ id, token, key }: KeyedLeaseToken, leaseMs: number, now: number): boolean {
     const { changes } = this.#statements.extend.run(Math.ceil(now + leaseMs), id, token);
     // It may end sooner than those who wait know, and than they would look by themselves.
-    if (leaseMs < pollEveryMs) this.#messages.announce();
+    if (leaseMs < pollEveryMs) this.#messages.announce(key);
     return changes === 1;
   }
 
   /** Ends a lease now; false as above. `untried` takes one of its deliveries off. */
-  release({ id, token }: LeaseToken, untried: boolean, now: number): boolean {
+  release({ id, token, key }: KeyedLeaseToken, untried: boolean, now: number): boolean {
     const { changes } = this.#statements.release.run(Math.floor(now), untried ? 1 : 0, id, token);
-    if (changes === 1) this.#messages.announce();
+    if (changes === 1) this.#messages.announce(key);
     return changes === 1;
   }
 

@@ -1,8 +1,11 @@
 // The statements of the embedded layer, on one open connection. All of it is synchronous and short.
 
 import { type DroppedMessage, messageKey } from '../../layer.js';
-import { type Database, plucked } from './database.js';
+import { type Database, listed, plucked } from './database.js';
+import { bellOf } from './doorbell.js';
 import { LeaseStore } from './lease-store.js';
+import { countOf, type Packed, pack, unpack } from './parcel.js';
+import { XrayStore } from './xray-store.js';
 
 /** A message to be filed. */
 export interface NewMessage {
@@ -28,6 +31,8 @@ export interface NewMessages extends Omit<NewMessage, 'body'> {
 export interface StoredMessage {
   readonly channels: readonly string[];
   readonly body: Uint8Array;
+  /** How many times it was handed out on lease, this time included; undefined for never. */
+  readonly deliveries?: number | undefined;
 }
 
 /** The same, with what is needed to put it back. */
@@ -58,27 +63,43 @@ export class MessageStore {
   readonly #db: Database;
   readonly #statements: ReturnType<typeof prepare>;
   readonly leases: LeaseStore;
+  readonly xray: XrayStore;
   readonly #onDropped: OnDropped;
   /** What was thrown away in the transaction under way. */
   #dropped: Array<Parameters<OnDropped>> = [];
   #sweptUpTo = '';
-  #filed = 0;
+  /** One bit for each bell that is to be rung. */
+  #bells = 0;
+  #lastKey = '';
+  #lastBell = 0;
 
   constructor(db: Database, onDropped: OnDropped) {
     this.#db = db;
     this.#statements = prepare(db);
     this.#onDropped = onDropped;
     this.leases = new LeaseStore(db, this);
+    this.xray = new XrayStore(db);
   }
 
-  /** Counts the messages that were filed here, so that one sees whether there are new ones. */
-  get filed(): number {
-    return this.#filed;
+  /** Whether something was filed since the bells were taken. */
+  get hasFiled(): boolean {
+    return this.#bells !== 0;
   }
 
-  /** Has who waits look, as if a message had been filed. */
-  announce(): void {
-    this.#filed++;
+  /** Returns the bells of the keys under which something was filed since the last time: a bit for each. */
+  takeBells(): number {
+    const bells = this.#bells;
+    this.#bells = 0;
+    return bells;
+  }
+
+  /** Has who waits under the key look, as if a message had been filed. */
+  announce(key: string): void {
+    if (key !== this.#lastKey) {
+      this.#lastKey = key;
+      this.#lastBell = 1 << bellOf(key);
+    }
+    this.#bells |= this.#lastBell;
   }
 
   /** Runs several writes as one; inside of another one it is a part of that. */
@@ -108,23 +129,24 @@ export class MessageStore {
     if (Number(this.#statements.countUnexpired.get(key, now, capacity)) >= capacity) return false;
     return this.atomically(() => {
       this.#purge(key, now);
-      if (Number(this.#statements.count.get(key)) >= capacity) return false;
+      if (this.#count(key) >= capacity) return false;
       return this.#insertByLength({ ...message, capacity: Number.MAX_SAFE_INTEGER });
     });
   }
 
-  /**
-   * Files messages in their order, as many as the capacity leaves room for; returns how many.
-   */
+  /** Files messages in their order, as many as the capacity leaves room for; returns how many. */
   putMany({ key, channels, bodies, capacity, now, expiresAt }: NewMessages): number {
     return this.atomically(() => {
       const ends = this.#ends(key);
       const room = this.#room(key, ends, capacity, bodies.length, now);
       const names = namesOf(key, channels);
       const accepted = room < bodies.length ? bodies.slice(0, room) : bodies;
-      let id = ends.last;
-      for (const body of accepted) this.#statements.insert.run(key, ++id, expiresAt, names, body);
-      this.#filed += accepted.length;
+      let place = ends.last;
+      for (const parcel of pack(accepted)) {
+        place += parcel.count;
+        this.#insert(key, place, expiresAt, names, parcel);
+      }
+      if (accepted.length > 0) this.announce(key);
       return accepted.length;
     });
   }
@@ -139,7 +161,7 @@ export class MessageStore {
 
   /** Removes the oldest message under a key, as one that was dropped for the lack of room. */
   dropFirst(key: string): void {
-    if (this.#statements.take.all(key, 1, key).length > 0) this.drop(key, 'overflow', 1);
+    this.#remove(key, 1, 1, () => this.drop(key, 'overflow', 1));
   }
 
   /** Notes that messages were thrown away. */
@@ -148,28 +170,36 @@ export class MessageStore {
     if (!this.#db.inTransaction) this.#tellDropped();
   }
 
-  /** Takes the first unexpired messages under a key, at most `limit` and often fewer: ask `availableAt` for more. */
-  take(key: string, limit: number, now: number): TakenMessage[] {
-    // No place is taken twice, so this many places hold that many messages or, where some expired, fewer.
-    const rows = this.#statements.take.all(key, limit, key);
-    if (rows.length > 1) rows.sort((a, b) => a.id - b.id);
-    const fresh = rows.filter((row) => row.expires_at > now);
-    if (fresh.length < rows.length) this.drop(key, 'expired', rows.length - fresh.length);
-    return fresh.map(({ channels, body, expires_at }) => ({
-      channels: channels?.split(' ') ?? [key],
-      body,
-      expiresAt: expires_at,
-    }));
+  /**
+   * Takes the first unexpired messages under a key, at most `limit`, and fewer when some of them were expired.
+   *
+   * @param wanted from so many on it is not looked whether a part of a further parcel would fit in, too
+   */
+  take(key: string, limit: number, now: number, wanted = limit): TakenMessage[] {
+    const taken: TakenMessage[] = [];
+    let expired = 0;
+    this.#remove(key, limit, wanted, (row, skipped, taking) => {
+      const [, , expiresAt, channels, sizes, body] = row;
+      if (expiresAt <= now) {
+        expired += taking;
+        return;
+      }
+      const names = channels?.split(' ') ?? [key];
+      for (const each of unpack({ sizes, body }, skipped, taking))
+        taken.push({ channels: names, body: each, expiresAt });
+    });
+    if (expired > 0) this.drop(key, 'expired', expired);
+    return taken;
   }
 
   /** Puts messages that were taken back in front of all others, in their order. */
   putBack(key: string, messages: readonly TakenMessage[]): void {
     this.atomically(() => {
-      let id = this.#ends(key).first - messages.length;
+      let place = this.#ends(key).before - messages.length;
       for (const { expiresAt, channels, body } of messages)
-        this.#statements.insert.run(key, id++, expiresAt, namesOf(key, channels), body);
+        this.#insert(key, ++place, expiresAt, namesOf(key, channels), { count: 1, sizes: null, body });
     });
-    this.#filed += messages.length;
+    this.announce(key);
   }
 
   /** A number that changes when another connection has committed something. Reads only. */
@@ -188,23 +218,28 @@ export class MessageStore {
   /**
    * Files one message under the key of each member that has room; a process gets one for all its channels.
    *
-   * @returns the keys it lies under now
+   * @returns the keys it lies under now, and those that were full
    */
-  putToGroup({ group, body, expiresAt, capacity, now }: GroupMessage): string[] {
+  putToGroup({ group, body, expiresAt, capacity, now }: GroupMessage): {
+    readonly accepted: string[];
+    readonly full: string[];
+  } {
     return this.atomically(() => {
-      const keys: string[] = [];
+      const [accepted, full]: [string[], string[]] = [[], []];
       for (const [key, channels] of this.#membersByKey(group, now)) {
         const [first = key] = channels;
-        if (this.put({ key, channels, body, expiresAt, now, capacity: capacity(first) })) keys.push(key);
+        const isAccepted = this.put({ key, channels, body, expiresAt, now, capacity: capacity(first) });
+        (isAccepted ? accepted : full).push(key);
       }
-      return keys;
+      return { accepted, full };
     });
   }
 
-  /** Removes all messages and groups. */
+  /** Removes all messages and groups, and what the X-ray knows. */
   clear(): void {
     this.atomically(() => {
-      this.#db.exec('DELETE FROM message; DELETE FROM lease; DELETE FROM membership');
+      this.xray.clear();
+      this.#db.exec('DELETE FROM parcel; DELETE FROM lease; DELETE FROM membership');
     });
   }
 
@@ -237,13 +272,57 @@ export class MessageStore {
     const insert = this.#statements.insertByLength;
     const names = namesOf(key, channels);
     const { changes } = insert.run(key, expiresAt, names, body, key, key, capacity);
-    this.#filed += changes;
+    if (changes === 1) this.announce(key);
     return changes === 1;
   }
 
+  #insert(
+    key: string,
+    place: number,
+    expiresAt: number,
+    names: string | null,
+    { count, sizes, body }: Packed,
+  ): void {
+    this.#statements.insert.run(key, place, count, expiresAt, names, sizes, body);
+  }
+
+  /**
+   * Takes the first `limit` messages out, or all; in their order, and without looking at their expiry. If others take
+   * some meanwhile, those behind them are taken. Of each row `taking` messages are taken, after those that were before.
+   */
+  #remove(
+    key: string,
+    limit: number,
+    wanted: number,
+    onRow: (row: ParcelRow, skipped: number, taking: number) => void,
+  ): void {
+    let left = limit;
+    const whole = this.#statements.takeWhole.all(key, limit, key);
+    if (whole.length > 1) whole.sort(([a], [b]) => a - b);
+    for (const row of whole) {
+      const [, count, , , sizes] = row;
+      left -= count;
+      onRow(row, countOf({ sizes }) - count, count);
+    }
+    if (limit - left >= wanted || Number(this.#statements.firstCount.get(key) ?? 0) <= left) return;
+    for (const row of this.#statements.takePart.all(left, key, key, left)) {
+      const [, count, , , sizes] = row;
+      onRow(row, countOf({ sizes }) - count - left, left);
+    }
+  }
+
+  #count(key: string): number {
+    return Number(this.#statements.count.get(key));
+  }
+
   #purge(key: string, now: number): void {
-    const { changes } = this.#statements.purge.run(key, now);
-    if (changes > 0) this.drop(key, 'expired', changes);
+    const counts = this.#statements.purge.all(key, now);
+    if (counts.length > 0)
+      this.drop(
+        key,
+        'expired',
+        counts.reduce((sum, count) => sum + count, 0),
+      );
   }
 
   #tellDropped(): void {
@@ -253,19 +332,18 @@ export class MessageStore {
     for (const each of dropped) this.#onDropped(...each);
   }
 
-  /** The first and the last place under a key; 1 and 0 when there is none. */
   #ends(key: string): Ends {
-    const { first, last } = this.#statements.ends.get(key, key) ?? {};
-    return { first: first ?? 1, last: last ?? 0 };
+    const { before, last } = this.#statements.ends.get(key, key) ?? {};
+    return { before: before ?? 0, last: last ?? 0 };
   }
 
   /** How many messages there is room for under a key, counted no further than to `wanted`. */
-  #room(key: string, { first, last }: Ends, capacity: number, wanted: number, now: number): number {
-    const room = capacity - (last - first + 1);
+  #room(key: string, { before, last }: Ends, capacity: number, wanted: number, now: number): number {
+    const room = capacity - (last - before);
     if (room >= wanted) return room;
     // The two ends are too far apart; count what is between.
     this.#purge(key, now);
-    return Math.max(0, capacity - Number(this.#statements.count.get(key)));
+    return Math.max(0, capacity - this.#count(key));
   }
 
   #membersByKey(group: string, now: number): Map<string, string[]> {
@@ -290,15 +368,19 @@ function namesOf(key: string, channels: readonly string[]): string | null {
   return key.endsWith('!') ? channels.join(' ') : null;
 }
 
-interface MessageRow {
-  readonly id: number;
-  readonly expires_at: number;
-  readonly channels: string | null;
-  readonly body: Uint8Array;
-}
+/** A row as a list, which costs less to make than an object. */
+type ParcelRow = [
+  place: number,
+  count: number,
+  expiresAt: number,
+  channels: string | null,
+  sizes: Uint8Array | null,
+  body: Uint8Array,
+];
 
+/** The place before the first message under a key, and that of the last; both 0 when there is none. */
 interface Ends {
-  readonly first: number;
+  readonly before: number;
   readonly last: number;
 }
 
@@ -313,37 +395,53 @@ function prepare(db: Database) {
     freePages: db.prepare('PRAGMA freelist_count').pluck(),
 
     insertByLength: db.prepare<[string, number, string | null, Uint8Array, string, string, number]>(`
-      INSERT INTO message (key, id, expires_at, channels, body)
-      SELECT ?, coalesce(last, 0) + 1, ?, ?, ?
+      INSERT INTO parcel (key, place, count, expires_at, channels, body)
+      SELECT ?, coalesce(last, 0) + 1, 1, ?, ?, ?
       FROM (SELECT
-        (SELECT id FROM message WHERE key = ? ORDER BY id DESC LIMIT 1) AS last,
-        (SELECT id FROM message WHERE key = ? ORDER BY id LIMIT 1) AS first)
-      WHERE last IS NULL OR last - first + 1 < ?`),
-    ends: db.prepare<[string, string], { first: number | null; last: number | null }>(`
+        (SELECT place FROM parcel WHERE key = ? ORDER BY place DESC LIMIT 1) AS last,
+        (SELECT place - count FROM parcel WHERE key = ? ORDER BY place LIMIT 1) AS before)
+      WHERE last IS NULL OR last - before < ?`),
+    ends: db.prepare<[string, string], { before: number | null; last: number | null }>(`
       SELECT
-        (SELECT id FROM message WHERE key = ? ORDER BY id LIMIT 1) AS first,
-        (SELECT id FROM message WHERE key = ? ORDER BY id DESC LIMIT 1) AS last`),
-    insert: db.prepare<[string, number, number, string | null, Uint8Array]>(
-      'INSERT INTO message (key, id, expires_at, channels, body) VALUES (?, ?, ?, ?, ?)',
+        (SELECT place - count FROM parcel WHERE key = ? ORDER BY place LIMIT 1) AS before,
+        (SELECT place FROM parcel WHERE key = ? ORDER BY place DESC LIMIT 1) AS last`),
+    insert: db.prepare<[string, number, number, number, string | null, Uint8Array | null, Uint8Array]>(
+      'INSERT INTO parcel (key, place, count, expires_at, channels, sizes, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ),
-    count: db.prepare<Text>('SELECT count(*) FROM message WHERE key = ?').pluck(),
+    count: db.prepare<Text>('SELECT coalesce(sum(count), 0) FROM parcel WHERE key = ?').pluck(),
     countUnexpired: db
       .prepare<[string, number, number]>(`
-      SELECT count(*) FROM (SELECT 1 FROM message WHERE key = ? AND expires_at > ? LIMIT ?)`)
+      SELECT coalesce(sum(count), 0)
+      FROM (SELECT count FROM parcel WHERE key = ? AND expires_at > ? LIMIT ?)`)
       .pluck(),
-    purge: db.prepare<[string, number]>('DELETE FROM message WHERE key = ? AND expires_at <= ?'),
+    purge: plucked<[string, number], number>(
+      db.prepare('DELETE FROM parcel WHERE key = ? AND expires_at <= ? RETURNING count'),
+    ),
 
     availableAt: plucked<[string, string], number | null>(
       db.prepare(`
       SELECT coalesce(
-        (SELECT 0 FROM message WHERE key = ? LIMIT 1),
+        (SELECT 0 FROM parcel WHERE key = ? LIMIT 1),
         (SELECT ends_at FROM lease WHERE key = ? ORDER BY ends_at LIMIT 1))`),
     ),
-    // A range of places instead of `id IN (… LIMIT ?)`: that makes a temporary table, at five times the cost.
-    take: db.prepare<[string, number, string], MessageRow>(`
-      DELETE FROM message
-      WHERE key = ? AND id < ? + (SELECT id FROM message WHERE key = ? ORDER BY id LIMIT 1)
-      RETURNING id, expires_at, channels, body`),
+    // The parcels that lie within the first so many places. No place is taken twice, so these hold no more messages.
+    // A range of places instead of `place IN (… LIMIT ?)`: that makes a temporary table, at five times the cost.
+    takeWhole: listed<[string, number, string], ParcelRow>(
+      db.prepare(`
+      DELETE FROM parcel
+      WHERE key = ? AND place <= ? + (SELECT place - count FROM parcel WHERE key = ? ORDER BY place LIMIT 1)
+      RETURNING place, count, expires_at, channels, sizes, body`),
+    ),
+    // The first so many messages of the first parcel, if that holds more.
+    takePart: listed<[number, string, string, number], ParcelRow>(
+      db.prepare(`
+      UPDATE parcel SET count = count - ?
+      WHERE key = ? AND place = (SELECT place FROM parcel WHERE key = ? ORDER BY place LIMIT 1) AND count > ?
+      RETURNING place, count, expires_at, channels, sizes, body`),
+    ),
+    firstCount: plucked<Text, number>(
+      db.prepare('SELECT count FROM parcel WHERE key = ? ORDER BY place LIMIT 1'),
+    ),
 
     addMember: db.prepare<[string, string, number]>(`
       INSERT INTO membership (group_name, channel, expires_at) VALUES (?, ?, ?)
@@ -356,11 +454,11 @@ function prepare(db: Database) {
     // Hops from key to key, so that long queues cost no more than short ones.
     heads: db.prepare<[string, number], { key: string; expires_at: number }>(`
       WITH RECURSIVE head (key) AS (
-        SELECT (SELECT key FROM message WHERE key > ? ORDER BY key LIMIT 1)
+        SELECT (SELECT key FROM parcel WHERE key > ? ORDER BY key LIMIT 1)
         UNION ALL
-        SELECT (SELECT key FROM message WHERE key > head.key ORDER BY key LIMIT 1) FROM head WHERE head.key IS NOT NULL
+        SELECT (SELECT key FROM parcel WHERE key > head.key ORDER BY key LIMIT 1) FROM head WHERE head.key IS NOT NULL
         LIMIT ?)
-      SELECT key, (SELECT expires_at FROM message WHERE message.key = head.key ORDER BY id LIMIT 1) AS expires_at
+      SELECT key, (SELECT expires_at FROM parcel WHERE parcel.key = head.key ORDER BY place LIMIT 1) AS expires_at
       FROM head WHERE key IS NOT NULL`),
     endMemberships: db.prepare<[number]>('DELETE FROM membership WHERE expires_at <= ?'),
   };

@@ -1,15 +1,19 @@
 // The receiving side of the embedded layer: who waits under which key, and when it is worth looking.
 
 import { LayerClosedError } from '../../errors.js';
-import { DoorbellWatcher } from './doorbell.js';
+import type { Listening } from '../../listening.js';
+import { bellOf, bells, DoorbellWatcher, pollEveryMs } from './doorbell.js';
 import { EndOfTurn } from './end-of-turn.js';
 import { LayerFileError } from './errors.js';
+import { Flow } from './flow.js';
 import type { LayerFile } from './layer-file.js';
 import type { LeasedRow, LeasePolicy } from './lease-store.js';
 import type { MessageStore, StoredMessage } from './message-store.js';
 import { ReadAhead } from './read-ahead.js';
 
 const retryAfterMs = 5;
+/** Who waits looks every few seconds, and then the file may be locked by others for some more. */
+const lookWithinMs = pollEveryMs + 5000;
 /** Bounds what one transaction takes. */
 const messagesPerTake = 500;
 /** Timers go no further than this. */
@@ -34,8 +38,22 @@ export class Reader {
   readonly #ahead = new Map<string, ReadAhead>();
   readonly #turn = new EndOfTurn(() => this.#serve());
   readonly #watcher: DoorbellWatcher;
+  readonly #flow = new Flow(
+    () => this.#lookEverywhere(),
+    () => this.#lookEverywhere(),
+  );
+  /** Keys under which there was nothing more at the last look of a flow: until the next one nobody needs to look. */
+  readonly #drained = new Set<string>();
+  /** How often this process itself had rung each bell when it was heard last. */
+  readonly #ownRings = bells.map(() => 0);
+  /** Whether another process has rung just now, and whether the last time that brought something. */
+  #isRung = false;
+  #wasForUs = false;
   #store: MessageStore | undefined;
   #dataVersion: unknown;
+  /** Since when somebody has waited without a break, and when the file was last read, in ms of this process's clock. */
+  #waitingSince = 0;
+  #readAt: number | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** Goes off when the first lease is over under a key on which somebody waits. */
   #leaseTimer: NodeJS.Timeout | undefined;
@@ -48,7 +66,7 @@ export class Reader {
     this.#policyOf = policyOf;
     this.#watcher = new DoorbellWatcher(
       file.path,
-      () => this.#lookForChange(),
+      (bell) => this.#onRing(bell),
       () => this.#lookEverywhere(),
     );
   }
@@ -75,6 +93,19 @@ export class Reader {
     return this.#wait<LeasedRow>(key, signal, (give) => ({ max, leaseMs, give }));
   }
 
+  /** What is known of the file; undefined while nobody waits under the key. */
+  listening(key: string): Listening | undefined {
+    if (!this.#waiters.has(key)) return undefined;
+    const now = performance.now();
+    const heardMsAgo = this.#readAt === undefined ? null : now - this.#readAt;
+    return { waitingMs: now - this.#waitingSince, heardMsAgo, dueMs: lookWithinMs };
+  }
+
+  /** The keys on which somebody waits. */
+  waitedOn(): Iterable<string> {
+    return this.#waiters.keys();
+  }
+
   /** Something was put under this key by this process. */
   wake(key: string): void {
     if (!this.#waiters.has(key)) return;
@@ -94,6 +125,7 @@ export class Reader {
     this.#failAll(new LayerClosedError());
     clearTimeout(this.#retry);
     clearTimeout(this.#leaseTimer);
+    this.#flow.stop();
     this.#watcher.close();
   }
 
@@ -125,11 +157,12 @@ export class Reader {
   }
 
   #enlist(key: string, waiter: Waiter): void {
+    if (this.#waiters.size === 0) this.#waitingSince = performance.now();
     const waiters = this.#waiters.get(key);
     if (waiters === undefined) this.#waiters.set(key, new Set([waiter]));
     else waiters.add(waiter);
     this.#watcher.hold();
-    this.wake(key);
+    if (!this.#flow.isOn || !this.#drained.has(key)) this.wake(key);
   }
 
   #forget(key: string, waiter: Waiter): void {
@@ -139,17 +172,30 @@ export class Reader {
     if (this.#waiters.size === 0) this.#watcher.release();
   }
 
-  /** The doorbell rang, perhaps for what this process sent itself and has looked at. */
-  #lookForChange(): void {
+  #onRing(bell: number): void {
+    const rings = this.#file.ringsOf(bell);
+    const isOthers = rings === this.#ownRings[bell];
+    this.#ownRings[bell] = rings;
     this.#tolerant(() => {
-      const version = this.#file.use((store) => store === this.#store && store.dataVersion());
-      if (version !== false && version === this.#dataVersion) return;
-      this.#dataVersion = version;
-      this.#lookEverywhere();
+      // It may have been for what this process sent itself and has looked at.
+      if (!isOthers && !this.#hasChanged()) return;
+      this.#flow.noteWoken(this.#file.rings);
+      for (const key of this.#waiters.keys()) if (bellOf(key) === bell) this.#promising.add(key);
+      this.#isRung = isOthers;
+      this.#serve();
+      this.#isRung = false;
     });
   }
 
+  #hasChanged(): boolean {
+    const version = this.#file.use((store) => store === this.#store && store.dataVersion());
+    if (version !== false && version === this.#dataVersion) return false;
+    this.#dataVersion = version;
+    return true;
+  }
+
   #lookEverywhere(): void {
+    this.#drained.clear();
     for (const key of this.#waiters.keys()) this.#promising.add(key);
     this.#serve();
   }
@@ -163,6 +209,7 @@ export class Reader {
           this.#serveKey(store, key);
           this.#promising.delete(key);
         }
+        this.#readAt = performance.now();
       });
     });
   }
@@ -174,22 +221,28 @@ export class Reader {
       this.#watcher.stop();
       for (const key of this.#waiters.keys()) this.#promising.add(key);
     }
-    this.#watcher.start();
+    if (this.#flow.isOn) this.#watcher.stop();
+    else for (const key of this.#promising) this.#watcher.start(bellOf(key));
   }
 
   #serveKey(store: MessageStore, key: string): void {
     for (let waiters = this.#waiters.get(key); waiters; waiters = this.#waiters.get(key)) {
+      const [first] = waiters;
+      const lease = first !== undefined && isLease(first) ? first : undefined;
+      const plain = lease === undefined ? Array.from(waiters).filter(isPlain) : [];
+      if (this.#isRung && this.#wasForUs && plain.length > 0 && this.#give(store, key, plain)) continue;
       // Looking does not write, so many who wait in vain disturb no one.
       const availableAt = store.availableAt(key);
+      if (this.#isRung) this.#wasForUs = availableAt === 0;
       if (availableAt === undefined) return;
       const now = this.#now();
       if (availableAt > now) {
         this.#serveAt(availableAt);
         return;
       }
-      const [first] = waiters;
-      if (first !== undefined && isLease(first)) this.#lend(store, key, first, now);
-      else this.#give(store, key, Array.from(waiters).filter(isPlain), availableAt > 0, now);
+      if (lease !== undefined) this.#lend(store, key, lease, now);
+      else if (availableAt === 0) this.#give(store, key, plain);
+      else this.#giveOver(store, key, plain, now);
     }
   }
 
@@ -200,22 +253,22 @@ export class Reader {
     if (messages.length > 0) waiter.give(messages);
   }
 
-  /** `isOnlyOver` says that there is nothing but what others had on lease. */
-  #give(
-    store: MessageStore,
-    key: string,
-    waiters: readonly PlainTerms[],
-    isOnlyOver: boolean,
-    now: number,
-  ): void {
-    const wanted = wantedBy(waiters);
-    if (isOnlyOver) {
-      distribute(store.leases.takeOver(key, wanted, now, this.#policyOf(key)), waiters);
-      return;
-    }
+  /** Gives what waits its turn for the first time; false when there is nothing. */
+  #give(store: MessageStore, key: string, waiters: readonly PlainTerms[]): boolean {
     const ahead = this.#aheadOf(key);
-    const messages = store.take(key, ahead.most(wanted), now);
-    if (messages.length > 0) ahead.noteServed(distribute(messages, waiters));
+    const wanted = wantedBy(waiters);
+    const most = ahead.most(wanted);
+    const messages = store.take(key, most, this.#now(), wanted);
+    if (messages.length === 0) return false;
+    this.#flow.noteTaken(messages.length);
+    if (this.#flow.isOn && messages.length < most) this.#drained.add(key);
+    ahead.noteServed(distribute(messages, waiters));
+    return true;
+  }
+
+  /** Gives what others had on lease for too long, when there is nothing else. */
+  #giveOver(store: MessageStore, key: string, waiters: readonly PlainTerms[], now: number): void {
+    distribute(store.leases.takeOver(key, wantedBy(waiters), now, this.#policyOf(key)), waiters);
   }
 
   #aheadOf(key: string): ReadAhead {

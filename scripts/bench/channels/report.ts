@@ -1,0 +1,107 @@
+// The results as people read them: the same Markdown on a terminal and in docs/benchmarks.md.
+
+import { channelCounts, messageSizes } from './experiments.js';
+import { type Results, type Row, rowsOf } from './results.js';
+import { type Aim, lines, type Unit } from './table.js';
+
+/** What was measured when, in sentences; then the tables. */
+export function report(preface: readonly string[], results: Results): string {
+  const rows = rowsOf(lines, results);
+  return [
+    ...preface,
+    '',
+    ...markdown(
+      ['work', 'layer', 'linod', 'beside', '', 'ratio', 'aim', 'reached'],
+      rows.map((row) => [
+        row.work,
+        row.layer,
+        formatted(row.ours, row.unit),
+        row.with ?? '',
+        row.theirs === undefined ? '' : formatted(row.theirs, row.unit),
+        row.ratio === undefined ? '' : `${ratio(row.ratio)}×`,
+        aimOf(row),
+        row.isReached === undefined ? '' : row.isReached ? 'yes' : 'no',
+      ]),
+      [2, 4, 5, 6],
+    ),
+    ...growth('channels', 'channels', channelCounts, results),
+    ...growth('message size', 'bytes', messageSizes, results),
+  ].join('\n');
+}
+
+const growthColumns = {
+  python: 'channels_redis',
+  redis: 'Redis',
+  sqlite: 'SQLite',
+  memory: 'memory',
+} as const;
+
+/** How many messages a second are received, as something grows. */
+function growth(
+  title: string,
+  experiment: string,
+  sizes: readonly number[],
+  results: Results,
+): readonly string[] {
+  const contestants = Object.keys(growthColumns);
+  const rows = sizes.map((size) => [
+    experiment === 'bytes' ? bytesOf(size) : size.toLocaleString('en'),
+    ...contestants.map((name) => {
+      const found = results.median(`${experiment}-${size}.${name}.received`);
+      return found === undefined ? '' : formatted(found, 'a second');
+    }),
+  ]);
+  if (rows.every(([, ...cells]) => cells.every((cell) => cell === ''))) return [];
+  return ['', ...markdown([title, ...Object.values(growthColumns)], rows, [0, 1, 2, 3, 4])];
+}
+
+function bytesOf(size: number): string {
+  if (size >= 1_000_000) return `${size / 1_000_000} MB`;
+  return size >= 1000 ? `${size / 1000} kB` : `${size} B`;
+}
+
+function aimOf({ aim, ratio: compared, unit }: Row): string {
+  if (aim === undefined) return '';
+  const value = compared === undefined ? formatted(aim.value, unit) : `${aim.value}×`;
+  return `${sign(aim)} ${value}`;
+}
+
+function sign({ bound }: Aim): string {
+  return bound === 'at least' ? '≥' : '≤';
+}
+
+function formatted(value: number, unit: Unit): string {
+  switch (unit) {
+    case 'a second':
+      return `${Math.round(value).toLocaleString('en')}/s`;
+    case 'a minute':
+      return `${Math.round(value).toLocaleString('en')}/min`;
+    case 'ms a minute':
+      return `${Math.round(value)} ms/min`;
+    case 'ms':
+      return `${value.toFixed(3)} ms`;
+    case 'µs':
+      return `${value.toFixed(1)} µs`;
+  }
+}
+
+function ratio(value: number): string {
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+/** A table whose source is one, too. `right`: the columns of numbers. */
+function markdown(
+  titles: readonly string[],
+  rows: ReadonlyArray<readonly string[]>,
+  right: readonly number[],
+): string[] {
+  const widths = titles.map((title, i) =>
+    Math.max(title.length, 3, ...rows.map((row) => row[i]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => (right.includes(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join(' | ')} |`;
+  const rule = widths.map((width, i) =>
+    right.includes(i) ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width),
+  );
+  return [line(titles), line(rule), ...rows.map(line)];
+}

@@ -1,0 +1,26 @@
+// What a quantity may grow by in an hour, as measured over minutes: twenty of them tell a leak of a few bytes a message
+// from the noise of a heap, and more than these bounds would matter to a process that runs for a month.
+
+import type { Quantity } from './sample.js';
+
+const mebibyte = 1024 ** 2;
+
+export interface Bound {
+  readonly quantity: Quantity;
+  readonly name: string;
+  readonly perHour: number;
+  /** In which it is shown. */
+  readonly unit: { readonly name: string; readonly size: number };
+}
+
+const mebibytes = { name: 'MiB', size: mebibyte };
+const count = { name: '', size: 1 };
+
+export const bounds: readonly Bound[] = [
+  { quantity: 'heap', name: 'heap after a collection', perHour: 4 * mebibyte, unit: mebibytes },
+  { quantity: 'rss', name: 'resident memory', perHour: 24 * mebibyte, unit: mebibytes },
+  { quantity: 'files', name: 'file descriptors', perHour: 1, unit: count },
+  { quantity: 'resources', name: 'active resources', perHour: 1, unit: count },
+  { quantity: 'Redis', name: 'memory of Redis', perHour: mebibyte, unit: mebibytes },
+  { quantity: 'SQLite', name: 'file of SQLite', perHour: mebibyte, unit: mebibytes },
+];

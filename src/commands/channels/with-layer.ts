@@ -1,0 +1,89 @@
+// The channel layer that a command looks at: a site's, or any that is named.
+
+import { Option } from 'commander';
+import { type ChannelLayer, InvalidOptionError, openLayer, type Xray } from '../../../channels/index.js';
+import { LinodError, NoSiteError, UsageError } from '../../errors.js';
+import { hidePassword, settingDefinitions } from '../../site/settings.js';
+import { requireSite, type SiteFlags } from '../main.js';
+
+/** A layer that can be looked into. */
+export type OpenLayer = ChannelLayer & Xray;
+
+export interface LayerFlags extends SiteFlags {
+  readonly layer?: string;
+  readonly json?: boolean;
+}
+
+export interface LayerPlace {
+  /** The layer's URL, without a password. */
+  readonly name: string;
+  /** In which times are shown. */
+  readonly timezone: string;
+}
+
+/** The layer keeps nothing that could be looked at. */
+export class NoXrayError extends LinodError {
+  constructor(name: string) {
+    super(
+      'LINOD_ERR_NO_XRAY',
+      `the channel layer ${name} cannot be looked into: it keeps no messages, it only passes them on`,
+    );
+  }
+}
+
+export function layerOption(): Option {
+  return new Option('--layer <url>', "the channel layer, instead of the site's; then no site is needed");
+}
+
+/**
+ * Opens the layer, does something with it, and closes it.
+ *
+ * @throws NoSiteError when neither a layer nor a site is named or found; NoXrayError; BadConfigError, UsageError
+ */
+export async function withLayer(
+  flags: LayerFlags,
+  use: (layer: OpenLayer, place: LayerPlace) => Promise<void>,
+): Promise<void> {
+  const { layer, ...place } = await open(flags);
+  try {
+    if (!canBeLookedInto(layer)) throw new NoXrayError(place.name);
+    await use(layer, place);
+  } finally {
+    await layer.close();
+  }
+}
+
+function canBeLookedInto(layer: ChannelLayer): layer is OpenLayer {
+  return layer.extensions.has('stats') && layer.extensions.has('trace');
+}
+
+async function open(flags: LayerFlags): Promise<LayerPlace & { readonly layer: ChannelLayer }> {
+  const overrides = flags.layer === undefined ? {} : { channelLayer: flags.layer };
+  try {
+    const site = await requireSite(flags, overrides);
+    const { channelLayer, timezone } = site.settings;
+    return { layer: await site.openLayer(), name: shown(channelLayer), timezone };
+  } catch (error) {
+    if (!(error instanceof NoSiteError) || flags.layer === undefined || flags.site !== undefined) throw error;
+    return await openAlone(flags.layer);
+  }
+}
+
+/** Outside of any site, with everything that peers must agree on as it is by default. */
+async function openAlone(url: string): Promise<LayerPlace & { readonly layer: ChannelLayer }> {
+  const { check, allowed, parse } = settingDefinitions.channelLayer;
+  const checked = check(parse?.(url) ?? url, process.cwd());
+  if (checked === undefined)
+    throw new UsageError(`expected --layer to be ${allowed}, got: ${JSON.stringify(hidePassword(url))}`);
+  const { timeZone: timezone } = new Intl.DateTimeFormat().resolvedOptions();
+  try {
+    return { layer: await openLayer(checked), name: shown(checked), timezone };
+  } catch (error) {
+    if (error instanceof InvalidOptionError) throw new UsageError(`--layer: ${error.message}`);
+    throw error;
+  }
+}
+
+function shown(channelLayer: string | readonly string[]): string {
+  return [channelLayer].flat().map(hidePassword).join(', ');
+}

@@ -1,0 +1,47 @@
+// How a worker's listeners are doing, in a clause for people.
+
+import { type ListenerHealth, parseHealth } from '../daemon/health.js';
+import { beatMs } from '../daemon/heartbeat.js';
+import { durationText } from '../duration.js';
+import type { WorkerRow } from '../store/schema.js';
+import { printable } from './printable.js';
+
+/** What a worker said longer ago says nothing of now. */
+const staleMs = 3 * beatMs;
+
+/**
+ * `3 waiting`, or with what is wrong first: `linod_mysite deaf for 14 s, 2 waiting`.
+ *
+ * @param now ms since 1970
+ */
+export function listenersText(
+  { health, heartbeat_at }: Pick<WorkerRow, 'health' | 'heartbeat_at'>,
+  now: number,
+): string {
+  const ageMs = now - heartbeat_at;
+  const found = parseHealth(health);
+  if (ageMs > staleMs) return `not known, it has said nothing for ${durationText(ageMs)}`;
+  if (found === null) return 'not known yet';
+  const parts = [
+    ...found.listeners.filter(({ state }) => state === 'deaf').map((listener) => deafText(listener, ageMs)),
+    ...found.listeners
+      .filter(({ state }) => state === 'restarting')
+      .map(({ channel, lastError }) => `${shown(channel)} restarting${lastError ? `: ${lastError}` : ''}`),
+  ];
+  for (const state of ['busy', 'paused', 'waiting'] as const) {
+    const count = found.listeners.filter((listener) => listener.state === state).length;
+    if (count > 0) parts.push(`${count} ${state}`);
+  }
+  if (found.tasks === 'paused') parts.push('no new work is taken');
+  return printable(parts.join(', '));
+}
+
+function deafText({ channel, heardMsAgo }: ListenerHealth, ageMs: number): string {
+  if (heardMsAgo === null) return `${shown(channel)} deaf`;
+  return `${shown(channel)} deaf for ${durationText(heardMsAgo + ageMs)}`;
+}
+
+/** A worker's own channel has a name for machines. */
+function shown(channel: string): string {
+  return channel.includes('!') ? 'its own channel' : channel;
+}

@@ -1,0 +1,50 @@
+// The list in docs/channels.md is what the tests of test/contracts claim of every layer: `npm run docs` writes it anew.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { batchClaims } from './contracts/batches.js';
+import { layerClaims } from './contracts/layer.js';
+import { leaseClaims } from './contracts/leases.js';
+import { xrayClaims } from './contracts/xray.js';
+
+const path = join(import.meta.dirname, '..', 'docs', 'channels.md');
+const begin = '<!-- claims: written by `npm run docs` -->\n\n';
+const end = '\n<!-- end of claims -->\n';
+
+const claims: Readonly<Record<string, readonly string[]>> = {
+  'Messages, channels and groups': layerClaims,
+  Batches: batchClaims,
+  Leases: leaseClaims,
+  'X-ray': xrayClaims,
+};
+
+/** A name with underscores would be taken for an emphasis. */
+function item(title: string): string {
+  return `- ${title.replace(/__\w+__/g, '`$&`')}\n`;
+}
+
+function list(): string {
+  return Object.entries(claims)
+    .map(([what, titles]) => `${what}:\n\n${titles.map(item).join('')}`)
+    .join('\n');
+}
+
+t.test(
+  'docs/channels.md lists what the contract claims of every layer; else run `npm run docs`',
+  async (t) => {
+    const page = readFileSync(path, 'utf8');
+    const from = page.indexOf(begin);
+    const to = page.indexOf(end);
+    t.ok(from >= 0 && to > from, 'the page has both markers');
+    const wanted = page.slice(0, from + begin.length) + list() + page.slice(to);
+    if (process.env.LINOD_WRITE_DOCS === '1') writeFileSync(path, wanted);
+    t.equal(readFileSync(path, 'utf8'), wanted);
+  },
+);
+
+t.test('each claim is made once, in a line that a page shows as it is', async (t) => {
+  const titles = Object.values(claims).flat();
+  t.equal(new Set(titles).size, titles.length);
+  for (const title of titles) t.notMatch(title, /[\n<>*`#]/, title);
+});

@@ -1,0 +1,70 @@
+import t from 'tap';
+import { parseMessageInput } from '../../../../src/commands/channels/message-input.js';
+import { plainValue } from '../../../../src/commands/channels/plain-value.js';
+
+t.test('a message is a JSON object with a type', async (t) => {
+  t.same(parseMessageInput('the message', ' {"type":"a.b","n":[1,null]}\n', undefined), {
+    type: 'a.b',
+    n: [1, null],
+  });
+  t.same(parseMessageInput('the message', '{"n":1}', 'a.b'), { n: 1, type: 'a.b' });
+  t.same(parseMessageInput('the message', '{"type":"a.b"}', 'a.b'), { type: 'a.b' });
+});
+
+const refused: ReadonlyArray<[text: string, type: string | undefined, message: string]> = [
+  ['', undefined, 'expected the message to be a JSON object, got: nothing'],
+  ['[1]', 'a', 'expected the message to be a JSON object, got: a list'],
+  ['null', 'a', 'expected the message to be a JSON object, got: null'],
+  ['7', 'a', 'expected the message to be a JSON object, got: a number'],
+  [
+    '{}',
+    undefined,
+    'expected the message to have a type that is text, such as {"type": "worker.ping"}; or give it with --type',
+  ],
+  [
+    '{"type":7}',
+    undefined,
+    'expected the message to have a type that is text, such as {"type": "worker.ping"}; or give it with --type',
+  ],
+  ['{"type":"a"}', 'b', 'the message has the type "a", and --type says "b"'],
+  ['{', 'a', "the message is no JSON, at its end: Expected property name or '}'"],
+  ['{"a":"x', 'a', 'the message is no JSON, at its end: Unterminated string'],
+  ['tru', 'a', 'the message is no JSON, at its end: Unexpected end'],
+  ['{x}', 'a', "the message is no JSON, at character 2: Expected property name or '}'"],
+  ['{"a":tru}', 'a', "the message is no JSON, at character 9: Unexpected token '}'"],
+  [
+    `{"${'a'.repeat(100)}":1, x}`,
+    'a',
+    'the message is no JSON, at character 108: Expected double-quoted property name',
+  ],
+  [
+    '{"a":1,\n "b":2,\n}',
+    'a',
+    'the message is no JSON, at line 3, character 1: Expected double-quoted property name',
+  ],
+];
+
+for (const [text, type, message] of refused) {
+  t.test(`${JSON.stringify(text.slice(0, 20))} is refused with what is wrong and where`, async (t) => {
+    t.throws(() => parseMessageInput('the message', text, type), { code: 'LINOD_ERR_USAGE', message });
+  });
+}
+
+t.test('values that JSON has not are shown in words that it has', async (t) => {
+  t.same(
+    plainValue({
+      bytes: Uint8Array.of(1, 2, 255),
+      big: 2n ** 64n - 1n,
+      nan: Number.NaN,
+      list: [Number.POSITIVE_INFINITY, null, true, 'x', 1.5],
+      extension: { code: -1, data: Uint8Array.of(0) },
+    }),
+    {
+      bytes: { $bytes: 'AQL/' },
+      big: '18446744073709551615',
+      nan: 'NaN',
+      list: ['Infinity', null, true, 'x', 1.5],
+      extension: { $extension: -1, $bytes: 'AA==' },
+    },
+  );
+});
