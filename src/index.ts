@@ -15,10 +15,24 @@ export {
   Procedures,
   type ScheduleOptions,
   type Suggestion,
+  schedule,
   scheduleDaily,
   scheduleOften,
+  type WhenOptions,
 } from './procedure.js';
-export { InvalidRecurrenceError, Recurrence, type RecurrenceFields } from './recurrence.js';
+export {
+  type ClockNote,
+  describe,
+  InvalidRecurrenceError,
+  type LanguageCode,
+  Languages,
+  NotationError,
+  parseWhen,
+  Recurrence,
+  type RecurrenceFields,
+  type TimetableEntry,
+  type Timing,
+} from './recurrence.js';
 export {
   defineSite,
   findSiteDirectory,

@@ -4,7 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { type Choice, ChoiceList } from './choices.js';
 import { LinodError } from './errors.js';
 import { type LevelName, parseLevel } from './log/levels.js';
-import { Recurrence, type RecurrenceFields } from './recurrence.js';
+import {
+  completeStart,
+  type MissingTime,
+  parseWhen,
+  Recurrence,
+  type RecurrenceFields,
+  type RepeatedTime,
+} from './recurrence.js';
 import type { BaseRequest } from './tasks/request.js';
 
 /** What a procedure does. It may be asynchronous; what it throws makes the job a failed one. */
@@ -27,12 +34,22 @@ export interface Suggestion {
   readonly everyUnit: RecurrenceFields['everyUnit'];
   readonly weekdays: NonNullable<RecurrenceFields['weekdays']>;
   readonly positions: readonly number[];
-  /** Wall time of the first run, `2026-11-24T20:00:00`; a time alone, `T20:00:00`, begins on the day the rule is made. */
+  /** A cron expression, where `everyUnit` is `cron`; null otherwise. */
+  readonly cron: string | null;
+  /**
+   * Wall time of the first run, `2026-11-24T20:00:00`. One that leaves the day open begins on the first such day from
+   * the one on which the rule is made: `T20:00:00`, `---15T20:00:00` (the 15th), `--12-24T20:00:00` (24 December),
+   * `easter-2T20:00:00`.
+   */
   readonly startDatetime: string | null;
   /** Null: the site's zone. */
   readonly timezone: string | null;
   readonly until: string | null;
   readonly count: number | null;
+  /** What happens to wall times that the clocks skip. Null: as usual for the unit. */
+  readonly missingTime: MissingTime | null;
+  /** Which to take of wall times that the clocks show twice. Null: as usual for the unit. */
+  readonly repeatedTime: RepeatedTime | null;
   /** The least level of what its jobs keep of their log. Default INFO. */
   readonly logLevel: LevelName;
   /** Default `cancel`. */
@@ -48,7 +65,13 @@ export interface ScheduleOptions extends Partial<Suggestion> {
   readonly text?: string;
 }
 
-export interface DailyOptions extends Omit<ScheduleOptions, 'everyUnit' | 'startDatetime'> {
+/** Options of a procedure whose times are told by a text. */
+export type WhenOptions = Omit<
+  ScheduleOptions,
+  'every' | 'everyUnit' | 'weekdays' | 'positions' | 'cron' | 'startDatetime'
+>;
+
+export interface DailyOptions extends Omit<ScheduleOptions, 'everyUnit' | 'cron' | 'startDatetime'> {
   /** Hour of the day in the rule's zone. Default 20. */
   readonly hour?: number;
   readonly minute?: number;
@@ -71,13 +94,16 @@ export class Procedure implements Choice {
     this.func = func;
     this.suggestion = {
       every: options.every ?? 1,
-      everyUnit: options.everyUnit ?? 'daily',
+      everyUnit: options.everyUnit ?? (options.cron == null ? 'daily' : 'cron'),
       weekdays: options.weekdays ?? [],
       positions: options.positions ?? [],
+      cron: options.cron ?? null,
       startDatetime: options.startDatetime ?? null,
       timezone: options.timezone ?? null,
       until: options.until ?? null,
       count: options.count ?? null,
+      missingTime: options.missingTime ?? null,
+      repeatedTime: options.repeatedTime ?? null,
       logLevel: options.logLevel ?? 'INFO',
       onFailure: options.onFailure ?? 'cancel',
       timeoutSeconds: options.timeoutSeconds ?? 7200,
@@ -167,6 +193,47 @@ export function scheduleDaily(
   return register({ every: 1, ...rest, everyUnit: 'daily', startDatetime }, func, source);
 }
 
+/**
+ * Registers a function to run when a text says: words, a cron expression or RRULE text.
+ *
+ * @example
+ * schedule('every 2 weeks on mon, fri at 10:00', async function close_sprint(ar) { … });
+ * schedule('0 4 * * mon-fri', { onFailure: 'continue' }, async function fetch_rates(ar) { … });
+ * @param options count for what the text leaves open: `timezone`, `until`, `count`, `missingTime`, `repeatedTime`
+ * @throws InvalidProcedureError (`LINOD_ERR_INVALID_PROCEDURE`), DuplicateProcedureError
+ *   (`LINOD_ERR_DUPLICATE_PROCEDURE`)
+ */
+export function schedule(when: string, func: ProcedureFunction): Procedure;
+export function schedule(when: string, options: WhenOptions, func: ProcedureFunction): Procedure;
+export function schedule(
+  when: string,
+  first: WhenOptions | ProcedureFunction,
+  second?: ProcedureFunction,
+): Procedure {
+  const source = callSite(schedule);
+  const [options, func] = split(first, second, source);
+  return register({ ...options, ...suggestionOf(when, options, source) }, func, source);
+}
+
+/** What a text says of a suggestion; the options count where it is silent. */
+function suggestionOf(when: string, options: Partial<WhenOptions>, source: string): Partial<Suggestion> {
+  try {
+    const { start, timezone, until, count, missingTime, repeatedTime, ...said } = parseWhen(when);
+    return {
+      ...said,
+      startDatetime: start,
+      timezone: timezone ?? options.timezone ?? null,
+      until: until ?? options.until ?? null,
+      count: count ?? options.count ?? null,
+      missingTime: missingTime ?? options.missingTime ?? null,
+      repeatedTime: repeatedTime ?? options.repeatedTime ?? null,
+    };
+  } catch (error) {
+    if (!(error instanceof LinodError)) throw error;
+    throw new InvalidProcedureError(source, error.message, { cause: error });
+  }
+}
+
 function register(options: ScheduleOptions, func: ProcedureFunction, source: string): Procedure {
   const name = options.name ?? func.name;
   if (!/^[A-Za-z][\w.-]{0,99}$/.test(name)) {
@@ -192,8 +259,10 @@ function check({ name, suggestion, source }: Procedure): void {
     parseLevel(logLevel);
     Recurrence.from({
       ...suggestion,
-      start: start === null ? '2000-01-01T00:00:00' : start.startsWith('T') ? `2000-01-01${start}` : start,
+      start: completeStart(start ?? 'T00:00:00', '2000-01-01T00:00:00'),
       timezone: suggestion.timezone ?? 'UTC',
+      missingTime: suggestion.missingTime ?? undefined,
+      repeatedTime: suggestion.repeatedTime ?? undefined,
     });
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);

@@ -1,15 +1,24 @@
 // When something is due: again and again by the clock, or at the same time of day by the calendar of a zone.
 
-import { CalendarRule } from './recurrence/calendar.js';
+import { CalendarRule, type Occurrence } from './recurrence/calendar.js';
+import { CronTimes } from './recurrence/cron-times.js';
+import { EasterTimes } from './recurrence/easter-times.js';
 import { ElapsedRule } from './recurrence/elapsed.js';
 import {
   type CheckedFields,
   type CompleteFields,
   checkFields,
   completeFields,
+  knownZone,
   type RecurrenceFields,
 } from './recurrence/fields.js';
+import { parseWhen } from './recurrence/notations/when.js';
+import { completeStart } from './recurrence/open-start.js';
+import { PeriodTimes } from './recurrence/period-times.js';
+import { type TimetableEntry, timetableOf } from './recurrence/timetable.js';
+import { formatWallTime } from './recurrence/wall-time.js';
 
+export { type DescribeOptions, describe, type LanguageCode, Languages } from './recurrence/describe.js';
 export {
   type CompleteFields,
   type EveryUnit,
@@ -21,10 +30,25 @@ export {
   type Weekday,
   Weekdays,
 } from './recurrence/fields.js';
+export { NotationError } from './recurrence/notations/error.js';
+export type { Timing } from './recurrence/notations/timing.js';
+export { parseWhen } from './recurrence/notations/when.js';
+export { completeStart } from './recurrence/open-start.js';
+export type { ClockNote, TimetableEntry } from './recurrence/timetable.js';
 
 /** Anything that knows its next time: the two kinds of rules. Milliseconds since 1970 UTC. */
 interface Rule {
   nextAfter(afterMs: number): number | null;
+  occurrenceAfter(afterMs: number): Occurrence | null;
+  leftOutBetween(fromMs: number, toMs: number, most: number): Occurrence[];
+}
+
+/** What a text leaves open when it is made a recurrence. */
+export interface ParseOptions {
+  /** From when on; a text that names no day begins on this one. */
+  readonly from: Date;
+  /** The zone of a text that names none. Default `UTC`. */
+  readonly timezone?: string;
 }
 
 /**
@@ -41,20 +65,35 @@ interface Rule {
 export class Recurrence {
   /** All fields, with the defaults filled in. */
   readonly fields: CompleteFields;
+  readonly #checked: CheckedFields;
   readonly #rule: Rule;
 
   private constructor(checked: CheckedFields) {
     this.fields = completeFields(checked);
+    this.#checked = checked;
     this.#rule = ruleOf(checked);
   }
 
   /**
    * Makes a recurrence of its fields. Fields that no recurrence has are not looked at.
    *
-   * @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) naming the field, what was found, what is allowed
+   * @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) naming the field, what was found, what is allowed;
+   *   NotationError (`LINOD_ERR_NOTATION`) for a cron expression that is not understood
    */
   static from(fields: RecurrenceFields): Recurrence {
     return new Recurrence(checkFields(fields));
+  }
+
+  /**
+   * Makes a recurrence of words, of a cron expression or of RRULE text; see docs/recurrences.md.
+   *
+   * @example
+   * Recurrence.parse('every 2 weeks on mon, fri at 10:00', { from: new Date(), timezone: 'Europe/Tallinn' });
+   * @throws NotationError (`LINOD_ERR_NOTATION`) pointing at what is not understood, InvalidRecurrenceError
+   *   (`LINOD_ERR_INVALID_RECURRENCE`)
+   */
+  static parse(text: string, { from, timezone = 'UTC' }: ParseOptions): Recurrence {
+    return Recurrence.from(fieldsOfText(text, from, timezone));
   }
 
   /**
@@ -70,10 +109,49 @@ export class Recurrence {
     return nextMs === null ? null : new Date(nextMs);
   }
 
-  /** The original's short form, for status lines: `every 1 daily`, `every 300 secondly`. */
-  toString(): string {
-    return `every ${this.fields.every} ${this.fields.everyUnit}`;
+  /** The next times after an instant, at most `most`, with what clock changes make of them. */
+  timetable(after: Date, most: number): TimetableEntry[] {
+    const { zone, missingTime } = this.#checked;
+    const source = {
+      zone,
+      missingTime,
+      occurrenceAfter: (afterMs: number) => this.#rule.occurrenceAfter(afterMs),
+      leftOutBetween: (from: number, to: number, left: number) => this.#rule.leftOutBetween(from, to, left),
+    };
+    return timetableOf(source, after.getTime(), most);
   }
+
+  /** The original's short form, for status lines: `every 1 daily`, `every 300 secondly`; `cron 0 4 * * *`. */
+  toString(): string {
+    return shortForm(this.fields);
+  }
+}
+
+/** The original's short form of a recurrence: `every 1 daily`; `cron 0 4 * * *` where that decides. */
+export function shortForm({
+  every,
+  everyUnit,
+  cron,
+}: Pick<CompleteFields, 'every' | 'everyUnit' | 'cron'>): string {
+  return everyUnit === 'cron' ? `cron ${cron}` : `every ${every} ${everyUnit}`;
+}
+
+/**
+ * The fields that a text means, for one who begins at an instant.
+ *
+ * @throws as {@link Recurrence.parse}
+ */
+export function fieldsOfText(text: string, from: Date, timezone: string): RecurrenceFields {
+  const { start, ...timing } = parseWhen(text);
+  const zone = knownZone(timing.timezone ?? timezone);
+  const since = formatWallTime(from.getTime() + zone.offsetAt(from.getTime()));
+  return {
+    ...timing,
+    timezone: timing.timezone ?? timezone,
+    start: completeStart(start, since),
+    missingTime: timing.missingTime ?? undefined,
+    repeatedTime: timing.repeatedTime ?? undefined,
+  };
 }
 
 function ruleOf(checked: CheckedFields): Rule {
@@ -82,7 +160,11 @@ function ruleOf(checked: CheckedFields): Rule {
     case 'minutely':
     case 'hourly':
       return new ElapsedRule(checked, checked.everyUnit);
+    case 'easterly':
+      return new CalendarRule(new EasterTimes(checked), checked);
+    case 'cron':
+      return new CalendarRule(new CronTimes(checked.cron, checked.startWall), checked);
     default:
-      return new CalendarRule(checked, checked.everyUnit);
+      return new CalendarRule(new PeriodTimes(checked, checked.everyUnit), checked);
   }
 }

@@ -4,15 +4,20 @@ import { UsageError } from '../errors.js';
 import type { RuleChanges } from '../tasks/rules.js';
 
 /**
- * `every=2 weekdays=monday,friday until=` as changes. An empty value takes the override back, so that the
+ * `every=2 weekdays=monday,friday until=` as changes, or `when every 2 weeks on mon, fri at 10:00`. An empty value takes the override back, so that the
  * procedure's suggestion counts again; `none` overrides weekdays, positions, until or count with nothing.
  *
  * @throws UsageError (`LINOD_ERR_USAGE`)
  */
 export function parseChanges(words: readonly string[]): RuleChanges {
   if (words.length === 0) {
-    throw new UsageError('expected what to set, as in: linod rule 3 set every=2 everyUnit=hourly');
+    throw new UsageError(
+      'expected what to set, as in: linod rule 3 set every=2 everyUnit=hourly, or: linod rule 3 set when every 2 hours',
+    );
   }
+  const [first, ...rest] = words;
+  // Words about time need no quotes, since nothing can come after them.
+  if (first === 'when') return { when: rest.join(' ').trim() || null };
   return Object.fromEntries(words.map(parseWord));
 }
 

@@ -2,9 +2,11 @@
 
 import { Command } from 'commander';
 import { suggestion, UsageError } from '../errors.js';
+import { type LanguageCode, Languages } from '../recurrence.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import type { JobRule } from '../tasks/rule.js';
+import { statusLine } from '../tasks/status.js';
 import {
   ExitError,
   exitCodes,
@@ -18,15 +20,17 @@ import {
 import { parseWholeNumber } from './numbers.js';
 import { print, printJson, printTable, say, styled } from './output.js';
 import { parseChanges } from './rule-fields.js';
-import { jobColumns, ruleJson } from './views.js';
+import { clockNoteText, jobColumns, ruleJson } from './views.js';
 import { wakeWorkers } from './wake.js';
 
-const actions = ['show', 'set', 'run', 'stop', 'cancel', 'resume'] as const;
+const actions = ['show', 'next', 'set', 'run', 'stop', 'cancel', 'resume'] as const;
 type Action = (typeof actions)[number];
 
 interface RuleFlags extends SiteFlags {
   readonly json?: boolean;
   readonly wait?: boolean;
+  readonly count?: string;
+  readonly language?: string;
 }
 
 export function ruleCommand(): Command {
@@ -35,18 +39,20 @@ export function ruleCommand(): Command {
     .argument('<number>', 'the number of the rule')
     .argument(
       '[action]',
-      'show (default); set FIELD=VALUE…; run now; stop the run that goes on; cancel (it is ignored from now on); resume',
+      'show (default); next: when it is due; set FIELD=VALUE… or set when WORDS…; run now; stop the run that goes on; cancel (it is ignored from now on); resume',
     )
     .argument(
       '[words...]',
-      'with set: every, everyUnit, weekdays, positions, startDatetime, timezone, until, count, name, logLevel, onFailure, timeoutSeconds; an empty value takes an override back',
+      'with set: when, every, everyUnit, weekdays, positions, cron, startDatetime, timezone, until, count, missingTime, repeatedTime, name, logLevel, onFailure, timeoutSeconds; an empty value takes an override back',
     )
+    .option('--count <n>', 'with next: how many times (default: 10)')
+    .option('--language <code>', 'with show: the language in which it says when, en or de (default: en)')
     .option('--wait', 'with run: wait for the end of the run, exit with 1 if it failed')
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExample:\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 run --wait',
+      '\nExamples:\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 run --wait',
     )
     .action(async (number: string, action: string | undefined, words: string[], flags: RuleFlags) => {
       const id = parseWholeNumber('the number of a rule', number);
@@ -92,21 +98,24 @@ async function act(action: Action, target: Target): Promise<void> {
         : action === 'resume'
           ? await rules.resume(id)
           : await rules.get(id);
+  if (action === 'next') {
+    showNext(rule, target);
+    return;
+  }
   if (action !== 'show') await wakeWorkers(site, store);
   await show(rule, target);
 }
 
 async function show(rule: JobRule, { site, store, flags }: Target): Promise<void> {
   const { JobsByRule } = await import('../actors.js');
-  const { statusLine } = await import('../tasks/status.js');
   const jobs = await JobsByRule.rows({ site, store }, rule.id, 5);
   if (flags.json) {
-    printJson({ ...ruleJson(rule), jobs });
+    printJson({ ...ruleJson(rule, languageOf(flags)), jobs });
     return;
   }
   const running = jobs.find((job) => job.status === 'running');
   print(styled('bold', statusLine(rule, running, Date.now())));
-  for (const [field, value] of Object.entries(ruleJson(rule))) {
+  for (const [field, value] of Object.entries(ruleJson(rule, languageOf(flags)))) {
     if (['id', 'overridden', 'cancelledAt', 'cancelledReason', 'removedAt', 'nextRunAt'].includes(field))
       continue;
     const shown = Array.isArray(value) ? value.join(',') : String(value ?? '');
@@ -118,6 +127,39 @@ async function show(rule: JobRule, { site, store, flags }: Target): Promise<void
   printTable(
     jobColumns((instant) => rule.localTime(instant), Date.now()),
     jobs,
+  );
+}
+
+/** When the rule is due, one line a time. A time that the clocks skip has no instant. */
+function showNext(rule: JobRule, { flags }: Target): void {
+  const most = flags.count === undefined ? 10 : parseWholeNumber('--count', flags.count);
+  const after = new Date();
+  const entries = rule.active ? rule.recurrence.timetable(after, most) : [];
+  if (flags.json) {
+    printJson(
+      entries.map(({ at, wall, note, clockChangeMs }) => ({
+        at,
+        local: at === null ? null : rule.localTime(at),
+        wall,
+        note,
+        clockChangeMinutes: clockChangeMs / 60_000,
+      })),
+    );
+    return;
+  }
+  for (const entry of entries) {
+    const time = entry.at === null ? `${entry.wall}      ` : rule.localTime(entry.at);
+    print(`${time}  ${clockNoteText(entry)}`.trimEnd());
+  }
+  if (entries.length === 0) say(statusLine(rule, undefined, after.getTime()));
+}
+
+function languageOf({ language = 'en' }: RuleFlags): LanguageCode {
+  const choice = Languages.get(language);
+  if (choice !== undefined) return choice.value;
+  const known = Array.from(Languages, ({ value }) => value);
+  throw new UsageError(
+    `expected --language to be one of ${known.join(', ')}, got: ${JSON.stringify(language)}`,
   );
 }
 

@@ -31,7 +31,7 @@ export function rulesCommand(): Command {
       const list = await withStore(site, (store) =>
         JobRules.rows({ site, store }, { removed: flags.all ?? false }),
       );
-      if (flags.json) printJson(list.map(ruleJson));
+      if (flags.json) printJson(list.map((rule) => ruleJson(rule)));
       else {
         printTable(ruleColumns, list);
         if (list.length === 0) say(noRulesYet);

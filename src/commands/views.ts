@@ -2,25 +2,30 @@
 
 import { parseHealth } from '../daemon/health.js';
 import { durationText } from '../duration.js';
+import { LinodError } from '../errors.js';
+import { type ClockNote, describe, type LanguageCode, type TimetableEntry } from '../recurrence.js';
 import type { WorkerRow } from '../store/schema.js';
 import type { Job } from '../tasks/job.js';
 import type { JobRule } from '../tasks/rule.js';
 import { listenersText } from './health-view.js';
 import type { Column } from './output.js';
 
-export function ruleJson(rule: JobRule): Record<string, unknown> {
+export function ruleJson(rule: JobRule, language?: LanguageCode): Record<string, unknown> {
   return {
     id: rule.id,
     name: rule.name,
     procedure: rule.procedure,
+    when: inWords(rule, language),
     every: rule.every,
     everyUnit: rule.everyUnit,
-    weekdays: rule.effective('weekdays'),
-    positions: rule.effective('positions'),
+    weekdays: rule.weekdays,
+    positions: rule.positions,
+    cron: rule.cron,
     start: rule.start,
     timezone: rule.timezone,
     until: rule.until,
     count: rule.count,
+    ...clockChoices(rule),
     logLevel: rule.logLevel,
     onFailure: rule.onFailure,
     timeoutSeconds: rule.timeoutMs / 1000,
@@ -36,9 +41,55 @@ export const ruleColumns: ReadonlyArray<Column<JobRule>> = [
   { title: '#', cell: (rule) => String(rule.id), align: 'right' },
   { title: 'name', cell: (rule) => rule.name },
   { title: 'procedure', cell: (rule) => rule.procedure },
-  { title: 'every', cell: (rule) => `${rule.every} ${rule.everyUnit}` },
+  { title: 'every', cell: (rule) => rule.short.replace(/^every /, '') },
   { title: 'next run at', cell: ruleState },
+  { title: 'when', cell: (rule) => inWords(rule, 'en', true) },
 ];
+
+/** When a rule is due, in words; or why nobody can tell. */
+function inWords(rule: JobRule, language: LanguageCode = 'en', brief = false): string {
+  return readable(
+    () => describe(rule.recurrence, language, { brief }),
+    (error) => `never: ${error.message}`,
+  );
+}
+
+/** The choices at clock changes that count, not only those that somebody made. */
+function clockChoices(rule: JobRule): Record<string, unknown> {
+  const own = () => {
+    const { missingTime, repeatedTime } = rule.recurrence.fields;
+    return { missingTime, repeatedTime };
+  };
+  return readable<Record<string, unknown>>(own, () => ({ missingTime: null, repeatedTime: null }));
+}
+
+/** A rule whose fields do not go together has to be shown all the same. */
+function readable<T>(read: () => T, otherwise: (error: LinodError) => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof LinodError) return otherwise(error);
+    throw error;
+  }
+}
+
+const clockNotes: Readonly<Record<ClockNote, (wall: string) => string>> = {
+  shifted: (wall) => `shifted: the clocks skip ${wall}`,
+  'at-jump': (wall) => `at the jump: the clocks skip ${wall}`,
+  skipped: (wall) => `left out: the clocks skip ${wall}`,
+  'first-of-two': (wall) => `${wall} comes twice: the first time`,
+  'second-of-two': (wall) => `${wall} comes twice: the second time`,
+};
+
+/** What is special about a time, for people: clock changes. Empty for an ordinary one. */
+export function clockNoteText({ wall, note, clockChangeMs }: TimetableEntry): string {
+  const change = clockChangeMs > 0 ? 'forward' : 'back';
+  const told = [
+    note === null ? '' : clockNotes[note](wall.slice('yyyy-mm-ddT'.length).replace(/:00$/, '')),
+    clockChangeMs === 0 ? '' : `the clocks went ${change} by ${durationText(Math.abs(clockChangeMs))}`,
+  ];
+  return told.filter((text) => text !== '').join('; ');
+}
 
 function ruleState(rule: JobRule): string {
   if (rule.removedAt !== null) return 'never: its procedure is gone';

@@ -1,202 +1,124 @@
-// Rules by the day, week, month and year: worked out on the calendar first, brought to the zone's clocks last.
+// Rules that go by the clock on the wall: their wall times, brought to the clocks of a zone.
 
-import { createRequire } from 'node:module';
-import type { Options } from 'rrule';
-import type { CheckedFields } from './fields.js';
-import { type CalendarUnit, countedPeriods, type Periods } from './periods.js';
-import { dayMs, dayOf, lastSecondMs, modulo, weekdayOf } from './wall-time.js';
-import { farthestMs } from './zone.js';
+import type { MissingTime, RepeatedTime } from './fields.js';
+import { lastSecondMs } from './wall-time.js';
+import type { WallTimes } from './wall-times.js';
+import { farthestMs, type Span, type Zone } from './zone.js';
 
-const require = createRequire(import.meta.url);
+/** What the clocks of a zone make of wall times, and which of these count. */
+export interface CalendarOptions {
+  readonly zone: Zone;
+  readonly startWall: number;
+  readonly untilWall: number;
+  readonly count: number | null;
+  readonly missingTime: MissingTime;
+  readonly repeatedTime: RepeatedTime;
+}
 
-/** Loaded when first needed, as it takes 5 to 20 ms. Its ES module exports no names in Node, hence `require`. */
-function rrule(): typeof import('rrule') {
-  return require('rrule') as typeof import('rrule');
+/** One wall time of a rule that became an instant. */
+export interface Occurrence {
+  readonly instant: number;
+  /** What the clocks should have shown; they show something else at `instant` when they skip that. */
+  readonly wall: number;
 }
 
 /**
- * Every question is answered from the period that it is about: `rrule` expands single periods, and which periods
- * have occurrences, and how many, is arithmetic. So neither the age of the rule nor the distance to its next
- * occurrence costs time; rrule itself would step from its start, and to the year 9999 for a rule that never fires.
+ * Goes through the spans of time in which the zone's offset stays the same. Within one, later wall times are later
+ * instants; around a change that is not so: 02:45 shifted by an hour comes after 03:15, and 02:00 the second time
+ * comes after 02:45 the first time.
  */
 export class CalendarRule {
-  readonly #fields: CheckedFields;
-  readonly #periods: Periods;
-  readonly #timeOfDay: number;
-  readonly #sizes = new Map<number, number>();
-  readonly #unit: CalendarUnit;
-  /** The period that was expanded last: a rule is mostly asked about the same one again. */
-  #expanded: { readonly period: number; readonly walls: readonly number[] } | undefined;
+  readonly #walls: WallTimes;
+  readonly #options: CalendarOptions;
   /** The wall time of the last of `count` occurrences, once it was worked out. */
   #lastWall: number | undefined;
 
-  constructor(fields: CheckedFields, unit: CalendarUnit) {
-    this.#fields = fields;
-    this.#unit = unit;
-    this.#periods = countedPeriods(unit, fields);
-    this.#timeOfDay = modulo(fields.startWall, dayMs);
+  constructor(walls: WallTimes, options: CalendarOptions) {
+    this.#walls = walls;
+    this.#options = options;
   }
 
   /** The first occurrence strictly later than `after`; null if there is none. Both in milliseconds since 1970 UTC. */
   nextAfter(after: number): number | null {
-    const from = this.#earliestWallAfter(after);
-    const end = Math.min(this.#fields.untilWall, this.#endOfCount(), lastSecondMs);
-    let period = this.#periodFrom(Math.max(0, this.#periods.firstEndingFrom(dayOf(from))));
-    for (; period !== undefined; period = this.#periodFrom(period + 1)) {
-      for (const wall of this.#expand(period)) {
-        if (wall < from) continue;
-        if (wall > end) return null;
-        const instant = this.#instantsOf(wall).find((instant) => instant > after);
-        if (instant !== undefined) return instant;
+    return this.occurrenceAfter(after)?.instant ?? null;
+  }
+
+  /** As {@link nextAfter}, with the wall time that it comes from; of several that become one instant, the earliest. */
+  occurrenceAfter(after: number): Occurrence | null {
+    const { zone } = this.#options;
+    for (let from = after + 1; ; ) {
+      const shown = from + zone.offsetAt(from);
+      const isSteady = zone.isSteadyAround(from);
+      // No wall time before this one can become an instant from `from` on.
+      const wall = this.wallFrom(isSteady ? shown : shown - farthestMs);
+      if (wall === Number.POSITIVE_INFINITY) return null;
+      // Nor can any of them before this instant.
+      const earliest = Math.max(from, wall - farthestMs);
+      const span = zone.spanAt(earliest);
+      const found = this.#firstIn(span, earliest);
+      if (found !== null) return found;
+      from = span.until;
+    }
+  }
+
+  /** The rule's first wall time that is not before `wall` and still counts; infinity if there is none. */
+  wallFrom(wall: number): number {
+    const first = Math.max(wall, this.#options.startWall);
+    const last = Math.min(this.#options.untilWall, this.#endOfCount(), lastSecondMs);
+    const found = first > last ? Number.POSITIVE_INFINITY : this.#walls.firstFrom(first);
+    return found > last ? Number.POSITIVE_INFINITY : found;
+  }
+
+  /** The wall times that are left out between two instants, since the clocks skip them; at most `most`. */
+  leftOutBetween(from: number, to: number, most: number): Occurrence[] {
+    const { zone, missingTime } = this.#options;
+    const leftOut: Occurrence[] = [];
+    if (missingTime !== 'skipped') return leftOut;
+    for (const { at, offsetBeforeMs, offsetMs } of zone.changesBetween(from, to)) {
+      let wall = this.wallFrom(at + offsetBeforeMs);
+      for (; wall < at + offsetMs && leftOut.length < most; wall = this.wallFrom(wall + 1)) {
+        leftOut.push({ instant: at, wall });
       }
     }
-    return null;
+    return leftOut;
   }
 
-  /** No wall time before this one can be an instant later than `after`. */
-  #earliestWallAfter(after: number): number {
-    const { zone, startWall } = this.#fields;
-    const shown = after + zone.offsetAt(after);
-    return Math.max(startWall, zone.isSteadyAround(after) ? shown : shown - farthestMs);
+  /** The first occurrence in a span that is not before `from`, which lies in it. */
+  #firstIn(span: Span, from: number): Occurrence | null {
+    const candidates = [this.#shownIn(span, from), this.#missingBefore(span, from)];
+    return candidates.reduce((a, b) => (a === null || (b !== null && earlier(b, a)) ? b : a));
   }
 
-  #instantsOf(wall: number): readonly number[] {
-    const { zone, missingTime, repeatedTime } = this.#fields;
-    const showing = zone.whenShowing(wall);
-    switch (showing.kind) {
-      case 'once':
-        return [showing.instant];
-      case 'twice':
-        if (repeatedTime === 'both') return [showing.first, showing.second];
-        return [repeatedTime === 'first' ? showing.first : showing.second];
-      case 'never':
-        if (missingTime === 'skipped') return [];
-        return [missingTime === 'shifted' ? showing.shifted : showing.jump];
-    }
+  /** The first of the wall times that the clocks show in the span, but for the repeated ones that do not count. */
+  #shownIn({ offsetMs, since, until }: Span, from: number): Occurrence | null {
+    const { zone, repeatedTime } = this.#options;
+    let first = from + offsetMs;
+    let end = until + offsetMs;
+    if (repeatedTime === 'first') first = Math.max(first, since + zone.offsetAt(since - 1));
+    if (repeatedTime === 'second') end = Math.min(end, until + zone.offsetAt(until));
+    const wall = this.wallFrom(first);
+    return wall < end ? { instant: wall - offsetMs, wall } : null;
+  }
+
+  /** The first of the wall times that the clocks skip at the beginning of the span. */
+  #missingBefore({ offsetMs, since }: Span, from: number): Occurrence | null {
+    const { zone, missingTime } = this.#options;
+    const offsetBefore = zone.offsetAt(since - 1);
+    if (missingTime === 'skipped' || offsetBefore >= offsetMs) return null;
+    const isPast = from + offsetBefore >= since + offsetMs;
+    if (isPast || (missingTime === 'at-jump' && from > since)) return null;
+    const wall = this.wallFrom(from + offsetBefore);
+    if (wall >= since + offsetMs) return null;
+    return { instant: missingTime === 'shifted' ? wall - offsetBefore : since, wall };
   }
 
   #endOfCount(): number {
-    if (this.#fields.count === null) return Number.POSITIVE_INFINITY;
-    this.#lastWall ??= this.#wallOf(this.#fields.count);
+    if (this.#options.count === null) return Number.POSITIVE_INFINITY;
+    this.#lastWall ??= this.#walls.nth(this.#options.count);
     return this.#lastWall;
   }
-
-  /** The wall time of the `n`th occurrence; infinity if there are fewer as far as the calendar goes. */
-  #wallOf(n: number): number {
-    let left = n + this.#expand(0).filter((wall) => wall < this.#fields.startWall).length;
-    const total = left;
-    for (let period = 0; this.#isOnCalendar(period); period++) {
-      const size = this.#sizeOf(period);
-      if (left <= size) return this.#expand(period)[left - 1] ?? Number.POSITIVE_INFINITY;
-      left -= size;
-      if (period === this.#periods.cycle - 1) {
-        const perCycle = total - left;
-        if (perCycle === 0) break;
-        const cycles = Math.floor((left - 1) / perCycle);
-        left -= cycles * perCycle;
-        period += cycles * this.#periods.cycle;
-      }
-    }
-    return Number.POSITIVE_INFINITY;
-  }
-
-  /** The first period from `first` on that has an occurrence. If a whole cycle has none, no other will. */
-  #periodFrom(first: number): number | undefined {
-    for (let period = first; period < first + this.#periods.cycle; period++) {
-      if (!this.#isOnCalendar(period)) return undefined;
-      if (this.#sizeOf(period) > 0) return period;
-    }
-    return undefined;
-  }
-
-  #isOnCalendar(period: number): boolean {
-    return this.#periods.firstDay(period) * dayMs <= lastSecondMs;
-  }
-
-  /** How many occurrences a whole period has. It depends on the period's length and first weekday alone. */
-  #sizeOf(period: number): number {
-    const length = this.#periods.length(period);
-    const firstWeekday = weekdayOf(this.#periods.firstDay(period));
-    const key = length * 7 + firstWeekday;
-    const known = this.#sizes.get(key);
-    const size = known ?? this.#countIn(length, firstWeekday);
-    if (known === undefined) this.#sizes.set(key, size);
-    return size;
-  }
-
-  #countIn(length: number, firstWeekday: number): number {
-    const { weekdays, positions } = this.#fields;
-    if (weekdays.length === 0) return this.#hasStartDay(length) ? 1 : 0;
-    const days = countWeekdays(weekdays, length, firstWeekday);
-    return positions.length === 0 ? days : existingPositions(positions, days).length;
-  }
-
-  /** Whether a period of `length` days has the day of the month, or of the year, that the rule starts on. */
-  #hasStartDay(length: number): boolean {
-    const start = new Date(this.#fields.startWall);
-    if (this.#unit === 'monthly') return start.getUTCDate() <= length;
-    const isLeapDay = start.getUTCMonth() === 1 && start.getUTCDate() === 29;
-    return this.#unit !== 'yearly' || !isLeapDay || length === 366;
-  }
-
-  /** All wall times of one period, those before the start too. */
-  #expand(period: number): readonly number[] {
-    if (this.#expanded?.period !== period) this.#expanded = { period, walls: this.#wallsOf(period) };
-    return this.#expanded.walls;
-  }
-
-  #wallsOf(period: number): number[] {
-    if (this.#sizeOf(period) === 0) return [];
-    const { weekdays, positions } = this.#fields;
-    const firstDay = this.#periods.firstDay(period);
-    const length = this.#periods.length(period);
-    const days = countWeekdays(weekdays, length, weekdayOf(firstDay));
-    const bysetpos = positions.length === 0 ? null : existingPositions(positions, days);
-    const { RRule } = rrule();
-    const rule = new RRule({
-      ...rruleOptions(this.#fields, this.#unit),
-      bysetpos,
-      dtstart: new Date(firstDay * dayMs + this.#timeOfDay),
-      until: new Date((firstDay + length - 1) * dayMs + this.#timeOfDay),
-    });
-    return rule.all().map(Number);
-  }
 }
 
-/** What to tell rrule about a rule, but for the period. It counts weekdays from Monday, 0, as we do. */
-function rruleOptions(fields: CheckedFields, unit: CalendarUnit): Partial<Options> {
-  const { RRule } = rrule();
-  const freq = {
-    daily: RRule.DAILY,
-    weekly: RRule.WEEKLY,
-    monthly: RRule.MONTHLY,
-    yearly: RRule.YEARLY,
-  }[unit];
-  if (fields.weekdays.length > 0) return { freq, byweekday: [...fields.weekdays] };
-  const start = new Date(fields.startWall);
-  switch (unit) {
-    case 'daily':
-      return { freq };
-    case 'weekly':
-      return { freq, byweekday: [weekdayOf(dayOf(fields.startWall))] };
-    case 'monthly':
-      return { freq, bymonthday: [start.getUTCDate()] };
-    case 'yearly':
-      return { freq, bymonth: [start.getUTCMonth() + 1], bymonthday: [start.getUTCDate()] };
-  }
-}
-
-/** How many of `length` days, the first of which is a `firstWeekday`, are on one of the weekdays. */
-function countWeekdays(weekdays: readonly number[], length: number, firstWeekday: number): number {
-  const days = Array.from({ length }, (_, i) => (firstWeekday + i) % 7);
-  return days.filter((weekday) => weekdays.includes(weekday)).length;
-}
-
-/**
- * The positions that a list of `days` days has, each once, counted from its front. rrule would take -5 of four
- * days for the first.
- */
-function existingPositions(positions: readonly number[], days: number): number[] {
-  const fromFront = positions.map((position) => (position > 0 ? position : days + position + 1));
-  return [...new Set(fromFront)].filter((position) => position >= 1 && position <= days);
+function earlier(a: Occurrence, b: Occurrence): boolean {
+  return a.instant < b.instant || (a.instant === b.instant && a.wall < b.wall);
 }

@@ -1,5 +1,6 @@
 // Rules by the second, minute and hour: an instant plus so many times a length, whatever the clocks on the wall do.
 
+import type { Occurrence } from './calendar.js';
 import type { CheckedFields } from './fields.js';
 import { dayMs, lastSecondMs, modulo, weekMs } from './wall-time.js';
 import { WeekCycle } from './week-cycle.js';
@@ -44,6 +45,17 @@ export class ElapsedRule {
     const passed = Math.floor((after - this.#startMs) / this.#everyMs);
     const next = this.#nthFrom(Math.max(0, passed + 1), 1);
     return next <= this.#untilMs && next <= this.#last() ? next : null;
+  }
+
+  /** As {@link nextAfter}, with what the clocks show then. */
+  occurrenceAfter(after: number): Occurrence | null {
+    const instant = this.nextAfter(after);
+    return instant === null ? null : { instant, wall: instant + this.#zone.offsetAt(instant) };
+  }
+
+  /** Nothing is: elapsed time takes no notice of clock changes. */
+  leftOutBetween(): Occurrence[] {
+    return [];
   }
 
   #last(): number {

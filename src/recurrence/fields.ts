@@ -2,10 +2,21 @@
 
 import { type Choice, ChoiceList } from '../choices.js';
 import { LinodError, suggestion } from '../errors.js';
+import type { CronExpression } from './cron-expression.js';
+import { parseCron } from './notations/cron.js';
 import { formatWallTime, parseWallTime } from './wall-time.js';
 import { Zone } from './zone.js';
 
-export type EveryUnit = 'secondly' | 'minutely' | 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
+export type EveryUnit =
+  | 'secondly'
+  | 'minutely'
+  | 'hourly'
+  | 'daily'
+  | 'weekly'
+  | 'monthly'
+  | 'yearly'
+  | 'easterly'
+  | 'cron';
 
 export type Weekday = 'monday' | 'tuesday' | 'wednesday' | 'thursday' | 'friday' | 'saturday' | 'sunday';
 
@@ -19,7 +30,8 @@ export type RepeatedTime = 'first' | 'second' | 'both';
  * When something is due.
  *
  * Days, weeks, months and years go by the calendar and keep the time of day of `start`; seconds, minutes and
- * hours are elapsed time and take no notice of clock changes.
+ * hours are elapsed time and take no notice of clock changes. `easterly` is once a year, as many days before or
+ * after Easter as `start` is; `cron` is when the cron expression says, on the clock of the wall.
  *
  * Source: the fields of the original's recurrence set; how they work together is told in test/vectors/README.md.
  */
@@ -27,10 +39,15 @@ export interface RecurrenceFields {
   readonly everyUnit: EveryUnit;
   /** Every how many units, counted from the one that `start` is in. Default 1. */
   readonly every?: number | undefined;
-  /** Only on these days. For months and years: all of them in the period, wherever `start` is. */
+  /**
+   * Only on these days. For months and years: all of them in the period, wherever `start` is. None where `everyUnit`
+   * is `easterly` or `cron`.
+   */
   readonly weekdays?: readonly Weekday[] | undefined;
   /** Only the first (1), second, … or last (-1), … of `weekdays` in each month or year. */
   readonly positions?: readonly number[] | undefined;
+  /** Where `everyUnit` is `cron`, and only there: `0 4 * * mon-fri`, as in notations/cron.ts. */
+  readonly cron?: string | null | undefined;
   /** The wall time before which nothing is due: `2024-01-03T10:00:00`; the seconds may be left out. */
   readonly start: string;
   /** The IANA name of the zone whose clocks are meant. Default `UTC`. */
@@ -41,16 +58,26 @@ export interface RecurrenceFields {
   readonly count?: number | null | undefined;
   /**
    * For days and longer, a time that the clocks skip: `shifted` (default) takes it by the offset from before,
-   * 02:30 becomes 03:30; `at-jump` takes the instant of the change; `skipped` leaves it out.
+   * 02:30 becomes 03:30; `at-jump` takes the instant of the change; `skipped` leaves it out, and is the default of a
+   * cron expression whose minutes or hours begin with `*`.
    */
   readonly missingTime?: MissingTime | undefined;
-  /** For days and longer, a time that the clocks show twice: the `first` (default), the `second` or `both`. */
+  /**
+   * For days and longer, a time that the clocks show twice: the `first` (default), the `second` or `both`, which is the
+   * default of a cron expression whose minutes or hours begin with `*`.
+   */
   readonly repeatedTime?: RepeatedTime | undefined;
 }
 
 /** Fields that were checked and made ready for calculation; wall times as in wall-time.ts. */
-export interface CheckedFields {
-  readonly everyUnit: EveryUnit;
+export type CheckedFields = CheckedKind & CommonFields;
+
+/** The cron expression goes with the unit `cron`, and with no other. */
+type CheckedKind =
+  | { readonly everyUnit: 'cron'; readonly cron: CronExpression }
+  | { readonly everyUnit: Exclude<EveryUnit, 'cron'>; readonly cron: null };
+
+interface CommonFields {
   readonly every: number;
   /** 0 for Monday to 6 for Sunday, each once, in order. */
   readonly weekdays: readonly number[];
@@ -80,7 +107,7 @@ export class InvalidRecurrenceError extends LinodError {
   }
 }
 
-/** The units, the shortest first. */
+/** The units, the shortest first; then those that are none. */
 export const RecurrenceUnits: ChoiceList<Choice & { readonly value: EveryUnit }> = choices([
   'secondly',
   'minutely',
@@ -89,6 +116,8 @@ export const RecurrenceUnits: ChoiceList<Choice & { readonly value: EveryUnit }>
   'weekly',
   'monthly',
   'yearly',
+  'easterly',
+  'cron',
 ]);
 
 /** The days of the week from Monday. */
@@ -111,6 +140,7 @@ const fieldNames = [
   'every',
   'weekdays',
   'positions',
+  'cron',
   'start',
   'timezone',
   'until',
@@ -124,16 +154,20 @@ export type CompleteFields = {
   readonly [K in keyof RecurrenceFields]-?: Exclude<RecurrenceFields[K], undefined>;
 };
 
-/** Fills in the defaults and checks everything. @throws InvalidRecurrenceError */
+/**
+ * Fills in the defaults and checks everything.
+ *
+ * @throws InvalidRecurrenceError, and NotationError for a cron expression that is not understood
+ */
 export function checkFields(given: RecurrenceFields): CheckedFields {
   refuseMisspeltNames(given);
   const everyUnit = oneOf('everyUnit', given.everyUnit, unitNames);
-  const weekdays = list('weekdays', given.weekdays).map((found, i) =>
-    weekdayNames.indexOf(oneOf(`weekdays[${i}]`, found, weekdayNames)),
-  );
+  const weekdays = weekdaysOf(list('weekdays', given.weekdays), everyUnit);
+  const kind = kindOf(everyUnit, given.cron ?? null);
+  const isInterval = kind.cron?.isInterval ?? false;
   return {
-    everyUnit,
-    every: positive('every', given.every ?? 1),
+    ...kind,
+    every: everyOf(given.every ?? 1, everyUnit),
     weekdays: [...new Set(weekdays)].sort(),
     positions: positionsOf(list('positions', given.positions), everyUnit, weekdays.length > 0),
     timezone: given.timezone ?? 'UTC',
@@ -141,8 +175,12 @@ export function checkFields(given: RecurrenceFields): CheckedFields {
     startWall: wallTime('start', given.start),
     untilWall: given.until == null ? Number.POSITIVE_INFINITY : wallTime('until', given.until),
     count: given.count == null ? null : positive('count', given.count),
-    missingTime: oneOf('missingTime', given.missingTime ?? 'shifted', missingTimes),
-    repeatedTime: oneOf('repeatedTime', given.repeatedTime ?? 'first', repeatedTimes),
+    missingTime: oneOf(
+      'missingTime',
+      given.missingTime ?? (isInterval ? 'skipped' : 'shifted'),
+      missingTimes,
+    ),
+    repeatedTime: oneOf('repeatedTime', given.repeatedTime ?? (isInterval ? 'both' : 'first'), repeatedTimes),
   };
 }
 
@@ -153,6 +191,7 @@ export function completeFields(checked: CheckedFields): CompleteFields {
     every: checked.every,
     weekdays: Object.freeze(weekdayNames.filter((_, i) => checked.weekdays.includes(i))),
     positions: Object.freeze([...checked.positions]),
+    cron: checked.cron?.text ?? null,
     start: formatWallTime(checked.startWall),
     timezone: checked.timezone,
     until: Number.isFinite(checked.untilWall) ? formatWallTime(checked.untilWall) : null,
@@ -195,6 +234,30 @@ function positive(field: string, found: unknown): number {
   throw new InvalidRecurrenceError(field, 'a positive whole number', found);
 }
 
+function everyOf(found: unknown, everyUnit: EveryUnit): number {
+  if (everyUnit === 'cron' && found !== 1) {
+    throw new InvalidRecurrenceError('every', '1 where everyUnit is cron', found);
+  }
+  return positive('every', found);
+}
+
+function weekdaysOf(found: readonly unknown[], everyUnit: EveryUnit): number[] {
+  if (found.length > 0 && (everyUnit === 'easterly' || everyUnit === 'cron')) {
+    throw new InvalidRecurrenceError('weekdays', `empty where everyUnit is ${everyUnit}`, found);
+  }
+  return found.map((weekday, i) => weekdayNames.indexOf(oneOf(`weekdays[${i}]`, weekday, weekdayNames)));
+}
+
+function kindOf(everyUnit: EveryUnit, cron: unknown): CheckedKind {
+  if (everyUnit !== 'cron') {
+    if (cron === null) return { everyUnit, cron };
+    throw new InvalidRecurrenceError('cron', `empty where everyUnit is ${everyUnit}`, cron);
+  }
+  if (typeof cron === 'string') return { everyUnit, cron: parseCron(cron) };
+  const expected = 'an expression such as "0 4 * * mon-fri" where everyUnit is cron';
+  throw new InvalidRecurrenceError('cron', expected, cron);
+}
+
 function positionsOf(found: readonly unknown[], everyUnit: EveryUnit, hasWeekdays: boolean): number[] {
   if (found.length > 0 && everyUnit !== 'monthly' && everyUnit !== 'yearly') {
     throw new InvalidRecurrenceError('positions', `empty where everyUnit is ${everyUnit}`, found);
@@ -211,7 +274,8 @@ function positionOf(field: string, found: unknown): number {
   throw new InvalidRecurrenceError(field, 'a whole number from 1 to 366 or from -1 to -366', found);
 }
 
-function knownZone(found: unknown): Zone {
+/** The zone of a name. @throws InvalidRecurrenceError */
+export function knownZone(found: unknown): Zone {
   const zone = typeof found === 'string' ? Zone.named(found) : undefined;
   if (zone !== undefined) return zone;
   const hint = typeof found === 'string' ? suggestion(found, Intl.supportedValuesOf('timeZone')) : '';

@@ -55,12 +55,18 @@ function periodsOfMonths(origin: number, months: number, every: number): Periods
   };
 }
 
-/** Months are numbered from January 1970. */
-function monthOf(day: number): number {
+/** The month of a day's number, 0 being January 1970. */
+export function monthOf(day: number): number {
   const date = new Date(day * dayMs);
   return (date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth();
 }
 
-function firstDayOfMonth(month: number): number {
+/** The first day of a month, numbered as in {@link monthOf}. */
+export function firstDayOfMonth(month: number): number {
   return Date.UTC(1970, month) / dayMs;
+}
+
+/** How many days a month has, numbered as in {@link monthOf}. */
+export function daysInMonth(month: number): number {
+  return firstDayOfMonth(month + 1) - firstDayOfMonth(month);
 }

@@ -42,3 +42,8 @@ export function modulo(value: number, divisor: number): number {
 export function commonDivisor(a: number, b: number): number {
   return b === 0 ? a : commonDivisor(b, a % b);
 }
+
+/** The year of a day's number. */
+export function yearOf(day: number): number {
+  return new Date(day * dayMs).getUTCFullYear();
+}

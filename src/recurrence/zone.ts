@@ -10,10 +10,21 @@ export type Showing =
   /** The clocks go forward over it: `jump` is when, `shifted` the wall time by the offset from before. */
   | { readonly kind: 'never'; readonly jump: number; readonly shifted: number };
 
-/** A time during which a zone's offset stays the same, up to but without `until`. */
-interface Span {
+/**
+ * A time during which a zone's offset stays the same, from `since` up to but without `until`, within one year of
+ * UTC: the next span may well have the same offset. Instants in milliseconds since 1970 UTC.
+ */
+export interface Span {
   readonly offsetMs: number;
+  readonly since: number;
   readonly until: number;
+}
+
+/** The clocks of a zone were moved: at `at` the offset became `offsetMs`. */
+export interface ClockChange {
+  readonly at: number;
+  readonly offsetBeforeMs: number;
+  readonly offsetMs: number;
 }
 
 /**
@@ -58,12 +69,12 @@ export class Zone {
 
   /** What the zone's clocks are ahead of UTC at an instant, in milliseconds. */
   offsetAt(instant: number): number {
-    return this.#spanAt(instant).offsetMs;
+    return this.spanAt(instant).offsetMs;
   }
 
   /** An instant up to which the offset surely stays what it is at `instant`. */
   steadyUntil(instant: number): number {
-    return this.#spanAt(instant).until;
+    return this.spanAt(instant).until;
   }
 
   /** Whether no clock change is near enough to `instant` to move a wall time over it. */
@@ -81,11 +92,20 @@ export class Zone {
     return second === undefined ? { kind: 'once', instant: first } : { kind: 'twice', first, second };
   }
 
+  /** The changes later than `from` up to and with `to`, in order. */
+  changesBetween(from: number, to: number): ClockChange[] {
+    const spans = this.#spansBetween(from, to);
+    return spans.slice(1).map(({ offsetMs }, i) => {
+      const { offsetMs: offsetBeforeMs, until: at } = spans[i] ?? utc;
+      return { at, offsetBeforeMs, offsetMs };
+    });
+  }
+
   /** The spans that touch a stretch of time, in order; neighbours have different offsets. */
   #spansBetween(from: number, to: number): Span[] {
     const spans: Span[] = [];
     for (let instant = from; instant <= to; ) {
-      const span = this.#spanAt(instant);
+      const span = this.spanAt(instant);
       if (spans.at(-1)?.offsetMs === span.offsetMs) spans.pop();
       spans.push(span);
       instant = span.until;
@@ -93,7 +113,8 @@ export class Zone {
     return spans;
   }
 
-  #spanAt(instant: number): Span {
+  /** The span that an instant lies in. */
+  spanAt(instant: number): Span {
     if (this.#readOffset === undefined) return utc;
     const year = new Date(instant).getUTCFullYear();
     const known = this.#years.get(year);
@@ -104,7 +125,7 @@ export class Zone {
   }
 }
 
-const utc: Span = { offsetMs: 0, until: Number.POSITIVE_INFINITY };
+const utc: Span = { offsetMs: 0, since: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY };
 
 /** The change that goes over `wall`: what the clocks showed before it ends at or before `wall`, what they show after it begins later. */
 function missing(wall: number, spans: readonly Span[]): Showing {
@@ -119,8 +140,8 @@ function spansOfYear(readOffset: OffsetReader, year: number): Span[] {
     const offsetMs = readOffset(instant);
     const probe = Math.min(instant + probeMs, end);
     const until = readOffset(probe) === offsetMs ? probe : firstSecondOfChange(readOffset, instant, probe);
-    if (spans.at(-1)?.offsetMs === offsetMs) spans.pop();
-    spans.push({ offsetMs, until });
+    const last = spans.at(-1)?.offsetMs === offsetMs ? spans.pop() : undefined;
+    spans.push({ offsetMs, since: last?.since ?? instant, until });
     instant = until;
   }
   return spans;

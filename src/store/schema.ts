@@ -30,6 +30,8 @@ export interface JobRuleTable {
   weekdays: string | null;
   /** JSON list of whole numbers. */
   positions: string | null;
+  /** A cron expression, where `every_unit` is `cron`. */
+  cron: string | null;
   /** Wall time in the rule's zone, `2026-11-24T20:00:00`. */
   start_datetime: string | null;
   timezone: string | null;
@@ -37,6 +39,10 @@ export interface JobRuleTable {
   until: string | null;
   /** 0 for none at all. */
   count: number | null;
+  /** shifted, skipped, at-jump */
+  missing_time: string | null;
+  /** first, second, both */
+  repeated_time: string | null;
   log_level: string | null;
   on_failure: string | null;
   timeout_seconds: number | null;

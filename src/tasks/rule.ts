@@ -3,7 +3,7 @@
 import { localTime, wallTime } from '../local-time.js';
 import type { LevelName } from '../log/levels.js';
 import type { OnFailure, Suggestion } from '../procedure.js';
-import { Recurrence } from '../recurrence.js';
+import { completeStart, type MissingTime, Recurrence, type RepeatedTime, shortForm } from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
 
 /** What a person overrode; null where the procedure's suggestion counts. */
@@ -33,16 +33,19 @@ export class JobRule {
     this.seqno = row.seqno;
     this.name = row.name;
     this.procedure = row.procedure;
-    this.suggestion = JSON.parse(row.suggestion) as Suggestion;
+    this.suggestion = parseSuggestion(row.suggestion);
     this.overrides = {
       every: row.every,
       everyUnit: row.every_unit as Suggestion['everyUnit'] | null,
       weekdays: fromJson<Suggestion['weekdays']>(row.weekdays),
       positions: fromJson<Suggestion['positions']>(row.positions),
+      cron: row.cron,
       startDatetime: row.start_datetime,
       timezone: row.timezone,
       until: row.until,
       count: row.count,
+      missingTime: row.missing_time as MissingTime | null,
+      repeatedTime: row.repeated_time as RepeatedTime | null,
       logLevel: row.log_level as LevelName | null,
       onFailure: row.on_failure as OnFailure | null,
       timeoutSeconds: row.timeout_seconds,
@@ -71,7 +74,7 @@ export class JobRule {
   }
 
   get every(): number {
-    return this.effective('every');
+    return this.#ofKind('every', 1);
   }
 
   get everyUnit(): Suggestion['everyUnit'] {
@@ -107,24 +110,39 @@ export class JobRule {
   /** Wall time that the recurrence is anchored at, in the rule's zone. */
   get start(): string {
     const start = this.effective('startDatetime');
-    if (start !== null && !start.startsWith('T')) return start;
-    const created = wallTime(this.createdAt, this.timezone);
-    return start === null
-      ? created.slice(0, 'yyyy-mm-ddThh:mm:ss'.length)
-      : `${created.slice(0, 'yyyy-mm-dd'.length)}${start}`;
+    const created = wallTime(this.createdAt, this.timezone).slice(0, 'yyyy-mm-ddThh:mm:ss'.length);
+    if (start === null) return created;
+    const isOwn = this.overrides.startDatetime !== null || this.#isSuggestedKind;
+    return completeStart(isOwn ? start : start.replace(/^.*T/, 'T'), created);
   }
 
-  /** @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) */
+  /** The cron expression where it decides; null otherwise. */
+  get cron(): string | null {
+    return this.everyUnit === 'cron' ? this.effective('cron') : null;
+  }
+
+  get weekdays(): Suggestion['weekdays'] {
+    return this.#ofKind('weekdays', []);
+  }
+
+  get positions(): Suggestion['positions'] {
+    return this.#ofKind('positions', []);
+  }
+
+  /** @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`), NotationError (`LINOD_ERR_NOTATION`) */
   get recurrence(): Recurrence {
     this.#recurrence ??= Recurrence.from({
       every: this.every,
       everyUnit: this.everyUnit,
-      weekdays: this.effective('weekdays'),
-      positions: this.effective('positions'),
+      weekdays: this.weekdays,
+      positions: this.positions,
+      cron: this.cron,
       start: this.start,
       timezone: this.timezone,
       until: this.until,
       count: this.count,
+      missingTime: this.effective('missingTime') ?? undefined,
+      repeatedTime: this.effective('repeatedTime') ?? undefined,
     });
     return this.#recurrence;
   }
@@ -134,15 +152,42 @@ export class JobRule {
     return this.active ? this.recurrence.nextAfter(instant) : null;
   }
 
+  /** How often, in the original's short form: `every 1 daily`; `cron 0 4 * * *`. */
+  get short(): string {
+    return shortForm(this);
+  }
+
+  /**
+   * A field that has no meaning for a cron expression or for Easter: where one of these overrides the suggestion, or
+   * is overridden, what was suggested for the other does not count.
+   */
+  #ofKind<K extends 'every' | 'weekdays' | 'positions'>(field: K, none: Suggestion[K]): Suggestion[K] {
+    return this.#isSuggestedKind ? this.effective(field) : (this.overrides[field] ?? none);
+  }
+
+  get #isSuggestedKind(): boolean {
+    return kindOf(this.everyUnit) === kindOf(this.suggestion.everyUnit);
+  }
+
   /** `Job rule #3 <Procedures.checkdata every 1 daily>`, as in the original. */
   toString(): string {
-    return `Job rule #${this.id} <Procedures.${this.procedure} every ${this.every} ${this.everyUnit}>`;
+    return `Job rule #${this.id} <Procedures.${this.procedure} ${this.short}>`;
   }
 
   /** An instant as people read it: ISO 8601 in the rule's zone, `2026-11-25T20:00:00+02:00`. */
   localTime(instant: Date): string {
     return localTime(instant, this.timezone);
   }
+}
+
+function kindOf(unit: Suggestion['everyUnit']): string {
+  return unit === 'cron' || unit === 'easterly' ? unit : 'period';
+}
+
+/** A suggestion that an older version wrote has not all fields. */
+function parseSuggestion(text: string): Suggestion {
+  const known = { cron: null, missingTime: null, repeatedTime: null };
+  return { ...known, ...(JSON.parse(text) as Suggestion) };
 }
 
 function toDate(ms: number | null): Date | null {

@@ -1,13 +1,16 @@
 // The table of job rules: making them of procedures, changing them, and the ledger of what happened to them.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
-import { LinodError, suggestion as nearest, UsageError } from '../errors.js';
-import { parseLevel } from '../log/levels.js';
-import { isTimeout, type Procedure, timeoutRule } from '../procedure.js';
+import { LinodError, UsageError } from '../errors.js';
+import type { Procedure } from '../procedure.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import type { Reason } from './decide.js';
 import { JobRule } from './rule.js';
+import { changedColumns, type RuleChanges } from './rule-changes.js';
+
+export type { RuleChanges } from './rule-changes.js';
 
 /** What `sync` did, by the names of the rules. */
 export interface SyncReport {
@@ -20,25 +23,6 @@ export interface SyncReport {
   readonly reactivated: readonly string[];
   /** The procedure suggests something else than before. */
   readonly changed: readonly string[];
-}
-
-/**
- * Fields that a person may change; null takes an override back, so that the suggestion counts again. No weekdays or
- * positions at all are `[]`, no `until` is an empty text, no `count` is 0.
- */
-export interface RuleChanges {
-  readonly every?: number | null;
-  readonly everyUnit?: string | null;
-  readonly weekdays?: readonly string[] | null;
-  readonly positions?: readonly number[] | null;
-  readonly startDatetime?: string | null;
-  readonly timezone?: string | null;
-  readonly until?: string | null;
-  readonly count?: number | null;
-  readonly name?: string;
-  readonly logLevel?: string | null;
-  readonly onFailure?: string | null;
-  readonly timeoutSeconds?: number | null;
 }
 
 export class Rules {
@@ -115,12 +99,13 @@ export class Rules {
    * Changes fields of a rule. It is due next at the first time after now that the new fields give, so an edit never
    * makes a rule run.
    *
-   * @throws UsageError (`LINOD_ERR_USAGE`), InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`)
+   * @throws UsageError (`LINOD_ERR_USAGE`), InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`), NotationError
+   *   (`LINOD_ERR_NOTATION`)
    */
   async edit(id: number, changes: RuleChanges): Promise<JobRule> {
     return await this.#db.transaction().execute(async (tx) => {
-      await this.get(id, tx);
-      const columns = changedColumns(changes);
+      const rule = await this.get(id, tx);
+      const columns = changedColumns(changes, rule, new Date(this.#clock.now()));
       await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
       // Also of a rule that is not active now, lest it cannot be resumed.
       void (await this.get(id, tx)).recurrence;
@@ -229,7 +214,7 @@ export class Rules {
     const suggestion = JSON.stringify(procedure.suggestion);
     if (rule.removedAt !== null) did.push('restored');
     if (rule.cancelledBy === 'failure') did.push('reactivated');
-    if (suggestion !== JSON.stringify(rule.suggestion)) did.push('changed');
+    if (!isDeepStrictEqual(procedure.suggestion, rule.suggestion)) did.push('changed');
     if (did.length === 0) return did;
     await this.#set(tx, rule.id, { removed_at: null, suggestion });
     try {
@@ -306,48 +291,3 @@ function dueAfter(rule: JobRule, now: number): Date | null | undefined {
     throw error;
   }
 }
-
-/** The changes as columns. Recurrence fields are checked by the recurrence itself, in the same transaction. */
-function changedColumns(changes: RuleChanges): Partial<Omit<JobRuleRow, 'id'>> {
-  const columns: Partial<Omit<JobRuleRow, 'id'>> = {};
-  const names = Object.keys(changes) as Array<keyof RuleChanges>;
-  if (names.length === 0) throw new UsageError('nothing to change');
-  for (const name of names) {
-    const column = Object.hasOwn(columnOf, name) ? columnOf[name] : undefined;
-    if (column === undefined) {
-      const known = Object.keys(columnOf);
-      throw new UsageError(
-        `a job rule has no field ${JSON.stringify(name)}${nearest(name, known) || `; fields are ${known.join(', ')}`}`,
-      );
-    }
-    Object.assign(columns, column(changes[name]));
-  }
-  return columns;
-}
-
-const columnOf: { readonly [K in keyof RuleChanges]-?: (value: unknown) => Partial<Omit<JobRuleRow, 'id'>> } =
-  {
-    every: (value) => ({ every: value as number | null }),
-    everyUnit: (value) => ({ every_unit: value as string | null }),
-    weekdays: (value) => ({ weekdays: value === null ? null : JSON.stringify(value) }),
-    positions: (value) => ({ positions: value === null ? null : JSON.stringify(value) }),
-    startDatetime: (value) => ({ start_datetime: value as string | null }),
-    timezone: (value) => ({ timezone: value as string | null }),
-    until: (value) => ({ until: value as string | null }),
-    count: (value) => ({ count: value as number | null }),
-    name: (value) => {
-      if (typeof value === 'string' && value.trim() !== '' && value.length <= 200) return { name: value };
-      throw new UsageError(
-        `expected name to be a text of 1 to 200 characters, got: ${JSON.stringify(value ?? '')}`,
-      );
-    },
-    logLevel: (value) => ({ log_level: value === null ? null : parseLevel(String(value)).value }),
-    onFailure: (value) => {
-      if (value === null || value === 'cancel' || value === 'continue') return { on_failure: value };
-      throw new UsageError(`expected onFailure to be cancel or continue, got: ${JSON.stringify(value)}`);
-    },
-    timeoutSeconds: (value) => {
-      if (value === null || isTimeout(value)) return { timeout_seconds: value };
-      throw new UsageError(`expected timeoutSeconds to be ${timeoutRule}, got: ${JSON.stringify(value)}`);
-    },
-  };

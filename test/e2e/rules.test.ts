@@ -90,6 +90,84 @@ t.test('what is changed on a rule takes effect while the worker runs', async (t)
   t.same(reasons, ['edited', 'cancelled', 'resumed', 'edited'], 'the ledger knows of each');
 });
 
+t.test(
+  'a rule is told when in words, tells it in two languages, and lists its times over a clock change',
+  async (t) => {
+    const site = new LiveSite(t, { timezone: 'Europe/Brussels', files: { 'procedures/garden.ts': garden } });
+    await site.linod('rules', 'sync');
+    const shown = await site.linod(
+      'rule',
+      water,
+      'set',
+      'when',
+      'every',
+      'day',
+      'at',
+      '2:30',
+      'from',
+      '2030-01-01,',
+      'missing',
+      'times',
+      'skipped',
+    );
+    t.match(
+      shown,
+      /^Job rule #1 <Procedures\.water_plants every 1 daily> next run at: 2030-01-01T02:30:00\+01:00\n/,
+    );
+    t.match(
+      shown,
+      /when +every day at 02:30 in Europe\/Brussels from 1 January 2030, missing times skipped\n/,
+    );
+    t.match(shown, /missingTime +skipped {2}\(overridden\)\n/);
+    t.match(
+      await site.linod('rule', water, '--language', 'de'),
+      /when +jeden Tag um 02:30 Uhr \(Zeitzone Europe\/Brussels\)/,
+    );
+    t.match(await site.linod('rules'), /1 +water_plants .* every day at 02:30, missing times skipped\n/);
+
+    const times = (await site.linod('rule', water, 'next', '--count', '400')).trimEnd().split('\n');
+    t.equal(times.length, 400);
+    t.same(
+      times.filter((line) => line.includes('clocks') || line.includes('twice')),
+      [
+        '2030-03-31T02:30:00        left out: the clocks skip 02:30',
+        '2030-04-01T02:30:00+02:00  the clocks went forward by 1 h',
+        '2030-10-27T02:30:00+02:00  02:30 comes twice: the first time',
+        '2030-10-28T02:30:00+01:00  the clocks went back by 1 h',
+      ],
+    );
+    const [first] = JSON.parse(
+      await site.linod('rule', water, 'next', '--count', '1', '--json'),
+    ) as unknown[];
+    t.same(first, {
+      at: '2030-01-01T01:30:00.000Z',
+      local: '2030-01-01T02:30:00+01:00',
+      wall: '2030-01-01T02:30:00',
+      note: null,
+      clockChangeMinutes: 0,
+    });
+
+    t.match(
+      await site.linod('rule', water, 'set', 'cron=0 4 * * mon-fri'),
+      /^Job rule #1 <.* cron 0 4 \* \* mon-fri> next run at: /,
+    );
+    t.match(await site.run('linod', 'rule', water, 'set', 'when', 'every', '2', 'weks'), {
+      code: 2,
+      stdout: '',
+      stderr:
+        /expected a unit such as .*, got: "weks", at character 9 of words "every 2 weks", did you mean "weeks"\?\n$/,
+    });
+    t.match(await site.run('linod', 'rule', water, '--language', 'xx'), {
+      code: 2,
+      stderr: /expected --language to be one of en, de/,
+    });
+    t.match(
+      await site.linod('rule', water, 'set', 'when='),
+      /^Job rule #1 <Procedures\.water_plants every 3600 secondly> /,
+    );
+  },
+);
+
 t.test('a run that goes on can be watched and stopped', async (t) => {
   const site = new LiveSite(t, { files: { 'procedures/garden.ts': garden } });
   await site.startWorker('--initiate');

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Procedures, scheduleDaily, scheduleOften } from '../../src/procedure.js';
+import { Procedures, schedule, scheduleDaily, scheduleOften } from '../../src/procedure.js';
 import type { BaseRequest } from '../../src/tasks/request.js';
 
 const registered = new Set<string>();
@@ -58,6 +58,41 @@ t.test('what a procedure suggests for its rules is kept', async (t) => {
   t.match(procedure.suggestion, { weekdays: ['friday'], positions: [1, -1], timezone: 'Europe/Tallinn' });
 });
 
+t.test('schedule takes words, cron or RRULE text', async (t) => {
+  const procedure = schedule('every 2 weeks on mon, fri at 10:00', function close_sprint() {});
+  t.match(procedure, { name: 'close_sprint', every: 2, everyUnit: 'weekly', startDatetime: 'T10:00:00' });
+  t.same(procedure.suggestion.weekdays, ['monday', 'friday']);
+  t.match(schedule('0 4 * * mon-fri', { name: unused('cron') }, () => {}).suggestion, {
+    everyUnit: 'cron',
+    cron: '0 4 * * mon-fri',
+  });
+  t.match(
+    schedule('FREQ=YEARLY;BYEASTER=-2', { name: unused('easter') }, () => {}),
+    {
+      everyUnit: 'easterly',
+      startDatetime: 'easter-2T00:00:00',
+    },
+  );
+});
+
+t.test('options count for what the text of schedule leaves open', async (t) => {
+  const options = {
+    timezone: 'Europe/Brussels',
+    count: 3,
+    missingTime: 'skipped',
+    onFailure: 'continue',
+  } as const;
+  const said = schedule('daily in Europe/Tallinn', { ...options, name: unused('said') }, () => {});
+  t.match(said.suggestion, {
+    timezone: 'Europe/Tallinn',
+    count: 3,
+    missingTime: 'skipped',
+    onFailure: 'continue',
+  });
+  const silent = schedule('daily 5 times', { ...options, name: unused('silent') }, () => {});
+  t.match(silent.suggestion, { timezone: 'Europe/Brussels', count: 5 });
+});
+
 t.test('run calls the function with the request and waits for it', async (t) => {
   const seen: unknown[] = [];
   const procedure = scheduleOften({ name: unused('run') }, async (ar: BaseRequest) => {
@@ -109,6 +144,21 @@ for (const [what, call, problem] of [
     'half a minute',
     () => scheduleDaily({ minute: 0.5 }, function m() {}),
     /expected minute to be a whole number from 0 to 59, got: 0.5/,
+  ],
+  [
+    'a text that is not understood',
+    () => schedule('every 2 weks', function w() {}),
+    /expected a unit such as days .*"weks", at character 9 of words "every 2 weks", did you mean "weeks"\?$/,
+  ],
+  [
+    'a cron expression that is wrong',
+    () => scheduleOften({ cron: '60 * * * *', everyUnit: 'cron', name: 'c' }, () => {}),
+    /c: expected the minute to be a number from 0 to 59/,
+  ],
+  [
+    'a start on a day that does not exist',
+    () => scheduleOften({ everyUnit: 'yearly', startDatetime: '--02-30T10:00', name: 's' }, () => {}),
+    /s: expected start to be a wall time/,
   ],
   [
     'an unknown unit',

@@ -313,6 +313,7 @@ t.test('fields', async (t) => {
       every: 1,
       weekdays: ['monday', 'friday'],
       positions: [],
+      cron: null,
       start: '2024-01-03T10:00:00',
       timezone: 'UTC',
       until: null,
@@ -341,7 +342,7 @@ t.test('fields', async (t) => {
   for (const [given, message] of [
     [
       { everyUnit: 'dayly' },
-      /^expected everyUnit to be one of secondly, .*, yearly, got: "dayly", did you mean "daily"\?$/,
+      /^expected everyUnit to be one of secondly, .*, yearly, easterly, cron, got: "dayly", did you mean "daily"\?$/,
     ],
     [{ everyUnit: undefined }, /^expected everyUnit to be one of .*, got: undefined$/],
     [{ every: 0 }, /^expected every to be a positive whole number, got: 0$/],

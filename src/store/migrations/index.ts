@@ -3,8 +3,9 @@
 import type { MigrationSet } from '../migrate.js';
 import { tables } from './0001-tables.js';
 import { health } from './0002-health.js';
+import { recurrences } from './0003-recurrences.js';
 
-export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [tables, health] };
+export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [tables, health, recurrences] };
 
 const registered = new Map<string, MigrationSet>();
 

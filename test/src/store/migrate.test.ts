@@ -4,6 +4,9 @@ import type { Migration } from '../../../src/store/migrate.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { openStore } from '../../../src/store/store.js';
 
+/** All of the daemon's own, in order. */
+const own = ownMigrations.migrations.map(({ name }) => `linod ${name}`);
+
 const notes: Migration = {
   name: '0001-notes',
   async up(db) {
@@ -14,7 +17,7 @@ const notes: Migration = {
 t.test('a new database gets all tables once', async (t) => {
   const path = join(t.testdir(), 'site', 'linod.db');
   const first = await openStore({ path, migrations: [ownMigrations] });
-  t.same(first.migrated, ['linod 0001-tables', 'linod 0002-health']);
+  t.same(first.migrated, own);
   t.same(await first.db.selectFrom('job_rules').selectAll().execute(), []);
   await first.close();
   await first.close();
@@ -26,7 +29,7 @@ t.test('a new database gets all tables once', async (t) => {
 t.test('processes that open a new database at once run each migration once', async (t) => {
   const path = join(t.testdir(), 'linod.db');
   const stores = await Promise.all([1, 2, 3].map(() => openStore({ path, migrations: [ownMigrations] })));
-  t.same(stores.flatMap((store) => store.migrated).sort(), ['linod 0001-tables', 'linod 0002-health']);
+  t.same(stores.flatMap((store) => store.migrated).sort(), own);
   for (const store of stores) await store.close();
 });
 
@@ -55,11 +58,7 @@ t.test('a database of a newer version is refused by name', async (t) => {
     message: `database ${path} has migrations of app that this version does not know: 0001-notes; update app, or name another database`,
   });
   const other = await openStore({ path, migrations: [ownMigrations] });
-  t.same(
-    other.migrated,
-    ['linod 0001-tables', 'linod 0002-health'],
-    "another owner's migrations do not matter",
-  );
+  t.same(other.migrated, own, "another owner's migrations do not matter");
   await other.close();
 });
 
@@ -72,4 +71,20 @@ t.test('a file that is no database is refused with its name', async (t) => {
     code: 'LINOD_ERR_STORE_UNAVAILABLE',
     message: `cannot open the database ${path}: file is not a database`,
   });
+});
+
+t.test('a database of the first version keeps its rules, and they can be given the new fields', async (t) => {
+  const path = join(t.testdir(), 'linod.db');
+  const [tables] = ownMigrations.migrations;
+  if (tables === undefined) throw new Error('there are no migrations');
+  const old = await openStore({ path, migrations: [{ owner: 'linod', migrations: [tables] }] });
+  const rule = { seqno: 1, name: 'a', procedure: 'a', suggestion: '{}', created_at: 0 };
+  await old.db.insertInto('job_rules').values(rule).execute();
+  await old.close();
+  const store = await openStore({ path, migrations: [ownMigrations] });
+  t.same(store.migrated, own.slice(1));
+  t.match(await store.db.selectFrom('job_rules').selectAll().execute(), [
+    { ...rule, cron: null, missing_time: null, repeated_time: null },
+  ]);
+  await store.close();
 });

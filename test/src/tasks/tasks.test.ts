@@ -646,6 +646,106 @@ t.test('an override can say that there is none', async (t) => {
   t.match(await bench.rules.get(1), { until, count: 1 });
 });
 
+t.test('a person says when in words, in cron or as RRULE text, and takes all of it back', async (t) => {
+  const bench = await openBench(t);
+  bench.add('report', nothing, {
+    startDatetime: 'T20:00:00',
+    weekdays: ['monday'],
+    until: '2030-01-01T00:00:00',
+  });
+  await bench.tasks.setup();
+  const { fields } = (await bench.rules.get(1)).recurrence;
+  const when = async (text: string | null) => (await bench.rules.edit(1, { when: text })).recurrence.fields;
+  t.match(await when('every 2 weeks on mon, fri at 10:00'), {
+    everyUnit: 'weekly',
+    every: 2,
+    weekdays: ['monday', 'friday'],
+    start: '2026-11-24T10:00:00',
+    until: null,
+    timezone: 'UTC',
+  });
+  t.same((await bench.rules.get(1)).nextDueAt, new Date('2026-11-27T10:00:00Z'));
+  t.match(await when('0 4 * * mon-fri'), {
+    everyUnit: 'cron',
+    every: 1,
+    weekdays: [],
+    cron: '0 4 * * mon-fri',
+  });
+  t.equal(String(await bench.rules.get(1)), 'Job rule #1 <Procedures.report cron 0 4 * * mon-fri>');
+  t.match(await when('2 days before Easter at 9 in Europe/Tallinn'), {
+    everyUnit: 'easterly',
+    cron: null,
+    start: '2027-03-26T09:00:00',
+    timezone: 'Europe/Tallinn',
+  });
+  t.match(await when('DTSTART:20261201T100000Z RRULE:FREQ=DAILY;COUNT=3'), { count: 3, timezone: 'UTC' });
+  await t.rejects(when('every 2 weks'), { code: 'LINOD_ERR_NOTATION', message: /did you mean "weeks"/ });
+  t.same(await when(null), fields);
+});
+
+t.test('a rule has its own choices at clock changes', async (t) => {
+  const bench = await openBench(t);
+  const suggested = { startDatetime: '2026-01-01T02:30:00', timezone: 'Europe/Brussels' };
+  bench.add('report', nothing, { ...suggested, missingTime: 'at-jump' });
+  await bench.tasks.setup();
+  const spring = new Date('2027-03-27T12:00:00Z');
+  const due = async () => (await bench.rules.get(1)).dueAfter(spring)?.toISOString();
+  t.equal(await due(), '2027-03-28T01:00:00.000Z', 'as the procedure suggests');
+  await bench.rules.edit(1, { missingTime: 'skipped', repeatedTime: 'both' });
+  t.equal(await due(), '2027-03-29T00:30:00.000Z', 'as a person overrides');
+  t.match((await bench.rules.get(1)).recurrence.fields, { missingTime: 'skipped', repeatedTime: 'both' });
+  await t.rejects(bench.rules.edit(1, { missingTime: 'lost' }), {
+    code: 'LINOD_ERR_INVALID_RECURRENCE',
+    message: 'expected missingTime to be one of shifted, skipped, at-jump, got: "lost"',
+  });
+  await bench.rules.edit(1, { missingTime: null });
+  t.equal(await due(), '2027-03-28T01:00:00.000Z', 'and taken back');
+});
+
+t.test('cron is a field of its own, which decides while everyUnit is cron', async (t) => {
+  const bench = await openBench(t);
+  bench.add('report', nothing, { every: 3, weekdays: ['monday'], startDatetime: 'T20:00:00' });
+  bench.add('other', nothing, { cron: '0 5 * * *' });
+  await bench.tasks.setup();
+  t.match((await bench.rules.edit(1, { cron: '0 4 * * *' })).recurrence.fields, {
+    everyUnit: 'cron',
+    every: 1,
+    weekdays: [],
+  });
+  const hourly = await bench.rules.edit(1, { everyUnit: 'hourly' });
+  t.match(hourly.recurrence.fields, { everyUnit: 'hourly', every: 3, weekdays: ['monday'], cron: null });
+  t.match((await bench.rules.edit(1, { cron: null })).recurrence.fields, { everyUnit: 'daily', cron: null });
+  await t.rejects(bench.rules.edit(1, { cron: '0 4 * *' }), { code: 'LINOD_ERR_NOTATION' });
+
+  t.match((await bench.rules.get(2)).recurrence.fields, { everyUnit: 'cron', cron: '0 5 * * *' });
+  t.match((await bench.rules.edit(2, { everyUnit: 'daily' })).recurrence.fields, {
+    everyUnit: 'daily',
+    cron: null,
+  });
+});
+
+t.test(
+  'what an older version wrote of a suggestion is no change, so that a late rule stays due',
+  async (t) => {
+    const bench = await openBench(t);
+    bench.add('report', nothing, every10);
+    await bench.tasks.setup();
+    const { suggestion } = await bench.store.db
+      .selectFrom('job_rules')
+      .select('suggestion')
+      .executeTakeFirstOrThrow();
+    const { cron, missingTime, repeatedTime, ...older } = JSON.parse(suggestion) as Record<string, unknown>;
+    t.same([cron, missingTime, repeatedTime], [null, null, null]);
+    await bench.store.db
+      .updateTable('job_rules')
+      .set({ suggestion: JSON.stringify(older) })
+      .execute();
+    bench.clock.advance(60_000);
+    t.match(await bench.tasks.setup(), { changed: [] });
+    t.same((await bench.rules.get(1)).nextDueAt, new Date(noon + 10_000));
+  },
+);
+
 t.test('when the clock is set back, rules are due at the new time, and the ledger says so', async (t) => {
   const bench = await openBench(t);
   bench.add('tick', nothing, every10);

@@ -1,0 +1,119 @@
+// The English words that notations/words.ts knows, in lower case.
+
+import type { EveryUnit, Weekday } from '../fields.js';
+
+/** `daily` and its like. */
+export const adverbs: ReadonlyMap<string, EveryUnit> = new Map([
+  ['secondly', 'secondly'],
+  ['minutely', 'minutely'],
+  ['hourly', 'hourly'],
+  ['daily', 'daily'],
+  ['weekly', 'weekly'],
+  ['monthly', 'monthly'],
+  ['yearly', 'yearly'],
+  ['annually', 'yearly'],
+]);
+
+const units: ReadonlyMap<string, EveryUnit> = new Map([
+  ['second', 'secondly'],
+  ['sec', 'secondly'],
+  ['minute', 'minutely'],
+  ['min', 'minutely'],
+  ['hour', 'hourly'],
+  ['day', 'daily'],
+  ['week', 'weekly'],
+  ['month', 'monthly'],
+  ['year', 'yearly'],
+]);
+
+const weekdays: readonly Weekday[] = [
+  'monday',
+  'tuesday',
+  'wednesday',
+  'thursday',
+  'friday',
+  'saturday',
+  'sunday',
+];
+const months = [
+  'january',
+  'february',
+  'march',
+  'april',
+  'may',
+  'june',
+  'july',
+  'august',
+  'september',
+  'october',
+  'november',
+  'december',
+];
+const ordinals = [
+  'first',
+  'second',
+  'third',
+  'fourth',
+  'fifth',
+  'sixth',
+  'seventh',
+  'eighth',
+  'ninth',
+  'tenth',
+];
+
+/** For suggestions. */
+export const unitNames: readonly string[] = Array.from(units.keys(), (unit) => `${unit}s`);
+export const weekdayNames: readonly string[] = weekdays;
+export const monthNames: readonly string[] = months;
+
+/** The unit that `week` and `weeks` name. */
+export function unitOfWord(word: string): EveryUnit | undefined {
+  return units.get(word) ?? units.get(word.replace(/s$/, ''));
+}
+
+/** The days that `mon`, `mondays`, `mon-fri`, `weekdays` or `weekend` name, from Monday on. */
+export function weekdaysOfWord(word: string): readonly Weekday[] | undefined {
+  if (/^weekdays?$/.test(word)) return weekdays.slice(0, 5);
+  if (/^weekends?$/.test(word)) return weekdays.slice(5);
+  const [first = '', last, ...more] = word.split('-');
+  const from = weekdays.findIndex((weekday) => isShortFor(first, weekday));
+  if (from < 0 || more.length > 0) return undefined;
+  if (last === undefined) return weekdays.slice(from, from + 1);
+  const to = weekdays.findIndex((weekday) => isShortFor(last, weekday));
+  if (to < 0) return undefined;
+  return to >= from ? weekdays.slice(from, to + 1) : [...weekdays.slice(from), ...weekdays.slice(0, to + 1)];
+}
+
+/** The month, from 1 on, that `dec` or `december` names. */
+export function monthOfWord(word: string): number | undefined {
+  const index = months.findIndex((month) => isShortFor(word, month));
+  return index < 0 ? undefined : index + 1;
+}
+
+/** The number that `first`, `3rd` or `15th` names. */
+export function ordinalOfWord(word: string): number | undefined {
+  const [, digits] = /^(\d{1,3})(?:st|nd|rd|th)$/.exec(word) ?? [];
+  if (digits !== undefined && Number(digits) >= 1 && Number(digits) <= 366) return Number(digits);
+  const index = ordinals.indexOf(word);
+  return index < 0 ? undefined : index + 1;
+}
+
+/** The time of day that `10:00`, `8`, `8pm`, `noon` name, as `10:00:00`. */
+export function timeOfWord(word: string): string | undefined {
+  if (word === 'noon') return '12:00:00';
+  if (word === 'midnight') return '00:00:00';
+  const [, hour, minute = '00', second = '00', half] =
+    /^(\d{1,2})(?::(\d\d))?(?::(\d\d))?(am|pm)?$/.exec(word) ?? [];
+  if (hour === undefined || Number(minute) > 59 || Number(second) > 59) return undefined;
+  const isHour = half === undefined ? Number(hour) <= 23 : Number(hour) >= 1 && Number(hour) <= 12;
+  if (!isHour) return undefined;
+  const hours = half === undefined ? Number(hour) : (Number(hour) % 12) + (half === 'pm' ? 12 : 0);
+  return `${String(hours).padStart(2, '0')}:${minute}:${second}`;
+}
+
+/** `mon`, `tues`, `fridays`: three letters of a name or more, and perhaps an s. */
+function isShortFor(word: string, name: string): boolean {
+  const short = word.length > name.length ? word.replace(/s$/, '') : word;
+  return short.length >= 3 && name.startsWith(short);
+}

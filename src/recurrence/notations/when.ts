@@ -1,0 +1,22 @@
+// Any of the notations.
+
+import { parseCronLine } from './cron.js';
+import { parseRrule } from './rrule.js';
+import type { Timing } from './timing.js';
+import { parseWords } from './words.js';
+
+/**
+ * Reads when something is due, in whichever notation. A text with `FREQ=`, `RRULE:` or `DTSTART` is RRULE text; one
+ * that begins with `@`, with `TZ=` or with two fields without letters is cron; all else is words.
+ *
+ * @example
+ * parseWhen('every 2 weeks on mon, fri at 10:00');
+ * parseWhen('0 10 * * mon,fri');
+ * parseWhen('RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR');
+ * @throws NotationError (`LINOD_ERR_NOTATION`) pointing at what is not understood
+ */
+export function parseWhen(text: string): Timing {
+  if (/(^|[\s;])(FREQ=|RRULE:|DTSTART[;:])/i.test(text)) return parseRrule(text);
+  if (/^\s*(@|(CRON_)?TZ=|[\d*?,/-]+\s+[\d*?,/-]+(\s|$))/.test(text)) return parseCronLine(text);
+  return parseWords(text);
+}

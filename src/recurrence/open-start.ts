@@ -1,0 +1,46 @@
+// Starts that leave the day open: they begin on the first such day from the day on which a rule is made.
+
+import { daysAfterEaster } from './easter-times.js';
+import { InvalidRecurrenceError } from './fields.js';
+import { dayMs, dayOf, formatWallTime, parseWallTime } from './wall-time.js';
+
+/** `T10:00:00` any day; `---15T…` the 15th; `--12-24T…` 24 December; `easter-2T…` two days before Easter. */
+const shape = /^(?:---(\d\d)|--(\d\d)-(\d\d)|easter([+-]\d{1,3}))?T(\d\d:\d\d(?::\d\d)?)$/;
+
+/** 29 February can be eight years away. */
+const searchDays = 8 * 366;
+
+/** Whether a start leaves its day open. */
+export function isOpenStart(start: string): boolean {
+  return /^(T|--|easter)/.test(start);
+}
+
+/**
+ * Gives a start its day. One that has a day is returned as it is.
+ *
+ * @param since the wall time from whose day on it may begin: `2026-11-24T12:00:00`
+ * @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) for an open start that means no day or no time
+ */
+export function completeStart(start: string, since: string): string {
+  if (!isOpenStart(start)) return start;
+  const [, day, month, dayOfMonth, easter, time] = shape.exec(start) ?? [];
+  const first = dayOf(parseWallTime(since.slice(0, 'yyyy-mm-ddThh:mm:ss'.length)) ?? Number.NaN);
+  for (let n = first; time !== undefined && n <= first + searchDays; n++) {
+    const date = formatWallTime(n * dayMs).slice(0, 'yyyy-mm-dd'.length);
+    const fits =
+      (day === undefined || date.endsWith(`-${day}`)) &&
+      (month === undefined || date.endsWith(`-${month}-${dayOfMonth}`)) &&
+      (easter === undefined || isEasterDay(n, Number(easter)));
+    if (fits) return `${date}T${time}`;
+  }
+  throw new InvalidRecurrenceError(
+    'start',
+    'a wall time such as 2024-01-03T10:00:00, or one that leaves the day open: T10:00:00, ---15T10:00:00 (the 15th), --12-24T10:00:00 (24 December), easter-2T10:00:00',
+    start,
+  );
+}
+
+/** Only the Easter of the day's own year is looked at, as in rules. */
+function isEasterDay(day: number, offset: number): boolean {
+  return daysAfterEaster(day) === offset;
+}

@@ -1,0 +1,131 @@
+// What a person may change on a job rule, and what that is in the database.
+
+import { suggestion as nearest, UsageError } from '../errors.js';
+import { parseLevel } from '../log/levels.js';
+import { isTimeout, timeoutRule } from '../procedure.js';
+import { fieldsOfText } from '../recurrence.js';
+import type { JobRuleRow } from '../store/schema.js';
+import type { JobRule } from './rule.js';
+
+type Columns = Partial<Omit<JobRuleRow, 'id'>>;
+
+/**
+ * Fields that a person may change; null takes an override back, so that the suggestion counts again. No weekdays or
+ * positions at all are `[]`, no `until` is an empty text, no `count` is 0.
+ */
+export interface RuleChanges {
+  /**
+   * When it is due, as words, a cron expression or RRULE text: all fields of the recurrence in one. They begin today
+   * unless the text names another day. Null takes the overrides of all these fields back.
+   */
+  readonly when?: string | null;
+  readonly every?: number | null;
+  readonly everyUnit?: string | null;
+  readonly weekdays?: readonly string[] | null;
+  readonly positions?: readonly number[] | null;
+  /** Makes `everyUnit` `cron` as well, or takes both back. */
+  readonly cron?: string | null;
+  readonly startDatetime?: string | null;
+  readonly timezone?: string | null;
+  readonly until?: string | null;
+  readonly count?: number | null;
+  readonly missingTime?: string | null;
+  readonly repeatedTime?: string | null;
+  readonly name?: string;
+  readonly logLevel?: string | null;
+  readonly onFailure?: string | null;
+  readonly timeoutSeconds?: number | null;
+}
+
+/**
+ * The changes as columns. Recurrence fields are checked by the recurrence itself, in the same transaction.
+ *
+ * @throws UsageError (`LINOD_ERR_USAGE`), NotationError (`LINOD_ERR_NOTATION`), InvalidRecurrenceError
+ */
+export function changedColumns(changes: RuleChanges, rule: JobRule, now: Date): Columns {
+  const columns: Columns = {};
+  const fields = { ...ofWhen(changes, rule, now), ...ofCron(changes), ...changes };
+  const names = Object.keys(fields) as Array<keyof RuleChanges>;
+  if (names.length === 0) throw new UsageError('nothing to change');
+  for (const name of names) {
+    const column = Object.hasOwn(columnOf, name) ? columnOf[name] : undefined;
+    if (column === undefined) {
+      const known = Object.keys(columnOf);
+      throw new UsageError(
+        `a job rule has no field ${JSON.stringify(name)}${nearest(name, known) || `; fields are ${known.join(', ')}`}`,
+      );
+    }
+    Object.assign(columns, column(fields[name]));
+  }
+  return columns;
+}
+
+const columnOf: { readonly [K in keyof RuleChanges]-?: (value: unknown) => Columns } = {
+  // What it says is in the other fields.
+  when: () => ({}),
+  every: (value) => ({ every: value as number | null }),
+  everyUnit: (value) => ({ every_unit: value as string | null }),
+  weekdays: (value) => ({ weekdays: value === null ? null : JSON.stringify(value) }),
+  positions: (value) => ({ positions: value === null ? null : JSON.stringify(value) }),
+  cron: (value) => ({ cron: value as string | null }),
+  startDatetime: (value) => ({ start_datetime: value as string | null }),
+  timezone: (value) => ({ timezone: value as string | null }),
+  until: (value) => ({ until: value as string | null }),
+  count: (value) => ({ count: value as number | null }),
+  missingTime: (value) => ({ missing_time: value as string | null }),
+  repeatedTime: (value) => ({ repeated_time: value as string | null }),
+  name: (value) => {
+    if (typeof value === 'string' && value.trim() !== '' && value.length <= 200) return { name: value };
+    throw new UsageError(
+      `expected name to be a text of 1 to 200 characters, got: ${JSON.stringify(value ?? '')}`,
+    );
+  },
+  logLevel: (value) => ({ log_level: value === null ? null : parseLevel(String(value)).value }),
+  onFailure: (value) => {
+    if (value === null || value === 'cancel' || value === 'continue') return { on_failure: value };
+    throw new UsageError(`expected onFailure to be cancel or continue, got: ${JSON.stringify(value)}`);
+  },
+  timeoutSeconds: (value) => {
+    if (value === null || isTimeout(value)) return { timeout_seconds: value };
+    throw new UsageError(`expected timeoutSeconds to be ${timeoutRule}, got: ${JSON.stringify(value)}`);
+  },
+};
+
+/** What a text says, as fields; all of them, since it stands for the whole recurrence. */
+function ofWhen({ when, timezone }: RuleChanges, rule: JobRule, now: Date): RuleChanges {
+  if (when === undefined) return {};
+  if (when === null) {
+    return {
+      every: null,
+      everyUnit: null,
+      weekdays: null,
+      positions: null,
+      cron: null,
+      startDatetime: null,
+      timezone: null,
+      until: null,
+      count: null,
+      missingTime: null,
+      repeatedTime: null,
+    };
+  }
+  const fields = fieldsOfText(when, now, timezone ?? rule.timezone);
+  return {
+    every: fields.every ?? 1,
+    everyUnit: fields.everyUnit,
+    weekdays: fields.weekdays ?? [],
+    positions: fields.positions ?? [],
+    cron: fields.cron ?? null,
+    startDatetime: fields.start,
+    timezone: fields.timezone === rule.timezone ? rule.overrides.timezone : (fields.timezone ?? null),
+    until: fields.until ?? '',
+    count: fields.count ?? 0,
+    missingTime: fields.missingTime ?? null,
+    repeatedTime: fields.repeatedTime ?? null,
+  };
+}
+
+function ofCron({ cron, when }: RuleChanges): RuleChanges {
+  if (cron === undefined || when !== undefined) return {};
+  return { everyUnit: cron === null ? null : 'cron' };
+}
