@@ -145,7 +145,10 @@ export interface Trace {
   readonly events: readonly TraceEvent[];
   /** Where it lies now, if it waits among the first thousand messages of the channel that the events name. */
   readonly waiting?: Peeked | undefined;
-  /** Processes that may know of it and did not answer in time. When there are none, nothing was missed but what is too old. */
+  /**
+   * Processes that may know of it and did not answer in time. When there are none, nothing was missed but what is too
+   * old, or what happened within the last second in a process that stands still.
+   */
   readonly silent: readonly LayerProcess[];
 }
 

@@ -61,13 +61,13 @@ export class EventRing {
    */
   put(code: number, channel: number, high: number, low: number, at: number): void {
     if (this.#count === this.#size && this.#size < fullSize) this.#grow();
-    const since = at - this.#base;
-    if (since > longestSpanMs) this.#beginAt(at);
+    if (at - this.#base > longestSpanMs) this.#beginAt(at);
+    const words = this.#words;
     const word = (this.#count++ & (this.#size - 1)) * wordsPerEvent;
-    this.#words[word] = high;
-    this.#words[word + 1] = low;
-    this.#words[word + 2] = (channel << codeBits) | code;
-    this.#words[word + 3] = at - this.#base;
+    words[word] = high;
+    words[word + 1] = low;
+    words[word + 2] = (channel << codeBits) | code;
+    words[word + 3] = at - this.#base;
   }
 
   /** The events of one message, in their order. */

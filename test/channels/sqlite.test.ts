@@ -18,6 +18,9 @@ import { LayerProcess } from '../support/layer-process.js';
 import { Random } from '../support/random.js';
 import { turns } from '../support/until.js';
 
+// On a busy machine all that is in here takes longer than a file of tests may take otherwise.
+t.setTimeout(400_000);
+
 const require = createRequire(import.meta.url);
 const message = { type: 'test.message' };
 const unavailable = { code: 'CHANNELS_ERR_LAYER_UNAVAILABLE' };

@@ -19,7 +19,7 @@ export interface Filed extends ProcessMessage {
 
 /** The first half of a message's id. */
 export function high({ id }: Pick<Filed, 'id'>): number {
-  return Math.floor(id / 2 ** 32);
+  return id < 2 ** 32 ? 0 : Math.floor(id / 2 ** 32);
 }
 
 /** The second half. */

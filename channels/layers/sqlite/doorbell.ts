@@ -140,12 +140,14 @@ export class DoorbellWatcher {
   readonly #onRing: (bell: number) => void;
   readonly #onPoll: () => void;
   readonly #watchers = new Map<number, FSWatcher>();
+  /** Whether some bell could not be watched. */
+  #isDeaf = false;
   #poll: NodeJS.Timeout | undefined;
   #held = false;
 
   /**
    * @param onRing something was put by some process, this one included, under a key of this bell; only called while held
-   * @param onPoll called every few seconds while held, before which watches that are needed no more may be ended
+   * @param onPoll called every few seconds while held
    */
   constructor(databasePath: string, onRing: (bell: number) => void, onPoll: () => void) {
     this.#path = databasePath;
@@ -178,7 +180,7 @@ export class DoorbellWatcher {
       watcher.on('error', () => this.stop());
     } catch {
       // No more watches allowed, a system without them: the polls go quicker, and each tries again.
-      this.#watchers.delete(bell);
+      this.#isDeaf = true;
     }
   }
 
@@ -186,6 +188,7 @@ export class DoorbellWatcher {
   stop(): void {
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
+    this.#isDeaf = false;
   }
 
   /** Ends the watches and the polls. */
@@ -197,13 +200,16 @@ export class DoorbellWatcher {
   }
 
   #schedulePoll(): void {
-    const delayMs = this.#watchers.size === 0 ? pollUnwatchedEveryMs : pollEveryMs;
+    const isWatching = this.#watchers.size > 0 && !this.#isDeaf;
+    const delayMs = isWatching ? pollEveryMs : pollUnwatchedEveryMs;
     this.#poll = setTimeout(() => {
       this.#poll = undefined;
       if (!this.#held) {
         this.stop();
         return;
       }
+      // The poll tries again.
+      this.#isDeaf = false;
       this.#onPoll();
       this.#schedulePoll();
     }, delayMs);

@@ -7,7 +7,7 @@ import { RedisServer } from './redis-server.js';
 
 const channels = Array.from({ length: 10 }, (_, i) => `idle.${i}`);
 /** What a worker does once after its start is not what waiting costs. */
-const settleMs = 5000;
+const settleMs = 10_000;
 /** A multiple of the seconds after which both look again. */
 export const idleMs = 30_000;
 
