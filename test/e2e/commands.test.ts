@@ -46,10 +46,12 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod rule 99 run': 'linod: no job rule 99; there are 1, 2',
     'linod rule 99 set every=2': 'linod: no job rule 99; there are 1, 2',
     'linod rule 1 sett x=1': 'linod: a rule cannot "sett", did you mean "set"?',
-    'linod rule 1 explode': 'linod: a rule cannot "explode"; it can show, next, set, run, stop, cancel, resume',
+    'linod rule 1 explode':
+      'linod: a rule cannot "explode"; it can show, next, set, run, stop, cancel, resume',
     'linod rule 1 run fast': 'linod: run takes no further words, got: fast',
     'linod rule 1 resume': 'linod: job rule 1 is not cancelled',
-    'linod rule 1 set': 'linod: expected what to set, as in: linod rule 3 set every=2 everyUnit=hourly, or: linod rule 3 set when every 2 hours',
+    'linod rule 1 set':
+      'linod: expected what to set, as in: linod rule 3 set every=2 everyUnit=hourly, or: linod rule 3 set when every 2 hours',
     'linod rule 1 set every': 'linod: expected FIELD=VALUE, got: "every"',
     'linod rule 1 set evry=2': 'linod: a job rule has no field "evry", did you mean "every"?',
     'linod rule 1 set every=0': 'linod: expected every to be a positive whole number, got: 0',
