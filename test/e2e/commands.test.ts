@@ -46,16 +46,18 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod rule 99 run': 'linod: no job rule 99; there are 1, 2',
     'linod rule 99 set every=2': 'linod: no job rule 99; there are 1, 2',
     'linod rule 1 sett x=1': 'linod: a rule cannot "sett", did you mean "set"?',
-    'linod rule 1 explode': 'linod: a rule cannot "explode"; it can show, set, run, stop, cancel, resume',
+    'linod rule 1 explode':
+      'linod: a rule cannot "explode"; it can show, next, set, run, stop, cancel, resume',
     'linod rule 1 run fast': 'linod: run takes no further words, got: fast',
     'linod rule 1 resume': 'linod: job rule 1 is not cancelled',
-    'linod rule 1 set': 'linod: expected what to set, as in: linod rule 3 set every=2 everyUnit=hourly',
+    'linod rule 1 set':
+      'linod: expected what to set, as in: linod rule 3 set every=2 everyUnit=hourly, or: linod rule 3 set when every 2 hours',
     'linod rule 1 set every': 'linod: expected FIELD=VALUE, got: "every"',
     'linod rule 1 set evry=2': 'linod: a job rule has no field "evry", did you mean "every"?',
     'linod rule 1 set every=0': 'linod: expected every to be a positive whole number, got: 0',
     'linod rule 1 set every=x': 'linod: expected every to be a number, got: "x"',
     'linod rule 1 set everyUnit=dayly':
-      'linod: expected everyUnit to be one of secondly, minutely, hourly, daily, weekly, monthly, yearly, got: "dayly", did you mean "daily"?',
+      'linod: expected everyUnit to be one of secondly, minutely, hourly, daily, weekly, monthly, yearly, easterly, cron, got: "dayly", did you mean "daily"?',
     'linod rule 1 set weekdays=mon':
       'linod: expected weekdays[0] to be one of monday, tuesday, wednesday, thursday, friday, saturday, sunday, got: "mon"',
     'linod rule 1 set positions=1':
@@ -204,7 +206,7 @@ t.test('data goes to stdout and talk to stderr', async (t) => {
   });
   t.match(await run(t, site, 'linod rules'), {
     stdout:
-      /^# {2}name {10}procedure {5}every {4}next run at\n1 {2}water_plants {2}water_plants {2}1 daily {2}20/,
+      /^# {2}name {10}procedure {5}every {4}next run at {16}when\n1 {2}water_plants {2}water_plants {2}1 daily {2}20\S+ {2}every day at 20:00\n/,
     stderr: /^$/,
   });
   t.match(await run(t, site, 'linod jobs'), { code: 0, stdout: /^$/, stderr: 'no jobs\n' });
