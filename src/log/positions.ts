@@ -2,6 +2,7 @@
 
 import type { Kysely, Transaction } from 'kysely';
 import type { Database } from '../store/schema.js';
+import { transact } from '../store/transact.js';
 
 /** How far the writer has come with one sender. */
 export interface Position {
@@ -50,7 +51,7 @@ export class KyselyPositionStore implements PositionStore {
   }
 
   async load(): Promise<Checkpoint | undefined> {
-    return await this.#db.transaction().execute(async (db) => {
+    const work = async (db: Transaction<Database>): Promise<Checkpoint | undefined> => {
       const checkpoint = await db.selectFrom('log_checkpoints').selectAll().executeTakeFirst();
       if (checkpoint === undefined) return undefined;
       const rows = await db.selectFrom('log_positions').selectAll().execute();
@@ -62,12 +63,16 @@ export class KyselyPositionStore implements PositionStore {
         heardAt: heard_at,
       }));
       return { file: checkpoint.file, offset: checkpoint.offset, positions };
-    });
+    };
+    // The checkpoint and the positions have to be of one moment.
+    return await transact(this.#db, work, { isolation: 'repeatable read' });
   }
 
   async save(change: CheckpointChange): Promise<void> {
-    await this.#db.transaction().execute(async (db) => {
-      for (const position of change.positions) await savePosition(db, position);
+    await transact(this.#db, async (db) => {
+      for (let i = 0; i < change.positions.length; i += rowsPerStatement) {
+        await savePositions(db, change.positions.slice(i, i + rowsPerStatement));
+      }
       for (const { sender, epoch } of change.forgotten) {
         await db
           .deleteFrom('log_positions')
@@ -85,12 +90,26 @@ export class KyselyPositionStore implements PositionStore {
   }
 }
 
-async function savePosition(db: Transaction<Database>, position: Position): Promise<void> {
-  const { sender, epoch, last, heardAt } = position;
-  const row = { last, is_current: position.isCurrent ? 1 : 0, heard_at: heardAt };
+/** Both databases take a bounded number of values in one statement. */
+const rowsPerStatement = 500;
+
+async function savePositions(db: Transaction<Database>, positions: readonly Position[]): Promise<void> {
+  const rows = positions.map(({ sender, epoch, last, isCurrent, heardAt }) => ({
+    sender,
+    epoch,
+    last,
+    is_current: isCurrent ? 1 : 0,
+    heard_at: heardAt,
+  }));
   await db
     .insertInto('log_positions')
-    .values({ sender, epoch, ...row })
-    .onConflict((conflict) => conflict.columns(['sender', 'epoch']).doUpdateSet(row))
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.columns(['sender', 'epoch']).doUpdateSet((eb) => ({
+        last: eb.ref('excluded.last'),
+        is_current: eb.ref('excluded.is_current'),
+        heard_at: eb.ref('excluded.heard_at'),
+      })),
+    )
     .execute();
 }

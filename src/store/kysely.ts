@@ -7,4 +7,17 @@ import type * as KyselyModule from 'kysely';
 
 const kysely = createRequire(import.meta.url)('kysely') as typeof KyselyModule;
 
-export const { CompiledQuery, Kysely, QueryCreator, SqliteDialect, SqliteDriver, sql } = kysely;
+export const {
+  CompiledQuery,
+  HandleEmptyInListsPlugin,
+  Kysely,
+  PostgresAdapter,
+  PostgresDialect,
+  PostgresQueryCompiler,
+  QueryCreator,
+  SqliteDialect,
+  SqliteDriver,
+  SqliteQueryCompiler,
+  replaceWithNoncontingentExpression,
+  sql,
+} = kysely;

@@ -2,8 +2,9 @@
 
 import type { MigrationSet } from '../migrate.js';
 import { tables } from './0001-tables.js';
+import { notices } from './0002-notices.js';
 
-export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [tables] };
+export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [tables, notices] };
 
 const registered = new Map<string, MigrationSet>();
 
