@@ -60,8 +60,7 @@ export async function markSummaryDirty(
   keys: string | Iterable<string>,
   at: Date = new Date(),
 ): Promise<void> {
-  // In one order for all, lest two transactions that mark the same keys wait for one another.
-  const all = [...new Set(typeof keys === 'string' ? [keys] : keys)].sort();
+  const all = [...new Set(typeof keys === 'string' ? [keys] : keys)];
   for (let i = 0; i < all.length; i += batchSize) {
     await procedureTables(db)
       .insertInto('dirty_summaries')

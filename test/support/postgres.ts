@@ -29,7 +29,9 @@ interface Identity {
 /** PostgreSQL refuses to run as root: then it runs as the user that its package has made. */
 function identity(): Identity {
   if (process.getuid?.() !== 0) return {};
-  const line = readFileSync('/etc/passwd', 'utf8').split('\n').find((entry) => entry.startsWith('postgres:'));
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((entry) => entry.startsWith('postgres:'));
   const [, , uid, gid] = (line ?? '').split(':');
   return { uid: Number(uid), gid: Number(gid) };
 }
@@ -42,6 +44,7 @@ export class PostgresServer {
   readonly #as: Identity;
   #process: ChildProcess | undefined;
   #databases = 0;
+  #shared: Promise<string> | undefined;
 
   private constructor(port: number, directory: string, as: Identity) {
     this.port = port;
@@ -68,6 +71,15 @@ export class PostgresServer {
     const name = `test${++this.#databases}`;
     await this.run(`create database ${name}`);
     return this.url(name);
+  }
+
+  /** Makes an empty schema in one database for all of them, which is quicker. @returns a URL that leads into it */
+  async createSchema(): Promise<string> {
+    this.#shared ??= this.createDatabase();
+    const url = await this.#shared;
+    const name = `schema${++this.#databases}`;
+    await this.run(`create schema ${name}`, new URL(url).pathname.slice(1));
+    return `${url}?options=${encodeURIComponent(`-c search_path=${name}`)}`;
   }
 
   url(database: string, as = `${user}:${password}`): string {

@@ -44,6 +44,7 @@ function getTypeParser(oid: number, format?: 'text' | 'binary'): unknown {
 export class GuardedPool implements PostgresPool {
   readonly #target: Target;
   readonly #pool: pg.Pool;
+  readonly #used = new Set<GuardedClient>();
 
   constructor(target: Target, { connections, timed }: Limits, what: string) {
     this.#target = target;
@@ -67,25 +68,34 @@ export class GuardedPool implements PostgresPool {
 
   async connect(): Promise<PostgresPoolClient> {
     try {
-      return new GuardedClient(await this.#pool.connect(), this.#target);
+      const client = await this.#pool.connect();
+      const used = new GuardedClient(client, this.#target, () => this.#used.delete(used));
+      this.#used.add(used);
+      return used;
     } catch (error) {
       throw cannotConnect(this.#target, error);
     }
   }
 
+  /** Also ends what is still going on: a job that was left behind would never give its connection back. */
   async end(): Promise<void> {
-    await this.#pool.end();
+    const ended = this.#pool.end();
+    await Promise.all(Array.from(this.#used, (client) => client.cut()));
+    await ended;
   }
 }
 
 class GuardedClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient;
   readonly #target: Target;
+  readonly #onRelease: () => void;
   #failure: unknown;
+  #isReleased = false;
 
-  constructor(client: pg.PoolClient, target: Target) {
+  constructor(client: pg.PoolClient, target: Target, onRelease: () => void) {
     this.#client = client;
     this.#target = target;
+    this.#onRelease = onRelease;
   }
 
   query<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
@@ -101,7 +111,18 @@ class GuardedClient implements PostgresPoolClient {
 
   /** A connection that failed is not used again. */
   release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#onRelease();
     this.#client.release(this.#failure !== undefined);
+  }
+
+  /** Ends the connection under its user. */
+  async cut(): Promise<void> {
+    this.#failure ??= connectionLost(this.#target, new Error('it was closed while it was used'));
+    // `pg` types only what a pool's user should do. An `end` of a connection that is gone already is of no interest.
+    await (this.#client as pg.ClientBase & { end(): Promise<void> }).end().catch(() => undefined);
+    this.release();
   }
 
   async #execute<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {

@@ -55,7 +55,11 @@ t.test('a database of a newer version is refused by name', async (t) => {
     message: `database ${path} has migrations of app that this version does not know: 0001-notes; update app, or name another database`,
   });
   const other = await openStore({ path, migrations: [ownMigrations] });
-  t.same(other.migrated, ['linod 0001-tables', 'linod 0002-notices'], "another owner's migrations do not matter");
+  t.same(
+    other.migrated,
+    ['linod 0001-tables', 'linod 0002-notices'],
+    "another owner's migrations do not matter",
+  );
   await other.close();
 });
 
