@@ -9,15 +9,16 @@ const kysely = createRequire(import.meta.url)('kysely') as typeof KyselyModule;
 
 export const {
   CompiledQuery,
-  HandleEmptyInListsPlugin,
   Kysely,
+  OperatorNode,
   PostgresAdapter,
   PostgresDialect,
   PostgresQueryCompiler,
+  PrimitiveValueListNode,
   QueryCreator,
   SqliteDialect,
   SqliteDriver,
   SqliteQueryCompiler,
-  replaceWithNoncontingentExpression,
+  ValueListNode,
   sql,
 } = kysely;

@@ -4,11 +4,7 @@ import type { Kysely } from 'kysely';
 import { type Clock, systemClock } from '../clock.js';
 import type { Backend, Following, FollowOptions } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
-import {
-  HandleEmptyInListsPlugin,
-  Kysely as KyselyClass,
-  replaceWithNoncontingentExpression,
-} from './kysely.js';
+import { Kysely as KyselyClass } from './kysely.js';
 import { type AnyTables, isUpToDate, type MigrationSet, migrate } from './migrate.js';
 import { migrationSets } from './migrations/index.js';
 import type { Database } from './schema.js';
@@ -51,8 +47,8 @@ export interface Store {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const backend = await backendOf(options);
-  const shared = kysely<AnyTables>(backend.sharedDialect());
-  const connect = <DB>() => kysely<DB>(backend.ownDialect());
+  const shared = new KyselyClass<AnyTables>({ dialect: backend.sharedDialect() });
+  const connect = <DB>() => new KyselyClass<DB>({ dialect: backend.ownDialect() });
   const clock = options.clock ?? systemClock;
   const sets = options.migrations ?? migrationSets();
   try {
@@ -86,14 +82,6 @@ async function backendOf({ path, url }: StoreOptions): Promise<Backend> {
   // Sites on SQLite need not wait until `pg` is loaded.
   const { postgresBackend } = await import('./postgres.js');
   return postgresBackend(url);
-}
-
-function kysely<DB>(dialect: ReturnType<Backend['sharedDialect']>): Kysely<DB> {
-  return new KyselyClass<DB>({
-    dialect,
-    // `in ()` is a thing of SQLite's; elsewhere it is no SQL.
-    plugins: [new HandleEmptyInListsPlugin({ strategy: replaceWithNoncontingentExpression })],
-  });
 }
 
 /** A migration may take long, and others wait for it: so not under the time-outs of the shared connections. */

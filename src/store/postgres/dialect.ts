@@ -1,8 +1,20 @@
 // Kysely's PostgreSQL dialect, as far as it has to differ.
 
 import { createRequire } from 'node:module';
-import type { DataTypeNode, PostgresCursorConstructor, PostgresPool, QueryCompiler } from 'kysely';
-import { PostgresDialect, PostgresQueryCompiler } from '../kysely.js';
+import type {
+  BinaryOperationNode,
+  DataTypeNode,
+  PostgresCursorConstructor,
+  PostgresPool,
+  QueryCompiler,
+} from 'kysely';
+import {
+  OperatorNode,
+  PostgresDialect,
+  PostgresQueryCompiler,
+  PrimitiveValueListNode,
+  ValueListNode,
+} from '../kysely.js';
 
 const Cursor = createRequire(import.meta.url)('pg-cursor') as PostgresCursorConstructor;
 
@@ -23,10 +35,22 @@ const types: Readonly<Record<string, string>> = {
   blob: 'bytea',
 };
 
-/** Makes columns as wide as SQLite's, and numbers rows as it does. */
+/** Makes columns as wide as SQLite's, numbers rows as it does, and knows empty lists. */
 class WideQueryCompiler extends PostgresQueryCompiler {
   protected override visitDataType({ dataType }: DataTypeNode): void {
     this.append(types[dataType] ?? dataType);
+  }
+
+  /** `in ()` is no SQL here. */
+  protected override visitBinaryOperation(node: BinaryOperationNode): void {
+    const { operator, rightOperand: list } = node;
+    const isEmpty =
+      (PrimitiveValueListNode.is(list) || ValueListNode.is(list)) &&
+      list.values.length === 0 &&
+      OperatorNode.is(operator);
+    if (isEmpty && operator.operator === 'in') this.append('false');
+    else if (isEmpty && operator.operator === 'not in') this.append('true');
+    else super.visitBinaryOperation(node);
   }
 
   protected override getAutoIncrement(): string {
