@@ -1,20 +1,25 @@
 // Measures the site's database: how many jobs a second are claimed and ended, and how soon a worker hears of a
-// request that another process has written.
+// request that another process has written, and begins to run it.
 //
 //     node dist/scripts/bench/store.js [--jobs N] [--requests N] [--postgres URL]
 //
 // Without a URL only SQLite is measured. Of the PostgreSQL database only tables of linod's are written; name an empty
 // one. Exit codes: 0.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ChoiceList } from '../../src/choices.js';
 import { systemClock } from '../../src/clock.js';
+import { Logger } from '../../src/log/logger.js';
 import { Procedure } from '../../src/procedure.js';
+import { loadSite } from '../../src/site.js';
 import { sql } from '../../src/store/kysely.js';
 import { openStore, type Store } from '../../src/store/store.js';
+import { createTasks } from '../../src/tasks/create-tasks.js';
 import { Jobs } from '../../src/tasks/jobs.js';
+import { TaskLoop } from '../../src/tasks/loop.js';
 import { Rules } from '../../src/tasks/rules.js';
 
 const { values } = parseArgs({
@@ -44,6 +49,7 @@ async function measure(url: string): Promise<void> {
   await measureDue(store);
   await measureRequests(store);
   if (store.follow !== null) await measureNews(store, url);
+  await measureRunNow(store, url);
   await store.close();
 }
 
@@ -107,6 +113,44 @@ async function measureNews(store: Store, url: string): Promise<void> {
   }
   say(`  a request is written after ${quantiles(written)}`);
   say(`  a listening worker has its notice after ${quantiles(noticed)}`);
+  await following?.close();
+  await rules.cancel(rule.id);
+  await asker.close();
+}
+
+/** From before a request is written by another connection until the procedure is called; on SQLite it is woken by hand. */
+async function measureRunNow(store: Store, url: string): Promise<void> {
+  const asker = await openStore({ url });
+  let called: () => void = () => undefined;
+  const procedures = new ChoiceList<Procedure>();
+  const procedure = procedures.add(new Procedure('bench_now', () => called(), {}, 'here'));
+  await writeFile(join(directory, 'linod.config.json'), '{ "name": "bench" }');
+  const site = await loadSite(directory, { environment: {} });
+  const { tasks, rules } = createTasks({ site, store, procedures, workerId: 'bench' });
+  const loop = new TaskLoop(tasks, systemClock, new Logger({ sink: { write: () => {} }, name: 'bench' }));
+  const following = store.follow?.({
+    clock: systemClock,
+    onNews: () => loop.wake(),
+    onTrouble: () => undefined,
+  });
+  await following?.listening;
+  const rule = await rules.create(procedure);
+  loop.start();
+  const { jobs } = worker(asker, systemClock);
+  const started: number[] = [];
+  for (let i = 0; i < requestCount; i++) {
+    const call = new Promise<void>((resolve) => {
+      called = resolve;
+    });
+    const start = performance.now();
+    await jobs.request(rule.id, 'run', 'bench');
+    if (following === undefined) loop.wake();
+    await call;
+    started.push(performance.now() - start);
+    await tasks.settled();
+  }
+  say(`  the procedure is called after ${quantiles(started)}`);
+  await loop.stop(1000);
   await following?.close();
   await rules.cancel(rule.id);
   await asker.close();

@@ -1,8 +1,17 @@
 // A real PostgreSQL server for the tests of one file, with a database for each test.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -97,6 +106,22 @@ export class PostgresServer {
     } finally {
       await client.end();
     }
+  }
+
+  /** Has it speak TLS from its next start on. @returns the path of its certificate, for the host `localhost` */
+  prepareTls(): string {
+    const [key, certificate] = ['server.key', 'server.crt'].map((name) => join(this.directory, name));
+    if (key === undefined || certificate === undefined) throw new Error('unreachable: there are two');
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+    const args = ['req', '-x509', '-nodes', '-days', '2', '-newkey', 'rsa:2048', ...subject];
+    execFileSync('openssl', [...args, '-keyout', key, '-out', certificate], { stdio: 'ignore' });
+    chmodSync(key, 0o600);
+    const { uid, gid } = this.#as;
+    if (uid !== undefined && gid !== undefined)
+      for (const file of [key, certificate]) chownSync(file, uid, gid);
+    const settings = `ssl = on\nssl_key_file = '${key}'\nssl_cert_file = '${certificate}'\n`;
+    appendFileSync(join(this.directory, 'data', 'postgresql.conf'), settings);
+    return certificate;
   }
 
   /** Ends it in good order, with all connections. */

@@ -15,6 +15,7 @@ const longestRetryMs = 5000;
 /** A connection that is silently gone, as behind a firewall, is noticed after this and the time-out of an answer. */
 const pingEveryMs = 30_000;
 const answerTimeoutMs = 10_000;
+const endTimeoutMs = 1000;
 
 export class NoticeListener implements Following {
   readonly listening: Promise<void>;
@@ -57,7 +58,9 @@ export class NoticeListener implements Following {
       } catch (error) {
         if (!signal.aborted) this.#tell(cannotConnect(this.#target, error));
       } finally {
-        await client.end().catch(() => undefined); // it may be gone already, which is what ended it
+        // It may be gone already, which is what ended it; and a server that is silently gone confirms nothing.
+        const ended = client.end().catch(() => undefined);
+        await Promise.race([ended, this.#delay(endTimeoutMs)]);
       }
       if (signal.aborted) return;
       await this.#wait(delayMs);
@@ -91,14 +94,15 @@ export class NoticeListener implements Following {
     }
   }
 
+  /** Waits for so long, or until it is closed. */
   async #wait(delayMs: number): Promise<void> {
-    const { signal } = this.#stop;
-    let disarm = () => {};
-    const timer = new Promise<void>((resolve) => {
-      disarm = this.#options.clock.after(delayMs, resolve);
+    await Promise.race([this.#delay(delayMs), aborted(this.#stop.signal)]);
+  }
+
+  #delay(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.after(delayMs, resolve);
     });
-    await Promise.race([timer, aborted(signal)]);
-    disarm();
   }
 
   #tell(error: unknown): void {

@@ -65,6 +65,37 @@ t.test('what cannot be opened is told with its place and what to do, and without
   await (await openStore({ url: socket })).close();
 });
 
+t.test(
+  'sslmode decides whether the connection is encrypted, and whether the server is who it says',
+  async (t) => {
+    const server = await PostgresServer.start(t);
+    const certificate = server.prepareTls();
+    await server.stop();
+    await server.start();
+    const url = await server.createDatabase();
+    const isEncrypted = async (parameters: string, host = '127.0.0.1'): Promise<unknown> => {
+      const store = await openStore({ url: url.replace('127.0.0.1', host) + parameters });
+      try {
+        const asked = sql<{ ssl: boolean }>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`;
+        return (await asked.execute(store.db)).rows[0]?.ssl;
+      } finally {
+        await store.close();
+      }
+    };
+    t.equal(await isEncrypted(''), false);
+    t.equal(await isEncrypted('?sslmode=disable'), false);
+    t.equal(await isEncrypted('?sslmode=require'), true);
+    t.equal(await isEncrypted(`?sslmode=verify-ca&sslrootcert=${certificate}`), true);
+    t.equal(await isEncrypted(`?sslmode=verify-full&sslrootcert=${certificate}`, 'localhost'), true);
+    const unverified = { code: 'LINOD_ERR_STORE_UNAVAILABLE', message: /^cannot open .*certificate/ };
+    await t.rejects(isEncrypted('?sslmode=verify-full'), unverified);
+    await t.rejects(isEncrypted(`?sslmode=verify-full&sslrootcert=${certificate}`), {
+      code: 'LINOD_ERR_STORE_UNAVAILABLE',
+      message: /^cannot open .*altnames/,
+    });
+  },
+);
+
 t.test('two transactions that wait for one another both happen', async (t) => {
   const store = await openStore({ url: await server.createSchema(), migrations: [ownMigrations] });
   t.teardown(() => store.close());
