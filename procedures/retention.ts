@@ -68,5 +68,5 @@ const dayMs = 86_400_000;
 
 /** The instant, in ms since 1970, that lies so many days before another. */
 export function daysBefore(now: Date, days: number): number {
-  return now.getTime() - days * dayMs;
+  return Math.round(now.getTime() - days * dayMs);
 }

@@ -20,6 +20,8 @@ const systemNeeds = [
     isThere: () =>
       succeeds('/usr/bin/python3', ['-c', 'import channels.worker, channels_redis.core, cryptography']),
   },
+  // The tests start servers of their own; the one that the package would like to start is not needed.
+  { packages: ['postgresql'], isThere: () => succeeds('sh', ['-c', 'ls /usr/lib/postgresql/*/bin/initdb']) },
 ];
 
 function succeeds(command, args) {

@@ -46,6 +46,7 @@ export type { AnyTables, Migration, MigrationSet } from './store/migrate.js';
 export { registerMigrations } from './store/migrations/index.js';
 export type { Database } from './store/schema.js';
 export { openStore, type Store } from './store/store.js';
+export { type TransactOptions, transact } from './store/transact.js';
 export { type CreateTasksOptions, createTasks, type SiteTasks } from './tasks/create-tasks.js';
 export type { Job, JobStatus, Progress } from './tasks/job.js';
 export type { JobFilter, JobRequest, Jobs as JobTable } from './tasks/jobs.js';

@@ -101,11 +101,15 @@ export class Site {
     }
   }
 
-  /** Opens the site's database and runs its migrations; whoever opens it closes it. */
+  /**
+   * Opens the site's database and runs its migrations; whoever opens it closes it.
+   *
+   * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`), NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`)
+   */
   async openStore(): Promise<Store> {
     // Kysely is slow to load, and application processes that only log do not need it.
     const { openStore } = await import('./store/store.js');
-    return await openStore({ path: this.settings.databaseUrl.slice('sqlite:'.length) });
+    return await openStore({ url: this.settings.databaseUrl });
   }
 
   /**

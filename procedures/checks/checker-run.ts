@@ -1,6 +1,6 @@
 // One checker's part of a run.
 
-import type { BaseRequest } from '../../src/index.js';
+import { type BaseRequest, transact } from '../../src/index.js';
 import { counted } from '../counted.js';
 import { maxFailures } from '../failures.js';
 import { mayGoOn } from '../pause.js';
@@ -83,7 +83,7 @@ export class CheckerRun {
   }
 
   async #keep(pass: Pass, findings: readonly RowFindings[]): Promise<void> {
-    const changes = await this.#db.transaction().execute(async (tx) => {
+    const changes = await transact(this.#db, async (tx) => {
       await keepPosition(tx, pass);
       return await keepFindings(this.#ar, tx, pass, findings);
     });
@@ -94,7 +94,7 @@ export class CheckerRun {
   }
 
   async #end(pass: Pass): Promise<void> {
-    this.#closed += await this.#db.transaction().execute(async (tx) => {
+    this.#closed += await transact(this.#db, async (tx) => {
       await endPass(this.#ar, tx, pass);
       return await closeRest(this.#ar, tx, pass);
     });
@@ -103,7 +103,8 @@ export class CheckerRun {
   /** The next run goes on with the rows behind. */
   async #giveUp(pass: Pass, why: string, error?: RowsFailedError): Promise<void> {
     this.#ar.warning(`${pass.checker}: ${why}`, error === undefined ? undefined : { error });
-    await this.#db.transaction().execute(async (tx) => {
+    await transact(this.#db, async (tx) => {
+      await keepPosition(tx, pass);
       const problem = { owner: checkerOwner(pass.checker), problems: [{ message: why }], isUnknown: false };
       await keepFindings(this.#ar, tx, pass, [problem]);
     });

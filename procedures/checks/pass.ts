@@ -34,7 +34,10 @@ export async function beginPass(ar: BaseRequest, db: SiteDatabase, checker: stri
   return { checker, number, position: null, checked: 0 };
 }
 
-/** Keeps how far the pass has come; a part of the transaction that writes the problems. */
+/**
+ * Keeps how far the pass has come. The transaction that writes problems begins with it: two runs of one checker then
+ * write one after the other.
+ */
 export async function keepPosition(tx: SiteDatabase, pass: Pass): Promise<void> {
   await tx
     .updateTable('checker_passes')

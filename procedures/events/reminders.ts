@@ -1,6 +1,6 @@
 // The table of reminders: planned anew from what a source says, and turned into messages when their time has come.
 
-import type { BaseRequest } from '../../src/index.js';
+import { type BaseRequest, transact } from '../../src/index.js';
 import { notify } from '../messages/messages.js';
 import { mayGoOn } from '../pause.js';
 import type { SiteDatabase } from '../store/open.js';
@@ -29,7 +29,7 @@ export async function planReminders(
   wanted: Wanted,
 ): Promise<PlanChanges> {
   const now = ar.now().getTime();
-  return await db.transaction().execute(async (tx) => {
+  return await transact(db, async (tx) => {
     const known = await tx
       .selectFrom('event_reminders')
       .selectAll()
@@ -52,8 +52,13 @@ export async function planReminders(
       const row = knownByKey.get(reminderKey(reminder));
       const { subject, body } = reminder;
       if (row === undefined) {
-        await tx.insertInto('event_reminders').values(reminder).execute();
-        added++;
+        // Another run may plan the same at the same time.
+        const { numInsertedOrUpdatedRows } = await tx
+          .insertInto('event_reminders')
+          .values(reminder)
+          .onConflict((conflict) => conflict.doNothing())
+          .executeTakeFirstOrThrow();
+        added += Number(numInsertedOrUpdatedRows ?? 0n);
       } else if (row.sent_at === null && (row.subject !== subject || row.body !== body)) {
         await tx.updateTable('event_reminders').set({ subject, body }).where('id', '=', row.id).execute();
       }
@@ -119,7 +124,7 @@ export async function clearPastReminders(ar: BaseRequest, db: SiteDatabase): Pro
 
 /** @returns false when another run, or another reminder of the same event, came before */
 async function sendReminder(db: SiteDatabase, reminder: EventReminderRow, now: Date): Promise<boolean> {
-  return await db.transaction().execute(async (tx) => {
+  return await transact(db, async (tx) => {
     const marked = await tx
       .updateTable('event_reminders')
       .set({ sent_at: now.getTime() })

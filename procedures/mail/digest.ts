@@ -1,6 +1,6 @@
 // One mail a day for each recipient, made of all that is marked for it.
 
-import { type BaseRequest, sql } from '../../src/index.js';
+import { type BaseRequest, transact } from '../../src/index.js';
 import { headline } from '../failures.js';
 import { mayGoOn } from '../pause.js';
 import type { SiteDatabase } from '../store/open.js';
@@ -71,16 +71,18 @@ async function makeDigest(ar: BaseRequest, db: SiteDatabase, recipient: string):
   const last = mails.at(-1)?.id ?? 0;
   // The digest and the marks on its parts are one step, so that a part travels once. Another run may have taken
   // some of them while this one was composing: then nothing is written, and the next run looks again.
-  return await db.transaction().execute(async (tx) => {
+  return await transact(db, async (tx) => {
     const still = await tx
       .selectFrom('outbox_mails')
-      .select(sql<number>`count(*)`.as('count'))
+      .select('id')
       .where('status', '=', 'pending')
       .where('urgency', '=', 'daily')
       .where('recipient', '=', recipient)
       .where('id', '<=', last)
-      .executeTakeFirstOrThrow();
-    if (mails.length === 0 || still.count !== mails.length) return false;
+      .orderBy('id')
+      .forUpdate()
+      .execute();
+    if (mails.length === 0 || still.length !== mails.length) return false;
     const { id } = await tx
       .insertInto('outbox_mails')
       .values({

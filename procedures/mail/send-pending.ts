@@ -98,7 +98,7 @@ async function takeBack(ar: BaseRequest, db: SiteDatabase): Promise<void> {
       .$if(!isSecond, (query) => query.set({ status: 'pending', next_attempt_at: ar.now().getTime() }))
       .where('id', '=', mail.id)
       .where('status', '=', 'sending')
-      .where('job_id', 'is', mail.job_id)
+      .where('job_id', mail.job_id === null ? 'is' : '=', mail.job_id)
       .execute();
     ar.warning(`mail ${mail.id} to ${mail.recipient}: ${answer}`, { messageId: mail.message_id });
   }
@@ -119,7 +119,9 @@ async function claim(
     .where('next_attempt_at', '<=', upTo)
     .orderBy('next_attempt_at')
     .orderBy('id')
-    .limit(1);
+    .limit(1)
+    .forUpdate()
+    .skipLocked();
   return await db
     .updateTable('outbox_mails')
     .set({ status: 'sending', job_id: ar.jobId, attempts: sql`attempts + 1` })

@@ -1,7 +1,7 @@
 // One summary's part of a run. The marks are a queue, oldest first: a run that is ended leaves the rest to the next.
 // What failed before comes last, so that keys which always fail do not keep the others waiting.
 
-import type { BaseRequest } from '../../src/index.js';
+import { type BaseRequest, transact } from '../../src/index.js';
 import { counted } from '../counted.js';
 import { headline, maxFailures } from '../failures.js';
 import { mayGoOn } from '../pause.js';
@@ -97,7 +97,7 @@ export class SummaryRun {
   async #refresh(mark: DirtySummaryRow): Promise<void> {
     try {
       const value = await this.#summary.compute(mark.key, this.#ar);
-      await this.#ar.db.transaction().execute(async (tx) => {
+      await transact(this.#ar.db, async (tx) => {
         await this.#summary.store(mark.key, value, tx);
         // Not if it was marked again meanwhile: the value may be of before.
         await procedureTables(tx)

@@ -80,6 +80,7 @@ export default defineSite({
   name: '${name}',
   // timezone: 'Europe/Tallinn',
   // channelLayer: 'redis://localhost:6379',
+  // databaseUrl: 'postgres://linod@db.example.org/${name}',
 });
 `,
     'procedures/hello.ts': `import { type BaseRequest, scheduleOften } from 'linod';

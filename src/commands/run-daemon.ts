@@ -98,7 +98,7 @@ function showBanner(site: Site, report: StartReport): void {
   const rows: Array<[string, string]> = [
     ['configuration', site.configFile],
     ['channel layer', [settings.channelLayer].flat().map(hidePassword).join(', ')],
-    ['database', settings.databaseUrl],
+    ['database', hidePassword(settings.databaseUrl)],
     ['log', site.logFile],
     ['time zone', settings.timezone],
     ['channels', report.channels.join(', ')],

@@ -12,6 +12,8 @@ export async function wakeWorkers(site: Site, store: Store): Promise<boolean> {
   try {
     await layer.groupSend(site.workersGroup, { type: 'rules.changed' });
   } catch (error) {
+    // The database has told them.
+    if (store.follow !== null) return true;
     const why = error instanceof Error ? error.message : String(error);
     say(`the worker will notice within some seconds; it cannot be told now: ${why}`);
   } finally {

@@ -25,12 +25,14 @@ import type { LogRecord } from '../log/messages.js';
 import { KyselyPositionStore } from '../log/positions.js';
 import { LogSender } from '../log/sender.js';
 import type { LogSink } from '../log/sink.js';
+import { DatabaseClock } from '../membership/database-clock.js';
 import { Lease } from '../membership/lease.js';
 import { noticeDead } from '../membership/notice-dead.js';
 import { WorkerRegistry } from '../membership/registry.js';
 import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
 import { type Settings, settingNames } from '../site/settings.js';
 import type { Site } from '../site.js';
+import type { Following, NewsTopic } from '../store/backend.js';
 import type { Store } from '../store/store.js';
 import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
 import { TaskLoop } from '../tasks/loop.js';
@@ -39,6 +41,7 @@ import { version } from '../version.js';
 import { checkChannels } from './check-channels.js';
 import { listenerHealth, type WorkerHealth } from './health.js';
 import { Heartbeat } from './heartbeat.js';
+import { logPlace } from './log-place.js';
 import { LogService } from './log-service.js';
 import { tee } from './tee.js';
 import { logConnection, logDropped, logLayerWarning, logWorkerEvent } from './worker-log.js';
@@ -81,6 +84,7 @@ export class Daemon {
   readonly #sender: LogSender;
   readonly #unguard: () => void;
   readonly #logger: Logger;
+  readonly #databaseClock: DatabaseClock;
   readonly #registry: WorkerRegistry;
   readonly #orders: StartOrders;
   readonly #tasks: SiteTasks;
@@ -94,6 +98,7 @@ export class Daemon {
   readonly #startedAt: number;
   #settings: Settings;
   #joinedGroupAt = Number.NEGATIVE_INFINITY;
+  #following: Following | null = null;
   #isStopping = false;
 
   /**
@@ -153,7 +158,8 @@ export class Daemon {
     const sink = terminal === undefined ? this.#sender : tee(this.#sender, terminal);
     this.#logger = new Logger({ sink, name: 'linod', level: site.settings.logLevel });
 
-    this.#registry = new WorkerRegistry(store.db, clock);
+    this.#databaseClock = new DatabaseClock(store.time, clock, this.#logger);
+    this.#registry = new WorkerRegistry(store.db, this.#databaseClock);
     const workerId = this.#registry.id;
     this.#orders = new StartOrders(store.db, clock);
     const logger = this.#logger.child('tasks');
@@ -169,12 +175,13 @@ export class Daemon {
     });
     this.#loop = new TaskLoop(this.#tasks.tasks, clock, logger);
 
+    const place = logPlace(site);
     const logTrouble = terminal === undefined ? undefined : logTroubleTo(terminal);
     this.#coroutine = new LoggerCoroutine({
       layer,
       channel: site.logChannel,
       path: logFile,
-      positions: new KyselyPositionStore(store.db),
+      positions: new KyselyPositionStore(store.db, { place }),
       clock,
       timezone,
       sender: this.#sender,
@@ -186,7 +193,7 @@ export class Daemon {
     const channelLogger = this.#logger.child('channels');
     this.#log = new LogService({
       coroutine: this.#coroutine,
-      lease: new Lease(store.db, clock, 'log', workerId),
+      lease: new Lease(store.db, this.#databaseClock, `log ${place}`.trimEnd(), workerId),
       layer,
       channel: site.logChannel,
       onEvent: (event) => this.#onWorkerEvent(channelLogger, event),
@@ -197,6 +204,7 @@ export class Daemon {
       steps: [
         // The lease first: whatever else is slow must not cost this worker the log.
         () => this.#log.beat(),
+        () => this.#databaseClock.measure(),
         () => this.#tellAlive(),
         () => this.#noticeDead(),
         () => this.#followOrders(),
@@ -236,6 +244,7 @@ export class Daemon {
       onListening(report);
       if (!stop.aborted) {
         this.#heartbeat.start();
+        this.#following = this.#follow();
         await aborted(AbortSignal.any([stop, stopping.signal]));
       }
       if (failure !== undefined) throw failure;
@@ -293,6 +302,7 @@ export class Daemon {
 
   async #start(): Promise<StartReport> {
     const { channels, initiate } = this.#options;
+    await this.#databaseClock.measure();
     await this.#registry.join(channels, version);
     await this.#noticeDead();
     const sync = await this.#tasks.tasks.setup();
@@ -322,6 +332,7 @@ export class Daemon {
         failures.push(error);
       }
     };
+    await step(async () => this.#following?.close());
     // Handlers and jobs have the same time. The heart goes on beating: the log is still written here.
     await Promise.all([step(() => working), step(() => this.#loop.stop(this.#settings.graceSeconds * 1000))]);
     await step(() => this.#heartbeat.stop());
@@ -440,6 +451,29 @@ export class Daemon {
     const orders = await this.#orders.list();
     if (orders.includes('run.system.tasks') && !this.#loop.started) this.#loop.start();
     if (orders.includes('log.server') && this.#log.state === 'off') await this.#log.start();
+  }
+
+  /** Hears of what commands and other workers write, as soon as they do; null where the database cannot tell. */
+  #follow(): Following | null {
+    return (
+      this.#store.follow?.({
+        clock: this.#clock,
+        onNews: (topic) => this.#onNews(topic),
+        onTrouble: (error) => {
+          if (error === undefined) this.#logger.info('the database tells of news again');
+          else
+            this.#logger.warning('the database cannot tell of news now; the worker looks by itself', {
+              error,
+            });
+        },
+      }) ?? null
+    );
+  }
+
+  #onNews(topic: NewsTopic): void {
+    // What fails is done at the next beat, which also tells why.
+    if (topic === 'start_orders') void this.#followOrders().catch(() => undefined);
+    else this.#loop.wake();
   }
 
   /** Joins the group of all workers, and renews that long before it ends. A layer that is away is tried again. */

@@ -29,26 +29,48 @@ export class Lease {
   /** Takes the lease if it is free, its time is over or its holder has stopped; renews it if it is held. */
   async acquire(): Promise<boolean> {
     if (await this.#renew()) return true;
-    this.#fence = await this.#db.transaction().execute(async (tx) => {
-      const now = this.#clock.now();
-      const lease = await tx
-        .selectFrom('leases')
-        .leftJoin('workers', 'workers.id', 'leases.worker_id')
-        .select(['leases.fence', 'leases.until', 'workers.id as holder', 'workers.stopped_at'])
-        .where('leases.name', '=', this.#name)
-        .executeTakeFirst();
-      const free =
-        lease === undefined || lease.until <= now || lease.holder === null || lease.stopped_at !== null;
-      if (!free) return null;
-      const values = { worker_id: this.#workerId, fence: (lease?.fence ?? 0) + 1, until: now + leaseMs };
-      await tx
-        .insertInto('leases')
-        .values({ name: this.#name, ...values })
-        .onConflict((conflict) => conflict.column('name').doUpdateSet(values))
-        .execute();
-      return values.fence;
-    });
+    this.#fence = await this.#take();
     return this.held;
+  }
+
+  /** @returns the number of this change of hands, or null when the lease is another's */
+  async #take(): Promise<number | null> {
+    const now = this.#clock.now();
+    const lease = await this.#db
+      .selectFrom('leases')
+      .leftJoin('workers', 'workers.id', 'leases.worker_id')
+      .select([
+        'leases.worker_id',
+        'leases.fence',
+        'leases.until',
+        'workers.id as holder',
+        'workers.stopped_at',
+      ])
+      .where('leases.name', '=', this.#name)
+      .executeTakeFirst();
+    const free =
+      lease === undefined ||
+      lease.until <= now ||
+      lease.holder === null ||
+      lease.stopped_at !== null ||
+      // It was taken, and the word of it lost with the connection to the database.
+      lease.worker_id === this.#workerId;
+    if (!free) return null;
+    const values = { worker_id: this.#workerId, fence: (lease?.fence ?? 0) + 1, until: now + leaseMs };
+    // Only as it was read: of several that see a free lease one gets it, and a holder that renews keeps it.
+    const taken = await this.#db
+      .insertInto('leases')
+      .values({ name: this.#name, ...values })
+      .onConflict((conflict) =>
+        conflict
+          .column('name')
+          .doUpdateSet(values)
+          .where('leases.fence', '=', lease?.fence ?? 0)
+          .where('leases.until', '=', lease?.until ?? 0),
+      )
+      .returning('fence')
+      .executeTakeFirst();
+    return taken?.fence ?? null;
   }
 
   /** Gives it back at once, so that another need not wait for its end. */

@@ -132,15 +132,16 @@ export const settingDefinitions: Definitions = {
     default: () => 'msgpack',
   },
   databaseUrl: {
-    text: 'The database with rules, jobs and their history.',
+    text: 'The database with rules, jobs and their history: a file for workers of one machine, or PostgreSQL.',
     environment: ['LINOD_DATABASE_URL', 'DATABASE_URL'],
-    allowed: 'a URL that begins with sqlite:',
+    allowed: 'a URL that begins with sqlite:, postgres:// or postgresql://',
     defaultText: "`sqlite:linod.db` in the site's directory",
     ...asText,
-    check: (value, directory) =>
-      typeof value === 'string' && /^sqlite:./.test(value)
-        ? `sqlite:${within(directory, value.slice('sqlite:'.length))}`
-        : undefined,
+    check: (value, directory) => {
+      if (typeof value !== 'string') return undefined;
+      if (/^sqlite:./.test(value)) return `sqlite:${within(directory, value.slice('sqlite:'.length))}`;
+      return /^postgres(ql)?:\/\/./.test(value) ? value : undefined;
+    },
     default: ({ directory }) => `sqlite:${join(directory, 'linod.db')}`,
   },
   logDirectory: {
@@ -330,5 +331,7 @@ function show(value: unknown): string {
 
 /** A URL, or a text that has some, with the passwords replaced by `***`, for people's eyes. */
 export function hidePassword(text: string): string {
-  return text.replace(/([a-z][a-z\d+.-]*:\/\/[^:@/"\s]*):[^"\s]*@/gi, '$1:***@');
+  return text
+    .replace(/([a-z][a-z\d+.-]*:\/\/[^:@/"\s]*):[^"\s]*@/gi, '$1:***@')
+    .replace(/([?&]\w*password=)[^&"\s]*/gi, '$1***');
 }

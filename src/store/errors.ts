@@ -2,10 +2,18 @@
 
 import { LinodError } from '../errors.js';
 
-/** The database cannot be opened. */
+/** The database cannot be opened, or went away while it was used. Trying again later may help. */
 export class StoreUnavailableError extends LinodError {
-  constructor(database: string, cause: unknown) {
+  /** What it is called in messages: a file's path, or `shop at db.example.org:5432 as ann`. */
+  readonly database: string;
+
+  /**
+   * @param cause what was thrown; its message says why
+   * @param happened what could not be done, before the name of the database
+   */
+  constructor(database: string, cause: unknown, happened = 'cannot open') {
     const why = cause instanceof Error ? cause.message : String(cause);
-    super('LINOD_ERR_STORE_UNAVAILABLE', `cannot open the database ${database}: ${why}`, { cause });
+    super('LINOD_ERR_STORE_UNAVAILABLE', `${happened} the database ${database}: ${why}`, { cause });
+    this.database = database;
   }
 }

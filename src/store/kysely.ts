@@ -7,4 +7,18 @@ import type * as KyselyModule from 'kysely';
 
 const kysely = createRequire(import.meta.url)('kysely') as typeof KyselyModule;
 
-export const { CompiledQuery, Kysely, QueryCreator, SqliteDialect, SqliteDriver, sql } = kysely;
+export const {
+  CompiledQuery,
+  Kysely,
+  OperatorNode,
+  PostgresAdapter,
+  PostgresDialect,
+  PostgresQueryCompiler,
+  PrimitiveValueListNode,
+  QueryCreator,
+  SqliteDialect,
+  SqliteDriver,
+  SqliteQueryCompiler,
+  ValueListNode,
+  sql,
+} = kysely;

@@ -6,7 +6,8 @@
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { LinodError } from '../errors.js';
-import { sql } from './kysely.js';
+import { hasTable, lock } from './dialect.js';
+import { transact } from './transact.js';
 
 export interface Migration {
   /** Number and name, `0001-tables`; steps run in the order of these. */
@@ -35,32 +36,39 @@ export class NewerDatabaseError extends LinodError {
 }
 
 /**
+ * Whether a database has all migrations of a set.
+ *
+ * @param database its name for messages
+ * @throws NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`) when it has others, too
+ */
+export async function isUpToDate(
+  db: Kysely<AnyTables>,
+  { owner, migrations }: MigrationSet,
+  database: string,
+): Promise<boolean> {
+  const done = await ranBefore(db, owner);
+  const unknown = done.filter((name) => !migrations.some((migration) => migration.name === name));
+  if (unknown.length > 0) throw new NewerDatabaseError(database, owner, unknown);
+  return done.length === migrations.length;
+}
+
+/**
  * Runs the migrations of a set that the database does not have yet.
  *
- * Safe to call from several processes at once: each step takes the write lock before it looks.
- * @param database its name for messages
+ * Safe to call from several processes at once: each step waits for the others before it looks.
  * @returns the names of those that ran
- * @throws NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`)
  */
 export async function migrate(
   db: Kysely<AnyTables>,
   { owner, migrations }: MigrationSet,
   clock: Pick<Clock, 'now'>,
-  databaseName: string,
 ): Promise<string[]> {
-  const known = [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const waiting = async (on: typeof db): Promise<Migration[]> => {
-    const done = await ranBefore(on, owner);
-    const unknown = done.filter((name) => !known.some((migration) => migration.name === name));
-    if (unknown.length > 0) throw new NewerDatabaseError(databaseName, owner, unknown);
-    return known.filter((migration) => !done.includes(migration.name));
-  };
   const ran: string[] = [];
-  if ((await waiting(db)).length === 0) return ran;
-  await createTable(db);
-  for (const migration of known) {
-    const didRun = await db.transaction().execute(async (tx) => {
-      if (!(await waiting(tx)).includes(migration)) return false;
+  for (const migration of [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const didRun = await transact(db, async (tx) => {
+      await lock(tx, 'migrations');
+      if ((await ranBefore(tx, owner)).includes(migration.name)) return false;
+      await createTable(tx);
       await migration.up(tx);
       await tx
         .insertInto('linod_migrations')
@@ -74,8 +82,7 @@ export async function migrate(
 }
 
 async function ranBefore(db: Kysely<AnyTables>, owner: string): Promise<string[]> {
-  const found = await sql`select 1 from sqlite_master where name = 'linod_migrations'`.execute(db);
-  if (found.rows.length === 0) return [];
+  if (!(await hasTable(db, 'linod_migrations'))) return [];
   const rows = await db
     .selectFrom('linod_migrations')
     .select('name')

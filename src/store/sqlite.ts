@@ -4,19 +4,41 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
-import type { CompiledQuery as AnyQuery, DatabaseConnection, Dialect, Driver, QueryResult } from 'kysely';
+import type {
+  CompiledQuery as AnyQuery,
+  DatabaseConnection,
+  Dialect,
+  Driver,
+  QueryCompiler,
+  QueryResult,
+  SelectModifierNode,
+} from 'kysely';
+import type { Backend } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
-import { CompiledQuery, SqliteDialect, SqliteDriver } from './kysely.js';
+import { CompiledQuery, SqliteDialect, SqliteDriver, SqliteQueryCompiler } from './kysely.js';
 
 /** How long a statement waits for another connection's write. Writes here are short; this is for a busy machine. */
 const busyTimeoutMs = 10_000;
+
+/** A SQLite file as a site's database. */
+export function sqliteBackend(path: string): Backend {
+  const dialect = () => sqliteDialect(path);
+  return {
+    name: path,
+    sharedDialect: dialect,
+    ownDialect: dialect,
+    time: null,
+    follow: null,
+    explain: (error) => error,
+  };
+}
 
 /**
  * Kysely's SQLite dialect over one file, in WAL mode.
  *
  * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`) when the file cannot be opened or is no database
  */
-export function sqliteDialect(path: string): Dialect {
+function sqliteDialect(path: string): Dialect {
   const database = open(path);
   return new ImmediateDialect({ database });
 }
@@ -66,6 +88,17 @@ class ImmediateDialect extends SqliteDialect {
 
   override createDriver(): Driver {
     return new ImmediateDriver(this.#config);
+  }
+
+  override createQueryCompiler(): QueryCompiler {
+    return new LocklessQueryCompiler();
+  }
+}
+
+/** Leaves `for update` and its like out: a transaction here has the lock of the whole file from its begin. */
+class LocklessQueryCompiler extends SqliteQueryCompiler {
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (node.modifier === 'Distinct' || node.modifier === undefined) super.visitSelectModifier(node);
   }
 }
 

@@ -2,15 +2,19 @@
 
 import type { Kysely } from 'kysely';
 import { type Clock, systemClock } from '../clock.js';
+import type { Backend, Following, FollowOptions } from './backend.js';
+import { StoreUnavailableError } from './errors.js';
 import { Kysely as KyselyClass } from './kysely.js';
-import { type AnyTables, type MigrationSet, migrate } from './migrate.js';
+import { type AnyTables, isUpToDate, type MigrationSet, migrate } from './migrate.js';
 import { migrationSets } from './migrations/index.js';
 import type { Database } from './schema.js';
-import { sqliteDialect } from './sqlite.js';
+import { sqliteBackend } from './sqlite.js';
 
 export interface StoreOptions {
-  /** Path of the SQLite file. */
-  readonly path: string;
+  /** Path of a SQLite file. Either this or `url`. */
+  readonly path?: string;
+  /** `sqlite:PATH` or `postgres://…`. */
+  readonly url?: string;
   /** Default: linod's own and all that were registered. */
   readonly migrations?: readonly MigrationSet[];
   readonly clock?: Clock;
@@ -25,38 +29,81 @@ export interface Store {
   readonly name: string;
   /** The migrations that opening it has run. */
   readonly migrated: readonly string[];
+  /** Asks for the database's clock, in ms since 1970; null where it is this machine's. */
+  readonly time: (() => Promise<number>) | null;
+  /** Tells at once of what others write; null where the database cannot. Whoever calls it closes what it returns. */
+  readonly follow: ((options: FollowOptions) => Following) | null;
   /** Safe to call twice. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the database, creating it if it is missing, and runs its migrations.
+ * Opens the database and runs its migrations. A SQLite file is created if it is missing.
  *
- * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`), NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`)
+ * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`), NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`),
+ *   BadConfigError (`LINOD_ERR_BAD_CONFIG`) for a URL that cannot be read
+ * @example
+ * const store = await openStore({ url: 'postgres://ann@db.example.org/shop' });
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const untyped = new KyselyClass<AnyTables>({ dialect: sqliteDialect(options.path) });
-  const db = untyped as unknown as Kysely<Database>;
+  const backend = await backendOf(options);
+  const shared = new KyselyClass<AnyTables>({ dialect: backend.sharedDialect() });
+  const connect = <DB>() => new KyselyClass<DB>({ dialect: backend.ownDialect() });
   const clock = options.clock ?? systemClock;
+  const sets = options.migrations ?? migrationSets();
   try {
-    const migrated: string[] = [];
-    for (const set of options.migrations ?? migrationSets()) {
-      const ran = await migrate(untyped, set, clock, options.path);
-      migrated.push(...ran.map((name) => `${set.owner} ${name}`));
-    }
+    const migrated = await bringUpToDate(shared, connect, sets, clock, backend.name);
     let closed: Promise<void> | undefined;
+    const { time } = backend;
     return {
-      db,
-      connect: () => new KyselyClass<Database>({ dialect: sqliteDialect(options.path) }),
-      name: options.path,
+      db: shared as unknown as Kysely<Database>,
+      connect: () => connect<Database>(),
+      name: backend.name,
       migrated,
+      time: time === null ? null : () => time(shared),
+      follow: backend.follow,
       close: () => {
-        closed ??= db.destroy();
+        closed ??= shared.destroy();
         return closed;
       },
     };
   } catch (error) {
-    await db.destroy();
-    throw error;
+    await shared.destroy();
+    throw backend.explain(error);
   }
+}
+
+async function backendOf({ path, url }: StoreOptions): Promise<Backend> {
+  if (url === undefined || url.startsWith('sqlite:')) {
+    const file = url?.slice('sqlite:'.length) ?? path;
+    if (file === undefined) throw new StoreUnavailableError('of the site', 'it has neither a path nor a URL');
+    return sqliteBackend(file);
+  }
+  // Sites on SQLite need not wait until `pg` is loaded.
+  const { postgresBackend } = await import('./postgres.js');
+  return postgresBackend(url);
+}
+
+/** A migration may take long, and others wait for it: so not under the time-outs of the shared connections. */
+async function bringUpToDate(
+  shared: Kysely<AnyTables>,
+  connect: <DB>() => Kysely<DB>,
+  sets: readonly MigrationSet[],
+  clock: Pick<Clock, 'now'>,
+  name: string,
+): Promise<string[]> {
+  const migrated: string[] = [];
+  const waiting: MigrationSet[] = [];
+  for (const set of sets) if (!(await isUpToDate(shared, set, name))) waiting.push(set);
+  if (waiting.length === 0) return migrated;
+  const own = connect<AnyTables>();
+  try {
+    for (const set of waiting) {
+      const ran = await migrate(own, set, clock);
+      migrated.push(...ran.map((migration) => `${set.owner} ${migration}`));
+    }
+  } finally {
+    await own.destroy();
+  }
+  return migrated;
 }

@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { UsageError } from '../errors.js';
 import type { Database, JobLineRow } from '../store/schema.js';
+import { transact } from '../store/transact.js';
 import { type Circumstances, type Decision, decide } from './decide.js';
 import { type Job, type JobStatus, jobFromRow, type Progress } from './job.js';
 import type { JobRule } from './rule.js';
@@ -91,8 +92,8 @@ export class Jobs {
    * time. Two workers never claim the same due time.
    */
   async claimDue(ruleId: number, dueAt: number, circumstances: Omit<Circumstances, 'now'>): Promise<Claim> {
-    return await this.#db.transaction().execute(async (tx): Promise<Claim> => {
-      const rule = await this.#rules.get(ruleId, tx);
+    return await transact(this.#db, async (tx): Promise<Claim> => {
+      const rule = await this.#rules.lock(ruleId, tx);
       if (rule.nextDueAt?.getTime() !== dueAt) {
         await this.#noteIfTaken(tx, ruleId, dueAt);
         return { kind: 'gone' };
@@ -161,8 +162,8 @@ export class Jobs {
 
   /** Takes up the request for a run. One of a rule whose run still goes on stays open until that has ended. */
   async claimRequest(request: JobRequest): Promise<Claim> {
-    return await this.#db.transaction().execute(async (tx): Promise<Claim> => {
-      const rule = await this.#rules.get(request.ruleId, tx);
+    return await transact(this.#db, async (tx): Promise<Claim> => {
+      const rule = await this.#rules.lock(request.ruleId, tx);
       if ((await this.#running(tx, rule.id)) !== null) return { kind: 'gone' };
       if (!(await this.#handle(tx, request.id, 'run'))) return { kind: 'gone' };
       const detail = `by ${request.requestedBy}, request ${request.id}`;
@@ -180,7 +181,8 @@ export class Jobs {
    * @returns false if somebody else did before
    */
   async handleCancel(request: JobRequest, outcome: string): Promise<boolean> {
-    return await this.#db.transaction().execute(async (tx) => {
+    return await transact(this.#db, async (tx) => {
+      await this.#rules.lock(request.ruleId, tx);
       await tx
         .updateTable('job_requests')
         .set({ handled_at: this.#clock.now(), outcome: `withdrawn by ${request.requestedBy}` })
@@ -199,7 +201,7 @@ export class Jobs {
    * @returns false when the run was no longer this worker's: it had been given up as lost. Nothing is written then.
    */
   async finish(job: Job, rule: JobRule, outcome: Outcome): Promise<boolean> {
-    return await this.#db.transaction().execute(async (tx) => {
+    return await transact(this.#db, async (tx) => {
       const updated = await tx
         .updateTable('jobs')
         .set({ status: outcome.status, message: outcome.message, end_datetime: this.#clock.now() })
@@ -207,10 +209,10 @@ export class Jobs {
         .where('worker_id', '=', this.#workerId)
         .where('status', '=', 'running')
         .executeTakeFirst();
-      if (updated.numUpdatedRows === 0n) return false;
-      const failed = outcome.status === 'failed' || outcome.status === 'timeout';
-      const current = await this.#rules.get(rule.id, tx);
-      if (failed && current.onFailure === 'cancel' && current.active) {
+      if (updated.numUpdatedRows === 0n) return await this.#hasEnded(tx, job, outcome);
+      if (outcome.status !== 'failed' && outcome.status !== 'timeout') return true;
+      const current = await this.#rules.lock(rule.id, tx);
+      if (current.onFailure === 'cancel' && current.active) {
         const headline = outcome.message.split('\n', 1)[0] ?? '';
         await this.#rules.cancelFailed(tx, rule.id, `${headline} (job ${job.id})`);
       }
@@ -220,13 +222,15 @@ export class Jobs {
 
   /** Keeps lines that a run logged, unless the run is no longer this worker's. */
   async addLines(job: Job, lines: ReadonlyArray<{ at: number; level: string; text: string }>): Promise<void> {
-    await this.#db.transaction().execute(async (tx) => {
+    await transact(this.#db, async (tx) => {
       const mine = await tx
         .selectFrom('jobs')
         .select('id')
         .where('id', '=', job.id)
         .where('worker_id', '=', this.#workerId)
         .where('status', '=', 'running')
+        // It must not be given up before the lines are there.
+        .forNoKeyUpdate()
         .executeTakeFirst();
       if (mine === undefined) return;
       const rows = lines.map((line) => ({
@@ -235,7 +239,7 @@ export class Jobs {
         level: line.level,
         text: line.text,
       }));
-      // SQLite takes a bounded number of values in one statement.
+      // Both databases take a bounded number of values in one statement.
       for (let i = 0; i < rows.length; i += 1000) {
         await tx
           .insertInto('job_lines')
@@ -259,7 +263,7 @@ export class Jobs {
   async giveUpLost(): Promise<Job[]> {
     // Looking needs no lock, and there is seldom anything to do.
     if ((await orphansIn(this.#db)).length === 0) return [];
-    return await this.#db.transaction().execute(async (tx) => {
+    return await transact(this.#db, async (tx) => {
       const orphans = await orphansIn(tx);
       const lost: Job[] = [];
       for (const orphan of orphans) {
@@ -268,8 +272,11 @@ export class Jobs {
           .updateTable('jobs')
           .set({ status: 'lost', message: `lost: ${why}`, end_datetime: this.#clock.now() })
           .where('id', '=', orphan.id)
+          .where('status', '=', 'running')
           .returningAll()
-          .executeTakeFirstOrThrow();
+          .executeTakeFirst();
+        // It has ended, or another worker has given it up, since it was read.
+        if (row === undefined) continue;
         await this.#rules.note(row.rule_id, row.due_at, 'lost', `job ${row.id}: ${why}`, tx);
         lost.push(jobFromRow(row));
       }
@@ -311,6 +318,44 @@ export class Jobs {
     return (
       await this.#db.selectFrom('jobs').selectAll().where('status', '=', 'running').orderBy('id').execute()
     ).map(jobFromRow);
+  }
+
+  /**
+   * Runs of this worker that it has not begun: their claim was written, but the word of it was lost with the
+   * connection to the database. They are to be run now, for nobody else will.
+   *
+   * @param known the jobs that it has begun
+   */
+  async unbegun(known: readonly number[]): Promise<Array<Claim & { kind: 'claimed'; user: string | null }>> {
+    const rows = await this.#db
+      .selectFrom('jobs')
+      .leftJoin('job_requests', 'job_requests.id', 'jobs.request_id')
+      .selectAll('jobs')
+      .select('job_requests.requested_by')
+      .where('jobs.worker_id', '=', this.#workerId)
+      .where('jobs.status', '=', 'running')
+      .where('jobs.id', 'not in', known)
+      .orderBy('jobs.id')
+      .execute();
+    return await Promise.all(
+      rows.map(async (row) => ({
+        kind: 'claimed' as const,
+        job: jobFromRow(row),
+        rule: await this.#rules.get(row.rule_id),
+        decision: { action: 'start', reason: 'started', detail: '' } as const,
+        user: row.requested_by,
+      })),
+    );
+  }
+
+  /** Whether the end was written before, and only the word of it lost with the connection to the database. */
+  async #hasEnded(tx: Kysely<Database>, job: Job, { status, message }: Outcome): Promise<boolean> {
+    const row = await tx
+      .selectFrom('jobs')
+      .select(['worker_id', 'status', 'message'])
+      .where('id', '=', job.id)
+      .executeTakeFirst();
+    return row?.worker_id === this.#workerId && row.status === status && row.message === message;
   }
 
   async #running(tx: Kysely<Database>, ruleId: number): Promise<Circumstances['running']> {
@@ -397,5 +442,6 @@ async function orphansIn(
     .select(['jobs.id', 'jobs.worker_id', 'workers.stop_reason'])
     .where('jobs.status', '=', 'running')
     .where((eb) => eb.or([eb('workers.id', 'is', null), eb('workers.stopped_at', 'is not', null)]))
+    .orderBy('jobs.id')
     .execute();
 }

@@ -5,7 +5,10 @@ import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { LinodError, UsageError } from '../errors.js';
 import type { Procedure } from '../procedure.js';
+import { lock } from '../store/dialect.js';
+import { StoreUnavailableError } from '../store/errors.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
+import { transact } from '../store/transact.js';
 import type { Reason } from './decide.js';
 import { JobRule } from './rule.js';
 import { changedColumns, type RuleChanges } from './rule-changes.js';
@@ -57,7 +60,30 @@ export class Rules {
   /** @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule */
   async get(id: number, db: Kysely<Database> = this.#db): Promise<JobRule> {
     const row = await db.selectFrom('job_rules').selectAll().where('id', '=', id).executeTakeFirst();
-    if (row !== undefined) return this.#parse(row);
+    return row === undefined ? await this.#refuse(id, db) : this.#parse(row);
+  }
+
+  /**
+   * Reads a rule that nobody else changes until the transaction ends, and whose due times and requests nobody else
+   * claims: whatever is decided about a rule begins with this.
+   *
+   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
+   */
+  async lock(id: number, tx: Kysely<Database>): Promise<JobRule> {
+    return this.#parse(await this.#lockedRow(id, tx));
+  }
+
+  async #lockedRow(id: number, tx: Kysely<Database>): Promise<JobRuleRow> {
+    const row = await tx
+      .selectFrom('job_rules')
+      .selectAll()
+      .where('id', '=', id)
+      .forNoKeyUpdate()
+      .executeTakeFirst();
+    return row ?? (await this.#refuse(id, tx));
+  }
+
+  async #refuse(id: number, db: Kysely<Database>): Promise<never> {
     const known = await db.selectFrom('job_rules').select('id').orderBy('id').execute();
     const numbers = known.map((rule) => rule.id).join(', ');
     throw new UsageError(
@@ -67,7 +93,10 @@ export class Rules {
 
   /** Makes one more rule for a procedure, with all its suggestions. It is first due after now. */
   async create(procedure: Procedure, name?: string): Promise<JobRule> {
-    return await this.#db.transaction().execute(async (tx) => await this.#insert(tx, procedure, name));
+    return await transact(this.#db, async (tx) => {
+      await lock(tx, 'rules');
+      return await this.#insert(tx, procedure, name);
+    });
   }
 
   /**
@@ -76,8 +105,10 @@ export class Rules {
    */
   async sync(procedures: Iterable<Procedure>): Promise<SyncReport> {
     const all = [...procedures];
-    return await this.#db.transaction().execute(async (tx) => {
-      const rows = await tx.selectFrom('job_rules').selectAll().orderBy('seqno').execute();
+    return await transact(this.#db, async (tx) => {
+      // Two workers that start at once must not both make the rule that a procedure lacks.
+      await lock(tx, 'rules');
+      const rows = await tx.selectFrom('job_rules').selectAll().orderBy('seqno').forNoKeyUpdate().execute();
       const report = { created: [], removed: [], restored: [], reactivated: [], changed: [] } as {
         [K in keyof SyncReport]: string[];
       };
@@ -103,12 +134,12 @@ export class Rules {
    *   (`LINOD_ERR_NOTATION`)
    */
   async edit(id: number, changes: RuleChanges): Promise<JobRule> {
-    return await this.#db.transaction().execute(async (tx) => {
-      const rule = await this.get(id, tx);
-      const columns = changedColumns(changes, rule, new Date(this.#clock.now()));
+    return await transact(this.#db, async (tx) => {
+      const row = await this.#lockedRow(id, tx);
+      const columns = changedColumns(changes, this.#parse(row), new Date(this.#clock.now()));
+      // Also of a rule that is not active now, lest it cannot be resumed; and before the database sees it.
+      void this.#parse({ ...row, ...columns }).recurrence;
       await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
-      // Also of a rule that is not active now, lest it cannot be resumed.
-      void (await this.get(id, tx)).recurrence;
       await this.#renewDue(tx, id);
       const told = Object.entries(changes).map(([field, value]) => `${field} = ${JSON.stringify(value)}`);
       await this.note(id, null, 'edited', `${told.join(', ')}, by ${this.#actor}`, tx);
@@ -118,8 +149,8 @@ export class Rules {
 
   /** Marks a rule cancelled: it is ignored until it is resumed. A run that goes on is not touched. */
   async cancel(id: number, reason = `by ${this.#actor}`): Promise<JobRule> {
-    return await this.#db.transaction().execute(async (tx) => {
-      await this.get(id, tx);
+    return await transact(this.#db, async (tx) => {
+      await this.lock(id, tx);
       await this.#markCancelled(tx, id, 'person', reason);
       return await this.get(id, tx);
     });
@@ -132,13 +163,13 @@ export class Rules {
 
   /** Cancels a rule that cannot be run as it is. The next set-up tries it again. */
   async cancelBroken(id: number, error: string): Promise<void> {
-    await this.#db.transaction().execute(async (tx) => await this.cancelFailed(tx, id, error));
+    await transact(this.#db, async (tx) => await this.cancelFailed(tx, id, error));
   }
 
   /** Takes the cancelling back. The rule is due next at its first time after now. */
   async resume(id: number): Promise<JobRule> {
-    return await this.#db.transaction().execute(async (tx) => {
-      const rule = await this.get(id, tx);
+    return await transact(this.#db, async (tx) => {
+      const rule = await this.lock(id, tx);
       if (!rule.cancelled) throw new UsageError(`job rule ${id} is not cancelled`);
       await this.#markActive(tx, id);
       await this.note(id, null, 'resumed', `by ${this.#actor}`, tx);
@@ -151,7 +182,7 @@ export class Rules {
    * time zone, what was worked out before is wrong.
    */
   async realign(): Promise<void> {
-    await this.#db.transaction().execute(async (tx) => await this.#realign(tx));
+    await transact(this.#db, async (tx) => await this.#realign(tx));
   }
 
   /** Writes a line of the ledger. */
@@ -222,7 +253,7 @@ export class Rules {
       else await this.#renewDue(tx, rule.id);
     } catch (error) {
       // A new suggestion and an old override need not fit together. That is no reason to stop the others.
-      if (!(error instanceof LinodError)) throw error;
+      if (!isFaultOfRule(error)) throw error;
       await this.cancelFailed(tx, rule.id, error.message);
     }
     if (did.includes('reactivated') || did.includes('restored')) {
@@ -233,7 +264,13 @@ export class Rules {
 
   async #realign(tx: Kysely<Database>): Promise<void> {
     const now = this.#clock.now();
-    const rows = await tx.selectFrom('job_rules').selectAll().where('next_due_at', '>', now).execute();
+    const rows = await tx
+      .selectFrom('job_rules')
+      .selectAll()
+      .where('next_due_at', '>', now)
+      .orderBy('id')
+      .forNoKeyUpdate()
+      .execute();
     for (const rule of rows.map((row) => this.#parse(row))) {
       const due = dueAfter(rule, now);
       if (due === undefined || due?.getTime() === rule.nextDueAt?.getTime()) continue;
@@ -280,6 +317,11 @@ export class Rules {
   async #set(tx: Kysely<Database>, id: number, columns: Partial<Omit<JobRuleRow, 'id'>>): Promise<void> {
     await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
   }
+}
+
+/** Whether it is what is written in a rule that cannot be, and neither the program's fault nor the database's. */
+export function isFaultOfRule(error: unknown): error is LinodError {
+  return error instanceof LinodError && !(error instanceof StoreUnavailableError);
 }
 
 /** When a rule is due; undefined where that cannot be told, which its next set-up or run will deal with. */

@@ -2,13 +2,12 @@
 
 import type { ChoiceList } from '../choices.js';
 import type { Clock } from '../clock.js';
-import { LinodError } from '../errors.js';
 import type { Logger } from '../log/logger.js';
 import type { Procedure } from '../procedure.js';
 import type { Job } from './job.js';
 import type { Claim, JobRequest, Jobs, Outcome } from './jobs.js';
 import type { JobRule } from './rule.js';
-import type { Rules, SyncReport } from './rules.js';
+import { isFaultOfRule, type Rules, type SyncReport } from './rules.js';
 import { type JobRunner, RunAbortedError } from './runner.js';
 import { statusLine } from './status.js';
 
@@ -51,6 +50,8 @@ export class Tasks {
   #lookingSince: number;
   #lastLook: number;
   #closing = false;
+  /** Whether the database went away in the middle of a claim, so that it may know of a run that was not begun. */
+  #isUnsure = false;
 
   constructor(context: TasksContext) {
     this.#context = context;
@@ -72,8 +73,11 @@ export class Tasks {
   async run(): Promise<Date> {
     await this.#noticeClockStep();
     const procedures = Array.from(this.#context.procedures, (procedure) => procedure.name);
+    if (this.#isUnsure) await this.#takeUnbegun();
+    this.#isUnsure = true;
     await this.#takeRequests(procedures);
     await this.#takeDue(procedures);
+    this.#isUnsure = false;
     // Without a place there is nothing to do until a run ends, which wakes the caller.
     const next = this.#hasPlace ? await this.#context.jobs.nextDue(procedures) : null;
     const now = this.#context.clock.now();
@@ -140,6 +144,12 @@ export class Tasks {
     await this.#context.rules.realign();
   }
 
+  async #takeUnbegun(): Promise<void> {
+    for (const claim of await this.#context.jobs.unbegun([...this.#runs.keys()])) {
+      this.#start(claim, claim.user);
+    }
+  }
+
   async #takeRequests(procedures: readonly string[]): Promise<void> {
     const { jobs } = this.#context;
     for (const request of await jobs.openRequests(procedures)) {
@@ -185,7 +195,7 @@ export class Tasks {
     try {
       this.#start(await jobs.claimDue(id, dueAt, circumstances), null);
     } catch (error) {
-      if (!(error instanceof LinodError)) throw error;
+      if (!isFaultOfRule(error)) throw error;
       logger.error(`job rule ${id} cannot be run and is cancelled: ${error.message}`, { rule: id });
       await rules.cancelBroken(id, error.message);
     }

@@ -49,7 +49,8 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
   ],
   layerSerializer: [['pickle', '"pickle"']],
   databaseUrl: [
-    ['postgres://localhost/site', '"postgres://localhost/site"'],
+    ['mysql://localhost/site', '"mysql://localhost/site"'],
+    ['mysql://ann:secret@localhost/site', '"mysql://ann:***@localhost/site"'],
     ['linod.db', '"linod.db"'],
   ],
   logDirectory: [
@@ -314,9 +315,17 @@ t.test('a password is never printed', async (t) => {
     t.notMatch((await site.run('linod')).stderr, 'sesame');
   }
   site.write({ 'linod.config.json': JSON.stringify({ name: 'test', shippedProcedures: false }) });
-  site.environment = { DATABASE_URL: 'postgres://me:sesame@127.0.0.1/site' };
-  const { stderr } = await site.run('linod');
-  t.match(stderr, 'got: "postgres://me:***@127.0.0.1/site"');
+  const databases = {
+    'mysql://me:sesame@127.0.0.1/site': 'got: "mysql://me:***@127.0.0.1/site"',
+    'postgres://me:sesame@127.0.0.1:1/site': 'cannot open the database site at 127.0.0.1:1 as me: ',
+    'postgres://me:sesame@127.0.0.1:x/site': 'databaseUrl: cannot be read: ',
+  };
+  for (const [url, message] of Object.entries(databases)) {
+    site.environment = { DATABASE_URL: url };
+    const { stderr } = await site.run('linod');
+    t.match(stderr, message);
+    t.notMatch(stderr, 'sesame');
+  }
 
   for (const url of [urls.right, urls.denied]) {
     site.environment = { REDIS_URL: url };

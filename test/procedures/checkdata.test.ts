@@ -36,7 +36,15 @@ async function problems({ db }: ProcedureBench): Promise<string[]> {
     .orderBy('checker')
     .orderBy('owner')
     .execute();
-  return rows.map((row) => `${row.owner}: ${row.message}`);
+  return rows.map((row) => neutral(`${row.owner}: ${row.message}`));
+}
+
+/** Each database has its own words. */
+function neutral(text: string): string {
+  return text.replace(
+    /SqliteError: no such table: missing|error: relation "missing" does not exist/,
+    'no such table',
+  );
 }
 
 const checkState = (order: Order) => (order.state === 'good' ? [] : [`is ${order.state}`]);
@@ -113,22 +121,19 @@ t.test('a checker that throws is a problem of its own, and the others go on', as
   t.same(await problems(bench), [
     'orders 2: could not be checked: RangeError: too odd',
     'orders 3: is bad',
-    'checker b_no_table: its rows could not be read: SqliteError: no such table: missing',
+    'checker b_no_table: its rows could not be read: no such table',
     'checker c_no_rows: its rows could not be read: Error: no rows today',
     ...[1, 2, 3].map(
       (id) => `orders ${id}: could not be checked: TypeError: expected a list of problems, got: bad`,
     ),
     'orders 3: is bad',
   ]);
-  t.same(
-    lines.filter((line) => line.startsWith('WARNING')),
-    [
-      'WARNING a_throws: orders 2 could not be checked',
-      'WARNING b_no_table: its rows could not be read: SqliteError: no such table: missing',
-      'WARNING c_no_rows: its rows could not be read: Error: no rows today',
-      'WARNING d_nonsense: orders 1 could not be checked',
-    ],
-  );
+  t.same(lines.filter((line) => line.startsWith('WARNING')).map(neutral), [
+    'WARNING a_throws: orders 2 could not be checked',
+    'WARNING b_no_table: its rows could not be read: no such table',
+    'WARNING c_no_rows: its rows could not be read: Error: no rows today',
+    'WARNING d_nonsense: orders 1 could not be checked',
+  ]);
 });
 
 t.test('what was known of a row stays while it cannot be checked', async (t) => {

@@ -181,4 +181,8 @@ t.test('passwords in URLs are hidden from people', async (t) => {
   t.equal(hidePassword('redis://user:secret@host:1/2'), 'redis://user:***@host:1/2');
   t.equal(hidePassword('redis://:se:cr@et@host'), 'redis://:***@host');
   t.equal(hidePassword('redis://host:6379'), 'redis://host:6379');
+  t.equal(
+    hidePassword('postgres:///shop?user=ann&password=secret&host=h'),
+    'postgres:///shop?user=ann&password=***&host=h',
+  );
 });

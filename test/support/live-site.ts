@@ -67,6 +67,7 @@ export class LiveSite {
   /** Variables of the programs that are started from now on. */
   environment: Readonly<Record<string, string>> = {};
   readonly #t: Test;
+  readonly #databaseUrl: string;
   #store: Promise<Store> | undefined;
 
   /** A site named `test` in the zone UTC with only the procedures that `files` bring. It vanishes with the test. */
@@ -74,6 +75,7 @@ export class LiveSite {
     this.#t = t;
     this.directory = siteDirectory(t, config);
     this.channel = `linod_${config.name ?? 'test'}`;
+    this.#databaseUrl = config.databaseUrl ?? `sqlite:${this.path('linod.db')}`;
     this.write({ 'application.mjs': application, ...files });
   }
 
@@ -131,7 +133,7 @@ export class LiveSite {
   /** The site's database, for a look into it. Closed with the test. */
   async store(): Promise<Store> {
     if (this.#store === undefined) {
-      const store = openStore({ path: this.path('linod.db') });
+      const store = openStore({ url: this.#databaseUrl });
       this.#store = store;
       this.#t.teardown(async () => (await store).close());
     }

@@ -1,6 +1,5 @@
 // What a procedure is handed, for tests: a real database, a clock that stands still, and all that was said.
 
-import { join } from 'node:path';
 import type { Kysely } from 'kysely';
 import type { Test } from 'tap';
 import type { ProcedureTables } from '../../procedures/index.js';
@@ -9,6 +8,7 @@ import { Logger } from '../../src/log/logger.js';
 import type { LogSink } from '../../src/log/sink.js';
 import { loadSite } from '../../src/site.js';
 import { openStore, type Store } from '../../src/store/store.js';
+import { emptyDatabase } from './database.js';
 import { FakeClock } from './fake-clock.js';
 import { noon, siteDirectory } from './site.js';
 
@@ -40,7 +40,7 @@ export interface ProcedureBench {
 export async function openProcedureBench(t: Test): Promise<ProcedureBench> {
   const clock = new FakeClock(noon);
   const site = await loadSite(siteDirectory(t), { environment: {} });
-  const store = await openStore({ path: join(site.directory, 'linod.db'), clock });
+  const store = await openStore({ url: await emptyDatabase(site.directory), clock });
   t.teardown(() => store.close());
   const db: ProcedureBench['db'] = store.db.withTables<ProcedureTables>();
   await insertRule(store);

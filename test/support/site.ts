@@ -15,6 +15,7 @@ import { createTasks } from '../../src/tasks/create-tasks.js';
 import type { Jobs } from '../../src/tasks/jobs.js';
 import type { Rules } from '../../src/tasks/rules.js';
 import type { Tasks } from '../../src/tasks/tasks.js';
+import { emptyDatabase } from './database.js';
 import { FakeClock } from './fake-clock.js';
 
 /** Makes a site's directory with a JSON configuration; it vanishes with the test. Short enough for sockets. */
@@ -62,7 +63,7 @@ export async function openBench(
   const site = await loadSite(siteDirectory(t, { maxJobs }), { environment: {} });
   const store =
     shared ??
-    (await openStore({ path: join(site.directory, 'linod.db'), migrations: [ownMigrations], clock }));
+    (await openStore({ url: await emptyDatabase(site.directory), migrations: [ownMigrations], clock }));
   if (shared === undefined) t.teardown(() => store.close());
   const records: string[] = [];
   const sink: LogSink = { write: (level, name, message) => records.push(`${level} ${name}: ${message}`) };

@@ -32,7 +32,7 @@ async function createRules(db: Kysely<AnyTables>): Promise<void> {
     .addColumn('count', 'integer')
     .addColumn('log_level', 'text')
     .addColumn('on_failure', 'text')
-    .addColumn('timeout_seconds', 'integer')
+    .addColumn('timeout_seconds', 'real')
     .addColumn('cancelled_at', 'integer')
     .addColumn('cancelled_by', 'text')
     .addColumn('cancelled_reason', 'text')

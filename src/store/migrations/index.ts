@@ -4,8 +4,12 @@ import type { MigrationSet } from '../migrate.js';
 import { tables } from './0001-tables.js';
 import { health } from './0002-health.js';
 import { recurrences } from './0003-recurrences.js';
+import { notices } from './0004-notices.js';
 
-export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [tables, health, recurrences] };
+export const ownMigrations: MigrationSet = {
+  owner: 'linod',
+  migrations: [tables, health, recurrences, notices],
+};
 
 const registered = new Map<string, MigrationSet>();
 

@@ -1,10 +1,10 @@
-import { join } from 'node:path';
 import t from 'tap';
 import { KyselyPositionStore } from '../../../src/log/positions.js';
 import { openStore } from '../../../src/store/store.js';
+import { emptyDatabase } from '../../support/database.js';
 
 t.test('a checkpoint is kept, changed and trimmed', async (t) => {
-  const store = await openStore({ path: join(t.testdir(), 'linod.db') });
+  const store = await openStore({ url: await emptyDatabase(t.testdir()) });
   t.teardown(() => store.close());
   const positions = new KyselyPositionStore(store.db);
   t.equal(await positions.load(), undefined);

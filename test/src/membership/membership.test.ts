@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Lease, leaseMs } from '../../../src/membership/lease.js';
 import { silentAfterMs, WorkerRegistry } from '../../../src/membership/registry.js';
@@ -7,12 +6,17 @@ import { StartOrders } from '../../../src/membership/start-orders.js';
 import { isSuspended, ownProcess, processStart } from '../../../src/owner.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { openStore } from '../../../src/store/store.js';
+import { emptyDatabase } from '../../support/database.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { until } from '../../support/until.js';
 
 async function open(t: Test) {
   const clock = new FakeClock();
-  const store = await openStore({ path: join(t.testdir(), 'linod.db'), migrations: [ownMigrations], clock });
+  const store = await openStore({
+    url: await emptyDatabase(t.testdir()),
+    migrations: [ownMigrations],
+    clock,
+  });
   t.teardown(() => store.close());
   const member = async (owner = ownProcess()) => {
     clock.advance(1);

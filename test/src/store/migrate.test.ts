@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Migration } from '../../../src/store/migrate.js';
@@ -60,6 +61,17 @@ t.test('a database of a newer version is refused by name', async (t) => {
   const other = await openStore({ path, migrations: [ownMigrations] });
   t.same(other.migrated, own, "another owner's migrations do not matter");
   await other.close();
+});
+
+t.test('a site on SQLite does not load what PostgreSQL needs', async (t) => {
+  const store = await openStore({ url: `sqlite:${join(t.testdir(), 'linod.db')}` });
+  t.teardown(() => store.close());
+  const loaded = Object.keys(createRequire(import.meta.url).cache);
+  t.ok(loaded.some((path) => path.includes('/node_modules/better-sqlite3/')));
+  t.same(
+    loaded.filter((path) => /\/node_modules\/pg[-/]/.test(path)),
+    [],
+  );
 });
 
 t.test('a file that is no database is refused with its name', async (t) => {

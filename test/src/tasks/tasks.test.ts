@@ -838,10 +838,10 @@ t.test("what a procedure does with its connection does not stop the worker's", a
   bench.add(
     'tangled',
     async (ar: BaseRequest) => {
-      await ar.db.transaction().execute(async () => {
-        // Waits for the connection that its own transaction holds.
-        await ar.db.selectFrom('jobs').selectAll().execute();
-      });
+      // Waits for a connection that its own transactions hold.
+      const tangle = async (depth: number): Promise<unknown> =>
+        depth === 0 ? undefined : await ar.db.transaction().execute(() => tangle(depth - 1));
+      await tangle(3);
     },
     { ...every10, timeoutSeconds: 1 },
   );

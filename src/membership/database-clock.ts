@@ -1,0 +1,67 @@
+// The time that all workers of a site agree on: their database's.
+
+import type { Clock } from '../clock.js';
+import { durationText } from '../duration.js';
+import type { Logger } from '../log/logger.js';
+import type { Store } from '../store/store.js';
+
+/** A worker whose clock differs by more is told of in the log: its rules run too early or too late. */
+export const maxSkewMs = 2000;
+
+/** An answer that took longer tells too little. */
+const maxDoubtMs = 1000;
+
+/**
+ * Heartbeats and leases are told by this clock, so that a machine whose clock is wrong neither loses its leases nor
+ * takes those of others. It is this machine's clock, corrected by the difference that was measured last; with SQLite
+ * there is none.
+ */
+export class DatabaseClock implements Pick<Clock, 'now'> {
+  readonly #time: Store['time'];
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #logger: Logger;
+  #skewMs = 0;
+  #isTold = false;
+
+  constructor(time: Store['time'], clock: Pick<Clock, 'now'>, logger: Logger) {
+    this.#time = time;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  now(): number {
+    return this.#clock.now() - this.#skewMs;
+  }
+
+  /** By how much this machine's clock is ahead of the database's, in ms; negative when it is behind. */
+  get skewMs(): number {
+    return this.#skewMs;
+  }
+
+  /** Asks the database for its time, and warns once when this machine's differs much. */
+  async measure(): Promise<void> {
+    if (this.#time === null) return;
+    const before = this.#clock.now();
+    const theirs = await this.#time();
+    const after = this.#clock.now();
+    // The answer was right somewhere between the question and its arrival.
+    const doubtMs = (after - before) / 2;
+    if (doubtMs > maxDoubtMs) return;
+    this.#skewMs = Math.round((before + after) / 2 - theirs);
+    this.#tell(Math.abs(this.#skewMs) - doubtMs > maxSkewMs);
+  }
+
+  #tell(isLarge: boolean): void {
+    if (isLarge === this.#isTold) return;
+    this.#isTold = isLarge;
+    if (!isLarge) {
+      this.#logger.info("this machine's clock agrees with the database's again");
+      return;
+    }
+    const by = durationText(Math.abs(this.#skewMs));
+    const how = this.#skewMs > 0 ? 'ahead of' : 'behind';
+    this.#logger.warning(
+      `this machine's clock is ${by} ${how} the database's: its rules run at the wrong time; set the clock, best by NTP`,
+    );
+  }
+}

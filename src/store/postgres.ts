@@ -1,0 +1,42 @@
+// A PostgreSQL server's database, for sites on several machines.
+//
+// This file and its folder are loaded when a site uses PostgreSQL; `pg` costs others nothing.
+
+import type { Backend } from './backend.js';
+import { sql } from './kysely.js';
+import { SiteDialect } from './postgres/dialect.js';
+import { explainRights } from './postgres/failures.js';
+import { NoticeListener } from './postgres/follow.js';
+import { GuardedPool } from './postgres/pool.js';
+import { parseTarget } from './postgres/target.js';
+
+/** A worker looks after its heart, its rules and what its jobs log; commands need one connection. */
+const sharedConnections = 4;
+/** A job may well ask something while its transaction is open. */
+const ownConnections = 2;
+
+/**
+ * A database on a PostgreSQL server.
+ *
+ * @param url `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`, as `psql` takes it
+ * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for a URL that cannot be read
+ */
+export function postgresBackend(url: string): Backend {
+  const target = parseTarget(url);
+  return {
+    name: target.name,
+    sharedDialect: () =>
+      new SiteDialect(new GuardedPool(target, { connections: sharedConnections, timed: true }, 'daemon')),
+    ownDialect: () =>
+      new SiteDialect(new GuardedPool(target, { connections: ownConnections, timed: false }, 'job')),
+    time: async (db) => {
+      const asked = await sql<{
+        ms: number;
+      }>`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`;
+      const [row] = (await asked.execute(db)).rows;
+      return row?.ms ?? Number.NaN;
+    },
+    follow: (options) => new NoticeListener(target, options),
+    explain: (error) => explainRights(target, error),
+  };
+}

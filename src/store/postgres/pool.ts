@@ -1,0 +1,148 @@
+// Connections to PostgreSQL, as Kysely's driver wants them.
+
+import { setTimeout } from 'node:timers/promises';
+import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
+import pg from 'pg';
+import { version } from '../../version.js';
+import { cannotConnect, connectionLost, isConnectionFailure } from './failures.js';
+import type { Target } from './target.js';
+
+export interface Limits {
+  /** How many connections at most. They are opened as they are needed, and closed when idle for 10 s. */
+  readonly connections: number;
+  /**
+   * Whether the server ends statements that take, or wait for a lock, too long, and transactions that were left open,
+   * as those of a process that was stopped with SIGSTOP: its locks must not stop all others.
+   */
+  readonly timed: boolean;
+}
+
+const connectTimeoutMs = 10_000;
+const lockTimeoutMs = 10_000;
+const statementTimeoutMs = 15_000;
+const openTransactionTimeoutMs = 15_000;
+/** A server that does not even say that a statement takes too long is taken for gone. */
+const answerTimeoutMs = 20_000;
+const endTimeoutMs = 2000;
+
+/** What every connection has in common. */
+export function connectionConfig({ config }: Target, what: string): pg.ClientConfig {
+  return {
+    ...config,
+    application_name: config.application_name ?? `linod ${version} ${what}`,
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+    types: { getTypeParser },
+  };
+}
+
+/** 64-bit numbers arrive as numbers: ids, and times in ms, are far below 2^53. Elsewhere `pg` knows best. */
+function getTypeParser(oid: number, format?: 'text' | 'binary'): unknown {
+  if (oid === pg.types.builtins.INT8) return Number;
+  return pg.types.getTypeParser(oid, format);
+}
+
+/** A few connections to one database. Whatever `pg` throws about them is made a sentence that names the database. */
+export class GuardedPool implements PostgresPool {
+  readonly #target: Target;
+  readonly #pool: pg.Pool;
+  readonly #used = new Set<GuardedClient>();
+
+  constructor(target: Target, { connections, timed }: Limits, what: string) {
+    this.#target = target;
+    const timeouts = {
+      lock_timeout: lockTimeoutMs,
+      statement_timeout: statementTimeoutMs,
+      idle_in_transaction_session_timeout: openTransactionTimeoutMs,
+      query_timeout: answerTimeoutMs,
+    };
+    this.#pool = new pg.Pool({
+      ...connectionConfig(target, what),
+      ...(timed ? timeouts : {}),
+      max: connections,
+      // As with a file: a database that is merely open does not keep the process.
+      allowExitOnIdle: true,
+    });
+    // A connection that is lost while nobody uses it is replaced. While it is used its statement fails.
+    this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
+  }
+
+  async connect(): Promise<PostgresPoolClient> {
+    try {
+      const client = await this.#pool.connect();
+      const used = new GuardedClient(client, this.#target, () => this.#used.delete(used));
+      this.#used.add(used);
+      return used;
+    } catch (error) {
+      throw cannotConnect(this.#target, error);
+    }
+  }
+
+  /** Also ends what is still going on: a job that was left behind would never give its connection back. */
+  async end(): Promise<void> {
+    const ended = this.#pool.end();
+    for (const client of this.#used) client.cut();
+    // A server that is silently gone does not confirm it.
+    await Promise.race([ended, setTimeout(endTimeoutMs, undefined, { ref: false })]);
+  }
+}
+
+class GuardedClient implements PostgresPoolClient {
+  readonly #client: pg.PoolClient;
+  readonly #target: Target;
+  readonly #onRelease: () => void;
+  #failure: unknown;
+  #isReleased = false;
+
+  constructor(client: pg.PoolClient, target: Target, onRelease: () => void) {
+    this.#client = client;
+    this.#target = target;
+    this.#onRelease = onRelease;
+  }
+
+  query<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
+  query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>;
+  query<R>(
+    query: string | PostgresCursor<R>,
+    parameters: readonly unknown[] = [],
+  ): Promise<PostgresQueryResult<R>> | PostgresCursor<R> {
+    if (typeof query === 'string') return this.#execute(query, parameters);
+    // Kysely knows of a cursor only what it needs; it is the object that `pg-cursor` has made.
+    return this.#client.query(query as PostgresCursor<R> & pg.Submittable);
+  }
+
+  /** A connection that failed is not used again. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#onRelease();
+    this.#client.release(this.#failure !== undefined);
+  }
+
+  /** Ends the connection under its user. */
+  cut(): void {
+    this.#failure ??= connectionLost(this.#target, new Error('it was closed while it was used'));
+    // The pool ends what is released as failed. What goes on in it is told of that by the socket's end.
+    this.release();
+  }
+
+  async #execute<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
+    // What follows in a transaction need not wait for a server that does not answer.
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      const result = await this.#client.query<R & pg.QueryResultRow>(text, parameters.map(sendable));
+      // Kysely reads the count only of statements that have one.
+      return { ...result, rowCount: result.rowCount ?? 0 } as PostgresQueryResult<R>;
+    } catch (error) {
+      if (!isConnectionFailure(error)) throw error;
+      this.#failure = connectionLost(this.#target, error);
+      throw this.#failure;
+    }
+  }
+}
+
+/** A text of PostgreSQL cannot hold the character 0, which what jobs log and throw may well have. */
+function sendable(value: unknown): unknown {
+  return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
+}

@@ -1,0 +1,130 @@
+// Sites on PostgreSQL: workers of several machines, and a server that goes away and comes back.
+
+import t, { type Test } from 'tap';
+import type { Job } from '../../src/tasks/job.js';
+import { LiveSite } from '../support/live-site.js';
+import { PostgresServer } from '../support/postgres.js';
+import { eventually, type Program } from '../support/programs.js';
+
+const files = {
+  'procedures/work.ts': `import { type BaseRequest, scheduleDaily, scheduleOften, sql } from 'linod';
+for (const name of ['ants', 'bees']) {
+  scheduleOften({ name, every: 1, onFailure: 'continue' }, async function work(ar: BaseRequest) {
+    await sql\`select 1\`.execute(ar.db);
+    ar.info(\`\${name} at work\`);
+  });
+}
+scheduleDaily(async function wish(ar: BaseRequest) {
+  ar.info('a wish');
+});
+scheduleDaily(async function wait(ar: BaseRequest) {
+  await new Promise((resolve) => ar.signal.addEventListener('abort', resolve, { once: true }));
+});
+`,
+};
+
+const server = await PostgresServer.start(t);
+
+/** Sites as on several machines: a directory, a channel layer and a log each, and one database for all. */
+async function machines(t: Test, count: number): Promise<LiveSite[]> {
+  const databaseUrl = await server.createDatabase();
+  return Array.from(
+    { length: count },
+    () => new LiveSite(t, { databaseUrl, files, shippedProcedures: true }),
+  );
+}
+
+t.test('machines that share only the database share the work, and wake one another', async (t) => {
+  const [here, there, desk] = await machines(t, 3);
+  if (here === undefined || there === undefined || desk === undefined) throw new Error('unreachable');
+  const workers = await Promise.all([here.startWorker(), there.startWorker()]);
+  for (const worker of workers) t.notMatch(worker.lines.join('\n'), 'not-to-be-shown');
+  t.match(await here.run('initiate_linod'), { code: 0 });
+  await there.logged(/"?ants at work|bees at work/);
+  await here.logged(/listens on/);
+
+  // Nobody works on the third machine; its commands reach the workers of the others.
+  const done = await desk.run('linod', 'rule', await numberOf(desk, 'wish'), 'run', '--wait');
+  t.match(done, { code: 0, stdout: /^job \d+ done/, stderr: '' });
+
+  const rule = await numberOf(desk, 'wait');
+  await desk.linod('rule', rule, 'run');
+  await desk.untilJobs('wait', 'it runs', (jobs) => jobs.some(({ status }) => status === 'running'));
+  await desk.linod('rule', rule, 'stop');
+  await desk.untilJobs('wait', 'it was ended', (jobs) => jobs.some(({ status }) => status === 'cancelled'));
+
+  for (const [i, site] of [here, there].entries()) {
+    const worker = workers[i];
+    if (worker === undefined) throw new Error('unreachable');
+    await site.untilJobs('ants', `worker ${i} runs some`, (jobs) => jobs.some(by(worker)));
+    worker.kill('SIGTERM');
+    t.match(await worker.ended(), { code: 0 });
+  }
+  await checkHistory(t, desk);
+});
+
+t.test('a server that stops is waited for; afterwards all goes on, and nothing ran twice', async (t) => {
+  const [here, there] = await machines(t, 2);
+  if (here === undefined || there === undefined) throw new Error('unreachable');
+  const workers = await Promise.all([here.startWorker('--initiate'), there.startWorker('--initiate')]);
+  await here.untilJobs('ants', 'some ran', (jobs) => jobs.length >= 3);
+
+  await server.stop();
+  for (const worker of workers) await worker.printed(/ERROR .*(cannot be read or run|heartbeat failed)/);
+  const refused = await here.run('linod', 'status');
+  t.match(refused, {
+    code: 1,
+    stdout: '',
+    stderr: /^linod: cannot open the database test\d+ at 127\.0\.0\.1:\d+ as linod: connect ECONNREFUSED/,
+  });
+  t.notMatch(refused.stderr, 'not-to-be-shown');
+  t.notMatch(refused.stderr, /\n {4}at /);
+  await server.start();
+  for (const worker of workers) await worker.printed(/the rules can be read again|the heartbeat works again/);
+  const before = (await here.jobs('bees')).length;
+  await here.untilJobs('bees', 'they go on', (jobs) => jobs.length >= before + 3);
+
+  await server.kill();
+  await server.start();
+  const then = (await here.jobs('bees')).length;
+  await here.untilJobs('bees', 'they go on after a crash', (jobs) => jobs.length >= then + 3);
+  const done = await there.run('linod', 'rule', await numberOf(there, 'wish'), 'run', '--wait');
+  t.match(done, { code: 0 });
+
+  for (const worker of workers) worker.kill('SIGTERM');
+  for (const worker of workers) {
+    const ended = await worker.ended();
+    t.match(ended, { code: 0 });
+    t.notMatch(ended.stdout + ended.stderr, 'not-to-be-shown');
+  }
+  await checkHistory(t, here);
+});
+
+/** A job a due time, and none that still runs. */
+async function checkHistory(t: Test, site: LiveSite): Promise<void> {
+  const jobs = await site.jobs();
+  const due = jobs.filter(({ dueAt }) => dueAt !== null);
+  const keys = due.map(({ ruleId, dueAt }) => `${ruleId} ${dueAt?.getTime()}`);
+  t.equal(new Set(keys).size, keys.length, 'a job a due time');
+  const left = jobs.filter(({ status }) => status === 'running');
+  t.same(left, [], 'none is left running');
+}
+
+async function numberOf(site: LiveSite, procedure: string): Promise<string> {
+  let id: number | undefined;
+  await eventually(`there is a rule of ${procedure}`, async () => {
+    const { db } = await site.store();
+    const row = await db
+      .selectFrom('job_rules')
+      .select('id')
+      .where('procedure', '=', procedure)
+      .executeTakeFirst();
+    id = row?.id;
+    return id !== undefined;
+  });
+  return String(id);
+}
+
+function by({ pid }: Program): (job: Job) => boolean {
+  return ({ workerId }) => workerId.includes(`[${pid}]`);
+}

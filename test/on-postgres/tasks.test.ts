@@ -1,0 +1,10 @@
+// What is claimed of tasks, members and the log's positions on SQLite is claimed again on PostgreSQL.
+
+import t from 'tap';
+import { usePostgres } from '../support/database.js';
+
+await usePostgres(t);
+await import('../src/tasks/tasks.test.js');
+await import('../src/tasks/loop.test.js');
+await import('../src/membership/membership.test.js');
+await import('../src/log/positions.test.js');

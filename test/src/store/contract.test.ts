@@ -1,0 +1,13 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { storeContract } from '../../contracts/store.js';
+import { PostgresServer } from '../../support/postgres.js';
+
+t.test('SQLite', async (t) => {
+  storeContract(t, async (t) => `sqlite:${join(t.testdir(), 'linod.db')}`);
+});
+
+t.test('PostgreSQL', async (t) => {
+  const server = await PostgresServer.start(t);
+  storeContract(t, () => server.createSchema());
+});
