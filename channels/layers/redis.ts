@@ -426,6 +426,7 @@ export class RedisChannelLayer implements ChannelLayer {
   #checkReceive(channel: string, lease: unknown): number | undefined {
     checkChannelName(channel);
     this.#refuseWhenClosed();
+    this.#recorder?.wake();
     if (lease === undefined) return undefined;
     checkLeasable(channel);
     return checkLeaseMs('lease', lease);

@@ -302,7 +302,13 @@ export class SqliteChannelLayer implements ChannelLayer {
     this.#local.clear();
   }
 
-  /** Writes what was sent before, as far as the file lets it at once, and ends all waits. Safe to call twice. */
+  /**
+   * Writes what was sent before, as far as the file lets it at once, ends all waits and puts back what was read ahead.
+   * Safe to call twice.
+   *
+   * @throws LayerFileError when messages that were read ahead are lost, as the file was locked for more than 5 s or is
+   *   beyond use; the layer is closed all the same
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -310,10 +316,12 @@ export class SqliteChannelLayer implements ChannelLayer {
 
   async #close(): Promise<void> {
     this.#writer.close();
-    this.#reader.close();
-    await this.#local.close();
-    await this.#xray.close();
-    this.#file.close();
+    try {
+      await Promise.all([this.#reader.close(), this.#local.close()]);
+    } finally {
+      await this.#xray.close();
+      this.#file.close();
+    }
   }
 
   #refuseWhenClosed(): void {
@@ -357,6 +365,7 @@ export class SqliteChannelLayer implements ChannelLayer {
   #checkReceive(channel: string, lease: unknown): number | undefined {
     checkChannelName(channel);
     this.#refuseWhenClosed();
+    this.#recorder?.wake();
     if (lease === undefined) return undefined;
     checkLeasable(channel);
     return checkLeaseMs('lease', lease);

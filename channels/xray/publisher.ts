@@ -45,7 +45,10 @@ export class Publisher {
   #pieces: readonly number[] = [];
   /** How many events there were at the last tick. */
   #seenEvents = 0;
-  #hasPublished = false;
+  /** The channels that were told last to be waited on. */
+  #told: ReadonlySet<string> = new Set();
+  /** When the next sign of life is due, by `performance.now`; undefined before the first report. */
+  #dueAt: number | undefined;
   #isRefused = false;
   #closed = false;
 
@@ -57,7 +60,9 @@ export class Publisher {
 
   /** Tells what there is to tell, so that who looks next sees it. Never rejects: what did not arrive is told later. */
   async publishNow(): Promise<void> {
-    if (!this.#closed && this.#hasNews) await this.#publish({ leave: false, isLast: false });
+    // Where nobody else is told, nobody tells of waits that have ended either.
+    const isNeeded = this.#hasNews || (this.#hasPublished && !this.#options.source.isShared);
+    if (!this.#closed && isNeeded) await this.#publish({ leave: false, isLast: false });
   }
 
   /** Leaves what is known, if that is possible within half a second. Safe to call twice. */
@@ -74,8 +79,17 @@ export class Publisher {
   }
 
   get #hasNews(): boolean {
-    const { recorder } = this.#options;
-    return this.#unsent !== undefined || recorder.hasCounts || recorder.ring.count > this.#eventsUpTo;
+    const { recorder, receives } = this.#options;
+    return (
+      this.#unsent !== undefined ||
+      recorder.hasCounts ||
+      recorder.ring.count > this.#eventsUpTo ||
+      receives().some((channel) => !this.#told.has(channel))
+    );
+  }
+
+  get #hasPublished(): boolean {
+    return this.#dueAt !== undefined;
   }
 
   /** Has the next thing that happens begin a busy time. */
@@ -92,6 +106,9 @@ export class Publisher {
   }
 
   async #tick(): Promise<void> {
+    // A wait that was told before began anew.
+    const restMs = (this.#dueAt ?? 0) - performance.now();
+    if (restMs > 0 && !this.#hasNews) return this.#rest(restMs);
     const { ring } = this.#options.recorder;
     const isQuiet = ring.count === this.#seenEvents;
     this.#seenEvents = ring.count;
@@ -99,10 +116,12 @@ export class Publisher {
     const hasArrived = await this.#publish({ leave, isLast: false });
     if (!hasArrived) this.#schedule(this.#isRefused ? refusedEveryMs : busyEveryMs);
     else if (this.#hasNews) this.#schedule(busyEveryMs);
-    else {
-      this.#schedule(idleEveryMs);
-      this.#watch();
-    }
+    else this.#rest(idleEveryMs);
+  }
+
+  #rest(restMs: number): void {
+    this.#schedule(restMs);
+    this.#watch();
   }
 
   /** One at a time. Resolves with whether all arrived; never rejects. */
@@ -127,7 +146,8 @@ export class Publisher {
         this.#unsent = undefined;
         this.#pieces = pieces;
         this.#eventsUpTo = pieces.at(-1) ?? this.#eventsUpTo;
-        this.#hasPublished = true;
+        this.#told = new Set(report.receives);
+        this.#dueAt = performance.now() + idleEveryMs;
         leave ||= isAsked;
         isMore = isOld || report.counts.length === channelsPerReport || (isAsked && report.holdsEvents);
       }

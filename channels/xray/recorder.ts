@@ -35,7 +35,7 @@ export class Recorder {
     this.#onChange = onChange;
   }
 
-  /** Something begins to happen, as a receiver that waits. */
+  /** Something begins to happen, as somebody who waits for messages: called when a wait begins. */
   wake(): void {
     if (this.#onChange !== undefined) this.#tell();
   }

@@ -36,6 +36,10 @@ export class RedisServer {
     const child = spawn('redis-server', [...args, '--dir', tmpdir()], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    // Whatever ends this process, the server is not left behind.
+    const endServer = () => child.kill();
+    process.once('exit', endServer);
+    child.once('exit', () => process.off('exit', endServer));
     await new Promise<void>((resolve, reject) => {
       createInterface({ input: child.stdout }).on('line', (line) => {
         if (line.includes('Ready to accept connections')) resolve();

@@ -83,6 +83,10 @@ async function sendToGroup({ sender, receiver, channel: group, ledger }: Hands):
 /** Receives are called off until the messages have come all the same. */
 async function cancel({ sender, receiver, channel, ledger }: Hands): Promise<void> {
   const sending = Promise.all([1, 2, 3].map(() => sender.send(channel, numbered(ledger))));
+  await Promise.all([sending, receiveWithCancels(receiver, channel, ledger)]);
+}
+
+async function receiveWithCancels(receiver: ChannelLayer, channel: string, ledger: Ledger): Promise<void> {
   for (let taken = 0; taken < 3; ) {
     const callOff = new AbortController();
     const timer = setTimeout(() => callOff.abort(), Math.random() * 5);
@@ -95,7 +99,6 @@ async function cancel({ sender, receiver, channel, ledger }: Hands): Promise<voi
       clearTimeout(timer);
     }
   }
-  await sending;
 }
 
 function numbered(ledger: Ledger): { type: string; number: number; text: string } {

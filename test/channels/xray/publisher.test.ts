@@ -4,6 +4,7 @@ import { Publisher } from '../../../channels/xray/publisher.js';
 import { Recorder } from '../../../channels/xray/recorder.js';
 import { readEvents } from '../../../channels/xray/ring.js';
 import { identifyProcess, type Report, type XraySource } from '../../../channels/xray/source.js';
+import { until } from '../../support/until.js';
 
 /** A store that takes reports, or does not. */
 class Store {
@@ -30,9 +31,10 @@ class Store {
 function setUp() {
   const store = new Store();
   const recorder = new Recorder(() => 0);
-  const receives = () => ['mail'];
+  const waits = new Set<string>();
+  const receives = () => [...waits];
   const publisher = new Publisher({ process: identifyProcess(0), recorder, source: store.source, receives });
-  return { store, recorder, publisher };
+  return { store, recorder, publisher, waits };
 }
 
 t.test(
@@ -86,6 +88,21 @@ t.test('what never did anything tells nothing', async (t) => {
   await publisher.publishNow();
   await publisher.close();
   t.same(store.reports, []);
+});
+
+t.test('who only waits tells so by itself, and a wait that begins anew is no news', async (t) => {
+  const { store, recorder, publisher, waits } = setUp();
+  t.teardown(() => publisher.close());
+  recorder.wake();
+  waits.add('mail');
+  await until('it is told', () => store.reports.length > 0);
+  t.match(store.reports, [{ receives: ['mail'], counts: [], holdsEvents: false }]);
+  recorder.wake();
+  await publisher.publishNow();
+  t.equal(store.reports.length, 1);
+  waits.add('other');
+  await publisher.publishNow();
+  t.match(store.reports[1], { receives: ['mail', 'other'] });
 });
 
 t.test('a store that is away does not keep from closing', async (t) => {
