@@ -127,9 +127,9 @@ class LeasingIntake implements Intake {
         this.#held.delete(leased);
       },
       giveBack: async () => {
-        note('returned');
         this.#held.delete(leased);
         await leased.release({ untried: true });
+        note('returned');
       },
     };
   }

@@ -36,7 +36,7 @@ export class ListenerWatch {
     this.#options = options;
   }
 
-  /** Looks until `stopping`. Never rejects. */
+  /** Looks until `stopping`. @throws what `report` or a layer's `listening` throws */
   async run(stopping: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     let nextMs = this.#look(false);

@@ -126,7 +126,7 @@ export class Worker {
       stop();
     };
     const served = this.#serveAll(stopping.signal, onFatal);
-    const watched = this.#watch?.run(stopping.signal);
+    const watched = this.#watch?.run(stopping.signal).catch(onFatal);
     await aborted(stopping.signal);
     await watched;
     signal.removeEventListener('abort', stop);

@@ -141,7 +141,10 @@ export interface TraceEvent {
 
 export interface Trace {
   readonly id: string;
-  /** In the order of time. Empty when no process remembers the message. */
+  /**
+   * In the order of time, as far as the clocks of the processes can be believed: each process's own order holds
+   * whatever they say, and so does that a message is sent before it is received. Empty when no process remembers it.
+   */
   readonly events: readonly TraceEvent[];
   /** Where it lies now, if it waits among the first thousand messages of the channel that the events name. */
   readonly waiting?: Peeked | undefined;

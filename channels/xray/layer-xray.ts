@@ -16,6 +16,7 @@ import {
   type TraceEvent,
   type Xray,
 } from '../xray.js';
+import { inOrder } from './order.js';
 import { Publisher } from './publisher.js';
 import type { Recorder } from './recorder.js';
 import { type RingEvent, readEvents } from './ring.js';
@@ -114,14 +115,13 @@ export class LayerXray implements Xray {
     signal?.throwIfAborted();
     const silent = await this.#waitForEvents(signal);
     const left = await this.#options.source.leftEvents();
-    const events = left
+    const others = left
       .filter(({ process }) => process.id !== this.#process.id)
-      .flatMap(({ process, pieces }) =>
+      .map(({ process, pieces }) =>
         pieces.flatMap((piece) => readEvents(piece, high, low)).map((event) => traceEvent(event, process)),
       );
-    for (const event of this.#options.recorder?.ring.of(high, low) ?? [])
-      events.push(traceEvent(event, this.#process));
-    events.sort(inOrderOfTime);
+    const own = this.#options.recorder?.ring.of(high, low) ?? [];
+    const events = inOrder([...others, own.map((event) => traceEvent(event, this.#process))]);
     return {
       id: formatId(high, low),
       events,
@@ -189,11 +189,6 @@ function publicRecord({ id, name, pid, host, startedAt, seenAt, receives }: Proc
 
 function traceEvent(event: RingEvent, { id, name, pid, host }: ProcessIdentity): TraceEvent {
   return { ...event, process: { id, name, pid, host } };
-}
-
-/** What is sent and received in the same millisecond was sent first. */
-function inOrderOfTime(a: TraceEvent, b: TraceEvent): number {
-  return a.at - b.at || Number(b.event === 'sent') - Number(a.event === 'sent');
 }
 
 /** @throws the signal's reason */

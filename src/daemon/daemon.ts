@@ -394,6 +394,8 @@ export class Daemon {
   #onWorkerEvent(logger: Logger, event: WorkerEvent): void {
     logWorkerEvent(logger, event);
     if (event.type !== 'deaf' && event.type !== 'hearsAgain') return;
+    // One that is about to leave the registry must not enter it again after it has left.
+    if (this.#isStopping) return;
     this.#tellAlive().catch(() => {
       // A database that is away is told by the heartbeat, which says the same some seconds later.
     });

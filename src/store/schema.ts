@@ -1,6 +1,6 @@
 // The tables of a site's database. Times are milliseconds since 1970 UTC; booleans are 0 and 1.
 
-import type { Generated, Insertable, Selectable } from 'kysely';
+import type { Generated, Selectable } from 'kysely';
 
 export interface Database {
   job_rules: JobRuleTable;
@@ -156,9 +156,6 @@ export interface LogCheckpointTable {
 }
 
 export type JobRuleRow = Selectable<JobRuleTable>;
-export type NewJobRuleRow = Insertable<JobRuleTable>;
 export type JobRow = Selectable<JobTable>;
 export type JobLineRow = Selectable<JobLineTable>;
-export type JobRequestRow = Selectable<JobRequestTable>;
-export type DecisionRow = Selectable<DecisionTable>;
 export type WorkerRow = Selectable<WorkerTable>;

@@ -7,6 +7,7 @@ import type { DroppedMessage } from '../../channels/index.js';
 import { bells, doorbellPath } from '../../channels/layers/sqlite/doorbell.js';
 import { explain } from '../../channels/layers/sqlite/errors.js';
 import { LayerFile } from '../../channels/layers/sqlite/layer-file.js';
+import { Reader } from '../../channels/layers/sqlite/reader.js';
 import { Writer } from '../../channels/layers/sqlite/writer.js';
 import { SqliteChannelLayer, type SqliteLayerOptions } from '../../channels/layers/sqlite.js';
 import { encode } from '../../channels/msgpack.js';
@@ -15,6 +16,7 @@ import { layerContract } from '../contracts/layer.js';
 import { leaseContract } from '../contracts/leases.js';
 import type { LayerContractOptions } from '../contracts/run.js';
 import { LayerProcess } from '../support/layer-process.js';
+import { eventually } from '../support/programs.js';
 import { Random } from '../support/random.js';
 import { turns } from '../support/until.js';
 
@@ -123,6 +125,28 @@ t.test('among several processes', async (t) => {
       const waiting = layer.receive('poured');
       await first.tell('send', { channel: 'poured', from: 7, count: 1 });
       t.match(await waiting, { n: 7 });
+    },
+  );
+
+  await t.test(
+    'who takes other numbers than are sent at once loses none, whoever writes meanwhile',
+    async (t) => {
+      const layer = await share(t, { capacity: 100_000 });
+      const [senders, receivers] = [processes.slice(0, 2), processes.slice(2, 4)];
+      const count = 6000;
+      const scooped = receivers.map((process) => process.tell('scoop', { channel: 'sixties', max: 100 }));
+      const poured = senders.map((process, i) =>
+        process.tell('pour', { channel: 'sixties', from: i * count, count, batch: 60 }),
+      );
+      t.same(await Promise.all(poured), [count, count], 'all are accepted');
+      const lying = raw(t, layer.path).prepare('SELECT count(*) FROM parcel').pluck();
+      await eventually('all is taken', () => lying.get() === 0);
+      // Ends the receives of the processes.
+      await share(t);
+      const received = [...(await Promise.all(scooped)).flat(), ...(await takeAll(layer, 'sixties'))];
+      const different = new Set(received);
+      t.equal(senders.length * count - different.size, 0, 'none is lost');
+      t.equal(received.length - different.size, 0, 'none comes twice');
     },
   );
 
@@ -409,6 +433,44 @@ t.test('while another process holds the lock', async (t) => {
   });
 });
 
+t.test('what was read ahead is not lost by closing while another process holds the lock', async (t) => {
+  const layer = open(t, { capacity: 300 });
+  const numbers = Array.from({ length: 300 }, (_, n) => n);
+  await layer.sendMany(
+    'channel',
+    numbers.map((n) => ({ type: 'test.numbered', n })),
+  );
+  for (const n of numbers.slice(0, 60)) t.match(await layer.receive('channel'), { n });
+  const db = raw(t, layer.path);
+  t.ok(Number(rows(t, layer.path, 'channel')) < 240, 'some were read ahead');
+  db.exec('BEGIN IMMEDIATE');
+  const closed = layer.close();
+  // It has tried, and tries again.
+  await turns(2);
+  db.exec('COMMIT');
+  await closed;
+  t.same(await takeAll(open(t, { path: layer.path }), 'channel'), numbers.slice(60));
+});
+
+t.test('closing says so when what was read ahead cannot be put back', async (t) => {
+  const path = freshPath(t);
+  const file = new LayerFile(path, () => {});
+  t.teardown(() => file.close());
+  const policyOf = () => ({ expiryMs: 60_000 });
+  const reader = new Reader({ file, now: Date.now, policyOf, patienceMs: 30 });
+  const bodies = Array.from({ length: 30 }, (_, n) => Uint8Array.of(n));
+  const now = Date.now();
+  file.use((store) =>
+    store.putMany({ key: 'key', channels: ['key'], bodies, capacity: 100, now, expiresAt: now + 60_000 }),
+  );
+  for (let n = 0; n < 10; n++) await reader.take('key', 1);
+  const db = raw(t, path);
+  db.exec('BEGIN IMMEDIATE');
+  await t.rejects(reader.close(), { ...unavailable, sqliteCode: 'SQLITE_BUSY' });
+  db.exec('COMMIT');
+  await reader.close();
+});
+
 t.test('a file that cannot be used', async (t) => {
   const refuses = async (t: Test, path: string, expected: object) => {
     const layer = open(t, { path });
@@ -516,6 +578,15 @@ function raw(t: Test, path: string): BetterSqlite3.Database {
 
 function rows(t: Test, path: string, key: string): unknown {
   return raw(t, path).prepare('SELECT coalesce(sum(count), 0) FROM parcel WHERE key = ?').pluck().get(key);
+}
+
+async function takeAll(layer: SqliteChannelLayer, channel: string): Promise<number[]> {
+  const numbers: number[] = [];
+  for (;;) {
+    const batch = await layer.receiveMany(channel, { waitMs: 0 });
+    if (batch.length === 0) return numbers;
+    numbers.push(...batch.map(({ n }) => Number(n)));
+  }
 }
 
 /** A command that nobody waits for: if it fails, so does the test. */

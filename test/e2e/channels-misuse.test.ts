@@ -1,6 +1,6 @@
 // linod channels, told the wrong words, without Redis, or outside of a site.
 
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -62,4 +62,20 @@ t.test('outside of a site a layer can be named', async (t) => {
     code: 2,
     stderr: /^linod: expected --layer to be a URL that begins with .*, got: "amqp:\/\/me:\*\*\*@host"\n$/,
   });
+});
+
+t.test('looking at a SQLite layer that is not there says so, and makes no file', async (t) => {
+  const site = new LiveSite(t);
+  for (const words of [[], ['peek', 'mail'], ['top']])
+    t.match(await site.run('linod', 'channels', ...words, '--layer', 'sqlite:mistyped.db'), {
+      code: 1,
+      stdout: '',
+      stderr: /^linod: there is no channel layer at ".*mistyped\.db": no such file\n$/,
+    });
+  t.same(
+    readdirSync(site.directory).filter((name) => name.startsWith('mistyped')),
+    [],
+  );
+  await site.linod('channels', 'send', 'mail', '--type', 'x', '--layer', 'sqlite:mistyped.db');
+  t.match(await site.linod('channels', '--layer', 'sqlite:mistyped.db'), /\nmail +1 /);
 });

@@ -37,15 +37,19 @@ onBothLayers('what waits is listed, looked at and stays, while no worker runs', 
   piped.endInput('{\n  "to": "bob"\n}\n');
   t.match(await piped.ended(), { code: 0, stdout: /^[\da-f]{16}\n$/, stderr: '' });
 
-  const { channels } = JSON.parse(await site.linod('channels', '--json'));
-  t.match(channels, [{ channel: 'mail', depth: 3, capacity: 100, receivers: 0, sent: 3, received: 0 }]);
-  t.match(
-    await site.linod('channels'),
-    /^channel +depth +fill .*\nmail +3 +3 % of 100 .* 0 +0 +3 +0 +0 +0 +0\n$/,
-  );
-
-  for (const look of ['first', 'second']) {
-    const table = await site.linod('channels', 'peek', 'mail');
+  // All at once: on a busy machine, one after the other could take as long as the messages last.
+  const [json, overview, peeked, ...tables] = await Promise.all([
+    site.linod('channels', '--json'),
+    site.linod('channels'),
+    site.linod('channels', 'peek', 'mail', '--max', '1', '--json'),
+    site.linod('channels', 'peek', 'mail'),
+    site.linod('channels', 'peek', 'mail'),
+  ]);
+  t.match(JSON.parse(json).channels, [
+    { channel: 'mail', depth: 3, capacity: 100, receivers: 0, sent: 3, received: 0 },
+  ]);
+  t.match(overview, /^channel +depth +fill .*\nmail +3 +3 % of 100 .* 0 +0 +3 +0 +0 +0 +0\n$/);
+  for (const table of tables) {
     t.match(table.split('\n'), [
       /^id +age +deliveries +bytes +message$/,
       new RegExp(`^${first} .* \\{"type":"mail.send","to":"ann\\\\u001b\\[2J"\\}$`),
@@ -53,15 +57,15 @@ onBothLayers('what waits is listed, looked at and stays, while no worker runs', 
       / \{"to":"bob","type":"mail\.send"\}$/,
       '',
     ]);
-    t.notMatch(table, '\x1b', look);
+    t.notMatch(table, '\x1b');
   }
-  const peeked = JSON.parse(await site.linod('channels', 'peek', 'mail', '--max', '1', '--json'));
-  t.match(peeked, [{ id: first, message: { to: 'ann\u001b[2J' }, deliveries: 0 }]);
-  t.equal(peeked.length, 1);
+  const looked = JSON.parse(peeked);
+  t.match(looked, [{ id: first, message: { to: 'ann\u001b[2J' }, deliveries: 0 }]);
+  t.equal(looked.length, 1);
 
   const layer = await layerOf(t, site, config.channelLayer);
   t.match(await layer.receive('mail'), { to: 'ann\u001b[2J' }, 'it was taken by nobody');
-  const leased = await layer.receive('mail', { lease: 60_000 });
+  const leased = await layer.receive('mail', { lease: 3_600_000 });
   t.match(
     await site.linod('channels', 'peek', 'mail', '--on-lease'),
     /lease ends.*\n.* in \d.* 1 .*mail\.flush/,

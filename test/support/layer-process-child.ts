@@ -18,6 +18,28 @@ const commands: LayerCommands = {
     return accepted;
   },
 
+  async pour({ channel, from, count, batch }) {
+    let accepted = 0;
+    for (let n = from; n < from + count; n += batch) {
+      const numbers = Array.from({ length: Math.min(batch, from + count - n) }, (_, i) => n + i);
+      const outcomes = await opened().sendMany(
+        channel,
+        numbers.map((n) => ({ type: 'test.numbered', n })),
+      );
+      accepted += outcomes.filter((outcome) => outcome.accepted).length;
+    }
+    return accepted;
+  },
+
+  async scoop({ channel, max }) {
+    const layer = opened();
+    const received: number[] = [];
+    await untilClosed(async () => {
+      for (const { n } of await layer.receiveMany(channel, { max })) received.push(Number(n));
+    });
+    return received;
+  },
+
   async collect({ channel }) {
     const received: number[] = [];
     for (;;) {

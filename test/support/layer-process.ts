@@ -11,6 +11,10 @@ export interface LayerCommands {
   open(options: Pick<SqliteLayerOptions, 'path' | 'capacity'>): Promise<void>;
   /** Sends the numbers one after another; the result is how many were accepted. */
   send(options: { channel: string; from: number; count: number }): Promise<number>;
+  /** Sends the numbers in batches, one batch after another; the result is how many were accepted. */
+  pour(options: { channel: string; from: number; count: number; batch: number }): Promise<number>;
+  /** Receives up to `max` at once, until another layer is opened; the result is the numbers. */
+  scoop(options: { channel: string; max: number }): Promise<number[]>;
   /** Receives until a message of another type comes; the result is the numbers before it. */
   collect(options: { channel: string }): Promise<number[]>;
   /** Passes every message of one channel on to another, until another layer is opened. */

@@ -6,6 +6,7 @@ import { LayerClosedError, LayerUnavailableError } from '../../errors.js';
 import { WaitingQueue } from '../../waiting-queue.js';
 import type { Address } from './address.js';
 import { isElsewhere, isReplyError, isTemporary, reasonOf } from './replies.js';
+import { watchReplies } from './reply-watch.js';
 import { type ScriptCommands, scripts } from './scripts.js';
 import { parseServerInfo, type ServerInfo } from './server-info.js';
 
@@ -202,19 +203,22 @@ export class Connection {
     const { address, connectWithinMs, replyWithinMs } = this.#options;
     const endpoint = await address.locate(this.#closing.signal);
     this.#closing.signal.throwIfAborted();
-    return new Redis({
+    const client = new Redis({
       ...endpoint,
       protocol: 2,
       scripts,
       lazyConnect: true,
       connectTimeout: connectWithinMs,
-      socketTimeout: replyWithinMs,
       enableOfflineQueue: false,
       enableReadyCheck: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       retryStrategy: () => null,
     }) as Client;
+    watchReplies(client, replyWithinMs, () =>
+      client.stream.destroy(new Error(`no reply came within ${replyWithinMs} ms`)),
+    );
+    return client;
   }
 
   /** Rejects when the server cannot be used. */

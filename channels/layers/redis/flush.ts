@@ -6,7 +6,8 @@ const keysAtOnce = 1000;
 
 /**
  * Removes what a layer with this prefix has: all sorted sets whose name begins with it, the messages that are on
- * lease, and what the X-ray keeps. Steps through the server's keys instead of listing them in one go, during which nobody else would be served.
+ * lease, and what the X-ray keeps. Steps through the server's keys instead of listing them in one go, during which
+ * nobody else would be served.
  */
 export async function flush(commands: Connection, prefix: string): Promise<void> {
   const escaped = prefix.replace(/[*?[\]\\^]/g, '\\$&');

@@ -289,13 +289,11 @@ export class MessageStore {
   /**
    * Takes the first `limit` messages out, or all; in their order, and without looking at their expiry. If others take
    * some meanwhile, those behind them are taken. Of each row `taking` messages are taken, after those that were before.
+   *
+   * Outside of a transaction what was taken is committed at once; so after the first row an error, as of a lock that
+   * another process holds, only ends it.
    */
-  #remove(
-    key: string,
-    limit: number,
-    wanted: number,
-    onRow: (row: ParcelRow, skipped: number, taking: number) => void,
-  ): void {
+  #remove(key: string, limit: number, wanted: number, onRow: OnRow): void {
     let left = limit;
     const whole = this.#statements.takeWhole.all(key, limit, key);
     if (whole.length > 1) whole.sort(([a], [b]) => a - b);
@@ -304,10 +302,20 @@ export class MessageStore {
       left -= count;
       onRow(row, countOf({ sizes }) - count, count);
     }
-    if (limit - left >= wanted || Number(this.#statements.firstCount.get(key) ?? 0) <= left) return;
-    for (const row of this.#statements.takePart.all(left, key, key, left)) {
+    if (limit - left >= wanted) return;
+    try {
+      this.#removePart(key, left, onRow);
+    } catch (error) {
+      if (left === limit || this.#db.inTransaction) throw error;
+    }
+  }
+
+  /** Takes the first so many messages out of the first row, if that holds more. */
+  #removePart(key: string, wanted: number, onRow: OnRow): void {
+    if (Number(this.#statements.firstCount.get(key) ?? 0) <= wanted) return;
+    for (const row of this.#statements.takePart.all(wanted, key, key, wanted)) {
       const [, count, , , sizes] = row;
-      onRow(row, countOf({ sizes }) - count - left, left);
+      onRow(row, countOf({ sizes }) - count - wanted, wanted);
     }
   }
 
@@ -377,6 +385,9 @@ type ParcelRow = [
   sizes: Uint8Array | null,
   body: Uint8Array,
 ];
+
+/** Of the row so many messages were taken, after those that were taken before. */
+type OnRow = (row: ParcelRow, skipped: number, taking: number) => void;
 
 /** The place before the first message under a key, and that of the last; both 0 when there is none. */
 interface Ends {

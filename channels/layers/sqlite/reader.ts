@@ -1,5 +1,6 @@
 // The receiving side of the embedded layer: who waits under which key, and when it is worth looking.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { LayerClosedError } from '../../errors.js';
 import type { Listening } from '../../listening.js';
 import { bellOf, bells, DoorbellWatcher, pollEveryMs } from './doorbell.js';
@@ -24,12 +25,15 @@ export interface ReaderOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly policyOf: (key: string) => LeasePolicy;
+  /** How long closing tries to put back what was read ahead, while other processes hold the lock; default 5,000 ms. */
+  readonly patienceMs?: number;
 }
 
 export class Reader {
   readonly #file: LayerFile;
   readonly #now: () => number;
   readonly #policyOf: (key: string) => LeasePolicy;
+  readonly #patienceMs: number;
   /** In the order in which they came. */
   readonly #waiters = new Map<string, Set<Waiter>>();
   /** Keys under which there may be something for who waits. */
@@ -60,10 +64,11 @@ export class Reader {
   #leaseTimerAt = Number.POSITIVE_INFINITY;
   #closed = false;
 
-  constructor({ file, now, policyOf }: ReaderOptions) {
+  constructor({ file, now, policyOf, patienceMs = 5000 }: ReaderOptions) {
     this.#file = file;
     this.#now = now;
     this.#policyOf = policyOf;
+    this.#patienceMs = patienceMs;
     this.#watcher = new DoorbellWatcher(
       file.path,
       (bell) => this.#onRing(bell),
@@ -118,15 +123,23 @@ export class Reader {
     this.#ahead.clear();
   }
 
-  /** Ends all waits with LayerClosedError. Safe to call twice. */
-  close(): void {
+  /**
+   * Ends all waits with LayerClosedError and puts back what was read ahead. Safe to call twice.
+   *
+   * @throws LayerFileError when that could not be put back within the patience; then it is lost
+   */
+  async close(): Promise<void> {
     this.#closed = true;
-    for (const key of this.#ahead.keys()) this.#putBack(key);
     this.#failAll(new LayerClosedError());
     clearTimeout(this.#retry);
     clearTimeout(this.#leaseTimer);
     this.#flow.stop();
     this.#watcher.close();
+    try {
+      for (const key of this.#ahead.keys()) await this.#putBackAtLast(key);
+    } finally {
+      this.#ahead.clear();
+    }
   }
 
   #wait<T>(
@@ -283,24 +296,46 @@ export class Reader {
   /** What is not taken within the turn in which it could have been goes back. */
   #onTurnOver(key: string): void {
     const ahead = this.#ahead.get(key);
-    if (ahead === undefined) return;
+    if (ahead === undefined || this.#closed) return;
     if (ahead.length > 0) ahead.beginAnew();
     this.#putBack(key);
     if (ahead.length === 0 && !this.#waiters.has(key)) this.#ahead.delete(key);
   }
 
   #putBack(key: string): void {
+    try {
+      this.#tryToPutBack(key);
+    } catch {
+      // Whatever the reason, the messages are ours until somebody takes them or they can be put back.
+      setTimeout(() => {
+        if (!this.#closed) this.#putBack(key);
+      }, retryAfterMs);
+    }
+  }
+
+  async #putBackAtLast(key: string): Promise<void> {
+    for (const giveUpAt = performance.now() + this.#patienceMs; ; ) {
+      try {
+        this.#tryToPutBack(key);
+        return;
+      } catch (error) {
+        if (!this.#file.mayPass(error) || performance.now() > giveUpAt) throw error;
+        await pause(retryAfterMs);
+      }
+    }
+  }
+
+  #tryToPutBack(key: string): void {
     const ahead = this.#ahead.get(key);
     const messages = ahead?.take(ahead.length) ?? [];
     if (ahead === undefined || messages.length === 0) return;
     try {
       this.#file.use((store) => store.putBack(key, messages));
-      this.wake(key);
-    } catch {
-      // Whatever the reason, the messages are ours until somebody takes them or they can be put back.
+    } catch (error) {
       ahead.keep(messages);
-      if (!this.#closed) setTimeout(() => this.#putBack(key), retryAfterMs);
+      throw error;
     }
+    this.wake(key);
   }
 
   #serveAt(instant: number): void {

@@ -35,12 +35,16 @@ Example:
         text === '-'
           ? parseMessageInput('standard input', await readAll(process.stdin), flags.type)
           : parseMessageInput('the message', text, flags.type);
-      await withLayer(flags, async (layer) => {
-        const receipt = new Receipt();
-        await layer.send(channel, message, { receipt });
-        const id = receipt.id() ?? null;
-        if (flags.json) printJson({ channel, id });
-        else if (id !== null) print(id);
-      });
+      await withLayer(
+        flags,
+        async (layer) => {
+          const receipt = new Receipt();
+          await layer.send(channel, message, { receipt });
+          const id = receipt.id() ?? null;
+          if (flags.json) printJson({ channel, id });
+          else if (id !== null) print(id);
+        },
+        { makesFile: true },
+      );
     });
 }

@@ -5,6 +5,7 @@ import { UsageError } from '../../errors.js';
 import { jsonOption, siteOption } from '../main.js';
 import { parseWholeNumber } from '../numbers.js';
 import { print, say } from '../output.js';
+import { printable } from '../printable.js';
 import { Screen } from '../screen.js';
 import { type LookOptions, lookAgainAndAgain } from './looks.js';
 import { plainLines, type Sight, screenLines, sightJson } from './top-view.js';
@@ -40,7 +41,7 @@ Example:
       await withLayer(flags, async (layer, place) => {
         const end = new AbortController();
         const onSignal = () => end.abort();
-        for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, onSignal);
+        for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
         const { wallTime } = await import('../../local-time.js');
         const time = ({ stats }: Sight) => wallTime(new Date(stats.at), place.timezone).slice(11, 19);
         const isLive = process.stdout.isTTY && process.env.TERM !== 'dumb';
@@ -95,12 +96,15 @@ function onScreen(
 }
 
 function inPipe(time: (sight: Sight) => string): Shown {
+  let wasEmpty = false;
   return {
     show: (sight) => {
       for (const line of plainLines(sight, time(sight))) print(line);
-      if (sight.channels.length === 0) say('no channels');
+      const isEmpty = sight.channels.length === 0;
+      if (isEmpty && !wasEmpty) say('no channels');
+      wasEmpty = isEmpty;
     },
-    onFailed: (error) => say(textOf(error)),
+    onFailed: (error) => say(printable(textOf(error))),
     close: () => undefined,
   };
 }
@@ -108,7 +112,7 @@ function inPipe(time: (sight: Sight) => string): Shown {
 function onLines(): Shown {
   return {
     show: (sight) => print(JSON.stringify(sightJson(sight))),
-    onFailed: (error) => say(textOf(error)),
+    onFailed: (error) => say(printable(textOf(error))),
     close: () => undefined,
   };
 }

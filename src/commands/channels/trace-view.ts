@@ -24,7 +24,7 @@ export function isKnown({ events, waiting }: Trace): boolean {
 /** What happened, a line an event, and then where the message is now as far as that is known. */
 export function traceLines(trace: Trace, view: TraceView): string[] {
   const lines = trace.events.map((event) => eventLine(event, view));
-  const begin = isKnown(trace) && trace.events[0]?.event !== 'sent' ? [unknownSender] : [];
+  const begin = isKnown(trace) && !trace.events.some(({ event }) => event === 'sent') ? [unknownSender] : [];
   return [...begin, ...lines, outcomeLine(trace, view)].map(printable);
 }
 
@@ -70,7 +70,7 @@ function processText({ name, pid, host }: Pick<LayerProcess, 'name' | 'pid' | 'h
 }
 
 function outcomeLine({ events, waiting }: Trace, { now }: TraceView): string {
-  const last = events.at(-1);
+  const last = events.findLast((event) => !isSettledElsewhere(event, events));
   if (waiting !== undefined) {
     const since = waiting.sentAt === undefined ? '' : `, sent ${durationText(now - waiting.sentAt)} ago`;
     const where = waiting.channels.join(', ');
@@ -80,6 +80,19 @@ function outcomeLine({ events, waiting }: Trace, { now }: TraceView): string {
   }
   if (last === undefined) return 'where it is now is not known';
   return outcomes[last.event](last);
+}
+
+/** After one of these nothing more happens to a message, unless its channel gets it anew. */
+const settlements: ReadonlySet<TraceEventName> = new Set(['acknowledged', 'dropped', 'dead']);
+
+/** Whether another process brought the message to its end, so that this is earlier, whatever the clocks say. */
+function isSettledElsewhere({ event, channel, process }: TraceEvent, events: readonly TraceEvent[]): boolean {
+  return (
+    !settlements.has(event) &&
+    events.some(
+      (other) => settlements.has(other.event) && other.channel === channel && other.process.id !== process.id,
+    )
+  );
 }
 
 const outcomes: Readonly<Record<TraceEventName, (last: TraceEvent) => string>> = {

@@ -1,5 +1,6 @@
 // The channel layer that a command looks at: a site's, or any that is named.
 
+import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import { type ChannelLayer, InvalidOptionError, openLayer, type Xray } from '../../../channels/index.js';
 import { LinodError, NoSiteError, UsageError } from '../../errors.js';
@@ -34,6 +35,13 @@ export class NoXrayError extends LinodError {
   }
 }
 
+/** `--layer` names a file that is not there: looking must not make it, and it is likely mistyped. */
+export class NoLayerFileError extends LinodError {
+  constructor(path: string) {
+    super('LINOD_ERR_NO_LAYER_FILE', `there is no channel layer at ${JSON.stringify(path)}: no such file`);
+  }
+}
+
 export function layerOption(): Option {
   return new Option('--layer <url>', "the channel layer, instead of the site's; then no site is needed");
 }
@@ -41,19 +49,28 @@ export function layerOption(): Option {
 /**
  * Opens the layer, does something with it, and closes it.
  *
- * @throws NoSiteError when neither a layer nor a site is named or found; NoXrayError; BadConfigError, UsageError
+ * @param makesFile whether the file that `--layer` names may be made, as by sending; default false
+ * @throws NoSiteError when neither a layer nor a site is named or found; NoLayerFileError; NoXrayError; BadConfigError, UsageError
  */
 export async function withLayer(
   flags: LayerFlags,
   use: (layer: OpenLayer, place: LayerPlace) => Promise<void>,
+  { makesFile = false } = {},
 ): Promise<void> {
   const { layer, ...place } = await open(flags);
   try {
+    // Nothing is opened before the first use. A site's own file is made by whoever comes first.
+    if (flags.layer !== undefined && !makesFile) refuseMissingFile(place.name);
     if (!canBeLookedInto(layer)) throw new NoXrayError(place.name);
     await use(layer, place);
   } finally {
     await layer.close();
   }
+}
+
+function refuseMissingFile(name: string): void {
+  const path = /^sqlite:(?:\/\/)?(.+)/.exec(name)?.[1];
+  if (path !== undefined && !existsSync(path)) throw new NoLayerFileError(path);
 }
 
 function canBeLookedInto(layer: ChannelLayer): layer is OpenLayer {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { ExtensionValue } from '../../../../channels/index.js';
 import { parseMessageInput } from '../../../../src/commands/channels/message-input.js';
 import { plainValue } from '../../../../src/commands/channels/plain-value.js';
 
@@ -57,7 +58,8 @@ t.test('values that JSON has not are shown in words that it has', async (t) => {
       big: 2n ** 64n - 1n,
       nan: Number.NaN,
       list: [Number.POSITIVE_INFINITY, null, true, 'x', 1.5],
-      extension: { code: -1, data: Uint8Array.of(0) },
+      extension: new ExtensionValue(-1, Uint8Array.of(0)),
+      own: { code: 7, data: Uint8Array.of(0), rest: true },
     }),
     {
       bytes: { $bytes: 'AQL/' },
@@ -65,6 +67,7 @@ t.test('values that JSON has not are shown in words that it has', async (t) => {
       nan: 'NaN',
       list: ['Infinity', null, true, 'x', 1.5],
       extension: { $extension: -1, $bytes: 'AA==' },
+      own: { code: 7, data: { $bytes: 'AA==' }, rest: true },
     },
   );
 });

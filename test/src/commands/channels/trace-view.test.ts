@@ -76,6 +76,19 @@ t.test('what is not known is said', async (t) => {
   t.same(silenceLines(trace(['sent'])), []);
 });
 
+t.test('clocks that differ change neither who sent it nor what became of it', async (t) => {
+  const early = trace(['received', 'started', 'handled', 'sent']);
+  t.equal(traceLines(early, view).length, 5, 'the sender is known');
+  const other = { ...worker, id: 'o' };
+  const again = ['redelivered', 'acknowledged'] as const;
+  const events = [
+    ...trace(['sent', 'received']).events,
+    ...again.map((event, i) => ({ at: at + 2 + i, event, channel: 'mail', process: other })),
+    ...trace(['failed']).events,
+  ];
+  t.equal(traceLines(trace([], { events }), view).at(-1), 'it was acknowledged; that is the end of it');
+});
+
 t.test('a message that nobody knows is told as such', async (t) => {
   t.equal(isKnown(trace([])), false);
   t.equal(isKnown(trace(['sent'])), true);
