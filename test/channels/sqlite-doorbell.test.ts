@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import {
@@ -77,3 +77,13 @@ function open(t: Test): { path: string; doorbells: Doorbells; rings: Rings } {
   t.ok(bells.every((bell) => existsSync(doorbellPath(path, bell))));
   return { path, doorbells, rings };
 }
+
+const isRoot = process.geteuid?.() === 0;
+const skip = isRoot ? false : 'only root can give files away';
+
+t.test('bells that root makes belong to the owner of the database', { skip }, async (t) => {
+  const path = join(t.testdir({ 'channels.db': '' }), 'channels.db');
+  chownSync(path, 65_534, 65_534);
+  new Doorbells(path, new Rings()).close();
+  for (const bell of bells) t.match(statSync(doorbellPath(path, bell)), { uid: 65_534, gid: 65_534 });
+});

@@ -8,7 +8,16 @@
 // There are several such files, and the key decides which: so a process is mostly woken only for what it waits for, and
 // not by what it sends itself.
 
-import { closeSync, constants, type FSWatcher, openSync, statSync, watch, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  type FSWatcher,
+  fchownSync,
+  openSync,
+  statSync,
+  watch,
+  writeSync,
+} from 'node:fs';
 
 /** Those that a key may have, by number. */
 export const bells: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -65,7 +74,8 @@ export class Doorbells {
   #isScheduled = false;
 
   /**
-   * Makes the files where they are missing, with the database's permissions.
+   * Makes the files where they are missing, with the database's permissions; root makes them the database owner's, as
+   * SQLite does with the `-wal`, so that the processes of the site can open them.
    *
    * @param rings is told of each ring
    * @throws what `openSync` throws
@@ -73,10 +83,14 @@ export class Doorbells {
   constructor(databasePath: string, rings: Rings) {
     this.#rings = rings;
     const flags = constants.O_RDWR | constants.O_CREAT;
-    const mode = statSync(databasePath).mode & 0o777;
+    const { mode, uid, gid } = statSync(databasePath);
+    const isRoot = process.geteuid?.() === 0;
     try {
-      for (const bell of bells)
-        this.#descriptors.push(openSync(doorbellPath(databasePath, bell), flags, mode));
+      for (const bell of bells) {
+        const descriptor = openSync(doorbellPath(databasePath, bell), flags, mode & 0o777);
+        this.#descriptors.push(descriptor);
+        if (isRoot) fchownSync(descriptor, uid, gid);
+      }
     } catch (error) {
       this.close();
       throw error;
