@@ -21,7 +21,10 @@ export interface LayerStats {
  * store now, whoever sent it.
  */
 export interface ChannelFigures {
-  /** Its name. All process-specific channels of a kind are one, as `specific.*!`. */
+  /**
+   * Its name. All process-specific channels of a kind are one, as `specific.*!`. Each process counts the first thousand
+   * channels that it uses in a day by their names, and what it does with further ones as `*`.
+   */
   readonly channel: string;
   /** Messages that wait, also those that come again after a lease. */
   readonly depth: number;

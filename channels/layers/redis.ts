@@ -99,7 +99,7 @@ export interface RedisLayerOptions extends LayerOptions, CodecOptions {
   readonly timeoutMs?: number | undefined;
   /**
    * Milliseconds after which a wait for messages is begun anew. A connection that has died without a word is noticed
-   * so long after its last reply and `timeoutMs` more, at most 5 s. Default 10,000.
+   * so long after its last reply and `timeoutMs` more, at most 5 s. From 10 to 60,000; default 10,000.
    */
   readonly blockMs?: number | undefined;
   /** Told once when a server goes away and once when it is back. Must not throw. */
@@ -110,6 +110,8 @@ export interface RedisLayerOptions extends LayerOptions, CodecOptions {
 
 /** A token may be so much older than the expiry. Source: docs/wire.md section 6. */
 const tokenGraceSeconds = 10;
+/** Beyond this a dead connection would be noticed too late to be of use. */
+const longestBlockMs = 60_000;
 
 /**
  * A channel layer on Redis 6 or later, byte for byte that of Python's `channels_redis.core.RedisChannelLayer`.
@@ -191,7 +193,10 @@ export class RedisChannelLayer implements ChannelLayer {
           },
           now: this.#now,
           onJudged: recorder && this.#recordJudged(recorder),
-          blockMs: options.blockMs === undefined ? undefined : checkCount('blockMs', options.blockMs, 10),
+          blockMs:
+            options.blockMs === undefined
+              ? undefined
+              : checkCount('blockMs', options.blockMs, 10, longestBlockMs),
         }),
     );
     this.#ring = new Ring(hosts);
@@ -655,7 +660,8 @@ function checkPrefix(prefix: unknown): string {
   throw new InvalidOptionError('prefix', 'text', prefix);
 }
 
-function checkCount(option: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new InvalidOptionError(option, `a whole number of at least ${least}`, value);
+function checkCount(option: string, value: number, least: number, most = Number.POSITIVE_INFINITY): number {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  const range = Number.isFinite(most) ? `from ${least} to ${most}` : `of at least ${least}`;
+  throw new InvalidOptionError(option, `a whole number ${range}`, value);
 }

@@ -61,7 +61,7 @@ export class EventRing {
    */
   put(code: number, channel: number, high: number, low: number, at: number): void {
     if (this.#count === this.#size && this.#size < fullSize) this.#grow();
-    if (at - this.#base > longestSpanMs) this.#beginAt(at);
+    if (Math.abs(at - this.#base) > longestSpanMs) this.#beginAt(at);
     const words = this.#words;
     const word = (this.#count++ & (this.#size - 1)) * wordsPerEvent;
     words[word] = high;
@@ -106,7 +106,7 @@ export class EventRing {
     }
   }
 
-  /** Times are counted anew, at first and after some weeks; what was before is forgotten. */
+  /** Times are counted anew, at first, after some weeks, and when a clock was set by so much; what was before is forgotten. */
   #beginAt(at: number): void {
     this.#base = Math.floor(at);
     this.#cleared = this.#count;

@@ -15,8 +15,6 @@ export const countNames = ['sent', 'received', 'refused', 'dropped', 'redelivere
 /** Counts since they were last taken. */
 export class Tally {
   readonly name: string;
-  /** The number by which events name the channel. */
-  readonly number: number;
   sent = 0;
   received = 0;
   refused = 0;
@@ -25,9 +23,8 @@ export class Tally {
   /** Whether something was counted since. */
   isTouched = false;
 
-  constructor(name: string, number: number) {
+  constructor(name: string) {
     this.name = name;
-    this.number = number;
   }
 
   /** Returns the counts and begins anew. */

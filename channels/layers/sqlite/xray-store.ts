@@ -85,7 +85,8 @@ export class XrayStore {
       ...(JSON.parse(row.identity) as ProcessIdentity),
       receives: JSON.parse(row.receives) as string[],
       seenAt: row.seen_at,
-      isAlive: row.is_closed === 0 && row.seen_at > now - aliveForMs,
+      // What was seen far in the future was seen before the clock was set back.
+      isAlive: row.is_closed === 0 && Math.abs(now - row.seen_at) < aliveForMs,
       holdsEvents: row.holds_events === 1,
       leftAt: row.left_at,
     }));

@@ -59,3 +59,12 @@ t.test('a ring that was cleared remembers what came after', async (t) => {
   t.same(ring.of(0, 1), []);
   t.same(ring.of(0, 2), [{ event: 'sent', channel: 'other', at: now }]);
 });
+
+t.test('a clock that is set back by months begins anew', async (t) => {
+  const ring = new EventRing();
+  const channel = ring.enlist('mail');
+  const now = Date.UTC(2026, 10, 24);
+  ring.put(0, channel, 1, 1, now);
+  ring.put(0, channel, 1, 2, now - 100 * 86_400_000);
+  t.match(ring.of(1, 2), [{ at: now - 100 * 86_400_000 }]);
+});
