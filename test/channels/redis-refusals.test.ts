@@ -66,7 +66,10 @@ t.test('a command on a dead connection is given up in time, and the next one goe
   const layer = open(t, server, { hosts: [`redis://127.0.0.1:${wire.port}`], timeoutMs: 200 });
   await layer.send('chat', { type: 'before' });
   wire.cut();
-  await t.rejects(layer.send('chat', { type: 'x' }), { ...unavailable, message: /no reply came within 200 ms/ });
+  await t.rejects(layer.send('chat', { type: 'x' }), {
+    ...unavailable,
+    message: /no reply came within 200 ms/,
+  });
   await layer.send('chat', { type: 'after' });
   t.equal(await server.client(t).zcard('asgichat'), 2);
 });
