@@ -5,11 +5,11 @@ export { type Choice, ChoiceList } from './choices.js';
 export { BadConfigError, LinodError, NoSiteError, UsageError } from './errors.js';
 export { localTime } from './local-time.js';
 export { type LevelName, type LogLevel, LogLevels, parseLevel } from './log/levels.js';
+export type { Policies } from './policies.js';
 export {
   type DailyOptions,
   DuplicateProcedureError,
   InvalidProcedureError,
-  type OnFailure,
   Procedure,
   type ProcedureFunction,
   Procedures,

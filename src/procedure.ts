@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type Choice, ChoiceList } from './choices.js';
 import { LinodError } from './errors.js';
 import { type LevelName, parseLevel } from './log/levels.js';
+import { type Policies, policyNames, problemOf, withDefaults } from './policies.js';
 import {
   completeStart,
   type MissingTime,
@@ -17,19 +18,8 @@ import type { BaseRequest } from './tasks/request.js';
 /** What a procedure does. It may be asynchronous; what it throws makes the job a failed one. */
 export type ProcedureFunction = (ar: BaseRequest) => unknown;
 
-/** What becomes of a rule when its job fails: it is cancelled, as in the original, or goes on at its next time. */
-export type OnFailure = 'cancel' | 'continue';
-
-/** What {@link isTimeout} allows: timers cannot wait for longer. */
-export const timeoutRule = 'a number of seconds above 0 and at most 2000000';
-
-/** Whether a run can have this many seconds. */
-export function isTimeout(seconds: unknown): seconds is number {
-  return typeof seconds === 'number' && seconds > 0 && seconds <= 2_000_000;
-}
-
 /** When a procedure would like to run; a rule's own fields override it one by one. */
-export interface Suggestion {
+export interface Suggestion extends Policies {
   readonly every: number;
   readonly everyUnit: RecurrenceFields['everyUnit'];
   readonly weekdays: NonNullable<RecurrenceFields['weekdays']>;
@@ -52,10 +42,6 @@ export interface Suggestion {
   readonly repeatedTime: RepeatedTime | null;
   /** The least level of what its jobs keep of their log. Default INFO. */
   readonly logLevel: LevelName;
-  /** Default `cancel`. */
-  readonly onFailure: OnFailure;
-  /** Seconds after which a run is asked to end. Default 7200. */
-  readonly timeoutSeconds: number;
 }
 
 export interface ScheduleOptions extends Partial<Suggestion> {
@@ -105,8 +91,7 @@ export class Procedure implements Choice {
       missingTime: options.missingTime ?? null,
       repeatedTime: options.repeatedTime ?? null,
       logLevel: options.logLevel ?? 'INFO',
-      onFailure: options.onFailure ?? 'cancel',
-      timeoutSeconds: options.timeoutSeconds ?? 7200,
+      ...withDefaults(options),
     };
     this.source = source;
   }
@@ -254,7 +239,7 @@ function register(options: ScheduleOptions, func: ProcedureFunction, source: str
 
 /** Finds a wrong suggestion when the program starts, not when the first rule is made of it. */
 function check({ name, suggestion, source }: Procedure): void {
-  const { startDatetime: start, logLevel, onFailure, timeoutSeconds } = suggestion;
+  const { startDatetime: start, logLevel } = suggestion;
   try {
     parseLevel(logLevel);
     Recurrence.from({
@@ -268,17 +253,9 @@ function check({ name, suggestion, source }: Procedure): void {
     const problem = error instanceof Error ? error.message : String(error);
     throw new InvalidProcedureError(source, `${name}: ${problem}`, { cause: error });
   }
-  if (!isTimeout(timeoutSeconds)) {
-    throw new InvalidProcedureError(
-      source,
-      `${name}: expected timeoutSeconds to be ${timeoutRule}, got: ${String(timeoutSeconds)}`,
-    );
-  }
-  if (onFailure !== 'cancel' && onFailure !== 'continue') {
-    throw new InvalidProcedureError(
-      source,
-      `${name}: expected onFailure to be cancel or continue, got: ${String(onFailure)}`,
-    );
+  for (const policy of policyNames) {
+    const problem = problemOf(policy, suggestion[policy]);
+    if (problem !== null) throw new InvalidProcedureError(source, `${name}: ${problem}`);
   }
 }
 

@@ -1,11 +1,12 @@
 // The words of `linod rule N set FIELD=VALUE …`, parsed.
 
 import { UsageError } from '../errors.js';
+import { isPolicyName, type PolicyName, policies } from '../policies.js';
 import type { RuleChanges } from '../tasks/rules.js';
 
 /**
  * `every=2 weekdays=monday,friday until=` as changes, or `when every 2 weeks on mon, fri at 10:00`. An empty value takes the override back, so that the
- * procedure's suggestion counts again; `none` overrides weekdays, positions, until or count with nothing.
+ * procedure's suggestion counts again; `none` overrides with nothing what can be nothing: weekdays, positions, until, count, excluded, group …
  *
  * @throws UsageError (`LINOD_ERR_USAGE`)
  */
@@ -31,10 +32,18 @@ function parseWord(word: string): [string, unknown] {
   const text = word.slice(equals + 1).trim();
   if (text === '') return [field, null];
   if (text === 'none' && Object.hasOwn(none, field)) return [field, none[field]];
-  if (['every', 'count', 'timeoutSeconds'].includes(field)) return [field, toNumber(field, text)];
+  if (isPolicyName(field)) return [field, policyValue(field, text)];
+  if (['every', 'count'].includes(field)) return [field, toNumber(field, text)];
   if (field === 'positions') return [field, toList(text).map((item) => toNumber(field, item))];
   if (field === 'weekdays') return [field, toList(text)];
   return [field, text];
+}
+
+function policyValue(name: PolicyName, text: string): unknown {
+  const { kind, none: nothing } = policies[name];
+  if (text === 'none' && nothing !== undefined) return nothing;
+  if (kind === 'list') return toList(text);
+  return kind === 'number' ? toNumber(name, text) : text;
 }
 
 function toList(text: string): string[] {

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { suggestion, UsageError } from '../errors.js';
+import { policyNames } from '../policies.js';
 import { type LanguageCode, Languages } from '../recurrence.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
@@ -43,7 +44,7 @@ export function ruleCommand(): Command {
     )
     .argument(
       '[words...]',
-      'with set: when, every, everyUnit, weekdays, positions, cron, startDatetime, timezone, until, count, missingTime, repeatedTime, name, logLevel, onFailure, timeoutSeconds; an empty value takes an override back',
+      `with set: when, every, everyUnit, weekdays, positions, cron, startDatetime, timezone, until, count, missingTime, repeatedTime, name, logLevel, ${policyNames.join(', ')}; an empty value takes an override back`,
     )
     .option('--count <n>', 'with next: how many times (default: 10)')
     .option('--language <code>', 'with show: the language in which it says when, en or de (default: en)')

@@ -44,8 +44,29 @@ export interface JobRuleTable {
   /** first, second, both */
   repeated_time: string | null;
   log_level: string | null;
+  // The policies: see policies.ts.
   on_failure: string | null;
   timeout_seconds: number | null;
+  misfire: string | null;
+  misfire_window_seconds: number | null;
+  overlap: string | null;
+  grace_seconds: number | null;
+  retries: number | null;
+  retry_delay_seconds: number | null;
+  cancel_after: number | null;
+  on_lost: string | null;
+  run_in: string | null;
+  memory_mb: number | null;
+  priority: number | null;
+  job_group: string | null;
+  group_limit: number | null;
+  jitter_seconds: number | null;
+  /** JSON list. */
+  excluded: string | null;
+  on_excluded: string | null;
+  run_after: string | null;
+  /** How many runs in a row have failed, each with all its attempts. */
+  failures_in_row: Generated<number>;
   /** When the rule was cancelled; such a rule is ignored until it is resumed. */
   cancelled_at: number | null;
   /** `failure` of a run, which the next set-up of the rules forgives, or a `person`, which it does not. */
@@ -71,6 +92,20 @@ export interface JobTable {
   message: string;
   progress: string | null;
   worker_id: string;
+  /** 1, and one more for each attempt after a failure or a loss. */
+  attempt: Generated<number>;
+  /** JSON: what it was asked for with. */
+  args: string | null;
+  /** JSON: what it, or the attempt before it, wants to be given when it is tried again. */
+  checkpoint: string | null;
+  /** What ended it, in a word or two: `threw`, `exit 3`, `SIGKILL`, `out of memory`; null where the status says all. */
+  cause: string | null;
+  /** inline, thread or process; null for inline, as before there were others. */
+  run_in: string | null;
+  job_group: string | null;
+  /** Processor time of its thread or process, and the most memory that it had; null where it had none of its own. */
+  cpu_ms: number | null;
+  memory_bytes: number | null;
 }
 
 export interface JobLineTable {
@@ -91,6 +126,17 @@ export interface JobRequestTable {
   /** When a worker took it up, or it was withdrawn. */
   handled_at: number | null;
   outcome: string | null;
+  /** Not before: a further attempt waits. */
+  run_at: Generated<number>;
+  /** Which attempt the run is. */
+  attempt: Generated<number>;
+  /** Those with the higher number come first. */
+  priority: Generated<number>;
+  /** JSON, for the run. */
+  args: string | null;
+  checkpoint: string | null;
+  /** The job of which it is a further attempt, that it follows, or that is to be ended. */
+  of_job: number | null;
 }
 
 /** The ledger: why something ran or did not. */
@@ -102,6 +148,10 @@ export interface DecisionTable {
   worker_id: string;
   reason: string;
   detail: string;
+  /** The last of several due times that are told together; null for one. */
+  due_until: number | null;
+  /** How many due times it tells of. */
+  times: Generated<number>;
 }
 
 export interface WorkerTable {

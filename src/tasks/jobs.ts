@@ -212,7 +212,7 @@ export class Jobs {
       if (updated.numUpdatedRows === 0n) return await this.#hasEnded(tx, job, outcome);
       if (outcome.status !== 'failed' && outcome.status !== 'timeout') return true;
       const current = await this.#rules.lock(rule.id, tx);
-      if (current.onFailure === 'cancel' && current.active) {
+      if (current.policies.onFailure === 'cancel' && current.active) {
         const headline = outcome.message.split('\n', 1)[0] ?? '';
         await this.#rules.cancelFailed(tx, rule.id, `${headline} (job ${job.id})`);
       }

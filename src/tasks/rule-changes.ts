@@ -2,7 +2,7 @@
 
 import { suggestion as nearest, UsageError } from '../errors.js';
 import { parseLevel } from '../log/levels.js';
-import { isTimeout, timeoutRule } from '../procedure.js';
+import { type Policies, type PolicyName, policies, policyNames, problemOf } from '../policies.js';
 import { fieldsOfText } from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
 import type { JobRule } from './rule.js';
@@ -13,7 +13,7 @@ type Columns = Partial<Omit<JobRuleRow, 'id'>>;
  * Fields that a person may change; null takes an override back, so that the suggestion counts again. No weekdays or
  * positions at all are `[]`, no `until` is an empty text, no `count` is 0.
  */
-export interface RuleChanges {
+export interface RuleChanges extends PolicyChanges {
   /**
    * When it is due, as words, a cron expression or RRULE text: all fields of the recurrence in one. They begin today
    * unless the text names another day. Null takes the overrides of all these fields back.
@@ -33,9 +33,12 @@ export interface RuleChanges {
   readonly repeatedTime?: string | null;
   readonly name?: string;
   readonly logLevel?: string | null;
-  readonly onFailure?: string | null;
-  readonly timeoutSeconds?: number | null;
 }
+
+/** What a person may say of policies; it is checked. */
+type PolicyChanges = {
+  readonly [K in PolicyName]?: (Policies[K] extends string ? string : Policies[K]) | null;
+};
 
 /**
  * The changes as columns. Recurrence fields are checked by the recurrence itself, in the same transaction.
@@ -81,15 +84,20 @@ const columnOf: { readonly [K in keyof RuleChanges]-?: (value: unknown) => Colum
     );
   },
   logLevel: (value) => ({ log_level: value === null ? null : parseLevel(String(value)).value }),
-  onFailure: (value) => {
-    if (value === null || value === 'cancel' || value === 'continue') return { on_failure: value };
-    throw new UsageError(`expected onFailure to be cancel or continue, got: ${JSON.stringify(value)}`);
-  },
-  timeoutSeconds: (value) => {
-    if (value === null || isTimeout(value)) return { timeout_seconds: value };
-    throw new UsageError(`expected timeoutSeconds to be ${timeoutRule}, got: ${JSON.stringify(value)}`);
-  },
+  ...policyColumns(),
 };
+
+function policyColumns(): { readonly [K in PolicyName]: (value: unknown) => Columns } {
+  const columnsOf = (name: PolicyName) => (value: unknown) => {
+    const problem = value === null ? null : problemOf(name, value);
+    if (problem !== null) throw new UsageError(problem);
+    const isList = policies[name].kind === 'list' && value !== null;
+    return { [policies[name].column]: isList ? JSON.stringify(value) : value } as Columns;
+  };
+  return Object.fromEntries(policyNames.map((name) => [name, columnsOf(name)])) as {
+    [K in PolicyName]: (value: unknown) => Columns;
+  };
+}
 
 /** What a text says, as fields; all of them, since it stands for the whole recurrence. */
 function ofWhen({ when, timezone }: RuleChanges, rule: JobRule, now: Date): RuleChanges {

@@ -2,7 +2,8 @@
 
 import { localTime, wallTime } from '../local-time.js';
 import type { LevelName } from '../log/levels.js';
-import type { OnFailure, Suggestion } from '../procedure.js';
+import { type Policies, type PolicyName, policies, policyNames, withDefaults } from '../policies.js';
+import type { Suggestion } from '../procedure.js';
 import { completeStart, type MissingTime, Recurrence, type RepeatedTime, shortForm } from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
 
@@ -27,6 +28,7 @@ export class JobRule {
   readonly createdAt: Date;
   readonly #siteTimezone: string;
   #recurrence: Recurrence | undefined;
+  #policies: Policies | undefined;
 
   constructor(row: JobRuleRow, siteTimezone: string) {
     this.id = row.id;
@@ -47,8 +49,7 @@ export class JobRule {
       missingTime: row.missing_time as MissingTime | null,
       repeatedTime: row.repeated_time as RepeatedTime | null,
       logLevel: row.log_level as LevelName | null,
-      onFailure: row.on_failure as OnFailure | null,
-      timeoutSeconds: row.timeout_seconds,
+      ...overriddenPolicies(row),
     };
     this.cancelledAt = toDate(row.cancelled_at);
     this.cancelledBy = row.cancelled_by as JobRule['cancelledBy'];
@@ -89,12 +90,12 @@ export class JobRule {
     return this.effective('logLevel');
   }
 
-  get onFailure(): OnFailure {
-    return this.effective('onFailure');
-  }
-
-  get timeoutMs(): number {
-    return this.effective('timeoutSeconds') * 1000;
+  /** How its runs are dealt with. */
+  get policies(): Policies {
+    this.#policies ??= Object.fromEntries(
+      policyNames.map((name) => [name, this.effective(name)]),
+    ) as unknown as Policies;
+    return this.#policies;
   }
 
   /** Wall time after which it is not due any more; null for none. */
@@ -187,7 +188,20 @@ function kindOf(unit: Suggestion['everyUnit']): string {
 /** A suggestion that an older version wrote has not all fields. */
 function parseSuggestion(text: string): Suggestion {
   const known = { cron: null, missingTime: null, repeatedTime: null };
-  return { ...known, ...(JSON.parse(text) as Suggestion) };
+  const suggestion = JSON.parse(text) as Suggestion;
+  return { ...known, ...suggestion, ...withDefaults(suggestion) };
+}
+
+/** What the row has of a policy; a list is JSON. */
+function overriddenPolicies(row: JobRuleRow): { [K in PolicyName]: Policies[K] | null } {
+  const columns = row as unknown as Readonly<Record<string, unknown>>;
+  const read = (name: PolicyName): unknown => {
+    const value = columns[policies[name].column] ?? null;
+    return policies[name].kind === 'list' && typeof value === 'string' ? JSON.parse(value) : value;
+  };
+  return Object.fromEntries(policyNames.map((name) => [name, read(name)])) as {
+    [K in PolicyName]: Policies[K] | null;
+  };
 }
 
 function toDate(ms: number | null): Date | null {

@@ -73,8 +73,13 @@ export class JobRunner {
     const onAbort = () => stop.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
-    const disarm = clock.after(rule.timeoutMs, () =>
-      stop.abort(new RunAbortedError('timeout', `ended at its time-out of ${durationText(rule.timeoutMs)}`)),
+    const disarm = clock.after(rule.policies.timeoutSeconds * 1000, () =>
+      stop.abort(
+        new RunAbortedError(
+          'timeout',
+          `ended at its time-out of ${durationText(rule.policies.timeoutSeconds * 1000)}`,
+        ),
+      ),
     );
     try {
       const procedure = procedures.get(rule.procedure);

@@ -266,7 +266,8 @@ export class Tasks {
     const fields = { rule: rule.id, job: job.id };
     const headline = outcome.message.split('\n', 1)[0] ?? '';
     const told = `job ${job.id} of ${rule} ${outcome.status}: ${headline}`;
-    const isCancelled = ['failed', 'timeout'].includes(outcome.status) && rule.onFailure === 'cancel';
+    const isCancelled =
+      ['failed', 'timeout'].includes(outcome.status) && rule.policies.onFailure === 'cancel';
     const level = outcome.status === 'done' ? 'DEBUG' : 'WARNING';
     this.#context.logger.log(level, isCancelled ? `${told}; the rule is cancelled by that` : told, fields);
   }

@@ -67,9 +67,10 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod rule 1 set timezone=Mars': 'linod: expected timezone to be an IANA time zone, got: "Mars"',
     'linod rule 1 set count=-1': 'linod: expected count to be a positive whole number, got: -1',
     'linod rule 1 set logLevel=LOUD': `linod: ${level}, got: "LOUD"`,
-    'linod rule 1 set onFailure=panic': 'linod: expected onFailure to be cancel or continue, got: "panic"',
+    'linod rule 1 set onFailure=panic':
+      'linod: expected onFailure to be one of cancel, continue, retry, got: "panic"',
     'linod rule 1 set timeoutSeconds=0':
-      'linod: expected timeoutSeconds to be a number of seconds above 0 and at most 2000000, got: 0',
+      'linod: expected timeoutSeconds to be a number of seconds from 0.001 to 2000000, got: 0',
     'linod job 99': 'linod: no job 99; `linod jobs` lists the newest',
     'linod job x': 'linod: expected the number of a job to be a positive whole number, got: "x"',
     'linod jobs --limit 0': 'linod: expected --limit to be a positive whole number, got: "0"',

@@ -178,12 +178,12 @@ for (const [what, call, problem] of [
   [
     'no time at all',
     () => scheduleOften({ timeoutSeconds: 0, name: 't' }, () => {}),
-    /t: expected timeoutSeconds to be a number of seconds above 0 and at most 2000000, got: 0/,
+    /t: expected timeoutSeconds to be a number of seconds from 0.001 to 2000000, got: 0/,
   ],
   [
     'an unknown policy',
     () => scheduleOften({ onFailure: 'ignore' as never, name: 'p' }, () => {}),
-    /p: expected onFailure to be cancel or continue, got: ignore/,
+    /p: expected onFailure to be one of cancel, continue, retry, got: "ignore"/,
   ],
 ] as const) {
   t.test(`${what} is refused, with the place`, async (t) => {

@@ -5,10 +5,11 @@ import { tables } from './0001-tables.js';
 import { health } from './0002-health.js';
 import { recurrences } from './0003-recurrences.js';
 import { notices } from './0004-notices.js';
+import { policies } from './0005-policies.js';
 
 export const ownMigrations: MigrationSet = {
   owner: 'linod',
-  migrations: [tables, health, recurrences, notices],
+  migrations: [tables, health, recurrences, notices, policies],
 };
 
 const registered = new Map<string, MigrationSet>();

@@ -622,9 +622,12 @@ t.test(
     await bench.rules.edit(1, { onFailure: 'continue' });
     bench.add('report', nothing, { ...every10, logLevel: 'DEBUG', onFailure: 'cancel', timeoutSeconds: 5 });
     t.match(await bench.tasks.setup(), { changed: ['report'] });
-    t.match(await bench.rules.get(1), { logLevel: 'DEBUG', onFailure: 'continue', timeoutMs: 5000 });
+    t.match(await bench.rules.get(1), {
+      logLevel: 'DEBUG',
+      policies: { onFailure: 'continue', timeoutSeconds: 5 },
+    });
     await bench.rules.edit(1, { onFailure: null });
-    t.equal((await bench.rules.get(1)).onFailure, 'cancel');
+    t.equal((await bench.rules.get(1)).policies.onFailure, 'cancel');
   },
 );
 

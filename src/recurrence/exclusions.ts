@@ -1,0 +1,154 @@
+// Days and times of day at which a rule does not run, as lists of short texts.
+
+import { easterSunday } from './easter.js';
+import { dayMs, dayOf, modulo, weekdayOf, yearOf } from './wall-time.js';
+
+/** What a list of exclusions may be, as a clause. */
+export const excludedRule =
+  'a list of weekdays (sat), days of every year (12-25, easter+1), dates (2026-12-24), ranges of these (12-24..01-02) or times of day (09:00-17:00, mon-fri 22:00-06:00)';
+
+/** Some time that is excluded, as wall times. */
+interface Exclusion {
+  /** Whether it is excluded at a wall time in ms, as in wall-time.ts. */
+  has(wall: number): boolean;
+  /** The first wall time behind the stretch that has `wall`. */
+  endOf(wall: number): number;
+}
+
+const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
+const weekdayWord = '(mon|tue|wed|thu|fri|sat|sun)[a-z]*';
+const timeOfDay = '([01]\\d|2[0-3]):([0-5]\\d)';
+const weekdayShape = new RegExp(`^${weekdayWord}(?:-${weekdayWord})?$`);
+const windowShape = new RegExp(
+  `^(?:${weekdayWord}(?:-${weekdayWord})? )?${timeOfDay}-(?:${timeOfDay}|24:00)$`,
+);
+const dayShape = /^(?:(?:([1-9]\d{3})-)?(\d\d)-(\d\d)|easter([+-]\d{1,3})?)$/;
+const minuteMs = 60_000;
+/** Where exclusions follow upon one another without an end, nobody looks further. */
+const farthestDays = 400;
+
+/** A list of exclusions that was understood. */
+export class Exclusions {
+  readonly #list: readonly Exclusion[];
+
+  /** @throws RangeError naming the first entry that is not understood */
+  constructor(entries: readonly string[]) {
+    this.#list = entries.map((entry) => {
+      const exclusion = parse(entry.trim().toLowerCase());
+      if (exclusion !== null) return exclusion;
+      throw new RangeError(`expected ${excludedRule}, got: ${JSON.stringify(entry)}`);
+    });
+  }
+
+  get isEmpty(): boolean {
+    return this.#list.length === 0;
+  }
+
+  /** Whether a rule does not run at a wall time. */
+  has(wall: number): boolean {
+    return this.#list.some((exclusion) => exclusion.has(wall));
+  }
+
+  /**
+   * Where what falls on an excluded wall time is put off to: behind a window of the day; for a day, to the same time on
+   * the next day that is not excluded. Null if all of the next 400 days are.
+   */
+  postponed(wall: number): number | null {
+    const farthest = wall + farthestDays * dayMs;
+    let at = wall;
+    while (at <= farthest) {
+      const exclusion = this.#list.find((candidate) => candidate.has(at));
+      if (exclusion === undefined) return at;
+      at = exclusion.endOf(at);
+    }
+    return null;
+  }
+}
+
+/** Whether this is a list of exclusions. */
+export function isExcludedList(value: unknown): value is readonly string[] {
+  return (
+    Array.isArray(value) &&
+    value.length <= 366 &&
+    value.every((entry) => typeof entry === 'string' && parse(entry.trim().toLowerCase()) !== null)
+  );
+}
+
+function parse(entry: string): Exclusion | null {
+  return parseWeekdays(entry) ?? parseWindow(entry) ?? parseDays(entry);
+}
+
+/** A day that is excluded as a whole: what falls on it is put off to the same time of the day after. */
+function daysWhere(isExcluded: (day: number) => boolean): Exclusion {
+  return { has: (wall) => isExcluded(dayOf(wall)), endOf: (wall) => wall + dayMs };
+}
+
+function parseWeekdays(entry: string): Exclusion | null {
+  const [matched, from, to] = weekdayShape.exec(entry) ?? [];
+  if (matched === undefined || from === undefined) return null;
+  return daysWhere(isWeekdayIn(from, to));
+}
+
+/** Whether the weekday of a day lies from one to another; `fri` to `mon` is four days. */
+function isWeekdayIn(from: string, to: string | undefined): (day: number) => boolean {
+  const first = weekdays.indexOf(from);
+  const length = to === undefined ? 0 : modulo(weekdays.indexOf(to) - first, 7);
+  return (day) => modulo(weekdayOf(day) - first, 7) <= length;
+}
+
+/** `09:00-17:00`; one that ends before it begins goes on past midnight and belongs to the day that it begins on. */
+function parseWindow(entry: string): Exclusion | null {
+  const [matched, from, to, hour, minute, endHour = '24', endMinute = '00'] = windowShape.exec(entry) ?? [];
+  if (matched === undefined) return null;
+  const isOn = from === undefined ? () => true : isWeekdayIn(from, to);
+  const begin = (Number(hour) * 60 + Number(minute)) * minuteMs;
+  const end = (Number(endHour) * 60 + Number(endMinute)) * minuteMs;
+  if (begin === end) return null;
+  const lengthMs = end > begin ? end - begin : end + dayMs - begin;
+  /** Where the window that has this wall time begins. */
+  const beginOf = (wall: number): number | undefined =>
+    [dayOf(wall), dayOf(wall) - 1]
+      .map((day) => ({ day, at: day * dayMs + begin }))
+      .find(({ day, at }) => isOn(day) && at <= wall && wall < at + lengthMs)?.at;
+  return {
+    has: (wall) => beginOf(wall) !== undefined,
+    endOf: (wall) => (beginOf(wall) ?? wall) + lengthMs,
+  };
+}
+
+/** A day of the calendar as it is in a year; NaN in years that do not have it. */
+type DayIn = (year: number) => number;
+
+function parseDays(entry: string): Exclusion | null {
+  const words = entry.split('..');
+  const [from, to = from] = words.map(parseDay);
+  if (words.length > 2 || from === null || from === undefined || to === null || to === undefined) return null;
+  if ((from.year === null) !== (to.year === null)) return null;
+  if (from.year !== null && to.year !== null) {
+    const [first, last] = [from.dayIn(from.year), to.dayIn(to.year)];
+    return first <= last ? daysWhere((day) => first <= day && day <= last) : null;
+  }
+  return daysWhere((day) => {
+    const year = yearOf(day);
+    // `12-24..01-02` begins in the year before.
+    return [year - 1, year].some((begin) => {
+      const first = from.dayIn(begin);
+      const last = [begin, begin + 1].map(to.dayIn).find((end) => end >= first);
+      return first <= day && last !== undefined && day <= last;
+    });
+  });
+}
+
+function parseDay(entry: string): { year: number | null; dayIn: DayIn } | null {
+  const [matched, year, month, date, afterEaster = '0'] = dayShape.exec(entry) ?? [];
+  if (matched === undefined) return null;
+  if (month === undefined) return { year: null, dayIn: (y) => easterSunday(y) + Number(afterEaster) };
+  const dayIn: DayIn = (y) => {
+    const at = Date.UTC(y, Number(month) - 1, Number(date));
+    // Date.UTC turns 30 February into 1 March.
+    return new Date(at).getUTCDate() === Number(date) ? dayOf(at) : Number.NaN;
+  };
+  // Also 29 February must be a day of some year.
+  const known = Number(month) >= 1 && !Number.isNaN(dayIn(year === undefined ? 2024 : Number(year)));
+  return known ? { year: year === undefined ? null : Number(year), dayIn } : null;
+}
