@@ -9,7 +9,8 @@ import type { WorkerRow } from './store/schema.js';
 import type { Store } from './store/store.js';
 import { createTasks, type SiteTasks } from './tasks/create-tasks.js';
 import { type Job, jobFromRow } from './tasks/job.js';
-import type { JobFilter, JobRequest } from './tasks/jobs.js';
+import type { JobFilter } from './tasks/jobs.js';
+import type { JobRequest } from './tasks/requests.js';
 import type { JobRule } from './tasks/rule.js';
 import type { SyncReport } from './tasks/rules.js';
 
@@ -33,7 +34,7 @@ export function openTasks({ site, store, user = 'somebody' }: ActorContext): Sit
  */
 export async function lookAround(context: ActorContext): Promise<WorkerRow[]> {
   const registry = new WorkerRegistry(context.store.db, systemClock);
-  await noticeDead(registry, openTasks(context).jobs, { judgeSilence: false });
+  await noticeDead(registry, openTasks(context).ends, { judgeSilence: false });
   return await registry.living();
 }
 
@@ -85,7 +86,7 @@ export const RunJob = {
     ruleId: number,
     action: JobRequest['action'] = 'run',
   ): Promise<number> {
-    return await openTasks(context).jobs.request(ruleId, action, context.user ?? 'somebody');
+    return await openTasks(context).requests.add(ruleId, action, context.user ?? 'somebody');
   },
 };
 

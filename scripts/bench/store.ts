@@ -17,9 +17,11 @@ import { Procedure } from '../../src/procedure.js';
 import { loadSite } from '../../src/site.js';
 import { sql } from '../../src/store/kysely.js';
 import { openStore, type Store } from '../../src/store/store.js';
+import { Claimer, type View } from '../../src/tasks/claims.js';
 import { createTasks } from '../../src/tasks/create-tasks.js';
-import { Jobs } from '../../src/tasks/jobs.js';
+import { Ends } from '../../src/tasks/ends.js';
 import { TaskLoop } from '../../src/tasks/loop.js';
+import { Requests } from '../../src/tasks/requests.js';
 import { Rules } from '../../src/tasks/rules.js';
 
 const { values } = parseArgs({
@@ -32,7 +34,8 @@ const { values } = parseArgs({
 const jobCount = Number(values.jobs);
 const requestCount = Number(values.requests);
 const everySecond = { every: 1, everyUnit: 'secondly' } as const;
-const quiet = { lookingSince: 0, waitedForPlace: false, running: null };
+const quiet: View = { freePlaces: 1000, lookingSince: 0, hindrance: () => null, left: new Map() };
+const nobody = { procedures: [], rules: [], groups: [] };
 const done = { status: 'done', message: 'done' } as const;
 const directory = await mkdtemp(join(tmpdir(), 'linod-bench-store-'));
 
@@ -56,29 +59,27 @@ async function measure(url: string): Promise<void> {
 /** A rule of every second on a clock that runs ahead: each due time is decided, its job written, and ended. */
 async function measureDue(store: Store): Promise<void> {
   let now = Date.now();
-  const { rules, jobs } = worker(store, { now: () => now });
+  const { rules, claimer, ends } = worker(store, { now: () => now });
   const rule = await rules.create(new Procedure('bench_due', () => undefined, everySecond, 'here'));
   await rate(`${jobCount} due times, one after the other: claimed and ended`, jobCount, async () => {
     now += 1000;
     const due = (await rules.get(rule.id)).nextDueAt?.getTime() ?? 0;
     now = Math.max(now, due);
-    const claim = await jobs.claimDue(rule.id, due, quiet);
-    if (claim.kind !== 'claimed') throw new TypeError(`a due time was not claimed: ${claim.kind}`);
-    await jobs.finish(claim.job, claim.rule, done);
+    const { claimed } = await claimer.claimDue([{ id: rule.id, dueAt: due }], quiet);
+    if (claimed.length !== 1) throw new TypeError('a due time was not claimed');
+    for (const { job, rule } of claimed) await ends.finish(job, rule, done);
   });
   await rules.cancel(rule.id);
 }
 
 async function measureRequests(store: Store): Promise<void> {
-  const { rules, jobs } = worker(store, systemClock);
+  const { rules, requests, claimer, ends } = worker(store, systemClock);
   const rule = await rules.create(new Procedure('bench_asked', () => undefined, {}, 'here'));
   await rate(`${jobCount} requests, one after the other: written, claimed and ended`, jobCount, async () => {
-    await jobs.request(rule.id, 'run', 'bench');
-    const [request] = await jobs.openRequests(['bench_asked']);
-    if (request === undefined) throw new TypeError('a request was not found');
-    const claim = await jobs.claimRequest(request);
-    if (claim.kind !== 'claimed') throw new TypeError(`a request was not claimed: ${claim.kind}`);
-    await jobs.finish(claim.job, claim.rule, done);
+    await requests.add(rule.id, 'run', 'bench');
+    const { claimed } = await claimer.claimRequests(await requests.open(1, nobody), quiet);
+    if (claimed.length !== 1) throw new TypeError('a request was not claimed');
+    for (const { job, rule } of claimed) await ends.finish(job, rule, done);
   });
   await rules.cancel(rule.id);
 }
@@ -86,7 +87,7 @@ async function measureRequests(store: Store): Promise<void> {
 /** From before a request is written, by another connection than the one that listens, until its notice is here. */
 async function measureNews(store: Store, url: string): Promise<void> {
   const asker = await openStore({ url });
-  const { rules, jobs } = worker(asker, systemClock);
+  const { rules, requests } = worker(asker, systemClock);
   const rule = await rules.create(new Procedure('bench_news', () => undefined, {}, 'here'));
   let heard: () => void = () => undefined;
   const following = store.follow?.({
@@ -107,7 +108,7 @@ async function measureNews(store: Store, url: string): Promise<void> {
     });
     const start = performance.now();
     const noticedAt = news.then(() => performance.now() - start);
-    await jobs.request(rule.id, 'run', 'bench');
+    await requests.add(rule.id, 'run', 'bench');
     written.push(performance.now() - start);
     noticed.push(await noticedAt);
   }
@@ -136,14 +137,14 @@ async function measureRunNow(store: Store, url: string): Promise<void> {
   await following?.listening;
   const rule = await rules.create(procedure);
   loop.start();
-  const { jobs } = worker(asker, systemClock);
+  const { requests } = worker(asker, systemClock);
   const started: number[] = [];
   for (let i = 0; i < requestCount; i++) {
     const call = new Promise<void>((resolve) => {
       called = resolve;
     });
     const start = performance.now();
-    await jobs.request(rule.id, 'run', 'bench');
+    await requests.add(rule.id, 'run', 'bench');
     if (following === undefined) loop.wake();
     await call;
     started.push(performance.now() - start);
@@ -156,9 +157,11 @@ async function measureRunNow(store: Store, url: string): Promise<void> {
   await asker.close();
 }
 
-function worker(store: Store, clock: { now(): number }): { rules: Rules; jobs: Jobs } {
+function worker(store: Store, clock: { now(): number }) {
   const rules = new Rules(store.db, 'UTC', clock, 'bench');
-  return { rules, jobs: new Jobs(store.db, rules, clock, 'bench') };
+  const requests = new Requests(store.db, rules, clock);
+  const claimer = new Claimer(store.db, rules, clock, 'bench');
+  return { rules, requests, claimer, ends: new Ends(store.db, rules, clock, 'bench') };
 }
 
 async function rate(what: string, count: number, step: () => Promise<void>): Promise<void> {

@@ -341,7 +341,7 @@ export class Daemon {
     await step(() => this.#sender.close());
     this.#unguard();
     await step(() => this.#registry.leave());
-    await step(() => this.#tasks.jobs.giveUpLost());
+    await step(() => this.#tasks.ends.giveUpLost());
     await step(() => this.#layer.close());
     await step(() => this.#store.close());
     const [first] = failures.filter((error) => !(error instanceof ChannelsError));
@@ -355,7 +355,7 @@ export class Daemon {
       startLogger: (by) => this.#startLogger(by),
       status: () => this.#tasks.tasks.status(),
       request: async (action, rule, by) => {
-        const request = await this.#tasks.jobs.request(rule, action, by);
+        const request = await this.#tasks.requests.add(rule, action, by);
         this.#loop.wake();
         // This worker may be paused, or have no place. The message may be lost: all look by themselves now and then.
         await this.#layer
@@ -442,7 +442,7 @@ export class Daemon {
   }
 
   async #noticeDead(): Promise<void> {
-    const { dead, lost } = await noticeDead(this.#registry, this.#tasks.jobs, { judgeSilence: true });
+    const { dead, lost } = await noticeDead(this.#registry, this.#tasks.ends, { judgeSilence: true });
     for (const { id, why } of dead) this.#logger.warning(`worker ${id} is gone: ${why}`);
     for (const job of lost) this.#logger.warning(`job ${job.id} (${job.procedure}) is ${job.message}`);
   }

@@ -1,7 +1,8 @@
 // What has to happen when a worker is gone.
 
+import type { Ends } from '../tasks/ends.js';
 import type { Job } from '../tasks/job.js';
-import type { Jobs } from '../tasks/jobs.js';
+
 import type { DeadWorker, WorkerRegistry } from './registry.js';
 
 /**
@@ -11,9 +12,9 @@ import type { DeadWorker, WorkerRegistry } from './registry.js';
  */
 export async function noticeDead(
   registry: WorkerRegistry,
-  jobs: Jobs,
+  ends: Ends,
   { judgeSilence }: { judgeSilence: boolean },
 ): Promise<{ dead: DeadWorker[]; lost: Job[] }> {
   const dead = await registry.markDead({ judgeSilence });
-  return { dead, lost: await jobs.giveUpLost() };
+  return { dead, lost: await ends.giveUpLost() };
 }

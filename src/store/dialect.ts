@@ -4,7 +4,7 @@
 // and postgres/dialect.ts: on SQLite `forUpdate()` and its like say nothing, as its transactions hold the lock of the
 // whole database; on PostgreSQL an `integer` has 64 bits, as it has on SQLite.
 
-import type { QueryExecutorProvider } from 'kysely';
+import type { QueryExecutorProvider, RawBuilder } from 'kysely';
 import { PostgresAdapter, sql } from './kysely.js';
 
 export type DialectName = 'sqlite' | 'postgres';
@@ -24,7 +24,7 @@ export async function hasTable(db: QueryExecutorProvider, name: string): Promise
 }
 
 /** What may be locked as a whole. The numbers are linod's among the advisory locks of a PostgreSQL database. */
-const locks = { migrations: 1, rules: 2 } as const;
+const locks = { migrations: 1, rules: 2, groups: 3 } as const;
 const lockClass = 0x6c696e6f;
 
 /**
@@ -34,4 +34,45 @@ const lockClass = 0x6c696e6f;
 export async function lock(tx: QueryExecutorProvider, what: keyof typeof locks): Promise<void> {
   if (dialectOf(tx) !== 'postgres') return;
   await sql`select pg_advisory_xact_lock(${lockClass}::integer, ${locks[what]}::integer)`.execute(tx);
+}
+
+export type ColumnType = 'integer' | 'text';
+
+/**
+ * A list of rows as a table that a statement can select from: one parameter, and so one statement, whatever their
+ * number.
+ *
+ * @example
+ * const ends = listTable(tx, [{ id: 17, status: 'done' }], { id: 'integer', status: 'text' });
+ * await sql`update jobs set status = e.status from ${ends} as e where jobs.id = e.id`.execute(tx);
+ */
+export function listTable<K extends string>(
+  db: QueryExecutorProvider,
+  rows: ReadonlyArray<{ readonly [C in K]: string | number | null }>,
+  columns: { readonly [C in K]: ColumnType },
+): RawBuilder<unknown> {
+  const names = Object.keys(columns) as K[];
+  const json = JSON.stringify(rows.map((row) => names.map((name) => storable(row[name]))));
+  const isPostgres = dialectOf(db) === 'postgres';
+  const cells = names.map((name, i) => {
+    const cell = isPostgres
+      ? sql`cast(value ->> ${sql.lit(i)} as ${sql.raw(columns[name] === 'integer' ? 'bigint' : 'text')})`
+      : sql`json_extract(value, ${sql.lit(`$[${i}]`)})`;
+    return sql`${cell} as ${sql.ref(name)}`;
+  });
+  const list = isPostgres ? sql`json_array_elements(cast(${json} as json))` : sql`json_each(${json})`;
+  return sql`(select ${sql.join(cells)} from ${list})`;
+}
+
+/** PostgreSQL takes neither NUL nor half of a surrogate pair in a text. */
+function storable(value: string | number | null): string | number | null {
+  return typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\ufffd') : value;
+}
+
+/** A list of numbers for `in`: one parameter, and so one statement, whatever their number. */
+export function idList(db: QueryExecutorProvider, ids: readonly number[]): RawBuilder<number> {
+  const json = JSON.stringify(ids);
+  return dialectOf(db) === 'postgres'
+    ? sql<number>`(select cast(value as bigint) from json_array_elements_text(cast(${json} as json)))`
+    : sql<number>`(select value from json_each(${json}))`;
 }

@@ -67,6 +67,11 @@ export interface JobRuleTable {
   run_after: string | null;
   /** How many runs in a row have failed, each with all its attempts. */
   failures_in_row: Generated<number>;
+  // What a look for due rules has to know without reading them: the priority and the group that count, and the rule whose
+  // runs this one follows.
+  due_priority: Generated<number>;
+  due_group: Generated<string>;
+  follows_rule_id: number | null;
   /** When the rule was cancelled; such a rule is ignored until it is resumed. */
   cancelled_at: number | null;
   /** `failure` of a run, which the next set-up of the rules forgives, or a `person`, which it does not. */
@@ -137,6 +142,8 @@ export interface JobRequestTable {
   checkpoint: string | null;
   /** The job of which it is a further attempt, that it follows, or that is to be ended. */
   of_job: number | null;
+  /** The rule's group when it was asked for; empty for none. */
+  job_group: Generated<string>;
 }
 
 /** The ledger: why something ran or did not. */

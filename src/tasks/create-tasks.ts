@@ -8,7 +8,10 @@ import type { LogSink } from '../log/sink.js';
 import { type Procedure, Procedures } from '../procedure.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
+import { Claimer } from './claims.js';
+import { Ends } from './ends.js';
 import { Jobs } from './jobs.js';
+import { Requests } from './requests.js';
 import { Rules } from './rules.js';
 import { JobRunner } from './runner.js';
 import { Tasks } from './tasks.js';
@@ -35,6 +38,9 @@ export interface SiteTasks {
   readonly tasks: Tasks;
   readonly rules: Rules;
   readonly jobs: Jobs;
+  readonly requests: Requests;
+  readonly claimer: Claimer;
+  readonly ends: Ends;
 }
 
 /**
@@ -55,7 +61,10 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   } = options;
   const { timezone, maxJobs, logLevel } = site.settings;
   const rules = new Rules(store.db, timezone, clock, workerId);
-  const jobs = new Jobs(store.db, rules, clock, workerId);
+  const jobs = new Jobs(store.db, workerId);
+  const requests = new Requests(store.db, rules, clock);
+  const claimer = new Claimer(store.db, rules, clock, workerId);
+  const ends = new Ends(store.db, rules, clock, workerId);
   const runner = new JobRunner({
     site,
     connect: store.connect,
@@ -69,6 +78,9 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   const tasks = new Tasks({
     rules,
     jobs,
+    requests,
+    claimer,
+    ends,
     runner,
     procedures,
     clock,
@@ -76,7 +88,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     maxJobs,
     ...(options.onPlace === undefined ? {} : { onPlace: options.onPlace }),
   });
-  return { tasks, rules, jobs };
+  return { tasks, rules, jobs, requests, claimer, ends };
 }
 
 const nowhere: LogSink = { write: () => undefined };

@@ -1,65 +1,218 @@
 // What to do with a rule whose time has come, as a pure function: the reasons in the ledger come from here.
 
 import { durationText } from '../duration.js';
+import type { Policies } from '../policies.js';
 
 /**
- * Why something happened to a rule, or did not. The list is closed; `linod jobs` and the ledger show these words.
+ * Why something happened to a rule, or did not. The list is closed; `linod why` tells the ledger in these words.
  *
- * started: on time. late: started, but later than it was due. requested: a person asked for the run. skipped: the
- * run before was still going on. dropped: further due times passed while nothing could run. taken: another worker
- * runs it. moved: the clock was set back, or the zone changed, and it is due at another time. cancelled, resumed, edited, reactivated, removed: somebody or something changed the rule. lost: the
- * worker of a run died.
+ * started: on time. late: started, but later than it was due. requested: a person or another procedure asked for the
+ * run. again: a further attempt, after a failure or a loss. skipped: it was not run, since the run before still went on,
+ * its group was at its limit, or the time is excluded. dropped: due times passed and are not made up for. taken: another
+ * worker runs it. moved: it is due at another time than planned. cancelled, resumed, edited, reactivated, removed:
+ * somebody or something changed the rule. lost: the worker of a run died.
  */
-export type Reason =
-  | 'started'
-  | 'late'
-  | 'requested'
-  | 'skipped'
-  | 'dropped'
-  | 'taken'
-  | 'moved'
-  | 'cancelled'
-  | 'resumed'
-  | 'edited'
-  | 'reactivated'
-  | 'removed'
-  | 'lost';
+export const reasons = [
+  'started',
+  'late',
+  'requested',
+  'again',
+  'skipped',
+  'dropped',
+  'taken',
+  'moved',
+  'cancelled',
+  'resumed',
+  'edited',
+  'reactivated',
+  'removed',
+  'lost',
+] as const;
 
-export interface Decision {
-  readonly action: 'start' | 'skip';
+export type Reason = (typeof reasons)[number];
+
+/** A line of the ledger: what became of one due time, or of several in a row. */
+export interface Entry {
   readonly reason: Reason;
+  /** Null for what has no due time. In ms since 1970, as all times here. */
+  readonly dueAt: number | null;
+  /** The last of several due times, and how many they are. */
+  readonly dueUntil: number | null;
+  readonly times: number;
   /** A clause for people, for example `by 3 h 2 min: no worker ran the rules then`. */
   readonly detail: string;
 }
 
-/** What was going on when a rule came due, all times in ms since 1970. */
+/** What is to be done now. */
+export type Action =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'skip' }
+  /** Nothing yet: a run of the rule or of its group has to end first, or a place to be free. */
+  | {
+      readonly kind: 'wait';
+      readonly for: 'run' | 'group' | 'place';
+      /** Why, as it will stand in the ledger when it starts late. */
+      readonly hindrance: string;
+      /** Runs that are to be asked to end. */
+      readonly cancel: readonly number[];
+    };
+
+export interface Decision {
+  readonly action: Action;
+  /** The due time that starts, is skipped or waits. */
+  readonly at: number;
+  /** For the ledger, in this order; nothing while it waits. */
+  readonly entries: readonly Entry[];
+  /** When the rule is due next; the old time while it waits. */
+  readonly next: number | null;
+}
+
+/** As much of a rule as decides. */
+export interface DecidedRule {
+  readonly policies: Pick<
+    Policies,
+    'misfire' | 'misfireWindowSeconds' | 'overlap' | 'group' | 'groupLimit' | 'runAfter'
+  >;
+  dueAfter(instant: Date): Date | null;
+}
+
+/** A run that goes on. */
+export interface Running {
+  readonly jobId: number;
+  readonly since: number;
+}
+
+/** What was going on when a rule came due. */
 export interface Circumstances {
   readonly now: number;
-  /** The run of this rule that is still going on, on whichever worker. */
-  readonly running: { readonly jobId: number; readonly since: number } | null;
+  /** The runs of this rule that still go on, on whichever worker. */
+  readonly running: readonly Running[];
+  /** How many runs of its group go on, on all workers. */
+  readonly inGroup: number;
+  readonly hasPlace: boolean;
   /** Since when this worker looks at the rules. */
   readonly lookingSince: number;
-  /** Whether the rule had to wait since all places for jobs were taken. */
-  readonly waitedForPlace: boolean;
+  /** What kept it from starting so far, if anything did. */
+  readonly hindrance: string | null;
+  /** Whether that was a run of its own, which is no misfire however long it takes. */
+  readonly waitedForRun: boolean;
 }
 
 /** A start up to this long after the due time is on time. */
 export const lateAfterMs = 5000;
 
+/** Counting the due times that passed stops here: a rule of every second may have been off for a year. */
+const maxCounted = 1000;
+
 /** Decides about a rule that came due at `dueAt`. */
-export function decide(dueAt: number, circumstances: Circumstances): Decision {
-  const { now, running, lookingSince, waitedForPlace } = circumstances;
-  if (running !== null) {
-    const detail = `job ${running.jobId} was still running, for ${durationText(now - running.since)}`;
-    return { action: 'skip', reason: 'skipped', detail };
+export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumstances): Decision {
+  const { now, hindrance, waitedForRun } = circumstances;
+  const since = waitedForRun ? dueAt : oldestMadeUpFor(rule, now);
+  const entries: Entry[] = [];
+  let at = dueAt;
+  if (dueAt < since) {
+    const first = dueFrom(rule, since);
+    const passed = passedBetween(rule, dueAt, Math.min(first ?? now + 1, now + 1) - 1);
+    entries.push({ ...passed, ...whyDropped(rule, hindrance) });
+    if (first === null || first > now) return { action: { kind: 'skip' }, at, entries, next: first };
+    at = first;
+  }
+  const action = actionAt(rule, at, circumstances);
+  // Nothing is told of what waits until it is known what becomes of it.
+  if (action.kind === 'wait') return { action, at: dueAt, entries: [], next: dueAt };
+  entries.push(told(action, at, circumstances));
+  return { action, at, ...moveOn(rule, at, now, entries) };
+}
+
+/** Before this instant due times are not made up for. */
+function oldestMadeUpFor({ policies }: DecidedRule, now: number): number {
+  const { misfire, misfireWindowSeconds } = policies;
+  if (misfire === 'skip') return now - lateAfterMs;
+  if (misfireWindowSeconds === 0) return Number.NEGATIVE_INFINITY;
+  return now - Math.max(lateAfterMs, misfireWindowSeconds * 1000);
+}
+
+function whyDropped({ policies }: DecidedRule, hindrance: string | null): Pick<Entry, 'reason' | 'detail'> {
+  if (hindrance !== null) return { reason: 'skipped', detail: `too late: ${hindrance}` };
+  const limit =
+    policies.misfire === 'skip'
+      ? 'misfire is skip'
+      : `more than ${durationText(policies.misfireWindowSeconds * 1000)} ago`;
+  return { reason: 'dropped', detail: `passed while no worker ran it: ${limit}` };
+}
+
+function actionAt(
+  { policies }: DecidedRule,
+  at: number,
+  { now, running, inGroup, hasPlace }: Circumstances,
+): Action {
+  const [first] = running;
+  if (first !== undefined && policies.overlap !== 'allow') {
+    // What is made up for is not skipped for the sake of what was made up for just before.
+    const isMadeUpFor = policies.misfire === 'run-all' && now - at > lateAfterMs;
+    if (policies.overlap === 'skip' && !isMadeUpFor) return { kind: 'skip' };
+    const cancel = policies.overlap === 'cancel-previous' ? running.map(({ jobId }) => jobId) : [];
+    return { kind: 'wait', for: 'run', hindrance: `job ${first.jobId} was still running`, cancel };
+  }
+  if (policies.group !== '' && inGroup >= policies.groupLimit) {
+    const hindrance = `group ${policies.group} was at its limit of ${policies.groupLimit}`;
+    return { kind: 'wait', for: 'group', hindrance, cancel: [] };
+  }
+  if (!hasPlace)
+    return { kind: 'wait', for: 'place', hindrance: 'all places for jobs were taken', cancel: [] };
+  return { kind: 'start' };
+}
+
+/** The entry of a due time that starts, or is skipped for the sake of a run. */
+function told(
+  action: Action,
+  dueAt: number,
+  { now, running, hindrance, lookingSince }: Circumstances,
+): Entry {
+  const one = { dueAt, dueUntil: null, times: 1 };
+  const [first] = running;
+  if (action.kind === 'skip' && first !== undefined) {
+    const detail = `job ${first.jobId} was still running, for ${durationText(now - first.since)}`;
+    return { ...one, reason: 'skipped', detail };
   }
   const lateMs = now - dueAt;
-  if (lateMs <= lateAfterMs) return { action: 'start', reason: 'started', detail: '' };
+  if (lateMs <= lateAfterMs) return { ...one, reason: 'started', detail: '' };
   const why =
-    lookingSince > dueAt
-      ? 'no worker ran the rules then'
-      : waitedForPlace
-        ? 'all places for jobs were taken'
-        : 'the worker was busy or asleep';
-  return { action: 'start', reason: 'late', detail: `by ${durationText(lateMs)}: ${why}` };
+    hindrance ?? (lookingSince > dueAt ? 'no worker ran the rules then' : 'the worker was busy or asleep');
+  return { ...one, reason: 'late', detail: `by ${durationText(lateMs)}: ${why}` };
+}
+
+/** What passed since is dropped, unless all of it is to be run. */
+function moveOn(
+  rule: DecidedRule,
+  at: number,
+  now: number,
+  entries: Entry[],
+): Pick<Decision, 'entries' | 'next'> {
+  const next = dueFrom(rule, at + 1);
+  if (next === null || next > now || rule.policies.misfire === 'run-all') return { entries, next };
+  const passed = passedBetween(rule, next, now);
+  const count = passed.times >= maxCounted ? `${maxCounted} or more` : String(passed.times);
+  const detail = `${count} further due times passed meanwhile`;
+  return { entries: [...entries, { ...passed, reason: 'dropped', detail }], next: dueFrom(rule, now + 1) };
+}
+
+/** The first due time that is not before an instant. */
+function dueFrom(rule: DecidedRule, instant: number): number | null {
+  return rule.dueAfter(new Date(instant - 1))?.getTime() ?? null;
+}
+
+/** The due times from one on up to an instant. Counted as far as it makes sense. */
+function passedBetween(
+  rule: DecidedRule,
+  first: number,
+  until: number,
+): Pick<Entry, 'dueAt' | 'dueUntil' | 'times'> {
+  let last = first;
+  for (let times = 1; ; times++) {
+    if (times === maxCounted) return { dueAt: first, dueUntil: until, times };
+    const next = dueFrom(rule, last + 1);
+    if (next === null || next > until) return { dueAt: first, dueUntil: times === 1 ? null : last, times };
+    last = next;
+  }
 }

@@ -26,38 +26,34 @@ export class JobRule {
   readonly removedAt: Date | null;
   readonly nextDueAt: Date | null;
   readonly createdAt: Date;
+  /** How many runs in a row have failed, each with all its attempts. */
+  readonly failuresInRow: number;
+  readonly #row: JobRuleRow;
   readonly #siteTimezone: string;
   #recurrence: Recurrence | undefined;
   #policies: Policies | undefined;
 
-  constructor(row: JobRuleRow, siteTimezone: string) {
+  /** @param like the same rule as it was read before: what did not change is taken from there */
+  constructor(row: JobRuleRow, siteTimezone: string, like?: JobRule) {
+    const isLike = like !== undefined && like.#siteTimezone === siteTimezone && isSameRule(like.#row, row);
+    this.#row = row;
     this.id = row.id;
     this.seqno = row.seqno;
     this.name = row.name;
     this.procedure = row.procedure;
-    this.suggestion = parseSuggestion(row.suggestion);
-    this.overrides = {
-      every: row.every,
-      everyUnit: row.every_unit as Suggestion['everyUnit'] | null,
-      weekdays: fromJson<Suggestion['weekdays']>(row.weekdays),
-      positions: fromJson<Suggestion['positions']>(row.positions),
-      cron: row.cron,
-      startDatetime: row.start_datetime,
-      timezone: row.timezone,
-      until: row.until,
-      count: row.count,
-      missingTime: row.missing_time as MissingTime | null,
-      repeatedTime: row.repeated_time as RepeatedTime | null,
-      logLevel: row.log_level as LevelName | null,
-      ...overriddenPolicies(row),
-    };
+    this.suggestion = isLike ? like.suggestion : parseSuggestion(row.suggestion);
+    this.overrides = isLike ? like.overrides : overridesOf(row);
     this.cancelledAt = toDate(row.cancelled_at);
     this.cancelledBy = row.cancelled_by as JobRule['cancelledBy'];
     this.cancelledReason = row.cancelled_reason;
     this.removedAt = toDate(row.removed_at);
     this.nextDueAt = toDate(row.next_due_at);
     this.createdAt = new Date(row.created_at);
+    this.failuresInRow = row.failures_in_row;
     this.#siteTimezone = siteTimezone;
+    if (!isLike) return;
+    this.#recurrence = like.#recurrence;
+    this.#policies = like.#policies;
   }
 
   get cancelled(): boolean {
@@ -190,6 +186,32 @@ function parseSuggestion(text: string): Suggestion {
   const known = { cron: null, missingTime: null, repeatedTime: null };
   const suggestion = JSON.parse(text) as Suggestion;
   return { ...known, ...suggestion, ...withDefaults(suggestion) };
+}
+
+/** What changes without that the rule becomes another one. */
+const volatile: ReadonlySet<string> = new Set(['next_due_at', 'failures_in_row']);
+
+function isSameRule(a: JobRuleRow, b: JobRuleRow): boolean {
+  const names = Object.keys(b) as Array<keyof JobRuleRow>;
+  return names.every((name) => a[name] === b[name] || volatile.has(name));
+}
+
+function overridesOf(row: JobRuleRow): Overrides {
+  return {
+    every: row.every,
+    everyUnit: row.every_unit as Suggestion['everyUnit'] | null,
+    weekdays: fromJson<Suggestion['weekdays']>(row.weekdays),
+    positions: fromJson<Suggestion['positions']>(row.positions),
+    cron: row.cron,
+    startDatetime: row.start_datetime,
+    timezone: row.timezone,
+    until: row.until,
+    count: row.count,
+    missingTime: row.missing_time as MissingTime | null,
+    repeatedTime: row.repeated_time as RepeatedTime | null,
+    logLevel: row.log_level as LevelName | null,
+    ...overriddenPolicies(row),
+  };
 }
 
 /** What the row has of a policy; a list is JSON. */

@@ -12,6 +12,7 @@ import { transact } from '../store/transact.js';
 import type { Reason } from './decide.js';
 import { JobRule } from './rule.js';
 import { changedColumns, type RuleChanges } from './rule-changes.js';
+import { checkFollows, followedBy } from './run-after.js';
 
 export type { RuleChanges } from './rule-changes.js';
 
@@ -33,6 +34,7 @@ export class Rules {
   readonly #timezone: string;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #actor: string;
+  readonly #parsed = new Map<number, JobRule>();
 
   /**
    * @param timezone the site's zone, for rules that name none
@@ -54,13 +56,13 @@ export class Rules {
       .orderBy('seqno')
       .orderBy('id')
       .execute();
-    return rows.map((row) => this.#parse(row));
+    return rows.map((row) => this.parse(row));
   }
 
   /** @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule */
   async get(id: number, db: Kysely<Database> = this.#db): Promise<JobRule> {
     const row = await db.selectFrom('job_rules').selectAll().where('id', '=', id).executeTakeFirst();
-    return row === undefined ? await this.#refuse(id, db) : this.#parse(row);
+    return row === undefined ? await this.#refuse(id, db) : this.parse(row);
   }
 
   /**
@@ -70,7 +72,7 @@ export class Rules {
    * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
    */
   async lock(id: number, tx: Kysely<Database>): Promise<JobRule> {
-    return this.#parse(await this.#lockedRow(id, tx));
+    return this.parse(await this.#lockedRow(id, tx));
   }
 
   async #lockedRow(id: number, tx: Kysely<Database>): Promise<JobRuleRow> {
@@ -119,9 +121,10 @@ export class Rules {
       await this.#realign(tx);
       for (const row of rows) {
         const procedure = all.find((candidate) => candidate.name === row.procedure);
-        const did = await this.#adjust(tx, this.#parse(row), procedure);
+        const did = await this.#adjust(tx, this.parse(row), procedure);
         for (const kind of did) report[kind].push(row.name);
       }
+      await this.#followAnew(tx);
       return report;
     });
   }
@@ -136,9 +139,11 @@ export class Rules {
   async edit(id: number, changes: RuleChanges): Promise<JobRule> {
     return await transact(this.#db, async (tx) => {
       const row = await this.#lockedRow(id, tx);
-      const columns = changedColumns(changes, this.#parse(row), new Date(this.#clock.now()));
+      const columns = changedColumns(changes, this.parse(row), new Date(this.#clock.now()));
       // Also of a rule that is not active now, lest it cannot be resumed; and before the database sees it.
-      void this.#parse({ ...row, ...columns }).recurrence;
+      const edited = this.parse({ ...row, ...columns });
+      void edited.recurrence;
+      await checkFollows(tx, edited);
       await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
       await this.#renewDue(tx, id);
       const told = Object.entries(changes).map(([field, value]) => `${field} = ${JSON.stringify(value)}`);
@@ -206,8 +211,20 @@ export class Rules {
       .execute();
   }
 
-  #parse(row: JobRuleRow): JobRule {
-    return new JobRule(row, this.#timezone);
+  /** Counts the failures of a rule in a row. */
+  async setFailuresInRow(tx: Kysely<Database>, id: number, failures: number): Promise<void> {
+    await this.#set(tx, id, { failures_in_row: failures });
+  }
+
+  /**
+   * A row as a rule. What was worked out of the same fields before is kept: a rule of every second is read so often.
+   *
+   * @throws LinodError for a row that cannot be read
+   */
+  parse(row: JobRuleRow): JobRule {
+    const rule = new JobRule(row, this.#timezone, this.#parsed.get(row.id));
+    this.#parsed.set(row.id, rule);
+    return rule;
   }
 
   async #insert(tx: Kysely<Database>, procedure: Procedure, name = procedure.name): Promise<JobRule> {
@@ -262,6 +279,15 @@ export class Rules {
     return did;
   }
 
+  /** A rule may have been made after the one that follows it. */
+  async #followAnew(tx: Kysely<Database>): Promise<void> {
+    const rows = await tx.selectFrom('job_rules').selectAll().where('removed_at', 'is', null).execute();
+    for (const row of rows) {
+      const follows = await followedBy(tx, this.parse(row));
+      if (follows !== row.follows_rule_id) await this.#set(tx, row.id, { follows_rule_id: follows });
+    }
+  }
+
   async #realign(tx: Kysely<Database>): Promise<void> {
     const now = this.#clock.now();
     const rows = await tx
@@ -271,7 +297,7 @@ export class Rules {
       .orderBy('id')
       .forNoKeyUpdate()
       .execute();
-    for (const rule of rows.map((row) => this.#parse(row))) {
+    for (const rule of rows.map((row) => this.parse(row))) {
       const due = dueAfter(rule, now);
       if (due === undefined || due?.getTime() === rule.nextDueAt?.getTime()) continue;
       await this.#set(tx, rule.id, { next_due_at: due === null ? null : due.getTime() });
@@ -310,8 +336,14 @@ export class Rules {
 
   async #renewDue(tx: Kysely<Database>, id: number): Promise<void> {
     const rule = await this.get(id, tx);
-    const due = rule.dueAfter(new Date(this.#clock.now()));
-    await this.#set(tx, id, { next_due_at: due === null ? null : due.getTime() });
+    const { runAfter, priority, group } = rule.policies;
+    const due = runAfter === '' ? rule.dueAfter(new Date(this.#clock.now())) : null;
+    await this.#set(tx, id, {
+      next_due_at: due === null ? null : due.getTime(),
+      due_priority: priority,
+      due_group: group,
+      follows_rule_id: await followedBy(tx, rule),
+    });
   }
 
   async #set(tx: Kysely<Database>, id: number, columns: Partial<Omit<JobRuleRow, 'id'>>): Promise<void> {

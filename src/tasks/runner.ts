@@ -11,9 +11,9 @@ import type { LogSink } from '../log/sink.js';
 import type { Procedure } from '../procedure.js';
 import type { Site } from '../site.js';
 import type { Database } from '../store/schema.js';
-import type { Job } from './job.js';
+import type { Job, Outcome } from './job.js';
 import { JobLog } from './job-log.js';
-import type { Jobs, Outcome } from './jobs.js';
+import type { Jobs } from './jobs.js';
 import type { BaseRequest } from './request.js';
 import type { JobRule } from './rule.js';
 

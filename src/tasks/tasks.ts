@@ -4,16 +4,23 @@ import type { ChoiceList } from '../choices.js';
 import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
 import type { Procedure } from '../procedure.js';
-import type { Job } from './job.js';
-import type { Claim, JobRequest, Jobs, Outcome } from './jobs.js';
+import type { Claimed, Claimer, Claims, View, Waiting } from './claims.js';
+import type { Ends } from './ends.js';
+import { Hindrances } from './hindrances.js';
+import type { Job, Outcome } from './job.js';
+import type { Jobs } from './jobs.js';
+import type { Blocked, JobRequest, Requests } from './requests.js';
 import type { JobRule } from './rule.js';
-import { isFaultOfRule, type Rules, type SyncReport } from './rules.js';
+import type { Rules, SyncReport } from './rules.js';
 import { type JobRunner, RunAbortedError } from './runner.js';
 import { statusLine } from './status.js';
 
 export interface TasksContext {
   readonly rules: Rules;
   readonly jobs: Jobs;
+  readonly requests: Requests;
+  readonly claimer: Claimer;
+  readonly ends: Ends;
   readonly runner: JobRunner;
   readonly procedures: ChoiceList<Procedure>;
   readonly clock: Clock;
@@ -33,20 +40,25 @@ interface Run {
 
 /** With nothing due at all, `run` wants to be called again after this long. */
 const idleMs = 60_000;
+/** Who waits for a run on another worker looks again after this long. */
+const waitMs = 1000;
 /** Waiting between attempts to write how a run ended, when the database is away: doubled up to the longest. */
 const firstRetryMs = 250;
 const longestRetryMs = 30_000;
 /** A clock that goes back by less than this is merely being corrected. */
 const clockStepMs = 1000;
+/** Due rules and requests are read so many at a time, besides as many as there are places. */
+const lookAhead = 100;
 
 /** The original's `Tasks`: `setup` at start, `run` whenever it says, `status` for people. */
 export class Tasks {
   readonly #context: TasksContext;
   readonly #runs = new Map<number, Run>();
-  /** Rules that were due when there was no place; the ledger tells it when they start. */
-  readonly #waiting = new Set<number>();
   /** By rule: what was given up and did not end. It keeps its place, and its rule is still running. */
   readonly #left = new Map<number, { readonly jobId: number; readonly since: number }>();
+  readonly #hindrances = new Hindrances();
+  /** Runs that were asked to end so that the next one can begin. */
+  readonly #asked = new Set<number>();
   #lookingSince: number;
   #lastLook: number;
   #closing = false;
@@ -71,17 +83,24 @@ export class Tasks {
    * @returns when to call it again. When a run ends before, a place is free before.
    */
   async run(): Promise<Date> {
+    const { claimer, requests, clock } = this.#context;
     await this.#noticeClockStep();
-    const procedures = Array.from(this.#context.procedures, (procedure) => procedure.name);
-    if (this.#isUnsure) await this.#takeUnbegun();
+    if (this.#isUnsure) {
+      this.#hindrances.wasAway(clock.now());
+      await this.#takeUnbegun();
+    }
     this.#isUnsure = true;
-    await this.#takeRequests(procedures);
-    await this.#takeDue(procedures);
+    const look = new Look(Array.from(this.#context.procedures, (procedure) => procedure.name));
+    await this.#takeCancellations();
+    await this.#takeRequests(look);
+    await this.#takeDue(look);
     this.#isUnsure = false;
-    // Without a place there is nothing to do until a run ends, which wakes the caller.
-    const next = this.#hasPlace ? await this.#context.jobs.nextDue(procedures) : null;
-    const now = this.#context.clock.now();
-    return new Date(Math.max(now, Math.min(next ?? Number.POSITIVE_INFINITY, now + idleMs)));
+    const now = clock.now();
+    // What waits for a place is looked at when a run ends, which wakes the caller; other workers' runs do not.
+    if (look.waitsForPlace) return new Date(now + waitMs);
+    const times = [await claimer.nextDue(look), await requests.nextAt(), look.waits ? now + waitMs : null];
+    const next = Math.min(...times.filter((time) => time !== null), now + idleMs);
+    return new Date(Math.max(now, next));
   }
 
   /** A line for each rule, as in the original, and in words what became of it if it is not simply waiting. */
@@ -145,77 +164,100 @@ export class Tasks {
   }
 
   async #takeUnbegun(): Promise<void> {
-    for (const claim of await this.#context.jobs.unbegun([...this.#runs.keys()])) {
-      this.#start(claim, claim.user);
-    }
+    for (const claimed of await this.#context.claimer.unbegun([...this.#runs.keys()])) this.#start(claimed);
   }
 
-  async #takeRequests(procedures: readonly string[]): Promise<void> {
-    const { jobs } = this.#context;
-    for (const request of await jobs.openRequests(procedures)) {
-      if (request.action === 'cancel') await this.#cancelRun(request);
-      else if (this.#hasPlace && !this.#left.has(request.ruleId)) {
-        this.#start(await jobs.claimRequest(request), request.requestedBy);
-      }
-    }
+  async #takeCancellations(): Promise<void> {
+    for (const request of await this.#context.requests.cancellations()) await this.#cancelRuns(request);
   }
 
   /** A request to end a run is for the worker that runs it; with no run there is nothing to end. */
-  async #cancelRun(request: JobRequest): Promise<void> {
-    const { jobs } = this.#context;
-    const mine = Array.from(this.#runs.values()).find((run) => run.rule.id === request.ruleId);
-    if (mine !== undefined) {
-      if (!(await jobs.handleCancel(request, `job ${mine.job.id} is asked to end`))) return;
-      mine.abort.abort(new RunAbortedError('cancelled', `cancelled by ${request.requestedBy}`));
+  async #cancelRuns(request: JobRequest): Promise<void> {
+    const { requests, jobs } = this.#context;
+    const { ofJob, ruleId } = request;
+    const isMeant = (job: Job) => (ofJob === null ? job.ruleId === ruleId : job.id === ofJob);
+    const mine = [...this.#runs.values()].filter((run) => isMeant(run.job));
+    if (mine.length > 0) {
+      const asked = mine.map((run) => run.job.id).join(', ');
+      if (!(await requests.handleCancel(request, `job ${asked} is asked to end`))) return;
+      for (const run of mine)
+        run.abort.abort(new RunAbortedError('cancelled', `cancelled by ${request.requestedBy}`));
       return;
     }
-    const elsewhere = (await jobs.running()).some((job) => job.ruleId === request.ruleId);
-    if (!elsewhere) await jobs.handleCancel(request, 'nothing was running');
+    const elsewhere = (await jobs.running()).some(isMeant);
+    if (!elsewhere) await requests.handleCancel(request, 'nothing was running');
   }
 
-  async #takeDue(procedures: readonly string[]): Promise<void> {
-    const due = await this.#context.jobs.due(procedures, 100);
-    for (const id of this.#waiting) if (!due.some((rule) => rule.id === id)) this.#waiting.delete(id);
-    for (const { id, dueAt } of due) {
-      const isRunningHere =
-        this.#left.has(id) || Array.from(this.#runs.values()).some((run) => run.rule.id === id);
-      if (this.#hasPlace || isRunningHere) await this.#takeOne(id, dueAt);
-      else this.#waiting.add(id);
+  async #takeRequests(look: Look): Promise<void> {
+    const { requests, claimer } = this.#context;
+    for (;;) {
+      const places = this.#freePlaces;
+      const open = await requests.open(places + lookAhead, look);
+      const known = open.filter(({ procedure }) => look.knows(procedure));
+      if (known.length > 0) await this.#take(await claimer.claimRequests(known, this.#view(places)), look);
+      if (open.length < places + lookAhead || look.waitsForPlace) return;
     }
+  }
+
+  async #takeDue(look: Look): Promise<void> {
+    const { claimer } = this.#context;
+    for (;;) {
+      const places = this.#freePlaces;
+      const due = await claimer.due(places + lookAhead, look);
+      const known = due.filter(({ procedure }) => look.knows(procedure));
+      if (known.length > 0) await this.#take(await claimer.claimDue(known, this.#view(places)), look);
+      if (due.length < places + lookAhead || look.waitsForPlace) break;
+    }
+    this.#hindrances.lookedAt(this.#context.clock.now(), look);
+  }
+
+  #view(freePlaces: number): View {
+    return {
+      freePlaces,
+      lookingSince: this.#lookingSince,
+      hindrance: (rule, dueAt) => this.#hindrances.of(rule, dueAt),
+      left: this.#left,
+    };
+  }
+
+  async #take(claims: Claims, look: Look): Promise<void> {
+    const { logger } = this.#context;
+    for (const claimed of claims.claimed) this.#start(claimed);
+    for (const { ruleId, detail } of claims.skipped)
+      logger.debug(`job rule ${ruleId} skipped: ${detail}`, { rule: ruleId });
+    for (const waiting of claims.waiting) {
+      look.block(waiting);
+      this.#hindrances.add(waiting);
+    }
+    for (const job of claims.cancel) this.#cancelForNext(job);
+    for (const { rule, error } of claims.broken) await this.#cancelBroken(rule, error);
+  }
+
+  /** The next run of a rule is to begin, and does so when this one has ended. */
+  #cancelForNext(jobId: number): void {
+    if (this.#asked.has(jobId)) return;
+    this.#asked.add(jobId);
+    const why = 'the next run of its rule';
+    const run = this.#runs.get(jobId);
+    if (run !== undefined) run.abort.abort(new RunAbortedError('cancelled', `cancelled by ${why}`));
+    // On another worker, which hears of it. When it cannot be written, it is tried at the next look.
+    else this.#context.requests.addCancel(jobId, why).catch(() => this.#asked.delete(jobId));
   }
 
   /** A rule that cannot be read stops itself, and no other. */
-  async #takeOne(id: number, dueAt: number): Promise<void> {
-    const { jobs, rules, logger } = this.#context;
-    const circumstances = {
-      lookingSince: this.#lookingSince,
-      waitedForPlace: this.#waiting.delete(id),
-      running: this.#left.get(id) ?? null,
-    };
-    try {
-      this.#start(await jobs.claimDue(id, dueAt, circumstances), null);
-    } catch (error) {
-      if (!isFaultOfRule(error)) throw error;
-      logger.error(`job rule ${id} cannot be run and is cancelled: ${error.message}`, { rule: id });
-      await rules.cancelBroken(id, error.message);
-    }
+  async #cancelBroken(rule: number, error: Error): Promise<void> {
+    const { rules, logger } = this.#context;
+    logger.error(`job rule ${rule} cannot be run and is cancelled: ${error.message}`, { rule });
+    await rules.cancelBroken(rule, error.message);
   }
 
-  get #hasPlace(): boolean {
-    return this.#runs.size + this.#left.size < this.#context.maxJobs;
+  get #freePlaces(): number {
+    return Math.max(0, this.#context.maxJobs - this.#runs.size - this.#left.size);
   }
 
-  #start(claim: Claim, user: string | null): void {
-    if (claim.kind === 'gone') return;
-    const { rule, decision } = claim;
-    const logger = this.#context.logger;
-    if (claim.kind === 'skipped') {
-      logger.debug(`${rule} skipped: ${decision.detail}`, { rule: rule.id });
-      return;
-    }
-    const { job } = claim;
-    const late = decision.reason === 'late' ? ` late ${decision.detail}` : '';
-    logger.debug(`job ${job.id} of ${rule} started${late}`, { rule: rule.id, job: job.id });
+  #start({ job, rule, user }: Claimed): void {
+    this.#context.logger.debug(`job ${job.id} of ${rule} started`, { rule: rule.id, job: job.id });
+    this.#hindrances.delete(rule.id);
     const abort = new AbortController();
     const done = this.#perform(job, rule, user, abort.signal);
     this.#runs.set(job.id, { job, rule, abort, done });
@@ -227,6 +269,7 @@ export class Tasks {
     if (left !== null) this.#leave(job, rule, left);
     await this.#finish(job, rule, outcome);
     this.#runs.delete(job.id);
+    this.#asked.delete(job.id);
     onPlace?.();
   }
 
@@ -242,12 +285,12 @@ export class Tasks {
 
   /** Never rejects: a database that is away is waited for, unless the worker stops. */
   async #finish(job: Job, rule: JobRule, outcome: Outcome): Promise<void> {
-    const { jobs, logger, clock } = this.#context;
+    const { ends, logger, clock } = this.#context;
     const fields = { rule: rule.id, job: job.id };
     for (let delayMs = firstRetryMs; ; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
       try {
-        const mine = await jobs.finish(job, rule, outcome);
-        if (mine) this.#tellEnd(job, rule, outcome);
+        const { mine, follows } = await ends.finish(job, rule, outcome);
+        if (mine) this.#tellEnd(job, rule, outcome, follows);
         else {
           const lost = `job ${job.id} had been given up as lost; that it is ${outcome.status} is not recorded`;
           logger.warning(lost, fields);
@@ -262,14 +305,57 @@ export class Tasks {
     }
   }
 
-  #tellEnd(job: Job, rule: JobRule, outcome: Outcome): void {
-    const fields = { rule: rule.id, job: job.id };
+  #tellEnd(job: Job, rule: JobRule, outcome: Outcome, follows: string): void {
     const headline = outcome.message.split('\n', 1)[0] ?? '';
     const told = `job ${job.id} of ${rule} ${outcome.status}: ${headline}`;
-    const isCancelled =
-      ['failed', 'timeout'].includes(outcome.status) && rule.policies.onFailure === 'cancel';
     const level = outcome.status === 'done' ? 'DEBUG' : 'WARNING';
-    this.#context.logger.log(level, isCancelled ? `${told}; the rule is cancelled by that` : told, fields);
+    this.#context.logger.log(level, follows === '' ? told : `${told}; ${follows}`, {
+      rule: rule.id,
+      job: job.id,
+    });
+  }
+}
+
+/** What one look at the rules and requests has found to be of no use to look at again. */
+class Look implements Blocked {
+  readonly #known: ReadonlySet<string>;
+  readonly #procedures = new Set<string>();
+  readonly #rules = new Set<number>();
+  readonly #groups = new Set<string>();
+  waitsForPlace = false;
+
+  constructor(known: Iterable<string>) {
+    this.#known = new Set(known);
+  }
+
+  get procedures(): readonly string[] {
+    return [...this.#procedures];
+  }
+
+  get rules(): readonly number[] {
+    return [...this.#rules];
+  }
+
+  get groups(): readonly string[] {
+    return [...this.#groups];
+  }
+
+  /** Whether something waits for the end of a run, which may be another worker's. */
+  get waits(): boolean {
+    return this.#rules.size + this.#groups.size > 0;
+  }
+
+  /** Whether this worker has a procedure. During a deployment another one may know some that this one does not. */
+  knows(procedure: string): boolean {
+    if (this.#known.has(procedure)) return true;
+    this.#procedures.add(procedure);
+    return false;
+  }
+
+  block({ ruleId, for: what, group }: Waiting): void {
+    if (what === 'run') this.#rules.add(ruleId);
+    else if (what === 'group') this.#groups.add(group);
+    else this.waitsForPlace = true;
   }
 }
 

@@ -13,7 +13,7 @@ import type { Migration } from '../../src/store/migrate.js';
 import { ownMigrations } from '../../src/store/migrations/index.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import { transact } from '../../src/store/transact.js';
-import type { Claim } from '../../src/tasks/jobs.js';
+import type { Claimed, View } from '../../src/tasks/claims.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type Bench, noon, openBench } from '../support/site.js';
 
@@ -22,7 +22,8 @@ export type EmptyDatabase = (t: Test) => Promise<string>;
 
 const workers = 5;
 const nothing = () => undefined;
-const quiet = { lookingSince: 0, waitedForPlace: false, running: null };
+const quiet: View = { freePlaces: 100, lookingSince: 0, hindrance: () => null, left: new Map() };
+const nobody = { procedures: [], rules: [], groups: [] };
 
 /** Declares the contract's claims as tests of `t`. */
 export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
@@ -178,9 +179,9 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
       clock.advance(1000);
       const at = clock.now();
       const claims = await Promise.all(
-        [1, 2, 3].flatMap((rule) => benches.map(({ jobs }) => jobs.claimDue(rule, at, quiet))),
+        [1, 2, 3].flatMap((id) => benches.map(({ claimer }) => claimer.claimDue([{ id, dueAt: at }], quiet))),
       );
-      const claimed = claims.flatMap((claim) => (claim.kind === 'claimed' ? [claim] : []));
+      const claimed = claims.flatMap((claim) => claim.claimed);
       t.same(claimed.map(({ rule }) => rule.id).sort(), [1, 2, 3], `due time ${i}`);
       await Promise.all(claimed.map((claim) => finish(benches, claim)));
     }
@@ -200,51 +201,51 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
     await tasks.setup();
     clock.advance(10_000);
     const [claim, edited] = await Promise.all([
-      other.jobs.claimDue(1, clock.now(), quiet),
+      other.claimer.claimDue([{ id: 1, dueAt: clock.now() }], quiet),
       rules.edit(1, { every: 7 }),
     ]);
-    t.ok(['claimed', 'gone'].includes(claim.kind), claim.kind);
+    t.ok(claim.claimed.length <= 1);
     t.equal(edited.nextDueAt?.getTime(), (await rules.get(1)).nextDueAt?.getTime());
     t.equal((await rules.get(1)).nextDueAt?.getTime(), noon + 14_000);
   });
 
   t.test('a request is taken up by one, and not while the rule runs', async (t) => {
     const benches = await openSite(t);
-    const [{ add, tasks, jobs, store }] = benches;
-    add('ants', nothing);
+    const [{ add, tasks, requests, store }] = benches;
+    add('ants', nothing, { overlap: 'queue-one' });
     await tasks.setup();
-    await Promise.all([1, 2, 3].map((i) => jobs.request(1, 'run', `person ${i}`)));
-    const requests = await jobs.openRequests(['ants']);
-    t.equal(requests.length, 3);
+    await Promise.all([1, 2, 3].map((i) => requests.add(1, 'run', `person ${i}`)));
+    const open = await requests.open(10, nobody);
+    t.equal(open.length, 3);
     for (let round = 0; round < 3; round++) {
       const claims = await Promise.all(
-        requests.flatMap((request) => benches.map((bench) => bench.jobs.claimRequest(request))),
+        open.flatMap((request) => benches.map((bench) => bench.claimer.claimRequests([request], quiet))),
       );
-      const claimed = claims.flatMap((claim) => (claim.kind === 'claimed' ? [claim] : []));
+      const claimed = claims.flatMap((claim) => claim.claimed);
       t.equal(claimed.length, 1, `round ${round}`);
       await Promise.all(claimed.map((claim) => finish(benches, claim)));
     }
-    t.same(await jobs.openRequests(['ants']), []);
+    t.same(await requests.open(10, nobody), []);
     const rows = await store.db.selectFrom('jobs').select('request_id').execute();
     t.equal(new Set(rows.map((row) => row.request_id)).size, 3);
   });
 
   t.test('a request that is withdrawn while it is claimed is one or the other', async (t) => {
     const benches = await openSite(t);
-    const [{ add, tasks, jobs, store }, other] = benches;
+    const [{ add, tasks, requests, store }, other] = benches;
     if (other === undefined) throw new Error('unreachable: there are several');
     add('ants', nothing);
     await tasks.setup();
     for (let i = 0; i < 10; i++) {
-      await jobs.request(1, 'run', 'ann');
-      await jobs.request(1, 'cancel', 'bob');
-      const [run, cancel] = await jobs.openRequests(['ants']);
+      await requests.add(1, 'run', 'ann');
+      await requests.add(1, 'cancel', 'bob');
+      const [[run], [cancel]] = [await requests.open(1, nobody), await requests.cancellations()];
       if (run === undefined || cancel === undefined) throw new Error('unreachable: both are open');
       const [claim] = await Promise.all([
-        other.jobs.claimRequest(run),
-        jobs.handleCancel(cancel, 'nothing ran'),
+        other.claimer.claimRequests([run], quiet),
+        requests.handleCancel(cancel, 'nothing ran'),
       ]);
-      if (claim.kind === 'claimed') await finish(benches, claim);
+      for (const claimed of claim.claimed) await finish(benches, claimed);
     }
     const rows = await store.db
       .selectFrom('job_requests')
@@ -258,23 +259,24 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
 
   t.test('a run that was given up is over: its worker writes nothing more to it', async (t) => {
     const benches = await openSite(t);
-    const [{ add, tasks, jobs, clock, store }, ...others] = benches;
+    const [{ add, tasks, jobs, claimer, ends, clock, store }, ...others] = benches;
     add('ants', nothing, { every: 1, everyUnit: 'secondly' });
     await tasks.setup();
     clock.advance(1000);
-    const claim = await jobs.claimDue(1, clock.now(), quiet);
-    if (claim.kind !== 'claimed') throw new Error('unreachable: nobody else is there');
+    const { claimed } = await claimer.claimDue([{ id: 1, dueAt: clock.now() }], quiet);
+    const [claim] = claimed;
+    if (claim === undefined) throw new Error('unreachable: nobody else is there');
     await jobs.addLines(claim.job, [{ at: noon, level: 'INFO', text: 'a\0b' }]);
     await store.db
       .updateTable('workers')
       .set({ stopped_at: noon, stop_reason: 'it was silent' })
       .where('id', '=', 'w1')
       .execute();
-    const lost = (await Promise.all(others.map((other) => other.jobs.giveUpLost()))).flat();
+    const lost = (await Promise.all(others.map((other) => other.ends.giveUpLost()))).flat();
     t.match(lost, [{ id: claim.job.id, status: 'lost' }], 'by one of the others');
     await jobs.addLines(claim.job, [{ at: noon, level: 'INFO', text: 'late' }]);
     await jobs.setProgress(claim.job, { done: 1, total: 2, text: null });
-    t.equal(await jobs.finish(claim.job, claim.rule, { status: 'done', message: 'done' }), false);
+    t.match(await ends.finish(claim.job, claim.rule, { status: 'done', message: 'done' }), { mine: false });
     t.match(await jobs.get(claim.job.id), { status: 'lost', progress: null });
     t.equal((await jobs.lines(claim.job.id)).length, 1);
     const ledger = await store.db
@@ -286,22 +288,23 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
   });
 
   t.test('an end that was written is known as written when it is told again', async (t) => {
-    const [{ add, tasks, jobs, clock }, other] = await openSite(t);
+    const [{ add, tasks, claimer, ends, clock }, other] = await openSite(t);
     if (other === undefined) throw new Error('unreachable: there are several');
     add('ants', nothing, { every: 1, everyUnit: 'secondly' });
     await tasks.setup();
     clock.advance(1000);
-    const claim = await jobs.claimDue(1, clock.now(), quiet);
-    if (claim.kind !== 'claimed') throw new Error('unreachable: nobody else is there');
+    const { claimed } = await claimer.claimDue([{ id: 1, dueAt: clock.now() }], quiet);
+    const [claim] = claimed;
+    if (claim === undefined) throw new Error('unreachable: nobody else is there');
     const outcome = { status: 'failed', message: 'no' } as const;
-    t.match(await jobs.unbegun([claim.job.id]), []);
-    t.match(await jobs.unbegun([]), [{ kind: 'claimed', job: { id: claim.job.id }, user: null }]);
-    t.match(await other.jobs.unbegun([]), []);
-    t.equal(await other.jobs.finish(claim.job, claim.rule, outcome), false, "another worker's");
-    t.equal(await jobs.finish(claim.job, claim.rule, outcome), true);
-    t.equal(await jobs.finish(claim.job, claim.rule, outcome), true);
-    t.equal(await jobs.finish(claim.job, claim.rule, { status: 'done', message: 'yes' }), false);
-    t.match(await jobs.unbegun([]), []);
+    t.match(await claimer.unbegun([claim.job.id]), []);
+    t.match(await claimer.unbegun([]), [{ job: { id: claim.job.id }, user: null }]);
+    t.match(await other.claimer.unbegun([]), []);
+    t.match(await other.ends.finish(claim.job, claim.rule, outcome), { mine: false }, "another worker's");
+    t.match(await ends.finish(claim.job, claim.rule, outcome), { mine: true });
+    t.match(await ends.finish(claim.job, claim.rule, outcome), { mine: true });
+    t.match(await ends.finish(claim.job, claim.rule, { status: 'done', message: 'yes' }), { mine: false });
+    t.match(await claimer.unbegun([]), []);
   });
 
   t.test('a lease has one holder, and a number that grows with each change of hands', async (t) => {
@@ -371,8 +374,8 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
   });
 }
 
-async function finish(benches: readonly Bench[], claim: Claim & { kind: 'claimed' }): Promise<void> {
+async function finish(benches: readonly Bench[], claim: Claimed): Promise<void> {
   const bench = benches[Number(claim.job.workerId.slice(1)) - 1];
   if (bench === undefined) throw new Error(`no worker ${claim.job.workerId}`);
-  await bench.jobs.finish(claim.job, claim.rule, { status: 'done', message: 'done' });
+  await bench.ends.finish(claim.job, claim.rule, { status: 'done', message: 'done' });
 }

@@ -1,5 +1,6 @@
 // How rules deal with their runs, attempts, and a ledger that tells of stretches of time.
 
+import { sql } from '../kysely.js';
 import type { Migration } from '../migrate.js';
 
 const ruleColumns = {
@@ -33,6 +34,21 @@ export const policies: Migration = {
       .alterTable('job_rules')
       .addColumn('failures_in_row', 'integer', (c) => c.notNull().defaultTo(0))
       .execute();
+    await db.schema
+      .alterTable('job_rules')
+      .addColumn('due_priority', 'integer', (c) => c.notNull().defaultTo(0))
+      .execute();
+    await db.schema
+      .alterTable('job_rules')
+      .addColumn('due_group', 'text', (c) => c.notNull().defaultTo(''))
+      .execute();
+    await db.schema.alterTable('job_rules').addColumn('follows_rule_id', 'integer').execute();
+    await db.schema
+      .createIndex('job_rules_follows')
+      .on('job_rules')
+      .column('follows_rule_id')
+      .where(sql.ref('follows_rule_id'), 'is not', null)
+      .execute();
 
     await db.schema
       .alterTable('jobs')
@@ -61,6 +77,29 @@ export const policies: Migration = {
       await db.schema.alterTable('job_requests').addColumn(column, 'text').execute();
     }
     await db.schema.alterTable('job_requests').addColumn('of_job', 'integer').execute();
+    await db.schema
+      .alterTable('job_requests')
+      .addColumn('job_group', 'text', (c) => c.notNull().defaultTo(''))
+      .execute();
+    await db.schema.dropIndex('job_requests_open').execute();
+    await db.schema
+      .createIndex('job_requests_open')
+      .on('job_requests')
+      .columns(['action', 'priority desc', 'id'])
+      .where(sql.ref('handled_at'), 'is', null)
+      .execute();
+    await db.schema
+      .createIndex('job_requests_later')
+      .on('job_requests')
+      .column('run_at')
+      .where(sql<boolean>`handled_at is null and run_at > 0`)
+      .execute();
+    await db.schema
+      .createIndex('jobs_in_group')
+      .on('jobs')
+      .column('job_group')
+      .where(sql<boolean>`status = 'running' and job_group is not null`)
+      .execute();
 
     await db.schema.alterTable('decisions').addColumn('due_until', 'integer').execute();
     await db.schema

@@ -227,7 +227,7 @@ t.test('the database tells of requests, orders and earlier due times, and not of
   bench.clock.advance(1000);
   await bench.tasks.run();
   await bench.tasks.settled();
-  await bench.jobs.request(1, 'run', 'ann');
+  await bench.requests.add(1, 'run', 'ann');
   await eventually('it hears of the request', () => news.length > 0);
   t.same(news.splice(0), ['job_requests'], 'the run before was no news');
   await bench.rules.cancel(1);
@@ -256,7 +256,7 @@ t.test('the database tells of requests, orders and earlier due times, and not of
     ['job_requests', 'job_rules', 'start_orders'],
     'nobody has heard what came meanwhile',
   );
-  await bench.jobs.request(1, 'run', 'ann');
+  await bench.requests.add(1, 'run', 'ann');
   await eventually('it hears again', () => news.length > 0);
   await following.close();
   await following.close();

@@ -1,0 +1,539 @@
+// Who runs what: due times and requests are claimed for this worker, many in one transaction.
+//
+// All of it is decided under the locks of the rules, and in one transaction with what it leads to: the jobs, the entries
+// of the ledger, and when the rules are due next. So two workers never claim the same, and nothing happens untold.
+
+import type { Kysely } from 'kysely';
+import type { Clock } from '../clock.js';
+import { idList, listTable, lock } from '../store/dialect.js';
+import { sql } from '../store/kysely.js';
+import type { Database, JobRuleRow } from '../store/schema.js';
+import { transact } from '../store/transact.js';
+import { type Decision, decide, type Running } from './decide.js';
+import { type Job, jobFromRow } from './job.js';
+import { type RuleEntry, writeEntries } from './ledger.js';
+import type { Blocked, JobRequest } from './requests.js';
+import type { JobRule } from './rule.js';
+import { isFaultOfRule, type Rules } from './rules.js';
+
+/** A run that this worker is to begin. */
+export interface Claimed {
+  readonly job: Job;
+  readonly rule: JobRule;
+  /** Who asked for it; null when its time had come. */
+  readonly user: string | null;
+}
+
+/** A rule or a request that cannot be taken up yet. */
+export interface Waiting {
+  readonly ruleId: number;
+  /** Null for a request. */
+  readonly dueAt: number | null;
+  readonly for: 'run' | 'group' | 'place';
+  /** The group that is at its limit; empty otherwise. */
+  readonly group: string;
+  readonly hindrance: string;
+}
+
+/** What came of a look at what is due and what was asked for. */
+export interface Claims {
+  readonly claimed: readonly Claimed[];
+  readonly waiting: readonly Waiting[];
+  readonly skipped: readonly RuleEntry[];
+  /** Runs that are to be asked to end, so that the next one can begin. */
+  readonly cancel: readonly number[];
+  /** Rules that cannot be run as they are. */
+  readonly broken: ReadonlyArray<{ readonly rule: number; readonly error: Error }>;
+}
+
+/** What keeps a rule from starting, in words; a run of its own is no misfire, however long it takes. */
+export type Hindrance =
+  | Pick<Waiting, 'for' | 'hindrance'>
+  | { readonly for: 'outage'; readonly hindrance: string };
+
+/** What the worker knows besides what the database does. */
+export interface View {
+  readonly freePlaces: number;
+  /** Since when it looks at the rules, in ms since 1970. */
+  readonly lookingSince: number;
+  /** What kept a rule from starting since it was due, if that is known. */
+  hindrance(rule: JobRule, dueAt: number): Hindrance | null;
+  /** By rule: a run that was given up here and has not ended. */
+  readonly left: ReadonlyMap<number, Running>;
+}
+
+/** A due time that somebody read. */
+export interface Due {
+  readonly id: number;
+  readonly dueAt: number;
+  readonly procedure: string;
+}
+
+/** So many are read or claimed at once. */
+const batch = 500;
+
+export class Claimer {
+  readonly #db: Kysely<Database>;
+  readonly #rules: Rules;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #workerId: string;
+
+  constructor(db: Kysely<Database>, rules: Rules, clock: Pick<Clock, 'now'>, workerId: string) {
+    this.#db = db;
+    this.#rules = rules;
+    this.#clock = clock;
+    this.#workerId = workerId;
+  }
+
+  /** The rules that are due, those with the higher priority and then the longest waiting first. */
+  async due(limit: number, blocked: Blocked): Promise<Due[]> {
+    const rows = await this.#notBlocked(blocked)
+      .select(['id', 'next_due_at', 'procedure'])
+      .where('next_due_at', '<=', this.#clock.now())
+      .orderBy('due_priority', 'desc')
+      .orderBy('next_due_at')
+      .orderBy('seqno')
+      .limit(Math.min(limit, batch))
+      .execute();
+    return rows.flatMap(({ id, next_due_at: dueAt, procedure }) =>
+      dueAt === null ? [] : [{ id, dueAt, procedure }],
+    );
+  }
+
+  /** When the next rule is due. */
+  async nextDue(blocked: Blocked): Promise<number | null> {
+    const row = await this.#notBlocked(blocked)
+      .select('next_due_at')
+      .where('next_due_at', 'is not', null)
+      .orderBy('next_due_at')
+      .limit(1)
+      .executeTakeFirst();
+    return row?.next_due_at ?? null;
+  }
+
+  /** Decides about rules that are due: in one transaction the decisions, the jobs, and when the rules are due next. */
+  async claimDue(due: ReadonlyArray<Pick<Due, 'id' | 'dueAt'>>, view: View): Promise<Claims> {
+    return await transact(this.#db, async (tx) => {
+      const claim = await this.#begin(
+        tx,
+        due.map(({ id }) => id),
+        view,
+      );
+      const moved: Array<{ id: number; next: number | null }> = [];
+      for (const { id, dueAt } of due) {
+        const rule = claim.rule(id);
+        if (rule === undefined) continue;
+        if (rule.nextDueAt?.getTime() !== dueAt) {
+          await this.#tellIfTaken(tx, claim, id, dueAt);
+          continue;
+        }
+        const decision = this.#decide(claim, rule, dueAt);
+        if (decision === null || decision.action.kind === 'wait') continue;
+        moved.push({ id, next: decision.next });
+        claim.entries.push(...decision.entries.map((entry) => ({ ...entry, ruleId: id })));
+      }
+      await moveOn(tx, moved);
+      return await this.#end(tx, claim);
+    });
+  }
+
+  /** Takes up requests for runs, as far as the policies of their rules and the places allow. */
+  async claimRequests(requests: readonly JobRequest[], view: View): Promise<Claims> {
+    return await transact(this.#db, async (tx) => {
+      const claim = await this.#begin(
+        tx,
+        requests.map(({ ruleId }) => ruleId),
+        view,
+      );
+      const open = await openAmong(tx, requests);
+      const handled: Array<{ id: number; outcome: string }> = [];
+      const waitingRules = new Map<number, number>();
+      for (const request of requests) {
+        const rule = claim.rule(request.ruleId);
+        if (rule === undefined || !open.has(request.id)) continue;
+        const verdict = this.#judge(claim, rule, request, waitingRules.get(rule.id));
+        if (verdict === null) waitingRules.set(rule.id, waitingRules.get(rule.id) ?? request.id);
+        else handled.push({ id: request.id, outcome: verdict });
+      }
+      await this.#handle(tx, handled);
+      return await this.#end(tx, claim);
+    });
+  }
+
+  /**
+   * Runs of this worker that it has not begun: their claim was written, but the word of it was lost with the
+   * connection to the database. They are to be run now, for nobody else will.
+   *
+   * @param known the jobs that it has begun
+   */
+  async unbegun(known: readonly number[]): Promise<Claimed[]> {
+    const rows = await this.#db
+      .selectFrom('jobs')
+      .leftJoin('job_requests', 'job_requests.id', 'jobs.request_id')
+      .selectAll('jobs')
+      .select('job_requests.requested_by')
+      .where('jobs.worker_id', '=', this.#workerId)
+      .where('jobs.status', '=', 'running')
+      .$if(known.length > 0, (query) => query.where('jobs.id', 'not in', known))
+      .orderBy('jobs.id')
+      .execute();
+    return await Promise.all(
+      rows.map(async (row) => ({
+        job: jobFromRow(row),
+        rule: await this.#rules.get(row.rule_id),
+        user: row.requested_by,
+      })),
+    );
+  }
+
+  #notBlocked({ procedures, rules, groups }: Blocked) {
+    return this.#db
+      .selectFrom('job_rules')
+      .$if(procedures.length > 0, (query) => query.where('procedure', 'not in', procedures))
+      .$if(rules.length > 0, (query) => query.where('id', 'not in', rules))
+      .$if(groups.length > 0, (query) => query.where('due_group', 'not in', groups));
+  }
+
+  async #begin(tx: Kysely<Database>, ruleIds: readonly number[], view: View): Promise<Claim> {
+    const ids = [...new Set(ruleIds)];
+    const rows = await tx
+      .selectFrom('job_rules')
+      .selectAll()
+      .where('id', 'in', idList(tx, ids))
+      // Always in the same order, so that no two workers wait for one another.
+      .orderBy('id')
+      .forNoKeyUpdate()
+      .execute();
+    const claim = new Claim(view, this.#clock.now(), rows, (row) => this.#rules.parse(row));
+    const groups = claim.groups();
+    // A limit counts runs of all rules of a group, and so of rules that are not locked here.
+    if (groups.length > 0) await lock(tx, 'groups');
+    const running = await tx
+      .selectFrom('jobs')
+      .select(['id', 'rule_id', 'start_datetime', 'job_group'])
+      .where('status', '=', 'running')
+      .where((eb) =>
+        groups.length === 0
+          ? eb('rule_id', 'in', idList(tx, ids))
+          : eb.or([eb('rule_id', 'in', idList(tx, ids)), eb('job_group', 'in', groups)]),
+      )
+      .orderBy('id')
+      .execute();
+    for (const run of running) claim.count(run);
+    return claim;
+  }
+
+  #decide(claim: Claim, rule: JobRule, dueAt: number): Decision | null {
+    const { view, now } = claim;
+    try {
+      const hindrance = view.hindrance(rule, dueAt);
+      const decision = decide(rule, dueAt, {
+        now,
+        running: claim.running(rule.id),
+        inGroup: claim.inGroup(rule.policies.group),
+        hasPlace: claim.hasPlace,
+        lookingSince: view.lookingSince,
+        hindrance: hindrance?.hindrance ?? null,
+        waitedForRun: hindrance?.for === 'run',
+      });
+      const { action, at } = decision;
+      if (action.kind === 'start') claim.start(rule, { dueAt: at });
+      if (action.kind === 'wait')
+        claim.wait(rule, action.for, action.hindrance, { dueAt, cancel: action.cancel });
+      return decision;
+    } catch (error) {
+      if (!isFaultOfRule(error)) throw error;
+      claim.broken.push({ rule: rule.id, error });
+      return null;
+    }
+  }
+
+  /**
+   * What becomes of a request, as its outcome; null while it waits.
+   *
+   * @param before an older request for the same rule that waits
+   */
+  #judge(claim: Claim, rule: JobRule, request: JobRequest, before: number | undefined): string | null {
+    if (request.ofJob !== null && !rule.active) return 'withdrawn: the rule is not active any more';
+    const { overlap, group, groupLimit } = rule.policies;
+    const running = claim.running(rule.id);
+    const [first] = running;
+    if (first !== undefined && overlap !== 'allow') {
+      const hindrance = `job ${first.jobId} was still running`;
+      if (overlap === 'skip') {
+        claim.entries.push(entryOf(request, 'skipped', `request ${request.id}: ${hindrance}`));
+        return `skipped: ${hindrance}`;
+      }
+      if (before !== undefined) return `one with request ${before}, which waits for job ${first.jobId}`;
+      const cancel = overlap === 'cancel-previous' ? running.map(({ jobId }) => jobId) : [];
+      return claim.wait(rule, 'run', hindrance, { cancel });
+    }
+    if (group !== '' && claim.inGroup(group) >= groupLimit) {
+      return claim.wait(rule, 'group', `group ${group} was at its limit of ${groupLimit}`);
+    }
+    if (!claim.hasPlace) return claim.wait(rule, 'place', 'all places for jobs were taken');
+    claim.start(rule, { request });
+    const reason = request.ofJob === null ? 'requested' : 'again';
+    claim.entries.push(entryOf(request, reason, `by ${request.requestedBy}, request ${request.id}`));
+    return 'run';
+  }
+
+  async #handle(tx: Kysely<Database>, handled: ReadonlyArray<{ id: number; outcome: string }>) {
+    if (handled.length === 0) return;
+    const list = listTable(tx, handled, { id: 'integer', outcome: 'text' });
+    await sql`
+      update job_requests set handled_at = cast(${this.#clock.now()} as bigint), outcome = done.outcome
+      from ${list} as done where job_requests.id = done.id
+    `.execute(tx);
+  }
+
+  /** Writes what was decided, and makes the jobs. */
+  async #end(tx: Kysely<Database>, claim: Claim): Promise<Claims> {
+    const inserted = await this.#insert(tx, claim);
+    const claimed: Claimed[] = [];
+    for (const start of claim.starts) {
+      const id = inserted.get(start.key);
+      if (id !== undefined)
+        claimed.push({ job: jobOf(start, id, this.#workerId), rule: start.rule, user: start.user });
+      // Only a clock that was set back makes a rule due at a time for which it has run.
+      else claim.retell(start, await this.#taken(tx, start.rule.id, start.row.due_at));
+    }
+    await writeEntries(tx, claim.entries, { by: this.#workerId, at: claim.now });
+    const { waiting, broken } = claim;
+    const skipped = claim.entries.filter((entry) => entry.reason === 'skipped');
+    return { claimed, waiting, skipped, cancel: [...claim.cancelled], broken };
+  }
+
+  /** @returns the jobs' numbers by the keys of their starts; without those that are there already */
+  async #insert(tx: Kysely<Database>, { starts, now }: Claim): Promise<Map<string, number>> {
+    if (starts.length === 0) return new Map();
+    const list = listTable(
+      tx,
+      starts.map(({ row }) => row),
+      startColumns,
+    );
+    const { rows } = await sql<{
+      id: number;
+      rule_id: number;
+      due_at: number | null;
+      request_id: number | null;
+    }>`
+      insert into jobs (rule_id, procedure, due_at, request_id, attempt, args, checkpoint, run_in, job_group,
+        start_datetime, status, message, worker_id)
+      select rule_id, procedure, due_at, request_id, attempt, args, checkpoint, run_in, job_group,
+        cast(${now} as bigint), 'running', '', ${this.#workerId}
+      from ${list} as starts where true
+      on conflict do nothing
+      returning id, rule_id, due_at, request_id
+    `.execute(tx);
+    return new Map(rows.map((row) => [keyOf(row), row.id]));
+  }
+
+  async #taken(tx: Kysely<Database>, ruleId: number, dueAt: number | null): Promise<string> {
+    const job = await tx
+      .selectFrom('jobs')
+      .select(['id', 'worker_id'])
+      .where('rule_id', '=', ruleId)
+      .where('due_at', '=', dueAt)
+      .executeTakeFirst();
+    return job === undefined ? '' : `job ${job.id} of worker ${job.worker_id}`;
+  }
+
+  /** Somebody was quicker: another worker, which the ledger tells, or an edit, which has told already. */
+  async #tellIfTaken(tx: Kysely<Database>, claim: Claim, ruleId: number, dueAt: number): Promise<void> {
+    const detail = await this.#taken(tx, ruleId, dueAt);
+    if (detail !== '')
+      claim.entries.push({ ruleId, dueAt, dueUntil: null, times: 1, reason: 'taken', detail });
+  }
+}
+
+const startColumns = {
+  rule_id: 'integer',
+  procedure: 'text',
+  due_at: 'integer',
+  request_id: 'integer',
+  attempt: 'integer',
+  args: 'text',
+  checkpoint: 'text',
+  run_in: 'text',
+  job_group: 'text',
+} as const;
+
+/** A run that was decided upon. */
+interface Start {
+  readonly key: string;
+  readonly rule: JobRule;
+  readonly user: string | null;
+  readonly row: {
+    readonly rule_id: number;
+    readonly procedure: string;
+    readonly due_at: number | null;
+    readonly request_id: number | null;
+    readonly attempt: number;
+    readonly args: string | null;
+    readonly checkpoint: string | null;
+    readonly run_in: string;
+    readonly job_group: string | null;
+  };
+  readonly now: number;
+}
+
+/** One transaction of claims, as far as it has come. */
+class Claim {
+  readonly view: View;
+  readonly now: number;
+  readonly starts: Start[] = [];
+  readonly entries: RuleEntry[] = [];
+  readonly waiting: Waiting[] = [];
+  readonly cancelled = new Set<number>();
+  readonly broken: Array<{ rule: number; error: Error }> = [];
+  readonly #rules = new Map<number, JobRule>();
+  readonly #running = new Map<number, Running[]>();
+  readonly #inGroup = new Map<string, number>();
+
+  constructor(view: View, now: number, rows: readonly JobRuleRow[], parse: (row: JobRuleRow) => JobRule) {
+    this.view = view;
+    this.now = now;
+    for (const row of rows) {
+      try {
+        this.#rules.set(row.id, parse(row));
+      } catch (error) {
+        if (!isFaultOfRule(error)) throw error;
+        this.broken.push({ rule: row.id, error });
+      }
+    }
+    for (const [rule, run] of view.left) this.#running.set(rule, [run]);
+  }
+
+  rule(id: number): JobRule | undefined {
+    return this.#rules.get(id);
+  }
+
+  groups(): string[] {
+    const names = Array.from(this.#rules.values(), (rule) => rule.policies.group);
+    return [...new Set(names)].filter((name) => name !== '');
+  }
+
+  /** Takes a run that goes on into account. */
+  count(run: { id: number; rule_id: number; start_datetime: number; job_group: string | null }): void {
+    if (run.job_group !== null) this.#inGroup.set(run.job_group, (this.#inGroup.get(run.job_group) ?? 0) + 1);
+    const runs = this.running(run.rule_id);
+    if (runs.some(({ jobId }) => jobId === run.id)) return;
+    this.#running.set(run.rule_id, [...runs, { jobId: run.id, since: run.start_datetime }]);
+  }
+
+  running(ruleId: number): readonly Running[] {
+    return this.#running.get(ruleId) ?? [];
+  }
+
+  inGroup(group: string): number {
+    return group === '' ? 0 : (this.#inGroup.get(group) ?? 0);
+  }
+
+  get hasPlace(): boolean {
+    return this.starts.length < this.view.freePlaces;
+  }
+
+  start(rule: JobRule, cause: { dueAt?: number; request?: JobRequest }): void {
+    const { dueAt = null, request = null } = cause;
+    const { group, runIn } = rule.policies;
+    const row = {
+      rule_id: rule.id,
+      procedure: rule.procedure,
+      due_at: dueAt,
+      request_id: request?.id ?? null,
+      attempt: request?.attempt ?? 1,
+      args: request?.args ?? null,
+      checkpoint: request?.checkpoint ?? null,
+      run_in: runIn,
+      job_group: group === '' ? null : group,
+    };
+    this.starts.push({ key: keyOf(row), rule, user: request?.requestedBy ?? null, row, now: this.now });
+    // Its number is not known yet; it counts for what else is decided here.
+    this.count({
+      id: -this.starts.length,
+      rule_id: rule.id,
+      start_datetime: this.now,
+      job_group: row.job_group,
+    });
+  }
+
+  wait(
+    rule: JobRule,
+    what: Waiting['for'],
+    hindrance: string,
+    { dueAt = null, cancel = [] }: { dueAt?: number | null; cancel?: readonly number[] } = {},
+  ): null {
+    const group = what === 'group' ? rule.policies.group : '';
+    this.waiting.push({ ruleId: rule.id, dueAt, for: what, group, hindrance });
+    for (const job of cancel) this.cancelled.add(job);
+    return null;
+  }
+
+  /** What was told of a start is not so: the job is another worker's. */
+  retell(start: Start, detail: string): void {
+    const { rule_id: ruleId, due_at: dueAt } = start.row;
+    const i = this.entries.findIndex(
+      (entry) => entry.ruleId === ruleId && entry.dueAt === dueAt && entry.times === 1,
+    );
+    const entry = { ruleId, dueAt, dueUntil: null, times: 1, reason: 'taken', detail } as const;
+    if (i >= 0) this.entries[i] = entry;
+  }
+}
+
+function keyOf({
+  rule_id,
+  due_at,
+  request_id,
+}: {
+  rule_id: number;
+  due_at: number | null;
+  request_id: number | null;
+}): string {
+  return request_id === null ? `${rule_id} at ${due_at}` : `request ${request_id}`;
+}
+
+function jobOf({ row, now }: Start, id: number, workerId: string): Job {
+  return jobFromRow({
+    id,
+    ...row,
+    start_datetime: now,
+    end_datetime: null,
+    status: 'running',
+    message: '',
+    progress: null,
+    worker_id: workerId,
+    cause: null,
+    cpu_ms: null,
+    memory_bytes: null,
+  });
+}
+
+function entryOf(request: JobRequest, reason: 'requested' | 'again' | 'skipped', detail: string): RuleEntry {
+  return { ruleId: request.ruleId, dueAt: null, dueUntil: null, times: 1, reason, detail };
+}
+
+async function moveOn(
+  tx: Kysely<Database>,
+  moved: ReadonlyArray<{ id: number; next: number | null }>,
+): Promise<void> {
+  if (moved.length === 0) return;
+  const list = listTable(tx, moved, { id: 'integer', next: 'integer' });
+  await sql`
+    update job_rules set next_due_at = moved.next from ${list} as moved where job_rules.id = moved.id
+  `.execute(tx);
+}
+
+/** Those that nobody has taken up since they were read. */
+async function openAmong(tx: Kysely<Database>, requests: readonly JobRequest[]): Promise<Set<number>> {
+  const list = listTable(
+    tx,
+    requests.map(({ id }) => ({ id })),
+    { id: 'integer' },
+  );
+  const { rows } = await sql<{ id: number }>`
+    select job_requests.id from ${list} as read inner join job_requests on job_requests.id = read.id
+    where job_requests.handled_at is null
+  `.execute(tx);
+  return new Set(rows.map(({ id }) => id));
+}

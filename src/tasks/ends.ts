@@ -1,0 +1,274 @@
+// How runs end, and what follows from it: further attempts, rules that are cancelled, rules that come after others.
+
+import type { Kysely } from 'kysely';
+import type { Clock } from '../clock.js';
+import { durationText } from '../duration.js';
+import { idList, listTable } from '../store/dialect.js';
+import { sql } from '../store/kysely.js';
+import type { Database, JobRow } from '../store/schema.js';
+import { transact } from '../store/transact.js';
+import { type Job, jobFromRow, type Outcome } from './job.js';
+import { addAttempt } from './requests.js';
+import type { JobRule } from './rule.js';
+import { isFaultOfRule, type Rules } from './rules.js';
+
+/** What became of the end of a run. */
+export interface Ended {
+  /** False when the run was no longer this worker's: it had been given up as lost. Nothing is written then. */
+  readonly mine: boolean;
+  /** What follows for the rule, as a clause for people; empty for nothing. */
+  readonly follows: string;
+}
+
+/** One end that waits to be written, with others in one transaction. */
+interface Waiting {
+  readonly job: Job;
+  readonly rule: JobRule;
+  readonly outcome: Outcome;
+  resolve(ended: Ended): void;
+  reject(error: unknown): void;
+}
+
+/** Between attempts is waited at most so long. */
+const longestDelayMs = 3_600_000;
+/** The ends of so many runs are written at once. */
+const batch = 500;
+
+export class Ends {
+  readonly #db: Kysely<Database>;
+  readonly #rules: Rules;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #workerId: string;
+  #waiting: Waiting[] = [];
+  #writing: Promise<void> | null = null;
+
+  constructor(db: Kysely<Database>, rules: Rules, clock: Pick<Clock, 'now'>, workerId: string) {
+    this.#db = db;
+    this.#rules = rules;
+    this.#clock = clock;
+    this.#workerId = workerId;
+  }
+
+  /** Writes how a run ended, and does what its rule says of that. Those that end while others are written go together. */
+  async finish(job: Job, rule: JobRule, outcome: Outcome): Promise<Ended> {
+    return await new Promise((resolve, reject) => {
+      this.#waiting.push({ job, rule, outcome, resolve, reject });
+      this.#writing ??= this.#writeAll().finally(() => {
+        this.#writing = null;
+      });
+    });
+  }
+
+  /** Never rejects: what fails is told to those who wait for it. */
+  async #writeAll(): Promise<void> {
+    // Those that end in this turn of the event loop come together.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const some = this.#waiting.splice(0, batch);
+      try {
+        const ended = await transact(this.#db, async (tx) => await this.#write(tx, some));
+        for (const [i, one] of some.entries()) one.resolve(ended[i] ?? { mine: false, follows: '' });
+      } catch (error) {
+        for (const one of some) one.reject(error);
+      }
+    }
+  }
+
+  async #write(tx: Kysely<Database>, some: readonly Waiting[]): Promise<Ended[]> {
+    const mine = await this.#writeOutcomes(tx, some);
+    await this.#wakeFollowers(
+      tx,
+      some.filter(({ job, outcome }) => mine.has(job.id) && outcome.status === 'done'),
+    );
+    const ended: Ended[] = [];
+    for (const { job, rule, outcome } of some) {
+      if (!mine.has(job.id)) ended.push({ mine: await this.#hasEnded(tx, job, outcome), follows: '' });
+      else if (outcome.status !== 'failed' && outcome.status !== 'timeout') {
+        if (outcome.status === 'done' && rule.failuresInRow > 0)
+          await this.#rules.setFailuresInRow(tx, rule.id, 0);
+        ended.push({ mine: true, follows: '' });
+      } else ended.push({ mine: true, follows: await this.#afterFailure(tx, job, rule, outcome) });
+    }
+    return ended;
+  }
+
+  /** @returns the jobs that were still this worker's */
+  async #writeOutcomes(tx: Kysely<Database>, some: readonly Waiting[]): Promise<Set<number>> {
+    const list = listTable(
+      tx,
+      some.map(({ job, outcome }) => ({
+        id: job.id,
+        status: outcome.status,
+        message: outcome.message,
+        cause: outcome.cause ?? null,
+        cpu_ms: outcome.cpuMs ?? null,
+        memory_bytes: outcome.memoryBytes ?? null,
+      })),
+      {
+        id: 'integer',
+        status: 'text',
+        message: 'text',
+        cause: 'text',
+        cpu_ms: 'integer',
+        memory_bytes: 'integer',
+      },
+    );
+    const { rows } = await sql<{ id: number }>`
+      update jobs set status = ends.status, message = ends.message, cause = ends.cause, cpu_ms = ends.cpu_ms,
+        memory_bytes = ends.memory_bytes, end_datetime = cast(${this.#clock.now()} as bigint)
+      from ${list} as ends
+      where jobs.id = ends.id and jobs.worker_id = ${this.#workerId} and jobs.status = 'running'
+      returning jobs.id
+    `.execute(tx);
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  /** Rules that run after others are due now. */
+  async #wakeFollowers(tx: Kysely<Database>, done: readonly Waiting[]): Promise<void> {
+    if (done.length === 0) return;
+    const ids = [...new Set(done.map(({ rule }) => rule.id))];
+    const followers = await tx
+      .selectFrom('job_rules')
+      .select(['id', 'follows_rule_id'])
+      .where('follows_rule_id', 'in', idList(tx, ids))
+      .where('cancelled_at', 'is', null)
+      .where('removed_at', 'is', null)
+      // One that is due already has not begun since: it runs after this run, too.
+      .where('next_due_at', 'is', null)
+      .orderBy('id')
+      .execute();
+    if (followers.length === 0) return;
+    await tx
+      .updateTable('job_rules')
+      .set({ next_due_at: this.#clock.now() })
+      .where(
+        'id',
+        'in',
+        followers.map(({ id }) => id),
+      )
+      .execute();
+  }
+
+  /** Tries it again, cancels the rule, or lets it go on. */
+  async #afterFailure(tx: Kysely<Database>, job: Job, rule: JobRule, outcome: Outcome): Promise<string> {
+    const current = await this.#rules.lock(rule.id, tx);
+    if (!current.active) return '';
+    const { onFailure, retries, retryDelaySeconds, cancelAfter } = current.policies;
+    if (onFailure === 'retry' && job.attempt <= retries) {
+      const delayMs = retryDelayMs(retryDelaySeconds, job.attempt);
+      await this.#tryAgain(tx, job, current, delayMs, 'failed');
+      return `attempt ${job.attempt + 1} of ${retries + 1} comes in ${durationText(delayMs)}`;
+    }
+    const failures = current.failuresInRow + 1;
+    await this.#rules.setFailuresInRow(tx, rule.id, failures);
+    if (onFailure === 'continue' || failures < cancelAfter) return '';
+    const headline = outcome.message.split('\n', 1)[0] ?? '';
+    const inRow = cancelAfter === 1 ? '' : `, the ${failures}th failure in a row`;
+    await this.#rules.cancelFailed(tx, rule.id, `${headline} (job ${job.id}${inRow})`);
+    return 'the rule is cancelled by that';
+  }
+
+  async #tryAgain(
+    tx: Kysely<Database>,
+    job: Pick<Job, 'id' | 'attempt'>,
+    rule: JobRule,
+    delayMs: number,
+    what: string,
+  ): Promise<void> {
+    // The checkpoint is in the row: the run has written it there while it went on.
+    const row = await tx
+      .selectFrom('jobs')
+      .select(['args', 'checkpoint'])
+      .where('id', '=', job.id)
+      .executeTakeFirst();
+    const now = this.#clock.now();
+    await addAttempt(
+      tx,
+      {
+        ruleId: rule.id,
+        ofJob: job.id,
+        attempt: job.attempt + 1,
+        runAt: now + delayMs,
+        why: `job ${job.id}, which ${what}`,
+        args: row?.args ?? null,
+        checkpoint: row?.checkpoint ?? null,
+        priority: rule.policies.priority,
+        group: rule.policies.group,
+      },
+      now,
+    );
+  }
+
+  /** Whether the end was written before, and only the word of it lost with the connection to the database. */
+  async #hasEnded(tx: Kysely<Database>, job: Job, { status, message }: Outcome): Promise<boolean> {
+    const row = await tx
+      .selectFrom('jobs')
+      .select(['worker_id', 'status', 'message'])
+      .where('id', '=', job.id)
+      .executeTakeFirst();
+    return row?.worker_id === this.#workerId && row.status === status && row.message === message;
+  }
+
+  /** Marks the runs of workers that have stopped or died as lost, and does what their rules say of that. */
+  async giveUpLost(): Promise<Job[]> {
+    // Looking needs no lock, and there is seldom anything to do.
+    if ((await orphansIn(this.#db)).length === 0) return [];
+    return await transact(this.#db, async (tx) => {
+      const lost: Job[] = [];
+      for (const orphan of await orphansIn(tx)) {
+        const why = `worker ${orphan.worker_id} ended meanwhile: ${orphan.stop_reason ?? 'nothing is known of it'}`;
+        const row = await tx
+          .updateTable('jobs')
+          .set({ status: 'lost', message: `lost: ${why}`, end_datetime: this.#clock.now() })
+          .where('id', '=', orphan.id)
+          .where('status', '=', 'running')
+          .returningAll()
+          .executeTakeFirst();
+        // It has ended, or another worker has given it up, since it was read.
+        if (row === undefined) continue;
+        await this.#rules.note(row.rule_id, row.due_at, 'lost', `job ${row.id}: ${why}`, tx);
+        await this.#afterLoss(tx, row);
+        lost.push(jobFromRow(row));
+      }
+      return lost;
+    });
+  }
+
+  async #afterLoss(tx: Kysely<Database>, row: JobRow): Promise<void> {
+    try {
+      const rule = await this.#rules.lock(row.rule_id, tx);
+      const { onLost, retries } = rule.policies;
+      if (!rule.active || onLost === 'continue') return;
+      // What kills its worker each time must not do so for ever.
+      if (onLost === 'run-again' && row.attempt <= retries) {
+        await this.#tryAgain(tx, row, rule, 0, 'was lost');
+        return;
+      }
+      const times = onLost === 'cancel' ? '' : ` ${row.attempt} times`;
+      await this.#rules.cancelFailed(tx, rule.id, `job ${row.id} was lost${times}`);
+    } catch (error) {
+      // The rule cannot be read; that its run is lost has to be written all the same.
+      if (!isFaultOfRule(error)) throw error;
+    }
+  }
+}
+
+/** About twice as long with each attempt, and never quite the same, so that those who failed together part. */
+function retryDelayMs(firstSeconds: number, attempt: number): number {
+  const delayMs = Math.min(firstSeconds * 1000 * 2 ** (attempt - 1), longestDelayMs);
+  return Math.round(delayMs * (0.9 + 0.2 * Math.random()));
+}
+
+/** Running jobs whose worker is not among the living. */
+async function orphansIn(
+  db: Kysely<Database>,
+): Promise<Array<{ id: number; worker_id: string; stop_reason: string | null }>> {
+  return await db
+    .selectFrom('jobs')
+    .leftJoin('workers', 'workers.id', 'jobs.worker_id')
+    .select(['jobs.id', 'jobs.worker_id', 'workers.stop_reason'])
+    .where('jobs.status', '=', 'running')
+    .where((eb) => eb.or([eb('workers.id', 'is', null), eb('workers.stopped_at', 'is not', null)]))
+    .orderBy('jobs.id')
+    .execute();
+}

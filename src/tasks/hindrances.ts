@@ -1,0 +1,56 @@
+// What kept rules from starting when they were due, so that the ledger can say why they are late.
+
+import type { Hindrance, Waiting } from './claims.js';
+import type { JobRule } from './rule.js';
+
+/** As much as is known of a look at the rules: whether anything waited for a place, and which groups were full. */
+interface Seen {
+  readonly waitsForPlace: boolean;
+  readonly groups: readonly string[];
+}
+
+/** So many rules are remembered; more wait only where something is wrong altogether. */
+const maxRules = 10_000;
+
+export class Hindrances {
+  readonly #byRule = new Map<number, { readonly dueAt: number; readonly hindrance: Hindrance }>();
+  /** Until when a group was at its limit, in ms since 1970. */
+  readonly #groups = new Map<string, number>();
+  #fullUntil = Number.NEGATIVE_INFINITY;
+  #awayUntil = Number.NEGATIVE_INFINITY;
+
+  /** A rule waits. */
+  add({ ruleId, dueAt, for: what, hindrance }: Waiting): void {
+    if (dueAt === null) return;
+    if (this.#byRule.size >= maxRules) this.#byRule.clear();
+    this.#byRule.set(ruleId, { dueAt, hindrance: { for: what, hindrance } });
+  }
+
+  delete(ruleId: number): void {
+    this.#byRule.delete(ruleId);
+  }
+
+  /** A look at the rules has ended; not all that wait have been seen one by one. */
+  lookedAt(now: number, { waitsForPlace, groups }: Seen): void {
+    if (waitsForPlace) this.#fullUntil = now;
+    for (const group of groups) this.#groups.set(group, now);
+  }
+
+  /** The database could not be asked, until now. */
+  wasAway(now: number): void {
+    this.#awayUntil = now;
+  }
+
+  /** What kept a rule from starting since it was due, if that is known. */
+  of(rule: JobRule, dueAt: number): Hindrance | null {
+    const own = this.#byRule.get(rule.id);
+    if (own !== undefined && own.dueAt === dueAt) return own.hindrance;
+    const { group, groupLimit } = rule.policies;
+    if (dueAt <= (this.#groups.get(group) ?? Number.NEGATIVE_INFINITY)) {
+      return { for: 'group', hindrance: `group ${group} was at its limit of ${groupLimit}` };
+    }
+    if (dueAt <= this.#fullUntil) return { for: 'place', hindrance: 'all places for jobs were taken' };
+    if (dueAt <= this.#awayUntil) return { for: 'outage', hindrance: 'the database was away' };
+    return null;
+  }
+}

@@ -1,0 +1,50 @@
+// Writing the ledger: why something ran or did not.
+
+import type { Kysely } from 'kysely';
+import { listTable } from '../store/dialect.js';
+import { sql } from '../store/kysely.js';
+import type { Database } from '../store/schema.js';
+import type { Entry } from './decide.js';
+
+/** An entry with its rule. */
+export interface RuleEntry extends Entry {
+  readonly ruleId: number;
+}
+
+/** Who decided, and when, in ms since 1970. */
+export interface Decided {
+  readonly by: string;
+  readonly at: number;
+}
+
+/** Writes entries in their order, with one statement. */
+export async function writeEntries(
+  db: Kysely<Database>,
+  entries: readonly RuleEntry[],
+  { by, at }: Decided,
+): Promise<void> {
+  if (entries.length === 0) return;
+  const list = listTable(
+    db,
+    entries.map((entry) => ({
+      rule_id: entry.ruleId,
+      due_at: entry.dueAt,
+      due_until: entry.dueUntil,
+      times: entry.times,
+      reason: entry.reason,
+      detail: entry.detail,
+    })),
+    {
+      rule_id: 'integer',
+      due_at: 'integer',
+      due_until: 'integer',
+      times: 'integer',
+      reason: 'text',
+      detail: 'text',
+    },
+  );
+  await sql`
+    insert into decisions (rule_id, due_at, due_until, times, reason, detail, decided_at, worker_id)
+    select rule_id, due_at, due_until, times, reason, detail, cast(${at} as bigint), ${by} from ${list} as entries
+  `.execute(db);
+}

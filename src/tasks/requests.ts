@@ -1,0 +1,246 @@
+// What was asked for: a run now or later, a further attempt, the end of a run. All of it is rows, so that none is lost.
+
+import type { Kysely, Selectable } from 'kysely';
+import type { Clock } from '../clock.js';
+import { UsageError } from '../errors.js';
+import type { Database, JobRequestTable } from '../store/schema.js';
+import { transact } from '../store/transact.js';
+import { jsonText } from './job.js';
+import type { Rules } from './rules.js';
+
+/** A run or the end of one that was asked for and that nobody has taken up yet. */
+export interface JobRequest {
+  readonly id: number;
+  readonly ruleId: number;
+  readonly action: 'run' | 'cancel';
+  readonly requestedAt: Date;
+  readonly requestedBy: string;
+  /** Which attempt the run is. */
+  readonly attempt: number;
+  /** JSON for the run. */
+  readonly args: string | null;
+  readonly checkpoint: string | null;
+  /** The job of which this is a further attempt, or that is to be ended; null for a person's request for a run. */
+  readonly ofJob: number | null;
+}
+
+/** A request for a run that can be taken up. */
+export interface OpenRequest extends JobRequest {
+  readonly procedure: string;
+}
+
+/** What may be said with a request for a run. */
+export interface RequestOptions {
+  /** Given to the run as `ar.args`. */
+  readonly args?: unknown;
+  /** Not before; default: at once. */
+  readonly runAt?: Date;
+  /** Default: that of the rule. */
+  readonly priority?: number;
+}
+
+/** What is not to be taken up now. */
+export interface Blocked {
+  /** Procedures that this worker does not have. */
+  readonly procedures: readonly string[];
+  /** Rules whose run has to end before. */
+  readonly rules: readonly number[];
+  /** Groups that are at their limit. */
+  readonly groups: readonly string[];
+}
+
+/** The table of requests. */
+export class Requests {
+  readonly #db: Kysely<Database>;
+  readonly #rules: Rules;
+  readonly #clock: Pick<Clock, 'now'>;
+
+  constructor(db: Kysely<Database>, rules: Rules, clock: Pick<Clock, 'now'>) {
+    this.#db = db;
+    this.#rules = rules;
+    this.#clock = clock;
+  }
+
+  /**
+   * Writes down that somebody wants a run, or the end of the runs that go on.
+   *
+   * @param by a person, or what else asked
+   * @returns the number of the request
+   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule, its procedure is gone, or the arguments are no JSON
+   */
+  async add(
+    ruleId: number,
+    action: JobRequest['action'],
+    by: string,
+    { args, runAt, priority }: RequestOptions = {},
+  ): Promise<number> {
+    const rule = await this.#rules.get(ruleId);
+    if (action === 'run' && rule.removedAt !== null) {
+      throw new UsageError(`job rule ${ruleId} cannot run: no procedure ${rule.procedure} is registered`);
+    }
+    return await this.#insert({
+      rule_id: ruleId,
+      action,
+      requested_by: by,
+      args: jsonText('args', args),
+      run_at: runAt?.getTime() ?? 0,
+      priority: priority ?? rule.policies.priority,
+      job_group: rule.policies.group,
+    });
+  }
+
+  /**
+   * Writes down that somebody wants the end of one run.
+   *
+   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such job, or it has ended
+   */
+  async addCancel(jobId: number, by: string): Promise<number> {
+    const job = await this.#db
+      .selectFrom('jobs')
+      .select(['rule_id', 'status'])
+      .where('id', '=', jobId)
+      .executeTakeFirst();
+    if (job === undefined) throw new UsageError(`no job ${jobId}; \`linod jobs\` lists the newest`);
+    if (job.status !== 'running') throw new UsageError(`job ${jobId} has ended: it is ${job.status}`);
+    return await this.#insert({ rule_id: job.rule_id, action: 'cancel', requested_by: by, of_job: jobId });
+  }
+
+  /** Requests for the end of runs, the oldest first. */
+  async cancellations(): Promise<JobRequest[]> {
+    const rows = await this.#db
+      .selectFrom('job_requests')
+      .selectAll()
+      .where('action', '=', 'cancel')
+      .where('handled_at', 'is', null)
+      .orderBy('id')
+      .limit(100)
+      .execute();
+    return rows.map(requestFromRow);
+  }
+
+  /** Requests for runs that can be taken up now, those with the higher priority and then the oldest first. */
+  async open(limit: number, blocked: Blocked): Promise<OpenRequest[]> {
+    const { procedures, rules, groups } = blocked;
+    const rows = await this.#db
+      .selectFrom('job_requests')
+      .innerJoin('job_rules', 'job_rules.id', 'job_requests.rule_id')
+      .selectAll('job_requests')
+      .select('job_rules.procedure')
+      .where('job_requests.action', '=', 'run')
+      .where('job_requests.handled_at', 'is', null)
+      .where('job_requests.run_at', '<=', this.#clock.now())
+      .$if(rules.length > 0, (query) => query.where('job_requests.rule_id', 'not in', rules))
+      .$if(groups.length > 0, (query) => query.where('job_requests.job_group', 'not in', groups))
+      .$if(procedures.length > 0, (query) => query.where('job_rules.procedure', 'not in', procedures))
+      .orderBy('job_requests.priority', 'desc')
+      .orderBy('job_requests.id')
+      .limit(limit)
+      .execute();
+    return rows.map((row) => ({ ...requestFromRow(row), procedure: row.procedure }));
+  }
+
+  /** When the next request that waits for its time can be taken up. */
+  async nextAt(): Promise<number | null> {
+    const row = await this.#db
+      .selectFrom('job_requests')
+      .select((eb) => eb.fn.min('run_at').as('at'))
+      .where('handled_at', 'is', null)
+      .where('run_at', '>', this.#clock.now())
+      .executeTakeFirst();
+    return row?.at ?? null;
+  }
+
+  /**
+   * Marks the request for the end of a run as done with, and those for runs of that rule that came before it as
+   * withdrawn, unless it names a run.
+   *
+   * @returns false if somebody else did before
+   */
+  async handleCancel(request: JobRequest, outcome: string): Promise<boolean> {
+    return await transact(this.#db, async (tx) => {
+      await this.#rules.lock(request.ruleId, tx);
+      if (request.ofJob === null) {
+        await tx
+          .updateTable('job_requests')
+          .set({ handled_at: this.#clock.now(), outcome: `withdrawn by ${request.requestedBy}` })
+          .where('rule_id', '=', request.ruleId)
+          .where('action', '=', 'run')
+          .where('id', '<', request.id)
+          .where('handled_at', 'is', null)
+          .execute();
+      }
+      const updated = await tx
+        .updateTable('job_requests')
+        .set({ handled_at: this.#clock.now(), outcome })
+        .where('id', '=', request.id)
+        .where('handled_at', 'is', null)
+        .executeTakeFirst();
+      return updated.numUpdatedRows > 0n;
+    });
+  }
+
+  async #insert(values: {
+    rule_id: number;
+    action: JobRequest['action'];
+    requested_by: string;
+    args?: string | null;
+    run_at?: number;
+    priority?: number;
+    job_group?: string;
+    of_job?: number;
+  }): Promise<number> {
+    const { id } = await this.#db
+      .insertInto('job_requests')
+      .values({ requested_at: this.#clock.now(), ...values })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    return id;
+  }
+}
+
+/** A further attempt as a row: not before `runAt`, in ms since 1970. */
+export interface FurtherAttempt {
+  readonly ruleId: number;
+  readonly ofJob: number;
+  readonly attempt: number;
+  readonly runAt: number;
+  readonly why: string;
+  readonly args: string | null;
+  readonly checkpoint: string | null;
+  readonly priority: number;
+  readonly group: string;
+}
+
+/** Writes down that a run is to be tried again; a part of the transaction that ends it. */
+export async function addAttempt(tx: Kysely<Database>, attempt: FurtherAttempt, now: number): Promise<void> {
+  await tx
+    .insertInto('job_requests')
+    .values({
+      rule_id: attempt.ruleId,
+      action: 'run',
+      requested_at: now,
+      requested_by: attempt.why,
+      run_at: attempt.runAt,
+      attempt: attempt.attempt,
+      priority: attempt.priority,
+      args: attempt.args,
+      checkpoint: attempt.checkpoint,
+      of_job: attempt.ofJob,
+      job_group: attempt.group,
+    })
+    .execute();
+}
+
+function requestFromRow(row: Selectable<JobRequestTable>): JobRequest {
+  return {
+    id: row.id,
+    ruleId: row.rule_id,
+    action: row.action === 'cancel' ? 'cancel' : 'run',
+    requestedAt: new Date(row.requested_at),
+    requestedBy: row.requested_by,
+    attempt: row.attempt,
+    args: row.args,
+    checkpoint: row.checkpoint,
+    ofJob: row.of_job,
+  };
+}
