@@ -8,6 +8,7 @@ export interface Database {
   job_lines: JobLineTable;
   job_requests: JobRequestTable;
   decisions: DecisionTable;
+  rule_changes: RuleChangeTable;
   workers: WorkerTable;
   leases: LeaseTable;
   start_orders: StartOrderTable;
@@ -81,6 +82,11 @@ export interface JobRuleTable {
   removed_at: number | null;
   next_due_at: number | null;
   created_at: number;
+  /**
+   * Grows with each change of the rule, whoever makes it; not when it comes due, fails or goes on. A rule of the same
+   * revision is the same but for `next_due_at` and `failures_in_row`, so what was read of it before still holds.
+   */
+  revision: Generated<number>;
 }
 
 /** One run. A row a (rule, due time), or a (request). */
@@ -161,6 +167,26 @@ export interface DecisionTable {
   times: Generated<number>;
 }
 
+/**
+ * The history of the rules: a row for each field that a change changed. A trigger writes it whoever makes the change, and
+ * linod signs its own.
+ */
+export interface RuleChangeTable {
+  id: Generated<number>;
+  rule_id: number;
+  /** Which change of the rule it was: the rule's revision since then. */
+  revision: number;
+  /** A column of `job_rules`, or `created`. */
+  field: string;
+  value_before: string | null;
+  value_after: string | null;
+  changed_at: number;
+  /** The person or worker; of a change in the database who was connected, if it knows. */
+  changed_by: string | null;
+  /** See `ChangeWay` in tasks/rule-history.ts; null for a change in the database that nobody has looked after yet. */
+  how: string | null;
+}
+
 export interface WorkerTable {
   id: string;
   host: string;
@@ -214,5 +240,6 @@ export interface LogCheckpointTable {
 
 export type JobRuleRow = Selectable<JobRuleTable>;
 export type JobRow = Selectable<JobTable>;
+export type RuleChangeRow = Selectable<RuleChangeTable>;
 export type JobLineRow = Selectable<JobLineTable>;
 export type WorkerRow = Selectable<WorkerTable>;

@@ -28,6 +28,8 @@ export class JobRule {
   readonly createdAt: Date;
   /** How many runs in a row have failed, each with all its attempts. */
   readonly failuresInRow: number;
+  /** Grows with each change of the rule, whoever makes it. */
+  readonly revision: number;
   readonly #row: JobRuleRow;
   readonly #siteTimezone: string;
   #recurrence: Recurrence | undefined;
@@ -50,6 +52,7 @@ export class JobRule {
     this.nextDueAt = toDate(row.next_due_at);
     this.createdAt = new Date(row.created_at);
     this.failuresInRow = row.failures_in_row;
+    this.revision = row.revision;
     this.#siteTimezone = siteTimezone;
     if (!isLike) return;
     this.#recurrence = like.#recurrence;

@@ -12,6 +12,7 @@ import { transact } from '../store/transact.js';
 import type { Reason } from './decide.js';
 import { JobRule } from './rule.js';
 import { changedColumns, type RuleChanges } from './rule-changes.js';
+import { type ChangeWay, changeRule, type Signature, signChanges } from './rule-history.js';
 import { checkFollows, followedBy } from './run-after.js';
 
 export type { RuleChanges } from './rule-changes.js';
@@ -97,7 +98,7 @@ export class Rules {
   async create(procedure: Procedure, name?: string): Promise<JobRule> {
     return await transact(this.#db, async (tx) => {
       await lock(tx, 'rules');
-      return await this.#insert(tx, procedure, name);
+      return await this.#insert(tx, procedure, 'command', name);
     });
   }
 
@@ -116,7 +117,7 @@ export class Rules {
       };
       for (const procedure of all) {
         if (rows.some((row) => row.procedure === procedure.name)) continue;
-        report.created.push((await this.#insert(tx, procedure)).name);
+        report.created.push((await this.#insert(tx, procedure, 'sync')).name);
       }
       await this.#realign(tx);
       for (const row of rows) {
@@ -144,7 +145,7 @@ export class Rules {
       const edited = this.parse({ ...row, ...columns });
       void edited.recurrence;
       await checkFollows(tx, edited);
-      await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
+      await changeRule(tx, id, columns, this.#signature('command'));
       await this.#renewDue(tx, id);
       const told = Object.entries(changes).map(([field, value]) => `${field} = ${JSON.stringify(value)}`);
       await this.note(id, null, 'edited', `${told.join(', ')}, by ${this.#actor}`, tx);
@@ -176,7 +177,7 @@ export class Rules {
     return await transact(this.#db, async (tx) => {
       const rule = await this.lock(id, tx);
       if (!rule.cancelled) throw new UsageError(`job rule ${id} is not cancelled`);
-      await this.#markActive(tx, id);
+      await this.#markActive(tx, id, 'command');
       await this.note(id, null, 'resumed', `by ${this.#actor}`, tx);
       return await this.get(id, tx);
     });
@@ -227,7 +228,12 @@ export class Rules {
     return rule;
   }
 
-  async #insert(tx: Kysely<Database>, procedure: Procedure, name = procedure.name): Promise<JobRule> {
+  async #insert(
+    tx: Kysely<Database>,
+    procedure: Procedure,
+    how: ChangeWay,
+    name = procedure.name,
+  ): Promise<JobRule> {
     const last = await tx
       .selectFrom('job_rules')
       .select((eb) => eb.fn.max('seqno').as('seqno'))
@@ -243,6 +249,7 @@ export class Rules {
       })
       .returning('id')
       .executeTakeFirstOrThrow();
+    await signChanges(tx, id, -1, this.#signature(how));
     await this.#renewDue(tx, id);
     return await this.get(id, tx);
   }
@@ -254,7 +261,8 @@ export class Rules {
   ): Promise<Array<Exclude<keyof SyncReport, 'created'>>> {
     if (procedure === undefined) {
       if (rule.removedAt !== null) return [];
-      await this.#set(tx, rule.id, { removed_at: this.#clock.now(), next_due_at: null });
+      const gone = { removed_at: this.#clock.now(), next_due_at: null };
+      await changeRule(tx, rule.id, gone, this.#signature('sync'));
       await this.note(rule.id, null, 'removed', `no procedure ${rule.procedure} is registered`, tx);
       return ['removed'];
     }
@@ -264,9 +272,9 @@ export class Rules {
     if (rule.cancelledBy === 'failure') did.push('reactivated');
     if (!isDeepStrictEqual(procedure.suggestion, rule.suggestion)) did.push('changed');
     if (did.length === 0) return did;
-    await this.#set(tx, rule.id, { removed_at: null, suggestion });
+    await changeRule(tx, rule.id, { removed_at: null, suggestion }, this.#signature('sync'));
     try {
-      if (did.includes('reactivated')) await this.#markActive(tx, rule.id);
+      if (did.includes('reactivated')) await this.#markActive(tx, rule.id, 'sync');
       else await this.#renewDue(tx, rule.id);
     } catch (error) {
       // A new suggestion and an old override need not fit together. That is no reason to stop the others.
@@ -320,17 +328,19 @@ export class Rules {
     by: 'person' | 'failure',
     reason: string,
   ): Promise<void> {
-    await this.#set(tx, id, {
+    const columns = {
       cancelled_at: this.#clock.now(),
       cancelled_by: by,
       cancelled_reason: reason,
       next_due_at: null,
-    });
+    };
+    await changeRule(tx, id, columns, this.#signature(by === 'person' ? 'command' : by));
     await this.note(id, null, 'cancelled', reason, tx);
   }
 
-  async #markActive(tx: Kysely<Database>, id: number): Promise<void> {
-    await this.#set(tx, id, { cancelled_at: null, cancelled_by: null, cancelled_reason: null });
+  async #markActive(tx: Kysely<Database>, id: number, how: ChangeWay): Promise<void> {
+    const columns = { cancelled_at: null, cancelled_by: null, cancelled_reason: null };
+    await changeRule(tx, id, columns, this.#signature(how));
     await this.#renewDue(tx, id);
   }
 
@@ -346,6 +356,11 @@ export class Rules {
     });
   }
 
+  #signature(how: ChangeWay): Signature {
+    return { by: this.#actor, how, at: this.#clock.now() };
+  }
+
+  /** For what follows from a rule, and is no change of it. */
   async #set(tx: Kysely<Database>, id: number, columns: Partial<Omit<JobRuleRow, 'id'>>): Promise<void> {
     await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
   }

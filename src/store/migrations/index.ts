@@ -6,10 +6,11 @@ import { health } from './0002-health.js';
 import { recurrences } from './0003-recurrences.js';
 import { notices } from './0004-notices.js';
 import { policies } from './0005-policies.js';
+import { ruleChanges } from './0006-rule-changes.js';
 
 export const ownMigrations: MigrationSet = {
   owner: 'linod',
-  migrations: [tables, health, recurrences, notices, policies],
+  migrations: [tables, health, recurrences, notices, policies, ruleChanges],
 };
 
 const registered = new Map<string, MigrationSet>();
