@@ -10,7 +10,7 @@ import type { Store } from './store/store.js';
 import { createTasks, type SiteTasks } from './tasks/create-tasks.js';
 import { type Job, jobFromRow } from './tasks/job.js';
 import type { JobFilter } from './tasks/jobs.js';
-import type { JobRequest } from './tasks/requests.js';
+import { type JobRequest, mergedWith } from './tasks/requests.js';
 import type { JobRule } from './tasks/rule.js';
 import type { SyncReport } from './tasks/rules.js';
 
@@ -90,17 +90,84 @@ export const RunJob = {
   },
 };
 
+/** The action that ends one run, on whichever worker it goes on. */
+export const CancelJob = {
+  /**
+   * Writes the request down; the worker that runs the job takes it up.
+   *
+   * @returns the number of the request; null when the job had ended before
+   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such job
+   */
+  async request(context: ActorContext, jobId: number): Promise<number | null> {
+    const { requests, jobs } = openTasks(context);
+    try {
+      return await requests.addCancel(jobId, context.user ?? 'somebody');
+    } catch (error) {
+      if ((await jobs.get(jobId)).status !== 'running') return null;
+      throw error;
+    }
+  },
+};
+
 /** How often a waiting program looks. */
 const lookMs = 100;
 
-/**
- * Waits until the run that was requested has ended.
- *
- * @returns null when the request was withdrawn
- */
-export async function jobOfRequest(context: ActorContext, request: number): Promise<Job | null> {
-  const { db } = context.store;
+/** Waits until a job has ended, at most so long. @returns the job as it is then */
+export async function endOfJob(context: ActorContext, jobId: number, timeoutMs: number): Promise<Job> {
+  const { jobs } = openTasks(context);
+  const giveUpAt = performance.now() + timeoutMs;
   for (;;) {
+    await lookAround(context);
+    const job = await jobs.get(jobId);
+    if (job.status !== 'running' || performance.now() >= giveUpAt) return job;
+    await sleep(lookMs);
+  }
+}
+
+/** What became of a request for a run. */
+export interface RequestFate {
+  /** In words, as the worker that took it up wrote it, `run` when it runs; null while nobody has. */
+  readonly outcome: string | null;
+  readonly job: Job | null;
+}
+
+/** Waits until a worker has taken a request up or refused it, at most so long. */
+export async function fateOfRequest(
+  { store: { db } }: ActorContext,
+  request: number,
+  timeoutMs: number,
+): Promise<RequestFate> {
+  const giveUpAt = performance.now() + timeoutMs;
+  for (;;) {
+    const { outcome } = await db
+      .selectFrom('job_requests')
+      .select('outcome')
+      .where('id', '=', request)
+      .executeTakeFirstOrThrow();
+    if (outcome !== null || performance.now() >= giveUpAt) {
+      const row = await db
+        .selectFrom('jobs')
+        .selectAll()
+        .where('request_id', '=', request)
+        .executeTakeFirst();
+      return { outcome, job: row === undefined ? null : jobFromRow(row) };
+    }
+    await sleep(lookMs);
+  }
+}
+
+async function sleep(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/**
+ * Waits until the run that was requested has ended, or that of a request that stands for it.
+ *
+ * @returns null when the request was withdrawn, or skipped
+ */
+export async function jobOfRequest(context: ActorContext, asked: number): Promise<Job | null> {
+  const { db } = context.store;
+  for (let request = asked; ; ) {
     await lookAround(context);
     const row = await db.selectFrom('jobs').selectAll().where('request_id', '=', request).executeTakeFirst();
     if (row !== undefined && row.status !== 'running') return jobFromRow(row);
@@ -109,7 +176,9 @@ export async function jobOfRequest(context: ActorContext, request: number): Prom
       .select('outcome')
       .where('id', '=', request)
       .executeTakeFirstOrThrow();
-    if (row === undefined && outcome !== null && outcome !== 'run') return null;
-    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    const other = outcome === null ? null : mergedWith(outcome);
+    if (other !== null) request = other;
+    else if (row === undefined && outcome !== null && outcome !== 'run') return null;
+    await sleep(lookMs);
   }
 }

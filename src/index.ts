@@ -1,6 +1,6 @@
 // The public names of `linod`. What is not listed here is free to change.
 
-export { JobRules, Jobs, JobsByRule, openTasks, RunJob, SetupTasks, Workers } from './actors.js';
+export { CancelJob, JobRules, Jobs, JobsByRule, openTasks, RunJob, SetupTasks, Workers } from './actors.js';
 export { type Choice, ChoiceList } from './choices.js';
 export { BadConfigError, LinodError, NoSiteError, UsageError } from './errors.js';
 export { localTime } from './local-time.js';

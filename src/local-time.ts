@@ -1,5 +1,6 @@
 // Instants as people read them.
 
+import { parseWallTime } from './recurrence/wall-time.js';
 import { Zone } from './recurrence/zone.js';
 import { InvalidRecurrenceError } from './recurrence.js';
 
@@ -22,8 +23,26 @@ export function wallTime(instant: Date, timezone: string): string {
   return new Date(instant.getTime() + offset(instant, timezone)).toISOString().slice(0, -1);
 }
 
+/**
+ * When the clocks of a zone show a wall time, `2026-11-25T20:00` or with seconds: the first time if they show it twice,
+ * and as if they had not been moved if they skip it. Undefined for what is no wall time.
+ *
+ * @throws as {@link localTime}
+ */
+export function instantOf(wall: string, timezone: string): Date | undefined {
+  const ms = parseWallTime(wall);
+  if (ms === undefined) return undefined;
+  const shown = zoneOf(timezone).whenShowing(ms);
+  if (shown.kind === 'once') return new Date(shown.instant);
+  return new Date(shown.kind === 'twice' ? shown.first : shown.shifted);
+}
+
 function offset(instant: Date, timezone: string): number {
+  return zoneOf(timezone).offsetAt(instant.getTime());
+}
+
+function zoneOf(timezone: string): Zone {
   const zone = Zone.named(timezone);
   if (zone === undefined) throw new InvalidRecurrenceError('timezone', 'an IANA time zone', timezone);
-  return zone.offsetAt(instant.getTime());
+  return zone;
 }

@@ -3,7 +3,6 @@
 import { Command } from 'commander';
 import type { ChannelLayer } from '../../channels/index.js';
 import { ChannelsError } from '../../channels/index.js';
-import { UsageError } from '../errors.js';
 import { coroutines, StartOrders } from '../membership/start-orders.js';
 import type { Site } from '../site.js';
 import { version } from '../version.js';
@@ -17,6 +16,7 @@ import {
   siteOption,
   withStore,
 } from './main.js';
+import { parseSeconds } from './numbers.js';
 import { print, printJson, say } from './output.js';
 
 interface InitiateFlags extends Omit<SiteFlags, 'site'> {
@@ -40,7 +40,7 @@ export function initiateCommand(): Command {
 }
 
 async function initiate(flags: InitiateFlags): Promise<void> {
-  const timeoutMs = parseTimeout(flags.timeout);
+  const timeoutMs = parseSeconds('--timeout', flags.timeout, { atMost: 3600 }) * 1000;
   const site = await requireSite(flags);
   await withStore(site, async (store) => {
     const { systemClock } = await import('../clock.js');
@@ -82,12 +82,4 @@ async function askWorker(site: Site, layer: ChannelLayer, timeoutMs: number, jso
       `${String(answer.coroutine)} ${answer.already ? 'was already running' : 'started'} in worker ${String(answer.worker)}`,
     );
   }
-}
-
-function parseTimeout(text: string): number {
-  const seconds = Number(text);
-  if (text.trim() !== '' && seconds > 0 && seconds <= 3600) return seconds * 1000;
-  throw new UsageError(
-    `expected --timeout to be a number of seconds above 0 and at most 3600, got: ${JSON.stringify(text)}`,
-  );
 }

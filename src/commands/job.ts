@@ -1,6 +1,7 @@
 // linod job N: one run, with what it logged.
 
 import { Command } from 'commander';
+import { jobCancelCommand } from './job-cancel.js';
 import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
 import { print, printJson, styled } from './output.js';
@@ -9,10 +10,11 @@ import { progressText } from './views.js';
 export function jobCommand(): Command {
   return new Command('job')
     .description('one job, with the lines that it logged')
+    .addCommand(jobCancelCommand())
     .argument('<number>', 'the number of the job')
     .addOption(siteOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ linod job 812')
+    .addHelpText('after', '\nExample:\n  $ linod job 812\n  $ linod job cancel 812')
     .action(async (number: string, flags: SiteFlags & { json?: boolean }) => {
       const id = parseWholeNumber('the number of a job', number);
       const site = await requireSite(flags);

@@ -2,6 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { type JobStatus, jobStatuses } from '../tasks/job.js';
+import { instantRule, parseInstant } from './instants.js';
 import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
 import { printJson, printTable, say } from './output.js';
@@ -11,6 +12,8 @@ interface JobsFlags extends SiteFlags {
   readonly json?: boolean;
   readonly rule?: string;
   readonly status?: JobStatus;
+  readonly since?: string;
+  readonly until?: string;
   readonly limit: string;
 }
 
@@ -19,29 +22,39 @@ export function jobsCommand(): Command {
     .description('the newest jobs, the newest first')
     .option('--rule <number>', 'only those of one rule')
     .addOption(new Option('--status <status>', 'only those with a status').choices(jobStatuses))
+    .option('--since <time>', `only those that started then or later: ${instantRule}`)
+    .option('--until <time>', 'only those that started before')
     .option('--limit <count>', 'how many', '20')
     .addOption(siteOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ linod jobs --status failed')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ linod jobs --status failed\n  $ linod jobs --rule 3 --since 2026-11-24T20:00 --until "2 h" --limit 100',
+    )
     .action(async (flags: JobsFlags) => {
       const limit = parseWholeNumber('--limit', flags.limit);
       const ruleId = flags.rule === undefined ? undefined : parseWholeNumber('--rule', flags.rule);
       const site = await requireSite(flags);
       const { Jobs } = await import('../actors.js');
       const { localTime } = await import('../local-time.js');
-      const jobs = await withStore(site, (store) =>
-        Jobs.rows(
-          { site, store },
-          {
-            limit,
-            ...(ruleId === undefined ? {} : { ruleId }),
-            ...(flags.status === undefined ? {} : { status: flags.status }),
-          },
-        ),
-      );
+      const { timezone } = site.settings;
+      const time = (flag: 'since' | 'until') => {
+        const text = flags[flag];
+        return text === undefined
+          ? {}
+          : { [flag]: parseInstant(`--${flag}`, text, { now: new Date(), timezone }) };
+      };
+      const filter = {
+        limit,
+        ...(ruleId === undefined ? {} : { ruleId }),
+        ...(flags.status === undefined ? {} : { status: flags.status }),
+        ...time('since'),
+        ...time('until'),
+      };
+      const jobs = await withStore(site, (store) => Jobs.rows({ site, store }, filter));
       if (flags.json) return printJson(jobs);
       printTable(
-        jobColumns((instant) => localTime(instant, site.settings.timezone), Date.now()),
+        jobColumns((instant) => localTime(instant, timezone), Date.now()),
         jobs,
       );
       if (jobs.length === 0) say('no jobs');

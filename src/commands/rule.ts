@@ -1,11 +1,13 @@
 // linod rule N: one job rule, and what can be done with it.
 
 import { Command } from 'commander';
+import type { RequestFate } from '../actors.js';
 import { suggestion, UsageError } from '../errors.js';
 import { policyNames } from '../policies.js';
 import { type LanguageCode, Languages } from '../recurrence.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
+import { isRefusal } from '../tasks/requests.js';
 import type { JobRule } from '../tasks/rule.js';
 import { statusLine } from '../tasks/status.js';
 import {
@@ -87,8 +89,13 @@ async function act(action: Action, target: Target): Promise<void> {
       if (flags.wait) throw new ExitError(exitCodes.failed);
     }
     if (flags.wait && action === 'run') return await waitForRun(target, request);
-    if (flags.json) printJson({ request, rule: id, action, worker: isWorking });
-    else print(`request ${request}: ${action} ${rule}`);
+    const fate = isWorking && action === 'run' ? await fateOf(target, request) : null;
+    if (flags.json) printJson({ request, rule: id, action, worker: isWorking, ...fate });
+    else {
+      print(`request ${request}: ${action} ${rule}`);
+      if (fate !== null) print(fateText(fate));
+    }
+    if (isRefusal(fate?.outcome ?? '')) throw new ExitError(exitCodes.failed);
     return;
   }
   const rule =
@@ -164,12 +171,30 @@ function languageOf({ language = 'en' }: RuleFlags): LanguageCode {
   );
 }
 
-async function waitForRun({ site, store, flags }: Target, request: number): Promise<void> {
+/** A worker that has nothing else to do takes a request up at once. */
+const fateMs = 2000;
+
+async function fateOf({ site, store }: Target, request: number): Promise<RequestFate> {
+  const { fateOfRequest } = await import('../actors.js');
+  return await fateOfRequest({ site, store }, request, fateMs);
+}
+
+function fateText({ outcome, job }: RequestFate): string {
+  if (job !== null) return `job ${job.id} has started on worker ${job.workerId}`;
+  return outcome ?? 'it waits: no worker has taken it up yet';
+}
+
+async function waitForRun(target: Target, request: number): Promise<void> {
+  const { site, store, flags } = target;
   const { jobOfRequest } = await import('../actors.js');
   const job = await jobOfRequest({ site, store }, request);
   if (flags.json) printJson(job);
   else
-    print(job === null ? `request ${request} was withdrawn` : `job ${job.id} ${job.status}: ${job.message}`);
+    print(
+      job === null
+        ? `request ${request}: ${(await fateOf(target, request)).outcome ?? 'it was not run'}`
+        : `job ${job.id} ${job.status}: ${job.message}`,
+    );
   if (job?.status !== 'done') throw new ExitError(exitCodes.failed);
 }
 

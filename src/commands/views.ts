@@ -112,7 +112,8 @@ export function jobColumns(localTime: (instant: Date) => string, now: number): R
   ];
 }
 
-function jobHeadline(job: Job): string {
+/** How a job ended, or how far it is, in one line. */
+export function jobHeadline(job: Job): string {
   if (job.status === 'running' && job.progress !== null) return progressText(job);
   const line = job.message.split('\n', 1)[0] ?? '';
   return line.length > 80 ? `${line.slice(0, 79)}…` : line;

@@ -12,7 +12,7 @@ import { transact } from '../store/transact.js';
 import { type Decision, decide, type Running } from './decide.js';
 import { type Job, jobFromRow } from './job.js';
 import { type RuleEntry, writeEntries } from './ledger.js';
-import type { Blocked, JobRequest } from './requests.js';
+import { type Blocked, type JobRequest, mergedOutcome } from './requests.js';
 import type { JobRule } from './rule.js';
 import { isFaultOfRule, type Rules } from './rules.js';
 
@@ -264,7 +264,7 @@ export class Claimer {
         claim.entries.push(entryOf(request, 'skipped', `request ${request.id}: ${hindrance}`));
         return `skipped: ${hindrance}`;
       }
-      if (before !== undefined) return `one with request ${before}, which waits for job ${first.jobId}`;
+      if (before !== undefined) return mergedOutcome(before, first.jobId);
       const cancel = overlap === 'cancel-previous' ? running.map(({ jobId }) => jobId) : [];
       return claim.wait(rule, 'run', hindrance, { cancel });
     }

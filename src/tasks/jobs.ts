@@ -9,6 +9,10 @@ import { type Job, type JobStatus, jobFromRow, type Progress } from './job.js';
 export interface JobFilter {
   readonly ruleId?: number;
   readonly status?: JobStatus;
+  /** Only those that started at or after this. */
+  readonly since?: Date;
+  /** Only those that started before this. */
+  readonly until?: Date;
   /** How many of the newest; default 20. */
   readonly limit?: number;
 }
@@ -62,16 +66,13 @@ export class Jobs {
   }
 
   /** The newest jobs, the newest first. */
-  async list(filter: JobFilter = {}): Promise<Job[]> {
-    const rows = await this.#db
-      .selectFrom('jobs')
-      .selectAll()
-      .$if(filter.ruleId !== undefined, (query) => query.where('rule_id', '=', filter.ruleId ?? 0))
-      .$if(filter.status !== undefined, (query) => query.where('status', '=', filter.status ?? ''))
-      .orderBy('id', 'desc')
-      .limit(filter.limit ?? 20)
-      .execute();
-    return rows.map(jobFromRow);
+  async list({ ruleId, status, since, until, limit = 20 }: JobFilter = {}): Promise<Job[]> {
+    let query = this.#db.selectFrom('jobs').selectAll();
+    if (ruleId !== undefined) query = query.where('rule_id', '=', ruleId);
+    if (status !== undefined) query = query.where('status', '=', status);
+    if (since !== undefined) query = query.where('start_datetime', '>=', since.getTime());
+    if (until !== undefined) query = query.where('start_datetime', '<', until.getTime());
+    return (await query.orderBy('id', 'desc').limit(limit).execute()).map(jobFromRow);
   }
 
   /** @throws UsageError (`LINOD_ERR_USAGE`) when there is no such job */

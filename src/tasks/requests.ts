@@ -231,6 +231,22 @@ export async function addAttempt(tx: Kysely<Database>, attempt: FurtherAttempt, 
     .execute();
 }
 
+/** Whether an outcome says that there will be no run. */
+export function isRefusal(outcome: string): boolean {
+  return /^(skipped|withdrawn)\b/.test(outcome);
+}
+
+/** How the outcome of a request is told that another one, which waits already, stands for. */
+export function mergedOutcome(request: number, job: number): string {
+  return `one with request ${request}, which waits for job ${job}`;
+}
+
+/** The request that stands for the one with such an outcome; null for any other outcome. */
+export function mergedWith(outcome: string): number | null {
+  const [, request] = /^one with request (\d+),/.exec(outcome) ?? [];
+  return request === undefined ? null : Number(request);
+}
+
 function requestFromRow(row: Selectable<JobRequestTable>): JobRequest {
   return {
     id: row.id,

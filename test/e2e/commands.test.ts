@@ -72,6 +72,9 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod rule 1 set timeoutSeconds=0':
       'linod: expected timeoutSeconds to be a number of seconds from 0.001 to 2000000, got: 0',
     'linod job 99': 'linod: no job 99; `linod jobs` lists the newest',
+    'linod job cancel 99': 'linod: no job 99; `linod jobs` lists the newest',
+    'linod job cancel 1 --timeout 0':
+      'linod: expected --timeout to be a number of seconds above 0 and at most 86400, got: "0"',
     'linod job x': 'linod: expected the number of a job to be a positive whole number, got: "x"',
     'linod jobs --limit 0': 'linod: expected --limit to be a positive whole number, got: "0"',
     'linod jobs --rule x': 'linod: expected --rule to be a positive whole number, got: "x"',
@@ -124,7 +127,7 @@ t.test('the help of every command describes it and shows an example', async (t) 
     t.match(stdout, /\nExample:\n {2}\$ \w/, `${line} has an example`);
     for (const option of command.options) t.match(stdout, option.long ?? '');
   }
-  t.equal(all.length, 22, 'and these are all');
+  t.equal(all.length, 23, 'and these are all');
 });
 
 t.test('every program tells its version', async (t) => {
@@ -152,6 +155,7 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod rule': ['1', { ...rule, jobs: [job] }],
     'linod jobs': ['', [job]],
     'linod job': ['1', { ...job, lines: [{ level: 'INFO', text: /watered \{"cans":2\}$/ }] }],
+    'linod job cancel': ['1', { job: 1, request: null, ended: true, status: 'done' }],
     'linod procedures': [
       '',
       [{ value: 'water_plants', source: /garden\.ts:2:\d+$/ }, { name: 'feed_dragon' }],
@@ -174,7 +178,7 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod rule 1 cancel': ['', { cancelledReason: /^by / }],
     'linod rule 1 resume': ['', { cancelledReason: null }],
     'linod rule 1 stop': ['', { request: Number, rule: 1, action: 'stop', worker: true }],
-    'linod rule 1 run': ['', { request: Number, rule: 1, action: 'run', worker: true }],
+    'linod rule 1 run': ['', { request: Number, rule: 1, action: 'run', outcome: 'run', job: { ruleId: 1 } }],
     'linod rule 1 run --wait': ['', { status: 'done', ruleId: 1 }],
   };
   for (const [command, [words, expected]] of Object.entries({ ...examples, ...further })) {

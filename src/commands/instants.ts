@@ -1,0 +1,55 @@
+// Points in time on the command line.
+
+import { UsageError } from '../errors.js';
+import { instantOf, wallTime } from '../local-time.js';
+
+/** What is allowed, as it follows "expected …". */
+export const instantRule =
+  "a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site's), a time of today (20:00) or how long ago it was (90 min, 2 h, 3 d)";
+
+const age = /^(\d{1,6}(?:\.\d{1,3})?) ?(s|min|h|d|w)(?: ago)?$/;
+const unitMs: Readonly<Record<string, number>> = {
+  s: 1000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+};
+const timeOfDay = /^\d\d:\d\d(:\d\d)?$/;
+const day = /^\d{4}-\d\d-\d\d$/;
+const zoned = /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.\d{1,3})?(?:Z|[+-]\d\d:\d\d)$/;
+
+/**
+ * A point in time as a person writes it.
+ *
+ * @param what the flag, for the error
+ * @throws UsageError (`LINOD_ERR_USAGE`)
+ * @example
+ * parseInstant('--since', '20:00', { now: new Date(), timezone: 'Europe/Tallinn' });
+ */
+export function parseInstant(
+  what: string,
+  text: string,
+  { now, timezone }: { readonly now: Date; readonly timezone: string },
+): Date {
+  const found = read(text.trim(), now, timezone);
+  if (found !== undefined) return found;
+  throw new UsageError(`expected ${what} to be ${instantRule}, got: ${JSON.stringify(text)}`);
+}
+
+function read(text: string, now: Date, timezone: string): Date | undefined {
+  if (text === 'now') return now;
+  const [, amount, unit = ''] = age.exec(text) ?? [];
+  if (amount !== undefined) return new Date(now.getTime() - Number(amount) * (unitMs[unit] ?? 0));
+  if (timeOfDay.test(text)) return instantOf(`${today(now, timezone)}T${text}`, timezone);
+  if (day.test(text)) return instantOf(`${text}T00:00`, timezone);
+  const iso = text.replace(/^(\d{4}-\d\d-\d\d) /, '$1T');
+  const [, wall] = zoned.exec(iso) ?? [];
+  // Date.parse takes 30 February for 1 March.
+  if (wall !== undefined) return instantOf(wall, 'UTC') === undefined ? undefined : new Date(iso);
+  return instantOf(iso, timezone);
+}
+
+function today(now: Date, timezone: string): string {
+  return wallTime(now, timezone).slice(0, 'yyyy-mm-dd'.length);
+}
