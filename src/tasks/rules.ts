@@ -238,6 +238,7 @@ export class Rules {
       .selectFrom('job_rules')
       .select((eb) => eb.fn.max('seqno').as('seqno'))
       .executeTakeFirst();
+    const now = this.#clock.now();
     const { id } = await tx
       .insertInto('job_rules')
       .values({
@@ -245,12 +246,13 @@ export class Rules {
         name,
         procedure: procedure.name,
         suggestion: JSON.stringify(procedure.suggestion),
-        created_at: this.#clock.now(),
+        created_at: now,
       })
       .returning('id')
       .executeTakeFirstOrThrow();
     await signChanges(tx, id, -1, this.#signature(how));
-    await this.#renewDue(tx, id);
+    // From the same instant on, lest a due time lies between the two and is never told of.
+    await this.#renewDue(tx, id, now);
     return await this.get(id, tx);
   }
 
@@ -297,15 +299,17 @@ export class Rules {
   }
 
   async #realign(tx: Kysely<Database>): Promise<void> {
-    const now = this.#clock.now();
     const rows = await tx
       .selectFrom('job_rules')
       .selectAll()
-      .where('next_due_at', '>', now)
+      .where('next_due_at', 'is not', null)
       .orderBy('id')
       .forNoKeyUpdate()
       .execute();
-    for (const rule of rows.map((row) => this.parse(row))) {
+    // Only now: another worker may have had some of them until a moment ago, and run what was due meanwhile.
+    const now = this.#clock.now();
+    const ahead = rows.filter((row) => (row.next_due_at ?? now) > now);
+    for (const rule of ahead.map((row) => this.parse(row))) {
       const due = dueAfter(rule, now);
       if (due === undefined || due?.getTime() === rule.nextDueAt?.getTime()) continue;
       await this.#set(tx, rule.id, { next_due_at: due === null ? null : due.getTime() });
@@ -344,10 +348,10 @@ export class Rules {
     await this.#renewDue(tx, id);
   }
 
-  async #renewDue(tx: Kysely<Database>, id: number): Promise<void> {
+  async #renewDue(tx: Kysely<Database>, id: number, since = this.#clock.now()): Promise<void> {
     const rule = await this.get(id, tx);
     const { runAfter, priority, group } = rule.policies;
-    const due = runAfter === '' ? rule.dueAfter(new Date(this.#clock.now())) : null;
+    const due = runAfter === '' ? rule.dueAfter(new Date(since)) : null;
     await this.#set(tx, id, {
       next_due_at: due === null ? null : due.getTime(),
       due_priority: priority,
