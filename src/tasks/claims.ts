@@ -29,7 +29,7 @@ export interface Waiting {
   readonly ruleId: number;
   /** Null for a request. */
   readonly dueAt: number | null;
-  readonly for: 'run' | 'group' | 'place';
+  readonly for: 'run' | 'group' | 'place' | 'time';
   /** The group that is at its limit; empty otherwise. */
   readonly group: string;
   readonly hindrance: string;
@@ -85,11 +85,11 @@ export class Claimer {
     this.#workerId = workerId;
   }
 
-  /** The rules that are due, those with the higher priority and then the longest waiting first. */
-  async due(limit: number, blocked: Blocked): Promise<Due[]> {
+  /** The rules that are due by an instant, those with the higher priority and then the longest waiting first. */
+  async due(by: number, limit: number, blocked: Blocked): Promise<Due[]> {
     const rows = await this.#notBlocked(blocked)
       .select(['id', 'next_due_at', 'procedure'])
-      .where('next_due_at', '<=', this.#clock.now())
+      .where('next_due_at', '<=', by)
       .orderBy('due_priority', 'desc')
       .orderBy('next_due_at')
       .orderBy('seqno')
@@ -111,7 +111,10 @@ export class Claimer {
     return row?.next_due_at ?? null;
   }
 
-  /** Decides about rules that are due: in one transaction the decisions, the jobs, and when the rules are due next. */
+  /**
+   * Decides about rules that are due or soon will be: in one transaction the decisions, the jobs, and when the rules are
+   * due next. A job that is claimed before its time is to be begun when it has come.
+   */
   async claimDue(due: ReadonlyArray<Pick<Due, 'id' | 'dueAt'>>, view: View): Promise<Claims> {
     return await transact(this.#db, async (tx) => {
       const claim = await this.#begin(
@@ -184,6 +187,18 @@ export class Claimer {
         user: row.requested_by,
       })),
     );
+  }
+
+  /** Whether a job is still this worker's to run. */
+  async isMine(jobId: number): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom('jobs')
+      .select('id')
+      .where('id', '=', jobId)
+      .where('worker_id', '=', this.#workerId)
+      .where('status', '=', 'running')
+      .executeTakeFirst();
+    return row !== undefined;
   }
 
   #notBlocked({ procedures, rules, groups }: Blocked) {
@@ -305,7 +320,7 @@ export class Claimer {
   }
 
   /** @returns the jobs' numbers by the keys of their starts; without those that are there already */
-  async #insert(tx: Kysely<Database>, { starts, now }: Claim): Promise<Map<string, number>> {
+  async #insert(tx: Kysely<Database>, { starts }: Claim): Promise<Map<string, number>> {
     if (starts.length === 0) return new Map();
     const list = listTable(
       tx,
@@ -321,7 +336,7 @@ export class Claimer {
       insert into jobs (rule_id, procedure, due_at, request_id, attempt, args, checkpoint, run_in, job_group,
         start_datetime, status, message, worker_id)
       select rule_id, procedure, due_at, request_id, attempt, args, checkpoint, run_in, job_group,
-        cast(${now} as bigint), 'running', '', ${this.#workerId}
+        start_datetime, 'running', '', ${this.#workerId}
       from ${list} as starts where true
       on conflict do nothing
       returning id, rule_id, due_at, request_id
@@ -357,6 +372,7 @@ const startColumns = {
   checkpoint: 'text',
   run_in: 'text',
   job_group: 'text',
+  start_datetime: 'integer',
 } as const;
 
 /** A run that was decided upon. */
@@ -374,8 +390,8 @@ interface Start {
     readonly checkpoint: string | null;
     readonly run_in: string;
     readonly job_group: string | null;
+    readonly start_datetime: number;
   };
-  readonly now: number;
 }
 
 /** One transaction of claims, as far as it has come. */
@@ -447,13 +463,14 @@ class Claim {
       checkpoint: request?.checkpoint ?? null,
       run_in: runIn,
       job_group: group === '' ? null : group,
+      start_datetime: Math.max(this.now, dueAt ?? this.now),
     };
-    this.starts.push({ key: keyOf(row), rule, user: request?.requestedBy ?? null, row, now: this.now });
+    this.starts.push({ key: keyOf(row), rule, user: request?.requestedBy ?? null, row });
     // Its number is not known yet; it counts for what else is decided here.
     this.count({
       id: -this.starts.length,
       rule_id: rule.id,
-      start_datetime: this.now,
+      start_datetime: row.start_datetime,
       job_group: row.job_group,
     });
   }
@@ -493,11 +510,10 @@ function keyOf({
   return request_id === null ? `${rule_id} at ${due_at}` : `request ${request_id}`;
 }
 
-function jobOf({ row, now }: Start, id: number, workerId: string): Job {
+function jobOf({ row }: Start, id: number, workerId: string): Job {
   return jobFromRow({
     id,
     ...row,
-    start_datetime: now,
     end_datetime: null,
     status: 'running',
     message: '',

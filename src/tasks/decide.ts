@@ -47,10 +47,10 @@ export interface Entry {
 export type Action =
   | { readonly kind: 'start' }
   | { readonly kind: 'skip' }
-  /** Nothing yet: a run of the rule or of its group has to end first, or a place to be free. */
+  /** Nothing yet: a run of the rule or of its group has to end first, a place to be free, or its time to come. */
   | {
       readonly kind: 'wait';
-      readonly for: 'run' | 'group' | 'place';
+      readonly for: 'run' | 'group' | 'place' | 'time';
       /** Why, as it will stand in the ledger when it starts late. */
       readonly hindrance: string;
       /** Runs that are to be asked to end. */
@@ -104,7 +104,10 @@ export const lateAfterMs = 5000;
 /** Counting the due times that passed stops here: a rule of every second may have been off for a year. */
 const maxCounted = 1000;
 
-/** Decides about a rule that came due at `dueAt`. */
+/**
+ * Decides about a rule that came due at `dueAt`, or soon will: shortly before, only a start is decided upon. What speaks
+ * against it may be over when the time has come.
+ */
 export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumstances): Decision {
   const { now, hindrance, waitedForRun } = circumstances;
   const since = waitedForRun ? dueAt : oldestMadeUpFor(rule, now);
@@ -118,11 +121,14 @@ export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumst
     at = first;
   }
   const action = actionAt(rule, at, circumstances);
+  if (at > now && action.kind !== 'start') return { ...notYet, at: dueAt, next: dueAt };
   // Nothing is told of what waits until it is known what becomes of it.
   if (action.kind === 'wait') return { action, at: dueAt, entries: [], next: dueAt };
   entries.push(told(action, at, circumstances));
   return { action, at, ...moveOn(rule, at, now, entries) };
 }
+
+const notYet = { action: { kind: 'wait', for: 'time', hindrance: '', cancel: [] }, entries: [] } as const;
 
 /** Before this instant due times are not made up for. */
 function oldestMadeUpFor({ policies }: DecidedRule, now: number): number {

@@ -21,7 +21,7 @@ export class Hindrances {
 
   /** A rule waits. */
   add({ ruleId, dueAt, for: what, hindrance }: Waiting): void {
-    if (dueAt === null) return;
+    if (dueAt === null || what === 'time') return;
     if (this.#byRule.size >= maxRules) this.#byRule.clear();
     this.#byRule.set(ruleId, { dueAt, hindrance: { for: what, hindrance } });
   }

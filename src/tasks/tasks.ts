@@ -12,7 +12,7 @@ import type { Jobs } from './jobs.js';
 import type { Blocked, JobRequest, Requests } from './requests.js';
 import type { JobRule } from './rule.js';
 import type { Rules, SyncReport } from './rules.js';
-import { type JobRunner, RunAbortedError } from './runner.js';
+import { type JobRunner, RunAbortedError, type RunEnd } from './runner.js';
 import { statusLine } from './status.js';
 
 export interface TasksContext {
@@ -47,6 +47,10 @@ const firstRetryMs = 250;
 const longestRetryMs = 30_000;
 /** A clock that goes back by less than this is merely being corrected. */
 const clockStepMs = 1000;
+/** Due times are claimed so long before, so that the runs begin on time however many there are. */
+export const aheadMs = 100;
+/** A run that begins later than was planned by more than this may have been given up by others meanwhile. */
+const doubtMs = 5000;
 /** Due rules and requests are read so many at a time, besides as many as there are places. */
 const lookAhead = 100;
 
@@ -57,6 +61,8 @@ export class Tasks {
   /** By rule: what was given up and did not end. It keeps its place, and its rule is still running. */
   readonly #left = new Map<number, { readonly jobId: number; readonly since: number }>();
   readonly #hindrances = new Hindrances();
+  /** By time: what is claimed and waits for it. */
+  readonly #gates = new Map<number, Promise<void>>();
   /** Runs that were asked to end so that the next one can begin. */
   readonly #asked = new Set<number>();
   #lookingSince: number;
@@ -98,7 +104,13 @@ export class Tasks {
     const now = clock.now();
     // What waits for a place is looked at when a run ends, which wakes the caller; other workers' runs do not.
     if (look.waitsForPlace) return new Date(now + waitMs);
-    const times = [await claimer.nextDue(look), await requests.nextAt(), look.waits ? now + waitMs : null];
+    const nextDue = await claimer.nextDue(look);
+    const times = [
+      nextDue === null ? null : nextDue - aheadMs,
+      look.nextAt,
+      await requests.nextAt(),
+      look.waits ? now + waitMs : null,
+    ];
     const next = Math.min(...times.filter((time) => time !== null), now + idleMs);
     return new Date(Math.max(now, next));
   }
@@ -200,10 +212,10 @@ export class Tasks {
   }
 
   async #takeDue(look: Look): Promise<void> {
-    const { claimer } = this.#context;
+    const { claimer, clock } = this.#context;
     for (;;) {
       const places = this.#freePlaces;
-      const due = await claimer.due(places + lookAhead, look);
+      const due = await claimer.due(clock.now() + aheadMs, places + lookAhead, look);
       const known = due.filter(({ procedure }) => look.knows(procedure));
       if (known.length > 0) await this.#take(await claimer.claimDue(known, this.#view(places)), look);
       if (due.length < places + lookAhead || look.waitsForPlace) break;
@@ -265,12 +277,56 @@ export class Tasks {
 
   async #perform(job: Job, rule: JobRule, user: string | null, signal: AbortSignal): Promise<void> {
     const { runner, onPlace } = this.#context;
-    const { outcome, left } = await runner.run(job, rule, user, signal);
-    if (left !== null) this.#leave(job, rule, left);
-    await this.#finish(job, rule, outcome);
+    if (await this.#mayBegin(job)) {
+      const { outcome, left } = signal.aborted ? notBegun(signal) : await runner.run(job, rule, user, signal);
+      if (left !== null) this.#leave(job, rule, left);
+      await this.#finish(job, rule, outcome);
+    }
     this.#runs.delete(job.id);
     this.#asked.delete(job.id);
     onPlace?.();
+  }
+
+  /** Waits for the time of a job that was claimed before. @returns false if it is not this worker's any more */
+  async #mayBegin(job: Job): Promise<boolean> {
+    const { clock, claimer, logger } = this.#context;
+    const plannedAt = job.startDatetime.getTime();
+    if (clock.now() < plannedAt) await this.#gate(plannedAt);
+    if (clock.now() - plannedAt < doubtMs) return true;
+    // The process was suspended, perhaps for so long that the others gave it up. In doubt it waits for the database.
+    for (let delayMs = firstRetryMs; !this.#closing; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
+      try {
+        const isMine = await claimer.isMine(job.id);
+        if (!isMine)
+          logger.warning(`job ${job.id} is not begun: it had been given up as lost`, { job: job.id });
+        return isMine;
+      } catch (error) {
+        if (delayMs === firstRetryMs) logger.error(`cannot read whether job ${job.id} may begin`, error);
+        await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+      }
+    }
+    return false;
+  }
+
+  /** One timer for all that begins at the same time. Never before it: who runs at midnight asks what day it is. */
+  #gate(at: number): Promise<void> {
+    const { clock } = this.#context;
+    const known = this.#gates.get(at);
+    if (known !== undefined) return known;
+    const gate = new Promise<void>((resolve) => {
+      const open = () => {
+        const restMs = at - clock.now();
+        // More is left only when the clock was set back.
+        if (restMs > 0 && restMs <= aheadMs) clock.after(restMs, open);
+        else {
+          this.#gates.delete(at);
+          resolve();
+        }
+      };
+      open();
+    });
+    this.#gates.set(at, gate);
+    return gate;
   }
 
   /** Remembers what did not end, until it does. */
@@ -322,6 +378,9 @@ class Look implements Blocked {
   readonly #procedures = new Set<string>();
   readonly #rules = new Set<number>();
   readonly #groups = new Set<string>();
+  readonly #early = new Set<number>();
+  /** When the first of those is due that could not be claimed before. */
+  nextAt: number | null = null;
   waitsForPlace = false;
 
   constructor(known: Iterable<string>) {
@@ -333,7 +392,7 @@ class Look implements Blocked {
   }
 
   get rules(): readonly number[] {
-    return [...this.#rules];
+    return [...this.#rules, ...this.#early];
   }
 
   get groups(): readonly string[] {
@@ -352,11 +411,23 @@ class Look implements Blocked {
     return false;
   }
 
-  block({ ruleId, for: what, group }: Waiting): void {
-    if (what === 'run') this.#rules.add(ruleId);
+  block({ ruleId, dueAt, for: what, group }: Waiting): void {
+    if (what === 'time') this.#wait(ruleId, dueAt);
+    else if (what === 'run') this.#rules.add(ruleId);
     else if (what === 'group') this.#groups.add(group);
     else this.waitsForPlace = true;
   }
+
+  #wait(ruleId: number, dueAt: number | null): void {
+    this.#early.add(ruleId);
+    if (dueAt !== null) this.nextAt = Math.min(this.nextAt ?? dueAt, dueAt);
+  }
+}
+
+/** The end of a run that was asked to end before its time had come. */
+function notBegun({ reason }: AbortSignal): RunEnd {
+  const why = reason instanceof Error ? reason.message : String(reason);
+  return { outcome: { status: 'cancelled', message: `${why}, before it began` }, left: null };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@ import { Procedure } from '../../../src/procedure.js';
 import type { Job } from '../../../src/tasks/job.js';
 import type { BaseRequest } from '../../../src/tasks/request.js';
 import { settleMs } from '../../../src/tasks/runner.js';
+import { aheadMs } from '../../../src/tasks/tasks.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
 import { turns, until } from '../../support/until.js';
 
@@ -58,9 +59,9 @@ t.test('run starts what is due and says when to call it again', async (t) => {
   const seen: number[] = [];
   bench.add('tick', (ar: BaseRequest) => seen.push(ar.now().getTime()), every10);
   await bench.tasks.setup();
-  t.same(await bench.tasks.run(), new Date(noon + 10_000), 'nothing is due at first');
+  t.same(await bench.tasks.run(), new Date(noon + 10_000 - aheadMs), 'nothing is due at first');
   bench.clock.advance(10_000);
-  t.same(await bench.tasks.run(), new Date(noon + 20_000));
+  t.same(await bench.tasks.run(), new Date(noon + 20_000 - aheadMs));
   await bench.tasks.settled();
   t.same(seen, [noon + 10_000]);
   t.match(await oldestFirst(bench), [
@@ -303,7 +304,7 @@ t.test(
     bench.clock.advance(3_600_000);
     const later = await openBench(t, { store: bench.store, clock: bench.clock });
     later.add('tick', nothing, every10);
-    t.same(await later.tasks.run(), new Date(noon + 3_610_000));
+    t.same(await later.tasks.run(), new Date(noon + 3_610_000 - aheadMs));
     await later.tasks.settled();
     t.match(await oldestFirst(later), [{ dueAt: new Date(noon + 10_000), status: 'done' }]);
     t.same(await reasons(later), [
@@ -765,7 +766,7 @@ t.test('when the clock is set back, rules are due at the new time, and the ledge
   await bench.tasks.run();
   await bench.tasks.settled();
   bench.clock.setTo(noon);
-  t.same(await bench.tasks.run(), new Date(noon + 10_000));
+  t.same(await bench.tasks.run(), new Date(noon + 10_000 - aheadMs));
   t.match((await reasons(bench)).slice(2), [
     'moved from 2026-11-25T12:00:10+00:00 to 2026-11-24T12:00:10+00:00: the clock or the time zone changed',
   ]);
