@@ -2,12 +2,14 @@
 
 import { suggestion as nearest, UsageError } from '../errors.js';
 import { parseLevel } from '../log/levels.js';
-import { type Policies, type PolicyName, policies, policyNames, problemOf } from '../policies.js';
+import { isPolicyName, type Policies, type PolicyName, problemOf } from '../policies.js';
 import { fieldsOfText } from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
 import type { JobRule } from './rule.js';
+import { columnValue, ruleFields } from './rule-fields.js';
 
-type Columns = Partial<Omit<JobRuleRow, 'id'>>;
+/** Some columns of a rule. */
+export type RuleColumns = Partial<Omit<JobRuleRow, 'id'>>;
 
 /**
  * Fields that a person may change; null takes an override back, so that the suggestion counts again. No weekdays or
@@ -45,58 +47,37 @@ type PolicyChanges = {
  *
  * @throws UsageError (`LINOD_ERR_USAGE`), NotationError (`LINOD_ERR_NOTATION`), InvalidRecurrenceError
  */
-export function changedColumns(changes: RuleChanges, rule: JobRule, now: Date): Columns {
-  const columns: Columns = {};
+export function changedColumns(changes: RuleChanges, rule: JobRule, now: Date): RuleColumns {
+  const columns: RuleColumns = {};
   const fields = { ...ofWhen(changes, rule, now), ...ofCron(changes), ...changes };
   const names = Object.keys(fields) as Array<keyof RuleChanges>;
   if (names.length === 0) throw new UsageError('nothing to change');
-  for (const name of names) {
-    const column = Object.hasOwn(columnOf, name) ? columnOf[name] : undefined;
-    if (column === undefined) {
-      const known = Object.keys(columnOf);
-      throw new UsageError(
-        `a job rule has no field ${JSON.stringify(name)}${nearest(name, known) || `; fields are ${known.join(', ')}`}`,
-      );
-    }
-    Object.assign(columns, column(fields[name]));
-  }
+  for (const name of names) Object.assign(columns, columnsOf(name, fields[name]));
   return columns;
 }
 
-const columnOf: { readonly [K in keyof RuleChanges]-?: (value: unknown) => Columns } = {
+function columnsOf(name: keyof RuleChanges, value: unknown): RuleColumns {
   // What it says is in the other fields.
-  when: () => ({}),
-  every: (value) => ({ every: value as number | null }),
-  everyUnit: (value) => ({ every_unit: value as string | null }),
-  weekdays: (value) => ({ weekdays: value === null ? null : JSON.stringify(value) }),
-  positions: (value) => ({ positions: value === null ? null : JSON.stringify(value) }),
-  cron: (value) => ({ cron: value as string | null }),
-  startDatetime: (value) => ({ start_datetime: value as string | null }),
-  timezone: (value) => ({ timezone: value as string | null }),
-  until: (value) => ({ until: value as string | null }),
-  count: (value) => ({ count: value as number | null }),
-  missingTime: (value) => ({ missing_time: value as string | null }),
-  repeatedTime: (value) => ({ repeated_time: value as string | null }),
-  name: (value) => {
-    if (typeof value === 'string' && value.trim() !== '' && value.length <= 200) return { name: value };
+  if (name === 'when') return {};
+  if (name === 'name') return { name: checkedName(value) };
+  const field = ruleFields.get(name);
+  if (field === undefined) {
+    const known = ['when', ...ruleFields.keys(), 'name'];
     throw new UsageError(
-      `expected name to be a text of 1 to 200 characters, got: ${JSON.stringify(value ?? '')}`,
+      `a job rule has no field ${JSON.stringify(name)}${nearest(name, known) || `; fields are ${known.join(', ')}`}`,
     );
-  },
-  logLevel: (value) => ({ log_level: value === null ? null : parseLevel(String(value)).value }),
-  ...policyColumns(),
-};
+  }
+  const problem = value === null || !isPolicyName(name) ? null : problemOf(name, value);
+  if (problem !== null) throw new UsageError(problem);
+  const checked = name === 'logLevel' && value !== null ? parseLevel(String(value)).value : value;
+  return { [field.column]: columnValue(name, checked) } as RuleColumns;
+}
 
-function policyColumns(): { readonly [K in PolicyName]: (value: unknown) => Columns } {
-  const columnsOf = (name: PolicyName) => (value: unknown) => {
-    const problem = value === null ? null : problemOf(name, value);
-    if (problem !== null) throw new UsageError(problem);
-    const isList = policies[name].kind === 'list' && value !== null;
-    return { [policies[name].column]: isList ? JSON.stringify(value) : value } as Columns;
-  };
-  return Object.fromEntries(policyNames.map((name) => [name, columnsOf(name)])) as {
-    [K in PolicyName]: (value: unknown) => Columns;
-  };
+function checkedName(value: unknown): string {
+  if (typeof value === 'string' && value.trim() !== '' && value.length <= 200) return value;
+  throw new UsageError(
+    `expected name to be a text of 1 to 200 characters, got: ${JSON.stringify(value ?? '')}`,
+  );
 }
 
 /** What a text says, as fields; all of them, since it stands for the whole recurrence. */

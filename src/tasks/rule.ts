@@ -1,14 +1,29 @@
 // A job rule as the program sees it: the row, with what the person overrode and what the procedure suggests.
 
+import { LinodError } from '../errors.js';
 import { localTime, wallTime } from '../local-time.js';
 import type { LevelName } from '../log/levels.js';
-import { type Policies, type PolicyName, policies, policyNames, withDefaults } from '../policies.js';
+import { type Policies, policyNames, withDefaults } from '../policies.js';
 import type { Suggestion } from '../procedure.js';
-import { completeStart, type MissingTime, Recurrence, type RepeatedTime, shortForm } from '../recurrence.js';
+import { completeStart, Recurrence, shortForm } from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
+import {
+  type Complain,
+  complainOfOverrides,
+  fromJson,
+  type Overrides,
+  readOverrides,
+} from './rule-fields.js';
 
-/** What a person overrode; null where the procedure's suggestion counts. */
-export type Overrides = { readonly [K in keyof Suggestion]: Suggestion[K] | null };
+/** What somebody wrote into the database cannot be a rule. Its next set-up tries it again. */
+export class InvalidRuleError extends LinodError {
+  readonly rule: number;
+
+  constructor(rule: number, problems: readonly string[]) {
+    super('LINOD_ERR_INVALID_RULE', problems.join('; '));
+    this.rule = rule;
+  }
+}
 
 /** When to run a procedure, and what to do with its runs. */
 export class JobRule {
@@ -32,6 +47,8 @@ export class JobRule {
   readonly revision: number;
   readonly #row: JobRuleRow;
   readonly #siteTimezone: string;
+  /** What is wrong with the row. */
+  readonly #problems: readonly string[];
   #recurrence: Recurrence | undefined;
   #policies: Policies | undefined;
 
@@ -43,14 +60,19 @@ export class JobRule {
     this.seqno = row.seqno;
     this.name = row.name;
     this.procedure = row.procedure;
-    this.suggestion = isLike ? like.suggestion : parseSuggestion(row.suggestion);
-    this.overrides = isLike ? like.overrides : overridesOf(row);
+    const problems: string[] = [];
+    const complain: Complain = (problem) => problems.push(problem);
+    this.suggestion = isLike ? like.suggestion : parseSuggestion(row.suggestion, complain);
+    this.overrides = isLike ? like.overrides : readOverrides(row, complain);
+    if (!isLike) complainOfTimes(row, complain);
+    if (!isLike) complainOfOverrides(this.overrides, complain);
+    this.#problems = isLike ? like.#problems : problems;
     this.cancelledAt = toDate(row.cancelled_at);
     this.cancelledBy = row.cancelled_by as JobRule['cancelledBy'];
     this.cancelledReason = row.cancelled_reason;
     this.removedAt = toDate(row.removed_at);
-    this.nextDueAt = toDate(row.next_due_at);
-    this.createdAt = new Date(row.created_at);
+    this.nextDueAt = isInstant(row.next_due_at) ? new Date(row.next_due_at) : null;
+    this.createdAt = toDate(row.created_at);
     this.failuresInRow = row.failures_in_row;
     this.revision = row.revision;
     this.#siteTimezone = siteTimezone;
@@ -129,8 +151,12 @@ export class JobRule {
     return this.#ofKind('positions', []);
   }
 
-  /** @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`), NotationError (`LINOD_ERR_NOTATION`) */
+  /**
+   * @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`), NotationError (`LINOD_ERR_NOTATION`),
+   *   InvalidRuleError (`LINOD_ERR_INVALID_RULE`)
+   */
   get recurrence(): Recurrence {
+    if (this.#problems.length > 0) throw new InvalidRuleError(this.id, this.#problems);
     this.#recurrence ??= Recurrence.from({
       every: this.every,
       everyUnit: this.everyUnit,
@@ -185,11 +211,28 @@ function kindOf(unit: Suggestion['everyUnit']): string {
 }
 
 /** A suggestion that an older version wrote has not all fields. */
-function parseSuggestion(text: string): Suggestion {
-  const known = { cron: null, missingTime: null, repeatedTime: null };
-  const suggestion = JSON.parse(text) as Suggestion;
-  return { ...known, ...suggestion, ...withDefaults(suggestion) };
+function parseSuggestion(text: string, complain: Complain): Suggestion {
+  const read = fromJson(text);
+  const isObject = typeof read === 'object' && read !== null && !Array.isArray(read);
+  if (!isObject) complain(`expected suggestion to be an object as JSON, got: ${JSON.stringify(text)}`);
+  const suggestion = (isObject ? read : {}) as Partial<Suggestion>;
+  return { ...leastSuggestion, ...suggestion, ...withDefaults(suggestion) };
 }
+
+const leastSuggestion: Omit<Suggestion, keyof Policies> = {
+  every: 1,
+  everyUnit: 'daily',
+  weekdays: [],
+  positions: [],
+  cron: null,
+  startDatetime: null,
+  timezone: null,
+  until: null,
+  count: null,
+  missingTime: null,
+  repeatedTime: null,
+  logLevel: 'INFO',
+};
 
 /** What changes without that the rule becomes another one. */
 const volatile: ReadonlySet<string> = new Set(['next_due_at', 'failures_in_row']);
@@ -199,40 +242,20 @@ function isSameRule(a: JobRuleRow, b: JobRuleRow): boolean {
   return names.every((name) => a[name] === b[name] || volatile.has(name));
 }
 
-function overridesOf(row: JobRuleRow): Overrides {
-  return {
-    every: row.every,
-    everyUnit: row.every_unit as Suggestion['everyUnit'] | null,
-    weekdays: fromJson<Suggestion['weekdays']>(row.weekdays),
-    positions: fromJson<Suggestion['positions']>(row.positions),
-    cron: row.cron,
-    startDatetime: row.start_datetime,
-    timezone: row.timezone,
-    until: row.until,
-    count: row.count,
-    missingTime: row.missing_time as MissingTime | null,
-    repeatedTime: row.repeated_time as RepeatedTime | null,
-    logLevel: row.log_level as LevelName | null,
-    ...overriddenPolicies(row),
-  };
+function complainOfTimes(row: JobRuleRow, complain: Complain): void {
+  for (const column of ['cancelled_at', 'removed_at', 'created_at'] as const) {
+    if (row[column] === null || isInstant(row[column])) continue;
+    complain(`expected ${column} to be in milliseconds since 1970, got: ${JSON.stringify(row[column])}`);
+  }
 }
 
-/** What the row has of a policy; a list is JSON. */
-function overriddenPolicies(row: JobRuleRow): { [K in PolicyName]: Policies[K] | null } {
-  const columns = row as unknown as Readonly<Record<string, unknown>>;
-  const read = (name: PolicyName): unknown => {
-    const value = columns[policies[name].column] ?? null;
-    return policies[name].kind === 'list' && typeof value === 'string' ? JSON.parse(value) : value;
-  };
-  return Object.fromEntries(policyNames.map((name) => [name, read(name)])) as {
-    [K in PolicyName]: Policies[K] | null;
-  };
-}
-
+/** A time that cannot be read is one all the same: a rule that is cancelled at no known time is cancelled. */
+function toDate(ms: number): Date;
+function toDate(ms: number | null): Date | null;
 function toDate(ms: number | null): Date | null {
-  return ms === null ? null : new Date(ms);
+  return ms === null ? null : new Date(isInstant(ms) ? ms : 0);
 }
 
-function fromJson<T>(text: string | null): T | null {
-  return text === null ? null : (JSON.parse(text) as T);
+function isInstant(ms: unknown): ms is number {
+  return typeof ms === 'number' && Math.abs(ms) <= 8.64e15;
 }

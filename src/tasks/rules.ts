@@ -11,7 +11,7 @@ import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import type { Reason } from './decide.js';
 import { JobRule } from './rule.js';
-import { changedColumns, type RuleChanges } from './rule-changes.js';
+import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
 import { type ChangeWay, changeRule, type Signature, signChanges } from './rule-history.js';
 import { checkFollows, followedBy } from './run-after.js';
 
@@ -28,6 +28,15 @@ export interface SyncReport {
   readonly reactivated: readonly string[];
   /** The procedure suggests something else than before. */
   readonly changed: readonly string[];
+}
+
+/** How a rule comes to be rewritten. */
+export interface Rewriting {
+  readonly how: ChangeWay;
+  /** Default: who acts. */
+  readonly by?: string;
+  /** In ms since 1970. Default: now, so that no change makes a rule run. */
+  readonly dueAfter?: number;
 }
 
 export class Rules {
@@ -73,10 +82,11 @@ export class Rules {
    * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
    */
   async lock(id: number, tx: Kysely<Database>): Promise<JobRule> {
-    return this.parse(await this.#lockedRow(id, tx));
+    return this.parse(await this.lockRow(id, tx));
   }
 
-  async #lockedRow(id: number, tx: Kysely<Database>): Promise<JobRuleRow> {
+  /** The same as a row, for who rewrites it. */
+  async lockRow(id: number, tx: Kysely<Database>): Promise<JobRuleRow> {
     const row = await tx
       .selectFrom('job_rules')
       .selectAll()
@@ -139,18 +149,35 @@ export class Rules {
    */
   async edit(id: number, changes: RuleChanges): Promise<JobRule> {
     return await transact(this.#db, async (tx) => {
-      const row = await this.#lockedRow(id, tx);
+      const row = await this.lockRow(id, tx);
       const columns = changedColumns(changes, this.parse(row), new Date(this.#clock.now()));
-      // Also of a rule that is not active now, lest it cannot be resumed; and before the database sees it.
-      const edited = this.parse({ ...row, ...columns });
-      void edited.recurrence;
-      await checkFollows(tx, edited);
-      await changeRule(tx, id, columns, this.#signature('command'));
-      await this.#renewDue(tx, id);
+      await this.rewrite(tx, row, columns, { how: 'command' });
       const told = Object.entries(changes).map(([field, value]) => `${field} = ${JSON.stringify(value)}`);
       await this.note(id, null, 'edited', `${told.join(', ')}, by ${this.#actor}`, tx);
       return await this.get(id, tx);
     });
+  }
+
+  /**
+   * Writes columns of a rule that is locked, and works out when it is due next: after now, or after the time that is
+   * given. Part of a transaction.
+   *
+   * @throws LinodError when what comes of it cannot be a rule
+   */
+  async rewrite(
+    tx: Kysely<Database>,
+    row: JobRuleRow,
+    columns: RuleColumns,
+    { how, by = this.#actor, dueAfter = this.#clock.now() }: Rewriting,
+  ): Promise<void> {
+    // Also of a rule that is not active now, lest it cannot be resumed; and before the database sees it.
+    const rewritten = new JobRule({ ...row, ...columns }, this.#timezone);
+    void rewritten.recurrence;
+    await checkFollows(tx, rewritten);
+    if (Object.keys(columns).length > 0) {
+      await changeRule(tx, row.id, columns, { by, how, at: this.#clock.now() });
+    }
+    await this.#renewDue(tx, row.id, dueAfter);
   }
 
   /** Marks a rule cancelled: it is ignored until it is resumed. A run that goes on is not touched. */
