@@ -1,7 +1,8 @@
 // `npm test`: everything that has to be true before a change is taken, from a fresh clone with only Node and npm.
 //
-// Installs what is missing, builds, checks types, format and lint, runs all tests, and prints `N passed, N failed`
-// alone on its last line. Further words are test files: `npm test -- test/src/recurrence.test.ts`.
+// Installs what is missing, builds, checks types, format and lint, runs all tests, tells which files took longest, and
+// prints `N passed, N failed` alone on its last line. Further words are test files:
+// `npm test -- test/src/recurrence.test.ts`.
 // Exit codes: 0 all passed, 1 something failed, 2 something that the tests need is missing.
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -50,6 +51,7 @@ async function runTests(files) {
     },
   );
   const totals = { pass: 0, fail: 0, skip: 0, todo: 0 };
+  const times = [];
   const verbose = !process.stdout.isTTY || files.length > 0;
   let isFailing = false;
   for await (const line of createInterface({ input: tap.stdout })) {
@@ -59,11 +61,19 @@ async function runTests(files) {
     }
     if (/^not ok /.test(line.trimStart())) isFailing = true;
     else if (/^\s*(ok \d|# Subtest)/.test(line)) isFailing = false;
-    const isFile = /^(ok|not ok) \d+ - /.test(line);
-    if (isFile || isFailing || (verbose && files.length > 0)) console.log(line);
+    const file = /^(?:ok|not ok) \d+ - (\S+)(?: # time=([\d.]+)ms)?/.exec(line);
+    if (file !== null) times.push({ file: file[1], seconds: Number(file[2] ?? 0) / 1000 });
+    if (file !== null || isFailing || (verbose && files.length > 0)) console.log(line);
   }
   const code = tap.exitCode ?? (await new Promise((resolve) => tap.once('exit', resolve)));
-  return { ...totals, code };
+  return { ...totals, times, code };
+}
+
+/** Names the files that took longest, so that who adds a slow test notices. */
+function tellSlowest(times, count = 10) {
+  const slowest = times.toSorted((a, b) => b.seconds - a.seconds).slice(0, count);
+  console.log('the slowest files:');
+  for (const { file, seconds } of slowest) console.log(`${seconds.toFixed(1).padStart(6)} s  ${file}`);
 }
 
 installPackages();
@@ -73,7 +83,8 @@ run('npm', ['run', '--silent', 'build']);
 console.log('checking types, format and lint');
 run('npm', ['run', '--silent', 'check']);
 console.log('running the tests');
-const { pass, fail, skip, code } = await runTests(process.argv.slice(2));
+const { pass, fail, skip, times, code } = await runTests(process.argv.slice(2));
+if (times.length > 1) tellSlowest(times);
 // A file that crashed before its first assertion counts in the exit code only.
 const failed = code !== 0 && fail === 0 ? 1 : fail;
 console.log(`${pass} passed, ${failed} failed${skip > 0 ? `, ${skip} skipped` : ''}`);
