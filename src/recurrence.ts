@@ -13,6 +13,7 @@ import {
   type RecurrenceFields,
 } from './recurrence/fields.js';
 import { parseWhen } from './recurrence/notations/when.js';
+import type { Occurrences } from './recurrence/occurrences.js';
 import { completeStart } from './recurrence/open-start.js';
 import { PeriodTimes } from './recurrence/period-times.js';
 import { type TimetableEntry, timetableOf } from './recurrence/timetable.js';
@@ -111,14 +112,23 @@ export class Recurrence {
 
   /** The next times after an instant, at most `most`, with what clock changes make of them. */
   timetable(after: Date, most: number): TimetableEntry[] {
-    const { zone, missingTime } = this.#checked;
-    const source = {
+    return timetableOf(this.occurrences, after.getTime(), most);
+  }
+
+  /** Its times as numbers, for what is built upon recurrences. */
+  get occurrences(): Occurrences {
+    const rule = this.#rule;
+    const { zone, missingTime, repeatedTime, cron, everyUnit } = this.#checked;
+    const isElapsed = ['secondly', 'minutely', 'hourly'].includes(everyUnit);
+    return {
       zone,
       missingTime,
-      occurrenceAfter: (afterMs: number) => this.#rule.occurrenceAfter(afterMs),
-      leftOutBetween: (from: number, to: number, left: number) => this.#rule.leftOutBetween(from, to, left),
+      repeatedTime,
+      isElapsed,
+      isInterval: cron?.isInterval ?? isElapsed,
+      occurrenceAfter: (after) => rule.occurrenceAfter(after),
+      leftOutBetween: (from, to, most) => rule.leftOutBetween(from, to, most),
     };
-    return timetableOf(source, after.getTime(), most);
   }
 
   /** The original's short form, for status lines: `every 1 daily`, `every 300 secondly`; `cron 0 4 * * *`. */

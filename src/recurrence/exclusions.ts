@@ -8,12 +8,22 @@ export const excludedRule =
   'a list of weekdays (sat), days of every year (12-25, easter+1), dates (2026-12-24), ranges of these (12-24..01-02) or times of day (09:00-17:00, mon-fri 22:00-06:00)';
 
 /** Some time that is excluded, as wall times. */
-interface Exclusion {
+export interface Exclusion {
+  /** As it was written. */
+  readonly text: string;
   /** Whether it is excluded at a wall time in ms, as in wall-time.ts. */
   has(wall: number): boolean;
-  /** The first wall time behind the stretch that has `wall`. */
+  /** Where what falls on `wall`, which is excluded, is put off to: behind a window, or to the same time of the day after. */
+  putOff(wall: number): number;
+  /** The first wall time behind `wall`, which is excluded, that is not excluded by this. */
   endOf(wall: number): number;
+  /** The earliest wall time that is put off to later than `wall`; infinity if there is none. */
+  reachOver(wall: number): number;
+  /** Where it begins next, later than `wall` and up to `upTo`; infinity if it does not. */
+  beginAfter(wall: number, upTo: number): number;
 }
+
+type Shape = Omit<Exclusion, 'text'>;
 
 const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
 const weekdayWord = '(mon|tue|wed|thu|fri|sat|sun)[a-z]*';
@@ -34,8 +44,9 @@ export class Exclusions {
   /** @throws RangeError naming the first entry that is not understood */
   constructor(entries: readonly string[]) {
     this.#list = entries.map((entry) => {
-      const exclusion = parse(entry.trim().toLowerCase());
-      if (exclusion !== null) return exclusion;
+      const text = entry.trim().toLowerCase();
+      const shape = parse(text);
+      if (shape !== null) return { text, ...shape };
       throw new RangeError(`expected ${excludedRule}, got: ${JSON.stringify(entry)}`);
     });
   }
@@ -46,7 +57,12 @@ export class Exclusions {
 
   /** Whether a rule does not run at a wall time. */
   has(wall: number): boolean {
-    return this.#list.some((exclusion) => exclusion.has(wall));
+    return this.at(wall) !== undefined;
+  }
+
+  /** What excludes a wall time, if anything does: the first of the list. */
+  at(wall: number): Exclusion | undefined {
+    return this.#list.find((exclusion) => exclusion.has(wall));
   }
 
   /**
@@ -57,11 +73,29 @@ export class Exclusions {
     const farthest = wall + farthestDays * dayMs;
     let at = wall;
     while (at <= farthest) {
-      const exclusion = this.#list.find((candidate) => candidate.has(at));
+      const exclusion = this.at(at);
       if (exclusion === undefined) return at;
-      at = exclusion.endOf(at);
+      at = exclusion.putOff(at);
     }
     return null;
+  }
+
+  /** A wall time before which nothing is put off to later than `wall`; `wall` itself if nothing is at all. */
+  reachOver(wall: number): number {
+    const farthest = wall - farthestDays * dayMs;
+    let reach = wall;
+    while (reach > farthest) {
+      const earlier = Math.min(...this.#list.map((exclusion) => exclusion.reachOver(reach)));
+      if (earlier > reach) break;
+      // What is put off to just there is put off again.
+      reach = earlier - 1;
+    }
+    return reach;
+  }
+
+  /** Where something begins to be excluded, later than `wall` and up to `upTo`; infinity if nothing does. */
+  beginAfter(wall: number, upTo: number): number {
+    return Math.min(...this.#list.map((exclusion) => exclusion.beginAfter(wall, upTo)));
   }
 }
 
@@ -74,16 +108,33 @@ export function isExcludedList(value: unknown): value is readonly string[] {
   );
 }
 
-function parse(entry: string): Exclusion | null {
+function parse(entry: string): Shape | null {
   return parseWeekdays(entry) ?? parseWindow(entry) ?? parseDays(entry);
 }
 
 /** A day that is excluded as a whole: what falls on it is put off to the same time of the day after. */
-function daysWhere(isExcluded: (day: number) => boolean): Exclusion {
-  return { has: (wall) => isExcluded(dayOf(wall)), endOf: (wall) => wall + dayMs };
+function daysWhere(isExcluded: (day: number) => boolean): Shape {
+  return {
+    has: (wall) => isExcluded(dayOf(wall)),
+    putOff: (wall) => wall + dayMs,
+    endOf: (wall) => {
+      const last = dayOf(wall) + farthestDays;
+      let day = dayOf(wall) + 1;
+      while (day < last && isExcluded(day)) day++;
+      return day * dayMs;
+    },
+    reachOver: (wall) => {
+      if (isExcluded(dayOf(wall) - 1)) return wall - dayMs + 1;
+      return isExcluded(dayOf(wall)) ? dayOf(wall) * dayMs : Number.POSITIVE_INFINITY;
+    },
+    beginAfter: (wall, upTo) => {
+      for (let day = dayOf(wall) + 1; day * dayMs <= upTo; day++) if (isExcluded(day)) return day * dayMs;
+      return Number.POSITIVE_INFINITY;
+    },
+  };
 }
 
-function parseWeekdays(entry: string): Exclusion | null {
+function parseWeekdays(entry: string): Shape | null {
   const [matched, from, to] = weekdayShape.exec(entry) ?? [];
   if (matched === undefined || from === undefined) return null;
   return daysWhere(isWeekdayIn(from, to));
@@ -97,7 +148,7 @@ function isWeekdayIn(from: string, to: string | undefined): (day: number) => boo
 }
 
 /** `09:00-17:00`; one that ends before it begins goes on past midnight and belongs to the day that it begins on. */
-function parseWindow(entry: string): Exclusion | null {
+function parseWindow(entry: string): Shape | null {
   const [matched, from, to, hour, minute, endHour = '24', endMinute = '00'] = windowShape.exec(entry) ?? [];
   if (matched === undefined) return null;
   const isOn = from === undefined ? () => true : isWeekdayIn(from, to);
@@ -105,21 +156,34 @@ function parseWindow(entry: string): Exclusion | null {
   const end = (Number(endHour) * 60 + Number(endMinute)) * minuteMs;
   if (begin === end) return null;
   const lengthMs = end > begin ? end - begin : end + dayMs - begin;
-  /** Where the window that has this wall time begins. */
-  const beginOf = (wall: number): number | undefined =>
-    [dayOf(wall), dayOf(wall) - 1]
-      .map((day) => ({ day, at: day * dayMs + begin }))
-      .find(({ day, at }) => isOn(day) && at <= wall && wall < at + lengthMs)?.at;
+  const beginsOn = (day: number, wall: number): boolean => {
+    const at = day * dayMs + begin;
+    return at <= wall && wall < at + lengthMs && isOn(day);
+  };
+  /** Where the window that has this wall time begins; infinity if none has. */
+  const beginOf = (wall: number): number => {
+    const day = dayOf(wall);
+    if (beginsOn(day, wall)) return day * dayMs + begin;
+    return beginsOn(day - 1, wall) ? (day - 1) * dayMs + begin : Number.POSITIVE_INFINITY;
+  };
+  const behind = (wall: number): number => beginOf(wall) + lengthMs;
   return {
-    has: (wall) => beginOf(wall) !== undefined,
-    endOf: (wall) => (beginOf(wall) ?? wall) + lengthMs,
+    has: (wall) => beginOf(wall) !== Number.POSITIVE_INFINITY,
+    putOff: behind,
+    endOf: behind,
+    reachOver: beginOf,
+    beginAfter: (wall, upTo) => {
+      for (let day = dayOf(wall); day * dayMs + begin <= upTo; day++)
+        if (day * dayMs + begin > wall && isOn(day)) return day * dayMs + begin;
+      return Number.POSITIVE_INFINITY;
+    },
   };
 }
 
 /** A day of the calendar as it is in a year; NaN in years that do not have it. */
 type DayIn = (year: number) => number;
 
-function parseDays(entry: string): Exclusion | null {
+function parseDays(entry: string): Shape | null {
   const words = entry.split('..');
   const [from, to = from] = words.map(parseDay);
   if (words.length > 2 || from === null || from === undefined || to === null || to === undefined) return null;
@@ -149,6 +213,9 @@ function parseDay(entry: string): { year: number | null; dayIn: DayIn } | null {
     return new Date(at).getUTCDate() === Number(date) ? dayOf(at) : Number.NaN;
   };
   // Also 29 February must be a day of some year.
-  const known = Number(month) >= 1 && !Number.isNaN(dayIn(year === undefined ? 2024 : Number(year)));
+  const known =
+    Number(month) >= 1 &&
+    Number(month) <= 12 &&
+    !Number.isNaN(dayIn(year === undefined ? 2024 : Number(year)));
   return known ? { year: year === undefined ? null : Number(year), dayIn } : null;
 }

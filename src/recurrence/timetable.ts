@@ -1,9 +1,8 @@
 // When a recurrence is due, one time after the other, with what clock changes make of it.
 
 import type { Occurrence } from './calendar.js';
-import type { MissingTime } from './fields.js';
+import type { Occurrences } from './occurrences.js';
 import { formatWallTime } from './wall-time.js';
-import type { Showing, Zone } from './zone.js';
 
 /** What is special about a time. */
 export type ClockNote =
@@ -25,16 +24,8 @@ export interface TimetableEntry {
   readonly clockChangeMs: number;
 }
 
-/** What a timetable is made of. Instants and wall times as numbers, as in wall-time.ts. */
-export interface TimetableSource {
-  readonly zone: Zone;
-  readonly missingTime: MissingTime;
-  occurrenceAfter(after: number): Occurrence | null;
-  leftOutBetween(from: number, to: number, most: number): Occurrence[];
-}
-
 /** The entries after an instant, at most `most`. */
-export function timetableOf(source: TimetableSource, after: number, most: number): TimetableEntry[] {
+export function timetableOf(source: Occurrences, after: number, most: number): TimetableEntry[] {
   const entries: TimetableEntry[] = [];
   let since = after;
   while (entries.length < most) {
@@ -49,20 +40,22 @@ export function timetableOf(source: TimetableSource, after: number, most: number
   return entries;
 }
 
-function entryOf(
-  { zone, missingTime }: TimetableSource,
-  { instant, wall }: Occurrence,
-  since: number,
-): TimetableEntry {
+function entryOf(source: Occurrences, next: Occurrence, since: number): TimetableEntry {
+  const { zone } = source;
   return {
-    at: new Date(instant),
-    wall: formatWallTime(wall),
-    note: noteOf(zone.whenShowing(wall), instant, missingTime),
-    clockChangeMs: zone.offsetAt(instant) - zone.offsetAt(since),
+    at: new Date(next.instant),
+    wall: formatWallTime(next.wall),
+    note: clockNoteOf(source, next),
+    clockChangeMs: zone.offsetAt(next.instant) - zone.offsetAt(since),
   };
 }
 
-function noteOf(showing: Showing, instant: number, missingTime: MissingTime): ClockNote | null {
+/** What a clock change makes of a time; null where there is none. */
+export function clockNoteOf(
+  { zone, missingTime }: Occurrences,
+  { instant, wall }: Occurrence,
+): ClockNote | null {
+  const showing = zone.whenShowing(wall);
   switch (showing.kind) {
     case 'once':
       return null;

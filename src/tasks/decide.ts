@@ -74,6 +74,10 @@ export interface DecidedRule {
     'misfire' | 'misfireWindowSeconds' | 'overlap' | 'group' | 'groupLimit' | 'runAfter'
   >;
   dueAfter(instant: Date): Date | null;
+  /** What is to be told of the times later than one due time up to the next: left out, or moved. */
+  notesBetween(from: number, to: number): readonly Entry[];
+  /** By how much jitter has moved a due time. */
+  jitterOf(dueAt: number): number;
 }
 
 /** A run that goes on. */
@@ -117,15 +121,25 @@ export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumst
     const first = dueFrom(rule, since);
     const passed = passedBetween(rule, dueAt, Math.min(first ?? now + 1, now + 1) - 1);
     entries.push({ ...passed, ...whyDropped(rule, hindrance) });
-    if (first === null || first > now) return { action: { kind: 'skip' }, at, entries, next: first };
+    if (first === null || first > now) {
+      entries.push(...notesUpTo(rule, dueAt, first));
+      return { action: { kind: 'skip' }, at, entries, next: first };
+    }
     at = first;
   }
   const action = actionAt(rule, at, circumstances);
   if (at > now && action.kind !== 'start') return { ...notYet, at: dueAt, next: dueAt };
   // Nothing is told of what waits until it is known what becomes of it.
   if (action.kind === 'wait') return { action, at: dueAt, entries: [], next: dueAt };
-  entries.push(told(action, at, circumstances));
-  return { action, at, ...moveOn(rule, at, now, entries) };
+  entries.push(told(rule, action, at, circumstances));
+  const { next, passed } = moveOn(rule, at, now);
+  entries.push(...passed, ...notesUpTo(rule, dueAt, next));
+  return { action, at, entries, next };
+}
+
+/** What comes to nothing before the next due time is told now, since nobody looks at it when it would be due. */
+function notesUpTo(rule: DecidedRule, dueAt: number, next: number | null): readonly Entry[] {
+  return next === null ? [] : rule.notesBetween(dueAt, next);
 }
 
 const notYet = { action: { kind: 'wait', for: 'time', hindrance: '', cancel: [] }, entries: [] } as const;
@@ -171,6 +185,7 @@ function actionAt(
 
 /** The entry of a due time that starts, or is skipped for the sake of a run. */
 function told(
+  rule: DecidedRule,
   action: Action,
   dueAt: number,
   { now, running, hindrance, lookingSince }: Circumstances,
@@ -182,7 +197,9 @@ function told(
     return { ...one, reason: 'skipped', detail };
   }
   const lateMs = now - dueAt;
-  if (lateMs <= lateAfterMs) return { ...one, reason: 'started', detail: '' };
+  const jitterMs = rule.jitterOf(dueAt);
+  const moved = jitterMs === 0 ? '' : `moved by ${durationText(jitterMs)} of jitter`;
+  if (lateMs <= lateAfterMs) return { ...one, reason: 'started', detail: moved };
   const why =
     hindrance ?? (lookingSince > dueAt ? 'no worker ran the rules then' : 'the worker was busy or asleep');
   return { ...one, reason: 'late', detail: `by ${durationText(lateMs)}: ${why}` };
@@ -193,14 +210,13 @@ function moveOn(
   rule: DecidedRule,
   at: number,
   now: number,
-  entries: Entry[],
-): Pick<Decision, 'entries' | 'next'> {
+): { readonly next: number | null; readonly passed: readonly Entry[] } {
   const next = dueFrom(rule, at + 1);
-  if (next === null || next > now || rule.policies.misfire === 'run-all') return { entries, next };
-  const passed = passedBetween(rule, next, now);
-  const count = passed.times >= maxCounted ? `${maxCounted} or more` : String(passed.times);
+  if (next === null || next > now || rule.policies.misfire === 'run-all') return { next, passed: [] };
+  const times = passedBetween(rule, next, now);
+  const count = times.times >= maxCounted ? `${maxCounted} or more` : String(times.times);
   const detail = `${count} further due times passed meanwhile`;
-  return { entries: [...entries, { ...passed, reason: 'dropped', detail }], next: dueFrom(rule, now + 1) };
+  return { next: dueFrom(rule, now + 1), passed: [{ ...times, reason: 'dropped', detail }] };
 }
 
 /** The first due time that is not before an instant. */

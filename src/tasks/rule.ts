@@ -7,6 +7,8 @@ import { type Policies, policyNames, withDefaults } from '../policies.js';
 import type { Suggestion } from '../procedure.js';
 import { completeStart, Recurrence, shortForm } from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
+import type { Entry } from './decide.js';
+import { DueTimes } from './due-times.js';
 import {
   type Complain,
   complainOfOverrides,
@@ -51,6 +53,7 @@ export class JobRule {
   readonly #problems: readonly string[];
   #recurrence: Recurrence | undefined;
   #policies: Policies | undefined;
+  #dueTimes: DueTimes | undefined;
 
   /** @param like the same rule as it was read before: what did not change is taken from there */
   constructor(row: JobRuleRow, siteTimezone: string, like?: JobRule) {
@@ -79,6 +82,7 @@ export class JobRule {
     if (!isLike) return;
     this.#recurrence = like.#recurrence;
     this.#policies = like.#policies;
+    this.#dueTimes = like.#dueTimes;
   }
 
   get cancelled(): boolean {
@@ -173,9 +177,32 @@ export class JobRule {
     return this.#recurrence;
   }
 
-  /** The first time after an instant at which it is due, if there is one; null for a rule that is not active. */
+  /** When it is due: its recurrence, what is excluded from that, and jitter. @throws as {@link recurrence} */
+  get dueTimes(): DueTimes {
+    this.#dueTimes ??= new DueTimes({
+      recurrence: this.recurrence,
+      policies: this.policies,
+      seed: this.id,
+    });
+    return this.#dueTimes;
+  }
+
+  /**
+   * The first time after an instant at which it is due, if there is one; null for a rule that is not active, or that is
+   * due when a run of another one is done.
+   */
   dueAfter(instant: Date): Date | null {
-    return this.active ? this.recurrence.nextAfter(instant) : null;
+    return this.active && this.policies.runAfter === '' ? this.dueTimes.nextAfter(instant) : null;
+  }
+
+  /** What the ledger is to be told of the times between two due times, in ms since 1970; see {@link DueTimes.notesBetween}. */
+  notesBetween(from: number, to: number): Entry[] {
+    return this.policies.runAfter === '' ? this.dueTimes.notesBetween(from, to) : [];
+  }
+
+  /** By how much jitter has moved a due time, in ms. */
+  jitterOf(dueAt: number): number {
+    return this.policies.runAfter === '' ? this.dueTimes.jitterOf(dueAt) : 0;
   }
 
   /** How often, in the original's short form: `every 1 daily`; `cron 0 4 * * *`. */

@@ -10,6 +10,7 @@ import { StoreUnavailableError } from '../store/errors.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import type { Reason } from './decide.js';
+import { writeEntries } from './ledger.js';
 import { JobRule } from './rule.js';
 import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
 import { type ChangeWay, changeRule, type Signature, signChanges } from './rule-history.js';
@@ -290,6 +291,7 @@ export class Rules {
   ): Promise<Array<Exclude<keyof SyncReport, 'created'>>> {
     if (procedure === undefined) {
       if (rule.removedAt !== null) return [];
+      await this.#forgetTold(tx, rule.id);
       const gone = { removed_at: this.#clock.now(), next_due_at: null };
       await changeRule(tx, rule.id, gone, this.#signature('sync'));
       await this.note(rule.id, null, 'removed', `no procedure ${rule.procedure} is registered`, tx);
@@ -340,6 +342,7 @@ export class Rules {
       const due = dueAfter(rule, now);
       if (due === undefined || due?.getTime() === rule.nextDueAt?.getTime()) continue;
       await this.#set(tx, rule.id, { next_due_at: due === null ? null : due.getTime() });
+      await this.#tellAnew(tx, rule, now, due);
       const [from, to] = [rule.nextDueAt, due].map((time) =>
         time === null ? 'never' : rule.localTime(time),
       );
@@ -359,6 +362,7 @@ export class Rules {
     by: 'person' | 'failure',
     reason: string,
   ): Promise<void> {
+    await this.#forgetTold(tx, id);
     const columns = {
       cancelled_at: this.#clock.now(),
       cancelled_by: by,
@@ -377,14 +381,37 @@ export class Rules {
 
   async #renewDue(tx: Kysely<Database>, id: number, since = this.#clock.now()): Promise<void> {
     const rule = await this.get(id, tx);
-    const { runAfter, priority, group } = rule.policies;
-    const due = runAfter === '' ? rule.dueAfter(new Date(since)) : null;
+    const { priority, group } = rule.policies;
+    const due = rule.dueAfter(new Date(since));
+    await this.#tellAnew(tx, rule, since, due);
     await this.#set(tx, id, {
       next_due_at: due === null ? null : due.getTime(),
       due_priority: priority,
       due_group: group,
       follows_rule_id: await followedBy(tx, rule),
     });
+  }
+
+  /** What the ledger says of times to come was said of the rule as it was. */
+  async #tellAnew(tx: Kysely<Database>, rule: JobRule, since: number, due: Date | null): Promise<void> {
+    await this.#forgetTold(tx, rule.id);
+    if (due === null) return;
+    const notes = rule.notesBetween(since, due.getTime());
+    await writeEntries(
+      tx,
+      notes.map((note) => ({ ...note, ruleId: rule.id })),
+      { by: this.#actor, at: this.#clock.now() },
+    );
+  }
+
+  async #forgetTold(tx: Kysely<Database>, id: number): Promise<void> {
+    await tx
+      .deleteFrom('decisions')
+      .where('rule_id', '=', id)
+      .where('due_at', '>', this.#clock.now())
+      .whereRef('decided_at', '<', 'due_at')
+      .where('reason', 'in', ['skipped', 'moved'])
+      .execute();
   }
 
   #signature(how: ChangeWay): Signature {

@@ -885,3 +885,65 @@ t.test('a worker that stops does not wait for ever for a database that is away',
   await bench.tasks.settled();
   t.match(bench.records.at(-1), /^ERROR tasks: cannot write that job 1 is cancelled/);
 });
+
+t.test('an excluded day is skipped, and the ledger says so when the rule moves on over it', async (t) => {
+  const bench = await openBench(t);
+  bench.add('report', nothing, { startDatetime: 'T20:00:00', excluded: ['wed', '2026-11-26'] });
+  await bench.tasks.setup();
+  bench.clock.advance(8 * 3_600_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.same(await reasons(bench), ['started', 'skipped excluded by wed', 'skipped excluded by 2026-11-26']);
+  t.same((await bench.rules.get(1)).nextDueAt, new Date('2026-11-27T20:00:00Z'));
+});
+
+t.test(
+  'what lies before the first due time of an edited rule is told, and what was told before is not any more',
+  async (t) => {
+    const bench = await openBench(t);
+    bench.add('report', nothing, { startDatetime: 'T20:00:00' });
+    await bench.tasks.setup();
+    await bench.rules.edit(1, { excluded: ['tue', 'wed'] });
+    t.match(await reasons(bench), ['skipped excluded by tue', 'skipped excluded by wed', /^edited/]);
+    await bench.rules.edit(1, { excluded: ['tue'], onExcluded: 'postpone' });
+    t.match(await reasons(bench), [
+      /^edited/,
+      'skipped excluded by tue; it is due at 2026-11-25T20:00:00+00:00 all the same',
+      /^edited/,
+    ]);
+    await bench.rules.cancel(1);
+    t.match(
+      await reasons(bench),
+      [/^edited/, /^edited/, 'cancelled by w1'],
+      'nor of a rule that is not due at all',
+    );
+  },
+);
+
+t.test('jitter moves a rule to where the ledger says it is', async (t) => {
+  const bench = await openBench(t);
+  bench.add('report', nothing, { startDatetime: 'T20:00:00', jitterSeconds: 600 });
+  await bench.tasks.setup();
+  const due = (await bench.rules.get(1)).nextDueAt?.getTime() ?? 0;
+  const shift = due - Date.UTC(2026, 10, 24, 20);
+  t.ok(shift > 0 && shift < 600_000, `${shift} ms`);
+  bench.clock.setTo(due);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.match(await reasons(bench), [/^started moved by \d+ (s|min).* of jitter$/]);
+  t.same((await bench.rules.get(1)).nextDueAt, new Date(due + 86_400_000));
+});
+
+t.test('a rule that runs after another has no due times, whatever is excluded', async (t) => {
+  const bench = await openBench(t);
+  bench.add('first', nothing, every10);
+  bench.add('second', nothing, { runAfter: 'first', excluded: ['tue'], jitterSeconds: 5 });
+  await bench.tasks.setup();
+  t.equal((await bench.rules.get(2)).dueAfter(new Date(noon)), null);
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.same(await reasons(bench, 2), ['started']);
+});
