@@ -33,6 +33,8 @@ export {
   type TimetableEntry,
   type Timing,
 } from './recurrence.js';
+export { RunAbortedError } from './runs/stop.js';
+export { RunLostError } from './runs/writes.js';
 export {
   defineSite,
   findSiteDirectory,
@@ -50,7 +52,7 @@ export { type TransactOptions, transact } from './store/transact.js';
 export { type CreateTasksOptions, createTasks, type SiteTasks } from './tasks/create-tasks.js';
 export type { Job, JobStatus, Progress } from './tasks/job.js';
 export type { JobFilter, Jobs as JobTable } from './tasks/jobs.js';
-export type { BaseRequest } from './tasks/request.js';
+export type { BaseRequest, RunRequestOptions } from './tasks/request.js';
 export type { JobRequest } from './tasks/requests.js';
 export type { JobRule } from './tasks/rule.js';
 export type { RuleChanges, Rules, SyncReport } from './tasks/rules.js';

@@ -36,6 +36,18 @@ export async function lock(tx: QueryExecutorProvider, what: keyof typeof locks):
   await sql`select pg_advisory_xact_lock(${lockClass}::integer, ${locks[what]}::integer)`.execute(tx);
 }
 
+/** In a transaction that holds what others wait for, so long may pass between two statements. */
+const idleTransactionMs = 15_000;
+
+/**
+ * Has PostgreSQL end this transaction when its process says nothing for 15 s, as one that was stopped with SIGSTOP. On
+ * SQLite nobody but the process can.
+ */
+export async function limitIdleTransaction(tx: QueryExecutorProvider): Promise<void> {
+  if (dialectOf(tx) !== 'postgres') return;
+  await sql`set local idle_in_transaction_session_timeout = ${sql.lit(idleTransactionMs)}`.execute(tx);
+}
+
 export type ColumnType = 'integer' | 'text';
 
 /**

@@ -6,6 +6,7 @@ import type { LevelName } from '../log/levels.js';
 import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import { type Procedure, Procedures } from '../procedure.js';
+import { JobRunner } from '../runs/runner.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import { Claimer } from './claims.js';
@@ -13,7 +14,6 @@ import { Ends } from './ends.js';
 import { Jobs } from './jobs.js';
 import { Requests } from './requests.js';
 import { Rules } from './rules.js';
-import { JobRunner } from './runner.js';
 import { Tasks } from './tasks.js';
 
 export interface CreateTasksOptions {
@@ -30,7 +30,7 @@ export interface CreateTasksOptions {
   readonly logger?: Logger;
   /** The name under which jobs run. A worker gives the one under which it is a member. */
   readonly workerId?: string;
-  /** Called when a run has ended, so that there is a place again. */
+  /** Called when a run has ended, so that there is a place again, or has asked for another one. */
   readonly onPlace?: () => void;
 }
 
@@ -62,13 +62,19 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   const { timezone, maxJobs, logLevel } = site.settings;
   const rules = new Rules(store.db, timezone, clock, workerId);
   const jobs = new Jobs(store.db, workerId);
-  const requests = new Requests(store.db, rules, clock);
+  const requestsOn = (db: Store['db']) =>
+    new Requests(db, db === store.db ? rules : new Rules(db, timezone, clock, workerId), clock);
+  const requests = requestsOn(store.db);
   const claimer = new Claimer(store.db, rules, clock, workerId);
   const ends = new Ends(store.db, rules, clock, workerId);
   const runner = new JobRunner({
     site,
+    db: store.db,
     connect: store.connect,
+    requests: requestsOn,
+    onRequest: () => options.onPlace?.(),
     procedures,
+    workerId,
     jobs,
     sink,
     logLevel: options.logLevel ?? (() => logLevel),

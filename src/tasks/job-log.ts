@@ -33,22 +33,33 @@ interface Line {
 }
 
 export class JobLog implements LogSink {
-  readonly logger: Logger;
   readonly #options: JobLogOptions;
+  #logger: Logger | null = null;
   #lines: Line[] = [];
   #kept = 0;
   #progress: Progress | null = null;
   #disarm: (() => void) | null = null;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<void> | null = null;
+  #isClosing = false;
 
   constructor(options: JobLogOptions) {
     this.#options = options;
-    const { job, siteLevel, ruleLevel } = options;
-    this.logger = new Logger({
-      sink: this,
-      name: `procedures.${job.procedure}`,
-      level: levelno(siteLevel) < levelno(ruleLevel) ? siteLevel : ruleLevel,
-    });
+  }
+
+  /** Made when it is asked for: many runs have nothing to say. */
+  get logger(): Logger {
+    this.#logger ??= new Logger({ sink: this, name: this.name, level: this.level });
+    return this.#logger;
+  }
+
+  get name(): string {
+    return `procedures.${this.#options.job.procedure}`;
+  }
+
+  /** Below it neither the job nor lino.log keeps anything. */
+  get level(): LevelName {
+    const { siteLevel, ruleLevel } = this.#options;
+    return levelno(siteLevel) < levelno(ruleLevel) ? siteLevel : ruleLevel;
   }
 
   write(level: LevelName, logger: string, message: string, fields?: Fields, trace?: string): void {
@@ -73,6 +84,8 @@ export class JobLog implements LogSink {
 
   /** Writes what is left. Never rejects: that the job's lines are incomplete is then told in lino.log. */
   async close(): Promise<void> {
+    if (this.#lines.length === 0 && this.#progress === null && this.#writing === null) return;
+    this.#isClosing = true;
     for (let tries = 1; ; tries++) {
       this.#disarm?.();
       this.#disarm = null;
@@ -80,11 +93,7 @@ export class JobLog implements LogSink {
       if (this.#lines.length === 0) return;
       if (tries < lastTries) continue;
       const { sink, job } = this.#options;
-      sink.write(
-        'ERROR',
-        this.logger.name,
-        `job ${job.id}: ${this.#lines.length} lines could not be kept with it`,
-      );
+      sink.write('ERROR', this.name, `job ${job.id}: ${this.#lines.length} lines could not be kept with it`);
       return;
     }
   }
@@ -98,7 +107,7 @@ export class JobLog implements LogSink {
 
   /** One write after the other. What fails is tried again with the next. Never rejects. */
   #write(): Promise<void> {
-    this.#writing = this.#writing.then(async () => {
+    this.#writing = (this.#writing ?? Promise.resolve()).then(async () => {
       const { job, jobs } = this.#options;
       const lines = this.#lines;
       const progress = this.#progress;
@@ -108,9 +117,10 @@ export class JobLog implements LogSink {
         if (lines.length > 0) await jobs.addLines(job, lines);
         if (progress !== null) await jobs.setProgress(job, progress);
       } catch {
-        // The database is away: the end of the run will be told when it is back, and the lines with it.
+        // The database is away, or the run has its job's row in a transaction: the lines come after that.
         this.#lines = [...lines, ...this.#lines];
         this.#progress ??= progress;
+        if (!this.#isClosing) this.#writeSoon();
       }
     });
     return this.#writing;

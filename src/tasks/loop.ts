@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
-import { settleMs } from './runner.js';
+import { settleMs } from '../runs/stop.js';
 import type { Tasks } from './tasks.js';
 
 /** Every wake-up may be lost. What was written to the database is seen after this long at the latest. */

@@ -4,21 +4,12 @@ import type { Kysely } from 'kysely';
 import { UsageError } from '../errors.js';
 import type { Database } from '../store/schema.js';
 import type { JobRule } from './rule.js';
+import { ruleNamed } from './rule-named.js';
 
 /** The number of the rule that a rule runs after; null for none, or one that is not there. */
 export async function followedBy(db: Kysely<Database>, { policies }: JobRule): Promise<number | null> {
   const { runAfter } = policies;
-  if (runAfter === '') return null;
-  const number = /^\d{1,15}$/.test(runAfter) ? Number(runAfter) : -1;
-  const row = await db
-    .selectFrom('job_rules')
-    .select('id')
-    .where((eb) => eb.or([eb('name', '=', runAfter), eb('procedure', '=', runAfter), eb('id', '=', number)]))
-    .orderBy((eb) => eb.case().when('name', '=', runAfter).then(0).else(1).end())
-    .orderBy('id')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.id ?? null;
+  return runAfter === '' ? null : await ruleNamed(db, runAfter);
 }
 
 /**

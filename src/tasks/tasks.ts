@@ -4,6 +4,9 @@ import type { ChoiceList } from '../choices.js';
 import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
 import type { Procedure } from '../procedure.js';
+import type { RunEnd } from '../runs/run.js';
+import type { JobRunner } from '../runs/runner.js';
+import { RunAbortedError, RunStop } from '../runs/stop.js';
 import type { Claimed, Claimer, Claims, View, Waiting } from './claims.js';
 import type { Ends } from './ends.js';
 import { Hindrances } from './hindrances.js';
@@ -12,7 +15,6 @@ import type { Jobs } from './jobs.js';
 import type { Blocked, JobRequest, Requests } from './requests.js';
 import type { JobRule } from './rule.js';
 import type { Rules, SyncReport } from './rules.js';
-import { type JobRunner, RunAbortedError, type RunEnd } from './runner.js';
 import { statusLine } from './status.js';
 
 export interface TasksContext {
@@ -34,7 +36,7 @@ export interface TasksContext {
 interface Run {
   readonly job: Job;
   readonly rule: JobRule;
-  readonly abort: AbortController;
+  readonly stop: RunStop;
   readonly done: Promise<void>;
 }
 
@@ -162,7 +164,7 @@ export class Tasks {
    */
   abortAll(why: string, patienceMs?: number): void {
     this.#closing = true;
-    for (const run of this.#runs.values()) run.abort.abort(new RunAbortedError('cancelled', why, patienceMs));
+    for (const run of this.#runs.values()) run.stop.abort(new RunAbortedError('cancelled', why, patienceMs));
   }
 
   /** When the clock was set back, rules would wait for times that lie far ahead now. */
@@ -193,7 +195,7 @@ export class Tasks {
       const asked = mine.map((run) => run.job.id).join(', ');
       if (!(await requests.handleCancel(request, `job ${asked} is asked to end`))) return;
       for (const run of mine)
-        run.abort.abort(new RunAbortedError('cancelled', `cancelled by ${request.requestedBy}`));
+        run.stop.abort(new RunAbortedError('cancelled', `cancelled by ${request.requestedBy}`));
       return;
     }
     const elsewhere = (await jobs.running()).some(isMeant);
@@ -251,7 +253,7 @@ export class Tasks {
     this.#asked.add(jobId);
     const why = 'the next run of its rule';
     const run = this.#runs.get(jobId);
-    if (run !== undefined) run.abort.abort(new RunAbortedError('cancelled', `cancelled by ${why}`));
+    if (run !== undefined) run.stop.abort(new RunAbortedError('cancelled', `cancelled by ${why}`));
     // On another worker, which hears of it. When it cannot be written, it is tried at the next look.
     else this.#context.requests.addCancel(jobId, why).catch(() => this.#asked.delete(jobId));
   }
@@ -270,15 +272,16 @@ export class Tasks {
   #start({ job, rule, user }: Claimed): void {
     this.#context.logger.debug(`job ${job.id} of ${rule} started`, { rule: rule.id, job: job.id });
     this.#hindrances.delete(rule.id);
-    const abort = new AbortController();
-    const done = this.#perform(job, rule, user, abort.signal);
-    this.#runs.set(job.id, { job, rule, abort, done });
+    const stop = new RunStop();
+    const done = this.#perform(job, rule, user, stop);
+    this.#runs.set(job.id, { job, rule, stop, done });
   }
 
-  async #perform(job: Job, rule: JobRule, user: string | null, signal: AbortSignal): Promise<void> {
+  async #perform(job: Job, rule: JobRule, user: string | null, stop: RunStop): Promise<void> {
     const { runner, onPlace } = this.#context;
     if (await this.#mayBegin(job)) {
-      const { outcome, left } = signal.aborted ? notBegun(signal) : await runner.run(job, rule, user, signal);
+      const { outcome, left } =
+        stop.reason !== null ? notBegun(stop.reason) : await runner.run(job, rule, user, stop);
       if (left !== null) this.#leave(job, rule, left);
       await this.#finish(job, rule, outcome);
     }
@@ -425,9 +428,8 @@ class Look implements Blocked {
 }
 
 /** The end of a run that was asked to end before its time had come. */
-function notBegun({ reason }: AbortSignal): RunEnd {
-  const why = reason instanceof Error ? reason.message : String(reason);
-  return { outcome: { status: 'cancelled', message: `${why}, before it began` }, left: null };
+function notBegun({ message }: RunAbortedError): RunEnd {
+  return { outcome: { status: 'cancelled', message: `${message}, before it began` }, left: null };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

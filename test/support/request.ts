@@ -3,7 +3,14 @@
 import type { Kysely } from 'kysely';
 import type { Test } from 'tap';
 import type { ProcedureTables } from '../../procedures/index.js';
-import type { BaseRequest, Database, JobStatus, Procedure, Site } from '../../src/index.js';
+import {
+  type BaseRequest,
+  type Database,
+  type JobStatus,
+  type Procedure,
+  type Site,
+  transact,
+} from '../../src/index.js';
 import { Logger } from '../../src/log/logger.js';
 import type { LogSink } from '../../src/log/sink.js';
 import { loadSite } from '../../src/site.js';
@@ -82,6 +89,13 @@ function fakeRequest({ site, store, clock, jobId }: RequestContext): FakeRequest
     signal: controller.signal,
     user: null,
     jobId,
+    dueAt: null,
+    args: null,
+    attempt: 1,
+    lastCheckpoint: null,
+    checkpoint: async () => undefined,
+    transaction: (work) => transact(store.db, work),
+    requestRun: async () => 1,
     now: () => new Date(clock.now()),
     progress: (done, total, text) => progresses.push([done, total, text]),
     debug: (message, fields) => logger.debug(message, fields),

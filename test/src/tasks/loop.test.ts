@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Logger } from '../../../src/log/logger.js';
+import { settleMs } from '../../../src/runs/stop.js';
 import { TaskLoop } from '../../../src/tasks/loop.js';
-import { settleMs } from '../../../src/tasks/runner.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { turns, until } from '../../support/until.js';
 

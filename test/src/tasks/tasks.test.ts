@@ -1,8 +1,8 @@
 import t from 'tap';
 import { Procedure } from '../../../src/procedure.js';
+import { settleMs } from '../../../src/runs/stop.js';
 import type { Job } from '../../../src/tasks/job.js';
 import type { BaseRequest } from '../../../src/tasks/request.js';
-import { settleMs } from '../../../src/tasks/runner.js';
 import { aheadMs } from '../../../src/tasks/tasks.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
 import { turns, until } from '../../support/until.js';

@@ -1,0 +1,50 @@
+// One run of a procedure: where it takes place, for how long at most, and what it logs.
+
+import { durationText } from '../duration.js';
+import type { LevelName } from '../log/levels.js';
+import type { LogSink } from '../log/sink.js';
+import type { Job } from '../tasks/job.js';
+import { JobLog } from '../tasks/job-log.js';
+import type { Jobs } from '../tasks/jobs.js';
+import type { JobRule } from '../tasks/rule.js';
+import { type InlineContext, runInline } from './inline.js';
+import type { RunEnd } from './run.js';
+import { RunAbortedError, type RunStop } from './stop.js';
+import { describeThrown } from './thrown.js';
+
+export interface RunnerContext extends InlineContext {
+  readonly jobs: Jobs;
+  /** Where what the runs log goes, and the level below which it is dropped. */
+  readonly sink: LogSink;
+  readonly logLevel: () => LevelName;
+}
+
+export class JobRunner {
+  readonly #context: RunnerContext;
+
+  constructor(context: RunnerContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Runs a job to its end and tells how it ended. Never rejects.
+   *
+   * @param stop asks the run to end before; its time-out is seen to here
+   */
+  async run(job: Job, rule: JobRule, user: string | null, stop: RunStop): Promise<RunEnd> {
+    const { clock, jobs, sink, logLevel } = this.#context;
+    const timeoutMs = rule.policies.timeoutSeconds * 1000;
+    const log = new JobLog({ job, jobs, sink, siteLevel: logLevel(), ruleLevel: rule.logLevel, clock });
+    const disarm = clock.after(timeoutMs, () =>
+      stop.abort(new RunAbortedError('timeout', `ended at its time-out of ${durationText(timeoutMs)}`)),
+    );
+    try {
+      return await runInline({ job, rule, user, stop, log }, this.#context);
+    } catch (error) {
+      return { outcome: { status: 'failed', message: describeThrown(error) }, left: null };
+    } finally {
+      disarm();
+      await log.close();
+    }
+  }
+}

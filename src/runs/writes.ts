@@ -1,0 +1,128 @@
+// What a run writes into the database for itself, and only as long as it is its worker's.
+
+import type { Kysely, QueryExecutorProvider, Transaction } from 'kysely';
+import { LinodError, UsageError } from '../errors.js';
+import { limitIdleTransaction } from '../store/dialect.js';
+import { QueryCreator } from '../store/kysely.js';
+import type { Database } from '../store/schema.js';
+import { transact } from '../store/transact.js';
+import { jsonText } from '../tasks/job.js';
+import type { RunRequestOptions } from '../tasks/request.js';
+import type { Requests } from '../tasks/requests.js';
+import { ruleNamed } from '../tasks/rule-named.js';
+
+/** A run wrote after it had been given up: its worker was away so long that it was taken for dead. */
+export class RunLostError extends LinodError {
+  readonly jobId: number;
+
+  constructor(jobId: number) {
+    super(
+      'LINOD_ERR_RUN_LOST',
+      `job ${jobId} is no longer this worker's: it has been given up, and its rule may run again elsewhere; nothing was written`,
+    );
+    this.jobId = jobId;
+  }
+}
+
+export interface RunWritesOptions {
+  readonly jobId: number;
+  readonly workerId: string;
+  /** The run's own connection, for its transactions. */
+  readonly own: () => Kysely<Database>;
+  /** For short statements of its own. */
+  readonly short: () => Kysely<Database>;
+  /** The requests as they are written through a connection or a transaction. */
+  readonly requests: (db: Kysely<Database>) => Requests;
+  /** Called when the run has asked for another one. */
+  readonly onRequest: () => void;
+}
+
+export class RunWrites {
+  readonly #options: RunWritesOptions;
+  #open = 0;
+
+  constructor(options: RunWritesOptions) {
+    this.#options = options;
+  }
+
+  async transaction<T>(work: (tx: Transaction<Database>) => Promise<T>): Promise<T> {
+    this.#open++;
+    try {
+      return await transact(this.#options.own(), async (tx) => {
+        // A worker that is stopped in the middle must not hold its job for ever.
+        await limitIdleTransaction(tx);
+        await this.#hold(tx);
+        return await work(tx);
+      });
+    } finally {
+      this.#open--;
+    }
+  }
+
+  async checkpoint(value: unknown, tx?: QueryExecutorProvider): Promise<void> {
+    const { jobId, workerId, short } = this.#options;
+    const checkpoint = jsonText('a checkpoint', value);
+    this.#refuseDeadlock(tx, 'ar.checkpoint(value, tx)');
+    const db = new QueryCreator<Database>({ executor: (tx ?? short()).getExecutor() });
+    const updated = await db
+      .updateTable('jobs')
+      .set({ checkpoint })
+      .where('id', '=', jobId)
+      .where('worker_id', '=', workerId)
+      .where('status', '=', 'running')
+      .executeTakeFirst();
+    if (updated.numUpdatedRows === 0n) throw new RunLostError(jobId);
+  }
+
+  async requestRun(
+    rule: number | string,
+    args: unknown,
+    { tx, ...options }: RunRequestOptions = {},
+  ): Promise<number> {
+    const { short, onRequest } = this.#options;
+    this.#refuseDeadlock(tx, 'ar.requestRun(rule, args, { tx })');
+    // Whatever tables it is typed with, it is a Kysely on the site's database.
+    if (tx !== undefined) return await this.#request(tx as Kysely<Database>, rule, { ...options, args });
+    const request = await transact(short(), async (own) => {
+      await this.#hold(own);
+      return await this.#request(own, rule, { ...options, args });
+    });
+    onRequest();
+    return request;
+  }
+
+  async #request(
+    db: Kysely<Database>,
+    rule: number | string,
+    options: RunRequestOptions & { args: unknown },
+  ): Promise<number> {
+    const { jobId, requests } = this.#options;
+    const id = typeof rule === 'number' ? rule : await ruleNamed(db, rule);
+    if (id === null) {
+      throw new UsageError(`no job rule and no procedure of a rule is named ${JSON.stringify(rule)}`);
+    }
+    return await requests(db).add(id, 'run', `job ${jobId}`, options);
+  }
+
+  /** Proves that the run is still this worker's, and sees to it that it stays so until the transaction ends. */
+  async #hold(tx: Kysely<Database>): Promise<void> {
+    const { jobId, workerId } = this.#options;
+    const mine = await tx
+      .selectFrom('jobs')
+      .select('id')
+      .where('id', '=', jobId)
+      .where('worker_id', '=', workerId)
+      .where('status', '=', 'running')
+      .forNoKeyUpdate()
+      .executeTakeFirst();
+    if (mine === undefined) throw new RunLostError(jobId);
+  }
+
+  /** Without this, the run would wait for the lock that its own transaction holds. */
+  #refuseDeadlock(tx: QueryExecutorProvider | undefined, instead: string): void {
+    if (tx !== undefined || this.#open === 0) return;
+    throw new UsageError(
+      `a transaction of this run is open, and would be waited for: hand it on, as in ${instead}`,
+    );
+  }
+}
