@@ -12,10 +12,13 @@ export interface Serializer {
   encode(value: unknown): Uint8Array;
   decode(bytes: Uint8Array): unknown;
   /**
-   * Writes a message once but for a last property, and returns what writes it complete for each value of that.
-   * The bytes are those of `encode({ ...message, [lastKey]: value })`.
+   * Writes a message once but for a last property, and returns what completes it with each value of that, which is
+   * written already. The bytes are those of `encode({ ...message, [lastKey]: value })`.
    */
-  encodeBut(message: Readonly<Record<string, unknown>>, lastKey: string): (lastValue: unknown) => Uint8Array;
+  encodeBut(
+    message: Readonly<Record<string, unknown>>,
+    lastKey: string,
+  ): (lastValue: Uint8Array) => Uint8Array;
 }
 
 const msgpack: Serializer = {
@@ -24,7 +27,7 @@ const msgpack: Serializer = {
   encodeBut(message, lastKey) {
     // The value, here one byte for null, ends the map.
     const beginning = encode({ ...message, [lastKey]: null }).subarray(0, -1);
-    return (lastValue) => Buffer.concat([beginning, encode(lastValue)]);
+    return (lastValue) => Buffer.concat([beginning, lastValue]);
   },
 };
 
@@ -34,7 +37,7 @@ const json: Serializer = {
   encodeBut(message, lastKey) {
     const beginning = encodeJson({ ...message, [lastKey]: null }).subarray(0, -'null}'.length);
     const end = Buffer.from('}');
-    return (lastValue) => Buffer.concat([beginning, encodeJson(lastValue), end]);
+    return (lastValue) => Buffer.concat([beginning, lastValue, end]);
   },
 };
 

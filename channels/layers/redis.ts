@@ -58,6 +58,7 @@ import { flush } from './redis/flush.js';
 import { Host } from './redis/host.js';
 import { type Host as HostOption, parseHosts } from './redis/hosts.js';
 import { type GeneralChannel, KeyReaders } from './redis/key-readers.js';
+import { KnownGroups, mostKnownMembers, type ProcessInGroup } from './redis/known-groups.js';
 import { leaseKeys } from './redis/lease-keys.js';
 import type { LeasedEntry } from './redis/lease-reader.js';
 import { LeaseReaders } from './redis/lease-readers.js';
@@ -141,6 +142,7 @@ export class RedisChannelLayer implements ChannelLayer {
   readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
   readonly #members: Members;
   readonly #ring: Ring;
+  readonly #groups: KnownGroups;
   readonly #readers: KeyReaders<Delivery>;
   readonly #leaseReaders: LeaseReaders;
   readonly #maxDeliveries: number;
@@ -200,6 +202,11 @@ export class RedisChannelLayer implements ChannelLayer {
         }),
     );
     this.#ring = new Ring(hosts);
+    this.#groups = new KnownGroups({
+      writeChannels: (channels) => this.#members.writeChannels(channels),
+      // One script reaches the keys of one host only.
+      mostNames: hosts.length === 1 ? mostKnownMembers : 0,
+    });
     this.#readers = new KeyReaders({
       hosts,
       accept: (entry) => this.#accept(entry),
@@ -332,13 +339,15 @@ export class RedisChannelLayer implements ChannelLayer {
     const memberFor = this.#members.writeForGroup(checkMessage(message));
     this.#refuseWhenClosed();
     const endedAt = (this.#now() - this.#groupExpiryMs) / 1000;
-    const { commands } = this.#ring.of(group);
-    const channels = await commands.run((client) => client.groupMembers(1, groupKey, endedAt));
-    await allDone(
-      Array.from(byMessageKey(channels), ([key, names]) =>
-        this.#ring.of(key).outbox.send(this.#parcel(key, [memberFor(names)], names[0] ?? key)),
-      ),
-    );
+    const parcelFor = ({ key, firstChannel, channels }: ProcessInGroup) =>
+      this.#parcel(key, [memberFor(channels)], firstChannel);
+    const guess = this.#groups.membersOf(group);
+    const changed = await this.#ring
+      .of(group)
+      .outbox.sendToGroup({ key: groupKey, endedAt, members: guess.text }, guess.processes.map(parcelFor));
+    if (changed === undefined) return;
+    const { processes } = this.#groups.learn(group, changed);
+    await allDone(processes.map((process) => this.#ring.of(process.key).outbox.send(parcelFor(process))));
   }
 
   /** The host that was silent the longest decides: a message may come from each. */
@@ -624,17 +633,6 @@ function delivery(
     throw new UndecodableError('the message names no channel of the process that it was sent to');
   const read = channels.length === 1 ? () => message : () => copyOf(message);
   return { channels, member, isAgain, read };
-}
-
-function byMessageKey(channels: readonly string[]): Map<string, string[]> {
-  const byKey = new Map<string, string[]>();
-  for (const channel of channels) {
-    const key = messageKey(channel);
-    const names = byKey.get(key);
-    if (names === undefined) byKey.set(key, [channel]);
-    else names.push(channel);
-  }
-  return byKey;
 }
 
 /** Waits for all, and then rejects with the first failure. */

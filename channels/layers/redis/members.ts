@@ -40,12 +40,18 @@ export class Members {
     return Buffer.concat([another?.subarray(0, this.#prefixLength) ?? this.#randomBytes(), body]);
   }
 
+  /** Writes the names of the channels of one process that a group's message is for. */
+  writeChannels(channels: readonly string[]): Uint8Array {
+    return this.#codec.encodeValue(channels);
+  }
+
   /**
-   * Writes a group's message once and returns what makes a member of it for each list of channels.
+   * Writes a group's message once and returns what makes a member of it for each list of channels, as `writeChannels`
+   * has written it.
    *
    * @throws InvalidMessageError
    */
-  writeForGroup(message: Readonly<Record<string, unknown>>): (channels: readonly string[]) => Buffer {
+  writeForGroup(message: Readonly<Record<string, unknown>>): (channels: Uint8Array) => Buffer {
     const complete = this.#codec.encodeBut(message, reservedKey);
     return (channels) => Buffer.concat([this.#randomBytes(), complete(channels)]);
   }

@@ -1,6 +1,6 @@
 // What one turn of the event loop sends to a host, which goes there as one script.
 
-import type { Connection } from './connection.js';
+import type { Client, Connection } from './connection.js';
 
 /** Members for one key, in their order. */
 export interface Parcel {
@@ -11,6 +11,15 @@ export interface Parcel {
   /** How many members may lie under the key. */
   readonly capacity: number;
   readonly expiryMs: number;
+}
+
+/** A group, and what the sender takes for its members. */
+export interface GroupGuess {
+  readonly key: string;
+  /** The score up to which memberships have ended. */
+  readonly endedAt: number;
+  /** One a line, the oldest first. */
+  readonly members: string;
 }
 
 export interface OutboxOptions {
@@ -40,7 +49,7 @@ export class Outbox {
   readonly #commands: Connection;
   readonly #now: () => number;
   readonly #onJudged: OnJudged | undefined;
-  #gathered: Send[] = [];
+  #gathered: Gathered[] = [];
   #unsent = 0;
   /** The time of the next message at the earliest, in ms. */
   #next = 0;
@@ -59,15 +68,37 @@ export class Outbox {
   send(parcel: Parcel, signal?: AbortSignal): Promise<number> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
-      if (this.#gathered.length === 0) process.nextTick(this.#sendGathered);
-      this.#gathered.push(new Send(parcel, signal, resolve, reject));
+      this.#gather({ sends: [new Send(parcel, signal, resolve, reject)] });
     });
+  }
+
+  /**
+   * Sends a parcel to each process of a group, if its members are those that the sender takes for them: then one round
+   * trip is all. Resolves with undefined, or with the members that are, and then nothing was sent.
+   *
+   * @throws LayerUnavailableError
+   */
+  sendToGroup(group: GroupGuess, parcels: readonly Parcel[]): Promise<readonly string[] | undefined> {
+    return new Promise((resolve, reject) => {
+      const sends = parcels.map((parcel) => new Send(parcel, undefined, () => undefined, reject));
+      this.#gather({ sends, group: { ...group, resolve, reject } });
+    });
+  }
+
+  #gather(item: Gathered): void {
+    if (this.#gathered.length === 0) process.nextTick(this.#sendGathered);
+    this.#gathered.push(item);
   }
 
   readonly #sendGathered = () => {
     const gathered = this.#gathered;
     this.#gathered = [];
-    for (const sends of inScripts(gathered)) void this.#sendScript(this.#admit(sends));
+    for (const script of inScripts(gathered)) {
+      const sends = this.#admit(script.sends);
+      // Half of a group's parcels would be told as all of them.
+      if (script.group === undefined || sends.length === script.sends.length)
+        void this.#sendScript({ ...script, sends });
+    }
   };
 
   /** While there is no connection only so many may wait for it, so that memory stays bounded. */
@@ -79,7 +110,7 @@ export class Outbox {
   }
 
   /** Never rejects: who sends is told. */
-  async #sendScript(sends: readonly Send[]): Promise<void> {
+  async #sendScript({ sends, group }: Gathered): Promise<void> {
     let unsent = sends.length;
     const written = () => {
       this.#unsent -= unsent;
@@ -90,23 +121,30 @@ export class Outbox {
     let parts: Part[] = [];
     let now = 0;
     try {
-      const reply = this.#commands.run((client) => {
+      const reply = await this.#commands.run((client) => {
         written();
         parts = byKey(sends.filter((send) => send.write()));
         now = this.#timeFor(parts);
-        const keys = parts.map(({ key }) => key);
-        return parts.length === 0
+        return parts.length === 0 && group === undefined
           ? Promise.resolve([])
-          : client.deliver(keys.length, ...keys, now / 1000, ...parts.flatMap((part) => part.arguments(now)));
+          : deliver(client, parts, now, group);
       });
-      const accepted = await reply;
-      this.#next = Math.max(this.#next, now + (accepted[parts.length] ?? 0) * microsecondMs);
-      for (const [i, part] of parts.entries()) part.settle(accepted[i] ?? 0, now, this.#onJudged);
+      if (reply instanceof Members) group?.resolve(reply.channels);
+      else {
+        this.#settle(parts, reply, now);
+        group?.resolve(undefined);
+      }
     } catch (error) {
       for (const send of sends) send.reject(error);
+      group?.reject(error);
     } finally {
       written();
     }
+  }
+
+  #settle(parts: readonly Part[], accepted: readonly number[], now: number): void {
+    this.#next = Math.max(this.#next, now + (accepted[parts.length] ?? 0) * microsecondMs);
+    for (const [i, part] of parts.entries()) part.settle(accepted[i] ?? 0, now, this.#onJudged);
   }
 
   /**
@@ -121,6 +159,27 @@ export class Outbox {
     const members = parts.reduce((sum, part) => sum + part.length, 0);
     this.#next = time + members * microsecondMs;
     return time;
+  }
+}
+
+/** What is to go as one script, as long as there is room in it; what is for a group goes alone. */
+interface Gathered {
+  readonly sends: readonly Send[];
+  readonly group?: GroupSend | undefined;
+}
+
+/** A group and who waits for the outcome. */
+interface GroupSend extends GroupGuess {
+  readonly resolve: (members: readonly string[] | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The members of a group, since they were not those that the sender took for them. */
+class Members {
+  readonly channels: readonly string[];
+
+  constructor(channels: readonly string[]) {
+    this.channels = channels;
   }
 }
 
@@ -203,19 +262,40 @@ class Part {
   }
 }
 
-function inScripts(sends: readonly Send[]): Send[][] {
-  const scripts: Send[][] = [];
-  let script: Send[] = [];
+function deliver(
+  client: Client,
+  parts: readonly Part[],
+  now: number,
+  group: GroupSend | undefined,
+): Promise<readonly number[] | Members> {
+  const keys = parts.map(({ key }) => key);
+  const args = parts.flatMap((part) => part.arguments(now));
+  if (group === undefined) return client.deliver(keys.length, ...keys, now / 1000, ...args);
+  return client
+    .deliverToGroup(keys.length + 1, group.key, ...keys, group.endedAt, group.members, now / 1000, ...args)
+    .then(([isDelivered, found]) => (isDelivered === 1 ? found : new Members(found)));
+}
+
+function inScripts(gathered: readonly Gathered[]): Gathered[] {
+  const scripts: Gathered[] = [];
+  let script: Send[] | undefined;
   let members = 0;
-  for (const send of sends) {
-    const { length } = send.parcel.members;
-    if (script.length === 0 || members + length > membersPerScript) {
-      script = [];
-      members = 0;
-      scripts.push(script);
+  for (const item of gathered) {
+    if (item.group !== undefined) {
+      scripts.push(item);
+      script = undefined;
+      continue;
     }
-    script.push(send);
-    members += length;
+    for (const send of item.sends) {
+      const { length } = send.parcel.members;
+      if (script === undefined || members + length > membersPerScript) {
+        script = [];
+        members = 0;
+        scripts.push({ sends: script });
+      }
+      script.push(send);
+      members += length;
+    }
   }
   return scripts;
 }

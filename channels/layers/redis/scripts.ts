@@ -4,6 +4,48 @@
 import { leaseScripts } from './lease-scripts.js';
 import { xrayScripts } from './xray-scripts.js';
 
+/**
+ * Files members under the keys `from` onwards, with the arguments from `at` onwards, of which the first is now; returns
+ * what `deliver` returns.
+ */
+const deliverLua = `
+  local function deliver(from, at)
+    local now = tonumber(ARGV[at])
+    local nowText = ARGV[at]
+    local accepted, purges, latest = {}, {}, now
+    at = at + 1
+    for i = from, #KEYS do
+      local key = KEYS[i]
+      local count, capacity = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+      local expired, ttl = ARGV[at + 2], ARGV[at + 3]
+      local size, gone = redis.call('ZCARD', key), 0
+      if size > 0 then gone = redis.call('ZCOUNT', key, '-inf', expired) end
+      if gone > 0 then purges[#purges + 1] = { key, expired } end
+      local room = math.min(count, capacity - size + gone)
+      if room > 0 then
+        local score = now
+        if size > 0 and redis.call('ZCOUNT', key, nowText, '+inf') > 0 then
+          local last = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
+          if last < now + 1 then score = last + 0.000001 end
+        end
+        local entries = {}
+        for j = 1, room do
+          entries[2 * j - 1] = string.format('%.17g', score)
+          entries[2 * j] = ARGV[at + 3 + j]
+          score = score + 0.000001
+        end
+        redis.call('ZADD', key, unpack(entries))
+        redis.call('PEXPIRE', key, ttl)
+        latest = math.max(latest, score)
+      end
+      accepted[#accepted + 1] = math.max(room, 0)
+      at = at + 4 + count
+    end
+    for _, purge in ipairs(purges) do redis.call('ZREMRANGEBYSCORE', purge[1], '-inf', purge[2]) end
+    accepted[#accepted + 1] = math.ceil((latest - now) * 1000000)
+    return accepted
+  end`;
+
 /** Scores are seconds since 1970 as text that reads back to the same double; what `%.17g` guarantees. */
 export const scripts = {
   ...leaseScripts,
@@ -24,38 +66,21 @@ export const scripts = {
    * a key, or nothing expired, or nothing later than now.
    */
   deliver: {
-    lua: `
-      local now, at = tonumber(ARGV[1]), 2
-      local accepted, purges, latest = {}, {}, now
-      for i, key in ipairs(KEYS) do
-        local count, capacity = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-        local expired, ttl = ARGV[at + 2], ARGV[at + 3]
-        local size, gone = redis.call('ZCARD', key), 0
-        if size > 0 then gone = redis.call('ZCOUNT', key, '-inf', expired) end
-        if gone > 0 then purges[#purges + 1] = { key, expired } end
-        local room = math.min(count, capacity - size + gone)
-        if room > 0 then
-          local score = now
-          if size > 0 and redis.call('ZCOUNT', key, ARGV[1], '+inf') > 0 then
-            local last = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
-            if last < now + 1 then score = last + 0.000001 end
-          end
-          local entries = {}
-          for j = 1, room do
-            entries[2 * j - 1] = string.format('%.17g', score)
-            entries[2 * j] = ARGV[at + 3 + j]
-            score = score + 0.000001
-          end
-          redis.call('ZADD', key, unpack(entries))
-          redis.call('PEXPIRE', key, ttl)
-          latest = math.max(latest, score)
-        end
-        accepted[i] = math.max(room, 0)
-        at = at + 4 + count
-      end
-      for _, purge in ipairs(purges) do redis.call('ZREMRANGEBYSCORE', purge[1], '-inf', purge[2]) end
-      accepted[#KEYS + 1] = math.ceil((latest - now) * 1000000)
-      return accepted`,
+    lua: `${deliverLua}
+      return deliver(1, 1)`,
+  },
+
+  /**
+   * KEYS: a group, and as for `deliver`. ARGV: the score up to which memberships have ended; the channels that the
+   * sender takes for the group's members, one a line, the oldest first; and as for `deliver`. When they are, returns 1 and
+   * what `deliver` returns; else delivers nothing and returns 0 and the channels that are.
+   */
+  deliverToGroup: {
+    lua: `${deliverLua}
+      local members = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf')
+      if table.concat(members, '\\n') == ARGV[2] then return { 1, deliver(2, 3) } end
+      redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+      return { 0, members }`,
   },
 
   /** KEYS: a sorted set of messages. ARGV: TTL in ms, for a key that has none; a score and a member, and so on. */
@@ -99,13 +124,6 @@ export const scripts = {
       redis.call('ZADD', KEYS[1], ARGV[1], ARGV[3])
       redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
   },
-
-  /** KEYS: a group. ARGV: the score up to which memberships have ended. Returns the channels, the oldest first. */
-  groupMembers: {
-    lua: `
-      redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
-      return redis.call('ZRANGE', KEYS[1], 0, -1)`,
-  },
 } as const;
 
 type Arguments = [keyCount: number, ...keysAndArguments: Array<string | number | Buffer>];
@@ -113,6 +131,9 @@ type Arguments = [keyCount: number, ...keysAndArguments: Array<string | number |
 /** The scripts as the client's methods. */
 export interface ScriptCommands {
   deliver(...args: Arguments): Promise<number[]>;
+  deliverToGroup(
+    ...args: Arguments
+  ): Promise<[isDelivered: 1, outcome: number[]] | [isDelivered: 0, members: string[]]>;
   popBuffer(...args: Arguments): Promise<Buffer[][]>;
   leaseBuffer(...args: Arguments): Promise<[status: [number, number], entries: Buffer[], dead: Buffer[]]>;
   comeAgain(...args: Arguments): Promise<[expired: number, nextMs: number]>;
@@ -123,7 +144,6 @@ export interface ScriptCommands {
   putBack(...args: Arguments): Promise<null>;
   restore(...args: Arguments): Promise<null>;
   groupAdd(...args: Arguments): Promise<null>;
-  groupMembers(...args: Arguments): Promise<string[]>;
   xrayPublish(...args: Arguments): Promise<number>;
   xrayAsk(...args: Arguments): Promise<string>;
   xrayDepths(...args: Arguments): Promise<Array<[] | [length: number, lowest?: string]>>;
