@@ -34,6 +34,8 @@ export interface Ended {
 
 export interface ProgramOptions {
   readonly cwd?: string;
+  /** Node's own arguments. */
+  readonly nodeArgs?: readonly string[];
   /** Variables besides those that every program gets; nothing else of this process's environment is passed on. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -56,13 +58,13 @@ export class Program {
    * becomes the program itself: the process number is Node's.
    */
   static start(t: Test, path: string, args: readonly string[] = [], options: ProgramOptions = {}): Program {
-    const { cwd = root, environment = {} } = options;
+    const { cwd = root, nodeArgs = [], environment = {} } = options;
     const inherited = ['PATH', 'HOME', 'TMPDIR', 'USER'].flatMap((name) => {
       const value = process.env[name];
       return value === undefined ? [] : [`${name}=${value}`];
     });
     const own = Object.entries({ TZ: 'UTC', ...environment }).map(([name, value]) => `${name}=${value}`);
-    const child = spawn('env', ['-i', ...inherited, ...own, process.execPath, path, ...args], {
+    const child = spawn('env', ['-i', ...inherited, ...own, process.execPath, ...nodeArgs, path, ...args], {
       cwd,
       stdio: ['pipe', 'pipe', 'pipe'],
     });

@@ -5,12 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { typescriptArg } from '../../support/fork-typescript.js';
 import { readLog } from '../../support/log.js';
 import { eventually, Program } from '../../support/programs.js';
 import { Random } from '../../support/random.js';
 
-/** Runs a TypeScript file without a build, and sooner than tap's own loader. */
-const jiti = fileURLToPath(new URL('../../../node_modules/jiti/lib/jiti-cli.mjs', import.meta.url));
 const child = fileURLToPath(new URL('../../support/log-child.ts', import.meta.url));
 
 class TestSite {
@@ -28,13 +27,17 @@ class TestSite {
   }
 
   async startWorker(): Promise<Program> {
-    const worker = Program.start(this.#t, jiti, [child, 'worker', this.directory]);
+    const worker = this.#start('worker', this.directory);
     await worker.printed(/ready/);
     return worker;
   }
 
   program(name: string, count: number, ending: string): Program {
-    return Program.start(this.#t, jiti, [child, 'program', this.directory, name, String(count), ending]);
+    return this.#start('program', this.directory, name, String(count), ending);
+  }
+
+  #start(...args: readonly string[]): Program {
+    return Program.start(this.#t, child, args, { nodeArgs: [typescriptArg] });
   }
 
   /** The texts of one program's records, in the log's order. */
