@@ -7,10 +7,11 @@ import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { idList, listTable, lock } from '../store/dialect.js';
 import { sql } from '../store/kysely.js';
-import type { Database, JobRuleRow } from '../store/schema.js';
+import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { type Decision, decide, type Running } from './decide.js';
 import { type Job, jobFromRow } from './job.js';
+import { KnownRules, type LockedRule, type LockedRules } from './known-rules.js';
 import { type RuleEntry, writeEntries } from './ledger.js';
 import { type Blocked, type JobRequest, mergedOutcome } from './requests.js';
 import type { JobRule } from './rule.js';
@@ -75,12 +76,14 @@ const batch = 500;
 export class Claimer {
   readonly #db: Kysely<Database>;
   readonly #rules: Rules;
+  readonly #known: KnownRules;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #workerId: string;
 
   constructor(db: Kysely<Database>, rules: Rules, clock: Pick<Clock, 'now'>, workerId: string) {
     this.#db = db;
     this.#rules = rules;
+    this.#known = new KnownRules(rules);
     this.#clock = clock;
     this.#workerId = workerId;
   }
@@ -124,13 +127,13 @@ export class Claimer {
       );
       const moved: Array<{ id: number; next: number | null }> = [];
       for (const { id, dueAt } of due) {
-        const rule = claim.rule(id);
-        if (rule === undefined) continue;
-        if (rule.nextDueAt?.getTime() !== dueAt) {
+        const locked = claim.locked(id);
+        if (locked === undefined) continue;
+        if (locked.dueAt !== dueAt) {
           await this.#tellIfTaken(tx, claim, id, dueAt);
           continue;
         }
-        const decision = this.#decide(claim, rule, dueAt);
+        const decision = this.#decide(claim, locked.rule, dueAt);
         if (decision === null || decision.action.kind === 'wait') continue;
         moved.push({ id, next: decision.next });
         claim.entries.push(...decision.entries.map((entry) => ({ ...entry, ruleId: id })));
@@ -152,7 +155,7 @@ export class Claimer {
       const handled: Array<{ id: number; outcome: string }> = [];
       const waitingRules = new Map<number, number>();
       for (const request of requests) {
-        const rule = claim.rule(request.ruleId);
+        const rule = claim.locked(request.ruleId)?.rule;
         if (rule === undefined || !open.has(request.id)) continue;
         const verdict = this.#judge(claim, rule, request, waitingRules.get(rule.id));
         if (verdict === null) waitingRules.set(rule.id, waitingRules.get(rule.id) ?? request.id);
@@ -211,15 +214,7 @@ export class Claimer {
 
   async #begin(tx: Kysely<Database>, ruleIds: readonly number[], view: View): Promise<Claim> {
     const ids = [...new Set(ruleIds)];
-    const rows = await tx
-      .selectFrom('job_rules')
-      .selectAll()
-      .where('id', 'in', idList(tx, ids))
-      // Always in the same order, so that no two workers wait for one another.
-      .orderBy('id')
-      .forNoKeyUpdate()
-      .execute();
-    const claim = new Claim(view, this.#clock.now(), rows, (row) => this.#rules.parse(row));
+    const claim = new Claim(view, this.#clock, await this.#known.lock(ids, tx));
     const groups = claim.groups();
     // A limit counts runs of all rules of a group, and so of rules that are not locked here.
     if (groups.length > 0) await lock(tx, 'groups');
@@ -402,31 +397,25 @@ class Claim {
   readonly entries: RuleEntry[] = [];
   readonly waiting: Waiting[] = [];
   readonly cancelled = new Set<number>();
-  readonly broken: Array<{ rule: number; error: Error }> = [];
-  readonly #rules = new Map<number, JobRule>();
+  readonly broken: Array<{ rule: number; error: Error }>;
+  readonly #rules: LockedRules['rules'];
   readonly #running = new Map<number, Running[]>();
   readonly #inGroup = new Map<string, number>();
 
-  constructor(view: View, now: number, rows: readonly JobRuleRow[], parse: (row: JobRuleRow) => JobRule) {
+  constructor(view: View, { now }: Pick<Clock, 'now'>, { rules, broken }: LockedRules) {
     this.view = view;
-    this.now = now;
-    for (const row of rows) {
-      try {
-        this.#rules.set(row.id, parse(row));
-      } catch (error) {
-        if (!isFaultOfRule(error)) throw error;
-        this.broken.push({ rule: row.id, error });
-      }
-    }
+    this.now = now();
+    this.#rules = rules;
+    this.broken = [...broken];
     for (const [rule, run] of view.left) this.#running.set(rule, [run]);
   }
 
-  rule(id: number): JobRule | undefined {
+  locked(id: number): LockedRule | undefined {
     return this.#rules.get(id);
   }
 
   groups(): string[] {
-    const names = Array.from(this.#rules.values(), (rule) => rule.policies.group);
+    const names = Array.from(this.#rules.values(), ({ rule }) => rule.policies.group);
     return [...new Set(names)].filter((name) => name !== '');
   }
 
