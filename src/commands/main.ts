@@ -102,11 +102,18 @@ export function jsonOption(): Option {
 
 /**
  * Finds and reads the site. Of a site that is switched off (`useLinod: false`) a command says so, and ends with 0.
+ *
+ * @param whenOff done before that
  */
-export async function requireSite(flags: SiteFlags, overrides: SiteConfig = {}): Promise<Site> {
+export async function requireSite(
+  flags: SiteFlags,
+  overrides: SiteConfig = {},
+  whenOff: (site: Site) => Promise<void> = async () => undefined,
+): Promise<Site> {
   const { findSiteDirectory, loadSite } = await import('../site.js');
   const site = await loadSite(findSiteDirectory(flags.site), { flags: overrides });
   if (site.settings.useLinod) return site;
+  await whenOff(site);
   say(
     `linod is switched off for site ${site.name}: useLinod is false in ${site.shorten(site.configFile)} or LINOD_USE_LINOD`,
   );

@@ -1,8 +1,10 @@
 // runworker: the worker, until it is told to stop.
 
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { UsageError } from '../errors.js';
+import { LinodError, UsageError } from '../errors.js';
 import type { SiteConfig } from '../site/settings.js';
+import type { Site } from '../site.js';
 import { version } from '../version.js';
 import { requireSite, type SiteFlags, siteOption } from './main.js';
 import { parseWholeNumber } from './numbers.js';
@@ -62,7 +64,7 @@ async function runWorker(flags: WorkerFlags, channels: string[] | null, initiate
       : { maxJobs: parseWholeNumber('--concurrency', flags.concurrency) }),
     ...(flags.grace === undefined ? {} : { graceSeconds: parseSeconds('--grace', flags.grace) }),
   };
-  const site = await requireSite(flags, overrides);
+  const site = await requireSite(flags, overrides, noteSwitchedOff);
   const { runDaemon } = await import('./run-daemon.js');
   await runDaemon({
     site,
@@ -70,6 +72,25 @@ async function runWorker(flags: WorkerFlags, channels: string[] | null, initiate
     channels: channels ?? [site.channel, ...Object.keys(site.settings.consumers)],
     initiate,
   });
+}
+
+/**
+ * Writes down that the site is off, so that later on `linod why` can tell. Only in a database that is there, and what
+ * fails is no matter: a site that is off need not have one.
+ */
+async function noteSwitchedOff(site: Site): Promise<void> {
+  const file = /^sqlite:(.*)$/.exec(site.settings.databaseUrl)?.[1];
+  if (file !== undefined && !existsSync(file)) return;
+  const [{ SwitchOffs }, { systemClock }] = await Promise.all([
+    import('../membership/switch-offs.js'),
+    import('../clock.js'),
+  ]);
+  try {
+    const store = await site.openStore();
+    await new SwitchOffs(store.db, systemClock).begin().finally(() => store.close());
+  } catch (error) {
+    if (!(error instanceof LinodError)) throw error;
+  }
 }
 
 function parseSeconds(flag: string, text: string): number {

@@ -30,6 +30,8 @@ import { Lease } from '../membership/lease.js';
 import { noticeDead } from '../membership/notice-dead.js';
 import { WorkerRegistry } from '../membership/registry.js';
 import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
+import { SwitchOffs } from '../membership/switch-offs.js';
+import { Procedures } from '../procedure.js';
 import { type Settings, settingNames } from '../site/settings.js';
 import type { Site } from '../site.js';
 import type { Following, NewsTopic } from '../store/backend.js';
@@ -303,7 +305,10 @@ export class Daemon {
   async #start(): Promise<StartReport> {
     const { channels, initiate } = this.#options;
     await this.#databaseClock.measure();
-    await this.#registry.join(channels, version);
+    const procedures = Array.from(Procedures, ({ name }) => name);
+    await this.#registry.join(channels, version, { procedures, maxJobs: this.#settings.maxJobs });
+    const off = await new SwitchOffs(this.#store.db, this.#clock).end();
+    if (off !== null) this.#tasks.tasks.wasOff(off);
     await this.#noticeDead();
     const sync = await this.#tasks.tasks.setup();
     for (const [kind, names] of Object.entries(sync)) {

@@ -10,7 +10,16 @@ import type { Database, WorkerRow } from '../store/schema.js';
 export const silentAfterMs = 25_000;
 
 /** Rows of workers that stopped are kept this long, for the history. */
-const keepStoppedMs = 7 * 86_400_000;
+export const keepStoppedMs = 7 * 86_400_000;
+
+/** What stands as the reason of a worker that has taken leave itself. */
+export const leaveReason = 'it was stopped';
+
+/** What a worker can do. */
+export interface Abilities {
+  readonly procedures?: readonly string[];
+  readonly maxJobs?: number;
+}
 
 export interface DeadWorker {
   readonly id: string;
@@ -24,7 +33,7 @@ export class WorkerRegistry {
   readonly #db: Kysely<Database>;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #owner: Owner;
-  #card = { channels: '', version: '', started_at: 0 };
+  #card = { channels: '', version: '', started_at: 0, procedures: '', max_jobs: null as number | null };
 
   constructor(db: Kysely<Database>, clock: Pick<Clock, 'now'>, owner: Owner = ownProcess()) {
     this.#db = db;
@@ -34,12 +43,27 @@ export class WorkerRegistry {
     this.id = `${machine}[${owner.pid}]@${clock.now().toString(36)}`;
   }
 
-  /** @param channels those it listens on */
-  async join(channels: readonly string[], version: string): Promise<void> {
-    this.#card = { channels: channels.join(' '), version, started_at: this.#clock.now() };
+  /**
+   * Makes this worker known.
+   *
+   * @param channels those it listens on
+   * @param able which procedures it has, by their names, and how many jobs it runs side by side
+   */
+  async join(channels: readonly string[], version: string, able: Abilities = {}): Promise<void> {
+    this.#card = {
+      channels: channels.join(' '),
+      version,
+      started_at: this.#clock.now(),
+      procedures: able.procedures === undefined ? '' : JSON.stringify(able.procedures),
+      max_jobs: able.maxJobs ?? null,
+    };
     await this.#db
       .deleteFrom('workers')
       .where('stopped_at', '<', this.#clock.now() - keepStoppedMs)
+      // The last one tells since when none has run, however long that is.
+      .where('stopped_at', '<', (eb) =>
+        eb.selectFrom('workers as other').select((max) => max.fn.max('other.stopped_at').as('last')),
+      )
       .execute();
     await this.#enter();
   }
@@ -90,7 +114,7 @@ export class WorkerRegistry {
   }
 
   async leave(): Promise<void> {
-    await this.#markStopped(this.id, 'it was stopped');
+    await this.#markStopped(this.id, leaveReason);
   }
 
   async #markStopped(id: string, why: string): Promise<void> {

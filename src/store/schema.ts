@@ -8,10 +8,12 @@ export interface Database {
   job_lines: JobLineTable;
   job_requests: JobRequestTable;
   decisions: DecisionTable;
+  decision_summaries: DecisionSummaryTable;
   rule_changes: RuleChangeTable;
   workers: WorkerTable;
   leases: LeaseTable;
   start_orders: StartOrderTable;
+  switch_offs: SwitchOffTable;
   log_positions: LogPositionTable;
   log_checkpoints: LogCheckpointTable;
 }
@@ -165,6 +167,24 @@ export interface DecisionTable {
   due_until: number | null;
   /** How many due times it tells of. */
   times: Generated<number>;
+  /** The request, where there was one. */
+  request_id: number | null;
+  /** The job, where neither due time nor request tell which. */
+  job_id: number | null;
+}
+
+/** The ledger's old entries: a row a rule, day and reason. */
+export interface DecisionSummaryTable {
+  rule_id: number;
+  /** In the rule's zone, `2026-11-24`. */
+  day: string;
+  reason: string;
+  /** How many due times, or what else was decided upon. */
+  times: number;
+  first_at: number;
+  last_at: number;
+  /** What the last of the entries told. */
+  last_detail: string;
 }
 
 /**
@@ -202,6 +222,10 @@ export interface WorkerTable {
   stop_reason: string | null;
   /** How it was doing at its last beat: a `WorkerHealth` as JSON, empty before the first. */
   health: Generated<string>;
+  /** JSON list of the names of the procedures that it has; empty where an older version did not say. */
+  procedures: Generated<string>;
+  /** How many jobs it runs side by side. */
+  max_jobs: number | null;
 }
 
 /** Something that one worker at a time may do. */
@@ -217,6 +241,13 @@ export interface StartOrderTable {
   name: string;
   ordered_at: number;
   ordered_by: string;
+}
+
+/** A time during which the site was switched off. */
+export interface SwitchOffTable {
+  id: Generated<number>;
+  since: number;
+  until: number | null;
 }
 
 /** How far the log writer has come with each sender. */

@@ -515,7 +515,15 @@ function jobOf({ row }: Start, id: number, workerId: string): Job {
 }
 
 function entryOf(request: JobRequest, reason: 'requested' | 'again' | 'skipped', detail: string): RuleEntry {
-  return { ruleId: request.ruleId, dueAt: null, dueUntil: null, times: 1, reason, detail };
+  return {
+    ruleId: request.ruleId,
+    requestId: request.id,
+    dueAt: null,
+    dueUntil: null,
+    times: 1,
+    reason,
+    detail,
+  };
 }
 
 async function moveOn(

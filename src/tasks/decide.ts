@@ -2,34 +2,9 @@
 
 import { durationText } from '../duration.js';
 import type { Policies } from '../policies.js';
+import type { Reason } from './reasons.js';
 
-/**
- * Why something happened to a rule, or did not. The list is closed; `linod why` tells the ledger in these words.
- *
- * started: on time. late: started, but later than it was due. requested: a person or another procedure asked for the
- * run. again: a further attempt, after a failure or a loss. skipped: it was not run, since the run before still went on,
- * its group was at its limit, or the time is excluded. dropped: due times passed and are not made up for. taken: another
- * worker runs it. moved: it is due at another time than planned. cancelled, resumed, edited, reactivated, removed:
- * somebody or something changed the rule. lost: the worker of a run died.
- */
-export const reasons = [
-  'started',
-  'late',
-  'requested',
-  'again',
-  'skipped',
-  'dropped',
-  'taken',
-  'moved',
-  'cancelled',
-  'resumed',
-  'edited',
-  'reactivated',
-  'removed',
-  'lost',
-] as const;
-
-export type Reason = (typeof reasons)[number];
+export type { Reason } from './reasons.js';
 
 /** A line of the ledger: what became of one due time, or of several in a row. */
 export interface Entry {
@@ -108,6 +83,8 @@ export const lateAfterMs = 5000;
 /** Counting the due times that passed stops here: a rule of every second may have been off for a year. */
 const maxCounted = 1000;
 
+const ended: Entry = { reason: 'ended', dueAt: null, dueUntil: null, times: 1, detail: '' };
+
 /**
  * Decides about a rule that came due at `dueAt`, or soon will: shortly before, only a start is decided upon. What speaks
  * against it may be over when the time has come.
@@ -121,6 +98,7 @@ export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumst
     const first = dueFrom(rule, since);
     const passed = passedBetween(rule, dueAt, Math.min(first ?? now + 1, now + 1) - 1);
     entries.push({ ...passed, ...whyDropped(rule, hindrance) });
+    if (first === null) entries.push(ended);
     if (first === null || first > now) {
       entries.push(...notesUpTo(rule, dueAt, first));
       return { action: { kind: 'skip' }, at, entries, next: first };
@@ -212,21 +190,27 @@ function moveOn(
   now: number,
 ): { readonly next: number | null; readonly passed: readonly Entry[] } {
   const next = dueFrom(rule, at + 1);
-  if (next === null || next > now || rule.policies.misfire === 'run-all') return { next, passed: [] };
+  if (next === null) return { next, passed: rule.policies.runAfter === '' ? [ended] : [] };
+  if (next > now || rule.policies.misfire === 'run-all') return { next, passed: [] };
   const times = passedBetween(rule, next, now);
   const count = times.times >= maxCounted ? `${maxCounted} or more` : String(times.times);
-  const detail = `${count} further due times passed meanwhile`;
-  return { next: dueFrom(rule, now + 1), passed: [{ ...times, reason: 'dropped', detail }] };
+  const dropped: Entry = {
+    ...times,
+    reason: 'dropped',
+    detail: `${count} further due times passed meanwhile`,
+  };
+  const later = dueFrom(rule, now + 1);
+  return { next: later, passed: later === null ? [dropped, ended] : [dropped] };
 }
 
 /** The first due time that is not before an instant. */
-function dueFrom(rule: DecidedRule, instant: number): number | null {
+function dueFrom(rule: Pick<DecidedRule, 'dueAfter'>, instant: number): number | null {
   return rule.dueAfter(new Date(instant - 1))?.getTime() ?? null;
 }
 
 /** The due times from one on up to an instant. Counted as far as it makes sense. */
-function passedBetween(
-  rule: DecidedRule,
+export function passedBetween(
+  rule: Pick<DecidedRule, 'dueAfter'>,
   first: number,
   until: number,
 ): Pick<Entry, 'dueAt' | 'dueUntil' | 'times'> {

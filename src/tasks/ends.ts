@@ -8,6 +8,7 @@ import { sql } from '../store/kysely.js';
 import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { type Job, jobFromRow, type Outcome } from './job.js';
+import { type RuleEntry, writeEntries } from './ledger.js';
 import { addAttempt } from './requests.js';
 import type { JobRule } from './rule.js';
 import { isFaultOfRule, type Rules } from './rules.js';
@@ -226,7 +227,7 @@ export class Ends {
           .executeTakeFirst();
         // It has ended, or another worker has given it up, since it was read.
         if (row === undefined) continue;
-        await this.#rules.note(row.rule_id, row.due_at, 'lost', `job ${row.id}: ${why}`, tx);
+        await writeEntries(tx, [lostEntry(row, why)], { by: this.#workerId, at: this.#clock.now() });
         await this.#afterLoss(tx, row);
         lost.push(jobFromRow(row));
       }
@@ -251,6 +252,11 @@ export class Ends {
       if (!isFaultOfRule(error)) throw error;
     }
   }
+}
+
+function lostEntry(row: JobRow, why: string): RuleEntry {
+  const { id: jobId, rule_id: ruleId, due_at: dueAt } = row;
+  return { ruleId, jobId, dueAt, dueUntil: null, times: 1, reason: 'lost', detail: `job ${jobId}: ${why}` };
 }
 
 /** About twice as long with each attempt, and never quite the same, so that those who failed together part. */

@@ -1,5 +1,6 @@
 // What kept rules from starting when they were due, so that the ledger can say why they are late.
 
+import type { Period } from '../membership/switch-offs.js';
 import type { Hindrance, Waiting } from './claims.js';
 import type { JobRule } from './rule.js';
 
@@ -18,6 +19,7 @@ export class Hindrances {
   readonly #groups = new Map<string, number>();
   #fullUntil = Number.NEGATIVE_INFINITY;
   #awayUntil = Number.NEGATIVE_INFINITY;
+  #off: Period | null = null;
 
   /** A rule waits. */
   add({ ruleId, dueAt, for: what, hindrance }: Waiting): void {
@@ -41,6 +43,11 @@ export class Hindrances {
     this.#awayUntil = now;
   }
 
+  /** The site was switched off. */
+  wasOff(period: Period): void {
+    this.#off = period;
+  }
+
   /** What kept a rule from starting since it was due, if that is known. */
   of(rule: JobRule, dueAt: number): Hindrance | null {
     const own = this.#byRule.get(rule.id);
@@ -50,6 +57,9 @@ export class Hindrances {
       return { for: 'group', hindrance: `group ${group} was at its limit of ${groupLimit}` };
     }
     if (dueAt <= this.#fullUntil) return { for: 'place', hindrance: 'all places for jobs were taken' };
+    if (this.#off !== null && dueAt >= this.#off.since && dueAt < this.#off.until) {
+      return { for: 'outage', hindrance: 'linod was switched off (useLinod)' };
+    }
     if (dueAt <= this.#awayUntil) return { for: 'outage', hindrance: 'the database was away' };
     return null;
   }

@@ -9,6 +9,10 @@ import type { Entry } from './decide.js';
 /** An entry with its rule. */
 export interface RuleEntry extends Entry {
   readonly ruleId: number;
+  /** The request that was decided upon. */
+  readonly requestId?: number;
+  /** The job, where neither due time nor request tell which. */
+  readonly jobId?: number;
 }
 
 /** Who decided, and when, in ms since 1970. */
@@ -33,6 +37,8 @@ export async function writeEntries(
       times: entry.times,
       reason: entry.reason,
       detail: entry.detail,
+      request_id: entry.requestId ?? null,
+      job_id: entry.jobId ?? null,
     })),
     {
       rule_id: 'integer',
@@ -41,10 +47,12 @@ export async function writeEntries(
       times: 'integer',
       reason: 'text',
       detail: 'text',
+      request_id: 'integer',
+      job_id: 'integer',
     },
   );
   await sql`
-    insert into decisions (rule_id, due_at, due_until, times, reason, detail, decided_at, worker_id)
-    select rule_id, due_at, due_until, times, reason, detail, cast(${at} as bigint), ${by} from ${list} as entries
+    insert into decisions (rule_id, due_at, due_until, times, reason, detail, request_id, job_id, decided_at, worker_id)
+    select rule_id, due_at, due_until, times, reason, detail, request_id, job_id, cast(${at} as bigint), ${by} from ${list} as entries
   `.execute(db);
 }

@@ -9,12 +9,13 @@ import { lock } from '../store/dialect.js';
 import { StoreUnavailableError } from '../store/errors.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import type { Reason } from './decide.js';
 import { writeEntries } from './ledger.js';
+import type { Reason } from './reasons.js';
 import { JobRule } from './rule.js';
 import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
 import { type ChangeWay, changeRule, type Signature, signChanges } from './rule-history.js';
 import { checkFollows, followedBy } from './run-after.js';
+import { leftUndone, missedSince } from './unrun.js';
 
 export type { RuleChanges } from './rule-changes.js';
 
@@ -133,7 +134,7 @@ export class Rules {
       await this.#realign(tx);
       for (const row of rows) {
         const procedure = all.find((candidate) => candidate.name === row.procedure);
-        const did = await this.#adjust(tx, this.parse(row), procedure);
+        const did = await this.#adjust(tx, row, procedure);
         for (const kind of did) report[kind].push(row.name);
       }
       await this.#followAnew(tx);
@@ -175,6 +176,7 @@ export class Rules {
     const rewritten = new JobRule({ ...row, ...columns }, this.#timezone);
     void rewritten.recurrence;
     await checkFollows(tx, rewritten);
+    await this.#noteUndone(tx, row, 'edited', dueAfter);
     if (Object.keys(columns).length > 0) {
       await changeRule(tx, row.id, columns, { by, how, at: this.#clock.now() });
     }
@@ -204,8 +206,9 @@ export class Rules {
   async resume(id: number): Promise<JobRule> {
     return await transact(this.#db, async (tx) => {
       const rule = await this.lock(id, tx);
-      if (!rule.cancelled) throw new UsageError(`job rule ${id} is not cancelled`);
+      if (rule.cancelledAt === null) throw new UsageError(`job rule ${id} is not cancelled`);
       await this.#markActive(tx, id, 'command');
+      await this.#noteMissed(tx, id, rule.cancelledAt, 'the rule was cancelled then');
       await this.note(id, null, 'resumed', `by ${this.#actor}`, tx);
       return await this.get(id, tx);
     });
@@ -286,11 +289,13 @@ export class Rules {
 
   async #adjust(
     tx: Kysely<Database>,
-    rule: JobRule,
+    row: JobRuleRow,
     procedure: Procedure | undefined,
   ): Promise<Array<Exclude<keyof SyncReport, 'created'>>> {
+    const rule = this.parse(row);
     if (procedure === undefined) {
       if (rule.removedAt !== null) return [];
+      await this.#noteUndone(tx, row, 'removed');
       await this.#forgetTold(tx, rule.id);
       const gone = { removed_at: this.#clock.now(), next_due_at: null };
       await changeRule(tx, rule.id, gone, this.#signature('sync'));
@@ -303,10 +308,12 @@ export class Rules {
     if (rule.cancelledBy === 'failure') did.push('reactivated');
     if (!isDeepStrictEqual(procedure.suggestion, rule.suggestion)) did.push('changed');
     if (did.length === 0) return did;
+    await this.#noteUndone(tx, row, 'changed by a new version of the procedure');
     await changeRule(tx, rule.id, { removed_at: null, suggestion }, this.#signature('sync'));
     try {
       if (did.includes('reactivated')) await this.#markActive(tx, rule.id, 'sync');
       else await this.#renewDue(tx, rule.id);
+      await this.#noteMissedOf(tx, rule);
     } catch (error) {
       // A new suggestion and an old override need not fit together. That is no reason to stop the others.
       if (!isFaultOfRule(error)) throw error;
@@ -369,6 +376,8 @@ export class Rules {
       cancelled_reason: reason,
       next_due_at: null,
     };
+    const row = await tx.selectFrom('job_rules').selectAll().where('id', '=', id).executeTakeFirst();
+    if (row !== undefined) await this.#noteUndone(tx, row, 'cancelled');
     await changeRule(tx, id, columns, this.#signature(by === 'person' ? 'command' : by));
     await this.note(id, null, 'cancelled', reason, tx);
   }
@@ -377,6 +386,34 @@ export class Rules {
     const columns = { cancelled_at: null, cancelled_by: null, cancelled_reason: null };
     await changeRule(tx, id, columns, this.#signature(how));
     await this.#renewDue(tx, id);
+  }
+
+  /** Tells of what was due, and will not be run since the rule changes. */
+  async #noteUndone(
+    tx: Kysely<Database>,
+    row: JobRuleRow,
+    what: string,
+    until = this.#clock.now(),
+  ): Promise<void> {
+    const entries = leftUndone(row, (read) => this.parse(read), { until, what });
+    await writeEntries(tx, entries, { by: this.#actor, at: this.#clock.now() });
+  }
+
+  /** Tells of what was due while the rule was not active. */
+  async #noteMissed(tx: Kysely<Database>, id: number, since: Date, why: string): Promise<void> {
+    const now = this.#clock.now();
+    const entries = missedSince(await this.get(id, tx), since, { now, why });
+    await writeEntries(tx, entries, { by: this.#actor, at: now });
+  }
+
+  /** The same for a rule that the set-up has made active again. */
+  async #noteMissedOf(tx: Kysely<Database>, before: JobRule): Promise<void> {
+    const { id, removedAt, cancelledAt, procedure } = before;
+    if (removedAt !== null) {
+      await this.#noteMissed(tx, id, removedAt, `no procedure ${procedure} was registered then`);
+    } else if (cancelledAt !== null) {
+      await this.#noteMissed(tx, id, cancelledAt, 'the rule was cancelled then');
+    }
   }
 
   async #renewDue(tx: Kysely<Database>, id: number, since = this.#clock.now()): Promise<void> {

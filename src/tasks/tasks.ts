@@ -3,6 +3,7 @@
 import type { ChoiceList } from '../choices.js';
 import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
+import type { Period } from '../membership/switch-offs.js';
 import type { Procedure } from '../procedure.js';
 import type { RunEnd } from '../runs/run.js';
 import type { JobRunner } from '../runs/runner.js';
@@ -156,6 +157,11 @@ export class Tasks {
   begin(): void {
     this.#lookingSince = this.#context.clock.now();
     this.#closing = false;
+  }
+
+  /** The site was switched off: what was due then is late for that reason. */
+  wasOff(period: Period): void {
+    this.#hindrances.wasOff(period);
   }
 
   /**

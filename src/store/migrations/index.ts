@@ -7,10 +7,11 @@ import { recurrences } from './0003-recurrences.js';
 import { notices } from './0004-notices.js';
 import { policies } from './0005-policies.js';
 import { ruleChanges } from './0006-rule-changes.js';
+import { decisionSummaries } from './0007-decision-summaries.js';
 
 export const ownMigrations: MigrationSet = {
   owner: 'linod',
-  migrations: [tables, health, recurrences, notices, policies, ruleChanges],
+  migrations: [tables, health, recurrences, notices, policies, ruleChanges, decisionSummaries],
 };
 
 const registered = new Map<string, MigrationSet>();

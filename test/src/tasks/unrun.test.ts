@@ -1,0 +1,117 @@
+import t from 'tap';
+import { SwitchOffs } from '../../../src/membership/switch-offs.js';
+import { type Bench, noon, openBench } from '../../support/site.js';
+
+const every10 = { every: 10, everyUnit: 'secondly' } as const;
+const nothing = () => undefined;
+
+async function ledger(bench: Bench): Promise<string[]> {
+  const rows = await bench.store.db.selectFrom('decisions').selectAll().orderBy('id').execute();
+  return rows.map(({ reason, times, due_at, due_until, detail }) => {
+    const at = (ms: number | null) => (ms === null ? '-' : String((ms - noon) / 1000));
+    return `${reason} ${at(due_at)}..${at(due_until)} x${times} ${detail}`.trimEnd();
+  });
+}
+
+async function late(t: Parameters<typeof openBench>[0]): Promise<Bench> {
+  const bench = await openBench(t);
+  bench.add('tick', nothing, every10);
+  await bench.tasks.setup();
+  // Nobody looks at the rules, and three due times pass.
+  bench.clock.advance(35_000);
+  return bench;
+}
+
+t.test('what was due and had not begun when the rule is edited is told as dropped', async (t) => {
+  const bench = await late(t);
+  await bench.rules.edit(1, { every: 7 });
+  t.same(await ledger(bench), [
+    'dropped 10..30 x3 edited before it started',
+    'edited -..- x1 every = 7, by w1',
+  ]);
+  await bench.rules.edit(1, { every: 8 });
+  t.equal((await ledger(bench)).length, 3, 'nothing was due, and nothing is dropped');
+});
+
+t.test('so is what was due when it is cancelled or its procedure is gone', async (t) => {
+  const cancelled = await late(t);
+  await cancelled.rules.cancel(1);
+  t.same(await ledger(cancelled), [
+    'dropped 10..30 x3 cancelled before it started',
+    'cancelled -..- x1 by w1',
+  ]);
+  const removed = await late(t);
+  await removed.rules.sync([]);
+  t.match(await ledger(removed), ['dropped 10..30 x3 removed before it started', /^removed /]);
+});
+
+t.test('so is what was due when a new version of the procedure suggests other times', async (t) => {
+  const bench = await late(t);
+  bench.add('tick', nothing, { everyUnit: 'hourly' });
+  await bench.tasks.setup();
+  t.same(await ledger(bench), [
+    'dropped 10..30 x3 changed by a new version of the procedure before it started',
+  ]);
+});
+
+t.test('what was due while a rule was cancelled is told as skipped when it is resumed', async (t) => {
+  const bench = await openBench(t);
+  bench.add('tick', nothing, every10);
+  await bench.tasks.setup();
+  bench.clock.advance(5000);
+  await bench.rules.cancel(1);
+  bench.clock.advance(60_000);
+  await bench.rules.resume(1);
+  t.same((await ledger(bench)).slice(1), [
+    'skipped 10..60 x6 the rule was cancelled then',
+    'resumed -..- x1 by w1',
+  ]);
+});
+
+t.test('and what was due while its procedure was gone, when that is back', async (t) => {
+  const bench = await openBench(t);
+  bench.add('tick', nothing, every10);
+  await bench.tasks.setup();
+  await bench.rules.sync([]);
+  bench.clock.advance(25_000);
+  await bench.tasks.setup();
+  t.same((await ledger(bench)).slice(1), [
+    'skipped 10..20 x2 no procedure tick was registered then',
+    'reactivated -..- x1 restored',
+  ]);
+});
+
+t.test('the end of the recurrence is told once, after the last due time', async (t) => {
+  const bench = await openBench(t);
+  bench.add('twice', nothing, { ...every10, count: 3, startDatetime: '2026-11-24T12:00:00' });
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.same(await ledger(bench), ['started 10..- x1']);
+  bench.clock.advance(60_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.match((await ledger(bench)).slice(1), [/^late 20\.\.- x1/, 'ended -..- x1']);
+});
+
+t.test('what was due while the site was switched off is late for that reason', async (t) => {
+  const bench = await openBench(t);
+  const offs = new SwitchOffs(bench.store.db, bench.clock);
+  t.equal(await offs.end(), null);
+  bench.add('daily', nothing, { everyUnit: 'daily', startDatetime: 'T13:00:00' });
+  await bench.tasks.setup();
+  await offs.begin();
+  bench.clock.advance(3_600_000);
+  await offs.begin();
+  t.equal(await offs.since(), noon, 'since the first time');
+  bench.clock.advance(3_600_000);
+  const off = await offs.end();
+  t.same(off, { since: noon, until: noon + 7_200_000 });
+  t.equal(await offs.since(), null);
+  if (off !== null) bench.tasks.wasOff(off);
+  bench.tasks.begin();
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.same(await ledger(bench), ['late 3600..- x1 by 1 h: linod was switched off (useLinod)']);
+});
