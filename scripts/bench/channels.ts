@@ -11,31 +11,38 @@
 //
 // Exit codes: 0 measured, whether the aims were reached or not; 1 failed, also when a message was lost; 2 used wrongly.
 
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { version } from '../../src/version.js';
-import { fetchBullMq } from './channels/bullmq.js';
 import { Contestants } from './channels/contestants.js';
 import { type Experiment, experiments } from './channels/experiments.js';
 import { idle, idleMs } from './channels/idle.js';
-import { load, nodeVersions, processors, pythonVersions } from './channels/machine.js';
-import { RedisServer } from './channels/redis-server.js';
+import { pythonVersions } from './channels/python-versions.js';
 import { report } from './channels/report.js';
-import { Results, rowsOf } from './channels/results.js';
+import { rowsOf } from './channels/rows.js';
 import { lines } from './channels/table.js';
+import { parseComparisonFlags } from './shared/flags.js';
+import { load, nodeVersions, processors } from './shared/machine.js';
+import { writeBetweenMarks } from './shared/markdown.js';
+import { fetchPeer } from './shared/npm-packages.js';
+import { say } from './shared/progress.js';
+import { RedisServer } from './shared/redis-server.js';
+import { Results } from './shared/results.js';
 
 const keys = [...experiments.map(({ key }) => key), 'idle'];
-/** A quick run only shows that everything can be measured. */
-const quickDivisor = 10;
 
-const flags = parseFlags();
+const flags = parseComparisonFlags('channels', keys, { rounds: 5 });
+/** A quick run only shows that everything can be measured. */
+const divisor = flags.quick ? 10 : 1;
 const directory = await mkdtemp(join(tmpdir(), 'bench-channels-'));
 const redis = await RedisServer.start();
 const results = new Results();
 const python = pythonVersions();
-const bullmq = flags.isWanted('unattended') || flags.isWanted('one-way') ? await bullMq() : undefined;
+const bullmq =
+  flags.isWanted('unattended') || flags.isWanted('one-way')
+    ? await fetchPeer(directory, 'bullmq')
+    : undefined;
 const contestants = new Contestants({
   ...{ url: redis.url, directory, bullmq: bullmq && directory, hasPython: python !== undefined },
 });
@@ -60,7 +67,7 @@ async function main(): Promise<void> {
     `Medians of ${flags.rounds} rounds; messages of 100 bytes where nothing else is said.`,
   ];
   const text = report(preface, results);
-  if (flags.write !== undefined) await writeBetweenMarks(flags.write, text);
+  if (flags.write !== undefined) await writeBetweenMarks(flags.write, 'bench:channels', text);
   process.stdout.write(
     flags.json
       ? `${JSON.stringify({ preface, rows: rowsOf(lines, results), runs: results }, null, 2)}\n`
@@ -74,83 +81,16 @@ async function measure({ key, contestants: names, measure: run }: Experiment): P
   for (let round = 0; round <= flags.rounds; round++) {
     say(round === 0 ? `${key}: ${taking.join(', ')}` : `${key}: round ${round}`);
     for (const name of taking) {
-      const found = await run({ pair: contestants.pair(name), redis, run: round, divisor: flags.divisor });
+      const found = await run({ pair: contestants.pair(name), redis, run: round, divisor });
       if (round > 0) results.add(key, name, found);
     }
   }
 }
 
 async function measureIdle(): Promise<void> {
-  const forMs = idleMs / (flags.divisor > 1 ? 3 : 1);
+  const forMs = idleMs / (divisor > 1 ? 3 : 1);
   const taking = (['python', 'redis'] as const).filter((name) => contestants.has(name));
   say(`idle: ${taking.join(', ')}, for ${forMs / 1000} s`);
   const found = await Promise.all(taking.map((name) => idle(contestants, name, forMs)));
   for (const [i, name] of taking.entries()) results.add('idle', name, found[i] ?? {});
-}
-
-/** Installs BullMQ for this run; its version, or undefined without a network. */
-async function bullMq(): Promise<string | undefined> {
-  say('fetching BullMQ');
-  try {
-    return (await fetchBullMq(directory)).version;
-  } catch (error) {
-    say(
-      `BullMQ could not be fetched and is left out: ${error instanceof Error ? error.message : String(error)}`,
-    );
-    return undefined;
-  }
-}
-
-async function writeBetweenMarks(path: string, text: string): Promise<void> {
-  const [begin, end] = ['<!-- bench:channels -->', '<!-- end of bench:channels -->'];
-  const page = await readFile(path, 'utf8');
-  const [from, until] = [page.indexOf(begin), page.indexOf(end)];
-  if (from < 0 || until < from) throw new Error(`${path} has no lines ${begin} and ${end}`);
-  await writeFile(path, `${page.slice(0, from + begin.length)}\n\n${text}\n\n${page.slice(until)}`);
-}
-
-/** How far it is goes to stderr, so that stdout holds the results only. */
-function say(text: string): void {
-  process.stderr.write(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${text}\n`);
-}
-
-interface Flags {
-  readonly rounds: number;
-  readonly divisor: number;
-  readonly json: boolean;
-  readonly write: string | undefined;
-  readonly isWanted: (key: string) => boolean;
-}
-
-function parseFlags(): Flags {
-  try {
-    const { values } = parseArgs({
-      options: {
-        only: { type: 'string', multiple: true },
-        rounds: { type: 'string' },
-        quick: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-        write: { type: 'string' },
-      },
-    });
-    const { only, quick, json, write } = values;
-    const matches = (key: string, wanted: string) => key === wanted || key.startsWith(`${wanted}-`);
-    for (const wanted of only ?? []) {
-      if (!keys.some((key) => matches(key, wanted)))
-        throw new RangeError(`expected --only to be one of ${keys.join(', ')}, got: ${wanted}`);
-    }
-    return {
-      ...{ json, write, divisor: quick ? quickDivisor : 1 },
-      rounds: positive('--rounds', values.rounds ?? (quick ? '1' : '5')),
-      isWanted: (key) => only === undefined || only.some((wanted) => matches(key, wanted)),
-    };
-  } catch (error) {
-    process.stderr.write(`channels: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(2);
-  }
-}
-
-function positive(flag: string, text: string): number {
-  if (/^[1-9]\d?$/.test(text)) return Number(text);
-  throw new RangeError(`expected ${flag} to be a whole number from 1 to 99, got: ${JSON.stringify(text)}`);
 }

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { printTable } from '../../src/commands/output.js';
-import { RedisServer } from './channels/redis-server.js';
+import { RedisServer } from './shared/redis-server.js';
 import { type Bound, bounds } from './soak/bounds.js';
 import { Load } from './soak/load.js';
 import { redisMedium, sqliteMedium } from './soak/medium.js';

@@ -9,14 +9,14 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { printTable } from '../../src/commands/output.js';
 import { version } from '../../src/version.js';
-import { Program, type Subject } from './worker/program.js';
+import { freePort } from './shared/free-port.js';
+import { Program, type Subject } from './shared/program.js';
 import { linodWorker, plainNode, pythonVersions, pythonWorker } from './worker/subjects.js';
 
 interface Result {
@@ -126,14 +126,6 @@ function redisServer(port: number): Subject {
     directory: parent,
     ready: /Ready to accept connections/,
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function parseFlags(): { seconds: number; starts: number } {

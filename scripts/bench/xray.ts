@@ -18,8 +18,8 @@ import {
   RedisChannelLayer,
   SqliteChannelLayer,
 } from '../../channels/index.js';
-import { load, nodeVersions, processors } from './channels/machine.js';
-import { RedisServer } from './channels/redis-server.js';
+import { load, nodeVersions, processors } from './shared/machine.js';
+import { RedisServer } from './shared/redis-server.js';
 
 const message = { type: 'log.record', text: 'x'.repeat(80), n: 1 };
 const channel = 'mail';

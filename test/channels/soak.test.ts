@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { RedisServer } from '../../scripts/bench/channels/redis-server.js';
+import { RedisServer } from '../../scripts/bench/shared/redis-server.js';
 import { Ledger } from '../../scripts/bench/soak/ledger.js';
 import { Load } from '../../scripts/bench/soak/load.js';
 import { type Medium, redisMedium, sqliteMedium } from '../../scripts/bench/soak/medium.js';

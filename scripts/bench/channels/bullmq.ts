@@ -2,13 +2,9 @@
 // job's data over. It promises more than a channel layer (retries, job histories, events), and that is what it costs;
 // jobs are removed when they are done, as messages are, so that Redis does not fill.
 
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { WaitingQueue } from '../../../channels/waiting-queue.js';
-import { ioredisVersion } from './machine.js';
 import { type Transport, withoutGroups } from './transport.js';
 
 /** The part of the package that is used. */
@@ -32,23 +28,9 @@ interface Queue extends Closable {
   addBulk(jobs: ReadonlyArray<{ name: string; data: unknown; opts: typeof jobOptions }>): Promise<unknown[]>;
 }
 
-const version = '6';
-const installWithinMs = 120_000;
 const jobOptions = { removeOnComplete: true, removeOnFail: true } as const;
 /** With its default of one job at a time a worker could not keep up with the adding. */
 const concurrency = 50;
-
-/** Installs the package under a directory, with the same ioredis that we have. Rejects without a network. */
-export async function fetchBullMq(directory: string): Promise<{ version: string }> {
-  const packages = [`bullmq@${version}`, `ioredis@${ioredisVersion}`];
-  const flags = ['--no-audit', '--no-fund', '--no-save', '--loglevel=error'];
-  await promisify(execFile)('npm', ['install', '--prefix', directory, ...flags, ...packages], {
-    cwd: directory,
-    timeout: installWithinMs,
-  });
-  const manifest = await readFile(join(directory, 'node_modules/bullmq/package.json'), 'utf8');
-  return JSON.parse(manifest) as { version: string };
-}
 
 export function bullmq(directory: string, url: string, prefix: string): Transport {
   // Through a file that does not exist: what counts is the directory, from which the package is looked for.

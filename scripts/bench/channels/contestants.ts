@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { python } from '../shared/machine.js';
 import { Peer } from './peer-process.js';
 import type { NodeTransport, TransportOptions } from './transport.js';
 
@@ -29,7 +30,6 @@ export interface ContestantsOptions {
   readonly hasPython: boolean;
 }
 
-export const python = '/usr/bin/python3';
 const packageRoot = fileURLToPath(new URL('../../../../', import.meta.url));
 const pythonPeer = join(packageRoot, 'scripts/bench/channels/peer.py');
 const nodePeer = fileURLToPath(new URL('peer.js', import.meta.url));

@@ -1,8 +1,9 @@
 // What is measured, on whom, and how much of it: so much that a run takes about half a second, of everyone.
 
+import type { RedisServer } from '../shared/redis-server.js';
+import type { Found } from '../shared/results.js';
 import type { Contestant, Pair } from './contestants.js';
-import { type Flow, type Found, flow, group, oneWay, pingPong, unattended } from './measure.js';
-import type { RedisServer } from './redis-server.js';
+import { type Flow, flow, group, oneWay, pingPong, unattended } from './measure.js';
 
 /** What an experiment is run with. */
 export interface Run {

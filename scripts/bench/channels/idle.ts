@@ -1,9 +1,9 @@
 // What a worker costs that waits on ten channels on which nothing comes: Channels' Worker, and ours.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { RedisServer } from '../shared/redis-server.js';
+import type { Found } from '../shared/results.js';
 import type { Contestants } from './contestants.js';
-import type { Found } from './measure.js';
-import { RedisServer } from './redis-server.js';
 
 const channels = Array.from({ length: 10 }, (_, i) => `idle.${i}`);
 /** What a worker does once after its start is not what waiting costs. */

@@ -2,12 +2,11 @@
 // time of what was received goes from the first send to the last receive, by one clock.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { quantiles } from '../shared/quantiles.js';
+import type { RedisServer } from '../shared/redis-server.js';
+import type { Found } from '../shared/results.js';
 import type { Pair } from './contestants.js';
-import type { RedisServer } from './redis-server.js';
-import type { SendTask, Times } from './tasks.js';
-
-/** The numbers that one measurement finds, by their names. */
-export type Found = Readonly<Record<string, number>>;
+import type { SendTask } from './tasks.js';
 
 export interface Flow extends Omit<SendTask, 'do' | 'channels'> {
   /** Distinguishes the channels of one kind of work from those of another. */
@@ -54,7 +53,7 @@ export async function pingPong(pair: Pair, redis: RedisServer, rounds: number): 
   if (pair.isPubSub) await redis.subscribed([ping, pong]);
   const times = await pair.sender.do({ ...task, do: 'ping' });
   await echoing.report;
-  return quantiles(times);
+  return quantiles(times.times);
 }
 
 /** One message at a time, from the call that sends it to the receiver: `p50`, `p99` in milliseconds. */
@@ -63,7 +62,7 @@ export async function oneWay(pair: Pair, count: number): Promise<Found> {
   const clocking = await pair.receiver.begin({ do: 'clock', channel, count });
   await pause(settleMs);
   await pair.sender.do({ do: 'pace', channel, count, everyMs: 1, bytes: 100 });
-  return quantiles(await clocking.report);
+  return quantiles((await clocking.report).times);
 }
 
 /** Messages to a group whose members are all in one other process. `delivered`: to a member, a second. */
@@ -80,12 +79,6 @@ export async function group(
   const sent = await pair.sender.do({ do: 'groupSend', group: name, count, bytes: 100 });
   const received = await attending.report;
   return { delivered: perSecond(received.count, received.until - sent.from) };
-}
-
-function quantiles({ times }: Times): Found {
-  const sorted = [...times].sort((a, b) => a - b);
-  const at = (quantile: number) => sorted[Math.floor(sorted.length * quantile)] ?? Number.NaN;
-  return { p50: at(0.5), p99: at(0.99) };
 }
 
 function perSecond(count: number, elapsedMs: number): number {

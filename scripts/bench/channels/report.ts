@@ -1,8 +1,11 @@
 // The results as people read them: the same Markdown on a terminal and in docs/benchmarks.md.
 
+import { signOf } from '../shared/aim.js';
+import { markdown } from '../shared/markdown.js';
+import type { Results } from '../shared/results.js';
 import { channelCounts, messageSizes } from './experiments.js';
-import { type Results, type Row, rowsOf } from './results.js';
-import { type Aim, lines, type Unit } from './table.js';
+import { type Row, rowsOf } from './rows.js';
+import { lines, type Unit } from './table.js';
 
 /** What was measured when, in sentences; then the tables. */
 export function report(preface: readonly string[], results: Results): string {
@@ -63,11 +66,7 @@ function bytesOf(size: number): string {
 function aimOf({ aim, ratio: compared, unit }: Row): string {
   if (aim === undefined) return '';
   const value = compared === undefined ? formatted(aim.value, unit) : `${aim.value}×`;
-  return `${sign(aim)} ${value}`;
-}
-
-function sign({ bound }: Aim): string {
-  return bound === 'at least' ? '≥' : '≤';
+  return `${signOf(aim)} ${value}`;
 }
 
 function formatted(value: number, unit: Unit): string {
@@ -87,21 +86,4 @@ function formatted(value: number, unit: Unit): string {
 
 function ratio(value: number): string {
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
-}
-
-/** A table whose source is one, too. `right`: the columns of numbers. */
-function markdown(
-  titles: readonly string[],
-  rows: ReadonlyArray<readonly string[]>,
-  right: readonly number[],
-): string[] {
-  const widths = titles.map((title, i) =>
-    Math.max(title.length, 3, ...rows.map((row) => row[i]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, i) => (right.includes(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join(' | ')} |`;
-  const rule = widths.map((width, i) =>
-    right.includes(i) ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width),
-  );
-  return [line(titles), line(rule), ...rows.map(line)];
 }

@@ -1,13 +1,7 @@
-// What is compared with what, and what is aimed at. A reference names a number of a measurement: experiment,
-// contestant, and what was found.
+// What is compared with what, and what is aimed at.
 
-export type Reference = `${string}.${string}.${string}`;
-
-/** What a ratio, or a number, is to be at least or at most. */
-export interface Aim {
-  readonly bound: 'at least' | 'at most';
-  readonly value: number;
-}
+import { type Aim, atLeast, atMost } from '../shared/aim.js';
+import type { Reference } from '../shared/results.js';
 
 export type Unit = 'a second' | 'ms' | 'µs' | 'a minute' | 'ms a minute';
 
@@ -243,12 +237,4 @@ function pingPong(
       ],
     };
   });
-}
-
-function atLeast(value: number): Aim {
-  return { bound: 'at least', value };
-}
-
-function atMost(value: number): Aim {
-  return { bound: 'at most', value };
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ChannelLayer } from '../../../channels/layer.js';
 import { RedisChannelLayer } from '../../../channels/layers/redis.js';
 import { SqliteChannelLayer } from '../../../channels/layers/sqlite.js';
-import type { RedisServer } from '../channels/redis-server.js';
+import type { RedisServer } from '../shared/redis-server.js';
 
 export interface Medium {
   readonly name: 'SQLite' | 'Redis';

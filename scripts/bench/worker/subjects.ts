@@ -5,11 +5,11 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeSite } from '../../../src/commands/init.js';
-import type { Subject } from './program.js';
+import { python } from '../shared/machine.js';
+import type { Subject } from '../shared/program.js';
 
 const packageRoot = fileURLToPath(new URL('../../../../', import.meta.url));
 const runworker = fileURLToPath(new URL('../../runworker.js', import.meta.url));
-const python = '/usr/bin/python3';
 
 /** A new site whose worker has the shipped procedures and no others, and has been initiated. */
 export async function linodWorker(parent: string, name: string, layer?: string): Promise<Subject> {

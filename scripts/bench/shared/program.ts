@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 /** What is run, and the line by which it says that it is ready. */
@@ -17,16 +17,15 @@ export interface Subject {
 
 /** What a process has used so far. */
 export interface Usage {
-  /** User and system time of all its threads. */
+  /** User and system time of all its threads; of those that have ended it is not counted. */
   readonly cpuMs: number;
   readonly rssBytes: number;
+  /** The most that it ever had. */
+  readonly peakRssBytes: number;
 }
 
 /** Nothing that is measured here takes longer to start or to end. */
-const patienceMs = 30_000;
-
-/** Linux counts processor time in these, whatever the kernel's own clock is. Source: getconf CLK_TCK. */
-const tickMs = 10;
+const patienceMs = 120_000;
 
 export class Program {
   readonly #process: ChildProcess;
@@ -76,12 +75,14 @@ export class Program {
   /** @throws Error when it has ended meanwhile, so that nobody takes the costs of a dead one for low ones */
   usage(): Usage {
     const { pid } = this.#process;
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // Source: proc_pid_stat(5), fields 14 and 15, counted behind the name, which may hold spaces and brackets.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const ticks = Number(fields[11]) + Number(fields[12]);
-    const rssKb = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-    return { cpuMs: ticks * tickMs, rssBytes: Number(rssKb) * 1024 };
+    const tasks = `/proc/${pid}/task`;
+    const cpuNs = readdirSync(tasks)
+      .map((thread) => cpuNsOf(`${tasks}/${thread}/schedstat`))
+      .reduce((sum, ns) => sum + ns, 0);
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    const bytes = (field: string) =>
+      Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
+    return { cpuMs: cpuNs / 1e6, rssBytes: bytes('VmRSS'), peakRssBytes: bytes('VmHWM') };
   }
 
   /** Asks it to end and, when it does not, kills it. */
@@ -90,6 +91,18 @@ export class Program {
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), patienceMs);
     await this.#ended;
     clearTimeout(timer);
+  }
+}
+
+/**
+ * Nanoseconds that a thread has run; proc_pid_stat(5) has hundredths of a second only, which is too coarse for a process
+ * that waits. Source: the kernel's Documentation/scheduler/sched-stats.rst.
+ */
+function cpuNsOf(schedstat: string): number {
+  try {
+    return Number(readFileSync(schedstat, 'latin1').split(' ')[0]);
+  } catch {
+    return 0; // it has ended since its directory was listed
   }
 }
 

@@ -1,31 +1,7 @@
-// On what it was measured.
+// Whether Python's layers are there to compare with.
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { cpus, loadavg } from 'node:os';
-import { python } from './contestants.js';
-
-/** One-minute load average. */
-export function load(): number {
-  return loadavg()[0] ?? Number.NaN;
-}
-
-export function processors(): string {
-  return `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}`;
-}
-
-/** The installed client library, which all contestants on Node use. */
-export const ioredisVersion = (
-  JSON.parse(readFileSync(createRequire(import.meta.url).resolve('ioredis/package.json'), 'utf8')) as {
-    version: string;
-  }
-).version;
-
-/** The versions on Node's side. */
-export function nodeVersions(redis: string): string {
-  return `Redis ${redis}, Node.js ${process.version}, ioredis ${ioredisVersion}`;
-}
+import { python } from '../shared/machine.js';
 
 /** The versions of what Python's layers consist of; undefined when they are not installed. */
 export function pythonVersions(): string | undefined {

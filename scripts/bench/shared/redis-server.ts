@@ -1,12 +1,12 @@
-// The Redis of the benchmark: one for all contestants, without persistence, on a free port of 127.0.0.1.
+// The Redis of a benchmark: one for all contestants, without persistence, on a free port of 127.0.0.1.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { freePort } from './free-port.js';
 
 /** What the server has done since it started. */
 export interface ServerUsage {
@@ -89,12 +89,4 @@ export class RedisServer {
     this.#process.kill('SIGTERM');
     await exited;
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

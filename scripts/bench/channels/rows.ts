@@ -1,30 +1,8 @@
-// What was found, run by run, and the medians of it.
+// The lines of the table with what was found.
 
-import type { Found } from './measure.js';
-import type { Aim, Line, Reference, Unit } from './table.js';
-
-export class Results {
-  readonly #runs = new Map<string, number[]>();
-
-  add(experiment: string, contestant: string, found: Found): void {
-    for (const [name, value] of Object.entries(found)) {
-      const reference = `${experiment}.${contestant}.${name}`;
-      const runs = this.#runs.get(reference);
-      if (runs === undefined) this.#runs.set(reference, [value]);
-      else runs.push(value);
-    }
-  }
-
-  /** Undefined when it was not measured. */
-  median(reference: Reference): number | undefined {
-    const sorted = [...(this.#runs.get(reference) ?? [])].sort((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)];
-  }
-
-  toJSON(): Record<string, readonly number[]> {
-    return Object.fromEntries(this.#runs);
-  }
-}
+import { type Aim, reaches } from '../shared/aim.js';
+import type { Results } from '../shared/results.js';
+import type { Line, Unit } from './table.js';
 
 /** A line of the table with its numbers. */
 export interface Row {
@@ -60,8 +38,4 @@ export function rowsOf(lines: readonly Line[], results: Results): Row[] {
     });
     return [...own, ...compared];
   });
-}
-
-function reaches(value: number, { bound, value: limit }: Aim): boolean {
-  return bound === 'at least' ? value >= limit : value <= limit;
 }

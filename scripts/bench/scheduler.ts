@@ -1,0 +1,86 @@
+// Measures the scheduler side by side with the real peers, in one run.
+//
+//     npm run bench:scheduler -- [--only KEY]… [--rounds 3] [--quick] [--json] [--write FILE]
+//
+// linod runs as it does for its users: sites in temporary directories, with workers that are processes of their own. Beside
+// it runs BullMQ, which is fetched from the registry for the time of the run (without a network it is left out), on a Redis
+// that is started for it. The contestants take turns. The medians of the rounds are printed, beside what is aimed at;
+// `--write` puts them into a Markdown file, between its marks. Needs Linux and redis-server.
+//
+// Exit codes: 0 measured, whether the aims were reached or not; 1 failed; 2 used wrongly.
+
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { version } from '../../src/version.js';
+import { type Experiment, experiments } from './scheduler/experiments.js';
+import { report, rowsOf } from './scheduler/report.js';
+import { parseComparisonFlags } from './shared/flags.js';
+import { ioredisVersion, load, processors } from './shared/machine.js';
+import { writeBetweenMarks } from './shared/markdown.js';
+import { fetchPeer } from './shared/npm-packages.js';
+import { say } from './shared/progress.js';
+import { Results } from './shared/results.js';
+
+const flags = parseComparisonFlags(
+  'scheduler',
+  experiments.map(({ key }) => key),
+  { rounds: 3 },
+);
+const wanted = experiments.filter(({ key }) => flags.isWanted(key));
+const directory = await mkdtemp(join(tmpdir(), 'bench-scheduler-'));
+const results = new Results();
+try {
+  await main();
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
+
+async function main(): Promise<void> {
+  const bullmq = await peer('bullmq');
+  const peers = { bullmq: bullmq?.directory, croner: undefined };
+  const [startedAt, loadBefore] = [performance.now(), load()];
+  for (const experiment of wanted) await measure(experiment, peers);
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  const versions = [
+    `linod ${version}`,
+    `Node.js ${process.version}`,
+    ...(bullmq === undefined ? [] : [`BullMQ ${bullmq.version}`, `ioredis ${ioredisVersion}`]),
+  ];
+  const preface = [
+    `${versions.join(', ')}.`,
+    `${processors()}; load average ${loadBefore.toFixed(2)} before, ${load().toFixed(2)} after ${seconds} s, most of it the benchmark's own.`,
+    flags.rounds === 1 ? 'One round.' : `Medians of ${flags.rounds} rounds.`,
+  ];
+  const text = report(preface, results);
+  if (flags.write !== undefined) await writeBetweenMarks(flags.write, 'bench:scheduler', text);
+  process.stdout.write(
+    flags.json
+      ? `${JSON.stringify({ preface, rows: rowsOf(results), runs: results }, null, 2)}\n`
+      : `${text}\n`,
+  );
+}
+
+async function measure(
+  { key, contestants }: Experiment,
+  peers: { bullmq: string | undefined; croner: string | undefined },
+): Promise<void> {
+  for (let round = 1; round <= flags.rounds; round++) {
+    for (const [name, run] of Object.entries(contestants)) {
+      say(`${key}: ${name}, round ${round} of ${flags.rounds}`);
+      const own = join(directory, `${key}-${name}-${round}`);
+      await mkdir(own);
+      const found = await run({ directory: own, peers, quick: flags.quick });
+      if (found !== undefined) results.add(key, name, found);
+      await rm(own, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Installs a peer if somebody is to be compared with it. */
+async function peer(name: 'bullmq'): Promise<{ directory: string; version: string } | undefined> {
+  if (!wanted.some(({ contestants }) => name in contestants)) return undefined;
+  const own = join(directory, name);
+  const version = await fetchPeer(own, name);
+  return version === undefined ? undefined : { directory: own, version };
+}
