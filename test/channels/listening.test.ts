@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { ListenerWatch } from '../../channels/listener-watch.js';
 import { isOverdue, type Listening, listenerState } from '../../channels/listening.js';
 import type { WorkerEvent } from '../../channels/worker-events.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { ManualClock } from '../../src/testing/manual-clock.js';
 import { turns } from '../support/until.js';
 
 const healthy: Listening = { waitingMs: 60_000, heardMsAgo: 9000, dueMs: 11_000 };
@@ -34,7 +34,7 @@ t.test('each state has its reason, and the weightier decides', async (t) => {
 
 /** A watch over one listener of a store that answers every 10 s and is due every 11 s, as long as the test lets it. */
 class Store {
-  readonly clock = new FakeClock();
+  readonly clock = new ManualClock();
   readonly events: WorkerEvent[] = [];
   isAsked = true;
   isAnswering = true;

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { DroppedMessage, Received } from '../../channels/index.js';
 import { LocalQueues, type ProcessMessage } from '../../channels/local-queues.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { ManualClock } from '../../src/testing/manual-clock.js';
 import { turns, until } from '../support/until.js';
 
 /** A `take` under way, which the test answers. */
@@ -13,7 +13,7 @@ interface Take {
 }
 
 function setUp() {
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const takes: Take[] = [];
   const dropped: DroppedMessage[] = [];
   const local = new LocalQueues({

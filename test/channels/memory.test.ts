@@ -1,10 +1,10 @@
 import t from 'tap';
 import { type DroppedMessage, InMemoryChannelLayer } from '../../channels/index.js';
+import { ManualClock } from '../../src/testing/manual-clock.js';
 import { batchContract } from '../contracts/batches.js';
 import { layerContract } from '../contracts/layer.js';
 import { leaseContract } from '../contracts/leases.js';
 import type { LayerContractOptions } from '../contracts/run.js';
-import { FakeClock } from '../support/fake-clock.js';
 
 const medium: LayerContractOptions['medium'] = async () => {
   // One process, so every opening is the same object; the first one's options count.
@@ -36,7 +36,7 @@ leaseContract('leases on the memory layer', {
 });
 
 t.test('what nobody receives is cleared away while others send', async (t) => {
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const dropped: DroppedMessage[] = [];
   const layer = new InMemoryChannelLayer({
     expiry: 10,

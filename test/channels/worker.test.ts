@@ -18,7 +18,7 @@ import {
   type WorkerEvent,
   type WorkerOptions,
 } from '../../channels/index.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { ManualClock } from '../../src/testing/manual-clock.js';
 import { Random } from '../support/random.js';
 import { turns, until } from '../support/until.js';
 
@@ -51,7 +51,7 @@ function layerFor(t: Test, options?: LayerOptions): HookedLayer {
 
 interface Running {
   readonly worker: Worker;
-  readonly clock: FakeClock;
+  readonly clock: ManualClock;
   readonly events: WorkerEvent[];
   /** Tells the worker to stop, and waits until it has. */
   stop(): Promise<void>;
@@ -67,7 +67,7 @@ interface Running {
 /** Runs a worker on a fake clock. When the test ends, it is told to stop at once. */
 function start(t: Test, options: Omit<WorkerOptions, 'clock' | 'onEvent' | 'random'>): Running {
   const events: WorkerEvent[] = [];
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const worker = new Worker({ ...options, clock, random: () => 0, onEvent: (event) => events.push(event) });
   const [stopping, forcing] = [new AbortController(), new AbortController()];
   const done = worker.run(stopping.signal, forcing.signal);
@@ -527,7 +527,7 @@ t.test('the intervals of two workers differ', async (t) => {
       application: handling(() => {}),
       layer,
       channels: ['a'],
-      clock: new FakeClock(),
+      clock: new ManualClock(),
       random: () => chance,
       onEvent: (event) => {
         if (event.type !== 'listenerFailed') return;

@@ -14,7 +14,7 @@ import { ownMigrations } from '../../src/store/migrations/index.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import { transact } from '../../src/store/transact.js';
 import type { Claimed, View } from '../../src/tasks/claims.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { ManualClock } from '../../src/testing/manual-clock.js';
 import { type Bench, noon, openBench } from '../support/site.js';
 
 /** Makes the URL of an empty database for a test. */
@@ -27,7 +27,7 @@ const nobody = { procedures: [], rules: [], groups: [] };
 
 /** Declares the contract's claims as tests of `t`. */
 export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
-  const open = async (t: Test, url: string, clock = new FakeClock(noon)): Promise<Store> => {
+  const open = async (t: Test, url: string, clock = new ManualClock(noon)): Promise<Store> => {
     const store = await openStore({ url, migrations: [ownMigrations], clock });
     t.teardown(() => store.close());
     return store;
@@ -36,7 +36,7 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
   /** Several workers of one site, each with its own connections, on one clock. */
   const openSite = async (t: Test): Promise<[Bench, ...Bench[]]> => {
     const url = await emptyDatabase(t);
-    const clock = new FakeClock(noon);
+    const clock = new ManualClock(noon);
     const benches: Bench[] = [];
     for (let i = 1; i <= workers; i++) {
       const bench = await openBench(t, { store: await open(t, url, clock), clock, workerId: `w${i}` });
@@ -62,7 +62,7 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
     };
     const migrations = [ownMigrations, { owner: 'app', migrations: [slow] }];
     const stores = await Promise.all(
-      Array.from({ length: workers }, () => openStore({ url, migrations, clock: new FakeClock(noon) })),
+      Array.from({ length: workers }, () => openStore({ url, migrations, clock: new ManualClock(noon) })),
     );
     for (const store of stores) t.teardown(() => store.close());
     t.same(stores.flatMap((store) => store.migrated).sort(), [
@@ -122,10 +122,10 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
   t.test('a transaction that fails writes nothing', async (t) => {
     const url = await emptyDatabase(t);
     const { db } = await open(t, url);
-    const orders = new StartOrders(db, new FakeClock(noon));
+    const orders = new StartOrders(db, new ManualClock(noon));
     await t.rejects(
       transact(db, async (tx) => {
-        await new StartOrders(tx, new FakeClock(noon)).add('log.server', 'ann');
+        await new StartOrders(tx, new ManualClock(noon)).add('log.server', 'ann');
         throw new Error('no');
       }),
       { message: 'no' },
@@ -330,7 +330,7 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
 
   t.test('members are noticed, and come back', async (t) => {
     const url = await emptyDatabase(t);
-    const clock = new FakeClock(noon);
+    const clock = new ManualClock(noon);
     const [one, two] = await Promise.all([open(t, url, clock), open(t, url, clock)]);
     const owner = { host: 'elsewhere', pid: 1, start: '1' };
     const away = new WorkerRegistry(one.db, clock, owner);

@@ -15,8 +15,8 @@ import { Logger } from '../../src/log/logger.js';
 import type { LogSink } from '../../src/log/sink.js';
 import { loadSite } from '../../src/site.js';
 import { openStore, type Store } from '../../src/store/store.js';
+import { ManualClock } from '../../src/testing/manual-clock.js';
 import { emptyDatabase } from './database.js';
-import { FakeClock } from './fake-clock.js';
 import { noon, siteDirectory } from './site.js';
 
 type Progress = readonly [done: number, total: number | undefined, text: string | undefined];
@@ -35,7 +35,7 @@ export interface ProcedureBench {
   readonly store: Store;
   /** The same database, typed with these tables. */
   readonly db: Kysely<Database & ProcedureTables>;
-  readonly clock: FakeClock;
+  readonly clock: ManualClock;
   /** A request of a job that is running. */
   request(): Promise<FakeRequest>;
   /** Runs a procedure in a job of its own, which is done then. `before` gets the request first. */
@@ -45,7 +45,7 @@ export interface ProcedureBench {
 }
 
 export async function openProcedureBench(t: Test): Promise<ProcedureBench> {
-  const clock = new FakeClock(noon);
+  const clock = new ManualClock(noon);
   const site = await loadSite(siteDirectory(t), { environment: {} });
   const store = await openStore({ url: await emptyDatabase(site.directory), clock });
   t.teardown(() => store.close());
@@ -72,7 +72,7 @@ export async function openProcedureBench(t: Test): Promise<ProcedureBench> {
 interface RequestContext {
   readonly site: Site;
   readonly store: Store;
-  readonly clock: FakeClock;
+  readonly clock: ManualClock;
   readonly jobId: number;
 }
 
@@ -121,7 +121,7 @@ async function insertRule({ db }: Store): Promise<void> {
     .execute();
 }
 
-async function insertJob({ db }: Store, clock: FakeClock): Promise<number> {
+async function insertJob({ db }: Store, clock: ManualClock): Promise<number> {
   const { id } = await db
     .insertInto('jobs')
     .values({

@@ -18,8 +18,8 @@ import type { Jobs } from '../../src/tasks/jobs.js';
 import type { Requests } from '../../src/tasks/requests.js';
 import type { Rules } from '../../src/tasks/rules.js';
 import type { Tasks } from '../../src/tasks/tasks.js';
+import { ManualClock } from '../../src/testing/manual-clock.js';
 import { emptyDatabase } from './database.js';
-import { FakeClock } from './fake-clock.js';
 
 /** Makes a site's directory with a JSON configuration; it vanishes with the test. Short enough for sockets. */
 export function siteDirectory(t: Test, config: SiteConfig = {}): string {
@@ -34,7 +34,7 @@ export function siteDirectory(t: Test, config: SiteConfig = {}): string {
 export interface Bench {
   readonly site: Site;
   readonly store: Store;
-  readonly clock: FakeClock;
+  readonly clock: ManualClock;
   readonly rules: Rules;
   readonly jobs: Jobs;
   readonly requests: Requests;
@@ -58,12 +58,12 @@ export async function openBench(
     maxJobs = 10,
     workerId = 'w1',
     store: shared,
-    clock = new FakeClock(noon),
+    clock = new ManualClock(noon),
   }: {
     maxJobs?: number;
     workerId?: string;
     store?: Store;
-    clock?: FakeClock;
+    clock?: ManualClock;
   } = {},
 ): Promise<Bench> {
   const site = await loadSite(siteDirectory(t, { maxJobs }), { environment: {} });

@@ -1,11 +1,11 @@
 import t from 'tap';
 import { beatMs, Heartbeat } from '../../../src/daemon/heartbeat.js';
 import { Logger } from '../../../src/log/logger.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { turns, until } from '../../support/until.js';
 
 function open(steps: ReadonlyArray<() => Promise<void>>) {
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const records: string[] = [];
   const sink = {
     write: (level: string, _name: string, message: string) => records.push(`${level} ${message}`),

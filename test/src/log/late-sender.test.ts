@@ -2,14 +2,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { LateSender } from '../../../src/log/late-sender.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { BadTransport, readRecords } from '../../support/log.js';
 import { Random } from '../../support/random.js';
 import { turns, until } from '../../support/until.js';
 
 function setUp(t: Test) {
   const directory = t.testdir();
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const sender = new LateSender({
     name: 'web',
     clock,

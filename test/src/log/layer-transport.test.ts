@@ -8,7 +8,7 @@ import {
 } from '../../../channels/index.js';
 import { LayerTransport } from '../../../src/log/layer-transport.js';
 import type { LogAnswer } from '../../../src/log/messages.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { batchOf } from '../../support/log.js';
 import { turns, until } from '../../support/until.js';
 
@@ -23,7 +23,7 @@ class TextLayer extends InMemoryChannelLayer {
 }
 
 function setUp(t: Test, layer: ChannelLayer = new InMemoryChannelLayer(), failures = 0) {
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   let opened = 0;
   const transport = new LayerTransport({
     open: async () => {

@@ -10,7 +10,7 @@ import { type LogRecord, parseLogRequest, sendersGroup } from '../../../src/log/
 import { LogSender } from '../../../src/log/sender.js';
 import { formatSpoolHeader } from '../../../src/log/spool-file.js';
 import { type Owner, ownProcess } from '../../../src/owner.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { MemoryPositionStore, readLog } from '../../support/log.js';
 import { turns, until } from '../../support/until.js';
 
@@ -21,7 +21,7 @@ async function setUp(t: Test, options: LayerOptions = {}) {
   const path = join(directory, 'lino.log');
   const spoolDirectory = join(directory, 'spool');
   const layer = new InMemoryChannelLayer(options);
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const transport = () => new LayerTransport({ open: async () => layer, ownsLayer: false, channel, clock });
   const newSender = (name: string) =>
     new LogSender({ name, pid: 1, transport: transport(), spoolDirectory, timezone: 'UTC', clock });

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { LogNotFlushedError, LogSender, type LogSenderOptions } from '../../../src/log/sender.js';
 import type { OutgoingRecords } from '../../../src/log/transport.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { BadTransport, readRecords } from '../../support/log.js';
 import { Random } from '../../support/random.js';
 import { turns } from '../../support/until.js';
 
 function setUp(t: Test, options: Partial<LogSenderOptions> = {}) {
   const directory = t.testdir();
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const transport = new BadTransport(clock, new Random(1));
   const spoolDirectory = join(directory, 'spool');
   const troubles: unknown[] = [];

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import type { Clock } from '../../../src/clock.js';
 import { LogSender } from '../../../src/log/sender.js';
 import { LogWriter } from '../../../src/log/writer.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { BadTransport, MemoryPositionStore, readLog, readRecords } from '../../support/log.js';
 import { Random } from '../../support/random.js';
 import { turns } from '../../support/until.js';
@@ -60,7 +60,7 @@ class World {
   readonly senders: Array<{ sender: LogSender; transport: BadTransport; expected: string[] }> = [];
   writer: LogWriter | undefined;
   readonly #random: Random;
-  readonly #clock = new FakeClock();
+  readonly #clock = new ManualClock();
   readonly #positions = new MemoryPositionStore();
   #life = { isOver: true };
   #rotations = 0;

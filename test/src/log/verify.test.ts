@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { verifyLog } from '../../../src/log/verify.js';
 import { LogWriter } from '../../../src/log/writer.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { batchOf, MemoryPositionStore, range } from '../../support/log.js';
 
 function lines(...numbers: number[]): string {
@@ -15,7 +15,7 @@ const begin = (last: number) =>
 
 t.test('what the writer writes is sound, and what it told to be lost is told', async (t) => {
   const path = join(t.testdir(), 'lino.log');
-  const writer = new LogWriter({ path, clock: new FakeClock(), positions: new MemoryPositionStore() });
+  const writer = new LogWriter({ path, clock: new ManualClock(), positions: new MemoryPositionStore() });
   await writer.start();
   const accept = (batch: ReturnType<typeof batchOf>) => writer.accept(batch, () => {});
   accept(batchOf({ numbers: range(1, 9) }));

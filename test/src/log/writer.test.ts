@@ -15,13 +15,13 @@ import t, { type Test } from 'tap';
 import type { LogAnswer, LogRecords } from '../../../src/log/messages.js';
 import { LogWriter, type LogWriterOptions, type Refusal } from '../../../src/log/writer.js';
 import { ownProcess } from '../../../src/owner.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { batchOf, MemoryPositionStore, range, readLog } from '../../support/log.js';
 import { turns, until } from '../../support/until.js';
 
 interface Setting {
   readonly path: string;
-  readonly clock: FakeClock;
+  readonly clock: ManualClock;
   readonly positions: MemoryPositionStore;
   readonly troubles: unknown[];
   readonly refusals: Refusal[];
@@ -30,7 +30,7 @@ interface Setting {
 function setting(t: Test): Setting {
   return {
     path: join(t.testdir(), 'log', 'lino.log'),
-    clock: new FakeClock(),
+    clock: new ManualClock(),
     positions: new MemoryPositionStore(),
     troubles: [],
     refusals: [],

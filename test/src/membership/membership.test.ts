@@ -6,12 +6,12 @@ import { StartOrders } from '../../../src/membership/start-orders.js';
 import { isSuspended, ownProcess, processStart } from '../../../src/owner.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { openStore } from '../../../src/store/store.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { emptyDatabase } from '../../support/database.js';
-import { FakeClock } from '../../support/fake-clock.js';
 import { until } from '../../support/until.js';
 
 async function open(t: Test) {
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const store = await openStore({
     url: await emptyDatabase(t.testdir()),
     migrations: [ownMigrations],

@@ -10,7 +10,7 @@ import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { parseTarget } from '../../../src/store/postgres/target.js';
 import { openStore } from '../../../src/store/store.js';
 import { transact } from '../../../src/store/transact.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { PostgresServer } from '../../support/postgres.js';
 import { eventually } from '../../support/programs.js';
 import { openBench } from '../../support/site.js';
@@ -270,7 +270,7 @@ t.test("a clock that differs from the database's is told once, and corrected", a
     write: (level: string, _name: string, message: string) => records.push(`${level} ${message}`),
   };
   const logger = new Logger({ sink, name: 'linod', level: 'INFO' });
-  const clock = new FakeClock(1_000_000);
+  const clock = new ManualClock(1_000_000);
   let theirs = 1_000_000;
   const database = new DatabaseClock(async () => theirs, clock, logger);
   const steps: Array<[ms: number, skewMs: number]> = [

@@ -2,11 +2,11 @@ import t from 'tap';
 import { Logger } from '../../../src/log/logger.js';
 import { settleMs } from '../../../src/runs/stop.js';
 import { TaskLoop } from '../../../src/tasks/loop.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { turns, until } from '../../support/until.js';
 
 /** Tasks that only count: each `run` says to come again after `nextMs`. */
-function fakeTasks(clock: FakeClock) {
+function fakeTasks(clock: ManualClock) {
   const tasks = {
     runs: 0,
     nextMs: 1000,
@@ -46,7 +46,7 @@ function fakeTasks(clock: FakeClock) {
 }
 
 function open() {
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const tasks = fakeTasks(clock);
   const records: string[] = [];
   const sink = {

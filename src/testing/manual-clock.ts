@@ -1,16 +1,23 @@
-// A clock that moves only when a test says so.
+// A clock that moves only when it is told to.
 
-import type { Clock } from '../../channels/clock.js';
+import type { Clock } from '../clock.js';
 
 interface Timer {
   readonly dueAt: number;
   readonly callback: () => void;
 }
 
-export class FakeClock implements Clock {
+/**
+ * @example
+ * const clock = new ManualClock(Date.UTC(2026, 10, 24, 12));
+ * clock.after(1000, () => console.log('a second is over'));
+ * clock.advance(1000);
+ */
+export class ManualClock implements Clock {
   #now: number;
   readonly #timers = new Set<Timer>();
 
+  /** @param now in ms since 1970 UTC */
   constructor(now: number = Date.UTC(2026, 0, 1)) {
     this.#now = now;
   }
