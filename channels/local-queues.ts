@@ -45,8 +45,10 @@ export class LocalQueues {
   /** 32 hex digits, other ones for each layer object. */
   readonly clientId: string = randomHex();
   readonly #options: LocalQueuesOptions;
-  readonly #queues = new Map<string, WaitingQueue<Kept>>();
+  readonly #channels = new Map<string, LocalChannel>();
   readonly #readers = new Map<string, Reader>();
+  /** Those on which nobody may wait any more. */
+  #unused: LocalChannel[] = [];
   #nextSweepAt: number;
   #closed = false;
 
@@ -67,56 +69,82 @@ export class LocalQueues {
    *   signal's reason
    */
   async receive(channel: string, signal?: AbortSignal): Promise<Received> {
-    return (await this.#wait(channel, (queue) => queue.take(signal))).message;
+    const local = this.#ready(channel);
+    const taken = local.queue.take(signal);
+    const reader = this.#wait(local);
+    try {
+      return (await taken).message;
+    } finally {
+      this.#endWait(local, reader);
+    }
   }
 
   /** The same for as many messages as there are for the channel, at most `max`. */
   async receiveMany(channel: string, max: number, signal?: AbortSignal): Promise<Received[]> {
-    const kept = await this.#wait(channel, (queue) => queue.takeMany(max, signal));
-    return kept.map(({ message }) => message);
+    const local = this.#ready(channel);
+    const taken = local.queue.takeMany(max, signal);
+    const reader = this.#wait(local);
+    try {
+      return (await taken).map(({ message }) => message);
+    } finally {
+      this.#endWait(local, reader);
+    }
   }
 
   /** Throws away what is kept. Who waits goes on waiting. */
   clear(): void {
-    for (const [channel, queue] of this.#queues) {
-      queue.clear();
-      this.#forgetIfUnused(channel, queue);
+    for (const local of this.#channels.values()) {
+      local.queue.clear();
+      this.#forgetIfUnused(local);
     }
   }
 
   /** Ends all waits with LayerClosedError; resolves when no `take` is under way any more. Safe to call twice. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const queue of this.#queues.values()) queue.fail(new LayerClosedError());
+    for (const { queue } of this.#channels.values()) queue.fail(new LayerClosedError());
     this.clear();
     await Promise.all(Array.from(this.#readers.values(), (reader) => reader.stop()));
   }
 
-  async #wait<T>(channel: string, take: (queue: WaitingQueue<Kept>) => Promise<T>): Promise<T> {
-    const key = messageKey(channel);
-    if (!key.endsWith(`.${this.clientId}!`)) throw new ForeignChannelError(channel);
+  /** The channel, without what has lain there for too long. */
+  #ready(channel: string): LocalChannel {
+    const known = this.#channels.get(channel);
+    if (known === undefined && !messageKey(channel).endsWith(`.${this.clientId}!`))
+      throw new ForeignChannelError(channel);
     if (this.#closed) throw new LayerClosedError();
-    const queue = this.#queue(channel);
-    this.#dropExpired(channel, queue);
-    const taken = take(queue);
-    const reader = queue.waiting > 0 ? this.#reader(key) : undefined;
-    reader?.wanted.add(queue);
-    try {
-      return await taken;
-    } finally {
-      reader?.release(queue);
-      this.#forgetIfUnused(channel, queue);
-    }
+    const local = known ?? this.#add(channel);
+    this.#dropExpired(local);
+    return local;
   }
 
-  #queue(channel: string): WaitingQueue<Kept> {
-    let queue = this.#queues.get(channel);
-    if (queue === undefined) {
-      queue = new WaitingQueue();
-      this.#queues.set(channel, queue);
-    }
-    return queue;
+  #add(channel: string): LocalChannel {
+    const local = { name: channel, key: messageKey(channel), queue: new WaitingQueue<Kept>() };
+    this.#channels.set(channel, local);
+    return local;
   }
+
+  /** Has the messages taken that somebody waits for; undefined when nobody has to. */
+  #wait({ key, queue }: LocalChannel): Reader | undefined {
+    if (queue.waiting === 0) return undefined;
+    const reader = this.#reader(key);
+    reader.wanted.add(queue);
+    return reader;
+  }
+
+  #endWait(local: LocalChannel, reader: Reader | undefined): void {
+    reader?.release(local.queue);
+    if (local.queue.waiting > 0) return;
+    // Who receives one by one waits again before the end of this turn.
+    if (this.#unused.length === 0) setImmediate(this.#forgetUnused);
+    this.#unused.push(local);
+  }
+
+  readonly #forgetUnused = () => {
+    const unused = this.#unused;
+    this.#unused = [];
+    for (const local of unused) this.#forgetIfUnused(local);
+  };
 
   /** The reader of a key; a new one is started when the last has ended. */
   #reader(key: string): Reader {
@@ -135,13 +163,14 @@ export class LocalQueues {
   #distribute({ channels, read }: ProcessMessage): void {
     const expiresAt = this.#options.now() + this.#options.expiryMs;
     for (const channel of channels) {
-      const queue = this.#queue(channel);
+      const local = this.#channels.get(channel) ?? this.#add(channel);
+      const { queue } = local;
       if (queue.waiting === 0 && queue.length >= this.#options.capacity(channel)) {
         queue.shift();
         this.#options.onDrop?.({ channel, reason: 'overflow' });
       }
       queue.put({ message: read(), expiresAt });
-      if (queue.waiting === 0) this.#readers.get(messageKey(channel))?.wanted.delete(queue);
+      if (queue.waiting === 0) this.#readers.get(local.key)?.wanted.delete(queue);
     }
     this.#sweepWhenDue();
   }
@@ -150,23 +179,32 @@ export class LocalQueues {
   #sweepWhenDue(): void {
     if (this.#options.now() < this.#nextSweepAt) return;
     this.#nextSweepAt = this.#options.now() + this.#options.expiryMs;
-    for (const [channel, queue] of this.#queues) {
-      this.#dropExpired(channel, queue);
-      this.#forgetIfUnused(channel, queue);
+    for (const local of this.#channels.values()) {
+      this.#dropExpired(local);
+      this.#forgetIfUnused(local);
     }
   }
 
-  #dropExpired(channel: string, queue: WaitingQueue<Kept>): void {
-    for (let kept = queue.peek(); kept && kept.expiresAt <= this.#options.now(); kept = queue.peek()) {
+  #dropExpired({ name, queue }: LocalChannel): void {
+    if (queue.length === 0) return;
+    const now = this.#options.now();
+    for (let kept = queue.peek(); kept && kept.expiresAt <= now; kept = queue.peek()) {
       queue.shift();
-      this.#options.onDrop?.({ channel, reason: 'expired' });
+      this.#options.onDrop?.({ channel: name, reason: 'expired' });
     }
   }
 
-  #forgetIfUnused(channel: string, queue: WaitingQueue<Kept>): void {
-    if (queue.length > 0 || queue.waiting > 0 || this.#queues.get(channel) !== queue) return;
-    this.#queues.delete(channel);
+  #forgetIfUnused({ name, queue }: LocalChannel): void {
+    if (queue.length > 0 || queue.waiting > 0 || this.#channels.get(name)?.queue !== queue) return;
+    this.#channels.delete(name);
   }
+}
+
+interface LocalChannel {
+  readonly name: string;
+  /** Under which its messages lie on the medium. */
+  readonly key: string;
+  readonly queue: WaitingQueue<Kept>;
 }
 
 interface Kept {
@@ -181,6 +219,7 @@ class Reader {
   readonly #take: (wanted: number, signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
   readonly #distribute: (message: ProcessMessage) => void;
   #unwanted = new AbortController();
+  #isTaking = false;
   readonly #ended: Promise<void>;
 
   constructor(
@@ -207,18 +246,22 @@ class Reader {
 
   /** Called once for everyone who stops waiting: an abort of its own for each costs more than their messages. */
   #callOff(): void {
-    if (!this.#unwanted.signal.aborted) this.#unwanted.abort(noLongerWanted);
+    if (this.#isTaking && !this.#unwanted.signal.aborted) this.#unwanted.abort(noLongerWanted);
   }
 
   async #run(onEnd: () => void): Promise<void> {
     // Begins in the next microtask, when the first who wants a message is in `wanted`.
     await null;
     while (this.wanted.size > 0) {
-      this.#unwanted = new AbortController();
+      if (this.#unwanted.signal.aborted) this.#unwanted = new AbortController();
       const { signal } = this.#unwanted;
       try {
-        for (const message of await this.#take(this.#wantedMessages, signal)) this.#distribute(message);
+        this.#isTaking = true;
+        const messages = await this.#take(this.#wantedMessages, signal);
+        this.#isTaking = false;
+        for (const message of messages) this.#distribute(message);
       } catch (error) {
+        this.#isTaking = false;
         // Called off, that is no failure; and whoever came since then gets a new `take`.
         if (!signal.aborted) this.#fail(error);
       }

@@ -165,7 +165,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
     { signal, lease, receipt }: MessageOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
     const leaseMs = this.#checkReceive(channel, lease);
-    if (channel.includes('!')) return this.#local.receive(channel, signal);
+    if (channel.includes('!')) return await this.#local.receive(channel, signal);
     const filed = this.#takeThere(channel, signal) ?? (await this.#takeOne(channel, signal));
     return this.#hand(channel, filed, leaseMs, receipt);
   }

@@ -283,7 +283,7 @@ export class RedisChannelLayer implements ChannelLayer {
     { signal, lease, receipt }: MessageOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
     const leaseMs = this.#checkReceive(channel, lease);
-    if (channel.includes('!')) return this.#local.receive(channel, signal);
+    if (channel.includes('!')) return await this.#local.receive(channel, signal);
     for (;;) {
       const [received] = await this.#receive({ channel, max: 1, leaseMs, signal, receipt });
       if (received !== undefined) return received;
@@ -628,7 +628,8 @@ function delivery(
 ): Delivery {
   const { message, channels: named } = members.read(member, isAnyAge);
   // A process key takes messages for its own channels only; one that names none is for the key itself.
-  const channels = (named ?? [key]).filter((name) => messageKey(name) === key);
+  const isOwn = key.endsWith('!') ? (name: string) => name.startsWith(key) : (name: string) => name === key;
+  const channels = (named ?? [key]).filter(isOwn);
   if (channels.length === 0 && key.includes('!'))
     throw new UndecodableError('the message names no channel of the process that it was sent to');
   const read = channels.length === 1 ? () => message : () => copyOf(message);

@@ -213,7 +213,7 @@ export class SqliteChannelLayer implements ChannelLayer {
     { signal, lease, receipt }: MessageOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
     const leaseMs = this.#checkReceive(channel, lease);
-    if (channel.includes('!')) return this.#local.receive(channel, signal);
+    if (channel.includes('!')) return await this.#local.receive(channel, signal);
     for (;;) {
       const [received] = await this.#receive({ channel, max: 1, leaseMs, signal, receipt });
       if (received) return received;

@@ -54,6 +54,32 @@ t.test('nothing is taken while nobody waits', async (t) => {
   t.equal(takes.length, 1);
 });
 
+t.test(
+  'who receives one by one and who receives several at once are served with one take each',
+  async (t) => {
+    const { local, takes, nextTake } = setUp();
+    const one = local.newChannel();
+    for (const n of [1, 2, 3]) {
+      const waiting = local.receive(one);
+      const take = await nextTake(n);
+      take.resolve(message(n, one));
+      t.same(await waiting, { type: 'test', n });
+      t.notOk(take.signal.aborted, 'what came back need not be called off');
+    }
+    const waiting = local.receiveMany(one, 5);
+    (await nextTake(4)).resolve(message(4, one), message(5, one));
+    t.same(await waiting, [{ type: 'test', n: 4 }]);
+    t.same(await local.receiveMany(one, 5), [{ type: 'test', n: 5 }]);
+    t.equal(takes.length, 4);
+  },
+);
+
+t.test('a foreign channel is refused, and refused again', async (t) => {
+  const { local } = setUp();
+  for (let i = 0; i < 2; i++)
+    await t.rejects(local.receive('specific.other!one'), { code: 'CHANNELS_ERR_FOREIGN_CHANNEL' });
+});
+
 t.test('one take at a time serves all who wait, and goes on while one of them does', async (t) => {
   const { local, takes, nextTake } = setUp();
   const [one, two] = [local.newChannel(), local.newChannel()];
