@@ -20,8 +20,12 @@ import t from 'tap';
 import { Program } from '../support/programs.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const manifest: { dependencies: Record<string, string>; bin: Record<string, string>; exports: object } =
-  JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const manifest: {
+  dependencies: Record<string, string>;
+  bin: Record<string, string>;
+  exports: object;
+  scripts: Record<string, string>;
+} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 const temporary = realpathSync(mkdtempSync(join(tmpdir(), 'linod-')));
 t.teardown(() => rmSync(temporary, { recursive: true, force: true }));
@@ -60,13 +64,17 @@ function install(tarball: string): string {
 
 const npm = (directory: string, ...args: string[]) =>
   execFileSync('npm', args, { cwd: directory, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const sources = copySources();
+// What `npm pack` does before, without checking the types of the sources again: `npm run check` does that.
+npm(sources, 'run', '--silent', 'build', '--', '--noCheck');
 const [packed] = JSON.parse(
-  npm(copySources(), 'pack', '--json', '--silent', '--pack-destination', temporary).replace(/^[^[]*/, ''),
+  npm(sources, 'pack', '--ignore-scripts', '--json', '--silent', '--pack-destination', temporary),
 ) as Array<{ filename: string; files: Array<{ path: string }> }>;
 if (packed === undefined) throw new Error('npm pack told nothing');
 const project = install(join(temporary, packed.filename));
 
 t.test('the tarball has what is run and read, and nothing else', async (t) => {
+  t.equal(manifest.scripts.prepack, 'npm run build', 'what is packed was built before');
   const paths = packed.files.map(({ path }) => path);
   const expected = [...Object.values(manifest.bin), 'LICENSE', 'CHANGELOG.md', 'package.json'];
   for (const path of expected) t.ok(paths.includes(path), path);

@@ -75,8 +75,8 @@ const lookEveryMs = 5;
 /** So long nothing may arrive on a busy machine. */
 const patienceMs = 30_000;
 const batch = 50;
-/** A full channel is tried again after so long. */
-const whenFullMs = 2;
+/** A full channel is tried again after so long, in which a slow receiver does not empty one with room for a hundred. */
+const whenFullMs = 20;
 
 function numbered(n: number) {
   return { type: 'flood.number', n, text: 'Tere õhtust 日本' };
