@@ -10,6 +10,7 @@ import type { Store } from '../store/store.js';
 import { isRefusal } from '../tasks/requests.js';
 import type { JobRule } from '../tasks/rule.js';
 import { statusLine } from '../tasks/status.js';
+import { dueJson, dueLines } from './due-view.js';
 import {
   ExitError,
   exitCodes,
@@ -23,7 +24,7 @@ import {
 import { parseWholeNumber } from './numbers.js';
 import { print, printJson, printTable, say, styled } from './output.js';
 import { parseChanges } from './rule-fields.js';
-import { clockNoteText, jobColumns, ruleJson } from './views.js';
+import { jobColumns, ruleJson } from './views.js';
 import { wakeWorkers } from './wake.js';
 
 const actions = ['show', 'next', 'set', 'run', 'stop', 'cancel', 'resume'] as const;
@@ -138,28 +139,21 @@ async function show(rule: JobRule, { site, store, flags }: Target): Promise<void
   );
 }
 
-/** When the rule is due, one line a time. A time that the clocks skip has no instant. */
+/** When the rule is due, one line a time. */
 function showNext(rule: JobRule, { flags }: Target): void {
   const most = flags.count === undefined ? 10 : parseWholeNumber('--count', flags.count);
   const after = new Date();
-  const entries = rule.active ? rule.recurrence.timetable(after, most) : [];
-  if (flags.json) {
-    printJson(
-      entries.map(({ at, wall, note, clockChangeMs }) => ({
-        at,
-        local: at === null ? null : rule.localTime(at),
-        wall,
-        note,
-        clockChangeMinutes: clockChangeMs / 60_000,
-      })),
-    );
-    return;
-  }
-  for (const entry of entries) {
-    const time = entry.at === null ? `${entry.wall}      ` : rule.localTime(entry.at);
-    print(`${time}  ${clockNoteText(entry)}`.trimEnd());
-  }
-  if (entries.length === 0) say(statusLine(rule, undefined, after.getTime()));
+  const { runAfter } = rule.policies;
+  const entries = rule.active && runAfter === '' ? rule.dueTimes.timetable(after, most) : [];
+  if (flags.json) printJson(dueJson(rule, entries));
+  else for (const line of dueLines(rule, entries)) print(line);
+  if (entries.length > 0) return;
+  const follows = rule.active && runAfter !== '';
+  say(
+    follows
+      ? `${rule} is due whenever a run of ${runAfter} is done`
+      : statusLine(rule, undefined, after.getTime()),
+  );
 }
 
 function languageOf({ language = 'en' }: RuleFlags): LanguageCode {

@@ -3,7 +3,7 @@
 import { parseHealth } from '../daemon/health.js';
 import { durationText } from '../duration.js';
 import { LinodError } from '../errors.js';
-import { type ClockNote, describe, type LanguageCode, type TimetableEntry } from '../recurrence.js';
+import { describe, type LanguageCode } from '../recurrence.js';
 import type { WorkerRow } from '../store/schema.js';
 import type { Job } from '../tasks/job.js';
 import type { JobRule } from '../tasks/rule.js';
@@ -70,24 +70,6 @@ function readable<T>(read: () => T, otherwise: (error: LinodError) => T): T {
     if (error instanceof LinodError) return otherwise(error);
     throw error;
   }
-}
-
-const clockNotes: Readonly<Record<ClockNote, (wall: string) => string>> = {
-  shifted: (wall) => `shifted: the clocks skip ${wall}`,
-  'at-jump': (wall) => `at the jump: the clocks skip ${wall}`,
-  skipped: (wall) => `left out: the clocks skip ${wall}`,
-  'first-of-two': (wall) => `${wall} comes twice: the first time`,
-  'second-of-two': (wall) => `${wall} comes twice: the second time`,
-};
-
-/** What is special about a time, for people: clock changes. Empty for an ordinary one. */
-export function clockNoteText({ wall, note, clockChangeMs }: TimetableEntry): string {
-  const change = clockChangeMs > 0 ? 'forward' : 'back';
-  const told = [
-    note === null ? '' : clockNotes[note](wall.slice('yyyy-mm-ddT'.length).replace(/:00$/, '')),
-    clockChangeMs === 0 ? '' : `the clocks went ${change} by ${durationText(Math.abs(clockChangeMs))}`,
-  ];
-  return told.filter((text) => text !== '').join('; ');
 }
 
 function ruleState(rule: JobRule): string {

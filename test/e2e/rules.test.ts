@@ -145,7 +145,18 @@ t.test(
       wall: '2030-01-01T02:30:00',
       note: null,
       clockChangeMinutes: 0,
+      excludedBy: null,
+      instead: null,
+      times: 1,
+      lastWall: '2030-01-01T02:30:00',
+      jitterSeconds: 0,
     });
+    await site.linod('rule', water, 'set', 'excluded=01-02..01-04');
+    t.same((await site.linod('rule', water, 'next', '--count', '3')).trimEnd().split('\n'), [
+      '2030-01-01T02:30:00+01:00',
+      '2030-01-02T02:30:00        left out with 2 more up to 2030-01-04T02:30:00: excluded by 01-02..01-04',
+      '2030-01-05T02:30:00+01:00',
+    ]);
 
     t.match(
       await site.linod('rule', water, 'set', 'cron=0 4 * * mon-fri'),
