@@ -149,6 +149,36 @@ export const policies: { readonly [K in PolicyName]: PolicyDefinition<Policies[K
   },
 };
 
+/** What each policy decides, as sentences for the tables of the documentation. */
+export const policyTexts: { readonly [K in PolicyName]: string } = {
+  misfire:
+    'What becomes of due times that passed while no worker ran the rules: none is made up for, one run stands for all of them, or each is run.',
+  misfireWindowSeconds: 'What is late by more than so many seconds is not made up for. 0: no limit.',
+  overlap:
+    'When the rule is due, or its run asked for, and the run before still goes on: it is skipped; one waits for the end of that run; both run; or that run is asked to end and the new one begins then.',
+  timeoutSeconds: 'A run that takes longer is asked to end.',
+  graceSeconds:
+    'A run that was asked to end may take so long to do so; then its thread or process is killed.',
+  onFailure: 'When a run fails, the rule is cancelled, goes on at its next time, or the run is tried again.',
+  retries: 'With `onFailure: retry`: how many further attempts there are.',
+  retryDelaySeconds:
+    'Before the first further attempt; each one waits about twice as long as the one before, at most an hour.',
+  cancelAfter:
+    'After so many failures in a row, each with all its attempts, the rule is cancelled; not with `onFailure: continue`.',
+  onLost:
+    'When the worker of a run dies: the rule goes on at its next time, the run is begun again, or the rule is cancelled.',
+  runIn: "Where a run takes place: on the worker's own event loop, in a thread, or in a process of its own.",
+  memoryMb: 'How much memory a thread or process may take, in MiB. 0: no limit.',
+  priority: 'Of several rules that are due, those with the higher number come first.',
+  group: 'A name that rules share which must not all run at once; empty for none.',
+  groupLimit: 'The rule starts only while fewer runs than this of its group go on.',
+  jitterSeconds:
+    "Every due time is moved by the same part of so many seconds, which the rule's number decides.",
+  excluded: 'Days and times of day at which the rule does not run.',
+  onExcluded: 'A due time that is excluded is left out, or put off to where it is not excluded.',
+  runAfter: 'The rule is due whenever a run of that other one is done, and at no other time.',
+};
+
 export const policyNames: readonly PolicyName[] = Object.keys(policies).filter(isPolicyName);
 
 export function isPolicyName(name: string): name is PolicyName {

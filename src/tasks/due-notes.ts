@@ -8,7 +8,7 @@ import { clockNoteOf } from '../recurrence/timetable.js';
 import { formatWallTime } from '../recurrence/wall-time.js';
 import { farthestMs } from '../recurrence/zone.js';
 import type { Entry } from './decide.js';
-import { countBefore } from './due-table.js';
+import { countBefore, insteadOf } from './due-table.js';
 import type { DuePlan } from './due-times.js';
 
 /** A rule that moves on over more than this was off for long; then not all is told. */
@@ -73,14 +73,15 @@ function noteOf(plan: DuePlan, fate: Fate): Note | null {
     case 'skipped':
       return skipped(own.instant, (walls) => `the clocks skip ${walls}`, formatWallTime(own.wall));
     case 'left-out': {
-      const { until, by, instead } = fate;
+      const { until, by } = fate;
+      const instead = insteadOf(plan, fate);
       const anyway = instead === null ? '' : `; it is due at ${local(plan, instead)} all the same`;
       const { times, last } = countBefore(plan.own, own.instant, until);
       const note = skipped(own.instant, () => `excluded by ${by}${anyway}`);
       return { ...note, times, dueUntil: last };
     }
     case 'put-off': {
-      const from = local(plan, own.instant);
+      const from = local(plan, new Date(own.instant));
       return moved(plan, fate.at, () => `from ${from}: excluded by ${fate.by}`);
     }
     case 'due':
@@ -117,8 +118,8 @@ function moved({ shiftOf }: DuePlan, at: number, detail: Note['detail'], wall: s
   return { reason: 'moved', dueAt, dueUntil: dueAt, times: 1, wall, detail };
 }
 
-function local({ timezone }: DuePlan, instant: number): string {
-  return localTime(new Date(instant), timezone);
+function local({ timezone }: DuePlan, instant: Date): string {
+  return localTime(instant, timezone);
 }
 
 /** Whether the same is to be told of two times, but for the wall times. */

@@ -46,7 +46,8 @@ export function dueTable(plan: DuePlan, after: number, most: number): DueEntry[]
   });
 }
 
-function entryOf({ own, shiftOf }: DuePlan, fate: Fate): DueEntry {
+function entryOf(plan: DuePlan, fate: Fate): DueEntry {
+  const { own, shiftOf } = plan;
   const wall = formatWallTime(fate.own.wall);
   const entry = {
     at: null,
@@ -63,10 +64,11 @@ function entryOf({ own, shiftOf }: DuePlan, fate: Fate): DueEntry {
     case 'skipped':
       return { ...entry, note: 'skipped' };
     case 'left-out': {
-      const { by: excludedBy, instead } = fate;
+      const { by: excludedBy } = fate;
+      const instead = insteadOf(plan, fate);
       const { times, last } = countBefore(own, fate.own.instant, fate.until);
       const lastWall = times === 1 ? wall : formatWallTime(last + own.zone.offsetAt(last));
-      return { ...entry, excludedBy, instead: instead === null ? null : new Date(instead), times, lastWall };
+      return { ...entry, excludedBy, instead, times, lastWall };
     }
     case 'put-off':
     case 'due': {
@@ -76,6 +78,14 @@ function entryOf({ own, shiftOf }: DuePlan, fate: Fate): DueEntry {
       return { ...entry, at: new Date(fate.at + jitterMs), note, excludedBy, jitterMs };
     }
   }
+}
+
+/** The due time, with its jitter, that makes up for a time that is left out. */
+export function insteadOf(
+  { shiftOf }: DuePlan,
+  { instead }: Extract<Fate, { kind: 'left-out' }>,
+): Date | null {
+  return instead === null ? null : new Date(instead + shiftOf(instead));
 }
 
 /** The times from one on up to but without an instant, as far as it makes sense to count them. */

@@ -217,4 +217,7 @@ t.test('jitter is found again in the due time', async (t) => {
     { jitterMs: due.jitterOf(at), at: new Date(at) },
   ]);
   t.equal(dueTimes(tallinn).jitterOf(at), 0);
+  const postponing = dueTimes(tallinn, { jitterSeconds: 3600, excluded: ['thu'], onExcluded: 'postpone' }, 3);
+  const friday = postponing.nextAfter(new Date('2026-12-24T00:00:00Z'));
+  t.match(postponing.timetable(new Date('2026-12-24T00:00:00Z'), 1), [{ at: null, instead: friday }]);
 });
