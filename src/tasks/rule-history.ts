@@ -1,57 +1,130 @@
-// The history of the rules: every change of one, whoever made it.
-//
-// Triggers write it (store/migrations/0006-rule-changes.ts), so that nothing is left out; who changes a rule here signs
-// what they wrote. What nobody has signed was changed in the database itself.
+// The history of a rule, and taking changes back.
 
 import type { Kysely } from 'kysely';
-import type { Database, JobRuleRow } from '../store/schema.js';
+import { UsageError } from '../errors.js';
+import type { Database, RuleChangeRow } from '../store/schema.js';
+import { transact } from '../store/transact.js';
+import { type FieldChange, fieldChanges, ledgerOf } from './field-changes.js';
+import type { JobRule } from './rule.js';
+import type { RuleColumns } from './rule-changes.js';
+import { columnFromText } from './rule-fields.js';
+import type { ChangeWay } from './rule-signature.js';
+import type { Rules } from './rules.js';
 
-/**
- * How a rule came to be changed. command: by a person, or by a program of the site. apply: by `linod rules apply`. undo: a
- * person took an earlier change back. database: in the database itself. sync: since its procedure changed, came or went.
- * failure: since a run failed, or the rule cannot be run.
- */
-export const changeWays = ['command', 'apply', 'undo', 'database', 'sync', 'failure'] as const;
-
-export type ChangeWay = (typeof changeWays)[number];
-
-/** Who changes a rule, when and how. */
-export interface Signature {
-  readonly by: string;
+/** One change of a rule. */
+export interface RuleRevision {
+  readonly rule: number;
+  /** Counts the changes of the rule; 0 is its creation. */
+  readonly revision: number;
+  readonly at: Date;
+  /** The person or the worker; null where the database does not know. */
+  readonly by: string | null;
   readonly how: ChangeWay;
-  /** In ms since 1970. */
-  readonly at: number;
+  readonly changes: readonly FieldChange[];
 }
 
-/** Writes columns of a rule, and signs the change. */
-export async function changeRule(
-  tx: Kysely<Database>,
-  id: number,
-  columns: Partial<Omit<JobRuleRow, 'id'>>,
-  signature: Signature,
-): Promise<void> {
-  // A change in the database that nobody has looked after yet stays what it is.
-  const { revision } = await tx
-    .selectFrom('job_rules')
-    .select('revision')
-    .where('id', '=', id)
-    .executeTakeFirstOrThrow();
-  await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
-  await signChanges(tx, id, revision, signature);
+/** What a person did, and so may want to take back. What follows from a procedure or a failure would only come again. */
+const undoable: ReadonlySet<ChangeWay> = new Set(['command', 'apply', 'undo', 'database']);
+
+/** What belongs to the procedure, not to the person. */
+const notUndone: ReadonlySet<string> = new Set(['created', 'suggestion', 'removed_at', 'created_at']);
+
+export class RuleHistory {
+  readonly #db: Kysely<Database>;
+  readonly #rules: Rules;
+  readonly #actor: string;
+
+  /** @param actor who takes changes back */
+  constructor(db: Kysely<Database>, rules: Rules, actor: string) {
+    this.#db = db;
+    this.#rules = rules;
+    this.#actor = actor;
+  }
+
+  /**
+   * All changes of a rule, the oldest first.
+   *
+   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
+   */
+  async list(id: number): Promise<RuleRevision[]> {
+    await this.#rules.get(id);
+    const revisions = new Map<number, RuleChangeRow[]>();
+    for (const row of await this.#rows(this.#db, id)) {
+      const rows = revisions.get(row.revision) ?? [];
+      revisions.set(row.revision, [...rows, row]);
+    }
+    return [...revisions.values()].flatMap((rows) =>
+      rows[0] === undefined ? [] : [asRevision(rows[0], rows)],
+    );
+  }
+
+  /**
+   * Takes the last change that a person made back, or all that were made from a revision on: their fields are as they
+   * were before. That is a change like any other, so who takes it back has the first again. Like an edit, it never makes
+   * the rule run.
+   *
+   * @throws UsageError (`LINOD_ERR_USAGE`) when there is nothing to take back
+   */
+  async undo(id: number, since?: number): Promise<JobRule> {
+    return await transact(this.#db, async (tx) => {
+      const row = await this.#rules.lockRow(id, tx);
+      const done = (await this.#rows(tx, id)).filter(
+        ({ how, field }) => undoable.has(wayOf(how)) && !notUndone.has(field),
+      );
+      const from = since ?? done.at(-1)?.revision;
+      const taken = done.filter(({ revision }) => from !== undefined && revision >= from);
+      if (from === undefined || taken.length === 0) throw nothingToUndo(id, done, since);
+      const columns = columnsBefore(taken);
+      await this.#rules.rewrite(tx, row, columns, { how: 'undo' });
+      const changed = (await this.#rows(tx, id)).filter(({ revision }) => revision > row.revision);
+      if (changed.length === 0)
+        throw new UsageError(`job rule ${id} is already as it was before change ${from}`);
+      const suffix = `since change ${from} was undone by ${this.#actor}`;
+      for (const { reason, detail } of ledgerOf(fieldChanges(changed), suffix)) {
+        await this.#rules.note(id, null, reason, detail, tx);
+      }
+      return await this.#rules.get(id, tx);
+    });
+  }
+
+  async #rows(db: Kysely<Database>, id: number): Promise<RuleChangeRow[]> {
+    return await db
+      .selectFrom('rule_changes')
+      .selectAll()
+      .where('rule_id', '=', id)
+      .orderBy('revision')
+      .orderBy('id')
+      .execute();
+  }
 }
 
-/** Signs all changes of a rule since a revision. */
-export async function signChanges(
-  tx: Kysely<Database>,
-  id: number,
-  since: number,
-  { by, how, at }: Signature,
-): Promise<void> {
-  await tx
-    .updateTable('rule_changes')
-    .set({ changed_by: by, how, changed_at: at })
-    .where('rule_id', '=', id)
-    .where('revision', '>', since)
-    .where('how', 'is', null)
-    .execute();
+function asRevision(first: RuleChangeRow, rows: readonly RuleChangeRow[]): RuleRevision {
+  return {
+    rule: first.rule_id,
+    revision: first.revision,
+    at: new Date(first.changed_at),
+    by: first.changed_by,
+    how: wayOf(first.how),
+    changes: fieldChanges(rows),
+  };
+}
+
+function wayOf(how: string | null): ChangeWay {
+  return (how ?? 'database') as ChangeWay;
+}
+
+/** The columns as they were before the first of the changes. */
+function columnsBefore(changes: readonly RuleChangeRow[]): RuleColumns {
+  const newestFirst = [...changes].reverse();
+  return Object.fromEntries(
+    newestFirst.map(({ field, value_before }) => [field, columnFromText(field, value_before)]),
+  ) as RuleColumns;
+}
+
+function nothingToUndo(id: number, done: readonly RuleChangeRow[], since: number | undefined): UsageError {
+  const numbers = [...new Set(done.map(({ revision }) => revision))].join(', ');
+  if (numbers === '') return new UsageError(`nobody has changed job rule ${id}, so there is nothing to undo`);
+  return new UsageError(
+    `there is no change of job rule ${id} from ${String(since)} on that can be undone; there are ${numbers}`,
+  );
 }

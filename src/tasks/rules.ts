@@ -13,7 +13,7 @@ import { writeEntries } from './ledger.js';
 import type { Reason } from './reasons.js';
 import { JobRule } from './rule.js';
 import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
-import { type ChangeWay, changeRule, type Signature, signChanges } from './rule-history.js';
+import { type ChangeWay, changeRule, type Signature, signChanges } from './rule-signature.js';
 import { checkFollows, followedBy } from './run-after.js';
 import { leftUndone, missedSince } from './unrun.js';
 

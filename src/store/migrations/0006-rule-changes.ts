@@ -2,7 +2,7 @@
 //
 // Both are written by triggers, so that a change is noticed and kept whoever makes it: a command, a worker, or a
 // person with psql or sqlite3. A change that linod makes is signed by it in the same transaction; see
-// tasks/rule-history.ts. What is not signed was made in the database, and a worker looks after it.
+// tasks/rule-signature.ts. What is not signed was made in the database, and a worker looks after it.
 
 import type { Kysely, RawBuilder } from 'kysely';
 import { dialectOf } from '../dialect.js';
