@@ -34,8 +34,12 @@ export function openTasks({ site, store, user = 'somebody' }: ActorContext): Sit
  */
 export async function lookAround(context: ActorContext): Promise<WorkerRow[]> {
   const registry = new WorkerRegistry(context.store.db, systemClock);
-  await noticeDead(registry, openTasks(context).ends, { judgeSilence: false });
-  return await registry.living();
+  const { ends, outside } = openTasks(context);
+  await noticeDead(registry, ends, { judgeSilence: false });
+  const living = await registry.living();
+  // A worker takes over by itself what was changed in the database.
+  if (living.length === 0) await outside.look();
+  return living;
 }
 
 /** All job rules in their order. */

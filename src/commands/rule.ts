@@ -9,6 +9,7 @@ import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import { isRefusal } from '../tasks/requests.js';
 import type { JobRule } from '../tasks/rule.js';
+import { isRuleField } from '../tasks/rule-fields.js';
 import { statusLine } from '../tasks/status.js';
 import { dueJson, dueLines } from './due-view.js';
 import {
@@ -24,10 +25,11 @@ import {
 import { parseWholeNumber } from './numbers.js';
 import { print, printJson, printTable, say, styled } from './output.js';
 import { parseChanges } from './rule-fields.js';
+import { showHistory } from './rule-history.js';
 import { jobColumns, ruleJson } from './views.js';
 import { wakeWorkers } from './wake.js';
 
-const actions = ['show', 'next', 'set', 'run', 'stop', 'cancel', 'resume'] as const;
+const actions = ['show', 'next', 'set', 'run', 'stop', 'cancel', 'resume', 'history', 'undo'] as const;
 type Action = (typeof actions)[number];
 
 interface RuleFlags extends SiteFlags {
@@ -43,7 +45,7 @@ export function ruleCommand(): Command {
     .argument('<number>', 'the number of the rule')
     .argument(
       '[action]',
-      'show (default); next: when it is due; set FIELD=VALUE… or set when WORDS…; run now; stop the run that goes on; cancel (it is ignored from now on); resume',
+      'show (default); next: when it is due; set FIELD=VALUE… or set when WORDS…; run now; stop the run that goes on; cancel (it is ignored from now on); resume; history: every change of it; undo [CHANGE]: as it was before the last change, or before that one',
     )
     .argument(
       '[words...]',
@@ -56,13 +58,12 @@ export function ruleCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExample:\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 run --wait',
+      '\nExample:\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait',
     )
     .action(async (number: string, action: string | undefined, words: string[], flags: RuleFlags) => {
       const id = parseWholeNumber('the number of a rule', number);
       const wanted = parseAction(action ?? 'show');
-      if (wanted !== 'set' && words.length > 0)
-        throw new UsageError(`${wanted} takes no further words, got: ${words.join(' ')}`);
+      refuseExcessWords(wanted, words);
       const site = await requireSite(flags);
       await withStore(site, (store) => act(wanted, { site, store, id, words, flags }));
     });
@@ -80,7 +81,11 @@ async function act(action: Action, target: Target): Promise<void> {
   const { site, store, id, words, flags } = target;
   const { openTasks, RunJob } = await import('../actors.js');
   const user = person();
-  const { rules } = openTasks({ site, store, user });
+  const { rules, history } = openTasks({ site, store, user });
+  if (action === 'history') {
+    showHistory(await rules.get(id), await history.list(id), flags.json ?? false);
+    return;
+  }
   if (action === 'run' || action === 'stop') {
     const request = await RunJob.request({ site, store, user }, id, action === 'run' ? 'run' : 'cancel');
     const isWorking = await wakeWorkers(site, store);
@@ -106,7 +111,9 @@ async function act(action: Action, target: Target): Promise<void> {
         ? await rules.cancel(id)
         : action === 'resume'
           ? await rules.resume(id)
-          : await rules.get(id);
+          : action === 'undo'
+            ? await history.undo(id, changeNumber(words))
+            : await rules.get(id);
   if (action === 'next') {
     showNext(rule, target);
     return;
@@ -124,19 +131,32 @@ async function show(rule: JobRule, { site, store, flags }: Target): Promise<void
   }
   const running = jobs.find((job) => job.status === 'running');
   print(styled('bold', statusLine(rule, running, Date.now())));
-  for (const [field, value] of Object.entries(ruleJson(rule, languageOf(flags)))) {
-    if (['id', 'overridden', 'cancelledAt', 'cancelledReason', 'removedAt', 'nextRunAt'].includes(field))
-      continue;
-    const shown = Array.isArray(value) ? value.join(',') : String(value ?? '');
-    const overridden =
-      field in rule.overrides && rule.overrides[field as keyof typeof rule.overrides] !== null;
-    const start = field === 'start' && rule.overrides.startDatetime !== null;
-    if (shown !== '') print(`  ${field.padEnd(15)} ${shown}${overridden || start ? '  (overridden)' : ''}`);
-  }
+  printFields(rule, languageOf(flags));
   printTable(
     jobColumns((instant) => rule.localTime(instant), Date.now()),
     jobs,
   );
+}
+
+/** Not here is what the status line has said. */
+const unlisted = ['id', 'overridden', 'fields', 'cancelledAt', 'cancelledReason', 'removedAt', 'nextRunAt'];
+
+/** What counts, and where a person overrode it, what the procedure suggests. */
+function printFields(rule: JobRule, language: LanguageCode): void {
+  for (const [name, value] of Object.entries(ruleJson(rule, language))) {
+    const shown = fieldText(value);
+    const field = name === 'start' ? 'startDatetime' : name;
+    const suggested =
+      isRuleField(field) && rule.overrides[field] !== null
+        ? `  (overridden; suggested: ${fieldText(rule.suggestion[field]) || 'none'})`
+        : '';
+    if (!unlisted.includes(name) && shown + suggested !== '')
+      print(`  ${name.padEnd(20)} ${shown || 'none'}${suggested}`);
+  }
+}
+
+function fieldText(value: unknown): string {
+  return Array.isArray(value) ? value.join(',') : String(value ?? '');
 }
 
 /** When the rule is due, one line a time. */
@@ -190,6 +210,16 @@ async function waitForRun(target: Target, request: number): Promise<void> {
         : `job ${job.id} ${job.status}: ${job.message}`,
     );
   if (job?.status !== 'done') throw new ExitError(exitCodes.failed);
+}
+
+function refuseExcessWords(action: Action, words: readonly string[]): void {
+  const most = action === 'set' ? Number.POSITIVE_INFINITY : action === 'undo' ? 1 : 0;
+  if (words.length <= most) return;
+  throw new UsageError(`${action} takes no further words, got: ${words.slice(most).join(' ')}`);
+}
+
+function changeNumber([word]: readonly string[]): number | undefined {
+  return word === undefined ? undefined : parseWholeNumber('the number of a change', word);
 }
 
 function parseAction(word: string): Action {

@@ -7,6 +7,7 @@ import { describe, type LanguageCode } from '../recurrence.js';
 import type { WorkerRow } from '../store/schema.js';
 import type { Job } from '../tasks/job.js';
 import type { JobRule } from '../tasks/rule.js';
+import { ruleFields } from '../tasks/rule-fields.js';
 import { listenersText } from './health-view.js';
 import type { Column } from './output.js';
 
@@ -28,6 +29,7 @@ export function ruleJson(rule: JobRule, language?: LanguageCode): Record<string,
     ...clockChoices(rule),
     logLevel: rule.logLevel,
     ...rule.policies,
+    fields: Object.fromEntries([...ruleFields.keys()].map((name) => [name, rule.field(name)])),
     overridden: Object.entries(rule.overrides).flatMap(([field, value]) => (value === null ? [] : [field])),
     cancelledAt: rule.cancelledAt,
     cancelledReason: rule.cancelledReason,

@@ -13,7 +13,7 @@ export async function wakeWorkers(site: Site, store: Store): Promise<boolean> {
     await layer.groupSend(site.workersGroup, { type: 'rules.changed' });
   } catch (error) {
     // The database has told them.
-    if (store.follow !== null) return true;
+    if (store.tells.includes('job_requests')) return true;
     const why = error instanceof Error ? error.message : String(error);
     say(`the worker will notice within some seconds; it cannot be told now: ${why}`);
   } finally {

@@ -210,6 +210,7 @@ export class Daemon {
         () => this.#tellAlive(),
         () => this.#noticeDead(),
         () => this.#followOrders(),
+        () => this.#lookOutside(),
         () => this.#joinGroup(),
       ],
     });
@@ -310,6 +311,7 @@ export class Daemon {
     const off = await new SwitchOffs(this.#store.db, this.#clock).end();
     if (off !== null) this.#tasks.tasks.wasOff(off);
     await this.#noticeDead();
+    await this.#lookOutside();
     const sync = await this.#tasks.tasks.setup();
     for (const [kind, names] of Object.entries(sync)) {
       if (names.length > 0) this.#logger.info(`rules ${kind}: ${names.join(', ')}`);
@@ -460,27 +462,31 @@ export class Daemon {
     if (orders.includes('log.server') && this.#log.state === 'off') await this.#log.start();
   }
 
-  /** Hears of what commands and other workers write, as soon as they do; null where the database cannot tell. */
-  #follow(): Following | null {
-    return (
-      this.#store.follow?.({
-        clock: this.#clock,
-        onNews: (topic) => this.#onNews(topic),
-        onTrouble: (error) => {
-          if (error === undefined) this.#logger.info('the database tells of news again');
-          else
-            this.#logger.warning('the database cannot tell of news now; the worker looks by itself', {
-              error,
-            });
-        },
-      }) ?? null
-    );
+  /** Hears of what commands and other workers write, soon after they do. */
+  #follow(): Following {
+    return this.#store.follow({
+      clock: this.#clock,
+      onNews: (topic) => this.#onNews(topic),
+      onTrouble: (error) => {
+        if (error === undefined) this.#logger.info('the database tells of news again');
+        else
+          this.#logger.warning('the database cannot tell of news now; the worker looks by itself', {
+            error,
+          });
+      },
+    });
   }
 
   #onNews(topic: NewsTopic): void {
     // What fails is done at the next beat, which also tells why.
     if (topic === 'start_orders') void this.#followOrders().catch(() => undefined);
+    else if (topic === 'rule_changes') void this.#lookOutside().catch(() => undefined);
     else this.#loop.wake();
+  }
+
+  /** Takes over what was changed in the database by hand. */
+  async #lookOutside(): Promise<void> {
+    if (await this.#tasks.outside.look()) this.#loop.wake();
   }
 
   /** Joins the group of all workers, and renews that long before it ends. A layer that is away is tried again. */

@@ -14,14 +14,16 @@ export interface Backend {
   ownDialect(): Dialect;
   /** The database's clock, in ms since 1970; null where it is this machine's. */
   readonly time: ((db: Kysely<AnyTables>) => Promise<number>) | null;
-  /** Tells of what others write, as soon as it is written; null where the database cannot. */
-  readonly follow: ((options: FollowOptions) => Following) | null;
+  /** Tells of what others write, soon after it is written. */
+  readonly follow: (options: FollowOptions) => Following;
+  /** The tables of whose news it tells. */
+  readonly tells: readonly NewsTopic[];
   /** What a statement threw, as somebody can act on it. */
   explain(error: unknown): unknown;
 }
 
 /** The tables in which others write what a worker wants to know at once. */
-export type NewsTopic = 'job_requests' | 'job_rules' | 'start_orders';
+export type NewsTopic = 'job_requests' | 'job_rules' | 'rule_changes' | 'start_orders';
 
 export interface FollowOptions {
   readonly clock: Clock;

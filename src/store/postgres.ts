@@ -6,7 +6,7 @@ import type { Backend } from './backend.js';
 import { sql } from './kysely.js';
 import { SiteDialect } from './postgres/dialect.js';
 import { explainRights } from './postgres/failures.js';
-import { NoticeListener } from './postgres/follow.js';
+import { NoticeListener, topics } from './postgres/follow.js';
 import { GuardedPool } from './postgres/pool.js';
 import { parseTarget } from './postgres/target.js';
 
@@ -37,6 +37,7 @@ export function postgresBackend(url: string): Backend {
       return row?.ms ?? Number.NaN;
     },
     follow: (options) => new NoticeListener(target, options),
+    tells: topics,
     explain: (error) => explainRights(target, error),
   };
 }

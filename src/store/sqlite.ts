@@ -16,6 +16,7 @@ import type {
 import type { Backend } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
 import { CompiledQuery, SqliteDialect, SqliteDriver, SqliteQueryCompiler } from './kysely.js';
+import { WalFollower } from './wal-follower.js';
 
 /** How long a statement waits for another connection's write. Writes here are short; this is for a busy machine. */
 const busyTimeoutMs = 10_000;
@@ -28,7 +29,8 @@ export function sqliteBackend(path: string): Backend {
     sharedDialect: dialect,
     ownDialect: dialect,
     time: null,
-    follow: null,
+    follow: (options) => new WalFollower(path, options),
+    tells: ['rule_changes'],
     explain: (error) => error,
   };
 }

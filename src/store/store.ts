@@ -2,7 +2,7 @@
 
 import type { Kysely } from 'kysely';
 import { type Clock, systemClock } from '../clock.js';
-import type { Backend, Following, FollowOptions } from './backend.js';
+import type { Backend, Following, FollowOptions, NewsTopic } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
 import { Kysely as KyselyClass } from './kysely.js';
 import { type AnyTables, isUpToDate, type MigrationSet, migrate } from './migrate.js';
@@ -31,8 +31,10 @@ export interface Store {
   readonly migrated: readonly string[];
   /** Asks for the database's clock, in ms since 1970; null where it is this machine's. */
   readonly time: (() => Promise<number>) | null;
-  /** Tells at once of what others write; null where the database cannot. Whoever calls it closes what it returns. */
-  readonly follow: ((options: FollowOptions) => Following) | null;
+  /** Tells soon of what others write. Whoever calls it closes what it returns. */
+  readonly follow: (options: FollowOptions) => Following;
+  /** The tables of whose news it tells. */
+  readonly tells: readonly NewsTopic[];
   /** Safe to call twice. */
   close(): Promise<void>;
 }
@@ -62,6 +64,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       migrated,
       time: time === null ? null : () => time(shared),
       follow: backend.follow,
+      tells: backend.tells,
       close: () => {
         closed ??= shared.destroy();
         return closed;

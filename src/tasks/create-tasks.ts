@@ -12,7 +12,9 @@ import type { Store } from '../store/store.js';
 import { Claimer } from './claims.js';
 import { Ends } from './ends.js';
 import { Jobs } from './jobs.js';
+import { OutsideChanges } from './outside-changes.js';
 import { Requests } from './requests.js';
+import { RuleHistory } from './rule-history.js';
 import { Rules } from './rules.js';
 import { Tasks } from './tasks.js';
 
@@ -41,6 +43,8 @@ export interface SiteTasks {
   readonly requests: Requests;
   readonly claimer: Claimer;
   readonly ends: Ends;
+  readonly history: RuleHistory;
+  readonly outside: OutsideChanges;
 }
 
 /**
@@ -94,7 +98,9 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     maxJobs,
     ...(options.onPlace === undefined ? {} : { onPlace: options.onPlace }),
   });
-  return { tasks, rules, jobs, requests, claimer, ends };
+  const history = new RuleHistory(store.db, rules, workerId);
+  const outside = new OutsideChanges(store.db, rules, clock, logger);
+  return { tasks, rules, jobs, requests, claimer, ends, history, outside };
 }
 
 const nowhere: LogSink = { write: () => undefined };

@@ -74,6 +74,7 @@ export class OutsideChanges {
         by,
         dueAfter: Math.min(last.changed_at, this.#clock.now()),
       });
+      await this.#join(tx, id, last.revision);
       return { told, error: null };
     } catch (error) {
       if (!isFaultOfRule(error)) throw error;
@@ -92,6 +93,16 @@ export class OutsideChanges {
       .returningAll()
       .execute();
     return rows.sort((a, b) => a.id - b.id);
+  }
+
+  /** What was written to complete a change belongs to it. */
+  async #join(tx: Kysely<Database>, id: number, revision: number): Promise<void> {
+    await tx
+      .updateTable('rule_changes')
+      .set({ revision })
+      .where('rule_id', '=', id)
+      .where('revision', '>', revision)
+      .execute();
   }
 
   #tell(id: number, { told, error }: Adopted): void {

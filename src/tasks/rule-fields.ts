@@ -39,6 +39,10 @@ export const ruleFields: ReadonlyMap<RuleField, RuleFieldDefinition> = new Map(
   ),
 );
 
+export function isRuleField(name: string): name is RuleField {
+  return Object.hasOwn(fields, name);
+}
+
 const fieldsByColumn = new Map([...ruleFields].map(([name, { column }]) => [column, name]));
 
 /** The field that a column of `job_rules` holds; undefined for one that a person does not override. */

@@ -5,6 +5,7 @@ import { localTime, wallTime } from '../local-time.js';
 import type { LevelName } from '../log/levels.js';
 import { type Policies, policyNames, withDefaults } from '../policies.js';
 import type { Suggestion } from '../procedure.js';
+import { Zone } from '../recurrence/zone.js';
 import { completeStart, Recurrence, shortForm } from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
 import type { Entry } from './decide.js';
@@ -14,6 +15,7 @@ import {
   complainOfOverrides,
   fromJson,
   type Overrides,
+  type RuleField,
   readOverrides,
 } from './rule-fields.js';
 
@@ -25,6 +27,14 @@ export class InvalidRuleError extends LinodError {
     super('LINOD_ERR_INVALID_RULE', problems.join('; '));
     this.rule = rule;
   }
+}
+
+/** What a field of a rule is, and where that comes from. */
+export interface FieldValues<K extends RuleField> {
+  readonly suggestion: Suggestion[K];
+  /** Null where the suggestion counts. */
+  readonly override: Suggestion[K] | null;
+  readonly effective: Suggestion[K];
 }
 
 /** When to run a procedure, and what to do with its runs. */
@@ -99,6 +109,20 @@ export class JobRule {
     return this.overrides[field] ?? this.suggestion[field];
   }
 
+  /** A field as the procedure suggests it, as a person overrode it, and as it counts. */
+  field<K extends RuleField>(name: K): FieldValues<K> {
+    const ofKind: Partial<Suggestion> = {
+      every: this.every,
+      weekdays: this.weekdays,
+      positions: this.positions,
+    };
+    return {
+      suggestion: this.suggestion[name],
+      override: this.overrides[name],
+      effective: ofKind[name] ?? this.effective(name),
+    };
+  }
+
   get every(): number {
     return this.#ofKind('every', 1);
   }
@@ -136,7 +160,7 @@ export class JobRule {
   /** Wall time that the recurrence is anchored at, in the rule's zone. */
   get start(): string {
     const start = this.effective('startDatetime');
-    const created = wallTime(this.createdAt, this.timezone).slice(0, 'yyyy-mm-ddThh:mm:ss'.length);
+    const created = wallTime(this.createdAt, this.#shownTimezone).slice(0, 'yyyy-mm-ddThh:mm:ss'.length);
     if (start === null) return created;
     const isOwn = this.overrides.startDatetime !== null || this.#isSuggestedKind;
     return completeStart(isOwn ? start : start.replace(/^.*T/, 'T'), created);
@@ -229,7 +253,12 @@ export class JobRule {
 
   /** An instant as people read it: ISO 8601 in the rule's zone, `2026-11-25T20:00:00+02:00`. */
   localTime(instant: Date): string {
-    return localTime(instant, this.timezone);
+    return localTime(instant, this.#shownTimezone);
+  }
+
+  /** A rule of which somebody has written a wrong zone into the database has to be shown all the same. */
+  get #shownTimezone(): string {
+    return Zone.named(this.timezone) === undefined ? this.#siteTimezone : this.timezone;
   }
 }
 

@@ -47,7 +47,7 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod rule 99 set every=2': 'linod: no job rule 99; there are 1, 2',
     'linod rule 1 sett x=1': 'linod: a rule cannot "sett", did you mean "set"?',
     'linod rule 1 explode':
-      'linod: a rule cannot "explode"; it can show, next, set, run, stop, cancel, resume',
+      'linod: a rule cannot "explode"; it can show, next, set, run, stop, cancel, resume, history, undo',
     'linod rule 1 run fast': 'linod: run takes no further words, got: fast',
     'linod rule 1 resume': 'linod: job rule 1 is not cancelled',
     'linod rule 1 set':
@@ -64,7 +64,8 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
       'linod: expected positions to be empty where everyUnit is daily, got: [1]',
     'linod rule 1 set startDatetime=tomorrow': `linod: expected start to be ${wallTime}, got: "tomorrow"`,
     'linod rule 1 set until=soon': `linod: expected until to be ${wallTime}, got: "soon"`,
-    'linod rule 1 set timezone=Mars': 'linod: expected timezone to be an IANA time zone, got: "Mars"',
+    'linod rule 1 set timezone=Mars':
+      'linod: expected timezone to be the IANA name of a time zone, such as Europe/Tallinn, got: "Mars"',
     'linod rule 1 set count=-1': 'linod: expected count to be a positive whole number, got: -1',
     'linod rule 1 set logLevel=LOUD': `linod: ${level}, got: "LOUD"`,
     'linod rule 1 set onFailure=panic':

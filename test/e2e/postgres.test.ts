@@ -53,6 +53,13 @@ t.test('machines that share only the database share the work, and wake one anoth
   await desk.linod('rule', rule, 'stop');
   await desk.untilJobs('wait', 'it was ended', (jobs) => jobs.some(({ status }) => status === 'cancelled'));
 
+  const { db } = await desk.store();
+  await db.updateTable('job_rules').set({ every: 2 }).where('procedure', '=', 'wait').execute();
+  await eventually('a worker has heard of what was changed in the database', async () => {
+    const records = [...(await here.currentRecords()), ...(await there.currentRecords())];
+    return records.some(({ text }) => text.includes('was changed in the database: every: suggested → 2'));
+  });
+
   for (const [i, site] of [here, there].entries()) {
     const worker = workers[i];
     if (worker === undefined) throw new Error('unreachable');

@@ -65,7 +65,10 @@ t.test('with --wait a run tells how it ended', async (t) => {
 t.test('what is changed on a rule takes effect while the worker runs', async (t) => {
   const site = new LiveSite(t, { files: { 'procedures/garden.ts': garden } });
   await site.startWorker('--initiate');
-  t.match(await site.linod('rule', water, 'set', 'every=1', 'name=rain'), /every +1 {2}\(overridden\)/);
+  t.match(
+    await site.linod('rule', water, 'set', 'every=1', 'name=rain'),
+    /every +1 {2}\(overridden; suggested: 3600\)/,
+  );
   await site.untilJobs('water_plants', 'they come', (jobs) => jobs.filter(is('done')).length >= 2);
 
   t.match(await site.linod('rule', water, 'cancel'), /cancelled at \S+, by /);
@@ -118,7 +121,7 @@ t.test(
       shown,
       /when +every day at 02:30 in Europe\/Brussels from 1 January 2030, missing times skipped\n/,
     );
-    t.match(shown, /missingTime +skipped {2}\(overridden\)\n/);
+    t.match(shown, /missingTime +skipped {2}\(overridden; suggested: none\)\n/);
     t.match(
       await site.linod('rule', water, '--language', 'de'),
       /when +jeden Tag um 02:30 Uhr \(Zeitzone Europe\/Brussels\)/,

@@ -11,13 +11,7 @@ import { Procedure, type ProcedureFunction, type ScheduleOptions } from '../../s
 import { loadSite, type Site, type SiteConfig } from '../../src/site.js';
 import { ownMigrations } from '../../src/store/migrations/index.js';
 import { openStore, type Store } from '../../src/store/store.js';
-import type { Claimer } from '../../src/tasks/claims.js';
-import { createTasks } from '../../src/tasks/create-tasks.js';
-import type { Ends } from '../../src/tasks/ends.js';
-import type { Jobs } from '../../src/tasks/jobs.js';
-import type { Requests } from '../../src/tasks/requests.js';
-import type { Rules } from '../../src/tasks/rules.js';
-import type { Tasks } from '../../src/tasks/tasks.js';
+import { createTasks, type SiteTasks } from '../../src/tasks/create-tasks.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
 import { emptyDatabase } from './database.js';
 
@@ -31,16 +25,10 @@ export function siteDirectory(t: Test, config: SiteConfig = {}): string {
 }
 
 /** Tasks on a fake clock, with everything behind them. */
-export interface Bench {
+export interface Bench extends SiteTasks {
   readonly site: Site;
   readonly store: Store;
   readonly clock: ManualClock;
-  readonly rules: Rules;
-  readonly jobs: Jobs;
-  readonly requests: Requests;
-  readonly claimer: Claimer;
-  readonly ends: Ends;
-  readonly tasks: Tasks;
   readonly procedures: ChoiceList<Procedure>;
   /** Every record that was logged: level, logger and message. */
   readonly records: string[];
@@ -77,17 +65,11 @@ export async function openBench(
   const logger = new Logger({ sink, name: 'tasks', level: 'DEBUG' });
   const logLevel = () => 'INFO' as const;
   const options = { site, store, procedures, clock, sink, logLevel, logger, workerId };
-  const { tasks, rules, jobs, requests, claimer, ends } = createTasks(options);
   return {
+    ...createTasks(options),
     site,
     store,
     clock,
-    rules,
-    jobs,
-    requests,
-    claimer,
-    ends,
-    tasks,
     procedures,
     records,
     add: (name, func, options = {}) => procedures.add(new Procedure(name, func, options, 'test')),

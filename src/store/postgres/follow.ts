@@ -7,7 +7,8 @@ import { cannotConnect, connectionLost } from './failures.js';
 import { connectionConfig } from './pool.js';
 import type { Target } from './target.js';
 
-const topics: readonly NewsTopic[] = ['job_requests', 'job_rules', 'start_orders'];
+/** The tables that have triggers. */
+export const topics: readonly NewsTopic[] = ['job_requests', 'job_rules', 'rule_changes', 'start_orders'];
 
 /** Waiting before the next attempt to connect, doubled up to the longest. */
 const firstRetryMs = 250;

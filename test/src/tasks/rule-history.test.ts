@@ -1,4 +1,5 @@
 import t from 'tap';
+import { changesText } from '../../../src/tasks/field-changes.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
 
 const nothing = () => undefined;
@@ -93,4 +94,104 @@ t.test('whatever changes a rule, the history says what, who and how', async (t) 
     `8 sync by ann: removed_at - to ${noon}`,
   ]);
   t.equal(all.length, 18);
+});
+
+t.test('undo takes the last change of a person back, and undoing that has it again', async (t) => {
+  const bench = await openBench(t, { workerId: 'ann' });
+  const { rules, history, tasks } = bench;
+  bench.add('report', nothing, { ...every10, excluded: ['sunday'] });
+  await tasks.setup();
+  await rules.edit(1, { every: 20, excluded: [], timeoutSeconds: 1.5 });
+  await rules.edit(1, { every: 30, name: 'nightly' });
+  t.match(await history.undo(1), { name: 'report', every: 20 });
+  t.match(await history.undo(1), { name: 'nightly', every: 30 });
+  await rules.cancel(1);
+  t.match(await history.undo(1), { cancelled: false, nextDueAt: new Date(noon + 30_000) });
+  bench.add('report', nothing, { every: 5, everyUnit: 'secondly' });
+  await tasks.setup();
+  t.match(await history.undo(1), { cancelled: true, nextDueAt: null, cancelledReason: 'by ann' });
+  t.match(await history.undo(1, 2), { name: 'report', every: 20, cancelled: false });
+  t.match(await history.undo(1, 1), {
+    every: 5,
+    overrides: { every: null, excluded: null, timeoutSeconds: null },
+  });
+  t.match(await history.undo(1), { every: 20, overrides: { excluded: [], timeoutSeconds: 1.5 } });
+  t.match(
+    (await history.list(1)).map(({ revision, how, by, changes }) => [
+      revision,
+      how,
+      by,
+      changesText(changes),
+    ]),
+    [
+      [0, 'sync', 'ann', 'created as report'],
+      [
+        1,
+        'command',
+        'ann',
+        'every: suggested → 20, timeoutSeconds: suggested → 1.5, excluded: suggested → none',
+      ],
+      [2, 'command', 'ann', 'name: report → nightly, every: 20 → 30'],
+      [3, 'undo', 'ann', 'name: nightly → report, every: 30 → 20'],
+      [4, 'undo', 'ann', 'name: report → nightly, every: 20 → 30'],
+      [5, 'command', 'ann', 'cancelled by ann'],
+      [6, 'undo', 'ann', 'resumed'],
+      [7, 'sync', 'ann', 'suggestion of every: 10 → 5, suggestion of excluded: sunday → none'],
+      [8, 'undo', 'ann', 'cancelled by ann'],
+      [9, 'undo', 'ann', /^name: nightly → report, every: 30 → 20, resumed$/],
+      [10, 'undo', 'ann', /^every: 20 → suggested, /],
+      [11, 'undo', 'ann', /^every: suggested → 20, /],
+    ],
+  );
+  const told = await bench.store.db.selectFrom('decisions').select(['reason', 'detail']).execute();
+  t.match(
+    told.filter(({ detail }) => detail.includes('undone')),
+    [
+      {
+        reason: 'edited',
+        detail: 'name: nightly → report, every: 30 → 20, since change 2 was undone by ann',
+      },
+      { reason: 'edited' },
+      { reason: 'resumed', detail: 'since change 5 was undone by ann' },
+      { reason: 'cancelled' },
+      { reason: 'edited' },
+      { reason: 'resumed' },
+      { reason: 'edited' },
+      { reason: 'edited' },
+    ],
+  );
+});
+
+t.test('there is nothing to undo where no person has changed anything', async (t) => {
+  const bench = await openBench(t);
+  const { rules, history, tasks } = bench;
+  bench.add('report', nothing, every10);
+  await tasks.setup();
+  await rules.cancelBroken(1, 'no');
+  await t.rejects(history.undo(1), {
+    code: 'LINOD_ERR_USAGE',
+    message: 'nobody has changed job rule 1, so there is nothing to undo',
+  });
+  await rules.edit(1, { every: 20 });
+  await t.rejects(history.undo(1, 7), {
+    message: 'there is no change of job rule 1 from 7 on that can be undone; there are 2',
+  });
+  await t.rejects(history.undo(9), { message: 'no job rule 9; there are 1' });
+  await t.rejects(history.list(9), { message: 'no job rule 9; there are 1' });
+  await rules.edit(1, { every: null });
+  await t.rejects(history.undo(1, 2), { message: 'job rule 1 is already as it was before change 2' });
+});
+
+t.test('an undo that would make no rule is refused, and changes nothing', async (t) => {
+  const bench = await openBench(t);
+  const { rules, history, tasks } = bench;
+  bench.add('report', nothing, { everyUnit: 'monthly', weekdays: ['monday'] });
+  await tasks.setup();
+  await rules.edit(1, { positions: [1] });
+  await rules.edit(1, { positions: null });
+  bench.add('report', nothing, { everyUnit: 'daily' });
+  await tasks.setup();
+  const before = await rules.get(1);
+  await t.rejects(history.undo(1), { code: 'LINOD_ERR_INVALID_RECURRENCE', message: /positions/ });
+  t.equal((await rules.get(1)).revision, before.revision);
 });
