@@ -70,8 +70,8 @@ export interface Due {
   readonly procedure: string;
 }
 
-/** So many are read or claimed at once. */
-const batch = 500;
+/** So many should be claimed at once at most. */
+export const largestClaim = 500;
 
 export class Claimer {
   readonly #db: Kysely<Database>;
@@ -96,7 +96,7 @@ export class Claimer {
       .orderBy('due_priority', 'desc')
       .orderBy('next_due_at')
       .orderBy('seqno')
-      .limit(Math.min(limit, batch))
+      .limit(limit)
       .execute();
     return rows.flatMap(({ id, next_due_at: dueAt, procedure }) =>
       dueAt === null ? [] : [{ id, dueAt, procedure }],
@@ -145,25 +145,33 @@ export class Claimer {
 
   /** Takes up requests for runs, as far as the policies of their rules and the places allow. */
   async claimRequests(requests: readonly JobRequest[], view: View): Promise<Claims> {
+    try {
+      return await transact(this.#db, async (tx) => await this.#claimRequests(tx, requests, view));
+    } catch (error) {
+      if (!(error instanceof TakenMeanwhile)) throw error;
+    }
+    // Seldom: another worker, or somebody who withdrew one, was quicker. So it is asked first which are still there.
     return await transact(this.#db, async (tx) => {
-      const claim = await this.#begin(
-        tx,
-        requests.map(({ ruleId }) => ruleId),
-        view,
-      );
+      await this.#known.lock(rulesOf(requests), tx);
       const open = await openAmong(tx, requests);
-      const handled: Array<{ id: number; outcome: string }> = [];
-      const waitingRules = new Map<number, number>();
-      for (const request of requests) {
-        const rule = claim.locked(request.ruleId)?.rule;
-        if (rule === undefined || !open.has(request.id)) continue;
-        const verdict = this.#judge(claim, rule, request, waitingRules.get(rule.id));
-        if (verdict === null) waitingRules.set(rule.id, waitingRules.get(rule.id) ?? request.id);
-        else handled.push({ id: request.id, outcome: verdict });
-      }
-      await this.#handle(tx, handled);
-      return await this.#end(tx, claim);
+      const left = requests.filter(({ id }) => open.has(id));
+      return await this.#claimRequests(tx, left, view);
     });
+  }
+
+  async #claimRequests(tx: Kysely<Database>, requests: readonly JobRequest[], view: View): Promise<Claims> {
+    const claim = await this.#begin(tx, rulesOf(requests), view);
+    const handled: Array<{ id: number; outcome: string }> = [];
+    const waitingRules = new Map<number, number>();
+    for (const request of requests) {
+      const rule = claim.locked(request.ruleId)?.rule;
+      if (rule === undefined) continue;
+      const verdict = this.#judge(claim, rule, request, waitingRules.get(rule.id));
+      if (verdict === null) waitingRules.set(rule.id, waitingRules.get(rule.id) ?? request.id);
+      else handled.push({ id: request.id, outcome: verdict });
+    }
+    await this.#handle(tx, handled);
+    return await this.#end(tx, claim);
   }
 
   /**
@@ -288,13 +296,15 @@ export class Claimer {
     return 'run';
   }
 
+  /** @throws TakenMeanwhile when somebody else has handled one of them before */
   async #handle(tx: Kysely<Database>, handled: ReadonlyArray<{ id: number; outcome: string }>) {
     if (handled.length === 0) return;
     const list = listTable(tx, handled, { id: 'integer', outcome: 'text' });
-    await sql`
+    const { numAffectedRows } = await sql`
       update job_requests set handled_at = cast(${this.#clock.now()} as bigint), outcome = done.outcome
-      from ${list} as done where job_requests.id = done.id
+      from ${list} as done where job_requests.id = done.id and job_requests.handled_at is null
     `.execute(tx);
+    if (Number(numAffectedRows) < handled.length) throw new TakenMeanwhile();
   }
 
   /** Writes what was decided, and makes the jobs. */
@@ -535,6 +545,13 @@ async function moveOn(
   await sql`
     update job_rules set next_due_at = moved.next from ${list} as moved where job_rules.id = moved.id
   `.execute(tx);
+}
+
+/** Ends a transaction that was begun with requests of which some are not open any more. */
+class TakenMeanwhile extends Error {}
+
+function rulesOf(requests: readonly JobRequest[]): number[] {
+  return requests.map(({ ruleId }) => ruleId);
 }
 
 /** Those that nobody has taken up since they were read. */

@@ -8,7 +8,7 @@ import type { Procedure } from '../procedure.js';
 import type { RunEnd } from '../runs/run.js';
 import type { JobRunner } from '../runs/runner.js';
 import { RunAbortedError, RunStop } from '../runs/stop.js';
-import type { Claimed, Claimer, Claims, View, Waiting } from './claims.js';
+import { type Claimed, type Claimer, type Claims, largestClaim, type View, type Waiting } from './claims.js';
 import type { Ends } from './ends.js';
 import { Hindrances } from './hindrances.js';
 import type { Job, Outcome } from './job.js';
@@ -54,8 +54,12 @@ const clockStepMs = 1000;
 export const aheadMs = 100;
 /** A run that begins later than was planned by more than this may have been given up by others meanwhile. */
 const doubtMs = 5000;
-/** Due rules and requests are read so many at a time, besides as many as there are places. */
-const lookAhead = 100;
+/**
+ * So many due rules and requests are read besides as many as there are places: at first only to know whether more wait,
+ * and more when it turns out that some cannot be taken up.
+ */
+const firstBesides = 1;
+const furtherBesides = 100;
 
 /** The original's `Tasks`: `setup` at start, `run` whenever it says, `status` for people. */
 export class Tasks {
@@ -210,23 +214,25 @@ export class Tasks {
 
   async #takeRequests(look: Look): Promise<void> {
     const { requests, claimer } = this.#context;
-    for (;;) {
+    for (let besides = firstBesides; ; besides = furtherBesides) {
       const places = this.#freePlaces;
-      const open = await requests.open(places + lookAhead, look);
+      const limit = Math.min(places + besides, largestClaim);
+      const open = await requests.open(limit, look);
       const known = open.filter(({ procedure }) => look.knows(procedure));
       if (known.length > 0) await this.#take(await claimer.claimRequests(known, this.#view(places)), look);
-      if (open.length < places + lookAhead || look.waitsForPlace) return;
+      if (open.length < limit || look.waitsForPlace) return;
     }
   }
 
   async #takeDue(look: Look): Promise<void> {
     const { claimer, clock } = this.#context;
-    for (;;) {
+    for (let besides = firstBesides; ; besides = furtherBesides) {
       const places = this.#freePlaces;
-      const due = await claimer.due(clock.now() + aheadMs, places + lookAhead, look);
+      const limit = Math.min(places + besides, largestClaim);
+      const due = await claimer.due(clock.now() + aheadMs, limit, look);
       const known = due.filter(({ procedure }) => look.knows(procedure));
       if (known.length > 0) await this.#take(await claimer.claimDue(known, this.#view(places)), look);
-      if (due.length < places + lookAhead || look.waitsForPlace) break;
+      if (due.length < limit || look.waitsForPlace) break;
     }
     this.#hindrances.lookedAt(this.#context.clock.now(), look);
   }

@@ -1,0 +1,48 @@
+import t from 'tap';
+import type { View } from '../../../src/tasks/claims.js';
+import { openBench } from '../../support/site.js';
+
+const nothingBlocked = { procedures: [], rules: [], groups: [] };
+const view: View = { freePlaces: 10, lookingSince: 0, hindrance: () => null, left: new Map() };
+
+t.test(
+  'a request that another worker took up since it was read is left to it, and the others are taken up',
+  async (t) => {
+    const bench = await openBench(t);
+    bench.add('mail', () => undefined, { everyUnit: 'yearly', overlap: 'allow' });
+    await bench.tasks.setup();
+    for (const who of ['ann', 'bob', 'cleo']) await bench.requests.add(1, 'run', who);
+    const read = await bench.requests.open(10, nothingBlocked);
+    const other = await openBench(t, { store: bench.store, clock: bench.clock, workerId: 'w2' });
+    const theirs = await other.claimer.claimRequests(read.slice(1, 2), view);
+    t.match(theirs.claimed, [{ user: 'bob', job: { workerId: 'w2' } }]);
+    const ours = await bench.claimer.claimRequests(read, view);
+    t.match(ours.claimed, [{ user: 'ann' }, { user: 'cleo' }]);
+    t.equal(ours.claimed.length, 2);
+    t.same(
+      (await bench.jobs.list()).map(({ requestId, workerId }) => [requestId, workerId]),
+      [
+        [3, 'w1'],
+        [1, 'w1'],
+        [2, 'w2'],
+      ],
+    );
+  },
+);
+
+t.test('one that was withdrawn since it was read is not run', async (t) => {
+  const bench = await openBench(t);
+  bench.add('mail', () => undefined, { everyUnit: 'yearly', overlap: 'skip' });
+  await bench.tasks.setup();
+  for (const who of ['ann', 'bob']) await bench.requests.add(1, 'run', who);
+  const read = await bench.requests.open(10, nothingBlocked);
+  await bench.store.db
+    .updateTable('job_requests')
+    .set({ handled_at: 1, outcome: 'withdrawn by ann' })
+    .where('id', '=', 1)
+    .execute();
+  const { claimed, skipped } = await bench.claimer.claimRequests(read, view);
+  t.match(claimed, [{ user: 'bob' }], 'and does not count as running');
+  t.equal(claimed.length, 1);
+  t.same(skipped, []);
+});
