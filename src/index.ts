@@ -57,3 +57,5 @@ export type { JobRequest } from './tasks/requests.js';
 export type { JobRule } from './tasks/rule.js';
 export type { RuleChanges, Rules, SyncReport } from './tasks/rules.js';
 export { Tasks } from './tasks/tasks.js';
+export { type DueTimeStory, dueTimeStory } from './why/due-time-story.js';
+export { type RuleStory, ruleStory, type StoryOptions } from './why/rule-story.js';

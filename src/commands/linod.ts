@@ -14,6 +14,7 @@ import { ruleCommand } from './rule.js';
 import { rulesCommand } from './rules.js';
 import { startCommand } from './runworker.js';
 import { type StatusFlags, showStatus, statusCommand } from './status.js';
+import { whyCommand } from './why.js';
 import { workersCommand } from './workers.js';
 
 export function linodProgram(): Command {
@@ -40,6 +41,7 @@ export function linodProgram(): Command {
     statusCommand(),
     rulesCommand(),
     ruleCommand(),
+    whyCommand(),
     jobsCommand(),
     jobCommand(),
     proceduresCommand(),

@@ -111,14 +111,23 @@ export async function requireSite(
   overrides: SiteConfig = {},
   whenOff: (site: Site) => Promise<void> = async () => undefined,
 ): Promise<Site> {
-  const { findSiteDirectory, loadSite } = await import('../site.js');
-  const site = await loadSite(findSiteDirectory(flags.site), { flags: overrides });
+  const site = await findSite(flags, overrides);
   if (site.settings.useLinod) return site;
   await whenOff(site);
+  tellSwitchedOff(site);
+  throw new ExitError(exitCodes.done);
+}
+
+/** Finds and reads the site, whether it is switched off or not. */
+export async function findSite(flags: SiteFlags, overrides: SiteConfig = {}): Promise<Site> {
+  const { findSiteDirectory, loadSite } = await import('../site.js');
+  return await loadSite(findSiteDirectory(flags.site), { flags: overrides });
+}
+
+export function tellSwitchedOff(site: Site): void {
   say(
     `linod is switched off for site ${site.name}: useLinod is false in ${site.shorten(site.configFile)} or LINOD_USE_LINOD`,
   );
-  throw new ExitError(exitCodes.done);
 }
 
 /** Runs something on the open database of a site and closes it. What is shown of it is true: dead workers are noticed. */

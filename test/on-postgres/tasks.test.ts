@@ -9,5 +9,6 @@ await import('../src/tasks/rule-history.test.js');
 await import('../src/tasks/loop.test.js');
 await import('../src/runs/request.test.js');
 await import('../src/tasks/unrun.test.js');
+await import('../src/why/stories.test.js');
 await import('../src/membership/membership.test.js');
 await import('../src/log/positions.test.js');

@@ -1,0 +1,121 @@
+// The ledger's entries about a rule, each with the job that came of it.
+
+import type { Kysely, Selectable } from 'kysely';
+import { idList } from '../store/dialect.js';
+import type { Database, DecisionTable } from '../store/schema.js';
+import { type Job, jobFromRow } from '../tasks/job.js';
+import { isReason, type Reason } from '../tasks/reasons.js';
+
+/** What was decided about a rule, as the ledger has it. */
+export interface LedgerEntry {
+  readonly id: number;
+  readonly reason: Reason;
+  readonly dueAt: Date | null;
+  /** The last of several due times; null for one. */
+  readonly dueUntil: Date | null;
+  /** How many due times it tells of. */
+  readonly times: number;
+  readonly detail: string;
+  readonly decidedAt: Date;
+  /** A worker, or a person. */
+  readonly by: string;
+  readonly requestId: number | null;
+  /** What came of it; null where nothing ran, or the job's row is not kept any more. */
+  readonly job: Job | null;
+}
+
+/** Which entries; the newest ones of these. */
+export interface EntryFilter {
+  /** Only those that were decided at or after this. */
+  readonly since?: Date;
+  /** Only those about the due time, or a stretch of due times that has it. */
+  readonly dueAt?: Date;
+  /** Only those that were decided at this very time. */
+  readonly decidedAt?: Date;
+  readonly limit: number;
+}
+
+/** The newest entries about a rule, the oldest first. */
+export async function readEntries(
+  db: Kysely<Database>,
+  ruleId: number,
+  { since, dueAt, decidedAt, limit }: EntryFilter,
+): Promise<LedgerEntry[]> {
+  let query = db.selectFrom('decisions').selectAll().where('rule_id', '=', ruleId);
+  if (since !== undefined) query = query.where('decided_at', '>=', since.getTime());
+  if (decidedAt !== undefined) query = query.where('decided_at', '=', decidedAt.getTime());
+  if (dueAt !== undefined) {
+    const at = dueAt.getTime();
+    query = query
+      .where('due_at', '<=', at)
+      .where((eb) => eb.or([eb('due_at', '=', at), eb('due_until', '>=', at)]));
+  }
+  const rows = (await query.orderBy('id', 'desc').limit(limit).execute()).reverse();
+  const jobs = await jobsOf(db, ruleId, rows);
+  return rows.flatMap((row) => entryOf(row, jobs));
+}
+
+/** A reason that only a later version knows is left out: nothing can be said of it. */
+function entryOf(row: Selectable<DecisionTable>, jobs: readonly Job[]): LedgerEntry[] {
+  if (!isReason(row.reason)) return [];
+  return [
+    {
+      id: row.id,
+      reason: row.reason,
+      dueAt: row.due_at === null ? null : new Date(row.due_at),
+      dueUntil: row.due_until === null ? null : new Date(row.due_until),
+      times: row.times,
+      detail: row.detail,
+      decidedAt: new Date(row.decided_at),
+      by: row.worker_id,
+      requestId: row.request_id,
+      job: jobs.find((job) => isJobOf(job, row)) ?? null,
+    },
+  ];
+}
+
+/** Reasons that tell of a due time for which there may be a job. */
+const ofDueTime: ReadonlySet<string> = new Set<Reason>(['started', 'late', 'taken']);
+
+function isJobOf(job: Job, row: Selectable<DecisionTable>): boolean {
+  if (row.job_id !== null) return job.id === row.job_id;
+  if (row.request_id !== null) return job.requestId === row.request_id;
+  return ofDueTime.has(row.reason) && job.dueAt !== null && job.dueAt.getTime() === row.due_at;
+}
+
+async function jobsOf(
+  db: Kysely<Database>,
+  ruleId: number,
+  rows: ReadonlyArray<Selectable<DecisionTable>>,
+): Promise<Job[]> {
+  const numbers = (pick: (row: Selectable<DecisionTable>) => number | null) =>
+    idList(
+      db,
+      rows.map(pick).filter((number) => number !== null),
+    );
+  const found = await db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('rule_id', '=', ruleId)
+    .where((eb) =>
+      eb.or([
+        eb(
+          'due_at',
+          'in',
+          numbers((row) => row.due_at),
+        ),
+        eb(
+          'request_id',
+          'in',
+          numbers((row) => row.request_id),
+        ),
+        eb(
+          'id',
+          'in',
+          numbers((row) => row.job_id),
+        ),
+      ]),
+    )
+    .execute();
+  return found.map(jobFromRow);
+}

@@ -1,0 +1,189 @@
+// What would keep a rule from running now.
+
+import type { Kysely } from 'kysely';
+import * as v from 'valibot';
+import { parseHealth } from '../daemon/health.js';
+import { StartOrders } from '../membership/start-orders.js';
+import type { Database, WorkerRow } from '../store/schema.js';
+import type { JobRule } from '../tasks/rule.js';
+import type { Presence } from './presence.js';
+import type { TimeWriter } from './sentences.js';
+
+/** What may stand in the way of a rule. */
+export type HindranceCode =
+  | 'switched-off'
+  | 'removed'
+  | 'cancelled'
+  | 'ended'
+  | 'follows'
+  | 'no-worker'
+  | 'not-started'
+  | 'paused'
+  | 'no-procedure'
+  | 'running'
+  | 'group'
+  | 'places';
+
+export interface CurrentHindrance {
+  readonly code: HindranceCode;
+  /** A sentence that says what to do, where something can be done. */
+  readonly sentence: string;
+}
+
+/** How things stand, as far as it matters. */
+export interface Situation {
+  readonly db: Kysely<Database>;
+  readonly rule: JobRule;
+  readonly presence: Presence;
+  /** In ms since 1970. */
+  readonly now: number;
+  readonly time: TimeWriter;
+  /** The site's channel, for what to do. */
+  readonly channel: string;
+  /** Whether `useLinod` is on. */
+  readonly isOn: boolean;
+}
+
+interface RunningRow {
+  readonly id: number;
+  readonly rule_id: number;
+  readonly job_group: string | null;
+  readonly start_datetime: number;
+  readonly worker_id: string;
+}
+
+/** All that stands in the way of a rule now, what weighs most first. Empty when it runs as soon as it is due. */
+export async function hindrancesOf(situation: Situation): Promise<CurrentHindrance[]> {
+  const running = await situation.db
+    .selectFrom('jobs')
+    .select(['id', 'rule_id', 'job_group', 'start_datetime', 'worker_id'])
+    .where('status', '=', 'running')
+    .orderBy('id')
+    .execute();
+  return [
+    ...ofSite(situation),
+    ...(await ofRule(situation)),
+    ...(await ofWorkers(situation, running)),
+    ...ofRuns(situation, running),
+  ];
+}
+
+function ofSite({ isOn }: Situation): CurrentHindrance[] {
+  const sentence = 'linod is switched off for this site (useLinod is false): nothing runs';
+  return isOn ? [] : [{ code: 'switched-off', sentence }];
+}
+
+async function ofRule({ db, rule, time }: Situation): Promise<CurrentHindrance[]> {
+  const { id, procedure, removedAt, cancelledAt, cancelledReason, nextDueAt, policies } = rule;
+  if (removedAt !== null) {
+    const sentence = `no procedure ${procedure} is registered, since ${time(removedAt)} at the latest: the rule is kept for its history`;
+    return [{ code: 'removed', sentence }];
+  }
+  if (cancelledAt !== null) {
+    const sentence = `the rule has been cancelled since ${time(cancelledAt)}, ${cancelledReason ?? 'for no known reason'}: resume it with \`linod rule ${id} resume\``;
+    return [{ code: 'cancelled', sentence }];
+  }
+  if (policies.runAfter !== '') return nextDueAt === null ? [await followsText(db, rule)] : [];
+  if (nextDueAt === null) {
+    const dates = [
+      rule.until === null ? '' : `until ${rule.until}`,
+      rule.count === null ? '' : `count ${rule.count}`,
+    ].filter((text) => text !== '');
+    const why = dates.length === 0 ? '' : ` (${dates.join(', ')})`;
+    return [{ code: 'ended', sentence: `the rule has come to the end of its dates${why}` }];
+  }
+  return [];
+}
+
+async function followsText(db: Kysely<Database>, { policies, id }: JobRule): Promise<CurrentHindrance> {
+  const { runAfter } = policies;
+  const first = await db
+    .selectFrom('job_rules as own')
+    .innerJoin('job_rules as first', 'first.id', 'own.follows_rule_id')
+    .select(['first.id', 'first.name', 'first.cancelled_at', 'first.removed_at'])
+    .where('own.id', '=', id)
+    .executeTakeFirst();
+  if (first === undefined) {
+    return {
+      code: 'follows',
+      sentence: `it runs after rule ${JSON.stringify(runAfter)}, which is not there`,
+    };
+  }
+  const state =
+    first.removed_at !== null
+      ? ', whose procedure is gone'
+      : first.cancelled_at !== null
+        ? ', which is cancelled'
+        : '';
+  return {
+    code: 'follows',
+    sentence: `it runs whenever a run of rule #${first.id} ${first.name} is done${state}`,
+  };
+}
+
+async function ofWorkers(situation: Situation, running: readonly RunningRow[]): Promise<CurrentHindrance[]> {
+  const { db, rule, presence, time, channel, isOn, now } = situation;
+  const absence = presence.absence(time);
+  if (absence !== null) {
+    return isOn ? [{ code: 'no-worker', sentence: `${absence}; start one: runworker ${channel}` }] : [];
+  }
+  const ordered = await new StartOrders(db, { now: () => now }).list();
+  if (!ordered.includes('run.system.tasks')) {
+    return [{ code: 'not-started', sentence: 'the task coroutine was never started: initiate_linod' }];
+  }
+  const { living } = presence;
+  const paused = living.filter((worker) => parseHealth(worker.health)?.tasks === 'paused');
+  if (paused.length === living.length) {
+    const names = paused.map(({ id }) => id).join(', ');
+    return [{ code: 'paused', sentence: `every worker takes no new work until SIGCONT: ${names}` }];
+  }
+  const able = living.filter((worker) => mayHave(worker, rule.procedure));
+  if (able.length === 0) {
+    const names = living.map(({ id }) => id).join(', ');
+    return [
+      {
+        code: 'no-procedure',
+        sentence: `no worker has the procedure ${rule.procedure}: ${names} would have to be restarted`,
+      },
+    ];
+  }
+  return able.every((worker) => isFull(worker, running))
+    ? [{ code: 'places', sentence: placesText(able) }]
+    : [];
+}
+
+/** What an older version did not say of itself is taken for granted. */
+function mayHave({ procedures }: WorkerRow, procedure: string): boolean {
+  const names = v.safeParse(v.pipe(v.string(), v.parseJson(), v.array(v.string())), procedures);
+  return !names.success || names.output.includes(procedure);
+}
+
+function isFull({ id, max_jobs: places }: WorkerRow, running: readonly RunningRow[]): boolean {
+  return places !== null && running.filter((run) => run.worker_id === id).length >= places;
+}
+
+function placesText(workers: readonly WorkerRow[]): string {
+  const each = workers.map(({ id, max_jobs: places }) => `${places} of ${places} on ${id}`);
+  return `all places for jobs are taken: ${each.join(', ')}`;
+}
+
+function ofRuns({ rule, time }: Situation, running: readonly RunningRow[]): CurrentHindrance[] {
+  const found: CurrentHindrance[] = [];
+  const { overlap, group, groupLimit } = rule.policies;
+  const own = running.find((run) => run.rule_id === rule.id);
+  if (own !== undefined && overlap !== 'allow') {
+    const since = `job ${own.id} has been running since ${time(new Date(own.start_datetime))}`;
+    const then = {
+      skip: 'what is due or asked for meanwhile is skipped',
+      'queue-one': 'what is due or asked for meanwhile waits for its end',
+      'cancel-previous': 'what is due or asked for next asks it to end, and waits for that',
+    }[overlap];
+    found.push({ code: 'running', sentence: `${since}: ${then} (overlap is ${overlap})` });
+  }
+  const inGroup = running.filter((run) => group !== '' && run.job_group === group);
+  if (group !== '' && inGroup.length >= groupLimit) {
+    const jobs = inGroup.map(({ id }) => `job ${id}`).join(', ');
+    found.push({ code: 'group', sentence: `group ${group} is at its limit of ${groupLimit}: ${jobs}` });
+  }
+  return found;
+}

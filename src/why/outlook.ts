@@ -1,0 +1,117 @@
+// What will come of a rule: what is due and waits, its next due times, and what stands in the way.
+
+import { durationText } from '../duration.js';
+import { LinodError } from '../errors.js';
+import { passedBetween } from '../tasks/decide.js';
+import type { Reason } from '../tasks/reasons.js';
+import type { JobRule } from '../tasks/rule.js';
+import { type CurrentHindrance, hindrancesOf, type Situation } from './hindrances.js';
+import { type TimeWriter, timesText } from './sentences.js';
+
+/** Something that is to come. */
+export interface Coming {
+  readonly at: Date;
+  /** Null for a plain due time. */
+  readonly reason: Reason | null;
+  readonly sentence: string;
+}
+
+export interface Outlook {
+  readonly hindrances: readonly CurrentHindrance[];
+  /** What is due and has not begun, as a sentence; null when nothing is. */
+  readonly overdue: string | null;
+  /** Requests and further attempts that wait, as sentences. */
+  readonly waiting: readonly string[];
+  /** The next due times, with what is left out or moved among them, in their order. */
+  readonly next: readonly Coming[];
+}
+
+/** @param most how many due times */
+export async function outlookOf(situation: Situation, most: number): Promise<Outlook> {
+  const { rule, now, time } = situation;
+  return {
+    hindrances: await hindrancesOf(situation),
+    overdue: overdueText(rule, now, time),
+    waiting: await waitingOf(situation),
+    next: comingOf(rule, now, most),
+  };
+}
+
+/** A due time that passed less than this ago is about to be run. */
+const aboutToRunMs = 5000;
+
+function overdueText(rule: JobRule, now: number, time: TimeWriter): string | null {
+  const due = rule.nextDueAt?.getTime();
+  if (due === undefined || due > now - aboutToRunMs) return null;
+  if (rule.policies.runAfter !== '') return `due since ${time(new Date(due))}`;
+  const { times } = passedBetween(rule, due, now);
+  const have = times === 1 ? 'has' : 'have';
+  return `due since ${time(new Date(due))}: ${timesText(times)} ${have} passed, ${madeUpFor(rule, times)}`;
+}
+
+/** What will become of due times that passed. */
+function madeUpFor({ policies }: JobRule, times: number): string {
+  const { misfire, misfireWindowSeconds } = policies;
+  if (misfire === 'skip') return `which will not be made up for (misfire is skip)`;
+  const how =
+    misfire === 'run-all' ? 'each of which will be run' : `for which one run will make up as soon as it can`;
+  const one = times === 1 ? 'which will be run as soon as it can' : how;
+  if (misfireWindowSeconds === 0) return one;
+  return `${one}, unless it is more than ${durationText(misfireWindowSeconds * 1000)} late by then`;
+}
+
+async function waitingOf({ db, rule, time, now }: Situation): Promise<string[]> {
+  const rows = await db
+    .selectFrom('job_requests')
+    .select(['id', 'requested_by', 'requested_at', 'run_at', 'attempt', 'of_job'])
+    .where('rule_id', '=', rule.id)
+    .where('action', '=', 'run')
+    .where('handled_at', 'is', null)
+    .orderBy('id')
+    .limit(20)
+    .execute();
+  return rows.map((row) => {
+    const what =
+      row.of_job !== null && row.attempt > 1
+        ? `attempt ${row.attempt}, after ${row.requested_by},`
+        : `request ${row.id} of ${row.requested_by}, made at ${time(new Date(row.requested_at))},`;
+    return row.run_at > now ? `${what} waits until ${time(new Date(row.run_at))}` : `${what} waits`;
+  });
+}
+
+/** Of a rule that cannot be read there is nothing to come. */
+function comingOf(rule: JobRule, now: number, most: number): Coming[] {
+  try {
+    const times: number[] = [];
+    const first = rule.nextDueAt !== null && rule.nextDueAt.getTime() > now ? rule.nextDueAt : null;
+    for (
+      let at = first ?? rule.dueAfter(new Date(now));
+      at !== null && times.length < most;
+      at = rule.dueAfter(at)
+    ) {
+      times.push(at.getTime());
+    }
+    const last = times.at(-1);
+    const notes = last === undefined ? [] : rule.notesBetween(now, last);
+    const due = times.map((at) => {
+      const moved = notes.find((note) => note.reason === 'moved' && note.dueAt === at);
+      const jitterMs = rule.jitterOf(at);
+      const told = [
+        'due',
+        moved?.detail ?? '',
+        jitterMs === 0 ? '' : `moved by ${durationText(jitterMs)} of jitter`,
+      ];
+      const sentence = told.filter((text) => text !== '').join(', ');
+      return { at: new Date(at), reason: moved === undefined ? null : ('moved' as const), sentence };
+    });
+    const skipped = notes.flatMap(({ reason, dueAt, detail }) =>
+      reason !== 'skipped' || dueAt === null
+        ? []
+        : [{ at: new Date(dueAt), reason, sentence: `not due: ${detail}` }],
+    );
+    return [...due, ...skipped].sort((a, b) => a.at.getTime() - b.at.getTime());
+  } catch (error) {
+    if (error instanceof LinodError) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,102 @@
+// What happened to a rule, and what will.
+
+import { openTasks } from '../actors.js';
+import { systemClock } from '../clock.js';
+import type { Site } from '../site.js';
+import type { Store } from '../store/store.js';
+import type { JobRule } from '../tasks/rule.js';
+import { type LedgerEntry, readEntries } from './entries.js';
+import { type Outlook, outlookOf } from './outlook.js';
+import { Presence } from './presence.js';
+import { sentenceOf } from './sentences.js';
+import { type DaySummary, readSummaries } from './summaries.js';
+
+/** An entry of the ledger with its sentence. */
+export interface ToldEntry extends LedgerEntry {
+  /** The time that it is about: the due time, or when it happened. */
+  readonly at: Date;
+  readonly sentence: string;
+}
+
+export interface RuleStory {
+  readonly rule: JobRule;
+  readonly now: Date;
+  /** Days of which only summaries are left. */
+  readonly summaries: readonly DaySummary[];
+  /** The oldest first. */
+  readonly entries: readonly ToldEntry[];
+  readonly outlook: Outlook;
+}
+
+export interface StoryOptions {
+  /** Entries from then on. Default: the newest ones. */
+  readonly since?: Date;
+  /** At most so many entries, the newest. Default 10. */
+  readonly limit?: number;
+  /** So many due times to come. Default 5. */
+  readonly next?: number;
+  readonly now?: Date;
+}
+
+/**
+ * The story of a rule, out of the ledger, the jobs and the workers.
+ *
+ * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
+ * @example
+ * const { entries, outlook } = await ruleStory({ site, store }, 3);
+ */
+export async function ruleStory(
+  { site, store }: { readonly site: Site; readonly store: Store },
+  ruleId: number,
+  { since, limit = 10, next = 5, now = new Date(systemClock.now()) }: StoryOptions = {},
+): Promise<RuleStory> {
+  const { db } = store;
+  const rule = await openTasks({ site, store }).rules.get(ruleId);
+  const presence = await Presence.read(db, now.getTime());
+  const time = (instant: Date) => rule.localTime(instant);
+  const entries = await readEntries(db, ruleId, { limit, ...(since === undefined ? {} : { since }) });
+  const told = tell(entries, rule).filter(({ at }) => at <= now);
+  // What is left of older days is of use only where the entries do not fill the page.
+  const free = limit - told.length;
+  const sinceDay = since === undefined ? {} : { since: time(since).slice(0, 10) };
+  return {
+    rule,
+    now,
+    summaries: free > 0 ? await readSummaries(db, ruleId, { limit: free, ...sinceDay }) : [],
+    entries: told,
+    outlook: await outlookOf(
+      {
+        db,
+        rule,
+        presence,
+        now: now.getTime(),
+        time,
+        channel: site.channel,
+        isOn: site.settings.useLinod,
+      },
+      next,
+    ),
+  };
+}
+
+/** The entries with their sentences, in the order of the times that they are about. */
+export function tell(entries: readonly LedgerEntry[], rule: JobRule): ToldEntry[] {
+  const told = entries.map((entry) => ({
+    ...entry,
+    at: entry.dueAt ?? entry.decidedAt,
+    sentence: sentenceOf(entry, (instant) => rule.localTime(instant), startedWith(entry, entries)),
+  }));
+  return told.sort((a, b) => a.at.getTime() - b.at.getTime() || a.id - b.id);
+}
+
+/** The run that was begun by the decision to drop what had passed meanwhile. */
+export function startedWith(entry: LedgerEntry, among: readonly LedgerEntry[]): LedgerEntry['job'] {
+  if (entry.reason !== 'dropped' || !/^\d+ (or more )?further due times/.test(entry.detail)) return null;
+  const decided = entry.decidedAt.getTime();
+  return (
+    among.find(
+      ({ reason, decidedAt, by }) =>
+        (reason === 'late' || reason === 'started') && decidedAt.getTime() === decided && by === entry.by,
+    )?.job ?? null
+  );
+}

@@ -1,0 +1,87 @@
+// What the ledger knows, in sentences.
+
+import { durationText } from '../duration.js';
+import type { Job } from '../tasks/job.js';
+import type { Reason } from '../tasks/reasons.js';
+import type { LedgerEntry } from './entries.js';
+
+/** How an instant is written: in the rule's zone. */
+export type TimeWriter = (instant: Date) => string;
+
+/**
+ * An entry as a sentence, without its time.
+ *
+ * @param started the run that the same decision began, if there is one
+ */
+export function sentenceOf(entry: LedgerEntry, time: TimeWriter, started: Job | null = null): string {
+  return tellers[entry.reason](entry, time, started);
+}
+
+type Teller = (entry: LedgerEntry, time: TimeWriter, started: Job | null) => string;
+
+const tellers: Readonly<Record<Reason, Teller>> = {
+  started: ({ job, detail }, time) =>
+    joined('run on time', detail === '' ? '' : `, ${detail}`, jobClause(job, time)),
+  late: ({ job, detail }, time) => joined(`run late, ${detail}`, jobClause(job, time)),
+  requested: ({ job, detail }, time) => joined(`a run was asked for ${detail}`, jobClause(job, time)),
+  again: ({ job, detail }, time) => {
+    const attempt = job === null ? 'a further attempt' : `attempt ${job.attempt}`;
+    return joined(`${attempt}, after ${detail.replace(/^by /, '')}`, jobClause(job, time));
+  },
+  skipped: (entry, time) => `${dueTimes(entry, time)} not run: ${entry.detail}`.trimStart(),
+  dropped: (entry, time, started) => {
+    if (started !== null) return `${madeUpFor(entry, time)}: job ${started.id} made up for them`;
+    return `${dueTimes(entry, time)} not made up for: ${entry.detail}`.trimStart();
+  },
+  taken: ({ detail }) => `not run again: it has run before, as ${detail}`,
+  moved: ({ detail }) => `due at another time: ${detail}`,
+  lost: ({ detail }) => `lost: ${detail}`,
+  cancelled: ({ detail }) => `the rule was cancelled${byOrWhy(detail)}`,
+  resumed: ({ detail }) => `the rule was resumed ${detail}`,
+  reactivated: ({ detail }) => `the set-up of the rules took the rule up again: it was ${detail}`,
+  edited: ({ detail }) => `the rule was changed: ${detail}`,
+  removed: ({ detail }) => `the rule was put aside: ${detail}`,
+  ended: () => 'the rule has come to the end of its dates: it is not due any more',
+};
+
+/** What became of a job, as a clause. */
+export function jobText(job: Job, time: TimeWriter): string {
+  const { id, status, startDatetime, endDatetime, message } = job;
+  if (status === 'running' || endDatetime === null) {
+    return `job ${id} goes on since ${time(startDatetime)}, on worker ${job.workerId}`;
+  }
+  const after = durationText(endDatetime.getTime() - startDatetime.getTime());
+  const headline = message.split('\n', 1)[0] ?? '';
+  if (status === 'done') return `job ${id} was done after ${after}`;
+  if (status === 'lost') return `job ${id} was ${headline}`;
+  const how = { failed: 'failed', cancelled: 'was ended', timeout: 'ran out of time' }[status];
+  return `job ${id} ${how} after ${after}: ${headline}`;
+}
+
+/** `3 due times`, `one due time`, `1000 or more due times`. */
+export function timesText(times: number): string {
+  if (times === 1) return 'one due time';
+  return times >= 1000 ? '1000 or more due times' : `${times} due times`;
+}
+
+function jobClause(job: Job | null, time: TimeWriter): string {
+  return job === null ? '; its job is not kept any more' : `; ${jobText(job, time)}`;
+}
+
+function joined(...parts: readonly string[]): string {
+  return parts.join('');
+}
+
+/** Nothing for a single due time, whose time stands before the sentence. */
+function dueTimes({ times, dueUntil }: LedgerEntry, time: TimeWriter): string {
+  return dueUntil === null ? '' : `${timesText(times)} up to ${time(dueUntil)} were`;
+}
+
+function madeUpFor({ times, dueUntil }: LedgerEntry, time: TimeWriter): string {
+  const until = dueUntil === null ? '' : ` up to ${time(dueUntil)}`;
+  return `${timesText(times)}${until} passed meanwhile`;
+}
+
+function byOrWhy(detail: string): string {
+  return detail.startsWith('by ') ? ` ${detail}` : `: ${detail}`;
+}
