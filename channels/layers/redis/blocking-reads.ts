@@ -17,6 +17,8 @@ export interface Entry {
 export const blockMs = 10_000;
 /** How long after that the reply may be late. Then the connection is dead: noticed within 15 seconds. */
 export const longestDelayMs = 5000;
+/** An end that is closer than this part of a wait is not waited for. */
+const tooCloseShare = 0.05;
 const firstPauseMs = 50;
 const longestPauseMs = 1000;
 const longestUnblockPauseMs = 500;
@@ -26,7 +28,7 @@ export class BlockingReads {
   readonly #connection: Connection;
   /** Milliseconds after the last reply within which there is another one, while somebody waits. */
   readonly dueMs: number;
-  readonly #blockSeconds: number;
+  readonly #waitMs: number;
   /** Redis's number of the connection, by which another connection can end its wait. */
   #clientId: Promise<number> | undefined;
   #session = 0;
@@ -42,7 +44,7 @@ export class BlockingReads {
   constructor(options: ConnectionOptions, waitMs = blockMs) {
     const replyWithinMs = waitMs + Math.min(options.replyWithinMs, longestDelayMs);
     this.dueMs = dueAfterMs(waitMs, options.replyWithinMs);
-    this.#blockSeconds = waitMs / 1000;
+    this.#waitMs = waitMs;
     this.#connection = new Connection({
       ...options,
       replyWithinMs,
@@ -103,7 +105,7 @@ export class BlockingReads {
   }
 
   async #takeOne(client: Client, keys: readonly string[]): Promise<readonly Entry[]> {
-    const reply = await client.bzpopminBuffer(...keys, this.#blockSeconds);
+    const reply = await client.bzpopminBuffer(...keys, untilCommonEnd(this.#waitMs) / 1000);
     return reply === null ? [] : entriesOf(reply[0].toString(), reply.slice(1));
   }
 
@@ -111,7 +113,8 @@ export class BlockingReads {
     if (this.#hasNoBatches) return this.#takeOne(client, keys);
     try {
       const reply: unknown = await client.callBuffer(
-        ...['BZMPOP', String(this.#blockSeconds), String(keys.length), ...keys, 'MIN', 'COUNT', String(max)],
+        ...['BZMPOP', String(untilCommonEnd(this.#waitMs) / 1000), String(keys.length), ...keys],
+        ...['MIN', 'COUNT', String(max)],
       );
       return readBatch(reply);
     } catch (error) {
@@ -133,6 +136,16 @@ export class BlockingReads {
     // Whoever needs the number sees the failure; until then it has no owner.
     this.#clientId.catch(() => undefined);
   }
+}
+
+/**
+ * For how many ms a read may keep waiting, at most `waitMs`: so long that all reads of this process which find nothing
+ * end together, and it wakes once for all of its channels.
+ */
+export function untilCommonEnd(waitMs: number, nowMs = performance.now()): number {
+  const restMs = Math.ceil(waitMs - (nowMs % waitMs));
+  // Redis counts whole milliseconds, so the last one may have ended a little too early.
+  return restMs < waitMs * tooCloseShare ? waitMs : restMs;
 }
 
 /** Reads members and scores that follow each other. */

@@ -4,6 +4,7 @@ import { BlockingReads, blockMs } from './blocking-reads.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { KeyWatch } from './key-watch.js';
 import { type OnJudged, Outbox } from './outbox.js';
+import { Presence } from './presence.js';
 import { Settlements } from './settlements.js';
 
 export interface HostOptions {
@@ -32,6 +33,7 @@ export class Host {
   /** For leases, likewise. */
   readonly settlements: Settlements;
   readonly watch: KeyWatch;
+  readonly presence: Presence;
   readonly blockMs: number;
   /** Milliseconds that commands wait for a reply. */
   readonly replyWithinMs: number;
@@ -52,6 +54,7 @@ export class Host {
       },
     });
     this.watch = new KeyWatch(this.commands, connection);
+    this.presence = new Presence(this.commands);
     this.settlements = new Settlements(this.commands);
     this.outbox = new Outbox({ commands: this.commands, now, onJudged: options.onJudged });
   }

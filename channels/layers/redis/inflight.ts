@@ -8,6 +8,7 @@
 // Source: docs/wire.md section 4, W1 and W2.
 
 import type { Connection } from './connection.js';
+import type { Presence } from './presence.js';
 
 const lookEveryMs = 30_000;
 /** Index of the last entry that is looked at. */
@@ -16,6 +17,7 @@ const lastLookedAt = '99';
 export interface InflightWatchOptions {
   readonly key: string;
   readonly commands: Connection;
+  readonly presence: Presence;
   /** The TTL that an entry which is moved back gives to a key without one. */
   readonly ttlMs: number;
   readonly monotonicMs?: (() => number) | undefined;
@@ -26,6 +28,7 @@ export class InflightWatch {
   readonly #key: string;
   readonly #ttlMs: number;
   readonly #commands: Connection;
+  readonly #presence: Presence;
   readonly #monotonicMs: () => number;
   #nextLookAt = 0;
   #seen = new Set<string>();
@@ -34,10 +37,11 @@ export class InflightWatch {
     this.#key = options.key;
     this.#ttlMs = options.ttlMs;
     this.#commands = options.commands;
+    this.#presence = options.presence;
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
   }
 
-  /** Looks if it is time to. Called often; costs a command every half minute. */
+  /** Looks if it is time to. Called often; costs a part of a command every half minute. */
   lookWhenDue(): void {
     const now = this.#monotonicMs();
     if (now < this.#nextLookAt) return;
@@ -49,6 +53,10 @@ export class InflightWatch {
 
   async #look(): Promise<void> {
     const backup = `${this.#key}$inflight`;
+    if (!(await this.#presence.mayBeThere(backup))) {
+      this.#seen.clear();
+      return;
+    }
     const members = await this.#commands.run((client) => client.zrangeBuffer(backup, 0, lastLookedAt));
     const abandoned = members.filter((member) => this.#seen.has(member.toString('latin1')));
     this.#seen = new Set(members.map((member) => member.toString('latin1')));

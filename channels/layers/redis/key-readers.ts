@@ -98,10 +98,10 @@ export class KeyReaders<T> {
   #channelReader({ keys, expiryMs }: GeneralChannel): KeyReader<T> {
     const { hosts, ttlMs, accept, onExpired } = this.#options;
     const sources = hosts.map((host) => {
-      const { commands } = host;
-      const inflight = new InflightWatch({ key: keys.messages, commands, ttlMs });
+      const { commands, presence } = host;
+      const inflight = new InflightWatch({ key: keys.messages, commands, presence, ttlMs });
       const comeback = new Comeback({
-        ...{ keys, commands, expiryMs },
+        ...{ keys, commands, presence, expiryMs },
         onExpired: (count) => onExpired(keys.channel, count),
       });
       const beforeRead = () => {
