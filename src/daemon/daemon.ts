@@ -342,6 +342,7 @@ export class Daemon {
     await step(async () => this.#following?.close());
     // Handlers and jobs have the same time. The heart goes on beating: the log is still written here.
     await Promise.all([step(() => working), step(() => this.#loop.stop(this.#settings.graceSeconds * 1000))]);
+    await step(() => this.#tasks.close());
     await step(() => this.#heartbeat.stop());
     await step(() => this.#layer.groupDiscard(this.#site.workersGroup, this.#ownChannel));
     await step(() => this.#log.stop());

@@ -8,11 +8,17 @@ import { JobLog } from '../tasks/job-log.js';
 import type { Jobs } from '../tasks/jobs.js';
 import type { JobRule } from '../tasks/rule.js';
 import { type InlineContext, runInline } from './inline.js';
+import type { HostPool } from './pool.js';
+import { runRemote } from './remote.js';
 import type { RunEnd } from './run.js';
 import { RunAbortedError, type RunStop } from './stop.js';
 import { describeThrown } from './thrown.js';
 
 export interface RunnerContext extends InlineContext {
+  /** Where runs take place that do not on the worker's own event loop. */
+  readonly pool: HostPool;
+  /** Whether all do, whatever the rules say. */
+  readonly alwaysInline: boolean;
   readonly jobs: Jobs;
   /** Where what the runs log goes, and the level below which it is dropped. */
   readonly sink: LogSink;
@@ -32,14 +38,17 @@ export class JobRunner {
    * @param stop asks the run to end before; its time-out is seen to here
    */
   async run(job: Job, rule: JobRule, user: string | null, stop: RunStop): Promise<RunEnd> {
-    const { clock, jobs, sink, logLevel } = this.#context;
+    const { clock, jobs, sink, logLevel, alwaysInline } = this.#context;
     const timeoutMs = rule.policies.timeoutSeconds * 1000;
     const log = new JobLog({ job, jobs, sink, siteLevel: logLevel(), ruleLevel: rule.logLevel, clock });
     const disarm = clock.after(timeoutMs, () =>
       stop.abort(new RunAbortedError('timeout', `ended at its time-out of ${durationText(timeoutMs)}`)),
     );
     try {
-      return await runInline({ job, rule, user, stop, log }, this.#context);
+      const run = { job, rule, user, stop, log };
+      const { runIn } = rule.policies;
+      if (runIn === 'inline' || alwaysInline) return await runInline(run, this.#context);
+      return await runRemote(run, runIn, this.#context);
     } catch (error) {
       return { outcome: { status: 'failed', message: describeThrown(error) }, left: null };
     } finally {

@@ -76,6 +76,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
+/**
+ * The way to connections of a database that is up to date: for those whose worker has opened it before.
+ *
+ * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`), BadConfigError (`LINOD_ERR_BAD_CONFIG`)
+ */
+export async function connector(url: string): Promise<() => Kysely<Database>> {
+  const backend = await backendOf({ url });
+  return () => new KyselyClass<Database>({ dialect: backend.ownDialect() });
+}
+
 async function backendOf({ path, url }: StoreOptions): Promise<Backend> {
   if (url === undefined || url.startsWith('sqlite:')) {
     const file = url?.slice('sqlite:'.length) ?? path;

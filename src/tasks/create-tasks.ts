@@ -6,6 +6,9 @@ import type { LevelName } from '../log/levels.js';
 import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import { type Procedure, Procedures } from '../procedure.js';
+import type { RunProgram } from '../runs/host.js';
+import { HostPool } from '../runs/pool.js';
+import { ownProgram } from '../runs/program.js';
 import { JobRunner } from '../runs/runner.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
@@ -34,6 +37,10 @@ export interface CreateTasksOptions {
   readonly workerId?: string;
   /** Called when a run has ended, so that there is a place again, or has asked for another one. */
   readonly onPlace?: () => void;
+  /** Runs everything on this process's event loop, whatever the rules say: for tests of procedures. */
+  readonly alwaysInline?: boolean;
+  /** What threads and processes of runs execute. Default: this package's own program. */
+  readonly program?: RunProgram;
 }
 
 export interface SiteTasks {
@@ -45,6 +52,8 @@ export interface SiteTasks {
   readonly ends: Ends;
   readonly history: RuleHistory;
   readonly outside: OutsideChanges;
+  /** Ends the threads and processes that wait for runs. Safe to call twice. */
+  close(): Promise<void>;
 }
 
 /**
@@ -71,7 +80,15 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   const requests = requestsOn(store.db);
   const claimer = new Claimer(store.db, rules, clock, workerId);
   const ends = new Ends(store.db, rules, clock, workerId);
+  const { consumers: _, ...settings } = site.settings;
+  const pool = new HostPool({
+    program: options.program ?? ownProgram,
+    begin: { linod: 'begin', directory: site.directory, settings, workerId, pid: process.pid },
+    clock,
+  });
   const runner = new JobRunner({
+    pool,
+    alwaysInline: options.alwaysInline ?? false,
     site,
     db: store.db,
     connect: store.connect,
@@ -100,7 +117,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   });
   const history = new RuleHistory(store.db, rules, workerId);
   const outside = new OutsideChanges(store.db, rules, clock, logger);
-  return { tasks, rules, jobs, requests, claimer, ends, history, outside };
+  return { tasks, rules, jobs, requests, claimer, ends, history, outside, close: () => pool.close() };
 }
 
 const nowhere: LogSink = { write: () => undefined };

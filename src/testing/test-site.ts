@@ -115,7 +115,7 @@ export class TestSite {
         this.records.push({ level, logger, message, fields });
       },
     };
-    const options = { site, store, clock, procedures, sink, workerId: 'test' };
+    const options = { site, store, clock, procedures, sink, workerId: 'test', alwaysInline: true };
     const { tasks, rules, jobs, requests, claimer } = createTasks(options);
     this.tasks = tasks;
     this.rules = rules;

@@ -8,6 +8,7 @@ import { ChoiceList } from '../../src/choices.js';
 import { Logger } from '../../src/log/logger.js';
 import type { LogSink } from '../../src/log/sink.js';
 import { Procedure, type ProcedureFunction, type ScheduleOptions } from '../../src/procedure.js';
+import type { RunProgram } from '../../src/runs/host.js';
 import { loadSite, type Site, type SiteConfig } from '../../src/site.js';
 import { ownMigrations } from '../../src/store/migrations/index.js';
 import { openStore, type Store } from '../../src/store/store.js';
@@ -37,6 +38,15 @@ export interface Bench extends SiteTasks {
   join(workerId?: string): Promise<void>;
 }
 
+/**
+ * What threads and processes of runs execute: as built, without tap's hooks, which come by the arguments of this process
+ * and by NODE_OPTIONS.
+ */
+const builtProgram: RunProgram = {
+  url: new URL('../../dist/src/runs/main.js', import.meta.url),
+  execArgv: [],
+};
+
 /** The instant at which the clock of a bench begins: a Tuesday, noon. */
 export const noon = Date.UTC(2026, 10, 24, 12);
 
@@ -54,19 +64,21 @@ export async function openBench(
     clock?: ManualClock;
   } = {},
 ): Promise<Bench> {
-  const site = await loadSite(siteDirectory(t, { maxJobs }), { environment: {} });
-  const store =
-    shared ??
-    (await openStore({ url: await emptyDatabase(site.directory), migrations: [ownMigrations], clock }));
+  const directory = siteDirectory(t, { maxJobs });
+  const databaseUrl = await emptyDatabase(directory);
+  const site = await loadSite(directory, { environment: {}, flags: { databaseUrl } });
+  const store = shared ?? (await openStore({ url: databaseUrl, migrations: [ownMigrations], clock }));
   if (shared === undefined) t.teardown(() => store.close());
   const records: string[] = [];
   const sink: LogSink = { write: (level, name, message) => records.push(`${level} ${name}: ${message}`) };
   const procedures = new ChoiceList<Procedure>();
   const logger = new Logger({ sink, name: 'tasks', level: 'DEBUG' });
   const logLevel = () => 'INFO' as const;
-  const options = { site, store, procedures, clock, sink, logLevel, logger, workerId };
+  const options = { site, store, procedures, clock, sink, logLevel, logger, workerId, program: builtProgram };
+  const all = createTasks(options);
+  t.teardown(all.close);
   return {
-    ...createTasks(options),
+    ...all,
     site,
     store,
     clock,

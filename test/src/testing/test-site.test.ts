@@ -118,3 +118,10 @@ t.test('close ends what runs, and leaves no file', async (t) => {
   t.equal(existsSync(site.site.directory), false);
   await site.close();
 });
+
+t.test('a run takes place in the process of the test, whatever its rule says', async (t) => {
+  const seen: number[] = [];
+  const site = await open(t, { far: [() => seen.push(process.pid), { ...every10, runIn: 'process' }] });
+  t.match(await site.advance(10_000), [{ status: 'done' }]);
+  t.same(seen, [process.pid]);
+});

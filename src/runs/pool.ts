@@ -1,0 +1,103 @@
+// Threads and processes that wait for the next run, so that it need not wait for them.
+
+import type { Clock } from '../clock.js';
+import type { HostOptions, RunHost, RunProgram } from './host.js';
+import type { ToRun } from './messages.js';
+import { openProcess } from './process.js';
+import { openThread } from './thread.js';
+
+/** So many wait at most, of each kind. */
+const maxIdle = 4;
+/** One that has waited so long is ended. */
+const idleMs = 60_000;
+
+interface Idle {
+  readonly host: RunHost;
+  readonly memoryMb: number;
+  readonly disarm: () => void;
+}
+
+export interface PoolOptions {
+  readonly program: RunProgram;
+  /** What each is told first. */
+  readonly begin: Extract<ToRun, { linod: 'begin' }>;
+  readonly clock: Clock;
+}
+
+export class HostPool {
+  readonly #options: PoolOptions;
+  readonly #hosts = new Set<RunHost>();
+  #idle: Idle[] = [];
+  #closed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /** One that waits, or a new one. It is the caller's until it is given back or has ended. */
+  take(kind: RunHost['kind'], memoryMb: number): RunHost {
+    const i = this.#idle.findLastIndex((idle) => idle.host.kind === kind && idle.memoryMb === memoryMb);
+    const [found] = i < 0 ? [] : this.#idle.splice(i, 1);
+    found?.disarm();
+    const host = found?.host ?? this.#open(kind, memoryMb);
+    host.keep(true);
+    return host;
+  }
+
+  /** Keeps one for the next run, unless there are enough. */
+  giveBack(host: RunHost, memoryMb: number): void {
+    host.listener = null;
+    host.keep(false);
+    if (this.#closed || !this.#hosts.has(host)) {
+      host.kill();
+      return;
+    }
+    const same = this.#idle.filter((idle) => idle.host.kind === host.kind);
+    const [oldest] = same;
+    if (same.length >= maxIdle && oldest !== undefined) this.#drop(oldest);
+    const idle: Idle = {
+      host,
+      memoryMb,
+      disarm: this.#options.clock.after(idleMs, () => this.#drop(idle)),
+    };
+    this.#idle.push(idle);
+  }
+
+  /** How many there are, for those who look after the machine. */
+  get size(): number {
+    return this.#hosts.size;
+  }
+
+  /** Ends all of them, and waits until they have. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { disarm } of this.#idle) disarm();
+    this.#idle = [];
+    const hosts = [...this.#hosts];
+    for (const host of hosts) {
+      // Who waits for them must not come to the end of its event loop before.
+      host.keep(true);
+      host.kill();
+    }
+    await Promise.all(hosts.map((host) => host.ended));
+  }
+
+  #open(kind: RunHost['kind'], memoryMb: number): RunHost {
+    const { program, begin } = this.#options;
+    const options: HostOptions = { program, memoryMb };
+    const host = kind === 'thread' ? openThread(options) : openProcess(options);
+    this.#hosts.add(host);
+    void host.ended.then(() => {
+      this.#hosts.delete(host);
+      for (const idle of this.#idle.filter((idle) => idle.host === host)) this.#drop(idle);
+    });
+    host.post(begin);
+    return host;
+  }
+
+  #drop(idle: Idle): void {
+    idle.disarm();
+    this.#idle = this.#idle.filter((other) => other !== idle);
+    idle.host.kill();
+  }
+}

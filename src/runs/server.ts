@@ -1,0 +1,218 @@
+// The side of the run: loads the site's procedures once, and then runs one after the other as the worker says.
+
+import type { Kysely } from 'kysely';
+import { systemClock } from '../clock.js';
+import { LinodError } from '../errors.js';
+import { stringifyFields } from '../log/fields.js';
+import type { LevelName } from '../log/levels.js';
+import { Logger } from '../log/logger.js';
+import type { LogSink } from '../log/sink.js';
+import { Procedures } from '../procedure.js';
+import { loadSite, type Site, type SiteConfig } from '../site.js';
+import type { Database } from '../store/schema.js';
+import { connector } from '../store/store.js';
+import { Requests } from '../tasks/requests.js';
+import { Rules } from '../tasks/rules.js';
+import { RunConnection } from './connection.js';
+import { type FromRun, parseToRun, type ToRun, type Usage } from './messages.js';
+import { forgetPeak, ownThread, processMemory, threadCpuMs } from './proc.js';
+import { createRequest } from './request.js';
+import { RunAbortedError, RunStop } from './stop.js';
+import { describeThrown, headline } from './thrown.js';
+import { RunWrites } from './writes.js';
+
+/** The way to the worker. */
+export interface RunPort {
+  readonly kind: 'thread' | 'process';
+  post(message: FromRun): void;
+  onMessage(listener: (value: unknown) => void): void;
+  /** Sees to it that this ends when the worker does. */
+  followWorker(pid: number): void;
+  /** Says this, and ends. */
+  end(last: FromRun): void;
+}
+
+type Begin = Extract<ToRun, { linod: 'begin' }>;
+type Order = Extract<ToRun, { linod: 'run' }>;
+
+interface Loaded {
+  readonly site: Site;
+  readonly workerId: string;
+  readonly connect: () => Kysely<Database>;
+}
+
+export class RunServer {
+  readonly #port: RunPort;
+  #loaded: Promise<Loaded> | null = null;
+  #stop: RunStop | null = null;
+  #measure: Measure | null = null;
+
+  constructor(port: RunPort) {
+    this.#port = port;
+  }
+
+  listen(): void {
+    this.#port.onMessage((value) => {
+      const message = parseToRun(value);
+      if (message?.linod === 'begin') this.#begin(message);
+      if (message?.linod === 'run') void this.#run(message);
+      if (message?.linod === 'abort') this.#abort(message.status, message.why);
+    });
+    process.on('uncaughtException', (error, origin) =>
+      this.#port.end({ linod: 'uncaught', origin, error: describeThrown(error) }),
+    );
+    process.on('exit', () => {
+      if (this.#measure !== null) this.#port.post({ linod: 'exiting', usage: this.#measure.usage() });
+    });
+  }
+
+  #begin(begin: Begin): void {
+    this.#loaded = load(begin);
+    this.#loaded.then(
+      () => {
+        this.#port.followWorker(begin.pid);
+        this.#port.post({ linod: 'ready', thread: ownThread() });
+      },
+      (error: unknown) => this.#port.end({ linod: 'unable', error: describeThrown(error) }),
+    );
+  }
+
+  #abort(status: RunAbortedError['status'], why: string): void {
+    this.#port.post({ linod: 'aborting' });
+    this.#stop?.abort(new RunAbortedError(status, why));
+  }
+
+  /** Never rejects. */
+  async #run(order: Order): Promise<void> {
+    const stop = new RunStop();
+    this.#stop = stop;
+    let loaded: Loaded | null;
+    try {
+      loaded = await this.#loaded;
+    } catch {
+      return; // it has been told, and this is about to end
+    }
+    if (loaded === null) return;
+    const before = openResources();
+    this.#measure = new Measure(this.#port.kind);
+    const error = await this.#perform(order, loaded, stop);
+    const usage = this.#measure.usage();
+    this.#measure = null;
+    this.#stop = null;
+    // What has been closed is gone one turn later.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#port.post({ linod: 'end', error, isClean: isClean(before, openResources()), usage });
+  }
+
+  async #perform(
+    order: Order,
+    { site, workerId, connect }: Loaded,
+    stop: RunStop,
+  ): Promise<{ text: string; headline: string } | null> {
+    const { jobId, procedure: name, user, attempt, args = null, checkpoint = null, dueAt } = order;
+    const connection = new RunConnection(connect);
+    const { timezone } = site.settings;
+    const writes = new RunWrites({
+      jobId,
+      workerId,
+      own: () => connection.open(),
+      short: () => connection.open(),
+      requests: (db) => new Requests(db, new Rules(db, timezone, systemClock, workerId), systemClock),
+      onRequest: () => this.#port.post({ linod: 'requested' }),
+    });
+    try {
+      const procedure = Procedures.get(name);
+      if (procedure === undefined) {
+        throw new LinodError(
+          'LINOD_ERR_NO_PROCEDURE',
+          `no procedure ${name}: the files of site ${site.name} register none of that name when they are loaded in a ${this.#port.kind}`,
+        );
+      }
+      const ar = createRequest({
+        site,
+        job: {
+          id: jobId,
+          procedure: name,
+          dueAt: dueAt === null ? null : new Date(dueAt),
+          attempt,
+          args,
+          checkpoint,
+        },
+        user,
+        log: this.#log(name, order.level),
+        connection,
+        writes,
+        stop,
+        clock: systemClock,
+      });
+      await procedure.run(ar);
+      return null;
+    } catch (error) {
+      return { text: describeThrown(error), headline: headline(error) };
+    } finally {
+      await connection.close()?.catch(() => undefined);
+    }
+  }
+
+  #log(procedure: string, level: LevelName): Parameters<typeof createRequest>[0]['log'] {
+    const sink: LogSink = {
+      write: (level, logger, message, fields, trace) =>
+        this.#port.post({
+          linod: 'log',
+          level,
+          logger,
+          message,
+          fields: fields === undefined ? null : stringifyFields(fields),
+          trace: trace ?? null,
+        }),
+    };
+    return {
+      logger: new Logger({ sink, name: `procedures.${procedure}`, level }),
+      progress: (progress) => this.#port.post({ linod: 'progress', ...progress }),
+    };
+  }
+}
+
+async function load({ directory, settings, workerId }: Begin): Promise<Loaded> {
+  // They were checked by the worker, and are checked again as settings from any other place are.
+  const site = await loadSite(directory, { flags: settings as SiteConfig, environment: {} });
+  const [connect] = await Promise.all([connector(site.settings.databaseUrl), site.loadProcedures()]);
+  return { site, workerId, connect };
+}
+
+/** What a run has used of the machine. */
+class Measure {
+  readonly #kind: RunPort['kind'];
+  readonly #cpuBefore: number | null;
+
+  constructor(kind: RunPort['kind']) {
+    this.#kind = kind;
+    if (kind === 'process') forgetPeak();
+    this.#cpuBefore = this.#cpu();
+  }
+
+  usage(): Usage {
+    const now = this.#cpu();
+    const cpuMs = now === null || this.#cpuBefore === null ? null : Math.round(now - this.#cpuBefore);
+    // The memory of a thread is part of its worker's.
+    if (this.#kind === 'thread') return { cpuMs, memoryBytes: null };
+    return { cpuMs, memoryBytes: processMemory('self')?.peak ?? process.resourceUsage().maxRSS * 1024 };
+  }
+
+  #cpu(): number | null {
+    if (this.#kind === 'thread') return threadCpuMs('thread-self');
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  }
+}
+
+/** What keeps this event loop turning, by kind. */
+function openResources(): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return counts;
+}
+
+function isClean(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): boolean {
+  return [...after].every(([kind, count]) => kind === 'Immediate' || count <= (before.get(kind) ?? 0));
+}

@@ -1,0 +1,67 @@
+// Which threads wait for the next run, and how long. What they say is another test's business: remote.test.ts.
+
+import t, { type Test } from 'tap';
+import { HostPool } from '../../../src/runs/pool.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
+
+const nothing = new URL('data:text/javascript,setInterval(() => undefined, 1000)');
+
+function open(t: Test): { pool: HostPool; clock: ManualClock } {
+  const clock = new ManualClock();
+  const begin = { linod: 'begin', directory: '/', settings: {}, workerId: 'w1', pid: process.pid } as const;
+  const pool = new HostPool({ program: { url: nothing, execArgv: [] }, begin, clock });
+  t.teardown(() => pool.close());
+  return { pool, clock };
+}
+
+t.test(
+  'what was given back is taken again, the one that was used last, and only by a run with the same memory',
+  async (t) => {
+    const { pool } = open(t);
+    const [first, second] = [pool.take('thread', 0), pool.take('thread', 0)];
+    t.not(first, second);
+    pool.giveBack(first, 0);
+    pool.giveBack(second, 0);
+    const other = pool.take('thread', 50);
+    t.ok(other !== first && other !== second);
+    t.equal(pool.take('thread', 0), second);
+    t.equal(pool.take('thread', 0), first);
+  },
+);
+
+t.test('no more than four of a kind wait, and none for longer than a minute', async (t) => {
+  const { pool, clock } = open(t);
+  const all = Array.from({ length: 6 }, () => pool.take('thread', 0));
+  for (const host of all) pool.giveBack(host, 0);
+  await Promise.all(all.slice(0, 2).map((host) => host.ended));
+  t.equal(pool.size, 4);
+  clock.advance(59_999);
+  const [last] = all.slice(-1);
+  t.equal(pool.take('thread', 0), last, 'it waited until now');
+  clock.advance(1);
+  await Promise.all(all.slice(0, 5).map((host) => host.ended));
+  t.equal(pool.size, 1, 'the one that is in use stays');
+});
+
+t.test('one that ends while it waits is not taken', async (t) => {
+  const { pool } = open(t);
+  const host = pool.take('thread', 0);
+  pool.giveBack(host, 0);
+  host.keep(true);
+  host.kill();
+  await host.ended;
+  t.equal(pool.size, 0);
+  t.not(pool.take('thread', 0), host);
+});
+
+t.test('closed, it has ended all of them, also those in use, and keeps none that comes back', async (t) => {
+  const { pool } = open(t);
+  const [used, waiting] = [pool.take('thread', 0), pool.take('thread', 0)];
+  pool.giveBack(waiting, 0);
+  await pool.close();
+  await Promise.all([used.ended, waiting.ended]);
+  t.equal(pool.size, 0);
+  pool.giveBack(used, 0);
+  t.equal(pool.size, 0);
+  await pool.close();
+});
