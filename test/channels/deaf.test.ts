@@ -78,13 +78,19 @@ async function heard({ worker }: Listener): Promise<void> {
   );
 }
 
-/** Claims that each of the channels went deaf once, and then heard again once. */
-function onceEach(t: Test, { told }: Listener, channels: readonly string[]): void {
+/**
+ * Claims that each of the channels went deaf and then heard again, and that each silence was told once. On a machine so
+ * busy that this process stands still for seconds there may be more than one.
+ */
+function eachSilenceOnce(t: Test, { told }: Listener, channels: readonly string[]): void {
   for (const channel of channels) {
-    const own = told.filter((event) => 'channel' in event && event.channel === channel);
+    const own = told
+      .filter((event) => 'channel' in event && event.channel === channel)
+      .map(({ type }) => type);
+    t.ok(own.length >= 2, `${channel} was told as deaf and as hearing again`);
     t.same(
-      own.map(({ type }) => type),
-      ['deaf', 'hearsAgain'],
+      own,
+      own.map((_, i) => (i % 2 === 0 ? 'deaf' : 'hearsAgain')),
       channel,
     );
   }
@@ -125,8 +131,8 @@ t.test('a Redis that stands still makes deaf, and hearing again when it goes on'
   t.same(listener.states(), ['deaf', 'deaf']);
   server.continue();
   await listener.untilTold('hearsAgain', 2);
-  onceEach(t, listener, ['chat', own]);
-  t.same(listener.states(), ['waiting', 'waiting']);
+  await eventually('both wait again', () => listener.states().join() === 'waiting,waiting');
+  eachSilenceOnce(t, listener, ['chat', own]);
 });
 
 t.test('who waits for leases goes deaf and hears again in the same way', async (t) => {
@@ -138,7 +144,7 @@ t.test('who waits for leases goes deaf and hears again in the same way', async (
   await listener.untilTold('deaf');
   server.continue();
   await listener.untilTold('hearsAgain');
-  onceEach(t, listener, ['mail']);
+  eachSilenceOnce(t, listener, ['mail']);
 });
 
 t.test('a connection whose other end is gone makes deaf', async (t) => {
@@ -151,7 +157,7 @@ t.test('a connection whose other end is gone makes deaf', async (t) => {
   await listener.untilTold('deaf');
   wire.mend();
   await listener.untilTold('hearsAgain');
-  onceEach(t, listener, ['chat']);
+  eachSilenceOnce(t, listener, ['chat']);
 });
 
 t.test('of several hosts, one that is silent makes deaf', async (t) => {
@@ -163,7 +169,7 @@ t.test('of several hosts, one that is silent makes deaf', async (t) => {
   await listener.untilTold('deaf');
   await other.restart();
   await listener.untilTold('hearsAgain');
-  onceEach(t, listener, ['chat']);
+  eachSilenceOnce(t, listener, ['chat']);
 });
 
 t.test('a server that refuses for good makes the listener restart, not deaf', async (t) => {
@@ -184,7 +190,7 @@ t.test('a PubSub server that stands still makes deaf', async (t) => {
   t.same(listener.states(), ['deaf']);
   server.continue();
   await listener.untilTold('hearsAgain');
-  onceEach(t, listener, ['chat']);
+  eachSilenceOnce(t, listener, ['chat']);
 });
 
 t.test('a PubSub server with nothing to say is heard of all the same', async (t) => {
@@ -211,7 +217,7 @@ t.test('a SQLite file from which nothing can be taken makes deaf', async (t) => 
   t.same(listener.states(), ['deaf']);
   other.exec('COMMIT');
   await listener.untilTold('hearsAgain');
-  onceEach(t, listener, ['chat']);
+  eachSilenceOnce(t, listener, ['chat']);
 });
 
 t.test('a SQLite file that has vanished with its directory makes deaf', async (t) => {
@@ -221,7 +227,7 @@ t.test('a SQLite file that has vanished with its directory makes deaf', async (t
   await heard(listener);
   rmSync(dirname(path), { recursive: true });
   await listener.untilTold('deaf');
-  t.same(listener.told.length, 1);
+  t.match(listener.told, [{ type: 'deaf' }]);
 });
 
 t.test('an idle worker on SQLite hears of its file between two looks', async (t) => {

@@ -48,10 +48,17 @@ t.test(
     t.match(await worker.ended(), { code: 0 });
     const records = await site.records();
     for (const channel of ['linod_test', 'linod_test.log']) {
-      const told = (what: string) =>
-        records.filter(({ text }) => text.startsWith(`listening on ${channel} ${what}`));
-      t.equal(told('is deaf').length, 1, `${channel} is told once as deaf`);
-      t.equal(told('hears again').length, 1, `${channel} is told once as hearing`);
+      const told = records.flatMap(({ text }) => {
+        const [, what] = /^listening on (\S+ (?:is deaf|hears again))/.exec(text) ?? [];
+        return what?.startsWith(`${channel} `) ? [what.slice(channel.length + 1)] : [];
+      });
+      // Where the machine was so busy that the worker itself stood still for seconds, there is more than one silence.
+      t.ok(told.length >= 2, `${channel} is told as deaf and as hearing`);
+      t.same(
+        told,
+        told.map((_, i) => (i % 2 === 0 ? 'is deaf' : 'hears again')),
+        `each silence of ${channel} is told once`,
+      );
     }
   },
 );

@@ -181,7 +181,8 @@ export async function eventually(what: string, condition: () => boolean | Promis
   }
 }
 
-async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
+/** Waits for what comes by itself, and fails with what was waited for when it does not. */
+export async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`waited in vain until ${what}`)), patienceMs);

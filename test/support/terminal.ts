@@ -3,7 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Test } from 'tap';
-import { eventually } from './programs.js';
+import { eventually, inTime } from './programs.js';
 
 /** Why there is no terminal for a test here; false when there can be one. */
 export function noTerminal(): string | false {
@@ -75,8 +75,12 @@ export class Terminal {
     await eventually(`the terminal shows ${pattern}`, () => pattern.test(this.lines.join('\n')));
   }
 
-  /** Its exit code. */
-  ended(): Promise<number> {
-    return this.#exited;
+  /** Waits for its end. @returns its exit code */
+  async ended(): Promise<number> {
+    try {
+      return await inTime('the program in the terminal ends', this.#exited);
+    } catch (error) {
+      throw new Error(`it still shows:\n${this.lines.join('\n')}`, { cause: error });
+    }
   }
 }
