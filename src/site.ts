@@ -2,12 +2,7 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
-import {
-  type ChannelLayer,
-  InvalidOptionError,
-  type OpenLayerOptions,
-  openLayer,
-} from '../channels/index.js';
+import type { ChannelLayer, OpenLayerOptions } from '../channels/index.js';
 import { BadConfigError } from './errors.js';
 import { findConfigFile, findSiteDirectory } from './site/find.js';
 import { loadModule } from './site/load-module.js';
@@ -93,6 +88,8 @@ export class Site {
       symmetricEncryptionKeys: layerKeys,
       serializer: layerSerializer,
     };
+    // The layers are a hundred files: what opens none, such as a thread or process of runs, begins sooner without them.
+    const { InvalidOptionError, openLayer } = await import('../channels/index.js');
     try {
       return await openLayer(channelLayer, { ...options, ...shared });
     } catch (error) {

@@ -113,12 +113,13 @@ export class Jobs {
     return jobFromRow(row);
   }
 
-  /** What a run logged, in order. */
-  async lines(jobId: number): Promise<JobLineRow[]> {
+  /** What a run logged, in order. @param after only lines with a higher number */
+  async lines(jobId: number, after = 0): Promise<JobLineRow[]> {
     return await this.#db
       .selectFrom('job_lines')
       .selectAll()
       .where('job_id', '=', jobId)
+      .where('id', '>', after)
       .orderBy('id')
       .execute();
   }

@@ -1,0 +1,92 @@
+// Runs in processes of their own, under a worker that really runs.
+
+import t from 'tap';
+import { LiveSite } from '../support/live-site.js';
+import { eventually } from '../support/programs.js';
+
+const work = `import { existsSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { type BaseRequest, schedule } from 'linod';
+schedule('@yearly', { runIn: 'process' }, async function count_stars(ar: BaseRequest) {
+  ar.info('the first star');
+  ar.progress(1, 2, 'stars');
+  while (!existsSync(ar.site.directory + '/go')) await setTimeout(20);
+  ar.info('the second star');
+  ar.progress(2, 2, 'stars');
+});
+schedule('@yearly', { runIn: 'process' }, async function run_in_circles(ar: BaseRequest) {
+  ar.info('circling in ' + process.pid);
+  for (;;);
+});
+schedule('@yearly', { runIn: 'thread', onFailure: 'continue' }, function give_up(ar: BaseRequest) {
+  ar.info('this is enough');
+  process.exit(3);
+});
+`;
+
+function isGone(pid: number): boolean {
+  try {
+    return !process.kill(pid, 0);
+  } catch {
+    return true;
+  }
+}
+
+t.test('a run is followed to its end, in its own words; how it ended is the exit code', async (t) => {
+  const site = new LiveSite(t, { files: { 'procedures/work.ts': work } });
+  await site.startWorker('--initiate');
+  await site.linod('rule', '1', 'run');
+  await site.untilJobs('count_stars', 'it runs', (jobs) => jobs.length === 1);
+  const followed = site.start('linod', 'job', '1', '--follow');
+  await followed.printed((line) => line.includes('progress 1 of 2 (50 %) stars'));
+  site.write({ go: '' });
+  const { code, stdout } = await followed.ended();
+  t.equal(code, 0);
+  t.match(stdout, /^Job 1 of rule #1 <Procedures\.count_stars>: running\n/);
+  t.match(stdout, / {2}worker {3}\S.*, in a process of its own\n/);
+  t.match(
+    stdout,
+    /INFO the first star\n[\s\S]*INFO the second star\n[\s\S]*progress 2 of 2 \(100 %\) stars\n/,
+  );
+  t.match(stdout, /\njob 1 is done\n {2}ended .*\n {2}used .* of a processor, at most \d+ MiB of memory\n/);
+  t.ok((await site.currentRecords()).some((record) => record.text.startsWith('the second star')));
+
+  await site.linod('rule', '3', 'run');
+  await site.untilJobs('give_up', 'it ended', (jobs) => jobs.some((job) => job.status === 'failed'));
+  t.match(await site.run('linod', 'job', '2', '--follow'), {
+    code: 1,
+    stdout:
+      /job 2 is failed\n[\s\S]* {2}cause {4}exit 3\n {2}message {2}its thread ended by itself with exit code 3; the last that it logged:\n {15}INFO this is enough\n/,
+  });
+  t.match(JSON.parse(await site.linod('job', '2', '--json')), {
+    cause: 'exit 3',
+    runIn: 'thread',
+    attempt: 1,
+  });
+});
+
+t.test('a process ends when its worker is killed, also in the middle of a loop without end', async (t) => {
+  const site = new LiveSite(t, { files: { 'procedures/work.ts': work } });
+  const worker = await site.startWorker('--initiate');
+  await site.linod('rule', '2', 'run');
+  const { text } = await site.logged(/^circling in \d+/);
+  const pid = Number(/\d+/.exec(text)?.[0]);
+  t.notOk(isGone(pid));
+  worker.kill('SIGKILL');
+  await eventually('its process is gone', () => isGone(pid));
+  await site.linod();
+  t.match(await site.jobs('run_in_circles'), [{ status: 'lost' }]);
+});
+
+t.test('a worker that is told to stop ends the processes of its runs', async (t) => {
+  const site = new LiveSite(t, { files: { 'procedures/work.ts': work }, graceSeconds: 0.2 });
+  const worker = await site.startWorker('--initiate');
+  await site.linod('rule', '2', 'run');
+  const { text } = await site.logged(/^circling in \d+/);
+  worker.kill('SIGTERM');
+  t.match(await worker.ended(), { code: 0 });
+  t.ok(isGone(Number(/\d+/.exec(text)?.[0])));
+  t.match(await site.jobs('run_in_circles'), [
+    { status: 'cancelled', cause: 'blocked: its event loop stood still' },
+  ]);
+});
