@@ -13,6 +13,7 @@ import { proceduresCommand } from './procedures.js';
 import { ruleCommand } from './rule.js';
 import { rulesCommand } from './rules.js';
 import { startCommand } from './runworker.js';
+import { simulateCommand } from './simulate.js';
 import { type StatusFlags, showStatus, statusCommand } from './status.js';
 import { whyCommand } from './why.js';
 import { workersCommand } from './workers.js';
@@ -44,6 +45,7 @@ export function linodProgram(): Command {
     whyCommand(),
     jobsCommand(),
     jobCommand(),
+    simulateCommand(),
     proceduresCommand(),
     logCommand(),
     workersCommand(),

@@ -192,15 +192,33 @@ function parseDays(entry: string): Shape | null {
     const [first, last] = [from.dayIn(from.year), to.dayIn(to.year)];
     return first <= last ? daysWhere((day) => first <= day && day <= last) : null;
   }
+  const spanFrom = memoized((begin: number): DaySpan => {
+    const first = from.dayIn(begin);
+    const last = [begin, begin + 1].map(to.dayIn).find((end) => end >= first);
+    return { first, last: last ?? Number.NaN };
+  });
+  const isWithin = (day: number, { first, last }: DaySpan): boolean => first <= day && day <= last;
   return daysWhere((day) => {
     const year = yearOf(day);
     // `12-24..01-02` begins in the year before.
-    return [year - 1, year].some((begin) => {
-      const first = from.dayIn(begin);
-      const last = [begin, begin + 1].map(to.dayIn).find((end) => end >= first);
-      return first <= day && last !== undefined && day <= last;
-    });
+    return isWithin(day, spanFrom(year)) || isWithin(day, spanFrom(year - 1));
   });
+}
+
+/** The numbers of two days; NaN where there are none. */
+interface DaySpan {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** A function of the year that works out each year once. */
+function memoized<T>(ofYear: (year: number) => T): (year: number) => T {
+  const known = new Map<number, T>();
+  return (year) => {
+    const value = known.get(year) ?? ofYear(year);
+    known.set(year, value);
+    return value;
+  };
 }
 
 function parseDay(entry: string): { year: number | null; dayIn: DayIn } | null {

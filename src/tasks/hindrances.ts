@@ -49,7 +49,7 @@ export class Hindrances {
   }
 
   /** What kept a rule from starting since it was due, if that is known. */
-  of(rule: JobRule, dueAt: number): Hindrance | null {
+  of(rule: Pick<JobRule, 'id' | 'policies'>, dueAt: number): Hindrance | null {
     const own = this.#byRule.get(rule.id);
     if (own !== undefined && own.dueAt === dueAt) return own.hindrance;
     const { group, groupLimit } = rule.policies;

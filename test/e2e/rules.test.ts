@@ -162,6 +162,9 @@ t.test(
       '2030-01-02T02:30:00        left out with 2 more up to 2030-01-04T02:30:00: excluded by 01-02..01-04',
       '2030-01-05T02:30:00+01:00',
     ]);
+    const simulated = await site.linod('simulate', '--from', '2030-01-01', '--to', '2030-01-08');
+    t.match(simulated, /^# .*\n1 +water_plants +4 +1 s +3\n/, 'four runs, three times left out');
+    t.match(simulated, /\nfrom +2030-01-01T00:00:00\+01:00 to 2030-01-08T00:00:00\+01:00, 10 places\n/);
 
     t.match(
       await site.linod('rule', water, 'set', 'cron=0 4 * * mon-fri'),

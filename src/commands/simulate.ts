@@ -1,0 +1,63 @@
+// linod simulate: what the rules would do in some time to come, on a virtual clock.
+
+import { Command } from 'commander';
+import { UsageError } from '../errors.js';
+import { instantRule, parseInstant } from './instants.js';
+import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
+import { parseWholeNumber } from './numbers.js';
+import { print, printJson, printTable, say } from './output.js';
+import { simulatedColumns, simulationLines } from './simulation-view.js';
+
+interface SimulateFlags extends SiteFlags {
+  readonly json?: boolean;
+  readonly from: string;
+  readonly to?: string;
+  readonly places?: string;
+  readonly duration: string;
+}
+
+/** Unless told otherwise, so much time is simulated. */
+const usualMs = 30 * 86_400_000;
+
+export function simulateCommand(): Command {
+  return new Command('simulate')
+    .description(
+      'what the rules would do from one instant to another: overlaps, pile-ups, idle hours, clock changes. Runs take as long as the median of their history; none fails',
+    )
+    .option('--from <time>', `the beginning: now, or ${instantRule}`, 'now')
+    .option('--to <time>', 'the end (default: 30 days later)')
+    .option('--places <n>', "how many jobs run side by side, on all workers (default: the site's maxJobs)")
+    .option('--duration <seconds>', 'how long runs take of which the history knows none', '1')
+    .addOption(siteOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ linod simulate --from 2027-01-01 --to 2028-01-01 --places 4')
+    .action(async (flags: SimulateFlags) => {
+      const site = await requireSite(flags);
+      const { timezone, maxJobs } = site.settings;
+      const instant = (flag: string, text: string) => parseInstant(flag, text, { now: new Date(), timezone });
+      const from = instant('--from', flags.from);
+      const to = flags.to === undefined ? new Date(from.getTime() + usualMs) : instant('--to', flags.to);
+      if (to <= from) throw new UsageError(`expected --to to be later than --from, got: ${flags.to}`);
+      const places = flags.places === undefined ? maxJobs : parseWholeNumber('--places', flags.places);
+      const defaultDurationMs = parseSeconds('--duration', flags.duration) * 1000;
+      const { simulateSite } = await import('../simulate/site.js');
+      const { JobRules } = await import('../actors.js');
+      const began = performance.now();
+      const report = await withStore(site, async (store) => {
+        const rules = await JobRules.rows({ site, store });
+        const { db } = store;
+        return await simulateSite({ db, rules, from, to, places, timezone, defaultDurationMs });
+      });
+      const elapsedMs = Math.round(performance.now() - began);
+      if (flags.json) return printJson({ ...report, elapsedMs });
+      printTable(simulatedColumns, report.rules);
+      for (const line of simulationLines(report, timezone)) print(line);
+      say(`simulated ${report.rules.length} rules and ${report.runs} runs in ${elapsedMs} ms`);
+    });
+}
+
+function parseSeconds(flag: string, text: string): number {
+  const seconds = Number(text);
+  if (text.trim() !== '' && Number.isFinite(seconds) && seconds >= 0) return seconds;
+  throw new UsageError(`expected ${flag} to be a number of seconds, got: ${JSON.stringify(text)}`);
+}
