@@ -1,4 +1,4 @@
-// linod rules: all job rules, and adjusting them to the procedures.
+// linod rules: all job rules, adjusting them to the procedures, and carrying them over in a file.
 
 import { Command } from 'commander';
 import { Procedures } from '../procedure.js';
@@ -12,6 +12,7 @@ import {
   withStore,
 } from './main.js';
 import { print, printJson, printTable, say } from './output.js';
+import { applyCommand, exportCommand, planCommand } from './rules-file.js';
 import { noRulesYet } from './status.js';
 import { ruleColumns, ruleJson } from './views.js';
 import { wakeWorkers } from './wake.js';
@@ -57,5 +58,6 @@ export function rulesCommand(): Command {
           say('the rules fit the procedures; nothing to do');
       });
     });
+  for (const further of [exportCommand(), planCommand(), applyCommand()]) command.addCommand(further);
   return command;
 }

@@ -19,6 +19,7 @@ import { OutsideChanges } from './outside-changes.js';
 import { Requests } from './requests.js';
 import { RuleHistory } from './rule-history.js';
 import { Rules } from './rules.js';
+import { RulesPlans } from './rules-plan.js';
 import { Tasks } from './tasks.js';
 
 export interface CreateTasksOptions {
@@ -52,6 +53,7 @@ export interface SiteTasks {
   readonly ends: Ends;
   readonly history: RuleHistory;
   readonly outside: OutsideChanges;
+  readonly plans: RulesPlans;
   /** Ends the threads and processes that wait for runs. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -116,8 +118,10 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     ...(options.onPlace === undefined ? {} : { onPlace: options.onPlace }),
   });
   const history = new RuleHistory(store.db, rules, workerId);
+  const plans = new RulesPlans({ db: store.db, rules, procedures, clock, actor: workerId });
   const outside = new OutsideChanges(store.db, rules, clock, logger);
-  return { tasks, rules, jobs, requests, claimer, ends, history, outside, close: () => pool.close() };
+  const close = () => pool.close();
+  return { tasks, rules, jobs, requests, claimer, ends, history, outside, plans, close };
 }
 
 const nowhere: LogSink = { write: () => undefined };

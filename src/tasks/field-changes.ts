@@ -1,7 +1,8 @@
 // What a change of a rule changed, field by field, for people and programs: the rows of `rule_changes`, read.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { RuleChangeRow } from '../store/schema.js';
+import type { Kysely } from 'kysely';
+import type { Database, RuleChangeRow } from '../store/schema.js';
 import type { Reason } from './decide.js';
 import { columnFromText, fieldOfColumn, fromJson, ruleFields } from './rule-fields.js';
 
@@ -14,6 +15,22 @@ export interface FieldChange {
   /** Of an override: null where the suggestion counts. */
   readonly before: unknown;
   readonly after: unknown;
+}
+
+/** The rows of all changes of a rule since a revision; of all of them when there is none given. */
+export async function changesSince(
+  db: Kysely<Database>,
+  id: number,
+  revision = -1,
+): Promise<RuleChangeRow[]> {
+  return await db
+    .selectFrom('rule_changes')
+    .selectAll()
+    .where('rule_id', '=', id)
+    .where('revision', '>', revision)
+    .orderBy('revision')
+    .orderBy('id')
+    .execute();
 }
 
 /** What the rows of one change of a rule, or of several, say. */
@@ -79,7 +96,8 @@ function textOf({ field, before, after }: FieldChange, all: readonly FieldChange
   if (field === 'removed') return after === true ? 'its procedure is gone' : 'its procedure is back';
   if (field === 'cancelled') {
     const reason = all.find((change) => change.field === 'cancelledReason')?.after ?? '';
-    return after === true ? `cancelled ${String(reason)}`.trimEnd() : 'resumed';
+    const why = String(reason).replace(/^failed: /, 'since it failed: ');
+    return after === true ? `cancelled ${why}`.trimEnd() : 'resumed';
   }
   if (field === 'cancelledReason') return '';
   if (field.startsWith('suggestion.')) {

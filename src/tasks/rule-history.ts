@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import { UsageError } from '../errors.js';
 import type { Database, RuleChangeRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import { type FieldChange, fieldChanges, ledgerOf } from './field-changes.js';
+import { changesSince, type FieldChange, fieldChanges, ledgerOf } from './field-changes.js';
 import type { JobRule } from './rule.js';
 import type { RuleColumns } from './rule-changes.js';
 import { columnFromText } from './rule-fields.js';
@@ -49,7 +49,7 @@ export class RuleHistory {
   async list(id: number): Promise<RuleRevision[]> {
     await this.#rules.get(id);
     const revisions = new Map<number, RuleChangeRow[]>();
-    for (const row of await this.#rows(this.#db, id)) {
+    for (const row of await changesSince(this.#db, id)) {
       const rows = revisions.get(row.revision) ?? [];
       revisions.set(row.revision, [...rows, row]);
     }
@@ -68,7 +68,7 @@ export class RuleHistory {
   async undo(id: number, since?: number): Promise<JobRule> {
     return await transact(this.#db, async (tx) => {
       const row = await this.#rules.lockRow(id, tx);
-      const done = (await this.#rows(tx, id)).filter(
+      const done = (await changesSince(tx, id)).filter(
         ({ how, field }) => undoable.has(wayOf(how)) && !notUndone.has(field),
       );
       const from = since ?? done.at(-1)?.revision;
@@ -76,7 +76,7 @@ export class RuleHistory {
       if (from === undefined || taken.length === 0) throw nothingToUndo(id, done, since);
       const columns = columnsBefore(taken);
       await this.#rules.rewrite(tx, row, columns, { how: 'undo' });
-      const changed = (await this.#rows(tx, id)).filter(({ revision }) => revision > row.revision);
+      const changed = await changesSince(tx, id, row.revision);
       if (changed.length === 0)
         throw new UsageError(`job rule ${id} is already as it was before change ${from}`);
       const suffix = `since change ${from} was undone by ${this.#actor}`;
@@ -85,16 +85,6 @@ export class RuleHistory {
       }
       return await this.#rules.get(id, tx);
     });
-  }
-
-  async #rows(db: Kysely<Database>, id: number): Promise<RuleChangeRow[]> {
-    return await db
-      .selectFrom('rule_changes')
-      .selectAll()
-      .where('rule_id', '=', id)
-      .orderBy('revision')
-      .orderBy('id')
-      .execute();
   }
 }
 

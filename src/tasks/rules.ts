@@ -110,7 +110,7 @@ export class Rules {
   async create(procedure: Procedure, name?: string): Promise<JobRule> {
     return await transact(this.#db, async (tx) => {
       await lock(tx, 'rules');
-      return await this.#insert(tx, procedure, 'command', name);
+      return await this.insert(tx, procedure, 'command', name);
     });
   }
 
@@ -129,7 +129,7 @@ export class Rules {
       };
       for (const procedure of all) {
         if (rows.some((row) => row.procedure === procedure.name)) continue;
-        report.created.push((await this.#insert(tx, procedure, 'sync')).name);
+        report.created.push((await this.insert(tx, procedure, 'sync')).name);
       }
       await this.#realign(tx);
       for (const row of rows) {
@@ -259,7 +259,8 @@ export class Rules {
     return rule;
   }
 
-  async #insert(
+  /** Makes a rule, which is first due after now. Part of a transaction that has the lock of the rules. */
+  async insert(
     tx: Kysely<Database>,
     procedure: Procedure,
     how: ChangeWay,

@@ -20,6 +20,8 @@ function outlook(rule: JobRule, now: number): string {
   if (rule.cancelledAt !== null) {
     return `cancelled at ${rule.localTime(rule.cancelledAt)}, ${rule.cancelledReason ?? 'for no known reason'}; resume it with \`linod rule ${rule.id} resume\``;
   }
+  const { runAfter } = rule.policies;
+  if (rule.nextDueAt === null && runAfter !== '') return `runs after rule ${runAfter}`;
   if (rule.nextDueAt === null) return 'never runs again: its recurrence has ended';
   const time = rule.localTime(rule.nextDueAt);
   // A moment late is on its way; more means that nobody runs the rules, or that all places are taken.

@@ -128,7 +128,7 @@ t.test('the help of every command describes it and shows an example', async (t) 
     t.match(stdout, /\nExample:\n {2}\$ \w/, `${line} has an example`);
     for (const option of command.options) t.match(stdout, option.long ?? '');
   }
-  t.equal(all.length, 24, 'and these are all');
+  t.equal(all.length, 27, 'and these are all');
 });
 
 t.test('every program tells its version', async (t) => {
@@ -140,6 +140,7 @@ t.test('every program tells its version', async (t) => {
 
 t.test('with --json stdout is JSON and nothing else', async (t) => {
   const site = new LiveSite(t, { files });
+  site.write({ 'rules.json': '{"version":1,"rules":[]}' });
   const worker = await site.startWorker('--initiate');
   await site.linod('rule', '1', 'run', '--wait');
   await site.logged(/watered/);
@@ -153,6 +154,8 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod status': ['', { site: 'test', started: ['log.server', 'run.system.tasks'] }],
     'linod rules': ['', [rule, { id: 2 }]],
     'linod rules sync': ['', { created: [], removed: [] }],
+    'linod rules plan': ['rules.json', { digest: /^[0-9a-f]{12}$/, rules: [], notInFile: [String, String] }],
+    'linod rules apply': ['rules.json', { digest: /^[0-9a-f]{12}$/, rules: [] }],
     'linod rule': ['1', { ...rule, jobs: [job] }],
     'linod jobs': ['', [job]],
     'linod job': ['1', { ...job, lines: [{ level: 'INFO', text: /watered \{"cans":2\}$/ }] }],
@@ -179,6 +182,8 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod rule 1 set': ['every=2', { id: 1, every: 2, overridden: ['every'] }],
     'linod rule 1 cancel': ['', { cancelledReason: /^by / }],
     'linod rule 1 resume': ['', { cancelledReason: null }],
+    'linod rule 1 undo': ['', { every: 1, cancelledReason: /^by / }],
+    'linod rule 1 history': ['', [{ revision: 0, how: 'sync' }]],
     'linod rule 1 stop': ['', { request: Number, rule: 1, action: 'stop', worker: true }],
     'linod rule 1 run': ['', { request: Number, rule: 1, action: 'run', outcome: 'run', job: { ruleId: 1 } }],
     'linod rule 1 run --wait': ['', { status: 'done', ruleId: 1 }],

@@ -3,6 +3,7 @@
 import Database from 'better-sqlite3';
 import t from 'tap';
 import { LiveSite } from '../support/live-site.js';
+import { eventually } from '../support/programs.js';
 
 const files = {
   'procedures/garden.ts': `import { scheduleDaily } from 'linod';
@@ -61,5 +62,54 @@ t.test('what is changed in the database is live without a restart, told, and can
   t.match(await site.run('linod', 'rule', '1', 'undo', '1', '2'), {
     code: 2,
     stderr: 'linod: undo takes no further words, got: 2\n',
+  });
+});
+
+t.test('rules are carried over by a file, which a worker follows without a restart', async (t) => {
+  const site = new LiveSite(t, { files });
+  await site.startWorker('--initiate');
+  await site.linod('rule', '1', 'set', 'every=2');
+  const file = await site.linod('rules', 'export');
+  site.write({ 'rules.json': file });
+  t.match(await site.run('linod', 'rules', 'plan', 'rules.json'), {
+    code: 0,
+    stdout: '',
+    stderr: 'nothing to change; 2 as in the file\n',
+  });
+  const changed = {
+    version: 1,
+    rules: [
+      { name: 'water_plants', overrides: { everyUnit: 'secondly', startDatetime: '2026-01-01T00:00:00' } },
+    ],
+  };
+  site.write({ 'rules.json': JSON.stringify(changed) });
+  const planned = await site.run('linod', 'rules', 'plan', 'rules.json');
+  t.match(planned, {
+    code: 3,
+    stdout:
+      /^~ #1 water_plants: every: 2 → suggested, everyUnit: suggested → secondly, startDatetime: suggested → 2026-01-01T00:00:00; next run at: \S+\n$/,
+    stderr: /^1 rule would change; not in the file: feed_dragon; plan [0-9a-f]{12}\n$/,
+  });
+  const digest = planned.stderr.trim().split(' ').at(-1) ?? '';
+  t.match(await site.run('linod', 'rules', 'apply', 'rules.json', '--plan', '0123456789ab'), {
+    code: 1,
+    stdout: '',
+    stderr: `linod: the rules or the file have changed since plan 0123456789ab was made: now it is plan ${digest}; nothing was applied, look at it with linod rules plan\n`,
+  });
+  t.match(await site.run('linod', 'rules', 'apply', 'rules.json', '--plan', digest), {
+    code: 0,
+    stdout: planned.stdout.split('; next run at')[0] ?? '',
+    stderr: `1 rule changed; not in the file: feed_dragon; plan ${digest}\n`,
+  });
+  await eventually('it runs every second', async () => (await site.jobs('water_plants')).length > 1);
+  site.write({ 'rules.json': JSON.stringify({ version: 1, rules: [{ name: 'water', overrides: {} }] }) });
+  t.match(await site.run('linod', 'rules', 'apply', 'rules.json'), {
+    code: 2,
+    stderr:
+      /^linod: rules\.json: rules\[0\] \(water\): there is no rule of this name, and no procedure "water"/,
+  });
+  t.match(await site.run('linod', 'rules', 'plan', 'none.json'), {
+    code: 2,
+    stderr: /^linod: cannot read the file of rules "none\.json": ENOENT/,
   });
 });

@@ -6,6 +6,8 @@ import { usePostgres } from '../support/database.js';
 await usePostgres(t);
 await import('../src/tasks/tasks.test.js');
 await import('../src/tasks/rule-history.test.js');
+await import('../src/tasks/rules-plan.test.js');
+await import('../src/tasks/outside-changes.test.js');
 await import('../src/tasks/loop.test.js');
 await import('../src/runs/request.test.js');
 await import('../src/tasks/unrun.test.js');

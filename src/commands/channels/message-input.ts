@@ -26,7 +26,8 @@ export function parseMessageInput(source: string, text: string, type: string | u
   return { ...message, type: given };
 }
 
-function parseJson(source: string, text: string): unknown {
+/** @throws UsageError (`LINOD_ERR_USAGE`), with the line and column of what is no JSON */
+export function parseJson(source: string, text: string): unknown {
   if (text.trim() === '') throw new UsageError(`expected ${source} to be a JSON object, got: nothing`);
   try {
     return JSON.parse(text);

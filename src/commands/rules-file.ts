@@ -1,0 +1,134 @@
+// linod rules export, plan and apply: the rules of a site as a file.
+
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { Command } from 'commander';
+import { UsageError } from '../errors.js';
+import { localTime } from '../local-time.js';
+import type { Site } from '../site.js';
+import type { Store } from '../store/store.js';
+import { changesText } from '../tasks/field-changes.js';
+import { exportRules, parseRulesFile, type RulesFile } from '../tasks/rules-file.js';
+import type { PlannedRule, RulesPlan, RulesPlans } from '../tasks/rules-plan.js';
+import { parseJson } from './channels/message-input.js';
+import {
+  ExitError,
+  exitCodes,
+  jsonOption,
+  person,
+  requireSite,
+  type SiteFlags,
+  siteOption,
+  withStore,
+} from './main.js';
+import { print, printJson, say } from './output.js';
+import { wakeWorkers } from './wake.js';
+
+interface PlanFlags extends SiteFlags {
+  readonly json?: boolean;
+}
+
+interface ApplyFlags extends PlanFlags {
+  readonly plan?: string;
+}
+
+export function exportCommand(): Command {
+  return new Command('export')
+    .description('print the rules as a file: what is overridden, what is suggested, and what counts')
+    .addOption(siteOption())
+    .addHelpText('after', '\nExample:\n  $ linod rules export > rules.json')
+    .action(async (flags: SiteFlags) => {
+      const site = await requireSite(flags);
+      const { JobRules } = await import('../actors.js');
+      const rules = await withStore(site, (store) => JobRules.rows({ site, store }));
+      // For people who compare and edit it, also when it goes into a file.
+      print(JSON.stringify(exportRules(rules), null, 2));
+    });
+}
+
+export function planCommand(): Command {
+  return new Command('plan')
+    .description('tell what a file of rules would change; exit with 3 when there is something')
+    .argument('<file>', 'as linod rules export prints it; "-" reads standard input')
+    .addOption(siteOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nNothing is changed.\n\nExample:\n  $ linod rules plan rules.json')
+    .action(async (path: string, flags: PlanFlags) => {
+      const plan = await withPlans(path, flags, ({ plans, file, source }) => plans.plan(file, source));
+      tellPlan(plan, flags, false);
+      if (plan.rules.length > 0) throw new ExitError(exitCodes.found);
+    });
+}
+
+export function applyCommand(): Command {
+  return new Command('apply')
+    .description('change the rules to what a file says: all of it, or nothing')
+    .argument('<file>', 'as linod rules export prints it; "-" reads standard input')
+    .option('--plan <digest>', 'only if what is changed is what linod rules plan told, which ends with this')
+    .addOption(siteOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nRules that the file says nothing of stay as they are. No rule is run by it.\n\nExample:\n  $ linod rules apply rules.json --plan 5f3a9c21d0e4',
+    )
+    .action(async (path: string, flags: ApplyFlags) => {
+      const plan = await withPlans(path, flags, async ({ plans, file, source, site, store }) => {
+        const applied = await plans.apply(file, source, flags.plan);
+        await wakeWorkers(site, store);
+        return applied;
+      });
+      tellPlan(plan, flags, true);
+    });
+}
+
+async function withPlans<T>(
+  path: string,
+  flags: PlanFlags,
+  use: (
+    at: Readonly<{ plans: RulesPlans; file: RulesFile; source: string; site: Site; store: Store }>,
+  ) => Promise<T>,
+): Promise<T> {
+  const source = path === '-' ? 'standard input' : path;
+  const file = parseRulesFile(parseJson(source, await read(path)), source);
+  const site = await requireSite(flags);
+  // A rule can be made of any of them.
+  await site.loadProcedures();
+  const { openTasks } = await import('../actors.js');
+  return await withStore(site, async (store) => {
+    const { plans } = openTasks({ site, store, user: person() });
+    return await use({ plans, file, source, site, store });
+  });
+}
+
+async function read(path: string): Promise<string> {
+  if (path === '-') return await readAll(process.stdin);
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`cannot read the file of rules ${JSON.stringify(path)}: ${why}`);
+  }
+}
+
+function tellPlan(plan: RulesPlan, { json }: PlanFlags, isApplied: boolean): void {
+  if (json) {
+    printJson(plan);
+    return;
+  }
+  for (const rule of plan.rules) print(lineOf(rule));
+  const { rules, unchanged, notInFile, digest } = plan;
+  const count = `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}`;
+  const told = [
+    rules.length === 0 ? 'nothing to change' : `${count} ${isApplied ? 'changed' : 'would change'}`,
+    ...(unchanged === 0 ? [] : [`${unchanged} as in the file`]),
+    ...(notInFile.length === 0 ? [] : [`not in the file: ${notInFile.join(', ')}`]),
+  ];
+  say(rules.length === 0 ? told.join('; ') : `${told.join('; ')}; plan ${digest}`);
+}
+
+function lineOf(planned: PlannedRule): string {
+  const { rule, name, kind, changes, nextRunBefore: before, nextRunAfter: after, timezone } = planned;
+  const next = after === null ? 'never' : localTime(after, timezone);
+  const moved = before?.getTime() === after?.getTime() ? '' : `; next run at: ${next}`;
+  return `${kind === 'create' ? '+' : `~ #${rule}`} ${name}: ${changesText(changes)}${moved}`;
+}

@@ -1,0 +1,307 @@
+// What a file of rules would change, and changing it: all of it in one transaction, or nothing.
+//
+// The plan is made by applying the file and taking that back. So it tells what applying would do, and not what somebody
+// thought it would.
+
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { Kysely } from 'kysely';
+import type { ChoiceList } from '../choices.js';
+import type { Clock } from '../clock.js';
+import { LinodError, suggestion as nearest } from '../errors.js';
+import type { Procedure } from '../procedure.js';
+import { lock } from '../store/dialect.js';
+import type { Database, JobRuleRow } from '../store/schema.js';
+import { transact } from '../store/transact.js';
+import { changesSince, type FieldChange, fieldChanges, ledgerOf } from './field-changes.js';
+import type { JobRule } from './rule.js';
+import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
+import { ruleFields } from './rule-fields.js';
+import { isFaultOfRule, type Rules } from './rules.js';
+import { BadRulesFileError, type RuleEntry, type RulesFile } from './rules-file.js';
+
+/** What happens to one rule. */
+export interface PlannedRule {
+  readonly rule: number;
+  readonly name: string;
+  readonly procedure: string;
+  readonly kind: 'create' | 'change';
+  readonly changes: readonly FieldChange[];
+  readonly nextRunBefore: Date | null;
+  readonly nextRunAfter: Date | null;
+  /** The zone of the rule. */
+  readonly timezone: string;
+}
+
+export interface RulesPlan {
+  /** Short for what is changed, from what to what: the same plan has the same. */
+  readonly digest: string;
+  /** In the order of the file; without rules that stay as they are. */
+  readonly rules: readonly PlannedRule[];
+  readonly unchanged: number;
+  /** The names of rules that the file says nothing of. They stay as they are. */
+  readonly notInFile: readonly string[];
+}
+
+/** What would be changed is not what the plan said: somebody has changed the rules or the file since. */
+export class StalePlanError extends LinodError {
+  constructor(expected: string, { digest }: RulesPlan) {
+    super(
+      'LINOD_ERR_STALE_PLAN',
+      `the rules or the file have changed since plan ${expected} was made: now it is plan ${digest}; nothing was applied, look at it with linod rules plan`,
+    );
+  }
+}
+
+export interface RulesPlansContext {
+  readonly db: Kysely<Database>;
+  readonly rules: Rules;
+  /** Of which rules can be made. */
+  readonly procedures: ChoiceList<Procedure>;
+  readonly clock: Pick<Clock, 'now'>;
+  /** Who applies. */
+  readonly actor: string;
+}
+
+export class RulesPlans {
+  readonly #context: RulesPlansContext;
+
+  constructor(context: RulesPlansContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Tells what a file would change. Nothing is changed.
+   *
+   * @param source what the file is called in messages
+   * @throws BadRulesFileError (`LINOD_ERR_BAD_RULES_FILE`) with all that is wrong
+   */
+  async plan(file: RulesFile, source: string): Promise<RulesPlan> {
+    try {
+      return await transact(this.#context.db, async (tx) => {
+        throw new TakenBack(await this.#carryOut(tx, file, source));
+      });
+    } catch (error) {
+      if (error instanceof TakenBack) return error.plan;
+      throw error;
+    }
+  }
+
+  /**
+   * Changes the rules to what the file says. No rule is run by it.
+   *
+   * @param expected the digest of the plan that is to be applied; any when left out
+   * @returns what was changed
+   * @throws BadRulesFileError (`LINOD_ERR_BAD_RULES_FILE`), StalePlanError (`LINOD_ERR_STALE_PLAN`); nothing is changed then
+   */
+  async apply(file: RulesFile, source: string, expected?: string): Promise<RulesPlan> {
+    return await transact(this.#context.db, async (tx) => {
+      const plan = await this.#carryOut(tx, file, source);
+      if (expected !== undefined && plan.digest !== expected) throw new StalePlanError(expected, plan);
+      return plan;
+    });
+  }
+
+  async #carryOut(tx: Kysely<Database>, file: RulesFile, source: string): Promise<RulesPlan> {
+    await lock(tx, 'rules');
+    const rows = await tx.selectFrom('job_rules').selectAll().orderBy('id').forNoKeyUpdate().execute();
+    const { meant, problems } = matchAll(file.rules, rows, this.#context.procedures);
+    if (problems.length > 0) throw new BadRulesFileError(source, problems);
+    const steps: Step[] = [];
+    for (const { place, entry, row, procedure } of meant) {
+      const isNew = row === undefined;
+      steps.push({ place, entry, isNew, row: row ?? (await this.#create(tx, procedure, entry.name)) });
+    }
+    await this.#changeAll(tx, steps, source);
+    const planned = await this.#planned(tx, steps);
+    const named = new Set(steps.map(({ row }) => row.id));
+    return {
+      digest: digestOf(planned),
+      rules: planned,
+      unchanged: steps.length - planned.length,
+      notInFile: rows.filter((row) => row.removed_at === null && !named.has(row.id)).map((row) => row.name),
+    };
+  }
+
+  async #create(tx: Kysely<Database>, procedure: Procedure, name: string): Promise<JobRuleRow> {
+    const { rules } = this.#context;
+    const { id } = await rules.insert(tx, procedure, 'apply', name);
+    return await rules.lockRow(id, tx);
+  }
+
+  /** In whatever order they can be: a rule may run after one that comes later in the file. */
+  async #changeAll(tx: Kysely<Database>, steps: readonly Step[], source: string): Promise<void> {
+    let waiting = steps;
+    for (;;) {
+      const failed: Array<{ readonly step: Step; readonly problem: string }> = [];
+      for (const step of waiting) {
+        try {
+          await this.#change(tx, step);
+        } catch (error) {
+          if (!isFaultOfRule(error)) throw error;
+          failed.push({ step, problem: `${step.place}: ${error.message}` });
+        }
+      }
+      if (failed.length === 0) return;
+      if (failed.length === waiting.length) {
+        throw new BadRulesFileError(
+          source,
+          failed.map(({ problem }) => problem),
+        );
+      }
+      waiting = failed.map(({ step }) => step);
+    }
+  }
+
+  async #change(tx: Kysely<Database>, { entry, row }: Step): Promise<void> {
+    const { rules, clock, actor } = this.#context;
+    const rule = rules.parse(row);
+    const changes = changesOf(entry, rule);
+    const isEdited = Object.keys(changes).length > 0;
+    const columns: RuleColumns = {
+      ...(isEdited ? changedColumns(changes, rule, new Date(clock.now())) : {}),
+      ...cancellation(entry, rule, { at: clock.now(), by: actor }),
+    };
+    if (Object.keys(columns).length > 0) await rules.rewrite(tx, row, columns, { how: 'apply' });
+  }
+
+  /** What has become of the rules, also told to the ledger. */
+  async #planned(tx: Kysely<Database>, steps: readonly Step[]): Promise<PlannedRule[]> {
+    const { rules, actor } = this.#context;
+    const planned: PlannedRule[] = [];
+    for (const { row, isNew } of steps) {
+      const changes = fieldChanges(await changesSince(tx, row.id, isNew ? -1 : row.revision));
+      if (changes.length === 0) continue;
+      const { id, name, procedure, nextDueAt, timezone } = await rules.get(row.id, tx);
+      for (const { reason, detail } of ledgerOf(changes, `applied by ${actor}`)) {
+        await rules.note(id, null, reason, detail, tx);
+      }
+      planned.push({
+        rule: id,
+        name,
+        procedure,
+        kind: isNew ? 'create' : 'change',
+        changes,
+        nextRunBefore: isNew ? null : rules.parse(row).nextDueAt,
+        nextRunAfter: nextDueAt,
+        timezone,
+      });
+    }
+    return planned;
+  }
+}
+
+/** Ends the transaction of a plan, so that nothing of it stays. */
+class TakenBack extends Error {
+  readonly plan: RulesPlan;
+
+  constructor(plan: RulesPlan) {
+    super('taken back');
+    this.plan = plan;
+  }
+}
+
+/** A rule that is there now, and what is to become of it. */
+interface Step {
+  /** Of the entry in the file. */
+  readonly place: string;
+  readonly entry: RuleEntry;
+  readonly row: JobRuleRow;
+  readonly isNew: boolean;
+}
+
+/** The rule that an entry means, or the procedure of which one is to be made. */
+type Meant = { readonly place: string; readonly entry: RuleEntry } & (
+  | { readonly row: JobRuleRow; readonly procedure?: undefined }
+  | { readonly row?: undefined; readonly procedure: Procedure }
+);
+
+function matchAll(
+  entries: readonly RuleEntry[],
+  rows: readonly JobRuleRow[],
+  procedures: ChoiceList<Procedure>,
+): { meant: Meant[]; problems: string[] } {
+  const problems: string[] = [];
+  const meant: Meant[] = [];
+  for (const [i, entry] of entries.entries()) {
+    const place = `rules[${i}] (${entry.name})`;
+    const found = match(entry, rows, procedures);
+    if (typeof found === 'string') problems.push(`${place}: ${found}`);
+    else meant.push({ place, entry, ...found });
+  }
+  for (const [i, { place, entry, row }] of meant.entries()) {
+    const before = meant
+      .slice(0, i)
+      .find((other) =>
+        row === undefined ? other.row === undefined && isAlike(other.entry, entry) : other.row?.id === row.id,
+      );
+    if (before !== undefined) problems.push(`${place}: it is the same rule as ${before.place}`);
+  }
+  return { meant, problems };
+}
+
+function isAlike(a: RuleEntry, b: RuleEntry): boolean {
+  return a.name === b.name && (a.procedure ?? a.name) === (b.procedure ?? b.name);
+}
+
+/** @returns what is wrong, as a clause, when nothing can be meant */
+function match(
+  { name, procedure, number }: RuleEntry,
+  rows: readonly JobRuleRow[],
+  procedures: ChoiceList<Procedure>,
+): { row: JobRuleRow } | { procedure: Procedure } | string {
+  const isMeant = (row: JobRuleRow) =>
+    (number === undefined ? row.name === name : row.id === number) &&
+    (procedure === undefined || row.procedure === procedure);
+  const all = rows.filter(isMeant);
+  const [row, ...others] = all.filter((candidate) => candidate.removed_at === null);
+  if (others.length > 0) {
+    const numbers = all.map(({ id }) => id).join(', ');
+    return `there are several rules of this name: ${numbers}; say which one with "number"`;
+  }
+  if (row !== undefined) return { row };
+  if (number !== undefined)
+    return `there is no rule ${number}${procedure === undefined ? '' : ` of procedure ${procedure}`}`;
+  const [removed] = all;
+  if (removed !== undefined) return `its procedure ${removed.procedure} is not registered any more`;
+  const found = procedures.get(procedure ?? name);
+  if (found !== undefined) return { procedure: found };
+  const known = [...rows.map((other) => other.name), ...Array.from(procedures, (choice) => choice.value)];
+  const wanted = procedure ?? name;
+  return `there is no rule of this name, and no procedure ${JSON.stringify(wanted)} to make one of${nearest(wanted, known)}`;
+}
+
+/** The fields that have to change so that the rule is as the file says. */
+function changesOf({ name, overrides }: RuleEntry, rule: JobRule): RuleChanges {
+  const wanted = [...ruleFields.keys()]
+    .map((field) => [field, overrides[field] ?? null] as const)
+    .filter(([field, value]) => !isDeepStrictEqual(value, rule.overrides[field]));
+  const changes: Record<string, unknown> = Object.fromEntries(wanted);
+  // Who sets only the cron expression means the unit, too; here it is said.
+  if ('cron' in changes) changes.everyUnit = overrides.everyUnit ?? null;
+  return { ...changes, ...(name === rule.name ? {} : { name }) };
+}
+
+/** Only what persons have cancelled or resumed is in a file; a rule that failed is a matter of its site. */
+function cancellation(
+  { cancelled }: RuleEntry,
+  rule: JobRule,
+  { at, by }: { readonly at: number; readonly by: string },
+): RuleColumns {
+  const isCancelled = rule.cancelledBy === 'person';
+  if (cancelled === undefined || cancelled === isCancelled) return {};
+  return cancelled
+    ? { cancelled_at: at, cancelled_by: 'person', cancelled_reason: `by ${by}` }
+    : { cancelled_at: null, cancelled_by: null, cancelled_reason: null };
+}
+
+/** Not of what differs from one who applies to the next. */
+function digestOf(planned: readonly PlannedRule[]): string {
+  const essence = planned.map(({ name, procedure, kind, changes }) => [
+    name,
+    procedure,
+    kind,
+    changes.filter(({ field }) => field !== 'cancelledReason'),
+  ]);
+  return createHash('sha256').update(JSON.stringify(essence)).digest('hex').slice(0, 12);
+}
