@@ -3,9 +3,10 @@
 //     npm run bench:scheduler -- [--only KEY]… [--rounds 3] [--quick] [--json] [--write FILE]
 //
 // linod runs as it does for its users: sites in temporary directories, with workers that are processes of their own. Beside
-// it runs BullMQ, which is fetched from the registry for the time of the run (without a network it is left out), on a Redis
-// that is started for it. The contestants take turns. The medians of the rounds are printed, beside what is aimed at;
-// `--write` puts them into a Markdown file, between its marks. Needs Linux and redis-server.
+// it run BullMQ, on a Redis that is started for it, and for the question when a rule is due rrule, Debian's dateutil and
+// croner. BullMQ and croner are fetched from the registry for the time of the run; who is not there is left out. The
+// contestants take turns. The medians of the rounds are printed, beside what is aimed at; `--write` puts them into a
+// Markdown file, between its marks. Needs Linux and redis-server, and PostgreSQL where it is to be measured, too.
 //
 // Exit codes: 0 measured, whether the aims were reached or not; 1 failed; 2 used wrongly.
 
@@ -13,10 +14,11 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { version } from '../../src/version.js';
+import type { Context } from './scheduler/context.js';
 import { type Experiment, experiments } from './scheduler/experiments.js';
 import { report, rowsOf } from './scheduler/report.js';
 import { parseComparisonFlags } from './shared/flags.js';
-import { ioredisVersion, load, processors } from './shared/machine.js';
+import { load, processors } from './shared/machine.js';
 import { writeBetweenMarks } from './shared/markdown.js';
 import { fetchPeer } from './shared/npm-packages.js';
 import { say } from './shared/progress.js';
@@ -30,6 +32,7 @@ const flags = parseComparisonFlags(
 const wanted = experiments.filter(({ key }) => flags.isWanted(key));
 const directory = await mkdtemp(join(tmpdir(), 'bench-scheduler-'));
 const results = new Results();
+const versions = new Set<string>();
 try {
   await main();
 } finally {
@@ -37,18 +40,12 @@ try {
 }
 
 async function main(): Promise<void> {
-  const bullmq = await peer('bullmq');
-  const peers = { bullmq: bullmq?.directory, croner: undefined };
+  const peers = { bullmq: await peer('bullmq'), croner: await peer('croner') };
   const [startedAt, loadBefore] = [performance.now(), load()];
   for (const experiment of wanted) await measure(experiment, peers);
   const seconds = Math.round((performance.now() - startedAt) / 1000);
-  const versions = [
-    `linod ${version}`,
-    `Node.js ${process.version}`,
-    ...(bullmq === undefined ? [] : [`BullMQ ${bullmq.version}`, `ioredis ${ioredisVersion}`]),
-  ];
   const preface = [
-    `${versions.join(', ')}.`,
+    `linod ${version}, Node.js ${process.version}; ${[...versions].join(', ')}.`,
     `${processors()}; load average ${loadBefore.toFixed(2)} before, ${load().toFixed(2)} after ${seconds} s, most of it the benchmark's own.`,
     flags.rounds === 1 ? 'One round.' : `Medians of ${flags.rounds} rounds.`,
   ];
@@ -62,25 +59,28 @@ async function main(): Promise<void> {
 }
 
 async function measure(
-  { key, contestants }: Experiment,
-  peers: { bullmq: string | undefined; croner: string | undefined },
+  { key, contestants, once = false }: Experiment,
+  peers: Context['peers'],
 ): Promise<void> {
-  for (let round = 1; round <= flags.rounds; round++) {
+  const rounds = once ? 1 : flags.rounds;
+  for (let round = 1; round <= rounds; round++) {
     for (const [name, run] of Object.entries(contestants)) {
-      say(`${key}: ${name}, round ${round} of ${flags.rounds}`);
+      say(`${key}: ${name}, round ${round} of ${rounds}`);
       const own = join(directory, `${key}-${name}-${round}`);
       await mkdir(own);
-      const found = await run({ directory: own, peers, quick: flags.quick });
+      const found = await run({ directory: own, peers, versions, quick: flags.quick });
       if (found !== undefined) results.add(key, name, found);
       await rm(own, { recursive: true, force: true });
     }
   }
 }
 
-/** Installs a peer if somebody is to be compared with it. */
-async function peer(name: 'bullmq'): Promise<{ directory: string; version: string } | undefined> {
+/** Installs a peer if somebody is to be compared with it. @returns where; undefined when it is left out */
+async function peer(name: keyof Context['peers']): Promise<string | undefined> {
   if (!wanted.some(({ contestants }) => name in contestants)) return undefined;
   const own = join(directory, name);
   const version = await fetchPeer(own, name);
-  return version === undefined ? undefined : { directory: own, version };
+  if (version === undefined) return undefined;
+  versions.add(`${name} ${version}`);
+  return own;
 }

@@ -2,10 +2,12 @@
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ioredisVersion } from '../shared/machine.js';
 import { Program } from '../shared/program.js';
 import { RedisServer } from '../shared/redis-server.js';
 import { loadBullMq, type Queue, queueName, queueOptions } from './bullmq-package.js';
 import { type Call, callsVariable, readCalls } from './calls.js';
+import type { Context } from './context.js';
 
 const program = fileURLToPath(new URL('bullmq-worker.js', import.meta.url));
 
@@ -22,12 +24,10 @@ export class BenchQueue {
     this.#calls = calls;
   }
 
-  /**
-   * @param installed where BullMQ is
-   * @param directory for the file of calls
-   */
-  static async make(installed: string, directory: string): Promise<BenchQueue> {
+  /** @param installed where BullMQ is */
+  static async make(installed: string, { directory, versions }: Context): Promise<BenchQueue> {
     const redis = await RedisServer.start();
+    versions.add(`Redis ${redis.version}`).add(`ioredis ${ioredisVersion}`);
     const queue = new (loadBullMq(installed).Queue)(queueName, queueOptions(redis.url));
     return new BenchQueue(queue, redis, installed, join(directory, 'bullmq-calls.json'));
   }

@@ -55,12 +55,10 @@ export async function rulesOfLinod(rules: number, { directory, quick }: Context)
 }
 
 /** The same, and `redisCpu`, in per cent of a core. */
-export async function rulesOfBullMq(
-  rules: number,
-  { directory, quick, peers }: Context,
-): Promise<Found | undefined> {
+export async function rulesOfBullMq(rules: number, context: Context): Promise<Found | undefined> {
+  const { quick, peers } = context;
   if (peers.bullmq === undefined) return undefined;
-  const bench = await BenchQueue.make(peers.bullmq, directory);
+  const bench = await BenchQueue.make(peers.bullmq, context);
   const pattern = '* * * * * *';
   await Promise.all(
     Array.from({ length: rules }, (_, i) => bench.queue.upsertJobScheduler(`tick${i}`, { pattern })),

@@ -79,6 +79,8 @@ function formatted(value: number, unit: Unit): string {
       return `${value.toFixed(value < 10 ? 2 : 0)} ms`;
     case '% of a core':
       return `${value.toFixed(1)} %`;
+    case 's a minute':
+      return `${value.toFixed(3)} s/min`;
     case 'MiB':
       return `${value.toFixed(0)} MiB`;
   }

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { RunJob } from '../../../src/actors.js';
 import { sql } from '../../../src/store/kysely.js';
 import type { Store } from '../../../src/store/store.js';
+import { PostgresServer } from '../shared/postgres-server.js';
 import { quantiles } from '../shared/quantiles.js';
 import type { Found } from '../shared/results.js';
 import { BenchQueue } from './bullmq.js';
@@ -51,10 +52,23 @@ export async function runNow({ directory, quick }: Context, databaseUrl?: string
   return delays(quick, calls, ({ of }) => askedAt.get(requestOf.get(of) ?? 0) ?? Number.NaN);
 }
 
+/** The same, on a cluster of its own. Undefined where PostgreSQL is not installed. */
+export async function runNowOnPostgres(context: Context): Promise<Found | undefined> {
+  const server = await PostgresServer.start();
+  if (server === undefined) return undefined;
+  context.versions.add(`PostgreSQL ${server.version}`);
+  try {
+    return await runNow(context, server.url);
+  } finally {
+    await server.close();
+  }
+}
+
 /** From the adding until the processor is called. */
-export async function runNowOfBullMq({ directory, quick, peers }: Context): Promise<Found | undefined> {
+export async function runNowOfBullMq(context: Context): Promise<Found | undefined> {
+  const { quick, peers } = context;
   if (peers.bullmq === undefined) return undefined;
-  const bench = await BenchQueue.make(peers.bullmq, directory);
+  const bench = await BenchQueue.make(peers.bullmq, context);
   const worker = await bench.startWorker(1);
   await paced(quick, async () => void (await bench.queue.add('asked', { at: steadyNow() })));
   await worker.stop();
@@ -88,12 +102,10 @@ export async function throughput(atOnce: number, { directory, quick }: Context):
   return rate(calls);
 }
 
-export async function throughputOfBullMq(
-  atOnce: number,
-  { directory, quick, peers }: Context,
-): Promise<Found | undefined> {
+export async function throughputOfBullMq(atOnce: number, context: Context): Promise<Found | undefined> {
+  const { quick, peers } = context;
   if (peers.bullmq === undefined) return undefined;
-  const bench = await BenchQueue.make(peers.bullmq, directory);
+  const bench = await BenchQueue.make(peers.bullmq, context);
   const batch = 5000;
   for (let added = 0; added < (quick ? waiting.quickCount : waiting.count); added += batch)
     await bench.queue.addBulk(Array.from({ length: batch }, () => ({ name: 'asked', data: { at: 0 } })));

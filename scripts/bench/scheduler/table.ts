@@ -3,7 +3,7 @@
 import { type Aim, atLeast, atMost } from '../shared/aim.js';
 import type { Reference } from '../shared/results.js';
 
-export type Unit = 'a second' | 'µs' | 'ms' | '% of a core' | 'MiB';
+export type Unit = 'a second' | 'µs' | 'ms' | '% of a core' | 's a minute' | 'MiB';
 
 export interface Line {
   readonly work: string;
@@ -15,9 +15,29 @@ export interface Line {
 }
 
 export const lines: readonly Line[] = [
+  ...nextRun('day', 'every 10 s, begun a day ago', 10),
+  ...nextRun('year', 'every 10 s, begun a year ago', 10),
+  ...nextRun('fiveYears', 'every 10 s, begun 5 years ago', 10),
+  ...nextRun('daily', 'daily at 20:00 in Tallinn, begun 5 years ago', 25),
+  ...nextRun('monthly', 'last working day of the month, begun 5 years ago', 40),
   ...everySecond(1000, { p50: 10, p99: 50, cpu: 15, rss: 120 }),
   ...everySecond(10, { p99: 15, cpu: 1.5 }),
+  {
+    work: '10,000 rules daily, idle: processor time',
+    unit: 's a minute',
+    number: 'daily-rules.many.cpu',
+    aim: atMost(0.1),
+    beside: [{ name: '10 rules', number: 'daily-rules.few.cpu' }],
+  },
+  {
+    work: 'the same, with 1,000,000 jobs of history',
+    unit: 's a minute',
+    number: 'daily-rules.history.cpu',
+    aim: atMost(0.1),
+    beside: [{ name: '10 rules', number: 'daily-rules.few.cpu' }],
+  },
   ...runNow('sqlite', 'SQLite', [2, 10]),
+  ...runNow('postgres', 'PostgreSQL', [5, 20]),
   {
     work: 'requested runs, 1 at once',
     unit: 'a second',
@@ -30,7 +50,31 @@ export const lines: readonly Line[] = [
     number: 'requests-50.linod.runs',
     beside: [{ name: 'BullMQ', number: 'requests-50.bullmq.runs', aim: atLeast(1.2) }],
   },
+  {
+    work: 'idle worker: processor time',
+    unit: 's a minute',
+    number: 'idle.linod.cpu',
+    aim: atMost(0.06),
+    beside: [{ name: 'BullMQ', number: 'idle.bullmq.cpu' }],
+  },
+  {
+    work: 'idle worker: memory',
+    unit: 'MiB',
+    number: 'idle.linod.rss',
+    aim: atMost(80),
+    beside: [{ name: 'BullMQ', number: 'idle.bullmq.rss' }],
+  },
 ];
+
+/** What one question costs, of the recurrence itself and through a rule. */
+function nextRun(name: string, what: string, most: number): Line[] {
+  const [own, ...others] = ['linod', 'rule', 'rrule', 'dateutil', 'croner'].map((contestant) => ({
+    name: contestant === 'rule' ? 'through a rule' : contestant,
+    number: `next-run.${contestant}.${name}` as const,
+  }));
+  if (own === undefined) return [];
+  return [{ work: `next run: ${what}`, unit: 'µs', number: own.number, aim: atMost(most), beside: others }];
+}
 
 /** A rule for each of so many is due every second. */
 function everySecond(
