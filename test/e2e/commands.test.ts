@@ -7,6 +7,7 @@ import { initiateCommand } from '../../src/commands/initiate.js';
 import { linodProgram } from '../../src/commands/linod.js';
 import { runworkerCommand } from '../../src/commands/runworker.js';
 import { version } from '../../src/version.js';
+import { CommandShell, type Outcome } from '../support/command-shell.js';
 import { LiveSite } from '../support/live-site.js';
 import { type Ended, type ScriptName, scriptPath } from '../support/programs.js';
 
@@ -21,10 +22,14 @@ scheduleDaily({ onFailure: 'continue' }, async function feed_dragon() {
 `,
 };
 
-/** Runs a command line such as `linod rule 1`; nothing that it prints into a pipe may have escape codes. */
-async function run(t: Test, site: LiveSite, line: string): Promise<Ended> {
+function runAlone(site: LiveSite, line: string): Promise<Ended> {
   const [script, ...args] = line.split(' ');
-  const ended = await site.run(script as ScriptName, ...args);
+  return site.run(script as ScriptName, ...args);
+}
+
+/** Runs a command line such as `linod rule 1`; nothing that it prints into a pipe may have escape codes. */
+async function run(t: Test, where: LiveSite | CommandShell, line: string): Promise<Outcome> {
+  const ended = await (where instanceof CommandShell ? where.run(line) : runAlone(where, line));
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there
   t.notMatch(ended.stdout + ended.stderr, /\x1b/, `no escape codes: ${line}`);
   return ended;
@@ -103,8 +108,9 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
       'initiate_linod: expected --timeout to be a number of seconds above 0 and at most 3600, got: "0"',
     'initiate_linod now': 'error: too many arguments. Expected 0 arguments but got 1.',
   };
+  const shell = await CommandShell.start(t, site.directory);
   for (const [line, message] of Object.entries(wrong)) {
-    const { code, stdout, stderr } = await run(t, site, line);
+    const { code, stdout, stderr } = await run(t, shell, line);
     t.strictSame({ code, stdout, stderr }, { code: 2, stdout: '', stderr: `${message}\n` }, line);
   }
 });
@@ -118,9 +124,9 @@ function commandsOf(command: Command, path = command.name()): Array<[line: strin
 const all = [linodProgram(), runworkerCommand(), initiateCommand()].flatMap((program) => commandsOf(program));
 
 t.test('the help of every command describes it and shows an example', async (t) => {
-  const site = new LiveSite(t);
+  const shell = await CommandShell.start(t, new LiveSite(t).directory);
   for (const [line, command] of all) {
-    const { code, stdout, stderr } = await run(t, site, `${line} --help`);
+    const { code, stdout, stderr } = await run(t, shell, `${line} --help`);
     t.match({ code, stderr }, { code: 0, stderr: '' }, line);
     t.match(stdout, /^Usage: /);
     t.not(command.description(), '');
@@ -129,6 +135,15 @@ t.test('the help of every command describes it and shows an example', async (t) 
     for (const option of command.options) t.match(stdout, option.long ?? '');
   }
   t.equal(all.length, 27, 'and these are all');
+});
+
+t.test('a program of its own says and ends as the same words do among others in one process', async (t) => {
+  const site = new LiveSite(t);
+  const shell = await CommandShell.start(t, site.directory);
+  for (const line of ['linod rul', 'linod --help', 'runworker', 'initiate_linod now', 'linod rule 99']) {
+    const { code, stdout, stderr } = await runAlone(site, line);
+    t.strictSame(await shell.run(line), { code, stdout, stderr }, line);
+  }
 });
 
 t.test('every program tells its version', async (t) => {

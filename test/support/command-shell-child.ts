@@ -1,0 +1,51 @@
+// The other end of command-shell.ts: runs the commands of the package, one after the other.
+
+import type { Command } from 'commander';
+import { initiateCommand } from '../../src/commands/initiate.js';
+import { linodProgram } from '../../src/commands/linod.js';
+import { main } from '../../src/commands/main.js';
+import { runworkerCommand } from '../../src/commands/runworker.js';
+import type { CommandLine, Outcome } from './command-shell.js';
+import type { ScriptName } from './programs.js';
+
+const programs: Readonly<Record<ScriptName, () => Command>> = {
+  runworker: runworkerCommand,
+  initiate_linod: initiateCommand,
+  linod: linodProgram,
+};
+
+/** Collects what is written to a stream of this process, until it is told to stop. */
+function capture(stream: NodeJS.WriteStream): () => string {
+  const { write } = stream;
+  let text = '';
+  stream.write = (chunk: Uint8Array | string) => {
+    text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+    return true;
+  };
+  return () => {
+    stream.write = write;
+    return text;
+  };
+}
+
+async function run({ script, args }: CommandLine): Promise<Outcome> {
+  const stdout = capture(process.stdout);
+  const stderr = capture(process.stderr);
+  process.exitCode = 0;
+  try {
+    await main(programs[script](), args);
+  } finally {
+    // What a command listens to until its process ends.
+    for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error');
+  }
+  const outcome = { code: Number(process.exitCode), stdout: stdout(), stderr: stderr() };
+  process.exitCode = 0;
+  return outcome;
+}
+
+process.chdir(process.argv.at(-1) ?? '');
+process.env.TZ = 'UTC';
+process.on('message', async (line: CommandLine) => {
+  process.send?.(await run(line));
+});
+process.send?.('ready');
