@@ -10,6 +10,7 @@ await import('../src/tasks/rules-plan.test.js');
 await import('../src/tasks/outside-changes.test.js');
 await import('../src/tasks/loop.test.js');
 await import('../src/runs/request.test.js');
+await import('../src/runs/remote-request.test.js');
 await import('../src/tasks/unrun.test.js');
 await import('../src/why/stories.test.js');
 await import('../src/membership/membership.test.js');

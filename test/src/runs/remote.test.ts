@@ -1,67 +1,8 @@
-// Runs in threads and processes of their own: real ones, of the built program. The worker's clock is moved by hand.
+// How runs in threads and processes of their own end: real ones, of the built program. The worker's clock is moved by hand.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import type { Policies } from '../../../src/policies.js';
-import type { Job } from '../../../src/tasks/job.js';
-import { type Bench, openBench } from '../../support/site.js';
+import t from 'tap';
+import { jobsByName, kinds, openRemote, rare, request, untilRecord } from '../../support/remote.js';
 import { until } from '../../support/until.js';
-
-// Tap's hooks would be loaded into each process.
-delete process.env.NODE_OPTIONS;
-
-const kinds = ['thread', 'process'] as const;
-type Kind = (typeof kinds)[number];
-
-const rare = { every: 1, everyUnit: 'yearly', onFailure: 'continue', timeoutSeconds: 7200 } as const;
-
-/** Writes the site's procedures and makes their rules. What the worker has under these names is never called. */
-async function openRemote(
-  t: Test,
-  runIn: Kind,
-  procedures: Record<string, string>,
-  policies: Partial<Policies> = {},
-): Promise<Bench> {
-  const bench = await openBench(t, { maxJobs: 20 });
-  await bench.join();
-  writeProcedures(bench, procedures);
-  for (const name of Object.keys(procedures))
-    bench.add(name, () => undefined, { ...rare, runIn, ...policies });
-  await bench.tasks.setup();
-  return bench;
-}
-
-function writeProcedures({ site }: Bench, procedures: Record<string, string>): void {
-  mkdirSync(join(site.directory, 'procedures'), { recursive: true });
-  const calls = Object.entries(procedures).map(
-    ([name, body]) =>
-      `scheduleOften({ name: '${name}', every: 3600 }, async (ar: BaseRequest) => {\n${body}\n});`,
-  );
-  const imports = `import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { type BaseRequest, scheduleOften } from 'linod';
-const forever = () => new Promise(() => setInterval(() => undefined, 1000));
-const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
-`;
-  writeFileSync(join(site.directory, 'procedures', 'all.ts'), imports + calls.join('\n'));
-}
-
-async function request(bench: Bench, ...names: string[]): Promise<void> {
-  for (const rule of await bench.rules.list())
-    if (names.includes(rule.procedure)) await bench.requests.add(rule.id, 'run', 'robin', { args: { n: 1 } });
-  await bench.tasks.run();
-}
-
-async function jobsByName(bench: Bench): Promise<Record<string, Job>> {
-  const jobs = await bench.jobs.list({ limit: 100 });
-  return Object.fromEntries(jobs.map((job) => [job.procedure, job]));
-}
-
-async function untilRecord(bench: Bench, pattern: RegExp): Promise<string> {
-  await until(`a record has ${pattern}`, () => bench.records.some((record) => pattern.test(record)));
-  return bench.records.find((record) => pattern.test(record)) ?? '';
-}
 
 /** Whether a process lives, as far as it is no zombie. */
 function isGone(pid: number): boolean {
@@ -94,6 +35,7 @@ for (const kind of kinds) {
             crash: `process.abort();`,
             fault: `process.kill(process.pid, 'SIGSEGV'); await forever();`,
             fork: `const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+              ar.signal.addEventListener('abort', () => ar.info('heard with a child'));
               ar.info('started ' + child.pid); await forever();`,
           };
     const bench = await openRemote(t, kind, { ...bad, ...more });
@@ -105,6 +47,7 @@ for (const kind of kinds) {
     await until('the others have ended', () => bench.tasks.running.length === hanging);
     bench.clock.advance(7_200_000);
     await untilRecord(bench, /it is heard/);
+    if (kind === 'process') await untilRecord(bench, /heard with a child/);
     await until('one obeys', () => bench.tasks.running.length === hanging - 1);
     bench.clock.advance(5000);
     await bench.tasks.settled();
@@ -172,56 +115,6 @@ for (const kind of kinds) {
     }
   });
 
-  t.test(`in a ${kind} a run is handed the same as on the worker's own event loop`, async (t) => {
-    const bench = await openRemote(
-      t,
-      kind,
-      {
-        work: `ar.info('attempt', { attempt: ar.attempt, args: ar.args, last: ar.lastCheckpoint, user: ar.user, job: ar.jobId });
-          ar.logger.child('deeper').error('a stack follows', new Error('not thrown'));
-          console.log('printed');
-          console.error('complained');
-          ar.progress(ar.attempt, 2, 'attempts');
-          await ar.checkpoint({ attempt: ar.attempt });
-          if (ar.attempt < 2) throw new Error('not yet');
-          await ar.transaction(async (tx) => { await ar.checkpoint('in a transaction', tx); });
-          await ar.requestRun('rest', { from: ar.jobId });
-          const rules = await ar.db.selectFrom('job_rules').select('name').execute();
-          ar.info(ar.site.name + ' has ' + rules.length + ' rules, at ' + (ar.now() instanceof Date));`,
-        rest: `ar.info('resting', { args: ar.args, user: ar.user });`,
-      },
-      { onFailure: 'retry', retryDelaySeconds: 0 },
-    );
-    await request(bench, 'work');
-    await until('all has run', async () => {
-      await bench.tasks.run();
-      return bench.records.some((record) => /resting/.test(record));
-    });
-    await bench.tasks.settled();
-    const [first, second, rest] = (await bench.jobs.list()).reverse();
-    t.match(first, {
-      attempt: 1,
-      status: 'failed',
-      checkpoint: { attempt: 1 },
-      progress: { done: 1, total: 2 },
-    });
-    t.match(second, { attempt: 2, status: 'done', checkpoint: 'in a transaction', runIn: kind });
-    t.match(rest, { procedure: 'rest', status: 'done', args: { from: second?.id } });
-    const lines = await bench.jobs.lines(2);
-    t.match(lines.map(({ level, text }) => `${level} ${text.split('\n', 1)[0]}`).sort(), [
-      'ERROR a stack follows',
-      'INFO attempt {"attempt":2,"args":{"n":1},"last":{"attempt":1},"user":"job 1, which failed","job":2}',
-      'INFO printed',
-      'INFO test has 2 rules, at true',
-      'WARNING complained',
-    ]);
-    t.match(lines.find(({ level }) => level === 'ERROR')?.text, /Error: not thrown\n {4}at .*all\.ts/);
-    t.ok(bench.records.includes('ERROR procedures.work.deeper: a stack follows'));
-    if (process.platform !== 'linux') return;
-    t.type(second?.cpuMs, 'number');
-    t.type(second?.memoryBytes, kind === 'process' ? 'number' : 'null');
-  });
-
   t.test(`a ${kind} serves one run after the other, but for one in which something goes on`, async (t) => {
     const tell = `ar.info('in ' + (globalThis.mark ??= Math.random()));`;
     const bench = await openRemote(t, kind, { tell, litter: `${tell} setInterval(() => undefined, 1000);` });
@@ -264,24 +157,3 @@ for (const kind of kinds) {
     },
   );
 }
-
-t.test('a run in a process that was given up while its worker was away writes nothing more', async (t) => {
-  const bench = await openRemote(t, 'process', {
-    paused: `ar.info('pausing');
-      while (!existsSync(ar.site.directory + '/go')) await turn();
-      for (const attempt of [
-        () => ar.transaction(async (tx) => { await tx.deleteFrom('decisions').execute(); }),
-        () => ar.checkpoint('mine'),
-        () => ar.requestRun('paused'),
-      ]) await attempt().catch((error) => ar.info('refused: ' + error.code));`,
-  });
-  await request(bench, 'paused');
-  await untilRecord(bench, /pausing/);
-  await bench.store.db.updateTable('workers').set({ stopped_at: 1, stop_reason: 'it was silent' }).execute();
-  t.match(await bench.ends.giveUpLost(), [{ procedure: 'paused' }]);
-  writeFileSync(join(bench.site.directory, 'go'), '');
-  await bench.tasks.settled();
-  t.equal(bench.records.filter((record) => record.endsWith('refused: LINOD_ERR_RUN_LOST')).length, 3);
-  t.match(await jobsByName(bench), { paused: { status: 'lost', checkpoint: null } });
-  t.ok((await bench.store.db.selectFrom('decisions').selectAll().execute()).length > 0);
-});
