@@ -235,6 +235,8 @@ export class Claimer {
           ? eb('rule_id', 'in', idList(tx, ids))
           : eb.or([eb('rule_id', 'in', idList(tx, ids)), eb('job_group', 'in', groups)]),
       )
+      // Not by the number alone, in the order of which SQLite would read the whole history.
+      .orderBy('start_datetime')
       .orderBy('id')
       .execute();
     for (const run of running) claim.count(run);

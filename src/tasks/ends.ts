@@ -275,6 +275,8 @@ async function orphansIn(
     .select(['jobs.id', 'jobs.worker_id', 'workers.stop_reason'])
     .where('jobs.status', '=', 'running')
     .where((eb) => eb.or([eb('workers.id', 'is', null), eb('workers.stopped_at', 'is not', null)]))
+    // Not by the number alone: SQLite would read the whole history in that order, to be spared the sorting.
+    .orderBy('jobs.start_datetime')
     .orderBy('jobs.id')
     .execute();
 }

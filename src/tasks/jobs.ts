@@ -125,8 +125,14 @@ export class Jobs {
   }
 
   async running(): Promise<Job[]> {
-    return (
-      await this.#db.selectFrom('jobs').selectAll().where('status', '=', 'running').orderBy('id').execute()
-    ).map(jobFromRow);
+    const rows = await this.#db
+      .selectFrom('jobs')
+      .selectAll()
+      .where('status', '=', 'running')
+      // Not by the number alone, in the order of which SQLite would read the whole history.
+      .orderBy('start_datetime')
+      .orderBy('id')
+      .execute();
+    return rows.map(jobFromRow);
   }
 }
