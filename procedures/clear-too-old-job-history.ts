@@ -1,8 +1,9 @@
-// Deletes the history of jobs that nobody will look at any more, as `retention` says.
+// Deletes the history of jobs that nobody will look at any more, as `retention` says. Of the ledger counts are left.
 
 import { type BaseRequest, scheduleDaily } from '../src/index.js';
 import { counted } from './counted.js';
-import { clearDecisions, clearJobs, clearRequests } from './history/history.js';
+import { clearJobs, clearRequests } from './history/history.js';
+import { clearSummaries, summariseDecisions } from './history/ledger.js';
 import { retention } from './retention.js';
 
 export const clearTooOldJobHistory = scheduleDaily(
@@ -15,10 +16,11 @@ export const clearTooOldJobHistory = scheduleDaily(
     for (const [index, { id }] of rules.entries()) {
       ar.progress(index, rules.length, 'rules');
       jobs += await clearJobs(ar, id, limits);
-      decisions += await clearDecisions(ar, id, limits);
+      decisions += await summariseDecisions(ar, id, limits);
     }
     // After the jobs: only what no job refers to can go.
     const requests = await clearRequests(ar, limits);
+    if (!ar.signal.aborted) await clearSummaries(ar, limits);
     tell(ar, { jobs, decisions, requests });
   },
 );

@@ -16,6 +16,8 @@ export interface Retention {
   /** The ledger: why something ran or did not. */
   readonly decisionDays: number;
   readonly decisionsPerRule: number;
+  /** What is left of older entries of the ledger: how often what happened on which day. */
+  readonly decisionSummaryDays: number;
   /** Messages to users, counted from when they were seen. */
   readonly seenMessageDays: number;
   /** Mails, counted from when they were sent or given up. */
@@ -24,15 +26,16 @@ export interface Retention {
   readonly closedProblemDays: number;
 }
 
-/** What is kept unless `setRetention` says otherwise. The numbers hold a month of daily jobs, three of failures. */
+/** What is kept unless `setRetention` says otherwise. The numbers hold a month of daily jobs, three of failures and of decisions. */
 export const defaultRetention: Retention = Object.freeze({
   jobDays: 30,
   jobsPerRule: 1000,
   failedJobDays: 90,
   failedJobsPerRule: 1000,
   requestDays: 30,
-  decisionDays: 30,
+  decisionDays: 90,
   decisionsPerRule: 2000,
+  decisionSummaryDays: 730,
   seenMessageDays: 30,
   doneMailDays: 30,
   closedProblemDays: 90,

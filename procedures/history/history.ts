@@ -1,4 +1,4 @@
-// The three kinds of history that the daemon leaves, and which rows of them are too old.
+// Jobs and requests that the daemon leaves behind, and which of them are too old. The ledger is in ledger.ts.
 
 import type { ExpressionBuilder, Kysely } from 'kysely';
 import type { BaseRequest, Database, JobStatus } from '../../src/index.js';
@@ -10,7 +10,7 @@ const badEnds: readonly JobStatus[] = ['failed', 'timeout', 'lost'];
 
 /** Small: the lines of a job go with it, and there may be thousands. */
 const jobsPerBatch = 50;
-const rowsPerBatch = 500;
+export const rowsPerBatch = 500;
 
 /**
  * Deletes jobs of a rule, with their lines. A running job stays, and so does the rule's newest one: people want to
@@ -81,33 +81,6 @@ async function surplusJobId(
   return row?.id ?? 0;
 }
 
-/** Deletes decisions about a rule. @returns how many */
-export async function clearDecisions(ar: BaseRequest, ruleId: number, limits: Retention): Promise<number> {
-  const surplus = await ar.db
-    .selectFrom('decisions')
-    .select('id')
-    .where('rule_id', '=', ruleId)
-    .orderBy('id', 'desc')
-    .limit(1)
-    .offset(Math.floor(limits.decisionsPerRule))
-    .executeTakeFirst();
-  const decidedBefore = daysBefore(ar.now(), limits.decisionDays);
-  return await inBatches(ar, async (after) => {
-    const rows = await ar.db
-      .selectFrom('decisions')
-      .select('id')
-      .where('rule_id', '=', ruleId)
-      .where('id', '>', after)
-      .where((eb) => eb.or([eb('id', '<=', surplus?.id ?? 0), eb('decided_at', '<', decidedBefore)]))
-      .orderBy('id')
-      .limit(rowsPerBatch)
-      .execute();
-    const ids = rows.map((row) => row.id);
-    if (ids.length > 0) await ar.db.deleteFrom('decisions').where('id', 'in', ids).execute();
-    return { ids, more: ids.length === rowsPerBatch };
-  });
-}
-
 /** Deletes requests that were handled and that no job refers to. @returns how many */
 export async function clearRequests(ar: BaseRequest, limits: Retention): Promise<number> {
   const handledBefore = daysBefore(ar.now(), limits.requestDays);
@@ -137,7 +110,7 @@ function hasNoJob(eb: ExpressionBuilder<Database, 'job_requests'>) {
 }
 
 /** Takes steps, each from behind the last row of the one before, until there is no more or the run is to end. */
-async function inBatches(
+export async function inBatches(
   ar: BaseRequest,
   step: (after: number) => Promise<{ ids: readonly number[]; more: boolean }>,
 ): Promise<number> {

@@ -9,7 +9,7 @@ interface Meaning {
 }
 
 export const reasonMeanings = {
-  started: { means: 'a due time was run, on time', told: [] },
+  started: { means: 'a due time was run, on time', told: ['moved by 3 s of jitter'] },
   late: {
     means: 'a due time was run, more than 5 s late',
     told: [
@@ -35,6 +35,8 @@ export const reasonMeanings = {
       'too late: linod was switched off (useLinod)',
       'the rule was cancelled then',
       'no procedure report was registered then',
+      'excluded by sat',
+      'the clocks skip 2027-03-28T02:30:00',
     ],
   },
   dropped: {
@@ -53,7 +55,11 @@ export const reasonMeanings = {
   },
   moved: {
     means: 'the rule is due at another time than was planned',
-    told: ['from … to …: the clock or the time zone changed'],
+    told: [
+      'from … to …: the clock or the time zone changed',
+      'from …: excluded by sat',
+      'the clocks skip 2027-03-28T02:30:00',
+    ],
   },
   lost: {
     means: 'a run ended with its worker',

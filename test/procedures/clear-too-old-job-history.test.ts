@@ -1,7 +1,8 @@
 import t from 'tap';
 import { clearTooOldJobHistory } from '../../procedures/clear-too-old-job-history.js';
 import { defaultRetention, setRetention } from '../../procedures/index.js';
-import type { JobStatus } from '../../src/index.js';
+import { dueTimeStory, type JobStatus, ruleStory } from '../../src/index.js';
+import { summaryText } from '../../src/why/summaries.js';
 import { openProcedureBench, type ProcedureBench } from '../support/request.js';
 
 const dayMs = 86_400_000;
@@ -115,7 +116,7 @@ t.test('of a rule that runs often the newest jobs and decisions stay, failures c
 
 t.test('old decisions go, whatever their number', async (t) => {
   const bench = await openProcedureBench(t);
-  for (const days of [31, 29]) {
+  for (const days of [91, 89]) {
     const decided_at = bench.clock.now() - days * dayMs;
     await bench.store.db
       .insertInto('decisions')
@@ -124,7 +125,85 @@ t.test('old decisions go, whatever their number', async (t) => {
   }
   await bench.run(clearTooOldJobHistory);
   const left = await bench.store.db.selectFrom('decisions').select('reason').execute();
-  t.same(left, [{ reason: '29' }]);
+  t.same(left, [{ reason: '89' }]);
+});
+
+t.test('of decisions that go, how often what happened is kept for each day of the rule', async (t) => {
+  t.teardown(() => setRetention(defaultRetention));
+  setRetention({ decisionDays: 10, decisionSummaryDays: 100 });
+  const bench = await openProcedureBench(t);
+  await bench.store.db.updateTable('job_rules').set({ timezone: 'Pacific/Apia' }).execute();
+  const midnight = Date.UTC(2026, 9, 1, 11);
+  const decide = async (at: number, reason: string, detail = '', times = 1) =>
+    await bench.store.db
+      .insertInto('decisions')
+      .values({ rule_id: 1, due_at: at, decided_at: at, worker_id: 'w1', reason, detail, times })
+      .execute();
+  for (let i = 0; i < 700; i++) await decide(midnight - 1000 - i, 'started');
+  await decide(midnight - 5000, 'late', 'by 9 s: the worker was busy or asleep');
+  await decide(midnight, 'dropped', '3 further due times passed meanwhile', 3);
+  await decide(midnight + 1000, 'dropped', '2 further due times passed meanwhile', 2);
+  await bench.run(clearTooOldJobHistory);
+  const summaries = async () =>
+    await bench.store.db
+      .selectFrom('decision_summaries')
+      .selectAll()
+      .orderBy('day')
+      .orderBy('reason')
+      .execute();
+  const day = (
+    name: string,
+    reason: string,
+    times: number,
+    first_at: number,
+    last_at: number,
+    last_detail: string,
+  ) => ({
+    rule_id: 1,
+    day: name,
+    reason,
+    times,
+    first_at,
+    last_at,
+    last_detail,
+  });
+  const late = day(
+    '2026-10-01',
+    'late',
+    1,
+    midnight - 5000,
+    midnight - 5000,
+    'by 9 s: the worker was busy or asleep',
+  );
+  const started = day('2026-10-01', 'started', 700, midnight - 1699, midnight - 1000, '');
+  const dropped = day(
+    '2026-10-02',
+    'dropped',
+    5,
+    midnight,
+    midnight + 1000,
+    '2 further due times passed meanwhile',
+  );
+  t.same(await summaries(), [late, started, dropped]);
+
+  await decide(midnight - 100_000, 'started', 'earlier');
+  await bench.run(clearTooOldJobHistory);
+  t.same(
+    await summaries(),
+    [late, { ...started, times: 701, first_at: midnight - 100_000 }, dropped],
+    'it is added',
+  );
+  const { summaries: told } = await ruleStory(bench, 1, { now: new Date(bench.clock.now()) });
+  t.same(told.map(summaryText), [
+    '701 started, 1 late (by 9 s: the worker was busy or asleep)',
+    '5 dropped (the last: 2 further due times passed meanwhile)',
+  ]);
+  const { sentences } = await dueTimeStory(bench, 1, new Date(midnight), new Date(bench.clock.now()));
+  t.match(sentences.at(-1), 'of that day only a summary is left: 5 dropped');
+
+  setRetention({ decisionSummaryDays: 53 });
+  await bench.run(clearTooOldJobHistory);
+  t.same(await summaries(), [dropped], 'and in the end they go as well');
 });
 
 t.test('handled requests go when no job refers to them any more', async (t) => {

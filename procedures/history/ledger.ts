@@ -1,0 +1,149 @@
+// The ledger's old entries: what is left of them is how often what happened on which day of a rule.
+
+import type { Kysely } from 'kysely';
+import { type BaseRequest, type Database, LinodError, localTime, transact } from '../../src/index.js';
+import { daysBefore, type Retention } from '../retention.js';
+import { inBatches, rowsPerBatch } from './history.js';
+
+/** As much of a decision as is counted. */
+interface Decision {
+  readonly due_at: number | null;
+  readonly decided_at: number;
+  readonly reason: string;
+  readonly times: number;
+  readonly detail: string;
+}
+
+interface Count {
+  readonly day: string;
+  readonly reason: string;
+  times: number;
+  first_at: number;
+  last_at: number;
+  last_detail: string;
+}
+
+/**
+ * Takes decisions about a rule that are too old, or too many, out of the ledger, and adds them to the counts of their
+ * days. Each batch is a short transaction, in which a decision is either still there or counted.
+ *
+ * @returns how many decisions
+ */
+export async function summariseDecisions(
+  ar: BaseRequest,
+  ruleId: number,
+  limits: Retention,
+): Promise<number> {
+  const surplus = await ar.db
+    .selectFrom('decisions')
+    .select('id')
+    .where('rule_id', '=', ruleId)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .offset(Math.floor(limits.decisionsPerRule))
+    .executeTakeFirst();
+  const decidedBefore = daysBefore(ar.now(), limits.decisionDays);
+  const dayOf = await dayTeller(ar, ruleId);
+  return await inBatches(ar, async (after) => {
+    const rows = await ar.db
+      .selectFrom('decisions')
+      .select('id')
+      .where('rule_id', '=', ruleId)
+      .where('id', '>', after)
+      .where((eb) => eb.or([eb('id', '<=', surplus?.id ?? 0), eb('decided_at', '<', decidedBefore)]))
+      .orderBy('id')
+      .limit(rowsPerBatch)
+      .execute();
+    const ids = rows.map((row) => row.id);
+    if (ids.length > 0) {
+      await transact(ar.db, async (tx) => {
+        // Another run may have taken some of them: each is counted by whoever deletes it.
+        const gone = await tx.deleteFrom('decisions').where('id', 'in', ids).returningAll().execute();
+        for (const count of countByDay(gone, dayOf)) await add(tx, ruleId, count);
+      });
+    }
+    return { ids, more: ids.length === rowsPerBatch };
+  });
+}
+
+/** Deletes the counts of days that are too long ago. @returns how many */
+export async function clearSummaries(ar: BaseRequest, limits: Retention): Promise<number> {
+  const firstDay = new Date(daysBefore(ar.now(), limits.decisionSummaryDays))
+    .toISOString()
+    .slice(0, dayLength);
+  const { numDeletedRows } = await ar.db
+    .deleteFrom('decision_summaries')
+    .where('day', '<', firstDay)
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}
+
+const dayLength = 'yyyy-mm-dd'.length;
+
+function countByDay(decisions: readonly Decision[], dayOf: (at: number) => string): Count[] {
+  const counts = new Map<string, Count>();
+  for (const { due_at: dueAt, decided_at: decidedAt, reason, times, detail } of decisions) {
+    const at = dueAt ?? decidedAt;
+    const day = dayOf(at);
+    const key = `${day} ${reason}`;
+    const count = counts.get(key);
+    if (count === undefined) {
+      counts.set(key, { day, reason, times, first_at: at, last_at: at, last_detail: detail });
+      continue;
+    }
+    count.times += times;
+    count.first_at = Math.min(count.first_at, at);
+    if (at >= count.last_at) Object.assign(count, { last_at: at, last_detail: detail });
+  }
+  return [...counts.values()];
+}
+
+async function add(tx: Kysely<Database>, ruleId: number, count: Count): Promise<void> {
+  await tx
+    .insertInto('decision_summaries')
+    .values({ rule_id: ruleId, ...count })
+    .onConflict((conflict) =>
+      conflict.columns(['rule_id', 'day', 'reason']).doUpdateSet((eb) => ({
+        times: eb('decision_summaries.times', '+', eb.ref('excluded.times')),
+        first_at: eb
+          .case()
+          .when('excluded.first_at', '<', eb.ref('decision_summaries.first_at'))
+          .then(eb.ref('excluded.first_at'))
+          .else(eb.ref('decision_summaries.first_at'))
+          .end(),
+        last_detail: eb
+          .case()
+          .when('excluded.last_at', '>=', eb.ref('decision_summaries.last_at'))
+          .then(eb.ref('excluded.last_detail'))
+          .else(eb.ref('decision_summaries.last_detail'))
+          .end(),
+        last_at: eb
+          .case()
+          .when('excluded.last_at', '>=', eb.ref('decision_summaries.last_at'))
+          .then(eb.ref('excluded.last_at'))
+          .else(eb.ref('decision_summaries.last_at'))
+          .end(),
+      })),
+    )
+    .execute();
+}
+
+/** Tells the day of an instant in the rule's zone; in the site's where the rule's is none. */
+async function dayTeller(ar: BaseRequest, ruleId: number): Promise<(at: number) => string> {
+  const rule = await ar.db
+    .selectFrom('job_rules')
+    .select(['timezone', 'suggestion'])
+    .where('id', '=', ruleId)
+    .executeTakeFirst();
+  const suggested = (JSON.parse(rule?.suggestion ?? '{}') as { timezone?: string | null }).timezone;
+  const own = rule?.timezone ?? suggested ?? ar.site.settings.timezone;
+  const day = (at: number, zone: string) => localTime(new Date(at), zone).slice(0, dayLength);
+  return (at) => {
+    try {
+      return day(at, own);
+    } catch (error) {
+      if (error instanceof LinodError) return day(at, ar.site.settings.timezone);
+      throw error;
+    }
+  };
+}
