@@ -6,5 +6,5 @@
 
 import { run } from './bootstrap.mjs';
 
-const pages = ['configuration', 'policies', 'contract'].map((page) => `test/docs-${page}.test.ts`);
+const pages = ['configuration', 'policies', 'why', 'contract'].map((page) => `test/docs-${page}.test.ts`);
 run('npx', ['tap', ...pages], { LINOD_WRITE_DOCS: '1' });

@@ -30,7 +30,8 @@ const tellers: Readonly<Record<Reason, Teller>> = {
   },
   skipped: (entry, time) => `${dueTimes(entry, time)} not run: ${entry.detail}`.trimStart(),
   dropped: (entry, time, started) => {
-    if (started !== null) return `${madeUpFor(entry, time)}: job ${started.id} made up for ${entry.times === 1 ? 'it' : 'them'}`;
+    if (started !== null)
+      return `${madeUpFor(entry, time)}: job ${started.id} made up for ${entry.times === 1 ? 'it' : 'them'}`;
     return `${dueTimes(entry, time)} not made up for: ${entry.detail}`.trimStart();
   },
   taken: ({ detail }) => `not run again: it has run before, as ${detail}`,
