@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { settingDefinitions, settingNames } from '../../src/site/settings.js';
 import type { Settings } from '../../src/site.js';
+import { CommandShell } from '../support/command-shell.js';
 import { LiveSite } from '../support/live-site.js';
 import { Program, type ScriptName, scriptPath } from '../support/programs.js';
 import { RedisServer } from '../support/redis.js';
@@ -93,11 +94,13 @@ const anyText: ReadonlyArray<keyof Settings> = ['logDirectory', 'procedures', 'l
 t.test('a wrong value of any setting in the configuration file is told', async (t) => {
   t.same(new Set(Object.keys(wrongValues)), new Set(settingNames), 'no setting is left out');
   const site = new LiveSite(t);
+  const shell = await CommandShell.start(t, site.directory);
   for (const key of settingNames) {
     for (const [value, shown] of wrongValues[key]) {
       site.write({ 'linod.config.json': JSON.stringify({ name: 'test', [key]: value }) });
       const { allowed } = settingDefinitions[key];
-      await expectRefusal(t, site, `linod.config.json: ${key}: expected ${allowed}, got: ${shown}`);
+      const message = `linod: linod.config.json: ${key}: expected ${allowed}, got: ${shown}\n`;
+      t.strictSame(await shell.run('linod'), { code: 2, stdout: '', stderr: message });
     }
   }
 });

@@ -18,6 +18,7 @@ export class SteppedClock {
   readonly #shown = new Map<number, number[]>();
   /** Each instant at which the clocks jumped over wall times, with those before and after it. */
   readonly #jumps: Array<{ at: number; lastWall: number; offsetBefore: number; wall: number }> = [];
+  readonly #meant = new Map<MeantTimes, readonly number[]>();
   readonly #from: number;
   readonly #until: number;
   changes = 0;
@@ -40,13 +41,24 @@ export class SteppedClock {
   /** All instants at which a rule is due, in order, each once. */
   due(rule: MeantTimes, missing: MissingTime, repeated: RepeatedTime, startWall: number): number[] {
     const instants = new Set<number>();
-    for (let wall = Math.max(startWall, this.#from + dayMs); wall < this.#until - dayMs; wall += quarterMs) {
-      const day = new Date(wall);
-      if (rule.fits(day, day.toISOString().slice(11, 16))) {
-        for (const instant of this.#instantsOf(wall, missing, repeated)) instants.add(instant);
-      }
+    for (const wall of this.#wallsOf(rule)) {
+      if (wall < startWall) continue;
+      for (const instant of this.#instantsOf(wall, missing, repeated)) instants.add(instant);
     }
     return [...instants].sort((a, b) => a - b);
+  }
+
+  /** The wall times that a rule means. They are looked for once, and then asked for with each choice. */
+  #wallsOf(rule: MeantTimes): readonly number[] {
+    const known = this.#meant.get(rule);
+    if (known !== undefined) return known;
+    const walls: number[] = [];
+    for (let wall = this.#from + dayMs; wall < this.#until - dayMs; wall += quarterMs) {
+      const day = new Date(wall);
+      if (rule.fits(day, day.toISOString().slice(11, 16))) walls.push(wall);
+    }
+    this.#meant.set(rule, walls);
+    return walls;
   }
 
   #instantsOf(wall: number, missing: MissingTime, repeated: RepeatedTime): number[] {
