@@ -53,7 +53,6 @@ import {
   type PeekOptions,
   type Receipt,
   type Trace,
-  type TraceEventName,
 } from '../xray.js';
 import { Bodies, high, low } from './sqlite/bodies.js';
 import { LayerFile } from './sqlite/layer-file.js';
@@ -110,10 +109,10 @@ export class SqliteChannelLayer implements ChannelLayer {
   readonly #recorder: Recorder | undefined;
   readonly #xray: LayerXray;
   readonly #keeper: LeaseKeeper<KeyedToken> = {
-    id: ({ body }) => formatId(high(body), low(body)),
+    id: ({ messageId: [high, low] }) => formatId(high, low),
     ack: async (token) => {
       const isInTime = await this.#write((store) => store.leases.acknowledge(token));
-      if (isInTime) this.#note('acknowledged', token);
+      if (isInTime) this.#recorder?.note('acknowledged', token.key, ...token.messageId);
       return isInTime;
     },
     extend: async (token, leaseMs) => {
@@ -123,7 +122,7 @@ export class SqliteChannelLayer implements ChannelLayer {
     },
     release: async (token, untried) => {
       const isInTime = await this.#write((store, now) => store.leases.release(token, untried, now));
-      if (isInTime) this.#note('released', token);
+      if (isInTime) this.#recorder?.note('released', token.key, ...token.messageId);
       this.#reader.wake(token.key);
       return isInTime;
     },
@@ -389,7 +388,7 @@ export class SqliteChannelLayer implements ChannelLayer {
       const { body, deliveries = 1 } = each;
       this.#recorder?.received(channel, high(body), low(body), now, deliveries > 1);
       receipt?.add(high(body), low(body));
-      const token = isLeased(each) ? { ...each, key: channel } : undefined;
+      const token = isLeased(each) ? tokenOf(channel, each) : undefined;
       received.push(
         token === undefined
           ? message
@@ -400,13 +399,9 @@ export class SqliteChannelLayer implements ChannelLayer {
   }
 
   #acknowledgeUnread(channel: string, row: LeasedRow): void {
-    this.#keeper.ack({ ...row, key: channel }).catch(() => {
+    this.#keeper.ack(tokenOf(channel, row)).catch(() => {
       // Then it comes again, and is dropped again.
     });
-  }
-
-  #note(event: TraceEventName, { key, body }: Pick<KeyedToken, 'key' | 'body'>): void {
-    this.#recorder?.note(event, key, high(body), low(body));
   }
 
   #leasePolicy(key: string): LeasePolicy {
@@ -421,6 +416,7 @@ export class SqliteChannelLayer implements ChannelLayer {
         capacity: this.#capacity(channel),
         expiryMs: this.#expiryMs(channel),
         wrap: (body, deliveries) => this.#wrap(key, body, deliveries),
+        onBuried: (body) => this.#recorder?.buried(key, channel, high(body), low(body)),
       },
     };
   }
@@ -456,7 +452,7 @@ export class SqliteChannelLayer implements ChannelLayer {
       return this.#bodies.read(body);
     } catch (error) {
       if (!(error instanceof UndecodableError)) throw error;
-      this.#note('dropped', { key: channel, body });
+      this.#recorder?.note('dropped', channel, high(body), low(body));
       this.#onDrop?.({ channel, reason: 'undecodable', error });
       return undefined;
     }
@@ -466,7 +462,6 @@ export class SqliteChannelLayer implements ChannelLayer {
   #wrap(channel: string, body: Uint8Array, deliveries: number): Uint8Array | undefined {
     try {
       const letter = deadLetter(channel, this.#bodies.read(body), deliveries);
-      this.#recorder?.buried(channel, deadLetterChannel(channel), high(body), low(body));
       return this.#bodies.writeFor(body, letter);
     } catch (error) {
       if (error instanceof UndecodableError) return undefined;
@@ -475,10 +470,14 @@ export class SqliteChannelLayer implements ChannelLayer {
   }
 }
 
-/** Names a lease, and where the message lay. */
+/** Names a lease, where the message lay and which it was; not the message, which may be large, and leases long. */
 interface KeyedToken extends LeaseToken {
   readonly key: string;
-  readonly body: Uint8Array;
+  readonly messageId: readonly [high: number, low: number];
+}
+
+function tokenOf(key: string, { id, token, body }: LeasedRow): KeyedToken {
+  return { id, token, key, messageId: [high(body), low(body)] };
 }
 
 /** What a receive asks for. */

@@ -44,6 +44,12 @@ export class LayerFile {
     }
   }
 
+  /** The same with a file that is open and still at its path; undefined, and no file is made, for any other. */
+  useIfThere<T>(work: (store: MessageStore) => T): T | undefined {
+    const opened = this.#opened;
+    return opened !== undefined && identify(this.path) === opened.identity ? this.use(work) : undefined;
+  }
+
   /** How often this process has rung, and so may hear itself. */
   get rings(): Rings {
     return this.#rings;

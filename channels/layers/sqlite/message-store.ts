@@ -65,8 +65,8 @@ export class MessageStore {
   readonly leases: LeaseStore;
   readonly xray: XrayStore;
   readonly #onDropped: OnDropped;
-  /** What was thrown away in the transaction under way. */
-  #dropped: Array<Parameters<OnDropped>> = [];
+  /** What is to be told of the transaction under way when it is committed. */
+  #untold: Array<() => void> = [];
   #sweptUpTo = '';
   /** One bit for each bell that is to be rung. */
   #bells = 0;
@@ -109,10 +109,10 @@ export class MessageStore {
     try {
       const result = work();
       this.#statements.commit.run();
-      this.#tellDropped();
+      this.#tell();
       return result;
     } catch (error) {
-      this.#dropped = [];
+      this.#untold = [];
       if (this.#db.inTransaction) this.#statements.rollback.run();
       throw error;
     }
@@ -166,8 +166,13 @@ export class MessageStore {
 
   /** Notes that messages were thrown away. */
   drop(...dropped: Parameters<OnDropped>): void {
-    this.#dropped.push(dropped);
-    if (!this.#db.inTransaction) this.#tellDropped();
+    this.whenCertain(() => this.#onDropped(...dropped));
+  }
+
+  /** Tells something once what was written so far is committed: a transaction that fails is done again from the start. */
+  whenCertain(tell: () => void): void {
+    this.#untold.push(tell);
+    if (!this.#db.inTransaction) this.#tell();
   }
 
   /**
@@ -333,11 +338,11 @@ export class MessageStore {
       );
   }
 
-  #tellDropped(): void {
-    if (this.#dropped.length === 0) return;
-    const dropped = this.#dropped;
-    this.#dropped = [];
-    for (const each of dropped) this.#onDropped(...each);
+  #tell(): void {
+    if (this.#untold.length === 0) return;
+    const untold = this.#untold;
+    this.#untold = [];
+    for (const tell of untold) tell();
   }
 
   #ends(key: string): Ends {

@@ -78,8 +78,11 @@ export class SqliteSource implements XraySource {
 
   async publish(report: Report): Promise<boolean> {
     const work = (store: XrayStore, now: number) => {
-      if (now >= this.#nextSweepAt) store.sweep(now);
-      this.#nextSweepAt = Math.max(this.#nextSweepAt, now + sweepEveryMs);
+      // Due, or the clock was set back.
+      if (now >= this.#nextSweepAt || now < this.#nextSweepAt - sweepEveryMs) {
+        store.sweep(now);
+        this.#nextSweepAt = now + sweepEveryMs;
+      }
       return store.publish(report, now);
     };
     return report.isLast ? this.#writeLast(work) : this.#write(work);
@@ -110,11 +113,14 @@ export class SqliteSource implements XraySource {
   }
 
   /** When the writer is closed already. */
-  async #writeLast<T>(work: (store: XrayStore, now: number) => T): Promise<T> {
+  async #writeLast(work: (store: XrayStore, now: number) => boolean): Promise<boolean> {
     const { file, now } = this.#options;
     for (let tries = 1; ; tries++) {
       try {
-        return file.use((store) => store.atomically(() => work(store.xray, Math.floor(now()))));
+        // In a file that was deleted meanwhile there is nobody to tell.
+        return (
+          file.useIfThere((store) => store.atomically(() => work(store.xray, Math.floor(now())))) ?? false
+        );
       } catch (error) {
         if (!(error instanceof LayerFileError && error.isBusy) || tries === lastTries) throw error;
         await pause(lastPauseMs);

@@ -41,6 +41,8 @@ export interface StoredMember {
 
 /** The oldest processes beyond so many are forgotten. */
 const mostProcesses = 1000;
+/** The same for the counts of channels: each process counts only so many names, but there may be many of them. */
+export const mostCounts = 10_000;
 
 export class XrayStore {
   readonly #statements: ReturnType<typeof prepare>;
@@ -67,8 +69,10 @@ export class XrayStore {
 
   /** Removes what is too old. */
   sweep(now: number): void {
-    this.#statements.forgetCounts.run(now - countsKeptMs);
-    this.#statements.forgetProcesses.run(now - eventsKeptMs, mostProcesses);
+    // What was used far in the future was used before the clock was set back.
+    this.#statements.forgetCounts.run(now - countsKeptMs, now + countsKeptMs);
+    this.#statements.forgetMostCounts.run(mostCounts);
+    this.#statements.forgetProcesses.run(now - eventsKeptMs, now + eventsKeptMs, mostProcesses);
     this.#statements.forgetEvents.run();
   }
 
@@ -196,9 +200,12 @@ function prepare(db: Database) {
     ),
     askedAt: plucked<[], number>(db.prepare('SELECT asked_at FROM xray_question')),
 
-    forgetCounts: db.prepare<[number]>('DELETE FROM xray_count WHERE used_at < ?'),
-    forgetProcesses: db.prepare<[number, number]>(`
-      DELETE FROM xray_process WHERE seen_at < ? OR id NOT IN
+    forgetCounts: db.prepare<[number, number]>('DELETE FROM xray_count WHERE used_at NOT BETWEEN ? AND ?'),
+    forgetMostCounts: db.prepare<[number]>(`
+      DELETE FROM xray_count WHERE channel IN
+        (SELECT channel FROM xray_count ORDER BY used_at DESC LIMIT -1 OFFSET ?)`),
+    forgetProcesses: db.prepare<[number, number, number]>(`
+      DELETE FROM xray_process WHERE seen_at NOT BETWEEN ? AND ? OR id NOT IN
         (SELECT id FROM xray_process ORDER BY seen_at DESC LIMIT ?)`),
     forgetEvents: db.prepare('DELETE FROM xray_events WHERE process NOT IN (SELECT id FROM xray_process)'),
 
