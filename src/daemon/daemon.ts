@@ -102,6 +102,7 @@ export class Daemon {
   #joinedGroupAt = Number.NEGATIVE_INFINITY;
   #following: Following | null = null;
   #isStopping = false;
+  #mustLookOutside = false;
 
   /**
    * Loads the site's procedures and opens its database and its channel layer.
@@ -210,7 +211,7 @@ export class Daemon {
         () => this.#tellAlive(),
         () => this.#noticeDead(),
         () => this.#followOrders(),
-        () => this.#lookOutside(),
+        () => this.#lookOutsideAgain(),
         () => this.#joinGroup(),
       ],
     });
@@ -487,7 +488,15 @@ export class Daemon {
 
   /** Takes over what was changed in the database by hand. */
   async #lookOutside(): Promise<void> {
-    if (await this.#tasks.outside.look()) this.#loop.wake();
+    this.#mustLookOutside = true;
+    const found = await this.#tasks.outside.look();
+    this.#mustLookOutside = false;
+    if (found) this.#loop.wake();
+  }
+
+  /** When the last look failed. */
+  async #lookOutsideAgain(): Promise<void> {
+    if (this.#mustLookOutside) await this.#lookOutside();
   }
 
   /** Joins the group of all workers, and renews that long before it ends. A layer that is away is tried again. */

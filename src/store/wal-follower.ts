@@ -7,11 +7,13 @@ import { type FSWatcher, watch } from 'node:fs';
 import type { Following, FollowOptions } from './backend.js';
 
 /**
- * From a write to the look. Whatever is written meanwhile is seen by the same look; and the notice comes with the bytes,
- * a little before they count.
+ * From a write to the look: the notice comes with the bytes, a little before they count. Short, since a process that has just
+ * written itself is still awake, and waking it once more costs more than the look.
  */
-const settleMs = 400;
-/** Where files cannot be watched it is tried again. */
+const settleMs = 20;
+/** From one look to the next while others write all the time. */
+const gapMs = 400;
+/** Where files cannot be watched it looks so often, and tries again. */
 const retryMs = 5000;
 
 /** Tells of `rule_changes` and of nothing else: requests and orders come with messages. */
@@ -22,6 +24,7 @@ export class WalFollower implements Following {
   #watcher: FSWatcher | null = null;
   #disarm: () => void = () => undefined;
   #inTrouble = false;
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   /** @param path of the database */
   constructor(path: string, options: FollowOptions) {
@@ -40,13 +43,18 @@ export class WalFollower implements Following {
   /** The watch first, so that nothing is written between the two. One watch hears one write. */
   #lookAndWatch(): void {
     try {
-      this.#watcher = watch(this.#path, { persistent: false }, () => this.#lookLater(settleMs));
+      this.#watcher = watch(this.#path, { persistent: false }, () => this.#onWrite());
       this.#watcher.on('error', (error) => this.#fail(error));
       this.#tell(undefined);
     } catch (error) {
       this.#fail(error);
     }
+    this.#lookedAt = performance.now();
     this.#options.onNews('rule_changes');
+  }
+
+  #onWrite(): void {
+    this.#lookLater(Math.max(settleMs, this.#lookedAt + gapMs - performance.now()));
   }
 
   #lookLater(delayMs: number): void {
