@@ -52,7 +52,8 @@ class Process implements RunHost {
     this.ended = this.#follow();
     child.on('message', (value) => {
       const message = parseFromRun(value);
-      if (message !== null) this.listener?.onMessage(message);
+      if (message?.linod === 'end') afterWhatWasPrinted(() => this.listener?.onMessage(message));
+      else if (message !== null) this.listener?.onMessage(message);
     });
     this.keep(false);
   }
@@ -105,6 +106,8 @@ class Process implements RunHost {
     this.#isOver = true;
     this.#forget();
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, lastWordsMs).unref())]);
+    // A last message that waits below comes before.
+    await new Promise<void>(afterWhatWasPrinted);
     return isFull || this.#isOverLimit ? { how: 'memory' } : end;
   }
 
@@ -155,4 +158,12 @@ function referable(handle: unknown): { ref(): void; unref(): void } | null {
   const { ref, unref } = handle;
   if (typeof ref !== 'function' || typeof unref !== 'function') return null;
   return { ref: () => ref.call(handle), unref: () => unref.call(handle) };
+}
+
+/**
+ * Messages and what is printed come in different pipes, in any order. What was printed before a message was sent is in its
+ * pipe by then, as a process writes there at once, and is read when the event loop has looked at its pipes once more.
+ */
+function afterWhatWasPrinted(act: () => void): void {
+  setImmediate(() => setImmediate(act));
 }
