@@ -239,7 +239,7 @@ class RemoteRun implements HostListener {
   #withLines(told: { cause: string; message: string }): { cause: string; message: string } {
     if (this.#lines.length === 0) return told;
     const lines = this.#lines.map((line) => `\n    ${line}`).join('');
-    return { ...told, message: `${told.message}; the last that it logged:${lines}` };
+    return { ...told, message: `${told.message}\nthe last that it logged:${lines}` };
   }
 
   #tell(outcome: Outcome, end: End | HostEnd | 'killed'): void {

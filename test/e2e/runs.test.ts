@@ -56,7 +56,7 @@ t.test('a run is followed to its end, in its own words; how it ended is the exit
   t.match(await site.run('linod', 'job', '2', '--follow'), {
     code: 1,
     stdout:
-      /job 2 is failed\n[\s\S]* {2}cause {4}exit 3\n {2}message {2}its thread ended by itself with exit code 3; the last that it logged:\n {15}INFO this is enough\n/,
+      /job 2 is failed\n[\s\S]* {2}cause {4}exit 3\n {2}message {2}its thread ended by itself with exit code 3\n {11}the last that it logged:\n {15}INFO this is enough\n/,
   });
   t.match(JSON.parse(await site.linod('job', '2', '--json')), {
     cause: 'exit 3',

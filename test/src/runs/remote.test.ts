@@ -57,7 +57,7 @@ for (const kind of kinds) {
       leave: {
         status: 'failed',
         cause: 'exit 3',
-        message: `its ${kind} ended by itself with exit code 3; the last that it logged:\n    INFO about to leave`,
+        message: `its ${kind} ended by itself with exit code 3\nthe last that it logged:\n    INFO about to leave`,
       },
       stumble: { status: 'failed', cause: 'threw', message: /^Error: fallen\n {4}at .*all\.ts:\d+:\d+/ },
       timer: {
@@ -69,12 +69,12 @@ for (const kind of kinds) {
       spin: {
         status: 'timeout',
         cause: 'blocked: its event loop stood still',
-        message: `${late}its event loop stood still for 5 s, and its ${kind} was killed; the last that it logged:\n    INFO spinning`,
+        message: `${late}its event loop stood still for 5 s, and its ${kind} was killed\nthe last that it logged:\n    INFO spinning`,
       },
       ignore: {
         status: 'timeout',
         cause: kind === 'process' ? 'SIGKILL' : 'terminated',
-        message: /^ended at its time-out of 2 h; it did not react within 5 s, and its \w+ was killed;/,
+        message: /^ended at its time-out of 2 h; it did not react within 5 s, and its \w+ was killed\n/,
       },
       obey: {
         status: 'timeout',
