@@ -162,12 +162,13 @@ export class Claimer {
   async #claimRequests(tx: Kysely<Database>, requests: readonly JobRequest[], view: View): Promise<Claims> {
     const claim = await this.#begin(tx, rulesOf(requests), view);
     const handled: Array<{ id: number; outcome: string }> = [];
-    const waitingRules = new Map<number, number>();
+    const waiting: JobRequest[] = [];
     for (const request of requests) {
       const rule = claim.locked(request.ruleId)?.rule;
       if (rule === undefined) continue;
-      const verdict = this.#judge(claim, rule, request, waitingRules.get(rule.id));
-      if (verdict === null) waitingRules.set(rule.id, waitingRules.get(rule.id) ?? request.id);
+      const same = waiting.find((other) => isSameWork(other, request));
+      const verdict = this.#judge(claim, rule, request, same?.id);
+      if (verdict === null) waiting.push(request);
       else handled.push({ id: request.id, outcome: verdict });
     }
     await this.#handle(tx, handled);
@@ -271,7 +272,7 @@ export class Claimer {
   /**
    * What becomes of a request, as its outcome; null while it waits.
    *
-   * @param before an older request for the same rule that waits
+   * @param before a request for the same work that waits and comes before it
    */
   #judge(claim: Claim, rule: JobRule, request: JobRequest, before: number | undefined): string | null {
     if (request.ofJob !== null && !rule.active) return 'withdrawn: the rule is not active any more';
@@ -551,6 +552,14 @@ async function moveOn(
 
 /** Ends a transaction that was begun with requests of which some are not open any more. */
 class TakenMeanwhile extends Error {}
+
+/**
+ * Whether one run does for both requests. Other arguments are other work, and a further attempt goes on where the one
+ * before has stopped.
+ */
+function isSameWork(a: JobRequest, b: JobRequest): boolean {
+  return a.ruleId === b.ruleId && a.args === b.args && a.ofJob === null && b.ofJob === null;
+}
 
 function rulesOf(requests: readonly JobRequest[]): number[] {
   return requests.map(({ ruleId }) => ruleId);

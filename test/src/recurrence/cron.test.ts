@@ -13,6 +13,14 @@ t.test('what a cron expression means', async (t) => {
     ['0 4 * * mon-fri', '2026-11-27T05:00', '2026-11-30T04:00', '2026-12-01T04:00'],
     ['*/15 8-9 * * *', '2026-11-24T08:40', '2026-11-24T08:45', '2026-11-24T09:00', '2026-11-24T09:15'],
     ['10/20 0 * * *', '2026-11-24T00:00', '2026-11-24T00:10', '2026-11-24T00:30', '2026-11-24T00:50'],
+    [
+      '*/10,7,56-58 1 * * *',
+      '2026-11-24T01:00',
+      ...[0, 7, 10, 20, 30, 40, 50, 56, 57, 58].map((m) => `2026-11-24T01:${String(m).padStart(2, '0')}`),
+      '2026-11-25T01:00',
+    ],
+    ['0 0/12 * * *', '2026-11-24T00:00', '2026-11-24T00:00', '2026-11-24T12:00', '2026-11-25T00:00'],
+    ['0 1-14/7 * * *', '2026-11-24T00:00', '2026-11-24T01:00', '2026-11-24T08:00', '2026-11-25T01:00'],
     ['0 0 1,15 */6 *', '2026-11-24T00:00', '2027-01-01T00:00', '2027-01-15T00:00', '2027-07-01T00:00'],
     ['0 12 L * *', '2027-01-31T13:00', '2027-02-28T12:00', '2027-03-31T12:00'],
     ['0 12 L-2 feb ?', '2027-01-01T00:00', '2027-02-26T12:00', '2028-02-27T12:00'],
@@ -38,6 +46,24 @@ t.test('a day of the month and a day of the week', async (t) => {
   t.same(due('0 0 13 * *', start, 2), ['2026-11-13T00:00', '2026-12-13T00:00'], 'the day of the month alone');
   const oddFridays = ['2026-11-13T00:00', '2026-11-27T00:00', '2026-12-11T00:00'];
   t.same(due('0 0 */2 * fri', start, 3), oddFridays, 'both of them, where one begins with a star');
+});
+
+t.test('each number and each name of a day of the week and of a month is that one', async (t) => {
+  // 22 November 2026 is a Sunday.
+  for (const [i, name] of weekdayNames.entries()) {
+    const expected = [`2026-11-${22 + i}T00:00`, `2026-11-${29 + i}T00:00`].filter(
+      (day) => day < '2026-11-31',
+    );
+    for (const day of [i, name, name.toUpperCase()]) {
+      t.same(due(`0 0 * * ${day}`, '2026-11-22T00:00', expected.length), expected, `${day}`);
+    }
+  }
+  for (const [i, name] of monthNames.entries()) {
+    const expected = [`2027-${String(i + 1).padStart(2, '0')}-01T00:00`];
+    for (const month of [i + 1, name, name.toUpperCase()]) {
+      t.same(due(`0 0 1 ${month} *`, '2027-01-01T00:00', 1), expected, `${month}`);
+    }
+  }
 });
 
 t.test('a cron rule ends, and may never be due', async (t) => {
@@ -90,7 +116,7 @@ t.test('random expressions are due where stepping through the minutes says', asy
 });
 
 t.test('fields are put into one spelling and can be read again', async (t) => {
-  const { text } = parseCron('  0  4 * JAN,Feb  Mon-FRI ');
+  const { text } = parseCron('  0\t4 * JAN,Feb \t Mon-FRI ');
   t.equal(text, '0 4 * jan,feb mon-fri');
   t.same({ ...parseCron(text), text: '' }, { ...parseCron('0 4 * 1-2 1-5'), text: '' });
   t.equal(parseCron('@daily').text, '0 0 * * *');
@@ -115,6 +141,12 @@ for (const [cron, message, found] of [
   ['0 0 * * mon-wen', /got: "wen", at character 13 .*, did you mean "wed"\?$/, 'wen'],
   ['5-2 * * * *', /a range of the minute that does not run backwards/, '5-2'],
   ['*/70 * * * *', /the step of the minute to be a number from 1 to 59, got: "70", at character 3/, '70'],
+  ['*/0 * * * *', /the step of the minute to be a number from 1 to 59, got: "0", at character 3/, '0'],
+  ['1,60 * * * *', /got: "60", at character 3/, '60'],
+  ['0 0 32 * *', /the day of the month to be a number from 1 to 31/, '32'],
+  ['0 0 1 13 *', /the month to be a number from 1 to 12/, '13'],
+  ['0 0 * * 8', /the day of the week to be a number from 0 to 7/, '8'],
+  ['foo', /got: 1, at character 4/, ''],
   ['1,, * * * *', /got: "", at character 3/, ''],
   ['? * * * *', /the minute to be a number/, '?'],
   ['0 0 15W * *', /without W, which is not known here/, '15w'],

@@ -4,6 +4,7 @@ import { settleMs } from '../../../src/runs/stop.js';
 import type { Job } from '../../../src/tasks/job.js';
 import type { BaseRequest } from '../../../src/tasks/request.js';
 import { aheadMs } from '../../../src/tasks/tasks.js';
+import { gate } from '../../support/gate.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
 import { turns, until } from '../../support/until.js';
 
@@ -31,15 +32,6 @@ async function openRequests(bench: Bench): Promise<unknown[]> {
 
 async function oldestFirst(bench: Bench): Promise<Job[]> {
   return (await bench.jobs.list({ limit: 1000 })).reverse();
-}
-
-/** Lets a run that waits for a signal be ended by the test. */
-function gate(): { promise: Promise<void>; open: () => void } {
-  let open: () => void = () => undefined;
-  const promise = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { promise, open };
 }
 
 t.test('setup makes a rule for each procedure, in order, first due after now', async (t) => {

@@ -5,6 +5,7 @@ import { SwitchOffs } from '../../../src/membership/switch-offs.js';
 import { sql } from '../../../src/store/kysely.js';
 import { type Reason, reasons } from '../../../src/tasks/reasons.js';
 import { ruleStory } from '../../../src/why/rule-story.js';
+import { gate } from '../../support/gate.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
 import { until } from '../../support/until.js';
 
@@ -22,15 +23,6 @@ async function runAfter(bench: Bench, seconds: number): Promise<void> {
   bench.clock.advance(seconds * 1000);
   await bench.tasks.run();
   await bench.tasks.settled();
-}
-
-/** A run that goes on until the test opens the gate. */
-function gate(): { readonly promise: Promise<void>; open(): void } {
-  let open: () => void = nothing;
-  const promise = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { promise, open: () => open() };
 }
 
 interface Case {
