@@ -134,7 +134,7 @@ t.test('the help of every command describes it and shows an example', async (t) 
     t.match(stdout, /\nExample:\n {2}\$ \w/, `${line} has an example`);
     for (const option of command.options) t.match(stdout, option.long ?? '');
   }
-  t.equal(all.length, 27, 'and these are all');
+  t.equal(all.length, 28, 'and these are all');
 });
 
 t.test('a program of its own says and ends as the same words do among others in one process', async (t) => {
@@ -174,6 +174,7 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod rule': ['1', { ...rule, jobs: [job] }],
     'linod jobs': ['', [job]],
     'linod job': ['1', { ...job, lines: [{ level: 'INFO', text: /watered \{"cans":2\}$/ }] }],
+    'linod simulate': ['', { elapsedMs: Number }],
     'linod why': ['1', { rule: { id: 1 }, entries: Array, next: Array, hindrances: [] }],
     'linod job cancel': ['1', { job: 1, request: null, ended: true, status: 'done' }],
     'linod procedures': [
