@@ -109,7 +109,7 @@ t.test('whatever send accepted while Redis was killed again and again is there, 
 t.test('a hanging Redis is noticed by senders, and everything goes on when it hangs no more', async (t) => {
   const server = await RedisServer.start(t);
   const layer = open(t, server, { timeoutMs: 150 });
-  await layer.send('chat', { type: 'before' });
+  await untilSent(layer, 'chat', { type: 'before' });
   t.strictSame(await layer.receive('chat'), { type: 'before' });
   const waiting = layer.receive('other');
   server.pause();
