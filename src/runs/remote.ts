@@ -228,12 +228,15 @@ class RemoteRun implements HostListener {
     const { kind } = this.#host;
     const grace = durationText(this.#graceMs);
     const killed = `and its ${kind} was killed`;
+    const cause = kind === 'process' ? 'SIGKILL' : 'terminated';
+    // It may have been about to react; nobody has waited for that.
+    if (this.#graceMs === 0) return this.#withLines({ cause, message: `it was given no time, ${killed}` });
     if (!this.#hasHeard) {
       const message = `its event loop stood still for ${grace}, ${killed}`;
       return this.#withLines({ cause: 'blocked: its event loop stood still', message });
     }
     const message = `it did not react within ${grace}, ${killed}`;
-    return this.#withLines({ cause: kind === 'process' ? 'SIGKILL' : 'terminated', message });
+    return this.#withLines({ cause, message });
   }
 
   #withLines(told: { cause: string; message: string }): { cause: string; message: string } {

@@ -42,7 +42,7 @@ for (const kind of kinds) {
     await request(bench, ...Object.keys({ ...bad, ...more }));
     for (const pattern of [/spinning/, /ignoring/, /waiting/]) await untilRecord(bench, pattern);
     const forked =
-      kind === 'thread' ? 0 : Number(/started (\d+)/.exec(await untilRecord(bench, /started/))?.[1]);
+      kind === 'thread' ? 0 : Number(/started (\d+)/.exec(await untilRecord(bench, /started \d+/))?.[1]);
     const hanging = kind === 'thread' ? 3 : 4;
     await until('the others have ended', () => bench.tasks.running.length === hanging);
     bench.clock.advance(7_200_000);
@@ -157,3 +157,24 @@ for (const kind of kinds) {
     },
   );
 }
+
+t.test('a run that is given no time to end is not said to have stood still', async (t) => {
+  const bench = await openRemote(
+    t,
+    'process',
+    { wait: `ar.info('waiting'); await forever();` },
+    { graceSeconds: 0 },
+  );
+  await request(bench, 'wait');
+  await untilRecord(bench, /waiting/);
+  bench.clock.advance(7_200_000);
+  await bench.tasks.settled();
+  t.match(await jobsByName(bench), {
+    wait: {
+      status: 'timeout',
+      cause: 'SIGKILL',
+      message:
+        'ended at its time-out of 2 h; it was given no time, and its process was killed\nthe last that it logged:\n    INFO waiting',
+    },
+  });
+});
