@@ -5,6 +5,9 @@ import { usePostgres } from '../support/database.js';
 
 await usePostgres(t);
 await import('../src/tasks/tasks.test.js');
+await import('../src/tasks/requests.test.js');
+await import('../src/tasks/catch-up.test.js');
+await import('../src/tasks/lost.test.js');
 await import('../src/tasks/rule-history.test.js');
 await import('../src/tasks/rules-plan.test.js');
 await import('../src/tasks/outside-changes.test.js');
