@@ -9,6 +9,9 @@ import type { Database, WorkerRow } from '../store/schema.js';
 /** A worker of another machine, or one whose process is suspended, counts as dead when it was silent for so long. */
 export const silentAfterMs = 25_000;
 
+/** One that could not say anything itself for so long cannot tell who was silent from who could not be heard. */
+const breakMs = 10_000;
+
 /** Rows of workers that stopped are kept this long, for the history. */
 export const keepStoppedMs = 7 * 86_400_000;
 
@@ -33,6 +36,9 @@ export class WorkerRegistry {
   readonly #db: Kysely<Database>;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #owner: Owner;
+  /** In ms since 1970: the last time this worker could say that it is alive, and since when without a break. */
+  #beatAt: number | null = null;
+  #inTouchSince = Number.NEGATIVE_INFINITY;
   #card = { channels: '', version: '', started_at: 0, procedures: '', max_jobs: null as number | null };
 
   constructor(db: Kysely<Database>, clock: Pick<Clock, 'now'>, owner: Owner = ownProcess()) {
@@ -81,9 +87,17 @@ export class WorkerRegistry {
       .where('id', '=', this.id)
       .where('stopped_at', 'is', null)
       .executeTakeFirst();
+    this.#noteBeat();
     if (updated.numUpdatedRows > 0n) return true;
     await this.#enter();
     return false;
+  }
+
+  /** When the database was away, it was for the others, too: they are given the time to be heard again. */
+  #noteBeat(): void {
+    const now = this.#clock.now();
+    if (this.#beatAt !== null && now - this.#beatAt > breakMs) this.#inTouchSince = now;
+    this.#beatAt = now;
   }
 
   /**
@@ -97,8 +111,8 @@ export class WorkerRegistry {
     for (const row of await this.living()) {
       const why = row.id === this.id ? null : this.#whyDead(row, judgeSilence);
       if (why === null) continue;
-      await this.#markStopped(row.id, why);
-      dead.push({ id: row.id, why });
+      // Not one that has been heard of since it was read.
+      if (await this.#markStopped(row.id, why, row.heartbeat_at)) dead.push({ id: row.id, why });
     }
     return dead;
   }
@@ -117,13 +131,16 @@ export class WorkerRegistry {
     await this.#markStopped(this.id, leaveReason);
   }
 
-  async #markStopped(id: string, why: string): Promise<void> {
-    await this.#db
+  /** @returns whether it was not marked before */
+  async #markStopped(id: string, why: string, heartbeatAt?: number): Promise<boolean> {
+    const updated = await this.#db
       .updateTable('workers')
       .set({ stopped_at: this.#clock.now(), stop_reason: why })
       .where('id', '=', id)
       .where('stopped_at', 'is', null)
-      .execute();
+      .$if(heartbeatAt !== undefined, (query) => query.where('heartbeat_at', '=', heartbeatAt ?? 0))
+      .executeTakeFirst();
+    return updated.numUpdatedRows > 0n;
   }
 
   async #enter(): Promise<void> {
@@ -148,7 +165,9 @@ export class WorkerRegistry {
     if (state === 'dead') return `its process ${row.pid} is gone`;
     // A process that is seen to be alive is busy, however long it says nothing, unless somebody stopped it.
     if (!judgeSilence || (state === 'alive' && !isSuspended(owner))) return null;
-    const silentMs = this.#clock.now() - row.heartbeat_at;
-    return silentMs > silentAfterMs ? `it has not been heard of for ${durationText(silentMs)}` : null;
+    const now = this.#clock.now();
+    const silentMs = now - row.heartbeat_at;
+    const couldSpeakMs = now - Math.max(row.heartbeat_at, this.#inTouchSince);
+    return couldSpeakMs > silentAfterMs ? `it has not been heard of for ${durationText(silentMs)}` : null;
   }
 }

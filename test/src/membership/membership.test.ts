@@ -65,6 +65,23 @@ t.test('a worker of another machine is dead when it was silent too long', async 
   ]);
 });
 
+t.test('after the database was away for all, the others have time to be heard of again', async (t) => {
+  const { clock, member } = await open(t);
+  const far = await member({ host: 'elsewhere', pid: 1, start: '1' });
+  const living = await member();
+  await living.beat();
+  clock.advance(10 * silentAfterMs);
+  await living.beat();
+  t.same(await living.markDead({ judgeSilence: true }), [], 'it may only not have been heard');
+  for (let waitedMs = 0; waitedMs < silentAfterMs; waitedMs += 5000) {
+    clock.advance(5000);
+    await living.beat();
+  }
+  t.same(await living.markDead({ judgeSilence: true }), []);
+  clock.advance(1);
+  t.match(await living.markDead({ judgeSilence: true }), [{ id: far.id }]);
+});
+
 t.test('a silent worker of this machine is busy, unless somebody stopped its process', async (t) => {
   const { clock, member } = await open(t);
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
