@@ -2,7 +2,6 @@
 
 import type { Ends } from '../tasks/ends.js';
 import type { Job } from '../tasks/job.js';
-
 import type { DeadWorker, WorkerRegistry } from './registry.js';
 
 /**

@@ -101,7 +101,7 @@ export class WorkerRegistry {
   }
 
   /**
-   * Marks workers that are gone as stopped, and tells which. What they ran is given up by `Jobs.giveUpLost`.
+   * Marks workers that are gone as stopped, and tells which. What they ran is given up by `Ends.giveUpLost`.
    *
    * @param judgeSilence whether one that only says nothing counts as gone: for workers, which are always there, and
    *   not for a command that looks in

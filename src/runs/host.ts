@@ -46,5 +46,3 @@ export interface RunProgram {
   /** Options of Node for them; undefined for those of this process. */
   readonly execArgv?: readonly string[];
 }
-
-export const noUsage: Usage = { cpuMs: null, memoryBytes: null };
