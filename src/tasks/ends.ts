@@ -164,7 +164,7 @@ export class Ends {
     await this.#rules.setFailuresInRow(tx, rule.id, failures);
     if (onFailure === 'continue' || failures < cancelAfter) return '';
     const headline = outcome.message.split('\n', 1)[0] ?? '';
-    const inRow = cancelAfter === 1 ? '' : `, the ${failures}th failure in a row`;
+    const inRow = cancelAfter === 1 ? '' : `, ${failures} failures in a row`;
     await this.#rules.cancelFailed(tx, rule.id, `${headline} (job ${job.id}${inRow})`);
     return 'the rule is cancelled by that';
   }

@@ -386,6 +386,8 @@ export class Rules {
   async #markActive(tx: Kysely<Database>, id: number, how: ChangeWay): Promise<void> {
     const columns = { cancelled_at: null, cancelled_by: null, cancelled_reason: null };
     await changeRule(tx, id, columns, this.#signature(how));
+    // It begins anew; else its next failure would be the last one allowed, whatever is allowed.
+    await this.setFailuresInRow(tx, id, 0);
     await this.#renewDue(tx, id);
   }
 

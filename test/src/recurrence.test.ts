@@ -443,7 +443,8 @@ function firstInstant(fields: RecurrenceFields): number {
 /** A second way to work out a rule of elapsed time: step by step, asking luxon for each weekday. */
 function stepThrough(fields: RecurrenceFields, periodMs: number, after: number, n: number): string[] {
   const found: string[] = [];
-  const horizon = Math.max(after, firstInstant(fields)) + 20 * 366 * dayMs;
+  // Long enough for zones that change their date: in Samoa weekly rules moved to another weekday at the end of 2011.
+  const horizon = Math.max(after, firstInstant(fields)) + 40 * 366 * dayMs;
   let counted = 0;
   for (let instant = firstInstant(fields); found.length < n; instant += periodMs) {
     if (counted === fields.count || instant > horizon) break;
