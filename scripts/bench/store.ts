@@ -34,7 +34,7 @@ const { values } = parseArgs({
 const jobCount = Number(values.jobs);
 const requestCount = Number(values.requests);
 const everySecond = { every: 1, everyUnit: 'secondly' } as const;
-const quiet: View = { freePlaces: 1000, lookingSince: 0, hindrance: () => null, left: new Map() };
+const quiet: View = { freePlaces: 1000, lookingSince: 0, hindrance: () => null, left: [] };
 const nobody = { procedures: [], rules: [], groups: [] };
 const done = { status: 'done', message: 'done' } as const;
 const directory = await mkdtemp(join(tmpdir(), 'linod-bench-store-'));

@@ -52,6 +52,11 @@ export type Hindrance =
   | Pick<Waiting, 'for' | 'hindrance'>
   | { readonly for: 'outage'; readonly hindrance: string };
 
+/** A run that was given up here and has not ended. */
+export interface Left extends Running {
+  readonly ruleId: number;
+}
+
 /** What the worker knows besides what the database does. */
 export interface View {
   readonly freePlaces: number;
@@ -59,8 +64,8 @@ export interface View {
   readonly lookingSince: number;
   /** What kept a rule from starting since it was due, if that is known. */
   hindrance(rule: JobRule, dueAt: number): Hindrance | null;
-  /** By rule: a run that was given up here and has not ended. */
-  readonly left: ReadonlyMap<number, Running>;
+  /** Runs that were given up here and have not ended. */
+  readonly left: readonly Left[];
 }
 
 /** A due time that somebody read. */
@@ -192,13 +197,27 @@ export class Claimer {
       .$if(known.length > 0, (query) => query.where('jobs.id', 'not in', known))
       .orderBy('jobs.id')
       .execute();
-    return await Promise.all(
-      rows.map(async (row) => ({
-        job: jobFromRow(row),
-        rule: await this.#rules.get(row.rule_id),
-        user: row.requested_by,
-      })),
-    );
+    const claimed: Claimed[] = [];
+    for (const row of rows) {
+      try {
+        const rule = await this.#rules.get(row.rule_id);
+        claimed.push({ job: jobFromRow(row), rule, user: row.requested_by });
+      } catch (error) {
+        if (!isFaultOfRule(error)) throw error;
+        await this.#fail(row.id, `cannot begin: ${error.message}`);
+      }
+    }
+    return claimed;
+  }
+
+  async #fail(jobId: number, message: string): Promise<void> {
+    await this.#db
+      .updateTable('jobs')
+      .set({ status: 'failed', message, end_datetime: this.#clock.now() })
+      .where('id', '=', jobId)
+      .where('worker_id', '=', this.#workerId)
+      .where('status', '=', 'running')
+      .execute();
   }
 
   /** Whether a job is still this worker's to run. */
@@ -420,7 +439,7 @@ class Claim {
     this.now = now();
     this.#rules = rules;
     this.broken = [...broken];
-    for (const [rule, run] of view.left) this.#running.set(rule, [run]);
+    for (const run of view.left) this.#running.set(run.ruleId, [...this.running(run.ruleId), run]);
   }
 
   locked(id: number): LockedRule | undefined {

@@ -152,8 +152,8 @@ export class Ends {
 
   /** Tries it again, cancels the rule, or lets it go on. */
   async #afterFailure(tx: Kysely<Database>, job: Job, rule: JobRule, outcome: Outcome): Promise<string> {
-    const current = await this.#rules.lock(rule.id, tx);
-    if (!current.active) return '';
+    const current = await this.#lockIfReadable(rule.id, tx);
+    if (current === null || !current.active) return '';
     const { onFailure, retries, retryDelaySeconds, cancelAfter } = current.policies;
     if (onFailure === 'retry' && job.attempt <= retries) {
       const delayMs = retryDelayMs(retryDelaySeconds, job.attempt);
@@ -236,20 +236,26 @@ export class Ends {
   }
 
   async #afterLoss(tx: Kysely<Database>, row: JobRow): Promise<void> {
+    const rule = await this.#lockIfReadable(row.rule_id, tx);
+    if (rule === null || !rule.active) return;
+    const { onLost, retries } = rule.policies;
+    if (onLost === 'continue') return;
+    // What kills its worker each time must not do so for ever.
+    if (onLost === 'run-again' && row.attempt <= retries) {
+      await this.#tryAgain(tx, row, rule, 0, 'was lost');
+      return;
+    }
+    const times = onLost === 'cancel' ? '' : ` ${row.attempt} times`;
+    await this.#rules.cancelFailed(tx, rule.id, `job ${row.id} was lost${times}`);
+  }
+
+  /** Null where somebody deleted the rule or made it unreadable; how its run ended has to be written all the same. */
+  async #lockIfReadable(id: number, tx: Kysely<Database>): Promise<JobRule | null> {
     try {
-      const rule = await this.#rules.lock(row.rule_id, tx);
-      const { onLost, retries } = rule.policies;
-      if (!rule.active || onLost === 'continue') return;
-      // What kills its worker each time must not do so for ever.
-      if (onLost === 'run-again' && row.attempt <= retries) {
-        await this.#tryAgain(tx, row, rule, 0, 'was lost');
-        return;
-      }
-      const times = onLost === 'cancel' ? '' : ` ${row.attempt} times`;
-      await this.#rules.cancelFailed(tx, rule.id, `job ${row.id} was lost${times}`);
+      return await this.#rules.lock(id, tx);
     } catch (error) {
-      // The rule cannot be read; that its run is lost has to be written all the same.
       if (!isFaultOfRule(error)) throw error;
+      return null;
     }
   }
 }

@@ -161,7 +161,13 @@ export class Requests {
    */
   async handleCancel(request: JobRequest, outcome: string): Promise<boolean> {
     return await transact(this.#db, async (tx) => {
-      await this.#rules.lock(request.ruleId, tx);
+      // Not by reading it: it may have been deleted, or be unreadable, and its run is to end all the same.
+      await tx
+        .selectFrom('job_rules')
+        .select('id')
+        .where('id', '=', request.ruleId)
+        .forNoKeyUpdate()
+        .executeTakeFirst();
       if (request.ofJob === null) {
         await tx
           .updateTable('job_requests')

@@ -8,7 +8,15 @@ import type { Procedure } from '../procedure.js';
 import type { RunEnd } from '../runs/run.js';
 import type { JobRunner } from '../runs/runner.js';
 import { RunAbortedError, RunStop } from '../runs/stop.js';
-import { type Claimed, type Claimer, type Claims, largestClaim, type View, type Waiting } from './claims.js';
+import {
+  type Claimed,
+  type Claimer,
+  type Claims,
+  type Left,
+  largestClaim,
+  type View,
+  type Waiting,
+} from './claims.js';
 import type { Ends } from './ends.js';
 import { Hindrances } from './hindrances.js';
 import type { Job, Outcome } from './job.js';
@@ -65,8 +73,8 @@ const furtherBesides = 100;
 export class Tasks {
   readonly #context: TasksContext;
   readonly #runs = new Map<number, Run>();
-  /** By rule: what was given up and did not end. It keeps its place, and its rule is still running. */
-  readonly #left = new Map<number, { readonly jobId: number; readonly since: number }>();
+  /** By job: what was given up and did not end. It keeps its place, and its rule is still running. */
+  readonly #left = new Map<number, Left>();
   readonly #hindrances = new Hindrances();
   /** By time: what is claimed and waits for it. */
   readonly #gates = new Map<number, Promise<void>>();
@@ -242,7 +250,7 @@ export class Tasks {
       freePlaces,
       lookingSince: this.#lookingSince,
       hindrance: (rule, dueAt) => this.#hindrances.of(rule, dueAt),
-      left: this.#left,
+      left: [...this.#left.values()],
     };
   }
 
@@ -346,10 +354,9 @@ export class Tasks {
 
   /** Remembers what did not end, until it does. */
   #leave(job: Job, rule: JobRule, left: Promise<void>): void {
-    const entry = { jobId: job.id, since: job.startDatetime.getTime() };
-    this.#left.set(rule.id, entry);
+    this.#left.set(job.id, { ruleId: rule.id, jobId: job.id, since: job.startDatetime.getTime() });
     void left.then(() => {
-      if (this.#left.get(rule.id) === entry) this.#left.delete(rule.id);
+      this.#left.delete(job.id);
       this.#context.onPlace?.();
     });
   }

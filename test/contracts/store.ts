@@ -22,7 +22,7 @@ export type EmptyDatabase = (t: Test) => Promise<string>;
 
 const workers = 5;
 const nothing = () => undefined;
-const quiet: View = { freePlaces: 100, lookingSince: 0, hindrance: () => null, left: new Map() };
+const quiet: View = { freePlaces: 100, lookingSince: 0, hindrance: () => null, left: [] };
 const nobody = { procedures: [], rules: [], groups: [] };
 
 /** Declares the contract's claims as tests of `t`. */
