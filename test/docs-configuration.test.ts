@@ -1,13 +1,8 @@
 // The table in docs/configuration.md tells what src/site/settings.ts defines: `npm run docs` writes it anew.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t from 'tap';
 import { settingDefinitions, settingNames } from '../src/site/settings.js';
-
-const path = join(import.meta.dirname, '..', 'docs', 'configuration.md');
-const begin = '<!-- settings: written by `npm run docs` -->\n\n';
-const end = '\n<!-- end of settings -->\n';
+import { checkWrittenPart } from './support/written-part.js';
 
 function table(): string {
   const rows = settingNames.map((name) => {
@@ -23,13 +18,7 @@ function table(): string {
 }
 
 t.test('docs/configuration.md lists every setting as it is defined; else run `npm run docs`', async (t) => {
-  const page = readFileSync(path, 'utf8');
-  const from = page.indexOf(begin);
-  const to = page.indexOf(end);
-  t.ok(from >= 0 && to > from, 'the page has both markers');
-  const wanted = page.slice(0, from + begin.length) + table() + page.slice(to);
-  if (process.env.LINOD_WRITE_DOCS === '1') writeFileSync(path, wanted);
-  t.equal(readFileSync(path, 'utf8'), wanted);
+  checkWrittenPart(t, 'docs/configuration.md', 'settings', table());
 });
 
 t.test('no text of a setting would break the table', async (t) => {

@@ -1,16 +1,11 @@
 // The list in docs/channels.md is what the tests of test/contracts claim of every layer: `npm run docs` writes it anew.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t from 'tap';
 import { batchClaims } from './contracts/batches.js';
 import { layerClaims } from './contracts/layer.js';
 import { leaseClaims } from './contracts/leases.js';
 import { xrayClaims } from './contracts/xray.js';
-
-const path = join(import.meta.dirname, '..', 'docs', 'channels.md');
-const begin = '<!-- claims: written by `npm run docs` -->\n\n';
-const end = '\n<!-- end of claims -->\n';
+import { checkWrittenPart } from './support/written-part.js';
 
 const claims: Readonly<Record<string, readonly string[]>> = {
   'Messages, channels and groups': layerClaims,
@@ -33,13 +28,7 @@ function list(): string {
 t.test(
   'docs/channels.md lists what the contract claims of every layer; else run `npm run docs`',
   async (t) => {
-    const page = readFileSync(path, 'utf8');
-    const from = page.indexOf(begin);
-    const to = page.indexOf(end);
-    t.ok(from >= 0 && to > from, 'the page has both markers');
-    const wanted = page.slice(0, from + begin.length) + list() + page.slice(to);
-    if (process.env.LINOD_WRITE_DOCS === '1') writeFileSync(path, wanted);
-    t.equal(readFileSync(path, 'utf8'), wanted);
+    checkWrittenPart(t, 'docs/channels.md', 'claims', list());
   },
 );
 

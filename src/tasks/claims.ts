@@ -9,9 +9,10 @@ import { idList, listTable, lock } from '../store/dialect.js';
 import { sql } from '../store/kysely.js';
 import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
+import { Claim, keyOf, type Start } from './claim.js';
 import { type Decision, decide, type Running } from './decide.js';
 import { type Job, jobFromRow } from './job.js';
-import { KnownRules, type LockedRule, type LockedRules } from './known-rules.js';
+import { KnownRules } from './known-rules.js';
 import { type RuleEntry, writeEntries } from './ledger.js';
 import { type Blocked, type JobRequest, mergedOutcome } from './requests.js';
 import type { JobRule } from './rule.js';
@@ -299,12 +300,14 @@ export class Claimer {
     const running = claim.running(rule.id);
     const [first] = running;
     if (first !== undefined && overlap !== 'allow') {
-      const hindrance = `job ${first.jobId} was still running`;
+      // Of a run that was decided upon just before, the number is not known yet.
+      const name = first.jobId > 0 ? `job ${first.jobId}` : 'another run of the rule begins now';
+      const hindrance = first.jobId > 0 ? `${name} was still running` : name;
       if (overlap === 'skip') {
         claim.entries.push(entryOf(request, 'skipped', `request ${request.id}: ${hindrance}`));
         return `skipped: ${hindrance}`;
       }
-      if (before !== undefined) return mergedOutcome(before, first.jobId);
+      if (before !== undefined) return mergedOutcome(before, name);
       const cancel = overlap === 'cancel-previous' ? running.map(({ jobId }) => jobId) : [];
       return claim.wait(rule, 'run', hindrance, { cancel });
     }
@@ -401,135 +404,6 @@ const startColumns = {
   job_group: 'text',
   start_datetime: 'integer',
 } as const;
-
-/** A run that was decided upon. */
-interface Start {
-  readonly key: string;
-  readonly rule: JobRule;
-  readonly user: string | null;
-  readonly row: {
-    readonly rule_id: number;
-    readonly procedure: string;
-    readonly due_at: number | null;
-    readonly request_id: number | null;
-    readonly attempt: number;
-    readonly args: string | null;
-    readonly checkpoint: string | null;
-    readonly run_in: string;
-    readonly job_group: string | null;
-    readonly start_datetime: number;
-  };
-}
-
-/** One transaction of claims, as far as it has come. */
-class Claim {
-  readonly view: View;
-  readonly now: number;
-  readonly starts: Start[] = [];
-  readonly entries: RuleEntry[] = [];
-  readonly waiting: Waiting[] = [];
-  readonly cancelled = new Set<number>();
-  readonly broken: Array<{ rule: number; error: Error }>;
-  readonly #rules: LockedRules['rules'];
-  readonly #running = new Map<number, Running[]>();
-  readonly #inGroup = new Map<string, number>();
-
-  constructor(view: View, { now }: Pick<Clock, 'now'>, { rules, broken }: LockedRules) {
-    this.view = view;
-    this.now = now();
-    this.#rules = rules;
-    this.broken = [...broken];
-    for (const run of view.left) this.#running.set(run.ruleId, [...this.running(run.ruleId), run]);
-  }
-
-  locked(id: number): LockedRule | undefined {
-    return this.#rules.get(id);
-  }
-
-  groups(): string[] {
-    const names = Array.from(this.#rules.values(), ({ rule }) => rule.policies.group);
-    return [...new Set(names)].filter((name) => name !== '');
-  }
-
-  /** Takes a run that goes on into account. */
-  count(run: { id: number; rule_id: number; start_datetime: number; job_group: string | null }): void {
-    if (run.job_group !== null) this.#inGroup.set(run.job_group, (this.#inGroup.get(run.job_group) ?? 0) + 1);
-    const runs = this.running(run.rule_id);
-    if (runs.some(({ jobId }) => jobId === run.id)) return;
-    this.#running.set(run.rule_id, [...runs, { jobId: run.id, since: run.start_datetime }]);
-  }
-
-  running(ruleId: number): readonly Running[] {
-    return this.#running.get(ruleId) ?? [];
-  }
-
-  inGroup(group: string): number {
-    return group === '' ? 0 : (this.#inGroup.get(group) ?? 0);
-  }
-
-  get hasPlace(): boolean {
-    return this.starts.length < this.view.freePlaces;
-  }
-
-  start(rule: JobRule, cause: { dueAt?: number; request?: JobRequest }): void {
-    const { dueAt = null, request = null } = cause;
-    const { group, runIn } = rule.policies;
-    const row = {
-      rule_id: rule.id,
-      procedure: rule.procedure,
-      due_at: dueAt,
-      request_id: request?.id ?? null,
-      attempt: request?.attempt ?? 1,
-      args: request?.args ?? null,
-      checkpoint: request?.checkpoint ?? null,
-      run_in: runIn,
-      job_group: group === '' ? null : group,
-      start_datetime: Math.max(this.now, dueAt ?? this.now),
-    };
-    this.starts.push({ key: keyOf(row), rule, user: request?.requestedBy ?? null, row });
-    // Its number is not known yet; it counts for what else is decided here.
-    this.count({
-      id: -this.starts.length,
-      rule_id: rule.id,
-      start_datetime: row.start_datetime,
-      job_group: row.job_group,
-    });
-  }
-
-  wait(
-    rule: JobRule,
-    what: Waiting['for'],
-    hindrance: string,
-    { dueAt = null, cancel = [] }: { dueAt?: number | null; cancel?: readonly number[] } = {},
-  ): null {
-    const group = what === 'group' ? rule.policies.group : '';
-    this.waiting.push({ ruleId: rule.id, dueAt, for: what, group, hindrance });
-    for (const job of cancel) this.cancelled.add(job);
-    return null;
-  }
-
-  /** What was told of a start is not so: the job is another worker's. */
-  retell(start: Start, detail: string): void {
-    const { rule_id: ruleId, due_at: dueAt } = start.row;
-    const i = this.entries.findIndex(
-      (entry) => entry.ruleId === ruleId && entry.dueAt === dueAt && entry.times === 1,
-    );
-    const entry = { ruleId, dueAt, dueUntil: null, times: 1, reason: 'taken', detail } as const;
-    if (i >= 0) this.entries[i] = entry;
-  }
-}
-
-function keyOf({
-  rule_id,
-  due_at,
-  request_id,
-}: {
-  rule_id: number;
-  due_at: number | null;
-  request_id: number | null;
-}): string {
-  return request_id === null ? `${rule_id} at ${due_at}` : `request ${request_id}`;
-}
 
 function jobOf({ row }: Start, id: number, workerId: string): Job {
   return jobFromRow({

@@ -245,9 +245,9 @@ export function isRefusal(outcome: string): boolean {
   return /^(skipped|withdrawn)\b/.test(outcome);
 }
 
-/** How the outcome of a request is told that another one, which waits already, stands for. */
-export function mergedOutcome(request: number, job: number): string {
-  return `one with request ${request}, which waits for job ${job}`;
+/** How the outcome of a request is told that another one, which waits for a run already, stands for. */
+export function mergedOutcome(request: number, run: string): string {
+  return `one with request ${request}, which waits for ${run}`;
 }
 
 /** The request that stands for the one with such an outcome; null for any other outcome. */

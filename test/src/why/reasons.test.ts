@@ -19,6 +19,18 @@ async function told(bench: Bench, ruleId = 1): Promise<string[]> {
 }
 
 /** Runs what is due after some seconds, and waits for the end. */
+/** A bench of one rule, of which a run was given up as lost. */
+async function withLostRun(t: Test, options: object): Promise<Bench> {
+  const dead = gate();
+  const bench = await withTick(t, options, () => dead.promise);
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.ends.giveUpLost();
+  dead.open();
+  await bench.tasks.settled();
+  return bench;
+}
+
 async function runAfter(bench: Bench, seconds: number): Promise<void> {
   bench.clock.advance(seconds * 1000);
   await bench.tasks.run();
@@ -420,16 +432,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
   lost: [
     {
       when: "a run's worker is gone",
-      provoke: async (t) => {
-        const dead = gate();
-        const bench = await withTick(t, {}, () => dead.promise);
-        bench.clock.advance(10_000);
-        await bench.tasks.run();
-        await bench.ends.giveUpLost();
-        dead.open();
-        await bench.tasks.settled();
-        return bench;
-      },
+      provoke: (t) => withLostRun(t, {}),
       sentence: '10 lost: lost: job 1: worker w1 ended meanwhile: nothing is known of it',
     },
   ],
@@ -454,16 +457,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
     },
     {
       when: 'a run was lost, and the rule is not to go on then',
-      provoke: async (t) => {
-        const dead = gate();
-        const bench = await withTick(t, { onLost: 'cancel' }, () => dead.promise);
-        bench.clock.advance(10_000);
-        await bench.tasks.run();
-        await bench.ends.giveUpLost();
-        dead.open();
-        await bench.tasks.settled();
-        return bench;
-      },
+      provoke: (t) => withLostRun(t, { onLost: 'cancel' }),
       sentence: '10 cancelled: the rule was cancelled: failed: job 1 was lost',
     },
   ],
