@@ -180,12 +180,22 @@ const maxNameLength = 99;
  * @throws InvalidNameError
  */
 export function checkChannelName(name: unknown): string {
-  if (typeof name === 'string' && name.length <= maxNameLength && channelName.test(name)) return name;
+  // Mostly it is the same one as last time.
+  if (typeof name === 'string' && (name === lastChannelName || isChannelName(name))) {
+    lastChannelName = name;
+    return name;
+  }
   throw new InvalidNameError(
     'channel',
     name,
     `at most ${maxNameLength} ASCII letters, digits, "-", "_" or ".", with at most one "!"`,
   );
+}
+
+let lastChannelName: string | undefined;
+
+function isChannelName(name: string): boolean {
+  return name.length <= maxNameLength && channelName.test(name);
 }
 
 /** The same for a group's name, which has no `!`. @throws InvalidNameError */

@@ -1,33 +1,17 @@
 // Computes the application's summaries again where their data changed.
 
-import { type BaseRequest, scheduleDaily } from '../src/index.js';
-import { counted } from './counted.js';
-import { mayGoOn } from './pause.js';
-import { type SiteDatabase, siteDatabase } from './store/open.js';
-import { summaries } from './summaries/summaries.js';
-import { SummaryRun } from './summaries/summary-run.js';
+import { scheduleDaily } from '../src/index.js';
+import { booleanArgument, namedArguments, namesArgument } from './arguments.js';
+import { checkSummaries } from './summaries/check-summaries.js';
 
-export const checksummaries = scheduleDaily({ onFailure: 'continue' }, async function checksummaries(ar) {
-  const db = await siteDatabase(ar);
-  if (summaries.size === 0) ar.debug('no summary is registered: there is nothing to compute');
-  for (const summary of summaries) {
-    if (!(await mayGoOn(ar.signal))) return;
-    await new SummaryRun(ar, db, summary).run();
-  }
-  await tellUnknown(ar, db);
-});
-
-/** A mark under a mistyped name would wait for ever, unseen. */
-async function tellUnknown(ar: BaseRequest, db: SiteDatabase): Promise<void> {
-  const marked = await db
-    .selectFrom('dirty_summaries')
-    .select((eb) => ['summary', eb.fn.countAll<number>().as('count')])
-    .groupBy('summary')
-    .execute();
-  for (const { summary, count } of marked) {
-    if (summaries.has(summary)) continue;
-    ar.warning(
-      `nobody registered the summary ${JSON.stringify(summary)}, of which ${counted(count, 'key')} wait`,
-    );
-  }
-}
+// In a thread: what takes long here delays no other rule.
+export const checksummaries = scheduleDaily(
+  { onFailure: 'continue', runIn: 'thread' },
+  async function checksummaries(ar) {
+    const args = namedArguments(ar, ['summaries', 'all']);
+    await checkSummaries(ar, {
+      summaries: namesArgument('summaries', args.summaries),
+      all: booleanArgument('all', args.all, false),
+    });
+  },
+);

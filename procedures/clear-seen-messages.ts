@@ -21,6 +21,8 @@ export const clearSeenMessages = scheduleDaily(
         .selectFrom('user_messages')
         .select('id')
         .where('seen_at', '<', seenBefore)
+        // It may still be on its way to its user by mail.
+        .where('route_at', 'is', null)
         .orderBy('seen_at')
         .limit(batchSize);
       const { numDeletedRows } = await db

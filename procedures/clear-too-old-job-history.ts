@@ -2,35 +2,51 @@
 
 import { type BaseRequest, scheduleDaily } from '../src/index.js';
 import { counted } from './counted.js';
-import { clearJobs, clearRequests } from './history/history.js';
+import { clearJobs } from './history/jobs.js';
 import { clearSummaries, summariseDecisions } from './history/ledger.js';
+import { clearRequests } from './history/requests.js';
+import { ShortWrites } from './history/short-writes.js';
 import { retention } from './retention.js';
 
 export const clearTooOldJobHistory = scheduleDaily(
-  { onFailure: 'continue' },
+  // On the worker's own event loop it would delay the rules that run meanwhile, and they its transactions.
+  { onFailure: 'continue', runIn: 'thread' },
   async function clear_too_old_job_history(ar) {
-    const rules = await ar.db.selectFrom('job_rules').select('id').orderBy('seqno').orderBy('id').execute();
-    const limits = retention();
+    const rules = await ar.db
+      .selectFrom('job_rules')
+      .select(['id', 'procedure'])
+      .orderBy('seqno')
+      .orderBy('id')
+      .execute();
+    const writes = new ShortWrites(ar);
     let jobs = 0;
     let decisions = 0;
-    for (const [index, { id }] of rules.entries()) {
+    for (const [index, { id, procedure }] of rules.entries()) {
+      if (ar.signal.aborted) break;
       ar.progress(index, rules.length, 'rules');
-      jobs += await clearJobs(ar, id, limits);
-      decisions += await summariseDecisions(ar, id, limits);
+      const limits = retention(procedure);
+      jobs += await clearJobs(ar, writes, id, limits);
+      decisions += await summariseDecisions(ar, writes, id, limits);
+      await clearSummaries(ar, writes, id, limits);
     }
     // After the jobs: only what no job refers to can go.
-    const requests = await clearRequests(ar, limits);
-    if (!ar.signal.aborted) await clearSummaries(ar, limits);
-    tell(ar, { jobs, decisions, requests });
+    const requests = await clearRequests(ar, writes, retention());
+    tell(ar, writes, { jobs, decisions, requests });
   },
 );
 
-function tell(ar: BaseRequest, counts: { jobs: number; decisions: number; requests: number }): void {
-  const { jobs, decisions, requests } = counts;
+interface Counts {
+  readonly jobs: number;
+  readonly decisions: number;
+  readonly requests: number;
+}
+
+function tell(ar: BaseRequest, { longestMs }: ShortWrites, { jobs, decisions, requests }: Counts): void {
   const stopped = ar.signal.aborted ? '; the run was ended before all was done' : '';
-  if (jobs + decisions + requests === 0) ar.debug(`nothing is too old${stopped}`);
-  else
-    ar.info(
-      `${counted(jobs, 'job')}, ${counted(decisions, 'decision')} and ${counted(requests, 'request')} deleted${stopped}`,
-    );
+  if (jobs + decisions + requests === 0) {
+    ar.debug(`nothing is too old${stopped}`);
+    return;
+  }
+  const counts = `${counted(jobs, 'job')}, ${counted(decisions, 'decision')} and ${counted(requests, 'request')}`;
+  ar.info(`${counts} deleted${stopped}`, { longestTransactionMs: Math.round(longestMs * 10) / 10 });
 }

@@ -1,5 +1,5 @@
-// The public names of `linod/procedures`. Importing it registers the seven procedures that ship, in the original's
-// order, and the tables that they need: import it before the store is opened.
+// The public names of `linod/procedures`. Importing it registers the procedures that ship, the original's seven
+// in its order and one for push, and the tables that they need: import it before the store is opened.
 
 import './clear-too-old-job-history.js';
 import './event-notification-scheduler.js';
@@ -8,28 +8,77 @@ import './checkdata.js';
 import './send-pending-emails-often.js';
 import './send-pending-emails-daily.js';
 import './clear-seen-messages.js';
+import './send-pending-push.js';
+import './push/message-push.js';
 
 export {
   type Checker,
   type CheckResult,
   type Problem,
+  type QueryChecker,
   type RowsChecker,
   registerChecker,
   type TableChecker,
 } from './checks/checkers.js';
-export { type EventSource, registerEventSource, type UpcomingEvent } from './events/event-sources.js';
-export { type Digest, type DigestComposer, type DigestPart, registerDigestComposer } from './mail/digest.js';
-export { InvalidMailError, type NewMail, queueMail } from './mail/outbox.js';
 export {
+  type EventSource,
+  registerEventSource,
+  type UpcomingEvent,
+  type UpcomingEvents,
+} from './events/event-sources.js';
+export { InvalidMailError } from './mail/addresses.js';
+export { type Digest, type DigestComposer, type DigestPart, registerDigestComposer } from './mail/digest.js';
+export { Html, html } from './mail/html.js';
+export { type MessageMail, type MessageMailWriter, registerMessageMail } from './mail/message-mail.js';
+export { type NewMail, queueMail } from './mail/outbox.js';
+export {
+  MailInDoubtError,
   MailRefusedError,
   type MailTransport,
   MailTransportDownError,
   type OutgoingMail,
   registerMailTransport,
 } from './mail/transport.js';
-export { markMessagesSeen, type NewMessage, notify } from './messages/messages.js';
+export { registerUnsubscribeUrl, type UnsubscribeUrl } from './mail/unsubscribe.js';
+export {
+  countUnseenMessages,
+  InvalidMessageError,
+  type MessageFilter,
+  markMessagesSeen,
+  messagesOf,
+  type NewMessage,
+  notify,
+} from './messages/messages.js';
+export {
+  chooseWays,
+  chosenWays,
+  type NotificationKind,
+  notificationKinds,
+  registerNotificationKind,
+} from './messages/preferences.js';
+export { registerUserDirectory, type UserContact, type UserDirectory } from './messages/users.js';
+export {
+  type NotificationWay,
+  registerNotificationWay,
+  UndeliverableError,
+  type WayTransaction,
+} from './messages/ways.js';
+export {
+  InvalidPushError,
+  maxPayloadBytes as maxPushBytes,
+  type NewPush,
+  type QueuedPush,
+  queuePush,
+} from './push/queue-push.js';
+export {
+  type BrowserSubscription,
+  InvalidSubscriptionError,
+  pushSubscriptions,
+  removePushSubscription,
+  savePushSubscription,
+} from './push/subscriptions.js';
 export { InvalidRegistrationError } from './registry.js';
-export { defaultRetention, type Retention, setRetention } from './retention.js';
+export { defaultRetention, type Retention, type RuleRetention, setRetention } from './retention.js';
 export { type AnyKysely, MissingTablesError } from './store/open.js';
 export type {
   CheckerPassRow,
@@ -38,8 +87,14 @@ export type {
   EventReminderRow,
   MailStatus,
   MailUrgency,
+  NotificationChoiceRow,
   OutboxMailRow,
   ProcedureTables,
+  PushDeliveryRow,
+  PushDeliveryStatus,
+  PushMessageRow,
+  PushSubscriptionRow,
+  PushUrgency,
   UserMessageRow,
 } from './store/tables.js';
-export { markSummaryDirty, registerSummary, type Summary } from './summaries/summaries.js';
+export { type Dependency, markSummaryDirty, registerSummary, type Summary } from './summaries/summaries.js';

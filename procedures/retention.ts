@@ -22,6 +22,8 @@ export interface Retention {
   readonly seenMessageDays: number;
   /** Mails, counted from when they were sent or given up. */
   readonly doneMailDays: number;
+  /** Pushes, counted from when they were sent or given up. */
+  readonly donePushDays: number;
   /** Problems in the data, counted from when they were gone. */
   readonly closedProblemDays: number;
 }
@@ -38,33 +40,57 @@ export const defaultRetention: Retention = Object.freeze({
   decisionSummaryDays: 730,
   seenMessageDays: 30,
   doneMailDays: 30,
+  donePushDays: 7,
   closedProblemDays: 90,
 });
 
+/** Of these, each procedure may have its own. */
+const ofRules = [
+  'jobDays',
+  'jobsPerRule',
+  'failedJobDays',
+  'failedJobsPerRule',
+  'decisionDays',
+  'decisionsPerRule',
+  'decisionSummaryDays',
+] as const;
+
+/** The numbers that are about the jobs and decisions of a rule. */
+export type RuleRetention = Pick<Retention, (typeof ofRules)[number]>;
+
 let current = defaultRetention;
+const ofProcedures = new Map<string, Partial<RuleRetention>>();
 
 /**
  * Changes some of the numbers for this process; call it in a file of procedures.
  *
+ * @param procedure the name of a procedure, for whose rules alone the numbers are to be; default: all
  * @example
  * setRetention({ failedJobDays: 365 });
+ * setRetention({ jobsPerRule: 50 }, 'fetch_weather');
  * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for an unknown name or a number that is none or negative
  */
-export function setRetention(changes: Partial<Retention>): void {
+export function setRetention(changes: Partial<Retention>): void;
+export function setRetention(changes: Partial<RuleRetention>, procedure: string): void;
+export function setRetention(changes: Partial<Retention>, procedure?: string): void {
+  const known = procedure === undefined ? Object.keys(defaultRetention) : ofRules;
   for (const [key, value] of Object.entries(changes)) {
-    if (!Object.hasOwn(defaultRetention, key)) {
-      const known = Object.keys(defaultRetention).join(', ');
-      throw new BadConfigError('setRetention', key, `there is no such number; there are ${known}`);
+    if (!(known as readonly string[]).includes(key)) {
+      const whose = procedure === undefined ? '' : ' of a procedure';
+      const names = known.join(', ');
+      throw new BadConfigError('setRetention', key, `there is no such number${whose}; there are ${names}`);
     }
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
       throw new BadConfigError('setRetention', key, `expected a number from 0 on, got: ${String(value)}`);
     }
   }
-  current = Object.freeze({ ...current, ...changes });
+  if (procedure === undefined) current = Object.freeze({ ...current, ...changes });
+  else ofProcedures.set(procedure, { ...ofProcedures.get(procedure), ...changes });
 }
 
-export function retention(): Retention {
-  return current;
+/** @param procedure whose rules it is about; default: none in particular */
+export function retention(procedure?: string): Retention {
+  return procedure === undefined ? current : { ...current, ...ofProcedures.get(procedure) };
 }
 
 const dayMs = 86_400_000;

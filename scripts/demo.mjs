@@ -10,8 +10,8 @@ import { installPackages, run } from './bootstrap.mjs';
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 installPackages();
 console.log('building');
-run('npm', ['run', '--silent', 'build']);
-const { status } = spawnSync(process.execPath, ['dist/scripts/demo/story.js', ...process.argv.slice(2)], {
+run(process.execPath, ['scripts/build.mjs', '--programs']);
+const { status } = spawnSync(process.execPath, ['build/scripts/demo/story.js', ...process.argv.slice(2)], {
   stdio: 'inherit',
 });
 process.exit(status ?? 1);

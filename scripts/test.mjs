@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { installPackages, run } from './bootstrap.mjs';
+import { buildTap, installPackages, run } from './bootstrap.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -24,6 +24,7 @@ const systemNeeds = [
   },
   // The tests start servers of their own; the one that the package would like to start is not needed.
   { packages: ['postgresql'], isThere: () => succeeds('sh', ['-c', 'ls /usr/lib/postgresql/*/bin/initdb']) },
+  { packages: ['logrotate'], isThere: () => succeeds('/usr/sbin/logrotate', ['--version']) },
 ];
 
 function succeeds(command, args) {
@@ -42,25 +43,51 @@ function installSystemPackages() {
   run('sh', ['-c', command], { DEBIAN_FRONTEND: 'noninteractive' });
 }
 
-/** Builds while types, format and lint are checked; the build itself has no need to check them once more. */
+/** Builds while types, format and lint are checked, which makes the declarations as well. */
 async function buildAndCheck() {
-  const words = [['check'], ['build', '--', '--noCheck']];
-  const children = words.map((words) =>
-    spawn('npm', ['run', '--silent', ...words], { stdio: ['ignore', 'inherit', 'inherit'] }),
+  const commands = [
+    ['npm', 'run', '--silent', 'check'],
+    [process.execPath, 'scripts/build.mjs', '--no-types'],
+  ];
+  const children = commands.map(([command, ...words]) =>
+    spawn(command, words, { stdio: ['ignore', 'inherit', 'inherit'] }),
   );
   const ends = await Promise.all(children.map((child) => once(child, 'exit')));
   if (ends.some(([code]) => code !== 0)) process.exit(1);
+}
+
+/** How long all tests may take together, in ms: several times what they take on a slow machine. */
+const patienceMs = 45 * 60_000;
+
+/** Tells what still runs below a process, and ends it with all of that. */
+function giveUp(pid) {
+  console.log(`the tests have taken ${patienceMs / 60_000} minutes and are ended; still running:`);
+  const { stdout } = spawnSync('ps', ['-eo', 'pid=,ppid=,etime=,args='], { encoding: 'utf8' });
+  const all = stdout.split('\n').map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? []);
+  const below = (parent) =>
+    all.filter(([, , of]) => Number(of) === parent).flatMap((one) => [one, ...below(Number(one[1]))]);
+  const running = below(pid);
+  for (const [line] of running) console.log(line);
+  for (const one of [...running.map(([, child]) => Number(child)), pid]) {
+    try {
+      process.kill(one, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
 }
 
 /** Runs tap and counts its assertions from the summary that it prints, so that the last line tells what it told. */
 async function runTests(files) {
   const tap = spawn(
     process.execPath,
-    ['node_modules/tap/dist/esm/run.mjs', '--reporter=tap', '--jobs=3', ...files],
+    ['node_modules/tap/dist/esm/run.mjs', '--reporter=tap', '--jobs=4', ...files],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
+  const ended = once(tap, 'exit');
+  const patience = setTimeout(() => giveUp(tap.pid), patienceMs);
   const totals = { pass: 0, fail: 0, skip: 0, todo: 0 };
   const times = [];
   const verbose = !process.stdout.isTTY || files.length > 0;
@@ -76,7 +103,8 @@ async function runTests(files) {
     if (file !== null) times.push({ file: file[1], seconds: Number(file[2] ?? 0) / 1000 });
     if (file !== null || isFailing || (verbose && files.length > 0)) console.log(line);
   }
-  const code = tap.exitCode ?? (await new Promise((resolve) => tap.once('exit', resolve)));
+  clearTimeout(patience);
+  const [code] = await ended;
   return { ...totals, times, code };
 }
 
@@ -89,6 +117,7 @@ function tellSlowest(times, count = 10) {
 
 installPackages();
 installSystemPackages();
+buildTap();
 console.log('building, and checking types, format and lint');
 await buildAndCheck();
 console.log('running the tests');
@@ -96,5 +125,6 @@ const { pass, fail, skip, times, code } = await runTests(process.argv.slice(2));
 if (times.length > 1) tellSlowest(times);
 // A file that crashed before its first assertion counts in the exit code only.
 const failed = code !== 0 && fail === 0 ? 1 : fail;
-console.log(`${pass} passed, ${failed} failed${skip > 0 ? `, ${skip} skipped` : ''}`);
+if (skip > 0) console.log(`${skip} skipped`);
+console.log(`${pass} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -1,6 +1,14 @@
 // The public names of `linod`. What is not listed here is free to change.
 
-export { CancelJob, JobRules, Jobs, JobsByRule, openTasks, RunJob, SetupTasks, Workers } from './actors.js';
+export {
+  type ActorContext,
+  JobRules,
+  Jobs,
+  JobsByRule,
+  openTasks,
+  SetupTasks,
+  Workers,
+} from './actors.js';
 export { type Choice, ChoiceList } from './choices.js';
 export { BadConfigError, LinodError, NoSiteError, UsageError } from './errors.js';
 export { localTime } from './local-time.js';
@@ -20,6 +28,7 @@ export {
   scheduleOften,
   type WhenOptions,
 } from './procedure.js';
+export { type PushOrder, type PushQueue, registerPushQueue } from './push.js';
 export {
   type ClockNote,
   describe,
@@ -33,6 +42,7 @@ export {
   type TimetableEntry,
   type Timing,
 } from './recurrence.js';
+export { type Asked, CancelJob, RunJob } from './run-job.js';
 export { RunAbortedError } from './runs/stop.js';
 export { RunLostError } from './runs/writes.js';
 export {
@@ -55,6 +65,7 @@ export type { JobFilter, Jobs as JobTable } from './tasks/jobs.js';
 export type { BaseRequest, RunRequestOptions } from './tasks/request.js';
 export type { JobRequest } from './tasks/requests.js';
 export type { JobRule } from './tasks/rule.js';
+export { activeRuleOf } from './tasks/rule-named.js';
 export type { RuleChanges, Rules, SyncReport } from './tasks/rules.js';
 export { Tasks } from './tasks/tasks.js';
 export { type DueTimeStory, dueTimeStory } from './why/due-time-story.js';

@@ -4,7 +4,7 @@
 // the words of `linod rule N set` and the tables of the documentation come from it.
 
 import { suggestion } from './errors.js';
-import { excludedRule, isExcludedList } from './recurrence/exclusions.js';
+import { excludedRule, isExcludedList, wrongEntry } from './recurrence/exclusions.js';
 
 /** The policies of a rule, none of them open. */
 export interface Policies {
@@ -63,6 +63,8 @@ export interface PolicyDefinition<T> {
   /** What the word `none` stands for; missing where there is no such thing. */
   readonly none?: T;
   isAllowed(value: unknown): value is T;
+  /** Which part of a value that is not allowed is to blame, for people; null where that is the whole. */
+  wrongPart?(value: unknown): string | null;
 }
 
 function choice<T extends string>(column: string, first: T, ...others: T[]): PolicyDefinition<T> {
@@ -137,6 +139,7 @@ export const policies: { readonly [K in PolicyName]: PolicyDefinition<Policies[K
     allowed: excludedRule,
     none: [],
     isAllowed: isExcludedList,
+    wrongPart: wrongEntry,
   },
   onExcluded: choice<Policies['onExcluded']>('on_excluded', 'skip', 'postpone'),
   runAfter: {
@@ -171,7 +174,8 @@ export const policyTexts: { readonly [K in PolicyName]: string } = {
   memoryMb: 'How much memory a thread or process may take, in MiB. 0: no limit.',
   priority: 'Of several rules that are due, those with the higher number come first.',
   group: 'A name that rules share which must not all run at once; empty for none.',
-  groupLimit: 'The rule starts only while fewer runs than this of its group go on.',
+  groupLimit:
+    'The rule starts only while fewer runs than this of its group go on. Limits of one group may differ; no rule overtakes one that comes before it and waits for the group.',
   jitterSeconds:
     "Every due time is moved by the same part of so many seconds, which the rule's number decides.",
   excluded: 'Days and times of day at which the rule does not run.',
@@ -205,5 +209,6 @@ export function problemOf(name: PolicyName, value: unknown): string | null {
   if (definition.isAllowed(value)) return null;
   const words = definition.allowed.startsWith('one of ') ? definition.allowed.slice(7).split(', ') : [];
   const near = typeof value === 'string' ? suggestion(value, words) : '';
-  return `expected ${name} to be ${definition.allowed}, got: ${JSON.stringify(value)}${near}`;
+  const got = definition.wrongPart?.(value) ?? `${JSON.stringify(value)}${near}`;
+  return `expected ${name} to be ${definition.allowed}, got: ${got}`;
 }

@@ -14,12 +14,18 @@ import {
 } from './recurrence/fields.js';
 import { parseWhen } from './recurrence/notations/when.js';
 import type { Occurrences } from './recurrence/occurrences.js';
-import { completeStart } from './recurrence/open-start.js';
+import { completeStart, isOpenStart } from './recurrence/open-start.js';
 import { PeriodTimes } from './recurrence/period-times.js';
 import { type TimetableEntry, timetableOf } from './recurrence/timetable.js';
 import { formatWallTime } from './recurrence/wall-time.js';
 
-export { type DescribeOptions, describe, type LanguageCode, Languages } from './recurrence/describe.js';
+export {
+  afterRule,
+  type DescribeOptions,
+  describe,
+  type LanguageCode,
+  Languages,
+} from './recurrence/describe.js';
 export {
   type CompleteFields,
   type EveryUnit,
@@ -34,7 +40,7 @@ export {
 export { NotationError } from './recurrence/notations/error.js';
 export type { Timing } from './recurrence/notations/timing.js';
 export { parseWhen } from './recurrence/notations/when.js';
-export { completeStart } from './recurrence/open-start.js';
+export { completeStart, isOpenStart } from './recurrence/open-start.js';
 export type { ClockNote, TimetableEntry } from './recurrence/timetable.js';
 
 /** Anything that knows its next time: the two kinds of rules. Milliseconds since 1970 UTC. */
@@ -155,13 +161,26 @@ export function fieldsOfText(text: string, from: Date, timezone: string): Recurr
   const { start, ...timing } = parseWhen(text);
   const zone = knownZone(timing.timezone ?? timezone);
   const since = formatWallTime(from.getTime() + zone.offsetAt(from.getTime()));
-  return {
+  const fields = {
     ...timing,
     timezone: timing.timezone ?? timezone,
     start: completeStart(start, since),
     missingTime: timing.missingTime ?? undefined,
     repeatedTime: timing.repeatedTime ?? undefined,
   };
+  return isOpenStart(start) ? countedFrom(fields, from.getTime() - 1) : fields;
+}
+
+/**
+ * The same recurrence, but that a `count` counts its times later than an instant only: it starts with the first of them.
+ *
+ * @param after in ms since 1970
+ * @throws as {@link Recurrence.from}
+ */
+export function countedFrom<F extends RecurrenceFields>(fields: F, after: number): F {
+  if ((fields.count ?? null) === null) return fields;
+  const first = Recurrence.from({ ...fields, count: null }).occurrences.occurrenceAfter(after);
+  return first === null ? fields : { ...fields, start: formatWallTime(first.wall) };
 }
 
 function ruleOf(checked: CheckedFields): Rule {

@@ -33,6 +33,16 @@ function examplesOf(page: string, markdown: string): Example[] {
   });
 }
 
+/** The files of the example sites, which people copy. */
+function exampleFiles(): Example[] {
+  return readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => {
+      const file = join(root, 'examples', name);
+      return { page: `examples/${name}`, line: 1, file, code: readFileSync(file, 'utf8') };
+    });
+}
+
 /** What the package exports, by the sources that it is built of. */
 function exportedSources(): Record<string, string[]> {
   const { name, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -86,10 +96,11 @@ function complaints(examples: readonly Example[]): string[] {
   });
 }
 
-t.test('the TypeScript in README.md and docs compiles', async (t) => {
+t.test('the TypeScript in README.md, docs and examples compiles', async (t) => {
   const examples = pages().flatMap((page) => examplesOf(page, readFileSync(join(root, page), 'utf8')));
-  t.ok(examples.length > 0, 'there are examples');
-  t.same(complaints(examples), []);
+  const files = exampleFiles();
+  t.ok(examples.length > 0 && files.length > 0, 'there are examples');
+  t.same(complaints([...examples, ...files]), []);
 });
 
 t.test('an example that does not compile is told with its page and line', async (t) => {

@@ -34,8 +34,8 @@ import {
   LeasedMessage,
   type LeaseKeeper,
 } from '../leases.js';
-import { LocalQueues } from '../local-queues.js';
-import { decode, encode } from '../msgpack.js';
+import { LocalQueues, type ProcessMessage } from '../local-queues.js';
+import { copyAsSent, copyOf } from '../message-copy.js';
 import { patiently } from '../patience.js';
 import { WaitingQueue } from '../waiting-queue.js';
 import { LayerXray } from '../xray/layer-xray.js';
@@ -54,7 +54,7 @@ import { type Loan, Loans } from './memory/loans.js';
 import { MemorySource } from './memory/source.js';
 
 /**
- * A channel layer in the memory of this process. Messages are kept as the bytes that would go over the wire, so
+ * A channel layer in the memory of this process. Messages are kept as a receiver elsewhere would get them, so
  * that each receiver gets a copy and what cannot be sent elsewhere cannot be sent here. A lease that is not over keeps
  * the process alive.
  *
@@ -139,11 +139,11 @@ export class InMemoryChannelLayer implements ChannelLayer {
     { signal, receipt }: MessageOptions = {},
   ): Promise<void> {
     const key = messageKey(checkChannelName(channel));
-    const bytes = encode(checkMessage(message));
+    const copy = copyAsSent(checkMessage(message));
     this.#refuseWhenClosed();
     signal?.throwIfAborted();
-    if (!this.#hasRoom(key, [channel])) throw new ChannelFull(channel, this.#capacity(channel));
-    const filed = this.#file(key, [channel], bytes);
+    if (!this.#hasRoom(key, channel)) throw new ChannelFull(channel, this.#capacity(channel));
+    const filed = this.#file(key, [channel], copy);
     receipt?.add(high(filed), low(filed));
   }
 
@@ -209,10 +209,10 @@ export class InMemoryChannelLayer implements ChannelLayer {
 
   async groupSend<M extends Message>(group: string, message: M): Promise<void> {
     checkGroupName(group);
-    const bytes = encode(checkMessage(message));
+    const copy = copyAsSent(checkMessage(message));
     this.#refuseWhenClosed();
     for (const [key, channels] of this.#membersByKey(group)) {
-      if (this.#hasRoom(key, channels)) this.#file(key, channels, bytes);
+      if (this.#hasRoom(key, channels[0])) this.#file(key, channels, copyOf(copy));
     }
   }
 
@@ -275,11 +275,13 @@ export class InMemoryChannelLayer implements ChannelLayer {
   }
 
   /** The capacity of a process's key is that of the channel that the message is for, or the first of them. */
-  #hasRoom(key: string, [first = key]: readonly string[]): boolean {
+  #hasRoom(key: string, first = key): boolean {
     const box = this.#boxes.get(key);
     if (box === undefined) return true;
+    const capacity = this.#capacity(first);
+    if (box.length < capacity) return true;
     this.#dropExpired(key, box);
-    if (box.length < this.#capacity(first)) return true;
+    if (box.length < capacity) return true;
     this.#recorder?.refused(key);
     return false;
   }
@@ -297,8 +299,8 @@ export class InMemoryChannelLayer implements ChannelLayer {
   #tryToSend(channel: string, message: unknown): Filed | SendOutcome {
     const key = messageKey(channel);
     try {
-      const bytes = encode(checkMessage(message));
-      if (this.#hasRoom(key, [channel])) return this.#file(key, [channel], bytes);
+      const copy = copyAsSent(checkMessage(message));
+      if (this.#hasRoom(key, channel)) return this.#file(key, [channel], copy);
       return { accepted: false, error: new ChannelFull(channel, this.#capacity(channel)) };
     } catch (error) {
       if (error instanceof InvalidMessageError) return { accepted: false, error };
@@ -306,18 +308,18 @@ export class InMemoryChannelLayer implements ChannelLayer {
     }
   }
 
-  #file(key: string, channels: readonly string[], bytes: Uint8Array): Filed {
-    const filed = this.#put(key, channels, bytes, this.#filed);
+  #file(key: string, channels: readonly string[], message: Received): Filed {
+    const filed = this.#put(key, channels, message, this.#filed);
     this.#recorder?.sent(key, high(filed), low(filed), filed.sentAt);
     return filed;
   }
 
-  #put(key: string, channels: readonly string[], bytes: Uint8Array, id: number): Filed {
-    const read = () => decode(bytes) as Received;
+  /** @param message becomes the layer's own */
+  #put(key: string, channels: readonly string[], message: Received, id: number): Filed {
     const sentAt = this.#time();
     const expiresAt = sentAt + this.#expiryMs(key);
     const number = this.#filed++;
-    const filed = { channels, read, sentAt, expiresAt, number, id, deliveries: 0, bytes: bytes.length };
+    const filed = { channels, message, sentAt, expiresAt, number, id, deliveries: 0 };
     this.#box(key).put(filed);
     this.#sweepWhenDue();
     return filed;
@@ -370,10 +372,12 @@ export class InMemoryChannelLayer implements ChannelLayer {
     }
   }
 
-  async #takeForProcess(key: string, max: number, signal: AbortSignal): Promise<readonly Filed[]> {
+  async #takeForProcess(key: string, max: number, signal: AbortSignal): Promise<readonly ProcessMessage[]> {
     const taken = await this.#take(key, max, signal);
-    for (const filed of taken) this.#recorder?.received(key, high(filed), low(filed), this.#lastNow);
-    return taken;
+    return taken.map((filed) => {
+      this.#recorder?.received(key, high(filed), low(filed), this.#lastNow);
+      return { channels: filed.channels, read: () => copyOf(filed.message) };
+    });
   }
 
   #hand(
@@ -388,14 +392,14 @@ export class InMemoryChannelLayer implements ChannelLayer {
       receipt.add(high(filed), low(filed));
       this.#recorder?.follow(receipt, channel);
     }
-    return leaseMs === undefined ? filed.read() : this.#lend(channel, filed, leaseMs);
+    return leaseMs === undefined ? filed.message : this.#lend(channel, filed, leaseMs);
   }
 
   #lend(channel: string, item: Filed, leaseMs: number): Leased {
     const deliveries = item.deliveries + 1;
     const loan = { key: channel, item: { ...item, deliveries }, endsAt: this.#time() + leaseMs };
     this.#loans.add(loan);
-    return new LeasedMessage(this.#keeper, loan, { channel, message: item.read(), deliveries });
+    return new LeasedMessage(this.#keeper, loan, { channel, message: copyOf(item.message), deliveries });
   }
 
   #acknowledge(loan: Loan<Filed>): boolean {
@@ -426,7 +430,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
   }
 
   #bury(channel: string, filed: Filed): void {
-    const { read, deliveries, id } = filed;
+    const { message, deliveries, id } = filed;
     const key = deadLetterChannel(channel);
     const box = this.#box(key);
     this.#dropExpired(key, box);
@@ -434,7 +438,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
       box.shift();
       this.#onDrop?.({ channel: key, reason: 'overflow' });
     }
-    this.#put(key, [key], encode(deadLetter(channel, read(), deliveries)), id);
+    this.#put(key, [key], copyAsSent(deadLetter(channel, message, deliveries)), id);
     this.#recorder?.buried(channel, key, high(filed), low(filed));
     this.#onDrop?.({ channel, reason: 'dead' });
   }

@@ -133,9 +133,23 @@ export class Decoder {
 
   #list(length: number, depth: number): unknown[] {
     this.#enter(depth, length);
+    const start = this.#at;
+    const known = length < manyTexts ? undefined : this.#knownTexts(length);
+    if (known !== undefined) return known;
     const list: unknown[] = [];
     for (let i = 0; i < length; i++) list.push(this.#read(depth + 1));
+    if (length >= manyTexts) rememberTexts(this.#bytes.subarray(start, this.#at), list);
     return list;
+  }
+
+  /** What so many values say, if they are the texts of the last list, byte for byte. */
+  #knownTexts(length: number): string[] | undefined {
+    const { bytes, texts } = lastTexts;
+    const end = this.#at + bytes.length;
+    if (texts.length !== length || end > this.#bytes.length) return undefined;
+    if (this.#bytes.compare(bytes, 0, bytes.length, this.#at, end) !== 0) return undefined;
+    this.#at = end;
+    return texts.slice();
   }
 
   #map(size: number, depth: number): Record<string, unknown> | Map<string | Uint8Array, unknown> {
@@ -174,7 +188,7 @@ export class Decoder {
 
   #key(): string | Uint8Array {
     const code = this.#uint8();
-    if (code >= 0xa0 && code < 0xc0) return this.#text(code & 0x1f);
+    if (code >= 0xa0 && code < 0xc0) return this.#shortKey(code & 0x1f);
     switch (code) {
       case 0xc4:
         return this.#binary(this.#uint8());
@@ -191,6 +205,22 @@ export class Decoder {
       default:
         throw new UndecodableError('a map key is neither text nor bytes');
     }
+  }
+
+  /** The same few keys come again and again, and making their text anew takes longer than to compare it. */
+  #shortKey(length: number): string {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    const slot = ((bytes[start] ?? 0) * 7 + (bytes[start + length - 1] ?? 0) * 3 + length) % knownKeys.length;
+    const known = knownKeys[slot];
+    if (known !== undefined && known.length === length && isAt(bytes, start, known)) {
+      this.#at += length;
+      return known;
+    }
+    const key = this.#text(length);
+    // So many characters as bytes: it is ASCII.
+    if (key.length === length) knownKeys[slot] = key;
+    return key;
   }
 
   /** Checks what a container announces, so that a few bytes cannot claim a huge list or a deep one. */
@@ -222,6 +252,34 @@ export class Decoder {
     this.#at = end;
     return start;
   }
+}
+
+/** From so many texts on a list is remembered, up to so many bytes. */
+const manyTexts = 8;
+const mostTextBytes = 131_072;
+
+/**
+ * The last list of nothing but texts. A message to a group carries the names of all its channels in a process, which are the
+ * same each time.
+ */
+let lastTexts: { readonly bytes: Uint8Array; readonly texts: readonly string[] } = {
+  bytes: new Uint8Array(),
+  texts: [],
+};
+
+function rememberTexts(bytes: Uint8Array, list: readonly unknown[]): void {
+  const texts = list.filter((each) => typeof each === 'string');
+  if (texts.length === list.length && bytes.length <= mostTextBytes)
+    lastTexts = { bytes: new Uint8Array(bytes), texts };
+}
+
+/** ASCII texts that were keys lately, by some of their bytes. */
+const knownKeys = Array.from<string | undefined>({ length: 256 });
+
+/** Whether this ASCII text stands there. */
+function isAt(bytes: Buffer, start: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
+  return true;
 }
 
 function cutShort(): UndecodableError {

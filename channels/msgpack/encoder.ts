@@ -11,44 +11,45 @@ import { ExtensionValue, Float } from './values.js';
 const maxDepth = 511;
 /** Text up to this many code units is copied by a loop, which beats a call into the runtime. */
 const shortText = 24;
-const firstBufferBytes = 4096;
 /** A buffer that one large message made larger than this is not kept for the next one. */
 const maxKeptBufferBytes = 1 << 20;
-/** Results up to this size share memory, since allocating it for a small one takes longer than writing it. */
-const mostShared = 512;
-/** As large as Node's own pool for small buffers: what one result that is kept keeps in memory with it. */
+/**
+ * Small results are written into memory that they share, as large as Node's own pool for small buffers: what one of them
+ * that is kept keeps in memory with it.
+ */
 const poolBytes = 8192;
+/** How much of that must be left for a result to be begun there. */
+const mostShared = 512;
 
-/** Writes into a buffer that grows and is used again. */
+/** Writes into memory for results, or into a buffer that grows and is used again. */
 export class Encoder {
-  #buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
-  #length = 0;
-  /** Memory for results, and how much of it is theirs already. */
-  #pool = new Uint8Array(poolBytes);
+  #pool = Buffer.allocUnsafeSlow(poolBytes);
+  /** How much of it belongs to results already. */
   #given = 0;
+  /** For what does not fit there. */
+  #large = Buffer.allocUnsafeSlow(poolBytes);
+  /** The one of both that is being written to, and up to where. */
+  #buffer = this.#pool;
+  #length = 0;
   /** The keys and indexes that lead to the value being written, kept to name it in an error. */
   readonly #path: Array<string | number> = [];
 
   /** @param room bytes before the value that are left to the caller */
   encode(value: unknown, room: number): Uint8Array {
-    this.#length = room;
-    this.#write(value, 0);
-    const bytes = this.#copied(this.#buffer.subarray(0, this.#length));
-    if (this.#buffer.length > maxKeptBufferBytes) this.#buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
-    return bytes;
-  }
-
-  #copied(bytes: Uint8Array): Uint8Array {
-    const { length } = bytes;
-    if (length > mostShared) return new Uint8Array(bytes);
-    if (this.#given + length > poolBytes) {
-      this.#pool = new Uint8Array(poolBytes);
+    if (poolBytes - this.#given < mostShared) {
+      this.#pool = Buffer.allocUnsafeSlow(poolBytes);
       this.#given = 0;
     }
-    const copy = this.#pool.subarray(this.#given, this.#given + length);
-    copy.set(bytes);
-    this.#given += length;
-    return copy;
+    this.#buffer = this.#pool;
+    this.#length = this.#given + room;
+    this.#write(value, 0);
+    const bytes = this.#buffer.subarray(this.#given, this.#length);
+    if (this.#buffer === this.#pool) {
+      this.#given = this.#length;
+      return bytes;
+    }
+    if (this.#large.length > maxKeptBufferBytes) this.#large = Buffer.allocUnsafeSlow(poolBytes);
+    return new Uint8Array(bytes);
   }
 
   #write(value: unknown, depth: number): void {
@@ -244,13 +245,17 @@ export class Encoder {
   #reserve(size: number): number {
     const at = this.#length;
     const end = at + size;
-    if (end > this.#buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(end, this.#buffer.length * 2));
-      larger.set(this.#buffer.subarray(0, at));
-      this.#buffer = larger;
-    }
+    if (end > this.#buffer.length) this.#moveToLarge(end);
     this.#length = end;
     return at;
+  }
+
+  #moveToLarge(end: number): void {
+    const written = this.#buffer;
+    if (written === this.#large || end > this.#large.length)
+      this.#large = Buffer.allocUnsafeSlow(Math.max(end, this.#large.length * 2));
+    this.#large.set(written.subarray(this.#given, this.#length), this.#given);
+    this.#buffer = this.#large;
   }
 
   #refusal(depth: number, problem: string): InvalidMessageError {

@@ -1,11 +1,12 @@
 // When a process tells the others what it has counted, and what it remembers.
 //
 //   something happens ──▶ within a second: counts, and the events if they are few ──▶ again after a second
-//   a second without  ──▶ the events, if there were many ──▶ then every ten seconds a sign of life
+//   a second without  ──▶ the events, if there were many ──▶ then at every other beat a sign of life
 //
 // So an idle process has left everything that it knows, and need not be asked; a busy one can be, once a second.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { beatMs, untilBeat } from '../beat.js';
 import { LayerUnavailableError, type UnavailableReason } from '../errors.js';
 import type { Recorder } from './recorder.js';
 import type { ProcessIdentity, Report, XraySource } from './source.js';
@@ -19,7 +20,8 @@ export interface PublisherOptions {
 }
 
 const busyEveryMs = 1000;
-const idleEveryMs = 10_000;
+/** A timer may go off a little before its time. */
+const timerSlackMs = 2;
 /** After a refusal that will not pass by itself soon, as of a user without the rights. */
 const refusedEveryMs = 60_000;
 /** Up to so many events are left at once, without being asked for. */
@@ -107,8 +109,7 @@ export class Publisher {
 
   async #tick(): Promise<void> {
     // A wait that was told before began anew.
-    const restMs = (this.#dueAt ?? 0) - performance.now();
-    if (restMs > 0 && !this.#hasNews) return this.#rest(restMs);
+    if (this.#untilDue() > timerSlackMs && !this.#hasNews) return this.#rest();
     const { ring } = this.#options.recorder;
     const isQuiet = ring.count === this.#seenEvents;
     this.#seenEvents = ring.count;
@@ -116,11 +117,15 @@ export class Publisher {
     const hasArrived = await this.#publish({ leave, isLast: false });
     if (!hasArrived) this.#schedule(this.#isRefused ? refusedEveryMs : busyEveryMs);
     else if (this.#hasNews) this.#schedule(busyEveryMs);
-    else this.#rest(idleEveryMs);
+    else this.#rest();
   }
 
-  #rest(restMs: number): void {
-    this.#schedule(restMs);
+  #untilDue(): number {
+    return (this.#dueAt ?? 0) - performance.now();
+  }
+
+  #rest(): void {
+    this.#schedule(this.#untilDue());
     this.#watch();
   }
 
@@ -147,7 +152,7 @@ export class Publisher {
         this.#pieces = pieces;
         this.#eventsUpTo = pieces.at(-1) ?? this.#eventsUpTo;
         this.#told = new Set(report.receives);
-        this.#dueAt = performance.now() + idleEveryMs;
+        this.#dueAt = performance.now() + untilBeat(Date.now(), 2 * beatMs);
         leave ||= isAsked;
         isMore = isOld || report.counts.length === channelsPerReport || (isAsked && report.holdsEvents);
       }

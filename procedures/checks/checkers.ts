@@ -1,10 +1,12 @@
 // Checkers: what an application knows about its data, as functions that look at one row at a time.
 
-import type { BaseRequest } from '../../src/index.js';
+import type { AliasableExpression, Kysely } from 'kysely';
+import type { BaseRequest, Database } from '../../src/index.js';
 import { InvalidRegistrationError, Registry } from '../registry.js';
 
 /** Something that is wrong with a row. */
 export interface Problem {
+  /** One row may have many; of a long text the first 500 characters are kept. */
   readonly message: string;
   /** Whether the checker's `fix` can repair it. Default false. */
   readonly fixable?: boolean | undefined;
@@ -16,25 +18,40 @@ export type CheckResult = ReadonlyArray<string | Problem> | undefined;
 interface CheckerBase<Row> {
   /** Stored with the problems: a checker with another name is another checker. */
   readonly name: string;
-  /** Looks at a row. What it throws is a problem of this row, and the next row is checked. */
+  /**
+   * Looks at a row, and changes nothing in it: other checkers may be given the same object. What it throws is a problem
+   * of this row, and the next row is checked.
+   */
   check(row: Row, ar: BaseRequest): CheckResult | Promise<CheckResult>;
   /**
-   * Repairs a fixable problem of a row. It is called in the nightly run, for each problem that `check` called
-   * fixable; unless it throws, the problem counts as gone. Without it problems are only told.
+   * Repairs a fixable problem of a row. It is called in the nightly run, and by `linod checkdata --fix`, for each problem
+   * that `check` called fixable; unless it throws, the problem counts as gone. Without it problems are only told.
    */
   fix?(row: Row, problem: Problem, ar: BaseRequest): void | Promise<void>;
 }
 
-/** Checks the rows of a table. However large it is, a few hundred rows are in memory at a time. */
-export interface TableChecker<Row> extends CheckerBase<Row> {
-  readonly table: string;
+interface KeyedChecker<Row> extends CheckerBase<Row> {
   /** A column of unique numbers or texts with an index, none of them null. Default `id`. */
   readonly key?: string | undefined;
-  /** Default 500. */
+  /** So many rows are in memory at a time. Default 1000. */
   readonly batchSize?: number | undefined;
-  readonly rows?: undefined;
-  /** What people call the row. Default: the table and the key, `orders 17`. */
+  /** What people call the row. Default: the table, or the checker for a query, and the key: `orders 17`. */
   owner?(row: Row): string;
+}
+
+/** Checks the rows of a table, however large it is. Checkers of one table read it together. */
+export interface TableChecker<Row> extends KeyedChecker<Row> {
+  readonly table: string;
+  readonly query?: undefined;
+  readonly rows?: undefined;
+}
+
+/** Checks the rows of a query, however many there are. */
+export interface QueryChecker<Row> extends KeyedChecker<Row> {
+  /** A query without order and limit, with the key among its columns. */
+  query(db: Kysely<Database>, ar: BaseRequest): AliasableExpression<Row>;
+  readonly table?: undefined;
+  readonly rows?: undefined;
 }
 
 /** Checks whatever the application yields. */
@@ -42,12 +59,13 @@ export interface RowsChecker<Row> extends CheckerBase<Row> {
   /** All rows, each time from the first on. */
   rows(ar: BaseRequest): Iterable<Row> | AsyncIterable<Row>;
   readonly table?: undefined;
+  readonly query?: undefined;
   /** What people call the row, `orders 17`. */
   owner(row: Row): string;
 }
 
 /** Rows are whatever the application says they are: they are not looked into here. */
-export type Checker<Row> = TableChecker<Row> | RowsChecker<Row>;
+export type Checker<Row> = TableChecker<Row> | QueryChecker<Row> | RowsChecker<Row>;
 
 /** A registered checker, without the type of its rows. */
 export type AnyChecker = Checker<unknown>;
@@ -67,18 +85,29 @@ export const checkers = new Registry<AnyChecker>('checker');
  * });
  */
 export function registerChecker<Row>(checker: Checker<Row>): () => void {
-  const what = `checker ${JSON.stringify(checker.name)}`;
-  if (typeof checker.check !== 'function')
-    throw new InvalidRegistrationError(what, 'expected a function check');
-  if ((checker.table === undefined) === (checker.rows === undefined)) {
-    throw new InvalidRegistrationError(what, 'expected either a table or a function rows');
-  }
-  if (checker.rows !== undefined && typeof checker.owner !== 'function') {
-    throw new InvalidRegistrationError(what, 'expected a function owner, since it has rows');
-  }
-  const { batchSize = 1 } = checker.table === undefined ? {} : checker;
-  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 5000) {
-    throw new InvalidRegistrationError(what, `expected a batchSize from 1 to 5000, got: ${batchSize}`);
+  const problem = problemOf(checker);
+  if (problem !== undefined) {
+    throw new InvalidRegistrationError(`checker ${JSON.stringify(checker.name)}`, problem);
   }
   return checkers.add(checker as AnyChecker);
+}
+
+const maxBatchSize = 5000;
+
+function problemOf<Row>(checker: Checker<Row>): string | undefined {
+  if (typeof checker.check !== 'function') return 'expected a function check';
+  const sources = [checker.table, checker.query, checker.rows].filter((source) => source !== undefined);
+  if (sources.length !== 1) return 'expected one of a table, a function query and a function rows';
+  for (const name of ['query', 'rows', 'owner', 'fix'] as const) {
+    if (checker[name] !== undefined && typeof checker[name] !== 'function')
+      return `expected ${name} to be a function`;
+  }
+  if (checker.rows !== undefined) {
+    return checker.owner === undefined ? 'expected a function owner, since it has rows' : undefined;
+  }
+  const { batchSize = 1 } = checker;
+  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > maxBatchSize) {
+    return `expected a batchSize from 1 to ${maxBatchSize}, got: ${batchSize}`;
+  }
+  return undefined;
 }

@@ -1,5 +1,6 @@
 // A pass: one look of a checker at all its rows. It may take several runs; what was checked is not checked again.
 
+import { randomUUID } from 'node:crypto';
 import type { BaseRequest } from '../../src/index.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { Key } from './row-batches.js';
@@ -8,6 +9,8 @@ export interface Pass {
   readonly checker: string;
   /** Counts the passes of this checker. */
   readonly number: number;
+  /** Whose pass it is: a run that begins takes it over, and the one before writes no more. */
+  readonly run: string;
   /** The key of the last row that was checked. */
   readonly position: Key | null;
   readonly checked: number;
@@ -20,26 +23,31 @@ export async function beginPass(ar: BaseRequest, db: SiteDatabase, checker: stri
     .selectAll()
     .where('checker', '=', checker)
     .executeTakeFirst();
+  const run = randomUUID();
   if (last !== undefined && last.ended_at === null && last.position !== null) {
     const position = JSON.parse(last.position) as Key;
-    return { checker, number: last.pass, position, checked: last.checked };
+    await db.updateTable('checker_passes').set({ run }).where('checker', '=', checker).execute();
+    return { checker, number: last.pass, run, position, checked: last.checked };
   }
   const number = (last?.pass ?? 0) + 1;
-  const fresh = { pass: number, started_at: ar.now().getTime(), position: null, checked: 0, ended_at: null };
+  const started = ar.now().getTime();
+  const fresh = { pass: number, run, started_at: started, position: null, checked: 0, ended_at: null };
   await db
     .insertInto('checker_passes')
     .values({ checker, ...fresh })
     .onConflict((conflict) => conflict.column('checker').doUpdateSet(fresh))
     .execute();
-  return { checker, number, position: null, checked: 0 };
+  return { checker, number, run, position: null, checked: 0 };
 }
 
 /**
  * Keeps how far the pass has come. The transaction that writes problems begins with it: two runs of one checker then
- * write one after the other.
+ * write one after the other, and the one that was taken over writes nothing.
+ *
+ * @returns whether the pass is still this run's
  */
-export async function keepPosition(tx: SiteDatabase, pass: Pass): Promise<void> {
-  await tx
+export async function keepPosition(tx: SiteDatabase, pass: Pass): Promise<boolean> {
+  const { numUpdatedRows } = await tx
     .updateTable('checker_passes')
     .set({
       position: pass.position === null ? null : JSON.stringify(pass.position),
@@ -47,7 +55,9 @@ export async function keepPosition(tx: SiteDatabase, pass: Pass): Promise<void> 
     })
     .where('checker', '=', pass.checker)
     .where('pass', '=', pass.number)
-    .execute();
+    .where('run', '=', pass.run)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
 }
 
 export async function endPass(ar: BaseRequest, tx: SiteDatabase, pass: Pass): Promise<void> {

@@ -1,9 +1,12 @@
 // The table of problems: those that were found again stay as they are, those that were not are closed.
 
+import type { Insertable } from 'kysely';
 import type { BaseRequest } from '../../src/index.js';
+import { sourceChecker } from '../events/source-problems.js';
 import { mayGoOn } from '../pause.js';
 import { daysBefore, retention } from '../retention.js';
 import type { SiteDatabase } from '../store/open.js';
+import type { DataProblemTable } from '../store/tables.js';
 import type { Problem } from './checkers.js';
 import type { Pass } from './pass.js';
 
@@ -22,28 +25,21 @@ export interface Changes {
   readonly closed: number;
 }
 
-/** Writes what was found about some rows. A part of a transaction. */
+/**
+ * Writes what was found about some rows. A problem that is known keeps its first day; one that was not found again is
+ * closed when the pass has come to its end. A part of a transaction.
+ */
 export async function keepFindings(
   ar: BaseRequest,
   tx: SiteDatabase,
   pass: Pass,
   findings: readonly RowFindings[],
 ): Promise<Changes> {
+  const unknown = findings.filter(({ isUnknown }) => isUnknown).map(({ owner }) => owner);
+  for (const owners of chunks(unknown, batchSize)) await keepOpen(tx, pass, owners);
   let opened = 0;
-  for (const { owner, problems, isUnknown } of findings) {
-    if (isUnknown) await keepOpen(tx, pass, owner);
-    for (const problem of problems) if (await keepProblem(ar, tx, pass, owner, problem)) opened++;
-  }
-  const owners = findings.map((finding) => finding.owner);
-  const { numUpdatedRows } = await tx
-    .updateTable('data_problems')
-    .set({ closed_at: ar.now().getTime() })
-    .where('checker', '=', pass.checker)
-    .where('owner', 'in', owners)
-    .where('closed_at', 'is', null)
-    .where('seen_pass', '!=', pass.number)
-    .executeTakeFirst();
-  return { opened, closed: Number(numUpdatedRows) };
+  for (const some of chunks(newRows(ar, pass, findings), batchSize)) opened += await keepProblems(tx, some);
+  return { opened, closed: 0 };
 }
 
 /**
@@ -79,6 +75,8 @@ export async function tidyProblems(
     .set({ closed_at: ar.now().getTime() })
     .where('closed_at', 'is', null)
     .where('checker', 'not in', checkers)
+    // Those of event sources are closed by who finds them.
+    .where('checker', 'not like', sourceChecker('%'))
     .execute();
   const closedBefore = daysBefore(ar.now(), retention().closedProblemDays);
   let more = true;
@@ -94,46 +92,69 @@ export async function tidyProblems(
   }
 }
 
-async function keepOpen(tx: SiteDatabase, pass: Pass, owner: string): Promise<void> {
+/** A row a problem, each once. */
+function newRows(
+  ar: BaseRequest,
+  pass: Pass,
+  findings: readonly RowFindings[],
+): Insertable<DataProblemTable>[] {
+  const since = ar.now().getTime();
+  const rows = new Map<string, Insertable<DataProblemTable>>();
+  for (const { owner, problems } of findings) {
+    for (const { message, fixable = false } of problems) {
+      rows.set(JSON.stringify([owner, message]), {
+        ...{ checker: pass.checker, owner, message, since },
+        ...{ fixable: fixable ? 1 : 0, seen_pass: pass.number, closed_at: null },
+      });
+    }
+  }
+  return [...rows.values()];
+}
+
+/** Nothing is known of these rows: their problems stay. */
+async function keepOpen(tx: SiteDatabase, pass: Pass, owners: readonly string[]): Promise<void> {
   await tx
     .updateTable('data_problems')
     .set({ seen_pass: pass.number })
     .where('checker', '=', pass.checker)
-    .where('owner', '=', owner)
+    .where('owner', 'in', owners)
     .where('closed_at', 'is', null)
     .execute();
 }
 
-/** @returns whether it is news */
-async function keepProblem(
-  ar: BaseRequest,
+/** @returns how many are news */
+async function keepProblems(
   tx: SiteDatabase,
-  pass: Pass,
-  owner: string,
-  problem: Problem,
-): Promise<boolean> {
-  const { message } = problem;
-  const now = ar.now().getTime();
-  const seen = { fixable: problem.fixable ? 1 : 0, seen_pass: pass.number };
+  rows: ReadonlyArray<Insertable<DataProblemTable>>,
+): Promise<number> {
   const known = await tx
     .selectFrom('data_problems')
-    .select(['id', 'closed_at'])
-    .where('checker', '=', pass.checker)
-    .where('owner', '=', owner)
-    .where('message', '=', message)
-    .executeTakeFirst();
-  if (known === undefined) {
-    await tx
-      .insertInto('data_problems')
-      .values({ checker: pass.checker, owner, message, since: now, ...seen })
-      .execute();
-    return true;
-  }
-  const isBack = known.closed_at !== null;
-  await tx
-    .updateTable('data_problems')
-    .set({ ...seen, closed_at: null, ...(isBack ? { since: now } : {}) })
-    .where('id', '=', known.id)
+    .select(['owner', 'message'])
+    .where('checker', 'in', [...new Set(rows.map((row) => row.checker))])
+    .where('owner', 'in', [...new Set(rows.map((row) => row.owner))])
+    .where('closed_at', 'is', null)
     .execute();
-  return isBack;
+  const open = new Set(known.map(({ owner, message }) => JSON.stringify([owner, message])));
+  await tx
+    .insertInto('data_problems')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.columns(['checker', 'owner', 'message']).doUpdateSet((eb) => ({
+        fixable: eb.ref('excluded.fixable'),
+        seen_pass: eb.ref('excluded.seen_pass'),
+        since: eb
+          .case()
+          .when('data_problems.closed_at', 'is', null)
+          .then(eb.ref('data_problems.since'))
+          .else(eb.ref('excluded.since'))
+          .end(),
+        closed_at: null,
+      })),
+    )
+    .execute();
+  return rows.filter(({ owner, message }) => !open.has(JSON.stringify([owner, message]))).length;
+}
+
+function* chunks<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size);
 }

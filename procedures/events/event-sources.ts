@@ -19,20 +19,21 @@ export interface UpcomingEvent {
   readonly cancelled?: boolean | undefined;
 }
 
+/** Events in any order. They are read and planned some hundred at a time. */
+export type UpcomingEvents = Iterable<UpcomingEvent> | AsyncIterable<UpcomingEvent>;
+
 export interface EventSource {
   /** Stored with the reminders. */
   readonly name: string;
   /**
-   * All events that start from `from` on and before `to`. Asked every five minutes. While it throws, reminders are
-   * sent as they were planned last.
+   * All events that start from `from` on and before `to`: a list, or a generator where there are many. Asked every five
+   * minutes. While it throws, reminders are sent as they were planned last.
    */
-  upcoming(
-    from: Date,
-    to: Date,
-    ar: BaseRequest,
-  ): readonly UpcomingEvent[] | Promise<readonly UpcomingEvent[]>;
-  /** How long before its start people are reminded of an event; several times with several numbers. Default [60]. */
+  upcoming(from: Date, to: Date, ar: BaseRequest): UpcomingEvents | Promise<UpcomingEvents>;
+  /** How long before its start people are reminded of an event; several times with several whole numbers. Default [60]. */
   readonly remindMinutesBefore?: readonly number[] | undefined;
+  /** How long it may take to tell all of them. Default 60,000 ms. */
+  readonly timeoutMs?: number | undefined;
   /** How far `upcoming` is asked to look ahead. Default 31; reminders longer before than this come late. */
   readonly lookAheadDays?: number | undefined;
 }
@@ -58,16 +59,26 @@ export function registerEventSource(source: EventSource): () => void {
   if (source.remindMinutesBefore !== undefined && !areMinutes(source.remindMinutesBefore)) {
     throw new InvalidRegistrationError(
       what,
-      `expected remindMinutesBefore to be a list of numbers from 0 on, got: ${JSON.stringify(source.remindMinutesBefore)}`,
+      `expected remindMinutesBefore to be a list of whole numbers from 0 on, got: ${JSON.stringify(source.remindMinutesBefore)}`,
     );
   }
   const days = source.lookAheadDays ?? 1;
   if (!(Number.isFinite(days) && days > 0)) {
     throw new InvalidRegistrationError(what, `expected lookAheadDays to be positive, got: ${String(days)}`);
   }
+  const timeoutMs = source.timeoutMs ?? 1;
+  if (!(Number.isFinite(timeoutMs) && timeoutMs > 0)) {
+    throw new InvalidRegistrationError(what, `expected timeoutMs to be positive, got: ${String(timeoutMs)}`);
+  }
   return eventSources.add(source);
 }
 
+/** Ten years: what exceeds it leaves the range of dates. */
+const maxMinutes = 10 * 366 * 24 * 60;
+
 export function areMinutes(value: unknown): value is readonly number[] {
-  return Array.isArray(value) && value.every((minutes) => Number.isFinite(minutes) && minutes >= 0);
+  return (
+    Array.isArray(value) &&
+    value.every((minutes) => Number.isSafeInteger(minutes) && minutes >= 0 && minutes <= maxMinutes)
+  );
 }

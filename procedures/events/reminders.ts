@@ -1,71 +1,21 @@
-// The table of reminders: planned anew from what a source says, and turned into messages when their time has come.
+// Reminders that are planned become messages when their time has come.
 
-import { type BaseRequest, transact } from '../../src/index.js';
+import { type BaseRequest, sql, transact } from '../../src/index.js';
 import { notify } from '../messages/messages.js';
 import { mayGoOn } from '../pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { EventReminderRow } from '../store/tables.js';
-import { reminderKey, type Wanted } from './wanted-reminders.js';
 
 const batchSize = 500;
 
+/**
+ * So often it is looked for reminders. One whose event starts before the next look goes out now, a few minutes early,
+ * since afterwards it would be of no use.
+ */
+export const lookEverySeconds = 300;
+
 /** Long enough to see afterwards who was reminded when. */
 const keepPastMs = 7 * 86_400_000;
-
-export interface PlanChanges {
-  readonly added: number;
-  /** Of events that were cancelled or moved, or of people who need not be reminded any more. */
-  readonly dropped: number;
-}
-
-/**
- * Makes the planned reminders of a source those that are wanted. What was sent stays on record, so that it is not
- * sent again; neither is one that is planned already added again.
- */
-export async function planReminders(
-  ar: BaseRequest,
-  db: SiteDatabase,
-  source: string,
-  wanted: Wanted,
-): Promise<PlanChanges> {
-  const now = ar.now().getTime();
-  return await transact(db, async (tx) => {
-    const known = await tx
-      .selectFrom('event_reminders')
-      .selectAll()
-      .where('source', '=', source)
-      .where('starts_at', '>=', now)
-      .execute();
-    const keys = new Set(wanted.reminders.map(reminderKey));
-    const isDropped = (row: EventReminderRow) =>
-      row.sent_at === null && !keys.has(reminderKey(row)) && !wanted.unclear.has(row.event);
-    const dropped = known.filter(isDropped).map((row) => row.id);
-    for (let i = 0; i < dropped.length; i += batchSize) {
-      await tx
-        .deleteFrom('event_reminders')
-        .where('id', 'in', dropped.slice(i, i + batchSize))
-        .execute();
-    }
-    const knownByKey = new Map(known.map((row) => [reminderKey(row), row]));
-    let added = 0;
-    for (const reminder of wanted.reminders) {
-      const row = knownByKey.get(reminderKey(reminder));
-      const { subject, body } = reminder;
-      if (row === undefined) {
-        // Another run may plan the same at the same time.
-        const { numInsertedOrUpdatedRows } = await tx
-          .insertInto('event_reminders')
-          .values(reminder)
-          .onConflict((conflict) => conflict.doNothing())
-          .executeTakeFirstOrThrow();
-        added += Number(numInsertedOrUpdatedRows ?? 0n);
-      } else if (row.sent_at === null && (row.subject !== subject || row.body !== body)) {
-        await tx.updateTable('event_reminders').set({ subject, body }).where('id', '=', row.id).execute();
-      }
-    }
-    return { added, dropped: dropped.length };
-  });
-}
 
 /**
  * Turns reminders whose time has come into messages. Message and mark are one step: neither is there without the
@@ -91,7 +41,7 @@ export async function sendReminders(
       .selectAll()
       .where('sent_at', 'is', null)
       .where('source', 'in', sources)
-      .where('remind_at', '<=', now.getTime())
+      .where(isDue(now))
       .where('starts_at', '>=', now.getTime())
       .orderBy('remind_at')
       .orderBy('id')
@@ -101,6 +51,12 @@ export async function sendReminders(
     for (const reminder of due) if (await sendReminder(db, reminder, now)) sent++;
   }
   return sent;
+}
+
+function isDue(now: Date) {
+  const nextLook = now.getTime() + lookEverySeconds * 1000;
+  // The first condition says nothing new, but is one that the index serves.
+  return sql<boolean>`remind_at < ${nextLook} and (remind_at <= ${now.getTime()} or starts_at < ${nextLook})`;
 }
 
 /** Deletes reminders of events that started a while ago. */
@@ -132,7 +88,7 @@ async function sendReminder(db: SiteDatabase, reminder: EventReminderRow, now: D
       .where('event', '=', reminder.event)
       .where('user', '=', reminder.user)
       .where('starts_at', '=', reminder.starts_at)
-      .where('remind_at', '<=', now.getTime())
+      .where(isDue(now))
       .where('sent_at', 'is', null)
       .returning('id')
       .execute();

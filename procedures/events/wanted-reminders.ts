@@ -1,52 +1,58 @@
 // From what an event source returned to the reminders that should be, without trusting it.
 
 import { localTime } from '../../src/index.js';
+import { headline } from '../failures.js';
 import type { EventReminderTable } from '../store/tables.js';
 import { areMinutes, type EventSource, type UpcomingEvent } from './event-sources.js';
+import type { EventBatch } from './read-source.js';
+import type { SourceProblem } from './source-problems.js';
 
 /** A reminder that should be there. */
 export type WantedReminder = Omit<EventReminderTable, 'id' | 'sent_at'>;
 
 export interface Wanted {
   readonly reminders: readonly WantedReminder[];
-  /** What was wrong with what the source returned, a sentence an event. */
-  readonly nonsense: readonly string[];
-  /** Events that are there but make no sense: what is known of them from before still counts. */
-  readonly unclear: ReadonlySet<string>;
+  /** The events that make sense, also those that are cancelled. */
+  readonly events: readonly string[];
+  /** What is wrong with the others. */
+  readonly problems: readonly SourceProblem[];
+  /** Of these, those that can be named. */
+  readonly unclear: readonly string[];
 }
 
+const maxIdLength = 500;
 const defaultMinutes: readonly number[] = [60];
 
 /**
  * @param from events that started before are over
  * @param timezone for the times in texts
- * @throws TypeError when it is no list of anything
  */
 export function wantedReminders(
   source: EventSource,
-  returned: unknown,
+  { first, items }: EventBatch,
   from: Date,
   timezone: string,
 ): Wanted {
-  if (!Array.isArray(returned)) {
-    throw new TypeError(`expected a list of events, got: ${JSON.stringify(returned) ?? String(returned)}`);
-  }
   const reminders = new Map<string, WantedReminder>();
-  const nonsense: string[] = [];
-  const unclear = new Set<string>();
-  for (const [index, item] of (returned as unknown[]).entries()) {
-    const event = parseEvent(item);
+  const events = new Set<string>();
+  const problems: SourceProblem[] = [];
+  const unclear: string[] = [];
+  for (const [index, item] of items.entries()) {
+    const [event, id] = read(item);
     if (typeof event === 'string') {
-      const id = idOf(item);
-      nonsense.push(`event ${id === undefined ? `at place ${index}` : JSON.stringify(id)}: ${event}`);
-      if (id !== undefined) unclear.add(id);
-    } else if (!event.cancelled && event.start >= from) {
-      for (const reminder of remindersOf(source, event, timezone)) {
-        reminders.set(reminderKey(reminder), reminder);
-      }
+      problems.push({
+        owner: `event ${id === undefined ? `at place ${first + index}` : id}`,
+        message: event,
+      });
+      if (id !== undefined) unclear.push(id);
+      continue;
     }
+    events.add(event.id);
+    if (event.cancelled === true || event.start < from) continue;
+    for (const reminder of remindersOf(source, event, timezone))
+      reminders.set(reminderKey(reminder), reminder);
   }
-  return { reminders: [...reminders.values()], nonsense, unclear };
+  return { reminders: [...reminders.values()], events: [...events], problems, unclear };
 }
 
 /** What tells a reminder from others of its source. */
@@ -76,25 +82,45 @@ function remindersOf(source: EventSource, event: UpcomingEvent, timezone: string
   );
 }
 
+/** An event, or why it is none, with its id if that can be told. Reading a property may run code that throws. */
+function read(item: unknown): [UpcomingEvent | string, string | undefined] {
+  let id: string | undefined;
+  try {
+    id = idOf(item);
+    return [parseEvent(item), id];
+  } catch (error) {
+    return [`cannot be read: ${headline(error)}`, id];
+  }
+}
+
 /** An event, or why it is none. */
 function parseEvent(event: unknown): UpcomingEvent | string {
   if (typeof event !== 'object' || event === null) return `expected an event, got: ${String(event)}`;
   const { id, start, to, subject, body, remindMinutesBefore } = event as Partial<Record<string, unknown>>;
-  if (typeof id !== 'string' || id === '') return 'expected id to be a text';
+  if (!isId(id)) return `expected id to be a text of 1 to ${maxIdLength} characters, none of them zero`;
   if (!(start instanceof Date) || Number.isNaN(start.getTime())) return 'expected start to be a valid Date';
   const users = Array.isArray(to) ? (to as unknown[]) : [to];
-  if (!users.every((user) => typeof user === 'string' && user !== '')) {
+  if (!users.every((user) => isText(user) && user !== '')) {
     return 'expected to to be a user or a list of users';
   }
-  if (typeof subject !== 'string') return 'expected subject to be a text';
-  if (body !== undefined && typeof body !== 'string') return 'expected body to be a text';
+  if (!isText(subject)) return 'expected subject to be a text without zero characters';
+  if (body !== undefined && !isText(body)) return 'expected body to be a text without zero characters';
   if (remindMinutesBefore !== undefined && !areMinutes(remindMinutesBefore)) {
-    return 'expected remindMinutesBefore to be a list of numbers from 0 on';
+    return 'expected remindMinutesBefore to be a list of whole numbers from 0 on';
   }
   return event as UpcomingEvent;
 }
 
 function idOf(event: unknown): string | undefined {
   if (typeof event !== 'object' || event === null || !('id' in event)) return undefined;
-  return typeof event.id === 'string' && event.id !== '' ? event.id : undefined;
+  return isId(event.id) ? event.id : undefined;
+}
+
+function isId(id: unknown): id is string {
+  return isText(id) && id !== '' && id.length <= maxIdLength;
+}
+
+/** PostgreSQL stores no zero character, and what it refuses would take the other events with it. */
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0');
 }

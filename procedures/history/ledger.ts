@@ -1,9 +1,10 @@
 // The ledger's old entries: what is left of them is how often what happened on which day of a rule.
 
 import type { Kysely } from 'kysely';
-import { type BaseRequest, type Database, LinodError, localTime, transact } from '../../src/index.js';
+import { type BaseRequest, type Database, LinodError, localTime } from '../../src/index.js';
+import { mayGoOn } from '../pause.js';
 import { daysBefore, type Retention } from '../retention.js';
-import { inBatches, rowsPerBatch } from './history.js';
+import type { ShortWrites } from './short-writes.js';
 
 /** As much of a decision as is counted. */
 interface Decision {
@@ -31,6 +32,7 @@ interface Count {
  */
 export async function summariseDecisions(
   ar: BaseRequest,
+  writes: ShortWrites,
   ruleId: number,
   limits: Retention,
 ): Promise<number> {
@@ -44,7 +46,9 @@ export async function summariseDecisions(
     .executeTakeFirst();
   const decidedBefore = daysBefore(ar.now(), limits.decisionDays);
   const dayOf = await dayTeller(ar, ruleId);
-  return await inBatches(ar, async (after) => {
+  let count = 0;
+  let after = 0;
+  while (await mayGoOn(ar.signal)) {
     const rows = await ar.db
       .selectFrom('decisions')
       .select('id')
@@ -52,32 +56,50 @@ export async function summariseDecisions(
       .where('id', '>', after)
       .where((eb) => eb.or([eb('id', '<=', surplus?.id ?? 0), eb('decided_at', '<', decidedBefore)]))
       .orderBy('id')
-      .limit(rowsPerBatch)
+      .limit(pageSize)
       .execute();
-    const ids = rows.map((row) => row.id);
-    if (ids.length > 0) {
-      await transact(ar.db, async (tx) => {
+    count += await writes.each(
+      rows.map((row) => row.id),
+      async (tx, some) => {
         // Another run may have taken some of them: each is counted by whoever deletes it.
-        const gone = await tx.deleteFrom('decisions').where('id', 'in', ids).returningAll().execute();
-        for (const count of countByDay(gone, dayOf)) await add(tx, ruleId, count);
-      });
-    }
-    return { ids, more: ids.length === rowsPerBatch };
-  });
+        const gone = await tx.deleteFrom('decisions').where('id', 'in', some).returningAll().execute();
+        for (const day of countByDay(gone, dayOf)) await add(tx, ruleId, day);
+      },
+    );
+    if (rows.length < pageSize) break;
+    after = rows.at(-1)?.id ?? after;
+  }
+  return count;
 }
 
-/** Deletes the counts of days that are too long ago. @returns how many */
-export async function clearSummaries(ar: BaseRequest, limits: Retention): Promise<number> {
-  const firstDay = new Date(daysBefore(ar.now(), limits.decisionSummaryDays))
-    .toISOString()
-    .slice(0, dayLength);
-  const { numDeletedRows } = await ar.db
-    .deleteFrom('decision_summaries')
-    .where('day', '<', firstDay)
-    .executeTakeFirst();
-  return Number(numDeletedRows);
+/** Deletes the counts of a rule's days that are too long ago: after a first time those of one day. */
+export async function clearSummaries(
+  ar: BaseRequest,
+  writes: ShortWrites,
+  ruleId: number,
+  limits: Retention,
+): Promise<void> {
+  const first = new Date(daysBefore(ar.now(), limits.decisionSummaryDays)).toISOString();
+  const days = await ar.db
+    .selectFrom('decision_summaries')
+    .select('day')
+    .distinct()
+    .where('rule_id', '=', ruleId)
+    .where('day', '<', first.slice(0, dayLength))
+    .execute();
+  for (const { day } of days) {
+    if (!(await mayGoOn(ar.signal))) return;
+    await writes.write(async (tx) => {
+      await tx
+        .deleteFrom('decision_summaries')
+        .where('rule_id', '=', ruleId)
+        .where('day', '=', day)
+        .execute();
+    });
+  }
 }
 
+const pageSize = 500;
 const dayLength = 'yyyy-mm-dd'.length;
 
 function countByDay(decisions: readonly Decision[], dayOf: (at: number) => string): Count[] {

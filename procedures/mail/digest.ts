@@ -1,11 +1,12 @@
 // One mail a day for each recipient, made of all that is marked for it.
 
-import { type BaseRequest, transact } from '../../src/index.js';
+import { type BaseRequest, sql, transact } from '../../src/index.js';
 import { headline } from '../failures.js';
 import { mayGoOn } from '../pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { OutboxMailRow } from '../store/tables.js';
 import { newMail } from './outbox.js';
+import { unsubscribeUrl } from './unsubscribe.js';
 
 /** A part of a digest: a mail that was queued with `urgency: 'daily'`. */
 export interface DigestPart {
@@ -39,34 +40,40 @@ export function registerDigestComposer(compose: DigestComposer): () => void {
   };
 }
 
+/** In the words of the index, so that it is used: see procedures/store/0005-mail-states.ts. */
+const isForDigest = sql<boolean>`status = 'queued' and urgency = 'daily'`;
+
+/** What exceeds this goes into a second digest: large mails are refused, and would fill this process's memory. */
+const maxParts = 1000;
+const maxCharacters = 5_000_000;
+
 /** Makes digests of all daily mails that wait. @returns how many digests */
 export async function makeDigests(ar: BaseRequest, db: SiteDatabase): Promise<number> {
   const waiting = await db
     .selectFrom('outbox_mails')
-    .select('recipient')
-    .distinct()
-    .where('status', '=', 'pending')
-    .where('urgency', '=', 'daily')
+    .select((eb) => ['recipient', eb.fn.max<number>('id').as('upTo')])
+    .where(isForDigest)
+    .groupBy('recipient')
     .orderBy('recipient')
     .execute();
   let made = 0;
-  for (const { recipient } of waiting) {
-    if (!(await mayGoOn(ar.signal))) break;
-    if (await makeDigest(ar, db, recipient)) made++;
+  for (const { recipient, upTo } of waiting) {
+    while ((await mayGoOn(ar.signal)) && (await makeDigest(ar, db, recipient, upTo))) made++;
   }
   return made;
 }
 
-async function makeDigest(ar: BaseRequest, db: SiteDatabase, recipient: string): Promise<boolean> {
-  const mails = await db
-    .selectFrom('outbox_mails')
-    .selectAll()
-    .where('status', '=', 'pending')
-    .where('urgency', '=', 'daily')
-    .where('recipient', '=', recipient)
-    .orderBy('id')
-    .execute();
+/** @returns false when there was nothing left */
+async function makeDigest(
+  ar: BaseRequest,
+  db: SiteDatabase,
+  recipient: string,
+  upTo: number,
+): Promise<boolean> {
+  const mails = await partsFor(db, recipient, upTo);
+  if (mails.length === 0) return false;
   const digest = await compose(ar, recipient, mails.map(partOf));
+  const unsubscribe = await findUnsubscribeUrl(ar, recipient);
   const now = ar.now().getTime();
   const last = mails.at(-1)?.id ?? 0;
   // The digest and the marks on its parts are one step, so that a part travels once. Another run may have taken
@@ -75,23 +82,23 @@ async function makeDigest(ar: BaseRequest, db: SiteDatabase, recipient: string):
     const still = await tx
       .selectFrom('outbox_mails')
       .select('id')
-      .where('status', '=', 'pending')
-      .where('urgency', '=', 'daily')
+      .where(isForDigest)
       .where('recipient', '=', recipient)
       .where('id', '<=', last)
       .orderBy('id')
       .forUpdate()
       .execute();
-    if (mails.length === 0 || still.length !== mails.length) return false;
+    if (still.length !== mails.length) return false;
     const { id } = await tx
       .insertInto('outbox_mails')
       .values({
-        ...newMail(now),
+        ...newMail(now, mails[0]?.sender),
         recipient,
         sender: mails[0]?.sender ?? null,
         subject: digest.subject.replace(/[\r\n\0]+/g, ' '),
-        text: digest.text,
-        html: digest.html ?? null,
+        text: digest.text.replaceAll('\0', ''),
+        html: digest.html?.replaceAll('\0', '') ?? null,
+        unsubscribe,
         urgency: 'digest',
         owner: null,
       })
@@ -100,8 +107,7 @@ async function makeDigest(ar: BaseRequest, db: SiteDatabase, recipient: string):
     await tx
       .updateTable('outbox_mails')
       .set({ status: 'digested', digest_id: id, done_at: now })
-      .where('status', '=', 'pending')
-      .where('urgency', '=', 'daily')
+      .where(isForDigest)
       .where('recipient', '=', recipient)
       .where('id', '<=', last)
       .execute();
@@ -109,16 +115,58 @@ async function makeDigest(ar: BaseRequest, db: SiteDatabase, recipient: string):
   });
 }
 
+/** As much as fits into one mail, in the order of the queue, and at least one. */
+async function partsFor(db: SiteDatabase, recipient: string, upTo: number): Promise<OutboxMailRow[]> {
+  const sizes = await db
+    .selectFrom('outbox_mails')
+    .select(['id', sql<number>`length(text) + coalesce(length(html), 0)`.as('size')])
+    .where(isForDigest)
+    .where('recipient', '=', recipient)
+    .where('id', '<=', upTo)
+    .orderBy('id')
+    .limit(maxParts)
+    .execute();
+  let total = 0;
+  const fits = sizes.findIndex(({ size }, index) => {
+    total += Number(size);
+    return index > 0 && total > maxCharacters;
+  });
+  const last = sizes.at(fits === -1 ? -1 : fits - 1)?.id ?? 0;
+  return await db
+    .selectFrom('outbox_mails')
+    .selectAll()
+    .where(isForDigest)
+    .where('recipient', '=', recipient)
+    .where('id', '<=', last)
+    .orderBy('id')
+    .execute();
+}
+
+/** A digest without the header is better than none. */
+async function findUnsubscribeUrl(ar: BaseRequest, recipient: string): Promise<string | null> {
+  try {
+    return await unsubscribeUrl(recipient);
+  } catch (error) {
+    ar.warning(`a digest goes out without List-Unsubscribe: ${headline(error)}`);
+    return null;
+  }
+}
+
 async function compose(ar: BaseRequest, to: string, parts: readonly DigestPart[]): Promise<Digest> {
   if (composer === undefined) return defaultDigest(parts);
   try {
     const digest = await composer(to, parts);
-    if (typeof digest?.subject === 'string' && typeof digest.text === 'string') return digest;
-    ar.warning('the digest composer returned no subject and text; the default digest is sent');
+    if (isDigest(digest)) return digest;
+    ar.warning('the digest composer returned no digest of texts; the default digest is sent');
   } catch (error) {
     ar.warning(`the digest composer failed, the default digest is sent: ${headline(error)}`, { error });
   }
   return defaultDigest(parts);
+}
+
+function isDigest(digest: Partial<Record<keyof Digest, unknown>> | null | undefined): digest is Digest {
+  if (typeof digest?.subject !== 'string' || typeof digest.text !== 'string') return false;
+  return digest.html === undefined || digest.html === null || typeof digest.html === 'string';
 }
 
 function defaultDigest(parts: readonly DigestPart[]): Digest {

@@ -1,35 +1,60 @@
-// The way for both procedures to the transport, or to the word that there is none.
+// The way for both procedures to who carries mails, or to the word that there is nobody.
 
-import type { BaseRequest } from '../../src/index.js';
+import { BadConfigError, type BaseRequest } from '../../src/index.js';
 import type { SiteDatabase } from '../store/open.js';
-import type { MailUrgency } from '../store/tables.js';
+import { isWaiting } from './claims.js';
+import { SmtpTransport } from './smtp/smtp-transport.js';
 import { isNews, type MailTransport, mailTransport } from './transport.js';
 
 /**
- * The registered transport. Where there is none and mails wait for it, that is told: the first time as a warning.
- *
- * @param procedure who asks
+ * Does something with the registered transport, or with connections to the site's mail server, which are closed after
+ * it. Where there is neither and mails wait, that is told: the first time as a warning.
  */
-export async function findTransport(
+export async function withTransport(
   ar: BaseRequest,
   db: SiteDatabase,
-  procedure: string,
-  urgencies: readonly MailUrgency[],
-): Promise<MailTransport | undefined> {
-  const transport = mailTransport();
-  if (transport !== undefined) return transport;
+  use: (transport: MailTransport) => Promise<void>,
+): Promise<void> {
+  const registered = mailTransport();
+  if (registered !== undefined) return await use(registered);
+  let smtp: SmtpTransport;
+  try {
+    smtp = await openSmtp(ar);
+  } catch (error) {
+    if (!(error instanceof BadConfigError)) throw error;
+    return await tellMissing(ar, db, error.message);
+  }
+  try {
+    await use(smtp);
+  } finally {
+    smtp.close();
+  }
+}
+
+async function openSmtp({ site }: BaseRequest): Promise<SmtpTransport> {
+  const {
+    mailUrl: url,
+    mailFrom: from,
+    mailConnections: connections,
+    mailsPerSecond: perSecond,
+  } = site.settings;
+  if (url === null)
+    throw new BadConfigError(
+      site.configFile,
+      'mailUrl',
+      'names no mail server; or see registerMailTransport',
+    );
+  if (from === null) throw new BadConfigError(site.configFile, 'mailFrom', 'names no sender for mails');
+  return await SmtpTransport.open({ url, from, connections, perSecond });
+}
+
+async function tellMissing(ar: BaseRequest, db: SiteDatabase, why: string): Promise<void> {
   const { count } = await db
     .selectFrom('outbox_mails')
     .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('status', '=', 'pending')
-    .where('urgency', 'in', urgencies)
+    .where(isWaiting)
     .executeTakeFirstOrThrow();
-  if (count === 0) {
-    ar.debug('no mail waits, and no mail transport is registered');
-  } else if (isNews(`missing for ${procedure}`)) {
-    ar.warning(`mails wait (${count}): no mail transport is registered; see registerMailTransport`);
-  } else {
-    ar.debug(`mails wait (${count}) for a mail transport`);
-  }
-  return undefined;
+  if (count === 0) ar.debug('no mail waits, and nobody carries mails');
+  else if (isNews('missing')) ar.warning(`mails wait (${count}): ${why}`);
+  else ar.debug(`mails wait (${count}): ${why}`);
 }

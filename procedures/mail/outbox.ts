@@ -2,13 +2,13 @@
 
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { LinodError } from '../../src/index.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
+import { checkContent, checkLine, InvalidMailError, parseAddress } from './addresses.js';
 
 export interface NewMail {
   /** One address, `ann@example.org` or `Ann <ann@example.org>`. */
   readonly to: string;
-  /** Default: the transport's own. */
+  /** Default: the setting `mailFrom`, or the transport's own. */
   readonly from?: string | undefined;
   readonly subject: string;
   readonly text: string;
@@ -17,18 +17,8 @@ export interface NewMail {
   readonly urgency?: 'often' | 'daily' | undefined;
   /** What the mail belongs to, `order 17`. */
   readonly owner?: string | undefined;
-  /** Default: now. */
+  /** Default: now. It is the mail's date, too. */
   readonly at?: Date | undefined;
-}
-
-/** A mail was refused before it was queued. */
-export class InvalidMailError extends LinodError {
-  readonly field: string;
-
-  constructor(field: string, problem: string) {
-    super('LINOD_ERR_INVALID_MAIL', `mail: ${field}: ${problem}`);
-    this.field = field;
-  }
 }
 
 /**
@@ -37,14 +27,16 @@ export class InvalidMailError extends LinodError {
  *
  * @param db a Kysely or a transaction on the site's database
  * @returns the mail's number
- * @throws InvalidMailError (`LINOD_ERR_INVALID_MAIL`)
+ * @throws InvalidMailError (`LINOD_ERR_INVALID_MAIL`), before anything is written
  * @example
  * await queueMail(tx, { to: 'ann@example.org', subject: 'Order 17 was paid', text: 'Thank you.' });
  */
 export async function queueMail(db: AnyKysely, mail: NewMail): Promise<number> {
-  checkAddress('to', mail.to);
-  if (mail.from !== undefined) checkAddress('from', mail.from);
+  parseAddress('to', mail.to);
+  if (mail.from !== undefined) parseAddress('from', mail.from);
   checkLine('subject', mail.subject);
+  checkContent('text', mail.text);
+  if (mail.html !== undefined) checkContent('html', mail.html);
   const urgency = mail.urgency ?? 'often';
   if (urgency !== 'often' && urgency !== 'daily') {
     throw new InvalidMailError('urgency', `expected often or daily, got: ${JSON.stringify(urgency)}`);
@@ -53,7 +45,7 @@ export async function queueMail(db: AnyKysely, mail: NewMail): Promise<number> {
   const { id } = await procedureTables(db)
     .insertInto('outbox_mails')
     .values({
-      ...newMail(at),
+      ...newMail(at, mail.from),
       recipient: mail.to,
       sender: mail.from ?? null,
       subject: mail.subject,
@@ -68,27 +60,14 @@ export async function queueMail(db: AnyKysely, mail: NewMail): Promise<number> {
 }
 
 /** What each mail begins with, of whatever content. */
-export function newMail(at: number) {
+export function newMail(at: number, from?: string | null) {
+  const domain = /@([^@\s>]+)>?$/.exec(from ?? '')?.[1] ?? hostname();
   return {
-    message_id: `<${randomUUID()}@${hostname()}>`,
+    message_id: `<${randomUUID()}@${domain}>`,
     queued_at: at,
     next_attempt_at: at,
-    status: 'pending',
+    status: 'queued',
     attempts: 0,
     interruptions: 0,
   } as const;
-}
-
-function checkAddress(field: string, address: string): void {
-  checkLine(field, address);
-  if (!/^[^@]*[^@\s<]@[^@\s>]+>?$/.test(address)) {
-    throw new InvalidMailError(field, `expected one mail address, got: ${JSON.stringify(address)}`);
-  }
-}
-
-/** A line break in a header would let a text add headers of its own. */
-function checkLine(field: string, text: string): void {
-  if (typeof text !== 'string' || /[\r\n\0]/.test(text)) {
-    throw new InvalidMailError(field, `expected a text of one line, got: ${JSON.stringify(text)}`);
-  }
 }

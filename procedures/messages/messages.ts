@@ -1,14 +1,17 @@
-// Messages to users, written by an application and kept until they were seen.
+// Messages to users, written by an application in its own transaction, and kept until they were seen.
 
+import { LinodError } from '../../src/index.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
+import type { UserMessageRow } from '../store/tables.js';
+import { chosenWays, inApp } from './preferences.js';
 
 export interface NewMessage {
   /** The user, as the application names its users. */
   readonly to: string;
   readonly subject: string;
-  /** Default: empty. */
+  /** Plain text. Default: empty. */
   readonly body?: string | undefined;
-  /** What the message is about, one word for programs; default `message`. */
+  /** What the message is about, one word for programs; default `message`. Users choose by it how they get it. */
   readonly kind?: string | undefined;
   /** What the message belongs to, `order 17`. */
   readonly owner?: string | undefined;
@@ -16,24 +19,44 @@ export interface NewMessage {
   readonly at?: Date | undefined;
 }
 
+/** A message was refused before it was written. */
+export class InvalidMessageError extends LinodError {
+  readonly field: string;
+
+  constructor(field: string, problem: string) {
+    super('LINOD_ERR_INVALID_MESSAGE', `message: ${field}: ${problem}`);
+    this.field = field;
+  }
+}
+
 /**
- * Writes a message for a user, in the table `user_messages`.
+ * Writes a message for a user, in the table `user_messages`, where the application shows it at once. The other ways
+ * that the user has chosen, such as mail, are taken by the next run of `send_pending_emails_often`.
  *
  * @param db a Kysely or a transaction on the site's database
  * @returns the message's number
+ * @throws InvalidMessageError (`LINOD_ERR_INVALID_MESSAGE`), before anything is asked or written
  * @example
  * await notify(tx, { to: 'ann', subject: 'Order 17 was paid', owner: 'order 17' });
  */
 export async function notify(db: AnyKysely, message: NewMessage): Promise<number> {
+  const { to, subject, body = '', kind = 'message', owner = null, at = new Date() } = message;
+  if (to === '') throw new InvalidMessageError('to', 'expected a user, got an empty text');
+  for (const [field, text] of Object.entries({ to, subject, body, kind, owner: owner ?? '' })) {
+    checkText(field, text);
+  }
+  const ways = await chosenWays(db, to, kind);
   const { id } = await procedureTables(db)
     .insertInto('user_messages')
     .values({
-      user: message.to,
-      subject: message.subject,
-      body: message.body ?? '',
-      kind: message.kind ?? 'message',
-      owner: message.owner ?? null,
-      created_at: (message.at ?? new Date()).getTime(),
+      user: to,
+      subject,
+      body,
+      kind,
+      owner,
+      created_at: at.getTime(),
+      in_app: ways.includes(inApp) ? 1 : 0,
+      route_at: at.getTime(),
     })
     .returning('id')
     .executeTakeFirstOrThrow();
@@ -52,6 +75,7 @@ export async function markMessagesSeen(
   ids: readonly number[] | 'all',
   at: Date = new Date(),
 ): Promise<number> {
+  if (ids.length === 0) return 0;
   const { numUpdatedRows } = await procedureTables(db)
     .updateTable('user_messages')
     .set({ seen_at: at.getTime() })
@@ -60,4 +84,58 @@ export async function markMessagesSeen(
     .$if(ids !== 'all', (query) => query.where('id', 'in', ids === 'all' ? [] : ids))
     .executeTakeFirst();
   return Number(numUpdatedRows);
+}
+
+/** How many messages a user has not seen, for the number beside the bell. Those who wanted no `in-app` are not counted. */
+export async function countUnseenMessages(db: AnyKysely, user: string): Promise<number> {
+  const { count } = await procedureTables(db)
+    .selectFrom('user_messages')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('user', '=', user)
+    .where('seen_at', 'is', null)
+    .where('in_app', '=', 1)
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+export interface MessageFilter {
+  /** Only those that were not seen; default false. */
+  readonly unseen?: boolean;
+  /** Only those with smaller numbers, for the next page. */
+  readonly before?: number;
+  /** Default 50. */
+  readonly limit?: number;
+}
+
+/**
+ * A user's messages, the newest first.
+ *
+ * @example
+ * const page = await messagesOf(db, 'ann', { limit: 20 });
+ * const next = await messagesOf(db, 'ann', { limit: 20, before: page.at(-1)?.id });
+ */
+export async function messagesOf(
+  db: AnyKysely,
+  user: string,
+  { unseen = false, before, limit = 50 }: MessageFilter = {},
+): Promise<UserMessageRow[]> {
+  return await procedureTables(db)
+    .selectFrom('user_messages')
+    .selectAll()
+    .where('user', '=', user)
+    .where('in_app', '=', 1)
+    .$if(unseen, (query) => query.where('seen_at', 'is', null))
+    .$if(before !== undefined, (query) => query.where('id', '<', before ?? 0))
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
+}
+
+/** PostgreSQL stores no zero character, and what it refuses would take the application's transaction with it. */
+function checkText(field: string, text: unknown): void {
+  if (typeof text === 'string' && !text.includes('\0')) return;
+  throw new InvalidMessageError(
+    field,
+    `expected a text without zero characters, got: ${JSON.stringify(text)?.slice(0, 200)}`,
+  );
 }

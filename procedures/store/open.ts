@@ -8,11 +8,19 @@ import {
   LinodError,
   QueryCreator,
   registerMigrations,
+  type Site,
 } from '../../src/index.js';
 import { tables } from './0001-tables.js';
+import { notifications } from './0002-notifications.js';
+import { passes } from './0003-passes.js';
+import { pushTables } from './0004-push.js';
+import { mailStates } from './0005-mail-states.js';
 import type { ProcedureTables } from './tables.js';
 
-const migrations = { owner: 'linod/procedures', migrations: [tables] };
+const migrations = {
+  owner: 'linod/procedures',
+  migrations: [tables, notifications, passes, pushTables, mailStates],
+};
 
 registerMigrations(migrations);
 
@@ -35,12 +43,21 @@ export class MissingTablesError extends LinodError {
   }
 }
 
+/** Whose database was seen to have the tables: they do not go again. */
+const complete = new WeakSet<Site>();
+
 /**
  * The database of a request, with the tables of the procedures.
  *
  * @throws MissingTablesError (`LINOD_ERR_MISSING_TABLES`)
  */
 export async function siteDatabase(ar: BaseRequest): Promise<SiteDatabase> {
+  if (!complete.has(ar.site)) await requireTables(ar);
+  complete.add(ar.site);
+  return ar.db.withTables<ProcedureTables>();
+}
+
+async function requireTables(ar: BaseRequest): Promise<void> {
   const done = await anyTables(ar.db)
     .selectFrom('linod_migrations')
     .select('name')
@@ -48,7 +65,6 @@ export async function siteDatabase(ar: BaseRequest): Promise<SiteDatabase> {
     .execute();
   const isMissing = (name: string) => !done.some((row) => row.name === name);
   if (migrations.migrations.some(({ name }) => isMissing(name))) throw new MissingTablesError(ar.site.name);
-  return ar.db.withTables<ProcedureTables>();
 }
 
 /** Queries on the procedures' tables through any connection. */

@@ -11,10 +11,24 @@ export interface Summary<Value> {
   readonly name: string;
   /** Computes the value of a key from the data. What it throws leaves the key marked, for the next run. */
   compute(key: string, ar: BaseRequest): Value | Promise<Value>;
-  /** Stores a value, in the transaction that takes the mark away. */
+  /**
+   * Stores a value, in the transaction that takes the mark away. Other keys may share the transaction, and it may be
+   * begun again: it does nothing but ask and write through `tx`.
+   */
   store(key: string, value: Awaited<Value>, tx: Kysely<Database>): void | Promise<void>;
-  /** All keys: then every run computes all of them, those first that were marked. Without it, only those are. */
-  keys?(ar: BaseRequest): Iterable<string> | AsyncIterable<string>;
+  /** All keys there are, for when the summary is computed whole: `linod checksummaries --all`. */
+  keys?(ar: BaseRequest): Iterable<string> | AsyncIterable<string> | Promise<Iterable<string>>;
+  /** What the nightly run computes: keys that were marked, the default, or all of them, which needs `keys`. */
+  readonly nightly?: 'dirty' | 'all' | undefined;
+  /** Summaries that this one is computed from. They are computed before, and what changes in them is dirty here. */
+  readonly depends?: readonly Dependency[] | undefined;
+}
+
+/** A summary that another one is computed from. */
+export interface Dependency {
+  readonly summary: string;
+  /** The keys that are no longer true when a key of that summary was stored. Default: the same key. */
+  keys?(key: string): Iterable<string>;
 }
 
 /** A registered summary, without the type of its values. */
@@ -35,14 +49,55 @@ export const summaries = new Registry<AnySummary>('summary');
  * });
  */
 export function registerSummary<Value>(summary: Summary<Value>): () => void {
-  for (const method of ['compute', 'store'] as const) {
-    if (typeof summary[method] === 'function') continue;
-    throw new InvalidRegistrationError(
-      `summary ${JSON.stringify(summary.name)}`,
-      `expected a function ${method}`,
-    );
+  const problem = problemOf(summary) ?? circleOf(summary);
+  if (problem !== undefined) {
+    throw new InvalidRegistrationError(`summary ${JSON.stringify(summary.name)}`, problem);
   }
   return summaries.add(summary as AnySummary);
+}
+
+function problemOf<Value>({ compute, store, keys, nightly = 'dirty', depends = [] }: Summary<Value>) {
+  if (typeof compute !== 'function') return 'expected a function compute';
+  if (typeof store !== 'function') return 'expected a function store';
+  if (keys !== undefined && typeof keys !== 'function') return 'expected keys to be a function';
+  if (nightly !== 'dirty' && nightly !== 'all') {
+    return `expected nightly to be "dirty" or "all", got: ${JSON.stringify(nightly)}`;
+  }
+  if (nightly === 'all' && keys === undefined) return 'expected a function keys, since it is computed whole';
+  if (!Array.isArray(depends) || depends.some((dependency) => typeof dependency?.summary !== 'string')) {
+    return 'expected depends to be a list such as [{ summary: "customer_totals" }]';
+  }
+  return undefined;
+}
+
+/** Whether a summary would be computed from itself. */
+function circleOf<Value>({ name, depends = [] }: Summary<Value>): string | undefined {
+  const known = new Map(Array.from(summaries, (other) => [other.name, other.depends ?? []]));
+  const find = (path: readonly string[], dependencies: readonly Dependency[]): string | undefined => {
+    for (const { summary } of dependencies) {
+      const longer = [...path, summary];
+      if (summary === name) return `it would be computed from itself: ${longer.join(' → ')}`;
+      const found = find(longer, known.get(summary) ?? []);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  return find([name], depends);
+}
+
+/** In the order in which they are computed: each behind those that it depends on. */
+export function inOrder(wanted: Iterable<AnySummary>): AnySummary[] {
+  const list = [...wanted];
+  const ordered = new Set<AnySummary>();
+  const visit = (summary: AnySummary): void => {
+    for (const { summary: name } of summary.depends ?? []) {
+      const before = list.find((other) => other.name === name);
+      if (before !== undefined && !ordered.has(before)) visit(before);
+    }
+    ordered.add(summary);
+  };
+  for (const summary of list) visit(summary);
+  return [...ordered];
 }
 
 /** Marks that fit into one statement of SQLite. */

@@ -1,22 +1,34 @@
-// One summary's part of a run. The marks are a queue, oldest first: a run that is ended leaves the rest to the next.
-// What failed before comes last, so that keys which always fail do not keep the others waiting.
+// One summary's part of a run. The marks are a queue, oldest first: a run that is ended, or killed, leaves the rest to the
+// next. What failed before comes last, so that keys which always fail do not keep the others waiting.
 
-import { type BaseRequest, transact } from '../../src/index.js';
+import { type BaseRequest, sql } from '../../src/index.js';
 import { counted } from '../counted.js';
-import { headline, maxFailures } from '../failures.js';
-import { mayGoOn } from '../pause.js';
+import { headline, isOfDatabase, maxFailures } from '../failures.js';
+import { mayGoOn, Pace } from '../pause.js';
 import { procedureTables, type SiteDatabase } from '../store/open.js';
 import type { DirtySummaryRow } from '../store/tables.js';
-import { type AnySummary, newMark } from './summaries.js';
+import { type AnySummary, markSummaryDirty, summaries } from './summaries.js';
+import { markWhole } from './whole.js';
 
 const batchSize = 500;
+/** Values that took so long to compute are stored together at once: a killed run has to compute no more again. */
+const storeEveryMs = 100;
+
+interface Computed {
+  readonly mark: DirtySummaryRow;
+  readonly value: unknown;
+}
 
 /** Computes what is marked of one summary, and keeps count. */
 export class SummaryRun {
   readonly #ar: BaseRequest;
   readonly #db: SiteDatabase;
   readonly #summary: AnySummary;
-  #computed = 0;
+  readonly #pace = new Pace();
+  /** Values that wait for being stored. */
+  #computed: Computed[] = [];
+  #stored = 0;
+  #storedAt = performance.now();
   /** A mark that failed has gone further back in the queue. */
   readonly #failed = new Set<number>();
 
@@ -28,46 +40,21 @@ export class SummaryRun {
 
   /** What the summary throws is told, and leaves the key marked. Rejects only when the database fails. */
   async run(): Promise<void> {
-    await this.#markAll();
+    await markWhole(this.#ar, this.#db, this.#summary);
     const total = await this.#countMarks();
     let last: DirtySummaryRow | undefined;
     for (let marks = await this.#marks(last); marks.length > 0; marks = await this.#marks(last)) {
-      for (const mark of marks) {
-        last = mark;
-        if (this.#failed.has(mark.id)) continue;
-        if (!(await mayGoOn(this.#ar.signal)) || this.#failed.size >= maxFailures) return this.#tell(total);
-        await this.#refresh(mark);
-        this.#ar.progress(this.#computed + this.#failed.size, total, mark.summary);
-      }
+      await this.#compute(marks);
+      await this.#storeAll();
+      last = marks.at(-1);
+      this.#ar.progress(this.#stored + this.#failed.size, total, this.#summary.name);
+      if (!(await mayGoOn(this.#ar.signal)) || this.#isHopeless) break;
     }
     this.#tell(total);
   }
 
-  /** Where the summary can tell all its keys, all are due. Those that are marked keep their place in the queue. */
-  async #markAll(): Promise<void> {
-    if (this.#summary.keys === undefined) return;
-    let keys: string[] = [];
-    try {
-      for await (const key of this.#summary.keys(this.#ar)) {
-        keys.push(String(key));
-        if (keys.length < batchSize) continue;
-        await this.#markIfNew(keys);
-        keys = [];
-        if (!(await mayGoOn(this.#ar.signal))) return;
-      }
-    } catch (error) {
-      this.#ar.warning(`${this.#summary.name}: its keys could not be read: ${headline(error)}`, { error });
-    }
-    await this.#markIfNew(keys);
-  }
-
-  async #markIfNew(keys: readonly string[]): Promise<void> {
-    if (keys.length === 0) return;
-    await this.#db
-      .insertInto('dirty_summaries')
-      .values(keys.map((key) => newMark(this.#summary.name, key, this.#ar.now())))
-      .onConflict((conflict) => conflict.columns(['summary', 'key']).doNothing())
-      .execute();
+  get #isHopeless(): boolean {
+    return this.#failed.size >= maxFailures;
   }
 
   async #countMarks(): Promise<number> {
@@ -85,30 +72,72 @@ export class SummaryRun {
       .selectFrom('dirty_summaries')
       .selectAll()
       .where('summary', '=', this.#summary.name)
-      .where((eb) =>
-        eb.or([eb('failures', '>', failures), eb.and([eb('failures', '=', failures), eb('id', '>', id)])]),
-      )
+      // Both databases find the place in the index; of two conditions with OR they would not.
+      .where(sql<boolean>`(failures, id) > (${failures}, ${id})`)
       .orderBy('failures')
       .orderBy('id')
       .limit(batchSize)
       .execute();
   }
 
-  async #refresh(mark: DirtySummaryRow): Promise<void> {
+  /** Until the run is to end, or it is of no use. */
+  async #compute(marks: readonly DirtySummaryRow[]): Promise<void> {
+    for (const mark of marks) {
+      if (this.#ar.signal.aborted || this.#isHopeless) return;
+      if (this.#failed.has(mark.id)) continue;
+      try {
+        const value = await this.#summary.compute(mark.key, this.#ar);
+        this.#computed.push({ mark, value });
+      } catch (error) {
+        await this.#keepFailure(mark, error);
+      }
+      if (this.#pace.isDue()) await this.#pace.pause();
+      if (performance.now() - this.#storedAt >= storeEveryMs) await this.#storeAll();
+    }
+  }
+
+  /** Together; when that fails each by itself, so that it is known whose fault it is. */
+  async #storeAll(): Promise<void> {
+    const values = this.#computed;
+    this.#computed = [];
     try {
-      const value = await this.#summary.compute(mark.key, this.#ar);
-      await transact(this.#ar.db, async (tx) => {
-        await this.#summary.store(mark.key, value, tx);
-        // Not if it was marked again meanwhile: the value may be of before.
-        await procedureTables(tx)
-          .deleteFrom('dirty_summaries')
-          .where('id', '=', mark.id)
-          .where('version', '=', mark.version)
-          .execute();
-      });
-      this.#computed++;
+      await this.#store(values);
     } catch (error) {
-      await this.#keepFailure(mark, error);
+      if (isOfDatabase(error)) throw error;
+      for (const value of values) await this.#storeOne(value);
+    }
+    this.#storedAt = performance.now();
+  }
+
+  async #storeOne(value: Computed): Promise<void> {
+    if (this.#isHopeless) return;
+    try {
+      await this.#store([value]);
+    } catch (error) {
+      if (isOfDatabase(error)) throw error;
+      await this.#keepFailure(value.mark, error);
+    }
+  }
+
+  async #store(values: readonly Computed[]): Promise<void> {
+    if (values.length === 0) return;
+    await this.#ar.transaction(async (tx) => {
+      for (const { mark, value } of values) await this.#summary.store(mark.key, value, tx);
+      await this.#markDependents(tx.withTables(), values);
+      await removeMarks(tx.withTables(), values);
+    });
+    this.#stored += values.length;
+  }
+
+  /** What is computed from these values is no longer true. */
+  async #markDependents(tx: SiteDatabase, values: readonly Computed[]): Promise<void> {
+    for (const { name, depends = [] } of summaries) {
+      for (const { summary, keys } of depends) {
+        if (summary !== this.#summary.name) continue;
+        const dirty = new Set<string>();
+        for (const { mark } of values) for (const key of keys?.(mark.key) ?? [mark.key]) dirty.add(key);
+        await markSummaryDirty(tx, name, dirty, this.#ar.now());
+      }
     }
   }
 
@@ -126,14 +155,31 @@ export class SummaryRun {
   }
 
   #tell(total: number): void {
-    const left = total - this.#computed - this.#failed.size;
+    const left = total - this.#stored - this.#failed.size;
     const text = [
-      `${this.#summary.name}: ${counted(this.#computed, 'key')} computed`,
+      `${this.#summary.name}: ${counted(this.#stored, 'key')} computed`,
       ...(this.#failed.size === 0 ? [] : [`${this.#failed.size} failed and stay marked`]),
       ...(left <= 0 ? [] : [`${left} left for the next run`]),
     ].join(', ');
     if (this.#failed.size > 0) this.#ar.warning(text);
     else if (total > 0) this.#ar.info(text);
     else this.#ar.debug(text);
+  }
+}
+
+/** Not of keys that were marked again meanwhile: the value may be of before. */
+async function removeMarks(tx: SiteDatabase, values: readonly Computed[]): Promise<void> {
+  const byVersion = new Map<number, number[]>();
+  for (const { mark } of values) {
+    const ids = byVersion.get(mark.version);
+    if (ids === undefined) byVersion.set(mark.version, [mark.id]);
+    else ids.push(mark.id);
+  }
+  for (const [version, ids] of byVersion) {
+    await procedureTables(tx)
+      .deleteFrom('dirty_summaries')
+      .where('id', 'in', ids)
+      .where('version', '=', version)
+      .execute();
   }
 }

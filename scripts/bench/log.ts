@@ -1,181 +1,78 @@
-// Measures both ends of a log record: what a call costs its program, what the writer takes from batches, and how
-// long a file takes to be read back.
+// Measures the way of a log record from end to end, side by side with the real peers, in one run.
 //
-//     node dist/scripts/bench/log.js [--records N]
+//     npm run bench:log -- [--only KEY]… [--rounds 3] [--quick] [--json] [--write FILE]
 //
-// Exit codes: 0.
+// linod runs as it does for its users: a site with its worker, and processes that log with createLogger. Beside it run
+// what Lino does (Python's SocketHandler and an asyncio server), rsyslog with imptcp, and pino processes that append to one
+// file; pino is fetched from the registry for the time of the run, and who is not there is left out. The contestants
+// take turns; each is timed until the last byte is on the disk, and then all records are counted. The medians of the
+// rounds are printed, beside what is aimed at; `--write` puts them into a Markdown file, between its marks. Needs Linux
+// and redis-server.
+//
+// Exit codes: 0 measured, whether the aims were reached or not; 1 failed, also when a record was lost; 2 used wrongly.
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { systemClock } from '../../src/clock.js';
-import { formatHead, formatRecord } from '../../src/log/format.js';
-import { LocalTransport } from '../../src/log/local-transport.js';
-import { Logger } from '../../src/log/logger.js';
-import type { LogAnswer, LogRecords } from '../../src/log/messages.js';
-import type { PositionStore } from '../../src/log/positions.js';
-import { LogSender } from '../../src/log/sender.js';
-import { Timestamps } from '../../src/log/timestamp.js';
-import type { LogTransport } from '../../src/log/transport.js';
-import { LogWriter } from '../../src/log/writer.js';
-import { ownProcess } from '../../src/owner.js';
+import { version } from '../../src/version.js';
+import { type Experiment, experiments } from './log/experiments.js';
+import { lines } from './log/table.js';
+import { parseComparisonFlags } from './shared/flags.js';
+import { load, processors } from './shared/machine.js';
+import { writeBetweenMarks } from './shared/markdown.js';
+import { fetchPeer } from './shared/npm-packages.js';
+import { say } from './shared/progress.js';
+import { report, rowsOf } from './shared/report.js';
+import { Results } from './shared/results.js';
 
-const { values } = parseArgs({ options: { records: { type: 'string', default: '500000' } } });
-const total = Number(values.records);
-const directory = await mkdtemp(join(tmpdir(), 'linod-bench-log-'));
-const noCheckpoints: PositionStore = {
-  load: async () => undefined,
-  save: async () => {},
-};
-/** A layer that is away, so that all goes to the spool. */
-const nowhere: LogTransport = {
-  listen: () => {},
-  deliver: async () => Promise.reject(new TypeError('nobody listens')),
-  rest: async () => {},
-  close: async () => {},
-};
-
-say(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? '?'}, files in ${tmpdir()}`);
-await measureCalls();
-await measureWriter('batch');
-await measureWriter('never');
-await measureTogether();
-await rm(directory, { recursive: true });
-
-/** What a program pays for `logger.info`, records going to the spool in batches. */
-async function measureCalls(): Promise<void> {
-  for (const fields of [undefined, { order: 4711, customer: 'C-17' }]) {
-    const sender = newSender(nowhere, `calls-${fields === undefined}`);
-    const logger = new Logger({ sink: sender, name: 'shop.orders' });
-    for (let i = 0; i < 20_000; i++) logger.info('order 4711 was paid', fields);
-    const start = performance.now();
-    for (let i = 0; i < total; i++) logger.info('order 4711 was paid', fields);
-    const ms = performance.now() - start;
-    const kind = fields === undefined ? 'a sentence' : 'a sentence and two fields';
-    say(`logger.info, ${kind}, spooled: ${((ms * 1000) / total).toFixed(2)} µs a call`);
-    await sender.close();
-  }
-  const logger = new Logger({ sink: newSender(nowhere, 'off'), name: 'shop.orders' });
-  const start = performance.now();
-  for (let i = 0; i < total; i++) logger.debug('order 4711 was paid');
-  say(`logger.debug below the level: ${(((performance.now() - start) * 1e6) / total).toFixed(0)} ns a call`);
+const flags = parseComparisonFlags(
+  'log',
+  experiments.map(({ key }) => key),
+  { rounds: 3 },
+);
+const directory = await mkdtemp(join(tmpdir(), 'bench-log-'));
+const results = new Results();
+const versions = new Set<string>();
+try {
+  await main();
+} finally {
+  await rm(directory, { recursive: true, force: true });
 }
 
-/** What the writer takes of four senders, in batches of 64 kB as they come out of a layer. */
-async function measureWriter(sync: 'batch' | 'never'): Promise<void> {
-  const path = join(directory, `writer-${sync}.log`);
-  const batches = [1, 2, 3, 4].map((pid) => makeBatches(`web[${pid}]`, total / 4));
-  const writer = new LogWriter({ path, clock: systemClock, positions: noCheckpoints, sync });
-  await writer.start();
-  const start = performance.now();
-  await Promise.all(batches.map((list) => feed(writer, list)));
-  const seconds = (performance.now() - start) / 1000;
-  const { records, bytes, writes } = writer.status;
-  await writer.stop();
-  const rate = `${Math.round(records / seconds / 1000)} thousand records/s`;
-  say(
-    `writer, four senders, sync ${sync}: ${rate}, ${mb(bytes / seconds)} MB/s, ${writes} writes of ${mb(bytes / writes)} MB`,
-  );
-  if (sync === 'never') await measureReadBack(path, bytes);
-}
-
-async function measureReadBack(path: string, bytes: number): Promise<void> {
-  const writer = new LogWriter({ path, clock: systemClock, positions: noCheckpoints });
-  const start = performance.now();
-  await writer.start();
-  const seconds = (performance.now() - start) / 1000;
-  say(`reading back ${mb(bytes)} MB without a checkpoint: ${mb(bytes / seconds)} MB/s`);
-  await writer.stop();
-}
-
-/** The whole way within one process: logger, spool, writer, acknowledgement. */
-async function measureTogether(): Promise<void> {
-  const path = join(directory, 'together.log');
-  const writer = new LogWriter({ path, clock: systemClock, positions: noCheckpoints });
-  await writer.start();
-  const transport = new LocalTransport(nowhere);
-  const sender = newSender(transport, 'together');
-  transport.connect(writer);
-  const logger = new Logger({ sink: sender, name: 'shop.orders' });
-  const start = performance.now();
-  for (let i = 0; i < total; i++) {
-    logger.info('order 4711 was paid');
-    if (i % 2000 === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  await sender.flush(60_000);
-  const seconds = (performance.now() - start) / 1000;
-  await sender.close();
-  await writer.stop();
-  const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line.includes('was paid')).length;
-  say(
-    `logger to file and back, one process: ${Math.round(total / seconds / 1000)} thousand records/s, ${lines} of ${total} lines`,
+async function main(): Promise<void> {
+  const pino = flags.isWanted('four') ? await fetchPeer(join(directory, 'pino'), 'pino') : undefined;
+  if (pino !== undefined) versions.add(`pino ${pino}`);
+  const [startedAt, loadBefore] = [performance.now(), load()];
+  const wanted = experiments.filter(({ key }) => flags.isWanted(key));
+  for (const experiment of wanted) await measure(experiment, pino && join(directory, 'pino'));
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  const preface = [
+    `linod ${version}, Node.js ${process.version}${[...versions].map((text) => `, ${text}`).join('')}.`,
+    `${processors()}; load average ${loadBefore.toFixed(2)} before, ${load().toFixed(2)} after ${seconds} s, most of it the benchmark's own.`,
+    flags.rounds === 1 ? 'One round.' : `Medians of ${flags.rounds} rounds.`,
+  ];
+  const text = report(preface, lines, results);
+  if (flags.write !== undefined) await writeBetweenMarks(flags.write, 'bench:log', text);
+  process.stdout.write(
+    flags.json
+      ? `${JSON.stringify({ preface, rows: rowsOf(lines, results), runs: results }, null, 2)}\n`
+      : `${text}\n`,
   );
 }
 
-function newSender(transport: LogTransport, name: string): LogSender {
-  return new LogSender({
-    name,
-    transport,
-    spoolDirectory: join(directory, 'spool'),
-    clock: systemClock,
-    limits: { diskBytes: 8 * 1024 ** 3 },
-  });
-}
-
-function makeBatches(sender: string, count: number): LogRecords[] {
-  const time = new Timestamps('UTC').format(Date.now());
-  const batches: LogRecords[] = [];
-  let text = '';
-  let first = 1;
-  for (let number = 1; number <= count; number++) {
-    const head = formatHead(time, 'INFO', `${sender}#${number}`, 'shop.orders');
-    text += formatRecord(head, { message: 'order 4711 was paid' });
-    if (text.length < 64 * 1024 && number < count) continue;
-    const range = { first, count: number - first + 1, acked: 0, base: 1 };
-    const bytes = Buffer.from(text);
-    batches.push({
-      type: 'log.records',
-      sender,
-      epoch: 'e',
-      owner: ownProcess(),
-      ...range,
-      bytes,
-      reply_channel: '',
-    });
-    text = '';
-    first = number + 1;
+async function measure(
+  { key, contestants, once = false }: Experiment,
+  pino: string | undefined,
+): Promise<void> {
+  const rounds = once ? 1 : flags.rounds;
+  for (let round = 1; round <= rounds; round++) {
+    for (const [name, run] of Object.entries(contestants)) {
+      say(`${key}: ${name}, round ${round} of ${rounds}`);
+      const own = join(directory, `${key}-${name}-${round}`);
+      await mkdir(own);
+      const found = await run({ directory: own, pino, versions, quick: flags.quick });
+      if (found !== undefined) results.add(key, name, found);
+      await rm(own, { recursive: true, force: true });
+    }
   }
-  return batches;
-}
-
-/** Sends batches with eight under way, as a sender does. */
-async function feed(writer: LogWriter, batches: readonly LogRecords[]): Promise<void> {
-  let next = 0;
-  let acked = 0;
-  await new Promise<void>((resolve) => {
-    const send = () => {
-      for (; next < batches.length; next++) {
-        const batch = batches[next];
-        const oldest = batches[next - 8];
-        if (batch === undefined || (oldest !== undefined && oldest.first + oldest.count - 1 > acked)) return;
-        writer.accept(batch, reply);
-      }
-      const last = batches.at(-1);
-      if (last === undefined || acked >= last.first + last.count - 1) resolve();
-    };
-    const reply = (answer: LogAnswer) => {
-      if (answer.type === 'log.ack') acked = answer.last;
-      setImmediate(send);
-    };
-    send();
-  });
-}
-
-function mb(bytes: number): string {
-  return (bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 0);
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

@@ -1,6 +1,6 @@
 // Measures `Recurrence.nextAfter` for old and new rules.
 //
-//   node dist/scripts/bench/recurrence.js
+//   node scripts/bench.mjs recurrence
 //
 // Prints one line a rule: what it costs to make it and ask it for the first time in a process that knows its zone, and
 // what further questions cost, each about another instant. In CPU time, which other processes disturb least. Exit

@@ -1,7 +1,7 @@
 // Measures the Redis channel layer against a server: sends and receives a second, one by one, in batches and on lease,
 // beside bare commands of the client library, and the time of a message there and back between two connections.
 //
-//   npm run build && node dist/scripts/bench/redis-layer.js redis://127.0.0.1:6379/15
+//   node scripts/bench.mjs redis-layer redis://127.0.0.1:6379/15
 //
 // Leaves nothing behind: all keys begin with `bench:` and are removed. Prints a table on stdout. Exit codes: 0 done,
 // 1 failed, 2 no URL.

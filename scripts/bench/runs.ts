@@ -1,14 +1,18 @@
 // Measures how soon a procedure begins in a thread and in a process: from the moment at which its job is the worker's to
-// its first line, where one waits for it (warm) and where one has to be started and to load the site (cold).
+// its first line, where one waits for it (warm) and where one has to be started and to load the site (cold). Beside that, how
+// soon a thread and a process of Node that do nothing else say a word (bare): nothing can begin sooner than they.
 //
-//     node dist/scripts/bench/runs.js [--warm N] [--cold N]
+//     node scripts/bench.mjs runs [--warm N] [--cold N]
 //
 // Exit codes: 0.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { ChoiceList } from '../../src/choices.js';
 import { Logger } from '../../src/log/logger.js';
 import type { LogSink } from '../../src/log/sink.js';
@@ -54,14 +58,17 @@ await tasks.setup();
 
 console.log('from the claim to the first line, in ms      n    p50    p95    max');
 for (const rule of await rules.list()) {
+  const bare: number[] = [];
   const cold: number[] = [];
   for (let i = 1; i <= Number(values.cold); i++) {
+    bare.push(await (rule.procedure === 'thread' ? bareThread() : bareProcess()));
     // Those with another limit of memory are others.
     await rules.edit(rule.id, { memoryMb: 1000 + i });
     cold.push(await measure(rule.id));
   }
   const warm: number[] = [];
   for (let i = 0; i < Number(values.warm); i++) warm.push(await measure(rule.id));
+  show(`${rule.procedure}, bare`, bare);
   show(`${rule.procedure}, cold`, cold);
   show(`${rule.procedure}, warm`, warm);
 }
@@ -75,6 +82,27 @@ async function measure(rule: number): Promise<number> {
   await tasks.run();
   await tasks.settled();
   if (Number.isNaN(tookMs)) throw new Error('the run did not begin');
+  return tookMs;
+}
+
+async function bareThread(): Promise<number> {
+  const at = performance.now();
+  const thread = new Worker(`require('node:worker_threads').parentPort.postMessage('here')`, { eval: true });
+  await once(thread, 'message');
+  const tookMs = performance.now() - at;
+  await thread.terminate();
+  return tookMs;
+}
+
+async function bareProcess(): Promise<number> {
+  const at = performance.now();
+  const child = spawn(process.execPath, ['--eval', `process.send('here')`], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  await once(child, 'message');
+  const tookMs = performance.now() - at;
+  child.disconnect();
+  await once(child, 'exit');
   return tookMs;
 }
 

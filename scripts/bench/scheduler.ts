@@ -16,12 +16,13 @@ import { join } from 'node:path';
 import { version } from '../../src/version.js';
 import type { Context } from './scheduler/context.js';
 import { type Experiment, experiments } from './scheduler/experiments.js';
-import { report, rowsOf } from './scheduler/report.js';
+import { lines } from './scheduler/table.js';
 import { parseComparisonFlags } from './shared/flags.js';
 import { load, processors } from './shared/machine.js';
 import { writeBetweenMarks } from './shared/markdown.js';
 import { fetchPeer } from './shared/npm-packages.js';
 import { say } from './shared/progress.js';
+import { report, rowsOf } from './shared/report.js';
 import { Results } from './shared/results.js';
 
 const flags = parseComparisonFlags(
@@ -49,11 +50,11 @@ async function main(): Promise<void> {
     `${processors()}; load average ${loadBefore.toFixed(2)} before, ${load().toFixed(2)} after ${seconds} s, most of it the benchmark's own.`,
     flags.rounds === 1 ? 'One round.' : `Medians of ${flags.rounds} rounds.`,
   ];
-  const text = report(preface, results);
+  const text = report(preface, lines, results);
   if (flags.write !== undefined) await writeBetweenMarks(flags.write, 'bench:scheduler', text);
   process.stdout.write(
     flags.json
-      ? `${JSON.stringify({ preface, rows: rowsOf(results), runs: results }, null, 2)}\n`
+      ? `${JSON.stringify({ preface, rows: rowsOf(lines, results), runs: results }, null, 2)}\n`
       : `${text}\n`,
   );
 }

@@ -2,7 +2,7 @@
 // by one, in batches and on lease, the time of a message between two processes, and what waiting costs. Beside them what
 // bare better-sqlite3 does with the same settings: nothing that keeps messages in SQLite can be quicker by much.
 //
-//   npm run build && node dist/scripts/bench/sqlite-layer.js [SECONDS OF IDLING, default 20]
+//   node scripts/bench.mjs sqlite-layer [SECONDS OF IDLING, default 20]
 //
 // Prints a table on stdout. Exit codes: 0 done, 1 failed.
 

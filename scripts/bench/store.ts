@@ -1,7 +1,7 @@
 // Measures the site's database: how many jobs a second are claimed and ended, and how soon a worker hears of a
 // request that another process has written, and begins to run it.
 //
-//     node dist/scripts/bench/store.js [--jobs N] [--requests N] [--postgres URL]
+//     node scripts/bench.mjs store [--jobs N] [--requests N] [--postgres URL]
 //
 // Without a URL only SQLite is measured. Of the PostgreSQL database only tables of linod's are written; name an empty
 // one. Exit codes: 0.

@@ -1,7 +1,7 @@
 // Measures what the X-ray of a channel layer costs who sends and receives: the same work with it and without it, in
 // turns of a few milliseconds within one run, on the memory, SQLite and Redis layers. And what it does while idle.
 //
-//   npm run build && node dist/scripts/bench/xray.js [--rounds 600] [--idle SECONDS]
+//   node scripts/bench.mjs xray [--rounds 600] [--idle SECONDS]
 //
 // The cost is the median over all rounds of the ratio of the processor time of this process with and without; a busy
 // machine makes single rounds useless, not their median. Starts its own `redis-server` and leaves nothing behind.

@@ -4,9 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** The path of a compiled script, `runworker`. */
+/** The path of one of the package's programs, `runworker`, or of the demo's own, `demo/application`. */
 export function program(name: string): string {
-  return fileURLToPath(new URL(`../${name}.js`, import.meta.url));
+  const isOwn = name.startsWith('demo/');
+  return fileURLToPath(new URL(`${isOwn ? '..' : '../../../dist/scripts'}/${name}.js`, import.meta.url));
 }
 
 /** No step of the demo takes longer than this. */
@@ -21,11 +22,18 @@ export class Child {
   #prefix: string | undefined;
   #left = Number.POSITIVE_INFINITY;
 
-  constructor(path: string, args: readonly string[], environment: NodeJS.ProcessEnv) {
+  /** @param detached Ctrl-C in the terminal does not reach it: whoever started it ends it */
+  constructor(
+    path: string,
+    args: readonly string[],
+    environment: NodeJS.ProcessEnv,
+    { detached = false }: { readonly detached?: boolean } = {},
+  ) {
     this.#name = path.split('/').at(-1) ?? path;
     this.#process = spawn(process.execPath, [path, ...args], {
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached,
     });
     this.#end = new Promise((resolve) => {
       this.#process.once('close', resolve);
@@ -60,6 +68,11 @@ export class Child {
       look();
     });
     await inTime(Promise.race([found, ended]), `${this.#name} to print ${pattern}`);
+  }
+
+  /** Resolves when it has ended, whenever that is, with the exit code; null after a signal. */
+  get end(): Promise<number | null> {
+    return this.#end;
   }
 
   /** Waits for the end. @returns the exit code; null after a signal */

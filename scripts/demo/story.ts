@@ -115,7 +115,7 @@ async function tell(site: string, start: Start): Promise<boolean> {
   await setTimeout(2500);
   tail.kill('SIGTERM');
 
-  step('linod', 'The status of all tasks: our three, and the seven that ship. The one that failed says why.');
+  step('linod', 'The status of all tasks: our three, and the eight that ship. The one that failed says why.');
   await finish(start('linod'));
 
   step('linod jobs', 'Every run has a row; what ran on the killed worker, if anything did, is marked lost.');

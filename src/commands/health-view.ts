@@ -1,8 +1,9 @@
 // How a worker's listeners are doing, in a clause for people.
 
+import { beatMs } from '../../channels/beat.js';
 import { type ListenerHealth, parseHealth } from '../daemon/health.js';
-import { beatMs } from '../daemon/heartbeat.js';
 import { durationText } from '../duration.js';
+import { isSuspended } from '../owner.js';
 import type { WorkerRow } from '../store/schema.js';
 import { printable } from './printable.js';
 
@@ -32,8 +33,23 @@ export function listenersText(
     const count = found.listeners.filter((listener) => listener.state === state).length;
     if (count > 0) parts.push(`${count} ${state}`);
   }
+  if (found.loggerTrouble !== null) parts.push(found.loggerTrouble);
   if (found.tasks === 'paused') parts.push('no new work is taken');
   return printable(parts.join(', '));
+}
+
+/** What a worker keeps from being done while its process is suspended; null when it is not, or on another machine. */
+export function suspendedText({
+  id,
+  host,
+  pid,
+  pid_start,
+  health,
+}: Pick<WorkerRow, 'id' | 'host' | 'pid' | 'pid_start' | 'health'>): string | null {
+  if (!isSuspended({ host, pid, start: pid_start })) return null;
+  const isWriting = parseHealth(health)?.logger === 'writing';
+  const stopped = isWriting ? ', and nothing is written to lino.log meanwhile, records are kept' : '';
+  return `worker ${id} is suspended${stopped}: continue it (kill -CONT ${pid}) or end it (kill -KILL ${pid})`;
 }
 
 function deafText({ channel, heardMsAgo }: ListenerHealth, ageMs: number): string {

@@ -30,8 +30,9 @@ export function initCommand(): Command {
       for (const file of files) print(join(shown, file));
       say(`site ${name} is ready; what comes next:`);
       if (path !== process.cwd()) say(`  $ cd ${shown}`);
-      say(`  $ runworker linod_${name}      in one terminal`);
-      say('  $ initiate_linod              in another');
+      const worker = `runworker linod_${name}`;
+      say(`  $ ${worker}      in one terminal`);
+      say(`  $ ${'initiate_linod'.padEnd(worker.length)}      in another`);
     });
 }
 
@@ -91,6 +92,7 @@ scheduleOften({ every: 1, everyUnit: 'minutely' }, async function hello(ar: Base
 });
 `,
     '.gitignore': `log/
+linod.sock*
 .cache/
 *.db
 *.db-shm

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import type { ChannelLayer } from '../../channels/index.js';
 import { ChannelsError } from '../../channels/index.js';
 import { coroutines, StartOrders } from '../membership/start-orders.js';
+import { hidePassword } from '../site/settings.js';
 import type { Site } from '../site.js';
 import { version } from '../version.js';
 import {
@@ -34,7 +35,13 @@ export function initiateCommand(): Command {
     .version(version)
     .addHelpText(
       'after',
-      '\nThe order is kept in the database: a worker that starts later, or again, follows it by itself.\n\nExample:\n  $ initiate_linod',
+      `
+The order is kept in the database: a worker that starts later, or again, follows it by itself.
+
+Exit codes: 0 both coroutines run, 1 not both were confirmed in time.
+
+Example:
+  $ initiate_linod`,
     )
     .action(initiate);
 }
@@ -58,28 +65,47 @@ async function initiate(flags: InitiateFlags): Promise<void> {
 async function askWorker(site: Site, layer: ChannelLayer, timeoutMs: number, json: boolean): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const answers: Array<Record<string, unknown>> = [];
+  let sent = 0;
+  let error: ChannelsError | undefined;
   try {
     const reply = await layer.newChannel();
     for (const type of coroutines) {
       await layer.send(site.channel, { type, by: person(), reply_channel: reply }, { signal: deadline });
+      sent++;
     }
     while (answers.length < coroutines.length) {
       answers.push(await layer.receive(reply, { signal: deadline }));
     }
-  } catch (error) {
-    if (!deadline.aborted && !(error instanceof ChannelsError)) throw error;
-    const why =
-      error instanceof ChannelsError ? error.message : `no worker answered within ${timeoutMs / 1000} s`;
-    if (json) printJson({ answered: answers, error: why });
-    say(
-      `initiate_linod: ${why}; the order is kept and followed when a worker starts: runworker ${site.channel}`,
-    );
-    throw new ExitError(exitCodes.failed);
+  } catch (thrown) {
+    if (thrown instanceof ChannelsError) error = thrown;
+    else if (!deadline.aborted) throw thrown;
   }
-  if (json) return printJson({ answered: answers });
-  for (const answer of answers) {
-    print(
-      `${String(answer.coroutine)} ${answer.already ? 'was already running' : 'started'} in worker ${String(answer.worker)}`,
-    );
+  const why = error?.message ?? whatIsMissing(site, answers, { sent, seconds: timeoutMs / 1000 });
+  if (json) printJson(why === null ? { answered: answers } : { answered: answers, error: why });
+  else for (const answer of answers) print(answerText(answer));
+  if (why === null) return;
+  say(
+    `initiate_linod: ${why}; the order is kept and followed when a worker starts: runworker ${site.channel}`,
+  );
+  throw new ExitError(exitCodes.failed);
+}
+
+/** What did not happen in time; null when everything did. */
+function whatIsMissing(
+  { settings }: Site,
+  answers: ReadonlyArray<Record<string, unknown>>,
+  { sent, seconds }: { readonly sent: number; readonly seconds: number },
+): string | null {
+  const missing = coroutines.filter((type) => answers.every(({ coroutine }) => coroutine !== type));
+  if (missing.length === 0) return null;
+  if (sent < coroutines.length) {
+    const name = [settings.channelLayer].flat().map(hidePassword).join(', ');
+    return `the channel layer ${name} took no message within ${seconds} s`;
   }
+  const what = missing.length < coroutines.length ? ` about ${missing.join(', ')}` : '';
+  return `no worker answered${what} within ${seconds} s`;
+}
+
+function answerText({ coroutine, already, worker }: Record<string, unknown>): string {
+  return `${String(coroutine)} ${already ? 'was already running' : 'started'} in worker ${String(worker)}`;
 }

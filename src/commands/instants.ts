@@ -7,7 +7,7 @@ import { instantOf, wallTime } from '../local-time.js';
 export const instantRule =
   "a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site's), a time of today (20:00) or how long ago it was (90 min, 2 h, 3 d)";
 
-const age = /^(\d{1,6}(?:\.\d{1,3})?) ?(s|min|h|d|w)(?: ago)?$/;
+const span = /^(\d{1,6}(?:\.\d{1,3})?) ?(s|min|h|d|w)$/;
 const unitMs: Readonly<Record<string, number>> = {
   s: 1000,
   min: 60_000,
@@ -37,10 +37,16 @@ export function parseInstant(
   throw new UsageError(`expected ${what} to be ${instantRule}, got: ${JSON.stringify(text)}`);
 }
 
+/** A length of time as a person writes it, `90 min`, `2 h`, `3 d`, in ms; undefined for anything else. */
+export function spanOf(text: string): number | undefined {
+  const [, amount, unit = ''] = span.exec(text.trim()) ?? [];
+  return amount === undefined ? undefined : Number(amount) * (unitMs[unit] ?? 0);
+}
+
 function read(text: string, now: Date, timezone: string): Date | undefined {
   if (text === 'now') return now;
-  const [, amount, unit = ''] = age.exec(text) ?? [];
-  if (amount !== undefined) return new Date(now.getTime() - Number(amount) * (unitMs[unit] ?? 0));
+  const age = spanOf(text.replace(/ ago$/, ''));
+  if (age !== undefined) return new Date(now.getTime() - age);
   if (timeOfDay.test(text)) return instantOf(`${today(now, timezone)}T${text}`, timezone);
   if (day.test(text)) return instantOf(`${text}T00:00`, timezone);
   const iso = text.replace(/^(\d{4}-\d\d-\d\d) /, '$1T');

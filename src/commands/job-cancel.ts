@@ -15,7 +15,7 @@ import {
 import { parseSeconds, parseWholeNumber } from './numbers.js';
 import { print, printJson, say } from './output.js';
 import { jobHeadline } from './views.js';
-import { wakeWorkers } from './wake.js';
+import { sayIfUnwoken } from './wake.js';
 
 interface CancelFlags extends SiteFlags {
   readonly json?: boolean;
@@ -38,10 +38,11 @@ export function jobCancelCommand(): Command {
       const timeoutMs = parseSeconds('--timeout', flags.timeout, { atMost: 86_400 }) * 1000;
       const site = await requireSite(flags);
       await withStore(site, async (store) => {
-        const { CancelJob, endOfJob } = await import('../actors.js');
+        const { CancelJob, endOfJob } = await import('../run-job.js');
         const context = { site, store, user: person() };
-        const request = await CancelJob.request(context, id);
-        if (request !== null) await wakeWorkers(site, store);
+        const asked = await CancelJob.request(context, id);
+        if (asked !== null) sayIfUnwoken(asked);
+        const request = asked?.request ?? null;
         const job = await endOfJob(context, id, timeoutMs);
         const ended = job.status !== 'running';
         if (flags.json) printJson({ job: id, request, ended, status: job.status, message: job.message });

@@ -2,6 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { type JobStatus, jobStatuses } from '../tasks/job.js';
+import { findRule } from './find-rule.js';
 import { instantRule, parseInstant } from './instants.js';
 import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
@@ -20,7 +21,7 @@ interface JobsFlags extends SiteFlags {
 export function jobsCommand(): Command {
   return new Command('jobs')
     .description('the newest jobs, the newest first')
-    .option('--rule <number>', 'only those of one rule')
+    .option('--rule <rule>', 'only those of one rule: its number or its name')
     .addOption(new Option('--status <status>', 'only those with a status').choices(jobStatuses))
     .option('--since <time>', `only those that started then or later: ${instantRule}`)
     .option('--until <time>', 'only those that started before')
@@ -33,9 +34,8 @@ export function jobsCommand(): Command {
     )
     .action(async (flags: JobsFlags) => {
       const limit = parseWholeNumber('--limit', flags.limit);
-      const ruleId = flags.rule === undefined ? undefined : parseWholeNumber('--rule', flags.rule);
       const site = await requireSite(flags);
-      const { Jobs } = await import('../actors.js');
+      const { Jobs, openTasks } = await import('../actors.js');
       const { localTime } = await import('../local-time.js');
       const { timezone } = site.settings;
       const time = (flag: 'since' | 'until') => {
@@ -46,12 +46,15 @@ export function jobsCommand(): Command {
       };
       const filter = {
         limit,
-        ...(ruleId === undefined ? {} : { ruleId }),
         ...(flags.status === undefined ? {} : { status: flags.status }),
         ...time('since'),
         ...time('until'),
       };
-      const jobs = await withStore(site, (store) => Jobs.rows({ site, store }, filter));
+      const jobs = await withStore(site, async (store) => {
+        const { rules } = openTasks({ site, store });
+        const ofRule = flags.rule === undefined ? {} : { ruleId: await findRule(rules, flags.rule) };
+        return await Jobs.rows({ site, store }, { ...filter, ...ofRule });
+      });
       if (flags.json) return printJson(jobs);
       printTable(
         jobColumns((instant) => localTime(instant, timezone), Date.now()),

@@ -18,7 +18,8 @@ import { type StatusFlags, showStatus, statusCommand } from './status.js';
 import { whyCommand } from './why.js';
 import { workersCommand } from './workers.js';
 
-export function linodProgram(): Command {
+/** @param more commands of other rooms, such as those over the shipped procedures; they stand behind the daemon's own */
+export function linodProgram(more: readonly Command[] = []): Command {
   const program = new Command('linod')
     .description('the background daemon of a site: its rules, jobs, workers and log')
     .version(version)
@@ -51,6 +52,7 @@ export function linodProgram(): Command {
     workersCommand(),
     channelsCommand(),
     migrateCommand(),
+    ...more,
   ]) {
     program.addCommand(command);
   }

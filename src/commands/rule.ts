@@ -1,17 +1,19 @@
 // linod rule N: one job rule, and what can be done with it.
 
 import { Command } from 'commander';
-import type { RequestFate } from '../actors.js';
 import { suggestion, UsageError } from '../errors.js';
 import { policyNames } from '../policies.js';
 import { type LanguageCode, Languages } from '../recurrence.js';
+import type { RequestFate } from '../run-job.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
+import { changesText } from '../tasks/field-changes.js';
 import { isRefusal } from '../tasks/requests.js';
 import type { JobRule } from '../tasks/rule.js';
 import { isRuleField } from '../tasks/rule-fields.js';
 import { statusLine } from '../tasks/status.js';
 import { dueJson, dueLines } from './due-view.js';
+import { findRule } from './find-rule.js';
 import {
   ExitError,
   exitCodes,
@@ -27,7 +29,7 @@ import { print, printJson, printTable, say, styled } from './output.js';
 import { parseChanges } from './rule-fields.js';
 import { showHistory } from './rule-history.js';
 import { jobColumns, ruleJson } from './views.js';
-import { wakeWorkers } from './wake.js';
+import { sayIfUnwoken, wakeWorkers } from './wake.js';
 
 const actions = ['show', 'next', 'set', 'run', 'stop', 'cancel', 'resume', 'history', 'undo'] as const;
 type Action = (typeof actions)[number];
@@ -42,7 +44,7 @@ interface RuleFlags extends SiteFlags {
 export function ruleCommand(): Command {
   return new Command('rule')
     .description('one job rule: show it, change it, run it now')
-    .argument('<number>', 'the number of the rule')
+    .argument('<rule>', 'the number or the name of the rule')
     .argument(
       '[action]',
       'show (default); next: when it is due; set FIELD=VALUE… or set when WORDS…; run now; stop the run that goes on; cancel (it is ignored from now on); resume; history: every change of it; undo [CHANGE]: as it was before the last change, or before that one',
@@ -58,14 +60,17 @@ export function ruleCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExample:\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait',
+      '\nExample:\n  $ linod rule checkdata\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait',
     )
-    .action(async (number: string, action: string | undefined, words: string[], flags: RuleFlags) => {
-      const id = parseWholeNumber('the number of a rule', number);
+    .action(async (rule: string, action: string | undefined, words: string[], flags: RuleFlags) => {
       const wanted = parseAction(action ?? 'show');
       refuseExcessWords(wanted, words);
       const site = await requireSite(flags);
-      await withStore(site, (store) => act(wanted, { site, store, id, words, flags }));
+      await withStore(site, async (store) => {
+        const { openTasks } = await import('../actors.js');
+        const id = await findRule(openTasks({ site, store }).rules, rule);
+        await act(wanted, { site, store, id, words, flags });
+      });
     });
 }
 
@@ -79,7 +84,7 @@ interface Target {
 
 async function act(action: Action, target: Target): Promise<void> {
   const { site, store, id, words, flags } = target;
-  const { openTasks, RunJob } = await import('../actors.js');
+  const { openTasks } = await import('../actors.js');
   const user = person();
   const { rules, history } = openTasks({ site, store, user });
   if (action === 'history') {
@@ -87,8 +92,10 @@ async function act(action: Action, target: Target): Promise<void> {
     return;
   }
   if (action === 'run' || action === 'stop') {
-    const request = await RunJob.request({ site, store, user }, id, action === 'run' ? 'run' : 'cancel');
-    const isWorking = await wakeWorkers(site, store);
+    const { RunJob } = await import('../run-job.js');
+    const asked = await RunJob.request({ site, store, user }, id, action === 'run' ? 'run' : 'cancel');
+    const { request, isWorking } = asked;
+    sayIfUnwoken(asked);
     const rule = await rules.get(id);
     if (!isWorking) {
       say(`no worker is running; request ${request} is kept until one does: runworker ${site.channel}`);
@@ -104,6 +111,7 @@ async function act(action: Action, target: Target): Promise<void> {
     if (isRefusal(fate?.outcome ?? '')) throw new ExitError(exitCodes.failed);
     return;
   }
+  const before = await rules.get(id);
   const rule =
     action === 'set'
       ? await rules.edit(id, parseChanges(words))
@@ -113,13 +121,26 @@ async function act(action: Action, target: Target): Promise<void> {
           ? await rules.resume(id)
           : action === 'undo'
             ? await history.undo(id, changeNumber(words))
-            : await rules.get(id);
+            : before;
   if (action === 'next') {
     showNext(rule, target);
     return;
   }
-  if (action !== 'show') await wakeWorkers(site, store);
-  await show(rule, target);
+  if (action === 'show') return await show(rule, target);
+  await wakeWorkers(site, store);
+  await showChanged(before, rule, target);
+}
+
+/** What came of a change: the rule in one line, and what was changed. */
+async function showChanged(before: JobRule, rule: JobRule, target: Target): Promise<void> {
+  const { flags, store, site } = target;
+  if (flags.json) return await show(rule, target);
+  print(styled('bold', statusLine(rule, undefined, Date.now())));
+  const { openTasks } = await import('../actors.js');
+  const revisions = await openTasks({ site, store }).history.list(rule.id);
+  const done = revisions.filter(({ revision }) => revision > before.revision);
+  for (const { changes } of done) print(`  ${changesText(changes)}`);
+  if (done.length === 0) say('nothing was changed: it was so before');
 }
 
 async function show(rule: JobRule, { site, store, flags }: Target): Promise<void> {
@@ -171,7 +192,7 @@ function showNext(rule: JobRule, { flags }: Target): void {
   const follows = rule.active && runAfter !== '';
   say(
     follows
-      ? `${rule} is due whenever a run of ${runAfter} is done`
+      ? `${rule} is due whenever a run of rule ${runAfter} is done`
       : statusLine(rule, undefined, after.getTime()),
   );
 }
@@ -189,7 +210,7 @@ function languageOf({ language = 'en' }: RuleFlags): LanguageCode {
 const fateMs = 2000;
 
 async function fateOf({ site, store }: Target, request: number): Promise<RequestFate> {
-  const { fateOfRequest } = await import('../actors.js');
+  const { fateOfRequest } = await import('../run-job.js');
   return await fateOfRequest({ site, store }, request, fateMs);
 }
 
@@ -200,8 +221,8 @@ function fateText({ outcome, job }: RequestFate): string {
 
 async function waitForRun(target: Target, request: number): Promise<void> {
   const { site, store, flags } = target;
-  const { jobOfRequest } = await import('../actors.js');
-  const job = await jobOfRequest({ site, store }, request);
+  const { RunJob } = await import('../run-job.js');
+  const job = await RunJob.ended({ site, store }, request);
   if (flags.json) printJson(job);
   else
     print(

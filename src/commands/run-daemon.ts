@@ -23,7 +23,11 @@ export async function runDaemon({ site, flags, channels, initiate }: RunDaemonOp
   const stop = new AbortController();
   // Before anything is opened: a signal during the start must be heard, too.
   listenToStop(stop);
-  const daemon = await Daemon.open({ site, channels, initiate, terminal: terminalSink() });
+  // Who waits for a database keeps no process alive, and nothing listens yet.
+  const alive = setInterval(() => undefined, 60_000);
+  const options = { site, channels, initiate, terminal: terminalSink() };
+  const daemon = await Daemon.open(options, stop.signal).finally(() => clearInterval(alive));
+  if (daemon === null) return say('stopped');
   listenToOthers(daemon, site, flags);
   stopAtCrash(daemon, stop);
   try {

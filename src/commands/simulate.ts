@@ -2,10 +2,11 @@
 
 import { Command } from 'commander';
 import { UsageError } from '../errors.js';
-import { instantRule, parseInstant } from './instants.js';
+import { instantRule, parseInstant, spanOf } from './instants.js';
 import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
 import { print, printJson, printTable, say } from './output.js';
+import { ProgressLine } from './progress-line.js';
 import { simulatedColumns, simulationLines } from './simulation-view.js';
 
 interface SimulateFlags extends SiteFlags {
@@ -16,16 +17,17 @@ interface SimulateFlags extends SiteFlags {
   readonly duration: string;
 }
 
+const dayMs = 86_400_000;
 /** Unless told otherwise, so much time is simulated. */
-const usualMs = 30 * 86_400_000;
+const usualMs = 30 * dayMs;
 
 export function simulateCommand(): Command {
   return new Command('simulate')
     .description(
-      'what the rules would do from one instant to another: overlaps, pile-ups, idle hours, clock changes. Runs take as long as the median of their history; none fails',
+      'what the rules would do from one instant to another: overlaps, pile-ups, idle hours, clock changes. Runs take as long as the median of their history; failures, further attempts, requests and outages are left out',
     )
     .option('--from <time>', `the beginning: now, or ${instantRule}`, 'now')
-    .option('--to <time>', 'the end (default: 30 days later)')
+    .option('--to <time>', 'the end, or how long after the beginning: 90 d (default: 30 d)')
     .option('--places <n>', "how many jobs run side by side, on all workers (default: the site's maxJobs)")
     .option('--duration <seconds>', 'how long runs take of which the history knows none', '1')
     .addOption(siteOption())
@@ -36,18 +38,25 @@ export function simulateCommand(): Command {
       const { timezone, maxJobs } = site.settings;
       const instant = (flag: string, text: string) => parseInstant(flag, text, { now: new Date(), timezone });
       const from = instant('--from', flags.from);
-      const to = flags.to === undefined ? new Date(from.getTime() + usualMs) : instant('--to', flags.to);
+      const span = flags.to === undefined ? usualMs : spanOf(flags.to);
+      const to = span === undefined ? instant('--to', flags.to ?? '') : new Date(from.getTime() + span);
       if (to <= from) throw new UsageError(`expected --to to be later than --from, got: ${flags.to}`);
       const places = flags.places === undefined ? maxJobs : parseWholeNumber('--places', flags.places);
       const defaultDurationMs = parseSeconds('--duration', flags.duration) * 1000;
       const { simulateSite } = await import('../simulate/site.js');
       const { JobRules } = await import('../actors.js');
       const began = performance.now();
+      const line = new ProgressLine();
+      const days = (ms: number) => Math.ceil(ms / dayMs);
       const report = await withStore(site, async (store) => {
         const rules = await JobRules.rows({ site, store });
         const { db } = store;
-        return await simulateSite({ db, rules, from, to, places, timezone, defaultDurationMs });
+        const options = { db, rules, from, to, places, timezone, defaultDurationMs };
+        const wholeDays = days(to.getTime() - from.getTime());
+        const onInstant = (now: number) => line.show(days(now - from.getTime()), wholeDays, 'days');
+        return await simulateSite({ ...options, onInstant });
       });
+      line.clear();
       const elapsedMs = Math.round(performance.now() - began);
       if (flags.json) return printJson({ ...report, elapsedMs });
       printTable(simulatedColumns, report.rules);

@@ -58,6 +58,10 @@ export function simulationLines(report: SimulationReport, timezone: string): str
         line('', `#${rule} ${name}: ${wall} ${effectTexts[note]}`),
       ),
     ]),
+    line('not simulated', report.notSimulated.join('; ')),
+    ...report.failures.map(({ rule, name, failed, of }) =>
+      line('', `#${rule} ${name}: ${failed} of its last ${of} ${of === 1 ? 'run' : 'runs'} failed`),
+    ),
     ...report.broken.map(({ rule, name, error }) => line('cannot be read', `#${rule} ${name}: ${error}`)),
   ];
 }

@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import { durationText } from '../duration.js';
-import { listenersText } from './health-view.js';
+import { listenersText, suspendedText } from './health-view.js';
 import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
 import { print, printJson, say } from './output.js';
 import { ruleJson, workerJson } from './views.js';
@@ -48,6 +48,8 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
     for (const worker of workers) {
       const listeners = listenersText(worker, now);
       say(`worker ${worker.id} has been running for ${durationText(now - worker.started_at)}: ${listeners}`);
+      const suspended = suspendedText(worker);
+      if (suspended !== null) say(suspended);
     }
     if (workers.length === 0) say(`no worker is running: runworker ${site.channel}`);
     else if (!ordered.includes('run.system.tasks'))

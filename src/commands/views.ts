@@ -3,7 +3,8 @@
 import { parseHealth } from '../daemon/health.js';
 import { durationText } from '../duration.js';
 import { LinodError } from '../errors.js';
-import { describe, type LanguageCode } from '../recurrence.js';
+import { isSuspended } from '../owner.js';
+import { afterRule, describe, type LanguageCode } from '../recurrence.js';
 import type { WorkerRow } from '../store/schema.js';
 import type { Job } from '../tasks/job.js';
 import type { JobRule } from '../tasks/rule.js';
@@ -22,7 +23,10 @@ export function ruleJson(rule: JobRule, language?: LanguageCode): Record<string,
     weekdays: rule.weekdays,
     positions: rule.positions,
     cron: rule.cron,
-    start: rule.start,
+    start: readable(
+      () => rule.recurrence.fields.start,
+      () => rule.start,
+    ),
     timezone: rule.timezone,
     until: rule.until,
     count: rule.count,
@@ -48,7 +52,9 @@ export const ruleColumns: ReadonlyArray<Column<JobRule>> = [
 ];
 
 /** When a rule is due, in words; or why nobody can tell. */
-function inWords(rule: JobRule, language: LanguageCode = 'en', brief = false): string {
+export function inWords(rule: JobRule, language: LanguageCode = 'en', brief = false): string {
+  const { runAfter } = rule.policies;
+  if (runAfter !== '') return afterRule(runAfter, language);
   return readable(
     () => describe(rule.recurrence, language, { brief }),
     (error) => `never: ${error.message}`,
@@ -77,7 +83,9 @@ function readable<T>(read: () => T, otherwise: (error: LinodError) => T): T {
 function ruleState(rule: JobRule): string {
   if (rule.removedAt !== null) return 'never: its procedure is gone';
   if (rule.cancelled) return `cancelled: ${rule.cancelledReason ?? ''}`;
-  return rule.nextDueAt === null ? 'never again' : rule.localTime(rule.nextDueAt);
+  if (rule.nextDueAt !== null) return rule.localTime(rule.nextDueAt);
+  if (rule.policies.runAfter !== '') return 'after that';
+  return rule.isExcludedAfter(new Date()) ? 'never: all is excluded' : 'never again';
 }
 
 export function jobColumns(localTime: (instant: Date) => string, now: number): ReadonlyArray<Column<Job>> {
@@ -129,6 +137,11 @@ export function workerColumns(
     { title: 'started', cell: (worker) => localTime(new Date(worker.started_at)) },
     { title: 'last heard of', cell: (worker) => `${durationText(now - worker.heartbeat_at)} ago` },
     { title: 'version', cell: (worker) => worker.version },
-    { title: 'listeners', cell: (worker) => listenersText(worker, now) },
+    { title: 'listeners', cell: (worker) => suspension(worker) ?? listenersText(worker, now) },
   ];
+}
+
+/** In a table it is enough to say how it goes on. */
+function suspension({ host, pid, pid_start }: WorkerRow): string | null {
+  return isSuspended({ host, pid, start: pid_start }) ? `suspended: kill -CONT ${pid}` : null;
 }

@@ -1,17 +1,17 @@
 // linod why RULE: what happened to a rule and what will, or what became of one of its due times.
 
 import { Command } from 'commander';
-import { LinodError } from '../errors.js';
-import { describe } from '../recurrence.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import type { DueTimeStory } from '../why/due-time-story.js';
 import type { RuleStory, ToldEntry } from '../why/rule-story.js';
 import { summaryText } from '../why/summaries.js';
+import { findRule } from './find-rule.js';
 import { instantRule, parseInstant } from './instants.js';
 import { findSite, jsonOption, type SiteFlags, siteOption, tellSwitchedOff, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
 import { print, printJson, say, styled } from './output.js';
+import { inWords } from './views.js';
 
 interface WhyFlags extends SiteFlags {
   readonly json?: boolean;
@@ -23,20 +23,24 @@ interface WhyFlags extends SiteFlags {
 export function whyCommand(): Command {
   return new Command('why')
     .description('what happened to a job rule and why, what did not, and what will')
-    .argument('<rule>', 'the number of the rule')
+    .argument('<rule>', 'the number or the name of the rule')
     .option('--at <time>', `only what became of the due time then, or the nearest to it: ${instantRule}`)
     .option('--since <time>', 'all that happened from then on, instead of the newest')
     .option('--limit <count>', 'at most so many entries (default: 10, or 1000 with --since)')
     .addOption(siteOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ linod why 3\n  $ linod why 3 --at 2026-11-24T20:00')
-    .action(async (number: string, flags: WhyFlags) => {
-      const id = parseWholeNumber('the number of a rule', number);
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ linod why 3\n  $ linod why checkdata\n  $ linod why 3 --at 2026-11-24T20:00',
+    )
+    .action(async (word: string, flags: WhyFlags) => {
       const limit = flags.limit === undefined ? undefined : parseWholeNumber('--limit', flags.limit);
       // Of a site that is switched off the past is told as well, and that it is off.
       const site = await findSite(flags);
       if (!site.settings.useLinod) tellSwitchedOff(site);
       await withStore(site, async (store) => {
+        const { openTasks } = await import('../actors.js');
+        const id = await findRule(openTasks({ site, store }).rules, word);
         if (flags.at === undefined) await tellRule(site, store, id, { ...flags, limit });
         else await tellDueTime(site, store, id, { ...flags, at: flags.at });
       });
@@ -58,7 +62,7 @@ async function tellRule(
   const limit = flags.limit ?? (flags.since === undefined ? 10 : 1000);
   const story = await ruleStory({ site, store }, id, { ...since, limit, now });
   if (flags.json) printJson(storyJson(story));
-  else showStory(story);
+  else showStory(story, flags.since === undefined ? 'yet' : `since ${flags.since}`);
 }
 
 async function tellDueTime(
@@ -75,30 +79,20 @@ async function tellDueTime(
   else showDueTime(story);
 }
 
-function showStory({ rule, summaries, entries, outlook }: RuleStory): void {
+/** @param spell as in `nothing has happened yet` */
+function showStory({ rule, summaries, entries, outlook }: RuleStory, spell: string): void {
   const time = (instant: Date) => rule.localTime(instant);
   print(styled('bold', String(rule)));
-  print(whenText({ rule }));
+  print(inWords(rule));
   print('');
   for (const summary of summaries) print(`${summary.day}  ${summaryText(summary)}`);
   for (const { at, sentence } of entries) print(`${time(at)}  ${sentence}`);
-  if (entries.length + summaries.length === 0) print('nothing has happened yet');
+  if (entries.length + summaries.length === 0) print(`nothing has happened ${spell}`);
   print('');
   const { overdue, waiting, hindrances, next } = outlook;
   for (const sentence of [...(overdue === null ? [] : [overdue]), ...waiting]) print(sentence);
   for (const { sentence } of hindrances) print(styled('yellow', sentence));
   for (const { at, sentence } of next) print(`${time(at)}  ${sentence}`);
-}
-
-/** When it is due in words, as far as that can be told. */
-function whenText({ rule }: Pick<RuleStory, 'rule'>): string {
-  if (rule.policies.runAfter !== '') return `after rule ${rule.policies.runAfter}`;
-  try {
-    return describe(rule.recurrence);
-  } catch (error) {
-    if (error instanceof LinodError) return error.message;
-    throw error;
-  }
 }
 
 function showDueTime({ rule, asked, dueAt, sentences }: DueTimeStory): void {

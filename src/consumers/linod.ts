@@ -8,9 +8,12 @@ import {
   type Handlers,
   InvalidNameError,
 } from '../../channels/index.js';
-import { UsageError } from '../errors.js';
+import { LinodError, UsageError } from '../errors.js';
+import { type LogLevelsMessage, parseLogLevels } from '../log/levels/carry.js';
+import type { LevelOverride } from '../log/levels/override.js';
 import { type LogRecord, logRequestSchemas } from '../log/messages.js';
 import { parserOf } from '../parse-message.js';
+import type { PushOrder } from '../push.js';
 import {
   type JobCancel,
   type JobList,
@@ -20,6 +23,7 @@ import {
   type RunBackgroundTasks,
   type RunSchedule,
   type RunSystemTasks,
+  type SendPush,
   schemas,
   type WorkerPing,
 } from './messages.js';
@@ -27,12 +31,14 @@ import {
 export type LinodMessages =
   | LogServer
   | LogRecord
+  | LogLevelsMessage
   | RunSystemTasks
   | RunBackgroundTasks
   | RunSchedule
   | JobList
   | JobRun
   | JobCancel
+  | SendPush
   | RulesChanged
   | WorkerPing;
 
@@ -52,10 +58,14 @@ export interface LinodServices {
   status(): Promise<string[]>;
   /** Writes down that a rule is to run, or its run is to end. @returns the number of the request */
   request(action: 'run' | 'cancel', rule: number, by: string): Promise<number>;
+  /** Writes a push down and has it sent. Tells in the log why it does not. @returns as `PushQueue.add` does */
+  push(order: PushOrder, by: string): Promise<{ readonly id: number; readonly deliveries: number }>;
   /** Looks at the rules and the requests now. */
   wake(): void;
   /** How this worker is doing. */
   report(): Record<string, unknown>;
+  /** Takes over levels of loggers that were set on another machine. */
+  takeLevels(levels: readonly LevelOverride[]): void;
   /** Writes a record of a process that has no sender of its own. */
   record(record: LogRecord): void;
 }
@@ -64,12 +74,14 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
   override readonly handles: HandledTypes<LinodMessages> = {
     'log.server': parserOf(schemas.logServer),
     'log.record': parserOf(logRequestSchemas[1]),
+    'log.levels': parseLogLevels,
     'run.system.tasks': parserOf(schemas.runSystemTasks),
     'run.background.tasks': parserOf(schemas.runBackgroundTasks),
     'run.schedule': parserOf(schemas.runSchedule),
     'job.list': parserOf(schemas.jobList),
     'job.run': parserOf(schemas.jobRun),
     'job.cancel': parserOf(schemas.jobCancel),
+    'send.push': parserOf(schemas.sendPush),
     'rules.changed': parserOf(schemas.rulesChanged),
     'worker.ping': parserOf(schemas.workerPing),
   };
@@ -87,6 +99,10 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
 
   logRecord(message: LogRecord): void {
     this.#services.record(message);
+  }
+
+  logLevels(message: LogLevelsMessage): void {
+    this.#services.takeLevels(message.levels);
   }
 
   async runSystemTasks(message: Omit<RunSystemTasks, 'type'>): Promise<void> {
@@ -112,6 +128,18 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
 
   async jobCancel(message: JobCancel): Promise<void> {
     await this.#request('cancel', message);
+  }
+
+  async sendPush(message: SendPush): Promise<void> {
+    const { user_id: to, data, urgency, topic, ttl: ttlSeconds, by } = message;
+    try {
+      const { id, deliveries } = await this.#services.push({ to, data, urgency, topic, ttlSeconds }, by);
+      await this.#reply(message, { type: 'push.queued', push: id, deliveries });
+    } catch (error) {
+      // An order that makes no sense was told in the log: that is no trouble of the worker's.
+      if (!(error instanceof LinodError)) throw error;
+      await this.#reply(message, { type: 'push.refused', error: error.message });
+    }
   }
 
   rulesChanged(_message: RulesChanged): void {

@@ -7,17 +7,19 @@ import {
   type LogRecords,
   type LogRequest,
   type LogServer,
+  type LogSpooled,
   logRequestSchemas,
 } from '../log/messages.js';
 import { parserOf } from '../parse-message.js';
 
-const [logServer, logRecord, logRecords, logProbe] = logRequestSchemas;
+const [logServer, logRecord, logRecords, logSpooled, logProbe] = logRequestSchemas;
 
 export class LogConsumer extends Consumer<LogRequest> implements Handlers<LogRequest> {
   override readonly handles: HandledTypes<LogRequest> = {
     'log.server': parserOf(logServer),
     'log.record': parserOf(logRecord),
     'log.records': parserOf(logRecords),
+    'log.spooled': parserOf(logSpooled),
     'log.probe': parserOf(logProbe),
   };
   readonly #accept: (request: LogRequest) => void;
@@ -35,6 +37,10 @@ export class LogConsumer extends Consumer<LogRequest> implements Handlers<LogReq
   }
 
   logRecords(message: LogRecords): void {
+    this.#accept(message);
+  }
+
+  logSpooled(message: LogSpooled): void {
     this.#accept(message);
   }
 

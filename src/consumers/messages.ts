@@ -23,6 +23,20 @@ const jobCancel = v.object({
   by,
   reply_channel: replyChannel,
 });
+/**
+ * Push to a user's subscriptions, or to all of them. The names are those of the original: a user's number comes as a
+ * number. What the data may be is checked by what queues it.
+ */
+const sendPush = v.object({
+  type: v.literal('send.push'),
+  user_id: v.optional(v.nullable(v.union([v.string(), v.pipe(v.number(), v.transform(String))])), null),
+  data: v.union([v.string(), v.record(v.string(), v.unknown())]),
+  urgency: v.optional(v.picklist(['very-low', 'low', 'normal', 'high'])),
+  topic: v.optional(v.string()),
+  ttl: v.optional(v.number()),
+  by,
+  reply_channel: replyChannel,
+});
 /** Somebody wrote to the rules or the requests: look now. */
 const rulesChanged = v.object({ type: v.literal('rules.changed') });
 /** Answer with who this is and how it is doing. */
@@ -35,6 +49,7 @@ export type LogServer = v.InferOutput<typeof logServer>;
 export type JobList = v.InferOutput<typeof jobList>;
 export type JobRun = v.InferOutput<typeof jobRun>;
 export type JobCancel = v.InferOutput<typeof jobCancel>;
+export type SendPush = v.InferOutput<typeof sendPush>;
 export type RulesChanged = v.InferOutput<typeof rulesChanged>;
 export type WorkerPing = v.InferOutput<typeof workerPing>;
 
@@ -47,6 +62,7 @@ export const schemas = {
   jobList,
   jobRun,
   jobCancel,
+  sendPush,
   rulesChanged,
   workerPing,
 } as const;

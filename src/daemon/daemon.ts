@@ -16,15 +16,21 @@ import {
 } from '../../channels/index.js';
 import { type Clock, systemClock } from '../clock.js';
 import { LinodConsumer, type LinodServices, type Started } from '../consumers/linod.js';
+import { durationText } from '../duration.js';
 import { guardAtExit } from '../log/exit-guard.js';
+import { LogSocketKeeper } from '../log/foreign/log-socket-keeper.js';
 import { LayerTransport } from '../log/layer-transport.js';
+import { OverridesDirectory } from '../log/levels/overrides-directory.js';
+import { SiteLevels } from '../log/levels/site-levels.js';
 import { LocalTransport } from '../log/local-transport.js';
+import { LogLock } from '../log/log-lock.js';
 import { Logger } from '../log/logger.js';
 import { LoggerCoroutine } from '../log/logger-coroutine.js';
 import type { LogRecord } from '../log/messages.js';
 import { KyselyPositionStore } from '../log/positions.js';
 import { LogSender } from '../log/sender.js';
 import type { LogSink } from '../log/sink.js';
+import { senderTuning } from '../log/tuning.js';
 import { DatabaseClock } from '../membership/database-clock.js';
 import { Lease } from '../membership/lease.js';
 import { noticeDead } from '../membership/notice-dead.js';
@@ -32,7 +38,8 @@ import { WorkerRegistry } from '../membership/registry.js';
 import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
 import { SwitchOffs } from '../membership/switch-offs.js';
 import { Procedures } from '../procedure.js';
-import { type Settings, settingNames } from '../site/settings.js';
+import { rotationOf } from '../site/log-rotation.js';
+import { configuredLevels, type Settings, settingNames } from '../site/settings.js';
 import type { Site } from '../site.js';
 import type { Following, NewsTopic } from '../store/backend.js';
 import type { Store } from '../store/store.js';
@@ -40,11 +47,13 @@ import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
 import { TaskLoop } from '../tasks/loop.js';
 import type { SyncReport } from '../tasks/rules.js';
 import { version } from '../version.js';
+import { awaitStore } from './awaited-store.js';
 import { checkChannels } from './check-channels.js';
 import { listenerHealth, type WorkerHealth } from './health.js';
 import { Heartbeat } from './heartbeat.js';
 import { logPlace } from './log-place.js';
 import { LogService } from './log-service.js';
+import { PushService } from './push-service.js';
 import { tee } from './tee.js';
 import { logConnection, logDropped, logLayerWarning, logWorkerEvent } from './worker-log.js';
 
@@ -74,8 +83,8 @@ const renewGroupMs = 3_600_000;
 
 /**
  * @example
- * const daemon = await Daemon.open({ site, channels: [site.channel], initiate: false });
- * await daemon.run(signal);
+ * const daemon = await Daemon.open({ site, channels: [site.channel], initiate: false }, signal);
+ * await daemon?.run(signal);
  */
 export class Daemon {
   readonly #options: DaemonOptions;
@@ -85,6 +94,7 @@ export class Daemon {
   readonly #layer: ChannelLayer;
   readonly #sender: LogSender;
   readonly #unguard: () => void;
+  readonly #levels: SiteLevels;
   readonly #logger: Logger;
   readonly #databaseClock: DatabaseClock;
   readonly #registry: WorkerRegistry;
@@ -92,6 +102,8 @@ export class Daemon {
   readonly #tasks: SiteTasks;
   readonly #loop: TaskLoop;
   readonly #log: LogService;
+  readonly #logSocket: LogSocketKeeper | null;
+  readonly #pushes: PushService;
   readonly #coroutine: LoggerCoroutine;
   readonly #heartbeat: Heartbeat;
   readonly #worker: Worker;
@@ -102,18 +114,25 @@ export class Daemon {
   #joinedGroupAt = Number.NEGATIVE_INFINITY;
   #following: Following | null = null;
   #isStopping = false;
-  #mustLookOutside = false;
 
   /**
-   * Loads the site's procedures and opens its database and its channel layer.
+   * Loads the site's procedures and opens its database and its channel layer. A database that is away is waited for.
    *
+   * @returns null when `stop` is aborted while it is
    * @throws BadConfigError, StoreUnavailableError, NewerDatabaseError, UsageError for a channel without a consumer
    */
-  static async open(options: DaemonOptions): Promise<Daemon> {
-    const { site } = options;
+  static async open(options: DaemonOptions, stop: AbortSignal): Promise<Daemon | null> {
+    const { site, terminal, clock = systemClock } = options;
     checkChannels(site, options.channels);
     await site.loadProcedures();
-    const store = await site.openStore();
+    const awaited = await awaitStore({
+      open: () => site.openStore(),
+      clock,
+      signal: stop,
+      onAway: ({ message }) => terminal?.write('ERROR', 'linod', `${message}; it is waited for`),
+    });
+    if (awaited === null) return null;
+    const { store, awayMs } = awaited;
     try {
       let tellDropped: ((dropped: DroppedMessage) => void) | undefined;
       let tellConnection: ((change: ConnectionChange) => void) | undefined;
@@ -128,6 +147,10 @@ export class Daemon {
       tellDropped = (dropped) => logDropped(daemon.#logger, dropped);
       tellConnection = (change) => logConnection(daemon.#logger, change);
       tellWarning = (warning) => logLayerWarning(daemon.#logger, warning);
+      if (awayMs > 0)
+        daemon.#logger.warning(
+          `the database was away for ${durationText(awayMs)} when this worker was started`,
+        );
       return daemon;
     } catch (error) {
       await store.close();
@@ -153,13 +176,30 @@ export class Daemon {
       ownsLayer: false,
       channel: site.logChannel,
       clock,
+      onLevels: (overrides) => this.#levels.take(overrides),
     });
     const local = new LocalTransport(elsewhere);
     const { spoolDirectory, logFile } = site;
-    this.#sender = new LogSender({ name: 'linod', transport: local, spoolDirectory, timezone, clock });
+    const { logFormat: format } = site.settings;
+    this.#sender = new LogSender({
+      name: 'linod',
+      transport: local,
+      spoolDirectory,
+      tellsPlaces: true,
+      tuning: senderTuning(site.settings),
+      timezone,
+      format,
+      clock,
+    });
     this.#unguard = guardAtExit(this.#sender);
     const sink = terminal === undefined ? this.#sender : tee(this.#sender, terminal);
-    this.#logger = new Logger({ sink, name: 'linod', level: site.settings.logLevel });
+    this.#levels = new SiteLevels({
+      directory: new OverridesDirectory(site.logDirectory),
+      clock,
+      label: this.#sender.label,
+    });
+    this.#levels.start(configuredLevels(site.settings));
+    this.#logger = new Logger({ sink, name: 'linod', levels: this.#levels.tree });
 
     this.#databaseClock = new DatabaseClock(store.time, clock, this.#logger);
     this.#registry = new WorkerRegistry(store.db, this.#databaseClock);
@@ -171,22 +211,36 @@ export class Daemon {
       store,
       clock,
       sink: this.#sender,
-      logLevel: () => this.#settings.logLevel,
+      levels: this.#levels.tree,
       logger,
       workerId,
       onPlace: () => this.#loop.wake(),
     });
     this.#loop = new TaskLoop(this.#tasks.tasks, clock, logger);
 
+    this.#pushes = new PushService({
+      db: store.db,
+      logger: this.#logger.child('push'),
+      run: (rule, by) => this.#request('run', rule, by),
+    });
+
     const place = logPlace(site);
     const logTrouble = terminal === undefined ? undefined : logTroubleTo(terminal);
+    const lock = new LogLock(logFile, workerId);
     this.#coroutine = new LoggerCoroutine({
       layer,
       channel: site.logChannel,
       path: logFile,
+      sync: site.settings.logSync,
+      orderMs: site.settings.logOrderMs,
       positions: new KyselyPositionStore(store.db, { place }),
       clock,
       timezone,
+      format,
+      rotation: rotationOf(site.settings),
+      fence: lock,
+      levels: () => this.#levels.known,
+      thresholds: this.#levels.tree,
       sender: this.#sender,
       local,
       // A process that ended before it had read the configuration left its records at the default place.
@@ -197,10 +251,23 @@ export class Daemon {
     this.#log = new LogService({
       coroutine: this.#coroutine,
       lease: new Lease(store.db, this.#databaseClock, `log ${place}`.trimEnd(), workerId),
+      lock,
       layer,
       channel: site.logChannel,
+      clock,
       onEvent: (event) => this.#onWorkerEvent(channelLogger, event),
+      onBlocked: (why) => this.#tellBlocked(why),
     });
+    const { logSocket: path, logSocketMode } = site.settings;
+    const socketOptions = {
+      path,
+      mode: Number.parseInt(logSocketMode, 8),
+      sender: this.#sender,
+      levels: this.#levels.tree,
+      clock,
+    };
+    const onTrouble = (error: unknown) => this.#tellSocket(error);
+    this.#logSocket = path === '' ? null : new LogSocketKeeper({ ...socketOptions, onTrouble });
     this.#heartbeat = new Heartbeat({
       clock,
       logger: this.#logger,
@@ -211,7 +278,7 @@ export class Daemon {
         () => this.#tellAlive(),
         () => this.#noticeDead(),
         () => this.#followOrders(),
-        () => this.#lookOutsideAgain(),
+        () => this.#lookOutside(),
         () => this.#joinGroup(),
       ],
     });
@@ -235,6 +302,7 @@ export class Daemon {
     let working: Promise<unknown> = Promise.resolve();
     try {
       const report = await this.#start();
+      await this.#logSocket?.start();
       // It fails only when the layer cannot be listened on at all, and then there is nothing to go on with.
       let failure: unknown;
       working = this.#worker.run(stopping.signal).catch((error: unknown) => {
@@ -280,13 +348,17 @@ export class Daemon {
   async reload(settings: Settings): Promise<void> {
     await this.#coroutine.reopen();
     const before = this.#settings;
-    this.#settings = { ...before, logLevel: settings.logLevel };
-    this.#logger.level = settings.logLevel;
+    const { logLevel, logLevels } = settings;
+    this.#settings = { ...before, logLevel, logLevels };
+    this.#levels.tree.configure(configuredLevels(settings));
     const others = settingNames.filter(
-      (key) => key !== 'logLevel' && JSON.stringify(settings[key]) !== JSON.stringify(before[key]),
+      (key) =>
+        key !== 'logLevel' &&
+        key !== 'logLevels' &&
+        JSON.stringify(settings[key]) !== JSON.stringify(before[key]),
     );
     const told = others.length === 0 ? '' : `; ${others.join(', ')} will change when the worker is restarted`;
-    this.#logger.info(`the configuration was read again, the log level is ${settings.logLevel}${told}`);
+    this.#logger.info(`the configuration was read again, the log level is ${logLevel}${told}`);
   }
 
   /** Tells of a reload that failed; the worker goes on with what it has. */
@@ -323,7 +395,7 @@ export class Daemon {
       workerId: this.#registry.id,
       channels,
       migrated: this.#store.migrated,
-      rules: (await this.#tasks.rules.list()).length,
+      rules: await this.#tasks.rules.count(),
       sync,
       started: await this.#orders.list(),
     };
@@ -346,8 +418,10 @@ export class Daemon {
     await step(() => this.#tasks.close());
     await step(() => this.#heartbeat.stop());
     await step(() => this.#layer.groupDiscard(this.#site.workersGroup, this.#ownChannel));
+    await step(async () => this.#logSocket?.stop());
     await step(() => this.#log.stop());
     await step(() => this.#sender.close());
+    this.#levels.close();
     this.#unguard();
     await step(() => this.#registry.leave());
     await step(() => this.#tasks.ends.giveUpLost());
@@ -363,17 +437,11 @@ export class Daemon {
       startTasks: (by) => this.#startTasks(by),
       startLogger: (by) => this.#startLogger(by),
       status: () => this.#tasks.tasks.status(),
-      request: async (action, rule, by) => {
-        const request = await this.#tasks.requests.add(rule, action, by);
-        this.#loop.wake();
-        // This worker may be paused, or have no place. The message may be lost: all look by themselves now and then.
-        await this.#layer
-          .groupSend(this.#site.workersGroup, { type: 'rules.changed' })
-          .catch(() => undefined);
-        return request;
-      },
+      request: (action, rule, by) => this.#request(action, rule, by),
+      push: (order, by) => this.#pushes.push(order, by),
       wake: () => this.#loop.wake(),
       report: () => this.#report(),
+      takeLevels: (levels) => this.#levels.take(levels),
       record: (record: LogRecord) => this.#coroutine.accept(record),
     };
     const linod = Consumer.application(() => new LinodConsumer(this.#layer, services));
@@ -382,6 +450,14 @@ export class Daemon {
       [this.#site.channel]: linod,
       [this.#ownChannel]: linod,
     });
+  }
+
+  async #request(action: 'run' | 'cancel', rule: number, by: string): Promise<number> {
+    const request = await this.#tasks.requests.add(rule, action, by);
+    this.#loop.wake();
+    // This worker may be paused, or have no place. The message may be lost: all look by themselves now and then.
+    await this.#layer.groupSend(this.#site.workersGroup, { type: 'rules.changed' }).catch(() => undefined);
+    return request;
   }
 
   async #startTasks(by: string): Promise<Started> {
@@ -410,6 +486,19 @@ export class Daemon {
     });
   }
 
+  #tellSocket(error: unknown): void {
+    if (error === undefined) this.#logger.info('the log socket is open');
+    else this.#logger.warning(error instanceof Error ? error.message : String(error));
+  }
+
+  #tellBlocked(why: unknown): void {
+    if (why === undefined) this.#logger.info('the log can be written');
+    else this.#logger.warning(`${this.#log.blockedBy ?? String(why)}; records are kept`);
+    this.#tellAlive().catch(() => {
+      // The heartbeat says the same some seconds later.
+    });
+  }
+
   #stats(): readonly ChannelStats[] {
     return [...this.#worker.stats(), ...this.#log.stats()];
   }
@@ -418,6 +507,7 @@ export class Daemon {
     return {
       tasks: this.#loop.paused ? 'paused' : this.#loop.started ? 'running' : 'off',
       logger: this.#log.state,
+      loggerTrouble: this.#log.blockedBy,
       listeners: this.#stats().map(listenerHealth),
     };
   }
@@ -488,15 +578,7 @@ export class Daemon {
 
   /** Takes over what was changed in the database by hand. */
   async #lookOutside(): Promise<void> {
-    this.#mustLookOutside = true;
-    const found = await this.#tasks.outside.look();
-    this.#mustLookOutside = false;
-    if (found) this.#loop.wake();
-  }
-
-  /** When the last look failed. */
-  async #lookOutsideAgain(): Promise<void> {
-    if (this.#mustLookOutside) await this.#lookOutside();
+    if (await this.#tasks.outside.look()) this.#loop.wake();
   }
 
   /** Joins the group of all workers, and renews that long before it ends. A layer that is away is tried again. */

@@ -22,8 +22,10 @@ const listener = v.object({
 const health = v.object({
   /** The task coroutine. */
   tasks: v.picklist(['off', 'running', 'paused']),
-  /** The logger coroutine: another worker writes the log (standby), or this one. */
-  logger: v.picklist(['off', 'standby', 'starting', 'writing']),
+  /** The logger coroutine: another worker writes the log (standby), this one, or this one if it could (blocked). */
+  logger: v.picklist(['off', 'standby', 'blocked', 'starting', 'writing']),
+  /** Why it is blocked. */
+  loggerTrouble: v.optional(v.nullable(v.string()), null),
   listeners: v.array(listener),
 });
 

@@ -1,5 +1,6 @@
 // What a worker does every few seconds: saying that it is alive, and looking after the others.
 
+import { untilBeat } from '../../channels/beat.js';
 import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
 
@@ -9,9 +10,6 @@ export interface HeartbeatOptions {
   /** Done in this order at each beat; one that fails keeps no other from being done. */
   readonly steps: ReadonlyArray<() => Promise<void>>;
 }
-
-/** Leases last several times as long, and a dead worker is noticed after so long. */
-export const beatMs = 4000;
 
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
@@ -24,10 +22,10 @@ export class Heartbeat {
     this.#options = options;
   }
 
-  /** Beats now, and from then on every few seconds. Called once. */
+  /** Beats now, and from then on with the process. Called once. */
   start(): void {
     this.#beating = this.#beat().then(() => {
-      if (!this.#isStopped) this.#disarm = this.#options.clock.after(beatMs, () => this.start());
+      if (!this.#isStopped) this.#beatLater();
     });
   }
 
@@ -36,6 +34,11 @@ export class Heartbeat {
     this.#isStopped = true;
     this.#disarm();
     await this.#beating;
+  }
+
+  #beatLater(): void {
+    const { clock } = this.#options;
+    this.#disarm = clock.after(untilBeat(clock.now()), () => this.start());
   }
 
   /** Never rejects: a database that is away is told once, and again when it is back. */

@@ -1,4 +1,4 @@
-// The logger coroutine of a site, in whichever of its workers holds the lease.
+// The logger coroutine of a site, in whichever of its workers holds the lease and the lock of the file.
 
 import {
   type ChannelLayer,
@@ -7,28 +7,50 @@ import {
   Worker,
   type WorkerEvent,
 } from '../../channels/index.js';
+import type { Clock } from '../clock.js';
 import { LogConsumer } from '../consumers/log.js';
+import type { LogLock } from '../log/log-lock.js';
 import type { LoggerCoroutine } from '../log/logger-coroutine.js';
 import type { Lease } from '../membership/lease.js';
 
 export interface LogServiceOptions {
   readonly coroutine: LoggerCoroutine;
+  /** Decides, for all machines, which worker is to write. */
   readonly lease: Lease;
+  /** Sees to it that no other process of this machine does. */
+  readonly lock: LogLock;
   readonly layer: ChannelLayer;
   /** The log's channel, `linod_mysite.log`. */
   readonly channel: string;
+  readonly clock: Clock;
   readonly onEvent: (event: WorkerEvent) => void;
+  /** Told once when this worker is to write and cannot, and with undefined when it does. */
+  readonly onBlocked: (why: unknown) => void;
 }
 
 /** Log batches are taken in numbers: the writer gathers what has come during a write. */
 const prefetch = 64;
-
-/** off: not ordered; standby: another worker writes the log; starting: this one is about to; writing: this one does. */
-export type LogServiceState = 'off' | 'standby' | 'starting' | 'writing';
+/** How often one that stands by looks whether the writer's lock is free. The look costs a tenth of a millisecond. */
+const lookMs = 500;
+/** The lock is taken for a moment by those who look. */
+const looksBeforeTold = 3;
 
 /**
- * Ordered once, it tries for the lease at every beat. With the lease it listens on the log's channel and writes;
- * without it, it does neither.
+ * off: not ordered; standby: another worker writes the log; blocked: this one is to, and another process has the file;
+ * starting: this one is about to; writing: this one does.
+ */
+export type LogServiceState = 'off' | 'standby' | 'blocked' | 'starting' | 'writing';
+
+/**
+ * Ordered once, it tries for the lease at every beat. With the lease and the lock it listens on the log's channel and
+ * writes; without, it does neither.
+ *
+ * The lease is a row of the database: it is over when it was not renewed, and given away while its holder is
+ * suspended or cannot reach the database. The lock is the kernel's, and no process writes without it. So there may be two
+ * that are to write, and never two that do.
+ *
+ * Between the beats, one that stands by looks at the lock. When it is free, and the worker that had it last is the
+ * lease's holder, that one is gone: nobody waits for the lease's end.
  */
 export class LogService {
   readonly #options: LogServiceOptions;
@@ -38,7 +60,9 @@ export class LogService {
     readonly stop: AbortController;
     readonly done: Promise<void>;
   } | null = null;
-  #beat: Promise<void> = Promise.resolve();
+  #step: Promise<void> = Promise.resolve();
+  #cancelLook: () => void = () => undefined;
+  #blocked: { readonly why: unknown; readonly looks: number } | null = null;
 
   constructor(options: LogServiceOptions) {
     this.#options = options;
@@ -47,7 +71,13 @@ export class LogService {
   get state(): LogServiceState {
     if (this.#listening !== null) return 'writing';
     if (!this.#ordered) return 'off';
+    if (this.#blocked !== null) return 'blocked';
     return this.#options.lease.held ? 'starting' : 'standby';
+  }
+
+  /** Why this worker does not write although it is to; null when there is nothing of the kind. */
+  get blockedBy(): string | null {
+    return this.#blocked === null ? null : tell(this.#blocked.why);
   }
 
   /** How the log's channel is doing, while this worker listens on it. */
@@ -63,28 +93,68 @@ export class LogService {
 
   /** Renews the lease or tries for it. To be called several times within the life of a lease. */
   beat(): Promise<void> {
-    const done = this.#beat.then(() => this.#step());
-    this.#beat = done.catch(() => undefined);
-    return done;
+    return this.#then(async () => {
+      if (!this.#ordered) return;
+      if (!(await this.#options.lease.acquire())) await this.#silence();
+      else if (this.#listening === null) await this.#tryToWrite();
+      this.#lookLater();
+    });
   }
 
-  /** Writes what was received, and gives the lease back. */
+  /** Writes what was received, and gives lock and lease back. */
   async stop(): Promise<void> {
     this.#ordered = false;
-    await this.#beat;
-    await this.#silence();
+    this.#cancelLook();
+    await this.#then(() => this.#silence());
     await this.#options.lease.release();
   }
 
-  async #step(): Promise<void> {
-    if (!this.#ordered) return;
-    const isMine = await this.#options.lease.acquire();
-    if (isMine && this.#listening === null) await this.#listen();
-    else if (!isMine) await this.#silence();
+  #lookLater(): void {
+    this.#cancelLook();
+    if (this.#listening !== null || !this.#ordered) return;
+    this.#cancelLook = this.#options.clock.after(lookMs, () => {
+      this.#then(() => this.#look())
+        // A database that is away is told by the next beat, which comes to it as well.
+        .catch(() => undefined)
+        .finally(() => this.#lookLater());
+    });
+  }
+
+  async #look(): Promise<void> {
+    if (!this.#ordered || this.#listening !== null) return;
+    if (this.#options.lease.held) await this.#tryToWrite();
+    else await this.#succeed();
+  }
+
+  /** Takes the place of a writer that has ended without a word. */
+  async #succeed(): Promise<void> {
+    const { lease, lock } = this.#options;
+    try {
+      if (lease.holder === null || lock.lastWorker !== lease.holder || !lock.take()) return;
+      if (await lease.acquire(lease.holder)) await this.#listen();
+    } finally {
+      if (this.#listening === null) lock.release();
+    }
+  }
+
+  async #tryToWrite(): Promise<void> {
+    const { lock } = this.#options;
+    try {
+      lock.ensure();
+    } catch (error) {
+      this.#noteBlocked(error);
+      return;
+    }
+    try {
+      await this.#listen();
+    } finally {
+      if (this.#listening === null) lock.release();
+    }
   }
 
   async #listen(): Promise<void> {
-    const { coroutine, layer, channel, onEvent } = this.#options;
+    const { coroutine, layer, channel, lock, onEvent } = this.#options;
+    lock.sign();
     await coroutine.start();
     const stop = new AbortController();
     const worker = new Worker({
@@ -97,14 +167,35 @@ export class LogService {
     // The worker reports its troubles as events; it rejects when the layer is closed, which ends the process's work.
     const done = worker.run(stop.signal).catch(() => undefined);
     this.#listening = { worker, stop, done };
+    this.#noteBlocked(undefined);
   }
 
   async #silence(): Promise<void> {
+    this.#noteBlocked(undefined);
     const listening = this.#listening;
     if (listening === null) return;
     listening.stop.abort();
     await listening.done;
     await this.#options.coroutine.stop();
     this.#listening = null;
+    this.#options.lock.release();
   }
+
+  #noteBlocked(why: unknown): void {
+    const looks = this.#blocked?.looks ?? 0;
+    this.#blocked = why === undefined ? null : { why, looks: looks + 1 };
+    if (why !== undefined && looks + 1 === looksBeforeTold) this.#options.onBlocked(why);
+    if (why === undefined && looks >= looksBeforeTold) this.#options.onBlocked(undefined);
+  }
+
+  /** One step after the other. */
+  #then(step: () => Promise<void>): Promise<void> {
+    const done = this.#step.then(step);
+    this.#step = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function tell(why: unknown): string {
+  return `lino.log cannot be written: ${why instanceof Error ? why.message : String(why)}`;
 }

@@ -4,6 +4,7 @@ import type { ConnectionChange, DroppedMessage, LayerWarning, WorkerEvent } from
 import { durationText } from '../duration.js';
 import type { LevelName } from '../log/levels.js';
 import type { Logger } from '../log/logger.js';
+import { isReplyChannel } from '../log/messages.js';
 
 /** Logs an event of a worker, with the channel's name. */
 export function logWorkerEvent(logger: Logger, event: WorkerEvent): void {
@@ -11,9 +12,13 @@ export function logWorkerEvent(logger: Logger, event: WorkerEvent): void {
   logger.log(level, text, error);
 }
 
-/** Logs that a layer had to throw a message away. */
+/**
+ * Logs that a layer had to throw a message away. Answers to a sender of the log that has ended expire every day, and nobody
+ * misses them.
+ */
 export function logDropped(logger: Logger, { channel, reason, error }: DroppedMessage): void {
-  logger.warning(`a message on ${channel} was dropped: ${error?.message ?? reason}`);
+  const level = reason === 'expired' && isReplyChannel(channel) ? 'DEBUG' : 'WARNING';
+  logger.log(level, `a message on ${channel} was dropped: ${error?.message ?? reason}`);
 }
 
 /** Logs that the layer's server went away, or is back. */

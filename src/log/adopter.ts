@@ -2,6 +2,7 @@
 
 import { readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { untilBeat } from '../../channels/beat.js';
 import type { Clock } from '../clock.js';
 import { ownerState, ownProcess } from '../owner.js';
 import type { Reply } from './inbox.js';
@@ -14,6 +15,10 @@ export interface SpoolAdopterOptions {
   readonly clock: Clock;
   /** Where the records go: the writer's `accept`. */
   readonly accept: (batch: LogRecords, reply: Reply) => void;
+  /** Which senders' files are looked at; all when left out. */
+  readonly isWanted?: ((header: SpoolHeader) => boolean) | undefined;
+  /** Whether files of processes that cannot be seen from here are read after a while; default true. */
+  readonly readsElsewhere?: boolean | undefined;
   /** Told of each file that was brought in. */
   readonly onAdopted?: ((adopted: { sender: string; records: number }) => void) | undefined;
   /** Told once of each file that cannot be read; it is left where it is. */
@@ -22,7 +27,6 @@ export interface SpoolAdopterOptions {
 
 /** Messages of an ended sender may still lie in the channel: they come first. */
 const firstScanMs = 1000;
-const scanEveryMs = 5000;
 /** A file is given up until the next scan when the writer does not take it. */
 const answerMs = 10_000;
 const batchesUnderWay = 16;
@@ -41,6 +45,7 @@ const abandonedMs = 86_400_000;
 export class SpoolAdopter {
   readonly #options: SpoolAdopterOptions;
   readonly #bad = new Set<string>();
+  readonly #told = new Set<string>();
   /** Sizes of files that were read but may not be removed. */
   readonly #read = new Map<string, number>();
   #scanning: Promise<void> | undefined;
@@ -78,16 +83,26 @@ export class SpoolAdopter {
 
   async #scanAgain(): Promise<void> {
     await this.scan();
-    if (!this.#isStopped) this.#cancel = this.#options.clock.after(scanEveryMs, () => void this.#scanAgain());
+    if (!this.#isStopped) this.#scanLater();
+  }
+
+  #scanLater(): void {
+    const { clock } = this.#options;
+    this.#cancel = clock.after(untilBeat(clock.now()), () => void this.#scanAgain());
   }
 
   async #scan(): Promise<void> {
+    // What comes before is not in the log: the writer would take it for lost if the next file of that sender came first.
+    const unfinished = new Set<string>();
     for (const path of await this.#list()) {
       if (this.#isStopped) return;
+      const sender = senderPart(path);
+      if (this.#bad.has(path) || unfinished.has(sender)) continue;
       try {
-        if (!this.#bad.has(path)) await this.#look(path);
+        if (!(await this.#look(path))) unfinished.add(sender);
       } catch (error) {
         this.#note(path, error);
+        if (!(error instanceof BadSpoolError)) unfinished.add(sender);
       }
     }
   }
@@ -104,35 +119,46 @@ export class SpoolAdopter {
     return paths;
   }
 
-  async #look(path: string): Promise<void> {
+  /** Whether all of a file is in the log. */
+  async #look(path: string): Promise<boolean> {
     const header = await readSpoolHeader(path);
+    const { isWanted, readsElsewhere = true } = this.#options;
+    if (isWanted?.(header) === false) return false;
     const state = ownerState(header.owner);
     if (state === 'dead') {
       const claimed = await claim(path);
-      if (await this.#bringIn(claimed, header)) await unlink(claimed);
-    } else if (state === 'elsewhere') await this.#lookElsewhere(path, header);
+      if (!(await this.#bringIn(claimed, header))) return false;
+      await unlink(claimed);
+      return true;
+    }
+    return state === 'elsewhere' && readsElsewhere && (await this.#lookElsewhere(path, header));
   }
 
-  async #lookElsewhere(path: string, header: SpoolHeader & { sizeBytes: number }): Promise<void> {
+  async #lookElsewhere(path: string, header: SpoolHeader & { sizeBytes: number }): Promise<boolean> {
     const { mtimeMs, size } = await stat(path);
     const quiet = Date.now() - mtimeMs;
-    if (quiet < quietMs) return;
+    if (quiet < quietMs) return false;
     if (this.#read.get(path) !== size && (await this.#bringIn(path, header))) this.#read.set(path, size);
-    if (quiet > abandonedMs && this.#read.get(path) === size) {
+    const isIn = this.#read.get(path) === size;
+    if (quiet > abandonedMs && isIn) {
       await unlink(path);
       this.#read.delete(path);
     }
+    return isIn;
   }
 
   /** Whether all of a file is in the log. */
   async #bringIn(path: string, header: SpoolHeader & { sizeBytes: number }): Promise<boolean> {
     const progress = new Progress(this.#options.clock);
     let last = 0;
+    // All of the file is still here: of a batch that the writer had no room for, the next one must not say that it is lost.
+    let base: number | undefined;
     let records = 0;
     let batches = 0;
     for await (const { first, count, bytes } of readSpoolRuns(path, header.sender, header.sizeBytes)) {
       const { sender, epoch, owner, acked } = header;
-      const batch = { sender, epoch, owner, acked, first, count, base: first, bytes, reply_channel: '' };
+      base ??= first;
+      const batch = { sender, epoch, owner, acked, first, count, base, bytes, reply_channel: '' };
       this.#options.accept({ type: 'log.records', ...batch }, progress.reply);
       last = first + count - 1;
       records += count;
@@ -147,8 +173,15 @@ export class SpoolAdopter {
     const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     if (isGone) return;
     if (error instanceof BadSpoolError) this.#bad.add(path);
+    if (this.#told.has(path)) return;
+    this.#told.add(path);
     this.#options.onTrouble?.(error);
   }
+}
+
+/** What the files of one sender have in common: directory, label and epoch. */
+function senderPart(path: string): string {
+  return path.replace(/(?:\.\d+)?\.spool(?:\.claimed-[\w-]+)?$/, '');
 }
 
 /** Renames the file, so that of two adopters one gets it; the other's attempt fails with ENOENT. */

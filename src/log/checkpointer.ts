@@ -25,6 +25,8 @@ export class Checkpointer {
   /** What was saved of each sender, to save only what differs. */
   readonly #saved = new Map<Standing, string>();
   #saving: Promise<void> = Promise.resolve();
+  /** The next save, if it waits for the one before. */
+  #queued: Promise<void> | undefined;
   #cancel: (() => void) | undefined;
   #inTrouble = false;
 
@@ -57,11 +59,15 @@ export class Checkpointer {
     this.#cancel ??= this.#options.clock.after(saveEveryMs, () => void this.save());
   }
 
-  /** Saves now. Never rejects. */
+  /** Saves now or, when the last save is still under way, after it: what is true then. Never rejects. */
   save(): Promise<void> {
     this.#cancel?.();
     this.#cancel = undefined;
-    this.#saving = this.#saving.then(() => this.#save());
+    this.#queued ??= this.#saving.then(() => {
+      this.#queued = undefined;
+      return this.#save();
+    });
+    this.#saving = this.#queued;
     return this.#saving;
   }
 

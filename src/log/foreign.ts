@@ -1,19 +1,29 @@
 // Single records of processes that have no sender of their own, such as Python's.
 
-import { loggerName } from './format.js';
+import { type LevelSource, levelnoOf } from './levels/level-tree.js';
 import { type LevelName, LogLevels, parseLevel } from './levels.js';
 import type { LogRecord } from './messages.js';
+import { loggerName } from './names.js';
 import type { LogSender } from './sender.js';
 
-/** Writes such a record down as one of `sender`. Who it came from is told in its fields. */
-export function writeForeign(sender: LogSender, record: LogRecord): void {
+/** Which records are wanted, by the names of their loggers. */
+export type Thresholds = Pick<LevelSource, 'threshold'>;
+
+/**
+ * Writes such a record down as one of `sender`, unless it is below the level of its logger. Who it came from is told in
+ * its fields.
+ */
+export function writeForeign(sender: LogSender, record: LogRecord, levels: Thresholds): void {
+  const level = levelOf(record);
+  const logger = loggerName(record.name);
+  if (levelnoOf(level) < levels.threshold(logger)) return;
   const message = record.message ?? record.msg ?? '';
   const origin = [record.processName, record.process].filter((part) => part !== undefined).join(' ');
   const fields = { ...record.fields, ...(origin === '' ? {} : { process: origin }) };
   const trace = [record.exc_text, record.stack_info].filter((text) => typeof text === 'string').join('\n');
   sender.write(
-    levelOf(record),
-    loggerName(record.name),
+    level,
+    logger,
     message,
     Object.keys(fields).length === 0 ? undefined : fields,
     trace === '' ? undefined : trace,

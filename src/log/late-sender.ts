@@ -4,17 +4,22 @@ import { LayerUnavailableError } from '../../channels/index.js';
 import type { Clock } from '../clock.js';
 import type { Guarded } from './exit-guard.js';
 import type { Fields } from './fields.js';
-import { type LevelName, LogLevels } from './levels.js';
+import type { FormatName } from './formats/line-format.js';
+import type { LevelName } from './levels.js';
 import type { LogAnswer } from './messages.js';
 import { LogSender } from './sender.js';
 import type { LogSink } from './sink.js';
-import type { LogTransport, OutgoingProbe, OutgoingRecords } from './transport.js';
+import type { LogTransport, Outgoing } from './transport.js';
+import type { SenderTuning } from './tuning.js';
 
 /** What the site says about its log. */
 export interface SenderSettings {
   readonly spoolDirectory: string;
-  readonly level: LevelName;
   readonly timezone?: string | undefined;
+  readonly format?: FormatName | undefined;
+  readonly tuning?: SenderTuning | undefined;
+  /** Makes known which records are wanted, just before those are looked at that came so far. */
+  readonly settleLevels: () => void;
 }
 
 export interface LateSenderOptions {
@@ -23,12 +28,13 @@ export interface LateSenderOptions {
   /** Counts when the process ends, or too many records come, before the site is known. */
   readonly fallback: SenderSettings;
   readonly onTrouble: (error: unknown) => void;
+  /** As for LogSender. */
+  readonly onLost?: ((count: number) => void) | undefined;
 }
 
 interface Waiting {
-  readonly record: Parameters<LogSender['write']>;
-  /** Whether the site's level decides about it. */
-  readonly isFiltered: boolean;
+  readonly at: number;
+  readonly record: (at: number) => void;
 }
 
 /** Beyond that many records the site is not waited for any longer. */
@@ -40,8 +46,6 @@ export class LateSender implements LogSink, Guarded {
   readonly #transport = new LateTransport();
   readonly #settled: Promise<void>;
   #resolveSettled: () => void = () => {};
-  #onSettled: Array<(level: LevelName) => void> = [];
-  #level: LevelName | undefined;
   #waiting: Waiting[] = [];
   #sender: LogSender | undefined;
 
@@ -58,35 +62,32 @@ export class LateSender implements LogSink, Guarded {
 
   /** The site is known or, without parameters, will not be: then records go to the spool only. */
   settle(settings: SenderSettings = this.#options.fallback, transport?: LogTransport): void {
-    this.#begin(settings);
+    // First, since what has waited is sent as soon as the sender begins.
     if (transport !== undefined) this.#transport.connect(transport);
-    this.#level = settings.level;
-    for (const tell of this.#onSettled) tell(settings.level);
-    this.#onSettled = [];
+    // Another directory would change nothing for one that has begun; which records are wanted may change at any time.
+    if (this.#sender === undefined) this.#begin(settings);
+    else settings.settleLevels();
     this.#resolveSettled();
   }
 
-  /** Calls back with the site's level as soon as it is known. */
-  onSettled(tell: (level: LevelName) => void): void {
-    if (this.#level === undefined) this.#onSettled.push(tell);
-    else tell(this.#level);
-  }
-
-  /** @param isFiltered whether, until the site is known, its level is still to decide about the record */
   write(
     level: LevelName,
     logger: string,
     message: string,
     fields?: Fields,
     trace?: string,
-    isFiltered = false,
+    at?: number,
   ): void {
+    if (this.#sender !== undefined) this.#sender.write(level, logger, message, fields, trace, at);
+    else this.defer((since) => this.write(level, logger, message, fields, trace, at ?? since));
+  }
+
+  defer(record: (at: number | undefined) => void): void {
     if (this.#sender !== undefined) {
-      this.#sender.write(level, logger, message, fields, trace);
+      record(undefined);
       return;
     }
-    const now = this.#options.clock.now();
-    this.#waiting.push({ record: [level, logger, message, fields, trace, now], isFiltered });
+    this.#waiting.push({ at: this.#options.clock.now(), record });
     if (this.#waiting.length > maxWaiting) this.#begin(this.#options.fallback);
   }
 
@@ -108,23 +109,26 @@ export class LateSender implements LogSink, Guarded {
     this.#begin(this.#options.fallback).abandon();
   }
 
-  #begin({ spoolDirectory, timezone, level }: SenderSettings): LogSender {
+  #begin({ spoolDirectory, timezone, tuning, format, settleLevels }: SenderSettings): LogSender {
     if (this.#sender !== undefined) return this.#sender;
-    const { name, clock, onTrouble } = this.#options;
+    const { name, clock, onTrouble, onLost } = this.#options;
     const sender = new LogSender({
       name,
       clock,
       onTrouble,
+      onLost,
       spoolDirectory,
+      tellsPlaces: true,
+      tuning,
       timezone,
+      format,
       transport: this.#transport,
     });
     this.#sender = sender;
-    const least = LogLevels.get(level)?.levelno ?? 0;
-    for (const { record, isFiltered } of this.#waiting) {
-      if (!isFiltered || (LogLevels.get(record[0])?.levelno ?? 0) >= least) sender.write(...record);
-    }
+    settleLevels();
+    const waiting = this.#waiting;
     this.#waiting = [];
+    for (const { at, record } of waiting) record(at);
     return sender;
   }
 }
@@ -144,7 +148,7 @@ class LateTransport implements LogTransport {
     this.#onAnswer = onAnswer;
   }
 
-  async deliver(message: OutgoingRecords | OutgoingProbe): Promise<void> {
+  async deliver(message: Outgoing): Promise<void> {
     if (this.#transport === undefined) throw new LayerUnavailableError('the site is not loaded yet');
     await this.#transport.deliver(message);
   }

@@ -3,8 +3,10 @@
 import { type ChannelLayer, InvalidMessageError, LayerClosedError } from '../../channels/index.js';
 import type { Clock } from '../clock.js';
 import { BadMessageError } from '../parse-message.js';
-import { type LogAnswer, parseLogAnswer, sendersGroup } from './messages.js';
-import type { LogTransport, OutgoingProbe, OutgoingRecords } from './transport.js';
+import { parseLogLevels } from './levels/carry.js';
+import type { LevelOverride } from './levels/override.js';
+import { type LogAnswer, parseLogAnswer, replyPrefix, sendersGroup } from './messages.js';
+import type { LogTransport, Outgoing } from './transport.js';
 
 export interface LayerTransportOptions {
   /** Called when the first message is to be sent, and again after a rest. */
@@ -19,6 +21,8 @@ export interface LayerTransportOptions {
    * must not. Never when left out.
    */
   readonly restAfterMs?: number | undefined;
+  /** Told what another machine says about levels. Must not throw. */
+  readonly onLevels?: ((overrides: readonly LevelOverride[]) => void) | undefined;
 }
 
 const retryMs = 1000;
@@ -31,6 +35,8 @@ export class LayerTransport implements LogTransport {
   #onAnswer: (answer: LogAnswer) => void = () => {};
   #link: Promise<Link> | undefined;
   #cancelRest: () => void = () => {};
+  /** Messages that are being sent, with the opening of the layer. */
+  #underWay = 0;
   /** A layer whose serializer is JSON has no bytes: batches then go as the text that they are. */
   #asText = false;
   #isClosed = false;
@@ -43,11 +49,19 @@ export class LayerTransport implements LogTransport {
     this.#onAnswer = onAnswer;
   }
 
-  async deliver(message: OutgoingRecords | OutgoingProbe): Promise<void> {
+  async deliver(message: Outgoing): Promise<void> {
     if (this.#isClosed) throw new LayerClosedError();
-    this.#link ??= this.#open();
-    this.#restLater();
-    const { layer, replyChannel } = await this.#link;
+    this.#cancelRest();
+    this.#underWay++;
+    try {
+      await this.#send(await this.#currentLink(), message);
+    } finally {
+      // On a busy machine, opening and sending may take longer than it takes to rest.
+      if (--this.#underWay === 0) this.#restLater();
+    }
+  }
+
+  async #send({ layer, replyChannel }: Link, message: Outgoing): Promise<void> {
     const { channel } = this.#options;
     const addressed = { ...message, reply_channel: replyChannel };
     const signal = AbortSignal.timeout(sendMs);
@@ -79,16 +93,26 @@ export class LayerTransport implements LogTransport {
     await this.rest();
   }
 
+  #currentLink(): Promise<Link> {
+    if (this.#link !== undefined) return this.#link;
+    const opening = this.#open();
+    this.#link = opening;
+    opening.catch(() => {
+      // After a rest there may be another, which would never be closed if it were forgotten.
+      if (this.#link === opening) this.#link = undefined;
+    });
+    return opening;
+  }
+
   async #open(): Promise<Link> {
     let layer: ChannelLayer | undefined;
     try {
       layer = await this.#options.open();
-      const link = { layer, replyChannel: await layer.newChannel('log'), stop: new AbortController() };
+      const link = { layer, replyChannel: await layer.newChannel(replyPrefix), stop: new AbortController() };
       await this.#join(link);
       void this.#receive(link);
       return link;
     } catch (error) {
-      this.#link = undefined;
       if (this.#options.ownsLayer) await layer?.close();
       throw error;
     }
@@ -104,7 +128,9 @@ export class LayerTransport implements LogTransport {
   async #receive({ layer, replyChannel, stop: { signal } }: Link): Promise<void> {
     while (!signal.aborted) {
       try {
-        this.#onAnswer(parseLogAnswer(await layer.receive(replyChannel, { signal })));
+        const received = await layer.receive(replyChannel, { signal });
+        if (received.type === 'log.levels') this.#options.onLevels?.(parseLogLevels(received).levels);
+        else this.#onAnswer(parseLogAnswer(received));
       } catch (error) {
         if (signal.aborted || error instanceof LayerClosedError) return;
         // An answer that cannot be read is as good as lost; a layer in trouble is asked again.
@@ -122,7 +148,7 @@ export class LayerTransport implements LogTransport {
   #restLater(): void {
     const { clock, restAfterMs } = this.#options;
     this.#cancelRest();
-    if (restAfterMs === undefined) return;
+    if (restAfterMs === undefined || this.#link === undefined) return;
     this.#cancelRest = clock.after(restAfterMs, () => {
       // What cannot be closed is given up all the same; nothing of a record depends on it.
       this.rest().catch(() => undefined);

@@ -1,9 +1,13 @@
 // The log file together with what it says: opened, read back, repaired, and followed when it is renamed.
 
-import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { parseRecord, recordInstant } from './formats/formats.js';
 import { Ledger, type LedgerReader } from './ledger.js';
 import { LogFile } from './log-file.js';
+import { renamedSince } from './renamed-files.js';
+import { syncFile } from './rotated-files.js';
+import type { Rotatable } from './rotator.js';
 
 /** A place in a log file: `offset` bytes into the one with this fingerprint. */
 export interface Place {
@@ -13,24 +17,34 @@ export interface Place {
 
 export interface LedgerFileOptions {
   readonly path: string;
+  /** The zone of times that have no offset. */
+  readonly timezone: string;
   /** Told what stands in the file that was not known. */
   readonly reader: LedgerReader;
-  /** The first line of a new file; no two may be the same. */
-  readonly begin: () => string;
+  /**
+   * What a new file begins with, whole records; no two first lines may be the same.
+   *
+   * @param after the fingerprint of the file before it, if there is one
+   */
+  readonly begin: (after: string | undefined) => string;
+  /** Told when another program has emptied or removed the file, which had so many bytes. */
+  readonly onLoss: (what: 'emptied' | 'removed', bytes: number) => void;
   /** Told how many bytes of an unfinished record were removed from the end. */
   readonly onRepair: (bytes: number) => void;
 }
 
 /** Keeps one log file open, and what is known of it complete. */
-export class LedgerFile {
+export class LedgerFile implements Rotatable {
   readonly #options: LedgerFileOptions;
-  /** The epoch of each label's lines at the end of the file. */
-  readonly epochs = new Map<string, string>();
+  #epochs = new Map<string, string>();
   #file: LogFile | undefined;
   /** Everything before this place is known. */
   #known: Place | undefined;
   /** The known place was saved by another process, so a file that has been renamed since may hold more. */
   #isFromBefore = false;
+  #began = Number.NaN;
+  /** How many bytes the file had when it was made; 0 for one that another process has made. */
+  #beginBytes = 0;
 
   constructor(options: LedgerFileOptions) {
     this.#options = options;
@@ -41,11 +55,28 @@ export class LedgerFile {
     return this.#known;
   }
 
+  /** The epoch of each label's lines at that place. */
+  get epochs(): Map<string, string> {
+    return this.#epochs;
+  }
+
+  get sizeBytes(): number {
+    return this.#file?.size ?? 0;
+  }
+
+  get began(): number {
+    return this.#began;
+  }
+
+  get isFresh(): boolean {
+    return this.sizeBytes <= this.#beginBytes;
+  }
+
   /** Begins where an earlier process has saved its place. */
   restore(place: Place, epochs: Iterable<readonly [label: string, epoch: string]>): void {
     this.#known = place;
     this.#isFromBefore = true;
-    for (const [label, epoch] of epochs) this.epochs.set(label, epoch);
+    this.#epochs = new Map(epochs);
   }
 
   /**
@@ -59,7 +90,8 @@ export class LedgerFile {
     if (this.#file !== undefined) {
       const state = await this.#file.look();
       if (state === 'unchanged') return false;
-      if (state === 'replaced') await this.close();
+      if (state === 'emptied' || state === 'removed') this.#options.onLoss(state, this.#file.size);
+      if (state !== 'grown') await this.close();
     }
     this.#file ??= await LogFile.open(this.#options.path);
     try {
@@ -84,6 +116,18 @@ export class LedgerFile {
     }
   }
 
+  /**
+   * Gives the file another name, and closes it. What is in it is on disk before; a crash in between leaves it under one of
+   * the two names, and the next start finds it under either. Call `ready` before and after.
+   */
+  async moveTo(path: string): Promise<void> {
+    if (this.#file === undefined) throw new TypeError('the log file is not open');
+    await this.#file.sync();
+    await rename(this.#options.path, path);
+    await this.close();
+    await syncFile(dirname(path));
+  }
+
   /** The next `ready` opens the path anew. Safe to call twice. */
   async close(): Promise<void> {
     const file = this.#file;
@@ -95,40 +139,46 @@ export class LedgerFile {
   async #readBack(file: LogFile): Promise<void> {
     const fingerprint = await file.fingerprint();
     let start = this.#known?.offset ?? 0;
+    // Another map than that of the known place, which is saved and, if this fails, read from once more.
+    const epochs = new Map(this.#epochs);
     if (this.#known?.file !== fingerprint || start > file.size) {
-      if (this.#known !== undefined && this.#isFromBefore) await this.#readRenamed(this.#known);
-      this.epochs.clear();
+      if (this.#known !== undefined && this.#isFromBefore) await this.#readRenamed(this.#known, epochs);
+      epochs.clear();
       start = 0;
     }
-    const ledger = await this.#read(file, start);
+    const ledger = await this.#read(file, start, epochs);
     await this.#repair(file, ledger);
     // Without a line, nothing would tell this file from the next of its name.
-    if (file.size === 0) await file.append([Buffer.from(this.#options.begin())], true);
+    this.#beginBytes = 0;
+    if (file.size === 0) {
+      await file.append([Buffer.from(this.#options.begin(this.#known?.file))], true);
+      this.#beginBytes = file.size;
+    }
     // What was read may be in the system's memory only, and will be acknowledged as if it were on disk.
     else if (file.size > start) await file.sync();
+    const first = parseRecord(await file.firstLine());
+    this.#began = first === undefined ? Number.NaN : recordInstant(first, this.#options.timezone);
     this.#known = { file: await file.fingerprint(), offset: file.size };
+    this.#epochs = epochs;
     this.#isFromBefore = false;
   }
 
-  /** The file was renamed while no writer ran: what stands in it behind the known place counts all the same. */
-  async #readRenamed(known: Place): Promise<void> {
-    const { path } = this.#options;
-    const names = await readdir(dirname(path));
-    for (const name of names.filter((name) => name.startsWith(basename(path)) && name !== basename(path))) {
-      const file = await LogFile.openExisting(join(dirname(path), name));
+  /** The file was renamed while no writer ran, and perhaps those after it: what stands there behind the known place counts. */
+  async #readRenamed(known: Place, epochs: Map<string, string>): Promise<void> {
+    for (const { path, fingerprint } of await renamedSince(this.#options.path, known.file)) {
+      const isKnown = fingerprint === known.file;
+      if (!isKnown) epochs.clear();
+      const file = await LogFile.openExisting(path);
       try {
-        if ((await file.fingerprint()) === known.file) {
-          await this.#repair(file, await this.#read(file, known.offset));
-          return;
-        }
+        await this.#repair(file, await this.#read(file, isKnown ? known.offset : 0, epochs));
       } finally {
         await file.close();
       }
     }
   }
 
-  async #read(file: LogFile, start: number): Promise<Ledger> {
-    const ledger = new Ledger(this.#options.reader, this.epochs, start);
+  async #read(file: LogFile, start: number, epochs: Map<string, string>): Promise<Ledger> {
+    const ledger = new Ledger(this.#options.reader, epochs, start);
     for await (const chunk of file.read(start)) ledger.feed(chunk);
     return ledger;
   }

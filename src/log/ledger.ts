@@ -1,6 +1,9 @@
 // The log file read as a ledger: which records of which sender are in it.
 
-import { isSenderLabel, noSender, timeWidth } from './format.js';
+import * as v from 'valibot';
+import { maxOpening, mayBegin, parseRecord } from './formats/formats.js';
+import { HeadScan } from './formats/head-scan.js';
+import { noSender } from './names.js';
 
 /** Who is told what the ledger finds, in the file's order. */
 export interface LedgerReader {
@@ -10,21 +13,38 @@ export interface LedgerReader {
   turn(sender: string, epoch: string, last: number): void;
   /** A note of the writer: these numbers cannot come any more. */
   lost(sender: string, epoch: string, from: number, to: number): void;
+  /**
+   * A note of the writer: the file begins.
+   *
+   * @param after the fingerprint of the file before it; undefined for the first
+   */
+  begin?(after: string | undefined): void;
+  /** A note of the writer at the begin of a file: up to `last` all of that sender is in the files before. */
+  carried?(sender: string, epoch: string, last: number): void;
   /** A record whose end is missing although something else follows it. */
   torn?(sender: string, number: number): void;
 }
 
+/** How far a log was with one sender when a file ended: the sender's label and epoch, and its last number. */
+export type CarriedPosition = readonly [sender: string, epoch: string, last: number];
+
+const number = v.number();
+const noteSchema = v.union([
+  v.object({ sender: v.string(), epoch: v.string(), last: number }),
+  v.object({ sender: v.string(), epoch: v.string(), from: number, to: number }),
+  // Its own id, so that no two files begin alike.
+  v.object({ file: v.string(), after: v.optional(v.string()) }),
+  v.object({ positions: v.array(v.tuple([v.string(), v.string(), number])) }),
+]);
+
 /** What the machine-readable part of a note holds. */
-export type LedgerNote =
-  | { readonly sender: string; readonly epoch: string; readonly last: number }
-  | { readonly sender: string; readonly epoch: string; readonly from: number; readonly to: number };
+export type LedgerNote = v.InferOutput<typeof noteSchema>;
 
 /** The logger name of the writer's own notes. */
 export const noteLogger = 'linod.log';
 
+const newline = 0x0a;
 const space = 0x20;
-const zero = 0x30;
-const nine = 0x39;
 
 /**
  * Reads bytes of a log file, piece by piece.
@@ -37,11 +57,12 @@ export class Ledger {
   readonly #reader: LedgerReader;
   /** The epoch of each label's lines at this place of the file. */
   readonly #epochs: Map<string, string>;
-  #unread = '';
+  readonly #head = new HeadScan();
+  #unread: Buffer = Buffer.alloc(0);
   #at: number;
   #end: number;
   /** The records that were read last and not told yet. */
-  #run: Run = { sender: '', mark: '', epoch: '', first: 1, last: 0 };
+  #run: Run = noRun();
   /** The number of a record of that run whose last line has not come yet. */
   #open: number | undefined;
 
@@ -60,19 +81,20 @@ export class Ledger {
 
   /** Whether what stands behind {@link end} is the begin of a record, and not some other text. */
   get endsInRecord(): boolean {
-    return this.#open !== undefined || /^(\d|$)/.test(this.#unread);
+    return this.#open !== undefined || mayBegin(this.#unread.toString('latin1', 0, maxOpening));
   }
 
   /** Takes the next bytes. What they tell was told to the reader when it returns. */
   feed(chunk: Buffer): void {
-    const text = this.#unread + chunk.toString('latin1');
+    const bytes = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
+    this.#head.enter(bytes);
     let start = 0;
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
-      this.#line(text, start, end);
+    for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, start)) {
+      this.#line(bytes, start, end);
       start = end + 1;
     }
     this.#at += start;
-    this.#unread = text.slice(start);
+    this.#unread = Buffer.from(bytes.subarray(start));
     this.#tell();
   }
 
@@ -82,28 +104,27 @@ export class Ledger {
     this.#open = undefined;
   }
 
-  #line(text: string, start: number, end: number): void {
-    if (isDigit(text, start) && text.charCodeAt(start + timeWidth - 1) === space)
-      this.#head(text, start, end);
-    const isContinued = end > start && text.charCodeAt(end - 1) === space;
+  #line(bytes: Buffer, start: number, end: number): void {
+    if (this.#head.read(start) && this.#head.end <= end) this.#enter(bytes, start, end);
     if (this.#open !== undefined) {
-      if (isContinued) return;
+      if (bytes[end - 1] === space) return;
       this.#run.last = this.#open;
       this.#open = undefined;
     }
     this.#end = this.#at + end + 1;
   }
 
-  #head(text: string, start: number, end: number): void {
+  /** A record begins. */
+  #enter(bytes: Buffer, start: number, end: number): void {
     this.finish();
-    const who = text.indexOf(' ', start + timeWidth) + 1;
-    const { mark } = this.#run;
-    if (mark === '' || !text.startsWith(mark, who)) {
-      if (!this.#change(text.slice(start, end), who - start)) return;
+    const { sender, number } = this.#head;
+    if (sender === noSender) {
+      this.#note(bytes.toString('utf8', start, end));
+      return;
     }
-    let number = 0;
-    for (let at = who + this.#run.mark.length; isDigit(text, at); at++) {
-      number = number * 10 + text.charCodeAt(at) - zero;
+    if (sender !== this.#run.sender) {
+      this.#tell();
+      this.#run = { sender, epoch: this.#epochs.get(sender) ?? '', first: 1, last: 0 };
     }
     if (number !== this.#run.last + 1) {
       this.#tell();
@@ -113,30 +134,26 @@ export class Ledger {
     this.#open = number;
   }
 
-  /** Begins the run of the sender that this head names; false when it names none. */
-  #change(line: string, who: number): boolean {
-    this.#tell();
-    const end = line.indexOf(' ', who);
-    if (line.slice(who, end) === noSender) this.#note(line, end + 1);
-    const sender = line.slice(who, line.indexOf('#', who));
-    if (!isSenderLabel(sender)) return false;
-    this.#run = { sender, mark: `${sender}#`, epoch: this.#epochs.get(sender) ?? '', first: 1, last: 0 };
-    return true;
-  }
-
   #tell(): void {
     const { sender, epoch, first, last } = this.#run;
     if (last >= first) this.#reader.records(sender, epoch, first, last);
     this.#run.first = last + 1;
   }
 
-  #note(line: string, start: number): void {
-    if (!line.startsWith(`${noteLogger}: `, start)) return;
-    const note = parseNote(line.slice(line.indexOf('{', start)));
+  #note(line: string): void {
+    const note = parseNote(line);
     if (note === undefined) return;
+    this.#tell();
+    if ('file' in note) this.#reader.begin?.(note.after);
+    else if ('positions' in note) {
+      for (const [sender, epoch, last] of note.positions) this.#reader.carried?.(sender, epoch, last);
+    } else this.#senderNote(note);
+  }
+
+  #senderNote(note: Extract<LedgerNote, { sender: string }>): void {
     const { sender, epoch } = note;
     // The lines of that label are another sender's from here on.
-    this.#run.mark = '';
+    this.#run = noRun();
     if ('last' in note) {
       this.#epochs.set(sender, epoch);
       this.#reader.turn(sender, epoch, note.last);
@@ -146,33 +163,37 @@ export class Ledger {
 
 interface Run {
   readonly sender: string;
-  /** How a line of this run names its sender, up to the number; empty when the next line decides. */
-  mark: string;
   readonly epoch: string;
   first: number;
   last: number;
 }
 
-function isDigit(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return code >= zero && code <= nine;
+/** No sender has this name, so the next record begins a run. */
+function noRun(): Run {
+  return { sender: '', epoch: '', first: 1, last: 0 };
 }
 
-function parseNote(json: string): LedgerNote | undefined {
-  let note: unknown;
+/** What a note of the writer tells; undefined for one without such a part, and for what is none. */
+export function parseNote(record: string): LedgerNote | undefined {
+  const parsed = parseRecord(record);
+  if (parsed?.logger !== noteLogger || parsed.sender !== undefined) return undefined;
+  const fields = parsed.fields ?? parseJson(parsed.message.slice(parsed.message.indexOf('{')));
+  const note = v.safeParse(noteSchema, readLists(fields));
+  return note.success ? note.output : undefined;
+}
+
+/** In logfmt, a list is its JSON as text. */
+function readLists(fields: unknown): unknown {
+  if (typeof fields !== 'object' || fields === null || !('positions' in fields)) return fields;
+  const { positions } = fields;
+  return typeof positions === 'string' ? { positions: parseJson(positions) } : fields;
+}
+
+/** The formats for people have the fields at the end of the message; no message of a note has braces. */
+function parseJson(text: string): unknown {
   try {
-    note = JSON.parse(json);
+    return JSON.parse(text);
   } catch {
-    // A note without a machine-readable part, or with one of another kind.
-    return undefined;
+    return undefined; // a note for people only
   }
-  return isLedgerNote(note) ? note : undefined;
-}
-
-function isLedgerNote(note: unknown): note is LedgerNote {
-  if (typeof note !== 'object' || note === null) return false;
-  if (!('sender' in note && typeof note.sender === 'string')) return false;
-  if (!('epoch' in note && typeof note.epoch === 'string')) return false;
-  if ('last' in note) return typeof note.last === 'number';
-  return 'from' in note && typeof note.from === 'number' && 'to' in note && typeof note.to === 'number';
 }

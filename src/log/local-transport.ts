@@ -1,12 +1,12 @@
 // The short way of log records: the logger coroutine runs in the sender's own process.
 
 import type { Reply } from './inbox.js';
-import type { LogAnswer, LogProbe, LogRecords } from './messages.js';
-import type { LogTransport, OutgoingProbe, OutgoingRecords } from './transport.js';
+import type { LogAnswer, SenderRequest } from './messages.js';
+import type { LogTransport, Outgoing } from './transport.js';
 
 /** What takes batches in this process: the logger coroutine's writer. */
 export interface LocalReceiver {
-  accept(request: LogRecords | LogProbe, reply: Reply): void;
+  accept(request: SenderRequest, reply: Reply): void;
 }
 
 /** Hands batches to a receiver in this process while there is one, else to another transport. */
@@ -31,7 +31,7 @@ export class LocalTransport implements LogTransport {
     this.#elsewhere.listen(onAnswer);
   }
 
-  async deliver(message: OutgoingRecords | OutgoingProbe): Promise<void> {
+  async deliver(message: Outgoing): Promise<void> {
     if (this.#receiver === undefined) await this.#elsewhere.deliver(message);
     else this.#receiver.accept({ ...message, reply_channel: '' }, (answer) => this.#onAnswer(answer));
   }

@@ -4,8 +4,11 @@ import { createHash } from 'node:crypto';
 import { constants, type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** What happened to the file since the last write. */
-export type FileState = 'unchanged' | 'grown' | 'replaced';
+/**
+ * What happened to the file since the last write: `replaced` when the path names another file, or none; `removed` when,
+ * besides, no path names this one any more; `emptied` when someone has cut it.
+ */
+export type FileState = 'unchanged' | 'grown' | 'replaced' | 'removed' | 'emptied';
 
 const chunkBytes = 1024 ** 2;
 const maxFirstLineBytes = 4096;
@@ -55,8 +58,10 @@ export class LogFile {
   /** Whether the path still names this file, and it is as long as it was left. Adopts the size when it has grown. */
   async look(): Promise<FileState> {
     const [named, own] = await Promise.all([stat(this.path).catch(absent), this.#handle.stat()]);
-    if (named === undefined || named.ino !== own.ino || named.dev !== own.dev) return 'replaced';
-    if (own.size < this.#size) return 'replaced';
+    if (named === undefined || named.ino !== own.ino || named.dev !== own.dev) {
+      return own.nlink === 0 ? 'removed' : 'replaced';
+    }
+    if (own.size < this.#size) return 'emptied';
     if (own.size === this.#size) return 'unchanged';
     this.#size = own.size;
     return 'grown';
@@ -120,17 +125,34 @@ export class LogFile {
   }
 
   async #readFingerprint(): Promise<string> {
+    return fingerprintOf(await this.#readBegin());
+  }
+
+  /** The first line, without its newline; of a very long one, the begin. Empty for an empty file. */
+  async firstLine(): Promise<string> {
+    return firstLineOf(await this.#readBegin()).toString();
+  }
+
+  async #readBegin(): Promise<Buffer> {
     const length = Math.min(maxFirstLineBytes, this.#size);
     const { buffer, bytesRead } = await this.#handle.read(Buffer.alloc(length), 0, length, 0);
-    if (bytesRead === 0) return '';
-    const end = buffer.indexOf('\n');
-    const line = buffer.subarray(0, end < 0 ? bytesRead : end);
-    return createHash('sha256').update(line).digest('base64url').slice(0, 22);
+    return buffer.subarray(0, bytesRead);
   }
 
   async close(): Promise<void> {
     await this.#handle.close();
   }
+}
+
+/** The fingerprint of the log that begins with these bytes: of a file that is no `LogFile`, such as a compressed one. */
+export function fingerprintOf(begin: Buffer): string {
+  if (begin.length === 0) return '';
+  return createHash('sha256').update(firstLineOf(begin)).digest('base64url').slice(0, 22);
+}
+
+function firstLineOf(begin: Buffer): Buffer {
+  const end = begin.indexOf('\n');
+  return begin.subarray(0, Math.min(end < 0 ? begin.length : end, maxFirstLineBytes));
 }
 
 function absent(error: unknown): undefined {

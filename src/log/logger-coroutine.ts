@@ -4,8 +4,11 @@ import { dirname, join } from 'node:path';
 import type { ChannelLayer } from '../../channels/index.js';
 import type { Clock } from '../clock.js';
 import { SpoolAdopter } from './adopter.js';
-import { writeForeign } from './foreign.js';
+import { type Thresholds, writeForeign } from './foreign.js';
 import type { Reply } from './inbox.js';
+import { ToldSenders } from './levels/carry.js';
+import { LevelTree } from './levels/level-tree.js';
+import type { LevelOverride } from './levels/override.js';
 import type { LocalTransport } from './local-transport.js';
 import { type LogAnswer, type LogRequest, sendersGroup } from './messages.js';
 import type { PositionStore } from './positions.js';
@@ -21,9 +24,18 @@ export interface LoggerCoroutineOptions {
   readonly positions: PositionStore;
   readonly clock: Clock;
   readonly timezone?: string | undefined;
+  /** How the writer's notes are written; default `text`. */
+  readonly format?: LogWriterOptions['format'];
   readonly sync?: LogWriterOptions['sync'];
+  readonly rotation?: LogWriterOptions['rotation'];
+  readonly fence?: LogWriterOptions['fence'];
+  readonly orderMs?: LogWriterOptions['orderMs'];
   /** Where ended processes of this machine left records; default: `spool` beside the log file. */
   readonly spoolDirectories?: readonly string[] | undefined;
+  /** What was said about levels at run time; senders are told. */
+  readonly levels?: (() => readonly LevelOverride[]) | undefined;
+  /** Which records are wanted of processes that have no sender; default: INFO and above. */
+  readonly thresholds?: Thresholds | undefined;
   /** This process's own sender. It writes down single records of processes that have none, and what goes wrong here. */
   readonly sender: LogSender;
   /** The sender's transport, if its records are to take the short way while the coroutine runs here. */
@@ -45,13 +57,16 @@ const tellEveryMs = 60_000;
  */
 export class LoggerCoroutine {
   readonly #options: LoggerCoroutineOptions;
+  readonly #thresholds: Thresholds;
   #running: Running | undefined;
   #change: Promise<void> = Promise.resolve();
   #unanswered = 0;
+  readonly #toldSenders = new ToldSenders();
   readonly #refusalsToldAt = new Map<string, number>();
 
   constructor(options: LoggerCoroutineOptions) {
     this.#options = options;
+    this.#thresholds = options.thresholds ?? new LevelTree({});
   }
 
   get isRunning(): boolean {
@@ -92,20 +107,42 @@ export class LoggerCoroutine {
 
   /** Takes a message. Returns at once. While the coroutine does not run, batches are left to their senders. */
   accept(request: LogRequest): void {
-    if (request.type === 'log.record') writeForeign(this.#options.sender, request);
+    if (request.type === 'log.record') writeForeign(this.#options.sender, request, this.#thresholds);
     else if (request.type !== 'log.server') {
+      this.#tellLevels(request);
       this.#running?.writer.accept(request, this.#replyTo(request.reply_channel));
     }
   }
 
+  /** A sender that was away, has rested or has just begun may not have heard of levels, if it is on another machine. */
+  #tellLevels(request: Exclude<LogRequest, { type: 'log.record' | 'log.server' }>): void {
+    const { sender, epoch, reply_channel: channel } = request;
+    if (channel === '') return;
+    const news = this.#toldSenders.news(`${sender} ${epoch}`, this.#options.levels?.() ?? []);
+    if (news !== undefined) this.#options.layer.send(channel, news).catch(() => undefined);
+  }
+
   async #start(): Promise<Running> {
-    const { path, clock, positions, timezone, sync, onTrouble, sender } = this.#options;
+    const { path, clock, positions, onTrouble, sender } = this.#options;
+    const { timezone, format, sync, fence, orderMs, rotation } = this.#options;
+    const spoolDirectories = this.#options.spoolDirectories ?? [join(dirname(path), 'spool')];
     const writer: LogWriter = new LogWriter({
       path,
       clock,
       positions,
       timezone,
+      format,
       sync,
+      fence,
+      orderMs,
+      spoolDirectories,
+      rotation,
+      onRotationTrouble: (error) =>
+        sender.write(
+          'WARNING',
+          loggerName,
+          `files of the log cannot be rotated, compressed or removed: ${tell(error)}`,
+        ),
       onTrouble: (error) => {
         onTrouble?.(error);
         if (error === undefined) {
@@ -121,14 +158,14 @@ export class LoggerCoroutine {
       isSpooled: (label, epoch) => adopter.isSpooled(label, epoch),
     });
     const adopter = new SpoolAdopter({
-      directories: this.#options.spoolDirectories ?? [join(dirname(path), 'spool')],
+      directories: spoolDirectories,
       clock,
       accept: (batch, reply) => writer.accept(batch, reply),
       onAdopted: ({ records, ...fields }) =>
         sender.write(
           'INFO',
           loggerName,
-          `${records} records of an ended process taken from its spool`,
+          `${records} ${records === 1 ? 'record' : 'records'} of an ended process taken from its spool`,
           fields,
         ),
       onTrouble: (error) => sender.write('WARNING', loggerName, tell(error)),

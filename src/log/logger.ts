@@ -1,25 +1,37 @@
 // What a program logs with.
 
-import { inspect } from 'node:util';
+import { describeError } from './errors.js';
 import type { Fields } from './fields.js';
-import { loggerName } from './format.js';
+import { type LevelSource, LevelTree, levelnoOf, type OwnLevel } from './levels/level-tree.js';
 import { type LevelName, type LogLevel, LogLevels, parseLevel } from './levels.js';
+import { loggerName } from './names.js';
+import { Redaction } from './redaction.js';
 import type { LogSink } from './sink.js';
+
+/** A sentence, or a function that makes it, which is called only if the record is wanted. */
+export type LogMessage = string | (() => string);
 
 export interface LoggerOptions {
   readonly sink: LogSink;
   /** Dotted, as in Python: `shop.orders`. */
   readonly name: string;
-  /** Records below it are dropped; default INFO. */
+  /** Records below it are dropped, unless `levels` says something stronger; default: what `levels` says, else INFO. */
   readonly level?: LevelName | undefined;
+  /** Which level holds for which name; default: INFO for all. */
+  readonly levels?: LevelSource | undefined;
   /** Fields that each record gets. */
   readonly fields?: Fields | undefined;
+  /** Paths of fields whose values do not get into the log, as {@link Redaction} reads them. */
+  readonly redact?: readonly string[] | Redaction | undefined;
 }
 
-const levelnos = Object.fromEntries(Array.from(LogLevels, (level) => [level.value, level.levelno])) as Record<
-  LevelName,
-  number
->;
+/** What a logger has of the one whose child it is. */
+interface Kin {
+  readonly sink: LogSink;
+  readonly levels: LevelSource;
+  readonly redaction: Redaction | undefined;
+  readonly parent: Logger | undefined;
+}
 
 /**
  * Takes records of five levels. A record is a sentence for the person who reads the log and, if need be, fields for
@@ -28,51 +40,63 @@ const levelnos = Object.fromEntries(Array.from(LogLevels, (level) => [level.valu
  * @example
  * const logger = createLogger({ name: 'shop' }).child('orders', { tenant: 7 });
  * logger.info('order paid', { order: 4711 });
+ * logger.debug(() => `the basket: ${describe(basket)}`);
  * logger.error('could not pay', error);
  */
 export class Logger {
   readonly name: string;
-  readonly #sink: LogSink;
-  readonly #parent: Logger | undefined;
+  readonly #kin: Kin;
   readonly #fields: Fields | undefined;
-  /** Undefined where the parent's counts. */
+  /** Set here; undefined where the settings and the loggers above decide. */
   #level: LevelName | undefined;
+  /** The number of the level below which records are dropped, as of a version of the levels. */
+  #threshold = 0;
+  #thresholdOf = -1;
 
-  constructor(options: LoggerOptions, parent?: Logger) {
+  /** @throws RedactPathError (`LINOD_ERR_REDACT_PATH`) */
+  constructor(options: LoggerOptions, kin?: Kin) {
+    const { sink, redact } = options;
     this.name = loggerName(options.name);
-    this.#sink = options.sink;
     this.#fields = options.fields;
     this.#level = options.level;
-    this.#parent = parent;
+    this.#kin = kin ?? {
+      sink,
+      levels: options.levels ?? new LevelTree({}),
+      redaction: redact === undefined || redact instanceof Redaction ? redact : new Redaction(redact),
+      parent: undefined,
+    };
   }
 
-  /** Records below it are dropped. Unless it was set, it is that of the logger whose child this is. */
+  /** Records below it are dropped. Unless it was set, it is that of the loggers above, or of the site. */
   get level(): LevelName {
-    return this.#level ?? this.#parent?.level ?? 'INFO';
+    const threshold = this.#least();
+    return [...LogLevels].find((level) => level.levelno >= threshold)?.value ?? 'CRITICAL';
   }
 
   /** A level's name, as `parseLevel` reads it. @throws UnknownLevelError (`LINOD_ERR_UNKNOWN_LEVEL`) */
   set level(level: string) {
     this.#level = parseLevel(level).value;
+    this.#kin.levels.touch();
   }
 
   /** Whether a record of this level would be kept: worth asking before costly preparations. */
   isEnabledFor(level: LevelName | LogLevel): boolean {
-    const levelno = typeof level === 'string' ? levelnos[level] : level.levelno;
-    return levelno >= levelnos[this.level];
+    return (typeof level === 'string' ? levelnoOf(level) : level.levelno) >= this.#least();
   }
 
-  debug(message: string, fields?: Fields): void {
-    this.log('DEBUG', message, fields);
+  debug(message: LogMessage, fields?: Fields): void {
+    if (10 < this.#least()) return;
+    this.#log('DEBUG', message, fields);
   }
 
-  info(message: string, fields?: Fields): void {
-    this.log('INFO', message, fields);
+  info(message: LogMessage, fields?: Fields): void {
+    if (20 < this.#least()) return;
+    this.#log('INFO', message, fields);
   }
 
   /**
-   * @param message a sentence, or an error
-   * @param detail fields, or an error whose stack follows the message; fields may hold it as `error`
+   * @param message a sentence, a function that makes it, or an error
+   * @param detail fields, or an error whose stack follows the message; fields may hold it as `error` or `err`
    */
   warning(message: unknown, detail?: unknown): void {
     this.log('WARNING', message, detail);
@@ -93,20 +117,39 @@ export class Logger {
     this.log('CRITICAL', message, detail);
   }
 
-  /** Logs with a level that is known only at run time. Parameters as in {@link warning}. */
-  log(level: LevelName, message: unknown, detail?: unknown): void {
-    if (!this.isEnabledFor(level)) return;
-    const { text, trace } = readMessage(message);
-    const { fields, error } = readDetail(detail);
-    const all = this.#fields === undefined ? fields : { ...this.#fields, ...fields };
-    const more = error === undefined ? trace : join(trace, describe(error));
-    this.#sink.write(level, this.name, text, all, more);
+  /**
+   * Logs with a level that is known only at run time. Parameters as in {@link warning}.
+   *
+   * @param at when it happened, in ms since 1970; now when left out
+   */
+  log(level: LevelName, message: unknown, detail?: unknown, at?: number): void {
+    if (levelnoOf(level) >= this.#least()) this.#log(level, message, detail, at);
   }
 
   /** A logger named below this one, whose records have these fields, too. */
   child(name: string, fields?: Fields): Logger {
     const all = fields === undefined ? this.#fields : { ...this.#fields, ...fields };
-    return new Logger({ sink: this.#sink, name: `${this.name}.${name}`, fields: all }, this);
+    const { sink } = this.#kin;
+    return new Logger({ sink, name: `${this.name}.${name}`, fields: all }, { ...this.#kin, parent: this });
+  }
+
+  /**
+   * A logger of any name that has this one's way into the log, its level and what it redacts, but not its fields: for what
+   * other logging libraries name.
+   */
+  named(name: string): Logger {
+    const { sink } = this.#kin;
+    return new Logger({ sink, name, level: this.#level }, { ...this.#kin, parent: undefined });
+  }
+
+  /**
+   * Logs what another logging library has made.
+   *
+   * @param trace lines that follow the message, such as an error's stack
+   * @param at when it happened, in ms since 1970; now when left out
+   */
+  record(level: LevelName, message: string, fields?: Fields, trace?: string, at?: number): void {
+    if (levelnoOf(level) >= this.#least()) this.#log(level, message, fields, at, trace);
   }
 
   /**
@@ -116,39 +159,112 @@ export class Logger {
    * @throws LogNotFlushedError (`LINOD_ERR_LOG_NOT_FLUSHED`) when neither was possible within `timeoutMs` ms (5000)
    */
   async flush(timeoutMs?: number): Promise<void> {
-    await this.#sink.flush?.(timeoutMs);
+    await this.#kin.sink.flush?.(timeoutMs);
   }
 
   /** Flushes, and closes what carries the records. Safe to call twice. */
   async close(): Promise<void> {
-    await this.#sink.close?.();
+    await this.#kin.sink.close?.();
+  }
+
+  /** The number of the level below which records are dropped. Asked for each record, so it is looked up once. */
+  #least(): number {
+    const { levels } = this.#kin;
+    const { version } = levels;
+    if (version !== this.#thresholdOf) {
+      this.#threshold = levels.threshold(this.name, this.#ownLevel);
+      this.#thresholdOf = version;
+    }
+    return this.#threshold;
+  }
+
+  /** What was set in the program for the logger of a name, this one or one above. */
+  readonly #ownLevel: OwnLevel = (name) => {
+    const { parent } = this.#kin;
+    if (name === this.name && this.#level !== undefined) return this.#level;
+    return parent === undefined ? undefined : parent.#ownLevel(name);
+  };
+
+  #log(level: LevelName, message: unknown, detail: unknown, at?: number, trace?: string): void {
+    const { sink, levels } = this.#kin;
+    if (levels.isSettled || sink.defer === undefined) {
+      this.#write(level, message, detail, at, trace);
+      return;
+    }
+    const kept = keep(detail);
+    sink.defer((since) => {
+      if (this.isEnabledFor(level)) this.#write(level, message, kept, at ?? since, trace);
+    });
+  }
+
+  #write(
+    level: LevelName,
+    message: unknown,
+    detail: unknown,
+    at: number | undefined,
+    given: string | undefined,
+  ): void {
+    const { sink, redaction } = this.#kin;
+    const { text, trace = given } = readMessage(message, redaction);
+    const { fields, error } = readDetail(detail);
+    const all = this.#fields === undefined ? fields : { ...this.#fields, ...fields };
+    const shown = all === undefined || redaction === undefined ? all : redaction.apply(all);
+    const more = error === undefined ? trace : join(trace, describeError(error, redaction));
+    sink.write(level, this.name, text, shown, more, at);
   }
 }
 
-function readMessage(message: unknown): { text: string; trace: string | undefined } {
+interface Told {
+  readonly text: string;
+  readonly trace: string | undefined;
+}
+
+function readMessage(message: unknown, redaction: Redaction | undefined): Told {
   if (typeof message === 'string') return { text: message, trace: undefined };
-  const [text = '', ...rest] = describe(message).split('\n');
+  if (typeof message === 'function') return readLazily(message, redaction);
+  const [text = '', ...rest] = describeError(message, redaction).split('\n');
   return { text, trace: rest.length === 0 ? undefined : rest.join('\n') };
+}
+
+/** A message that cannot be made is no reason for its program to fail: the record tells why. */
+function readLazily(make: CallableFunction, redaction: Redaction | undefined): Told {
+  try {
+    const made: unknown = Reflect.apply(make, undefined, []);
+    // A function that makes a function would go on for ever.
+    return readMessage(typeof made === 'function' ? String(made) : made, redaction);
+  } catch (error) {
+    const why = describeError(error, redaction);
+    return { text: 'the message of this record could not be made', trace: why };
+  }
 }
 
 function readDetail(detail: unknown): { fields?: Fields; error?: unknown } {
   if (detail === undefined) return {};
   if (detail instanceof Error) return { error: detail };
-  if (typeof detail !== 'object' || detail === null || Array.isArray(detail)) return { fields: { detail } };
-  if ('error' in detail && detail.error instanceof Error) {
-    const { error, ...fields } = detail;
-    return Object.keys(fields).length === 0 ? { error } : { fields, error };
+  if (!isPlain(detail)) return { fields: { detail } };
+  try {
+    for (const key of ['error', 'err']) {
+      if (!(detail[key] instanceof Error)) continue;
+      const { [key]: error, ...fields } = detail;
+      return Object.keys(fields).length === 0 ? { error } : { fields, error };
+    }
+    return { fields: { ...detail } };
+  } catch {
+    return { fields: { detail } }; // something throws when it is read; what can be told of it is told later
   }
-  return { fields: { ...detail } };
 }
 
-/** An error with its stack, its own fields and what caused it. */
-function describe(value: unknown): string {
+/** As it is now: the caller may change it before it is looked at. */
+function keep(detail: unknown): unknown {
   try {
-    return inspect(value, { depth: 4, breakLength: 110 });
-  } catch (error) {
-    return `[a value that cannot be shown: ${String(error)}]`;
+    return isPlain(detail) && !(detail instanceof Error) ? { ...detail } : detail;
+  } catch {
+    return detail; // something throws when it is read; what can be told of it is told later
   }
+}
+
+function isPlain(detail: unknown): detail is Fields {
+  return typeof detail === 'object' && detail !== null && !Array.isArray(detail);
 }
 
 function join(...texts: Array<string | undefined>): string {

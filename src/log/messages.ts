@@ -3,7 +3,8 @@
 import * as v from 'valibot';
 import type { Received } from '../../channels/index.js';
 import { parserOf } from '../parse-message.js';
-import { isSenderLabel } from './format.js';
+import { isSenderLabel } from './names.js';
+import { decodeVisibly } from './visible-utf8.js';
 
 const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
@@ -19,6 +20,15 @@ const bytes = v.union([
   ),
 ]);
 
+/** Text, or bytes that may be some: programs send what they have read, in whatever encoding. */
+const text = v.union([
+  v.string(),
+  v.pipe(
+    v.instance(Uint8Array),
+    v.transform((bytes): string => decodeVisibly(bytes)),
+  ),
+]);
+
 /** Start the logger coroutine. */
 const logServer = v.object({ type: v.literal('log.server') });
 
@@ -29,8 +39,8 @@ const logServer = v.object({ type: v.literal('log.server') });
 const logRecord = v.object({
   type: v.literal('log.record'),
   name: v.optional(v.string(), 'root'),
-  message: v.optional(v.string()),
-  msg: v.optional(v.string()),
+  message: v.optional(text),
+  msg: v.optional(text),
   level: v.optional(v.union([v.string(), v.number()])),
   levelname: v.optional(v.string()),
   levelno: v.optional(v.number()),
@@ -39,8 +49,8 @@ const logRecord = v.object({
   process: v.optional(v.union([v.string(), v.number()])),
   processName: v.optional(v.string()),
   fields: v.optional(v.record(v.string(), v.unknown())),
-  exc_text: v.optional(v.nullable(v.string())),
-  stack_info: v.optional(v.nullable(v.string())),
+  exc_text: v.optional(v.nullable(text)),
+  stack_info: v.optional(v.nullable(text)),
 });
 
 /** A batch of finished lines. */
@@ -63,31 +73,63 @@ const logRecords = v.object({
   reply_channel: v.string(),
 });
 
+/**
+ * A batch that its sender has laid down in its spool, for a writer that can read it there: `length` bytes from `offset` on
+ * of a file. The bytes themselves then pass through no layer.
+ */
+const logSpooled = v.object({
+  type: v.literal('log.spooled'),
+  sender,
+  epoch,
+  owner,
+  first: positive,
+  count: positive,
+  acked: number,
+  base: positive,
+  /** In one of the site's spool directories. */
+  file: v.pipe(v.string(), v.regex(/^[\w.@+-]{1,200}\.spool$/)),
+  offset: number,
+  length: positive,
+  reply_channel: v.string(),
+});
+
 /** Asks how far the writer has come with a sender; answered by `log.ack`. */
 const logProbe = v.object({ type: v.literal('log.probe'), sender, epoch, reply_channel: v.string() });
 
 /** Up to `last` everything of this sender is on disk. */
 const logAck = v.object({ type: v.literal('log.ack'), sender, epoch, last: number });
-/** Something is missing: begin again at `from`; what is lower is on disk. */
-const logResend = v.object({ type: v.literal('log.resend'), sender, epoch, from: positive });
+/**
+ * Something is missing: begin again at `from`; what is lower is on disk. With `inline`, the spool cannot be read here, and
+ * the records themselves are wanted.
+ */
+const logResend = v.object({
+  type: v.literal('log.resend'),
+  sender,
+  epoch,
+  from: positive,
+  inline: v.optional(v.boolean()),
+});
 /** A logger coroutine began to work. Sent to the group of all senders. */
 const logReady = v.object({ type: v.literal('log.ready') });
 
 export type LogServer = v.InferOutput<typeof logServer>;
 export type LogRecord = v.InferOutput<typeof logRecord>;
 export type LogRecords = v.InferOutput<typeof logRecords>;
+export type LogSpooled = v.InferOutput<typeof logSpooled>;
 export type LogProbe = v.InferOutput<typeof logProbe>;
 export type LogAck = v.InferOutput<typeof logAck>;
 export type LogResend = v.InferOutput<typeof logResend>;
 export type LogReady = v.InferOutput<typeof logReady>;
 
+/** What a sender says to the writer. */
+export type SenderRequest = LogRecords | LogSpooled | LogProbe;
 /** What arrives on the log's channel, and on the site's control channel. */
-export type LogRequest = LogServer | LogRecord | LogRecords | LogProbe;
+export type LogRequest = LogServer | LogRecord | LogRecords | LogSpooled | LogProbe;
 /** What arrives on a sender's own channel. */
 export type LogAnswer = LogAck | LogResend | LogReady;
 
 /** The schemas of all {@link LogRequest}s, for a consumer that composes its messages of several rooms. */
-export const logRequestSchemas = [logServer, logRecord, logRecords, logProbe] as const;
+export const logRequestSchemas = [logServer, logRecord, logRecords, logSpooled, logProbe] as const;
 
 const request = v.variant('type', [...logRequestSchemas]);
 const answer = v.variant('type', [logAck, logResend, logReady]);
@@ -97,6 +139,14 @@ export const parseLogRequest: (received: Received) => LogRequest = parserOf(requ
 
 /** @throws BadMessageError (`LINOD_ERR_BAD_MESSAGE`) */
 export const parseLogAnswer: (received: Received) => LogAnswer = parserOf(answer);
+
+/** With it begins the name of a channel on which a sender waits for answers. */
+export const replyPrefix = 'log';
+
+/** Whether a sender waits on this channel for answers, or waited until it ended. */
+export function isReplyChannel(channel: string): boolean {
+  return channel.startsWith(`${replyPrefix}.`) && channel.includes('!');
+}
 
 /** The group in which the senders of a log's channel wait for `log.ready`. */
 export function sendersGroup(channel: string): string {

@@ -6,14 +6,18 @@ import { LinodError } from '../errors.js';
 import { ownProcess } from '../owner.js';
 import type { Run } from './batch.js';
 import type { Fields } from './fields.js';
-import { formatHead, formatRecord, senderLabel } from './format.js';
+import { lineFormat } from './formats/formats.js';
+import type { FormatName, LineFormat } from './formats/line-format.js';
 import type { LevelName } from './levels.js';
 import type { LogAnswer } from './messages.js';
+import { senderLabel } from './names.js';
+import { droppedCount, droppedSentence, Pressure } from './pressure.js';
 import type { LogSink } from './sink.js';
-import { Spool, type SpoolLimits } from './spool.js';
+import { Spool, type SpooledRun, type SpoolLimits } from './spool.js';
 import { batchBytes } from './spool-file.js';
 import { Timestamps } from './timestamp.js';
-import type { LogTransport } from './transport.js';
+import type { LogTransport, OutgoingRecords, OutgoingSpooled } from './transport.js';
+import { defaultTuning, type SenderTuning } from './tuning.js';
 
 export interface LogSenderOptions {
   /** What the log calls this process: `web` becomes `web[812]`. */
@@ -25,16 +29,36 @@ export interface LogSenderOptions {
   readonly spoolDirectory: string;
   /** The zone of the times in the log; the system's when left out. */
   readonly timezone?: string | undefined;
+  /** How records are written; default `text`. */
+  readonly format?: FormatName | undefined;
   readonly clock: Clock;
+  /** What the site's settings say. */
+  readonly tuning?: Partial<SenderTuning> | undefined;
   readonly limits?: Partial<SpoolLimits> | undefined;
+  /**
+   * Whether the writer is told where records lie in the spool instead of being sent them, until it says that it cannot read
+   * them there. Then they pass through no layer, and a message stands for as many of them as there are. Default false.
+   */
+  readonly tellsPlaces?: boolean | undefined;
   /** Told once when something is wrong with the spool, and with undefined when it is over. Must not throw. */
   readonly onTrouble?: ((error: unknown) => void) | undefined;
+  /**
+   * Told at the very end of the process how many records end with it, since they could neither be written to the spool nor
+   * be sent. Must neither wait nor throw.
+   */
+  readonly onLost?: ((count: number) => void) | undefined;
 }
 
-/** Batches that may be under way. */
-const windowSize = 8;
-/** A record waits so long for others: what remains of 50 ms is for writing it. */
-const gatherMs = 40;
+/** The logger name of what a sender says of itself. */
+const ownLogger = 'linod.log';
+/** Batches that may be under way with their bytes, and without. */
+const windowSize = 16;
+const maxPlaces = 64;
+/** When so many are under way without, the next is told so long after the last: what comes meanwhile goes along with it. */
+const placesInARow = 2;
+const placeEveryMs = 20;
+/** While nothing is taken, so often is looked whether there is room again. */
+const lookForRoomMs = 100;
 /** Nobody answered for so long: nobody listens. */
 const answerMs = 1000;
 const firstProbeMs = 100;
@@ -61,7 +85,7 @@ export class LogNotFlushedError extends LinodError {
  *
  * The sender is in one of these modes:
  *
- * - *sending*: up to 8 batches are under way. What is acknowledged makes room for the next, which comes from the
+ * - *sending*: up to 16 batches are under way. What is acknowledged makes room for the next, which comes from the
  *   buffer or, if the writer has fallen behind, from the spool. When the writer misses something it asks, and
  *   everything after the last acknowledged number is sent again (go-back-N). No answer for a second, or a
  *   layer that refuses: *waiting*.
@@ -77,13 +101,19 @@ export class LogSender implements LogSink {
   /** Tells this sender from another with the same label, before it or beside it. */
   readonly epoch: string;
   readonly #clock: Clock;
+  readonly #onLost: (count: number) => void;
   readonly #transport: LogTransport;
+  readonly #format: LineFormat;
   readonly #timestamps: Timestamps;
   readonly #spool: Spool;
+  readonly #gatherMs: number;
+  readonly #pressure = new Pressure();
+  #pressureAt = 0;
   #mode: 'sending' | 'waiting' | 'closed' = 'sending';
 
   #number = 0;
   #buffer = '';
+  #scratch = Buffer.alloc(0);
   #buffered = 0;
   #bufferedSince = 0;
   #cancelGather: (() => void) | undefined;
@@ -92,12 +122,16 @@ export class LogSender implements LogSink {
   #kept = 0;
   #acked = 0;
   /** What is not acknowledged and has been, or is next to be, handed to the transport. */
-  #window: Run[] = [];
+  #window: Array<Run | SpooledRun> = [];
   /** How many of the window were handed to the transport. */
   #sent = 0;
   /** The last number that entered the window. */
   #taken = 0;
   #isPumping = false;
+  #placeAt = 0;
+  #cancelPace: (() => void) | undefined;
+  readonly #mayTellPlaces: boolean;
+  #tellsPlaces: boolean;
 
   #cancelAnswerTimer: (() => void) | undefined;
   #cancelProbe: (() => void) | undefined;
@@ -109,14 +143,26 @@ export class LogSender implements LogSink {
   constructor(options: LogSenderOptions) {
     this.label = senderLabel(options.name, options.pid ?? process.pid);
     this.epoch = `${options.clock.now().toString(36)}-${randomBytes(4).toString('hex')}`;
+    const tuning = { ...defaultTuning, ...options.tuning };
     this.#clock = options.clock;
+    this.#onLost = options.onLost ?? (() => {});
+    this.#gatherMs = tuning.gatherMs;
+    this.#mayTellPlaces = options.tellsPlaces ?? false;
+    this.#tellsPlaces = this.#mayTellPlaces;
     this.#transport = options.transport;
-    this.#timestamps = new Timestamps(options.timezone);
+    this.#format = lineFormat(options.format ?? 'text');
+    this.#timestamps = new Timestamps(options.timezone, this.#format.time);
     this.#spool = new Spool({
       directory: options.spoolDirectory,
       header: { sender: this.label, epoch: this.epoch, owner: ownProcess() },
       clock: options.clock,
-      limits: options.limits,
+      limits: {
+        diskBytes: tuning.spoolBytes,
+        keeps: tuning.spoolKeeps,
+        blockMs: tuning.blockMs,
+        syncs: tuning.sync === 'always',
+        ...options.limits,
+      },
       onTrouble: options.onTrouble ?? (() => {}),
     });
     this.#transport.listen((answer) => this.#onAnswer(answer));
@@ -125,6 +171,11 @@ export class LogSender implements LogSink {
   /** The number of the last record that was accepted, and of the last that is known to be in the log. */
   get progress(): { readonly accepted: number; readonly acknowledged: number } {
     return { accepted: this.#number, acknowledged: this.#acked };
+  }
+
+  /** How full the spool is: a source that can wait does so before records are lost for want of room. */
+  get spooled(): Spool['size'] {
+    return this.#spool.size;
   }
 
   /**
@@ -143,15 +194,19 @@ export class LogSender implements LogSink {
     at?: number,
   ): void {
     const now = this.#clock.now();
-    const who = `${this.label}#${++this.#number}`;
-    const head = formatHead(this.#timestamps.format(at ?? now), level, who, logger);
-    this.#buffer += formatRecord(head, { message, fields, trace });
+    if (!this.#pressure.admits(level)) {
+      this.#lookForRoom(now);
+      return;
+    }
+    const time = this.#timestamps.format(at ?? now);
+    const head = this.#format.head(time, level, this.label, ++this.#number, logger);
+    this.#buffer += this.#format.record(head, { message, fields, trace });
     if (this.#buffered++ === 0) {
       this.#bufferedSince = now;
-      this.#cancelGather = this.#clock.after(gatherMs, () => this.#endBatch());
+      this.#cancelGather = this.#clock.after(this.#gatherMs, () => this.#endBatch());
     }
     // A busy process runs no timers, but its records are to be safe all the same.
-    const isLate = now - this.#bufferedSince > gatherMs;
+    const isLate = now - this.#bufferedSince > this.#gatherMs || now < this.#bufferedSince;
     if (this.#buffer.length >= batchBytes || isLate || this.#mode === 'closed') this.#endBatch();
   }
 
@@ -164,10 +219,16 @@ export class LogSender implements LogSink {
   async flush(timeoutMs = 5000): Promise<void> {
     this.#endBatch();
     const last = this.#kept;
-    const isFlushed = () => this.#acked >= last || (this.#mode !== 'sending' && this.#spool.isSafe);
+    const isFlushed = () => this.#acked >= last || (this.#mode !== 'sending' && this.#isSpoolSafe());
     if (isFlushed()) return;
     await this.#wait(isFlushed, timeoutMs);
-    if (!isFlushed() && !this.#spool.isSafe) throw new LogNotFlushedError(timeoutMs);
+    if (!isFlushed() && !this.#isSpoolSafe()) throw new LogNotFlushedError(timeoutMs);
+  }
+
+  /** What is in memory since the disk was slow or full is written now, if that is possible, as somebody waits for it. */
+  #isSpoolSafe(): boolean {
+    this.#spool.catchUp();
+    return this.#spool.isSafe;
   }
 
   /** Flushes and gives up what could keep the process alive. The next record opens it anew. */
@@ -190,8 +251,13 @@ export class LogSender implements LogSink {
   /** The process ends at once: brings to disk what is not acknowledged. Synchronous; never throws. */
   abandon(): void {
     this.#end();
+    const dropped = this.#tellLastDropped();
     this.#endBatch();
     this.#spool.persist();
+    const refused = this.#number - this.#kept;
+    const unsaved = this.#spool.unsafeCount + refused;
+    // Among these is the record that tells of what was dropped.
+    if (unsaved > 0) this.#onLost(dropped === 0 ? unsaved : unsaved - 1 + dropped);
     this.#spool.close();
   }
 
@@ -200,6 +266,7 @@ export class LogSender implements LogSink {
       await this.flush(timeoutMs);
     } finally {
       this.#end();
+      this.#tellLastDropped();
       this.#endBatch();
       await this.#transport.close();
       this.#spool.close();
@@ -210,30 +277,64 @@ export class LogSender implements LogSink {
     this.#mode = 'closed';
     this.#window = [];
     this.#sent = 0;
-    for (const cancel of [this.#cancelAnswerTimer, this.#cancelProbe, this.#cancelTidy]) cancel?.();
+    const timers = [this.#cancelAnswerTimer, this.#cancelProbe, this.#cancelTidy, this.#cancelPace];
+    for (const cancel of timers) cancel?.();
     this.#wakeWaiters();
+  }
+
+  #lookForRoom(now: number): void {
+    if (now - this.#pressureAt < lookForRoomMs && now >= this.#pressureAt) return;
+    this.#pressureAt = now;
+    this.#pressure.update(this.#spool.fill);
+    this.#tellDropped(now);
+  }
+
+  /** There will be no later moment. A full spool has a reserve, in which this finds its place. */
+  #tellLastDropped(): number {
+    this.#pressure.update(0);
+    return this.#tellDropped(this.#clock.now());
+  }
+
+  /** A record of its own tells how many others had no place. @returns how many */
+  #tellDropped(now: number): number {
+    const dropped = this.#pressure.report(now);
+    if (dropped === undefined) return 0;
+    this.write('WARNING', ownLogger, droppedSentence(dropped), { ...dropped });
+    return droppedCount(dropped);
   }
 
   #endBatch(): void {
     if (this.#buffered === 0) return;
     this.#cancelGather?.();
     const first = this.#number - this.#buffered + 1;
-    const run = { first, count: this.#buffered, bytes: Buffer.from(this.#buffer) };
+    const run = { first, count: this.#buffered, bytes: this.#encode(this.#buffer) };
     this.#buffer = '';
     this.#buffered = 0;
-    if (!this.#spool.append(run)) return;
+    const isKept = this.#spool.append(run);
+    // Each batch counts: a fast process fills a small spool within the time between two looks.
+    this.#pressureAt = Number.NEGATIVE_INFINITY;
+    this.#lookForRoom(this.#clock.now());
+    if (!isKept) return;
     this.#kept = this.#number;
     this.#takeDirectly(run);
     void this.#pump();
   }
 
+  /** What stays in the window needs memory of its own; what is only written to the spool does not. */
+  #encode(text: string): Buffer {
+    if (!this.#tellsPlaces) return Buffer.from(text);
+    // No character takes more than three bytes for each of its UTF-16 units.
+    if (text.length * 3 > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(text.length * 3);
+    return this.#scratch.subarray(0, this.#scratch.write(text));
+  }
+
   /** Saves reading a run back from disk, if it is the next to be sent. */
   #takeDirectly(run: Run): void {
-    const isNext = this.#taken + 1 === run.first;
+    const isNext = !this.#tellsPlaces && this.#taken + 1 === run.first;
     if (this.#mode === 'sending' && isNext && this.#window.length < windowSize) this.#take(run);
   }
 
-  #take(run: Run): void {
+  #take(run: Run | SpooledRun): void {
     this.#window.push(run);
     this.#taken = lastOf(run);
   }
@@ -255,20 +356,40 @@ export class LogSender implements LogSink {
     this.#isPumping = false;
   }
 
-  #nextToSend(): Run | undefined {
+  #nextToSend(): Run | SpooledRun | undefined {
     if (this.#mode !== 'sending') return undefined;
-    if (this.#sent === this.#window.length && this.#window.length < windowSize) {
-      const run = this.#taken < this.#kept ? this.#spool.next(this.#taken) : undefined;
+    if (this.#sent === this.#window.length && this.#mayTake()) {
+      const run = this.#taken < this.#kept ? this.#fromSpool() : undefined;
       if (run !== undefined) this.#take(run);
     }
     return this.#window[this.#sent];
   }
 
-  #message(run: Run) {
+  #mayTake(): boolean {
+    const { length } = this.#window;
+    if (!this.#tellsPlaces) return length < windowSize;
+    const now = this.#clock.now();
+    const waitMs = this.#placeAt + placeEveryMs - now;
+    if (length >= placesInARow && waitMs > 0 && waitMs <= placeEveryMs) {
+      this.#cancelPace ??= this.#clock.after(waitMs, () => {
+        this.#cancelPace = undefined;
+        void this.#pump();
+      });
+      return false;
+    }
+    this.#placeAt = now;
+    return length < maxPlaces;
+  }
+
+  #fromSpool(): Run | SpooledRun | undefined {
+    const place = this.#tellsPlaces ? this.#spool.place(this.#taken) : undefined;
+    return place ?? this.#spool.next(this.#taken);
+  }
+
+  #message(run: Run | SpooledRun): OutgoingRecords | OutgoingSpooled {
     const { label: sender, epoch } = this;
     const lowest = Math.min(this.#spool.base ?? run.first, this.#window[0]?.first ?? run.first);
-    return {
-      type: 'log.records' as const,
+    const batch = {
       sender,
       epoch,
       owner: ownProcess(),
@@ -276,8 +397,10 @@ export class LogSender implements LogSink {
       count: run.count,
       acked: this.#acked,
       base: Math.max(lowest, Math.min(this.#acked + 1, run.first)),
-      bytes: run.bytes,
     };
+    return 'place' in run
+      ? { type: 'log.spooled', ...batch, ...run.place }
+      : { type: 'log.records', ...batch, bytes: run.bytes };
   }
 
   #expectAnswer(): void {
@@ -305,11 +428,14 @@ export class LogSender implements LogSink {
   #onAnswer(answer: LogAnswer): void {
     if (this.#mode === 'closed') return;
     if (answer.type === 'log.ready') {
+      // This writer may read what the last one could not.
+      this.#tellsPlaces = this.#mayTellPlaces;
       this.#startSending();
       return;
     }
     if (answer.sender !== this.label || answer.epoch !== this.epoch) return;
     this.#advance(answer.type === 'log.ack' ? answer.last : answer.from - 1);
+    if (answer.type === 'log.resend' && answer.inline === true) this.#tellsPlaces = false;
     const isBehind = answer.type === 'log.resend' && answer.from === this.#acked + 1;
     if (this.#mode === 'waiting' || isBehind) this.#startSending();
     void this.#pump();
@@ -338,6 +464,7 @@ export class LogSender implements LogSink {
       this.#sent = Math.max(0, this.#sent - 1);
     }
     this.#spool.release(acked);
+    this.#lookForRoom(this.#clock.now());
     this.#cancelAnswerTimer?.();
     this.#cancelAnswerTimer = undefined;
     if (this.#sent > 0) this.#expectAnswer();
@@ -370,7 +497,7 @@ export class LogSender implements LogSink {
   }
 }
 
-function lastOf(run: Run): number {
+function lastOf(run: { readonly first: number; readonly count: number }): number {
   return run.first + run.count - 1;
 }
 

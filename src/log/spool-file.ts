@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { LinodError } from '../errors.js';
 import type { Owner } from '../owner.js';
 import { leadingRun, type Run } from './batch.js';
-import { maxRecordBytes } from './format.js';
+import { maxRecordBytes } from './formats/line-format.js';
 
 /** What the first line of a spool file says: whose records follow. */
 export interface SpoolHeader {

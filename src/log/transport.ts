@@ -1,10 +1,13 @@
 // How a sender reaches the logger coroutine.
 
-import type { LogAnswer, LogProbe, LogRecords } from './messages.js';
+import type { LogAnswer, LogProbe, LogRecords, LogSpooled } from './messages.js';
 
-/** A batch, before the transport says where answers are to go. */
+/** Messages before the transport says where answers are to go. */
 export type OutgoingRecords = Omit<LogRecords, 'reply_channel'>;
+export type OutgoingSpooled = Omit<LogSpooled, 'reply_channel'>;
 export type OutgoingProbe = Omit<LogProbe, 'reply_channel'>;
+
+export type Outgoing = OutgoingRecords | OutgoingSpooled | OutgoingProbe;
 
 /**
  * Carries a sender's messages to the logger coroutine and its answers back. May lose, double, delay or reorder any
@@ -14,7 +17,7 @@ export interface LogTransport {
   /** Says who is to be told of answers. */
   listen(onAnswer: (answer: LogAnswer) => void): void;
   /** Hands a message on. Rejects when that is not possible now; the sender tries again later. */
-  deliver(message: OutgoingRecords | OutgoingProbe): Promise<void>;
+  deliver(message: Outgoing): Promise<void>;
   /** Gives up what keeps the process alive; the next `deliver` opens it anew. */
   rest(): Promise<void>;
   /** Ends it for good. Safe to call twice. */

@@ -2,10 +2,21 @@
 
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
+import { PreparedQuery } from '../store/prepared.js';
 import type { Database } from '../store/schema.js';
 
 /** A lease that is not renewed for this long is free. */
 export const leaseMs = 15_000;
+
+const renewal = new PreparedQuery<{ name: string; worker: string; fence: number; until: number }, unknown>(
+  (db, value) =>
+    db
+      .updateTable('leases')
+      .set({ until: value('until') })
+      .where('name', '=', value('name'))
+      .where('worker_id', '=', value('worker'))
+      .where('fence', '=', value('fence')),
+);
 
 export class Lease {
   readonly #db: Kysely<Database>;
@@ -13,6 +24,7 @@ export class Lease {
   readonly #name: string;
   readonly #workerId: string;
   #fence: number | null = null;
+  #holder: string | null = null;
 
   constructor(db: Kysely<Database>, clock: Pick<Clock, 'now'>, name: string, workerId: string) {
     this.#db = db;
@@ -26,15 +38,24 @@ export class Lease {
     return this.#fence !== null;
   }
 
-  /** Takes the lease if it is free, its time is over or its holder has stopped; renews it if it is held. */
-  async acquire(): Promise<boolean> {
+  /** The worker that had it when it was looked at last; null before that, and when nobody had it. */
+  get holder(): string | null {
+    return this.#holder;
+  }
+
+  /**
+   * Takes the lease if it is free, its time is over or its holder has stopped; renews it if it is held.
+   *
+   * @param from a worker that is known to be gone, from which it is taken, too
+   */
+  async acquire(from?: string): Promise<boolean> {
     if (await this.#renew()) return true;
-    this.#fence = await this.#take();
+    this.#fence = await this.#take(from);
     return this.held;
   }
 
   /** @returns the number of this change of hands, or null when the lease is another's */
-  async #take(): Promise<number | null> {
+  async #take(from: string | undefined): Promise<number | null> {
     const now = this.#clock.now();
     const lease = await this.#db
       .selectFrom('leases')
@@ -48,8 +69,10 @@ export class Lease {
       ])
       .where('leases.name', '=', this.#name)
       .executeTakeFirst();
+    this.#holder = lease?.worker_id ?? null;
     const free =
       lease === undefined ||
+      lease.worker_id === from ||
       lease.until <= now ||
       lease.holder === null ||
       lease.stopped_at !== null ||
@@ -88,13 +111,7 @@ export class Lease {
 
   async #renew(): Promise<boolean> {
     if (this.#fence === null) return false;
-    const updated = await this.#db
-      .updateTable('leases')
-      .set({ until: this.#clock.now() + leaseMs })
-      .where('name', '=', this.#name)
-      .where('worker_id', '=', this.#workerId)
-      .where('fence', '=', this.#fence)
-      .executeTakeFirst();
-    return updated.numUpdatedRows > 0n;
+    const mine = { name: this.#name, worker: this.#workerId, fence: this.#fence };
+    return (await renewal.run(this.#db, { ...mine, until: this.#clock.now() + leaseMs })) > 0;
   }
 }

@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { durationText } from '../duration.js';
 import { isSuspended, type Owner, ownerState, ownProcess } from '../owner.js';
+import { PreparedQuery } from '../store/prepared.js';
 import type { Database, WorkerRow } from '../store/schema.js';
 
 /** A worker of another machine, or one whose process is suspended, counts as dead when it was silent for so long. */
@@ -29,6 +30,25 @@ export interface DeadWorker {
   /** A clause for people. */
   readonly why: string;
 }
+
+/** Without what they can do, which may be the names of thousands of procedures. */
+type Sign = Pick<WorkerRow, 'id' | 'host' | 'pid' | 'pid_start' | 'heartbeat_at'>;
+
+const signs = new PreparedQuery<Record<string, never>, Sign>((db) =>
+  db
+    .selectFrom('workers')
+    .select(['id', 'host', 'pid', 'pid_start', 'heartbeat_at'])
+    .where('stopped_at', 'is', null)
+    .orderBy('started_at'),
+);
+
+const beatOf = new PreparedQuery<{ id: string; now: number; health: string }, unknown>((db, value) =>
+  db
+    .updateTable('workers')
+    .set({ heartbeat_at: value('now'), health: value('health') })
+    .where('id', '=', value('id'))
+    .where('stopped_at', 'is', null),
+);
 
 export class WorkerRegistry {
   /** This worker's name for all others: machine, process number and start. */
@@ -81,14 +101,9 @@ export class WorkerRegistry {
    * @returns false if others had taken it for dead meanwhile, and its work away; it is a member again
    */
   async beat(health = ''): Promise<boolean> {
-    const updated = await this.#db
-      .updateTable('workers')
-      .set({ heartbeat_at: this.#clock.now(), health })
-      .where('id', '=', this.id)
-      .where('stopped_at', 'is', null)
-      .executeTakeFirst();
+    const updated = await beatOf.run(this.#db, { id: this.id, now: this.#clock.now(), health });
     this.#noteBeat();
-    if (updated.numUpdatedRows > 0n) return true;
+    if (updated > 0) return true;
     await this.#enter();
     return false;
   }
@@ -108,7 +123,7 @@ export class WorkerRegistry {
    */
   async markDead({ judgeSilence }: { judgeSilence: boolean }): Promise<DeadWorker[]> {
     const dead: DeadWorker[] = [];
-    for (const row of await this.living()) {
+    for (const row of await signs.rows(this.#db, {})) {
       const why = row.id === this.id ? null : this.#whyDead(row, judgeSilence);
       if (why === null) continue;
       // Not one that has been heard of since it was read.
@@ -159,7 +174,7 @@ export class WorkerRegistry {
       .execute();
   }
 
-  #whyDead(row: WorkerRow, judgeSilence: boolean): string | null {
+  #whyDead(row: Sign, judgeSilence: boolean): string | null {
     const owner: Owner = { host: row.host, pid: row.pid, start: row.pid_start };
     const state = ownerState(owner);
     if (state === 'dead') return `its process ${row.pid} is gone`;

@@ -47,6 +47,15 @@ export function describe(
   });
 }
 
+/**
+ * When a rule is due that runs after another one, in words: `after rule asks`.
+ *
+ * @param rule the other one's name or number
+ */
+export function afterRule(rule: string, language: LanguageCode = 'en'): string {
+  return (Languages.get(language)?.language ?? english).afterRule(rule);
+}
+
 function ruleParts(
   checked: Exclude<CheckedFields, { everyUnit: 'cron' }>,
   words: Language,

@@ -1,6 +1,8 @@
 // Days and times of day at which a rule does not run, as lists of short texts.
 
+import { suggestion } from '../errors.js';
 import { easterSunday } from './easter.js';
+import { weekdayNames, weekdaysOfWord } from './notations/vocabulary.js';
 import { dayMs, dayOf, modulo, weekdayOf, yearOf } from './wall-time.js';
 
 /** What a list of exclusions may be, as a clause. */
@@ -25,8 +27,7 @@ export interface Exclusion {
 
 type Shape = Omit<Exclusion, 'text'>;
 
-const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
-const weekdayWord = '(mon|tue|wed|thu|fri|sat|sun)[a-z]*';
+const weekdayWord = '([a-z]{3,10})';
 const timeOfDay = '([01]\\d|2[0-3]):([0-5]\\d)';
 const weekdayShape = new RegExp(`^${weekdayWord}(?:-${weekdayWord})?$`);
 const windowShape = new RegExp(
@@ -108,6 +109,17 @@ export function isExcludedList(value: unknown): value is readonly string[] {
   );
 }
 
+/**
+ * Which entry of a list is none, for people: `"saterday", did you mean "saturday"?`; null where it is another thing that is
+ * wrong.
+ */
+export function wrongEntry(value: unknown): string | null {
+  const wrong: unknown = Array.isArray(value) ? value.find((entry) => !isExcludedList([entry])) : undefined;
+  if (typeof wrong !== 'string') return null;
+  const hint = /^[a-z]+$/i.test(wrong) ? suggestion(wrong, weekdayNames) : '';
+  return `${JSON.stringify(wrong)}${hint}`;
+}
+
 function parse(entry: string): Shape | null {
   return parseWeekdays(entry) ?? parseWindow(entry) ?? parseDays(entry);
 }
@@ -137,13 +149,17 @@ function daysWhere(isExcluded: (day: number) => boolean): Shape {
 function parseWeekdays(entry: string): Shape | null {
   const [matched, from, to] = weekdayShape.exec(entry) ?? [];
   if (matched === undefined || from === undefined) return null;
-  return daysWhere(isWeekdayIn(from, to));
+  const isIn = weekdaysFrom(from, to);
+  return isIn === null ? null : daysWhere(isIn);
 }
 
-/** Whether the weekday of a day lies from one to another; `fri` to `mon` is four days. */
-function isWeekdayIn(from: string, to: string | undefined): (day: number) => boolean {
-  const first = weekdays.indexOf(from);
-  const length = to === undefined ? 0 : modulo(weekdays.indexOf(to) - first, 7);
+/** Whether the weekday of a day lies from one to another; `fri` to `mon` is four days. Null if one of them is none. */
+function weekdaysFrom(from: string, to = from): ((day: number) => boolean) | null {
+  // `weekend` is two days.
+  const first = weekdayNames.indexOf(weekdaysOfWord(from)?.at(0) ?? '');
+  const last = weekdayNames.indexOf(weekdaysOfWord(to)?.at(-1) ?? '');
+  if (first < 0 || last < 0) return null;
+  const length = modulo(last - first, 7);
   return (day) => modulo(weekdayOf(day) - first, 7) <= length;
 }
 
@@ -151,7 +167,8 @@ function isWeekdayIn(from: string, to: string | undefined): (day: number) => boo
 function parseWindow(entry: string): Shape | null {
   const [matched, from, to, hour, minute, endHour = '24', endMinute = '00'] = windowShape.exec(entry) ?? [];
   if (matched === undefined) return null;
-  const isOn = from === undefined ? () => true : isWeekdayIn(from, to);
+  const isOn = from === undefined ? () => true : weekdaysFrom(from, to);
+  if (isOn === null) return null;
   const begin = (Number(hour) * 60 + Number(minute)) * minuteMs;
   const end = (Number(endHour) * 60 + Number(endMinute)) * minuteMs;
   if (begin === end) return null;

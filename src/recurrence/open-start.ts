@@ -33,6 +33,7 @@ export function completeStart(start: string, since: string): string {
       (easter === undefined || isEasterDay(n, Number(easter)));
     if (fits) return `${date}T${time}`;
   }
+  if (time !== undefined) throw new InvalidRecurrenceError('start', 'a day that the calendar has', start);
   throw new InvalidRecurrenceError(
     'start',
     'a wall time such as 2024-01-03T10:00:00, or one that leaves the day open: T10:00:00, ---15T10:00:00 (the 15th), --12-24T10:00:00 (24 December), easter-2T10:00:00',

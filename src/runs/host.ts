@@ -16,17 +16,37 @@ export interface HostListener {
   onPrint(stream: 'stdout' | 'stderr', line: string): void;
 }
 
+/** What a run needs. */
+export interface HostNeeds {
+  readonly kind: 'thread' | 'process';
+  /** 0: no limit. */
+  readonly memoryMb: number;
+}
+
+/** As it stands in the database, `process 256`. */
+export function hostKey({ kind, memoryMb }: HostNeeds): string {
+  return `${kind} ${memoryMb}`;
+}
+
+/** Reads what {@link hostKey} wrote; null for anything else. */
+export function parseHostKey(key: string): HostNeeds | null {
+  const [, kind, memoryMb] = /^(thread|process) (\d+)$/.exec(key) ?? [];
+  return kind === 'thread' || kind === 'process' ? { kind, memoryMb: Number(memoryMb) } : null;
+}
+
 /** Threads and processes behind one shape. */
 export interface RunHost {
-  readonly kind: 'thread' | 'process';
+  readonly kind: HostNeeds['kind'];
   /** Who hears of it now; null while it is idle. */
   listener: HostListener | null;
   /** Never fails: what has ended takes no messages, and says so by {@link ended}. */
   post(message: ToRun): void;
   /** Ends it at once, with all that it has started. */
   kill(): void;
-  /** Resolves when it has ended. */
+  /** Resolves when it has ended, and what it said last has been heard. */
   readonly ended: Promise<HostEnd>;
+  /** Whether it takes no messages any more; true somewhat before {@link ended} resolves. */
+  readonly isOver: boolean;
   /** What it is known to have used in the present run, for one that cannot tell it itself any more. */
   usage(): Usage;
   /** Whether it keeps this process alive: while it runs something. */

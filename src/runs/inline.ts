@@ -13,6 +13,7 @@ import type { Requests } from '../tasks/requests.js';
 import { RunConnection } from './connection.js';
 import { createRequest } from './request.js';
 import { graceOf, type Run, type RunEnd } from './run.js';
+import { endedWith } from './stop.js';
 import { describeThrown, headline } from './thrown.js';
 import { RunWrites } from './writes.js';
 
@@ -88,7 +89,7 @@ async function follow(run: Run, work: Promise<void>, clock: Clock): Promise<RunE
     },
     (error: unknown) => {
       if (stop.reason === null) throw error;
-      how = `it ended with: ${headline(error)}`;
+      how = endedWith(headline(error), stop.reason);
     },
   );
   try {

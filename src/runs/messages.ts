@@ -32,8 +32,10 @@ const toRun = v.variant('linod', [
     attempt: v.number(),
     args: v.unknown(),
     checkpoint: v.unknown(),
-    /** Below it nothing that is logged is kept. */
+    /** From this level on the job keeps what is logged, whatever the site's levels say. */
     level,
+    /** The site's levels by logger names, as the worker knows them by now. */
+    levels: v.record(v.string(), level),
   }),
   /** The run is to end. */
   v.object({ linod: v.literal('abort'), status: v.picklist(['cancelled', 'timeout']), why: text }),

@@ -1,7 +1,7 @@
 // Threads and processes that wait for the next run, so that it need not wait for them.
 
 import type { Clock } from '../clock.js';
-import type { HostOptions, RunHost, RunProgram } from './host.js';
+import type { HostNeeds, HostOptions, RunHost, RunProgram } from './host.js';
 import type { ToRun } from './messages.js';
 import { openProcess } from './process.js';
 import { openThread } from './thread.js';
@@ -26,7 +26,8 @@ export interface PoolOptions {
 
 export class HostPool {
   readonly #options: PoolOptions;
-  readonly #hosts = new Set<RunHost>();
+  /** With the memory that they may take. */
+  readonly #hosts = new Map<RunHost, number>();
   #idle: Idle[] = [];
   #closed = false;
 
@@ -36,12 +37,23 @@ export class HostPool {
 
   /** One that waits, or a new one. It is the caller's until it is given back or has ended. */
   take(kind: RunHost['kind'], memoryMb: number): RunHost {
-    const i = this.#idle.findLastIndex((idle) => idle.host.kind === kind && idle.memoryMb === memoryMb);
+    const i = this.#idle.findLastIndex((idle) => fits(idle, { kind, memoryMb }));
     const [found] = i < 0 ? [] : this.#idle.splice(i, 1);
     found?.disarm();
     const host = found?.host ?? this.#open(kind, memoryMb);
     host.keep(true);
     return host;
+  }
+
+  /**
+   * Sees to it that there are so many for runs that are about to begin, as far as the pool keeps them. Those in use count, as
+   * they will come back: else some would be started and ended for every run of a rule of each second.
+   */
+  prepare(needs: HostNeeds, count: number): void {
+    const there = [...this.#hosts].filter(([host, memoryMb]) => fits({ host, memoryMb }, needs)).length;
+    for (let n = there; n < Math.min(count, maxIdle) && !this.#closed; n++) {
+      this.giveBack(this.#open(needs.kind, needs.memoryMb), needs.memoryMb);
+    }
   }
 
   /** Keeps one for the next run, unless there are enough. */
@@ -73,7 +85,7 @@ export class HostPool {
     this.#closed = true;
     for (const { disarm } of this.#idle) disarm();
     this.#idle = [];
-    const hosts = [...this.#hosts];
+    const hosts = [...this.#hosts.keys()];
     for (const host of hosts) {
       // Who waits for them must not come to the end of its event loop before.
       host.keep(true);
@@ -86,7 +98,7 @@ export class HostPool {
     const { program, begin } = this.#options;
     const options: HostOptions = { program, memoryMb };
     const host = kind === 'thread' ? openThread(options) : openProcess(options);
-    this.#hosts.add(host);
+    this.#hosts.set(host, memoryMb);
     void host.ended.then(() => {
       this.#hosts.delete(host);
       for (const idle of this.#idle.filter((idle) => idle.host === host)) this.#drop(idle);
@@ -100,4 +112,8 @@ export class HostPool {
     this.#idle = this.#idle.filter((other) => other !== idle);
     idle.host.kill();
   }
+}
+
+function fits({ host, memoryMb }: Pick<Idle, 'host' | 'memoryMb'>, needs: HostNeeds): boolean {
+  return host.kind === needs.kind && memoryMb === needs.memoryMb && !host.isOver;
 }

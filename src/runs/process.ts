@@ -34,13 +34,14 @@ export function openProcess({ program, memoryMb }: HostOptions): RunHost {
 class Process implements RunHost {
   readonly kind = 'process';
   readonly ended: Promise<HostEnd>;
+  isOver = false;
   listener: HostListener | null = null;
   readonly #child: ChildProcess;
   readonly #memoryLimit: number;
   readonly #forget: () => void;
   #timer: NodeJS.Timeout | undefined;
   #isOverLimit = false;
-  #isOver = false;
+  #isReaped = false;
   #cpuBefore: number | null = null;
   #usage: Usage = { cpuMs: null, memoryBytes: null };
 
@@ -95,15 +96,19 @@ class Process implements RunHost {
     }
     const closed = new Promise<void>((resolve) => child.on('close', () => resolve()));
     const end = await new Promise<HostEnd>((resolve) => {
-      child.on('error', (error) => resolve({ how: 'error', error }));
+      const tell = (how: HostEnd) => {
+        this.isOver = true;
+        resolve(how);
+      };
+      child.on('error', (error) => tell({ how: 'error', error }));
       child.on('exit', (code, signal) =>
-        resolve(signal === null ? { how: 'exit', code: code ?? 0 } : { how: 'signal', signal }),
+        tell(signal === null ? { how: 'exit', code: code ?? 0 } : { how: 'signal', signal }),
       );
     });
     clearInterval(this.#timer);
     // What it has started lives on in its group.
     this.#killGroup();
-    this.#isOver = true;
+    this.#isReaped = true;
     this.#forget();
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, lastWordsMs).unref())]);
     // A last message that waits below comes before.
@@ -139,7 +144,7 @@ class Process implements RunHost {
   #killGroup(): void {
     const { pid } = this.#child;
     // Later on the number may be another's.
-    if (pid === undefined || this.#isOver) return;
+    if (pid === undefined || this.#isReaped) return;
     try {
       process.kill(-pid, 'SIGKILL');
     } catch {

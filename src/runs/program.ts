@@ -1,6 +1,17 @@
 // What threads and processes of runs execute.
 
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { RunProgram } from './host.js';
 
-/** The program of this very package. */
-export const ownProgram: RunProgram = { url: new URL('./main.js', import.meta.url) };
+/**
+ * The program of this very package, as built. Found by the package's name: in a bundle, the place of this code says
+ * nothing of where others are.
+ */
+export const ownProgram: RunProgram = { url: built('src/runs/main.js') };
+
+function built(path: string): URL {
+  const root = dirname(createRequire(import.meta.url).resolve('linod/package.json'));
+  return pathToFileURL(join(root, 'dist', path));
+}

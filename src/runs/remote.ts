@@ -9,7 +9,7 @@ import type { HostEnd, HostListener, RunHost } from './host.js';
 import type { FromRun, Usage } from './messages.js';
 import type { HostPool } from './pool.js';
 import { graceOf, type Run, type RunEnd } from './run.js';
-import type { RunAbortedError } from './stop.js';
+import { endedWith, type RunAbortedError } from './stop.js';
 
 /** So many of the last lines that it logged are told with a run that ended badly. */
 const lastLines = 5;
@@ -150,7 +150,7 @@ class RemoteRun implements HostListener {
       attempt: job.attempt,
       args: job.args,
       checkpoint: job.checkpoint,
-      level: log.level,
+      ...log.wanted,
     });
     stop.onAbort((reason) => this.#abort(reason));
   }
@@ -188,7 +188,8 @@ class RemoteRun implements HostListener {
     if ('linod' in end) {
       if (end.error === null) return null;
       const { text, headline } = end.error;
-      if (this.#run.stop.reason !== null) return { cause: null, message: `it ended with: ${headline}` };
+      const { reason } = this.#run.stop;
+      if (reason !== null) return { cause: null, message: endedWith(headline, reason) };
       return { cause: 'threw', message: text };
     }
     if (this.#lastWords?.linod === 'unable') {

@@ -1,7 +1,7 @@
 // One run of a procedure: where it takes place, for how long at most, and what it logs.
 
 import { durationText } from '../duration.js';
-import type { LevelName } from '../log/levels.js';
+import type { LevelTree } from '../log/levels/level-tree.js';
 import type { LogSink } from '../log/sink.js';
 import type { Job } from '../tasks/job.js';
 import { JobLog } from '../tasks/job-log.js';
@@ -20,9 +20,9 @@ export interface RunnerContext extends InlineContext {
   /** Whether all do, whatever the rules say. */
   readonly alwaysInline: boolean;
   readonly jobs: Jobs;
-  /** Where what the runs log goes, and the level below which it is dropped. */
+  /** Where what the runs log goes, and the levels below which it is dropped. */
   readonly sink: LogSink;
-  readonly logLevel: () => LevelName;
+  readonly levels: LevelTree;
 }
 
 export class JobRunner {
@@ -38,9 +38,9 @@ export class JobRunner {
    * @param stop asks the run to end before; its time-out is seen to here
    */
   async run(job: Job, rule: JobRule, user: string | null, stop: RunStop): Promise<RunEnd> {
-    const { clock, jobs, sink, logLevel, alwaysInline } = this.#context;
+    const { clock, jobs, sink, levels, alwaysInline } = this.#context;
     const timeoutMs = rule.policies.timeoutSeconds * 1000;
-    const log = new JobLog({ job, jobs, sink, siteLevel: logLevel(), ruleLevel: rule.logLevel, clock });
+    const log = new JobLog({ job, jobs, sink, levels, ruleLevel: rule.logLevel, clock });
     const disarm = clock.after(timeoutMs, () =>
       stop.abort(new RunAbortedError('timeout', `ended at its time-out of ${durationText(timeoutMs)}`)),
     );

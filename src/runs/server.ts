@@ -4,18 +4,23 @@ import type { Kysely } from 'kysely';
 import { systemClock } from '../clock.js';
 import { LinodError } from '../errors.js';
 import { stringifyFields } from '../log/fields.js';
-import type { LevelName } from '../log/levels.js';
+import { atMost, type LevelTree } from '../log/levels/level-tree.js';
+import { OverridesDirectory } from '../log/levels/overrides-directory.js';
+import { SiteLevels } from '../log/levels/site-levels.js';
 import { Logger } from '../log/logger.js';
+import { senderLabel } from '../log/names.js';
 import type { LogSink } from '../log/sink.js';
 import { Procedures } from '../procedure.js';
+import { configuredLevels } from '../site/settings.js';
 import { loadSite, type Site, type SiteConfig } from '../site.js';
 import type { Database } from '../store/schema.js';
 import { connector } from '../store/store.js';
 import { Requests } from '../tasks/requests.js';
 import { Rules } from '../tasks/rules.js';
 import { RunConnection } from './connection.js';
-import { type FromRun, parseToRun, type ToRun, type Usage } from './messages.js';
-import { forgetPeak, ownThread, processMemory, threadCpuMs } from './proc.js';
+import { Measure } from './measure.js';
+import { type FromRun, parseToRun, type ToRun } from './messages.js';
+import { ownThread } from './proc.js';
 import { createRequest } from './request.js';
 import { RunAbortedError, RunStop } from './stop.js';
 import { describeThrown, headline } from './thrown.js';
@@ -39,6 +44,7 @@ interface Loaded {
   readonly site: Site;
   readonly workerId: string;
   readonly connect: () => Kysely<Database>;
+  readonly levels: SiteLevels;
 }
 
 export class RunServer {
@@ -97,6 +103,7 @@ export class RunServer {
     this.#measure = new Measure(this.#port.kind);
     const error = await this.#perform(order, loaded, stop);
     const usage = this.#measure.usage();
+    this.#measure.close();
     this.#measure = null;
     this.#stop = null;
     // What has been closed is gone one turn later.
@@ -106,7 +113,7 @@ export class RunServer {
 
   async #perform(
     order: Order,
-    { site, workerId, connect }: Loaded,
+    { site, workerId, connect, levels }: Loaded,
     stop: RunStop,
   ): Promise<{ text: string; headline: string } | null> {
     const { jobId, procedure: name, user, attempt, args = null, checkpoint = null, dueAt } = order;
@@ -139,7 +146,7 @@ export class RunServer {
           checkpoint,
         },
         user,
-        log: this.#log(name, order.level),
+        log: this.#log(name, levels.tree, order),
         connection,
         writes,
         stop,
@@ -154,7 +161,7 @@ export class RunServer {
     }
   }
 
-  #log(procedure: string, level: LevelName): Parameters<typeof createRequest>[0]['log'] {
+  #log(procedure: string, tree: LevelTree, order: Order): Parameters<typeof createRequest>[0]['log'] {
     const sink: LogSink = {
       write: (level, logger, message, fields, trace) =>
         this.#port.post({
@@ -166,8 +173,10 @@ export class RunServer {
           trace: trace ?? null,
         }),
     };
+    tree.configure(order.levels);
+    const levels = atMost(tree, order.level);
     return {
-      logger: new Logger({ sink, name: `procedures.${procedure}`, level }),
+      logger: new Logger({ sink, name: `procedures.${procedure}`, levels }),
       progress: (progress) => this.#port.post({ linod: 'progress', ...progress }),
     };
   }
@@ -176,34 +185,14 @@ export class RunServer {
 async function load({ directory, settings, workerId }: Begin): Promise<Loaded> {
   // They were checked by the worker, and are checked again as settings from any other place are.
   const site = await loadSite(directory, { flags: settings as SiteConfig, environment: {} });
+  const levels = new SiteLevels({
+    directory: new OverridesDirectory(site.logDirectory),
+    clock: systemClock,
+    label: senderLabel('run', process.pid),
+  });
+  levels.start(configuredLevels(site.settings));
   const [connect] = await Promise.all([connector(site.settings.databaseUrl), site.loadProcedures()]);
-  return { site, workerId, connect };
-}
-
-/** What a run has used of the machine. */
-class Measure {
-  readonly #kind: RunPort['kind'];
-  readonly #cpuBefore: number | null;
-
-  constructor(kind: RunPort['kind']) {
-    this.#kind = kind;
-    if (kind === 'process') forgetPeak();
-    this.#cpuBefore = this.#cpu();
-  }
-
-  usage(): Usage {
-    const now = this.#cpu();
-    const cpuMs = now === null || this.#cpuBefore === null ? null : Math.round(now - this.#cpuBefore);
-    // The memory of a thread is part of its worker's.
-    if (this.#kind === 'thread') return { cpuMs, memoryBytes: null };
-    return { cpuMs, memoryBytes: processMemory('self')?.peak ?? process.resourceUsage().maxRSS * 1024 };
-  }
-
-  #cpu(): number | null {
-    if (this.#kind === 'thread') return threadCpuMs('thread-self');
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
-  }
+  return { site, workerId, connect, levels };
 }
 
 /** What keeps this event loop turning, by kind. */

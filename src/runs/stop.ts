@@ -18,6 +18,18 @@ export class RunAbortedError extends LinodError {
   }
 }
 
+/**
+ * How a run that was asked to end came to its end, in a clause.
+ *
+ * @param headline what it threw; most throw the reason of their signal
+ */
+export function endedWith(headline: string, reason: RunAbortedError): string {
+  const first = reason.message.split('\n', 1)[0] ?? '';
+  return headline === `${reason.name}: ${first}`
+    ? 'it ended as it was asked to'
+    : `it ended with: ${headline}`;
+}
+
 type Listener = (reason: RunAbortedError) => void;
 
 /**

@@ -21,6 +21,7 @@ export function openThread({ program, memoryMb }: HostOptions): RunHost {
 class Thread implements RunHost {
   readonly kind = 'thread';
   readonly ended: Promise<HostEnd>;
+  isOver = false;
   listener: HostListener | null = null;
   readonly #worker: Worker;
   #thread: string | null = null;
@@ -29,11 +30,16 @@ class Thread implements RunHost {
   constructor(worker: Worker) {
     this.#worker = worker;
     this.ended = new Promise((resolve) => {
+      const end = (how: HostEnd) => {
+        this.isOver = true;
+        resolve(how);
+      };
       worker.on('error', (error: NodeJS.ErrnoException) =>
-        resolve(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? { how: 'memory' } : { how: 'error', error }),
+        end(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? { how: 'memory' } : { how: 'error', error }),
       );
-      worker.on('exit', (code) => resolve({ how: 'exit', code }));
+      worker.on('exit', (code) => end({ how: 'exit', code }));
     });
+
     worker.on('message', (value) => this.#onMessage(value));
     for (const stream of ['stdout', 'stderr'] as const) {
       readLines(worker[stream], (line) => this.listener?.onPrint(stream, line));
@@ -50,7 +56,7 @@ class Thread implements RunHost {
     void this.#worker.terminate();
   }
 
-  /** Its memory is part of the worker's, and cannot be told apart. */
+  /** Its heap is told by itself alone. */
   usage(): Usage {
     const cpu = this.#cpu();
     return { cpuMs: cpu === null ? null : Math.round(cpu - (this.#cpuBefore ?? 0)), memoryBytes: null };

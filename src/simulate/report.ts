@@ -71,6 +71,26 @@ export interface SimulationReport {
   /** By hour of the day in the site's zone: for how long something ran. */
   readonly busyMsByHour: readonly number[];
   readonly clockChanges: readonly ClockChangeReport[];
+  /** What is left out of every simulation, in words. */
+  readonly notSimulated: typeof notSimulated;
+  /** Rules of whose newest runs some failed, took too long or were lost: so much of what will follow is left out. */
+  readonly failures: ReadonlyArray<{
+    readonly rule: number;
+    readonly name: string;
+    readonly failed: number;
+    /** How many runs were looked at. */
+    readonly of: number;
+  }>;
   /** Rules that cannot be read, and why. */
   readonly broken: ReadonlyArray<{ readonly rule: number; readonly name: string; readonly error: string }>;
 }
+
+/**
+ * What a simulation leaves out. When something fails is not known before, and one run of chance would look like a
+ * forecast.
+ */
+export const notSimulated = [
+  'failures and what follows from them: further attempts, rules that are cancelled',
+  'requests',
+  'outages',
+] as const;

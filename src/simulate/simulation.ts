@@ -29,6 +29,8 @@ export interface SimulationOptions {
   readonly places: number;
   /** The zone by whose hours of the day is told when something runs. */
   readonly zone: Zone;
+  /** Called at each instant at which anything happens. */
+  readonly onInstant?: (now: number) => void;
 }
 
 interface Run extends Running {
@@ -88,15 +90,19 @@ class Simulation {
   }
 
   run(): Simulated {
-    const { to } = this.#options;
+    const { to, onInstant } = this.#options;
     for (;;) {
       const next = Math.min(this.#due.next, this.#ends.next);
       if (next >= to) break;
       this.#now = next;
+      onInstant?.(next);
       this.#endRuns();
       this.#takeDue();
       this.#look();
     }
+    // What waits then may have become too late since the last look.
+    this.#now = to - 1;
+    this.#look();
     this.#occupancy.end();
     return {
       rules: Array.from(this.#states.values(), ({ report }) => report),
@@ -181,22 +187,22 @@ class Simulation {
   /** Decides about all that are due, until there is no place or nothing is due that could start. */
   #look(): void {
     while (this.#waiting.length > 0) {
-      const blockedGroups = new Set<string>();
+      const groupWaits = new Map<string, string>();
       const stillWaiting: RuleState[] = [];
       let waitsForPlace = false;
-      let hasChanged = false;
+      const cancelled: Array<[RuleState, readonly number[]]> = [];
       for (const state of this.#waiting) {
-        if (waitsForPlace || blockedGroups.has(state.rule.policies.group)) {
+        if (waitsForPlace) {
           stillWaiting.push(state);
           continue;
         }
-        const decision = this.#decide(state);
+        const decision = this.#decide(state, groupWaits);
         if (decision === null) continue;
         const { action } = decision;
         if (action.kind !== 'wait') continue;
         stillWaiting.push(state);
         const { group } = state.rule.policies;
-        if (action.for === 'group') blockedGroups.add(group);
+        if (action.for === 'group') groupWaits.set(group, action.hindrance);
         if (action.for === 'place') waitsForPlace = true;
         this.#hindrances.add({
           ruleId: state.rule.id,
@@ -205,34 +211,45 @@ class Simulation {
           group,
           hindrance: action.hindrance,
         });
-        if (this.#cancel(state, action.cancel)) hasChanged = true;
+        cancelled.push([state, action.cancel]);
       }
+      // A run that is asked to end makes room for the next look: first for who asked, if it comes first.
+      const hasRoom = cancelled.filter(([state, jobs]) => this.#cancel(state, jobs)).length > 0;
       this.#waiting = stillWaiting;
-      this.#hindrances.lookedAt(this.#now, { waitsForPlace, groups: [...blockedGroups] });
+      this.#hindrances.lookedAt(this.#now, { waitsForPlace, groupWaits });
       this.#occupancy.waiting(this.#now, stillWaiting.length, () => stillWaiting.map(({ rule }) => rule.id));
       const before = stillWaiting.length;
       this.#takeDue();
       // A rule may be due again already, and what was cancelled has made room.
-      if (!hasChanged && this.#waiting.length === before) return;
+      if (!hasRoom && this.#waiting.length === before) return;
     }
   }
 
-  #decide(state: RuleState): Decision | null {
+  #decide(state: RuleState, groupWaits: ReadonlyMap<string, string>): Decision | null {
     const { rule, dueAt } = state;
     if (dueAt === null) return null;
     let decision: Decision | null = null;
     this.#guarded(state, () => {
-      decision = this.#carryOut(state, dueAt, decide(rule, dueAt, this.#circumstances(state, dueAt)));
+      decision = this.#carryOut(
+        state,
+        dueAt,
+        decide(rule, dueAt, this.#circumstances(state, dueAt, groupWaits)),
+      );
     });
     return decision;
   }
 
-  #circumstances({ rule, runs }: RuleState, dueAt: number): Circumstances {
+  #circumstances(
+    { rule, runs }: RuleState,
+    dueAt: number,
+    groupWaits: ReadonlyMap<string, string>,
+  ): Circumstances {
     const hindrance = this.#hindrances.of(rule, dueAt);
     return {
       now: this.#now,
       running: runs,
       inGroup: this.#inGroup.get(rule.policies.group) ?? 0,
+      groupWait: groupWaits.get(rule.policies.group) ?? null,
       hasPlace: this.#running.size < this.#options.places,
       lookingSince: this.#options.from,
       hindrance: hindrance?.hindrance ?? null,

@@ -5,8 +5,8 @@ import { knownZone } from '../recurrence/fields.js';
 import type { Database } from '../store/schema.js';
 import type { JobRule } from '../tasks/rule.js';
 import { clockChanges } from './clock-changes.js';
-import { medianDurations } from './durations.js';
-import type { SimulationReport } from './report.js';
+import { pastRuns } from './past-runs.js';
+import { notSimulated, type SimulationReport } from './report.js';
 import { simulate } from './simulation.js';
 
 export interface SimulateSiteOptions {
@@ -21,6 +21,8 @@ export interface SimulateSiteOptions {
   readonly timezone: string;
   /** How long runs take of which the history knows none, in ms. */
   readonly defaultDurationMs: number;
+  /** Called at each instant at which anything happens, in ms since 1970, to show how far it has come. */
+  readonly onInstant?: (now: number) => void;
 }
 
 /** What would happen on a site between two instants. */
@@ -28,18 +30,19 @@ export async function simulateSite(options: SimulateSiteOptions): Promise<Simula
   const { db, places, timezone, defaultDurationMs } = options;
   const [from, to] = [options.from.getTime(), options.to.getTime()];
   const rules = options.rules.filter(({ active }) => active);
-  const durations = await medianDurations(
+  const past = await pastRuns(
     db,
     rules.map(({ id }) => id),
   );
   const { occupancy, broken, ...simulated } = simulate({
     rules,
-    durationOf: ({ id }) => durations.get(id) ?? defaultDurationMs,
+    durationOf: ({ id }) => past.get(id)?.medianMs ?? defaultDurationMs,
     followers: await followersOf(db),
     from,
     to,
     places,
     zone: knownZone(timezone),
+    ...(options.onInstant === undefined ? {} : { onInstant: options.onInstant }),
   });
   const isBroken = new Set(broken.map(({ rule }) => rule));
   return {
@@ -60,6 +63,11 @@ export async function simulateSite(options: SimulateSiteOptions): Promise<Simula
       to,
     ),
     broken,
+    notSimulated,
+    failures: rules.flatMap(({ id, name }) => {
+      const { failed, count } = past.get(id) ?? { failed: 0, count: 0 };
+      return failed === 0 ? [] : [{ rule: id, name, failed, of: count }];
+    }),
   };
 }
 

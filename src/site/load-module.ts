@@ -4,16 +4,16 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 /**
- * What the files of a site may import of this package, by the path of its source from here. They get the modules
+ * What the files of a site may import of this package. They get the modules
  * of this very program, so that what they register is seen here, wherever the site's directory lies. This is also
  * the one place where the daemon reaches into procedures/: as a plug-in, by its name.
  */
-const ownModules: Readonly<Record<string, string>> = {
-  linod: '../index.js',
-  'linod/channels': '../../channels/index.js',
-  'linod/testing': '../../channels/testing.js',
-  'linod/log': '../log/index.js',
-  'linod/procedures': '../../procedures/index.js',
+const ownModules: Readonly<Record<string, () => Promise<Exports>>> = {
+  linod: () => import('../index.js'),
+  'linod/channels': () => import('../../channels/index.js'),
+  'linod/testing': () => import('../testing.js'),
+  'linod/log': () => import('../log/index.js'),
+  'linod/procedures': () => import('../../procedures/index.js'),
 };
 
 type Exports = Record<string, unknown>;
@@ -27,9 +27,11 @@ type Exports = Record<string, unknown>;
  */
 export async function loadModule(directory: string, path: string, { anew = false } = {}): Promise<Exports> {
   const own = ownModules[path];
-  if (own !== undefined) return await import(own);
-  if (anew) delete createRequire(import.meta.url).cache[path];
-  const { createJiti } = await import('jiti');
+  if (own !== undefined) return await own();
+  const require = createRequire(import.meta.url);
+  if (anew) delete require.cache[path];
+  // Not by `import`: for that Node would read all of it twice, to find its exports before it runs it.
+  const { createJiti }: typeof import('jiti') = require('jiti');
   const jiti = createJiti(join(directory, 'linod.config.ts'), {
     fsCache: join(directory, '.cache'),
     interopDefault: false,
@@ -41,8 +43,8 @@ export async function loadModule(directory: string, path: string, { anew = false
 /** The loader takes promises, so that only those modules are loaded that a file imports. */
 function ownModulesWhenAsked(): Record<string, unknown> {
   const modules = {};
-  for (const [name, path] of Object.entries(ownModules)) {
-    Object.defineProperty(modules, name, { enumerable: true, get: () => import(path) });
+  for (const [name, load] of Object.entries(ownModules)) {
+    Object.defineProperty(modules, name, { enumerable: true, get: load });
   }
   return modules;
 }

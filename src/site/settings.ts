@@ -3,7 +3,12 @@
 import { isAbsolute, join } from 'node:path';
 import type { Application, SerializerName } from '../../channels/index.js';
 import { BadConfigError, suggestion } from '../errors.js';
-import { type LevelName, parseLevel } from '../log/levels.js';
+import { type FormatName, formatNames } from '../log/formats/line-format.js';
+import { type LevelsByName, rootName } from '../log/levels/level-tree.js';
+import { checkLoggerName } from '../log/levels/override.js';
+import { type LevelName, parseLevel, UnknownLevelError } from '../log/levels.js';
+import { type SpoolKeeps, type SyncPolicy, spoolKeeps, syncPolicies } from '../log/policies.js';
+import { type RotationPeriod, rotationPeriods } from '../log/rotation.js';
 
 /** The settings of a site, complete and checked. Docs: docs/configuration.md. */
 export interface Settings {
@@ -16,12 +21,35 @@ export interface Settings {
   readonly databaseUrl: string;
   readonly logDirectory: string;
   readonly logLevel: LevelName;
+  readonly logFormat: FormatName;
+  readonly logSocket: string;
+  readonly logSocketMode: string;
+  readonly logLevels: LevelsByName;
+  readonly logSync: SyncPolicy;
+  readonly logOrderMs: number;
+  readonly logGatherMs: number;
+  readonly logBlockMs: number;
+  readonly logSpoolMegabytes: number;
+  readonly logSpoolKeeps: SpoolKeeps;
+  readonly logRotate: RotationPeriod;
+  readonly logRotateMegabytes: number;
+  readonly logKeepFiles: number;
+  readonly logKeepDays: number;
+  readonly logCompress: boolean;
   readonly timezone: string;
   readonly procedures: readonly string[];
   readonly shippedProcedures: boolean;
+  readonly mailUrl: string | null;
+  readonly mailFrom: string | null;
+  readonly mailConnections: number;
+  readonly mailsPerSecond: number | null;
   readonly consumers: Readonly<Record<string, Application>>;
   readonly maxJobs: number;
   readonly graceSeconds: number;
+  readonly vapidSubject: string;
+  readonly vapidPublicKey: string;
+  readonly vapidPrivateKey: string;
+  readonly pushToPrivateAddresses: boolean;
 }
 
 /** What `linod.config.ts` exports: any of the settings. */
@@ -53,6 +81,10 @@ export interface SettingDefinition<T> {
 
 type Definitions = { readonly [K in keyof Settings]: SettingDefinition<Settings[K]> };
 
+const asBoolean = {
+  parse: (text: string) =>
+    ({ true: true, '1': true, yes: true, false: false, '0': false, no: false })[text.toLowerCase()],
+};
 const asText = { parse: (text: string) => text };
 const asNumber = {
   parse: (text: string) => (text.trim() === '' || Number.isNaN(Number(text)) ? undefined : Number(text)),
@@ -81,8 +113,7 @@ export const settingDefinitions: Definitions = {
     environment: ['LINOD_USE_LINOD'],
     allowed: 'true or false',
     defaultText: '`true`',
-    parse: (text) =>
-      ({ true: true, '1': true, yes: true, false: false, '0': false, no: false })[text.toLowerCase()],
+    ...asBoolean,
     check: (value) => (typeof value === 'boolean' ? value : undefined),
     default: () => true,
   },
@@ -162,12 +193,163 @@ export const settingDefinitions: Definitions = {
     ...asText,
     check: (value) => {
       try {
-        return typeof value === 'string' ? parseLevel(value).value : undefined;
+        return levelOf(value);
       } catch {
         return undefined; // the caller tells what is allowed
       }
     },
     default: () => 'INFO',
+  },
+  logSocket: {
+    text: 'The Unix socket on which a worker takes log records of programs in other languages. An empty text for none.',
+    environment: ['LINOD_LOG_SOCKET'],
+    allowed: 'a path; what is longer than a socket may be is told by the worker',
+    defaultText: "`linod.sock` in the site's directory",
+    ...asText,
+    check: (value, directory) => {
+      if (typeof value !== 'string') return undefined;
+      return value === '' ? '' : within(directory, value);
+    },
+    default: ({ directory }) => join(directory, 'linod.sock'),
+  },
+  logSocketMode: {
+    text: 'Who may send records to that socket, as permissions of its file.',
+    environment: ['LINOD_LOG_SOCKET_MODE'],
+    allowed: 'three octal digits such as "660"',
+    defaultText: '`600`: the user of the worker',
+    ...asText,
+    check: (value) => (typeof value === 'string' && /^0?[0-7]{3}$/.test(value) ? value : undefined),
+    default: () => '600',
+  },
+  logFormat: {
+    text: 'How a record looks in `lino.log`: see [Formats](log.md#formats). It may be changed at any time.',
+    environment: ['LINOD_LOG_FORMAT'],
+    allowed: 'text, lino, json or logfmt',
+    defaultText: '`text`',
+    ...asText,
+    check: (value) => formatNames.find((name) => name === value),
+    default: () => 'text',
+  },
+  logLevels: {
+    text: 'Levels of single loggers by their dotted names, which hold for the names below them, too.',
+    environment: ['LINOD_LOG_LEVELS'],
+    allowed:
+      'an object from names such as "shop.orders" to levels, or in the environment shop.orders=DEBUG,shop=WARNING',
+    defaultText: 'none',
+    parse: (text) => {
+      const pairs = text.split(',').map((pair) => pair.split('=').map((part) => part.trim()));
+      return pairs.every((pair) => pair.length === 2) ? Object.fromEntries(pairs) : undefined;
+    },
+    check: (value) => {
+      if (!isRecord(value)) return undefined;
+      try {
+        return Object.fromEntries(
+          Object.entries(value).map(([name, level]) => [checkLoggerName(name), levelOf(level)]),
+        );
+      } catch {
+        return undefined; // the caller tells what is allowed
+      }
+    },
+    default: () => ({}),
+  },
+  logSync: {
+    text: 'When the disk is waited for: see [What may be lost](log.md#what-may-be-lost).',
+    environment: ['LINOD_LOG_SYNC'],
+    allowed: 'always, batch or never',
+    defaultText: '`batch`',
+    ...asText,
+    check: (value) => syncPolicies.find((policy) => policy === value),
+    default: () => 'batch',
+  },
+  logOrderMs: {
+    text: 'How old a record gets before it is written, in ms, so that earlier ones of other processes come before it; 0 writes what comes first.',
+    environment: ['LINOD_LOG_ORDER_MS'],
+    allowed: 'a whole number of milliseconds from 0 to 10000',
+    defaultText: '`50`',
+    ...asNumber,
+    check: (value) => (isWhole(value) && value >= 0 && value <= 10_000 ? value : undefined),
+    default: () => 50,
+  },
+  logGatherMs: {
+    text: 'How long a record waits in its process for others to go with it, in ms. Only `kill -9` can lose it then. 0 batches only what comes at once.',
+    environment: ['LINOD_LOG_GATHER_MS'],
+    allowed: 'a whole number of milliseconds from 0 to 10000',
+    defaultText: '`40`',
+    ...asNumber,
+    check: (value) => (isWhole(value) && value >= 0 && value <= 10_000 ? value : undefined),
+    default: () => 40,
+  },
+  logBlockMs: {
+    text: 'How long one write to the spool may keep a process, in ms. After a longer one its records stay in memory for ten times as long.',
+    environment: ['LINOD_LOG_BLOCK_MS'],
+    allowed: 'a whole number of milliseconds from 1 to 60000',
+    defaultText: '`200`',
+    ...asNumber,
+    check: (value) => (isWhole(value) && value >= 1 && value <= 60_000 ? value : undefined),
+    default: () => 200,
+  },
+  logSpoolMegabytes: {
+    text: 'How much the spool of one process may hold, in MiB, while nobody takes its records.',
+    environment: ['LINOD_LOG_SPOOL_MEGABYTES'],
+    allowed: 'a whole number of MiB from 1 to 100000',
+    defaultText: '`256`',
+    ...asNumber,
+    check: (value) => (isWhole(value) && value >= 1 && value <= 100_000 ? value : undefined),
+    default: () => 256,
+  },
+  logSpoolKeeps: {
+    text: 'Which records stay when the spool is full: the `oldest`, while new ones are dropped by level, or the `newest`.',
+    environment: ['LINOD_LOG_SPOOL_KEEPS'],
+    allowed: 'oldest or newest',
+    defaultText: '`oldest`',
+    ...asText,
+    check: (value) => spoolKeeps.find((choice) => choice === value),
+    default: () => 'oldest',
+  },
+  logRotate: {
+    text: 'When a new `lino.log` is begun, by the clocks of `timezone`: see [Rotation](log.md#rotation).',
+    environment: ['LINOD_LOG_ROTATE'],
+    allowed: 'never, hourly or daily',
+    defaultText: '`never`',
+    ...asText,
+    check: (value) => rotationPeriods.find((period) => period === value),
+    default: () => 'never',
+  },
+  logRotateMegabytes: {
+    text: 'The size at which a new `lino.log` is begun, in millions of bytes; 0 for none.',
+    environment: ['LINOD_LOG_ROTATE_MEGABYTES'],
+    allowed: 'a number from 0 to 1000000',
+    defaultText: '`0`',
+    ...asNumber,
+    check: (value) => (typeof value === 'number' && value >= 0 && value <= 1_000_000 ? value : undefined),
+    default: () => 0,
+  },
+  logKeepFiles: {
+    text: 'How many files that linod has rotated are kept; 0 for all.',
+    environment: ['LINOD_LOG_KEEP_FILES'],
+    allowed: 'a whole number from 0 to 100000',
+    defaultText: '`30`',
+    ...asNumber,
+    check: (value) => (isWhole(value) && value >= 0 && value <= 100_000 ? value : undefined),
+    default: () => 30,
+  },
+  logKeepDays: {
+    text: 'How many days a file that linod has rotated is kept; 0 for ever.',
+    environment: ['LINOD_LOG_KEEP_DAYS'],
+    allowed: 'a number of days from 0 to 36500',
+    defaultText: '`0`',
+    ...asNumber,
+    check: (value) => (typeof value === 'number' && value >= 0 && value <= 36_500 ? value : undefined),
+    default: () => 0,
+  },
+  logCompress: {
+    text: 'Whether files that linod has rotated are compressed with gzip.',
+    environment: ['LINOD_LOG_COMPRESS'],
+    allowed: 'true or false',
+    defaultText: '`true`',
+    parse: (text) => settingDefinitions.useLinod.parse?.(text),
+    check: (value) => (typeof value === 'boolean' ? value : undefined),
+    default: () => true,
   },
   timezone: {
     text: 'The time zone of rules that name none, and of what people are shown.',
@@ -191,13 +373,60 @@ export const settingDefinitions: Definitions = {
     default: ({ directory }) => [join(directory, 'procedures')],
   },
   shippedProcedures: {
-    text: 'Whether the seven procedures that ship with linod are registered.',
+    text: 'Whether the procedures that ship with linod are registered.',
     environment: ['LINOD_SHIPPED_PROCEDURES'],
     allowed: 'true or false',
     defaultText: '`true`',
-    parse: (text) => settingDefinitions.useLinod.parse?.(text),
+    ...asBoolean,
     check: (value) => (typeof value === 'boolean' ? value : undefined),
     default: () => true,
+  },
+  mailUrl: {
+    text: "The server that takes the site's mails; keep a password in the environment.",
+    environment: ['LINOD_MAIL_URL'],
+    allowed: 'a URL that begins with smtp:// or smtps://, or null',
+    defaultText: 'none: mails wait',
+    ...asText,
+    check: (value) => {
+      if (value === null) return null;
+      return typeof value === 'string' && /^smtps?:\/\/./.test(value) && URL.canParse(value)
+        ? value
+        : undefined;
+    },
+    default: () => null,
+  },
+  mailFrom: {
+    text: 'The sender of mails that name none.',
+    environment: ['LINOD_MAIL_FROM'],
+    allowed: 'an address such as "shop@example.org" or "Shop <shop@example.org>", or null',
+    defaultText: 'none: mails wait',
+    ...asText,
+    check: (value) =>
+      value === null || (typeof value === 'string' && /^[^\r\n@<>]*<?[^\s@<>]+@[^\s@<>]+>?$/.test(value))
+        ? value
+        : undefined,
+    default: () => null,
+  },
+  mailConnections: {
+    text: 'How many mails are sent side by side.',
+    environment: ['LINOD_MAIL_CONNECTIONS'],
+    allowed: 'a whole number from 1 to 100',
+    defaultText: '`5`',
+    ...asNumber,
+    check: (value) => (isWhole(value) && value >= 1 && value <= 100 ? value : undefined),
+    default: () => 5,
+  },
+  mailsPerSecond: {
+    text: 'How many mails a second are sent at most.',
+    environment: ['LINOD_MAILS_PER_SECOND'],
+    allowed: 'a number from 0.001 to 10000, or null',
+    defaultText: 'no limit',
+    ...asNumber,
+    check: (value) => {
+      if (value === null) return null;
+      return typeof value === 'number' && value >= 0.001 && value <= 10_000 ? value : undefined;
+    },
+    default: () => null,
   },
   consumers: {
     text: "The application's own consumers: a channel's name and the application that handles its messages.",
@@ -228,9 +457,65 @@ export const settingDefinitions: Definitions = {
     check: (value) => (typeof value === 'number' && value >= 0 && value <= 86_400 ? value : undefined),
     default: () => 25,
   },
+  vapidSubject: {
+    text: 'Whom a push service may write to about the pushes of this site: see [push.md](push.md).',
+    environment: ['LINOD_VAPID_SUBJECT'],
+    allowed: 'a URL that begins with mailto: or https:',
+    defaultText: 'none: no pushes',
+    ...asText,
+    check: (value) =>
+      typeof value === 'string' &&
+      (value === '' || (/^(mailto:.+@.|https:)/.test(value) && URL.canParse(value)))
+        ? value
+        : undefined,
+    default: () => '',
+  },
+  vapidPublicKey: {
+    text: 'The key by which push services know this site; browsers need it to subscribe.',
+    environment: ['LINOD_VAPID_PUBLIC_KEY'],
+    allowed: 'a public key of `linod push keys`, 65 bytes as base64url',
+    defaultText: 'none: no pushes',
+    ...asText,
+    check: (value) => asKey(value, 65),
+    default: () => '',
+  },
+  vapidPrivateKey: {
+    text: 'The private key that belongs to it.',
+    environment: ['LINOD_VAPID_PRIVATE_KEY'],
+    allowed: 'a private key of `linod push keys`, 32 bytes as base64url',
+    defaultText: 'none: no pushes',
+    isSecret: true,
+    ...asText,
+    check: (value) => asKey(value, 32),
+    default: () => '',
+  },
+  pushToPrivateAddresses: {
+    text: 'Whether pushes may go to addresses that are not public. Endpoints come from browsers, so that anybody could name one.',
+    environment: ['LINOD_PUSH_TO_PRIVATE_ADDRESSES'],
+    allowed: 'true or false',
+    defaultText: '`false`',
+    ...asBoolean,
+    check: (value) => (typeof value === 'boolean' ? value : undefined),
+    default: () => false,
+  },
 };
 
+/** A key as base64url without padding; empty for none. */
+function asKey(value: unknown, bytes: number): string | undefined {
+  if (value === '') return value;
+  if (typeof value !== 'string' || !/^[\w-]+$/.test(value)) return undefined;
+  return Buffer.from(value, 'base64url').length === bytes ? value : undefined;
+}
+
 export const settingNames = Object.keys(settingDefinitions) as ReadonlyArray<keyof Settings>;
+
+/** The level of each logger that has one by these settings, that of all among them. */
+export function configuredLevels({
+  logLevel,
+  logLevels,
+}: Pick<Settings, 'logLevel' | 'logLevels'>): LevelsByName {
+  return { ...logLevels, [rootName]: logLevel };
+}
 
 /** Values from one place, not yet checked: a file, the environment or the command line. */
 export interface SettingSource {
@@ -312,6 +597,12 @@ function isTimeZone(name: string): boolean {
   } catch {
     return false; // Intl has no other way to ask
   }
+}
+
+/** @throws UnknownLevelError (`LINOD_ERR_UNKNOWN_LEVEL`) */
+function levelOf(value: unknown): LevelName {
+  if (typeof value !== 'string') throw new UnknownLevelError(String(value));
+  return parseLevel(value).value;
 }
 
 function isWhole(value: unknown): value is number {

@@ -1,13 +1,6 @@
-// Kysely's values. Its types are imported from the package itself.
-//
-// As ES modules its 263 files cost every start 38 ms and 6 MiB more than as CommonJS.
+// Kysely's values, as far as they are used. Its types are imported from the package itself.
 
-import { createRequire } from 'node:module';
-import type * as KyselyModule from 'kysely';
-
-const kysely = createRequire(import.meta.url)('kysely') as typeof KyselyModule;
-
-export const {
+export {
   CompiledQuery,
   Kysely,
   OperatorNode,
@@ -19,6 +12,6 @@ export const {
   SqliteDialect,
   SqliteDriver,
   SqliteQueryCompiler,
-  ValueListNode,
   sql,
-} = kysely;
+  ValueListNode,
+} from 'kysely';

@@ -70,10 +70,12 @@ export interface JobRuleTable {
   run_after: string | null;
   /** How many runs in a row have failed, each with all its attempts. */
   failures_in_row: Generated<number>;
-  // What a look for due rules has to know without reading them: the priority and the group that count, and the rule whose
+  // What a look for due rules has to know without reading them: the priority, the group and the place that count, and the rule whose
   // runs this one follows.
   due_priority: Generated<number>;
   due_group: Generated<string>;
+  /** Where its runs take place, as `hostKey` of src/runs/host.ts writes it; empty for the worker's own event loop. */
+  due_host: Generated<string>;
   follows_rule_id: number | null;
   /** When the rule was cancelled; such a rule is ignored until it is resumed. */
   cancelled_at: number | null;
@@ -116,7 +118,7 @@ export interface JobTable {
   /** inline, thread or process; null for inline, as before there were others. */
   run_in: string | null;
   job_group: string | null;
-  /** Processor time of its thread or process, and the most memory that it had; null where it had none of its own. */
+  /** Processor time of its thread or process, and the most memory that it had in bytes; null where it had none of its own, or nobody can tell. */
   cpu_ms: number | null;
   memory_bytes: number | null;
 }

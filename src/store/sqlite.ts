@@ -1,95 +1,58 @@
 // The embedded database: one SQLite file in the site's directory.
 
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import BetterSqlite3 from 'better-sqlite3';
 import type {
   CompiledQuery as AnyQuery,
   DatabaseConnection,
-  Dialect,
   Driver,
   QueryCompiler,
   QueryResult,
   SelectModifierNode,
 } from 'kysely';
 import type { Backend } from './backend.js';
-import { StoreUnavailableError } from './errors.js';
 import { CompiledQuery, SqliteDialect, SqliteDriver, SqliteQueryCompiler } from './kysely.js';
+import { busyTimeoutMs, isBusy, type SqliteHandle, SqliteHandles } from './sqlite-handle.js';
 import { WalFollower } from './wal-follower.js';
-
-/** How long a statement waits for another connection's write. Writes here are short; this is for a busy machine. */
-const busyTimeoutMs = 10_000;
 
 /** A SQLite file as a site's database. */
 export function sqliteBackend(path: string): Backend {
-  const dialect = () => sqliteDialect(path);
+  const handles = new SqliteHandles(path);
+  let shared: SqliteHandle | undefined;
   return {
     name: path,
-    sharedDialect: dialect,
-    ownDialect: dialect,
+    sharedDialect() {
+      shared = handles.take();
+      return new ImmediateDialect(shared, (handle) => {
+        handle.close();
+        handles.close();
+      });
+    },
+    ownDialect: () => new ImmediateDialect(handles.take(), (handle) => handles.giveBack(handle)),
     time: null,
-    follow: (options) => new WalFollower(path, options),
+    follow: (options) => new WalFollower(path, shared, options),
     tells: ['rule_changes'],
     explain: (error) => error,
   };
 }
 
-/**
- * Kysely's SQLite dialect over one file, in WAL mode.
- *
- * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`) when the file cannot be opened or is no database
- */
-function sqliteDialect(path: string): Dialect {
-  const database = open(path);
-  return new ImmediateDialect({ database });
-}
-
-function open(path: string): BetterSqlite3.Database {
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    const database = new BetterSqlite3(path, { timeout: busyTimeoutMs });
-    switchToWal(database);
-    database.pragma('synchronous = NORMAL');
-    database.pragma('foreign_keys = ON');
-    // From here on it is waited outside SQLite: see PatientConnection.
-    database.pragma('busy_timeout = 0');
-    return database;
-  } catch (error) {
-    throw new StoreUnavailableError(path, error);
-  }
-}
-
-/**
- * The switch takes an exclusive lock. When several processes open a new file at once, SQLite does not wait for it
- * whatever its time-out, as they might wait for one another. So this waits between the tries, and does without the
- * lock on a file that is in WAL mode already.
- */
-function switchToWal(database: BetterSqlite3.Database): void {
-  const giveUpAt = performance.now() + busyTimeoutMs;
-  const sleeper = new Int32Array(new SharedArrayBuffer(4));
-  for (;;) {
-    try {
-      if (database.pragma('journal_mode', { simple: true }) === 'wal') return;
-      database.pragma('journal_mode = WAL');
-      return;
-    } catch (error) {
-      if (!isBusy(error) || performance.now() > giveUpAt) throw error;
-    }
-    Atomics.wait(sleeper, 0, 0, 1 + Math.random() * 10);
-  }
-}
-
+/** Kysely's SQLite dialect over one connection; `release` is called when it is not needed any more. */
 class ImmediateDialect extends SqliteDialect {
-  readonly #config: { database: BetterSqlite3.Database };
+  readonly #connection: PatientConnection;
+  readonly #config: ConstructorParameters<typeof SqliteDriver>[0];
 
-  constructor(config: { database: BetterSqlite3.Database }) {
+  constructor(handle: SqliteHandle, release: (handle: SqliteHandle) => void) {
+    const connection = new PatientConnection(handle);
+    const close = () => {
+      if (connection.end()) release(handle);
+    };
+    const config = { database: { prepare: (sql: string) => handle.prepare(sql), close } };
     super(config);
+    this.#connection = connection;
     this.#config = config;
   }
 
   override createDriver(): Driver {
-    return new ImmediateDriver(this.#config);
+    return new ImmediateDriver(this.#config, this.#connection);
   }
 
   override createQueryCompiler(): QueryCompiler {
@@ -111,9 +74,9 @@ class LocklessQueryCompiler extends SqliteQueryCompiler {
 class ImmediateDriver extends SqliteDriver {
   readonly #connection: PatientConnection;
 
-  constructor(config: { database: BetterSqlite3.Database }) {
+  constructor(config: ConstructorParameters<typeof SqliteDriver>[0], connection: PatientConnection) {
     super(config);
-    this.#connection = new PatientConnection(config.database);
+    this.#connection = connection;
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
@@ -127,19 +90,22 @@ class ImmediateDriver extends SqliteDriver {
   }
 }
 
-/** So many statements are kept prepared; the daemon's own are some fifty. */
-const maxStatements = 200;
-
 /**
- * Keeps statements prepared, which halves what a query costs, and waits for the lock outside the thread: SQLite's own
- * busy time-out stops the event loop, for ever when the lock belongs to another connection of this same process.
+ * Waits for the lock outside the thread: SQLite's own busy time-out stops the event loop, for ever when the lock belongs
+ * to another connection of this same process.
  */
 class PatientConnection implements DatabaseConnection {
-  readonly #database: BetterSqlite3.Database;
-  readonly #statements = new Map<string, BetterSqlite3.Statement<unknown[], unknown>>();
+  #handle: SqliteHandle | null;
 
-  constructor(database: BetterSqlite3.Database) {
-    this.#database = database;
+  constructor(handle: SqliteHandle) {
+    this.#handle = handle;
+  }
+
+  /** Whoever still has it can do nothing more with it. @returns false if that was so before */
+  end(): boolean {
+    const isFirst = this.#handle !== null;
+    this.#handle = null;
+    return isFirst;
   }
 
   async executeQuery<R>(query: AnyQuery): Promise<QueryResult<R>> {
@@ -154,30 +120,18 @@ class PatientConnection implements DatabaseConnection {
     }
   }
 
-  async *streamQuery<R>(query: AnyQuery): AsyncIterableIterator<QueryResult<R>> {
-    // A statement of its own: one that is being read cannot be used for anything else.
-    for (const row of this.#database.prepare(query.sql).iterate(...query.parameters))
-      yield { rows: [row as R] };
+  async *streamQuery<R>({ sql, parameters }: AnyQuery): AsyncIterableIterator<QueryResult<R>> {
+    for (const row of this.#open.iterate(sql, parameters)) yield { rows: [row as R] };
   }
 
   #execute<R>({ sql, parameters }: AnyQuery): QueryResult<R> {
-    const statement = this.#prepare(sql);
-    if (statement.reader) return { rows: statement.all(...parameters) as R[] };
-    const { changes, lastInsertRowid } = statement.run(...parameters);
-    return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
+    const { rows, run } = this.#open.execute(sql, parameters);
+    if (run === undefined) return { rows: rows as R[] };
+    return { rows: [], numAffectedRows: BigInt(run.changes), insertId: BigInt(run.lastInsertRowid) };
   }
 
-  #prepare(sql: string): BetterSqlite3.Statement<unknown[], unknown> {
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = this.#database.prepare<unknown[], unknown>(sql);
-    const [oldest] = this.#statements.keys();
-    if (this.#statements.size >= maxStatements && oldest !== undefined) this.#statements.delete(oldest);
-    this.#statements.set(sql, statement);
-    return statement;
+  get #open(): SqliteHandle {
+    if (this.#handle === null) throw new Error('the database connection is closed');
+    return this.#handle;
   }
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof BetterSqlite3.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }

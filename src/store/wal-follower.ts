@@ -1,10 +1,12 @@
 // Hears that something was written into a SQLite file, whichever program wrote it: its `-wal` file changes.
 //
-// What it tells is only that somebody may want to look; the workers themselves write, too. So the looks are seldom, and
-// there is none while nothing is written.
+// What it tells is only that somebody may want to look. Most of what is written is written by this very process, which then
+// need not look; but it may be that somebody else writes in the same moment. So it does now and then, and is to look
+// by itself every few seconds.
 
 import { type FSWatcher, watch } from 'node:fs';
 import type { Following, FollowOptions } from './backend.js';
+import type { SqliteHandle } from './sqlite-handle.js';
 
 /**
  * From a write to the look: the notice comes with the bytes, a little before they count. Short, since a process that has just
@@ -15,20 +17,30 @@ const settleMs = 20;
 const gapMs = 400;
 /** Where files cannot be watched it looks so often, and tries again. */
 const retryMs = 5000;
+/** So many writes of its own are passed over between two looks. */
+const mostOwn = 10;
+
+/** The connection of this process through which it mostly writes. */
+export type OwnConnection = Pick<SqliteHandle, 'writes' | 'dataVersion'>;
 
 /** Tells of `rule_changes` and of nothing else: requests and orders come with messages. */
 export class WalFollower implements Following {
   readonly listening: Promise<void>;
   readonly #path: string;
   readonly #options: FollowOptions;
+  readonly #own: OwnConnection | undefined;
   #watcher: FSWatcher | null = null;
   #disarm: () => void = () => undefined;
   #inTrouble = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  /** At the last look, or when an own write was passed over. */
+  #seen: { readonly writes: number; readonly dataVersion: unknown } | undefined;
+  #passedOver = 0;
 
   /** @param path of the database */
-  constructor(path: string, options: FollowOptions) {
+  constructor(path: string, own: OwnConnection | undefined, options: FollowOptions) {
     this.#path = `${path}-wal`;
+    this.#own = own;
     this.#options = options;
     this.#lookAndWatch();
     this.listening = Promise.resolve();
@@ -50,11 +62,33 @@ export class WalFollower implements Following {
       this.#fail(error);
     }
     this.#lookedAt = performance.now();
+    this.#seen = this.#state();
+    this.#passedOver = 0;
     this.#options.onNews('rule_changes');
   }
 
   #onWrite(): void {
+    if (this.#passedOver < mostOwn && this.#isOwn()) {
+      this.#passedOver++;
+      return;
+    }
     this.#lookLater(Math.max(settleMs, this.#lookedAt + gapMs - performance.now()));
+  }
+
+  /** Whether it was this process that wrote, and nobody else of whom it can be seen by now. */
+  #isOwn(): boolean {
+    const before = this.#seen;
+    const now = this.#state();
+    this.#seen = now;
+    return before !== undefined && now?.dataVersion === before.dataVersion && now?.writes !== before.writes;
+  }
+
+  #state() {
+    try {
+      return this.#own && { writes: this.#own.writes, dataVersion: this.#own.dataVersion };
+    } catch {
+      return undefined; // it is closed, or of a file that is beyond use
+    }
   }
 
   #lookLater(delayMs: number): void {

@@ -39,6 +39,7 @@ export class Claim {
   readonly #rules: LockedRules['rules'];
   readonly #running = new Map<number, Running[]>();
   readonly #inGroup = new Map<string, number>();
+  readonly #groupWaits = new Map<string, string>();
 
   constructor(view: View, { now }: Pick<Clock, 'now'>, { rules, broken }: LockedRules) {
     this.view = view;
@@ -71,6 +72,11 @@ export class Claim {
 
   inGroup(group: string): number {
     return group === '' ? 0 : (this.#inGroup.get(group) ?? 0);
+  }
+
+  /** What a rule of the group waits for that was decided upon before. */
+  groupWait(group: string): string | null {
+    return this.#groupWaits.get(group) ?? null;
   }
 
   get hasPlace(): boolean {
@@ -109,6 +115,7 @@ export class Claim {
     { dueAt = null, cancel = [] }: { dueAt?: number | null; cancel?: readonly number[] } = {},
   ): null {
     const group = what === 'group' ? rule.policies.group : '';
+    if (what === 'group') this.#groupWaits.set(group, hindrance);
     this.waiting.push({ ruleId: rule.id, dueAt, for: what, group, hindrance });
     // One that begins in this transaction has no number yet, and is asked at the next look.
     for (const job of cancel) if (job > 0) this.cancelled.add(job);

@@ -3,18 +3,20 @@
 // All of it is decided under the locks of the rules, and in one transaction with what it leads to: the jobs, the entries
 // of the ledger, and when the rules are due next. So two workers never claim the same, and nothing happens untold.
 
-import type { Kysely } from 'kysely';
+import type { Kysely, RawBuilder } from 'kysely';
 import type { Clock } from '../clock.js';
-import { idList, listTable, lock } from '../store/dialect.js';
+import { type HostNeeds, parseHostKey } from '../runs/host.js';
+import { idList, listJson, listTable, lock } from '../store/dialect.js';
 import { sql } from '../store/kysely.js';
+import { limitOf, PreparedQuery } from '../store/prepared.js';
 import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { Claim, keyOf, type Start } from './claim.js';
-import { type Decision, decide, type Running } from './decide.js';
+import { type Decision, decide, groupHindrance, type Running } from './decide.js';
 import { type Job, jobFromRow } from './job.js';
 import { KnownRules } from './known-rules.js';
 import { type RuleEntry, writeEntries } from './ledger.js';
-import { type Blocked, type JobRequest, mergedOutcome } from './requests.js';
+import { type Blocked, isNothing, type JobRequest, mergedOutcome } from './requests.js';
 import type { JobRule } from './rule.js';
 import { isFaultOfRule, type Rules } from './rules.js';
 
@@ -78,6 +80,88 @@ export interface Due {
 
 /** So many should be claimed at once at most. */
 export const largestClaim = 500;
+/** A pool keeps no more ready. */
+const mostRemote = 4;
+
+type RulesQuery = ReturnType<typeof notBlocked>;
+
+function notBlocked(db: Kysely<Database>, { procedures, rules, groups }: Blocked) {
+  return db
+    .selectFrom('job_rules')
+    .$if(procedures.length > 0, (query) => query.where('procedure', 'not in', procedures))
+    .$if(rules.length > 0, (query) => query.where('id', 'not in', rules))
+    .$if(groups.length > 0, (query) => query.where('due_group', 'not in', groups));
+}
+
+function dueQuery(rules: RulesQuery, by: RawBuilder<number>) {
+  return rules
+    .select(['id', 'next_due_at', 'procedure'])
+    .where('next_due_at', '<=', by)
+    .orderBy('due_priority', 'desc')
+    .orderBy('next_due_at')
+    .orderBy('seqno');
+}
+
+function nextDueQuery(rules: RulesQuery) {
+  return rules
+    .select('next_due_at')
+    .where('next_due_at', 'is not', null)
+    .orderBy('next_due_at')
+    .limit(sql.lit(1));
+}
+
+function remoteQuery(rules: RulesQuery) {
+  return (
+    rules
+      .select(['next_due_at', 'due_host'])
+      .where('next_due_at', 'is not', null)
+      // In these words, for SQLite to see that an index has just these rules.
+      .where(sql<boolean>`due_host <> ''`)
+      .orderBy('next_due_at')
+      .limit(sql.lit(mostRemote))
+  );
+}
+
+function runningQuery(db: Kysely<Database>) {
+  return (
+    db
+      .selectFrom('jobs')
+      .select(['id', 'rule_id', 'start_datetime', 'job_group'])
+      .where('status', '=', sql.lit('running' as const))
+      // Not by the number alone, in the order of which SQLite would read the whole history.
+      .orderBy('start_datetime')
+      .orderBy('id')
+  );
+}
+
+const nothing: Blocked = { procedures: [], rules: [], groups: [] };
+
+const dueRules = new PreparedQuery<{ by: number; limit: number }, DueRow>((db, value) =>
+  dueQuery(notBlocked(db, nothing), value('by')).limit(limitOf(value('limit'))),
+);
+const nextDue = new PreparedQuery<Record<string, never>, Pick<DueRow, 'next_due_at'>>((db) =>
+  nextDueQuery(notBlocked(db, nothing)),
+);
+const nextRemote = new PreparedQuery<
+  Record<string, never>,
+  Pick<DueRow, 'next_due_at'> & { due_host: string }
+>((db) => remoteQuery(notBlocked(db, nothing)));
+const runningOf = new PreparedQuery<{ ids: string }, RunningRow>((db, value) =>
+  runningQuery(db).where('rule_id', 'in', idList(db, value('ids'))),
+);
+
+interface DueRow {
+  readonly id: number;
+  readonly next_due_at: number | null;
+  readonly procedure: string;
+}
+
+interface RunningRow {
+  readonly id: number;
+  readonly rule_id: number;
+  readonly start_datetime: number;
+  readonly job_group: string | null;
+}
 
 export class Claimer {
   readonly #db: Kysely<Database>;
@@ -96,14 +180,9 @@ export class Claimer {
 
   /** The rules that are due by an instant, those with the higher priority and then the longest waiting first. */
   async due(by: number, limit: number, blocked: Blocked): Promise<Due[]> {
-    const rows = await this.#notBlocked(blocked)
-      .select(['id', 'next_due_at', 'procedure'])
-      .where('next_due_at', '<=', by)
-      .orderBy('due_priority', 'desc')
-      .orderBy('next_due_at')
-      .orderBy('seqno')
-      .limit(limit)
-      .execute();
+    const rows = isNothing(blocked)
+      ? await dueRules.rows(this.#db, { by, limit })
+      : await dueQuery(notBlocked(this.#db, blocked), sql.val(by)).limit(limit).execute();
     return rows.flatMap(({ id, next_due_at: dueAt, procedure }) =>
       dueAt === null ? [] : [{ id, dueAt, procedure }],
     );
@@ -111,13 +190,21 @@ export class Claimer {
 
   /** When the next rule is due. */
   async nextDue(blocked: Blocked): Promise<number | null> {
-    const row = await this.#notBlocked(blocked)
-      .select('next_due_at')
-      .where('next_due_at', 'is not', null)
-      .orderBy('next_due_at')
-      .limit(1)
-      .executeTakeFirst();
+    const [row] = isNothing(blocked)
+      ? await nextDue.rows(this.#db, {})
+      : await nextDueQuery(notBlocked(this.#db, blocked)).execute();
     return row?.next_due_at ?? null;
+  }
+
+  /** The rules that are due next and whose runs need a thread or a process, as many as a worker keeps ready. */
+  async nextRemote(blocked: Blocked): Promise<Array<{ dueAt: number; needs: HostNeeds }>> {
+    const rows = isNothing(blocked)
+      ? await nextRemote.rows(this.#db, {})
+      : await remoteQuery(notBlocked(this.#db, blocked)).execute();
+    return rows.flatMap(({ next_due_at: dueAt, due_host: host }) => {
+      const needs = parseHostKey(host);
+      return dueAt === null || needs === null ? [] : [{ dueAt, needs }];
+    });
   }
 
   /**
@@ -140,7 +227,12 @@ export class Claimer {
           continue;
         }
         const decision = this.#decide(claim, locked.rule, dueAt);
-        if (decision === null || decision.action.kind === 'wait') continue;
+        if (decision === null) continue;
+        if (decision.action.kind === 'wait') {
+          // Who comes behind it waits as well, however many are read at once.
+          if (decision.action.for === 'place') break;
+          continue;
+        }
         moved.push({ id, next: decision.next });
         claim.entries.push(...decision.entries.map((entry) => ({ ...entry, ruleId: id })));
       }
@@ -196,6 +288,8 @@ export class Claimer {
       .where('jobs.worker_id', '=', this.#workerId)
       .where('jobs.status', '=', 'running')
       .$if(known.length > 0, (query) => query.where('jobs.id', 'not in', known))
+      // Not by the number alone, in the order of which SQLite would read the whole history.
+      .orderBy('jobs.start_datetime')
       .orderBy('jobs.id')
       .execute();
     const claimed: Claimed[] = [];
@@ -233,33 +327,18 @@ export class Claimer {
     return row !== undefined;
   }
 
-  #notBlocked({ procedures, rules, groups }: Blocked) {
-    return this.#db
-      .selectFrom('job_rules')
-      .$if(procedures.length > 0, (query) => query.where('procedure', 'not in', procedures))
-      .$if(rules.length > 0, (query) => query.where('id', 'not in', rules))
-      .$if(groups.length > 0, (query) => query.where('due_group', 'not in', groups));
-  }
-
   async #begin(tx: Kysely<Database>, ruleIds: readonly number[], view: View): Promise<Claim> {
     const ids = [...new Set(ruleIds)];
     const claim = new Claim(view, this.#clock, await this.#known.lock(ids, tx));
     const groups = claim.groups();
     // A limit counts runs of all rules of a group, and so of rules that are not locked here.
     if (groups.length > 0) await lock(tx, 'groups');
-    const running = await tx
-      .selectFrom('jobs')
-      .select(['id', 'rule_id', 'start_datetime', 'job_group'])
-      .where('status', '=', 'running')
-      .where((eb) =>
-        groups.length === 0
-          ? eb('rule_id', 'in', idList(tx, ids))
-          : eb.or([eb('rule_id', 'in', idList(tx, ids)), eb('job_group', 'in', groups)]),
-      )
-      // Not by the number alone, in the order of which SQLite would read the whole history.
-      .orderBy('start_datetime')
-      .orderBy('id')
-      .execute();
+    const running =
+      groups.length === 0
+        ? await runningOf.rows(tx, { ids: JSON.stringify(ids) })
+        : await runningQuery(tx)
+            .where((eb) => eb.or([eb('rule_id', 'in', idList(tx, ids)), eb('job_group', 'in', groups)]))
+            .execute();
     for (const run of running) claim.count(run);
     return claim;
   }
@@ -272,6 +351,7 @@ export class Claimer {
         now,
         running: claim.running(rule.id),
         inGroup: claim.inGroup(rule.policies.group),
+        groupWait: claim.groupWait(rule.policies.group),
         hasPlace: claim.hasPlace,
         lookingSince: view.lookingSince,
         hindrance: hindrance?.hindrance ?? null,
@@ -296,7 +376,7 @@ export class Claimer {
    */
   #judge(claim: Claim, rule: JobRule, request: JobRequest, before: number | undefined): string | null {
     if (request.ofJob !== null && !rule.active) return 'withdrawn: the rule is not active any more';
-    const { overlap, group, groupLimit } = rule.policies;
+    const { overlap, group } = rule.policies;
     const running = claim.running(rule.id);
     const [first] = running;
     if (first !== undefined && overlap !== 'allow') {
@@ -311,9 +391,8 @@ export class Claimer {
       const cancel = overlap === 'cancel-previous' ? running.map(({ jobId }) => jobId) : [];
       return claim.wait(rule, 'run', hindrance, { cancel });
     }
-    if (group !== '' && claim.inGroup(group) >= groupLimit) {
-      return claim.wait(rule, 'group', `group ${group} was at its limit of ${groupLimit}`);
-    }
+    const full = groupHindrance(rule.policies, claim.inGroup(group), claim.groupWait(group));
+    if (full !== null) return claim.wait(rule, 'group', full);
     if (!claim.hasPlace) return claim.wait(rule, 'place', 'all places for jobs were taken');
     claim.start(rule, { request });
     const reason = request.ofJob === null ? 'requested' : 'again';
@@ -324,12 +403,9 @@ export class Claimer {
   /** @throws TakenMeanwhile when somebody else has handled one of them before */
   async #handle(tx: Kysely<Database>, handled: ReadonlyArray<{ id: number; outcome: string }>) {
     if (handled.length === 0) return;
-    const list = listTable(tx, handled, { id: 'integer', outcome: 'text' });
-    const { numAffectedRows } = await sql`
-      update job_requests set handled_at = cast(${this.#clock.now()} as bigint), outcome = done.outcome
-      from ${list} as done where job_requests.id = done.id and job_requests.handled_at is null
-    `.execute(tx);
-    if (Number(numAffectedRows) < handled.length) throw new TakenMeanwhile();
+    const list = listJson(handled, handledColumns);
+    const written = await handle.run(tx, { list, now: this.#clock.now() });
+    if (written < handled.length) throw new TakenMeanwhile();
   }
 
   /** Writes what was decided, and makes the jobs. */
@@ -352,25 +428,11 @@ export class Claimer {
   /** @returns the jobs' numbers by the keys of their starts; without those that are there already */
   async #insert(tx: Kysely<Database>, { starts }: Claim): Promise<Map<string, number>> {
     if (starts.length === 0) return new Map();
-    const list = listTable(
-      tx,
+    const list = listJson(
       starts.map(({ row }) => row),
       startColumns,
     );
-    const { rows } = await sql<{
-      id: number;
-      rule_id: number;
-      due_at: number | null;
-      request_id: number | null;
-    }>`
-      insert into jobs (rule_id, procedure, due_at, request_id, attempt, args, checkpoint, run_in, job_group,
-        start_datetime, status, message, worker_id)
-      select rule_id, procedure, due_at, request_id, attempt, args, checkpoint, run_in, job_group,
-        start_datetime, 'running', '', ${this.#workerId}
-      from ${list} as starts where true
-      on conflict do nothing
-      returning id, rule_id, due_at, request_id
-    `.execute(tx);
+    const rows = await insertJobs.rows(tx, { list, worker: this.#workerId });
     return new Map(rows.map((row) => [keyOf(row), row.id]));
   }
 
@@ -405,6 +467,41 @@ const startColumns = {
   start_datetime: 'integer',
 } as const;
 
+/** Without those that are there already. */
+const insertJobs = new PreparedQuery<
+  { list: string; worker: string },
+  { id: number; rule_id: number; due_at: number | null; request_id: number | null }
+>(
+  (db, value) => sql`
+    insert into jobs (rule_id, procedure, due_at, request_id, attempt, args, checkpoint, run_in, job_group,
+      start_datetime, status, message, worker_id)
+    select rule_id, procedure, due_at, request_id, attempt, args, checkpoint, run_in, job_group,
+      start_datetime, 'running', '', ${value('worker')}
+    from ${listTable(db, value('list'), startColumns)} as starts where true
+    on conflict do nothing
+    returning id, rule_id, due_at, request_id
+  `,
+);
+
+const handledColumns = { id: 'integer', outcome: 'text' } as const;
+
+const handle = new PreparedQuery<{ list: string; now: number }, never>(
+  (db, value) => sql`
+    update job_requests set handled_at = cast(${value('now')} as bigint), outcome = done.outcome
+    from ${listTable(db, value('list'), handledColumns)} as done
+    where job_requests.id = done.id and job_requests.handled_at is null
+  `,
+);
+
+const movedColumns = { id: 'integer', next: 'integer' } as const;
+
+const move = new PreparedQuery<{ list: string }, never>(
+  (db, value) => sql`
+    update job_rules set next_due_at = moved.next
+    from ${listTable(db, value('list'), movedColumns)} as moved where job_rules.id = moved.id
+  `,
+);
+
 function jobOf({ row }: Start, id: number, workerId: string): Job {
   return jobFromRow({
     id,
@@ -437,10 +534,7 @@ async function moveOn(
   moved: ReadonlyArray<{ id: number; next: number | null }>,
 ): Promise<void> {
   if (moved.length === 0) return;
-  const list = listTable(tx, moved, { id: 'integer', next: 'integer' });
-  await sql`
-    update job_rules set next_due_at = moved.next from ${list} as moved where job_rules.id = moved.id
-  `.execute(tx);
+  await move.run(tx, { list: listJson(moved, movedColumns) });
 }
 
 /** Ends a transaction that was begun with requests of which some are not open any more. */
@@ -460,11 +554,8 @@ function rulesOf(requests: readonly JobRequest[]): number[] {
 
 /** Those that nobody has taken up since they were read. */
 async function openAmong(tx: Kysely<Database>, requests: readonly JobRequest[]): Promise<Set<number>> {
-  const list = listTable(
-    tx,
-    requests.map(({ id }) => ({ id })),
-    { id: 'integer' },
-  );
+  const columns = { id: 'integer' } as const;
+  const list = listTable(tx, listJson(requests, columns), columns);
   const { rows } = await sql<{ id: number }>`
     select job_requests.id from ${list} as read inner join job_requests on job_requests.id = read.id
     where job_requests.handled_at is null

@@ -2,7 +2,7 @@
 
 import type { ChoiceList } from '../choices.js';
 import { type Clock, systemClock } from '../clock.js';
-import type { LevelName } from '../log/levels.js';
+import { LevelTree } from '../log/levels/level-tree.js';
 import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import { type Procedure, Procedures } from '../procedure.js';
@@ -10,6 +10,7 @@ import type { RunProgram } from '../runs/host.js';
 import { HostPool } from '../runs/pool.js';
 import { ownProgram } from '../runs/program.js';
 import { JobRunner } from '../runs/runner.js';
+import { configuredLevels } from '../site/settings.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import { Claimer } from './claims.js';
@@ -30,13 +31,13 @@ export interface CreateTasksOptions {
   readonly clock?: Clock;
   /** Where the runs' log goes, besides to their jobs. Default: nowhere. */
   readonly sink?: LogSink;
-  /** The level below which the runs' log does not go there. Default: the site's. */
-  readonly logLevel?: () => LevelName;
+  /** The levels below which the runs' log does not go there. Default: those of the site's settings. */
+  readonly levels?: LevelTree;
   /** Logs what the tasks do. Default: to the sink. */
   readonly logger?: Logger;
   /** The name under which jobs run. A worker gives the one under which it is a member. */
   readonly workerId?: string;
-  /** Called when a run has ended, so that there is a place again, or has asked for another one. */
+  /** Called when a run has ended and something may begin because of that, or has asked for another one. */
   readonly onPlace?: () => void;
   /** Runs everything on this process's event loop, whatever the rules say: for tests of procedures. */
   readonly alwaysInline?: boolean;
@@ -49,6 +50,8 @@ export interface SiteTasks {
   readonly rules: Rules;
   readonly jobs: Jobs;
   readonly requests: Requests;
+  /** The requests as they are written through a connection or a transaction on the site's database. */
+  requestsOn(db: Store['db']): Requests;
   readonly claimer: Claimer;
   readonly ends: Ends;
   readonly history: RuleHistory;
@@ -74,7 +77,8 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     sink = nowhere,
     workerId = `pid ${process.pid}`,
   } = options;
-  const { timezone, maxJobs, logLevel } = site.settings;
+  const { timezone, maxJobs } = site.settings;
+  const levels = options.levels ?? new LevelTree(configuredLevels(site.settings));
   const rules = new Rules(store.db, timezone, clock, workerId);
   const jobs = new Jobs(store.db, workerId);
   const requestsOn = (db: Store['db']) =>
@@ -100,10 +104,10 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     workerId,
     jobs,
     sink,
-    logLevel: options.logLevel ?? (() => logLevel),
+    levels,
     clock,
   });
-  const logger = options.logger ?? new Logger({ sink, name: 'linod.tasks', level: logLevel });
+  const logger = options.logger ?? new Logger({ sink, name: 'linod.tasks', levels });
   const tasks = new Tasks({
     rules,
     jobs,
@@ -111,6 +115,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     claimer,
     ends,
     runner,
+    pool: options.alwaysInline === true ? null : pool,
     procedures,
     clock,
     logger,
@@ -121,7 +126,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   const plans = new RulesPlans({ db: store.db, rules, procedures, clock, actor: workerId });
   const outside = new OutsideChanges(store.db, rules, clock, logger);
   const close = () => pool.close();
-  return { tasks, rules, jobs, requests, claimer, ends, history, outside, plans, close };
+  return { tasks, rules, jobs, requests, requestsOn, claimer, ends, history, outside, plans, close };
 }
 
 const nowhere: LogSink = { write: () => undefined };

@@ -68,6 +68,8 @@ export interface Circumstances {
   readonly running: readonly Running[];
   /** How many runs of its group go on, on all workers. */
   readonly inGroup: number;
+  /** What a rule of its group that comes before it waits for; null when none waits. */
+  readonly groupWait: string | null;
   readonly hasPlace: boolean;
   /** Since when this worker looks at the rules. */
   readonly lookingSince: number;
@@ -142,7 +144,7 @@ function whyDropped({ policies }: DecidedRule, hindrance: string | null): Pick<E
 function actionAt(
   { policies }: DecidedRule,
   at: number,
-  { now, running, inGroup, hasPlace }: Circumstances,
+  { now, running, inGroup, groupWait, hasPlace }: Circumstances,
 ): Action {
   const [first] = running;
   if (first !== undefined && policies.overlap !== 'allow') {
@@ -152,13 +154,25 @@ function actionAt(
     const cancel = policies.overlap === 'cancel-previous' ? running.map(({ jobId }) => jobId) : [];
     return { kind: 'wait', for: 'run', hindrance: `job ${first.jobId} was still running`, cancel };
   }
-  if (policies.group !== '' && inGroup >= policies.groupLimit) {
-    const hindrance = `group ${policies.group} was at its limit of ${policies.groupLimit}`;
-    return { kind: 'wait', for: 'group', hindrance, cancel: [] };
-  }
+  const hindrance = groupHindrance(policies, inGroup, groupWait);
+  if (hindrance !== null) return { kind: 'wait', for: 'group', hindrance, cancel: [] };
   if (!hasPlace)
     return { kind: 'wait', for: 'place', hindrance: 'all places for jobs were taken', cancel: [] };
   return { kind: 'start' };
+}
+
+/**
+ * What keeps a rule from starting for the sake of its group: its own limit, or a rule that comes before it and waits for
+ * the group. Nobody overtakes that one by a higher limit, or it might wait for ever, and who starts would depend on how
+ * many rules are looked at together.
+ */
+export function groupHindrance(
+  { group, groupLimit }: Pick<Policies, 'group' | 'groupLimit'>,
+  inGroup: number,
+  groupWait: string | null,
+): string | null {
+  if (group === '') return null;
+  return groupWait ?? (inGroup >= groupLimit ? `group ${group} was at its limit of ${groupLimit}` : null);
 }
 
 /** The entry of a due time that starts, or is skipped for the sake of a run. */

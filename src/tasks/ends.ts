@@ -3,8 +3,9 @@
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { durationText } from '../duration.js';
-import { idList, listTable } from '../store/dialect.js';
+import { idList, listJson, listTable } from '../store/dialect.js';
 import { sql } from '../store/kysely.js';
+import { PreparedQuery } from '../store/prepared.js';
 import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { type Job, jobFromRow, type Outcome } from './job.js';
@@ -19,6 +20,8 @@ export interface Ended {
   readonly mine: boolean;
   /** What follows for the rule, as a clause for people; empty for nothing. */
   readonly follows: string;
+  /** Whether something is to be run for it: a rule that comes after it, or a further attempt. */
+  readonly wakes: boolean;
 }
 
 /** One end that waits to be written, with others in one transaction. */
@@ -34,6 +37,40 @@ interface Waiting {
 const longestDelayMs = 3_600_000;
 /** The ends of so many runs are written at once. */
 const batch = 500;
+
+const outcomeColumns = {
+  id: 'integer',
+  status: 'text',
+  message: 'text',
+  cause: 'text',
+  cpu_ms: 'integer',
+  memory_bytes: 'integer',
+} as const;
+
+const writeOutcomes = new PreparedQuery<{ list: string; now: number; worker: string }, { id: number }>(
+  (db, value) => sql`
+    update jobs set status = ends.status, message = ends.message, cause = ends.cause, cpu_ms = ends.cpu_ms,
+      memory_bytes = ends.memory_bytes, end_datetime = cast(${value('now')} as bigint)
+    from ${listTable(db, value('list'), outcomeColumns)} as ends
+    where jobs.id = ends.id and jobs.worker_id = ${value('worker')} and jobs.status = 'running'
+    returning jobs.id
+  `,
+);
+
+/** Rules that are to run after some others. */
+const followersOf = new PreparedQuery<{ ids: string }, { id: number }>((db, value) =>
+  db
+    .selectFrom('job_rules')
+    .select('id')
+    .where('follows_rule_id', 'in', idList(db, value('ids')))
+    .where('cancelled_at', 'is', null)
+    .where('removed_at', 'is', null)
+    // One that is due already has not begun since: it runs after this run, too.
+    .where('next_due_at', 'is', null)
+    .orderBy('id'),
+);
+
+const lostMeanwhile: Ended = { mine: false, follows: '', wakes: false };
 
 export class Ends {
   readonly #db: Kysely<Database>;
@@ -68,7 +105,7 @@ export class Ends {
       const some = this.#waiting.splice(0, batch);
       try {
         const ended = await transact(this.#db, async (tx) => await this.#write(tx, some));
-        for (const [i, one] of some.entries()) one.resolve(ended[i] ?? { mine: false, follows: '' });
+        for (const [i, one] of some.entries()) one.resolve(ended[i] ?? lostMeanwhile);
       } catch (error) {
         for (const one of some) one.reject(error);
       }
@@ -77,68 +114,50 @@ export class Ends {
 
   async #write(tx: Kysely<Database>, some: readonly Waiting[]): Promise<Ended[]> {
     const mine = await this.#writeOutcomes(tx, some);
-    await this.#wakeFollowers(
+    const wakes = await this.#wakeFollowers(
       tx,
       some.filter(({ job, outcome }) => mine.has(job.id) && outcome.status === 'done'),
     );
     const ended: Ended[] = [];
     for (const { job, rule, outcome } of some) {
-      if (!mine.has(job.id)) ended.push({ mine: await this.#hasEnded(tx, job, outcome), follows: '' });
+      if (!mine.has(job.id)) ended.push(await this.#earlier(tx, job, outcome));
       else if (outcome.status !== 'failed' && outcome.status !== 'timeout') {
-        if (outcome.status === 'done' && rule.failuresInRow > 0)
-          await this.#rules.setFailuresInRow(tx, rule.id, 0);
-        ended.push({ mine: true, follows: '' });
-      } else ended.push({ mine: true, follows: await this.#afterFailure(tx, job, rule, outcome) });
+        // Of runs side by side one may have failed since this one began.
+        if (outcome.status === 'done' && (rule.failuresInRow > 0 || rule.policies.overlap === 'allow'))
+          await this.#rules.forgetFailures(tx, rule.id);
+        ended.push({ mine: true, follows: '', wakes });
+      } else {
+        const follows = await this.#afterFailure(tx, job, rule, outcome);
+        ended.push({ mine: true, follows, wakes: wakes || follows !== '' });
+      }
     }
     return ended;
   }
 
   /** @returns the jobs that were still this worker's */
   async #writeOutcomes(tx: Kysely<Database>, some: readonly Waiting[]): Promise<Set<number>> {
-    const list = listTable(
-      tx,
-      some.map(({ job, outcome }) => ({
-        id: job.id,
-        status: outcome.status,
-        message: outcome.message,
-        cause: outcome.cause ?? null,
-        cpu_ms: outcome.cpuMs ?? null,
-        memory_bytes: outcome.memoryBytes ?? null,
-      })),
-      {
-        id: 'integer',
-        status: 'text',
-        message: 'text',
-        cause: 'text',
-        cpu_ms: 'integer',
-        memory_bytes: 'integer',
-      },
-    );
-    const { rows } = await sql<{ id: number }>`
-      update jobs set status = ends.status, message = ends.message, cause = ends.cause, cpu_ms = ends.cpu_ms,
-        memory_bytes = ends.memory_bytes, end_datetime = cast(${this.#clock.now()} as bigint)
-      from ${list} as ends
-      where jobs.id = ends.id and jobs.worker_id = ${this.#workerId} and jobs.status = 'running'
-      returning jobs.id
-    `.execute(tx);
+    const list = some.map(({ job, outcome }) => ({
+      id: job.id,
+      status: outcome.status,
+      message: outcome.message,
+      cause: outcome.cause ?? null,
+      cpu_ms: outcome.cpuMs ?? null,
+      memory_bytes: outcome.memoryBytes ?? null,
+    }));
+    const rows = await writeOutcomes.rows(tx, {
+      list: listJson(list, outcomeColumns),
+      now: this.#clock.now(),
+      worker: this.#workerId,
+    });
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** Rules that run after others are due now. */
-  async #wakeFollowers(tx: Kysely<Database>, done: readonly Waiting[]): Promise<void> {
-    if (done.length === 0) return;
+  /** Rules that run after others are due now. @returns whether there are any */
+  async #wakeFollowers(tx: Kysely<Database>, done: readonly Waiting[]): Promise<boolean> {
+    if (done.length === 0) return false;
     const ids = [...new Set(done.map(({ rule }) => rule.id))];
-    const followers = await tx
-      .selectFrom('job_rules')
-      .select(['id', 'follows_rule_id'])
-      .where('follows_rule_id', 'in', idList(tx, ids))
-      .where('cancelled_at', 'is', null)
-      .where('removed_at', 'is', null)
-      // One that is due already has not begun since: it runs after this run, too.
-      .where('next_due_at', 'is', null)
-      .orderBy('id')
-      .execute();
-    if (followers.length === 0) return;
+    const followers = await followersOf.rows(tx, { ids: JSON.stringify(ids) });
+    if (followers.length === 0) return false;
     await tx
       .updateTable('job_rules')
       .set({ next_due_at: this.#clock.now() })
@@ -148,6 +167,7 @@ export class Ends {
         followers.map(({ id }) => id),
       )
       .execute();
+    return true;
   }
 
   /** Tries it again, cancels the rule, or lets it go on. */
@@ -200,23 +220,25 @@ export class Ends {
     );
   }
 
-  /** Whether the end was written before, and only the word of it lost with the connection to the database. */
-  async #hasEnded(tx: Kysely<Database>, job: Job, { status, message }: Outcome): Promise<boolean> {
+  /** The end may have been written before, and only the word of it lost with the connection to the database. */
+  async #earlier(tx: Kysely<Database>, job: Job, { status, message }: Outcome): Promise<Ended> {
     const row = await tx
       .selectFrom('jobs')
       .select(['worker_id', 'status', 'message'])
       .where('id', '=', job.id)
       .executeTakeFirst();
-    return row?.worker_id === this.#workerId && row.status === status && row.message === message;
+    const mine = row?.worker_id === this.#workerId && row.status === status && row.message === message;
+    // What came of it then was not told either.
+    return mine ? { mine, follows: '', wakes: true } : lostMeanwhile;
   }
 
   /** Marks the runs of workers that have stopped or died as lost, and does what their rules say of that. */
   async giveUpLost(): Promise<Job[]> {
     // Looking needs no lock, and there is seldom anything to do.
-    if ((await orphansIn(this.#db)).length === 0) return [];
+    if ((await orphans.rows(this.#db, {})).length === 0) return [];
     return await transact(this.#db, async (tx) => {
       const lost: Job[] = [];
-      for (const orphan of await orphansIn(tx)) {
+      for (const orphan of await orphans.rows(tx, {})) {
         const why = `worker ${orphan.worker_id} ended meanwhile: ${orphan.stop_reason ?? 'nothing is known of it'}`;
         const row = await tx
           .updateTable('jobs')
@@ -272,17 +294,17 @@ function retryDelayMs(firstSeconds: number, attempt: number): number {
 }
 
 /** Running jobs whose worker is not among the living. */
-async function orphansIn(
-  db: Kysely<Database>,
-): Promise<Array<{ id: number; worker_id: string; stop_reason: string | null }>> {
-  return await db
+const orphans = new PreparedQuery<
+  Record<string, never>,
+  { id: number; worker_id: string; stop_reason: string | null }
+>((db) =>
+  db
     .selectFrom('jobs')
     .leftJoin('workers', 'workers.id', 'jobs.worker_id')
     .select(['jobs.id', 'jobs.worker_id', 'workers.stop_reason'])
-    .where('jobs.status', '=', 'running')
+    .where('jobs.status', '=', sql.lit('running' as const))
     .where((eb) => eb.or([eb('workers.id', 'is', null), eb('workers.stopped_at', 'is not', null)]))
     // Not by the number alone: SQLite would read the whole history in that order, to be spared the sorting.
     .orderBy('jobs.start_datetime')
-    .orderBy('jobs.id')
-    .execute();
-}
+    .orderBy('jobs.id'),
+);

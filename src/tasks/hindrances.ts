@@ -4,10 +4,10 @@ import type { Period } from '../membership/switch-offs.js';
 import type { Hindrance, Waiting } from './claims.js';
 import type { JobRule } from './rule.js';
 
-/** As much as is known of a look at the rules: whether anything waited for a place, and which groups were full. */
+/** As much as is known of a look at the rules: whether anything waited for a place, and for which groups, and why. */
 interface Seen {
   readonly waitsForPlace: boolean;
-  readonly groups: readonly string[];
+  readonly groupWaits: ReadonlyMap<string, string>;
 }
 
 /** So many rules are remembered; more wait only where something is wrong altogether. */
@@ -15,8 +15,8 @@ const maxRules = 10_000;
 
 export class Hindrances {
   readonly #byRule = new Map<number, { readonly dueAt: number; readonly hindrance: Hindrance }>();
-  /** Until when a group was at its limit, in ms since 1970. */
-  readonly #groups = new Map<string, number>();
+  /** Until when a rule waited for a group, in ms since 1970, and why. */
+  readonly #groups = new Map<string, { readonly until: number; readonly hindrance: string }>();
   #fullUntil = Number.NEGATIVE_INFINITY;
   #awayUntil = Number.NEGATIVE_INFINITY;
   #off: Period | null = null;
@@ -33,9 +33,9 @@ export class Hindrances {
   }
 
   /** A look at the rules has ended; not all that wait have been seen one by one. */
-  lookedAt(now: number, { waitsForPlace, groups }: Seen): void {
+  lookedAt(now: number, { waitsForPlace, groupWaits }: Seen): void {
     if (waitsForPlace) this.#fullUntil = now;
-    for (const group of groups) this.#groups.set(group, now);
+    for (const [group, hindrance] of groupWaits) this.#groups.set(group, { until: now, hindrance });
   }
 
   /** The database could not be asked, until now. */
@@ -52,10 +52,8 @@ export class Hindrances {
   of(rule: Pick<JobRule, 'id' | 'policies'>, dueAt: number): Hindrance | null {
     const own = this.#byRule.get(rule.id);
     if (own !== undefined && own.dueAt === dueAt) return own.hindrance;
-    const { group, groupLimit } = rule.policies;
-    if (dueAt <= (this.#groups.get(group) ?? Number.NEGATIVE_INFINITY)) {
-      return { for: 'group', hindrance: `group ${group} was at its limit of ${groupLimit}` };
-    }
+    const group = this.#groups.get(rule.policies.group);
+    if (group !== undefined && dueAt <= group.until) return { for: 'group', hindrance: group.hindrance };
     if (dueAt <= this.#fullUntil) return { for: 'place', hindrance: 'all places for jobs were taken' };
     if (this.#off !== null && dueAt >= this.#off.since && dueAt < this.#off.until) {
       return { for: 'outage', hindrance: 'linod was switched off (useLinod)' };

@@ -2,7 +2,8 @@
 
 import type { Clock } from '../clock.js';
 import { type Fields, stringifyFields } from '../log/fields.js';
-import { type LevelName, LogLevels } from '../log/levels.js';
+import { atMost, type LevelsByName, type LevelTree, levelnoOf } from '../log/levels/level-tree.js';
+import type { LevelName } from '../log/levels.js';
 import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import type { Job, Progress } from './job.js';
@@ -11,9 +12,9 @@ import type { Jobs } from './jobs.js';
 export interface JobLogOptions {
   readonly job: Job;
   readonly jobs: Pick<Jobs, 'addLines' | 'setProgress'>;
-  /** Where lino.log's records go, and the level below which they are dropped. */
+  /** Where lino.log's records go, and the levels below which they are dropped, which may change during the run. */
   readonly sink: LogSink;
-  readonly siteLevel: LevelName;
+  readonly levels: LevelTree;
   /** The level below which the job keeps nothing. */
   readonly ruleLevel: LevelName;
   readonly clock: Clock;
@@ -48,7 +49,8 @@ export class JobLog implements LogSink {
 
   /** Made when it is asked for: many runs have nothing to say. */
   get logger(): Logger {
-    this.#logger ??= new Logger({ sink: this, name: this.name, level: this.level });
+    const { levels, ruleLevel } = this.#options;
+    this.#logger ??= new Logger({ sink: this, name: this.name, levels: atMost(levels, ruleLevel) });
     return this.#logger;
   }
 
@@ -56,24 +58,31 @@ export class JobLog implements LogSink {
     return `procedures.${this.#options.job.procedure}`;
   }
 
-  /** Below it neither the job nor lino.log keeps anything. */
-  get level(): LevelName {
-    const { siteLevel, ruleLevel } = this.#options;
-    return levelno(siteLevel) < levelno(ruleLevel) ? siteLevel : ruleLevel;
+  /** What a thread or process needs to know, to send no more than this keeps. */
+  get wanted(): { readonly levels: LevelsByName; readonly level: LevelName } {
+    const { levels, ruleLevel } = this.#options;
+    return { levels: levels.configured, level: ruleLevel };
   }
 
-  write(level: LevelName, logger: string, message: string, fields?: Fields, trace?: string): void {
-    const { job, sink, siteLevel, ruleLevel, clock } = this.#options;
-    if (levelno(level) >= levelno(siteLevel)) {
-      sink.write(level, logger, message, { rule: job.ruleId, job: job.id, ...fields }, trace);
+  write(
+    level: LevelName,
+    logger: string,
+    message: string,
+    fields?: Fields,
+    trace?: string,
+    at?: number,
+  ): void {
+    const { job, sink, levels, ruleLevel, clock } = this.#options;
+    if (levelnoOf(level) >= levels.threshold(logger)) {
+      sink.write(level, logger, message, { rule: job.ruleId, job: job.id, ...fields }, trace, at);
     }
-    if (levelno(level) < levelno(ruleLevel) || this.#kept > maxLines) return;
+    if (levelnoOf(level) < levelnoOf(ruleLevel) || this.#kept > maxLines) return;
     this.#kept++;
     const isLast = this.#kept > maxLines;
     const text = isLast
       ? `more than ${maxLines} lines: the rest is only in lino.log`
       : lineText(message, fields, trace);
-    this.#lines.push({ at: clock.now(), level, text });
+    this.#lines.push({ at: at ?? clock.now(), level, text });
     this.#writeSoon();
   }
 
@@ -130,8 +139,4 @@ export class JobLog implements LogSink {
 function lineText(message: string, fields: Fields | undefined, trace: string | undefined): string {
   const head = fields === undefined ? message : `${message} ${stringifyFields(fields)}`;
   return trace === undefined ? head : `${head}\n${trace}`;
-}
-
-function levelno(level: LevelName): number {
-  return LogLevels.get(level)?.levelno ?? 0;
 }

@@ -2,7 +2,8 @@
 
 import type { Kysely } from 'kysely';
 import { idList } from '../store/dialect.js';
-import type { Database } from '../store/schema.js';
+import { PreparedQuery } from '../store/prepared.js';
+import type { Database, JobRuleRow } from '../store/schema.js';
 import type { JobRule } from './rule.js';
 import { isFaultOfRule, type Rules } from './rules.js';
 
@@ -23,6 +24,19 @@ export interface LockedRules {
 /** So many rules are remembered; the memory of a worker must not grow with rules that come and go. */
 const maxKnown = 20_000;
 
+const lockedStates = new PreparedQuery<
+  { ids: string },
+  Pick<JobRuleRow, 'id' | 'revision' | 'next_due_at' | 'failures_in_row'>
+>((db, value) =>
+  db
+    .selectFrom('job_rules')
+    .select(['id', 'revision', 'next_due_at', 'failures_in_row'])
+    .where('id', 'in', idList(db, value('ids')))
+    // Always in the same order, so that no two workers wait for one another.
+    .orderBy('id')
+    .forNoKeyUpdate(),
+);
+
 export class KnownRules {
   readonly #rules: Rules;
   /** Only what was read under a lock, and so was not taken back afterwards. */
@@ -34,14 +48,7 @@ export class KnownRules {
 
   /** Locks rules, and reads those that were changed since they were read before. */
   async lock(ids: readonly number[], tx: Kysely<Database>): Promise<LockedRules> {
-    const states = await tx
-      .selectFrom('job_rules')
-      .select(['id', 'revision', 'next_due_at', 'failures_in_row'])
-      .where('id', 'in', idList(tx, ids))
-      // Always in the same order, so that no two workers wait for one another.
-      .orderBy('id')
-      .forNoKeyUpdate()
-      .execute();
+    const states = await lockedStates.rows(tx, { ids: JSON.stringify(ids) });
     const changed = states.filter(({ id, revision, failures_in_row: failures }) => {
       const known = this.#known.get(id);
       return known?.revision !== revision || known.failuresInRow !== failures;

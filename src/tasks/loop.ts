@@ -1,13 +1,12 @@
 // The task coroutine: calls `Tasks.run` when it wants to be called, when it is woken, and now and then as a net.
 
+import { beatMs, untilBeat } from '../../channels/beat.js';
 import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
 import { settleMs } from '../runs/stop.js';
 import type { Tasks } from './tasks.js';
 
-/** Every wake-up may be lost. What was written to the database is seen after this long at the latest. */
-const pollMs = 5000;
-/** Waiting after a failed tick, doubled with each further one up to the poll's. */
+/** Waiting after a failed tick, doubled with each further one up to a beat. */
 const firstRetryMs = 250;
 
 /**
@@ -15,7 +14,7 @@ const firstRetryMs = 250;
  * during a tick makes it run once more.
  */
 export class TaskLoop {
-  readonly #tasks: Pick<Tasks, 'begin' | 'run' | 'settled' | 'abortAll' | 'running'>;
+  readonly #tasks: Pick<Tasks, 'begin' | 'run' | 'attend' | 'settled' | 'abortAll' | 'running'>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   #started = false;
@@ -26,7 +25,7 @@ export class TaskLoop {
   #failures = 0;
 
   constructor(
-    tasks: Pick<Tasks, 'begin' | 'run' | 'settled' | 'abortAll' | 'running'>,
+    tasks: Pick<Tasks, 'begin' | 'run' | 'attend' | 'settled' | 'abortAll' | 'running'>,
     clock: Clock,
     logger: Logger,
   ) {
@@ -48,15 +47,14 @@ export class TaskLoop {
 
   /** Looks at the rules now. Does nothing before `start`. */
   wake(): void {
-    if (!this.#started || this.#paused) return;
+    if (!this.#started) return;
     this.#wanted = true;
     this.#ticking ??= this.#tickWhileWanted();
   }
 
-  /** Takes no new work until `resume`; what runs goes on. */
+  /** Takes no new work until `resume`; what runs goes on, and can be cancelled. */
   pause(): void {
     this.#paused = true;
-    this.#disarm();
   }
 
   resume(): void {
@@ -90,27 +88,30 @@ export class TaskLoop {
 
   async #tickWhileWanted(): Promise<void> {
     this.#disarm();
-    let delayMs = pollMs;
-    while (this.#wanted && this.#started && !this.#paused) {
+    let delayMs = beatMs;
+    while (this.#wanted && this.#started) {
       this.#wanted = false;
       delayMs = await this.#tick();
     }
     this.#ticking = null;
-    if (this.#started && !this.#paused) this.#disarm = this.#clock.after(delayMs, () => this.wake());
+    if (this.#started) this.#disarm = this.#clock.after(delayMs, () => this.wake());
   }
 
   /** @returns how long to wait for the next one, in ms */
   async #tick(): Promise<number> {
     try {
-      const next = await this.#tasks.run();
+      const next = await (this.#paused ? this.#tasks.attend() : this.#tasks.run());
       if (this.#failures > 0) this.#logger.info('the rules can be read again');
       this.#failures = 0;
-      return Math.min(Math.max(0, next.getTime() - this.#clock.now()), pollMs);
+      const now = this.#clock.now();
+      const restMs = Math.max(0, next.getTime() - now);
+      // Every wake-up may be lost. What was written to the database is seen after a beat at the latest.
+      return restMs <= beatMs ? restMs : untilBeat(now);
     } catch (error) {
       // Told once, not at every try: the database may be away for hours.
       if (this.#failures === 0) this.#logger.error('the rules cannot be read or run; trying again', error);
       this.#failures++;
-      return Math.min(firstRetryMs * 2 ** (this.#failures - 1), pollMs);
+      return Math.min(firstRetryMs * 2 ** (this.#failures - 1), beatMs);
     }
   }
 }

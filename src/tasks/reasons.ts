@@ -74,7 +74,10 @@ export const reasonMeanings = {
     means: 'the set-up of the rules took a cancelling by a failure back, or the procedure came back',
     told: ['reactivated', 'restored'],
   },
-  edited: { means: 'somebody changed the rule', told: ['every = 2, by robin'] },
+  edited: {
+    means: 'somebody changed the rule',
+    told: ['every = 2, by robin', 'every as suggested, by robin'],
+  },
   removed: { means: 'the procedure is gone', told: ['no procedure report is registered'] },
   ended: {
     means: 'the last due time of the rule has passed: `until`, `count` or the recurrence itself',

@@ -27,7 +27,7 @@ export interface BaseRequest {
   readonly signal: AbortSignal;
   /** Who asked for the run; `null` when its time had come. */
   readonly user: string | null;
-  /** The run's number, as `linod job N` wants it. */
+  /** The run's number, as `linod job N` wants it; 0 where a command does the work in its own process. */
   readonly jobId: number;
   /** The time at which it was due; `null` for a run that was asked for. */
   readonly dueAt: Date | null;

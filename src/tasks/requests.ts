@@ -1,9 +1,10 @@
 // What was asked for: a run now or later, a further attempt, the end of a run. All of it is rows, so that none is lost.
 
-import type { Kysely, Selectable } from 'kysely';
+import type { Kysely, RawBuilder, Selectable } from 'kysely';
 import type { Clock } from '../clock.js';
 import { UsageError } from '../errors.js';
 import { sql } from '../store/kysely.js';
+import { limitOf, PreparedQuery } from '../store/prepared.js';
 import type { Database, JobRequestTable } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { jsonText } from './job.js';
@@ -48,6 +49,56 @@ export interface Blocked {
   readonly rules: readonly number[];
   /** Groups that are at their limit. */
   readonly groups: readonly string[];
+}
+
+const cancellations = new PreparedQuery<Record<string, never>, RequestRow>((db) =>
+  db
+    .selectFrom('job_requests')
+    .selectAll()
+    .where('action', '=', sql.lit('cancel'))
+    .where('handled_at', 'is', null)
+    .orderBy('id')
+    .limit(sql.lit(100)),
+);
+
+const openRequests = new PreparedQuery<{ now: number; limit: number }, OpenRow>((db, value) =>
+  openQuery(db, value('now')).limit(limitOf(value('limit'))),
+);
+
+const nextRequest = new PreparedQuery<{ now: number }, { at: number | null }>((db, value) =>
+  db
+    .selectFrom('job_requests')
+    .select((eb) => eb.fn.min('run_at').as('at'))
+    .where('handled_at', 'is', null)
+    // In so many words, so that SQLite finds the index of those.
+    .where('run_at', '>', sql.lit(0))
+    .where('run_at', '>', value('now')),
+);
+
+type RequestRow = Selectable<JobRequestTable>;
+type OpenRow = RequestRow & { procedure: string };
+
+/** Requests for runs, as a worker takes them up. */
+function openQuery(db: Kysely<Database>, now: RawBuilder<number>) {
+  return db
+    .selectFrom('job_requests')
+    .innerJoin('job_rules', 'job_rules.id', 'job_requests.rule_id')
+    .selectAll('job_requests')
+    .select('job_rules.procedure')
+    .where('job_requests.action', '=', sql.lit('run'))
+    .where('job_requests.handled_at', 'is', null)
+    .where('job_requests.run_at', '<=', now)
+    .orderBy('job_requests.priority', 'desc')
+    .orderBy('job_requests.id');
+}
+
+function openFromRow(row: OpenRow): OpenRequest {
+  return { ...requestFromRow(row), procedure: row.procedure };
+}
+
+/** Whether nothing is blocked, as mostly. */
+export function isNothing({ procedures, rules, groups }: Blocked): boolean {
+  return procedures.length + rules.length + groups.length === 0;
 }
 
 /** The table of requests. */
@@ -108,48 +159,27 @@ export class Requests {
 
   /** Requests for the end of runs, the oldest first. */
   async cancellations(): Promise<JobRequest[]> {
-    const rows = await this.#db
-      .selectFrom('job_requests')
-      .selectAll()
-      .where('action', '=', 'cancel')
-      .where('handled_at', 'is', null)
-      .orderBy('id')
-      .limit(100)
-      .execute();
+    const rows = await cancellations.rows(this.#db, {});
     return rows.map(requestFromRow);
   }
 
   /** Requests for runs that can be taken up now, those with the higher priority and then the oldest first. */
   async open(limit: number, blocked: Blocked): Promise<OpenRequest[]> {
     const { procedures, rules, groups } = blocked;
-    const rows = await this.#db
-      .selectFrom('job_requests')
-      .innerJoin('job_rules', 'job_rules.id', 'job_requests.rule_id')
-      .selectAll('job_requests')
-      .select('job_rules.procedure')
-      .where('job_requests.action', '=', 'run')
-      .where('job_requests.handled_at', 'is', null)
-      .where('job_requests.run_at', '<=', this.#clock.now())
+    const now = this.#clock.now();
+    if (isNothing(blocked)) return (await openRequests.rows(this.#db, { now, limit })).map(openFromRow);
+    const rows = await openQuery(this.#db, sql.val(now))
       .$if(rules.length > 0, (query) => query.where('job_requests.rule_id', 'not in', rules))
       .$if(groups.length > 0, (query) => query.where('job_requests.job_group', 'not in', groups))
       .$if(procedures.length > 0, (query) => query.where('job_rules.procedure', 'not in', procedures))
-      .orderBy('job_requests.priority', 'desc')
-      .orderBy('job_requests.id')
       .limit(limit)
       .execute();
-    return rows.map((row) => ({ ...requestFromRow(row), procedure: row.procedure }));
+    return rows.map(openFromRow);
   }
 
   /** When the next request that waits for its time can be taken up. */
   async nextAt(): Promise<number | null> {
-    const row = await this.#db
-      .selectFrom('job_requests')
-      .select((eb) => eb.fn.min('run_at').as('at'))
-      .where('handled_at', 'is', null)
-      // In so many words, so that SQLite finds the index of those.
-      .where('run_at', '>', sql.lit(0))
-      .where('run_at', '>', this.#clock.now())
-      .executeTakeFirst();
+    const [row] = await nextRequest.rows(this.#db, { now: this.#clock.now() });
     return row?.at ?? null;
   }
 

@@ -16,3 +16,20 @@ export async function ruleNamed(db: Kysely<Database>, text: string): Promise<num
     .executeTakeFirst();
   return row?.id ?? null;
 }
+
+/**
+ * The number of the first rule of a procedure that nobody has cancelled, for who wants it to look at once for what it would
+ * find at its next time; null for none.
+ */
+export async function activeRuleOf(db: Kysely<Database>, procedure: string): Promise<number | null> {
+  const row = await db
+    .selectFrom('job_rules')
+    .select('id')
+    .where('procedure', '=', procedure)
+    .where('cancelled_at', 'is', null)
+    .where('removed_at', 'is', null)
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.id ?? null;
+}

@@ -6,7 +6,14 @@ import type { LevelName } from '../log/levels.js';
 import { type Policies, policyNames, withDefaults } from '../policies.js';
 import type { Suggestion } from '../procedure.js';
 import { Zone } from '../recurrence/zone.js';
-import { completeStart, Recurrence, shortForm } from '../recurrence.js';
+import {
+  completeStart,
+  countedFrom,
+  isOpenStart,
+  Recurrence,
+  type RecurrenceFields,
+  shortForm,
+} from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
 import type { Entry } from './decide.js';
 import { DueTimes } from './due-times.js';
@@ -157,7 +164,10 @@ export class JobRule {
     return this.effective('count') || null;
   }
 
-  /** Wall time that the recurrence is anchored at, in the rule's zone. */
+  /**
+   * Wall time that the recurrence is anchored at, in the rule's zone. Where a `count` makes it begin later, its
+   * `recurrence` has that.
+   */
   get start(): string {
     const start = this.effective('startDatetime');
     const created = wallTime(this.createdAt, this.#shownTimezone).slice(0, 'yyyy-mm-ddThh:mm:ss'.length);
@@ -185,7 +195,12 @@ export class JobRule {
    */
   get recurrence(): Recurrence {
     if (this.#problems.length > 0) throw new InvalidRuleError(this.id, this.#problems);
-    this.#recurrence ??= Recurrence.from({
+    this.#recurrence ??= Recurrence.from(this.#recurrenceFields);
+    return this.#recurrence;
+  }
+
+  get #recurrenceFields(): RecurrenceFields {
+    const fields = {
       every: this.every,
       everyUnit: this.everyUnit,
       weekdays: this.weekdays,
@@ -197,8 +212,10 @@ export class JobRule {
       count: this.count,
       missingTime: this.effective('missingTime') ?? undefined,
       repeatedTime: this.effective('repeatedTime') ?? undefined,
-    });
-    return this.#recurrence;
+    };
+    const isOpen = isOpenStart(this.effective('startDatetime') ?? 'T00:00:00');
+    // What had passed when the rule was made is not to count.
+    return isOpen ? countedFrom(fields, this.createdAt.getTime()) : fields;
   }
 
   /** When it is due: its recurrence, what is excluded from that, and jitter. @throws as {@link recurrence} */
@@ -217,6 +234,13 @@ export class JobRule {
    */
   dueAfter(instant: Date): Date | null {
     return this.active && this.policies.runAfter === '' ? this.dueTimes.nextAfter(instant) : null;
+  }
+
+  /** Whether it would be due after an instant, were it not for what is excluded. */
+  isExcludedAfter(instant: Date): boolean {
+    const { excluded, runAfter } = this.policies;
+    if (!this.active || runAfter !== '' || excluded.length === 0 || this.#problems.length > 0) return false;
+    return this.recurrence.nextAfter(instant) !== null && this.dueTimes.nextAfter(instant) === null;
   }
 
   /** What the ledger is to be told of the times between two due times, in ms since 1970; see {@link DueTimes.notesBetween}. */

@@ -5,7 +5,8 @@ import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { LinodError, UsageError } from '../errors.js';
 import type { Procedure } from '../procedure.js';
-import { lock } from '../store/dialect.js';
+import { hostKey } from '../runs/host.js';
+import { idList, lock } from '../store/dialect.js';
 import { StoreUnavailableError } from '../store/errors.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
@@ -71,6 +72,16 @@ export class Rules {
     return rows.map((row) => this.parse(row));
   }
 
+  /** How many rules have a procedure. */
+  async count(): Promise<number> {
+    const { count } = await this.#db
+      .selectFrom('job_rules')
+      .select((eb) => eb.fn.countAll().as('count'))
+      .where('removed_at', 'is', null)
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
   /** @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule */
   async get(id: number, db: Kysely<Database> = this.#db): Promise<JobRule> {
     const row = await db.selectFrom('job_rules').selectAll().where('id', '=', id).executeTakeFirst();
@@ -119,27 +130,38 @@ export class Rules {
    * marked, rules that failed reactivated, suggestions renewed. What a person overrode or cancelled stays so.
    */
   async sync(procedures: Iterable<Procedure>): Promise<SyncReport> {
-    const all = [...procedures];
-    return await transact(this.#db, async (tx) => {
+    const all = new Map(Array.from(procedures, (procedure) => [procedure.name, procedure]));
+    const report = await transact(this.#db, async (tx) => {
       // Two workers that start at once must not both make the rule that a procedure lacks.
       await lock(tx, 'rules');
-      const rows = await tx.selectFrom('job_rules').selectAll().orderBy('seqno').forNoKeyUpdate().execute();
+      const known = await tx
+        .selectFrom('job_rules')
+        .select(['id', 'procedure'])
+        .orderBy('seqno')
+        .forNoKeyUpdate()
+        .execute();
+      const withRule = new Set(known.map(({ procedure }) => procedure));
       const report = { created: [], removed: [], restored: [], reactivated: [], changed: [] } as {
         [K in keyof SyncReport]: string[];
       };
-      for (const procedure of all) {
-        if (rows.some((row) => row.procedure === procedure.name)) continue;
+      for (const procedure of all.values()) {
+        if (withRule.has(procedure.name)) continue;
         report.created.push((await this.insert(tx, procedure, 'sync')).name);
       }
       await this.#realign(tx);
-      for (const row of rows) {
-        const procedure = all.find((candidate) => candidate.name === row.procedure);
-        const did = await this.#adjust(tx, row, procedure);
+      for await (const row of readRules(
+        tx,
+        known.map(({ id }) => id),
+      )) {
+        const did = await this.#adjust(tx, row, all.get(row.procedure));
         for (const kind of did) report[kind].push(row.name);
       }
       await this.#followAnew(tx);
       return report;
     });
+    // All have been read, and most are not needed before long.
+    this.#parsed.clear();
+    return report;
   }
 
   /**
@@ -154,7 +176,9 @@ export class Rules {
       const row = await this.lockRow(id, tx);
       const columns = changedColumns(changes, this.parse(row), new Date(this.#clock.now()));
       await this.rewrite(tx, row, columns, { how: 'command' });
-      const told = Object.entries(changes).map(([field, value]) => `${field} = ${JSON.stringify(value)}`);
+      const told = Object.entries(changes).map(([field, value]) =>
+        value === null ? `${field} as suggested` : `${field} = ${JSON.stringify(value)}`,
+      );
       await this.note(id, null, 'edited', `${told.join(', ')}, by ${this.#actor}`, tx);
       return await this.get(id, tx);
     });
@@ -248,6 +272,16 @@ export class Rules {
     await this.#set(tx, id, { failures_in_row: failures });
   }
 
+  /** A run went well: the next failure is the first in a row. Writes nothing where the last did, too. */
+  async forgetFailures(tx: Kysely<Database>, id: number): Promise<void> {
+    await tx
+      .updateTable('job_rules')
+      .set({ failures_in_row: 0 })
+      .where('id', '=', id)
+      .where('failures_in_row', '>', 0)
+      .execute();
+  }
+
   /**
    * A row as a rule. What was worked out of the same fields before is kept: a rule of every second is read so often.
    *
@@ -328,25 +362,32 @@ export class Rules {
 
   /** A rule may have been made after the one that follows it. */
   async #followAnew(tx: Kysely<Database>): Promise<void> {
-    const rows = await tx.selectFrom('job_rules').selectAll().where('removed_at', 'is', null).execute();
-    for (const row of rows) {
+    const rules = await tx.selectFrom('job_rules').select('id').where('removed_at', 'is', null).execute();
+    for await (const row of readRules(
+      tx,
+      rules.map(({ id }) => id),
+    )) {
       const follows = await followedBy(tx, this.parse(row));
       if (follows !== row.follows_rule_id) await this.#set(tx, row.id, { follows_rule_id: follows });
     }
   }
 
   async #realign(tx: Kysely<Database>): Promise<void> {
-    const rows = await tx
+    const rules = await tx
       .selectFrom('job_rules')
-      .selectAll()
+      .select(['id', 'next_due_at'])
       .where('next_due_at', 'is not', null)
       .orderBy('id')
       .forNoKeyUpdate()
       .execute();
     // Only now: another worker may have had some of them until a moment ago, and run what was due meanwhile.
     const now = this.#clock.now();
-    const ahead = rows.filter((row) => (row.next_due_at ?? now) > now);
-    for (const rule of ahead.map((row) => this.parse(row))) {
+    const ahead = rules.filter((rule) => (rule.next_due_at ?? now) > now);
+    for await (const row of readRules(
+      tx,
+      ahead.map(({ id }) => id),
+    )) {
+      const rule = this.parse(row);
       const due = dueAfter(rule, now);
       if (due === undefined || due?.getTime() === rule.nextDueAt?.getTime()) continue;
       await this.#set(tx, rule.id, { next_due_at: due === null ? null : due.getTime() });
@@ -421,13 +462,14 @@ export class Rules {
 
   async #renewDue(tx: Kysely<Database>, id: number, since = this.#clock.now()): Promise<void> {
     const rule = await this.get(id, tx);
-    const { priority, group } = rule.policies;
+    const { priority, group, runIn, memoryMb } = rule.policies;
     const due = rule.dueAfter(new Date(since));
     await this.#tellAnew(tx, rule, since, due);
     await this.#set(tx, id, {
       next_due_at: due === null ? null : due.getTime(),
       due_priority: priority,
       due_group: group,
+      due_host: runIn === 'inline' ? '' : hostKey({ kind: runIn, memoryMb }),
       follows_rule_id: await followedBy(tx, rule),
     });
   }
@@ -461,6 +503,22 @@ export class Rules {
   /** For what follows from a rule, and is no change of it. */
   async #set(tx: Kysely<Database>, id: number, columns: Partial<Omit<JobRuleRow, 'id'>>): Promise<void> {
     await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
+  }
+}
+
+/** So many rules are in memory at once while all of them are gone through. */
+const rulesAtOnce = 200;
+
+/** The rules of these numbers, in their order, a few at a time: there may be thousands. */
+async function* readRules(tx: Kysely<Database>, ids: readonly number[]): AsyncGenerator<JobRuleRow> {
+  for (let i = 0; i < ids.length; i += rulesAtOnce) {
+    const some = ids.slice(i, i + rulesAtOnce);
+    const rows = await tx.selectFrom('job_rules').selectAll().where('id', 'in', idList(tx, some)).execute();
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    for (const id of some) {
+      const row = byId.get(id);
+      if (row !== undefined) yield row;
+    }
   }
 }
 

@@ -22,8 +22,16 @@ function outlook(rule: JobRule, now: number): string {
   }
   const { runAfter } = rule.policies;
   if (rule.nextDueAt === null && runAfter !== '') return `runs after rule ${runAfter}`;
-  if (rule.nextDueAt === null) return 'never runs again: its recurrence has ended';
+  if (rule.nextDueAt === null)
+    return rule.isExcludedAfter(new Date(now))
+      ? `never runs: ${excludedText(rule)}`
+      : 'never runs again: its recurrence has ended';
   const time = rule.localTime(rule.nextDueAt);
   // A moment late is on its way; more means that nobody runs the rules, or that all places are taken.
   return now - rule.nextDueAt.getTime() > lateAfterMs ? `due since: ${time}` : `next run at: ${time}`;
+}
+
+/** Why a rule is not due any more though its recurrence goes on. */
+export function excludedText({ policies }: JobRule): string {
+  return `all of its times are excluded (${policies.excluded.join(',')})`;
 }

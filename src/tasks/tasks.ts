@@ -5,6 +5,8 @@ import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
 import type { Period } from '../membership/switch-offs.js';
 import type { Procedure } from '../procedure.js';
+import { type HostNeeds, hostKey } from '../runs/host.js';
+import type { HostPool } from '../runs/pool.js';
 import type { RunEnd } from '../runs/run.js';
 import type { JobRunner } from '../runs/runner.js';
 import { RunAbortedError, RunStop } from '../runs/stop.js';
@@ -33,12 +35,14 @@ export interface TasksContext {
   readonly claimer: Claimer;
   readonly ends: Ends;
   readonly runner: JobRunner;
+  /** Has threads and processes wait for runs that are about to begin; null where all runs take place inline. */
+  readonly pool: Pick<HostPool, 'prepare'> | null;
   readonly procedures: ChoiceList<Procedure>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How many jobs run side by side. */
   readonly maxJobs: number;
-  /** Called when a run has ended, so that there is a place again. */
+  /** Called when a run has ended and something may begin because of that. */
   readonly onPlace?: () => void;
 }
 
@@ -60,6 +64,8 @@ const longestRetryMs = 30_000;
 const clockStepMs = 1000;
 /** Due times are claimed so long before, so that the runs begin on time however many there are. */
 export const aheadMs = 100;
+/** The threads and processes of runs are started so long before, if none waits: loaded, they begin at once. */
+const prepareMs = 2000;
 /** A run that begins later than was planned by more than this may have been given up by others meanwhile. */
 const doubtMs = 5000;
 /**
@@ -85,6 +91,8 @@ export class Tasks {
   #closing = false;
   /** Whether the database went away in the middle of a claim, so that it may know of a run that was not begun. */
   #isUnsure = false;
+  /** Whether something may begin when a run ends. In doubt, as during a look, it may. */
+  #isAwaited = true;
 
   constructor(context: TasksContext) {
     this.#context = context;
@@ -101,7 +109,7 @@ export class Tasks {
    * Starts what is due and what was asked for, as far as there are places. Does not wait for the runs: see
    * {@link settled}.
    *
-   * @returns when to call it again. When a run ends before, a place is free before.
+   * @returns when to call it again, unless `onPlace` is called before
    */
   async run(): Promise<Date> {
     const { claimer, requests, clock } = this.#context;
@@ -111,23 +119,58 @@ export class Tasks {
       await this.#takeUnbegun();
     }
     this.#isUnsure = true;
-    const look = new Look(Array.from(this.#context.procedures, (procedure) => procedure.name));
+    this.#isAwaited = true;
+    const look = new Look(this.#context.procedures);
     await this.#takeCancellations();
     await this.#takeRequests(look);
     await this.#takeDue(look);
     this.#isUnsure = false;
+    this.#isAwaited = look.waits || look.waitsForPlace;
     const now = clock.now();
     // What waits for a place is looked at when a run ends, which wakes the caller; other workers' runs do not.
-    if (look.waitsForPlace) return new Date(now + waitMs);
+    if (look.waitsForPlace)
+      return new Date(Math.max(now, Math.min(now + waitMs, look.nextAt ?? now + waitMs)));
     const nextDue = await claimer.nextDue(look);
     const times = [
       nextDue === null ? null : nextDue - aheadMs,
+      await this.#prepare(look),
       look.nextAt,
       await requests.nextAt(),
       look.waits ? now + waitMs : null,
     ];
     const next = Math.min(...times.filter((time) => time !== null), now + idleMs);
     return new Date(Math.max(now, next));
+  }
+
+  /**
+   * Ends what runs and is to end, and takes up nothing else: for a worker that is paused.
+   *
+   * @returns when to call it again
+   */
+  async attend(): Promise<Date> {
+    await this.#takeCancellations();
+    return new Date(this.#context.clock.now() + idleMs);
+  }
+
+  /**
+   * A thread or process that has to be started first and to load the site would begin late: for a rule that is due soon one is
+   * started before.
+   *
+   * @returns when the next is to be started
+   */
+  async #prepare(look: Look): Promise<number | null> {
+    const { claimer, pool, clock } = this.#context;
+    if (pool === null) return null;
+    const next = await claimer.nextRemote(look);
+    const soon = clock.now() + prepareMs;
+    const wanted = new Map<string, { needs: HostNeeds; count: number }>();
+    for (const { needs } of next.filter(({ dueAt }) => dueAt <= soon)) {
+      const key = hostKey(needs);
+      wanted.set(key, { needs, count: (wanted.get(key)?.count ?? 0) + 1 });
+    }
+    for (const { needs, count } of wanted.values()) pool.prepare(needs, count);
+    const later = next.find(({ dueAt }) => dueAt > soon);
+    return later === undefined ? null : later.dueAt - prepareMs;
   }
 
   /** A line for each rule, as in the original, and in words what became of it if it is not simply waiting. */
@@ -299,15 +342,16 @@ export class Tasks {
 
   async #perform(job: Job, rule: JobRule, user: string | null, stop: RunStop): Promise<void> {
     const { runner, onPlace } = this.#context;
+    let wakes = false;
     if (await this.#mayBegin(job)) {
       const { outcome, left } =
         stop.reason !== null ? notBegun(stop.reason) : await runner.run(job, rule, user, stop);
       if (left !== null) this.#leave(job, rule, left);
-      await this.#finish(job, rule, outcome);
+      wakes = await this.#finish(job, rule, outcome);
     }
     this.#runs.delete(job.id);
     this.#asked.delete(job.id);
-    onPlace?.();
+    if (wakes || this.#isAwaited) onPlace?.();
   }
 
   /** Waits for the time of a job that was claimed before. @returns false if it is not this worker's any more */
@@ -361,23 +405,27 @@ export class Tasks {
     });
   }
 
-  /** Never rejects: a database that is away is waited for, unless the worker stops. */
-  async #finish(job: Job, rule: JobRule, outcome: Outcome): Promise<void> {
+  /**
+   * Never rejects: a database that is away is waited for, unless the worker stops.
+   *
+   * @returns whether something is to be run because of it
+   */
+  async #finish(job: Job, rule: JobRule, outcome: Outcome): Promise<boolean> {
     const { ends, logger, clock } = this.#context;
     const fields = { rule: rule.id, job: job.id };
     for (let delayMs = firstRetryMs; ; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
       try {
-        const { mine, follows } = await ends.finish(job, rule, outcome);
+        const { mine, follows, wakes } = await ends.finish(job, rule, outcome);
         if (mine) this.#tellEnd(job, rule, outcome, follows);
         else {
           const lost = `job ${job.id} had been given up as lost; that it is ${outcome.status} is not recorded`;
           logger.warning(lost, fields);
         }
-        return;
+        return wakes;
       } catch (error) {
         const what = `cannot write that job ${job.id} is ${outcome.status}`;
         if (delayMs === firstRetryMs || this.#closing) logger.error(what, { ...fields, error });
-        if (this.#closing) return;
+        if (this.#closing) return false;
         await new Promise<void>((resolve) => clock.after(delayMs, resolve));
       }
     }
@@ -396,17 +444,18 @@ export class Tasks {
 
 /** What one look at the rules and requests has found to be of no use to look at again. */
 class Look implements Blocked {
-  readonly #known: ReadonlySet<string>;
+  readonly #known: ChoiceList<Procedure>;
   readonly #procedures = new Set<string>();
   readonly #rules = new Set<number>();
-  readonly #groups = new Set<string>();
+  /** Why a rule waits for the group. */
+  readonly groupWaits = new Map<string, string>();
   readonly #early = new Set<number>();
   /** When the first of those is due that could not be claimed before. */
   nextAt: number | null = null;
   waitsForPlace = false;
 
-  constructor(known: Iterable<string>) {
-    this.#known = new Set(known);
+  constructor(known: ChoiceList<Procedure>) {
+    this.#known = known;
   }
 
   get procedures(): readonly string[] {
@@ -418,12 +467,12 @@ class Look implements Blocked {
   }
 
   get groups(): readonly string[] {
-    return [...this.#groups];
+    return [...this.groupWaits.keys()];
   }
 
   /** Whether something waits for the end of a run, which may be another worker's. */
   get waits(): boolean {
-    return this.#rules.size + this.#groups.size > 0;
+    return this.#rules.size + this.groupWaits.size > 0;
   }
 
   /** Whether this worker has a procedure. During a deployment another one may know some that this one does not. */
@@ -433,10 +482,10 @@ class Look implements Blocked {
     return false;
   }
 
-  block({ ruleId, dueAt, for: what, group }: Waiting): void {
+  block({ ruleId, dueAt, for: what, group, hindrance }: Waiting): void {
     if (what === 'time') this.#wait(ruleId, dueAt);
     else if (what === 'run') this.#rules.add(ruleId);
-    else if (what === 'group') this.#groups.add(group);
+    else if (what === 'group') this.groupWaits.set(group, hindrance);
     else this.waitsForPlace = true;
   }
 

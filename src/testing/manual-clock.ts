@@ -51,9 +51,10 @@ export class ManualClock implements Clock {
       const [next] = [...this.#timers].sort((a, b) => a.dueAt - b.dueAt);
       if (next === undefined || next.dueAt > end) break;
       this.#timers.delete(next);
-      this.#now = next.dueAt;
+      // A callback may have moved it on by itself.
+      this.#now = Math.max(this.#now, next.dueAt);
       next.callback();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 }

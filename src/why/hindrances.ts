@@ -6,6 +6,7 @@ import { parseHealth } from '../daemon/health.js';
 import { StartOrders } from '../membership/start-orders.js';
 import type { Database, WorkerRow } from '../store/schema.js';
 import type { JobRule } from '../tasks/rule.js';
+import { excludedText } from '../tasks/status.js';
 import type { Presence } from './presence.js';
 import type { TimeWriter } from './sentences.js';
 
@@ -15,6 +16,7 @@ export type HindranceCode =
   | 'removed'
   | 'cancelled'
   | 'ended'
+  | 'excluded'
   | 'follows'
   | 'no-worker'
   | 'not-started'
@@ -58,6 +60,8 @@ export async function hindrancesOf(situation: Situation): Promise<CurrentHindran
     .selectFrom('jobs')
     .select(['id', 'rule_id', 'job_group', 'start_datetime', 'worker_id'])
     .where('status', '=', 'running')
+    // Not by the number alone, in the order of which SQLite would read the whole history.
+    .orderBy('start_datetime')
     .orderBy('id')
     .execute();
   return [
@@ -65,6 +69,7 @@ export async function hindrancesOf(situation: Situation): Promise<CurrentHindran
     ...(await ofRule(situation)),
     ...(await ofWorkers(situation, running)),
     ...ofRuns(situation, running),
+    ...(await ofGroup(situation, running)),
   ];
 }
 
@@ -73,7 +78,7 @@ function ofSite({ isOn }: Situation): CurrentHindrance[] {
   return isOn ? [] : [{ code: 'switched-off', sentence }];
 }
 
-async function ofRule({ db, rule, time }: Situation): Promise<CurrentHindrance[]> {
+async function ofRule({ db, rule, time, now }: Situation): Promise<CurrentHindrance[]> {
   const { id, procedure, removedAt, cancelledAt, cancelledReason, nextDueAt, policies } = rule;
   if (removedAt !== null) {
     const sentence = `no procedure ${procedure} is registered, since ${time(removedAt)} at the latest: the rule is kept for its history`;
@@ -84,6 +89,10 @@ async function ofRule({ db, rule, time }: Situation): Promise<CurrentHindrance[]
     return [{ code: 'cancelled', sentence }];
   }
   if (policies.runAfter !== '') return nextDueAt === null ? [await followsText(db, rule)] : [];
+  if (nextDueAt === null && rule.isExcludedAfter(new Date(now))) {
+    const sentence = `${excludedText(rule)}: change that with \`linod rule ${id} set excluded=…\``;
+    return [{ code: 'excluded', sentence }];
+  }
   if (nextDueAt === null) {
     const dates = [
       rule.until === null ? '' : `until ${rule.until}`,
@@ -169,7 +178,7 @@ function placesText(workers: readonly WorkerRow[]): string {
 
 function ofRuns({ rule, time }: Situation, running: readonly RunningRow[]): CurrentHindrance[] {
   const found: CurrentHindrance[] = [];
-  const { overlap, group, groupLimit } = rule.policies;
+  const { overlap } = rule.policies;
   const own = running.find((run) => run.rule_id === rule.id);
   if (own !== undefined && overlap !== 'allow') {
     const since = `job ${own.id} has been running since ${time(new Date(own.start_datetime))}`;
@@ -180,10 +189,42 @@ function ofRuns({ rule, time }: Situation, running: readonly RunningRow[]): Curr
     }[overlap];
     found.push({ code: 'running', sentence: `${since}: ${then} (overlap is ${overlap})` });
   }
-  const inGroup = running.filter((run) => group !== '' && run.job_group === group);
-  if (group !== '' && inGroup.length >= groupLimit) {
-    const jobs = inGroup.map(({ id }) => `job ${id}`).join(', ');
-    found.push({ code: 'group', sentence: `group ${group} is at its limit of ${groupLimit}: ${jobs}` });
-  }
   return found;
+}
+
+async function ofGroup(
+  { db, rule, now }: Situation,
+  running: readonly RunningRow[],
+): Promise<CurrentHindrance[]> {
+  const { group, groupLimit, priority } = rule.policies;
+  const inGroup = running.filter((run) => group !== '' && run.job_group === group);
+  if (inGroup.length === 0) return [];
+  const jobs = inGroup.map(({ id }) => `job ${id}`).join(', ');
+  if (inGroup.length >= groupLimit) {
+    return [{ code: 'group', sentence: `group ${group} is at its limit of ${groupLimit}: ${jobs}` }];
+  }
+  // One with a lower limit that waits is not overtaken.
+  const dueAt = Math.min(rule.nextDueAt?.getTime() ?? now, now);
+  const first = await db
+    .selectFrom('job_rules')
+    .select(['id', 'name'])
+    .where('due_group', '=', group)
+    .where('next_due_at', '<=', now)
+    .where((eb) =>
+      eb.or([
+        eb('due_priority', '>', priority),
+        eb.and([eb('due_priority', '=', priority), eb('next_due_at', '<', dueAt)]),
+        eb.and([
+          eb('due_priority', '=', priority),
+          eb('next_due_at', '=', dueAt),
+          eb('seqno', '<', rule.seqno),
+        ]),
+      ]),
+    )
+    .orderBy('due_priority', 'desc')
+    .orderBy('next_due_at')
+    .executeTakeFirst();
+  if (first === undefined) return [];
+  const sentence = `rule #${first.id} ${first.name} comes first and waits for group ${group}: ${jobs}`;
+  return [{ code: 'group', sentence }];
 }

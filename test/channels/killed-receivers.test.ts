@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type ChannelLayer, openLayer } from '../../channels/index.js';
+import { testDirectory } from '../support/directory.js';
 import { eventually } from '../support/programs.js';
 import { Random } from '../support/random.js';
 import { numbersIn, Receiver, type ReceiverOptions } from '../support/receiver.js';
@@ -21,7 +22,7 @@ const max = 20;
 const ahead = 100;
 
 t.test('SQLite', async (t) => {
-  const url = `sqlite:${join(t.testdir(), 'channels.db')}`;
+  const url = `sqlite:${join(testDirectory(t), 'channels.db')}`;
   await killing(t, { url });
 });
 
@@ -77,7 +78,7 @@ async function run(
 ): Promise<{ readonly notes: string; readonly left: readonly number[] }> {
   const random = new Random();
   t.comment(`SEED=${random.seed}`);
-  const notes = join(t.testdir(), 'notes');
+  const notes = join(testDirectory(t), 'notes');
   const options: ReceiverOptions = { url, channel, notes, max, ...(lease !== undefined && { lease }) };
   const all = await Promise.all(Array.from({ length: receivers + kills }, () => Receiver.start(options)));
   t.teardown(() => Promise.all(all.map((receiver) => receiver.kill())));

@@ -8,6 +8,7 @@ import {
   RedisPubSubChannelLayer,
   SqliteChannelLayer,
 } from '../../channels/index.js';
+import { testDirectory } from '../support/directory.js';
 
 const loaded = createRequire(import.meta.url).cache;
 const isLoaded = (name: string) =>
@@ -24,7 +25,7 @@ t.test('a memory layer is opened without any driver', async (t) => {
 });
 
 t.test('a SQLite layer is opened by the path in its URL, without the driver of Redis', async (t) => {
-  const path = join(t.testdir(), 'channels.db');
+  const path = join(testDirectory(t), 'channels.db');
   const one = await openLayer(`sqlite:${path}`, { capacity: 1 });
   const two = await openLayer(`sqlite://${path}`);
   t.teardown(() => Promise.all([one.close(), two.close()]));

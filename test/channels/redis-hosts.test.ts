@@ -7,6 +7,7 @@ import t from 'tap';
 import type { Endpoint } from '../../channels/layers/redis/address.js';
 import { parseHosts } from '../../channels/layers/redis/hosts.js';
 import { shardOf } from '../../channels/layers/redis/shard.js';
+import { testDirectory } from '../support/directory.js';
 import { wireVectors } from '../support/wire-vectors.js';
 
 const signal = new AbortController().signal;
@@ -109,7 +110,7 @@ t.test('groups of servers are read from a URL or an object', async (t) => {
 t.test(
   'the files of a TLS connection are read, and which they are is told when they cannot be',
   async (t) => {
-    const directory = t.testdir();
+    const directory = testDirectory(t);
     const path = join(directory, 'ca.pem');
     writeFileSync(path, 'certificate');
     const url = `rediss://a?ssl_ca_certs=${path}&ssl_certfile=${path}&ssl_keyfile=${path}&ssl_check_hostname=false`;

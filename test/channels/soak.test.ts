@@ -1,8 +1,5 @@
 // The short form of `npm run soak`: the same load, some laps of it.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { RedisServer } from '../../scripts/bench/shared/redis-server.js';
 import { Ledger } from '../../scripts/bench/soak/ledger.js';
@@ -10,6 +7,7 @@ import { Load } from '../../scripts/bench/soak/load.js';
 import { type Medium, redisMedium, sqliteMedium } from '../../scripts/bench/soak/medium.js';
 import { openFiles, resources } from '../../scripts/bench/soak/sample.js';
 import { exceeds, slopeOf } from '../../scripts/bench/soak/slope.js';
+import { testDirectory } from '../support/directory.js';
 import { until } from '../support/until.js';
 
 const laps = 7;
@@ -18,9 +16,7 @@ const lap = { rounds: 12, everyMs: 0 };
 const messagesPerRound = 59;
 
 t.test('a mixed load loses and doubles nothing on SQLite, and leaves no handle', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'soak-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
-  await runLaps(t, sqliteMedium(directory));
+  await runLaps(t, sqliteMedium(testDirectory(t)));
 });
 
 t.test('nor on Redis, where all connections break after each lap', async (t) => {

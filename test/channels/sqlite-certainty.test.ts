@@ -9,10 +9,11 @@ import type { LeasePolicy } from '../../channels/layers/sqlite/lease-store.js';
 import { mostCounts, type XrayStore } from '../../channels/layers/sqlite/xray-store.js';
 import { SqliteChannelLayer } from '../../channels/layers/sqlite.js';
 import { countsKeptMs } from '../../channels/xray/source.js';
+import { testDirectory } from '../support/directory.js';
 import { until } from '../support/until.js';
 
 function openFile(t: Test): LayerFile {
-  const file = new LayerFile(join(t.testdir(), 'layer.db'), () => {});
+  const file = new LayerFile(join(testDirectory(t), 'layer.db'), () => {});
   t.teardown(() => file.close());
   return file;
 }
@@ -50,7 +51,7 @@ t.test(
 );
 
 t.test('closing makes no new file where the old one was deleted', async (t) => {
-  const path = join(t.testdir(), 'layer.db');
+  const path = join(testDirectory(t), 'layer.db');
   const layer = new SqliteChannelLayer({ path });
   await layer.send('chat', { type: 'x' });
   for (const name of [path, `${path}-wal`, `${path}-shm`, ...bells.map((bell) => doorbellPath(path, bell))])
@@ -95,7 +96,7 @@ t.test('the counts of so many channels are kept, those that were used last', asy
 });
 
 t.test('a process whose clock was set back goes on with its sweeps', async (t) => {
-  const path = join(t.testdir(), 'layer.db');
+  const path = join(testDirectory(t), 'layer.db');
   let now = 100 * countsKeptMs;
   const layer = new SqliteChannelLayer({ path, now: () => now });
   t.teardown(() => layer.close());

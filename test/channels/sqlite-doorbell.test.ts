@@ -9,6 +9,7 @@ import {
   doorbellPath,
   Rings,
 } from '../../channels/layers/sqlite/doorbell.js';
+import { testDirectory } from '../support/directory.js';
 import { turns, until } from '../support/until.js';
 
 t.test('every key has one of the bells, and different keys mostly have different ones', async (t) => {
@@ -69,7 +70,7 @@ t.test('what is still to be rung is rung by closing', async (t) => {
 
 /** Doorbells of a database that is an empty file. */
 function open(t: Test): { path: string; doorbells: Doorbells; rings: Rings } {
-  const path = join(t.testdir(), 'channels.db');
+  const path = join(testDirectory(t), 'channels.db');
   writeFileSync(path, '');
   const rings = new Rings();
   const doorbells = new Doorbells(path, rings);
@@ -82,7 +83,7 @@ const isRoot = process.geteuid?.() === 0;
 const skip = isRoot ? false : 'only root can give files away';
 
 t.test('bells that root makes belong to the owner of the database', { skip }, async (t) => {
-  const path = join(t.testdir({ 'channels.db': '' }), 'channels.db');
+  const path = join(testDirectory(t, { 'channels.db': '' }), 'channels.db');
   chownSync(path, 65_534, 65_534);
   new Doorbells(path, new Rings()).close();
   for (const bell of bells) t.match(statSync(doorbellPath(path, bell)), { uid: 65_534, gid: 65_534 });

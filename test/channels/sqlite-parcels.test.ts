@@ -6,6 +6,7 @@ import { countOf, pack, unpack } from '../../channels/layers/sqlite/parcel.js';
 import { SqliteChannelLayer } from '../../channels/layers/sqlite.js';
 import { encode } from '../../channels/msgpack.js';
 import { range, settableClock } from '../contracts/run.js';
+import { testDirectory } from '../support/directory.js';
 import { Random } from '../support/random.js';
 import { turns } from '../support/until.js';
 
@@ -177,7 +178,7 @@ function olderFile(path: string, version: 1 | 2): void {
 }
 
 function freshPath(t: Test): string {
-  return join(t.testdir(), 'channels.db');
+  return join(testDirectory(t), 'channels.db');
 }
 
 function open(t: Test, path: string, options: object = {}): SqliteChannelLayer {

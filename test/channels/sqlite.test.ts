@@ -15,6 +15,7 @@ import { batchContract } from '../contracts/batches.js';
 import { layerContract } from '../contracts/layer.js';
 import { leaseContract } from '../contracts/leases.js';
 import type { LayerContractOptions } from '../contracts/run.js';
+import { testDirectory } from '../support/directory.js';
 import { LayerProcess } from '../support/layer-process.js';
 import { eventually } from '../support/programs.js';
 import { Random } from '../support/random.js';
@@ -42,7 +43,7 @@ leaseContract('leases on the SQLite layer', { medium });
 
 t.test('among several processes', async (t) => {
   // One directory for all, since a process would make a file that was deleted anew.
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const processes = await Promise.all(Array.from({ length: 8 }, LayerProcess.start));
   t.teardown(() => Promise.all(processes.map((process) => process.kill())));
   let files = 0;
@@ -557,7 +558,7 @@ function removeFile(path: string): void {
 }
 
 function freshPath(t: Test): string {
-  return join(t.testdir(), 'channels.db');
+  return join(testDirectory(t), 'channels.db');
 }
 
 /** A layer that ends with the test, and its path. */

@@ -933,7 +933,8 @@ t.test('a message on lease is acknowledged when its handler has returned', async
 t.test('leases are extended for as long as a handler runs and messages wait behind it', async (t) => {
   const layer = layerFor(t);
   const blocked = gate();
-  const leaseMs = 60;
+  // Long enough for a busy machine, on which a process may stand still for a while.
+  const leaseMs = 800;
   const { worker, stop } = runForReal(t, {
     application: handling(() => blocked.opened),
     layer,
@@ -943,7 +944,7 @@ t.test('leases are extended for as long as a handler runs and messages wait behi
   });
   await sendNumbers(layer, 'a', 2);
   await until('they are taken', () => worker.stats()[0]?.received === 2);
-  const other = layer.receiveMany('a', { lease: leaseMs, waitMs: 5 * leaseMs });
+  const other = layer.receiveMany('a', { lease: leaseMs, waitMs: 2.5 * leaseMs });
   t.same(await other, [], 'nobody else gets any of them');
   blocked.open();
   await stop();
@@ -1026,12 +1027,14 @@ t.test('a message that went to another receiver while the process stood still is
     got.push(n);
     await blocked.opened;
   });
-  const running = start(t, { application, layer, channels: ['a'], lease: 20, prefetch: 2 });
+  // Longer than this process may stand still by itself while the three are sent.
+  const lease = 500;
+  const running = start(t, { application, layer, channels: ['a'], lease, prefetch: 2 });
   await sendOneByOne(layer, running, 3);
   // The worker's clock stands still, so it does not extend; the layer's goes on.
   const others = [];
   while (others.length < 3) others.push(...(await layer.receiveMany('a', { lease: 60_000 })));
-  running.clock.advance(20);
+  running.clock.advance(lease);
   await until('it knows', () => running.clock.pending > 0);
   await turns();
   blocked.open();

@@ -9,13 +9,14 @@ import {
   RedisChannelLayer,
   type Trace,
 } from '../../channels/index.js';
+import { testDirectory } from '../support/directory.js';
 import { MailWorker } from '../support/mail-worker.js';
 import { PythonPeer } from '../support/python-peer.js';
 import { RedisServer } from '../support/redis.js';
 import { until } from '../support/until.js';
 
 const places: Readonly<Record<string, (t: Test) => Promise<string>>> = {
-  SQLite: async (t) => `sqlite:${join(t.testdir(), 'channels.db')}`,
+  SQLite: async (t) => `sqlite:${join(testDirectory(t), 'channels.db')}`,
   Redis: async (t) => (await RedisServer.start(t)).url,
 };
 

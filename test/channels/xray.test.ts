@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { InMemoryChannelLayer, RedisChannelLayer, SqliteChannelLayer } from '../../channels/index.js';
 import { xrayContract } from '../contracts/xray.js';
+import { testDirectory } from '../support/directory.js';
 import { RedisServer } from '../support/redis.js';
 
 xrayContract('the X-ray of the memory layer', {
@@ -18,7 +19,7 @@ xrayContract('the X-ray of the memory layer', {
 
 xrayContract('the X-ray of the SQLite layer', {
   medium: async (t) => {
-    const path = join(t.testdir(), 'channels.db');
+    const path = join(testDirectory(t), 'channels.db');
     return { open: async (options) => new SqliteChannelLayer({ path, ...options }) };
   },
 });

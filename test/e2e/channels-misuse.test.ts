@@ -1,9 +1,8 @@
 // linod channels, told the wrong words, without Redis, or outside of a site.
 
-import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import t from 'tap';
+import { testDirectory } from '../support/directory.js';
 import { LiveSite } from '../support/live-site.js';
 import { Program, scriptPath } from '../support/programs.js';
 import { freePort, RedisServer } from '../support/redis.js';
@@ -48,8 +47,7 @@ t.test('without Redis every one of the commands says so in one line, with 1', as
 });
 
 t.test('outside of a site a layer can be named', async (t) => {
-  const cwd = realpathSync(mkdtempSync(join(tmpdir(), 'linod-')));
-  t.teardown(() => rmSync(cwd, { recursive: true, force: true }));
+  const cwd = testDirectory(t);
   const server = await RedisServer.start(t);
   const linod = (...words: string[]) => Program.start(t, scriptPath('linod'), words, { cwd }).ended();
   for (const layer of [server.url, 'sqlite:channels.db']) {

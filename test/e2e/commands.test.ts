@@ -3,9 +3,12 @@
 import { spawnSync } from 'node:child_process';
 import type { Command } from 'commander';
 import t, { type Test } from 'tap';
+import { procedureCommands } from '../../procedures/commands/index.js';
+import { queueMail } from '../../procedures/index.js';
 import { initiateCommand } from '../../src/commands/initiate.js';
 import { linodProgram } from '../../src/commands/linod.js';
 import { runworkerCommand } from '../../src/commands/runworker.js';
+import { loadSite } from '../../src/site.js';
 import { version } from '../../src/version.js';
 import { CommandShell, type Outcome } from '../support/command-shell.js';
 import { LiveSite } from '../support/live-site.js';
@@ -45,8 +48,8 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod --nosuch': "error: unknown option '--nosuch'",
     'linod rules synk': 'linod: there is no command "synk", did you mean "sync"?',
     'linod status more': "error: too many arguments for 'status'. Expected 0 arguments but got 1.",
-    'linod rule': "error: missing required argument 'number'",
-    'linod rule one': 'linod: expected the number of a rule to be a positive whole number, got: "one"',
+    'linod rule': "error: missing required argument 'rule'",
+    'linod rule one': 'linod: expected the number or the name of a rule, got: "one"; linod rules lists them',
     'linod rule 99': 'linod: no job rule 99; there are 1, 2',
     'linod rule 99 run': 'linod: no job rule 99; there are 1, 2',
     'linod rule 99 set every=2': 'linod: no job rule 99; there are 1, 2',
@@ -83,10 +86,21 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
       'linod: expected --timeout to be a number of seconds above 0 and at most 86400, got: "0"',
     'linod job x': 'linod: expected the number of a job to be a positive whole number, got: "x"',
     'linod jobs --limit 0': 'linod: expected --limit to be a positive whole number, got: "0"',
-    'linod jobs --rule x': 'linod: expected --rule to be a positive whole number, got: "x"',
+    'linod jobs --rule x':
+      'linod: expected the number or the name of a rule, got: "x"; linod rules lists them',
+    'linod rule 1 set excluded=sat,saterday':
+      'linod: expected excluded to be a list of weekdays (sat), days of every year (12-25, easter+1), dates (2026-12-24), ranges of these (12-24..01-02) or times of day (09:00-17:00, mon-fri 22:00-06:00), got: "saterday", did you mean "saturday"?',
+    'linod rule 1 set when yearly on 30 February':
+      'linod: expected start to be a day that the calendar has, got: "--02-30T00:00:00"',
     'linod jobs --status sad':
       "error: option '--status <status>' argument 'sad' is invalid. Allowed choices are running, done, failed, cancelled, timeout, lost.",
     'linod log tail -n x': 'linod: expected --lines to be a positive whole number, got: "x"',
+    'linod log tail --level LOUD': `linod: ${level}, got: "LOUD"`,
+    'linod log tail --job x': 'linod: expected --job to be a positive whole number, got: "x"',
+    'linod log tail --grep /(/':
+      'linod: expected --grep to be text or a pattern such as /refund(ed)?/i: Invalid regular expression: /(/: Unterminated group',
+    'linod log tail --grep /a/g': 'linod: expected the flags of --grep to be of i, m, s and u, got: "g"',
+    'linod log verify absent.log': `linod: there is no log file ${site.path('absent.log')}`,
     'linod log tial': "error: unknown command 'tial'\n(Did you mean tail?)",
     'linod init': "error: missing required argument 'directory'",
     'linod init Big':
@@ -121,7 +135,8 @@ function commandsOf(command: Command, path = command.name()): Array<[line: strin
   return [[path, command], ...below];
 }
 
-const all = [linodProgram(), runworkerCommand(), initiateCommand()].flatMap((program) => commandsOf(program));
+const programs = [linodProgram(procedureCommands()), runworkerCommand(), initiateCommand()];
+const all = programs.flatMap((program) => commandsOf(program));
 
 t.test('the help of every command describes it and shows an example', async (t) => {
   const shell = await CommandShell.start(t, new LiveSite(t).directory);
@@ -134,7 +149,7 @@ t.test('the help of every command describes it and shows an example', async (t) 
     t.match(stdout, /\nExample:\n {2}\$ \w/, `${line} has an example`);
     for (const option of command.options) t.match(stdout, option.long ?? '');
   }
-  t.equal(all.length, 28, 'and these are all');
+  t.ok(all.length >= 36, 'and none is forgotten');
 });
 
 t.test('a program of its own says and ends as the same words do among others in one process', async (t) => {
@@ -160,10 +175,22 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
   await site.linod('rule', '1', 'run', '--wait');
   await site.logged(/watered/);
   const { id } = JSON.parse(await site.linod('channels', 'send', 'mail', '--type', 'mail.send', '--json'));
+  const mail = await queueMail((await site.store()).db, {
+    to: 'ann@example.org',
+    subject: 'Order 17',
+    text: 'Thank you.',
+  });
   /** For each command with --json a command line, and what it prints. */
   const rule = { id: 1, procedure: 'water_plants', every: 1, everyUnit: 'daily', overridden: Array };
   const job = { id: 1, ruleId: 1, status: 'done', startDatetime: /^20\d\d-.*Z$/, message: /^done in/ };
   const examples: Record<string, [words: string, expected: unknown]> = {
+    // First, since a message is kept for a minute only.
+    'linod channels': ['', { at: Number, channels: Array, processes: Array }],
+    'linod channels peek': ['mail', [{ id, channels: ['mail'], message: { type: 'mail.send' } }]],
+    'linod channels send': ['fax {"type":"fax.send"}', { channel: 'fax', id: /^[\da-f]{16}$/ }],
+    'linod channels groups': ['linod_test.workers', [{ group: 'linod_test.workers', members: [{}] }]],
+    'linod channels trace': [id, { id, events: [{ event: 'sent' }], waiting: { channels: ['mail'] } }],
+    'linod channels top': ['--count 1', { at: Number, channels: Array, processes: Array }],
     linod: ['', { site: 'test', rules: [rule, { id: 2 }], workers: [{ pid: worker.pid }] }],
     'linod init': ['another', { name: 'another', files: Array }],
     'linod status': ['', { site: 'test', started: ['log.server', 'run.system.tasks'] }],
@@ -182,17 +209,29 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
       [{ value: 'water_plants', source: /garden\.ts:2:\d+$/ }, { name: 'feed_dragon' }],
     ],
     'linod log tail': ['-n 3', undefined],
+    'linod log stats': [
+      '',
+      { records: Number, levels: Array, loggers: Array, senders: Array, told: [], strays: 0 },
+    ],
+    'linod log verify': ['', { isSound: true, files: [{ path: site.logFile }], senders: Array, faults: [] }],
     'linod workers': ['', [{ pid: worker.pid, channels: 'linod_test' }]],
-    'linod channels': ['', { at: Number, channels: Array, processes: Array }],
-    'linod channels peek': ['mail', [{ id, channels: ['mail'], message: { type: 'mail.send' } }]],
-    'linod channels send': ['fax {"type":"fax.send"}', { channel: 'fax', id: /^[\da-f]{16}$/ }],
-    'linod channels groups': ['linod_test.workers', [{ group: 'linod_test.workers', members: [{}] }]],
-    'linod channels trace': [id, { id, events: [{ event: 'sent' }], waiting: { channels: ['mail'] } }],
-    'linod channels top': ['--count 1', { at: Number, channels: Array, processes: Array }],
+    'linod checkdata': ['', []],
+    'linod checksummaries': ['', []],
+    'linod log level': ['', [{ logger: 'root', level: 'INFO', until: null, by: 'settings' }]],
+    'linod mail queue': ['', [{ id: mail, state: 'queued' }]],
+    'linod mail retry': ['--all', { retried: [] }],
+    'linod mail preview': [String(mail), { id: mail, subject: 'Order 17' }],
+    'linod push queue': ['', []],
+    'linod push list': ['', []],
+    'linod push keys': ['', { vapidPublicKey: String, vapidPrivateKey: String }],
     'linod migrate': ['', { database: site.path('linod.db'), migrated: [] }],
     initiate_linod: ['', { answered: [{ already: true }, { already: true }] }],
   };
-  const withJson = all.filter(([, command]) => command.options.some(({ long }) => long === '--json'));
+  // It needs somebody who has subscribed.
+  const elsewhere = ['linod push send'];
+  const withJson = all.filter(
+    ([line, command]) => !elsewhere.includes(line) && command.options.some(({ long }) => long === '--json'),
+  );
   t.same(new Set(Object.keys(examples)), new Set(withJson.map(([line]) => line)), 'no command is left out');
   const further: Record<string, [words: string, expected: unknown]> = {
     'linod rule 1 set': ['every=2', { id: 1, every: 2, overridden: ['every'] }],
@@ -247,6 +286,21 @@ t.test('data goes to stdout and talk to stderr', async (t) => {
     code: 0,
     stdout: /^$/,
     stderr: /^there is no log\/lino\.log yet: /,
+  });
+});
+
+t.test('initiate_linod tells what was answered, and of what nothing was heard', async (t) => {
+  const site = new LiveSite(t);
+  const layer = await (await loadSite(site.directory, { environment: {} })).openLayer();
+  t.teardown(() => layer.close());
+  const initiate = site.start('initiate_linod', '--timeout', '4');
+  const [asked] = await Promise.all([layer.receive(site.channel), layer.receive(site.channel)]);
+  const answer = { type: 'linod.started', coroutine: asked.type, already: false, worker: 'w1' };
+  await layer.send(String(asked.reply_channel), answer);
+  t.match(await initiate.ended(), {
+    code: 1,
+    stdout: 'log.server started in worker w1\n',
+    stderr: /^initiate_linod: no worker answered about run\.system\.tasks within 4 s; the order is kept/,
   });
 });
 

@@ -1,12 +1,11 @@
 // Every way of configuring a site wrongly is told in one line: the place, the key, what was found, what is allowed.
 
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { settingDefinitions, settingNames } from '../../src/site/settings.js';
 import type { Settings } from '../../src/site.js';
 import { CommandShell } from '../support/command-shell.js';
+import { testDirectory } from '../support/directory.js';
 import { LiveSite } from '../support/live-site.js';
 import { Program, type ScriptName, scriptPath } from '../support/programs.js';
 import { RedisServer } from '../support/redis.js';
@@ -62,6 +61,52 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
     ['LOUD', '"LOUD"'],
     [20, '20'],
   ],
+  logSocket: [[7, '7']],
+  logSocketMode: [
+    ['rw', '"rw"'],
+    [600, '600'],
+  ],
+  logFormat: [
+    ['xml', '"xml"'],
+    ['JSON', '"JSON"'],
+  ],
+  logLevels: [
+    [{ shop: 'LOUD' }, '{"shop":"LOUD"}'],
+    [{ 'shop orders': 'DEBUG' }, '{"shop orders":"DEBUG"}'],
+    ['DEBUG', '"DEBUG"'],
+  ],
+  logSync: [
+    ['sometimes', '"sometimes"'],
+    [true, 'true'],
+  ],
+  logOrderMs: [
+    [-1, '-1'],
+    ['soon', '"soon"'],
+  ],
+  logGatherMs: [
+    [0.5, '0.5'],
+    ['long', '"long"'],
+  ],
+  logBlockMs: [['long', '"long"']],
+  logSpoolMegabytes: [['much', '"much"']],
+  logSpoolKeeps: [['both', '"both"']],
+  logRotate: [
+    ['weekly', '"weekly"'],
+    [1, '1'],
+  ],
+  logRotateMegabytes: [
+    [-1, '-1'],
+    ['100 MB', '"100 MB"'],
+  ],
+  logKeepFiles: [
+    [1.5, '1.5'],
+    ['many', '"many"'],
+  ],
+  logKeepDays: [
+    [-1, '-1'],
+    ['long', '"long"'],
+  ],
+  logCompress: [['gzip', '"gzip"']],
   timezone: [
     ['Mars/Olympus', '"Mars/Olympus"'],
     [null, 'null'],
@@ -71,6 +116,19 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
     [[''], '[""]'],
   ],
   shippedProcedures: [['some', '"some"']],
+  mailUrl: [
+    ['mail.example.org', '"mail.example.org"'],
+    ['https://ann:secret@mail.example.org', '"https://ann:***@mail.example.org"'],
+  ],
+  mailFrom: [['shop', '"shop"']],
+  mailConnections: [
+    [0, '0'],
+    ['few', '"few"'],
+  ],
+  mailsPerSecond: [
+    [-1, '-1'],
+    ['many', '"many"'],
+  ],
   consumers: [
     [{ chat: './chat.js' }, '{"chat":"./chat.js"}'],
     [[], '[]'],
@@ -86,10 +144,23 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
     ['25 s', '"25 s"'],
     [86_401, '86401'],
   ],
+  vapidSubject: [
+    ['ann@example.org', '"ann@example.org"'],
+    [{}, '{}'],
+  ],
+  vapidPublicKey: [
+    ['BAAA', '"BAAA"'],
+    [1, '1'],
+  ],
+  vapidPrivateKey: [['secret', 'something else, which is not shown']],
+  pushToPrivateAddresses: [
+    ['maybe', '"maybe"'],
+    [1, '1'],
+  ],
 };
 
 /** Settings whose environment variables may hold any text. */
-const anyText: ReadonlyArray<keyof Settings> = ['logDirectory', 'procedures', 'layerKeys'];
+const anyText: ReadonlyArray<keyof Settings> = ['logDirectory', 'logSocket', 'procedures', 'layerKeys'];
 
 t.test('a wrong value of any setting in the configuration file is told', async (t) => {
   t.same(new Set(Object.keys(wrongValues)), new Set(settingNames), 'no setting is left out');
@@ -240,8 +311,7 @@ t.test('a database that cannot be used is told', async (t) => {
 });
 
 t.test('without a site commands say how to name or make one', async (t) => {
-  const empty = realpathSync(mkdtempSync(join(tmpdir(), 'linod-')));
-  t.teardown(() => rmSync(empty, { recursive: true }));
+  const empty = testDirectory(t);
   const run = (script: ScriptName, args: readonly string[], environment: Record<string, string> = {}) =>
     Program.start(t, scriptPath(script), args, { cwd: empty, environment }).ended();
   const none = `no linod.config.ts, .js, .mjs or .json in ${empty}`;

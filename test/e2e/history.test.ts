@@ -9,7 +9,8 @@ scheduleOften({ every: 3600 }, async function watch_grass(ar: BaseRequest) {
   ar.progress(1, 4, 'it grows');
   await new Promise((resolve) => ar.signal.addEventListener('abort', resolve));
 });
-scheduleOften({ every: 3600 }, async function watch_stone() {
+// It goes on until the end of the test, however slow the machine.
+scheduleOften({ every: 3600, graceSeconds: 600 }, async function watch_stone() {
   await new Promise(() => undefined);
 });
 `,

@@ -1,7 +1,7 @@
 // What can happen to the log's directory and its disk, and to those who log then.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { faults, LiveSite, marks, onBothLayers, stopApplication } from '../support/live-site.js';
 import { eventually, logModuleUrl, Program } from '../support/programs.js';
@@ -11,7 +11,9 @@ t.test('the log directory is removed under the worker and comes back with all re
   const worker = await site.startWorker('--initiate');
   const application = site.startApplication('web');
   await site.untilRecords(application, 'web', 500);
-  rmSync(site.path('log'), { recursive: true });
+  // Out of the way first: a file that the worker made while the directory was being emptied would keep it.
+  renameSync(site.path('log'), site.path('removed'));
+  rmSync(site.path('removed'), { recursive: true });
   // The first mark may tell of a record from before, and the write in hand may go to the removed file.
   const removedAt = await marks(application, 3);
   await site.untilRecords(application, 'web', removedAt + 500);
@@ -20,7 +22,7 @@ t.test('the log directory is removed under the worker and comes back with all re
   worker.kill('SIGTERM');
   t.match(await worker.ended(), { code: 0 });
   const records = await site.records();
-  t.match(records[0]?.text, /^the log begins/);
+  t.match(records[0]?.text, /^the log (begins|goes on in a new file)/);
   const own = records.filter(({ sender }) => sender === `web[${application.pid}]`);
   const [first] = own;
   t.ok((first?.number ?? 0) <= removedAt, 'only what stood in the removed file is gone');
@@ -97,6 +99,27 @@ process.kill(process.pid, 'SIGKILL');
     for (const { name, program } of applications)
       t.same(faults(records, `${name}[${program.pid}]`, 3000), []);
     t.same(faults(records, `flush[${flushed.pid}]`, 1), []);
+  },
+);
+
+t.test(
+  'a process that ends while its spool cannot be written says how many records end with it',
+  async (t) => {
+    const site = new LiveSite(t);
+    mkdirSync(site.path('log'), { recursive: true });
+    site.write({
+      'log/spool': 'no directory',
+      'end.mjs': `import { createLogger } from '${logModuleUrl}';
+const logger = createLogger({ site: import.meta.dirname, name: 'end' });
+for (let i = 0; i < 3; i++) logger.info('record');
+logger.debug('unwanted');
+`,
+    });
+    const program = Program.start(t, site.path('end.mjs'));
+    t.match(await program.ended(), {
+      code: 0,
+      stderr: /^linod: 3 records of end\[\d+\] are lost: the process has ended while the spool of /m,
+    });
   },
 );
 

@@ -70,42 +70,55 @@ t.test('machines that share only the database share the work, and wake one anoth
   await checkHistory(t, desk);
 });
 
-t.test('a server that stops is waited for; afterwards all goes on, and nothing ran twice', async (t) => {
-  const [here, there] = await machines(t, 2);
-  if (here === undefined || there === undefined) throw new Error('unreachable');
-  const workers = await Promise.all([here.startWorker('--initiate'), there.startWorker('--initiate')]);
-  await here.untilJobs('ants', 'some ran', (jobs) => jobs.length >= 3);
+t.test(
+  'a server that stops is waited for, by a worker that is started meanwhile, too; nothing ran twice',
+  async (t) => {
+    const [here, there] = await machines(t, 2);
+    if (here === undefined || there === undefined) throw new Error('unreachable');
+    const workers = await Promise.all([here.startWorker('--initiate'), there.startWorker('--initiate')]);
+    await here.untilJobs('ants', 'some ran', (jobs) => jobs.length >= 3);
 
-  await server.stop();
-  for (const worker of workers) await worker.printed(/ERROR .*(cannot be read or run|heartbeat failed)/);
-  const refused = await here.run('linod', 'status');
-  t.match(refused, {
-    code: 1,
-    stdout: '',
-    stderr: /^linod: cannot open the database test\d+ at 127\.0\.0\.1:\d+ as linod: connect ECONNREFUSED/,
-  });
-  t.notMatch(refused.stderr, 'not-to-be-shown');
-  t.notMatch(refused.stderr, /\n {4}at /);
-  await server.start();
-  for (const worker of workers) await worker.printed(/the rules can be read again|the heartbeat works again/);
-  const before = (await here.jobs('bees')).length;
-  await here.untilJobs('bees', 'they go on', (jobs) => jobs.length >= before + 3);
+    await server.stop();
+    for (const worker of workers) await worker.printed(/ERROR .*(cannot be read or run|heartbeat failed)/);
+    const refused = await here.run('linod', 'status');
+    t.match(refused, {
+      code: 1,
+      stdout: '',
+      stderr: /^linod: cannot open the database test\d+ at 127\.0\.0\.1:\d+ as linod: connect ECONNREFUSED/,
+    });
+    t.notMatch(refused.stderr, 'not-to-be-shown');
+    t.notMatch(refused.stderr, /\n {4}at /);
+    const [late, stopped] = [here, there].map((site) => site.start('runworker', site.channel));
+    if (late === undefined || stopped === undefined) throw new Error('unreachable');
+    const awaited = /^ERROR cannot open the database .* ECONNREFUSED .*; it is waited for$/;
+    for (const worker of [late, stopped]) await worker.printed(awaited);
+    stopped.kill('SIGTERM');
+    t.match(await stopped.ended(), { code: 0, stderr: /\nstopped\n$/ }, 'a worker that waits can be stopped');
+    await server.start();
+    await late.printed(/is listening/);
+    await late.printed(/^WARNING the database was away for .* when this worker was started$/);
+    for (const worker of workers)
+      await worker.printed(/the rules can be read again|the heartbeat works again/);
+    workers.push(late);
+    const before = (await here.jobs('bees')).length;
+    await here.untilJobs('bees', 'they go on', (jobs) => jobs.length >= before + 3);
 
-  await server.kill();
-  await server.start();
-  const then = (await here.jobs('bees')).length;
-  await here.untilJobs('bees', 'they go on after a crash', (jobs) => jobs.length >= then + 3);
-  const done = await there.run('linod', 'rule', await numberOf(there, 'wish'), 'run', '--wait');
-  t.match(done, { code: 0 });
+    await server.kill();
+    await server.start();
+    const then = (await here.jobs('bees')).length;
+    await here.untilJobs('bees', 'they go on after a crash', (jobs) => jobs.length >= then + 3);
+    const done = await there.run('linod', 'rule', await numberOf(there, 'wish'), 'run', '--wait');
+    t.match(done, { code: 0 });
 
-  for (const worker of workers) worker.kill('SIGTERM');
-  for (const worker of workers) {
-    const ended = await worker.ended();
-    t.match(ended, { code: 0 });
-    t.notMatch(ended.stdout + ended.stderr, 'not-to-be-shown');
-  }
-  await checkHistory(t, here);
-});
+    for (const worker of workers) worker.kill('SIGTERM');
+    for (const worker of workers) {
+      const ended = await worker.ended();
+      t.match(ended, { code: 0 });
+      t.notMatch(ended.stdout + ended.stderr, 'not-to-be-shown');
+    }
+    await checkHistory(t, here);
+  },
+);
 
 /** A job a due time, and none that still runs. */
 async function checkHistory(t: Test, site: LiveSite): Promise<void> {
@@ -116,6 +129,20 @@ async function checkHistory(t: Test, site: LiveSite): Promise<void> {
   const left = jobs.filter(({ status }) => status === 'running');
   t.same(left, [], 'none is left running');
 }
+
+t.test('a worker does not wait for a database that it cannot get into', async (t) => {
+  const [site] = await machines(t, 1);
+  if (site === undefined) throw new Error('unreachable');
+  const { databaseUrl } = site;
+  const urls = { 'password authentication failed': databaseUrl.replace('not-to-be-shown', 'guessed') };
+  for (const [why, url] of Object.entries({ ...urls, 'does not exist': server.url('nowhere') })) {
+    site.environment = { DATABASE_URL: url };
+    const { code, stderr } = await site.run('runworker', site.channel);
+    t.equal(code, 1);
+    t.match(stderr, why);
+    t.notMatch(stderr, 'waited for');
+  }
+});
 
 async function numberOf(site: LiveSite, procedure: string): Promise<string> {
   let id: number | undefined;

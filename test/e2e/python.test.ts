@@ -78,8 +78,12 @@ t.test('a Python process logs, asks for the tasks, runs a rule and pings', async
   const [warning, error] = ['lino.modlib', 'lino'].map((name) =>
     records.find(({ logger }) => logger === name),
   );
-  t.match(warning, { level: 'WARNING', time: '2026-11-24 20:00:00.000+00:00' });
-  t.match(error, { level: 'ERROR', message: text });
+  t.match(warning, { level: 'WARNING', time: '2026-11-24T20:00:00.000+00:00' });
+  t.match(error, {
+    level: 'ERROR',
+    message: text.replace(' {"process":"MainProcess 4711"}', ''),
+    fields: { process: 'MainProcess 4711' },
+  });
 
   await python.send('linod_test', { type: 'no.such.message' });
   await python.send('linod_test', { type: 'job.run', rule: 'one' });

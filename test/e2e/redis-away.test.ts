@@ -91,3 +91,15 @@ t.test(
 function isDone({ status }: { status: string }): boolean {
   return status === 'done';
 }
+
+t.test('initiate_linod says that a Redis that hangs took no message, and ends in time', async (t) => {
+  const server = await RedisServer.start(t);
+  const site = new LiveSite(t, { channelLayer: server.url });
+  server.pause();
+  const { code, stdout, stderr } = await site.run('initiate_linod', '--timeout', '1');
+  t.match({ code, stdout }, { code: 1, stdout: '' });
+  t.match(
+    stderr,
+    `initiate_linod: the channel layer ${server.url} took no message within 1 s; the order is kept`,
+  );
+});

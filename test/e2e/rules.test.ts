@@ -68,8 +68,9 @@ t.test('what is changed on a rule takes effect while the worker runs', async (t)
   await site.startWorker('--initiate');
   t.match(
     await site.linod('rule', water, 'set', 'every=1', 'name=rain'),
-    /every +1 {2}\(overridden; suggested: 3600\)/,
+    / every 1 secondly> .*\n {2}name: water_plants → rain, every: suggested → 1\n$/,
   );
+  t.match(await site.linod('rule', 'rain'), /every +1 {2}\(overridden; suggested: 3600\)/);
   await site.untilJobs('water_plants', 'they come', (jobs) => jobs.filter(is('done')).length >= 2);
 
   t.match(await site.linod('rule', water, 'cancel'), /cancelled at \S+, by /);
@@ -82,7 +83,10 @@ t.test('what is changed on a rule takes effect while the worker runs', async (t)
 
   t.match(await site.linod('rule', water, 'resume'), /every 1 secondly> .*next run at: /);
   await site.untilJobs('water_plants', 'they come again', (jobs) => jobs.length > length);
-  t.match(await site.linod('rule', water, 'set', 'every='), /every +3600\n/);
+  t.match(
+    await site.linod('rule', water, 'set', 'every='),
+    / every 3600 secondly> .*\n {2}every: 1 → suggested\n$/,
+  );
   const { db } = await site.store();
   const ledger = await db
     .selectFrom('decisions')
@@ -100,7 +104,7 @@ t.test(
   async (t) => {
     const site = new LiveSite(t, { timezone: 'Europe/Brussels', files: { 'procedures/garden.ts': garden } });
     await site.linod('rules', 'sync');
-    const shown = await site.linod(
+    const set = await site.linod(
       'rule',
       water,
       'set',
@@ -116,9 +120,10 @@ t.test(
       'skipped',
     );
     t.match(
-      shown,
-      /^Job rule #1 <Procedures\.water_plants every 1 daily> next run at: 2030-01-01T02:30:00\+01:00\n/,
+      set,
+      /^Job rule #1 <Procedures\.water_plants every 1 daily> next run at: 2030-01-01T02:30:00\+01:00\n {2}.*missingTime: suggested → skipped\n$/,
     );
+    const shown = await site.linod('rule', water);
     t.match(
       shown,
       /when +every day at 02:30 in Europe\/Brussels from 1 January 2030, missing times skipped\n/,
@@ -165,6 +170,11 @@ t.test(
     const simulated = await site.linod('simulate', '--from', '2030-01-01', '--to', '2030-01-08');
     t.match(simulated, /^# .*\n1 +water_plants +4 +1 s +3\n/, 'four runs, three times left out');
     t.match(simulated, /\nfrom +2030-01-01T00:00:00\+01:00 to 2030-01-08T00:00:00\+01:00, 10 places\n/);
+    t.equal(
+      await site.linod('simulate', '--from', '2030-01-01', '--to', '7 d'),
+      simulated,
+      'a length of time',
+    );
 
     t.match(
       await site.linod('rule', water, 'set', 'cron=0 4 * * mon-fri'),

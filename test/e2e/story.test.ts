@@ -1,9 +1,9 @@
 // The story that the package is made for, in three terminals: a worker, its initiation, an application that logs.
 
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { testDirectory } from '../support/directory.js';
 import { faults, LiveSite, onBothLayers } from '../support/live-site.js';
 import { Program, scriptPath } from '../support/programs.js';
 
@@ -63,8 +63,7 @@ onBothLayers('the story of three terminals is true', async (t, { config }) => {
 });
 
 t.test('a new site works as it comes out of linod init', async (t) => {
-  const parent = realpathSync(mkdtempSync(join(tmpdir(), 'linod-')));
-  t.teardown(() => rmSync(parent, { recursive: true, force: true }));
+  const parent = testDirectory(t);
   const run = (script: Parameters<typeof scriptPath>[0], ...args: string[]) =>
     Program.start(t, scriptPath(script), args, { cwd: parent });
 
@@ -89,10 +88,10 @@ scheduleOften(async function hello(ar: BaseRequest) {
   );
   const worker = run('linod', 'start', '--site', 'mysite');
   await worker.printed(/is listening/);
-  const ran = await run('linod', '--site', 'mysite', 'rule', '8', 'run', '--wait').ended();
-  t.match(ran, { code: 0, stdout: /^job 1 done: done in/ });
+  const ran = await run('linod', '--site', 'mysite', 'rule', 'hello', 'run', '--wait').ended();
+  t.match(ran, { code: 0, stdout: /^job \d+ done: done in/ });
   const procedures = await run('linod', 'procedures', '--site', 'mysite').ended();
-  t.equal(procedures.stdout.trim().split('\n').length, 2 + 7 + 1, 'seven ship, one is the example');
+  t.equal(procedures.stdout.trim().split('\n').length, 2 + 8 + 1, 'eight ship, one is the example');
   worker.kill('SIGINT');
   t.match(await worker.ended(), { code: 0 });
   const tail = await run('linod', 'log', 'tail', '--site', 'mysite').ended();

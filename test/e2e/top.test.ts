@@ -42,6 +42,14 @@ t.test('top goes on while Redis is away', async (t) => {
   t.match(await top.ended(), { code: 0 });
 });
 
+t.test('top ends with the reader of its pipe', async (t) => {
+  const site = new LiveSite(t);
+  const top = site.start('linod', 'channels', 'top', '--json', '--every', '0.1');
+  await top.printed(/^{/);
+  top.hangUp();
+  t.match(await top.ended(), { code: 0 });
+});
+
 t.test('in a terminal', { skip: noTerminal() }, async (t) => {
   const site = new LiveSite(t);
   for (const channel of ['mail', 'fax', 'post', 'wire'])
@@ -69,6 +77,20 @@ t.test('in a terminal', { skip: noTerminal() }, async (t) => {
       t.match(terminal.output.slice(-20), givenBack);
     });
   }
+
+  await t.test('top shows that Redis hangs, and gives the terminal back', async (t) => {
+    const server = await RedisServer.start(t);
+    const site = new LiveSite(t, { channelLayer: server.url });
+    const terminal = Terminal.start(t, scriptPath('linod'), ['channels', 'top', '--every', '0.1'], {
+      cwd: site.directory,
+    });
+    await terminal.shows(/no channels/);
+    server.pause();
+    await terminal.shows(/Redis at .* cannot be reached: no reply came within 5000 ms/);
+    terminal.type('q');
+    t.equal(await terminal.ended(), 0);
+    t.match(terminal.output.slice(-20), givenBack);
+  });
 
   await t.test('top fits into what the terminal is resized to', async (t) => {
     const terminal = top(t, 20);

@@ -3,7 +3,16 @@
 
 import t, { type Test } from 'tap';
 import type { RedisLayerOptions } from '../../channels/layers/redis.js';
-import { all, Harvest, inOrder, range, receiveNumbers, sendNumbers, total } from '../support/harvest.js';
+import {
+  all,
+  Harvest,
+  inOrder,
+  range,
+  receiveNumbers,
+  roomForAll,
+  sendNumbers,
+  total,
+} from '../support/harvest.js';
 import { floodSetting } from '../support/python-flood.js';
 import { RedisServer } from '../support/redis.js';
 
@@ -38,8 +47,11 @@ t.test('through a channel with room for a hundred, whose senders wait for room',
   t.ok(refusals > 0, `the channel was full ${refusals} times`);
 });
 
-t.test('encrypted', (t) =>
-  bothWays(t, { symmetricEncryptionKeys: ['s3crét', 'old'] }, ['--key', 's3crét', '--key', 'old']),
-);
+// Below there is room for all, since to write again what was refused takes our side more time than all else.
 
-t.test('as JSON', (t) => bothWays(t, { serializer: 'json' }, ['--serializer', 'json']));
+t.test('encrypted', (t) => {
+  const options = { capacity: roomForAll, symmetricEncryptionKeys: ['s3crét', 'old'] };
+  return bothWays(t, options, ['--key', 's3crét', '--key', 'old']);
+});
+
+t.test('as JSON', (t) => bothWays(t, { capacity: roomForAll, serializer: 'json' }, ['--serializer', 'json']));

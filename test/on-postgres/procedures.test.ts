@@ -10,3 +10,5 @@ await import('../procedures/clear-seen-messages.test.js');
 await import('../procedures/clear-too-old-job-history.test.js');
 await import('../procedures/event-notification-scheduler.test.js');
 await import('../procedures/mail.test.js');
+await import('../procedures/notifications.test.js');
+await import('../procedures/push.test.js');

@@ -130,9 +130,9 @@ t.test('a checker that throws is a problem of its own, and the others go on', as
   ]);
   t.same(lines.filter((line) => line.startsWith('WARNING')).map(neutral), [
     'WARNING a_throws: orders 2 could not be checked',
+    'WARNING d_nonsense: orders 1 could not be checked',
     'WARNING b_no_table: its rows could not be read: no such table',
     'WARNING c_no_rows: its rows could not be read: Error: no rows today',
-    'WARNING d_nonsense: orders 1 could not be checked',
   ]);
 });
 
@@ -332,12 +332,149 @@ t.test('the problems of a checker that is gone are closed, and forgotten some mo
   t.same(await bench.db.selectFrom('data_problems').selectAll().execute(), []);
 });
 
+t.test('checkers of one table read it together, and each from where it was interrupted', async (t) => {
+  const bench = await openProcedureBench(t);
+  await addOrders(bench, 10);
+  const seen: string[] = [];
+  let abort = () => {};
+  const add = (name: string, fix?: () => void) =>
+    t.teardown(
+      registerChecker<Order>({
+        name,
+        table: 'orders',
+        batchSize: 5,
+        check: ({ id }) => {
+          seen.push(`${name} ${id}`);
+          if (name === 'second' && id === 7) abort();
+          return undefined;
+        },
+        ...(fix === undefined ? {} : { fix }),
+      }),
+    );
+  add('first');
+  add('second');
+  add('repairs', () => undefined);
+  const { progresses } = await bench.run(checkdata, (ar) => {
+    abort = () => ar.abort();
+  });
+  const rows = (name: string, from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, i) => `${name} ${from + i}`);
+  t.same(seen, [
+    ...[...rows('first', 1, 5), ...rows('second', 1, 5)],
+    ...[...rows('first', 6, 10), ...rows('second', 6, 7)],
+  ]);
+  t.same(progresses[0], [5, 10, 'orders, 2 checkers']);
+  seen.length = 0;
+  abort = () => {};
+  await bench.run(checkdata);
+  t.same(seen, [...rows('second', 8, 10), ...rows('repairs', 1, 10)]);
+});
+
+t.test('the rows of a query are checked in batches by their key', async (t) => {
+  const bench = await openProcedureBench(t);
+  await addOrders(bench, 7);
+  await setState(bench, 6, 'bad');
+  await setState(bench, 7, 'bad');
+  t.teardown(
+    registerChecker({
+      name: 'states_of_odd_orders',
+      query: (db) =>
+        db.withTables<{ orders: Order }>().selectFrom('orders').select(['id', 'state']).where('id', '!=', 6),
+      batchSize: 2,
+      check: checkState,
+    }),
+  );
+  const { lines } = await bench.run(checkdata);
+  t.same(await problems(bench), ['states_of_odd_orders 7: is bad']);
+  t.match(lines[0], 'states_of_odd_orders: 6 rows checked');
+});
+
+t.test('nonsense of a checker is a clear problem of the row', async (t) => {
+  const bench = await openProcedureBench(t);
+  await addOrders(bench, 6);
+  const nonsense: Record<number, unknown> = {
+    1: [{ fixable: true }],
+    2: [''],
+    3: Array.from({ length: 100_000 }, (_, i) => `fault ${i}`),
+    4: ['x'.repeat(1_000_000), 'zero \0 byte'],
+    5: { message: 'not in a list' },
+  };
+  t.teardown(
+    registerChecker({
+      name: 'nonsense',
+      table: 'orders',
+      check: (({ id }: Order) => nonsense[id]) as () => undefined,
+      owner: ({ id }) => {
+        if (id === 5) throw new Error('nobody knows');
+        return id === 4 ? 'o'.repeat(1000) : `order ${id}`;
+      },
+    }),
+  );
+  await bench.run(checkdata);
+  const found = await problems(bench);
+  t.equal(found.length, 2 + 101 + 2 + 1);
+  const text = 'could not be checked: TypeError: expected a text or a problem with a message, got:';
+  t.ok(found.includes(`order 1: ${text} an Object`), 'a problem without a message');
+  t.ok(found.includes(`order 2: ${text} `), 'an empty message');
+  t.ok(found.includes('order 3: has more than 100 problems; the first 100 are kept'));
+  t.ok(found.includes(`${'o'.repeat(199)}…: ${'x'.repeat(499)}…`), 'what is too long is cut');
+  t.ok(found.includes(`${'o'.repeat(199)}…: zero \ufffd byte`), 'what a database cannot hold is replaced');
+  t.ok(
+    found.includes(
+      'a row of orders: could not be checked: TypeError: expected a list of problems, got: an Object',
+    ),
+  );
+});
+
+t.test('a run that begins takes the pass over from one that goes on', async (t) => {
+  const bench = await openProcedureBench(t);
+  await addOrders(bench, 4);
+  await setState(bench, 4, 'bad');
+  let other: (() => Promise<unknown>) | undefined = () => bench.run(checkdata);
+  t.teardown(
+    registerChecker<Order>({
+      name: 'states',
+      table: 'orders',
+      batchSize: 2,
+      check: async (order) => {
+        const begin = order.id === 3 ? other : undefined;
+        if (begin !== undefined) {
+          other = undefined;
+          await begin();
+        }
+        return checkState(order);
+      },
+    }),
+  );
+  const { lines } = await bench.run(checkdata);
+  t.match(lines, [/^INFO states: 4 rows checked, .* another run goes on with it$/]);
+  t.same(await problems(bench), ['orders 4: is bad']);
+  const [pass] = await bench.db.selectFrom('checker_passes').selectAll().execute();
+  t.match(pass, { position: null, ended_at: Number }, 'the other came to its end');
+});
+
+t.test('an argument that makes no sense is refused', async (t) => {
+  const bench = await openProcedureBench(t);
+  for (const [args, message] of [
+    [[], 'expected the arguments to be an object { checkers, fix }, got: []'],
+    [{ checker: 'a' }, 'there is no argument "checker"; there are { checkers, fix }'],
+    [{ checkers: ['a'] }, 'there is no checker "a"; there are none'],
+    [{ checkers: 'a' }, 'expected checkers to be a list of names, got: "a"'],
+    [{ fix: 1 }, 'expected fix to be true or false, got: 1'],
+  ] as const) {
+    await t.rejects(bench.run({ run: (ar) => checkdata.run({ ...ar, args }) }), {
+      code: 'LINOD_ERR_USAGE',
+      message,
+    });
+  }
+});
+
 t.test('a checker that makes no sense is refused by name', async (t) => {
   const check = () => [];
   for (const [checker, message] of [
     [{ name: 'a b', table: 'x', check }, /checker: expected a name of letters/],
     [{ name: 'a', table: 'x' }, 'checker "a": expected a function check'],
-    [{ name: 'a', check }, 'checker "a": expected either a table or a function rows'],
+    [{ name: 'a', check }, 'checker "a": expected one of a table, a function query and a function rows'],
     [{ name: 'a', rows: () => [], check }, 'checker "a": expected a function owner, since it has rows'],
     [
       { name: 'a', table: 'x', check, batchSize: 0 },

@@ -139,7 +139,8 @@ t.test('a run that is ended leaves the rest to the next, which begins with it', 
   t.teardown(
     registerSummary({
       name: 'totals',
-      keys: () => ['a', 'b', 'c', 'd'],
+      nightly: 'all',
+      keys: async () => ['a', 'b', 'c', 'd'],
       compute: (key) => {
         seen.push(key);
         if (key === 'b') abort();
@@ -163,6 +164,7 @@ t.test('a summary that cannot tell its keys computes what is marked', async (t) 
   t.teardown(
     registerSummary({
       name: 'totals',
+      nightly: 'all',
       keys: () => {
         throw new Error('no keys');
       },
@@ -186,10 +188,112 @@ t.test('marks of a summary that nobody registered are told', async (t) => {
   t.same(await marks(bench), ['ann', 'bob']);
 });
 
+t.test('all keys are computed when that is asked for, by a later run if the first is ended', async (t) => {
+  const bench = await openProcedureBench(t);
+  const seen: string[] = [];
+  let abort = () => {};
+  t.teardown(
+    registerSummary({
+      name: 'totals',
+      async *keys() {
+        yield 'a';
+        abort();
+        if (abort === goOn) yield 'b';
+      },
+      compute: (key) => {
+        seen.push(key);
+      },
+      store: () => undefined,
+    }),
+  );
+  const goOn = abort;
+  await bench.run(checksummaries);
+  t.same(seen, [], 'nothing is marked');
+  await bench.run({ run: (ar) => checksummaries.run({ ...ar, args: { all: true } }) }, (ar) => {
+    abort = () => ar.abort();
+  });
+  t.same(seen, []);
+  t.same(await marks(bench), ['a']);
+  abort = goOn;
+  await bench.run(checksummaries);
+  t.same(seen, ['a', 'b']);
+  await bench.run(checksummaries);
+  t.same(seen, ['a', 'b']);
+});
+
+t.test('what a summary is computed from comes first, and what changed there is dirty here', async (t) => {
+  const bench = await openProcedureBench(t);
+  const seen: string[] = [];
+  const add = (summary: Pick<Parameters<typeof registerSummary>[0], 'name' | 'depends'>) =>
+    t.teardown(
+      registerSummary({
+        ...summary,
+        compute: (key) => {
+          seen.push(`${summary.name} ${key}`);
+        },
+        store: () => undefined,
+      }),
+    );
+  add({ name: 'years', depends: [{ summary: 'months', keys: (month) => [month.slice(0, 4)] }] });
+  add({ name: 'months', depends: [{ summary: 'days', keys: (day) => [day.slice(0, 7)] }] });
+  add({ name: 'days' });
+  add({ name: 'charts', depends: [{ summary: 'days' }] });
+  await markSummaryDirty(bench.db, 'days', ['2026-11-24', '2026-11-25']);
+  await bench.run(checksummaries);
+  t.same(seen, [
+    ...['days 2026-11-24', 'days 2026-11-25', 'months 2026-11', 'years 2026'],
+    ...['charts 2026-11-24', 'charts 2026-11-25'],
+  ]);
+  t.same(await marks(bench), []);
+  t.throws(
+    () =>
+      registerSummary({
+        name: 'days',
+        depends: [{ summary: 'years' }],
+        compute: () => 1,
+        store: () => undefined,
+      }),
+    {
+      code: 'LINOD_ERR_INVALID_REGISTRATION',
+      message: 'summary "days": it would be computed from itself: days → years → months → days',
+    },
+  );
+});
+
+t.test('an argument that makes no sense is refused', async (t) => {
+  const bench = await openProcedureBench(t);
+  t.teardown(registerSummary({ name: 'totals', compute: () => 1, store: () => undefined }));
+  for (const [args, message] of [
+    [{ whole: true }, 'there is no argument "whole"; there are { summaries, all }'],
+    [{ summaries: ['total'] }, 'there is no summary "total"; there are totals'],
+    [
+      { summaries: ['totals'], all: true },
+      'summary "totals" cannot be computed whole: it has no function keys',
+    ],
+  ] as const) {
+    const run = bench.run({ run: (ar) => checksummaries.run({ ...ar, args }) });
+    await t.rejects(run, { code: 'LINOD_ERR_USAGE', message });
+  }
+});
+
 t.test('a summary that makes no sense is refused by name', async (t) => {
   const wrong = { name: 'a', compute: () => 1 } as unknown as Parameters<typeof registerSummary>[0];
   t.throws(() => registerSummary(wrong), {
     code: 'LINOD_ERR_INVALID_REGISTRATION',
     message: 'summary "a": expected a function store',
   });
+  const known = { name: 'a', compute: () => 1, store: () => undefined };
+  for (const [more, message] of [
+    [{ nightly: 'al' as 'all' }, 'summary "a": expected nightly to be "dirty" or "all", got: "al"'],
+    [{ nightly: 'all' }, 'summary "a": expected a function keys, since it is computed whole'],
+    [
+      { depends: ['b'] as never },
+      'summary "a": expected depends to be a list such as [{ summary: "customer_totals" }]',
+    ],
+  ] as const) {
+    t.throws(() => registerSummary({ ...known, ...more }), {
+      code: 'LINOD_ERR_INVALID_REGISTRATION',
+      message,
+    });
+  }
 });

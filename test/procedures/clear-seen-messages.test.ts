@@ -10,6 +10,11 @@ async function subjects({ db }: ProcedureBench): Promise<string[]> {
   return rows.map((row) => row.subject);
 }
 
+/** As after a run of `send_pending_emails_often`. */
+async function goTheirWays({ db }: ProcedureBench): Promise<void> {
+  await db.updateTable('user_messages').set({ route_at: null }).execute();
+}
+
 t.test('messages seen long ago go; unseen and lately seen ones stay', async (t) => {
   const bench = await openProcedureBench(t);
   const ago = (days: number) => new Date(bench.clock.now() - days * dayMs);
@@ -19,12 +24,31 @@ t.test('messages seen long ago go; unseen and lately seen ones stay', async (t) 
     ['old', new Date(ago(30).getTime() - 1)],
   ] as const) {
     const id = await notify(bench.db, { to: 'ann', subject, at: ago(365) });
+    await goTheirWays(bench);
     if (seenAt !== undefined) await markMessagesSeen(bench.db, 'ann', [id], seenAt);
   }
   const { lines } = await bench.run(clearSeenMessages);
   t.same(await subjects(bench), ['unseen', 'just']);
   t.same(lines, ['INFO 1 message deleted, seen more than 30 days ago']);
   t.same((await bench.run(clearSeenMessages)).lines, ['DEBUG no message was seen more than 30 days ago']);
+});
+
+t.test('a message that was seen before it went out by mail is kept until it has', async (t) => {
+  const bench = await openProcedureBench(t);
+  t.teardown(() => setRetention({ seenMessageDays: defaultRetention.seenMessageDays }));
+  setRetention({ seenMessageDays: 0 });
+  const at = new Date(bench.clock.now() - 1);
+  const ids = [];
+  for (const subject of ['waits', 'through']) ids.push(await notify(bench.db, { to: 'ann', subject, at }));
+  t.equal(await markMessagesSeen(bench.db, 'ann', ids, at), 2);
+  t.equal(await markMessagesSeen(bench.db, 'ann', []), 0);
+  await bench.db
+    .updateTable('user_messages')
+    .set({ route_at: null })
+    .where('subject', '=', 'through')
+    .execute();
+  await bench.run(clearSeenMessages);
+  t.same(await subjects(bench), ['waits']);
 });
 
 t.test('many messages go in batches; a run that is to end leaves the rest to the next', async (t) => {
@@ -34,6 +58,7 @@ t.test('many messages go in batches; a run that is to end leaves the rest to the
     for (let i = 0; i < 1201; i++) await notify(tx, { to: 'ann', subject: String(i), at });
     t.equal(await markMessagesSeen(tx, 'ann', 'all', at), 1201);
   });
+  await goTheirWays(bench);
   await bench.run(clearSeenMessages, (ar) => {
     const { progress } = ar;
     Object.assign(ar, {
@@ -88,6 +113,7 @@ t.test('retention takes known names and sensible numbers only', async (t) => {
   });
   const bench = await openProcedureBench(t);
   await notify(bench.db, { to: 'ann', subject: 'a' });
+  await goTheirWays(bench);
   await markMessagesSeen(bench.db, 'ann', 'all', new Date(bench.clock.now() - 1));
   setRetention({ seenMessageDays: 0 });
   await bench.run(clearSeenMessages);

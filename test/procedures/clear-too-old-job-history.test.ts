@@ -1,5 +1,6 @@
 import t from 'tap';
 import { clearTooOldJobHistory } from '../../procedures/clear-too-old-job-history.js';
+import { ShortWrites } from '../../procedures/history/short-writes.js';
 import { defaultRetention, setRetention } from '../../procedures/index.js';
 import { dueTimeStory, type JobStatus, ruleStory } from '../../src/index.js';
 import { summaryText } from '../../src/why/summaries.js';
@@ -204,6 +205,61 @@ t.test('of decisions that go, how often what happened is kept for each day of th
   setRetention({ decisionSummaryDays: 53 });
   await bench.run(clearTooOldJobHistory);
   t.same(await summaries(), [dropped], 'and in the end they go as well');
+});
+
+t.test('the rules of one procedure may keep other numbers', async (t) => {
+  t.teardown(() => setRetention({ jobsPerRule: defaultRetention.jobsPerRule }, 'test'));
+  setRetention({ jobsPerRule: 2 }, 'test');
+  const bench = await openProcedureBench(t);
+  await addRule(bench, 2);
+  await bench.store.db.updateTable('job_rules').set({ procedure: 'other' }).where('id', '=', 1).execute();
+  for (const ruleId of [1, 2]) for (let i = 0; i < 5; i++) await addJob(bench, { ageDays: 0, ruleId });
+  await bench.run(clearTooOldJobHistory);
+  t.equal((await jobIds(bench, 1)).length, 6);
+  t.equal((await jobIds(bench, 2)).length, 2);
+  for (const [changes, message] of [
+    [{ mailDays: 1 }, /^setRetention: mailDays: there is no such number; there are jobDays/],
+    [{ jobDays: -1 }, 'setRetention: jobDays: expected a number from 0 on, got: -1'],
+  ] as const) {
+    t.throws(() => setRetention(changes as object), { code: 'LINOD_ERR_BAD_CONFIG', message });
+  }
+  const wrong = { doneMailDays: 1 } as unknown as Parameters<typeof setRetention>[0];
+  t.throws(() => setRetention(wrong, 'test'), {
+    message: /there is no such number of a procedure; there are jobDays/,
+  });
+});
+
+t.test('a transaction that takes long has the next ones do less', async (t) => {
+  const bench = await openProcedureBench(t);
+  const ar = await bench.request();
+  let now = 0;
+  const writes = new ShortWrites(ar, { now: () => now });
+  const first = writes.size;
+  await writes.write(async () => undefined);
+  t.equal(writes.size, 2 * first);
+  await writes.write(async () => {
+    now += 20;
+  });
+  t.equal(writes.size, first);
+  t.equal(writes.longestMs, 20);
+  const done: number[][] = [];
+  const ids = Array.from({ length: 100 }, (_, i) => i);
+  const count = await writes.each(ids, async (_tx, some) => {
+    done.push([...some]);
+    if (done.length === 2) ar.abort();
+  });
+  t.same(done.flat(), ids.slice(0, count), 'none twice, none left out, until the run is to end');
+  t.equal(done.length, 2);
+});
+
+t.test('a job with very many lines goes, too', async (t) => {
+  const bench = await openProcedureBench(t);
+  await addRule(bench, 2);
+  await addJob(bench, { ageDays: 40, lines: 1200 });
+  const newest = await addJob(bench, { ageDays: 0 });
+  await bench.run(clearTooOldJobHistory);
+  t.same(await jobIds(bench), [newest]);
+  t.same(await bench.store.db.selectFrom('job_lines').select('id').execute(), []);
 });
 
 t.test('handled requests go when no job refers to them any more', async (t) => {

@@ -1,4 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
+import { checkdata } from '../../procedures/checkdata.js';
 import { eventNotificationScheduler } from '../../procedures/event-notification-scheduler.js';
 import { type EventSource, registerEventSource, type UpcomingEvent } from '../../procedures/index.js';
 import { openProcedureBench, type ProcedureBench } from '../support/request.js';
@@ -48,6 +50,17 @@ async function planned({ db }: ProcedureBench): Promise<number[]> {
     .orderBy('remind_at')
     .execute();
   return rows.map((row) => (row.remind_at - noon) / minuteMs);
+}
+
+/** `checker, owner: message` of those that are open. */
+async function problems({ db }: ProcedureBench): Promise<string[]> {
+  const rows = await db
+    .selectFrom('data_problems')
+    .selectAll()
+    .where('closed_at', 'is', null)
+    .orderBy('id')
+    .execute();
+  return rows.map((row) => `${row.checker}, ${row.owner}: ${row.message}`);
 }
 
 async function runAt(bench: ProcedureBench, ms: number) {
@@ -144,6 +157,24 @@ t.test('of reminders that are due together one is sent, of events that have begu
   t.same((await messages(bench)).length, 2, 'no worker ran in between');
 });
 
+t.test('a reminder of which the time lies between two looks is sent at the first of them', async (t) => {
+  const bench = await openProcedureBench(t);
+  const soon = (id: string, more: Partial<UpcomingEvent>) =>
+    meeting(noon + 7 * minuteMs, { id, body: id, ...more });
+  calendar(
+    t,
+    soon('at its start', { remindMinutesBefore: [0] }),
+    soon('a minute before', { remindMinutesBefore: [1], to: 'bob' }),
+    meeting(noon + 10 * minuteMs, { id: 'later', remindMinutesBefore: [0] }),
+  );
+  await runAt(bench, noon);
+  t.same(await messages(bench), []);
+  await runAt(bench, noon + 5 * minuteMs);
+  t.same((await messages(bench)).sort(), ['ann: at its start', 'bob: a minute before']);
+  await runAt(bench, noon + 7 * minuteMs);
+  t.equal((await messages(bench)).length, 3, 'the third a look before it would be too late');
+});
+
 t.test('a source that throws leaves its reminders as they were, and the others go on', async (t) => {
   const bench = await openProcedureBench(t);
   const source = calendar(t, meeting(noon + 2 * hourMs, { body: 'planned' }));
@@ -176,21 +207,159 @@ t.test('nonsense is told, and costs neither the other events nor what was planne
     meeting(start, { id: 'e', subject: 5 as unknown as string }),
     meeting(start, { id: 'f', remindMinutesBefore: [-1] }),
     meeting(start, { id: 'g', body: {} as string }),
+    meeting(start, { id: 'h', subject: 'zero\0' }),
+    meeting(start, { id: 'i\0' }),
+    meeting(start, { id: 'j', remindMinutesBefore: [0.5] }),
+    meeting(start, { id: 'k', remindMinutesBefore: [1e300] }),
+    {
+      id: 'l',
+      get start() {
+        throw new Error('no start');
+      },
+    },
     meeting(start, { id: 'b', body: 'b' }),
   ];
   source.upcoming = () => nonsense as UpcomingEvent[];
   const { lines } = await runAt(bench, noon);
   t.same(lines, [
     'WARNING meetings: event at place 0: expected an event, got: null',
-    'WARNING meetings: event at place 1: expected id to be a text',
-    'WARNING meetings: event "a": expected start to be a valid Date',
-    'WARNING meetings: the same of 4 more events',
+    'WARNING meetings: event at place 1: expected id to be a text of 1 to 500 characters, none of them zero',
+    'WARNING meetings: event a: expected start to be a valid Date',
+    'WARNING meetings: so are 9 more events',
     'DEBUG meetings: 0 reminders planned, 0 dropped',
   ]);
+  t.equal((await problems(bench)).length, 12);
+  t.same((await runAt(bench, noon)).lines, ['DEBUG meetings: 0 reminders planned, 0 dropped'], 'once');
   source.upcoming = () => 'none' as unknown as UpcomingEvent[];
   const after = await runAt(bench, noon + hourMs);
   t.match(after.lines[0], /^WARNING meetings: .* expected a list of events, got: "none"$/);
+  const circle: Record<string, unknown> = {};
+  circle.self = circle;
+  for (const [returned, shown] of [
+    [10n, '10n'],
+    [circle, 'an object that JSON cannot say'],
+  ] as const) {
+    source.upcoming = () => returned as unknown as UpcomingEvent[];
+    const { lines } = await runAt(bench, noon + hourMs);
+    t.equal(lines[0]?.replace(/^.* got: /, ''), shown);
+  }
   t.same((await messages(bench)).sort(), ['ann: a', 'ann: b']);
+});
+
+t.test(
+  'what is wrong with a source is a problem with its time, until it is mended or the source is gone',
+  async (t) => {
+    const bench = await openProcedureBench(t);
+    const source = calendar(t, meeting(noon + 2 * hourMs));
+    const nonsense = { ...meeting(noon + hourMs), id: 'm2', subject: 5 as unknown as string };
+    source.upcoming = () => [nonsense];
+    await runAt(bench, noon);
+    await runAt(bench, noon + hourMs / 2);
+    const expected = [
+      'event source meetings, event m2: expected subject to be a text without zero characters',
+    ];
+    t.same(await problems(bench), expected);
+    t.equal((await bench.db.selectFrom('data_problems').selectAll().executeTakeFirstOrThrow()).since, noon);
+    await bench.run(checkdata);
+    t.same(await problems(bench), expected, 'checkdata leaves it open');
+    source.upcoming = () => {
+      throw new Error('calendar is away');
+    };
+    await runAt(bench, noon + hourMs / 2);
+    t.match(await problems(bench), [
+      /^event source meetings, the source: its events could not be read.*calendar is away$/,
+    ]);
+    source.upcoming = () => [];
+    await runAt(bench, noon + hourMs / 2);
+    t.same(await problems(bench), []);
+    source.upcoming = () => [nonsense];
+    await runAt(bench, noon + hourMs / 2);
+    t.same(await problems(bench), expected, 'and it may come back');
+    registerEventSource(source)();
+    await runAt(bench, noon + hourMs / 2);
+    t.same(await problems(bench), []);
+  },
+);
+
+t.test('a large source may be a generator: it is read in parts, and what vanished is dropped', async (t) => {
+  const bench = await openProcedureBench(t);
+  let count = 1300;
+  t.teardown(
+    registerEventSource({
+      name: 'large',
+      async *upcoming() {
+        for (let i = 0; i < count; i++) yield meeting(noon + 2 * hourMs + i, { id: `e${i}` });
+      },
+    }),
+  );
+  t.same((await runAt(bench, noon)).lines, ['INFO large: 1300 reminders planned, 0 dropped']);
+  count = 700;
+  const { lines, progresses } = await runAt(bench, noon);
+  t.same(lines, ['INFO large: 0 reminders planned, 600 dropped']);
+  t.equal(progresses.length, 2);
+  t.equal((await planned(bench)).length, 700);
+});
+
+t.test('a generator that throws in the middle leaves what it did not tell', async (t) => {
+  const bench = await openProcedureBench(t);
+  let isBroken = false;
+  t.teardown(
+    registerEventSource({
+      name: 'breaking',
+      *upcoming() {
+        for (let i = 0; i < 800; i++) {
+          if (i === 600 && isBroken) throw new Error('no more');
+          yield meeting(noon + (isBroken ? 3 : 2) * hourMs, { id: `e${i}` });
+        }
+      },
+    }),
+  );
+  await runAt(bench, noon);
+  isBroken = true;
+  await runAt(bench, noon);
+  const at = await planned(bench);
+  t.same(
+    [at.filter((minutes) => minutes === 60).length, at.filter((minutes) => minutes === 120).length],
+    [300, 500],
+  );
+});
+
+t.test('a source that says nothing for too long, or never ends, keeps the others not waiting', async (t) => {
+  const bench = await openProcedureBench(t);
+  t.teardown(
+    registerEventSource({ name: 'silent', timeoutMs: 20, upcoming: () => new Promise(() => undefined) }),
+  );
+  t.teardown(
+    registerEventSource({
+      name: 'endless',
+      timeoutMs: 20,
+      async *upcoming() {
+        for (;;) {
+          await setImmediate();
+          yield meeting(noon + 2 * hourMs, { id: 'again' });
+        }
+      },
+    }),
+  );
+  calendar(t, meeting(noon + 30 * minuteMs, { body: 'soon' }));
+  const { lines } = await runAt(bench, noon);
+  const away = 'its events could not be read, reminders stay as they are: no answer within 20 ms';
+  t.ok(lines.includes(`WARNING silent: ${away}`));
+  t.ok(lines.includes(`WARNING endless: ${away}`));
+  t.same(await messages(bench), ['ann: soon']);
+});
+
+t.test('two jobs at once plan and send each reminder once', async (t) => {
+  const bench = await openProcedureBench(t);
+  const events = Array.from({ length: 40 }, (_, i) =>
+    meeting(noon + 30 * minuteMs, { id: `e${i}`, body: `e${i}`, to: ['ann', 'bob'] }),
+  );
+  calendar(t, ...events);
+  const jobs = [await bench.request(), await bench.request(), await bench.request()];
+  await Promise.all(jobs.map((ar) => eventNotificationScheduler.run(ar)));
+  const all = await messages(bench);
+  t.equal(all.length, 80);
+  t.equal(new Set(all).size, 80);
 });
 
 t.test('a run that is ended while a source answers drops nothing', async (t) => {
@@ -234,8 +403,9 @@ t.test('a source that makes no sense is refused by name', async (t) => {
     [{ upcoming: 5 }, 'event source "a": expected a function upcoming'],
     [
       { remindMinutesBefore: ['x'] },
-      /expected remindMinutesBefore to be a list of numbers from 0 on, got: \["x"\]/,
+      /expected remindMinutesBefore to be a list of whole numbers from 0 on, got: \["x"\]/,
     ],
+    [{ timeoutMs: -1 }, 'event source "a": expected timeoutMs to be positive, got: -1'],
     [{ lookAheadDays: 0 }, 'event source "a": expected lookAheadDays to be positive, got: 0'],
   ] as const) {
     const wrong = Object.assign({ name: 'a', upcoming: () => [] }, changes) as unknown as EventSource;

@@ -6,25 +6,29 @@ import { ownMigrations } from '../../src/store/migrations/index.js';
 import { openStore } from '../../src/store/store.js';
 import { openProcedureBench } from '../support/request.js';
 
-t.test('the seven are registered in the order and with the recurrences of the original', async (t) => {
-  t.same(
-    Array.from(Procedures, ({ name, every, everyUnit }) => `${name} every ${every} ${everyUnit}`),
-    [
-      'clear_too_old_job_history every 1 daily',
-      'event_notification_scheduler every 300 secondly',
-      'checksummaries every 1 daily',
-      'checkdata every 1 daily',
-      'send_pending_emails_often every 10 secondly',
-      'send_pending_emails_daily every 1 daily',
-      'clear_seen_messages every 1 daily',
-    ],
-  );
-  for (const procedure of Procedures) {
-    t.equal(procedure.value, procedure.name);
-    t.equal(procedure.text, procedure.name);
-    t.equal(procedure.startDatetime, procedure.everyUnit === 'daily' ? 'T20:00:00' : null);
-  }
-});
+t.test(
+  'the seven of the original are registered in its order and with its recurrences, then push',
+  async (t) => {
+    t.same(
+      Array.from(Procedures, ({ name, every, everyUnit }) => `${name} every ${every} ${everyUnit}`),
+      [
+        'clear_too_old_job_history every 1 daily',
+        'event_notification_scheduler every 300 secondly',
+        'checksummaries every 1 daily',
+        'checkdata every 1 daily',
+        'send_pending_emails_often every 10 secondly',
+        'send_pending_emails_daily every 1 daily',
+        'clear_seen_messages every 1 daily',
+        'send_pending_push every 10 secondly',
+      ],
+    );
+    for (const procedure of Procedures) {
+      t.equal(procedure.value, procedure.name);
+      t.equal(procedure.text, procedure.name);
+      t.equal(procedure.startDatetime, procedure.everyUnit === 'daily' ? 'T20:00:00' : null);
+    }
+  },
+);
 
 t.test('an application that registers nothing sees them find nothing, at DEBUG', async (t) => {
   const bench = await openProcedureBench(t);

@@ -1,21 +1,17 @@
-import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { Procedures } from '../../src/procedure.js';
 import { hidePassword } from '../../src/site/settings.js';
 import { findSiteDirectory, loadSite } from '../../src/site.js';
-
-function makeSite(t: Test, files: Parameters<Test['testdir']>[0]): string {
-  const directory = realpathSync(t.testdir(files));
-  return directory;
-}
+import { testDirectory } from '../support/directory.js';
 
 const config = (text: string) => ({
   'linod.config.ts': `import { defineSite } from 'linod';\nexport default defineSite(${text});`,
 });
 
 t.test('a TypeScript configuration is read, and paths in it count from its directory', async (t) => {
-  const directory = makeSite(
+  const directory = testDirectory(
     t,
     config(
       "{ name: 'shop', logDirectory: 'logs', databaseUrl: 'sqlite:data/shop.db', timezone: 'Europe/Tallinn' as string }",
@@ -37,7 +33,7 @@ t.test('a TypeScript configuration is read, and paths in it count from its direc
 });
 
 t.test('flags are stronger than the environment, that than the file, that than the defaults', async (t) => {
-  const directory = makeSite(t, {
+  const directory = testDirectory(t, {
     'linod.config.json': JSON.stringify({ name: 'a', logLevel: 'ERROR', maxJobs: 3, graceSeconds: 4 }),
   });
   const environment = { LINOD_MAX_JOBS: '5', LINO_LOGLEVEL: 'debug', LINOD_GRACE_SECONDS: '6' };
@@ -53,7 +49,7 @@ t.test('flags are stronger than the environment, that than the file, that than t
 t.test(
   "linod's own variables are stronger than those that other programs have, too; an empty one does not count",
   async (t) => {
-    const directory = makeSite(t, { 'linod.config.json': '{"name":"a"}' });
+    const directory = testDirectory(t, { 'linod.config.json': '{"name":"a"}' });
     const environment = { REDIS_URL: 'redis://one', LINOD_CHANNEL_LAYER: 'redis://two', DATABASE_URL: '' };
     const site = await loadSite(directory, { environment });
     t.match(site.settings, {
@@ -64,7 +60,7 @@ t.test(
 );
 
 t.test('the layer of a site may be several hosts, and its options come from the settings', async (t) => {
-  const directory = makeSite(t, { 'linod.config.json': '{"name":"a"}' });
+  const directory = testDirectory(t, { 'linod.config.json': '{"name":"a"}' });
   const environment = {
     LINOD_CHANNEL_LAYER: 'redis+sentinel://a:1,b:2/main,rediss://:pw@c, unix:///d',
     LINOD_LAYER_KEYS: 'new,old',
@@ -82,7 +78,7 @@ t.test('the layer of a site may be several hosts, and its options come from the 
 });
 
 t.test('a URL that only the layer can judge is told as a wrong setting', async (t) => {
-  const directory = makeSite(t, { 'linod.config.json': '{"name":"a"}' });
+  const directory = testDirectory(t, { 'linod.config.json': '{"name":"a"}' });
   for (const [url, says] of [
     ['redis+cluster://:secret@a:1', /hash tag/],
     ['redis://:secret@a/db', /database is a number/],
@@ -95,7 +91,7 @@ t.test('a URL that only the layer can judge is told as a wrong setting', async (
 });
 
 t.test('the site is the named directory, LINOD_SITE, or the nearest one upwards', async (t) => {
-  const directory = makeSite(t, {
+  const directory = testDirectory(t, {
     'linod.config.json': '{"name":"a"}',
     deep: { down: {} },
     other: { 'linod.config.json': '{"name":"b"}' },
@@ -122,7 +118,7 @@ t.test('the site is the named directory, LINOD_SITE, or the nearest one upwards'
 });
 
 t.test("the files of a site register into this program's own list, wherever the site lies", async (t) => {
-  const directory = makeSite(t, {
+  const directory = testDirectory(t, {
     ...config("{ name: 'shop', shippedProcedures: false, procedures: ['procedures', 'more/extra.ts'] }"),
     procedures: {
       'b.ts':
@@ -144,7 +140,7 @@ t.test("the files of a site register into this program's own list, wherever the 
 });
 
 t.test('a file that cannot be loaded is named, with its reason', async (t) => {
-  const directory = makeSite(t, {
+  const directory = testDirectory(t, {
     ...config("{ name: 'shop', shippedProcedures: false }"),
     procedures: { 'broken.ts': 'const = ;' },
   });
@@ -161,7 +157,7 @@ t.test('a file that cannot be loaded is named, with its reason', async (t) => {
 });
 
 t.test('a configuration is read again when it is asked for anew', async (t) => {
-  const directory = makeSite(t, config("{ name: 'shop', maxJobs: 3 }"));
+  const directory = testDirectory(t, config("{ name: 'shop', maxJobs: 3 }"));
   t.equal((await loadSite(directory, { environment: {} })).settings.maxJobs, 3);
   writeFileSync(join(directory, 'linod.config.ts'), "export default { name: 'shop', maxJobs: 4 };");
   t.equal((await loadSite(directory, { environment: {} })).settings.maxJobs, 3);
@@ -169,7 +165,7 @@ t.test('a configuration is read again when it is asked for anew', async (t) => {
 });
 
 t.test('a site may be reached by a link', async (t) => {
-  const directory = makeSite(t, { real: { 'linod.config.json': '{"name":"a"}' } });
+  const directory = testDirectory(t, { real: { 'linod.config.json': '{"name":"a"}' } });
   symlinkSync(join(directory, 'real'), join(directory, 'link'));
   mkdirSync(join(directory, 'real', 'procedures'));
   const site = await loadSite(join(directory, 'link'), { environment: {} });

@@ -1,6 +1,7 @@
 // The other end of command-shell.ts: runs the commands of the package, one after the other.
 
 import type { Command } from 'commander';
+import { procedureCommands } from '../../procedures/commands/index.js';
 import { initiateCommand } from '../../src/commands/initiate.js';
 import { linodProgram } from '../../src/commands/linod.js';
 import { main } from '../../src/commands/main.js';
@@ -11,7 +12,7 @@ import type { ScriptName } from './programs.js';
 const programs: Readonly<Record<ScriptName, () => Command>> = {
   runworker: runworkerCommand,
   initiate_linod: initiateCommand,
-  linod: linodProgram,
+  linod: () => linodProgram(procedureCommands()),
 };
 
 /** Collects what is written to a stream of this process, until it is told to stop. */

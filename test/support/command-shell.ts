@@ -34,9 +34,9 @@ export class CommandShell {
     this.#child = child;
   }
 
-  /** Runs a command line such as `linod rule 1`. */
-  async run(line: string): Promise<Outcome> {
-    const [script, ...args] = line.split(' ');
+  /** Runs a command line such as `linod rule 1`, or its words. */
+  async run(line: string | readonly string[]): Promise<Outcome> {
+    const [script, ...args] = typeof line === 'string' ? line.split(' ') : line;
     const outcome = inTime(`${line} ends`, once(this.#child, 'message'));
     this.#child.send({ script, args });
     const [told] = await outcome;

@@ -46,6 +46,8 @@ let isStopped = false;
 createInterface(process.stdin).on('line', () => {
   isStopped = true;
 });
+// Until its site is known, what a process logs is in its memory only.
+await logger.flush();
 let n = 0;
 let mark = { n, at: performance.now() };
 while (n < Number(count) && !isStopped) {
@@ -67,7 +69,7 @@ export class LiveSite {
   /** Variables of the programs that are started from now on. */
   environment: Readonly<Record<string, string>> = {};
   readonly #t: Test;
-  readonly #databaseUrl: string;
+  readonly databaseUrl: string;
   #store: Promise<Store> | undefined;
 
   /** A site named `test` in the zone UTC with only the procedures that `files` bring. It vanishes with the test. */
@@ -75,7 +77,7 @@ export class LiveSite {
     this.#t = t;
     this.directory = siteDirectory(t, config);
     this.channel = `linod_${config.name ?? 'test'}`;
-    this.#databaseUrl = config.databaseUrl ?? `sqlite:${this.path('linod.db')}`;
+    this.databaseUrl = config.databaseUrl ?? `sqlite:${this.path('linod.db')}`;
     this.write({ 'application.mjs': application, ...files });
   }
 
@@ -133,7 +135,7 @@ export class LiveSite {
   /** The site's database, for a look into it. Closed with the test. */
   async store(): Promise<Store> {
     if (this.#store === undefined) {
-      const store = openStore({ url: this.#databaseUrl });
+      const store = openStore({ url: this.databaseUrl });
       this.#store = store;
       this.#t.teardown(async () => (await store).close());
     }

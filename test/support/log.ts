@@ -3,11 +3,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../src/clock.js';
-import { formatHead, formatRecord, parseHead } from '../../src/log/format.js';
+import { parseRecord } from '../../src/log/formats/formats.js';
+import type { LineFormat, RecordText } from '../../src/log/formats/line-format.js';
+import { textFormat } from '../../src/log/formats/text.js';
 import type { Reply } from '../../src/log/inbox.js';
-import type { LogAnswer, LogProbe, LogRecords } from '../../src/log/messages.js';
+import type { LogAnswer, LogRecords, SenderRequest } from '../../src/log/messages.js';
 import type { Checkpoint, CheckpointChange, PositionStore } from '../../src/log/positions.js';
-import type { LogTransport, OutgoingProbe, OutgoingRecords } from '../../src/log/transport.js';
+import type { LogTransport, Outgoing } from '../../src/log/transport.js';
 import { ownProcess } from '../../src/owner.js';
 import type { Random } from './random.js';
 
@@ -28,7 +30,7 @@ export class MemoryPositionStore implements PositionStore {
   }
 }
 
-type Receiver = (request: LogRecords | LogProbe, reply: Reply) => void;
+type Receiver = (request: SenderRequest, reply: Reply) => void;
 
 /** What goes wrong on the way, as probabilities. */
 export interface Faults {
@@ -46,7 +48,7 @@ export class BadTransport implements LogTransport {
   faults: Faults;
   receiver: Receiver | undefined;
   /** What was handed over for delivery. */
-  readonly delivered: Array<OutgoingRecords | OutgoingProbe> = [];
+  readonly delivered: Array<Outgoing> = [];
   isClosed = false;
   rests = 0;
   readonly #clock: Clock;
@@ -68,7 +70,7 @@ export class BadTransport implements LogTransport {
     this.#onAnswer(answer);
   }
 
-  async deliver(message: OutgoingRecords | OutgoingProbe): Promise<void> {
+  async deliver(message: Outgoing): Promise<void> {
     if (this.#random.chance(this.faults.refuse)) throw new RangeError('refused');
     this.delivered.push(message);
     this.#carry(() => {
@@ -106,16 +108,14 @@ export interface LoggedRecord {
 
 /** Takes the text of a log apart; throws when a line is neither a head nor the continuation of one. */
 export function readRecords(text: string): LoggedRecord[] {
-  const records: Array<{ sender: string | undefined; number: number; text: string }> = [];
   if (text !== '' && !text.endsWith('\n')) throw new RangeError('the last line is not whole');
-  for (const line of text.split('\n').slice(0, -1)) {
-    const head = parseHead(line);
-    const last = records.at(-1);
-    if (head !== undefined) records.push({ sender: head.sender, number: head.number, text: head.text });
-    else if (last !== undefined && line.startsWith('    ')) last.text += `\n${line.slice(4).trimEnd()}`;
-    else throw new RangeError(`no line of a log: ${line}`);
-  }
-  return records;
+  const records = text === '' ? [] : text.slice(0, -1).split(/(?<! )\n/);
+  return records.map((lines) => {
+    const record = parseRecord(lines);
+    if (record === undefined || /\n(?! {4})/.test(lines))
+      throw new RangeError(`no record of a log: ${lines}`);
+    return { sender: record.sender, number: record.number, text: record.message };
+  });
 }
 
 /** The records of a log that was rotated to `lino.log.1`, `lino.log.2` … in this order, and of `lino.log`. */
@@ -137,17 +137,32 @@ async function readText(path: string): Promise<string> {
   }
 }
 
+const times = {
+  text: '2026-11-24 20:00:01.123+02:00',
+  iso: '2026-11-24T20:00:01.123+02:00',
+  lino: '202611-24 20:00:01',
+};
+
+/** An INFO record of the logger `shop`, of a November evening in Tallinn. */
+export function recordOf(
+  sender: string,
+  number: number,
+  text: RecordText,
+  format: LineFormat = textFormat,
+): string {
+  return format.record(format.head(times[format.time], 'INFO', sender, number, 'shop'), text);
+}
+
 /** Batches of a sender that exists only in a test. */
 export function batchOf(
   options: Partial<Omit<LogRecords, 'bytes'>> & { numbers: readonly number[]; message?: string },
+  format?: LineFormat,
 ): LogRecords {
   const { numbers, message = 'text', ...rest } = options;
   const sender = rest.sender ?? 'web[812]';
   const [first = 1] = numbers;
   const lines = numbers.map((number) =>
-    formatRecord(formatHead('2026-11-24 20:00:01.123+02:00', 'INFO', `${sender}#${number}`, 'shop'), {
-      message: `${message} ${number}`,
-    }),
+    recordOf(sender, number, { message: `${message} ${number}` }, format),
   );
   return {
     type: 'log.records',

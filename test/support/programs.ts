@@ -19,7 +19,7 @@ export function scriptPath(name: ScriptName): string {
 export const logModuleUrl = pathToFileURL(`${root}dist/src/log/index.js`).href;
 
 /** No step of a test takes longer than this, on however slow a machine. */
-const patienceMs = 60_000;
+const patienceMs = 120_000;
 /** How often a condition is looked at that brings no event. */
 const lookMs = 25;
 

@@ -2,12 +2,12 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Redis } from 'ioredis';
 import type { Test } from 'tap';
+import { testDirectory } from './directory.js';
 import { freePort, RedisServer } from './redis.js';
 import { until } from './until.js';
 
@@ -41,7 +41,7 @@ export class WatchedMaster {
   }
 
   async #startSentinel(t: Test, { password, downAfterMs = 300 }: WatchOptions): Promise<void> {
-    const directory = temporaryDirectory(t);
+    const directory = testDirectory(t);
     const file = join(directory, 'sentinel.conf');
     const lines = [
       `port ${this.sentinelPort}`,
@@ -120,17 +120,11 @@ export class SmallCluster {
 
 /** A certificate for 127.0.0.1 that signs itself, with its key; paths of PEM files. */
 export function selfSignedCertificate(t: Test): { readonly cert: string; readonly key: string } {
-  const directory = temporaryDirectory(t);
+  const directory = testDirectory(t);
   const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
   const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
   const keyKind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   const args = ['req', '-x509', ...keyKind, '-keyout', key, '-out', cert, '-days', '2', ...subject];
   execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
   return { cert, key };
-}
-
-function temporaryDirectory(t: Test): string {
-  const directory = mkdtempSync(join(tmpdir(), 'redis-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
-  return directory;
 }

@@ -13,10 +13,10 @@ import {
 } from '../../src/index.js';
 import { Logger } from '../../src/log/logger.js';
 import type { LogSink } from '../../src/log/sink.js';
-import { loadSite } from '../../src/site.js';
+import { loadSite, type SiteConfig } from '../../src/site.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
-import { emptyDatabase } from './database.js';
+import { migratedDatabase } from './database.js';
 import { noon, siteDirectory } from './site.js';
 
 type Progress = readonly [done: number, total: number | undefined, text: string | undefined];
@@ -25,6 +25,8 @@ type Progress = readonly [done: number, total: number | undefined, text: string 
 export interface FakeRequest extends BaseRequest {
   /** `WARNING text`, in order. */
   readonly lines: readonly string[];
+  /** The rules of which it asked for a run. */
+  readonly requested: ReadonlyArray<number | string>;
   readonly progresses: readonly Progress[];
   abort(): void;
 }
@@ -39,15 +41,16 @@ export interface ProcedureBench {
   /** A request of a job that is running. */
   request(): Promise<FakeRequest>;
   /** Runs a procedure in a job of its own, which is done then. `before` gets the request first. */
-  run(procedure: Procedure, before?: (ar: FakeRequest) => void): Promise<FakeRequest>;
+  run(procedure: Pick<Procedure, 'run'>, before?: (ar: FakeRequest) => void): Promise<FakeRequest>;
   /** Ends a job as that of a worker that died. */
   lose(ar: FakeRequest): Promise<void>;
 }
 
-export async function openProcedureBench(t: Test): Promise<ProcedureBench> {
+/** @param config settings of the site, besides its name and its zone */
+export async function openProcedureBench(t: Test, config: SiteConfig = {}): Promise<ProcedureBench> {
   const clock = new ManualClock(noon);
-  const site = await loadSite(siteDirectory(t), { environment: {} });
-  const store = await openStore({ url: await emptyDatabase(site.directory), clock });
+  const site = await loadSite(siteDirectory(t, config), { environment: {} });
+  const store = await openStore({ url: await migratedDatabase(t, site.directory), clock });
   t.teardown(() => store.close());
   const db: ProcedureBench['db'] = store.db.withTables<ProcedureTables>();
   await insertRule(store);
@@ -78,6 +81,7 @@ interface RequestContext {
 
 function fakeRequest({ site, store, clock, jobId }: RequestContext): FakeRequest {
   const lines: string[] = [];
+  const requested: Array<number | string> = [];
   const progresses: Progress[] = [];
   const sink: LogSink = { write: (level, _name, message) => lines.push(`${level} ${message}`) };
   const logger = new Logger({ sink, name: 'test', level: 'DEBUG' });
@@ -95,13 +99,14 @@ function fakeRequest({ site, store, clock, jobId }: RequestContext): FakeRequest
     lastCheckpoint: null,
     checkpoint: async () => undefined,
     transaction: (work) => transact(store.db, work),
-    requestRun: async () => 1,
+    requestRun: async (rule) => requested.push(rule),
     now: () => new Date(clock.now()),
     progress: (done, total, text) => progresses.push([done, total, text]),
     debug: (message, fields) => logger.debug(message, fields),
     info: (message, fields) => logger.info(message, fields),
     warning: (message, fields) => logger.warning(message, fields),
     lines,
+    requested,
     progresses,
     abort: () => controller.abort(new Error('the run is to end')),
   };

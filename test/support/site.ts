@@ -1,7 +1,6 @@
 // A site for tests: a directory with a configuration, its database, and the tasks on it.
 
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { ChoiceList } from '../../src/choices.js';
@@ -9,17 +8,18 @@ import { Logger } from '../../src/log/logger.js';
 import type { LogSink } from '../../src/log/sink.js';
 import { Procedure, type ProcedureFunction, type ScheduleOptions } from '../../src/procedure.js';
 import type { RunProgram } from '../../src/runs/host.js';
+import { ownProgram } from '../../src/runs/program.js';
 import { loadSite, type Site, type SiteConfig } from '../../src/site.js';
 import { ownMigrations } from '../../src/store/migrations/index.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import { createTasks, type SiteTasks } from '../../src/tasks/create-tasks.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
-import { emptyDatabase } from './database.js';
+import { migratedDatabase } from './database.js';
+import { testDirectory } from './directory.js';
 
 /** Makes a site's directory with a JSON configuration; it vanishes with the test. Short enough for sockets. */
 export function siteDirectory(t: Test, config: SiteConfig = {}): string {
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'linod-')));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = testDirectory(t);
   const settings = { name: 'test', timezone: 'UTC', shippedProcedures: false, ...config };
   writeFileSync(join(directory, 'linod.config.json'), JSON.stringify(settings));
   return directory;
@@ -43,7 +43,7 @@ export interface Bench extends SiteTasks {
  * and by NODE_OPTIONS.
  */
 const builtProgram: RunProgram = {
-  url: new URL('../../dist/src/runs/main.js', import.meta.url),
+  url: ownProgram.url,
   execArgv: [],
 };
 
@@ -65,7 +65,7 @@ export async function openBench(
   } = {},
 ): Promise<Bench> {
   const directory = siteDirectory(t, { maxJobs });
-  const databaseUrl = await emptyDatabase(directory);
+  const databaseUrl = await migratedDatabase(t, directory);
   const site = await loadSite(directory, { environment: {}, flags: { databaseUrl } });
   const store = shared ?? (await openStore({ url: databaseUrl, migrations: [ownMigrations], clock }));
   if (shared === undefined) t.teardown(() => store.close());
@@ -73,8 +73,7 @@ export async function openBench(
   const sink: LogSink = { write: (level, name, message) => records.push(`${level} ${name}: ${message}`) };
   const procedures = new ChoiceList<Procedure>();
   const logger = new Logger({ sink, name: 'tasks', level: 'DEBUG' });
-  const logLevel = () => 'INFO' as const;
-  const options = { site, store, procedures, clock, sink, logLevel, logger, workerId, program: builtProgram };
+  const options = { site, store, procedures, clock, sink, logger, workerId, program: builtProgram };
   const all = createTasks(options);
   t.teardown(all.close);
   return {

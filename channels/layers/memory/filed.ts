@@ -1,9 +1,13 @@
 // A message as the memory layer keeps it.
 
-import type { ProcessMessage } from '../../local-queues.js';
+import type { Received } from '../../application.js';
 
 /** A message as it lies under its key. */
-export interface Filed extends ProcessMessage {
+export interface Filed {
+  /** The full names of the channels it is for. */
+  readonly channels: readonly string[];
+  /** The layer's own, which a receiver gets as it is when it is the only and last one. */
+  readonly message: Received;
   /** Milliseconds since 1970. */
   readonly sentAt: number;
   /** Milliseconds since 1970. */
@@ -14,7 +18,6 @@ export interface Filed extends ProcessMessage {
   readonly id: number;
   /** How many times it was handed out under a lease. */
   readonly deliveries: number;
-  readonly bytes: number;
 }
 
 /** The first half of a message's id. */

@@ -67,8 +67,9 @@ export class Loans<T> {
   /** Calls in what is over under a key. */
   collect(key: string): void {
     const ofKey = this.#byKey.get(key);
+    if (ofKey === undefined) return;
     const now = this.#options.now();
-    if (ofKey === undefined || now < ofKey.noneOverBefore) return;
+    if (now < ofKey.noneOverBefore) return;
     const over: Loan<T>[] = [];
     let next = Number.POSITIVE_INFINITY;
     for (const loan of ofKey.loans) {

@@ -1,5 +1,7 @@
 // What the X-ray sees of the memory layer.
 
+import { copyOf } from '../../message-copy.js';
+import { encode } from '../../msgpack.js';
 import type { WaitingQueue } from '../../waiting-queue.js';
 import { LocalBoard } from '../../xray/local-board.js';
 import type { Depth, LeftEvents, Look, ProcessRecord, Report, XraySource } from '../../xray/source.js';
@@ -80,8 +82,9 @@ export class MemorySource implements XraySource {
 }
 
 function peeked(filed: Filed, leaseEndsAt?: number): Peeked {
-  const { channels, bytes, sentAt, deliveries } = filed;
+  const { channels, sentAt, deliveries } = filed;
   const id = formatId(high(filed), low(filed));
-  const common = { id, channels, message: filed.read(), bytes, sentAt, deliveries };
+  const message = copyOf(filed.message);
+  const common = { id, channels, message, bytes: encode(message).length, sentAt, deliveries };
   return leaseEndsAt === undefined ? common : { ...common, leaseEndsAt };
 }

@@ -1,7 +1,7 @@
 // A connection of its own for blocked reads: while Redis keeps one waiting, nothing else gets through.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { dueAfterMs } from '../../listening.js';
+import { untilBeat } from '../../beat.js';
 import { type Client, Connection, type ConnectionOptions } from './connection.js';
 import { isElsewhere, isReplyError, isTemporary, isUnknownCommand } from './replies.js';
 
@@ -17,8 +17,6 @@ export interface Entry {
 export const blockMs = 10_000;
 /** How long after that the reply may be late. Then the connection is dead: noticed within 15 seconds. */
 export const longestDelayMs = 5000;
-/** An end that is closer than this part of a wait is not waited for. */
-const tooCloseShare = 0.05;
 const firstPauseMs = 50;
 const longestPauseMs = 1000;
 const longestUnblockPauseMs = 500;
@@ -26,8 +24,6 @@ const longestUnblockPauseMs = 500;
 /** Takes entries from the keys of one channel at a time, waiting for them on the server. */
 export class BlockingReads {
   readonly #connection: Connection;
-  /** Milliseconds after the last reply within which there is another one, while somebody waits. */
-  readonly dueMs: number;
   readonly #waitMs: number;
   /** Redis's number of the connection, by which another connection can end its wait. */
   #clientId: Promise<number> | undefined;
@@ -43,7 +39,6 @@ export class BlockingReads {
 
   constructor(options: ConnectionOptions, waitMs = blockMs) {
     const replyWithinMs = waitMs + Math.min(options.replyWithinMs, longestDelayMs);
-    this.dueMs = dueAfterMs(waitMs, options.replyWithinMs);
     this.#waitMs = waitMs;
     this.#connection = new Connection({
       ...options,
@@ -58,27 +53,24 @@ export class BlockingReads {
     return this.#heardAt;
   }
 
+  /** Waits for the connection, for ever. @throws LayerUnavailableError when the server lets us in no more, LayerClosedError */
+  async ready(): Promise<void> {
+    this.#askForId(await this.#connection.ready());
+  }
+
   /**
    * Takes the entries with the lowest scores from the first of the keys that has any: at least one, at most `max`,
-   * waiting for the first. Empty when there was none for some seconds, when the wait was ended by `unblock`, or when
-   * the connection broke: then try again.
+   * waiting for the first. Empty when there was none for some seconds, when the wait was ended by `unblock`, when
+   * nothing is wanted any more once there is a connection, or when that broke: then try again.
    *
    * @throws LayerUnavailableError when Redis refuses, LayerClosedError
    */
-  async take(keys: readonly string[], max: number): Promise<readonly Entry[]> {
-    const client = await this.#connection.ready();
-    this.#askForId(client);
+  async take(keys: readonly string[], max: number, isWanted: () => boolean): Promise<readonly Entry[]> {
     this.#read = ++this.#reads;
     try {
-      const entries = max > 1 ? await this.#takeMany(client, keys, max) : await this.#takeOne(client, keys);
-      this.#failures = 0;
-      this.#noteHeard();
-      return entries;
-    } catch (error) {
-      if (isReplyError(error) && !isTemporary(error)) throw this.#connection.unavailable(error);
-      if (isReplyError(error) && isElsewhere(error)) this.#connection.leave(client, error);
-      await pause(Math.min(firstPauseMs * 2 ** this.#failures++, longestPauseMs));
-      return [];
+      const client = await this.#connection.ready();
+      this.#askForId(client);
+      return isWanted() ? await this.#takeFrom(client, keys, max) : [];
     } finally {
       this.#read = 0;
     }
@@ -91,11 +83,10 @@ export class BlockingReads {
   async unblock(commands: Connection, stillWanted: () => boolean): Promise<void> {
     const read = this.#read;
     if (read === 0) return;
-    const id = await this.#clientId;
-    if (id === undefined) return;
     // The read may not have reached the server yet, so one attempt is not enough.
     for (let pauseMs = 1; this.#read === read && !stillWanted(); pauseMs *= 2) {
-      if ((await commands.run((client) => client.client('UNBLOCK', id))) === 1) return;
+      const id = await this.#clientId;
+      if (id === undefined || (await commands.run((client) => client.client('UNBLOCK', id))) === 1) return;
       await pause(Math.min(pauseMs, longestUnblockPauseMs));
     }
   }
@@ -104,8 +95,22 @@ export class BlockingReads {
     this.#connection.close();
   }
 
+  async #takeFrom(client: Client, keys: readonly string[], max: number): Promise<readonly Entry[]> {
+    try {
+      const entries = max > 1 ? await this.#takeMany(client, keys, max) : await this.#takeOne(client, keys);
+      this.#failures = 0;
+      this.#noteHeard();
+      return entries;
+    } catch (error) {
+      if (isReplyError(error) && !isTemporary(error)) throw this.#connection.unavailable(error);
+      if (isReplyError(error) && isElsewhere(error)) this.#connection.leave(client, error);
+      await pause(Math.min(firstPauseMs * 2 ** this.#failures++, longestPauseMs));
+      return [];
+    }
+  }
+
   async #takeOne(client: Client, keys: readonly string[]): Promise<readonly Entry[]> {
-    const reply = await client.bzpopminBuffer(...keys, untilCommonEnd(this.#waitMs) / 1000);
+    const reply = await client.bzpopminBuffer(...keys, this.#blockSeconds);
     return reply === null ? [] : entriesOf(reply[0].toString(), reply.slice(1));
   }
 
@@ -113,7 +118,7 @@ export class BlockingReads {
     if (this.#hasNoBatches) return this.#takeOne(client, keys);
     try {
       const reply: unknown = await client.callBuffer(
-        ...['BZMPOP', String(untilCommonEnd(this.#waitMs) / 1000), String(keys.length), ...keys],
+        ...['BZMPOP', String(this.#blockSeconds), String(keys.length), ...keys],
         ...['MIN', 'COUNT', String(max)],
       );
       return readBatch(reply);
@@ -123,6 +128,11 @@ export class BlockingReads {
       this.#hasNoBatches = true;
       return this.#takeOne(client, keys);
     }
+  }
+
+  /** So long that all reads of this process which find nothing end together, in whole milliseconds. */
+  get #blockSeconds(): number {
+    return Math.ceil(untilBeat(Date.now(), this.#waitMs)) / 1000;
   }
 
   #noteHeard(): void {
@@ -136,16 +146,6 @@ export class BlockingReads {
     // Whoever needs the number sees the failure; until then it has no owner.
     this.#clientId.catch(() => undefined);
   }
-}
-
-/**
- * For how many ms a read may keep waiting, at most `waitMs`: so long that all reads of this process which find nothing
- * end together, and it wakes once for all of its channels.
- */
-export function untilCommonEnd(waitMs: number, nowMs = performance.now()): number {
-  const restMs = Math.ceil(waitMs - (nowMs % waitMs));
-  // Redis counts whole milliseconds, so the last one may have ended a little too early.
-  return restMs < waitMs * tooCloseShare ? waitMs : restMs;
 }
 
 /** Reads members and scores that follow each other. */

@@ -6,6 +6,7 @@ import { KeyWatch } from './key-watch.js';
 import { type OnJudged, Outbox } from './outbox.js';
 import { Presence } from './presence.js';
 import { Settlements } from './settlements.js';
+import { SharedReads } from './shared-reads.js';
 
 export interface HostOptions {
   readonly connection: ConnectionOptions;
@@ -19,11 +20,12 @@ export interface HostOptions {
 
 /** A connection that no read has needed for so long is closed. */
 const closeAfterMs = 30_000;
+/** How many channels share a blocked read: each time that it ends, Redis notes for all of their keys that it begins anew. */
+const channelsPerRead = 50;
 
 /**
- * One connection for all commands, and one for each blocked read. A connection of its own for every key that is waited
- * on is what keeps a busy channel from holding up the others; how many a process waits on is a matter of its few
- * channels, since all process-specific ones lie under one key.
+ * One connection for all commands, and one for each blocked read. A connection of its own for every channel on which
+ * something comes is what keeps a busy one from holding up the others.
  */
 export class Host {
   /** For everything but blocked reads. */
@@ -40,6 +42,7 @@ export class Host {
   readonly #connection: ConnectionOptions;
   readonly #idle = new Map<BlockingReads, NodeJS.Timeout>();
   readonly #lent = new Set<BlockingReads>();
+  readonly #shared: SharedReads[] = [];
   #closed = false;
 
   constructor({ connection, now, ...options }: HostOptions) {
@@ -66,7 +69,21 @@ export class Host {
     if (idle !== undefined) clearTimeout(idle[1]);
     this.#idle.delete(reads);
     this.#lent.add(reads);
+    if (this.#closed) reads.close();
     return reads;
+  }
+
+  /** The reads for channels on which nothing comes. */
+  shared(): SharedReads {
+    const found = this.#shared.find(({ size }) => size < channelsPerRead);
+    if (found !== undefined) return found;
+    const shared = new SharedReads({
+      commands: this.commands,
+      borrow: () => this.borrow(),
+      giveBack: (reads) => this.giveBack(reads),
+    });
+    this.#shared.push(shared);
+    return shared;
   }
 
   giveBack(reads: BlockingReads): void {

@@ -3,8 +3,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Listening, worstOf } from '../../listening.js';
 import { WaitingQueue } from '../../waiting-queue.js';
-import { type BlockingReads, type Entry, entriesOf } from './blocking-reads.js';
+import { type Entry, entriesOf } from './blocking-reads.js';
 import type { Host } from './host.js';
+import { HostReads } from './host-reads.js';
+import { PutBacks, type Taken } from './put-backs.js';
 
 /** One of the hosts on which the key may be. */
 export interface KeySource {
@@ -19,19 +21,12 @@ export interface KeyReaderOptions<T> {
   readonly sources: readonly KeySource[];
   /** Reads an entry; undefined when it had to be dropped. */
   readonly accept: (entry: Entry) => T | undefined;
-  /** The TTL that an entry which is put back gives to a key without one. */
+  /** The TTL that an entry which is put back gives to a key without one, in ms. */
   readonly ttlMs: number;
-}
-
-interface Taken<T> {
-  readonly entry: Entry;
-  readonly value: T;
-  readonly host: Host;
 }
 
 /** The reads on one host, for as long as somebody waits. */
 interface Running {
-  readonly reads: BlockingReads;
   /** In ms of this process's clock. */
   readonly since: number;
   readonly ended: Promise<void>;
@@ -51,15 +46,17 @@ const mostAhead = 50;
 /**
  * Reads on all hosts for as long as somebody waits, on each as many entries at a time as are wanted. An entry goes to
  * the one who has waited longest. When nobody waits any more, the blocked reads are ended; an entry that came back all the same is put back
- * with its old score, or, while Redis is away, kept for the next who asks.
+ * with its old score, or, while Redis takes nothing, kept for the next who asks.
  */
 export class KeyReader<T> {
   readonly #options: KeyReaderOptions<T>;
   readonly #taken = new WaitingQueue<Taken<T>>();
-  /** The reads under way, by their sources. */
-  readonly #running = new Map<KeySource, Running>();
+  readonly #reads: ReadonlyArray<readonly [KeySource, HostReads]>;
+  /** Those of whom reads are under way. */
+  readonly #running = new Map<HostReads, Running>();
+  readonly #putBacks: PutBacks<T>;
   #puttingBack: Promise<void> | undefined;
-  /** The attempt at that which is under way or was the last. */
+  /** The attempt at that which is under way. */
   #attempt: Promise<boolean> | undefined;
   #linger: NodeJS.Timeout | undefined;
   /** Whether entries were handed over in this turn of the event loop, and nothing was asked for since. */
@@ -70,6 +67,9 @@ export class KeyReader<T> {
 
   constructor(options: KeyReaderOptions<T>) {
     this.#options = options;
+    const { keys, sources, ttlMs } = options;
+    this.#putBacks = new PutBacks(ttlMs);
+    this.#reads = sources.map((source) => [source, new HostReads(source.host, keys)]);
   }
 
   /** Whether somebody waits, or something is still to be put back. */
@@ -110,7 +110,7 @@ export class KeyReader<T> {
     if (this.#taken.waiting === 0) return undefined;
     const now = performance.now();
     return worstOf(
-      Array.from(this.#running.values(), ({ reads, since }) => ({
+      Array.from(this.#running, ([reads, { since }]) => ({
         waitingMs: now - since,
         heardMsAgo: reads.heardAt === undefined ? null : now - reads.heardAt,
         dueMs: reads.dueMs,
@@ -128,8 +128,8 @@ export class KeyReader<T> {
   }
 
   async #takeThere(max: number): Promise<T[]> {
-    // Else what comes after it would overtake what is just put back. When that fails, it is here again.
-    await this.#attempt;
+    // Else what comes after it would overtake what is just put back. When that is refused, it is here again.
+    if (this.#attempt !== undefined || this.#putBacks.areOpen()) await this.#tryToPutBack();
     const found: T[] = [];
     for (let kept = this.#taken.shift(); kept !== undefined; kept = this.#taken.shift()) {
       found.push(kept.value);
@@ -150,7 +150,7 @@ export class KeyReader<T> {
   async #endOfUnwantedReads(): Promise<void> {
     if (this.#taken.waiting > 0 || this.#running.size === 0) return;
     this.#endBlockedReads();
-    const reachable = Array.from(this.#running).filter(([{ host }]) => !host.commands.isAway);
+    const reachable = Array.from(this.#running).filter(([reads]) => !reads.isAway);
     const patience = new AbortController();
     await Promise.race([
       Promise.all(reachable.map(([, { ended }]) => ended)),
@@ -168,40 +168,37 @@ export class KeyReader<T> {
 
   #readEverywhere(): void {
     clearTimeout(this.#linger);
-    for (const source of this.#options.sources) {
-      if (this.#running.has(source)) continue;
-      const reads = source.host.borrow();
-      this.#running.set(source, {
-        reads,
+    for (const [source, reads] of this.#reads) {
+      if (this.#running.has(reads)) continue;
+      this.#running.set(reads, {
         since: performance.now(),
         ended: this.#readWhileWanted(source, reads),
       });
     }
   }
 
-  async #readWhileWanted(source: KeySource, reads: BlockingReads): Promise<void> {
+  async #readWhileWanted(source: KeySource, reads: HostReads): Promise<void> {
     try {
       while (this.#taken.waiting > 0) {
-        // Else what comes after it would overtake what is just put back.
-        await this.#puttingBack;
+        await this.#whenBack(source.host);
         if (this.#taken.waiting > 0) await this.#readOne(source, reads);
       }
     } catch (error) {
       this.#taken.fail(error);
     } finally {
-      this.#running.delete(source);
-      source.host.giveBack(reads);
+      this.#running.delete(reads);
+      reads.end();
     }
     if (this.#taken.length > 0) this.#puttingBack ??= this.#putBackWhileUnwanted();
     if (this.#running.size > 0 && this.#taken.waiting === 0) this.#endBlockedReadsSoon();
   }
 
-  async #readOne({ host, beforeRead }: KeySource, reads: BlockingReads): Promise<void> {
+  async #readOne({ host, beforeRead }: KeySource, reads: HostReads): Promise<void> {
     beforeRead();
     const { wanted } = this.#taken;
     const most = Math.max(Math.min(wanted, entriesPerRead), Math.min(wanted + this.#ahead, mostAhead));
     const taken: Taken<T>[] = [];
-    for (const entry of await reads.take(this.#options.keys, most)) {
+    for (const entry of await reads.take(most, () => this.isWaitedOn)) {
       const value = this.#options.accept(entry);
       if (value !== undefined) taken.push({ entry, value, host });
     }
@@ -221,31 +218,34 @@ export class KeyReader<T> {
     // A receiver that asks one by one asks for the next within this turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#taken.length > 0) this.#ahead = 0;
-    while (this.#taken.length > 0) {
-      this.#attempt = this.#putBack();
-      if (await this.#attempt) continue;
+    while (this.#taken.length > 0 || this.#putBacks.areOpen()) {
+      if (await this.#tryToPutBack()) continue;
       if (this.#stopping) break;
       await pause(pauseAfterFailureMs);
     }
     this.#puttingBack = undefined;
   }
 
-  /** Returns whether all are back in Redis; those that are not are kept here. */
+  /** One attempt at a time. */
+  #tryToPutBack(): Promise<boolean> {
+    this.#attempt ??= this.#putBack().finally(() => {
+      this.#attempt = undefined;
+    });
+    return this.#attempt;
+  }
+
+  /** Returns whether all are back in Redis; what is not for certain is kept here. */
   async #putBack(): Promise<boolean> {
-    const { ttlMs } = this.#options;
-    const taken = await this.#taken.takeMany(entriesPerRead);
-    let isDone = true;
-    for (const [host, key, entries] of byPlace(taken)) {
-      const pairs = entries.flatMap(({ entry }) => [entry.score, entry.member]);
-      try {
-        await host.commands.run((client) => client.putBack(1, key, ttlMs, ...pairs));
-      } catch {
-        // Whatever the reason, the messages are ours until somebody takes them.
-        this.#taken.putMany(entries);
-        isDone = false;
-      }
-    }
-    return isDone;
+    const taken = this.#taken.length > 0 ? await this.#taken.takeMany(entriesPerRead) : [];
+    const refused = await this.#putBacks.attempt(taken);
+    this.#taken.putMany(refused);
+    return refused.length === 0 && !this.#putBacks.areOpen();
+  }
+
+  /** Resolves when nothing is on its way back to the host, which what is read there next would overtake. */
+  async #whenBack(host: Host): Promise<void> {
+    while (!this.#stopping && (this.#attempt !== undefined || this.#putBacks.areOpen(host)))
+      await (this.#attempt ?? pause(pauseAfterFailureMs));
   }
 
   #endBlockedReadsSoon(): void {
@@ -258,21 +258,9 @@ export class KeyReader<T> {
   #endBlockedReads(): void {
     clearTimeout(this.#linger);
     const stillWanted = () => this.#taken.waiting > 0;
-    for (const [{ host }, { reads }] of this.#running)
-      reads.unblock(host.commands, stillWanted).catch(() => {
+    for (const reads of this.#running.keys())
+      reads.unblock(stillWanted).catch(() => {
         // Without a connection there is no blocked read either, or it ends by itself within some seconds.
       });
   }
-}
-
-/** By the hosts and keys where they were. */
-function byPlace<T>(taken: readonly Taken<T>[]): Array<[Host, string, Taken<T>[]]> {
-  const places: Array<[Host, string, Taken<T>[]]> = [];
-  for (const each of taken) {
-    const { host, entry } = each;
-    const place = places.find(([otherHost, key]) => otherHost === host && key === entry.key);
-    if (place === undefined) places.push([host, entry.key, [each]]);
-    else place[2].push(each);
-  }
-  return places;
 }

@@ -3,9 +3,6 @@
 
 import type { Connection } from './connection.js';
 
-/** Long enough for all channels that begin to wait together, and nothing to those who look every quarter of a minute. */
-const gatherMs = 100;
-
 /** Asks one host. */
 export class Presence {
   readonly #commands: Connection;
@@ -21,7 +18,8 @@ export class Presence {
    */
   mayBeThere(key: string): Promise<boolean> {
     return new Promise((resolve) => {
-      if (this.#asked.size === 0) setTimeout(() => void this.#ask(), gatherMs).unref();
+      // In this turn of the event loop come all whose reads have ended together.
+      if (this.#asked.size === 0) setImmediate(() => void this.#ask());
       const asking = this.#asked.get(key);
       if (asking === undefined) this.#asked.set(key, [resolve]);
       else asking.push(resolve);

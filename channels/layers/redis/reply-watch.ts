@@ -10,25 +10,30 @@ import type { Redis } from 'ioredis';
 export function watchReplies(client: Redis, withinMs: number, onSilent: () => void): void {
   let heard = 0;
   let isEnded = false;
-  const timer = setTimeout(() => {
-    if (client.commandQueue.length === 0) return;
+  let timer: NodeJS.Timeout | undefined;
+  const look = () => {
     const before = heard;
     // Runs when what has come was read.
     setImmediate(() => {
       if (isEnded || client.commandQueue.length === 0) return;
       if (heard === before) onSilent();
-      else timer.refresh();
+      else timer?.refresh();
     });
-  }, withinMs).unref();
+  };
   const send = client.sendCommand.bind(client);
   client.sendCommand = (command, stream) => {
-    if (client.commandQueue.length === 0 && !isEnded) timer.refresh();
+    if (client.commandQueue.length === 0 && !isEnded) {
+      clearTimeout(timer);
+      timer = setTimeout(look, withinMs).unref();
+    }
     return send(command, stream);
   };
   client.once('connect', () =>
     client.stream.on('data', () => {
       heard++;
-      if (client.commandQueue.length > 0) timer.refresh();
+      // A process that has nothing to do is not to wake for this.
+      if (client.commandQueue.length === 0) clearTimeout(timer);
+      else timer?.refresh();
     }),
   );
   client.once('end', () => {

@@ -83,10 +83,17 @@ export const scripts = {
       return { 0, members }`,
   },
 
-  /** KEYS: a sorted set of messages. ARGV: TTL in ms, for a key that has none; a score and a member, and so on. */
+  /**
+   * KEYS: a sorted set of messages; where it is noted that this was done, as a sorted set, since more rights than for those a
+   * user of the layer need not have. ARGV: TTL in ms, for the note and for a key that
+   * has none; a score and a member, and so on. What comes a second time, since its first reply was lost, adds nothing.
+   */
   putBack: {
     lua: `
+      if redis.call('EXISTS', KEYS[2]) == 1 then return end
       redis.call('ZADD', KEYS[1], 'NX', unpack(ARGV, 2))
+      redis.call('ZADD', KEYS[2], 0, '')
+      redis.call('PEXPIRE', KEYS[2], ARGV[1])
       if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end`,
   },
 

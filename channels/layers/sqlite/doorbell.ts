@@ -18,6 +18,7 @@ import {
   watch,
   writeSync,
 } from 'node:fs';
+import { untilBeat } from '../../beat.js';
 
 /** Those that a key may have, by number. */
 export const bells: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -140,9 +141,7 @@ export class Doorbells {
   }
 }
 
-/** The net for notices that were lost: a sender was killed between commit and ring. */
-export const pollEveryMs = 3000;
-/** Instead of it where the system cannot watch files. */
+/** Instead of at each beat where the system cannot watch files. */
 const pollUnwatchedEveryMs = 100;
 
 /**
@@ -215,7 +214,8 @@ export class DoorbellWatcher {
 
   #schedulePoll(): void {
     const isWatching = this.#watchers.size > 0 && !this.#isDeaf;
-    const delayMs = isWatching ? pollEveryMs : pollUnwatchedEveryMs;
+    // The net for notices that were lost: a sender was killed between commit and ring.
+    const delayMs = isWatching ? untilBeat(Date.now()) : pollUnwatchedEveryMs;
     this.#poll = setTimeout(() => {
       this.#poll = undefined;
       if (!this.#held) {

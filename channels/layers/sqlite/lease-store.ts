@@ -2,8 +2,8 @@
 // which it leaves when it is acknowledged. Those whose lease is over lie there until somebody takes them.
 
 import { randomInt } from 'node:crypto';
+import { beatMs } from '../../beat.js';
 import { type Database, plucked } from './database.js';
-import { pollEveryMs } from './doorbell.js';
 import type { MessageStore, StoredMessage } from './message-store.js';
 
 /** What becomes of messages that come back. */
@@ -99,7 +99,7 @@ export class LeaseStore {
   extend({ id, token, key }: KeyedLeaseToken, leaseMs: number, now: number): boolean {
     const { changes } = this.#statements.extend.run(Math.ceil(now + leaseMs), id, token);
     // It may end sooner than those who wait know, and than they would look by themselves.
-    if (leaseMs < pollEveryMs) this.#messages.announce(key);
+    if (leaseMs < beatMs) this.#messages.announce(key);
     return changes === 1;
   }
 

@@ -276,7 +276,7 @@ export class MessageStore {
   #insertByLength({ key, expiresAt, channels, body, capacity }: NewMessage): boolean {
     const insert = this.#statements.insertByLength;
     const names = namesOf(key, channels);
-    const { changes } = insert.run(key, expiresAt, names, body, key, key, capacity);
+    const { changes } = insert.run(key, capacity, key, key, expiresAt, names, body);
     if (changes === 1) this.announce(key);
     return changes === 1;
   }
@@ -410,13 +410,17 @@ function prepare(db: Database) {
     dataVersion: db.prepare('PRAGMA data_version').pluck(),
     freePages: db.prepare('PRAGMA freelist_count').pluck(),
 
-    insertByLength: db.prepare<[string, number, string | null, Uint8Array, string, string, number]>(`
-      INSERT INTO parcel (key, place, count, expires_at, channels, body)
-      SELECT ?, coalesce(last, 0) + 1, 1, ?, ?, ?
-      FROM (SELECT
-        (SELECT place FROM parcel WHERE key = ? ORDER BY place DESC LIMIT 1) AS last,
-        (SELECT place - count FROM parcel WHERE key = ? ORDER BY place LIMIT 1) AS before)
-      WHERE last IS NULL OR last - before < ?`),
+    // Without room there is no place, and a row without one is ignored. VALUES instead of SELECT … WHERE: that fills a
+    // temporary table first, as it reads what it writes, at twice the cost.
+    insertByLength: db.prepare<[string, number, string, string, number, string | null, Uint8Array]>(`
+      INSERT OR IGNORE INTO parcel (key, place, count, expires_at, channels, body)
+      VALUES (
+        ?,
+        (SELECT CASE WHEN last IS NULL OR last - before < ? THEN coalesce(last, 0) + 1 END
+        FROM (SELECT
+          (SELECT place FROM parcel WHERE key = ? ORDER BY place DESC LIMIT 1) AS last,
+          (SELECT place - count FROM parcel WHERE key = ? ORDER BY place LIMIT 1) AS before)),
+        1, ?, ?, ?)`),
     ends: db.prepare<[string, string], { before: number | null; last: number | null }>(`
       SELECT
         (SELECT place - count FROM parcel WHERE key = ? ORDER BY place LIMIT 1) AS before,

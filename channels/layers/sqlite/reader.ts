@@ -1,9 +1,10 @@
 // The receiving side of the embedded layer: who waits under which key, and when it is worth looking.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { beatMs } from '../../beat.js';
 import { LayerClosedError } from '../../errors.js';
 import type { Listening } from '../../listening.js';
-import { bellOf, bells, DoorbellWatcher, pollEveryMs } from './doorbell.js';
+import { bellOf, bells, DoorbellWatcher } from './doorbell.js';
 import { EndOfTurn } from './end-of-turn.js';
 import { LayerFileError } from './errors.js';
 import { Flow } from './flow.js';
@@ -13,8 +14,8 @@ import type { MessageStore, StoredMessage } from './message-store.js';
 import { ReadAhead } from './read-ahead.js';
 
 const retryAfterMs = 5;
-/** Who waits looks every few seconds, and then the file may be locked by others for some more. */
-const lookWithinMs = pollEveryMs + 5000;
+/** Who waits looks at each beat, and then the file may be locked by others for some more seconds. */
+const lookWithinMs = beatMs + 5000;
 /** Bounds what one transaction takes. */
 const messagesPerTake = 500;
 /** Timers go no further than this. */

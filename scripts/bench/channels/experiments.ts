@@ -32,17 +32,25 @@ export const experiments: readonly Experiment[] = [
   flowing(
     'sequential',
     { inFlight: 1 },
-    { python: 1500, redis: 8000, bare: 8000, sqlite: 30_000, memory: 200_000, bullmq: 4000 },
+    {
+      python: 1500,
+      redis: 8000,
+      bare: 8000,
+      sqlite: 30_000,
+      bareSqlite: 30_000,
+      memory: 200_000,
+      bullmq: 4000,
+    },
   ),
   flowing(
     'in-flight',
     { inFlight: 50 },
     { python: 1500, redis: 40_000, bare: 20_000, sqlite: 50_000, memory: 200_000 },
   ),
-  flowing('batches', { batch: 100 }, { redis: 80_000, bare: 40_000, sqlite: 150_000 }),
+  flowing('batches', { batch: 100 }, { redis: 80_000, bare: 40_000, sqlite: 150_000, bareSqlite: 150_000 }),
   {
     key: 'ping-pong',
-    contestants: ['python', 'redis', 'bare', 'sqlite'],
+    contestants: ['python', 'redis', 'bare', 'sqlite', 'bareSqlite'],
     measure: ({ pair, redis, divisor }) =>
       pingPong(pair, redis, (pair.name === 'python' ? 600 : 2500) / divisor),
   },

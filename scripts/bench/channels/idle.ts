@@ -6,8 +6,11 @@ import type { Found } from '../shared/results.js';
 import type { Contestants } from './contestants.js';
 
 const channels = Array.from({ length: 10 }, (_, i) => `idle.${i}`);
-/** What a worker does once after its start is not what waiting costs. */
-const settleMs = 10_000;
+/**
+ * What a worker does once after its start is not what waiting costs: V8 clears up some 10 s after it, and ours closes the
+ * connections that it has no use for after 40 s.
+ */
+const settleMs = 50_000;
 /** A multiple of the seconds after which both look again. */
 export const idleMs = 30_000;
 

@@ -6,6 +6,7 @@ import { RedisPubSubChannelLayer } from '../../../channels/layers/redis-pubsub.j
 import { SqliteChannelLayer } from '../../../channels/layers/sqlite.js';
 import { barePubSub } from './bare-pubsub.js';
 import { bareRedis } from './bare-redis.js';
+import { bareSqlite } from './bare-sqlite.js';
 import { bullmq } from './bullmq.js';
 import { capacity, NotMeasuredError, type Transport, type TransportOptions } from './transport.js';
 
@@ -24,6 +25,8 @@ export function openTransport({ kind, url, prefix, path, bullmq: directory }: Tr
       return bareRedis(url, prefix);
     case 'barePubSub':
       return barePubSub(url);
+    case 'bareSqlite':
+      return bareSqlite(`${path}-bare`);
     case 'bullmq':
       if (directory === undefined) throw new NotMeasuredError('BullMQ is not installed');
       return bullmq(directory, url, prefix);

@@ -153,7 +153,10 @@ export const lines: readonly Line[] = [
     number: 'sequential.sqlite.received',
     unit: 'a second',
     aim: atLeast(40_000),
-    comparisons: [{ with: 'our Redis layer', number: 'sequential.redis.received', aim: atLeast(1) }],
+    comparisons: [
+      { with: 'our Redis layer', number: 'sequential.redis.received', aim: atLeast(1) },
+      { with: 'bare better-sqlite3', number: 'sequential.bareSqlite.received' },
+    ],
   },
   {
     work: 'batches of 100, received',
@@ -161,7 +164,10 @@ export const lines: readonly Line[] = [
     number: 'batches.sqlite.received',
     unit: 'a second',
     aim: atLeast(250_000),
-    comparisons: [{ with: 'our Redis layer', number: 'batches.redis.received', aim: atLeast(1) }],
+    comparisons: [
+      { with: 'our Redis layer', number: 'batches.redis.received', aim: atLeast(1) },
+      { with: 'bare better-sqlite3', number: 'batches.bareSqlite.received' },
+    ],
   },
   ...(['p50', 'p99'] as const).map(
     (quantile): Line => ({
@@ -170,7 +176,10 @@ export const lines: readonly Line[] = [
       number: `ping-pong.sqlite.${quantile}`,
       unit: 'ms',
       aim: atMost(quantile === 'p50' ? 0.2 : 2),
-      comparisons: [{ with: 'our Redis layer', number: `ping-pong.redis.${quantile}`, aim: atMost(1) }],
+      comparisons: [
+        { with: 'our Redis layer', number: `ping-pong.redis.${quantile}`, aim: atMost(1) },
+        { with: 'bare better-sqlite3', number: `ping-pong.bareSqlite.${quantile}` },
+      ],
     }),
   ),
   {

@@ -22,13 +22,21 @@ export interface TransportOptions {
   readonly url: string;
   /** What keys begin with, so that contestants on one Redis keep apart. */
   readonly prefix: string;
-  /** The file of `sqlite`. */
+  /** The file of `sqlite`; that of `bareSqlite` lies beside it. */
   readonly path: string;
   /** Where the package of `bullmq` is installed. */
   readonly bullmq: string | undefined;
 }
 
-export type NodeTransport = 'memory' | 'sqlite' | 'redis' | 'pubsub' | 'bare' | 'barePubSub' | 'bullmq';
+export type NodeTransport =
+  | 'memory'
+  | 'sqlite'
+  | 'redis'
+  | 'pubsub'
+  | 'bare'
+  | 'barePubSub'
+  | 'bareSqlite'
+  | 'bullmq';
 
 /** What no contestant reaches, so that no message is refused or dropped for want of room; the same for all. */
 export const capacity = 1_000_000;

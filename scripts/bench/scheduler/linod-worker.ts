@@ -8,7 +8,7 @@ import { loadSite, type Site } from '../../../src/site.js';
 import { Program } from '../shared/program.js';
 import { type Call, callsVariable, readCalls } from './calls.js';
 
-const runworker = fileURLToPath(new URL('../../runworker.js', import.meta.url));
+const runworker = fileURLToPath(new URL('../../../../dist/scripts/runworker.js', import.meta.url));
 
 export interface BenchSiteOptions {
   readonly directory: string;

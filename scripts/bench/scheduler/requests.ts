@@ -1,7 +1,7 @@
 // Runs that somebody asks for: how soon one is called, and how many a second are run when many wait.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { RunJob } from '../../../src/actors.js';
+import { RunJob } from '../../../src/run-job.js';
 import { sql } from '../../../src/store/kysely.js';
 import type { Store } from '../../../src/store/store.js';
 import { PostgresServer } from '../shared/postgres-server.js';
@@ -39,8 +39,7 @@ export async function runNow({ directory, quick }: Context, databaseUrl?: string
   const askedAt = new Map<number, number>();
   await paced(quick, async () => {
     const at = steadyNow();
-    const request = await RunJob.request({ site, store, user: 'bench' }, rule);
-    await layer.groupSend(site.workersGroup, { type: 'rules.changed' });
+    const { request } = await RunJob.request({ site, store, layer, user: 'bench' }, rule);
     askedAt.set(request, at);
   });
   const jobs = await store.db.selectFrom('jobs').select(['id', 'request_id']).execute();

@@ -1,18 +1,7 @@
 // What is compared with what, and what is aimed at.
 
 import { type Aim, atLeast, atMost } from '../shared/aim.js';
-import type { Reference } from '../shared/results.js';
-
-export type Unit = 'a second' | 'µs' | 'ms' | '% of a core' | 's a minute' | 'MiB';
-
-export interface Line {
-  readonly work: string;
-  readonly unit: Unit;
-  readonly number: Reference;
-  readonly aim?: Aim;
-  /** Peers and what was found of them; the aim is of our number divided by theirs. */
-  readonly beside: ReadonlyArray<{ readonly name: string; readonly number: Reference; readonly aim?: Aim }>;
-}
+import type { Line, Unit } from '../shared/report.js';
 
 export const lines: readonly Line[] = [
   ...nextRun('day', 'every 10 s, begun a day ago', 10),

@@ -13,6 +13,7 @@ const installWithinMs = 120_000;
 const peers = {
   bullmq: ['bullmq@6', `ioredis@${ioredisVersion}`],
   croner: ['croner@11'],
+  pino: ['pino@10'],
 } as const;
 
 /**

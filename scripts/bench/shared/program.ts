@@ -74,15 +74,7 @@ export class Program {
 
   /** @throws Error when it has ended meanwhile, so that nobody takes the costs of a dead one for low ones */
   usage(): Usage {
-    const { pid } = this.#process;
-    const tasks = `/proc/${pid}/task`;
-    const cpuNs = readdirSync(tasks)
-      .map((thread) => cpuNsOf(`${tasks}/${thread}/schedstat`))
-      .reduce((sum, ns) => sum + ns, 0);
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    const bytes = (field: string) =>
-      Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
-    return { cpuMs: cpuNs / 1e6, rssBytes: bytes('VmRSS'), peakRssBytes: bytes('VmHWM') };
+    return usageOf(this.#process.pid);
   }
 
   /** Asks it to end and, when it does not, kills it. */
@@ -92,6 +84,24 @@ export class Program {
     await this.#ended;
     clearTimeout(timer);
   }
+
+  /** Resolves when it is gone. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
+  }
+}
+
+/** What a process has used so far. @throws Error when it has ended */
+export function usageOf(pid: number | undefined): Usage {
+  const tasks = `/proc/${pid}/task`;
+  const cpuNs = readdirSync(tasks)
+    .map((thread) => cpuNsOf(`${tasks}/${thread}/schedstat`))
+    .reduce((sum, ns) => sum + ns, 0);
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  const bytes = (field: string) =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
+  return { cpuMs: cpuNs / 1e6, rssBytes: bytes('VmRSS'), peakRssBytes: bytes('VmHWM') };
 }
 
 /**
@@ -107,7 +117,7 @@ function cpuNsOf(schedstat: string): number {
 }
 
 /** Without what this machine's other sites have set. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
+export function cleanEnvironment(): NodeJS.ProcessEnv {
   const foreign = /^(LINOD?_|REDIS_URL$|DATABASE_URL$|DJANGO_|PYTHON|NODE_OPTIONS$|NODE_V8_COVERAGE$)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
 }

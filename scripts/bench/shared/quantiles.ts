@@ -6,3 +6,8 @@ export function quantiles(values: readonly number[]): { readonly p50: number; re
   const at = (quantile: number) => sorted[Math.floor(sorted.length * quantile)] ?? Number.NaN;
   return { p50: at(0.5), p99: at(0.99) };
 }
+
+/** The median and the largest, of values too few for a quantile beyond it. NaN and -Infinity of nothing. */
+export function middleAndMost(values: readonly number[]): { readonly p50: number; readonly max: number } {
+  return { p50: quantiles(values).p50, max: Math.max(...values) };
+}

@@ -2,7 +2,7 @@
 // from the noise of a heap, and more than these bounds would matter to a process that runs for a month.
 //
 // Redis and the file also hold what the X-ray keeps of each layer object for ten minutes, so that a run of less than
-// twenty says nothing about them. The file and its log do not shrink: their size is the most that they needed so far,
+// twenty, or one whose laps come quicker at last than at first, says nothing about them. The file and its log do not shrink: their size is the most that they needed so far,
 // which rises ever more seldom.
 
 import type { Quantity } from './sample.js';

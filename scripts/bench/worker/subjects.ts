@@ -9,7 +9,7 @@ import { python } from '../shared/machine.js';
 import type { Subject } from '../shared/program.js';
 
 const packageRoot = fileURLToPath(new URL('../../../../', import.meta.url));
-const runworker = fileURLToPath(new URL('../../runworker.js', import.meta.url));
+const runworker = fileURLToPath(new URL('../../../../dist/scripts/runworker.js', import.meta.url));
 
 /** A new site whose worker has the shipped procedures and no others, and has been initiated. */
 export async function linodWorker(parent: string, name: string, layer?: string): Promise<Subject> {

@@ -16,7 +16,11 @@ export interface LookOptions {
   readonly onFailed: (error: unknown) => void;
 }
 
-/** Looks until the signal, or as often as wanted. @throws what the first look throws */
+/**
+ * Looks until the signal, or as often as wanted. A look that goes on when the signal comes is not waited for.
+ *
+ * @throws what the first look throws
+ */
 export async function lookAgainAndAgain({
   look,
   everyMs,
@@ -31,12 +35,27 @@ export async function lookAgainAndAgain({
     if (looks > 0) await pause(everyMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     try {
-      const stats = await look();
+      const stats = await unlessAborted(look(), signal);
+      if (stats === undefined) return;
       show({ stats, channels: withRates(stats, before) });
       before = stats;
     } catch (error) {
       if (looks === 0) throw error;
       onFailed(error);
     }
+  }
+}
+
+/** What comes of the work; undefined when the signal comes first. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

@@ -73,6 +73,7 @@ export const english: Language = {
   times: (count) => (count === 1 ? 'once in all' : `${count} times in all`),
   missing: (choice) => missing[choice],
   repeated: (choice) => repeated[choice],
+  afterRule: (rule) => `after rule ${rule}`,
   compose: ({ every, days, time, months, zone, from, until, times, missing, repeated }) => {
     const main = [every, days, time, months, zone, from, until]
       .filter((part) => part !== undefined)

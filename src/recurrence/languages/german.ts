@@ -85,6 +85,7 @@ export const german: Language = {
   times: (count) => (count === 1 ? 'insgesamt einmal' : `insgesamt ${count}-mal`),
   missing: (choice) => missing[choice],
   repeated: (choice) => repeated[choice],
+  afterRule: (rule) => `nach Regel ${rule}`,
   compose: ({ every, days, months, time, zone, from, until, times, missing, repeated }) => {
     const main = [every, days, months, time, zone, from, until]
       .filter((part) => part !== undefined)

@@ -83,6 +83,8 @@ export interface Language {
   times(count: number): string;
   missing(choice: MissingTime): string;
   repeated(choice: RepeatedTime): string;
+  /** `after rule report`: whenever a run of that one is done, and at no other time. */
+  afterRule(rule: string): string;
   /** Puts the parts in order. */
   compose(parts: DescriptionParts): string;
 }

@@ -32,6 +32,9 @@ const day: Field = { name: 'the day of the month', min: 1, max: 31, names: [] };
 const month: Field = { name: 'the month', min: 1, max: 12, names: monthNames };
 const weekday: Field = { name: 'the day of the week', min: 0, max: 7, names: weekdayNames };
 
+/** How many days each month has, in a leap year. */
+const longestMonths = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
 const shortForms: Readonly<Record<string, string>> = {
   '@yearly': '0 0 1 1 *',
   '@annually': '0 0 1 1 *',
@@ -58,7 +61,7 @@ export function parseCron(text: string): CronExpression {
   const [seconds, minutes, hours, days, months, weekdays] =
     pieces.length === 6 ? pieces : [{ text: '0', at: 0 }, ...pieces];
   const open = [days, weekdays].map((piece) => /^[*?]/.test(piece?.text ?? ''));
-  return {
+  const expression: CronExpression = {
     text: pieces.map((piece) => piece.text).join(' '),
     seconds: numbersOf(second, text, seconds),
     minutes: numbersOf(minute, text, minutes),
@@ -69,6 +72,17 @@ export function parseCron(text: string): CronExpression {
     eitherDay: !open.includes(true),
     isInterval: [seconds, minutes, hours].some((piece) => piece?.text.startsWith('*')),
   };
+  if (!hasDay(expression))
+    throw wrong(text, days ?? { text: '', at: 0 }, 'a day of the month that the month has');
+  return expression;
+}
+
+/** Whether there is such a day in any year: not 30 February. */
+function hasDay({ days, months, eitherDay }: CronExpression): boolean {
+  const fits = (number: number, monthDays: number): boolean => number <= monthDays && -number < monthDays;
+  return (
+    eitherDay || months.some((found) => days.some((number) => fits(number, longestMonths[found - 1] ?? 0)))
+  );
 }
 
 /**

@@ -8,10 +8,11 @@ import { notices } from './0004-notices.js';
 import { policies } from './0005-policies.js';
 import { ruleChanges } from './0006-rule-changes.js';
 import { decisionSummaries } from './0007-decision-summaries.js';
+import { dueHost } from './0008-due-host.js';
 
 export const ownMigrations: MigrationSet = {
   owner: 'linod',
-  migrations: [tables, health, recurrences, notices, policies, ruleChanges, decisionSummaries],
+  migrations: [tables, health, recurrences, notices, policies, ruleChanges, decisionSummaries, dueHost],
 };
 
 const registered = new Map<string, MigrationSet>();

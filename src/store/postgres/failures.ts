@@ -18,23 +18,65 @@ export function isConnectionFailure(error: unknown): boolean {
   return error instanceof Error && !(error instanceof TypeError) && !(error instanceof RangeError);
 }
 
+/**
+ * A statement that the connection keeps has another result than it had, since somebody has changed its table, as a
+ * newer version's migration does. Source: PostgreSQL, RevalidateCachedQuery in src/backend/utils/cache/plancache.c
+ */
+export function isStalePlan(error: unknown): boolean {
+  return codeOf(error) === '0A000';
+}
+
 /** Why a connection could not be made, with what to do about it. */
 export function cannotConnect(target: Target, error: unknown): StoreUnavailableError {
-  return new StoreUnavailableError(target.name, readable(error, adviceOnConnecting(target, error)));
+  return new StoreUnavailableError(target.name, readable(error, adviceOnConnecting(target, error)), {
+    passes: mayPass(error),
+  });
+}
+
+/** The server or the way to it is not there, or not yet: ENOENT is a socket's. Not ENOTFOUND, a host that nobody knows. */
+const passingSystemErrors = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EPIPE',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
+  'EAI_AGAIN',
+  'ENOENT',
+]);
+
+/** What `pg` itself says of a server that is silent or hangs up has no code. */
+const passingWords = /timeout|terminated/;
+
+/**
+ * Whether a connection may be made later with nothing changed: not where the server knows no such user, password or
+ * database, or speaks no TLS.
+ */
+function mayPass(error: unknown): boolean {
+  const first = firstOf(error);
+  if (first instanceof pg.DatabaseError) return connectionStates.test(first.code ?? '');
+  const code = codeOf(error);
+  return code === ''
+    ? first instanceof Error && passingWords.test(first.message)
+    : passingSystemErrors.has(code);
 }
 
 /** Why a connection was lost. */
 export function connectionLost(target: Target, error: unknown): StoreUnavailableError {
   const isReadOnly = codeOf(error) === '25006';
   const advice = isReadOnly ? 'the server is a standby, or set read-only: name the primary' : '';
-  return new StoreUnavailableError(target.name, readable(error, advice), 'lost');
+  const how = { happened: 'lost', passes: !isReadOnly };
+  return new StoreUnavailableError(target.name, readable(error, advice), how);
 }
 
 /** Makes an error of rights one that says how to give them; leaves others alone. */
 export function explainRights(target: Target, error: unknown): unknown {
   if (codeOf(error) !== '42501') return error;
   const advice = `user ${target.user} must be able to create tables there: GRANT CREATE ON SCHEMA public TO "${target.user}"`;
-  return new StoreUnavailableError(target.name, readable(error, advice), 'cannot use');
+  return new StoreUnavailableError(target.name, readable(error, advice), { happened: 'cannot use' });
 }
 
 function adviceOnConnecting({ database, user }: Target, error: unknown): string {

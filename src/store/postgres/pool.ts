@@ -4,7 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
 import { version } from '../../version.js';
-import { cannotConnect, connectionLost, isConnectionFailure } from './failures.js';
+import { preparedName } from '../prepared-names.js';
+import { cannotConnect, connectionLost, isConnectionFailure, isStalePlan } from './failures.js';
 import type { Target } from './target.js';
 
 export interface Limits {
@@ -93,6 +94,7 @@ class GuardedClient implements PostgresPoolClient {
   readonly #target: Target;
   readonly #onRelease: () => void;
   #failure: unknown;
+  #isStale = false;
   #isReleased = false;
 
   constructor(client: pg.PoolClient, target: Target, onRelease: () => void) {
@@ -112,12 +114,12 @@ class GuardedClient implements PostgresPoolClient {
     return this.#client.query(query as PostgresCursor<R> & pg.Submittable);
   }
 
-  /** A connection that failed is not used again. */
+  /** A connection that failed, or has plans of no more use, is not used again. */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#onRelease();
-    this.#client.release(this.#failure !== undefined);
+    this.#client.release(this.#failure !== undefined || this.#isStale);
   }
 
   /** Ends the connection under its user. */
@@ -131,13 +133,26 @@ class GuardedClient implements PostgresPoolClient {
     // What follows in a transaction need not wait for a server that does not answer.
     if (this.#failure !== undefined) throw this.#failure;
     try {
-      const result = await this.#client.query<R & pg.QueryResultRow>(text, parameters.map(sendable));
+      const result = await this.#ask<R & pg.QueryResultRow>(text, parameters.map(sendable));
       // Kysely reads the count only of statements that have one.
       return { ...result, rowCount: result.rowCount ?? 0 } as PostgresQueryResult<R>;
     } catch (error) {
       if (!isConnectionFailure(error)) throw error;
       this.#failure = connectionLost(this.#target, error);
       throw this.#failure;
+    }
+  }
+
+  async #ask<R extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<pg.QueryResult<R>> {
+    const name = preparedName(text);
+    if (name === undefined) return await this.#client.query<R>(text, values);
+    try {
+      return await this.#client.query<R>({ name, text, values });
+    } catch (error) {
+      if (!isStalePlan(error)) throw error;
+      this.#isStale = true;
+      // In a transaction nothing more can be asked: it has to be begun again.
+      return await this.#client.query<R>(text, values).catch(() => Promise.reject(error));
     }
   }
 }

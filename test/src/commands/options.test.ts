@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { makeSite } from '../../../src/commands/init.js';
 import { linodProgram } from '../../../src/commands/linod.js';
+import { testDirectory } from '../../support/directory.js';
 
-const site = join(t.testdir(), 'shop');
+const site = join(testDirectory(t), 'shop');
 await makeSite(site, 'shop');
 
 /** What a command prints on stdout. */

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap';
 import { Consumer, InMemoryChannelLayer } from '../../../channels/index.js';
 import { ApplicationCommunicator } from '../../../channels/testing.js';
 import { LinodConsumer, type LinodServices } from '../../../src/consumers/linod.js';
+import { UsageError } from '../../../src/errors.js';
 
 function open(t: Test) {
   const calls: unknown[][] = [];
@@ -22,8 +23,14 @@ function open(t: Test) {
       calls.push(['request', action, rule, by]);
       return 7;
     },
+    async push(order, by) {
+      calls.push(['push', order, by]);
+      if (order.topic === 'a b') throw new UsageError('no such topic');
+      return { id: 5, deliveries: 2 };
+    },
     wake: () => calls.push(['wake']),
     report: () => ({ tasks: 'running' }),
+    takeLevels: (levels: readonly unknown[]) => calls.push(['takeLevels', levels]),
     record: (record) => calls.push(['record', record.name, record.message]),
   };
   const application = Consumer.application(() => new LinodConsumer(layer, services));
@@ -101,3 +108,26 @@ for (const type of ['send', 'reply', 'constructor', 'dispatch', 'to.string', 'lo
     await t.rejects(communicator.wait(), { code: 'CHANNELS_ERR_NO_HANDLER' });
   });
 }
+
+t.test('a push is queued and told, for a user or for all; one that makes no sense is refused', async (t) => {
+  const { calls, layer, communicator } = open(t);
+  const reply_channel = await layer.newChannel();
+  const open_ = { urgency: undefined, topic: undefined, ttlSeconds: undefined };
+  await communicator.sendInput({
+    type: 'send.push',
+    user_id: 7,
+    data: { title: 'Hello' },
+    ttl: 60,
+    reply_channel,
+  });
+  t.same(await layer.receive(reply_channel), { type: 'push.queued', push: 5, deliveries: 2, worker: 'w1' });
+  await communicator.sendInput({ type: 'send.push', data: 'to all', by: 'robin', urgency: 'high' });
+  await communicator.sendInput({ type: 'send.push', user_id: 'ann', data: 'x', topic: 'a b', reply_channel });
+  t.same(await layer.receive(reply_channel), { type: 'push.refused', error: 'no such topic', worker: 'w1' });
+  t.same(calls, [
+    ['push', { ...open_, to: '7', data: { title: 'Hello' }, ttlSeconds: 60 }, 'a message'],
+    ['push', { ...open_, to: null, data: 'to all', urgency: 'high' }, 'robin'],
+    ['push', { ...open_, to: 'ann', data: 'x', topic: 'a b' }, 'a message'],
+  ]);
+  await communicator.stop();
+});

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { beatMs, Heartbeat } from '../../../src/daemon/heartbeat.js';
+import { beatMs } from '../../../channels/beat.js';
+import { Heartbeat } from '../../../src/daemon/heartbeat.js';
 import { Logger } from '../../../src/log/logger.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { turns, until } from '../../support/until.js';

@@ -1,15 +1,9 @@
 import t from 'tap';
 import { batchProblem, leadingRun, offsetAfter } from '../../../src/log/batch.js';
-import { formatHead, formatRecord } from '../../../src/log/format.js';
+import { recordOf } from '../../support/log.js';
 
 function lines(numbers: readonly number[], message = 'one\ntwo'): Buffer {
-  return Buffer.from(
-    numbers
-      .map((n) =>
-        formatRecord(formatHead('2026-11-24 20:00:01.123+02:00', 'INFO', `web[8]#${n}`, 'a'), { message }),
-      )
-      .join(''),
-  );
+  return Buffer.from(numbers.map((n) => recordOf('web[8]', n, { message })).join(''));
 }
 
 t.test('a batch that is what it says has no problem', async (t) => {

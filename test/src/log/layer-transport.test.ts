@@ -68,6 +68,35 @@ t.test('without messages it rests, and opens the layer anew for the next', async
   t.ok(layer);
 });
 
+t.test('it does not rest while the layer is being opened, however long that takes', async (t) => {
+  let go: () => void = () => {};
+  const slow = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const layer = new InMemoryChannelLayer();
+  const clock = new ManualClock();
+  let opened = 0;
+  const open = async () => {
+    opened++;
+    await slow;
+    return layer;
+  };
+  const transport = new LayerTransport({ open, ownsLayer: false, channel, clock, restAfterMs: 500 });
+  const message = batchOf({ numbers: [1] });
+  const delivered = transport.deliver(message);
+  clock.advance(600);
+  await turns();
+  go();
+  await delivered;
+  await transport.deliver(message);
+  t.equal(opened, 1, 'else the first message would have been sent on a layer that is being closed');
+  clock.advance(500);
+  await turns();
+  await transport.deliver(message);
+  t.equal(opened, 2, 'it rests when all is sent');
+  await transport.close();
+});
+
 t.test('a layer that cannot be opened is tried again with the next message', async (t) => {
   const { transport, message, opened } = setUp(t, new InMemoryChannelLayer(), 1);
   await t.rejects(transport.deliver(message), { code: 'CHANNELS_ERR_LAYER_UNAVAILABLE' });
@@ -86,4 +115,40 @@ t.test('close may be called twice, and nothing is sent afterwards', async (t) =>
   await transport.deliver(message);
   await Promise.all([transport.close(), transport.close()]);
   await t.rejects(transport.deliver(message), { code: 'CHANNELS_ERR_LAYER_CLOSED' });
+});
+
+t.test('a layer that is opened while an earlier attempt fails is closed with the transport', async (t) => {
+  const layers: InMemoryChannelLayer[] = [];
+  const attempts: Array<(isThere: boolean) => void> = [];
+  const closed: InMemoryChannelLayer[] = [];
+  const transport = new LayerTransport({
+    open: async () => {
+      const isThere = await new Promise<boolean>((resolve) => attempts.push(resolve));
+      if (!isThere) throw new LayerUnavailableError('away');
+      const layer = new InMemoryChannelLayer();
+      const close = layer.close.bind(layer);
+      layer.close = async () => {
+        closed.push(layer);
+        await close();
+      };
+      layers.push(layer);
+      return layer;
+    },
+    ownsLayer: true,
+    channel,
+    clock: new ManualClock(),
+  });
+  const message = batchOf({ numbers: [1] });
+  const first = transport.deliver(message);
+  const rested = transport.rest();
+  const second = transport.deliver(message);
+  await until('both attempts have begun', () => attempts.length === 2);
+  attempts[1]?.(true);
+  await second;
+  attempts[0]?.(false);
+  await t.rejects(first, LayerUnavailableError);
+  await rested;
+  await transport.close();
+  t.same(closed.length, 1);
+  t.equal(closed[0], layers[0]);
 });

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { InMemoryChannelLayer, type LayerOptions } from '../../../channels/index.js';
-import { formatHead, formatRecord } from '../../../src/log/format.js';
 import { LayerTransport } from '../../../src/log/layer-transport.js';
+import { LevelTree } from '../../../src/log/levels/level-tree.js';
 import { LocalTransport } from '../../../src/log/local-transport.js';
 import { LoggerCoroutine } from '../../../src/log/logger-coroutine.js';
 import { type LogRecord, parseLogRequest, sendersGroup } from '../../../src/log/messages.js';
@@ -11,13 +11,14 @@ import { LogSender } from '../../../src/log/sender.js';
 import { formatSpoolHeader } from '../../../src/log/spool-file.js';
 import { type Owner, ownProcess } from '../../../src/owner.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
-import { MemoryPositionStore, readLog } from '../../support/log.js';
+import { testDirectory } from '../../support/directory.js';
+import { MemoryPositionStore, readLog, recordOf } from '../../support/log.js';
 import { turns, until } from '../../support/until.js';
 
 const channel = 'linod_mysite.log';
 
 async function setUp(t: Test, options: LayerOptions = {}) {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const path = join(directory, 'lino.log');
   const spoolDirectory = join(directory, 'spool');
   const layer = new InMemoryChannelLayer(options);
@@ -43,6 +44,7 @@ async function setUp(t: Test, options: LayerOptions = {}) {
     positions,
     clock,
     timezone: 'UTC',
+    thresholds: new LevelTree({ root: 'DEBUG', quiet: 'ERROR' }),
     sender,
     local,
     onTrouble: (error) => troubles.push(error),
@@ -169,6 +171,7 @@ t.test('single records of other processes are written as its own, with where the
   send({ name: 'lino.core', levelno: 35, msg: 'between', process: 77, created: 1_795_539_601.25 });
   send({ level: 'warn', message: 'named\x1b', fields: { a: 1 }, processName: 'MainProcess' });
   send({ level: 10, message: 'low', exc_text: 'Traceback:\n  boom' });
+  send({ name: 'quiet.part', level: 'warning', message: 'below the level of its logger' });
   send({ levelname: 'NOTICE', message: 'unknown' });
   await pass('all is acknowledged', () => isAcknowledged(sender));
   const text = readFileSync(path, 'utf8');
@@ -187,9 +190,7 @@ const foreignOwner: Owner = { ...ownProcess(), host: 'elsewhere' };
 function spoolFile(owner: Owner, first: number, count: number): string {
   const header = formatSpoolHeader({ sender: 'web[5]', epoch: 'e5', owner, acked: 0 });
   const lines = Array.from({ length: count }, (_, i) =>
-    formatRecord(formatHead('2026-11-24 20:00:01.123+02:00', 'INFO', `web[5]#${first + i}`, 'shop'), {
-      message: `record ${first + i}`,
-    }),
+    recordOf('web[5]', first + i, { message: `record ${first + i}` }),
   );
   return header + lines.join('');
 }

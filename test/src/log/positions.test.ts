@@ -1,10 +1,11 @@
 import t from 'tap';
 import { KyselyPositionStore } from '../../../src/log/positions.js';
 import { openStore } from '../../../src/store/store.js';
-import { emptyDatabase } from '../../support/database.js';
+import { migratedDatabase } from '../../support/database.js';
+import { testDirectory } from '../../support/directory.js';
 
 t.test('a checkpoint is kept, changed and trimmed', async (t) => {
-  const store = await openStore({ url: await emptyDatabase(t.testdir()) });
+  const store = await openStore({ url: await migratedDatabase(t, testDirectory(t)) });
   t.teardown(() => store.close());
   const positions = new KyselyPositionStore(store.db);
   t.equal(await positions.load(), undefined);

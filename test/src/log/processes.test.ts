@@ -1,48 +1,55 @@
 // The log of a whole site: real processes, a real layer, and the ways in which processes end.
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readdirSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { typescriptArg } from '../../support/fork-typescript.js';
-import { readLog } from '../../support/log.js';
-import { eventually, Program } from '../../support/programs.js';
+import type { SiteConfig } from '../../../src/site.js';
+import { LiveSite } from '../../support/live-site.js';
+import { eventually, logModuleUrl, Program } from '../../support/programs.js';
 import { Random } from '../../support/random.js';
 
-const child = fileURLToPath(new URL('../../support/log-child.ts', import.meta.url));
+/** `program.mjs NAME COUNT ENDING` logs so many records, then ends in one of the ways below. */
+const program = `import { setTimeout } from 'node:timers/promises';
+import { createLogger } from '${logModuleUrl}';
+const [name, count, ending] = process.argv.slice(2);
+const logger = createLogger({ site: import.meta.dirname, name });
+for (let n = 1; n <= Number(count); n++) {
+  logger.info(name + ' ' + n + (n % 10 === 0 ? '\\nof two lines' : ''));
+  // A program lives while it logs; this is no wait for anything.
+  if (ending === 'close' && n % 20 === 0) await setTimeout(2);
+}
+const wait = () => {
+  setInterval(() => {}, 1000);
+  console.log('logged');
+};
+const endings = {
+  close: () => logger.close(),
+  end: () => {},
+  exit: () => process.exit(0),
+  throw: () => {
+    throw new Error('on purpose');
+  },
+  // Until the test ends it: at once, or when what it logged is on disk, since a kill may cost the last 50 ms.
+  term: wait,
+  linger: () => logger.flush().then(wait),
+};
+await endings[ending]();
+`;
 
-class TestSite {
-  readonly directory = mkdtempSync(join(tmpdir(), 'linod-log-'));
+class LoggingSite extends LiveSite {
   readonly #t: Test;
 
-  constructor(t: Test) {
+  constructor(t: Test, config: SiteConfig = {}) {
+    super(t, { ...config, files: { 'program.mjs': program } });
     this.#t = t;
-    this.configure({ name: 'mysite', timezone: 'UTC' });
-    t.teardown(() => rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 }));
-  }
-
-  configure(config: object): void {
-    writeFileSync(join(this.directory, 'linod.config.json'), JSON.stringify(config));
-  }
-
-  async startWorker(): Promise<Program> {
-    const worker = this.#start('worker', this.directory);
-    await worker.printed(/ready/);
-    return worker;
   }
 
   program(name: string, count: number, ending: string): Program {
-    return this.#start('program', this.directory, name, String(count), ending);
-  }
-
-  #start(...args: readonly string[]): Program {
-    return Program.start(this.#t, child, args, { nodeArgs: [typescriptArg] });
+    return Program.start(this.#t, this.path('program.mjs'), [name, String(count), ending]);
   }
 
   /** The texts of one program's records, in the log's order. */
   async texts(name: string): Promise<string[]> {
-    const records = await readLog(join(this.directory, 'log', 'lino.log'));
+    const records = await this.currentRecords();
     return records.filter((record) => record.sender?.startsWith(`${name}[`)).map((record) => record.text);
   }
 
@@ -54,6 +61,11 @@ class TestSite {
       return texts.length >= count;
     });
     return texts;
+  }
+
+  spooled(): string[] {
+    const spool = this.path('log/spool');
+    return existsSync(spool) ? readdirSync(spool) : [];
   }
 }
 
@@ -72,12 +84,12 @@ function expected(name: string, count: number): string[] {
 t.test('a worker that is killed again and again costs no record and doubles none', async (t) => {
   const random = new Random();
   t.comment(`SEED=${random.seed}`);
-  const site = new TestSite(t);
+  const site = new LoggingSite(t);
   const count = 8000;
   const names = ['web', 'api', 'cron'];
-  let worker = await site.startWorker();
+  let worker = await site.startWorker('--initiate');
   const programs = names.map((name) => site.program(name, count, 'close'));
-  for (let life = 1; life <= 4; life++) {
+  for (let life = 1; life <= 3; life++) {
     await site.allTexts(random.pick(names), random.whole(100, 400) * life);
     await killed(worker);
     worker = await site.startWorker();
@@ -87,7 +99,7 @@ t.test('a worker that is killed again and again costs no record and doubles none
 });
 
 t.test('without a worker records wait in the spool, however their program ends', async (t) => {
-  const site = new TestSite(t);
+  const site = new LoggingSite(t);
   const codes = { close: 0, exit: 0, end: 0, throw: 1 };
   const endings = Object.entries(codes).map(async ([ending, code]) => {
     t.match(await site.program(ending, 100, ending).ended(), { code, signal: null }, ending);
@@ -100,32 +112,29 @@ t.test('without a worker records wait in the spool, however their program ends',
   await lingering.printed(/logged/);
   await killed(lingering);
   await Promise.all(endings);
-  t.equal(readdirSync(join(site.directory, 'log', 'spool')).length, 6);
+  t.equal(site.spooled().length, 6);
 
-  await site.startWorker();
+  await site.startWorker('--initiate');
   for (const name of [...Object.keys(codes), 'term', 'linger']) {
     t.strictSame(await site.allTexts(name, 100), expected(name, 100), name);
   }
-  await eventually(
-    'the spool is empty',
-    () => readdirSync(join(site.directory, 'log', 'spool')).length === 0,
-  );
+  await eventually('the spool is empty', () => site.spooled().length === 0);
 });
 
 t.test('a program that never closes its logger ends by itself, with its records in the log', async (t) => {
-  const site = new TestSite(t);
-  await site.startWorker();
+  const site = new LoggingSite(t);
+  await site.startWorker('--initiate');
   t.match(await site.program('script', 50, 'end').ended(), { code: 0, stderr: '' });
   t.strictSame(await site.texts('script'), expected('script', 50));
 });
 
 t.test('a site that cannot be loaded is told, and its records wait', async (t) => {
-  const site = new TestSite(t);
-  site.configure({ name: 7 });
+  const site = new LoggingSite(t);
+  site.write({ 'linod.config.json': '{"name":7}' });
   const { code, stderr } = await site.program('web', 10, 'close').ended();
   t.equal(code, 0);
   t.match(stderr, /LinodLogWarning: records wait in the spool, since the site .* cannot be loaded: .*name/);
-  site.configure({ name: 'mysite' });
-  await site.startWorker();
+  site.write({ 'linod.config.json': '{"name":"test","timezone":"UTC"}' });
+  await site.startWorker('--initiate');
   t.strictSame(await site.allTexts('web', 10), expected('web', 10));
 });

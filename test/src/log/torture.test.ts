@@ -1,13 +1,13 @@
 // Everything that can happen to records between `write` and the file, many times over.
 
-import { appendFile, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Clock } from '../../../src/clock.js';
 import { LogSender } from '../../../src/log/sender.js';
 import { LogWriter } from '../../../src/log/writer.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
+import { testDirectory } from '../../support/directory.js';
 import { BadTransport, MemoryPositionStore, readLog, readRecords } from '../../support/log.js';
 import { Random } from '../../support/random.js';
 import { turns } from '../../support/until.js';
@@ -15,20 +15,8 @@ import { turns } from '../../support/until.js';
 const rounds = Number(process.env.ROUNDS ?? 12);
 const seeds = new Random();
 
-for (let round = 0; round < rounds; round++) {
-  const seed = process.env.SEED === undefined ? seeds.whole(0, 2 ** 31) : Number(process.env.SEED);
-  t.test(
-    `each record is in the log once and in order, whatever happens on its way (SEED=${seed})`,
-    async (t) => {
-      await torture(t, new Random(seed));
-    },
-  );
-  if (process.env.SEED !== undefined) break;
-}
-
 async function torture(t: Test, random: Random): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'linod-torture-'));
-  t.teardown(() => rm(directory, { recursive: true }));
+  const directory = testDirectory(t);
   const world = new World(directory, random);
   await world.startWriter();
   for (let step = 0; step < 150; step++) await world.step();
@@ -59,6 +47,7 @@ class World {
   readonly path: string;
   readonly senders: Array<{ sender: LogSender; transport: BadTransport; expected: string[] }> = [];
   writer: LogWriter | undefined;
+  readonly #spoolDirectory: string;
   readonly #random: Random;
   readonly #clock = new ManualClock();
   readonly #positions = new MemoryPositionStore();
@@ -67,6 +56,7 @@ class World {
 
   constructor(directory: string, random: Random) {
     this.path = join(directory, 'lino.log');
+    this.#spoolDirectory = join(directory, 'spool');
     this.#random = random;
     // Containers share process numbers, so two senders have the same label.
     for (const pid of [1, 2, 2]) {
@@ -81,9 +71,10 @@ class World {
         name: 'web',
         pid,
         transport,
-        spoolDirectory: join(directory, 'spool'),
+        spoolDirectory: this.#spoolDirectory,
         clock: this.#clock,
         limits: { segmentBytes: random.pick([2_000, 200_000]) },
+        tellsPlaces: random.chance(0.7),
       });
       this.senders.push({ sender, transport, expected: [] });
     }
@@ -99,7 +90,11 @@ class World {
       now: this.#clock.now,
       after: (delayMs, call) => this.#clock.after(delayMs, () => life.isOver || call()),
     };
-    const writer = new LogWriter({ path: this.path, clock, positions: mortal(this.#positions, life) });
+    const positions = mortal(this.#positions, life);
+    // A writer of another machine does not have the spool.
+    const spoolDirectories = this.#random.chance(0.8) ? [this.#spoolDirectory] : [];
+    const orderMs = this.#random.pick([0, 50]);
+    const writer = new LogWriter({ path: this.path, clock, positions, orderMs, spoolDirectories });
     await writer.start();
     this.#life = life;
     this.writer = writer;
@@ -181,4 +176,15 @@ function mortal(store: MemoryPositionStore, life: { isOver: boolean }): MemoryPo
     if (!life.isOver) await store.save(change);
   };
   return result;
+}
+
+for (let round = 0; round < rounds; round++) {
+  const seed = process.env.SEED === undefined ? seeds.whole(0, 2 ** 31) : Number(process.env.SEED);
+  t.test(
+    `each record is in the log once and in order, whatever happens on its way (SEED=${seed})`,
+    async (t) => {
+      await torture(t, new Random(seed));
+    },
+  );
+  if (process.env.SEED !== undefined) break;
 }

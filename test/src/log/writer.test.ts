@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,10 +14,12 @@ import {
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { LogAnswer, LogRecords } from '../../../src/log/messages.js';
+import type { CheckpointChange } from '../../../src/log/positions.js';
 import { LogWriter, type LogWriterOptions, type Refusal } from '../../../src/log/writer.js';
 import { ownProcess } from '../../../src/owner.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
-import { batchOf, MemoryPositionStore, range, readLog } from '../../support/log.js';
+import { testDirectory } from '../../support/directory.js';
+import { batchOf, MemoryPositionStore, range, readLog, readRecords } from '../../support/log.js';
 import { turns, until } from '../../support/until.js';
 
 interface Setting {
@@ -29,7 +32,7 @@ interface Setting {
 
 function setting(t: Test): Setting {
   return {
-    path: join(t.testdir(), 'log', 'lino.log'),
+    path: join(testDirectory(t), 'log', 'lino.log'),
     clock: new ManualClock(),
     positions: new MemoryPositionStore(),
     troubles: [],
@@ -57,6 +60,21 @@ async function startWriter(
     await writer.settled();
   };
   return { writer, answers, accept, write };
+}
+
+/** Its saves take as long as it is not told to go on. */
+class HangingPositionStore extends MemoryPositionStore {
+  saves = 0;
+  goOn = () => {};
+  readonly #mayGoOn = new Promise<void>((resolve) => {
+    this.goOn = resolve;
+  });
+
+  override async save(change: CheckpointChange): Promise<void> {
+    this.saves++;
+    await this.#mayGoOn;
+    await super.save(change);
+  }
 }
 
 /** As if the process had been killed: it saves nothing more. */
@@ -106,6 +124,38 @@ t.test('many batches that wait go out in one write, with one acknowledgement a s
   t.ok(writer.status.writes - before <= 2);
   t.ok(answers.length <= 3);
   t.strictSame(await numbers(to.path), [1, 2, 3, 4]);
+});
+
+t.test(
+  'what was told to be lost and comes all the same is written, behind a note that says so',
+  async (t) => {
+    const to = setting(t);
+    const { write, answers, writer } = await startWriter(t, to);
+    await write(batchOf({ numbers: [5, 6], base: 5 }));
+    t.match((await notes(to.path)).at(-1), /^4 records of web\[812\] lost: #1-4 /);
+    await write(batchOf({ numbers: [2, 3] }));
+    t.match(
+      (await notes(to.path)).at(-1),
+      /^2 records of web\[812\] told to be lost come late: #2-3 \{"sender":"web\[812\]","epoch":"e1","late":2\}$/,
+    );
+    await write(batchOf({ numbers: range(1, 8) }));
+    t.match((await notes(to.path)).slice(-2), [/ comes late: #1 /, / comes late: #4 /]);
+    t.strictSame(await numbers(to.path), [5, 6, 2, 3, 1, 4, 7, 8]);
+    t.match(answers.at(-1), { last: 8 });
+    await write(batchOf({ numbers: range(1, 8) }));
+    t.equal((await numbers(to.path)).length, 8, 'and nothing is written twice');
+    t.equal(writer.status.records, 8);
+  },
+);
+
+t.test('a writer that starts reads what is lost from the file', async (t) => {
+  const to = setting(t);
+  const first = await startWriter(t, to);
+  await first.write(batchOf({ numbers: [5, 6], base: 5 }));
+  await kill(first.writer, to.positions);
+  const { write } = await startWriter(t, to);
+  await write(batchOf({ numbers: range(1, 6) }));
+  t.strictSame(await numbers(to.path), [5, 6, 1, 2, 3, 4]);
 });
 
 t.test('what comes again is written once, also if only a part of it is new', async (t) => {
@@ -251,11 +301,48 @@ t.test('a file that was renamed while no writer ran counts, and is repaired', as
   await kill(first.writer, to.positions);
   appendFileSync(to.path, batchOf({ numbers: [4] }).bytes.subarray(0, -3));
   renameSync(to.path, `${to.path}.1`);
+  // Somebody's directory beside it keeps nobody from writing.
+  mkdirSync(`${to.path}.0`);
   const second = await startWriter(t, to);
+  rmSync(`${to.path}.0`, { recursive: true });
   await second.write(batchOf({ numbers: range(1, 5) }));
   t.strictSame(await numbers(to.path), range(1, 5));
   t.match((await notes(to.path)).at(-1), /^web\[812\] goes on at #4 /);
 });
+
+t.test(
+  'files that were renamed one after the other count, though the checkpoint names none but the first',
+  async (t) => {
+    for (const lacks of ['nothing', 'the first']) {
+      const to = setting(t);
+      const first = await startWriter(t, to);
+      await first.write(batchOf({ numbers: [1, 2] }), batchOf({ sender: 'api[9]', numbers: [1] }));
+      await first.writer.stop();
+      const { saved } = to.positions;
+      const second = await startWriter(t, to);
+      await second.write(batchOf({ numbers: [3] }));
+      // As logrotate names them: the first becomes .2 when the second becomes .1.
+      renameSync(to.path, `${to.path}.2`);
+      await second.write(batchOf({ numbers: [4] }), batchOf({ epoch: 'e2', message: 'other', numbers: [1] }));
+      await second.writer.stop();
+      to.positions.saved = saved;
+      renameSync(to.path, `${to.path}.1`);
+      if (lacks === 'the first') rmSync(`${to.path}.2`);
+      const third = await startWriter(t, to);
+      await third.write(batchOf({ numbers: range(1, 5) }), batchOf({ sender: 'api[9]', numbers: [1, 2] }));
+      await third.write(batchOf({ epoch: 'e2', message: 'other', numbers: [1, 2] }));
+      const texts = ['.2', '.1', ''].flatMap((end) =>
+        existsSync(to.path + end) ? readRecords(readFileSync(to.path + end, 'utf8')) : [],
+      );
+      const own = (sender: string) => texts.filter((each) => each.sender === sender).map(({ text }) => text);
+      const all = ['text 1', 'text 2', 'text 3', 'text 4', 'other 1', 'text 5', 'other 2'];
+      t.strictSame(own('web[812]'), lacks === 'nothing' ? all : all.slice(3), `${lacks} is missing`);
+      t.strictSame(own('api[9]'), lacks === 'nothing' ? ['text 1', 'text 2'] : ['text 2']);
+      await third.writer.stop();
+      rmSync(dirname(to.path), { recursive: true });
+    }
+  },
+);
 
 t.test('reopen goes on in a new file of that name, with the numbers where they were', async (t) => {
   const to = setting(t);
@@ -401,6 +488,25 @@ t.test('stop writes what was accepted, saves the checkpoint and may be called tw
   t.equal(to.positions.saved?.offset, readFileSync(to.path).length);
   t.strictSame(readdirSync(dirname(to.path)), ['lino.log']);
 });
+
+t.test(
+  'a store that hangs holds up neither records nor a new file, and has the latest when it goes on',
+  async (t) => {
+    const to = setting(t);
+    const store = new HangingPositionStore();
+    const { write, writer } = await startWriter(t, to, { positions: store });
+    await write(batchOf({ numbers: [1] }));
+    for (const number of [2, 3]) {
+      renameSync(to.path, `${to.path}.${number}`);
+      await write(batchOf({ numbers: [number] }));
+      t.match((await numbers(to.path)).at(-1), number);
+    }
+    store.goOn();
+    await writer.tidied();
+    t.match(store.saved, { positions: [{ sender: 'web[812]', last: 3 }] });
+    t.equal(store.saves, 2, 'what was to be saved meanwhile is saved once');
+  },
+);
 
 t.test('a store that fails costs nothing but time', async (t) => {
   const to = setting(t);

@@ -7,13 +7,14 @@ import { isSuspended, ownProcess, processStart } from '../../../src/owner.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { openStore } from '../../../src/store/store.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
-import { emptyDatabase } from '../../support/database.js';
+import { migratedDatabase } from '../../support/database.js';
+import { testDirectory } from '../../support/directory.js';
 import { until } from '../../support/until.js';
 
 async function open(t: Test) {
   const clock = new ManualClock();
   const store = await openStore({
-    url: await emptyDatabase(t.testdir()),
+    url: await migratedDatabase(t, testDirectory(t)),
     migrations: [ownMigrations],
     clock,
   });

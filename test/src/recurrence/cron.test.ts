@@ -66,9 +66,8 @@ t.test('each number and each name of a day of the week and of a month is that on
   }
 });
 
-t.test('a cron rule ends, and may never be due', async (t) => {
+t.test('a cron rule ends', async (t) => {
   const fields = { everyUnit: 'cron', start: '2026-11-24T12:00:00' } as const;
-  t.equal(Recurrence.from({ ...fields, cron: '0 0 30 2 *' }).nextAfter(new Date(0)), null);
   const counted = Recurrence.from({ ...fields, cron: '0 */8 * * *', count: 4 });
   const times = ['2026-11-24T16:00', '2026-11-25T00:00', '2026-11-25T08:00', '2026-11-25T16:00'];
   t.same(dueOf(counted, Date.UTC(2020, 0, 1), 9), times, 'what comes before the start does not count');
@@ -77,6 +76,15 @@ t.test('a cron rule ends, and may never be due', async (t) => {
   const last = Recurrence.from({ ...fields, cron: '59 59 23 31 12 *' });
   t.equal(last.nextAfter(new Date('9999-01-01T00:00:00Z'))?.toISOString(), '9999-12-31T23:59:59.000Z');
   t.equal(last.nextAfter(new Date('9999-12-31T23:59:59Z')), null);
+});
+
+t.test('a day that some month or some year has is one', async (t) => {
+  for (const cron of ['0 0 29 2 *', '0 0 31 feb,mar *', '0 0 L-28 2 *', '0 0 30 2 mon', '0 0 30-31,L 2 *'])
+    t.not(
+      dueOf(Recurrence.from({ everyUnit: 'cron', cron, start: '2026-11-24T12:00' }), 0, 1)[0],
+      undefined,
+      cron,
+    );
 });
 
 t.test('a million times are counted as stepping counts them', async (t) => {
@@ -105,7 +113,7 @@ t.test('random expressions are due where stepping through the minutes says', asy
     for (let at = start; expected.length < 5 && at < start + 70 * dayMs; at += minuteMs) {
       if (matches(new Date(at))) expected.push(shown(at));
     }
-    const found = due(text, shown(start), Math.max(1, expected.length));
+    const found = isReadable(text) ? due(text, shown(start), Math.max(1, expected.length)) : [];
     const isSame =
       expected.length === 0
         ? (found[0] ?? '9999') >= shown(start + 70 * dayMs)
@@ -143,6 +151,9 @@ for (const [cron, message, found] of [
   ['*/70 * * * *', /the step of the minute to be a number from 1 to 59, got: "70", at character 3/, '70'],
   ['*/0 * * * *', /the step of the minute to be a number from 1 to 59, got: "0", at character 3/, '0'],
   ['1,60 * * * *', /got: "60", at character 3/, '60'],
+  ['0 0 30 2 *', /expected a day of the month that the month has, got: "30", at character 5/, '30'],
+  ['0 0 31 feb,4,6,9,11 ?', /a day of the month that the month has/, '31'],
+  ['0 0 L-29 2 *', /a day of the month that the month has/, 'l-29'],
   ['0 0 32 * *', /the day of the month to be a number from 1 to 31/, '32'],
   ['0 0 1 13 *', /the month to be a number from 1 to 12/, '13'],
   ['0 0 * * 8', /the day of the week to be a number from 0 to 7/, '8'],
@@ -211,6 +222,15 @@ function shown(instant: number): string {
 interface RandomField {
   readonly text: string;
   fits(number: number): boolean;
+}
+
+/** One that names 30 February is refused. */
+function isReadable(text: string): boolean {
+  try {
+    return parseCron(text) !== null;
+  } catch (error) {
+    return !(error instanceof Error && error.message.includes('that the month has'));
+  }
 }
 
 function randomCron(random: Random): { text: string; matches(date: Date): boolean } {

@@ -1,5 +1,11 @@
 import t from 'tap';
-import { describe, Languages, Recurrence, type RecurrenceFields } from '../../../src/recurrence.js';
+import {
+  afterRule,
+  describe,
+  Languages,
+  Recurrence,
+  type RecurrenceFields,
+} from '../../../src/recurrence.js';
 
 const start = '2024-01-03T10:00:00';
 const end = {
@@ -123,6 +129,11 @@ t.test('the zone and the start are told as well, unless it is to be brief', asyn
   const often = Recurrence.from({ everyUnit: 'secondly', every: 300, start: '2024-01-03T10:00:07' });
   t.equal(describe(often), 'every 300 seconds in UTC from 3 January 2024 10:00:07');
   t.equal(describe(often, 'de'), 'alle 300 Sekunden (Zeitzone UTC) ab dem 3. Januar 2024, 10:00:07 Uhr');
+});
+
+t.test('a rule that runs after another one is told so', async (t) => {
+  t.equal(afterRule('report'), 'after rule report');
+  t.equal(afterRule('report', 'de'), 'nach Regel report');
 });
 
 t.test('every language has every message', async (t) => {

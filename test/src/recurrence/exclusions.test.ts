@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Exclusions, isExcludedList } from '../../../src/recurrence/exclusions.js';
+import { Exclusions, isExcludedList, wrongEntry } from '../../../src/recurrence/exclusions.js';
 import { formatWallTime } from '../../../src/recurrence/wall-time.js';
 
 const wall = (text: string): number => Date.parse(`${text.length === 10 ? `${text}T00:00` : text}Z`);
@@ -34,6 +34,10 @@ t.test('what is no exclusion is refused, with the entry', async (t) => {
   const wrong = [
     '',
     'someday',
+    'saturn',
+    'sat-monkey',
+    'frisbee 09:00-17:00',
+    'sat-',
     '13-01',
     '02-30',
     '2026-02-29',
@@ -46,6 +50,11 @@ t.test('what is no exclusion is refused, with the entry', async (t) => {
     t.notOk(isExcludedList(['sat', entry]), entry);
     t.throws(() => new Exclusions(['sat', entry]), { message: `got: ${JSON.stringify(entry)}` }, entry);
   }
+  t.equal(wrongEntry(['sat', 'saterday', 'x']), '"saterday", did you mean "saturday"?');
+  t.equal(wrongEntry(['sat', '13-01']), '"13-01"');
+  t.equal(wrongEntry('sat'), null, 'it is not one entry that is wrong');
+  for (const entry of ['Sat', 'tues', 'thursdays', 'saturday-monday', 'thurs-fri 09:00-17:00', 'weekends'])
+    t.ok(isExcludedList([entry]), entry);
   t.notOk(isExcludedList('sat'), 'a text is no list');
   t.ok(isExcludedList([]));
 });
@@ -55,6 +64,8 @@ t.test(
   async (t) => {
     const cases: ReadonlyArray<readonly [readonly string[], string, string | null]> = [
       [['sat', 'sun'], '2026-11-28T10:00', '2026-11-30T10:00'],
+      [['weekend'], '2026-11-28T10:00', '2026-11-30T10:00'],
+      [['weekdays 08:00-24:00'], '2026-11-27T10:00', '2026-11-28T00:00'],
       [['sat-sun', '2026-11-30'], '2026-11-28T10:00', '2026-12-01T10:00'],
       [['09:00-17:00'], '2026-11-28T10:00', '2026-11-28T17:00'],
       [['22:00-06:00'], '2026-11-28T23:00', '2026-11-29T06:00'],

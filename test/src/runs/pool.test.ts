@@ -2,14 +2,16 @@
 
 import t, { type Test } from 'tap';
 import { HostPool } from '../../../src/runs/pool.js';
+import { ownProgram } from '../../../src/runs/program.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
+import { until } from '../../support/until.js';
 
 const nothing = new URL('data:text/javascript,setInterval(() => undefined, 1000)');
 
-function open(t: Test): { pool: HostPool; clock: ManualClock } {
+function open(t: Test, url = nothing): { pool: HostPool; clock: ManualClock } {
   const clock = new ManualClock();
   const begin = { linod: 'begin', directory: '/', settings: {}, workerId: 'w1', pid: process.pid } as const;
-  const pool = new HostPool({ program: { url: nothing, execArgv: [] }, begin, clock });
+  const pool = new HostPool({ program: { url, execArgv: [] }, begin, clock });
   t.teardown(() => pool.close());
   return { pool, clock };
 }
@@ -53,6 +55,38 @@ t.test('one that ends while it waits is not taken', async (t) => {
   t.equal(pool.size, 0);
   t.not(pool.take('thread', 0), host);
 });
+
+t.test('what is prepared waits for the run that needs it; those in use are counted', async (t) => {
+  const { pool } = open(t);
+  pool.prepare({ kind: 'thread', memoryMb: 0 }, 2);
+  t.equal(pool.size, 2);
+  const first = pool.take('thread', 0);
+  const second = pool.take('thread', 0);
+  t.equal(pool.size, 2, 'none was started for them');
+  pool.prepare({ kind: 'thread', memoryMb: 0 }, 2);
+  t.equal(pool.size, 2, 'the two will come back');
+  pool.prepare({ kind: 'thread', memoryMb: 50 }, 1);
+  t.equal(pool.size, 3, 'one with another limit is another');
+  pool.prepare({ kind: 'thread', memoryMb: 0 }, 100);
+  t.equal(pool.size, 5, 'and no more than the pool keeps');
+  for (const host of [first, second]) pool.giveBack(host, 0);
+  await pool.close();
+  pool.prepare({ kind: 'thread', memoryMb: 0 }, 1);
+  t.equal(pool.size, 0, 'closed, it starts none');
+});
+
+t.test(
+  'a process that was killed while it waits is not taken, though its last words may still come',
+  async (t) => {
+    const { pool } = open(t, ownProgram.url);
+    const host = pool.take('process', 0);
+    pool.giveBack(host, 0);
+    host.keep(true);
+    host.kill();
+    await until('it is gone', () => host.isOver);
+    t.not(pool.take('process', 0), host);
+  },
+);
 
 t.test('closed, it has ended all of them, also those in use, and keeps none that comes back', async (t) => {
   const { pool } = open(t);

@@ -6,6 +6,8 @@ import t from 'tap';
 import { jobsByName, kinds, openRemote, request, untilRecord } from '../../support/remote.js';
 import { until } from '../../support/until.js';
 
+const mib = 1024 ** 2;
+
 for (const kind of kinds) {
   t.test(`in a ${kind} a run is handed the same as on the worker's own event loop`, async (t) => {
     const bench = await openRemote(
@@ -52,10 +54,27 @@ for (const kind of kinds) {
     ]);
     t.match(lines.find(({ level }) => level === 'ERROR')?.text, /Error: not thrown\n {4}at .*all\.ts/);
     t.ok(bench.records.includes('ERROR procedures.work.deeper: a stack follows'));
-    if (process.platform !== 'linux') return;
-    t.type(second?.cpuMs, 'number');
-    t.type(second?.memoryBytes, kind === 'process' ? 'number' : 'null');
+    if (process.platform === 'linux') t.type(second?.cpuMs, 'number');
   });
+
+  t.test(
+    `of a run in a ${kind} the most memory is kept, though it was given back before the end`,
+    async (t) => {
+      const bench = await openRemote(t, kind, {
+        small: 'ar.info("nothing kept");',
+        large: `let kept: unknown[] = [Buffer.alloc(${64 * mib}, 1)];
+        for (let i = 0; i < 500_000; i++) kept.push({ i });
+        for (const until = Date.now() + 600; Date.now() < until; ) await turn();
+        kept = [];`,
+      });
+      await request(bench, 'small', 'large');
+      await bench.tasks.settled();
+      const { small, large } = await jobsByName(bench);
+      const [few, most] = [small?.memoryBytes ?? 0, large?.memoryBytes ?? 0];
+      t.ok(few > mib && few < 200 * mib, `${few} bytes`);
+      t.ok(most > few + 64 * mib && most < few + 250 * mib, `${most} bytes, beside ${few}`);
+    },
+  );
 }
 
 t.test('a run in a process that was given up while its worker was away writes nothing more', async (t) => {

@@ -1,7 +1,9 @@
 import t, { type Test } from 'tap';
+import { simulationLines } from '../../../src/commands/simulation-view.js';
 import type { ScheduleOptions } from '../../../src/procedure.js';
 import type { RuleReport, SimulationReport } from '../../../src/simulate/report.js';
 import { simulateSite } from '../../../src/simulate/site.js';
+import type { JobStatus } from '../../../src/tasks/job.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
 
 const minuteMs = 60_000;
@@ -39,13 +41,18 @@ async function simulated(t: Test, { rules, forMs, places = 10 }: Given): Promise
   return { ...report, named: Object.fromEntries(report.rules.map((rule) => [rule.name, rule])) };
 }
 
-async function addRun(bench: Bench, ruleId: number, tookMs: number): Promise<void> {
+async function addRun(
+  bench: Bench,
+  ruleId: number,
+  tookMs: number,
+  status: JobStatus = 'done',
+): Promise<void> {
   const row = {
     rule_id: ruleId,
     procedure: 'any',
     start_datetime: noon - dayMs,
     end_datetime: noon - dayMs + tookMs,
-    status: 'done',
+    status,
     message: '',
     worker_id: 'w0',
   };
@@ -103,6 +110,20 @@ t.test('with too few places rules wait, the one with the higher priority not as 
   t.match(named.second, { late: 1, worstLateMs: 20 * minuteMs });
   t.match(mostWaiting, { count: 2, at: noon + hourMs, rules: [1, 2] });
   t.equal(fullMs, 30 * minuteMs);
+});
+
+t.test('the place of a run that ends for the next one is for that one, before others', async (t) => {
+  const { named } = await simulated(t, {
+    rules: {
+      // Each of its runs is ended by the next one, and none leaves its place to the other rule.
+      urgent: { ...everyMinute, takesMs: 90_000, overlap: 'cancel-previous', priority: 1 },
+      patient: { ...everyMinute, takesMs: 1000 },
+    },
+    forMs: 10 * minuteMs,
+    places: 1,
+  });
+  t.match(named.urgent, { runs: 10, cancelled: 9, late: 0 });
+  t.match(named.patient, { runs: 0 });
 });
 
 t.test('a group holds its limit, whatever places there are', async (t) => {
@@ -235,15 +256,7 @@ t.test('a rule that cannot be read is told, and the others are simulated', async
   bench.add('whole', () => undefined, everyMinute);
   await bench.tasks.setup();
   await bench.store.db.updateTable('job_rules').set({ timezone: 'Mars/X' }).where('id', '=', 1).execute();
-  const report = await simulateSite({
-    db: bench.store.db,
-    rules: await bench.rules.list(),
-    from: new Date(noon),
-    to: new Date(noon + hourMs),
-    places: 1,
-    timezone: 'UTC',
-    defaultDurationMs: 1000,
-  });
+  const report = await simulatedHour(bench);
   t.match(report.broken, [{ rule: 1, name: 'broken', error: /Mars\/X/ }]);
   t.match(report.rules, [{ rule: 2, runs: 60, durationMs: 1000 }]);
 });
@@ -253,14 +266,46 @@ t.test('cancelled rules are not simulated', async (t) => {
   bench.add('whole', () => undefined, everyMinute);
   await bench.tasks.setup();
   await bench.rules.cancel(1);
-  const report = await simulateSite({
-    db: bench.store.db,
-    rules: await bench.rules.list(),
+  const report = await simulatedHour(bench);
+  t.match(report, { rules: [], runs: 0, idleMs: hourMs });
+});
+
+t.test(
+  'what is left out is told, with the rules of whose runs some failed; the others tell how long one takes',
+  async (t) => {
+    const bench = await openBench(t);
+    for (const name of ['fails', 'fine']) bench.add(name, () => undefined, everyMinute);
+    await bench.tasks.setup();
+    for (const [status, seconds] of [
+      ['done', 5],
+      ['done', 5],
+      ['failed', 30],
+      ['timeout', 60],
+      ['lost', 90],
+    ] as const)
+      await addRun(bench, 1, seconds * 1000, status);
+    await addRun(bench, 2, 2000);
+    await addRun(bench, 2, 2000, 'cancelled');
+    const report = await simulatedHour(bench);
+    t.match(report.rules, [{ durationMs: 5000 }, { durationMs: 2000 }]);
+    t.strictSame(report.failures, [{ rule: 1, name: 'fails', failed: 3, of: 5 }]);
+    const lines = simulationLines(report, 'UTC').slice(-2);
+    t.match(lines, [
+      /^not simulated +failures and .*; requests; outages$/,
+      /^ +#1 fails: 3 of its last 5 runs failed$/,
+    ]);
+  },
+);
+
+/** What the rules of a site would do in an hour, with one place. */
+async function simulatedHour({ store, rules }: Bench): Promise<SimulationReport> {
+  return await simulateSite({
+    db: store.db,
+    rules: await rules.list(),
     from: new Date(noon),
     to: new Date(noon + hourMs),
     places: 1,
     timezone: 'UTC',
     defaultDurationMs: 1000,
   });
-  t.match(report, { rules: [], runs: 0, idleMs: hourMs });
-});
+}

@@ -4,6 +4,7 @@ import t from 'tap';
 import type { Migration } from '../../../src/store/migrate.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { openStore } from '../../../src/store/store.js';
+import { testDirectory } from '../../support/directory.js';
 
 /** All of the daemon's own, in order. */
 const own = ownMigrations.migrations.map(({ name }) => `linod ${name}`);
@@ -16,7 +17,7 @@ const notes: Migration = {
 };
 
 t.test('a new database gets all tables once', async (t) => {
-  const path = join(t.testdir(), 'site', 'linod.db');
+  const path = join(testDirectory(t), 'site', 'linod.db');
   const first = await openStore({ path, migrations: [ownMigrations] });
   t.same(first.migrated, own);
   t.same(await first.db.selectFrom('job_rules').selectAll().execute(), []);
@@ -28,14 +29,14 @@ t.test('a new database gets all tables once', async (t) => {
 });
 
 t.test('processes that open a new database at once run each migration once', async (t) => {
-  const path = join(t.testdir(), 'linod.db');
+  const path = join(testDirectory(t), 'linod.db');
   const stores = await Promise.all([1, 2, 3].map(() => openStore({ path, migrations: [ownMigrations] })));
   t.same(stores.flatMap((store) => store.migrated).sort(), own);
   for (const store of stores) await store.close();
 });
 
 t.test('a migration that fails leaves nothing behind and can run again', async (t) => {
-  const path = join(t.testdir(), 'linod.db');
+  const path = join(testDirectory(t), 'linod.db');
   const failing: Migration = {
     name: '0001-notes',
     async up(db) {
@@ -52,7 +53,7 @@ t.test('a migration that fails leaves nothing behind and can run again', async (
 });
 
 t.test('a database of a newer version is refused by name', async (t) => {
-  const path = join(t.testdir(), 'linod.db');
+  const path = join(testDirectory(t), 'linod.db');
   await (await openStore({ path, migrations: [{ owner: 'app', migrations: [notes] }] })).close();
   await t.rejects(openStore({ path, migrations: [{ owner: 'app', migrations: [] }] }), {
     code: 'LINOD_ERR_NEWER_DATABASE',
@@ -64,7 +65,7 @@ t.test('a database of a newer version is refused by name', async (t) => {
 });
 
 t.test('a site on SQLite does not load what PostgreSQL needs', async (t) => {
-  const store = await openStore({ url: `sqlite:${join(t.testdir(), 'linod.db')}` });
+  const store = await openStore({ url: `sqlite:${join(testDirectory(t), 'linod.db')}` });
   t.teardown(() => store.close());
   const loaded = Object.keys(createRequire(import.meta.url).cache);
   t.ok(loaded.some((path) => path.includes('/node_modules/better-sqlite3/')));
@@ -75,7 +76,7 @@ t.test('a site on SQLite does not load what PostgreSQL needs', async (t) => {
 });
 
 t.test('a file that is no database is refused with its name', async (t) => {
-  const directory = t.testdir({
+  const directory = testDirectory(t, {
     'linod.db': 'this is a text, long enough to be looked at by SQLite as a header',
   });
   const path = join(directory, 'linod.db');
@@ -86,7 +87,7 @@ t.test('a file that is no database is refused with its name', async (t) => {
 });
 
 t.test('a database of the first version keeps its rules, and they can be given the new fields', async (t) => {
-  const path = join(t.testdir(), 'linod.db');
+  const path = join(testDirectory(t), 'linod.db');
   const [tables] = ownMigrations.migrations;
   if (tables === undefined) throw new Error('there are no migrations');
   const old = await openStore({ path, migrations: [{ owner: 'linod', migrations: [tables] }] });

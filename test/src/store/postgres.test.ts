@@ -8,6 +8,7 @@ import type { NewsTopic } from '../../../src/store/backend.js';
 import { sql } from '../../../src/store/kysely.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { parseTarget } from '../../../src/store/postgres/target.js';
+import { PreparedQuery } from '../../../src/store/prepared.js';
 import { openStore } from '../../../src/store/store.js';
 import { transact } from '../../../src/store/transact.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
@@ -37,8 +38,8 @@ t.test('a URL names what psql takes it for', async (t) => {
 t.test('what cannot be opened is told with its place and what to do, and without the password', async (t) => {
   const url = await server.createDatabase();
   const place = `at 127.0.0.1:${server.port} as`;
-  const refused = async (wrong: string, message: string): Promise<void> => {
-    await t.rejects(openStore({ url: wrong }), { code: 'LINOD_ERR_STORE_UNAVAILABLE', message });
+  const refused = async (wrong: string, message: string, passes = false): Promise<void> => {
+    await t.rejects(openStore({ url: wrong }), { code: 'LINOD_ERR_STORE_UNAVAILABLE', message, passes });
   };
   await refused(
     url.replace('not-to-be-shown', 'guessed'),
@@ -60,6 +61,7 @@ t.test('what cannot be opened is told with its place and what to do, and without
   await refused(
     `postgres:///test1?host=${server.directory}/none&user=linod`,
     `cannot open the database test1 at socket ${server.directory}/none/.s.PGSQL.5432 as linod: connect ENOENT ${server.directory}/none/.s.PGSQL.5432; is the server running, and does it listen there?`,
+    true,
   );
   const socket = `postgres:///test1?host=${server.directory}&port=${server.port}&user=linod`;
   await (await openStore({ url: socket })).close();
@@ -127,6 +129,31 @@ t.test('two transactions that wait for one another both happen', async (t) => {
     { name: 'a', fence: 2 },
     { name: 'b', fence: 2 },
   ]);
+});
+
+t.test('a statement that connections keep is answered when its table was changed meanwhile', async (t) => {
+  const store = await openStore({ url: await server.createDatabase() });
+  t.teardown(() => store.close());
+  const orders = new PreparedQuery<{ name: string }, { name: string }>((db, value) =>
+    db.selectFrom('start_orders').selectAll().where('name', '=', value('name')),
+  );
+  await store.db
+    .insertInto('start_orders')
+    .values({ name: 'a', ordered_at: 1, ordered_by: 'a test' })
+    .execute();
+  const columns = async (db = store.db) =>
+    (await orders.rows(db, { name: 'a' })).map((row) => Object.keys(row).length);
+  const [before = 0] = await columns();
+  await transact(store.db, async (tx) => {
+    await columns(tx);
+    const kept = await sql`select 1 from pg_prepared_statements where name like 'linod %'`.execute(tx);
+    t.not(kept.rows.length, 0, 'they do keep it');
+  });
+  await sql`alter table start_orders add column more text`.execute(store.db);
+  t.same(await columns(), [before + 1]);
+  await transact(store.db, async (tx) => void (await columns(tx)));
+  await sql`alter table start_orders add column still_more text`.execute(store.db);
+  t.same(await transact(store.db, async (tx) => await columns(tx)), [before + 2], 'in a transaction, too');
 });
 
 t.test('a claim whose confirmation was lost is run once', async (t) => {

@@ -6,20 +6,24 @@ import { sql } from '../../../src/store/kysely.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import type { Database } from '../../../src/store/schema.js';
 import { openStore } from '../../../src/store/store.js';
+import { Claimer } from '../../../src/tasks/claims.js';
 import { Ends } from '../../../src/tasks/ends.js';
 import { Jobs } from '../../../src/tasks/jobs.js';
 import { Rules } from '../../../src/tasks/rules.js';
+import { testDirectory } from '../../support/directory.js';
 
 const clock = { now: () => 0 };
 
 t.test('a look for running and for lost jobs reads the running ones only', async (t) => {
-  const store = await openStore({ path: `${t.testdir()}/linod.db`, migrations: [ownMigrations] });
+  const store = await openStore({ path: `${testDirectory(t)}/linod.db`, migrations: [ownMigrations] });
   t.teardown(() => store.close());
   const asked: RootOperationNode[] = [];
   const db = store.db.withPlugin(noting(asked));
   await new Jobs(db, 'w1').running();
-  await new Ends(db, new Rules(db, 'UTC', clock, 'w1'), clock, 'w1').giveUpLost();
-  t.equal(asked.length, 2);
+  const rules = new Rules(db, 'UTC', clock, 'w1');
+  await new Ends(db, rules, clock, 'w1').giveUpLost();
+  await new Claimer(db, rules, clock, 'w1').unbegun([]);
+  t.equal(asked.length, 3);
   for (const question of asked) {
     const steps = await planOf(store.db, question);
     t.notSame(steps, []);

@@ -18,6 +18,11 @@ function fakeTasks(clock: ManualClock) {
     begin() {
       tasks.begun++;
     },
+    attended: 0,
+    async attend() {
+      tasks.attended++;
+      return new Date(clock.now() + 60_000);
+    },
     async run() {
       tasks.runs++;
       if (tasks.fails) throw new Error('the database is away');
@@ -126,14 +131,14 @@ t.test(
   },
 );
 
-t.test('a paused loop takes no work until it is resumed', async (t) => {
+t.test('a paused loop takes no work until it is resumed, but ends what is cancelled', async (t) => {
   const { clock, tasks, loop } = open();
   loop.start();
   await until('a timer is set', () => clock.pending === 1);
   loop.pause();
   clock.advance(60_000);
   loop.wake();
-  await turns();
+  await until('it looks at the cancellations', () => tasks.attended > 0);
   t.equal(tasks.runs, 1);
   loop.resume();
   await until('it goes on', () => tasks.runs === 2);

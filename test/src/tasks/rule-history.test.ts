@@ -12,6 +12,7 @@ const derived = [
   'failures_in_row',
   'due_priority',
   'due_group',
+  'due_host',
   'follows_rule_id',
   'revision',
 ];

@@ -4,6 +4,7 @@ import { settleMs } from '../../../src/runs/stop.js';
 import type { Job } from '../../../src/tasks/job.js';
 import type { BaseRequest } from '../../../src/tasks/request.js';
 import { aheadMs } from '../../../src/tasks/tasks.js';
+import { ruleStory } from '../../../src/why/rule-story.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
 import { turns, until } from '../../support/until.js';
@@ -416,7 +417,7 @@ t.test('a run that is asked to end gets its signal, and the job says by whom', a
   t.match(await oldestFirst(bench), [
     {
       status: 'cancelled',
-      message: 'cancelled by robin; it ended with: RunAbortedError: cancelled by robin',
+      message: 'cancelled by robin; it ended as it was asked to',
     },
   ]);
   t.notOk((await bench.rules.get(1)).cancelled, 'the rule goes on at its next time');
@@ -685,6 +686,50 @@ t.test('a person says when in words, in cron or as RRULE text, and takes all of 
   t.match(await when('DTSTART:20261201T100000Z RRULE:FREQ=DAILY;COUNT=3'), { count: 3, timezone: 'UTC' });
   await t.rejects(when('every 2 weks'), { code: 'LINOD_ERR_NOTATION', message: /did you mean "weeks"/ });
   t.same(await when(null), fields);
+});
+
+t.test('a rule all of whose times are excluded says so, and not that it has ended', async (t) => {
+  const bench = await openBench(t);
+  bench.add('never', nothing, { ...every10, excluded: ['mon-sun'] });
+  await bench.tasks.setup();
+  const [line] = await bench.tasks.status();
+  t.equal(
+    line,
+    'Job rule #1 <Procedures.never every 10 secondly> never runs: all of its times are excluded (mon-sun)',
+  );
+  const { outlook } = await ruleStory(bench, 1, { now: new Date(noon) });
+  t.match(outlook.hindrances[0], {
+    code: 'excluded',
+    sentence: /^all of its times are excluded \(mon-sun\): /,
+  });
+});
+
+t.test('so many times are so many that are still to come, whoever says so', async (t) => {
+  const bench = await openBench(t);
+  // All of them have a time today that has passed, since it is noon.
+  bench.add('asked', nothing, {});
+  bench.add('daily', nothing, { everyUnit: 'daily', every: 1, startDatetime: 'T06:00:00', count: 7 });
+  bench.add('elapsed', nothing, { ...every10, count: 2 });
+  bench.add('quarters', nothing, { everyUnit: 'minutely', every: 15, startDatetime: 'T00:00:00', count: 3 });
+  bench.clock.setTo(noon + 60_500);
+  await bench.tasks.setup();
+  const dues = async (id: number) =>
+    (await bench.rules.get(id)).dueTimes
+      .timetable(new Date(bench.clock.now()), 10)
+      .map(({ at }) => at?.toISOString().slice(5, 19));
+  t.same((await dues(2)).length, 7);
+  t.equal((await dues(2))[0], '11-25T06:00:00');
+  t.same(await dues(3), ['11-24T12:01:10', '11-24T12:01:20']);
+  t.same(await dues(4), ['11-24T12:15:00', '11-24T12:30:00', '11-24T12:45:00']);
+  await bench.rules.edit(1, { when: 'every 15 minutes 2 times' });
+  t.same(await dues(1), ['11-24T12:15:00', '11-24T12:30:00']);
+  await bench.rules.edit(1, { when: 'FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,FR;COUNT=2' });
+  t.same(await dues(1), ['11-27T00:00:00', '12-08T00:00:00']);
+  await bench.rules.edit(1, { when: 'daily at 10:00 2 times' });
+  t.same(await dues(1), ['11-25T10:00:00', '11-26T10:00:00']);
+  // A day that is named is where it begins, and what has passed of it counts.
+  await bench.rules.edit(1, { when: 'daily from 2026-11-23 at 10:00 4 times' });
+  t.same(await dues(1), ['11-25T10:00:00', '11-26T10:00:00']);
 });
 
 t.test('a rule has its own choices at clock changes', async (t) => {

@@ -18,7 +18,6 @@ async function told(bench: Bench, ruleId = 1): Promise<string[]> {
   return entries.map(({ at, reason, sentence }) => `${(at.getTime() - noon) / 1000} ${reason}: ${sentence}`);
 }
 
-/** Runs what is due after some seconds, and waits for the end. */
 /** A bench of one rule, of which a run was given up as lost. */
 async function withLostRun(t: Test, options: object): Promise<Bench> {
   const dead = gate();
@@ -31,6 +30,7 @@ async function withLostRun(t: Test, options: object): Promise<Bench> {
   return bench;
 }
 
+/** Runs what is due after some seconds, and waits for the end. */
 async function runAfter(bench: Bench, seconds: number): Promise<void> {
   bench.clock.advance(seconds * 1000);
   await bench.tasks.run();
@@ -504,6 +504,15 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         return bench;
       },
       sentence: '0 edited: the rule was changed: every = 7, by w1',
+    },
+    {
+      when: 'a person takes a change back',
+      provoke: async (t) => {
+        const bench = await withTick(t);
+        await bench.rules.edit(1, { every: null, when: null });
+        return bench;
+      },
+      sentence: '0 edited: the rule was changed: every as suggested, when as suggested, by w1',
     },
   ],
   removed: [

@@ -16,3 +16,18 @@ CHANNEL_LAYERS = {
         },
     },
 }
+
+if "LINOD_SITE" in os.environ:
+    LOGGING = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {
+            "linod": {
+                "class": "linod_handler.LinodHandler",
+                "site": os.environ["LINOD_SITE"],
+                "hosts": [os.environ["REDIS_URL"]],
+                "prefix": os.environ["CHANNELS_PREFIX"],
+            },
+        },
+        "root": {"handlers": ["linod"], "level": "INFO"},
+    }

@@ -44,3 +44,22 @@ t.test('it ends when it is told to, also while it waits', async (t) => {
   stopped.abort();
   t.match(await watch(['well'], stopped), { looks: 0 });
 });
+
+t.test('a look that hangs keeps nobody who wants to end', async (t) => {
+  const stop = new AbortController();
+  let looks = 0;
+  await lookAgainAndAgain({
+    look: () => {
+      if (++looks === 2) setImmediate(() => stop.abort());
+      return looks === 2
+        ? new Promise(() => undefined)
+        : Promise.resolve({ at: 0, channels: [], processes: [] });
+    },
+    everyMs: 1,
+    count: undefined,
+    signal: stop.signal,
+    show: () => undefined,
+    onFailed: (error) => t.fail(String(error)),
+  });
+  t.equal(looks, 2);
+});

@@ -3,8 +3,9 @@ import t from 'tap';
 import { openLayer } from '../../../../channels/index.js';
 import { makeSite } from '../../../../src/commands/init.js';
 import { linodProgram } from '../../../../src/commands/linod.js';
+import { testDirectory } from '../../../support/directory.js';
 
-const site = join(t.testdir(), 'shop');
+const site = join(testDirectory(t), 'shop');
 await makeSite(site, 'shop');
 
 interface Wanted {
@@ -56,7 +57,7 @@ for (const words of [
   ['--json', 'peek', 'mail', '--layer', 'LAYER'],
 ]) {
   t.test(`${words.join(' ')} looks at that layer, and prints JSON`, async (t) => {
-    const layer = `sqlite:${join(t.testdir(), 'other.db')}`;
+    const layer = `sqlite:${join(testDirectory(t), 'other.db')}`;
     // The file has to be there: looking makes none.
     const filled = await openLayer(layer);
     await filled.send('mail', { type: 'letter' });

@@ -1,0 +1,76 @@
+// The ways `mail` and `digest`: a message to a user becomes a mail in the outbox.
+
+import { headline } from '../failures.js';
+import { userDirectory } from '../messages/users.js';
+import { registerNotificationWay, UndeliverableError, type WayTransaction } from '../messages/ways.js';
+import type { UserMessageRow } from '../store/tables.js';
+import { InvalidMailError } from './addresses.js';
+import { queueMail } from './outbox.js';
+
+/** What a mail says that is made of a message. */
+export interface MessageMail {
+  readonly subject: string;
+  readonly text: string;
+  readonly html?: string | undefined;
+}
+
+export type MessageMailWriter = (message: UserMessageRow) => MessageMail;
+
+let writer: MessageMailWriter = ({ subject, body }) => ({ subject, text: body === '' ? subject : body });
+
+/**
+ * Says how mails look that are made of messages. The default has the message's subject and body as they are.
+ *
+ * @returns takes it back
+ * @example
+ * registerMessageMail(({ subject, body }) => ({ subject, text: body, html: html`<h1>${subject}</h1><p>${body}</p>`.text }));
+ */
+export function registerMessageMail(write: MessageMailWriter): () => void {
+  const before = writer;
+  writer = write;
+  return () => {
+    if (writer === write) writer = before;
+  };
+}
+
+for (const [name, urgency] of [
+  ['mail', 'often'],
+  ['digest', 'daily'],
+] as const) {
+  registerNotificationWay({
+    name,
+    deliver: async (message, tx, ar) => {
+      const to = await addressOf(message.user, tx);
+      const { subject, ...rest } = writer(message);
+      const owner = message.owner ?? undefined;
+      // A line break would be refused in a mail's subject, and is harmless in a message's.
+      const oneLine = subject.replace(/\s+/g, ' ');
+      try {
+        await queueMail(tx, { to, subject: oneLine, ...rest, urgency, owner, at: ar.now() });
+      } catch (error) {
+        if (!(error instanceof InvalidMailError)) throw error;
+        throw new UndeliverableError(headline(error), { cause: error });
+      }
+    },
+  });
+}
+
+async function addressOf(user: string, tx: WayTransaction): Promise<string> {
+  const find = userDirectory();
+  if (find === undefined) {
+    throw new UndeliverableError('nobody tells the addresses of users; see registerUserDirectory');
+  }
+  const contact = await find(user, tx);
+  if (contact === null) throw new UndeliverableError('there is no such user');
+  const { email, name } = contact;
+  if (email === null || email === undefined || email === '') {
+    throw new UndeliverableError('the user has no mail address');
+  }
+  return name === null || name === undefined || name === '' ? email : `${quoted(name)} <${email}>`;
+}
+
+/** A display name as RFC 5322 writes it when it has signs of its own meaning. */
+function quoted(name: string): string {
+  const oneLine = name.replace(/\s+/g, ' ').trim();
+  return /[()<>[\]:;@\\,."]/.test(oneLine) ? `"${oneLine.replace(/[\\"]/g, '\\$&')}"` : oneLine;
+}

@@ -1,0 +1,148 @@
+// Pushes to send: written by an application, in its own transaction, and sent in the background.
+
+import { randomUUID } from 'node:crypto';
+import { LinodError } from '../../src/index.js';
+import { type AnyKysely, procedureTables } from '../store/open.js';
+import type { PushDeliveryStatus, PushUrgency } from '../store/tables.js';
+
+/** A push to one user's subscriptions, or to all. */
+export interface NewPush {
+  /** The user, as the application names its users; null for all. */
+  readonly to: string | null;
+  /**
+   * What the receivers get: a text as it is, an object as JSON. An object without an `id` gets one, by which a receiver
+   * tells a push that came twice. At most 3993 bytes.
+   */
+  readonly data: string | Readonly<Record<string, unknown>>;
+  /** Default: normal. */
+  readonly urgency?: PushUrgency | undefined;
+  /** Of several with one topic, a device that was away gets the last: up to 32 of A-Z a-z 0-9 - _. Default: its own. */
+  readonly topic?: string | undefined;
+  /** How long it is of use, in seconds. Default a day; 0 for devices that are on now; at most four weeks. */
+  readonly ttlSeconds?: number | undefined;
+  /** Default: now. */
+  readonly at?: Date | undefined;
+}
+
+export interface QueuedPush {
+  /** The push's number. */
+  readonly id: number;
+  /** To how many subscriptions it is on its way. */
+  readonly deliveries: number;
+}
+
+/** A push was refused before it was queued. */
+export class InvalidPushError extends LinodError {
+  readonly field: string;
+
+  constructor(field: string, problem: string) {
+    super('LINOD_ERR_INVALID_PUSH', `push: ${field}: ${problem}`);
+    this.field = field;
+  }
+}
+
+export const pushUrgencies: readonly PushUrgency[] = ['very-low', 'low', 'normal', 'high'];
+
+/**
+ * What of a payload fits into the 4096 bytes that every push service takes, less 86 of a header, 16 of a tag and 1
+ * that ends the padding. Source: RFC 8291, 4.
+ */
+export const maxPayloadBytes = 3993;
+
+const defaultTtlSeconds = 86_400;
+const maxTtlSeconds = 28 * 86_400;
+/** A push for devices that are on now has so long to get to its push service. */
+const leastPatienceMs = 60_000;
+
+/**
+ * Queues a push to all subscriptions that there are now. `send_pending_push` sends it within seconds.
+ *
+ * @param db a Kysely or a transaction on the site's database
+ * @throws InvalidPushError (`LINOD_ERR_INVALID_PUSH`)
+ * @example
+ * await queuePush(tx, { to: 'ann', data: { title: 'Order 17 was paid', url: '/orders/17' } });
+ */
+export async function queuePush(db: AnyKysely, push: NewPush): Promise<QueuedPush> {
+  const { to, payload, topic, urgency, ttlSeconds } = parsePush(push);
+  const at = (push.at ?? new Date()).getTime();
+  const tables = procedureTables(db);
+  const { id } = await tables
+    .insertInto('push_messages')
+    .values({
+      user: to,
+      payload,
+      topic,
+      urgency,
+      queued_at: at,
+      expires_at: at + Math.max(ttlSeconds * 1000, leastPatienceMs),
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  const { numInsertedOrUpdatedRows } = await tables
+    .insertInto('push_deliveries')
+    .columns(['message_id', 'subscription_id', 'status', 'attempts', 'interruptions', 'next_attempt_at'])
+    .expression((eb) =>
+      eb
+        .selectFrom('push_subscriptions')
+        .select((s) => [
+          s.cast<number>(s.val(id), 'bigint').as('message_id'),
+          'id',
+          s.cast<PushDeliveryStatus>(s.val('pending'), 'text').as('status'),
+          s.lit(0).as('attempts'),
+          s.lit(0).as('interruptions'),
+          s.cast<number>(s.val(at), 'bigint').as('next_attempt_at'),
+        ])
+        .where('state', '=', 'active')
+        .$if(to !== null, (query) => query.where('user', '=', to ?? ''))
+        .orderBy('id'),
+    )
+    .executeTakeFirst();
+  return { id, deliveries: Number(numInsertedOrUpdatedRows ?? 0n) };
+}
+
+/** Checked, and with what was left open. */
+function parsePush({ to, data, urgency = 'normal', topic, ttlSeconds = defaultTtlSeconds }: NewPush) {
+  const id = randomUUID();
+  if (to !== null && (typeof to !== 'string' || to === '')) {
+    throw new InvalidPushError('to', `expected a user, or null for all, got: ${JSON.stringify(to)}`);
+  }
+  const payload = payloadOf(data, id);
+  const bytes = Buffer.byteLength(payload);
+  if (bytes > maxPayloadBytes) {
+    throw new InvalidPushError('data', `expected at most ${maxPayloadBytes} bytes, got: ${bytes}`);
+  }
+  if (!pushUrgencies.includes(urgency)) {
+    throw new InvalidPushError(
+      'urgency',
+      `expected ${pushUrgencies.join(', ')}, got: ${JSON.stringify(urgency)}`,
+    );
+  }
+  if (topic !== undefined && !/^[\w-]{1,32}$/.test(topic)) {
+    throw new InvalidPushError(
+      'topic',
+      `expected up to 32 letters, digits, "-" or "_", got: ${JSON.stringify(topic)}`,
+    );
+  }
+  if (!(Number.isSafeInteger(ttlSeconds) && ttlSeconds >= 0 && ttlSeconds <= maxTtlSeconds)) {
+    throw new InvalidPushError(
+      'ttlSeconds',
+      `expected a whole number from 0 to ${maxTtlSeconds}, got: ${String(ttlSeconds)}`,
+    );
+  }
+  return { to, payload, topic: topic ?? id.replaceAll('-', ''), urgency, ttlSeconds };
+}
+
+function payloadOf(data: unknown, id: string): string {
+  if (typeof data === 'string') {
+    if (data !== '') return data;
+    throw new InvalidPushError('data', 'expected a text that is not empty');
+  }
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
+    throw new InvalidPushError('data', `expected an object or a text, got: ${JSON.stringify(data)}`);
+  }
+  try {
+    return JSON.stringify({ id, ...data });
+  } catch (error) {
+    throw new InvalidPushError('data', `expected what JSON can say: ${String(error)}`);
+  }
+}

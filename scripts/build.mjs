@@ -1,0 +1,109 @@
+// `npm run build`: makes dist/, which is what is published: the programs and modules that package.json names, bundled, and the
+// declarations of all types.
+//
+// A program of 500 files spends most of its start on finding and reading them, and every thread that runs a procedure does
+// so anew. So what the package exports is put together into a few files, with those parts of kysely and valibot that it
+// uses, whose licences come along. All share one set of chunks: what is registered through one module is seen
+// by the others. The sources are published beside them, and maps lead there: they are what one reads.
+//
+// `--programs` makes, instead of the declarations, build/: each source by itself, for the benchmarks and the demo.
+// Exit codes: 0 done, 1 failed.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { run } from './bootstrap.mjs';
+import { fewChunks } from './few-chunks.mjs';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+
+/** What is put into the bundle; the rest is loaded from node_modules, and much of it only when it is needed. */
+const bundled = ['kysely', 'valibot'];
+/** Programs that no name of package.json leads to: they are started by their path. */
+const startedByPath = ['src/runs/main.ts', 'src/runs/orphan-watch.ts'];
+
+const { exports, bin, dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+/** The sources of what package.json names. */
+function entryPoints() {
+  const built = [...Object.values(exports).flatMap((target) => target.default ?? []), ...Object.values(bin)];
+  const sources = built.map((path) => path.replace(/^(\.\/)?dist\//, '').replace(/\.js$/, '.ts'));
+  return [...new Set([...sources, ...startedByPath])];
+}
+
+const common = {
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.12',
+  outbase: '.',
+  write: false,
+  logLevel: 'warning',
+};
+
+async function bundle() {
+  const options = {
+    ...common,
+    entryPoints: entryPoints(),
+    outdir: 'dist',
+    bundle: true,
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => !bundled.includes(name)),
+    // Errors, consumers and procedures are told by the names of their classes and functions.
+    keepNames: true,
+    // For debuggers, and for stack traces with --enable-source-maps.
+    sourcemap: 'linked',
+    sourcesContent: false,
+    // The modules for import: of those for require nothing could be left out.
+    mainFields: ['module', 'main'],
+  };
+  const { metafile } = await build({ ...options, metafile: true });
+  const plugins = [fewChunks(metafile.inputs, 'src/index.ts', '/kysely/')];
+  const { outputFiles } = await build({ ...options, plugins });
+  keepUpToDate('dist', outputFiles);
+}
+
+async function compileEach() {
+  const sources = ['channels', 'procedures', 'scripts', 'src'].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => join(folder, name)),
+  );
+  const { outputFiles } = await build({ ...common, entryPoints: sources, outdir: 'build' });
+  keepUpToDate('build', outputFiles);
+}
+
+/**
+ * Writes what has changed, and removes JavaScript that is not made any more. A program that is running, or starts
+ * meanwhile, finds its files whole.
+ */
+function keepUpToDate(folder, files) {
+  const wanted = new Set(files.map(({ path }) => path));
+  for (const { path, contents } of files) {
+    if (existsSync(path) && readFileSync(path).equals(contents)) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(`${path}.new`, contents);
+    renameSync(`${path}.new`, path);
+  }
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    const path = join(process.cwd(), folder, name);
+    if (/\.js(\.map)?$/.test(name) && !wanted.has(path)) rmSync(path);
+  }
+}
+
+function writeLicences() {
+  const texts = bundled.map((name) => {
+    const folder = join('node_modules', name);
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    if (file === undefined) throw new Error(`${folder} has no licence to pass on`);
+    return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
+  });
+  const text = `What is in these files of other packages, and under which licence:\n\n${texts.join('\n----\n\n')}`;
+  writeFileSync('dist/LICENSES-OF-OTHERS.txt', text);
+}
+
+await bundle();
+writeLicences();
+if (process.argv.includes('--programs')) await compileEach();
+else if (!process.argv.includes('--no-types')) run('npx', ['tsc', '-p', 'tsconfig.json']);

@@ -1,0 +1,17 @@
+// What commands outside src/ are made of: those over the shipped procedures, in procedures/commands/.
+
+export {
+  ExitError,
+  exitCodes,
+  jsonOption,
+  person,
+  requireSite,
+  type SiteFlags,
+  siteOption,
+  withStore,
+} from './commands/main.js';
+export { parseWholeNumber } from './commands/numbers.js';
+export { type Column, print, printJson, printTable, say, styled } from './commands/output.js';
+export { type RunHereOptions, runHere } from './commands/run-here.js';
+export { type SiteStore, withSiteStore } from './commands/site-store.js';
+export { sayIfUnwoken, wakeWorkers } from './commands/wake.js';

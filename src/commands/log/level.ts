@@ -1,0 +1,105 @@
+// linod log level: which levels hold, and other ones for a while.
+
+import { Command } from 'commander';
+import type { Site } from '../../site.js';
+import { findSite, jsonOption, person, type SiteFlags, siteOption, tellSwitchedOff } from '../main.js';
+import { printJson, printTable, say } from '../output.js';
+import { printable } from '../printable.js';
+import { type LevelFlags, parseLevelOrder } from './level-changes.js';
+
+type Flags = SiteFlags & LevelFlags & { readonly json?: boolean };
+
+export function levelCommand(): Command {
+  return new Command('level')
+    .description('the levels of loggers, and how to change them while programs run')
+    .argument(
+      '[changes...]',
+      'NAME=LEVEL for a logger and those below it, or a LEVEL for all; with --reset, names',
+    )
+    .option('--for <time>', 'how long it is to hold: 90s, 15m, 2h, 1d (default: until it is reset)')
+    .option('--reset', 'take back what was set here for these names, or for all')
+    .addOption(siteOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Without changes it lists what holds. A change reaches the processes of the site that run on this machine within a
+second, those that start later when they start, and other machines over the channel layer. It ends by itself.
+
+Example:
+  $ linod log level
+  $ linod log level shop.orders=DEBUG --for 15m
+  $ linod log level DEBUG --for 1h
+  $ linod log level shop.orders --reset`,
+    )
+    .action(async (words: string[], flags: Flags) => {
+      const order = parseLevelOrder(words, flags);
+      const site = await findSite(flags);
+      if (!site.settings.useLinod) tellSwitchedOff(site);
+      const { LevelChange } = await import('../../log/levels/change.js');
+      const change = new LevelChange(site, `${person()}`);
+      if (order !== undefined) {
+        const overrides = 'reset' in order ? change.reset(order.reset) : change.set(order.set, order.forMs);
+        if (overrides.length === 0) say('nothing was set here');
+        else {
+          const [untold, heard] = await Promise.all([change.announce(overrides), change.heard()]);
+          if (untold !== undefined)
+            say(`other machines could not be told, say it again when the channel layer is back: ${untold}`);
+          tell(heard);
+        }
+      }
+      await list(site, flags.json ?? false);
+    });
+}
+
+interface Row {
+  readonly logger: string;
+  readonly level: string;
+  readonly until: string | null;
+  readonly by: string;
+}
+
+async function list(site: Site, asJson: boolean): Promise<void> {
+  const { OverridesDirectory } = await import('../../log/levels/overrides-directory.js');
+  const { levelAt } = await import('../../log/levels/override.js');
+  const { configuredLevels } = await import('../../site/settings.js');
+  const { localTime } = await import('../../local-time.js');
+  const now = Date.now();
+  const bad = (path: string) => say(`${printable(site.shorten(path))} makes no sense and is passed over`);
+  const rows = new Map<string, Row>();
+  for (const [logger, level] of Object.entries(configuredLevels(site.settings))) {
+    rows.set(logger, { logger, level, until: null, by: 'settings' });
+  }
+  for (const override of new OverridesDirectory(site.logDirectory).read(bad)) {
+    const level = levelAt(override, now);
+    if (level === undefined) continue;
+    const { name: logger, by } = override;
+    const until =
+      override.until === null
+        ? null
+        : localTime(new Date(Math.ceil(override.until / 1000) * 1000), site.settings.timezone);
+    rows.set(logger, { logger, level, until, by });
+  }
+  const sorted = [...rows.values()].sort((a, b) => rank(a).localeCompare(rank(b)));
+  if (asJson) return printJson(sorted);
+  printTable(
+    [
+      { title: 'LOGGER', cell: (row: Row) => row.logger },
+      { title: 'LEVEL', cell: (row) => row.level },
+      { title: 'UNTIL', cell: (row) => row.until ?? (row.by === 'settings' ? '' : 'it is reset') },
+      { title: 'BY', cell: (row) => printable(row.by) },
+    ],
+    sorted,
+  );
+}
+
+/** The one above all first. */
+function rank({ logger }: Row): string {
+  return logger === 'root' ? '' : logger;
+}
+
+function tell(heard: readonly string[]): void {
+  if (heard.length === 0)
+    say('no process on this machine has taken it over by now: none runs, or it is suspended or busy');
+  else say(`taken over by ${heard.length} on this machine: ${heard.join(', ')}`);
+}

@@ -1,0 +1,117 @@
+// linod log stats: how much is logged, by whom.
+
+import { Command, Option } from 'commander';
+import { durationText } from '../../duration.js';
+import { localTime } from '../../local-time.js';
+import { LogLevels } from '../../log/levels.js';
+import type { Amount, LogStats } from '../../log/reading/stats.js';
+import { parseInstant } from '../instants.js';
+import { jsonOption, requireSite, type SiteFlags, siteOption } from '../main.js';
+import { type Column, print, printJson, printTable, say } from '../output.js';
+
+type Dimension = 'sender' | 'logger' | 'level';
+
+interface StatsFlags extends SiteFlags {
+  readonly since?: string;
+  readonly by?: Dimension;
+  readonly json?: boolean;
+}
+
+/** Without --by, that many of the loudest loggers are shown. */
+const loudest = 10;
+
+export function statsCommand(): Command {
+  return new Command('stats')
+    .description('how much is in the log, by level, logger and sender')
+    .option('--since <time>', 'only what was logged since then: a time, or how long ago it was')
+    .addOption(
+      new Option('--by <what>', 'all of one kind, those with the most bytes first').choices([
+        'sender',
+        'logger',
+        'level',
+      ]),
+    )
+    .addOption(jsonOption())
+    .addOption(siteOption())
+    .addHelpText(
+      'after',
+      `
+Counts lino.log and what was rotated of it. What the writer itself notes there is left out.
+
+Example:
+  $ linod log stats --since 24h
+  $ linod log stats --by sender`,
+    )
+    .action(async (flags: StatsFlags) => {
+      const site = await requireSite(flags);
+      const { timezone } = site.settings;
+      const { findLogParts } = await import('../../log/reading/files.js');
+      const { logStats } = await import('../../log/reading/stats.js');
+      const since =
+        flags.since === undefined
+          ? undefined
+          : parseInstant('--since', flags.since, { now: new Date(), timezone }).getTime();
+      const stats = await logStats(await findLogParts(site.logFile, timezone), { since, timezone });
+      for (const { file, problem } of stats.unreadable)
+        say(`${site.shorten(file)} cannot be read to its end: ${problem}`);
+      if (flags.json) printJson(stats);
+      else if (flags.by !== undefined) printTable(columnsOf(flags.by, stats), amountsBy(flags.by, stats));
+      else printAll(stats, timezone);
+    });
+}
+
+function amountsBy(by: Dimension, { levels, loggers, senders }: LogStats): readonly Amount[] {
+  return { level: levels, logger: loggers, sender: senders }[by];
+}
+
+function printAll(stats: LogStats, timezone: string): void {
+  const { records, bytes, first, last, busiest, loggers, senders, told, strays } = stats;
+  if (first === null || last === null || busiest === null) {
+    say('no records');
+    return;
+  }
+  const at = (instant: number) => localTime(new Date(instant), timezone);
+  print(`records    ${records} of ${senders.length} senders and ${loggers.length} loggers, ${bytes} bytes`);
+  print(`logged     ${at(first)} to ${at(last)}, ${durationText(last - first)}`);
+  print(
+    `rate       ${rate(records, last - first)} on average, ${busiest.records} in the minute of ${at(busiest.minute)}`,
+  );
+  for (const { sender, records } of told) print(`told lost  ${records} of ${sender}`);
+  if (strays > 0) print(`strays     ${strays} lines or torn records; linod log verify names them`);
+  print('');
+  printTable(columnsOf('level', stats), stats.levels);
+  print('');
+  printTable(columnsOf('logger', stats), loggers.slice(0, loudest));
+  if (loggers.length > loudest)
+    say(`and ${loggers.length - loudest} more loggers: linod log stats --by logger`);
+}
+
+/** `3.1/s`, or `12/h` of what is rare. */
+function rate(records: number, ms: number): string {
+  if (ms <= 0) return `${records} at once`;
+  const perSecond = (records * 1000) / ms;
+  if (perSecond >= 0.1) return `${perSecond.toFixed(1)}/s`;
+  return `${(perSecond * 3600).toFixed(1)}/h`;
+}
+
+function columnsOf(by: Dimension, { records }: LogStats): ReadonlyArray<Column<Amount>> {
+  const levels = by === 'level' ? [] : Array.from(LogLevels, ({ value }) => value);
+  return [
+    { title: by, cell: ({ name }) => name },
+    { title: 'records', align: 'right', cell: (amount) => String(amount.records) },
+    {
+      title: 'share',
+      align: 'right',
+      cell: (amount) => `${((100 * amount.records) / records).toFixed(1)} %`,
+    },
+    { title: 'bytes', align: 'right', cell: ({ bytes }) => String(bytes) },
+    { title: 'rate', align: 'right', cell: ({ records, first, last }) => rate(records, last - first) },
+    ...levels.map(
+      (level): Column<Amount> => ({
+        title: level,
+        align: 'right',
+        cell: (amount) => String(amount.levels[level] ?? 0),
+      }),
+    ),
+  ];
+}

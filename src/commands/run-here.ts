@@ -1,0 +1,122 @@
+// What a procedure does, done by a command in its own process: it has an `ar`, and is nobody's job.
+
+import { UsageError } from '../errors.js';
+import type { LogSink } from '../log/sink.js';
+import type { Store } from '../store/store.js';
+import type { BaseRequest, RunRequestOptions } from '../tasks/request.js';
+import { ExitError, exitCodes, person } from './main.js';
+import { say, styled } from './output.js';
+import { ProgressLine } from './progress-line.js';
+import type { SiteStore } from './site-store.js';
+
+export interface RunHereOptions {
+  /** What the procedure is asked for with; default `null`. */
+  readonly args?: unknown;
+  /** What is said on stderr of what it logs: from this level on. Default INFO. */
+  readonly level?: 'DEBUG' | 'INFO' | 'WARNING';
+}
+
+/**
+ * Calls a function with a request of this process. What it logs is said on stderr, and in a terminal how far it has come.
+ * TERM and INT abort its signal; a second one ends the process at once.
+ *
+ * @throws whatever `work` throws; ExitError with code 1 when it was ended by a signal
+ */
+export async function runHere<T>(
+  found: SiteStore,
+  work: (ar: BaseRequest) => Promise<T>,
+  options: RunHereOptions = {},
+): Promise<T> {
+  const stop = new AbortController();
+  const forget = listenToSignals(stop);
+  const line = new ProgressLine();
+  try {
+    const result = await work(await requestHere(found, options, stop.signal, line));
+    line.clear();
+    if (!stop.signal.aborted) return result;
+  } finally {
+    line.clear();
+    forget();
+  }
+  say('ended by a signal before all was done');
+  throw new ExitError(exitCodes.failed);
+}
+
+function listenToSignals(stop: AbortController): () => void {
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(exitCodes.failed);
+    stop.abort(new Error(`the command was ended by ${signal}`));
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  return () => {
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+  };
+}
+
+async function requestHere(
+  { site, store }: SiteStore,
+  { args = null, level = 'INFO' }: RunHereOptions,
+  signal: AbortSignal,
+  line: ProgressLine,
+): Promise<BaseRequest> {
+  const [{ Logger }, { transact }] = await Promise.all([
+    import('../log/logger.js'),
+    import('../store/transact.js'),
+  ]);
+  const user = person();
+  const logger = new Logger({ sink: sayingSink(line), name: 'linod', level });
+  return {
+    site,
+    db: store.db,
+    logger,
+    signal,
+    user,
+    jobId: 0,
+    dueAt: null,
+    args,
+    attempt: 1,
+    lastCheckpoint: null,
+    now: () => new Date(),
+    progress: (done, total, text) => line.show(done, total, text),
+    // There is no next attempt that it could be kept for.
+    checkpoint: async () => undefined,
+    transaction: (work) => transact(store.db, work),
+    requestRun: (rule, runArgs, { tx, ...more } = {}) =>
+      // Whatever tables it is typed with, it is a Kysely on the site's database.
+      requestRun({ site, store }, (tx as Store['db'] | undefined) ?? store.db, rule, {
+        ...more,
+        args: runArgs,
+      }),
+    debug: (message, fields) => logger.debug(message, fields),
+    info: (message, fields) => logger.info(message, fields),
+    warning: (message, fields) => logger.warning(message, fields),
+  };
+}
+
+async function requestRun(
+  { site, store }: SiteStore,
+  db: Store['db'],
+  rule: number | string,
+  options: Omit<RunRequestOptions, 'tx'> & { readonly args: unknown },
+): Promise<number> {
+  const [{ openTasks }, { ruleNamed }] = await Promise.all([
+    import('../actors.js'),
+    import('../tasks/rule-named.js'),
+  ]);
+  const id = typeof rule === 'number' ? rule : await ruleNamed(db, rule);
+  if (id === null) {
+    throw new UsageError(`no job rule and no procedure of a rule is named ${JSON.stringify(rule)}`);
+  }
+  const user = person();
+  return await openTasks({ site, store, user }).requestsOn(db).add(id, 'run', user, options);
+}
+
+function sayingSink(line: ProgressLine): LogSink {
+  return {
+    write: (level, _name, message) => {
+      line.clear();
+      if (level === 'DEBUG' || level === 'INFO') say(message);
+      else say(`${styled('yellow', `${level.toLowerCase()}:`, process.stderr)} ${message}`);
+    },
+  };
+}

@@ -1,0 +1,117 @@
+// What one client says on the site's socket: lines of text or JSON, or the frames of Python's SocketHandler.
+
+import type { LogRecord } from '../messages.js';
+import { FrameSplitter } from './frame-splitter.js';
+import { type LineRecord, LineRecords } from './line-records.js';
+import { type Line, LineSplitter } from './line-splitter.js';
+import { objectOfPickle, recordOfObject } from './object-record.js';
+import { BadPickleError } from './pickle/errors.js';
+import { readPickle } from './pickle/read.js';
+
+export interface ConversationOptions {
+  readonly onRecord: (record: LogRecord) => void;
+  /** Told of what could not be read; the conversation goes on. */
+  readonly onProblem: (problem: unknown) => void;
+  /** The client asks to be told when what it has sent so far is safe. */
+  readonly onFlush: () => void;
+}
+
+const openBrace = 0x7b;
+
+/**
+ * The first byte decides: a zero begins the length of a frame, since no frame is longer than 16 MB and no text has a zero.
+ * Of lines, each decides for itself: one that begins with `{` is JSON, others are text.
+ */
+export class Conversation {
+  readonly #options: ConversationOptions;
+  #frames: FrameSplitter | undefined;
+  readonly #lines = new LineSplitter();
+  readonly #records: LineRecords;
+  #hasBegun = false;
+
+  constructor(options: ConversationOptions) {
+    this.#options = options;
+    this.#records = new LineRecords((record) => this.#options.onRecord(recordOfText(record)));
+  }
+
+  /** Bytes of memory that wait for the rest of a line or frame. */
+  get pendingBytes(): number {
+    return this.#frames?.pendingBytes ?? this.#lines.pendingBytes;
+  }
+
+  /** Whether something has begun that lacks its end. */
+  get isUnfinished(): boolean {
+    return this.#frames === undefined ? this.#lines.pendingBytes > 0 : !this.#frames.isBetweenFrames;
+  }
+
+  /** Takes bytes. @throws NoFrameError (`LINOD_ERR_NO_FRAME`) after which nothing can be understood */
+  push(chunk: Buffer): void {
+    if (!this.#hasBegun && chunk[0] === 0)
+      this.#frames = new FrameSplitter((length) =>
+        this.#options.onProblem(
+          new BadPickleError(`a frame of ${length} bytes was skipped; 1 MiB is read at most`),
+        ),
+      );
+    this.#hasBegun = true;
+    if (this.#frames === undefined) for (const line of this.#lines.push(chunk)) this.#line(line);
+    else for (const frame of this.#frames.push(chunk)) this.#frame(frame);
+  }
+
+  /** Nothing comes for a while: a text that might have been continued is complete. */
+  pause(): void {
+    this.#records.flush();
+  }
+
+  /** The client has ended: a last line may lack its newline. */
+  end(): void {
+    const last = this.#frames === undefined ? this.#lines.end() : undefined;
+    if (last !== undefined) this.#line(last);
+    this.#records.flush();
+    if (this.#frames !== undefined && !this.#frames.isBetweenFrames)
+      this.#options.onProblem(new BadPickleError('the connection ended in the middle of a frame'));
+  }
+
+  #line(line: Line): void {
+    const object =
+      line.bytes[0] === openBrace && line.size === line.bytes.length ? parseObject(line.bytes) : undefined;
+    if (object === undefined) {
+      this.#records.add(line);
+      return;
+    }
+    this.#records.flush();
+    if (object.flush === true) this.#options.onFlush();
+    else this.#object(object);
+  }
+
+  #frame(frame: Buffer): void {
+    try {
+      const object = objectOfPickle(readPickle(frame));
+      if (object === undefined) throw new BadPickleError('expected the dict of a log record');
+      this.#object(object);
+    } catch (error) {
+      this.#options.onProblem(error);
+    }
+  }
+
+  #object(object: Record<string, unknown>): void {
+    try {
+      this.#options.onRecord(recordOfObject(object));
+    } catch (error) {
+      this.#options.onProblem(error);
+    }
+  }
+}
+
+function recordOfText({ text, level }: LineRecord): LogRecord {
+  return { type: 'log.record', name: 'socket', message: text, level };
+}
+
+/** Undefined for what only looks like JSON: it is text. */
+function parseObject(bytes: Buffer): Record<string, unknown> | undefined {
+  try {
+    const found: unknown = JSON.parse(bytes.toString('utf8'));
+    return typeof found === 'object' && found !== null ? { ...found } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,73 @@
+// Records that come as objects with the names of Python's LogRecord: from JSON lines and from pickles.
+
+import { parserOf } from '../../parse-message.js';
+import { type LogRecord, logRequestSchemas } from '../messages.js';
+import type { PickleValue } from './pickle/values.js';
+import { visibleText } from './visible-text.js';
+
+const parse = parserOf(logRequestSchemas[1]);
+
+/** What `log.record` knows. */
+const known = new Set([
+  ...['name', 'message', 'msg', 'level', 'levelname', 'levelno', 'created', 'time', 'process', 'processName'],
+  ...['fields', 'exc_text', 'stack_info'],
+]);
+
+/** What else Python puts into every record, and what of a line of the log would only repeat it. Source: logging.LogRecord. */
+const dropped = new Set([
+  ...['args', 'pathname', 'filename', 'module', 'exc_info', 'lineno', 'funcName', 'msecs', 'relativeCreated'],
+  ...['thread', 'threadName', 'taskName', 'asctime', 'type'],
+]);
+
+/**
+ * Makes a record of an object. Keys that no record has, such as those of Python's `extra`, become fields; so does
+ * the name of a thread that is not the main one.
+ *
+ * @throws BadMessageError (`LINOD_ERR_BAD_MESSAGE`) when a value is of the wrong kind
+ */
+export function recordOfObject(object: Readonly<Record<string, unknown>>): LogRecord {
+  const entries = Object.entries(object).filter(
+    ([key, value]) => known.has(key) && value !== null && key !== 'fields',
+  );
+  const extra = Object.entries(object).filter(([key]) => !known.has(key) && !dropped.has(key));
+  const { threadName, fields: own, msg } = object;
+  if (typeof threadName === 'string' && threadName !== 'MainThread') extra.push(['thread', threadName]);
+  const fields = { ...(isRecord(own) ? own : own === undefined || own === null ? {} : { fields: own }) };
+  const all = { ...fields, ...Object.fromEntries(extra) };
+  return parse({
+    ...Object.fromEntries(entries),
+    // Python logs whatever has a text, also numbers.
+    ...(msg === undefined || msg === null ? {} : { msg: typeof msg === 'string' ? msg : String(msg) }),
+    ...(Object.keys(all).length > 0 ? { fields: all } : {}),
+    type: 'log.record',
+  });
+}
+
+/** A pickled dict with text as keys, as an object; undefined when it is none. */
+export function objectOfPickle(value: PickleValue): Record<string, unknown> | undefined {
+  return value instanceof Map ? objectOfMap(value) : undefined;
+}
+
+function objectOfMap(map: Map<PickleValue, PickleValue>): Record<string, unknown> {
+  return Object.fromEntries(Array.from(map, ([key, item]) => [keyText(key), plain(item)]));
+}
+
+function keyText(key: PickleValue): string {
+  return typeof key === 'string' ? key : JSON.stringify(plain(key), asText);
+}
+
+/** As JSON has it. Its depth and size were limited when it was read. */
+function plain(value: PickleValue): unknown {
+  if (value instanceof Map) return objectOfMap(value);
+  if (value instanceof Uint8Array) return visibleText(Buffer.from(value));
+  if (value instanceof Set) return Array.from(value, plain);
+  return Array.isArray(value) ? value.map(plain) : value;
+}
+
+function asText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

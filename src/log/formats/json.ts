@@ -1,0 +1,76 @@
+// JSON lines: for programs that read logs.
+
+import * as v from 'valibot';
+import { stringifyFields } from '../fields.js';
+import { LogLevels } from '../levels.js';
+import { noSender } from '../names.js';
+import type { LineFormat, ParsedRecord } from './line-format.js';
+import { formatOneLine, type OneLineText } from './one-line.js';
+import { escapeInJson, quoteSafely } from './unsafe.js';
+
+const level = v.picklist(Array.from(LogLevels, (choice) => choice.value));
+const schema = v.object({
+  time: v.string(),
+  level,
+  sender: v.string(),
+  number: v.number(),
+  logger: v.string(),
+  message: v.string(),
+  fields: v.optional(v.record(v.string(), v.unknown())),
+  trace: v.optional(v.string()),
+});
+
+/**
+ * One object a line, its keys always in this order; the last three only when there is something:
+ *
+ *     {"time":"2026-11-24T20:00:01.123+02:00","level":"INFO","sender":"web[812]","number":4811,"logger":"shop.orders",
+ *     "message":"order paid","fields":{"order":4711},"trace":"Error: …","cut":70123}
+ *
+ * Line breaks and control characters are JSON's escapes, so a parser has them back as they were. `cut` says how many
+ * bytes a record would have had that was longer than 64 kB.
+ */
+export const jsonFormat: LineFormat = {
+  name: 'json',
+  time: 'iso',
+  layout: {
+    opening: '{"time":"',
+    timeLength: 29,
+    beforeLevel: '","level":"',
+    beforeSender: '","sender":"',
+    isLoggerFirst: false,
+    beforeNumber: '","number":',
+    afterNumber: ',',
+    afterNoSender: '","number":0,',
+    beforeLogger: '"logger":"',
+    afterLogger: '"',
+    isSpaced: false,
+    closing: '}',
+    isMultiline: false,
+  },
+  head(time, level, sender, number, logger) {
+    return `{"time":"${time}","level":"${level}","sender":"${sender}","number":${number},"logger":"${logger}","message":`;
+  },
+  record(head, text) {
+    return formatOneLine(text, (part) => head + body(part));
+  },
+  parse(record): ParsedRecord | undefined {
+    let value: unknown;
+    try {
+      value = JSON.parse(record);
+    } catch {
+      return undefined; // a line that is not JSON is no record of this format
+    }
+    const parsed = v.safeParse(schema, value);
+    if (!parsed.success) return undefined;
+    const { sender, ...rest } = parsed.output;
+    return { ...rest, sender: sender === noSender ? undefined : sender };
+  },
+};
+
+function body({ message, fields, trace, cut }: OneLineText): string {
+  let json = quoteSafely(message);
+  if (fields !== undefined) json += `,"fields":${escapeInJson(stringifyFields(fields))}`;
+  if (trace !== undefined) json += `,"trace":${quoteSafely(trace)}`;
+  if (cut !== undefined) json += `,"cut":${cut}`;
+  return `${json}}\n`;
+}

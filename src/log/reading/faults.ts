@@ -1,0 +1,93 @@
+// What is wrong with a log, and where.
+
+import type { Sequence } from './sequence.js';
+
+/**
+ * - `missing`, `doubled`: numbers `from` … `to` of a sender; the line is the one where that was noticed;
+ * - `disordered`: `number` comes behind `after`;
+ * - `torn`: a record without its end; `headless`: continuation lines without their record; `cut`: a last line without its
+ *   newline; `foreign`: lines that are none of linod's; `damaged`: lines with NUL bytes or such that are no UTF-8;
+ * - `unannounced`: a sender's lines without the note that says whose they are;
+ * - `beheaded`: a file without the note that begins one;
+ * - `missing-file`: between this file and the one before it, one is not there;
+ * - `unreadable`: from about this line on, the file could not be read.
+ */
+export type FaultKind =
+  | 'missing'
+  | 'doubled'
+  | 'disordered'
+  | 'torn'
+  | 'headless'
+  | 'cut'
+  | 'foreign'
+  | 'damaged'
+  | 'unannounced'
+  | 'beheaded'
+  | 'missing-file'
+  | 'unreadable';
+
+/** Something that is wrong; which further fields there are depends on the kind. */
+export interface Fault {
+  readonly kind: FaultKind;
+  readonly file: string;
+  readonly line: number;
+  /** The last of several lines. */
+  readonly toLine?: number | undefined;
+  readonly sender?: string | undefined;
+  readonly epoch?: string | undefined;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  readonly number?: number | undefined;
+  readonly after?: number | undefined;
+  /** The begin of what stands there. */
+  readonly text?: string | undefined;
+  readonly problem?: string | undefined;
+}
+
+const mostListed = 1000;
+const textLength = 80;
+/** Neighbouring lines are told together. */
+const isOfLines = new Set<FaultKind>(['foreign', 'headless', 'damaged']);
+
+/** Collects faults; keeps the first thousand of each kind and counts all. */
+export class Faults {
+  readonly #byKind = new Map<FaultKind, Fault[]>();
+  readonly #open = new Map<FaultKind, number>();
+  count = 0;
+
+  add(fault: Fault): void {
+    const text = fault.text === undefined ? undefined : shorten(fault.text);
+    const faults = this.#byKind.get(fault.kind) ?? [];
+    this.#byKind.set(fault.kind, faults);
+    const last = faults.at(-1);
+    const isNext = last?.file === fault.file && this.#open.get(fault.kind) === fault.line - 1;
+    this.#open.set(fault.kind, fault.line);
+    if (isOfLines.has(fault.kind) && last !== undefined && isNext) {
+      faults[faults.length - 1] = { ...last, toLine: fault.line };
+      return;
+    }
+    this.count++;
+    if (faults.length < mostListed) faults.push(text === undefined ? fault : { ...fault, text });
+  }
+
+  /** What a sender's numbers tell. */
+  addNumbers(sequence: Sequence): void {
+    const { sender, epoch } = sequence;
+    for (const numbers of sequence.ranges('missing'))
+      this.add({ kind: 'missing', sender, epoch, ...numbers });
+    for (const numbers of sequence.doubles) this.add({ kind: 'doubled', sender, epoch, ...numbers });
+    for (const disorder of sequence.disorders) this.add({ kind: 'disordered', sender, epoch, ...disorder });
+  }
+
+  /** In the order of the files, by line. @param files in their order */
+  list(files: readonly string[]): Fault[] {
+    const order = new Map(files.map((file, index) => [file, index]));
+    const place = ({ file }: Fault) => order.get(file) ?? files.length;
+    return [...this.#byKind.values()].flat().sort((a, b) => place(a) - place(b) || a.line - b.line);
+  }
+}
+
+function shorten(text: string): string {
+  const line = text.split('\n', 1)[0] ?? '';
+  return line.length <= textLength ? line : `${line.slice(0, textLength - 1)}…`;
+}

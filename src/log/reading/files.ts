@@ -1,0 +1,173 @@
+// The files of a log: lino.log and what it was before it was rotated, the oldest first.
+
+import { open, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { parseNote } from '../ledger.js';
+import { fingerprintOf } from '../log-file.js';
+import { packingOf, readBlocks } from './blocks.js';
+import { HeadReader } from './head.js';
+
+/** One file of a log. */
+export interface LogPart {
+  readonly path: string;
+  /** On disk, in bytes. */
+  readonly bytes: number;
+  readonly isCompressed: boolean;
+  /** When it was last written, in ms. */
+  readonly changedAt: number;
+  /** The first line, uncompressed, at most 4096 bytes: no two files of a log begin alike, and renaming changes none. */
+  readonly firstLine: string;
+  /** When its first record was logged, in ms; undefined when it does not begin with one. */
+  readonly beginsAt: number | undefined;
+}
+
+const newline = 0x0a;
+const firstLineBytes = 4096;
+
+/**
+ * Finds the log and its rotated files: `lino.log`, `lino.log.1`, `lino.log.2.gz`, `lino.log-20261124.gz`,
+ * `lino-20261124.log`…
+ *
+ * @param path the log, which need not be there
+ * @param timezone as for {@link HeadReader}
+ */
+export async function findLogParts(path: string, timezone: string): Promise<LogPart[]> {
+  const names = await readdir(dirname(path)).catch(absent([]));
+  const own = partName(basename(path));
+  const paths = names.filter((name) => own.test(name)).map((name) => join(dirname(path), name));
+  return await readLogParts(paths, timezone);
+}
+
+/** The same for files that are named: the oldest first, each once. @throws what the file system reports */
+export async function readLogParts(paths: readonly string[], timezone: string): Promise<LogPart[]> {
+  const parts = await Promise.all([...new Set(paths)].map((path) => partOf(path, timezone)));
+  const known = parts.filter((part) => part !== undefined);
+  return sortParts(known.filter((part) => !isBeingPacked(part, known)));
+}
+
+/** The number of a file that was rotated to `lino.log.1`, `lino.log.2.gz` …; undefined for another name. */
+export function rotationNumber(path: string): number | undefined {
+  const [, number] = /\.(\d{1,5})(?:\.\w+)?$/.exec(basename(path)) ?? [];
+  return number === undefined ? undefined : Number(number);
+}
+
+/** What a file of this log is called. */
+function partName(log: string): RegExp {
+  const extension = extname(log);
+  const stem = log.slice(0, log.length - extension.length);
+  const rotated = '[.-]\\d[\\dTZ._-]*';
+  const packed = '(?:\\.(?:gz|bz2|xz|zst))?';
+  const [name, before, after] = [log, stem, extension].map(escapeForPattern);
+  return new RegExp(`^(?:${name}(?:${rotated})?|${before}${rotated}${after})${packed}$`);
+}
+
+function escapeForPattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+}
+
+/** Undefined for a file that has gone meanwhile, and for what is no file. */
+async function partOf(path: string, timezone: string): Promise<LogPart | undefined> {
+  const status = await stat(path).catch(absent(undefined));
+  if (status === undefined || !status.isFile()) return undefined;
+  const firstLine = await readFirstLine(path);
+  if (firstLine === undefined) return undefined;
+  const head = new HeadReader(timezone);
+  const bytes = Buffer.from(firstLine.text);
+  head.enter(bytes);
+  const isHead = head.read(0) && head.mayEndAt(bytes.length);
+  return {
+    path,
+    bytes: status.size,
+    isCompressed: firstLine.isCompressed,
+    changedAt: status.mtimeMs,
+    firstLine: firstLine.text,
+    beginsAt: isHead ? head.instant : undefined,
+  };
+}
+
+async function readFirstLine(path: string): Promise<{ text: string; isCompressed: boolean } | undefined> {
+  const file = await open(path, 'r').catch(absent(undefined));
+  if (file === undefined) return undefined;
+  let bytes: Buffer;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(firstLineBytes), 0, firstLineBytes, 0);
+    bytes = buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+  const isCompressed = packingOf(bytes) !== 'plain';
+  if (isCompressed) bytes = await unpackBegin(path);
+  const end = bytes.indexOf(newline);
+  return { text: bytes.toString('latin1', 0, end < 0 ? bytes.length : end), isCompressed };
+}
+
+/** Nothing for a file that cannot be unpacked: reading it tells why. */
+async function unpackBegin(path: string): Promise<Buffer> {
+  try {
+    for await (const { bytes } of readBlocks(path, { blockBytes: firstLineBytes })) return Buffer.from(bytes);
+  } catch {
+    // As for an empty file.
+  }
+  return Buffer.alloc(0);
+}
+
+/** While a file is compressed, it is there twice. */
+function isBeingPacked(part: LogPart, parts: readonly LogPart[]): boolean {
+  const [plain] = part.path.split(/\.(?:gz|bz2|xz|zst)$/);
+  return part.isCompressed && plain !== part.path && parts.some(({ path }) => path === plain);
+}
+
+/**
+ * By what each says of the file before it. Where a chain begins, by the numbers of the names, else by when the files begin,
+ * which a clock that was set back may have turned around.
+ */
+function sortParts(parts: readonly LogPart[]): LogPart[] {
+  const sorted = sortByName(parts);
+  const byFingerprint = new Map(
+    sorted.map((part) => [fingerprintOf(Buffer.from(part.firstLine, 'latin1')), part]),
+  );
+  const next = new Map<LogPart, LogPart>();
+  for (const part of sorted) {
+    const before = byFingerprint.get(predecessorOf(part) ?? '');
+    if (before !== undefined && before !== part && !next.has(before)) next.set(before, part);
+  }
+  const followers = new Set(next.values());
+  const inOrder = new Set<LogPart>();
+  const addChain = (first: LogPart) => {
+    for (
+      let part: LogPart | undefined = first;
+      part !== undefined && !inOrder.has(part);
+      part = next.get(part)
+    ) {
+      inOrder.add(part);
+    }
+  };
+  for (const part of sorted) if (!followers.has(part)) addChain(part);
+  // Files that name each other in a circle were not written by linod.
+  for (const part of sorted) addChain(part);
+  return [...inOrder];
+}
+
+/** The fingerprint of the file before, as a file's first note tells it. */
+function predecessorOf({ firstLine }: LogPart): string | undefined {
+  const note = parseNote(firstLine);
+  return note !== undefined && 'file' in note ? note.after : undefined;
+}
+
+function sortByName(parts: readonly LogPart[]): LogPart[] {
+  const rotated = parts.filter(({ path }) => rotationNumber(path) !== undefined);
+  const isNumbered = rotated.length >= parts.length - 1;
+  const order = (part: LogPart) =>
+    isNumbered ? -(rotationNumber(part.path) ?? 0) : (part.beginsAt ?? part.changedAt);
+  return [...parts].sort(
+    (a, b) => order(a) - order(b) || a.changedAt - b.changedAt || (a.path < b.path ? -1 : 1),
+  );
+}
+
+/** What there is instead of a file or directory that is not there. */
+function absent<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return instead;
+    throw error;
+  };
+}

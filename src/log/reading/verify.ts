@@ -1,0 +1,310 @@
+// Whether a log is complete: what `linod log verify` tells.
+
+import { isUtf8 } from 'node:buffer';
+import { open } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
+import { fingerprintOf } from '../log-file.js';
+import { type Block, readBlocks } from './blocks.js';
+import { type Fault, Faults } from './faults.js';
+import { type LogPart, rotationNumber } from './files.js';
+import { HeadReader, type ReadHead } from './head.js';
+import type { Name } from './names.js';
+import { type LogNote, readNote } from './notes.js';
+import { Scanner, type ScanReader, type Stray } from './scanner.js';
+import { type Numbers, Sequence } from './sequence.js';
+
+/** What is to be said about one sender's records, all numbers inclusive. */
+export interface SenderReport {
+  readonly sender: string;
+  readonly epoch: string;
+  /** The number with which it begins in these files: 1, unless older files are not there. */
+  readonly first: number;
+  /** One less than `first` where no number is accounted for. */
+  readonly last: number;
+  readonly records: number;
+  /** Not there, and no note says why. */
+  readonly missing: number;
+  /** There more than once. */
+  readonly doubled: number;
+  /** Places where a number comes behind a higher one. */
+  readonly disordered: number;
+  /** Lost, as the writer has told. */
+  readonly lost: number;
+  /** Told to be lost, and come later. */
+  readonly filled: number;
+}
+
+/** Numbers of a sender that are lost, as the writer has told. */
+export interface LostNumbers extends Numbers {
+  readonly sender: string;
+  readonly epoch: string;
+}
+
+/** A file as it was read. */
+export interface PartReport {
+  readonly path: string;
+  /** Uncompressed. */
+  readonly bytes: number;
+  readonly lines: number;
+}
+
+/** What is to be said about a log. */
+export interface LogReport {
+  /** Nothing is wrong: no fault was found. What was told to be lost is none. */
+  readonly isSound: boolean;
+  /** Whole records, without the writer's own notes. */
+  readonly records: number;
+  readonly bytes: number;
+  readonly files: readonly PartReport[];
+  /** In the order in which they were met. */
+  readonly senders: readonly SenderReport[];
+  /** Of each sender, the first thousand ranges. */
+  readonly lost: readonly LostNumbers[];
+  readonly faults: readonly Fault[];
+  /** How many faults were found; of each kind, the first thousand are listed. */
+  readonly faultCount: number;
+}
+
+export interface VerifyOptions {
+  /** The site's, for times that do not tell their offset. Default UTC. */
+  readonly timezone?: string | undefined;
+  /** The file that a writer may be appending to: a record that it is writing is no fault. */
+  readonly growing?: string | undefined;
+  /** Ends it early, with an error. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads log files, the oldest first, and checks that each sender's numbers come one after the other and that nothing else
+ * stands there. Memory depends on the number of senders and on the damage, not on the size.
+ *
+ * Files that are missing at the beginning are no fault: each file says where its senders go on. Nor is what the writer has
+ * told to be lost; it is listed.
+ *
+ * @throws what `signal` was aborted with. A file that cannot be read is a fault.
+ */
+export async function verifyLog(parts: readonly LogPart[], options: VerifyOptions = {}): Promise<LogReport> {
+  const check = new Check(new HeadReader(options.timezone));
+  for (const [index, part] of parts.entries()) {
+    options.signal?.throwIfAborted();
+    check.begin(part, parts[index - 1]);
+    await check.read(part, part.path === options.growing, options.signal);
+  }
+  return check.report();
+}
+
+const newline = 0x0a;
+const space = 0x20;
+const nul = 0x00;
+/** A writer that is writing a record has written the rest of it by then. */
+const growMs = 2000;
+const lookMs = 50;
+
+class Check implements ScanReader {
+  readonly #head: HeadReader;
+  readonly #faults = new Faults();
+  readonly #files: PartReport[] = [];
+  readonly #sequences = new Map<string, Sequence>();
+  /** The epoch of each label's lines at this place of the file, and in the files before. */
+  readonly #epochs = new Map<string, string>();
+  readonly #earlier = new Map<string, string>();
+  #file = '';
+  #records = 0;
+  #isBegun = false;
+  /** The file before this one, unless it is known to be another than it should be. */
+  #before: LogPart | undefined;
+  /** Whose record was the last one, and its sequence. */
+  #last: Name | undefined;
+  #sequence: Sequence | undefined;
+  /** The sequence of each sender's lines at this place. */
+  readonly #current = new Map<Name, Sequence>();
+
+  constructor(head: HeadReader) {
+    this.#head = head;
+  }
+
+  begin(part: LogPart, before: LogPart | undefined): void {
+    this.#file = part.path;
+    for (const [label, epoch] of this.#epochs) this.#earlier.set(label, epoch);
+    this.#epochs.clear();
+    this.#current.clear();
+    this.#last = undefined;
+    this.#isBegun = false;
+    this.#before = before;
+    this.#findMissingFile(part, before);
+  }
+
+  async read(part: LogPart, mayGrow: boolean, signal: AbortSignal | undefined): Promise<void> {
+    const scanner = new Scanner(this, this.#head);
+    let bytes = 0;
+    try {
+      const to = mayGrow ? await wholeSize(part.path) : undefined;
+      for await (const block of readBlocks(part.path, { to })) {
+        this.#checkBytes(block, scanner.isInLine ? scanner.lines - 1 : scanner.lines);
+        scanner.feed(block);
+        bytes = block.offset + block.bytes.length;
+        signal?.throwIfAborted();
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#faults.add({ kind: 'unreadable', file: part.path, line: scanner.lines + 1, problem });
+    }
+    scanner.finish();
+    this.#files.push({ path: part.path, bytes, lines: scanner.lines });
+  }
+
+  report(): LogReport {
+    const sequences = [...this.#sequences.values()];
+    for (const sequence of sequences) this.#faults.addNumbers(sequence);
+    const faults = this.#faults.list(this.#files.map(({ path }) => path));
+    return {
+      isSound: this.#faults.count === 0,
+      records: this.#records,
+      bytes: this.#files.reduce((sum, { bytes }) => sum + bytes, 0),
+      files: this.#files,
+      senders: sequences.map(reportOf),
+      lost: sequences.flatMap((sequence) => {
+        const { sender, epoch } = sequence;
+        return sequence.ranges('lost').map((numbers) => ({ sender, epoch, ...numbers }));
+      }),
+      faults,
+      faultCount: this.#faults.count,
+    };
+  }
+
+  record(head: ReadHead, bytes: Buffer, start: number, end: number, line: number): void {
+    if (head.sender === undefined) {
+      this.#note(readNote(head, bytes, start, end), line);
+      return;
+    }
+    if (!this.#isBegun) this.#miss(line);
+    this.#records++;
+    if (head.sender !== this.#last || this.#sequence === undefined)
+      this.#change(head.sender, head.number, line);
+    this.#sequence?.take(head.number, this.#file, line);
+  }
+
+  stray({ kind, line, sender, number }: Stray, bytes: Buffer, start: number, end: number): void {
+    this.#isBegun = true;
+    const text = bytes.toString('utf8', start, Math.min(end, start + 200));
+    this.#faults.add({ kind, file: this.#file, line, sender, number, text });
+  }
+
+  #change(name: Name, number: number, line: number): void {
+    this.#last = name;
+    this.#sequence = this.#current.get(name);
+    if (this.#sequence !== undefined) return;
+    const label = name.text;
+    let epoch = this.#epochs.get(label);
+    if (epoch === undefined) {
+      // The note that should come before its first record in this file is not there.
+      epoch = this.#earlier.get(label) ?? '';
+      this.#epochs.set(label, epoch);
+      this.#faults.add({ kind: 'unannounced', file: this.#file, line, sender: label, number });
+    }
+    this.#sequence = this.#of(label, epoch, number - 1);
+    this.#current.set(name, this.#sequence);
+  }
+
+  #of(label: string, epoch: string, last: number): Sequence {
+    const key = `${label} ${epoch}`;
+    let sequence = this.#sequences.get(key);
+    if (sequence === undefined) {
+      sequence = new Sequence(label, epoch, last);
+      this.#sequences.set(key, sequence);
+    }
+    return sequence;
+  }
+
+  #note(note: LogNote | undefined, line: number): void {
+    if (note?.kind !== 'begin' && !this.#isBegun) this.#miss(line);
+    this.#isBegun = true;
+    if (note === undefined) return;
+    if (note.kind === 'begin') {
+      this.#checkBefore(note.after, line);
+      return;
+    }
+    if (note.kind === 'positions') {
+      const place = { file: this.#file, line };
+      for (const [sender, epoch, last] of note.positions) this.#of(sender, epoch, last).goOn(last, place);
+      return;
+    }
+    const { sender, epoch } = note;
+    const place = { file: this.#file, line };
+    if (note.kind === 'lost') {
+      this.#of(sender, epoch, note.from - 1).tell(note.from, note.to, place);
+      return;
+    }
+    this.#epochs.set(sender, epoch);
+    // The lines of that label are another sender's from here on.
+    this.#last = undefined;
+    this.#current.clear();
+    this.#of(sender, epoch, note.last).goOn(note.last, place);
+  }
+
+  /** The file begins with something other than the note that begins a log file. */
+  #miss(line: number): void {
+    this.#isBegun = true;
+    this.#faults.add({ kind: 'beheaded', file: this.#file, line });
+  }
+
+  /** Whether the file before this one is the one after which it was begun. */
+  #checkBefore(after: string | undefined, line: number): void {
+    const before = this.#before;
+    if (before === undefined || after === undefined) return;
+    if (fingerprintOf(Buffer.from(before.firstLine, 'latin1')) === after) return;
+    const problem = 'it was begun after another file than the one before it here';
+    this.#faults.add({ kind: 'missing-file', file: this.#file, line, problem });
+  }
+
+  #findMissingFile(part: LogPart, before: LogPart | undefined): void {
+    const number = rotationNumber(part.path) ?? 0;
+    const last = before === undefined ? undefined : rotationNumber(before.path);
+    if (last === undefined) return;
+    for (let n = last - 1; n > number; n--) {
+      this.#faults.add({ kind: 'missing-file', file: part.path, line: 1, problem: `number ${n}` });
+      this.#before = undefined;
+    }
+  }
+
+  /** No record has a NUL or bytes that are no UTF-8: what a power failure left, or a failing disk. */
+  #checkBytes({ bytes }: Block, lines: number): void {
+    if (isUtf8(bytes) && bytes.indexOf(nul) < 0) return;
+    let line = lines;
+    for (let start = 0; start < bytes.length; ) {
+      line++;
+      const found = bytes.indexOf(newline, start);
+      const end = found < 0 ? bytes.length : found + 1;
+      const part = bytes.subarray(start, end);
+      if (!isUtf8(part) || part.indexOf(nul) >= 0) {
+        this.#faults.add({ kind: 'damaged', file: this.#file, line, text: part.toString('utf8', 0, 200) });
+      }
+      start = end;
+    }
+  }
+}
+
+/** How much of a file that may be growing is whole records; undefined when its end stays unfinished. */
+async function wholeSize(path: string): Promise<number | undefined> {
+  const file = await open(path, 'r');
+  try {
+    for (
+      const giveUpAt = performance.now() + growMs;
+      performance.now() < giveUpAt;
+      await setTimeout(lookMs)
+    ) {
+      const { size } = await file.stat();
+      const { buffer } = await file.read(Buffer.alloc(2), 0, 2, Math.max(0, size - 2));
+      if (size === 0 || (size > 1 && buffer[1] === newline && buffer[0] !== space)) return size;
+    }
+    return undefined;
+  } finally {
+    await file.close();
+  }
+}
+
+function reportOf(sequence: Sequence): SenderReport {
+  const { sender, epoch, first, last, records, missing, doubled, disordered, told, filled } = sequence;
+  return { sender, epoch, first, last, records, missing, doubled, disordered, lost: told, filled };
+}

@@ -1,0 +1,122 @@
+// Asking for runs and for their ends, and waiting for what becomes of it.
+
+import { type ActorContext, lookAround, openTasks } from './actors.js';
+import { type Job, jobFromRow } from './tasks/job.js';
+import { type JobRequest, mergedWith } from './tasks/requests.js';
+import { tellWorkers, type Woken } from './wake.js';
+
+/** A request that was written down, and who heard of it. */
+export interface Asked extends Woken {
+  /** Its number. */
+  readonly request: number;
+}
+
+/** The action that runs one rule at once, or ends its run. */
+export const RunJob = {
+  /**
+   * Writes the request down and wakes the workers, of which one takes it up.
+   *
+   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
+   * @example
+   * const { request } = await RunJob.request({ site, store, user: 'ada' }, 3);
+   * const job = await RunJob.ended({ site, store }, request);
+   */
+  async request(context: ActorContext, ruleId: number, action: JobRequest['action'] = 'run'): Promise<Asked> {
+    const request = await openTasks(context).requests.add(ruleId, action, context.user ?? 'somebody');
+    return { request, ...(await tellWorkers(context)) };
+  },
+
+  /**
+   * Waits until the run that was requested has ended, or that of a request that stands for it; without a worker for ever.
+   *
+   * @returns null when the request was withdrawn, or skipped
+   * @throws the signal's reason when it is aborted before
+   */
+  async ended(
+    context: ActorContext,
+    request: number,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<Job | null> {
+    for (let asked = request; ; ) {
+      signal?.throwIfAborted();
+      await lookAround(context);
+      const { outcome, job } = await fateNow(context, asked);
+      if (job !== null && job.status !== 'running') return job;
+      const other = outcome === null ? null : mergedWith(outcome);
+      if (other !== null) asked = other;
+      else if (job === null && outcome !== null && outcome !== 'run') return null;
+      await sleep(lookMs);
+    }
+  },
+};
+
+/** The action that ends one run, on whichever worker it goes on. */
+export const CancelJob = {
+  /**
+   * Writes the request down and wakes the workers; the one that runs the job takes it up.
+   *
+   * @returns null when the job had ended before
+   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such job
+   */
+  async request(context: ActorContext, jobId: number): Promise<Asked | null> {
+    const { requests, jobs } = openTasks(context);
+    try {
+      const request = await requests.addCancel(jobId, context.user ?? 'somebody');
+      return { request, ...(await tellWorkers(context)) };
+    } catch (error) {
+      if ((await jobs.get(jobId)).status !== 'running') return null;
+      throw error;
+    }
+  },
+};
+
+/** How often a waiting program looks. */
+const lookMs = 100;
+
+/** Waits until a job has ended, at most so long. @returns the job as it is then */
+export async function endOfJob(context: ActorContext, jobId: number, timeoutMs: number): Promise<Job> {
+  const { jobs } = openTasks(context);
+  const giveUpAt = performance.now() + timeoutMs;
+  for (;;) {
+    await lookAround(context);
+    const job = await jobs.get(jobId);
+    if (job.status !== 'running' || performance.now() >= giveUpAt) return job;
+    await sleep(lookMs);
+  }
+}
+
+/** What became of a request for a run. */
+export interface RequestFate {
+  /** In words, as the worker that took it up wrote it, `run` when it runs; null while nobody has. */
+  readonly outcome: string | null;
+  readonly job: Job | null;
+}
+
+/** Waits until a worker has taken a request up or refused it, at most so long. */
+export async function fateOfRequest(
+  context: ActorContext,
+  request: number,
+  timeoutMs: number,
+): Promise<RequestFate> {
+  const giveUpAt = performance.now() + timeoutMs;
+  for (;;) {
+    const fate = await fateNow(context, request);
+    if (fate.outcome !== null || performance.now() >= giveUpAt) return fate;
+    await sleep(lookMs);
+  }
+}
+
+/** The outcome first: who wrote that it runs has written the job with it. */
+async function fateNow({ store: { db } }: ActorContext, request: number): Promise<RequestFate> {
+  const { outcome } = await db
+    .selectFrom('job_requests')
+    .select('outcome')
+    .where('id', '=', request)
+    .executeTakeFirstOrThrow();
+  const row = await db.selectFrom('jobs').selectAll().where('request_id', '=', request).executeTakeFirst();
+  return { outcome, job: row === undefined ? null : jobFromRow(row) };
+}
+
+async function sleep(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,22 @@
+// What happens in a worker's channels, as records for the log.
+
+import t from 'tap';
+import { logDropped } from '../../../src/daemon/worker-log.js';
+import { Logger } from '../../../src/log/logger.js';
+
+t.test('an answer to a sender that has ended expires without a warning', (t) => {
+  const told: string[] = [];
+  const sink = {
+    write: (level: string, _logger: string, message: string) => told.push(`${level} ${message}`),
+  };
+  const logger = new Logger({ sink, name: 'linod', level: 'DEBUG' });
+  logDropped(logger, { channel: 'log.5573!', reason: 'expired' });
+  logDropped(logger, { channel: 'mail', reason: 'expired' });
+  logDropped(logger, { channel: 'log.5573!', reason: 'overflow' });
+  t.same(told, [
+    'DEBUG a message on log.5573! was dropped: expired',
+    'WARNING a message on mail was dropped: expired',
+    'WARNING a message on log.5573! was dropped: overflow',
+  ]);
+  t.end();
+});

@@ -1,0 +1,265 @@
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import t from 'tap';
+import { findLogParts } from '../../../../src/log/reading/files.js';
+import { type LogReport, verifyLog } from '../../../../src/log/reading/verify.js';
+import { LogWriter } from '../../../../src/log/writer.js';
+import { ManualClock } from '../../../../src/testing/manual-clock.js';
+import { testDirectory } from '../../../support/directory.js';
+import { batchOf, MemoryPositionStore, range } from '../../../support/log.js';
+import { edit, recordsIn, writeRealLog } from '../../../support/real-log.js';
+
+async function verify(path: string): Promise<LogReport> {
+  return await verifyLog(await findLogParts(path, 'UTC'));
+}
+
+/** What a report says, without what the faults' texts are. */
+function faultsOf({ faults }: LogReport) {
+  return faults.map(({ text: _, epoch: __, ...fault }) => fault);
+}
+
+/** The line of the file at which a record begins. */
+function lineOf(path: string, start: string): number {
+  return (
+    readFileSync(path, 'utf8')
+      .split('\n')
+      .findIndex((line) => line.includes(start)) + 1
+  );
+}
+
+t.test('what the writer wrote is sound, over rotated and compressed files', async (t) => {
+  const { packed, rotated, current } = await writeRealLog(testDirectory(t));
+  const report = await verify(current);
+  t.same(report.faults, []);
+  t.ok(report.isSound);
+  t.same(
+    report.files.map(({ path }) => path),
+    [packed, rotated, current],
+  );
+  const counts = {
+    first: 1,
+    last: 30,
+    records: 30,
+    missing: 0,
+    doubled: 0,
+    disordered: 0,
+    lost: 0,
+    filled: 0,
+  };
+  t.same(report.senders, [
+    { sender: 'web[812]', epoch: 'e1', ...counts },
+    { sender: 'mail[77]', epoch: 'e1', ...counts },
+  ]);
+});
+
+t.test('a deleted record is missing, where it would be', async (t) => {
+  const { rotated, current } = await writeRealLog(testDirectory(t));
+  edit(rotated, (text) =>
+    recordsIn(text)
+      .filter((record) => !record.includes('web[812]#13 '))
+      .join(''),
+  );
+  const report = await verify(current);
+  t.same(faultsOf(report), [
+    {
+      kind: 'missing',
+      sender: 'web[812]',
+      from: 13,
+      to: 13,
+      file: rotated,
+      line: lineOf(rotated, 'web[812]#14 '),
+    },
+  ]);
+  t.match(report.senders[0], { records: 29, missing: 1, doubled: 0, disordered: 0 });
+});
+
+t.test('a doubled record is named at its second place', async (t) => {
+  const { rotated, current } = await writeRealLog(testDirectory(t));
+  edit(rotated, (text) =>
+    recordsIn(text)
+      .map((record) => record.repeat(record.includes('#13 ') ? 2 : 1))
+      .join(''),
+  );
+  const report = await verify(current);
+  const place = { file: rotated, from: 13, to: 13 };
+  t.same(faultsOf(report), [
+    { kind: 'doubled', sender: 'web[812]', ...place, line: lineOf(rotated, 'web[812]#13 ') + 2 },
+    { kind: 'doubled', sender: 'mail[77]', ...place, line: lineOf(rotated, 'mail[77]#13 ') + 2 },
+  ]);
+});
+
+t.test('two swapped records are out of order, and neither missing nor doubled', async (t) => {
+  const { current } = await writeRealLog(testDirectory(t));
+  edit(current, (text) => {
+    const records = recordsIn(text);
+    const at = records.findIndex((record) => record.includes('mail[77]#23 '));
+    return [...records.slice(0, at), ...records.slice(at, at + 2).reverse(), ...records.slice(at + 2)].join(
+      '',
+    );
+  });
+  const report = await verify(current);
+  const line = lineOf(current, 'mail[77]#23 ');
+  t.same(faultsOf(report), [
+    { kind: 'disordered', sender: 'mail[77]', number: 23, after: 24, file: current, line },
+  ]);
+  t.match(report.senders[1], { records: 30, missing: 0, doubled: 0, disordered: 1 });
+});
+
+t.test('a file that is cut anywhere has lost its end, its beginning, or both', async (t) => {
+  const { rotated, current } = await writeRealLog(testDirectory(t));
+  const whole = readFileSync(rotated);
+  const unnoticed: string[] = [];
+  for (let size = 0; size < whole.length; size += 13) {
+    writeFileSync(rotated, whole.subarray(0, size));
+    const cut = await verify(current);
+    const isMissing = cut.faults.some(({ kind, to }) => kind === 'missing' && to === 20);
+    if (cut.isSound || !isMissing) unnoticed.push(`the first ${size} bytes`);
+    writeFileSync(rotated, whole.subarray(whole.length - size));
+    if ((await verify(current)).isSound) unnoticed.push(`the last ${size} bytes`);
+  }
+  t.same(unnoticed, []);
+});
+
+t.test('a cut within a record leaves it torn, and one within a line is told', async (t) => {
+  const { current } = await writeRealLog(testDirectory(t));
+  const whole = readFileSync(current, 'utf8').trimEnd();
+  edit(current, () => `${whole.slice(0, whole.lastIndexOf('\n'))}\n`);
+  const line = lineOf(current, 'mail[77]#30 ');
+  t.same(faultsOf(await verify(current)), [
+    { kind: 'torn', sender: 'mail[77]', number: 30, file: current, line },
+  ]);
+  edit(current, () => whole.slice(0, whole.lastIndexOf('mail[77]#30 ')));
+  t.match(faultsOf(await verify(current)), [{ kind: 'cut', file: current, line }]);
+});
+
+t.test('a rotated file that is missing is noticed by its number and by its records', async (t) => {
+  const { rotated, current } = await writeRealLog(testDirectory(t));
+  rmSync(rotated);
+  const report = await verify(current);
+  t.ok(report.faults.some(({ kind, file }) => kind === 'missing-file' && file === current));
+  t.match(
+    report.faults.filter(({ kind }) => kind === 'missing'),
+    [
+      { sender: 'web[812]', from: 11, to: 20, file: current },
+      { sender: 'mail[77]', from: 11, to: 20, file: current },
+    ],
+  );
+});
+
+t.test('files that were removed at the beginning are no fault', async (t) => {
+  const { packed, current } = await writeRealLog(testDirectory(t));
+  rmSync(packed);
+  const report = await verify(current);
+  t.same(report.faults, []);
+  t.match(report.senders, [{ first: 11, last: 30, records: 20 }, { first: 11 }]);
+});
+
+t.test(
+  'a compressed file that is cut or damaged is named, and what could be read of it counts',
+  async (t) => {
+    const { packed, current } = await writeRealLog(testDirectory(t));
+    const whole = readFileSync(packed);
+    writeFileSync(packed, whole.subarray(0, whole.length - 9));
+    t.match(
+      (await verify(current)).faults.filter(({ file }) => file === packed),
+      [{ kind: 'unreadable', problem: /unexpected end of file/ }],
+    );
+    const flipped = Buffer.from(whole);
+    flipped[whole.length - 6] = (flipped[whole.length - 6] ?? 0) ^ 0xff;
+    writeFileSync(packed, flipped);
+    t.ok((await verify(current)).faults.some(({ kind, file }) => kind === 'unreadable' && file === packed));
+  },
+);
+
+t.test(
+  'what the writer told to be lost is listed, and no fault; a late fill takes it off the list',
+  async (t) => {
+    const path = join(testDirectory(t), 'lino.log');
+    const writer = new LogWriter({ path, clock: new ManualClock(), positions: new MemoryPositionStore() });
+    await writer.start();
+    const accept = (batch: ReturnType<typeof batchOf>) => writer.accept(batch, () => {});
+    accept(batchOf({ numbers: range(1, 9) }));
+    accept(batchOf({ numbers: range(1, 4), sender: 'mail[77]' }));
+    accept(batchOf({ numbers: [20], base: 20, acked: 9 }));
+    await writer.stop();
+    const report = await verify(path);
+    t.ok(report.isSound);
+    t.equal(report.records, 14);
+    t.match(report.lost, [{ sender: 'web[812]', epoch: 'e1', from: 10, to: 19, file: path }]);
+    t.match(report.senders, [
+      { last: 20, records: 10, lost: 10, missing: 0 },
+      { sender: 'mail[77]', last: 4 },
+    ]);
+    appendFileSync(path, batchOf({ numbers: range(12, 14) }).bytes);
+    const filled = await verify(path);
+    t.same(filled.faults, []);
+    t.match(filled.lost, [
+      { from: 10, to: 11 },
+      { from: 15, to: 19 },
+    ]);
+    t.match(filled.senders[0], { records: 13, lost: 7, filled: 3, disordered: 0, doubled: 0 });
+    appendFileSync(path, batchOf({ numbers: [11, 10] }).bytes);
+    t.match((await verify(path)).faults, [
+      { kind: 'disordered', number: 11, after: 14 },
+      { kind: 'disordered', number: 10 },
+    ]);
+  },
+);
+
+t.test("lines that are none of linod's are named with their place, neighbours together", async (t) => {
+  const { rotated, current } = await writeRealLog(testDirectory(t));
+  edit(rotated, (text) =>
+    text.replace(/^.* mail\[77\]#16 /m, 'Traceback (most recent call last):\nValueError: 1\n$&'),
+  );
+  appendFileSync(
+    current,
+    Buffer.from('2026-11-24 20:00:01.123+02:00 INFO web[812]#31 shop: \xff\0\n', 'latin1'),
+  );
+  const line = lineOf(rotated, 'Traceback');
+  const report = await verify(current);
+  t.match(faultsOf(report), [
+    { kind: 'foreign', file: rotated, line, toLine: line + 1 },
+    { kind: 'damaged', file: current, line: lineOf(current, 'web[812]#31 ') },
+  ]);
+  t.equal(report.faults[0]?.text, 'Traceback (most recent call last):');
+});
+
+t.test('a head with a wrong time, level or number is no head', async (t) => {
+  const { rotated, current } = await writeRealLog(testDirectory(t));
+  const whole = readFileSync(rotated, 'utf8');
+  for (const [from, to] of [
+    ['2026-11-24', '2026-13-24'],
+    ['2026-11-24', '2026-11-31'],
+    ['20:00:01.123', '20:00:61.123'],
+    ['+02:00', '+02;00'],
+    [' INFO ', ' INFQ '],
+    ['web[812]#17', 'web[812]#01'],
+    ['web[812]#17', 'web[812#17'],
+    [' shop:', ' sh op:'],
+  ] as const) {
+    writeFileSync(
+      rotated,
+      whole.replace(/^.* web\[812\]#17 .*/m, (head) => head.replace(from, to)),
+    );
+    const kinds = (await verify(current)).faults.map(({ kind }) => kind);
+    t.ok(kinds.includes('foreign') && kinds.includes('missing'), `${from} → ${to}`);
+  }
+});
+
+t.test('a log that is copied away and packed while it is read is read once', async (t) => {
+  const { rotated, current } = await writeRealLog(testDirectory(t));
+  writeFileSync(`${rotated}.gz`, gzipSync(readFileSync(rotated)).subarray(0, 50));
+  t.ok((await verify(current)).isSound);
+  t.equal((await findLogParts(join(dirname(current), 'absent.log'), 'UTC')).length, 0);
+});
+
+t.test('a writer that is writing its last record is waited for', async (t) => {
+  const { current } = await writeRealLog(testDirectory(t));
+  const whole = readFileSync(current);
+  writeFileSync(current, whole.subarray(0, whole.length - 5));
+  const parts = await findLogParts(current, 'UTC');
+  const report = verifyLog(parts, { growing: current });
+  setImmediate(() => appendFileSync(current, whole.subarray(whole.length - 5)));
+  t.ok((await report).isSound);
+});

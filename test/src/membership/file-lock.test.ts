@@ -1,0 +1,107 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { FileLock } from '../../../src/membership/file-lock.js';
+import { isSuspended, ownProcess } from '../../../src/owner.js';
+import { testDirectory } from '../../support/directory.js';
+import { forkTypeScript } from '../../support/fork-typescript.js';
+import { until } from '../../support/until.js';
+
+/** Another process that takes and releases the lock. */
+class Other {
+  readonly child: ChildProcess;
+
+  constructor(t: Test, path: string, name: string) {
+    this.child = forkTypeScript('file-lock-child.ts', [path, name]);
+    t.teardown(() => {
+      this.child.kill('SIGKILL');
+    });
+  }
+
+  /** Whether it has the lock after that. */
+  async ask(what: 'take' | 'release'): Promise<boolean> {
+    const [held] = await Promise.all([once(this.child, 'message'), this.child.send(what)]);
+    return held[0] === true;
+  }
+}
+
+t.test('a lock is one process’s until that ends, suspended or not', async (t) => {
+  const path = join(testDirectory(t), 'new', 'writer.lock');
+  const own = new FileLock(path, 'own');
+  const other = new Other(t, path, 'other');
+  t.notOk(own.held);
+  t.ok(own.take(), 'the directory is made');
+  t.ok(own.held && own.take(), 'taking it again changes nothing');
+  t.equal(own.lastHolder(), undefined);
+  own.sign();
+  t.match(own.lastHolder(), { name: 'own', ...ownProcess() });
+  t.notOk(await other.ask('take'));
+  own.release();
+  own.release();
+  t.ok(await other.ask('take'));
+  t.notOk(own.take());
+  t.match(own.lastHolder(), { name: 'other', pid: other.child.pid });
+  t.notOk(await other.ask('release'));
+  t.ok(own.take());
+  own.release();
+
+  t.ok(await other.ask('take'));
+  other.child.kill('SIGSTOP');
+  const pid = other.child.pid ?? 0;
+  await until('it is suspended', () => isSuspended({ ...ownProcess(), pid }));
+  t.notOk(own.take(), 'a suspended process has it still');
+  other.child.kill('SIGKILL');
+  await once(other.child, 'exit');
+  t.ok(own.take(), 'a killed one has not');
+  own.release();
+});
+
+t.test('two in one process are as two processes', async (t) => {
+  const path = join(testDirectory(t), 'writer.lock');
+  const [a, b] = [new FileLock(path, 'a'), new FileLock(path, 'b')];
+  t.ok(a.take());
+  t.notOk(b.take());
+  t.ok(a.held, 'the attempt of another costs nobody the lock');
+  const other = new Other(t, path, 'other');
+  t.notOk(await other.ask('take'), 'with the kernel neither');
+  a.release();
+  t.ok(b.take());
+  b.release();
+});
+
+t.test('a lock whose file was removed is held no more, and can be taken anew', async (t) => {
+  const path = join(testDirectory(t), 'writer.lock');
+  const [a, b] = [new FileLock(path, 'a'), new FileLock(path, 'b')];
+  t.ok(a.take());
+  renameSync(path, `${path}.old`);
+  t.notOk(a.held);
+  t.ok(b.take());
+  t.notOk(a.take());
+  b.release();
+  t.ok(a.take());
+  a.release();
+});
+
+t.test(
+  'what is no lock is told with its path, and a signature that cannot be read is nobody’s',
+  async (t) => {
+    const directory = testDirectory(t, {
+      file: '',
+      'a.lock': 'this is not a file of SQLite, and so long that it could be one',
+    });
+    const below = new FileLock(join(directory, 'file', 'writer.lock'), 'a');
+    t.throws(() => below.take(), {
+      code: 'LINOD_ERR_FILE_LOCK',
+      message: /file\/writer\.lock cannot be locked: /,
+    });
+    mkdirSync(join(directory, 'b.lock'));
+    t.throws(() => new FileLock(join(directory, 'b.lock'), 'a').take(), { code: 'LINOD_ERR_FILE_LOCK' });
+    const lock = new FileLock(join(directory, 'c.lock'), 'c');
+    for (const text of ['', '{"name":', '{"name":1}', 'null']) {
+      writeFileSync(`${lock.path}.holder`, text);
+      t.equal(lock.lastHolder(), undefined);
+    }
+  },
+);

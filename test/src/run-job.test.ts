@@ -1,0 +1,77 @@
+// What a program does that asks for a run: the workers hear of it at once, and it hears what became of it.
+
+import t from 'tap';
+import { type ActorContext, RunJob } from '../../src/index.js';
+import { CancelJob } from '../../src/run-job.js';
+import { openBench } from '../support/site.js';
+
+t.test(
+  'who asks for a run wakes the workers, through a layer of their own or one opened for it',
+  async (t) => {
+    const bench = await openBench(t);
+    const { site, store } = bench;
+    await bench.join();
+    bench.add('work', () => undefined, { everyUnit: 'yearly' });
+    await bench.tasks.setup();
+    const layer = await site.openLayer();
+    t.teardown(() => layer.close());
+    const worker = await layer.newChannel();
+    await layer.groupAdd(site.workersGroup, worker);
+    const contexts: ActorContext[] = [
+      { site, store, user: 'ada' },
+      { site, store, layer },
+    ];
+    for (const [i, context] of contexts.entries()) {
+      t.strictSame(await RunJob.request(context, 1), { request: i + 1, isWorking: true, unwoken: null });
+      t.strictSame(await layer.receive(worker), { type: 'rules.changed' });
+    }
+    const people = await store.db.selectFrom('job_requests').select('requested_by').orderBy('id').execute();
+    t.strictSame(people, [{ requested_by: 'ada' }, { requested_by: 'somebody' }]);
+  },
+);
+
+t.test('a request is kept though the layer is away, and without a worker, and both are told', async (t) => {
+  const bench = await openBench(t);
+  const { site, store } = bench;
+  bench.add('work', () => undefined, { everyUnit: 'yearly' });
+  await bench.tasks.setup();
+  const layer = await site.openLayer();
+  await layer.close();
+  const context = { site, store, layer };
+  t.strictSame(await RunJob.request(context, 1), { request: 1, isWorking: false, unwoken: null });
+  await bench.join();
+  const asked = await RunJob.request(context, 1);
+  t.match(asked, { request: 2, isWorking: true });
+  if (!store.tells.includes('job_requests')) t.match(asked.unwoken, /closed/);
+  t.equal((await bench.requests.open(10, { procedures: [], rules: [], groups: [] })).length, 2);
+  await t.rejects(RunJob.request(context, 9), { code: 'LINOD_ERR_USAGE' });
+});
+
+t.test('who asked for a run gets its job when it has ended, or null if there is none', async (t) => {
+  const bench = await openBench(t);
+  const { site, store } = bench;
+  await bench.join();
+  let end = () => {};
+  const gate = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  bench.add('work', () => gate, { everyUnit: 'yearly' });
+  bench.add('fails', () => Promise.reject(new Error('no paper')), { everyUnit: 'yearly' });
+  await bench.tasks.setup();
+  const context = { site, store };
+  const work = await RunJob.request(context, 1);
+  const fails = await RunJob.request(context, 2);
+  await t.rejects(RunJob.ended(context, work.request, { signal: AbortSignal.abort() }), {
+    name: 'AbortError',
+  });
+  await bench.tasks.run();
+  const skipped = await RunJob.request(context, 1);
+  await bench.tasks.run();
+  t.equal(await RunJob.ended(context, skipped.request), null);
+  const failed = await RunJob.ended(context, fails.request);
+  t.match(failed, { procedure: 'fails', status: 'failed', message: /no paper/ });
+  const ended = RunJob.ended(context, work.request);
+  end();
+  t.match(await ended, { procedure: 'work', status: 'done' });
+  t.equal(await CancelJob.request(context, 1), null);
+});

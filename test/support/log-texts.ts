@@ -1,0 +1,67 @@
+// Texts that logs are tried with, and what becomes of them in each format.
+
+import { lineFormat } from '../../src/log/formats/formats.js';
+import { formatNames, type LineFormat, type RecordText } from '../../src/log/formats/line-format.js';
+import { recordOf } from './log.js';
+import type { Random } from './random.js';
+
+export const formats: readonly LineFormat[] = formatNames.map(lineFormat);
+
+/** Pieces that break a format which is not careful. */
+const hostile = [
+  '\n',
+  '\r\n',
+  ' ',
+  '    ',
+  '\t',
+  '7',
+  '{',
+  '}',
+  '"',
+  '\\',
+  '=',
+  '#',
+  '[',
+  ']',
+  ': ',
+  'é',
+  '😀',
+  '\x00',
+  '\x1b[31m',
+  '\x7f',
+  '\x9b',
+  '\ud800',
+  '\u2028',
+  '\u202e',
+  'null',
+  '__proto__',
+  'fields.',
+  'trace',
+  'plain',
+  ...formats.map((format) => recordOf('web[812]', 4812, { message: 'forged' }, format)),
+];
+
+export function randomText(random: Random, maxPieces = 8): string {
+  return Array.from({ length: random.whole(0, maxPieces) }, () => random.pick(hostile)).join('');
+}
+
+/** The message as it is read back: exactly, or as the formats for people show it. */
+export function visible(format: LineFormat, { message, fields, trace }: RecordText): string {
+  if (format.name === 'json' || format.name === 'logfmt') return message;
+  const [first = '', ...rest] = (trace === undefined ? message : `${message}\n${trace}`)
+    .trimEnd()
+    .split(/\r?\n/)
+    .map(show);
+  const json = fields === undefined ? '' : show(JSON.stringify(fields));
+  return [[first, json].filter((text) => text !== '').join(' '), ...rest].join('\n').trimEnd();
+}
+
+function show(line: string): string {
+  return line
+    .replace(/[\p{Cc}\p{Cs}\u2028\u202e]/gu, (char) => {
+      const code = char.charCodeAt(0);
+      if (char === '\t') return char;
+      return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
+    })
+    .trimEnd();
+}
