@@ -49,20 +49,34 @@ Example:
 async function initiate(flags: InitiateFlags): Promise<void> {
   const timeoutMs = parseSeconds('--timeout', flags.timeout, { atMost: 3600 }) * 1000;
   const site = await requireSite(flags);
+  const firstOrdered = new Set<unknown>();
   await withStore(site, async (store) => {
     const { systemClock } = await import('../clock.js');
     const orders = new StartOrders(store.db, systemClock);
-    for (const message of coroutines) await orders.add(message, person());
+    for (const coroutine of coroutines) {
+      if (await orders.add(coroutine, person())) firstOrdered.add(coroutine);
+    }
   });
   const layer = await site.openLayer();
   try {
-    await askWorker(site, layer, timeoutMs, flags.json ?? false);
+    await askWorker(site, layer, { timeoutMs, firstOrdered, json: flags.json ?? false });
   } finally {
     await layer.close();
   }
 }
 
-async function askWorker(site: Site, layer: ChannelLayer, timeoutMs: number, json: boolean): Promise<void> {
+interface Asking {
+  readonly timeoutMs: number;
+  /** The coroutines that nobody ordered before. */
+  readonly firstOrdered: ReadonlySet<unknown>;
+  readonly json: boolean;
+}
+
+async function askWorker(
+  site: Site,
+  layer: ChannelLayer,
+  { timeoutMs, firstOrdered, json }: Asking,
+): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const answers: Array<Record<string, unknown>> = [];
   let sent = 0;
@@ -74,7 +88,10 @@ async function askWorker(site: Site, layer: ChannelLayer, timeoutMs: number, jso
       sent++;
     }
     while (answers.length < coroutines.length) {
-      answers.push(await layer.receive(reply, { signal: deadline }));
+      const answer = await layer.receive(reply, { signal: deadline });
+      // A worker may find the new order in the database before the message comes: then, too, it was this that started it.
+      const already = answer.already === true && !firstOrdered.has(answer.coroutine);
+      answers.push({ ...answer, already });
     }
   } catch (thrown) {
     if (thrown instanceof ChannelsError) error = thrown;
