@@ -12,6 +12,7 @@ import {
   Recurrence,
   type RecurrenceFields,
   type RepeatedTime,
+  readingStartDatetime,
 } from './recurrence.js';
 import type { BaseRequest } from './tasks/request.js';
 
@@ -242,13 +243,15 @@ function check({ name, suggestion, source }: Procedure): void {
   const { startDatetime: start, logLevel } = suggestion;
   try {
     parseLevel(logLevel);
-    Recurrence.from({
-      ...suggestion,
-      start: completeStart(start ?? 'T00:00:00', '2000-01-01T00:00:00'),
-      timezone: suggestion.timezone ?? 'UTC',
-      missingTime: suggestion.missingTime ?? undefined,
-      repeatedTime: suggestion.repeatedTime ?? undefined,
-    });
+    readingStartDatetime(start, () =>
+      Recurrence.from({
+        ...suggestion,
+        start: completeStart(start ?? 'T00:00:00', '2000-01-01T00:00:00'),
+        timezone: suggestion.timezone ?? 'UTC',
+        missingTime: suggestion.missingTime ?? undefined,
+        repeatedTime: suggestion.repeatedTime ?? undefined,
+      }),
+    );
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     throw new InvalidProcedureError(source, `${name}: ${problem}`, { cause: error });

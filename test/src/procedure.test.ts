@@ -158,7 +158,7 @@ for (const [what, call, problem] of [
   [
     'a start on a day that does not exist',
     () => scheduleOften({ everyUnit: 'yearly', startDatetime: '--02-30T10:00', name: 's' }, () => {}),
-    /s: expected start to be a day that the calendar has, got: "--02-30T10:00"/,
+    /s: expected startDatetime to be a day that the calendar has, got: "--02-30T10:00"/,
   ],
   [
     'an unknown unit',
