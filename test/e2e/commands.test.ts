@@ -107,6 +107,8 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
       'linod: expected --grep to be text or a pattern such as /refund(ed)?/i: Invalid regular expression: /(/: Unterminated group',
     'linod log tail --grep /a/g': 'linod: expected the flags of --grep to be of i, m, s and u, got: "g"',
     'linod log verify absent.log': `linod: there is no log file ${site.path('absent.log')}`,
+    'linod simulate --to soon':
+      'linod: expected --to to be a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site\'s), a time of today (20:00) or how long after the beginning (12 h, 90 d), got: "soon"',
     'linod log tial': "error: unknown command 'tial'\n(Did you mean tail?)",
     'linod init': "error: missing required argument 'directory'",
     'linod init Big':

@@ -161,6 +161,11 @@ for (const [what, call, problem] of [
     /s: expected startDatetime to be a day that the calendar has, got: "--02-30T10:00"/,
   ],
   [
+    'an option that there is not',
+    () => scheduleOften({ name: 'o', ...{ timeout: 5 } }, () => {}),
+    /o: there is no option "timeout", did you mean "timeoutSeconds"\?$/,
+  ],
+  [
     'an unknown unit',
     () => scheduleOften({ everyUnit: 'dayly' as never, name: 'u' }, () => {}),
     /u: .*dayly.*daily/,
