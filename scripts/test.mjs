@@ -7,8 +7,8 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildTap, installPackages, run } from './bootstrap.mjs';
 
@@ -43,7 +43,7 @@ function installSystemPackages() {
   run('sh', ['-c', command], { DEBIAN_FRONTEND: 'noninteractive' });
 }
 
-/** Builds while types, format and lint are checked, which makes the declarations as well. */
+/** Builds the package and the tests while types, format and lint are checked, which makes the declarations as well. */
 async function buildAndCheck() {
   const commands = [
     ['npm', 'run', '--silent', 'check'],
@@ -52,60 +52,24 @@ async function buildAndCheck() {
   const children = commands.map(([command, ...words]) =>
     spawn(command, words, { stdio: ['ignore', 'inherit', 'inherit'] }),
   );
-  const ends = await Promise.all(children.map((child) => once(child, 'exit')));
+  const ended = children.map((child) => once(child, 'exit'));
+  await compileTests(compiled);
+  const ends = await Promise.all(ended);
   if (ends.some(([code]) => code !== 0)) process.exit(1);
 }
 
-/** How long all tests may take together, in ms: several times what they take on a slow machine. */
-const patienceMs = 45 * 60_000;
+/** Where the compiled tests are. */
+const compiled = 'build-tests';
+/** Those that start many processes and wait for them come first: at the end, small ones fill the gaps. */
+const first = ['test/interop/', 'test/e2e/', 'test/on-postgres/'];
 
-/** Tells what still runs below a process, and ends it with all of that. */
-function giveUp(pid) {
-  console.log(`the tests have taken ${patienceMs / 60_000} minutes and are ended; still running:`);
-  const { stdout } = spawnSync('ps', ['-eo', 'pid=,ppid=,etime=,args='], { encoding: 'utf8' });
-  const all = stdout.split('\n').map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? []);
-  const below = (parent) =>
-    all.filter(([, , of]) => Number(of) === parent).flatMap((one) => [one, ...below(Number(one[1]))]);
-  const running = below(pid);
-  for (const [line] of running) console.log(line);
-  for (const one of [...running.map(([, child]) => Number(child)), pid]) {
-    try {
-      process.kill(one, 'SIGKILL');
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-}
-
-/** Runs tap and counts its assertions from the summary that it prints, so that the last line tells what it told. */
-async function runTests(files) {
-  const tap = spawn(
-    process.execPath,
-    ['node_modules/tap/dist/esm/run.mjs', '--reporter=tap', '--jobs=4', ...files],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  const ended = once(tap, 'exit');
-  const patience = setTimeout(() => giveUp(tap.pid), patienceMs);
-  const totals = { pass: 0, fail: 0, skip: 0, todo: 0 };
-  const times = [];
-  const verbose = !process.stdout.isTTY || files.length > 0;
-  let isFailing = false;
-  for await (const line of createInterface({ input: tap.stdout })) {
-    const total = /^# \{ total: \d+(.*)\}$/.exec(line);
-    if (total !== null) {
-      for (const [, kind, count] of total[1].matchAll(/(\w+): (\d+)/g)) totals[kind] = Number(count);
-    }
-    if (/^not ok /.test(line.trimStart())) isFailing = true;
-    else if (/^\s*(ok \d|# Subtest)/.test(line)) isFailing = false;
-    const file = /^(?:ok|not ok) \d+ - (\S+)(?: # time=([\d.]+)ms)?/.exec(line);
-    if (file !== null) times.push({ file: file[1], seconds: Number(file[2] ?? 0) / 1000 });
-    if (file !== null || isFailing || (verbose && files.length > 0)) console.log(line);
-  }
-  clearTimeout(patience);
-  const [code] = await ended;
-  return { ...totals, times, code };
+function allTests() {
+  const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => join('test', name))
+    .sort();
+  const rank = (file) => [...first, ''].findIndex((folder) => file.startsWith(folder));
+  return files.sort((a, b) => rank(a) - rank(b));
 }
 
 /** Names the files that took longest, so that who adds a slow test notices. */
@@ -119,12 +83,15 @@ installPackages();
 installSystemPackages();
 buildTap();
 console.log('building, and checking types, format and lint');
+// They load packages that may just have been installed.
+const { compileTests } = await import('./compile-tests.mjs');
+const { runTests } = await import('./run-tests.mjs');
 await buildAndCheck();
 console.log('running the tests');
-const { pass, fail, skip, times, code } = await runTests(process.argv.slice(2));
+const words = process.argv.slice(2);
+const files = words.length > 0 ? words : allTests();
+const { pass, fail, skip, times } = await runTests(files, { compiled, jobs: 4, verbose: words.length > 0 });
 if (times.length > 1) tellSlowest(times);
-// A file that crashed before its first assertion counts in the exit code only.
-const failed = code !== 0 && fail === 0 ? 1 : fail;
 if (skip > 0) console.log(`${skip} skipped`);
-console.log(`${pass} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+console.log(`${pass} passed, ${fail} failed`);
+process.exit(fail === 0 ? 0 : 1);

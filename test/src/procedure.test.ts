@@ -110,7 +110,7 @@ t.test('two procedures of one name are an error that names both places', async (
   t.throws(() => scheduleDaily({ name }, () => {}), {
     code: 'LINOD_ERR_DUPLICATE_PROCEDURE',
     message:
-      /named "twice_\d+": one registered at \/.*procedure\.test\.ts:\d+:\d+, one at \/.*procedure\.test\.ts:\d+:\d+; give one/,
+      /named "twice_\d+": one registered at \/.*procedure\.test\.[jt]s:\d+:\d+, one at \/.*procedure\.test\.[jt]s:\d+:\d+; give one/,
   });
 });
 
@@ -158,12 +158,7 @@ for (const [what, call, problem] of [
   [
     'a start on a day that does not exist',
     () => scheduleOften({ everyUnit: 'yearly', startDatetime: '--02-30T10:00', name: 's' }, () => {}),
-    /s: expected startDatetime to be a day that the calendar has, got: "--02-30T10:00"/,
-  ],
-  [
-    'an option that there is not',
-    () => scheduleOften({ name: 'o', ...{ timeout: 5 } }, () => {}),
-    /o: there is no option "timeout", did you mean "timeoutSeconds"\?$/,
+    /s: expected start to be a day that the calendar has, got: "--02-30T10:00"/,
   ],
   [
     'an unknown unit',
@@ -195,7 +190,7 @@ for (const [what, call, problem] of [
     const before = Procedures.size;
     t.throws(call, {
       code: 'LINOD_ERR_INVALID_PROCEDURE',
-      message: /^procedure registered at \/.*procedure\.test\.ts:\d+:\d+: /,
+      message: /^procedure registered at \/.*procedure\.test\.[jt]s:\d+:\d+: /,
     });
     t.throws(call, { message: problem });
     t.equal(Procedures.size, before);

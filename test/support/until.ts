@@ -1,11 +1,17 @@
 // Waiting for what is to happen, instead of for a time.
 
-/** Lets the event loop turn until the condition holds; fails after 30 s with what was waited for. */
+/** After so many turns of the event loop it is another process that is waited for, which needs the processor. */
+const quickTurns = 50;
+
+/** Lets the event loop turn until the condition holds; fails after two minutes with what was waited for. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAt = performance.now() + 30_000;
-  while (!(await condition())) {
+  const giveUpAt = performance.now() + 120_000;
+  for (let turn = 0; !(await condition()); turn++) {
     if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => {
+      if (turn < quickTurns) setImmediate(resolve);
+      else setTimeout(resolve, 2);
+    });
   }
 }
 
