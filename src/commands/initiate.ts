@@ -49,44 +49,20 @@ Example:
 async function initiate(flags: InitiateFlags): Promise<void> {
   const timeoutMs = parseSeconds('--timeout', flags.timeout, { atMost: 3600 }) * 1000;
   const site = await requireSite(flags);
-  const firstOrdered = new Set<unknown>();
   await withStore(site, async (store) => {
     const { systemClock } = await import('../clock.js');
     const orders = new StartOrders(store.db, systemClock);
-    for (const coroutine of coroutines) {
-      if (await orders.add(coroutine, person())) firstOrdered.add(coroutine);
-    }
+    for (const message of coroutines) await orders.add(message, person());
   });
-  let away: Error | undefined;
-  const layer = await site.openLayer({
-    onConnection: ({ error }) => {
-      away = error;
-    },
-  });
+  const layer = await site.openLayer();
   try {
-    await askWorker(site, layer, {
-      ...{ timeoutMs, firstOrdered, json: flags.json ?? false },
-      whyAway: () => away?.message,
-    });
+    await askWorker(site, layer, timeoutMs, flags.json ?? false);
   } finally {
     await layer.close();
   }
 }
 
-interface Asking {
-  readonly timeoutMs: number;
-  /** The coroutines that nobody ordered before. */
-  readonly firstOrdered: ReadonlySet<unknown>;
-  readonly json: boolean;
-  /** Undefined while the layer's server can be reached, and where it has none. */
-  readonly whyAway: () => string | undefined;
-}
-
-async function askWorker(
-  site: Site,
-  layer: ChannelLayer,
-  { timeoutMs, firstOrdered, json, whyAway }: Asking,
-): Promise<void> {
+async function askWorker(site: Site, layer: ChannelLayer, timeoutMs: number, json: boolean): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const answers: Array<Record<string, unknown>> = [];
   let sent = 0;
@@ -98,17 +74,13 @@ async function askWorker(
       sent++;
     }
     while (answers.length < coroutines.length) {
-      const answer = await layer.receive(reply, { signal: deadline });
-      // A worker may find the new order in the database before the message comes: then, too, it was this that started it.
-      const already = answer.already === true && !firstOrdered.has(answer.coroutine);
-      answers.push({ ...answer, already });
+      answers.push(await layer.receive(reply, { signal: deadline }));
     }
   } catch (thrown) {
     if (thrown instanceof ChannelsError) error = thrown;
     else if (!deadline.aborted) throw thrown;
   }
-  const found = { sent, seconds: timeoutMs / 1000, away: whyAway() };
-  const why = error?.message ?? whatIsMissing(site, answers, found);
+  const why = error?.message ?? whatIsMissing(site, answers, { sent, seconds: timeoutMs / 1000 });
   if (json) printJson(why === null ? { answered: answers } : { answered: answers, error: why });
   else for (const answer of answers) print(answerText(answer));
   if (why === null) return;
@@ -122,21 +94,16 @@ async function askWorker(
 function whatIsMissing(
   { settings }: Site,
   answers: ReadonlyArray<Record<string, unknown>>,
-  {
-    sent,
-    seconds,
-    away,
-  }: { readonly sent: number; readonly seconds: number; readonly away: string | undefined },
+  { sent, seconds }: { readonly sent: number; readonly seconds: number },
 ): string | null {
   const missing = coroutines.filter((type) => answers.every(({ coroutine }) => coroutine !== type));
   if (missing.length === 0) return null;
-  const because = away === undefined ? '' : `: ${away}`;
   if (sent < coroutines.length) {
     const name = [settings.channelLayer].flat().map(hidePassword).join(', ');
-    return `the channel layer ${name} took no message within ${seconds} s${because}`;
+    return `the channel layer ${name} took no message within ${seconds} s`;
   }
   const what = missing.length < coroutines.length ? ` about ${missing.join(', ')}` : '';
-  return `no worker answered${what} within ${seconds} s${because}`;
+  return `no worker answered${what} within ${seconds} s`;
 }
 
 function answerText({ coroutine, already, worker }: Record<string, unknown>): string {

@@ -12,7 +12,6 @@ import {
   isOpenStart,
   Recurrence,
   type RecurrenceFields,
-  readingStartDatetime,
   shortForm,
 } from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
@@ -196,9 +195,7 @@ export class JobRule {
    */
   get recurrence(): Recurrence {
     if (this.#problems.length > 0) throw new InvalidRuleError(this.id, this.#problems);
-    this.#recurrence ??= readingStartDatetime(this.effective('startDatetime'), () =>
-      Recurrence.from(this.#recurrenceFields),
-    );
+    this.#recurrence ??= Recurrence.from(this.#recurrenceFields);
     return this.#recurrence;
   }
 

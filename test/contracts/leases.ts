@@ -33,9 +33,10 @@ const contract: Contract = {
   async 'a message that is acknowledged does not come again'(t, open) {
     const layer = await open();
     await layer.send('acked', numbered(1));
-    const leased = await lease(layer, 'acked', shortMs);
+    let leased = await lease(layer, 'acked', shortMs);
     t.match(leased, { channel: 'acked', message: numbered(1), deliveries: 1 });
-    t.equal(await leased.ack(), true);
+    // On a busy machine it may be over before that.
+    while (!(await leased.ack())) leased = await lease(layer, 'acked', shortMs);
     t.equal(await leased.ack(), false, 'once is enough');
     t.equal(await leased.release(), false);
     t.equal(await leased.extend(longMs), false);
@@ -82,13 +83,13 @@ const contract: Contract = {
   async 'an extended lease ends later, or sooner'(t, open) {
     const layer = await open();
     await layer.send('extended', numbered(1));
-    const first = await lease(layer, 'extended', shortMs);
-    t.equal(await first.extend(longMs), true);
+    let first = await lease(layer, 'extended', shortMs);
+    while (!(await first.extend(longMs))) first = await lease(layer, 'extended', shortMs);
     t.same(await layer.receiveMany('extended', { lease: longMs, waitMs: 3 * shortMs }), []);
     const waiting = lease(layer, 'extended', longMs);
     await turns(3);
     t.equal(await first.extend(1), true);
-    t.match(await waiting, { deliveries: 2 });
+    t.match(await waiting, { deliveries: first.deliveries + 1 });
   },
 
   async 'a message that is given back comes at once, before others'(t, open) {
@@ -131,9 +132,11 @@ const contract: Contract = {
   async 'what comes again comes in its order, before what waits'(t, open) {
     const layer = await open();
     for (let n = 0; n < 10; n++) await layer.send('order', numbered(n));
-    await leaseMany(layer, 'order', 3, shortMs);
-    await leaseMany(layer, 'order', 2, shortMs);
-    await new Promise((resolve) => setTimeout(resolve, 2 * shortMs));
+    const leased = [
+      ...(await leaseMany(layer, 'order', 3, longMs)),
+      ...(await leaseMany(layer, 'order', 2, longMs)),
+    ];
+    await endSoon(leased);
     const batch = await leaseMany(layer, 'order', 10, longMs);
     t.same(
       batch.map(({ message }) => message.n),
@@ -148,9 +151,10 @@ const contract: Contract = {
   async 'each message of a batch is acknowledged by itself'(t, open) {
     const layer = await open();
     await layer.sendMany('batch', range(6).map(numbered));
-    const batch = await leaseMany(layer, 'batch', 6, shortMs);
+    const batch = await leaseMany(layer, 'batch', 6, longMs);
     const acks = await Promise.all(batch.filter((_, n) => n % 2 === 0).map((leased) => leased.ack()));
     t.same(acks, [true, true, true]);
+    await endSoon(batch.filter((_, n) => n % 2 === 1));
     const again = await leaseMany(layer, 'batch', 3, longMs);
     t.same(
       again.map(({ message }) => message.n),
@@ -300,7 +304,9 @@ const contract: Contract = {
   },
 
   async 'every message is done with once, however receivers drop out'(t, open) {
-    const layers = [await open({ capacity: 1000 }), await open({ capacity: 1000 })];
+    // On a busy machine leases of those who live are over, too.
+    const options = { capacity: 1000, maxDeliveries: 1000 };
+    const layers = [await open(options), await open(options)];
     const total = 300;
     const done = new Set<unknown>();
     let doubled = 0;
@@ -308,8 +314,8 @@ const contract: Contract = {
     const receivers = range(4).map(async (i) => {
       const layer = layers[i % 2] ?? layers[0];
       for (let round = 0; layer !== undefined; round++) {
-        const options = { lease: 150, max: 5, waitMs: 500, signal: finished.signal };
-        for (const leased of await layer.receiveMany('drop-out', options)) {
+        const wanted = { lease: 150, max: 5, waitMs: 500, signal: finished.signal };
+        for (const leased of await layer.receiveMany('drop-out', wanted)) {
           // As a receiver that died with a part of what it had.
           if ((round + i) % 5 === 0 && leased.deliveries < 3) continue;
           const isMine = await leased.ack();
@@ -343,6 +349,12 @@ const contract: Contract = {
 
 /** What it claims, for docs/channels.md. */
 export const leaseClaims: readonly string[] = Object.keys(contract);
+
+/** Has leases end, each as soon as it can, and waits until they have. */
+async function endSoon(batch: readonly Leased[]): Promise<void> {
+  for (const leased of batch) await leased.extend(1);
+  await new Promise((resolve) => setTimeout(resolve, shortMs));
+}
 
 /** Takes one message on lease, or fails the test when there is none. */
 async function lease(layer: ChannelLayer, channel: string, leaseMs: number): Promise<Leased> {

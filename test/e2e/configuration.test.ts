@@ -177,18 +177,15 @@ t.test('a wrong value of any setting in the configuration file is told', async (
 });
 
 t.test('a wrong value in any environment variable is told', async (t) => {
-  const site = new LiveSite(t);
+  const shell = await CommandShell.start(t, new LiveSite(t).directory);
   for (const key of settingNames) {
     const { allowed, environment } = settingDefinitions[key];
     const wrong = wrongValues[key].find(([value]) => typeof value === 'string' && value !== '');
     for (const name of anyText.includes(key) ? [] : environment) {
       if (typeof wrong?.[0] !== 'string') throw new Error(`expected a wrong text for ${key}`);
-      site.environment = { [name]: wrong[0] };
-      await expectRefusal(
-        t,
-        site,
-        `environment variable ${name}: ${key}: expected ${allowed}, got: ${wrong[1]}`,
-      );
+      const message = `linod: environment variable ${name}: ${key}: expected ${allowed}, got: ${wrong[1]}\n`;
+      const outcome = await shell.run('linod', { [name]: wrong[0] });
+      t.strictSame(outcome, { code: 2, stdout: '', stderr: message });
     }
   }
 });

@@ -29,15 +29,17 @@ function capture(stream: NodeJS.WriteStream): () => string {
   };
 }
 
-async function run({ script, args }: CommandLine): Promise<Outcome> {
+async function run({ script, args, environment }: CommandLine): Promise<Outcome> {
   const stdout = capture(process.stdout);
   const stderr = capture(process.stderr);
   process.exitCode = 0;
+  Object.assign(process.env, environment);
   try {
     await main(programs[script](), args);
   } finally {
     // What a command listens to until its process ends.
     for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error');
+    for (const name of Object.keys(environment)) delete process.env[name];
   }
   const outcome = { code: Number(process.exitCode), stdout: stdout(), stderr: stderr() };
   process.exitCode = 0;

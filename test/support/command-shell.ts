@@ -10,6 +10,8 @@ import { inTime, type ScriptName } from './programs.js';
 export interface CommandLine {
   readonly script: ScriptName;
   readonly args: readonly string[];
+  /** Variables that it gets besides. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** What a command printed into pipes, and the exit code of its process, or the one that it would have. */
@@ -35,10 +37,13 @@ export class CommandShell {
   }
 
   /** Runs a command line such as `linod rule 1`, or its words. */
-  async run(line: string | readonly string[]): Promise<Outcome> {
+  async run(
+    line: string | readonly string[],
+    environment: CommandLine['environment'] = {},
+  ): Promise<Outcome> {
     const [script, ...args] = typeof line === 'string' ? line.split(' ') : line;
     const outcome = inTime(`${line} ends`, once(this.#child, 'message'));
-    this.#child.send({ script, args });
+    this.#child.send({ script, args, environment });
     const [told] = await outcome;
     return told;
   }

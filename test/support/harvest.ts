@@ -73,7 +73,7 @@ export class Harvest {
 
 const lookEveryMs = 5;
 /** So long nothing may arrive on a busy machine. */
-const patienceMs = 30_000;
+const patienceMs = 120_000;
 const batch = 50;
 /** A full channel is tried again after so long, in which a slow receiver does not empty one with room for a hundred. */
 const whenFullMs = 20;

@@ -46,8 +46,11 @@ globalThis.Date = class extends Date {
 };
 `;
 
-/** So large is the disk of the log. It is filled up at times. */
-const diskMb = 4096;
+/** So large is the disk of the log: enough for what is logged, and no more, for it is filled up at times. */
+function diskMb(seconds: number): number {
+  return seconds > 60 ? 4096 : 512;
+}
+
 /** What a removed directory took along is not found by who comes later: within this time no sender is killed. */
 const calmMs = 4000;
 /** A file is read in parts of this size. */
@@ -103,7 +106,7 @@ class World {
       logDirectory: 'disk/log',
       files: { 'clock.mjs': clock, 'disk/log/README': 'made by the test' },
     });
-    this.#disk = mountDisk(t, this.#site.path('disk'));
+    this.#disk = mountDisk(t, this.#site.path('disk'), diskMb(options.seconds));
   }
 
   get #directory(): string {
@@ -439,9 +442,11 @@ function wholeLength(text: string): number {
 }
 
 /** A file system in memory, small enough to be filled; undefined for who may not mount one. */
-function mountDisk(t: Test, directory: string): string | undefined {
+function mountDisk(t: Test, directory: string, megabytes: number): string | undefined {
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskMb}m`, 'tmpfs', directory], { stdio: 'ignore' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', directory], {
+      stdio: 'ignore',
+    });
   } catch {
     t.comment('no disk that can be filled: that takes the right to mount one');
     return undefined;

@@ -59,7 +59,7 @@ export class KeyReader<T> {
   /** The attempt at that which is under way. */
   #attempt: Promise<boolean> | undefined;
   #linger: NodeJS.Timeout | undefined;
-  /** Whether entries were just handed over, and who was given them may still ask for the next in the same step. */
+  /** Whether entries were handed over in this turn of the event loop, and nothing was asked for since. */
   #justServed = false;
   /** How many more than wanted are read. */
   #ahead = 0;
@@ -198,7 +198,7 @@ export class KeyReader<T> {
     const { wanted } = this.#taken;
     const most = Math.max(Math.min(wanted, entriesPerRead), Math.min(wanted + this.#ahead, mostAhead));
     const taken: Taken<T>[] = [];
-    for (const entry of await reads.take(most, () => this.isWaitedOn, beforeRead)) {
+    for (const entry of await reads.take(most, () => this.isWaitedOn)) {
       const value = this.#options.accept(entry);
       if (value !== undefined) taken.push({ entry, value, host });
     }
@@ -209,8 +209,7 @@ export class KeyReader<T> {
   #noteServed(): void {
     if (this.#justServed) return;
     this.#justServed = true;
-    // Runs when all who wait for a promise have gone on; and unlike setImmediate it costs no turn of the event loop.
-    process.nextTick(() => {
+    setImmediate(() => {
       this.#justServed = false;
     });
   }
