@@ -62,6 +62,11 @@ export class LocalQueues {
     return checkChannelName(`${prefix}.${this.clientId}!${randomHex()}`);
   }
 
+  /** Whether somebody has just received on the channel, so that its name is known to be one. */
+  isReceivedOn(channel: string): boolean {
+    return this.#channels.get(channel)?.isReceivedOn === true;
+  }
+
   /**
    * Waits for the next message of a process-specific channel.
    *
@@ -114,12 +119,14 @@ export class LocalQueues {
       throw new ForeignChannelError(channel);
     if (this.#closed) throw new LayerClosedError();
     const local = known ?? this.#add(channel);
+    local.isReceivedOn = true;
     this.#dropExpired(local);
     return local;
   }
 
   #add(channel: string): LocalChannel {
-    const local = { name: channel, key: messageKey(channel), queue: new WaitingQueue<Kept>() };
+    const queue = new WaitingQueue<Kept>();
+    const local = { name: channel, key: messageKey(channel), queue, isReceivedOn: false };
     this.#channels.set(channel, local);
     return local;
   }
@@ -205,6 +212,8 @@ interface LocalChannel {
   /** Under which its messages lie on the medium. */
   readonly key: string;
   readonly queue: WaitingQueue<Kept>;
+  /** False while only messages have named it. */
+  isReceivedOn: boolean;
 }
 
 interface Kept {

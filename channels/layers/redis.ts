@@ -278,16 +278,12 @@ export class RedisChannelLayer implements ChannelLayer {
 
   receive(channel: string, options: LeaseOptions): Promise<Leased>;
   receive(channel: string, options?: MessageOptions): Promise<Received>;
-  async receive(
-    channel: string,
-    { signal, lease, receipt }: MessageOptions & Partial<LeaseOptions> = {},
-  ): Promise<Received | Leased> {
-    const leaseMs = this.#checkReceive(channel, lease);
-    if (channel.includes('!')) return await this.#local.receive(channel, signal);
-    for (;;) {
-      const [received] = await this.#receive({ channel, max: 1, leaseMs, signal, receipt });
-      if (received !== undefined) return received;
-    }
+  receive(channel: string, options: MessageOptions & Partial<LeaseOptions> = {}): Promise<Received | Leased> {
+    if (options.lease !== undefined || !this.#local.isReceivedOn(channel))
+      return this.#receiveOne(channel, options);
+    // A member of a group receives again for each message, and so do the hundred others of its process.
+    this.#recorder?.wake();
+    return this.#local.receive(channel, options.signal);
   }
 
   receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
@@ -444,6 +440,18 @@ export class RedisChannelLayer implements ChannelLayer {
     if (lease === undefined) return undefined;
     checkLeasable(channel);
     return checkLeaseMs('lease', lease);
+  }
+
+  async #receiveOne(
+    channel: string,
+    { signal, lease, receipt }: MessageOptions & Partial<LeaseOptions>,
+  ): Promise<Received | Leased> {
+    const leaseMs = this.#checkReceive(channel, lease);
+    if (channel.includes('!')) return await this.#local.receive(channel, signal);
+    for (;;) {
+      const [received] = await this.#receive({ channel, max: 1, leaseMs, signal, receipt });
+      if (received !== undefined) return received;
+    }
   }
 
   /** Empty when what was taken had to be dropped. */
