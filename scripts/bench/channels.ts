@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { version } from '../../src/version.js';
 import { Contestants } from './channels/contestants.js';
 import { type Experiment, experiments } from './channels/experiments.js';
-import { idle, idleMs } from './channels/idle.js';
+import { idle, idleMs, idlePeriods } from './channels/idle.js';
 import { pythonVersions } from './channels/python-versions.js';
 import { report } from './channels/report.js';
 import { rowsOf } from './channels/rows.js';
@@ -89,8 +89,10 @@ async function measure({ key, contestants: names, measure: run }: Experiment): P
 
 async function measureIdle(): Promise<void> {
   const forMs = idleMs / (divisor > 1 ? 3 : 1);
-  const taking = (['python', 'redis'] as const).filter((name) => contestants.has(name));
-  say(`idle: ${taking.join(', ')}, for ${forMs / 1000} s`);
-  const found = await Promise.all(taking.map((name) => idle(contestants, name, forMs)));
-  for (const [i, name] of taking.entries()) results.add('idle', name, found[i] ?? {});
+  const periods = divisor > 1 ? 1 : idlePeriods;
+  const taking = (['python', 'redis', 'bare'] as const).filter((name) => contestants.has(name));
+  say(`idle: ${taking.join(', ')}, for ${(periods * forMs) / 1000} s`);
+  const found = await Promise.all(taking.map((name) => idle(contestants, name, forMs, periods)));
+  for (const [i, name] of taking.entries())
+    for (const period of found[i] ?? []) results.add('idle', name, period);
 }

@@ -7,15 +7,18 @@ import { Redis } from 'ioredis';
 import { type ScriptCommands, scripts } from '../../../channels/layers/redis/scripts.js';
 import { decode, encode } from '../../../channels/msgpack.js';
 import type { BenchMessage } from './messages.js';
-import { capacity, type Transport, withoutGroups } from './transport.js';
+import { capacity, type IdleTransport, type Transport, withoutGroups } from './transport.js';
 
 const expiryMs = 60_000;
 const randomPrefixLength = 12;
 /** The most that a receiver of one by one takes with a read: as our layer. */
 const membersPerRead = '50';
 
+/** As our layer, which notices so a connection that has died. */
+const longestWaitSeconds = 10;
+
 /** One script a message; a read of what is there, up to a bound. */
-export function bareRedis(url: string, prefix: string): Transport {
+export function bareRedis(url: string, prefix: string): Transport & IdleTransport {
   const commands = new Redis(url, { scripts, protocol: 2 }) as Redis & ScriptCommands;
   const reads = new Redis(url, { protocol: 2 });
   const ahead: unknown[] = [];
@@ -39,6 +42,10 @@ export function bareRedis(url: string, prefix: string): Transport {
       return ahead.shift();
     },
     receiveMany,
+    async waitInVain(channels) {
+      const keys = channels.map((channel) => prefix + channel);
+      for (;;) await reads.bzpopmin(...keys, longestWaitSeconds);
+    },
     async close() {
       commands.disconnect();
       reads.disconnect();

@@ -7,10 +7,12 @@ import { Worker } from '../../../channels/worker.js';
 import * as loops from './loops.js';
 import { openTransport } from './open-transport.js';
 import type { Reports, Request, Response, Task, WorkTask } from './tasks.js';
-import { NotMeasuredError, type Transport, type TransportOptions } from './transport.js';
+import { type IdleTransport, NotMeasuredError, type Transport, type TransportOptions } from './transport.js';
 
 const [options = '{}'] = process.argv.slice(2);
-const transport = openTransport(JSON.parse(options) as TransportOptions);
+const transport: Transport | (Transport & IdleTransport) = openTransport(
+  JSON.parse(options) as TransportOptions,
+);
 
 for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line) as Request;
@@ -55,6 +57,10 @@ async function perform(task: Task, ready: () => void): Promise<Reports[keyof Rep
 }
 
 async function work(task: WorkTask, ready: () => void): Promise<Record<string, never>> {
+  if ('waitInVain' in transport) {
+    ready();
+    return await transport.waitInVain(task.channels);
+  }
   if (!isLayer(transport)) throw new NotMeasuredError('a worker');
   const application = async () => {};
   const running = new Worker({ application, layer: transport, channels: task.channels }).run(

@@ -4,6 +4,7 @@ import { signOf } from '../shared/aim.js';
 import { markdown } from '../shared/markdown.js';
 import type { Results } from '../shared/results.js';
 import { channelCounts, messageSizes } from './experiments.js';
+import { missedAims } from './missed.js';
 import { type Row, rowsOf } from './rows.js';
 import { lines, type Unit } from './table.js';
 
@@ -27,9 +28,31 @@ export function report(preface: readonly string[], results: Results): string {
       ]),
       [2, 4, 5, 6],
     ),
+    ...missed(results),
     ...growth('channels', 'channels', channelCounts, results),
     ...growth('message size', 'bytes', messageSizes, results),
   ].join('\n');
+}
+
+/** Why an aim was missed, as far as the bare client tells. */
+function missed(results: Results): readonly string[] {
+  const rows = missedAims(lines, results).map((row) => {
+    const shown = (value: number) => (row.of === undefined ? formatted(value, row.unit) : `${ratio(value)}×`);
+    const aim = `${signOf(row.aim)} ${row.of === undefined ? formatted(row.aim.value, row.unit) : `${row.aim.value}× ${row.of}`}`;
+    return [
+      row.work,
+      row.layer,
+      aim,
+      shown(row.ours),
+      row.bare === undefined ? '' : shown(row.bare),
+      row.doesBareReach === undefined ? '' : row.doesBareReach ? 'reaches it' : 'misses it, too',
+    ];
+  });
+  if (rows.length === 0) return [];
+  return [
+    '',
+    ...markdown(['aim that was missed', 'layer', 'aim', 'linod', 'bare client', 'which'], rows, [3, 4]),
+  ];
 }
 
 const growthColumns = {

@@ -15,6 +15,11 @@ export interface Transport {
   close(): Promise<void>;
 }
 
+/** One that has no worker, but can wait on channels on which nothing comes. */
+export interface IdleTransport {
+  waitInVain(channels: readonly string[]): Promise<never>;
+}
+
 /** Which contestant, and where: what a peer on Node gets on its command line, as JSON. */
 export interface TransportOptions {
   readonly kind: NodeTransport;
