@@ -10,10 +10,11 @@
 // Exit codes: 0 done, 1 failed.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { run } from './bootstrap.mjs';
+import { facadeEntry, facades, ownRequire, plainEntry, runsSource } from './facades.mjs';
 import { fewChunks } from './few-chunks.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -21,16 +22,15 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 /** What is put into the bundle; the rest is loaded from node_modules, and much of it only when it is needed. */
 const bundled = ['kysely', 'valibot'];
 /** Programs that no name of package.json leads to: they are started by their path. */
-const startedByPath = ['src/runs/main.ts', 'src/runs/orphan-watch.ts'];
+const startedByPath = ['src/runs/orphan-watch.ts'];
 
 const { exports, bin, dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 
-/** The sources of what package.json names. */
-function entryPoints() {
-  const built = [...Object.values(exports).flatMap((target) => target.default ?? []), ...Object.values(bin)];
-  const sources = built.map((path) => path.replace(/^(\.\/)?dist\//, '').replace(/\.js$/, '.ts'));
-  return [...new Set([...sources, ...startedByPath])];
-}
+const sourceOf = (built) => built.replace(/^(\.\/)?dist\//, '').replace(/\.js$/, '.ts');
+/** The sources of what is imported by name, and of the programs. */
+const modules = Object.values(exports).flatMap((target) => target.default ?? []);
+const moduleSources = modules.map(sourceOf);
+const programSources = [...Object.values(bin).map(sourceOf), ...startedByPath];
 
 const common = {
   format: 'esm',
@@ -41,27 +41,63 @@ const common = {
   logLevel: 'warning',
 };
 
+const bundling = {
+  ...common,
+  outdir: 'dist',
+  bundle: true,
+  external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => !bundled.includes(name)),
+  // Errors, consumers and procedures are told by the names of their classes and functions.
+  keepNames: true,
+  // For debuggers, and for stack traces with --enable-source-maps.
+  sourcemap: 'linked',
+  sourcesContent: false,
+  // The modules for import: of those for require nothing could be left out.
+  mainFields: ['module', 'main'],
+};
+
 async function bundle() {
+  const options = { ...bundling, splitting: true, chunkNames: 'chunks/[name]-[hash]' };
+  const sources = [...moduleSources, ...programSources];
+  const { metafile } = await build({ ...options, entryPoints: sources, metafile: true });
+  const { outputFiles } = await build({
+    ...options,
+    entryPoints: [...moduleSources.map(facadeEntry), ...programSources.map(plainEntry)],
+    plugins: [facades(metafile.outputs), fewChunks(metafile.inputs, 'src/index.ts', '/kysely/')],
+  });
+  keepUpToDate('dist', [...outputFiles, ...(await bundleRuns())]);
+}
+
+/**
+ * The program of threads and processes of runs: one file in CommonJS, as src/runs/boot.ts loads it, and that. It has all that is
+ * imported by name, and shows it to the modules that package.json names: see facades.mjs.
+ */
+async function bundleRuns() {
   const options = {
-    ...common,
-    entryPoints: entryPoints(),
-    outdir: 'dist',
-    bundle: true,
-    splitting: true,
-    chunkNames: 'chunks/[name]-[hash]',
-    external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => !bundled.includes(name)),
-    // Errors, consumers and procedures are told by the names of their classes and functions.
-    keepNames: true,
-    // For debuggers, and for stack traces with --enable-source-maps.
-    sourcemap: 'linked',
-    sourcesContent: false,
-    // The modules for import: of those for require nothing could be left out.
-    mainFields: ['module', 'main'],
+    ...bundling,
+    format: 'cjs',
+    outbase: undefined,
+    outdir: 'dist/src/runs',
+    outExtension: { '.js': '.cjs' },
+    define: { 'import.meta.url': 'moduleUrl' },
   };
-  const { metafile } = await build({ ...options, metafile: true });
-  const plugins = [fewChunks(metafile.inputs, 'src/index.ts', '/kysely/')];
-  const { outputFiles } = await build({ ...options, plugins });
-  keepUpToDate('dist', outputFiles);
+  const { outputFiles } = await build({
+    ...options,
+    stdin: { contents: runsSource(moduleSources), sourcefile: 'program.js', resolveDir: process.cwd() },
+    entryNames: 'program-[hash]',
+    banner: {
+      js: "(function (exports, require, __filename, __dirname) { const module = { exports }; const moduleUrl = require('node:url').pathToFileURL(__filename);",
+    },
+    footer: { js: 'Object.assign(exports, module.exports); })' },
+    plugins: [ownRequire],
+  });
+  const program = outputFiles.find(({ path }) => path.endsWith('.cjs'));
+  const name = basename(program.path);
+  const boot = await build({
+    ...options,
+    entryPoints: ['src/runs/boot.ts'],
+    define: { programFile: JSON.stringify(name), programVersion: JSON.stringify(name.slice(8, -4)) },
+  });
+  return [...outputFiles, ...boot.outputFiles];
 }
 
 async function compileEach() {
@@ -88,7 +124,7 @@ function keepUpToDate(folder, files) {
   }
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     const path = join(process.cwd(), folder, name);
-    if (/\.js(\.map)?$/.test(name) && !wanted.has(path)) rmSync(path);
+    if (/\.c?js(\.map)?$/.test(name) && !wanted.has(path)) rmSync(path);
   }
 }
 

@@ -152,6 +152,20 @@ export async function loadSite(directory: string, options: LoadOptions = {}): Pr
   return new Site(found, configFile, resolveSettings(sources, found));
 }
 
+/**
+ * A site as its worker has read it, for the worker's threads and processes. The settings are not checked again: for the name of
+ * a time zone alone, Node reads its tables of languages, which takes a new process 15 ms. A configuration that is a program is
+ * evaluated all the same: it has the consumers, and may register something.
+ *
+ * @throws NoSiteError (`LINOD_ERR_NO_SITE`), BadConfigError (`LINOD_ERR_BAD_CONFIG`)
+ */
+export async function siteOfWorker(directory: string, settings: Omit<Settings, 'consumers'>): Promise<Site> {
+  const found = findSiteDirectory(directory);
+  const configFile = findConfigFile(found) ?? '';
+  const config: SiteConfig = configFile.endsWith('.json') ? {} : await readConfig(found, configFile, false);
+  return new Site(found, configFile, { ...settings, consumers: config.consumers ?? {} });
+}
+
 async function readConfig(directory: string, path: string, anew: boolean): Promise<Record<string, unknown>> {
   const file = basename(path);
   let config: unknown;

@@ -56,6 +56,8 @@ export interface RunHost {
 export interface HostOptions {
   /** The program that it runs; see program.ts. */
   readonly program: RunProgram;
+  /** The site's, which the program is given as its argument. */
+  readonly directory: string;
   /** 0: no limit. */
   readonly memoryMb: number;
 }

@@ -96,7 +96,7 @@ export class HostPool {
 
   #open(kind: RunHost['kind'], memoryMb: number): RunHost {
     const { program, begin } = this.#options;
-    const options: HostOptions = { program, memoryMb };
+    const options: HostOptions = { program, directory: begin.directory, memoryMb };
     const host = kind === 'thread' ? openThread(options) : openProcess(options);
     this.#hosts.set(host, memoryMb);
     void host.ended.then(() => {

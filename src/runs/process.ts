@@ -18,13 +18,13 @@ const lastWordsMs = 500;
 const heapIsFull = /heap out of memory|Reached heap limit/;
 
 /** Starts a process. */
-export function openProcess({ program, memoryMb }: HostOptions): RunHost {
+export function openProcess({ program, directory, memoryMb }: HostOptions): RunHost {
   const inherited = process.execArgv.filter((option) => !option.startsWith('--inspect'));
   const execArgv = [
     ...(program.execArgv ?? inherited),
     ...(memoryMb > 0 ? [`--max-old-space-size=${memoryMb}`] : []),
   ];
-  const child = spawn(process.execPath, [...execArgv, fileURLToPath(program.url)], {
+  const child = spawn(process.execPath, [...execArgv, fileURLToPath(program.url), directory], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
@@ -48,7 +48,7 @@ class Process implements RunHost {
   constructor(child: ChildProcess, memoryLimit: number) {
     this.#child = child;
     this.#memoryLimit = memoryLimit;
-    // Should this process end by a signal or by `process.exit`. After SIGKILL the child sees to it: see main.ts.
+    // Should this process end by a signal or by `process.exit`. After SIGKILL the child sees to it: see serve.ts.
     this.#forget = onExit(() => this.#killGroup());
     this.ended = this.#follow();
     child.on('message', (value) => {

@@ -9,7 +9,7 @@ import type { RunProgram } from './host.js';
  * The program of this very package, as built. Found by the package's name: in a bundle, the place of this code says
  * nothing of where others are.
  */
-export const ownProgram: RunProgram = { url: built('src/runs/main.js') };
+export const ownProgram: RunProgram = { url: built('src/runs/boot.cjs') };
 
 function built(path: string): URL {
   const root = dirname(createRequire(import.meta.url).resolve('linod/package.json'));

@@ -12,7 +12,7 @@ import { senderLabel } from '../log/names.js';
 import type { LogSink } from '../log/sink.js';
 import { Procedures } from '../procedure.js';
 import { configuredLevels } from '../site/settings.js';
-import { loadSite, type Site, type SiteConfig } from '../site.js';
+import { type Settings, type Site, siteOfWorker } from '../site.js';
 import type { Database } from '../store/schema.js';
 import { connector } from '../store/store.js';
 import { Requests } from '../tasks/requests.js';
@@ -49,12 +49,15 @@ interface Loaded {
 
 export class RunServer {
   readonly #port: RunPort;
+  #onIdle: (() => void) | null;
   #loaded: Promise<Loaded> | null = null;
   #stop: RunStop | null = null;
   #measure: Measure | null = null;
 
-  constructor(port: RunPort) {
+  /** @param onIdle called once, after the first run */
+  constructor(port: RunPort, onIdle: () => void = () => undefined) {
     this.#port = port;
+    this.#onIdle = onIdle;
   }
 
   listen(): void {
@@ -109,6 +112,8 @@ export class RunServer {
     // What has been closed is gone one turn later.
     await new Promise((resolve) => setImmediate(resolve));
     this.#port.post({ linod: 'end', error, isClean: isClean(before, openResources()), usage });
+    this.#onIdle?.();
+    this.#onIdle = null;
   }
 
   async #perform(
@@ -183,8 +188,7 @@ export class RunServer {
 }
 
 async function load({ directory, settings, workerId }: Begin): Promise<Loaded> {
-  // They were checked by the worker, and are checked again as settings from any other place are.
-  const site = await loadSite(directory, { flags: settings as SiteConfig, environment: {} });
+  const site = await siteOfWorker(directory, settings as Omit<Settings, 'consumers'>);
   const levels = new SiteLevels({
     directory: new OverridesDirectory(site.logDirectory),
     clock: systemClock,

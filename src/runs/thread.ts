@@ -7,11 +7,12 @@ import { parseFromRun, type ToRun, type Usage } from './messages.js';
 import { threadCpuMs } from './proc.js';
 
 /** Starts a thread. */
-export function openThread({ program, memoryMb }: HostOptions): RunHost {
+export function openThread({ program, directory, memoryMb }: HostOptions): RunHost {
   return new Thread(
     new Worker(program.url, {
       stdout: true,
       stderr: true,
+      argv: [directory],
       ...(memoryMb > 0 ? { resourceLimits: { maxOldGenerationSizeMb: memoryMb } } : {}),
       ...(program.execArgv === undefined ? {} : { execArgv: [...program.execArgv] }),
     }),

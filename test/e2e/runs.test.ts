@@ -1,5 +1,7 @@
 // Runs in processes of their own, under a worker that really runs.
 
+import { readdirSync, symlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { LiveSite } from '../support/live-site.js';
 import { eventually } from '../support/programs.js';
@@ -90,3 +92,36 @@ t.test('a worker that is told to stop ends the processes of its runs', async (t)
     { status: 'cancelled', cause: 'blocked: its event loop stood still' },
   ]);
 });
+
+t.test(
+  'what a package registers that imports linod itself is there in threads and processes, too',
+  async (t) => {
+    const stars = `import { schedule } from 'linod';
+for (const runIn of ['thread', 'process']) {
+  schedule('@yearly', { name: 'count_in_a_' + runIn, runIn, memoryMb: 200 }, (ar) => ar.info('counted in a ' + runIn));
+}
+`;
+    const site = new LiveSite(t, {
+      files: {
+        'node_modules/stars/package.json': '{ "name": "stars", "type": "module", "exports": "./stars.js" }',
+        'node_modules/stars/stars.js': stars,
+        'procedures/work.ts': `import 'stars';\n`,
+      },
+    });
+    symlinkSync(fileURLToPath(new URL('../..', import.meta.url)), site.path('node_modules/linod'));
+    await site.startWorker('--initiate');
+    const kept = () => readdirSync(site.path('.cache')).filter((name) => name.startsWith('program.'));
+    for (const [rule, runIn] of [
+      ['1', 'thread'],
+      ['2', 'process'],
+    ] as const) {
+      await site.linod('rule', rule, 'run');
+      await site.untilJobs(`count_in_a_${runIn}`, 'it is done', (jobs) =>
+        jobs.some(({ status }) => status === 'done'),
+      );
+      await site.logged(new RegExp(`^counted in a ${runIn}`));
+    }
+    await eventually('their compiled code is kept', () => kept().length > 0);
+    t.equal(kept().length, 1, 'one for threads and for processes, whatever the limit of their memory');
+  },
+);

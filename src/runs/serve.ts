@@ -1,4 +1,4 @@
-// The program of a thread or a process of runs.
+// What a thread or a process of runs does: it listens to its worker.
 
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import type { FromRun } from './messages.js';
@@ -55,4 +55,11 @@ function endGroup(): void {
   process.kill(-process.pid, 'SIGKILL');
 }
 
-new RunServer(isMainThread ? new ProcessPort() : new ThreadPort()).listen();
+/**
+ * Listens to the worker of this thread or process, and runs what it says.
+ *
+ * @param onIdle called when the first run has ended and what is to be done at leisure can be
+ */
+export function serveRuns(onIdle: () => void): void {
+  new RunServer(isMainThread ? new ProcessPort() : new ThreadPort(), onIdle).listen();
+}

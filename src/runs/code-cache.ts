@@ -1,0 +1,94 @@
+// Compiled code that is kept in a file: reading source is most of what V8 does in a thread or a process that begins.
+
+import { isAscii } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, extname, join } from 'node:path';
+import { cachedDataVersionTag } from 'node:v8';
+import { constants, Script } from 'node:vm';
+
+interface Unkept {
+  readonly script: Script;
+  readonly path: string;
+}
+
+export interface CompileOptions {
+  /** May be a part of the file's name. Changes with what stands in the file; default: made of all of it. */
+  readonly version?: string;
+  /** Makes of what stands in the file what is compiled. */
+  readonly wrap?: (source: string) => string;
+}
+
+const hashBytes = 20;
+
+/**
+ * A directory of compiled code, of the site's own: who could write there could write its procedures as well. What is not
+ * there, or was made by another V8 or of another source, is compiled, and kept when {@link keep} is called. Never fails: without a
+ * file everything is compiled, as ever.
+ */
+export class CodeCache {
+  readonly #directory: string;
+  readonly #tag = cachedDataVersionTag().toString(36);
+  readonly #unkept: Unkept[] = [];
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Compiles a file, and does not run it. V8 itself tells two sources by their lengths only, hence the version. */
+  compile(file: string, { version, wrap = (source) => source }: CompileOptions = {}): Script {
+    const source = readFileSync(file);
+    const name = basename(file, extname(file)).replace(`-${version}`, '');
+    const path = join(
+      this.#directory,
+      `${name}.${this.#tag}.${version ?? sha1(source).toString('hex')}.code`,
+    );
+    const cachedData = readChecked(path);
+    const script = new Script(wrap(source.toString(isAscii(source) ? 'latin1' : 'utf8')), {
+      filename: file,
+      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+      ...(cachedData === undefined ? {} : { cachedData }),
+    });
+    if (cachedData === undefined || script.cachedDataRejected === true) this.#unkept.push({ script, path });
+    return script;
+  }
+
+  /** Keeps what was compiled, with all functions that were called by now. What was kept of former versions is removed. */
+  keep(): void {
+    for (const { script, path } of this.#unkept.splice(0)) {
+      try {
+        mkdirSync(this.#directory, { recursive: true });
+        const data = script.createCachedData();
+        const draft = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
+        writeFileSync(draft, Buffer.concat([sha1(data), data]), { flush: true });
+        renameSync(draft, path);
+        this.#removeFormer(path);
+      } catch {
+        // Not allowed, or the disk is full: it is compiled again the next time.
+      }
+    }
+  }
+
+  #removeFormer(path: string): void {
+    const name = basename(path);
+    const same = name.slice(0, name.indexOf(this.#tag) + this.#tag.length + 1);
+    for (const other of readdirSync(this.#directory)) {
+      if (other.startsWith(same) && other !== name) rmSync(join(this.#directory, other), { force: true });
+    }
+  }
+}
+
+/** V8 trusts such a file, and one that was damaged ends the process; undefined if there is none that is whole. */
+function readChecked(path: string): Buffer | undefined {
+  try {
+    const file = readFileSync(path);
+    const data = file.subarray(hashBytes);
+    return sha1(data).equals(file.subarray(0, hashBytes)) ? data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function sha1(data: Uint8Array): Buffer {
+  return createHash('sha1').update(data).digest();
+}
