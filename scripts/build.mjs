@@ -64,7 +64,7 @@ async function bundle() {
     entryPoints: [...moduleSources.map(facadeEntry), ...programSources.map(plainEntry)],
     plugins: [facades(metafile.outputs), fewChunks(metafile.inputs, 'src/index.ts', '/kysely/')],
   });
-  keepUpToDate('dist', [...outputFiles, ...(await bundleRuns())]);
+  keepUpToDate('dist', [...outputFiles, ...(await bundleRuns())].map(nameFewer));
 }
 
 /**
@@ -108,6 +108,19 @@ async function compileEach() {
   );
   const { outputFiles } = await build({ ...common, entryPoints: sources, outdir: 'build' });
   keepUpToDate('build', outputFiles);
+}
+
+/**
+ * Of functions that have no name esbuild gives each its own when it is made: eight times in each run of a procedure, which took 4 % of
+ * the time of an empty one. They are not told by their names; what is, is renamed only where esbuild has changed the name.
+ */
+function nameFewer(file) {
+  const { text } = file;
+  if (!text.includes('var __name = ')) return file;
+  const define = '(target, value) => __defProp(target, "name", { value, configurable: true })';
+  const cheap = define.replace('=> ', `=> target.name === value || target.name === "" ? target : `);
+  if (!text.includes(`var __name = ${define}`)) throw new Error('esbuild defines __name otherwise by now');
+  return { path: file.path, contents: Buffer.from(text.replace(define, cheap)) };
 }
 
 /**
