@@ -46,7 +46,7 @@ export class Claim {
     this.now = now();
     this.#rules = rules;
     this.broken = [...broken];
-    for (const run of view.left) this.#running.set(run.ruleId, [...this.running(run.ruleId), run]);
+    for (const run of view.left) this.#add(run.ruleId, run);
   }
 
   locked(id: number): LockedRule | undefined {
@@ -61,9 +61,15 @@ export class Claim {
   /** Takes a run that goes on into account. */
   count(run: { id: number; rule_id: number; start_datetime: number; job_group: string | null }): void {
     if (run.job_group !== null) this.#inGroup.set(run.job_group, (this.#inGroup.get(run.job_group) ?? 0) + 1);
-    const runs = this.running(run.rule_id);
-    if (runs.some(({ jobId }) => jobId === run.id)) return;
-    this.#running.set(run.rule_id, [...runs, { jobId: run.id, since: run.start_datetime }]);
+    // One that was given up here, and stands in the database as well.
+    if (this.view.left.some(({ jobId }) => jobId === run.id)) return;
+    this.#add(run.rule_id, { jobId: run.id, since: run.start_datetime });
+  }
+
+  #add(ruleId: number, run: Running): void {
+    const runs = this.#running.get(ruleId);
+    if (runs === undefined) this.#running.set(ruleId, [run]);
+    else runs.push(run);
   }
 
   running(ruleId: number): readonly Running[] {

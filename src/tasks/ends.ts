@@ -119,15 +119,21 @@ export class Ends {
       some.filter(({ job, outcome }) => mine.has(job.id) && outcome.status === 'done'),
     );
     const ended: Ended[] = [];
+    /** Rules whose failures in a row were forgotten here, and that have not failed since. */
+    const forgiven = new Set<number>();
     for (const { job, rule, outcome } of some) {
       if (!mine.has(job.id)) ended.push(await this.#earlier(tx, job, outcome));
       else if (outcome.status !== 'failed' && outcome.status !== 'timeout') {
         // Of runs side by side one may have failed since this one began.
-        if (outcome.status === 'done' && (rule.failuresInRow > 0 || rule.policies.overlap === 'allow'))
+        const mayHaveFailed = rule.failuresInRow > 0 || rule.policies.overlap === 'allow';
+        if (outcome.status === 'done' && mayHaveFailed && !forgiven.has(rule.id)) {
           await this.#rules.forgetFailures(tx, rule.id);
+          forgiven.add(rule.id);
+        }
         ended.push({ mine: true, follows: '', wakes });
       } else {
         const follows = await this.#afterFailure(tx, job, rule, outcome);
+        forgiven.delete(rule.id);
         ended.push({ mine: true, follows, wakes: wakes || follows !== '' });
       }
     }

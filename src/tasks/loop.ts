@@ -6,6 +6,11 @@ import type { Logger } from '../log/logger.js';
 import { settleMs } from '../runs/stop.js';
 import type { Tasks } from './tasks.js';
 
+/**
+ * So many ticks may follow one another in one turn of the event loop. On SQLite, where runs begin and end at once, nothing in a tick waits
+ * for anything: as long as requests are waiting, timers and messages would not have their turn.
+ */
+const ticksATurn = 8;
 /** Waiting after a failed tick, doubled with each further one up to a beat. */
 const firstRetryMs = 250;
 
@@ -23,6 +28,7 @@ export class TaskLoop {
   #wanted = false;
   #disarm: () => void = () => undefined;
   #failures = 0;
+  #ticksInTurn = 0;
 
   constructor(
     tasks: Pick<Tasks, 'begin' | 'run' | 'attend' | 'settled' | 'abortAll' | 'running'>,
@@ -91,6 +97,8 @@ export class TaskLoop {
     let delayMs = beatMs;
     while (this.#wanted && this.#started) {
       this.#wanted = false;
+      if (this.#ticksInTurn === 0) setImmediate(() => (this.#ticksInTurn = 0));
+      if (++this.#ticksInTurn > ticksATurn) await new Promise((resolve) => setImmediate(resolve));
       delayMs = await this.#tick();
     }
     this.#ticking = null;

@@ -93,7 +93,8 @@ function openQuery(db: Kysely<Database>, now: RawBuilder<number>) {
 }
 
 function openFromRow(row: OpenRow): OpenRequest {
-  return { ...requestFromRow(row), procedure: row.procedure };
+  const request: JobRequest = requestFromRow(row);
+  return Object.assign(request, { procedure: row.procedure });
 }
 
 /** Whether nothing is blocked, as mostly. */

@@ -8,6 +8,8 @@ import type { Procedure } from '../procedure.js';
 import { hostKey } from '../runs/host.js';
 import { idList, lock } from '../store/dialect.js';
 import { StoreUnavailableError } from '../store/errors.js';
+import { sql } from '../store/kysely.js';
+import { PreparedQuery } from '../store/prepared.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { writeEntries } from './ledger.js';
@@ -41,6 +43,14 @@ export interface Rewriting {
   /** In ms since 1970. Default: now, so that no change makes a rule run. */
   readonly dueAfter?: number;
 }
+
+const forgetFailures = new PreparedQuery<{ id: number }, never>((db, value) =>
+  db
+    .updateTable('job_rules')
+    .set({ failures_in_row: sql.lit(0) })
+    .where('id', '=', value('id'))
+    .where('failures_in_row', '>', sql.lit(0)),
+);
 
 export class Rules {
   readonly #db: Kysely<Database>;
@@ -274,12 +284,7 @@ export class Rules {
 
   /** A run went well: the next failure is the first in a row. Writes nothing where the last did, too. */
   async forgetFailures(tx: Kysely<Database>, id: number): Promise<void> {
-    await tx
-      .updateTable('job_rules')
-      .set({ failures_in_row: 0 })
-      .where('id', '=', id)
-      .where('failures_in_row', '>', 0)
-      .execute();
+    await forgetFailures.run(tx, { id });
   }
 
   /**

@@ -178,3 +178,20 @@ t.test('stop does not wait for the grace when the runs end before', async (t) =>
   t.equal(tasks.aborted, null);
   t.equal(clock.pending, 0, 'no timer is left');
 });
+
+t.test('while there is always more to do, timers and messages have their turn', async (t) => {
+  const { loop, tasks } = open();
+  let runsAtFirstTurn = 0;
+  const run = tasks.run.bind(tasks);
+  // As on SQLite, where runs end, and wake the loop, before the event loop has turned.
+  tasks.run = async () => {
+    if (tasks.runs < 1000) queueMicrotask(() => loop.wake());
+    return await run();
+  };
+  loop.start();
+  setImmediate(() => {
+    runsAtFirstTurn = tasks.runs;
+  });
+  await until('all of it is done', () => tasks.runs > 1000);
+  t.ok(runsAtFirstTurn > 0 && runsAtFirstTurn < 100, `after ${runsAtFirstTurn} runs`);
+});
