@@ -1,6 +1,6 @@
 // Measures how soon a procedure begins in a thread and in a process: from the moment at which its job is the worker's to
-// its first line, where one waits for it (warm) and where one has to be started and to load the site (cold). Beside that, how
-// soon a thread and a process of Node that do nothing else say a word (bare): nothing can begin sooner than they.
+// its first line, where one waits for it (warm) and where one has to be started and to load the site (cold). The very first one of a
+// site finds no compiled code (first). Beside that, how soon a thread and a process of Node that do nothing else say a word (bare): nothing can begin sooner than they.
 //
 //     node scripts/bench.mjs runs [--warm N] [--cold N]
 //
@@ -8,9 +8,10 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { ChoiceList } from '../../src/choices.js';
@@ -59,16 +60,23 @@ await tasks.setup();
 console.log('from the claim to the first line, in ms      n    p50    p95    max');
 for (const rule of await rules.list()) {
   const bare: number[] = [];
+  const first: number[] = [];
   const cold: number[] = [];
+  let memoryMb = 1000;
   for (let i = 1; i <= Number(values.cold); i++) {
     bare.push(await (rule.procedure === 'thread' ? bareThread() : bareProcess()));
-    // Those with another limit of memory are others.
-    await rules.edit(rule.id, { memoryMb: 1000 + i });
-    cold.push(await measure(rule.id));
+    await rm(join(directory, '.cache'), { recursive: true, force: true });
+    for (const times of [first, cold]) {
+      // Those with another limit of memory are others.
+      await rules.edit(rule.id, { memoryMb: ++memoryMb });
+      times.push(await measure(rule.id));
+      await untilKept();
+    }
   }
   const warm: number[] = [];
   for (let i = 0; i < Number(values.warm); i++) warm.push(await measure(rule.id));
   show(`${rule.procedure}, bare`, bare);
+  show(`${rule.procedure}, first`, first);
   show(`${rule.procedure}, cold`, cold);
   show(`${rule.procedure}, warm`, warm);
 }
@@ -83,6 +91,21 @@ async function measure(rule: number): Promise<number> {
   await tasks.settled();
   if (Number.isNaN(tookMs)) throw new Error('the run did not begin');
   return tookMs;
+}
+
+/** The first run leaves its compiled code when it has ended. */
+async function untilKept(): Promise<void> {
+  const giveUpAt = performance.now() + 10_000;
+  const isKept = async () => {
+    const names = await readdir(join(directory, '.cache')).catch(() => []);
+    return ['program.', 'jiti.'].every((start) =>
+      names.some((name) => name.startsWith(start) && name.endsWith('.code')),
+    );
+  };
+  while (!(await isKept())) {
+    if (performance.now() > giveUpAt) throw new Error('no compiled code is kept');
+    await pause(5);
+  }
 }
 
 async function bareThread(): Promise<number> {
