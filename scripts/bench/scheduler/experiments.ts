@@ -1,6 +1,7 @@
 // What is measured, and on whom. The contestants of an experiment take turns.
 
 import type { Found } from '../shared/results.js';
+import { runNowOnBarePostgres, throughputOfBareSqlite } from './bare.js';
 import type { Context } from './context.js';
 import { rulesOfBullMq, rulesOfLinod } from './every-second.js';
 import { idleBullMq, idleLinod, idleRules } from './idle.js';
@@ -50,6 +51,7 @@ export const experiments: readonly Experiment[] = [
     contestants: {
       sqlite: runNow,
       postgres: runNowOnPostgres,
+      bare: runNowOnBarePostgres,
       bullmq: runNowOfBullMq,
     },
   },
@@ -57,6 +59,7 @@ export const experiments: readonly Experiment[] = [
     key: `requests-${atOnce}`,
     contestants: {
       linod: (context: Context) => throughput(atOnce, context),
+      ...(atOnce === 50 ? { sqlite: throughputOfBareSqlite } : {}),
       bullmq: (context: Context) => throughputOfBullMq(atOnce, context),
     },
   })),

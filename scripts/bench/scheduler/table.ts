@@ -37,7 +37,10 @@ export const lines: readonly Line[] = [
     work: 'requested runs, 50 at once',
     unit: 'a second',
     number: 'requests-50.linod.runs',
-    beside: [{ name: 'BullMQ', number: 'requests-50.bullmq.runs', aim: atLeast(1.2) }],
+    beside: [
+      { name: 'BullMQ', number: 'requests-50.bullmq.runs', aim: atLeast(1.2) },
+      { name: 'SQLite alone', number: 'requests-50.sqlite.runs' },
+    ],
   },
   {
     work: 'idle worker: processor time',
@@ -100,6 +103,11 @@ function runNow(contestant: string, database: string, aims: readonly [p50: numbe
     unit: 'ms',
     number: `run-now.${contestant}.${quantile}`,
     aim: atMost(aims[i] ?? Number.NaN),
-    beside: [{ name: 'BullMQ', number: `run-now.bullmq.${quantile}` }],
+    beside: [
+      { name: 'BullMQ', number: `run-now.bullmq.${quantile}` },
+      ...(contestant === 'postgres'
+        ? [{ name: 'PostgreSQL alone', number: `run-now.bare.${quantile}` } as const]
+        : []),
+    ],
   }));
 }
