@@ -1,6 +1,5 @@
 // Notices listeners that go deaf, and that hear again. A tick looks at all of them and says when the next is worth it.
 
-import { untilBeat } from './beat.js';
 import { type Clock, pause } from './clock.js';
 import { isOverdue, type Listening, silentMs } from './listening.js';
 import type { WorkerEvent } from './worker-events.js';
@@ -57,7 +56,7 @@ export class ListenerWatch {
     if (this.#deafSince.has(channel)) return this.#lookAtDeaf(channel, found);
     if (found === undefined || !isOverdue(found)) {
       this.#suspects.delete(channel);
-      return found === undefined ? lookAtIdleMs : this.#untilDue(found.dueMs - silentMs(found) + 1);
+      return found === undefined ? lookAtIdleMs : found.dueMs - silentMs(found) + 1;
     }
     if (!this.#suspects.has(channel) || !isInTime) {
       this.#suspects.add(channel);
@@ -67,17 +66,12 @@ export class ListenerWatch {
     return lookAtDeafMs;
   }
 
-  /** Mostly something comes before, so that a look at the beat, at which the process is awake, tells when the next is due. */
-  #untilDue(restMs: number): number {
-    return Math.min(restMs, untilBeat(this.#options.clock.now()));
-  }
-
   #lookAtDeaf(channel: string, found: Listening | undefined): number {
     // One that has given up and asks anew has heard of nothing yet.
     const { heardMsAgo = null, dueMs = 0 } = found ?? {};
     if (heardMsAgo === null || heardMsAgo > dueMs) return lookAtDeafMs;
     this.#end(channel);
-    return this.#untilDue(dueMs - heardMsAgo + 1);
+    return dueMs - heardMsAgo + 1;
   }
 
   #begin(channel: string, listening: Listening): void {

@@ -38,18 +38,34 @@ export class UsageError extends LinodError {
   }
 }
 
-/** `, did you mean "x"?` for the known word nearest to a mistyped one, or nothing. */
+/** `, did you mean "x"?` for the known word nearest to a mistyped or shortened one, or nothing. */
 export function suggestion(found: string, known: Iterable<string>): string {
+  const words = [...known];
+  const best = nearest(found, words) ?? lengthened(found, words);
+  return best === undefined ? '' : `, did you mean ${JSON.stringify(best)}?`;
+}
+
+function nearest(found: string, words: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(found.length / 3)) + 1;
-  for (const word of known) {
+  for (const word of words) {
     const distance = editDistance(found.toLowerCase(), word.toLowerCase());
     if (distance < bestDistance) {
       best = word;
       bestDistance = distance;
     }
   }
-  return best === undefined ? '' : `, did you mean ${JSON.stringify(best)}?`;
+  return best;
+}
+
+/** `timeoutSeconds` for `timeout`, `Europe/Tallinn` for `tallinn`: the first that begins so, or else ends so. */
+function lengthened(found: string, words: readonly string[]): string | undefined {
+  const part = found.toLowerCase();
+  if (part.length < 3) return undefined;
+  return (
+    words.find((word) => word.toLowerCase().startsWith(part)) ??
+    words.find((word) => word.toLowerCase().endsWith(part))
+  );
 }
 
 /** Levenshtein's distance, one row at a time. */

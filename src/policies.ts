@@ -106,6 +106,8 @@ const seconds = (from: number, to: number): Range => ({ from, to, whole: false, 
 
 /** Timers cannot wait for longer. */
 const longestSeconds = 2_000_000;
+/** With less, a thread or process ends while it loads the site: one with a single procedure needs 12. */
+const leastMemoryMb = 16;
 
 /** Each policy in the order in which people see it. */
 export const policies: { readonly [K in PolicyName]: PolicyDefinition<Policies[K]> } = {
@@ -120,7 +122,13 @@ export const policies: { readonly [K in PolicyName]: PolicyDefinition<Policies[K
   cancelAfter: number('cancel_after', 1, whole(1, 1000)),
   onLost: choice<Policies['onLost']>('on_lost', 'continue', 'run-again', 'cancel'),
   runIn: choice<Policies['runIn']>('run_in', 'inline', 'thread', 'process'),
-  memoryMb: number('memory_mb', 0, whole(0, 1_000_000), 0),
+  memoryMb: {
+    ...number('memory_mb', 0, whole(0, 1_000_000), 0),
+    allowed: `0 for no limit, or a whole number of MiB from ${leastMemoryMb}, with which a site can be loaded, to 1000000`,
+    isAllowed: (value): value is number =>
+      value === 0 ||
+      (typeof value === 'number' && Number.isInteger(value) && value >= leastMemoryMb && value <= 1_000_000),
+  },
   priority: number('priority', 0, whole(-1000, 1000)),
   group: {
     kind: 'text',
@@ -171,7 +179,7 @@ export const policyTexts: { readonly [K in PolicyName]: string } = {
   onLost:
     'When the worker of a run dies: the rule goes on at its next time, the run is begun again, or the rule is cancelled.',
   runIn: "Where a run takes place: on the worker's own event loop, in a thread, or in a process of its own.",
-  memoryMb: 'How much memory a thread or process may take, in MiB. 0: no limit.',
+  memoryMb: 'How much memory a thread or process may take, in MiB.',
   priority: 'Of several rules that are due, those with the higher number come first.',
   group: 'A name that rules share which must not all run at once; empty for none.',
   groupLimit:

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { type Choice, ChoiceList } from './choices.js';
-import { LinodError } from './errors.js';
+import { LinodError, suggestion as nearest } from './errors.js';
 import { type LevelName, parseLevel } from './log/levels.js';
 import { type Policies, policyNames, problemOf, withDefaults } from './policies.js';
 import {
@@ -12,6 +12,7 @@ import {
   Recurrence,
   type RecurrenceFields,
   type RepeatedTime,
+  readingStartDatetime,
 } from './recurrence.js';
 import type { BaseRequest } from './tasks/request.js';
 
@@ -78,21 +79,7 @@ export class Procedure implements Choice {
     this.name = name;
     this.text = options.text ?? name;
     this.func = func;
-    this.suggestion = {
-      every: options.every ?? 1,
-      everyUnit: options.everyUnit ?? (options.cron == null ? 'daily' : 'cron'),
-      weekdays: options.weekdays ?? [],
-      positions: options.positions ?? [],
-      cron: options.cron ?? null,
-      startDatetime: options.startDatetime ?? null,
-      timezone: options.timezone ?? null,
-      until: options.until ?? null,
-      count: options.count ?? null,
-      missingTime: options.missingTime ?? null,
-      repeatedTime: options.repeatedTime ?? null,
-      logLevel: options.logLevel ?? 'INFO',
-      ...withDefaults(options),
-    };
+    this.suggestion = suggestionFrom(options);
     this.source = source;
   }
 
@@ -116,6 +103,24 @@ export class Procedure implements Choice {
   toString(): string {
     return `Procedures.${this.name}`;
   }
+}
+
+function suggestionFrom(options: ScheduleOptions): Suggestion {
+  return {
+    every: options.every ?? 1,
+    everyUnit: options.everyUnit ?? (options.cron == null ? 'daily' : 'cron'),
+    weekdays: options.weekdays ?? [],
+    positions: options.positions ?? [],
+    cron: options.cron ?? null,
+    startDatetime: options.startDatetime ?? null,
+    timezone: options.timezone ?? null,
+    until: options.until ?? null,
+    count: options.count ?? null,
+    missingTime: options.missingTime ?? null,
+    repeatedTime: options.repeatedTime ?? null,
+    logLevel: options.logLevel ?? 'INFO',
+    ...withDefaults(options),
+  };
 }
 
 /** All registered procedures, in the order of their registration. */
@@ -233,8 +238,20 @@ function register(options: ScheduleOptions, func: ProcedureFunction, source: str
     throw new DuplicateProcedureError(name, earlier.source, source);
   }
   const procedure = new Procedure(name, func, options, source);
+  refuseUnknown(name, options, source);
   check(procedure);
   return Procedures.add(procedure);
+}
+
+/** The compiler refuses these, but not in a file of JavaScript, nor in an object that was put together before. */
+function refuseUnknown(name: string, options: object, source: string): void {
+  const known = ['name', 'text', ...Object.keys(suggestionFrom({}))];
+  for (const option of Object.keys(options)) {
+    if (known.includes(option)) continue;
+    const hint = nearest(option, known) || `; there are ${known.join(', ')}`;
+    const problem = `there is no option ${JSON.stringify(option)}${hint}`;
+    throw new InvalidProcedureError(source, `${name}: ${problem}`);
+  }
 }
 
 /** Finds a wrong suggestion when the program starts, not when the first rule is made of it. */
@@ -242,13 +259,15 @@ function check({ name, suggestion, source }: Procedure): void {
   const { startDatetime: start, logLevel } = suggestion;
   try {
     parseLevel(logLevel);
-    Recurrence.from({
-      ...suggestion,
-      start: completeStart(start ?? 'T00:00:00', '2000-01-01T00:00:00'),
-      timezone: suggestion.timezone ?? 'UTC',
-      missingTime: suggestion.missingTime ?? undefined,
-      repeatedTime: suggestion.repeatedTime ?? undefined,
-    });
+    readingStartDatetime(start, () =>
+      Recurrence.from({
+        ...suggestion,
+        start: completeStart(start ?? 'T00:00:00', '2000-01-01T00:00:00'),
+        timezone: suggestion.timezone ?? 'UTC',
+        missingTime: suggestion.missingTime ?? undefined,
+        repeatedTime: suggestion.repeatedTime ?? undefined,
+      }),
+    );
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     throw new InvalidProcedureError(source, `${name}: ${problem}`, { cause: error });

@@ -9,6 +9,7 @@ import {
   type CompleteFields,
   checkFields,
   completeFields,
+  InvalidRecurrenceError,
   knownZone,
   type RecurrenceFields,
 } from './recurrence/fields.js';
@@ -40,7 +41,7 @@ export {
 export { NotationError } from './recurrence/notations/error.js';
 export type { Timing } from './recurrence/notations/timing.js';
 export { parseWhen } from './recurrence/notations/when.js';
-export { completeStart, isOpenStart } from './recurrence/open-start.js';
+export { completeStart, isOpenStart, readingStartDatetime } from './recurrence/open-start.js';
 export type { ClockNote, TimetableEntry } from './recurrence/timetable.js';
 
 /** Anything that knows its next time: the two kinds of rules. Milliseconds since 1970 UTC. */
@@ -158,6 +159,15 @@ export function shortForm({
  * @throws as {@link Recurrence.parse}
  */
 export function fieldsOfText(text: string, from: Date, timezone: string): RecurrenceFields {
+  try {
+    return readText(text, from, timezone);
+  } catch (error) {
+    // Whoever wrote `on 30 February` has never heard of a start.
+    throw error instanceof InvalidRecurrenceError && error.field === 'start' ? error.as('when', text) : error;
+  }
+}
+
+function readText(text: string, from: Date, timezone: string): RecurrenceFields {
   const { start, ...timing } = parseWhen(text);
   const zone = knownZone(timing.timezone ?? timezone);
   const since = formatWallTime(from.getTime() + zone.offsetAt(from.getTime()));

@@ -1,6 +1,7 @@
 // Asking for runs and for their ends, and waiting for what becomes of it.
 
 import { type ActorContext, lookAround, openTasks } from './actors.js';
+import { UsageError } from './errors.js';
 import { type Job, jobFromRow } from './tasks/job.js';
 import { type JobRequest, mergedWith } from './tasks/requests.js';
 import { tellWorkers, type Woken } from './wake.js';
@@ -85,6 +86,35 @@ export async function endOfJob(context: ActorContext, jobId: number, timeoutMs: 
   }
 }
 
+/**
+ * What became of a request for a run so far, or of the one that stands for it.
+ *
+ * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such request for a run, or not any more
+ */
+export async function requestState(
+  context: Pick<ActorContext, 'store'>,
+  request: number,
+): Promise<RequestFate & { readonly isOver: boolean }> {
+  const row = await context.store.db
+    .selectFrom('job_requests')
+    .select('id')
+    .where('id', '=', request)
+    .where('action', '=', 'run')
+    .executeTakeFirst();
+  if (row === undefined) throw new UsageError(`there is no request ${request} for a run`);
+  for (let asked = request; ; ) {
+    const { outcome, job } = await fateNow(context, asked);
+    const other = job === null && outcome !== null ? mergedWith(outcome) : null;
+    if (other === null) return { outcome, job, isOver: hasEnded({ outcome, job }) };
+    asked = other;
+  }
+}
+
+/** Whether nothing more comes of a request. */
+function hasEnded({ outcome, job }: RequestFate): boolean {
+  return job === null ? outcome !== null && outcome !== 'run' : job.status !== 'running';
+}
+
 /** What became of a request for a run. */
 export interface RequestFate {
   /** In words, as the worker that took it up wrote it, `run` when it runs; null while nobody has. */
@@ -107,7 +137,10 @@ export async function fateOfRequest(
 }
 
 /** The outcome first: who wrote that it runs has written the job with it. */
-async function fateNow({ store: { db } }: ActorContext, request: number): Promise<RequestFate> {
+async function fateNow(
+  { store: { db } }: Pick<ActorContext, 'store'>,
+  request: number,
+): Promise<RequestFate> {
   const { outcome } = await db
     .selectFrom('job_requests')
     .select('outcome')

@@ -49,20 +49,44 @@ Example:
 async function initiate(flags: InitiateFlags): Promise<void> {
   const timeoutMs = parseSeconds('--timeout', flags.timeout, { atMost: 3600 }) * 1000;
   const site = await requireSite(flags);
+  const firstOrdered = new Set<unknown>();
   await withStore(site, async (store) => {
     const { systemClock } = await import('../clock.js');
     const orders = new StartOrders(store.db, systemClock);
-    for (const message of coroutines) await orders.add(message, person());
+    for (const coroutine of coroutines) {
+      if (await orders.add(coroutine, person())) firstOrdered.add(coroutine);
+    }
   });
-  const layer = await site.openLayer();
+  let away: Error | undefined;
+  const layer = await site.openLayer({
+    onConnection: ({ error }) => {
+      away = error;
+    },
+  });
   try {
-    await askWorker(site, layer, timeoutMs, flags.json ?? false);
+    await askWorker(site, layer, {
+      ...{ timeoutMs, firstOrdered, json: flags.json ?? false },
+      whyAway: () => away?.message,
+    });
   } finally {
     await layer.close();
   }
 }
 
-async function askWorker(site: Site, layer: ChannelLayer, timeoutMs: number, json: boolean): Promise<void> {
+interface Asking {
+  readonly timeoutMs: number;
+  /** The coroutines that nobody ordered before. */
+  readonly firstOrdered: ReadonlySet<unknown>;
+  readonly json: boolean;
+  /** Undefined while the layer's server can be reached, and where it has none. */
+  readonly whyAway: () => string | undefined;
+}
+
+async function askWorker(
+  site: Site,
+  layer: ChannelLayer,
+  { timeoutMs, firstOrdered, json, whyAway }: Asking,
+): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const answers: Array<Record<string, unknown>> = [];
   let sent = 0;
@@ -74,13 +98,17 @@ async function askWorker(site: Site, layer: ChannelLayer, timeoutMs: number, jso
       sent++;
     }
     while (answers.length < coroutines.length) {
-      answers.push(await layer.receive(reply, { signal: deadline }));
+      const answer = await layer.receive(reply, { signal: deadline });
+      // A worker may find the new order in the database before the message comes: then, too, it was this that started it.
+      const already = answer.already === true && !firstOrdered.has(answer.coroutine);
+      answers.push({ ...answer, already });
     }
   } catch (thrown) {
     if (thrown instanceof ChannelsError) error = thrown;
     else if (!deadline.aborted) throw thrown;
   }
-  const why = error?.message ?? whatIsMissing(site, answers, { sent, seconds: timeoutMs / 1000 });
+  const found = { sent, seconds: timeoutMs / 1000, away: whyAway() };
+  const why = error?.message ?? whatIsMissing(site, answers, found);
   if (json) printJson(why === null ? { answered: answers } : { answered: answers, error: why });
   else for (const answer of answers) print(answerText(answer));
   if (why === null) return;
@@ -94,16 +122,21 @@ async function askWorker(site: Site, layer: ChannelLayer, timeoutMs: number, jso
 function whatIsMissing(
   { settings }: Site,
   answers: ReadonlyArray<Record<string, unknown>>,
-  { sent, seconds }: { readonly sent: number; readonly seconds: number },
+  {
+    sent,
+    seconds,
+    away,
+  }: { readonly sent: number; readonly seconds: number; readonly away: string | undefined },
 ): string | null {
   const missing = coroutines.filter((type) => answers.every(({ coroutine }) => coroutine !== type));
   if (missing.length === 0) return null;
+  const because = away === undefined ? '' : `: ${away}`;
   if (sent < coroutines.length) {
     const name = [settings.channelLayer].flat().map(hidePassword).join(', ');
-    return `the channel layer ${name} took no message within ${seconds} s`;
+    return `the channel layer ${name} took no message within ${seconds} s${because}`;
   }
   const what = missing.length < coroutines.length ? ` about ${missing.join(', ')}` : '';
-  return `no worker answered${what} within ${seconds} s`;
+  return `no worker answered${what} within ${seconds} s${because}`;
 }
 
 function answerText({ coroutine, already, worker }: Record<string, unknown>): string {

@@ -3,9 +3,12 @@
 import { UsageError } from '../errors.js';
 import { instantOf, wallTime } from '../local-time.js';
 
+/** A point in time that has a name, as it follows "expected …"; what else is allowed is to follow. */
+export const pointRule =
+  "a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site's), a time of today (20:00)";
+
 /** What is allowed, as it follows "expected …". */
-export const instantRule =
-  "a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site's), a time of today (20:00) or how long ago it was (90 min, 2 h, 3 d)";
+export const instantRule = `${pointRule} or how long ago it was (90 min, 2 h, 3 d)`;
 
 const span = /^(\d{1,6}(?:\.\d{1,3})?) ?(s|min|h|d|w)$/;
 const unitMs: Readonly<Record<string, number>> = {
@@ -23,6 +26,7 @@ const zoned = /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.\d{1,3})?(?:Z|[+-]\d\d
  * A point in time as a person writes it.
  *
  * @param what the flag, for the error
+ * @param allowed what is told that it may be
  * @throws UsageError (`LINOD_ERR_USAGE`)
  * @example
  * parseInstant('--since', '20:00', { now: new Date(), timezone: 'Europe/Tallinn' });
@@ -30,11 +34,15 @@ const zoned = /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.\d{1,3})?(?:Z|[+-]\d\d
 export function parseInstant(
   what: string,
   text: string,
-  { now, timezone }: { readonly now: Date; readonly timezone: string },
+  {
+    now,
+    timezone,
+    allowed = instantRule,
+  }: { readonly now: Date; readonly timezone: string; readonly allowed?: string },
 ): Date {
   const found = read(text.trim(), now, timezone);
   if (found !== undefined) return found;
-  throw new UsageError(`expected ${what} to be ${instantRule}, got: ${JSON.stringify(text)}`);
+  throw new UsageError(`expected ${what} to be ${allowed}, got: ${JSON.stringify(text)}`);
 }
 
 /** A length of time as a person writes it, `90 min`, `2 h`, `3 d`, in ms; undefined for anything else. */

@@ -45,8 +45,14 @@ const misuse = new Set([
  * @param argv the words after the program's name
  */
 export async function main(program: Command, argv: readonly string[]): Promise<void> {
-  // The reader of a pipe, such as `head`, has had enough.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader of a pipe, such as `head`, has had enough.
+    if (error.code === 'EPIPE') process.exit(exitCodes.done);
+    say(
+      `${styled('red', `${program.name()}:`, process.stderr)} what it prints cannot be written: ${error.message}`,
+    );
+    process.exit(exitCodes.failed);
+  });
   // What is only said, and heard by nobody, is no reason to end: a worker may outlive its terminal.
   process.stderr.on('error', () => undefined);
   throwInsteadOfExit(program);

@@ -172,7 +172,7 @@ function printFields(rule: JobRule, language: LanguageCode): void {
         ? `  (overridden; suggested: ${fieldText(rule.suggestion[field]) || 'none'})`
         : '';
     if (!unlisted.includes(name) && shown + suggested !== '')
-      print(`  ${name.padEnd(20)} ${shown || 'none'}${suggested}`);
+      print(`  ${field.padEnd(20)} ${shown || 'none'}${suggested}`);
   }
 }
 

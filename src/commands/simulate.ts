@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import { UsageError } from '../errors.js';
-import { instantRule, parseInstant, spanOf } from './instants.js';
+import { instantRule, parseInstant, pointRule, spanOf } from './instants.js';
 import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
 import { print, printJson, printTable, say } from './output.js';
@@ -17,6 +17,7 @@ interface SimulateFlags extends SiteFlags {
   readonly duration: string;
 }
 
+const simulatedEndRule = `${pointRule} or how long after the beginning (12 h, 90 d)`;
 const dayMs = 86_400_000;
 /** Unless told otherwise, so much time is simulated. */
 const usualMs = 30 * dayMs;
@@ -36,10 +37,14 @@ export function simulateCommand(): Command {
     .action(async (flags: SimulateFlags) => {
       const site = await requireSite(flags);
       const { timezone, maxJobs } = site.settings;
-      const instant = (flag: string, text: string) => parseInstant(flag, text, { now: new Date(), timezone });
+      const instant = (flag: string, text: string, allowed = instantRule) =>
+        parseInstant(flag, text, { now: new Date(), timezone, allowed });
       const from = instant('--from', flags.from);
       const span = flags.to === undefined ? usualMs : spanOf(flags.to);
-      const to = span === undefined ? instant('--to', flags.to ?? '') : new Date(from.getTime() + span);
+      const to =
+        span === undefined
+          ? instant('--to', flags.to ?? '', simulatedEndRule)
+          : new Date(from.getTime() + span);
       if (to <= from) throw new UsageError(`expected --to to be later than --from, got: ${flags.to}`);
       const places = flags.places === undefined ? maxJobs : parseWholeNumber('--places', flags.places);
       const defaultDurationMs = parseSeconds('--duration', flags.duration) * 1000;

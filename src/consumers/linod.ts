@@ -14,8 +14,10 @@ import type { LevelOverride } from '../log/levels/override.js';
 import { type LogRecord, logRequestSchemas } from '../log/messages.js';
 import { parserOf } from '../parse-message.js';
 import type { PushOrder } from '../push.js';
+import type { JobStatus, Progress } from '../tasks/job.js';
 import {
   type JobCancel,
+  type JobGet,
   type JobList,
   type JobRun,
   type LogServer,
@@ -37,6 +39,7 @@ export type LinodMessages =
   | RunSchedule
   | JobList
   | JobRun
+  | JobGet
   | JobCancel
   | SendPush
   | RulesChanged
@@ -46,6 +49,24 @@ export type LinodMessages =
 export interface Started {
   /** Whether the coroutine ran before. */
   readonly already: boolean;
+}
+
+/** What became of a request for a run, as the programs of a site are told. */
+export interface RequestState {
+  readonly request: number;
+  /** Whether it has come to its end: it ran, or it will not. */
+  readonly over: boolean;
+  /** Null while no worker has taken it up; `run` when it runs or ran; else why it does not, in words. */
+  readonly outcome: string | null;
+  /** The run, its times in ISO 8601; null where there is none, or not yet. */
+  readonly job: {
+    readonly id: number;
+    readonly status: JobStatus;
+    readonly message: string;
+    readonly progress: Progress | null;
+    readonly started: string;
+    readonly ended: string | null;
+  } | null;
 }
 
 /** The services behind the consumer. None of them knows of messages. */
@@ -58,6 +79,8 @@ export interface LinodServices {
   status(): Promise<string[]>;
   /** Writes down that a rule is to run, or its run is to end. @returns the number of the request */
   request(action: 'run' | 'cancel', rule: number, by: string): Promise<number>;
+  /** What became of a request for a run so far. @throws UsageError when there is no such request */
+  requested(request: number): Promise<RequestState>;
   /** Writes a push down and has it sent. Tells in the log why it does not. @returns as `PushQueue.add` does */
   push(order: PushOrder, by: string): Promise<{ readonly id: number; readonly deliveries: number }>;
   /** Looks at the rules and the requests now. */
@@ -80,6 +103,7 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
     'run.schedule': parserOf(schemas.runSchedule),
     'job.list': parserOf(schemas.jobList),
     'job.run': parserOf(schemas.jobRun),
+    'job.get': parserOf(schemas.jobGet),
     'job.cancel': parserOf(schemas.jobCancel),
     'send.push': parserOf(schemas.sendPush),
     'rules.changed': parserOf(schemas.rulesChanged),
@@ -124,6 +148,16 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
 
   async jobRun(message: JobRun): Promise<void> {
     await this.#request('run', message);
+  }
+
+  async jobGet(message: JobGet): Promise<void> {
+    const { request } = message;
+    try {
+      await this.#reply(message, { type: 'job.state', ...(await this.#services.requested(request)) });
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      await this.#reply(message, { type: 'job.refused', request, error: error.message });
+    }
   }
 
   async jobCancel(message: JobCancel): Promise<void> {

@@ -16,6 +16,12 @@ const logServer = v.object({ type: v.literal('log.server'), by, reply_channel: r
 const jobList = v.object({ type: v.literal('job.list'), reply_channel: v.string() });
 /** Run a rule now. */
 const jobRun = v.object({ type: v.literal('job.run'), rule: ruleNumber, by, reply_channel: replyChannel });
+/** Answer with what became of a request for a run so far. */
+const jobGet = v.object({
+  type: v.literal('job.get'),
+  request: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  reply_channel: v.string(),
+});
 /** End the run of a rule that goes on, and forget requests for runs that have not begun. */
 const jobCancel = v.object({
   type: v.literal('job.cancel'),
@@ -48,6 +54,7 @@ export type RunSchedule = v.InferOutput<typeof runSchedule>;
 export type LogServer = v.InferOutput<typeof logServer>;
 export type JobList = v.InferOutput<typeof jobList>;
 export type JobRun = v.InferOutput<typeof jobRun>;
+export type JobGet = v.InferOutput<typeof jobGet>;
 export type JobCancel = v.InferOutput<typeof jobCancel>;
 export type SendPush = v.InferOutput<typeof sendPush>;
 export type RulesChanged = v.InferOutput<typeof rulesChanged>;
@@ -61,6 +68,7 @@ export const schemas = {
   logServer,
   jobList,
   jobRun,
+  jobGet,
   jobCancel,
   sendPush,
   rulesChanged,

@@ -15,7 +15,7 @@ import {
   type WorkerEvent,
 } from '../../channels/index.js';
 import { type Clock, systemClock } from '../clock.js';
-import { LinodConsumer, type LinodServices, type Started } from '../consumers/linod.js';
+import { LinodConsumer, type LinodServices, type RequestState, type Started } from '../consumers/linod.js';
 import { durationText } from '../duration.js';
 import { guardAtExit } from '../log/exit-guard.js';
 import { LogSocketKeeper } from '../log/foreign/log-socket-keeper.js';
@@ -38,6 +38,7 @@ import { WorkerRegistry } from '../membership/registry.js';
 import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
 import { SwitchOffs } from '../membership/switch-offs.js';
 import { Procedures } from '../procedure.js';
+import { requestState } from '../run-job.js';
 import { rotationOf } from '../site/log-rotation.js';
 import { configuredLevels, type Settings, settingNames } from '../site/settings.js';
 import type { Site } from '../site.js';
@@ -438,6 +439,7 @@ export class Daemon {
       startLogger: (by) => this.#startLogger(by),
       status: () => this.#tasks.tasks.status(),
       request: (action, rule, by) => this.#request(action, rule, by),
+      requested: async (request) => await this.#requested(request),
       push: (order, by) => this.#pushes.push(order, by),
       wake: () => this.#loop.wake(),
       report: () => this.#report(),
@@ -458,6 +460,14 @@ export class Daemon {
     // This worker may be paused, or have no place. The message may be lost: all look by themselves now and then.
     await this.#layer.groupSend(this.#site.workersGroup, { type: 'rules.changed' }).catch(() => undefined);
     return request;
+  }
+
+  async #requested(request: number): Promise<RequestState> {
+    const { outcome, job, isOver: over } = await requestState({ store: this.#store }, request);
+    if (job === null) return { request, over, outcome, job };
+    const { id, status, message, progress, startDatetime, endDatetime } = job;
+    const times = { started: startDatetime.toISOString(), ended: endDatetime?.toISOString() ?? null };
+    return { request, over, outcome, job: { id, status, message, progress, ...times } };
   }
 
   async #startTasks(by: string): Promise<Started> {

@@ -19,13 +19,14 @@ export class StartOrders {
     this.#clock = clock;
   }
 
-  /** Remembers an order. Safe to repeat. */
-  async add(name: Coroutine, by: string): Promise<void> {
-    await this.#db
+  /** Remembers an order. Safe to repeat. @returns whether it was not given before */
+  async add(name: Coroutine, by: string): Promise<boolean> {
+    const { numInsertedOrUpdatedRows: added } = await this.#db
       .insertInto('start_orders')
       .values({ name, ordered_at: this.#clock.now(), ordered_by: by })
       .onConflict((conflict) => conflict.column('name').doNothing())
-      .execute();
+      .executeTakeFirstOrThrow();
+    return added === 1n;
   }
 
   async list(): Promise<Coroutine[]> {

@@ -96,6 +96,8 @@ interface CommonFields {
 export class InvalidRecurrenceError extends LinodError {
   readonly field: string;
   readonly found: unknown;
+  readonly #expected: string;
+  readonly #hint: string;
 
   constructor(field: string, expected: string, found: unknown, hint = '') {
     super(
@@ -104,6 +106,13 @@ export class InvalidRecurrenceError extends LinodError {
     );
     this.field = field;
     this.found = found;
+    this.#expected = expected;
+    this.#hint = hint;
+  }
+
+  /** The same of a field that has another name where a person wrote it. */
+  as(field: string, found: unknown = this.found): InvalidRecurrenceError {
+    return new InvalidRecurrenceError(field, this.#expected, found, this.#hint);
   }
 }
 

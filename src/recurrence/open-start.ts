@@ -34,11 +34,27 @@ export function completeStart(start: string, since: string): string {
     if (fits) return `${date}T${time}`;
   }
   if (time !== undefined) throw new InvalidRecurrenceError('start', 'a day that the calendar has', start);
-  throw new InvalidRecurrenceError(
-    'start',
-    'a wall time such as 2024-01-03T10:00:00, or one that leaves the day open: T10:00:00, ---15T10:00:00 (the 15th), --12-24T10:00:00 (24 December), easter-2T10:00:00',
-    start,
-  );
+  throw new InvalidRecurrenceError('start', startRule, start);
+}
+
+/** What `startDatetime` may be, for people. */
+const startRule =
+  'a wall time such as 2024-01-03T10:00:00, or one that leaves the day open: T10:00:00, ---15T10:00:00 (the 15th), --12-24T10:00:00 (24 December), easter-2T10:00:00';
+
+/**
+ * Runs what reads a `startDatetime`. That is the name that people know; a recurrence, which is given a day, says `start`.
+ *
+ * @throws InvalidRecurrenceError about `startDatetime`
+ */
+export function readingStartDatetime<T>(startDatetime: string | null, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof InvalidRecurrenceError) || error.field !== 'start') throw error;
+    if (startDatetime === null || parseWallTime(startDatetime) !== undefined || isOpenStart(startDatetime))
+      throw error.as('startDatetime');
+    throw new InvalidRecurrenceError('startDatetime', startRule, startDatetime);
+  }
 }
 
 /** Only the Easter of the day's own year is looked at, as in rules. */

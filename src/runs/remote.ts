@@ -135,7 +135,7 @@ class RemoteRun implements HostListener {
 
   onPrint(stream: 'stdout' | 'stderr', line: string): void {
     if (line === '') return;
-    this.#remember(`${stream}: ${line}`);
+    if (stream === 'stdout' || !isOfCrash(line)) this.#remember(`${stream}: ${line}`);
     this.#run.log.logger.child(stream).log(stream === 'stdout' ? 'INFO' : 'WARNING', line);
   }
 
@@ -217,7 +217,7 @@ class RemoteRun implements HostListener {
         return { cause: end.signal, message: `its ${kind} was ended by ${end.signal}` };
       case 'memory': {
         const { memoryMb } = this.#run.rule.policies;
-        const limit = memoryMb === 0 ? 'there is' : `the ${memoryMb} MB that its rule allows`;
+        const limit = memoryMb === 0 ? 'there is' : `the ${memoryMb} MiB that its rule allows`;
         return { cause: 'out of memory', message: `its ${kind} wanted more memory than ${limit}` };
       }
       case 'error':
@@ -260,4 +260,14 @@ class RemoteRun implements HostListener {
     this.#lines.push(line.split('\n', 1)[0] ?? '');
     if (this.#lines.length > lastLines) this.#lines.shift();
   }
+}
+
+/**
+ * Whether a line is one of those that Node prints about its own end: where in its code that was, some twenty lines. They
+ * are in the log, and would drive out what the run said last.
+ */
+function isOfCrash(line: string): boolean {
+  return /^<--- .* --->$|^----- .* -----$|^\s*\d+: 0x[0-9a-f]+ |\[\d+:0x[0-9a-f]+\] +\d+ ms: (?:Mark-Compact|Scavenge)/.test(
+    line,
+  );
 }

@@ -12,6 +12,7 @@ import {
   isOpenStart,
   Recurrence,
   type RecurrenceFields,
+  readingStartDatetime,
   shortForm,
 } from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
@@ -195,7 +196,9 @@ export class JobRule {
    */
   get recurrence(): Recurrence {
     if (this.#problems.length > 0) throw new InvalidRuleError(this.id, this.#problems);
-    this.#recurrence ??= Recurrence.from(this.#recurrenceFields);
+    this.#recurrence ??= readingStartDatetime(this.effective('startDatetime'), () =>
+      Recurrence.from(this.#recurrenceFields),
+    );
     return this.#recurrence;
   }
 

@@ -149,8 +149,10 @@ export class TestSite {
    *
    * @param ms how far, in milliseconds
    * @returns the jobs that have ended since, in the order in which they began
+   * @throws UsageError (`LINOD_ERR_USAGE`) when that is no number, or back
    */
   async advance(ms: number): Promise<Job[]> {
+    if (!(ms >= 0)) throw new UsageError(`expected ms to be a number of milliseconds from 0 on, got: ${ms}`);
     return await this.#advanceTo(this.clock.now() + ms);
   }
 

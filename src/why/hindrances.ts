@@ -99,7 +99,11 @@ async function ofRule({ db, rule, time, now }: Situation): Promise<CurrentHindra
       rule.count === null ? '' : `count ${rule.count}`,
     ].filter((text) => text !== '');
     const why = dates.length === 0 ? '' : ` (${dates.join(', ')})`;
-    return [{ code: 'ended', sentence: `the rule has come to the end of its dates${why}` }];
+    const counted =
+      rule.count === null
+        ? ''
+        : `; its times are counted from ${rule.start} on: \`linod rule ${id} set startDatetime=…\` counts anew`;
+    return [{ code: 'ended', sentence: `the rule has come to the end of its dates${why}${counted}` }];
   }
   return [];
 }

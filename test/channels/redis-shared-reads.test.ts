@@ -13,12 +13,12 @@ const server = await RedisServer.start(t);
 const raw = server.client(t);
 let prefixes = 0;
 
-/** Reads that last so long that none ends by itself. */
-function longReads(t: Test, url = server.url): SharedReads {
+/** Reads that by default last so long that none ends by itself. */
+function sharedReads(t: Test, { url = server.url, blockMs = 60_000 } = {}): SharedReads {
   const [address] = parseHosts([url], '');
   if (address === undefined) throw new RangeError('no address');
   const connection = { address, connectWithinMs: patientMs, replyWithinMs: patientMs };
-  const host = new Host({ connection, now: Date.now, blockMs: 60_000 });
+  const host = new Host({ connection, now: Date.now, blockMs });
   t.teardown(() => host.close());
   return host.shared();
 }
@@ -32,7 +32,11 @@ async function blocked(count: number): Promise<void> {
 /** Waits for the next entry as a reader does: again and again. */
 async function next(reads: SharedReads, key: string, wanted = { is: true }): Promise<string | undefined> {
   while (wanted.is) {
-    const entries = await reads.take([key], () => wanted.is);
+    const entries = await reads.take(
+      [key],
+      () => wanted.is,
+      () => undefined,
+    );
     if (entries === undefined) return 'alone';
     const [entry] = entries;
     if (entry !== undefined) return `${entry.key} ${entry.member}`;
@@ -71,7 +75,7 @@ t.test('channels on which nothing comes share a read, and each gets what comes, 
 });
 
 t.test('who comes while others wait has not to wait for the end of their read', async (t) => {
-  const reads = longReads(t);
+  const reads = sharedReads(t);
   const first = next(reads, 'first');
   await blocked(1);
   const second = next(reads, 'second');
@@ -81,8 +85,32 @@ t.test('who comes while others wait has not to wait for the end of their read', 
   t.equal(await first, 'first y');
 });
 
+t.test('who waits on is not woken when nothing comes, or something for another', async (t) => {
+  const reads = sharedReads(t, { blockMs: 10 });
+  let [reading, woken] = [0, 0];
+  const waiting = reads.take(
+    ['quiet'],
+    () => true,
+    () => reading++,
+  );
+  void waiting.then(() => woken++);
+  const other = next(reads, 'lively');
+  await until('it was read again and again', () => reading > 3);
+  await raw.zadd('lively', 1, 'x');
+  t.equal(await other, 'lively x');
+  const before = reading;
+  await until('reading goes on', () => reading > before + 1);
+  t.equal(woken, 0);
+  await raw.zadd('quiet', 1, 'y');
+  const entries = await waiting;
+  t.same(
+    entries?.map(({ member }) => String(member)),
+    ['y'],
+  );
+});
+
 t.test('who stops waiting is given nothing, and the others go on waiting', async (t) => {
-  const reads = longReads(t);
+  const reads = sharedReads(t);
   const wanted = { is: true };
   const [one, other] = [next(reads, 'one', wanted), next(reads, 'other')];
   await blocked(1);
@@ -98,14 +126,14 @@ t.test('who stops waiting is given nothing, and the others go on waiting', async
 });
 
 t.test('a key that holds something else keeps the others from nothing: each reads alone', async (t) => {
-  const reads = longReads(t);
+  const reads = sharedReads(t);
   await raw.set('text', 'x');
   t.same(await Promise.all([next(reads, 'fine'), next(reads, 'text')]), ['alone', 'alone']);
 });
 
 t.test('a user who may not end a read reads alone what comes later', async (t) => {
   await raw.call('ACL', 'SETUSER', 'some', 'on', '>pw', '~*', '+@all', '-client|unblock');
-  const reads = longReads(t, `redis://some:pw@127.0.0.1:${server.port}`);
+  const reads = sharedReads(t, { url: `redis://some:pw@127.0.0.1:${server.port}` });
   const first = next(reads, 'first');
   await blocked(1);
   t.equal(await next(reads, 'second'), 'alone');

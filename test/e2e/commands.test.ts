@@ -67,10 +67,16 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod rule 1 set everyUnit=dayly':
       'linod: expected everyUnit to be one of secondly, minutely, hourly, daily, weekly, monthly, yearly, easterly, cron, got: "dayly", did you mean "daily"?',
     'linod rule 1 set weekdays=mon':
-      'linod: expected weekdays[0] to be one of monday, tuesday, wednesday, thursday, friday, saturday, sunday, got: "mon"',
+      'linod: expected weekdays[0] to be one of monday, tuesday, wednesday, thursday, friday, saturday, sunday, got: "mon", did you mean "monday"?',
     'linod rule 1 set positions=1':
       'linod: expected positions to be empty where everyUnit is daily, got: [1]',
-    'linod rule 1 set startDatetime=tomorrow': `linod: expected start to be ${wallTime}, got: "tomorrow"`,
+    'linod rule 1 set startDatetime=tomorrow':
+      'linod: expected startDatetime to be a wall time such as 2024-01-03T10:00:00, or one that leaves the day open: T10:00:00, ---15T10:00:00 (the 15th), --12-24T10:00:00 (24 December), easter-2T10:00:00, got: "tomorrow"',
+    'linod rule 1 set startDatetime=--02-30T10:00':
+      'linod: expected startDatetime to be a day that the calendar has, got: "--02-30T10:00"',
+    'linod rule 1 set timeout=10': 'linod: a job rule has no field "timeout", did you mean "timeoutSeconds"?',
+    'linod rule 1 set memoryMb=1':
+      'linod: expected memoryMb to be 0 for no limit, or a whole number of MiB from 16, with which a site can be loaded, to 1000000, got: 1',
     'linod rule 1 set until=soon': `linod: expected until to be ${wallTime}, got: "soon"`,
     'linod rule 1 set timezone=Mars':
       'linod: expected timezone to be the IANA name of a time zone, such as Europe/Tallinn, got: "Mars"',
@@ -91,7 +97,7 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod rule 1 set excluded=sat,saterday':
       'linod: expected excluded to be a list of weekdays (sat), days of every year (12-25, easter+1), dates (2026-12-24), ranges of these (12-24..01-02) or times of day (09:00-17:00, mon-fri 22:00-06:00), got: "saterday", did you mean "saturday"?',
     'linod rule 1 set when yearly on 30 February':
-      'linod: expected start to be a day that the calendar has, got: "--02-30T00:00:00"',
+      'linod: expected when to be a day that the calendar has, got: "yearly on 30 February"',
     'linod jobs --status sad':
       "error: option '--status <status>' argument 'sad' is invalid. Allowed choices are running, done, failed, cancelled, timeout, lost.",
     'linod log tail -n x': 'linod: expected --lines to be a positive whole number, got: "x"',
@@ -101,6 +107,8 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
       'linod: expected --grep to be text or a pattern such as /refund(ed)?/i: Invalid regular expression: /(/: Unterminated group',
     'linod log tail --grep /a/g': 'linod: expected the flags of --grep to be of i, m, s and u, got: "g"',
     'linod log verify absent.log': `linod: there is no log file ${site.path('absent.log')}`,
+    'linod simulate --to soon':
+      'linod: expected --to to be a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site\'s), a time of today (20:00) or how long after the beginning (12 h, 90 d), got: "soon"',
     'linod log tial': "error: unknown command 'tial'\n(Did you mean tail?)",
     'linod init': "error: missing required argument 'directory'",
     'linod init Big':

@@ -54,6 +54,15 @@ t.test('a reader that leaves ends linod log tail quietly', async (t) => {
   t.match(await followed.ended(), { code: 0 });
 });
 
+t.test('a disk that is full where the output goes is told, with 1', async (t) => {
+  const site = new LiveSite(t);
+  await siteWithLog(site);
+  const command = `${process.execPath} ${scriptPath('linod')} log tail > /dev/full`;
+  const { status, stderr } = spawnSync('bash', ['-c', command], { cwd: site.directory, encoding: 'utf8' });
+  t.equal(status, 1);
+  t.match(stderr, /^linod: what it prints cannot be written: ENOSPC\b.*\n$/);
+});
+
 t.test('linod log verify ends with 3 where something is wrong, and says where', async (t) => {
   const site = new LiveSite(t);
   const { current } = await siteWithLog(site);

@@ -48,6 +48,14 @@ t.test('a Python process logs, asks for the tasks, runs a rule and pings', async
   const run = { type: 'job.run', rule: 1, by: 'python' };
   t.match(await ask(run), { type: 'job.requested', rule: 1, request: 1 });
   await site.untilJobs('water_plants', 'it ran', (jobs) => jobs.some(({ status }) => status === 'done'));
+  const get = { type: 'job.get', request: 1 };
+  t.match(await ask(get), {
+    type: 'job.state',
+    request: 1,
+    over: true,
+    outcome: 'run',
+    job: { id: 1, status: 'done', message: /^done in/, started: /^\d{4}-.*Z$/, ended: /^\d{4}-.*Z$/ },
+  });
 
   const created = Date.UTC(2026, 10, 24, 20) / 1000;
   await python.send('linod_test', {

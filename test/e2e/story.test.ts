@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { openLayer } from '../../channels/index.js';
 import { testDirectory } from '../support/directory.js';
 import { faults, LiveSite, onBothLayers } from '../support/live-site.js';
 import { Program, scriptPath } from '../support/programs.js';
@@ -61,6 +62,29 @@ onBothLayers('the story of three terminals is true', async (t, { config }) => {
   );
   t.ok((await site.jobs('water_plants')).every(isDone), 'no job is left running');
 });
+
+t.test(
+  'what was ordered first is told as started, though the worker has followed the order already',
+  async (t) => {
+    const site = new LiveSite(t);
+    const layer = await openLayer(`sqlite:${site.path('channels.db')}`);
+    t.teardown(() => layer.close());
+    const initiated = async (): Promise<string> => {
+      const ending = site.run('initiate_linod');
+      for (const coroutine of ['log.server', 'run.system.tasks']) {
+        const { reply_channel: reply } = await layer.receive(site.channel);
+        const answer = { type: 'linod.started', coroutine, already: true, worker: 'w' };
+        await layer.send(String(reply), answer);
+      }
+      return (await ending).stdout;
+    };
+    t.equal(await initiated(), 'log.server started in worker w\nrun.system.tasks started in worker w\n');
+    t.equal(
+      await initiated(),
+      'log.server was already running in worker w\nrun.system.tasks was already running in worker w\n',
+    );
+  },
+);
 
 t.test('a new site works as it comes out of linod init', async (t) => {
   const parent = testDirectory(t);

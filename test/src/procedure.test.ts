@@ -158,7 +158,12 @@ for (const [what, call, problem] of [
   [
     'a start on a day that does not exist',
     () => scheduleOften({ everyUnit: 'yearly', startDatetime: '--02-30T10:00', name: 's' }, () => {}),
-    /s: expected start to be a day that the calendar has, got: "--02-30T10:00"/,
+    /s: expected startDatetime to be a day that the calendar has, got: "--02-30T10:00"/,
+  ],
+  [
+    'an option that there is not',
+    () => scheduleOften({ name: 'o', ...{ timeout: 5 } }, () => {}),
+    /o: there is no option "timeout", did you mean "timeoutSeconds"\?$/,
   ],
   [
     'an unknown unit',

@@ -2,7 +2,7 @@
 
 import t from 'tap';
 import { type ActorContext, RunJob } from '../../src/index.js';
-import { CancelJob } from '../../src/run-job.js';
+import { CancelJob, requestState } from '../../src/run-job.js';
 import { openBench } from '../support/site.js';
 
 t.test(
@@ -65,13 +65,29 @@ t.test('who asked for a run gets its job when it has ended, or null if there is 
     name: 'AbortError',
   });
   await bench.tasks.run();
+  t.match(await requestState(context, work.request), {
+    isOver: false,
+    outcome: 'run',
+    job: { status: 'running' },
+  });
   const skipped = await RunJob.request(context, 1);
+  t.strictSame(await requestState(context, skipped.request), { isOver: false, outcome: null, job: null });
   await bench.tasks.run();
+  t.match(await requestState(context, skipped.request), { isOver: true, outcome: /^skipped/, job: null });
   t.equal(await RunJob.ended(context, skipped.request), null);
   const failed = await RunJob.ended(context, fails.request);
   t.match(failed, { procedure: 'fails', status: 'failed', message: /no paper/ });
   const ended = RunJob.ended(context, work.request);
   end();
   t.match(await ended, { procedure: 'work', status: 'done' });
+  t.match(await requestState(context, work.request), {
+    isOver: true,
+    outcome: 'run',
+    job: { status: 'done' },
+  });
+  await t.rejects(requestState(context, 99), {
+    code: 'LINOD_ERR_USAGE',
+    message: 'there is no request 99 for a run',
+  });
   t.equal(await CancelJob.request(context, 1), null);
 });

@@ -53,6 +53,11 @@ export class BlockingReads {
     return this.#heardAt;
   }
 
+  /** Whether a read can begin at once. */
+  get isReady(): boolean {
+    return this.#connection.isReady;
+  }
+
   /** Waits for the connection, for ever. @throws LayerUnavailableError when the server lets us in no more, LayerClosedError */
   async ready(): Promise<void> {
     this.#askForId(await this.#connection.ready());

@@ -41,10 +41,11 @@ export class HostReads {
    * Takes the entries with the lowest scores from the first of the keys that has any, at most `max`, waiting for the
    * first. Empty when there was none for some seconds, or when the wait was ended: then try again.
    *
+   * @param beforeRead called before each further read on the server
    * @throws LayerUnavailableError when Redis refuses, LayerClosedError
    */
-  async take(max: number, isWanted: () => boolean): Promise<readonly Entry[]> {
-    if (this.#shared !== undefined) return this.#takeShared(this.#shared, isWanted);
+  async take(max: number, isWanted: () => boolean, beforeRead: () => void): Promise<readonly Entry[]> {
+    if (this.#shared !== undefined) return this.#takeShared(this.#shared, isWanted, beforeRead);
     this.#alone ??= this.#host.borrow();
     const entries = await this.#alone.take(this.#keys, max, isWanted);
     if (entries.length > 0) this.#cameAt = performance.now();
@@ -64,8 +65,12 @@ export class HostReads {
     this.#alone = undefined;
   }
 
-  async #takeShared(shared: SharedReads, isWanted: () => boolean): Promise<readonly Entry[]> {
-    const entries = await shared.take(this.#keys, isWanted);
+  async #takeShared(
+    shared: SharedReads,
+    isWanted: () => boolean,
+    beforeRead: () => void,
+  ): Promise<readonly Entry[]> {
+    const entries = await shared.take(this.#keys, isWanted, beforeRead);
     const now = performance.now();
     if (entries === undefined || (entries.length > 0 && now - this.#cameAt < livelyMs)) this.#leave();
     if (entries !== undefined && entries.length > 0) this.#cameAt = now;

@@ -40,7 +40,10 @@ export class Host {
   /** Milliseconds that commands wait for a reply. */
   readonly replyWithinMs: number;
   readonly #connection: ConnectionOptions;
-  readonly #idle = new Map<BlockingReads, NodeJS.Timeout>();
+  /** Since when each is idle, in ms of this process's clock; the one that was used last is at the end. */
+  readonly #idle = new Map<BlockingReads, number>();
+  /** Goes off when the first of them may have been idle for long enough. */
+  #idleTimer: NodeJS.Timeout | undefined;
   readonly #lent = new Set<BlockingReads>();
   readonly #shared: SharedReads[] = [];
   #closed = false;
@@ -64,9 +67,8 @@ export class Host {
 
   /** Lends a connection for blocked reads. */
   borrow(): BlockingReads {
-    const [idle] = this.#idle;
-    const reads = idle?.[0] ?? new BlockingReads(this.#connection, this.blockMs);
-    if (idle !== undefined) clearTimeout(idle[1]);
+    const [idle] = this.#idle.keys();
+    const reads = idle ?? new BlockingReads(this.#connection, this.blockMs);
     this.#idle.delete(reads);
     this.#lent.add(reads);
     if (this.#closed) reads.close();
@@ -92,18 +94,15 @@ export class Host {
       reads.close();
       return;
     }
-    const timer = setTimeout(() => {
-      this.#idle.delete(reads);
-      reads.close();
-    }, closeAfterMs);
-    timer.unref();
-    this.#idle.set(reads, timer);
+    this.#idle.set(reads, performance.now());
+    // One timer for all: a receiver that takes one by one gives its connection back each time.
+    if (this.#idleTimer === undefined) this.#closeIdleIn(closeAfterMs);
   }
 
   /** Ends the blocked reads, also those under way. Safe to call twice. */
   closeReads(): void {
     this.#closed = true;
-    for (const timer of this.#idle.values()) clearTimeout(timer);
+    clearTimeout(this.#idleTimer);
     for (const reads of [...this.#idle.keys(), ...this.#lent]) reads.close();
     this.#idle.clear();
   }
@@ -113,5 +112,25 @@ export class Host {
     this.closeReads();
     this.watch.close();
     this.commands.close();
+  }
+
+  #closeIdleIn(delayMs: number): void {
+    this.#idleTimer = setTimeout(() => {
+      this.#idleTimer = undefined;
+      this.#closeIdle();
+    }, delayMs).unref();
+  }
+
+  #closeIdle(): void {
+    const now = performance.now();
+    for (const [reads, since] of this.#idle) {
+      const restMs = since + closeAfterMs - now;
+      if (restMs > 0) {
+        this.#closeIdleIn(Math.ceil(restMs));
+        return;
+      }
+      this.#idle.delete(reads);
+      reads.close();
+    }
   }
 }

@@ -59,7 +59,7 @@ export class KeyReader<T> {
   /** The attempt at that which is under way. */
   #attempt: Promise<boolean> | undefined;
   #linger: NodeJS.Timeout | undefined;
-  /** Whether entries were handed over in this turn of the event loop, and nothing was asked for since. */
+  /** Whether entries were just handed over, and who was given them may still ask for the next in the same step. */
   #justServed = false;
   /** How many more than wanted are read. */
   #ahead = 0;
@@ -198,7 +198,7 @@ export class KeyReader<T> {
     const { wanted } = this.#taken;
     const most = Math.max(Math.min(wanted, entriesPerRead), Math.min(wanted + this.#ahead, mostAhead));
     const taken: Taken<T>[] = [];
-    for (const entry of await reads.take(most, () => this.isWaitedOn)) {
+    for (const entry of await reads.take(most, () => this.isWaitedOn, beforeRead)) {
       const value = this.#options.accept(entry);
       if (value !== undefined) taken.push({ entry, value, host });
     }
@@ -209,7 +209,8 @@ export class KeyReader<T> {
   #noteServed(): void {
     if (this.#justServed) return;
     this.#justServed = true;
-    setImmediate(() => {
+    // Runs when all who wait for a promise have gone on; and unlike setImmediate it costs no turn of the event loop.
+    process.nextTick(() => {
       this.#justServed = false;
     });
   }

@@ -144,7 +144,7 @@ export class Outbox {
 
   #settle(parts: readonly Part[], accepted: readonly number[], now: number): void {
     this.#next = Math.max(this.#next, now + (accepted[parts.length] ?? 0) * microsecondMs);
-    for (const [i, part] of parts.entries()) part.settle(accepted[i] ?? 0, now, this.#onJudged);
+    for (let i = 0; i < parts.length; i++) parts[i]?.settle(accepted[i] ?? 0, now, this.#onJudged);
   }
 
   /**
@@ -156,7 +156,8 @@ export class Outbox {
     const now = this.#now();
     const isClose = this.#next > now && this.#next < now + longestDriftMs;
     const time = isClose ? this.#next : now;
-    const members = parts.reduce((sum, part) => sum + part.length, 0);
+    let members = 0;
+    for (const part of parts) members += part.length;
     this.#next = time + members * microsecondMs;
     return time;
   }
@@ -228,6 +229,7 @@ class Part {
   readonly #capacity: number;
   readonly #expiryMs: number;
   readonly #sends: Send[] = [];
+  #length = 0;
 
   constructor({ key, capacity, expiryMs }: Parcel) {
     this.key = key;
@@ -237,17 +239,17 @@ class Part {
 
   /** How many members. */
   get length(): number {
-    return this.#sends.reduce((sum, { parcel }) => sum + parcel.members.length, 0);
+    return this.#length;
   }
 
   add(send: Send): void {
     this.#sends.push(send);
+    this.#length += send.parcel.members.length;
   }
 
-  arguments(now: number): Array<Buffer | number> {
-    const members = this.#sends.flatMap(({ parcel }) => parcel.members);
-    const expired = (now - this.#expiryMs) / 1000;
-    return [members.length, this.#capacity, expired, Math.ceil(this.#expiryMs), ...members];
+  addArguments(args: Array<string | number | Buffer>, now: number): void {
+    args.push(...[this.#length, this.#capacity, (now - this.#expiryMs) / 1000, Math.ceil(this.#expiryMs)]);
+    for (const { parcel } of this.#sends) for (const member of parcel.members) args.push(member);
   }
 
   /** What was accepted are the first members. */
@@ -268,15 +270,22 @@ function deliver(
   now: number,
   group: GroupSend | undefined,
 ): Promise<readonly number[] | Members> {
-  const keys = parts.map(({ key }) => key);
-  const args = parts.flatMap((part) => part.arguments(now));
-  if (group === undefined) return client.deliver(keys.length, ...keys, now / 1000, ...args);
+  const args: Array<string | number | Buffer> = [];
+  if (group !== undefined) args.push(group.key);
+  for (const { key } of parts) args.push(key);
+  const keyCount = args.length;
+  if (group !== undefined) args.push(group.endedAt, group.members);
+  args.push(now / 1000);
+  for (const part of parts) part.addArguments(args, now);
+  if (group === undefined) return client.deliver(keyCount, ...args);
   return client
-    .deliverToGroup(keys.length + 1, group.key, ...keys, group.endedAt, group.members, now / 1000, ...args)
+    .deliverToGroup(keyCount, ...args)
     .then(([isDelivered, found]) => (isDelivered === 1 ? found : new Members(found)));
 }
 
-function inScripts(gathered: readonly Gathered[]): Gathered[] {
+function inScripts(gathered: readonly Gathered[]): readonly Gathered[] {
+  // Who awaits each send has one in a turn, with a parcel of no more than one script carries.
+  if (gathered.length === 1 && gathered[0]?.sends.length === 1) return gathered;
   const scripts: Gathered[] = [];
   let script: Send[] | undefined;
   let members = 0;
@@ -302,6 +311,13 @@ function inScripts(gathered: readonly Gathered[]): Gathered[] {
 
 /** A key for several channels of one process may come with several capacities. */
 function byKey(sends: readonly Send[]): Part[] {
+  const [first] = sends;
+  if (first === undefined) return [];
+  if (sends.length === 1) {
+    const part = new Part(first.parcel);
+    part.add(first);
+    return [part];
+  }
   const parts = new Map<string, Part>();
   for (const send of sends) {
     const { key, capacity } = send.parcel;

@@ -19,10 +19,14 @@ export interface SharedReadsOptions {
 interface Share {
   readonly keys: readonly string[];
   readonly isWanted: () => boolean;
+  readonly beforeRead: () => void;
   readonly resolve: (entries: readonly Entry[] | undefined) => void;
 }
 
-/** Reads in rounds: each ends for all who share it, with an entry for one of them or with nothing, and they come again. */
+/**
+ * Reads in rounds. A round ends with an entry for one of those who share it, or with nothing; the others go on to the next
+ * one without hearing of it, since waking ten who then wait again is most of what a process does that has nothing to do.
+ */
 export class SharedReads {
   readonly #options: SharedReadsOptions;
   /** Those of the round under way, and those of the next. */
@@ -48,13 +52,18 @@ export class SharedReads {
   }
 
   /**
-   * Waits for the next entry from the first of the keys that has any. Empty when there was none for some seconds, or
-   * when the wait was ended, for whatever reason: then try again. Undefined when it does not work together with others:
-   * then read alone.
+   * Waits for the next entry from the first of the keys that has any. Empty when nothing is wanted any more. Undefined when
+   * it does not work together with others: then read alone.
+   *
+   * @param beforeRead called before each further read
    */
-  take(keys: readonly string[], isWanted: () => boolean): Promise<readonly Entry[] | undefined> {
+  take(
+    keys: readonly string[],
+    isWanted: () => boolean,
+    beforeRead: () => void,
+  ): Promise<readonly Entry[] | undefined> {
     return new Promise((resolve) => {
-      this.#next.push({ keys, isWanted, resolve });
+      this.#next.push({ keys, isWanted, beforeRead, resolve });
       if (!this.#isRunning) this.#begin();
       else if (this.#round.length > 0 && !this.#isEnding) this.#endForNext();
     });
@@ -68,7 +77,7 @@ export class SharedReads {
   #begin(): void {
     this.#isRunning = true;
     // When those whose last wait ended in the same moment have come, too.
-    setImmediate(() => void this.#readOnce());
+    setImmediate(() => void this.#readWhileNothingComes());
   }
 
   #endForNext(): void {
@@ -81,17 +90,15 @@ export class SharedReads {
   }
 
   /** Never rejects. */
-  async #readOnce(): Promise<void> {
+  async #readWhileNothingComes(): Promise<void> {
     this.#reads ??= this.#options.borrow();
     try {
       await this.#reads.ready();
-      const all = this.#next.splice(0);
-      this.#round = all.filter(({ isWanted }) => isWanted());
-      for (const share of all) if (!this.#round.includes(share)) share.resolve([]);
-      const keys = this.#round.flatMap(({ keys }) => keys);
-      const isWanted = () => this.#round.some(({ isWanted }) => isWanted());
-      const entries = keys.length === 0 ? [] : await this.#reads.take(keys, 1, isWanted);
-      for (const share of this.#round) share.resolve(entries.filter(({ key }) => share.keys.includes(key)));
+      this.#round = this.#next.splice(0);
+      this.#dismiss([]);
+      let isAlike = true;
+      while (isAlike && this.#round.length > 0) isAlike = await this.#readOnce(this.#reads);
+      this.#next = [...this.#round, ...this.#next];
     } catch {
       // A key that holds something else fails the read of all. Who reads it alone hears of it.
       for (const share of [...this.#round, ...this.#next.splice(0)]) share.resolve(undefined);
@@ -101,6 +108,30 @@ export class SharedReads {
     this.#isEnding = false;
     if (this.#next.length > 0) this.#begin();
     else setImmediate(() => this.#rest());
+  }
+
+  /** Returns whether the next read is for the same. */
+  async #readOnce(reads: BlockingReads): Promise<boolean> {
+    const keys = this.#round.flatMap(({ keys }) => keys);
+    const isWanted = () => this.#round.some(({ isWanted }) => isWanted());
+    const entries = await reads.take(keys, 1, isWanted);
+    const isAnyoneGone = this.#dismiss(entries);
+    for (const { beforeRead } of this.#round) beforeRead();
+    // Without a connection, whoever comes is to wait for it with the others.
+    return !isAnyoneGone && this.#next.length === 0 && reads.isReady;
+  }
+
+  /** Lets those go for whom there is something, or who want nothing any more, and returns whether there were some. */
+  #dismiss(entries: readonly Entry[]): boolean {
+    const staying: Share[] = [];
+    for (const share of this.#round) {
+      const own = entries.filter(({ key }) => share.keys.includes(key));
+      if (own.length > 0 || !share.isWanted()) share.resolve(own);
+      else staying.push(share);
+    }
+    const isAnyoneGone = staying.length < this.#round.length;
+    this.#round = staying;
+    return isAnyoneGone;
   }
 
   /** Unless those of the last round have come again. */

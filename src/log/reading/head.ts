@@ -29,22 +29,10 @@ const zero = 0x30;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
 
-/** So many levels, senders and loggers, each with each, are told apart without a look at all of their bytes. */
-const mostKnown = 32;
 /** More digits would not be exact. */
 const mostDigits = 15;
 /** A sender's label has at most 60 + 12 bytes, a logger's name 120. */
 const longestName = 128;
-
-/** How a level, a sender and a logger are written around the number. */
-interface Known {
-  /** From behind the seconds up to the number. */
-  readonly mark: Pattern;
-  readonly behind: Pattern;
-  readonly level: LevelName;
-  readonly sender: Name | undefined;
-  readonly logger: Name;
-}
 
 /** Which bytes may be in a name: ASCII letters, digits, `_`, `.`, `@`, `+` and `-`. */
 const isNameByte = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -55,7 +43,8 @@ const isNameByte = Uint8Array.from({ length: 256 }, (_, byte) =>
  * Tells whether a line begins a record, in any of the log's formats, and what its head says. Stricter than what the writer
  * needs to find its place: a head with a damaged time, level or name is none.
  *
- * It compares bytes and makes no strings, but for names that it meets for the first time.
+ * It compares bytes, first of all with those of the head before: but for the number, most heads are as that one is. It makes no
+ * strings, but for names that it meets for the first time.
  */
 export class HeadReader implements ReadHead {
   instant = 0;
@@ -70,9 +59,6 @@ export class HeadReader implements ReadHead {
   readonly #loggers = new Names();
   /** The last minute of each format. */
   readonly #minutes = new Map<LineFormat, Minute>();
-  /** As in the last records, mostly those of the next ones. */
-  #known: Known[] = [];
-  #recent = 0;
   #format: LineFormat = textFormat;
   #parts: HeadBytes = headBytes(textFormat);
   #minute: Minute;
@@ -80,11 +66,18 @@ export class HeadReader implements ReadHead {
   #view: DataView = viewOf(this.#bytes);
   /** The length of these. */
   #end = 0;
+  /** Where in these the last head begins that was read, of a record with a sender; -1 when there is none, or the next was none. */
+  #before = -1;
+  /** Where its number begins and ends, how long that is which follows, and the seconds and milliseconds of its time, in ms. */
+  #numberAt = 0;
+  #numberEnd = 0;
+  #restLength = 0;
+  #seconds = 0;
 
   /** @param timezone the site's, for times that do not tell their offset */
   constructor(timezone = 'UTC') {
     this.#timezone = timezone;
-    this.logger = this.#loggers.find(Buffer.from('root'), 0, 4);
+    this.logger = this.#loggers.find(viewOf(Buffer.from('root')), 0, 4);
     this.#minute = this.#minuteOf(this.#format);
   }
 
@@ -93,6 +86,7 @@ export class HeadReader implements ReadHead {
     this.#bytes = bytes;
     this.#view = viewOf(bytes);
     this.#end = bytes.length;
+    this.#before = -1;
   }
 
   /**
@@ -101,17 +95,7 @@ export class HeadReader implements ReadHead {
    * @returns false when there is none; then the fields hold nothing of use
    */
   read(start: number): boolean {
-    const format = formatAt(this.#bytes, start);
-    if (format === undefined) return false;
-    if (format !== this.#format) this.#change(format);
-    if (this.#end - start < this.#minute.shortestHead) return false;
-    const minute = this.#minute;
-    if (!minute.isBegunAt(this.#view, start, this.#end) && !this.#enterMinute(start)) return false;
-    const ms = this.#readSeconds(start + minute.secondsAt);
-    if (ms < 0) return false;
-    if (!this.#readKnown(start + minute.zoneAt) && !this.#readParts(start)) return false;
-    this.instant = minute.instant + ms;
-    return true;
+    return this.#readAsBefore(start) || this.#readAnew(start);
   }
 
   /** Whether a line whose head was read may end before the byte at `end`, where its newline is. */
@@ -120,59 +104,91 @@ export class HeadReader implements ReadHead {
     return lastByte === undefined || this.#bytes[end - 1] === lastByte;
   }
 
-  /** Reads all behind the seconds if, but for the number, it is as in the last record, or was so lately. */
-  #readKnown(start: number): boolean {
-    const { length } = this.#known;
+  /** Reads a head that is, but for the number, as the one before: most are. */
+  #readAsBefore(start: number): boolean {
+    const before = this.#before;
+    const length = this.#numberAt - before;
+    const end = this.#end;
     const view = this.#view;
-    for (let n = 0, index = this.#recent; n < length; n++, index = index + 1 === length ? 0 : index + 1) {
-      const known = this.#known[index];
-      if (known === undefined || !known.mark.isAt(view, start, this.#end)) continue;
-      const at = this.#readNumber(start + known.mark.length);
-      if (at === 0 || !known.behind.isAt(view, at, this.#end)) continue;
-      this.level = known.level;
-      this.sender = known.sender;
-      this.logger = known.logger;
-      this.#recent = index;
-      return this.#isEnd(at + known.behind.length);
-    }
-    return false;
-  }
-
-  /** Reads it whatever it is, and remembers how it is written. */
-  #readParts(start: number): boolean {
-    const parts = this.#parts;
-    const view = this.#view;
-    const minute = this.#minute;
-    if (!minute.isZoneAt(view, start, this.#end) && !this.#enterMinute(start)) return false;
-    const zone = start + minute.zoneAt;
-    let at = this.#readLevel(start + minute.timeEnd);
-    if (at === 0) return false;
-    if (parts.isLoggerFirst) at = this.#readLogger(at);
-    if (at > 0) at = this.#readSender(parts.isLoggerFirst ? at + 1 : at);
-    if (at === 0) return false;
-    const number = at;
-    if (this.sender !== undefined) at = this.#readNumber(at);
-    const behind = at;
-    const between = this.sender === undefined ? parts.noSenderToLogger : parts.numberToLogger;
-    if (at === 0 || !between.isAt(view, at, this.#end)) return false;
-    at += between.length;
-    if (!parts.isLoggerFirst) at = this.#readLogger(at);
-    if (at === 0 || !parts.afterLogger.isAt(view, at, this.#end)) return false;
-    at += parts.afterLogger.length;
-    if (!this.#isEnd(at)) return false;
-    if (this.sender !== undefined) this.#remember([zone, number], [behind, at]);
+    if (before < 0 || start + length > end || !isSame(view, before, start, length)) return false;
+    const mark = start + length;
+    const number = this.#readNumber(mark);
+    const rest = this.#restLength;
+    if (number === 0 || number + rest > end || !isSame(view, this.#numberEnd, number, rest)) return false;
+    if (!this.#isEnd(number + rest)) return false;
+    this.#before = start;
+    this.#numberAt = mark;
+    this.#numberEnd = number;
     return true;
   }
 
-  #remember(mark: readonly [number, number], behind: readonly [number, number]): void {
-    this.#recent = this.#known.length < mostKnown ? this.#known.length : (this.#recent + 1) % mostKnown;
-    this.#known[this.#recent] = {
-      mark: new Pattern(this.#bytes.subarray(...mark)),
-      behind: new Pattern(this.#bytes.subarray(...behind)),
-      level: this.level,
-      sender: this.sender,
-      logger: this.logger,
-    };
+  #readAnew(start: number): boolean {
+    const format = formatAt(this.#bytes, start);
+    if (format === undefined) return false;
+    if (format !== this.#format) this.#change(format);
+    if (this.#end - start < this.#minute.shortestHead) return false;
+    const before = this.#before;
+    this.#before = -1;
+    if (!this.#readTime(start, before)) return false;
+    const mark = this.#readMark(start, before);
+    if (mark === 0) return false;
+    const number = this.sender === undefined ? mark : this.#readNumber(mark);
+    if (number === 0) return false;
+    const at = this.#readBehind(number, before);
+    if (at === 0 || !this.#isEnd(at)) return false;
+    this.instant = this.#minute.instant + this.#seconds;
+    if (this.sender === undefined) return true;
+    this.#before = start;
+    this.#numberAt = mark;
+    this.#numberEnd = number;
+    this.#restLength = at - number;
+    return true;
+  }
+
+  /** Reads the time up to its offset. */
+  #readTime(start: number, before: number): boolean {
+    const minute = this.#minute;
+    if (before >= 0 && isSame(this.#view, before, start, minute.zoneAt)) return true;
+    if (!minute.isBegunAt(this.#view, start, this.#end) && !this.#enterMinute(start)) return false;
+    const seconds = this.#readSeconds(start + minute.secondsAt);
+    this.#seconds = seconds;
+    return seconds >= 0;
+  }
+
+  /** Reads what stands between the time and the number: offset, level, sender. @returns the position behind it, or 0 */
+  #readMark(start: number, before: number): number {
+    const view = this.#view;
+    const minute = this.#minute;
+    const zone = start + minute.zoneAt;
+    if (before >= 0) {
+      const length = this.#numberAt - before - minute.zoneAt;
+      const at = zone + length;
+      if (at <= this.#end && isSame(view, before + minute.zoneAt, zone, length)) return at;
+    }
+    if (!minute.isZoneAt(view, start, this.#end) && !this.#enterMinute(start)) return 0;
+    let at = this.#readLevel(start + minute.timeEnd);
+    if (at > 0 && this.#parts.isLoggerFirst) {
+      at = this.#readLogger(at);
+      if (at > 0) at++;
+    }
+    return at > 0 ? this.#readSender(at) : 0;
+  }
+
+  /** Reads what follows the number. @returns the position behind it, or 0 */
+  #readBehind(start: number, before: number): number {
+    const view = this.#view;
+    const parts = this.#parts;
+    if (before >= 0 && this.sender !== undefined) {
+      const at = start + this.#restLength;
+      const isAlike = at <= this.#end && isSame(view, this.#numberEnd, start, this.#restLength);
+      // In logfmt nothing but the end tells a name from a longer one.
+      if (isAlike && this.#isEnd(at)) return at;
+    }
+    const between = this.sender === undefined ? parts.noSenderToLogger : parts.numberToLogger;
+    if (!between.isAt(view, start, this.#end)) return 0;
+    let at = start + between.length;
+    if (!parts.isLoggerFirst) at = this.#readLogger(at);
+    return at > 0 && parts.afterLogger.isAt(view, at, this.#end) ? at + parts.afterLogger.length : 0;
   }
 
   /** Trailing spaces are left out, also the one behind the head. */
@@ -186,7 +202,7 @@ export class HeadReader implements ReadHead {
   #change(format: LineFormat): void {
     this.#format = format;
     this.#parts = headBytes(format);
-    this.#known = [];
+    this.#before = -1;
     this.#minute = this.#minuteOf(format);
   }
 
@@ -201,10 +217,7 @@ export class HeadReader implements ReadHead {
 
   /** @returns false when there is no such time */
   #enterMinute(start: number): boolean {
-    if (!this.#minute.enter(this.#bytes, this.#view, start)) return false;
-    // What is known has the zone of the minute that was left.
-    this.#known = [];
-    return true;
+    return this.#minute.enter(this.#bytes, this.#view, start);
   }
 
   /** @returns the seconds and milliseconds in ms, or -1 */
@@ -242,7 +255,7 @@ export class HeadReader implements ReadHead {
     const label = labelEnd(bytes, start);
     const { beforeNumber } = this.#parts;
     if (label === 0 || !beforeNumber.isAt(this.#view, label, this.#end)) return 0;
-    this.sender = this.#senders.find(bytes, start, label);
+    this.sender = this.#senders.find(this.#view, start, label);
     return label + beforeNumber.length;
   }
 
@@ -269,7 +282,7 @@ export class HeadReader implements ReadHead {
     let at = start;
     while (at < last && isNameByte[bytes[at] ?? 0] === 1) at++;
     if (at === start) return 0;
-    this.logger = this.#loggers.find(bytes, start, at);
+    this.logger = this.#loggers.find(this.#view, start, at);
     return at;
   }
 }
@@ -287,4 +300,31 @@ function labelEnd(bytes: Buffer, start: number): number {
     at++;
   }
   return at > digits && bytes[at] === closeBracket ? at + 1 : 0;
+}
+
+const longWord = 8;
+const shortWord = 4;
+
+/**
+ * Whether the same bytes stand at two places, at the first of which they are ASCII without a NUL: why doubles can tell, see
+ * {@link Pattern}.
+ */
+function isSame(view: DataView, one: number, other: number, length: number): boolean {
+  if (length >= longWord) {
+    const last = length - longWord;
+    // Most heads differ at their ends, if they do.
+    if (view.getFloat64(one + last) !== view.getFloat64(other + last)) return false;
+    for (let n = 0; n < last; n += longWord) {
+      if (view.getFloat64(one + n) !== view.getFloat64(other + n)) return false;
+    }
+    return true;
+  }
+  if (length >= shortWord) {
+    const last = length - shortWord;
+    return (
+      view.getInt32(one + last) === view.getInt32(other + last) && view.getInt32(one) === view.getInt32(other)
+    );
+  }
+  for (let n = 0; n < length; n++) if (view.getUint8(one + n) !== view.getUint8(other + n)) return false;
+  return true;
 }

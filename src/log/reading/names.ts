@@ -1,5 +1,7 @@
 // Names of senders and loggers, recognised by their bytes.
 
+import { Pattern } from '../bytes.js';
+
 /** A name that was met in the log. The same bytes always give the same object. */
 export interface Name {
   /** Counts up from 0. */
@@ -8,42 +10,64 @@ export interface Name {
 }
 
 interface Entry extends Name {
-  readonly bytes: Buffer;
-  /** Another name with the same hash. */
-  readonly next: Entry | undefined;
+  readonly hash: number;
+  readonly pattern: Pattern;
 }
+
+const firstSlots = 64;
+const word = 4;
+/** An odd number whose bits are well mixed: 2³² divided by the golden ratio. */
+const factor = 0x9e3779b1;
 
 /**
  * Gives out one object a name, without making a string for each time it is met: that would cost more than all the rest
  * of looking at a line.
  */
 export class Names {
-  readonly #byHash = new Map<number, Entry>();
-  #last: Entry | undefined;
+  /** An entry is in the first free slot from the one on that its hash tells; at least half of them are free. */
+  #slots: Array<Entry | undefined> = new Array(firstSlots).fill(undefined);
   #count = 0;
 
-  /** The name in `bytes` from `start` up to `end`. */
-  find(bytes: Buffer, start: number, end: number): Name {
-    if (this.#last !== undefined && isSame(this.#last.bytes, bytes, start, end)) return this.#last;
-    // FNV-1a, 32 bits.
-    let hash = 0x811c9dc5;
-    for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
-    const first = this.#byHash.get(hash);
-    let entry = first;
-    while (entry !== undefined && !isSame(entry.bytes, bytes, start, end)) entry = entry.next;
-    if (entry === undefined) {
-      const own = Buffer.from(bytes.subarray(start, end));
-      entry = { id: this.#count++, text: own.toString(), bytes: own, next: first };
-      this.#byHash.set(hash, entry);
+  /** The name from `start` up to `end`, of at least one byte. */
+  find(view: DataView, start: number, end: number): Name {
+    const hash = hashOf(view, start, end);
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = hash & mask;
+    for (let entry = slots[slot]; entry !== undefined; entry = slots[slot]) {
+      if (entry.hash === hash && entry.pattern.length === end - start && entry.pattern.isAt(view, start, end))
+        return entry;
+      slot = (slot + 1) & mask;
     }
-    this.#last = entry;
+    const bytes = Buffer.from(view.buffer, view.byteOffset + start, end - start);
+    const entry = { id: this.#count++, text: bytes.toString(), hash, pattern: new Pattern(bytes) };
+    slots[slot] = entry;
+    if (this.#count * 2 > slots.length) this.#grow();
     return entry;
+  }
+
+  #grow(): void {
+    const slots: Array<Entry | undefined> = new Array(this.#slots.length * 2).fill(undefined);
+    const mask = slots.length - 1;
+    for (const entry of this.#slots) {
+      if (entry === undefined) continue;
+      let slot = entry.hash & mask;
+      while (slots[slot] !== undefined) slot = (slot + 1) & mask;
+      slots[slot] = entry;
+    }
+    this.#slots = slots;
   }
 }
 
-function isSame(name: Buffer, bytes: Buffer, start: number, end: number): boolean {
-  const { length } = name;
-  if (length !== end - start) return false;
-  for (let i = 0; i < length; i++) if (name[i] !== bytes[start + i]) return false;
-  return true;
+function hashOf(view: DataView, start: number, end: number): number {
+  let hash = end - start;
+  if (hash < word) {
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ view.getUint8(at), factor);
+  } else {
+    const last = end - word;
+    for (let at = start; at < last; at += word) hash = Math.imul(hash ^ view.getInt32(at), factor);
+    hash = Math.imul(hash ^ view.getInt32(last), factor);
+  }
+  // The low bits of a product know nothing of the high ones of its factors.
+  return hash ^ (hash >>> 15);
 }

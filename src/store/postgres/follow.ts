@@ -50,21 +50,31 @@ export class NoticeListener implements Following {
         ...connectionConfig(this.#target, 'listens'),
         query_timeout: answerTimeoutMs,
       });
+      // Whatever waits for the end of this connection goes with it, while the listener lives for months.
+      const over = new AbortController();
+      const end = () => over.abort();
+      signal.addEventListener('abort', end);
       try {
         const lost = lossOf(client);
         await this.#listen(client);
         delayMs = firstRetryMs;
-        const failure = await Promise.race([lost, this.#pingUntilSilent(client), aborted(signal)]);
+        const failure = await Promise.race([
+          lost,
+          this.#pingUntilSilent(client, over.signal),
+          aborted(over.signal),
+        ]);
         if (!signal.aborted) this.#tell(connectionLost(this.#target, failure));
       } catch (error) {
         if (!signal.aborted) this.#tell(cannotConnect(this.#target, error));
       } finally {
+        signal.removeEventListener('abort', end);
+        over.abort();
         // It may be gone already, which is what ended it; and a server that is silently gone confirms nothing.
         const ended = client.end().catch(() => undefined);
         await Promise.race([ended, this.#delay(endTimeoutMs)]);
       }
       if (signal.aborted) return;
-      await this.#wait(delayMs);
+      await this.#wait(delayMs, signal);
       delayMs = Math.min(2 * delayMs, longestRetryMs);
     }
   }
@@ -83,10 +93,10 @@ export class NoticeListener implements Following {
   }
 
   /** Resolves with what went wrong when the server does not answer any more. */
-  async #pingUntilSilent(client: pg.Client): Promise<unknown> {
+  async #pingUntilSilent(client: pg.Client, over: AbortSignal): Promise<unknown> {
     for (;;) {
-      await this.#wait(pingEveryMs);
-      if (this.#stop.signal.aborted) return undefined;
+      await this.#wait(pingEveryMs, over);
+      if (over.aborted) return undefined;
       try {
         await client.query('SELECT 1');
       } catch (error) {
@@ -95,9 +105,18 @@ export class NoticeListener implements Following {
     }
   }
 
-  /** Waits for so long, or until it is closed. */
-  async #wait(delayMs: number): Promise<void> {
-    await Promise.race([this.#delay(delayMs), aborted(this.#stop.signal)]);
+  /** Waits for so long, or until the signal is aborted. Leaves nothing behind on it: there are thousands of waits. */
+  #wait(delayMs: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        cancel();
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const cancel = this.#options.clock.after(delayMs, end);
+      signal.addEventListener('abort', end);
+    });
   }
 
   #delay(delayMs: number): Promise<void> {

@@ -23,6 +23,10 @@ function open(t: Test) {
       calls.push(['request', action, rule, by]);
       return 7;
     },
+    async requested(request) {
+      if (request !== 7) throw new UsageError('no such request');
+      return { request, over: false, outcome: null, job: null };
+    },
     async push(order, by) {
       calls.push(['push', order, by]);
       if (order.topic === 'a b') throw new UsageError('no such topic');
@@ -74,6 +78,18 @@ t.test('questions are answered on the channel that they name', async (t) => {
   await communicator.stop();
 });
 
+t.test('who asked for a run is told what became of it', async (t) => {
+  const { layer, communicator } = open(t);
+  const reply_channel = await layer.newChannel();
+  await communicator.sendInput({ type: 'job.get', request: 7, reply_channel });
+  await communicator.sendInput({ type: 'job.get', request: 8, reply_channel });
+  const state = { request: 7, over: false, outcome: null, job: null };
+  t.same(await layer.receive(reply_channel), { type: 'job.state', ...state, worker: 'w1' });
+  const refusal = { type: 'job.refused', request: 8, error: 'no such request' };
+  t.same(await layer.receive(reply_channel), { ...refusal, worker: 'w1' });
+  await communicator.stop();
+});
+
 t.test('what wants no answer gets none', async (t) => {
   const { calls, layer, communicator } = open(t);
   await communicator.sendInput({ type: 'rules.changed' });
@@ -91,6 +107,8 @@ for (const [message, problem] of [
   [{ type: 'job.run', rule: '3' }, /rule/],
   [{ type: 'job.run', rule: -1 }, /rule/],
   [{ type: 'job.list' }, /reply_channel/],
+  [{ type: 'job.get', request: 7 }, /reply_channel/],
+  [{ type: 'job.get', reply_channel: 'a' }, /request/],
   [{ type: 'worker.ping', reply_channel: 7 }, /reply_channel/],
 ] as const) {
   t.test(`${JSON.stringify(message)} is refused by what is wrong with it`, async (t) => {

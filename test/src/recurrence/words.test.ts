@@ -101,7 +101,7 @@ t.test('an open day is the first such day on which the rule can begin', async (t
   t.equal(start('2 days before Easter'), '2027-03-26T00:00:00');
   t.throws(() => start('yearly on 30 February'), {
     code: 'LINOD_ERR_INVALID_RECURRENCE',
-    message: /^expected start to be/,
+    message: /^expected when to be a day that the calendar has, got: "yearly on 30 February"$/,
   });
   t.throws(() => start('daily in Europe/Talinn'), {
     code: 'LINOD_ERR_INVALID_RECURRENCE',
