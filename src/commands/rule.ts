@@ -106,7 +106,7 @@ async function act(action: Action, target: Target): Promise<void> {
     if (flags.json) printJson({ request, rule: id, action, worker: isWorking, ...fate });
     else {
       print(`request ${request}: ${action} ${rule}`);
-      if (fate !== null) print(fateText(fate));
+      if (fate !== null) print(fateText(fate) ?? (await waitText(target)));
     }
     if (isRefusal(fate?.outcome ?? '')) throw new ExitError(exitCodes.failed);
     return;
@@ -214,9 +214,20 @@ async function fateOf({ site, store }: Target, request: number): Promise<Request
   return await fateOfRequest({ site, store }, request, fateMs);
 }
 
-function fateText({ outcome, job }: RequestFate): string {
-  if (job !== null) return `job ${job.id} has started on worker ${job.workerId}`;
-  return outcome ?? 'it waits: no worker has taken it up yet';
+/** Null while it waits. */
+function fateText({ outcome, job }: RequestFate): string | null {
+  return job === null ? outcome : `job ${job.id} has started on worker ${job.workerId}`;
+}
+
+/** What a request may have to wait for. A cancelled rule is run when somebody asks for it. */
+const hindering = ['not-started', 'paused', 'no-procedure', 'running', 'group', 'places'];
+
+async function waitText({ site, store, id }: Target): Promise<string> {
+  const { ruleStory } = await import('../why/rule-story.js');
+  const { outlook } = await ruleStory({ site, store }, id, { limit: 1, now: new Date() });
+  const why = outlook.hindrances.filter(({ code }) => hindering.includes(code));
+  if (why.length === 0) return 'it waits: no worker has taken it up yet';
+  return `it waits: ${why.map(({ sentence }) => sentence).join('; ')}`;
 }
 
 async function waitForRun(target: Target, request: number): Promise<void> {
