@@ -11,7 +11,12 @@ const maxDelayMs = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: Date.now,
   after(delayMs, callback) {
-    const timer = setTimeout(callback, Math.min(Math.max(0, delayMs), maxDelayMs));
+    if (delayMs <= 0) {
+      // No timer goes off in less than a millisecond. Nothing keeps the process alive for the rest of a turn of its loop.
+      const immediate = setImmediate(callback);
+      return () => clearImmediate(immediate);
+    }
+    const timer = setTimeout(callback, Math.min(delayMs, maxDelayMs));
     timer.unref();
     return () => clearTimeout(timer);
   },

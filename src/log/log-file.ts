@@ -1,6 +1,7 @@
 // The file that the writer appends to: all of a write or nothing of it, and still the file of that name.
 
 import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { constants, type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -16,6 +17,8 @@ const maxFirstLineBytes = 4096;
 export class LogFile {
   readonly path: string;
   readonly #handle: FileHandle;
+  readonly #inode: number;
+  readonly #device: number;
   #size: number;
   #fingerprint: string | undefined;
 
@@ -37,17 +40,19 @@ export class LogFile {
 
   static async #of(path: string, handle: FileHandle): Promise<LogFile> {
     try {
-      return new LogFile(path, handle, (await handle.stat()).size);
+      return new LogFile(path, handle, await handle.stat());
     } catch (error) {
       await handle.close();
       throw error;
     }
   }
 
-  private constructor(path: string, handle: FileHandle, size: number) {
+  private constructor(path: string, handle: FileHandle, { size, ino, dev }: Stats) {
     this.path = path;
     this.#handle = handle;
     this.#size = size;
+    this.#inode = ino;
+    this.#device = dev;
   }
 
   /** Bytes that are known to be in it. */
@@ -57,13 +62,14 @@ export class LogFile {
 
   /** Whether the path still names this file, and it is as long as it was left. Adopts the size when it has grown. */
   async look(): Promise<FileState> {
-    const [named, own] = await Promise.all([stat(this.path).catch(absent), this.#handle.stat()]);
-    if (named === undefined || named.ino !== own.ino || named.dev !== own.dev) {
-      return own.nlink === 0 ? 'removed' : 'replaced';
+    const named = await stat(this.path).catch(absent);
+    // No other file has this one's number as long as it is open.
+    if (named === undefined || named.ino !== this.#inode || named.dev !== this.#device) {
+      return (await this.#handle.stat()).nlink === 0 ? 'removed' : 'replaced';
     }
-    if (own.size < this.#size) return 'emptied';
-    if (own.size === this.#size) return 'unchanged';
-    this.#size = own.size;
+    if (named.size < this.#size) return 'emptied';
+    if (named.size === this.#size) return 'unchanged';
+    this.#size = named.size;
     return 'grown';
   }
 
