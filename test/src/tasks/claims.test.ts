@@ -73,3 +73,23 @@ t.test('of runs that are to end for the next one, only those that have begun are
   t.equal(claimed.length, 1);
   t.same(cancel, []);
 });
+
+t.test('while a rule waits for a place, nothing is decided about those behind it', async (t) => {
+  const bench = await openBench(t);
+  for (const name of ['first', 'second', 'third'])
+    bench.add(name, () => undefined, { every: 10, everyUnit: 'secondly' });
+  await bench.tasks.setup();
+  // A run of the third goes on.
+  await bench.requests.add(3, 'run', 'ann');
+  await bench.claimer.claimRequests(await bench.requests.open(10, nothingBlocked), view);
+  bench.clock.advance(10_000);
+  const due = await bench.claimer.due(bench.clock.now(), 10, nothingBlocked);
+  t.same(
+    due.map(({ id }) => id),
+    [1, 2, 3],
+  );
+  const claims = await bench.claimer.claimDue(due, { ...view, freePlaces: 1 });
+  t.match(claims, { claimed: [{ rule: { id: 1 } }], waiting: [{ ruleId: 2, for: 'place' }], skipped: [] });
+  t.same([claims.claimed.length, claims.waiting.length], [1, 1]);
+  t.equal((await bench.rules.get(3)).nextDueAt?.getTime(), due[2]?.dueAt, 'the third is due as before');
+});
