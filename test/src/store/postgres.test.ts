@@ -7,6 +7,7 @@ import { DatabaseClock } from '../../../src/membership/database-clock.js';
 import type { NewsTopic } from '../../../src/store/backend.js';
 import { sql } from '../../../src/store/kysely.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
+import { NoticeListener } from '../../../src/store/postgres/follow.js';
 import { parseTarget } from '../../../src/store/postgres/target.js';
 import { PreparedQuery } from '../../../src/store/prepared.js';
 import { openStore } from '../../../src/store/store.js';
@@ -14,6 +15,7 @@ import { transact } from '../../../src/store/transact.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { PostgresServer } from '../../support/postgres.js';
 import { eventually } from '../../support/programs.js';
+import { hastyClock, watchSignals } from '../../support/signals.js';
 import { openBench } from '../../support/site.js';
 
 const server = await PostgresServer.start(t);
@@ -290,6 +292,23 @@ t.test('the database tells of requests, orders and earlier due times, and not of
   await eventually('it hears again', () => news.length > 0);
   await following.close();
   await following.close();
+});
+
+t.test('a connection that is asked again and again whether it is there leaves nothing behind', async (t) => {
+  const target = parseTarget(await server.createDatabase(), {});
+  const most = watchSignals(t);
+  const clock = hastyClock();
+  const troubles: unknown[] = [];
+  const listener = new NoticeListener(target, {
+    clock,
+    onNews: () => {},
+    onTrouble: (error) => troubles.push(error),
+  });
+  t.teardown(() => listener.close());
+  await listener.listening;
+  await eventually('it has asked twenty times', () => clock.waits() > 20);
+  t.ok(most() <= 2, `at most 2 on one signal: ${most()}`);
+  t.same(troubles, []);
 });
 
 t.test("a clock that differs from the database's is told once, and corrected", async (t) => {
