@@ -75,6 +75,35 @@ const nextRequest = new PreparedQuery<{ now: number }, { at: number | null }>((d
     .where('run_at', '>', value('now')),
 );
 
+const insertRequest = new PreparedQuery<NewRequest, { id: number }>((db, value) =>
+  db
+    .insertInto('job_requests')
+    .values({
+      rule_id: value('rule_id'),
+      action: value('action'),
+      requested_at: value('requested_at'),
+      requested_by: value('requested_by'),
+      args: value('args'),
+      run_at: value('run_at'),
+      priority: value('priority'),
+      job_group: value('job_group'),
+      of_job: value('of_job'),
+    })
+    .returning('id'),
+);
+
+type NewRequest = Pick<
+  RequestRow,
+  | 'rule_id'
+  | 'action'
+  | 'requested_at'
+  | 'requested_by'
+  | 'args'
+  | 'run_at'
+  | 'priority'
+  | 'job_group'
+  | 'of_job'
+>;
 type RequestRow = Selectable<JobRequestTable>;
 type OpenRow = RequestRow & { procedure: string };
 
@@ -219,22 +248,20 @@ export class Requests {
     });
   }
 
-  async #insert(values: {
-    rule_id: number;
-    action: JobRequest['action'];
-    requested_by: string;
-    args?: string | null;
-    run_at?: number;
-    priority?: number;
-    job_group?: string;
-    of_job?: number;
-  }): Promise<number> {
-    const { id } = await this.#db
-      .insertInto('job_requests')
-      .values({ requested_at: this.#clock.now(), ...values })
-      .returning('id')
-      .executeTakeFirstOrThrow();
-    return id;
+  async #insert(
+    values: Pick<NewRequest, 'rule_id' | 'action' | 'requested_by'> & Partial<NewRequest>,
+  ): Promise<number> {
+    const [row] = await insertRequest.rows(this.#db, {
+      requested_at: this.#clock.now(),
+      args: null,
+      run_at: 0,
+      priority: 0,
+      job_group: '',
+      of_job: null,
+      ...values,
+    });
+    if (row === undefined) throw new Error('the database has written a request and tells no number of it');
+    return row.id;
   }
 }
 

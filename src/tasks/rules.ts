@@ -44,6 +44,10 @@ export interface Rewriting {
   readonly dueAfter?: number;
 }
 
+const ruleById = new PreparedQuery<{ id: number }, JobRuleRow>((db, value) =>
+  db.selectFrom('job_rules').selectAll().where('id', '=', value('id')),
+);
+
 const forgetFailures = new PreparedQuery<{ id: number }, never>((db, value) =>
   db
     .updateTable('job_rules')
@@ -94,7 +98,7 @@ export class Rules {
 
   /** @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule */
   async get(id: number, db: Kysely<Database> = this.#db): Promise<JobRule> {
-    const row = await db.selectFrom('job_rules').selectAll().where('id', '=', id).executeTakeFirst();
+    const [row] = await ruleById.rows(db, { id });
     return row === undefined ? await this.#refuse(id, db) : this.parse(row);
   }
 

@@ -23,7 +23,7 @@ import type { Ends } from './ends.js';
 import { Hindrances } from './hindrances.js';
 import type { Job, Outcome } from './job.js';
 import type { Jobs } from './jobs.js';
-import type { Blocked, JobRequest, Requests } from './requests.js';
+import type { Blocked, JobRequest, OpenRequest, Requests } from './requests.js';
 import type { JobRule } from './rule.js';
 import type { Rules, SyncReport } from './rules.js';
 import { statusLine } from './status.js';
@@ -44,6 +44,13 @@ export interface TasksContext {
   readonly maxJobs: number;
   /** Called when a run has ended and something may begin because of that. */
   readonly onPlace?: () => void;
+}
+
+/** Requests for runs that were read, so many at most, when there were so many places. */
+interface Asked {
+  readonly places: number;
+  readonly limit: number;
+  readonly open: readonly OpenRequest[];
 }
 
 interface Run {
@@ -121,8 +128,7 @@ export class Tasks {
     this.#isUnsure = true;
     this.#isAwaited = true;
     const look = new Look(this.#context.procedures);
-    await this.#takeCancellations();
-    await this.#takeRequests(look);
+    await this.#takeAsked(look);
     await this.#takeDue(look);
     this.#isUnsure = false;
     this.#isAwaited = look.waits || look.waitsForPlace;
@@ -263,12 +269,28 @@ export class Tasks {
     if (!elsewhere) await requests.handleCancel(request, 'nothing was running');
   }
 
-  async #takeRequests(look: Look): Promise<void> {
-    const { requests, claimer } = this.#context;
-    for (let besides = firstBesides; ; besides = furtherBesides) {
-      const places = this.#freePlaces;
-      const limit = Math.min(places + besides, largestClaim);
-      const open = await requests.open(limit, look);
+  /** What was asked for: ends of runs, then runs. Both are read at once, which is one way to a server instead of two. */
+  async #takeAsked(look: Look): Promise<void> {
+    const places = this.#freePlaces;
+    const [cancellations, first] = await Promise.all([
+      this.#context.requests.cancellations(),
+      this.#readRequests(places, firstBesides, look),
+    ]);
+    for (const request of cancellations) await this.#cancelRuns(request);
+    // They may have withdrawn what was read.
+    const isStale = cancellations.length > 0;
+    await this.#takeRequests(isStale ? await this.#readRequests(places, firstBesides, look) : first, look);
+  }
+
+  async #readRequests(places: number, besides: number, look: Look): Promise<Asked> {
+    const limit = Math.min(places + besides, largestClaim);
+    return { places, limit, open: await this.#context.requests.open(limit, look) };
+  }
+
+  async #takeRequests(first: Asked, look: Look): Promise<void> {
+    const { claimer } = this.#context;
+    for (let asked = first; ; asked = await this.#readRequests(this.#freePlaces, furtherBesides, look)) {
+      const { places, limit, open } = asked;
       const known = open.filter(({ procedure }) => look.knows(procedure));
       if (known.length > 0) await this.#take(await claimer.claimRequests(known, this.#view(places)), look);
       if (open.length < limit || look.waitsForPlace) return;
