@@ -19,8 +19,10 @@ const programs: Readonly<Record<ScriptName, () => Command>> = {
 function capture(stream: NodeJS.WriteStream): () => string {
   const { write } = stream;
   let text = '';
-  stream.write = (chunk: Uint8Array | string) => {
+  stream.write = (chunk: Uint8Array | string, ...rest: unknown[]) => {
     text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+    const written = rest.at(-1);
+    if (typeof written === 'function') process.nextTick(written);
     return true;
   };
   return () => {
