@@ -79,6 +79,8 @@ async function bundleRuns() {
     outdir: 'dist/src/runs',
     outExtension: { '.js': '.cjs' },
     define: { 'import.meta.url': 'moduleUrl' },
+    // In code that was compiled before, `import` finds packages of the directory that it runs in, not of this file's.
+    supported: { 'dynamic-import': false },
   };
   const { outputFiles } = await build({
     ...options,
