@@ -91,15 +91,21 @@ export function cutPieces(
   return pieces;
 }
 
-/** Differs between two records next to each other if their times do. */
+/**
+ * The time as it is written, in ms, with the last digit of the day. Differs between two records next to each other if their
+ * times do, but for ten days between them to the millisecond, or an hour when the clocks are set back.
+ */
 function timeMark(bytes: Buffer, head: HeadScan): number {
-  const at = head.timeAt + (head.format.time === 'lino' ? 13 : 18);
-  return (
-    ((bytes[at] ?? 0) << 24) |
-    ((bytes[at + 2] ?? 0) << 16) |
-    ((bytes[at + 3] ?? 0) << 8) |
-    (bytes[at + 4] ?? 0)
-  );
+  const day = head.timeAt + (head.format.time === 'lino' ? 8 : 9);
+  const hours = digit(bytes, day) * 24 + digit(bytes, day + 2) * 10 + digit(bytes, day + 3);
+  const minutes = hours * 60 + digit(bytes, day + 5) * 10 + digit(bytes, day + 6);
+  const seconds = minutes * 60 + digit(bytes, day + 8) * 10 + digit(bytes, day + 9);
+  if (head.format.time === 'lino') return seconds;
+  return seconds * 1000 + digit(bytes, day + 11) * 100 + digit(bytes, day + 12) * 10 + digit(bytes, day + 13);
+}
+
+function digit(bytes: Buffer, at: number): number {
+  return (bytes[at] ?? 0) & 0xf;
 }
 
 /**
