@@ -303,28 +303,28 @@ t.test('initiate_linod tells what was answered, and of what nothing was heard', 
   const site = new LiveSite(t);
   const layer = await (await loadSite(site.directory, { environment: {} })).openLayer();
   t.teardown(() => layer.close());
-  const initiate = site.start('initiate_linod', '--timeout', '4');
+  const initiate = site.start('initiate_linod', '--timeout', '10');
   const [asked] = await Promise.all([layer.receive(site.channel), layer.receive(site.channel)]);
   const answer = { type: 'linod.started', coroutine: asked.type, already: false, worker: 'w1' };
   await layer.send(String(asked.reply_channel), answer);
   t.match(await initiate.ended(), {
     code: 1,
     stdout: 'log.server started in worker w1\n',
-    stderr: /^initiate_linod: no worker answered about run\.system\.tasks within 4 s; the order is kept/,
+    stderr: /^initiate_linod: no worker answered about run\.system\.tasks within 10 s; the order is kept/,
   });
 });
 
 t.test('initiate_linod without a worker says how to start one, and its order is kept', async (t) => {
   const site = new LiveSite(t, { files });
-  t.match(await run(t, site, 'initiate_linod --timeout 1'), {
+  t.match(await run(t, site, 'initiate_linod --timeout 3'), {
     code: 1,
     stdout: /^$/,
     stderr:
-      'initiate_linod: no worker answered within 1 s; the order is kept and followed when a worker starts: runworker linod_test\n',
+      'initiate_linod: no worker answered within 3 s; the order is kept and followed when a worker starts: runworker linod_test\n',
   });
-  const { code, stdout } = await run(t, site, 'initiate_linod --timeout 0.1 --json');
+  const { code, stdout } = await run(t, site, 'initiate_linod --timeout 1 --json');
   t.equal(code, 1);
-  t.match(JSON.parse(stdout), { answered: [], error: 'no worker answered within 0.1 s' });
+  t.match(JSON.parse(stdout), { answered: [], error: 'no worker answered within 1 s' });
   await site.linod('rule', '1', 'run').catch(() => undefined);
   const worker = await site.startWorker();
   t.match(worker.lines.join('\n'), /started +log\.server, run\.system\.tasks/);

@@ -19,7 +19,7 @@ onBothLayers(
   async (t, { config }) => {
     const site = new LiveSite(t, { ...config, files, graceSeconds: 0 });
     let worker = await site.startWorker();
-    t.match(await site.run('initiate_linod'), { code: 0 });
+    t.match(await site.initiate(), { code: 0 });
     const [victim, ...others] = ['victim', 'web', 'api', 'import'].map((name) => ({
       name,
       // 50 ms count for a sender whose buffer is not full before. The others are busy, and leave some time to the worker.

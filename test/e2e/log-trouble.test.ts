@@ -47,7 +47,7 @@ t.test(
     await worker.printed(/^ERROR lino\.log cannot be written, records are kept: ENOSPC/);
     await marks(application, 3);
     t.ok(worker.isRunning && application.isRunning);
-    t.match(await site.run('initiate_linod'), { code: 0 }, 'the worker still answers');
+    t.match(await site.initiate(), { code: 0 }, 'the worker still answers');
 
     execFileSync('mount', ['-o', 'remount,size=64m', site.path('log')]);
     await worker.printed(/^WARNING lino\.log can be written again/);

@@ -168,7 +168,7 @@ await logger.close();
   const site = { cwd: join(project, 'mysite') };
   const worker = Program.start(t, bin('runworker'), ['linod_mysite'], site);
   await worker.printed(/is listening/);
-  const initiated = await Program.start(t, bin('initiate_linod'), [], site).ended();
+  const initiated = await Program.start(t, bin('initiate_linod'), ['--timeout', '60'], site).ended();
   t.match(initiated, { code: 0, stdout: /^log\.server started in worker/ });
   t.match(await Program.start(t, join(site.cwd, 'web.mjs'), [], site).ended(), { code: 0 });
   t.match(npx('linod', '--site', 'mysite'), '<Procedures.hello every 1 minutely>');

@@ -39,7 +39,7 @@ t.test('machines that share only the database share the work, and wake one anoth
   if (here === undefined || there === undefined || desk === undefined) throw new Error('unreachable');
   const workers = await Promise.all([here.startWorker(), there.startWorker()]);
   for (const worker of workers) t.notMatch(worker.lines.join('\n'), 'not-to-be-shown');
-  t.match(await here.run('initiate_linod'), { code: 0 });
+  t.match(await here.initiate(), { code: 0 });
   await there.logged(/"?ants at work|bees at work/);
   await here.logged(/listens on/);
 

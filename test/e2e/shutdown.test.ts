@@ -163,7 +163,7 @@ t.test('SIGTSTP takes no new work until SIGCONT', async (t) => {
   const pausedAt = Date.now();
   await eventually('two due times have passed', () => Date.now() > pausedAt + 2000);
   t.equal((await site.jobs()).length, length, 'nothing was started');
-  t.match(await site.run('initiate_linod'), { code: 0 }, 'it still answers');
+  t.match(await site.initiate(), { code: 0 }, 'it still answers');
 
   worker.kill('SIGCONT');
   await worker.printed(/new work is taken again/);

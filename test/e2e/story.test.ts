@@ -24,7 +24,7 @@ onBothLayers('the story of three terminals is true', async (t, { config }) => {
   t.match(worker.lines.join('\n'), 'nothing yet: waiting for initiate_linod');
   t.same(await site.jobs('water_plants'), [], 'nothing runs before it is told to');
 
-  const initiated = await site.run('initiate_linod');
+  const initiated = await site.initiate();
   t.equal(initiated.code, 0, initiated.stderr);
   const answers = /^log\.server started in worker (\S+)\nrun\.system\.tasks started in worker (\S+)\n$/;
   const [, first, second] = answers.exec(initiated.stdout) ?? [];
@@ -49,7 +49,7 @@ onBothLayers('the story of three terminals is true', async (t, { config }) => {
   );
   t.equal(status.trim().split('\n').length, 2);
 
-  const again = await site.run('initiate_linod');
+  const again = await site.initiate();
   t.match(again.stdout, /^log\.server was already running in worker .*\nrun\.system\.tasks was already/);
 
   worker.kill('SIGTERM');
@@ -70,7 +70,7 @@ t.test(
     const layer = await openLayer(`sqlite:${site.path('channels.db')}`);
     t.teardown(() => layer.close());
     const initiated = async (): Promise<string> => {
-      const ending = site.run('initiate_linod');
+      const ending = site.initiate();
       for (const coroutine of ['log.server', 'run.system.tasks']) {
         const { reply_channel: reply } = await layer.receive(site.channel);
         const answer = { type: 'linod.started', coroutine, already: true, worker: 'w' };

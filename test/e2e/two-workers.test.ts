@@ -20,7 +20,7 @@ onBothLayers(
   async (t, { config }) => {
     const site = new LiveSite(t, { ...config, files, maxJobs: 2 });
     const workers = await Promise.all([site.startWorker(), site.startWorker()]);
-    t.match(await site.run('initiate_linod'), { code: 0 });
+    t.match(await site.initiate(), { code: 0 });
     const { db } = await site.store();
     const writer = async () => {
       const lease = await db

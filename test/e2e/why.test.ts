@@ -20,7 +20,7 @@ t.test('linod why tells what ran, since when no worker does, and what was made u
   );
   t.match(
     await site.linod('why', '1'),
-    /^Job rule #1 <Procedures\.water_plants every 1 secondly>\nevery second[^\n]*\n\n(\S+ {2}[^\n]+\n)*\S+ {2}run on time; job \d+ (was done after \S+ m?s|goes on since \S+, on worker \S+)\n\n(\S+ {2}due\n){5}$/,
+    /^Job rule #1 <Procedures\.water_plants every 1 secondly>\nevery second[^\n]*\n\n(\S+ {2}[^\n]+\n)*\S+ {2}run on time; job \d+ (was done after \S+ m?s|goes on since \S+, on worker \S+)\n\n(job \d+ has been running since [^\n]+\n)?(\S+ {2}due\n){5}$/,
   );
 
   first.kill('SIGKILL');

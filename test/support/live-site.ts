@@ -108,6 +108,11 @@ export class LiveSite {
     return await this.start(script, ...args).ended();
   }
 
+  /** Runs `initiate_linod`, with time enough for the workers of a slow machine. */
+  async initiate(): Promise<Ended> {
+    return await this.run('initiate_linod', '--timeout', '60');
+  }
+
   /** Runs `linod` with these words, which must succeed. @returns what it printed on stdout */
   async linod(...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run('linod', ...args);
