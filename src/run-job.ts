@@ -30,7 +30,7 @@ export const RunJob = {
   /**
    * Waits until the run that was requested has ended, or that of a request that stands for it; without a worker for ever.
    *
-   * @returns null when the request was withdrawn, or skipped
+   * @returns null when the request was withdrawn, or skipped, or its job is so old that it was deleted
    * @throws the signal's reason when it is aborted before
    */
   async ended(
@@ -45,7 +45,7 @@ export const RunJob = {
       if (job !== null && job.status !== 'running') return job;
       const other = outcome === null ? null : mergedWith(outcome);
       if (other !== null) asked = other;
-      else if (job === null && outcome !== null && outcome !== 'run') return null;
+      else if (job === null && outcome !== null) return null;
       await sleep(lookMs);
     }
   },
@@ -110,9 +110,9 @@ export async function requestState(
   }
 }
 
-/** Whether nothing more comes of a request. */
+/** Whether nothing more comes of a request. Of one that ran and has no job, that was deleted, as only one that has ended is. */
 function hasEnded({ outcome, job }: RequestFate): boolean {
-  return job === null ? outcome !== null && outcome !== 'run' : job.status !== 'running';
+  return job === null ? outcome !== null : job.status !== 'running';
 }
 
 /** What became of a request for a run. */

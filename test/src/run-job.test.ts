@@ -90,4 +90,11 @@ t.test('who asked for a run gets its job when it has ended, or null if there is 
     message: 'there is no request 99 for a run',
   });
   t.equal(await CancelJob.request(context, 1), null);
+  await store.db.deleteFrom('jobs').execute();
+  t.strictSame(
+    await requestState(context, work.request),
+    { isOver: true, outcome: 'run', job: null },
+    'an old job is deleted, and nobody waits for it',
+  );
+  t.equal(await RunJob.ended(context, work.request), null);
 });
