@@ -24,7 +24,8 @@ type Evaluate = (
 ) => void;
 
 const require = createRequire(__filename);
-const [, , site = '.'] = process.argv;
+/** Not an argument of the procedures, of which some packages read what is for them from there. */
+const [site = '.'] = process.argv.splice(2);
 
 /**
  * V8 takes no code that was compiled under other options, and the limit of memory is one, though it means nothing to code. The limit

@@ -117,7 +117,8 @@ for (const kind of kinds) {
   });
 
   t.test(`a ${kind} serves one run after the other, but for one in which something goes on`, async (t) => {
-    const tell = `ar.info('in ' + (globalThis.mark ??= Math.random()));`;
+    const tell = `ar.info('in ' + (globalThis.mark ??= Math.random()));
+      ar.info('given ' + process.argv.slice(2).length + ' arguments');`;
     const bench = await openRemote(t, kind, { tell, litter: `${tell} setInterval(() => undefined, 1000);` });
     for (const name of ['tell', 'tell', 'litter', 'tell']) {
       await request(bench, name);
@@ -130,6 +131,7 @@ for (const kind of kinds) {
     t.equal(marks[1], marks[0]);
     t.equal(marks[2], marks[0]);
     t.not(marks[3], marks[2], 'what the one before left behind was ended');
+    t.match(bench.records.join('\n'), /: given 0 arguments$/m);
   });
 
   t.test(
