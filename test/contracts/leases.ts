@@ -231,7 +231,8 @@ const contract: Contract = {
     const dropped: DroppedMessage[] = [];
     const layer = await open({
       maxDeliveries: 1,
-      expiry: 1,
+      // Long enough for a busy machine to do what comes before the wait.
+      expiry: 3,
       channelCapacity: { '*.dead': 2 },
       onDrop: (drop) => dropped.push(drop),
     });
@@ -239,7 +240,7 @@ const contract: Contract = {
     for (const leased of await leaseMany(layer, 'many', 3, longMs)) await leased.release();
     await layer.send('many', numbered(3));
     t.match(await lease(layer, 'many', longMs), { message: { n: 3 } });
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await new Promise((resolve) => setTimeout(resolve, 3100));
     t.match(await receive(layer, 'many.dead'), { message: { n: 1 } });
     t.match(await receive(layer, 'many.dead'), { message: { n: 2 } });
     t.match(

@@ -97,7 +97,9 @@ export class SharedReads {
       this.#round = this.#next.splice(0);
       this.#dismiss([]);
       let isAlike = true;
-      while (isAlike && this.#round.length > 0) isAlike = await this.#readOnce(this.#reads);
+      // Who came since the last read is asked for here, and not in it, so that nobody comes between the question and the read.
+      while (isAlike && this.#round.length > 0 && this.#next.length === 0)
+        isAlike = await this.#readOnce(this.#reads);
       this.#next = [...this.#round, ...this.#next];
     } catch {
       // A key that holds something else fails the read of all. Who reads it alone hears of it.
@@ -110,7 +112,7 @@ export class SharedReads {
     else setImmediate(() => this.#rest());
   }
 
-  /** Returns whether the next read is for the same. */
+  /** Returns whether the next read is for the same, unless others have come. */
   async #readOnce(reads: BlockingReads): Promise<boolean> {
     const keys = this.#round.flatMap(({ keys }) => keys);
     const isWanted = () => this.#round.some(({ isWanted }) => isWanted());
@@ -118,7 +120,7 @@ export class SharedReads {
     const isAnyoneGone = this.#dismiss(entries);
     for (const { beforeRead } of this.#round) beforeRead();
     // Without a connection, whoever comes is to wait for it with the others.
-    return !isAnyoneGone && this.#next.length === 0 && reads.isReady;
+    return !isAnyoneGone && reads.isReady;
   }
 
   /** Lets those go for whom there is something, or who want nothing any more, and returns whether there were some. */
