@@ -12,6 +12,7 @@ import { createTasks, type SiteTasks } from './tasks/create-tasks.js';
 import type { Job } from './tasks/job.js';
 import type { JobFilter } from './tasks/jobs.js';
 import type { JobRule } from './tasks/rule.js';
+import { findRule } from './tasks/rule-named.js';
 import type { SyncReport } from './tasks/rules.js';
 
 /** Whose tables: a site with its open database. */
@@ -58,9 +59,10 @@ export const Jobs = {
   },
 };
 
-/** The newest jobs of one rule. */
+/** The newest jobs of one rule, by its number, its name, or the name of its procedure. */
 export const JobsByRule = {
-  async rows(context: ActorContext, ruleId: number, limit = 20): Promise<Job[]> {
+  async rows(context: ActorContext, rule: number | string, limit = 20): Promise<Job[]> {
+    const ruleId = await findRule(context.store.db, rule);
     return await openTasks(context).jobs.list({ ruleId, limit });
   },
 };

@@ -33,8 +33,9 @@ export class NoSiteError extends LinodError {
 
 /** A command or an action was asked for something that does not exist, or in a way that it does not know. */
 export class UsageError extends LinodError {
-  constructor(message: string) {
-    super('LINOD_ERR_USAGE', message);
+  /** @param code of a kind of its own, which somebody may handle differently */
+  constructor(message: string, code = 'LINOD_ERR_USAGE') {
+    super(code, message);
   }
 }
 

@@ -63,9 +63,9 @@ export { type CreateTasksOptions, createTasks, type SiteTasks } from './tasks/cr
 export type { Job, JobStatus, Progress } from './tasks/job.js';
 export type { JobFilter, Jobs as JobTable } from './tasks/jobs.js';
 export type { BaseRequest, RunRequestOptions } from './tasks/request.js';
-export type { JobRequest } from './tasks/requests.js';
+export type { JobRequest, RequestOptions } from './tasks/requests.js';
 export type { JobRule } from './tasks/rule.js';
-export { activeRuleOf } from './tasks/rule-named.js';
+export { AmbiguousRuleError, activeRuleOf, UnknownRuleError } from './tasks/rule-named.js';
 export type { RuleChanges, Rules, SyncReport } from './tasks/rules.js';
 export { Tasks } from './tasks/tasks.js';
 export { type DueTimeStory, dueTimeStory } from './why/due-time-story.js';

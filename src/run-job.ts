@@ -3,7 +3,7 @@
 import { type ActorContext, lookAround, openTasks } from './actors.js';
 import { UsageError } from './errors.js';
 import { type Job, jobFromRow } from './tasks/job.js';
-import { type JobRequest, mergedWith } from './tasks/requests.js';
+import { type JobRequest, mergedWith, type RequestOptions } from './tasks/requests.js';
 import { tellWorkers, type Woken } from './wake.js';
 
 /** A request that was written down, and who heard of it. */
@@ -17,14 +17,26 @@ export const RunJob = {
   /**
    * Writes the request down and wakes the workers, of which one takes it up.
    *
-   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
+   * @param rule its number, its name, or the name of its procedure, where that has one rule only
+   * @param options `args` are given to the run as `ar.args`
+   * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`); UsageError
+   *   (`LINOD_ERR_USAGE`) when its procedure is gone, or the arguments are no JSON
    * @example
-   * const { request } = await RunJob.request({ site, store, user: 'ada' }, 3);
+   * const { request } = await RunJob.request({ site, store, user: 'ada' }, 'nightly_report');
    * const job = await RunJob.ended({ site, store }, request);
    */
-  async request(context: ActorContext, ruleId: number, action: JobRequest['action'] = 'run'): Promise<Asked> {
-    const request = await openTasks(context).requests.add(ruleId, action, context.user ?? 'somebody');
-    return { request, ...(await tellWorkers(context)) };
+  async request(context: ActorContext, rule: number | string, options: RequestOptions = {}): Promise<Asked> {
+    return await ask(context, rule, 'run', options);
+  },
+
+  /**
+   * Asks for the end of the runs of a rule that go on, and takes back requests that wait.
+   *
+   * @param rule as in {@link RunJob.request}
+   * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`)
+   */
+  async stop(context: ActorContext, rule: number | string): Promise<Asked> {
+    return await ask(context, rule, 'cancel');
   },
 
   /**
@@ -50,6 +62,16 @@ export const RunJob = {
     }
   },
 };
+
+async function ask(
+  context: ActorContext,
+  rule: number | string,
+  action: JobRequest['action'],
+  options?: RequestOptions,
+): Promise<Asked> {
+  const request = await openTasks(context).requests.add(rule, action, context.user ?? 'somebody', options);
+  return { request, ...(await tellWorkers(context)) };
+}
 
 /** The action that ends one run, on whichever worker it goes on. */
 export const CancelJob = {

@@ -2,7 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { type JobStatus, jobStatuses } from '../tasks/job.js';
-import { findRule } from './find-rule.js';
+import { findRule } from '../tasks/rule-named.js';
 import { instantRule, parseInstant } from './instants.js';
 import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
@@ -35,7 +35,7 @@ export function jobsCommand(): Command {
     .action(async (flags: JobsFlags) => {
       const limit = parseWholeNumber('--limit', flags.limit);
       const site = await requireSite(flags);
-      const { Jobs, openTasks } = await import('../actors.js');
+      const { Jobs } = await import('../actors.js');
       const { localTime } = await import('../local-time.js');
       const { timezone } = site.settings;
       const time = (flag: 'since' | 'until') => {
@@ -51,8 +51,7 @@ export function jobsCommand(): Command {
         ...time('until'),
       };
       const jobs = await withStore(site, async (store) => {
-        const { rules } = openTasks({ site, store });
-        const ofRule = flags.rule === undefined ? {} : { ruleId: await findRule(rules, flags.rule) };
+        const ofRule = flags.rule === undefined ? {} : { ruleId: await findRule(store.db, flags.rule) };
         return await Jobs.rows({ site, store }, { ...filter, ...ofRule });
       });
       if (flags.json) return printJson(jobs);

@@ -4,39 +4,25 @@ import { Command } from 'commander';
 import { suggestion, UsageError } from '../errors.js';
 import { policyNames } from '../policies.js';
 import { type LanguageCode, Languages } from '../recurrence.js';
-import type { RequestFate } from '../run-job.js';
-import type { Site } from '../site.js';
-import type { Store } from '../store/store.js';
 import { changesText } from '../tasks/field-changes.js';
-import { isRefusal } from '../tasks/requests.js';
 import type { JobRule } from '../tasks/rule.js';
 import { isRuleField } from '../tasks/rule-fields.js';
+import { findRule } from '../tasks/rule-named.js';
 import { statusLine } from '../tasks/status.js';
 import { dueJson, dueLines } from './due-view.js';
-import { findRule } from './find-rule.js';
-import {
-  ExitError,
-  exitCodes,
-  jsonOption,
-  person,
-  requireSite,
-  type SiteFlags,
-  siteOption,
-  withStore,
-} from './main.js';
+import { jsonOption, person, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
 import { print, printJson, printTable, say, styled } from './output.js';
 import { parseChanges } from './rule-fields.js';
 import { showHistory } from './rule-history.js';
+import { type RunFlags, type RunTarget, runRule } from './rule-run.js';
 import { jobColumns, ruleJson } from './views.js';
-import { sayIfUnwoken, wakeWorkers } from './wake.js';
+import { wakeWorkers } from './wake.js';
 
 const actions = ['show', 'next', 'set', 'run', 'stop', 'cancel', 'resume', 'history', 'undo'] as const;
 type Action = (typeof actions)[number];
 
-interface RuleFlags extends SiteFlags {
-  readonly json?: boolean;
-  readonly wait?: boolean;
+interface RuleFlags extends SiteFlags, RunFlags {
   readonly count?: string;
   readonly language?: string;
 }
@@ -55,29 +41,27 @@ export function ruleCommand(): Command {
     )
     .option('--count <n>', 'with next: how many times (default: 10)')
     .option('--language <code>', 'with show: the language in which it says when, en or de (default: en)')
+    .option('--args <json>', 'with run: what the run is given as its arguments, as JSON')
     .option('--wait', 'with run: wait for the end of the run, exit with 1 if it failed')
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExample:\n  $ linod rule checkdata\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait',
+      '\nExample:\n  $ linod rule checkdata\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait\n  $ linod rule checkdata run --args \'{"fix":false}\'',
     )
     .action(async (rule: string, action: string | undefined, words: string[], flags: RuleFlags) => {
       const wanted = parseAction(action ?? 'show');
       refuseExcessWords(wanted, words);
+      refuseStrayFlags(wanted, flags);
       const site = await requireSite(flags);
       await withStore(site, async (store) => {
-        const { openTasks } = await import('../actors.js');
-        const id = await findRule(openTasks({ site, store }).rules, rule);
+        const id = await findRule(store.db, rule);
         await act(wanted, { site, store, id, words, flags });
       });
     });
 }
 
-interface Target {
-  readonly site: Site;
-  readonly store: Store;
-  readonly id: number;
+interface Target extends RunTarget {
   readonly words: readonly string[];
   readonly flags: RuleFlags;
 }
@@ -92,23 +76,7 @@ async function act(action: Action, target: Target): Promise<void> {
     return;
   }
   if (action === 'run' || action === 'stop') {
-    const { RunJob } = await import('../run-job.js');
-    const asked = await RunJob.request({ site, store, user }, id, action === 'run' ? 'run' : 'cancel');
-    const { request, isWorking } = asked;
-    sayIfUnwoken(asked);
-    const rule = await rules.get(id);
-    if (!isWorking) {
-      say(`no worker is running; request ${request} is kept until one does: runworker ${site.channel}`);
-      if (flags.wait) throw new ExitError(exitCodes.failed);
-    }
-    if (flags.wait && action === 'run') return await waitForRun(target, request);
-    const fate = isWorking && action === 'run' ? await fateOf(target, request) : null;
-    if (flags.json) printJson({ request, rule: id, action, worker: isWorking, ...fate });
-    else {
-      print(`request ${request}: ${action} ${rule}`);
-      if (fate !== null) print(fateText(fate) ?? (await waitText(target)));
-    }
-    if (isRefusal(fate?.outcome ?? '')) throw new ExitError(exitCodes.failed);
+    await runRule(action, target);
     return;
   }
   const before = await rules.get(id);
@@ -206,48 +174,26 @@ function languageOf({ language = 'en' }: RuleFlags): LanguageCode {
   );
 }
 
-/** A worker that has nothing else to do takes a request up at once. */
-const fateMs = 2000;
-
-async function fateOf({ site, store }: Target, request: number): Promise<RequestFate> {
-  const { fateOfRequest } = await import('../run-job.js');
-  return await fateOfRequest({ site, store }, request, fateMs);
-}
-
-/** Null while it waits. */
-function fateText({ outcome, job }: RequestFate): string | null {
-  return job === null ? outcome : `job ${job.id} has started on worker ${job.workerId}`;
-}
-
-/** What a request may have to wait for. A cancelled rule is run when somebody asks for it. */
-const hindering = ['not-started', 'paused', 'no-procedure', 'running', 'group', 'places'];
-
-async function waitText({ site, store, id }: Target): Promise<string> {
-  const { ruleStory } = await import('../why/rule-story.js');
-  const { outlook } = await ruleStory({ site, store }, id, { limit: 1, now: new Date() });
-  const why = outlook.hindrances.filter(({ code }) => hindering.includes(code));
-  if (why.length === 0) return 'it waits: no worker has taken it up yet';
-  return `it waits: ${why.map(({ sentence }) => sentence).join('; ')}`;
-}
-
-async function waitForRun(target: Target, request: number): Promise<void> {
-  const { site, store, flags } = target;
-  const { RunJob } = await import('../run-job.js');
-  const job = await RunJob.ended({ site, store }, request);
-  if (flags.json) printJson(job);
-  else
-    print(
-      job === null
-        ? `request ${request}: ${(await fateOf(target, request)).outcome ?? 'it was not run'}`
-        : `job ${job.id} ${job.status}: ${job.message}`,
-    );
-  if (job?.status !== 'done') throw new ExitError(exitCodes.failed);
-}
-
 function refuseExcessWords(action: Action, words: readonly string[]): void {
   const most = action === 'set' ? Number.POSITIVE_INFINITY : action === 'undo' ? 1 : 0;
   if (words.length <= most) return;
   throw new UsageError(`${action} takes no further words, got: ${words.slice(most).join(' ')}`);
+}
+
+/** Flags that mean something to some actions only. */
+const flagActions: Readonly<Record<'count' | 'language' | 'wait' | 'args', readonly Action[]>> = {
+  count: ['next'],
+  // What is shown after a change has it, too, with --json.
+  language: ['show', 'set', 'cancel', 'resume', 'undo'],
+  wait: ['run'],
+  args: ['run'],
+};
+
+function refuseStrayFlags(action: Action, flags: RuleFlags): void {
+  for (const flag of ['count', 'language', 'wait', 'args'] as const) {
+    if (flags[flag] === undefined || flagActions[flag].includes(action)) continue;
+    throw new UsageError(`${action} takes no --${flag}: it goes with ${flagActions[flag].join(', ')}`);
+  }
 }
 
 function changeNumber([word]: readonly string[]): number | undefined {

@@ -10,7 +10,7 @@ import type { Store } from '../store/store.js';
 import { changesText } from '../tasks/field-changes.js';
 import { exportRules, parseRulesFile, type RulesFile } from '../tasks/rules-file.js';
 import type { PlannedRule, RulesPlan, RulesPlans } from '../tasks/rules-plan.js';
-import { parseJson } from './channels/message-input.js';
+import { parseJson } from './json-text.js';
 import {
   ExitError,
   exitCodes,

@@ -1,6 +1,5 @@
 // What a procedure does, done by a command in its own process: it has an `ar`, and is nobody's job.
 
-import { UsageError } from '../errors.js';
 import type { LogSink } from '../log/sink.js';
 import type { Store } from '../store/store.js';
 import type { BaseRequest, RunRequestOptions } from '../tasks/request.js';
@@ -99,16 +98,9 @@ async function requestRun(
   rule: number | string,
   options: Omit<RunRequestOptions, 'tx'> & { readonly args: unknown },
 ): Promise<number> {
-  const [{ openTasks }, { ruleNamed }] = await Promise.all([
-    import('../actors.js'),
-    import('../tasks/rule-named.js'),
-  ]);
-  const id = typeof rule === 'number' ? rule : await ruleNamed(db, rule);
-  if (id === null) {
-    throw new UsageError(`no job rule and no procedure of a rule is named ${JSON.stringify(rule)}`);
-  }
+  const { openTasks } = await import('../actors.js');
   const user = person();
-  return await openTasks({ site, store, user }).requestsOn(db).add(id, 'run', user, options);
+  return await openTasks({ site, store, user }).requestsOn(db).add(rule, 'run', user, options);
 }
 
 function sayingSink(line: ProgressLine): LogSink {

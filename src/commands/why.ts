@@ -6,7 +6,6 @@ import type { Store } from '../store/store.js';
 import type { DueTimeStory } from '../why/due-time-story.js';
 import type { RuleStory, ToldEntry } from '../why/rule-story.js';
 import { summaryText } from '../why/summaries.js';
-import { findRule } from './find-rule.js';
 import { instantRule, parseInstant } from './instants.js';
 import { findSite, jsonOption, type SiteFlags, siteOption, tellSwitchedOff, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
@@ -39,10 +38,8 @@ export function whyCommand(): Command {
       const site = await findSite(flags);
       if (!site.settings.useLinod) tellSwitchedOff(site);
       await withStore(site, async (store) => {
-        const { openTasks } = await import('../actors.js');
-        const id = await findRule(openTasks({ site, store }).rules, word);
-        if (flags.at === undefined) await tellRule(site, store, id, { ...flags, limit });
-        else await tellDueTime(site, store, id, { ...flags, at: flags.at });
+        if (flags.at === undefined) await tellRule(site, store, word, { ...flags, limit });
+        else await tellDueTime(site, store, word, { ...flags, at: flags.at });
       });
     });
 }
@@ -50,7 +47,7 @@ export function whyCommand(): Command {
 async function tellRule(
   site: Site,
   store: Store,
-  id: number,
+  word: string,
   flags: Pick<WhyFlags, 'json' | 'since'> & { readonly limit: number | undefined },
 ): Promise<void> {
   const { ruleStory } = await import('../why/rule-story.js');
@@ -60,7 +57,7 @@ async function tellRule(
       ? {}
       : { since: parseInstant('--since', flags.since, { now, timezone: site.settings.timezone }) };
   const limit = flags.limit ?? (flags.since === undefined ? 10 : 1000);
-  const story = await ruleStory({ site, store }, id, { ...since, limit, now });
+  const story = await ruleStory({ site, store }, word, { ...since, limit, now });
   if (flags.json) printJson(storyJson(story));
   else showStory(story, flags.since === undefined ? 'yet' : `since ${flags.since}`);
 }
@@ -68,13 +65,13 @@ async function tellRule(
 async function tellDueTime(
   site: Site,
   store: Store,
-  id: number,
+  word: string,
   flags: Pick<WhyFlags, 'json'> & { readonly at: string },
 ): Promise<void> {
   const { dueTimeStory } = await import('../why/due-time-story.js');
   const now = new Date();
   const at = parseInstant('--at', flags.at, { now, timezone: site.settings.timezone });
-  const story = await dueTimeStory({ site, store }, id, at, now);
+  const story = await dueTimeStory({ site, store }, word, at, now);
   if (flags.json) printJson(dueTimeJson(story));
   else showDueTime(story);
 }

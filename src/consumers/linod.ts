@@ -77,8 +77,14 @@ export interface LinodServices {
   startLogger(by: string): Promise<Started>;
   /** The status of all tasks, a line for each rule. */
   status(): Promise<string[]>;
-  /** Writes down that a rule is to run, or its run is to end. @returns the number of the request */
-  request(action: 'run' | 'cancel', rule: number, by: string): Promise<number>;
+  /**
+   * Writes down that a rule is to run, or its run is to end.
+   *
+   * @param rule as a person may name it
+   * @param args for the run
+   * @returns the number of the request
+   */
+  request(action: 'run' | 'cancel', rule: number | string, by: string, args?: unknown): Promise<number>;
   /** What became of a request for a run so far. @throws UsageError when there is no such request */
   requested(request: number): Promise<RequestState>;
   /** Writes a push down and has it sent. Tells in the log why it does not. @returns as `PushQueue.add` does */
@@ -147,7 +153,7 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
   }
 
   async jobRun(message: JobRun): Promise<void> {
-    await this.#request('run', message);
+    await this.#request('run', message, message.args);
   }
 
   async jobGet(message: JobGet): Promise<void> {
@@ -156,7 +162,7 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
       await this.#reply(message, { type: 'job.state', ...(await this.#services.requested(request)) });
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      await this.#reply(message, { type: 'job.refused', request, error: error.message });
+      await this.#reply(message, { type: 'job.refused', request, ...refusalOf(error) });
     }
   }
 
@@ -172,7 +178,7 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
     } catch (error) {
       // An order that makes no sense was told in the log: that is no trouble of the worker's.
       if (!(error instanceof LinodError)) throw error;
-      await this.#reply(message, { type: 'push.refused', error: error.message });
+      await this.#reply(message, { type: 'push.refused', ...refusalOf(error) });
     }
   }
 
@@ -184,15 +190,15 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
     await this.#reply(message, { type: 'worker.pong', ...this.#services.report() });
   }
 
-  async #request(action: 'run' | 'cancel', message: JobRun | JobCancel): Promise<void> {
+  async #request(action: 'run' | 'cancel', message: JobRun | JobCancel, args?: unknown): Promise<void> {
     const { rule, by } = message;
     try {
-      const request = await this.#services.request(action, rule, by);
+      const request = await this.#services.request(action, rule, by, args);
       await this.#reply(message, { type: 'job.requested', rule, request });
     } catch (error) {
-      // The asker named a rule that there is not: that is no trouble of the worker's.
+      // The asker named a rule that there is not, or several: that is no trouble of the worker's.
       if (!(error instanceof UsageError)) throw error;
-      await this.#reply(message, { type: 'job.refused', rule, error: error.message });
+      await this.#reply(message, { type: 'job.refused', rule, ...refusalOf(error) });
     }
   }
 
@@ -211,4 +217,9 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
       if (!(error instanceof ChannelFull) && !(error instanceof InvalidNameError)) throw error;
     }
   }
+}
+
+/** Why something is refused: in words, and as the code that the error would have in a program. */
+function refusalOf({ code, message }: LinodError): { code: string; error: string } {
+  return { code, error: message };
 }

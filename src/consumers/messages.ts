@@ -3,7 +3,11 @@
 import * as v from 'valibot';
 
 const replyChannel = v.optional(v.pipe(v.string(), v.nonEmpty()));
-const ruleNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+/** Its number, or its name as the commands take it. */
+const rule = v.union([
+  v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)),
+]);
 const by = v.optional(v.pipe(v.string(), v.maxLength(200)), 'a message');
 
 /** Start the task coroutine. Two further names are the original's older and newer one for the same. */
@@ -15,7 +19,13 @@ const logServer = v.object({ type: v.literal('log.server'), by, reply_channel: r
 /** Answer with the status of all tasks. */
 const jobList = v.object({ type: v.literal('job.list'), reply_channel: v.string() });
 /** Run a rule now. */
-const jobRun = v.object({ type: v.literal('job.run'), rule: ruleNumber, by, reply_channel: replyChannel });
+const jobRun = v.object({
+  type: v.literal('job.run'),
+  rule,
+  args: v.optional(v.unknown()),
+  by,
+  reply_channel: replyChannel,
+});
 /** Answer with what became of a request for a run so far. */
 const jobGet = v.object({
   type: v.literal('job.get'),
@@ -25,7 +35,7 @@ const jobGet = v.object({
 /** End the run of a rule that goes on, and forget requests for runs that have not begun. */
 const jobCancel = v.object({
   type: v.literal('job.cancel'),
-  rule: ruleNumber,
+  rule,
   by,
   reply_channel: replyChannel,
 });

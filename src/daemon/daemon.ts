@@ -438,7 +438,7 @@ export class Daemon {
       startTasks: (by) => this.#startTasks(by),
       startLogger: (by) => this.#startLogger(by),
       status: () => this.#tasks.tasks.status(),
-      request: (action, rule, by) => this.#request(action, rule, by),
+      request: (action, rule, by, args) => this.#request(action, rule, by, args),
       requested: async (request) => await this.#requested(request),
       push: (order, by) => this.#pushes.push(order, by),
       wake: () => this.#loop.wake(),
@@ -454,8 +454,13 @@ export class Daemon {
     });
   }
 
-  async #request(action: 'run' | 'cancel', rule: number, by: string): Promise<number> {
-    const request = await this.#tasks.requests.add(rule, action, by);
+  async #request(
+    action: 'run' | 'cancel',
+    rule: number | string,
+    by: string,
+    args?: unknown,
+  ): Promise<number> {
+    const request = await this.#tasks.requests.add(rule, action, by, { args });
     this.#loop.wake();
     // This worker may be paused, or have no place. The message may be lost: all look by themselves now and then.
     await this.#layer.groupSend(this.#site.workersGroup, { type: 'rules.changed' }).catch(() => undefined);

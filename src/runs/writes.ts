@@ -9,7 +9,6 @@ import { transact } from '../store/transact.js';
 import { jsonText } from '../tasks/job.js';
 import type { RunRequestOptions } from '../tasks/request.js';
 import type { Requests } from '../tasks/requests.js';
-import { ruleNamed } from '../tasks/rule-named.js';
 
 /** A run wrote after it had been given up: its worker was away so long that it was taken for dead. */
 export class RunLostError extends LinodError {
@@ -97,11 +96,7 @@ export class RunWrites {
     options: RunRequestOptions & { args: unknown },
   ): Promise<number> {
     const { jobId, requests } = this.#options;
-    const id = typeof rule === 'number' ? rule : await ruleNamed(db, rule);
-    if (id === null) {
-      throw new UsageError(`no job rule and no procedure of a rule is named ${JSON.stringify(rule)}`);
-    }
-    return await requests(db).add(id, 'run', `job ${jobId}`, options);
+    return await requests(db).add(rule, 'run', `job ${jobId}`, options);
   }
 
   /** Proves that the run is still this worker's, and sees to it that it stays so until the transaction ends. */

@@ -67,11 +67,11 @@ export interface BaseRequest {
   /**
    * Asks for a run of a rule, as a person may with `linod rule N run`.
    *
-   * @param rule its number, its name, or the name of its procedure
+   * @param rule its number, its name, or the name of its procedure, where that has one rule only
    * @param args what that run gets as its `args`: anything that JSON can say
    * @returns the number of the request, when it is stored
-   * @throws RunLostError (`LINOD_ERR_RUN_LOST`) when this run was given up; UsageError (`LINOD_ERR_USAGE`) when there is
-   *   no such rule
+   * @throws RunLostError (`LINOD_ERR_RUN_LOST`) when this run was given up; UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`),
+   *   AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`)
    */
   requestRun(rule: number | string, args?: unknown, options?: RunRequestOptions): Promise<number>;
   debug(message: string, fields?: Fields): void;

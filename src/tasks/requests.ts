@@ -8,6 +8,7 @@ import { limitOf, PreparedQuery } from '../store/prepared.js';
 import type { Database, JobRequestTable } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { jsonText } from './job.js';
+import { findRule } from './rule-named.js';
 import type { Rules } from './rules.js';
 
 /** A run or the end of one that was asked for and that nobody has taken up yet. */
@@ -146,22 +147,24 @@ export class Requests {
   /**
    * Writes down that somebody wants a run, or the end of the runs that go on.
    *
+   * @param asked which rule: as {@link findRule} takes it
    * @param by a person, or what else asked
    * @returns the number of the request
-   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule, its procedure is gone, or the arguments are no JSON
+   * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`); UsageError
+   *   (`LINOD_ERR_USAGE`) when its procedure is gone, or the arguments are no JSON
    */
   async add(
-    ruleId: number,
+    asked: number | string,
     action: JobRequest['action'],
     by: string,
     { args, runAt, priority }: RequestOptions = {},
   ): Promise<number> {
-    const rule = await this.#rules.get(ruleId);
+    const rule = await this.#rules.get(await findRule(this.#db, asked));
     if (action === 'run' && rule.removedAt !== null) {
-      throw new UsageError(`job rule ${ruleId} cannot run: no procedure ${rule.procedure} is registered`);
+      throw new UsageError(`job rule ${rule.id} cannot run: no procedure ${rule.procedure} is registered`);
     }
     return await this.#insert({
-      rule_id: ruleId,
+      rule_id: rule.id,
       action,
       requested_by: by,
       args: jsonText('args', args),

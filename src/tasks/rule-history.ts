@@ -44,7 +44,7 @@ export class RuleHistory {
   /**
    * All changes of a rule, the oldest first.
    *
-   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
+   * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`)
    */
   async list(id: number): Promise<RuleRevision[]> {
     await this.#rules.get(id);

@@ -1,20 +1,68 @@
-// Which rule somebody means by a name or a number.
+// Which rule somebody means: by its number, by its name, or by its procedure.
 
 import type { Kysely } from 'kysely';
+import { suggestion, UsageError } from '../errors.js';
 import type { Database } from '../store/schema.js';
 
-/** The number of the rule with this name, this procedure or this number, the first of these that fits; null for none. */
-export async function ruleNamed(db: Kysely<Database>, text: string): Promise<number | null> {
-  const number = /^\d{1,15}$/.test(text) ? Number(text) : -1;
-  const row = await db
+/** There is no rule of this number or name. */
+export class UnknownRuleError extends UsageError {
+  /** As it was asked for. */
+  readonly rule: number | string;
+
+  constructor(rule: number | string, problem: string) {
+    super(problem, 'LINOD_ERR_UNKNOWN_RULE');
+    this.rule = rule;
+  }
+}
+
+/** Several rules have this name, or are of this procedure. */
+export class AmbiguousRuleError extends UsageError {
+  /** As it was asked for. */
+  readonly rule: string;
+  /** The numbers of the rules that may be meant. */
+  readonly candidates: readonly number[];
+
+  constructor(rule: string, key: 'name' | 'procedure', found: ReadonlyArray<{ id: number; name: string }>) {
+    const numbers = found.map(({ id, name }) => `${id} (${name})`).join(', ');
+    super(
+      `${JSON.stringify(rule)} is the ${key} of several rules, name one: ${numbers}`,
+      'LINOD_ERR_AMBIGUOUS_RULE',
+    );
+    this.rule = rule;
+    this.candidates = found.map(({ id }) => id);
+  }
+}
+
+/**
+ * The number of the rule that is meant. Whether there is a rule of a number is for others to find out.
+ *
+ * @param rule its number, also as text; its name; or the name of a procedure that has one rule
+ * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`)
+ */
+export async function findRule(db: Kysely<Database>, rule: number | string): Promise<number> {
+  if (typeof rule === 'number') return rule;
+  if (/^\d{1,15}$/.test(rule) && Number(rule) > 0) return Number(rule);
+  const list = await db
     .selectFrom('job_rules')
-    .select('id')
-    .where((eb) => eb.or([eb('name', '=', text), eb('procedure', '=', text), eb('id', '=', number)]))
-    .orderBy((eb) => eb.case().when('name', '=', text).then(0).else(1).end())
+    .select(['id', 'name', 'procedure'])
+    .where((eb) => eb.or([eb('name', '=', rule), eb('procedure', '=', rule)]))
     .orderBy('id')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.id ?? null;
+    .execute();
+  for (const key of ['name', 'procedure'] as const) {
+    const found = list.filter((row) => row[key] === rule);
+    const [first, second] = found;
+    if (second !== undefined) throw new AmbiguousRuleError(rule, key, found);
+    if (first !== undefined) return first.id;
+  }
+  const names = await db.selectFrom('job_rules').select('name').orderBy('id').execute();
+  const hint = suggestion(
+    rule,
+    names.map(({ name }) => name),
+  );
+  throw new UnknownRuleError(
+    rule,
+    `expected the number or the name of a rule, got: ${JSON.stringify(rule)}${hint || '; linod rules lists them'}`,
+  );
 }
 
 /**

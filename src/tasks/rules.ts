@@ -16,6 +16,7 @@ import { writeEntries } from './ledger.js';
 import type { Reason } from './reasons.js';
 import { JobRule } from './rule.js';
 import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
+import { UnknownRuleError } from './rule-named.js';
 import { type ChangeWay, changeRule, type Signature, signChanges } from './rule-signature.js';
 import { checkFollows, followedBy } from './run-after.js';
 import { leftUndone, missedSince } from './unrun.js';
@@ -96,7 +97,7 @@ export class Rules {
     return Number(count);
   }
 
-  /** @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule */
+  /** @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`) */
   async get(id: number, db: Kysely<Database> = this.#db): Promise<JobRule> {
     const [row] = await ruleById.rows(db, { id });
     return row === undefined ? await this.#refuse(id, db) : this.parse(row);
@@ -106,7 +107,7 @@ export class Rules {
    * Reads a rule that nobody else changes until the transaction ends, and whose due times and requests nobody else
    * claims: whatever is decided about a rule begins with this.
    *
-   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
+   * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`)
    */
   async lock(id: number, tx: Kysely<Database>): Promise<JobRule> {
     return this.parse(await this.lockRow(id, tx));
@@ -126,7 +127,8 @@ export class Rules {
   async #refuse(id: number, db: Kysely<Database>): Promise<never> {
     const known = await db.selectFrom('job_rules').select('id').orderBy('id').execute();
     const numbers = known.map((rule) => rule.id).join(', ');
-    throw new UsageError(
+    throw new UnknownRuleError(
+      id,
       `no job rule ${id}; ${numbers === '' ? 'there are none yet' : `there are ${numbers}`}`,
     );
   }

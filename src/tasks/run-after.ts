@@ -4,12 +4,28 @@ import type { Kysely } from 'kysely';
 import { UsageError } from '../errors.js';
 import type { Database } from '../store/schema.js';
 import type { JobRule } from './rule.js';
-import { ruleNamed } from './rule-named.js';
 
 /** The number of the rule that a rule runs after; null for none, or one that is not there. */
 export async function followedBy(db: Kysely<Database>, { policies }: JobRule): Promise<number | null> {
   const { runAfter } = policies;
   return runAfter === '' ? null : await ruleNamed(db, runAfter);
+}
+
+/**
+ * The number of the rule with this name, this procedure or this number, the first of these that fits; null for none. A rule
+ * that was clear when somebody named it stays the one that is meant, though its procedure gets further rules.
+ */
+async function ruleNamed(db: Kysely<Database>, text: string): Promise<number | null> {
+  const number = /^\d{1,15}$/.test(text) ? Number(text) : -1;
+  const row = await db
+    .selectFrom('job_rules')
+    .select('id')
+    .where((eb) => eb.or([eb('name', '=', text), eb('procedure', '=', text), eb('id', '=', number)]))
+    .orderBy((eb) => eb.case().when('name', '=', text).then(0).else(1).end())
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.id ?? null;
 }
 
 /**

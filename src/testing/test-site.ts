@@ -14,7 +14,6 @@ import { openStore, type Store } from '../store/store.js';
 import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
 import { type Job, jobFromRow } from '../tasks/job.js';
 import type { Blocked } from '../tasks/requests.js';
-import { ruleNamed } from '../tasks/rule-named.js';
 import { ManualClock } from './manual-clock.js';
 
 export interface TestSiteOptions extends SiteConfig {
@@ -177,15 +176,10 @@ export class TestSite {
    * @param rule its number, its name, or the name of its procedure
    * @param args what it gets as `ar.args`: anything that JSON can say
    * @returns its job; when the rule's policies do not let it run, null
-   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
+   * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`)
    */
   async run(rule: number | string, args?: unknown): Promise<Job | null> {
-    const id = await ruleNamed(this.store.db, String(rule));
-    if (id === null) {
-      const names = (await this.rules.list()).map(({ name }) => name).join(', ');
-      throw new UsageError(`no job rule ${JSON.stringify(rule)}; there are ${names || 'none'}`);
-    }
-    const request = await this.requests.add(id, 'run', 'the test', args === undefined ? {} : { args });
+    const request = await this.requests.add(rule, 'run', 'the test', args === undefined ? {} : { args });
     const jobs = await this.drain();
     return jobs.find((job) => job.requestId === request) ?? null;
   }

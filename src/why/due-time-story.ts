@@ -8,6 +8,7 @@ import type { Database } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 import { type Job, jobFromRow } from '../tasks/job.js';
 import type { JobRule } from '../tasks/rule.js';
+import { findRule } from '../tasks/rule-named.js';
 import { type Attempt, attemptsAfter, attemptText } from './attempts.js';
 import { readEntries } from './entries.js';
 import { hindrancesOf } from './hindrances.js';
@@ -33,16 +34,17 @@ export interface DueTimeStory {
 const maxEntries = 50;
 
 /**
- * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
+ * @param named which rule: its number, its name, or the name of its procedure, where that has one rule only
+ * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`)
  */
 export async function dueTimeStory(
   { site, store }: { readonly site: Site; readonly store: Store },
-  ruleId: number,
+  named: number | string,
   asked: Date,
   now = new Date(systemClock.now()),
 ): Promise<DueTimeStory> {
   const { rules } = openTasks({ site, store });
-  const teller = new DueTimeTeller(store.db, await rules.get(ruleId), site, now);
+  const teller = new DueTimeTeller(store.db, await rules.get(await findRule(store.db, named)), site, now);
   return await teller.tell(asked);
 }
 

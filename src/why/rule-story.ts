@@ -5,6 +5,7 @@ import { systemClock } from '../clock.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import type { JobRule } from '../tasks/rule.js';
+import { findRule } from '../tasks/rule-named.js';
 import { type LedgerEntry, readEntries } from './entries.js';
 import { type Outlook, outlookOf } from './outlook.js';
 import { Presence } from './presence.js';
@@ -41,16 +42,18 @@ export interface StoryOptions {
 /**
  * The story of a rule, out of the ledger, the jobs and the workers.
  *
- * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule
+ * @param named which rule: its number, its name, or the name of its procedure, where that has one rule only
+ * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`)
  * @example
- * const { entries, outlook } = await ruleStory({ site, store }, 3);
+ * const { entries, outlook } = await ruleStory({ site, store }, 'nightly_report');
  */
 export async function ruleStory(
   { site, store }: { readonly site: Site; readonly store: Store },
-  ruleId: number,
+  named: number | string,
   { since, limit = 10, next = 5, now = new Date(systemClock.now()) }: StoryOptions = {},
 ): Promise<RuleStory> {
   const { db } = store;
+  const ruleId = await findRule(db, named);
   const rule = await openTasks({ site, store }).rules.get(ruleId);
   const presence = await Presence.read(db, now.getTime());
   const time = (instant: Date) => rule.localTime(instant);

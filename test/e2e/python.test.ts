@@ -19,7 +19,7 @@ t.test('a Python process logs, asks for the tasks, runs a rule and pings', async
   const worker = await site.startWorker();
   const python = await PythonPeer.start(t, server.url);
   const reply = await python.newChannel();
-  const ask = async (message: { type: string }) => {
+  const ask = async (message: { readonly type: string; readonly [key: string]: unknown }) => {
     await python.send('linod_test', { ...message, reply_channel: reply });
     return await python.receive(reply);
   };
@@ -45,8 +45,13 @@ t.test('a Python process logs, asks for the tasks, runs a rule and pings', async
     logger: 'writing',
     channels: [{ channel: 'linod_test', failed: 0, dropped: 0 }],
   });
-  const run = { type: 'job.run', rule: 1, by: 'python' };
-  t.match(await ask(run), { type: 'job.requested', rule: 1, request: 1 });
+  const run = { type: 'job.run', rule: 'water_plants', by: 'python' };
+  t.match(await ask(run), { type: 'job.requested', rule: 'water_plants', request: 1 });
+  t.match(await ask({ ...run, rule: 'water_plant' }), {
+    type: 'job.refused',
+    code: 'LINOD_ERR_UNKNOWN_RULE',
+    error: /did you mean "water_plants"/,
+  });
   await site.untilJobs('water_plants', 'it ran', (jobs) => jobs.some(({ status }) => status === 'done'));
   const get = { type: 'job.get', request: 1 };
   t.match(await ask(get), {
@@ -94,7 +99,7 @@ t.test('a Python process logs, asks for the tasks, runs a rule and pings', async
   });
 
   await python.send('linod_test', { type: 'no.such.message' });
-  await python.send('linod_test', { type: 'job.run', rule: 'one' });
+  await python.send('linod_test', { type: 'job.run', rule: -1 });
   await site.logged(/^a message on linod_test was dropped: /);
   await site.logged(/^a bad message on linod_test was dropped: .*rule/);
   t.match(await ask({ type: 'worker.ping' }), { type: 'worker.pong' }, 'and goes on');

@@ -8,7 +8,7 @@ import { eventually } from '../support/programs.js';
 
 const garden = `import { type BaseRequest, scheduleOften } from 'linod';
 scheduleOften({ every: 3600 }, async function water_plants(ar: BaseRequest) {
-  ar.info('the plants have been watered', { by: ar.user !== null });
+  ar.info('the plants have been watered', { by: ar.user !== null, with: ar.args });
 });
 scheduleOften({ every: 3600 }, async function feed_dragon(ar: BaseRequest) {
   ar.info('looking for the dragon');
@@ -47,7 +47,7 @@ t.test('with --wait a run tells how it ended', async (t) => {
     stdout: /^job 1 done: done in \d+(\.\d+)? m?s\n$/,
     stderr: /^$/,
   });
-  t.match(await site.run('linod', 'rule', feed, 'run', '--wait'), {
+  t.match(await site.run('linod', 'rule', 'feed_dragon', 'run', '--wait'), {
     code: 1,
     stdout: /^job 2 failed: Error: there is no dragon\n {4}at /,
     stderr: /^$/,
@@ -61,6 +61,9 @@ t.test('with --wait a run tells how it ended', async (t) => {
   t.match(job, /INFO looking for the dragon\n/);
   t.match(job, /garden\.ts:\d+:\d+/, 'the place of the error can be found');
   t.match(await site.linod('rule', feed, 'resume'), /every 3600 secondly> next run at: /);
+
+  await site.linod('rule', water, 'run', '--args', '{"litres":2}', '--wait');
+  t.match(await site.linod('job', '3'), /watered \{.*"with":\{"litres":2\}/);
 });
 
 t.test('what is changed on a rule takes effect while the worker runs', async (t) => {

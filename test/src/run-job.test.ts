@@ -44,7 +44,7 @@ t.test('a request is kept though the layer is away, and without a worker, and bo
   t.match(asked, { request: 2, isWorking: true });
   if (!store.tells.includes('job_requests')) t.match(asked.unwoken, /closed/);
   t.equal((await bench.requests.open(10, { procedures: [], rules: [], groups: [] })).length, 2);
-  await t.rejects(RunJob.request(context, 9), { code: 'LINOD_ERR_USAGE' });
+  await t.rejects(RunJob.request(context, 9), { code: 'LINOD_ERR_UNKNOWN_RULE' });
 });
 
 t.test('who asked for a run gets its job when it has ended, or null if there is none', async (t) => {

@@ -3,6 +3,7 @@ import { Consumer, InMemoryChannelLayer } from '../../../channels/index.js';
 import { ApplicationCommunicator } from '../../../channels/testing.js';
 import { LinodConsumer, type LinodServices } from '../../../src/consumers/linod.js';
 import { UsageError } from '../../../src/errors.js';
+import { UnknownRuleError } from '../../../src/tasks/rule-named.js';
 
 function open(t: Test) {
   const calls: unknown[][] = [];
@@ -19,8 +20,9 @@ function open(t: Test) {
       return { already: false };
     },
     status: async () => ['Job rule #1 …'],
-    async request(action, rule, by) {
-      calls.push(['request', action, rule, by]);
+    async request(action, rule, by, args) {
+      if (rule === 'nobody') throw new UnknownRuleError(rule, 'no such rule');
+      calls.push(['request', action, rule, by, ...(args === undefined ? [] : [args])]);
       return 7;
     },
     async requested(request) {
@@ -65,15 +67,34 @@ t.test('questions are answered on the channel that they name', async (t) => {
   const reply_channel = await layer.newChannel();
   await communicator.sendInput({ type: 'job.list', reply_channel });
   await communicator.sendInput({ type: 'worker.ping', reply_channel });
-  await communicator.sendInput({ type: 'job.run', rule: 3, by: 'robin', reply_channel });
-  await communicator.sendInput({ type: 'job.cancel', rule: 4, reply_channel });
+  await communicator.sendInput({
+    type: 'job.run',
+    rule: 3,
+    args: { fix: false },
+    by: 'robin',
+    reply_channel,
+  });
+  await communicator.sendInput({ type: 'job.cancel', rule: 'report', reply_channel });
+  await communicator.sendInput({ type: 'job.run', rule: 'nobody', reply_channel });
   t.same(await layer.receive(reply_channel), { type: 'job.status', lines: ['Job rule #1 …'], worker: 'w1' });
   t.same(await layer.receive(reply_channel), { type: 'worker.pong', tasks: 'running', worker: 'w1' });
   t.same(await layer.receive(reply_channel), { type: 'job.requested', rule: 3, request: 7, worker: 'w1' });
-  t.same(await layer.receive(reply_channel), { type: 'job.requested', rule: 4, request: 7, worker: 'w1' });
+  t.same(await layer.receive(reply_channel), {
+    type: 'job.requested',
+    rule: 'report',
+    request: 7,
+    worker: 'w1',
+  });
+  t.same(await layer.receive(reply_channel), {
+    type: 'job.refused',
+    rule: 'nobody',
+    code: 'LINOD_ERR_UNKNOWN_RULE',
+    error: 'no such rule',
+    worker: 'w1',
+  });
   t.same(calls, [
-    ['request', 'run', 3, 'robin'],
-    ['request', 'cancel', 4, 'a message'],
+    ['request', 'run', 3, 'robin', { fix: false }],
+    ['request', 'cancel', 'report', 'a message'],
   ]);
   await communicator.stop();
 });
@@ -85,7 +106,7 @@ t.test('who asked for a run is told what became of it', async (t) => {
   await communicator.sendInput({ type: 'job.get', request: 8, reply_channel });
   const state = { request: 7, over: false, outcome: null, job: null };
   t.same(await layer.receive(reply_channel), { type: 'job.state', ...state, worker: 'w1' });
-  const refusal = { type: 'job.refused', request: 8, error: 'no such request' };
+  const refusal = { type: 'job.refused', request: 8, code: 'LINOD_ERR_USAGE', error: 'no such request' };
   t.same(await layer.receive(reply_channel), { ...refusal, worker: 'w1' });
   await communicator.stop();
 });
@@ -104,7 +125,8 @@ t.test('what wants no answer gets none', async (t) => {
 
 for (const [message, problem] of [
   [{ type: 'job.run' }, /rule/],
-  [{ type: 'job.run', rule: '3' }, /rule/],
+  [{ type: 'job.run', rule: '' }, /rule/],
+  [{ type: 'job.run', rule: [3] }, /rule/],
   [{ type: 'job.run', rule: -1 }, /rule/],
   [{ type: 'job.list' }, /reply_channel/],
   [{ type: 'job.get', request: 7 }, /reply_channel/],
@@ -141,7 +163,12 @@ t.test('a push is queued and told, for a user or for all; one that makes no sens
   t.same(await layer.receive(reply_channel), { type: 'push.queued', push: 5, deliveries: 2, worker: 'w1' });
   await communicator.sendInput({ type: 'send.push', data: 'to all', by: 'robin', urgency: 'high' });
   await communicator.sendInput({ type: 'send.push', user_id: 'ann', data: 'x', topic: 'a b', reply_channel });
-  t.same(await layer.receive(reply_channel), { type: 'push.refused', error: 'no such topic', worker: 'w1' });
+  t.same(await layer.receive(reply_channel), {
+    type: 'push.refused',
+    code: 'LINOD_ERR_USAGE',
+    error: 'no such topic',
+    worker: 'w1',
+  });
   t.same(calls, [
     ['push', { ...open_, to: '7', data: { title: 'Hello' }, ttlSeconds: 60 }, 'a message'],
     ['push', { ...open_, to: null, data: 'to all', urgency: 'high' }, 'robin'],

@@ -92,7 +92,7 @@ t.test('a run asks for a run of another rule, by procedure, name or number', asy
   await drain(bench);
   t.same(seen, [
     2,
-    'no job rule and no procedure of a rule is named "nobody"',
+    'expected the number or the name of a rule, got: "nobody"; linod rules lists them',
     'no job rule 17; there are 1, 2, 3',
     'args cannot be kept as JSON: Do not know how to serialize a BigInt',
     ['job 1', { page: 1 }],

@@ -99,7 +99,7 @@ t.test('what makes no sense is refused in words', async (t) => {
   });
   await t.rejects(site.advanceTo('2026-11-25T11:00'), { code: 'LINOD_ERR_USAGE', message: /with an offset/ });
   await t.rejects(site.advance(-1), { code: 'LINOD_ERR_USAGE', message: /from 0 on, got: -1$/ });
-  await t.rejects(site.run('two'), { code: 'LINOD_ERR_USAGE', message: /no job rule "two"; there are one/ });
+  await t.rejects(site.run('two'), { code: 'LINOD_ERR_UNKNOWN_RULE', message: /got: "two"/ });
   await t.rejects(openTestSite({ now: 'noon' }), { code: 'LINOD_ERR_USAGE' });
 });
 

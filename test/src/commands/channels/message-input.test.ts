@@ -13,7 +13,7 @@ t.test('a message is a JSON object with a type', async (t) => {
 });
 
 const refused: ReadonlyArray<[text: string, type: string | undefined, message: string]> = [
-  ['', undefined, 'expected the message to be a JSON object, got: nothing'],
+  ['', undefined, 'expected the message to be JSON, got: nothing'],
   ['[1]', 'a', 'expected the message to be a JSON object, got: a list'],
   ['null', 'a', 'expected the message to be a JSON object, got: null'],
   ['7', 'a', 'expected the message to be a JSON object, got: a number'],
