@@ -11,7 +11,7 @@ import type { Database } from '../store/schema.js';
 import type { Outcome } from '../tasks/job.js';
 import type { Requests } from '../tasks/requests.js';
 import { RunConnection } from './connection.js';
-import { createRequest } from './request.js';
+import { RunRequest } from './request.js';
 import { graceOf, type Run, type RunEnd } from './run.js';
 import { endedWith } from './stop.js';
 import { describeThrown, headline } from './thrown.js';
@@ -33,23 +33,16 @@ export interface InlineContext {
 /** Runs a job here, and tells how it ended. Rejects only when the run's connection cannot be closed. */
 export async function runInline(run: Run, context: InlineContext): Promise<RunEnd> {
   const { job, user, stop, log } = run;
-  const { site, clock, workerId, requests, onRequest, procedures } = context;
+  const { site, clock, db, workerId, requests, onRequest, procedures } = context;
   const connection = new RunConnection(context.connect);
-  const writes = new RunWrites({
-    jobId: job.id,
-    workerId,
-    own: () => connection.open(),
-    short: () => context.db,
-    requests,
-    onRequest,
-  });
+  const writes = new RunWrites({ jobId: job.id, workerId, connection, short: db, requests, onRequest });
   try {
     const procedure = procedures.get(job.procedure);
     if (procedure === undefined) {
       throw new LinodError('LINOD_ERR_NO_PROCEDURE', `no procedure ${job.procedure}`);
     }
     const startedAt = clock.now();
-    const ar = createRequest({ site, job, user, log, connection, writes, stop, clock });
+    const ar = new RunRequest({ site, job, user, log, connection, writes, stop, clock });
     const end = await follow(run, procedure.run(ar), clock);
     if (end !== null) return end;
     const message = `done in ${durationText(clock.now() - startedAt)}`;
@@ -66,44 +59,60 @@ export async function runInline(run: Run, context: InlineContext): Promise<RunEn
 
 /** Waits for the end of what a procedure does, and no longer than it is allowed. @returns null when all went well */
 async function follow(run: Run, work: Promise<void>, clock: Clock): Promise<RunEnd | null> {
-  const { stop } = run;
-  let how: string | null = null;
-  let tellGivenUp: (() => void) | undefined;
-  const givenUp = new Promise<void>((resolve) => {
-    tellGivenUp = resolve;
-  });
-  let disarm: () => void = () => undefined;
-  let giveUpAt = Number.POSITIVE_INFINITY;
-  let graceMs = 0;
-  stop.onAbort((reason) => {
-    const wanted = clock.now() + graceOf(run, reason);
-    if (how !== null || wanted >= giveUpAt) return;
-    giveUpAt = wanted;
-    graceMs = graceOf(run, reason);
-    disarm();
-    disarm = clock.after(graceMs, () => tellGivenUp?.());
-  });
-  const ended = work.then(
-    () => {
-      how = 'it ended by itself';
-    },
-    (error: unknown) => {
-      if (stop.reason === null) throw error;
-      how = endedWith(headline(error), stop.reason);
-    },
-  );
-  try {
-    await Promise.race([ended, givenUp]);
-  } finally {
-    disarm();
-  }
-  if (stop.reason === null) return null;
-  const { status, message: why } = stop.reason;
-  const settled = how ?? `it did not react within ${durationText(graceMs)} and may still be going on`;
-  const message = `${why}; ${settled}`;
+  const how = await endOrGiveUp(run, work, clock);
+  const { reason } = run.stop;
+  if (reason === null) return null;
+  const { status, message: why } = reason;
+  const message = `${why}; ${how.text}`;
   run.log.logger.warning(message);
-  return { outcome: { status, message }, left: how === null ? ended : null };
+  const left = how.isOver
+    ? null
+    : work.then(
+        () => undefined,
+        () => undefined,
+      );
+  return { outcome: { status, message }, left };
 }
+
+/** How a run came to its end; where it is not over, it was given up. */
+interface How {
+  readonly isOver: boolean;
+  readonly text: string;
+}
+
+/** Rejects with what the procedure throws when nobody had asked it to end. */
+function endOrGiveUp(run: Run, work: Promise<void>, clock: Clock): Promise<How> {
+  const { stop } = run;
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    let giveUpAt = Number.POSITIVE_INFINITY;
+    let disarm: () => void = () => undefined;
+    work.then(
+      () => {
+        isOver = true;
+        disarm();
+        resolve(endedByItself);
+      },
+      (error: unknown) => {
+        isOver = true;
+        disarm();
+        if (stop.reason === null) reject(error);
+        else resolve({ isOver, text: endedWith(headline(error), stop.reason) });
+      },
+    );
+    stop.onAbort((reason) => {
+      const graceMs = graceOf(run, reason);
+      const wanted = clock.now() + graceMs;
+      if (isOver || wanted >= giveUpAt) return;
+      giveUpAt = wanted;
+      disarm();
+      const text = `it did not react within ${durationText(graceMs)} and may still be going on`;
+      disarm = clock.after(graceMs, () => resolve({ isOver, text }));
+    });
+  });
+}
+
+const endedByItself: How = { isOver: true, text: 'it ended by itself' };
 
 function failure(error: unknown): Outcome {
   return { status: 'failed', message: describeThrown(error), cause: 'threw' };

@@ -23,41 +23,48 @@ export interface RequestParts {
   readonly clock: Pick<Clock, 'now'>;
 }
 
-/** Functions of their own, not methods, so that a procedure may take them out of `ar`. */
-export function createRequest({
-  site,
-  job,
-  user,
-  log,
-  connection,
-  writes,
-  stop,
-  clock,
-}: RequestParts): BaseRequest {
-  return {
-    site,
-    get db() {
-      return connection.open();
-    },
-    get logger() {
-      return log.logger;
-    },
-    get signal() {
-      return stop.signal;
-    },
-    user,
-    jobId: job.id,
-    dueAt: job.dueAt,
-    args: job.args,
-    attempt: job.attempt,
-    lastCheckpoint: job.checkpoint,
-    now: () => new Date(clock.now()),
-    progress: (done, total, text) => log.progress({ done, total: total ?? null, text: text ?? null }),
-    checkpoint: (value, tx) => writes.checkpoint(value, tx),
-    transaction: (work) => writes.transaction(work),
-    requestRun: (rule, args, options) => writes.requestRun(rule, args, options),
-    debug: (message, fields) => log.logger.debug(message, fields),
-    info: (message, fields) => log.logger.info(message, fields),
-    warning: (message, fields) => log.logger.warning(message, fields),
-  };
+/** What a procedure is given. Its functions are its own, not methods, so that a procedure may take them out of `ar`. */
+export class RunRequest implements BaseRequest {
+  readonly #parts: RequestParts;
+  readonly site: Site;
+  readonly user: string | null;
+  readonly jobId: number;
+  readonly dueAt: Date | null;
+  readonly args: unknown;
+  readonly attempt: number;
+  readonly lastCheckpoint: unknown;
+  readonly now: BaseRequest['now'] = () => new Date(this.#parts.clock.now());
+  readonly progress: BaseRequest['progress'] = (done, total, text) =>
+    this.#parts.log.progress({ done, total: total ?? null, text: text ?? null });
+  readonly checkpoint: BaseRequest['checkpoint'] = (value, tx) => this.#parts.writes.checkpoint(value, tx);
+  readonly transaction: BaseRequest['transaction'] = (work) => this.#parts.writes.transaction(work);
+  readonly requestRun: BaseRequest['requestRun'] = (rule, args, options) =>
+    this.#parts.writes.requestRun(rule, args, options);
+  readonly debug: BaseRequest['debug'] = (message, fields) => this.logger.debug(message, fields);
+  readonly info: BaseRequest['info'] = (message, fields) => this.logger.info(message, fields);
+  readonly warning: BaseRequest['warning'] = (message, fields) => this.logger.warning(message, fields);
+
+  constructor(parts: RequestParts) {
+    const { site, user, job } = parts;
+    this.#parts = parts;
+    this.site = site;
+    this.user = user;
+    this.jobId = job.id;
+    this.dueAt = job.dueAt;
+    this.args = job.args;
+    this.attempt = job.attempt;
+    this.lastCheckpoint = job.checkpoint;
+  }
+
+  get db(): BaseRequest['db'] {
+    return this.#parts.connection.open();
+  }
+
+  get logger(): Logger {
+    return this.#parts.log.logger;
+  }
+
+  get signal(): AbortSignal {
+    return this.#parts.stop.signal;
+  }
 }

@@ -53,7 +53,7 @@ export class JobRunner {
       return { outcome: { status: 'failed', message: describeThrown(error) }, left: null };
     } finally {
       disarm();
-      await log.close();
+      if (!log.isWritten) await log.close();
     }
   }
 }

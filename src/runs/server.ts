@@ -21,7 +21,7 @@ import { RunConnection } from './connection.js';
 import { Measure } from './measure.js';
 import { type FromRun, parseToRun, type ToRun } from './messages.js';
 import { ownThread } from './proc.js';
-import { createRequest } from './request.js';
+import { type RequestParts, RunRequest } from './request.js';
 import { RunAbortedError, RunStop } from './stop.js';
 import { describeThrown, headline } from './thrown.js';
 import { RunWrites } from './writes.js';
@@ -127,8 +127,7 @@ export class RunServer {
     const writes = new RunWrites({
       jobId,
       workerId,
-      own: () => connection.open(),
-      short: () => connection.open(),
+      connection,
       requests: (db) => new Requests(db, new Rules(db, timezone, systemClock, workerId), systemClock),
       onRequest: () => this.#port.post({ linod: 'requested' }),
     });
@@ -140,7 +139,7 @@ export class RunServer {
           `no procedure ${name}: the files of site ${site.name} register none of that name when they are loaded in a ${this.#port.kind}`,
         );
       }
-      const ar = createRequest({
+      const ar = new RunRequest({
         site,
         job: {
           id: jobId,
@@ -166,7 +165,7 @@ export class RunServer {
     }
   }
 
-  #log(procedure: string, tree: LevelTree, order: Order): Parameters<typeof createRequest>[0]['log'] {
+  #log(procedure: string, tree: LevelTree, order: Order): RequestParts['log'] {
     const sink: LogSink = {
       write: (level, logger, message, fields, trace) =>
         this.#port.post({

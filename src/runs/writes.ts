@@ -9,6 +9,7 @@ import { transact } from '../store/transact.js';
 import { jsonText } from '../tasks/job.js';
 import type { RunRequestOptions } from '../tasks/request.js';
 import type { Requests } from '../tasks/requests.js';
+import type { RunConnection } from './connection.js';
 
 /** A run wrote after it had been given up: its worker was away so long that it was taken for dead. */
 export class RunLostError extends LinodError {
@@ -26,10 +27,10 @@ export class RunLostError extends LinodError {
 export interface RunWritesOptions {
   readonly jobId: number;
   readonly workerId: string;
-  /** The run's own connection, for its transactions. */
-  readonly own: () => Kysely<Database>;
-  /** For short statements of its own. */
-  readonly short: () => Kysely<Database>;
+  /** The run's own, for its transactions. */
+  readonly connection: RunConnection;
+  /** For short statements; default: the run's own. */
+  readonly short?: Kysely<Database>;
   /** The requests as they are written through a connection or a transaction. */
   readonly requests: (db: Kysely<Database>) => Requests;
   /** Called when the run has asked for another one. */
@@ -47,7 +48,7 @@ export class RunWrites {
   async transaction<T>(work: (tx: Transaction<Database>) => Promise<T>): Promise<T> {
     this.#open++;
     try {
-      return await transact(this.#options.own(), async (tx) => {
+      return await transact(this.#options.connection.open(), async (tx) => {
         // A worker that is stopped in the middle must not hold its job for ever.
         await limitIdleTransaction(tx);
         await this.#hold(tx);
@@ -59,10 +60,10 @@ export class RunWrites {
   }
 
   async checkpoint(value: unknown, tx?: QueryExecutorProvider): Promise<void> {
-    const { jobId, workerId, short } = this.#options;
+    const { jobId, workerId } = this.#options;
     const checkpoint = jsonText('a checkpoint', value);
     this.#refuseDeadlock(tx, 'ar.checkpoint(value, tx)');
-    const db = new QueryCreator<Database>({ executor: (tx ?? short()).getExecutor() });
+    const db = new QueryCreator<Database>({ executor: (tx ?? this.#short()).getExecutor() });
     const updated = await db
       .updateTable('jobs')
       .set({ checkpoint })
@@ -78,16 +79,19 @@ export class RunWrites {
     args: unknown,
     { tx, ...options }: RunRequestOptions = {},
   ): Promise<number> {
-    const { short, onRequest } = this.#options;
     this.#refuseDeadlock(tx, 'ar.requestRun(rule, args, { tx })');
     // Whatever tables it is typed with, it is a Kysely on the site's database.
     if (tx !== undefined) return await this.#request(tx as Kysely<Database>, rule, { ...options, args });
-    const request = await transact(short(), async (own) => {
+    const request = await transact(this.#short(), async (own) => {
       await this.#hold(own);
       return await this.#request(own, rule, { ...options, args });
     });
-    onRequest();
+    this.#options.onRequest();
     return request;
+  }
+
+  #short(): Kysely<Database> {
+    return this.#options.short ?? this.#options.connection.open();
   }
 
   async #request(

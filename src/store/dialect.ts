@@ -75,7 +75,7 @@ export function listTable(
       : sql`json_extract(value, ${sql.lit(`$[${i}]`)})`;
     return sql`${cell} as ${sql.ref(name)}`;
   });
-  const list = isPostgres ? sql`json_array_elements(cast(${json} as json))` : sql`json_each(${json})`;
+  const list = isPostgres ? sql`json_array_elements(cast(${json} as json))` : sql`jsonb_each(${json})`;
   return sql`(select ${sql.join(cells)} from ${list})`;
 }
 

@@ -88,8 +88,8 @@ export class Ends {
   }
 
   /** Writes how a run ended, and does what its rule says of that. Those that end while others are written go together. */
-  async finish(job: Job, rule: JobRule, outcome: Outcome): Promise<Ended> {
-    return await new Promise((resolve, reject) => {
+  finish(job: Job, rule: JobRule, outcome: Outcome): Promise<Ended> {
+    return new Promise((resolve, reject) => {
       this.#waiting.push({ job, rule, outcome, resolve, reject });
       this.#writing ??= this.#writeAll().finally(() => {
         this.#writing = null;

@@ -91,9 +91,14 @@ export class JobLog implements LogSink {
     this.#writeSoon();
   }
 
+  /** Whether nothing is left to write, as of the many runs that have nothing to say. */
+  get isWritten(): boolean {
+    return this.#lines.length === 0 && this.#progress === null && this.#writing === null;
+  }
+
   /** Writes what is left. Never rejects: that the job's lines are incomplete is then told in lino.log. */
   async close(): Promise<void> {
-    if (this.#lines.length === 0 && this.#progress === null && this.#writing === null) return;
+    if (this.isWritten) return;
     this.#isClosing = true;
     for (let tries = 1; ; tries++) {
       this.#disarm?.();

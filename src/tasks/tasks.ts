@@ -100,6 +100,8 @@ export class Tasks {
   #isUnsure = false;
   /** Whether something may begin when a run ends. In doubt, as during a look, it may. */
   #isAwaited = true;
+  /** Whether the caller is about to be told that there is a place. */
+  #isTelling = false;
 
   constructor(context: TasksContext) {
     this.#context = context;
@@ -355,7 +357,9 @@ export class Tasks {
   }
 
   #start({ job, rule, user }: Claimed): void {
-    this.#context.logger.debug(`job ${job.id} of ${rule} started`, { rule: rule.id, job: job.id });
+    const { logger } = this.#context;
+    if (logger.isEnabledFor('DEBUG'))
+      logger.debug(`job ${job.id} of ${rule} started`, { rule: rule.id, job: job.id });
     this.#hindrances.delete(rule.id);
     const stop = new RunStop();
     const done = this.#perform(job, rule, user, stop);
@@ -363,9 +367,9 @@ export class Tasks {
   }
 
   async #perform(job: Job, rule: JobRule, user: string | null, stop: RunStop): Promise<void> {
-    const { runner, onPlace } = this.#context;
+    const { runner } = this.#context;
     let wakes = false;
-    if (await this.#mayBegin(job)) {
+    if (this.#isTime(job) || (await this.#mayBegin(job))) {
       const { outcome, left } =
         stop.reason !== null ? notBegun(stop.reason) : await runner.run(job, rule, user, stop);
       if (left !== null) this.#leave(job, rule, left);
@@ -373,7 +377,23 @@ export class Tasks {
     }
     this.#runs.delete(job.id);
     this.#asked.delete(job.id);
-    if (wakes || this.#isAwaited) onPlace?.();
+    if (wakes || this.#isAwaited) this.#tellPlace();
+  }
+
+  /** Once for all runs whose ends were written together. */
+  #tellPlace(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      this.#context.onPlace?.();
+    });
+  }
+
+  /** Whether a job can begin without more ado, as mostly. */
+  #isTime(job: Job): boolean {
+    const lateMs = this.#context.clock.now() - job.startDatetime.getTime();
+    return lateMs >= 0 && lateMs < doubtMs;
   }
 
   /** Waits for the time of a job that was claimed before. @returns false if it is not this worker's any more */
@@ -391,7 +411,7 @@ export class Tasks {
         return isMine;
       } catch (error) {
         if (delayMs === firstRetryMs) logger.error(`cannot read whether job ${job.id} may begin`, error);
-        await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+        await this.#pause(delayMs);
       }
     }
     return false;
@@ -423,7 +443,7 @@ export class Tasks {
     this.#left.set(job.id, { ruleId: rule.id, jobId: job.id, since: job.startDatetime.getTime() });
     void left.then(() => {
       this.#left.delete(job.id);
-      this.#context.onPlace?.();
+      this.#tellPlace();
     });
   }
 
@@ -433,34 +453,39 @@ export class Tasks {
    * @returns whether something is to be run because of it
    */
   async #finish(job: Job, rule: JobRule, outcome: Outcome): Promise<boolean> {
-    const { ends, logger, clock } = this.#context;
-    const fields = { rule: rule.id, job: job.id };
+    const { ends, logger } = this.#context;
     for (let delayMs = firstRetryMs; ; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
       try {
         const { mine, follows, wakes } = await ends.finish(job, rule, outcome);
         if (mine) this.#tellEnd(job, rule, outcome, follows);
         else {
           const lost = `job ${job.id} had been given up as lost; that it is ${outcome.status} is not recorded`;
-          logger.warning(lost, fields);
+          logger.warning(lost, { rule: rule.id, job: job.id });
         }
         return wakes;
       } catch (error) {
         const what = `cannot write that job ${job.id} is ${outcome.status}`;
-        if (delayMs === firstRetryMs || this.#closing) logger.error(what, { ...fields, error });
+        if (delayMs === firstRetryMs || this.#closing)
+          logger.error(what, { rule: rule.id, job: job.id, error });
         if (this.#closing) return false;
-        await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+        await this.#pause(delayMs);
       }
     }
   }
 
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#context.clock.after(ms, resolve);
+    });
+  }
+
   #tellEnd(job: Job, rule: JobRule, outcome: Outcome, follows: string): void {
+    const { logger } = this.#context;
+    const level = outcome.status === 'done' ? 'DEBUG' : 'WARNING';
+    if (!logger.isEnabledFor(level)) return;
     const headline = outcome.message.split('\n', 1)[0] ?? '';
     const told = `job ${job.id} of ${rule} ${outcome.status}: ${headline}`;
-    const level = outcome.status === 'done' ? 'DEBUG' : 'WARNING';
-    this.#context.logger.log(level, follows === '' ? told : `${told}; ${follows}`, {
-      rule: rule.id,
-      job: job.id,
-    });
+    logger.log(level, follows === '' ? told : `${told}; ${follows}`, { rule: rule.id, job: job.id });
   }
 }
 
