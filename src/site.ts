@@ -1,6 +1,6 @@
 // What a site is: its name, its directory, its settings, and the ways to its channel layer and its database.
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import type { ChannelLayer, OpenLayerOptions } from '../channels/index.js';
 import { BadConfigError } from './errors.js';
@@ -117,7 +117,7 @@ export class Site {
   async loadProcedures(): Promise<void> {
     if (this.settings.shippedProcedures) await loadModule(this.directory, 'linod/procedures');
     for (const path of this.settings.procedures) {
-      for (const file of await procedureFiles(path, join(this.directory, 'procedures'))) {
+      for (const file of procedureFiles(path, join(this.directory, 'procedures'))) {
         await this.#load(file);
       }
     }
@@ -171,7 +171,7 @@ async function readConfig(directory: string, path: string, anew: boolean): Promi
   let config: unknown;
   try {
     config = path.endsWith('.json')
-      ? JSON.parse(await readFile(path, 'utf8'))
+      ? JSON.parse(readFileSync(path, 'utf8'))
       : (await loadModule(directory, path, { anew })).default;
   } catch (error) {
     if (error instanceof BadConfigError) throw error;
@@ -186,14 +186,16 @@ async function readConfig(directory: string, path: string, anew: boolean): Promi
 }
 
 /** The files of one entry of `procedures`. A missing directory is an error unless it is the default one. */
-async function procedureFiles(path: string, optional: string): Promise<string[]> {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined) {
+function procedureFiles(path: string, optional: string): string[] {
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(path).isDirectory();
+  } catch {
     if (path === optional) return [];
     throw new BadConfigError('procedures', undefined, `no file or directory ${path}`);
   }
-  if (!found.isDirectory()) return [path];
-  const names = await readdir(path);
+  if (!isDirectory) return [path];
+  const names = readdirSync(path);
   return names
     .filter((name) => /\.(ts|js|mjs)$/.test(name) && !name.endsWith('.d.ts'))
     .sort()

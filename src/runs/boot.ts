@@ -4,12 +4,13 @@
 // That program is one file in CommonJS, since only of such Node 20 can keep compiled code. scripts/build.mjs makes it, with all that
 // `linod` exports: a package of the application that imports `linod` here is given these very modules.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 import { CodeCache } from './code-cache.js';
+import { lateModule } from './late-module.js';
 import type { serveRuns } from './serve.js';
 
 /** The name of the program's file, and what changes with it. Set by scripts/build.mjs. */
@@ -43,28 +44,65 @@ function withoutMemoryLimit<T>(work: () => T): T {
   }
 }
 
-/** Puts the loader of TypeScript, which is large, where `require` finds it; a version that is made otherwise is loaded as ever. */
-function compileJiti(): void {
-  const file = join(dirname(require.resolve('jiti')), '../dist/jiti.cjs');
-  if (require.cache[file] !== undefined || !existsSync(file)) return;
-  const script = withoutMemoryLimit(() => cache.compile(file, { wrap: Module.wrap }));
-  const module = new Module(file);
-  module.filename = file;
-  script.runInThisContext()(module.exports, createRequire(file), module, file, dirname(file));
-  module.loaded = true;
-  require.cache[file] = module;
+/** What is imported by much that is loaded, and used by few runs. */
+const late = new Set([
+  'node:assert',
+  'node:child_process',
+  'node:crypto',
+  'node:fs/promises',
+  'node:net',
+  'node:timers/promises',
+  'node:v8',
+  'signal-exit',
+]);
+
+/** `require` as the program and the loader of TypeScript are given it. */
+function requireLittle(all: NodeJS.Require): NodeJS.Require {
+  const little = (name: string): unknown => {
+    if (late.has(name)) return lateModule(() => all(name));
+    return name === 'jiti' ? requireJiti() : all(name);
+  };
+  return Object.assign(little, all);
 }
 
-/** That of the program. */
-const requireKept: NodeJS.Require = Object.assign((name: string) => {
-  if (name === 'jiti') compileJiti();
-  return require(name);
-}, require);
+/** The loader of TypeScript, which is large, with compiled code; a version that is made otherwise is loaded as ever. */
+function requireJiti(): unknown {
+  // Not `require.resolve`: for that Node loads what reads `exports`, which takes 1 ms.
+  const found = require.resolve
+    .paths('jiti')
+    ?.map((directory) => join(directory, 'jiti'))
+    .find((directory) => existsSync(directory));
+  if (found === undefined) return require('jiti');
+  const directory = realpathSync(found);
+  const [small, large] = [join(directory, 'lib/jiti.cjs'), join(directory, 'dist/jiti.cjs')];
+  if (!existsSync(small) || !existsSync(large)) return require('jiti');
+  if (require.cache[large] === undefined) {
+    const { version } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+    const script = withoutMemoryLimit(() => cache.compile(large, { version, wrap: Module.wrap }));
+    const module = new Module(large);
+    module.filename = large;
+    script.runInThisContext()(module.exports, requireForJiti(large), module, large, dirname(large));
+    module.loaded = true;
+    require.cache[large] = module;
+  }
+  return require(small);
+}
+
+/** Of these jiti uses one word each, for its notes for debugging: how long something took, and whether they may be in colour. */
+const enoughForJiti: Readonly<Record<string, object>> = {
+  'node:perf_hooks': { performance: Date },
+  'node:tty': {},
+};
+
+function requireForJiti(file: string): NodeJS.Require {
+  const little = requireLittle(createRequire(file));
+  return Object.assign((name: string) => enoughForJiti[name] ?? little(name), little);
+}
 
 const path = join(__dirname, programFile);
 const cache = withoutMemoryLimit(() => new CodeCache(join(site, '.cache')));
 const program = withoutMemoryLimit(() => cache.compile(path, { version: programVersion }));
 const evaluate: Evaluate = program.runInThisContext();
 const exports: Parameters<Evaluate>[0] = {};
-evaluate(exports, requireKept, path, __dirname);
+evaluate(exports, requireLittle(require), path, __dirname);
 exports.serveRuns?.(() => withoutMemoryLimit(() => cache.keep()));

@@ -1,6 +1,5 @@
 // What a run uses of the machine, as the thread or process in which it takes place can tell.
 
-import { getHeapStatistics } from 'node:v8';
 import type { HostNeeds } from './host.js';
 import type { Usage } from './messages.js';
 import { forgetPeak, processMemory, threadCpuMs } from './proc.js';
@@ -45,7 +44,7 @@ export class Measure {
    * shrinks late, so that few looks see nearly the most. Native code tells nothing of its memory but that of buffers.
    */
   #look(): number {
-    const { total_heap_size: heap, external_memory: buffers } = getHeapStatistics();
+    const { heapTotal: heap, external: buffers } = process.memoryUsage();
     this.#mostHeap = Math.max(this.#mostHeap, heap + buffers);
     return this.#mostHeap;
   }

@@ -30,16 +30,16 @@ t.test(
   (t) => {
     const { file, kept } = begin(t, '(() => 1)');
     const first = new CodeCache(kept);
-    first.compile(file);
+    first.compile(file, { version: 'A' });
     first.keep();
     writeFileSync(file, '(() => 2)');
     const second = new CodeCache(kept);
-    const script = second.compile(file);
+    const script = second.compile(file, { version: 'B' });
     t.equal(script.cachedDataRejected, undefined);
     t.equal(script.runInThisContext()(), 2);
     second.keep();
     t.equal(readdirSync(kept).length, 1);
-    t.equal(new CodeCache(kept).compile(file).cachedDataRejected, false);
+    t.equal(new CodeCache(kept).compile(file, { version: 'B' }).cachedDataRejected, false);
     t.end();
   },
 );
@@ -47,18 +47,21 @@ t.test(
 t.test('a file that was damaged is not taken, and is replaced', (t) => {
   const { file, kept } = begin(t, '(() => "é")');
   const first = new CodeCache(kept);
-  first.compile(file);
+  first.compile(file, { version: 'A' });
   first.keep();
   const [name = ''] = readdirSync(kept);
   const whole = readFileSync(join(kept, name));
-  for (const damaged of [whole.subarray(0, 30), Buffer.alloc(whole.length), Buffer.alloc(0)]) {
+  const bit = Buffer.from(whole);
+  bit[100] = (bit[100] ?? 0) ^ 1;
+  const nothing = Buffer.alloc(0);
+  for (const damaged of [whole.subarray(0, 30), whole.subarray(0, -2), bit, nothing]) {
     writeFileSync(join(kept, name), damaged);
     const cache = new CodeCache(kept);
-    const script = cache.compile(file);
+    const script = cache.compile(file, { version: 'A' });
     t.equal(script.cachedDataRejected, undefined);
     t.equal(script.runInThisContext()(), 'é');
     cache.keep();
-    t.equal(new CodeCache(kept).compile(file).cachedDataRejected, false);
+    t.equal(new CodeCache(kept).compile(file, { version: 'A' }).cachedDataRejected, false);
   }
   t.end();
 });
@@ -66,7 +69,7 @@ t.test('a file that was damaged is not taken, and is replaced', (t) => {
 t.test('where nothing can be kept, everything is compiled', (t) => {
   const { file } = begin(t, '(() => 1)');
   const cache = new CodeCache(join(file, 'no-directory'));
-  t.equal(cache.compile(file).runInThisContext()(), 1);
+  t.equal(cache.compile(file, { version: 'A' }).runInThisContext()(), 1);
   cache.keep();
   t.end();
 });
