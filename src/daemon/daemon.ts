@@ -14,7 +14,7 @@ import {
   Worker,
   type WorkerEvent,
 } from '../../channels/index.js';
-import { type Clock, systemClock } from '../clock.js';
+import { type SteadyClock, systemClock } from '../clock.js';
 import { LinodConsumer, type LinodServices, type RequestState, type Started } from '../consumers/linod.js';
 import { durationText } from '../duration.js';
 import { guardAtExit } from '../log/exit-guard.js';
@@ -66,7 +66,7 @@ export interface DaemonOptions {
   readonly initiate: boolean;
   /** Also given what the worker itself logs. */
   readonly terminal?: LogSink;
-  readonly clock?: Clock;
+  readonly clock?: SteadyClock;
 }
 
 /** How things stood when the worker began to listen. */
@@ -90,7 +90,7 @@ const renewGroupMs = 3_600_000;
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #site: Site;
-  readonly #clock: Clock;
+  readonly #clock: SteadyClock;
   readonly #store: Store;
   readonly #layer: ChannelLayer;
   readonly #sender: LogSender;

@@ -417,7 +417,7 @@ export class Claimer {
       if (id !== undefined)
         claimed.push({ job: jobOf(start, id, this.#workerId), rule: start.rule, user: start.user });
       // Only a clock that was set back makes a rule due at a time for which it has run.
-      else claim.retell(start, await this.#taken(tx, start.rule.id, start.row.due_at));
+      else claim.retell(start, `run before, as ${await this.#taken(tx, start.rule.id, start.row.due_at)}`);
     }
     await writeEntries(tx, claim.entries, { by: this.#workerId, at: claim.now });
     const { waiting, broken } = claim;

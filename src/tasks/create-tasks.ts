@@ -1,7 +1,7 @@
 // The tasks of a site, put together.
 
 import type { ChoiceList } from '../choices.js';
-import { type Clock, systemClock } from '../clock.js';
+import { type SteadyClock, systemClock } from '../clock.js';
 import { LevelTree } from '../log/levels/level-tree.js';
 import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
@@ -28,7 +28,7 @@ export interface CreateTasksOptions {
   readonly store: Store;
   /** Default: all that are registered. */
   readonly procedures?: ChoiceList<Procedure>;
-  readonly clock?: Clock;
+  readonly clock?: SteadyClock;
   /** Where the runs' log goes, besides to their jobs. Default: nowhere. */
   readonly sink?: LogSink;
   /** The levels below which the runs' log does not go there. Default: those of the site's settings. */

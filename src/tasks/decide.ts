@@ -92,14 +92,14 @@ const ended: Entry = { reason: 'ended', dueAt: null, dueUntil: null, times: 1, d
  * against it may be over when the time has come.
  */
 export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumstances): Decision {
-  const { now, hindrance, waitedForRun } = circumstances;
+  const { now, waitedForRun } = circumstances;
   const since = waitedForRun ? dueAt : oldestMadeUpFor(rule, now);
   const entries: Entry[] = [];
   let at = dueAt;
   if (dueAt < since) {
     const first = dueFrom(rule, since);
     const passed = passedBetween(rule, dueAt, Math.min(first ?? now + 1, now + 1) - 1);
-    entries.push({ ...passed, ...whyDropped(rule, hindrance) });
+    entries.push({ ...passed, ...whyDropped(rule, dueAt, circumstances) });
     if (first === null) entries.push(ended);
     if (first === null || first > now) {
       entries.push(...notesUpTo(rule, dueAt, first));
@@ -132,13 +132,18 @@ function oldestMadeUpFor({ policies }: DecidedRule, now: number): number {
   return now - Math.max(lateAfterMs, misfireWindowSeconds * 1000);
 }
 
-function whyDropped({ policies }: DecidedRule, hindrance: string | null): Pick<Entry, 'reason' | 'detail'> {
+function whyDropped(
+  { policies }: DecidedRule,
+  dueAt: number,
+  { hindrance, lookingSince }: Circumstances,
+): Pick<Entry, 'reason' | 'detail'> {
   if (hindrance !== null) return { reason: 'skipped', detail: `too late: ${hindrance}` };
   const limit =
     policies.misfire === 'skip'
       ? 'misfire is skip'
       : `more than ${durationText(policies.misfireWindowSeconds * 1000)} ago`;
-  return { reason: 'dropped', detail: `passed while no worker ran it: ${limit}` };
+  const meanwhile = lookingSince > dueAt ? 'no worker ran it' : 'the worker was busy or asleep';
+  return { reason: 'dropped', detail: `passed while ${meanwhile}: ${limit}` };
 }
 
 function actionAt(

@@ -2,6 +2,7 @@
 
 import type { Period } from '../membership/switch-offs.js';
 import type { Hindrance, Waiting } from './claims.js';
+import type { ClockStep } from './clock-steps.js';
 import type { JobRule } from './rule.js';
 
 /** As much as is known of a look at the rules: whether anything waited for a place, and for which groups, and why. */
@@ -20,6 +21,7 @@ export class Hindrances {
   #fullUntil = Number.NEGATIVE_INFINITY;
   #awayUntil = Number.NEGATIVE_INFINITY;
   #off: Period | null = null;
+  #step: ClockStep | null = null;
 
   /** A rule waits. */
   add({ ruleId, dueAt, for: what, hindrance }: Waiting): void {
@@ -48,10 +50,18 @@ export class Hindrances {
     this.#off = period;
   }
 
+  /** The clock was set forward, over what would have been due meanwhile. */
+  wasSetForward(step: ClockStep): void {
+    this.#step = step;
+  }
+
   /** What kept a rule from starting since it was due, if that is known. */
   of(rule: Pick<JobRule, 'id' | 'policies'>, dueAt: number): Hindrance | null {
     const own = this.#byRule.get(rule.id);
     if (own !== undefined && own.dueAt === dueAt) return own.hindrance;
+    if (this.#step !== null && dueAt > this.#step.from && dueAt <= this.#step.to) {
+      return { for: 'outage', hindrance: this.#step.told };
+    }
     const group = this.#groups.get(rule.policies.group);
     if (group !== undefined && dueAt <= group.until) return { for: 'group', hindrance: group.hindrance };
     if (dueAt <= this.#fullUntil) return { for: 'place', hindrance: 'all places for jobs were taken' };

@@ -16,6 +16,7 @@ export const reasonMeanings = {
       'no worker ran the rules then',
       'linod was switched off (useLinod)',
       'the database was away',
+      'the clock was set forward by 1 d',
       'job 7 was still running',
       'group mail was at its limit of 2',
       'all places for jobs were taken',
@@ -44,18 +45,20 @@ export const reasonMeanings = {
     told: [
       '3 further due times passed meanwhile',
       'passed while no worker ran it: misfire is skip',
-      'passed while no worker ran it: more than 1 h ago',
+      'passed while the worker was busy or asleep: more than 1 h ago',
       'edited before it started',
       'cancelled before it started',
     ],
   },
   taken: {
-    means: 'the due time has its job already, so that it was not run again',
-    told: ['job 7 of worker w1'],
+    means:
+      'the due time has its job already: another worker was quicker, which is not told, or the clock was set back',
+    told: ['job 7 of worker w1', 'run before, as job 7 of worker w1'],
   },
   moved: {
     means: 'the rule is due at another time than was planned',
     told: [
+      'from … to …: the clock was set back by 1 h',
       'from … to …: the clock or the time zone changed',
       'from …: excluded by sat',
       'the clocks skip 2027-03-28T02:30:00',

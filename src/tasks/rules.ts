@@ -164,7 +164,8 @@ export class Rules {
         if (withRule.has(procedure.name)) continue;
         report.created.push((await this.insert(tx, procedure, 'sync')).name);
       }
-      await this.#realign(tx);
+      // While no worker ran; which of the two it was is not known.
+      await this.#realign(tx, 'the clock or the time zone changed');
       for await (const row of readRules(
         tx,
         known.map(({ id }) => id),
@@ -257,9 +258,11 @@ export class Rules {
   /**
    * Works out anew when rules are due that are not due yet: after the clock was set back, or the site got another
    * time zone, what was worked out before is wrong.
+   *
+   * @param why for the ledger
    */
-  async realign(): Promise<void> {
-    await transact(this.#db, async (tx) => await this.#realign(tx));
+  async realign(why: string): Promise<void> {
+    await transact(this.#db, async (tx) => await this.#realign(tx, why));
   }
 
   /** Writes a line of the ledger. */
@@ -383,7 +386,7 @@ export class Rules {
     }
   }
 
-  async #realign(tx: Kysely<Database>): Promise<void> {
+  async #realign(tx: Kysely<Database>, why: string): Promise<void> {
     const rules = await tx
       .selectFrom('job_rules')
       .select(['id', 'next_due_at'])
@@ -406,13 +409,7 @@ export class Rules {
       const [from, to] = [rule.nextDueAt, due].map((time) =>
         time === null ? 'never' : rule.localTime(time),
       );
-      await this.note(
-        rule.id,
-        null,
-        'moved',
-        `from ${from} to ${to}: the clock or the time zone changed`,
-        tx,
-      );
+      await this.note(rule.id, null, 'moved', `from ${from} to ${to}: ${why}`, tx);
     }
   }
 

@@ -1,7 +1,7 @@
 // The tasks of a site: what is due is run, what was asked for is done, and everyone can see how things stand.
 
 import type { ChoiceList } from '../choices.js';
-import type { Clock } from '../clock.js';
+import type { SteadyClock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
 import type { Period } from '../membership/switch-offs.js';
 import type { Procedure } from '../procedure.js';
@@ -19,6 +19,7 @@ import {
   type View,
   type Waiting,
 } from './claims.js';
+import { ClockSteps } from './clock-steps.js';
 import type { Ends } from './ends.js';
 import { Hindrances } from './hindrances.js';
 import type { Job, Outcome } from './job.js';
@@ -38,7 +39,7 @@ export interface TasksContext {
   /** Has threads and processes wait for runs that are about to begin; null where all runs take place inline. */
   readonly pool: Pick<HostPool, 'prepare'> | null;
   readonly procedures: ChoiceList<Procedure>;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly logger: Logger;
   /** How many jobs run side by side. */
   readonly maxJobs: number;
@@ -67,8 +68,6 @@ const waitMs = 1000;
 /** Waiting between attempts to write how a run ended, when the database is away: doubled up to the longest. */
 const firstRetryMs = 250;
 const longestRetryMs = 30_000;
-/** A clock that goes back by less than this is merely being corrected. */
-const clockStepMs = 1000;
 /** Due times are claimed so long before, so that the runs begin on time however many there are. */
 export const aheadMs = 100;
 /** The threads and processes of runs are started so long before, if none waits: loaded, they begin at once. */
@@ -93,8 +92,8 @@ export class Tasks {
   readonly #gates = new Map<number, Promise<void>>();
   /** Runs that were asked to end so that the next one can begin. */
   readonly #asked = new Set<number>();
+  readonly #steps: ClockSteps;
   #lookingSince: number;
-  #lastLook: number;
   #closing = false;
   /** Whether the database went away in the middle of a claim, so that it may know of a run that was not begun. */
   #isUnsure = false;
@@ -106,7 +105,7 @@ export class Tasks {
   constructor(context: TasksContext) {
     this.#context = context;
     this.#lookingSince = context.clock.now();
-    this.#lastLook = this.#lookingSince;
+    this.#steps = new ClockSteps(context.clock);
   }
 
   /** Adjusts the rules to the registered procedures; see {@link Rules.sync}. */
@@ -238,12 +237,16 @@ export class Tasks {
 
   /** When the clock was set back, rules would wait for times that lie far ahead now. */
   async #noticeClockStep(): Promise<void> {
-    const now = this.#context.clock.now();
-    const isBack = now < this.#lastLook - clockStepMs;
-    this.#lastLook = now;
-    if (!isBack) return;
-    this.#context.logger.warning('the clock was set back; when the rules are due is worked out anew');
-    await this.#context.rules.realign();
+    const step = this.#steps.look();
+    if (step === null) return;
+    const { logger, rules } = this.#context;
+    if (step.to > step.from) {
+      logger.warning(`${step.told}; what would have been due meanwhile is late`);
+      this.#hindrances.wasSetForward(step);
+      return;
+    }
+    logger.warning(`${step.told}; when the rules are due is worked out anew`);
+    await rules.realign(step.told);
   }
 
   async #takeUnbegun(): Promise<void> {

@@ -1,6 +1,6 @@
 // A clock that moves only when it is told to.
 
-import type { Clock } from '../clock.js';
+import type { SteadyClock } from '../clock.js';
 
 interface Timer {
   readonly dueAt: number;
@@ -13,8 +13,10 @@ interface Timer {
  * clock.after(1000, () => console.log('a second is over'));
  * clock.advance(1000);
  */
-export class ManualClock implements Clock {
+export class ManualClock implements SteadyClock {
   #now: number;
+  /** By how much it was set, in all. */
+  #setByMs = 0;
   readonly #timers = new Set<Timer>();
 
   /** @param now in ms since 1970 UTC */
@@ -23,6 +25,8 @@ export class ManualClock implements Clock {
   }
 
   now = (): number => this.#now;
+
+  passed = (): number => this.#now - this.#setByMs;
 
   after = (delayMs: number, callback: () => void): (() => void) => {
     const timer = { dueAt: this.#now + delayMs, callback };
@@ -38,6 +42,7 @@ export class ManualClock implements Clock {
   /** Sets the time, as a person does: what waits goes on waiting for as long as before. */
   setTo(now: number): void {
     const step = now - this.#now;
+    this.#setByMs += step;
     const timers = [...this.#timers];
     this.#timers.clear();
     for (const timer of timers) this.#timers.add({ ...timer, dueAt: timer.dueAt + step });

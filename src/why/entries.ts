@@ -41,7 +41,12 @@ export async function readEntries(
   ruleId: number,
   { since, dueAt, decidedAt, limit }: EntryFilter,
 ): Promise<LedgerEntry[]> {
-  let query = db.selectFrom('decisions').selectAll().where('rule_id', '=', ruleId);
+  let query = db
+    .selectFrom('decisions')
+    .selectAll()
+    .where('rule_id', '=', ruleId)
+    // That other workers came for a due time as well, and were later by a moment, is nothing that happened to the rule.
+    .where((eb) => eb.or([eb('reason', '<>', 'taken'), eb('detail', 'like', 'run before,%')]));
   if (since !== undefined) query = query.where('decided_at', '>=', since.getTime());
   if (decidedAt !== undefined) query = query.where('decided_at', '=', decidedAt.getTime());
   if (dueAt !== undefined) {

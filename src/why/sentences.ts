@@ -34,7 +34,7 @@ const tellers: Readonly<Record<Reason, Teller>> = {
       return `${madeUpFor(entry, time)}: job ${started.id} made up for ${entry.times === 1 ? 'it' : 'them'}`;
     return `${dueTimes(entry, time)} not made up for: ${entry.detail}`.trimStart();
   },
-  taken: ({ detail }) => `not run again: it has run before, as ${detail}`,
+  taken: ({ detail }) => `not run again: it was ${detail}`,
   moved: ({ detail }) => `due at another time: ${detail}`,
   lost: ({ detail }) => `lost: ${detail}`,
   cancelled: ({ detail }) => `the rule was cancelled${byOrWhy(detail)}`,

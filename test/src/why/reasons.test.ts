@@ -179,6 +179,16 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
       sentence: /^60 late: run late, by 20 s: all places for jobs were taken; job \d was done/,
     },
     {
+      when: 'the clock is set forward',
+      provoke: async (t) => {
+        const bench = await withTick(t);
+        bench.clock.setTo(noon + 86_400_000);
+        await runAfter(bench, 0);
+        return bench;
+      },
+      sentence: /^10 late: run late, by 23 h 59 min: the clock was set forward by 1 d; job 1 was done/,
+    },
+    {
       when: 'the worker did nothing for a while',
       provoke: async (t) => {
         const bench = await withTick(t);
@@ -281,6 +291,17 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
       sentence: '60 skipped: not run: too late: all places for jobs were taken',
     },
     {
+      when: 'the clock was set forward over a time that is not made up for',
+      provoke: async (t) => {
+        const bench = await withTick(t, { everyUnit: 'minutely', misfire: 'skip' });
+        bench.clock.setTo(noon + 3_600_000 - 1000);
+        await runAfter(bench, 0);
+        return bench;
+      },
+      sentence:
+        '600 skipped: 5 due times up to 2026-11-24T12:50:00+00:00 were not run: too late: the clock was set forward by 59 min 59 s',
+    },
+    {
       when: 'the rule was cancelled',
       provoke: async (t) => {
         const bench = await withTick(t);
@@ -325,10 +346,12 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         '20 dropped: 3 due times up to 2026-11-24T12:00:40+00:00 passed meanwhile: job 1 made up for them',
     },
     {
-      when: 'what passed is not made up for',
+      when: 'what passed while no worker ran is not made up for',
       provoke: async (t) => {
         const bench = await withTick(t, { misfire: 'skip' });
-        await runAfter(bench, 38);
+        bench.clock.advance(38_000);
+        bench.tasks.begin();
+        await runAfter(bench, 0);
         return bench;
       },
       sentence:
@@ -342,7 +365,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         return bench;
       },
       sentence:
-        '10 dropped: 2 due times up to 2026-11-24T12:00:20+00:00 were not made up for: passed while no worker ran it: more than 15 s ago',
+        '10 dropped: 2 due times up to 2026-11-24T12:00:20+00:00 were not made up for: passed while the worker was busy or asleep: more than 15 s ago',
     },
     {
       when: 'the rule is edited meanwhile',
@@ -378,7 +401,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         await runAfter(bench, 0);
         return bench;
       },
-      sentence: '10 taken: not run again: it has run before, as job 1 of worker w1',
+      sentence: '10 taken: not run again: it was run before, as job 1 of worker w1',
     },
   ],
   moved: [
@@ -392,7 +415,18 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         return bench;
       },
       sentence:
-        /^\d+ moved: due at another time: from 2026-11-25T12:00:10\+00:00 to 2026-11-25T11:53:30\+00:00: the clock or the time zone changed$/,
+        /^\d+ moved: due at another time: from 2026-11-25T12:00:10\+00:00 to 2026-11-25T11:53:30\+00:00: the clock was set back by 6 min 40 s$/,
+    },
+    {
+      when: 'the clock is set back while no worker runs',
+      provoke: async (t) => {
+        const bench = await withTick(t);
+        bench.clock.setTo(noon - 5000);
+        await bench.tasks.setup();
+        return bench;
+      },
+      sentence:
+        '-5 moved: due at another time: from 2026-11-24T12:00:10+00:00 to 2026-11-24T12:00:00+00:00: the clock or the time zone changed',
     },
     {
       when: 'an excluded day puts it off',

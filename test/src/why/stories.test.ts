@@ -250,3 +250,31 @@ t.test(
     t.match((await dueTime(bench, -7200)).at(-1), 'the rule was made at 2026-11-24T12:00:00+00:00');
   },
 );
+
+t.test('what other workers came for as well, a moment later, is told once', async (t) => {
+  const bench = await openBench(t);
+  const others = [];
+  for (const workerId of ['w2', 'w3'])
+    others.push(await openBench(t, { store: bench.store, clock: bench.clock, workerId }));
+  bench.add('tick', () => undefined, { every: 10, everyUnit: 'secondly' });
+  await bench.tasks.setup();
+  const quiet = { freePlaces: 10, lookingSince: noon, hindrance: () => null, left: [] };
+  for (const seconds of [10, 20]) {
+    bench.clock.setTo(noon + seconds * 1000);
+    const due = await bench.claimer.due(bench.clock.now(), 10, { procedures: [], rules: [], groups: [] });
+    await bench.tasks.run();
+    await bench.tasks.settled();
+    for (const { claimer } of others) t.same((await claimer.claimDue(due, quiet)).claimed, []);
+  }
+  const now = new Date(bench.clock.now());
+  const taken = bench.store.db.selectFrom('decisions').select('id').where('reason', '=', 'taken');
+  t.equal((await taken.execute()).length, 4, 'the ledger has it');
+  t.same(
+    (await ruleStory(bench, 'tick', { now, limit: 2 })).entries.map(({ sentence }) => sentence),
+    ['run on time; job 1 was done after 0 ms', 'run on time; job 2 was done after 0 ms'],
+  );
+  t.same((await dueTimeStory(bench, 1, now, now)).sentences, [
+    'run on time; job 2 was done after 0 ms',
+    'it ran on worker w1',
+  ]);
+});

@@ -1,0 +1,50 @@
+// Notices that somebody has set the clock of this machine, so that what follows from it can be told.
+
+import type { SteadyClock } from '../clock.js';
+import { durationText } from '../duration.js';
+import { lateAfterMs } from './decide.js';
+
+/** A clock that was set. All times are ms since 1970, by that clock. */
+export interface ClockStep {
+  /** What the clock showed when it was looked at for the last time before. */
+  readonly from: number;
+  /** What it shows now. */
+  readonly to: number;
+  /** In words, `the clock was set forward by 1 d`. */
+  readonly told: string;
+}
+
+/** A clock that is set by less than this is merely being corrected. */
+const stepMs = 1000;
+
+export class ClockSteps {
+  readonly #clock: Pick<SteadyClock, 'now' | 'passed'>;
+  #last: number;
+  /** What the clock shows, less the time that has passed: it changes when the clock is set, and only then. */
+  #offset: number;
+
+  constructor(clock: Pick<SteadyClock, 'now' | 'passed'>) {
+    this.#clock = clock;
+    this.#last = clock.now();
+    this.#offset = this.#last - clock.passed();
+  }
+
+  /** Whether the clock was set since the last look; null if it was not. */
+  look(): ClockStep | null {
+    const now = this.#clock.now();
+    const from = this.#last;
+    this.#last = now;
+    // Without a pause nothing is late, whoever has set the clock. So that is seldom asked for, which costs a system call.
+    if (now >= from - stepMs && now <= from + lateAfterMs) return null;
+    const offset = now - this.#clock.passed();
+    const byMs = offset - this.#offset;
+    this.#offset = offset;
+    if (now < from - stepMs) return { from, to: now, told: told('back', Math.min(byMs, now - from)) };
+    return byMs < stepMs ? null : { from, to: now, told: told('forward', byMs) };
+  }
+}
+
+/** To the second: more is not known of when it was. */
+function told(how: 'forward' | 'back', byMs: number): string {
+  return `the clock was set ${how} by ${durationText(Math.round(Math.abs(byMs) / 1000) * 1000)}`;
+}
