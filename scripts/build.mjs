@@ -14,7 +14,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { run } from './bootstrap.mjs';
-import { facadeEntry, facades, ownRequire, plainEntry, runsSource } from './facades.mjs';
+import { facadeEntry, facades, lateIndex, ownRequire, plainEntry, runsSource } from './facades.mjs';
 import { fewChunks } from './few-chunks.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -64,14 +64,14 @@ async function bundle() {
     entryPoints: [...moduleSources.map(facadeEntry), ...programSources.map(plainEntry)],
     plugins: [facades(metafile.outputs), fewChunks(metafile.inputs, 'src/index.ts', '/kysely/')],
   });
-  keepUpToDate('dist', [...outputFiles, ...(await bundleRuns())].map(nameFewer));
+  keepUpToDate('dist', [...outputFiles, ...(await bundleRuns(metafile.outputs))].map(nameFewer));
 }
 
 /**
  * The program of threads and processes of runs: one file in CommonJS, as src/runs/boot.ts loads it, and that. It has all that is
  * imported by name, and shows it to the modules that package.json names: see facades.mjs.
  */
-async function bundleRuns() {
+async function bundleRuns(outputs) {
   const options = {
     ...bundling,
     format: 'cjs',
@@ -93,7 +93,7 @@ async function bundleRuns() {
       js: "(function (exports, require, __filename, __dirname) { const module = { exports }; const moduleUrl = require('node:url').pathToFileURL(__filename);",
     },
     footer: { js: 'Object.assign(exports, module.exports); })' },
-    plugins: [ownRequire],
+    plugins: [ownRequire, lateIndex(outputs)],
   });
   const program = outputFiles.find(({ path }) => path.endsWith('.cjs'));
   const name = basename(program.path);

@@ -14,17 +14,15 @@ import { Procedures } from '../procedure.js';
 import { configuredLevels } from '../site/settings.js';
 import { type Settings, type Site, siteOfWorker } from '../site.js';
 import type { Database } from '../store/schema.js';
-import { connector } from '../store/store.js';
-import { Requests } from '../tasks/requests.js';
-import { Rules } from '../tasks/rules.js';
 import { RunConnection } from './connection.js';
+import { lateDatabase } from './late-database.js';
 import { Measure } from './measure.js';
 import { type FromRun, parseToRun, type ToRun } from './messages.js';
 import { ownThread } from './proc.js';
 import { type RequestParts, RunRequest } from './request.js';
 import { RunAbortedError, RunStop } from './stop.js';
 import { describeThrown, headline } from './thrown.js';
-import { RunWrites } from './writes.js';
+import type { RunWrites } from './writes.js';
 
 /** The way to the worker. */
 export interface RunPort {
@@ -124,13 +122,8 @@ export class RunServer {
     const { jobId, procedure: name, user, attempt, args = null, checkpoint = null, dueAt } = order;
     const connection = new RunConnection(connect);
     const { timezone } = site.settings;
-    const writes = new RunWrites({
-      jobId,
-      workerId,
-      connection,
-      requests: (db) => new Requests(db, new Rules(db, timezone, systemClock, workerId), systemClock),
-      onRequest: () => this.#port.post({ linod: 'requested' }),
-    });
+    const onRequest = () => this.#port.post({ linod: 'requested' });
+    let writes: RunWrites | undefined;
     try {
       const procedure = Procedures.get(name);
       if (procedure === undefined) {
@@ -152,7 +145,10 @@ export class RunServer {
         user,
         log: this.#log(name, levels.tree, order),
         connection,
-        writes,
+        get writes() {
+          writes ??= lateDatabase().remoteWrites({ jobId, workerId, connection, timezone, onRequest });
+          return writes;
+        },
         stop,
         clock: systemClock,
       });
@@ -194,8 +190,17 @@ async function load({ directory, settings, workerId }: Begin): Promise<Loaded> {
     label: senderLabel('run', process.pid),
   });
   levels.start(configuredLevels(site.settings));
-  const [connect] = await Promise.all([connector(site.settings.databaseUrl), site.loadProcedures()]);
+  const [connect] = await Promise.all([connectorTo(site.settings.databaseUrl), site.loadProcedures()]);
   return { site, workerId, connect, levels };
+}
+
+async function connectorTo(url: string): Promise<() => Kysely<Database>> {
+  if (!url.startsWith('sqlite:')) return await lateDatabase().connector(url);
+  let connect: (() => Kysely<Database>) | undefined;
+  return () => {
+    connect ??= lateDatabase().sqliteConnector(url);
+    return connect();
+  };
 }
 
 /** What keeps this event loop turning, by kind. */
