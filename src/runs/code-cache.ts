@@ -1,10 +1,26 @@
 // Compiled code that is kept in a file: reading source is most of what V8 does in a thread or a process that begins.
 
 import { isAscii } from 'node:buffer';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
 import { constants, Script } from 'node:vm';
+
+/** A file that is used tells so once in this time, by when it was modified. */
+const renewMs = 86_400_000;
+/** What nobody has used for so long is removed: it was made by a Node that is not here any more. */
+const unusedMs = 30 * 86_400_000;
+/** Compiled code, and drafts of it that were never finished. */
+const isKept = /\.code(\.\d+\.[a-z\d]+)?$/;
 
 interface Unkept {
   readonly script: Script;
@@ -27,6 +43,7 @@ export class CodeCache {
   readonly #directory: string;
   readonly #tag = cachedDataVersionTag().toString(36);
   readonly #unkept: Unkept[] = [];
+  readonly #used: string[] = [];
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -44,11 +61,16 @@ export class CodeCache {
       ...(cachedData === undefined ? {} : { cachedData }),
     });
     if (cachedData === undefined || script.cachedDataRejected === true) this.#unkept.push({ script, path });
+    else this.#used.push(path);
     return script;
   }
 
-  /** Keeps what was compiled, with all functions that were called by now. What was kept of former versions is removed. */
+  /**
+   * Keeps what was compiled, with all functions that were called by now. What was kept of former versions is removed, and what
+   * other versions of Node have kept when none of them has used it for a month.
+   */
   keep(): void {
+    for (const path of this.#used.splice(0)) this.#renew(path);
     for (const { script, path } of this.#unkept.splice(0)) {
       try {
         mkdirSync(this.#directory, { recursive: true });
@@ -57,9 +79,32 @@ export class CodeCache {
         writeFileSync(draft, Buffer.concat([data, data]), { flush: true });
         renameSync(draft, path);
         this.#removeFormer(path);
+        this.#removeUnused(Date.now());
       } catch {
         // Not allowed, or the disk is full: it is compiled again the next time.
       }
+    }
+  }
+
+  /** Says that a file is used. Most days nobody compiles anything, so this is when the unused ones are looked for. */
+  #renew(path: string): void {
+    const now = Date.now();
+    try {
+      if (now - statSync(path).mtimeMs < renewMs) return;
+      utimesSync(path, now / 1000, now / 1000);
+      this.#removeUnused(now);
+    } catch {
+      // Another process has replaced it, or this one may not write there.
+    }
+  }
+
+  /** Who is about to read one of them, however old, compiles instead. */
+  #removeUnused(now: number): void {
+    for (const name of readdirSync(this.#directory)) {
+      if (!isKept.test(name)) continue;
+      const path = join(this.#directory, name);
+      const mtimeMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now;
+      if (now - mtimeMs > unusedMs) rmSync(path, { force: true });
     }
   }
 

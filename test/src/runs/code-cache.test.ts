@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { CodeCache } from '../../../src/runs/code-cache.js';
@@ -71,5 +71,46 @@ t.test('where nothing can be kept, everything is compiled', (t) => {
   const cache = new CodeCache(join(file, 'no-directory'));
   t.equal(cache.compile(file, { version: 'A' }).runInThisContext()(), 1);
   cache.keep();
+  t.end();
+});
+
+t.test('what other versions of Node have kept is removed when it was not used for a month', (t) => {
+  const { file, kept } = begin(t, '(() => 1)');
+  const first = new CodeCache(kept);
+  first.compile(file, { version: 'A' });
+  first.keep();
+  const [own = ''] = readdirSync(kept);
+  const age = (name: string, days: number) => {
+    const at = Date.now() / 1000 - days * 86_400;
+    utimesSync(join(kept, name), at, at);
+  };
+  for (const [name, days] of [
+    ['program.oldnode.A.code', 31],
+    ['program.oldnode.A.code.812.x7k2', 31],
+    ['program.othernode.A.code', 29],
+    ['config.0815.mjs', 31],
+  ] as const) {
+    writeFileSync(join(kept, name), '');
+    age(name, days);
+  }
+  const use = () => {
+    const cache = new CodeCache(kept);
+    t.equal(cache.compile(file, { version: 'A' }).cachedDataRejected, false);
+    cache.keep();
+  };
+  use();
+  t.equal(readdirSync(kept).length, 5, 'this is looked for once a day');
+  age(own, 2);
+  use();
+  const left = ['config.0815.mjs', own, 'program.othernode.A.code'];
+  t.same(readdirSync(kept).sort(), left.sort(), 'what is not compiled code stays');
+  t.ok(Date.now() - statSync(join(kept, own)).mtimeMs < 86_400_000, 'what is used says so');
+
+  age('program.othernode.A.code', 31);
+  const next = new CodeCache(kept);
+  next.compile(file, { version: 'B' });
+  next.keep();
+  t.notOk(readdirSync(kept).includes('program.othernode.A.code'), 'also when something is compiled');
+  t.equal(readdirSync(kept).length, 2);
   t.end();
 });
