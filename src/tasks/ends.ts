@@ -78,7 +78,7 @@ export class Ends {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #workerId: string;
   #waiting: Waiting[] = [];
-  #writing: Promise<void> | null = null;
+  #isWriting = false;
 
   constructor(db: Kysely<Database>, rules: Rules, clock: Pick<Clock, 'now'>, workerId: string) {
     this.#db = db;
@@ -91,14 +91,13 @@ export class Ends {
   finish(job: Job, rule: JobRule, outcome: Outcome): Promise<Ended> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ job, rule, outcome, resolve, reject });
-      this.#writing ??= this.#writeAll().finally(() => {
-        this.#writing = null;
-      });
+      if (!this.#isWriting) void this.#writeAll();
     });
   }
 
   /** Never rejects: what fails is told to those who wait for it. */
   async #writeAll(): Promise<void> {
+    this.#isWriting = true;
     // Those that end in this turn of the event loop come together.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
@@ -110,6 +109,8 @@ export class Ends {
         for (const one of some) one.reject(error);
       }
     }
+    // At once, and not when this promise is settled: who hears that a run has ended may tell the end of another before that.
+    this.#isWriting = false;
   }
 
   async #write(tx: Kysely<Database>, some: readonly Waiting[]): Promise<Ended[]> {
