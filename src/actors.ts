@@ -25,9 +25,15 @@ export interface ActorContext {
   readonly layer?: ChannelLayer;
 }
 
+/** What one action needs several times. */
+const tasksOf = new WeakMap<ActorContext, SiteTasks>();
+
 /** The rules and the jobs of a site, for reading and changing them from outside a worker. */
-export function openTasks({ site, store, user = 'somebody' }: ActorContext): SiteTasks {
-  return createTasks({ site, store, workerId: user });
+export function openTasks(context: ActorContext): SiteTasks {
+  const { site, store, user = 'somebody' } = context;
+  const tasks = tasksOf.get(context) ?? createTasks({ site, store, workerId: user });
+  tasksOf.set(context, tasks);
+  return tasks;
 }
 
 /**

@@ -42,6 +42,10 @@ const signs = new PreparedQuery<Record<string, never>, Sign>((db) =>
     .orderBy('started_at'),
 );
 
+const livingRows = new PreparedQuery<Record<string, never>, WorkerRow>((db) =>
+  db.selectFrom('workers').selectAll().where('stopped_at', 'is', null).orderBy('started_at'),
+);
+
 const beatOf = new PreparedQuery<{ id: string; now: number; health: string }, unknown>((db, value) =>
   db
     .updateTable('workers')
@@ -134,12 +138,7 @@ export class WorkerRegistry {
 
   /** The workers that have not stopped, the oldest first. */
   async living(): Promise<WorkerRow[]> {
-    return await this.#db
-      .selectFrom('workers')
-      .selectAll()
-      .where('stopped_at', 'is', null)
-      .orderBy('started_at')
-      .execute();
+    return await livingRows.rows(this.#db, {});
   }
 
   async leave(): Promise<void> {

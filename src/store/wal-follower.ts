@@ -3,6 +3,8 @@
 // What it tells is only that somebody may want to look. Most of what is written is written by this very process, which then
 // need not look; but it may be that somebody else writes in the same moment. So it does now and then, and is to look
 // by itself every few seconds.
+//
+// A request for a run is told at once, sooner than the message that comes after it: who asked for it waits.
 
 import { type FSWatcher, watch } from 'node:fs';
 import type { Following, FollowOptions } from './backend.js';
@@ -19,23 +21,32 @@ const gapMs = 400;
 const retryMs = 5000;
 /** So many writes of its own are passed over between two looks. */
 const mostOwn = 10;
+/** So many writes, its own and others', are heard between two looks. Of what comes after them it hears at the next look. */
+const mostHeard = 200;
+/** In these words, for SQLite to see that an index has just these requests. */
+const openRequest = 'select 1 from job_requests where handled_at is null limit 1';
 
 /** The connection of this process through which it mostly writes. */
-export type OwnConnection = Pick<SqliteHandle, 'writes' | 'dataVersion'>;
+export type OwnConnection = Pick<SqliteHandle, 'writes' | 'dataVersion' | 'execute'>;
 
-/** Tells of `rule_changes` and of nothing else: requests and orders come with messages. */
+/**
+ * Tells of `rule_changes` and `job_requests`; of requests within half a second when others write all the time. Orders come with messages
+ * only, and requests as well.
+ */
 export class WalFollower implements Following {
   readonly listening: Promise<void>;
   readonly #path: string;
   readonly #options: FollowOptions;
   readonly #own: OwnConnection | undefined;
   #watcher: FSWatcher | null = null;
-  #disarm: () => void = () => undefined;
+  #disarm: (() => void) | null = null;
   #inTrouble = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
   /** At the last look, or when an own write was passed over. */
   #seen: { readonly writes: number; readonly dataVersion: unknown } | undefined;
   #passedOver = 0;
+  /** Writes since the last look. */
+  #heard = 0;
 
   /** @param path of the database */
   constructor(path: string, own: OwnConnection | undefined, options: FollowOptions) {
@@ -47,14 +58,16 @@ export class WalFollower implements Following {
   }
 
   async close(): Promise<void> {
-    this.#disarm();
-    this.#watcher?.close();
-    this.#watcher = null;
+    this.#disarm?.();
+    this.#stopWatching();
   }
 
-  /** The watch first, so that nothing is written between the two. One watch hears one write. */
+  /** The watch first, so that nothing is written between the two. */
   #lookAndWatch(): void {
+    this.#disarm = null;
     try {
+      // Anew each time: the file is another one when all connections were closed meanwhile.
+      this.#stopWatching();
       this.#watcher = watch(this.#path, { persistent: false }, () => this.#onWrite());
       this.#watcher.on('error', (error) => this.#fail(error));
       this.#tell(undefined);
@@ -64,15 +77,27 @@ export class WalFollower implements Following {
     this.#lookedAt = performance.now();
     this.#seen = this.#state();
     this.#passedOver = 0;
+    this.#heard = 0;
     this.#options.onNews('rule_changes');
+    // The watch before may have ended with the notice of a write.
+    this.#tellIfAsked();
   }
 
   #onWrite(): void {
-    if (this.#passedOver < mostOwn && this.#isOwn()) {
-      this.#passedOver++;
-      return;
-    }
+    if (++this.#heard > mostHeard) this.#stopWatching();
+    if (!this.#isOwn()) this.#tellIfAsked();
+    else if (++this.#passedOver <= mostOwn) return;
     this.#lookLater(Math.max(settleMs, this.#lookedAt + gapMs - performance.now()));
+  }
+
+  /** Tells of requests that nobody has taken up. */
+  #tellIfAsked(): void {
+    try {
+      const open = this.#own?.execute(openRequest, []).rows ?? [];
+      if (open.length > 0) this.#options.onNews('job_requests');
+    } catch {
+      // The message comes, and who looks then is told what is wrong.
+    }
   }
 
   /** Whether it was this process that wrote, and nobody else of whom it can be seen by now. */
@@ -92,13 +117,16 @@ export class WalFollower implements Following {
   }
 
   #lookLater(delayMs: number): void {
+    this.#disarm ??= this.#options.clock.after(delayMs, () => this.#lookAndWatch());
+  }
+
+  #stopWatching(): void {
     this.#watcher?.close();
     this.#watcher = null;
-    this.#disarm();
-    this.#disarm = this.#options.clock.after(delayMs, () => this.#lookAndWatch());
   }
 
   #fail(error: unknown): void {
+    this.#stopWatching();
     this.#lookLater(retryMs);
     this.#tell(error);
   }

@@ -1,8 +1,13 @@
-// What hears the news of PostgreSQL, where there is no server. With one it is tried out in postgres.test.ts.
+// What hears the news of a SQLite file, and that of PostgreSQL where there is no server. With one it is tried out in postgres.test.ts.
 
+import { join } from 'node:path';
 import t from 'tap';
+import { systemClock } from '../../../src/clock.js';
+import type { NewsTopic } from '../../../src/store/backend.js';
 import { NoticeListener } from '../../../src/store/postgres/follow.js';
 import { parseTarget } from '../../../src/store/postgres/target.js';
+import { openStore } from '../../../src/store/store.js';
+import { testDirectory } from '../../support/directory.js';
 import { hastyClock, watchSignals } from '../../support/signals.js';
 import { until } from '../../support/until.js';
 
@@ -16,4 +21,43 @@ t.test('trying to connect again and again leaves nothing behind', async (t) => {
   const listeners = most();
   await listener.close();
   t.ok(listeners <= 2, `at most 2 on one signal: ${listeners}`);
+});
+
+t.test('SQLite: requests of others are told, however much this process writes itself', async (t) => {
+  const path = join(testDirectory(t), 'linod.db');
+  const [own, others] = [await openStore({ path }), await openStore({ path })];
+  t.teardown(async () => {
+    await Promise.all([own.close(), others.close()]);
+  });
+  await own.db
+    .insertInto('job_rules')
+    .values({ seqno: 1, name: 'a', procedure: 'a', suggestion: '{}', created_at: 0 })
+    .execute();
+  const request = { rule_id: 1, action: 'run', requested_at: 0, requested_by: 'ada' } as const;
+  const told: NewsTopic[] = [];
+  const following = own.follow({
+    clock: systemClock,
+    onNews: (topic) => told.push(topic),
+    onTrouble: t.error,
+  });
+  t.teardown(() => following.close());
+  const asked = () => told.filter((topic) => topic === 'job_requests').length;
+  for (let round = 1; round <= 3; round++) {
+    for (let i = 0; i < 30; i++) {
+      await own.db
+        .insertInto('job_requests')
+        .values({ ...request, handled_at: 1 })
+        .execute();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const before = asked();
+    const { id } = await others.db
+      .insertInto('job_requests')
+      .values(request)
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    await until(`request ${id} is told`, () => asked() > before);
+    await own.db.updateTable('job_requests').set({ handled_at: 1 }).where('id', '=', id).execute();
+  }
+  t.ok(told.includes('rule_changes'));
 });
