@@ -37,6 +37,11 @@ export class MessageCodec {
     this.#times = times;
   }
 
+  /** Whether what is written is MessagePack as it stands. */
+  get isPlainMsgpack(): boolean {
+    return this.#serializer.name === 'msgpack' && this.#fernet === undefined;
+  }
+
   /** @throws InvalidMessageError */
   encode(message: Readonly<Record<string, unknown>>): Uint8Array {
     return this.#seal(this.#serializer.encode(message));

@@ -9,6 +9,7 @@ export type SerializerName = 'msgpack' | 'json';
 
 /** Writes and reads values; what it refuses is an InvalidMessageError or an UndecodableError. */
 export interface Serializer {
+  readonly name: SerializerName;
   encode(value: unknown): Uint8Array;
   decode(bytes: Uint8Array): unknown;
   /**
@@ -22,6 +23,7 @@ export interface Serializer {
 }
 
 const msgpack: Serializer = {
+  name: 'msgpack',
   encode,
   decode,
   encodeBut(message, lastKey) {
@@ -32,6 +34,7 @@ const msgpack: Serializer = {
 };
 
 const json: Serializer = {
+  name: 'json',
   encode: encodeJson,
   decode: decodeJson,
   encodeBut(message, lastKey) {

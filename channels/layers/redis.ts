@@ -204,6 +204,7 @@ export class RedisChannelLayer implements ChannelLayer {
     this.#ring = new Ring(hosts);
     this.#groups = new KnownGroups({
       writeChannels: (channels) => this.#members.writeChannels(channels),
+      areNamesOnRedis: this.#members.areCompletedByRedis,
       // One script reaches the keys of one host only.
       mostNames: hosts.length === 1 ? mostKnownMembers : 0,
     });
@@ -340,7 +341,10 @@ export class RedisChannelLayer implements ChannelLayer {
     const guess = this.#groups.membersOf(group);
     const changed = await this.#ring
       .of(group)
-      .outbox.sendToGroup({ key: groupKey, endedAt, members: guess.text }, guess.processes.map(parcelFor));
+      .outbox.sendToGroup(
+        { key: groupKey, endedAt, members: guess.text, prefix: this.#prefix },
+        guess.processes.map(parcelFor),
+      );
     if (changed === undefined) return;
     const { processes } = this.#groups.learn(group, changed);
     await allDone(processes.map((process) => this.#ring.of(process.key).outbox.send(parcelFor(process))));

@@ -1,8 +1,9 @@
 // What a process takes for the members of the groups that it sends to, so that a message to a group is one round trip.
 //
-// The members are on Redis, and only there is the truth. But they change seldom, so the script that delivers is sent
-// along with those of last time, and delivers only if they still are the members: nobody who joined gets nothing, and
-// nobody who left gets something. Else it answers with those that are.
+// The members are on Redis, and only there is the truth. But it is seldom that other processes have members than last time, so
+// the script that delivers is sent along with the keys of those, and delivers only if they still are the ones, with the names
+// of those who are members then: nobody who joined gets nothing, and nobody who left gets something. Else it answers with the
+// members. Where Redis cannot write the names into a message, it delivers only if all members are those of last time.
 
 import { messageKey } from '../../layer.js';
 import { membersPerScript } from './outbox.js';
@@ -12,19 +13,21 @@ export interface ProcessInGroup {
   /** Under which their messages lie: the message key of their channels. */
   readonly key: string;
   readonly firstChannel: string;
-  /** The names of all of them, as they stand in a message. */
-  readonly channels: Uint8Array;
+  /** The names of all of them, as they stand in a message; undefined when Redis is to write them. */
+  readonly channels: Uint8Array | undefined;
 }
 
 export interface GroupMembers {
-  /** As Redis is told them: one a line, the oldest first. */
+  /** As Redis is told them: one a line, the oldest first. Empty when it is to write them. */
   readonly text: string;
   readonly processes: readonly ProcessInGroup[];
 }
 
 export interface KnownGroupsOptions {
   readonly writeChannels: (channels: readonly string[]) => Uint8Array;
-  /** How many members of all groups together are remembered. */
+  /** Whether Redis writes the names into a message: then only the processes are remembered. */
+  readonly areNamesOnRedis: boolean;
+  /** How many members, or processes, of all groups together are remembered. */
   readonly mostNames: number;
 }
 
@@ -38,8 +41,8 @@ const nobody: GroupMembers = { text: '', processes: [] };
 export class KnownGroups {
   readonly #options: KnownGroupsOptions;
   /** The one that was used last is at the end. */
-  readonly #groups = new Map<string, GroupMembers & { readonly names: number }>();
-  #names = 0;
+  readonly #groups = new Map<string, GroupMembers & { readonly size: number }>();
+  #size = 0;
 
   constructor(options: KnownGroupsOptions) {
     this.#options = options;
@@ -54,22 +57,25 @@ export class KnownGroups {
     return known;
   }
 
-  /** Takes note of the members, the oldest first. */
+  /** Takes note of the members, the oldest first, and returns them, all names written. */
   learn(group: string, names: readonly string[]): GroupMembers {
-    const members = { text: names.join('\n'), processes: this.#processes(names), names: names.length };
+    const { areNamesOnRedis, mostNames } = this.#options;
+    const processes = this.#processes(names);
+    const members = { text: names.join('\n'), processes };
+    const size = areNamesOnRedis ? processes.length : names.length;
     this.#forget(group);
-    if (members.processes.length > membersPerScript || names.length > this.#options.mostNames) return members;
-    this.#groups.set(group, members);
-    this.#names += names.length;
+    if (processes.length > membersPerScript || size > mostNames) return members;
+    this.#groups.set(group, { ...(areNamesOnRedis ? nameless(processes) : members), size });
+    this.#size += size;
     for (const oldest of this.#groups.keys()) {
-      if (this.#names <= this.#options.mostNames) break;
+      if (this.#size <= mostNames) break;
       this.#forget(oldest);
     }
     return members;
   }
 
   #forget(group: string): void {
-    this.#names -= this.#groups.get(group)?.names ?? 0;
+    this.#size -= this.#groups.get(group)?.size ?? 0;
     this.#groups.delete(group);
   }
 
@@ -87,4 +93,8 @@ export class KnownGroups {
       channels: this.#options.writeChannels(channels),
     }));
   }
+}
+
+function nameless(processes: readonly ProcessInGroup[]): GroupMembers {
+  return { text: '', processes: processes.map((process) => ({ ...process, channels: undefined })) };
 }

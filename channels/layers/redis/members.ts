@@ -14,6 +14,8 @@ export interface ReadMember {
   readonly channels: readonly string[] | undefined;
 }
 
+const noNames = new Uint8Array();
+
 /** Source: docs/wire.md section 2. */
 export class Members {
   readonly #codec: MessageCodec;
@@ -27,6 +29,14 @@ export class Members {
     this.#prefixLength = randomPrefixLength;
     this.#random = Buffer.alloc(randomPrefixLength * 256);
     this.#used = this.#random.length;
+  }
+
+  /**
+   * Whether the names of a group's channels can be written by Redis, behind what is written here. Not where they are encrypted or
+   * are JSON, nor where a message's id is made of all of it.
+   */
+  get areCompletedByRedis(): boolean {
+    return this.#codec.isPlainMsgpack && this.#prefixLength >= idBytes;
   }
 
   /**
@@ -47,13 +57,13 @@ export class Members {
 
   /**
    * Writes a group's message once and returns what makes a member of it for each list of channels, as `writeChannels`
-   * has written it.
+   * has written it; without one for Redis to write the names, if it can.
    *
    * @throws InvalidMessageError
    */
-  writeForGroup(message: Readonly<Record<string, unknown>>): (channels: Uint8Array) => Buffer {
+  writeForGroup(message: Readonly<Record<string, unknown>>): (channels?: Uint8Array) => Buffer {
     const complete = this.#codec.encodeBut(message, reservedKey);
-    return (channels) => Buffer.concat([this.#randomBytes(), complete(channels)]);
+    return (channels = noNames) => Buffer.concat([this.#randomBytes(), complete(channels)]);
   }
 
   /**

@@ -18,8 +18,10 @@ export interface GroupGuess {
   readonly key: string;
   /** The score up to which memberships have ended. */
   readonly endedAt: number;
-  /** One a line, the oldest first. */
+  /** One a line, the oldest first. Empty when Redis completes the parcels' messages with the names of the members. */
   readonly members: string;
+  /** What the keys of messages begin with. */
+  readonly prefix: string;
 }
 
 export interface OutboxOptions {
@@ -73,8 +75,8 @@ export class Outbox {
   }
 
   /**
-   * Sends a parcel to each process of a group, if its members are those that the sender takes for them: then one round
-   * trip is all. Resolves with undefined, or with the members that are, and then nothing was sent.
+   * Sends a parcel to each process of a group, if these are its processes, or its members are those that the sender takes for
+   * them: then one round trip is all. Resolves with undefined, or with the members that are, and then nothing was sent.
    *
    * @throws LayerUnavailableError
    */
@@ -274,7 +276,7 @@ function deliver(
   if (group !== undefined) args.push(group.key);
   for (const { key } of parts) args.push(key);
   const keyCount = args.length;
-  if (group !== undefined) args.push(group.endedAt, group.members);
+  if (group !== undefined) args.push(group.endedAt, group.members, group.prefix);
   args.push(now / 1000);
   for (const part of parts) part.addArguments(args, now);
   if (group === undefined) return client.deliver(keyCount, ...args);

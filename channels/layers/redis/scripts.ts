@@ -46,6 +46,52 @@ const deliverLua = `
     return accepted
   end`;
 
+/**
+ * Writes the group's channels into the messages for their processes, which end where the names begin, as MessagePack has them.
+ * `at` is that of `deliver`, and each key has one message. Returns false when other processes have members than those whose keys
+ * are given. What begins like the last name is of the same process: to cut the key out of each name would take twice as long.
+ */
+const completeLua = `
+  local function textHeader(size)
+    if size < 32 then return string.char(160 + size) end
+    if size < 256 then return string.char(217, size) end
+    return string.char(218, math.floor(size / 256), size % 256)
+  end
+  local function listHeader(size)
+    if size < 16 then return string.char(144 + size) end
+    if size < 65536 then return string.char(220, math.floor(size / 256), size % 256) end
+    return string.char(221, 0, math.floor(size / 65536), math.floor(size / 256) % 256, size % 256)
+  end
+  local function complete(members, prefix, at)
+    local find, messages = string.find, {}
+    for i = 2, #KEYS do messages[KEYS[i]] = { ARGV[at + 5 * (i - 1)], '' } end
+    local process, message, length, size, header = ' ', nil, 0, -1, nil
+    for i = 1, #members do
+      local name = members[i]
+      if find(name, process, 1, true) ~= 1 then
+        local bang = find(name, '!', 1, true)
+        message = messages[prefix .. (bang and string.sub(name, 1, bang) or name)]
+        if not message then return false end
+        process = bang and string.sub(name, 1, bang) or ' '
+        length = #message
+      end
+      if #name ~= size then
+        size = #name
+        header = textHeader(size)
+      end
+      message[length + 1] = header
+      message[length + 2] = name
+      length = length + 2
+    end
+    for i = 2, #KEYS do
+      local message = messages[KEYS[i]]
+      if #message == 2 then return false end
+      message[2] = listHeader(#message / 2 - 1)
+      ARGV[at + 5 * (i - 1)] = table.concat(message)
+    end
+    return true
+  end`;
+
 /** Scores are seconds since 1970 as text that reads back to the same double; what `%.17g` guarantees. */
 export const scripts = {
   ...leaseScripts,
@@ -71,14 +117,20 @@ export const scripts = {
   },
 
   /**
-   * KEYS: a group, and as for `deliver`. ARGV: the score up to which memberships have ended; the channels that the
-   * sender takes for the group's members, one a line, the oldest first; and as for `deliver`. When they are, returns 1 and
-   * what `deliver` returns; else delivers nothing and returns 0 and the channels that are.
+   * KEYS: a group, and as for `deliver`. ARGV: the score up to which memberships have ended; the channels that the sender takes
+   * for the group's members, one a line, the oldest first, or nothing when the messages are to be completed with the names of those
+   * that are; what the keys of messages begin with; and as for `deliver`. When the members, or their processes, are as the sender thinks,
+   * returns 1 and what `deliver` returns; else delivers nothing and returns 0 and the channels that are.
+   *
+   * Redis spends a nanosecond on each byte of each text that a script gets, makes or reads, since Lua keeps only one of equal texts. So names that
+   * the message carries anyway should not be sent along.
    */
   deliverToGroup: {
-    lua: `${deliverLua}
-      local members = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf')
-      if table.concat(members, '\\n') == ARGV[2] then return { 1, deliver(2, 3) } end
+    lua: `${deliverLua}${completeLua}
+      local members, isKnown = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf'), false
+      if ARGV[2] == '' then isKnown = complete(members, ARGV[3], 4)
+      else isKnown = table.concat(members, '\\n') == ARGV[2] end
+      if isKnown then return { 1, deliver(2, 4) } end
       redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
       return { 0, members }`,
   },
