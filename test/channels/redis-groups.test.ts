@@ -71,7 +71,7 @@ t.test('the names that Redis writes into a message are the bytes that a sender w
     await client.zadd(`${prefix}:group:room`, Date.now() / 1000 + i / 1e6, member);
   for (const n of [1, 2]) await layer.groupSend('room', { type: 'same.message', list: [n > 0] });
   for (const key of [...general, ...sizes.map((size) => `p.${size}!`)]) {
-    const [first, second, ...others] = await client.zrangeBuffer(prefix + key, 0, -1);
+    const [first, second, ...others] = await client.zrangeBuffer(prefix + key, 0, '-1');
     t.same(second?.subarray(12), first?.subarray(12), key);
     t.same(others, []);
   }

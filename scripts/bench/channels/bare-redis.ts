@@ -6,8 +6,9 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { type ScriptCommands, scripts } from '../../../channels/layers/redis/scripts.js';
 import { decode, encode } from '../../../channels/msgpack.js';
+import { bareGroups } from './bare-groups.js';
 import type { BenchMessage } from './messages.js';
-import { capacity, type IdleTransport, type Transport, withoutGroups } from './transport.js';
+import { capacity, type IdleTransport, type Transport } from './transport.js';
 
 const expiryMs = 60_000;
 const randomPrefixLength = 12;
@@ -22,14 +23,17 @@ export function bareRedis(url: string, prefix: string): Transport & IdleTranspor
   const commands = new Redis(url, { scripts, protocol: 2 }) as Redis & ScriptCommands;
   const reads = new Redis(url, { protocol: 2 });
   const ahead: unknown[] = [];
-  const receiveMany = async (channel: string, { max }: { readonly max: number }) => {
+  const take = async (channel: string, max: number) => {
     const reply: unknown = await reads.callBuffer(
       ...['BZMPOP', '0', '1', prefix + channel, 'MIN', 'COUNT', String(max)],
     );
-    return membersOf(reply).map((member) => decode(member.subarray(randomPrefixLength)));
+    return membersOf(reply);
   };
+  const receiveMany = async (channel: string, { max }: { readonly max: number }) =>
+    (await take(channel, max)).map((member) => decode(member.subarray(randomPrefixLength)));
+  const groups = bareGroups({ commands, prefix, randomPrefixLength, expiryMs, take });
   return {
-    ...withoutGroups,
+    ...groups,
     send: (channel, message) => commands.deliver(...delivery(prefix + channel, message)),
     async sendMany(channel, messages) {
       const pipeline = commands.pipeline() as unknown as PipelineOfScripts;
@@ -38,6 +42,7 @@ export function bareRedis(url: string, prefix: string): Transport & IdleTranspor
       return replies.map(([error, accepted]) => ({ accepted: error === null && accepted?.[0] === 1 }));
     },
     async receive(channel) {
+      if (channel.includes('!')) return groups.receive(channel);
       if (ahead.length === 0) ahead.push(...(await receiveMany(channel, { max: Number(membersPerRead) })));
       return ahead.shift();
     },

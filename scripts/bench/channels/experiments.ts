@@ -54,8 +54,8 @@ export const experiments: readonly Experiment[] = [
     measure: ({ pair, redis, divisor }) =>
       pingPong(pair, redis, (pair.name === 'python' ? 600 : 2500) / divisor),
   },
-  grouping('group-100', 100, { python: 100, redis: 1000 }),
-  grouping('group-1000', 1000, { python: 10, redis: 200 }),
+  grouping('group-100', 100, { python: 200, redis: 2000, bare: 2000 }),
+  grouping('group-1000', 1000, { python: 20, redis: 200, bare: 200 }),
   flowing('pubsub', { inFlight: 1 }, { pythonPubSub: 4000, pubsub: 8000, barePubSub: 8000 }),
   {
     key: 'pubsub-ping-pong',

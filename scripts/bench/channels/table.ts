@@ -108,6 +108,7 @@ export const lines: readonly Line[] = [
           number: `group-${members}.python.delivered`,
           aim: atLeast(members === 100 ? 10 : 15),
         },
+        { isBare: true, with: 'bare ioredis', number: `group-${members}.bare.delivered` },
       ],
     }),
   ),
