@@ -12,6 +12,7 @@ import { membersPerScript } from './outbox.js';
 export interface ProcessInGroup {
   /** Under which their messages lie: the message key of their channels. */
   readonly key: string;
+  /** The first of them when they were last told: its capacity is that of the key. */
   readonly firstChannel: string;
   /** The names of all of them, as they stand in a message; undefined when Redis is to write them. */
   readonly channels: Uint8Array | undefined;
