@@ -210,14 +210,14 @@ export class Daemon {
     this.#tasks = createTasks({
       site,
       store,
-      clock,
+      clock: this.#databaseClock,
       sink: this.#sender,
       levels: this.#levels.tree,
       logger,
       workerId,
       onPlace: () => this.#loop.wake(),
     });
-    this.#loop = new TaskLoop(this.#tasks.tasks, clock, logger);
+    this.#loop = new TaskLoop(this.#tasks.tasks, this.#databaseClock, logger);
 
     this.#pushes = new PushService({
       db: store.db,

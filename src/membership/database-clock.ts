@@ -1,29 +1,32 @@
 // The time that all workers of a site agree on: their database's.
 
-import type { Clock } from '../clock.js';
+import type { SteadyClock } from '../clock.js';
 import { durationText } from '../duration.js';
 import type { Logger } from '../log/logger.js';
 import type { Store } from '../store/store.js';
 
-/** A worker whose clock differs by more is told of in the log: its rules run too early or too late. */
+/** A worker whose clock differs by more is told of in the log: its procedures may see the wrong day. */
 export const maxSkewMs = 2000;
 
 /** An answer that took longer tells too little. */
 const maxDoubtMs = 1000;
 
+/** What differs by less is the doubt of the measuring, for which no time is to come twice or not at all. */
+const steadyMs = 250;
+
 /**
- * Heartbeats and leases are told by this clock, so that a machine whose clock is wrong neither loses its leases nor
- * takes those of others. It is this machine's clock, corrected by the difference that was measured last; with SQLite
- * there is none.
+ * By this clock rules are due, and heartbeats and leases are told, so that a machine whose clock is wrong neither begins runs
+ * before their time, nor loses its leases or takes those of others. It is this machine's clock, corrected by the difference
+ * from the database's; with SQLite there is none.
  */
-export class DatabaseClock implements Pick<Clock, 'now'> {
+export class DatabaseClock implements SteadyClock {
   readonly #time: Store['time'];
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #clock: SteadyClock;
   readonly #logger: Logger;
   #skewMs = 0;
   #isTold = false;
 
-  constructor(time: Store['time'], clock: Pick<Clock, 'now'>, logger: Logger) {
+  constructor(time: Store['time'], clock: SteadyClock, logger: Logger) {
     this.#time = time;
     this.#clock = clock;
     this.#logger = logger;
@@ -33,7 +36,15 @@ export class DatabaseClock implements Pick<Clock, 'now'> {
     return this.#clock.now() - this.#skewMs;
   }
 
-  /** By how much this machine's clock is ahead of the database's, in ms; negative when it is behind. */
+  passed(): number {
+    return this.#clock.passed();
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    return this.#clock.after(delayMs, callback);
+  }
+
+  /** By how much this machine's clock is taken to be ahead of the database's, in ms; negative when it is behind. */
   get skewMs(): number {
     return this.#skewMs;
   }
@@ -47,7 +58,8 @@ export class DatabaseClock implements Pick<Clock, 'now'> {
     // The answer was right somewhere between the question and its arrival.
     const doubtMs = (after - before) / 2;
     if (doubtMs > maxDoubtMs) return;
-    this.#skewMs = Math.round((before + after) / 2 - theirs);
+    const skewMs = Math.round((before + after) / 2 - theirs);
+    if (Math.abs(skewMs - this.#skewMs) > steadyMs + doubtMs) this.#skewMs = skewMs;
     this.#tell(Math.abs(this.#skewMs) - doubtMs > maxSkewMs);
   }
 
@@ -61,7 +73,7 @@ export class DatabaseClock implements Pick<Clock, 'now'> {
     const by = durationText(Math.abs(this.#skewMs));
     const how = this.#skewMs > 0 ? 'ahead of' : 'behind';
     this.#logger.warning(
-      `this machine's clock is ${by} ${how} the database's: its rules run at the wrong time; set the clock, best by NTP`,
+      `this machine's clock is ${by} ${how} the database's, by which rules are due: procedures that do not ask ar.now() see another time; set the clock, best by NTP`,
     );
   }
 }

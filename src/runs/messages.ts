@@ -30,6 +30,8 @@ const toRun = v.variant('linod', [
     /** In ms since 1970. */
     dueAt: nullableNumber,
     attempt: v.number(),
+    /** By how much this machine's clock is ahead of the one by which rules are due, in ms. */
+    skewMs: v.number(),
     args: v.unknown(),
     checkpoint: v.unknown(),
     /** From this level on the job keeps what is logged, whatever the site's levels say. */

@@ -141,6 +141,7 @@ class RemoteRun implements HostListener {
 
   #begin(): void {
     const { job, user, stop, log } = this.#run;
+    const { clock } = this.#context;
     this.#host.post({
       linod: 'run',
       jobId: job.id,
@@ -148,6 +149,7 @@ class RemoteRun implements HostListener {
       user,
       dueAt: job.dueAt?.getTime() ?? null,
       attempt: job.attempt,
+      skewMs: Date.now() - clock.now(),
       args: job.args,
       checkpoint: job.checkpoint,
       ...log.wanted,

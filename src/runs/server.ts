@@ -119,7 +119,7 @@ export class RunServer {
     { site, workerId, connect, levels }: Loaded,
     stop: RunStop,
   ): Promise<{ text: string; headline: string } | null> {
-    const { jobId, procedure: name, user, attempt, args = null, checkpoint = null, dueAt } = order;
+    const { jobId, procedure: name, user, attempt, args = null, checkpoint = null, dueAt, skewMs } = order;
     const connection = new RunConnection(connect);
     const { timezone } = site.settings;
     const onRequest = () => this.#port.post({ linod: 'requested' });
@@ -150,7 +150,7 @@ export class RunServer {
           return writes;
         },
         stop,
-        clock: systemClock,
+        clock: { now: () => systemClock.now() - skewMs },
       });
       await procedure.run(ar);
       return null;

@@ -92,7 +92,7 @@ export class Tasks {
   readonly #gates = new Map<number, Promise<void>>();
   /** Runs that were asked to end so that the next one can begin. */
   readonly #asked = new Set<number>();
-  readonly #steps: ClockSteps;
+  #steps: ClockSteps;
   #lookingSince: number;
   #closing = false;
   /** Whether the database went away in the middle of a claim, so that it may know of a run that was not begun. */
@@ -110,6 +110,8 @@ export class Tasks {
 
   /** Adjusts the rules to the registered procedures; see {@link Rules.sync}. */
   async setup(): Promise<SyncReport> {
+    // All rules are looked at, so that no earlier setting of the clock matters.
+    this.#steps = new ClockSteps(this.#context.clock);
     return await this.#context.rules.sync(this.#context.procedures);
   }
 

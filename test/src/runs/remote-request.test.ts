@@ -24,7 +24,7 @@ for (const kind of kinds) {
           await ar.transaction(async (tx) => { await ar.checkpoint('in a transaction', tx); });
           await ar.requestRun('rest', { from: ar.jobId });
           const rules = await ar.db.selectFrom('job_rules').select('name').execute();
-          ar.info(ar.site.name + ' has ' + rules.length + ' rules, at ' + (ar.now() instanceof Date));`,
+          ar.info(ar.site.name + ' has ' + rules.length + ' rules, at ' + ar.now().toISOString().slice(0, 13));`,
         rest: `ar.info('resting', { args: ar.args, user: ar.user });`,
       },
       { onFailure: 'retry', retryDelaySeconds: 0 },
@@ -49,7 +49,7 @@ for (const kind of kinds) {
       'ERROR a stack follows',
       'INFO attempt {"attempt":2,"args":{"n":1},"last":{"attempt":1},"user":"job 1, which failed","job":2}',
       'INFO printed',
-      'INFO test has 2 rules, at true',
+      'INFO test has 2 rules, at 2026-11-24T12',
       'WARNING complained',
     ]);
     t.match(lines.find(({ level }) => level === 'ERROR')?.text, /Error: not thrown\n {4}at .*all\.ts/);
