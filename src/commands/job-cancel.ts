@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { durationText } from '../duration.js';
+import { leftBehind } from '../tasks/job.js';
 import {
   ExitError,
   exitCodes,
@@ -31,7 +32,7 @@ export function jobCancelCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExit codes: 0 the run has ended, 1 it goes on.\n\nExample:\n  $ linod job cancel 812 --timeout 5',
+      '\nExit codes: 0 the run has ended, 1 it goes on, or may do so: inline nothing can end one that does not look at its signal.\n\nExample:\n  $ linod job cancel 812 --timeout 5',
     )
     .action(async (number: string, flags: CancelFlags) => {
       const id = parseWholeNumber('the number of a job', number);
@@ -44,13 +45,15 @@ export function jobCancelCommand(): Command {
         if (asked !== null) sayIfUnwoken(asked);
         const request = asked?.request ?? null;
         const job = await endOfJob(context, id, timeoutMs);
-        const ended = job.status !== 'running';
+        const isOver = job.status !== 'running';
+        const ended = isOver && job.cause !== leftBehind;
         if (flags.json) printJson({ job: id, request, ended, status: job.status, message: job.message });
-        else if (ended) {
+        else if (isOver) {
           const before = request === null ? ' already' : '';
           print(`job ${id} is${before} ${job.status}: ${jobHeadline(job)}`);
         }
         if (ended) return;
+        if (isOver) throw new ExitError(exitCodes.failed);
         say(
           `job ${id} goes on, ${durationText(timeoutMs)} after it was asked to end (request ${request}), on worker ${job.workerId}`,
         );

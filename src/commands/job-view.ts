@@ -12,7 +12,7 @@ type LocalTime = (instant: Date) => string;
 export function jobHead(job: Job, time: LocalTime): string[] {
   return [
     styled('bold', `Job ${job.id} of rule #${job.ruleId} <Procedures.${job.procedure}>: ${job.status}`),
-    field('due', job.dueAt === null ? `requested (request ${job.requestId})` : time(job.dueAt)),
+    job.dueAt === null ? field('request', String(job.requestId)) : field('due', time(job.dueAt)),
     field('started', time(job.startDatetime)),
     ...(job.attempt === 1 ? [] : [field('attempt', String(job.attempt))]),
     field('worker', `${job.workerId}${place(job)}`),

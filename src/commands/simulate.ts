@@ -73,5 +73,5 @@ export function simulateCommand(): Command {
 function parseSeconds(flag: string, text: string): number {
   const seconds = Number(text);
   if (text.trim() !== '' && Number.isFinite(seconds) && seconds >= 0) return seconds;
-  throw new UsageError(`expected ${flag} to be a number of seconds, got: ${JSON.stringify(text)}`);
+  throw new UsageError(`expected ${flag} to be a number of seconds from 0 on, got: ${JSON.stringify(text)}`);
 }

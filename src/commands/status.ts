@@ -47,7 +47,9 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
     if (list.length === 0) say(noRulesYet);
     for (const worker of workers) {
       const listeners = listenersText(worker, now);
-      say(`worker ${worker.id} has been running for ${durationText(now - worker.started_at)}: ${listeners}`);
+      say(
+        `worker ${worker.id} has been running for ${durationText(now - worker.started_at)}; its listeners: ${listeners}`,
+      );
       const suspended = suspendedText(worker);
       if (suspended !== null) say(suspended);
     }

@@ -1,6 +1,6 @@
 // linod why RULE: what happened to a rule and what will, or what became of one of its due times.
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import type { DueTimeStory } from '../why/due-time-story.js';
@@ -23,7 +23,12 @@ export function whyCommand(): Command {
   return new Command('why')
     .description('what happened to a job rule and why, what did not, and what will')
     .argument('<rule>', 'the number or the name of the rule')
-    .option('--at <time>', `only what became of the due time then, or the nearest to it: ${instantRule}`)
+    .addOption(
+      new Option(
+        '--at <time>',
+        `only what became of the due time then, or the nearest to it: ${instantRule}`,
+      ).conflicts(['since', 'limit']),
+    )
     .option('--since <time>', 'all that happened from then on, instead of the newest')
     .option('--limit <count>', 'at most so many entries (default: 10, or 1000 with --since)')
     .addOption(siteOption())

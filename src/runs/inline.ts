@@ -8,7 +8,7 @@ import { LinodError } from '../errors.js';
 import type { Procedure } from '../procedure.js';
 import type { Site } from '../site.js';
 import type { Database } from '../store/schema.js';
-import type { Outcome } from '../tasks/job.js';
+import { leftBehind, type Outcome } from '../tasks/job.js';
 import type { Requests } from '../tasks/requests.js';
 import { RunConnection } from './connection.js';
 import { RunRequest } from './request.js';
@@ -71,7 +71,7 @@ async function follow(run: Run, work: Promise<void>, clock: Clock): Promise<RunE
         () => undefined,
         () => undefined,
       );
-  return { outcome: { status, message }, left };
+  return { outcome: { status, message, cause: how.isOver ? null : leftBehind }, left };
 }
 
 /** How a run came to its end; where it is not over, it was given up. */

@@ -26,6 +26,9 @@ export interface Progress {
   readonly text: string | null;
 }
 
+/** The cause of a run on the worker's own event loop that was given up: its code may still be going on. */
+export const leftBehind = 'left behind';
+
 /** How a run ended. */
 export interface Outcome {
   readonly status: Exclude<JobStatus, 'running' | 'lost'>;

@@ -27,7 +27,7 @@ t.test(
     );
     t.match(await site.linod('workers'), / listeners\n.* 3 waiting\n/);
     t.match(await site.run('linod', 'status'), {
-      stderr: /^worker \S+ has been running for .*: 3 waiting$/m,
+      stderr: /^worker \S+ has been running for .*; its listeners: 3 waiting$/m,
     });
 
     server.pause();

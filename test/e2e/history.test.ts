@@ -13,6 +13,9 @@ scheduleOften({ every: 3600 }, async function watch_grass(ar: BaseRequest) {
 scheduleOften({ every: 3600, graceSeconds: 600 }, async function watch_stone() {
   await new Promise(() => undefined);
 });
+scheduleOften({ every: 3600, graceSeconds: 0.1 }, async function ignore_all() {
+  await new Promise(() => undefined);
+});
 `,
 };
 
@@ -81,4 +84,17 @@ t.test('linod job cancel ends a run on whichever worker it is, and says whether 
     code: 2,
     stderr: /^linod: expected --since to be /,
   });
+});
+
+t.test('linod job cancel says of a run that nothing can end that it may go on', async (t) => {
+  const site = new LiveSite(t, { files });
+  await site.startWorker('--initiate');
+  t.match(await site.linod('rule', 'ignore_all', 'run'), /job 1 has started/);
+  const told =
+    /^job 1 is cancelled: cancelled by \S+; it did not react within 100 ms and may still be going on\n$/;
+  t.match(await site.run('linod', 'job', 'cancel', '1'), { code: 1, stdout: told, stderr: '' });
+  t.match(await site.linod('job', '1'), /\n {2}request {2}1\n(.*\n)* {2}cause {4}left behind\n/);
+  const again = await site.run('linod', 'job', 'cancel', '1', '--json');
+  t.match(again, { code: 1 });
+  t.match(JSON.parse(again.stdout), { ended: false, status: 'cancelled', request: null });
 });

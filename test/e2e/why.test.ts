@@ -106,5 +106,11 @@ t.test('wrong words are told', async (t) => {
     code: 2,
     stderr: /^linod: expected --at to be /,
   });
+  for (const flag of ['--since', '--limit']) {
+    t.match(await site.run('linod', 'why', '1', '--at', '20:00', flag, '1'), {
+      code: 2,
+      stderr: `error: option '--at <time>' cannot be used with option '${flag} <`,
+    });
+  }
   t.match(await site.run('linod', 'why', '1'), { code: 0, stdout: /\nnothing has happened yet\n\n/ });
 });
