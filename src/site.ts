@@ -6,13 +6,8 @@ import type { ChannelLayer, OpenLayerOptions } from '../channels/index.js';
 import { BadConfigError } from './errors.js';
 import { findConfigFile, findSiteDirectory } from './site/find.js';
 import { loadModule } from './site/load-module.js';
-import {
-  environmentSource,
-  resolveSettings,
-  type SettingSource,
-  type Settings,
-  type SiteConfig,
-} from './site/settings.js';
+import { environmentSource, resolveSettings, type SettingSource } from './site/resolve-settings.js';
+import type { Settings, SiteConfig } from './site/settings.js';
 import type { Store } from './store/store.js';
 
 export { findSiteDirectory } from './site/find.js';

@@ -1,7 +1,7 @@
 // The table in docs/configuration.md tells what src/site/settings.ts defines: `npm run docs` writes it anew.
 
 import t from 'tap';
-import { settingDefinitions, settingNames } from '../src/site/settings.js';
+import { settingDefinitions, settingNames } from '../src/site/setting-definitions.js';
 import { checkWrittenPart } from './support/written-part.js';
 
 function table(): string {

@@ -5,7 +5,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../errors.js';
-import { settingDefinitions } from '../site/settings.js';
+import { settingDefinitions } from '../site/setting-definitions.js';
 import { jsonOption } from './main.js';
 import { print, printJson, say } from './output.js';
 

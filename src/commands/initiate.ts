@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import type { ChannelLayer } from '../../channels/index.js';
 import { ChannelsError } from '../../channels/index.js';
 import { coroutines, StartOrders } from '../membership/start-orders.js';
-import { hidePassword } from '../site/settings.js';
+import { hidePassword } from '../site/hide-password.js';
 import type { Site } from '../site.js';
 import { version } from '../version.js';
 import {

@@ -2,7 +2,8 @@
 
 import { Daemon, type StartReport } from '../daemon/daemon.js';
 import type { LogSink } from '../log/sink.js';
-import { hidePassword, type SiteConfig } from '../site/settings.js';
+import { hidePassword } from '../site/hide-password.js';
+import type { SiteConfig } from '../site/settings.js';
 import { loadSite, type Site } from '../site.js';
 import { version } from '../version.js';
 import { say, styled } from './output.js';

@@ -3,7 +3,9 @@
 import { writeSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { systemClock } from '../clock.js';
-import { configuredLevels, environmentSource, settingDefinitions } from '../site/settings.js';
+import { environmentSource } from '../site/resolve-settings.js';
+import { settingDefinitions } from '../site/setting-definitions.js';
+import { configuredLevels } from '../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../site.js';
 import { guardAtExit } from './exit-guard.js';
 import { Heir } from './heir.js';

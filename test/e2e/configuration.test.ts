@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { settingDefinitions, settingNames } from '../../src/site/settings.js';
+import { settingDefinitions, settingNames } from '../../src/site/setting-definitions.js';
 import type { Settings } from '../../src/site.js';
 import { CommandShell } from '../support/command-shell.js';
 import { testDirectory } from '../support/directory.js';

@@ -5,6 +5,12 @@ import { usePostgres } from '../support/database.js';
 
 await usePostgres(t);
 await import('../src/tasks/tasks.test.js');
+await import('../src/tasks/setup.test.js');
+await import('../src/tasks/rule-edits.test.js');
+await import('../src/tasks/run-now.test.js');
+await import('../src/tasks/run-ends.test.js');
+await import('../src/tasks/job-log.test.js');
+await import('../src/tasks/missed-times.test.js');
 await import('../src/tasks/requests.test.js');
 await import('../src/tasks/catch-up.test.js');
 await import('../src/tasks/lost.test.js');

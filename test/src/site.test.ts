@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Procedures } from '../../src/procedure.js';
-import { hidePassword } from '../../src/site/settings.js';
+import { hidePassword } from '../../src/site/hide-password.js';
 import { findSiteDirectory, loadSite } from '../../src/site.js';
 import { testDirectory } from '../support/directory.js';
 

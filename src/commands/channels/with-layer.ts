@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import { type ChannelLayer, InvalidOptionError, openLayer, type Xray } from '../../../channels/index.js';
 import { LinodError, NoSiteError, UsageError } from '../../errors.js';
-import { hidePassword, settingDefinitions } from '../../site/settings.js';
+import { hidePassword } from '../../site/hide-password.js';
+import { settingDefinitions } from '../../site/setting-definitions.js';
 import { requireSite, type SiteFlags } from '../main.js';
 
 /** A command has just been started, perhaps on a busy machine, and its person has some patience. */
