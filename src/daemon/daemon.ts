@@ -5,7 +5,6 @@ import {
   type Application,
   type ChannelLayer,
   ChannelNameRouter,
-  type ChannelStats,
   ChannelsError,
   type ConnectionChange,
   Consumer,
@@ -51,11 +50,11 @@ import type { SyncReport } from '../tasks/rules.js';
 import { version } from '../version.js';
 import { awaitStore } from './awaited-store.js';
 import { checkChannels } from './check-channels.js';
-import { listenerHealth, type WorkerHealth } from './health.js';
 import { Heartbeat } from './heartbeat.js';
 import { logPlace } from './log-place.js';
 import { LogService } from './log-service.js';
 import { PushService } from './push-service.js';
+import { Reports } from './reports.js';
 import { tee } from './tee.js';
 import { logConnection, logDropped, logLayerWarning, logWorkerEvent } from './worker-log.js';
 
@@ -111,7 +110,7 @@ export class Daemon {
   readonly #worker: Worker;
   /** The channel that only this worker receives on, for what concerns all workers. */
   readonly #ownChannel: string;
-  readonly #startedAt: number;
+  readonly #reports: Reports;
   #settings: Settings;
   #joinedGroupAt = Number.NEGATIVE_INFINITY;
   #following: Following | null = null;
@@ -168,7 +167,7 @@ export class Daemon {
     this.#site = site;
     this.#settings = site.settings;
     this.#clock = clock;
-    this.#startedAt = clock.now();
+    const startedAt = clock.now();
     this.#store = store;
     this.#layer = layer;
     this.#ownChannel = ownChannel;
@@ -291,6 +290,15 @@ export class Daemon {
       graceMs: site.settings.graceSeconds * 1000,
       onEvent: (event) => this.#onWorkerEvent(channelLogger, event),
     });
+    this.#reports = new Reports({
+      workerId,
+      startedAt,
+      clock,
+      loop: this.#loop,
+      tasks: this.#tasks.tasks,
+      log: this.#log,
+      worker: this.#worker,
+    });
   }
 
   /**
@@ -375,7 +383,7 @@ export class Daemon {
   dump(): void {
     // Whatever the level: somebody asked for it.
     const level = this.#logger.isEnabledFor('INFO') ? 'INFO' : this.#logger.level;
-    this.#logger.log(level, 'status', this.#report());
+    this.#logger.log(level, 'status', this.#reports.report());
   }
 
   async #start(): Promise<StartReport> {
@@ -443,7 +451,7 @@ export class Daemon {
       requested: async (request) => await this.#requested(request),
       push: (order, by) => this.#pushes.push(order, by),
       wake: () => this.#loop.wake(),
-      report: () => this.#report(),
+      report: () => this.#reports.report(),
       takeLevels: (levels) => this.#levels.take(levels),
       record: (record: LogRecord) => this.#coroutine.accept(record),
     };
@@ -515,42 +523,8 @@ export class Daemon {
     });
   }
 
-  #stats(): readonly ChannelStats[] {
-    return [...this.#worker.stats(), ...this.#log.stats()];
-  }
-
-  #health(): WorkerHealth {
-    return {
-      tasks: this.#loop.paused ? 'paused' : this.#loop.started ? 'running' : 'off',
-      logger: this.#log.state,
-      loggerTrouble: this.#log.blockedBy,
-      listeners: this.#stats().map(listenerHealth),
-    };
-  }
-
-  #report(): Record<string, unknown> {
-    const { tasks, logger } = this.#health();
-    return {
-      worker: this.#registry.id,
-      version,
-      uptimeMs: this.#clock.now() - this.#startedAt,
-      tasks,
-      logger,
-      jobs: this.#tasks.tasks.running.map((job) => ({
-        job: job.id,
-        rule: job.ruleId,
-        procedure: job.procedure,
-      })),
-      channels: this.#stats().map((stats) => {
-        const { received, handled, failed, dropped } = stats;
-        return { ...listenerHealth(stats), received, handled, failed, dropped };
-      }),
-      memoryBytes: process.memoryUsage.rss(),
-    };
-  }
-
   async #tellAlive(): Promise<void> {
-    if (await this.#registry.beat(JSON.stringify(this.#health()))) return;
+    if (await this.#registry.beat(JSON.stringify(this.#reports.health()))) return;
     this.#logger.warning('this worker was away so long that others took it for dead; its jobs were given up');
     this.#tasks.tasks.abortAll('the worker was away and the job was given up');
     this.#tasks.tasks.begin();

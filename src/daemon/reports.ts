@@ -1,0 +1,67 @@
+// How a worker is doing: briefly for the other workers and for commands, at length for who asks it.
+
+import type { ChannelStats, Worker } from '../../channels/index.js';
+import type { Clock } from '../clock.js';
+import type { TaskLoop } from '../tasks/loop.js';
+import type { Tasks } from '../tasks/tasks.js';
+import { version } from '../version.js';
+import { listenerHealth, type WorkerHealth } from './health.js';
+import type { LogService } from './log-service.js';
+
+export interface ReportsContext {
+  readonly workerId: string;
+  /** In ms since 1970, by the clock. */
+  readonly startedAt: number;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly loop: Pick<TaskLoop, 'started' | 'paused'>;
+  readonly tasks: Pick<Tasks, 'running'>;
+  readonly log: Pick<LogService, 'state' | 'blockedBy' | 'stats'>;
+  readonly worker: Pick<Worker, 'stats'>;
+}
+
+export class Reports {
+  readonly #context: ReportsContext;
+
+  constructor(context: ReportsContext) {
+    this.#context = context;
+  }
+
+  /** What the worker says at each heartbeat. */
+  health(): WorkerHealth {
+    const { loop, log } = this.#context;
+    return {
+      tasks: loop.paused ? 'paused' : loop.started ? 'running' : 'off',
+      logger: log.state,
+      loggerTrouble: log.blockedBy,
+      listeners: this.#stats().map(listenerHealth),
+    };
+  }
+
+  /** What it answers to a ping, and writes to the log when it is asked to. */
+  report(): Record<string, unknown> {
+    const { workerId, startedAt, clock, tasks: running } = this.#context;
+    const { tasks, logger } = this.health();
+    return {
+      worker: workerId,
+      version,
+      uptimeMs: clock.now() - startedAt,
+      tasks,
+      logger,
+      jobs: running.running.map((job) => ({
+        job: job.id,
+        rule: job.ruleId,
+        procedure: job.procedure,
+      })),
+      channels: this.#stats().map((stats) => {
+        const { received, handled, failed, dropped } = stats;
+        return { ...listenerHealth(stats), received, handled, failed, dropped };
+      }),
+      memoryBytes: process.memoryUsage.rss(),
+    };
+  }
+
+  #stats(): readonly ChannelStats[] {
+    const { worker, log } = this.#context;
+    return [...worker.stats(), ...log.stats()];
+  }
+}
