@@ -1,10 +1,12 @@
-// Runs in a process of their own. It leads a group of processes, so that all that it has started can be ended with it.
+// Runs in a process of their own. It leads a group of processes, so that all that it has started can be ended with it; what has
+// left the group is found by its mark.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onExit } from 'signal-exit';
 import type { HostEnd, HostListener, HostOptions, RunHost } from './host.js';
 import { readLines } from './lines.js';
+import { killMarked, markOf } from './marked.js';
 import { parseFromRun, type ToRun, type Usage } from './messages.js';
 import { processCpuMs, processMemory } from './proc.js';
 
@@ -42,6 +44,9 @@ class Process implements RunHost {
   #timer: NodeJS.Timeout | undefined;
   #isOverLimit = false;
   #isReaped = false;
+  #workerId = '';
+  /** Of the run that goes on there. */
+  #mark: string | null = null;
   #cpuBefore: number | null = null;
   #usage: Usage = { cpuMs: null, memoryBytes: null };
 
@@ -53,14 +58,20 @@ class Process implements RunHost {
     this.ended = this.#follow();
     child.on('message', (value) => {
       const message = parseFromRun(value);
-      if (message?.linod === 'end') afterWhatWasPrinted(() => this.listener?.onMessage(message));
-      else if (message !== null) this.listener?.onMessage(message);
+      if (message?.linod === 'end') {
+        this.#mark = null;
+        afterWhatWasPrinted(() => this.listener?.onMessage(message));
+      } else if (message !== null) this.listener?.onMessage(message);
     });
     this.keep(false);
   }
 
   post(message: ToRun): void {
-    if (message.linod === 'run') this.#watch();
+    if (message.linod === 'begin') this.#workerId = message.workerId;
+    if (message.linod === 'run') {
+      this.#mark = markOf(this.#workerId, message.jobId);
+      this.#watch();
+    }
     // What has ended says so by `ended`.
     if (this.#child.connected) this.#child.send(message, () => undefined);
   }
@@ -110,6 +121,8 @@ class Process implements RunHost {
     this.#killGroup();
     this.#isReaped = true;
     this.#forget();
+    // Of a run that came to its end by itself it is its own business what it leaves behind.
+    if (this.#mark !== null) await killMarked(this.#mark);
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, lastWordsMs).unref())]);
     // A last message that waits below comes before.
     await new Promise<void>(afterWhatWasPrinted);

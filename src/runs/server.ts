@@ -16,6 +16,7 @@ import { type Settings, type Site, siteOfWorker } from '../site.js';
 import type { Database } from '../store/schema.js';
 import { RunConnection } from './connection.js';
 import { lateDatabase } from './late-database.js';
+import { markOf, runVariable } from './marked.js';
 import { Measure } from './measure.js';
 import { type FromRun, parseToRun, type ToRun } from './messages.js';
 import { ownThread } from './proc.js';
@@ -132,6 +133,8 @@ export class RunServer {
           `no procedure ${name}: the files of site ${site.name} register none of that name when they are loaded in a ${this.#port.kind}`,
         );
       }
+      // What it starts is found by that. A thread shares its environment with all that the worker starts.
+      if (this.#port.kind === 'process') process.env[runVariable] = markOf(workerId, jobId);
       const ar = new RunRequest({
         site,
         job: {

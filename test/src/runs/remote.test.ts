@@ -35,14 +35,16 @@ for (const kind of kinds) {
             crash: `process.abort();`,
             fault: `process.kill(process.pid, 'SIGSEGV'); await forever();`,
             fork: `const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+              const apart = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' });
+              apart.unref();
               ar.signal.addEventListener('abort', () => ar.info('heard with a child'));
-              ar.info('started ' + child.pid); await forever();`,
+              ar.info('started ' + child.pid + ' and ' + apart.pid); await forever();`,
           };
     const bench = await openRemote(t, kind, { ...bad, ...more });
     await request(bench, ...Object.keys({ ...bad, ...more }));
     for (const pattern of [/spinning/, /ignoring/, /waiting/]) await untilRecord(bench, pattern);
-    const forked =
-      kind === 'thread' ? 0 : Number(/started (\d+)/.exec(await untilRecord(bench, /started \d+/))?.[1]);
+    const told = kind === 'thread' ? '' : await untilRecord(bench, /started \d+/);
+    const [, ...forked] = /started (\d+) and (\d+)/.exec(told) ?? [];
     const hanging = kind === 'thread' ? 3 : 4;
     await until('the others have ended', () => bench.tasks.running.length === hanging);
     bench.clock.advance(7_200_000);
@@ -87,7 +89,8 @@ for (const kind of kinds) {
         fork: { status: 'timeout', cause: 'SIGKILL' },
       }),
     });
-    if (kind === 'process') await until('what it has started is gone', () => isGone(forked));
+    if (kind === 'process') t.equal(forked.length, 2);
+    for (const pid of forked) await until('what it has started is gone', () => isGone(Number(pid)));
     await request(bench, 'stumble');
     await bench.tasks.settled();
     t.match(
