@@ -23,6 +23,7 @@ const retryMs = 5000;
 const mostOwn = 10;
 /** So many writes, its own and others', are heard between two looks. Of what comes after them it hears at the next look. */
 const mostHeard = 200;
+const newestRequest = 'select max(id) as id from job_requests';
 /** In these words, for SQLite to see that an index has just these requests. */
 const openRequest = 'select 1 from job_requests where handled_at is null limit 1';
 
@@ -47,6 +48,8 @@ export class WalFollower implements Following {
   #passedOver = 0;
   /** Writes since the last look. */
   #heard = 0;
+  /** The number of the newest request when requests were told, or none was open. */
+  #newest = 0;
 
   /** @param path of the database */
   constructor(path: string, own: OwnConnection | undefined, options: FollowOptions) {
@@ -90,11 +93,18 @@ export class WalFollower implements Following {
     this.#lookLater(Math.max(settleMs, this.#lookedAt + gapMs - performance.now()));
   }
 
-  /** Tells of requests that nobody has taken up. */
+  /**
+   * Tells of requests that nobody has taken up, once: one that waits for its time or for a place may do so for hours, while others write
+   * all the time.
+   */
   #tellIfAsked(): void {
+    if (this.#own === undefined) return;
     try {
-      const open = this.#own?.execute(openRequest, []).rows ?? [];
-      if (open.length > 0) this.#options.onNews('job_requests');
+      const [row] = this.#own.execute(newestRequest, []).rows as { id: number | null }[];
+      const newest = row?.id ?? 0;
+      if (newest === this.#newest) return;
+      this.#newest = newest;
+      if (this.#own.execute(openRequest, []).rows.length > 0) this.#options.onNews('job_requests');
     } catch {
       // The message comes, and who looks then is told what is wrong.
     }

@@ -55,6 +55,14 @@ export class Hindrances {
     this.#step = step;
   }
 
+  /** The clock was set back, to `now`: what was the matter at times that are yet to come again says nothing of them. */
+  wasSetBack(now: number): void {
+    this.#step = null;
+    this.#groups.clear();
+    this.#fullUntil = Math.min(this.#fullUntil, now);
+    this.#awayUntil = Math.min(this.#awayUntil, now);
+  }
+
   /** What kept a rule from starting since it was due, if that is known. */
   of(rule: Pick<JobRule, 'id' | 'policies'>, dueAt: number): Hindrance | null {
     const own = this.#byRule.get(rule.id);

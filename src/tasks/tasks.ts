@@ -248,6 +248,7 @@ export class Tasks {
       return;
     }
     logger.warning(`${step.told}; when the rules are due is worked out anew`);
+    this.#hindrances.wasSetBack(step.to);
     await rules.realign(step.told);
   }
 

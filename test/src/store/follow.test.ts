@@ -61,3 +61,38 @@ t.test('SQLite: requests of others are told, however much this process writes it
   }
   t.ok(told.includes('rule_changes'));
 });
+
+t.test('SQLite: a request that waits is told once, however much others write meanwhile', async (t) => {
+  const path = join(testDirectory(t), 'linod.db');
+  const [own, others] = [await openStore({ path }), await openStore({ path })];
+  t.teardown(async () => {
+    await Promise.all([own.close(), others.close()]);
+  });
+  await others.db
+    .insertInto('job_rules')
+    .values({ seqno: 1, name: 'a', procedure: 'a', suggestion: '{}', created_at: 0 })
+    .execute();
+  const told: NewsTopic[] = [];
+  const following = own.follow({
+    clock: systemClock,
+    onNews: (topic) => told.push(topic),
+    onTrouble: t.error,
+  });
+  t.teardown(() => following.close());
+  const count = (wanted: NewsTopic) => told.filter((topic) => topic === wanted).length;
+  const ask = async () =>
+    await others.db
+      .insertInto('job_requests')
+      .values({ rule_id: 1, action: 'run', requested_at: 0, requested_by: 'ada', run_at: 1e15 })
+      .execute();
+  await ask();
+  await until('it is told', () => count('job_requests') === 1);
+  for (let look = 1; look <= 3; look++) {
+    const before = count('rule_changes');
+    await others.db.updateTable('job_rules').set({ seqno: look }).execute();
+    await until('it has looked again', () => count('rule_changes') > before);
+  }
+  t.equal(count('job_requests'), 1);
+  await ask();
+  await until('a further one is told', () => count('job_requests') === 2);
+});
