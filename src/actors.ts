@@ -25,13 +25,16 @@ export interface ActorContext {
   readonly layer?: ChannelLayer;
 }
 
-/** What one action needs several times. */
+/** The rules and the jobs of a site, for reading and changing them from outside a worker. */
+export function openTasks({ site, store, user = 'somebody' }: ActorContext): SiteTasks {
+  return createTasks({ site, store, workerId: user });
+}
+
 const tasksOf = new WeakMap<ActorContext, SiteTasks>();
 
-/** The rules and the jobs of a site, for reading and changing them from outside a worker. */
-export function openTasks(context: ActorContext): SiteTasks {
-  const { site, store, user = 'somebody' } = context;
-  const tasks = tasksOf.get(context) ?? createTasks({ site, store, workerId: user });
+/** The same for the steps of one action, which are handed the same context. Not to be closed. */
+export function tasksOfAction(context: ActorContext): SiteTasks {
+  const tasks = tasksOf.get(context) ?? openTasks(context);
   tasksOf.set(context, tasks);
   return tasks;
 }
@@ -43,7 +46,7 @@ export function openTasks(context: ActorContext): SiteTasks {
  */
 export async function lookAround(context: ActorContext): Promise<WorkerRow[]> {
   const registry = new WorkerRegistry(context.store.db, systemClock);
-  const { ends, outside } = openTasks(context);
+  const { ends, outside } = tasksOfAction(context);
   await noticeDead(registry, ends, { judgeSilence: false });
   const living = await registry.living();
   // A worker takes over by itself what was changed in the database.

@@ -1,6 +1,6 @@
 // Asking for runs and for their ends, and waiting for what becomes of it.
 
-import { type ActorContext, lookAround, openTasks } from './actors.js';
+import { type ActorContext, lookAround, openTasks, tasksOfAction } from './actors.js';
 import { UsageError } from './errors.js';
 import { type Job, jobFromRow } from './tasks/job.js';
 import { type JobRequest, mergedWith, type RequestOptions } from './tasks/requests.js';
@@ -69,7 +69,12 @@ async function ask(
   action: JobRequest['action'],
   options?: RequestOptions,
 ): Promise<Asked> {
-  const request = await openTasks(context).requests.add(rule, action, context.user ?? 'somebody', options);
+  const request = await tasksOfAction(context).requests.add(
+    rule,
+    action,
+    context.user ?? 'somebody',
+    options,
+  );
   return { request, ...(await tellWorkers(context)) };
 }
 

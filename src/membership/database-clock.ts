@@ -17,7 +17,7 @@ const steadyMs = 250;
 /**
  * By this clock rules are due, and heartbeats and leases are told, so that a machine whose clock is wrong neither begins runs
  * before their time, nor loses its leases or takes those of others. It is this machine's clock, corrected by the difference
- * from the database's; with SQLite there is none.
+ * from the database's when that was measured last, which a worker does every few seconds; with SQLite there is none.
  */
 export class DatabaseClock implements SteadyClock {
   readonly #time: Store['time'];

@@ -15,7 +15,7 @@ import { Claim, keyOf, type Start } from './claim.js';
 import { type Decision, decide, groupHindrance, type Running } from './decide.js';
 import { type Job, jobFromRow } from './job.js';
 import { KnownRules } from './known-rules.js';
-import { type RuleEntry, writeEntries } from './ledger.js';
+import { type RuleEntry, ranBefore, writeEntries } from './ledger.js';
 import { type Blocked, isNothing, type JobRequest, mergedOutcome } from './requests.js';
 import type { JobRule } from './rule.js';
 import { isFaultOfRule, type Rules } from './rules.js';
@@ -417,7 +417,7 @@ export class Claimer {
       if (id !== undefined)
         claimed.push({ job: jobOf(start, id, this.#workerId), rule: start.rule, user: start.user });
       // Only a clock that was set back makes a rule due at a time for which it has run.
-      else claim.retell(start, `run before, as ${await this.#taken(tx, start.rule.id, start.row.due_at)}`);
+      else claim.retell(start, `${ranBefore} as ${await this.#taken(tx, start.rule.id, start.row.due_at)}`);
     }
     await writeEntries(tx, claim.entries, { by: this.#workerId, at: claim.now });
     const { waiting, broken } = claim;

@@ -16,6 +16,9 @@ export interface RuleEntry extends Entry {
   readonly jobId?: number;
 }
 
+/** How the detail of `taken` begins where no other worker was quicker: the clock was set back to a time for which there is a job. */
+export const ranBefore = 'run before,';
+
 /** Who decided, and when, in ms since 1970. */
 export interface Decided {
   readonly by: string;

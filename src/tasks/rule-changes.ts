@@ -74,9 +74,11 @@ function columnsOf(name: keyof RuleChanges, value: unknown): RuleColumns {
 }
 
 function checkedName(value: unknown): string {
-  if (typeof value === 'string' && value.trim() !== '' && value.length <= 200) return value;
+  // One of digits only would be taken for the number of a rule wherever a rule is named.
+  const isName = typeof value === 'string' && value.trim() !== '' && !/^\d+$/.test(value);
+  if (isName && value.length <= 200) return value;
   throw new UsageError(
-    `expected name to be a text of 1 to 200 characters, got: ${JSON.stringify(value ?? '')}`,
+    `expected name to be a text of 1 to 200 characters, not digits only, got: ${JSON.stringify(value ?? '')}`,
   );
 }
 

@@ -4,6 +4,7 @@ import type { Kysely, Selectable } from 'kysely';
 import { idList } from '../store/dialect.js';
 import type { Database, DecisionTable } from '../store/schema.js';
 import { type Job, jobFromRow } from '../tasks/job.js';
+import { ranBefore } from '../tasks/ledger.js';
 import { isReason, type Reason } from '../tasks/reasons.js';
 
 /** What was decided about a rule, as the ledger has it. */
@@ -46,7 +47,7 @@ export async function readEntries(
     .selectAll()
     .where('rule_id', '=', ruleId)
     // That other workers came for a due time as well, and were later by a moment, is nothing that happened to the rule.
-    .where((eb) => eb.or([eb('reason', '<>', 'taken'), eb('detail', 'like', 'run before,%')]));
+    .where((eb) => eb.or([eb('reason', '<>', 'taken'), eb('detail', 'like', `${ranBefore}%`)]));
   if (since !== undefined) query = query.where('decided_at', '>=', since.getTime());
   if (decidedAt !== undefined) query = query.where('decided_at', '=', decidedAt.getTime());
   if (dueAt !== undefined) {

@@ -15,6 +15,11 @@ t.test('an edit never fires a rule, and a wrong one changes nothing', async (t) 
     message: 'a job rule has no field "weekday", did you mean "weekdays"?',
   });
   await t.rejects(bench.rules.edit(1, { logLevel: 'LOUD' }), { code: 'LINOD_ERR_UNKNOWN_LEVEL' });
+  // It would be taken for the rule of this number.
+  await t.rejects(bench.rules.edit(1, { name: '2024' }), {
+    code: 'LINOD_ERR_USAGE',
+    message: /not digits only/,
+  });
   await t.rejects(bench.rules.edit(1, { timeoutSeconds: -1 }), { code: 'LINOD_ERR_USAGE' });
   await t.rejects(bench.rules.edit(7, { every: 2 }), { message: 'no job rule 7; there are 1' });
   t.equal(String(await bench.rules.get(1)), 'Job rule #1 <Procedures.report every 1 daily>');
