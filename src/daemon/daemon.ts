@@ -32,6 +32,7 @@ import type { LogSink } from '../log/sink.js';
 import { senderTuning } from '../log/tuning.js';
 import { DatabaseClock } from '../membership/database-clock.js';
 import { Lease } from '../membership/lease.js';
+import { Neighbours } from '../membership/neighbours.js';
 import { noticeDead } from '../membership/notice-dead.js';
 import { WorkerRegistry } from '../membership/registry.js';
 import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
@@ -107,6 +108,7 @@ export class Daemon {
   readonly #pushes: PushService;
   readonly #coroutine: LoggerCoroutine;
   readonly #heartbeat: Heartbeat;
+  readonly #neighbours: Neighbours;
   readonly #worker: Worker;
   /** The channel that only this worker receives on, for what concerns all workers. */
   readonly #ownChannel: string;
@@ -269,6 +271,11 @@ export class Daemon {
     };
     const onTrouble = (error: unknown) => this.#tellSocket(error);
     this.#logSocket = path === '' ? null : new LogSocketKeeper({ ...socketOptions, onTrouble });
+    this.#neighbours = new Neighbours({
+      clock,
+      // What fails is done at the next beat, which also tells why.
+      onGone: () => void this.#noticeDead().catch(() => undefined),
+    });
     this.#heartbeat = new Heartbeat({
       clock,
       logger: this.#logger,
@@ -427,6 +434,7 @@ export class Daemon {
     await Promise.all([step(() => working), step(() => this.#loop.stop(this.#settings.graceSeconds * 1000))]);
     await step(() => this.#tasks.close());
     await step(() => this.#heartbeat.stop());
+    this.#neighbours.stop();
     await step(() => this.#layer.groupDiscard(this.#site.workersGroup, this.#ownChannel));
     await step(async () => this.#logSocket?.stop());
     await step(() => this.#log.stop());
@@ -534,6 +542,9 @@ export class Daemon {
     const { dead, lost } = await noticeDead(this.#registry, this.#tasks.ends, { judgeSilence: true });
     for (const { id, why } of dead) this.#logger.warning(`worker ${id} is gone: ${why}`);
     for (const job of lost) this.#logger.warning(`job ${job.id} (${job.procedure}) is ${job.message}`);
+    this.#neighbours.watch(this.#registry.neighbours);
+    // What they ran may be to run again here.
+    if (lost.length > 0) this.#loop.wake();
   }
 
   /** An order is followed although its message was lost, went to another worker, or came before this one's start. */

@@ -63,6 +63,7 @@ export class WorkerRegistry {
   /** In ms since 1970: the last time this worker could say that it is alive, and since when without a break. */
   #beatAt: number | null = null;
   #inTouchSince = Number.NEGATIVE_INFINITY;
+  #neighbours: readonly Owner[] = [];
   #card = { channels: '', version: '', started_at: 0, procedures: '', max_jobs: null as number | null };
 
   constructor(db: Kysely<Database>, clock: Pick<Clock, 'now'>, owner: Owner = ownProcess()) {
@@ -127,13 +128,24 @@ export class WorkerRegistry {
    */
   async markDead({ judgeSilence }: { judgeSilence: boolean }): Promise<DeadWorker[]> {
     const dead: DeadWorker[] = [];
+    const neighbours: Owner[] = [];
     for (const row of await signs.rows(this.#db, {})) {
       const why = row.id === this.id ? null : this.#whyDead(row, judgeSilence);
-      if (why === null) continue;
+      if (why === null) {
+        const { host, pid, pid_start: start } = row;
+        if (row.id !== this.id && host === this.#owner.host) neighbours.push({ host, pid, start });
+        continue;
+      }
       // Not one that has been heard of since it was read.
       if (await this.#markStopped(row.id, why, row.heartbeat_at)) dead.push({ id: row.id, why });
     }
+    this.#neighbours = neighbours;
     return dead;
+  }
+
+  /** The processes of this machine's other workers that lived when {@link markDead} looked. */
+  get neighbours(): readonly Owner[] {
+    return this.#neighbours;
   }
 
   /** The workers that have not stopped, the oldest first. */

@@ -1,0 +1,34 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import t from 'tap';
+import { Neighbours } from '../../../src/membership/neighbours.js';
+import { ownProcess, processStart } from '../../../src/owner.js';
+import { ManualClock } from '../../../src/testing/manual-clock.js';
+
+t.test('that the process of a neighbour is gone is told once', async (t) => {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+  await once(child, 'spawn');
+  const { pid = 0 } = child;
+  const { host } = ownProcess();
+  const neighbour = { host, pid, start: processStart(pid) ?? '' };
+  const clock = new ManualClock();
+  let gone = 0;
+  const neighbours = new Neighbours({ clock, onGone: () => gone++ });
+  t.teardown(() => neighbours.stop());
+  neighbours.watch([ownProcess(), neighbour, { host: 'elsewhere', pid, start: '1' }]);
+  clock.advance(5000);
+  t.equal(gone, 0, 'all live, or cannot be seen');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  clock.advance(500);
+  t.equal(gone, 1);
+  clock.advance(5000);
+  t.equal(gone, 1);
+  neighbours.watch([neighbour]);
+  clock.advance(500);
+  t.equal(gone, 2, 'it is still a member');
+  neighbours.watch([neighbour]);
+  neighbours.stop();
+  clock.advance(500);
+  t.equal(gone, 2);
+});
