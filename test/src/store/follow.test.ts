@@ -1,12 +1,12 @@
 // What hears the news of a SQLite file, and that of PostgreSQL where there is no server. With one it is tried out in postgres.test.ts.
 
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/clock.js';
 import type { NewsTopic } from '../../../src/store/backend.js';
 import { NoticeListener } from '../../../src/store/postgres/follow.js';
 import { parseTarget } from '../../../src/store/postgres/target.js';
-import { openStore } from '../../../src/store/store.js';
+import { openStore, type Store } from '../../../src/store/store.js';
 import { testDirectory } from '../../support/directory.js';
 import { hastyClock, watchSignals } from '../../support/signals.js';
 import { until } from '../../support/until.js';
@@ -23,7 +23,8 @@ t.test('trying to connect again and again leaves nothing behind', async (t) => {
   t.ok(listeners <= 2, `at most 2 on one signal: ${listeners}`);
 });
 
-t.test('SQLite: requests of others are told, however much this process writes itself', async (t) => {
+/** A database with one rule and two connections, of which one follows what the other writes. */
+async function followOthers(t: Test): Promise<{ own: Store; others: Store; told: NewsTopic[] }> {
   const path = join(testDirectory(t), 'linod.db');
   const [own, others] = [await openStore({ path }), await openStore({ path })];
   t.teardown(async () => {
@@ -33,7 +34,6 @@ t.test('SQLite: requests of others are told, however much this process writes it
     .insertInto('job_rules')
     .values({ seqno: 1, name: 'a', procedure: 'a', suggestion: '{}', created_at: 0 })
     .execute();
-  const request = { rule_id: 1, action: 'run', requested_at: 0, requested_by: 'ada' } as const;
   const told: NewsTopic[] = [];
   const following = own.follow({
     clock: systemClock,
@@ -41,6 +41,13 @@ t.test('SQLite: requests of others are told, however much this process writes it
     onTrouble: t.error,
   });
   t.teardown(() => following.close());
+  return { own, others, told };
+}
+
+const request = { rule_id: 1, action: 'run', requested_at: 0, requested_by: 'ada' } as const;
+
+t.test('SQLite: requests of others are told, however much this process writes itself', async (t) => {
+  const { own, others, told } = await followOthers(t);
   const asked = () => told.filter((topic) => topic === 'job_requests').length;
   for (let round = 1; round <= 3; round++) {
     for (let i = 0; i < 30; i++) {
@@ -63,27 +70,12 @@ t.test('SQLite: requests of others are told, however much this process writes it
 });
 
 t.test('SQLite: a request that waits is told once, however much others write meanwhile', async (t) => {
-  const path = join(testDirectory(t), 'linod.db');
-  const [own, others] = [await openStore({ path }), await openStore({ path })];
-  t.teardown(async () => {
-    await Promise.all([own.close(), others.close()]);
-  });
-  await others.db
-    .insertInto('job_rules')
-    .values({ seqno: 1, name: 'a', procedure: 'a', suggestion: '{}', created_at: 0 })
-    .execute();
-  const told: NewsTopic[] = [];
-  const following = own.follow({
-    clock: systemClock,
-    onNews: (topic) => told.push(topic),
-    onTrouble: t.error,
-  });
-  t.teardown(() => following.close());
+  const { others, told } = await followOthers(t);
   const count = (wanted: NewsTopic) => told.filter((topic) => topic === wanted).length;
   const ask = async () =>
     await others.db
       .insertInto('job_requests')
-      .values({ rule_id: 1, action: 'run', requested_at: 0, requested_by: 'ada', run_at: 1e15 })
+      .values({ ...request, run_at: 1e15 })
       .execute();
   await ask();
   await until('it is told', () => count('job_requests') === 1);
