@@ -14,8 +14,9 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { run } from './bootstrap.mjs';
-import { facadeEntry, facades, lateIndex, ownRequire, plainEntry, runsSource } from './facades.mjs';
+import { facadeEntry, facades, plainEntry } from './facades.mjs';
 import { fewChunks } from './few-chunks.mjs';
+import { firstSource, fromElsewhere, lateIndex, secondSource, splitRuns, wrapper } from './runs-program.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -68,8 +69,8 @@ async function bundle() {
 }
 
 /**
- * The program of threads and processes of runs: one file in CommonJS, as src/runs/boot.ts loads it, and that. It has all that is
- * imported by name, and shows it to the modules that package.json names: see facades.mjs.
+ * The program of threads and processes of runs: two files in CommonJS, as src/runs/boot.ts loads them, and that. They have all that is
+ * imported by name, and show it to the modules that package.json names: see facades.mjs.
  */
 async function bundleRuns(outputs) {
   const options = {
@@ -82,27 +83,47 @@ async function bundleRuns(outputs) {
     // In code that was compiled before, `import` finds packages of the directory that it runs in, not of this file's.
     supported: { 'dynamic-import': false },
   };
-  const { outputFiles } = await build({
-    ...options,
-    stdin: { contents: runsSource(moduleSources), sourcefile: 'program.js', resolveDir: process.cwd() },
-    entryNames: 'program-[hash]',
-    // With comments it is larger by half, and with one letter in them that is not of ASCII V8 takes twice as much for each.
-    minifyWhitespace: true,
-    lineLimit: 130,
-    banner: {
-      js: "(function (exports, require, __filename, __dirname) { const module = { exports }; const moduleUrl = require('node:url').pathToFileURL(__filename);",
-    },
-    footer: { js: 'Object.assign(exports, module.exports); })' },
-    plugins: [ownRequire, lateIndex(outputs)],
-  });
-  const program = outputFiles.find(({ path }) => path.endsWith('.cjs'));
-  const name = basename(program.path);
+  const bundlePart = async (name, contents, plugins) => {
+    const { outputFiles } = await build({
+      ...options,
+      stdin: { contents, sourcefile: `${name}.js`, resolveDir: process.cwd() },
+      entryNames: `${name}-[hash]`,
+      // With comments it is larger by half, and with one letter in them that is not of ASCII V8 takes twice as much for each.
+      minifyWhitespace: true,
+      lineLimit: 130,
+      banner: { js: wrapper.banner },
+      footer: { js: wrapper.footer },
+      plugins,
+    });
+    const file = basename(outputFiles.find(({ path }) => path.endsWith('.cjs')).path);
+    return { file, version: file.slice(name.length + 1, -'.cjs'.length), outputFiles };
+  };
+  const { metafile } = await build({ ...bundling, entryPoints: ['src/runs/serve.ts'], metafile: true });
+  const split = splitRuns(metafile.inputs, moduleSources);
+  const exportsOf = await exportsOfEach(split.inFirst);
+  const isIndex = (source) => source === 'src/index.ts';
+  const { exports: exported } = Object.values(outputs).find(({ entryPoint }) => isIndex(entryPoint));
+  const program = await bundlePart('program', firstSource(split, exportsOf, moduleSources), [
+    lateIndex(exported),
+    fromElsewhere((_, kind) => kind === 'dynamic-import'),
+  ]);
+  const rest = await bundlePart('rest', secondSource(split), [
+    fromElsewhere((source) => isIndex(source) || split.inFirst.includes(source)),
+  ]);
+  const parts = [program, rest].map(({ file, version }) => ({ file, version }));
   const boot = await build({
     ...options,
     entryPoints: ['src/runs/boot.ts'],
-    define: { programFile: JSON.stringify(name), programVersion: JSON.stringify(name.slice(8, -4)) },
+    define: { parts: JSON.stringify(parts) },
   });
-  return [...outputFiles, ...boot.outputFiles];
+  return [...program.outputFiles, ...rest.outputFiles, ...boot.outputFiles];
+}
+
+/** The names that sources export. */
+async function exportsOfEach(sources) {
+  const { metafile } = await build({ ...common, entryPoints: sources, outdir: 'dist', metafile: true });
+  const outputs = Object.values(metafile.outputs);
+  return (source) => outputs.find(({ entryPoint }) => entryPoint === source).exports;
 }
 
 async function compileEach() {

@@ -1,8 +1,9 @@
 // The program of a thread or a process of runs: loads what such a one consists of, with compiled code that others before it have
 // left in the site's directory.
 //
-// That program is one file in CommonJS, since only of such Node 20 can keep compiled code. scripts/build.mjs makes it, with all that
-// `linod` exports: a package of the application that imports `linod` here is given these very modules.
+// That program is two files in CommonJS, since only of such Node 20 can keep compiled code: what every run needs, and the rest.
+// scripts/build.mjs makes them, with all that `linod` exports: a package of the application that imports `linod` here is given these
+// very modules.
 
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
@@ -13,15 +14,29 @@ import { CodeCache } from './code-cache.js';
 import { lateModule } from './late-module.js';
 import type { serveRuns } from './serve.js';
 
-/** The name of the program's file, and what changes with it. Set by scripts/build.mjs. */
-declare const programFile: string;
-declare const programVersion: string;
+/** The names of the program's two files, and what changes with them. Set by scripts/build.mjs. */
+declare const parts: readonly [Part, Part];
+
+interface Part {
+  readonly file: string;
+  readonly version: string;
+}
+
+/** Gives a module by its source, `src/errors.ts`. */
+type LoadSource = (source: string) => object;
+
+interface PartExports {
+  readonly loadSource: LoadSource;
+  /** The first has it. */
+  readonly serveRuns?: typeof serveRuns;
+}
 
 type Evaluate = (
-  exports: { serveRuns?: typeof serveRuns },
+  exports: object,
   require: NodeJS.Require,
   filename: string,
   dirname: string,
+  loadOther: LoadSource,
 ) => void;
 
 const require = createRequire(__filename);
@@ -99,10 +114,20 @@ function requireForJiti(file: string): NodeJS.Require {
   return Object.assign((name: string) => enoughForJiti[name] ?? little(name), little);
 }
 
-const path = join(__dirname, programFile);
+/** @param loadOther gives the modules of the other part */
+function load({ file, version }: Part, loadOther: LoadSource): PartExports {
+  const path = join(__dirname, file);
+  const script = withoutMemoryLimit(() => cache.compile(path, { version }));
+  const evaluate: Evaluate = script.runInThisContext();
+  const exports = {};
+  evaluate(exports, requireLittle(require), path, __dirname, loadOther);
+  return exports as PartExports;
+}
+
 const cache = withoutMemoryLimit(() => new CodeCache(join(site, '.cache')));
-const program = withoutMemoryLimit(() => cache.compile(path, { version: programVersion }));
-const evaluate: Evaluate = program.runInThisContext();
-const exports: Parameters<Evaluate>[0] = {};
-evaluate(exports, requireLittle(require), path, __dirname);
-exports.serveRuns?.(() => withoutMemoryLimit(() => cache.keep()));
+let rest: PartExports | undefined;
+const program: PartExports = load(parts[0], (source) => {
+  rest ??= load(parts[1], program.loadSource);
+  return rest.loadSource(source);
+});
+program.serveRuns?.(() => withoutMemoryLimit(() => cache.keep()));

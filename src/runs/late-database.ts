@@ -2,5 +2,5 @@
 
 import * as database from './database.js';
 
-/** In the program of the runs, scripts/facades.mjs puts a `require` here, so that this is not loaded before. */
+/** In the program of the runs, scripts/runs-program.mjs has this load it when it is asked for. */
 export const lateDatabase = (): typeof database => database;

@@ -58,7 +58,7 @@ function endGroup(): void {
 /**
  * Listens to the worker of this thread or process, and runs what it says.
  *
- * @param onIdle called when the first run has ended and what is to be done at leisure can be
+ * @param onIdle called when a run has ended, and what is to be done at leisure can be
  */
 export function serveRuns(onIdle: () => void): void {
   new RunServer(isMainThread ? new ProcessPort() : new ThreadPort(), onIdle).listen();

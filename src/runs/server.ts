@@ -48,12 +48,12 @@ interface Loaded {
 
 export class RunServer {
   readonly #port: RunPort;
-  #onIdle: (() => void) | null;
+  readonly #onIdle: () => void;
   #loaded: Promise<Loaded> | null = null;
   #stop: RunStop | null = null;
   #measure: Measure | null = null;
 
-  /** @param onIdle called once, after the first run */
+  /** @param onIdle called when a run has ended */
   constructor(port: RunPort, onIdle: () => void = () => undefined) {
     this.#port = port;
     this.#onIdle = onIdle;
@@ -111,8 +111,7 @@ export class RunServer {
     // What has been closed is gone one turn later.
     await new Promise((resolve) => setImmediate(resolve));
     this.#port.post({ linod: 'end', error, isClean: isClean(before, openResources()), usage });
-    this.#onIdle?.();
-    this.#onIdle = null;
+    this.#onIdle();
   }
 
   async #perform(
