@@ -1,7 +1,7 @@
 // Messages go the ways that their users have chosen. Each is handed over in one transaction, with the note of which
 // ways are left: one that fails keeps no other, and none is gone twice.
 
-import { activeRuleOf, type BaseRequest, transact } from '../../src/index.js';
+import { activeRuleOf, type BaseRequest, sql, transact } from '../../src/index.js';
 import { counted } from '../counted.js';
 import { headline } from '../failures.js';
 import { mayGoOn } from '../pause.js';
@@ -46,7 +46,8 @@ async function waiting(db: SiteDatabase, upTo: number, after: number): Promise<U
     .where('route_at', '<=', upTo)
     .where('id', '>', after)
     .orderBy('id')
-    .limit(batchSize)
+    // The number itself: with a value SQLite plans the query twice.
+    .limit(sql.lit(batchSize))
     .execute();
 }
 

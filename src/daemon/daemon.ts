@@ -276,6 +276,7 @@ export class Daemon {
       // What fails is done at the next beat, which also tells why.
       onGone: () => void this.#noticeDead().catch(() => undefined),
     });
+    const newsCheck = store.newsCheck();
     this.#heartbeat = new Heartbeat({
       clock,
       logger: this.#logger,
@@ -284,11 +285,11 @@ export class Daemon {
         () => this.#log.beat(),
         () => this.#databaseClock.measure(),
         () => this.#tellAlive(),
-        () => this.#noticeDead(),
-        () => this.#followOrders(),
-        () => this.#lookOutside(),
         () => this.#joinGroup(),
       ],
+      looks: [() => this.#noticeDead(), () => this.#followOrders(), () => this.#lookOutside()],
+      // Of others also their silence counts.
+      hasNews: () => newsCheck() || !this.#registry.isAlone,
     });
     this.#worker = new Worker({
       application: this.#application(),

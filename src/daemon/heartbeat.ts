@@ -8,8 +8,13 @@ export interface HeartbeatOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Done in this order at each beat; one that fails keeps no other from being done. */
-  readonly steps: ReadonlyArray<() => Promise<void>>;
+  readonly steps: readonly Step[];
+  /** Done after them when there may be news, or the beat before failed: they have nothing to do unless others have written. */
+  readonly looks: readonly Step[];
+  readonly hasNews: () => boolean;
 }
+
+type Step = () => Promise<void>;
 
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
@@ -43,9 +48,11 @@ export class Heartbeat {
 
   /** Never rejects: a database that is away is told once, and again when it is back. */
   async #beat(): Promise<void> {
-    const { steps, logger } = this.#options;
+    const { steps, looks, hasNews, logger } = this.#options;
     const failures: unknown[] = [];
-    for (const step of steps) await step().catch((error: unknown) => failures.push(error));
+    const shallLook = hasNews() || this.#fails;
+    for (const step of shallLook ? [...steps, ...looks] : steps)
+      await step().catch((error: unknown) => failures.push(error));
     const [error] = failures;
     if (error !== undefined && !this.#fails) logger.error('the heartbeat failed; trying again', { error });
     if (error === undefined && this.#fails) logger.info('the heartbeat works again');

@@ -1,5 +1,6 @@
 // Brings the records of ended processes into the log: their spool files have no sender any more.
 
+import { statSync } from 'node:fs';
 import { readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { untilBeat } from '../../channels/beat.js';
@@ -30,6 +31,8 @@ const firstScanMs = 1000;
 /** A file is given up until the next scan when the writer does not take it. */
 const answerMs = 10_000;
 const batchesUnderWay = 16;
+/** The clock of a file system goes by steps, and may differ from this machine's. */
+const freshMs = 60_000;
 /** A file of a process that cannot be seen from here is read when nothing was added for so long … */
 const quietMs = 60_000;
 /** … and removed after so long. */
@@ -48,6 +51,8 @@ export class SpoolAdopter {
   readonly #told = new Set<string>();
   /** Sizes of files that were read but may not be removed. */
   readonly #read = new Map<string, number>();
+  /** What tells the directories from what they were before a change, since there was no file in them. */
+  #emptyAs: string | undefined;
   #scanning: Promise<void> | undefined;
   #cancel: (() => void) | undefined;
   #isStopped = false;
@@ -92,9 +97,14 @@ export class SpoolAdopter {
   }
 
   async #scan(): Promise<void> {
+    const states = this.#options.directories.map(stateOf);
+    const state = states.includes(undefined) ? undefined : states.join('|');
+    if (state !== undefined && state === this.#emptyAs) return;
     // What comes before is not in the log: the writer would take it for lost if the next file of that sender came first.
     const unfinished = new Set<string>();
-    for (const path of await this.#list()) {
+    const paths = await this.#list();
+    this.#emptyAs = paths.length === 0 ? state : undefined;
+    for (const path of paths) {
       if (this.#isStopped) return;
       const sender = senderPart(path);
       if (this.#bad.has(path) || unfinished.has(sender)) continue;
@@ -176,6 +186,21 @@ export class SpoolAdopter {
     if (this.#told.has(path)) return;
     this.#told.add(path);
     this.#options.onTrouble?.(error);
+  }
+}
+
+/**
+ * Tells a directory from another one of the same name, and from itself before a file was made or removed in it; one that does not exist
+ * is told as well. Undefined when that cannot be said, or the change was so lately that another one might show the same time.
+ */
+function stateOf(directory: string): string | undefined {
+  try {
+    const info = statSync(directory, { throwIfNoEntry: false });
+    if (info === undefined) return 'none';
+    const { dev, ino, mtimeMs } = info;
+    return Math.abs(Date.now() - mtimeMs) < freshMs ? undefined : `${dev}:${ino} ${mtimeMs}`;
+  } catch {
+    return undefined;
   }
 }
 

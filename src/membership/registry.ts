@@ -64,6 +64,7 @@ export class WorkerRegistry {
   #beatAt: number | null = null;
   #inTouchSince = Number.NEGATIVE_INFINITY;
   #neighbours: readonly Owner[] = [];
+  #isAlone = false;
   #card = { channels: '', version: '', started_at: 0, procedures: '', max_jobs: null as number | null };
 
   constructor(db: Kysely<Database>, clock: Pick<Clock, 'now'>, owner: Owner = ownProcess()) {
@@ -129,23 +130,32 @@ export class WorkerRegistry {
   async markDead({ judgeSilence }: { judgeSilence: boolean }): Promise<DeadWorker[]> {
     const dead: DeadWorker[] = [];
     const neighbours: Owner[] = [];
+    let others = 0;
     for (const row of await signs.rows(this.#db, {})) {
-      const why = row.id === this.id ? null : this.#whyDead(row, judgeSilence);
+      if (row.id === this.id) continue;
+      others++;
+      const why = this.#whyDead(row, judgeSilence);
       if (why === null) {
         const { host, pid, pid_start: start } = row;
-        if (row.id !== this.id && host === this.#owner.host) neighbours.push({ host, pid, start });
+        if (host === this.#owner.host) neighbours.push({ host, pid, start });
         continue;
       }
       // Not one that has been heard of since it was read.
       if (await this.#markStopped(row.id, why, row.heartbeat_at)) dead.push({ id: row.id, why });
     }
     this.#neighbours = neighbours;
+    this.#isAlone = others === 0;
     return dead;
   }
 
   /** The processes of this machine's other workers that lived when {@link markDead} looked. */
   get neighbours(): readonly Owner[] {
     return this.#neighbours;
+  }
+
+  /** Whether there was no other worker, on whatever machine, when {@link markDead} looked. */
+  get isAlone(): boolean {
+    return this.#isAlone;
   }
 
   /** The workers that have not stopped, the oldest first. */

@@ -14,6 +14,8 @@ export interface Backend {
   ownDialect(): Dialect;
   /** The database's clock, in ms since 1970; null where it is this machine's. */
   readonly time: ((db: Kysely<AnyTables>) => Promise<number>) | null;
+  /** Makes a check for whether others have written; null where the database cannot tell, so that it has to be asked itself. */
+  readonly newsCheck: (() => NewsCheck) | null;
   /** Tells of what others write, soon after it is written. */
   readonly follow: (options: FollowOptions) => Following;
   /** The tables of whose news it tells. */
@@ -24,6 +26,12 @@ export interface Backend {
 
 /** The tables in which others write what a worker wants to know at once. */
 export type NewsTopic = 'job_requests' | 'job_rules' | 'rule_changes' | 'start_orders';
+
+/**
+ * Whether another connection than the one that all share here may have written since this check was asked last, for the first time
+ * always. Costs some µs.
+ */
+export type NewsCheck = () => boolean;
 
 export interface FollowOptions {
   readonly clock: Clock;

@@ -36,6 +36,7 @@ export function postgresBackend(url: string): Backend {
       const [row] = (await asked.execute(db)).rows;
       return row?.ms ?? Number.NaN;
     },
+    newsCheck: null,
     follow: (options) => new NoticeListener(target, options),
     tells: topics,
     explain: (error) => explainRights(target, error),

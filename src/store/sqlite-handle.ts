@@ -28,6 +28,7 @@ export class SqliteHandle {
   #writes = 0;
   #iterations = 0;
   #isPlain = true;
+  #version: BetterSqlite3.Statement<unknown[], unknown> | undefined;
 
   /** @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`) when the file cannot be opened or is no database */
   constructor(path: string) {
@@ -41,7 +42,9 @@ export class SqliteHandle {
 
   /** Another number when another connection, of whatever process, has written since. */
   get dataVersion(): unknown {
-    return this.#database.pragma('data_version', { simple: true });
+    // Not one of the others: it is asked after each write, and changes nothing on the connection.
+    this.#version ??= this.#database.prepare<unknown[], unknown>('pragma data_version').pluck();
+    return this.#version.get();
   }
 
   /** Whether somebody else may go on with it: it is as it was when it was opened. */

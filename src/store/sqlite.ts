@@ -9,7 +9,7 @@ import type {
   QueryResult,
   SelectModifierNode,
 } from 'kysely';
-import type { Backend } from './backend.js';
+import type { Backend, NewsCheck } from './backend.js';
 import { CompiledQuery, SqliteDialect, SqliteDriver, SqliteQueryCompiler } from './kysely.js';
 import { busyTimeoutMs, isBusy, type SqliteHandle, SqliteHandles } from './sqlite-handle.js';
 import { WalFollower } from './wal-follower.js';
@@ -29,9 +29,23 @@ export function sqliteBackend(path: string): Backend {
     },
     ownDialect: () => new ImmediateDialect(handles.take(), (handle) => handles.giveBack(handle)),
     time: null,
+    newsCheck: () => newsCheckOf(() => shared),
     follow: (options) => new WalFollower(path, shared, options),
     tells: ['rule_changes'],
     explain: (error) => error,
+  };
+}
+
+function newsCheckOf(shared: () => SqliteHandle | undefined): NewsCheck {
+  let seen: unknown;
+  return () => {
+    const before = seen;
+    try {
+      seen = shared()?.dataVersion;
+    } catch {
+      seen = undefined; // it is closed, or of a file that is beyond use: who looks then is told
+    }
+    return seen === undefined || seen !== before;
   };
 }
 

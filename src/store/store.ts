@@ -2,7 +2,7 @@
 
 import type { Kysely } from 'kysely';
 import { type Clock, systemClock } from '../clock.js';
-import type { Backend, Following, FollowOptions, NewsTopic } from './backend.js';
+import type { Backend, Following, FollowOptions, NewsCheck, NewsTopic } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
 import { Kysely as KyselyClass } from './kysely.js';
 import { type AnyTables, isUpToDate, type MigrationSet, migrate } from './migrate.js';
@@ -31,6 +31,8 @@ export interface Store {
   readonly migrated: readonly string[];
   /** Asks for the database's clock, in ms since 1970; null where it is this machine's. */
   readonly time: (() => Promise<number>) | null;
+  /** Makes a check for whether others have written. Where the database cannot tell, they always may have. */
+  newsCheck(): NewsCheck;
   /** Tells soon of what others write. Whoever calls it closes what it returns. */
   readonly follow: (options: FollowOptions) => Following;
   /** The tables of whose news it tells. */
@@ -56,13 +58,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     const migrated = await bringUpToDate(shared, connect, sets, clock, backend.name);
     let closed: Promise<void> | undefined;
-    const { time } = backend;
+    const { time, newsCheck } = backend;
     return {
       db: shared as unknown as Kysely<Database>,
       connect: () => connect<Database>(),
       name: backend.name,
       migrated,
       time: time === null ? null : () => time(shared),
+      newsCheck: newsCheck ?? (() => () => true),
       follow: backend.follow,
       tells: backend.tells,
       close: () => {

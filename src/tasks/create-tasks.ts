@@ -119,6 +119,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     procedures,
     clock,
     logger,
+    newsCheck: store.newsCheck(),
     maxJobs,
     ...(options.onPlace === undefined ? {} : { onPlace: options.onPlace }),
   });

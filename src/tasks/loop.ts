@@ -11,15 +11,19 @@ import type { Tasks } from './tasks.js';
  * for anything: as long as requests are waiting, timers and messages would not have their turn.
  */
 const ticksATurn = 8;
+/** When a timer goes off and the clock shows a time that differs by so much from what it should, it was set, or the process stood still. */
+const stepMs = 1000;
 /** Waiting after a failed tick, doubled with each further one up to a beat. */
 const firstRetryMs = 250;
+
+type LoopTasks = Pick<Tasks, 'begin' | 'run' | 'attend' | 'hasNews' | 'settled' | 'abortAll' | 'running'>;
 
 /**
  * Two states: stopped, and started. While started there is always either a tick going on or a timer set; a wake-up
  * during a tick makes it run once more.
  */
 export class TaskLoop {
-  readonly #tasks: Pick<Tasks, 'begin' | 'run' | 'attend' | 'settled' | 'abortAll' | 'running'>;
+  readonly #tasks: LoopTasks;
   readonly #clock: Clock;
   readonly #logger: Logger;
   #started = false;
@@ -31,7 +35,7 @@ export class TaskLoop {
   #ticksInTurn = 0;
 
   constructor(
-    tasks: Pick<Tasks, 'begin' | 'run' | 'attend' | 'settled' | 'abortAll' | 'running'>,
+    tasks: LoopTasks,
     clock: Clock,
     logger: Logger,
   ) {
@@ -94,32 +98,42 @@ export class TaskLoop {
 
   async #tickWhileWanted(): Promise<void> {
     this.#disarm();
-    let delayMs = beatMs;
+    let until = this.#clock.now();
     while (this.#wanted && this.#started) {
       this.#wanted = false;
       if (this.#ticksInTurn === 0) setImmediate(() => (this.#ticksInTurn = 0));
       if (++this.#ticksInTurn > ticksATurn) await new Promise((resolve) => setImmediate(resolve));
-      delayMs = await this.#tick();
+      until = await this.#tick();
     }
     this.#ticking = null;
-    if (this.#started) this.#disarm = this.#clock.after(delayMs, () => this.wake());
+    if (this.#started) this.#rest(until);
   }
 
-  /** @returns how long to wait for the next one, in ms */
+  /** Every wake-up may be lost: so what was written to the database meanwhile is seen at the next beat, at the latest. */
+  #rest(until: number): void {
+    const now = this.#clock.now();
+    const restMs = Math.max(0, until - now);
+    const isNet = restMs > beatMs;
+    const delayMs = isNet ? untilBeat(now) : restMs;
+    this.#disarm = this.#clock.after(delayMs, () => {
+      const isOnTime = Math.abs(this.#clock.now() - now - delayMs) < stepMs;
+      if (isNet && isOnTime && !this.#tasks.hasNews()) this.#rest(until);
+      else this.wake();
+    });
+  }
+
+  /** @returns when the next one has to come, in ms since 1970 */
   async #tick(): Promise<number> {
     try {
       const next = await (this.#paused ? this.#tasks.attend() : this.#tasks.run());
       if (this.#failures > 0) this.#logger.info('the rules can be read again');
       this.#failures = 0;
-      const now = this.#clock.now();
-      const restMs = Math.max(0, next.getTime() - now);
-      // Every wake-up may be lost. What was written to the database is seen after a beat at the latest.
-      return restMs <= beatMs ? restMs : untilBeat(now);
+      return next.getTime();
     } catch (error) {
       // Told once, not at every try: the database may be away for hours.
       if (this.#failures === 0) this.#logger.error('the rules cannot be read or run; trying again', error);
       this.#failures++;
-      return Math.min(firstRetryMs * 2 ** (this.#failures - 1), beatMs);
+      return this.#clock.now() + Math.min(firstRetryMs * 2 ** (this.#failures - 1), beatMs);
     }
   }
 }

@@ -3,7 +3,7 @@
 import type { SteadyClock } from '../clock.js';
 
 interface Timer {
-  readonly dueAt: number;
+  dueAt: number;
   readonly callback: () => void;
 }
 
@@ -43,9 +43,8 @@ export class ManualClock implements SteadyClock {
   setTo(now: number): void {
     const step = now - this.#now;
     this.#setByMs += step;
-    const timers = [...this.#timers];
-    this.#timers.clear();
-    for (const timer of timers) this.#timers.add({ ...timer, dueAt: timer.dueAt + step });
+    // The same ones, so that those who set them can still take them back.
+    for (const timer of this.#timers) timer.dueAt += step;
     this.#now = now;
   }
 

@@ -161,9 +161,10 @@ interface LeaseRow {
 
 function prepare(db: Database) {
   return {
+    // Not a bare `LIMIT ?`, for which SQLite plans the statement anew each time.
     over: db.prepare<[string, number, number], LeaseRow>(`
       SELECT id, ends_at, deliveries, body FROM lease
-      WHERE key = ? AND ends_at <= ? ORDER BY id LIMIT ?`),
+      WHERE key = ? AND ends_at <= ? ORDER BY id LIMIT CAST(? AS INTEGER)`),
     insert: db.prepare<[string, number, number, Uint8Array]>(
       'INSERT INTO lease (key, ends_at, token, deliveries, body) VALUES (?, ?, ?, 1, ?)',
     ),

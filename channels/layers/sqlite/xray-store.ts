@@ -192,9 +192,10 @@ function prepare(db: Database) {
         is_closed = excluded.is_closed`),
     leftAt: plucked<[string], number>(db.prepare('SELECT left_at FROM xray_process WHERE id = ?')),
     leave: db.prepare<[string, Uint8Array]>('INSERT INTO xray_events (process, events) VALUES (?, ?)'),
+    // Not a bare `LIMIT ?`, for which SQLite plans the statement anew each time.
     forgetPieces: db.prepare<[string, string, number]>(`
       DELETE FROM xray_events WHERE process = ? AND number NOT IN
-        (SELECT number FROM xray_events WHERE process = ? ORDER BY number DESC LIMIT ?)`),
+        (SELECT number FROM xray_events WHERE process = ? ORDER BY number DESC LIMIT CAST(? AS INTEGER))`),
     ask: db.prepare<[number]>(
       'INSERT INTO xray_question (id, asked_at) VALUES (1, ?) ON CONFLICT DO UPDATE SET asked_at = excluded.asked_at',
     ),
