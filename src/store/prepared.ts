@@ -1,7 +1,7 @@
 // Queries that are asked again and again. What Kysely needs to put one together and to compile it costs more than SQLite needs
 // to answer it.
 
-import type { Compilable, CompiledQuery, Kysely, QueryExecutorProvider, RawBuilder } from 'kysely';
+import type { Compilable, CompiledQuery, Kysely, QueryExecutorProvider, QueryResult, RawBuilder } from 'kysely';
 import { type DialectName, dialectOf } from './dialect.js';
 import { sql } from './kysely.js';
 import { keepPrepared } from './prepared-names.js';
@@ -54,12 +54,17 @@ export class PreparedQuery<P extends Readonly<Record<string, Value>>, R> {
 
   /** @param db a Kysely or a transaction */
   async rows(db: Kysely<Database>, values: P): Promise<R[]> {
-    return (await db.executeQuery<R>(this.#with(db, values))).rows;
+    return (await this.#ask(db, values)).rows;
   }
 
   /** @returns how many rows it has written */
   async run(db: Kysely<Database>, values: P): Promise<number> {
-    return Number((await db.executeQuery<R>(this.#with(db, values))).numAffectedRows ?? 0n);
+    return Number((await this.#ask(db, values)).numAffectedRows ?? 0n);
+  }
+
+  #ask(db: Kysely<Database>, values: P): Promise<QueryResult<R>> {
+    const query = this.#with(db, values);
+    return db.getExecutor().provideConnection((connection) => connection.executeQuery<R>(query));
   }
 
   #with(db: Kysely<Database>, values: P): CompiledQuery<R> {
