@@ -1,7 +1,14 @@
 // Queries that are asked again and again. What Kysely needs to put one together and to compile it costs more than SQLite needs
 // to answer it.
 
-import type { Compilable, CompiledQuery, Kysely, QueryExecutorProvider, QueryResult, RawBuilder } from 'kysely';
+import type {
+  Compilable,
+  CompiledQuery,
+  Kysely,
+  QueryExecutorProvider,
+  QueryResult,
+  RawBuilder,
+} from 'kysely';
 import { type DialectName, dialectOf } from './dialect.js';
 import { sql } from './kysely.js';
 import { keepPrepared } from './prepared-names.js';

@@ -49,6 +49,8 @@ function newsCheckOf(shared: () => SqliteHandle | undefined): NewsCheck {
   };
 }
 
+let queryCompiler: LocklessQueryCompiler | undefined;
+
 /** Kysely's SQLite dialect over one connection; `release` is called when it is not needed any more. */
 class ImmediateDialect extends SqliteDialect {
   readonly #connection: PatientConnection;
@@ -70,7 +72,9 @@ class ImmediateDialect extends SqliteDialect {
   }
 
   override createQueryCompiler(): QueryCompiler {
-    return new LocklessQueryCompiler();
+    // Compiles one query after the other, at once. To make one takes longer than most queries.
+    queryCompiler ??= new LocklessQueryCompiler();
+    return queryCompiler;
   }
 }
 

@@ -16,6 +16,7 @@ import { type Decision, decide, groupHindrance, type Running } from './decide.js
 import { type Job, jobFromRow } from './job.js';
 import { KnownRules } from './known-rules.js';
 import { type RuleEntry, ranBefore, writeEntries } from './ledger.js';
+import { type NextTimes, nextTimes } from './next-times.js';
 import { type Blocked, isNothing, type JobRequest, mergedOutcome } from './requests.js';
 import type { JobRule } from './rule.js';
 import { isFaultOfRule, type Rules } from './rules.js';
@@ -85,7 +86,8 @@ const mostRemote = 4;
 
 type RulesQuery = ReturnType<typeof notBlocked>;
 
-function notBlocked(db: Kysely<Database>, { procedures, rules, groups }: Blocked) {
+/** The rules that may be taken up. */
+export function notBlocked(db: Kysely<Database>, { procedures, rules, groups }: Blocked) {
   return db
     .selectFrom('job_rules')
     .$if(procedures.length > 0, (query) => query.where('procedure', 'not in', procedures))
@@ -100,14 +102,6 @@ function dueQuery(rules: RulesQuery, by: RawBuilder<number>) {
     .orderBy('due_priority', 'desc')
     .orderBy('next_due_at')
     .orderBy('seqno');
-}
-
-function nextDueQuery(rules: RulesQuery) {
-  return rules
-    .select('next_due_at')
-    .where('next_due_at', 'is not', null)
-    .orderBy('next_due_at')
-    .limit(sql.lit(1));
 }
 
 function remoteQuery(rules: RulesQuery) {
@@ -134,13 +128,10 @@ function runningQuery(db: Kysely<Database>) {
   );
 }
 
-const nothing: Blocked = { procedures: [], rules: [], groups: [] };
+export const nothing: Blocked = { procedures: [], rules: [], groups: [] };
 
 const dueRules = new PreparedQuery<{ by: number; limit: number }, DueRow>((db, value) =>
   dueQuery(notBlocked(db, nothing), value('by')).limit(limitOf(value('limit'))),
-);
-const nextDue = new PreparedQuery<Record<string, never>, Pick<DueRow, 'next_due_at'>>((db) =>
-  nextDueQuery(notBlocked(db, nothing)),
 );
 const nextRemote = new PreparedQuery<
   Record<string, never>,
@@ -188,12 +179,9 @@ export class Claimer {
     );
   }
 
-  /** When the next rule is due. */
-  async nextDue(blocked: Blocked): Promise<number | null> {
-    const [row] = isNothing(blocked)
-      ? await nextDue.rows(this.#db, {})
-      : await nextDueQuery(notBlocked(this.#db, blocked)).execute();
-    return row?.next_due_at ?? null;
+  /** When there is something to do again. */
+  async nextTimes(blocked: Blocked): Promise<NextTimes> {
+    return await nextTimes(this.#db, blocked, this.#clock.now());
   }
 
   /** The rules that are due next and whose runs need a thread or a process, as many as a worker keeps ready. */

@@ -34,11 +34,7 @@ export class TaskLoop {
   #failures = 0;
   #ticksInTurn = 0;
 
-  constructor(
-    tasks: LoopTasks,
-    clock: Clock,
-    logger: Logger,
-  ) {
+  constructor(tasks: LoopTasks, clock: Clock, logger: Logger) {
     this.#tasks = tasks;
     this.#clock = clock;
     this.#logger = logger;

@@ -77,16 +77,6 @@ const openRequests = new PreparedQuery<{ now: number; limit: number }, OpenRow>(
   openQuery(db, value('now')).limit(limitOf(value('limit'))),
 );
 
-const nextRequest = new PreparedQuery<{ now: number }, { at: number | null }>((db, value) =>
-  db
-    .selectFrom('job_requests')
-    .select((eb) => eb.fn.min('run_at').as('at'))
-    .where('handled_at', 'is', null)
-    // In so many words, so that SQLite finds the index of those.
-    .where('run_at', '>', sql.lit(0))
-    .where('run_at', '>', value('now')),
-);
-
 const insertRequest = new PreparedQuery<NewRequest, { id: number }>((db, value) =>
   db
     .insertInto('job_requests')
@@ -222,12 +212,6 @@ export class Requests {
       .limit(limit)
       .execute();
     return rows.map(openFromRow);
-  }
-
-  /** When the next request that waits for its time can be taken up. */
-  async nextAt(): Promise<number | null> {
-    const [row] = await nextRequest.rows(this.#db, { now: this.#clock.now() });
-    return row?.at ?? null;
   }
 
   /**

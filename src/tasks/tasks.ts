@@ -125,7 +125,7 @@ export class Tasks {
    * @returns when to call it again, unless `onPlace` is called before
    */
   async run(): Promise<Date> {
-    const { claimer, requests, clock } = this.#context;
+    const { claimer, clock } = this.#context;
     await this.#noticeClockStep();
     if (this.#isUnsure) {
       this.#hindrances.wasAway(clock.now());
@@ -142,12 +142,12 @@ export class Tasks {
     // What waits for a place is looked at when a run ends, which wakes the caller; other workers' runs do not.
     if (look.waitsForPlace)
       return new Date(Math.max(now, Math.min(now + waitMs, look.nextAt ?? now + waitMs)));
-    const nextDue = await claimer.nextDue(look);
+    const { due, remote, asked } = await claimer.nextTimes(look);
     const times = [
-      nextDue === null ? null : nextDue - aheadMs,
-      await this.#prepare(look),
+      due === null ? null : due - aheadMs,
+      remote === null ? null : await this.#prepare(look, remote),
       look.nextAt,
-      await requests.nextAt(),
+      asked,
       look.waits ? now + waitMs : null,
     ];
     const next = Math.min(...times.filter((time) => time !== null), now + idleMs);
@@ -173,13 +173,15 @@ export class Tasks {
    * A thread or process that has to be started first and to load the site would begin late: for a rule that is due soon one is
    * started before.
    *
+   * @param firstAt when the first of them is due
    * @returns when the next is to be started
    */
-  async #prepare(look: Look): Promise<number | null> {
+  async #prepare(look: Look, firstAt: number): Promise<number | null> {
     const { claimer, pool, clock } = this.#context;
     if (pool === null) return null;
-    const next = await claimer.nextRemote(look);
     const soon = clock.now() + prepareMs;
+    if (firstAt > soon) return firstAt - prepareMs;
+    const next = await claimer.nextRemote(look);
     const wanted = new Map<string, { needs: HostNeeds; count: number }>();
     for (const { needs } of next.filter(({ dueAt }) => dueAt <= soon)) {
       const key = hostKey(needs);

@@ -11,9 +11,9 @@ import type { LevelName } from '../log/levels.js';
 import { type Procedure, Procedures } from '../procedure.js';
 import { loadSite, type Site, type SiteConfig } from '../site.js';
 import { openStore, type Store } from '../store/store.js';
+import { nothing } from '../tasks/claims.js';
 import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
 import { type Job, jobFromRow } from '../tasks/job.js';
-import type { Blocked } from '../tasks/requests.js';
 import { ManualClock } from './manual-clock.js';
 
 export interface TestSiteOptions extends SiteConfig {
@@ -45,7 +45,6 @@ export class NeverDoneError extends LinodError {
   }
 }
 
-const nothingBlocked: Blocked = { procedures: [], rules: [], groups: [] };
 /** Each round runs all that can be run; a run that asks for the next one makes one more. */
 const maxRounds = 1000;
 /** Nobody compares a longer list with anything. */
@@ -236,8 +235,8 @@ export class TestSite {
   /** When something comes due. What is due now and cannot run is looked at when something else happens. */
   async #nextAt(): Promise<number> {
     const now = this.clock.now();
-    const times = [await this.#claimer.nextDue(nothingBlocked), await this.requests.nextAt()];
-    const later = times.filter((time) => time !== null && time > now);
+    const { due, asked } = await this.#claimer.nextTimes(nothing);
+    const later = [due, asked].filter((time) => time !== null && time > now);
     return Math.min(...later.map(Number));
   }
 

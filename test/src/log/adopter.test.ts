@@ -59,25 +59,28 @@ t.test('while the first file of a process is not in the log, its next ones wait'
   t.same(readdirSync(directory), []);
 });
 
-t.test('a directory in which there was nothing for long is looked into when something has come', async (t) => {
-  const { directory, spool, taken, scan } = setUp(t);
-  const longAgo = Date.now() / 1000 - 3600;
-  for (let first = 1; first < 7; first += 2) {
+t.test(
+  'a directory in which there was nothing for long is looked into when something has come',
+  async (t) => {
+    const { directory, spool, taken, scan } = setUp(t);
+    const longAgo = Date.now() / 1000 - 3600;
+    for (let first = 1; first < 7; first += 2) {
+      utimesSync(directory, longAgo, longAgo);
+      await scan();
+      spool(`web-5.e5.${first}.spool`, first);
+      await scan();
+      t.equal(taken.at(-1), first);
+    }
     utimesSync(directory, longAgo, longAgo);
     await scan();
-    spool(`web-5.e5.${first}.spool`, first);
+    rmdirSync(directory);
     await scan();
-    t.equal(taken.at(-1), first);
-  }
-  utimesSync(directory, longAgo, longAgo);
-  await scan();
-  rmdirSync(directory);
-  await scan();
-  mkdirSync(directory);
-  spool('web-5.e5.7.spool', 7);
-  await scan();
-  t.same(taken, [1, 3, 5, 7]);
-});
+    mkdirSync(directory);
+    spool('web-5.e5.7.spool', 7);
+    await scan();
+    t.same(taken, [1, 3, 5, 7]);
+  },
+);
 
 t.test('each batch of a file says that all of the file is still here', async (t) => {
   const directory = join(testDirectory(t), 'spool');

@@ -1,6 +1,7 @@
 // What follows from how a run ended: how many attempts there are and when, and which rules come after it.
 
 import t from 'tap';
+import { nothing } from '../../../src/tasks/claims.js';
 import type { Job } from '../../../src/tasks/job.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
@@ -16,8 +17,8 @@ async function run({ requests, tasks }: Bench, rule = 1): Promise<void> {
 }
 
 /** How long from now until the further attempt that waits; null when none does. */
-async function untilNext({ requests, clock }: Bench): Promise<number | null> {
-  const at = await requests.nextAt();
+async function untilNext({ claimer, clock }: Bench): Promise<number | null> {
+  const { asked: at } = await claimer.nextTimes(nothing);
   return at === null ? null : at - clock.now();
 }
 
