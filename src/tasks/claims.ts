@@ -11,13 +11,14 @@ import { sql } from '../store/kysely.js';
 import { limitOf, PreparedQuery } from '../store/prepared.js';
 import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
+import { type Blocked, isNothing, notBlocked, nothing } from './blocked.js';
 import { Claim, keyOf, type Start } from './claim.js';
 import { type Decision, decide, groupHindrance, type Running } from './decide.js';
 import { type Job, jobFromRow } from './job.js';
 import { KnownRules } from './known-rules.js';
 import { type RuleEntry, ranBefore, writeEntries } from './ledger.js';
 import { type NextTimes, nextTimes } from './next-times.js';
-import { type Blocked, isNothing, type JobRequest, mergedOutcome } from './requests.js';
+import { type JobRequest, mergedOutcome } from './requests.js';
 import type { JobRule } from './rule.js';
 import { isFaultOfRule, type Rules } from './rules.js';
 
@@ -86,15 +87,6 @@ const mostRemote = 4;
 
 type RulesQuery = ReturnType<typeof notBlocked>;
 
-/** The rules that may be taken up. */
-export function notBlocked(db: Kysely<Database>, { procedures, rules, groups }: Blocked) {
-  return db
-    .selectFrom('job_rules')
-    .$if(procedures.length > 0, (query) => query.where('procedure', 'not in', procedures))
-    .$if(rules.length > 0, (query) => query.where('id', 'not in', rules))
-    .$if(groups.length > 0, (query) => query.where('due_group', 'not in', groups));
-}
-
 function dueQuery(rules: RulesQuery, by: RawBuilder<number>) {
   return rules
     .select(['id', 'next_due_at', 'procedure'])
@@ -127,8 +119,6 @@ function runningQuery(db: Kysely<Database>) {
       .orderBy('id')
   );
 }
-
-export const nothing: Blocked = { procedures: [], rules: [], groups: [] };
 
 const dueRules = new PreparedQuery<{ by: number; limit: number }, DueRow>((db, value) =>
   dueQuery(notBlocked(db, nothing), value('by')).limit(limitOf(value('limit'))),

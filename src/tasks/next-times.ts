@@ -4,8 +4,7 @@ import type { Kysely, RawBuilder } from 'kysely';
 import { sql } from '../store/kysely.js';
 import { PreparedQuery } from '../store/prepared.js';
 import type { Database } from '../store/schema.js';
-import { notBlocked, nothing } from './claims.js';
-import { type Blocked, isNothing } from './requests.js';
+import { type Blocked, isNothing, notBlocked, nothing } from './blocked.js';
 
 /** In ms since 1970; null where there is none. */
 export interface NextTimes {

@@ -7,6 +7,7 @@ import { sql } from '../store/kysely.js';
 import { limitOf, PreparedQuery } from '../store/prepared.js';
 import type { Database, JobRequestTable } from '../store/schema.js';
 import { transact } from '../store/transact.js';
+import { type Blocked, isNothing } from './blocked.js';
 import { jsonText } from './job.js';
 import { findRule } from './rule-named.js';
 import type { Rules } from './rules.js';
@@ -39,16 +40,6 @@ export interface RequestOptions {
   readonly runAt?: Date;
   /** Default: that of the rule. */
   readonly priority?: number;
-}
-
-/** What is not to be taken up now. */
-export interface Blocked {
-  /** Procedures that this worker does not have. */
-  readonly procedures: readonly string[];
-  /** Rules whose run has to end before. */
-  readonly rules: readonly number[];
-  /** Groups that are at their limit. */
-  readonly groups: readonly string[];
 }
 
 /** What is read of a request; the rest is for people. */
@@ -129,11 +120,6 @@ function openQuery(db: Kysely<Database>, now: RawBuilder<number>) {
 function openFromRow(row: OpenRow): OpenRequest {
   // Not by spreading, which costs as much as all the rest.
   return Object.assign(requestFromRow(row), { procedure: row.procedure });
-}
-
-/** Whether nothing is blocked, as mostly. */
-export function isNothing({ procedures, rules, groups }: Blocked): boolean {
-  return procedures.length + rules.length + groups.length === 0;
 }
 
 /** The table of requests. */

@@ -11,6 +11,7 @@ import type { RunEnd } from '../runs/run.js';
 import type { JobRunner } from '../runs/runner.js';
 import { RunAbortedError, RunStop } from '../runs/stop.js';
 import type { NewsCheck } from '../store/backend.js';
+import type { Blocked } from './blocked.js';
 import {
   type Claimed,
   type Claimer,
@@ -25,7 +26,7 @@ import type { Ends } from './ends.js';
 import { Hindrances } from './hindrances.js';
 import type { Job, Outcome } from './job.js';
 import type { Jobs } from './jobs.js';
-import type { Blocked, JobRequest, OpenRequest, Requests } from './requests.js';
+import type { JobRequest, OpenRequest, Requests } from './requests.js';
 import type { JobRule } from './rule.js';
 import type { Rules, SyncReport } from './rules.js';
 import { statusLine } from './status.js';

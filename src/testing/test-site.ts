@@ -11,7 +11,7 @@ import type { LevelName } from '../log/levels.js';
 import { type Procedure, Procedures } from '../procedure.js';
 import { loadSite, type Site, type SiteConfig } from '../site.js';
 import { openStore, type Store } from '../store/store.js';
-import { nothing } from '../tasks/claims.js';
+import { nothing } from '../tasks/blocked.js';
 import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
 import { type Job, jobFromRow } from '../tasks/job.js';
 import { ManualClock } from './manual-clock.js';

@@ -1,7 +1,7 @@
 // What follows from how a run ended: how many attempts there are and when, and which rules come after it.
 
 import t from 'tap';
-import { nothing } from '../../../src/tasks/claims.js';
+import { nothing } from '../../../src/tasks/blocked.js';
 import type { Job } from '../../../src/tasks/job.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
