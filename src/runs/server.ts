@@ -122,6 +122,7 @@ export class RunServer {
     const { jobId, procedure: name, user, attempt, args = null, checkpoint = null, dueAt, skewMs } = order;
     const connection = new RunConnection(connect);
     const { timezone } = site.settings;
+    const clock = { now: () => systemClock.now() - skewMs };
     const onRequest = () => this.#port.post({ linod: 'requested' });
     let writes: RunWrites | undefined;
     try {
@@ -148,11 +149,11 @@ export class RunServer {
         log: this.#log(name, levels.tree, order),
         connection,
         get writes() {
-          writes ??= lateDatabase().remoteWrites({ jobId, workerId, connection, timezone, onRequest });
+          writes ??= lateDatabase().remoteWrites({ jobId, workerId, connection, timezone, clock, onRequest });
           return writes;
         },
         stop,
-        clock: { now: () => systemClock.now() - skewMs },
+        clock,
       });
       await procedure.run(ar);
       return null;

@@ -58,6 +58,13 @@ export class Claim {
     return [...new Set(names)].filter((name) => name !== '');
   }
 
+  /** The rules of which no two runs may go on side by side. */
+  lonely(): number[] {
+    const ids: number[] = [];
+    for (const [id, { rule }] of this.#rules) if (rule.policies.overlap !== 'allow') ids.push(id);
+    return ids;
+  }
+
   /** Takes a run that goes on into account. */
   count(run: { id: number; rule_id: number; start_datetime: number; job_group: string | null }): void {
     if (run.job_group !== null) this.#inGroup.set(run.job_group, (this.#inGroup.get(run.job_group) ?? 0) + 1);

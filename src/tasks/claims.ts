@@ -13,6 +13,7 @@ import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { type Blocked, isNothing, notBlocked, nothing } from './blocked.js';
 import { Claim, keyOf, type Start } from './claim.js';
+import { type Begun, type Handled, insertStarts, TakenMeanwhile, writeTaken } from './claim-writes.js';
 import { type Decision, decide, groupHindrance, type Running } from './decide.js';
 import { type Job, jobFromRow } from './job.js';
 import { KnownRules } from './known-rules.js';
@@ -237,7 +238,7 @@ export class Claimer {
 
   async #claimRequests(tx: Kysely<Database>, requests: readonly JobRequest[], view: View): Promise<Claims> {
     const claim = await this.#begin(tx, rulesOf(requests), view);
-    const handled: Array<{ id: number; outcome: string }> = [];
+    const handled: Handled[] = [];
     const waiting: JobRequest[] = [];
     for (const request of requests) {
       const rule = claim.locked(request.ruleId)?.rule;
@@ -247,8 +248,9 @@ export class Claimer {
       if (verdict === null) waiting.push(request);
       else handled.push({ id: request.id, outcome: verdict });
     }
-    await this.#handle(tx, handled);
-    return await this.#end(tx, claim);
+    const { starts, entries } = claim;
+    const begun = await writeTaken(tx, { handled, starts, entries }, { by: this.#workerId, at: claim.now });
+    return this.#claims(claim, begun);
   }
 
   /**
@@ -311,14 +313,21 @@ export class Claimer {
     const groups = claim.groups();
     // A limit counts runs of all rules of a group, and so of rules that are not locked here.
     if (groups.length > 0) await lock(tx, 'groups');
-    const running =
-      groups.length === 0
-        ? await runningOf.rows(tx, { ids: JSON.stringify(ids) })
-        : await runningQuery(tx)
-            .where((eb) => eb.or([eb('rule_id', 'in', idList(tx, ids)), eb('job_group', 'in', groups)]))
-            .execute();
-    for (const run of running) claim.count(run);
+    for (const run of await this.#running(tx, claim.lonely(), groups)) claim.count(run);
     return claim;
+  }
+
+  /** What goes on of these rules and groups. */
+  async #running(
+    tx: Kysely<Database>,
+    rules: readonly number[],
+    groups: readonly string[],
+  ): Promise<RunningRow[]> {
+    if (groups.length === 0)
+      return rules.length === 0 ? [] : await runningOf.rows(tx, { ids: JSON.stringify(rules) });
+    return await runningQuery(tx)
+      .where((eb) => eb.or([eb('rule_id', 'in', idList(tx, rules)), eb('job_group', 'in', groups)]))
+      .execute();
   }
 
   #decide(claim: Claim, rule: JobRule, dueAt: number): Decision | null {
@@ -378,40 +387,30 @@ export class Claimer {
     return 'run';
   }
 
-  /** @throws TakenMeanwhile when somebody else has handled one of them before */
-  async #handle(tx: Kysely<Database>, handled: ReadonlyArray<{ id: number; outcome: string }>) {
-    if (handled.length === 0) return;
-    const list = listJson(handled, handledColumns);
-    const written = await handle.run(tx, { list, now: this.#clock.now() });
-    if (written < handled.length) throw new TakenMeanwhile();
-  }
-
-  /** Writes what was decided, and makes the jobs. */
+  /** Writes what was decided about due times, and makes the jobs. */
   async #end(tx: Kysely<Database>, claim: Claim): Promise<Claims> {
-    const inserted = await this.#insert(tx, claim);
-    const claimed: Claimed[] = [];
+    const begun = await insertStarts(tx, claim.starts, this.#workerId);
+    const keys = new Set(begun.map(keyOf));
     for (const start of claim.starts) {
-      const id = inserted.get(start.key);
-      if (id !== undefined)
-        claimed.push({ job: jobOf(start, id, this.#workerId), rule: start.rule, user: start.user });
       // Only a clock that was set back makes a rule due at a time for which it has run.
-      else claim.retell(start, `${ranBefore} as ${await this.#taken(tx, start.rule.id, start.row.due_at)}`);
+      if (!keys.has(start.key))
+        claim.retell(start, `${ranBefore} as ${await this.#taken(tx, start.rule.id, start.row.due_at)}`);
     }
     await writeEntries(tx, claim.entries, { by: this.#workerId, at: claim.now });
+    return this.#claims(claim, begun);
+  }
+
+  #claims(claim: Claim, begun: readonly Begun[]): Claims {
+    const ids = new Map(begun.map((job) => [keyOf(job), job.id]));
+    const claimed: Claimed[] = [];
+    for (const start of claim.starts) {
+      const id = ids.get(start.key);
+      if (id !== undefined)
+        claimed.push({ job: jobOf(start, id, this.#workerId), rule: start.rule, user: start.user });
+    }
     const { waiting, broken } = claim;
     const skipped = claim.entries.filter((entry) => entry.reason === 'skipped');
     return { claimed, waiting, skipped, cancel: [...claim.cancelled], broken };
-  }
-
-  /** @returns the jobs' numbers by the keys of their starts; without those that are there already */
-  async #insert(tx: Kysely<Database>, { starts }: Claim): Promise<Map<string, number>> {
-    if (starts.length === 0) return new Map();
-    const list = listJson(
-      starts.map(({ row }) => row),
-      startColumns,
-    );
-    const rows = await insertJobs.rows(tx, { list, worker: this.#workerId });
-    return new Map(rows.map((row) => [keyOf(row), row.id]));
   }
 
   async #taken(tx: Kysely<Database>, ruleId: number, dueAt: number | null): Promise<string> {
@@ -431,45 +430,6 @@ export class Claimer {
       claim.entries.push({ ruleId, dueAt, dueUntil: null, times: 1, reason: 'taken', detail });
   }
 }
-
-const startColumns = {
-  rule_id: 'integer',
-  procedure: 'text',
-  due_at: 'integer',
-  request_id: 'integer',
-  attempt: 'integer',
-  args: 'text',
-  checkpoint: 'text',
-  run_in: 'text',
-  job_group: 'text',
-  start_datetime: 'integer',
-} as const;
-
-/** Without those that are there already. */
-const insertJobs = new PreparedQuery<
-  { list: string; worker: string },
-  { id: number; rule_id: number; due_at: number | null; request_id: number | null }
->(
-  (db, value) => sql`
-    insert into jobs (rule_id, procedure, due_at, request_id, attempt, args, checkpoint, run_in, job_group,
-      start_datetime, status, message, worker_id)
-    select rule_id, procedure, due_at, request_id, attempt, args, checkpoint, run_in, job_group,
-      start_datetime, 'running', '', ${value('worker')}
-    from ${listTable(db, value('list'), startColumns)} as starts where true
-    on conflict do nothing
-    returning id, rule_id, due_at, request_id
-  `,
-);
-
-const handledColumns = { id: 'integer', outcome: 'text' } as const;
-
-const handle = new PreparedQuery<{ list: string; now: number }, never>(
-  (db, value) => sql`
-    update job_requests set handled_at = cast(${value('now')} as bigint), outcome = done.outcome
-    from ${listTable(db, value('list'), handledColumns)} as done
-    where job_requests.id = done.id and job_requests.handled_at is null
-  `,
-);
 
 const movedColumns = { id: 'integer', next: 'integer' } as const;
 
@@ -514,9 +474,6 @@ async function moveOn(
   if (moved.length === 0) return;
   await move.run(tx, { list: listJson(moved, movedColumns) });
 }
-
-/** Ends a transaction that was begun with requests of which some are not open any more. */
-class TakenMeanwhile extends Error {}
 
 /**
  * Whether one run does for both requests. Other arguments are other work, and a further attempt goes on where the one

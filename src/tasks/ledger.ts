@@ -1,9 +1,9 @@
 // Writing the ledger: why something ran or did not.
 
-import type { Kysely } from 'kysely';
+import type { Kysely, RawBuilder } from 'kysely';
 import { listJson, listTable } from '../store/dialect.js';
 import { sql } from '../store/kysely.js';
-import { PreparedQuery } from '../store/prepared.js';
+import { type Placeholder, PreparedQuery } from '../store/prepared.js';
 import type { Database } from '../store/schema.js';
 import type { Entry } from './decide.js';
 
@@ -36,22 +36,32 @@ const columns = {
   job_id: 'integer',
 } as const;
 
-const insertEntries = new PreparedQuery<{ list: string; at: number; by: string }, never>(
-  (db, value) => sql`
+/** A part of a statement that writes entries: see {@link listOfEntries}. */
+export function insertEntries(
+  db: Kysely<Database>,
+  value: Placeholder<{ entries: string; at: number; by: string }>,
+): RawBuilder<never> {
+  return sql<never>`
     insert into decisions (rule_id, due_at, due_until, times, reason, detail, request_id, job_id, decided_at, worker_id)
     select rule_id, due_at, due_until, times, reason, detail, request_id, job_id, cast(${value('at')} as bigint),
       ${value('by')}
-    from ${listTable(db, value('list'), columns)} as entries
-  `,
-);
+    from ${listTable(db, value('entries'), columns)} as entries
+  `;
+}
+
+const write = new PreparedQuery<{ entries: string; at: number; by: string }, never>(insertEntries);
 
 /** Writes entries in their order, with one statement. */
 export async function writeEntries(
   db: Kysely<Database>,
   entries: readonly RuleEntry[],
-  { by, at }: Decided,
+  decided: Decided,
 ): Promise<void> {
-  if (entries.length === 0) return;
+  if (entries.length > 0) await write.run(db, { ...decided, entries: listOfEntries(entries) });
+}
+
+/** Entries as {@link insertEntries} takes them. */
+export function listOfEntries(entries: readonly RuleEntry[]): string {
   const rows = entries.map((entry) => ({
     rule_id: entry.ruleId,
     due_at: entry.dueAt,
@@ -62,5 +72,5 @@ export async function writeEntries(
     request_id: entry.requestId ?? null,
     job_id: entry.jobId ?? null,
   }));
-  await insertEntries.run(db, { list: listJson(rows, columns), at, by });
+  return listJson(rows, columns);
 }

@@ -68,35 +68,46 @@ const openRequests = new PreparedQuery<{ now: number; limit: number }, OpenRow>(
   openQuery(db, value('now')).limit(limitOf(value('limit'))),
 );
 
-const insertRequest = new PreparedQuery<NewRequest, { id: number }>((db, value) =>
+/** Those for ends first; they have no time to wait for, and are done with although their rule has been deleted. */
+const askedRequests = new PreparedQuery<
+  { now: number; limit: number },
+  RequestRow & { procedure: string | null }
+>((db, value) =>
   db
-    .insertInto('job_requests')
-    .values({
-      rule_id: value('rule_id'),
-      action: value('action'),
-      requested_at: value('requested_at'),
-      requested_by: value('requested_by'),
-      args: value('args'),
-      run_at: value('run_at'),
-      priority: value('priority'),
-      job_group: value('job_group'),
-      of_job: value('of_job'),
-    })
-    .returning('id'),
+    .selectFrom('job_requests')
+    .leftJoin('job_rules', 'job_rules.id', 'job_requests.rule_id')
+    .select(requestColumns)
+    .select('job_rules.procedure')
+    .where('job_requests.handled_at', 'is', null)
+    .where('job_requests.run_at', '<=', value('now'))
+    .where((eb) =>
+      eb.or([eb('job_rules.id', 'is not', null), eb('job_requests.action', '=', sql.lit('cancel'))]),
+    )
+    .orderBy('job_requests.action')
+    .orderBy('job_requests.priority', 'desc')
+    .orderBy('job_requests.id')
+    .limit(limitOf(value('limit'))),
+);
+
+/** With what the rule says of its runs. Of a rule whose procedure is gone only the end of a run can be asked for. */
+const insertRequest = new PreparedQuery<NewRequest, { id: number }>(
+  (_, value) => sql`
+    insert into job_requests (rule_id, action, requested_at, requested_by, args, run_at, priority, job_group)
+    select id, cast(${value('action')} as text), cast(${value('requested_at')} as bigint), ${value('requested_by')},
+      ${value('args')}, cast(${value('run_at')} as bigint), coalesce(cast(${value('priority')} as bigint), due_priority), due_group
+    from job_rules
+    where id = ${value('rule_id')} and (removed_at is null or cast(${value('action')} as text) = 'cancel')
+    returning id
+  `,
 );
 
 type NewRequest = Pick<
   Selectable<JobRequestTable>,
-  | 'rule_id'
-  | 'action'
-  | 'requested_at'
-  | 'requested_by'
-  | 'args'
-  | 'run_at'
-  | 'priority'
-  | 'job_group'
-  | 'of_job'
->;
+  'rule_id' | 'action' | 'requested_at' | 'requested_by' | 'args' | 'run_at'
+> & {
+  /** Null for that of the rule. */
+  readonly priority: number | null;
+};
 type RequestRow = Pick<
   Selectable<JobRequestTable>,
   'id' | 'rule_id' | 'action' | 'requested_by' | 'attempt' | 'args' | 'checkpoint' | 'of_job'
@@ -117,9 +128,9 @@ function openQuery(db: Kysely<Database>, now: RawBuilder<number>) {
     .orderBy('job_requests.id');
 }
 
-function openFromRow(row: OpenRow): OpenRequest {
+function openFromRow(row: RequestRow, procedure: string): OpenRequest {
   // Not by spreading, which costs as much as all the rest.
-  return Object.assign(requestFromRow(row), { procedure: row.procedure });
+  return Object.assign(requestFromRow(row), { procedure });
 }
 
 /** The table of requests. */
@@ -149,19 +160,19 @@ export class Requests {
     by: string,
     { args, runAt, priority }: RequestOptions = {},
   ): Promise<number> {
-    const rule = await this.#rules.get(await findRule(this.#db, asked));
-    if (action === 'run' && rule.removedAt !== null) {
-      throw new UsageError(`job rule ${rule.id} cannot run: no procedure ${rule.procedure} is registered`);
-    }
-    return await this.#insert({
-      rule_id: rule.id,
+    const id = await findRule(this.#db, asked);
+    const [row] = await insertRequest.rows(this.#db, {
+      rule_id: id,
       action,
+      requested_at: this.#clock.now(),
       requested_by: by,
       args: jsonText('args', args),
       run_at: runAt?.getTime() ?? 0,
-      priority: priority ?? rule.policies.priority,
-      job_group: rule.policies.group,
+      priority: priority ?? null,
     });
+    if (row !== undefined) return row.id;
+    const rule = await this.#rules.get(id);
+    throw new UsageError(`job rule ${id} cannot run: no procedure ${rule.procedure} is registered`);
   }
 
   /**
@@ -177,7 +188,18 @@ export class Requests {
       .executeTakeFirst();
     if (job === undefined) throw new UsageError(`no job ${jobId}; \`linod jobs\` lists the newest`);
     if (job.status !== 'running') throw new UsageError(`job ${jobId} has ended: it is ${job.status}`);
-    return await this.#insert({ rule_id: job.rule_id, action: 'cancel', requested_by: by, of_job: jobId });
+    const { id } = await this.#db
+      .insertInto('job_requests')
+      .values({
+        rule_id: job.rule_id,
+        action: 'cancel',
+        requested_at: this.#clock.now(),
+        requested_by: by,
+        of_job: jobId,
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    return id;
   }
 
   /** Requests for the end of runs, the oldest first. */
@@ -186,18 +208,31 @@ export class Requests {
     return rows.map(requestFromRow);
   }
 
+  /**
+   * What a look begins with: requests for runs as {@link open} gives them, and whether the end of some run is asked for. Read at once,
+   * since mostly there is neither.
+   */
+  async asked(limit: number): Promise<{ open: OpenRequest[]; isCancelled: boolean }> {
+    const rows = await askedRequests.rows(this.#db, { now: this.#clock.now(), limit });
+    const open: OpenRequest[] = [];
+    for (const row of rows)
+      if (row.action === 'run' && row.procedure !== null) open.push(openFromRow(row, row.procedure));
+    return { open, isCancelled: open.length < rows.length };
+  }
+
   /** Requests for runs that can be taken up now, those with the higher priority and then the oldest first. */
   async open(limit: number, blocked: Blocked): Promise<OpenRequest[]> {
     const { procedures, rules, groups } = blocked;
     const now = this.#clock.now();
-    if (isNothing(blocked)) return (await openRequests.rows(this.#db, { now, limit })).map(openFromRow);
+    const read = (row: OpenRow) => openFromRow(row, row.procedure);
+    if (isNothing(blocked)) return (await openRequests.rows(this.#db, { now, limit })).map(read);
     const rows = await openQuery(this.#db, sql.val(now))
       .$if(rules.length > 0, (query) => query.where('job_requests.rule_id', 'not in', rules))
       .$if(groups.length > 0, (query) => query.where('job_requests.job_group', 'not in', groups))
       .$if(procedures.length > 0, (query) => query.where('job_rules.procedure', 'not in', procedures))
       .limit(limit)
       .execute();
-    return rows.map(openFromRow);
+    return rows.map(read);
   }
 
   /**
@@ -233,22 +268,6 @@ export class Requests {
         .executeTakeFirst();
       return updated.numUpdatedRows > 0n;
     });
-  }
-
-  async #insert(
-    values: Pick<NewRequest, 'rule_id' | 'action' | 'requested_by'> & Partial<NewRequest>,
-  ): Promise<number> {
-    const [row] = await insertRequest.rows(this.#db, {
-      requested_at: this.#clock.now(),
-      args: null,
-      run_at: 0,
-      priority: 0,
-      job_group: '',
-      of_job: null,
-      ...values,
-    });
-    if (row === undefined) throw new Error('the database has written a request and tells no number of it');
-    return row.id;
   }
 }
 

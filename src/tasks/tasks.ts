@@ -85,6 +85,10 @@ const doubtMs = 5000;
 const firstBesides = 1;
 const furtherBesides = 100;
 
+function readAtOnce(places: number, besides: number): number {
+  return Math.min(places + besides, largestClaim);
+}
+
 /** The original's `Tasks`: `setup` at start, `run` whenever it says, `status` for people. */
 export class Tasks {
   readonly #context: TasksContext;
@@ -288,21 +292,19 @@ export class Tasks {
     if (!elsewhere) await requests.handleCancel(request, 'nothing was running');
   }
 
-  /** What was asked for: ends of runs, then runs. Both are read at once, which is one way to a server instead of two. */
+  /** What was asked for: ends of runs, then runs. */
   async #takeAsked(look: Look): Promise<void> {
     const places = this.#freePlaces;
-    const [cancellations, first] = await Promise.all([
-      this.#context.requests.cancellations(),
-      this.#readRequests(places, firstBesides, look),
-    ]);
-    for (const request of cancellations) await this.#cancelRuns(request);
-    // They may have withdrawn what was read.
-    const isStale = cancellations.length > 0;
-    await this.#takeRequests(isStale ? await this.#readRequests(places, firstBesides, look) : first, look);
+    const limit = readAtOnce(places, firstBesides);
+    const { open, isCancelled } = await this.#context.requests.asked(limit);
+    if (!isCancelled) return await this.#takeRequests({ places, limit, open }, look);
+    await this.#takeCancellations();
+    // Those may have withdrawn what was read.
+    await this.#takeRequests(await this.#readRequests(places, firstBesides, look), look);
   }
 
   async #readRequests(places: number, besides: number, look: Look): Promise<Asked> {
-    const limit = Math.min(places + besides, largestClaim);
+    const limit = readAtOnce(places, besides);
     return { places, limit, open: await this.#context.requests.open(limit, look) };
   }
 
@@ -320,7 +322,7 @@ export class Tasks {
     const { claimer, clock } = this.#context;
     for (let besides = firstBesides; ; besides = furtherBesides) {
       const places = this.#freePlaces;
-      const limit = Math.min(places + besides, largestClaim);
+      const limit = readAtOnce(places, besides);
       const due = await claimer.due(clock.now() + aheadMs, limit, look);
       const known = due.filter(({ procedure }) => look.knows(procedure));
       if (known.length > 0) await this.#take(await claimer.claimDue(known, this.#view(places)), look);
