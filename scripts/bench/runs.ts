@@ -98,12 +98,12 @@ async function untilKept(): Promise<void> {
   const giveUpAt = performance.now() + 10_000;
   const isKept = async () => {
     const names = await readdir(join(directory, '.cache')).catch(() => []);
-    return ['program.', 'jiti.'].every((start) =>
-      names.some((name) => name.startsWith(start) && name.endsWith('.code')),
+    return [/^program\..*\.code$/, /^jiti\..*\.code$/, /^hashes\.json$/].every((kept) =>
+      names.some((name) => kept.test(name)),
     );
   };
   while (!(await isKept())) {
-    if (performance.now() > giveUpAt) throw new Error('no compiled code is kept');
+    if (performance.now() > giveUpAt) throw new Error('no compiled code and no hashes are kept');
     await pause(5);
   }
 }

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 import { CodeCache } from './code-cache.js';
+import { KeptHashes } from './kept-hashes.js';
 import { lateModule } from './late-module.js';
 import type { serveRuns } from './serve.js';
 
@@ -103,8 +104,22 @@ function requireJiti(): unknown {
   return require(small);
 }
 
-/** Of these jiti uses one word each, for its notes for debugging: how long something took, and whether they may be in colour. */
+/** jiti names and knows by hashes what it has kept: those that it takes in the worker, where it asks whether MD5 is allowed. */
+function hashForJiti(text: string): string {
+  const { createHash, getFips }: typeof import('node:crypto') = require('node:crypto');
+  return createHash(getFips() === 0 ? 'md5' : 'sha256')
+    .update(text)
+    .digest('hex');
+}
+
+function createHashForJiti(algorithm: string): object {
+  if (algorithm !== 'md5') return require('node:crypto').createHash(algorithm);
+  return { update: (text: string) => ({ digest: () => hashes.of(text) }) };
+}
+
+/** What jiti uses of these. The last two are for its notes for debugging: how long something took, and whether they may be in colour. */
 const enoughForJiti: Readonly<Record<string, object>> = {
+  'node:crypto': { createHash: createHashForJiti },
   'node:perf_hooks': { performance: Date },
   'node:tty': {},
 };
@@ -124,10 +139,15 @@ function load({ file, version }: Part, loadOther: LoadSource): PartExports {
   return exports as PartExports;
 }
 
-const cache = withoutMemoryLimit(() => new CodeCache(join(site, '.cache')));
+const cacheDirectory = join(site, '.cache');
+const cache = withoutMemoryLimit(() => new CodeCache(cacheDirectory));
+const hashes = new KeptHashes(join(cacheDirectory, 'hashes.json'), hashForJiti);
 let rest: PartExports | undefined;
 const program: PartExports = load(parts[0], (source) => {
   rest ??= load(parts[1], program.loadSource);
   return rest.loadSource(source);
 });
-program.serveRuns?.(() => withoutMemoryLimit(() => cache.keep()));
+program.serveRuns?.(() => {
+  withoutMemoryLimit(() => cache.keep());
+  hashes.keep();
+});
