@@ -10,10 +10,13 @@ import { BenchQueue } from './bullmq.js';
 import type { Context } from './context.js';
 import { BenchSite } from './linod-worker.js';
 
-/** What a worker does once after its start is not what waiting costs: the garbage of it is collected some 20 s later. */
-const settle = { ms: 30_000, quickMs: 10_000 };
+/**
+ * What a worker does once after its start is not what waiting costs: the garbage of it is collected some 20 s later, and what is run for
+ * the tenth time is compiled.
+ */
+const settle = { ms: 60_000, quickMs: 10_000 };
 /** A multiple of the seconds after which workers look again. */
-const watched = { ms: 40_000, quickMs: 10_000 };
+const watched = { ms: 60_000, quickMs: 10_000 };
 const history = { jobs: 1_000_000, quickJobs: 20_000 };
 const dayMs = 86_400_000;
 
