@@ -6,7 +6,7 @@ import { isPolicyName, type Policies, type PolicyName, problemOf } from '../poli
 import { fieldsOfText } from '../recurrence.js';
 import type { JobRuleRow } from '../store/schema.js';
 import type { JobRule } from './rule.js';
-import { columnValue, ruleFields } from './rule-fields.js';
+import { columnValue, type RuleField, ruleFields } from './rule-fields.js';
 
 /** Some columns of a rule. */
 export type RuleColumns = Partial<Omit<JobRuleRow, 'id'>>;
@@ -67,10 +67,23 @@ function columnsOf(name: keyof RuleChanges, value: unknown): RuleColumns {
       `a job rule has no field ${JSON.stringify(name)}${nearest(name, known) || `; fields are ${known.join(', ')}`}`,
     );
   }
-  const problem = value === null || !isPolicyName(name) ? null : problemOf(name, value);
+  const problem =
+    value === null ? null : isPolicyName(name) ? problemOf(name, value) : kindProblem(name, value);
   if (problem !== null) throw new UsageError(problem);
   const checked = name === 'logLevel' && value !== null ? parseLevel(String(value)).value : value;
   return { [field.column]: columnValue(name, checked) } as RuleColumns;
+}
+
+const kinds = {
+  number: { name: 'a number', isOf: (value: unknown) => typeof value === 'number' },
+  text: { name: 'a text', isOf: (value: unknown) => typeof value === 'string' },
+  list: { name: 'a list such as ["monday"]', isOf: Array.isArray },
+};
+
+/** A file of rules may have anything: of what a column takes for its own nobody would be told as it was written. */
+function kindProblem(field: RuleField, value: unknown): string | null {
+  const { name, isOf } = kinds[ruleFields.get(field)?.kind ?? 'text'];
+  return isOf(value) ? null : `expected ${field} to be ${name}, got: ${JSON.stringify(value)}`;
 }
 
 function checkedName(value: unknown): string {

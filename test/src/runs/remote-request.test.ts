@@ -44,6 +44,12 @@ for (const kind of kinds) {
     });
     t.match(second, { attempt: 2, status: 'done', checkpoint: 'in a transaction', runIn: kind });
     t.match(rest, { procedure: 'rest', status: 'done', args: { from: second?.id } });
+    const asked = await bench.store.db
+      .selectFrom('job_requests')
+      .select('requested_at')
+      .where('id', '=', rest?.requestId ?? 0)
+      .executeTakeFirstOrThrow();
+    t.match(new Date(asked.requested_at).toISOString(), /^2026-11-24T12/, "by the worker's clock");
     const lines = await bench.jobs.lines(2);
     t.match(lines.map(({ level, text }) => `${level} ${text.split('\n', 1)[0]}`).sort(), [
       'ERROR a stack follows',

@@ -128,10 +128,14 @@ t.test('one thing that is wrong keeps all from being changed, and all of it is t
     [
       /^rules\[1\] \(feed\): expected overlap to be one of .*, got: "alow", did you mean "allow"\?/,
       /^rules\[2\] \(more\): expected every to be a number, got: "2"/,
+      'rules[3] (short): expected cron to be a text, got: 5',
+      'rules[4] (long): expected weekdays to be a list such as ["monday"], got: 5',
     ],
     { name: 'water', overrides: { every: 3 } },
     { name: 'feed', overrides: { overlap: 'alow' } },
     { name: 'more', procedure: 'water', overrides: { every: '2' } },
+    { name: 'short', procedure: 'water', overrides: { cron: 5 } },
+    { name: 'long', procedure: 'water', overrides: { weekdays: 5 } },
   );
   await refuse(
     [
