@@ -213,6 +213,7 @@ export class Daemon {
       site,
       store,
       clock: this.#databaseClock,
+      adjustClock: () => this.#databaseClock.measure(),
       sink: this.#sender,
       levels: this.#levels.tree,
       logger,

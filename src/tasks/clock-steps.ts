@@ -29,18 +29,29 @@ export class ClockSteps {
     this.#offset = this.#last - clock.passed();
   }
 
+  /** Whether {@link look} would find that the clock was set. */
+  get isSet(): boolean {
+    return this.#find(this.#clock.now()).step !== null;
+  }
+
   /** Whether the clock was set since the last look; null if it was not. */
   look(): ClockStep | null {
     const now = this.#clock.now();
-    const from = this.#last;
+    const { step, offset } = this.#find(now);
     this.#last = now;
+    this.#offset = offset;
+    return step;
+  }
+
+  #find(now: number): { step: ClockStep | null; offset: number } {
+    const from = this.#last;
     // Without a pause nothing is late, whoever has set the clock. So that is seldom asked for, which costs a system call.
-    if (now >= from - stepMs && now <= from + lateAfterMs) return null;
+    if (now >= from - stepMs && now <= from + lateAfterMs) return { step: null, offset: this.#offset };
     const offset = now - this.#clock.passed();
     const byMs = offset - this.#offset;
-    this.#offset = offset;
-    if (now < from - stepMs) return { from, to: now, told: told('back', Math.min(byMs, now - from)) };
-    return byMs < stepMs ? null : { from, to: now, told: told('forward', byMs) };
+    if (now < from - stepMs)
+      return { offset, step: { from, to: now, told: told('back', Math.min(byMs, now - from)) } };
+    return { offset, step: byMs < stepMs ? null : { from, to: now, told: told('forward', byMs) } };
   }
 }
 

@@ -29,6 +29,8 @@ export interface CreateTasksOptions {
   /** Default: all that are registered. */
   readonly procedures?: ChoiceList<Procedure>;
   readonly clock?: SteadyClock;
+  /** Asked before what is due is looked at, when the clock seems to have been set; default: nothing. */
+  readonly adjustClock?: () => Promise<void>;
   /** Where the runs' log goes, besides to their jobs. Default: nowhere. */
   readonly sink?: LogSink;
   /** The levels below which the runs' log does not go there. Default: those of the site's settings. */
@@ -118,6 +120,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     pool: options.alwaysInline === true ? null : pool,
     procedures,
     clock,
+    adjustClock: options.adjustClock ?? (async () => undefined),
     logger,
     newsCheck: store.newsCheck(),
     maxJobs,

@@ -42,6 +42,8 @@ export interface TasksContext {
   readonly pool: Pick<HostPool, 'prepare'> | null;
   readonly procedures: ChoiceList<Procedure>;
   readonly clock: SteadyClock;
+  /** Has the clock go right again after it was set, where another one decides. */
+  readonly adjustClock: () => Promise<void>;
   readonly logger: Logger;
   /** See {@link Tasks.hasNews}. */
   readonly newsCheck: NewsCheck;
@@ -254,6 +256,8 @@ export class Tasks {
 
   /** When the clock was set back, rules would wait for times that lie far ahead now. */
   async #noticeClockStep(): Promise<void> {
+    // Mostly it is this machine's that was set. By that nothing is due.
+    if (this.#steps.isSet) await this.#context.adjustClock();
     const step = this.#steps.look();
     if (step === null) return;
     const { logger, rules } = this.#context;

@@ -24,7 +24,9 @@ t.test(
   async (t) => {
     const { clock, steps } = begin();
     clock.advance(4000);
+    t.notOk(steps.isSet);
     clock.setTo(clock.now() + dayMs);
+    t.ok(steps.isSet);
     t.same(steps.look(), { from: noon, to: noon + dayMs + 4000, told: 'the clock was set forward by 1 d' });
     t.equal(steps.look(), null);
     clock.advance(dayMs);

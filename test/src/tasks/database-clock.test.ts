@@ -41,3 +41,41 @@ for (const [how, skewMs] of [
     t.same(warnings, [], 'nobody has set a clock');
   });
 }
+
+for (const [how, byMs] of [
+  ['forward', 6 * 60 * minute],
+  ['back', -6 * 60 * minute],
+] as const) {
+  t.test(
+    `when the clock of a machine is set ${how}, a rule still runs when the database's says so`,
+    async (t) => {
+      const { clock, site, store, procedures, add } = await openBench(t);
+      const logger = new Logger({ sink: { write: () => undefined }, name: 'linod' });
+      const passedBefore = clock.passed();
+      const database = new DatabaseClock(async () => noon + clock.passed() - passedBefore, clock, logger);
+      let runs = 0;
+      add('report', () => void runs++, { every: 1, everyUnit: 'hourly' });
+      const warnings: string[] = [];
+      const { tasks, close } = createTasks({
+        site,
+        store,
+        procedures,
+        clock: database,
+        adjustClock: () => database.measure(),
+        sink: { write: (level, _logger, message) => void (level === 'WARNING' && warnings.push(message)) },
+      });
+      t.teardown(close);
+      await tasks.setup();
+      clock.advance(minute);
+      await tasks.run();
+      clock.setTo(clock.now() + byMs);
+      for (const expected of [0, 1, 2]) {
+        await tasks.run();
+        await tasks.settled();
+        t.equal(runs, expected);
+        clock.advance(60 * minute);
+      }
+      t.same(warnings, [], 'of linod.tasks: the time by which rules are due was not set');
+    },
+  );
+}
