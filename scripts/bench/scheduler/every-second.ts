@@ -23,11 +23,13 @@ interface Window {
   readonly from: number;
   readonly seconds: number;
   readonly worker: { readonly before: Usage; readonly after: Usage };
+  /** The worker's memory in the middle of each second. */
+  readonly rssBytes: readonly number[];
   readonly redisCpuMs: number;
 }
 
 /**
- * `runs` a second, their lateness `p50` and `p99` in ms, `cpu` in per cent of a core, `rss` and `peak` in MiB. History and
+ * `runs` a second, their lateness `p50` and `p99` in ms, `cpu` in per cent of a core, `rss`, the median, and `peak` in MiB. History and
  * ledger are written, as always.
  */
 export async function rulesOfLinod(rules: number, { directory, quick }: Context): Promise<Found> {
@@ -82,13 +84,17 @@ async function watch(
   await pause(secondMs - ((Date.now() + secondMs / 2) % secondMs));
   const from = Date.now();
   const [before, serverBefore] = [worker.usage(), await serverCpuMs()];
-  await pause(from + seconds * secondMs - Date.now());
+  const rssBytes: number[] = [];
+  for (let second = 1; second <= seconds; second++) {
+    await pause(from + second * secondMs - Date.now());
+    rssBytes.push(worker.usage().rssBytes);
+  }
   const [after, serverAfter] = [worker.usage(), await serverCpuMs()];
-  return { from, seconds, worker: { before, after }, redisCpuMs: serverAfter - serverBefore };
+  return { from, seconds, worker: { before, after }, rssBytes, redisCpuMs: serverAfter - serverBefore };
 }
 
 function found(window: Window, calls: readonly Call[], dueAt: (call: Call) => number): Found {
-  const { from, seconds, worker } = window;
+  const { from, seconds, worker, rssBytes } = window;
   const lateness = calls.flatMap((call) => {
     const due = dueAt(call);
     return due > from && due <= from + seconds * secondMs ? [call.wall - due] : [];
@@ -98,7 +104,8 @@ function found(window: Window, calls: readonly Call[], dueAt: (call: Call) => nu
     runs: lateness.length / seconds,
     ...quantiles(lateness),
     cpu: percent(worker.after.cpuMs - worker.before.cpuMs, window),
-    rss: mib(worker.after.rssBytes),
+    // Of one moment it would be chance: between two collections of its garbage a process has a half more after than before.
+    rss: mib(quantiles(rssBytes).p50),
     peak: mib(worker.after.peakRssBytes),
   };
 }
