@@ -62,7 +62,7 @@ export class LogFile {
 
   /** Whether the path still names this file, and it is as long as it was left. Adopts the size when it has grown. */
   async look(): Promise<FileState> {
-    // Not in another thread: of a look at a file that is open that takes ten times as long as the look.
+    // Here and not in another thread: to wake one takes longer than the look.
     const named = statSync(this.path, { throwIfNoEntry: false });
     // No other file has this one's number as long as it is open.
     if (named === undefined || named.ino !== this.#inode || named.dev !== this.#device) {

@@ -1,32 +1,40 @@
 // Whose clock decides, where that of this machine is wrong.
 
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { Logger } from '../../../src/log/logger.js';
 import { DatabaseClock } from '../../../src/membership/database-clock.js';
 import { createTasks } from '../../../src/tasks/create-tasks.js';
-import { noon, openBench } from '../../support/site.js';
+import { type Bench, noon, openBench } from '../../support/site.js';
 
 const minute = 60_000;
+const quiet = new Logger({ sink: { write: () => undefined }, name: 'linod' });
+
+/** The tasks of a bench as a worker has them, by the database's clock; and what they warn of. */
+function tasksBy(t: Test, { site, store, procedures }: Bench, clock: DatabaseClock) {
+  const warnings: string[] = [];
+  const { tasks, close } = createTasks({
+    site,
+    store,
+    procedures,
+    clock,
+    adjustClock: () => clock.measure(),
+    sink: { write: (level, _logger, message) => void (level === 'WARNING' && warnings.push(message)) },
+  });
+  t.teardown(close);
+  return { tasks, warnings };
+}
 
 for (const [how, skewMs] of [
   ['ahead', minute],
   ['behind', -minute],
 ] as const) {
   t.test(`on a machine whose clock is ${how} a rule runs when the database's says so`, async (t) => {
-    const { clock, site, store, procedures, add } = await openBench(t);
-    const logger = new Logger({ sink: { write: () => undefined }, name: 'linod' });
-    const database = new DatabaseClock(async () => clock.now() - skewMs, clock, logger);
+    const bench = await openBench(t);
+    const { clock, add } = bench;
+    const database = new DatabaseClock(async () => clock.now() - skewMs, clock, quiet);
     const seen: number[] = [];
     add('report', (ar) => void seen.push(ar.now().getTime()), { every: 1, everyUnit: 'hourly' });
-    const warnings: string[] = [];
-    const { tasks, close } = createTasks({
-      site,
-      store,
-      procedures,
-      clock: database,
-      sink: { write: (level, _logger, message) => void (level === 'WARNING' && warnings.push(message)) },
-    });
-    t.teardown(close);
+    const { tasks, warnings } = tasksBy(t, bench, database);
     await database.measure();
     await tasks.setup();
     const due = noon - skewMs + 60 * minute;
@@ -49,22 +57,13 @@ for (const [how, byMs] of [
   t.test(
     `when the clock of a machine is set ${how}, a rule still runs when the database's says so`,
     async (t) => {
-      const { clock, site, store, procedures, add } = await openBench(t);
-      const logger = new Logger({ sink: { write: () => undefined }, name: 'linod' });
+      const bench = await openBench(t);
+      const { clock, add } = bench;
       const passedBefore = clock.passed();
-      const database = new DatabaseClock(async () => noon + clock.passed() - passedBefore, clock, logger);
+      const database = new DatabaseClock(async () => noon + clock.passed() - passedBefore, clock, quiet);
       let runs = 0;
       add('report', () => void runs++, { every: 1, everyUnit: 'hourly' });
-      const warnings: string[] = [];
-      const { tasks, close } = createTasks({
-        site,
-        store,
-        procedures,
-        clock: database,
-        adjustClock: () => database.measure(),
-        sink: { write: (level, _logger, message) => void (level === 'WARNING' && warnings.push(message)) },
-      });
-      t.teardown(close);
+      const { tasks, warnings } = tasksBy(t, bench, database);
       await tasks.setup();
       clock.advance(minute);
       await tasks.run();
