@@ -4,11 +4,12 @@ import { parseHealth } from '../daemon/health.js';
 import { durationText } from '../duration.js';
 import { LinodError } from '../errors.js';
 import { isSuspended } from '../owner.js';
+import { policyNames } from '../policies.js';
 import { afterRule, describe, type LanguageCode } from '../recurrence.js';
 import type { WorkerRow } from '../store/schema.js';
 import type { Job } from '../tasks/job.js';
 import type { JobRule } from '../tasks/rule.js';
-import { ruleFields } from '../tasks/rule-fields.js';
+import { overriddenFields, ruleFields } from '../tasks/rule-fields.js';
 import { listenersText } from './health-view.js';
 import type { Column } from './output.js';
 
@@ -32,9 +33,9 @@ export function ruleJson(rule: JobRule, language?: LanguageCode): Record<string,
     count: rule.count,
     ...clockChoices(rule),
     logLevel: rule.logLevel,
-    ...rule.policies,
+    ...Object.fromEntries(policyNames.map((name) => [name, rule.policies[name]])),
     fields: Object.fromEntries([...ruleFields.keys()].map((name) => [name, rule.field(name)])),
-    overridden: Object.entries(rule.overrides).flatMap(([field, value]) => (value === null ? [] : [field])),
+    overridden: overriddenFields(rule.overrides),
     cancelledAt: rule.cancelledAt,
     cancelledReason: rule.cancelledReason,
     removedAt: rule.removedAt,

@@ -35,17 +35,16 @@ export class Claim {
   readonly entries: RuleEntry[] = [];
   readonly waiting: Waiting[] = [];
   readonly cancelled = new Set<number>();
-  readonly broken: Array<{ rule: number; error: Error }>;
-  readonly #rules: LockedRules['rules'];
+  readonly broken: Array<{ rule: number; error: Error }> = [];
+  readonly #rules: LockedRules;
   readonly #running = new Map<number, Running[]>();
   readonly #inGroup = new Map<string, number>();
   readonly #groupWaits = new Map<string, string>();
 
-  constructor(view: View, { now }: Pick<Clock, 'now'>, { rules, broken }: LockedRules) {
+  constructor(view: View, { now }: Pick<Clock, 'now'>, rules: LockedRules) {
     this.view = view;
     this.now = now();
     this.#rules = rules;
-    this.broken = [...broken];
     for (const run of view.left) this.#add(run.ruleId, run);
   }
 

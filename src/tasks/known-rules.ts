@@ -5,7 +5,7 @@ import { idList } from '../store/dialect.js';
 import { PreparedQuery } from '../store/prepared.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import type { JobRule } from './rule.js';
-import { isFaultOfRule, type Rules } from './rules.js';
+import type { Rules } from './rules.js';
 
 /** A rule that nobody else claims or changes until the transaction ends. */
 export interface LockedRule {
@@ -14,12 +14,8 @@ export interface LockedRule {
   readonly dueAt: number | null;
 }
 
-/** What came of locking some rules. */
-export interface LockedRules {
-  readonly rules: ReadonlyMap<number, LockedRule>;
-  /** Those that cannot be read. */
-  readonly broken: ReadonlyArray<{ readonly rule: number; readonly error: Error }>;
-}
+/** Rules that were locked, by their numbers. */
+export type LockedRules = ReadonlyMap<number, LockedRule>;
 
 /** So many rules are remembered; the memory of a worker must not grow with rules that come and go. */
 const maxKnown = 20_000;
@@ -53,7 +49,7 @@ export class KnownRules {
       const known = this.#known.get(id);
       return known?.revision !== revision || known.failuresInRow !== failures;
     });
-    const broken = await this.#read(
+    await this.#read(
       changed.map(({ id }) => id),
       tx,
     );
@@ -62,23 +58,13 @@ export class KnownRules {
       const rule = this.#known.get(id);
       if (rule !== undefined) rules.set(id, { rule, dueAt });
     }
-    return { rules, broken };
+    return rules;
   }
 
-  async #read(ids: readonly number[], tx: Kysely<Database>): Promise<Array<{ rule: number; error: Error }>> {
-    if (ids.length === 0) return [];
-    const broken: Array<{ rule: number; error: Error }> = [];
+  async #read(ids: readonly number[], tx: Kysely<Database>): Promise<void> {
+    if (ids.length === 0) return;
     const rows = await tx.selectFrom('job_rules').selectAll().where('id', 'in', idList(tx, ids)).execute();
     if (this.#known.size + rows.length > maxKnown) this.#known.clear();
-    for (const row of rows) {
-      this.#known.delete(row.id);
-      try {
-        this.#known.set(row.id, this.#rules.parse(row));
-      } catch (error) {
-        if (!isFaultOfRule(error)) throw error;
-        broken.push({ rule: row.id, error });
-      }
-    }
-    return broken;
+    for (const row of rows) this.#known.set(row.id, this.#rules.parse(row));
   }
 }

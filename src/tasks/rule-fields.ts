@@ -75,7 +75,15 @@ export function readOverrides(row: JobRuleRow, complain: Complain): Overrides {
     name,
     readValue(column, kind, columns[column] ?? null, complain),
   ]);
-  return Object.fromEntries(read) as Overrides;
+  return read.every(([, value]) => value === null) ? noOverrides : (Object.fromEntries(read) as Overrides);
+}
+
+/** Of most rules; the same object for all of them. */
+const noOverrides = Object.fromEntries(Array.from(ruleFields.keys(), (name) => [name, null])) as Overrides;
+
+/** The fields that a person overrode. */
+export function overriddenFields(overrides: Overrides): RuleField[] {
+  return overrides === noOverrides ? [] : [...ruleFields.keys()].filter((name) => overrides[name] !== null);
 }
 
 function readValue(

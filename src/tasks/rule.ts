@@ -3,7 +3,7 @@
 import { LinodError } from '../errors.js';
 import { localTime, wallTime } from '../local-time.js';
 import type { LevelName } from '../log/levels.js';
-import { type Policies, policyNames, withDefaults } from '../policies.js';
+import { defaultPolicies, type Policies, policyNames } from '../policies.js';
 import type { Suggestion } from '../procedure.js';
 import { Zone } from '../recurrence/zone.js';
 import {
@@ -23,6 +23,7 @@ import {
   complainOfOverrides,
   fromJson,
   type Overrides,
+  overriddenFields,
   type RuleField,
   readOverrides,
 } from './rule-fields.js';
@@ -65,29 +66,28 @@ export class JobRule {
   readonly failuresInRow: number;
   /** Grows with each change of the rule, whoever makes it. */
   readonly revision: number;
-  readonly #row: JobRuleRow;
+  /** The override where there is one, else the suggestion. */
+  readonly #effective: Suggestion;
   readonly #siteTimezone: string;
   /** What is wrong with the row. */
   readonly #problems: readonly string[];
   #recurrence: Recurrence | undefined;
-  #policies: Policies | undefined;
   #dueTimes: DueTimes | undefined;
 
-  /** @param like the same rule as it was read before: what did not change is taken from there */
-  constructor(row: JobRuleRow, siteTimezone: string, like?: JobRule) {
-    const isLike = like !== undefined && like.#siteTimezone === siteTimezone && isSameRule(like.#row, row);
-    this.#row = row;
+  // A worker has thousands of them in memory. So the row is not kept, and what is the same in many is there once.
+  constructor(row: JobRuleRow, siteTimezone: string) {
     this.id = row.id;
     this.seqno = row.seqno;
     this.name = row.name;
     this.procedure = row.procedure;
     const problems: string[] = [];
     const complain: Complain = (problem) => problems.push(problem);
-    this.suggestion = isLike ? like.suggestion : parseSuggestion(row.suggestion, complain);
-    this.overrides = isLike ? like.overrides : readOverrides(row, complain);
-    if (!isLike) complainOfTimes(row, complain);
-    if (!isLike) complainOfOverrides(this.overrides, complain);
-    this.#problems = isLike ? like.#problems : problems;
+    this.suggestion = parseSuggestion(row.suggestion, complain);
+    this.overrides = readOverrides(row, complain);
+    this.#effective = withOverrides(this.suggestion, this.overrides);
+    complainOfTimes(row, complain);
+    complainOfOverrides(this.overrides, complain);
+    this.#problems = problems.length === 0 ? noProblems : problems;
     this.cancelledAt = toDate(row.cancelled_at);
     this.cancelledBy = row.cancelled_by as JobRule['cancelledBy'];
     this.cancelledReason = row.cancelled_reason;
@@ -97,10 +97,6 @@ export class JobRule {
     this.failuresInRow = row.failures_in_row;
     this.revision = row.revision;
     this.#siteTimezone = siteTimezone;
-    if (!isLike) return;
-    this.#recurrence = like.#recurrence;
-    this.#policies = like.#policies;
-    this.#dueTimes = like.#dueTimes;
   }
 
   get cancelled(): boolean {
@@ -114,7 +110,7 @@ export class JobRule {
 
   /** The override where there is one, else the suggestion. */
   effective<K extends keyof Suggestion>(field: K): Suggestion[K] {
-    return this.overrides[field] ?? this.suggestion[field];
+    return this.#effective[field];
   }
 
   /** A field as the procedure suggests it, as a person overrode it, and as it counts. */
@@ -149,10 +145,7 @@ export class JobRule {
 
   /** How its runs are dealt with. */
   get policies(): Policies {
-    this.#policies ??= Object.fromEntries(
-      policyNames.map((name) => [name, this.effective(name)]),
-    ) as unknown as Policies;
-    return this.#policies;
+    return this.#effective;
   }
 
   /** Wall time after which it is not due any more; null for none. */
@@ -299,10 +292,13 @@ function parseSuggestion(text: string, complain: Complain): Suggestion {
   const isObject = typeof read === 'object' && read !== null && !Array.isArray(read);
   if (!isObject) complain(`expected suggestion to be an object as JSON, got: ${JSON.stringify(text)}`);
   const suggestion = (isObject ? read : {}) as Partial<Suggestion>;
-  return { ...leastSuggestion, ...suggestion, ...withDefaults(suggestion) };
+  const complete = { ...usualSuggestion, ...suggestion };
+  const missing = policyNames.filter((name) => (complete[name] ?? null) === null);
+  return missing.length === 0 ? complete : { ...complete, ...picked(missing, defaultPolicies) };
 }
 
-const leastSuggestion: Omit<Suggestion, keyof Policies> = {
+/** Of what is laid over a copy of this, V8 keeps the names of the fields once for all rules, and not for each again. */
+const usualSuggestion: Suggestion = {
   every: 1,
   everyUnit: 'daily',
   weekdays: [],
@@ -315,14 +311,18 @@ const leastSuggestion: Omit<Suggestion, keyof Policies> = {
   missingTime: null,
   repeatedTime: null,
   logLevel: 'INFO',
+  ...defaultPolicies,
 };
 
-/** What changes without that the rule becomes another one. */
-const volatile: ReadonlySet<string> = new Set(['next_due_at', 'failures_in_row']);
+const noProblems: readonly string[] = [];
 
-function isSameRule(a: JobRuleRow, b: JobRuleRow): boolean {
-  const names = Object.keys(b) as Array<keyof JobRuleRow>;
-  return names.every((name) => a[name] === b[name] || volatile.has(name));
+function withOverrides(suggestion: Suggestion, overrides: Overrides): Suggestion {
+  const names = overriddenFields(overrides);
+  return names.length === 0 ? suggestion : { ...suggestion, ...picked(names, overrides as Suggestion) };
+}
+
+function picked<T extends object, K extends keyof T>(names: readonly K[], from: T): Pick<T, K> {
+  return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
 }
 
 function complainOfTimes(row: JobRuleRow, complain: Complain): void {

@@ -62,7 +62,6 @@ export class Rules {
   readonly #timezone: string;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #actor: string;
-  readonly #parsed = new Map<number, JobRule>();
 
   /**
    * @param timezone the site's zone, for rules that name none
@@ -147,7 +146,7 @@ export class Rules {
    */
   async sync(procedures: Iterable<Procedure>): Promise<SyncReport> {
     const all = new Map(Array.from(procedures, (procedure) => [procedure.name, procedure]));
-    const report = await transact(this.#db, async (tx) => {
+    return await transact(this.#db, async (tx) => {
       // Two workers that start at once must not both make the rule that a procedure lacks.
       await lock(tx, 'rules');
       const known = await tx
@@ -176,9 +175,6 @@ export class Rules {
       await this.#followAnew(tx);
       return report;
     });
-    // All have been read, and most are not needed before long.
-    this.#parsed.clear();
-    return report;
   }
 
   /**
@@ -296,15 +292,9 @@ export class Rules {
     await forgetFailures.run(tx, { id });
   }
 
-  /**
-   * A row as a rule. What was worked out of the same fields before is kept: a rule of every second is read so often.
-   *
-   * @throws LinodError for a row that cannot be read
-   */
+  /** A row as a rule. What is wrong with the row is thrown when somebody asks when the rule is due. */
   parse(row: JobRuleRow): JobRule {
-    const rule = new JobRule(row, this.#timezone, this.#parsed.get(row.id));
-    this.#parsed.set(row.id, rule);
-    return rule;
+    return new JobRule(row, this.#timezone);
   }
 
   /** Makes a rule, which is first due after now. Part of a transaction that has the lock of the rules. */
