@@ -49,6 +49,10 @@ const bundling = {
   external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => !bundled.includes(name)),
   // Errors, consumers and procedures are told by the names of their classes and functions.
   keepNames: true,
+  // A program has its text in memory as long as it runs. With comments it is larger by half, and with one letter in them that is not
+  // of ASCII V8 takes twice as much for each.
+  minifyWhitespace: true,
+  lineLimit: 130,
   // For debuggers, and for stack traces with --enable-source-maps.
   sourcemap: 'linked',
   sourcesContent: false,
@@ -88,9 +92,6 @@ async function bundleRuns(outputs) {
       ...options,
       stdin: { contents, sourcefile: `${name}.js`, resolveDir: process.cwd() },
       entryNames: `${name}-[hash]`,
-      // With comments it is larger by half, and with one letter in them that is not of ASCII V8 takes twice as much for each.
-      minifyWhitespace: true,
-      lineLimit: 130,
       banner: { js: wrapper.banner },
       footer: { js: wrapper.footer },
       plugins,

@@ -127,6 +127,9 @@ function open(path: string): BetterSqlite3.Database {
     switchToWal(database);
     database.pragma('synchronous = NORMAL');
     database.pragma('foreign_keys = ON');
+    // SQLite's own default, of 2 MiB. better-sqlite3 has 16, which a worker fills within minutes: its history grows, and each page
+    // that it wrote stays. What is not there is mostly in the system's cache.
+    database.pragma('cache_size = -2000');
     // With the first write after a checkpoint, SQLite waits for the disk while it holds the write lock. With its default of
     // 1000 pages that is so several times a second where much is written.
     database.pragma('wal_autocheckpoint = 4000');
