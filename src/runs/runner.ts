@@ -53,6 +53,7 @@ export class JobRunner {
       return { outcome: { status: 'failed', message: describeThrown(error) }, left: null };
     } finally {
       disarm();
+      stop.close();
       if (!log.isWritten) await log.close();
     }
   }

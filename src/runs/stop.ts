@@ -69,4 +69,9 @@ export class RunStop {
     this.#listeners.push(listener);
     if (this.#reason !== null) listener(this.#reason);
   }
+
+  /** The run is over: nobody is called any more, and what would have been is not kept. */
+  close(): void {
+    this.#listeners = null;
+  }
 }

@@ -98,8 +98,8 @@ export class Ends {
   /** Never rejects: what fails is told to those who wait for it. */
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
-    // Those that end in this turn of the event loop come together.
-    await Promise.resolve();
+    // Those that end in this turn of the event loop, or in its next callbacks, come together.
+    await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
       const some = this.#waiting.splice(0, batch);
       try {

@@ -60,11 +60,8 @@ interface Asked {
   readonly open: readonly OpenRequest[];
 }
 
-interface Run {
-  readonly job: Job;
-  readonly rule: JobRule;
+interface Run extends Claimed {
   readonly stop: RunStop;
-  readonly done: Promise<void>;
 }
 
 /** With nothing due at all, `run` wants to be called again after this long. */
@@ -99,7 +96,9 @@ export class Tasks {
   readonly #left = new Map<number, Left>();
   readonly #hindrances = new Hindrances();
   /** By time: what is claimed and waits for it. */
-  readonly #gates = new Map<number, Promise<void>>();
+  readonly #gates = new Map<number, Run[]>();
+  /** Those who wait until nothing runs. */
+  readonly #settling: Array<() => void> = [];
   /** Runs that were asked to end so that the next one can begin. */
   readonly #asked = new Set<number>();
   #steps: ClockSteps;
@@ -229,7 +228,7 @@ export class Tasks {
   /** Waits until no job runs in this worker, or until the signal is aborted. */
   async settled(signal?: AbortSignal): Promise<void> {
     while (this.#runs.size > 0 && !signal?.aborted) {
-      const all = Promise.all(Array.from(this.#runs.values(), (run) => run.done));
+      const all = new Promise<void>((resolve) => this.#settling.push(resolve));
       await (signal === undefined ? all : Promise.race([all, aborted(signal)]));
     }
   }
@@ -379,28 +378,104 @@ export class Tasks {
     return Math.max(0, this.#context.maxJobs - this.#runs.size - this.#left.size);
   }
 
-  #start({ job, rule, user }: Claimed): void {
-    const { logger } = this.#context;
+  #start(claimed: Claimed): void {
+    const { logger, clock } = this.#context;
+    const { job, rule } = claimed;
     if (logger.isEnabledFor('DEBUG'))
       logger.debug(`job ${job.id} of ${rule} started`, { rule: rule.id, job: job.id });
     this.#hindrances.delete(rule.id);
-    const stop = new RunStop();
-    const done = this.#perform(job, rule, user, stop);
-    this.#runs.set(job.id, { job, rule, stop, done });
+    const run = { ...claimed, stop: new RunStop() };
+    this.#runs.set(job.id, run);
+    if (clock.now() < job.startDatetime.getTime()) this.#wait(run);
+    else this.#begin(run);
   }
 
-  async #perform(job: Job, rule: JobRule, user: string | null, stop: RunStop): Promise<void> {
-    const { runner } = this.#context;
-    let wakes = false;
-    if (this.#isTime(job) || (await this.#mayBegin(job))) {
-      const { outcome, left } =
-        stop.reason !== null ? notBegun(stop.reason) : await runner.run(job, rule, user, stop);
-      if (left !== null) this.#leave(job, rule, left);
-      wakes = await this.#finish(job, rule, outcome);
+  /** One timer for all that begins at the same time. Never before it: who runs at midnight asks what day it is. */
+  #wait(run: Run): void {
+    const { clock } = this.#context;
+    const at = run.job.startDatetime.getTime();
+    const known = this.#gates.get(at);
+    if (known !== undefined) {
+      known.push(run);
+      return;
     }
+    const waiting = [run];
+    this.#gates.set(at, waiting);
+    const open = () => {
+      const restMs = at - clock.now();
+      // More is left only when the clock was set back.
+      if (restMs > 0 && restMs <= aheadMs) {
+        clock.after(restMs, open);
+        return;
+      }
+      this.#gates.delete(at);
+      // Each in a turn of its own: what a run leaves behind then is garbage before the next one begins, and not yet old.
+      for (const one of waiting) setImmediate(() => this.#begin(one));
+    };
+    open();
+  }
+
+  #begin(run: Run): void {
+    const lateMs = this.#context.clock.now() - run.job.startDatetime.getTime();
+    if (lateMs < doubtMs) void this.#perform(run);
+    else void this.#beginLate(run);
+  }
+
+  /** Of the process that was suspended, others may have given the run up. In doubt it waits for the database. */
+  async #beginLate(run: Run): Promise<void> {
+    const { claimer, logger } = this.#context;
+    const { id } = run.job;
+    for (let delayMs = firstRetryMs; !this.#closing; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
+      try {
+        if (await claimer.isMine(id)) return await this.#perform(run);
+        logger.warning(`job ${id} is not begun: it had been given up as lost`, { job: id });
+        break;
+      } catch (error) {
+        if (delayMs === firstRetryMs) logger.error(`cannot read whether job ${id} may begin`, error);
+        await this.#pause(delayMs);
+      }
+    }
+    this.#forget(run, false);
+  }
+
+  /** Never rejects. */
+  async #perform(run: Run): Promise<void> {
+    const { job, rule, user, stop } = run;
+    const { outcome, left } =
+      stop.reason !== null ? notBegun(stop.reason) : await this.#context.runner.run(job, rule, user, stop);
+    if (left !== null) this.#leave(run, left);
+    this.#finish(run, outcome, firstRetryMs);
+  }
+
+  /** A database that is away is waited for, unless the worker stops. */
+  #finish(run: Run, outcome: Outcome, delayMs: number): void {
+    const { ends, logger, clock } = this.#context;
+    const { job, rule } = run;
+    ends.finish(job, rule, outcome).then(
+      ({ mine, follows, wakes }) => {
+        if (mine) this.#tellEnd(job, rule, outcome, follows);
+        else {
+          const lost = `job ${job.id} had been given up as lost; that it is ${outcome.status} is not recorded`;
+          logger.warning(lost, { rule: rule.id, job: job.id });
+        }
+        this.#forget(run, wakes);
+      },
+      (error: unknown) => {
+        const what = `cannot write that job ${job.id} is ${outcome.status}`;
+        if (delayMs === firstRetryMs || this.#closing)
+          logger.error(what, { rule: rule.id, job: job.id, error });
+        if (this.#closing) this.#forget(run, false);
+        else clock.after(delayMs, () => this.#finish(run, outcome, Math.min(2 * delayMs, longestRetryMs)));
+      },
+    );
+  }
+
+  /** @param wakes whether something is to be run because of it */
+  #forget({ job }: Run, wakes: boolean): void {
     this.#runs.delete(job.id);
     this.#asked.delete(job.id);
     if (wakes || this.#isAwaited) this.#tellPlace();
+    if (this.#runs.size === 0) for (const resolve of this.#settling.splice(0)) resolve();
   }
 
   /** Once for all runs whose ends were written together. */
@@ -413,87 +488,13 @@ export class Tasks {
     });
   }
 
-  /** Whether a job can begin without more ado, as mostly. */
-  #isTime(job: Job): boolean {
-    const lateMs = this.#context.clock.now() - job.startDatetime.getTime();
-    return lateMs >= 0 && lateMs < doubtMs;
-  }
-
-  /** Waits for the time of a job that was claimed before. @returns false if it is not this worker's any more */
-  async #mayBegin(job: Job): Promise<boolean> {
-    const { clock, claimer, logger } = this.#context;
-    const plannedAt = job.startDatetime.getTime();
-    if (clock.now() < plannedAt) await this.#gate(plannedAt);
-    if (clock.now() - plannedAt < doubtMs) return true;
-    // The process was suspended, perhaps for so long that the others gave it up. In doubt it waits for the database.
-    for (let delayMs = firstRetryMs; !this.#closing; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
-      try {
-        const isMine = await claimer.isMine(job.id);
-        if (!isMine)
-          logger.warning(`job ${job.id} is not begun: it had been given up as lost`, { job: job.id });
-        return isMine;
-      } catch (error) {
-        if (delayMs === firstRetryMs) logger.error(`cannot read whether job ${job.id} may begin`, error);
-        await this.#pause(delayMs);
-      }
-    }
-    return false;
-  }
-
-  /** One timer for all that begins at the same time. Never before it: who runs at midnight asks what day it is. */
-  #gate(at: number): Promise<void> {
-    const { clock } = this.#context;
-    const known = this.#gates.get(at);
-    if (known !== undefined) return known;
-    const gate = new Promise<void>((resolve) => {
-      const open = () => {
-        const restMs = at - clock.now();
-        // More is left only when the clock was set back.
-        if (restMs > 0 && restMs <= aheadMs) clock.after(restMs, open);
-        else {
-          this.#gates.delete(at);
-          resolve();
-        }
-      };
-      open();
-    });
-    this.#gates.set(at, gate);
-    return gate;
-  }
-
   /** Remembers what did not end, until it does. */
-  #leave(job: Job, rule: JobRule, left: Promise<void>): void {
+  #leave({ job, rule }: Run, left: Promise<void>): void {
     this.#left.set(job.id, { ruleId: rule.id, jobId: job.id, since: job.startDatetime.getTime() });
     void left.then(() => {
       this.#left.delete(job.id);
       this.#tellPlace();
     });
-  }
-
-  /**
-   * Never rejects: a database that is away is waited for, unless the worker stops.
-   *
-   * @returns whether something is to be run because of it
-   */
-  async #finish(job: Job, rule: JobRule, outcome: Outcome): Promise<boolean> {
-    const { ends, logger } = this.#context;
-    for (let delayMs = firstRetryMs; ; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
-      try {
-        const { mine, follows, wakes } = await ends.finish(job, rule, outcome);
-        if (mine) this.#tellEnd(job, rule, outcome, follows);
-        else {
-          const lost = `job ${job.id} had been given up as lost; that it is ${outcome.status} is not recorded`;
-          logger.warning(lost, { rule: rule.id, job: job.id });
-        }
-        return wakes;
-      } catch (error) {
-        const what = `cannot write that job ${job.id} is ${outcome.status}`;
-        if (delayMs === firstRetryMs || this.#closing)
-          logger.error(what, { rule: rule.id, job: job.id, error });
-        if (this.#closing) return false;
-        await this.#pause(delayMs);
-      }
-    }
   }
 
   #pause(ms: number): Promise<void> {

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import type { ScheduleOptions } from '../../../src/procedure.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
+import { turns } from '../../support/until.js';
 
 const hourMs = 3_600_000;
 const every4Hours = { cron: '0 */4 * * *', misfire: 'run-all' } as const;
@@ -20,6 +21,8 @@ async function runAll(bench: Bench): Promise<void> {
   do {
     await bench.tasks.run();
     await bench.tasks.settled();
+    // What it waits for may be a run of another worker.
+    await turns(1);
   } while (
     ((await bench.rules.get(1)).nextDueAt?.getTime() ?? Number.POSITIVE_INFINITY) <= bench.clock.now()
   );

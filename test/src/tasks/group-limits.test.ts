@@ -5,6 +5,7 @@ import { StartOrders } from '../../../src/membership/start-orders.js';
 import { ruleStory } from '../../../src/why/rule-story.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, openBench } from '../../support/site.js';
+import { until } from '../../support/until.js';
 
 const nothing = () => undefined;
 
@@ -24,7 +25,7 @@ for (const maxJobs of [2, 40])
     await bench.join();
     await new StartOrders(bench.store.db, bench.clock).add('run.system.tasks', 'test');
     const long = gate();
-    const mail = { everyUnit: 'daily', group: 'mail', startDatetime: 'T12:00:20' } as const;
+    const mail = { everyUnit: 'daily', group: 'mail', startDatetime: 'T12:00:20', overlap: 'allow' } as const;
     bench.add('long', () => long.promise, { ...mail, startDatetime: 'T12:00:10', groupLimit: 3 });
     bench.add('strict', nothing, { ...mail, groupLimit: 1 });
     for (const name of ['loose', 'looser']) bench.add(name, nothing, { ...mail, groupLimit: 3 });
@@ -37,6 +38,7 @@ for (const maxJobs of [2, 40])
     t.strictSame(await started(bench), ['long', 'other'], 'what is of no group does not wait');
     t.strictSame(await hindrance(bench, 2), ['group mail is at its limit of 1: job 1']);
     t.strictSame(await hindrance(bench, 4), ['rule #2 strict comes first and waits for group mail: job 1']);
+    await until('the other one has ended', () => bench.tasks.running.length === 1);
     const asked = await bench.requests.add(3, 'run', 'robin');
     await bench.tasks.run();
     t.strictSame(
@@ -44,6 +46,7 @@ for (const maxJobs of [2, 40])
       ['long', 'loose', 'other'],
       'who is asked for does not wait behind a due time',
     );
+    await until('that has ended', () => bench.tasks.running.length === 1);
     await bench.requests.add(2, 'run', 'robin');
     await bench.requests.add(4, 'run', 'robin');
     await bench.tasks.run();
