@@ -70,7 +70,7 @@ export class RunStop {
     if (this.#reason !== null) listener(this.#reason);
   }
 
-  /** The run is over: nobody is called any more, and what would have been is not kept. */
+  /** The run is over: nobody is called any more, and the listeners are not kept. */
   close(): void {
     this.#listeners = null;
   }

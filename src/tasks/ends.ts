@@ -98,7 +98,7 @@ export class Ends {
   /** Never rejects: what fails is told to those who wait for it. */
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
-    // Those that end in this turn of the event loop, or in its next callbacks, come together.
+    // Those that end before the event loop's next turn come together: those of one time begin in callbacks of their own.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
       const some = this.#waiting.splice(0, batch);

@@ -7,8 +7,8 @@ import { settleMs } from '../runs/stop.js';
 import type { Tasks } from './tasks.js';
 
 /**
- * So many ticks may follow one another in one turn of the event loop. On SQLite, where runs begin and end at once, nothing in a tick waits
- * for anything: as long as requests are waiting, timers and messages would not have their turn.
+ * So many ticks may follow one another in one turn of the event loop. On SQLite nothing in a tick waits for anything: as long as somebody
+ * wants another one, timers and messages would not have their turn.
  */
 const ticksATurn = 8;
 /** When a timer goes off and the clock shows a time that differs by so much from what it should, it was set, or the process stood still. */

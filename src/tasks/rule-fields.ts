@@ -79,7 +79,9 @@ export function readOverrides(row: JobRuleRow, complain: Complain): Overrides {
 }
 
 /** Of most rules; the same object for all of them. */
-const noOverrides = Object.fromEntries(Array.from(ruleFields.keys(), (name) => [name, null])) as Overrides;
+const noOverrides = Object.freeze(
+  Object.fromEntries(Array.from(ruleFields.keys(), (name) => [name, null])),
+) as Overrides;
 
 /** The fields that a person overrode. */
 export function overriddenFields(overrides: Overrides): RuleField[] {

@@ -66,7 +66,6 @@ export class JobRule {
   readonly failuresInRow: number;
   /** Grows with each change of the rule, whoever makes it. */
   readonly revision: number;
-  /** The override where there is one, else the suggestion. */
   readonly #effective: Suggestion;
   readonly #siteTimezone: string;
   /** What is wrong with the row. */
@@ -143,7 +142,7 @@ export class JobRule {
     return this.effective('logLevel');
   }
 
-  /** How its runs are dealt with. */
+  /** How its runs are dealt with. Has the other fields, too: it is read by name. */
   get policies(): Policies {
     return this.#effective;
   }
@@ -297,7 +296,7 @@ function parseSuggestion(text: string, complain: Complain): Suggestion {
   return missing.length === 0 ? complete : { ...complete, ...picked(missing, defaultPolicies) };
 }
 
-/** Of what is laid over a copy of this, V8 keeps the names of the fields once for all rules, and not for each again. */
+/** Suggestions are copies of this with other values: so all have one shape, and V8 keeps the names of their fields once. */
 const usualSuggestion: Suggestion = {
   every: 1,
   everyUnit: 'daily',

@@ -386,12 +386,12 @@ export class Tasks {
     this.#hindrances.delete(rule.id);
     const run = { ...claimed, stop: new RunStop() };
     this.#runs.set(job.id, run);
-    if (clock.now() < job.startDatetime.getTime()) this.#wait(run);
-    else this.#begin(run);
+    if (clock.now() < job.startDatetime.getTime()) this.#beginInTime(run);
+    else this.#beginOrAsk(run);
   }
 
   /** One timer for all that begins at the same time. Never before it: who runs at midnight asks what day it is. */
-  #wait(run: Run): void {
+  #beginInTime(run: Run): void {
     const { clock } = this.#context;
     const at = run.job.startDatetime.getTime();
     const known = this.#gates.get(at);
@@ -409,33 +409,40 @@ export class Tasks {
         return;
       }
       this.#gates.delete(at);
-      // Each in a turn of its own: what a run leaves behind then is garbage before the next one begins, and not yet old.
-      for (const one of waiting) setImmediate(() => this.#begin(one));
+      // Each in a callback of its own, before the next of which V8 sees to the promises. What a short run leaves is garbage then
+      // before the next one begins; of a thousand that go on side by side all of it would become old.
+      for (const one of waiting.splice(0)) setImmediate(() => this.#beginOrAsk(one));
     };
     open();
   }
 
-  #begin(run: Run): void {
+  /** Begins a run whose time has come, unless that was so long ago that it may not be this worker's any more. */
+  #beginOrAsk(run: Run): void {
     const lateMs = this.#context.clock.now() - run.job.startDatetime.getTime();
     if (lateMs < doubtMs) void this.#perform(run);
     else void this.#beginLate(run);
   }
 
-  /** Of the process that was suspended, others may have given the run up. In doubt it waits for the database. */
+  /** If the process was suspended, others may have given the run up; in doubt it waits for the database. */
   async #beginLate(run: Run): Promise<void> {
+    if (await this.#isStillMine(run.job.id)) await this.#perform(run);
+    else this.#forget(run, false);
+  }
+
+  async #isStillMine(jobId: number): Promise<boolean> {
     const { claimer, logger } = this.#context;
-    const { id } = run.job;
     for (let delayMs = firstRetryMs; !this.#closing; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
       try {
-        if (await claimer.isMine(id)) return await this.#perform(run);
-        logger.warning(`job ${id} is not begun: it had been given up as lost`, { job: id });
-        break;
+        const isMine = await claimer.isMine(jobId);
+        if (!isMine)
+          logger.warning(`job ${jobId} is not begun: it had been given up as lost`, { job: jobId });
+        return isMine;
       } catch (error) {
-        if (delayMs === firstRetryMs) logger.error(`cannot read whether job ${id} may begin`, error);
+        if (delayMs === firstRetryMs) logger.error(`cannot read whether job ${jobId} may begin`, error);
         await this.#pause(delayMs);
       }
     }
-    this.#forget(run, false);
+    return false;
   }
 
   /** Never rejects. */
@@ -444,21 +451,19 @@ export class Tasks {
     const { outcome, left } =
       stop.reason !== null ? notBegun(stop.reason) : await this.#context.runner.run(job, rule, user, stop);
     if (left !== null) this.#leave(run, left);
-    this.#finish(run, outcome, firstRetryMs);
+    this.#finish(run, outcome);
   }
 
   /** A database that is away is waited for, unless the worker stops. */
-  #finish(run: Run, outcome: Outcome, delayMs: number): void {
+  #finish(run: Run, outcome: Outcome, delayMs = firstRetryMs): void {
     const { ends, logger, clock } = this.#context;
     const { job, rule } = run;
     ends.finish(job, rule, outcome).then(
       ({ mine, follows, wakes }) => {
-        if (mine) this.#tellEnd(job, rule, outcome, follows);
-        else {
-          const lost = `job ${job.id} had been given up as lost; that it is ${outcome.status} is not recorded`;
-          logger.warning(lost, { rule: rule.id, job: job.id });
-        }
         this.#forget(run, wakes);
+        if (mine) return this.#tellEnd(job, rule, outcome, follows);
+        const lost = `job ${job.id} had been given up as lost; that it is ${outcome.status} is not recorded`;
+        logger.warning(lost, { rule: rule.id, job: job.id });
       },
       (error: unknown) => {
         const what = `cannot write that job ${job.id} is ${outcome.status}`;

@@ -21,7 +21,7 @@ async function runAll(bench: Bench): Promise<void> {
   do {
     await bench.tasks.run();
     await bench.tasks.settled();
-    // What it waits for may be a run of another worker.
+    // It may wait for a run of the other worker, whose end is written in a later turn of the event loop.
     await turns(1);
   } while (
     ((await bench.rules.get(1)).nextDueAt?.getTime() ?? Number.POSITIVE_INFINITY) <= bench.clock.now()

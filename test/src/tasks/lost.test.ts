@@ -1,10 +1,10 @@
 // Runs whose worker has died: which of them are given up, and what follows.
 
-import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { ScheduleOptions } from '../../../src/procedure.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, openBench } from '../../support/site.js';
+import { until } from '../../support/until.js';
 
 const hourly = { everyUnit: 'hourly' } as const;
 const never = () => gate().promise;
@@ -46,7 +46,8 @@ t.test('of several workers, what the dead one ran is given up, and nothing else'
     for (const rule of [1, 2]) await bench.requests.add(rule, 'run', 'ann');
     await bench.tasks.run();
     // Of those of the first rule each has ended before the next is asked for.
-    while ((await bench.jobs.list({ ruleId: 1, status: 'running' })).length > 0) await turn();
+    const goingOn = () => bench.jobs.list({ ruleId: 1, status: 'running' });
+    await until('it has ended', async () => (await goingOn()).length === 0);
   }
   await first.requests.add(1, 'run', 'bob');
   await first.store.db.updateTable('workers').set({ stopped_at: 1 }).where('id', '=', 'w1').execute();
