@@ -39,6 +39,22 @@ t.test('a run that is requested during a run waits for its end, and is not forgo
   t.same(await openRequests(bench), []);
 });
 
+t.test('what is asked for and due in the same moment runs once, however short its run', async (t) => {
+  const bench = await openBench(t);
+  let runs = 0;
+  bench.add('short', () => runs++, every10);
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.requests.add(1, 'run', 'robin');
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.equal(runs, 1);
+  t.same(await reasons(bench), [
+    'requested by robin, request 1',
+    'skipped job 1 was still running, for 0 ms',
+  ]);
+});
+
 t.test('a person can run a cancelled rule once', async (t) => {
   const bench = await openBench(t);
   bench.add('report', nothing, every10);
