@@ -53,6 +53,7 @@ export {
   type Site,
   type SiteConfig,
 } from './site.js';
+export { idColumn } from './store/dialect.js';
 export { QueryCreator, sql } from './store/kysely.js';
 export type { AnyTables, Migration, MigrationSet } from './store/migrate.js';
 export { registerMigrations } from './store/migrations/index.js';

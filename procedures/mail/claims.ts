@@ -42,7 +42,7 @@ export class MailClaimLostError extends LinodError {
   }
 }
 
-/** In the words of the index, so that it is used: see procedures/store/0005-mail-states.ts. */
+/** In the words of the index, so that it is used: see procedures/store/0001-tables.ts. */
 export const isWaiting = sql<boolean>`status in ('queued', 'deferred') and urgency <> 'daily'`;
 
 interface Sent {

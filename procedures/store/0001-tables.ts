@@ -1,138 +1,176 @@
-// The first tables: messages, mails, problems, summaries and reminders.
+// The tables of the shipped procedures: messages, mails, pushes, problems, summaries and reminders.
+//
+// The types are words that mean the same on both databases: `bigint` is INTEGER on SQLite. `user` is a word of PostgreSQL's own.
 
-import type { Kysely } from 'kysely';
-import { type AnyTables, type Migration, sql } from '../../src/index.js';
+import { idColumn, type Migration, sql } from '../../src/index.js';
 
 export const tables: Migration = {
-  name: '0001-tables',
+  name: '0001-first-release',
   async up(db) {
-    await createMessages(db);
-    await createMails(db);
-    await createProblems(db);
-    await createSummaries(db);
-    await createReminders(db);
+    const id = idColumn(db);
+    for (const statement of [...messages(id), ...mails(id), ...pushes(id), ...data(id)]) {
+      await sql.raw(statement).execute(db);
+    }
   },
 };
 
-async function createMessages(db: Kysely<AnyTables>): Promise<void> {
-  await db.schema
-    .createTable('user_messages')
-    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
-    .addColumn('user', 'text', (c) => c.notNull())
-    .addColumn('subject', 'text', (c) => c.notNull())
-    .addColumn('body', 'text', (c) => c.notNull())
-    .addColumn('kind', 'text', (c) => c.notNull())
-    .addColumn('owner', 'text')
-    .addColumn('created_at', 'integer', (c) => c.notNull())
-    .addColumn('seen_at', 'integer')
-    .execute();
-  await db.schema.createIndex('user_messages_user').on('user_messages').columns(['user', 'id']).execute();
-  await db.schema.createIndex('user_messages_seen').on('user_messages').column('seen_at').execute();
-}
+const messages = (id: string) => [
+  `create table user_messages (
+    ${id},
+    "user" text not null,
+    subject text not null,
+    body text not null,
+    kind text not null,
+    owner text,
+    created_at bigint not null,
+    seen_at bigint,
+    in_app bigint not null default 1,
+    route_at bigint,
+    pending_ways text,
+    problem text
+  )`,
+  'create index user_messages_user on user_messages ("user", id)',
+  'create index user_messages_seen on user_messages (seen_at)',
+  'create index user_messages_route on user_messages (id) where route_at is not null',
+  'create index user_messages_unseen on user_messages ("user") where seen_at is null',
+  `create table notification_choices (
+    "user" text not null,
+    kind text not null,
+    ways text not null,
+    primary key ("user", kind)
+  )`,
+  `create table event_reminders (
+    ${id},
+    source text not null,
+    event text not null,
+    "user" text not null,
+    minutes_before bigint not null,
+    starts_at bigint not null,
+    remind_at bigint not null,
+    subject text not null,
+    body text not null,
+    sent_at bigint,
+    unique (source, event, "user", minutes_before, starts_at)
+  )`,
+  'create index event_reminders_planned on event_reminders (remind_at) where sent_at is null',
+  'create index event_reminders_start on event_reminders (starts_at)',
+];
 
-async function createMails(db: Kysely<AnyTables>): Promise<void> {
-  await db.schema
-    .createTable('outbox_mails')
-    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
-    .addColumn('message_id', 'text', (c) => c.notNull().unique())
-    .addColumn('recipient', 'text', (c) => c.notNull())
-    .addColumn('sender', 'text')
-    .addColumn('subject', 'text', (c) => c.notNull())
-    .addColumn('text', 'text', (c) => c.notNull())
-    .addColumn('html', 'text')
-    .addColumn('urgency', 'text', (c) => c.notNull())
-    .addColumn('owner', 'text')
-    .addColumn('queued_at', 'integer', (c) => c.notNull())
-    .addColumn('status', 'text', (c) => c.notNull())
-    .addColumn('attempts', 'integer', (c) => c.notNull())
-    .addColumn('interruptions', 'integer', (c) => c.notNull())
-    .addColumn('next_attempt_at', 'integer', (c) => c.notNull())
-    .addColumn('job_id', 'integer')
-    .addColumn('answer', 'text')
-    .addColumn('done_at', 'integer')
-    .addColumn('digest_id', 'integer', (c) => c.references('outbox_mails.id').onDelete('cascade'))
-    .execute();
-  // Both are small, however many mails were sent: the procedures look every few seconds.
-  await db.schema
-    .createIndex('outbox_mails_pending')
-    .on('outbox_mails')
-    .columns(['urgency', 'next_attempt_at'])
-    .where(sql.ref('status'), '=', sql.lit('pending'))
-    .execute();
-  await db.schema
-    .createIndex('outbox_mails_sending')
-    .on('outbox_mails')
-    .column('job_id')
-    .where(sql.ref('status'), '=', sql.lit('sending'))
-    .execute();
-  await db.schema.createIndex('outbox_mails_done').on('outbox_mails').column('done_at').execute();
-  await db.schema.createIndex('outbox_mails_digest').on('outbox_mails').column('digest_id').execute();
-}
+const mails = (id: string) => [
+  `create table outbox_mails (
+    ${id},
+    message_id text not null unique,
+    recipient text not null,
+    sender text,
+    subject text not null,
+    text text not null,
+    html text,
+    urgency text not null,
+    owner text,
+    queued_at bigint not null,
+    status text not null,
+    attempts bigint not null,
+    interruptions bigint not null,
+    handed_over bigint not null default 0,
+    unsubscribe text,
+    next_attempt_at bigint not null,
+    job_id bigint,
+    answer text,
+    done_at bigint,
+    digest_id bigint references outbox_mails (id) on delete cascade
+  )`,
+  // In the order in which they are sent. Small, however many mails were sent: the procedures poll every few seconds.
+  `create index outbox_mails_due on outbox_mails (next_attempt_at, id)
+    where status in ('queued', 'deferred') and urgency <> 'daily'`,
+  `create index outbox_mails_for_digest on outbox_mails (recipient, id)
+    where status = 'queued' and urgency = 'daily'`,
+  "create index outbox_mails_sending on outbox_mails (job_id) where status = 'sending'",
+  'create index outbox_mails_done on outbox_mails (done_at)',
+  'create index outbox_mails_digest on outbox_mails (digest_id)',
+];
 
-async function createProblems(db: Kysely<AnyTables>): Promise<void> {
-  await db.schema
-    .createTable('data_problems')
-    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
-    .addColumn('checker', 'text', (c) => c.notNull())
-    .addColumn('owner', 'text', (c) => c.notNull())
-    .addColumn('message', 'text', (c) => c.notNull())
-    .addColumn('fixable', 'integer', (c) => c.notNull())
-    .addColumn('since', 'integer', (c) => c.notNull())
-    .addColumn('seen_pass', 'integer', (c) => c.notNull())
-    .addColumn('closed_at', 'integer')
-    .addUniqueConstraint('data_problems_key', ['checker', 'owner', 'message'])
-    .execute();
-  await db.schema.createIndex('data_problems_closed').on('data_problems').column('closed_at').execute();
-  await db.schema
-    .createTable('checker_passes')
-    .addColumn('checker', 'text', (c) => c.primaryKey())
-    .addColumn('pass', 'integer', (c) => c.notNull())
-    .addColumn('started_at', 'integer', (c) => c.notNull())
-    .addColumn('position', 'text')
-    .addColumn('checked', 'integer', (c) => c.notNull())
-    .addColumn('ended_at', 'integer')
-    .execute();
-}
+const pushes = (id: string) => [
+  `create table push_subscriptions (
+    ${id},
+    "user" text not null,
+    endpoint text not null unique,
+    origin text not null,
+    p256dh text not null,
+    auth text not null,
+    device text,
+    created_at bigint not null,
+    sent_at bigint,
+    state text not null,
+    problem text
+  )`,
+  'create index push_subscriptions_user on push_subscriptions ("user", id)',
+  'create index push_subscriptions_origin on push_subscriptions (origin)',
+  `create table push_messages (
+    ${id},
+    "user" text,
+    payload text not null,
+    topic text not null,
+    urgency text not null,
+    queued_at bigint not null,
+    expires_at bigint not null
+  )`,
+  'create index push_messages_queued on push_messages (queued_at)',
+  `create table push_deliveries (
+    ${id},
+    message_id bigint not null references push_messages (id) on delete cascade,
+    subscription_id bigint not null,
+    status text not null,
+    attempts bigint not null,
+    interruptions bigint not null,
+    next_attempt_at bigint not null,
+    job_id bigint,
+    answer text,
+    done_at bigint
+  )`,
+  'create index push_deliveries_message on push_deliveries (message_id)',
+  "create index push_deliveries_pending on push_deliveries (next_attempt_at, id) where status = 'pending'",
+  "create index push_deliveries_waiting on push_deliveries (subscription_id) where status = 'pending'",
+  "create index push_deliveries_sending on push_deliveries (job_id) where status = 'sending'",
+  'create index push_deliveries_done on push_deliveries (done_at)',
+];
 
-async function createSummaries(db: Kysely<AnyTables>): Promise<void> {
-  await db.schema
-    .createTable('dirty_summaries')
-    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
-    .addColumn('summary', 'text', (c) => c.notNull())
-    .addColumn('key', 'text', (c) => c.notNull())
-    .addColumn('version', 'integer', (c) => c.notNull())
-    .addColumn('marked_at', 'integer', (c) => c.notNull())
-    .addColumn('failures', 'integer', (c) => c.notNull())
-    .addColumn('last_error', 'text')
-    .addUniqueConstraint('dirty_summaries_key', ['summary', 'key'])
-    .execute();
-  await db.schema
-    .createIndex('dirty_summaries_order')
-    .on('dirty_summaries')
-    .columns(['summary', 'failures', 'id'])
-    .execute();
-}
-
-async function createReminders(db: Kysely<AnyTables>): Promise<void> {
-  await db.schema
-    .createTable('event_reminders')
-    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
-    .addColumn('source', 'text', (c) => c.notNull())
-    .addColumn('event', 'text', (c) => c.notNull())
-    .addColumn('user', 'text', (c) => c.notNull())
-    .addColumn('minutes_before', 'integer', (c) => c.notNull())
-    .addColumn('starts_at', 'integer', (c) => c.notNull())
-    .addColumn('remind_at', 'integer', (c) => c.notNull())
-    .addColumn('subject', 'text', (c) => c.notNull())
-    .addColumn('body', 'text', (c) => c.notNull())
-    .addColumn('sent_at', 'integer')
-    .addUniqueConstraint('event_reminders_key', ['source', 'event', 'user', 'minutes_before', 'starts_at'])
-    .execute();
-  await db.schema
-    .createIndex('event_reminders_planned')
-    .on('event_reminders')
-    .column('remind_at')
-    .where(sql.ref('sent_at'), 'is', null)
-    .execute();
-  await db.schema.createIndex('event_reminders_start').on('event_reminders').column('starts_at').execute();
-}
+const data = (id: string) => [
+  `create table data_problems (
+    ${id},
+    checker text not null,
+    owner text not null,
+    message text not null,
+    fixable bigint not null,
+    since bigint not null,
+    seen_pass bigint not null,
+    closed_at bigint,
+    unique (checker, owner, message)
+  )`,
+  'create index data_problems_closed on data_problems (closed_at)',
+  // Closing what a pass did not find reads open problems only, however many were closed.
+  'create index data_problems_open on data_problems (checker, seen_pass) where closed_at is null',
+  `create table checker_passes (
+    checker text primary key not null,
+    pass bigint not null,
+    run text not null default '',
+    started_at bigint not null,
+    position text,
+    checked bigint not null,
+    ended_at bigint
+  )`,
+  `create table dirty_summaries (
+    ${id},
+    summary text not null,
+    key text not null,
+    version bigint not null,
+    marked_at bigint not null,
+    failures bigint not null,
+    last_error text,
+    unique (summary, key)
+  )`,
+  'create index dirty_summaries_order on dirty_summaries (summary, failures, id)',
+  `create table whole_summaries (
+    summary text primary key not null,
+    asked_at bigint not null
+  )`,
+];

@@ -11,16 +11,9 @@ import {
   type Site,
 } from '../../src/index.js';
 import { tables } from './0001-tables.js';
-import { notifications } from './0002-notifications.js';
-import { passes } from './0003-passes.js';
-import { pushTables } from './0004-push.js';
-import { mailStates } from './0005-mail-states.js';
 import type { ProcedureTables } from './tables.js';
 
-const migrations = {
-  owner: 'linod/procedures',
-  migrations: [tables, notifications, passes, pushTables, mailStates],
-};
+const migrations = { owner: 'linod/procedures', migrations: [tables] };
 
 registerMigrations(migrations);
 

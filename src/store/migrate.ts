@@ -25,12 +25,12 @@ export interface MigrationSet {
 /** Tables that this program has no types for: migrations work on what is not there yet. */
 export type AnyTables = Record<string, Record<string, unknown>>;
 
-/** The database was written by a newer linod, which this one would damage. */
+/** The database was made by another linod, newer or from before the first release, which this one would damage. */
 export class NewerDatabaseError extends LinodError {
   constructor(database: string, owner: string, unknown: readonly string[]) {
     super(
       'LINOD_ERR_NEWER_DATABASE',
-      `database ${database} has migrations of ${owner} that this version does not know: ${unknown.join(', ')}; update ${owner}, or name another database`,
+      `database ${database} has migrations of ${owner} that this version does not know: ${unknown.join(', ')}; a newer version made it, or one from before the first release: update ${owner}, or name another database`,
     );
   }
 }

@@ -1,6 +1,6 @@
 // Who changes a rule, when and how: signed in the history of the rules.
 //
-// Triggers write the history (store/migrations/0006-rule-changes.ts), so that nothing is left out; who changes a rule here
+// Triggers write the history (store/migrations/triggers.ts), so that nothing is left out; who changes a rule here
 // signs what they wrote. What nobody has signed was changed in the database itself: see outside-changes.ts.
 
 import type { Kysely } from 'kysely';

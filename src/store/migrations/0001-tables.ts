@@ -1,153 +1,227 @@
-// The first tables: rules, jobs and what belongs to them, workers, leases, log positions.
+// The tables: rules, jobs and what belongs to them, workers, leases, log positions.
+//
+// The types are words that mean the same on both databases: `bigint` and `double precision` are INTEGER and REAL on SQLite.
 
-import type { Kysely } from 'kysely';
+import { idColumn } from '../dialect.js';
 import { sql } from '../kysely.js';
-import type { AnyTables, Migration } from '../migrate.js';
+import type { Migration } from '../migrate.js';
+import { createTriggers } from './triggers.js';
+
+/**
+ * What makes a rule another one: a change of these columns goes into the rules' history. The other columns follow from
+ * these, or change with every run.
+ */
+const ruleFields = {
+  seqno: 'bigint not null',
+  name: 'text not null',
+  procedure: 'text not null',
+  suggestion: 'text not null',
+  created_at: 'bigint not null',
+  every: 'bigint',
+  every_unit: 'text',
+  weekdays: 'text',
+  positions: 'text',
+  cron: 'text',
+  start_datetime: 'text',
+  timezone: 'text',
+  until: 'text',
+  count: 'bigint',
+  missing_time: 'text',
+  repeated_time: 'text',
+  log_level: 'text',
+  on_failure: 'text',
+  timeout_seconds: 'double precision',
+  misfire: 'text',
+  misfire_window_seconds: 'double precision',
+  overlap: 'text',
+  grace_seconds: 'double precision',
+  retries: 'bigint',
+  retry_delay_seconds: 'double precision',
+  cancel_after: 'bigint',
+  on_lost: 'text',
+  run_in: 'text',
+  memory_mb: 'bigint',
+  priority: 'bigint',
+  job_group: 'text',
+  group_limit: 'bigint',
+  jitter_seconds: 'double precision',
+  excluded: 'text',
+  on_excluded: 'text',
+  run_after: 'text',
+  cancelled_at: 'bigint',
+  cancelled_by: 'text',
+  cancelled_reason: 'text',
+  removed_at: 'bigint',
+} as const;
 
 export const tables: Migration = {
-  name: '0001-tables',
+  name: '0001-first-release',
   async up(db) {
-    await createRules(db);
-    await createJobs(db);
-    await createWorkers(db);
-    await createLogPositions(db);
+    const id = idColumn(db);
+    for (const statement of [...rules(id), ...jobs(id), ...workers(id), ...logPositions]) {
+      await sql.raw(statement).execute(db);
+    }
+    await createTriggers(db, Object.keys(ruleFields));
   },
 };
 
-async function createRules(db: Kysely<AnyTables>): Promise<void> {
-  await db.schema
-    .createTable('job_rules')
-    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
-    .addColumn('seqno', 'integer', (c) => c.notNull())
-    .addColumn('name', 'text', (c) => c.notNull())
-    .addColumn('procedure', 'text', (c) => c.notNull())
-    .addColumn('suggestion', 'text', (c) => c.notNull())
-    .addColumn('every', 'integer')
-    .addColumn('every_unit', 'text')
-    .addColumn('weekdays', 'text')
-    .addColumn('positions', 'text')
-    .addColumn('start_datetime', 'text')
-    .addColumn('timezone', 'text')
-    .addColumn('until', 'text')
-    .addColumn('count', 'integer')
-    .addColumn('log_level', 'text')
-    .addColumn('on_failure', 'text')
-    .addColumn('timeout_seconds', 'real')
-    .addColumn('cancelled_at', 'integer')
-    .addColumn('cancelled_by', 'text')
-    .addColumn('cancelled_reason', 'text')
-    .addColumn('removed_at', 'integer')
-    .addColumn('next_due_at', 'integer')
-    .addColumn('created_at', 'integer', (c) => c.notNull())
-    .execute();
-  await db.schema.createIndex('job_rules_due').on('job_rules').column('next_due_at').execute();
-  await db.schema
-    .createTable('decisions')
-    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
-    .addColumn('rule_id', 'integer', (c) => c.notNull().references('job_rules.id'))
-    .addColumn('due_at', 'integer')
-    .addColumn('decided_at', 'integer', (c) => c.notNull())
-    .addColumn('worker_id', 'text', (c) => c.notNull())
-    .addColumn('reason', 'text', (c) => c.notNull())
-    .addColumn('detail', 'text', (c) => c.notNull())
-    .execute();
-  await db.schema.createIndex('decisions_rule').on('decisions').columns(['rule_id', 'id']).execute();
-}
+const rules = (id: string) => [
+  `create table job_rules (
+    ${id},
+    ${Object.entries(ruleFields)
+      .map(([name, type]) => `${name} ${type}`)
+      .join(', ')},
+    next_due_at bigint,
+    failures_in_row bigint not null default 0,
+    due_priority bigint not null default 0,
+    due_group text not null default '',
+    due_host text not null default '',
+    follows_rule_id bigint,
+    revision bigint not null default 0
+  )`,
+  'create index job_rules_due on job_rules (next_due_at)',
+  "create index job_rules_due_host on job_rules (next_due_at) where due_host <> ''",
+  'create index job_rules_follows on job_rules (follows_rule_id) where follows_rule_id is not null',
+  `create table rule_changes (
+    ${id},
+    rule_id bigint not null,
+    revision bigint not null,
+    field text not null,
+    value_before text,
+    value_after text,
+    changed_at bigint not null,
+    changed_by text,
+    how text
+  )`,
+  'create index rule_changes_rule on rule_changes (rule_id, revision)',
+  'create index rule_changes_unsigned on rule_changes (rule_id) where how is null',
+  `create table decisions (
+    ${id},
+    rule_id bigint not null references job_rules (id),
+    due_at bigint,
+    due_until bigint,
+    times bigint not null default 1,
+    decided_at bigint not null,
+    worker_id text not null,
+    reason text not null,
+    detail text not null,
+    request_id bigint,
+    job_id bigint
+  )`,
+  'create index decisions_rule on decisions (rule_id, id)',
+  `create table decision_summaries (
+    rule_id bigint not null references job_rules (id),
+    day text not null,
+    reason text not null,
+    times bigint not null,
+    first_at bigint not null,
+    last_at bigint not null,
+    last_detail text not null,
+    primary key (rule_id, day, reason)
+  )`,
+];
 
-async function createJobs(db: Kysely<AnyTables>): Promise<void> {
-  await db.schema
-    .createTable('job_requests')
-    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
-    .addColumn('rule_id', 'integer', (c) => c.notNull().references('job_rules.id'))
-    .addColumn('action', 'text', (c) => c.notNull())
-    .addColumn('requested_at', 'integer', (c) => c.notNull())
-    .addColumn('requested_by', 'text', (c) => c.notNull())
-    .addColumn('handled_at', 'integer')
-    .addColumn('outcome', 'text')
-    .execute();
-  await db.schema
-    .createIndex('job_requests_open')
-    .on('job_requests')
-    .column('id')
-    .where(sql.ref('handled_at'), 'is', null)
-    .execute();
-  await db.schema
-    .createTable('jobs')
-    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
-    .addColumn('rule_id', 'integer', (c) => c.notNull().references('job_rules.id'))
-    .addColumn('procedure', 'text', (c) => c.notNull())
-    .addColumn('due_at', 'integer')
-    .addColumn('request_id', 'integer', (c) => c.unique().references('job_requests.id'))
-    .addColumn('start_datetime', 'integer', (c) => c.notNull())
-    .addColumn('end_datetime', 'integer')
-    .addColumn('status', 'text', (c) => c.notNull())
-    .addColumn('message', 'text', (c) => c.notNull())
-    .addColumn('progress', 'text')
-    .addColumn('worker_id', 'text', (c) => c.notNull())
-    .addUniqueConstraint('jobs_rule_due', ['rule_id', 'due_at'])
-    .execute();
-  await db.schema.createIndex('jobs_rule').on('jobs').columns(['rule_id', 'id']).execute();
-  await db.schema
-    .createIndex('jobs_running')
-    .on('jobs')
-    .column('rule_id')
-    .where(sql.ref('status'), '=', sql.lit('running'))
-    .execute();
-  await db.schema
-    .createTable('job_lines')
-    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
-    .addColumn('job_id', 'integer', (c) => c.notNull().references('jobs.id').onDelete('cascade'))
-    .addColumn('logged_at', 'integer', (c) => c.notNull())
-    .addColumn('level', 'text', (c) => c.notNull())
-    .addColumn('text', 'text', (c) => c.notNull())
-    .execute();
-  await db.schema.createIndex('job_lines_job').on('job_lines').columns(['job_id', 'id']).execute();
-}
+const jobs = (id: string) => [
+  `create table job_requests (
+    ${id},
+    rule_id bigint not null references job_rules (id),
+    action text not null,
+    requested_at bigint not null,
+    requested_by text not null,
+    run_at bigint not null default 0,
+    attempt bigint not null default 1,
+    priority bigint not null default 0,
+    args text,
+    checkpoint text,
+    of_job bigint,
+    job_group text not null default '',
+    handled_at bigint,
+    outcome text
+  )`,
+  'create index job_requests_open on job_requests (action, priority desc, id) where handled_at is null',
+  'create index job_requests_later on job_requests (run_at) where handled_at is null and run_at > 0',
+  `create table jobs (
+    ${id},
+    rule_id bigint not null references job_rules (id),
+    procedure text not null,
+    due_at bigint,
+    request_id bigint unique references job_requests (id),
+    start_datetime bigint not null,
+    end_datetime bigint,
+    status text not null,
+    message text not null,
+    progress text,
+    worker_id text not null,
+    attempt bigint not null default 1,
+    args text,
+    checkpoint text,
+    cause text,
+    run_in text,
+    job_group text,
+    cpu_ms bigint,
+    memory_bytes bigint,
+    constraint jobs_rule_due unique (rule_id, due_at)
+  )`,
+  'create index jobs_rule on jobs (rule_id, id)',
+  "create index jobs_running on jobs (rule_id) where status = 'running'",
+  "create index jobs_in_group on jobs (job_group) where status = 'running' and job_group is not null",
+  `create table job_lines (
+    ${id},
+    job_id bigint not null references jobs (id) on delete cascade,
+    logged_at bigint not null,
+    level text not null,
+    text text not null
+  )`,
+  'create index job_lines_job on job_lines (job_id, id)',
+];
 
-async function createWorkers(db: Kysely<AnyTables>): Promise<void> {
-  await db.schema
-    .createTable('workers')
-    .addColumn('id', 'text', (c) => c.primaryKey())
-    .addColumn('host', 'text', (c) => c.notNull())
-    .addColumn('pid', 'integer', (c) => c.notNull())
-    .addColumn('pid_start', 'text', (c) => c.notNull())
-    .addColumn('channels', 'text', (c) => c.notNull())
-    .addColumn('version', 'text', (c) => c.notNull())
-    .addColumn('started_at', 'integer', (c) => c.notNull())
-    .addColumn('heartbeat_at', 'integer', (c) => c.notNull())
-    .addColumn('stopped_at', 'integer')
-    .addColumn('stop_reason', 'text')
-    .execute();
-  await db.schema
-    .createTable('leases')
-    .addColumn('name', 'text', (c) => c.primaryKey())
-    .addColumn('worker_id', 'text', (c) => c.notNull())
-    .addColumn('fence', 'integer', (c) => c.notNull())
-    .addColumn('until', 'integer', (c) => c.notNull())
-    .execute();
-  await db.schema
-    .createTable('start_orders')
-    .addColumn('name', 'text', (c) => c.primaryKey())
-    .addColumn('ordered_at', 'integer', (c) => c.notNull())
-    .addColumn('ordered_by', 'text', (c) => c.notNull())
-    .execute();
-}
+const workers = (id: string) => [
+  `create table workers (
+    id text primary key not null,
+    host text not null,
+    pid bigint not null,
+    pid_start text not null,
+    channels text not null,
+    version text not null,
+    started_at bigint not null,
+    heartbeat_at bigint not null,
+    stopped_at bigint,
+    stop_reason text,
+    health text not null default '',
+    procedures text not null default '',
+    max_jobs bigint
+  )`,
+  `create table leases (
+    name text primary key not null,
+    worker_id text not null,
+    fence bigint not null,
+    until bigint not null
+  )`,
+  `create table start_orders (
+    name text primary key not null,
+    ordered_at bigint not null,
+    ordered_by text not null
+  )`,
+  `create table switch_offs (
+    ${id},
+    since bigint not null,
+    until bigint
+  )`,
+];
 
-async function createLogPositions(db: Kysely<AnyTables>): Promise<void> {
-  await db.schema
-    .createTable('log_positions')
-    .addColumn('sender', 'text', (c) => c.notNull())
-    .addColumn('epoch', 'text', (c) => c.notNull())
-    .addColumn('last', 'integer', (c) => c.notNull())
-    .addColumn('is_current', 'integer', (c) => c.notNull())
-    .addColumn('heard_at', 'integer', (c) => c.notNull())
-    .addPrimaryKeyConstraint('log_positions_key', ['sender', 'epoch'])
-    .execute();
-  await db.schema
-    .createTable('log_checkpoints')
-    .addColumn('id', 'integer', (c) => c.primaryKey())
-    .addColumn('file', 'text', (c) => c.notNull())
-    .addColumn('offset', 'integer', (c) => c.notNull())
-    .addColumn('updated_at', 'integer', (c) => c.notNull())
-    .execute();
-}
+const logPositions = [
+  `create table log_positions (
+    sender text not null,
+    epoch text not null,
+    last bigint not null,
+    is_current bigint not null,
+    heard_at bigint not null,
+    primary key (sender, epoch)
+  )`,
+  `create table log_checkpoints (
+    id integer primary key,
+    file text not null,
+    "offset" bigint not null,
+    updated_at bigint not null
+  )`,
+];

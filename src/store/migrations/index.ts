@@ -2,18 +2,8 @@
 
 import type { MigrationSet } from '../migrate.js';
 import { tables } from './0001-tables.js';
-import { health } from './0002-health.js';
-import { recurrences } from './0003-recurrences.js';
-import { notices } from './0004-notices.js';
-import { policies } from './0005-policies.js';
-import { ruleChanges } from './0006-rule-changes.js';
-import { decisionSummaries } from './0007-decision-summaries.js';
-import { dueHost } from './0008-due-host.js';
 
-export const ownMigrations: MigrationSet = {
-  owner: 'linod',
-  migrations: [tables, health, recurrences, notices, policies, ruleChanges, decisionSummaries, dueHost],
-};
+export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [tables] };
 
 const registered = new Map<string, MigrationSet>();
 

@@ -2,7 +2,7 @@
 
 import pg from 'pg';
 import type { Following, FollowOptions, NewsTopic } from '../backend.js';
-import { noticeChannel } from '../migrations/0004-notices.js';
+import { noticeChannel } from '../migrations/triggers.js';
 import { cannotConnect, connectionLost } from './failures.js';
 import { connectionConfig } from './pool.js';
 import type { Target } from './target.js';

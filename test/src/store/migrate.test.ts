@@ -57,7 +57,7 @@ t.test('a database of a newer version is refused by name', async (t) => {
   await (await openStore({ path, migrations: [{ owner: 'app', migrations: [notes] }] })).close();
   await t.rejects(openStore({ path, migrations: [{ owner: 'app', migrations: [] }] }), {
     code: 'LINOD_ERR_NEWER_DATABASE',
-    message: `database ${path} has migrations of app that this version does not know: 0001-notes; update app, or name another database`,
+    message: `database ${path} has migrations of app that this version does not know: 0001-notes; a newer version made it, or one from before the first release: update app, or name another database`,
   });
   const other = await openStore({ path, migrations: [ownMigrations] });
   t.same(other.migrated, own, "another owner's migrations do not matter");
@@ -86,18 +86,11 @@ t.test('a file that is no database is refused with its name', async (t) => {
   });
 });
 
-t.test('a database of the first version keeps its rules, and they can be given the new fields', async (t) => {
+t.test('a database from before the first release is refused', async (t) => {
   const path = join(testDirectory(t), 'linod.db');
-  const [tables] = ownMigrations.migrations;
-  if (tables === undefined) throw new Error('there are no migrations');
-  const old = await openStore({ path, migrations: [{ owner: 'linod', migrations: [tables] }] });
-  const rule = { seqno: 1, name: 'a', procedure: 'a', suggestion: '{}', created_at: 0 };
-  await old.db.insertInto('job_rules').values(rule).execute();
-  await old.close();
-  const store = await openStore({ path, migrations: [ownMigrations] });
-  t.same(store.migrated, own.slice(1));
-  t.match(await store.db.selectFrom('job_rules').selectAll().execute(), [
-    { ...rule, cron: null, missing_time: null, repeated_time: null },
-  ]);
-  await store.close();
+  await (await openStore({ path, migrations: [{ owner: 'linod', migrations: [notes] }] })).close();
+  await t.rejects(openStore({ path, migrations: [ownMigrations] }), {
+    code: 'LINOD_ERR_NEWER_DATABASE',
+    message: /does not know: 0001-notes; a newer version made it, or one from before the first release/,
+  });
 });

@@ -1,0 +1,101 @@
+// Triggers, so that a change is noticed and kept whoever makes it: a command, a worker, or a person with psql or sqlite3.
+//
+// They write the history of the rules, and a revision for each rule that grows with every change. A change that linod makes is signed by
+// it in the same transaction; see tasks/rule-signature.ts. What is not signed was made in the database, and a worker looks
+// after it. On PostgreSQL they also notify the workers of requests, of rules that are due earlier, and of start orders.
+// SQLite has no such thing; there the channel layer wakes.
+
+import type { Kysely } from 'kysely';
+import { dialectOf } from '../dialect.js';
+import { sql } from '../kysely.js';
+import type { AnyTables } from '../migrate.js';
+
+/** The name that is listened to on PostgreSQL; the payload is a table's name. */
+export const noticeChannel = 'linod_news';
+
+/** @param fields the columns of `job_rules` whose changes are kept */
+export async function createTriggers(db: Kysely<AnyTables>, fields: readonly string[]): Promise<void> {
+  const statements = dialectOf(db) === 'postgres' ? onPostgres(fields) : onSqlite(fields);
+  for (const statement of statements) await sql.raw(statement).execute(db);
+}
+
+function onSqlite(fields: readonly string[]): string[] {
+  const record = recordChanges(fields, {
+    differs: 'is not',
+    now: "cast((julianday('now') - 2440587.5) * 86400000 as integer)",
+    by: 'null',
+  });
+  return [
+    `create trigger job_rules_changed after update of ${fields} on job_rules when ${record.isChanged}
+    begin
+      ${record.fields};
+      update job_rules set revision = old.revision + 1,
+        next_due_at = case when cancelled_at is null and removed_at is null then next_due_at end
+      where id = new.id;
+    end`,
+    `create trigger job_rules_created after insert on job_rules begin ${record.creation}; end`,
+  ];
+}
+
+function onPostgres(fields: readonly string[]): string[] {
+  const record = recordChanges(fields, {
+    differs: 'is distinct from',
+    now: 'cast(extract(epoch from clock_timestamp()) * 1000 as bigint)',
+    by: 'session_user',
+  });
+  // With the search path of now: whoever changes a rule by hand may have another one.
+  const begin = 'returns trigger language plpgsql set search_path from current as $$ begin';
+  const notify = (topic: string) => `perform pg_notify('${noticeChannel}', ${topic});`;
+  return [
+    `create function linod_rule_changed() ${begin}
+      ${record.fields};
+      new.revision := old.revision + 1;
+      if new.cancelled_at is not null or new.removed_at is not null then new.next_due_at := null; end if;
+      ${notify("'rule_changes'")}
+      return new;
+    end $$`,
+    `create trigger linod_changed before update of ${fields} on job_rules for each row
+      when (${record.isChanged}) execute function linod_rule_changed()`,
+    `create function linod_rule_created() ${begin}
+      ${record.creation};
+      ${notify("'rule_changes'")}
+      return null;
+    end $$`,
+    `create trigger linod_created after insert on job_rules for each row execute function linod_rule_created()`,
+    `create function linod_notify() ${begin} ${notify('tg_table_name')} return null; end $$`,
+    ...['job_requests', 'start_orders', 'job_rules'].map(
+      (table) =>
+        `create trigger linod_notify after insert on ${table} for each statement execute function linod_notify()`,
+    ),
+    // Not when a worker moves a rule on after it has started it: that is every run.
+    `create trigger linod_notify_earlier after update on job_rules for each row
+      when (new.next_due_at < coalesce(old.next_due_at, ${Number.MAX_SAFE_INTEGER}))
+      execute function linod_notify()`,
+  ];
+}
+
+interface Words {
+  /** Tells two values apart, null included. */
+  readonly differs: string;
+  readonly now: string;
+  /** Who is connected, as far as the database knows. */
+  readonly by: string;
+}
+
+/** The parts of both databases' triggers: a condition, and statements that write into `rule_changes`. */
+function recordChanges(fields: readonly string[], { differs, now, by }: Words) {
+  const row = (name: string) => `(${fields.map((field) => `${name}.${field}`)})`;
+  const values = fields.map(
+    (field) =>
+      `select '${field}' as field, cast(old.${field} as text) as value_before, cast(new.${field} as text) as value_after`,
+  );
+  return {
+    isChanged: `${row('old')} ${differs} ${row('new')}`,
+    fields: `insert into rule_changes (rule_id, revision, field, value_before, value_after, changed_at, changed_by)
+      select new.id, old.revision + 1, field, value_before, value_after, ${now}, ${by}
+      from (${values.join(' union all ')}) as fields
+      where value_before ${differs} value_after`,
+    creation: `insert into rule_changes (rule_id, revision, field, value_after, changed_at, changed_by)
+      values (new.id, new.revision, 'created', new.name, ${now}, ${by})`,
+  };
+}
