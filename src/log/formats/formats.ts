@@ -1,8 +1,9 @@
-// All formats, and which of them a record is written in.
+// All formats, and the one parser of a record in any of them.
 
-import { instantOf } from '../../local-time.js';
+import type { LevelName } from '../levels.js';
+import { Instants } from './instants.js';
 import { jsonFormat } from './json.js';
-import type { FormatName, LineFormat, ParsedRecord } from './line-format.js';
+import type { FormatName, Head, LineFormat, ParsedRecord } from './line-format.js';
 import { linoFormat } from './lino.js';
 import { logfmtFormat } from './logfmt.js';
 import { textFormat } from './text.js';
@@ -14,56 +15,66 @@ const formats: Readonly<Record<FormatName, LineFormat>> = {
   logfmt: logfmtFormat,
 };
 
-const dash = 0x2d;
-const zero = 0x30;
-const nine = 0x39;
-const brace = 0x7b;
-const letterT = 0x74;
-
 export function lineFormat(name: FormatName): LineFormat {
   return formats[name];
 }
 
 /**
- * The format of the record that begins at `at`, by its first five bytes; undefined where none can begin, such as at a
- * continuation line. Whether it is a record tells its head: see `HeadScan`.
+ * Reads the head of the record that begins at `at`, in any format. A head is ASCII, so the text may be decoded as UTF-8 or, to
+ * keep the offsets of bytes, as latin1.
+ *
+ * @returns undefined where no record begins, such as at a continuation line
  */
-export function formatAt(bytes: Uint8Array, at: number): LineFormat | undefined {
-  const first = bytes[at] ?? 0;
-  if (first >= zero && first <= nine) return bytes[at + 4] === dash ? textFormat : linoFormat;
-  if (first === brace) return jsonFormat;
-  return first === letterT ? logfmtFormat : undefined;
+export function parseHead(text: string, at = 0): Head | undefined {
+  const format = formatAt(text, at);
+  if (format === undefined) return undefined;
+  const { headPattern } = format;
+  headPattern.lastIndex = at;
+  const groups = headPattern.exec(text)?.groups;
+  if (groups === undefined) return undefined;
+  const { time = '', level, sender, number = '0', logger = '' } = groups;
+  const end = headPattern.lastIndex;
+  // The pattern lets no other level pass.
+  return { format, time, level: level as LevelName, sender, number: Number(number), logger, end };
+}
+
+/** Reads a whole record, with or without its final `\n`; undefined for what is no record. */
+export function parseRecord(record: string): ParsedRecord | undefined {
+  const head = parseHead(record);
+  const text = head?.format.readText(record, head);
+  return head && text && { ...head, ...text };
 }
 
 /**
- * Reads a whole record of any format, with or without its final `\n`.
- *
- * @returns undefined for what is no record
+ * Where the record ends in which `at` lies, behind its newline; -1 when that is not in the text. A line that ends in a
+ * space is continued by the next one.
  */
-export function parseRecord(record: string): ParsedRecord | undefined {
-  return formatAt(Buffer.from(record.slice(0, 5), 'latin1'), 0)?.parse(record);
+export function recordEnd(text: string, at: number): number {
+  let end = text.indexOf('\n', at);
+  while (end > at && text[end - 1] === ' ') end = text.indexOf('\n', end + 1);
+  return end < 0 ? -1 : end + 1;
 }
 
 /** Whether a record may begin with this line, which may be unfinished. */
 export function mayBegin(line: string): boolean {
-  return /^\d/.test(line) || openings.some((opening) => opening.startsWith(line.slice(0, opening.length)));
+  return (
+    /^\d/.test(line) || ['{"time":"', 'time='].some((begin) => begin.startsWith(line.slice(0, begin.length)))
+  );
 }
 
 /** Bytes at the begin of a line that {@link mayBegin} looks at. */
 export const maxOpening = 16;
 
-const openings = Object.values(formats)
-  .map((format) => format.layout.opening)
-  .filter((opening) => opening !== '');
+/** When a record was logged, in ms; see {@link Instants}. @param timezone the site's */
+export function recordInstant({ time }: Pick<Head, 'time'>, timezone: string): number {
+  return new Instants(timezone).of(time);
+}
 
-/**
- * When a record was written, in ms; `NaN` if its time cannot be read.
- *
- * @param timezone the site's, for the format that writes no offset
- */
-export function recordInstant({ time }: Pick<ParsedRecord, 'time'>, timezone: string): number {
-  const lino = /^(\d{4})(\d\d)-(\d\d) (\d\d:\d\d:\d\d)$/.exec(time);
-  if (lino === null) return new Date(time).getTime();
-  const [, year = '', month = '', day = '', clock = ''] = lino;
-  return instantOf(`${year}-${month}-${day}T${clock}`, timezone)?.getTime() ?? Number.NaN;
+/** The first character tells the format, or the fifth. */
+function formatAt(text: string, at: number): LineFormat | undefined {
+  const first = text[at];
+  if (first === '{') return jsonFormat;
+  if (first === 't') return logfmtFormat;
+  if (first === undefined || first < '0' || first > '9') return undefined;
+  return text[at + 4] === '-' ? textFormat : linoFormat;
 }

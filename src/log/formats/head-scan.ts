@@ -2,7 +2,7 @@
 
 import { Pattern, viewOf } from '../bytes.js';
 import { isSenderLabel, noSender } from '../names.js';
-import { formatAt } from './formats.js';
+import { lineFormat } from './formats.js';
 import { type HeadBytes, headBytes } from './head-bytes.js';
 import type { LineFormat } from './line-format.js';
 
@@ -147,4 +147,12 @@ function isLabelByte(byte: number | undefined): boolean {
 
 function isCapital(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x41 && byte <= 0x5a;
+}
+
+/** The format of the record that begins at `at`, by its first five bytes; undefined where none can begin. */
+export function formatAt(bytes: Uint8Array, at: number): LineFormat | undefined {
+  const first = bytes[at] ?? 0;
+  if (first >= zero && first <= nine) return lineFormat(bytes[at + 4] === dash ? 'text' : 'lino');
+  if (first === 0x7b) return lineFormat('json');
+  return first === 0x74 ? lineFormat('logfmt') : undefined;
 }

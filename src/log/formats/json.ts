@@ -2,19 +2,12 @@
 
 import * as v from 'valibot';
 import { stringifyFields } from '../fields.js';
-import { LogLevels } from '../levels.js';
-import { noSender } from '../names.js';
-import type { LineFormat, ParsedRecord } from './line-format.js';
+import { headParts, type LineFormat } from './line-format.js';
 import { formatOneLine, type OneLineText } from './one-line.js';
 import { escapeInJson, quoteSafely } from './unsafe.js';
 
-const level = v.picklist(Array.from(LogLevels, (choice) => choice.value));
+const { clock, offset, level, sender, number, logger } = headParts;
 const schema = v.object({
-  time: v.string(),
-  level,
-  sender: v.string(),
-  number: v.number(),
-  logger: v.string(),
   message: v.string(),
   fields: v.optional(v.record(v.string(), v.unknown())),
   trace: v.optional(v.string()),
@@ -53,17 +46,19 @@ export const jsonFormat: LineFormat = {
   record(head, text) {
     return formatOneLine(text, (part) => head + body(part));
   },
-  parse(record): ParsedRecord | undefined {
+  headPattern: new RegExp(
+    `\\{"time":"(?<time>\\d{4}-\\d\\d-\\d\\dT${clock}\\.\\d{3}${offset})","level":"${level}","sender":"(?:${sender}","number":${number}|-","number":0),"logger":"${logger}",(?="message":)`,
+    'y',
+  ),
+  readText(record) {
     let value: unknown;
     try {
       value = JSON.parse(record);
     } catch {
-      return undefined; // a line that is not JSON is no record of this format
+      return undefined; // a damaged line
     }
     const parsed = v.safeParse(schema, value);
-    if (!parsed.success) return undefined;
-    const { sender, ...rest } = parsed.output;
-    return { ...rest, sender: sender === noSender ? undefined : sender };
+    return parsed.success ? parsed.output : undefined;
   },
 };
 

@@ -49,8 +49,14 @@ export interface LineFormat {
   /** A whole record, with its final `\n`. Never throws. @param head as {@link head} returns it */
   record(head: string, text: RecordText): string;
 
-  /** Reads a whole record, with or without its final `\n`; undefined when it is none of this format. */
-  parse(record: string): ParsedRecord | undefined;
+  /**
+   * Matches a head where a record begins: sticky, with the groups `time`, `level`, `sender` and `number` (both left out in a
+   * note), and `logger`.
+   */
+  readonly headPattern: RegExp;
+
+  /** Reads what follows the head of a whole record, with or without its final `\n`; undefined when that is damaged. */
+  readText(record: string, head: Head): RecordText | undefined;
 }
 
 /** The fixed parts of a head. Between them stand, in this order: time, level, sender, number, logger. */
@@ -77,9 +83,34 @@ export interface HeadLayout {
   readonly isMultiline: boolean;
 }
 
-/** A record of the log as a value. */
-export interface ParsedRecord {
-  /** As it stands there, in the format's own way; see `recordInstant`. */
+/** The fixed parts of a head. Between them stand, in this order: time, level, sender, number, logger. */
+export interface HeadLayout {
+  /** What comes before the time. */
+  readonly opening: string;
+  readonly timeLength: number;
+  readonly beforeLevel: string;
+  readonly beforeSender: string;
+  /** Whether the logger's name and a space come between `beforeSender` and the sender. */
+  readonly isLoggerFirst: boolean;
+  readonly beforeNumber: string;
+  readonly afterNumber: string;
+  /** What a note has behind its `-` instead of a number and what is around it. */
+  readonly afterNoSender: string;
+  /** What comes then, before the logger's name; where that stands first, what comes instead of it. */
+  readonly beforeLogger: string;
+  readonly afterLogger: string;
+  /** Whether a space follows the head, unless the line ends with it. */
+  readonly isSpaced: boolean;
+  /** How the line ends, if it always ends so. */
+  readonly closing: string;
+  /** Whether a record may have continuation lines. */
+  readonly isMultiline: boolean;
+}
+
+/** What the head of a record says. */
+export interface Head {
+  readonly format: LineFormat;
+  /** As it stands there, in the format's own way; see `Instants`. */
   readonly time: string;
   readonly level: LevelName;
   /** The sender's label; undefined for a note of the log writer. */
@@ -87,8 +118,19 @@ export interface ParsedRecord {
   /** The sender's number for the record; 0 for a note. */
   readonly number: number;
   readonly logger: string;
-  /** In the formats for people, `text` and `lino`, this holds the fields and the trace, too. */
-  readonly message: string;
-  readonly fields?: Fields | undefined;
-  readonly trace?: string | undefined;
+  /** Where the rest of the record begins, in the text that was given. */
+  readonly end: number;
 }
+
+/** The groups of which the formats put their heads together. */
+export const headParts = {
+  clock: '(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d',
+  offset: '[+-](?:[01]\\d|2[0-3]):[0-5]\\d',
+  level: '(?<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)',
+  sender: '(?<sender>[\\w.@+-]{1,60}\\[\\d{1,10}\\])',
+  number: '(?<number>[1-9]\\d{0,15})',
+  logger: '(?<logger>[\\w.@+-]{1,120})',
+} as const;
+
+/** A record of the log as a value. In the formats for people, `text` and `lino`, the message has the fields and the trace. */
+export interface ParsedRecord extends Head, RecordText {}

@@ -1,7 +1,7 @@
 // The body of a record as people read it: lines, of which each but the last ends in a space.
 
 import { stringifyFields } from '../fields.js';
-import { maxRecordBytes, type RecordText } from './line-format.js';
+import { type Head, maxRecordBytes, type RecordText } from './line-format.js';
 import { escapeUnsafe, hasUnsafe } from './unsafe.js';
 
 const indent = '    ';
@@ -30,9 +30,10 @@ export function formatLines(head: string, text: RecordText): string {
   return record.length * 3 < maxRecordBytes ? `${record}\n` : `${cut(record)}\n`;
 }
 
-/** The text of a record's lines behind the head, without what only joins them. */
-export function readLines(lines: readonly string[]): string {
-  return lines.map((line, n) => (n === 0 ? line : line.replace(/^ {4}/, '')).trimEnd()).join('\n');
+/** The text behind the head, without what only joins its lines. */
+export function readLines(record: string, { end }: Head): RecordText {
+  const lines = record.slice(end).trimEnd().split('\n');
+  return { message: lines.map((line, n) => line.slice(n === 0 ? 1 : indent.length).trimEnd()).join('\n') };
 }
 
 /** The lines of a record that needs care; undefined for one line with nothing in it to be changed. */

@@ -1,12 +1,10 @@
 // The original's own line: `202611-24 20:00:01 INFO [module process thread] : message`.
 
-import type { LevelName } from '../levels.js';
 import { noSender } from '../names.js';
-import type { LineFormat, ParsedRecord } from './line-format.js';
+import { headParts, type LineFormat } from './line-format.js';
 import { formatLines, readLines } from './lines.js';
 
-const headLine =
-  /^(\d{6}-\d\d \d\d:\d\d:\d\d) (DEBUG|INFO|WARNING|ERROR|CRITICAL) \[([\w.@+-]+) (?:(\S+\[\d+\])#(\d+)|-) \S+\] :(?: (.*))?$/;
+const { clock, level, sender, number, logger } = headParts;
 
 /**
  * `202611-24 20:00:01 INFO [shop.orders web[812]#4811 main] : order paid {"order":4711}`
@@ -37,12 +35,9 @@ export const linoFormat: LineFormat = {
     return `${time} ${level} [${logger} ${process} main] : `;
   },
   record: formatLines,
-  parse(record): ParsedRecord | undefined {
-    const [first = '', ...rest] = record.trimEnd().split('\n');
-    const found = headLine.exec(first.trimEnd());
-    if (found === null) return undefined;
-    const [, time = '', level = '', logger = '', sender, number = '0', text = ''] = found;
-    const message = readLines([text, ...rest]);
-    return { time, level: level as LevelName, sender, number: Number(number), logger, message };
-  },
+  headPattern: new RegExp(
+    `(?<time>\\d{6}-\\d\\d ${clock}) ${level} \\[${logger} (?:${sender}#${number}|-) main\\] :(?=[ \\n]|$)`,
+    'y',
+  ),
+  readText: readLines,
 };

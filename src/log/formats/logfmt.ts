@@ -1,11 +1,11 @@
 // logfmt: `key=value` pairs in one line, for grep and for programs.
 
 import { type Fields, stringifyFields } from '../fields.js';
-import { type LevelName, LogLevels } from '../levels.js';
-import { noSender } from '../names.js';
-import type { LineFormat, ParsedRecord } from './line-format.js';
+import { headParts, type LineFormat } from './line-format.js';
 import { formatOneLine, type OneLineText } from './one-line.js';
 import { escapeInJson, quoteSafely } from './unsafe.js';
+
+const { clock, offset, level, sender, number, logger } = headParts;
 
 /**
  * One line of pairs, the fields behind the message as pairs of their own:
@@ -45,12 +45,13 @@ export const logfmtFormat: LineFormat = {
   record(head, text) {
     return formatOneLine(text, (part) => head + body(part));
   },
-  parse(record): ParsedRecord | undefined {
-    const pairs = readPairs(record.trimEnd());
-    if (pairs === undefined) return undefined;
-    const [time, level, sender, number, logger, msg, ...rest] = pairs;
-    const isHead = [time, level, sender, number, logger, msg].every((pair, n) => pair?.key === headKeys[n]);
-    if (!isHead || !isLevel(level?.value)) return undefined;
+  headPattern: new RegExp(
+    `time=(?<time>\\d{4}-\\d\\d-\\d\\dT${clock}\\.\\d{3}${offset}) level=${level} sender=(?:${sender} number=${number}|- number=0) logger=${logger} (?=msg=)`,
+    'y',
+  ),
+  readText(record, { end }) {
+    const [message, ...rest] = readPairs(record.slice(end).trimEnd()) ?? [];
+    if (message === undefined) return undefined;
     let trace: string | undefined;
     const fields: Record<string, unknown> = {};
     for (const { key, value } of rest) {
@@ -58,20 +59,14 @@ export const logfmtFormat: LineFormat = {
       else if (key !== 'cut') Object.defineProperty(fields, key.replace(/^fields\./, ''), property(value));
     }
     return {
-      time: String(time?.value),
-      level: level.value,
-      sender: sender?.value === noSender ? undefined : String(sender?.value),
-      number: Number(number?.value),
-      logger: String(logger?.value),
-      message: String(msg?.value),
+      message: String(message.value),
       ...(Object.keys(fields).length === 0 ? {} : { fields }),
       ...(trace === undefined ? {} : { trace }),
     };
   },
 };
 
-const headKeys = ['time', 'level', 'sender', 'number', 'logger', 'msg'];
-const ownKeys = new Set([...headKeys, 'trace', 'cut']);
+const ownKeys = new Set(['time', 'level', 'sender', 'number', 'logger', 'msg', 'trace', 'cut']);
 /** Visible ASCII without the double quote, `=` and the backslash. */
 const bare = /^[!#-<>-[\]-~]+$/;
 const looksLikeLiteral = /^(?:[-\d]|true$|false$|null$)/;
@@ -144,10 +139,6 @@ function readValue(text: string): unknown {
   } catch {
     return text; // another program's escapes, or a time
   }
-}
-
-function isLevel(value: unknown): value is LevelName {
-  return typeof value === 'string' && LogLevels.get(value) !== undefined;
 }
 
 /** Also a field named `__proto__` is one of the object's own. */

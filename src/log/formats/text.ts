@@ -1,12 +1,10 @@
 // The default format: a line for people, with milliseconds and the zone's offset.
 
-import type { LevelName } from '../levels.js';
 import { noSender } from '../names.js';
-import type { LineFormat, ParsedRecord } from './line-format.js';
+import { headParts, type LineFormat } from './line-format.js';
 import { formatLines, readLines } from './lines.js';
 
-const headLine =
-  /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d) (DEBUG|INFO|WARNING|ERROR|CRITICAL) (?:(\S+\[\d+\])#(\d+)|-) ([\w.@+-]+):(?: (.*))?$/;
+const { clock, offset, level, sender, number, logger } = headParts;
 
 /** `2026-11-24 20:00:01.123+02:00 INFO web[812]#4811 shop.orders: order paid {"order":4711}` */
 export const textFormat: LineFormat = {
@@ -32,14 +30,11 @@ export const textFormat: LineFormat = {
     return begin(time, level, sender) + number + end(logger);
   },
   record: formatLines,
-  parse(record): ParsedRecord | undefined {
-    const [first = '', ...rest] = record.trimEnd().split('\n');
-    const found = headLine.exec(first.trimEnd());
-    if (found === null) return undefined;
-    const [, time = '', level = '', sender, number = '0', logger = '', text = ''] = found;
-    const message = readLines([text, ...rest]);
-    return { time, level: level as LevelName, sender, number: Number(number), logger, message };
-  },
+  headPattern: new RegExp(
+    `(?<time>\\d{4}-\\d\\d-\\d\\d ${clock}\\.\\d{3}${offset}) ${level} (?:${sender}#${number}|-) ${logger}:(?=[ \\n]|$)`,
+    'y',
+  ),
+  readText: readLines,
 };
 
 // Of thousands of records in a row, most differ in the number and the message only. A text that was put together

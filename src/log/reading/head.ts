@@ -1,8 +1,8 @@
 // The head of a record, read from bytes.
 
 import { Pattern, viewOf } from '../bytes.js';
-import { formatAt } from '../formats/formats.js';
 import { type HeadBytes, headBytes } from '../formats/head-bytes.js';
+import { formatAt } from '../formats/head-scan.js';
 import type { LineFormat } from '../formats/line-format.js';
 import { textFormat } from '../formats/text.js';
 import type { LevelName } from '../levels.js';
