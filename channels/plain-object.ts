@@ -12,3 +12,10 @@ export function isPlainObject(value: object): value is Readonly<Record<string, u
 export function className(value: object): string {
   return value.constructor?.name || 'without a name';
 }
+
+/** Assignment, but a key `__proto__` from a peer becomes data instead of the object's prototype. */
+export function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__')
+    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+  else object[key] = value;
+}

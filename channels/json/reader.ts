@@ -2,6 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { UndecodableError } from '../errors.js';
+import { setOwn } from '../plain-object.js';
 import { maxDigits } from './numbers.js';
 
 /** How many containers may stand in each other: as many as in MessagePack. */
@@ -146,10 +147,3 @@ const shortEscapes: Readonly<Record<string, string>> = {
   r: '\r',
   t: '\t',
 };
-
-/** Assignment, but a key `__proto__` from a peer becomes data instead of the object's prototype. */
-function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__')
-    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
-  else object[key] = value;
-}

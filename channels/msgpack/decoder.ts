@@ -1,14 +1,13 @@
 // The reading half of the codec.
 
-import { isAscii, isUtf8 } from 'node:buffer';
+import { isUtf8 } from 'node:buffer';
 
 import { UndecodableError } from '../errors.js';
+import { setOwn } from '../plain-object.js';
 import { ExtensionValue } from './values.js';
 
 /** How many containers may stand in each other; Python's reader has the same limit. */
 const maxDepth = 1024;
-/** Text up to this many bytes is read by a loop, which beats a call into the runtime. */
-const shortText = 24;
 
 /** Walks once through the bytes of one value. */
 export class Decoder {
@@ -103,22 +102,9 @@ export class Decoder {
 
   #text(length: number): string {
     const start = this.#take(length);
-    const bytes = this.#bytes;
-    const end = start + length;
-    if (length <= shortText) {
-      let text = '';
-      let at = start;
-      for (; at < end; at++) {
-        const byte = bytes[at] as number;
-        if (byte > 0x7f) break;
-        text += String.fromCharCode(byte);
-      }
-      if (at === end) return text;
-    }
-    const part = bytes.subarray(start, end);
-    if (isAscii(part)) return bytes.toString('latin1', start, end);
-    if (!isUtf8(part)) throw new UndecodableError('text is not valid UTF-8');
-    return bytes.toString('utf8', start, end);
+    if (!isUtf8(this.#bytes.subarray(start, start + length)))
+      throw new UndecodableError('text is not valid UTF-8');
+    return this.#bytes.toString('utf8', start, start + length);
   }
 
   #binary(length: number): Uint8Array {
@@ -133,23 +119,9 @@ export class Decoder {
 
   #list(length: number, depth: number): unknown[] {
     this.#enter(depth, length);
-    const start = this.#at;
-    const known = length < manyTexts ? undefined : this.#knownTexts(length);
-    if (known !== undefined) return known;
     const list: unknown[] = [];
     for (let i = 0; i < length; i++) list.push(this.#read(depth + 1));
-    if (length >= manyTexts) rememberTexts(this.#bytes.subarray(start, this.#at), list);
     return list;
-  }
-
-  /** What so many values say, if they are the texts of the last list, byte for byte. */
-  #knownTexts(length: number): string[] | undefined {
-    const { bytes, texts } = lastTexts;
-    const end = this.#at + bytes.length;
-    if (texts.length !== length || end > this.#bytes.length) return undefined;
-    if (this.#bytes.compare(bytes, 0, bytes.length, this.#at, end) !== 0) return undefined;
-    this.#at = end;
-    return texts.slice();
   }
 
   #map(size: number, depth: number): Record<string, unknown> | Map<string | Uint8Array, unknown> {
@@ -188,7 +160,7 @@ export class Decoder {
 
   #key(): string | Uint8Array {
     const code = this.#uint8();
-    if (code >= 0xa0 && code < 0xc0) return this.#shortKey(code & 0x1f);
+    if (code >= 0xa0 && code < 0xc0) return this.#text(code & 0x1f);
     switch (code) {
       case 0xc4:
         return this.#binary(this.#uint8());
@@ -205,22 +177,6 @@ export class Decoder {
       default:
         throw new UndecodableError('a map key is neither text nor bytes');
     }
-  }
-
-  /** The same few keys come again and again, and making their text anew takes longer than to compare it. */
-  #shortKey(length: number): string {
-    const bytes = this.#bytes;
-    const start = this.#at;
-    const slot = ((bytes[start] ?? 0) * 7 + (bytes[start + length - 1] ?? 0) * 3 + length) % knownKeys.length;
-    const known = knownKeys[slot];
-    if (known !== undefined && known.length === length && isAt(bytes, start, known)) {
-      this.#at += length;
-      return known;
-    }
-    const key = this.#text(length);
-    // So many characters as bytes: it is ASCII.
-    if (key.length === length) knownKeys[slot] = key;
-    return key;
   }
 
   /** Checks what a container announces, so that a few bytes cannot claim a huge list or a deep one. */
@@ -254,34 +210,6 @@ export class Decoder {
   }
 }
 
-/** From so many texts on a list is remembered, up to so many bytes. */
-const manyTexts = 8;
-const mostTextBytes = 131_072;
-
-/**
- * The last list of nothing but texts. A message to a group carries the names of all its channels in a process, which are the
- * same each time.
- */
-let lastTexts: { readonly bytes: Uint8Array; readonly texts: readonly string[] } = {
-  bytes: new Uint8Array(),
-  texts: [],
-};
-
-function rememberTexts(bytes: Uint8Array, list: readonly unknown[]): void {
-  const texts = list.filter((each) => typeof each === 'string');
-  if (texts.length === list.length && bytes.length <= mostTextBytes)
-    lastTexts = { bytes: new Uint8Array(bytes), texts };
-}
-
-/** ASCII texts that were keys lately, by some of their bytes. */
-const knownKeys = Array.from<string | undefined>({ length: 256 });
-
-/** Whether this ASCII text stands there. */
-function isAt(bytes: Buffer, start: number, text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
-  return true;
-}
-
 function cutShort(): UndecodableError {
   return new UndecodableError('the bytes end in the middle of a value');
 }
@@ -289,11 +217,4 @@ function cutShort(): UndecodableError {
 function numberIfSafe(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
-}
-
-/** Assignment, but a key `__proto__` from a peer becomes data instead of the object's prototype. */
-function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__')
-    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
-  else object[key] = value;
 }

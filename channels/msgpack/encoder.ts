@@ -9,47 +9,23 @@ import { ExtensionValue, Float } from './values.js';
 
 /** How many containers may stand around a value; Python's packer has the same limit. */
 const maxDepth = 511;
-/** Text up to this many code units is copied by a loop, which beats a call into the runtime. */
-const shortText = 24;
-/** A buffer that one large message made larger than this is not kept for the next one. */
-const maxKeptBufferBytes = 1 << 20;
-/**
- * Small results are written into memory that they share, as large as Node's own pool for small buffers: what one of them
- * that is kept keeps in memory with it.
- */
-const poolBytes = 8192;
-/** How much of that must be left for a result to be begun there. */
-const mostShared = 512;
+const firstBufferBytes = 512;
 
-/** Writes into memory for results, or into a buffer that grows and is used again. */
+/** Writes one value into a buffer that grows. */
 export class Encoder {
-  #pool = Buffer.allocUnsafeSlow(poolBytes);
-  /** How much of it belongs to results already. */
-  #given = 0;
-  /** For what does not fit there. */
-  #large = Buffer.allocUnsafeSlow(poolBytes);
-  /** The one of both that is being written to, and up to where. */
-  #buffer = this.#pool;
-  #length = 0;
+  #buffer = Buffer.allocUnsafe(firstBufferBytes);
+  #length: number;
   /** The keys and indexes that lead to the value being written, kept to name it in an error. */
   readonly #path: Array<string | number> = [];
 
   /** @param room bytes before the value that are left to the caller */
-  encode(value: unknown, room: number): Uint8Array {
-    if (poolBytes - this.#given < mostShared) {
-      this.#pool = Buffer.allocUnsafeSlow(poolBytes);
-      this.#given = 0;
-    }
-    this.#buffer = this.#pool;
-    this.#length = this.#given + room;
+  constructor(room: number) {
+    this.#length = room;
+  }
+
+  encode(value: unknown): Uint8Array {
     this.#write(value, 0);
-    const bytes = this.#buffer.subarray(this.#given, this.#length);
-    if (this.#buffer === this.#pool) {
-      this.#given = this.#length;
-      return bytes;
-    }
-    if (this.#large.length > maxKeptBufferBytes) this.#large = Buffer.allocUnsafeSlow(poolBytes);
-    return new Uint8Array(bytes);
+    return this.#buffer.subarray(0, this.#length);
   }
 
   #write(value: unknown, depth: number): void {
@@ -77,14 +53,14 @@ export class Encoder {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) this.#writeFloat(value);
     else if (value >= 0) {
       if (value < 0x80) this.#byte(value);
-      else if (value <= 0xff) this.#header8(0xcc, value);
-      else if (value <= 0xffff) this.#header16(0xcd, value);
-      else if (value <= 0xffff_ffff) this.#header32(0xce, value);
+      else if (value <= 0xff) this.#header(0xcc, 1, value);
+      else if (value <= 0xffff) this.#header(0xcd, 2, value);
+      else if (value <= 0xffff_ffff) this.#header(0xce, 4, value);
       else this.#write64(0xcf, BigInt(value));
     } else if (value >= -0x20) this.#byte(value & 0xff);
-    else if (value >= -0x80) this.#header8(0xd0, value & 0xff);
-    else if (value >= -0x8000) this.#header16(0xd1, value & 0xffff);
-    else if (value >= -0x8000_0000) this.#header32(0xd2, value >>> 0);
+    else if (value >= -0x80) this.#header(0xd0, 1, value & 0xff);
+    else if (value >= -0x8000) this.#header(0xd1, 2, value & 0xffff);
+    else if (value >= -0x8000_0000) this.#header(0xd2, 4, value >>> 0);
     else this.#write64(0xd3, BigInt.asUintN(64, BigInt(value)));
   }
 
@@ -103,90 +79,47 @@ export class Encoder {
   }
 
   #writeText(text: string, depth: number): void {
-    if (text.length <= shortText && this.#writeShortAscii(text)) return;
     const length = Buffer.byteLength(text);
     if (length !== text.length && loneSurrogate.test(text))
       throw this.#refusal(depth, 'is text with half of a surrogate pair, which UTF-8 does not have');
     if (length < 0x20) this.#byte(0xa0 | length);
-    else if (length <= 0xff) this.#header8(0xd9, length);
-    else if (length <= 0xffff) this.#header16(0xda, length);
-    else this.#header32(0xdb, length);
+    else this.#sizeHeader(length, 0xd9, 0xda, 0xdb);
     const at = this.#reserve(length);
     this.#buffer.write(text, at, length, length === text.length ? 'latin1' : 'utf8');
   }
 
-  #writeShortAscii(text: string): boolean {
-    const { length } = text;
-    const start = this.#reserve(length + 1);
-    const buffer = this.#buffer;
-    buffer[start] = 0xa0 | length;
-    for (let i = 0; i < length; i++) {
-      const unit = text.charCodeAt(i);
-      if (unit > 0x7f) {
-        this.#length = start;
-        return false;
-      }
-      buffer[start + 1 + i] = unit;
-    }
-    return true;
-  }
-
   #writeBytes(bytes: Uint8Array): void {
-    const { length } = bytes;
-    if (length <= 0xff) this.#header8(0xc4, length);
-    else if (length <= 0xffff) this.#header16(0xc5, length);
-    else this.#header32(0xc6, length);
+    this.#sizeHeader(bytes.length, 0xc4, 0xc5, 0xc6);
     this.#append(bytes);
   }
 
   #writeExtension({ code, data }: ExtensionValue, depth: number): void {
     if (!Number.isInteger(code) || code < -0x80 || code > 0x7f || !isUint8Array(data))
       throw this.#refusal(depth, 'is an extension value without a code of -128 … 127 and bytes');
-    const { length } = data;
-    const fixed = [1, 2, 4, 8, 16].indexOf(length);
+    const fixed = [1, 2, 4, 8, 16].indexOf(data.length);
     if (fixed >= 0) this.#byte(0xd4 + fixed);
-    else if (length <= 0xff) this.#header8(0xc7, length);
-    else if (length <= 0xffff) this.#header16(0xc8, length);
-    else this.#header32(0xc9, length);
+    else this.#sizeHeader(data.length, 0xc7, 0xc8, 0xc9);
     this.#byte(code & 0xff);
     this.#append(data);
   }
 
   #writeList(list: readonly unknown[], depth: number): void {
-    const { length } = list;
-    if (length < 0x10) this.#byte(0x90 | length);
-    else if (length <= 0xffff) this.#header16(0xdc, length);
-    else this.#header32(0xdd, length);
-    for (let i = 0; i < length; i++) {
+    if (list.length < 0x10) this.#byte(0x90 | list.length);
+    else this.#sizeHeader(list.length, undefined, 0xdc, 0xdd);
+    for (let i = 0; i < list.length; i++) {
       this.#path[depth] = i;
       this.#write(list[i], depth + 1);
     }
   }
 
   #writePlainObject(object: Readonly<Record<string, unknown>>, depth: number): void {
-    const keys = Object.keys(object);
-    const sizeAt = this.#length;
-    this.#mapHeader(keys.length);
-    let written = 0;
-    for (const key of keys) {
-      const value = object[key];
-      if (value === undefined) continue;
-      written++;
+    const entries = Object.entries(object).filter(([, value]) => value !== undefined);
+    this.#mapHeader(entries.length);
+    for (const [key, value] of entries) {
       this.#path[depth] = key;
       this.#writeText(key, depth + 1);
       this.#write(value, depth + 1);
     }
-    if (written !== keys.length) this.#shrinkMap(sizeAt, keys.length, written);
-  }
-
-  /** Corrects the size of a map that was left with fewer entries, and its header if that is now too wide. */
-  #shrinkMap(headerAt: number, announced: number, written: number): void {
-    const end = this.#length;
-    const body = headerAt + mapHeaderBytes(announced);
-    this.#length = headerAt;
-    this.#mapHeader(written);
-    this.#buffer.copyWithin(this.#length, body, end);
-    this.#length += end - body;
   }
 
   #writeMap(map: ReadonlyMap<unknown, unknown>, depth: number): void {
@@ -202,8 +135,14 @@ export class Encoder {
 
   #mapHeader(size: number): void {
     if (size < 0x10) this.#byte(0x80 | size);
-    else if (size <= 0xffff) this.#header16(0xde, size);
-    else this.#header32(0xdf, size);
+    else this.#sizeHeader(size, undefined, 0xde, 0xdf);
+  }
+
+  /** The shortest of the headers that has room for the size; not every kind has one for sizes of one byte. */
+  #sizeHeader(size: number, code8: number | undefined, code16: number, code32: number): void {
+    if (size <= 0xff && code8 !== undefined) this.#header(code8, 1, size);
+    else if (size <= 0xffff) this.#header(code16, 2, size);
+    else this.#header(code32, 4, size);
   }
 
   #byte(value: number): void {
@@ -211,23 +150,10 @@ export class Encoder {
     this.#buffer[at] = value;
   }
 
-  #header8(code: number, value: number): void {
-    const at = this.#reserve(2);
+  #header(code: number, bytes: number, value: number): void {
+    const at = this.#reserve(1 + bytes);
     this.#buffer[at] = code;
-    this.#buffer[at + 1] = value;
-  }
-
-  #header16(code: number, value: number): void {
-    const at = this.#reserve(3);
-    this.#buffer[at] = code;
-    this.#buffer[at + 1] = value >>> 8;
-    this.#buffer[at + 2] = value;
-  }
-
-  #header32(code: number, value: number): void {
-    const at = this.#reserve(5);
-    this.#buffer[at] = code;
-    this.#buffer.writeUInt32BE(value, at + 1);
+    this.#buffer.writeUIntBE(value, at + 1, bytes);
   }
 
   #write64(code: number, value: bigint): void {
@@ -244,18 +170,13 @@ export class Encoder {
   /** Makes room for `size` more bytes and returns where they begin. */
   #reserve(size: number): number {
     const at = this.#length;
-    const end = at + size;
-    if (end > this.#buffer.length) this.#moveToLarge(end);
-    this.#length = end;
+    this.#length += size;
+    if (this.#length > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(this.#length * 2);
+      this.#buffer.copy(larger, 0, 0, at);
+      this.#buffer = larger;
+    }
     return at;
-  }
-
-  #moveToLarge(end: number): void {
-    const written = this.#buffer;
-    if (written === this.#large || end > this.#large.length)
-      this.#large = Buffer.allocUnsafeSlow(Math.max(end, this.#large.length * 2));
-    this.#large.set(written.subarray(this.#given, this.#length), this.#given);
-    this.#buffer = this.#large;
   }
 
   #refusal(depth: number, problem: string): InvalidMessageError {
@@ -264,8 +185,3 @@ export class Encoder {
 }
 
 const loneSurrogate = /\p{Surrogate}/u;
-
-function mapHeaderBytes(size: number): number {
-  if (size < 0x10) return 1;
-  return size <= 0xffff ? 3 : 5;
-}

@@ -310,25 +310,3 @@ function hex(bytes: Uint8Array): string {
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
 }
-
-t.test(
-  'a list of texts that comes again is a list of its own, and one that differs in a byte is another one',
-  async (t) => {
-    const texts = Array.from({ length: 100 }, (_, n) => `specific.client!${'õ'.repeat(n % 3)}${n}`);
-    const bytes = encode({ texts, after: 1 });
-    const [first, second] = [decode(bytes), decode(bytes)] as Array<{ texts: string[] }>;
-    t.strictSame(first, { texts, after: 1 });
-    first?.texts.push('changed');
-    t.strictSame(second, { texts, after: 1 });
-    const others = texts.with(99, `${texts[99]}`.replace('99', '98'));
-    t.strictSame(decode(encode([others, texts.slice(0, 99), [...texts, 'one more'], texts])), [
-      others,
-      texts.slice(0, 99),
-      [...texts, 'one more'],
-      texts,
-    ]);
-    t.throws(() => decode(bytes.subarray(0, -20)), UndecodableError);
-    const mixed = [...texts.slice(1), 7];
-    t.strictSame(decode(encode([mixed, mixed])), [mixed, mixed]);
-  },
-);
