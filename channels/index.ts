@@ -46,7 +46,6 @@ export {
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
-  type MessageOptions,
   messageKey,
   type ReceiveManyOptions,
   type SendOutcome,
@@ -95,20 +94,13 @@ export {
   type UrlRoute,
 } from './routing.js';
 export type { SerializerName } from './serializers.js';
+export type {
+  ChannelFigures,
+  GroupMember,
+  GroupReport,
+  LayerStats,
+  Peeked,
+  PeekOptions,
+} from './stats.js';
 export { Worker, type WorkerOptions } from './worker.js';
 export type { ChannelStats, WorkerEvent } from './worker-events.js';
-export {
-  type ChannelFigures,
-  type GroupMember,
-  type GroupReport,
-  type HandlingEvent,
-  type LayerProcess,
-  type LayerStats,
-  type Peeked,
-  type PeekOptions,
-  Receipt,
-  type Trace,
-  type TraceEvent,
-  type TraceEventName,
-  type Xray,
-} from './xray.js';

@@ -9,9 +9,8 @@ import type { Message, Received } from './application.js';
 import type { Clock } from './clock.js';
 import type { ChannelLayer } from './layer.js';
 import type { Leased } from './leases.js';
-import { type HandlingEvent, Receipt } from './xray.js';
 
-/** A message that was taken. `begun` is called when its handler gets it; one of the other three methods once, at the end. */
+/** A message that was taken. One of the three methods is called once, at the end. */
 export interface Taken {
   readonly received: unknown;
   /**
@@ -19,10 +18,8 @@ export interface Taken {
    * another receiver may have it already. Then none of the methods is called.
    */
   readonly isOver: boolean;
-  /** @param at milliseconds since 1970 */
-  begun(at: number): void;
-  /** It was handled, or is good for nothing (`dropped`): it is not to come again. */
-  done(outcome: 'handled' | 'dropped'): void;
+  /** It was handled, or is good for nothing: it is not to come again. */
+  done(): void;
   /** Its handler failed. On lease, it comes again when the lease is over. */
   failed(): void;
   /** Nothing was done with it: it goes back to the channel. Rejects when that is not possible. */
@@ -60,19 +57,14 @@ class PlainIntake implements Intake {
 
   async take(max: number, signal: AbortSignal): Promise<readonly Taken[]> {
     const { layer, channel } = this.#options;
-    const receipt = new Receipt();
-    const messages = await layer.receiveMany(channel, { max, signal, receipt });
-    return messages.map((received, i) => ({
+    const messages = await layer.receiveMany(channel, { max, signal });
+    return messages.map((received) => ({
       received,
       isOver: false,
-      begun: (at) => receipt.note(i, 'started', at),
-      done: (outcome) => receipt.note(i, outcome),
-      failed: () => receipt.note(i, 'failed'),
-      giveBack: async (signal) => {
-        // Only what is a message gets as far as to be given back.
-        await layer.send(channel, received as Received & Message, { signal });
-        receipt.note(i, 'returned');
-      },
+      done: () => undefined,
+      failed: () => undefined,
+      // Only what is a message gets as far as to be given back.
+      giveBack: (signal) => layer.send(channel, received as Received & Message, { signal }),
     }));
   }
 
@@ -95,9 +87,8 @@ class LeasingIntake implements Intake {
 
   async take(max: number, signal: AbortSignal): Promise<readonly Taken[]> {
     const { layer, channel, leaseMs } = this.#options;
-    const receipt = new Receipt();
-    const leased = await layer.receiveMany(channel, { max, signal, lease: leaseMs, receipt });
-    return leased.map((each, i) => this.#hold(each, (event, at) => receipt.note(i, event, at)));
+    const leased = await layer.receiveMany(channel, { max, signal, lease: leaseMs });
+    return leased.map((each) => this.#hold(each));
   }
 
   async end(): Promise<void> {
@@ -106,7 +97,7 @@ class LeasingIntake implements Intake {
     await Promise.all(this.#acknowledging);
   }
 
-  #hold(leased: Leased, note: (event: HandlingEvent, at?: number) => void): Taken {
+  #hold(leased: Leased): Taken {
     const { clock, leaseMs } = this.#options;
     this.#held.set(leased, clock.now() + leaseMs);
     this.#beatLater();
@@ -116,20 +107,16 @@ class LeasingIntake implements Intake {
       get isOver() {
         return isOver();
       },
-      begun: (at) => note('started', at),
-      done: (outcome) => {
-        note(outcome);
+      done: () => {
         this.#held.delete(leased);
         this.#acknowledge(leased);
       },
       failed: () => {
-        note('failed');
         this.#held.delete(leased);
       },
       giveBack: async () => {
         this.#held.delete(leased);
         await leased.release({ untried: true });
-        note('returned');
       },
     };
   }

@@ -4,22 +4,17 @@ import type { Message, Received } from './application.js';
 import { type ChannelFull, InvalidMessageError, InvalidNameError, InvalidOptionError } from './errors.js';
 import { isDeadLetterChannel, type Leased } from './leases.js';
 import type { Listening } from './listening.js';
-import type { Receipt, Xray } from './xray.js';
+import type { GroupReport, LayerStats, Peeked, PeekOptions } from './stats.js';
 
 /** An ability that not every layer has. Ask at start, not by a failed call later. */
-export type Extension = 'groups' | 'flush' | 'lease' | 'stats' | 'trace';
+export type Extension = 'groups' | 'flush' | 'lease' | 'stats';
 
 export interface WaitOptions {
   /** Ends the wait; the promise rejects with the signal's reason. Nothing is lost by it. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface MessageOptions extends WaitOptions {
-  /** Told the ids of the messages that the call sent or received, for `trace`. */
-  readonly receipt?: Receipt | undefined;
-}
-
-export interface LeaseOptions extends MessageOptions {
+export interface LeaseOptions extends WaitOptions {
   /**
    * Milliseconds for which the message is this receiver's alone. When they are over without an `ack`, as after the
    * receiver's death, the message is delivered again.
@@ -27,7 +22,7 @@ export interface LeaseOptions extends MessageOptions {
   readonly lease: number;
 }
 
-export interface ReceiveManyOptions extends MessageOptions {
+export interface ReceiveManyOptions extends WaitOptions {
   /** The most messages to take at once. Default 100. */
   readonly max?: number | undefined;
   /** Milliseconds to wait for the first message; 0 takes what is there. Default: until there is one. */
@@ -69,8 +64,6 @@ export interface LayerOptions {
   readonly deadLetterExpiry?: number | undefined;
   /** Told of every message that was dropped. Must not throw. */
   readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
-  /** Whether what is sent and received is counted for `stats` and remembered for `trace`. Default true. */
-  readonly xray?: boolean | undefined;
   /** The clock for both expiries, in milliseconds since 1970. For tests; default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
@@ -90,7 +83,7 @@ export type CapacityPatterns =
  *
  * Source: django/channels docs/channel_layer_spec.rst.
  */
-export interface ChannelLayer extends Xray {
+export interface ChannelLayer {
   readonly extensions: ReadonlySet<Extension>;
 
   /**
@@ -100,7 +93,7 @@ export interface ChannelLayer extends Xray {
    * @throws InvalidNameError, InvalidMessageError for what no layer accepts
    * @throws LayerUnavailableError when the server is away
    */
-  send<M extends Message>(channel: string, message: M, options?: MessageOptions): Promise<void>;
+  send<M extends Message>(channel: string, message: M, options?: WaitOptions): Promise<void>;
 
   /**
    * Puts messages on a channel, in their order, in one round trip. Tells of each whether it was accepted: one that
@@ -114,7 +107,7 @@ export interface ChannelLayer extends Xray {
   sendMany<M extends Message>(
     channel: string,
     messages: readonly M[],
-    options?: MessageOptions,
+    options?: WaitOptions,
   ): Promise<SendOutcome[]>;
 
   /**
@@ -136,7 +129,7 @@ export interface ChannelLayer extends Xray {
    * @throws ForeignChannelError for a specific channel of another layer object
    * @throws LayerClosedError when the layer is closed meanwhile; the signal's reason when it is aborted
    */
-  receive(channel: string, options?: MessageOptions): Promise<Received>;
+  receive(channel: string, options?: WaitOptions): Promise<Received>;
 
   /**
    * Takes the next messages of a channel, in order: those that are there, at most `max`, else it waits for the first.
@@ -156,6 +149,20 @@ export interface ChannelLayer extends Xray {
   groupDiscard(group: string, channel: string): Promise<void>;
   /** Sends to every channel of a group. A full channel misses it, without an error. */
   groupSend<M extends Message>(group: string, message: M): Promise<void>;
+
+  /** Tells how full the channels are, over all processes and hosts. Takes nothing. @throws LayerUnavailableError */
+  stats(): Promise<LayerStats>;
+
+  /**
+   * Looks at the next messages of a channel, in the order in which they would be received. They stay there. `channel`
+   * may also be a process-specific channel, or the key of a process, up to the `!`.
+   *
+   * @throws InvalidNameError, InvalidOptionError, LayerUnavailableError
+   */
+  peek(channel: string, options?: PeekOptions): Promise<Peeked[]>;
+
+  /** Tells who is in which group; of one group, or of all, by name. @throws InvalidNameError, LayerUnavailableError */
+  groups(group?: string): Promise<GroupReport[]>;
 
   /**
    * Tells whether who receives on a channel in this process would hear of a message: when the store was last heard of,

@@ -5,8 +5,6 @@ import { InvalidNameError, InvalidOptionError } from './errors.js';
 
 /** A message that `receive(channel, { lease })` handed out. It is done with by `ack`, or comes again. */
 export interface Leased {
-  /** The message's own, the same each time that it is handed out; see `trace`. */
-  readonly id: string;
   readonly channel: string;
   readonly message: Received;
   /** How many times it was handed out, this time included: 1 for the first. */
@@ -43,7 +41,6 @@ export interface ReleaseOptions {
 
 /** The layer's side of a lease. `T` names one handing-over of one message, never a later one of the same. */
 export interface LeaseKeeper<T> {
-  id(token: T): string;
   ack(token: T): Promise<boolean>;
   extend(token: T, leaseMs: number): Promise<boolean>;
   release(token: T, untried: boolean): Promise<boolean>;
@@ -68,10 +65,6 @@ export class LeasedMessage<T> implements Leased {
     this.deliveries = deliveries;
     this.#keeper = keeper;
     this.#token = token;
-  }
-
-  get id(): string {
-    return this.#keeper.id(this.#token);
   }
 
   ack(): Promise<boolean> {
@@ -131,7 +124,7 @@ export function checkLeasable(channel: string): void {
     );
 }
 
-const deadLetterSuffix = '.dead';
+export const deadLetterSuffix = '.dead';
 
 /**
  * Where a message goes that was handed out `maxDeliveries` times and never acknowledged: `linod_mysite.dead` for

@@ -2,7 +2,6 @@
 
 import { InvalidMessageError } from './errors.js';
 import { accepted, checkMessage, type SendOutcome } from './layer.js';
-import type { Receipt } from './xray.js';
 
 /** Messages in the bytes of a layer. */
 export interface Outgoing<B> {
@@ -28,22 +27,6 @@ export function writeEach<B>(
     }
   }
   return { outcomes, sendable };
-}
-
-/** Adds each message to a receipt, if there is one: by its id, or as refused. */
-export function addToReceipt<B>(
-  receipt: Receipt | undefined,
-  outcomes: readonly SendOutcome[],
-  sendable: Outgoing<B>['sendable'],
-  idOf: (bytes: B) => readonly [high: number, low: number],
-): void {
-  if (receipt === undefined) return;
-  const bytesAt = new Map(sendable.map(({ bytes, index }) => [index, bytes]));
-  for (const [index, { accepted }] of outcomes.entries()) {
-    const bytes = bytesAt.get(index);
-    const [high, low] = accepted && bytes !== undefined ? idOf(bytes) : [];
-    receipt.add(high, low);
-  }
 }
 
 export function chunks<T>(items: readonly T[], size: number): T[][] {

@@ -207,7 +207,7 @@ export class ServedChannel {
       this.#inboxChanged.ring();
       return;
     }
-    taken.done('dropped');
+    taken.done();
     this.#counts.dropped++;
     const error = new MalformedMessageError(undefined, new Error('expected a map with a type that is text'));
     this.#reportError({ type: 'badMessage', channel: this.channel, error });
@@ -254,7 +254,6 @@ export class ServedChannel {
       const next = over.aborted ? undefined : this.#nextInInbox();
       if (next !== undefined) {
         this.#inHand = { ...next, since: this.#options.clock.now() };
-        next.taken.begun(this.#inHand.since);
         this.#tookMessage = true;
         return next.message;
       }
@@ -278,7 +277,7 @@ export class ServedChannel {
     const taken = this.#letGo()?.taken;
     if (taken === undefined) return;
     this.#counts.handled++;
-    taken.done('handled');
+    taken.done();
   }
 
   #finishFailed(error: Error): void {
@@ -290,11 +289,11 @@ export class ServedChannel {
     const messageType = message?.type;
     const { channel } = this;
     if (error instanceof NoHandlerError && error.type === messageType) {
-      taken?.done('dropped');
+      taken?.done();
       this.#counts.dropped++;
       this.#reportError({ type: 'unknownType', channel, messageType, error });
     } else if (error instanceof MalformedMessageError && error.type === messageType) {
-      taken?.done('dropped');
+      taken?.done();
       if (taken !== undefined) this.#counts.dropped++;
       this.#reportError({ type: 'badMessage', channel, messageType, error });
     } else {

@@ -4,14 +4,14 @@ import t from 'tap';
 import { batchClaims } from './contracts/batches.js';
 import { layerClaims } from './contracts/layer.js';
 import { leaseClaims } from './contracts/leases.js';
-import { xrayClaims } from './contracts/xray.js';
+import { statsClaims } from './contracts/stats.js';
 import { checkWrittenPart } from './support/written-part.js';
 
 const claims: Readonly<Record<string, readonly string[]>> = {
   'Messages, channels and groups': layerClaims,
   Batches: batchClaims,
   Leases: leaseClaims,
-  'X-ray': xrayClaims,
+  'Looking into a layer': statsClaims,
 };
 
 /** A name with underscores would be taken for an emphasis. */

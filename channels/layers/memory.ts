@@ -17,7 +17,6 @@ import {
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
-  type MessageOptions,
   messageKey,
   type ReceiveManyOptions,
   type SendOutcome,
@@ -37,19 +36,16 @@ import {
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { copyAsSent, copyOf } from '../message-copy.js';
 import { patiently } from '../patience.js';
-import { WaitingQueue } from '../waiting-queue.js';
-import { LayerXray } from '../xray/layer-xray.js';
-import { Recorder } from '../xray/recorder.js';
 import {
-  formatId,
   type GroupReport,
   type LayerStats,
+  layerStats,
   type Peeked,
   type PeekOptions,
-  type Receipt,
-  type Trace,
-} from '../xray.js';
-import { type Filed, high, low } from './memory/filed.js';
+  peekAt,
+} from '../stats.js';
+import { WaitingQueue } from '../waiting-queue.js';
+import type { Filed } from './memory/filed.js';
 import { type Loan, Loans } from './memory/loans.js';
 import { MemorySource } from './memory/source.js';
 
@@ -63,25 +59,15 @@ import { MemorySource } from './memory/source.js';
  * @example const layer = new InMemoryChannelLayer({ capacity: 10 })
  */
 export class InMemoryChannelLayer implements ChannelLayer {
-  readonly extensions: ReadonlySet<Extension> = new Set<Extension>([
-    'groups',
-    'flush',
-    'lease',
-    'stats',
-    'trace',
-  ]);
+  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'lease', 'stats']);
   readonly #capacity: (channel: string) => number;
   readonly #expiryMs: (channel: string) => number;
   readonly #groupExpiryMs: number;
   readonly #sweepEveryMs: number;
   readonly #maxDeliveries: number;
   readonly #now: () => number;
-  /** When the clock was last read, since reading it costs more than all that is recorded of a message. */
-  #lastNow = 0;
   readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
-  readonly #recorder: Recorder | undefined;
   readonly #source: MemorySource;
-  readonly #xray: LayerXray;
   /** By message key: a general channel's name, or the part of a specific one up to the `!`. */
   readonly #boxes = new Map<string, WaitingQueue<Filed>>();
   /** When each member of a group was last added, in ms since 1970. */
@@ -89,9 +75,8 @@ export class InMemoryChannelLayer implements ChannelLayer {
   readonly #local: LocalQueues;
   readonly #loans: Loans<Filed>;
   readonly #keeper: LeaseKeeper<Loan<Filed>> = {
-    id: ({ item }) => formatId(high(item), low(item)),
     ack: async (loan) => this.#acknowledge(loan),
-    extend: async (loan, leaseMs) => this.#openLoans.extend(loan, this.#time() + leaseMs),
+    extend: async (loan, leaseMs) => this.#openLoans.extend(loan, this.#now() + leaseMs),
     release: async (loan, untried) => this.#release(loan, untried),
   };
   /** How many messages were filed. */
@@ -105,8 +90,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
     this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
     this.#maxDeliveries = checkMaxDeliveries(options.maxDeliveries);
     this.#now = options.now ?? Date.now;
-    this.#recorder = options.xray === false ? undefined : new Recorder(this.#now);
-    this.#onDrop = this.#recorder?.counting(options.onDrop) ?? options.onDrop;
+    this.#onDrop = options.onDrop;
     const expiryMs = secondsToMs('expiry', options.expiry ?? 60);
     this.#sweepEveryMs = expiryMs;
     this.#nextSweepAt = this.#now() + expiryMs;
@@ -122,52 +106,39 @@ export class InMemoryChannelLayer implements ChannelLayer {
       boxes: this.#boxes,
       loans: this.#loans,
       groups: () => this.#liveGroups(),
-      now: this.#now,
-    });
-    this.#xray = new LayerXray({
-      recorder: this.#recorder,
-      source: this.#source,
-      capacity: this.#capacity,
-      receives: () => this.#receives(),
-      now: this.#now,
     });
   }
 
-  async send<M extends Message>(
-    channel: string,
-    message: M,
-    { signal, receipt }: MessageOptions = {},
-  ): Promise<void> {
+  async send<M extends Message>(channel: string, message: M, { signal }: WaitOptions = {}): Promise<void> {
     const key = messageKey(checkChannelName(channel));
     const copy = copyAsSent(checkMessage(message));
     this.#refuseWhenClosed();
     signal?.throwIfAborted();
     if (!this.#hasRoom(key, channel)) throw new ChannelFull(channel, this.#capacity(channel));
-    const filed = this.#file(key, [channel], copy);
-    receipt?.add(high(filed), low(filed));
+    this.#file(key, [channel], copy);
   }
 
   async sendMany<M extends Message>(
     channel: string,
     messages: readonly M[],
-    { signal, receipt }: MessageOptions = {},
+    { signal }: WaitOptions = {},
   ): Promise<SendOutcome[]> {
     checkChannelName(channel);
     this.#refuseWhenClosed();
     signal?.throwIfAborted();
-    return messages.map((message) => this.#sendOne(channel, message, receipt));
+    return messages.map((message) => this.#sendOne(channel, message));
   }
 
   receive(channel: string, options: LeaseOptions): Promise<Leased>;
-  receive(channel: string, options?: MessageOptions): Promise<Received>;
+  receive(channel: string, options?: WaitOptions): Promise<Received>;
   async receive(
     channel: string,
-    { signal, lease, receipt }: MessageOptions & Partial<LeaseOptions> = {},
+    { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
     const leaseMs = this.#checkReceive(channel, lease);
     if (channel.includes('!')) return await this.#local.receive(channel, signal);
     const filed = this.#takeThere(channel, signal) ?? (await this.#takeOne(channel, signal));
-    return this.#hand(channel, filed, leaseMs, receipt);
+    return this.#hand(channel, filed, leaseMs);
   }
 
   receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
@@ -181,7 +152,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
     return patiently<Received | Leased>(waitMs, options.signal, async (signal) => {
       if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
       const filed = await this.#take(channel, max, signal);
-      return filed.map((each) => this.#hand(channel, each, leaseMs, options.receipt));
+      return filed.map((each) => this.#hand(channel, each, leaseMs));
     });
   }
 
@@ -194,7 +165,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
     checkChannelName(channel);
     this.#refuseWhenClosed();
     const members = this.#groups.get(group) ?? new Map<string, number>();
-    members.set(channel, this.#time());
+    members.set(channel, this.#now());
     this.#groups.set(group, members);
   }
 
@@ -218,23 +189,19 @@ export class InMemoryChannelLayer implements ChannelLayer {
 
   async stats(): Promise<LayerStats> {
     this.#refuseWhenClosed();
-    return this.#xray.stats();
+    return layerStats(this.#source.depths(), this.#capacity, this.#now());
   }
 
-  async peek(channel: string, options?: PeekOptions): Promise<Peeked[]> {
+  async peek(channel: string, options: PeekOptions = {}): Promise<Peeked[]> {
     this.#refuseWhenClosed();
-    return this.#xray.peek(channel, options);
+    checkChannelName(channel);
+    return peekAt(channel, options, async (key, max, onLease) => this.#source.peek(key, max, onLease));
   }
 
   async groups(group?: string): Promise<GroupReport[]> {
     this.#refuseWhenClosed();
-    return this.#xray.groups(group);
-  }
-
-  /** Knows of this layer object's messages only, and of them at once. */
-  async trace(id: string, options?: WaitOptions): Promise<Trace> {
-    this.#refuseWhenClosed();
-    return this.#xray.trace(id, options);
+    if (group !== undefined) checkGroupName(group);
+    return this.#source.groups(group);
   }
 
   async flush(): Promise<void> {
@@ -246,8 +213,6 @@ export class InMemoryChannelLayer implements ChannelLayer {
     this.#loans.clear();
     this.#groups.clear();
     this.#local.clear();
-    this.#recorder?.forgetCounts();
-    this.#source.clear();
   }
 
   async close(): Promise<void> {
@@ -257,17 +222,11 @@ export class InMemoryChannelLayer implements ChannelLayer {
     this.#loans.clear();
     this.#groups.clear();
     await this.#local.close();
-    await this.#xray.close();
   }
 
   get #openLoans(): Loans<Filed> {
     this.#refuseWhenClosed();
     return this.#loans;
-  }
-
-  #time(): number {
-    this.#lastNow = this.#now();
-    return this.#lastNow;
   }
 
   #refuseWhenClosed(): void {
@@ -281,26 +240,17 @@ export class InMemoryChannelLayer implements ChannelLayer {
     const capacity = this.#capacity(first);
     if (box.length < capacity) return true;
     this.#dropExpired(key, box);
-    if (box.length < capacity) return true;
-    this.#recorder?.refused(key);
-    return false;
+    return box.length < capacity;
   }
 
-  #sendOne(channel: string, message: unknown, receipt: Receipt | undefined): SendOutcome {
-    const outcome = this.#tryToSend(channel, message);
-    if ('accepted' in outcome) {
-      receipt?.add(undefined, undefined);
-      return outcome;
-    }
-    receipt?.add(high(outcome), low(outcome));
-    return accepted;
-  }
-
-  #tryToSend(channel: string, message: unknown): Filed | SendOutcome {
+  #sendOne(channel: string, message: unknown): SendOutcome {
     const key = messageKey(channel);
     try {
       const copy = copyAsSent(checkMessage(message));
-      if (this.#hasRoom(key, channel)) return this.#file(key, [channel], copy);
+      if (this.#hasRoom(key, channel)) {
+        this.#file(key, [channel], copy);
+        return accepted;
+      }
       return { accepted: false, error: new ChannelFull(channel, this.#capacity(channel)) };
     } catch (error) {
       if (error instanceof InvalidMessageError) return { accepted: false, error };
@@ -308,21 +258,13 @@ export class InMemoryChannelLayer implements ChannelLayer {
     }
   }
 
-  #file(key: string, channels: readonly string[], message: Received): Filed {
-    const filed = this.#put(key, channels, message, this.#filed);
-    this.#recorder?.sent(key, high(filed), low(filed), filed.sentAt);
-    return filed;
-  }
-
   /** @param message becomes the layer's own */
-  #put(key: string, channels: readonly string[], message: Received, id: number): Filed {
-    const sentAt = this.#time();
+  #file(key: string, channels: readonly string[], message: Received): void {
+    const sentAt = this.#now();
     const expiresAt = sentAt + this.#expiryMs(key);
     const number = this.#filed++;
-    const filed = { channels, message, sentAt, expiresAt, number, id, deliveries: 0 };
-    this.#box(key).put(filed);
+    this.#box(key).put({ channels, message, sentAt, expiresAt, number, deliveries: 0 });
     this.#sweepWhenDue();
-    return filed;
   }
 
   /** Returns the length of the lease; undefined without one. */
@@ -374,47 +316,29 @@ export class InMemoryChannelLayer implements ChannelLayer {
 
   async #takeForProcess(key: string, max: number, signal: AbortSignal): Promise<readonly ProcessMessage[]> {
     const taken = await this.#take(key, max, signal);
-    return taken.map((filed) => {
-      this.#recorder?.received(key, high(filed), low(filed), this.#lastNow);
-      return { channels: filed.channels, read: () => copyOf(filed.message) };
-    });
+    return taken.map(({ channels, message }) => ({ channels, read: () => copyOf(message) }));
   }
 
-  #hand(
-    channel: string,
-    filed: Filed,
-    leaseMs: number | undefined,
-    receipt: Receipt | undefined,
-  ): Received | Leased {
-    // Whether it waited for the receiver or the receiver for it, the clock was read just now.
-    this.#recorder?.received(channel, high(filed), low(filed), this.#lastNow, filed.deliveries > 0);
-    if (receipt !== undefined) {
-      receipt.add(high(filed), low(filed));
-      this.#recorder?.follow(receipt, channel);
-    }
+  #hand(channel: string, filed: Filed, leaseMs: number | undefined): Received | Leased {
     return leaseMs === undefined ? filed.message : this.#lend(channel, filed, leaseMs);
   }
 
   #lend(channel: string, item: Filed, leaseMs: number): Leased {
     const deliveries = item.deliveries + 1;
-    const loan = { key: channel, item: { ...item, deliveries }, endsAt: this.#time() + leaseMs };
+    const loan = { key: channel, item: { ...item, deliveries }, endsAt: this.#now() + leaseMs };
     this.#loans.add(loan);
     return new LeasedMessage(this.#keeper, loan, { channel, message: copyOf(item.message), deliveries });
   }
 
   #acknowledge(loan: Loan<Filed>): boolean {
-    if (!this.#openLoans.end(loan)) return false;
-    const { key, item } = loan;
-    this.#recorder?.note('acknowledged', key, high(item), low(item));
-    return true;
+    return this.#openLoans.end(loan);
   }
 
   #release(loan: Loan<Filed>, untried: boolean): boolean {
     if (!this.#openLoans.end(loan)) return false;
     const { key, item } = loan;
-    this.#recorder?.note('released', key, high(item), low(item));
     const deliveries = untried ? item.deliveries - 1 : item.deliveries;
-    this.#takeBack([{ key, item: { ...item, deliveries }, endsAt: this.#time() }]);
+    this.#takeBack([{ key, item: { ...item, deliveries }, endsAt: this.#now() }]);
     return true;
   }
 
@@ -430,7 +354,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
   }
 
   #bury(channel: string, filed: Filed): void {
-    const { message, deliveries, id } = filed;
+    const { message, deliveries } = filed;
     const key = deadLetterChannel(channel);
     const box = this.#box(key);
     this.#dropExpired(key, box);
@@ -438,13 +362,8 @@ export class InMemoryChannelLayer implements ChannelLayer {
       box.shift();
       this.#onDrop?.({ channel: key, reason: 'overflow' });
     }
-    this.#put(key, [key], copyAsSent(deadLetter(channel, message, deliveries)), id);
-    this.#recorder?.buried(channel, key, high(filed), low(filed));
+    this.#file(key, [key], copyAsSent(deadLetter(channel, message, deliveries)));
     this.#onDrop?.({ channel, reason: 'dead' });
-  }
-
-  *#receives(): Iterable<string> {
-    for (const [key, box] of this.#boxes) if (box.waiting > 0) yield key;
   }
 
   #box(key: string): WaitingQueue<Filed> {
@@ -457,7 +376,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
   }
 
   #dropExpired(key: string, box: WaitingQueue<Filed>): void {
-    for (let filed = box.peek(); filed && filed.expiresAt <= this.#time(); filed = box.peek()) {
+    for (let filed = box.peek(); filed && filed.expiresAt <= this.#now(); filed = box.peek()) {
       box.shift();
       this.#onDrop?.({ channel: key, reason: 'expired' });
     }
@@ -465,8 +384,9 @@ export class InMemoryChannelLayer implements ChannelLayer {
 
   /** Once an expiry, whatever lies where nobody sends or receives is looked through, so that it cannot pile up. */
   #sweepWhenDue(): void {
-    if (this.#lastNow < this.#nextSweepAt) return;
-    this.#nextSweepAt = this.#lastNow + this.#sweepEveryMs;
+    const now = this.#now();
+    if (now < this.#nextSweepAt) return;
+    this.#nextSweepAt = now + this.#sweepEveryMs;
     for (const [key, box] of this.#boxes) {
       this.#dropExpired(key, box);
       this.#forgetIfUnused(key, box);
@@ -500,7 +420,7 @@ export class InMemoryChannelLayer implements ChannelLayer {
     const members = this.#groups.get(group);
     if (members === undefined) return;
     for (const [channel, addedAt] of members) {
-      if (addedAt + this.#groupExpiryMs <= this.#time()) members.delete(channel);
+      if (addedAt + this.#groupExpiryMs <= this.#now()) members.delete(channel);
     }
     if (members.size === 0) this.#groups.delete(group);
   }

@@ -15,7 +15,6 @@ import {
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
-  type MessageOptions,
   type ReceiveManyOptions,
   type SendOutcome,
   type WaitOptions,
@@ -25,10 +24,15 @@ import type { Listening } from '../listening.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
 import { writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
+import {
+  type GroupReport,
+  type LayerStats,
+  layerStats,
+  type Peeked,
+  type PeekOptions,
+  peekAt,
+} from '../stats.js';
 import type { WaitingQueue } from '../waiting-queue.js';
-import { LayerXray } from '../xray/layer-xray.js';
-import { Recorder } from '../xray/recorder.js';
-import type { GroupReport, LayerStats, Peeked, PeekOptions, Trace } from '../xray.js';
 import type { ConnectionChange } from './redis/connection.js';
 import { type Host as HostOption, parseHosts } from './redis/hosts.js';
 import { shardOf } from './redis/shard.js';
@@ -44,7 +48,7 @@ export { ForeignMemberError } from './redis-pubsub/errors.js';
  * `symmetricEncryptionKeys`.
  */
 export interface RedisPubSubLayerOptions
-  extends Pick<LayerOptions, 'capacity' | 'channelCapacity' | 'onDrop' | 'xray' | 'now'>,
+  extends Pick<LayerOptions, 'capacity' | 'channelCapacity' | 'onDrop' | 'now'>,
     CodecOptions {
   /** Servers as for `RedisChannelLayer`; each name belongs to one of them. Default `['redis://localhost:6379']`. */
   readonly hosts?: readonly HostOption[] | undefined;
@@ -83,19 +87,19 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
   readonly #codec: MessageCodec;
   readonly #hosts: readonly Host[];
   readonly #audience: Audience;
-  readonly #recorder: Recorder | undefined;
   readonly #source: PubSubSource;
-  readonly #xray: LayerXray;
+  readonly #capacity: (channel: string) => number;
+  readonly #now: () => number;
   #closed = false;
 
   constructor(options: RedisPubSubLayerOptions = {}) {
     this.#prefix = checkPrefix(options.prefix ?? 'asgi');
     const now = options.now ?? Date.now;
-    this.#recorder = options.xray === false ? undefined : new Recorder(now);
-    this.#onDrop = this.#recorder?.counting(options.onDrop) ?? options.onDrop;
+    this.#now = now;
+    this.#onDrop = options.onDrop;
     this.#codec = new MessageCodec(options, { now });
-    const capacity = capacityOf(options);
-    this.#audience = new Audience({ capacity, onDrop: this.#onDrop });
+    this.#capacity = capacityOf(options);
+    this.#audience = new Audience({ capacity: this.#capacity, onDrop: this.#onDrop });
     const timeoutMs = checkTimeout(options.timeoutMs ?? 2000);
     this.#hosts = parseHosts(options.hosts, this.#prefix).map(
       (address) =>
@@ -111,57 +115,43 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     this.#source = new PubSubSource({
       audience: this.#audience,
       codec: this.#codec,
-      hostOf: (name) => this.#hostOf(name),
       groupPrefix: this.#prefix + groupMark,
-      now,
-    });
-    this.#xray = new LayerXray({
-      recorder: this.#recorder,
-      source: this.#source,
-      capacity,
-      receives: () => this.#receives(),
-      now,
-      checkChannel: (channel) => this.#checkChannel(channel),
     });
   }
 
   /** Publishes on exactly this name. Resolves when Redis has passed the message on, be it to nobody. */
-  async send<M extends Message>(channel: string, message: M, options: MessageOptions = {}): Promise<void> {
+  async send<M extends Message>(channel: string, message: M, options: WaitOptions = {}): Promise<void> {
     this.#checkChannel(channel);
     const payload = this.#codec.encode(checkMessage(message));
     this.#refuseWhenClosed();
     options.signal?.throwIfAborted();
     await this.#publish(channel, payload, options.signal);
-    this.#recorder?.countSent(channel, 1);
   }
 
   /** Every message that is one is accepted. */
   async sendMany<M extends Message>(
     channel: string,
     messages: readonly M[],
-    options: MessageOptions = {},
+    options: WaitOptions = {},
   ): Promise<SendOutcome[]> {
     this.#checkChannel(channel);
     this.#refuseWhenClosed();
     options.signal?.throwIfAborted();
     const { outcomes, sendable } = writeEach(messages, (message) => this.#codec.encode(message));
     await allDone(sendable.map(({ bytes }) => this.#publish(channel, bytes, options.signal)));
-    this.#recorder?.countSent(channel, sendable.length);
     return outcomes;
   }
 
   receive(channel: string, options: LeaseOptions): Promise<Leased>;
-  receive(channel: string, options?: MessageOptions): Promise<Received>;
+  receive(channel: string, options?: WaitOptions): Promise<Received>;
   async receive(
     channel: string,
-    { signal, lease }: MessageOptions & Partial<LeaseOptions> = {},
+    { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
     this.#checkReceive(channel, lease);
-    const message =
-      this.#takeThere(channel, signal) ??
-      (await this.#listen(channel, signal, (queue) => queue.take(signal)));
-    this.#recorder?.countReceived(channel, 1);
-    return message;
+    return (
+      this.#takeThere(channel, signal) ?? (await this.#listen(channel, signal, (queue) => queue.take(signal)))
+    );
   }
 
   receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
@@ -173,11 +163,9 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     this.#checkReceive(channel, lease);
     const { max, waitMs } = checkReceiveMany(options);
     // When only the time is over, it goes on listening.
-    const messages = await this.#listen(channel, options.signal, (queue) =>
+    return this.#listen(channel, options.signal, (queue) =>
       patiently(waitMs, options.signal, async (signal) => [...(await queue.takeMany(max, signal))]),
     );
-    this.#recorder?.countReceived(channel, messages.length);
-    return messages;
   }
 
   /**
@@ -236,35 +224,29 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     return this.#audience.has(channel) ? this.#hostOf(channel).subscriber.listening(channel) : undefined;
   }
 
-  /** Knows of this layer object's messages, and of everyone who listens to its channels. */
+  /** Knows of what this layer object keeps. */
   async stats(): Promise<LayerStats> {
     this.#refuseWhenClosed();
-    return this.#xray.stats();
+    return layerStats(this.#source.depths(), this.#capacity, this.#now());
   }
 
   /** Looks at what this layer object keeps. */
-  async peek(channel: string, options?: PeekOptions): Promise<Peeked[]> {
+  async peek(channel: string, options: PeekOptions = {}): Promise<Peeked[]> {
     this.#refuseWhenClosed();
-    return this.#xray.peek(channel, options);
+    this.#checkChannel(channel);
+    return peekAt(channel, options, async (key, max, onLease) => this.#source.peek(key, max, onLease));
   }
 
   /** Tells of this layer object's members. */
   async groups(group?: string): Promise<GroupReport[]> {
     this.#refuseWhenClosed();
-    return this.#xray.groups(group);
-  }
-
-  /** Messages have no ids here. @throws InvalidOptionError */
-  async trace(id: string, options?: WaitOptions): Promise<Trace> {
-    this.#refuseWhenClosed();
-    return this.#xray.trace(id, options);
+    if (group !== undefined) checkGroupName(group);
+    return this.#source.groups(group);
   }
 
   /** Forgets the messages, groups and channels of this layer object. Who waits goes on waiting. */
   async flush(): Promise<void> {
     this.#refuseWhenClosed();
-    this.#recorder?.forgetCounts();
-    this.#source.clear();
     await this.#release(this.#audience.clear());
   }
 
@@ -272,7 +254,6 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     this.#closed = true;
     this.#audience.fail(new LayerClosedError());
     this.#audience.clear();
-    await this.#xray.close();
     for (const host of this.#hosts) host.close();
   }
 
@@ -292,10 +273,6 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     this.#refuseWhenClosed();
     if (lease !== undefined)
       throw new InvalidOptionError('lease', 'left out: the PubSub layer has no leases', lease);
-  }
-
-  *#receives(): Iterable<string> {
-    for (const [channel, queue] of this.#audience.channels()) if (queue.waiting > 0) yield channel;
   }
 
   #groupName(group: string): string {

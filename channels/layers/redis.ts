@@ -16,7 +16,6 @@ import {
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
-  type MessageOptions,
   messageKey,
   type ReceiveManyOptions,
   type SendOutcome,
@@ -37,20 +36,16 @@ import { type Listening, worstOf } from '../listening.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
 import { copyOf } from '../message-copy.js';
-import { addToReceipt, chunks, writeEach } from '../outgoing.js';
+import { chunks, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
-import { LayerXray } from '../xray/layer-xray.js';
-import { Recorder } from '../xray/recorder.js';
 import {
-  formatId,
   type GroupReport,
   type LayerStats,
+  layerStats,
   type Peeked,
   type PeekOptions,
-  type Receipt,
-  type Trace,
-  type TraceEventName,
-} from '../xray.js';
+  peekAt,
+} from '../stats.js';
 import type { Address } from './redis/address.js';
 import type { Entry } from './redis/blocking-reads.js';
 import type { ConnectionChange } from './redis/connection.js';
@@ -64,7 +59,7 @@ import type { LeasedEntry } from './redis/lease-reader.js';
 import { LeaseReaders } from './redis/lease-readers.js';
 import { entryHeaderBytes } from './redis/lease-scripts.js';
 import { Members } from './redis/members.js';
-import { membersPerScript, type OnJudged, type Parcel } from './redis/outbox.js';
+import { membersPerScript, type Parcel } from './redis/outbox.js';
 import { Ring } from './redis/ring.js';
 import type { ServerInfo } from './redis/server-info.js';
 import { RedisSource } from './redis/source.js';
@@ -127,13 +122,7 @@ const longestBlockMs = 60_000;
  * @example const layer = new RedisChannelLayer({ hosts: ['redis://localhost:6379/1'] })
  */
 export class RedisChannelLayer implements ChannelLayer {
-  readonly extensions: ReadonlySet<Extension> = new Set<Extension>([
-    'groups',
-    'flush',
-    'lease',
-    'stats',
-    'trace',
-  ]);
+  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'lease', 'stats']);
   readonly #prefix: string;
   readonly #capacity: (channel: string) => number;
   readonly #expiryMs: (channel: string) => number;
@@ -143,30 +132,20 @@ export class RedisChannelLayer implements ChannelLayer {
   readonly #members: Members;
   readonly #ring: Ring;
   readonly #groups: KnownGroups;
-  readonly #readers: KeyReaders<Delivery>;
+  readonly #readers: KeyReaders<ProcessMessage>;
   readonly #leaseReaders: LeaseReaders;
   readonly #maxDeliveries: number;
   readonly #keeper: LeaseKeeper<LeasedEntry> = {
-    id: ({ member }) => formatId(this.#members.high(member), this.#members.low(member)),
-    ack: async (entry) => {
-      const isInTime = await entry.host.settlements.ack(entry);
-      if (isInTime) this.#note('acknowledged', entry.keys.channel, entry.member);
-      return isInTime;
-    },
+    ack: (entry) => entry.host.settlements.ack(entry),
     extend: async (entry, leaseMs) => {
       const isInTime = await entry.host.settlements.extend(entry, leaseMs);
       this.#leaseReaders.wake(entry.keys.channel);
       return isInTime;
     },
-    release: async (entry, untried) => {
-      const isInTime = await entry.host.settlements.release(entry, untried);
-      if (isInTime) this.#note('released', entry.keys.channel, entry.member);
-      return isInTime;
-    },
+    release: (entry, untried) => entry.host.settlements.release(entry, untried),
   };
   readonly #local: LocalQueues;
-  readonly #recorder: Recorder | undefined;
-  readonly #xray: LayerXray;
+  readonly #source: RedisSource;
   #closed = false;
 
   constructor(options: RedisLayerOptions = {}) {
@@ -176,9 +155,7 @@ export class RedisChannelLayer implements ChannelLayer {
     const expiryMs = secondsToMs('expiry', options.expiry ?? 60);
     this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
     this.#now = options.now ?? Date.now;
-    const recorder = options.xray === false ? undefined : new Recorder(this.#now);
-    this.#recorder = recorder;
-    this.#onDrop = recorder?.counting(options.onDrop) ?? options.onDrop;
+    this.#onDrop = options.onDrop;
     const ttlSeconds = expiryMs / 1000 + tokenGraceSeconds;
     const codec = new MessageCodec(options, { now: this.#now, ttlSeconds });
     this.#members = new Members(codec, checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
@@ -194,7 +171,6 @@ export class RedisChannelLayer implements ChannelLayer {
             onServer: options.onWarning && warnOnce(address, options.onWarning),
           },
           now: this.#now,
-          onJudged: recorder && this.#recordJudged(recorder),
           blockMs:
             options.blockMs === undefined
               ? undefined
@@ -230,22 +206,16 @@ export class RedisChannelLayer implements ChannelLayer {
       onDrop: this.#onDrop,
       take: (key, wanted, signal) => this.#takeForProcess(key, wanted, signal),
     });
-    this.#xray = new LayerXray({
-      recorder,
-      source: new RedisSource({
-        hosts,
-        prefix: this.#prefix,
-        members: this.#members,
-        now: this.#now,
-        groupExpiryMs: this.#groupExpiryMs,
-      }),
-      capacity: this.#capacity,
-      receives: () => this.#receives(),
+    this.#source = new RedisSource({
+      hosts,
+      prefix: this.#prefix,
+      members: this.#members,
       now: this.#now,
+      groupExpiryMs: this.#groupExpiryMs,
     });
   }
 
-  async send<M extends Message>(channel: string, message: M, options: MessageOptions = {}): Promise<void> {
+  async send<M extends Message>(channel: string, message: M, options: WaitOptions = {}): Promise<void> {
     const key = messageKey(checkChannelName(channel));
     const member = this.#members.write(checkMessage(message), key === channel ? undefined : channel);
     this.#refuseWhenClosed();
@@ -253,13 +223,12 @@ export class RedisChannelLayer implements ChannelLayer {
     const parcel = this.#parcel(key, [member], channel);
     const accepted = await this.#hostFor(channel, key).outbox.send(parcel, options.signal);
     if (accepted === 0) throw new ChannelFull(channel, parcel.capacity);
-    options.receipt?.add(this.#members.high(member), this.#members.low(member));
   }
 
   async sendMany<M extends Message>(
     channel: string,
     messages: readonly M[],
-    options: MessageOptions = {},
+    options: WaitOptions = {},
   ): Promise<SendOutcome[]> {
     const key = messageKey(checkChannelName(channel));
     this.#refuseWhenClosed();
@@ -273,17 +242,14 @@ export class RedisChannelLayer implements ChannelLayer {
       if (isAccepted[i]) continue;
       outcomes[index] = { accepted: false, error: new ChannelFull(channel, this.#capacity(channel)) };
     }
-    addToReceipt(options.receipt, outcomes, sendable, (member) => this.#idOf(member));
     return outcomes;
   }
 
   receive(channel: string, options: LeaseOptions): Promise<Leased>;
-  receive(channel: string, options?: MessageOptions): Promise<Received>;
-  receive(channel: string, options: MessageOptions & Partial<LeaseOptions> = {}): Promise<Received | Leased> {
+  receive(channel: string, options?: WaitOptions): Promise<Received>;
+  receive(channel: string, options: WaitOptions & Partial<LeaseOptions> = {}): Promise<Received | Leased> {
     if (options.lease !== undefined || !this.#local.isReceivedOn(channel))
       return this.#receiveOne(channel, options);
-    // A member of a group receives again for each message, and so do the hundred others of its process.
-    this.#recorder?.wake();
     return this.#local.receive(channel, options.signal);
   }
 
@@ -295,15 +261,14 @@ export class RedisChannelLayer implements ChannelLayer {
   ): Promise<Array<Received | Leased>> {
     const leaseMs = this.#checkReceive(channel, lease);
     const { max, waitMs } = checkReceiveMany(options);
-    const { receipt } = options;
     if (waitMs === 0 && !channel.includes('!')) {
       options.signal?.throwIfAborted();
-      return this.#receiveNow({ channel, max, leaseMs, receipt });
+      return this.#receiveNow({ channel, max, leaseMs });
     }
     return patiently<Received | Leased>(waitMs, options.signal, async (signal) => {
       if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
       for (;;) {
-        const received = await this.#receive({ channel, max, leaseMs, signal, receipt });
+        const received = await this.#receive({ channel, max, leaseMs, signal });
         if (received.length > 0) return received;
       }
     });
@@ -361,39 +326,34 @@ export class RedisChannelLayer implements ChannelLayer {
 
   async stats(): Promise<LayerStats> {
     this.#refuseWhenClosed();
-    return this.#xray.stats();
+    return layerStats(await this.#source.depths(), this.#capacity, this.#now());
   }
 
-  async peek(channel: string, options?: PeekOptions): Promise<Peeked[]> {
+  async peek(channel: string, options: PeekOptions = {}): Promise<Peeked[]> {
     this.#refuseWhenClosed();
-    return this.#xray.peek(channel, options);
+    checkChannelName(channel);
+    return peekAt(channel, options, (key, max, onLease) => this.#source.peek(key, max, onLease));
   }
 
   async groups(group?: string): Promise<GroupReport[]> {
     this.#refuseWhenClosed();
-    return this.#xray.groups(group);
-  }
-
-  async trace(id: string, options?: WaitOptions): Promise<Trace> {
-    this.#refuseWhenClosed();
-    return this.#xray.trace(id, options);
+    if (group !== undefined) checkGroupName(group);
+    return this.#source.groups(group);
   }
 
   /**
-   * Removes every sorted set whose name begins with the prefix, and what is on lease or of the X-ray, a few at a time, so that Redis goes on serving. Names
+   * Removes every sorted set whose name begins with the prefix and what is on lease, a few at a time, so that Redis goes on serving. Names
    * have no separator after the prefix: another layer's with the prefix `asgi2` begin with `asgi` and go as well.
    */
   async flush(): Promise<void> {
     this.#refuseWhenClosed();
     this.#local.clear();
-    this.#recorder?.forgetCounts();
     await allDone(this.#ring.hosts.map((host) => flush(host.commands, this.#prefix)));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([this.#local.close(), this.#readers.close(), this.#leaseReaders.close()]);
-    await this.#xray.close();
     for (const host of this.#ring.hosts) host.close();
   }
 
@@ -440,7 +400,6 @@ export class RedisChannelLayer implements ChannelLayer {
   #checkReceive(channel: string, lease: unknown): number | undefined {
     checkChannelName(channel);
     this.#refuseWhenClosed();
-    this.#recorder?.wake();
     if (lease === undefined) return undefined;
     checkLeasable(channel);
     return checkLeaseMs('lease', lease);
@@ -448,96 +407,43 @@ export class RedisChannelLayer implements ChannelLayer {
 
   async #receiveOne(
     channel: string,
-    { signal, lease, receipt }: MessageOptions & Partial<LeaseOptions>,
+    { signal, lease }: WaitOptions & Partial<LeaseOptions>,
   ): Promise<Received | Leased> {
     const leaseMs = this.#checkReceive(channel, lease);
     if (channel.includes('!')) return await this.#local.receive(channel, signal);
     for (;;) {
-      const [received] = await this.#receive({ channel, max: 1, leaseMs, signal, receipt });
+      const [received] = await this.#receive({ channel, max: 1, leaseMs, signal });
       if (received !== undefined) return received;
     }
   }
 
   /** Empty when what was taken had to be dropped. */
-  async #receive({ channel, max, leaseMs, signal, receipt }: Request): Promise<Array<Received | Leased>> {
+  async #receive({ channel, max, leaseMs, signal }: Request): Promise<Array<Received | Leased>> {
     if (leaseMs !== undefined)
-      return this.#leased(channel, await this.#leaseReaders.take(channel, max, leaseMs, signal), receipt);
-    return this.#read(channel, await this.#readers.take(this.#general(channel), max, signal), receipt);
+      return this.#leased(channel, await this.#leaseReaders.take(channel, max, leaseMs, signal));
+    return (await this.#readers.take(this.#general(channel), max, signal)).map(({ read }) => read());
   }
 
-  async #receiveNow({ channel, max, leaseMs, receipt }: Request): Promise<Array<Received | Leased>> {
+  async #receiveNow({ channel, max, leaseMs }: Request): Promise<Array<Received | Leased>> {
     if (leaseMs !== undefined)
-      return this.#leased(channel, await this.#leaseReaders.takeNow(channel, max, leaseMs), receipt);
-    return this.#read(channel, await this.#readers.takeNow(this.#general(channel), max), receipt);
+      return this.#leased(channel, await this.#leaseReaders.takeNow(channel, max, leaseMs));
+    return (await this.#readers.takeNow(this.#general(channel), max)).map(({ read }) => read());
   }
 
-  async #takeForProcess(key: string, wanted: number, signal: AbortSignal): Promise<readonly Delivery[]> {
-    const deliveries = await this.#readers.take(this.#prefix + key, wanted, signal);
-    const now = this.#now();
-    for (const { member } of deliveries)
-      this.#recorder?.received(key, this.#members.high(member), this.#members.low(member), now);
-    return deliveries;
-  }
-
-  #read(channel: string, deliveries: readonly Delivery[], receipt: Receipt | undefined): Received[] {
-    this.#recorder?.follow(receipt, channel);
-    const now = this.#now();
-    return deliveries.map(({ member, isAgain, read }) => {
-      this.#record(channel, member, isAgain, now, receipt);
-      return read();
-    });
-  }
-
-  /** A message is handed out. */
-  #record(
-    channel: string,
-    member: Buffer,
-    isAgain: boolean,
-    now: number,
-    receipt: Receipt | undefined,
-  ): void {
-    const [high, low] = [this.#members.high(member), this.#members.low(member)];
-    this.#recorder?.received(channel, high, low, now, isAgain);
-    receipt?.add(high, low);
-  }
-
-  #recordJudged(recorder: Recorder): OnJudged {
-    return ({ channel, members }, accepted, at) => {
-      for (let i = 0; i < accepted; i++) {
-        const member = members[i];
-        if (member !== undefined)
-          recorder.sent(channel, this.#members.high(member), this.#members.low(member), at);
-      }
-      if (accepted < members.length) recorder.refused(channel, members.length - accepted);
-    };
-  }
-
-  #note(event: TraceEventName, key: string, member: Buffer): void {
-    this.#recorder?.note(event, key, ...this.#idOf(member));
-  }
-
-  #idOf(member: Buffer): [high: number, low: number] {
-    return [this.#members.high(member), this.#members.low(member)];
-  }
-
-  *#receives(): Iterable<string> {
-    for (const key of this.#readers.waitedOn()) yield key.slice(this.#prefix.length);
-    yield* this.#leaseReaders.waitedOn();
+  #takeForProcess(key: string, wanted: number, signal: AbortSignal): Promise<readonly ProcessMessage[]> {
+    return this.#readers.take(this.#prefix + key, wanted, signal);
   }
 
   #general(channel: string): GeneralChannel {
     return { keys: leaseKeys(this.#prefix, channel), expiryMs: Math.ceil(this.#expiryMs(channel)) };
   }
 
-  #leased(channel: string, entries: readonly LeasedEntry[], receipt: Receipt | undefined): Leased[] {
-    this.#recorder?.follow(receipt, channel);
-    const now = this.#now();
+  #leased(channel: string, entries: readonly LeasedEntry[]): Leased[] {
     const leased: Leased[] = [];
     for (const entry of entries) {
-      const { deliveries, member } = entry;
+      const { deliveries } = entry;
       const message = this.#readLeased(entry);
       if (message === undefined) continue;
-      this.#record(channel, member, deliveries > 1, now, receipt);
       leased.push(new LeasedMessage(this.#keeper, entry, { channel, message, deliveries }));
     }
     return leased;
@@ -549,7 +455,6 @@ export class RedisChannelLayer implements ChannelLayer {
       return this.#members.read(entry.member, true).message;
     } catch (error) {
       if (!(error instanceof UndecodableError)) throw error;
-      this.#note('dropped', entry.keys.channel, entry.member);
       this.#onDrop?.({ channel: entry.keys.channel, reason: 'undecodable', error });
       this.#keeper.ack(entry).catch(() => {
         // Then it comes again, and is dropped again.
@@ -563,11 +468,7 @@ export class RedisChannelLayer implements ChannelLayer {
     const message = this.#readLeased(entry);
     if (message === undefined) return;
     const channel = deadLetterChannel(keys.channel);
-    const letter = this.#members.write(
-      { ...deadLetter(keys.channel, message, deliveries) },
-      undefined,
-      entry.member,
-    );
+    const letter = this.#members.write({ ...deadLetter(keys.channel, message, deliveries) });
     const expiryMs = this.#expiryMs(channel);
     const now = this.#now();
     const removed = await host.commands.run((client) =>
@@ -578,7 +479,6 @@ export class RedisChannelLayer implements ChannelLayer {
     );
     if (removed < 0) return;
     for (let i = 0; i < removed; i++) this.#onDrop?.({ channel, reason: 'overflow' });
-    this.#recorder?.buried(keys.channel, channel, ...this.#idOf(entry.member));
     this.#onDrop?.({ channel: keys.channel, reason: 'dead' });
   }
 
@@ -587,34 +487,25 @@ export class RedisChannelLayer implements ChannelLayer {
   }
 
   /** Judges what came from a key: too old or no message at all is dropped. What comes again is as old as it is. */
-  #accept(entry: Entry): Delivery | undefined {
+  #accept(entry: Entry): ProcessMessage | undefined {
     const { key, score } = entry;
     const again = `${this.#prefix}:again:`;
     const isAgain = key.startsWith(again);
     const channel = key.slice(isAgain ? again.length : this.#prefix.length);
     const member = isAgain ? entry.member.subarray(entryHeaderBytes) : entry.member;
     if (!isAgain && score * 1000 <= this.#now() - this.#expiryMs(channel)) {
-      this.#note('dropped', channel, member);
       this.#onDrop?.({ channel, reason: 'expired' });
       return undefined;
     }
     const isAnyAge = isAgain || isDeadLetterChannel(channel);
     try {
-      return delivery(this.#members, member, channel, isAgain, isAnyAge);
+      return delivery(this.#members, member, channel, isAnyAge);
     } catch (error) {
       if (!(error instanceof UndecodableError)) throw error;
-      this.#note('dropped', channel, member);
       this.#onDrop?.({ channel, reason: 'undecodable', error });
       return undefined;
     }
   }
-}
-
-/** A message that was taken from under a key, with the member that it was read from. */
-interface Delivery extends ProcessMessage {
-  readonly member: Buffer;
-  /** It was on lease before. */
-  readonly isAgain: boolean;
 }
 
 /** What a receive asks for. */
@@ -623,7 +514,6 @@ interface Request {
   readonly max: number;
   readonly leaseMs: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly receipt: Receipt | undefined;
 }
 
 /**
@@ -631,13 +521,7 @@ interface Request {
  *
  * @throws UndecodableError
  */
-function delivery(
-  members: Members,
-  member: Buffer,
-  key: string,
-  isAgain: boolean,
-  isAnyAge: boolean,
-): Delivery {
+function delivery(members: Members, member: Buffer, key: string, isAnyAge: boolean): ProcessMessage {
   const { message, channels: named } = members.read(member, isAnyAge);
   // A process key takes messages for its own channels only; one that names none is for the key itself.
   const isOwn = key.endsWith('!') ? (name: string) => name.startsWith(key) : (name: string) => name === key;
@@ -645,7 +529,7 @@ function delivery(
   if (channels.length === 0 && key.includes('!'))
     throw new UndecodableError('the message names no channel of the process that it was sent to');
   const read = channels.length === 1 ? () => message : () => copyOf(message);
-  return { channels, member, isAgain, read };
+  return { channels, read };
 }
 
 /** Waits for all, and then rejects with the first failure. */

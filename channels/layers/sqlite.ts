@@ -22,7 +22,6 @@ import {
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
-  type MessageOptions,
   messageKey,
   type ReceiveManyOptions,
   type SendOutcome,
@@ -41,22 +40,20 @@ import {
 } from '../leases.js';
 import type { Listening } from '../listening.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
-import { addToReceipt, chunks, writeEach } from '../outgoing.js';
+import { encode } from '../msgpack.js';
+import { chunks, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
-import { LayerXray } from '../xray/layer-xray.js';
-import { Recorder } from '../xray/recorder.js';
 import {
-  formatId,
   type GroupReport,
   type LayerStats,
+  layerStats,
   type Peeked,
   type PeekOptions,
-  type Receipt,
-  type Trace,
-} from '../xray.js';
-import { Bodies, high, low } from './sqlite/bodies.js';
+  peekAt,
+} from '../stats.js';
+import { readBody } from './sqlite/bodies.js';
 import { LayerFile } from './sqlite/layer-file.js';
-import type { LeasedRow, LeasePolicy, LeaseToken } from './sqlite/lease-store.js';
+import type { KeyedLeaseToken, LeasedRow, LeasePolicy } from './sqlite/lease-store.js';
 import type { MessageStore, StoredMessage } from './sqlite/message-store.js';
 import { Reader } from './sqlite/reader.js';
 import { SqliteSource } from './sqlite/source.js';
@@ -74,7 +71,6 @@ export interface SqliteLayerOptions extends LayerOptions {
 
 /** How many messages of one `sendMany` go into one transaction, so that it does not hold the lock for long. */
 const messagesPerWrite = 500;
-const noBytes = new Uint8Array();
 
 /**
  * A channel layer in a SQLite file that any number of processes on one machine open. The file is opened by the
@@ -88,13 +84,7 @@ const noBytes = new Uint8Array();
  * @example const layer = new SqliteChannelLayer({ path: 'channels.db' })
  */
 export class SqliteChannelLayer implements ChannelLayer {
-  readonly extensions: ReadonlySet<Extension> = new Set<Extension>([
-    'groups',
-    'flush',
-    'lease',
-    'stats',
-    'trace',
-  ]);
+  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'lease', 'stats']);
   readonly #capacity: (channel: string) => number;
   readonly #expiryMs: (channel: string) => number;
   readonly #groupExpiryMs: number;
@@ -105,16 +95,9 @@ export class SqliteChannelLayer implements ChannelLayer {
   readonly #writer: Writer;
   readonly #reader: Reader;
   readonly #local: LocalQueues;
-  readonly #bodies: Bodies;
-  readonly #recorder: Recorder | undefined;
-  readonly #xray: LayerXray;
-  readonly #keeper: LeaseKeeper<KeyedToken> = {
-    id: ({ messageId: [high, low] }) => formatId(high, low),
-    ack: async (token) => {
-      const isInTime = await this.#write((store) => store.leases.acknowledge(token));
-      if (isInTime) this.#recorder?.note('acknowledged', token.key, ...token.messageId);
-      return isInTime;
-    },
+  readonly #source: SqliteSource;
+  readonly #keeper: LeaseKeeper<KeyedLeaseToken> = {
+    ack: (token) => this.#write((store) => store.leases.acknowledge(token)),
     extend: async (token, leaseMs) => {
       const isInTime = await this.#write((store, now) => store.leases.extend(token, leaseMs, now));
       this.#reader.wake(token.key);
@@ -122,7 +105,6 @@ export class SqliteChannelLayer implements ChannelLayer {
     },
     release: async (token, untried) => {
       const isInTime = await this.#write((store, now) => store.leases.release(token, untried, now));
-      if (isInTime) this.#recorder?.note('released', token.key, ...token.messageId);
       this.#reader.wake(token.key);
       return isInTime;
     },
@@ -135,9 +117,7 @@ export class SqliteChannelLayer implements ChannelLayer {
     this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
     this.#maxDeliveries = checkMaxDeliveries(options.maxDeliveries);
     this.#now = options.now ?? Date.now;
-    this.#bodies = new Bodies(options.xray !== false);
-    this.#recorder = options.xray === false ? undefined : new Recorder(this.#now);
-    this.#onDrop = this.#recorder?.counting(options.onDrop) ?? options.onDrop;
+    this.#onDrop = options.onDrop;
     this.#file = new LayerFile(checkPath(options.path), (channel, reason, count) => {
       for (let i = 0; i < count; i++) this.#onDrop?.({ channel, reason });
     });
@@ -151,47 +131,32 @@ export class SqliteChannelLayer implements ChannelLayer {
       onDrop: this.#onDrop,
       take: (key, wanted, signal) => this.#takeForProcess(key, wanted, signal),
     });
-    this.#xray = new LayerXray({
-      recorder: this.#recorder,
-      source: new SqliteSource({
-        ...common,
-        writer: this.#writer,
-        bodies: this.#bodies,
-        expiryMsOf: this.#expiryMs,
-        groupExpiryMs: this.#groupExpiryMs,
-      }),
-      capacity: this.#capacity,
-      receives: () => this.#reader.waitedOn(),
-      now: this.#now,
+    this.#source = new SqliteSource({
+      ...common,
+      expiryMsOf: this.#expiryMs,
+      groupExpiryMs: this.#groupExpiryMs,
     });
   }
 
-  async send<M extends Message>(channel: string, message: M, options: MessageOptions = {}): Promise<void> {
+  async send<M extends Message>(channel: string, message: M, options: WaitOptions = {}): Promise<void> {
     const key = messageKey(checkChannelName(channel));
-    const body = this.#bodies.write(checkMessage(message));
+    const body = encode(checkMessage(message));
     const capacity = this.#capacity(channel);
-    let sentAt = 0;
     const isAccepted = await this.#write((store, now) => {
-      sentAt = now;
       const expiresAt = this.#expiresAt(key, now);
       return store.put({ key, channels: [channel], body, capacity, now, expiresAt });
     }, options.signal);
-    if (!isAccepted) {
-      this.#recorder?.refused(key);
-      throw new ChannelFull(channel, capacity);
-    }
-    this.#recorder?.sent(key, high(body), low(body), sentAt);
-    options.receipt?.add(high(body), low(body));
+    if (!isAccepted) throw new ChannelFull(channel, capacity);
     this.#reader.wake(key);
   }
 
   async sendMany<M extends Message>(
     channel: string,
     messages: readonly M[],
-    options: MessageOptions = {},
+    options: WaitOptions = {},
   ): Promise<SendOutcome[]> {
     checkChannelName(channel);
-    const { outcomes, sendable } = writeEach(messages, this.#bodies.write);
+    const { outcomes, sendable } = writeEach(messages, encode);
     await Promise.all(
       chunks(sendable, messagesPerWrite).map(async (chunk) => {
         const bodies = chunk.map(({ bytes }) => bytes);
@@ -201,20 +166,19 @@ export class SqliteChannelLayer implements ChannelLayer {
         }
       }),
     );
-    addToReceipt(options.receipt, outcomes, sendable, (body) => [high(body), low(body)]);
     return outcomes;
   }
 
   receive(channel: string, options: LeaseOptions): Promise<Leased>;
-  receive(channel: string, options?: MessageOptions): Promise<Received>;
+  receive(channel: string, options?: WaitOptions): Promise<Received>;
   async receive(
     channel: string,
-    { signal, lease, receipt }: MessageOptions & Partial<LeaseOptions> = {},
+    { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
     const leaseMs = this.#checkReceive(channel, lease);
     if (channel.includes('!')) return await this.#local.receive(channel, signal);
     for (;;) {
-      const [received] = await this.#receive({ channel, max: 1, leaseMs, signal, receipt });
+      const [received] = await this.#receive({ channel, max: 1, leaseMs, signal });
       if (received) return received;
     }
   }
@@ -227,11 +191,10 @@ export class SqliteChannelLayer implements ChannelLayer {
   ): Promise<Array<Received | Leased>> {
     const leaseMs = this.#checkReceive(channel, lease);
     const { max, waitMs } = checkReceiveMany(options);
-    const { receipt } = options;
     return patiently<Received | Leased>(waitMs, options.signal, async (signal) => {
       if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
       for (;;) {
-        const received = await this.#receive({ channel, max, leaseMs, signal, receipt });
+        const received = await this.#receive({ channel, max, leaseMs, signal });
         if (received.length > 0) return received;
       }
     });
@@ -255,38 +218,29 @@ export class SqliteChannelLayer implements ChannelLayer {
 
   async groupSend<M extends Message>(group: string, message: M): Promise<void> {
     checkGroupName(group);
-    const body = this.#bodies.write(checkMessage(message));
-    let sentAt = 0;
-    const { accepted, full } = await this.#write((store, now) => {
-      sentAt = now;
+    const body = encode(checkMessage(message));
+    const accepted = await this.#write((store, now) => {
       const expiresAt = this.#expiresAt(group, now);
       return store.putToGroup({ group, body, now, capacity: this.#capacity, expiresAt });
     });
-    for (const key of accepted) {
-      this.#recorder?.sent(key, high(body), low(body), sentAt);
-      this.#reader.wake(key);
-    }
-    for (const key of full) this.#recorder?.refused(key);
+    for (const key of accepted) this.#reader.wake(key);
   }
 
   async stats(): Promise<LayerStats> {
     this.#refuseWhenClosed();
-    return this.#xray.stats();
+    return layerStats(this.#source.depths(), this.#capacity, this.#now());
   }
 
-  async peek(channel: string, options?: PeekOptions): Promise<Peeked[]> {
+  async peek(channel: string, options: PeekOptions = {}): Promise<Peeked[]> {
     this.#refuseWhenClosed();
-    return this.#xray.peek(channel, options);
+    checkChannelName(channel);
+    return peekAt(channel, options, async (key, max, onLease) => this.#source.peek(key, max, onLease));
   }
 
   async groups(group?: string): Promise<GroupReport[]> {
     this.#refuseWhenClosed();
-    return this.#xray.groups(group);
-  }
-
-  async trace(id: string, options?: WaitOptions): Promise<Trace> {
-    this.#refuseWhenClosed();
-    return this.#xray.trace(id, options);
+    if (group !== undefined) checkGroupName(group);
+    return this.#source.groups(group);
   }
 
   /** The store is the file, which is read every few seconds while somebody waits. */
@@ -296,7 +250,6 @@ export class SqliteChannelLayer implements ChannelLayer {
 
   async flush(): Promise<void> {
     await this.#write((store) => store.clear());
-    this.#recorder?.forgetCounts();
     this.#reader.clear();
     this.#local.clear();
   }
@@ -318,7 +271,6 @@ export class SqliteChannelLayer implements ChannelLayer {
     try {
       await Promise.all([this.#reader.close(), this.#local.close()]);
     } finally {
-      await this.#xray.close();
       this.#file.close();
     }
   }
@@ -343,20 +295,11 @@ export class SqliteChannelLayer implements ChannelLayer {
   ): Promise<number> {
     const key = messageKey(channel);
     const capacity = this.#capacity(channel);
-    let sentAt = 0;
     const count = await this.#write((store, now) => {
-      sentAt = now;
       const expiresAt = this.#expiresAt(key, now);
       return store.putMany({ key, channels: [channel], bodies, capacity, now, expiresAt });
     }, signal);
     if (count > 0) this.#reader.wake(key);
-    if (this.#recorder !== undefined) {
-      for (let i = 0; i < count; i++) {
-        const body = bodies[i] ?? noBytes;
-        this.#recorder.sent(key, high(body), low(body), sentAt);
-      }
-      if (count < bodies.length) this.#recorder.refused(key, bodies.length - count);
-    }
     return count;
   }
 
@@ -364,20 +307,17 @@ export class SqliteChannelLayer implements ChannelLayer {
   #checkReceive(channel: string, lease: unknown): number | undefined {
     checkChannelName(channel);
     this.#refuseWhenClosed();
-    this.#recorder?.wake();
     if (lease === undefined) return undefined;
     checkLeasable(channel);
     return checkLeaseMs('lease', lease);
   }
 
   /** Empty when what was taken had to be dropped. */
-  async #receive({ channel, max, leaseMs, signal, receipt }: Request): Promise<Array<Received | Leased>> {
+  async #receive({ channel, max, leaseMs, signal }: Request): Promise<Array<Received | Leased>> {
     const stored =
       leaseMs === undefined
         ? await this.#reader.take(channel, max, signal)
         : await this.#reader.lease(channel, max, leaseMs, signal);
-    const now = this.#now();
-    this.#recorder?.follow(receipt, channel);
     const received: Array<Received | Leased> = [];
     for (const each of stored) {
       const message = this.#read(channel, each);
@@ -385,9 +325,7 @@ export class SqliteChannelLayer implements ChannelLayer {
         if (isLeased(each)) this.#acknowledgeUnread(channel, each);
         continue;
       }
-      const { body, deliveries = 1 } = each;
-      this.#recorder?.received(channel, high(body), low(body), now, deliveries > 1);
-      receipt?.add(high(body), low(body));
+      const { deliveries = 1 } = each;
       const token = isLeased(each) ? tokenOf(channel, each) : undefined;
       received.push(
         token === undefined
@@ -416,7 +354,6 @@ export class SqliteChannelLayer implements ChannelLayer {
         capacity: this.#capacity(channel),
         expiryMs: this.#expiryMs(channel),
         wrap: (body, deliveries) => this.#wrap(key, body, deliveries),
-        onBuried: (body) => this.#recorder?.buried(key, channel, high(body), low(body)),
       },
     };
   }
@@ -437,9 +374,8 @@ export class SqliteChannelLayer implements ChannelLayer {
   #forProcess(key: string, stored: StoredMessage): ProcessMessage | undefined {
     let first = this.#read(key, stored);
     if (first === undefined) return undefined;
-    this.#recorder?.received(key, high(stored.body), low(stored.body), this.#now());
     const read = () => {
-      const message = first ?? this.#bodies.read(stored.body);
+      const message = first ?? readBody(stored.body);
       first = undefined;
       return message;
     };
@@ -449,10 +385,9 @@ export class SqliteChannelLayer implements ChannelLayer {
   /** The message, or undefined after telling why there is none. */
   #read(channel: string, { body }: StoredMessage): Received | undefined {
     try {
-      return this.#bodies.read(body);
+      return readBody(body);
     } catch (error) {
       if (!(error instanceof UndecodableError)) throw error;
-      this.#recorder?.note('dropped', channel, high(body), low(body));
       this.#onDrop?.({ channel, reason: 'undecodable', error });
       return undefined;
     }
@@ -461,8 +396,7 @@ export class SqliteChannelLayer implements ChannelLayer {
   /** A dead letter's bytes; undefined when the message is beyond reading. */
   #wrap(channel: string, body: Uint8Array, deliveries: number): Uint8Array | undefined {
     try {
-      const letter = deadLetter(channel, this.#bodies.read(body), deliveries);
-      return this.#bodies.writeFor(body, letter);
+      return encode(deadLetter(channel, readBody(body), deliveries));
     } catch (error) {
       if (error instanceof UndecodableError) return undefined;
       throw error;
@@ -470,14 +404,8 @@ export class SqliteChannelLayer implements ChannelLayer {
   }
 }
 
-/** Names a lease, where the message lay and which it was; not the message, which may be large, and leases long. */
-interface KeyedToken extends LeaseToken {
-  readonly key: string;
-  readonly messageId: readonly [high: number, low: number];
-}
-
-function tokenOf(key: string, { id, token, body }: LeasedRow): KeyedToken {
-  return { id, token, key, messageId: [high(body), low(body)] };
+function tokenOf(key: string, { id, token }: LeasedRow): KeyedLeaseToken {
+  return { id, token, key };
 }
 
 /** What a receive asks for. */
@@ -486,7 +414,6 @@ interface Request {
   readonly max: number;
   readonly leaseMs: number | undefined;
   readonly signal: AbortSignal | undefined;
-  readonly receipt: Receipt | undefined;
 }
 
 function isLeased(stored: StoredMessage | LeasedRow): stored is LeasedRow {

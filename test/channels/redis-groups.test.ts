@@ -35,7 +35,7 @@ const ways: Readonly<Record<string, RedisLayerOptions>> = {
 
 for (const [way, options] of Object.entries(ways))
   t.test(`a message to a group whose members have not changed is one script, ${way}`, async (t) => {
-    const layer = open(t, { xray: false, ...options })();
+    const layer = open(t, { ...options })();
     const channels = [await layer.newChannel(), await layer.newChannel(), 'general'];
     for (const channel of channels) await layer.groupAdd('room', channel);
     for (const n of [0, 1]) await layer.groupSend('room', numbered(n));

@@ -314,7 +314,7 @@ t.test('the database and the socket of a URL are used', async (t) => {
     [4, `${server.url}?db=4`],
     [5, `unix://${server.socketPath}?db=5`],
   ] as const) {
-    await open(t, server, { hosts: [url], xray: false }).send('chat', { type: 'x' });
+    await open(t, server, { hosts: [url] }).send('chat', { type: 'x' });
     await raw.select(db);
     t.same(await raw.keys('*'), ['asgichat'], url);
   }

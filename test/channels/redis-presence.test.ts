@@ -37,7 +37,6 @@ t.test('a process that waits on ten channels asks once for what others have left
     hosts: [server.url],
     prefix: 'ten:',
     timeoutMs: patientMs,
-    xray: false,
   });
   t.teardown(() => layer.close());
   const before = await calls('exists');

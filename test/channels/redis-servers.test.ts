@@ -100,8 +100,8 @@ t.test('a cluster: all keys lie on one node, and are followed when the slot move
   const [first, second] = cluster.nodes;
   // Asked at the node that has nothing.
   const hosts = [{ cluster: [['127.0.0.1', second.port]] as const }];
-  // A slot with keys in it cannot be moved like this, and the X-ray leaves keys of its own.
-  const layer = open(t, { hosts, prefix: '{asgi}', xray: false });
+  // A slot with keys in it cannot be moved like this.
+  const layer = open(t, { hosts, prefix: '{asgi}' });
   await use(t, layer);
   const waiting = layer.receive('chat');
   const raw = first.client(t);

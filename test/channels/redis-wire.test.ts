@@ -36,9 +36,8 @@ const { live }: { live: Live } = JSON.parse(
 const server = await RedisServer.start(t);
 let prefixes = 0;
 
-/** Without the X-ray, which leaves keys of its own whenever it has something to tell. */
 function open(t: Test, options: RedisLayerOptions = {}): RedisChannelLayer {
-  const layer = new RedisChannelLayer({ hosts: [server.url], xray: false, timeoutMs: patientMs, ...options });
+  const layer = new RedisChannelLayer({ hosts: [server.url], timeoutMs: patientMs, ...options });
   t.teardown(() => layer.close());
   return layer;
 }

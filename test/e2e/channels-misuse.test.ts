@@ -14,7 +14,6 @@ t.test('what is wrong with the words is told in one line, with 2', async (t) => 
     [['peek'], "error: missing required argument 'channel'"],
     [['send', 'mail', '{"type":"x",}'], /^linod: the message is no JSON, at character 13: /],
     [['send', 'mail', '{"type":"x","__asgi_channel__":1}'], /^linod: expected a message without the key/],
-    [['trace', 'xyz'], 'linod: expected id to be 16 hexadecimal digits, got: "xyz"'],
     [['groups', 'a!b'], /^linod: group name must be .*, got: "a!b"$/],
   ];
   for (const [words, message] of wrong) {
@@ -36,7 +35,7 @@ t.test('what is wrong with the words is told in one line, with 2', async (t) => 
 
 t.test('without Redis every one of the commands says so in one line, with 1', async (t) => {
   const site = new LiveSite(t, { channelLayer: `redis://127.0.0.1:${await freePort()}` });
-  const commands = ['', 'peek mail', 'send mail --type x', 'groups', 'trace 0123456789abcdef', 'top'];
+  const commands = ['', 'peek mail', 'send mail --type x', 'groups'];
   await Promise.all(
     commands.map(async (words) => {
       const ended = await site.run('linod', 'channels', ...words.split(' ').filter(Boolean));
@@ -64,7 +63,7 @@ t.test('outside of a site a layer can be named', async (t) => {
 
 t.test('looking at a SQLite layer that is not there says so, and makes no file', async (t) => {
   const site = new LiveSite(t);
-  for (const words of [[], ['peek', 'mail'], ['top']])
+  for (const words of [[], ['peek', 'mail']])
     t.match(await site.run('linod', 'channels', ...words, '--layer', 'sqlite:mistyped.db'), {
       code: 1,
       stdout: '',

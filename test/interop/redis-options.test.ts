@@ -25,8 +25,7 @@ async function pair(
 ): Promise<Pair> {
   const prefix = `options${++prefixes}:`;
   const hosts = options.hosts ?? urls.slice(0, 1);
-  // Without the X-ray, which leaves keys of its own.
-  const ours = new RedisChannelLayer({ ...options, hosts, prefix, xray: false, timeoutMs: patientMs });
+  const ours = new RedisChannelLayer({ ...options, hosts, prefix, timeoutMs: patientMs });
   t.teardown(() => ours.close());
   const theirs = await PythonPeer.start(t, hosts.map(String), ['--prefix', prefix, ...pythonOptions]);
   return { ours, theirs, prefix };

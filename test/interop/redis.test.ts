@@ -11,12 +11,10 @@ let prefixes = 0;
 /** A layer of ours and one of Python's on the same keys. */
 async function pair(t: Parameters<typeof PythonPeer.start>[0], capacity = 100) {
   const prefix = `interop${++prefixes}:`;
-  // Without the X-ray, which leaves keys of its own.
   const ours = new RedisChannelLayer({
     hosts: [server.url],
     prefix,
     capacity,
-    xray: false,
     timeoutMs: patientMs,
   });
   t.teardown(() => ours.close());

@@ -14,18 +14,6 @@ export interface Filed {
   readonly expiresAt: number;
   /** Counts up, so that what comes back finds its place. */
   readonly number: number;
-  /** The number of the message, also when it is a dead letter now. */
-  readonly id: number;
   /** How many times it was handed out under a lease. */
   readonly deliveries: number;
-}
-
-/** The first half of a message's id. */
-export function high({ id }: Pick<Filed, 'id'>): number {
-  return id < 2 ** 32 ? 0 : Math.floor(id / 2 ** 32);
-}
-
-/** The second half. */
-export function low({ id }: Pick<Filed, 'id'>): number {
-  return id >>> 0;
 }

@@ -1,12 +1,10 @@
-// What the X-ray sees of the memory layer.
+// What can be seen of the memory layer without taking it.
 
 import { copyOf } from '../../message-copy.js';
 import { encode } from '../../msgpack.js';
+import type { GroupReport, KeyDepth, Peeked } from '../../stats.js';
 import type { WaitingQueue } from '../../waiting-queue.js';
-import { LocalBoard } from '../../xray/local-board.js';
-import type { Depth, LeftEvents, Look, ProcessRecord, Report, XraySource } from '../../xray/source.js';
-import { formatId, type GroupReport, type Peeked } from '../../xray.js';
-import { type Filed, high, low } from './filed.js';
+import type { Filed } from './filed.js';
 import type { Loans } from './loans.js';
 
 export interface MemorySourceOptions {
@@ -14,34 +12,29 @@ export interface MemorySourceOptions {
   readonly loans: Loans<Filed>;
   /** When each member of a group was last added, in ms since 1970; as far as the memberships have not ended. */
   readonly groups: () => ReadonlyMap<string, ReadonlyMap<string, number>>;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
 }
 
-export class MemorySource implements XraySource {
-  readonly isShared = false;
-  readonly hasIds = true;
+export class MemorySource {
   readonly #options: MemorySourceOptions;
-  readonly #board: LocalBoard;
 
   constructor(options: MemorySourceOptions) {
     this.#options = options;
-    this.#board = new LocalBoard(options.now);
   }
 
-  async look(): Promise<Look> {
+  depths(): KeyDepth[] {
     const { boxes, loans } = this.#options;
-    const depths = new Map<string, Depth>();
-    for (const key of new Set([...boxes.keys(), ...loans.keys()])) {
+    return Array.from(new Set([...boxes.keys(), ...loans.keys()]), (key) => {
       const box = boxes.get(key);
-      const onLease = loans.of(key).length;
-      const depth = box?.length ?? 0;
-      if (depth + onLease > 0) depths.set(key, { depth, onLease, oldestAt: box?.peek()?.sentAt });
-    }
-    return { depths, counts: this.#board.counts(), processes: this.#board.processes() };
+      return {
+        key,
+        depth: box?.length ?? 0,
+        oldestAt: box?.peek()?.sentAt,
+        onLease: loans.of(key).length,
+      };
+    });
   }
 
-  async peek(key: string, max: number, onLease: boolean): Promise<Peeked[]> {
+  peek(key: string, max: number, onLease: boolean): Peeked[] {
     const { boxes, loans } = this.#options;
     if (!onLease) return (boxes.get(key)?.first(max) ?? []).map((filed) => peeked(filed));
     return loans
@@ -51,40 +44,20 @@ export class MemorySource implements XraySource {
       .map(({ item, endsAt }) => peeked(item, endsAt));
   }
 
-  async groups(group: string | undefined): Promise<GroupReport[]> {
+  groups(group: string | undefined): GroupReport[] {
     const reports = Array.from(this.#options.groups(), ([name, members]) => ({
       group: name,
       members: Array.from(members, ([channel, renewedAt]) => ({ channel, renewedAt })).sort(
         (a, b) => a.renewedAt - b.renewedAt,
       ),
     }));
-    return group === undefined ? reports : reports.filter((report) => report.group === group);
-  }
-
-  async publish(report: Report): Promise<boolean> {
-    this.#board.put(report);
-    return false;
-  }
-
-  async askForEvents(): Promise<() => Promise<readonly ProcessRecord[]>> {
-    return async () => [];
-  }
-
-  /** What this process remembers it need not leave. */
-  async leftEvents(): Promise<readonly LeftEvents[]> {
-    return [];
-  }
-
-  /** Forgets the counts. */
-  clear(): void {
-    this.#board.clear();
+    const wanted = group === undefined ? reports : reports.filter((report) => report.group === group);
+    return wanted.sort((a, b) => (a.group < b.group ? -1 : 1));
   }
 }
 
-function peeked(filed: Filed, leaseEndsAt?: number): Peeked {
-  const { channels, sentAt, deliveries } = filed;
-  const id = formatId(high(filed), low(filed));
-  const message = copyOf(filed.message);
-  const common = { id, channels, message, bytes: encode(message).length, sentAt, deliveries };
+function peeked({ channels, message, sentAt, deliveries }: Filed, leaseEndsAt?: number): Peeked {
+  const bytes = encode(message).length;
+  const common = { channels, message: copyOf(message), bytes, sentAt, deliveries };
   return leaseEndsAt === undefined ? common : { ...common, leaseEndsAt };
 }

@@ -3,7 +3,7 @@
 import { BlockingReads, blockMs } from './blocking-reads.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { KeyWatch } from './key-watch.js';
-import { type OnJudged, Outbox } from './outbox.js';
+import { Outbox } from './outbox.js';
 import { Presence } from './presence.js';
 import { Settlements } from './settlements.js';
 import { SharedReads } from './shared-reads.js';
@@ -14,8 +14,6 @@ export interface HostOptions {
   readonly now: () => number;
   /** Milliseconds after which a wait for messages is begun anew. Default 10,000. */
   readonly blockMs?: number | undefined;
-  /** Told of what was sent. */
-  readonly onJudged?: OnJudged | undefined;
 }
 
 /** A connection that no read has needed for so long is closed. */
@@ -62,7 +60,7 @@ export class Host {
     this.watch = new KeyWatch(this.commands, connection);
     this.presence = new Presence(this.commands);
     this.settlements = new Settlements(this.commands);
-    this.outbox = new Outbox({ commands: this.commands, now, onJudged: options.onJudged });
+    this.outbox = new Outbox({ commands: this.commands, now });
   }
 
   /** Lends a connection for blocked reads. */

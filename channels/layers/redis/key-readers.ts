@@ -58,11 +58,6 @@ export class KeyReaders<T> {
     return this.#readers.get(key)?.reader.listening();
   }
 
-  /** The keys on which somebody waits. */
-  *waitedOn(): Iterable<string> {
-    for (const [key, { reader }] of this.#readers) if (reader.isWaitedOn) yield key;
-  }
-
   /** Ends all waits with LayerClosedError and closes the hosts' blocked reads. Safe to call twice. */
   async close(): Promise<void> {
     this.#closed = true;

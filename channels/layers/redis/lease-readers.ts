@@ -37,11 +37,6 @@ export class LeaseReaders {
     return this.#readers.get(channel)?.reader.listening();
   }
 
-  /** The channels on which somebody waits. */
-  *waitedOn(): Iterable<string> {
-    for (const [channel, { reader }] of this.#readers) if (reader.isWaitedOn) yield channel;
-  }
-
   /** Has those who wait look, if anybody waits. */
   wake(channel: string): void {
     this.#readers.get(channel)?.reader.wake();

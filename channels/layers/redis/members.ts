@@ -5,7 +5,6 @@ import type { Received } from '../../application.js';
 import { UndecodableError } from '../../errors.js';
 import { reservedKey } from '../../layer.js';
 import type { MessageCodec } from '../../message-codec.js';
-import { contentHash, highSeed, idBytes, lowSeed, uint32 } from '../../xray/id.js';
 
 /** A message read from a member. */
 export interface ReadMember {
@@ -33,21 +32,20 @@ export class Members {
 
   /**
    * Whether the names of a group's channels can be written by Redis, behind what is written here. Not where they are encrypted or
-   * are JSON, nor where a message's id is made of all of it.
+   * are JSON.
    */
   get areCompletedByRedis(): boolean {
-    return this.#codec.isPlainMsgpack && this.#prefixLength >= idBytes;
+    return this.#codec.isPlainMsgpack;
   }
 
   /**
-   * Makes a member of a message; `channel` is the full name of the process-specific channel that it is for. One that
-   * takes the place of `another` member has its random bytes, and with them its id.
+   * Makes a member of a message; `channel` is the full name of the process-specific channel that it is for.
    *
    * @throws InvalidMessageError
    */
-  write(message: Readonly<Record<string, unknown>>, channel?: string, another?: Buffer): Buffer {
+  write(message: Readonly<Record<string, unknown>>, channel?: string): Buffer {
     const body = this.#codec.encode(channel === undefined ? message : { ...message, [reservedKey]: channel });
-    return Buffer.concat([another?.subarray(0, this.#prefixLength) ?? this.#randomBytes(), body]);
+    return Buffer.concat([this.#randomBytes(), body]);
   }
 
   /** Writes the names of the channels of one process that a group's message is for. */
@@ -79,19 +77,6 @@ export class Members {
     if (!Object.hasOwn(message, reservedKey)) return { message, channels: undefined };
     const { [reservedKey]: channels, ...rest } = message;
     return { message: rest, channels: namesOf(channels) };
-  }
-
-  /**
-   * The first half of a message's id: the beginning of the random bytes. Where these are fewer than eight, an id is
-   * made of the whole member, so that equal messages without random bytes, which are one member, have one id.
-   */
-  high(member: Uint8Array): number {
-    return this.#prefixLength < idBytes ? contentHash(member, highSeed) : uint32(member, 0);
-  }
-
-  /** The second half. */
-  low(member: Uint8Array): number {
-    return this.#prefixLength < idBytes ? contentHash(member, lowSeed) : uint32(member, 4);
   }
 
   #randomBytes(): Buffer {

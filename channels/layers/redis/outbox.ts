@@ -28,12 +28,9 @@ export interface OutboxOptions {
   readonly commands: Connection;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Told of every parcel that Redis has judged, when it was written and how many of its members were accepted. */
-  readonly onJudged?: OnJudged | undefined;
 }
 
 /** `at` is in ms since 1970. */
-export type OnJudged = (parcel: Parcel, accepted: number, at: number) => void;
 
 /** How many members one script carries, so that it does not keep Redis from others for long. */
 export const membersPerScript = 1000;
@@ -50,16 +47,14 @@ const maxUnsent = 1000;
 export class Outbox {
   readonly #commands: Connection;
   readonly #now: () => number;
-  readonly #onJudged: OnJudged | undefined;
   #gathered: Gathered[] = [];
   #unsent = 0;
   /** The time of the next message at the earliest, in ms. */
   #next = 0;
 
-  constructor({ commands, now, onJudged }: OutboxOptions) {
+  constructor({ commands, now }: OutboxOptions) {
     this.#commands = commands;
     this.#now = now;
-    this.#onJudged = onJudged;
   }
 
   /**
@@ -146,7 +141,7 @@ export class Outbox {
 
   #settle(parts: readonly Part[], accepted: readonly number[], now: number): void {
     this.#next = Math.max(this.#next, now + (accepted[parts.length] ?? 0) * microsecondMs);
-    for (let i = 0; i < parts.length; i++) parts[i]?.settle(accepted[i] ?? 0, now, this.#onJudged);
+    for (let i = 0; i < parts.length; i++) parts[i]?.settle(accepted[i] ?? 0);
   }
 
   /**
@@ -255,12 +250,11 @@ class Part {
   }
 
   /** What was accepted are the first members. */
-  settle(accepted: number, at: number, onJudged: OnJudged | undefined): void {
+  settle(accepted: number): void {
     let left = accepted;
     for (const send of this.#sends) {
       const count = Math.min(left, send.parcel.members.length);
       left -= count;
-      onJudged?.(send.parcel, count, at);
       send.resolve(count);
     }
   }

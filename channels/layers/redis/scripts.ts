@@ -2,7 +2,6 @@
 // once a connection and afterwards only its hash.
 
 import { leaseScripts } from './lease-scripts.js';
-import { xrayScripts } from './xray-scripts.js';
 
 /**
  * Files members under the keys `from` onwards, with the arguments from `at` onwards, of which the first is now; returns
@@ -95,7 +94,19 @@ const completeLua = `
 /** Scores are seconds since 1970 as text that reads back to the same double; what `%.17g` guarantees. */
 export const scripts = {
   ...leaseScripts,
-  ...xrayScripts,
+
+  /** KEYS: any. Returns for each how many members it has and the lowest score; nothing for what is no sorted set. */
+  measure: {
+    lua: `
+      local found = {}
+      for i, key in ipairs(KEYS) do
+        found[i] = {}
+        if redis.call('TYPE', key).ok == 'zset' then
+          found[i] = { redis.call('ZCARD', key), redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2] }
+        end
+      end
+      return found`,
+  },
 
   /**
    * KEYS: sorted sets of messages. ARGV: now, and for each key: how many members; the capacity; the score up to which
@@ -203,7 +214,5 @@ export interface ScriptCommands {
   putBack(...args: Arguments): Promise<null>;
   restore(...args: Arguments): Promise<null>;
   groupAdd(...args: Arguments): Promise<null>;
-  xrayPublish(...args: Arguments): Promise<number>;
-  xrayAsk(...args: Arguments): Promise<string>;
-  xrayDepths(...args: Arguments): Promise<Array<[] | [length: number, lowest?: string]>>;
+  measure(...args: Arguments): Promise<Array<[] | [length: number, lowest?: string]>>;
 }

@@ -5,7 +5,6 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { LayerFileError } from './errors.js';
-import { xraySchema } from './xray-schema.js';
 
 export type Database = BetterSqlite3.Database;
 
@@ -71,7 +70,7 @@ const upgrades: ReadonlyMap<unknown, string> = new Map([
     DROP TABLE message;
     PRAGMA user_version = 3;`,
   ],
-  [3, `${xraySchema} PRAGMA user_version = 4;`],
+  [3, `PRAGMA user_version = 4;`],
 ]);
 
 /**
@@ -142,9 +141,7 @@ function create(db: Database, path: string): void {
   db.transaction(() => {
     // Another process may have been quicker.
     if (versionOf(db, path) === 'none')
-      db.exec(
-        `${parcelSchema + membershipSchema + leaseSchema + xraySchema} PRAGMA user_version = ${schemaVersion};`,
-      );
+      db.exec(`${parcelSchema + membershipSchema + leaseSchema} PRAGMA user_version = ${schemaVersion};`);
   }).immediate();
 }
 

@@ -22,8 +22,6 @@ export interface DeadLetterPolicy {
   readonly expiryMs: number;
   /** Makes a dead letter of a message; undefined when it is beyond reading. */
   readonly wrap: (body: Uint8Array, deliveries: number) => Uint8Array | undefined;
-  /** Told of the message of which one was made, once that is certain. */
-  readonly onBuried: (body: Uint8Array) => void;
 }
 
 export interface LeaseRequest {
@@ -140,7 +138,7 @@ export class LeaseStore {
   }
 
   #bury(from: string, { id, body, deliveries }: LeaseRow, dead: DeadLetterPolicy, now: number): void {
-    const { key, capacity, expiryMs, wrap, onBuried } = dead;
+    const { key, capacity, expiryMs, wrap } = dead;
     this.#statements.remove.run(id);
     const letter = wrap(body, deliveries);
     this.#messages.drop(from, letter === undefined ? 'undecodable' : 'dead', 1);
@@ -148,7 +146,6 @@ export class LeaseStore {
     const expiresAt = Math.ceil(now + expiryMs);
     const message = { key, channels: [key], body: letter, capacity, now, expiresAt };
     while (!this.#messages.put(message)) this.#messages.dropFirst(key);
-    this.#messages.whenCertain(() => onBuried(body));
   }
 }
 

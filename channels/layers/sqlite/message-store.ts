@@ -4,8 +4,8 @@ import { type DroppedMessage, messageKey } from '../../layer.js';
 import { type Database, listed, plucked } from './database.js';
 import { bellOf } from './doorbell.js';
 import { LeaseStore } from './lease-store.js';
+import { LookStore } from './look-store.js';
 import { countOf, type Packed, pack, unpack } from './parcel.js';
-import { XrayStore } from './xray-store.js';
 
 /** A message to be filed. */
 export interface NewMessage {
@@ -63,7 +63,7 @@ export class MessageStore {
   readonly #db: Database;
   readonly #statements: ReturnType<typeof prepare>;
   readonly leases: LeaseStore;
-  readonly xray: XrayStore;
+  readonly look: LookStore;
   readonly #onDropped: OnDropped;
   /** What is to be told of the transaction under way when it is committed. */
   #untold: Array<() => void> = [];
@@ -78,7 +78,7 @@ export class MessageStore {
     this.#statements = prepare(db);
     this.#onDropped = onDropped;
     this.leases = new LeaseStore(db, this);
-    this.xray = new XrayStore(db);
+    this.look = new LookStore(db);
   }
 
   /** Whether something was filed since the bells were taken. */
@@ -223,27 +223,23 @@ export class MessageStore {
   /**
    * Files one message under the key of each member that has room; a process gets one for all its channels.
    *
-   * @returns the keys it lies under now, and those that were full
+   * @returns the keys it lies under now
    */
-  putToGroup({ group, body, expiresAt, capacity, now }: GroupMessage): {
-    readonly accepted: string[];
-    readonly full: string[];
-  } {
+  putToGroup({ group, body, expiresAt, capacity, now }: GroupMessage): string[] {
     return this.atomically(() => {
-      const [accepted, full]: [string[], string[]] = [[], []];
+      const accepted: string[] = [];
       for (const [key, channels] of this.#membersByKey(group, now)) {
         const [first = key] = channels;
         const isAccepted = this.put({ key, channels, body, expiresAt, now, capacity: capacity(first) });
-        (isAccepted ? accepted : full).push(key);
+        if (isAccepted) accepted.push(key);
       }
-      return { accepted, full };
+      return accepted;
     });
   }
 
-  /** Removes all messages and groups, and what the X-ray knows. */
+  /** Removes all messages and groups. */
   clear(): void {
     this.atomically(() => {
-      this.xray.clear();
       this.#db.exec('DELETE FROM parcel; DELETE FROM lease; DELETE FROM membership');
     });
   }

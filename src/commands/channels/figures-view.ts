@@ -7,43 +7,24 @@ import { printable } from '../printable.js';
 
 const nearlyFull = 0.8;
 
-/** How full they are, with the number that would be full, and in short. */
-export const fillColumn: Column<ChannelFigures> = {
-  title: 'fill',
-  cell: ({ depth, capacity }) => `${percent(depth, capacity)} of ${capacity}`,
-  align: 'right',
-  style: depthStyle,
-};
-export const shortFillColumn: Column<ChannelFigures> = {
-  ...fillColumn,
-  cell: ({ depth, capacity }) => percent(depth, capacity),
-};
-
-/** What lies on the channels now, and who waits for it. */
-export const stateColumns = (fill: Column<ChannelFigures>): ReadonlyArray<Column<ChannelFigures>> => [
+export const figureColumns: ReadonlyArray<Column<ChannelFigures>> = [
   { title: 'channel', cell: ({ channel }) => printable(channel) },
   { title: 'depth', cell: ({ depth }) => String(depth), align: 'right', style: depthStyle },
-  fill,
-  { title: 'oldest', cell: oldestText, align: 'right' },
   {
-    title: 'receivers',
-    cell: ({ receivers }) => String(receivers),
+    title: 'fill',
+    cell: ({ depth, capacity }) => `${percent(depth, capacity)} of ${capacity}`,
     align: 'right',
-    style: ({ receivers, depth }) => (receivers === 0 && depth > 0 ? 'yellow' : undefined),
+    style: depthStyle,
   },
+  { title: 'oldest', cell: oldestText, align: 'right' },
   { title: 'on lease', cell: ({ onLease }) => String(onLease), align: 'right' },
+  {
+    title: 'dead',
+    cell: ({ dead }) => String(dead),
+    align: 'right',
+    style: ({ dead }) => (dead > 0 ? 'yellow' : undefined),
+  },
 ];
-
-/** What has happened on them so far. */
-export const countColumns: ReadonlyArray<Column<ChannelFigures>> = (
-  ['sent', 'received', 'refused', 'dropped', 'redelivered'] as const
-).map((count) => ({
-  title: count,
-  cell: (figures) => String(figures[count]),
-  align: 'right',
-  style: (figures) =>
-    figures[count] > 0 && (count === 'refused' || count === 'dropped') ? 'yellow' : undefined,
-}));
 
 function percent(depth: number, capacity: number): string {
   return `${Math.round((100 * depth) / capacity)} %`;

@@ -22,7 +22,6 @@ export function peekColumns({ now, onLease, textLength }: PeekView): ReadonlyArr
     align: 'right',
   };
   return [
-    { title: 'id', cell: ({ id }) => id },
     {
       title: 'age',
       cell: ({ sentAt }) => (sentAt === undefined ? '?' : durationText(now - sentAt)),

@@ -2,9 +2,8 @@
 
 import { text as readAll } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { Receipt } from '../../../channels/index.js';
 import { jsonOption, siteOption } from '../main.js';
-import { print, printJson } from '../output.js';
+import { printJson } from '../output.js';
 import { parseMessageInput } from './message-input.js';
 import { type LayerFlags, layerOption, withLayer } from './with-layer.js';
 
@@ -14,7 +13,7 @@ interface SendFlags extends LayerFlags {
 
 export function sendCommand(): Command {
   return new Command('send')
-    .description("put a message on a channel, and print the message's id")
+    .description('put a message on a channel')
     .argument('<channel>', 'the channel')
     .argument('[message]', 'a JSON object; "-" reads it from standard input', '{}')
     .option('--type <type>', "the message's type, when it does not stand in the object")
@@ -24,8 +23,6 @@ export function sendCommand(): Command {
     .addHelpText(
       'after',
       `
-With the id, "linod channels trace ID" tells what became of the message.
-
 Example:
   $ linod channels send orders '{"type": "order.paid", "order": 4711}'`,
     )
@@ -38,11 +35,8 @@ Example:
       await withLayer(
         flags,
         async (layer) => {
-          const receipt = new Receipt();
-          await layer.send(channel, message, { receipt });
-          const id = receipt.id() ?? null;
-          if (flags.json) printJson({ channel, id });
-          else if (id !== null) print(id);
+          await layer.send(channel, message);
+          if (flags.json) printJson({ channel });
         },
         { makesFile: true },
       );

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { Option } from 'commander';
-import { type ChannelLayer, InvalidOptionError, openLayer, type Xray } from '../../../channels/index.js';
+import { type ChannelLayer, InvalidOptionError, openLayer } from '../../../channels/index.js';
 import { LinodError, NoSiteError, UsageError } from '../../errors.js';
 import { hidePassword } from '../../site/hide-password.js';
 import { settingDefinitions } from '../../site/setting-definitions.js';
@@ -10,9 +10,6 @@ import { requireSite, type SiteFlags } from '../main.js';
 
 /** A command has just been started, perhaps on a busy machine, and its person has some patience. */
 const timeoutMs = 5000;
-
-/** A layer that can be looked into. */
-export type OpenLayer = ChannelLayer & Xray;
 
 export interface LayerFlags extends SiteFlags {
   readonly layer?: string;
@@ -27,10 +24,10 @@ export interface LayerPlace {
 }
 
 /** The layer keeps nothing that could be looked at. */
-export class NoXrayError extends LinodError {
+export class NothingKeptError extends LinodError {
   constructor(name: string) {
     super(
-      'LINOD_ERR_NO_XRAY',
+      'LINOD_ERR_NOTHING_KEPT',
       `the channel layer ${name} cannot be looked into: it keeps no messages, it only passes them on`,
     );
   }
@@ -51,18 +48,18 @@ export function layerOption(): Option {
  * Opens the layer, does something with it, and closes it.
  *
  * @param makesFile whether the file that `--layer` names may be made, as by sending; default false
- * @throws NoSiteError when neither a layer nor a site is named or found; NoLayerFileError; NoXrayError; BadConfigError, UsageError
+ * @throws NoSiteError when neither a layer nor a site is named or found; NoLayerFileError; NothingKeptError; BadConfigError, UsageError
  */
 export async function withLayer(
   flags: LayerFlags,
-  use: (layer: OpenLayer, place: LayerPlace) => Promise<void>,
+  use: (layer: ChannelLayer, place: LayerPlace) => Promise<void>,
   { makesFile = false } = {},
 ): Promise<void> {
   const { layer, ...place } = await open(flags);
   try {
     // Nothing is opened before the first use. A site's own file is made by whoever comes first.
     if (flags.layer !== undefined && !makesFile) refuseMissingFile(place.name);
-    if (!canBeLookedInto(layer)) throw new NoXrayError(place.name);
+    if (!layer.extensions.has('lease')) throw new NothingKeptError(place.name);
     await use(layer, place);
   } finally {
     await layer.close();
@@ -72,10 +69,6 @@ export async function withLayer(
 function refuseMissingFile(name: string): void {
   const path = /^sqlite:(?:\/\/)?(.+)/.exec(name)?.[1];
   if (path !== undefined && !existsSync(path)) throw new NoLayerFileError(path);
-}
-
-function canBeLookedInto(layer: ChannelLayer): layer is OpenLayer {
-  return layer.extensions.has('stats') && layer.extensions.has('trace');
 }
 
 async function open(flags: LayerFlags): Promise<LayerPlace & { readonly layer: ChannelLayer }> {

@@ -30,16 +30,7 @@ const wrong: ReadonlyArray<[words: readonly string[], error: Wanted]> = [
     { code: 'LINOD_ERR_USAGE', message: 'the message has the type "x", and --type says "y"' },
   ],
   [['send', 'mail', '{"type":"x","__asgi_channel__":1}'], { code: 'CHANNELS_ERR_INVALID_MESSAGE' }],
-  [['trace', 'xyz'], { code: 'CHANNELS_ERR_INVALID_OPTION' }],
   [['groups', 'a!b'], { code: 'CHANNELS_ERR_INVALID_NAME' }],
-  ...['0', '', 'x', '3601'].map((every): [string[], Wanted] => [
-    ['top', '--every', every],
-    {
-      code: 'LINOD_ERR_USAGE',
-      message: `expected --every to be a number of seconds from 0.1 to 3600, got: "${every}"`,
-    },
-  ]),
-  [['top', '--count', 'x'], { code: 'LINOD_ERR_USAGE' }],
   [['--layer', 'memory:'], { code: 'LINOD_ERR_BAD_CONFIG', message: /channelLayer: .*, got: "memory:"$/ }],
 ];
 
