@@ -1,146 +1,219 @@
-// Measures what a worker costs when nothing happens: the time until it listens, processor time while it waits, memory.
+// Measures what a worker costs: its start, a minute in which nothing happens, and the start of a run in a thread and in a process.
 //
-//     npm run bench:worker -- [--seconds 60] [--starts 5]
+//     npm run bench:worker -- [--only KEY]… [--rounds 5] [--quick] [--json]
 //
-// It compares linod on SQLite and on Redis with the least that Node can do (a process blocked on Redis) and with
-// Python's Channels, if Debian's packages of it are installed. Each is started several times, one after another, and
-// the median counts; then all of them wait side by side. Needs Linux and redis-server, which it starts on a free port.
-// Prints a table on stdout, and leaves no file and no process behind. Exit codes: 0 done, 1 failed, 2 used wrongly.
+// Beside linod run a Node process that only waits on Redis, which no worker on Node can beat, and Python's `runworker` with
+// the least settings, if Debian's packages are installed.
+//
+// Exit codes: 0 measured, 1 failed, 2 used wrongly.
 
-import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { cpus, loadavg, tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { printTable } from '../../src/commands/output.js';
-import { version } from '../../src/version.js';
-import { freePort } from './shared/free-port.js';
-import { Program, type Subject } from './shared/program.js';
-import { linodWorker, plainNode, pythonVersions, pythonWorker } from './worker/subjects.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type Context, contest, type Found, quantiles, type Row } from './contest.js';
+import { linod, makeSite, program, startWorker } from './linod.js';
+import { Program, type Subject } from './program.js';
+import { python, saysOf, startRedis } from './servers.js';
 
-interface Result {
-  readonly name: string;
-  readonly startMs: number;
-  readonly cpuMsPerMinute: number;
-  readonly rssBytes: number;
-}
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What a program does once after its start is not what waiting costs. */
-const settleMs = 10_000;
-
-const { seconds, starts } = parseFlags();
-const parent = await mkdtemp(join(tmpdir(), 'linod-bench-'));
-const running: Program[] = [];
-try {
-  await main();
-} finally {
-  await Promise.all(running.map((program) => program.stop()));
-  await rm(parent, { recursive: true });
-}
-
-async function main(): Promise<void> {
-  const port = await freePort();
-  running.push(await Program.start(redisServer(port)));
-  const python = pythonVersions();
-  const subjects = [
-    await linodWorker(parent, 'bench_sqlite'),
-    await linodWorker(parent, 'bench_redis', `redis://127.0.0.1:${port}`),
-    plainNode(port),
-    ...(python === undefined ? [] : [await pythonWorker(parent, port)]),
-  ];
-  const startTimes = new Map<Subject, number>();
-  for (const subject of subjects) startTimes.set(subject, await medianStartMs(subject));
-  const loadAtStart = loadavg()[0] ?? 0;
-  const results = await waitSideBySide(subjects, startTimes);
-  await printMachine(python, loadAtStart);
-  printResults(results);
-}
-
-/** The first start is not counted: it compiles the configuration and makes the database. */
-async function medianStartMs(subject: Subject): Promise<number> {
-  const times: number[] = [];
-  for (let n = 0; n <= starts; n++) {
-    const program = await Program.start(subject);
-    await program.stop();
-    if (n > 0) times.push(program.startMs);
-  }
-  times.sort((a, b) => a - b);
-  return times[Math.floor(times.length / 2)] ?? Number.NaN;
-}
-
-async function waitSideBySide(
-  subjects: readonly Subject[],
-  startTimes: ReadonlyMap<Subject, number>,
-): Promise<Result[]> {
-  const programs: Array<readonly [Subject, Program]> = [];
-  for (const subject of subjects) {
-    const program = await Program.start(subject);
-    running.push(program);
-    programs.push([subject, program]);
-  }
-  await setTimeout(settleMs);
-  const before = programs.map(([, program]) => program.usage().cpuMs);
-  await setTimeout(seconds * 1000);
-  return programs.map(([subject, program], i) => {
-    const { cpuMs, rssBytes } = program.usage();
-    const cpuMsPerMinute = ((cpuMs - (before[i] ?? 0)) * 60) / seconds;
-    return { name: subject.name, startMs: startTimes.get(subject) ?? Number.NaN, cpuMsPerMinute, rssBytes };
-  });
-}
-
-async function printMachine(python: string | undefined, loadAtStart: number): Promise<void> {
-  const ioredis = JSON.parse(await readFile('node_modules/ioredis/package.json', 'utf8')) as {
-    version: string;
-  };
-  const redis = /v=(\S+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1];
-  const load = `${loadAtStart.toFixed(2)} after the starts, ${(loadavg()[0] ?? 0).toFixed(2)} after the waiting`;
-  for (const line of [
-    `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}; load average ${load}`,
-    `linod ${version}, Node.js ${process.version}, ioredis ${ioredis.version}, Redis ${redis ?? 'unknown'}`,
-    python ?? "Python's Channels is not installed here and was left out",
-    `start: median of ${starts}, until the program says that it listens; then ${seconds} s of waiting`,
-    '',
-  ]) {
-    process.stdout.write(`${line}\n`);
-  }
-}
-
-function printResults(results: readonly Result[]): void {
-  printTable<Result>(
-    [
-      { title: 'worker', cell: ({ name }) => name },
-      { title: 'start, ms', cell: ({ startMs }) => startMs.toFixed(0), align: 'right' },
-      { title: 'CPU, s/min', cell: ({ cpuMsPerMinute: ms }) => (ms / 1000).toFixed(2), align: 'right' },
-      { title: 'RSS, MiB', cell: ({ rssBytes }) => (rssBytes / 1024 ** 2).toFixed(0), align: 'right' },
+const rows: readonly Row[] = [
+  {
+    work: 'start until it listens, SQLite',
+    number: 'start.sqlite.ms',
+    unit: 'ms',
+    aim: ['≤', 400],
+    beside: [
+      { name: 'Python, Redis', number: 'start.python.ms' },
+      { name: 'bare Node, Redis', number: 'start.node.ms' },
     ],
-    results,
-  );
-}
+  },
+  { work: 'start until it listens, Redis', number: 'start.redis.ms', unit: 'ms', aim: ['≤', 400] },
+  {
+    work: 'idle, SQLite: CPU a minute',
+    number: 'idle.sqlite.cpu',
+    unit: 's',
+    aim: ['≤', 0.1],
+    beside: [
+      { name: 'Python, Redis', number: 'idle.python.cpu' },
+      { name: 'bare Node, Redis', number: 'idle.node.cpu' },
+    ],
+  },
+  {
+    work: 'idle, SQLite: memory',
+    number: 'idle.sqlite.rss',
+    unit: 'MiB',
+    aim: ['≤', 90],
+    beside: [
+      { name: 'Python, Redis', number: 'idle.python.rss' },
+      { name: 'bare Node, Redis', number: 'idle.node.rss' },
+    ],
+  },
+  { work: 'idle, Redis: CPU a minute', number: 'idle.redis.cpu', unit: 's', aim: ['≤', 0.1] },
+  { work: 'idle, Redis: memory', number: 'idle.redis.rss', unit: 'MiB', aim: ['≤', 90] },
+  { work: 'requested run, inline', number: 'runs.linod.inline', unit: 'ms' },
+  { work: 'requested run, cold thread', number: 'runs.linod.thread', unit: 'ms', aim: ['≤', 150] },
+  { work: 'requested run, cold process', number: 'runs.linod.process', unit: 'ms', aim: ['≤', 300] },
+];
 
-function redisServer(port: number): Subject {
+/** A new site with the shipped procedures, initiated. */
+async function linodWorker(directory: string, layer?: string): Promise<Subject> {
+  const settings = { shippedProcedures: true, ...(layer === undefined ? {} : { channelLayer: layer }) };
+  const site = await makeSite(directory, settings);
   return {
-    name: 'redis-server',
-    command: 'redis-server',
-    args: ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
-    directory: parent,
-    ready: /Ready to accept connections/,
+    name: 'linod',
+    command: process.execPath,
+    args: [program('runworker'), site.channel, '--initiate'],
+    directory,
+    ready: /is listening/,
   };
 }
 
-function parseFlags(): { seconds: number; starts: number } {
-  try {
-    const { values } = parseArgs({
-      options: { seconds: { type: 'string', default: '60' }, starts: { type: 'string', default: '5' } },
-    });
-    return { seconds: positive('--seconds', values.seconds), starts: positive('--starts', values.starts) };
-  } catch (error) {
-    process.stderr.write(`worker: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(2);
-  }
+function bareNode(url: string): Subject {
+  const script = `
+    import { Redis } from 'ioredis';
+    const redis = new Redis('${url}', { maxRetriesPerRequest: null });
+    await redis.ping();
+    console.log('ready');
+    for (;;) await redis.bzpopmin('bench:nothing', 5);
+  `;
+  return {
+    name: 'bare Node',
+    command: process.execPath,
+    args: ['--input-type=module', '--eval', script],
+    directory: root,
+    ready: /^ready$/,
+  };
 }
 
-function positive(flag: string, text: string): number {
-  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
-  throw new RangeError(`expected ${flag} to be a positive whole number, got: ${JSON.stringify(text)}`);
+/** `manage.py runworker` of Python's Channels, with the least settings that it runs with. */
+async function pythonWorker(directory: string, url: string): Promise<Subject | undefined> {
+  if (saysOf(python, '-c', 'import channels, channels_redis, django') === undefined) return undefined;
+  await mkdir(directory, { recursive: true });
+  await writeFile(
+    join(directory, 'bench_site.py'),
+    `SECRET_KEY = "bench"
+INSTALLED_APPS = ["channels"]
+ASGI_APPLICATION = "bench_asgi.application"
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": ["${url}"]}}
 }
+LOGGING = {
+    "version": 1,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+}
+`,
+  );
+  await writeFile(
+    join(directory, 'bench_asgi.py'),
+    `from channels.consumer import AsyncConsumer
+from channels.routing import ChannelNameRouter, ProtocolTypeRouter
+
+application = ProtocolTypeRouter({"channel": ChannelNameRouter({"bench": AsyncConsumer.as_asgi()})})
+`,
+  );
+  return {
+    name: 'Python',
+    command: 'env',
+    args: [
+      `PYTHONPATH=${directory}`,
+      'DJANGO_SETTINGS_MODULE=bench_site',
+      ...[python, '-m', 'django', 'runworker', 'bench'],
+    ],
+    directory,
+    ready: /Running worker/,
+  };
+}
+
+/** A first start is not counted: it compiles the site's files and makes the database. */
+async function start(subject: Subject | undefined): Promise<Found | undefined> {
+  if (subject === undefined) return undefined;
+  await (await Program.start(subject)).stop();
+  const started = await Program.start(subject);
+  await started.stop();
+  return { ms: started.startMs };
+}
+
+/** After a minute to settle, a minute that counts: `cpu` in seconds, `rss` in MiB. */
+async function idle(subject: Subject | undefined, quick: boolean): Promise<Found | undefined> {
+  if (subject === undefined) return undefined;
+  await (await Program.start(subject)).stop();
+  const running = await Program.start(subject);
+  const forMs = quick ? 5000 : 60_000;
+  await pause(forMs);
+  const before = running.usage().cpuMs;
+  await pause(forMs);
+  const { cpuMs, rssBytes } = running.usage();
+  await running.stop();
+  return { cpu: ((cpuMs - before) / forMs) * 60, rss: rssBytes / 1024 ** 2 };
+}
+
+/** From the request until the procedure's first statement, each time in a thread or process that is started for it. */
+async function runs({ directory, quick }: Context): Promise<Found> {
+  const count = quick ? 2 : 10;
+  const kinds = ['inline', 'thread', 'process'] as const;
+  // Runs with different limits of memory have no thread or process in common.
+  const code = `import { appendFileSync } from 'node:fs';
+import { type BaseRequest, scheduleDaily } from 'linod';
+
+const begun = (ar: BaseRequest) =>
+  appendFileSync('begun.txt', \`\${ar.jobId} \${performance.timeOrigin + performance.now()}\\n\`);
+for (const runIn of ${JSON.stringify(kinds)} as const)
+  for (let i = 0; i < ${count}; i++)
+    scheduleDaily({ name: runIn + i, runIn, ...(runIn === 'inline' ? {} : { memoryMb: 500 + i }) }, begun);
+`;
+  const site = await makeSite(directory, {}, { file: 'bench.ts', code });
+  await (await startWorker(site)).stop();
+  const worker = await startWorker(site);
+  const store = await site.openStore();
+  const layer = await site.openLayer();
+  const asked = new Map<number, { kind: (typeof kinds)[number]; at: number }>();
+  await pause(2000);
+  for (const kind of kinds) {
+    for (let i = 0; i < count; i++) {
+      const at = performance.timeOrigin + performance.now();
+      const { request } = await linod.RunJob.request({ site, store, layer, user: 'bench' }, `${kind}${i}`);
+      const job = await linod.RunJob.ended({ site, store, layer, user: 'bench' }, request);
+      if (job === null || job.status !== 'done')
+        throw new Error(`the run of ${kind}${i} failed: ${job?.message}`);
+      asked.set(job.id, { kind, at });
+    }
+  }
+  await layer.close();
+  await store.close();
+  await worker.stop();
+  const times: Record<(typeof kinds)[number], number[]> = { inline: [], thread: [], process: [] };
+  for (const line of (await readFile(join(directory, 'begun.txt'), 'utf8')).trim().split('\n')) {
+    const [job, at] = line.split(' ').map(Number);
+    const request = asked.get(job ?? Number.NaN);
+    if (request !== undefined) times[request.kind].push((at ?? Number.NaN) - request.at);
+  }
+  return Object.fromEntries(kinds.map((kind) => [kind, quantiles(times[kind]).p50]));
+}
+
+await contest(rows, 5, async () => {
+  const redis = await startRedis();
+  const subjects = {
+    sqlite: ({ directory }: Context) => linodWorker(directory),
+    redis: ({ directory }: Context) => linodWorker(directory, redis.url),
+    node: async () => bareNode(redis.url),
+    python: ({ directory }: Context) => pythonWorker(directory, redis.url),
+  };
+  const each = (measure: (subject: Subject | undefined, quick: boolean) => Promise<Found | undefined>) =>
+    Object.fromEntries(
+      Object.entries(subjects).map(([name, make]) => [
+        name,
+        async (context: Context) => await measure(await make(context), context.quick),
+      ]),
+    );
+  return {
+    experiments: [
+      { key: 'start', contestants: each(start) },
+      { key: 'idle', once: true, contestants: each(idle) },
+      { key: 'runs', once: true, contestants: { linod: runs } },
+    ],
+    close: () => redis.close(),
+  };
+});
