@@ -68,6 +68,8 @@ export {
 export { LayerFileError, SqliteChannelLayer, type SqliteLayerOptions } from './layers/sqlite.js';
 export {
   type DeadLetter,
+  type DeadLetterOptions,
+  type DeadLetterReport,
   deadLetterChannel,
   isDeadLetterChannel,
   type Leased,

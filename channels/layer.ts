@@ -2,7 +2,7 @@
 
 import type { Message, Received } from './application.js';
 import { type ChannelFull, InvalidMessageError, InvalidNameError, InvalidOptionError } from './errors.js';
-import { isDeadLetterChannel, type Leased } from './leases.js';
+import { type DeadLetterOptions, type DeadLetterReport, isDeadLetterChannel, type Leased } from './leases.js';
 import type { Listening } from './listening.js';
 import type { GroupReport, LayerStats, Peeked, PeekOptions } from './stats.js';
 
@@ -163,6 +163,24 @@ export interface ChannelLayer {
 
   /** Tells who is in which group; of one group, or of all, by name. @throws InvalidNameError, LayerUnavailableError */
   groups(group?: string): Promise<GroupReport[]>;
+
+  /**
+   * Lists dead letters, of one channel or of all, the oldest first. Takes nothing. Only with the extension `lease`.
+   *
+   * @throws InvalidNameError, InvalidOptionError, LayerUnavailableError
+   */
+  deadLetters(channel?: string, options?: DeadLetterOptions): Promise<DeadLetterReport[]>;
+
+  /**
+   * Puts dead letters back on the channel that they were sent to, the oldest first, as if they had just been sent:
+   * their deliveries are counted anew. Stops at a full channel. Only with the extension `lease`.
+   *
+   * @param ids those of `deadLetters`; default all. One that is not there any more is passed over
+   * @returns how many were put back
+   * @throws InvalidNameError, LayerUnavailableError
+   * @example await layer.redrive('orders')
+   */
+  redrive(channel: string, ids?: readonly string[]): Promise<number>;
 
   /**
    * Tells whether who receives on a channel in this process would hear of a message: when the store was last heard of,

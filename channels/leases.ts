@@ -39,6 +39,16 @@ export interface ReleaseOptions {
   readonly untried?: boolean | undefined;
 }
 
+/** What each layer's leases do. The names of channels are checked by then. */
+export interface Leases {
+  /** Waits for messages, at least one and at most `max`; those first that come again. */
+  receive(channel: string, max: number, leaseMs: number, signal?: AbortSignal): Promise<Leased[]>;
+  /** See `ChannelLayer.deadLetters`. */
+  deadLetters(channel: string | undefined, max: number): Promise<DeadLetterReport[]>;
+  /** See `ChannelLayer.redrive`. */
+  redrive(channel: string, ids: readonly string[] | undefined): Promise<number>;
+}
+
 /** The layer's side of a lease. `T` names one handing-over of one message, never a later one of the same. */
 export interface LeaseKeeper<T> {
   ack(token: T): Promise<boolean>;
@@ -152,7 +162,51 @@ export interface DeadLetter extends Message {
   readonly message: Received;
 }
 
+/** A dead letter as `deadLetters` lists it. */
+export interface DeadLetterReport extends Omit<DeadLetter, 'type'> {
+  /** What `redrive` takes; the layer's own. */
+  readonly id: string;
+  /** When it became one, in ms since 1970. */
+  readonly diedAt: number;
+}
+
+export interface DeadLetterOptions {
+  /** The most dead letters to list. Default 100. */
+  readonly max?: number | undefined;
+}
+
+/** Makes a dead letter of a message. */
 export function deadLetter(channel: string, message: Received, deliveries: number): DeadLetter {
   const reason = `handed out ${deliveries} times and never acknowledged`;
   return { type: 'dead.letter', channel, deliveries, reason, message };
+}
+
+/** Reads what lies on the dead-letter channel of `channel`; undefined for what somebody else has sent there. */
+export function readDeadLetter(channel: string, value: Received): DeadLetter | undefined {
+  const { type, deliveries, reason, message } = value;
+  if (type !== 'dead.letter' || value.channel !== channel || !isMap(message)) return undefined;
+  if (typeof deliveries !== 'number' || typeof reason !== 'string') return undefined;
+  return { type, channel, deliveries, reason, message };
+}
+
+/** Makes the report of what lies on the dead-letter channel of `channel`: none of what somebody else has sent there. */
+export function deadLetterReport(
+  channel: string,
+  value: Received,
+  where: Pick<DeadLetterReport, 'id' | 'diedAt'>,
+): DeadLetterReport[] {
+  const letter = readDeadLetter(channel, value);
+  if (letter === undefined) return [];
+  const { type: _, ...rest } = letter;
+  return [{ ...where, ...rest }];
+}
+
+/** Reads the options of `deadLetters`. @throws InvalidOptionError */
+export function checkDeadLetterOptions({ max = 100 }: DeadLetterOptions = {}): number {
+  if (Number.isSafeInteger(max) && max > 0) return max;
+  throw new InvalidOptionError('max', 'a positive whole number', max);
+}
+
+function isMap(value: unknown): value is Received {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

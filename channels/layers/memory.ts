@@ -24,10 +24,15 @@ import {
   type WaitOptions,
 } from '../layer.js';
 import {
+  checkDeadLetterOptions,
   checkLeasable,
   checkLeaseMs,
+  type DeadLetterOptions,
+  type DeadLetterReport,
   deadLetter,
   deadLetterChannel,
+  deadLetterReport,
+  deadLetterSuffix,
   isDeadLetterChannel,
   type Leased,
   LeasedMessage,
@@ -204,6 +209,18 @@ export class InMemoryChannelLayer implements ChannelLayer {
     return this.#source.groups(group);
   }
 
+  async deadLetters(channel?: string, options?: DeadLetterOptions): Promise<DeadLetterReport[]> {
+    this.#refuseWhenClosed();
+    if (channel !== undefined) checkLeasable(checkChannelName(channel));
+    return this.#deadLetterReports(channel).slice(0, checkDeadLetterOptions(options));
+  }
+
+  async redrive(channel: string, ids?: readonly string[]): Promise<number> {
+    this.#refuseWhenClosed();
+    checkLeasable(checkChannelName(channel));
+    return this.#redrive(channel, ids && new Set(ids));
+  }
+
   async flush(): Promise<void> {
     this.#refuseWhenClosed();
     for (const [key, box] of this.#boxes) {
@@ -366,6 +383,34 @@ export class InMemoryChannelLayer implements ChannelLayer {
     this.#onDrop?.({ channel, reason: 'dead' });
   }
 
+  #deadLetterReports(channel: string | undefined): DeadLetterReport[] {
+    const keys = channel === undefined ? [...this.#boxes.keys()] : [deadLetterChannel(channel)];
+    const reports = keys.filter(isDeadLetterChannel).flatMap((key) => {
+      const box = this.#boxes.get(key);
+      return box?.first(box.length).flatMap((filed) => reportOf(key, filed)) ?? [];
+    });
+    return reports.sort((a, b) => a.diedAt - b.diedAt);
+  }
+
+  #redrive(channel: string, ids: ReadonlySet<string> | undefined): number {
+    const dead = deadLetterChannel(channel);
+    const box = this.#boxes.get(dead);
+    const letters = box?.first(box.length) ?? [];
+    box?.clear();
+    let count = 0;
+    for (const filed of letters) {
+      const [report] = reportOf(dead, filed);
+      const isChosen = report !== undefined && (ids?.has(report.id) ?? true);
+      if (!isChosen || !this.#hasRoom(channel)) box?.put(filed);
+      else {
+        this.#file(channel, [channel], report.message);
+        count++;
+      }
+    }
+    if (box !== undefined) this.#forgetIfUnused(dead, box);
+    return count;
+  }
+
   #box(key: string): WaitingQueue<Filed> {
     let box = this.#boxes.get(key);
     if (box === undefined) {
@@ -424,4 +469,9 @@ export class InMemoryChannelLayer implements ChannelLayer {
     }
     if (members.size === 0) this.#groups.delete(group);
   }
+}
+
+function reportOf(deadKey: string, { number, message, sentAt }: Filed): DeadLetterReport[] {
+  const channel = deadKey.slice(0, -deadLetterSuffix.length);
+  return deadLetterReport(channel, copyOf(message), { id: String(number), diedAt: sentAt });
 }

@@ -19,7 +19,7 @@ import {
   type SendOutcome,
   type WaitOptions,
 } from '../layer.js';
-import type { Leased } from '../leases.js';
+import type { DeadLetterReport, Leased } from '../leases.js';
 import type { Listening } from '../listening.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
 import { writeEach } from '../outgoing.js';
@@ -244,6 +244,16 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     return this.#source.groups(group);
   }
 
+  /** @throws InvalidOptionError: Redis keeps no messages here */
+  async deadLetters(): Promise<DeadLetterReport[]> {
+    throw noLeases();
+  }
+
+  /** @throws InvalidOptionError as above */
+  async redrive(): Promise<number> {
+    throw noLeases();
+  }
+
   /** Forgets the messages, groups and channels of this layer object. Who waits goes on waiting. */
   async flush(): Promise<void> {
     this.#refuseWhenClosed();
@@ -271,8 +281,7 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
   #checkReceive(channel: string, lease: unknown): void {
     this.#checkChannel(channel);
     this.#refuseWhenClosed();
-    if (lease !== undefined)
-      throw new InvalidOptionError('lease', 'left out: the PubSub layer has no leases', lease);
+    if (lease !== undefined) throw noLeases(lease);
   }
 
   #groupName(group: string): string {
@@ -338,6 +347,10 @@ const groupMark = '__group__';
 async function allDone(work: ReadonlyArray<Promise<unknown>>): Promise<void> {
   for (const outcome of await Promise.allSettled(work))
     if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+function noLeases(found: unknown = 'PubSub'): InvalidOptionError {
+  return new InvalidOptionError('lease', 'left out: the PubSub layer has no leases', found);
 }
 
 function checkPrefix(prefix: unknown): string {

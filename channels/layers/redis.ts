@@ -23,8 +23,11 @@ import {
   type WaitOptions,
 } from '../layer.js';
 import {
+  checkDeadLetterOptions,
   checkLeasable,
   checkLeaseMs,
+  type DeadLetterOptions,
+  type DeadLetterReport,
   deadLetter,
   deadLetterChannel,
   isDeadLetterChannel,
@@ -49,6 +52,7 @@ import {
 import type { Address } from './redis/address.js';
 import type { Entry } from './redis/blocking-reads.js';
 import type { ConnectionChange } from './redis/connection.js';
+import { DeadLetters } from './redis/dead-letters.js';
 import { flush } from './redis/flush.js';
 import { Host } from './redis/host.js';
 import { type Host as HostOption, parseHosts } from './redis/hosts.js';
@@ -146,6 +150,7 @@ export class RedisChannelLayer implements ChannelLayer {
   };
   readonly #local: LocalQueues;
   readonly #source: RedisSource;
+  readonly #deadLetters: DeadLetters;
   #closed = false;
 
   constructor(options: RedisLayerOptions = {}) {
@@ -205,6 +210,14 @@ export class RedisChannelLayer implements ChannelLayer {
       now: this.#now,
       onDrop: this.#onDrop,
       take: (key, wanted, signal) => this.#takeForProcess(key, wanted, signal),
+    });
+    this.#deadLetters = new DeadLetters({
+      hosts,
+      prefix: this.#prefix,
+      members: this.#members,
+      capacity: this.#capacity,
+      expiryMs: this.#expiryMs,
+      now: this.#now,
     });
     this.#source = new RedisSource({
       hosts,
@@ -339,6 +352,18 @@ export class RedisChannelLayer implements ChannelLayer {
     this.#refuseWhenClosed();
     if (group !== undefined) checkGroupName(group);
     return this.#source.groups(group);
+  }
+
+  async deadLetters(channel?: string, options?: DeadLetterOptions): Promise<DeadLetterReport[]> {
+    this.#refuseWhenClosed();
+    if (channel !== undefined) checkLeasable(checkChannelName(channel));
+    return this.#deadLetters.list(channel, checkDeadLetterOptions(options));
+  }
+
+  async redrive(channel: string, ids?: readonly string[]): Promise<number> {
+    this.#refuseWhenClosed();
+    checkLeasable(checkChannelName(channel));
+    return this.#deadLetters.redrive(channel, ids);
   }
 
   /**

@@ -29,8 +29,11 @@ import {
   type WaitOptions,
 } from '../layer.js';
 import {
+  checkDeadLetterOptions,
   checkLeasable,
   checkLeaseMs,
+  type DeadLetterOptions,
+  type DeadLetterReport,
   deadLetter,
   deadLetterChannel,
   isDeadLetterChannel,
@@ -248,6 +251,18 @@ export class SqliteChannelLayer implements ChannelLayer {
     return this.#reader.listening(messageKey(channel));
   }
 
+  async deadLetters(channel?: string, options?: DeadLetterOptions): Promise<DeadLetterReport[]> {
+    this.#refuseWhenClosed();
+    if (channel !== undefined) checkLeasable(checkChannelName(channel));
+    return this.#source.deadLetters(channel, checkDeadLetterOptions(options));
+  }
+
+  async redrive(channel: string, ids?: readonly string[]): Promise<number> {
+    this.#refuseWhenClosed();
+    checkLeasable(checkChannelName(channel));
+    return this.#redrive(channel, ids);
+  }
+
   async flush(): Promise<void> {
     await this.#write((store) => store.clear());
     this.#reader.clear();
@@ -340,6 +355,28 @@ export class SqliteChannelLayer implements ChannelLayer {
     this.#keeper.ack(tokenOf(channel, row)).catch(() => {
       // Then it comes again, and is dropped again.
     });
+  }
+
+  async #redrive(channel: string, ids: readonly string[] | undefined): Promise<number> {
+    const letters = this.#source.deadLetters(channel, Number.MAX_SAFE_INTEGER);
+    const chosen = letters.filter(({ id }) => ids?.includes(id) ?? true);
+    const capacity = this.#capacity(channel);
+    const count = await this.#write((store, now) =>
+      store.atomically(() => {
+        let moved = 0;
+        for (const { id, message } of chosen) {
+          const body = encode(message);
+          const expiresAt = this.#expiresAt(channel, now);
+          if (!store.isThere(deadLetterChannel(channel), Number(id))) continue;
+          if (!store.put({ key: channel, channels: [channel], body, capacity, now, expiresAt })) break;
+          store.removeAt(deadLetterChannel(channel), Number(id));
+          moved++;
+        }
+        return moved;
+      }),
+    );
+    this.#reader.wake(channel);
+    return count;
   }
 
   #leasePolicy(key: string): LeasePolicy {

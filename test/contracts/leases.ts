@@ -260,6 +260,56 @@ const contract: Contract = {
     }
   },
 
+  async 'dead letters are listed with what they were and when they died, and stay'(t, open) {
+    const [layer, watcher] = [await open({ maxDeliveries: 2 }), await open()];
+    await kill(layer, 'listed', [0, 1, 2], 2);
+    await kill(layer, 'other', [3], 2);
+    t.same(await watcher.deadLetters('nothing'), []);
+    const [first, ...others] = await watcher.deadLetters('listed');
+    const reason = 'handed out 2 times and never acknowledged';
+    t.match(first, { channel: 'listed', message: numbered(0), deliveries: 2, reason });
+    t.ok(Math.abs(Number(first?.diedAt) - Date.now()) < 60_000);
+    t.match(others, [{ message: numbered(1) }, { message: numbered(2) }]);
+    const all = await watcher.deadLetters();
+    t.equal(new Set(all.map(({ channel, id }) => `${channel} ${id}`)).size, 4, 'each has an id');
+    t.same(await watcher.deadLetters(undefined, { max: 2 }), all.slice(0, 2));
+    t.same(await watcher.deadLetters(), all, 'looking takes nothing');
+    await layer.send('listed.dead', { type: 'no.letter' });
+    t.equal((await watcher.deadLetters('listed')).length, 3, 'what is no dead letter is passed over');
+  },
+
+  async 'a dead letter that is redriven is a message as if it had just been sent'(t, open) {
+    const [layer, other] = [await open({ maxDeliveries: 2 }), await open({ maxDeliveries: 2 })];
+    await kill(layer, 'redriven', [0, 1, 2], 2);
+    const [, second] = await other.deadLetters('redriven');
+    const waiting = lease(layer, 'redriven', longMs);
+    await turns(3);
+    t.equal(await other.redrive('redriven', [second?.id ?? '', 'no-such-id']), 1);
+    const leased = await waiting;
+    t.match(leased, { message: numbered(1), deliveries: 1 });
+    t.equal(await leased.ack(), true);
+    t.match(await other.deadLetters('redriven'), [{ message: numbered(0) }, { message: numbered(2) }]);
+    t.equal(await other.redrive('redriven', [second?.id ?? '']), 0, 'it is one no more');
+    t.equal(await other.redrive('redriven'), 2);
+    t.same(await other.deadLetters(), []);
+    const batch = await leaseMany(layer, 'redriven', 2, longMs);
+    t.match(batch, [
+      { message: numbered(0), deliveries: 1 },
+      { message: numbered(2), deliveries: 1 },
+    ]);
+    t.equal(await other.redrive('redriven'), 0);
+  },
+
+  async 'redriving stops at a full channel, and what did not fit in stays dead'(t, open) {
+    const layer = await open({ maxDeliveries: 1, channelCapacity: { narrow: 2 } });
+    await kill(layer, 'narrow', [0, 1], 1);
+    await layer.send('narrow', numbered(2));
+    t.equal(await layer.redrive('narrow'), 1);
+    t.match(await layer.deadLetters('narrow'), [{ message: numbered(1) }]);
+    t.match(await receive(layer, 'narrow'), numbered(2));
+    t.match(await receive(layer, 'narrow'), numbered(0));
+  },
+
   async 'a called-off wait for a lease takes nothing'(t, open) {
     const [a, b] = [await open(), await open()];
     for (let n = 0; n < 60; n++) {
@@ -350,6 +400,22 @@ const contract: Contract = {
 
 /** What it claims, for docs/channels.md. */
 export const leaseClaims: readonly string[] = Object.keys(contract);
+
+/** Makes dead letters of messages with these numbers. */
+async function kill(
+  layer: ChannelLayer,
+  channel: string,
+  numbers: readonly number[],
+  deliveries: number,
+): Promise<void> {
+  for (const n of numbers) await layer.send(channel, numbered(n));
+  for (let i = 0; i < deliveries; i++)
+    for (const leased of await leaseMany(layer, channel, numbers.length, longMs)) await leased.release();
+  await until('they are dead', async () => {
+    await layer.receiveMany(channel, { lease: longMs, waitMs: 0 });
+    return (await layer.deadLetters(channel)).length === numbers.length;
+  });
+}
 
 /** Has leases end, each as soon as it can, and waits until they have. */
 async function endSoon(batch: readonly Leased[]): Promise<void> {

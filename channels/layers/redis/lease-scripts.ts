@@ -192,4 +192,31 @@ export const leaseScripts = {
       redis.call('PEXPIRE', KEYS[3], ARGV[6])
       return tooMany`,
   },
+
+  /**
+   * KEYS: a dead-letter channel's messages, those of its channel. ARGV: the channel's capacity; now; the score up to
+   * which messages are expired; the TTL in ms; a dead letter's member and that of its message, and so on. Puts messages
+   * in the place of their dead letters while there is room. Returns how many.
+   */
+  redrive: {
+    lua: `
+      redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[3])
+      local room = ARGV[1] - redis.call('ZCARD', KEYS[2])
+      local score = tonumber(ARGV[2])
+      local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2]
+      if last then
+        last = tonumber(last)
+        if last >= score and last < score + 1 then score = last + 0.000001 end
+      end
+      local moved = 0
+      for i = 5, #ARGV, 2 do
+        if moved < room and redis.call('ZREM', KEYS[1], ARGV[i]) == 1 then
+          redis.call('ZADD', KEYS[2], string.format('%.17g', score), ARGV[i + 1])
+          score = score + 0.000001
+          moved = moved + 1
+        end
+      end
+      if moved > 0 then redis.call('PEXPIRE', KEYS[2], ARGV[4]) end
+      return moved`,
+  },
 } as const;

@@ -211,6 +211,7 @@ export interface ScriptCommands {
   extend(...args: Arguments): Promise<number[]>;
   release(...args: Arguments): Promise<number[]>;
   bury(...args: Arguments): Promise<number>;
+  redrive(...args: Arguments): Promise<number>;
   putBack(...args: Arguments): Promise<null>;
   restore(...args: Arguments): Promise<null>;
   groupAdd(...args: Arguments): Promise<null>;

@@ -72,6 +72,11 @@ export class LookStore {
     }));
   }
 
+  /** Single messages on channels for dead letters: on one, or on all. */
+  dead(key: string | undefined): DeadRow[] {
+    return this.#statements.dead.all(key ?? null, key ?? null);
+  }
+
   members(group: string | undefined, now: number): StoredMember[] {
     return this.#statements.members.all(now, group ?? null, group ?? null);
   }
@@ -80,6 +85,13 @@ export class LookStore {
 interface ParcelRow extends Packed {
   readonly expires_at: number;
   readonly channels: string | null;
+}
+
+export interface DeadRow {
+  readonly key: string;
+  readonly place: number;
+  readonly body: Uint8Array;
+  readonly expires_at: number;
 }
 
 interface LeaseRow {
@@ -112,6 +124,9 @@ function prepare(db: Database) {
     parcels: db.prepare<[string], ParcelRow>(
       'SELECT count, expires_at, channels, sizes, body FROM parcel WHERE key = ? ORDER BY place',
     ),
+    dead: db.prepare<[string | null, string | null], DeadRow>(`
+      SELECT key, place, body, expires_at FROM parcel
+      WHERE sizes IS NULL AND ((? IS NULL AND key LIKE '%.dead') OR key = ?) ORDER BY expires_at, place`),
     members: db.prepare<[number, string | null, string | null], StoredMember>(`
       SELECT group_name AS "group", channel, expires_at AS expiresAt FROM membership
       WHERE expires_at > ? AND (? IS NULL OR group_name = ?) ORDER BY group_name, expires_at`),

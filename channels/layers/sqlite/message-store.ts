@@ -212,6 +212,15 @@ export class MessageStore {
     return this.#statements.dataVersion.get();
   }
 
+  /** Whether a row lies at a place under a key. */
+  isThere(key: string, place: number): boolean {
+    return this.#statements.isThere.get(key, place) !== undefined;
+  }
+
+  removeAt(key: string, place: number): void {
+    this.#statements.removeAt.run(key, place);
+  }
+
   addMember(group: string, channel: string, expiresAt: number): void {
     this.#statements.addMember.run(group, channel, expiresAt);
   }
@@ -459,6 +468,9 @@ function prepare(db: Database) {
     firstCount: plucked<Text, number>(
       db.prepare('SELECT count FROM parcel WHERE key = ? ORDER BY place LIMIT 1'),
     ),
+
+    isThere: db.prepare<[string, number]>('SELECT 1 FROM parcel WHERE key = ? AND place = ?'),
+    removeAt: db.prepare<[string, number]>('DELETE FROM parcel WHERE key = ? AND place = ?'),
 
     addMember: db.prepare<[string, string, number]>(`
       INSERT INTO membership (group_name, channel, expires_at) VALUES (?, ?, ?)

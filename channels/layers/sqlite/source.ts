@@ -1,6 +1,12 @@
 // What can be seen of the embedded layer without taking it.
 
 import { UndecodableError } from '../../errors.js';
+import {
+  type DeadLetterReport,
+  deadLetterChannel,
+  deadLetterReport,
+  deadLetterSuffix,
+} from '../../leases.js';
 import type { GroupReport, KeyDepth, Peeked } from '../../stats.js';
 import { readBody } from './bodies.js';
 import type { LayerFile } from './layer-file.js';
@@ -45,6 +51,17 @@ export class SqliteSource {
         .filter((member) => member.group === name)
         .map(({ channel, expiresAt }) => ({ channel, renewedAt: expiresAt - this.#options.groupExpiryMs })),
     }));
+  }
+
+  deadLetters(channel: string | undefined, max: number): DeadLetterReport[] {
+    const rows = this.#read((store) => store.dead(channel && deadLetterChannel(channel)));
+    const reports = rows.flatMap(({ key, place, body, expires_at }) => {
+      const diedAt = expires_at - this.#options.expiryMsOf(key);
+      const from = key.slice(0, -deadLetterSuffix.length);
+      const peeked = this.#peeked(key, { channels: undefined, body, deliveries: 0 });
+      return peeked.message ? deadLetterReport(from, peeked.message, { id: String(place), diedAt }) : [];
+    });
+    return reports.slice(0, max);
   }
 
   #read<T>(look: (store: LookStore, now: number) => T): T {
