@@ -2,7 +2,6 @@
 
 import type { ChannelLayer } from '../channels/index.js';
 import { systemClock } from './clock.js';
-import { noticeDead } from './membership/notice-dead.js';
 import { WorkerRegistry } from './membership/registry.js';
 import type { Procedure } from './procedure.js';
 import type { Site } from './site.js';
@@ -48,7 +47,8 @@ export function openRequests({ site, store: { db }, user = 'somebody' }: ActorCo
  */
 export async function lookAround(context: ActorContext): Promise<WorkerRow[]> {
   const registry = new WorkerRegistry(context.store.db, systemClock);
-  await noticeDead(registry, openRequests(context).ends, { judgeSilence: false });
+  await registry.markDead({ judgeSilence: false });
+  await openRequests(context).ends.giveUpLost();
   const living = await registry.living();
   // A worker takes over by itself what was changed in the database.
   if (living.length === 0) await openTasks(context).outside.look();

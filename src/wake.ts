@@ -29,7 +29,7 @@ async function wake({ site, store, layer }: ActorContext): Promise<string | null
     return null;
   } catch (error) {
     // The database has told them.
-    if (store.tells.includes('job_requests')) return null;
+    if (store.follow !== null) return null;
     return error instanceof Error ? error.message : String(error);
   }
 }

@@ -32,8 +32,6 @@ import type { LogSink } from '../log/sink.js';
 import { senderTuning } from '../log/tuning.js';
 import { DatabaseClock } from '../membership/database-clock.js';
 import { Lease } from '../membership/lease.js';
-import { Neighbours } from '../membership/neighbours.js';
-import { noticeDead } from '../membership/notice-dead.js';
 import { WorkerRegistry } from '../membership/registry.js';
 import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
 import { SwitchOffs } from '../membership/switch-offs.js';
@@ -108,7 +106,6 @@ export class Daemon {
   readonly #pushes: PushService;
   readonly #coroutine: LoggerCoroutine;
   readonly #heartbeat: Heartbeat;
-  readonly #neighbours: Neighbours;
   readonly #worker: Worker;
   /** The channel that only this worker receives on, for what concerns all workers. */
   readonly #ownChannel: string;
@@ -272,12 +269,6 @@ export class Daemon {
     };
     const onTrouble = (error: unknown) => this.#tellSocket(error);
     this.#logSocket = path === '' ? null : new LogSocketKeeper({ ...socketOptions, onTrouble });
-    this.#neighbours = new Neighbours({
-      clock,
-      // What fails is done at the next beat, which also tells why.
-      onGone: () => void this.#noticeDead().catch(() => undefined),
-    });
-    const newsCheck = store.newsCheck();
     this.#heartbeat = new Heartbeat({
       clock,
       logger: this.#logger,
@@ -287,10 +278,10 @@ export class Daemon {
         () => this.#databaseClock.measure(),
         () => this.#tellAlive(),
         () => this.#joinGroup(),
+        () => this.#noticeDead(),
+        () => this.#followOrders(),
+        () => this.#lookOutside(),
       ],
-      looks: [() => this.#noticeDead(), () => this.#followOrders(), () => this.#lookOutside()],
-      // Of others also their silence counts.
-      hasNews: () => newsCheck() || !this.#registry.isAlone,
     });
     this.#worker = new Worker({
       application: this.#application(),
@@ -436,7 +427,6 @@ export class Daemon {
     await Promise.all([step(() => working), step(() => this.#loop.stop(this.#settings.graceSeconds * 1000))]);
     await step(() => this.#tasks.close());
     await step(() => this.#heartbeat.stop());
-    this.#neighbours.stop();
     await step(() => this.#layer.groupDiscard(this.#site.workersGroup, this.#ownChannel));
     await step(async () => this.#logSocket?.stop());
     await step(() => this.#log.stop());
@@ -541,10 +531,10 @@ export class Daemon {
   }
 
   async #noticeDead(): Promise<void> {
-    const { dead, lost } = await noticeDead(this.#registry, this.#tasks.ends, { judgeSilence: true });
+    const dead = await this.#registry.markDead({ judgeSilence: true });
+    const lost = await this.#tasks.ends.giveUpLost();
     for (const { id, why } of dead) this.#logger.warning(`worker ${id} is gone: ${why}`);
     for (const job of lost) this.#logger.warning(`job ${job.id} (${job.procedure}) is ${job.message}`);
-    this.#neighbours.watch(this.#registry.neighbours);
     // What they ran may be to run again here.
     if (lost.length > 0) this.#loop.wake();
   }
@@ -558,8 +548,10 @@ export class Daemon {
   }
 
   /** Hears of what commands and other workers write, soon after they do. */
-  #follow(): Following {
-    return this.#store.follow({
+  #follow(): Following | null {
+    const { follow } = this.#store;
+    if (follow === null) return null;
+    return follow({
       clock: this.#clock,
       onNews: (topic) => this.#onNews(topic),
       onTrouble: (error) => {

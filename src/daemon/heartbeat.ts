@@ -8,13 +8,8 @@ export interface HeartbeatOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Done in this order at each beat; one that fails keeps no other from being done. */
-  readonly steps: readonly Step[];
-  /** Done after them when there may be news, or the beat before failed: they have nothing to do unless others have written. */
-  readonly looks: readonly Step[];
-  readonly hasNews: () => boolean;
+  readonly steps: ReadonlyArray<() => Promise<void>>;
 }
-
-type Step = () => Promise<void>;
 
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
@@ -29,8 +24,9 @@ export class Heartbeat {
 
   /** Beats now, and from then on with the process. Called once. */
   start(): void {
+    const { clock } = this.#options;
     this.#beating = this.#beat().then(() => {
-      if (!this.#isStopped) this.#beatLater();
+      if (!this.#isStopped) this.#disarm = clock.after(untilBeat(clock.now()), () => this.start());
     });
   }
 
@@ -41,18 +37,11 @@ export class Heartbeat {
     await this.#beating;
   }
 
-  #beatLater(): void {
-    const { clock } = this.#options;
-    this.#disarm = clock.after(untilBeat(clock.now()), () => this.start());
-  }
-
-  /** Never rejects: a database that is away is told once, and again when it is back. */
+  /** Never rejects: a database that is away is logged once, and again when it is back. */
   async #beat(): Promise<void> {
-    const { steps, looks, hasNews, logger } = this.#options;
+    const { steps, logger } = this.#options;
     const failures: unknown[] = [];
-    const shallLook = hasNews() || this.#fails;
-    for (const step of shallLook ? [...steps, ...looks] : steps)
-      await step().catch((error: unknown) => failures.push(error));
+    for (const step of steps) await step().catch((error: unknown) => failures.push(error));
     const [error] = failures;
     if (error !== undefined && !this.#fails) logger.error('the heartbeat failed; trying again', { error });
     if (error === undefined && this.#fails) logger.info('the heartbeat works again');

@@ -2,11 +2,10 @@
 
 import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type BetterSqlite3 from 'better-sqlite3';
+import Sqlite from 'better-sqlite3';
 import * as v from 'valibot';
 import { LinodError } from '../errors.js';
 import { type Owner, ownProcess } from '../owner.js';
-import { betterSqlite3 } from '../store/better-sqlite3.js';
 
 /** Who has, or had, a lock. */
 export interface LockHolder extends Owner {
@@ -40,7 +39,7 @@ export class FileLockError extends LinodError {
 export class FileLock {
   readonly path: string;
   readonly #self: LockHolder;
-  #database: BetterSqlite3.Database | undefined;
+  #database: Sqlite.Database | undefined;
   #identity = '';
 
   /** @param path the lock's file; beside it stands `PATH.holder`, which says who took it last */
@@ -102,13 +101,12 @@ export class FileLock {
     mkdirSync(dirname(this.path), { recursive: true });
     if (identityOf(this.path) === '') closeSync(openSync(this.path, 'a'));
     const before = identityOf(this.path);
-    const Database = betterSqlite3();
-    const database = new Database(this.path, { timeout: 0 });
+    const database = new Sqlite(this.path, { timeout: 0 });
     try {
       database.exec('BEGIN EXCLUSIVE');
     } catch (error) {
       database.close();
-      if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) return false;
+      if (error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY')) return false;
       throw error;
     }
     const identity = identityOf(this.path);

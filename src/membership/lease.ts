@@ -2,21 +2,10 @@
 
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
-import { PreparedQuery } from '../store/prepared.js';
 import type { Database } from '../store/schema.js';
 
 /** A lease that is not renewed for this long is free. */
 export const leaseMs = 15_000;
-
-const renewal = new PreparedQuery<{ name: string; worker: string; fence: number; until: number }, unknown>(
-  (db, value) =>
-    db
-      .updateTable('leases')
-      .set({ until: value('until') })
-      .where('name', '=', value('name'))
-      .where('worker_id', '=', value('worker'))
-      .where('fence', '=', value('fence')),
-);
 
 export class Lease {
   readonly #db: Kysely<Database>;
@@ -38,7 +27,7 @@ export class Lease {
     return this.#fence !== null;
   }
 
-  /** The worker that had it when it was looked at last; null before that, and when nobody had it. */
+  /** The worker that had it when it was read last; null before that, and when nobody had it. */
   get holder(): string | null {
     return this.#holder;
   }
@@ -49,9 +38,28 @@ export class Lease {
    * @param from a worker that is known to be gone, from which it is taken, too
    */
   async acquire(from?: string): Promise<boolean> {
-    if (await this.#renew()) return true;
+    if (await this.#extend(leaseMs)) return true;
     this.#fence = await this.#take(from);
     return this.held;
+  }
+
+  /** Gives it back at once, so that another need not wait for its end. */
+  async release(): Promise<void> {
+    await this.#extend(0);
+    this.#fence = null;
+  }
+
+  /** @returns whether it is still this worker's */
+  async #extend(ms: number): Promise<boolean> {
+    if (this.#fence === null) return false;
+    const { numUpdatedRows } = await this.#db
+      .updateTable('leases')
+      .set({ until: this.#clock.now() + ms })
+      .where('name', '=', this.#name)
+      .where('worker_id', '=', this.#workerId)
+      .where('fence', '=', this.#fence)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
   }
 
   /** @returns the number of this change of hands, or null when the lease is another's */
@@ -64,21 +72,20 @@ export class Lease {
         'leases.worker_id',
         'leases.fence',
         'leases.until',
-        'workers.id as holder',
+        'workers.id as member',
         'workers.stopped_at',
       ])
       .where('leases.name', '=', this.#name)
       .executeTakeFirst();
     this.#holder = lease?.worker_id ?? null;
-    const free =
+    // It may be this worker's own: it was taken, and the answer lost with the connection to the database.
+    const isFree =
       lease === undefined ||
-      lease.worker_id === from ||
       lease.until <= now ||
-      lease.holder === null ||
+      lease.member === null ||
       lease.stopped_at !== null ||
-      // It was taken, and the word of it lost with the connection to the database.
-      lease.worker_id === this.#workerId;
-    if (!free) return null;
+      [from, this.#workerId].includes(lease.worker_id);
+    if (!isFree) return null;
     const values = { worker_id: this.#workerId, fence: (lease?.fence ?? 0) + 1, until: now + leaseMs };
     // Only as it was read: of several that see a free lease one gets it, and a holder that renews keeps it.
     const taken = await this.#db
@@ -94,24 +101,5 @@ export class Lease {
       .returning('fence')
       .executeTakeFirst();
     return taken?.fence ?? null;
-  }
-
-  /** Gives it back at once, so that another need not wait for its end. */
-  async release(): Promise<void> {
-    if (this.#fence === null) return;
-    await this.#db
-      .updateTable('leases')
-      .set({ until: 0 })
-      .where('name', '=', this.#name)
-      .where('worker_id', '=', this.#workerId)
-      .where('fence', '=', this.#fence)
-      .execute();
-    this.#fence = null;
-  }
-
-  async #renew(): Promise<boolean> {
-    if (this.#fence === null) return false;
-    const mine = { name: this.#name, worker: this.#workerId, fence: this.#fence };
-    return (await renewal.run(this.#db, { ...mine, until: this.#clock.now() + leaseMs })) > 0;
   }
 }

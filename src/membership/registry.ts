@@ -1,10 +1,9 @@
-// The workers of a site: each tells that it is there, and notices those that are not any more.
+// The workers of a site: each says that it is there, and notices those that are not any more.
 
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { durationText } from '../duration.js';
 import { isSuspended, type Owner, ownerState, ownProcess } from '../owner.js';
-import { PreparedQuery } from '../store/prepared.js';
 import type { Database, WorkerRow } from '../store/schema.js';
 
 /** A worker of another machine, or one whose process is suspended, counts as dead when it was silent for so long. */
@@ -31,28 +30,7 @@ export interface DeadWorker {
   readonly why: string;
 }
 
-/** Without what they can do, which may be the names of thousands of procedures. */
-type Sign = Pick<WorkerRow, 'id' | 'host' | 'pid' | 'pid_start' | 'heartbeat_at'>;
-
-const signs = new PreparedQuery<Record<string, never>, Sign>((db) =>
-  db
-    .selectFrom('workers')
-    .select(['id', 'host', 'pid', 'pid_start', 'heartbeat_at'])
-    .where('stopped_at', 'is', null)
-    .orderBy('started_at'),
-);
-
-const livingRows = new PreparedQuery<Record<string, never>, WorkerRow>((db) =>
-  db.selectFrom('workers').selectAll().where('stopped_at', 'is', null).orderBy('started_at'),
-);
-
-const beatOf = new PreparedQuery<{ id: string; now: number; health: string }, unknown>((db, value) =>
-  db
-    .updateTable('workers')
-    .set({ heartbeat_at: value('now'), health: value('health') })
-    .where('id', '=', value('id'))
-    .where('stopped_at', 'is', null),
-);
+type Sign = Pick<WorkerRow, 'host' | 'pid' | 'pid_start' | 'heartbeat_at'>;
 
 export class WorkerRegistry {
   /** This worker's name for all others: machine, process number and start. */
@@ -63,8 +41,6 @@ export class WorkerRegistry {
   /** In ms since 1970: the last time this worker could say that it is alive, and since when without a break. */
   #beatAt: number | null = null;
   #inTouchSince = Number.NEGATIVE_INFINITY;
-  #neighbours: readonly Owner[] = [];
-  #isAlone = false;
   #card = { channels: '', version: '', started_at: 0, procedures: '', max_jobs: null as number | null };
 
   constructor(db: Kysely<Database>, clock: Pick<Clock, 'now'>, owner: Owner = ownProcess()) {
@@ -107,60 +83,53 @@ export class WorkerRegistry {
    * @returns false if others had taken it for dead meanwhile, and its work away; it is a member again
    */
   async beat(health = ''): Promise<boolean> {
-    const updated = await beatOf.run(this.#db, { id: this.id, now: this.#clock.now(), health });
-    this.#noteBeat();
-    if (updated > 0) return true;
+    const now = this.#clock.now();
+    const { numUpdatedRows } = await this.#db
+      .updateTable('workers')
+      .set({ heartbeat_at: now, health })
+      .where('id', '=', this.id)
+      .where('stopped_at', 'is', null)
+      .executeTakeFirst();
+    // When the database was away, it was for the others, too: they are given the time to be heard again.
+    if (this.#beatAt !== null && now - this.#beatAt > breakMs) this.#inTouchSince = now;
+    this.#beatAt = now;
+    if (numUpdatedRows > 0n) return true;
     await this.#enter();
     return false;
   }
 
-  /** When the database was away, it was for the others, too: they are given the time to be heard again. */
-  #noteBeat(): void {
-    const now = this.#clock.now();
-    if (this.#beatAt !== null && now - this.#beatAt > breakMs) this.#inTouchSince = now;
-    this.#beatAt = now;
-  }
-
   /**
-   * Marks workers that are gone as stopped, and tells which. What they ran is given up by `Ends.giveUpLost`.
+   * Marks workers that are gone as stopped, and returns them. What they ran is given up by `Ends.giveUpLost`.
    *
    * @param judgeSilence whether one that only says nothing counts as gone: for workers, which are always there, and
    *   not for a command that looks in
    */
   async markDead({ judgeSilence }: { judgeSilence: boolean }): Promise<DeadWorker[]> {
+    const signs = await this.#db
+      .selectFrom('workers')
+      .select(['id', 'host', 'pid', 'pid_start', 'heartbeat_at'])
+      .where('stopped_at', 'is', null)
+      .where('id', '!=', this.id)
+      .orderBy('started_at')
+      .execute();
     const dead: DeadWorker[] = [];
-    const neighbours: Owner[] = [];
-    let others = 0;
-    for (const row of await signs.rows(this.#db, {})) {
-      if (row.id === this.id) continue;
-      others++;
-      const why = this.#whyDead(row, judgeSilence);
-      if (why === null) {
-        const { host, pid, pid_start: start } = row;
-        if (host === this.#owner.host) neighbours.push({ host, pid, start });
-        continue;
-      }
+    for (const sign of signs) {
+      const why = this.#whyDead(sign, judgeSilence);
       // Not one that has been heard of since it was read.
-      if (await this.#markStopped(row.id, why, row.heartbeat_at)) dead.push({ id: row.id, why });
+      if (why !== null && (await this.#markStopped(sign.id, why, sign.heartbeat_at)))
+        dead.push({ id: sign.id, why });
     }
-    this.#neighbours = neighbours;
-    this.#isAlone = others === 0;
     return dead;
-  }
-
-  /** The processes of this machine's other workers that lived when {@link markDead} looked. */
-  get neighbours(): readonly Owner[] {
-    return this.#neighbours;
-  }
-
-  /** Whether there was no other worker, on whatever machine, when {@link markDead} looked. */
-  get isAlone(): boolean {
-    return this.#isAlone;
   }
 
   /** The workers that have not stopped, the oldest first. */
   async living(): Promise<WorkerRow[]> {
-    return await livingRows.rows(this.#db, {});
+    return await this.#db
+      .selectFrom('workers')
+      .selectAll()
+      .where('stopped_at', 'is', null)
+      .orderBy('started_at')
+      .execute();
   }
 
   async leave(): Promise<void> {
@@ -181,29 +150,27 @@ export class WorkerRegistry {
 
   async #enter(): Promise<void> {
     const state = { heartbeat_at: this.#clock.now(), stopped_at: null, stop_reason: null };
+    const { host, pid, start: pid_start } = this.#owner;
     await this.#db
       .insertInto('workers')
-      .values({
-        id: this.id,
-        host: this.#owner.host,
-        pid: this.#owner.pid,
-        pid_start: this.#owner.start,
-        ...this.#card,
-        ...state,
-      })
+      .values({ id: this.id, host, pid, pid_start, ...this.#card, ...state })
       .onConflict((conflict) => conflict.column('id').doUpdateSet(state))
       .execute();
   }
 
-  #whyDead(row: Sign, judgeSilence: boolean): string | null {
-    const owner: Owner = { host: row.host, pid: row.pid, start: row.pid_start };
+  #whyDead(
+    { host, pid, pid_start: start, heartbeat_at: heartbeatAt }: Sign,
+    judgeSilence: boolean,
+  ): string | null {
+    const owner: Owner = { host, pid, start };
     const state = ownerState(owner);
-    if (state === 'dead') return `its process ${row.pid} is gone`;
+    if (state === 'dead') return `its process ${pid} is gone`;
     // A process that is seen to be alive is busy, however long it says nothing, unless somebody stopped it.
     if (!judgeSilence || (state === 'alive' && !isSuspended(owner))) return null;
     const now = this.#clock.now();
-    const silentMs = now - row.heartbeat_at;
-    const couldSpeakMs = now - Math.max(row.heartbeat_at, this.#inTouchSince);
-    return couldSpeakMs > silentAfterMs ? `it has not been heard of for ${durationText(silentMs)}` : null;
+    const couldSpeakMs = now - Math.max(heartbeatAt, this.#inTouchSince);
+    return couldSpeakMs > silentAfterMs
+      ? `it has not been heard of for ${durationText(now - heartbeatAt)}`
+      : null;
   }
 }

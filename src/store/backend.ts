@@ -4,7 +4,7 @@ import type { Dialect, Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import type { AnyTables } from './migrate.js';
 
-/** One database, of whatever kind; nothing is opened before a dialect is asked for. */
+/** One database, of whatever kind. */
 export interface Backend {
   /** What it is called in messages. Never has a password. */
   readonly name: string;
@@ -14,24 +14,16 @@ export interface Backend {
   ownDialect(): Dialect;
   /** The database's clock, in ms since 1970; null where it is this machine's. */
   readonly time: ((db: Kysely<AnyTables>) => Promise<number>) | null;
-  /** Makes a check for whether others have written; null where the database cannot tell, so that it has to be asked itself. */
-  readonly newsCheck: (() => NewsCheck) | null;
-  /** Tells of what others write, soon after it is written. */
-  readonly follow: (options: FollowOptions) => Following;
-  /** The tables of whose news it tells. */
-  readonly tells: readonly NewsTopic[];
+  /** Notifies soon of what others write; null where the database cannot. */
+  readonly follow: ((options: FollowOptions) => Following) | null;
   /** What a statement threw, as somebody can act on it. */
   explain(error: unknown): unknown;
 }
 
 /** The tables in which others write what a worker wants to know at once. */
-export type NewsTopic = 'job_requests' | 'job_rules' | 'rule_changes' | 'start_orders';
+export const newsTopics = ['job_requests', 'job_rules', 'rule_changes', 'start_orders'] as const;
 
-/**
- * Whether another connection than the one that all share here may have written since this check was asked last, for the first time
- * always. Costs some µs.
- */
-export type NewsCheck = () => boolean;
+export type NewsTopic = (typeof newsTopics)[number];
 
 export interface FollowOptions {
   readonly clock: Clock;

@@ -4,8 +4,7 @@
 // and postgres/dialect.ts: on SQLite `forUpdate()` and its like say nothing, as its transactions hold the lock of the
 // whole database; on PostgreSQL an `integer` has 64 bits, as it has on SQLite.
 
-import type { QueryExecutorProvider, RawBuilder } from 'kysely';
-import { PostgresAdapter, sql } from './kysely.js';
+import { PostgresAdapter, type QueryExecutorProvider, type RawBuilder, sql } from 'kysely';
 
 export type DialectName = 'sqlite' | 'postgres';
 

@@ -2,11 +2,11 @@
 //
 // This file and its folder are loaded when a site uses PostgreSQL; `pg` costs others nothing.
 
+import { sql } from 'kysely';
 import type { Backend } from './backend.js';
-import { sql } from './kysely.js';
 import { SiteDialect } from './postgres/dialect.js';
 import { explainRights } from './postgres/failures.js';
-import { NoticeListener, topics } from './postgres/follow.js';
+import { NoticeListener } from './postgres/listener.js';
 import { GuardedPool } from './postgres/pool.js';
 import { parseTarget } from './postgres/target.js';
 
@@ -30,15 +30,10 @@ export function postgresBackend(url: string): Backend {
     ownDialect: () =>
       new SiteDialect(new GuardedPool(target, { connections: ownConnections, timed: false }, 'job')),
     time: async (db) => {
-      const asked = await sql<{
-        ms: number;
-      }>`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`;
-      const [row] = (await asked.execute(db)).rows;
-      return row?.ms ?? Number.NaN;
+      const clock = sql<{ ms: number }>`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`;
+      return (await clock.execute(db)).rows[0]?.ms ?? Number.NaN;
     },
-    newsCheck: null,
     follow: (options) => new NoticeListener(target, options),
-    tells: topics,
     explain: (error) => explainRights(target, error),
   };
 }

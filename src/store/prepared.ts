@@ -1,17 +1,16 @@
 // Queries that are asked again and again. What Kysely needs to put one together and to compile it costs more than SQLite needs
 // to answer it.
 
-import type {
-  Compilable,
-  CompiledQuery,
-  Kysely,
-  QueryExecutorProvider,
-  QueryResult,
-  RawBuilder,
+import {
+  type Compilable,
+  type CompiledQuery,
+  type Kysely,
+  type QueryExecutorProvider,
+  type QueryResult,
+  type RawBuilder,
+  sql,
 } from 'kysely';
 import { type DialectName, dialectOf } from './dialect.js';
-import { sql } from './kysely.js';
-import { keepPrepared } from './prepared-names.js';
 import type { Database } from './schema.js';
 
 type Value = string | number | null;
@@ -70,25 +69,20 @@ export class PreparedQuery<P extends Readonly<Record<string, Value>>, R> {
   }
 
   #ask(db: Kysely<Database>, values: P): Promise<QueryResult<R>> {
-    const query = this.#with(db, values);
-    return db.getExecutor().provideConnection((connection) => connection.executeQuery<R>(query));
-  }
-
-  #with(db: Kysely<Database>, values: P): CompiledQuery<R> {
     const compiled = this.#compile(db);
     const parameters = compiled.parameters.map((value) =>
       value instanceof Place ? values[value.name] : value,
     );
-    return { ...compiled, parameters };
+    return db.executeQuery<R>({ ...compiled, parameters });
   }
 
   #compile(db: Kysely<Database>): CompiledQuery<R> {
     const dialect = dialectOf(db);
-    const known = this.#compiled.get(dialect);
-    if (known !== undefined) return known;
-    const compiled = this.#make(db, (name) => sql`${new Place(name)}`).compile(db);
-    if (dialect === 'postgres') keepPrepared(compiled.sql);
-    this.#compiled.set(dialect, compiled);
+    let compiled = this.#compiled.get(dialect);
+    if (compiled === undefined) {
+      compiled = this.#make(db, (name) => sql`${new Place(name)}`).compile(db);
+      this.#compiled.set(dialect, compiled);
+    }
     return compiled;
   }
 }

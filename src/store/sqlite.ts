@@ -1,80 +1,55 @@
 // The embedded database: one SQLite file in the site's directory.
 
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import type {
-  CompiledQuery as AnyQuery,
-  DatabaseConnection,
-  Driver,
-  QueryCompiler,
-  QueryResult,
-  SelectModifierNode,
+import Sqlite from 'better-sqlite3';
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  type QueryCompiler,
+  type QueryResult,
+  type SelectModifierNode,
+  SqliteDialect,
+  SqliteDriver,
+  SqliteQueryCompiler,
 } from 'kysely';
-import type { Backend, NewsCheck } from './backend.js';
-import { CompiledQuery, SqliteDialect, SqliteDriver, SqliteQueryCompiler } from './kysely.js';
-import { busyTimeoutMs, isBusy, type SqliteHandle, SqliteHandles } from './sqlite-handle.js';
-import { WalFollower } from './wal-follower.js';
+import type { Backend } from './backend.js';
+import { StoreUnavailableError } from './errors.js';
+
+/** How long a statement waits for another connection's write. Writes here are short; this is for a busy machine. */
+const busyTimeoutMs = 10_000;
+/** Statements that a connection keeps prepared; the daemon's own are some fifty. */
+const maxStatements = 200;
 
 /** A SQLite file as a site's database. */
 export function sqliteBackend(path: string): Backend {
-  const handles = new SqliteHandles(path);
-  let shared: SqliteHandle | undefined;
   return {
     name: path,
-    sharedDialect() {
-      shared = handles.take();
-      return new ImmediateDialect(shared, (handle) => {
-        handle.close();
-        handles.close();
-      });
-    },
-    ownDialect: () => new ImmediateDialect(handles.take(), (handle) => handles.giveBack(handle)),
+    sharedDialect: () => new FileDialect(open(path)),
+    ownDialect: () => new FileDialect(open(path)),
     time: null,
-    newsCheck: () => newsCheckOf(() => shared),
-    follow: (options) => new WalFollower(path, shared, options),
-    tells: ['rule_changes'],
+    follow: null,
     explain: (error) => error,
   };
 }
 
-function newsCheckOf(shared: () => SqliteHandle | undefined): NewsCheck {
-  let seen: unknown;
-  return () => {
-    const before = seen;
-    try {
-      seen = shared()?.dataVersion;
-    } catch {
-      seen = undefined; // it is closed, or of a file that is beyond use: who looks then is told
-    }
-    return seen === undefined || seen !== before;
-  };
-}
+/** Kysely's SQLite dialect over one connection. */
+class FileDialect extends SqliteDialect {
+  readonly #database: Sqlite.Database;
 
-let queryCompiler: LocklessQueryCompiler | undefined;
-
-/** Kysely's SQLite dialect over one connection; `release` is called when it is not needed any more. */
-class ImmediateDialect extends SqliteDialect {
-  readonly #connection: PatientConnection;
-  readonly #config: ConstructorParameters<typeof SqliteDriver>[0];
-
-  constructor(handle: SqliteHandle, release: (handle: SqliteHandle) => void) {
-    const connection = new PatientConnection(handle);
-    const close = () => {
-      if (connection.end()) release(handle);
-    };
-    const config = { database: { prepare: (sql: string) => handle.prepare(sql), close } };
-    super(config);
-    this.#connection = connection;
-    this.#config = config;
+  constructor(database: Sqlite.Database) {
+    super({ database });
+    this.#database = database;
   }
 
   override createDriver(): Driver {
-    return new ImmediateDriver(this.#config, this.#connection);
+    return new FileDriver(this.#database);
   }
 
   override createQueryCompiler(): QueryCompiler {
-    // Compiles one query after the other, at once. To make one takes longer than most queries.
-    queryCompiler ??= new LocklessQueryCompiler();
-    return queryCompiler;
+    return new LocklessQueryCompiler();
   }
 }
 
@@ -89,12 +64,12 @@ class LocklessQueryCompiler extends SqliteQueryCompiler {
  * Takes the write lock at the begin of a transaction. With SQLite's default a transaction that reads first and
  * writes then is refused at once (SQLITE_BUSY_SNAPSHOT), without waiting, when another process wrote in between.
  */
-class ImmediateDriver extends SqliteDriver {
+class FileDriver extends SqliteDriver {
   readonly #connection: PatientConnection;
 
-  constructor(config: ConstructorParameters<typeof SqliteDriver>[0], connection: PatientConnection) {
-    super(config);
-    this.#connection = connection;
+  constructor(database: Sqlite.Database) {
+    super({ database });
+    this.#connection = new PatientConnection(database);
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
@@ -113,24 +88,21 @@ class ImmediateDriver extends SqliteDriver {
  * to another connection of this same process.
  */
 class PatientConnection implements DatabaseConnection {
-  #handle: SqliteHandle | null;
+  readonly #database: Sqlite.Database;
+  readonly #statements = new Map<string, Sqlite.Statement<unknown[], unknown>>();
 
-  constructor(handle: SqliteHandle) {
-    this.#handle = handle;
+  constructor(database: Sqlite.Database) {
+    this.#database = database;
   }
 
-  /** Whoever still has it can do nothing more with it. @returns false if that was so before */
-  end(): boolean {
-    const isFirst = this.#handle !== null;
-    this.#handle = null;
-    return isFirst;
-  }
-
-  async executeQuery<R>(query: AnyQuery): Promise<QueryResult<R>> {
+  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     const giveUpAt = performance.now() + busyTimeoutMs;
     for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, 50)) {
       try {
-        return this.#execute<R>(query);
+        const statement = this.#prepare(sql);
+        if (statement.reader) return { rows: statement.all(...parameters) as R[] };
+        const { changes, lastInsertRowid } = statement.run(...parameters);
+        return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
       } catch (error) {
         if (!isBusy(error) || performance.now() > giveUpAt) throw error;
       }
@@ -138,18 +110,60 @@ class PatientConnection implements DatabaseConnection {
     }
   }
 
-  async *streamQuery<R>({ sql, parameters }: AnyQuery): AsyncIterableIterator<QueryResult<R>> {
-    for (const row of this.#open.iterate(sql, parameters)) yield { rows: [row as R] };
+  async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
+    // A statement of its own: one that is being read cannot be used for anything else.
+    const rows = this.#database.prepare<unknown[], unknown>(sql).iterate(...parameters);
+    for (const row of rows) yield { rows: [row as R] };
   }
 
-  #execute<R>({ sql, parameters }: AnyQuery): QueryResult<R> {
-    const { rows, run } = this.#open.execute(sql, parameters);
-    if (run === undefined) return { rows: rows as R[] };
-    return { rows: [], numAffectedRows: BigInt(run.changes), insertId: BigInt(run.lastInsertRowid) };
+  #prepare(sql: string): Sqlite.Statement<unknown[], unknown> {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    if (this.#statements.size >= maxStatements) this.#statements.clear();
+    const statement = this.#database.prepare<unknown[], unknown>(sql);
+    this.#statements.set(sql, statement);
+    return statement;
   }
+}
 
-  get #open(): SqliteHandle {
-    if (this.#handle === null) throw new Error('the database connection is closed');
-    return this.#handle;
+/** @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`) when the file cannot be opened or is no database */
+function open(path: string): Sqlite.Database {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    // No time-out of SQLite's own: see PatientConnection.
+    const database = new Sqlite(path, { timeout: 0 });
+    switchToWal(database);
+    database.pragma('synchronous = NORMAL');
+    database.pragma('foreign_keys = ON');
+    // SQLite's own default of 2 MiB; better-sqlite3 has 16, which a worker fills within minutes.
+    database.pragma('cache_size = -2000');
+    // With the first write after a checkpoint SQLite waits for the disk while it holds the write lock.
+    database.pragma('wal_autocheckpoint = 4000');
+    return database;
+  } catch (error) {
+    throw new StoreUnavailableError(path, error);
   }
+}
+
+/**
+ * The switch takes an exclusive lock. When several processes open a new file at once, SQLite does not wait for it
+ * whatever its time-out, as they might wait for one another. So this waits between the tries.
+ */
+function switchToWal(database: Sqlite.Database): void {
+  const giveUpAt = performance.now() + busyTimeoutMs;
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    try {
+      if (database.pragma('journal_mode', { simple: true }) !== 'wal') database.pragma('journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > giveUpAt) throw error;
+    }
+    Atomics.wait(sleeper, 0, 0, 1 + Math.random() * 10);
+  }
+}
+
+/** Whether another connection has the lock. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }

@@ -1,10 +1,9 @@
 // The site's database, opened and brought up to date.
 
-import type { Kysely } from 'kysely';
+import { Kysely } from 'kysely';
 import { type Clock, systemClock } from '../clock.js';
-import type { Backend, Following, FollowOptions, NewsCheck, NewsTopic } from './backend.js';
+import type { Backend } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
-import { Kysely as KyselyClass } from './kysely.js';
 import { type AnyTables, isUpToDate, type MigrationSet, migrate } from './migrate.js';
 import { migrationSets } from './migrations/index.js';
 import type { Database } from './schema.js';
@@ -31,12 +30,8 @@ export interface Store {
   readonly migrated: readonly string[];
   /** Asks for the database's clock, in ms since 1970; null where it is this machine's. */
   readonly time: (() => Promise<number>) | null;
-  /** Makes a check for whether others have written. Where the database cannot tell, they always may have. */
-  newsCheck(): NewsCheck;
-  /** Tells soon of what others write. Whoever calls it closes what it returns. */
-  readonly follow: (options: FollowOptions) => Following;
-  /** The tables of whose news it tells. */
-  readonly tells: readonly NewsTopic[];
+  /** Notifies soon of what others write; null where the database cannot. Whoever calls it closes what it returns. */
+  readonly follow: Backend['follow'];
   /** Safe to call twice. */
   close(): Promise<void>;
 }
@@ -51,23 +46,21 @@ export interface Store {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const backend = await backendOf(options);
-  const shared = new KyselyClass<AnyTables>({ dialect: backend.sharedDialect() });
-  const connect = <DB>() => new KyselyClass<DB>({ dialect: backend.ownDialect() });
+  const shared = new Kysely<AnyTables>({ dialect: backend.sharedDialect() });
+  const connect = <DB>() => new Kysely<DB>({ dialect: backend.ownDialect() });
   const clock = options.clock ?? systemClock;
   const sets = options.migrations ?? migrationSets();
   try {
     const migrated = await bringUpToDate(shared, connect, sets, clock, backend.name);
     let closed: Promise<void> | undefined;
-    const { time, newsCheck } = backend;
+    const { time, follow } = backend;
     return {
       db: shared as unknown as Kysely<Database>,
       connect: () => connect<Database>(),
       name: backend.name,
       migrated,
       time: time === null ? null : () => time(shared),
-      newsCheck: newsCheck ?? (() => () => true),
-      follow: backend.follow,
-      tells: backend.tells,
+      follow,
       close: () => {
         closed ??= shared.destroy();
         return closed;
@@ -94,7 +87,7 @@ export function sqliteConnector(url: string): () => Kysely<Database> {
 }
 
 function connectorOf(backend: Backend): () => Kysely<Database> {
-  return () => new KyselyClass<Database>({ dialect: backend.ownDialect() });
+  return () => new Kysely<Database>({ dialect: backend.ownDialect() });
 }
 
 async function backendOf({ path, url }: StoreOptions): Promise<Backend> {

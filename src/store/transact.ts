@@ -5,11 +5,8 @@ import type { IsolationLevel, Kysely, Transaction } from 'kysely';
 
 /** How often a transaction is tried before it is given up. */
 const maxTries = 8;
-/**
- * serialization_failure, deadlock_detected, and feature_not_supported, which is also said of a statement that a connection has kept
- * while its table was changed: that connection is not used again. Source: PostgreSQL's manual, appendix A.
- */
-const conflicts = new Set(['40001', '40P01', '0A000']);
+/** serialization_failure and deadlock_detected. Source: PostgreSQL's manual, appendix A. */
+const conflicts = new Set(['40001', '40P01']);
 
 export interface TransactOptions {
   /** Default: the database's own; on SQLite there is only the strictest. */

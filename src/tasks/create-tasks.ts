@@ -122,7 +122,6 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     clock,
     adjustClock: options.adjustClock ?? (async () => undefined),
     logger,
-    newsCheck: store.newsCheck(),
     maxJobs,
     ...(options.onPlace === undefined ? {} : { onPlace: options.onPlace }),
   });

@@ -11,12 +11,10 @@ import type { Tasks } from './tasks.js';
  * wants another one, timers and messages would not have their turn.
  */
 const ticksATurn = 8;
-/** When a timer goes off and the clock shows a time that differs by so much from what it should, it was set, or the process stood still. */
-const stepMs = 1000;
 /** Waiting after a failed tick, doubled with each further one up to a beat. */
 const firstRetryMs = 250;
 
-type LoopTasks = Pick<Tasks, 'begin' | 'run' | 'attend' | 'hasNews' | 'settled' | 'abortAll' | 'running'>;
+type LoopTasks = Pick<Tasks, 'begin' | 'run' | 'attend' | 'settled' | 'abortAll' | 'running'>;
 
 /**
  * Two states: stopped, and started. While started there is always either a tick going on or a timer set; a wake-up
@@ -109,13 +107,7 @@ export class TaskLoop {
   #rest(until: number): void {
     const now = this.#clock.now();
     const restMs = Math.max(0, until - now);
-    const isNet = restMs > beatMs;
-    const delayMs = isNet ? untilBeat(now) : restMs;
-    this.#disarm = this.#clock.after(delayMs, () => {
-      const isOnTime = Math.abs(this.#clock.now() - now - delayMs) < stepMs;
-      if (isNet && isOnTime && !this.#tasks.hasNews()) this.#rest(until);
-      else this.wake();
-    });
+    this.#disarm = this.#clock.after(restMs > beatMs ? untilBeat(now) : restMs, () => this.wake());
   }
 
   /** @returns when the next one has to come, in ms since 1970 */

@@ -10,7 +10,6 @@ import type { HostPool } from '../runs/pool.js';
 import type { RunEnd } from '../runs/run.js';
 import type { JobRunner } from '../runs/runner.js';
 import { RunAbortedError, RunStop } from '../runs/stop.js';
-import type { NewsCheck } from '../store/backend.js';
 import type { Blocked } from './blocked.js';
 import {
   type Claimed,
@@ -45,8 +44,6 @@ export interface TasksContext {
   /** Has the clock go right again after it was set, where another one decides. */
   readonly adjustClock: () => Promise<void>;
   readonly logger: Logger;
-  /** See {@link Tasks.hasNews}. */
-  readonly newsCheck: NewsCheck;
   /** How many jobs run side by side. */
   readonly maxJobs: number;
   /** Called when a run has ended and something may begin because of that. */
@@ -158,11 +155,6 @@ export class Tasks {
     ];
     const next = Math.min(...times.filter((time) => time !== null), now + idleMs);
     return new Date(Math.max(now, next));
-  }
-
-  /** Whether others may have written, since this was asked last, what {@link run} has something to do for before the time it gave. */
-  hasNews(): boolean {
-    return this.#context.newsCheck();
   }
 
   /**

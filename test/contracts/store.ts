@@ -75,30 +75,6 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
     ]);
   });
 
-  t.test('what another has written is news, once at least', async (t) => {
-    const url = await emptyDatabase(t);
-    const [one, other] = [await open(t, url), await open(t, url)];
-    const order = (name: string) => ({ name, ordered_at: 1, ordered_by: 'a test' });
-    const own = one.connect();
-    t.teardown(() => own.destroy());
-    const hasNews = one.newsCheck();
-    t.ok(hasNews(), 'who has never looked has missed everything');
-    for (const [i, { db }] of [other, other, { db: own }].entries()) {
-      hasNews();
-      await db
-        .insertInto('start_orders')
-        .values(order(`order ${i}`))
-        .execute();
-      t.ok(hasNews(), `write ${i}`);
-    }
-    const isSqlite = url.startsWith('sqlite:');
-    if (isSqlite) t.notOk(hasNews(), 'nothing new');
-    await one.db.insertInto('start_orders').values(order('of its own')).execute();
-    if (isSqlite) t.notOk(hasNews(), 'what it has written itself');
-    const later = one.newsCheck();
-    t.ok(later(), 'each check for itself');
-  });
-
   t.test('a migration that fails leaves nothing behind and can run again', async (t) => {
     const url = await emptyDatabase(t);
     const make = (fails: boolean): Migration => ({

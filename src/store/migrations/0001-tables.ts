@@ -2,8 +2,8 @@
 //
 // The types are words that mean the same on both databases: `bigint` and `double precision` are INTEGER and REAL on SQLite.
 
+import { sql } from 'kysely';
 import { idColumn } from '../dialect.js';
-import { sql } from '../kysely.js';
 import type { Migration } from '../migrate.js';
 import { createTriggers } from './triggers.js';
 

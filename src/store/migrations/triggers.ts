@@ -5,9 +5,8 @@
 // after it. On PostgreSQL they also notify the workers of requests, of rules that are due earlier, and of start orders.
 // SQLite has no such thing; there the channel layer wakes.
 
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { dialectOf } from '../dialect.js';
-import { sql } from '../kysely.js';
 import type { AnyTables } from '../migrate.js';
 
 /** The name that is listened to on PostgreSQL; the payload is a table's name. */

@@ -1,20 +1,18 @@
 // Kysely's PostgreSQL dialect, as far as it has to differ.
 
 import { createRequire } from 'node:module';
-import type {
-  BinaryOperationNode,
-  DataTypeNode,
-  PostgresCursorConstructor,
-  PostgresPool,
-  QueryCompiler,
-} from 'kysely';
 import {
+  type BinaryOperationNode,
+  type DataTypeNode,
   OperatorNode,
+  type PostgresCursorConstructor,
   PostgresDialect,
+  type PostgresPool,
   PostgresQueryCompiler,
   PrimitiveValueListNode,
+  type QueryCompiler,
   ValueListNode,
-} from '../kysely.js';
+} from 'kysely';
 
 const Cursor = createRequire(import.meta.url)('pg-cursor') as PostgresCursorConstructor;
 

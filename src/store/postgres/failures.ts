@@ -18,14 +18,6 @@ export function isConnectionFailure(error: unknown): boolean {
   return error instanceof Error && !(error instanceof TypeError) && !(error instanceof RangeError);
 }
 
-/**
- * A statement that the connection keeps has another result than it had, since somebody has changed its table, as a
- * newer version's migration does. Source: PostgreSQL, RevalidateCachedQuery in src/backend/utils/cache/plancache.c
- */
-export function isStalePlan(error: unknown): boolean {
-  return codeOf(error) === '0A000';
-}
-
 /** Why a connection could not be made, with what to do about it. */
 export function cannotConnect(target: Target, error: unknown): StoreUnavailableError {
   return new StoreUnavailableError(target.name, readable(error, adviceOnConnecting(target, error)), {

