@@ -3,7 +3,7 @@
 import { LinodError } from '../errors.js';
 import type { Zone } from '../recurrence/zone.js';
 import { type Circumstances, type Decision, decide, type Entry, type Running } from '../tasks/decide.js';
-import { Hindrances } from '../tasks/hindrances.js';
+import { Delays } from '../tasks/delays.js';
 import type { JobRule } from '../tasks/rule.js';
 import { Agenda } from './agenda.js';
 import { Occupancy } from './occupancy.js';
@@ -72,7 +72,7 @@ class Simulation {
   readonly #due = new Agenda<RuleState>();
   readonly #ends = new Agenda<Run>();
   readonly #occupancy: Occupancy;
-  readonly #hindrances = new Hindrances();
+  readonly #delays = new Delays();
   readonly #inGroup = new Map<string, number>();
   readonly #broken: Array<{ rule: number; name: string; error: string }> = [];
   /** Those that are due now, in the order in which they are looked at. */
@@ -202,21 +202,20 @@ class Simulation {
         if (action.kind !== 'wait') continue;
         stillWaiting.push(state);
         const { group } = state.rule.policies;
-        if (action.for === 'group') groupWaits.set(group, action.hindrance);
+        if (action.for === 'group') groupWaits.set(group, action.why);
         if (action.for === 'place') waitsForPlace = true;
-        this.#hindrances.add({
+        this.#delays.add({
           ruleId: state.rule.id,
           dueAt: state.dueAt,
           for: action.for,
-          group,
-          hindrance: action.hindrance,
+          why: action.why,
         });
         cancelled.push([state, action.cancel]);
       }
       // A run that is asked to end makes room for the next look: first for who asked, if it comes first.
       const hasRoom = cancelled.filter(([state, jobs]) => this.#cancel(state, jobs)).length > 0;
       this.#waiting = stillWaiting;
-      this.#hindrances.lookedAt(this.#now, { waitsForPlace, groupWaits });
+      this.#delays.polledAt(this.#now, { waitsForPlace, groupWaits });
       this.#occupancy.waiting(this.#now, stillWaiting.length, () => stillWaiting.map(({ rule }) => rule.id));
       const before = stillWaiting.length;
       this.#takeDue();
@@ -244,16 +243,14 @@ class Simulation {
     dueAt: number,
     groupWaits: ReadonlyMap<string, string>,
   ): Circumstances {
-    const hindrance = this.#hindrances.of(rule, dueAt);
     return {
       now: this.#now,
       running: runs,
       inGroup: this.#inGroup.get(rule.policies.group) ?? 0,
       groupWait: groupWaits.get(rule.policies.group) ?? null,
       hasPlace: this.#running.size < this.#options.places,
-      lookingSince: this.#options.from,
-      hindrance: hindrance?.hindrance ?? null,
-      waitedForRun: hindrance?.for === 'run',
+      pollingSince: this.#options.from,
+      delay: this.#delays.of(rule, dueAt),
     };
   }
 
@@ -265,7 +262,7 @@ class Simulation {
       state.overlapAt = dueAt;
     }
     if (decision.action.kind === 'wait') return decision;
-    this.#hindrances.delete(state.rule.id);
+    this.#delays.delete(state.rule.id);
     if (decision.action.kind === 'start') this.#start(state, decision.at);
     const isForRun = isOverlap && state.rule.policies.overlap === 'skip';
     const within = decision.entries.filter((entry) => (entry.dueAt ?? 0) < this.#options.to);

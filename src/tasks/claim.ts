@@ -1,159 +1,293 @@
-// One transaction of claims, as far as it has come: what is known of the rules and their runs, and what was decided.
+// Who runs what: due times and requests are claimed for this worker, many in one transaction.
+//
+// The transaction locks the rules, decides, and writes what follows: the jobs, the next due times and the ledger. So two
+// workers never claim the same, and nothing happens without its reason.
 
+import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
-import type { View, Waiting } from './claims.js';
-import type { Running } from './decide.js';
-import type { LockedRule, LockedRules } from './known-rules.js';
-import type { RuleEntry } from './ledger.js';
+import { idList, lock } from '../store/dialect.js';
+import { sql } from '../store/kysely.js';
+import type { Database, JobRow } from '../store/schema.js';
+import { transact } from '../store/transact.js';
+import { Batch, type NewJob, type RunningRow, type View, type Waiting } from './batch.js';
+import type { Due } from './due.js';
+import { type Job, jobFromRow } from './job.js';
+import { type RuleEntry, ranBefore, writeEntries } from './ledger.js';
 import type { JobRequest } from './requests.js';
 import type { JobRule } from './rule.js';
+import { isFaultOfRule, type Rules } from './rules.js';
 
-/** A run that was decided upon. */
-export interface Start {
-  readonly key: string;
+/** A run that this worker is to begin. */
+export interface Claimed {
+  readonly job: Job;
   readonly rule: JobRule;
+  /** Who asked for it; null when its time had come. */
   readonly user: string | null;
-  readonly row: {
-    readonly rule_id: number;
-    readonly procedure: string;
-    readonly due_at: number | null;
-    readonly request_id: number | null;
-    readonly attempt: number;
-    readonly args: string | null;
-    readonly checkpoint: string | null;
-    readonly run_in: string;
-    readonly job_group: string | null;
-    readonly start_datetime: number;
-  };
 }
 
-/** One transaction of claims, as far as it has come. */
-export class Claim {
-  readonly view: View;
-  readonly now: number;
-  readonly starts: Start[] = [];
-  readonly entries: RuleEntry[] = [];
-  readonly waiting: Waiting[] = [];
-  readonly cancelled = new Set<number>();
-  readonly broken: Array<{ rule: number; error: Error }> = [];
-  readonly #rules: LockedRules;
-  readonly #running = new Map<number, Running[]>();
-  readonly #inGroup = new Map<string, number>();
-  readonly #groupWaits = new Map<string, string>();
+/** What came of a claim. */
+export interface Claims {
+  readonly claimed: readonly Claimed[];
+  readonly waiting: readonly Waiting[];
+  readonly skipped: readonly RuleEntry[];
+  /** Runs that are to be asked to end, so that the next one can begin. */
+  readonly cancel: readonly number[];
+  /** Rules that cannot be run as they are. */
+  readonly broken: ReadonlyArray<{ readonly rule: number; readonly error: Error }>;
+  /** How many of what was to be claimed are open as before. */
+  readonly left: number;
+  /** Whether a rule is due at once again. */
+  readonly isDueAgain: boolean;
+}
 
-  constructor(view: View, { now }: Pick<Clock, 'now'>, rules: LockedRules) {
-    this.view = view;
-    this.now = now();
+export class Claimer {
+  readonly #db: Kysely<Database>;
+  readonly #rules: Rules;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #workerId: string;
+
+  constructor(db: Kysely<Database>, rules: Rules, clock: Pick<Clock, 'now'>, workerId: string) {
+    this.#db = db;
     this.#rules = rules;
-    for (const run of view.left) this.#add(run.ruleId, run);
+    this.#clock = clock;
+    this.#workerId = workerId;
   }
 
-  locked(id: number): LockedRule | undefined {
-    return this.#rules.get(id);
-  }
-
-  groups(): string[] {
-    const names = Array.from(this.#rules.values(), ({ rule }) => rule.policies.group);
-    return [...new Set(names)].filter((name) => name !== '');
-  }
-
-  /** The rules of which no two runs may go on side by side. */
-  lonely(): number[] {
-    const ids: number[] = [];
-    for (const [id, { rule }] of this.#rules) if (rule.policies.overlap !== 'allow') ids.push(id);
-    return ids;
-  }
-
-  /** Takes a run that goes on into account. */
-  count(run: { id: number; rule_id: number; start_datetime: number; job_group: string | null }): void {
-    if (run.job_group !== null) this.#inGroup.set(run.job_group, (this.#inGroup.get(run.job_group) ?? 0) + 1);
-    // One that was given up here, and stands in the database as well.
-    if (this.view.left.some(({ jobId }) => jobId === run.id)) return;
-    this.#add(run.rule_id, { jobId: run.id, since: run.start_datetime });
-  }
-
-  #add(ruleId: number, run: Running): void {
-    const runs = this.#running.get(ruleId);
-    if (runs === undefined) this.#running.set(ruleId, [run]);
-    else runs.push(run);
-  }
-
-  running(ruleId: number): readonly Running[] {
-    return this.#running.get(ruleId) ?? [];
-  }
-
-  inGroup(group: string): number {
-    return group === '' ? 0 : (this.#inGroup.get(group) ?? 0);
-  }
-
-  /** What a rule of the group waits for that was decided upon before. */
-  groupWait(group: string): string | null {
-    return this.#groupWaits.get(group) ?? null;
-  }
-
-  get hasPlace(): boolean {
-    return this.starts.length < this.view.freePlaces;
-  }
-
-  start(rule: JobRule, cause: { dueAt?: number; request?: JobRequest }): void {
-    const { dueAt = null, request = null } = cause;
-    const { group, runIn } = rule.policies;
-    const row = {
-      rule_id: rule.id,
-      procedure: rule.procedure,
-      due_at: dueAt,
-      request_id: request?.id ?? null,
-      attempt: request?.attempt ?? 1,
-      args: request?.args ?? null,
-      checkpoint: request?.checkpoint ?? null,
-      run_in: runIn,
-      job_group: group === '' ? null : group,
-      start_datetime: Math.max(this.now, dueAt ?? this.now),
-    };
-    this.starts.push({ key: keyOf(row), rule, user: request?.requestedBy ?? null, row });
-    // Its number is not known yet; it counts for what else is decided here.
-    this.count({
-      id: -this.starts.length,
-      rule_id: rule.id,
-      start_datetime: row.start_datetime,
-      job_group: row.job_group,
+  /** Decides about rules that are due: what starts, what is skipped or waits, and when the rules are due next. */
+  async claimDue(due: ReadonlyArray<Pick<Due, 'id' | 'dueAt'>>, view: View): Promise<Claims> {
+    return await transact(this.#db, async (tx) => {
+      const ids = due.map(({ id }) => id);
+      const batch = await this.#begin(tx, ids, view);
+      for (const { id, dueAt } of due) {
+        const rule = batch.rules.get(id);
+        if (rule === undefined) continue;
+        // Another worker was quicker, or somebody has edited the rule, which the ledger tells.
+        if (rule.nextDueAt?.getTime() !== dueAt) batch.missed.push({ ruleId: id, dueAt });
+        // Who comes behind one that waits for a place waits as well, however many are read at once.
+        else if (!batch.decideDue(rule, dueAt)) break;
+      }
+      await moveOn(tx, batch.moved);
+      const handled = batch.moved.length + batch.missed.length + batch.broken.length;
+      return await this.#end(tx, batch, due.length - handled);
     });
   }
 
-  wait(
-    rule: JobRule,
-    what: Waiting['for'],
-    hindrance: string,
-    { dueAt = null, cancel = [] }: { dueAt?: number | null; cancel?: readonly number[] } = {},
-  ): null {
-    const group = what === 'group' ? rule.policies.group : '';
-    if (what === 'group') this.#groupWaits.set(group, hindrance);
-    this.waiting.push({ ruleId: rule.id, dueAt, for: what, group, hindrance });
-    // One that begins in this transaction has no number yet, and is asked at the next look.
-    for (const job of cancel) if (job > 0) this.cancelled.add(job);
-    return null;
+  /** Takes up requests for runs, as far as the policies of their rules and the places allow. */
+  async claimRequests(requests: readonly JobRequest[], view: View): Promise<Claims> {
+    return await transact(this.#db, async (tx) => {
+      const batch = await this.#begin(
+        tx,
+        requests.map(({ ruleId }) => ruleId),
+        view,
+      );
+      // Since they were read, another worker may have taken some up, or somebody has withdrawn them.
+      const open = await openAmong(tx, requests);
+      const outcomes = new Map<string, number[]>();
+      for (const request of requests) {
+        const rule = batch.rules.get(request.ruleId);
+        if (rule === undefined || !open.has(request.id)) continue;
+        const outcome = batch.decideRequest(rule, request);
+        if (outcome !== null) outcomes.set(outcome, [...(outcomes.get(outcome) ?? []), request.id]);
+      }
+      for (const [outcome, ids] of outcomes) {
+        await tx
+          .updateTable('job_requests')
+          .set({ handled_at: batch.now, outcome })
+          .where('id', 'in', idList(tx, ids))
+          .execute();
+      }
+      return await this.#end(tx, batch, batch.waiting.length);
+    });
   }
 
-  /** What was told of a start is not so: the job is another worker's. */
-  retell(start: Start, detail: string): void {
-    const { rule_id: ruleId, due_at: dueAt } = start.row;
-    const i = this.entries.findIndex(
-      (entry) => entry.ruleId === ruleId && entry.dueAt === dueAt && entry.times === 1,
-    );
-    const entry = { ruleId, dueAt, dueUntil: null, times: 1, reason: 'taken', detail } as const;
-    if (i >= 0) this.entries[i] = entry;
+  /**
+   * Runs of this worker that it has not begun: their claim was written, but the word of it was lost with the
+   * connection to the database. They are to be run now, for nobody else will.
+   *
+   * @param known the jobs that it has begun
+   */
+  async unbegun(known: readonly number[]): Promise<Claimed[]> {
+    const rows = await this.#db
+      .selectFrom('jobs')
+      .leftJoin('job_requests', 'job_requests.id', 'jobs.request_id')
+      .selectAll('jobs')
+      .select('job_requests.requested_by')
+      .where('jobs.worker_id', '=', this.#workerId)
+      .where('jobs.status', '=', 'running')
+      .where('jobs.id', 'not in', idList(this.#db, known))
+      // Not by the number alone, in the order of which SQLite would read the whole history.
+      .orderBy('jobs.start_datetime')
+      .orderBy('jobs.id')
+      .execute();
+    const claimed: Claimed[] = [];
+    for (const row of rows) {
+      try {
+        const rule = await this.#rules.get(row.rule_id);
+        claimed.push({ job: jobFromRow(row), rule, user: row.requested_by });
+      } catch (error) {
+        if (!isFaultOfRule(error)) throw error;
+        await this.#fail(row.id, `cannot begin: ${error.message}`);
+      }
+    }
+    return claimed;
+  }
+
+  async #fail(jobId: number, message: string): Promise<void> {
+    await this.#db
+      .updateTable('jobs')
+      .set({ status: 'failed', message, end_datetime: this.#clock.now() })
+      .where('id', '=', jobId)
+      .where('worker_id', '=', this.#workerId)
+      .where('status', '=', 'running')
+      .execute();
+  }
+
+  async #begin(tx: Kysely<Database>, ids: readonly number[], view: View): Promise<Batch> {
+    const rows = await tx
+      .selectFrom('job_rules')
+      .selectAll()
+      .where('id', 'in', idList(tx, [...new Set(ids)]))
+      // Always in the same order, so that no two workers wait for one another.
+      .orderBy('id')
+      .forNoKeyUpdate()
+      .execute();
+    const rules = new Map(rows.map((row) => [row.id, this.#rules.parse(row)]));
+    const groups = [...new Set(Array.from(rules.values(), ({ policies }) => policies.group))].filter(Boolean);
+    // A limit counts runs of all rules of a group, and so of rules that are not locked here.
+    if (groups.length > 0) await lock(tx, 'groups');
+    const batch = new Batch(rules, view, this.#clock.now(), this.#workerId);
+    for (const run of await runningOf(tx, ids, groups)) batch.count(run);
+    return batch;
+  }
+
+  async #end(tx: Kysely<Database>, batch: Batch, left: number): Promise<Claims> {
+    const { starts, waiting, broken, now } = batch;
+    const begun = await insertJobs(tx, starts);
+    const isBegun = new Set(begun.map(keyOf));
+    // Only a clock that was set back makes a rule due at a time for which it has run.
+    const repeated = starts.filter((start) => !isBegun.has(keyOf(start)));
+    const taken = await this.#taken(tx, batch.missed, repeated);
+    const entries = batch.entries.filter((entry) => !taken.some((other) => isSameTime(entry, other)));
+    await writeEntries(tx, [...entries, ...taken], { by: this.#workerId, at: now });
+    const claimed = begun.flatMap((row) => {
+      const rule = batch.rules.get(row.rule_id);
+      const user = batch.users.get(row.request_id ?? 0) ?? null;
+      return rule === undefined ? [] : [{ job: jobFromRow(row), rule, user }];
+    });
+    return {
+      claimed,
+      waiting,
+      skipped: entries.filter(({ reason }) => reason === 'skipped'),
+      cancel: [...batch.cancelled],
+      broken,
+      left,
+      isDueAgain: batch.moved.some(({ next }) => next !== null && next <= now),
+    };
+  }
+
+  /** What the ledger tells of due times for which there is a job: another worker's, or one from before the clock was set back. */
+  async #taken(
+    tx: Kysely<Database>,
+    missed: ReadonlyArray<{ readonly ruleId: number; readonly dueAt: number }>,
+    repeated: readonly NewJob[],
+  ): Promise<RuleEntry[]> {
+    const times = [
+      ...missed.map(({ ruleId, dueAt }) => ({ ruleId, dueAt, before: '' })),
+      ...repeated.map((start) => ({
+        ruleId: start.rule_id,
+        dueAt: start.due_at ?? 0,
+        before: `${ranBefore} as `,
+      })),
+    ];
+    if (times.length === 0) return [];
+    const jobs = await tx
+      .selectFrom('jobs')
+      .select(['id', 'rule_id', 'due_at', 'worker_id'])
+      .where(
+        'rule_id',
+        'in',
+        idList(
+          tx,
+          times.map(({ ruleId }) => ruleId),
+        ),
+      )
+      .where(
+        'due_at',
+        'in',
+        idList(
+          tx,
+          times.map(({ dueAt }) => dueAt),
+        ),
+      )
+      .execute();
+    return times.flatMap(({ ruleId, dueAt, before }) => {
+      const job = jobs.find(({ rule_id, due_at }) => rule_id === ruleId && due_at === dueAt);
+      if (job === undefined) return [];
+      const detail = `${before}job ${job.id} of worker ${job.worker_id}`;
+      return [{ ruleId, dueAt, dueUntil: null, times: 1, reason: 'taken' as const, detail }];
+    });
   }
 }
 
+/** What goes on of these rules and groups, on whichever worker. */
+async function runningOf(
+  tx: Kysely<Database>,
+  rules: readonly number[],
+  groups: readonly string[],
+): Promise<RunningRow[]> {
+  return await tx
+    .selectFrom('jobs')
+    .select(['id', 'rule_id', 'start_datetime', 'job_group'])
+    // In these words, for SQLite to see that an index has just these jobs.
+    .where('status', '=', sql.lit('running' as const))
+    .where((eb) => {
+      const ofRules = eb('rule_id', 'in', idList(tx, rules));
+      return groups.length === 0 ? ofRules : eb.or([ofRules, eb('job_group', 'in', groups)]);
+    })
+    // Not by the number alone, in the order of which SQLite would read the whole history.
+    .orderBy('start_datetime')
+    .orderBy('id')
+    .execute();
+}
+
+/** Writes jobs, without those that are there already. @returns those that were written */
+async function insertJobs(tx: Kysely<Database>, starts: readonly NewJob[]): Promise<JobRow[]> {
+  if (starts.length === 0) return [];
+  const rows = await tx
+    .insertInto('jobs')
+    .values(starts)
+    .onConflict((conflict) => conflict.doNothing())
+    .returningAll()
+    .execute();
+  return rows.sort((a, b) => a.id - b.id);
+}
+
+/** Most rules that are due at one time are due at one time again. */
+async function moveOn(tx: Kysely<Database>, moved: Batch['moved']): Promise<void> {
+  const byNext = new Map<number | null, number[]>();
+  for (const { id, next } of moved) byNext.set(next, [...(byNext.get(next) ?? []), id]);
+  for (const [next, ids] of byNext) {
+    await tx.updateTable('job_rules').set({ next_due_at: next }).where('id', 'in', idList(tx, ids)).execute();
+  }
+}
+
+async function openAmong(tx: Kysely<Database>, requests: readonly JobRequest[]): Promise<Set<number>> {
+  const ids = requests.map(({ id }) => id);
+  const rows = await tx
+    .selectFrom('job_requests')
+    .select('id')
+    .where('id', 'in', idList(tx, ids))
+    .where('handled_at', 'is', null)
+    .execute();
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** What a start and its row have in common before the row has a number. */
-export function keyOf({
-  rule_id,
-  due_at,
-  request_id,
-}: {
-  rule_id: number;
-  due_at: number | null;
-  request_id: number | null;
-}): string {
-  return request_id === null ? `${rule_id} at ${due_at}` : `request ${request_id}`;
+function keyOf({ rule_id, due_at, request_id }: Pick<NewJob, 'rule_id' | 'due_at' | 'request_id'>): string {
+  return request_id == null ? `${rule_id} at ${due_at}` : `request ${request_id}`;
+}
+
+/** Whether two entries tell of the very same due time. */
+function isSameTime(a: RuleEntry, b: RuleEntry): boolean {
+  return a.ruleId === b.ruleId && a.dueAt === b.dueAt && a.times === 1 && a.dueAt !== null;
 }

@@ -13,7 +13,7 @@ import { JobRunner } from '../runs/runner.js';
 import { configuredLevels } from '../site/settings.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
-import { Claimer } from './claims.js';
+import { Claimer } from './claim.js';
 import { Ends } from './ends.js';
 import { Jobs } from './jobs.js';
 import { OutsideChanges } from './outside-changes.js';
@@ -110,12 +110,15 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     clock,
   });
   const logger = options.logger ?? new Logger({ sink, name: 'linod.tasks', levels });
+  const outside = new OutsideChanges(store.db, rules, clock, logger);
   const tasks = new Tasks({
+    db: store.db,
     rules,
     jobs,
     requests,
     claimer,
     ends,
+    outside,
     runner,
     pool: options.alwaysInline === true ? null : pool,
     procedures,
@@ -127,7 +130,6 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   });
   const history = new RuleHistory(store.db, rules, workerId);
   const plans = new RulesPlans({ db: store.db, rules, procedures, clock, actor: workerId });
-  const outside = new OutsideChanges(store.db, rules, clock, logger);
   const close = () => pool.close();
   return { tasks, rules, jobs, requests, requestsOn, claimer, ends, history, outside, plans, close };
 }

@@ -22,12 +22,12 @@ export interface Entry {
 export type Action =
   | { readonly kind: 'start' }
   | { readonly kind: 'skip' }
-  /** Nothing yet: a run of the rule or of its group has to end first, a place to be free, or its time to come. */
+  /** Nothing yet: a run of the rule or of its group has to end first, or a place to be free. */
   | {
       readonly kind: 'wait';
-      readonly for: 'run' | 'group' | 'place' | 'time';
+      readonly for: 'run' | 'group' | 'place';
       /** Why, as it will stand in the ledger when it starts late. */
-      readonly hindrance: string;
+      readonly why: string;
       /** Runs that are to be asked to end. */
       readonly cancel: readonly number[];
     };
@@ -61,6 +61,13 @@ export interface Running {
   readonly since: number;
 }
 
+/** What keeps a rule from starting: a run of its own, its group, the number of jobs, or something that was away. */
+export interface Delay {
+  readonly for: 'run' | 'group' | 'place' | 'outage';
+  /** In words. */
+  readonly why: string;
+}
+
 /** What was going on when a rule came due. */
 export interface Circumstances {
   readonly now: number;
@@ -71,29 +78,28 @@ export interface Circumstances {
   /** What a rule of its group that comes before it waits for; null when none waits. */
   readonly groupWait: string | null;
   readonly hasPlace: boolean;
-  /** Since when this worker looks at the rules. */
-  readonly lookingSince: number;
-  /** What kept it from starting so far, if anything did. */
-  readonly hindrance: string | null;
-  /** Whether that was a run of its own, which is no misfire however long it takes. */
-  readonly waitedForRun: boolean;
+  /** Since when this worker polls. */
+  readonly pollingSince: number;
+  /** What kept it from starting so far, if that is known. */
+  readonly delay: Delay | null;
 }
 
 /** A start up to this long after the due time is on time. */
 export const lateAfterMs = 5000;
+
+/** What a rule or a request waits for when no more jobs may run. */
+export const allPlacesTaken = 'all places for jobs were taken';
 
 /** Counting the due times that passed stops here: a rule of every second may have been off for a year. */
 const maxCounted = 1000;
 
 const ended: Entry = { reason: 'ended', dueAt: null, dueUntil: null, times: 1, detail: '' };
 
-/**
- * Decides about a rule that came due at `dueAt`, or soon will: shortly before, only a start is decided upon. What speaks
- * against it may be over when the time has come.
- */
+/** Decides about a rule that came due at `dueAt`. */
 export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumstances): Decision {
-  const { now, waitedForRun } = circumstances;
-  const since = waitedForRun ? dueAt : oldestMadeUpFor(rule, now);
+  const { now, delay } = circumstances;
+  // A run of its own is no misfire, however long it takes.
+  const since = delay?.for === 'run' ? dueAt : oldestMadeUpFor(rule, now);
   const entries: Entry[] = [];
   let at = dueAt;
   if (dueAt < since) {
@@ -108,7 +114,6 @@ export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumst
     at = first;
   }
   const action = actionAt(rule, at, circumstances);
-  if (at > now && action.kind !== 'start') return { ...notYet, at: dueAt, next: dueAt };
   // Nothing is told of what waits until it is known what becomes of it.
   if (action.kind === 'wait') return { action, at: dueAt, entries: [], next: dueAt };
   entries.push(told(rule, action, at, circumstances));
@@ -122,8 +127,6 @@ function notesUpTo(rule: DecidedRule, dueAt: number, next: number | null): reado
   return next === null ? [] : rule.notesBetween(dueAt, next);
 }
 
-const notYet = { action: { kind: 'wait', for: 'time', hindrance: '', cancel: [] }, entries: [] } as const;
-
 /** Before this instant due times are not made up for. */
 function oldestMadeUpFor({ policies }: DecidedRule, now: number): number {
   const { misfire, misfireWindowSeconds } = policies;
@@ -135,14 +138,14 @@ function oldestMadeUpFor({ policies }: DecidedRule, now: number): number {
 function whyDropped(
   { policies }: DecidedRule,
   dueAt: number,
-  { hindrance, lookingSince }: Circumstances,
+  { delay, pollingSince }: Circumstances,
 ): Pick<Entry, 'reason' | 'detail'> {
-  if (hindrance !== null) return { reason: 'skipped', detail: `too late: ${hindrance}` };
+  if (delay !== null) return { reason: 'skipped', detail: `too late: ${delay.why}` };
   const limit =
     policies.misfire === 'skip'
       ? 'misfire is skip'
       : `more than ${durationText(policies.misfireWindowSeconds * 1000)} ago`;
-  const meanwhile = lookingSince > dueAt ? 'no worker ran it' : 'the worker was busy or asleep';
+  const meanwhile = pollingSince > dueAt ? 'no worker ran it' : 'the worker was busy or asleep';
   return { reason: 'dropped', detail: `passed while ${meanwhile}: ${limit}` };
 }
 
@@ -157,12 +160,11 @@ function actionAt(
     const isMadeUpFor = policies.misfire === 'run-all' && now - at > lateAfterMs;
     if (policies.overlap === 'skip' && !isMadeUpFor) return { kind: 'skip' };
     const cancel = policies.overlap === 'cancel-previous' ? running.map(({ jobId }) => jobId) : [];
-    return { kind: 'wait', for: 'run', hindrance: `job ${first.jobId} was still running`, cancel };
+    return { kind: 'wait', for: 'run', why: `job ${first.jobId} was still running`, cancel };
   }
-  const hindrance = groupHindrance(policies, inGroup, groupWait);
-  if (hindrance !== null) return { kind: 'wait', for: 'group', hindrance, cancel: [] };
-  if (!hasPlace)
-    return { kind: 'wait', for: 'place', hindrance: 'all places for jobs were taken', cancel: [] };
+  const full = groupIsFull(policies, inGroup, groupWait);
+  if (full !== null) return { kind: 'wait', for: 'group', why: full, cancel: [] };
+  if (!hasPlace) return { kind: 'wait', for: 'place', why: allPlacesTaken, cancel: [] };
   return { kind: 'start' };
 }
 
@@ -171,7 +173,7 @@ function actionAt(
  * the group. Nobody overtakes that one by a higher limit, or it might wait for ever, and who starts would depend on how
  * many rules are looked at together.
  */
-export function groupHindrance(
+export function groupIsFull(
   { group, groupLimit }: Pick<Policies, 'group' | 'groupLimit'>,
   inGroup: number,
   groupWait: string | null,
@@ -185,7 +187,7 @@ function told(
   rule: DecidedRule,
   action: Action,
   dueAt: number,
-  { now, running, hindrance, lookingSince }: Circumstances,
+  { now, running, delay, pollingSince }: Circumstances,
 ): Entry {
   const one = { dueAt, dueUntil: null, times: 1 };
   const [first] = running;
@@ -198,7 +200,7 @@ function told(
   const moved = jitterMs === 0 ? '' : `moved by ${durationText(jitterMs)} of jitter`;
   if (lateMs <= lateAfterMs) return { ...one, reason: 'started', detail: moved };
   const why =
-    hindrance ?? (lookingSince > dueAt ? 'no worker ran the rules then' : 'the worker was busy or asleep');
+    delay?.why ?? (pollingSince > dueAt ? 'no worker ran the rules then' : 'the worker was busy or asleep');
   return { ...one, reason: 'late', detail: `by ${durationText(lateMs)}: ${why}` };
 }
 

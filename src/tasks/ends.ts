@@ -3,13 +3,12 @@
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { durationText } from '../duration.js';
-import { idList, listJson, listTable } from '../store/dialect.js';
+import { idList } from '../store/dialect.js';
 import { sql } from '../store/kysely.js';
-import { PreparedQuery } from '../store/prepared.js';
 import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { type Job, jobFromRow, type Outcome } from './job.js';
-import { type RuleEntry, writeEntries } from './ledger.js';
+import { type RuleEntry, storable, writeEntries } from './ledger.js';
 import { addAttempt } from './requests.js';
 import type { JobRule } from './rule.js';
 import { isFaultOfRule, type Rules } from './rules.js';
@@ -36,39 +35,7 @@ interface Waiting {
 /** Between attempts is waited at most so long. */
 const longestDelayMs = 3_600_000;
 /** The ends of so many runs are written at once. */
-const batch = 500;
-
-const outcomeColumns = {
-  id: 'integer',
-  status: 'text',
-  message: 'text',
-  cause: 'text',
-  cpu_ms: 'integer',
-  memory_bytes: 'integer',
-} as const;
-
-const writeOutcomes = new PreparedQuery<{ list: string; now: number; worker: string }, { id: number }>(
-  (db, value) => sql`
-    update jobs set status = ends.status, message = ends.message, cause = ends.cause, cpu_ms = ends.cpu_ms,
-      memory_bytes = ends.memory_bytes, end_datetime = cast(${value('now')} as bigint)
-    from ${listTable(db, value('list'), outcomeColumns)} as ends
-    where jobs.id = ends.id and jobs.worker_id = ${value('worker')} and jobs.status = 'running'
-    returning jobs.id
-  `,
-);
-
-/** Rules that are to run after some others. */
-const followersOf = new PreparedQuery<{ ids: string }, { id: number }>((db, value) =>
-  db
-    .selectFrom('job_rules')
-    .select('id')
-    .where('follows_rule_id', 'in', idList(db, value('ids')))
-    .where('cancelled_at', 'is', null)
-    .where('removed_at', 'is', null)
-    // One that is due already has not begun since: it runs after this run, too.
-    .where('next_due_at', 'is', null)
-    .orderBy('id'),
-);
+const batch = 100;
 
 const lostMeanwhile: Ended = { mine: false, follows: '', wakes: false };
 
@@ -141,40 +108,58 @@ export class Ends {
     return ended;
   }
 
-  /** @returns the jobs that were still this worker's */
+  /** Most runs end in the same few ways. @returns the jobs that were still this worker's */
   async #writeOutcomes(tx: Kysely<Database>, some: readonly Waiting[]): Promise<Set<number>> {
-    const list = some.map(({ job, outcome }) => ({
-      id: job.id,
-      status: outcome.status,
-      message: outcome.message,
-      cause: outcome.cause ?? null,
-      cpu_ms: outcome.cpuMs ?? null,
-      memory_bytes: outcome.memoryBytes ?? null,
-    }));
-    const rows = await writeOutcomes.rows(tx, {
-      list: listJson(list, outcomeColumns),
-      now: this.#clock.now(),
-      worker: this.#workerId,
-    });
-    return new Set(rows.map(({ id }) => id));
+    const alike = new Map<string, Waiting[]>();
+    for (const one of some) {
+      const key = JSON.stringify(one.outcome);
+      alike.set(key, [...(alike.get(key) ?? []), one]);
+    }
+    const mine = new Set<number>();
+    for (const [first, ...others] of alike.values()) {
+      if (first === undefined) continue;
+      const { status, message, cause = null, cpuMs = null, memoryBytes = null } = first.outcome;
+      const rows = await tx
+        .updateTable('jobs')
+        .set({
+          status,
+          message: storable(message),
+          cause,
+          cpu_ms: cpuMs,
+          memory_bytes: memoryBytes,
+          end_datetime: this.#clock.now(),
+        })
+        .where(
+          'id',
+          'in',
+          idList(
+            tx,
+            [first, ...others].map(({ job }) => job.id),
+          ),
+        )
+        .where('worker_id', '=', this.#workerId)
+        .where('status', '=', 'running')
+        .returning('id')
+        .execute();
+      for (const { id } of rows) mine.add(id);
+    }
+    return mine;
   }
 
   /** Rules that run after others are due now. @returns whether there are any */
   async #wakeFollowers(tx: Kysely<Database>, done: readonly Waiting[]): Promise<boolean> {
     if (done.length === 0) return false;
     const ids = [...new Set(done.map(({ rule }) => rule.id))];
-    const followers = await followersOf.rows(tx, { ids: JSON.stringify(ids) });
-    if (followers.length === 0) return false;
-    await tx
+    const updated = await tx
       .updateTable('job_rules')
       .set({ next_due_at: this.#clock.now() })
-      .where(
-        'id',
-        'in',
-        followers.map(({ id }) => id),
-      )
-      .execute();
-    return true;
+      .where('follows_rule_id', 'in', idList(tx, ids))
+      .where('cancelled_at', 'is', null)
+      .where('removed_at', 'is', null)
+      // One that is due already has not begun since: it runs after this run, too.
+      .where('next_due_at', 'is', null)
+      .executeTakeFirst();
+    return updated.numUpdatedRows > 0n;
   }
 
   /** Tries it again, cancels the rule, or lets it go on. */
@@ -242,10 +227,10 @@ export class Ends {
   /** Marks the runs of workers that have stopped or died as lost, and does what their rules say of that. */
   async giveUpLost(): Promise<Job[]> {
     // Looking needs no lock, and there is seldom anything to do.
-    if ((await orphans.rows(this.#db, {})).length === 0) return [];
+    if ((await orphans(this.#db)).length === 0) return [];
     return await transact(this.#db, async (tx) => {
       const lost: Job[] = [];
-      for (const orphan of await orphans.rows(tx, {})) {
+      for (const orphan of await orphans(tx)) {
         const why = `worker ${orphan.worker_id} ended meanwhile: ${orphan.stop_reason ?? 'nothing is known of it'}`;
         const row = await tx
           .updateTable('jobs')
@@ -301,11 +286,10 @@ function retryDelayMs(firstSeconds: number, attempt: number): number {
 }
 
 /** Running jobs whose worker is not among the living. */
-const orphans = new PreparedQuery<
-  Record<string, never>,
-  { id: number; worker_id: string; stop_reason: string | null }
->((db) =>
-  db
+async function orphans(
+  db: Kysely<Database>,
+): Promise<Array<{ id: number; worker_id: string; stop_reason: string | null }>> {
+  return await db
     .selectFrom('jobs')
     .leftJoin('workers', 'workers.id', 'jobs.worker_id')
     .select(['jobs.id', 'jobs.worker_id', 'workers.stop_reason'])
@@ -313,5 +297,6 @@ const orphans = new PreparedQuery<
     .where((eb) => eb.or([eb('workers.id', 'is', null), eb('workers.stopped_at', 'is not', null)]))
     // Not by the number alone: SQLite would read the whole history in that order, to be spared the sorting.
     .orderBy('jobs.start_datetime')
-    .orderBy('jobs.id'),
-);
+    .orderBy('jobs.id')
+    .execute();
+}

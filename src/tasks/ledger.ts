@@ -1,9 +1,6 @@
 // Writing the ledger: why something ran or did not.
 
-import type { Kysely, RawBuilder } from 'kysely';
-import { listJson, listTable } from '../store/dialect.js';
-import { sql } from '../store/kysely.js';
-import { type Placeholder, PreparedQuery } from '../store/prepared.js';
+import type { Kysely } from 'kysely';
 import type { Database } from '../store/schema.js';
 import type { Entry } from './decide.js';
 
@@ -25,52 +22,36 @@ export interface Decided {
   readonly at: number;
 }
 
-const columns = {
-  rule_id: 'integer',
-  due_at: 'integer',
-  due_until: 'integer',
-  times: 'integer',
-  reason: 'text',
-  detail: 'text',
-  request_id: 'integer',
-  job_id: 'integer',
-} as const;
+/** Both databases take a bounded number of values in one statement. */
+const rowsAtOnce = 500;
 
-/** A part of a statement that writes entries: see {@link listOfEntries}. */
-export function insertEntries(
-  db: Kysely<Database>,
-  value: Placeholder<{ entries: string; at: number; by: string }>,
-): RawBuilder<never> {
-  return sql<never>`
-    insert into decisions (rule_id, due_at, due_until, times, reason, detail, request_id, job_id, decided_at, worker_id)
-    select rule_id, due_at, due_until, times, reason, detail, request_id, job_id, cast(${value('at')} as bigint),
-      ${value('by')}
-    from ${listTable(db, value('entries'), columns)} as entries
-  `;
-}
-
-const write = new PreparedQuery<{ entries: string; at: number; by: string }, never>(insertEntries);
-
-/** Writes entries in their order, with one statement. */
+/** Writes entries in their order. */
 export async function writeEntries(
   db: Kysely<Database>,
   entries: readonly RuleEntry[],
-  decided: Decided,
+  { by, at }: Decided,
 ): Promise<void> {
-  if (entries.length > 0) await write.run(db, { ...decided, entries: listOfEntries(entries) });
-}
-
-/** Entries as {@link insertEntries} takes them. */
-export function listOfEntries(entries: readonly RuleEntry[]): string {
   const rows = entries.map((entry) => ({
     rule_id: entry.ruleId,
     due_at: entry.dueAt,
     due_until: entry.dueUntil,
     times: entry.times,
     reason: entry.reason,
-    detail: entry.detail,
+    detail: storable(entry.detail),
     request_id: entry.requestId ?? null,
     job_id: entry.jobId ?? null,
+    decided_at: at,
+    worker_id: by,
   }));
-  return listJson(rows, columns);
+  for (let i = 0; i < rows.length; i += rowsAtOnce) {
+    await db
+      .insertInto('decisions')
+      .values(rows.slice(i, i + rowsAtOnce))
+      .execute();
+  }
+}
+
+/** A text as every database takes it: PostgreSQL knows neither NUL nor half of a surrogate pair. */
+export function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd');
 }

@@ -6,11 +6,6 @@ import type { Logger } from '../log/logger.js';
 import { settleMs } from '../runs/stop.js';
 import type { Tasks } from './tasks.js';
 
-/**
- * So many ticks may follow one another in one turn of the event loop. On SQLite nothing in a tick waits for anything: as long as somebody
- * wants another one, timers and messages would not have their turn.
- */
-const ticksATurn = 8;
 /** Waiting after a failed tick, doubled with each further one up to a beat. */
 const firstRetryMs = 250;
 
@@ -30,7 +25,6 @@ export class TaskLoop {
   #wanted = false;
   #disarm: () => void = () => undefined;
   #failures = 0;
-  #ticksInTurn = 0;
 
   constructor(tasks: LoopTasks, clock: Clock, logger: Logger) {
     this.#tasks = tasks;
@@ -95,15 +89,15 @@ export class TaskLoop {
     let until = this.#clock.now();
     while (this.#wanted && this.#started) {
       this.#wanted = false;
-      if (this.#ticksInTurn === 0) setImmediate(() => (this.#ticksInTurn = 0));
-      if (++this.#ticksInTurn > ticksATurn) await new Promise((resolve) => setImmediate(resolve));
       until = await this.#tick();
+      // On SQLite nothing in a tick waits for anything: timers and messages are to have their turn.
+      if (this.#wanted) await new Promise((resolve) => setImmediate(resolve));
     }
     this.#ticking = null;
     if (this.#started) this.#rest(until);
   }
 
-  /** Every wake-up may be lost: so what was written to the database meanwhile is seen at the next beat, at the latest. */
+  /** Every wake-up may be lost, and the clock may be set: so there is a tick at the next beat, at the latest. */
   #rest(until: number): void {
     const now = this.#clock.now();
     const restMs = Math.max(0, until - now);

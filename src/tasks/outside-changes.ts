@@ -3,7 +3,6 @@
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
-import { PreparedQuery } from '../store/prepared.js';
 import type { Database, JobRuleRow, RuleChangeRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { changesText, fieldChanges, ledgerOf } from './field-changes.js';
@@ -16,10 +15,6 @@ interface Adopted {
   /** Why the rule is cancelled by it; null when it may be as it is. */
   readonly error: Error | null;
 }
-
-const unsigned = new PreparedQuery<Record<string, never>, Pick<RuleChangeRow, 'rule_id'>>((db) =>
-  db.selectFrom('rule_changes').select('rule_id').distinct().where('how', 'is', null).orderBy('rule_id'),
-);
 
 export class OutsideChanges {
   readonly #db: Kysely<Database>;
@@ -42,7 +37,13 @@ export class OutsideChanges {
    * @returns whether there was something
    */
   async look(): Promise<boolean> {
-    const changed = await unsigned.rows(this.#db, {});
+    const changed = await this.#db
+      .selectFrom('rule_changes')
+      .select('rule_id')
+      .distinct()
+      .where('how', 'is', null)
+      .orderBy('rule_id')
+      .execute();
     for (const { rule_id: id } of changed) {
       const adopted = await transact(this.#db, async (tx) => await this.#adopt(tx, id));
       if (adopted !== null) this.#tell(id, adopted);

@@ -1,13 +1,11 @@
 // What was asked for: a run now or later, a further attempt, the end of a run. All of it is rows, so that none is lost.
 
-import type { Kysely, RawBuilder, Selectable } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import type { Clock } from '../clock.js';
 import { UsageError } from '../errors.js';
 import { sql } from '../store/kysely.js';
-import { limitOf, PreparedQuery } from '../store/prepared.js';
 import type { Database, JobRequestTable } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import { type Blocked, isNothing } from './blocked.js';
 import { jsonText } from './job.js';
 import { findRule } from './rule-named.js';
 import type { Rules } from './rules.js';
@@ -54,84 +52,10 @@ const requestColumns = [
   'job_requests.of_job',
 ] as const;
 
-const cancellations = new PreparedQuery<Record<string, never>, RequestRow>((db) =>
-  db
-    .selectFrom('job_requests')
-    .select(requestColumns)
-    .where('action', '=', sql.lit('cancel'))
-    .where('handled_at', 'is', null)
-    .orderBy('id')
-    .limit(sql.lit(100)),
-);
-
-const openRequests = new PreparedQuery<{ now: number; limit: number }, OpenRow>((db, value) =>
-  openQuery(db, value('now')).limit(limitOf(value('limit'))),
-);
-
-/** Those for ends first; they have no time to wait for, and are done with although their rule has been deleted. */
-const askedRequests = new PreparedQuery<
-  { now: number; limit: number },
-  RequestRow & { procedure: string | null }
->((db, value) =>
-  db
-    .selectFrom('job_requests')
-    .leftJoin('job_rules', 'job_rules.id', 'job_requests.rule_id')
-    .select(requestColumns)
-    .select('job_rules.procedure')
-    .where('job_requests.handled_at', 'is', null)
-    .where('job_requests.run_at', '<=', value('now'))
-    .where((eb) =>
-      eb.or([eb('job_rules.id', 'is not', null), eb('job_requests.action', '=', sql.lit('cancel'))]),
-    )
-    .orderBy('job_requests.action')
-    .orderBy('job_requests.priority', 'desc')
-    .orderBy('job_requests.id')
-    .limit(limitOf(value('limit'))),
-);
-
-/** With what the rule says of its runs. Of a rule whose procedure is gone only the end of a run can be asked for. */
-const insertRequest = new PreparedQuery<NewRequest, { id: number }>(
-  (_, value) => sql`
-    insert into job_requests (rule_id, action, requested_at, requested_by, args, run_at, priority, job_group)
-    select id, cast(${value('action')} as text), cast(${value('requested_at')} as bigint), ${value('requested_by')},
-      ${value('args')}, cast(${value('run_at')} as bigint), coalesce(cast(${value('priority')} as bigint), due_priority), due_group
-    from job_rules
-    where id = ${value('rule_id')} and (removed_at is null or cast(${value('action')} as text) = 'cancel')
-    returning id
-  `,
-);
-
-type NewRequest = Pick<
-  Selectable<JobRequestTable>,
-  'rule_id' | 'action' | 'requested_at' | 'requested_by' | 'args' | 'run_at'
-> & {
-  /** Null for that of the rule. */
-  readonly priority: number | null;
-};
 type RequestRow = Pick<
   Selectable<JobRequestTable>,
   'id' | 'rule_id' | 'action' | 'requested_by' | 'attempt' | 'args' | 'checkpoint' | 'of_job'
 >;
-type OpenRow = RequestRow & { procedure: string };
-
-/** Requests for runs, as a worker takes them up. */
-function openQuery(db: Kysely<Database>, now: RawBuilder<number>) {
-  return db
-    .selectFrom('job_requests')
-    .innerJoin('job_rules', 'job_rules.id', 'job_requests.rule_id')
-    .select(requestColumns)
-    .select('job_rules.procedure')
-    .where('job_requests.action', '=', sql.lit('run'))
-    .where('job_requests.handled_at', 'is', null)
-    .where('job_requests.run_at', '<=', now)
-    .orderBy('job_requests.priority', 'desc')
-    .orderBy('job_requests.id');
-}
-
-function openFromRow(row: RequestRow, procedure: string): OpenRequest {
-  // Not by spreading, which costs as much as all the rest.
-  return Object.assign(requestFromRow(row), { procedure });
-}
 
 /** The table of requests. */
 export class Requests {
@@ -161,15 +85,17 @@ export class Requests {
     { args, runAt, priority }: RequestOptions = {},
   ): Promise<number> {
     const id = await findRule(this.#db, asked);
-    const [row] = await insertRequest.rows(this.#db, {
-      rule_id: id,
-      action,
-      requested_at: this.#clock.now(),
-      requested_by: by,
-      args: jsonText('args', args),
-      run_at: runAt?.getTime() ?? 0,
-      priority: priority ?? null,
-    });
+    // With what the rule says of its runs. Of a rule whose procedure is gone only the end of a run can be asked for.
+    const { rows } = await sql<{ id: number }>`
+      insert into job_requests (rule_id, action, requested_at, requested_by, args, run_at, priority, job_group)
+      select id, cast(${action} as text), cast(${this.#clock.now()} as bigint), cast(${by} as text),
+        cast(${jsonText('args', args)} as text), cast(${runAt?.getTime() ?? 0} as bigint),
+        coalesce(cast(${priority ?? null} as bigint), due_priority), due_group
+      from job_rules
+      where id = ${id} and (removed_at is null or cast(${action} as text) = 'cancel')
+      returning id
+    `.execute(this.#db);
+    const [row] = rows;
     if (row !== undefined) return row.id;
     const rule = await this.#rules.get(id);
     throw new UsageError(`job rule ${id} cannot run: no procedure ${rule.procedure} is registered`);
@@ -204,35 +130,37 @@ export class Requests {
 
   /** Requests for the end of runs, the oldest first. */
   async cancellations(): Promise<JobRequest[]> {
-    const rows = await cancellations.rows(this.#db, {});
+    const rows = await this.#db
+      .selectFrom('job_requests')
+      .select(requestColumns)
+      .where('action', '=', 'cancel')
+      .where('handled_at', 'is', null)
+      .orderBy('id')
+      .limit(100)
+      .execute();
     return rows.map(requestFromRow);
   }
 
   /**
-   * What a look begins with: requests for runs as {@link open} gives them, and whether the end of some run is asked for. Read at once,
-   * since mostly there is neither.
+   * Requests for runs that can be taken up now: those with the higher priority first, then the oldest.
+   *
+   * @param offset how many of them to pass over
    */
-  async asked(limit: number): Promise<{ open: OpenRequest[]; isCancelled: boolean }> {
-    const rows = await askedRequests.rows(this.#db, { now: this.#clock.now(), limit });
-    const open: OpenRequest[] = [];
-    for (const row of rows)
-      if (row.action === 'run' && row.procedure !== null) open.push(openFromRow(row, row.procedure));
-    return { open, isCancelled: open.length < rows.length };
-  }
-
-  /** Requests for runs that can be taken up now, those with the higher priority and then the oldest first. */
-  async open(limit: number, blocked: Blocked): Promise<OpenRequest[]> {
-    const { procedures, rules, groups } = blocked;
-    const now = this.#clock.now();
-    const read = (row: OpenRow) => openFromRow(row, row.procedure);
-    if (isNothing(blocked)) return (await openRequests.rows(this.#db, { now, limit })).map(read);
-    const rows = await openQuery(this.#db, sql.val(now))
-      .$if(rules.length > 0, (query) => query.where('job_requests.rule_id', 'not in', rules))
-      .$if(groups.length > 0, (query) => query.where('job_requests.job_group', 'not in', groups))
-      .$if(procedures.length > 0, (query) => query.where('job_rules.procedure', 'not in', procedures))
+  async open(limit: number, offset = 0): Promise<OpenRequest[]> {
+    const rows = await this.#db
+      .selectFrom('job_requests')
+      .innerJoin('job_rules', 'job_rules.id', 'job_requests.rule_id')
+      .select(requestColumns)
+      .select('job_rules.procedure')
+      .where('job_requests.action', '=', 'run')
+      .where('job_requests.handled_at', 'is', null)
+      .where('job_requests.run_at', '<=', this.#clock.now())
+      .orderBy('job_requests.priority', 'desc')
+      .orderBy('job_requests.id')
       .limit(limit)
+      .offset(offset)
       .execute();
-    return rows.map(read);
+    return rows.map((row) => ({ ...requestFromRow(row), procedure: row.procedure }));
   }
 
   /**

@@ -8,8 +8,6 @@ import type { Procedure } from '../procedure.js';
 import { hostKey } from '../runs/host.js';
 import { idList, lock } from '../store/dialect.js';
 import { StoreUnavailableError } from '../store/errors.js';
-import { sql } from '../store/kysely.js';
-import { PreparedQuery } from '../store/prepared.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { writeEntries } from './ledger.js';
@@ -44,18 +42,6 @@ export interface Rewriting {
   /** In ms since 1970. Default: now, so that no change makes a rule run. */
   readonly dueAfter?: number;
 }
-
-const ruleById = new PreparedQuery<{ id: number }, JobRuleRow>((db, value) =>
-  db.selectFrom('job_rules').selectAll().where('id', '=', value('id')),
-);
-
-const forgetFailures = new PreparedQuery<{ id: number }, never>((db, value) =>
-  db
-    .updateTable('job_rules')
-    .set({ failures_in_row: sql.lit(0) })
-    .where('id', '=', value('id'))
-    .where('failures_in_row', '>', sql.lit(0)),
-);
 
 export class Rules {
   readonly #db: Kysely<Database>;
@@ -98,7 +84,7 @@ export class Rules {
 
   /** @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`) */
   async get(id: number, db: Kysely<Database> = this.#db): Promise<JobRule> {
-    const [row] = await ruleById.rows(db, { id });
+    const row = await db.selectFrom('job_rules').selectAll().where('id', '=', id).executeTakeFirst();
     return row === undefined ? await this.#refuse(id, db) : this.parse(row);
   }
 
@@ -289,7 +275,12 @@ export class Rules {
 
   /** A run went well: the next failure is the first in a row. Writes nothing where the last did, too. */
   async forgetFailures(tx: Kysely<Database>, id: number): Promise<void> {
-    await forgetFailures.run(tx, { id });
+    await tx
+      .updateTable('job_rules')
+      .set({ failures_in_row: 0 })
+      .where('id', '=', id)
+      .where('failures_in_row', '>', 0)
+      .execute();
   }
 
   /** A row as a rule. What is wrong with the row is thrown when somebody asks when the rule is due. */

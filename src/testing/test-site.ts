@@ -11,8 +11,8 @@ import type { LevelName } from '../log/levels.js';
 import { type Procedure, Procedures } from '../procedure.js';
 import { loadSite, type Site, type SiteConfig } from '../site.js';
 import { openStore, type Store } from '../store/store.js';
-import { nothing } from '../tasks/blocked.js';
 import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
+import { readNextTimes } from '../tasks/due.js';
 import { type Job, jobFromRow } from '../tasks/job.js';
 import { ManualClock } from './manual-clock.js';
 
@@ -100,7 +100,6 @@ export class TestSite {
   readonly requests: SiteTasks['requests'];
   /** All that was logged, in its order. */
   readonly records: TestRecord[] = [];
-  readonly #claimer: SiteTasks['claimer'];
   readonly #removeDirectory: () => Promise<void>;
 
   constructor({ site, store, clock, procedures, removeDirectory }: TestSiteContext) {
@@ -114,12 +113,11 @@ export class TestSite {
       },
     };
     const options = { site, store, clock, procedures, sink, workerId: 'test', alwaysInline: true };
-    const { tasks, rules, jobs, requests, claimer } = createTasks(options);
+    const { tasks, rules, jobs, requests } = createTasks(options);
     this.tasks = tasks;
     this.rules = rules;
     this.jobs = jobs;
     this.requests = requests;
-    this.#claimer = claimer;
   }
 
   /**
@@ -234,10 +232,8 @@ export class TestSite {
 
   /** When something comes due. What is due now and cannot run is looked at when something else happens. */
   async #nextAt(): Promise<number> {
-    const now = this.clock.now();
-    const { due, asked } = await this.#claimer.nextTimes(nothing);
-    const later = [due, asked].filter((time) => time !== null && time > now);
-    return Math.min(...later.map(Number));
+    const { due, asked } = await readNextTimes(this.store.db, this.clock.now());
+    return Math.min(due ?? Number.POSITIVE_INFINITY, asked ?? Number.POSITIVE_INFINITY);
   }
 
   async #lastJob(): Promise<number> {

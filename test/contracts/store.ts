@@ -13,17 +13,16 @@ import type { Migration } from '../../src/store/migrate.js';
 import { ownMigrations } from '../../src/store/migrations/index.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import { transact } from '../../src/store/transact.js';
-import type { Claimed, View } from '../../src/tasks/claims.js';
+import type { Claimed } from '../../src/tasks/claim.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
 import { type Bench, noon, openBench } from '../support/site.js';
+import { quietView as quiet } from '../support/tasks.js';
 
 /** Makes the URL of an empty database for a test. */
 export type EmptyDatabase = (t: Test) => Promise<string>;
 
 const workers = 5;
 const nothing = () => undefined;
-const quiet: View = { freePlaces: 100, lookingSince: 0, hindrance: () => null, left: [] };
-const nobody = { procedures: [], rules: [], groups: [] };
 
 /** Declares the contract's claims as tests of `t`. */
 export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
@@ -215,7 +214,7 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
     add('ants', nothing, { overlap: 'queue-one' });
     await tasks.setup();
     await Promise.all([1, 2, 3].map((i) => requests.add(1, 'run', `person ${i}`)));
-    const open = await requests.open(10, nobody);
+    const open = await requests.open(10);
     t.equal(open.length, 3);
     for (let round = 0; round < 3; round++) {
       const claims = await Promise.all(
@@ -225,7 +224,7 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
       t.equal(claimed.length, 1, `round ${round}`);
       await Promise.all(claimed.map((claim) => finish(benches, claim)));
     }
-    t.same(await requests.open(10, nobody), []);
+    t.same(await requests.open(10), []);
     const rows = await store.db.selectFrom('jobs').select('request_id').execute();
     t.equal(new Set(rows.map((row) => row.request_id)).size, 3);
   });
@@ -239,7 +238,7 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
     for (let i = 0; i < 10; i++) {
       await requests.add(1, 'run', 'ann');
       await requests.add(1, 'cancel', 'bob');
-      const [[run], [cancel]] = [await requests.open(1, nobody), await requests.cancellations()];
+      const [[run], [cancel]] = [await requests.open(1), await requests.cancellations()];
       if (run === undefined || cancel === undefined) throw new Error('unreachable: both are open');
       const [claim] = await Promise.all([
         other.claimer.claimRequests([run], quiet),

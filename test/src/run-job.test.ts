@@ -43,7 +43,7 @@ t.test('a request is kept though the layer is away, and without a worker, and bo
   const asked = await RunJob.request(context, 1);
   t.match(asked, { request: 2, isWorking: true });
   if (store.follow === null) t.match(asked.unwoken, /closed/);
-  t.equal((await bench.requests.open(10, { procedures: [], rules: [], groups: [] })).length, 2);
+  t.equal((await bench.requests.open(10)).length, 2);
   await t.rejects(RunJob.request(context, 9), { code: 'LINOD_ERR_UNKNOWN_RULE' });
 });
 

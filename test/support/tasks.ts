@@ -1,11 +1,21 @@
 // What tests of rules and jobs share: rules that are due often, and what the database has of them.
 
+import type { View } from '../../src/tasks/batch.js';
 import type { Job } from '../../src/tasks/job.js';
 import type { Bench } from './site.js';
 
 export const everySecond = { every: 1, everyUnit: 'secondly' } as const;
 export const every10 = { every: 10, everyUnit: 'secondly' } as const;
 export const nothing = () => undefined;
+
+/** What a worker knows that has places, and of which nothing was kept from starting. */
+export const quietView: View = {
+  freePlaces: 100,
+  pollingSince: 0,
+  groupWaits: new Map(),
+  left: [],
+  delayOf: () => null,
+};
 
 /** The ledger of a rule, the oldest entry first. */
 export async function reasons(bench: Bench, ruleId = 1): Promise<string[]> {

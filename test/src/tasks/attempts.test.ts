@@ -1,7 +1,7 @@
 // What follows from how a run ended: how many attempts there are and when, and which rules come after it.
 
 import t from 'tap';
-import { nothing } from '../../../src/tasks/blocked.js';
+import { readNextTimes } from '../../../src/tasks/due.js';
 import type { Job } from '../../../src/tasks/job.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
@@ -17,8 +17,8 @@ async function run({ requests, tasks }: Bench, rule = 1): Promise<void> {
 }
 
 /** How long from now until the further attempt that waits; null when none does. */
-async function untilNext({ claimer, clock }: Bench): Promise<number | null> {
-  const { asked: at } = await claimer.nextTimes(nothing);
+async function untilNext({ store, clock }: Bench): Promise<number | null> {
+  const { asked: at } = await readNextTimes(store.db, clock.now());
   return at === null ? null : at - clock.now();
 }
 
@@ -85,7 +85,7 @@ t.test('nothing is tried again of a rule that somebody has cancelled meanwhile',
   t.equal((await bench.ends.giveUpLost()).length, 1);
   t.same((await attempts(bench)).sort(), ['1 failed', '1 lost']);
   t.equal(await untilNext(bench), null);
-  const waiting = await bench.requests.open(9, { procedures: [], rules: [], groups: [] });
+  const waiting = await bench.requests.open(9);
   t.equal(waiting.length, 0);
 });
 

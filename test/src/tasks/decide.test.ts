@@ -6,7 +6,7 @@ import {
   type Circumstances,
   type DecidedRule,
   decide,
-  groupHindrance,
+  groupIsFull,
   lateAfterMs,
 } from '../../../src/tasks/decide.js';
 
@@ -33,9 +33,8 @@ function at(now: number, circumstances: Partial<Circumstances> = {}): Circumstan
     inGroup: 0,
     groupWait: null,
     hasPlace: true,
-    lookingSince: 0,
-    hindrance: null,
-    waitedForRun: false,
+    pollingSince: 0,
+    delay: null,
     ...circumstances,
   };
 }
@@ -57,9 +56,12 @@ t.test('a start is on time up to five seconds after its due time', async (t) => 
 t.test('late is told with the reason', async (t) => {
   const detail = (circumstances: Partial<Circumstances>) =>
     decide(rule(), due, at(due + 6000, circumstances)).entries[0]?.detail;
-  t.equal(detail({ lookingSince: due + 1 }), 'by 6 s: no worker ran the rules then');
-  t.equal(detail({ lookingSince: due }), 'by 6 s: the worker was busy or asleep');
-  t.equal(detail({ hindrance: 'the database was away' }), 'by 6 s: the database was away');
+  t.equal(detail({ pollingSince: due + 1 }), 'by 6 s: no worker ran the rules then');
+  t.equal(detail({ pollingSince: due }), 'by 6 s: the worker was busy or asleep');
+  t.equal(
+    detail({ delay: { for: 'outage', why: 'the database was away' } }),
+    'by 6 s: the database was away',
+  );
 });
 
 t.test(
@@ -89,7 +91,7 @@ t.test('misfire skip: what is not on time is dropped, and only that', async (t) 
     ['start', every, ['dropped 0 1', `started ${every} 1`], 2 * every],
     'a due time of this very moment is on time',
   );
-  const waited = at(due + 6000, { waitedForRun: true, hindrance: 'job 7 was still running' });
+  const waited = at(due + 6000, { delay: { for: 'run', why: 'job 7 was still running' } });
   t.same(short(skip, waited), ['start', 0, ['late 0 1'], every], 'who waited for its own run missed nothing');
 });
 
@@ -120,7 +122,7 @@ t.test('overlap: skipped, or waited for, or the runs before are asked to end, al
   ];
   const action = (policies: Partial<DecidedRule['policies']>, now = due) =>
     decide(rule(policies), due, at(now, { running })).action;
-  const wait = { kind: 'wait', for: 'run', hindrance: 'job 7 was still running' };
+  const wait = { kind: 'wait', for: 'run', why: 'job 7 was still running' };
   t.same(action({}), { kind: 'skip' });
   t.same(action({ overlap: 'queue-one' }), { ...wait, cancel: [] });
   t.same(action({ overlap: 'allow' }), { kind: 'start' });
@@ -130,21 +132,12 @@ t.test('overlap: skipped, or waited for, or the runs before are asked to end, al
   t.same(action({ misfire: 'run-all' }, due + lateAfterMs + 1), { ...wait, cancel: [] });
 });
 
-t.test('before its time a rule only starts', async (t) => {
-  const early = due - 500;
-  t.same(short(rule(), at(early)), ['start', 0, ['started 0 1'], every]);
-  for (const circumstances of [{ running: [{ jobId: 7, since: 0 }] }, { hasPlace: false }]) {
-    t.same(short(rule(), at(early, circumstances)), ['wait', 0, [], 0]);
-    t.equal(decide(rule(), due, at(early, circumstances)).action.kind, 'wait');
-  }
-});
-
 t.test('a group is full at its limit, and nobody overtakes who waits for it', async (t) => {
   const mail = { group: 'mail', groupLimit: 2 };
-  t.equal(groupHindrance(mail, 1, null), null);
-  t.equal(groupHindrance(mail, 2, null), 'group mail was at its limit of 2');
-  t.equal(groupHindrance(mail, 0, 'group mail was at its limit of 1'), 'group mail was at its limit of 1');
-  t.equal(groupHindrance({ group: '', groupLimit: 1 }, 5, 'x'), null);
+  t.equal(groupIsFull(mail, 1, null), null);
+  t.equal(groupIsFull(mail, 2, null), 'group mail was at its limit of 2');
+  t.equal(groupIsFull(mail, 0, 'group mail was at its limit of 1'), 'group mail was at its limit of 1');
+  t.equal(groupIsFull({ group: '', groupLimit: 1 }, 5, 'x'), null);
   t.match(decide(rule(mail), due, at(due, { inGroup: 2 })).action, { kind: 'wait', for: 'group' });
   t.match(decide(rule(), due, at(due, { hasPlace: false })).action, { kind: 'wait', for: 'place' });
 });

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { sql } from '../../../src/store/kysely.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, openBench } from '../../support/site.js';
+import { quietView } from '../../support/tasks.js';
 
 const everySecond = { every: 1, everyUnit: 'secondly' } as const;
 
@@ -47,10 +48,9 @@ t.test('a run that fails when its rule was deleted is failed', async (t) => {
 
 t.test('a claimed run of a rule that was deleted is failed, and the others are begun', async (t) => {
   const bench = await open(t);
-  const view = { freePlaces: 10, lookingSince: 0, hindrance: () => null, left: [] };
   for (const rule of [1, 2]) await bench.requests.add(rule, 'run', 'ann');
-  const waiting = await bench.requests.open(10, { procedures: [], rules: [], groups: [] });
-  await bench.claimer.claimRequests(waiting, view);
+  const waiting = await bench.requests.open(10);
+  await bench.claimer.claimRequests(waiting, quietView);
   await deleteRule(bench, 1);
   t.match(await bench.claimer.unbegun([]), [{ job: { procedure: 'other' }, user: 'ann' }]);
   t.match(await bench.jobs.list(), [{ status: 'running' }, { status: 'failed', message: /no job rule 1/ }]);

@@ -6,7 +6,7 @@ import { sql } from '../../../src/store/kysely.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import type { Database } from '../../../src/store/schema.js';
 import { openStore } from '../../../src/store/store.js';
-import { Claimer } from '../../../src/tasks/claims.js';
+import { Claimer } from '../../../src/tasks/claim.js';
 import { Ends } from '../../../src/tasks/ends.js';
 import { Jobs } from '../../../src/tasks/jobs.js';
 import { Rules } from '../../../src/tasks/rules.js';

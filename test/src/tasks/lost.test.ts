@@ -63,7 +63,7 @@ t.test('of several workers, what the dead one ran is given up, and nothing else'
     'w2 done',
     'w2 running',
   ]);
-  t.equal((await first.requests.open(9, { procedures: [], rules: [], groups: [] })).length, 1);
+  t.equal((await first.requests.open(9)).length, 1);
   t.same(await first.ends.giveUpLost(), [], 'and it is given up once');
   ends.open();
 });

@@ -2,9 +2,11 @@
 
 import t, { type Test } from 'tap';
 import { StartOrders } from '../../../src/membership/start-orders.js';
+import { readDue } from '../../../src/tasks/due.js';
 import { dueTimeStory } from '../../../src/why/due-time-story.js';
 import { ruleStory } from '../../../src/why/rule-story.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
+import { quietView } from '../../support/tasks.js';
 import { until } from '../../support/until.js';
 
 const every10 = { every: 10, everyUnit: 'secondly' } as const;
@@ -258,13 +260,12 @@ t.test('what other workers came for as well, a moment later, is told once', asyn
     others.push(await openBench(t, { store: bench.store, clock: bench.clock, workerId }));
   bench.add('tick', () => undefined, { every: 10, everyUnit: 'secondly' });
   await bench.tasks.setup();
-  const quiet = { freePlaces: 10, lookingSince: noon, hindrance: () => null, left: [] };
   for (const seconds of [10, 20]) {
     bench.clock.setTo(noon + seconds * 1000);
-    const due = await bench.claimer.due(bench.clock.now(), 10, { procedures: [], rules: [], groups: [] });
+    const due = await readDue(bench.store.db, { by: bench.clock.now(), limit: 10, offset: 0 });
     await bench.tasks.run();
     await bench.tasks.settled();
-    for (const { claimer } of others) t.same((await claimer.claimDue(due, quiet)).claimed, []);
+    for (const { claimer } of others) t.same((await claimer.claimDue(due, quietView)).claimed, []);
   }
   const now = new Date(bench.clock.now());
   const taken = bench.store.db.selectFrom('decisions').select('id').where('reason', '=', 'taken');

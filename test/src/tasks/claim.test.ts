@@ -1,9 +1,7 @@
 import t from 'tap';
-import type { View } from '../../../src/tasks/claims.js';
+import { readDue } from '../../../src/tasks/due.js';
 import { openBench } from '../../support/site.js';
-
-const nothingBlocked = { procedures: [], rules: [], groups: [] };
-const view: View = { freePlaces: 10, lookingSince: 0, hindrance: () => null, left: [] };
+import { quietView as view } from '../../support/tasks.js';
 
 t.test(
   'a request that another worker took up since it was read is left to it, and the others are taken up',
@@ -12,7 +10,7 @@ t.test(
     bench.add('mail', () => undefined, { everyUnit: 'yearly', overlap: 'allow' });
     await bench.tasks.setup();
     for (const who of ['ann', 'bob', 'cleo']) await bench.requests.add(1, 'run', who);
-    const read = await bench.requests.open(10, nothingBlocked);
+    const read = await bench.requests.open(10);
     const other = await openBench(t, { store: bench.store, clock: bench.clock, workerId: 'w2' });
     const theirs = await other.claimer.claimRequests(read.slice(1, 2), view);
     t.match(theirs.claimed, [{ user: 'bob', job: { workerId: 'w2' } }]);
@@ -35,7 +33,7 @@ t.test('one that was withdrawn since it was read is not run', async (t) => {
   bench.add('mail', () => undefined, { everyUnit: 'yearly', overlap: 'skip' });
   await bench.tasks.setup();
   for (const who of ['ann', 'bob']) await bench.requests.add(1, 'run', who);
-  const read = await bench.requests.open(10, nothingBlocked);
+  const read = await bench.requests.open(10);
   await bench.store.db
     .updateTable('job_requests')
     .set({ handled_at: 1, outcome: 'withdrawn by ann' })
@@ -54,7 +52,7 @@ t.test(
     bench.add('mail', () => undefined, { everyUnit: 'yearly', overlap: 'skip' });
     await bench.tasks.setup();
     for (const who of ['ann', 'bob']) await bench.requests.add(1, 'run', who);
-    const read = await bench.requests.open(10, nothingBlocked);
+    const read = await bench.requests.open(10);
     const { claimed, skipped } = await bench.claimer.claimRequests(read, view);
     t.match(claimed, [{ user: 'ann' }]);
     t.match(skipped, [{ detail: 'request 2: another run of the rule begins now' }]);
@@ -66,10 +64,7 @@ t.test('of runs that are to end for the next one, only those that have begun are
   bench.add('mail', () => undefined, { everyUnit: 'yearly', overlap: 'cancel-previous' });
   await bench.tasks.setup();
   for (const who of ['ann', 'bob']) await bench.requests.add(1, 'run', who);
-  const { claimed, cancel } = await bench.claimer.claimRequests(
-    await bench.requests.open(10, nothingBlocked),
-    view,
-  );
+  const { claimed, cancel } = await bench.claimer.claimRequests(await bench.requests.open(10), view);
   t.equal(claimed.length, 1);
   t.same(cancel, []);
 });
@@ -81,9 +76,9 @@ t.test('while a rule waits for a place, nothing is decided about those behind it
   await bench.tasks.setup();
   // A run of the third goes on.
   await bench.requests.add(3, 'run', 'ann');
-  await bench.claimer.claimRequests(await bench.requests.open(10, nothingBlocked), view);
+  await bench.claimer.claimRequests(await bench.requests.open(10), view);
   bench.clock.advance(10_000);
-  const due = await bench.claimer.due(bench.clock.now(), 10, nothingBlocked);
+  const due = await readDue(bench.store.db, { by: bench.clock.now(), limit: 10, offset: 0 });
   t.same(
     due.map(({ id }) => id),
     [1, 2, 3],

@@ -1,11 +1,12 @@
 // What kept rules from starting when they were due, so that the ledger can say why they are late.
 
 import type { Period } from '../membership/switch-offs.js';
-import type { Hindrance, Waiting } from './claims.js';
+import type { Waiting } from './batch.js';
 import type { ClockStep } from './clock-steps.js';
+import { allPlacesTaken, type Delay } from './decide.js';
 import type { JobRule } from './rule.js';
 
-/** As much as is known of a look at the rules: whether anything waited for a place, and for which groups, and why. */
+/** What a poll knows of those that wait: whether any waits for a place, and by group why some wait for that. */
 interface Seen {
   readonly waitsForPlace: boolean;
   readonly groupWaits: ReadonlyMap<string, string>;
@@ -14,30 +15,30 @@ interface Seen {
 /** So many rules are remembered; more wait only where something is wrong altogether. */
 const maxRules = 10_000;
 
-export class Hindrances {
-  readonly #byRule = new Map<number, { readonly dueAt: number; readonly hindrance: Hindrance }>();
+export class Delays {
+  readonly #byRule = new Map<number, { readonly dueAt: number; readonly delay: Delay }>();
   /** Until when a rule waited for a group, in ms since 1970, and why. */
-  readonly #groups = new Map<string, { readonly until: number; readonly hindrance: string }>();
+  readonly #groups = new Map<string, { readonly until: number; readonly why: string }>();
   #fullUntil = Number.NEGATIVE_INFINITY;
   #awayUntil = Number.NEGATIVE_INFINITY;
   #off: Period | null = null;
   #step: ClockStep | null = null;
 
   /** A rule waits. */
-  add({ ruleId, dueAt, for: what, hindrance }: Waiting): void {
-    if (dueAt === null || what === 'time') return;
+  add({ ruleId, dueAt, for: what, why }: Pick<Waiting, 'ruleId' | 'dueAt' | 'for' | 'why'>): void {
+    if (dueAt === null) return;
     if (this.#byRule.size >= maxRules) this.#byRule.clear();
-    this.#byRule.set(ruleId, { dueAt, hindrance: { for: what, hindrance } });
+    this.#byRule.set(ruleId, { dueAt, delay: { for: what, why } });
   }
 
   delete(ruleId: number): void {
     this.#byRule.delete(ruleId);
   }
 
-  /** A look at the rules has ended; not all that wait have been seen one by one. */
-  lookedAt(now: number, { waitsForPlace, groupWaits }: Seen): void {
+  /** A poll has ended; not all that wait have been read one by one. */
+  polledAt(now: number, { waitsForPlace, groupWaits }: Seen): void {
     if (waitsForPlace) this.#fullUntil = now;
-    for (const [group, hindrance] of groupWaits) this.#groups.set(group, { until: now, hindrance });
+    for (const [group, why] of groupWaits) this.#groups.set(group, { until: now, why });
   }
 
   /** The database could not be asked, until now. */
@@ -64,19 +65,19 @@ export class Hindrances {
   }
 
   /** What kept a rule from starting since it was due, if that is known. */
-  of(rule: Pick<JobRule, 'id' | 'policies'>, dueAt: number): Hindrance | null {
+  of(rule: Pick<JobRule, 'id' | 'policies'>, dueAt: number): Delay | null {
     const own = this.#byRule.get(rule.id);
-    if (own !== undefined && own.dueAt === dueAt) return own.hindrance;
+    if (own !== undefined && own.dueAt === dueAt) return own.delay;
     if (this.#step !== null && dueAt > this.#step.from && dueAt <= this.#step.to) {
-      return { for: 'outage', hindrance: this.#step.told };
+      return { for: 'outage', why: this.#step.told };
     }
     const group = this.#groups.get(rule.policies.group);
-    if (group !== undefined && dueAt <= group.until) return { for: 'group', hindrance: group.hindrance };
-    if (dueAt <= this.#fullUntil) return { for: 'place', hindrance: 'all places for jobs were taken' };
+    if (group !== undefined && dueAt <= group.until) return { for: 'group', why: group.why };
+    if (dueAt <= this.#fullUntil) return { for: 'place', why: allPlacesTaken };
     if (this.#off !== null && dueAt >= this.#off.since && dueAt < this.#off.until) {
-      return { for: 'outage', hindrance: 'linod was switched off (useLinod)' };
+      return { for: 'outage', why: 'linod was switched off (useLinod)' };
     }
-    if (dueAt <= this.#awayUntil) return { for: 'outage', hindrance: 'the database was away' };
+    if (dueAt <= this.#awayUntil) return { for: 'outage', why: 'the database was away' };
     return null;
   }
 }
