@@ -28,7 +28,7 @@ export interface LedgerReader {
 /** How far a log was with one sender when a file ended: the sender's label and epoch, and its last number. */
 export type CarriedPosition = readonly [sender: string, epoch: string, last: number];
 
-const number = v.number();
+const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const noteSchema = v.union([
   v.object({ sender: v.string(), epoch: v.string(), last: number }),
   v.object({ sender: v.string(), epoch: v.string(), from: number, to: number }),

@@ -1,9 +1,8 @@
 // A record of the log, as it is printed.
 
-import { parseRecord, recordInstant } from '../../log/formats/formats.js';
+import { recordInstant } from '../../log/formats/formats.js';
 import type { LevelName } from '../../log/levels.js';
-import type { Shown } from '../../log/reading/tail.js';
-import { splitFields } from '../../log/reading/trailing-fields.js';
+import { contentOf, type Shown } from '../../log/reading/filter.js';
 import { Timestamps } from '../../log/timestamp.js';
 import { type Style, styled } from '../output.js';
 import { printable } from '../printable.js';
@@ -35,11 +34,9 @@ export function plainText({ text, level }: Shown): string {
 export function jsonView(timezone: string): (shown: Shown) => string {
   const timestamps = new Timestamps(timezone, 'iso');
   return ({ text, level }) => {
-    const record = level === undefined ? undefined : parseRecord(text);
+    const record = level === undefined ? undefined : contentOf(text);
     if (record === undefined) return JSON.stringify({ text });
-    const { sender, number, logger, trace } = record;
-    const { message, fields } =
-      record.fields === undefined && trace === undefined ? splitFields(record.message) : record;
+    const { sender, number, logger, message, fields, trace } = record;
     const time = isoTime(record.time) ?? timestamps.format(recordInstant(record, timezone));
     return JSON.stringify({ time, level, sender, number, logger, message, fields, trace });
   };

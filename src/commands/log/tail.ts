@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import { parseLevel } from '../../log/levels.js';
-import type { Shown } from '../../log/reading/tail.js';
+import type { Shown } from '../../log/reading/filter.js';
 import { parseInstant } from '../instants.js';
 import { jsonOption, requireSite, type SiteFlags, siteOption } from '../main.js';
 import { parseWholeNumber } from '../numbers.js';

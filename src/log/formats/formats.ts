@@ -30,9 +30,9 @@ export function parseHead(text: string, at = 0): Head | undefined {
   if (format === undefined) return undefined;
   const { headPattern } = format;
   headPattern.lastIndex = at;
-  const groups = headPattern.exec(text)?.groups;
-  if (groups === undefined) return undefined;
-  const { time = '', level, sender, number = '0', logger = '' } = groups;
+  const groups = headPattern.exec(text);
+  if (groups === null) return undefined;
+  const [, time = '', level, sender, number = '0', logger = ''] = groups;
   const end = headPattern.lastIndex;
   // The pattern lets no other level pass.
   return { format, time, level: level as LevelName, sender, number: Number(number), logger, end };

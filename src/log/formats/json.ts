@@ -47,7 +47,7 @@ export const jsonFormat: LineFormat = {
     return formatOneLine(text, (part) => head + body(part));
   },
   headPattern: new RegExp(
-    `\\{"time":"(?<time>\\d{4}-\\d\\d-\\d\\dT${clock}\\.\\d{3}${offset})","level":"${level}","sender":"(?:${sender}","number":${number}|-","number":0),"logger":"${logger}",(?="message":)`,
+    `\\{"time":"(\\d{4}-\\d\\d-\\d\\dT${clock}\\.\\d{3}${offset})","level":"${level}","sender":"(?:${sender}","number":${number}|-","number":0),"logger":"${logger}",(?="message":)`,
     'y',
   ),
   readText(record) {

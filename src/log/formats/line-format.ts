@@ -50,8 +50,8 @@ export interface LineFormat {
   record(head: string, text: RecordText): string;
 
   /**
-   * Matches a head where a record begins: sticky, with the groups `time`, `level`, `sender` and `number` (both left out in a
-   * note), and `logger`.
+   * Matches a head where a record begins: sticky, with groups for time, level, sender and number (both left out in a note), and
+   * logger, in this order.
    */
   readonly headPattern: RegExp;
 
@@ -126,10 +126,10 @@ export interface Head {
 export const headParts = {
   clock: '(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d',
   offset: '[+-](?:[01]\\d|2[0-3]):[0-5]\\d',
-  level: '(?<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)',
-  sender: '(?<sender>[\\w.@+-]{1,60}\\[\\d{1,10}\\])',
-  number: '(?<number>[1-9]\\d{0,15})',
-  logger: '(?<logger>[\\w.@+-]{1,120})',
+  level: '(DEBUG|INFO|WARNING|ERROR|CRITICAL)',
+  sender: '([\\w.@+-]{1,60}\\[\\d{1,10}\\])',
+  number: '([1-9]\\d{0,15})',
+  logger: '([\\w.@+-]{1,120})',
 } as const;
 
 /** A record of the log as a value. In the formats for people, `text` and `lino`, the message has the fields and the trace. */

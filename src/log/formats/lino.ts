@@ -35,8 +35,9 @@ export const linoFormat: LineFormat = {
     return `${time} ${level} [${logger} ${process} main] : `;
   },
   record: formatLines,
+  // Looks ahead for the sender, so that the groups have the order of the other formats.
   headPattern: new RegExp(
-    `(?<time>\\d{6}-\\d\\d ${clock}) ${level} \\[${logger} (?:${sender}#${number}|-) main\\] :(?=[ \\n]|$)`,
+    `(\\d{6}-\\d\\d ${clock}) ${level} \\[(?=\\S+ (?:${sender}#${number}|-) main\\] :(?:[ \\n]|$))${logger} \\S+ main\\] :`,
     'y',
   ),
   readText: readLines,

@@ -46,7 +46,7 @@ export const logfmtFormat: LineFormat = {
     return formatOneLine(text, (part) => head + body(part));
   },
   headPattern: new RegExp(
-    `time=(?<time>\\d{4}-\\d\\d-\\d\\dT${clock}\\.\\d{3}${offset}) level=${level} sender=(?:${sender} number=${number}|- number=0) logger=${logger} (?=msg=)`,
+    `time=(\\d{4}-\\d\\d-\\d\\dT${clock}\\.\\d{3}${offset}) level=${level} sender=(?:${sender} number=${number}|- number=0) logger=${logger} (?=msg=)`,
     'y',
   ),
   readText(record, { end }) {

@@ -31,7 +31,7 @@ export const textFormat: LineFormat = {
   },
   record: formatLines,
   headPattern: new RegExp(
-    `(?<time>\\d{4}-\\d\\d-\\d\\d ${clock}\\.\\d{3}${offset}) ${level} (?:${sender}#${number}|-) ${logger}:(?=[ \\n]|$)`,
+    `(\\d{4}-\\d\\d-\\d\\d ${clock}\\.\\d{3}${offset}) ${level} (?:${sender}#${number}|-) ${logger}:(?=[ \\n]|$)`,
     'y',
   ),
   readText: readLines,

@@ -1,11 +1,11 @@
 // The files of a log: lino.log and what it was before it was rotated, the oldest first.
 
-import { open, readdir, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
+import { parseHead, recordInstant } from '../formats/formats.js';
 import { parseNote } from '../ledger.js';
 import { fingerprintOf } from '../log-file.js';
-import { packingOf, readBlocks } from './blocks.js';
-import { HeadReader } from './head.js';
+import { chunksOf, packingOf } from './chunks.js';
 
 /** One file of a log. */
 export interface LogPart {
@@ -21,7 +21,6 @@ export interface LogPart {
   readonly beginsAt: number | undefined;
 }
 
-const newline = 0x0a;
 const firstLineBytes = 4096;
 
 /**
@@ -29,7 +28,7 @@ const firstLineBytes = 4096;
  * `lino-20261124.log`…
  *
  * @param path the log, which need not be there
- * @param timezone as for {@link HeadReader}
+ * @param timezone the site's, for times that do not tell their offset
  */
 export async function findLogParts(path: string, timezone: string): Promise<LogPart[]> {
   const names = await readdir(dirname(path)).catch(absent([]));
@@ -71,40 +70,50 @@ async function partOf(path: string, timezone: string): Promise<LogPart | undefin
   if (status === undefined || !status.isFile()) return undefined;
   const firstLine = await readFirstLine(path);
   if (firstLine === undefined) return undefined;
-  const head = new HeadReader(timezone);
-  const bytes = Buffer.from(firstLine.text);
-  head.enter(bytes);
-  const isHead = head.read(0) && head.mayEndAt(bytes.length);
+  const head = parseHead(firstLine.text);
   return {
     path,
     bytes: status.size,
     isCompressed: firstLine.isCompressed,
     changedAt: status.mtimeMs,
     firstLine: firstLine.text,
-    beginsAt: isHead ? head.instant : undefined,
+    beginsAt: head && recordInstant(head, timezone),
   };
 }
 
 async function readFirstLine(path: string): Promise<{ text: string; isCompressed: boolean } | undefined> {
   const file = await open(path, 'r').catch(absent(undefined));
   if (file === undefined) return undefined;
-  let bytes: Buffer;
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(firstLineBytes), 0, firstLineBytes, 0);
-    bytes = buffer.subarray(0, bytesRead);
+    const { buffer } = await file.read(Buffer.alloc(8), 0, 8, 0);
+    const isCompressed = packingOf(buffer) !== 'plain';
+    const bytes = isCompressed ? await unpackBegin(file) : await readBegin(file);
+    return { text: firstLine(bytes) ?? bytes.toString('latin1'), isCompressed };
   } finally {
     await file.close();
   }
-  const isCompressed = packingOf(bytes) !== 'plain';
-  if (isCompressed) bytes = await unpackBegin(path);
-  const end = bytes.indexOf(newline);
-  return { text: bytes.toString('latin1', 0, end < 0 ? bytes.length : end), isCompressed };
+}
+
+/** The first line of a plain file, as in {@link LogPart}; empty as long as it is unfinished. */
+export async function firstLineOf(file: FileHandle): Promise<string> {
+  const bytes = await readBegin(file);
+  return firstLine(bytes) ?? (bytes.length < firstLineBytes ? '' : bytes.toString('latin1'));
+}
+
+function firstLine(bytes: Buffer): string | undefined {
+  const end = bytes.indexOf('\n');
+  return end < 0 ? undefined : bytes.toString('latin1', 0, end);
+}
+
+async function readBegin(file: FileHandle): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(firstLineBytes), 0, firstLineBytes, 0);
+  return buffer.subarray(0, bytesRead);
 }
 
 /** Nothing for a file that cannot be unpacked: reading it tells why. */
-async function unpackBegin(path: string): Promise<Buffer> {
+async function unpackBegin(file: FileHandle): Promise<Buffer> {
   try {
-    for await (const { bytes } of readBlocks(path, { blockBytes: firstLineBytes })) return Buffer.from(bytes);
+    for await (const { bytes } of chunksOf(file)) return bytes.subarray(0, firstLineBytes);
   } catch {
     // As for an empty file.
   }

@@ -3,9 +3,7 @@
 import type { Fields } from '../fields.js';
 import { parseRecord } from '../formats/formats.js';
 import { type LevelName, LogLevels } from '../levels.js';
-import type { ReadHead } from './head.js';
-import type { Name } from './names.js';
-import { splitFields } from './trailing-fields.js';
+import type { Found } from './records.js';
 
 /** What is asked for; what is left out matches everything. */
 export interface Wanted {
@@ -23,87 +21,86 @@ export interface Wanted {
   readonly text?: string | RegExp | undefined;
 }
 
-/** Looks at records as a scanner finds them. */
+/** A record, or lines that are none. */
+export interface Shown {
+  /** All of its lines, without the last newline. */
+  readonly text: string;
+  /** Undefined for what is no record. */
+  readonly level: LevelName | undefined;
+}
+
+/** Picks the records of one file, in its order. */
 export class RecordFilter {
   readonly #wanted: Wanted;
   readonly #levelno: number;
-  readonly #loggers = new Map<Name, boolean>();
-  readonly #senders = new Map<Name, boolean>();
-  readonly #text: Buffer | undefined;
-  readonly #job: Buffer | undefined;
   /** Only records with a head can match. */
   readonly #needsHead: boolean;
   /** When the last record was logged; lines that are no record count as of then. */
   #instant = Number.NEGATIVE_INFINITY;
 
   constructor(wanted: Wanted) {
+    const { level, logger, sender, job } = wanted;
     this.#wanted = wanted;
-    const { level, logger, sender, job, text } = wanted;
     this.#levelno = level === undefined ? 0 : levelno(level);
-    this.#text = typeof text === 'string' ? Buffer.from(text) : undefined;
-    this.#job = job === undefined ? undefined : Buffer.from(String(job));
     this.#needsHead = [level, logger, sender, job].some((part) => part !== undefined);
   }
 
-  /** Whether a record is asked for. */
-  record(head: ReadHead, bytes: Buffer, start: number, end: number): boolean {
-    const { logger, sender, since } = this.#wanted;
-    this.#instant = head.instant;
-    if (since !== undefined && head.instant < since) return false;
-    if (this.#levelno > 10 && levelno(head.level) < this.#levelno) return false;
-    if (logger !== undefined && !isOf(this.#loggers, head.logger, (name) => isBelow(name, logger)))
-      return false;
-    if (sender !== undefined) {
-      if (head.sender === undefined || !isOf(this.#senders, head.sender, (name) => isFrom(name, sender)))
-        return false;
-    }
-    return this.#hasText(bytes, start, end) && this.#isOfJob(bytes, start, end);
+  /** What is to be shown; undefined when it was not asked for. */
+  pick(found: Found, bytes: Buffer): Shown | undefined {
+    if (found.kind === 'record') this.#instant = found.instant;
+    const { since = Number.NEGATIVE_INFINITY } = this.#wanted;
+    if (this.#instant < since) return undefined;
+    if (found.kind === 'record' ? !this.#hasHead(found) : this.#needsHead) return undefined;
+    const text = bytes.toString('utf8', found.start, found.end).replace(/\n$/, '');
+    if (!this.#hasText(text) || !this.#isOfJob(text)) return undefined;
+    return { text, level: found.kind === 'record' ? found.head.level : undefined };
   }
 
-  /** Whether text that is no record is asked for. */
-  stray(bytes: Buffer, start: number, end: number): boolean {
-    const { since } = this.#wanted;
-    if (this.#needsHead || (since !== undefined && this.#instant < since)) return false;
-    return this.#hasText(bytes, start, end);
+  #hasHead({ head }: Extract<Found, { kind: 'record' }>): boolean {
+    const { logger, sender } = this.#wanted;
+    if (levelno(head.level) < this.#levelno) return false;
+    if (logger !== undefined && head.logger !== logger && !head.logger.startsWith(`${logger}.`)) return false;
+    return sender === undefined || head.sender === sender || head.sender?.startsWith(`${sender}[`) === true;
   }
 
-  #hasText(bytes: Buffer, start: number, end: number): boolean {
+  #hasText(record: string): boolean {
     const { text } = this.#wanted;
-    if (this.#text !== undefined) return bytes.subarray(start, end).includes(this.#text);
-    return !(text instanceof RegExp) || text.test(bytes.toString('utf8', start, end).trimEnd());
+    if (text === undefined) return true;
+    return typeof text === 'string' ? record.includes(text) : text.test(record);
   }
 
-  #isOfJob(bytes: Buffer, start: number, end: number): boolean {
-    if (this.#job === undefined) return true;
-    const part = bytes.subarray(start, end);
-    if (!part.includes(this.#job) || !part.includes('job')) return false;
-    return fieldsOf(part.toString())?.job === this.#wanted.job;
+  #isOfJob(record: string): boolean {
+    const { job } = this.#wanted;
+    if (job === undefined) return true;
+    return record.includes('job') && record.includes(String(job)) && contentOf(record)?.fields?.job === job;
   }
-}
-
-function isOf(known: Map<Name, boolean>, name: Name, check: (text: string) => boolean): boolean {
-  let is = known.get(name);
-  if (is === undefined) {
-    is = check(name.text);
-    known.set(name, is);
-  }
-  return is;
-}
-
-function isBelow(name: string, logger: string): boolean {
-  return name === logger || name.startsWith(`${logger}.`);
-}
-
-function isFrom(label: string, sender: string): boolean {
-  return label === sender || label.startsWith(`${sender}[`);
 }
 
 function levelno(level: LevelName): number {
   return LogLevels.get(level)?.levelno ?? 0;
 }
 
-/** A record's fields, in whatever format. */
-function fieldsOf(text: string): Fields | undefined {
-  const record = parseRecord(text);
-  return record && (record.fields ?? splitFields(record.message).fields);
+/**
+ * The parts of a record, in whatever format. In the formats for people, a text that itself ends in a JSON object cannot be told
+ * from one with fields, and is read as such.
+ */
+export function contentOf(record: string) {
+  const parsed = parseRecord(record);
+  if (parsed === undefined || parsed.format.name === 'json' || parsed.format.name === 'logfmt') return parsed;
+  return { ...parsed, ...splitFields(parsed.message) };
+}
+
+/** The fields stand at the end of the first line. */
+function splitFields(message: string): { readonly message: string; readonly fields?: Fields } {
+  const [line = ''] = message.split('\n', 1);
+  if (!line.endsWith('}')) return { message };
+  for (let at = line.indexOf('{"'); at >= 0; at = line.indexOf('{"', at + 1)) {
+    try {
+      const fields: Fields = JSON.parse(line.slice(at));
+      return { message: line.slice(0, at).trimEnd() + message.slice(line.length), fields };
+    } catch {
+      // Braces of the message.
+    }
+  }
+  return { message };
 }

@@ -30,7 +30,7 @@ interface Gap {
 }
 
 /** Damage beyond that is counted, and no more looked at in detail. */
-const mostGaps = 10_000;
+const mostGaps = 1000;
 const mostListed = 1000;
 
 /**
@@ -74,19 +74,15 @@ export class Sequence {
     return this.#high;
   }
 
-  /** Takes the number of the next record. @returns false when something is wrong with it */
-  take(number: number, file: string, line: number): boolean {
+  /** Takes the number of the next record. */
+  take(number: number, file: string, line: number): void {
     this.records++;
     if (number === this.#high + 1) {
       this.#high = number;
-      this.#previous = number;
       this.#isFilling = false;
-      return true;
-    }
-    const place = { file, line };
-    const isRight = number > this.#high ? this.#jump(number, place) : this.#fill(number, place);
+    } else if (number > this.#high) this.#jump(number, { file, line });
+    else this.#fill(number, { file, line });
     this.#previous = number;
-    return isRight;
   }
 
   /** Everything up to this number was written before this place; what was not met is missing. */
@@ -127,39 +123,35 @@ export class Sequence {
       .map(({ from, to, file, line }) => ({ from, to, file, line }));
   }
 
-  get isSound(): boolean {
-    return this.missing === 0 && this.doubled === 0 && this.disordered === 0;
-  }
-
-  #jump(number: number, { file, line }: Place): boolean {
+  #jump(number: number, { file, line }: Place): void {
     this.#open({ from: this.#high + 1, to: number - 1, isTold: false, file, line });
     this.#high = number;
     this.#isFilling = false;
-    return false;
   }
 
   /** A number below the highest: it was told to be lost, it is late, or it is there already. */
-  #fill(number: number, place: Place): boolean {
-    const index = this.#indexOf(number);
+  #fill(number: number, place: Place): void {
+    const index = this.#gaps.findIndex(({ to }) => to >= number);
     const gap = this.#gaps[index];
-    if (gap === undefined || number < gap.from) return this.#double(number, place);
+    if (gap === undefined || number < gap.from) {
+      this.#double(number, place);
+      return;
+    }
     this.#close(index, gap, number);
     const isBack = number < this.#previous && !(gap.isTold && !this.#isFilling);
     this.#isFilling = gap.isTold;
     if (gap.isTold) this.filled++;
-    if (!isBack) return gap.isTold;
+    if (!isBack) return;
     this.disordered++;
     if (this.disorders.length < mostListed) this.disorders.push({ number, after: this.#previous, ...place });
-    return false;
   }
 
-  #double(number: number, { file, line }: Place): boolean {
+  #double(number: number, { file, line }: Place): void {
     this.doubled++;
     const last = this.doubles.at(-1);
     if (last !== undefined && last.to === number - 1 && this.#previous === number - 1) {
       this.doubles[this.doubles.length - 1] = { ...last, to: number };
     } else if (this.doubles.length < mostListed) this.doubles.push({ from: number, to: number, file, line });
-    return false;
   }
 
   #open(gap: Gap): void {
@@ -180,18 +172,6 @@ export class Sequence {
       this.#gaps.splice(index + 1, 0, { ...gap, from: number + 1 });
       gap.to = number - 1;
     }
-  }
-
-  /** The first gap that ends at this number or behind it. */
-  #indexOf(number: number): number {
-    let low = 0;
-    let high = this.#gaps.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#gaps[middle]?.to ?? 0) < number) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }
 

@@ -1,12 +1,10 @@
 // How much is logged, by whom: what `linod log stats` tells.
 
+import { parseNote } from '../ledger.js';
 import { type LevelName, LogLevels } from '../levels.js';
-import { readBlocks } from './blocks.js';
+import { readChunks } from './chunks.js';
 import type { LogPart } from './files.js';
-import { HeadReader, type ReadHead } from './head.js';
-import type { Name } from './names.js';
-import { readNote } from './notes.js';
-import { Scanner, type ScanReader } from './scanner.js';
+import { detach, type Found, RecordScanner } from './records.js';
 
 /** Records of one sender, logger or level. */
 export interface Amount {
@@ -52,14 +50,14 @@ export interface StatsOptions {
 export async function logStats(parts: readonly LogPart[], options: StatsOptions = {}): Promise<LogStats> {
   const { since = Number.NEGATIVE_INFINITY } = options;
   const count = new Count(since);
-  const head = new HeadReader(options.timezone);
   for (const part of parts) {
     // What was not changed since then has nothing that was logged since then.
     if (part.changedAt < since - clockSlackMs) continue;
-    const scanner = new Scanner(count, head);
+    const scanner = new RecordScanner(options.timezone ?? 'UTC');
     try {
-      for await (const block of readBlocks(part.path)) scanner.feed(block);
-      scanner.finish();
+      for await (const chunk of readChunks(part.path)) {
+        for (const found of scanner.scan(chunk)) count.take(found, chunk.bytes);
+      }
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       count.unreadable.push({ file: part.path, problem });
@@ -73,21 +71,21 @@ const minuteMs = 60_000;
 /** Two months of minutes: what is beyond them does not count for the busiest one. */
 const mostMinutes = 100_000;
 
-interface Sum {
+interface Sum extends Amount {
   records: number;
   bytes: number;
   first: number;
   last: number;
-  readonly levels: Map<LevelName, number>;
+  readonly levels: Partial<Record<LevelName, number>>;
 }
 
-class Count implements ScanReader {
+class Count {
   readonly unreadable: Array<{ file: string; problem: string }> = [];
   readonly #since: number;
-  readonly #all = newSum();
-  readonly #levels = new Map<LevelName, Sum>();
-  readonly #senders = new Map<Name, Sum>();
-  readonly #loggers = new Map<Name, Sum>();
+  readonly #all = newSum('');
+  readonly #levels = new Map<string, Sum>();
+  readonly #senders = new Map<string, Sum>();
+  readonly #loggers = new Map<string, Sum>();
   readonly #told = new Map<string, number>();
   readonly #minutes = new Map<number, number>();
   #strays = 0;
@@ -98,48 +96,48 @@ class Count implements ScanReader {
     this.#since = since;
   }
 
-  record(head: ReadHead, bytes: Buffer, start: number, end: number): void {
-    const { instant, level, sender, logger } = head;
+  take(found: Found, bytes: Buffer): void {
+    if (found.kind !== 'record') {
+      this.#strays++;
+      return;
+    }
+    const { head, instant, start, end } = found;
     if (instant < this.#since) return;
+    const { level, sender, logger } = head;
     if (sender === undefined) {
-      const note = readNote(head, bytes, start, end);
-      if (note?.kind === 'lost') {
+      const note = parseNote(bytes.toString('utf8', start, end));
+      if (note !== undefined && 'from' in note) {
         this.#told.set(note.sender, (this.#told.get(note.sender) ?? 0) + note.to - note.from + 1);
       }
       return;
     }
-    const length = end - start;
-    add(this.#all, instant, length);
-    add(sumOf(this.#levels, level), instant, length);
-    addLeveled(sumOf(this.#senders, sender), instant, length, level);
-    addLeveled(sumOf(this.#loggers, logger), instant, length, level);
+    for (const sum of [
+      this.#all,
+      of(this.#levels, level),
+      of(this.#senders, sender),
+      of(this.#loggers, logger),
+    ]) {
+      add(sum, instant, end - start, level);
+    }
     const minute = Math.floor(instant / minuteMs);
     if (minute !== this.#minute) this.#endMinute(minute);
     this.#inMinute++;
   }
 
-  stray(): void {
-    this.#strays++;
-  }
-
   stats(): LogStats {
     this.#endMinute(Number.NaN);
     const { records, bytes, first, last } = this.#all;
-    const order = Array.from(LogLevels, ({ value }) => value);
     return {
       records,
       bytes,
       first: records === 0 ? null : first,
       last: records === 0 ? null : last,
       busiest: this.#busiest(),
-      levels: order.flatMap((level) => {
-        const sum = this.#levels.get(level);
-        return sum === undefined
-          ? []
-          : [amountOf(level, { ...sum, levels: new Map([[level, sum.records]]) })];
-      }),
-      loggers: amountsOf(this.#loggers),
-      senders: amountsOf(this.#senders),
+      levels: Array.from(LogLevels, ({ value }) => this.#levels.get(value)).filter(
+        (sum) => sum !== undefined,
+      ),
+      loggers: loudestFirst(this.#loggers),
+      senders: loudestFirst(this.#senders),
       told: [...this.#told].map(([sender, records]) => ({ sender, records })),
       strays: this.#strays,
       unreadable: this.unreadable,
@@ -164,36 +162,28 @@ class Count implements ScanReader {
   }
 }
 
-function newSum(): Sum {
+function newSum(name: string): Sum {
   const never = Number.POSITIVE_INFINITY;
-  return { records: 0, bytes: 0, first: never, last: -never, levels: new Map() };
+  return { name, records: 0, bytes: 0, first: never, last: -never, levels: {} };
 }
 
-function sumOf<K>(sums: Map<K, Sum>, key: K): Sum {
-  let sum = sums.get(key);
+function of(sums: Map<string, Sum>, name: string): Sum {
+  let sum = sums.get(name);
   if (sum === undefined) {
-    sum = newSum();
-    sums.set(key, sum);
+    sum = newSum(detach(name));
+    sums.set(sum.name, sum);
   }
   return sum;
 }
 
-function add(sum: Sum, instant: number, bytes: number): void {
+function add(sum: Sum, instant: number, bytes: number, level: LevelName): void {
   sum.records++;
   sum.bytes += bytes;
-  if (instant < sum.first) sum.first = instant;
-  if (instant > sum.last) sum.last = instant;
+  sum.first = Math.min(sum.first, instant);
+  sum.last = Math.max(sum.last, instant);
+  sum.levels[level] = (sum.levels[level] ?? 0) + 1;
 }
 
-function addLeveled(sum: Sum, instant: number, bytes: number, level: LevelName): void {
-  add(sum, instant, bytes);
-  sum.levels.set(level, (sum.levels.get(level) ?? 0) + 1);
-}
-
-function amountsOf(sums: ReadonlyMap<Name, Sum>): Amount[] {
-  return [...sums].map(([name, sum]) => amountOf(name.text, sum)).sort((a, b) => b.bytes - a.bytes);
-}
-
-function amountOf(name: string, { levels, ...sum }: Sum): Amount {
-  return { name, ...sum, levels: Object.fromEntries(levels) };
+function loudestFirst(sums: ReadonlyMap<string, Sum>): Sum[] {
+  return [...sums.values()].sort((a, b) => b.bytes - a.bytes);
 }

@@ -1,16 +1,13 @@
 // The last records of a log that are asked for, and those that are added.
 
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import type { LevelName } from '../levels.js';
-import { type Block, blocksOf, lastRecordEnd } from './blocks.js';
-import { FileChanges } from './changes.js';
+import { recordEnd } from '../formats/formats.js';
+import { type Chunk, chunksOf } from './chunks.js';
 import { findLogParts, type LogPart } from './files.js';
-import { RecordFilter, type Wanted } from './filter.js';
-import { GrowingFile } from './growing-file.js';
-import { HeadReader } from './head.js';
-import { countAll, findLast, type Start } from './last-records.js';
-import { Scanner, type ScanReader } from './scanner.js';
+import { RecordFilter, type Shown, type Wanted } from './filter.js';
+import { FollowedFile, openIfThere } from './followed-file.js';
+import { RecordScanner } from './records.js';
 
 export interface TailOptions {
   /** How many of the last records; all that match when left out. */
@@ -24,259 +21,173 @@ export interface TailOptions {
   readonly signal: AbortSignal;
 }
 
-/** A record, or lines that are none. */
-export interface Shown {
-  /** All of its lines, without the last newline. */
-  readonly text: string;
-  /** Undefined for what is no record. */
-  readonly level: LevelName | undefined;
-}
-
-/**
- * Hands over the last records of a log, whole ones only, and the further ones as they come. Older files are read when there are
- * not enough in the newest.
- *
- * @param show is waited for, so that a slow reader is not flooded
- * @returns false when there is no log, and it was not to be followed
- */
-export async function tail(
-  path: string,
-  options: TailOptions,
-  show: (records: readonly Shown[]) => Promise<void> | void,
-): Promise<boolean> {
-  const parts = await findLogParts(path, options.timezone);
-  const isThere = parts.some((part) => part.path === path);
-  if (parts.length === 0 && !options.follow) return false;
-  const run = new Tail(path, options, show);
-  try {
-    const current = await run.showLast(parts.filter((part) => part.path !== path));
-    if (options.follow) await run.follow(current);
-    else await current?.close();
-  } finally {
-    run.close();
-  }
-  return isThere || options.follow || parts.length > 0;
-}
+/** Is waited for, so that a slow reader is not flooded. */
+export type Show = (records: readonly Shown[]) => Promise<void> | void;
 
 /** A file that was written before that may still have been written to at that time. */
 const clockSlackMs = 60_000;
 /** A writer that has renamed its file, or whose file was renamed, writes there no longer than that. */
 const lateWriteMs = 50;
+const pollMs = 200;
+/** So much of a file is read first for its last records; then four times as much, and so on. */
+const firstWindowBytes = 256 * 1024;
 
-class Tail implements ScanReader {
+/**
+ * Hands over the last records of a log, whole ones only, and the further ones as they come. Older files are read when there are
+ * not enough in the newest.
+ *
+ * @returns false when there is no log, and it was not to be followed
+ */
+export async function tail(path: string, options: TailOptions, show: Show): Promise<boolean> {
+  const parts = await findLogParts(path, options.timezone);
+  if (parts.length === 0 && !options.follow) return false;
+  const run = new Tail(path, options, show);
+  const current = await FollowedFile.open(path);
+  const rotated = parts.filter((part) => part.path !== path);
+  try {
+    if (options.last === undefined) await run.showAll(rotated);
+    else await run.showLast(options.last, rotated, current);
+  } catch (error) {
+    await current?.close();
+    throw error;
+  }
+  await run.follow(current);
+  return true;
+}
+
+class Tail {
   readonly #path: string;
   readonly #options: TailOptions;
-  readonly #show: (records: readonly Shown[]) => Promise<void> | void;
-  readonly #head: HeadReader;
-  readonly #filter: RecordFilter;
-  readonly #changes: FileChanges;
-  #found: Shown[] = [];
-  /** Records that match and are not to be shown. */
-  #skip = 0;
-  /** Records before this place of the file were shown before. */
-  #from = 0;
-  #blockOffset = 0;
+  readonly #show: Show;
 
-  constructor(path: string, options: TailOptions, show: (records: readonly Shown[]) => Promise<void> | void) {
+  constructor(path: string, options: TailOptions, show: Show) {
     this.#path = path;
     this.#options = options;
     this.#show = show;
-    this.#head = new HeadReader(options.timezone);
-    this.#filter = new RecordFilter(options.wanted ?? {});
-    this.#changes = new FileChanges(path);
   }
 
-  close(): void {
-    this.#changes.close();
+  /** Shows the rotated files. */
+  async showAll(rotated: readonly LogPart[]): Promise<void> {
+    for (const part of this.#recent(rotated)) await this.#showPart(part, 0);
   }
 
-  /** Shows what is asked for of what is there. @returns the newest file, read as far as it has whole records */
-  async showLast(rotated: readonly LogPart[]): Promise<GrowingFile | undefined> {
-    const current = await GrowingFile.open(this.#path);
-    const since = this.#options.wanted?.since ?? Number.NEGATIVE_INFINITY;
-    const recent = rotated.filter(({ changedAt }) => changedAt >= since - clockSlackMs);
-    const opened = await this.#findStart(recent, current);
-    for (const { file, start } of opened) {
-      try {
-        this.#skip += start.skip;
-        await this.#showFile(file, start.offset);
-      } finally {
-        await file.close();
-      }
+  /** Shows the last records, and leaves the newest file where they end. */
+  async showLast(
+    last: number,
+    rotated: readonly LogPart[],
+    current: FollowedFile | undefined,
+  ): Promise<void> {
+    let shown: Shown[] = [];
+    if (current !== undefined) {
+      current.offset = await current.wholeSize();
+      shown = await this.#lastOf(current.handle, current.offset, last);
     }
-    if (current !== undefined) await this.#drain(current);
-    return current;
+    for (const part of this.#recent(rotated).reverse()) {
+      if (shown.length >= last || this.#options.signal.aborted) break;
+      const size = part.isCompressed ? undefined : part.bytes;
+      const earlier = await this.#with(part, (file) => this.#lastOf(file, size, last - shown.length));
+      shown = [...(earlier ?? []), ...shown];
+    }
+    if (shown.length > 0) await this.#show(shown);
   }
 
-  /** Goes on until it is aborted. */
-  async follow(newest: GrowingFile | undefined): Promise<void> {
-    const { signal } = this.#options;
+  /** Shows what is there and, if asked for, what comes, until it is aborted. Closes the file. */
+  async follow(newest: FollowedFile | undefined): Promise<void> {
+    const { signal, follow } = this.#options;
     let current = newest;
     try {
-      for (; !signal.aborted; await this.#changes.next(signal)) {
-        current ??= await GrowingFile.open(this.#path);
-        if (current === undefined) continue;
-        const fate = await current.fate();
-        if (fate === 'replaced' || fate === 'emptied') current = await this.#goOn(current, fate);
-        if (current !== undefined) await this.#drain(current);
+      if (current !== undefined) await this.#showChunks(current.read());
+      while (follow && !signal.aborted) {
+        await setTimeout(pollMs, undefined, { signal }).catch(() => undefined);
+        current ??= await FollowedFile.open(this.#path);
+        const fate = await current?.fate();
+        if (current !== undefined && (fate === 'replaced' || fate === 'emptied')) {
+          await this.#finish(current, fate);
+          current = await FollowedFile.open(this.#path);
+        }
+        if (current !== undefined) await this.#showChunks(current.read());
       }
     } finally {
       await current?.close();
     }
   }
 
-  // Finding the beginning
-
-  /**
-   * Looks from the newest file back until enough is found, and leaves the newest at its start.
-   *
-   * @returns the older files that are to be shown, the oldest first
-   */
-  async #findStart(
-    rotated: readonly LogPart[],
-    current: GrowingFile | undefined,
-  ): Promise<Array<{ readonly file: FileHandle; readonly start: Start }>> {
-    const { last = Number.POSITIVE_INFINITY } = this.#options;
-    let wanted = last;
-    if (current !== undefined && last !== Number.POSITIVE_INFINITY) {
-      const size = await wholeSize(current.handle);
-      const start = await findLast(current.handle, size, wanted, this.#countingFilter(), this.#head);
-      current.offset = start.offset;
-      wanted -= start.found;
+  /** The file was renamed or emptied: shows what is left of it, and what came between it and the newest. */
+  async #finish(old: FollowedFile, fate: 'replaced' | 'emptied'): Promise<void> {
+    if (fate === 'replaced') {
+      await setTimeout(lateWriteMs);
+      await this.#showChunks(old.read(true));
     }
-    const opened: Array<{ file: FileHandle; start: Start }> = [];
-    for (const part of [...rotated].reverse()) {
-      if (wanted <= 0 || this.#options.signal.aborted) break;
-      const file = await openIfThere(part.path);
-      if (file === undefined) continue;
-      const start = await this.#startIn(file, part, wanted);
-      wanted -= start.found;
-      opened.unshift({ file, start });
+    await old.close();
+    const parts = await findLogParts(this.#path, this.#options.timezone);
+    const index = parts.findIndex(({ firstLine }) => firstLine !== '' && firstLine === old.firstLine);
+    if (index < 0) return;
+    for (const part of parts.slice(index).filter((part) => part.path !== this.#path)) {
+      await this.#showPart(part, part.firstLine === old.firstLine ? old.offset : 0);
     }
-    return opened;
   }
 
-  async #startIn(file: FileHandle, part: LogPart, wanted: number): Promise<Start> {
-    if (wanted === Number.POSITIVE_INFINITY) return { offset: 0, found: 0, skip: 0 };
-    const filter = this.#countingFilter();
+  /** What was not changed since then has nothing that was logged since then. */
+  #recent(parts: readonly LogPart[]): LogPart[] {
+    const since = this.#options.wanted?.since ?? Number.NEGATIVE_INFINITY;
+    return parts.filter(({ changedAt }) => changedAt >= since - clockSlackMs);
+  }
+
+  /** The last matching records of a file. @param size where it ends; undefined for a compressed one, which is read whole */
+  async #lastOf(file: FileHandle, size: number | undefined, count: number): Promise<Shown[]> {
+    for (let window = firstWindowBytes; ; window *= 4) {
+      const from = size === undefined ? 0 : Math.max(0, size - window);
+      const chunks = chunksOf(file, { from, to: size });
+      let last: Shown[] = [];
+      for await (const shown of this.#pick(from === 0 ? chunks : behindFirstRecord(chunks))) {
+        last = [...last, ...shown].slice(-count);
+      }
+      if (from === 0 || last.length >= count || this.#options.signal.aborted) return last;
+    }
+  }
+
+  async #showPart(part: LogPart, from: number): Promise<void> {
+    await this.#with(part, (file) => this.#showChunks(chunksOf(file, { from })));
+  }
+
+  /** Does something with a file, unless it has gone meanwhile. */
+  async #with<T>({ path }: LogPart, action: (file: FileHandle) => Promise<T>): Promise<T | undefined> {
+    const file = await openIfThere(path);
     try {
-      if (part.isCompressed) return await countAll(file, wanted, filter, this.#head);
-      return await findLast(file, (await file.stat()).size, wanted, filter, this.#head);
-    } catch {
-      // What can be read of it is shown, and why there is no more.
-      return { offset: 0, found: 0, skip: 0 };
+      return file && (await action(file));
+    } finally {
+      await file?.close();
     }
   }
 
-  /** A filter that knows nothing of what is shown. */
-  #countingFilter(): RecordFilter {
-    return new RecordFilter(this.#options.wanted ?? {});
+  async #showChunks(chunks: AsyncIterable<Chunk>): Promise<void> {
+    for await (const shown of this.#pick(chunks)) if (shown.length > 0) await this.#show(shown);
   }
 
-  // Showing
-
-  record(head: HeadReader, bytes: Buffer, start: number, end: number): void {
-    if (!this.#filter.record(head, bytes, start, end)) return;
-    this.#add(bytes, start, end, head.level);
-  }
-
-  stray(_: unknown, bytes: Buffer, start: number, end: number): void {
-    if (end > start && this.#filter.stray(bytes, start, end)) this.#add(bytes, start, end, undefined);
-  }
-
-  #add(bytes: Buffer, start: number, end: number, level: LevelName | undefined): void {
-    if (this.#blockOffset + start < this.#from) return;
-    if (this.#skip > 0) {
-      this.#skip--;
-      return;
-    }
-    const to = bytes[end - 1] === 0x0a ? end - 1 : end;
-    this.#found.push({ text: bytes.toString('utf8', start, to), level });
-  }
-
-  async #showBlock(scanner: Scanner, block: Block): Promise<void> {
-    this.#blockOffset = block.offset;
-    scanner.feed(block);
-    await this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    const found = this.#found;
-    this.#found = [];
-    if (found.length > 0) await this.#show(found);
-  }
-
-  /** Shows a file that is not written any more, from a place on. What cannot be read is told in its place. */
-  async #showFile(file: FileHandle, from: number): Promise<void> {
-    this.#from = from;
-    const scanner = new Scanner(this, this.#head);
+  /** What is asked for of each chunk; at last, why there is no more. */
+  async *#pick(chunks: AsyncIterable<Chunk>): AsyncGenerator<Shown[]> {
+    const { wanted = {}, timezone, signal } = this.#options;
+    const scanner = new RecordScanner(timezone);
+    const filter = new RecordFilter(wanted);
     try {
-      for await (const block of blocksOf(file, { from })) {
-        if (this.#options.signal.aborted) return;
-        await this.#showBlock(scanner, block);
+      for await (const chunk of chunks) {
+        if (signal.aborted) return;
+        const picked = Array.from(scanner.scan(chunk), (found) => filter.pick(found, chunk.bytes));
+        yield picked.filter((shown) => shown !== undefined);
       }
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
-      this.#found.push({
-        text: `[the rest of this file of the log cannot be read: ${problem}]`,
-        level: undefined,
-      });
+      yield [{ text: `[the rest of this file of the log cannot be read: ${problem}]`, level: undefined }];
     }
-    scanner.finish();
-    await this.#flush();
-    this.#from = 0;
-  }
-
-  /** Shows the whole records that are there. */
-  async #drain(file: GrowingFile, isLast = false): Promise<void> {
-    const scanner = new Scanner(this, this.#head);
-    for (let block = await file.next(isLast); block !== undefined; block = await file.next(isLast)) {
-      if (this.#options.signal.aborted) return;
-      await this.#showBlock(scanner, block);
-    }
-    scanner.finish();
-    await this.#flush();
-  }
-
-  /** The file was renamed or emptied: shows what is left of it, and what came between it and the newest. */
-  async #goOn(old: GrowingFile, fate: 'replaced' | 'emptied'): Promise<GrowingFile | undefined> {
-    const { timezone } = this.#options;
-    if (fate === 'replaced') {
-      await setTimeout(lateWriteMs);
-      await this.#drain(old, true);
-    }
-    const { firstLine, offset } = old;
-    await old.close();
-    const parts = await findLogParts(this.#path, timezone);
-    const index = firstLine === '' ? -1 : parts.findIndex((part) => part.firstLine === firstLine);
-    const between = index < 0 ? [] : parts.slice(index).filter((part) => part.path !== this.#path);
-    for (const part of between) {
-      const file = await openIfThere(part.path);
-      if (file === undefined) continue;
-      try {
-        await this.#showFile(file, part.firstLine === firstLine ? offset : 0);
-      } finally {
-        await file.close();
-      }
-    }
-    return await GrowingFile.open(this.#path);
   }
 }
 
-/** How much of a file is whole records. */
-async function wholeSize(file: FileHandle): Promise<number> {
-  const { size } = await file.stat();
-  const length = Math.min(size, 1024 ** 2);
-  const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, size - length);
-  const end = lastRecordEnd(buffer, bytesRead);
-  return end === 0 ? size - (size > length ? 0 : bytesRead) : size - length + end;
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
+/** Leaves out the record in which the chunks begin. */
+async function* behindFirstRecord(chunks: AsyncIterable<Chunk>): AsyncGenerator<Chunk> {
+  let isFirst = true;
+  for await (const { bytes, isTail } of chunks) {
+    const start = isFirst ? recordEnd(bytes.toString('latin1'), 1) : 0;
+    isFirst = false;
+    yield { bytes: start < 0 ? Buffer.alloc(0) : bytes.subarray(start), isTail };
   }
 }

@@ -3,15 +3,13 @@
 import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
+import { type LedgerNote, parseNote } from '../ledger.js';
 import { fingerprintOf } from '../log-file.js';
-import { type Block, readBlocks } from './blocks.js';
+import { type Chunk, readChunks } from './chunks.js';
 import { type Fault, Faults } from './faults.js';
 import { type LogPart, rotationNumber } from './files.js';
-import { HeadReader, type ReadHead } from './head.js';
-import type { Name } from './names.js';
-import { type LogNote, readNote } from './notes.js';
-import { Scanner, type ScanReader, type Stray } from './scanner.js';
-import { type Numbers, Sequence } from './sequence.js';
+import { detach, type Found, RecordScanner } from './records.js';
+import { type Numbers, type Place, Sequence } from './sequence.js';
 
 /** What is to be said about one sender's records, all numbers inclusive. */
 export interface SenderReport {
@@ -70,8 +68,6 @@ export interface VerifyOptions {
   readonly timezone?: string | undefined;
   /** The file that a writer may be appending to: a record that it is writing is no fault. */
   readonly growing?: string | undefined;
-  /** Ends it early, with an error. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -80,15 +76,13 @@ export interface VerifyOptions {
  *
  * Files that are missing at the beginning are no fault: each file says where its senders go on. Nor is what the writer has
  * told to be lost; it is listed.
- *
- * @throws what `signal` was aborted with. A file that cannot be read is a fault.
+ * A file that cannot be read is a fault.
  */
 export async function verifyLog(parts: readonly LogPart[], options: VerifyOptions = {}): Promise<LogReport> {
-  const check = new Check(new HeadReader(options.timezone));
+  const check = new Check(options.timezone ?? 'UTC');
   for (const [index, part] of parts.entries()) {
-    options.signal?.throwIfAborted();
     check.begin(part, parts[index - 1]);
-    await check.read(part, part.path === options.growing, options.signal);
+    await check.read(part, part.path === options.growing);
   }
   return check.report();
 }
@@ -96,61 +90,57 @@ export async function verifyLog(parts: readonly LogPart[], options: VerifyOption
 const newline = 0x0a;
 const space = 0x20;
 const nul = 0x00;
+const shownBytes = 200;
 /** A writer that is writing a record has written the rest of it by then. */
 const growMs = 2000;
-const lookMs = 50;
+const pollMs = 50;
 
-class Check implements ScanReader {
-  readonly #head: HeadReader;
+class Check {
+  readonly #timezone: string;
   readonly #faults = new Faults();
   readonly #files: PartReport[] = [];
   readonly #sequences = new Map<string, Sequence>();
   /** The epoch of each label's lines at this place of the file, and in the files before. */
   readonly #epochs = new Map<string, string>();
   readonly #earlier = new Map<string, string>();
+  /** The sequence of each label's lines at this place, and of the last record. */
+  readonly #current = new Map<string, Sequence>();
+  #last: Sequence | undefined;
   #file = '';
   #records = 0;
+  /** Whether something was found in this file. */
   #isBegun = false;
   /** The file before this one, unless it is known to be another than it should be. */
   #before: LogPart | undefined;
-  /** Whose record was the last one, and its sequence. */
-  #last: Name | undefined;
-  #sequence: Sequence | undefined;
-  /** The sequence of each sender's lines at this place. */
-  readonly #current = new Map<Name, Sequence>();
 
-  constructor(head: HeadReader) {
-    this.#head = head;
+  constructor(timezone: string) {
+    this.#timezone = timezone;
   }
 
   begin(part: LogPart, before: LogPart | undefined): void {
     this.#file = part.path;
     for (const [label, epoch] of this.#epochs) this.#earlier.set(label, epoch);
     this.#epochs.clear();
-    this.#current.clear();
-    this.#last = undefined;
+    this.#forgetCurrent();
     this.#isBegun = false;
     this.#before = before;
     this.#findMissingFile(part, before);
   }
 
-  async read(part: LogPart, mayGrow: boolean, signal: AbortSignal | undefined): Promise<void> {
-    const scanner = new Scanner(this, this.#head);
+  async read(part: LogPart, mayGrow: boolean): Promise<void> {
+    const scanner = new RecordScanner(this.#timezone);
     let bytes = 0;
     try {
       const to = mayGrow ? await wholeSize(part.path) : undefined;
-      for await (const block of readBlocks(part.path, { to })) {
-        this.#checkBytes(block, scanner.isInLine ? scanner.lines - 1 : scanner.lines);
-        scanner.feed(block);
-        bytes = block.offset + block.bytes.length;
-        signal?.throwIfAborted();
+      for await (const chunk of readChunks(part.path, { to })) {
+        this.#checkBytes(chunk, scanner.lines + 1);
+        for (const found of scanner.scan(chunk)) this.#take(found, chunk.bytes);
+        bytes += chunk.bytes.length;
       }
     } catch (error) {
-      signal?.throwIfAborted();
       const problem = error instanceof Error ? error.message : String(error);
       this.#faults.add({ kind: 'unreadable', file: part.path, line: scanner.lines + 1, problem });
     }
-    scanner.finish();
     this.#files.push({ path: part.path, bytes, lines: scanner.lines });
   }
 
@@ -173,29 +163,28 @@ class Check implements ScanReader {
     };
   }
 
-  record(head: ReadHead, bytes: Buffer, start: number, end: number, line: number): void {
-    if (head.sender === undefined) {
-      this.#note(readNote(head, bytes, start, end), line);
-      return;
+  #take(found: Found, bytes: Buffer): void {
+    const { kind, head, line, start, end } = found;
+    const file = this.#file;
+    if (kind !== 'record') {
+      this.#isBegun = true;
+      const text = bytes.toString('utf8', start, Math.min(end, start + shownBytes));
+      const sender = head?.sender && detach(head.sender);
+      this.#faults.add({ kind, file, line, sender, number: head?.number, text });
+    } else if (head.sender === undefined) {
+      this.#note(parseNote(bytes.toString('utf8', start, end)), { file, line });
+    } else {
+      if (!this.#isBegun) this.#miss(line);
+      this.#records++;
+      if (head.sender !== this.#last?.sender) this.#last = this.#sequenceOf(head.sender, head.number, line);
+      this.#last.take(head.number, file, line);
     }
-    if (!this.#isBegun) this.#miss(line);
-    this.#records++;
-    if (head.sender !== this.#last || this.#sequence === undefined)
-      this.#change(head.sender, head.number, line);
-    this.#sequence?.take(head.number, this.#file, line);
   }
 
-  stray({ kind, line, sender, number }: Stray, bytes: Buffer, start: number, end: number): void {
-    this.#isBegun = true;
-    const text = bytes.toString('utf8', start, Math.min(end, start + 200));
-    this.#faults.add({ kind, file: this.#file, line, sender, number, text });
-  }
-
-  #change(name: Name, number: number, line: number): void {
-    this.#last = name;
-    this.#sequence = this.#current.get(name);
-    if (this.#sequence !== undefined) return;
-    const label = name.text;
+  #sequenceOf(sender: string, number: number, line: number): Sequence {
+    let sequence = this.#current.get(sender);
+    if (sequence !== undefined) return sequence;
+    const label = detach(sender);
     let epoch = this.#epochs.get(label);
     if (epoch === undefined) {
       // The note that should come before its first record in this file is not there.
@@ -203,8 +192,9 @@ class Check implements ScanReader {
       this.#epochs.set(label, epoch);
       this.#faults.add({ kind: 'unannounced', file: this.#file, line, sender: label, number });
     }
-    this.#sequence = this.#of(label, epoch, number - 1);
-    this.#current.set(name, this.#sequence);
+    sequence = this.#of(label, epoch, number - 1);
+    this.#current.set(label, sequence);
+    return sequence;
   }
 
   #of(label: string, epoch: string, last: number): Sequence {
@@ -217,30 +207,29 @@ class Check implements ScanReader {
     return sequence;
   }
 
-  #note(note: LogNote | undefined, line: number): void {
-    if (note?.kind !== 'begin' && !this.#isBegun) this.#miss(line);
+  #note(note: LedgerNote | undefined, place: Place): void {
+    const isBegin = note !== undefined && 'file' in note;
+    if (!isBegin && !this.#isBegun) this.#miss(place.line);
     this.#isBegun = true;
     if (note === undefined) return;
-    if (note.kind === 'begin') {
-      this.#checkBefore(note.after, line);
-      return;
-    }
-    if (note.kind === 'positions') {
-      const place = { file: this.#file, line };
+    if ('file' in note) this.#checkBefore(note.after, place.line);
+    else if ('positions' in note) {
       for (const [sender, epoch, last] of note.positions) this.#of(sender, epoch, last).goOn(last, place);
-      return;
+    } else if ('from' in note) {
+      const { sender, epoch, from, to } = note;
+      this.#of(sender, epoch, from - 1).tell(from, to, place);
+    } else {
+      const { sender, epoch, last } = note;
+      this.#epochs.set(sender, epoch);
+      // The lines of that label are another sender's from here on.
+      this.#forgetCurrent();
+      this.#of(sender, epoch, last).goOn(last, place);
     }
-    const { sender, epoch } = note;
-    const place = { file: this.#file, line };
-    if (note.kind === 'lost') {
-      this.#of(sender, epoch, note.from - 1).tell(note.from, note.to, place);
-      return;
-    }
-    this.#epochs.set(sender, epoch);
-    // The lines of that label are another sender's from here on.
-    this.#last = undefined;
+  }
+
+  #forgetCurrent(): void {
     this.#current.clear();
-    this.#of(sender, epoch, note.last).goOn(note.last, place);
+    this.#last = undefined;
   }
 
   /** The file begins with something other than the note that begins a log file. */
@@ -269,18 +258,19 @@ class Check implements ScanReader {
   }
 
   /** No record has a NUL or bytes that are no UTF-8: what a power failure left, or a failing disk. */
-  #checkBytes({ bytes }: Block, lines: number): void {
-    if (isUtf8(bytes) && bytes.indexOf(nul) < 0) return;
-    let line = lines;
-    for (let start = 0; start < bytes.length; ) {
-      line++;
-      const found = bytes.indexOf(newline, start);
-      const end = found < 0 ? bytes.length : found + 1;
+  #checkBytes({ bytes }: Chunk, firstLine: number): void {
+    if (isUtf8(bytes) && !bytes.includes(nul)) return;
+    let line = firstLine;
+    for (let start = 0, end = 0; start < bytes.length; start = end, line++) {
+      end = bytes.indexOf(newline, start) + 1 || bytes.length;
       const part = bytes.subarray(start, end);
-      if (!isUtf8(part) || part.indexOf(nul) >= 0) {
-        this.#faults.add({ kind: 'damaged', file: this.#file, line, text: part.toString('utf8', 0, 200) });
-      }
-      start = end;
+      if (isUtf8(part) && !part.includes(nul)) continue;
+      this.#faults.add({
+        kind: 'damaged',
+        file: this.#file,
+        line,
+        text: part.toString('utf8', 0, shownBytes),
+      });
     }
   }
 }
@@ -289,14 +279,11 @@ class Check implements ScanReader {
 async function wholeSize(path: string): Promise<number | undefined> {
   const file = await open(path, 'r');
   try {
-    for (
-      const giveUpAt = performance.now() + growMs;
-      performance.now() < giveUpAt;
-      await setTimeout(lookMs)
-    ) {
+    for (let waitedMs = 0; waitedMs < growMs; waitedMs += pollMs) {
       const { size } = await file.stat();
       const { buffer } = await file.read(Buffer.alloc(2), 0, 2, Math.max(0, size - 2));
       if (size === 0 || (size > 1 && buffer[1] === newline && buffer[0] !== space)) return size;
+      await setTimeout(pollMs);
     }
     return undefined;
   } finally {

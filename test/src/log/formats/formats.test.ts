@@ -8,6 +8,7 @@ import {
   recordEnd,
   recordInstant,
 } from '../../../../src/log/formats/formats.js';
+import { Instants } from '../../../../src/log/formats/instants.js';
 import { type LineFormat, maxRecordBytes, type RecordText } from '../../../../src/log/formats/line-format.js';
 import { loggerName, noSender, senderLabel } from '../../../../src/log/names.js';
 import { Timestamps } from '../../../../src/log/timestamp.js';
@@ -131,6 +132,23 @@ for (const format of formats) {
     },
   );
 }
+
+t.test('the times of many records are read as each one alone', async (t) => {
+  const random = new Random();
+  t.comment(`SEED=${random.seed}`);
+  const instants = new Instants('Europe/Tallinn');
+  let at = Date.UTC(2026, 9, 1);
+  for (let i = 0; i < 3000; i++) {
+    at += random.pick([0, 1, 999, 30_000, 3_600_000, 86_400_000]);
+    const { time: layout } = random.pick(formats);
+    const time = new Timestamps(random.pick(['Europe/Tallinn', 'Asia/Kolkata']), layout).format(at);
+    const [one, other] = [instants.of(time), new Instants('Europe/Tallinn').of(time)];
+    if (one !== other) t.fail(`${time} is ${one} instead of ${other}`);
+    if (layout !== 'lino' && one !== at) t.fail(`${time} is ${one} instead of ${at}`);
+  }
+  for (const time of ['2026-02-30 20:00:01.123+02:00', '2026-13-01T20:00:01.123+02:00', '202600-24 20:00:01'])
+    t.ok(Number.isNaN(instants.of(time)), time);
+});
 
 t.test('what is no record of any format is not taken for one', async (t) => {
   for (const line of [

@@ -1,0 +1,112 @@
+// A log file, plain or gzip, in large chunks that end where a record ends.
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+
+/** Whole records, but for what is longer than any record and for the end of the file. */
+export interface Chunk {
+  readonly bytes: Buffer;
+  /** The file ends here, within a record or a line. */
+  readonly isTail: boolean;
+}
+
+/** How a file is compressed, as its first bytes say. */
+export type Packing = 'plain' | 'gzip' | 'bzip2' | 'xz' | 'zstd';
+
+const newline = 0x0a;
+const space = 0x20;
+const chunkBytes = 1024 ** 2;
+/** What has no end in so many bytes is no record, and is handed over in parts. */
+const maxPendingBytes = 8 * 1024 ** 2;
+
+const magics: ReadonlyArray<readonly [Packing, Buffer]> = [
+  ['gzip', Buffer.from([0x1f, 0x8b])],
+  ['bzip2', Buffer.from('BZh')],
+  ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00])],
+  ['zstd', Buffer.from([0x28, 0xb5, 0x2f, 0xfd])],
+];
+
+/** How a file that begins with these bytes is compressed. */
+export function packingOf(start: Buffer): Packing {
+  const found = magics.find(([, magic]) => start.subarray(0, magic.length).equals(magic));
+  return found?.[0] ?? 'plain';
+}
+
+export interface ChunkOptions {
+  /** Where to begin, in bytes of the unpacked file. Default 0. */
+  readonly from?: number | undefined;
+  /** Where a plain file is taken to end. Default: where it ends. */
+  readonly to?: number | undefined;
+}
+
+/**
+ * Reads a file from some place to its end, in constant memory.
+ *
+ * @throws what the file system or the decompression reports, after everything that could be read
+ */
+export async function* readChunks(path: string, options: ChunkOptions = {}): AsyncGenerator<Chunk> {
+  const file = await openEitherWay(path);
+  try {
+    yield* chunksOf(file, options);
+  } finally {
+    await file.close();
+  }
+}
+
+/** A rotated file may be compressed between the moment in which it was found and that in which it is read. */
+async function openEitherWay(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    const packed = await open(`${path}.gz`, 'r').catch(() => undefined);
+    if (packed === undefined) throw error;
+    return packed;
+  }
+}
+
+/** The same for a file that is open, and stays so. */
+export async function* chunksOf(file: FileHandle, options: ChunkOptions = {}): AsyncGenerator<Chunk> {
+  let pending: Buffer = Buffer.alloc(0);
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    for await (const read of piecesOf(file, options)) {
+      const bytes = pending.length === 0 ? read : Buffer.concat([pending, read]);
+      const end = lastRecordEnd(bytes) || (bytes.length > maxPendingBytes ? bytes.length : 0);
+      pending = bytes.subarray(end);
+      if (end > 0) yield { bytes: bytes.subarray(0, end), isTail: false };
+    }
+  } catch (error) {
+    failure = { error };
+  }
+  if (pending.length > 0) yield { bytes: pending, isTail: true };
+  if (failure !== undefined) throw failure.error;
+}
+
+async function* piecesOf(file: FileHandle, options: ChunkOptions): AsyncGenerator<Buffer> {
+  const { from = 0, to = Number.POSITIVE_INFINITY } = options;
+  const packing = packingOf((await file.read(Buffer.alloc(8), 0, 8, 0)).buffer);
+  if (packing === 'gzip') yield* unpack(file, from);
+  else if (packing !== 'plain')
+    throw new TypeError(`it is compressed with ${packing}, which linod does not read; unpack it first`);
+  else if (to > from)
+    yield* file.createReadStream({ start: from, end: to - 1, highWaterMark: chunkBytes, autoClose: false });
+}
+
+async function* unpack(file: FileHandle, from: number): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip({ chunkSize: chunkBytes / 4 });
+  // What goes wrong in either is thrown by the loop.
+  pipeline(file.createReadStream({ start: 0, autoClose: false }), gunzip, () => {});
+  let skip = from;
+  for await (const bytes of gunzip as AsyncIterable<Buffer>) {
+    if (skip < bytes.length) yield bytes.subarray(skip);
+    skip = Math.max(0, skip - bytes.length);
+  }
+}
+
+/** Where the last record ends in these bytes: behind a line that does not end in a space. 0 when none does. */
+export function lastRecordEnd(bytes: Buffer): number {
+  let at = bytes.lastIndexOf(newline);
+  while (at > 0 && bytes[at - 1] === space) at = bytes.lastIndexOf(newline, at - 1);
+  return at > 0 ? at + 1 : 0;
+}
