@@ -27,10 +27,10 @@ export interface WorkerOptions {
    */
   readonly prefetch?: number | undefined;
   /**
-   * Milliseconds for which messages are taken on lease; they are extended for as long as this process lives. Default:
-   * no leases, each message at most once.
+   * Milliseconds for which messages are taken on lease, of all channels, or of each by its name; they are extended for
+   * as long as this process lives. Default: no leases, each message at most once.
    */
-  readonly lease?: number | undefined;
+  readonly lease?: number | Readonly<Record<string, number>> | undefined;
   /** Milliseconds that handlers have to finish what was taken, after `run` was told to stop. Default 25,000. */
   readonly graceMs?: number | undefined;
   /** Told what someone may want to log. Must not throw. */
@@ -83,13 +83,16 @@ export class Worker {
       application: options.application,
       layer: options.layer,
       prefetch: positive('prefetch', options.prefetch ?? 10),
-      leaseMs: checkLease(options.lease, options.layer, names),
       slots: new Slots(positive('concurrency', options.concurrency ?? names.length)),
       clock,
       random: options.random ?? Math.random,
       report,
     };
-    this.#channels = names.map((name) => new ServedChannel(name, shared));
+    this.#channels = names.map((name) => {
+      const { lease } = options;
+      const leaseMs = checkLease(typeof lease === 'object' ? lease[name] : lease, options.layer, name);
+      return new ServedChannel(name, { ...shared, leaseMs });
+    });
     this.#graceMs = notNegative('graceMs', options.graceMs ?? 25_000);
     this.#clock = clock;
     this.#report = report;
@@ -164,15 +167,11 @@ export class Worker {
   }
 }
 
-function checkLease(
-  lease: number | undefined,
-  layer: ChannelLayer,
-  channels: readonly string[],
-): number | undefined {
+function checkLease(lease: number | undefined, layer: ChannelLayer, channel: string): number | undefined {
   if (lease === undefined) return undefined;
   if (!layer.extensions.has('lease'))
     throw new InvalidOptionError('lease', 'left out: the channel layer has no leases', lease);
-  for (const channel of channels) checkLeasable(channel);
+  checkLeasable(channel);
   return checkLeaseMs('lease', lease);
 }
 

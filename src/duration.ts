@@ -19,3 +19,17 @@ export function durationText(ms: number): string {
     .map(([amount, unit]) => `${amount} ${unit}`)
     .join(' ');
 }
+
+const unitMs: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** Reads `90s`, `15m`, `2h` or `1.5d` as milliseconds; undefined for what is none of that kind. */
+export function parseDuration(text: string): number | undefined {
+  const [, amount, unit = ''] = /^(\d{1,8}(?:\.\d{1,3})?) ?(s|m|min|h|d)$/.exec(text.trim()) ?? [];
+  return amount === undefined ? undefined : Math.round(Number(amount) * (unitMs[unit] ?? Number.NaN));
+}

@@ -1,6 +1,7 @@
 // linod channels: what lies on the channels of a layer. Works while no worker runs.
 
 import { Command } from 'commander';
+import { deadCommand, redriveCommand } from './channels/dead.js';
 import { figureColumns } from './channels/figures-view.js';
 import { groupsCommand } from './channels/groups.js';
 import { peekCommand } from './channels/peek.js';
@@ -32,6 +33,7 @@ Example:
         if (stats.channels.length === 0) say('nothing lies on any channel');
       });
     });
-  for (const below of [peekCommand(), sendCommand(), groupsCommand()]) command.addCommand(below);
+  for (const below of [peekCommand(), sendCommand(), groupsCommand(), deadCommand(), redriveCommand()])
+    command.addCommand(below);
   return command;
 }

@@ -37,6 +37,7 @@ import { type Coroutine, coroutines, StartOrders } from '../membership/start-ord
 import { SwitchOffs } from '../membership/switch-offs.js';
 import { Procedures } from '../procedure.js';
 import { requestState } from '../run-job.js';
+import { applicationOf, leasesOf } from '../site/consumers.js';
 import { rotationOf } from '../site/log-rotation.js';
 import { settingNames } from '../site/setting-definitions.js';
 import { configuredLevels, type Settings } from '../site/settings.js';
@@ -287,6 +288,7 @@ export class Daemon {
       application: this.#application(),
       layer,
       channels: [...channels, ownChannel],
+      lease: leasesOf(site.settings.consumers),
       graceMs: site.settings.graceSeconds * 1000,
       onEvent: (event) => this.#onWorkerEvent(channelLogger, event),
     });
@@ -455,9 +457,10 @@ export class Daemon {
       takeLevels: (levels) => this.#levels.take(levels),
       record: (record: LogRecord) => this.#coroutine.accept(record),
     };
+    const consumers = Object.entries(this.#site.settings.consumers);
     const linod = Consumer.application(() => new LinodConsumer(this.#layer, services));
     return ChannelNameRouter({
-      ...this.#site.settings.consumers,
+      ...Object.fromEntries(consumers.map(([channel, consumer]) => [channel, applicationOf(consumer)])),
       [this.#site.channel]: linod,
       [this.#ownChannel]: linod,
     });

@@ -17,6 +17,12 @@ export function logWorkerEvent(logger: Logger, event: WorkerEvent): void {
  * misses them.
  */
 export function logDropped(logger: Logger, { channel, reason, error }: DroppedMessage): void {
+  if (reason === 'dead') {
+    logger.error(
+      `a message on ${channel} was handed out too often and is dead now; linod channels dead ${channel} shows it`,
+    );
+    return;
+  }
   const level = reason === 'expired' && isReplyChannel(channel) ? 'DEBUG' : 'WARNING';
   logger.log(level, `a message on ${channel} was dropped: ${error?.message ?? reason}`);
 }

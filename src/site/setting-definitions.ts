@@ -1,11 +1,11 @@
 // Every setting of a site: its meaning, default, environment variables and allowed values, in one place.
 
 import { join } from 'node:path';
-import type { Application } from '../../channels/index.js';
 import { formatNames } from '../log/formats/line-format.js';
 import { checkLoggerName } from '../log/levels/override.js';
 import { spoolKeeps, syncPolicies } from '../log/policies.js';
 import { rotationPeriods } from '../log/rotation.js';
+import { isSiteConsumer, type SiteConsumer } from './consumers.js';
 import {
   asBoolean,
   asKey,
@@ -375,13 +375,14 @@ export const settingDefinitions: Definitions = {
     default: () => null,
   },
   consumers: {
-    text: "The application's own consumers: a channel's name and the application that handles its messages.",
+    text: "The application's own consumers: a channel's name and the application that handles its messages; with a lease, each message is handled at least once: see [Leases](channels.md#leases).",
     environment: [],
-    allowed: 'an object from channel names to applications, (scope, receive, send) => Promise<void>',
+    allowed:
+      'an object from channel names to applications, (scope, receive, send) => Promise<void>, or to { application, lease: "30s" } with a lease from 1s to 24h',
     defaultText: 'none',
     check: (value) =>
-      isRecord(value) && Object.values(value).every((item) => typeof item === 'function')
-        ? (value as Record<string, Application>)
+      isRecord(value) && Object.values(value).every(isSiteConsumer)
+        ? (value as Record<string, SiteConsumer>)
         : undefined,
     default: () => ({}),
   },

@@ -1,11 +1,12 @@
 // What a site's settings are when they are complete and checked.
 
-import type { Application, SerializerName } from '../../channels/index.js';
+import type { SerializerName } from '../../channels/index.js';
 import type { FormatName } from '../log/formats/line-format.js';
 import { type LevelsByName, rootName } from '../log/levels/level-tree.js';
 import type { LevelName } from '../log/levels.js';
 import type { SpoolKeeps, SyncPolicy } from '../log/policies.js';
 import type { RotationPeriod } from '../log/rotation.js';
+import type { SiteConsumer } from './consumers.js';
 
 /** The settings of a site, complete and checked. Docs: docs/configuration.md. */
 export interface Settings {
@@ -40,7 +41,7 @@ export interface Settings {
   readonly mailFrom: string | null;
   readonly mailConnections: number;
   readonly mailsPerSecond: number | null;
-  readonly consumers: Readonly<Record<string, Application>>;
+  readonly consumers: Readonly<Record<string, SiteConsumer>>;
   readonly maxJobs: number;
   readonly graceSeconds: number;
   readonly vapidSubject: string;

@@ -14,6 +14,7 @@ t.test('what is wrong with the words is told in one line, with 2', async (t) => 
     [['peek'], "error: missing required argument 'channel'"],
     [['send', 'mail', '{"type":"x",}'], /^linod: the message is no JSON, at character 13: /],
     [['send', 'mail', '{"type":"x","__asgi_channel__":1}'], /^linod: expected a message without the key/],
+    [['redrive'], "error: missing required argument 'channel'"],
     [['groups', 'a!b'], /^linod: group name must be .*, got: "a!b"$/],
   ];
   for (const [words, message] of wrong) {
@@ -35,7 +36,7 @@ t.test('what is wrong with the words is told in one line, with 2', async (t) => 
 
 t.test('without Redis every one of the commands says so in one line, with 1', async (t) => {
   const site = new LiveSite(t, { channelLayer: `redis://127.0.0.1:${await freePort()}` });
-  const commands = ['', 'peek mail', 'send mail --type x', 'groups'];
+  const commands = ['', 'peek mail', 'send mail --type x', 'groups', 'dead', 'redrive mail'];
   await Promise.all(
     commands.map(async (words) => {
       const ended = await site.run('linod', 'channels', ...words.split(' ').filter(Boolean));

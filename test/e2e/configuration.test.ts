@@ -131,6 +131,7 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
   ],
   consumers: [
     [{ chat: './chat.js' }, '{"chat":"./chat.js"}'],
+    [{ chat: { lease: '30s' } }, '{"chat":{"lease":"30s"}}'],
     [[], '[]'],
   ],
   maxJobs: [

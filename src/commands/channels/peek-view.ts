@@ -6,6 +6,11 @@ import type { Column } from '../output.js';
 import { printable, shortened } from '../printable.js';
 import { plainValue } from './plain-value.js';
 
+/** What of a row is left for the message in a terminal that does not tell its width. */
+const textLength = 120;
+/** What stands before it in a row, about. */
+const widthBefore = 50;
+
 export interface PeekView {
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -62,4 +67,10 @@ export function peekedJson({ error, message, ...peeked }: Peeked): Record<string
     ...(message === undefined ? {} : { message: plainValue(message) }),
     ...(error === undefined ? {} : { error: error.message }),
   };
+}
+
+/** How many characters of a message fit into a row of the terminal; in a pipe all do. */
+export function roomForText(): number | undefined {
+  const { isTTY, columns } = process.stdout;
+  return isTTY ? Math.max(20, columns > 0 ? columns - widthBefore : textLength) : undefined;
 }

@@ -4,18 +4,13 @@ import { Command } from 'commander';
 import { jsonOption, siteOption } from '../main.js';
 import { parseWholeNumber } from '../numbers.js';
 import { printJson, printTable, say } from '../output.js';
-import { peekColumns, peekedJson } from './peek-view.js';
+import { peekColumns, peekedJson, roomForText } from './peek-view.js';
 import { type LayerFlags, layerOption, withLayer } from './with-layer.js';
 
 interface PeekFlags extends LayerFlags {
   readonly max: string;
   readonly onLease?: boolean;
 }
-
-/** What of a row is left for the message in a terminal that does not tell its width. */
-const textLength = 120;
-/** What stands before it in a row, about. */
-const widthBefore = 50;
 
 export function peekCommand(): Command {
   return new Command('peek')
@@ -38,10 +33,4 @@ export function peekCommand(): Command {
         if (messages.length === 0) say(`${onLease ? 'nothing is on lease' : 'nothing waits'} on ${channel}`);
       });
     });
-}
-
-/** In a pipe everything is shown. */
-function roomForText(): number | undefined {
-  const { isTTY, columns } = process.stdout;
-  return isTTY ? Math.max(20, columns > 0 ? columns - widthBefore : textLength) : undefined;
 }

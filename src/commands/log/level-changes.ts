@@ -1,5 +1,6 @@
 // What `linod log level` is asked for, from the words of the command line.
 
+import { parseDuration } from '../../duration.js';
 import { UsageError } from '../../errors.js';
 import { rootName } from '../../log/levels/level-tree.js';
 import { checkLoggerName } from '../../log/levels/override.js';
@@ -17,13 +18,6 @@ export type LevelOrder =
   | { readonly reset: readonly string[] }
   | undefined;
 
-const unitMs: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  min: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
 const longestMs = 366 * 86_400_000;
 
 /**
@@ -63,9 +57,8 @@ function readChanges(words: readonly string[]): Map<string, LevelName> {
 
 function readDuration(text: string | undefined): number | null {
   if (text === undefined) return null;
-  const [, amount, unit = ''] = /^(\d{1,8}(?:\.\d{1,3})?) ?(s|m|min|h|d)$/.exec(text.trim()) ?? [];
-  const ms = Number(amount) * (unitMs[unit] ?? Number.NaN);
-  if (ms >= 1000 && ms <= longestMs) return Math.round(ms);
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms >= 1000 && ms <= longestMs) return ms;
   throw new UsageError(
     `expected --for to be a time from 1 s to 366 d, such as 90s, 15m, 2h or 1d, got: ${JSON.stringify(text)}`,
   );
