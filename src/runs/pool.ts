@@ -1,33 +1,32 @@
 // Threads and processes that wait for the next run, so that it need not wait for them.
 
 import type { Clock } from '../clock.js';
-import type { HostNeeds, HostOptions, RunHost, RunProgram } from './host.js';
+import { type HostNeeds, hostKey, ownProgram, type RunHost, type RunProgram } from './host.js';
 import type { ToRun } from './messages.js';
-import { openProcess } from './process.js';
-import { openThread } from './thread.js';
+import { Process } from './process.js';
+import { Thread } from './thread.js';
 
-/** So many wait at most, of each kind. */
+/** Maximum of waiting hosts of each kind. */
 const maxIdle = 4;
 /** One that has waited so long is ended. */
 const idleMs = 60_000;
 
 interface Idle {
   readonly host: RunHost;
-  readonly memoryMb: number;
   readonly disarm: () => void;
 }
 
 export interface PoolOptions {
-  readonly program: RunProgram;
-  /** What each is told first. */
+  /** Default: this package's own program. */
+  readonly program?: RunProgram | undefined;
+  /** The first message to each. */
   readonly begin: Extract<ToRun, { linod: 'begin' }>;
   readonly clock: Clock;
 }
 
 export class HostPool {
   readonly #options: PoolOptions;
-  /** With the memory that they may take. */
-  readonly #hosts = new Map<RunHost, number>();
+  readonly #hosts = new Set<RunHost>();
   #idle: Idle[] = [];
   #closed = false;
 
@@ -36,11 +35,11 @@ export class HostPool {
   }
 
   /** One that waits, or a new one. It is the caller's until it is given back or has ended. */
-  take(kind: RunHost['kind'], memoryMb: number): RunHost {
-    const i = this.#idle.findLastIndex((idle) => fits(idle, { kind, memoryMb }));
+  take(needs: HostNeeds): RunHost {
+    const i = this.#idle.findLastIndex(({ host }) => fits(host, needs));
     const [found] = i < 0 ? [] : this.#idle.splice(i, 1);
     found?.disarm();
-    const host = found?.host ?? this.#open(kind, memoryMb);
+    const host = found?.host ?? this.#open(needs);
     host.keep(true);
     return host;
   }
@@ -50,32 +49,26 @@ export class HostPool {
    * they will come back: else some would be started and ended for every run of a rule of each second.
    */
   prepare(needs: HostNeeds, count: number): void {
-    const there = [...this.#hosts].filter(([host, memoryMb]) => fits({ host, memoryMb }, needs)).length;
-    for (let n = there; n < Math.min(count, maxIdle) && !this.#closed; n++) {
-      this.giveBack(this.#open(needs.kind, needs.memoryMb), needs.memoryMb);
-    }
+    const there = [...this.#hosts].filter((host) => fits(host, needs)).length;
+    for (let n = there; n < Math.min(count, maxIdle) && !this.#closed; n++) this.giveBack(this.#open(needs));
   }
 
-  /** Keeps one for the next run, unless there are enough. */
-  giveBack(host: RunHost, memoryMb: number): void {
+  /** Keeps one for the next run, in place of the one that has waited longest. */
+  giveBack(host: RunHost): void {
     host.listener = null;
     host.keep(false);
     if (this.#closed || !this.#hosts.has(host)) {
       host.kill();
       return;
     }
-    const same = this.#idle.filter((idle) => idle.host.kind === host.kind);
+    const same = this.#idle.filter((idle) => idle.host.needs.kind === host.needs.kind);
     const [oldest] = same;
     if (same.length >= maxIdle && oldest !== undefined) this.#drop(oldest);
-    const idle: Idle = {
-      host,
-      memoryMb,
-      disarm: this.#options.clock.after(idleMs, () => this.#drop(idle)),
-    };
+    const idle: Idle = { host, disarm: this.#options.clock.after(idleMs, () => this.#drop(idle)) };
     this.#idle.push(idle);
   }
 
-  /** How many there are, for those who look after the machine. */
+  /** How many there are, idle and in use. */
   get size(): number {
     return this.#hosts.size;
   }
@@ -85,20 +78,19 @@ export class HostPool {
     this.#closed = true;
     for (const { disarm } of this.#idle) disarm();
     this.#idle = [];
-    const hosts = [...this.#hosts.keys()];
+    const hosts = [...this.#hosts];
     for (const host of hosts) {
-      // Who waits for them must not come to the end of its event loop before.
+      // A program that waits here must not come to the end of its event loop before.
       host.keep(true);
       host.kill();
     }
     await Promise.all(hosts.map((host) => host.ended));
   }
 
-  #open(kind: RunHost['kind'], memoryMb: number): RunHost {
-    const { program, begin } = this.#options;
-    const options: HostOptions = { program, directory: begin.directory, memoryMb };
-    const host = kind === 'thread' ? openThread(options) : openProcess(options);
-    this.#hosts.set(host, memoryMb);
+  #open(needs: HostNeeds): RunHost {
+    const { program = ownProgram(), begin } = this.#options;
+    const host = needs.kind === 'thread' ? new Thread(program, needs) : new Process(program, needs);
+    this.#hosts.add(host);
     void host.ended.then(() => {
       this.#hosts.delete(host);
       for (const idle of this.#idle.filter((idle) => idle.host === host)) this.#drop(idle);
@@ -114,6 +106,6 @@ export class HostPool {
   }
 }
 
-function fits({ host, memoryMb }: Pick<Idle, 'host' | 'memoryMb'>, needs: HostNeeds): boolean {
-  return host.kind === needs.kind && memoryMb === needs.memoryMb && !host.isOver;
+function fits(host: RunHost, needs: HostNeeds): boolean {
+  return hostKey(host.needs) === hostKey(needs) && !host.isOver;
 }

@@ -1,62 +1,58 @@
-// Runs in a process of their own. It leads a group of processes, so that all that it has started can be ended with it; what has
-// left the group is found by its mark.
+// Runs in a process of their own. It leads a group of processes, which is ended as a whole. A child that has left the group,
+// as `setsid` and `detached: true` do, is found by a mark in its environment.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { onExit } from 'signal-exit';
-import type { HostEnd, HostListener, HostOptions, RunHost } from './host.js';
-import { readLines } from './lines.js';
-import { killMarked, markOf } from './marked.js';
+import {
+  type HostEnd,
+  type HostListener,
+  type HostNeeds,
+  type RunHost,
+  type RunProgram,
+  readLines,
+} from './host.js';
 import { parseFromRun, type ToRun, type Usage } from './messages.js';
-import { processCpuMs, processMemory } from './proc.js';
+import { processCpuMs, processMemory } from './usage.js';
 
-/** How often is looked whether a process takes more memory than it may, or else only how much it takes. */
+/** How often a process is measured, with a limit of memory and without. */
 const limitedLookMs = 100;
 const lookMs = 1000;
-/** What was printed last may come after the end; what has left the group may hold the pipe open for ever. */
+/** Node itself may take this much on top of a limit. */
+const ownMemory = 96 * 1024 * 1024;
+/** How long to wait for what was printed last: a child that has left the group may hold the pipe open for ever. */
 const lastWordsMs = 500;
 
-/** V8's words when a heap is full; the process then aborts itself. */
+/** V8 prints this when a heap is full, and aborts the process. */
 const heapIsFull = /heap out of memory|Reached heap limit/;
 
-/** Starts a process. */
-export function openProcess({ program, directory, memoryMb }: HostOptions): RunHost {
-  const inherited = process.execArgv.filter((option) => !option.startsWith('--inspect'));
-  const execArgv = [
-    ...(program.execArgv ?? inherited),
-    ...(memoryMb > 0 ? [`--max-old-space-size=${memoryMb}`] : []),
-  ];
-  const child = spawn(process.execPath, [...execArgv, fileURLToPath(program.url), directory], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  });
-  return new Process(child, memoryMb * 1024 * 1024);
-}
-
-class Process implements RunHost {
-  readonly kind = 'process';
+export class Process implements RunHost {
+  readonly needs: HostNeeds;
   readonly ended: Promise<HostEnd>;
   isOver = false;
   listener: HostListener | null = null;
   readonly #child: ChildProcess;
   readonly #memoryLimit: number;
-  readonly #forget: () => void;
   #timer: NodeJS.Timeout | undefined;
   #isOverLimit = false;
   #isReaped = false;
   #workerId = '';
-  /** Of the run that goes on there. */
+  /** Of the present run. */
   #mark: string | null = null;
   #cpuBefore: number | null = null;
   #usage: Usage = { cpuMs: null, memoryBytes: null };
 
-  constructor(child: ChildProcess, memoryLimit: number) {
-    this.#child = child;
-    this.#memoryLimit = memoryLimit;
-    // Should this process end by a signal or by `process.exit`. After SIGKILL the child sees to it: see serve.ts.
-    this.#forget = onExit(() => this.#killGroup());
+  constructor({ url, execArgv }: RunProgram, needs: HostNeeds) {
+    this.needs = needs;
+    this.#memoryLimit = needs.memoryMb * 1024 * 1024;
+    const args = execArgv ?? process.execArgv.filter((option) => !option.startsWith('--inspect'));
+    const limit = needs.memoryMb > 0 ? [`--max-old-space-size=${needs.memoryMb}`] : [];
+    this.#child = spawn(process.execPath, [...args, ...limit, fileURLToPath(url)], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
     this.ended = this.#follow();
-    child.on('message', (value) => {
+    this.#child.on('message', (value) => {
       const message = parseFromRun(value);
       if (message?.linod === 'end') {
         this.#mark = null;
@@ -72,7 +68,6 @@ class Process implements RunHost {
       this.#mark = markOf(this.#workerId, message.jobId);
       this.#watch();
     }
-    // What has ended says so by `ended`.
     if (this.#child.connected) this.#child.send(message, () => undefined);
   }
 
@@ -87,10 +82,7 @@ class Process implements RunHost {
 
   keep(alive: boolean): void {
     const { channel, stdout, stderr } = this.#child;
-    for (const handle of [this.#child, channel, stdout, stderr]) {
-      if (alive) referable(handle)?.ref();
-      else referable(handle)?.unref();
-    }
+    for (const handle of [this.#child, channel, stdout, stderr]) setReferenced(handle, alive);
     if (!alive) clearInterval(this.#timer);
   }
 
@@ -107,21 +99,17 @@ class Process implements RunHost {
     }
     const closed = new Promise<void>((resolve) => child.on('close', () => resolve()));
     const end = await new Promise<HostEnd>((resolve) => {
-      const tell = (how: HostEnd) => {
-        this.isOver = true;
-        resolve(how);
-      };
-      child.on('error', (error) => tell({ how: 'error', error }));
+      child.on('error', (error) => resolve({ how: 'error', error }));
       child.on('exit', (code, signal) =>
-        tell(signal === null ? { how: 'exit', code: code ?? 0 } : { how: 'signal', signal }),
+        resolve(signal === null ? { how: 'exit', code: code ?? 0 } : { how: 'signal', signal }),
       );
     });
+    this.isOver = true;
     clearInterval(this.#timer);
-    // What it has started lives on in its group.
+    // Its children live on in its group.
     this.#killGroup();
     this.#isReaped = true;
-    this.#forget();
-    // Of a run that came to its end by itself it is its own business what it leaves behind.
+    // A run that came to its end by itself may leave a child behind on purpose.
     if (this.#mark !== null) await killMarked(this.#mark);
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, lastWordsMs).unref())]);
     // A last message that waits below comes before.
@@ -143,7 +131,7 @@ class Process implements RunHost {
     const memory = processMemory(pid);
     if (cpu === null || memory === null) return;
     this.#usage = { cpuMs: cpu - (this.#cpuBefore ?? 0), memoryBytes: memory.peak };
-    // The system ends without a word what takes too much of its memory; this says why.
+    // The system would end a process that takes too much without a word.
     if (this.#memoryLimit === 0 || memory.now <= this.#memoryLimit + ownMemory) return;
     this.#isOverLimit = true;
     this.#killGroup();
@@ -156,32 +144,68 @@ class Process implements RunHost {
 
   #killGroup(): void {
     const { pid } = this.#child;
-    // Later on the number may be another's.
-    if (pid === undefined || this.#isReaped) return;
-    try {
-      process.kill(-pid, 'SIGKILL');
-    } catch {
-      // Nobody is left in the group.
-    }
+    // Once it is reaped, the number may be another's.
+    if (pid !== undefined && !this.#isReaped) killQuietly(-pid);
   }
 }
 
-/** What Node takes by itself, besides what a procedure does: it is not counted. */
-const ownMemory = 96 * 1024 * 1024;
-
-/** Streams and channels of a child can be told not to keep this process alive, though their types do not say so. */
-function referable(handle: unknown): { ref(): void; unref(): void } | null {
-  if (typeof handle !== 'object' || handle === null || !('ref' in handle) || !('unref' in handle))
-    return null;
-  const { ref, unref } = handle;
-  if (typeof ref !== 'function' || typeof unref !== 'function') return null;
-  return { ref: () => ref.call(handle), unref: () => unref.call(handle) };
+/** A child's streams and its channel can be unreferenced, although their types do not say so. */
+function setReferenced(handle: unknown, alive: boolean): void {
+  const method = alive ? 'ref' : 'unref';
+  const call = typeof handle === 'object' && handle !== null ? Reflect.get(handle, method) : undefined;
+  if (typeof call === 'function') call.call(handle);
 }
 
 /**
- * Messages and what is printed come in different pipes, in any order. What was printed before a message was sent is in its
- * pipe by then, as a process writes there at once, and is read when the event loop has looked at its pipes once more.
+ * Messages and printed lines come in different pipes, in any order. What was printed before a message was sent is in its
+ * pipe by then, and is read when the event loop has looked at its pipes once more.
  */
 function afterWhatWasPrinted(act: () => void): void {
   setImmediate(() => setImmediate(act));
+}
+
+/** The variable in the environment of what a run in a process of its own starts. */
+export const runVariable = 'LINOD_RUN';
+
+/** The value of {@link runVariable}, unique on a machine. */
+export function markOf(workerId: string, jobId: number): string {
+  return `${workerId} job ${jobId}`;
+}
+
+/** How often processes with a mark are looked for again, because one may have started another meanwhile. */
+const maxSearches = 5;
+
+/**
+ * Kills all processes that carry the mark of a run. Never rejects. Does nothing where there is no `/proc`, and misses
+ * processes with an environment of their own or of another user.
+ */
+async function killMarked(mark: string): Promise<void> {
+  for (let searches = 0; searches < maxSearches; searches++) {
+    const pids = await markedProcesses(mark);
+    if (pids.length === 0) return;
+    for (const pid of pids) killQuietly(pid);
+  }
+}
+
+/** Source: proc_pid_environ(5): the environment when the program began, each variable ended by a NUL. */
+async function markedProcesses(mark: string): Promise<number[]> {
+  const wanted = `\0${runVariable}=${mark}\0`;
+  const pids: number[] = [];
+  for (const name of await readdir('/proc').catch(() => [])) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    // A zombie has none any more.
+    const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '');
+    if (`\0${environment}`.includes(wanted)) pids.push(pid);
+  }
+  return pids;
+}
+
+/** @param pid negative for a group */
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
 }

@@ -1,19 +1,19 @@
-// Runs in a thread or a process of their own, from the worker's side: what they say is kept, and they are ended when
-// they have to be, whatever they do.
+// Runs in a thread or a process of their own, from the worker's side: records their messages, and kills them when they do not
+// end in time.
 
 import type { Clock } from '../clock.js';
 import { durationText } from '../duration.js';
 import type { Fields } from '../log/fields.js';
 import type { Outcome } from '../tasks/job.js';
-import type { HostEnd, HostListener, RunHost } from './host.js';
+import type { HostEnd, HostListener, HostNeeds, RunHost } from './host.js';
 import type { FromRun, Usage } from './messages.js';
 import type { HostPool } from './pool.js';
-import { graceOf, type Run, type RunEnd } from './run.js';
-import { endedWith, type RunAbortedError } from './stop.js';
+import type { Run, RunEnd } from './runner.js';
+import { afterGrace, endedWith } from './stop.js';
 
-/** So many of the last lines that it logged are told with a run that ended badly. */
+/** How many of its last lines are shown with a run that ended badly. */
 const lastLines = 5;
-/** What was killed has ended at once, unless it is stuck in the system, or a thread in native code. */
+/** A host that was killed has ended by then, unless it is stuck in the system, or a thread in native code. */
 const killedMs = 5000;
 
 export interface RemoteContext {
@@ -23,50 +23,56 @@ export interface RemoteContext {
   readonly onRequest: () => void;
 }
 
-/** Runs a job in a thread or a process, and tells how it ended. Never rejects. */
-export async function runRemote(run: Run, kind: RunHost['kind'], context: RemoteContext): Promise<RunEnd> {
-  const { memoryMb } = run.rule.policies;
-  const host = context.pool.take(kind, memoryMb);
+/** Runs a job in a thread or a process, and returns how it ended. Never rejects. */
+export async function runRemote(run: Run, needs: HostNeeds, context: RemoteContext): Promise<RunEnd> {
+  const host = context.pool.take(needs);
   const remote = new RemoteRun(run, host, context);
   const outcome = await remote.outcome();
-  if (remote.canServeAgain) {
-    context.pool.giveBack(host, memoryMb);
+  if (remote.isClean) {
+    context.pool.giveBack(host);
     return { outcome, left: null };
   }
   host.kill();
-  const hasEnded = await endsWithin(context.clock, killedMs, host);
-  return { outcome, left: hasEnded ? null : host.ended.then(() => undefined) };
+  const ended = host.ended.then(() => undefined);
+  return { outcome, left: (await settlesWithin(context.clock, killedMs, ended)) ? null : ended };
 }
 
-async function endsWithin(clock: Clock, delayMs: number, host: RunHost): Promise<boolean> {
+async function settlesWithin(clock: Clock, delayMs: number, promise: Promise<void>): Promise<boolean> {
   let disarm: () => void = () => undefined;
   const tooLong = new Promise<boolean>((resolve) => {
     disarm = clock.after(delayMs, () => resolve(false));
   });
-  const hasEnded = await Promise.race([host.ended.then(() => true), tooLong]);
+  const inTime = await Promise.race([promise.then(() => true), tooLong]);
   disarm();
-  return hasEnded;
+  return inTime;
 }
 
-type End = Extract<FromRun, { linod: 'end' }>;
+/** How a run ended: by its own message, with its host, or because its grace, so many ms, was over. */
+type End =
+  | Extract<FromRun, { linod: 'end' }>
+  | HostEnd
+  | { readonly how: 'killed'; readonly graceMs: number };
 
-/** The last that a run said of its end by itself. */
-type LastWords = Extract<FromRun, { linod: 'uncaught' | 'unable' }>;
+/** The same in words. */
+interface Told {
+  readonly cause: string | null;
+  readonly message: string;
+}
 
 class RemoteRun implements HostListener {
   readonly #run: Run;
   readonly #host: RunHost;
   readonly #context: RemoteContext;
   readonly #startedAt: number;
-  readonly #end: Promise<End | HostEnd | 'killed'>;
-  #tellEnd: (end: End | HostEnd | 'killed') => void = () => undefined;
-  #lines: string[] = [];
+  readonly #end: Promise<End>;
+  #resolveEnd: (end: End) => void = () => undefined;
+  readonly #disarm: () => void;
+  /** The last lines. */
+  readonly #lines: string[] = [];
+  /** Whether its event loop has noticed that it is to end. */
   #hasHeard = false;
-  #graceMs = 0;
-  #giveUpAt = Number.POSITIVE_INFINITY;
-  #disarm: () => void = () => undefined;
   #usage: Usage | null = null;
-  #lastWords: LastWords | null = null;
+  #lastWords: Extract<FromRun, { linod: 'uncaught' | 'unable' }> | null = null;
   #isClean = false;
 
   constructor(run: Run, host: RunHost, context: RemoteContext) {
@@ -75,15 +81,17 @@ class RemoteRun implements HostListener {
     this.#context = context;
     this.#startedAt = context.clock.now();
     this.#end = new Promise((resolve) => {
-      this.#tellEnd = resolve;
+      this.#resolveEnd = resolve;
     });
     host.listener = this;
-    void host.ended.then((end) => this.#tellEnd(end));
+    void host.ended.then(this.#resolveEnd);
     this.#begin();
+    this.#disarm = afterGrace(run, context.clock, (graceMs) => this.#resolveEnd({ how: 'killed', graceMs }));
+    run.stop.onAbort(({ status, message }) => host.post({ linod: 'abort', status, why: message }));
   }
 
-  /** Whether nothing of the run goes on there. */
-  get canServeAgain(): boolean {
+  /** Whether nothing of the run goes on there, so that its host can be used again. */
+  get isClean(): boolean {
     return this.#isClean;
   }
 
@@ -91,7 +99,7 @@ class RemoteRun implements HostListener {
     const end = await this.#end;
     this.#disarm();
     const outcome = this.#judge(end);
-    if (outcome.status !== 'done') this.#tell(outcome, end);
+    if (outcome.status !== 'done') this.#log(outcome, end);
     return outcome;
   }
 
@@ -126,7 +134,7 @@ class RemoteRun implements HostListener {
       case 'end':
         this.#usage = message.usage;
         this.#isClean = message.isClean;
-        this.#tellEnd(message);
+        this.#resolveEnd(message);
         break;
       case 'ready':
         break;
@@ -140,8 +148,7 @@ class RemoteRun implements HostListener {
   }
 
   #begin(): void {
-    const { job, user, stop, log } = this.#run;
-    const { clock } = this.#context;
+    const { job, user, log } = this.#run;
     this.#host.post({
       linod: 'run',
       jobId: job.id,
@@ -149,26 +156,14 @@ class RemoteRun implements HostListener {
       user,
       dueAt: job.dueAt?.getTime() ?? null,
       attempt: job.attempt,
-      skewMs: Date.now() - clock.now(),
+      skewMs: Date.now() - this.#context.clock.now(),
       args: job.args,
       checkpoint: job.checkpoint,
       ...log.wanted,
     });
-    stop.onAbort((reason) => this.#abort(reason));
   }
 
-  #abort(reason: RunAbortedError): void {
-    const { clock } = this.#context;
-    const graceMs = graceOf(this.#run, reason);
-    if (clock.now() + graceMs >= this.#giveUpAt) return;
-    this.#giveUpAt = clock.now() + graceMs;
-    this.#graceMs = graceMs;
-    this.#disarm();
-    this.#disarm = clock.after(graceMs, () => this.#tellEnd('killed'));
-    this.#host.post({ linod: 'abort', status: reason.status, why: reason.message });
-  }
-
-  #judge(end: End | HostEnd | 'killed'): Outcome {
+  #judge(end: End): Outcome {
     const { reason } = this.#run.stop;
     const told = this.#howItEnded(end);
     const { cpuMs, memoryBytes } = this.#usage ?? this.#host.usage();
@@ -177,23 +172,16 @@ class RemoteRun implements HostListener {
       const took = durationText(this.#context.clock.now() - this.#startedAt);
       return { status: 'done', message: `done in ${took}`, ...used };
     }
-    const cause = told?.cause ?? null;
-    const how = told === null ? 'it ended by itself' : told.message;
-    if (reason === null) return { status: 'failed', message: how, cause, ...used };
-    return { status: reason.status, message: `${reason.message}; ${how}`, cause, ...used };
+    const { cause, message } = told ?? { cause: null, message: 'it ended by itself' };
+    if (reason === null) return { status: 'failed', message, cause, ...used };
+    return { status: reason.status, message: `${reason.message}; ${message}`, cause, ...used };
   }
 
   /** Null when the procedure has come to its end. */
-  #howItEnded(end: End | HostEnd | 'killed'): { cause: string | null; message: string } | null {
-    const { kind } = this.#host;
-    if (end === 'killed') return this.#howItWasKilled();
-    if ('linod' in end) {
-      if (end.error === null) return null;
-      const { text, headline } = end.error;
-      const { reason } = this.#run.stop;
-      if (reason !== null) return { cause: null, message: endedWith(headline, reason) };
-      return { cause: 'threw', message: text };
-    }
+  #howItEnded(end: End): Told | null {
+    const { kind } = this.#host.needs;
+    if ('linod' in end) return this.#howTheProcedureEnded(end);
+    if (end.how === 'killed') return this.#withLines(this.#howItWasKilled(end.graceMs));
     if (this.#lastWords?.linod === 'unable') {
       const message = `its ${kind} could not load the procedures of the site: ${this.#lastWords.error}`;
       return { cause: 'cannot start', message };
@@ -201,24 +189,29 @@ class RemoteRun implements HostListener {
     if (this.#lastWords?.linod === 'uncaught') {
       const isRejection = this.#lastWords.origin === 'unhandledRejection';
       const cause = isRejection ? 'unhandled rejection' : 'uncaught error';
-      const message = `an error that nobody caught ended its ${kind}: ${this.#lastWords.error}`;
-      return { cause, message };
+      return { cause, message: `an error that nobody caught ended its ${kind}: ${this.#lastWords.error}` };
     }
     return this.#withLines(this.#howItsHostEnded(end));
   }
 
-  #howItsHostEnded(end: HostEnd): { cause: string; message: string } {
-    const { kind } = this.#host;
+  #howTheProcedureEnded({ error }: Extract<FromRun, { linod: 'end' }>): Told | null {
+    const { reason } = this.#run.stop;
+    if (error === null) return null;
+    return reason === null
+      ? { cause: 'threw', message: error.text }
+      : { cause: null, message: endedWith(error.headline, reason) };
+  }
+
+  #howItsHostEnded(end: HostEnd): Told {
+    const { kind, memoryMb } = this.#host.needs;
     switch (end.how) {
-      case 'exit':
-        return {
-          cause: `exit ${end.code}`,
-          message: `its ${kind} ended by itself with exit code ${end.code}`,
-        };
+      case 'exit': {
+        const message = `its ${kind} ended by itself with exit code ${end.code}`;
+        return { cause: `exit ${end.code}`, message };
+      }
       case 'signal':
         return { cause: end.signal, message: `its ${kind} was ended by ${end.signal}` };
       case 'memory': {
-        const { memoryMb } = this.#run.rule.policies;
         const limit = memoryMb === 0 ? 'there is' : `the ${memoryMb} MiB that its rule allows`;
         return { cause: 'out of memory', message: `its ${kind} wanted more memory than ${limit}` };
       }
@@ -227,35 +220,31 @@ class RemoteRun implements HostListener {
     }
   }
 
-  #howItWasKilled(): { cause: string; message: string } {
-    const { kind } = this.#host;
-    const grace = durationText(this.#graceMs);
+  #howItWasKilled(graceMs: number): Told {
+    const { kind } = this.#host.needs;
+    const grace = durationText(graceMs);
     const killed = `and its ${kind} was killed`;
     const cause = kind === 'process' ? 'SIGKILL' : 'terminated';
     // It may have been about to react; nobody has waited for that.
-    if (this.#graceMs === 0) return this.#withLines({ cause, message: `it was given no time, ${killed}` });
-    if (!this.#hasHeard) {
-      const message = `its event loop stood still for ${grace}, ${killed}`;
-      return this.#withLines({ cause: 'blocked: its event loop stood still', message });
-    }
-    const message = `it did not react within ${grace}, ${killed}`;
-    return this.#withLines({ cause, message });
+    if (graceMs === 0) return { cause, message: `it was given no time, ${killed}` };
+    if (this.#hasHeard) return { cause, message: `it did not react within ${grace}, ${killed}` };
+    const message = `its event loop stood still for ${grace}, ${killed}`;
+    return { cause: 'blocked: its event loop stood still', message };
   }
 
-  #withLines(told: { cause: string; message: string }): { cause: string; message: string } {
+  #withLines(told: Told): Told {
     if (this.#lines.length === 0) return told;
     const lines = this.#lines.map((line) => `\n    ${line}`).join('');
     return { ...told, message: `${told.message}\nthe last that it logged:${lines}` };
   }
 
-  #tell(outcome: Outcome, end: End | HostEnd | 'killed'): void {
+  #log(outcome: Outcome, end: End): void {
     const { log, stop } = this.#run;
     const [first = '', ...rest] = outcome.message.split('\n');
+    const stack = this.#lastWords === null ? undefined : rest.join('\n');
     if (stop.reason !== null) log.write('WARNING', log.name, first);
-    else if (end !== 'killed' && 'linod' in end) {
-      log.write('ERROR', log.name, 'failed', undefined, outcome.message);
-    } else
-      log.write('ERROR', log.name, first, undefined, this.#lastWords === null ? undefined : rest.join('\n'));
+    else if ('linod' in end) log.write('ERROR', log.name, 'failed', undefined, outcome.message);
+    else log.write('ERROR', log.name, first, undefined, stack);
   }
 
   #remember(line: string): void {
@@ -264,10 +253,7 @@ class RemoteRun implements HostListener {
   }
 }
 
-/**
- * Whether a line is one of those that Node prints about its own end: where in its code that was, some twenty lines. They
- * are in the log, and would drive out what the run said last.
- */
+/** Whether a line is one of some twenty that Node prints about its own crash. They would drive out what the run said last. */
 function isOfCrash(line: string): boolean {
   return /^<--- .* --->$|^----- .* -----$|^\s*\d+: 0x[0-9a-f]+ |\[\d+:0x[0-9a-f]+\] +\d+ ms: (?:Mark-Compact|Scavenge)/.test(
     line,

@@ -3,21 +3,36 @@
 import { durationText } from '../duration.js';
 import type { LevelTree } from '../log/levels/level-tree.js';
 import type { LogSink } from '../log/sink.js';
-import type { Job } from '../tasks/job.js';
+import type { Job, Outcome } from '../tasks/job.js';
 import { JobLog } from '../tasks/job-log.js';
 import type { Jobs } from '../tasks/jobs.js';
 import type { JobRule } from '../tasks/rule.js';
 import { type InlineContext, runInline } from './inline.js';
 import type { HostPool } from './pool.js';
 import { runRemote } from './remote.js';
-import type { RunEnd } from './run.js';
-import { RunAbortedError, type RunStop } from './stop.js';
-import { describeThrown } from './thrown.js';
+import { describeThrown, RunAbortedError, type RunStop } from './stop.js';
+
+/** One run, as the places where it may go on are given it. */
+export interface Run {
+  readonly job: Job;
+  readonly rule: JobRule;
+  /** Who asked for it; null when its time had come. */
+  readonly user: string | null;
+  readonly stop: RunStop;
+  readonly log: JobLog;
+}
+
+/** The end of a run, as far as the job is concerned. */
+export interface RunEnd {
+  readonly outcome: Outcome;
+  /** What did not react to its signal and may still be going on in this process; settles when it has ended. */
+  readonly left: Promise<void> | null;
+}
 
 export interface RunnerContext extends InlineContext {
-  /** Where runs take place that do not on the worker's own event loop. */
+  /** The threads and processes for runs that do not take place on the worker's own event loop. */
   readonly pool: HostPool;
-  /** Whether all do, whatever the rules say. */
+  /** Whether all runs are inline, whatever the rules say. */
   readonly alwaysInline: boolean;
   readonly jobs: Jobs;
   /** Where what the runs log goes, and the levels below which it is dropped. */
@@ -33,7 +48,7 @@ export class JobRunner {
   }
 
   /**
-   * Runs a job to its end and tells how it ended. Never rejects.
+   * Runs a job to its end and returns how it ended. Never rejects.
    *
    * @param stop asks the run to end before; its time-out is seen to here
    */
@@ -46,9 +61,9 @@ export class JobRunner {
     );
     try {
       const run = { job, rule, user, stop, log };
-      const { runIn } = rule.policies;
-      if (runIn === 'inline' || alwaysInline) return await runInline(run, this.#context);
-      return await runRemote(run, runIn, this.#context);
+      const { runIn: kind, memoryMb } = rule.policies;
+      if (kind === 'inline' || alwaysInline) return await runInline(run, this.#context);
+      return await runRemote(run, { kind, memoryMb }, this.#context);
     } catch (error) {
       return { outcome: { status: 'failed', message: describeThrown(error) }, left: null };
     } finally {

@@ -1,10 +1,17 @@
-// What a thread or a process of runs does: it listens to its worker.
+// The program of a thread or a process of runs: it loads the site's procedures once, and then runs one after the other as its
+// worker says.
 
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import type { FromRun } from './messages.js';
 import { type RunPort, RunServer } from './server.js';
 
-/** A process and its worker talk over a channel that Node opens between them. */
+/**
+ * Ends a process when its worker is gone, also while a procedure never lets the event loop turn: the system gives an orphan
+ * another parent.
+ */
+const orphanWatch = `const { workerData } = require('node:worker_threads');
+setInterval(() => { if (process.ppid !== workerData) process.kill(-process.pid, 'SIGKILL'); }, 250);`;
+
 class ProcessPort implements RunPort {
   readonly kind = 'process';
 
@@ -18,10 +25,9 @@ class ProcessPort implements RunPort {
     process.on('disconnect', endGroup);
   }
 
-  /** A worker that is killed cannot end its processes, and one that is busy does not hear that it is alone. */
   followWorker(pid: number): void {
-    const url = new URL('./orphan-watch.js', import.meta.url);
-    new Worker(url, { workerData: pid, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
+    const resourceLimits = { maxOldGenerationSizeMb: 8 };
+    new Worker(orphanWatch, { eval: true, workerData: pid, execArgv: [], resourceLimits }).unref();
   }
 
   end(last: FromRun): void {
@@ -55,11 +61,4 @@ function endGroup(): void {
   process.kill(-process.pid, 'SIGKILL');
 }
 
-/**
- * Listens to the worker of this thread or process, and runs what it says.
- *
- * @param onIdle called when a run has ended, and what is to be done at leisure can be
- */
-export function serveRuns(onIdle: () => void): void {
-  new RunServer(isMainThread ? new ProcessPort() : new ThreadPort(), onIdle).listen();
-}
+new RunServer(isMainThread ? new ProcessPort() : new ThreadPort()).listen();

@@ -14,16 +14,15 @@ import { Procedures } from '../procedure.js';
 import { configuredLevels } from '../site/settings.js';
 import { type Settings, type Site, siteOfWorker } from '../site.js';
 import type { Database } from '../store/schema.js';
-import { RunConnection } from './connection.js';
-import { lateDatabase } from './late-database.js';
-import { markOf, runVariable } from './marked.js';
-import { Measure } from './measure.js';
+import { connector } from '../store/store.js';
+import { Requests } from '../tasks/requests.js';
+import { Rules } from '../tasks/rules.js';
 import { type FromRun, parseToRun, type ToRun } from './messages.js';
-import { ownThread } from './proc.js';
-import { type RequestParts, RunRequest } from './request.js';
-import { RunAbortedError, RunStop } from './stop.js';
-import { describeThrown, headline } from './thrown.js';
-import type { RunWrites } from './writes.js';
+import { markOf, runVariable } from './process.js';
+import { type RequestParts, RunConnection, RunRequest } from './request.js';
+import { describeThrown, headline, RunAbortedError, RunStop } from './stop.js';
+import { Measure, ownThread } from './usage.js';
+import { RunWrites } from './writes.js';
 
 /** The way to the worker. */
 export interface RunPort {
@@ -48,15 +47,12 @@ interface Loaded {
 
 export class RunServer {
   readonly #port: RunPort;
-  readonly #onIdle: () => void;
   #loaded: Promise<Loaded> | null = null;
   #stop: RunStop | null = null;
   #measure: Measure | null = null;
 
-  /** @param onIdle called when a run has ended */
-  constructor(port: RunPort, onIdle: () => void = () => undefined) {
+  constructor(port: RunPort) {
     this.#port = port;
-    this.#onIdle = onIdle;
   }
 
   listen(): void {
@@ -94,13 +90,9 @@ export class RunServer {
   async #run(order: Order): Promise<void> {
     const stop = new RunStop();
     this.#stop = stop;
-    let loaded: Loaded | null;
-    try {
-      loaded = await this.#loaded;
-    } catch {
-      return; // it has been told, and this is about to end
-    }
-    if (loaded === null) return;
+    // What cannot be loaded has been reported, and this is about to end.
+    const loaded = await this.#loaded?.catch(() => null);
+    if (loaded == null) return;
     const before = openResources();
     this.#measure = new Measure(this.#port.kind);
     const error = await this.#perform(order, loaded, stop);
@@ -111,7 +103,6 @@ export class RunServer {
     // What has been closed is gone one turn later.
     await new Promise((resolve) => setImmediate(resolve));
     this.#port.post({ linod: 'end', error, isClean: isClean(before, openResources()), usage });
-    this.#onIdle();
   }
 
   async #perform(
@@ -119,12 +110,15 @@ export class RunServer {
     { site, workerId, connect, levels }: Loaded,
     stop: RunStop,
   ): Promise<{ text: string; headline: string } | null> {
-    const { jobId, procedure: name, user, attempt, args = null, checkpoint = null, dueAt, skewMs } = order;
+    const { jobId, procedure: name, user, attempt, args = null, checkpoint = null, skewMs } = order;
+    const dueAt = order.dueAt === null ? null : new Date(order.dueAt);
+    const job = { id: jobId, procedure: name, dueAt, attempt, args, checkpoint };
     const connection = new RunConnection(connect);
-    const { timezone } = site.settings;
     const clock = { now: () => systemClock.now() - skewMs };
+    const requests = (db: Kysely<Database>) =>
+      new Requests(db, new Rules(db, site.settings.timezone, clock, workerId), clock);
     const onRequest = () => this.#port.post({ linod: 'requested' });
-    let writes: RunWrites | undefined;
+    const writes = new RunWrites({ jobId, workerId, connection, requests, onRequest });
     try {
       const procedure = Procedures.get(name);
       if (procedure === undefined) {
@@ -133,29 +127,10 @@ export class RunServer {
           `no procedure ${name}: the files of site ${site.name} register none of that name when they are loaded in a ${this.#port.kind}`,
         );
       }
-      // What it starts is found by that. A thread shares its environment with all that the worker starts.
+      // Its children are found by that. A thread shares its environment with all that the worker starts.
       if (this.#port.kind === 'process') process.env[runVariable] = markOf(workerId, jobId);
-      const ar = new RunRequest({
-        site,
-        job: {
-          id: jobId,
-          procedure: name,
-          dueAt: dueAt === null ? null : new Date(dueAt),
-          attempt,
-          args,
-          checkpoint,
-        },
-        user,
-        log: this.#log(name, levels.tree, order),
-        connection,
-        get writes() {
-          writes ??= lateDatabase().remoteWrites({ jobId, workerId, connection, timezone, clock, onRequest });
-          return writes;
-        },
-        stop,
-        clock,
-      });
-      await procedure.run(ar);
+      const log = this.#log(name, levels.tree, order);
+      await procedure.run(new RunRequest({ site, job, user, log, connection, writes, stop, clock }));
       return null;
     } catch (error) {
       return { text: describeThrown(error), headline: headline(error) };
@@ -193,17 +168,8 @@ async function load({ directory, settings, workerId }: Begin): Promise<Loaded> {
     label: senderLabel('run', process.pid),
   });
   levels.start(configuredLevels(site.settings));
-  const [connect] = await Promise.all([connectorTo(site.settings.databaseUrl), site.loadProcedures()]);
+  const [connect] = await Promise.all([connector(site.settings.databaseUrl), site.loadProcedures()]);
   return { site, workerId, connect, levels };
-}
-
-async function connectorTo(url: string): Promise<() => Kysely<Database>> {
-  if (!url.startsWith('sqlite:')) return await lateDatabase().connector(url);
-  let connect: (() => Kysely<Database>) | undefined;
-  return () => {
-    connect ??= lateDatabase().sqliteConnector(url);
-    return connect();
-  };
 }
 
 /** What keeps this event loop turning, by kind. */

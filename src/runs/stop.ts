@@ -1,6 +1,9 @@
-// How a run is asked to end.
+// How a run is asked to end, and how its end is put into words.
 
+import { inspect } from 'node:util';
+import type { Clock } from '../clock.js';
 import { LinodError } from '../errors.js';
+import type { Run } from './runner.js';
 
 /** When a worker stops, its runs may take this long to end, if there is so much time. */
 export const settleMs = 5000;
@@ -18,6 +21,69 @@ export class RunAbortedError extends LinodError {
   }
 }
 
+type Listener = (reason: RunAbortedError) => void;
+
+/** Carries the wish that a run ends from those who have it to where it runs. */
+export class RunStop {
+  readonly #controller = new AbortController();
+  #reason: RunAbortedError | null = null;
+  #listeners: Listener[] = [];
+
+  /** Why the run is to end; null while nobody wants it to. The first wish counts. */
+  get reason(): RunAbortedError | null {
+    return this.#reason;
+  }
+
+  /** Aborted with the reason. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Asks the run to end. To ask again can only shorten the time that it is given. */
+  abort(reason: RunAbortedError): void {
+    this.#reason ??= reason;
+    this.#controller.abort(this.#reason);
+    for (const listener of this.#listeners) listener(reason);
+  }
+
+  /** Calls the listener at each wish, also at one that came before. */
+  onAbort(listener: Listener): void {
+    this.#listeners.push(listener);
+    if (this.#reason !== null) listener(this.#reason);
+  }
+
+  /** The run is over: nobody is called any more. */
+  close(): void {
+    this.#listeners = [];
+  }
+}
+
+/**
+ * Calls `giveUp` when a run that was asked to end has not ended within its grace.
+ *
+ * @returns the run has ended
+ */
+export function afterGrace(
+  { stop, rule }: Pick<Run, 'stop' | 'rule'>,
+  clock: Clock,
+  giveUp: (graceMs: number) => void,
+): () => void {
+  let giveUpAt = Number.POSITIVE_INFINITY;
+  let disarm: () => void = () => undefined;
+  stop.onAbort((reason) => {
+    const allowedMs = rule.policies.graceSeconds * 1000;
+    const graceMs = Math.min(reason.graceMs ?? allowedMs, allowedMs);
+    if (clock.now() + graceMs >= giveUpAt) return;
+    giveUpAt = clock.now() + graceMs;
+    disarm();
+    disarm = clock.after(graceMs, () => giveUp(graceMs));
+  });
+  return () => {
+    giveUpAt = Number.NEGATIVE_INFINITY;
+    disarm();
+  };
+}
+
 /**
  * How a run that was asked to end came to its end, in a clause.
  *
@@ -30,48 +96,18 @@ export function endedWith(headline: string, reason: RunAbortedError): string {
     : `it ended with: ${headline}`;
 }
 
-type Listener = (reason: RunAbortedError) => void;
+/** A job keeps at most so many characters of what was thrown. */
+const maxText = 64 * 1024;
 
-/**
- * Carries the wish that a run ends from those who have it to where it runs. Most runs are never asked, and most
- * procedures never look, so the signal is made when somebody asks for it.
- */
-export class RunStop {
-  #reason: RunAbortedError | null = null;
-  #controller: AbortController | null = null;
-  #listeners: Listener[] | null = null;
+/** Whatever a procedure throws as text: an error with its stack, its fields and its causes; anything else behind `threw`. */
+export function describeThrown(error: unknown): string {
+  const text = inspect(error, { depth: 4, breakLength: 110 });
+  const described = error instanceof Error ? text : `threw ${text}`;
+  return described.length > maxText ? `${described.slice(0, maxText)}…` : described;
+}
 
-  /** Why the run is to end; null while nobody wants it to. The first wish counts. */
-  get reason(): RunAbortedError | null {
-    return this.#reason;
-  }
-
-  /** Aborted with the reason. */
-  get signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController();
-      if (this.#reason !== null) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-
-  /** Asks the run to end. To ask again can only shorten the time that it is given. */
-  abort(reason: RunAbortedError): void {
-    const isFirst = this.#reason === null;
-    this.#reason ??= reason;
-    if (isFirst) this.#controller?.abort(reason);
-    for (const listener of this.#listeners ?? []) listener(reason);
-  }
-
-  /** Calls the listener at each wish, also at one that came before. */
-  onAbort(listener: Listener): void {
-    this.#listeners ??= [];
-    this.#listeners.push(listener);
-    if (this.#reason !== null) listener(this.#reason);
-  }
-
-  /** The run is over: nobody is called any more, and the listeners are not kept. */
-  close(): void {
-    this.#listeners = null;
-  }
+/** The same in one line, without the place. */
+export function headline(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error, { depth: 0 });
+  return text.split('\n', 1)[0] ?? '';
 }

@@ -1,26 +1,19 @@
 // Runs in a thread of this process: quick to start, with a heap of their own. A native crash takes the process with it.
 
 import { Worker } from 'node:worker_threads';
-import type { HostEnd, HostListener, HostOptions, RunHost } from './host.js';
-import { readLines } from './lines.js';
+import {
+  type HostEnd,
+  type HostListener,
+  type HostNeeds,
+  type RunHost,
+  type RunProgram,
+  readLines,
+} from './host.js';
 import { parseFromRun, type ToRun, type Usage } from './messages.js';
-import { threadCpuMs } from './proc.js';
+import { threadCpuMs } from './usage.js';
 
-/** Starts a thread. */
-export function openThread({ program, directory, memoryMb }: HostOptions): RunHost {
-  return new Thread(
-    new Worker(program.url, {
-      stdout: true,
-      stderr: true,
-      argv: [directory],
-      ...(memoryMb > 0 ? { resourceLimits: { maxOldGenerationSizeMb: memoryMb } } : {}),
-      ...(program.execArgv === undefined ? {} : { execArgv: [...program.execArgv] }),
-    }),
-  );
-}
-
-class Thread implements RunHost {
-  readonly kind = 'thread';
+export class Thread implements RunHost {
+  readonly needs: HostNeeds;
   readonly ended: Promise<HostEnd>;
   isOver = false;
   listener: HostListener | null = null;
@@ -28,7 +21,15 @@ class Thread implements RunHost {
   #thread: string | null = null;
   #cpuBefore: number | null = null;
 
-  constructor(worker: Worker) {
+  constructor({ url, execArgv }: RunProgram, needs: HostNeeds) {
+    this.needs = needs;
+    const worker = new Worker(url, {
+      stdout: true,
+      stderr: true,
+      argv: [],
+      ...(needs.memoryMb > 0 ? { resourceLimits: { maxOldGenerationSizeMb: needs.memoryMb } } : {}),
+      ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
+    });
     this.#worker = worker;
     this.ended = new Promise((resolve) => {
       const end = (how: HostEnd) => {
@@ -40,7 +41,6 @@ class Thread implements RunHost {
       );
       worker.on('exit', (code) => end({ how: 'exit', code }));
     });
-
     worker.on('message', (value) => this.#onMessage(value));
     for (const stream of ['stdout', 'stderr'] as const) {
       readLines(worker[stream], (line) => this.listener?.onPrint(stream, line));
@@ -57,10 +57,10 @@ class Thread implements RunHost {
     void this.#worker.terminate();
   }
 
-  /** Its heap is told by itself alone. */
+  /** Only the thread itself knows its heap. */
   usage(): Usage {
     const cpu = this.#cpu();
-    return { cpuMs: cpu === null ? null : Math.round(cpu - (this.#cpuBefore ?? 0)), memoryBytes: null };
+    return { cpuMs: cpu === null ? null : cpu - (this.#cpuBefore ?? 0), memoryBytes: null };
   }
 
   keep(alive: boolean): void {

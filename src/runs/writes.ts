@@ -9,7 +9,7 @@ import { transact } from '../store/transact.js';
 import { jsonText } from '../tasks/job.js';
 import type { RunRequestOptions } from '../tasks/request.js';
 import type { Requests } from '../tasks/requests.js';
-import type { RunConnection } from './connection.js';
+import type { RunConnection } from './request.js';
 
 /** A run wrote after it had been given up: its worker was away so long that it was taken for dead. */
 export class RunLostError extends LinodError {

@@ -1,7 +1,9 @@
 // Reads the TypeScript and JavaScript files of a site, on a Node that cannot read TypeScript by itself.
 
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { requireLate } from '../require-late.js';
+
+const require = createRequire(import.meta.url);
 
 /**
  * What the files of a site may import of this package. They get the modules
@@ -28,9 +30,9 @@ type Exports = Record<string, unknown>;
 export async function loadModule(directory: string, path: string, { anew = false } = {}): Promise<Exports> {
   const own = ownModules[path];
   if (own !== undefined) return await own();
-  if (anew) delete requireLate.cache[path];
+  if (anew) delete require.cache[path];
   // Not by `import`: for that Node would read all of it twice, to find its exports before it runs it.
-  const { createJiti }: typeof import('jiti') = requireLate('jiti');
+  const { createJiti }: typeof import('jiti') = require('jiti');
   const jiti = createJiti(join(directory, 'linod.config.ts'), {
     fsCache: join(directory, '.cache'),
     interopDefault: false,

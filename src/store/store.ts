@@ -78,15 +78,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
  * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`), BadConfigError (`LINOD_ERR_BAD_CONFIG`)
  */
 export async function connector(url: string): Promise<() => Kysely<Database>> {
-  return connectorOf(await backendOf({ url }));
-}
-
-/** The same for a file of SQLite, whose URL begins with `sqlite:`, at once. */
-export function sqliteConnector(url: string): () => Kysely<Database> {
-  return connectorOf(sqliteBackend(url.slice('sqlite:'.length)));
-}
-
-function connectorOf(backend: Backend): () => Kysely<Database> {
+  const backend = await backendOf({ url });
   return () => new Kysely<Database>({ dialect: backend.ownDialect() });
 }
 

@@ -8,7 +8,6 @@ import type { LogSink } from '../log/sink.js';
 import { type Procedure, Procedures } from '../procedure.js';
 import type { RunProgram } from '../runs/host.js';
 import { HostPool } from '../runs/pool.js';
-import { ownProgram } from '../runs/program.js';
 import { JobRunner } from '../runs/runner.js';
 import { configuredLevels } from '../site/settings.js';
 import type { Site } from '../site.js';
@@ -90,7 +89,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   const ends = new Ends(store.db, rules, clock, workerId);
   const { consumers: _, ...settings } = site.settings;
   const pool = new HostPool({
-    program: options.program ?? ownProgram,
+    program: options.program,
     begin: { linod: 'begin', directory: site.directory, settings, workerId, pid: process.pid },
     clock,
   });

@@ -7,8 +7,7 @@ import { ChoiceList } from '../../src/choices.js';
 import { Logger } from '../../src/log/logger.js';
 import type { LogSink } from '../../src/log/sink.js';
 import { Procedure, type ProcedureFunction, type ScheduleOptions } from '../../src/procedure.js';
-import type { RunProgram } from '../../src/runs/host.js';
-import { ownProgram } from '../../src/runs/program.js';
+import { ownProgram, type RunProgram } from '../../src/runs/host.js';
 import { loadSite, type Site, type SiteConfig } from '../../src/site.js';
 import { ownMigrations } from '../../src/store/migrations/index.js';
 import { openStore, type Store } from '../../src/store/store.js';
@@ -43,7 +42,7 @@ export interface Bench extends SiteTasks {
  * and by NODE_OPTIONS.
  */
 const builtProgram: RunProgram = {
-  url: ownProgram.url,
+  ...ownProgram(),
   execArgv: [],
 };
 

@@ -1,8 +1,8 @@
 // Which threads wait for the next run, and how long. What they say is another test's business: remote.test.ts.
 
 import t, { type Test } from 'tap';
+import { ownProgram } from '../../../src/runs/host.js';
 import { HostPool } from '../../../src/runs/pool.js';
-import { ownProgram } from '../../../src/runs/program.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { until } from '../../support/until.js';
 
@@ -20,26 +20,29 @@ t.test(
   'what was given back is taken again, the one that was used last, and only by a run with the same memory',
   async (t) => {
     const { pool } = open(t);
-    const [first, second] = [pool.take('thread', 0), pool.take('thread', 0)];
+    const [first, second] = [
+      pool.take({ kind: 'thread', memoryMb: 0 }),
+      pool.take({ kind: 'thread', memoryMb: 0 }),
+    ];
     t.not(first, second);
-    pool.giveBack(first, 0);
-    pool.giveBack(second, 0);
-    const other = pool.take('thread', 50);
+    pool.giveBack(first);
+    pool.giveBack(second);
+    const other = pool.take({ kind: 'thread', memoryMb: 50 });
     t.ok(other !== first && other !== second);
-    t.equal(pool.take('thread', 0), second);
-    t.equal(pool.take('thread', 0), first);
+    t.equal(pool.take({ kind: 'thread', memoryMb: 0 }), second);
+    t.equal(pool.take({ kind: 'thread', memoryMb: 0 }), first);
   },
 );
 
 t.test('no more than four of a kind wait, and none for longer than a minute', async (t) => {
   const { pool, clock } = open(t);
-  const all = Array.from({ length: 6 }, () => pool.take('thread', 0));
-  for (const host of all) pool.giveBack(host, 0);
+  const all = Array.from({ length: 6 }, () => pool.take({ kind: 'thread', memoryMb: 0 }));
+  for (const host of all) pool.giveBack(host);
   await Promise.all(all.slice(0, 2).map((host) => host.ended));
   t.equal(pool.size, 4);
   clock.advance(59_999);
   const [last] = all.slice(-1);
-  t.equal(pool.take('thread', 0), last, 'it waited until now');
+  t.equal(pool.take({ kind: 'thread', memoryMb: 0 }), last, 'it waited until now');
   clock.advance(1);
   await Promise.all(all.slice(0, 5).map((host) => host.ended));
   t.equal(pool.size, 1, 'the one that is in use stays');
@@ -47,21 +50,21 @@ t.test('no more than four of a kind wait, and none for longer than a minute', as
 
 t.test('one that ends while it waits is not taken', async (t) => {
   const { pool } = open(t);
-  const host = pool.take('thread', 0);
-  pool.giveBack(host, 0);
+  const host = pool.take({ kind: 'thread', memoryMb: 0 });
+  pool.giveBack(host);
   host.keep(true);
   host.kill();
   await host.ended;
   t.equal(pool.size, 0);
-  t.not(pool.take('thread', 0), host);
+  t.not(pool.take({ kind: 'thread', memoryMb: 0 }), host);
 });
 
 t.test('what is prepared waits for the run that needs it; those in use are counted', async (t) => {
   const { pool } = open(t);
   pool.prepare({ kind: 'thread', memoryMb: 0 }, 2);
   t.equal(pool.size, 2);
-  const first = pool.take('thread', 0);
-  const second = pool.take('thread', 0);
+  const first = pool.take({ kind: 'thread', memoryMb: 0 });
+  const second = pool.take({ kind: 'thread', memoryMb: 0 });
   t.equal(pool.size, 2, 'none was started for them');
   pool.prepare({ kind: 'thread', memoryMb: 0 }, 2);
   t.equal(pool.size, 2, 'the two will come back');
@@ -69,7 +72,7 @@ t.test('what is prepared waits for the run that needs it; those in use are count
   t.equal(pool.size, 3, 'one with another limit is another');
   pool.prepare({ kind: 'thread', memoryMb: 0 }, 100);
   t.equal(pool.size, 5, 'and no more than the pool keeps');
-  for (const host of [first, second]) pool.giveBack(host, 0);
+  for (const host of [first, second]) pool.giveBack(host);
   await pool.close();
   pool.prepare({ kind: 'thread', memoryMb: 0 }, 1);
   t.equal(pool.size, 0, 'closed, it starts none');
@@ -78,24 +81,27 @@ t.test('what is prepared waits for the run that needs it; those in use are count
 t.test(
   'a process that was killed while it waits is not taken, though its last words may still come',
   async (t) => {
-    const { pool } = open(t, ownProgram.url);
-    const host = pool.take('process', 0);
-    pool.giveBack(host, 0);
+    const { pool } = open(t, ownProgram().url);
+    const host = pool.take({ kind: 'process', memoryMb: 0 });
+    pool.giveBack(host);
     host.keep(true);
     host.kill();
     await until('it is gone', () => host.isOver);
-    t.not(pool.take('process', 0), host);
+    t.not(pool.take({ kind: 'process', memoryMb: 0 }), host);
   },
 );
 
 t.test('closed, it has ended all of them, also those in use, and keeps none that comes back', async (t) => {
   const { pool } = open(t);
-  const [used, waiting] = [pool.take('thread', 0), pool.take('thread', 0)];
-  pool.giveBack(waiting, 0);
+  const [used, waiting] = [
+    pool.take({ kind: 'thread', memoryMb: 0 }),
+    pool.take({ kind: 'thread', memoryMb: 0 }),
+  ];
+  pool.giveBack(waiting);
   await pool.close();
   await Promise.all([used.ended, waiting.ended]);
   t.equal(pool.size, 0);
-  pool.giveBack(used, 0);
+  pool.giveBack(used);
   t.equal(pool.size, 0);
   await pool.close();
 });

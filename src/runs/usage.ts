@@ -1,0 +1,111 @@
+// What a run uses of the machine. Linux tells it in /proc; elsewhere some of it is not known.
+
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import type { HostNeeds } from './host.js';
+import type { Usage } from './messages.js';
+
+/** How often a thread looks at its heap: V8 keeps no record of the most. */
+const lookMs = 250;
+
+/** Measures one run from within its thread or process, from when it is made. */
+export class Measure {
+  readonly #kind: HostNeeds['kind'];
+  readonly #cpuBefore: number | null;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #mostHeap = 0;
+
+  constructor(kind: HostNeeds['kind']) {
+    this.#kind = kind;
+    if (kind === 'process') forgetPeak();
+    else this.#timer = setInterval(() => this.#look(), lookMs).unref();
+    this.#cpuBefore = this.#cpu();
+  }
+
+  /** What the run has used until now. */
+  usage(): Usage {
+    const now = this.#cpu();
+    const cpuMs = now === null || this.#cpuBefore === null ? null : now - this.#cpuBefore;
+    const memoryBytes =
+      this.#kind === 'thread'
+        ? this.#look()
+        : (processMemory('self')?.peak ?? process.resourceUsage().maxRSS * 1024);
+    return { cpuMs, memoryBytes };
+  }
+
+  /** The run has ended. */
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #cpu(): number | null {
+    if (this.#kind === 'thread') return threadCpuMs('thread-self');
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  }
+
+  /**
+   * The most that this thread had at any look. What V8 has reserved counts: it grows at once and shrinks late, so that few
+   * looks see nearly the most. Of native code only buffers are known.
+   */
+  #look(): number {
+    const { heapTotal: heap, external: buffers } = process.memoryUsage();
+    this.#mostHeap = Math.max(this.#mostHeap, heap + buffers);
+    return this.#mostHeap;
+  }
+}
+
+/** Processor time of a thread of this process in ms. @param thread as {@link ownThread} returns it */
+export function threadCpuMs(thread: string): number | null {
+  // Source: proc(5), schedstat: the time on the processor in ns, the time in the queue, the number of turns.
+  const nanoseconds = Number(read(`/proc/${thread}/schedstat`)?.split(' ', 1)[0]);
+  return Number.isFinite(nanoseconds) ? nanoseconds / 1e6 : null;
+}
+
+/** What the system calls the thread that asks, `812/task/815`; null where it does not say. */
+export function ownThread(): string | null {
+  try {
+    return readlinkSync('/proc/thread-self');
+  } catch {
+    return null;
+  }
+}
+
+/** Linux counts processor time of processes in ticks of so many ms. Source: proc_pid_stat(5), sysconf(_SC_CLK_TCK). */
+const tickMs = 10;
+
+/** Processor time of a process in ms. */
+export function processCpuMs(pid: number): number | null {
+  const stat = read(`/proc/${pid}/stat`);
+  if (stat === null) return null;
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  return Number.isFinite(ticks) ? ticks * tickMs : null;
+}
+
+/** The memory that a process has now, and the most since it began or the last {@link forgetPeak}, in bytes. */
+export function processMemory(pid: number | 'self'): { now: number; peak: number } | null {
+  const status = read(`/proc/${pid}/status`) ?? '';
+  const [now, peak] = ['VmRSS', 'VmHWM'].map(
+    (field) => new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(status)?.[1],
+  );
+  return now === undefined || peak === undefined
+    ? null
+    : { now: Number(now) * 1024, peak: Number(peak) * 1024 };
+}
+
+/** Begins to count the most memory of this process anew. Source: proc_pid_clear_refs(5). */
+function forgetPeak(): void {
+  try {
+    writeFileSync('/proc/self/clear_refs', '5');
+  } catch {
+    // Not on Linux, or not allowed: then the most is that of all runs of this process.
+  }
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return null; // it has ended, or this is not Linux
+  }
+}
