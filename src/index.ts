@@ -33,8 +33,6 @@ export {
   type ClockNote,
   describe,
   InvalidRecurrenceError,
-  type LanguageCode,
-  Languages,
   NotationError,
   parseWhen,
   Recurrence,

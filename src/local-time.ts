@@ -1,8 +1,8 @@
 // Instants as people read them.
 
+import { DateTime } from 'luxon';
+import { knownZone } from './recurrence/fields.js';
 import { parseWallTime } from './recurrence/wall-time.js';
-import { Zone } from './recurrence/zone.js';
-import { InvalidRecurrenceError } from './recurrence.js';
 
 /**
  * ISO 8601 in a zone, to the second, or to the millisecond where there are some: `2026-11-25T20:00:00+02:00`.
@@ -10,17 +10,14 @@ import { InvalidRecurrenceError } from './recurrence.js';
  * @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) for an unknown zone
  */
 export function localTime(instant: Date, timezone: string): string {
-  const offsetMs = offset(instant, timezone);
-  const wall = wallTime(instant, timezone);
-  const minutes = Math.round(Math.abs(offsetMs) / 60_000);
-  const sign = offsetMs < 0 ? '-' : '+';
-  const two = (number: number) => String(number).padStart(2, '0');
-  return `${wall.replace('.000', '')}${sign}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+  const local = inZone(instant, timezone);
+  const fraction = local.millisecond === 0 ? '' : '.SSS';
+  return local.toFormat(`yyyy-MM-dd'T'HH:mm:ss${fraction}ZZ`);
 }
 
 /** What the clocks of a zone show at an instant, `2026-11-25T20:00:00.000`. @throws as {@link localTime} */
 export function wallTime(instant: Date, timezone: string): string {
-  return new Date(instant.getTime() + offset(instant, timezone)).toISOString().slice(0, -1);
+  return inZone(instant, timezone).toFormat("yyyy-MM-dd'T'HH:mm:ss.SSS");
 }
 
 /**
@@ -31,18 +28,12 @@ export function wallTime(instant: Date, timezone: string): string {
  */
 export function instantOf(wall: string, timezone: string): Date | undefined {
   const ms = parseWallTime(wall);
-  if (ms === undefined) return undefined;
-  const shown = zoneOf(timezone).whenShowing(ms);
-  if (shown.kind === 'once') return new Date(shown.instant);
-  return new Date(shown.kind === 'twice' ? shown.first : shown.shifted);
+  return ms === undefined ? undefined : new Date(knownZone(timezone).instantOf(ms));
 }
 
-function offset(instant: Date, timezone: string): number {
-  return zoneOf(timezone).offsetAt(instant.getTime());
-}
-
-function zoneOf(timezone: string): Zone {
-  const zone = Zone.named(timezone);
-  if (zone === undefined) throw new InvalidRecurrenceError('timezone', 'an IANA time zone', timezone);
-  return zone;
+/** luxon answers an unknown zone with an invalid date. */
+function inZone(instant: Date, timezone: string): DateTime {
+  const local = DateTime.fromJSDate(instant, { zone: timezone });
+  if (!local.isValid) knownZone(timezone);
+  return local;
 }

@@ -1,11 +1,8 @@
 // When something is due: again and again by the clock, or at the same time of day by the calendar of a zone.
 
-import { CalendarRule, type Occurrence } from './recurrence/calendar.js';
-import { CronTimes } from './recurrence/cron-times.js';
-import { EasterTimes } from './recurrence/easter-times.js';
-import { ElapsedRule } from './recurrence/elapsed.js';
+import { CalendarRule } from './recurrence/calendar.js';
+import { ElapsedRule, isElapsed } from './recurrence/elapsed.js';
 import {
-  type CheckedFields,
   type CompleteFields,
   checkFields,
   completeFields,
@@ -14,19 +11,11 @@ import {
   type RecurrenceFields,
 } from './recurrence/fields.js';
 import { parseWhen } from './recurrence/notations/when.js';
-import type { Occurrences } from './recurrence/occurrences.js';
+import { type Occurrences, type TimetableEntry, timetableOf } from './recurrence/occurrences.js';
 import { completeStart, isOpenStart } from './recurrence/open-start.js';
-import { PeriodTimes } from './recurrence/period-times.js';
-import { type TimetableEntry, timetableOf } from './recurrence/timetable.js';
 import { formatWallTime } from './recurrence/wall-time.js';
 
-export {
-  afterRule,
-  type DescribeOptions,
-  describe,
-  type LanguageCode,
-  Languages,
-} from './recurrence/describe.js';
+export { afterRule, type DescribeOptions, describe } from './recurrence/describe.js';
 export {
   type CompleteFields,
   type EveryUnit,
@@ -38,18 +27,10 @@ export {
   type Weekday,
   Weekdays,
 } from './recurrence/fields.js';
-export { NotationError } from './recurrence/notations/error.js';
-export type { Timing } from './recurrence/notations/timing.js';
+export { NotationError, type Timing } from './recurrence/notations/notation.js';
 export { parseWhen } from './recurrence/notations/when.js';
+export type { ClockNote, TimetableEntry } from './recurrence/occurrences.js';
 export { completeStart, isOpenStart, readingStartDatetime } from './recurrence/open-start.js';
-export type { ClockNote, TimetableEntry } from './recurrence/timetable.js';
-
-/** Anything that knows its next time: the two kinds of rules. Milliseconds since 1970 UTC. */
-interface Rule {
-  nextAfter(afterMs: number): number | null;
-  occurrenceAfter(afterMs: number): Occurrence | null;
-  leftOutBetween(fromMs: number, toMs: number, most: number): Occurrence[];
-}
 
 /** What a text leaves open when it is made a recurrence. */
 export interface ParseOptions {
@@ -73,13 +54,14 @@ export interface ParseOptions {
 export class Recurrence {
   /** All fields, with the defaults filled in. */
   readonly fields: CompleteFields;
-  readonly #checked: CheckedFields;
-  readonly #rule: Rule;
+  /** Its times as numbers, for what is built upon recurrences. */
+  readonly occurrences: Occurrences;
 
-  private constructor(checked: CheckedFields) {
+  private constructor(given: RecurrenceFields) {
+    const checked = checkFields(given);
+    const { everyUnit } = checked;
     this.fields = completeFields(checked);
-    this.#checked = checked;
-    this.#rule = ruleOf(checked);
+    this.occurrences = isElapsed(everyUnit) ? new ElapsedRule(checked, everyUnit) : new CalendarRule(checked);
   }
 
   /**
@@ -89,7 +71,7 @@ export class Recurrence {
    *   NotationError (`LINOD_ERR_NOTATION`) for a cron expression that is not understood
    */
   static from(fields: RecurrenceFields): Recurrence {
-    return new Recurrence(checkFields(fields));
+    return new Recurrence(fields);
   }
 
   /**
@@ -106,36 +88,20 @@ export class Recurrence {
 
   /**
    * The first due time strictly later than `instant`, or null if there is none up to the year 9999; a rule by the
-   * second, minute or hour on weekdays is given up after 400 years. As quick for an old rule as for a new one.
+   * second, minute or hour on weekdays is given up after 50 years. As quick for an old rule as for a new one.
    *
    * @throws TypeError for an invalid date
    */
   nextAfter(instant: Date): Date | null {
     const afterMs = instant.getTime();
     if (Number.isNaN(afterMs)) throw new TypeError('expected instant to be a valid date, got: Invalid Date');
-    const nextMs = this.#rule.nextAfter(afterMs);
-    return nextMs === null ? null : new Date(nextMs);
+    const next = this.occurrences.occurrenceAfter(afterMs);
+    return next === null ? null : new Date(next.instant);
   }
 
   /** The next times after an instant, at most `most`, with what clock changes make of them. */
   timetable(after: Date, most: number): TimetableEntry[] {
     return timetableOf(this.occurrences, after.getTime(), most);
-  }
-
-  /** Its times as numbers, for what is built upon recurrences. */
-  get occurrences(): Occurrences {
-    const rule = this.#rule;
-    const { zone, missingTime, repeatedTime, cron, everyUnit } = this.#checked;
-    const isElapsed = ['secondly', 'minutely', 'hourly'].includes(everyUnit);
-    return {
-      zone,
-      missingTime,
-      repeatedTime,
-      isElapsed,
-      isInterval: cron?.isInterval ?? isElapsed,
-      occurrenceAfter: (after) => rule.occurrenceAfter(after),
-      leftOutBetween: (from, to, most) => rule.leftOutBetween(from, to, most),
-    };
   }
 
   /** The original's short form, for status lines: `every 1 daily`, `every 300 secondly`; `cron 0 4 * * *`. */
@@ -191,19 +157,4 @@ export function countedFrom<F extends RecurrenceFields>(fields: F, after: number
   if ((fields.count ?? null) === null) return fields;
   const first = Recurrence.from({ ...fields, count: null }).occurrences.occurrenceAfter(after);
   return first === null ? fields : { ...fields, start: formatWallTime(first.wall) };
-}
-
-function ruleOf(checked: CheckedFields): Rule {
-  switch (checked.everyUnit) {
-    case 'secondly':
-    case 'minutely':
-    case 'hourly':
-      return new ElapsedRule(checked, checked.everyUnit);
-    case 'easterly':
-      return new CalendarRule(new EasterTimes(checked), checked);
-    case 'cron':
-      return new CalendarRule(new CronTimes(checked.cron, checked.startWall), checked);
-    default:
-      return new CalendarRule(new PeriodTimes(checked, checked.everyUnit), checked);
-  }
 }

@@ -3,7 +3,6 @@
 import { Command } from 'commander';
 import { suggestion, UsageError } from '../errors.js';
 import { policyNames } from '../policies.js';
-import { type LanguageCode, Languages } from '../recurrence.js';
 import { changesText } from '../tasks/field-changes.js';
 import type { JobRule } from '../tasks/rule.js';
 import { isRuleField } from '../tasks/rule-fields.js';
@@ -24,7 +23,6 @@ type Action = (typeof actions)[number];
 
 interface RuleFlags extends SiteFlags, RunFlags {
   readonly count?: string;
-  readonly language?: string;
 }
 
 export function ruleCommand(): Command {
@@ -40,7 +38,6 @@ export function ruleCommand(): Command {
       `with set: when, every, everyUnit, weekdays, positions, cron, startDatetime, timezone, until, count, missingTime, repeatedTime, name, logLevel, ${policyNames.join(', ')}; an empty value takes an override back`,
     )
     .option('--count <n>', 'with next: how many times (default: 10)')
-    .option('--language <code>', 'with show: the language in which it says when, en or de (default: en)')
     .option('--args <json>', 'with run: what the run is given as its arguments, as JSON')
     .option('--wait', 'with run: wait for the end of the run, exit with 1 if it failed')
     .addOption(siteOption())
@@ -115,12 +112,12 @@ async function show(rule: JobRule, { site, store, flags }: Target): Promise<void
   const { JobsByRule } = await import('../actors.js');
   const jobs = await JobsByRule.rows({ site, store }, rule.id, 5);
   if (flags.json) {
-    printJson({ ...ruleJson(rule, languageOf(flags)), jobs });
+    printJson({ ...ruleJson(rule), jobs });
     return;
   }
   const running = jobs.find((job) => job.status === 'running');
   print(styled('bold', statusLine(rule, running, Date.now())));
-  printFields(rule, languageOf(flags));
+  printFields(rule);
   printTable(
     jobColumns((instant) => rule.localTime(instant), Date.now()),
     jobs,
@@ -131,8 +128,8 @@ async function show(rule: JobRule, { site, store, flags }: Target): Promise<void
 const unlisted = ['id', 'overridden', 'fields', 'cancelledAt', 'cancelledReason', 'removedAt', 'nextRunAt'];
 
 /** What counts, and where a person overrode it, what the procedure suggests. */
-function printFields(rule: JobRule, language: LanguageCode): void {
-  for (const [name, value] of Object.entries(ruleJson(rule, language))) {
+function printFields(rule: JobRule): void {
+  for (const [name, value] of Object.entries(ruleJson(rule))) {
     const shown = fieldText(value);
     const field = name === 'start' ? 'startDatetime' : name;
     const suggested =
@@ -165,15 +162,6 @@ function showNext(rule: JobRule, { flags }: Target): void {
   );
 }
 
-function languageOf({ language = 'en' }: RuleFlags): LanguageCode {
-  const choice = Languages.get(language);
-  if (choice !== undefined) return choice.value;
-  const known = Array.from(Languages, ({ value }) => value);
-  throw new UsageError(
-    `expected --language to be one of ${known.join(', ')}, got: ${JSON.stringify(language)}`,
-  );
-}
-
 function refuseExcessWords(action: Action, words: readonly string[]): void {
   const most = action === 'set' ? Number.POSITIVE_INFINITY : action === 'undo' ? 1 : 0;
   if (words.length <= most) return;
@@ -181,16 +169,15 @@ function refuseExcessWords(action: Action, words: readonly string[]): void {
 }
 
 /** Flags that mean something to some actions only. */
-const flagActions: Readonly<Record<'count' | 'language' | 'wait' | 'args', readonly Action[]>> = {
+const flagActions: Readonly<Record<'count' | 'wait' | 'args', readonly Action[]>> = {
   count: ['next'],
   // What is shown after a change has it, too, with --json.
-  language: ['show', 'set', 'cancel', 'resume', 'undo'],
   wait: ['run'],
   args: ['run'],
 };
 
 function refuseStrayFlags(action: Action, flags: RuleFlags): void {
-  for (const flag of ['count', 'language', 'wait', 'args'] as const) {
+  for (const flag of ['count', 'wait', 'args'] as const) {
     if (flags[flag] === undefined || flagActions[flag].includes(action)) continue;
     throw new UsageError(`${action} takes no --${flag}: it goes with ${flagActions[flag].join(', ')}`);
   }

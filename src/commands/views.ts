@@ -5,7 +5,7 @@ import { durationText } from '../duration.js';
 import { LinodError } from '../errors.js';
 import { isSuspended } from '../owner.js';
 import { policyNames } from '../policies.js';
-import { afterRule, describe, type LanguageCode } from '../recurrence.js';
+import { afterRule, describe } from '../recurrence.js';
 import type { WorkerRow } from '../store/schema.js';
 import type { Job } from '../tasks/job.js';
 import type { JobRule } from '../tasks/rule.js';
@@ -13,12 +13,12 @@ import { overriddenFields, ruleFields } from '../tasks/rule-fields.js';
 import { listenersText } from './health-view.js';
 import type { Column } from './output.js';
 
-export function ruleJson(rule: JobRule, language?: LanguageCode): Record<string, unknown> {
+export function ruleJson(rule: JobRule): Record<string, unknown> {
   return {
     id: rule.id,
     name: rule.name,
     procedure: rule.procedure,
-    when: inWords(rule, language),
+    when: inWords(rule),
     every: rule.every,
     everyUnit: rule.everyUnit,
     weekdays: rule.weekdays,
@@ -49,15 +49,15 @@ export const ruleColumns: ReadonlyArray<Column<JobRule>> = [
   { title: 'procedure', cell: (rule) => rule.procedure },
   { title: 'every', cell: (rule) => rule.short.replace(/^every /, '') },
   { title: 'next run at', cell: ruleState },
-  { title: 'when', cell: (rule) => inWords(rule, 'en', true) },
+  { title: 'when', cell: (rule) => inWords(rule, true) },
 ];
 
 /** When a rule is due, in words; or why nobody can tell. */
-export function inWords(rule: JobRule, language: LanguageCode = 'en', brief = false): string {
+export function inWords(rule: JobRule, brief = false): string {
   const { runAfter } = rule.policies;
-  if (runAfter !== '') return afterRule(runAfter, language);
+  if (runAfter !== '') return afterRule(runAfter);
   return readable(
-    () => describe(rule.recurrence, language, { brief }),
+    () => describe(rule.recurrence, { brief }),
     (error) => `never: ${error.message}`,
   );
 }

@@ -1,8 +1,7 @@
 // The times of a recurrence of which some are excluded: what becomes of each.
 
-import type { Occurrence } from './calendar.js';
 import type { Exclusion, Exclusions } from './exclusions.js';
-import { latestUpTo, type Occurrences } from './occurrences.js';
+import { latestUpTo, type Occurrence, type Occurrences } from './occurrences.js';
 import { dayMs } from './wall-time.js';
 import { farthestMs } from './zone.js';
 

@@ -1,56 +1,44 @@
 // Rules that go by the clock on the wall: their wall times, brought to the clocks of a zone.
 
-import type { MissingTime, RepeatedTime } from './fields.js';
+import type { CheckedFields, MissingTime, RepeatedTime } from './fields.js';
+import type { Occurrence, Occurrences } from './occurrences.js';
 import { lastSecondMs } from './wall-time.js';
-import type { WallTimes } from './wall-times.js';
+import { nthWallTime, type WallTimes, wallTimesOf } from './wall-times.js';
 import { farthestMs, type Span, type Zone } from './zone.js';
-
-/** What the clocks of a zone make of wall times, and which of these count. */
-export interface CalendarOptions {
-  readonly zone: Zone;
-  readonly startWall: number;
-  readonly untilWall: number;
-  readonly count: number | null;
-  readonly missingTime: MissingTime;
-  readonly repeatedTime: RepeatedTime;
-}
-
-/** One wall time of a rule that became an instant. */
-export interface Occurrence {
-  readonly instant: number;
-  /** What the clocks should have shown; they show something else at `instant` when they skip that. */
-  readonly wall: number;
-}
 
 /**
  * Goes through the spans of time in which the zone's offset stays the same. Within one, later wall times are later
  * instants; around a change that is not so: 02:45 shifted by an hour comes after 03:15, and 02:00 the second time
  * comes after 02:45 the first time.
  */
-export class CalendarRule {
+export class CalendarRule implements Occurrences {
+  readonly zone: Zone;
+  readonly missingTime: MissingTime;
+  readonly repeatedTime: RepeatedTime;
+  readonly isElapsed = false;
+  readonly isInterval: boolean;
   readonly #walls: WallTimes;
-  readonly #options: CalendarOptions;
+  readonly #fields: CheckedFields;
   /** The wall time of the last of `count` occurrences, once it was worked out. */
   #lastWall: number | undefined;
 
-  constructor(walls: WallTimes, options: CalendarOptions) {
-    this.#walls = walls;
-    this.#options = options;
+  constructor(fields: CheckedFields) {
+    this.zone = fields.zone;
+    this.missingTime = fields.missingTime;
+    this.repeatedTime = fields.repeatedTime;
+    this.isInterval = fields.cron?.isInterval ?? false;
+    this.#walls = wallTimesOf(fields);
+    this.#fields = fields;
   }
 
-  /** The first occurrence strictly later than `after`; null if there is none. Both in milliseconds since 1970 UTC. */
-  nextAfter(after: number): number | null {
-    return this.occurrenceAfter(after)?.instant ?? null;
-  }
-
-  /** As {@link nextAfter}, with the wall time that it comes from; of several that become one instant, the earliest. */
+  /** The first occurrence strictly later than `after`; of several that become one instant, the earliest wall time. */
   occurrenceAfter(after: number): Occurrence | null {
-    const { zone } = this.#options;
+    const { zone } = this;
     for (let from = after + 1; ; ) {
       const shown = from + zone.offsetAt(from);
       const isSteady = zone.isSteadyAround(from);
       // No wall time before this one can become an instant from `from` on.
-      const wall = this.wallFrom(isSteady ? shown : shown - farthestMs);
+      const wall = this.#wallFrom(isSteady ? shown : shown - farthestMs);
       if (wall === Number.POSITIVE_INFINITY) return null;
       // Nor can any of them before this instant.
       const earliest = Math.max(from, wall - farthestMs);
@@ -62,21 +50,21 @@ export class CalendarRule {
   }
 
   /** The rule's first wall time that is not before `wall` and still counts; infinity if there is none. */
-  wallFrom(wall: number): number {
-    const first = Math.max(wall, this.#options.startWall);
-    const last = Math.min(this.#options.untilWall, this.#endOfCount(), lastSecondMs);
+  #wallFrom(wall: number): number {
+    const first = Math.max(wall, this.#fields.startWall);
+    const last = Math.min(this.#fields.untilWall, this.#endOfCount(), lastSecondMs);
     const found = first > last ? Number.POSITIVE_INFINITY : this.#walls.firstFrom(first);
     return found > last ? Number.POSITIVE_INFINITY : found;
   }
 
   /** The wall times that are left out between two instants, since the clocks skip them; at most `most`. */
   leftOutBetween(from: number, to: number, most: number): Occurrence[] {
-    const { zone, missingTime } = this.#options;
+    const { zone, missingTime } = this;
     const leftOut: Occurrence[] = [];
     if (missingTime !== 'skipped') return leftOut;
     for (const { at, offsetBeforeMs, offsetMs } of zone.changesBetween(from, to)) {
-      let wall = this.wallFrom(at + offsetBeforeMs);
-      for (; wall < at + offsetMs && leftOut.length < most; wall = this.wallFrom(wall + 1)) {
+      let wall = this.#wallFrom(at + offsetBeforeMs);
+      for (; wall < at + offsetMs && leftOut.length < most; wall = this.#wallFrom(wall + 1)) {
         leftOut.push({ instant: at, wall });
       }
     }
@@ -91,30 +79,31 @@ export class CalendarRule {
 
   /** The first of the wall times that the clocks show in the span, but for the repeated ones that do not count. */
   #shownIn({ offsetMs, since, until }: Span, from: number): Occurrence | null {
-    const { zone, repeatedTime } = this.#options;
+    const { zone, repeatedTime } = this;
     let first = from + offsetMs;
     let end = until + offsetMs;
     if (repeatedTime === 'first') first = Math.max(first, since + zone.offsetAt(since - 1));
     if (repeatedTime === 'second') end = Math.min(end, until + zone.offsetAt(until));
-    const wall = this.wallFrom(first);
+    const wall = this.#wallFrom(first);
     return wall < end ? { instant: wall - offsetMs, wall } : null;
   }
 
   /** The first of the wall times that the clocks skip at the beginning of the span. */
   #missingBefore({ offsetMs, since }: Span, from: number): Occurrence | null {
-    const { zone, missingTime } = this.#options;
+    const { zone, missingTime } = this;
     const offsetBefore = zone.offsetAt(since - 1);
     if (missingTime === 'skipped' || offsetBefore >= offsetMs) return null;
     const isPast = from + offsetBefore >= since + offsetMs;
     if (isPast || (missingTime === 'at-jump' && from > since)) return null;
-    const wall = this.wallFrom(from + offsetBefore);
+    const wall = this.#wallFrom(from + offsetBefore);
     if (wall >= since + offsetMs) return null;
     return { instant: missingTime === 'shifted' ? wall - offsetBefore : since, wall };
   }
 
   #endOfCount(): number {
-    if (this.#options.count === null) return Number.POSITIVE_INFINITY;
-    this.#lastWall ??= this.#walls.nth(this.#options.count);
+    const { count } = this.#fields;
+    this.#lastWall ??=
+      count === null ? Number.POSITIVE_INFINITY : nthWallTime(this.#walls, this.#fields.startWall, count);
     return this.#lastWall;
   }
 }

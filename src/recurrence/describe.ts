@@ -1,31 +1,38 @@
-// Recurrences in words.
+// Recurrences in English. What is written here is understood by notations/words.ts, but for cron expressions.
 
-import { type Choice, ChoiceList } from '../choices.js';
-import type { CronExpression, CronWeekday } from './cron-expression.js';
-import { daysAfterEaster } from './easter-times.js';
-import { type CheckedFields, checkFields, type RecurrenceFields } from './fields.js';
-import { english } from './languages/english.js';
-import { german } from './languages/german.js';
-import type { DescriptionParts, Language, Period, PlainDate, Ranges } from './languages/language.js';
-import { dayOf, formatWallTime, weekdayOf } from './wall-time.js';
-
-/** A language that recurrences are described in. */
-export type LanguageCode = 'en' | 'de';
-
-/** The languages that recurrences are described in. */
-export const Languages: ChoiceList<Choice & { readonly value: LanguageCode; readonly language: Language }> =
-  new ChoiceList([
-    { value: 'en', name: 'english', text: 'English', language: english },
-    { value: 'de', name: 'german', text: 'Deutsch', language: german },
-  ]);
+import { DateTime } from 'luxon';
+import { type CronExpression, numbersOf } from './cron.js';
+import { daysAfterEaster } from './easter.js';
+import { isElapsed } from './elapsed.js';
+import { type CheckedFields, checkFields, type MissingTime, type RecurrenceFields } from './fields.js';
+import { dayMs, dayOf, formatWallTime, modulo, weekdayOf } from './wall-time.js';
 
 export interface DescribeOptions {
   /** Without the zone and the start. Default false. */
   readonly brief?: boolean;
 }
 
+const units = {
+  secondly: 'second',
+  minutely: 'minute',
+  hourly: 'hour',
+  daily: 'day',
+  weekly: 'week',
+  monthly: 'month',
+  yearly: 'year',
+} as const;
+const ordinals = ['first', 'second', 'third', 'fourth', 'fifth'];
+const missing: Readonly<Record<MissingTime, string>> = {
+  shifted: 'shifted',
+  skipped: 'skipped',
+  'at-jump': 'at the jump',
+};
+
+/** Days are counted in each month, in the year, or in one month of it, 1 to 12. */
+type Period = 'month' | 'year' | number;
+
 /**
- * A recurrence in words. The English ones are understood by `parseWhen`, but for those of cron expressions.
+ * A recurrence in words. They are understood by `parseWhen`, but for those of cron expressions.
  *
  * @example
  * describe(Recurrence.from({ everyUnit: 'weekly', every: 2, weekdays: ['monday', 'friday'], start: '2024-01-03T10:00:00' }));
@@ -33,18 +40,16 @@ export interface DescribeOptions {
  */
 export function describe(
   { fields }: { readonly fields: RecurrenceFields },
-  language: LanguageCode = 'en',
   { brief = false }: DescribeOptions = {},
 ): string {
   const checked = checkFields(fields);
-  const words = Languages.get(language)?.language ?? english;
-  const main = checked.cron === null ? ruleParts(checked, words) : cronParts(checked.cron, words);
-  return words.compose({
-    ...main,
-    ...(brief ? {} : { zone: words.inZone(checked.timezone), from: startOf(checked, words) }),
-    ...endParts(checked, words),
-    ...choiceParts(checked, words),
-  });
+  const { timezone, startWall, untilWall, everyUnit } = checked;
+  const main = checked.cron === null ? ruleText(checked) : cronText(checked.cron);
+  const isMoment = isElapsed(everyUnit) || everyUnit === 'cron';
+  const where = brief ? [] : [`in ${timezone}`, `from ${momentText(startWall, isMoment)}`];
+  const isWholeDay = modulo(untilWall, dayMs) === dayMs - 1000;
+  const until = Number.isFinite(untilWall) ? [`until ${momentText(untilWall, !isWholeDay)}`] : [];
+  return [[main, ...where, ...until].join(' '), ...choices(checked)].join(', ');
 }
 
 /**
@@ -52,154 +57,195 @@ export function describe(
  *
  * @param rule the other one's name or number
  */
-export function afterRule(rule: string, language: LanguageCode = 'en'): string {
-  return (Languages.get(language)?.language ?? english).afterRule(rule);
+export function afterRule(rule: string): string {
+  return `after rule ${rule}`;
 }
 
-function ruleParts(
-  checked: Exclude<CheckedFields, { everyUnit: 'cron' }>,
-  words: Language,
-): DescriptionParts {
-  const { everyUnit, every, positions, startWall } = checked;
-  const time = words.at([timeOf(startWall)]);
-  switch (everyUnit) {
-    case 'secondly':
-    case 'minutely':
-    case 'hourly':
-      return { every: words.every(everyUnit, every), days: onlyOn(checked, words) };
-    case 'easterly':
-      return {
-        every: words.every('yearly', every),
-        days: words.fromEaster(daysAfterEaster(dayOf(startWall))),
-        time,
-      };
-    case 'monthly':
-      if (every % 12 === 0 && positions.length > 0) {
-        const days = positioned(checked, words, dateOf(startWall).month);
-        return { every: words.every('yearly', every / 12), days, time };
-      }
-      return { every: words.every(everyUnit, every), days: daysOfPeriod(checked, words), time };
-    default:
-      return { every: words.every(everyUnit, every), days: daysOfPeriod(checked, words), time };
-  }
-}
-
-function onlyOn({ weekdays }: CheckedFields, words: Language): string | undefined {
-  return weekdays.length === 0 ? undefined : words.onlyOnWeekdays(weekdays);
-}
-
-function daysOfPeriod(checked: CheckedFields, words: Language): string | undefined {
-  const { everyUnit, weekdays, positions, startWall } = checked;
-  const { month, day } = dateOf(startWall);
-  if (everyUnit === 'daily') return onlyOn(checked, words);
-  if (everyUnit === 'weekly')
-    return words.onWeekdays(weekdays.length > 0 ? weekdays : [weekdayOf(dayOf(startWall))]);
-  if (weekdays.length === 0)
-    return everyUnit === 'monthly' ? words.onDays([day], 'month') : words.onDate(day, month);
-  if (positions.length === 0) return words.onEveryWeekday(weekdays);
-  return positioned(checked, words, everyUnit === 'monthly' ? 'month' : 'year');
-}
-
-function positioned({ weekdays, positions }: CheckedFields, words: Language, period: Period): string {
-  return weekdays.length === 7
-    ? words.onDays(positions, period)
-    : words.onPositions(positions, weekdays, period);
-}
-
-/** Rules of elapsed time are anchored at a time, the others have it as theirs. */
-function startOf({ everyUnit, startWall }: CheckedFields, words: Language): string {
-  const isElapsed = everyUnit === 'secondly' || everyUnit === 'minutely' || everyUnit === 'hourly';
-  return words.from(dateOf(startWall), isElapsed || everyUnit === 'cron' ? timeOf(startWall) : undefined);
-}
-
-function endParts({ untilWall, count }: CheckedFields, words: Language): DescriptionParts {
-  const isDay = Number.isFinite(untilWall) && formatWallTime(untilWall).endsWith('T23:59:59');
-  return {
-    until: Number.isFinite(untilWall)
-      ? words.until(dateOf(untilWall), isDay ? undefined : timeOf(untilWall))
-      : undefined,
-    times: count === null ? undefined : words.times(count),
-  };
-}
-
-/** The choices at clock changes, where they are not the usual ones. */
-function choiceParts({ cron, missingTime, repeatedTime }: CheckedFields, words: Language): DescriptionParts {
+/** How many times, and the choices at clock changes where they are not the usual ones. */
+function choices({ count, cron, missingTime, repeatedTime }: CheckedFields): string[] {
   const isInterval = cron?.isInterval ?? false;
-  return {
-    missing: missingTime === (isInterval ? 'skipped' : 'shifted') ? undefined : words.missing(missingTime),
-    repeated: repeatedTime === (isInterval ? 'both' : 'first') ? undefined : words.repeated(repeatedTime),
-  };
+  const times = count === 1 ? 'once in all' : `${count} times in all`;
+  const repeated = repeatedTime === 'both' ? 'both times' : `the ${repeatedTime} time`;
+  return [
+    ...(count === null ? [] : [times]),
+    ...(missingTime === (isInterval ? 'skipped' : 'shifted')
+      ? []
+      : [`missing times ${missing[missingTime]}`]),
+    ...(repeatedTime === (isInterval ? 'both' : 'first') ? [] : [`repeated times ${repeated}`]),
+  ];
+}
+
+function ruleText(checked: Exclude<CheckedFields, { everyUnit: 'cron' }>): string {
+  const { everyUnit, every, weekdays, positions, startWall } = checked;
+  const at = ` at ${timeOf(startWall)}`;
+  if (isElapsed(everyUnit)) return everyText(everyUnit, every) + onlyOn(weekdays);
+  if (everyUnit === 'easterly')
+    return `${everyText('yearly', every)} ${easterText(daysAfterEaster(dayOf(startWall)))}${at}`;
+  if (everyUnit === 'daily') return everyText(everyUnit, every) + onlyOn(weekdays) + at;
+  const isOfMonth = everyUnit === 'monthly' && every % 12 === 0 && positions.length > 0;
+  if (!isOfMonth) return `${everyText(everyUnit, every)} ${daysText(checked)}${at}`;
+  const month = new Date(startWall).getUTCMonth() + 1;
+  return `${everyText('yearly', every / 12)} ${onPositions(positions, weekdays, month)}${at}`;
+}
+
+function everyText(unit: keyof typeof units, count: number): string {
+  return count === 1 ? `every ${units[unit]}` : `every ${count} ${units[unit]}s`;
+}
+
+function onlyOn(weekdays: readonly number[]): string {
+  return weekdays.length === 0 ? '' : ` only ${onWeekdays(weekdays)}`;
+}
+
+function daysText({ everyUnit, weekdays, positions, startWall }: CheckedFields): string {
+  if (everyUnit === 'weekly')
+    return onWeekdays(weekdays.length > 0 ? weekdays : [weekdayOf(dayOf(startWall))]);
+  if (positions.length > 0)
+    return onPositions(positions, weekdays, everyUnit === 'monthly' ? 'month' : 'year');
+  if (weekdays.length > 0) return `on every ${and(weekdays.map(weekdayName))}`;
+  return everyUnit === 'monthly'
+    ? onDays([new Date(startWall).getUTCDate()], 'month')
+    : `on ${dateText(startWall, 'd MMMM')}`;
+}
+
+function onWeekdays(weekdays: readonly number[]): string {
+  return isWorkdays(weekdays) ? 'on weekdays' : `on ${and(weekdays.map(weekdayName))}`;
+}
+
+function onPositions(positions: readonly number[], weekdays: readonly number[], period: Period): string {
+  if (weekdays.length === 7) return onDays(positions, period);
+  const which = `on the ${and(positions.map(ordinal))}`;
+  if (weekdays.length === 1) return `${which} ${and(weekdays.map(weekdayName))}${ofPeriod(period)}`;
+  if (isWorkdays(weekdays)) return `${which} weekday${ofPeriod(period)}`;
+  return `${which} day that is a ${listed(weekdays.map(weekdayName), ' or ')}${ofPeriod(period)}`;
+}
+
+/** `on the 1st and 15th`, `on the last day`, `on the 100th day of the year` */
+function onDays(positions: readonly number[], period: Period): string {
+  const isPlain = period !== 'year' && positions.every((position) => position > 0);
+  const numbers = and(positions.map((position) => (position > 0 ? numbered(position) : ordinal(position))));
+  return `on the ${numbers}${isPlain ? '' : ' day'}${ofPeriod(period)}`;
+}
+
+function ofPeriod(period: Period): string {
+  if (period === 'month') return '';
+  return period === 'year' ? ' of the year' : ` of ${monthName(period)}`;
+}
+
+function easterText(days: number): string {
+  if (days === 0) return 'on Easter Sunday';
+  const count = Math.abs(days) === 1 ? '1 day' : `${Math.abs(days)} days`;
+  return days < 0 ? `${count} before Easter` : `${count} after Easter`;
 }
 
 /** With more times of day than these, their parts are told. */
 const mostTimes = 4;
 
-function cronParts(cron: CronExpression, words: Language): DescriptionParts {
-  const times = cron.hours.flatMap((hour) =>
-    cron.minutes.flatMap((minute) => cron.seconds.map((second) => (hour * 60 + minute) * 60 + second)),
+function cronText(cron: CronExpression): string {
+  const { seconds, minutes, hours, months } = numbersOf(cron);
+  const times = hours.flatMap((hour) =>
+    minutes.flatMap((minute) => seconds.map((second) => (hour * 60 + minute) * 60 + second)),
   );
   const isFew = times.length <= mostTimes;
-  const days = cronDays(cron, words);
-  return {
-    every: days === undefined && isFew ? words.every('daily', 1) : undefined,
-    days,
-    time: isFew ? words.at(times.map((time) => timeOf(time * 1000))) : words.atClock(clockParts(cron)),
-    months: cron.months.length === 12 ? undefined : words.inMonths(cron.months),
-  };
+  const days = cronDays(cron) ?? (isFew ? 'every day' : undefined);
+  const at = isFew
+    ? `at ${and(times.map((time) => timeOf(time * 1000)))}`
+    : clockText(seconds, minutes, hours);
+  const inMonths = months.length === 12 ? undefined : `in ${and(months.map(monthName))}`;
+  return [days, at, inMonths].filter((part) => part !== undefined).join(' ');
 }
 
-function clockParts({ seconds, minutes, hours }: CronExpression): Parameters<Language['atClock']>[0] {
+function clockText(seconds: readonly number[], minutes: readonly number[], hours: readonly number[]): string {
   const [, step = 0] = minutes;
   const isStepped =
     step > 1 && minutes.length === 60 / step && minutes.every((minute, i) => minute === i * step);
-  return {
-    seconds: rangesOf(seconds, 60),
-    minutes: rangesOf(minutes, 60),
-    hours: rangesOf(hours, 24),
-    everyMinutes: isStepped && seconds.join() === '0' ? step : undefined,
-  };
+  const isWholeMinute = seconds.join() === '0';
+  const [everyHour, everyMinute] = [hours.length === 24, minutes.length === 60];
+  const ofHours = everyHour ? 'every hour' : numbersText('hour', hours);
+  if (isStepped && isWholeMinute)
+    return everyHour ? `every ${step} minutes` : `every ${step} minutes of ${ofHours}`;
+  const minuteOfHours = everyHour ? 'every minute' : `every minute of ${ofHours}`;
+  const ofMinutes = everyMinute ? minuteOfHours : `${numbersText('minute', minutes)} of ${ofHours}`;
+  if (isWholeMinute) return everyMinute ? minuteOfHours : `at ${ofMinutes}`;
+  if (seconds.length < 60) return `at ${numbersText('second', seconds)} of ${ofMinutes}`;
+  return everyMinute && everyHour ? 'every second' : `every second of ${ofMinutes}`;
 }
 
-function cronDays(cron: CronExpression, words: Language): string | undefined {
-  const isAnyDay = cron.days.length === 31;
-  const isAnyWeekday = cron.weekdays.length === 7 && cron.weekdays.every(({ position }) => position === null);
-  // From the end, cron counts from 0.
-  const fromStart = cron.days.filter((day) => day > 0);
-  const fromEnd = cron.days.filter((day) => day <= 0).map((day) => day - 1);
-  const positions = [...fromStart, ...fromEnd];
-  const days = isAnyDay ? undefined : words.onDays(positions, 'month');
-  const weekdays = isAnyWeekday ? undefined : words.anyOf(cronWeekdays(cron.weekdays, words));
-  if (days === undefined || weekdays === undefined)
-    return cron.eitherDay && (isAnyDay || isAnyWeekday) ? undefined : (days ?? weekdays);
-  return cron.eitherDay ? words.anyOf([days, weekdays]) : words.bothOf(days, weekdays);
+function cronDays(cron: CronExpression): string | undefined {
+  const { days, weekdays } = numbersOf(cron);
+  const byDay = days.length === 31 ? undefined : onDays(days, 'month');
+  const isAnyWeekday = weekdays.every(({ positions }) => positions === null) && weekdays.length === 7;
+  const byWeekday = isAnyWeekday ? undefined : listed(weekdayTexts(weekdays), ' or ');
+  if (byDay === undefined || byWeekday === undefined)
+    return cron.eitherDay ? undefined : (byDay ?? byWeekday);
+  return cron.eitherDay ? `${byDay} or ${byWeekday}` : `${byDay}, but only ${byWeekday}`;
 }
 
-function cronWeekdays(weekdays: readonly CronWeekday[], words: Language): string[] {
-  const each = weekdays.filter(({ position }) => position === null).map(({ weekday }) => weekday);
-  const some = weekdays.flatMap(({ weekday, position }) =>
-    position === null ? [] : [words.onPositions([position], [weekday], 'month')],
+/** Weekdays of each week together; those of some weeks of the month one by one. */
+function weekdayTexts(weekdays: ReturnType<typeof numbersOf>['weekdays']): string[] {
+  const each = weekdays.filter(({ positions }) => positions === null).map(({ weekday }) => weekday);
+  const some = weekdays.flatMap(({ weekday, positions }) =>
+    positions === null ? [] : [onPositions(positions, [weekday], 'month')],
   );
-  return each.length === 0 ? some : [words.onWeekdays(each.sort((a, b) => a - b)), ...some];
+  return each.length === 0 ? some : [onWeekdays(each), ...some];
 }
 
-/** Neighbours put together; undefined when all of `size` numbers are there. */
-function rangesOf(numbers: readonly number[], size: number): Ranges {
-  if (numbers.length === size) return undefined;
+/** `minute 5`, `hours 8 to 17` */
+function numbersText(noun: string, numbers: readonly number[]): string {
   const ranges: Array<[number, number]> = [];
   for (const number of numbers) {
     const last = ranges.at(-1);
     if (last !== undefined && last[1] === number - 1) last[1] = number;
     else ranges.push([number, number]);
   }
-  return ranges;
+  const texts = ranges.map(([first, last]) => (first === last ? String(first) : `${first} to ${last}`));
+  return numbers.length === 1 ? `${noun} ${and(texts)}` : `${noun}s ${and(texts)}`;
 }
 
-function dateOf(wall: number): PlainDate {
-  const date = new Date(wall);
-  return { year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() };
+function ordinal(position: number): string {
+  const fromEnd = -position;
+  if (position > 0) return ordinals[position - 1] ?? numbered(position);
+  return fromEnd === 1 ? 'last' : `${ordinals[fromEnd - 1] ?? numbered(fromEnd)} to last`;
+}
+
+/** `1st`, `2nd`, `11th` */
+function numbered(number: number): string {
+  const isTeen = number % 100 >= 11 && number % 100 <= 13;
+  const ending = isTeen ? undefined : ['th', 'st', 'nd', 'rd'][number % 10];
+  return `${number}${ending ?? 'th'}`;
+}
+
+function isWorkdays(weekdays: readonly number[]): boolean {
+  return weekdays.join() === '0,1,2,3,4';
+}
+
+function weekdayName(weekday: number): string {
+  // 1 January 2024 was a Monday.
+  return dateText(Date.UTC(2024, 0, 1 + weekday), 'EEEE');
+}
+
+function monthName(month: number): string {
+  return dateText(Date.UTC(2024, month - 1, 1), 'MMMM');
+}
+
+function momentText(wall: number, withTime: boolean): string {
+  return `${dateText(wall, 'd MMMM yyyy')}${withTime ? ` ${timeOf(wall)}` : ''}`;
+}
+
+function dateText(wall: number, format: string): string {
+  return DateTime.fromMillis(wall, { zone: 'utc', locale: 'en' }).toFormat(format);
 }
 
 /** `10:00`, or `10:00:07` where there are seconds. */
 function timeOf(wall: number): string {
   return formatWallTime(wall).slice('yyyy-mm-ddT'.length).replace(/:00$/, '');
+}
+
+function and(items: readonly string[]): string {
+  return listed(items, ' and ');
+}
+
+/** `a, b and c` */
+function listed(items: readonly string[], lastSeparator: string): string {
+  const [last = ''] = items.slice(-1);
+  return items.length < 2 ? last : `${items.slice(0, -1).join(', ')}${lastSeparator}${last}`;
 }

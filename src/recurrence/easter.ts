@@ -1,6 +1,6 @@
 // When Easter is.
 
-import { dayMs } from './wall-time.js';
+import { dayMs, yearOf } from './wall-time.js';
 
 /**
  * The day of Easter Sunday in a year of the Gregorian calendar, 1 January 1970 being 0.
@@ -20,4 +20,9 @@ export function easterSunday(year: number): number {
   // Counted from 22 March.
   const days = fullMoon + toSunday - 7 * tooLate;
   return Date.UTC(year, 2, 22) / dayMs + days;
+}
+
+/** How many days after (or, when negative, before) the Easter of its year a day is. */
+export function daysAfterEaster(day: number): number {
+  return day - easterSunday(yearOf(day));
 }

@@ -1,9 +1,8 @@
 // Rules by the second, minute and hour: an instant plus so many times a length, whatever the clocks on the wall do.
 
-import type { Occurrence } from './calendar.js';
-import type { CheckedFields } from './fields.js';
-import { dayMs, lastSecondMs, modulo, weekMs } from './wall-time.js';
-import { WeekCycle } from './week-cycle.js';
+import type { CheckedFields, MissingTime, RepeatedTime } from './fields.js';
+import type { Occurrence, Occurrences } from './occurrences.js';
+import { dayMs, dayOf, lastSecondMs, weekdayOf } from './wall-time.js';
 import type { Zone } from './zone.js';
 
 const unitMs = { secondly: 1000, minutely: 60_000, hourly: 3_600_000 } as const;
@@ -11,18 +10,22 @@ const unitMs = { secondly: 1000, minutely: 60_000, hourly: 3_600_000 } as const;
 /** Units of which a rule counts elapsed time. */
 export type ElapsedUnit = keyof typeof unitMs;
 
-/** How far a rule with weekdays is looked for: after that many years the calendar begins anew. */
-const searchMs = 146_097 * dayMs;
+/** A rule that may never meet its weekdays is looked for so far. */
+const searchMs = 50 * 366 * dayMs;
 
-/** 1 January 1970 was a Thursday. */
-const mondayToEpochMs = 3 * dayMs;
+export function isElapsed(everyUnit: string): everyUnit is ElapsedUnit {
+  return Object.hasOwn(unitMs, everyUnit);
+}
 
-export class ElapsedRule {
-  readonly #zone: Zone;
+export class ElapsedRule implements Occurrences {
+  readonly zone: Zone;
+  readonly missingTime: MissingTime;
+  readonly repeatedTime: RepeatedTime;
+  readonly isElapsed = true;
+  readonly isInterval = true;
   readonly #startMs: number;
   readonly #everyMs: number;
-  /** Undefined when every weekday is allowed. */
-  readonly #weekCycle: WeekCycle | undefined;
+  readonly #weekdays: readonly number[];
   readonly #count: number | null;
   /** No occurrence is later, unless `#count` ends it earlier. */
   readonly #untilMs: number;
@@ -30,27 +33,22 @@ export class ElapsedRule {
   #lastMs: number | undefined;
 
   constructor(fields: CheckedFields, unit: ElapsedUnit) {
-    const { zone } = fields;
-    this.#zone = zone;
-    this.#startMs = firstInstant(zone, fields.startWall);
+    const { zone, untilWall } = fields;
+    this.zone = zone;
+    this.missingTime = fields.missingTime;
+    this.repeatedTime = fields.repeatedTime;
+    this.#startMs = zone.instantOf(fields.startWall);
     this.#everyMs = fields.every * unitMs[unit];
-    this.#weekCycle =
-      fields.weekdays.length === 0 ? undefined : new WeekCycle(this.#everyMs, fields.weekdays);
+    this.#weekdays = fields.weekdays;
     this.#count = fields.count;
-    this.#untilMs = Math.min(lastSecondMs, firstInstant(zone, fields.untilWall));
+    this.#untilMs = Number.isFinite(untilWall) ? zone.instantOf(untilWall) : lastSecondMs;
   }
 
-  /** The first occurrence strictly later than `after`; null if there is none. Both in milliseconds since 1970 UTC. */
-  nextAfter(after: number): number | null {
-    const passed = Math.floor((after - this.#startMs) / this.#everyMs);
-    const next = this.#nthFrom(Math.max(0, passed + 1), 1);
-    return next <= this.#untilMs && next <= this.#last() ? next : null;
-  }
-
-  /** As {@link nextAfter}, with what the clocks show then. */
   occurrenceAfter(after: number): Occurrence | null {
-    const instant = this.nextAfter(after);
-    return instant === null ? null : { instant, wall: instant + this.#zone.offsetAt(instant) };
+    const step = Math.max(0, Math.floor((after - this.#startMs) / this.#everyMs) + 1);
+    const instant = this.#nthFrom(step, 1);
+    const isOver = instant > this.#untilMs || instant > lastSecondMs || instant > this.#last();
+    return isOver ? null : { instant, wall: instant + this.zone.offsetAt(instant) };
   }
 
   /** Nothing is: elapsed time takes no notice of clock changes. */
@@ -59,44 +57,41 @@ export class ElapsedRule {
   }
 
   #last(): number {
-    if (this.#count === null) return Number.POSITIVE_INFINITY;
-    this.#lastMs ??= this.#nthFrom(0, this.#count);
+    this.#lastMs ??= this.#count === null ? Number.POSITIVE_INFINITY : this.#nthFrom(0, this.#count);
     return this.#lastMs;
   }
 
-  /** The `n`th occurrence that is not before step `from`; infinity if there is none as far as rules reach. */
-  #nthFrom(from: number, n: number): number {
-    const cycle = this.#weekCycle;
-    if (cycle === undefined) return this.#at(from + n - 1);
-    const horizon = Math.min(this.#at(from) + searchMs, lastSecondMs);
+  /** The `n`th occurrence that is not before step `first`; infinity if none is found. */
+  #nthFrom(first: number, n: number): number {
+    if (this.#weekdays.length === 0) return this.#at(first + n - 1);
     let left = n;
-    for (let step = from; this.#at(step) <= horizon; ) {
-      const phase = this.#phaseAt(step);
-      const end = Math.ceil((this.#zone.steadyUntil(this.#at(step)) - this.#startMs) / this.#everyMs);
-      const found = cycle.nth(phase, left);
-      if (found !== undefined && step + found < end) return this.#at(step + found);
-      if (end === Number.POSITIVE_INFINITY) break;
-      left -= cycle.count(phase, end - step);
-      step = end;
+    for (const [since, until] of this.#allowedDays(this.#at(first))) {
+      const step = this.#stepFrom(since);
+      const steps = this.#stepFrom(until) - step;
+      if (left <= steps) return this.#at(step + left - 1);
+      left -= steps;
     }
     return Number.POSITIVE_INFINITY;
+  }
+
+  /** The local days from an instant on that are one of the weekdays, in parts where the clocks change. */
+  *#allowedDays(from: number): Generator<readonly [since: number, until: number]> {
+    const end = Math.min(from + searchMs, lastSecondMs);
+    for (let since = from; since <= end; ) {
+      const { offsetMs, until: steadyUntil } = this.zone.spanAt(since);
+      const day = dayOf(since + offsetMs);
+      const until = Math.min(steadyUntil, (day + 1) * dayMs - offsetMs);
+      if (this.#weekdays.includes(weekdayOf(day))) yield [since, until];
+      since = until;
+    }
   }
 
   #at(step: number): number {
     return this.#startMs + step * this.#everyMs;
   }
 
-  /** How much of the local week has passed at a step. */
-  #phaseAt(step: number): number {
-    const instant = this.#at(step);
-    return modulo(instant + this.#zone.offsetAt(instant) + mondayToEpochMs, weekMs);
+  /** The first step that is not before an instant. */
+  #stepFrom(instant: number): number {
+    return Math.ceil((instant - this.#startMs) / this.#everyMs);
   }
-}
-
-/** A wall time that is missing is shifted by the offset from before, one that comes twice is the first. */
-function firstInstant(zone: Zone, wall: number): number {
-  if (!Number.isFinite(wall)) return wall;
-  const showing = zone.whenShowing(wall);
-  if (showing.kind === 'once') return showing.instant;
-  return showing.kind === 'twice' ? showing.first : showing.shifted;
 }

@@ -2,8 +2,8 @@
 
 import { type Choice, ChoiceList } from '../choices.js';
 import { LinodError, suggestion } from '../errors.js';
-import type { CronExpression } from './cron-expression.js';
-import { parseCron } from './notations/cron.js';
+import { type CronExpression, parseCron } from './cron.js';
+import { isElapsed } from './elapsed.js';
 import { formatWallTime, parseWallTime } from './wall-time.js';
 import { Zone } from './zone.js';
 
@@ -46,7 +46,7 @@ export interface RecurrenceFields {
   readonly weekdays?: readonly Weekday[] | undefined;
   /** Only the first (1), second, … or last (-1), … of `weekdays` in each month or year. */
   readonly positions?: readonly number[] | undefined;
-  /** Where `everyUnit` is `cron`, and only there: `0 4 * * mon-fri`, as in notations/cron.ts. */
+  /** Where `everyUnit` is `cron`, and only there: `0 4 * * mon-fri`, as in cron.ts. */
   readonly cron?: string | null | undefined;
   /** The wall time before which nothing is due: `2024-01-03T10:00:00`; the seconds may be left out. */
   readonly start: string;
@@ -183,7 +183,7 @@ export function checkFields(given: RecurrenceFields): CheckedFields {
     zone: knownZone(given.timezone ?? 'UTC'),
     startWall: wallTime('start', given.start),
     untilWall: given.until == null ? Number.POSITIVE_INFINITY : wallTime('until', given.until),
-    count: given.count == null ? null : positive('count', given.count),
+    count: given.count == null ? null : countOf(given.count, everyUnit),
     missingTime: oneOf(
       'missingTime',
       given.missingTime ?? (isInterval ? 'skipped' : 'shifted'),
@@ -241,6 +241,15 @@ function list(field: string, found: unknown): readonly unknown[] {
 function positive(field: string, found: unknown): number {
   if (typeof found === 'number' && Number.isSafeInteger(found) && found > 0) return found;
   throw new InvalidRecurrenceError(field, 'a positive whole number', found);
+}
+
+/** On the calendar the last of them is found by counting from the start. */
+const mostCounted = 10_000;
+
+function countOf(found: unknown, everyUnit: EveryUnit): number {
+  const count = positive('count', found);
+  if (isElapsed(everyUnit) || count <= mostCounted) return count;
+  throw new InvalidRecurrenceError('count', `at most ${mostCounted} where everyUnit is ${everyUnit}`, found);
 }
 
 function everyOf(found: unknown, everyUnit: EveryUnit): number {

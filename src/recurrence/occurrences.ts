@@ -1,8 +1,15 @@
-// What a recurrence is to what is built upon it: its times one by one, as numbers, with the zone that they are in.
+// The times of a recurrence one by one, as numbers, and what clock changes make of them.
 
-import type { Occurrence } from './calendar.js';
 import type { MissingTime, RepeatedTime } from './fields.js';
+import { formatWallTime } from './wall-time.js';
 import type { Zone } from './zone.js';
+
+/** One wall time of a rule that became an instant. */
+export interface Occurrence {
+  readonly instant: number;
+  /** What the clocks should have shown; they show something else at `instant` when they skip that. */
+  readonly wall: number;
+}
 
 /** The times of a recurrence. Instants are milliseconds since 1970 UTC, wall times as in wall-time.ts. */
 export interface Occurrences {
@@ -17,6 +24,59 @@ export interface Occurrences {
   occurrenceAfter(after: number): Occurrence | null;
   /** The wall times that are left out between two instants, since the clocks skip them; at most `most`. */
   leftOutBetween(from: number, to: number, most: number): Occurrence[];
+}
+
+/** What is special about a time. */
+export type ClockNote =
+  /** The clocks skip the wall time: it is due later, at the jump, or not at all. */
+  | 'shifted'
+  | 'at-jump'
+  | 'skipped'
+  /** The clocks show the wall time twice. */
+  | 'first-of-two'
+  | 'second-of-two';
+
+export interface TimetableEntry {
+  /** Null for a time that is skipped. */
+  readonly at: Date | null;
+  /** The wall time that the rule means, `2024-03-31T02:30:00`. */
+  readonly wall: string;
+  readonly note: ClockNote | null;
+  /** By how much the zone's clocks were moved since the entry before, in milliseconds: forward above 0. */
+  readonly clockChangeMs: number;
+}
+
+/** The entries after an instant, at most `most`. */
+export function timetableOf(source: Occurrences, after: number, most: number): TimetableEntry[] {
+  const { zone } = source;
+  const entries: TimetableEntry[] = [];
+  let since = after;
+  while (entries.length < most) {
+    const next = source.occurrenceAfter(since);
+    if (next === null) break;
+    for (const { wall } of source.leftOutBetween(since, next.instant, most)) {
+      entries.push({ at: null, wall: formatWallTime(wall), note: 'skipped', clockChangeMs: 0 });
+    }
+    entries.push({
+      at: new Date(next.instant),
+      wall: formatWallTime(next.wall),
+      note: clockNoteOf(source, next),
+      clockChangeMs: zone.offsetAt(next.instant) - zone.offsetAt(since),
+    });
+    since = next.instant;
+  }
+  return entries.slice(0, most);
+}
+
+/** What a clock change makes of a time; null where there is none. */
+export function clockNoteOf(
+  { zone, missingTime }: Occurrences,
+  { instant, wall }: Occurrence,
+): ClockNote | null {
+  const showing = zone.whenShowing(wall);
+  if (showing.kind === 'once') return null;
+  if (showing.kind === 'never') return missingTime;
+  return showing.first === instant ? 'first-of-two' : 'second-of-two';
 }
 
 /**

@@ -1,6 +1,6 @@
 // Starts that leave the day open: they begin on the first such day from the day on which a rule is made.
 
-import { daysAfterEaster } from './easter-times.js';
+import { daysAfterEaster } from './easter.js';
 import { InvalidRecurrenceError } from './fields.js';
 import { dayMs, dayOf, formatWallTime, parseWallTime } from './wall-time.js';
 

@@ -1,5 +1,6 @@
-// A time zone: its offset at an instant, and the instants at which its clocks show a wall time.
+// A time zone: its offset at an instant, and the instants at which its clocks show a wall time. luxon knows the offsets.
 
+import { IANAZone } from 'luxon';
 import { dayMs } from './wall-time.js';
 
 /** When the clocks of a zone show a wall time. Instants are milliseconds since 1970 UTC. */
@@ -11,8 +12,8 @@ export type Showing =
   | { readonly kind: 'never'; readonly jump: number; readonly shifted: number };
 
 /**
- * A time during which a zone's offset stays the same, from `since` up to but without `until`, within one year of
- * UTC: the next span may well have the same offset. Instants in milliseconds since 1970 UTC.
+ * A stretch of one year of UTC during which the offset stays the same, from `since` up to but without `until`.
+ * Neighbours have different offsets, except where a year ends.
  */
 export interface Span {
   readonly offsetMs: number;
@@ -27,44 +28,34 @@ export interface ClockChange {
   readonly offsetMs: number;
 }
 
-/**
- * No zone is further than this from UTC, and no clock was ever moved by more: Apia left out one whole day,
- * Manila's local time was 15:56 behind.
- */
+/** No zone is further than this from UTC, and no clock was ever moved by more: Apia left out one whole day. */
 export const farthestMs = 26 * 3_600_000;
 
 /** Two changes of one zone are at least a week apart, as in Boa Vista in October 2000. */
 const probeMs = 6 * dayMs;
 
-/** Gives a zone's offset in milliseconds at an instant. */
-type OffsetReader = (instant: number) => number;
+const utc: Span = { offsetMs: 0, since: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY };
 
 export class Zone {
   static readonly #zones = new Map<string, Zone>();
 
   /** Undefined for UTC. */
-  readonly #readOffset: OffsetReader | undefined;
-  /** Spans by the year (UTC) that they lie in, since reading an offset takes a microsecond or two. */
+  readonly #zone: IANAZone | undefined;
+  /** Spans by the year of UTC, since luxon takes some 10 µs for an offset. */
   readonly #years = new Map<number, readonly Span[]>();
 
-  private constructor(readOffset?: OffsetReader) {
-    this.#readOffset = readOffset;
+  private constructor(zone?: IANAZone) {
+    this.#zone = zone;
   }
 
   /** The zone with this IANA name, or undefined if there is none. The same name gives the same object. */
   static named(name: string): Zone | undefined {
     const known = Zone.#zones.get(name);
-    if (known !== undefined) return known;
-    const zone = Zone.#open(name);
-    if (zone !== undefined) Zone.#zones.set(name, zone);
-    return zone;
-  }
-
-  static #open(name: string): Zone | undefined {
-    if (name === 'UTC') return new Zone();
     // Newer versions of Node take "+02:00" for a zone, which would be a different one in every season.
-    const readOffset = /^[a-z]/i.test(name) ? offsetReader(name) : undefined;
-    return readOffset === undefined ? undefined : new Zone(readOffset);
+    if (known !== undefined || !/^[a-z]/i.test(name) || !IANAZone.isValidZone(name)) return known;
+    const zone = name === 'UTC' ? new Zone() : new Zone(IANAZone.create(name));
+    Zone.#zones.set(name, zone);
+    return zone;
   }
 
   /** What the zone's clocks are ahead of UTC at an instant, in milliseconds. */
@@ -88,8 +79,17 @@ export class Zone {
     const [first, second] = spans
       .map(({ offsetMs }) => wall - offsetMs)
       .filter((instant) => instant + this.offsetAt(instant) === wall);
-    if (first === undefined) return missing(wall, spans);
-    return second === undefined ? { kind: 'once', instant: first } : { kind: 'twice', first, second };
+    if (first !== undefined && second !== undefined) return { kind: 'twice', first, second };
+    if (first !== undefined) return { kind: 'once', instant: first };
+    const before = spans.findLast(({ offsetMs, until }) => until + offsetMs <= wall) ?? utc;
+    return { kind: 'never', jump: before.until, shifted: wall - before.offsetMs };
+  }
+
+  /** The instant of a wall time: the first of two; a missing one as if the clocks had not been moved. */
+  instantOf(wall: number): number {
+    const showing = this.whenShowing(wall);
+    if (showing.kind === 'once') return showing.instant;
+    return showing.kind === 'twice' ? showing.first : showing.shifted;
   }
 
   /** The changes later than `from` up to and with `to`, in order. */
@@ -101,7 +101,7 @@ export class Zone {
     });
   }
 
-  /** The spans that touch a stretch of time, in order; neighbours have different offsets. */
+  /** The spans that touch a stretch of time, in order; those of one offset are put together. */
   #spansBetween(from: number, to: number): Span[] {
     const spans: Span[] = [];
     for (let instant = from; instant <= to; ) {
@@ -115,31 +115,23 @@ export class Zone {
 
   /** The span that an instant lies in. */
   spanAt(instant: number): Span {
-    if (this.#readOffset === undefined) return utc;
+    if (this.#zone === undefined) return utc;
     const year = new Date(instant).getUTCFullYear();
     const known = this.#years.get(year);
-    const spans = known ?? spansOfYear(this.#readOffset, year);
+    const spans = known ?? spansOfYear(this.#zone, year);
     if (known === undefined) this.#years.set(year, spans);
     // Only beyond what dates can say is there no span.
     return spans.find(({ until }) => instant < until) ?? utc;
   }
 }
 
-const utc: Span = { offsetMs: 0, since: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY };
-
-/** The change that goes over `wall`: what the clocks showed before it ends at or before `wall`, what they show after it begins later. */
-function missing(wall: number, spans: readonly Span[]): Showing {
-  const before = spans.findLast(({ offsetMs, until }) => until + offsetMs <= wall) ?? utc;
-  return { kind: 'never', jump: before.until, shifted: wall - before.offsetMs };
-}
-
-function spansOfYear(readOffset: OffsetReader, year: number): Span[] {
+function spansOfYear(zone: IANAZone, year: number): Span[] {
   const end = Date.UTC(year + 1, 0, 1);
   const spans: Span[] = [];
   for (let instant = Date.UTC(year, 0, 1); instant < end; ) {
-    const offsetMs = readOffset(instant);
+    const offsetMs = readOffset(zone, instant);
     const probe = Math.min(instant + probeMs, end);
-    const until = readOffset(probe) === offsetMs ? probe : firstSecondOfChange(readOffset, instant, probe);
+    const until = readOffset(zone, probe) === offsetMs ? probe : firstSecondOfChange(zone, instant, probe);
     const last = spans.at(-1)?.offsetMs === offsetMs ? spans.pop() : undefined;
     spans.push({ offsetMs, since: last?.since ?? instant, until });
     instant = until;
@@ -147,38 +139,17 @@ function spansOfYear(readOffset: OffsetReader, year: number): Span[] {
   return spans;
 }
 
-function firstSecondOfChange(readOffset: OffsetReader, from: number, to: number): number {
-  const offsetMs = readOffset(from);
+function firstSecondOfChange(zone: IANAZone, from: number, to: number): number {
+  const offsetMs = readOffset(zone, from);
   let [low, high] = [from / 1000, to / 1000];
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
-    if (readOffset(middle * 1000) === offsetMs) low = middle;
+    if (readOffset(zone, middle * 1000) === offsetMs) low = middle;
     else high = middle;
   }
   return high * 1000;
 }
 
-/**
- * Reads offsets from `Intl`, as luxon does, but as one text, `1/1/2024, GMT+02:00`, not as seven parts of a date:
- * 1 µs where luxon's `IANAZone.offset` takes 10. A year of a zone is some hundred readings.
- */
-function offsetReader(timeZone: string): OffsetReader | undefined {
-  const format = formatOf(timeZone);
-  if (format === undefined) return undefined;
-  return (instant) => {
-    const [, sign, hours = '0', minutes = '0', seconds = '0'] = offsetText.exec(format.format(instant)) ?? [];
-    const ahead = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000;
-    return sign === '-' ? -ahead : ahead;
-  };
-}
-
-const offsetText = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/;
-
-function formatOf(timeZone: string): Intl.DateTimeFormat | undefined {
-  try {
-    return new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
+function readOffset(zone: IANAZone, instant: number): number {
+  return Math.round(zone.offset(instant) * 60_000);
 }

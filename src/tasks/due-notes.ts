@@ -2,9 +2,9 @@
 
 import { localTime } from '../local-time.js';
 import type { Fate } from '../recurrence/admitted-times.js';
-import type { Occurrence } from '../recurrence/calendar.js';
-import type { Occurrences } from '../recurrence/occurrences.js';
-import { clockNoteOf } from '../recurrence/timetable.js';
+
+import type { Occurrence, Occurrences } from '../recurrence/occurrences.js';
+import { clockNoteOf } from '../recurrence/occurrences.js';
 import { formatWallTime } from '../recurrence/wall-time.js';
 import { farthestMs } from '../recurrence/zone.js';
 import type { Entry } from './decide.js';

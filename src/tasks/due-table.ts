@@ -2,7 +2,7 @@
 
 import type { Fate } from '../recurrence/admitted-times.js';
 import type { Occurrences } from '../recurrence/occurrences.js';
-import { clockNoteOf, type TimetableEntry } from '../recurrence/timetable.js';
+import { clockNoteOf, type TimetableEntry } from '../recurrence/occurrences.js';
 import { formatWallTime } from '../recurrence/wall-time.js';
 import type { DuePlan } from './due-times.js';
 

@@ -14,8 +14,7 @@ import type { EveryUnit, Weekday } from '../fields.js';
 import { completeStart } from '../open-start.js';
 import { formatWallTime, parseWallTime } from '../wall-time.js';
 import { Zone } from '../zone.js';
-import { NotationError, type Piece, piecesOf } from './error.js';
-import { plainTiming, type Timing } from './timing.js';
+import { NotationError, type Piece, piecesOf, plainTiming, type Timing, two } from './notation.js';
 
 const units: Readonly<Record<string, EveryUnit>> = {
   SECONDLY: 'secondly',
@@ -423,8 +422,4 @@ class RruleText {
       hint,
     );
   }
-}
-
-function two(number: number): string {
-  return String(number).padStart(2, '0');
 }

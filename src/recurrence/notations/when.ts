@@ -1,8 +1,8 @@
 // Any of the notations.
 
-import { parseCronLine } from './cron.js';
+import { parseCron } from '../cron.js';
+import { plainTiming, type Timing } from './notation.js';
 import { parseRrule } from './rrule.js';
-import type { Timing } from './timing.js';
 import { parseWords } from './words.js';
 
 /**
@@ -19,4 +19,10 @@ export function parseWhen(text: string): Timing {
   if (/(^|[\s;])(FREQ=|RRULE:|DTSTART[;:])/i.test(text)) return parseRrule(text);
   if (/^\s*(@|(CRON_)?TZ=|[\d*?,/-]+\s+[\d*?,/-]+(\s|$))/.test(text)) return parseCronLine(text);
   return parseWords(text);
+}
+
+/** A cron expression, perhaps after `CRON_TZ=…` or `TZ=…`. */
+function parseCronLine(text: string): Timing {
+  const [, timezone = null, expression = text] = /^\s*(?:CRON_)?TZ=(\S+)\s+(.*)$/s.exec(text) ?? [];
+  return { ...plainTiming, everyUnit: 'cron', cron: parseCron(expression).text, timezone };
 }

@@ -9,8 +9,7 @@ import { suggestion } from '../../errors.js';
 import type { EveryUnit, MissingTime, RepeatedTime, Weekday } from '../fields.js';
 import { completeStart } from '../open-start.js';
 import { parseWallTime } from '../wall-time.js';
-import { NotationError, type Piece } from './error.js';
-import { plainTiming, type Timing } from './timing.js';
+import { NotationError, type Piece, plainTiming, type Timing, two } from './notation.js';
 import {
   adverbs,
   monthNames,
@@ -545,8 +544,4 @@ function rangeOf(first: Weekday, last: Weekday): Weekday[] {
   const from = everyDay.indexOf(first);
   const length = (everyDay.indexOf(last) - from + 7) % 7;
   return Array.from({ length: length + 1 }, (_, i) => everyDay[(from + i) % 7] ?? first);
-}
-
-function two(number: number): string {
-  return String(number).padStart(2, '0');
 }
