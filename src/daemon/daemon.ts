@@ -19,7 +19,6 @@ import { durationText } from '../duration.js';
 import { guardAtExit } from '../log/exit-guard.js';
 import { LogSocketKeeper } from '../log/foreign/log-socket-keeper.js';
 import { LayerTransport } from '../log/layer-transport.js';
-import { OverridesDirectory } from '../log/levels/overrides-directory.js';
 import { SiteLevels } from '../log/levels/site-levels.js';
 import { LocalTransport } from '../log/local-transport.js';
 import { LogLock } from '../log/log-lock.js';
@@ -195,7 +194,7 @@ export class Daemon {
     this.#unguard = guardAtExit(this.#sender);
     const sink = terminal === undefined ? this.#sender : tee(this.#sender, terminal);
     this.#levels = new SiteLevels({
-      directory: new OverridesDirectory(site.logDirectory),
+      logDirectory: site.logDirectory,
       clock,
       label: this.#sender.label,
     });

@@ -12,7 +12,6 @@ import { Heir } from './heir.js';
 import { LateSender } from './late-sender.js';
 import { LayerTransport } from './layer-transport.js';
 import { LevelTree } from './levels/level-tree.js';
-import { OverridesDirectory } from './levels/overrides-directory.js';
 import { SiteLevels } from './levels/site-levels.js';
 import { type LevelName, parseLevel } from './levels.js';
 import { Logger } from './logger.js';
@@ -162,7 +161,7 @@ async function connect(shared: Shared, directory: string, name: string): Promise
 
 function followLevels(tree: LevelTree, logDirectory: string, name: string): SiteLevels {
   const label = senderLabel(name, process.pid);
-  return new SiteLevels({ directory: new OverridesDirectory(logDirectory), clock: systemClock, label }, tree);
+  return new SiteLevels({ logDirectory, clock: systemClock, label }, tree);
 }
 
 /** The levels of a site that is not known yet, when the process ends: by the environment, and the usual directory. */

@@ -5,7 +5,6 @@ import { systemClock } from '../clock.js';
 import { LinodError } from '../errors.js';
 import { stringifyFields } from '../log/fields.js';
 import { atMost, type LevelTree } from '../log/levels/level-tree.js';
-import { OverridesDirectory } from '../log/levels/overrides-directory.js';
 import { SiteLevels } from '../log/levels/site-levels.js';
 import { Logger } from '../log/logger.js';
 import { senderLabel } from '../log/names.js';
@@ -163,7 +162,7 @@ export class RunServer {
 async function load({ directory, settings, workerId }: Begin): Promise<Loaded> {
   const site = await siteOfWorker(directory, settings as Omit<Settings, 'consumers'>);
   const levels = new SiteLevels({
-    directory: new OverridesDirectory(site.logDirectory),
+    logDirectory: site.logDirectory,
     clock: systemClock,
     label: senderLabel('run', process.pid),
   });

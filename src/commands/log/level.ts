@@ -39,10 +39,10 @@ Example:
       const { LevelChange } = await import('../../log/levels/change.js');
       const change = new LevelChange(site, `${person()}`);
       if (order !== undefined) {
-        const overrides = 'reset' in order ? change.reset(order.reset) : change.set(order.set, order.forMs);
-        if (overrides.length === 0) say('nothing was set here');
+        const count = 'reset' in order ? change.reset(order.reset) : change.set(order.set, order.forMs);
+        if (count === 0) say('nothing was set here');
         else {
-          const [untold, heard] = await Promise.all([change.announce(overrides), change.heard()]);
+          const [untold, heard] = await Promise.all([change.announce(), change.heard()]);
           if (untold !== undefined)
             say(`other machines could not be told, say it again when the channel layer is back: ${untold}`);
           tell(heard);
@@ -60,17 +60,19 @@ interface Row {
 }
 
 async function list(site: Site, asJson: boolean): Promise<void> {
-  const { OverridesDirectory } = await import('../../log/levels/overrides-directory.js');
+  const { LevelsFile } = await import('../../log/levels/levels-file.js');
   const { levelAt } = await import('../../log/levels/override.js');
   const { configuredLevels } = await import('../../site/settings.js');
   const { localTime } = await import('../../local-time.js');
   const now = Date.now();
-  const bad = (path: string) => say(`${printable(site.shorten(path))} makes no sense and is passed over`);
+  const file = new LevelsFile(site.logDirectory);
+  const overrides = file.read();
+  if (overrides === undefined) say(`${site.shorten(file.path)} makes no sense and is passed over`);
   const rows = new Map<string, Row>();
   for (const [logger, level] of Object.entries(configuredLevels(site.settings))) {
     rows.set(logger, { logger, level, until: null, by: 'settings' });
   }
-  for (const override of new OverridesDirectory(site.logDirectory).read(bad)) {
+  for (const override of overrides ?? []) {
     const level = levelAt(override, now);
     if (level === undefined) continue;
     const { name: logger, by } = override;

@@ -135,16 +135,14 @@ async function open(flags: SendFlags): Promise<Opened> {
 
 /** Levels that are set meanwhile count as well: what stands before the pipe may run for days. */
 async function followLevels(site: Site, name: string): Promise<SiteLevels> {
-  const [{ SiteLevels }, { OverridesDirectory }, { configuredLevels }, { senderLabel }, { systemClock }] =
-    await Promise.all([
-      import('../../log/levels/site-levels.js'),
-      import('../../log/levels/overrides-directory.js'),
-      import('../../site/settings.js'),
-      import('../../log/names.js'),
-      import('../../clock.js'),
-    ]);
-  const directory = new OverridesDirectory(site.logDirectory);
-  const levels = new SiteLevels({ directory, clock: systemClock, label: senderLabel(name, process.pid) });
+  const [{ SiteLevels }, { configuredLevels }, { senderLabel }, { systemClock }] = await Promise.all([
+    import('../../log/levels/site-levels.js'),
+    import('../../site/settings.js'),
+    import('../../log/names.js'),
+    import('../../clock.js'),
+  ]);
+  const { logDirectory } = site;
+  const levels = new SiteLevels({ logDirectory, clock: systemClock, label: senderLabel(name, process.pid) });
   levels.start(configuredLevels(site.settings));
   return levels;
 }

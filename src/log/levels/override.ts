@@ -1,4 +1,4 @@
-// A level that was set while the programs of a site run: what it is, and how it is written down.
+// A level that was set while the programs of a site run.
 
 import * as v from 'valibot';
 import { LinodError } from '../../errors.js';
@@ -15,7 +15,7 @@ export interface LevelOverride {
   readonly until: number | null;
   /** Who set it. */
   readonly by: string;
-  /** The name of a directory beside it in which each process that has taken it over leaves a file. */
+  /** The name of a directory in which each process of this machine that has taken it over leaves a file. */
   readonly receipts?: string | undefined;
 }
 
@@ -29,9 +29,11 @@ export class LoggerNameError extends LinodError {
   }
 }
 
+const namePattern = /^(?=.{1,120}$)[\w@+-]+(\.[\w@+-]+)*$/;
+
 /** @throws LoggerNameError (`LINOD_ERR_LOGGER_NAME`) */
 export function checkLoggerName(name: string): string {
-  if (name.length > 120 || !/^[\w@+-]+(\.[\w@+-]+)*$/.test(name)) throw new LoggerNameError(name);
+  if (!namePattern.test(name)) throw new LoggerNameError(name);
   return name;
 }
 
@@ -41,33 +43,22 @@ export function levelAt(override: LevelOverride, now: number): LevelName | undef
   return override.level;
 }
 
-const instant = v.pipe(
-  v.string(),
-  v.isoTimestamp(),
-  v.transform((text) => Date.parse(text)),
-  v.finite(),
+/** What is said about so many names is enough for any site. */
+export const maxOverrides = 500;
+
+const instant = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+/** As they are written down and sent. */
+export const overridesSchema = v.pipe(
+  v.array(
+    v.object({
+      name: v.pipe(v.string(), v.regex(namePattern)),
+      level: v.nullable(v.picklist(Array.from(LogLevels, ({ value }) => value))),
+      at: instant,
+      until: v.nullable(instant),
+      by: v.pipe(v.string(), v.maxLength(200)),
+      receipts: v.optional(v.pipe(v.string(), v.regex(/^\.receipts-[\w-]{1,60}$/))),
+    }),
+  ),
+  v.maxLength(maxOverrides),
 );
-
-const written = v.object({
-  level: v.nullable(v.picklist(Array.from(LogLevels, ({ value }) => value))),
-  at: instant,
-  until: v.nullable(instant),
-  by: v.pipe(v.string(), v.maxLength(200)),
-  receipts: v.optional(v.pipe(v.string(), v.regex(/^\.receipts-[\w-]{1,60}$/))),
-});
-
-/** The text of the file that says it. */
-export function formatOverride({ level, at, until, by, receipts }: LevelOverride): string {
-  const untilText = until === null ? null : new Date(until).toISOString();
-  return `${JSON.stringify({ level, at: new Date(at).toISOString(), until: untilText, by, receipts })}\n`;
-}
-
-/** Undefined for a text that is none. */
-export function parseOverride(name: string, text: string): LevelOverride | undefined {
-  try {
-    const parsed = v.safeParse(written, JSON.parse(text));
-    return parsed.success ? { name, ...parsed.output } : undefined;
-  } catch {
-    return undefined; // no JSON
-  }
-}

@@ -1,62 +1,47 @@
 // The levels of a site as one process knows them: those of the settings, and those that were set at run time.
 
-import { type FSWatcher, statSync, watch } from 'node:fs';
-import { untilBeat } from '../../../channels/beat.js';
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../../clock.js';
 import type { LevelName } from '../levels.js';
 import { type LevelsByName, LevelTree } from './level-tree.js';
+import { LevelsFile } from './levels-file.js';
 import { type LevelOverride, levelAt } from './override.js';
-import type { OverridesDirectory } from './overrides-directory.js';
-import { leaveReceipts } from './receipts.js';
 
 export interface SiteLevelsOptions {
-  readonly directory: OverridesDirectory;
+  /** The site's. */
+  readonly logDirectory: string;
   readonly clock: Clock;
   /** What the log calls this process, `web[812]`, for whoever sets a level and wants to know who has heard. */
   readonly label: string;
-  /** Told what holds whenever that changes, and at first. Must not throw. */
-  readonly onOverrides?: ((overrides: readonly LevelOverride[]) => void) | undefined;
 }
 
-/** Several files may change at once; a notice may come just before what it tells of. */
-const settleMs = 20;
-/** Instead of at each beat, where the directory cannot be watched. */
-const lookUnwatchedEveryMs = 500;
+const pollMs = 300;
 
-/**
- * Follows the directory of run-time levels, and lets each level end when its time is over. It hears of a change within
- * some ms by a watch on that directory, costs nothing in between but a glance every 5 s, and keeps no process alive.
- */
+/** Polls the file of run-time levels, and lets each level end when its time is over. Keeps no process alive. */
 export class SiteLevels {
   readonly tree: LevelTree;
   readonly #options: SiteLevelsOptions;
-  readonly #given = new Set<string>();
-  #overrides: readonly LevelOverride[] = [];
-  #watcher: FSWatcher | undefined;
-  /** Of the directory that is watched and was read: which it is, and when something in it changed. */
+  readonly #file: LevelsFile;
+  /** The file's state when it was read last. */
   #seen = '';
-  #cancelLook: () => void = () => {};
-  #cancelNet: () => void = () => {};
-  #cancelExpiry: () => void = () => {};
-  #isClosed = false;
+  #overrides: readonly LevelOverride[] = [];
+  /** When the first of the levels ends that hold. */
+  #nextEnd = Number.POSITIVE_INFINITY;
+  /** The receipts that were left. */
+  #receipts = new Set<string>();
+  #cancel: () => void = () => {};
 
   constructor(options: SiteLevelsOptions, tree = new LevelTree()) {
     this.#options = options;
+    this.#file = new LevelsFile(options.logDirectory);
     this.tree = tree;
   }
 
   /** Reads what was set, and follows it from now on. */
   start(configured: LevelsByName): void {
-    // The watch first, so that nothing is written between the two.
-    this.#watchAgain();
-    this.#read();
+    this.#poll();
     this.tree.configure(configured);
-  }
-
-  /** What was set at run time and holds now. */
-  get overrides(): readonly LevelOverride[] {
-    const now = this.#options.clock.now();
-    return this.#overrides.filter((override) => levelAt(override, now) !== undefined);
   }
 
   /** What was said at run time, also what does not hold any more: for telling other machines. */
@@ -64,105 +49,65 @@ export class SiteLevels {
     return this.#overrides;
   }
 
-  /** Reads what stands in the directory by now. */
+  /** Takes over what stands in the file by now. Never throws: a file that cannot be read leaves the levels as they are. */
   look(): void {
-    this.#read();
+    const now = this.#options.clock.now();
+    try {
+      const state = this.#file.state;
+      if (state !== this.#seen) {
+        this.#overrides = this.#file.read() ?? this.#overrides;
+        this.#seen = state;
+        this.#apply(now);
+        this.#leaveReceipts();
+      }
+    } catch {
+      // The next poll reads it.
+    }
+    if (now >= this.#nextEnd) this.#apply(now);
   }
 
-  /** Writes down what another machine tells, if it is news. Never throws. */
+  /** Writes down what another machine says, if it is news. Never throws. */
   take(overrides: readonly LevelOverride[]): void {
-    let isNews = false;
     try {
-      for (const override of overrides) isNews = this.#options.directory.write(override) || isNews;
+      this.#file.write(overrides, this.#options.clock.now());
     } catch {
-      // A directory that cannot be written: the next message, or the one after that, is tried again.
+      // A file that cannot be written: the next message, or the one after that, is tried again.
     }
-    if (isNews) this.#read();
+    this.look();
   }
 
   /** Follows no longer; what holds by then goes on to hold. Safe to call twice. */
   close(): void {
-    this.#isClosed = true;
-    this.#watcher?.close();
-    this.#watcher = undefined;
-    for (const cancel of [this.#cancelLook, this.#cancelNet, this.#cancelExpiry]) cancel();
+    this.#cancel();
   }
 
-  /** Never throws: a directory that cannot be read leaves the levels as they are. */
-  #read(): void {
-    const { directory, label, onOverrides } = this.#options;
-    this.#cancelLook();
-    try {
-      this.#seen = stateOf(directory.path);
-      this.#overrides = directory.read();
-    } catch {
-      return;
-    }
-    this.#apply();
-    onOverrides?.(this.#overrides);
-    leaveReceipts(directory.path, this.#overrides, label, this.#given);
+  #poll(): void {
+    this.look();
+    this.#cancel = this.#options.clock.after(pollMs, () => this.#poll());
   }
 
-  /** Makes what holds now count, and comes again when the first of it ends. */
-  #apply(): void {
-    const { clock } = this.#options;
-    const now = clock.now();
+  #apply(now: number): void {
     const levels = new Map<string, LevelName>();
-    let nextEnd = Number.POSITIVE_INFINITY;
+    this.#nextEnd = Number.POSITIVE_INFINITY;
     for (const override of this.#overrides) {
       const level = levelAt(override, now);
       if (level === undefined) continue;
       levels.set(override.name, level);
-      nextEnd = Math.min(nextEnd, override.until ?? Number.POSITIVE_INFINITY);
+      this.#nextEnd = Math.min(this.#nextEnd, override.until ?? Number.POSITIVE_INFINITY);
     }
     this.tree.override(levels);
-    this.#cancelExpiry();
-    if (Number.isFinite(nextEnd)) this.#cancelExpiry = clock.after(nextEnd - now, () => this.#apply());
   }
 
-  #watchAgain(): void {
-    const { directory, clock } = this.#options;
-    this.#watcher?.close();
-    this.#watcher = undefined;
-    try {
-      directory.make();
-      const watcher = watch(directory.path, { persistent: false }, (_event, file) => this.#onNotice(file));
-      watcher.on('error', () => {
-        watcher.close();
-        if (this.#watcher === watcher) this.#watcher = undefined;
-      });
-      this.#watcher = watcher;
-    } catch {
-      // Not allowed, or no more watches: then it is looked at more often.
+  #leaveReceipts(): void {
+    const asked = new Set(this.#overrides.flatMap(({ receipts }) => receipts ?? []));
+    for (const name of asked) {
+      if (this.#receipts.has(name)) continue;
+      try {
+        writeFileSync(join(dirname(this.#file.path), name, encodeURIComponent(this.#options.label)), '');
+      } catch {
+        // The one who asked has ended.
+      }
     }
-    this.#cancelNet();
-    if (!this.#isClosed) this.#cancelNet = clock.after(this.#netMs, () => this.#glance());
+    this.#receipts = asked;
   }
-
-  /** The net is for notices that were lost, for a directory that was removed, and for clocks that were set. */
-  get #netMs(): number {
-    return this.#watcher === undefined ? lookUnwatchedEveryMs : untilBeat(this.#options.clock.now());
-  }
-
-  #onNotice(file: string | null): void {
-    if (file?.startsWith('.')) return;
-    this.#cancelLook();
-    this.#cancelLook = this.#options.clock.after(settleMs, () => this.#read());
-  }
-
-  #glance(): void {
-    const { directory, clock } = this.#options;
-    const state = stateOf(directory.path);
-    const isOther = state === '' || state.split(' ')[0] !== this.#seen.split(' ')[0];
-    if (isOther || this.#watcher === undefined) this.#watchAgain();
-    else this.#cancelNet = clock.after(this.#netMs, () => this.#glance());
-    if (state !== this.#seen) this.#read();
-    else this.#apply();
-  }
-}
-
-/** Tells a directory from another of the same name, and from itself before a change; empty when there is none. */
-function stateOf(path: string): string {
-  const info = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return info === undefined ? '' : `${info.dev}:${info.ino} ${info.mtimeNs}`;
 }
