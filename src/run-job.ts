@@ -1,6 +1,6 @@
 // Asking for runs and for their ends, and waiting for what becomes of it.
 
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ActorContext, lookAround, openRequests, openTasks } from './actors.js';
 import { UsageError } from './errors.js';
 import { type Job, jobFromRow } from './tasks/job.js';
@@ -64,15 +64,6 @@ export const RunJob = {
   },
 };
 
-/**
- * So long who asks leaves its processor alone. A worker that hears of it from the database is woken on the very processor that has
- * written, and goes on when that is free; what follows here would keep it, and a server's processes, waiting for about as long.
- */
-const stepAsideMs = 2;
-/** Who asks again so soon after the answer has many requests, for which the worker is awake anyway. */
-const goesOnMs = 5;
-let answeredAt = Number.NEGATIVE_INFINITY;
-
 async function ask(
   context: ActorContext,
   rule: number | string,
@@ -80,12 +71,8 @@ async function ask(
   options?: RequestOptions,
 ): Promise<Asked> {
   const { requests } = openRequests(context);
-  const goesOn = performance.now() - answeredAt < goesOnMs;
   const request = await requests.add(rule, action, context.user ?? 'somebody', options);
-  if (!goesOn) await pause(stepAsideMs);
-  const woken = await tellWorkers(context);
-  answeredAt = performance.now();
-  return { request, ...woken };
+  return { request, ...(await tellWorkers(context)) };
 }
 
 /** The action that ends one run, on whichever worker it goes on. */
@@ -185,8 +172,4 @@ async function fateNow(
     .executeTakeFirstOrThrow();
   const row = await db.selectFrom('jobs').selectAll().where('request_id', '=', request).executeTakeFirst();
   return { outcome, job: row === undefined ? null : jobFromRow(row) };
-}
-
-async function sleep(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -54,61 +54,11 @@ export async function limitIdleTransaction(tx: QueryExecutorProvider): Promise<v
   await sql`set local idle_in_transaction_session_timeout = ${sql.lit(idleTransactionMs)}`.execute(tx);
 }
 
-export type ColumnType = 'integer' | 'text';
-
-/** Columns of a list: what {@link listTable} and {@link listJson} have to agree on. */
-export type Columns = Readonly<Record<string, ColumnType>>;
-
-/**
- * A list of rows as a table that a statement can select from: one parameter, and so one statement, whatever their
- * number.
- *
- * @param json the rows as {@link listJson} writes them, or what stands for that in a prepared query
- * @example
- * const columns = { id: 'integer', status: 'text' } as const;
- * const ends = listTable(tx, listJson([{ id: 17, status: 'done' }], columns), columns);
- * await sql`update jobs set status = e.status from ${ends} as e where jobs.id = e.id`.execute(tx);
- */
-export function listTable(
-  db: QueryExecutorProvider,
-  json: string | RawBuilder<string>,
-  columns: Columns,
-): RawBuilder<unknown> {
-  const isPostgres = dialectOf(db) === 'postgres';
-  const cells = Object.entries(columns).map(([name, type], i) => {
-    const cell = isPostgres
-      ? sql`cast(value ->> ${sql.lit(i)} as ${sql.raw(type === 'integer' ? 'bigint' : 'text')})`
-      : sql`json_extract(value, ${sql.lit(`$[${i}]`)})`;
-    return sql`${cell} as ${sql.ref(name)}`;
-  });
-  const list = isPostgres ? sql`json_array_elements(cast(${json} as json))` : sql`jsonb_each(${json})`;
-  return sql`(select ${sql.join(cells)} from ${list})`;
-}
-
-/** Rows as {@link listTable} reads them. */
-export function listJson<C extends Columns>(
-  rows: ReadonlyArray<{ readonly [K in keyof C]: string | number | null }>,
-  columns: C,
-): string {
-  const names: Array<keyof C> = Object.keys(columns);
-  return JSON.stringify(rows.map((row) => names.map((name) => storable(row[name]))));
-}
-
-/** PostgreSQL takes neither NUL nor half of a surrogate pair in a text. */
-function storable(value: string | number | null): string | number | null {
-  return typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\ufffd') : value;
-}
-
 /**
  * A list of numbers for `in`: one parameter, and so one statement, whatever their number.
- *
- * @param ids the numbers, or what stands for them, as JSON, in a prepared query
  */
-export function idList(
-  db: QueryExecutorProvider,
-  ids: readonly number[] | RawBuilder<string>,
-): RawBuilder<number> {
-  const json = Array.isArray(ids) ? JSON.stringify(ids) : ids;
+export function idList(db: QueryExecutorProvider, ids: readonly number[]): RawBuilder<number> {
+  const json = JSON.stringify(ids);
   return dialectOf(db) === 'postgres'
     ? sql<number>`(select cast(value as bigint) from json_array_elements_text(cast(${json} as json)))`
     : sql<number>`(select value from json_each(${json}))`;

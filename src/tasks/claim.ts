@@ -40,11 +40,16 @@ export interface Claims {
   readonly isDueAgain: boolean;
 }
 
+/** The memory of a worker must not grow with rules that come and go. */
+const maxKnown = 2000;
+
 export class Claimer {
   readonly #db: Kysely<Database>;
   readonly #rules: Rules;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #workerId: string;
+  /** The rules that were claimed last, whose recurrences are put together once. */
+  readonly #known = new Map<number, JobRule>();
 
   constructor(db: Kysely<Database>, rules: Rules, clock: Pick<Clock, 'now'>, workerId: string) {
     this.#db = db;
@@ -87,7 +92,7 @@ export class Claimer {
         const rule = batch.rules.get(request.ruleId);
         if (rule === undefined || !open.has(request.id)) continue;
         const outcome = batch.decideRequest(rule, request);
-        if (outcome !== null) outcomes.set(outcome, [...(outcomes.get(outcome) ?? []), request.id]);
+        if (outcome !== null) addTo(outcomes, outcome, request.id);
       }
       for (const [outcome, ids] of outcomes) {
         await tx
@@ -151,7 +156,9 @@ export class Claimer {
       .orderBy('id')
       .forNoKeyUpdate()
       .execute();
-    const rules = new Map(rows.map((row) => [row.id, this.#rules.parse(row)]));
+    const rules = new Map(rows.map((row) => [row.id, this.#rules.parse(row, this.#known.get(row.id))]));
+    if (this.#known.size > maxKnown) this.#known.clear();
+    for (const rule of rules.values()) this.#known.set(rule.id, rule);
     const groups = [...new Set(Array.from(rules.values(), ({ policies }) => policies.group))].filter(Boolean);
     // A limit counts runs of all rules of a group, and so of rules that are not locked here.
     if (groups.length > 0) await lock(tx, 'groups');
@@ -265,10 +272,16 @@ async function insertJobs(tx: Kysely<Database>, starts: readonly NewJob[]): Prom
 /** Most rules that are due at one time are due at one time again. */
 async function moveOn(tx: Kysely<Database>, moved: Batch['moved']): Promise<void> {
   const byNext = new Map<number | null, number[]>();
-  for (const { id, next } of moved) byNext.set(next, [...(byNext.get(next) ?? []), id]);
+  for (const { id, next } of moved) addTo(byNext, next, id);
   for (const [next, ids] of byNext) {
     await tx.updateTable('job_rules').set({ next_due_at: next }).where('id', 'in', idList(tx, ids)).execute();
   }
+}
+
+function addTo<K>(lists: Map<K, number[]>, key: K, id: number): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [id]);
+  else list.push(id);
 }
 
 async function openAmong(tx: Kysely<Database>, requests: readonly JobRequest[]): Promise<Set<number>> {

@@ -113,7 +113,9 @@ export class Ends {
     const alike = new Map<string, Waiting[]>();
     for (const one of some) {
       const key = JSON.stringify(one.outcome);
-      alike.set(key, [...(alike.get(key) ?? []), one]);
+      const list = alike.get(key);
+      if (list === undefined) alike.set(key, [one]);
+      else list.push(one);
     }
     const mine = new Set<number>();
     for (const [first, ...others] of alike.values()) {

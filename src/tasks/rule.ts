@@ -74,7 +74,7 @@ export class JobRule {
   #dueTimes: DueTimes | undefined;
 
   // A worker has thousands of them in memory. So the row is not kept, and what is the same in many is there once.
-  constructor(row: JobRuleRow, siteTimezone: string) {
+  constructor(row: JobRuleRow, siteTimezone: string, before?: JobRule) {
     this.id = row.id;
     this.seqno = row.seqno;
     this.name = row.name;
@@ -96,6 +96,10 @@ export class JobRule {
     this.failuresInRow = row.failures_in_row;
     this.revision = row.revision;
     this.#siteTimezone = siteTimezone;
+    if (before?.revision === row.revision) {
+      this.#recurrence = before.#recurrence;
+      this.#dueTimes = before.#dueTimes;
+    }
   }
 
   get cancelled(): boolean {

@@ -283,9 +283,13 @@ export class Rules {
       .execute();
   }
 
-  /** A row as a rule. What is wrong with the row is thrown when somebody asks when the rule is due. */
-  parse(row: JobRuleRow): JobRule {
-    return new JobRule(row, this.#timezone);
+  /**
+   * A row as a rule. What is wrong with the row is thrown when somebody asks when the rule is due.
+   *
+   * @param before the rule as it was read before: where nobody has changed it, it is due at the same times
+   */
+  parse(row: JobRuleRow, before?: JobRule): JobRule {
+    return new JobRule(row, this.#timezone, before);
   }
 
   /** Makes a rule, which is first due after now. Part of a transaction that has the lock of the rules. */
