@@ -1,4 +1,4 @@
-// `npm run docs`: writes the table of settings into docs/configuration.md, as src/site/setting-definitions.ts defines them, the table of
+// `npm run docs`: writes the table of settings into docs/configuration.md, as src/site/settings.ts defines them, the table of
 // policies into docs/policies.md, as src/policies.ts does, and the list of what every channel layer promises into
 // docs/channels.md, as test/contracts claims it.
 //

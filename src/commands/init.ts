@@ -5,7 +5,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../errors.js';
-import { settingDefinitions } from '../site/setting-definitions.js';
+import { aboutSetting, checkSetting } from '../site/resolve-settings.js';
 import { jsonOption } from './main.js';
 import { print, printJson, say } from './output.js';
 
@@ -49,10 +49,9 @@ function shorten(path: string): string {
  * @throws UsageError (`LINOD_ERR_USAGE`) for a name that no site can have, or when there is a site already
  */
 export async function makeSite(directory: string, name: string): Promise<string[]> {
-  const { check, allowed } = settingDefinitions.name;
-  if (check(name, directory) === undefined) {
+  if (checkSetting('name', name, directory) === undefined) {
     throw new UsageError(
-      `expected the site's name to be ${allowed}, got: ${JSON.stringify(name)}; give one with --name`,
+      `expected the site's name to be ${aboutSetting('name').allowed}, got: ${JSON.stringify(name)}; give one with --name`,
     );
   }
   const files = filesOf(name);

@@ -3,8 +3,7 @@
 import { writeSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { systemClock } from '../clock.js';
-import { environmentSource } from '../site/resolve-settings.js';
-import { settingDefinitions } from '../site/setting-definitions.js';
+import { checkSetting, environmentSource } from '../site/resolve-settings.js';
 import { configuredLevels } from '../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../site.js';
 import { guardAtExit } from './exit-guard.js';
@@ -167,14 +166,13 @@ function followLevels(tree: LevelTree, logDirectory: string, name: string): Site
 /** The levels of a site that is not known yet, when the process ends: by the environment, and the usual directory. */
 function guessLevels(tree: LevelTree, directory: string, name: string): void {
   const { values } = environmentSource(process.env);
-  const { logLevel, logLevels } = settingDefinitions;
   const levels = followLevels(tree, join(directory, 'log'), name);
   levels.look();
   levels.close();
   tree.configure(
     configuredLevels({
-      logLevel: logLevel.check(values.logLevel, directory) ?? logLevel.default({ directory }),
-      logLevels: logLevels.check(values.logLevels, directory) ?? logLevels.default({ directory }),
+      logLevel: checkSetting('logLevel', values.logLevel, directory) ?? 'INFO',
+      logLevels: checkSetting('logLevels', values.logLevels, directory) ?? {},
     }),
   );
 }

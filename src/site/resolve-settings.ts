@@ -1,9 +1,9 @@
 // From what stands in files, the environment and the command line to the settings of a site.
 
+import * as v from 'valibot';
 import { BadConfigError, suggestion } from '../errors.js';
 import { hidePassword } from './hide-password.js';
-import { type SettingDefinition, settingDefinitions, settingNames } from './setting-definitions.js';
-import type { Settings } from './settings.js';
+import { type AboutSetting, type Settings, settingsSchema } from './settings.js';
 
 /** Values from one place, not yet checked: a file, the environment or the command line. */
 export interface SettingSource {
@@ -12,29 +12,51 @@ export interface SettingSource {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
+const { entries } = settingsSchema('');
+
+/** All settings, in the order of the documentation. */
+export const settingNames = Object.keys(entries) as ReadonlyArray<keyof Settings>;
+
+/** What the documentation and the errors say of a setting. */
+export function aboutSetting(name: keyof Settings): AboutSetting {
+  return v.getMetadata(entries[name]) as unknown as AboutSetting;
+}
+
+/** The checked value of one setting, or undefined when it is not allowed. */
+export function checkSetting<K extends keyof Settings>(
+  name: K,
+  value: unknown,
+  directory: string,
+): Settings[K] | undefined {
+  const schema: v.GenericSchema = settingsSchema(directory).entries[name];
+  const { success, output } = v.safeParse(schema, value);
+  return success ? (output as Settings[K]) : undefined;
+}
+
 /**
  * Merges sources into complete settings, the first that has a key decides.
  *
  * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for an unknown key, with the nearest known one, or a wrong value
  */
 export function resolveSettings(sources: readonly SettingSource[], directory: string): Settings {
-  for (const source of sources) refuseUnknownKeys(source);
-  const resolve = <K extends keyof Settings>(key: K): Settings[K] => {
-    const definition: SettingDefinition<Settings[K]> = settingDefinitions[key];
-    const source = sources.find((candidate) => candidate.values[key] !== undefined);
-    if (source === undefined)
-      return checked(definition, key, definition.default({ directory }), 'the default');
-    return checked(definition, key, source.values[key], source.place(key));
-  };
-  const checked = <T>(definition: SettingDefinition<T>, key: string, found: unknown, place: string): T => {
-    const value = definition.check(found, directory);
-    if (value !== undefined) return value;
-    const shown = definition.isSecret ? 'something else, which is not shown' : show(found);
-    throw new BadConfigError(place, key, `expected ${definition.allowed}, got: ${shown}`);
-  };
-  return Object.freeze(
-    Object.fromEntries(settingNames.map((key) => [key, resolve(key)])),
-  ) as unknown as Settings;
+  const values: Record<string, unknown> = {};
+  const places: Record<string, string> = {};
+  for (const source of sources) {
+    for (const [key, value] of Object.entries(source.values)) {
+      if (!isSetting(key)) throw new BadConfigError(source.place(key), undefined, unknownSetting(key));
+      if (value === undefined || Object.hasOwn(values, key)) continue;
+      values[key] = value;
+      places[key] = source.place(key);
+    }
+  }
+  const parsed = v.safeParse(settingsSchema(directory), values, { abortEarly: true });
+  if (parsed.success) return Object.freeze(parsed.output);
+  const { key, value } = parsed.issues[0].path?.[0] ?? {};
+  if (typeof key !== 'string' || !isSetting(key))
+    throw new Error('unreachable: each issue is about a setting');
+  const { allowed, isSecret } = aboutSetting(key);
+  const shown = isSecret ? 'something else, which is not shown' : show(value);
+  throw new BadConfigError(places[key] ?? 'the default', key, `expected ${allowed}, got: ${shown}`);
 }
 
 /** The environment as a source: the first variable of each setting that is set and not empty. */
@@ -42,33 +64,27 @@ export function environmentSource(environment: NodeJS.ProcessEnv): SettingSource
   const values: Record<string, unknown> = {};
   const places: Record<string, string> = {};
   for (const key of settingNames) {
-    const { environment: names, parse } = settingDefinitions[key];
-    const name = names.find(
-      (candidate) => environment[candidate] !== undefined && environment[candidate] !== '',
-    );
-    const text = name === undefined ? undefined : environment[name];
-    if (name === undefined || text === undefined || parse === undefined) continue;
-    values[key] = parse(text) ?? text;
+    const { environment: names, read } = aboutSetting(key);
+    const name = names.find((candidate) => environment[candidate]);
+    const text = name && environment[name];
+    if (!text) continue;
+    values[key] = read?.(text) ?? text;
     places[key] = `environment variable ${name}`;
   }
   return { values, place: (key) => places[key] ?? 'environment' };
 }
 
-function refuseUnknownKeys(source: SettingSource): void {
-  for (const key of Object.keys(source.values)) {
-    if (Object.hasOwn(settingDefinitions, key)) continue;
-    const hint = suggestion(key, settingNames);
-    throw new BadConfigError(
-      source.place(key),
-      undefined,
-      `unknown setting ${JSON.stringify(key)}${hint === '' ? `; known are ${settingNames.join(', ')}` : hint}`,
-    );
-  }
+function isSetting(key: string): key is keyof Settings {
+  return Object.hasOwn(entries, key);
+}
+
+function unknownSetting(key: string): string {
+  const hint = suggestion(key, settingNames) || `; known are ${settingNames.join(', ')}`;
+  return `unknown setting ${JSON.stringify(key)}${hint}`;
 }
 
 /** A value as an error shows it: JSON, shortened, passwords in URLs hidden. */
 function show(value: unknown): string {
   const text = hidePassword(JSON.stringify(value) ?? String(value));
-  if (typeof value === 'string') return text;
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  return typeof value === 'string' || text.length <= 100 ? text : `${text.slice(0, 100)}…`;
 }

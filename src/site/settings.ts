@@ -1,54 +1,315 @@
-// What a site's settings are when they are complete and checked.
+// Every setting of a site: what it decides, what is allowed, its default and its environment variables, in one schema.
 
-import type { SerializerName } from '../../channels/index.js';
-import type { FormatName } from '../log/formats/line-format.js';
+import { basename, resolve } from 'node:path';
+import * as v from 'valibot';
+import { formatNames } from '../log/formats/line-format.js';
 import { type LevelsByName, rootName } from '../log/levels/level-tree.js';
-import type { LevelName } from '../log/levels.js';
-import type { SpoolKeeps, SyncPolicy } from '../log/policies.js';
-import type { RotationPeriod } from '../log/rotation.js';
-import type { SiteConsumer } from './consumers.js';
+import { checkLoggerName } from '../log/levels/override.js';
+import { parseLevel } from '../log/levels.js';
+import { spoolKeeps, syncPolicies } from '../log/policies.js';
+import { type RotationPolicy, rotationPeriods } from '../log/rotation.js';
+import { isSiteConsumer, type SiteConsumer } from './consumers.js';
+
+/** One setting, as it stands below. */
+interface Definition<S> {
+  /** What it decides, in one or two sentences. */
+  readonly text: string;
+  /** Environment variables that set it, the strongest first. */
+  readonly environment: readonly string[];
+  /** What is allowed, as it follows "expected …". */
+  readonly allowed: string;
+  readonly schema: S;
+  readonly default: unknown;
+  /** The default, as documentation shows it. */
+  readonly defaultText: string;
+  /** Reads the value from the text of an environment variable; undefined when it cannot be one. */
+  readonly read?: (text: string) => unknown;
+  /** Whether a value is never shown, not even when it is wrong. */
+  readonly isSecret?: boolean;
+}
+
+/** What the documentation and the errors say of a setting. */
+export type AboutSetting = Omit<Definition<never>, 'schema' | 'default'>;
+
+/** @param directory the site's, from which paths count */
+export function settingsSchema(directory: string) {
+  const path = v.pipe(
+    v.string(),
+    v.nonEmpty(),
+    v.transform((text) => resolve(directory, text)),
+  );
+  const sqliteUrl = v.pipe(
+    v.string(),
+    v.regex(/^sqlite:./),
+    v.transform((url) => `sqlite:${resolve(directory, url.slice('sqlite:'.length))}`),
+  );
+  return v.strictObject({
+    name: setting({
+      text: "The site's name. Its channels are `linod_NAME` and `linod_NAME.log`.",
+      environment: ['LINOD_NAME'],
+      allowed: 'a lower-case letter followed by at most 39 lower-case letters, digits, "_" or "-"',
+      schema: text(/^[a-z][a-z0-9_-]{0,39}$/),
+      default: basename(directory),
+      defaultText: "the directory's name",
+    }),
+    useLinod: setting({
+      text: 'Whether the background daemon is on for this site. When it is off, commands say so and exit with 0.',
+      environment: ['LINOD_USE_LINOD'],
+      ...flag(true),
+    }),
+    channelLayer: setting({
+      text: 'What carries messages between processes: a file for processes of one machine, or Redis.',
+      environment: ['LINOD_CHANNEL_LAYER', 'REDIS_URL'],
+      allowed:
+        'a URL that begins with sqlite:, redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or a list of Redis URLs',
+      schema: v.union([sqliteUrl, redisUrl, v.pipe(v.array(redisUrl), v.nonEmpty(), v.readonly())]),
+      default: 'sqlite:channels.db',
+      defaultText: "`sqlite:channels.db` in the site's directory",
+      // Not at every comma: a URL of Sentinels has some.
+      read: (text) => (/,\s*[a-z+]+:\/\//i.test(text) ? text.split(/,\s*(?=[a-z+]+:\/\/)/i) : text),
+    }),
+    layerPrefix: setting({
+      text: 'What all keys on Redis begin with. The Python processes of the site must use the same.',
+      environment: ['LINOD_LAYER_PREFIX'],
+      allowed: 'a text of 1 to 50 ASCII letters, digits, ":", "-", "_", "." or "{}"',
+      schema: text(/^[\w:.{}-]{1,50}$/),
+      default: 'asgi',
+      defaultText: '`asgi`, as in `channels_redis`',
+    }),
+    layerKeys: setting({
+      text: 'Keys that encrypt messages on Redis, `symmetric_encryption_keys` of `channels_redis`: the first encrypts, each decrypts.',
+      environment: ['LINOD_LAYER_KEYS'],
+      allowed: 'a list of texts that are not empty',
+      schema: v.pipe(v.array(v.pipe(v.string(), v.nonEmpty())), v.readonly()),
+      default: [],
+      defaultText: 'none: no encryption',
+      read: readList,
+      isSecret: true,
+    }),
+    layerSerializer: setting({
+      text: 'The form of messages on Redis, `serializer_format` of `channels_redis`.',
+      environment: ['LINOD_LAYER_SERIALIZER'],
+      ...choice(['msgpack', 'json'], 'msgpack'),
+    }),
+    databaseUrl: setting({
+      text: 'The database with rules, jobs and their history: a file for workers of one machine, or PostgreSQL.',
+      environment: ['LINOD_DATABASE_URL', 'DATABASE_URL'],
+      allowed: 'a URL that begins with sqlite:, postgres:// or postgresql://',
+      schema: v.union([sqliteUrl, text(/^postgres(ql)?:\/\/./)]),
+      default: 'sqlite:linod.db',
+      defaultText: "`sqlite:linod.db` in the site's directory",
+    }),
+    logDirectory: setting({
+      text: 'The directory of `lino.log` and of the spool files of processes that could not deliver their records.',
+      environment: ['LINOD_LOG_DIRECTORY'],
+      allowed: "a directory's path",
+      schema: path,
+      default: 'log',
+      defaultText: "`log` in the site's directory",
+    }),
+    logLevel: setting({
+      text: 'The level below which loggers drop records.',
+      environment: ['LINOD_LOG_LEVEL', 'LINO_LOGLEVEL'],
+      allowed: 'DEBUG, INFO, WARNING, ERROR or CRITICAL',
+      schema: level,
+      default: 'INFO',
+      defaultText: '`INFO`',
+    }),
+    logSocket: setting({
+      text: 'The Unix socket on which a worker takes log records of programs in other languages. An empty text for none.',
+      environment: ['LINOD_LOG_SOCKET'],
+      allowed: 'a path; what is longer than a socket may be is told by the worker',
+      schema: v.union([v.literal(''), path]),
+      default: 'linod.sock',
+      defaultText: "`linod.sock` in the site's directory",
+    }),
+    logSocketMode: setting({
+      text: 'Who may send records to that socket, as permissions of its file.',
+      environment: ['LINOD_LOG_SOCKET_MODE'],
+      allowed: 'three octal digits such as "660"',
+      schema: text(/^0?[0-7]{3}$/),
+      default: '600',
+      defaultText: '`600`: the user of the worker',
+    }),
+    logFormat: setting({
+      text: 'How a record looks in `lino.log`: see [Formats](log.md#formats). It may be changed at any time.',
+      environment: ['LINOD_LOG_FORMAT'],
+      ...choice(formatNames, 'text'),
+    }),
+    logLevels: setting({
+      text: 'Levels of single loggers by their dotted names, which hold for the names below them, too.',
+      environment: ['LINOD_LOG_LEVELS'],
+      allowed:
+        'an object from names such as "shop.orders" to levels, or in the environment shop.orders=DEBUG,shop=WARNING',
+      schema: v.pipe(noList, v.record(v.pipe(v.string(), v.check(succeeds(checkLoggerName))), level)),
+      default: {},
+      defaultText: 'none',
+      read: readPairs,
+    }),
+    logSync: setting({
+      text: 'When the disk is waited for: see [What may be lost](log.md#what-may-be-lost).',
+      environment: ['LINOD_LOG_SYNC'],
+      ...choice(syncPolicies, 'batch'),
+    }),
+    logOrderMs: setting({
+      text: 'How old a record gets before it is written, in ms, so that earlier ones of other processes come before it; 0 writes what comes first.',
+      environment: ['LINOD_LOG_ORDER_MS'],
+      ...whole(0, 10_000, 50, 'milliseconds'),
+    }),
+    logGatherMs: setting({
+      text: 'How long a record waits in its process for others to go with it, in ms. Only `kill -9` can lose it then. 0 batches only what comes at once.',
+      environment: ['LINOD_LOG_GATHER_MS'],
+      ...whole(0, 10_000, 40, 'milliseconds'),
+    }),
+    logBlockMs: setting({
+      text: 'How long one write to the spool may keep a process, in ms. After a longer one its records stay in memory for ten times as long.',
+      environment: ['LINOD_LOG_BLOCK_MS'],
+      ...whole(1, 60_000, 200, 'milliseconds'),
+    }),
+    logSpoolMegabytes: setting({
+      text: 'How much the spool of one process may hold, in MiB, while nobody takes its records.',
+      environment: ['LINOD_LOG_SPOOL_MEGABYTES'],
+      ...whole(1, 100_000, 256, 'MiB'),
+    }),
+    logSpoolKeeps: setting({
+      text: 'Which records stay when the spool is full: the `oldest`, while new ones are dropped by level, or the `newest`.',
+      environment: ['LINOD_LOG_SPOOL_KEEPS'],
+      ...choice(spoolKeeps, 'oldest'),
+    }),
+    logRotate: setting({
+      text: 'When a new `lino.log` is begun, by the clocks of `timezone`: see [Rotation](log.md#rotation).',
+      environment: ['LINOD_LOG_ROTATE'],
+      ...choice(rotationPeriods, 'never'),
+    }),
+    logRotateMegabytes: setting({
+      text: 'The size at which a new `lino.log` is begun, in millions of bytes; 0 for none.',
+      environment: ['LINOD_LOG_ROTATE_MEGABYTES'],
+      ...number(0, 1_000_000, 0),
+    }),
+    logKeepFiles: setting({
+      text: 'How many files that linod has rotated are kept; 0 for all.',
+      environment: ['LINOD_LOG_KEEP_FILES'],
+      ...whole(0, 100_000, 30),
+    }),
+    logKeepDays: setting({
+      text: 'How many days a file that linod has rotated is kept; 0 for ever.',
+      environment: ['LINOD_LOG_KEEP_DAYS'],
+      ...number(0, 36_500, 0, 'days'),
+    }),
+    logCompress: setting({
+      text: 'Whether files that linod has rotated are compressed with gzip.',
+      environment: ['LINOD_LOG_COMPRESS'],
+      ...flag(true),
+    }),
+    timezone: setting({
+      text: 'The time zone of rules that name none, and of what people are shown.',
+      environment: ['LINOD_TIMEZONE'],
+      allowed: 'an IANA time zone such as "Europe/Tallinn"',
+      schema: v.pipe(
+        v.string(),
+        v.check(succeeds((timeZone) => new Intl.DateTimeFormat('en', { timeZone }))),
+      ),
+      default: () => Intl.DateTimeFormat().resolvedOptions().timeZone,
+      defaultText: "the machine's zone",
+    }),
+    procedures: setting({
+      text: 'Files that register procedures, or directories of such files.',
+      environment: ['LINOD_PROCEDURES'],
+      allowed: 'a list of paths',
+      schema: v.pipe(v.array(path), v.readonly()),
+      default: ['procedures'],
+      defaultText: "`['procedures']` if there is such a directory",
+      read: readList,
+    }),
+    shippedProcedures: setting({
+      text: 'Whether the procedures that ship with linod are registered.',
+      environment: ['LINOD_SHIPPED_PROCEDURES'],
+      ...flag(true),
+    }),
+    mailUrl: setting({
+      text: "The server that takes the site's mails; keep a password in the environment.",
+      environment: ['LINOD_MAIL_URL'],
+      allowed: 'a URL that begins with smtp:// or smtps://, or null',
+      schema: v.nullable(v.pipe(text(/^smtps?:\/\/./), v.url())),
+      default: null,
+      defaultText: 'none: mails wait',
+    }),
+    mailFrom: setting({
+      text: 'The sender of mails that name none.',
+      environment: ['LINOD_MAIL_FROM'],
+      allowed: 'an address such as "shop@example.org" or "Shop <shop@example.org>", or null',
+      schema: v.nullable(text(/^[^\r\n@<>]*<?[^\s@<>]+@[^\s@<>]+>?$/)),
+      default: null,
+      defaultText: 'none: mails wait',
+    }),
+    mailConnections: setting({
+      text: 'How many mails are sent side by side.',
+      environment: ['LINOD_MAIL_CONNECTIONS'],
+      ...whole(1, 100, 5),
+    }),
+    mailsPerSecond: setting({
+      text: 'How many mails a second are sent at most.',
+      environment: ['LINOD_MAILS_PER_SECOND'],
+      allowed: 'a number from 0.001 to 10000, or null',
+      schema: v.nullable(v.pipe(v.number(), v.minValue(0.001), v.maxValue(10_000))),
+      default: null,
+      defaultText: 'no limit',
+      read: readNumber,
+    }),
+    consumers: setting({
+      text: "The application's own consumers: a channel's name and the application that handles its messages; with a lease, each message is handled at least once: see [Leases](channels.md#leases).",
+      environment: [],
+      allowed:
+        'an object from channel names to applications, (scope, receive, send) => Promise<void>, or to { application, lease: "30s" } with a lease from 1s to 24h',
+      schema: v.pipe(noList, v.record(v.string(), v.custom<SiteConsumer>(isSiteConsumer))),
+      default: {},
+      defaultText: 'none',
+    }),
+    maxJobs: setting({
+      text: 'How many jobs one worker runs side by side.',
+      environment: ['LINOD_MAX_JOBS'],
+      ...whole(1, 1000, 10),
+    }),
+    graceSeconds: setting({
+      text: 'How long a worker that was asked to stop waits for running jobs before it aborts them, in seconds.',
+      environment: ['LINOD_GRACE_SECONDS'],
+      ...number(0, 86_400, 25, 'seconds'),
+    }),
+    vapidSubject: setting({
+      text: 'Whom a push service may write to about the pushes of this site: see [push.md](push.md).',
+      environment: ['LINOD_VAPID_SUBJECT'],
+      allowed: 'a URL that begins with mailto: or https:',
+      schema: v.union([v.literal(''), v.pipe(text(/^(mailto:.+@.|https:)/), v.url())]),
+      default: '',
+      defaultText: 'none: no pushes',
+    }),
+    vapidPublicKey: setting({
+      text: 'The key by which push services know this site; browsers need it to subscribe.',
+      environment: ['LINOD_VAPID_PUBLIC_KEY'],
+      allowed: 'a public key of `linod push keys`, 65 bytes as base64url',
+      schema: key(65),
+      default: '',
+      defaultText: 'none: no pushes',
+    }),
+    vapidPrivateKey: setting({
+      text: 'The private key that belongs to it.',
+      environment: ['LINOD_VAPID_PRIVATE_KEY'],
+      allowed: 'a private key of `linod push keys`, 32 bytes as base64url',
+      schema: key(32),
+      default: '',
+      defaultText: 'none: no pushes',
+      isSecret: true,
+    }),
+    pushToPrivateAddresses: setting({
+      text: 'Whether pushes may go to addresses that are not public. Endpoints come from browsers, so that anybody could name one.',
+      environment: ['LINOD_PUSH_TO_PRIVATE_ADDRESSES'],
+      ...flag(false),
+    }),
+  });
+}
 
 /** The settings of a site, complete and checked. Docs: docs/configuration.md. */
-export interface Settings {
-  readonly name: string;
-  readonly useLinod: boolean;
-  readonly channelLayer: string | readonly string[];
-  readonly layerPrefix: string;
-  readonly layerKeys: readonly string[];
-  readonly layerSerializer: SerializerName;
-  readonly databaseUrl: string;
-  readonly logDirectory: string;
-  readonly logLevel: LevelName;
-  readonly logFormat: FormatName;
-  readonly logSocket: string;
-  readonly logSocketMode: string;
-  readonly logLevels: LevelsByName;
-  readonly logSync: SyncPolicy;
-  readonly logOrderMs: number;
-  readonly logGatherMs: number;
-  readonly logBlockMs: number;
-  readonly logSpoolMegabytes: number;
-  readonly logSpoolKeeps: SpoolKeeps;
-  readonly logRotate: RotationPeriod;
-  readonly logRotateMegabytes: number;
-  readonly logKeepFiles: number;
-  readonly logKeepDays: number;
-  readonly logCompress: boolean;
-  readonly timezone: string;
-  readonly procedures: readonly string[];
-  readonly shippedProcedures: boolean;
-  readonly mailUrl: string | null;
-  readonly mailFrom: string | null;
-  readonly mailConnections: number;
-  readonly mailsPerSecond: number | null;
-  readonly consumers: Readonly<Record<string, SiteConsumer>>;
-  readonly maxJobs: number;
-  readonly graceSeconds: number;
-  readonly vapidSubject: string;
-  readonly vapidPublicKey: string;
-  readonly vapidPrivateKey: string;
-  readonly pushToPrivateAddresses: boolean;
-}
+export type Settings = Readonly<v.InferOutput<ReturnType<typeof settingsSchema>>>;
 
 /** What `linod.config.ts` exports: any of the settings. */
 export type SiteConfig = Partial<Settings>;
@@ -65,3 +326,112 @@ export function configuredLevels({
 }: Pick<Settings, 'logLevel' | 'logLevels'>): LevelsByName {
   return { ...logLevels, [rootName]: logLevel };
 }
+
+/** How the log is rotated; undefined when that is left to others, such as logrotate. */
+export function rotationOf(settings: Settings): RotationPolicy | undefined {
+  const { logRotate: every, logRotateMegabytes, logKeepFiles, logKeepDays, logCompress } = settings;
+  if (every === 'never' && logRotateMegabytes === 0) return undefined;
+  return {
+    every,
+    maxBytes: logRotateMegabytes * 1e6,
+    keepFiles: logKeepFiles,
+    keepDays: logKeepDays,
+    compress: logCompress,
+  };
+}
+
+function setting<const S extends v.GenericSchema>(definition: Definition<S>) {
+  const { schema, default: byDefault, ...about } = definition;
+  return v.pipe(v.optional(schema, byDefault as v.InferInput<S>), v.metadata(about));
+}
+
+function flag(byDefault: boolean) {
+  return {
+    allowed: 'true or false',
+    schema: v.boolean(),
+    default: byDefault,
+    defaultText: `\`${byDefault}\``,
+    read: (text: string) =>
+      ({ true: true, '1': true, yes: true, false: false, '0': false, no: false })[text.toLowerCase()],
+  };
+}
+
+function choice<const T extends string>(names: readonly T[], byDefault: T) {
+  return {
+    allowed: `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`,
+    schema: v.picklist(names),
+    default: byDefault,
+    defaultText: `\`${byDefault}\``,
+  };
+}
+
+function whole(from: number, to: number, byDefault: number, unit = '') {
+  const { schema, allowed, ...rest } = number(from, to, byDefault, unit);
+  return {
+    ...rest,
+    allowed: allowed.replace('a number', 'a whole number'),
+    schema: v.pipe(schema, v.integer()),
+  };
+}
+
+function number(from: number, to: number, byDefault: number, unit = '') {
+  return {
+    allowed: `a number ${unit && `of ${unit} `}from ${from} to ${to}`,
+    schema: v.pipe(v.number(), v.minValue(from), v.maxValue(to)),
+    default: byDefault,
+    defaultText: `\`${byDefault}\``,
+    read: readNumber,
+  };
+}
+
+function readNumber(text: string): number | undefined {
+  return text.trim() === '' || Number.isNaN(Number(text)) ? undefined : Number(text);
+}
+
+/** `a, b` */
+function readList(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim());
+  return items.filter((item) => item !== '');
+}
+
+/** `a=1, b=2` */
+function readPairs(text: string): Record<string, string> | undefined {
+  const pairs = text.split(',').map((pair) => pair.split('=').map((part) => part.trim()));
+  return pairs.every((pair) => pair.length === 2) ? Object.fromEntries(pairs) : undefined;
+}
+
+function text(pattern: RegExp) {
+  return v.pipe(v.string(), v.regex(pattern));
+}
+
+/** A key as base64url without padding; empty for none. */
+function key(bytes: number) {
+  const isLong = (text: string) => Buffer.from(text, 'base64url').length === bytes;
+  return v.union([v.literal(''), v.pipe(text(/^[\w-]+$/), v.check(isLong))]);
+}
+
+function succeeds(what: (text: string) => unknown): (text: string) => boolean {
+  return (text) => {
+    try {
+      what(text);
+      return true;
+    } catch {
+      return false; // the error says what is allowed
+    }
+  };
+}
+
+/** To valibot an array is a record, too. */
+const noList = v.custom<Record<string, unknown>>((value) => !Array.isArray(value));
+
+const level = v.pipe(
+  v.string(),
+  v.check(succeeds(parseLevel)),
+  v.transform((text) => parseLevel(text).value),
+);
+
+/** Several hosts in one URL are more than URL knows. The layer says what is wrong inside of it. */
+const redisUrl = v.union([
+  text(/^rediss?\+(sentinel|cluster):\/\/./),
+  v.pipe(text(/^(rediss?|unix):\/\/./), v.url()),
+]);

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { settingDefinitions, settingNames } from '../../src/site/setting-definitions.js';
+import { aboutSetting, settingNames } from '../../src/site/resolve-settings.js';
 import type { Settings } from '../../src/site.js';
 import { CommandShell } from '../support/command-shell.js';
 import { testDirectory } from '../support/directory.js';
@@ -170,7 +170,7 @@ t.test('a wrong value of any setting in the configuration file is told', async (
   for (const key of settingNames) {
     for (const [value, shown] of wrongValues[key]) {
       site.write({ 'linod.config.json': JSON.stringify({ name: 'test', [key]: value }) });
-      const { allowed } = settingDefinitions[key];
+      const { allowed } = aboutSetting(key);
       const message = `linod: linod.config.json: ${key}: expected ${allowed}, got: ${shown}\n`;
       t.strictSame(await shell.run('linod'), { code: 2, stdout: '', stderr: message });
     }
@@ -180,7 +180,7 @@ t.test('a wrong value of any setting in the configuration file is told', async (
 t.test('a wrong value in any environment variable is told', async (t) => {
   const shell = await CommandShell.start(t, new LiveSite(t).directory);
   for (const key of settingNames) {
-    const { allowed, environment } = settingDefinitions[key];
+    const { allowed, environment } = aboutSetting(key);
     const wrong = wrongValues[key].find(([value]) => typeof value === 'string' && value !== '');
     for (const name of anyText.includes(key) ? [] : environment) {
       if (typeof wrong?.[0] !== 'string') throw new Error(`expected a wrong text for ${key}`);
@@ -294,7 +294,7 @@ t.test('a database that cannot be used is told', async (t) => {
     .insertInto('linod_migrations')
     .values({ owner: 'linod', name: '9999-hyperspace', ran_at: 0 })
     .execute();
-  const newer = `database ${site.path('linod.db')} has migrations of linod that this version does not know: 9999-hyperspace; update linod, or name another database`;
+  const newer = `database ${site.path('linod.db')} has migrations of linod that this version does not know: 9999-hyperspace; a newer version made it, or one from before the first release: update linod, or name another database`;
   await expectRefusal(t, site, newer, { code: 1 });
   await expectRefusal(t, site, newer, { code: 1, script: 'runworker', args: [site.channel] });
   await expectRefusal(t, site, newer, { code: 1, script: 'initiate_linod' });

@@ -5,7 +5,7 @@ import { Option } from 'commander';
 import { type ChannelLayer, InvalidOptionError, openLayer } from '../../../channels/index.js';
 import { LinodError, NoSiteError, UsageError } from '../../errors.js';
 import { hidePassword } from '../../site/hide-password.js';
-import { settingDefinitions } from '../../site/setting-definitions.js';
+import { aboutSetting, checkSetting } from '../../site/resolve-settings.js';
 import { requireSite, type SiteFlags } from '../main.js';
 
 /** A command has just been started, perhaps on a busy machine, and its person has some patience. */
@@ -85,8 +85,8 @@ async function open(flags: LayerFlags): Promise<LayerPlace & { readonly layer: C
 
 /** Outside of any site, with everything that peers must agree on as it is by default. */
 async function openAlone(url: string): Promise<LayerPlace & { readonly layer: ChannelLayer }> {
-  const { check, allowed, parse } = settingDefinitions.channelLayer;
-  const checked = check(parse?.(url) ?? url, process.cwd());
+  const { allowed, read } = aboutSetting('channelLayer');
+  const checked = checkSetting('channelLayer', read?.(url) ?? url, process.cwd());
   if (checked === undefined)
     throw new UsageError(`expected --layer to be ${allowed}, got: ${JSON.stringify(hidePassword(url))}`);
   const { timeZone: timezone } = new Intl.DateTimeFormat().resolvedOptions();
