@@ -6,12 +6,17 @@ import type { Peak } from './report.js';
 
 const hourMs = 3_600_000;
 
+interface OccupancyOptions {
+  /** Instants in ms since 1970. */
+  readonly from: number;
+  readonly to: number;
+  readonly places: number;
+  readonly zone: Zone;
+}
+
 /** Told of each change, in the order of time. */
 export class Occupancy {
-  readonly #from: number;
-  readonly #to: number;
-  readonly #places: number;
-  readonly #zone: Zone;
+  readonly #options: OccupancyOptions;
   #running = 0;
   /** Since when something runs, or nothing does. */
   #since: number;
@@ -23,11 +28,9 @@ export class Occupancy {
   longestIdle: { readonly from: number; readonly to: number };
   readonly busyMsByHour: number[] = Array.from({ length: 24 }, () => 0);
 
-  constructor(from: number, to: number, places: number, zone: Zone) {
-    this.#from = from;
-    this.#to = to;
-    this.#places = places;
-    this.#zone = zone;
+  constructor(options: OccupancyOptions) {
+    const { from } = options;
+    this.#options = options;
     this.#since = from;
     this.longestIdle = { from, to: from };
   }
@@ -45,7 +48,7 @@ export class Occupancy {
     if (this.#running === 0 && running > 0) this.#endIdle(now);
     else if (this.#running > 0 && running === 0) this.#endBusy(now);
     this.#running = running;
-    if (running >= this.#places) this.#fullSince ??= now;
+    if (running >= this.#options.places) this.#fullSince ??= now;
     else this.#endFull(now);
     if (running > this.#mostRunning.count) this.#mostRunning = peak(running, now, rulesOf());
   }
@@ -57,9 +60,9 @@ export class Occupancy {
 
   /** What still goes on is not looked at any more. */
   end(): void {
-    if (this.#running === 0) this.#endIdle(this.#to);
-    else this.#endBusy(this.#to);
-    this.#endFull(this.#to);
+    if (this.#running === 0) this.#endIdle(this.#options.to);
+    else this.#endBusy(this.#options.to);
+    this.#endFull(this.#options.to);
   }
 
   #endIdle(now: number): void {
@@ -70,8 +73,8 @@ export class Occupancy {
   }
 
   #endBusy(now: number): void {
-    for (let at = Math.max(this.#from, this.#since); at < now; ) {
-      const shown = at + this.#zone.offsetAt(at);
+    for (let at = Math.max(this.#options.from, this.#since); at < now; ) {
+      const shown = at + this.#options.zone.offsetAt(at);
       const until = Math.min(now, at + hourMs - modulo(shown, hourMs));
       const hour = Math.floor(modulo(shown, 24 * hourMs) / hourMs);
       this.busyMsByHour[hour] = (this.busyMsByHour[hour] ?? 0) + until - at;

@@ -5,7 +5,6 @@ import type { Zone } from '../recurrence/zone.js';
 import { type Circumstances, type Decision, decide, type Entry, type Running } from '../tasks/decide.js';
 import { Delays } from '../tasks/delays.js';
 import type { JobRule } from '../tasks/rule.js';
-import { Agenda } from './agenda.js';
 import { Occupancy } from './occupancy.js';
 import type { RuleReport } from './report.js';
 
@@ -35,15 +34,12 @@ export interface SimulationOptions {
 
 interface Run extends Running {
   readonly state: RuleState;
-  readonly endsAt: number;
   readonly isTimeout: boolean;
-  hasEnded: boolean;
 }
 
 /** A rule as far as it has come. */
 interface RuleState {
   readonly rule: SimulatedRule;
-  readonly durationMs: number;
   readonly report: { -readonly [K in keyof RuleReport]: RuleReport[K] };
   dueAt: number | null;
   runs: Run[];
@@ -73,73 +69,61 @@ class Simulation {
   readonly #ends = new Agenda<Run>();
   readonly #occupancy: Occupancy;
   readonly #delays = new Delays();
-  readonly #inGroup = new Map<string, number>();
   readonly #broken: Array<{ rule: number; name: string; error: string }> = [];
+  readonly #running = new Set<Run>();
   /** Those that are due now, in the order in which they are looked at. */
   #waiting: RuleState[] = [];
-  #running = new Set<Run>();
   #lastJob = 0;
   #now: number;
 
   constructor(options: SimulationOptions) {
-    const { from, to, places, zone } = options;
     this.#options = options;
-    this.#now = from;
-    this.#occupancy = new Occupancy(from, to, places, zone);
+    this.#now = options.from;
+    this.#occupancy = new Occupancy(options);
     for (const rule of options.rules) this.#add(rule);
   }
 
   run(): Simulated {
     const { to, onInstant } = this.#options;
     for (;;) {
-      const next = Math.min(this.#due.next, this.#ends.next);
-      if (next >= to) break;
-      this.#now = next;
-      onInstant?.(next);
+      this.#now = Math.min(this.#due.next, this.#ends.next);
+      if (this.#now >= to) break;
+      onInstant?.(this.#now);
       this.#endRuns();
       this.#takeDue();
-      this.#look();
+      this.#poll();
     }
-    // What waits then may have become too late since the last look.
+    // What waits then may have become too late since the last poll.
     this.#now = to - 1;
-    this.#look();
+    this.#poll();
     this.#occupancy.end();
-    return {
-      rules: Array.from(this.#states.values(), ({ report }) => report),
-      occupancy: this.#occupancy,
-      broken: this.#broken,
-    };
+    const rules = Array.from(this.#states.values(), ({ report }) => report);
+    return { rules, occupancy: this.#occupancy, broken: this.#broken };
   }
 
   #add(rule: SimulatedRule): void {
-    const durationMs = this.#options.durationOf(rule);
-    const state: RuleState = {
-      rule,
-      durationMs,
-      report: emptyReport(rule, durationMs),
-      dueAt: null,
-      runs: [],
-      overlapAt: null,
-    };
+    const report = emptyReport(rule, this.#options.durationOf(rule));
+    const state: RuleState = { rule, report, dueAt: null, runs: [], overlapAt: null };
+    this.#states.set(rule.id, state);
     this.#guarded(state, () => {
-      const dueAt = rule.dueAfter(new Date(this.#now - 1))?.getTime() ?? null;
-      this.#states.set(rule.id, state);
-      if (dueAt === null) return;
       const since = this.#now - 1;
+      const dueAt = rule.dueAfter(new Date(since))?.getTime() ?? null;
+      if (dueAt === null) return;
       countNotes(state, rule.notesBetween(since, Math.min(dueAt, this.#options.to - 1)), since);
       this.#setDue(state, dueAt);
     });
   }
 
   /** What cannot be read is left out, and no other rule for its sake. */
-  #guarded(state: RuleState, act: () => void): void {
+  #guarded<T>(state: RuleState, act: () => T): T | null {
     try {
-      act();
+      return act();
     } catch (error) {
       if (!(error instanceof LinodError)) throw error;
       this.#broken.push({ rule: state.rule.id, name: state.rule.name, error: error.message });
       this.#states.delete(state.rule.id);
       state.dueAt = null;
+      return null;
     }
   }
 
@@ -150,7 +134,7 @@ class Simulation {
 
   #endRuns(): void {
     for (let run = this.#ends.take(this.#now); run !== undefined; run = this.#ends.take(this.#now)) {
-      if (run.hasEnded) continue;
+      if (!this.#running.has(run)) continue;
       this.#end(run);
       if (run.isTimeout) run.state.report.timeouts++;
       else this.#wakeFollowers(run.state);
@@ -158,11 +142,8 @@ class Simulation {
   }
 
   #end(run: Run): void {
-    const { state } = run;
-    run.hasEnded = true;
     this.#running.delete(run);
-    state.runs = state.runs.filter((other) => other !== run);
-    this.#countInGroup(state, -1);
+    run.state.runs = run.state.runs.filter((other) => other !== run);
     this.#tellRunning();
   }
 
@@ -176,16 +157,14 @@ class Simulation {
 
   /** In the order in which a worker reads them. */
   #takeDue(): void {
-    let isSorted = true;
-    for (let state = this.#due.take(this.#now); state !== undefined; state = this.#due.take(this.#now)) {
+    const before = this.#waiting.length;
+    for (let state = this.#due.take(this.#now); state !== undefined; state = this.#due.take(this.#now))
       this.#waiting.push(state);
-      isSorted = false;
-    }
-    if (!isSorted && this.#waiting.length > 1) this.#waiting.sort(byPriority);
+    if (this.#waiting.length > before) this.#waiting.sort(byPriority);
   }
 
   /** Decides about all that are due, until there is no place or nothing is due that could start. */
-  #look(): void {
+  #poll(): void {
     while (this.#waiting.length > 0) {
       const groupWaits = new Map<string, string>();
       const stillWaiting: RuleState[] = [];
@@ -196,23 +175,15 @@ class Simulation {
           stillWaiting.push(state);
           continue;
         }
-        const decision = this.#decide(state, groupWaits);
-        if (decision === null) continue;
-        const { action } = decision;
-        if (action.kind !== 'wait') continue;
+        const action = this.#decide(state, groupWaits)?.action;
+        if (action?.kind !== 'wait') continue;
         stillWaiting.push(state);
-        const { group } = state.rule.policies;
-        if (action.for === 'group') groupWaits.set(group, action.why);
+        if (action.for === 'group') groupWaits.set(state.rule.policies.group, action.why);
         if (action.for === 'place') waitsForPlace = true;
-        this.#delays.add({
-          ruleId: state.rule.id,
-          dueAt: state.dueAt,
-          for: action.for,
-          why: action.why,
-        });
+        this.#delays.add({ ruleId: state.rule.id, dueAt: state.dueAt, for: action.for, why: action.why });
         cancelled.push([state, action.cancel]);
       }
-      // A run that is asked to end makes room for the next look: first for who asked, if it comes first.
+      // A run that is asked to end makes room for the next poll: first for who asked, if it comes first.
       const hasRoom = cancelled.filter(([state, jobs]) => this.#cancel(state, jobs)).length > 0;
       this.#waiting = stillWaiting;
       this.#delays.polledAt(this.#now, { waitsForPlace, groupWaits });
@@ -227,15 +198,11 @@ class Simulation {
   #decide(state: RuleState, groupWaits: ReadonlyMap<string, string>): Decision | null {
     const { rule, dueAt } = state;
     if (dueAt === null) return null;
-    let decision: Decision | null = null;
-    this.#guarded(state, () => {
-      decision = this.#carryOut(
-        state,
-        dueAt,
-        decide(rule, dueAt, this.#circumstances(state, dueAt, groupWaits)),
-      );
+    return this.#guarded(state, () => {
+      const decision = decide(rule, dueAt, this.#circumstances(state, dueAt, groupWaits));
+      this.#carryOut(state, dueAt, decision);
+      return decision;
     });
-    return decision;
   }
 
   #circumstances(
@@ -243,51 +210,42 @@ class Simulation {
     dueAt: number,
     groupWaits: ReadonlyMap<string, string>,
   ): Circumstances {
+    const { group } = rule.policies;
+    const ofGroup = [...this.#running].filter(({ state }) => state.rule.policies.group === group);
     return {
       now: this.#now,
       running: runs,
-      inGroup: this.#inGroup.get(rule.policies.group) ?? 0,
-      groupWait: groupWaits.get(rule.policies.group) ?? null,
+      inGroup: group === '' ? 0 : ofGroup.length,
+      groupWait: groupWaits.get(group) ?? null,
       hasPlace: this.#running.size < this.#options.places,
       pollingSince: this.#options.from,
       delay: this.#delays.of(rule, dueAt),
     };
   }
 
-  #carryOut(state: RuleState, dueAt: number, decision: Decision): Decision {
-    const { report } = state;
+  #carryOut(state: RuleState, dueAt: number, { action, at, entries, next }: Decision): void {
     const isOverlap = state.runs.length > 0;
     if (isOverlap && state.overlapAt !== dueAt) {
-      report.overlaps++;
+      state.report.overlaps++;
       state.overlapAt = dueAt;
     }
-    if (decision.action.kind === 'wait') return decision;
+    if (action.kind === 'wait') return;
     this.#delays.delete(state.rule.id);
-    if (decision.action.kind === 'start') this.#start(state, decision.at);
+    if (action.kind === 'start') this.#start(state, at);
     const isForRun = isOverlap && state.rule.policies.overlap === 'skip';
-    const within = decision.entries.filter((entry) => (entry.dueAt ?? 0) < this.#options.to);
+    const within = entries.filter((entry) => (entry.dueAt ?? 0) < this.#options.to);
     countEntries(state, dueAt, within, isForRun ? 'skipped' : 'dropped');
-    this.#setDue(state, decision.next);
-    return decision;
+    this.#setDue(state, next);
   }
 
   #start(state: RuleState, dueAt: number): void {
-    const { rule, durationMs, report } = state;
+    const { rule, report } = state;
     const timeoutMs = rule.policies.timeoutSeconds * 1000;
-    const endsAt = this.#now + Math.min(durationMs, timeoutMs);
-    const isTimeout = durationMs > timeoutMs;
-    const run: Run = {
-      jobId: ++this.#lastJob,
-      since: this.#now,
-      state,
-      endsAt,
-      isTimeout,
-      hasEnded: false,
-    };
+    const isTimeout = report.durationMs > timeoutMs;
+    const run: Run = { jobId: ++this.#lastJob, since: this.#now, state, isTimeout };
     state.runs = [...state.runs, run];
     this.#running.add(run);
-    this.#ends.add(endsAt, run);
-    this.#countInGroup(state, 1);
+    this.#ends.add(this.#now + Math.min(report.durationMs, timeoutMs), run);
     report.runs++;
     report.worstLateMs = Math.max(report.worstLateMs, this.#now - dueAt);
     this.#tellRunning();
@@ -296,16 +254,9 @@ class Simulation {
   /** @returns whether any of these runs was still going on */
   #cancel(state: RuleState, jobs: readonly number[]): boolean {
     const runs = state.runs.filter(({ jobId }) => jobs.includes(jobId));
-    for (const run of runs) {
-      this.#end(run);
-      state.report.cancelled++;
-    }
+    for (const run of runs) this.#end(run);
+    state.report.cancelled += runs.length;
     return runs.length > 0;
-  }
-
-  #countInGroup({ rule }: RuleState, by: number): void {
-    const { group } = rule.policies;
-    if (group !== '') this.#inGroup.set(group, (this.#inGroup.get(group) ?? 0) + by);
   }
 
   #tellRunning(): void {
@@ -314,22 +265,35 @@ class Simulation {
   }
 }
 
-function emptyReport(rule: SimulatedRule, durationMs: number): RuleReport {
-  return {
-    rule: rule.id,
-    name: rule.name,
-    durationMs,
-    runs: 0,
-    late: 0,
-    worstLateMs: 0,
-    overlaps: 0,
-    skipped: 0,
-    leftOut: 0,
-    dropped: 0,
-    moved: 0,
-    cancelled: 0,
-    timeouts: 0,
-  };
+/** What comes when; what comes at the same time comes in any order. */
+class Agenda<T> {
+  /** The latest first. */
+  readonly #items: Array<{ readonly at: number; readonly value: T }> = [];
+
+  /** When the earliest comes; infinity when nothing does. */
+  get next(): number {
+    return this.#items.at(-1)?.at ?? Number.POSITIVE_INFINITY;
+  }
+
+  add(at: number, value: T): void {
+    let [low, high] = [0, this.#items.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#items[middle]?.at ?? at) > at) low = middle + 1;
+      else high = middle;
+    }
+    this.#items.splice(low, 0, { at, value });
+  }
+
+  /** Takes the earliest out, if it comes up to an instant. */
+  take(upTo: number): T | undefined {
+    return this.next > upTo ? undefined : this.#items.pop()?.value;
+  }
+}
+
+function emptyReport({ id, name }: SimulatedRule, durationMs: number): RuleReport {
+  const none = { runs: 0, late: 0, worstLateMs: 0, overlaps: 0, skipped: 0, leftOut: 0 };
+  return { rule: id, name, durationMs, ...none, dropped: 0, moved: 0, cancelled: 0, timeouts: 0 };
 }
 
 /**
