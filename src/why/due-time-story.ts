@@ -3,6 +3,7 @@
 import type { Kysely } from 'kysely';
 import { openTasks } from '../actors.js';
 import { systemClock } from '../clock.js';
+import { latestUpTo } from '../recurrence/occurrences.js';
 import type { Site } from '../site.js';
 import type { Database } from '../store/schema.js';
 import type { Store } from '../store/store.js';
@@ -11,8 +12,7 @@ import type { JobRule } from '../tasks/rule.js';
 import { findRule } from '../tasks/rule-named.js';
 import { type Attempt, attemptsAfter, attemptText } from './attempts.js';
 import { readEntries } from './entries.js';
-import { hindrancesOf } from './hindrances.js';
-import { Presence } from './presence.js';
+import { hindrancesOf, type Situation, situationOf } from './hindrances.js';
 import { type ToldEntry, tell } from './rule-story.js';
 import { jobText } from './sentences.js';
 import { readSummaries, summaryText } from './summaries.js';
@@ -44,21 +44,19 @@ export async function dueTimeStory(
   now = new Date(systemClock.now()),
 ): Promise<DueTimeStory> {
   const { rules } = openTasks({ site, store });
-  const teller = new DueTimeTeller(store.db, await rules.get(await findRule(store.db, named)), site, now);
-  return await teller.tell(asked);
+  const rule = await rules.get(await findRule(store.db, named));
+  return await new DueTimeTeller(await situationOf({ site, store }, rule, now)).tell(asked);
 }
 
 class DueTimeTeller {
+  readonly #situation: Situation;
   readonly #db: Kysely<Database>;
   readonly #rule: JobRule;
-  readonly #site: Site;
-  readonly #now: Date;
 
-  constructor(db: Kysely<Database>, rule: JobRule, site: Site, now: Date) {
-    this.#db = db;
-    this.#rule = rule;
-    this.#site = site;
-    this.#now = now;
+  constructor(situation: Situation) {
+    this.#situation = situation;
+    this.#db = situation.db;
+    this.#rule = situation.rule;
   }
 
   async tell(asked: Date): Promise<DueTimeStory> {
@@ -66,14 +64,13 @@ class DueTimeTeller {
     const entries = dueAt === null ? [] : await this.#entriesOf(dueAt);
     const job = entries.find((entry) => entry.job !== null)?.job ?? (await this.#jobAt(dueAt));
     const attempts = job === null ? [] : await attemptsAfter(this.#db, job);
-    const presence = await Presence.read(this.#db, this.#now.getTime());
     const sentences = [
       ...this.#heading(asked, dueAt),
       ...entries.map((entry) => this.#sentence(entry)),
       ...this.#jobSentences(entries, job),
       ...attempts.map((attempt) => attemptText(attempt, this.#time)),
-      ...this.#absence(presence, entries),
-      ...(entries.length === 0 && job === null ? await this.#withoutEntries(asked, dueAt, presence) : []),
+      ...this.#absence(entries),
+      ...(entries.length === 0 && job === null ? await this.#withoutEntries(asked, dueAt) : []),
     ];
     return { rule: this.#rule, asked, dueAt, entries, job, attempts, sentences };
   }
@@ -99,34 +96,27 @@ class DueTimeTeller {
     return told ? where : [jobText(job, this.#time), ...where];
   }
 
-  #absence(presence: Presence, entries: readonly ToldEntry[]): string[] {
+  #absence(entries: readonly ToldEntry[]): string[] {
     const missed = entries.find(({ reason }) => reason === 'late' || reason === 'dropped');
     if (missed?.dueAt == null) return [];
-    const absence = presence.absenceAt(missed.dueAt.getTime(), this.#time);
+    const absence = this.#situation.presence.absenceAt(missed.dueAt.getTime(), this.#time);
     return absence === null ? [] : [absence];
   }
 
   /** Nothing was written of it: it is to come, it is overdue, or the entries are not kept any more. */
-  async #withoutEntries(asked: Date, dueAt: Date | null, presence: Presence): Promise<string[]> {
+  async #withoutEntries(asked: Date, dueAt: Date | null): Promise<string[]> {
     const rule = this.#rule;
+    const { now } = this.#situation;
     const day = this.#time(dueAt ?? asked).slice(0, 'yyyy-mm-dd'.length);
     const [summary] = await readSummaries(this.#db, rule.id, { day, limit: 1 });
     if (summary !== undefined) return [`of that day only a summary is left: ${summaryText(summary)}`];
     if (asked < rule.createdAt) return [`the rule was made at ${this.#time(rule.createdAt)}`];
     if (dueAt === null) return ['there is no due time near', ...(await this.#stateAt(asked))];
-    if (dueAt < this.#now && !this.#isOpen(dueAt)) {
+    if (dueAt.getTime() < now && !this.#isOpen(dueAt)) {
       return ['nothing is known of it: entries so old are not kept', ...(await this.#stateAt(dueAt))];
     }
-    const hindrances = await hindrancesOf({
-      db: this.#db,
-      rule,
-      presence,
-      now: this.#now.getTime(),
-      time: this.#time,
-      channel: this.#site.channel,
-      isOn: this.#site.settings.useLinod,
-    });
-    const open = dueAt < this.#now ? 'it has not begun yet' : 'it is to come';
+    const hindrances = await hindrancesOf(this.#situation);
+    const open = dueAt.getTime() < now ? 'it has not begun yet' : 'it is to come';
     return [open, ...hindrances.map(({ sentence }) => sentence)];
   }
 
@@ -155,16 +145,11 @@ class DueTimeTeller {
   async #entriesOf(dueAt: Date): Promise<ToldEntry[]> {
     const about = await readEntries(this.#db, this.#rule.id, { dueAt, limit: maxEntries });
     // A run may have made up for what was dropped: it was decided upon at the same time, and is told of before.
-    const around = await Promise.all(
-      about
-        .filter(({ reason }) => reason === 'dropped')
-        .map(
-          async ({ decidedAt }) =>
-            await readEntries(this.#db, this.#rule.id, { decidedAt, limit: maxEntries }),
-        ),
-    );
+    const dropped = about.find(({ reason }) => reason === 'dropped');
+    const filter = { decidedAt: dropped?.decidedAt ?? dueAt, limit: maxEntries };
+    const around = dropped === undefined ? [] : await readEntries(this.#db, this.#rule.id, filter);
     const own = new Set(about.map(({ id }) => id));
-    const others = around.flat().filter(({ id }) => !own.has(id));
+    const others = around.filter(({ id }) => !own.has(id));
     return tell([...others, ...about], this.#rule).filter(({ id }) => own.has(id));
   }
 
@@ -183,12 +168,12 @@ class DueTimeTeller {
   async #nearest(asked: Date): Promise<Date | null> {
     const at = asked.getTime();
     if ((await readEntries(this.#db, this.#rule.id, { dueAt: asked, limit: 1 })).length > 0) return asked;
-    const known = await Promise.all([
-      this.#known('decisions', '<=', at),
-      this.#known('decisions', '>', at),
-      this.#known('jobs', '<=', at),
-      this.#known('jobs', '>', at),
-    ]);
+    const known = await Promise.all(
+      (['decisions', 'jobs'] as const).flatMap((table) => [
+        this.#known(table, '<=', at),
+        this.#known(table, '>', at),
+      ]),
+    );
     const candidates = [...known, ...this.#planned(at)].filter((time) => time !== null);
     candidates.sort((a, b) => Math.abs(a - at) - Math.abs(b - at));
     return candidates[0] === undefined ? null : new Date(candidates[0]);
@@ -204,28 +189,11 @@ class DueTimeTeller {
     return row?.at ?? null;
   }
 
-  /** Due times that nobody has decided about. */
-  #planned(at: number): number[] {
+  /** Due times that nobody has decided about: the last one before, and the next one. */
+  #planned(at: number): Array<number | null> {
     const next = this.#rule.nextDueAt?.getTime();
     if (next === undefined) return [];
-    if (at <= next) return [next];
-    const from = this.#rule.dueAfter(new Date(at - 1))?.getTime();
-    // The one before is found from the other side: there are no due times backwards.
-    const before = previousTo(this.#rule, next, at);
-    return [before, ...(from === undefined ? [] : [from])];
+    const after = (instant: number) => this.#rule.dueAfter(new Date(instant))?.getTime() ?? null;
+    return at <= next ? [next] : [latestUpTo(at - 1, next - 1, after), after(at - 1)];
   }
-}
-
-/** Nobody steps through more due times than this. */
-const maxSteps = 10_000;
-
-/** The last due time before an instant, from one that is known to be before it. */
-function previousTo(rule: JobRule, known: number, at: number): number {
-  let last = known;
-  for (let step = 0; step < maxSteps; step++) {
-    const next = rule.dueAfter(new Date(last))?.getTime();
-    if (next === undefined || next >= at) return last;
-    last = next;
-  }
-  return last;
 }

@@ -94,32 +94,20 @@ async function jobsOf(
   ruleId: number,
   rows: ReadonlyArray<Selectable<DecisionTable>>,
 ): Promise<Job[]> {
-  const numbers = (pick: (row: Selectable<DecisionTable>) => number | null) =>
+  const named = (column: 'due_at' | 'request_id' | 'job_id') =>
     idList(
       db,
-      rows.map(pick).filter((number) => number !== null),
+      rows.flatMap((row) => row[column] ?? []),
     );
   const found = await db
     .selectFrom('jobs')
     .selectAll()
     .where('rule_id', '=', ruleId)
-    .where((eb) =>
-      eb.or([
-        eb(
-          'due_at',
-          'in',
-          numbers((row) => row.due_at),
-        ),
-        eb(
-          'request_id',
-          'in',
-          numbers((row) => row.request_id),
-        ),
-        eb(
-          'id',
-          'in',
-          numbers((row) => row.job_id),
-        ),
+    .where(({ eb, or }) =>
+      or([
+        eb('due_at', 'in', named('due_at')),
+        eb('request_id', 'in', named('request_id')),
+        eb('id', 'in', named('job_id')),
       ]),
     )
     .execute();

@@ -1,13 +1,15 @@
 // What would keep a rule from running now.
 
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import * as v from 'valibot';
 import { parseHealth } from '../daemon/health.js';
 import { StartOrders } from '../membership/start-orders.js';
+import type { Site } from '../site.js';
 import type { Database, WorkerRow } from '../store/schema.js';
+import type { Store } from '../store/store.js';
 import type { JobRule } from '../tasks/rule.js';
 import { excludedText } from '../tasks/status.js';
-import type { Presence } from './presence.js';
+import { Presence } from './presence.js';
 import type { TimeWriter } from './sentences.js';
 
 /** What may stand in the way of a rule. */
@@ -44,6 +46,23 @@ export interface Situation {
   readonly channel: string;
   /** Whether `useLinod` is on. */
   readonly isOn: boolean;
+}
+
+/** How things stand for a rule. */
+export async function situationOf(
+  { site, store }: { readonly site: Site; readonly store: Store },
+  rule: JobRule,
+  now: Date,
+): Promise<Situation> {
+  return {
+    db: store.db,
+    rule,
+    presence: await Presence.read(store.db, now.getTime()),
+    now: now.getTime(),
+    time: (instant) => rule.localTime(instant),
+    channel: site.channel,
+    isOn: site.settings.useLinod,
+  };
 }
 
 interface RunningRow {
@@ -88,50 +107,37 @@ async function ofRule({ db, rule, time, now }: Situation): Promise<CurrentHindra
     const sentence = `the rule has been cancelled since ${time(cancelledAt)}, ${cancelledReason ?? 'for no known reason'}: resume it with \`linod rule ${id} resume\``;
     return [{ code: 'cancelled', sentence }];
   }
-  if (policies.runAfter !== '') return nextDueAt === null ? [await followsText(db, rule)] : [];
-  if (nextDueAt === null && rule.isExcludedAfter(new Date(now))) {
+  if (nextDueAt !== null) return [];
+  if (policies.runAfter !== '') return [{ code: 'follows', sentence: await followsText(db, rule) }];
+  if (rule.isExcludedAfter(new Date(now))) {
     const sentence = `${excludedText(rule)}: change that with \`linod rule ${id} set excluded=…\``;
     return [{ code: 'excluded', sentence }];
   }
-  if (nextDueAt === null) {
-    const dates = [
-      rule.until === null ? '' : `until ${rule.until}`,
-      rule.count === null ? '' : `count ${rule.count}`,
-    ].filter((text) => text !== '');
-    const why = dates.length === 0 ? '' : ` (${dates.join(', ')})`;
-    const counted =
-      rule.count === null
-        ? ''
-        : `; its times are counted from ${rule.start} on: \`linod rule ${id} set startDatetime=…\` counts anew`;
-    return [{ code: 'ended', sentence: `the rule has come to the end of its dates${why}${counted}` }];
-  }
-  return [];
+  return [{ code: 'ended', sentence: endedText(rule) }];
 }
 
-async function followsText(db: Kysely<Database>, { policies, id }: JobRule): Promise<CurrentHindrance> {
-  const { runAfter } = policies;
+function endedText({ id, until, count, start }: JobRule): string {
+  const dates = [
+    ...(until === null ? [] : [`until ${until}`]),
+    ...(count === null ? [] : [`count ${count}`]),
+  ];
+  const why = dates.length === 0 ? '' : ` (${dates.join(', ')})`;
+  const anew = `; its times are counted from ${start} on: \`linod rule ${id} set startDatetime=…\` counts anew`;
+  return `the rule has come to the end of its dates${why}${count === null ? '' : anew}`;
+}
+
+async function followsText(db: Kysely<Database>, { policies, id }: JobRule): Promise<string> {
   const first = await db
     .selectFrom('job_rules as own')
     .innerJoin('job_rules as first', 'first.id', 'own.follows_rule_id')
     .select(['first.id', 'first.name', 'first.cancelled_at', 'first.removed_at'])
     .where('own.id', '=', id)
     .executeTakeFirst();
-  if (first === undefined) {
-    return {
-      code: 'follows',
-      sentence: `it runs after rule ${JSON.stringify(runAfter)}, which is not there`,
-    };
-  }
-  const state =
-    first.removed_at !== null
-      ? ', whose procedure is gone'
-      : first.cancelled_at !== null
-        ? ', which is cancelled'
-        : '';
-  return {
-    code: 'follows',
-    sentence: `it runs whenever a run of rule #${first.id} ${first.name} is done${state}`,
-  };
+  if (first === undefined)
+    return `it runs after rule ${JSON.stringify(policies.runAfter)}, which is not there`;
+  const cancelled = first.cancelled_at === null ? '' : ', which is cancelled';
+  const state = first.removed_at === null ? cancelled : ', whose procedure is gone';
+  return `it runs whenever a run of rule #${first.id} ${first.name} is done${state}`;
 }
 
 async function ofWorkers(situation: Situation, running: readonly RunningRow[]): Promise<CurrentHindrance[]> {
@@ -145,24 +151,17 @@ async function ofWorkers(situation: Situation, running: readonly RunningRow[]): 
     return [{ code: 'not-started', sentence: 'the task coroutine was never started: initiate_linod' }];
   }
   const { living } = presence;
-  const paused = living.filter((worker) => parseHealth(worker.health)?.tasks === 'paused');
-  if (paused.length === living.length) {
-    const names = paused.map(({ id }) => id).join(', ');
+  const names = living.map(({ id }) => id).join(', ');
+  if (living.every((worker) => parseHealth(worker.health)?.tasks === 'paused'))
     return [{ code: 'paused', sentence: `every worker takes no new work until SIGCONT: ${names}` }];
-  }
   const able = living.filter((worker) => mayHave(worker, rule.procedure));
   if (able.length === 0) {
-    const names = living.map(({ id }) => id).join(', ');
-    return [
-      {
-        code: 'no-procedure',
-        sentence: `no worker has the procedure ${rule.procedure}: ${names} would have to be restarted`,
-      },
-    ];
+    const sentence = `no worker has the procedure ${rule.procedure}: ${names} would have to be restarted`;
+    return [{ code: 'no-procedure', sentence }];
   }
-  return able.every((worker) => isFull(worker, running))
-    ? [{ code: 'places', sentence: placesText(able) }]
-    : [];
+  if (!able.every((worker) => isFull(worker, running))) return [];
+  const each = able.map(({ id, max_jobs: places }) => `${places} of ${places} on ${id}`);
+  return [{ code: 'places', sentence: `all places for jobs are taken: ${each.join(', ')}` }];
 }
 
 /** What an older version did not say of itself is taken for granted. */
@@ -175,25 +174,17 @@ function isFull({ id, max_jobs: places }: WorkerRow, running: readonly RunningRo
   return places !== null && running.filter((run) => run.worker_id === id).length >= places;
 }
 
-function placesText(workers: readonly WorkerRow[]): string {
-  const each = workers.map(({ id, max_jobs: places }) => `${places} of ${places} on ${id}`);
-  return `all places for jobs are taken: ${each.join(', ')}`;
-}
-
 function ofRuns({ rule, time }: Situation, running: readonly RunningRow[]): CurrentHindrance[] {
-  const found: CurrentHindrance[] = [];
   const { overlap } = rule.policies;
   const own = running.find((run) => run.rule_id === rule.id);
-  if (own !== undefined && overlap !== 'allow') {
-    const since = `job ${own.id} has been running since ${time(new Date(own.start_datetime))}`;
-    const then = {
-      skip: 'what is due or asked for meanwhile is skipped',
-      'queue-one': 'what is due or asked for meanwhile waits for its end',
-      'cancel-previous': 'what is due or asked for next asks it to end, and waits for that',
-    }[overlap];
-    found.push({ code: 'running', sentence: `${since}: ${then} (overlap is ${overlap})` });
-  }
-  return found;
+  if (own === undefined || overlap === 'allow') return [];
+  const then = {
+    skip: 'what is due or asked for meanwhile is skipped',
+    'queue-one': 'what is due or asked for meanwhile waits for its end',
+    'cancel-previous': 'what is due or asked for next asks it to end, and waits for that',
+  }[overlap];
+  const since = `job ${own.id} has been running since ${time(new Date(own.start_datetime))}`;
+  return [{ code: 'running', sentence: `${since}: ${then} (overlap is ${overlap})` }];
 }
 
 async function ofGroup(
@@ -214,17 +205,7 @@ async function ofGroup(
     .select(['id', 'name'])
     .where('due_group', '=', group)
     .where('next_due_at', '<=', now)
-    .where((eb) =>
-      eb.or([
-        eb('due_priority', '>', priority),
-        eb.and([eb('due_priority', '=', priority), eb('next_due_at', '<', dueAt)]),
-        eb.and([
-          eb('due_priority', '=', priority),
-          eb('next_due_at', '=', dueAt),
-          eb('seqno', '<', rule.seqno),
-        ]),
-      ]),
-    )
+    .where(sql<boolean>`(-due_priority, next_due_at, seqno) < (${-priority}, ${dueAt}, ${rule.seqno})`)
     .orderBy('due_priority', 'desc')
     .orderBy('next_due_at')
     .executeTakeFirst();

@@ -7,8 +7,8 @@ import type { Store } from '../store/store.js';
 import type { JobRule } from '../tasks/rule.js';
 import { findRule } from '../tasks/rule-named.js';
 import { type LedgerEntry, readEntries } from './entries.js';
+import { situationOf } from './hindrances.js';
 import { type Outlook, outlookOf } from './outlook.js';
-import { Presence } from './presence.js';
 import { sentenceOf } from './sentences.js';
 import { type DaySummary, readSummaries } from './summaries.js';
 
@@ -55,31 +55,14 @@ export async function ruleStory(
   const { db } = store;
   const ruleId = await findRule(db, named);
   const rule = await openTasks({ site, store }).rules.get(ruleId);
-  const presence = await Presence.read(db, now.getTime());
-  const time = (instant: Date) => rule.localTime(instant);
   const entries = await readEntries(db, ruleId, { limit, ...(since === undefined ? {} : { since }) });
   const told = tell(entries, rule).filter(({ at }) => at <= now);
   // What is left of older days is of use only where the entries do not fill the page.
   const free = limit - told.length;
-  const sinceDay = since === undefined ? {} : { since: time(since).slice(0, 10) };
-  return {
-    rule,
-    now,
-    summaries: free > 0 ? await readSummaries(db, ruleId, { limit: free, ...sinceDay }) : [],
-    entries: told,
-    outlook: await outlookOf(
-      {
-        db,
-        rule,
-        presence,
-        now: now.getTime(),
-        time,
-        channel: site.channel,
-        isOn: site.settings.useLinod,
-      },
-      next,
-    ),
-  };
+  const sinceDay = since === undefined ? {} : { since: rule.localTime(since).slice(0, 10) };
+  const summaries = free > 0 ? await readSummaries(db, ruleId, { limit: free, ...sinceDay }) : [];
+  const outlook = await outlookOf(await situationOf({ site, store }, rule, now), next);
+  return { rule, now, summaries, entries: told, outlook };
 }
 
 /** The entries with their sentences, in the order of the times that they are about. */
