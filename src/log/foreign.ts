@@ -1,7 +1,7 @@
 // Single records of processes that have no sender of their own, such as Python's.
 
 import { type LevelSource, levelnoOf } from './levels/level-tree.js';
-import { type LevelName, LogLevels, parseLevel } from './levels.js';
+import { type LevelName, levelAtMost, parseLevel } from './levels.js';
 import type { LogRecord } from './messages.js';
 import { loggerName } from './names.js';
 import type { LogSender } from './sender.js';
@@ -34,10 +34,7 @@ export function writeForeign(sender: LogSender, record: LogRecord, levels: Thres
 /** Python knows levels between ours; they count as the one below. An unknown name counts as INFO. */
 function levelOf({ level, levelno, levelname }: LogRecord): LevelName {
   const number = levelno ?? (typeof level === 'number' ? level : undefined);
-  if (number !== undefined) {
-    const below = [...LogLevels].filter((known) => known.levelno <= number);
-    return below.at(-1)?.value ?? 'DEBUG';
-  }
+  if (number !== undefined) return levelAtMost(number);
   const name = typeof level === 'string' ? level : levelname;
   try {
     return parseLevel(name ?? 'INFO').value;

@@ -1,7 +1,7 @@
 // What the records of other logging libraries have in common.
 
 import type { Fields } from '../fields.js';
-import { type LevelName, LogLevels } from '../levels.js';
+import type { LevelName } from '../levels.js';
 import type { Logger } from '../logger.js';
 import { loggerName } from '../names.js';
 
@@ -43,9 +43,4 @@ export class LoggersByName {
     }
     return logger;
   }
-}
-
-/** The level whose number is the highest that is not above this one, numbered as Python does. */
-export function levelAtMost(levelno: number): LevelName {
-  return [...LogLevels].filter((level) => level.levelno <= levelno).at(-1)?.value ?? 'DEBUG';
 }

@@ -8,8 +8,9 @@ import { Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { suggestion } from '../../errors.js';
 import { type CreateLoggerOptions, createLogger, createLoggerOptions } from '../create-logger.js';
+import { levelAtMost } from '../levels.js';
 import { checkOptions } from '../logger-options.js';
-import { type BridgedRecord, LoggersByName, levelAtMost } from './bridged-record.js';
+import { type BridgedRecord, LoggersByName } from './bridged-record.js';
 
 export interface PinoTransportOptions extends CreateLoggerOptions {
   /** Where pino was told to put the message; default `msg`. */

@@ -1,12 +1,11 @@
 // What one client says on the site's socket: lines of text or JSON, or the frames of Python's SocketHandler.
 
 import type { LogRecord } from '../messages.js';
-import { FrameSplitter } from './frame-splitter.js';
-import { type LineRecord, LineRecords } from './line-records.js';
-import { type Line, LineSplitter } from './line-splitter.js';
+import { FrameSplitter } from './frames.js';
+import { type Line, LineRecords, LineSplitter } from './lines.js';
 import { objectOfPickle, recordOfObject } from './object-record.js';
-import { BadPickleError } from './pickle/errors.js';
 import { readPickle } from './pickle/read.js';
+import { BadPickleError } from './pickle/values.js';
 
 export interface ConversationOptions {
   readonly onRecord: (record: LogRecord) => void;
@@ -31,27 +30,15 @@ export class Conversation {
 
   constructor(options: ConversationOptions) {
     this.#options = options;
-    this.#records = new LineRecords((record) => this.#options.onRecord(recordOfText(record)));
-  }
-
-  /** Bytes of memory that wait for the rest of a line or frame. */
-  get pendingBytes(): number {
-    return this.#frames?.pendingBytes ?? this.#lines.pendingBytes;
-  }
-
-  /** Whether something has begun that lacks its end. */
-  get isUnfinished(): boolean {
-    return this.#frames === undefined ? this.#lines.pendingBytes > 0 : !this.#frames.isBetweenFrames;
+    this.#records = new LineRecords(({ text, level }) =>
+      this.#options.onRecord({ type: 'log.record', name: 'socket', message: text, level }),
+    );
   }
 
   /** Takes bytes. @throws NoFrameError (`LINOD_ERR_NO_FRAME`) after which nothing can be understood */
   push(chunk: Buffer): void {
     if (!this.#hasBegun && chunk[0] === 0)
-      this.#frames = new FrameSplitter((length) =>
-        this.#options.onProblem(
-          new BadPickleError(`a frame of ${length} bytes was skipped; 1 MiB is read at most`),
-        ),
-      );
+      this.#frames = new FrameSplitter((length) => this.#skipped(length));
     this.#hasBegun = true;
     if (this.#frames === undefined) for (const line of this.#lines.push(chunk)) this.#line(line);
     else for (const frame of this.#frames.push(chunk)) this.#frame(frame);
@@ -69,6 +56,12 @@ export class Conversation {
     this.#records.flush();
     if (this.#frames !== undefined && !this.#frames.isBetweenFrames)
       this.#options.onProblem(new BadPickleError('the connection ended in the middle of a frame'));
+  }
+
+  #skipped(length: number): void {
+    this.#options.onProblem(
+      new BadPickleError(`a frame of ${length} bytes was skipped; 1 MiB is read at most`),
+    );
   }
 
   #line(line: Line): void {
@@ -100,10 +93,6 @@ export class Conversation {
       this.#options.onProblem(error);
     }
   }
-}
-
-function recordOfText({ text, level }: LineRecord): LogRecord {
-  return { type: 'log.record', name: 'socket', message: text, level };
 }
 
 /** Undefined for what only looks like JSON: it is text. */

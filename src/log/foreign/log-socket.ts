@@ -7,6 +7,7 @@ import { LinodError } from '../../errors.js';
 import { type Thresholds, writeForeign } from '../foreign.js';
 import type { LogSender } from '../sender.js';
 import { Conversation } from './conversation.js';
+import { idleMs } from './lines.js';
 import { Problems } from './problems.js';
 import { waitForRoom } from './room.js';
 
@@ -14,12 +15,6 @@ import { waitForRoom } from './room.js';
 export const maxSocketPathBytes = process.platform === 'linux' ? 107 : 103;
 
 const maxConnections = 128;
-/** Of all connections together, for what lacks its end. */
-const maxPendingBytes = 16 * 1024 ** 2;
-/** A client that has begun a line or frame and sends nothing more for so long is not waited for. */
-const unfinishedMs = 60_000;
-/** A line of text waits so long for one that continues it. */
-const idleMs = 100;
 const loggerName = 'linod.log';
 
 /** There can be no socket at this path. */
@@ -44,7 +39,7 @@ export interface LogSocketOptions {
 export class LogSocket {
   readonly #options: LogSocketOptions;
   readonly #server: Server;
-  readonly #clients = new Map<Socket, Conversation>();
+  readonly #clients = new Set<Socket>();
   readonly #stop = new AbortController();
   readonly #problems: Problems;
 
@@ -68,9 +63,7 @@ export class LogSocket {
     this.#problems = new Problems(options.clock, (text, fields) =>
       options.sender.write('WARNING', loggerName, text, fields),
     );
-    this.#server = createServer({ pauseOnConnect: false, allowHalfOpen: true }, (client) =>
-      this.#serve(client),
-    );
+    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#serve(client));
     this.#server.maxConnections = maxConnections;
     this.#server.on('drop', () =>
       this.#complain(`a client was sent away: there are ${maxConnections} others`),
@@ -84,7 +77,7 @@ export class LogSocket {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
-    for (const client of this.#clients.keys()) client.destroy();
+    for (const client of this.#clients) client.destroy();
     await closed;
   }
 
@@ -115,29 +108,15 @@ export class LogSocket {
         answered = answered.then(() => this.#flush(client));
       },
     });
-    this.#clients.set(client, conversation);
-    client.setTimeout(idleMs, () => {
-      conversation.pause();
-      client.setTimeout(conversation.isUnfinished ? unfinishedMs : 0, () => {
-        this.#end(
-          client,
-          'a client that began a line or frame sent nothing more for a minute; it was sent away',
-        );
-      });
-    });
+    this.#clients.add(client);
+    client.setTimeout(idleMs);
+    client.on('timeout', () => conversation.pause());
     client.on('data', (chunk: Buffer) => {
-      client.setTimeout(idleMs);
       try {
         conversation.push(chunk);
       } catch (error) {
-        this.#end(client, tell(error));
-        return;
-      }
-      if (this.#pendingBytes() > maxPendingBytes) {
-        this.#end(
-          client,
-          `clients have begun more than ${maxPendingBytes} bytes of lines and frames; one was sent away`,
-        );
+        this.#complain(tell(error));
+        client.destroy();
         return;
       }
       client.pause();
@@ -168,17 +147,6 @@ export class LogSocket {
       (error: unknown) => ({ flushed: false, error: tell(error) }),
     );
     if (client.writable) client.write(`${JSON.stringify(answer)}\n`);
-  }
-
-  #end(client: Socket, why: string): void {
-    this.#complain(why);
-    client.destroy();
-  }
-
-  #pendingBytes(): number {
-    let sum = 0;
-    for (const { pendingBytes } of this.#clients.values()) sum += pendingBytes;
-    return sum;
   }
 
   #complain(problem: string): void {

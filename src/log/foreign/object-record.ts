@@ -2,8 +2,8 @@
 
 import { parserOf } from '../../parse-message.js';
 import { type LogRecord, logRequestSchemas } from '../messages.js';
+import { decodeVisibly } from '../visible-utf8.js';
 import type { PickleValue } from './pickle/values.js';
-import { visibleText } from './visible-text.js';
 
 const parse = parserOf(logRequestSchemas[1]);
 
@@ -26,30 +26,27 @@ const dropped = new Set([
  * @throws BadMessageError (`LINOD_ERR_BAD_MESSAGE`) when a value is of the wrong kind
  */
 export function recordOfObject(object: Readonly<Record<string, unknown>>): LogRecord {
-  const entries = Object.entries(object).filter(
-    ([key, value]) => known.has(key) && value !== null && key !== 'fields',
-  );
-  const extra = Object.entries(object).filter(([key]) => !known.has(key) && !dropped.has(key));
-  const { threadName, fields: own, msg } = object;
-  if (typeof threadName === 'string' && threadName !== 'MainThread') extra.push(['thread', threadName]);
-  const fields = { ...(isRecord(own) ? own : own === undefined || own === null ? {} : { fields: own }) };
-  const all = { ...fields, ...Object.fromEntries(extra) };
+  const entries = Object.entries(object);
+  const { threadName, fields, msg } = object;
+  const own = isRecord(fields) ? fields : fields === undefined || fields === null ? {} : { fields };
+  const all = {
+    ...own,
+    ...Object.fromEntries(entries.filter(([key]) => !known.has(key) && !dropped.has(key))),
+  };
+  if (typeof threadName === 'string' && threadName !== 'MainThread') all.thread = threadName;
   return parse({
-    ...Object.fromEntries(entries),
+    ...Object.fromEntries(entries.filter(([key, value]) => known.has(key) && value !== null)),
     // Python logs whatever has a text, also numbers.
-    ...(msg === undefined || msg === null ? {} : { msg: typeof msg === 'string' ? msg : String(msg) }),
-    ...(Object.keys(all).length > 0 ? { fields: all } : {}),
+    msg: msg === undefined || msg === null || typeof msg === 'string' ? (msg ?? undefined) : String(msg),
+    fields: Object.keys(all).length > 0 ? all : undefined,
     type: 'log.record',
   });
 }
 
 /** A pickled dict with text as keys, as an object; undefined when it is none. */
 export function objectOfPickle(value: PickleValue): Record<string, unknown> | undefined {
-  return value instanceof Map ? objectOfMap(value) : undefined;
-}
-
-function objectOfMap(map: Map<PickleValue, PickleValue>): Record<string, unknown> {
-  return Object.fromEntries(Array.from(map, ([key, item]) => [keyText(key), plain(item)]));
+  if (!(value instanceof Map)) return undefined;
+  return Object.fromEntries(Array.from(value, ([key, item]) => [keyText(key), plain(item)]));
 }
 
 function keyText(key: PickleValue): string {
@@ -58,8 +55,8 @@ function keyText(key: PickleValue): string {
 
 /** As JSON has it. Its depth and size were limited when it was read. */
 function plain(value: PickleValue): unknown {
-  if (value instanceof Map) return objectOfMap(value);
-  if (value instanceof Uint8Array) return visibleText(Buffer.from(value));
+  if (value instanceof Map) return objectOfPickle(value);
+  if (value instanceof Uint8Array) return decodeVisibly(value);
   if (value instanceof Set) return Array.from(value, plain);
   return Array.isArray(value) ? value.map(plain) : value;
 }

@@ -9,6 +9,7 @@ t.test('bytes that are no UTF-8 are shown, and the text around them is kept', as
   t.equal(decodeVisibly(Buffer.from([0xe2, 0x82])), '\\xe2\\x82', 'a character that is cut');
   t.equal(decodeVisibly(Buffer.from([0xed, 0xa0, 0x80, 0x61])), '\\xed\\xa0\\x80a', 'half a character');
   t.equal(decodeVisibly(Buffer.from([0xc0, 0x80])), '\\xc0\\x80', 'a character that is too long');
+  t.equal(decodeVisibly(Buffer.from([0xf5, 0x80])), '\\xf5\\x80', 'no character at all');
 });
 
 t.test('whatever the bytes are, each is in the text once', async (t) => {

@@ -1,7 +1,7 @@
 // Reading numbers and pieces from the bytes of a pickle.
 
-import { isUtf8 } from 'node:buffer';
-import { BadPickleError } from './errors.js';
+import { decodeVisibly } from '../../visible-utf8.js';
+import { BadPickleError } from './values.js';
 
 /** Longer numbers are no data of a log, and take long to be made of their digits. */
 const maxIntegerBytes = 1024;
@@ -72,8 +72,9 @@ export class PickleBytes {
     return text;
   }
 
+  /** Python also writes halves of surrogate pairs, which stand for bytes of file names that are no text. */
   text(length: number): string {
-    return decodeText(this.take(length));
+    return decodeVisibly(this.take(length));
   }
 
   #skip(length: number): number {
@@ -88,27 +89,4 @@ export class PickleBytes {
 export function narrow(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
-}
-
-/** Python also writes halves of surrogate pairs, which stand for bytes of file names that are no text: three bytes each. */
-function decodeText(bytes: Buffer): string {
-  if (isUtf8(bytes)) return bytes.toString('utf8');
-  const parts: string[] = [];
-  let from = 0;
-  for (let at = bytes.indexOf(0xed); at >= 0 && at + 2 < bytes.length; at = bytes.indexOf(0xed, at + 1)) {
-    const [second = 0, third = 0] = [bytes[at + 1], bytes[at + 2]];
-    if (second < 0xa0 || second > 0xbf || third < 0x80 || third > 0xbf) continue;
-    parts.push(
-      sound(bytes.subarray(from, at)),
-      String.fromCharCode(0xd000 | ((second & 0x3f) << 6) | (third & 0x3f)),
-    );
-    from = at + 3;
-  }
-  parts.push(sound(bytes.subarray(from)));
-  return parts.join('');
-}
-
-function sound(bytes: Buffer): string {
-  if (!isUtf8(bytes)) throw new BadPickleError('a text in the pickle is no UTF-8');
-  return bytes.toString('utf8');
 }

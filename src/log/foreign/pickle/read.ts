@@ -1,9 +1,17 @@
 // Reads pickles of plain data, as Python's logging sends them, and executes nothing.
 
 import { narrow, PickleBytes } from './bytes.js';
-import { BadPickleError, PickleLimitError, UnsafePickleError } from './errors.js';
-import { assertShape } from './shape.js';
-import { type PickleLimits, type PickleValue, pickleLimits } from './values.js';
+import {
+  assertShape,
+  BadPickleError,
+  PickleLimitError,
+  type PickleValue,
+  UnsafePickleError,
+} from './values.js';
+
+const maxBytes = 1024 ** 2;
+/** Values, marks and memo entries that a pickle makes. */
+const maxValues = 50_000;
 
 /** Where a list, dict, set or tuple begins on the stack. */
 const mark = Symbol('mark');
@@ -18,24 +26,21 @@ type Slot = PickleValue | typeof mark;
  *   BadPickleError (`LINOD_ERR_BAD_PICKLE`)
  * Source: Python, Lib/pickletools.py, "opcodes"
  */
-export function readPickle(bytes: Buffer, limits: Partial<PickleLimits> = {}): PickleValue {
-  const all = { ...pickleLimits, ...limits };
-  if (bytes.length > all.bytes) throw new PickleLimitError('bytes', all.bytes);
-  const value = new Machine(new PickleBytes(bytes), all).run();
-  assertShape(value, all);
+export function readPickle(bytes: Buffer): PickleValue {
+  if (bytes.length > maxBytes) throw new PickleLimitError('bytes', maxBytes);
+  const value = new Machine(new PickleBytes(bytes)).run();
+  assertShape(value);
   return value;
 }
 
 class Machine {
   readonly #bytes: PickleBytes;
-  readonly #limits: PickleLimits;
   readonly #stack: Slot[] = [];
   readonly #memo = new Map<number, PickleValue>();
   #made = 0;
 
-  constructor(bytes: PickleBytes, limits: PickleLimits) {
+  constructor(bytes: PickleBytes) {
     this.#bytes = bytes;
-    this.#limits = limits;
   }
 
   run(): PickleValue {
@@ -124,7 +129,7 @@ class Machine {
   }
 
   #count(): void {
-    if (++this.#made > this.#limits.values) throw new PickleLimitError('values', this.#limits.values);
+    if (++this.#made > maxValues) throw new PickleLimitError('values', maxValues);
   }
 }
 
