@@ -1,0 +1,175 @@
+// What a worker needs for logging: a logger for its own records, and the log that it writes for the whole site when it is its turn.
+
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { ChannelLayer, WorkerEvent } from '../../channels/index.js';
+import type { SteadyClock } from '../clock.js';
+import { guardAtExit } from '../log/exit-guard.js';
+import { LogSocketKeeper } from '../log/foreign/log-socket-keeper.js';
+import { LayerTransport } from '../log/layer-transport.js';
+import { SiteLevels } from '../log/levels/site-levels.js';
+import { LocalTransport } from '../log/local-transport.js';
+import { LogLock } from '../log/log-lock.js';
+import { Logger } from '../log/logger.js';
+import { LoggerCoroutine } from '../log/logger-coroutine.js';
+import { KyselyPositionStore } from '../log/positions.js';
+import { LogSender } from '../log/sender.js';
+import type { LogSink } from '../log/sink.js';
+import { senderTuning } from '../log/tuning.js';
+import { Lease } from '../membership/lease.js';
+import { configuredLevels, rotationOf } from '../site/settings.js';
+import type { Site } from '../site.js';
+import type { Store } from '../store/store.js';
+import { LogService } from './log-service.js';
+
+export interface WorkerLoggerOptions {
+  readonly site: Site;
+  readonly layer: ChannelLayer;
+  readonly clock: SteadyClock;
+  /** Also given what the worker itself logs. */
+  readonly terminal: LogSink | undefined;
+}
+
+/** The worker's own logger, and what it sends its records by. */
+export interface WorkerLogger {
+  readonly logger: Logger;
+  readonly levels: SiteLevels;
+  readonly sender: LogSender;
+  readonly local: LocalTransport;
+  close(): Promise<void>;
+}
+
+export function openWorkerLogger({ site, layer, clock, terminal }: WorkerLoggerOptions): WorkerLogger {
+  const { settings, spoolDirectory, logDirectory } = site;
+  const elsewhere = new LayerTransport({
+    open: async () => layer,
+    ownsLayer: false,
+    channel: site.logChannel,
+    clock,
+    onLevels: (overrides) => levels.take(overrides),
+  });
+  const local = new LocalTransport(elsewhere);
+  const sender = new LogSender({
+    name: 'linod',
+    transport: local,
+    spoolDirectory,
+    tellsPlaces: true,
+    tuning: senderTuning(settings),
+    timezone: settings.timezone,
+    format: settings.logFormat,
+    clock,
+  });
+  const unguard = guardAtExit(sender);
+  const levels = new SiteLevels({ logDirectory, clock, label: sender.label });
+  levels.start(configuredLevels(settings));
+  const sink = terminal === undefined ? sender : both(sender, terminal);
+  return {
+    logger: new Logger({ sink, name: 'linod', levels: levels.tree }),
+    levels,
+    sender,
+    local,
+    async close() {
+      try {
+        await sender.close();
+      } finally {
+        levels.close();
+        unguard();
+      }
+    },
+  };
+}
+
+export interface SiteLogOptions extends WorkerLoggerOptions {
+  readonly own: WorkerLogger;
+  readonly store: Store;
+  /** By which leases are held. */
+  readonly databaseClock: SteadyClock;
+  readonly workerId: string;
+  readonly onEvent: (event: WorkerEvent) => void;
+  /** Called once when this worker is to write the log and cannot, and with undefined when it does. */
+  readonly onBlocked: (why: unknown) => void;
+}
+
+/** The site's log in this worker. */
+export interface SiteLog {
+  readonly coroutine: LoggerCoroutine;
+  readonly service: LogService;
+  /** Null where the site has none. */
+  readonly socket: LogSocketKeeper | null;
+}
+
+export function openSiteLog(options: SiteLogOptions): SiteLog {
+  const { site, layer, clock, terminal, own, store, databaseClock, workerId, onEvent, onBlocked } = options;
+  const { settings, spoolDirectory, logFile, logChannel: channel } = site;
+  const { levels, sender, local, logger } = own;
+  const lock = new LogLock(logFile, workerId);
+  const place = logPlace(site);
+  const coroutine = new LoggerCoroutine({
+    layer,
+    channel,
+    path: logFile,
+    sync: settings.logSync,
+    orderMs: settings.logOrderMs,
+    positions: new KyselyPositionStore(store.db, { place }),
+    clock,
+    timezone: settings.timezone,
+    format: settings.logFormat,
+    rotation: rotationOf(settings),
+    fence: lock,
+    levels: () => levels.known,
+    thresholds: levels.tree,
+    sender,
+    local,
+    // A process that ended before it had read the configuration left its records at the default place.
+    spoolDirectories: [...new Set([spoolDirectory, join(site.directory, 'log', 'spool')])],
+    onTrouble: terminal === undefined ? undefined : (error) => reportTrouble(terminal, error),
+  });
+  const lease = new Lease(store.db, databaseClock, `log ${place}`.trimEnd(), workerId);
+  const service = new LogService({ coroutine, lease, lock, layer, channel, clock, onEvent, onBlocked });
+  return { coroutine, service, socket: socketOf(site, own, clock, logger) };
+}
+
+function socketOf(site: Site, own: WorkerLogger, clock: SteadyClock, logger: Logger): LogSocketKeeper | null {
+  const { logSocket: path, logSocketMode } = site.settings;
+  if (path === '') return null;
+  return new LogSocketKeeper({
+    path,
+    mode: Number.parseInt(logSocketMode, 8),
+    sender: own.sender,
+    levels: own.levels.tree,
+    clock,
+    onTrouble: (error) => {
+      if (error === undefined) logger.info('the log socket is open');
+      else logger.warning(error instanceof Error ? error.message : String(error));
+    },
+  });
+}
+
+/**
+ * Names the log whose lease and checkpoint a worker wants: empty for the one log of a site. Where the database serves
+ * several machines and the channel layer is a file of this one, records do not leave the machine: then each has its
+ * own log.
+ */
+function logPlace({ settings }: Site): string {
+  const { channelLayer, databaseUrl } = settings;
+  const isLocal = typeof channelLayer === 'string' && channelLayer.startsWith('sqlite:');
+  return isLocal && !databaseUrl.startsWith('sqlite:') ? `${hostname()} ${channelLayer}` : '';
+}
+
+/** The log itself cannot say that it cannot be written. */
+function reportTrouble(terminal: LogSink, error: unknown): void {
+  if (error === undefined) {
+    terminal.write('WARNING', 'linod.log', 'lino.log can be written again');
+    return;
+  }
+  const why = error instanceof Error ? error.message : String(error);
+  terminal.write('ERROR', 'linod.log', `lino.log cannot be written, records are kept: ${why}`);
+}
+
+function both(...sinks: readonly LogSink[]): LogSink {
+  return {
+    write(...record) {
+      for (const sink of sinks) sink.write(...record);
+    },
+  };
+}
