@@ -205,7 +205,7 @@ export interface RuleChangeTable {
   changed_at: number;
   /** The person or worker; of a change in the database who was connected, if it knows. */
   changed_by: string | null;
-  /** See `ChangeWay` in tasks/rule-signature.ts; null for a change in the database that nobody has looked after yet. */
+  /** See `ChangeWay` in tasks/rule-history.ts; null for a change in the database that nobody has looked after yet. */
   how: string | null;
 }
 

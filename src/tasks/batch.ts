@@ -5,8 +5,7 @@ import type { JobRow, JobTable } from '../store/schema.js';
 import { allPlacesTaken, type Delay, decide, groupIsFull, type Running } from './decide.js';
 import type { RuleEntry } from './ledger.js';
 import { type JobRequest, mergedOutcome } from './requests.js';
-import type { JobRule } from './rule.js';
-import { isFaultOfRule } from './rules.js';
+import { isFaultOfRule, type JobRule } from './rule.js';
 
 /** A rule or a request that cannot be taken up yet. */
 export interface Waiting {

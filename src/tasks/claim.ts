@@ -14,8 +14,8 @@ import type { Due } from './due.js';
 import { type Job, jobFromRow } from './job.js';
 import { type RuleEntry, ranBefore, writeEntries } from './ledger.js';
 import type { JobRequest } from './requests.js';
-import type { JobRule } from './rule.js';
-import { isFaultOfRule, type Rules } from './rules.js';
+import { isFaultOfRule, type JobRule } from './rule.js';
+import type { Rules } from './rules.js';
 
 /** A run that this worker is to begin. */
 export interface Claimed {

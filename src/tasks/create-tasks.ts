@@ -109,7 +109,6 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     clock,
   });
   const logger = options.logger ?? new Logger({ sink, name: 'linod.tasks', levels });
-  const outside = new OutsideChanges(store.db, rules, clock, logger);
   const tasks = new Tasks({
     db: store.db,
     rules,
@@ -117,7 +116,6 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     requests,
     claimer,
     ends,
-    outside,
     runner,
     pool: options.alwaysInline === true ? null : pool,
     procedures,
@@ -129,6 +127,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   });
   const history = new RuleHistory(store.db, rules, workerId);
   const plans = new RulesPlans({ db: store.db, rules, procedures, clock, actor: workerId });
+  const outside = new OutsideChanges(store.db, rules, clock, logger);
   const close = () => pool.close();
   return { tasks, rules, jobs, requests, requestsOn, claimer, ends, history, outside, plans, close };
 }

@@ -10,8 +10,8 @@ import { transact } from '../store/transact.js';
 import { type Job, jobFromRow, type Outcome } from './job.js';
 import { type RuleEntry, storable, writeEntries } from './ledger.js';
 import { addAttempt } from './requests.js';
-import type { JobRule } from './rule.js';
-import { isFaultOfRule, type Rules } from './rules.js';
+import { isFaultOfRule, type JobRule } from './rule.js';
+import type { Rules } from './rules.js';
 
 /** What became of the end of a run. */
 export interface Ended {
@@ -95,7 +95,7 @@ export class Ends {
         // Of runs side by side one may have failed since this one began.
         const mayHaveFailed = rule.failuresInRow > 0 || rule.policies.overlap === 'allow';
         if (outcome.status === 'done' && mayHaveFailed && !forgiven.has(rule.id)) {
-          await this.#rules.forgetFailures(tx, rule.id);
+          await forgetFailures(tx, rule.id);
           forgiven.add(rule.id);
         }
         ended.push({ mine: true, follows: '', wakes });
@@ -175,7 +175,7 @@ export class Ends {
       return `attempt ${job.attempt + 1} of ${retries + 1} comes in ${durationText(delayMs)}`;
     }
     const failures = current.failuresInRow + 1;
-    await this.#rules.setFailuresInRow(tx, rule.id, failures);
+    await this.#rules.set(tx, rule.id, { failures_in_row: failures });
     if (onFailure === 'continue' || failures < cancelAfter) return '';
     const headline = outcome.message.split('\n', 1)[0] ?? '';
     const inRow = cancelAfter === 1 ? '' : `, ${failures} failures in a row`;
@@ -274,6 +274,16 @@ export class Ends {
       return null;
     }
   }
+}
+
+/** A run went well: the next failure is the first in a row. */
+async function forgetFailures(tx: Kysely<Database>, id: number): Promise<void> {
+  await tx
+    .updateTable('job_rules')
+    .set({ failures_in_row: 0 })
+    .where('id', '=', id)
+    .where('failures_in_row', '>', 0)
+    .execute();
 }
 
 function lostEntry(row: JobRow, why: string): RuleEntry {

@@ -6,8 +6,9 @@ import type { Logger } from '../log/logger.js';
 import type { Database, JobRuleRow, RuleChangeRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { changesText, fieldChanges, ledgerOf } from './field-changes.js';
+import { isFaultOfRule } from './rule.js';
 import type { RuleColumns } from './rule-changes.js';
-import { isFaultOfRule, type Rules } from './rules.js';
+import type { Rules } from './rules.js';
 
 /** What became of a rule that somebody changed in the database. */
 interface Adopted {
@@ -65,7 +66,7 @@ export class OutsideChanges {
     const by = last.changed_by ?? somebody;
     const fields = fieldChanges(changes);
     for (const { reason, detail } of ledgerOf(fields, `in the database by ${by}`)) {
-      await this.#rules.note(id, null, reason, detail, tx);
+      await this.#rules.note(id, reason, detail, tx);
     }
     const told = changesText(fields);
     try {

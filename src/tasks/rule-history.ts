@@ -1,15 +1,62 @@
-// The history of a rule, and taking changes back.
+// The history of the rules: who changed what, when and how; and taking changes back.
+//
+// Triggers write it (store/migrations/triggers.ts), so that nothing is left out. Whoever changes a rule here signs what they
+// wrote. What nobody has signed was changed in the database itself: see outside-changes.ts.
 
 import type { Kysely } from 'kysely';
 import { UsageError } from '../errors.js';
-import type { Database, RuleChangeRow } from '../store/schema.js';
+import type { Database, JobRuleRow, RuleChangeRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { changesSince, type FieldChange, fieldChanges, ledgerOf } from './field-changes.js';
 import type { JobRule } from './rule.js';
 import type { RuleColumns } from './rule-changes.js';
 import { columnFromText } from './rule-fields.js';
-import type { ChangeWay } from './rule-signature.js';
 import type { Rules } from './rules.js';
+
+/**
+ * How a rule came to be changed. command: by a person, or by a program of the site. apply: by `linod rules apply`. undo: a
+ * person took an earlier change back. database: in the database itself. sync: since its procedure changed, came or went.
+ * failure: since a run failed, or the rule cannot be run.
+ */
+export const changeWays = ['command', 'apply', 'undo', 'database', 'sync', 'failure'] as const;
+
+export type ChangeWay = (typeof changeWays)[number];
+
+/** Who changes a rule, when and how. */
+export interface Signature {
+  readonly by: string;
+  readonly how: ChangeWay;
+  /** In ms since 1970. */
+  readonly at: number;
+}
+
+/** Writes columns of a rule that is locked, and signs the change. */
+export async function changeRule(
+  tx: Kysely<Database>,
+  { id, revision }: Pick<JobRuleRow, 'id' | 'revision'>,
+  columns: RuleColumns,
+  signature: Signature,
+): Promise<void> {
+  await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
+  // A change in the database that nobody has looked after yet stays what it is.
+  await signChanges(tx, id, revision, signature);
+}
+
+/** Signs all changes of a rule since a revision. */
+export async function signChanges(
+  tx: Kysely<Database>,
+  id: number,
+  since: number,
+  { by, how, at }: Signature,
+): Promise<void> {
+  await tx
+    .updateTable('rule_changes')
+    .set({ changed_by: by, how, changed_at: at })
+    .where('rule_id', '=', id)
+    .where('revision', '>', since)
+    .where('how', 'is', null)
+    .execute();
+}
 
 /** One change of a rule. */
 export interface RuleRevision {
@@ -81,7 +128,7 @@ export class RuleHistory {
         throw new UsageError(`job rule ${id} is already as it was before change ${from}`);
       const suffix = `since change ${from} was undone by ${this.#actor}`;
       for (const { reason, detail } of ledgerOf(fieldChanges(changed), suffix)) {
-        await this.#rules.note(id, null, reason, detail, tx);
+        await this.#rules.note(id, reason, detail, tx);
       }
       return await this.#rules.get(id, tx);
     });

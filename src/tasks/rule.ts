@@ -15,6 +15,7 @@ import {
   readingStartDatetime,
   shortForm,
 } from '../recurrence.js';
+import { StoreUnavailableError } from '../store/errors.js';
 import type { JobRuleRow } from '../store/schema.js';
 import type { Entry } from './decide.js';
 import { DueTimes } from './due-times.js';
@@ -36,6 +37,11 @@ export class InvalidRuleError extends LinodError {
     super('LINOD_ERR_INVALID_RULE', problems.join('; '));
     this.rule = rule;
   }
+}
+
+/** Whether it is what is written in a rule that cannot be, and neither the program's fault nor the database's. */
+export function isFaultOfRule(error: unknown): error is LinodError {
+  return error instanceof LinodError && !(error instanceof StoreUnavailableError);
 }
 
 /** What a field of a rule is, and where that comes from. */

@@ -14,10 +14,10 @@ import { lock } from '../store/dialect.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { changesSince, type FieldChange, fieldChanges, ledgerOf } from './field-changes.js';
-import type { JobRule } from './rule.js';
+import { isFaultOfRule, type JobRule } from './rule.js';
 import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
 import { ruleFields } from './rule-fields.js';
-import { isFaultOfRule, type Rules } from './rules.js';
+import type { Rules } from './rules.js';
 import { BadRulesFileError, type RuleEntry, type RulesFile } from './rules-file.js';
 
 /** What happens to one rule. */
@@ -174,7 +174,7 @@ export class RulesPlans {
       if (changes.length === 0) continue;
       const { id, name, procedure, nextDueAt, timezone } = await rules.get(row.id, tx);
       for (const { reason, detail } of ledgerOf(changes, `applied by ${actor}`)) {
-        await rules.note(id, null, reason, detail, tx);
+        await rules.note(id, reason, detail, tx);
       }
       planned.push({
         rule: id,

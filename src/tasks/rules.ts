@@ -1,47 +1,38 @@
 // The table of job rules: making them of procedures, changing them, and the ledger of what happened to them.
 
-import { isDeepStrictEqual } from 'node:util';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
-import { LinodError, UsageError } from '../errors.js';
+import { UsageError } from '../errors.js';
 import type { Procedure } from '../procedure.js';
 import { hostKey } from '../runs/host.js';
-import { idList, lock } from '../store/dialect.js';
-import { StoreUnavailableError } from '../store/errors.js';
+import { lock } from '../store/dialect.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import { writeEntries } from './ledger.js';
+import { type RuleEntry, writeEntries } from './ledger.js';
 import type { Reason } from './reasons.js';
 import { JobRule } from './rule.js';
 import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
+import { type ChangeWay, changeRule, signChanges } from './rule-history.js';
 import { UnknownRuleError } from './rule-named.js';
-import { type ChangeWay, changeRule, type Signature, signChanges } from './rule-signature.js';
+import { realignRules, type SyncReport, syncRules } from './rules-sync.js';
 import { checkFollows, followedBy } from './run-after.js';
 import { leftUndone, missedSince } from './unrun.js';
 
 export type { RuleChanges } from './rule-changes.js';
+export type { SyncReport } from './rules-sync.js';
 
-/** What `sync` did, by the names of the rules. */
-export interface SyncReport {
-  readonly created: readonly string[];
-  /** Their procedure is gone; they are kept, marked, and never run. */
-  readonly removed: readonly string[];
-  /** Their procedure came back. */
-  readonly restored: readonly string[];
-  /** They were cancelled since a run failed, and may try again. */
-  readonly reactivated: readonly string[];
-  /** The procedure suggests something else than before. */
-  readonly changed: readonly string[];
-}
-
-/** How a rule comes to be rewritten. */
-export interface Rewriting {
+/** How a rule comes to be changed. */
+export interface Change {
   readonly how: ChangeWay;
+  /** What happened to it, for what was due and will not be run: `edited`, `cancelled`. */
+  readonly what: string;
   /** Default: who acts. */
   readonly by?: string;
   /** In ms since 1970. Default: now, so that no change makes a rule run. */
   readonly dueAfter?: number;
 }
+
+const resumed = { cancelled_at: null, cancelled_by: null, cancelled_reason: null } as const;
 
 export class Rules {
   readonly #db: Kysely<Database>;
@@ -98,7 +89,7 @@ export class Rules {
     return this.parse(await this.lockRow(id, tx));
   }
 
-  /** The same as a row, for who rewrites it. */
+  /** The same as a row, for who changes it. */
   async lockRow(id: number, tx: Kysely<Database>): Promise<JobRuleRow> {
     const row = await tx
       .selectFrom('job_rules')
@@ -131,36 +122,21 @@ export class Rules {
    * marked, rules that failed reactivated, suggestions renewed. What a person overrode or cancelled stays so.
    */
   async sync(procedures: Iterable<Procedure>): Promise<SyncReport> {
-    const all = new Map(Array.from(procedures, (procedure) => [procedure.name, procedure]));
     return await transact(this.#db, async (tx) => {
       // Two workers that start at once must not both make the rule that a procedure lacks.
       await lock(tx, 'rules');
-      const known = await tx
-        .selectFrom('job_rules')
-        .select(['id', 'procedure'])
-        .orderBy('seqno')
-        .forNoKeyUpdate()
-        .execute();
-      const withRule = new Set(known.map(({ procedure }) => procedure));
-      const report = { created: [], removed: [], restored: [], reactivated: [], changed: [] } as {
-        [K in keyof SyncReport]: string[];
-      };
-      for (const procedure of all.values()) {
-        if (withRule.has(procedure.name)) continue;
-        report.created.push((await this.insert(tx, procedure, 'sync')).name);
-      }
-      // While no worker ran; which of the two it was is not known.
-      await this.#realign(tx, 'the clock or the time zone changed');
-      for await (const row of readRules(
-        tx,
-        known.map(({ id }) => id),
-      )) {
-        const did = await this.#adjust(tx, row, all.get(row.procedure));
-        for (const kind of did) report[kind].push(row.name);
-      }
-      await this.#followAnew(tx);
-      return report;
+      return await syncRules(tx, this, procedures, this.#clock);
     });
+  }
+
+  /**
+   * Works out anew when rules are due that are not due yet: after the clock was set back, or the site got another
+   * time zone, what was worked out before is wrong.
+   *
+   * @param why for the ledger
+   */
+  async realign(why: string): Promise<void> {
+    await transact(this.#db, async (tx) => await realignRules(tx, this, why, this.#clock));
   }
 
   /**
@@ -178,30 +154,41 @@ export class Rules {
       const told = Object.entries(changes).map(([field, value]) =>
         value === null ? `${field} as suggested` : `${field} = ${JSON.stringify(value)}`,
       );
-      await this.note(id, null, 'edited', `${told.join(', ')}, by ${this.#actor}`, tx);
+      await this.note(id, 'edited', `${told.join(', ')}, by ${this.#actor}`, tx);
       return await this.get(id, tx);
     });
   }
 
   /**
-   * Writes columns of a rule that is locked, and works out when it is due next: after now, or after the time that is
-   * given. Part of a transaction.
+   * Writes columns of a rule that is locked, once it is clear that what comes of it can be a rule. Part of a
+   * transaction.
    *
-   * @throws LinodError when what comes of it cannot be a rule
+   * @throws LinodError when it cannot
    */
   async rewrite(
     tx: Kysely<Database>,
     row: JobRuleRow,
     columns: RuleColumns,
-    { how, by = this.#actor, dueAfter = this.#clock.now() }: Rewriting,
+    change: Omit<Change, 'what'>,
   ): Promise<void> {
     // Also of a rule that is not active now, lest it cannot be resumed; and before the database sees it.
     const rewritten = new JobRule({ ...row, ...columns }, this.#timezone);
     void rewritten.recurrence;
     await checkFollows(tx, rewritten);
-    await this.#noteUndone(tx, row, 'edited', dueAfter);
+    await this.change(tx, row, columns, { ...change, what: 'edited' });
+  }
+
+  /** Writes columns of a rule that is locked, and works out when it is due next. Part of a transaction. */
+  async change(
+    tx: Kysely<Database>,
+    row: JobRuleRow,
+    columns: RuleColumns,
+    { how, what, by = this.#actor, dueAfter = this.#clock.now() }: Change,
+  ): Promise<void> {
+    const undone = leftUndone(row, (read) => this.parse(read), { until: dueAfter, what });
+    await this.#write(tx, undone);
     if (Object.keys(columns).length > 0) {
-      await changeRule(tx, row.id, columns, { by, how, at: this.#clock.now() });
+      await changeRule(tx, row, columns, { by, how, at: this.#clock.now() });
     }
     await this.#renewDue(tx, row.id, dueAfter);
   }
@@ -209,7 +196,6 @@ export class Rules {
   /** Marks a rule cancelled: it is ignored until it is resumed. A run that goes on is not touched. */
   async cancel(id: number, reason = `by ${this.#actor}`): Promise<JobRule> {
     return await transact(this.#db, async (tx) => {
-      await this.lock(id, tx);
       await this.#markCancelled(tx, id, 'person', reason);
       return await this.get(id, tx);
     });
@@ -225,69 +211,44 @@ export class Rules {
     await transact(this.#db, async (tx) => await this.cancelFailed(tx, id, error));
   }
 
+  async #markCancelled(
+    tx: Kysely<Database>,
+    id: number,
+    by: 'person' | 'failure',
+    reason: string,
+  ): Promise<void> {
+    const columns = { cancelled_at: this.#clock.now(), cancelled_by: by, cancelled_reason: reason };
+    const how = by === 'person' ? 'command' : by;
+    await this.change(tx, await this.lockRow(id, tx), columns, { how, what: 'cancelled' });
+    await this.note(id, 'cancelled', reason, tx);
+  }
+
   /** Takes the cancelling back. The rule is due next at its first time after now. */
   async resume(id: number): Promise<JobRule> {
     return await transact(this.#db, async (tx) => {
-      const rule = await this.lock(id, tx);
-      if (rule.cancelledAt === null) throw new UsageError(`job rule ${id} is not cancelled`);
-      await this.#markActive(tx, id, 'command');
-      await this.#noteMissed(tx, id, rule.cancelledAt, 'the rule was cancelled then');
-      await this.note(id, null, 'resumed', `by ${this.#actor}`, tx);
+      const row = await this.lockRow(id, tx);
+      const { cancelledAt } = this.parse(row);
+      if (cancelledAt === null) throw new UsageError(`job rule ${id} is not cancelled`);
+      // It begins anew; else its next failure would be the last one allowed, whatever is allowed.
+      await this.set(tx, id, { failures_in_row: 0 });
+      await this.change(tx, row, resumed, { how: 'command', what: 'resumed' });
+      await this.noteMissed(tx, id, cancelledAt, 'the rule was cancelled then');
+      await this.note(id, 'resumed', `by ${this.#actor}`, tx);
       return await this.get(id, tx);
     });
   }
 
-  /**
-   * Works out anew when rules are due that are not due yet: after the clock was set back, or the site got another
-   * time zone, what was worked out before is wrong.
-   *
-   * @param why for the ledger
-   */
-  async realign(why: string): Promise<void> {
-    await transact(this.#db, async (tx) => await this.#realign(tx, why));
-  }
-
   /** Writes a line of the ledger. */
-  async note(
-    ruleId: number,
-    dueAt: number | null,
-    reason: Reason,
-    detail: string,
-    db: Kysely<Database> = this.#db,
-  ): Promise<void> {
-    await db
-      .insertInto('decisions')
-      .values({
-        rule_id: ruleId,
-        due_at: dueAt,
-        decided_at: this.#clock.now(),
-        worker_id: this.#actor,
-        reason,
-        detail,
-      })
-      .execute();
+  async note(id: number, reason: Reason, detail: string, db: Kysely<Database> = this.#db): Promise<void> {
+    await this.#write(db, [{ ruleId: id, dueAt: null, dueUntil: null, times: 1, reason, detail }]);
   }
 
-  /** Counts the failures of a rule in a row. */
-  async setFailuresInRow(tx: Kysely<Database>, id: number, failures: number): Promise<void> {
-    await this.#set(tx, id, { failures_in_row: failures });
+  /** Notes what was due while the rule was not active. */
+  async noteMissed(tx: Kysely<Database>, id: number, since: Date, why: string): Promise<void> {
+    await this.#write(tx, missedSince(await this.get(id, tx), since, { now: this.#clock.now(), why }));
   }
 
-  /** A run went well: the next failure is the first in a row. Writes nothing where the last did, too. */
-  async forgetFailures(tx: Kysely<Database>, id: number): Promise<void> {
-    await tx
-      .updateTable('job_rules')
-      .set({ failures_in_row: 0 })
-      .where('id', '=', id)
-      .where('failures_in_row', '>', 0)
-      .execute();
-  }
-
-  /**
-   * A row as a rule. What is wrong with the row is thrown when somebody asks when the rule is due.
-   *
-   * @param before the rule as it was read before: where nobody has changed it, it is due at the same times
-   */
+  /** A row as a rule. What is wrong with the row is thrown when somebody asks when the rule is due. */
   parse(row: JobRuleRow, before?: JobRule): JobRule {
     return new JobRule(row, this.#timezone, before);
   }
@@ -315,151 +276,17 @@ export class Rules {
       })
       .returning('id')
       .executeTakeFirstOrThrow();
-    await signChanges(tx, id, -1, this.#signature(how));
+    await signChanges(tx, id, -1, { by: this.#actor, how, at: now });
     // From the same instant on, lest a due time lies between the two and is never told of.
     await this.#renewDue(tx, id, now);
     return await this.get(id, tx);
   }
 
-  async #adjust(
-    tx: Kysely<Database>,
-    row: JobRuleRow,
-    procedure: Procedure | undefined,
-  ): Promise<Array<Exclude<keyof SyncReport, 'created'>>> {
-    const rule = this.parse(row);
-    if (procedure === undefined) {
-      if (rule.removedAt !== null) return [];
-      await this.#noteUndone(tx, row, 'removed');
-      await this.#forgetTold(tx, rule.id);
-      const gone = { removed_at: this.#clock.now(), next_due_at: null };
-      await changeRule(tx, rule.id, gone, this.#signature('sync'));
-      await this.note(rule.id, null, 'removed', `no procedure ${rule.procedure} is registered`, tx);
-      return ['removed'];
-    }
-    const did: Array<'restored' | 'reactivated' | 'changed'> = [];
-    const suggestion = JSON.stringify(procedure.suggestion);
-    if (rule.removedAt !== null) did.push('restored');
-    if (rule.cancelledBy === 'failure') did.push('reactivated');
-    if (!isDeepStrictEqual(procedure.suggestion, rule.suggestion)) did.push('changed');
-    if (did.length === 0) return did;
-    await this.#noteUndone(tx, row, 'changed by a new version of the procedure');
-    await changeRule(tx, rule.id, { removed_at: null, suggestion }, this.#signature('sync'));
-    try {
-      if (did.includes('reactivated')) await this.#markActive(tx, rule.id, 'sync');
-      else await this.#renewDue(tx, rule.id);
-      await this.#noteMissedOf(tx, rule);
-    } catch (error) {
-      // A new suggestion and an old override need not fit together. That is no reason to stop the others.
-      if (!isFaultOfRule(error)) throw error;
-      await this.cancelFailed(tx, rule.id, error.message);
-    }
-    if (did.includes('reactivated') || did.includes('restored')) {
-      await this.note(rule.id, null, 'reactivated', did.join(' and '), tx);
-    }
-    return did;
-  }
-
-  /** A rule may have been made after the one that follows it. */
-  async #followAnew(tx: Kysely<Database>): Promise<void> {
-    const rules = await tx.selectFrom('job_rules').select('id').where('removed_at', 'is', null).execute();
-    for await (const row of readRules(
-      tx,
-      rules.map(({ id }) => id),
-    )) {
-      const follows = await followedBy(tx, this.parse(row));
-      if (follows !== row.follows_rule_id) await this.#set(tx, row.id, { follows_rule_id: follows });
-    }
-  }
-
-  async #realign(tx: Kysely<Database>, why: string): Promise<void> {
-    const rules = await tx
-      .selectFrom('job_rules')
-      .select(['id', 'next_due_at'])
-      .where('next_due_at', 'is not', null)
-      .orderBy('id')
-      .forNoKeyUpdate()
-      .execute();
-    // Only now: another worker may have had some of them until a moment ago, and run what was due meanwhile.
-    const now = this.#clock.now();
-    const ahead = rules.filter((rule) => (rule.next_due_at ?? now) > now);
-    for await (const row of readRules(
-      tx,
-      ahead.map(({ id }) => id),
-    )) {
-      const rule = this.parse(row);
-      const due = dueAfter(rule, now);
-      if (due === undefined || due?.getTime() === rule.nextDueAt?.getTime()) continue;
-      await this.#set(tx, rule.id, { next_due_at: due === null ? null : due.getTime() });
-      await this.#tellAnew(tx, rule, now, due);
-      const [from, to] = [rule.nextDueAt, due].map((time) =>
-        time === null ? 'never' : rule.localTime(time),
-      );
-      await this.note(rule.id, null, 'moved', `from ${from} to ${to}: ${why}`, tx);
-    }
-  }
-
-  async #markCancelled(
-    tx: Kysely<Database>,
-    id: number,
-    by: 'person' | 'failure',
-    reason: string,
-  ): Promise<void> {
-    await this.#forgetTold(tx, id);
-    const columns = {
-      cancelled_at: this.#clock.now(),
-      cancelled_by: by,
-      cancelled_reason: reason,
-      next_due_at: null,
-    };
-    const row = await tx.selectFrom('job_rules').selectAll().where('id', '=', id).executeTakeFirst();
-    if (row !== undefined) await this.#noteUndone(tx, row, 'cancelled');
-    await changeRule(tx, id, columns, this.#signature(by === 'person' ? 'command' : by));
-    await this.note(id, null, 'cancelled', reason, tx);
-  }
-
-  async #markActive(tx: Kysely<Database>, id: number, how: ChangeWay): Promise<void> {
-    const columns = { cancelled_at: null, cancelled_by: null, cancelled_reason: null };
-    await changeRule(tx, id, columns, this.#signature(how));
-    // It begins anew; else its next failure would be the last one allowed, whatever is allowed.
-    await this.setFailuresInRow(tx, id, 0);
-    await this.#renewDue(tx, id);
-  }
-
-  /** Tells of what was due, and will not be run since the rule changes. */
-  async #noteUndone(
-    tx: Kysely<Database>,
-    row: JobRuleRow,
-    what: string,
-    until = this.#clock.now(),
-  ): Promise<void> {
-    const entries = leftUndone(row, (read) => this.parse(read), { until, what });
-    await writeEntries(tx, entries, { by: this.#actor, at: this.#clock.now() });
-  }
-
-  /** Tells of what was due while the rule was not active. */
-  async #noteMissed(tx: Kysely<Database>, id: number, since: Date, why: string): Promise<void> {
-    const now = this.#clock.now();
-    const entries = missedSince(await this.get(id, tx), since, { now, why });
-    await writeEntries(tx, entries, { by: this.#actor, at: now });
-  }
-
-  /** The same for a rule that the set-up has made active again. */
-  async #noteMissedOf(tx: Kysely<Database>, before: JobRule): Promise<void> {
-    const { id, removedAt, cancelledAt, procedure } = before;
-    if (removedAt !== null) {
-      await this.#noteMissed(tx, id, removedAt, `no procedure ${procedure} was registered then`);
-    } else if (cancelledAt !== null) {
-      await this.#noteMissed(tx, id, cancelledAt, 'the rule was cancelled then');
-    }
-  }
-
-  async #renewDue(tx: Kysely<Database>, id: number, since = this.#clock.now()): Promise<void> {
+  async #renewDue(tx: Kysely<Database>, id: number, since: number): Promise<void> {
     const rule = await this.get(id, tx);
     const { priority, group, runIn, memoryMb } = rule.policies;
-    const due = rule.dueAfter(new Date(since));
-    await this.#tellAnew(tx, rule, since, due);
-    await this.#set(tx, id, {
-      next_due_at: due === null ? null : due.getTime(),
+    await this.setDue(tx, rule, since, rule.dueAfter(new Date(since)));
+    await this.set(tx, id, {
       due_priority: priority,
       due_group: group,
       due_host: runIn === 'inline' ? '' : hostKey({ kind: runIn, memoryMb }),
@@ -467,65 +294,29 @@ export class Rules {
     });
   }
 
-  /** What the ledger says of times to come was said of the rule as it was. */
-  async #tellAnew(tx: Kysely<Database>, rule: JobRule, since: number, due: Date | null): Promise<void> {
-    await this.#forgetTold(tx, rule.id);
-    if (due === null) return;
-    const notes = rule.notesBetween(since, due.getTime());
-    await writeEntries(
-      tx,
-      notes.map((note) => ({ ...note, ruleId: rule.id })),
-      { by: this.#actor, at: this.#clock.now() },
-    );
-  }
-
-  async #forgetTold(tx: Kysely<Database>, id: number): Promise<void> {
+  /** Writes when a rule is due next. What the ledger says of times to come was said of the rule as it was. */
+  async setDue(tx: Kysely<Database>, rule: JobRule, since: number, due: Date | null): Promise<void> {
+    await this.set(tx, rule.id, { next_due_at: due === null ? null : due.getTime() });
     await tx
       .deleteFrom('decisions')
-      .where('rule_id', '=', id)
+      .where('rule_id', '=', rule.id)
       .where('due_at', '>', this.#clock.now())
       .whereRef('decided_at', '<', 'due_at')
       .where('reason', 'in', ['skipped', 'moved'])
       .execute();
+    const notes = due === null ? [] : rule.notesBetween(since, due.getTime());
+    await this.#write(
+      tx,
+      notes.map((note) => ({ ...note, ruleId: rule.id })),
+    );
   }
 
-  #signature(how: ChangeWay): Signature {
-    return { by: this.#actor, how, at: this.#clock.now() };
-  }
-
-  /** For what follows from a rule, and is no change of it. */
-  async #set(tx: Kysely<Database>, id: number, columns: Partial<Omit<JobRuleRow, 'id'>>): Promise<void> {
+  /** Writes what follows from a rule, and is no change of it. */
+  async set(tx: Kysely<Database>, id: number, columns: Partial<Omit<JobRuleRow, 'id'>>): Promise<void> {
     await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
   }
-}
 
-/** So many rules are in memory at once while all of them are gone through. */
-const rulesAtOnce = 200;
-
-/** The rules of these numbers, in their order, a few at a time: there may be thousands. */
-async function* readRules(tx: Kysely<Database>, ids: readonly number[]): AsyncGenerator<JobRuleRow> {
-  for (let i = 0; i < ids.length; i += rulesAtOnce) {
-    const some = ids.slice(i, i + rulesAtOnce);
-    const rows = await tx.selectFrom('job_rules').selectAll().where('id', 'in', idList(tx, some)).execute();
-    const byId = new Map(rows.map((row) => [row.id, row]));
-    for (const id of some) {
-      const row = byId.get(id);
-      if (row !== undefined) yield row;
-    }
-  }
-}
-
-/** Whether it is what is written in a rule that cannot be, and neither the program's fault nor the database's. */
-export function isFaultOfRule(error: unknown): error is LinodError {
-  return error instanceof LinodError && !(error instanceof StoreUnavailableError);
-}
-
-/** When a rule is due; undefined where that cannot be told, which its next set-up or run will deal with. */
-function dueAfter(rule: JobRule, now: number): Date | null | undefined {
-  try {
-    return rule.dueAfter(new Date(now));
-  } catch (error) {
-    if (error instanceof LinodError) return undefined;
-    throw error;
+  async #write(db: Kysely<Database>, entries: readonly RuleEntry[]): Promise<void> {
+    await writeEntries(db, entries, { by: this.#actor, at: this.#clock.now() });
   }
 }

@@ -19,7 +19,6 @@ import { readDue, readNextRemote, readNextTimes } from './due.js';
 import type { Ends } from './ends.js';
 import type { Job } from './job.js';
 import type { Jobs } from './jobs.js';
-import type { OutsideChanges } from './outside-changes.js';
 import type { JobRequest, Requests } from './requests.js';
 import type { JobRule } from './rule.js';
 import type { Rules, SyncReport } from './rules.js';
@@ -32,7 +31,6 @@ export interface TasksContext {
   readonly requests: Requests;
   readonly claimer: Claimer;
   readonly ends: Ends;
-  readonly outside: Pick<OutsideChanges, 'look'>;
   readonly runner: JobRunner;
   /** Has threads and processes wait for runs that are about to begin; null where all runs take place inline. */
   readonly pool: Pick<HostPool, 'prepare'> | null;
@@ -108,7 +106,7 @@ export class Tasks {
    * @returns when to call it again, unless `onPlace` is called before
    */
   async run(): Promise<Date> {
-    const { clock, outside } = this.#context;
+    const { clock } = this.#context;
     await this.#noticeClockStep();
     if (this.#isUnsure) {
       this.#delays.wasAway(clock.now());
@@ -125,8 +123,6 @@ export class Tasks {
     };
     await this.#takeCancellations();
     await this.#takeRequests(poll);
-    // Before anything runs that somebody has changed by hand.
-    await outside.look();
     await this.#takeDue(poll);
     this.#isUnsure = false;
     this.#isAwaited = poll.waits || poll.waitsForPlace;

@@ -1,7 +1,7 @@
 // Triggers, so that a change is noticed and kept whoever makes it: a command, a worker, or a person with psql or sqlite3.
 //
 // They write the history of the rules, and a revision for each rule that grows with every change. A change that linod makes is signed by
-// it in the same transaction; see tasks/rule-signature.ts. What is not signed was made in the database, and a worker looks
+// it in the same transaction; see tasks/rule-history.ts. What is not signed was made in the database, and a worker looks
 // after it. On PostgreSQL they also notify the workers of requests, of rules that are due earlier, and of start orders.
 // SQLite has no such thing; there the channel layer wakes.
 

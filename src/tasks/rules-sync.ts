@@ -1,0 +1,166 @@
+// The rules of a site adjusted to its procedures, when a worker starts, and to its clock, when that was set.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { Kysely } from 'kysely';
+import type { Clock } from '../clock.js';
+import type { Procedure } from '../procedure.js';
+import { idList } from '../store/dialect.js';
+import type { Database, JobRuleRow } from '../store/schema.js';
+import { isFaultOfRule, type JobRule } from './rule.js';
+import type { RuleColumns } from './rule-changes.js';
+import type { Rules } from './rules.js';
+import { followedBy } from './run-after.js';
+
+/** What `sync` did, by the names of the rules. */
+export interface SyncReport {
+  readonly created: readonly string[];
+  /** Their procedure is gone; they are kept, marked, and never run. */
+  readonly removed: readonly string[];
+  /** Their procedure came back. */
+  readonly restored: readonly string[];
+  /** They were cancelled since a run failed, and may try again. */
+  readonly reactivated: readonly string[];
+  /** The procedure suggests something else than before. */
+  readonly changed: readonly string[];
+}
+
+type Kind = keyof SyncReport;
+
+/** See {@link Rules.sync}. Part of a transaction that has the lock of the rules. */
+export async function syncRules(
+  tx: Kysely<Database>,
+  rules: Rules,
+  procedures: Iterable<Procedure>,
+  clock: Pick<Clock, 'now'>,
+): Promise<SyncReport> {
+  const all = new Map(Array.from(procedures, (procedure) => [procedure.name, procedure]));
+  const known = await tx
+    .selectFrom('job_rules')
+    .select(['id', 'procedure'])
+    .orderBy('seqno')
+    .forNoKeyUpdate()
+    .execute();
+  const report: { [K in Kind]: string[] } = {
+    created: [],
+    removed: [],
+    restored: [],
+    reactivated: [],
+    changed: [],
+  };
+  const withRule = new Set(known.map(({ procedure }) => procedure));
+  for (const procedure of all.values()) {
+    if (!withRule.has(procedure.name)) {
+      report.created.push((await rules.insert(tx, procedure, 'sync')).name);
+    }
+  }
+  // While no worker ran; which of the two it was is not known.
+  await realignRules(tx, rules, 'the clock or the time zone changed', clock);
+  const ids = known.map(({ id }) => id);
+  for await (const row of readRules(tx, ids)) {
+    for (const kind of await adjust(tx, rules, row, all.get(row.procedure), clock))
+      report[kind].push(row.name);
+  }
+  // A rule may have been made after the one that follows it.
+  for await (const row of readRules(tx, ids)) {
+    const follows = row.removed_at === null ? await followedBy(tx, rules.parse(row)) : row.follows_rule_id;
+    if (follows !== row.follows_rule_id) await rules.set(tx, row.id, { follows_rule_id: follows });
+  }
+  return report;
+}
+
+async function adjust(
+  tx: Kysely<Database>,
+  rules: Rules,
+  row: JobRuleRow,
+  procedure: Procedure | undefined,
+  clock: Pick<Clock, 'now'>,
+): Promise<Kind[]> {
+  const rule = rules.parse(row);
+  if (procedure === undefined) {
+    if (rule.removedAt !== null) return [];
+    await rules.change(tx, row, { removed_at: clock.now() }, { how: 'sync', what: 'removed' });
+    await rules.note(rule.id, 'removed', `no procedure ${rule.procedure} is registered`, tx);
+    return ['removed'];
+  }
+  const did: Kind[] = [];
+  if (rule.removedAt !== null) did.push('restored');
+  if (rule.cancelledBy === 'failure') did.push('reactivated');
+  const detail = did.join(' and ');
+  if (!isDeepStrictEqual(procedure.suggestion, rule.suggestion)) did.push('changed');
+  if (did.length === 0) return did;
+  const columns: RuleColumns = { removed_at: null, suggestion: JSON.stringify(procedure.suggestion) };
+  if (did.includes('reactivated')) {
+    await rules.set(tx, rule.id, { failures_in_row: 0 });
+    Object.assign(columns, { cancelled_at: null, cancelled_by: null, cancelled_reason: null });
+  }
+  try {
+    const what = 'changed by a new version of the procedure';
+    await rules.change(tx, row, columns, { how: 'sync', what });
+    await noteMissed(tx, rules, rule);
+  } catch (error) {
+    // A new suggestion and an old override need not fit together. That is no reason to stop the others.
+    if (!isFaultOfRule(error)) throw error;
+    await rules.cancelFailed(tx, rule.id, error.message);
+  }
+  if (detail !== '') await rules.note(rule.id, 'reactivated', detail, tx);
+  return did;
+}
+
+/** Notes what was due while a rule was not active that is so again. @param before the rule as it was */
+async function noteMissed(tx: Kysely<Database>, rules: Rules, before: JobRule): Promise<void> {
+  const { id, removedAt, cancelledAt, procedure } = before;
+  if (removedAt !== null) {
+    await rules.noteMissed(tx, id, removedAt, `no procedure ${procedure} was registered then`);
+  } else if (cancelledAt !== null) {
+    await rules.noteMissed(tx, id, cancelledAt, 'the rule was cancelled then');
+  }
+}
+
+/** See {@link Rules.realign}. Part of a transaction. */
+export async function realignRules(
+  tx: Kysely<Database>,
+  rules: Rules,
+  why: string,
+  clock: Pick<Clock, 'now'>,
+): Promise<void> {
+  const known = await tx
+    .selectFrom('job_rules')
+    .select(['id', 'next_due_at'])
+    .where('next_due_at', 'is not', null)
+    .orderBy('id')
+    .forNoKeyUpdate()
+    .execute();
+  // Only now: another worker may have had some of them until a moment ago, and run what was due meanwhile.
+  const now = clock.now();
+  const ahead = known.filter((rule) => (rule.next_due_at ?? now) > now).map(({ id }) => id);
+  for await (const row of readRules(tx, ahead)) {
+    const rule = rules.parse(row);
+    const due = dueAfter(rule, now);
+    if (due === undefined || due?.getTime() === rule.nextDueAt?.getTime()) continue;
+    await rules.setDue(tx, rule, now, due);
+    const [from, to] = [rule.nextDueAt, due].map((time) => (time === null ? 'never' : rule.localTime(time)));
+    await rules.note(rule.id, 'moved', `from ${from} to ${to}: ${why}`, tx);
+  }
+}
+
+/** When a rule is due; undefined where that cannot be told, which its next set-up or run will deal with. */
+function dueAfter(rule: JobRule, now: number): Date | null | undefined {
+  try {
+    return rule.dueAfter(new Date(now));
+  } catch (error) {
+    if (!isFaultOfRule(error)) throw error;
+    return undefined;
+  }
+}
+
+/** So many rules are in memory at once while all of them are gone through: there may be thousands. */
+const rulesAtOnce = 200;
+
+/** The rules of these numbers, in their order. */
+async function* readRules(tx: Kysely<Database>, ids: readonly number[]): AsyncGenerator<JobRuleRow> {
+  for (let i = 0; i < ids.length; i += rulesAtOnce) {
+    const some = ids.slice(i, i + rulesAtOnce);
+    const rows = await tx.selectFrom('job_rules').selectAll().where('id', 'in', idList(tx, some)).execute();
+    yield* rows.sort((a, b) => some.indexOf(a.id) - some.indexOf(b.id));
+  }
+}
