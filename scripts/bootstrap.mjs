@@ -1,6 +1,7 @@
-// What `npm test` and `npm run demo` do first on a fresh clone. Plain JavaScript: nothing is installed or built yet.
+// What scripts/*.mjs share. Plain JavaScript, because on a fresh clone nothing is installed or built yet.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 
 /** Installs the packages that package-lock.json names, unless that was done since it changed. */
@@ -32,4 +33,16 @@ export function run(command, args, environment = {}) {
   if (status === 0) return;
   console.error(`failed: ${command} ${args.join(' ')}${error === undefined ? '' : `: ${error.message}`}`);
   process.exit(1);
+}
+
+/** Builds dist/, runs a TypeScript file to its end, and makes its exit code that of this process. */
+export async function runTypeScript(file, words) {
+  run(process.execPath, ['scripts/build.mjs', '--no-types']);
+  const loader = import.meta.resolve('./typescript.mjs');
+  const child = spawn(process.execPath, [`--import=${loader}`, file, ...words], { stdio: 'inherit' });
+  // Ctrl-C reaches the child as well, which tidies up. A signal to this process alone is passed on.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  const [code] = await once(child, 'exit');
+  process.exitCode = code ?? 1;
 }

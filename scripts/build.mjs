@@ -4,11 +4,9 @@
 // All of them share chunks, so that every import of `linod` leads to the same modules. Kysely is bundled, because Node takes
 // longer to find its many files than to run them.
 //
-// `--no-types` leaves out the declarations. `--programs` makes build/ instead of them: each source by itself, for the
-// benchmarks and the demo. Exit codes: 0 done, 1 failed.
+// `--no-types` leaves out the declarations. Exit codes: 0 done, 1 failed.
 
-import { copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { run } from './bootstrap.mjs';
@@ -20,14 +18,17 @@ const published = [
   ...Object.values(exports).flatMap((target) => target.default ?? []),
   ...Object.values(bin),
 ];
-const common = { outbase: '.', format: 'esm', platform: 'node', target: 'node20.12', logLevel: 'warning' };
 
 async function bundle() {
   rmSync('dist/chunks', { recursive: true, force: true });
   await build({
-    ...common,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.12',
+    logLevel: 'warning',
     // What threads and processes of runs execute is started by its path.
     entryPoints: [...published, 'dist/src/runs/serve.js'].map(sourceOf),
+    outbase: '.',
     outdir: 'dist',
     bundle: true,
     splitting: true,
@@ -47,15 +48,5 @@ function sourceOf(built) {
   return built.replace(/^(\.\/)?dist\//, '').replace(/\.js$/, '.ts');
 }
 
-async function compileEach() {
-  const sources = ['channels', 'procedures', 'scripts', 'src'].flatMap((folder) =>
-    readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts'))
-      .map((name) => join(folder, name)),
-  );
-  await build({ ...common, entryPoints: sources, outdir: 'build' });
-}
-
 await bundle();
-if (process.argv.includes('--programs')) await compileEach();
-else if (!process.argv.includes('--no-types')) run('npx', ['tsc', '-p', 'tsconfig.json']);
+if (!process.argv.includes('--no-types')) run('npx', ['tsc', '-p', 'tsconfig.json']);

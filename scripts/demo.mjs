@@ -3,15 +3,10 @@
 // `npm run demo -- --redis redis://127.0.0.1:6379` does the same with Redis between the processes.
 // Exit codes: 0 every record that was sent is in the log once, 1 something went wrong, 2 wrong usage.
 
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { installPackages, run } from './bootstrap.mjs';
+import { installPackages, runTypeScript } from './bootstrap.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 installPackages();
 console.log('building');
-run(process.execPath, ['scripts/build.mjs', '--programs']);
-const { status } = spawnSync(process.execPath, ['build/scripts/demo/story.js', ...process.argv.slice(2)], {
-  stdio: 'inherit',
-});
-process.exit(status ?? 1);
+await runTypeScript('scripts/demo/story.ts', process.argv.slice(2));

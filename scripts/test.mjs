@@ -1,14 +1,14 @@
 // `npm test`: everything that has to be true before a change is taken, from a fresh clone with only Node and npm.
 //
-// Installs what is missing, builds, checks types, format and lint, runs all tests, tells which files took longest, and
+// Installs what is missing, builds, checks types, format and lint, runs all tests, names the slowest files, and
 // prints `N passed, N failed` alone on its last line. Further words are test files:
 // `npm test -- test/src/recurrence.test.ts`.
 // Exit codes: 0 all passed, 1 something failed, 2 something that the tests need is missing.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { buildTap, installPackages, run } from './bootstrap.mjs';
 
@@ -43,55 +43,74 @@ function installSystemPackages() {
   run('sh', ['-c', command], { DEBIAN_FRONTEND: 'noninteractive' });
 }
 
-/** Builds the package and the tests while types, format and lint are checked, which makes the declarations as well. */
+/** Builds dist/ while types, format and lint are checked, which makes the declarations as well. */
 async function buildAndCheck() {
   const commands = [
     ['npm', 'run', '--silent', 'check'],
     [process.execPath, 'scripts/build.mjs', '--no-types'],
   ];
-  const children = commands.map(([command, ...words]) =>
-    spawn(command, words, { stdio: ['ignore', 'inherit', 'inherit'] }),
+  const ended = commands.map(([command, ...words]) =>
+    once(spawn(command, words, { stdio: ['ignore', 'inherit', 'inherit'] }), 'exit'),
   );
-  const ended = children.map((child) => once(child, 'exit'));
-  await compileTests(compiled);
-  const ends = await Promise.all(ended);
-  if (ends.some(([code]) => code !== 0)) process.exit(1);
+  if ((await Promise.all(ended)).some(([code]) => code !== 0)) process.exit(1);
 }
 
-/** Where the compiled tests are. */
-const compiled = 'build-tests';
-/** Those that start many processes and wait for them come first: at the end, small ones fill the gaps. */
-const first = ['test/interop/', 'test/e2e/', 'test/on-postgres/'];
-
-function allTests() {
-  const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts'))
-    .map((name) => join('test', name))
-    .sort();
-  const rank = (file) => [...first, ''].findIndex((folder) => file.startsWith(folder));
-  return files.sort((a, b) => rank(a) - rank(b));
+/** Runs test files with tap, all of them unless some are named, and prints what failed. @returns the totals */
+async function runTests(files) {
+  const words = ['tap', '--reporter=tap', '--jobs=4', ...files];
+  const tap = spawn('npx', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(tap, 'exit');
+  const times = [];
+  let totals = '';
+  const lines = [];
+  const finishFile = () => {
+    const ofFile = lines.splice(0);
+    const end = ofFile.findLast((line) => /^(not )?ok /.test(line)) ?? '';
+    const [, file, ms] = / - (\S+) # time=([\d.]+)ms/.exec(end) ?? [];
+    if (file !== undefined) times.push({ file, seconds: Number(ms) / 1000 });
+    const shown = files.length > 0 ? ofFile : end.startsWith('not ') ? failuresIn(ofFile) : [end];
+    console.log(shown.join('\n'));
+  };
+  for await (const line of createInterface({ input: tap.stdout })) {
+    if (line.startsWith('# Subtest: ')) finishFile();
+    if (line.startsWith('# { total: ')) totals = line;
+    lines.push(line);
+  }
+  finishFile();
+  const [code] = await ended;
+  showSlowest(times);
+  const count = (kind) => Number(new RegExp(`\\b${kind}: (\\d+)`).exec(totals)?.[1] ?? 0);
+  // Should tap itself fail, nothing may look as if all had passed.
+  const fail = code === 0 && totals !== '' ? count('fail') : Math.max(count('fail'), 1);
+  return { pass: count('pass'), fail, skip: count('skip') };
 }
 
-/** Names the files that took longest, so that who adds a slow test notices. */
-function tellSlowest(times, count = 10) {
-  const slowest = times.toSorted((a, b) => b.seconds - a.seconds).slice(0, count);
+/** The assertions of a file that failed, with all that is said of them. */
+function failuresIn(lines) {
+  let isFailing = false;
+  return lines.filter((line) => {
+    if (/^\s*not ok /.test(line)) isFailing = true;
+    else if (/^\s*(ok \d|# Subtest)/.test(line)) isFailing = false;
+    return isFailing;
+  });
+}
+
+/** Names the files that took longest, for the author of a slow test. */
+function showSlowest(files, count = 10) {
+  if (files.length < 2) return;
   console.log('the slowest files:');
-  for (const { file, seconds } of slowest) console.log(`${seconds.toFixed(1).padStart(6)} s  ${file}`);
+  for (const { file, seconds } of files.toSorted((a, b) => b.seconds - a.seconds).slice(0, count)) {
+    console.log(`${seconds.toFixed(1).padStart(6)} s  ${file}`);
+  }
 }
 
 installPackages();
 installSystemPackages();
 buildTap();
 console.log('building, and checking types, format and lint');
-// They load packages that may just have been installed.
-const { compileTests } = await import('./compile-tests.mjs');
-const { runTests } = await import('./run-tests.mjs');
 await buildAndCheck();
 console.log('running the tests');
-const words = process.argv.slice(2);
-const files = words.length > 0 ? words : allTests();
-const { pass, fail, skip, times } = await runTests(files, { compiled, jobs: 4, verbose: words.length > 0 });
-if (times.length > 1) tellSlowest(times);
+const { pass, fail, skip } = await runTests(process.argv.slice(2));
 if (skip > 0) console.log(`${skip} skipped`);
 console.log(`${pass} passed, ${fail} failed`);
 process.exit(fail === 0 ? 0 : 1);

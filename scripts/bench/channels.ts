@@ -161,7 +161,7 @@ await contest(rows, 5, async (directory, isWanted) => {
       path: join(directory, 'channels.db'),
       bullmq,
     };
-    const args = ['--import=tsx', here('channels-peer.ts'), JSON.stringify(options)];
+    const args = [...process.execArgv, here('channels-peer.ts'), JSON.stringify(options)];
     return await Program.start({
       name,
       command: name === 'python' ? python : process.execPath,

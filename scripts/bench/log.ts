@@ -80,7 +80,7 @@ async function startSender(...args: readonly string[]): Promise<Program> {
     command: isPython ? python : process.execPath,
     args: isPython
       ? [here('lino_sender.py'), ...args.slice(1)]
-      : ['--import=tsx', here('log-sender.ts'), ...args],
+      : [...process.execArgv, here('log-sender.ts'), ...args],
     directory: root,
     ready: /^(ready|listening \d+)$/,
   });

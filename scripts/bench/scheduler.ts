@@ -142,7 +142,7 @@ class Bull {
     return await Program.start({
       name: 'BullMQ',
       command: process.execPath,
-      args: ['--import=tsx', file, this.#home, this.redis.url, String(concurrency), calls],
+      args: [...process.execArgv, file, this.#home, this.redis.url, String(concurrency), calls],
       directory: fileURLToPath(new URL('../..', import.meta.url)),
       ready: /^ready$/,
     });

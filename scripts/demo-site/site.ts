@@ -1,27 +1,17 @@
 // A copy of the example site, and the programs that work on it.
 
-import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { pushSubscriptions, removePushSubscription, savePushSubscription } from '../../procedures/index.js';
 import { RunJob } from '../../src/run-job.js';
 import { loadSite, type Site } from '../../src/site.js';
 import type { Store } from '../../src/store/store.js';
-import { Child } from '../demo/child.js';
+import { Child, program } from '../demo/child.js';
 import type { PushService } from './push-service.js';
 
-const root = packageRoot(import.meta.dirname);
-
-/** This file lies in scripts/, and its build elsewhere. */
-function packageRoot(directory: string): string {
-  return existsSync(join(directory, 'package-lock.json')) ? directory : packageRoot(dirname(directory));
-}
-
-/** The path of one of the package's programs, as built. */
-function program(name: string): string {
-  return join(root, 'dist', 'scripts', `${name}.js`);
-}
+const example = fileURLToPath(new URL('../../examples/demo-site', import.meta.url));
 
 export class DemoSite {
   readonly directory: string;
@@ -39,7 +29,7 @@ export class DemoSite {
     const temporary = keepIn === undefined ? await mkdtemp(join(tmpdir(), 'linod-demo-site-')) : undefined;
     const directory = resolve(keepIn ?? join(temporary ?? '', 'demo'));
     await mkdir(directory, { recursive: true });
-    await cp(join(root, 'examples', 'demo-site'), directory, { recursive: true, force: false });
+    await cp(example, directory, { recursive: true, force: false });
     return new DemoSite(directory, temporary, { LINOD_SITE: directory, ...(await settingsFor(directory)) });
   }
 

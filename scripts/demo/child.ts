@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 /** The path of one of the package's programs, `runworker`, or of the demo's own, `demo/application`. */
 export function program(name: string): string {
-  const isOwn = name.startsWith('demo/');
-  return fileURLToPath(new URL(`${isOwn ? '..' : '../../../dist/scripts'}/${name}.js`, import.meta.url));
+  const path = name.startsWith('demo/') ? `../${name}.ts` : `../../dist/scripts/${name}.js`;
+  return fileURLToPath(new URL(path, import.meta.url));
 }
 
 /** No step of the demo takes longer than this. */
@@ -30,7 +30,9 @@ export class Child {
     { detached = false }: { readonly detached?: boolean } = {},
   ) {
     this.#name = path.split('/').at(-1) ?? path;
-    this.#process = spawn(process.execPath, [path, ...args], {
+    // The demo's own are TypeScript, as this program is.
+    const nodeArgs = path.endsWith('.ts') ? process.execArgv : [];
+    this.#process = spawn(process.execPath, [...nodeArgs, path, ...args], {
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
       detached,

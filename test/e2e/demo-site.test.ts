@@ -16,11 +16,6 @@ function start(test: Test, ...args: string[]): { demo: Program; temporary: strin
   return { demo: Program.start(test, script, args, { nodeArgs: [typescriptArg], environment }), temporary };
 }
 
-/** What has been left, besides what reads TypeScript for this test. */
-function left(temporary: string): string[] {
-  return readdirSync(temporary).filter((name) => !name.startsWith('tsx-'));
-}
-
 t.test('on the demo site every procedure does something, and nothing is left of it', async (t) => {
   const before = readdirSync(join(root, 'examples', 'demo-site'), { recursive: true });
   const { demo, temporary } = start(t, '--once');
@@ -40,7 +35,7 @@ t.test('on the demo site every procedure does something, and nothing is left of 
   t.notMatch(stdout, /too much was paid/, 'what can be repaired was');
   t.notMatch(stdout, /Picnic/, 'nobody is reminded of what is cancelled');
   for (const line of stdout.split('\n')) t.notMatch(line, /failed/);
-  t.same(left(temporary), [], 'the temporary directory is empty again');
+  t.same(readdirSync(temporary), [], 'the temporary directory is empty again');
   t.same(readdirSync(join(root, 'examples', 'demo-site'), { recursive: true }), before);
 });
 
@@ -64,5 +59,5 @@ t.test('what the demo site says to type can be typed, and Ctrl-C ends all of it'
   demo.kill('SIGINT');
   const { code, stderr } = await demo.ended();
   t.equal(code, 0, stderr);
-  t.same(left(temporary), []);
+  t.same(readdirSync(temporary), []);
 });

@@ -34,7 +34,7 @@ const temporary = testDirectory(t);
 function copySources(): string {
   const copy = join(temporary, 'sources');
   mkdirSync(copy);
-  const left = ['.git', '.tap', 'build', 'build-tests', 'node_modules', 'test'];
+  const left = ['.git', '.tap', 'node_modules', 'test'];
   for (const name of readdirSync(root).filter((name) => !left.includes(name))) {
     cpSync(join(root, name), join(copy, name), { recursive: true });
   }

@@ -1,0 +1,71 @@
+// Has Node read this repository's TypeScript: node --import=./scripts/typescript.mjs FILE.ts
+//
+// tsx would do it as well, but asks the file system about every import and so takes a second longer for each test file.
+// What was compiled is kept in .tap/typescript.
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { register } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { threadId } from 'node:worker_threads';
+
+// Node loads this file once more, in the thread of its hooks.
+const hooks = '?hooks';
+if (!import.meta.url.endsWith(hooks)) register(import.meta.url + hooks);
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const options = {
+  loader: 'ts',
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.12',
+  // Procedures are told by the names of their functions.
+  keepNames: true,
+  sourcemap: 'inline',
+  sourcesContent: false,
+  tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
+};
+
+export function resolve(specifier, context, next) {
+  const { parentURL } = context;
+  const isOurs = specifier.startsWith('file:')
+    ? specifier.endsWith('.ts')
+    : /^\.\.?\//.test(specifier) && parentURL?.endsWith('.ts');
+  if (!isOurs) return next(specifier, context);
+  const { href } = new URL(specifier.replace(/\.js$/, '.ts'), parentURL);
+  return { url: href, format: 'module', shortCircuit: true };
+}
+
+export async function load(url, context, next) {
+  if (!url.startsWith('file:') || context.format !== 'module') return next(url, context);
+  const path = fileURLToPath(url);
+  // Modules of packages are read here, too: tap's own hook would note down each of them.
+  const source = url.endsWith('.ts') ? await compiled(path) : readFileSync(path);
+  return { format: 'module', source, shortCircuit: true };
+}
+
+async function compiled(path) {
+  const text = readFileSync(path, 'utf8');
+  const mark = `//${createHash('md5').update(JSON.stringify(options)).update(text).digest('hex')}\n`;
+  const kept = join(root, '.tap/typescript', `${relative(root, path)}.js`);
+  const found = readIfThere(kept);
+  if (found?.endsWith(mark)) return found;
+  const { transform } = await import('esbuild');
+  const { code } = await transform(text, { ...options, sourcefile: path });
+  mkdirSync(dirname(kept), { recursive: true });
+  // Others read it meanwhile.
+  const draft = `${kept}.${process.pid}.${threadId}`;
+  writeFileSync(draft, code + mark);
+  renameSync(draft, kept);
+  return code;
+}
+
+function readIfThere(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
