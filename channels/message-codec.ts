@@ -37,31 +37,17 @@ export class MessageCodec {
     this.#times = times;
   }
 
-  /** Whether what is written is MessagePack as it stands. */
-  get isPlainMsgpack(): boolean {
-    return this.#serializer.name === 'msgpack' && this.#fernet === undefined;
-  }
-
   /** @throws InvalidMessageError */
   encode(message: Readonly<Record<string, unknown>>): Uint8Array {
     return this.#seal(this.#serializer.encode(message));
   }
 
-  /** Writes what is to be a value in messages. @throws InvalidMessageError */
-  encodeValue(value: unknown): Uint8Array {
-    return this.#serializer.encode(value);
-  }
-
   /**
-   * Writes a message once but for a last property, and returns what completes it with each value of that, as
-   * `encodeValue` has written it.
+   * Writes a message once but for a last property, and returns what completes it with each value of that.
    *
    * @throws InvalidMessageError
    */
-  encodeBut(
-    message: Readonly<Record<string, unknown>>,
-    lastKey: string,
-  ): (lastValue: Uint8Array) => Uint8Array {
+  encodeBut(message: Readonly<Record<string, unknown>>, lastKey: string): (lastValue: unknown) => Uint8Array {
     const complete = this.#serializer.encodeBut(message, lastKey);
     return (lastValue) => this.#seal(complete(lastValue));
   }

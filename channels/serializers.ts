@@ -9,38 +9,32 @@ export type SerializerName = 'msgpack' | 'json';
 
 /** Writes and reads values; what it refuses is an InvalidMessageError or an UndecodableError. */
 export interface Serializer {
-  readonly name: SerializerName;
   encode(value: unknown): Uint8Array;
   decode(bytes: Uint8Array): unknown;
   /**
-   * Writes a message once but for a last property, and returns what completes it with each value of that, which is
-   * written already. The bytes are those of `encode({ ...message, [lastKey]: value })`.
+   * Writes a message once but for a last property, and returns what completes it with each value of that. The bytes
+   * are those of `encode({ ...message, [lastKey]: value })`.
    */
-  encodeBut(
-    message: Readonly<Record<string, unknown>>,
-    lastKey: string,
-  ): (lastValue: Uint8Array) => Uint8Array;
+  encodeBut(message: Readonly<Record<string, unknown>>, lastKey: string): (lastValue: unknown) => Uint8Array;
 }
 
 const msgpack: Serializer = {
-  name: 'msgpack',
   encode,
   decode,
   encodeBut(message, lastKey) {
     // The value, here one byte for null, ends the map.
     const beginning = encode({ ...message, [lastKey]: null }).subarray(0, -1);
-    return (lastValue) => Buffer.concat([beginning, lastValue]);
+    return (lastValue) => Buffer.concat([beginning, encode(lastValue)]);
   },
 };
 
 const json: Serializer = {
-  name: 'json',
   encode: encodeJson,
   decode: decodeJson,
   encodeBut(message, lastKey) {
     const beginning = encodeJson({ ...message, [lastKey]: null }).subarray(0, -'null}'.length);
     const end = Buffer.from('}');
-    return (lastValue) => Buffer.concat([beginning, lastValue, end]);
+    return (lastValue) => Buffer.concat([beginning, encodeJson(lastValue), end]);
   },
 };
 

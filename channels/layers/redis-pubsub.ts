@@ -34,14 +34,12 @@ import {
 } from '../stats.js';
 import type { WaitingQueue } from '../waiting-queue.js';
 import type { ConnectionChange } from './redis/connection.js';
-import { type Host as HostOption, parseHosts } from './redis/hosts.js';
-import { shardOf } from './redis/shard.js';
-import { Audience } from './redis-pubsub/audience.js';
-import { ForeignMemberError } from './redis-pubsub/errors.js';
+import { type Host as HostOption, parseHosts, shardOf } from './redis/hosts.js';
+import { Audience, ForeignMemberError } from './redis-pubsub/audience.js';
 import { Host } from './redis-pubsub/host.js';
 import { PubSubSource } from './redis-pubsub/source.js';
 
-export { ForeignMemberError } from './redis-pubsub/errors.js';
+export { ForeignMemberError } from './redis-pubsub/audience.js';
 
 /**
  * Options of `RedisPubSubChannelLayer`. Peers must agree on `hosts`, `prefix`, `serializer` and
@@ -105,8 +103,7 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
       (address) =>
         new Host({
           address,
-          connectWithinMs: timeoutMs,
-          replyWithinMs: timeoutMs,
+          timeoutMs,
           onChange: options.onConnection,
           onMessage: (name, payload) => this.#deliver(name, payload),
           onRefused: (name, error) => this.#audience.fail(error, name),
@@ -180,7 +177,7 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     this.#refuseWhenClosed();
     this.#audience.queue(channel);
     try {
-      await this.#hostOf(channel).subscriber.subscribe(channel);
+      await this.#hostOf(channel).subscribe(channel);
     } catch (error) {
       await this.#release(this.#audience.forget(channel));
       throw error;
@@ -196,7 +193,7 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     if (!this.#audience.has(channel)) throw new ForeignMemberError(channel);
     const isNew = this.#audience.join(name, channel);
     try {
-      await this.#hostOf(name).subscriber.subscribe(name);
+      await this.#hostOf(name).subscribe(name);
     } catch (error) {
       if (isNew) this.#audience.leave(name, channel);
       await this.#release([name]);
@@ -221,7 +218,7 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
 
   /** A server is asked every `timeoutMs` while anything is subscribed to. */
   listening(channel: string): Listening | undefined {
-    return this.#audience.has(channel) ? this.#hostOf(channel).subscriber.listening(channel) : undefined;
+    return this.#audience.has(channel) ? this.#hostOf(channel).listening(channel) : undefined;
   }
 
   /** Knows of what this layer object keeps. */
@@ -314,7 +311,7 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     signal?.throwIfAborted();
     const queue = this.#audience.queue(channel);
     const taken = take(queue);
-    this.#hostOf(channel).subscriber.keepSubscribed(channel);
+    this.#hostOf(channel).keepSubscribed(channel);
     try {
       return await taken;
     } catch (error) {
@@ -327,7 +324,7 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
   /** Ends the subscriptions to those names that nobody needs any more. Never rejects. */
   async #release(names: readonly string[]): Promise<void> {
     const unneeded = names.filter((name) => !this.#audience.needs(name));
-    await Promise.all(unneeded.map((name) => this.#hostOf(name).subscriber.unsubscribe(name)));
+    await Promise.all(unneeded.map((name) => this.#hostOf(name).unsubscribe(name)));
   }
 
   #deliver(name: string, payload: Buffer): void {

@@ -1,5 +1,6 @@
 // The channel layer of a site on several machines, or one that shares its Redis with Python processes.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Message, Received } from '../application.js';
 import { ChannelFull, InvalidOptionError, LayerClosedError, UndecodableError } from '../errors.js';
 import {
@@ -28,12 +29,8 @@ import {
   checkLeaseMs,
   type DeadLetterOptions,
   type DeadLetterReport,
-  deadLetter,
-  deadLetterChannel,
   isDeadLetterChannel,
   type Leased,
-  LeasedMessage,
-  type LeaseKeeper,
 } from '../leases.js';
 import { type Listening, worstOf } from '../listening.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
@@ -49,24 +46,19 @@ import {
   type PeekOptions,
   peekAt,
 } from '../stats.js';
-import type { Address } from './redis/address.js';
-import type { Entry } from './redis/blocking-reads.js';
+import { leaseKeys } from './redis/channel-keys.js';
+import { ChannelQueue } from './redis/channel-queue.js';
 import type { ConnectionChange } from './redis/connection.js';
 import { DeadLetters } from './redis/dead-letters.js';
-import { flush } from './redis/flush.js';
-import { Host } from './redis/host.js';
+import { Host, Ring } from './redis/host.js';
 import { type Host as HostOption, parseHosts } from './redis/hosts.js';
-import { type GeneralChannel, KeyReaders } from './redis/key-readers.js';
-import { KnownGroups, mostKnownMembers, type ProcessInGroup } from './redis/known-groups.js';
-import { leaseKeys } from './redis/lease-keys.js';
-import type { LeasedEntry } from './redis/lease-reader.js';
-import { LeaseReaders } from './redis/lease-readers.js';
 import { entryHeaderBytes } from './redis/lease-scripts.js';
+import { RedisLeases } from './redis/leases.js';
 import { Members } from './redis/members.js';
 import { membersPerScript, type Parcel } from './redis/outbox.js';
-import { Ring } from './redis/ring.js';
-import type { ServerInfo } from './redis/server-info.js';
+import { flush } from './redis/scan.js';
 import { RedisSource } from './redis/source.js';
+import type { Entry } from './redis/waiting.js';
 
 export type { ConnectionChange } from './redis/connection.js';
 export type { Host as RedisHost, HostOptions as RedisHostOptions } from './redis/hosts.js';
@@ -112,6 +104,10 @@ export interface RedisLayerOptions extends LayerOptions, CodecOptions {
 const tokenGraceSeconds = 10;
 /** Beyond this a dead connection would be noticed too late to be of use. */
 const longestBlockMs = 60_000;
+/** How long `close` waits for what is on its way back to Redis. */
+const closeWithinMs = 1000;
+/** From so many queues on those are forgotten that nobody uses. */
+const mostIdleQueues = 1000;
 
 /**
  * A channel layer on Redis 6 or later, byte for byte that of Python's `channels_redis.core.RedisChannelLayer`.
@@ -135,22 +131,12 @@ export class RedisChannelLayer implements ChannelLayer {
   readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
   readonly #members: Members;
   readonly #ring: Ring;
-  readonly #groups: KnownGroups;
-  readonly #readers: KeyReaders<ProcessMessage>;
-  readonly #leaseReaders: LeaseReaders;
-  readonly #maxDeliveries: number;
-  readonly #keeper: LeaseKeeper<LeasedEntry> = {
-    ack: (entry) => entry.host.settlements.ack(entry),
-    extend: async (entry, leaseMs) => {
-      const isInTime = await entry.host.settlements.extend(entry, leaseMs);
-      this.#leaseReaders.wake(entry.keys.channel);
-      return isInTime;
-    },
-    release: (entry, untried) => entry.host.settlements.release(entry, untried),
-  };
+  /** By the keys of their messages. */
+  readonly #queues = new Map<string, ChannelQueue<ProcessMessage>>();
+  readonly #leases: RedisLeases;
+  readonly #deadLetters: DeadLetters;
   readonly #local: LocalQueues;
   readonly #source: RedisSource;
-  readonly #deadLetters: DeadLetters;
   #closed = false;
 
   constructor(options: RedisLayerOptions = {}) {
@@ -165,67 +151,30 @@ export class RedisChannelLayer implements ChannelLayer {
     const codec = new MessageCodec(options, { now: this.#now, ttlSeconds });
     this.#members = new Members(codec, checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
     const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
-    const hosts = parseHosts(options.hosts, this.#prefix).map(
-      (address) =>
-        new Host({
-          connection: {
-            address,
-            connectWithinMs: timeoutMs,
-            replyWithinMs: timeoutMs,
-            onChange: options.onConnection,
-            onServer: options.onWarning && warnOnce(address, options.onWarning),
-          },
-          now: this.#now,
-          blockMs:
-            options.blockMs === undefined
-              ? undefined
-              : checkCount('blockMs', options.blockMs, 10, longestBlockMs),
-        }),
-    );
+    const blockMs = options.blockMs && checkCount('blockMs', options.blockMs, 10, longestBlockMs);
+    const hosts = parseHosts(options.hosts, this.#prefix).map((address) => {
+      const onReady = options.onWarning && warnOnce(address.name, options.onWarning);
+      const connection = { address, timeoutMs, onChange: options.onConnection, onReady };
+      return new Host({ connection, prefix: this.#prefix, now: this.#now, blockMs });
+    });
     this.#ring = new Ring(hosts);
-    this.#groups = new KnownGroups({
-      writeChannels: (channels) => this.#members.writeChannels(channels),
-      areNamesOnRedis: this.#members.areCompletedByRedis,
-      // One script reaches the keys of one host only.
-      mostNames: hosts.length === 1 ? mostKnownMembers : 0,
+    const common = { hosts, prefix: this.#prefix, members: this.#members, now: this.#now };
+    const limits = { capacity: this.#capacity, expiryMs: this.#expiryMs };
+    this.#deadLetters = new DeadLetters({ ...common, ...limits });
+    this.#leases = new RedisLeases({
+      ...common,
+      ...limits,
+      maxDeliveries: checkMaxDeliveries(options.maxDeliveries),
+      onDrop: this.#onDrop,
     });
-    this.#readers = new KeyReaders({
-      hosts,
-      accept: (entry) => this.#accept(entry),
-      ttlMs: Math.ceil(expiryMs),
-      onExpired: (channel, count) => this.#tellExpired(channel, count),
-    });
-    this.#maxDeliveries = checkMaxDeliveries(options.maxDeliveries);
-    this.#leaseReaders = new LeaseReaders((channel) => ({
-      ...this.#general(channel),
-      hosts,
-      now: this.#now,
-      maxDeliveries: isDeadLetterChannel(channel) ? 0 : this.#maxDeliveries,
-      onExpired: (count) => this.#tellExpired(channel, count),
-      bury: (entry) => this.#bury(entry),
-    }));
     this.#local = new LocalQueues({
       capacity: this.#capacity,
       expiryMs,
       now: this.#now,
       onDrop: this.#onDrop,
-      take: (key, wanted, signal) => this.#takeForProcess(key, wanted, signal),
+      take: (key, wanted, signal) => this.#queue(key).take(wanted, signal),
     });
-    this.#deadLetters = new DeadLetters({
-      hosts,
-      prefix: this.#prefix,
-      members: this.#members,
-      capacity: this.#capacity,
-      expiryMs: this.#expiryMs,
-      now: this.#now,
-    });
-    this.#source = new RedisSource({
-      hosts,
-      prefix: this.#prefix,
-      members: this.#members,
-      now: this.#now,
-      groupExpiryMs: this.#groupExpiryMs,
-    });
+    this.#source = new RedisSource({ ...common, groupExpiryMs: this.#groupExpiryMs });
   }
 
   async send<M extends Message>(channel: string, message: M, options: WaitOptions = {}): Promise<void> {
@@ -234,7 +183,7 @@ export class RedisChannelLayer implements ChannelLayer {
     this.#refuseWhenClosed();
     options.signal?.throwIfAborted();
     const parcel = this.#parcel(key, [member], channel);
-    const accepted = await this.#hostFor(channel, key).outbox.send(parcel, options.signal);
+    const [accepted] = await this.#hostFor(channel, key).outbox.send([parcel], options.signal);
     if (accepted === 0) throw new ChannelFull(channel, parcel.capacity);
   }
 
@@ -297,7 +246,7 @@ export class RedisChannelLayer implements ChannelLayer {
     this.#refuseWhenClosed();
     const ttlMs = Math.ceil(this.#groupExpiryMs);
     const { commands } = this.#ring.of(group);
-    await commands.run((client) => client.groupAdd(1, key, this.#now() / 1000, ttlMs, channel));
+    await commands.run((client) => client.addFor(1, key, this.#now() / 1000, ttlMs, channel));
   }
 
   async groupDiscard(group: string, channel: string): Promise<void> {
@@ -314,25 +263,28 @@ export class RedisChannelLayer implements ChannelLayer {
     const memberFor = this.#members.writeForGroup(checkMessage(message));
     this.#refuseWhenClosed();
     const endedAt = (this.#now() - this.#groupExpiryMs) / 1000;
-    const parcelFor = ({ key, firstChannel, channels }: ProcessInGroup) =>
-      this.#parcel(key, [memberFor(channels)], firstChannel);
-    const guess = this.#groups.membersOf(group);
-    const changed = await this.#ring
-      .of(group)
-      .outbox.sendToGroup(
-        { key: groupKey, endedAt, members: guess.text, prefix: this.#prefix },
-        guess.processes.map(parcelFor),
-      );
-    if (changed === undefined) return;
-    const { processes } = this.#groups.learn(group, changed);
-    await allDone(processes.map((process) => this.#ring.of(process.key).outbox.send(parcelFor(process))));
+    const names = await this.#ring.of(group).commands.run((client) => {
+      client.zremrangebyscore(groupKey, '-inf', endedAt).catch(() => undefined);
+      return client.zrangebyscore(groupKey, `(${endedAt}`, '+inf');
+    });
+    const parcels = new Map<Host, Parcel[]>();
+    for (const [key, channels] of byKey(names)) {
+      const host = this.#ring.of(key);
+      const parcel = this.#parcel(key, [memberFor(channels)], channels[0] ?? key);
+      parcels.set(host, [...(parcels.get(host) ?? []), parcel]);
+    }
+    await allDone(
+      Array.from(parcels, ([host, some]) =>
+        allDone(chunks(some, membersPerScript).map((part) => host.outbox.send(part))),
+      ),
+    );
   }
 
   /** The host that was silent the longest decides: a message may come from each. */
   listening(channel: string): Listening | undefined {
     const found = [
-      this.#readers.listening(this.#prefix + messageKey(channel)),
-      this.#leaseReaders.listening(channel),
+      this.#queues.get(this.#prefix + messageKey(channel))?.listening(),
+      this.#leases.listening(channel),
     ];
     return worstOf(found.filter((listening) => listening !== undefined));
   }
@@ -378,8 +330,18 @@ export class RedisChannelLayer implements ChannelLayer {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#local.close(), this.#readers.close(), this.#leaseReaders.close()]);
+    const queues = [...this.#queues.values()];
+    for (const queue of queues) queue.fail(new LayerClosedError());
+    const ended = Promise.all([
+      this.#local.close(),
+      this.#leases.close(),
+      ...this.#ring.hosts.map(({ reads }) => reads.close()),
+    ]).then(() => Promise.all(queues.map((queue) => queue.stop())));
+    const patience = new AbortController();
+    await Promise.race([ended, pause(closeWithinMs, undefined, { signal: patience.signal })]);
+    patience.abort();
     for (const host of this.#ring.hosts) host.close();
+    await ended;
   }
 
   #refuseWhenClosed(): void {
@@ -402,19 +364,18 @@ export class RedisChannelLayer implements ChannelLayer {
     signal: AbortSignal | undefined,
   ): Promise<boolean[]> {
     const key = messageKey(channel);
-    const host = this.#hostFor(channel, key);
+    const { outbox } = this.#hostFor(channel, key);
     const parts = chunks(members, membersPerScript);
     const accepted = await allDone(
-      parts.map((part) => host.outbox.send(this.#parcel(key, part, channel), signal)),
+      parts.map((part) => outbox.send([this.#parcel(key, part, channel)], signal)),
     );
-    return parts.flatMap((part, i) => part.map((_, j) => j < (accepted[i] ?? 0)));
+    return parts.flatMap((part, i) => part.map((_, j) => j < (accepted[i]?.[0] ?? 0)));
   }
 
   /** The capacity of a process's key is that of the channel that the message is for, or the first of them. */
   #parcel(key: string, members: readonly Buffer[], channel: string): Parcel {
     return {
       key: this.#prefix + key,
-      channel: key,
       members,
       capacity: this.#capacity(channel),
       expiryMs: this.#expiryMs(key),
@@ -444,67 +405,31 @@ export class RedisChannelLayer implements ChannelLayer {
 
   /** Empty when what was taken had to be dropped. */
   async #receive({ channel, max, leaseMs, signal }: Request): Promise<Array<Received | Leased>> {
-    if (leaseMs !== undefined)
-      return this.#leased(channel, await this.#leaseReaders.take(channel, max, leaseMs, signal));
-    return (await this.#readers.take(this.#general(channel), max, signal)).map(({ read }) => read());
+    if (leaseMs !== undefined) return this.#leases.receive(channel, max, leaseMs, signal);
+    return (await this.#queue(channel).take(max, signal)).map(({ read }) => read());
   }
 
   async #receiveNow({ channel, max, leaseMs }: Request): Promise<Array<Received | Leased>> {
-    if (leaseMs !== undefined)
-      return this.#leased(channel, await this.#leaseReaders.takeNow(channel, max, leaseMs));
-    return (await this.#readers.takeNow(this.#general(channel), max)).map(({ read }) => read());
+    if (leaseMs !== undefined) return this.#leases.receiveNow(channel, max, leaseMs);
+    return (await this.#queue(channel).takeNow(max)).map(({ read }) => read());
   }
 
-  #takeForProcess(key: string, wanted: number, signal: AbortSignal): Promise<readonly ProcessMessage[]> {
-    return this.#readers.take(this.#prefix + key, wanted, signal);
-  }
-
-  #general(channel: string): GeneralChannel {
-    return { keys: leaseKeys(this.#prefix, channel), expiryMs: Math.ceil(this.#expiryMs(channel)) };
-  }
-
-  #leased(channel: string, entries: readonly LeasedEntry[]): Leased[] {
-    const leased: Leased[] = [];
-    for (const entry of entries) {
-      const { deliveries } = entry;
-      const message = this.#readLeased(entry);
-      if (message === undefined) continue;
-      leased.push(new LeasedMessage(this.#keeper, entry, { channel, message, deliveries }));
-    }
-    return leased;
-  }
-
-  /** The message; what is none is done with. */
-  #readLeased(entry: LeasedEntry): Received | undefined {
-    try {
-      return this.#members.read(entry.member, true).message;
-    } catch (error) {
-      if (!(error instanceof UndecodableError)) throw error;
-      this.#onDrop?.({ channel: entry.keys.channel, reason: 'undecodable', error });
-      this.#keeper.ack(entry).catch(() => {
-        // Then it comes again, and is dropped again.
-      });
-      return undefined;
-    }
-  }
-
-  async #bury(entry: LeasedEntry): Promise<void> {
-    const { host, keys, id, deliveries } = entry;
-    const message = this.#readLeased(entry);
-    if (message === undefined) return;
-    const channel = deadLetterChannel(keys.channel);
-    const letter = this.#members.write({ ...deadLetter(keys.channel, message, deliveries) });
-    const expiryMs = this.#expiryMs(channel);
-    const now = this.#now();
-    const removed = await host.commands.run((client) =>
-      client.bury(
-        ...[3, keys.lease, keys.leased, this.#prefix + channel, id, letter],
-        ...[this.#capacity(channel), now / 1000, (now - expiryMs) / 1000, Math.ceil(expiryMs)],
-      ),
-    );
-    if (removed < 0) return;
-    for (let i = 0; i < removed; i++) this.#onDrop?.({ channel, reason: 'overflow' });
-    this.#onDrop?.({ channel: keys.channel, reason: 'dead' });
+  /** The queue of a general channel, or of a process's key. */
+  #queue(channel: string): ChannelQueue<ProcessMessage> {
+    const name = this.#prefix + channel;
+    const known = this.#queues.get(name);
+    if (known !== undefined) return known;
+    if (this.#queues.size >= mostIdleQueues)
+      for (const [key, queue] of this.#queues) if (!queue.isBusy) this.#queues.delete(key);
+    const queue = new ChannelQueue({
+      keys: channel.endsWith('!') ? { channel, messages: name } : leaseKeys(this.#prefix, channel),
+      expiryMs: Math.ceil(this.#expiryMs(channel)),
+      hosts: this.#ring.hosts,
+      accept: (entry) => this.#accept(entry),
+      onExpired: (count) => this.#tellExpired(channel, count),
+    });
+    this.#queues.set(name, queue);
+    return queue;
   }
 
   #tellExpired(channel: string, count: number): void {
@@ -565,13 +490,25 @@ async function allDone<T>(work: ReadonlyArray<Promise<T>>): Promise<T[]> {
   });
 }
 
-function warnOnce({ name }: Address, onWarning: (warning: LayerWarning) => void): (info: ServerInfo) => void {
+/** Names by the keys of their messages. */
+function byKey(names: readonly string[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const name of names) {
+    const key = messageKey(name);
+    const known = found.get(key);
+    if (known === undefined) found.set(key, [name]);
+    else known.push(name);
+  }
+  return found;
+}
+
+function warnOnce(host: string, onWarning: (warning: LayerWarning) => void): (policy?: string) => void {
   let warned = false;
-  return ({ evictionPolicy }) => {
-    if (warned || evictionPolicy === undefined) return;
+  return (policy) => {
+    if (warned || policy === undefined) return;
     warned = true;
-    const text = `Redis at ${name} throws away messages when its memory gets short: its maxmemory-policy is ${evictionPolicy}; set it to noeviction`;
-    onWarning({ code: 'may-evict', host: name, text });
+    const text = `Redis at ${host} throws away messages when its memory gets short: its maxmemory-policy is ${policy}; set it to noeviction`;
+    onWarning({ code: 'may-evict', host, text });
   };
 }
 

@@ -4,16 +4,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import t from 'tap';
-import type { Endpoint } from '../../channels/layers/redis/address.js';
-import { parseHosts } from '../../channels/layers/redis/hosts.js';
-import { shardOf } from '../../channels/layers/redis/shard.js';
+import { type Endpoint, parseHosts, shardOf } from '../../channels/layers/redis/hosts.js';
 import { testDirectory } from '../support/directory.js';
 import { wireVectors } from '../support/wire-vectors.js';
 
-const signal = new AbortController().signal;
-
-async function endpoints(hosts: unknown, prefix = 'asgi'): Promise<Endpoint[]> {
-  return Promise.all(parseHosts(hosts, prefix).map(async (address) => address.locate(signal)));
+function endpoints(hosts: unknown, prefix = 'asgi'): Endpoint[] {
+  return parseHosts(hosts, prefix).map(({ options }) => options);
 }
 
 function names(hosts: unknown, prefix = 'asgi'): string[] {
@@ -85,11 +81,11 @@ t.test('a host is read from a URL, a pair or an object', async (t) => {
     [{ host: 'a', tls: false }, { host: 'a', port: 6379 }, 'a:6379'],
   ];
   for (const [host, endpoint, name] of forms) {
-    t.strictSame(await endpoints([host]), [endpoint], inspect(host));
+    t.strictSame(endpoints([host]), [endpoint], inspect(host));
     t.same(names([host]), [name]);
   }
-  t.strictSame(await endpoints(undefined), [{ host: 'localhost', port: 6379 }]);
-  t.strictSame(await endpoints([]), [{ host: 'localhost', port: 6379 }]);
+  t.strictSame(endpoints(undefined), [{ host: 'localhost', port: 6379 }]);
+  t.strictSame(endpoints([]), [{ host: 'localhost', port: 6379 }]);
 });
 
 t.test('groups of servers are read from a URL or an object', async (t) => {
@@ -97,14 +93,20 @@ t.test('groups of servers are read from a URL or an object', async (t) => {
     ['a', 1],
     ['b', 26_379],
   ];
+  const nodes = [
+    { host: 'a', port: 1 },
+    { host: 'b', port: 26_379 },
+  ];
   for (const host of [
     'redis+sentinel://:pw@a:1,b/main/2',
     'rediss+sentinel://a:1,b/main?db=2',
     { sentinels, masterName: 'main' },
   ])
-    t.same(names([host]), ['a:1,b:26379/main']);
+    t.match(parseHosts([host], 'asgi'), [
+      { name: 'a:1,b:26379/main', options: { name: 'main', sentinels: nodes } },
+    ]);
   for (const host of ['redis+cluster://me:pw@a:1,b:26379', { cluster: sentinels }])
-    t.same(names([host], '{asgi}'), ['cluster a:1,b:26379']);
+    t.match(parseHosts([host], '{asgi}'), [{ name: 'cluster a:1,b:26379', cluster: nodes }]);
 });
 
 t.test(
@@ -114,7 +116,7 @@ t.test(
     const path = join(directory, 'ca.pem');
     writeFileSync(path, 'certificate');
     const url = `rediss://a?ssl_ca_certs=${path}&ssl_certfile=${path}&ssl_keyfile=${path}&ssl_check_hostname=false`;
-    t.match(await endpoints([url]), [
+    t.match(endpoints([url]), [
       { tls: { ca: 'certificate', cert: 'certificate', key: 'certificate', checkServerIdentity: Function } },
     ]);
     t.throws(() => parseHosts([`rediss://:topsecret@a?ssl_ca_certs=${directory}/none`], 'asgi'), {

@@ -197,22 +197,3 @@ t.test('with several hosts, what lies on any of them comes, and comes again', as
   }
   t.same(again.sort(), [0, 1, 2, 3, 4, 5]);
 });
-
-t.test('acknowledgements of one turn are one command', async (t) => {
-  const prefix = newPrefix();
-  const layer = open(t, { prefix, capacity: 1000 });
-  await layer.sendMany(
-    'chat',
-    Array.from({ length: 200 }, (_, n) => ({ type: 'x', n })),
-  );
-  const batch = await layer.receiveMany('chat', { lease: longMs, max: 200 });
-  const raw = server.client(t);
-  const commands = async () => Number(/total_commands_processed:(\d+)/.exec(await raw.info('stats'))?.[1]);
-  await Promise.all(batch.slice(0, 1).map((leased) => leased.ack()));
-  const before = await commands();
-  const acks = await Promise.all(batch.slice(1).map((leased) => leased.ack()));
-  t.ok(acks.every(Boolean));
-  // Within the script each message takes two, and around it are this one and INFO.
-  const scripts = (await commands()) - before - 2 * acks.length;
-  t.ok(scripts <= 3, `${scripts} besides those within the script`);
-});

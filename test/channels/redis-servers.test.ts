@@ -92,7 +92,10 @@ t.test('Sentinel: one that knows no such master is an error', async (t) => {
     hosts: [`redis+sentinel://127.0.0.1:${watched.sentinelPort}/other`],
     timeoutMs: 300,
   });
-  await t.rejects(layer.send('chat', { type: 'x' }), { ...unavailable, message: /knows no master "other"/ });
+  await t.rejects(layer.send('chat', { type: 'x' }), {
+    ...unavailable,
+    message: /No such master/,
+  });
 });
 
 t.test('a cluster: all keys lie on one node, and are followed when the slot moves', async (t) => {

@@ -1,6 +1,7 @@
 // The channels on which one layer object listens, with their messages, and the groups that they are in.
 
 import type { Received } from '../../application.js';
+import { ChannelsError } from '../../errors.js';
 import type { DroppedMessage } from '../../layer.js';
 import { copyOf } from '../../message-copy.js';
 import { WaitingQueue } from '../../waiting-queue.js';
@@ -121,5 +122,21 @@ export class Audience {
       this.#options.onDrop?.({ channel, reason: 'overflow' });
     }
     queue.put(message);
+  }
+}
+
+/**
+ * A channel that cannot join a group, since this layer object does not listen on it: a group's members are known only
+ * to the process that has them, so nobody else can add one.
+ */
+export class ForeignMemberError extends ChannelsError {
+  readonly channel: string;
+
+  constructor(channel: string) {
+    super(
+      'CHANNELS_ERR_FOREIGN_MEMBER',
+      `channel ${JSON.stringify(channel)} cannot join a group: this layer object neither made it with newChannel() nor receives on it`,
+    );
+    this.channel = channel;
   }
 }

@@ -9,10 +9,10 @@ import {
   deadLetterSuffix,
   isDeadLetterChannel,
 } from '../../leases.js';
-import { type Entry, entriesOf } from './blocking-reads.js';
 import type { Host } from './host.js';
 import type { Members } from './members.js';
 import { scanKeys } from './scan.js';
+import { type Entry, entriesOf } from './waiting.js';
 
 export interface DeadLettersOptions {
   readonly hosts: readonly Host[];

@@ -1,134 +1,95 @@
-// One of the servers of a layer, with the connections to it.
+// One of the servers of a layer, with the connections to it, and which of several something lies on.
 
-import { BlockingReads, blockMs } from './blocking-reads.js';
+import { randomBytes } from 'node:crypto';
 import { Connection, type ConnectionOptions } from './connection.js';
+import { shardOf } from './hosts.js';
 import { KeyWatch } from './key-watch.js';
 import { Outbox } from './outbox.js';
-import { Presence } from './presence.js';
-import { Settlements } from './settlements.js';
-import { SharedReads } from './shared-reads.js';
+import { HostReads } from './waiting.js';
 
 export interface HostOptions {
-  readonly connection: ConnectionOptions;
+  readonly connection: Omit<ConnectionOptions, 'replyWithinMs'>;
+  readonly prefix: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Milliseconds after which a wait for messages is begun anew. Default 10,000. */
   readonly blockMs?: number | undefined;
 }
 
-/** A connection that no read has needed for so long is closed. */
-const closeAfterMs = 30_000;
-/** How many channels share a blocked read: each time that it ends, Redis notes for all of their keys that it begins anew. */
-const channelsPerRead = 50;
+/** It bounds nothing but how late a dead connection is noticed. */
+const defaultBlockMs = 10_000;
+/** How long after that the reply may be late. Then the connection is dead: noticed within 15 seconds. */
+const longestDelayMs = 5000;
 
-/**
- * One connection for all commands, and one for each blocked read. A connection of its own for every channel on which
- * something comes is what keeps a busy one from holding up the others.
- */
 export class Host {
-  /** For everything but blocked reads. */
+  /** For everything but reads. */
   readonly commands: Connection;
+  readonly reads: HostReads;
   /** For messages, which go through `commands`. */
   readonly outbox: Outbox;
-  /** For leases, likewise. */
-  readonly settlements: Settlements;
   readonly watch: KeyWatch;
-  readonly presence: Presence;
   readonly blockMs: number;
   /** Milliseconds that commands wait for a reply. */
-  readonly replyWithinMs: number;
-  readonly #connection: ConnectionOptions;
-  /** Since when each is idle, in ms of this process's clock; the one that was used last is at the end. */
-  readonly #idle = new Map<BlockingReads, number>();
-  /** Goes off when the first of them may have been idle for long enough. */
-  #idleTimer: NodeJS.Timeout | undefined;
-  readonly #lent = new Set<BlockingReads>();
-  readonly #shared: SharedReads[] = [];
-  #closed = false;
+  readonly timeoutMs: number;
 
-  constructor({ connection, now, ...options }: HostOptions) {
-    this.#connection = connection;
-    this.blockMs = options.blockMs ?? blockMs;
-    this.replyWithinMs = connection.replyWithinMs;
+  constructor({ connection, prefix, now, blockMs = defaultBlockMs }: HostOptions) {
+    const { timeoutMs, onReady } = connection;
+    this.blockMs = blockMs;
+    this.timeoutMs = timeoutMs;
     this.commands = new Connection({
       ...connection,
-      onServer: (info) => {
-        connection.onServer?.(info);
-        this.watch.tellAll();
+      replyWithinMs: timeoutMs,
+      onReady: (evictionPolicy) => {
+        onReady?.(evictionPolicy);
+        this.watch.reset();
       },
     });
-    this.watch = new KeyWatch(this.commands, connection);
-    this.presence = new Presence(this.commands);
-    this.settlements = new Settlements(this.commands);
-    this.outbox = new Outbox({ commands: this.commands, now });
-  }
-
-  /** Lends a connection for blocked reads. */
-  borrow(): BlockingReads {
-    const [idle] = this.#idle.keys();
-    const reads = idle ?? new BlockingReads(this.#connection, this.blockMs);
-    this.#idle.delete(reads);
-    this.#lent.add(reads);
-    if (this.#closed) reads.close();
-    return reads;
-  }
-
-  /** The reads for channels on which nothing comes. */
-  shared(): SharedReads {
-    const found = this.#shared.find(({ size }) => size < channelsPerRead);
-    if (found !== undefined) return found;
-    const shared = new SharedReads({
-      commands: this.commands,
-      borrow: () => this.borrow(),
-      giveBack: (reads) => this.giveBack(reads),
+    const quiet = { ...connection, onChange: undefined, onReady: undefined };
+    const reading = new Connection({
+      ...quiet,
+      replyWithinMs: blockMs + Math.min(timeoutMs, longestDelayMs),
     });
-    this.#shared.push(shared);
-    return shared;
+    const wakeKey = `${prefix}:wake:${randomBytes(16).toString('hex')}`;
+    this.reads = new HostReads({ reading, commands: this.commands, wakeKey, blockMs });
+    this.watch = new KeyWatch(this.commands, { ...quiet, replyWithinMs: timeoutMs });
+    this.outbox = new Outbox(this.commands, now);
   }
 
-  giveBack(reads: BlockingReads): void {
-    this.#lent.delete(reads);
-    if (this.#closed) {
-      reads.close();
-      return;
-    }
-    this.#idle.set(reads, performance.now());
-    // One timer for all: a receiver that takes one by one gives its connection back each time.
-    if (this.#idleTimer === undefined) this.#closeIdleIn(closeAfterMs);
-  }
-
-  /** Ends the blocked reads, also those under way. Safe to call twice. */
-  closeReads(): void {
-    this.#closed = true;
-    clearTimeout(this.#idleTimer);
-    for (const reads of [...this.#idle.keys(), ...this.#lent]) reads.close();
-    this.#idle.clear();
-  }
-
-  /** Ends everything. Safe to call twice. */
-  close(): void {
-    this.closeReads();
+  /** To be called when nobody waits any more. */
+  async close(): Promise<void> {
     this.watch.close();
+    await this.reads.close();
     this.commands.close();
   }
+}
 
-  #closeIdleIn(delayMs: number): void {
-    this.#idleTimer = setTimeout(() => {
-      this.#idleTimer = undefined;
-      this.#closeIdle();
-    }, delayMs).unref();
+/** Source: docs/wire.md section 7, W6 and W7. */
+export class Ring {
+  readonly hosts: readonly Host[];
+  #turn = 0;
+
+  constructor(hosts: readonly Host[]) {
+    this.hosts = hosts;
   }
 
-  #closeIdle(): void {
-    const now = performance.now();
-    for (const [reads, since] of this.#idle) {
-      const restMs = since + closeAfterMs - now;
-      if (restMs > 0) {
-        this.#closeIdleIn(Math.ceil(restMs));
-        return;
-      }
-      this.#idle.delete(reads);
-      reads.close();
+  /** The host of a group, or of a key for a process. */
+  of(name: string): Host {
+    return this.#at(shardOf(name, this.hosts.length));
+  }
+
+  /** The host whose turn it is to take a message for a general channel, leaving out those that are away. */
+  next(): Host {
+    const turn = this.#turn++;
+    for (let i = 0; i < this.hosts.length; i++) {
+      const host = this.#at(turn + i);
+      if (!host.commands.isAway) return host;
     }
+    return this.#at(turn);
+  }
+
+  #at(index: number): Host {
+    const host = this.hosts[index % this.hosts.length];
+    if (host === undefined) throw new RangeError('a layer has at least one host');
+    return host;
   }
 }

@@ -1,10 +1,27 @@
 // The option `hosts` of the layers on Redis, in all the forms that it has in the original.
 
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import type { RedisOptions } from 'ioredis';
 import { InvalidOptionError } from '../../errors.js';
-import type { Address, Endpoint, TlsOptions } from './address.js';
-import { clusterAddress } from './cluster.js';
 import { parseUrl, UrlProblem } from './host-url.js';
-import { sentinelAddress } from './sentinel.js';
+
+export type { TlsOptions };
+
+/** What the client library needs to connect. */
+export type Endpoint = Pick<RedisOptions, Access | Place | Sentinels>;
+
+type Access = 'username' | 'password' | 'db' | 'tls';
+type Place = 'host' | 'port' | 'path' | 'sentinels' | 'name';
+type Sentinels = 'enableTLSForSentinelMode' | 'sentinelUsername' | 'sentinelPassword' | 'sentinelTLS';
+
+/** A host of a layer: a server, a master that Sentinels know, or a cluster. */
+export interface Address {
+  /** What people call it: host and port, or the socket's path; nothing secret. Only this may be printed. */
+  readonly name: string;
+  readonly options: Endpoint;
+  /** Some nodes of a cluster. */
+  readonly cluster?: ReadonlyArray<{ readonly host: string; readonly port: number }>;
+}
 
 /** One host: a URL, a pair of host and port, or connection options. */
 export type Host =
@@ -103,34 +120,59 @@ function checkOptions(options: object): HostOptions {
 }
 
 function toAddress(options: HostOptions, prefix: string): Address {
-  const { sentinels, masterName, cluster, sentinelOptions } = options;
+  const { sentinels, masterName, cluster, db = 0 } = options;
   if ((sentinels === undefined) !== (masterName === undefined))
     throw new UrlProblem('an object with both sentinels and masterName, or none of them');
-  const common = endpointOf(options);
-  if (sentinels !== undefined && masterName !== undefined) {
-    const seeds = sentinels.map(([host, port]) => ({ ...endpointOf(sentinelOptions ?? {}), host, port }));
-    return sentinelAddress({ seeds, masterName, common });
-  }
+  if (sentinels !== undefined && masterName !== undefined)
+    return sentinelAddress(options, sentinels, masterName);
   if (cluster !== undefined) {
     if (!/\{[^}]+\}/.test(prefix))
       throw new UrlProblem(
         'a cluster only with a prefix that has a hash tag, as "{asgi}": all keys must lie on one node',
       );
-    if ((options.db ?? 0) !== 0) throw new UrlProblem('a cluster without db: it has database 0 only');
-    return clusterAddress({ seeds: cluster.map(([host, port]) => ({ ...common, host, port })), prefix });
+    if (db !== 0) throw new UrlProblem('a cluster without db: it has database 0 only');
+    return { name: `cluster ${namesOf(cluster)}`, options: accessOf(options), cluster: nodesOf(cluster) };
   }
   const { path, host = 'localhost', port = 6379 } = options;
-  const endpoint = path === undefined ? { ...common, host, port } : { ...common, path };
-  return { name: path ?? serverName(host, port), moves: false, locate: () => endpoint };
+  const endpoint = path === undefined ? { host, port } : { path };
+  return { name: path ?? serverName(host, port), options: { ...accessOf(options), ...endpoint } };
 }
 
-function endpointOf({ username, password, db, tls }: HostOptions): Endpoint {
+function sentinelAddress(options: HostOptions, sentinels: Servers, masterName: string): Address {
+  const { username, password, tls } = accessOf(options.sentinelOptions ?? {});
+  const access = accessOf(options);
+  return {
+    name: `${namesOf(sentinels)}/${masterName}`,
+    options: {
+      ...access,
+      sentinels: nodesOf(sentinels),
+      name: masterName,
+      enableTLSForSentinelMode: access.tls !== undefined,
+      ...(username === undefined ? {} : { sentinelUsername: username }),
+      ...(password === undefined ? {} : { sentinelPassword: password }),
+      ...(tls === undefined ? {} : { sentinelTLS: tls }),
+    },
+  };
+}
+
+function accessOf({ username, password, db, tls }: HostOptions): Pick<Endpoint, Access> {
   return {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(db === undefined ? {} : { db }),
     ...(tls === undefined || tls === false ? {} : { tls: tls === true ? {} : tls }),
   };
+}
+
+type Servers = ReadonlyArray<readonly [host: string, port: number]>;
+
+function nodesOf(servers: Servers): Array<{ host: string; port: number }> {
+  return servers.map(([host, port]) => ({ host, port }));
+}
+
+/** `host:port,host:port` */
+function namesOf(servers: Servers): string {
+  return servers.map(([host, port]) => `${host}:${port}`).join(',');
 }
 
 function serverName(host: string, port: number): string {
@@ -163,4 +205,23 @@ function shown(entry: unknown): string {
   if (typeof entry === 'string')
     return entry.includes('://') ? entry.replace(/\/\/.*@/s, '//***@') : 'a text without ://';
   return Array.isArray(entry) ? 'a list' : entry === null ? 'null' : `a ${typeof entry}`;
+}
+
+/**
+ * The index of the host for a name: its CRC-32, of which the lower twelve bits are shared out evenly.
+ *
+ * Source: docs/wire.md section 7; `_consistent_hash` of channels_redis.
+ */
+export function shardOf(name: string, hosts: number): number {
+  return hosts === 1 ? 0 : Math.floor(((crc32(Buffer.from(name)) & 0xfff) * hosts) / 4096);
+}
+
+/** Not zlib's, which is younger than Node.js 20. */
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffff_ffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
+  }
+  return ~crc >>> 0;
 }

@@ -7,7 +7,7 @@
 //
 // Source: Redis documentation, "Client-side caching in Redis".
 
-import { type Client, Connection, type ConnectionOptions } from './connection.js';
+import { Connection, type ConnectionOptions } from './connection.js';
 
 const invalidations = '__redis__:invalidate';
 
@@ -16,27 +16,18 @@ export class KeyWatch {
   readonly #commands: Connection;
   readonly #notices: Connection;
   readonly #listeners = new Map<string, Set<() => void>>();
-  /** The sessions of both connections between which tracking was set up. */
-  #tracking: { readonly sessions: string; readonly done: Promise<unknown> } | undefined;
-  #subscribed: { readonly client: Client; readonly id: Promise<number> } | undefined;
+  /** Resolves when tracking is set up between the two connections that there are. */
+  #tracking: Promise<unknown> | undefined;
 
-  constructor(commands: Connection, connection: ConnectionOptions) {
+  constructor(commands: Connection, options: ConnectionOptions) {
     this.#commands = commands;
-    this.#notices = new Connection({
-      ...connection,
-      onServer: undefined,
-      // What happened without it is not told later.
-      onChange: () => this.tellAll(),
-    });
+    // What happened without a connection is not told later.
+    this.#notices = new Connection({ ...options, onReady: () => this.reset(), onChange: () => this.reset() });
   }
 
-  /** Calls back when one of the keys may have changed, once each time that it was armed. The result ends that. */
+  /** Calls back whenever one of the keys, being armed, may have changed. The result ends that. */
   listen(keys: readonly string[], onChange: () => void): () => void {
-    for (const key of keys) {
-      const listeners = this.#listeners.get(key) ?? new Set();
-      listeners.add(onChange);
-      this.#listeners.set(key, listeners);
-    }
+    for (const key of keys) this.#listeners.set(key, (this.#listeners.get(key) ?? new Set()).add(onChange));
     return () => {
       for (const key of keys) {
         const listeners = this.#listeners.get(key);
@@ -47,23 +38,30 @@ export class KeyWatch {
   }
 
   /**
-   * Has the next change of each of the keys told. Resolves when that is certain: look then, and wait when there is
-   * nothing.
+   * Has the next change of each of the keys told. Resolves when that is certain, with whether the server can do it:
+   * look then, and wait when there is nothing.
    *
    * @throws LayerUnavailableError, also where the server may not be asked for it
    */
-  async arm(keys: readonly string[]): Promise<void> {
-    await this.#track();
-    await this.#commands.run((client) => {
-      // Each CACHING is for the one command after it, which reads so that the key counts as read.
-      const replies = keys.flatMap((key) => [client.call('CLIENT', 'CACHING', 'YES'), client.exists(key)]);
-      return Promise.all(replies);
+  async arm(keys: readonly string[]): Promise<boolean> {
+    // A cluster has a connection for each node, and none that is ours to track with.
+    if (this.#commands.isCluster) return false;
+    this.#tracking ??= this.#track();
+    await this.#tracking.catch((error: unknown) => {
+      this.#tracking = undefined;
+      throw error;
     });
+    await this.#commands.run((client) =>
+      // Each CACHING is for the one command after it, which reads so that the key counts as read.
+      Promise.all(keys.flatMap((key) => [client.call('CLIENT', 'CACHING', 'YES'), client.exists(key)])),
+    );
+    return true;
   }
 
-  /** Has everyone look: after a reconnect, for which nothing is tracked any more. */
-  tellAll(): void {
-    for (const listeners of [...this.#listeners.values()]) for (const tell of [...listeners]) tell();
+  /** Tracks anew, and has everyone look: after a reconnect, for which nothing is tracked any more. */
+  reset(): void {
+    this.#tracking = undefined;
+    this.#tell([...this.#listeners.keys()]);
   }
 
   close(): void {
@@ -71,37 +69,22 @@ export class KeyWatch {
   }
 
   async #track(): Promise<void> {
-    const id = await this.#notices.run((client) => this.#subscribe(client));
-    await this.#commands.run((client) => {
-      const sessions = `${this.#commands.session} ${this.#notices.session}`;
-      if (this.#tracking?.sessions !== sessions) {
-        const done = client.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'OPTIN');
-        this.#tracking = { sessions, done };
-        done.catch(() => {
-          this.#tracking = undefined;
-        });
-      }
-      return this.#tracking.done;
-    });
-  }
-
-  #subscribe(client: Client): Promise<number> {
-    if (this.#subscribed?.client === client) return this.#subscribed.id;
-    client.on('messageBuffer', (_channel: Buffer, keys: unknown) => this.#tell(keys));
-    const id = client.client('ID').then(async (number) => {
+    const id = await this.#notices.run(async (client) => {
+      client.removeAllListeners('messageBuffer');
+      // The keys, or nothing when all are gone.
+      client.on('messageBuffer', (_channel: Buffer, keys: unknown) =>
+        this.#tell(Array.isArray(keys) ? keys.map(String) : [...this.#listeners.keys()]),
+      );
+      const number = await client.client('ID');
       await client.subscribe(invalidations);
       return number;
     });
-    this.#subscribed = { client, id };
-    return id;
+    await this.#commands.run((client) =>
+      client.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'OPTIN'),
+    );
   }
 
-  /** The keys, or nothing when all are gone. */
-  #tell(keys: unknown): void {
-    if (!Array.isArray(keys)) {
-      this.tellAll();
-      return;
-    }
-    for (const key of keys) for (const tell of [...(this.#listeners.get(String(key)) ?? [])]) tell();
+  #tell(keys: readonly string[]): void {
+    for (const key of keys) for (const tell of [...(this.#listeners.get(key) ?? [])]) tell();
   }
 }

@@ -12,7 +12,7 @@
 export const entryHeaderBytes = 12;
 
 /** Moves what is over from the leases to what comes again. Whoever waits is woken by that, as by a new message. */
-const moveOver = `
+export const moveOver = `
   local function now()
     local time = redis.call('TIME')
     return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -27,7 +27,12 @@ const moveOver = `
     redis.call('HDEL', leased, id)
     return entry
   end
+  local function keepFor(key, ms)
+    if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
+  end
   local function moveOver(again, lease, leased, expiryMs)
+    local first = redis.call('ZRANGE', lease, 0, 0, 'WITHSCORES')[2]
+    if not first then return 0, -1 end
     local instant, expired = now(), 0
     for _, id in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', instant - expiryMs, 'LIMIT', 0, 1000)) do
       takeOut(lease, leased, id)
@@ -37,11 +42,18 @@ const moveOver = `
       local entry = takeOut(lease, leased, id)
       if entry then addAgain(again, entry, expiryMs) end
     end
-    local first = redis.call('ZRANGE', lease, 0, 0, 'WITHSCORES')[2]
+    first = redis.call('ZRANGE', lease, 0, 0, 'WITHSCORES')[2]
     return expired, first and math.max(0, first - instant) or -1
-  end
-  local function keepFor(key, ms)
-    if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
+  end`;
+
+/** Adds a member with a score of at least now, behind what lies under the key. */
+const addLast = `
+  local function addLast(key, member, now, ttl)
+    local score = tonumber(now)
+    local last = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
+    if last and last >= score and last < score + 1 then score = last + 0.000001 end
+    redis.call('ZADD', key, string.format('%.17g', score), member)
+    redis.call('PEXPIRE', key, ttl)
   end`;
 
 export const leaseScripts = {
@@ -51,8 +63,8 @@ export const leaseScripts = {
    * to which messages are expired. Hands entries out, those first that come again. What was handed out too often is
    * handed to this caller as well, for it to be buried.
    *
-   * Returns three lists: how many had expired, and ms until the next lease is over (-1: there is none); the
-   * entries; those to be buried. The ids end in 1, 2, … (32 bits) over both.
+   * Returns how many had expired; ms until the next lease is over (-1: there is none); the entries; those to be
+   * buried. The ids end in 1, 2, … (32 bits) over both.
    */
   lease: {
     lua: `${moveOver}
@@ -66,12 +78,8 @@ export const leaseScripts = {
         if #popped == 0 then break end
         for i = 1, #popped, 2 do
           local score, deliveries = struct.unpack('>dI4', popped[i])
-          local header, member = struct.pack('>d', score), string.sub(popped[i], 13)
-          if mostDeliveries > 0 and deliveries >= mostDeliveries then
-            dead[#dead + 1] = popped[i]
-          else
-            entries[#entries + 1] = header .. struct.pack('>I4', deliveries + 1) .. member
-          end
+          if mostDeliveries > 0 and deliveries >= mostDeliveries then dead[#dead + 1] = popped[i]
+          else entries[#entries + 1] = struct.pack('>dI4', score, deliveries + 1) .. string.sub(popped[i], 13) end
         end
       end
       while #entries < limit do
@@ -79,95 +87,58 @@ export const leaseScripts = {
         if #popped == 0 then break end
         for i = 1, #popped, 2 do
           local score = tonumber(popped[i + 1])
-          if score <= expiredScore then
-            expired = expired + 1
-          else
-            entries[#entries + 1] = struct.pack('>dI4', score, 1) .. popped[i]
-          end
+          if score <= expiredScore then expired = expired + 1
+          else entries[#entries + 1] = struct.pack('>dI4', score, 1) .. popped[i] end
         end
       end
-      if #entries + #dead > 0 then
-        local ends = string.format('%.0f', now() + leaseMs)
-        local ids, fields, n = {}, {}, 0
-        local function write()
-          if #ids == 0 then return end
-          redis.call('ZADD', lease, unpack(ids))
-          redis.call('HSET', leased, unpack(fields))
-          ids, fields = {}, {}
-        end
-        local function hand(entry)
+      local ends, n = string.format('%.0f', now() + leaseMs), 0
+      for _, list in ipairs({ entries, dead }) do
+        for _, entry in ipairs(list) do
           n = n + 1
           local id = token .. struct.pack('>I4', n)
-          ids[#ids + 1], ids[#ids + 2] = ends, id
-          fields[#fields + 1], fields[#fields + 2] = id, entry
-          if #ids == 2000 then write() end
+          redis.call('ZADD', lease, ends, id)
+          redis.call('HSET', leased, id, entry)
         end
-        for _, entry in ipairs(entries) do hand(entry) end
-        for _, entry in ipairs(dead) do hand(entry) end
-        write()
+      end
+      if n > 0 then
         keepFor(lease, leaseMs + expiryMs)
         keepFor(leased, leaseMs + expiryMs)
       end
-      return { { expired, nextMs }, entries, dead }`,
+      return { expired, nextMs, entries, dead }`,
   },
 
-  /**
-   * KEYS: `again`, `lease`, `leased`. ARGV: ms for which entries wait after a lease. Returns how many had expired and ms
-   * until the next lease is over (-1: there is none).
-   */
-  comeAgain: {
-    lua: `${moveOver}
-      local again, lease, leased = unpack(KEYS)
-      return { moveOver(again, lease, leased, tonumber(ARGV[1])) }`,
-  },
-
-  /** KEYS: `lease`, `leased`. ARGV: ids. Returns for each 1 if it was on lease and is done with, else 0. */
+  /** KEYS: `lease`, `leased`. ARGV: an id. Returns 1 if it was on lease and is done with, else 0. */
   acknowledge: {
     lua: `
-      local done = {}
-      for i, id in ipairs(ARGV) do
-        done[i] = redis.call('ZREM', KEYS[1], id)
-        if done[i] == 1 then redis.call('HDEL', KEYS[2], id) end
-      end
-      return done`,
+      redis.call('HDEL', KEYS[2], ARGV[1])
+      return redis.call('ZREM', KEYS[1], ARGV[1])`,
   },
 
   /**
-   * KEYS: `lease`, `leased`. ARGV: ms for which entries wait after a lease; an id and ms of the lease from now on, and
-   * so on. Returns for each 1 if it was on lease, else 0.
+   * KEYS: `lease`, `leased`. ARGV: an id; ms of the lease from now on; ms for which entries wait after a lease. Returns 1
+   * if it was on lease, else 0.
    */
   extend: {
     lua: `${moveOver}
-      local done = {}
-      for i = 2, #ARGV, 2 do
-        local isLeased = redis.call('ZSCORE', KEYS[1], ARGV[i])
-        if isLeased then
-          redis.call('ZADD', KEYS[1], string.format('%.0f', now() + ARGV[i + 1]), ARGV[i])
-          keepFor(KEYS[1], ARGV[i + 1] + ARGV[1])
-          keepFor(KEYS[2], ARGV[i + 1] + ARGV[1])
-        end
-        done[#done + 1] = isLeased and 1 or 0
-      end
-      return done`,
+      if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
+      redis.call('ZADD', KEYS[1], string.format('%.0f', now() + ARGV[2]), ARGV[1])
+      keepFor(KEYS[1], ARGV[2] + ARGV[3])
+      keepFor(KEYS[2], ARGV[2] + ARGV[3])
+      return 1`,
   },
 
   /**
-   * KEYS: `again`, `lease`, `leased`. ARGV: ms for which entries wait after a lease; an id and how many of its deliveries
-   * do not count (0 or 1), and so on. Returns for each 1 if it was on lease, else 0.
+   * KEYS: `again`, `lease`, `leased`. ARGV: an id; how many of its deliveries do not count (0 or 1); ms for which entries
+   * wait after a lease. Returns 1 if it was on lease, else 0.
    */
   release: {
     lua: `${moveOver}
-      local done = {}
-      for i = 2, #ARGV, 2 do
-        local entry = takeOut(KEYS[2], KEYS[3], ARGV[i])
-        if entry then
-          local score, deliveries = struct.unpack('>dI4', entry)
-          local less = math.max(0, deliveries - ARGV[i + 1])
-          addAgain(KEYS[1], struct.pack('>dI4', score, less) .. string.sub(entry, 13), tonumber(ARGV[1]))
-        end
-        done[#done + 1] = entry and 1 or 0
-      end
-      return done`,
+      local entry = takeOut(KEYS[2], KEYS[3], ARGV[1])
+      if not entry then return 0 end
+      local score, deliveries = struct.unpack('>dI4', entry)
+      local less = math.max(0, deliveries - ARGV[2])
+      addAgain(KEYS[1], struct.pack('>dI4', score, less) .. string.sub(entry, 13), tonumber(ARGV[3]))
+      return 1`,
   },
 
   /**
@@ -176,20 +147,13 @@ export const leaseScripts = {
    * on lease. Returns how many dead letters had to go for it, -1 when the id was not on lease any more.
    */
   bury: {
-    lua: `
+    lua: `${addLast}
       if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return -1 end
       redis.call('HDEL', KEYS[2], ARGV[1])
       redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[5])
       local tooMany = math.max(0, redis.call('ZCARD', KEYS[3]) - ARGV[3] + 1)
       if tooMany > 0 then redis.call('ZPOPMIN', KEYS[3], tooMany) end
-      local score = tonumber(ARGV[4])
-      local last = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')[2]
-      if last then
-        last = tonumber(last)
-        if last >= score and last < score + 1 then score = last + 0.000001 end
-      end
-      redis.call('ZADD', KEYS[3], string.format('%.17g', score), ARGV[2])
-      redis.call('PEXPIRE', KEYS[3], ARGV[6])
+      addLast(KEYS[3], ARGV[2], ARGV[4], ARGV[6])
       return tooMany`,
   },
 
@@ -199,24 +163,15 @@ export const leaseScripts = {
    * in the place of their dead letters while there is room. Returns how many.
    */
   redrive: {
-    lua: `
+    lua: `${addLast}
       redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[3])
-      local room = ARGV[1] - redis.call('ZCARD', KEYS[2])
-      local score = tonumber(ARGV[2])
-      local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2]
-      if last then
-        last = tonumber(last)
-        if last >= score and last < score + 1 then score = last + 0.000001 end
-      end
-      local moved = 0
+      local room, moved = ARGV[1] - redis.call('ZCARD', KEYS[2]), 0
       for i = 5, #ARGV, 2 do
         if moved < room and redis.call('ZREM', KEYS[1], ARGV[i]) == 1 then
-          redis.call('ZADD', KEYS[2], string.format('%.17g', score), ARGV[i + 1])
-          score = score + 0.000001
+          addLast(KEYS[2], ARGV[i + 1], ARGV[2], ARGV[4])
           moved = moved + 1
         end
       end
-      if moved > 0 then redis.call('PEXPIRE', KEYS[2], ARGV[4]) end
       return moved`,
   },
 } as const;

@@ -13,8 +13,6 @@ export interface ReadMember {
   readonly channels: readonly string[] | undefined;
 }
 
-const noNames = new Uint8Array();
-
 /** Source: docs/wire.md section 2. */
 export class Members {
   readonly #codec: MessageCodec;
@@ -31,14 +29,6 @@ export class Members {
   }
 
   /**
-   * Whether the names of a group's channels can be written by Redis, behind what is written here. Not where they are encrypted or
-   * are JSON.
-   */
-  get areCompletedByRedis(): boolean {
-    return this.#codec.isPlainMsgpack;
-  }
-
-  /**
    * Makes a member of a message; `channel` is the full name of the process-specific channel that it is for.
    *
    * @throws InvalidMessageError
@@ -48,20 +38,14 @@ export class Members {
     return Buffer.concat([this.#randomBytes(), body]);
   }
 
-  /** Writes the names of the channels of one process that a group's message is for. */
-  writeChannels(channels: readonly string[]): Uint8Array {
-    return this.#codec.encodeValue(channels);
-  }
-
   /**
-   * Writes a group's message once and returns what makes a member of it for each list of channels, as `writeChannels`
-   * has written it; without one for Redis to write the names, if it can.
+   * Writes a group's message once and returns what makes a member of it for each list of channels.
    *
    * @throws InvalidMessageError
    */
-  writeForGroup(message: Readonly<Record<string, unknown>>): (channels?: Uint8Array) => Buffer {
+  writeForGroup(message: Readonly<Record<string, unknown>>): (channels: readonly string[]) => Buffer {
     const complete = this.#codec.encodeBut(message, reservedKey);
-    return (channels = noNames) => Buffer.concat([this.#randomBytes(), complete(channels)]);
+    return (channels) => Buffer.concat([this.#randomBytes(), complete(channels)]);
   }
 
   /**

@@ -11,24 +11,24 @@ export function isReplyError(error: unknown): error is ReplyError {
   return error instanceof Error && error.name === 'ReplyError';
 }
 
+export function replyError(message: string): ReplyError {
+  return Object.assign(new Error(message), { name: 'ReplyError' });
+}
+
 /** Whether Redis will say otherwise by itself soon, unlike a wrong password or a key of another type. */
 export function isTemporary(error: ReplyError): boolean {
   return !permanent.test(error.message);
 }
 
 /** Whether what became of such an answer will stay so. */
-export function isPermanent({ cause }: LayerUnavailableError): boolean {
+export function isPermanent(error: unknown): boolean {
+  const cause = (error as LayerUnavailableError | undefined)?.cause;
   return cause instanceof Error && permanent.test(cause.message);
 }
 
 /** Whether another server than this one is the right one now. Nothing was done then. */
 export function isElsewhere(error: ReplyError): boolean {
   return elsewhere.test(error.message);
-}
-
-/** Whether the server is too old for the command. */
-export function isUnknownCommand(error: ReplyError): boolean {
-  return error.message.startsWith('ERR unknown command');
 }
 
 /** What the error means to those who do not know Redis. */
@@ -40,7 +40,7 @@ const permanent =
   /^(DENIED|NOAUTH|NOPERM|WRONGPASS|WRONGTYPE|ERR (AUTH|DB index|invalid password|unknown command))\b/;
 
 // Redis 6 tells of an error inside of a script in the middle of its own sentence.
-const elsewhere = /(^|-)(READONLY|MOVED|CLUSTERDOWN) /;
+const elsewhere = /(^|-)READONLY /;
 
 const reasons: ReadonlyArray<readonly [UnavailableReason, RegExp]> = [
   ['out-of-memory', /(^|-)OOM /],

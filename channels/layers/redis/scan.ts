@@ -1,6 +1,7 @@
 // Stepping through the keys of a layer, instead of listing them in one go, during which nobody else would be served.
 
-import type { Connection } from './connection.js';
+import type { Cluster } from 'ioredis';
+import type { Client, Connection } from './connection.js';
 
 const keysAtOnce = 1000;
 
@@ -8,21 +9,40 @@ const keysAtOnce = 1000;
 export async function* scanKeys(
   commands: Connection,
   begin: string,
-  type?: string,
+  type?: 'zset' | 'hash',
 ): AsyncGenerator<readonly string[]> {
   const pattern = `${begin.replace(/[*?[\]\\^]/g, '\\$&')}*`;
   const seen = new Set<string>();
-  let cursor = '0';
-  do {
-    const from = cursor;
-    const [next, keys] = await commands.run((client) =>
+  for (const scan of await commands.run(async (client) => scansOf(client, pattern, type))) {
+    let cursor = '0';
+    do {
+      const from = cursor;
+      const [next, keys] = await commands.run(() => scan(from));
+      const fresh = keys.filter((key) => !seen.has(key));
+      for (const key of fresh) seen.add(key);
+      if (fresh.length > 0) yield fresh;
+      cursor = next;
+    } while (cursor !== '0');
+  }
+}
+
+/** Removes what a layer with this prefix has: all sorted sets whose name begins with it, and what is on lease. */
+export async function flush(commands: Connection, prefix: string): Promise<void> {
+  for await (const keys of scanKeys(commands, prefix, 'zset'))
+    await commands.run((client) => client.unlink(...keys));
+  for await (const keys of scanKeys(commands, `${prefix}:leased:`, 'hash'))
+    await commands.run((client) => client.unlink(...keys));
+}
+
+type Scan = (cursor: string) => Promise<[cursor: string, keys: string[]]>;
+
+/** What scans each node of a cluster, or the one server. */
+function scansOf(client: Client | Cluster, pattern: string, type: string | undefined): Scan[] {
+  const nodes = 'nodes' in client ? client.nodes('master') : [client];
+  return nodes.map(
+    (node) => (cursor) =>
       type === undefined
-        ? client.scan(from, 'MATCH', pattern, 'COUNT', keysAtOnce)
-        : client.scan(from, 'MATCH', pattern, 'COUNT', keysAtOnce, 'TYPE', type),
-    );
-    const fresh = keys.filter((key) => !seen.has(key));
-    for (const key of fresh) seen.add(key);
-    if (fresh.length > 0) yield fresh;
-    cursor = next;
-  } while (cursor !== '0');
+        ? node.scan(cursor, 'MATCH', pattern, 'COUNT', keysAtOnce)
+        : node.scan(cursor, 'MATCH', pattern, 'COUNT', keysAtOnce, 'TYPE', type),
+  );
 }

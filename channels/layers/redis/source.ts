@@ -2,12 +2,12 @@
 
 import { UndecodableError } from '../../errors.js';
 import type { GroupMember, GroupReport, KeyDepth, Peeked } from '../../stats.js';
-import { type Entry, entriesOf } from './blocking-reads.js';
+import { leaseKeys } from './channel-keys.js';
 import type { Host } from './host.js';
-import { leaseKeys } from './lease-keys.js';
 import { entryHeaderBytes } from './lease-scripts.js';
 import type { Members } from './members.js';
 import { scanKeys } from './scan.js';
+import { type Entry, entriesOf } from './waiting.js';
 
 export interface RedisSourceOptions {
   readonly hosts: readonly Host[];

@@ -1,0 +1,337 @@
+// Who takes messages on lease, on all hosts of a layer.
+
+import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Received } from '../../application.js';
+import { Bell } from '../../bell.js';
+import { LayerClosedError, LayerUnavailableError, UndecodableError } from '../../errors.js';
+import type { DroppedMessage } from '../../layer.js';
+import {
+  deadLetter,
+  deadLetterChannel,
+  isDeadLetterChannel,
+  type Leased,
+  LeasedMessage,
+  type LeaseKeeper,
+} from '../../leases.js';
+import { dueAfterMs, type Listening, worstOf } from '../../listening.js';
+import { type LeaseKeys, leaseKeys } from './channel-keys.js';
+import type { Host } from './host.js';
+import { entryHeaderBytes } from './lease-scripts.js';
+import type { Members } from './members.js';
+import { isPermanent } from './replies.js';
+
+export interface RedisLeasesOptions {
+  readonly hosts: readonly Host[];
+  readonly prefix: string;
+  readonly members: Members;
+  /** Milliseconds since 1970, by the senders' clocks. */
+  readonly now: () => number;
+  readonly capacity: (channel: string) => number;
+  readonly expiryMs: (channel: string) => number;
+  readonly maxDeliveries: number;
+  readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
+}
+
+/** Names one handing-out of one message. */
+interface Token {
+  readonly host: Host;
+  readonly keys: LeaseKeys;
+  readonly id: Buffer;
+}
+
+/** What was handed out. */
+interface LeasedEntry extends Token {
+  readonly member: Buffer;
+  readonly deliveries: number;
+}
+
+/** One who waits. */
+interface Wait {
+  readonly channel: string;
+  /** In ms of this process's clock. */
+  readonly since: number;
+  readonly heardAt: Map<Host, number>;
+  readonly changed: Bell;
+  /** Rejects when it is aborted. */
+  readonly calledOff: Promise<never>;
+  /** Whether the next change of the channel is told. */
+  isArmed: boolean;
+  isUnwatchable: boolean;
+}
+
+/** Bounds what one script hands out. */
+const entriesPerScript = 500;
+/** Instead of the host's `blockMs`, as the net for notices that were lost, where the server does not tell of changes. */
+const pollUnwatchedEveryMs = 250;
+const firstPauseMs = 100;
+const longestPauseMs = 2000;
+const tokenBytes = 8;
+
+export class RedisLeases {
+  readonly #options: RedisLeasesOptions;
+  readonly #waits = new Set<Wait>();
+  readonly #closing = new AbortController();
+  #firstHost = 0;
+  /** What is told to the hosts besides. */
+  readonly #telling = new Set<Promise<unknown>>();
+  readonly #keeper: LeaseKeeper<Token> = {
+    ack: ({ host, keys, id }) => inTime(host, (client) => client.acknowledge(2, keys.lease, keys.leased, id)),
+    extend: async ({ host, keys, id }, leaseMs) => {
+      const expiryMs = this.#expiryMs(keys.channel);
+      const isInTime = await inTime(host, (client) =>
+        client.extend(2, keys.lease, keys.leased, id, leaseMs, expiryMs),
+      );
+      // It may be shorter than those who wait think.
+      this.#wake(keys.channel);
+      return isInTime;
+    },
+    release: ({ host, keys, id }, untried) => {
+      const expiryMs = this.#expiryMs(keys.channel);
+      return inTime(host, (client) =>
+        client.release(3, keys.again, keys.lease, keys.leased, id, untried ? 1 : 0, expiryMs),
+      );
+    },
+  };
+
+  constructor(options: RedisLeasesOptions) {
+    this.#options = options;
+  }
+
+  async receive(channel: string, max: number, leaseMs: number, signal?: AbortSignal): Promise<Leased[]> {
+    const ended =
+      signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+    const { messages, again } = leaseKeys(this.#options.prefix, channel);
+    const wait: Wait = {
+      channel,
+      since: performance.now(),
+      heardAt: new Map(),
+      changed: new Bell(),
+      calledOff: new Promise((_, reject) => {
+        ended.addEventListener('abort', () => reject(ended.reason), { once: true });
+      }),
+      isArmed: false,
+      isUnwatchable: false,
+    };
+    const deaf = this.#options.hosts.map(({ watch }) => watch.listen([messages, again], () => wake(wait)));
+    // Nobody may be looking in that moment.
+    wait.calledOff.catch(() => undefined);
+    this.#waits.add(wait);
+    try {
+      return await this.#receive(wait, max, leaseMs, ended);
+    } finally {
+      this.#waits.delete(wait);
+      for (const stop of deaf) stop();
+    }
+  }
+
+  /** Takes what is there now. @throws LayerUnavailableError */
+  async receiveNow(channel: string, max: number, leaseMs: number): Promise<Leased[]> {
+    const found: LeasedEntry[] = [];
+    for (const host of this.#options.hosts) {
+      const { entries } = await this.#lease(host, channel, max - found.length, leaseMs);
+      found.push(...entries);
+      if (found.length >= max) break;
+    }
+    return this.#read(found);
+  }
+
+  /** What is known of the host that was silent the longest; undefined while nobody waits. */
+  listening(channel: string): Listening | undefined {
+    const now = performance.now();
+    const [wait] = [...this.#waits].filter((each) => each.channel === channel);
+    if (wait === undefined) return undefined;
+    return worstOf(
+      this.#options.hosts.map((host) => {
+        const heardAt = wait.heardAt.get(host);
+        return {
+          waitingMs: now - wait.since,
+          heardMsAgo: heardAt === undefined ? null : now - heardAt,
+          dueMs: dueAfterMs(host.blockMs, host.timeoutMs),
+        };
+      }),
+    );
+  }
+
+  /** Ends all waits with LayerClosedError; resolves when nothing is under way any more. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#closing.abort(new LayerClosedError());
+    await Promise.all(this.#telling);
+  }
+
+  /** Looks at once, when a key has changed, and when the next lease is over. */
+  async #receive(wait: Wait, max: number, leaseMs: number, signal: AbortSignal): Promise<Leased[]> {
+    for (let failures = 0; ; ) {
+      signal.throwIfAborted();
+      try {
+        const { entries, nextMs } = await this.#look(wait, max, leaseMs, signal);
+        failures = 0;
+        const leased = this.#read(entries);
+        if (leased.length > 0) return leased;
+        if (entries.length > 0) continue;
+        if (wait.isArmed || wait.isUnwatchable) await this.#wait(wait, nextMs, signal);
+        else await this.#arm(wait);
+      } catch (error) {
+        if (!(error instanceof LayerUnavailableError) || isPermanent(error)) throw error;
+        const pauseMs = Math.min(firstPauseMs * 2 ** failures++, longestPauseMs);
+        await pause(pauseMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Leases on the first host that has something. When the signal is aborted meanwhile, that goes back. */
+  async #look(wait: Wait, max: number, leaseMs: number, signal: AbortSignal): Promise<Found> {
+    const { hosts } = this.#options;
+    const looking = (async (): Promise<Found> => {
+      let nextMs = Number.POSITIVE_INFINITY;
+      const from = this.#firstHost++;
+      for (let i = 0; i < hosts.length; i++) {
+        const host = hosts[(from + i) % hosts.length];
+        if (host === undefined || signal.aborted) break;
+        const found = await this.#lease(host, wait.channel, max, leaseMs);
+        wait.heardAt.set(host, performance.now());
+        if (found.entries.length > 0) return found;
+        nextMs = Math.min(nextMs, found.nextMs);
+      }
+      return { entries: [], nextMs };
+    })();
+    try {
+      return await Promise.race([looking, wait.calledOff]);
+    } catch (error) {
+      if (signal.aborted) this.#tell(looking.then(({ entries }) => this.#giveBack(entries)));
+      throw error;
+    }
+  }
+
+  async #giveBack(entries: readonly LeasedEntry[]): Promise<void> {
+    await Promise.all(entries.map((entry) => this.#keeper.release(entry, true)));
+  }
+
+  async #lease(host: Host, channel: string, max: number, leaseMs: number): Promise<Found> {
+    const { prefix, now, maxDeliveries, onDrop } = this.#options;
+    const keys = leaseKeys(prefix, channel);
+    const expiryMs = this.#expiryMs(channel);
+    const token = randomBytes(tokenBytes);
+    const [expired, nextMs, entries, dead] = await host.commands.run((client) =>
+      client.leaseBuffer(
+        ...[4, keys.messages, keys.again, keys.lease, keys.leased],
+        ...[Math.min(max, entriesPerScript), leaseMs, token],
+        ...[isDeadLetterChannel(channel) ? 0 : maxDeliveries, expiryMs, (now() - expiryMs) / 1000],
+      ),
+    );
+    for (let i = 0; i < expired; i++) onDrop?.({ channel, reason: 'expired' });
+    const read = (entry: Buffer, index: number): LeasedEntry => ({
+      ...{ host, keys, id: idOf(token, index) },
+      deliveries: entry.readUInt32BE(entryHeaderBytes - 4),
+      member: entry.subarray(entryHeaderBytes),
+    });
+    for (const [i, entry] of dead.entries()) this.#tell(this.#bury(read(entry, entries.length + i)));
+    return { entries: entries.map(read), nextMs: nextMs < 0 ? Number.POSITIVE_INFINITY : nextMs };
+  }
+
+  async #arm(wait: Wait): Promise<void> {
+    const { messages, again } = leaseKeys(this.#options.prefix, wait.channel);
+    wait.isArmed = true;
+    try {
+      const armed = await Promise.all(this.#options.hosts.map(({ watch }) => watch.arm([messages, again])));
+      wait.isUnwatchable = armed.includes(false);
+    } catch (error) {
+      wait.isArmed = false;
+      if (!(error instanceof LayerUnavailableError) || !refusals.has(error.reason)) throw error;
+      // A server that knows no tracking, or a user that may not ask for it.
+      wait.isUnwatchable = true;
+    }
+  }
+
+  async #wait(wait: Wait, nextMs: number, signal: AbortSignal): Promise<void> {
+    // A change that was told before is looked for at once.
+    if (!wait.isArmed && !wait.isUnwatchable) return;
+    const over = new AbortController();
+    const pollMs = wait.isUnwatchable
+      ? pollUnwatchedEveryMs
+      : Math.min(...this.#options.hosts.map(({ blockMs }) => blockMs));
+    // The server's milliseconds are whole ones, so that the end may be up to one later.
+    const timer = setTimeout(() => over.abort(), Math.min(nextMs + 1, pollMs));
+    await wait.changed.wait(AbortSignal.any([over.signal, signal]));
+    clearTimeout(timer);
+  }
+
+  #wake(channel: string): void {
+    for (const each of this.#waits) if (each.channel === channel) wake(each);
+  }
+
+  #read(entries: readonly LeasedEntry[]): Leased[] {
+    return entries.flatMap((entry) => {
+      const { keys, deliveries } = entry;
+      const message = this.#readEntry(entry);
+      return message === undefined
+        ? []
+        : [new LeasedMessage(this.#keeper, entry, { channel: keys.channel, message, deliveries })];
+    });
+  }
+
+  /** The message; what is none is done with. */
+  #readEntry(entry: LeasedEntry): Received | undefined {
+    try {
+      return this.#options.members.read(entry.member, true).message;
+    } catch (error) {
+      if (!(error instanceof UndecodableError)) throw error;
+      this.#options.onDrop?.({ channel: entry.keys.channel, reason: 'undecodable', error });
+      this.#tell(this.#keeper.ack(entry));
+      return undefined;
+    }
+  }
+
+  async #bury(entry: LeasedEntry): Promise<void> {
+    const { members, prefix, capacity, now, onDrop } = this.#options;
+    const { host, keys, id, deliveries } = entry;
+    const message = this.#readEntry(entry);
+    if (message === undefined) return;
+    const channel = deadLetterChannel(keys.channel);
+    const letter = members.write({ ...deadLetter(keys.channel, message, deliveries) });
+    const expiryMs = this.#expiryMs(channel);
+    const removed = await host.commands.run((client) =>
+      client.bury(
+        ...[3, keys.lease, keys.leased, prefix + channel, id, letter],
+        ...[capacity(channel), now() / 1000, (now() - expiryMs) / 1000, expiryMs],
+      ),
+    );
+    if (removed < 0) return;
+    for (let i = 0; i < removed; i++) onDrop?.({ channel, reason: 'overflow' });
+    onDrop?.({ channel: keys.channel, reason: 'dead' });
+  }
+
+  #expiryMs(channel: string): number {
+    return Math.ceil(this.#options.expiryMs(channel));
+  }
+
+  /** What cannot be told is no loss: the message comes again when its lease is over. */
+  #tell(telling: Promise<unknown>): void {
+    const told = telling.catch(() => undefined).finally(() => this.#telling.delete(told));
+    this.#telling.add(told);
+  }
+}
+
+interface Found {
+  readonly entries: readonly LeasedEntry[];
+  /** Milliseconds until the next lease is over. */
+  readonly nextMs: number;
+}
+
+const refusals: ReadonlySet<string> = new Set(['refused', 'access-denied']);
+
+function wake(wait: Wait): void {
+  wait.isArmed = false;
+  wait.changed.ring();
+}
+
+async function inTime(host: Host, settle: Parameters<typeof host.commands.run<number>>[0]): Promise<boolean> {
+  return (await host.commands.run(settle)) === 1;
+}
+
+function idOf(token: Buffer, index: number): Buffer {
+  const id = Buffer.alloc(tokenBytes + 4);
+  token.copy(id);
+  id.writeUInt32BE(index + 1, tokenBytes);
+  return id;
+}
