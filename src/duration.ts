@@ -26,10 +26,11 @@ const unitMs: Readonly<Record<string, number>> = {
   min: 60_000,
   h: 3_600_000,
   d: 86_400_000,
+  w: 7 * 86_400_000,
 };
 
 /** Reads `90s`, `15m`, `2h` or `1.5d` as milliseconds; undefined for what is none of that kind. */
 export function parseDuration(text: string): number | undefined {
-  const [, amount, unit = ''] = /^(\d{1,8}(?:\.\d{1,3})?) ?(s|m|min|h|d)$/.exec(text.trim()) ?? [];
+  const [, amount, unit = ''] = /^(\d{1,8}(?:\.\d{1,3})?) ?(s|m|min|h|d|w)$/.exec(text.trim()) ?? [];
   return amount === undefined ? undefined : Math.round(Number(amount) * (unitMs[unit] ?? Number.NaN));
 }

@@ -1,5 +1,6 @@
 // Points in time on the command line.
 
+import { parseDuration } from '../duration.js';
 import { UsageError } from '../errors.js';
 import { instantOf, wallTime } from '../local-time.js';
 
@@ -10,14 +11,6 @@ export const pointRule =
 /** What is allowed, as it follows "expected …". */
 export const instantRule = `${pointRule} or how long ago it was (90 min, 2 h, 3 d)`;
 
-const span = /^(\d{1,6}(?:\.\d{1,3})?) ?(s|min|h|d|w)$/;
-const unitMs: Readonly<Record<string, number>> = {
-  s: 1000,
-  min: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 7 * 86_400_000,
-};
 const timeOfDay = /^\d\d:\d\d(:\d\d)?$/;
 const day = /^\d{4}-\d\d-\d\d$/;
 const zoned = /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.\d{1,3})?(?:Z|[+-]\d\d:\d\d)$/;
@@ -45,15 +38,9 @@ export function parseInstant(
   throw new UsageError(`expected ${what} to be ${allowed}, got: ${JSON.stringify(text)}`);
 }
 
-/** A length of time as a person writes it, `90 min`, `2 h`, `3 d`, in ms; undefined for anything else. */
-export function spanOf(text: string): number | undefined {
-  const [, amount, unit = ''] = span.exec(text.trim()) ?? [];
-  return amount === undefined ? undefined : Number(amount) * (unitMs[unit] ?? 0);
-}
-
 function read(text: string, now: Date, timezone: string): Date | undefined {
   if (text === 'now') return now;
-  const age = spanOf(text.replace(/ ago$/, ''));
+  const age = parseDuration(text.replace(/ ago$/, ''));
   if (age !== undefined) return new Date(now.getTime() - age);
   if (timeOfDay.test(text)) return instantOf(`${today(now, timezone)}T${text}`, timezone);
   if (day.test(text)) return instantOf(`${text}T00:00`, timezone);

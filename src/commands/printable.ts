@@ -1,14 +1,10 @@
 // What other processes wrote, as it may be shown in a terminal.
 
-/** What a terminal might act upon or an editor might hide: control characters, half characters, direction marks. */
-const unsafe = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
+import { escapeUnsafe } from '../log/formats/unsafe.js';
 
-/** The text on one line, with such characters shown as `\x1b` or `\u202e`. */
+/** The text on one line, with what a terminal might act upon shown as `\x1b` or `\u202e`. */
 export function printable(text: string): string {
-  return text.replace(unsafe, (char) => {
-    const hex = char.charCodeAt(0).toString(16);
-    return hex.length <= 2 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`;
-  });
+  return escapeUnsafe(text).replaceAll('\t', '\\x09');
 }
 
 /** The text in at most so many characters; what is left out is shown by an ellipsis. */

@@ -1,8 +1,9 @@
 // linod simulate: what the rules would do in some time to come, on a virtual clock.
 
 import { Command } from 'commander';
+import { parseDuration } from '../duration.js';
 import { UsageError } from '../errors.js';
-import { instantRule, parseInstant, pointRule, spanOf } from './instants.js';
+import { instantRule, parseInstant, pointRule } from './instants.js';
 import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
 import { print, printJson, printTable, say } from './output.js';
@@ -40,7 +41,7 @@ export function simulateCommand(): Command {
       const instant = (flag: string, text: string, allowed = instantRule) =>
         parseInstant(flag, text, { now: new Date(), timezone, allowed });
       const from = instant('--from', flags.from);
-      const span = flags.to === undefined ? usualMs : spanOf(flags.to);
+      const span = flags.to === undefined ? usualMs : parseDuration(flags.to);
       const to =
         span === undefined
           ? instant('--to', flags.to ?? '', simulatedEndRule)

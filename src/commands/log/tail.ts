@@ -1,14 +1,16 @@
 // linod log tail: the last records of lino.log, and those that are added.
 
 import { Command } from 'commander';
-import { parseLevel } from '../../log/levels.js';
-import type { Shown } from '../../log/reading/filter.js';
+import { UsageError } from '../../errors.js';
+import { recordInstant } from '../../log/formats/formats.js';
+import { type LevelName, parseLevel } from '../../log/levels.js';
+import { contentOf, type Shown } from '../../log/reading/filter.js';
+import { Timestamps } from '../../log/timestamp.js';
 import { parseInstant } from '../instants.js';
 import { jsonOption, requireSite, type SiteFlags, siteOption } from '../main.js';
 import { parseWholeNumber } from '../numbers.js';
-import { say } from '../output.js';
-import { jsonView, plainText } from './record-view.js';
-import { parseWantedText } from './wanted-text.js';
+import { type Style, say, styled } from '../output.js';
+import { printable } from '../printable.js';
 
 interface TailFlags extends SiteFlags {
   readonly lines?: string;
@@ -84,4 +86,66 @@ Example:
 async function write(records: readonly Shown[], textOf: (record: Shown) => string): Promise<void> {
   const text = records.map((record) => `${textOf(record)}\n`).join('');
   await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
+}
+
+/**
+ * What --grep is given: `/REGEX/` or `/REGEX/i` is a pattern, everything else text as it stands, also a path such as `/usr/bin`: what follows the
+ * last slash has to be flags that JavaScript knows.
+ *
+ * @throws UsageError (`LINOD_ERR_USAGE`) for a pattern that is none
+ */
+export function parseWantedText(text: string): string | RegExp {
+  const [, source, flags = ''] = /^\/(.+)\/([dgimsuvy]*)$/s.exec(text) ?? [];
+  if (source === undefined) return text;
+  if (!/^[imsu]*$/.test(flags)) {
+    throw new UsageError(
+      `expected the flags of --grep to be of i, m, s and u, got: ${JSON.stringify(flags)}`,
+    );
+  }
+  try {
+    return new RegExp(source, flags);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`expected --grep to be text or a pattern such as /refund(ed)?/i: ${problem}`);
+  }
+}
+
+const styles: Readonly<Partial<Record<LevelName, Style>>> = {
+  WARNING: 'yellow',
+  ERROR: 'red',
+  CRITICAL: ['bold', 'red'],
+  DEBUG: 'gray',
+};
+
+/** As it stands in the log, coloured by its level in a terminal; there, what is no record can do no harm. */
+export function plainText({ text, level }: Shown): string {
+  if (level === undefined) return process.stdout.isTTY ? text.split('\n').map(printable).join('\n') : text;
+  const style = styles[level];
+  if (style === undefined) return text;
+  return text
+    .split('\n')
+    .map((line) => styled(style, line))
+    .join('\n');
+}
+
+/**
+ * Makes of a record one line of JSON with the same parts in whatever format it stands in the log; of what is no record, its
+ * `text`.
+ *
+ * @param timezone the site's, for the format that writes no offset
+ */
+export function jsonView(timezone: string): (shown: Shown) => string {
+  const timestamps = new Timestamps(timezone, 'iso');
+  return ({ text, level }) => {
+    const record = level === undefined ? undefined : contentOf(text);
+    if (record === undefined) return JSON.stringify({ text });
+    const { sender, number, logger, message, fields, trace } = record;
+    const time = isoTime(record.time) ?? timestamps.format(recordInstant(record, timezone));
+    return JSON.stringify({ time, level, sender, number, logger, message, fields, trace });
+  };
+}
+
+/** The time of a record that tells its offset, as ISO 8601 has it. */
+function isoTime(time: string): string | undefined {
+  return /^\d{4}-\d\d-\d\d[ T].*[+-]\d\d:\d\d$/.test(time) ? time.replace(' ', 'T') : undefined;
 }

@@ -4,9 +4,11 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../../errors.js';
+import type { Fault } from '../../log/reading/faults.js';
+import type { LogReport, LostNumbers, SenderReport } from '../../log/reading/verify.js';
 import { ExitError, exitCodes, jsonOption, requireSite, type SiteFlags, siteOption } from '../main.js';
-import { printJson, say } from '../output.js';
-import { printReport } from './verify-view.js';
+import { type Column, print, printJson, printTable, say, styled } from '../output.js';
+import { printable } from '../printable.js';
 
 export function verifyCommand(): Command {
   return new Command('verify')
@@ -44,4 +46,93 @@ Example:
       else printReport(report, (path) => site.shorten(path));
       if (!report.isSound) throw new ExitError(exitCodes.found);
     });
+}
+
+/** Prints the senders, what is wrong, and what the writer has told to be lost; says what it amounts to. */
+function printReport(report: LogReport, shorten: (path: string) => string): void {
+  printTable(columns, report.senders);
+  for (const lost of report.lost) print(`${place(lost, shorten)}: told: ${lostText(lost)}`);
+  for (const fault of report.faults) print(styled('red', `${place(fault, shorten)}: ${faultText(fault)}`));
+  const unlisted = report.faultCount - report.faults.length;
+  if (unlisted > 0) say(`and ${unlisted} more`);
+  say(summary(report));
+}
+
+const columns: ReadonlyArray<Column<SenderReport>> = [
+  { title: 'sender', cell: ({ sender }) => sender },
+  { title: 'epoch', cell: ({ epoch }) => epoch || '?' },
+  ...(['first', 'last'] as const).map((name) => ({ ...count(name), cell: numberIn(name) })),
+  ...(['records', 'missing', 'doubled'] as const).map(count),
+  { ...count('disordered'), title: 'out of order' },
+  ...(['lost', 'filled'] as const).map(count),
+];
+
+/** A sender of which only a note is there has no first and no last record. */
+function numberIn(name: 'first' | 'last'): (row: SenderReport) => string {
+  return (row) => (row.last < row.first ? '-' : String(row[name]));
+}
+
+function count(name: keyof SenderReport & Column<SenderReport>['title']): Column<SenderReport> {
+  const isFault = name === 'missing' || name === 'doubled' || name === 'disordered';
+  return {
+    title: name,
+    align: 'right',
+    cell: (row) => String(row[name]),
+    style: (row) => (isFault && row[name] !== 0 ? 'red' : undefined),
+  };
+}
+
+function place({ file, line }: Pick<Fault, 'file' | 'line'>, shorten: (path: string) => string): string {
+  return `${shorten(file)}:${line}`;
+}
+
+function lostText({ sender, from, to }: LostNumbers): string {
+  return `${numbers(sender, from, to)} ${from === to ? 'is' : 'are'} lost`;
+}
+
+/** One sentence about what is wrong, without the place. */
+function faultText(fault: Fault): string {
+  const { sender = '', from = 0, to = from, number = 0, line, toLine = line } = fault;
+  const text = fault.text === undefined ? '' : `: ${printable(fault.text)}`;
+  const lines = toLine === line ? 'a line' : `${toLine - line + 1} lines`;
+  switch (fault.kind) {
+    case 'missing':
+      return `${numbers(sender, from, to)} ${from === to ? 'is' : 'are'} missing before this line`;
+    case 'doubled':
+      return `${numbers(sender, from, to)} ${from === to ? 'is' : 'are'} there a second time`;
+    case 'disordered':
+      return `${sender}#${number} comes behind ${sender}#${fault.after ?? 0}`;
+    case 'torn':
+      return `${sender === '' ? 'a note of the writer' : `${sender}#${number}`} has no end`;
+    case 'headless':
+      return `${lines} of a record whose beginning is not there${text}`;
+    case 'cut':
+      return `the file ends within a line${text}`;
+    case 'foreign':
+      return `${lines} that linod did not write${text}`;
+    case 'damaged':
+      return `${lines} with bytes that linod does not write${text}`;
+    case 'unannounced':
+      return `the lines of ${sender} begin without the note that says whose they are`;
+    case 'beheaded':
+      return 'the beginning of the file is not there';
+    case 'missing-file':
+      return `the file before this one is not there: ${fault.problem ?? ''}`;
+    case 'unreadable':
+      return `it cannot be read from about here on: ${fault.problem ?? ''}`;
+  }
+}
+
+function numbers(sender: string, from: number, to: number): string {
+  return from === to ? `${sender}#${from}` : `${to - from + 1} records, ${sender}#${from}-${to},`;
+}
+
+function summary({ files, records, senders, bytes, lost, faultCount, isSound }: LogReport): string {
+  const what = `${plural(files.length, 'file')}, ${plural(records, 'record')} of ${plural(senders.length, 'sender')}, ${bytes} bytes`;
+  const told = lost.length === 0 ? '' : '; what is lost, the log tells itself';
+  return isSound ? `${what}: the log is complete${told}` : `${what}: ${plural(faultCount, 'fault')}${told}`;
+}
+
+function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

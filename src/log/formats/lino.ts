@@ -31,8 +31,8 @@ export const linoFormat: LineFormat = {
     isMultiline: true,
   },
   head(time, level, sender, number, logger) {
-    const process = sender === noSender ? noSender : `${sender}#${number}`;
-    return `${time} ${level} [${logger} ${process} main] : `;
+    const origin = sender === noSender ? noSender : `${sender}#${number}`;
+    return `${time} ${level} [${logger} ${origin} main] : `;
   },
   record: formatLines,
   // Looks ahead for the sender, so that the groups have the order of the other formats.

@@ -26,8 +26,8 @@ export const textFormat: LineFormat = {
     isMultiline: true,
   },
   head(time, level, sender, number, logger) {
-    if (sender === noSender) return `${time} ${level} ${noSender} ${logger}: `;
-    return begin(time, level, sender) + number + end(logger);
+    const origin = sender === noSender ? noSender : `${sender}#${number}`;
+    return `${time} ${level} ${origin} ${logger}: `;
   },
   record: formatLines,
   headPattern: new RegExp(
@@ -36,25 +36,3 @@ export const textFormat: LineFormat = {
   ),
   readText: readLines,
 };
-
-// Of thousands of records in a row, most differ in the number and the message only. A text that was put together
-// before costs nothing, and what is put together of few parts is written out sooner.
-
-let [lastTime, lastLevel, lastSender, lastBegin] = ['', '', '', ''];
-let [lastLogger, lastEnd] = ['', ''];
-
-function begin(time: string, level: string, sender: string): string {
-  if (time !== lastTime || level !== lastLevel || sender !== lastSender) {
-    [lastTime, lastLevel, lastSender] = [time, level, sender];
-    lastBegin = `${time} ${level} ${sender}#`;
-  }
-  return lastBegin;
-}
-
-function end(logger: string): string {
-  if (logger !== lastLogger) {
-    lastLogger = logger;
-    lastEnd = ` ${logger}: `;
-  }
-  return lastEnd;
-}

@@ -142,18 +142,11 @@ function sortParts(parts: readonly LogPart[]): LogPart[] {
   }
   const followers = new Set(next.values());
   const inOrder = new Set<LogPart>();
-  const addChain = (first: LogPart) => {
-    for (
-      let part: LogPart | undefined = first;
-      part !== undefined && !inOrder.has(part);
-      part = next.get(part)
-    ) {
+  // Those that begin a chain, then those that name each other in a circle, which linod did not write.
+  for (const first of [...sorted.filter((part) => !followers.has(part)), ...sorted]) {
+    for (let part: LogPart | undefined = first; part && !inOrder.has(part); part = next.get(part))
       inOrder.add(part);
-    }
-  };
-  for (const part of sorted) if (!followers.has(part)) addChain(part);
-  // Files that name each other in a circle were not written by linod.
-  for (const part of sorted) addChain(part);
+  }
   return [...inOrder];
 }
 

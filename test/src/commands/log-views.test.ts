@@ -1,8 +1,7 @@
 // What linod log tail is asked for and prints.
 
 import t from 'tap';
-import { jsonView } from '../../../src/commands/log/record-view.js';
-import { parseWantedText } from '../../../src/commands/log/wanted-text.js';
+import { jsonView, parseWantedText } from '../../../src/commands/log/tail.js';
 import { lineFormat } from '../../../src/log/formats/formats.js';
 import { Timestamps } from '../../../src/log/timestamp.js';
 
