@@ -96,7 +96,7 @@ linod.sock*
 *.db
 *.db-shm
 *.db-wal
-*.db-wake-*
+*.db-wake
 `,
   };
 }

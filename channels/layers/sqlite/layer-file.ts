@@ -1,10 +1,10 @@
-// The file as the reader and the writer see it: there, open, and still the one at its path.
+// The file as the writer and those who wait see it: there, open, and still the one at its path.
 
 import { statSync } from 'node:fs';
 import { openDatabase } from './database.js';
-import { bells, Doorbells, doorbellPath, Rings } from './doorbell.js';
 import { explain, LayerFileError } from './errors.js';
 import { MessageStore, type OnDropped } from './message-store.js';
+import { WakeFile, wakeFilePath } from './wake-file.js';
 
 /**
  * How often at most it is looked whether the path still leads to the open file. Who writes to a file that was
@@ -18,7 +18,6 @@ export class LayerFile {
   #opened: Opened | undefined;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #wasOpen = false;
-  readonly #rings = new Rings();
 
   /** Opens nothing yet. */
   constructor(path: string, onDropped: OnDropped) {
@@ -28,31 +27,20 @@ export class LayerFile {
 
   /**
    * Does something with the open file, after opening it, or opening it anew when it was replaced. When that put
-   * messages into it, whoever waits for them is woken, in all processes. While another process holds the lock it is
-   * done again for a few ms, so `work` may run more than once.
+   * messages into it, whoever waits for them is woken, in all processes. While another process writes it is done again,
+   * so `work` may run more than once.
    *
    * @throws LayerFileError
    */
   use<T>(work: (store: MessageStore) => T): T {
     try {
-      const { store, doorbells } = this.#current();
-      const result = withPatience(() => work(store));
-      if (store.hasFiled) doorbells.ring(store.takeBells());
+      const { store, wakeFile } = this.#current();
+      const result = whileBusy(() => work(store));
+      if (store.takeNews()) wakeFile.wake();
       return result;
     } catch (error) {
       throw explain(this.path, error);
     }
-  }
-
-  /** The same with a file that is open and still at its path; undefined, and no file is made, for any other. */
-  useIfThere<T>(work: (store: MessageStore) => T): T | undefined {
-    const opened = this.#opened;
-    return opened !== undefined && identify(this.path) === opened.identity ? this.use(work) : undefined;
-  }
-
-  /** How often this process has rung, and so may hear itself. */
-  get rings(): Rings {
-    return this.#rings;
   }
 
   /** Whether it is worth waiting after this error. A file that was open before may come back. */
@@ -63,14 +51,14 @@ export class LayerFile {
   /** Closes the connection; the next `use` would open it again. Safe to call twice. */
   close(): void {
     this.#opened?.store.close();
-    this.#opened?.doorbells.close();
+    this.#opened?.wakeFile.close();
     this.#opened = undefined;
   }
 
   #current(): Opened {
     if (this.#opened !== undefined && this.#isReplaced(this.#opened)) this.close();
     if (this.#opened === undefined) {
-      this.#opened = open(this.path, this.#onDropped, this.#rings);
+      this.#opened = open(this.path, this.#onDropped);
       this.#wasOpen = true;
     }
     return this.#opened;
@@ -87,64 +75,49 @@ export class LayerFile {
 
 interface Opened {
   readonly store: MessageStore;
-  readonly doorbells: Doorbells;
+  readonly wakeFile: WakeFile;
   readonly identity: string;
 }
 
-function open(path: string, onDropped: OnDropped, rings: Rings): Opened {
+function open(path: string, onDropped: OnDropped): Opened {
   const db = openDatabase(path);
   try {
-    return {
-      store: new MessageStore(db, onDropped),
-      doorbells: openDoorbells(path, rings),
-      identity: identify(path),
-    };
+    const store = new MessageStore(db, onDropped);
+    return { store, wakeFile: openWakeFile(path), identity: identify(path) };
   } catch (error) {
     db.close();
     throw error;
   }
 }
 
-function openDoorbells(path: string, rings: Rings): Doorbells {
+function openWakeFile(path: string): WakeFile {
   try {
-    return new Doorbells(path, rings);
+    return new WakeFile(path);
   } catch (cause) {
-    const problem =
-      'has a -wake- file beside it that cannot be opened: this user needs to write to that, too';
+    const problem = 'has a -wake file beside it that cannot be opened: this user needs to write to that, too';
     throw new LayerFileError(path, problem, { sqliteCode: 'SQLITE_CANTOPEN', cause });
   }
 }
 
-/** The inodes that the path of the database and those of its doorbells lead to. */
+/** The inodes that the paths of the database and its wake file lead to. */
 function identify(path: string): string {
-  const paths = [path, ...bells.map((bell) => doorbellPath(path, bell))];
-  return paths.map((name) => statSync(name, { throwIfNoEntry: false })?.ino).join(' ');
+  return [path, wakeFilePath(path)].map((name) => statSync(name, { throwIfNoEntry: false })?.ino).join(' ');
 }
 
-/** How long this process may stand still because another one writes; a write takes some 20 µs. */
-const patienceMs = 3;
-/** So many attempts come one after another; then the processor is left to the one who writes. */
-const attemptsInARow = 20;
-const breakMs = 0.1;
-const breaks = new Int32Array(new SharedArrayBuffer(4));
+/** How many times something is tried that finds the file locked, one after another. */
+const maxAttempts = 100;
 
 /**
- * SQLite's own patience (`busy_timeout`) sleeps a whole millisecond before it tries again, fifty times as long as the
- * other's write: two busy processes would mostly sleep.
+ * SQLite's own patience (`busy_timeout`) sleeps a millisecond before it tries again, fifty times as long as another
+ * process's write takes.
  */
-function withPatience<T>(attempt: () => T): T {
-  let giveUpAt: number | undefined;
-  for (let attempts = 1; ; attempts++) {
+function whileBusy<T>(work: () => T): T {
+  for (let attempt = 1; ; attempt++) {
     try {
-      return attempt();
+      return work();
     } catch (error) {
-      giveUpAt ??= performance.now() + patienceMs;
-      if (!isBusy(error) || performance.now() >= giveUpAt) throw error;
-      if (attempts > attemptsInARow) Atomics.wait(breaks, 0, 0, breakMs);
+      const isBusy = error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY';
+      if (!isBusy || attempt === maxAttempts) throw error;
     }
   }
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY';
 }

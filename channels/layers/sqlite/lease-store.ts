@@ -1,8 +1,7 @@
-// The messages that were handed out on condition: a second table, into which a message goes when it is leased and
-// which it leaves when it is acknowledged. Those whose lease is over lie there until somebody takes them.
+// The messages that were handed out on lease: a second table, into which a message goes when it is leased and which it
+// leaves when it is acknowledged. Those whose lease is over lie there until somebody takes them.
 
 import { randomInt } from 'node:crypto';
-import { beatMs } from '../../beat.js';
 import { type Database, plucked } from './database.js';
 import type { MessageStore, StoredMessage } from './message-store.js';
 
@@ -24,24 +23,11 @@ export interface DeadLetterPolicy {
   readonly wrap: (body: Uint8Array, deliveries: number) => Uint8Array | undefined;
 }
 
-export interface LeaseRequest {
-  readonly key: string;
-  readonly limit: number;
-  /** Milliseconds since 1970. */
-  readonly now: number;
-  readonly leaseMs: number;
-  readonly policy: LeasePolicy;
-}
-
 /** Names one handing-over of one message. */
 export interface LeaseToken {
+  readonly key: string;
   readonly id: number;
   readonly token: number;
-}
-
-/** The same, with where the message lay. */
-export interface KeyedLeaseToken extends LeaseToken {
-  readonly key: string;
 }
 
 export interface LeasedRow extends StoredMessage, LeaseToken {
@@ -59,31 +45,32 @@ export class LeaseStore {
     this.#statements = prepare(db);
   }
 
-  /** Hands out messages under a key, those first that come again; at most `limit`, and often fewer. */
-  take({ key, limit, now, leaseMs, policy }: LeaseRequest): LeasedRow[] {
+  /** Hands out messages under a key, those first that come again; at most `max`, and often fewer. */
+  take(key: string, max: number, leaseMs: number, now: number, policy: LeasePolicy): LeasedRow[] {
     return this.#messages.atomically(() => {
       const token = randomInt(tokens);
       const endsAt = Math.ceil(now + leaseMs);
-      const rows: LeasedRow[] = [];
-      for (const { id, body, deliveries } of this.#over(key, limit, now, policy)) {
+      const again = this.#over(key, max, now, policy).map(({ id, body, deliveries }) => {
         this.#statements.renew.run(endsAt, token, id);
-        rows.push({ channels: [key], body, id, token, deliveries: deliveries + 1 });
-      }
-      const left = limit - rows.length;
-      for (const { channels, body } of left > 0 ? this.#messages.take(key, left, now) : []) {
-        const { lastInsertRowid } = this.#statements.insert.run(key, endsAt, token, body);
-        rows.push({ channels, body, id: Number(lastInsertRowid), token, deliveries: 1 });
-      }
-      return rows;
+        return { channels: [key], body, key, id, token, deliveries: deliveries + 1 };
+      });
+      const left = max - again.length;
+      const first = left > 0 ? this.#messages.take(key, left, now) : [];
+      return again.concat(
+        first.map(({ body }) => {
+          const { lastInsertRowid } = this.#statements.insert.run(key, endsAt, token, body);
+          return { channels: [key], body, key, id: Number(lastInsertRowid), token, deliveries: 1 };
+        }),
+      );
     });
   }
 
   /** Takes messages whose lease is over for one who asks for none. */
-  takeOver(key: string, limit: number, now: number, policy: LeasePolicy): StoredMessage[] {
+  takeOver(key: string, max: number, now: number, policy: LeasePolicy): StoredMessage[] {
     return this.#messages.atomically(() =>
-      this.#over(key, limit, now, policy).map(({ id, body, deliveries }) => {
+      this.#over(key, max, now, policy).map(({ id, body }) => {
         this.#statements.remove.run(id);
-        return { channels: [key], body, deliveries: deliveries + 1 };
+        return { channels: [key], body };
       }),
     );
   }
@@ -94,17 +81,17 @@ export class LeaseStore {
   }
 
   /** Moves the end of a lease; false as above. */
-  extend({ id, token, key }: KeyedLeaseToken, leaseMs: number, now: number): boolean {
+  extend({ id, token }: LeaseToken, leaseMs: number, now: number): boolean {
     const { changes } = this.#statements.extend.run(Math.ceil(now + leaseMs), id, token);
-    // It may end sooner than those who wait know, and than they would look by themselves.
-    if (leaseMs < beatMs) this.#messages.announce(key);
+    // It may end sooner than those who wait know.
+    if (changes === 1) this.#messages.noteNews();
     return changes === 1;
   }
 
   /** Ends a lease now; false as above. `untried` takes one of its deliveries off. */
-  release({ id, token, key }: KeyedLeaseToken, untried: boolean, now: number): boolean {
+  release({ id, token }: LeaseToken, untried: boolean, now: number): boolean {
     const { changes } = this.#statements.release.run(Math.floor(now), untried ? 1 : 0, id, token);
-    if (changes === 1) this.#messages.announce(key);
+    if (changes === 1) this.#messages.noteNews();
     return changes === 1;
   }
 
@@ -117,9 +104,9 @@ export class LeaseStore {
   }
 
   /** Those whose lease is over, without the expired and the dead, which go where they belong. */
-  #over(key: string, limit: number, now: number, policy: LeasePolicy): LeaseRow[] {
+  #over(key: string, max: number, now: number, policy: LeasePolicy): LeaseRow[] {
     for (;;) {
-      const rows = this.#statements.over.all(key, now, limit);
+      const rows = this.#statements.over.all(key, now, max);
       const living = rows.filter((row) => this.#isLiving(key, row, now, policy));
       // Where some were cleared away there may be more behind them.
       if (living.length === rows.length) return rows;

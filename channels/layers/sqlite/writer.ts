@@ -1,18 +1,14 @@
-// The writing side of the embedded layer: what is written in one turn is one transaction.
+// The writing side of the embedded layer: what is written in one turn of the event loop is one transaction.
 
-import { statSync } from 'node:fs';
 import { LayerClosedError } from '../../errors.js';
-import { EndOfTurn } from './end-of-turn.js';
 import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
 import type { MessageStore } from './message-store.js';
 
-const retryAfterMs = 15;
+const retryAfterMs = 10;
 /** Bounds the time for which one transaction holds the lock, and this process its event loop. */
 const writesPerTransaction = 500;
 const sweepEveryMs = 5000;
-/** Checkpoints start the `-wal` file over at 4 MB; when readers kept them from it for so long, it is cut off. */
-const maxWalBytes = 64 * 1024 * 1024;
 
 export interface WriterOptions {
   readonly file: LayerFile;
@@ -25,22 +21,16 @@ export interface WriterOptions {
 }
 
 export class Writer {
-  readonly #file: LayerFile;
-  readonly #now: () => number;
-  readonly #expiryMsOf: (key: string) => number;
-  readonly #patienceMs: number;
+  readonly #options: WriterOptions;
   readonly #queue = new Set<Write>();
-  readonly #turn = new EndOfTurn(() => this.#run());
+  #turn: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
   #busySince: number | undefined;
   #nextSweepAt = 0;
-  #closed = false;
+  #isClosed = false;
 
-  constructor({ file, now, expiryMsOf, patienceMs = 5000 }: WriterOptions) {
-    this.#file = file;
-    this.#now = now;
-    this.#expiryMsOf = expiryMsOf;
-    this.#patienceMs = patienceMs;
+  constructor(options: WriterOptions) {
+    this.#options = options;
   }
 
   /**
@@ -50,7 +40,7 @@ export class Writer {
    * @throws LayerFileError; LayerClosedError; the signal's reason, and then nothing was written
    */
   add<T>(work: (store: MessageStore) => T, signal?: AbortSignal): Promise<T> {
-    if (this.#closed) return Promise.reject(new LayerClosedError());
+    if (this.#isClosed) return Promise.reject(new LayerClosedError());
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise<T>((resolve, reject) => {
       const onAbort = () => write.fail(signal?.reason);
@@ -73,20 +63,29 @@ export class Writer {
       };
       signal?.addEventListener('abort', onAbort);
       this.#queue.add(write);
-      if (this.#retry === undefined) this.#turn.schedule();
+      this.#schedule();
     });
   }
 
   /** Writes what waits, if the file lets it at once, and refuses the rest. Safe to call twice. */
   close(): void {
-    this.#closed = true;
+    this.#isClosed = true;
     while (this.#queue.size > 0) {
       const before = this.#queue.size;
       this.#run();
       if (this.#queue.size === before) break;
     }
     clearTimeout(this.#retry);
+    clearImmediate(this.#turn);
     for (const write of this.#queue) write.fail(new LayerClosedError());
+  }
+
+  #schedule(): void {
+    if (this.#retry !== undefined) return;
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      this.#run();
+    });
   }
 
   #run(): void {
@@ -103,30 +102,32 @@ export class Writer {
       this.#busySince = undefined;
       for (const write of batch) write.fail(error);
     }
-    if (this.#queue.size > 0) this.#turn.schedule();
+    if (this.#queue.size > 0) this.#schedule();
   }
 
   #commit(batch: readonly Write[]): ReadonlyArray<() => void> {
-    const now = this.#now();
+    const { file, expiryMsOf } = this.#options;
+    const now = this.#options.now();
+    // Also after the clock was set back.
     const sweeps = now >= this.#nextSweepAt || now < this.#nextSweepAt - sweepEveryMs;
-    return this.#file.use((store) => {
+    return file.use((store) => {
       const attempt = () => batch.map((write) => write.attempt(store));
       // A single write is mostly a single statement, and needs no transaction around it.
       if (batch.length === 1 && !sweeps) return attempt();
       const settlements = store.atomically(() => {
-        if (sweeps) store.sweep(now, this.#expiryMsOf);
+        if (sweeps) store.sweep(now, expiryMsOf);
         return attempt();
       });
       if (sweeps) this.#nextSweepAt = now + sweepEveryMs;
-      if (sweeps && walBytes(this.#file.path) > maxWalBytes) store.truncateWal();
       return settlements;
     });
   }
 
   #hasPatience(): boolean {
+    const { patienceMs = 5000 } = this.#options;
     const now = performance.now();
     this.#busySince ??= now;
-    return !this.#closed && now - this.#busySince < this.#patienceMs;
+    return !this.#isClosed && now - this.#busySince < patienceMs;
   }
 
   #runLater(): void {
@@ -151,8 +152,4 @@ function first<T>(items: Iterable<T>, count: number): T[] {
   const found: T[] = [];
   for (const item of items) if (found.push(item) >= count) break;
   return found;
-}
-
-function walBytes(path: string): number {
-  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 }
