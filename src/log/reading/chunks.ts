@@ -16,7 +16,7 @@ export type Packing = 'plain' | 'gzip' | 'bzip2' | 'xz' | 'zstd';
 
 const newline = 0x0a;
 const space = 0x20;
-const chunkBytes = 1024 ** 2;
+const chunkBytes = 256 * 1024;
 /** What has no end in so many bytes is no record, and is handed over in parts. */
 const maxPendingBytes = 8 * 1024 ** 2;
 
