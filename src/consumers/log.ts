@@ -2,25 +2,21 @@
 
 import { Consumer, type HandledTypes, type Handlers } from '../../channels/index.js';
 import {
-  type LogProbe,
   type LogRecord,
   type LogRecords,
   type LogRequest,
   type LogServer,
-  type LogSpooled,
   logRequestSchemas,
 } from '../log/messages.js';
 import { parserOf } from '../parse-message.js';
 
-const [logServer, logRecord, logRecords, logSpooled, logProbe] = logRequestSchemas;
+const [logServer, logRecord, logRecords] = logRequestSchemas;
 
 export class LogConsumer extends Consumer<LogRequest> implements Handlers<LogRequest> {
   override readonly handles: HandledTypes<LogRequest> = {
     'log.server': parserOf(logServer),
     'log.record': parserOf(logRecord),
     'log.records': parserOf(logRecords),
-    'log.spooled': parserOf(logSpooled),
-    'log.probe': parserOf(logProbe),
   };
   readonly #accept: (request: LogRequest) => void;
 
@@ -37,14 +33,6 @@ export class LogConsumer extends Consumer<LogRequest> implements Handlers<LogReq
   }
 
   logRecords(message: LogRecords): void {
-    this.#accept(message);
-  }
-
-  logSpooled(message: LogSpooled): void {
-    this.#accept(message);
-  }
-
-  logProbe(message: LogProbe): void {
     this.#accept(message);
   }
 }

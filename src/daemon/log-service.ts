@@ -9,8 +9,8 @@ import {
 } from '../../channels/index.js';
 import type { Clock } from '../clock.js';
 import { LogConsumer } from '../consumers/log.js';
-import type { LogLock } from '../log/log-lock.js';
-import type { LoggerCoroutine } from '../log/logger-coroutine.js';
+import type { LogLock } from '../log/writer/log-lock.js';
+import type { LoggerCoroutine } from '../log/writer/logger-coroutine.js';
 import type { Lease } from '../membership/lease.js';
 
 export interface LogServiceOptions {

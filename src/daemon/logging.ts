@@ -4,18 +4,18 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { ChannelLayer, WorkerEvent } from '../../channels/index.js';
 import type { SteadyClock } from '../clock.js';
-import { guardAtExit } from '../log/exit-guard.js';
 import { LogSocketKeeper } from '../log/foreign/log-socket-keeper.js';
-import { LayerTransport } from '../log/layer-transport.js';
 import { SiteLevels } from '../log/levels/site-levels.js';
-import { LocalTransport } from '../log/local-transport.js';
-import { LogLock } from '../log/log-lock.js';
 import { Logger } from '../log/logger.js';
-import { LoggerCoroutine } from '../log/logger-coroutine.js';
-import { KyselyPositionStore } from '../log/positions.js';
-import { LogSender } from '../log/sender.js';
+import { SpoolAdopter } from '../log/sender/adopter.js';
+import { guardAtExit } from '../log/sender/exit-guard.js';
+import { LayerTransport } from '../log/sender/layer-transport.js';
+import { LogSender } from '../log/sender/sender.js';
+import { LocalTransport } from '../log/sender/transport.js';
+import { senderTuning } from '../log/sender/tuning.js';
 import type { LogSink } from '../log/sink.js';
-import { senderTuning } from '../log/tuning.js';
+import { LogLock } from '../log/writer/log-lock.js';
+import { LoggerCoroutine } from '../log/writer/logger-coroutine.js';
 import { Lease } from '../membership/lease.js';
 import { configuredLevels, rotationOf } from '../site/settings.js';
 import type { Site } from '../site.js';
@@ -52,16 +52,19 @@ export function openWorkerLogger({ site, layer, clock, terminal }: WorkerLoggerO
   const sender = new LogSender({
     name: 'linod',
     transport: local,
-    spoolDirectory,
-    tellsPlaces: true,
-    tuning: senderTuning(settings),
-    timezone: settings.timezone,
-    format: settings.logFormat,
+    settings: {
+      spoolDirectory,
+      tuning: senderTuning(settings),
+      timezone: settings.timezone,
+      format: settings.logFormat,
+    },
     clock,
   });
   const unguard = guardAtExit(sender);
   const levels = new SiteLevels({ logDirectory, clock, label: sender.label });
   levels.start(configuredLevels(settings));
+  const adopter = adopterOf(site, sender, local, clock);
+  adopter.start();
   const sink = terminal === undefined ? sender : both(sender, terminal);
   return {
     logger: new Logger({ sink, name: 'linod', levels: levels.tree }),
@@ -70,6 +73,7 @@ export function openWorkerLogger({ site, layer, clock, terminal }: WorkerLoggerO
     local,
     async close() {
       try {
+        await adopter.stop();
         await sender.close();
       } finally {
         levels.close();
@@ -77,6 +81,32 @@ export function openWorkerLogger({ site, layer, clock, terminal }: WorkerLoggerO
       }
     },
   };
+}
+
+/** Brings in what processes of this machine left that have ended, whichever worker writes the log. */
+function adopterOf(
+  site: Site,
+  sender: LogSender,
+  transport: LocalTransport,
+  clock: SteadyClock,
+): SpoolAdopter {
+  return new SpoolAdopter({
+    directories: spoolDirectoriesOf(site),
+    clock,
+    transport,
+    isWanted: () => sender.isHeard,
+    onAdopted: ({ records, ...fields }) => {
+      const text = `${records} ${records === 1 ? 'record' : 'records'} of an ended process taken from its spool`;
+      sender.write('INFO', 'linod.log', text, fields);
+    },
+    onTrouble: (error) =>
+      sender.write('WARNING', 'linod.log', error instanceof Error ? error.message : String(error)),
+  });
+}
+
+/** A process that ended before it had read the configuration left its records at the default place. */
+function spoolDirectoriesOf({ spoolDirectory, directory }: Site): string[] {
+  return [...new Set([spoolDirectory, join(directory, 'log', 'spool')])];
 }
 
 export interface SiteLogOptions extends WorkerLoggerOptions {
@@ -100,7 +130,7 @@ export interface SiteLog {
 
 export function openSiteLog(options: SiteLogOptions): SiteLog {
   const { site, layer, clock, terminal, own, store, databaseClock, workerId, onEvent, onBlocked } = options;
-  const { settings, spoolDirectory, logFile, logChannel: channel } = site;
+  const { settings, logFile, logChannel: channel } = site;
   const { levels, sender, local, logger } = own;
   const lock = new LogLock(logFile, workerId);
   const place = logPlace(site);
@@ -110,7 +140,6 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
     path: logFile,
     sync: settings.logSync,
     orderMs: settings.logOrderMs,
-    positions: new KyselyPositionStore(store.db, { place }),
     clock,
     timezone: settings.timezone,
     format: settings.logFormat,
@@ -120,8 +149,7 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
     thresholds: levels.tree,
     sender,
     local,
-    // A process that ended before it had read the configuration left its records at the default place.
-    spoolDirectories: [...new Set([spoolDirectory, join(site.directory, 'log', 'spool')])],
+    spoolDirectories: spoolDirectoriesOf(site),
     onTrouble: terminal === undefined ? undefined : (error) => reportTrouble(terminal, error),
   });
   const lease = new Lease(store.db, databaseClock, `log ${place}`.trimEnd(), workerId);
@@ -146,7 +174,7 @@ function socketOf(site: Site, own: WorkerLogger, clock: SteadyClock, logger: Log
 }
 
 /**
- * Names the log whose lease and checkpoint a worker wants: empty for the one log of a site. Where the database serves
+ * Names the log whose lease a worker wants: empty for the one log of a site. Where the database serves
  * several machines and the channel layer is a file of this one, records do not leave the machine: then each has its
  * own log.
  */

@@ -1,97 +1,115 @@
-// The bytes of a batch: some records one behind the other. Looked at byte by byte, since each record passes here.
+// The bytes of a batch: whole records of one sender, one behind the other.
 
 import { isUtf8 } from 'node:buffer';
-import { hasControls } from './controls.js';
-import { HeadScan } from './formats/head-scan.js';
+import { parseHead, recordEnd } from './formats/formats.js';
+import type { FormatName, Head } from './formats/line-format.js';
 
-const newline = 0x0a;
-const space = 0x20;
-const closingBrace = 0x7d;
+/** Records are handed on in batches of about this size. */
+export const batchBytes = 64 * 1024;
 
-/**
- * Says what is wrong with a batch, or nothing when it is `count` whole records of that sender, numbered from
- * `first` on, of which no byte could be taken for another record's.
- *
- * @param sender the sender's label, ASCII
- */
-export function batchProblem(
-  bytes: Uint8Array,
-  sender: string,
-  first: number,
-  count: number,
-): string | undefined {
-  if (hasControls(bytes)) return 'it has control characters';
-  const head = new HeadScan();
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  head.enter(buffer);
-  let at = 0;
-  for (let number = first; number < first + count; number++) {
-    if (at >= bytes.length) return `it ends before #${number}`;
-    const isThere = head.read(at) && head.number === number && head.sender === sender;
-    if (!isThere) return `no head of ${sender}#${number} where it should be`;
-    at = checkedEnd(buffer, at, head);
-    if (at < 0) return `#${number} is not whole`;
-  }
-  if (at < bytes.length) return `it goes on after #${first + count - 1}`;
-  return isUtf8(bytes) ? undefined : 'it is not UTF-8';
-}
-
-/** Where the first `count` records end. */
-export function offsetAfter(bytes: Buffer, count: number): number {
-  let at = 0;
-  for (let n = 0; n < count; n++) {
-    const end = completeEnd(bytes, at);
-    if (end < 0) return bytes.length;
-    at = end;
-  }
-  return at;
-}
-
-/** A run of whole records with consecutive numbers. */
-export interface Run {
+/** Whole records of one sender with consecutive numbers. */
+export interface Batch {
   readonly first: number;
   readonly count: number;
   readonly bytes: Buffer;
 }
 
+/** The number of the last record. */
+export function lastOf({ first, count }: Pick<Batch, 'first' | 'count'>): number {
+  return first + count - 1;
+}
+
+/** Bytes that are not the records that they should be. */
+export class BadBatchError extends Error {}
+
+/** Told of each record: its head, and the position behind it. */
+type OnRecord = (head: Head, end: number) => void;
+
+/** Control characters but tabs and newlines. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+const controls = /[\0-\x08\x0b-\x1f\x7f]/;
+/** The formats whose records may have continuation lines. */
+const multiline: ReadonlySet<FormatName> = new Set(['text', 'lino']);
+const indent = '    ';
+
 /**
- * The longest run of a sender's whole records at the beginning of some bytes, of at most `maxBytes` bytes unless
- * the first record alone has more; undefined when they begin with no whole record of this sender.
+ * Checks that some bytes are exactly the records that they should be, of which no byte could be taken for another record's.
+ *
+ * @param sender the sender's label
+ * @throws BadBatchError
  */
-export function leadingRun(bytes: Buffer, sender: string, maxBytes: number): Run | undefined {
-  const head = new HeadScan();
-  head.enter(bytes);
-  const isOwn = (at: number) => head.read(at) && head.sender === sender;
-  if (!isOwn(0)) return undefined;
-  const first = head.number;
+export function readBatch(
+  bytes: Buffer,
+  sender: string,
+  { first, count }: Pick<Batch, 'first' | 'count'>,
+  onRecord: OnRecord,
+): void {
+  // As latin1, the text has the offsets of the bytes.
+  const text = bytes.toString('latin1');
+  if (controls.test(text)) throw new BadBatchError('it has control characters');
+  if (!isUtf8(bytes)) throw new BadBatchError('it is not UTF-8');
+  let at = 0;
+  for (let number = first; number < first + count; number++) {
+    if (at >= text.length) throw new BadBatchError(`it ends before #${number}`);
+    const head = parseHead(text, at);
+    if (head === undefined || head.sender !== sender || head.number !== number)
+      throw new BadBatchError(`no head of ${sender}#${number} where it should be`);
+    at = wholeEnd(text, head);
+    if (at < 0) throw new BadBatchError(`#${number} is not whole`);
+    onRecord(head, at);
+  }
+  if (at < text.length) throw new BadBatchError(`it goes on after #${first + count - 1}`);
+}
+
+/** The position behind the record with this head, or -1 when its lines are not those of one whole record. */
+function wholeEnd(text: string, { end: start, format }: Head): number {
+  let end = text.indexOf('\n', start);
+  while (end >= start && text[end - 1] === ' ') {
+    if (!multiline.has(format.name) || !text.startsWith(indent, end + 1)) return -1;
+    end = text.indexOf('\n', end + 1);
+  }
+  if (end < start) return -1;
+  return format.name === 'json' && text[end - 1] !== '}' ? -1 : end + 1;
+}
+
+/** Where the first `count` records end. */
+export function offsetAfter(bytes: Buffer, count: number): number {
+  const text = bytes.toString('latin1');
+  let at = 0;
+  for (let n = 0; n < count && at < text.length; n++) {
+    at = recordEnd(text, at);
+    if (at < 0) return bytes.length;
+  }
+  return at;
+}
+
+/** The records of a batch above a number. */
+export function above(batch: Batch, after: number): Batch {
+  const known = after - batch.first + 1;
+  if (known <= 0) return batch;
+  return {
+    first: after + 1,
+    count: batch.count - known,
+    bytes: batch.bytes.subarray(offsetAfter(batch.bytes, known)),
+  };
+}
+
+/**
+ * The longest batch of a sender's whole records at the beginning of some bytes, of at most `maxBytes` unless the first record
+ * alone has more; undefined when they begin with no whole record of this sender.
+ */
+export function leadingBatch(bytes: Buffer, sender: string, maxBytes: number): Batch | undefined {
+  const text = bytes.toString('latin1');
+  const first = parseHead(text);
+  if (first?.sender !== sender) return undefined;
   let count = 0;
   let at = 0;
-  while (at < bytes.length && (count === 0 || (isOwn(at) && head.number === first + count))) {
-    const end = completeEnd(bytes, at);
+  for (let head: Head | undefined = first; head !== undefined; head = parseHead(text, at)) {
+    if (head.sender !== sender || head.number !== first.number + count) break;
+    const end = recordEnd(text, head.end);
     if (end < 0 || (count > 0 && end > maxBytes)) break;
     at = end;
     count++;
   }
-  return count === 0 ? undefined : { first, count, bytes: bytes.subarray(0, at) };
-}
-
-/** The position behind the record whose head was read, or -1 when its lines are not those of one whole record. */
-function checkedEnd(bytes: Buffer, start: number, head: HeadScan): number {
-  const { name, layout } = head.format;
-  let end = bytes.indexOf(newline, start);
-  if (end < head.end) return -1;
-  while (bytes[end - 1] === space) {
-    if (!layout.isMultiline) return -1;
-    for (let i = 1; i <= 4; i++) if (bytes[end + i] !== space) return -1;
-    end = bytes.indexOf(newline, end + 5);
-    if (end < 0) return -1;
-  }
-  return name === 'json' && bytes[end - 1] !== closingBrace ? -1 : end + 1;
-}
-
-/** Where the record in which `start` lies ends, in any format; -1 when that is not among these bytes. */
-export function completeEnd(bytes: Buffer, start: number): number {
-  let end = bytes.indexOf(newline, start);
-  while (end >= 0 && bytes[end - 1] === space) end = bytes.indexOf(newline, end + 1);
-  return end < 0 ? -1 : end + 1;
+  return count === 0 ? undefined : { first: first.number, count, bytes: bytes.subarray(0, at) };
 }

@@ -6,10 +6,6 @@ import { systemClock } from '../clock.js';
 import { checkSetting, environmentSource } from '../site/resolve-settings.js';
 import { configuredLevels } from '../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../site.js';
-import { guardAtExit } from './exit-guard.js';
-import { Heir } from './heir.js';
-import { LateSender } from './late-sender.js';
-import { LayerTransport } from './layer-transport.js';
 import { LevelTree } from './levels/level-tree.js';
 import { SiteLevels } from './levels/site-levels.js';
 import { type LevelName, parseLevel } from './levels.js';
@@ -17,9 +13,12 @@ import { Logger } from './logger.js';
 import { checkOptions } from './logger-options.js';
 import { senderLabel } from './names.js';
 import { Redaction } from './redaction.js';
+import { SpoolAdopter } from './sender/adopter.js';
+import { guardAtExit } from './sender/exit-guard.js';
+import { LayerTransport } from './sender/layer-transport.js';
+import { LogSender } from './sender/sender.js';
+import { senderTuning } from './sender/tuning.js';
 import type { LogSink } from './sink.js';
-import type { LogTransport } from './transport.js';
-import { senderTuning } from './tuning.js';
 
 export interface CreateLoggerOptions {
   /** The site's directory; else `LINOD_SITE`, else the working directory or the nearest above it that is a site. */
@@ -46,6 +45,8 @@ export const createLoggerOptions = ['site', 'name', 'level', 'redact'] as const;
  * some milliseconds; a program that has ended waits for this.
  */
 const restAfterMs = 500;
+/** The spools of ended processes are looked for so often. A worker of this machine does it every few seconds. */
+const adoptEveryMs = 30_000;
 
 /**
  * A logger whose records arrive in the site's `lino.log`, written by the logger coroutine of its worker. While none
@@ -72,23 +73,28 @@ export function createLogger(options: CreateLoggerOptions = {}): Logger {
   // Before anything is opened that would have to be closed.
   const redaction = options.redact === undefined ? undefined : new Redaction(options.redact);
   const shared = share(directory, name);
-  const { sender, levels } = shared;
+  const { sender, levels, connected } = shared;
   const sink: LogSink = {
     write: (...record) => sender.write(...record),
     defer: (record) => sender.defer(record),
-    flush: (timeoutMs) => sender.flush(timeoutMs),
+    flush: async (timeoutMs) => {
+      await connected;
+      await sender.flush(timeoutMs);
+    },
     close: once(() => unshare(directory, name, shared)),
   };
   return new Logger({ sink, name, level, levels, redact: redaction });
 }
 
 interface Shared {
-  readonly sender: LateSender;
+  readonly sender: LogSender;
   readonly levels: LevelTree;
-  /** What follows the levels, and is to be closed. */
-  following: SiteLevels | undefined;
-  users: number;
+  /** Resolves when the site is loaded, or cannot be. */
+  readonly connected: Promise<void>;
+  /** End what was opened for the site beside the sender. */
+  readonly closers: Array<() => void | Promise<void>>;
   readonly unguard: () => void;
+  users: number;
 }
 
 /** One sender for each site and name in a process, however many loggers. */
@@ -99,63 +105,89 @@ function share(directory: string, name: string): Shared {
   let shared = senders.get(key);
   if (shared === undefined) {
     const levels = new LevelTree();
-    const sender = new LateSender({
+    const sender: LogSender = new LogSender({
       name,
       clock: systemClock,
-      fallback: {
-        spoolDirectory: join(directory, 'log', 'spool'),
-        settleLevels: () => guessLevels(levels, directory, name),
-      },
+      onHurry: () => beginWithoutSite(sender, levels, directory, name),
       onTrouble: (error) => warn(`records cannot be written to the spool of ${directory}`, error),
       onLost: (count) => tellLost(count, senderLabel(name, process.pid), directory),
     });
-    shared = { sender, levels, following: undefined, users: 0, unguard: guardAtExit(sender) };
+    const closers: Shared['closers'] = [];
+    const connected = connect(sender, levels, directory, name, closers);
+    shared = { sender, levels, connected, closers, unguard: guardAtExit(sender), users: 0 };
     senders.set(key, shared);
-    void connect(shared, directory, name);
   }
   shared.users++;
   return shared;
 }
 
 async function unshare(directory: string, name: string, shared: Shared): Promise<void> {
-  if (--shared.users > 0) {
-    await shared.sender.flush();
+  const { sender, connected, closers, unguard } = shared;
+  const isLast = --shared.users === 0;
+  if (isLast) senders.delete(JSON.stringify([directory, name]));
+  await connected;
+  if (!isLast) {
+    await sender.flush();
     return;
   }
-  senders.delete(JSON.stringify([directory, name]));
+  for (const close of closers) await close();
   try {
-    await shared.sender.close();
+    await sender.close();
   } finally {
-    shared.following?.close();
-    shared.unguard();
+    unguard();
   }
 }
 
-/** Loads the site and tells the sender. Never rejects. */
-async function connect(shared: Shared, directory: string, name: string): Promise<void> {
-  const { sender, levels } = shared;
+/** Loads the site, and lets the sender begin. Never rejects. */
+async function connect(
+  sender: LogSender,
+  levels: LevelTree,
+  directory: string,
+  name: string,
+  closers: Shared['closers'],
+): Promise<void> {
   try {
     const site = await loadSite(directory);
-    const { logFormat: format, timezone, useLinod } = site.settings;
+    const { settings, spoolDirectory } = site;
     const following = followLevels(levels, site.logDirectory, name);
-    shared.following = following;
+    closers.push(() => following.close());
+    following.start(configuredLevels(settings));
+    const { timezone, logFormat: format } = settings;
+    sender.begin({ spoolDirectory, timezone, format, tuning: senderTuning(settings) });
     // A site that is turned off has no worker: its records wait in the spool until it is turned on.
-    const transport = useLinod ? layerTransport(site, name, following) : undefined;
-    const settleLevels = () => following.start(configuredLevels(site.settings));
-    sender.settle(
-      {
-        spoolDirectory: site.spoolDirectory,
-        tuning: senderTuning(site.settings),
-        timezone,
-        format,
-        settleLevels,
-      },
-      transport,
-    );
+    if (settings.useLinod) closers.push(connectLayer(sender, site, following));
   } catch (error) {
     warn(`records wait in the spool, since the site ${directory} cannot be loaded`, error);
-    sender.settle();
+    beginWithoutSite(sender, levels, directory, name);
   }
+}
+
+/** @returns what ends the looking after spools of ended processes */
+function connectLayer(sender: LogSender, site: Site, levels: SiteLevels): () => Promise<void> {
+  const transport = new LayerTransport({
+    open: () => site.openLayer(),
+    ownsLayer: true,
+    channel: site.logChannel,
+    clock: systemClock,
+    restAfterMs,
+    onLevels: (overrides) => levels.take(overrides),
+  });
+  sender.connect(transport);
+  const adopter = new SpoolAdopter({
+    directories: [site.spoolDirectory],
+    clock: systemClock,
+    transport,
+    everyMs: adoptEveryMs,
+    isWanted: () => sender.isHeard,
+  });
+  adopter.start();
+  return () => adopter.stop();
+}
+
+/** The site is not known yet, and the process ends or logs too much to wait: the environment and the usual places count. */
+function beginWithoutSite(sender: LogSender, tree: LevelTree, directory: string, name: string): void {
+  if (!tree.isSettled) guessLevels(tree, directory, name);
+  sender.begin({ spoolDirectory: join(directory, 'log', 'spool') });
 }
 
 function followLevels(tree: LevelTree, logDirectory: string, name: string): SiteLevels {
@@ -175,18 +207,6 @@ function guessLevels(tree: LevelTree, directory: string, name: string): void {
       logLevels: checkSetting('logLevels', values.logLevels, directory) ?? {},
     }),
   );
-}
-
-function layerTransport(site: Site, name: string, levels: SiteLevels): LogTransport {
-  const transport = new LayerTransport({
-    open: () => site.openLayer(),
-    ownsLayer: true,
-    channel: site.logChannel,
-    clock: systemClock,
-    restAfterMs,
-    onLevels: (overrides) => levels.take(overrides),
-  });
-  return new Heir({ transport, name, spoolDirectory: site.spoolDirectory, clock: systemClock });
 }
 
 function warn(sentence: string, error: unknown): void {

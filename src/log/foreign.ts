@@ -4,7 +4,7 @@ import { type LevelSource, levelnoOf } from './levels/level-tree.js';
 import { type LevelName, levelAtMost, parseLevel } from './levels.js';
 import type { LogRecord } from './messages.js';
 import { loggerName } from './names.js';
-import type { LogSender } from './sender.js';
+import type { LogSender } from './sender/sender.js';
 
 /** Which records are wanted, by the names of their loggers. */
 export type Thresholds = Pick<LevelSource, 'threshold'>;

@@ -7,5 +7,5 @@ export { type LevelName, type LogLevel, LogLevels, parseLevel, UnknownLevelError
 export { Logger, type LoggerOptions, type LogMessage } from './logger.js';
 export { LoggerOptionError } from './logger-options.js';
 export { RedactPathError } from './redaction.js';
-export { LogNotFlushedError } from './sender.js';
+export { LogNotFlushedError } from './sender/sender.js';
 export type { LogSink } from './sink.js';

@@ -73,66 +73,27 @@ const logRecords = v.object({
   reply_channel: v.string(),
 });
 
-/**
- * A batch that its sender has laid down in its spool, for a writer that can read it there: `length` bytes from `offset` on
- * of a file. The bytes themselves then pass through no layer.
- */
-const logSpooled = v.object({
-  type: v.literal('log.spooled'),
-  sender,
-  epoch,
-  owner,
-  first: positive,
-  count: positive,
-  acked: number,
-  base: positive,
-  /** In one of the site's spool directories. */
-  file: v.pipe(v.string(), v.regex(/^[\w.@+-]{1,200}\.spool$/)),
-  offset: number,
-  length: positive,
-  reply_channel: v.string(),
-});
-
-/** Asks how far the writer has come with a sender; answered by `log.ack`. */
-const logProbe = v.object({ type: v.literal('log.probe'), sender, epoch, reply_channel: v.string() });
-
 /** Up to `last` everything of this sender is on disk. */
 const logAck = v.object({ type: v.literal('log.ack'), sender, epoch, last: number });
-/**
- * Something is missing: begin again at `from`; what is lower is on disk. With `inline`, the spool cannot be read here, and
- * the records themselves are wanted.
- */
-const logResend = v.object({
-  type: v.literal('log.resend'),
-  sender,
-  epoch,
-  from: positive,
-  inline: v.optional(v.boolean()),
-});
 /** A logger coroutine began to work. Sent to the group of all senders. */
 const logReady = v.object({ type: v.literal('log.ready') });
 
 export type LogServer = v.InferOutput<typeof logServer>;
 export type LogRecord = v.InferOutput<typeof logRecord>;
 export type LogRecords = v.InferOutput<typeof logRecords>;
-export type LogSpooled = v.InferOutput<typeof logSpooled>;
-export type LogProbe = v.InferOutput<typeof logProbe>;
 export type LogAck = v.InferOutput<typeof logAck>;
-export type LogResend = v.InferOutput<typeof logResend>;
 export type LogReady = v.InferOutput<typeof logReady>;
 
-/** What a sender says to the writer. */
-export type SenderRequest = LogRecords | LogSpooled | LogProbe;
 /** What arrives on the log's channel, and on the site's control channel. */
-export type LogRequest = LogServer | LogRecord | LogRecords | LogSpooled | LogProbe;
+export type LogRequest = LogServer | LogRecord | LogRecords;
 /** What arrives on a sender's own channel. */
-export type LogAnswer = LogAck | LogResend | LogReady;
+export type LogAnswer = LogAck | LogReady;
 
 /** The schemas of all {@link LogRequest}s, for a consumer that composes its messages of several rooms. */
-export const logRequestSchemas = [logServer, logRecord, logRecords, logSpooled, logProbe] as const;
+export const logRequestSchemas = [logServer, logRecord, logRecords] as const;
 
 const request = v.variant('type', [...logRequestSchemas]);
-const answer = v.variant('type', [logAck, logResend, logReady]);
+const answer = v.variant('type', [logAck, logReady]);
 
 /** @throws BadMessageError (`LINOD_ERR_BAD_MESSAGE`) */
 export const parseLogRequest: (received: Received) => LogRequest = parserOf(request);

@@ -154,7 +154,7 @@ export function settingsSchema(directory: string) {
     logOrderMs: setting({
       text: 'How old a record gets before it is written, in ms, so that earlier ones of other processes come before it; 0 writes what comes first.',
       environment: ['LINOD_LOG_ORDER_MS'],
-      ...whole(0, 10_000, 50, 'milliseconds'),
+      ...whole(0, 10_000, 150, 'milliseconds'),
     }),
     logGatherMs: setting({
       text: 'How long a record waits in its process for others to go with it, in ms. Only `kill -9` can lose it then. 0 batches only what comes at once.',

@@ -14,8 +14,6 @@ export interface Database {
   leases: LeaseTable;
   start_orders: StartOrderTable;
   switch_offs: SwitchOffTable;
-  log_positions: LogPositionTable;
-  log_checkpoints: LogCheckpointTable;
 }
 
 /** When to run a procedure. Fields are null where the procedure's suggestion counts. */
@@ -250,25 +248,6 @@ export interface SwitchOffTable {
   id: Generated<number>;
   since: number;
   until: number | null;
-}
-
-/** How far the log writer has come with each sender. */
-export interface LogPositionTable {
-  sender: string;
-  epoch: string;
-  last: number;
-  /** Whether the label's lines are this epoch's at the checkpoint's place: 0 or 1. */
-  is_current: number;
-  heard_at: number;
-}
-
-/** Up to where the positions speak for the log file. One row. */
-export interface LogCheckpointTable {
-  id: number;
-  /** The file's fingerprint: a digest of its first line. */
-  file: string;
-  offset: number;
-  updated_at: number;
 }
 
 export type JobRuleRow = Selectable<JobRuleTable>;

@@ -4,7 +4,6 @@
 
 import type { Test } from 'tap';
 import { ChoiceList } from '../../src/choices.js';
-import { KyselyPositionStore } from '../../src/log/positions.js';
 import { Lease, leaseMs } from '../../src/membership/lease.js';
 import { WorkerRegistry } from '../../src/membership/registry.js';
 import { StartOrders } from '../../src/membership/start-orders.js';
@@ -348,28 +347,6 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
     const orders = benches.map(({ store, clock }) => new StartOrders(store.db, clock));
     await Promise.all(orders.map((order) => order.add('run.system.tasks', 'ann')));
     t.same(await orders[0]?.list(), ['run.system.tasks']);
-  });
-
-  t.test('positions of the log: the only one, and one of each machine', async (t) => {
-    const { db } = await open(t, await emptyDatabase(t));
-    const stores = ['', 'a sqlite:/x', 'b sqlite:/x'].map((place) => new KyselyPositionStore(db, { place }));
-    const position = { sender: 'web[1]', epoch: 'a', last: 1, isCurrent: true, heardAt: 1000 };
-    for (const [i, store] of stores.entries()) {
-      const positions = Array.from({ length: 700 }, (_, n) => ({
-        ...position,
-        sender: `web[${n}]`,
-        last: i,
-      }));
-      await store.save({ file: `file ${i}`, offset: i, positions, forgotten: [] });
-      await store.save({ file: `file ${i}`, offset: i, positions: [], forgotten: positions.slice(1) });
-    }
-    for (const [i, store] of stores.entries()) {
-      t.strictSame(await store.load(), {
-        file: `file ${i}`,
-        offset: i,
-        positions: [{ ...position, sender: 'web[0]', last: i }],
-      });
-    }
   });
 }
 

@@ -23,4 +23,3 @@ await import('../src/runs/remote-request.test.js');
 await import('../src/tasks/unrun.test.js');
 await import('../src/why/stories.test.js');
 await import('../src/membership/membership.test.js');
-await import('../src/log/positions.test.js');

@@ -1,36 +1,31 @@
 // What the tests of the log share: a way between sender and writer that loses things, and a look at the file.
 
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../src/clock.js';
+import { BadBatchError, readBatch } from '../../src/log/batch.js';
 import { parseRecord } from '../../src/log/formats/formats.js';
 import type { LineFormat, RecordText } from '../../src/log/formats/line-format.js';
 import { textFormat } from '../../src/log/formats/text.js';
-import type { Reply } from '../../src/log/inbox.js';
-import type { LogAnswer, LogRecords, SenderRequest } from '../../src/log/messages.js';
-import type { Checkpoint, CheckpointChange, PositionStore } from '../../src/log/positions.js';
-import type { LogTransport, Outgoing } from '../../src/log/transport.js';
+import type { LogAnswer, LogRecords } from '../../src/log/messages.js';
+import type { LogTransport, OutgoingRecords, Reply } from '../../src/log/sender/transport.js';
+import { checkpointPath } from '../../src/log/writer/checkpoint.js';
 import { ownProcess } from '../../src/owner.js';
 import type { Random } from './random.js';
 
-/** Keeps a checkpoint in memory. */
-export class MemoryPositionStore implements PositionStore {
-  saved: Checkpoint | undefined;
-
-  async load(): Promise<Checkpoint | undefined> {
-    return this.saved;
-  }
-
-  async save({ forgotten, ...change }: CheckpointChange): Promise<void> {
-    const key = (p: { sender: string; epoch: string }) => `${p.sender} ${p.epoch}`;
-    const positions = new Map(this.saved?.positions.map((position) => [key(position), position]));
-    for (const position of change.positions) positions.set(key(position), position);
-    for (const position of forgotten) positions.delete(key(position));
-    this.saved = { ...change, positions: [...positions.values()] };
-  }
+/** What is saved beside the log at a path; undefined when nothing is. */
+export function savedCheckpoint(path: string): string | undefined {
+  return existsSync(checkpointPath(path)) ? readFileSync(checkpointPath(path), 'utf8') : undefined;
 }
 
-type Receiver = (request: SenderRequest, reply: Reply) => void;
+/** Puts a checkpoint of before, or none, in the place of the last one. */
+export function restoreCheckpoint(path: string, saved?: string): void {
+  if (saved === undefined) rmSync(checkpointPath(path), { force: true });
+  else writeFileSync(checkpointPath(path), saved);
+}
+
+type Receiver = (batch: LogRecords, reply: Reply) => void;
 
 /** What goes wrong on the way, as probabilities. */
 export interface Faults {
@@ -48,12 +43,12 @@ export class BadTransport implements LogTransport {
   faults: Faults;
   receiver: Receiver | undefined;
   /** What was handed over for delivery. */
-  readonly delivered: Array<Outgoing> = [];
+  readonly delivered: OutgoingRecords[] = [];
   isClosed = false;
   rests = 0;
   readonly #clock: Clock;
   readonly #random: Random;
-  #onAnswer: (answer: LogAnswer) => void = () => {};
+  readonly #listeners = new Set<Reply>();
 
   constructor(clock: Clock, random: Random, faults: Faults = noFaults) {
     this.#clock = clock;
@@ -61,22 +56,21 @@ export class BadTransport implements LogTransport {
     this.faults = faults;
   }
 
-  listen(onAnswer: (answer: LogAnswer) => void): void {
-    this.#onAnswer = onAnswer;
+  listen(onAnswer: Reply): () => void {
+    this.#listeners.add(onAnswer);
+    return () => this.#listeners.delete(onAnswer);
   }
 
   /** An answer from the writer's side, without faults. */
   answer(answer: LogAnswer): void {
-    this.#onAnswer(answer);
+    for (const listener of this.#listeners) listener(answer);
   }
 
-  async deliver(message: Outgoing): Promise<void> {
+  async deliver(message: OutgoingRecords): Promise<void> {
     if (this.#random.chance(this.faults.refuse)) throw new RangeError('refused');
     this.delivered.push(message);
     this.#carry(() => {
-      this.receiver?.({ ...message, reply_channel: 'r' }, (answer) =>
-        this.#carry(() => this.#onAnswer(answer)),
-      );
+      this.receiver?.({ ...message, reply_channel: 'r' }, (answer) => this.#carry(() => this.answer(answer)));
     });
   }
 
@@ -177,6 +171,22 @@ export function batchOf(
     ...rest,
     bytes: Buffer.from(lines.join('')),
   };
+}
+
+/** What is wrong with the bytes of a batch; undefined when nothing is. */
+export function batchProblem(
+  bytes: Buffer,
+  sender: string,
+  first: number,
+  count: number,
+): string | undefined {
+  try {
+    readBatch(bytes, sender, { first, count }, () => {});
+  } catch (error) {
+    if (error instanceof BadBatchError) return error.message;
+    throw error;
+  }
+  return undefined;
 }
 
 /** From `first` to `last`. */

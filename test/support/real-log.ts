@@ -3,9 +3,9 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { LogWriter } from '../../src/log/writer.js';
+import { LogWriter } from '../../src/log/writer/writer.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
-import { batchOf, MemoryPositionStore, range } from './log.js';
+import { batchOf, range } from './log.js';
 
 export interface RealLog {
   /** The oldest first; `packed` is gzip. */
@@ -25,7 +25,7 @@ export async function writeRealLog(directory: string, { isMailSilent = false } =
   if (current === undefined || rotated === undefined || packed === undefined)
     throw new RangeError('no names');
   const clock = new ManualClock();
-  const writer = new LogWriter({ path: current, clock, positions: new MemoryPositionStore() });
+  const writer = new LogWriter({ path: current, clock });
   await writer.start();
   for (const [index, first] of [1, 11, 21].entries()) {
     for (const from of [first, first + 5]) {

@@ -3,18 +3,17 @@
 import { join } from 'node:path';
 import { systemClock } from '../../clock.js';
 import { BadConfigError } from '../../errors.js';
-import { guardAtExit } from '../../log/exit-guard.js';
 import { type LineRecord, levelWord, readRecords } from '../../log/foreign/lines.js';
 import { waitForRoom } from '../../log/foreign/room.js';
-import { LayerTransport } from '../../log/layer-transport.js';
 import { LevelTree, levelnoOf } from '../../log/levels/level-tree.js';
 import { SiteLevels } from '../../log/levels/site-levels.js';
 import type { LevelName } from '../../log/levels.js';
 import { loggerName, senderLabel } from '../../log/names.js';
-import { LogSender } from '../../log/sender.js';
-import { SpoolTransport } from '../../log/spool-transport.js';
-import type { LogTransport } from '../../log/transport.js';
-import { senderTuning } from '../../log/tuning.js';
+import { guardAtExit } from '../../log/sender/exit-guard.js';
+import { LayerTransport } from '../../log/sender/layer-transport.js';
+import { LogSender } from '../../log/sender/sender.js';
+import type { LogTransport } from '../../log/sender/transport.js';
+import { senderTuning } from '../../log/sender/tuning.js';
 import { configuredLevels } from '../../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../../site.js';
 import { exitCodes, tellSwitchedOff } from '../main.js';
@@ -87,11 +86,14 @@ function openSender(
 ): LogSender {
   return new LogSender({
     name,
-    transport: site?.settings.useLinod ? layerTransport(site, levels) : new SpoolTransport(),
-    tuning: site && senderTuning(site.settings),
-    spoolDirectory: site?.spoolDirectory ?? join(directory, 'log', 'spool'),
-    format: site?.settings.logFormat,
-    timezone: site?.settings.timezone,
+    // A site that is turned off, or cannot be loaded, has no worker: its records wait in the spool.
+    transport: site?.settings.useLinod ? layerTransport(site, levels) : undefined,
+    settings: {
+      spoolDirectory: site?.spoolDirectory ?? join(directory, 'log', 'spool'),
+      tuning: site && senderTuning(site.settings),
+      format: site?.settings.logFormat,
+      timezone: site?.settings.timezone,
+    },
     clock: systemClock,
     onTrouble: (error) => {
       if (error !== undefined)

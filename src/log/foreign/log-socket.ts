@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../clock.js';
 import { LinodError } from '../../errors.js';
 import { type Thresholds, writeForeign } from '../foreign.js';
-import type { LogSender } from '../sender.js';
+import type { LogSender } from '../sender/sender.js';
 import { Conversation } from './conversation.js';
 import { idleMs } from './lines.js';
 import { Problems } from './problems.js';

@@ -1,8 +1,8 @@
 // Whether a sender can take more, for sources that can be made to wait: a pipe, a socket.
 
 import type { Clock } from '../../clock.js';
-import type { LogSender } from '../sender.js';
-import { batchBytes } from '../spool-file.js';
+import { batchBytes } from '../batch.js';
+import type { LogSender } from '../sender/sender.js';
 
 /** What is read in one go and on its way to the spool, when reading ends. */
 const slackBytes = 4 * batchBytes;

@@ -3,8 +3,8 @@
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { parseHead, recordInstant } from '../formats/formats.js';
-import { parseNote } from '../ledger.js';
-import { fingerprintOf } from '../log-file.js';
+import { parseNote } from '../writer/ledger.js';
+import { fingerprintOf } from '../writer/log-file.js';
 import { chunksOf, packingOf } from './chunks.js';
 
 /** One file of a log. */

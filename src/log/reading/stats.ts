@@ -1,6 +1,6 @@
 // How much is logged, by whom: what `linod log stats` tells.
 
-import { parseNote } from '../ledger.js';
+import { parseNote } from '../writer/ledger.js';
 import { type LevelName, LogLevels } from '../levels.js';
 import { readChunks } from './chunks.js';
 import type { LogPart } from './files.js';

@@ -3,8 +3,8 @@
 import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import { type LedgerNote, parseNote } from '../ledger.js';
-import { fingerprintOf } from '../log-file.js';
+import { type LedgerNote, parseNote } from '../writer/ledger.js';
+import { fingerprintOf } from '../writer/log-file.js';
 import { type Chunk, readChunks } from './chunks.js';
 import { type Fault, Faults } from './faults.js';
 import { type LogPart, rotationNumber } from './files.js';

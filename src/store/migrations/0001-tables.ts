@@ -58,7 +58,7 @@ export const tables: Migration = {
   name: '0001-first-release',
   async up(db) {
     const id = idColumn(db);
-    for (const statement of [...rules(id), ...jobs(id), ...workers(id), ...logPositions]) {
+    for (const statement of [...rules(id), ...jobs(id), ...workers(id)]) {
       await sql.raw(statement).execute(db);
     }
     await createTriggers(db, Object.keys(ruleFields));
@@ -206,22 +206,5 @@ const workers = (id: string) => [
     ${id},
     since bigint not null,
     until bigint
-  )`,
-];
-
-const logPositions = [
-  `create table log_positions (
-    sender text not null,
-    epoch text not null,
-    last bigint not null,
-    is_current bigint not null,
-    heard_at bigint not null,
-    primary key (sender, epoch)
-  )`,
-  `create table log_checkpoints (
-    id integer primary key,
-    file text not null,
-    "offset" bigint not null,
-    updated_at bigint not null
   )`,
 ];

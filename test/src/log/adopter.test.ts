@@ -1,14 +1,13 @@
-import { mkdirSync, readdirSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { SpoolAdopter } from '../../../src/log/adopter.js';
-import type { Reply } from '../../../src/log/inbox.js';
-import type { LogRecords } from '../../../src/log/messages.js';
-import { formatSpoolHeader } from '../../../src/log/spool-file.js';
-import { ownProcess } from '../../../src/owner.js';
+import { SpoolAdopter } from '../../../src/log/sender/adopter.js';
+import { formatSpoolHeader } from '../../../src/log/sender/spool-file.js';
+import { ownProcess, processStart } from '../../../src/owner.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../support/directory.js';
-import { range, recordOf } from '../../support/log.js';
+import { BadTransport, noFaults, range, recordOf } from '../../support/log.js';
+import { Random } from '../../support/random.js';
 import { until } from '../../support/until.js';
 
 const dead = { ...ownProcess(), start: '1' };
@@ -22,17 +21,15 @@ function setUp(t: Test) {
     writeFileSync(join(directory, file), header + lines.join(''));
   };
   const clock = new ManualClock();
+  const transport = new BadTransport(clock, new Random(1), { ...noFaults });
   const taken: number[] = [];
-  /** So many batches it does not take, as one that could not begin yet. */
-  const writer = { drops: 0 };
-  const accept = ({ first, count, sender, epoch }: LogRecords, reply: Reply) => {
-    if (writer.drops-- > 0) return;
+  transport.receiver = ({ first, count, sender, epoch }, reply) => {
     taken.push(first);
     reply({ type: 'log.ack', sender, epoch, last: first + count - 1 });
   };
   const troubles: unknown[] = [];
   const onTrouble = (error: unknown) => troubles.push(error);
-  const adopter = new SpoolAdopter({ directories: [directory], clock, accept, onTrouble });
+  const adopter = new SpoolAdopter({ directories: [directory], clock, transport, onTrouble });
   const scan = async () => {
     let isOver = false;
     const scanned = adopter.scan().then(() => {
@@ -44,61 +41,57 @@ function setUp(t: Test) {
     });
     await scanned;
   };
-  return { directory, spool, taken, troubles, writer, scan };
+  return { directory, spool, taken, troubles, transport, scan };
 }
 
-t.test('while the first file of a process is not in the log, its next ones wait', async (t) => {
-  const { directory, spool, taken, writer, scan } = setUp(t);
+t.test('the files of a process are sent in order, as their sender would have sent them', async (t) => {
+  const { directory, spool, transport, scan } = setUp(t);
+  spool('web-5.e5.2.spool', 3);
+  spool('web-5.e5.10.spool', 5);
+  spool('web-5.e5.1.spool.claimed-1-2', 1);
+  await scan();
+  t.match(transport.delivered, [
+    { sender: 'web[5]', epoch: 'e5', first: 1, count: 2, acked: 0, base: 1 },
+    { first: 3, count: 2 },
+    { first: 5, count: 2 },
+  ]);
+  t.same(readdirSync(directory), []);
+});
+
+t.test('what nobody takes is left under its name, for the next who looks', async (t) => {
+  const { directory, spool, taken, transport, scan } = setUp(t);
   spool('web-5.e5.1.spool', 1);
   spool('web-5.e5.2.spool', 3);
-  writer.drops = 1;
+  transport.faults = { ...noFaults, lose: 1 };
   await scan();
-  t.same(taken, [], 'else the records of the first would be told to be lost');
+  t.same(readdirSync(directory), ['web-5.e5.1.spool', 'web-5.e5.2.spool']);
+  transport.faults = noFaults;
   await scan();
   t.same(taken, [1, 3]);
   t.same(readdirSync(directory), []);
 });
 
-t.test(
-  'a directory in which there was nothing for long is looked into when something has come',
-  async (t) => {
-    const { directory, spool, taken, scan } = setUp(t);
-    const longAgo = Date.now() / 1000 - 3600;
-    for (let first = 1; first < 7; first += 2) {
-      utimesSync(directory, longAgo, longAgo);
-      await scan();
-      spool(`web-5.e5.${first}.spool`, first);
-      await scan();
-      t.equal(taken.at(-1), first);
-    }
-    utimesSync(directory, longAgo, longAgo);
-    await scan();
-    rmdirSync(directory);
-    await scan();
-    mkdirSync(directory);
-    spool('web-5.e5.7.spool', 7);
-    await scan();
-    t.same(taken, [1, 3, 5, 7]);
-  },
-);
+t.test('what another living process has claimed is left to it', async (t) => {
+  const { directory, spool, taken, scan } = setUp(t);
+  const other = { pid: process.ppid, start: processStart(process.ppid) };
+  const name = `web-5.e5.1.spool.claimed-${other.pid}-${other.start}`;
+  spool(name, 1);
+  spool('web-5.e5.2.spool', 3);
+  await scan();
+  t.same(taken, []);
+  t.same(readdirSync(directory), [name, 'web-5.e5.2.spool']);
+});
 
 t.test('each batch of a file says that all of the file is still here', async (t) => {
-  const directory = join(testDirectory(t), 'spool');
-  mkdirSync(directory);
+  const { directory, transport, scan } = setUp(t);
   const header = formatSpoolHeader({ sender: 'web[5]', epoch: 'e5', owner: dead, acked: 0 });
-  const lines = range(1, 3000).map((n) => recordOf('web[5]', n, { message: `record ${n}` }));
+  const lines = range(1, 9000).map((n) => recordOf('web[5]', n, { message: `record ${n}` }));
   writeFileSync(join(directory, 'web-5.e5.1.spool'), header + lines.join(''));
-  const bases: number[] = [];
-  const accept = ({ base, first, count, sender, epoch }: LogRecords, reply: Reply) => {
-    bases.push(base);
-    reply({ type: 'log.ack', sender, epoch, last: first + count - 1 });
-  };
-  await new SpoolAdopter({ directories: [directory], clock: new ManualClock(), accept }).scan();
-  t.ok(bases.length > 1);
-  t.ok(
-    bases.every((base) => base === 1),
-    'else a batch before it that was not taken would be told to be lost',
-  );
+  transport.faults = { ...noFaults, lose: 0.2 };
+  for (let i = 0; i < 20 && readdirSync(directory).length > 0; i++) await scan();
+  t.ok(transport.delivered.length > 2);
+  for (const { base, acked } of transport.delivered)
+    t.equal(base, acked + 1, 'else a batch before it that was not taken would be told to be lost');
 });
 
 t.test('a file that is none does not keep the others of its process waiting', async (t) => {

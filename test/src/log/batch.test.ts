@@ -1,13 +1,19 @@
 import t from 'tap';
-import { batchProblem, leadingRun, offsetAfter } from '../../../src/log/batch.js';
-import { recordOf } from '../../support/log.js';
+import { leadingBatch, offsetAfter, readBatch } from '../../../src/log/batch.js';
+import { batchProblem, recordOf } from '../../support/log.js';
 
 function lines(numbers: readonly number[], message = 'one\ntwo'): Buffer {
   return Buffer.from(numbers.map((n) => recordOf('web[8]', n, { message })).join(''));
 }
 
 t.test('a batch that is what it says has no problem', async (t) => {
-  t.equal(batchProblem(lines([9, 10, 11]), 'web[8]', 9, 3), undefined);
+  const bytes = lines([9, 10, 11]);
+  const found: Array<[number, number]> = [];
+  readBatch(bytes, 'web[8]', { first: 9, count: 3 }, ({ number }, end) => found.push([number, end]));
+  t.same(
+    found,
+    [9, 10, 11].map((number) => [number, offsetAfter(bytes, number - 8)]),
+  );
 });
 
 t.test('a batch that lies is found out', async (t) => {
@@ -46,11 +52,11 @@ t.test(
   'the run at the begin of some bytes ends at a hole, an unfinished record, another sender or the limit',
   async (t) => {
     const size = lines([1]).length;
-    t.match(leadingRun(lines([1, 2, 4, 5]), 'web[8]', 1e6), { first: 1, count: 2 });
-    t.match(leadingRun(lines([1, 2, 3]).subarray(0, -2), 'web[8]', 1e6), { first: 1, count: 2 });
-    t.match(leadingRun(lines([1, 2, 3]), 'web[8]', size * 2), { first: 1, count: 2 });
-    t.match(leadingRun(lines([1, 2, 3]), 'web[8]', 1), { first: 1, count: 1 });
-    t.equal(leadingRun(lines([1]), 'web[9]', 1e6), undefined);
-    t.equal(leadingRun(lines([1]).subarray(0, -2), 'web[8]', 1e6), undefined);
+    t.match(leadingBatch(lines([1, 2, 4, 5]), 'web[8]', 1e6), { first: 1, count: 2 });
+    t.match(leadingBatch(lines([1, 2, 3]).subarray(0, -2), 'web[8]', 1e6), { first: 1, count: 2 });
+    t.match(leadingBatch(lines([1, 2, 3]), 'web[8]', size * 2), { first: 1, count: 2 });
+    t.match(leadingBatch(lines([1, 2, 3]), 'web[8]', 1), { first: 1, count: 1 });
+    t.equal(leadingBatch(lines([1]), 'web[9]', 1e6), undefined);
+    t.equal(leadingBatch(lines([1]).subarray(0, -2), 'web[8]', 1e6), undefined);
   },
 );

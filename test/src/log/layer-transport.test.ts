@@ -6,8 +6,8 @@ import {
   LayerUnavailableError,
   type Message,
 } from '../../../channels/index.js';
-import { LayerTransport } from '../../../src/log/layer-transport.js';
 import type { LogAnswer } from '../../../src/log/messages.js';
+import { LayerTransport } from '../../../src/log/sender/layer-transport.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { batchOf } from '../../support/log.js';
 import { turns, until } from '../../support/until.js';

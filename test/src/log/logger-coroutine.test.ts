@@ -2,17 +2,18 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { InMemoryChannelLayer, type LayerOptions } from '../../../channels/index.js';
-import { LayerTransport } from '../../../src/log/layer-transport.js';
 import { LevelTree } from '../../../src/log/levels/level-tree.js';
-import { LocalTransport } from '../../../src/log/local-transport.js';
-import { LoggerCoroutine } from '../../../src/log/logger-coroutine.js';
 import { type LogRecord, parseLogRequest, sendersGroup } from '../../../src/log/messages.js';
-import { LogSender } from '../../../src/log/sender.js';
-import { formatSpoolHeader } from '../../../src/log/spool-file.js';
+import { SpoolAdopter } from '../../../src/log/sender/adopter.js';
+import { LayerTransport } from '../../../src/log/sender/layer-transport.js';
+import { LogSender } from '../../../src/log/sender/sender.js';
+import { formatSpoolHeader } from '../../../src/log/sender/spool-file.js';
+import { LocalTransport } from '../../../src/log/sender/transport.js';
+import { LoggerCoroutine } from '../../../src/log/writer/logger-coroutine.js';
 import { type Owner, ownProcess } from '../../../src/owner.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../support/directory.js';
-import { MemoryPositionStore, readLog, recordOf } from '../../support/log.js';
+import { readLog, recordOf } from '../../support/log.js';
 import { turns, until } from '../../support/until.js';
 
 const channel = 'linod_mysite.log';
@@ -21,27 +22,25 @@ async function setUp(t: Test, options: LayerOptions = {}) {
   const directory = testDirectory(t);
   const path = join(directory, 'lino.log');
   const spoolDirectory = join(directory, 'spool');
+  const settings = { spoolDirectory, timezone: 'UTC' };
   const layer = new InMemoryChannelLayer(options);
   const clock = new ManualClock();
   const transport = () => new LayerTransport({ open: async () => layer, ownsLayer: false, channel, clock });
   const newSender = (name: string) =>
-    new LogSender({ name, pid: 1, transport: transport(), spoolDirectory, timezone: 'UTC', clock });
+    new LogSender({ name, pid: 1, transport: transport(), settings, clock });
   const local = new LocalTransport(transport());
   const sender = new LogSender({
     name: 'worker',
     pid: 9,
     transport: local,
-    spoolDirectory,
-    timezone: 'UTC',
+    settings,
     clock,
   });
-  const positions = new MemoryPositionStore();
   const troubles: unknown[] = [];
   const coroutine = new LoggerCoroutine({
     layer,
     channel,
     path,
-    positions,
     clock,
     timezone: 'UTC',
     thresholds: new LevelTree({ root: 'DEBUG', quiet: 'ERROR' }),
@@ -49,11 +48,14 @@ async function setUp(t: Test, options: LayerOptions = {}) {
     local,
     onTrouble: (error) => troubles.push(error),
   });
+  const onTrouble = (error: unknown) => sender.write('WARNING', 'linod.log', String(error));
+  const adopter = new SpoolAdopter({ directories: [spoolDirectory], clock, transport: local, onTrouble });
   const end = new AbortController();
   const listening = listen(layer, coroutine, end.signal);
   t.teardown(async () => {
     end.abort();
     await listening;
+    await adopter.stop();
     await coroutine.stop();
     await layer.close();
   });
@@ -63,7 +65,19 @@ async function setUp(t: Test, options: LayerOptions = {}) {
       clock.advance(20);
       return condition();
     });
-  return { directory, path, spoolDirectory, layer, clock, newSender, sender, coroutine, troubles, pass };
+  return {
+    directory,
+    path,
+    spoolDirectory,
+    layer,
+    clock,
+    newSender,
+    sender,
+    coroutine,
+    adopter,
+    troubles,
+    pass,
+  };
 }
 
 async function listen(
@@ -196,12 +210,13 @@ function spoolFile(owner: Owner, first: number, count: number): string {
 }
 
 t.test('the spool of a dead process is brought in and removed', async (t) => {
-  const { coroutine, spoolDirectory, pass, path } = await setUp(t);
+  const { coroutine, adopter, spoolDirectory, pass, path } = await setUp(t);
   mkdirSync(spoolDirectory);
   const [claimed, plain] = ['web-5.e5.1.spool.claimed-1-2', 'web-5.e5.2.spool'];
   writeFileSync(join(spoolDirectory, claimed), spoolFile(deadOwner, 1, 3000));
   writeFileSync(join(spoolDirectory, plain), `${spoolFile(deadOwner, 3001, 10)}2026-11-24 20:00`);
   await coroutine.start();
+  adopter.start();
   await pass('the files are gone', () => readdirSync(spoolDirectory).every((name) => !name.includes('e5')));
   const numbers = (await readLog(path))
     .filter((record) => record.sender === 'web[5]')
@@ -213,12 +228,13 @@ t.test('the spool of a dead process is brought in and removed', async (t) => {
 });
 
 t.test('the spool of a living process is left to it, and one that is none is told once', async (t) => {
-  const { coroutine, spoolDirectory, pass, path, clock, sender } = await setUp(t);
+  const { coroutine, adopter, spoolDirectory, pass, path, clock, sender } = await setUp(t);
   mkdirSync(spoolDirectory);
-  writeFileSync(join(spoolDirectory, 'a.spool'), spoolFile(ownProcess(), 1, 3));
-  writeFileSync(join(spoolDirectory, 'b.spool'), spoolFile(foreignOwner, 1, 3));
-  writeFileSync(join(spoolDirectory, 'c.spool'), 'something else\n');
+  writeFileSync(join(spoolDirectory, 'web-5.e5.1.spool'), spoolFile(ownProcess(), 1, 3));
+  writeFileSync(join(spoolDirectory, 'api-5.e6.1.spool'), spoolFile(foreignOwner, 1, 3));
+  writeFileSync(join(spoolDirectory, 'c.e7.1.spool'), 'something else\n');
   await coroutine.start();
+  adopter.start();
   await pass('it is told', () => sender.progress.accepted > 0);
   for (let scan = 0; scan < 5; scan++) {
     clock.advance(5000);
@@ -227,8 +243,8 @@ t.test('the spool of a living process is left to it, and one that is none is tol
   await pass('all is acknowledged', () => isAcknowledged(sender));
   const records = await readLog(path);
   t.notOk(records.some((record) => record.sender === 'web[5]'));
-  t.equal(records.filter((record) => record.text.includes('c.spool cannot be read')).length, 1);
-  t.strictSame(readdirSync(spoolDirectory).filter((name) => /^[abc]\.spool$/.test(name)).length, 3);
+  t.equal(records.filter((record) => record.text.includes('c.e7.1.spool cannot be read')).length, 1);
+  t.strictSame(readdirSync(spoolDirectory).filter((name) => /\.e[567]\.1\.spool$/.test(name)).length, 3);
 });
 
 t.test('a capacity that is too small for all senders slows them down and loses nothing', async (t) => {

@@ -1,27 +1,31 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { LogAnswer } from '../../../src/log/messages.js';
-import { LogSender } from '../../../src/log/sender.js';
-import { LogWriter } from '../../../src/log/writer.js';
+import { LogSender } from '../../../src/log/sender/sender.js';
+import { LogWriter } from '../../../src/log/writer/writer.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../support/directory.js';
-import { BadTransport, MemoryPositionStore, readLog } from '../../support/log.js';
+import { BadTransport, readLog } from '../../support/log.js';
 import { Random } from '../../support/random.js';
 import { turns } from '../../support/until.js';
 
-function setUp(t: Test, orderMs: number, tellsPlaces: boolean) {
+function setUp(t: Test, orderMs: number) {
   const directory = testDirectory(t);
   const clock = new ManualClock();
   const path = join(directory, 'lino.log');
   const spoolDirectory = join(directory, 'spool');
-  const positions = new MemoryPositionStore();
-  const writer = new LogWriter({ path, clock, positions, orderMs, spoolDirectories: [spoolDirectory] });
+  const writer = new LogWriter({ path, clock, orderMs });
   t.teardown(() => writer.stop());
   const newSender = (name: string, delayMs: number) => {
     const transport = new BadTransport(clock, new Random(1), { lose: 0, double: 0, refuse: 0, delayMs });
     transport.receiver = (request, reply: (answer: LogAnswer) => void) => writer.accept(request, reply);
-    const options = { name, pid: 1, transport, spoolDirectory, clock, tellsPlaces, tuning: { gatherMs: 10 } };
-    return new LogSender(options);
+    return new LogSender({
+      name,
+      pid: 1,
+      transport,
+      clock,
+      settings: { spoolDirectory, tuning: { gatherMs: 10 } },
+    });
   };
   const pass = async (ms: number) => {
     for (let i = 0; i < ms; i++) {
@@ -39,40 +43,36 @@ function setUp(t: Test, orderMs: number, tellsPlaces: boolean) {
   return { clock, writer, newSender, pass, texts };
 }
 
-for (const tellsPlaces of [false, true]) {
-  const how = tellsPlaces ? 'by place' : 'by bytes';
+t.test('records of several senders are in the order of their times', async (t) => {
+  const { writer, newSender, pass, texts } = setUp(t, 150);
+  await writer.start();
+  const senders = ['a', 'b', 'c'].map((name) => newSender(name, 20));
+  const random = new Random();
+  t.comment(`SEED=${random.seed}`);
+  const logged: string[] = [];
+  for (let n = 0; n < 200; n++) {
+    const text = `record ${n}`;
+    random.pick(senders).write('INFO', 'shop', text);
+    logged.push(text);
+    await pass(random.whole(1, 3));
+  }
+  await pass(300);
+  t.strictSame(await texts(), logged);
+});
 
-  t.test(`records of several senders are in the order of their times (${how})`, async (t) => {
-    const { writer, newSender, pass, texts } = setUp(t, 50, tellsPlaces);
-    await writer.start();
-    const senders = ['a', 'b', 'c'].map((name) => newSender(name, 20));
-    const random = new Random();
-    t.comment(`SEED=${random.seed}`);
-    const logged: string[] = [];
-    for (let n = 0; n < 200; n++) {
-      const text = `record ${n}`;
-      random.pick(senders).write('INFO', 'shop', text);
-      logged.push(text);
-      await pass(random.whole(1, 3));
-    }
-    await pass(300);
-    t.strictSame(await texts(), logged);
-  });
-
-  t.test(`a record waits for its time and no longer (${how})`, async (t) => {
-    const { writer, newSender, pass, texts } = setUp(t, 50, tellsPlaces);
-    await writer.start();
-    newSender('a', 0).write('INFO', 'shop', 'one');
-    await pass(45);
-    t.strictSame(await texts(), [], 'not before it is 50 ms old');
-    await pass(10);
-    await turns(20);
-    t.strictSame(await texts(), ['one']);
-  });
-}
+t.test('a record waits for its time and no longer', async (t) => {
+  const { writer, newSender, pass, texts } = setUp(t, 50);
+  await writer.start();
+  newSender('a', 0).write('INFO', 'shop', 'one');
+  await pass(45);
+  t.strictSame(await texts(), [], 'not before it is 50 ms old');
+  await pass(10);
+  await turns(20);
+  t.strictSame(await texts(), ['one']);
+});
 
 t.test('a clock that is an hour ahead keeps nobody waiting', async (t) => {
-  const { clock, writer, newSender, pass, texts } = setUp(t, 50, false);
+  const { clock, writer, newSender, pass, texts } = setUp(t, 50);
   await writer.start();
   newSender('a', 0).write('INFO', 'shop', 'from the future', undefined, undefined, clock.now() + 3_600_000);
   newSender('b', 0).write('INFO', 'shop', 'from now');
@@ -81,7 +81,7 @@ t.test('a clock that is an hour ahead keeps nobody waiting', async (t) => {
 });
 
 t.test('with 0, what comes first is written first', async (t) => {
-  const { clock, writer, newSender, pass, texts } = setUp(t, 0, true);
+  const { clock, writer, newSender, pass, texts } = setUp(t, 0);
   await writer.start();
   newSender('a', 0).write('INFO', 'shop', 'later', undefined, undefined, clock.now() + 5);
   await pass(11);
@@ -91,7 +91,7 @@ t.test('with 0, what comes first is written first', async (t) => {
 });
 
 t.test('a clock that is set back keeps what waits no longer than before', async (t) => {
-  const { clock, writer, newSender, pass, texts } = setUp(t, 50, true);
+  const { clock, writer, newSender, pass, texts } = setUp(t, 50);
   await writer.start();
   const sender = newSender('a', 0);
   sender.write('INFO', 'shop', 'before');

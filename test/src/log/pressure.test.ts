@@ -2,23 +2,29 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { LevelName } from '../../../src/log/levels.js';
-import { Pressure } from '../../../src/log/pressure.js';
-import { LogSender, type LogSenderOptions } from '../../../src/log/sender.js';
-import { LogWriter } from '../../../src/log/writer.js';
+import { Pressure } from '../../../src/log/sender/pressure.js';
+import { LogSender, type SenderSettings } from '../../../src/log/sender/sender.js';
+import { LogWriter } from '../../../src/log/writer/writer.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../support/directory.js';
-import { BadTransport, MemoryPositionStore, readLog, readRecords } from '../../support/log.js';
+import { BadTransport, readLog, readRecords } from '../../support/log.js';
 import { Random } from '../../support/random.js';
 import { turns } from '../../support/until.js';
 
 const levels: readonly LevelName[] = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'];
 
-function setUp(t: Test, options: Partial<LogSenderOptions>) {
+function setUp(t: Test, settings: Partial<SenderSettings>) {
   const directory = testDirectory(t);
   const clock = new ManualClock();
   const transport = new BadTransport(clock, new Random(1));
   const spoolDirectory = join(directory, 'spool');
-  const sender = new LogSender({ name: 'web', pid: 812, transport, spoolDirectory, clock, ...options });
+  const sender = new LogSender({
+    name: 'web',
+    pid: 812,
+    transport,
+    clock,
+    settings: { spoolDirectory, ...settings },
+  });
   t.teardown(() => sender.close().catch(() => undefined));
   const pass = async (ms: number) => {
     clock.advance(ms);
@@ -31,7 +37,7 @@ function setUp(t: Test, options: Partial<LogSenderOptions>) {
   };
   const startWriter = async () => {
     const path = join(directory, 'lino.log');
-    const writer = new LogWriter({ path, clock, positions: new MemoryPositionStore() });
+    const writer = new LogWriter({ path, clock });
     await writer.start();
     t.teardown(() => writer.stop());
     transport.receiver = (request, reply) => writer.accept(request, reply);
@@ -158,7 +164,13 @@ t.test('after a write that took too long, records stay in memory for ten times a
   };
   const spoolDirectory = join(testDirectory(t), 'spool');
   const transport = new BadTransport(clock, new Random(1), { lose: 0, double: 0, refuse: 1, delayMs: 0 });
-  const sender = new LogSender({ name: 'web', pid: 8, transport, spoolDirectory, clock: slowClock });
+  const sender = new LogSender({
+    name: 'web',
+    pid: 8,
+    transport,
+    clock: slowClock,
+    settings: { spoolDirectory },
+  });
   const inFiles = () =>
     readdirSync(spoolDirectory)
       .map((file) => readFileSync(join(spoolDirectory, file), 'utf8').match(/#\d+ shop/g)?.length ?? 0)

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { Spool, type SpoolLimits } from '../../../src/log/spool.js';
+import { Spool, type SpoolLimits } from '../../../src/log/sender/spool.js';
 import { ownProcess } from '../../../src/owner.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../support/directory.js';
@@ -35,16 +35,16 @@ t.test(
     writeFileSync(directory, 'in the way');
     append(2, 3);
     append(4);
-    t.notOk(spool.isSafe);
+    t.equal(spool.unsafeCount, 3);
     rmSync(directory);
     append(5);
-    t.notOk(spool.isSafe, 'for a second it is not tried');
+    t.equal(spool.unsafeCount, 4, 'for a second it is not tried');
     clock.advance(1000);
     append(6);
-    t.ok(spool.isSafe, 'a kill would lose nothing');
+    t.equal(spool.unsafeCount, 0, 'a kill would lose nothing');
     t.equal(spool.size.memoryBytes, 0);
     t.strictSame(files(), [[2, 3], [4], [5], [6]]);
-    t.match(spool.next(3), { first: 4, count: 1 });
+    t.match(spool.next(3, 1000), { first: 4, count: 1 });
   },
 );
 
@@ -64,12 +64,12 @@ t.test(
       files(),
       range(1, room).map((n) => [n]),
     );
-    t.match(spool.next(room), { first: room + 1 });
+    t.match(spool.next(room, 1000), { first: room + 1 });
     spool.release(room);
     append(7);
     t.strictSame(files()[0], [room + 1], 'what was acknowledged has made room');
     t.match(
-      range(0, 6).map((after) => spool.next(after)?.first),
+      range(0, 6).map((after) => spool.next(after, 1000)?.first),
       [...range(0, 6)].map((after) => Math.max(after, room) + 1),
     );
   },

@@ -4,11 +4,11 @@ import { appendFile, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Clock } from '../../../src/clock.js';
-import { LogSender } from '../../../src/log/sender.js';
-import { LogWriter } from '../../../src/log/writer.js';
+import { LogSender } from '../../../src/log/sender/sender.js';
+import { LogWriter } from '../../../src/log/writer/writer.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../support/directory.js';
-import { BadTransport, MemoryPositionStore, readLog, readRecords } from '../../support/log.js';
+import { BadTransport, readLog, readRecords, restoreCheckpoint, savedCheckpoint } from '../../support/log.js';
 import { Random } from '../../support/random.js';
 import { turns } from '../../support/until.js';
 
@@ -50,7 +50,6 @@ class World {
   readonly #spoolDirectory: string;
   readonly #random: Random;
   readonly #clock = new ManualClock();
-  readonly #positions = new MemoryPositionStore();
   #life = { isOver: true };
   #rotations = 0;
 
@@ -71,10 +70,11 @@ class World {
         name: 'web',
         pid,
         transport,
-        spoolDirectory: this.#spoolDirectory,
+        settings: {
+          spoolDirectory: this.#spoolDirectory,
+          limits: { segmentBytes: random.pick([2_000, 200_000]) },
+        },
         clock: this.#clock,
-        limits: { segmentBytes: random.pick([2_000, 200_000]) },
-        tellsPlaces: random.chance(0.7),
       });
       this.senders.push({ sender, transport, expected: [] });
     }
@@ -90,11 +90,8 @@ class World {
       now: this.#clock.now,
       after: (delayMs, call) => this.#clock.after(delayMs, () => life.isOver || call()),
     };
-    const positions = mortal(this.#positions, life);
-    // A writer of another machine does not have the spool.
-    const spoolDirectories = this.#random.chance(0.8) ? [this.#spoolDirectory] : [];
     const orderMs = this.#random.pick([0, 50]);
-    const writer = new LogWriter({ path: this.path, clock, positions, orderMs, spoolDirectories });
+    const writer = new LogWriter({ path: this.path, clock, orderMs });
     await writer.start();
     this.#life = life;
     this.writer = writer;
@@ -140,12 +137,14 @@ class World {
     // What it would still do is done before, since a dead process neither writes nor saves.
     await this.writer?.settled();
     this.#life.isOver = true;
+    const checkpoint = savedCheckpoint(this.path);
     await this.writer?.stop();
+    restoreCheckpoint(this.path, checkpoint);
     const { sender, transport } = this.#random.pick(this.senders);
     const next = transport.delivered.findLast(
-      (message) => message.type === 'log.records' && message.first === sender.progress.acknowledged + 1,
+      (message) => message.first === sender.progress.acknowledged + 1,
     );
-    if (next?.type !== 'log.records' || this.#random.chance(0.5)) return;
+    if (next === undefined || this.#random.chance(0.5)) return;
     // Of what it was about to write, the file holds a part. (It would have begun with a note if the sender were new there.)
     const there = readRecords(await readFile(this.path, 'utf8').catch(() => ''));
     const last = there.findLast((record) => record.sender === sender.label);
@@ -167,15 +166,6 @@ class World {
       `${random.whole(0, 1e9)} äöü ${'x'.repeat(random.whole(0, 80))}`.trim(),
     ).join('\n');
   }
-}
-
-function mortal(store: MemoryPositionStore, life: { isOver: boolean }): MemoryPositionStore {
-  const result = new MemoryPositionStore();
-  result.load = () => store.load();
-  result.save = async (change) => {
-    if (!life.isOver) await store.save(change);
-  };
-  return result;
 }
 
 for (let round = 0; round < rounds; round++) {

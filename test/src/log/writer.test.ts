@@ -14,18 +14,24 @@ import {
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { LogAnswer, LogRecords } from '../../../src/log/messages.js';
-import type { CheckpointChange } from '../../../src/log/positions.js';
-import { LogWriter, type LogWriterOptions, type Refusal } from '../../../src/log/writer.js';
+import { checkpointPath } from '../../../src/log/writer/checkpoint.js';
+import { LogWriter, type LogWriterOptions, type Refusal } from '../../../src/log/writer/writer.js';
 import { ownProcess } from '../../../src/owner.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../support/directory.js';
-import { batchOf, MemoryPositionStore, range, readLog, readRecords } from '../../support/log.js';
+import {
+  batchOf,
+  range,
+  readLog,
+  readRecords,
+  restoreCheckpoint,
+  savedCheckpoint,
+} from '../../support/log.js';
 import { turns, until } from '../../support/until.js';
 
 interface Setting {
   readonly path: string;
   readonly clock: ManualClock;
-  readonly positions: MemoryPositionStore;
   readonly troubles: unknown[];
   readonly refusals: Refusal[];
 }
@@ -34,7 +40,6 @@ function setting(t: Test): Setting {
   return {
     path: join(testDirectory(t), 'log', 'lino.log'),
     clock: new ManualClock(),
-    positions: new MemoryPositionStore(),
     troubles: [],
     refusals: [],
   };
@@ -62,26 +67,11 @@ async function startWriter(
   return { writer, answers, accept, write };
 }
 
-/** Its saves take as long as it is not told to go on. */
-class HangingPositionStore extends MemoryPositionStore {
-  saves = 0;
-  goOn = () => {};
-  readonly #mayGoOn = new Promise<void>((resolve) => {
-    this.goOn = resolve;
-  });
-
-  override async save(change: CheckpointChange): Promise<void> {
-    this.saves++;
-    await this.#mayGoOn;
-    await super.save(change);
-  }
-}
-
 /** As if the process had been killed: it saves nothing more. */
-async function kill(writer: LogWriter, positions: MemoryPositionStore): Promise<void> {
-  const { saved } = positions;
+async function kill(writer: LogWriter, path: string): Promise<void> {
+  const saved = savedCheckpoint(path);
   await writer.stop();
-  positions.saved = saved;
+  restoreCheckpoint(path, saved);
 }
 
 function replaceFile(path: string, text: string): void {
@@ -122,40 +112,33 @@ t.test('many batches that wait go out in one write, with one acknowledgement a s
     batchOf({ numbers: [3, 4] }),
   );
   t.ok(writer.status.writes - before <= 2);
-  t.ok(answers.length <= 3);
+  t.equal(answers.length, 2);
   t.strictSame(await numbers(to.path), [1, 2, 3, 4]);
 });
 
-t.test(
-  'what was told to be lost and comes all the same is written, behind a note that says so',
-  async (t) => {
-    const to = setting(t);
-    const { write, answers, writer } = await startWriter(t, to);
-    await write(batchOf({ numbers: [5, 6], base: 5 }));
-    t.match((await notes(to.path)).at(-1), /^4 records of web\[812\] lost: #1-4 /);
-    await write(batchOf({ numbers: [2, 3] }));
-    t.match(
-      (await notes(to.path)).at(-1),
-      /^2 records of web\[812\] told to be lost come late: #2-3 \{"sender":"web\[812\]","epoch":"e1","late":2\}$/,
-    );
-    await write(batchOf({ numbers: range(1, 8) }));
-    t.match((await notes(to.path)).slice(-2), [/ comes late: #1 /, / comes late: #4 /]);
-    t.strictSame(await numbers(to.path), [5, 6, 2, 3, 1, 4, 7, 8]);
-    t.match(answers.at(-1), { last: 8 });
-    await write(batchOf({ numbers: range(1, 8) }));
-    t.equal((await numbers(to.path)).length, 8, 'and nothing is written twice');
-    t.equal(writer.status.records, 8);
-  },
-);
-
-t.test('a writer that starts reads what is lost from the file', async (t) => {
+t.test('acknowledgements are gathered: at once, and then four a second', async (t) => {
   const to = setting(t);
-  const first = await startWriter(t, to);
-  await first.write(batchOf({ numbers: [5, 6], base: 5 }));
-  await kill(first.writer, to.positions);
-  const { write } = await startWriter(t, to);
-  await write(batchOf({ numbers: range(1, 6) }));
-  t.strictSame(await numbers(to.path), [5, 6, 1, 2, 3, 4]);
+  const { write, answers } = await startWriter(t, to);
+  for (let number = 1; number <= 10; number++) {
+    await write(batchOf({ numbers: [number] }));
+    to.clock.advance(50);
+  }
+  t.match(answers, [{ last: 1 }, { last: 5 }]);
+  to.clock.advance(250);
+  t.match(answers.slice(2), [{ last: 10 }]);
+});
+
+t.test('what was told to be lost stays lost', async (t) => {
+  const to = setting(t);
+  const { write, writer } = await startWriter(t, to);
+  await write(batchOf({ numbers: [5, 6], base: 5 }));
+  t.match((await notes(to.path)).at(-1), /^4 records of web\[812\] lost: #1-4 /);
+  await write(batchOf({ numbers: range(1, 8) }));
+  t.strictSame(await numbers(to.path), [5, 6, 7, 8]);
+  await kill(writer, to.path);
+  const next = await startWriter(t, to);
+  await next.write(batchOf({ numbers: range(1, 9) }));
+  t.strictSame(await numbers(to.path), range(5, 9));
 });
 
 t.test('what comes again is written once, also if only a part of it is new', async (t) => {
@@ -165,17 +148,18 @@ t.test('what comes again is written once, also if only a part of it is new', asy
   await write(batchOf({ numbers: range(1, 5) }));
   await write(batchOf({ numbers: range(3, 8) }), batchOf({ numbers: range(2, 9) }));
   t.strictSame(await numbers(to.path), range(1, 9));
+  to.clock.advance(250);
   t.match(answers.at(-1), { last: 9 });
   t.equal(writer.status.records, 9);
 });
 
-t.test('what comes too early waits for what was asked for', async (t) => {
+t.test('what comes behind a hole is not written before what is missing', async (t) => {
   const to = setting(t);
   const { write, answers } = await startWriter(t, to);
   await write(batchOf({ numbers: [3, 4] }), batchOf({ numbers: [5] }));
-  t.strictSame(answers, [{ type: 'log.resend', sender: 'web[812]', epoch: 'e1', from: 1 }]);
+  t.strictSame(answers, [], 'so its sender sends it again');
   t.strictSame(await numbers(to.path), []);
-  await write(batchOf({ numbers: [1, 2] }));
+  await write(batchOf({ numbers: [1, 2] }), batchOf({ numbers: [3, 4] }), batchOf({ numbers: [5] }));
   t.strictSame(await numbers(to.path), range(1, 5));
 });
 
@@ -187,7 +171,8 @@ t.test('what cannot come any more is told', async (t) => {
   t.strictSame(await numbers(to.path), [1, 39]);
   t.equal(writer.status.lost, 37);
 
-  const next = await startWriter(t, { ...to, positions: new MemoryPositionStore() });
+  restoreCheckpoint(to.path);
+  const next = await startWriter(t, to);
   await next.write(batchOf({ numbers: [40] }));
   t.strictSame(await numbers(to.path), [1, 39, 40], 'and read back');
 });
@@ -205,19 +190,13 @@ t.test('a batch that lies is refused and told', async (t) => {
   t.strictSame(answers, []);
 });
 
-t.test('a probe is answered with the last number on disk', async (t) => {
+t.test('a sender that missed the acknowledgement is told again when it asks by sending again', async (t) => {
   const to = setting(t);
-  const { write, writer } = await startWriter(t, to);
+  const { write, answers } = await startWriter(t, to);
   await write(batchOf({ numbers: [1, 2] }));
-  const answers: LogAnswer[] = [];
-  for (const epoch of ['e1', 'e2']) {
-    const probe = { type: 'log.probe' as const, sender: 'web[812]', epoch, reply_channel: 'r' };
-    writer.accept(probe, (answer) => answers.push(answer));
-  }
-  t.match(answers, [
-    { epoch: 'e1', last: 2 },
-    { epoch: 'e2', last: 0 },
-  ]);
+  to.clock.advance(1000);
+  await write(batchOf({ numbers: [1, 2] }));
+  t.match(answers, [{ last: 2 }, { last: 2 }]);
 });
 
 t.test('a new writer knows what the file has, with a checkpoint and without', async (t) => {
@@ -226,11 +205,11 @@ t.test('a new writer knows what the file has, with a checkpoint and without', as
     const first = await startWriter(t, to);
     await first.write(batchOf({ numbers: range(1, 5) }));
     to.clock.advance(5000);
-    await until('a checkpoint is saved', () => to.positions.saved?.positions[0]?.last === 5);
+    await until('a checkpoint is saved', () => /"last":5/.test(savedCheckpoint(to.path) ?? ''));
     await first.write(batchOf({ numbers: range(6, 9) }));
-    await kill(first.writer, to.positions);
-    const positions = keep ? to.positions : new MemoryPositionStore();
-    const second = await startWriter(t, { ...to, positions });
+    await kill(first.writer, to.path);
+    if (!keep) restoreCheckpoint(to.path);
+    const second = await startWriter(t, to);
     await second.write(batchOf({ numbers: range(1, 12) }));
     t.strictSame(await numbers(to.path), range(1, 12));
   }
@@ -244,8 +223,9 @@ t.test('two senders of one label are told apart, also when the file is read back
   await first.write(batchOf({ ...one, numbers: [1, 2] }));
   await first.write(batchOf({ ...two, numbers: [1] }));
   await first.write(batchOf({ ...one, numbers: [3] }));
-  await kill(first.writer, to.positions);
-  const second = await startWriter(t, { ...to, positions: new MemoryPositionStore() });
+  await kill(first.writer, to.path);
+  restoreCheckpoint(to.path);
+  const second = await startWriter(t, to);
   await second.write(batchOf({ ...one, numbers: range(1, 4) }), batchOf({ ...two, numbers: range(1, 3) }));
   const records = (await readLog(to.path)).filter((record) => record.sender !== undefined);
   t.strictSame(
@@ -266,7 +246,7 @@ t.test('an unfinished record is removed at the start, and written when it comes 
     const to = setting(t);
     const first = await startWriter(t, to);
     await first.write(batchOf({ numbers: [1] }));
-    await kill(first.writer, to.positions);
+    await kill(first.writer, to.path);
     const batch = batchOf({ numbers: [2], message: 'é\nof several\nlines' });
     appendFileSync(to.path, tear(Buffer.from(batch.bytes)));
     const second = await startWriter(t, to);
@@ -298,7 +278,7 @@ t.test('a file that was renamed while no writer ran counts, and is repaired', as
   const to = setting(t);
   const first = await startWriter(t, to);
   await first.write(batchOf({ numbers: [1, 2, 3] }));
-  await kill(first.writer, to.positions);
+  await kill(first.writer, to.path);
   appendFileSync(to.path, batchOf({ numbers: [4] }).bytes.subarray(0, -3));
   renameSync(to.path, `${to.path}.1`);
   // Somebody's directory beside it keeps nobody from writing.
@@ -318,14 +298,14 @@ t.test(
       const first = await startWriter(t, to);
       await first.write(batchOf({ numbers: [1, 2] }), batchOf({ sender: 'api[9]', numbers: [1] }));
       await first.writer.stop();
-      const { saved } = to.positions;
+      const saved = savedCheckpoint(to.path);
       const second = await startWriter(t, to);
       await second.write(batchOf({ numbers: [3] }));
       // As logrotate names them: the first becomes .2 when the second becomes .1.
       renameSync(to.path, `${to.path}.2`);
       await second.write(batchOf({ numbers: [4] }), batchOf({ epoch: 'e2', message: 'other', numbers: [1] }));
       await second.writer.stop();
-      to.positions.saved = saved;
+      restoreCheckpoint(to.path, saved);
       renameSync(to.path, `${to.path}.1`);
       if (lacks === 'the first') rmSync(`${to.path}.2`);
       const third = await startWriter(t, to);
@@ -383,7 +363,8 @@ t.test(
 t.test('what another writer has appended is not written again', async (t) => {
   const to = setting(t);
   const one = await startWriter(t, to);
-  const other = await startWriter(t, { ...to, positions: new MemoryPositionStore() });
+  restoreCheckpoint(to.path);
+  const other = await startWriter(t, to);
   await one.write(batchOf({ numbers: [1, 2] }));
   await other.write(batchOf({ numbers: [1, 2, 3] }));
   await one.write(batchOf({ numbers: [3, 4] }));
@@ -415,6 +396,7 @@ t.test(
     }
     await writer.settled();
     t.equal(to.troubles[1], undefined);
+    to.clock.advance(250);
     t.match(answers.at(-1), { last: 3 });
     t.strictSame(await numbers(to.path), [1, 2, 3]);
   },
@@ -438,8 +420,10 @@ t.test('a dead sender with a hole that no spool fills is told as lost', async (t
   const to = setting(t);
   const { pid } = spawnSync(process.execPath, ['-e', '']);
   const owner = { ...ownProcess(), pid, start: '1' };
-  let isSpooled = true;
-  const { write, writer } = await startWriter(t, to, { isSpooled: async () => isSpooled });
+  const spoolDirectory = join(dirname(to.path), 'spool');
+  const { write, writer } = await startWriter(t, to, { spoolDirectories: [spoolDirectory] });
+  mkdirSync(spoolDirectory);
+  writeFileSync(join(spoolDirectory, 'web-812.e1.1.spool'), '');
   await write(batchOf({ numbers: [4, 5], owner }));
   const wait = async () => {
     for (let i = 0; i < 15; i++) {
@@ -450,10 +434,9 @@ t.test('a dead sender with a hole that no spool fills is told as lost', async (t
   };
   await wait();
   t.strictSame(await numbers(to.path), [], 'its spool may have the rest');
-  isSpooled = false;
+  rmSync(spoolDirectory, { recursive: true });
   await wait();
-  t.strictSame(await numbers(to.path), [4, 5]);
-  t.match((await notes(to.path)).at(-1), /^3 records of web\[812\] lost: #1-3 /);
+  t.match((await notes(to.path)).at(-1), /^5 records of web\[812\] lost: #1-5 /);
 });
 
 t.test('a living sender with a hole is waited for', async (t) => {
@@ -484,43 +467,26 @@ t.test('stop writes what was accepted, saves the checkpoint and may be called tw
   accept(batchOf({ numbers: [1, 2] }));
   await Promise.all([writer.stop(), writer.stop()]);
   t.strictSame(await numbers(to.path), [1, 2]);
-  t.match(to.positions.saved, { positions: [{ sender: 'web[812]', epoch: 'e1', last: 2, isCurrent: true }] });
-  t.equal(to.positions.saved?.offset, readFileSync(to.path).length);
-  t.strictSame(readdirSync(dirname(to.path)), ['lino.log']);
+  t.match(JSON.parse(savedCheckpoint(to.path) ?? ''), {
+    offset: readFileSync(to.path).length,
+    positions: [{ sender: 'web[812]', epoch: 'e1', last: 2, isCurrent: true }],
+  });
+  t.strictSame(readdirSync(dirname(to.path)), ['lino.log', 'writer.checkpoint']);
 });
 
-t.test(
-  'a store that hangs holds up neither records nor a new file, and has the latest when it goes on',
-  async (t) => {
+t.test('a checkpoint that cannot be saved or read costs nothing but time', async (t) => {
+  for (const hinder of [
+    (path: string) => mkdirSync(path, { recursive: true }),
+    (path: string) => writeFileSync(path, '{"file":1'),
+  ]) {
     const to = setting(t);
-    const store = new HangingPositionStore();
-    const { write, writer } = await startWriter(t, to, { positions: store });
+    mkdirSync(dirname(to.path));
+    hinder(checkpointPath(to.path));
+    const troubles: unknown[] = [];
+    const { write } = await startWriter(t, to, { onCheckpointTrouble: (error) => troubles.push(error) });
     await write(batchOf({ numbers: [1] }));
-    for (const number of [2, 3]) {
-      renameSync(to.path, `${to.path}.${number}`);
-      await write(batchOf({ numbers: [number] }));
-      t.match((await numbers(to.path)).at(-1), number);
-    }
-    store.goOn();
-    await writer.tidied();
-    t.match(store.saved, { positions: [{ sender: 'web[812]', last: 3 }] });
-    t.equal(store.saves, 2, 'what was to be saved meanwhile is saved once');
-  },
-);
-
-t.test('a store that fails costs nothing but time', async (t) => {
-  const to = setting(t);
-  const store = {
-    load: () => Promise.reject(new Error('away')),
-    save: () => Promise.reject(new Error('away')),
-  };
-  const troubles: unknown[] = [];
-  const { write } = await startWriter(t, to, {
-    positions: store,
-    onCheckpointTrouble: (e) => troubles.push(e),
-  });
-  await write(batchOf({ numbers: [1] }));
-  t.strictSame(await numbers(to.path), [1]);
-  t.match(troubles, [{ message: 'away' }]);
-  t.equal(troubles.length, 1);
+    t.strictSame(await numbers(to.path), [1]);
+    t.ok(troubles[0] instanceof Error, 'it is told');
+    rmSync(dirname(to.path), { recursive: true });
+  }
 });

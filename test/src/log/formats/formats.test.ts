@@ -1,5 +1,5 @@
 import t from 'tap';
-import { batchProblem, leadingRun } from '../../../../src/log/batch.js';
+import { leadingBatch } from '../../../../src/log/batch.js';
 import {
   lineFormat,
   mayBegin,
@@ -12,7 +12,7 @@ import { Instants } from '../../../../src/log/formats/instants.js';
 import { type LineFormat, maxRecordBytes, type RecordText } from '../../../../src/log/formats/line-format.js';
 import { loggerName, noSender, senderLabel } from '../../../../src/log/names.js';
 import { Timestamps } from '../../../../src/log/timestamp.js';
-import { recordOf } from '../../../support/log.js';
+import { batchProblem, recordOf } from '../../../support/log.js';
 import { formats, randomText, visible } from '../../../support/log-texts.js';
 import { Random } from '../../../support/random.js';
 
@@ -109,7 +109,7 @@ for (const format of formats) {
       [9, 10, 11].map((n) => recordOf('web[8]', n, { message: 'a\nb' }, format)).join(''),
     );
     t.equal(batchProblem(good, 'web[8]', 9, 3), undefined);
-    t.match(leadingRun(good, 'web[8]', 1e6), { first: 9, count: 3 });
+    t.match(leadingBatch(good, 'web[8]', 1e6), { first: 9, count: 3 });
     const lies: Array<[string, Buffer, string, number, number]> = [
       ['another sender', good, 'web[9]', 9, 3],
       ['another first number', good, 'web[8]', 8, 3],

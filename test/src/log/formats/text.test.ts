@@ -1,9 +1,9 @@
 import t from 'tap';
-import { batchProblem } from '../../../../src/log/batch.js';
 import { parseRecord } from '../../../../src/log/formats/formats.js';
 import { maxRecordBytes } from '../../../../src/log/formats/line-format.js';
 import { textFormat } from '../../../../src/log/formats/text.js';
 import { loggerName, senderLabel } from '../../../../src/log/names.js';
+import { batchProblem } from '../../../support/log.js';
 
 const time = '2026-11-24 20:00:01.123+02:00';
 const formatRecord = textFormat.record;

@@ -7,10 +7,10 @@ import type { LevelName } from '../../../../src/log/levels.js';
 import { findLogParts } from '../../../../src/log/reading/files.js';
 import { logStats } from '../../../../src/log/reading/stats.js';
 import { Timestamps } from '../../../../src/log/timestamp.js';
-import { LogWriter } from '../../../../src/log/writer.js';
+import { LogWriter } from '../../../../src/log/writer/writer.js';
 import { ManualClock } from '../../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../../support/directory.js';
-import { batchOf, MemoryPositionStore, range } from '../../../support/log.js';
+import { batchOf, range } from '../../../support/log.js';
 import { writeRealLog } from '../../../support/real-log.js';
 
 const timezone = 'Europe/Tallinn';
@@ -80,7 +80,7 @@ t.test('rotated and compressed files count, and notes of the writer do not', asy
 
 t.test('what the writer told to be lost is counted by its sender', async (t) => {
   const path = join(testDirectory(t), 'lino.log');
-  const writer = new LogWriter({ path, clock: new ManualClock(), positions: new MemoryPositionStore() });
+  const writer = new LogWriter({ path, clock: new ManualClock() });
   await writer.start();
   writer.accept(batchOf({ numbers: range(1, 9) }), () => {});
   writer.accept(batchOf({ numbers: [20], base: 20, acked: 9 }), () => {});

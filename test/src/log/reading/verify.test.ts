@@ -4,10 +4,10 @@ import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { findLogParts } from '../../../../src/log/reading/files.js';
 import { type LogReport, verifyLog } from '../../../../src/log/reading/verify.js';
-import { LogWriter } from '../../../../src/log/writer.js';
+import { LogWriter } from '../../../../src/log/writer/writer.js';
 import { ManualClock } from '../../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../../support/directory.js';
-import { batchOf, MemoryPositionStore, range } from '../../../support/log.js';
+import { batchOf, range } from '../../../support/log.js';
 import { edit, recordsIn, writeRealLog } from '../../../support/real-log.js';
 
 async function verify(path: string): Promise<LogReport> {
@@ -176,7 +176,7 @@ t.test(
   'what the writer told to be lost is listed, and no fault; a late fill takes it off the list',
   async (t) => {
     const path = join(testDirectory(t), 'lino.log');
-    const writer = new LogWriter({ path, clock: new ManualClock(), positions: new MemoryPositionStore() });
+    const writer = new LogWriter({ path, clock: new ManualClock() });
     await writer.start();
     const accept = (batch: ReturnType<typeof batchOf>) => writer.accept(batch, () => {});
     accept(batchOf({ numbers: range(1, 9) }));

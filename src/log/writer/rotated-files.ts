@@ -5,7 +5,7 @@ import { access, open, readdir, rename, stat, unlink, utimes } from 'node:fs/pro
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { RotationPolicy } from './rotation.js';
+import type { RotationPolicy } from '../rotation.js';
 
 const dayMs = 86_400_000;
 const compressed = '.gz';

@@ -1,12 +1,12 @@
 // The way of log records over a channel layer.
 
-import { type ChannelLayer, InvalidMessageError, LayerClosedError } from '../../channels/index.js';
-import type { Clock } from '../clock.js';
-import { BadMessageError } from '../parse-message.js';
-import { parseLogLevels } from './levels/carry.js';
-import type { LevelOverride } from './levels/override.js';
-import { type LogAnswer, parseLogAnswer, replyPrefix, sendersGroup } from './messages.js';
-import type { LogTransport, Outgoing } from './transport.js';
+import { type ChannelLayer, InvalidMessageError, LayerClosedError } from '../../../channels/index.js';
+import type { Clock } from '../../clock.js';
+import { BadMessageError } from '../../parse-message.js';
+import { parseLogLevels } from '../levels/carry.js';
+import type { LevelOverride } from '../levels/override.js';
+import { parseLogAnswer, replyPrefix, sendersGroup } from '../messages.js';
+import type { LogTransport, OutgoingRecords, Reply } from './transport.js';
 
 export interface LayerTransportOptions {
   /** Called when the first message is to be sent, and again after a rest. */
@@ -32,7 +32,7 @@ const sendMs = 5000;
 /** Sends batches to the log's channel, and receives the answers on a channel of its own. */
 export class LayerTransport implements LogTransport {
   readonly #options: LayerTransportOptions;
-  #onAnswer: (answer: LogAnswer) => void = () => {};
+  readonly #listeners = new Set<Reply>();
   #link: Promise<Link> | undefined;
   #cancelRest: () => void = () => {};
   /** Messages that are being sent, with the opening of the layer. */
@@ -45,11 +45,12 @@ export class LayerTransport implements LogTransport {
     this.#options = options;
   }
 
-  listen(onAnswer: (answer: LogAnswer) => void): void {
-    this.#onAnswer = onAnswer;
+  listen(onAnswer: Reply): () => void {
+    this.#listeners.add(onAnswer);
+    return () => this.#listeners.delete(onAnswer);
   }
 
-  async deliver(message: Outgoing): Promise<void> {
+  async deliver(message: OutgoingRecords): Promise<void> {
     if (this.#isClosed) throw new LayerClosedError();
     this.#cancelRest();
     this.#underWay++;
@@ -61,7 +62,7 @@ export class LayerTransport implements LogTransport {
     }
   }
 
-  async #send({ layer, replyChannel }: Link, message: Outgoing): Promise<void> {
+  async #send({ layer, replyChannel }: Link, message: OutgoingRecords): Promise<void> {
     const { channel } = this.#options;
     const addressed = { ...message, reply_channel: replyChannel };
     const signal = AbortSignal.timeout(sendMs);
@@ -130,7 +131,10 @@ export class LayerTransport implements LogTransport {
       try {
         const received = await layer.receive(replyChannel, { signal });
         if (received.type === 'log.levels') this.#options.onLevels?.(parseLogLevels(received).levels);
-        else this.#onAnswer(parseLogAnswer(received));
+        else {
+          const answer = parseLogAnswer(received);
+          for (const listener of this.#listeners) listener(answer);
+        }
       } catch (error) {
         if (signal.aborted || error instanceof LayerClosedError) return;
         // An answer that cannot be read is as good as lost; a layer in trouble is asked again.
@@ -162,7 +166,6 @@ interface Link {
   readonly stop: AbortController;
 }
 
-function textInstead<M extends object>(message: M): M | (Omit<M, 'bytes'> & { bytes: string }) {
-  if (!('bytes' in message) || !(message.bytes instanceof Uint8Array)) return message;
+function textInstead<M extends { bytes: Uint8Array }>(message: M): Omit<M, 'bytes'> & { bytes: string } {
   return { ...message, bytes: Buffer.from(message.bytes).toString('utf8') };
 }

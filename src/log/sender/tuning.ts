@@ -1,7 +1,7 @@
 // What a site's settings say about the way of records from a logger to the log.
 
-import type { Settings } from '../site/settings.js';
-import type { SpoolKeeps, SyncPolicy } from './policies.js';
+import type { Settings } from '../../site/settings.js';
+import type { SpoolKeeps, SyncPolicy } from '../policies.js';
 
 export interface SenderTuning {
   /** A record waits at most so long for others to go with it, in ms. */

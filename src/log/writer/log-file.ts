@@ -74,15 +74,11 @@ export class LogFile {
     return 'grown';
   }
 
-  /**
-   * Appends all of the buffers. When that fails, what was written of them is taken back.
-   *
-   * @param sync whether to wait until the disk has them
-   */
-  async append(buffers: readonly Uint8Array[], sync: boolean): Promise<void> {
-    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+  /** Appends all of the bytes. When that fails, what was written of them is taken back. @param sync whether to wait for the disk */
+  async append(bytes: Uint8Array, sync: boolean): Promise<void> {
     try {
-      await this.#writeAll(buffers, length);
+      for (let done = 0; done < bytes.length; )
+        done += (await this.#handle.write(bytes, done, bytes.length - done)).bytesWritten;
       if (sync) await this.#handle.datasync();
     } catch (error) {
       // If this fails as well, the next opening finds the rest and cuts it off.
@@ -90,16 +86,7 @@ export class LogFile {
       throw error;
     }
     if (this.#size === 0) this.#fingerprint = undefined;
-    this.#size += length;
-  }
-
-  async #writeAll(buffers: readonly Uint8Array[], length: number): Promise<void> {
-    const { bytesWritten } = await this.#handle.writev([...buffers]);
-    if (bytesWritten === length) return;
-    const rest = Buffer.concat(buffers).subarray(bytesWritten);
-    for (let done = 0; done < rest.length; ) {
-      done += (await this.#handle.write(rest, done, rest.length - done)).bytesWritten;
-    }
+    this.#size += bytes.length;
   }
 
   /** The bytes from an offset to the end. */

@@ -1,36 +1,37 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { LateSender } from '../../../src/log/late-sender.js';
 import { LevelTree } from '../../../src/log/levels/level-tree.js';
 import { Logger } from '../../../src/log/logger.js';
+import { LogSender } from '../../../src/log/sender/sender.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../support/directory.js';
 import { BadTransport, readRecords } from '../../support/log.js';
 import { Random } from '../../support/random.js';
-import { turns, until } from '../../support/until.js';
+import { turns } from '../../support/until.js';
 
+/** A sender whose site is still being loaded. */
 function setUp(t: Test) {
   const directory = testDirectory(t);
   const clock = new ManualClock();
   const levels = new LevelTree();
-  const sender = new LateSender({
+  const sender: LogSender = new LogSender({
     name: 'web',
     clock,
-    fallback: {
-      spoolDirectory: join(directory, 'fallback'),
-      timezone: 'UTC',
-      settleLevels: () => levels.configure({ root: 'INFO' }),
+    onHurry: () => {
+      levels.configure({ root: 'INFO' });
+      sender.begin({ spoolDirectory: join(directory, 'usual'), timezone: 'UTC' });
     },
     onTrouble: (error) => t.fail('no trouble', { error }),
   });
-  const settings = {
-    spoolDirectory: join(directory, 'spool'),
-    timezone: 'Asia/Tokyo',
-    settleLevels: () => levels.configure({ root: 'WARNING', 'x.y': 'DEBUG' }),
+  const transport = new BadTransport(clock, new Random(1));
+  /** The site is loaded. */
+  const settle = () => {
+    levels.configure({ root: 'WARNING', 'x.y': 'DEBUG' });
+    sender.begin({ spoolDirectory: join(directory, 'spool'), timezone: 'Asia/Tokyo' });
+    sender.connect(transport);
   };
   const logger = new Logger({ sink: sender, name: 'x', levels });
-  const transport = new BadTransport(clock, new Random(1));
   const texts = (name: string) => {
     const path = join(directory, name);
     const files = existsSync(path)
@@ -38,11 +39,11 @@ function setUp(t: Test) {
       : [];
     return files.flatMap((text) => readRecords(text.replace(/^#.*\n/, ''))).map((record) => record.text);
   };
-  return { sender, logger, levels, settings, transport, clock, texts };
+  return { sender, logger, settle, transport, clock, texts };
 }
 
 t.test('records wait for the site, are sorted out by its levels then, and keep their time', async (t) => {
-  const { sender, logger, settings, transport, clock } = setUp(t);
+  const { sender, logger, settle, transport, clock } = setUp(t);
   const detail = { n: 1 };
   logger.info('dropped');
   logger.warning('kept', detail);
@@ -50,12 +51,10 @@ t.test('records wait for the site, are sorted out by its levels then, and keep t
   logger.child('y').debug('its own level');
   sender.write('INFO', 'x', 'from no logger');
   clock.advance(5000);
-  sender.settle(settings, transport);
+  settle();
   clock.advance(40);
   await turns();
-  const [batch] = transport.delivered;
-  const file = batch?.type === 'log.spooled' ? batch.file : '';
-  const text = readFileSync(join(settings.spoolDirectory, file), 'utf8').replace(/^#.*\n/, '');
+  const text = Buffer.from(transport.delivered[0]?.bytes ?? []).toString();
   const told = text.split('\n').map((line) => line.replace(/ web\[\d+\]/, ''));
   const time = '2026-01-01 09:00:00.000+09:00';
   t.strictSame(told, [
@@ -67,7 +66,7 @@ t.test('records wait for the site, are sorted out by its levels then, and keep t
 });
 
 t.test('a message is not made before it is known whether it is wanted', async (t) => {
-  const { sender, logger, settings, transport, clock } = setUp(t);
+  const { logger, settle } = setUp(t);
   const made: string[] = [];
   const make = (text: string) => () => {
     made.push(text);
@@ -76,46 +75,34 @@ t.test('a message is not made before it is known whether it is wanted', async (t
   logger.debug(make('no'));
   logger.child('y').debug(make('yes'));
   t.strictSame(made, []);
-  sender.settle(settings, transport);
+  settle();
   t.strictSame(made, ['yes']);
+});
+
+t.test('when the process ends first, the usual settings say what is kept and where', async (t) => {
+  const { sender, logger, texts } = setUp(t);
+  logger.debug('too low');
+  logger.info('kept');
+  sender.abandon();
+  t.strictSame(texts('usual'), ['kept']);
+});
+
+t.test('when too many come first, they do not stay in memory, and are sent later', async (t) => {
+  const { sender, settle, transport, texts, clock } = setUp(t);
+  for (let n = 0; n <= 10_001; n++) sender.write('INFO', 'x', String(n));
   clock.advance(40);
+  t.equal(texts('usual').length, 10_002);
+  settle();
   await turns();
-  t.match(transport.delivered, [{ type: 'log.spooled', count: 1 }]);
+  t.match(transport.delivered[0], { first: 1 });
 });
 
 t.test(
-  'when the process ends first, the fallback says what is kept, and records go to its spool',
+  'without a way to the writer, records wait in the spool, and close is content with that',
   async (t) => {
-    const { sender, logger, texts } = setUp(t);
-    logger.debug('too low');
-    logger.info('kept');
-    sender.abandon();
-    t.strictSame(texts('fallback'), ['kept']);
+    const { sender, texts } = setUp(t);
+    sender.write('ERROR', 'x', 'a');
+    await sender.close();
+    t.strictSame(texts('usual'), ['a']);
   },
 );
-
-t.test('when too many come first, they do not stay in memory, and are sent later', async (t) => {
-  const { sender, settings, transport, texts, clock } = setUp(t);
-  for (let n = 0; n <= 10_001; n++) sender.write('INFO', 'x', String(n));
-  clock.advance(40);
-  t.equal(texts('fallback').length, 10_002);
-  sender.settle(settings, transport);
-  await until('it is sent', () => {
-    clock.advance(20);
-    return transport.delivered.length > 0;
-  });
-  transport.answer({ type: 'log.ready' });
-  await turns();
-  t.match(transport.delivered[1], { type: 'log.spooled', first: 1 });
-});
-
-t.test('flush and close wait for the site', async (t) => {
-  const { sender, settings, texts, clock } = setUp(t);
-  sender.write('ERROR', 'x', 'a');
-  const closed = sender.close();
-  sender.settle(settings);
-  await turns();
-  clock.advance(5000);
-  await closed;
-  t.strictSame(texts('spool'), ['a']);
-});

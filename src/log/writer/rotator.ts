@@ -1,8 +1,8 @@
 // Rotates the log when it is time, and sees to the rotated files behind the writer's back.
 
-import type { Clock } from '../clock.js';
+import type { Clock } from '../../clock.js';
+import { isRotationDue, type RotationPolicy } from '../rotation.js';
 import { rotatedPath, tidyRotated } from './rotated-files.js';
-import { isRotationDue, type RotationPolicy } from './rotation.js';
 
 /** The file that is rotated. */
 export interface Rotatable {

@@ -2,8 +2,8 @@
 
 import { rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { parseRecord, recordInstant } from './formats/formats.js';
-import { Ledger, type LedgerReader } from './ledger.js';
+import { parseHead, recordInstant } from '../formats/formats.js';
+import { Ledger, type OnFound } from './ledger.js';
 import { LogFile } from './log-file.js';
 import { renamedSince } from './renamed-files.js';
 import { syncFile } from './rotated-files.js';
@@ -20,7 +20,7 @@ export interface LedgerFileOptions {
   /** The zone of times that have no offset. */
   readonly timezone: string;
   /** Told what stands in the file that was not known. */
-  readonly reader: LedgerReader;
+  readonly onFound: OnFound;
   /**
    * What a new file begins with, whole records; no two first lines may be the same.
    *
@@ -103,11 +103,11 @@ export class LedgerFile implements Rotatable {
     return this.#known?.file !== before;
   }
 
-  /** All of the buffers, or none. Call `ready` before. */
-  async append(buffers: readonly Uint8Array[], sync: boolean): Promise<void> {
+  /** All of the bytes, or none. Call `ready` before. */
+  async append(bytes: Uint8Array, sync: boolean): Promise<void> {
     if (this.#file === undefined) throw new TypeError('the log file is not open');
     try {
-      await this.#file.append(buffers, sync);
+      await this.#file.append(bytes, sync);
       this.#known = { file: await this.#file.fingerprint(), offset: this.#file.size };
     } catch (error) {
       // Nobody knows what is in the file now: opening it anew finds out.
@@ -151,12 +151,12 @@ export class LedgerFile implements Rotatable {
     // Without a line, nothing would tell this file from the next of its name.
     this.#beginBytes = 0;
     if (file.size === 0) {
-      await file.append([Buffer.from(this.#options.begin(this.#known?.file))], true);
+      await file.append(Buffer.from(this.#options.begin(this.#known?.file)), true);
       this.#beginBytes = file.size;
     }
     // What was read may be in the system's memory only, and will be acknowledged as if it were on disk.
     else if (file.size > start) await file.sync();
-    const first = parseRecord(await file.firstLine());
+    const first = parseHead(await file.firstLine());
     this.#began = first === undefined ? Number.NaN : recordInstant(first, this.#options.timezone);
     this.#known = { file: await file.fingerprint(), offset: file.size };
     this.#epochs = epochs;
@@ -178,7 +178,7 @@ export class LedgerFile implements Rotatable {
   }
 
   async #read(file: LogFile, start: number, epochs: Map<string, string>): Promise<Ledger> {
-    const ledger = new Ledger(this.#options.reader, epochs, start);
+    const ledger = new Ledger(this.#options.onFound, epochs, start);
     for await (const chunk of file.read(start)) ledger.feed(chunk);
     return ledger;
   }
@@ -191,7 +191,7 @@ export class LedgerFile implements Rotatable {
       this.#options.onRepair(excess);
     } else {
       // Someone else's text that lacks its newline is none of ours to remove.
-      await file.append([Buffer.from('\n')], false);
+      await file.append(Buffer.from('\n'), false);
     }
   }
 }

@@ -1,0 +1,444 @@
+// The receiving end of a log record: the one writer of lino.log.
+
+import { randomUUID } from 'node:crypto';
+import { untilBeat } from '../../../channels/beat.js';
+import type { Clock } from '../../clock.js';
+import { ownerState } from '../../owner.js';
+import { BadBatchError, lastOf } from '../batch.js';
+import { lineFormat } from '../formats/formats.js';
+import { Instants } from '../formats/instants.js';
+import type { FormatName, LineFormat } from '../formats/line-format.js';
+import type { LogRecords } from '../messages.js';
+import { noSender } from '../names.js';
+import type { SyncPolicy } from '../policies.js';
+import type { RotationPolicy } from '../rotation.js';
+import { isSpooled } from '../sender/adopter.js';
+import type { Reply } from '../sender/transport.js';
+import { Timestamps } from '../timestamp.js';
+import { Acknowledgements } from './acknowledgements.js';
+import { Checkpoint } from './checkpoint.js';
+import { type Composition, compose, type NoteFormatter } from './composer.js';
+import { Inbox, type Piece, type Standing } from './inbox.js';
+import { type CarriedPosition, noteLogger } from './ledger.js';
+import { LedgerFile } from './ledger-file.js';
+import type { WriterFence } from './log-lock.js';
+import { Rotator } from './rotator.js';
+
+/** A batch that was not what it said. Its sender gets no acknowledgement. */
+export interface Refusal {
+  readonly sender: string;
+  readonly first: number;
+  readonly count: number;
+  readonly problem: string;
+}
+
+export interface LogWriterOptions {
+  /** The log file. It and its directory are made if need be. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly timezone?: string | undefined;
+  /** How the writer's own notes are written; default `text`. Senders choose their own. */
+  readonly format?: FormatName | undefined;
+  /**
+   * When a record is acknowledged: when the disk has it (`always`, `batch`, the default), so that it outlives a power failure;
+   * or when the system has it (`never`), which outlives the end of any process.
+   */
+  readonly sync?: SyncPolicy | undefined;
+  /**
+   * A record waits until it is so old, in ms, so that earlier ones of other senders are written before it. Default 0: what
+   * comes first is written first.
+   */
+  readonly orderMs?: number | undefined;
+  /** Where ended processes of this machine may have left records. */
+  readonly spoolDirectories?: readonly string[] | undefined;
+  /** Told once when the file cannot be written, and with undefined when it can again. Must not throw. */
+  readonly onTrouble?: ((error: unknown) => void) | undefined;
+  /** Told when a checkpoint cannot be saved or read. The log goes on; a start will take longer. */
+  readonly onCheckpointTrouble?: ((error: unknown) => void) | undefined;
+  readonly onRefused?: ((refusal: Refusal) => void) | undefined;
+  /** When the file is rotated, and what is kept; left to others when left out. */
+  readonly rotation?: RotationPolicy | undefined;
+  /** Told when a file cannot be rotated, compressed or removed. The log goes on. */
+  readonly onRotationTrouble?: ((error: unknown) => void) | undefined;
+  /** What makes this process the only one that writes the file; asked before each look at it and each write. */
+  readonly fence?: WriterFence | undefined;
+}
+
+/** How the writer is doing; counts since it was made. */
+export interface LogWriterStatus {
+  /** Since when the file cannot be written, in ms; undefined when all is well. */
+  readonly troubleSince: number | undefined;
+  readonly records: number;
+  readonly bytes: number;
+  /** Writes to the file, each of one or many batches. */
+  readonly writes: number;
+  /** Records that came again. */
+  readonly repeated: number;
+  /** Records that were told to be lost. */
+  readonly lost: number;
+  /** Batches that were refused. */
+  readonly refused: number;
+  readonly senders: number;
+  /** Bytes that wait to be written. */
+  readonly pendingBytes: number;
+}
+
+/** More is not accepted; senders have it still. */
+const maxPendingBytes = 32 * 1024 ** 2;
+/** A write that has so much takes no more. */
+const maxWriteBytes = 4 * 1024 ** 2;
+/** Where records wait for others anyway, the disk is waited for no more often. */
+const writeEveryMs = 50;
+const firstRetryMs = 100;
+const longestRetryMs = 5000;
+const holeCheckMs = 1000;
+/** A sender that was silent for so long behind a hole is looked after. */
+const silentMs = 10_000;
+/** A note is far below the limit of a record with so many of the longest positions. */
+const positionsPerNote = 200;
+
+/**
+ * Appends the batches of all senders to one file, each record exactly once and each sender's in order.
+ *
+ * *Nothing doubled.* The file is its own ledger ({@link Ledger}): the writer knows the last number of each sender, and cuts
+ * from a batch what is in the file already. When it starts, it reads back what stands behind its last checkpoint. If
+ * another writer has appended in the meantime, it notices by the size and reads that, too.
+ *
+ * *Nothing lost.* A number is acknowledged when the file has it. What comes behind a hole is dropped, for its sender sends all
+ * again that is not acknowledged; if something cannot come any more, a note says what is lost.
+ *
+ * *Nothing split.* Batches consist of whole records. A write that fails half way is taken back; of one that was cut
+ * short by a crash, the next start removes the unfinished record.
+ *
+ * It works in turns: one looks at the file, sorts what waits by its time, writes what is old enough with one append and one sync,
+ * and says when the next one is due.
+ */
+export class LogWriter {
+  readonly #options: LogWriterOptions;
+  readonly #clock: Clock;
+  readonly #format: LineFormat;
+  readonly #timestamps: Timestamps;
+  readonly #inbox: Inbox;
+  readonly #file: LedgerFile;
+  readonly #checkpoint: Checkpoint;
+  readonly #rotator: Rotator | undefined;
+  readonly #acknowledgements: Acknowledgements;
+  /** Whether the file has been read back, so that it is known what is missing. */
+  #isRecovered = false;
+  #shallReopen = false;
+  #isStopping = false;
+
+  #waiting: Piece[] = [];
+  #pendingBytes = 0;
+  /** Notes of the writer that belong to no sender. */
+  #notes: string[] = [];
+
+  #turns: Promise<void> = Promise.resolve();
+  #isWorking = false;
+  #isAskedAgain = false;
+  #cancelTurn: (() => void) | undefined;
+  #wroteAt = Number.NEGATIVE_INFINITY;
+  #retryMs = firstRetryMs;
+  #troubleSince: number | undefined;
+  /** Resolves when it is saved that the file is another, and what follows from that has begun. */
+  #changing: Promise<void> = Promise.resolve();
+  #cancelHoleCheck: (() => void) | undefined;
+  readonly #counts = { records: 0, bytes: 0, writes: 0, repeated: 0, lost: 0, refused: 0 };
+
+  constructor(options: LogWriterOptions) {
+    const { path, clock } = options;
+    const timezone = options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+    this.#options = options;
+    this.#clock = clock;
+    this.#format = lineFormat(options.format ?? 'text');
+    this.#timestamps = new Timestamps(timezone, this.#format.time);
+    this.#inbox = new Inbox((options.orderMs ?? 0) > 0 ? new Instants(timezone) : undefined);
+    this.#acknowledgements = new Acknowledgements(clock);
+    this.#file = new LedgerFile({
+      path,
+      onFound: (sender, epoch, last) => this.#inbox.standing(sender, epoch, clock.now()).found(last),
+      timezone,
+      begin: (after) => this.#formatBegin(after),
+      onLoss: (what, bytes) => this.#noteLoss(what, bytes),
+      onRepair: (bytes) => this.#noteRepair(bytes),
+    });
+    const { rotation: policy, onRotationTrouble = () => {}, onCheckpointTrouble = () => {} } = options;
+    if (policy !== undefined)
+      this.#rotator = new Rotator({ path, clock, timezone, policy, onTrouble: onRotationTrouble });
+    const [inbox, file] = [this.#inbox, this.#file];
+    this.#checkpoint = new Checkpoint({ path, clock, inbox, file, onTrouble: onCheckpointTrouble });
+  }
+
+  /** Resolves when rotated files are compressed, and those beyond what is kept removed. */
+  async tidied(): Promise<void> {
+    await this.#changing;
+    await this.#rotator?.settled();
+  }
+
+  get status(): LogWriterStatus {
+    const { size: senders } = this.#inbox;
+    return { troubleSince: this.#troubleSince, ...this.#counts, senders, pendingBytes: this.#pendingBytes };
+  }
+
+  /**
+   * Opens the file and reads back what no checkpoint tells. Resolves when that is done, or has failed for the first
+   * time: a directory that cannot be written does not keep the writer from starting, it goes on trying.
+   */
+  async start(): Promise<void> {
+    await this.#checkpoint.load();
+    await this.reopen();
+  }
+
+  /** Takes a batch. Returns at once; the acknowledgement comes through `reply`. */
+  accept(batch: LogRecords, reply: Reply): void {
+    // Until the file was read back nobody can say what is missing. Senders try again.
+    if (!this.#isRecovered || this.#isStopping || this.#pendingBytes > maxPendingBytes) return;
+    const { sender, epoch, first, count, owner } = batch;
+    const now = this.#clock.now();
+    const standing = this.#inbox.standing(sender, epoch, now);
+    Object.assign(standing, { heardAt: now, owner, reply });
+    const last = lastOf(batch);
+    this.#counts.repeated += Math.max(0, Math.min(standing.taken, last) - first + 1);
+    try {
+      this.#take(this.#inbox.accept(batch, now));
+    } catch (error) {
+      if (!(error instanceof BadBatchError)) throw error;
+      this.#counts.refused++;
+      this.#options.onRefused?.({ sender, first, count, problem: error.message });
+      return;
+    }
+    if (standing.heard > standing.taken) this.#checkHolesLater();
+    // No write will acknowledge it again.
+    if (last <= standing.written) this.#acknowledgements.add(standing, 0);
+  }
+
+  /** Resolves when everything that was accepted so far was written, waits for its time, or cannot be written now. */
+  async settled(): Promise<void> {
+    await this.#turns;
+  }
+
+  /** Finishes the write in hand, closes the file and opens its path anew, for a log that was rotated. */
+  async reopen(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#shallReopen = true;
+    this.#turnNow();
+    await this.settled();
+  }
+
+  /** Writes what was accepted, if that is possible, and closes the file. Safe to call twice. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#cancelHoleCheck?.();
+    if (this.#isRecovered && (this.#waiting.length > 0 || this.#notes.length > 0)) this.#turnNow();
+    await this.#turns;
+    this.#cancelTurn?.();
+    this.#acknowledgements.flush();
+    await this.#rotator?.stop();
+    if (this.#isRecovered) await this.#checkpoint.save();
+    await this.#file.close();
+  }
+
+  #take(pieces: readonly Piece[]): void {
+    if (pieces.length === 0) return;
+    for (const piece of pieces) {
+      this.#waiting.push(piece);
+      this.#pendingBytes += piece.bytes.length;
+    }
+    if (!this.#isWorking && this.#troubleSince === undefined) this.#turnLater(this.#dueAt());
+  }
+
+  // Holes whose sender is silent
+
+  #checkHolesLater(): void {
+    this.#cancelHoleCheck ??= this.#clock.after(holeCheckMs, () => void this.#checkHoles());
+  }
+
+  /** Looks after them until there are none. Never rejects. */
+  async #checkHoles(): Promise<void> {
+    const holes = [...this.#inbox].filter(({ heard, taken }) => heard > taken);
+    for (const standing of holes) {
+      // A clock that was set back shall not make it longer.
+      standing.heardAt = Math.min(standing.heardAt, this.#clock.now());
+      if (await this.#isLost(standing)) this.#take([this.#inbox.giveUpHole(standing, this.#clock.now())]);
+    }
+    this.#cancelHoleCheck = undefined;
+    if (holes.length > 0 && !this.#isStopping) this.#checkHolesLater();
+  }
+
+  async #isLost({ heardAt, owner, epoch }: Standing): Promise<boolean> {
+    if (this.#clock.now() - heardAt < silentMs) return false;
+    if (owner === undefined || ownerState(owner) !== 'dead') return false;
+    return !(await isSpooled(this.#options.spoolDirectories ?? [], epoch));
+  }
+
+  // Turns
+
+  #turnLater(at: number): void {
+    this.#cancelTurn?.();
+    this.#cancelTurn = undefined;
+    const ms = at - this.#clock.now();
+    if (ms <= 0) this.#turnNow();
+    else this.#cancelTurn = this.#clock.after(ms, () => this.#turnNow());
+  }
+
+  #turnNow(): void {
+    this.#isAskedAgain = true;
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    this.#turns = this.#work();
+  }
+
+  /** Never rejects. */
+  async #work(): Promise<void> {
+    let nextAt = 0;
+    while (this.#isAskedAgain) {
+      this.#isAskedAgain = false;
+      try {
+        await this.#turn();
+        this.#noteTrouble(undefined);
+        nextAt = this.#dueAt();
+        if (nextAt <= this.#clock.now() || (this.#isStopping && this.#waiting.length > 0))
+          this.#isAskedAgain = true;
+      } catch (error) {
+        this.#noteTrouble(error);
+        nextAt = this.#clock.now() + this.#retryMs;
+        this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs);
+      }
+    }
+    // In the same step as the look at what waits, so that nothing can come in between.
+    this.#isWorking = false;
+    if (!this.#isStopping) this.#turnLater(nextAt);
+  }
+
+  /** When the next turn is due, in ms: also without records, someone may rename the file, and a day ends. */
+  #dueAt(): number {
+    const now = this.#clock.now();
+    if (this.#notes.length > 0 || this.#shallReopen) return now;
+    const look = now + untilBeat(now);
+    if (this.#waiting.length === 0) return look;
+    const earliest = this.#waiting.reduce(
+      (least, { time }) => Math.min(least, time),
+      Number.POSITIVE_INFINITY,
+    );
+    if (earliest > now || this.#orderMs === 0) return now;
+    return Math.min(look, Math.max(earliest + this.#orderMs, Math.min(this.#wroteAt, now) + writeEveryMs));
+  }
+
+  get #orderMs(): number {
+    return this.#isStopping ? 0 : (this.#options.orderMs ?? 0);
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#shallReopen) await this.#file.close();
+    this.#options.fence?.ensure();
+    const isNewFile = (await this.#file.ready()) || (await this.#rotate());
+    // Not before all that is in the files was read back.
+    if (isNewFile || this.#shallReopen) this.#saveAndTidy();
+    this.#shallReopen = false;
+    this.#isRecovered = true;
+    await this.#write();
+  }
+
+  /** Compressed files are not looked into by a start, so a file is compressed when the checkpoint is behind it. */
+  #saveAndTidy(): void {
+    this.#changing = this.#checkpoint.save().then(() => this.#rotator?.tidyLater());
+  }
+
+  /** Whether the file was followed by the next. */
+  async #rotate(): Promise<boolean> {
+    if (this.#rotator === undefined) return false;
+    this.#options.fence?.assertHeld();
+    return (await this.#rotator.rotate(this.#file)) && (await this.#file.ready());
+  }
+
+  async #write(): Promise<void> {
+    const notes = this.#notes.slice();
+    const pieces = this.#nextPieces();
+    const written = compose(pieces, notes, this.#file.epochs, this.#formatNote);
+    if (written.bytes.length > 0) {
+      this.#options.fence?.assertHeld();
+      await this.#file.append(written.bytes, this.#options.sync !== 'never');
+      this.#wroteAt = this.#clock.now();
+      this.#counts.writes++;
+    }
+    this.#notes.splice(0, notes.length);
+    if (pieces.length > 0) this.#commit(pieces, written);
+  }
+
+  /**
+   * What is old enough, in its order. No record is later than its arrival: one that is still to come is from before the clock
+   * was set back, and then nothing waits.
+   */
+  #nextPieces(): Piece[] {
+    // Stable, and within a sender times do not fall: so each sender's order is kept.
+    this.#waiting.sort((a, b) => a.time - b.time);
+    const now = this.#clock.now();
+    const isSetBack = (this.#waiting.at(-1)?.time ?? now) > now;
+    const limit = isSetBack ? Number.POSITIVE_INFINITY : now - this.#orderMs;
+    const pieces: Piece[] = [];
+    let bytes = 0;
+    for (const piece of this.#waiting) {
+      if (piece.time > limit || bytes >= maxWriteBytes) break;
+      bytes += piece.bytes.length;
+      pieces.push(piece);
+    }
+    return pieces;
+  }
+
+  /** It is on disk: remembers it, and tells the senders soon. */
+  #commit(pieces: readonly Piece[], { epochs, written, records, bytes, lost }: Composition): void {
+    const done = new Set(pieces);
+    this.#waiting = this.#waiting.filter((piece) => !done.has(piece));
+    for (const [sender, epoch] of epochs) this.#file.epochs.set(sender, epoch);
+    for (const [standing, number] of written) standing.found(number);
+    for (const { standing, bytes } of pieces) {
+      this.#pendingBytes -= bytes.length;
+      if (standing.taken === standing.written) standing.time = Number.NEGATIVE_INFINITY;
+      this.#acknowledgements.add(standing, bytes.length);
+    }
+    this.#counts.records += records;
+    this.#counts.bytes += bytes.length;
+    this.#counts.lost += lost;
+    this.#checkpoint.saveLater();
+  }
+
+  // Notes
+
+  readonly #formatNote: NoteFormatter = (level, message, fields) => {
+    const time = this.#timestamps.format(this.#clock.now());
+    return this.#format.record(this.#format.head(time, level, noSender, 0, noteLogger), { message, fields });
+  };
+
+  /** What a file begins with: which one it follows, and how far the log was with each sender then. */
+  #formatBegin(after: string | undefined): string {
+    const file = randomUUID();
+    if (after === undefined) return this.#formatNote('INFO', 'the log begins', { file });
+    const notes = [this.#formatNote('INFO', 'the log goes on in a new file', { file, after })];
+    const known = [...this.#inbox].filter(({ written }) => written > 0);
+    const positions = known.map(({ sender, epoch, written }): CarriedPosition => [sender, epoch, written]);
+    for (let i = 0; i < positions.length; i += positionsPerNote) {
+      const part = positions.slice(i, i + positionsPerNote);
+      const message = `in the files before: records of ${part.length} ${part.length === 1 ? 'sender' : 'senders'}`;
+      notes.push(this.#formatNote('INFO', message, { positions: part }));
+    }
+    return notes.join('');
+  }
+
+  #noteLoss(what: 'emptied' | 'removed', bytes: number): void {
+    const message = `another program has ${what} the log file, in which were ${bytes} bytes; of records that came in that moment some may be lost`;
+    this.#notes.push(this.#formatNote('WARNING', message));
+  }
+
+  #noteRepair(bytes: number): void {
+    const message = `the last record was not finished when its writer ended: ${bytes} bytes removed, the sender sends it again`;
+    this.#notes.push(this.#formatNote('WARNING', message));
+  }
+
+  #noteTrouble(error: unknown): void {
+    const isNews = (error === undefined) === (this.#troubleSince !== undefined);
+    if (error === undefined) this.#retryMs = firstRetryMs;
+    if (!isNews) return;
+    this.#troubleSince = error === undefined ? undefined : this.#clock.now();
+    this.#options.onTrouble?.(error);
+  }
+}
