@@ -1,7 +1,7 @@
 // How much is logged, by whom: what `linod log stats` tells.
 
-import { parseNote } from '../writer/ledger.js';
 import { type LevelName, LogLevels } from '../levels.js';
+import { parseNote } from '../writer/ledger.js';
 import { readChunks } from './chunks.js';
 import type { LogPart } from './files.js';
 import { detach, type Found, RecordScanner } from './records.js';
