@@ -69,6 +69,8 @@ async function startWriter(
 
 /** As if the process had been killed: it saves nothing more. */
 async function kill(writer: LogWriter, path: string): Promise<void> {
+  // What it saves when it starts is saved.
+  await writer.tidied();
   const saved = savedCheckpoint(path);
   await writer.stop();
   restoreCheckpoint(path, saved);
