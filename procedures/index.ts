@@ -30,7 +30,7 @@ export { InvalidMailError } from './mail/addresses.js';
 export { type Digest, type DigestComposer, type DigestPart, registerDigestComposer } from './mail/digest.js';
 export { Html, html } from './mail/html.js';
 export { type MessageMail, type MessageMailWriter, registerMessageMail } from './mail/message-mail.js';
-export { type NewMail, queueMail } from './mail/outbox.js';
+export { type NewMail, queueMail } from './mail/queue-mail.js';
 export {
   MailInDoubtError,
   MailRefusedError,

@@ -1,10 +1,10 @@
 // Makes each recipient one digest of the mails that can wait for it, sends them, and tidies the outbox.
 
 import { scheduleDaily } from '../src/index.js';
-import { clearDoneMails } from './mail/clear-done.js';
 import { makeDigests } from './mail/digest.js';
-import { withTransport } from './mail/find-transport.js';
-import { sendPending } from './mail/send-pending.js';
+import { mails, sendMails } from './mail/send-mails.js';
+import { Outbox } from './outbox/outbox.js';
+import { retention } from './retention.js';
 import { siteDatabase } from './store/open.js';
 
 export const sendPendingEmailsDaily = scheduleDaily(
@@ -13,7 +13,7 @@ export const sendPendingEmailsDaily = scheduleDaily(
     const db = await siteDatabase(ar);
     const made = await makeDigests(ar, db);
     if (made === 0) ar.debug('nothing waits for a digest');
-    else await withTransport(ar, db, async (transport) => await sendPending(ar, db, transport));
-    await clearDoneMails(ar, db);
+    else await sendMails(ar, db);
+    await new Outbox(ar, db, mails).clearDone(retention().doneMailDays);
   },
 );

@@ -1,8 +1,7 @@
 // Has messages go the ways of their users, and sends the mails that are to go out within seconds.
 
 import { scheduleOften } from '../src/index.js';
-import { withTransport } from './mail/find-transport.js';
-import { sendPending } from './mail/send-pending.js';
+import { sendMails } from './mail/send-mails.js';
 import { routeMessages } from './messages/route.js';
 import { siteDatabase } from './store/open.js';
 
@@ -11,6 +10,6 @@ export const sendPendingEmailsOften = scheduleOften(
   async function send_pending_emails_often(ar) {
     const db = await siteDatabase(ar);
     await routeMessages(ar, db);
-    await withTransport(ar, db, async (transport) => await sendPending(ar, db, transport));
+    await sendMails(ar, db);
   },
 );

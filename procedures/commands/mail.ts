@@ -18,7 +18,7 @@ import {
 } from '../../src/commands.js';
 import { type BaseRequest, localTime, UsageError } from '../../src/index.js';
 import { counted } from '../counted.js';
-import type { QueuedMail } from '../mail/queue.js';
+import type { QueuedMail } from '../mail/list-mails.js';
 import { type SiteDatabase, siteDatabase } from '../store/open.js';
 import { type MailStatus, mailStatuses, type OutboxMailRow } from '../store/tables.js';
 
@@ -66,7 +66,7 @@ function queueCommand(): Command {
     .action(async (flags: QueueFlags) => {
       const limit = parseWholeNumber('--limit', flags.limit);
       await withOutbox(flags, async (db, { site }) => {
-        const { countMails, listMails } = await import('../mail/queue.js');
+        const { countMails, listMails } = await import('../mail/list-mails.js');
         const mails = await listMails(db, flags.state.length === 0 ? open : flags.state, limit);
         if (flags.json) return printJson(mails);
         printTable(
@@ -104,7 +104,7 @@ function retryCommand(): Command {
       }
       const ids = words.map((word) => parseWholeNumber('id', word));
       await withOutbox(flags, async (db, ar) => {
-        const { retryMails } = await import('../mail/queue.js');
+        const { retryMails } = await import('../mail/list-mails.js');
         const done = await retryMails(db, flags.all === true ? 'all' : ids, ar.now());
         if (flags.json) printJson({ retried: done });
         else say(`${counted(done.length, 'mail')} tried again`);
@@ -130,7 +130,7 @@ function previewCommand(): Command {
     .action(async (word: string, flags: PreviewFlags) => {
       const id = parseWholeNumber('id', word);
       await withOutbox(flags, async (db, { site }) => {
-        const { findMail } = await import('../mail/queue.js');
+        const { findMail } = await import('../mail/list-mails.js');
         const mail = await findMail(db, id);
         if (mail === undefined) return fail(`there is no mail ${id}`);
         if (flags.json) return printJson(mail);

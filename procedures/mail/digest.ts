@@ -5,7 +5,7 @@ import { headline } from '../failures.js';
 import { mayGoOn } from '../pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { OutboxMailRow } from '../store/tables.js';
-import { newMail } from './outbox.js';
+import { newMail } from './queue-mail.js';
 import { unsubscribeUrl } from './unsubscribe.js';
 
 /** A part of a digest: a mail that was queued with `urgency: 'daily'`. */

@@ -5,7 +5,7 @@ import { userDirectory } from '../messages/users.js';
 import { registerNotificationWay, UndeliverableError, type WayTransaction } from '../messages/ways.js';
 import type { UserMessageRow } from '../store/tables.js';
 import { InvalidMailError } from './addresses.js';
-import { queueMail } from './outbox.js';
+import { queueMail } from './queue-mail.js';
 
 /** What a mail says that is made of a message. */
 export interface MessageMail {

@@ -66,8 +66,6 @@ export class MailInDoubtError extends LinodError {
 }
 
 let registered: MailTransport | undefined;
-/** What was told since there is this transport, or none. */
-const told = new Set<string>();
 
 /**
  * Says who carries mails, in place of the server that the setting `mailUrl` names: the interface of a mail service. A
@@ -77,26 +75,11 @@ const told = new Set<string>();
  */
 export function registerMailTransport(transport: MailTransport): () => void {
   registered = transport;
-  told.clear();
   return () => {
-    if (registered !== transport) return;
-    registered = undefined;
-    told.clear();
+    if (registered === transport) registered = undefined;
   };
 }
 
 export function mailTransport(): MailTransport | undefined {
   return registered;
-}
-
-/** True for the first call: what stays so for hours is told once, not every ten seconds. */
-export function isNews(what: string): boolean {
-  const isNew = !told.has(what);
-  told.add(what);
-  return isNew;
-}
-
-/** It is over, so that it would be news again. */
-export function forgetNews(what: string): void {
-  told.delete(what);
 }

@@ -6,7 +6,7 @@ import type { PushAnswer } from './post.js';
  * sent: it was taken. gone: there is no such subscription any more. refused: trying again is of no use.
  * later: not before `at`, because the push service says so. failed: tried again after a pause.
  */
-export type Verdict =
+export type Judgement =
   | { readonly kind: 'sent' | 'gone' | 'refused' | 'failed'; readonly answer: string }
   | {
       readonly kind: 'later';
@@ -28,7 +28,7 @@ export function pauseAfter(attempt: number): number {
 }
 
 /** Source: RFC 8030, 5 and 8.4; RFC 9110, 15. */
-export function judge({ status, retryAfter, text }: PushAnswer, now: number): Verdict {
+export function judge({ status, retryAfter, text }: PushAnswer, now: number): Judgement {
   const answer = `${status}${text === '' ? '' : ` ${text}`}`;
   if (status >= 200 && status < 300) return { kind: 'sent', answer };
   if (status === 404 || status === 410) return { kind: 'gone', answer };

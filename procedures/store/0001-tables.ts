@@ -122,6 +122,7 @@ const pushes = (id: string) => [
     status text not null,
     attempts bigint not null,
     interruptions bigint not null,
+    handed_over bigint not null default 0,
     next_attempt_at bigint not null,
     job_id bigint,
     answer text,

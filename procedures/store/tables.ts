@@ -214,8 +214,10 @@ export interface PushDeliveryTable {
   status: PushDeliveryStatus;
   /** How often it failed or was sent; what a push service put off by itself does not count. */
   attempts: number;
-  /** How many of its attempts ended with the end of the job. */
+  /** How many of its attempts left it in doubt whether it was taken. */
   interruptions: number;
+  /** 1 from the moment on at which the push service may have taken it, and until there is an answer. */
+  handed_over: Generated<number>;
   next_attempt_at: number;
   job_id: number | null;
   /** What the push service said last, or what else became of it. */

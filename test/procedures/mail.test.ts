@@ -10,12 +10,13 @@ import {
   registerDigestComposer,
   registerMailTransport,
 } from '../../procedures/index.js';
-import { maxAttempts, pauseAfter } from '../../procedures/mail/claims.js';
+import { mails } from '../../procedures/mail/send-mails.js';
 import { sendPendingEmailsDaily } from '../../procedures/send-pending-emails-daily.js';
 import { sendPendingEmailsOften } from '../../procedures/send-pending-emails-often.js';
 import { openProcedureBench, type ProcedureBench } from '../support/request.js';
 import { until } from '../support/until.js';
 
+const { maxAttempts, pauseAfter } = mails;
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
 
@@ -91,7 +92,7 @@ t.test('urgent mails are sent in the order of the queue, once, and marked with t
 t.test('without a transport mails stay queued, and a warning says so once', async (t) => {
   const bench = await openProcedureBench(t);
   await queue(bench, 'ann@example.org');
-  const text = `mails wait (1): ${bench.site.configFile}: mailUrl: names no mail server; or see registerMailTransport`;
+  const text = `1 mail waits: ${bench.site.configFile}: mailUrl: names no mail server; or see registerMailTransport`;
   t.same((await bench.run(sendPendingEmailsOften)).lines, [`WARNING ${text}`]);
   t.same((await bench.run(sendPendingEmailsOften)).lines, [`DEBUG ${text}`]);
   t.same((await bench.run(sendPendingEmailsDaily)).lines, ['DEBUG nothing waits for a digest']);
@@ -119,7 +120,7 @@ t.test(
     t.same(
       first.lines.filter((line) => !line.startsWith('DEBUG')),
       [
-        `WARNING mail ${bad} to bad@example.org: deferred (attempt 1), next attempt in 1 min: Error: mailbox is full`,
+        `WARNING mail ${bad} to bad@example.org: failed (attempt 1), next attempt in 1 min: Error: mailbox is full`,
         'INFO 1 mail sent, 1 not',
       ],
     );
@@ -297,30 +298,6 @@ t.test('a run that is ended while it sends leaves the mail for the next', async 
   bench.clock.advance(pauseAfter(1));
   await bench.run(sendPendingEmailsOften);
   t.same(transport.recipients, ['bob@example.org', 'ann@example.org']);
-});
-
-t.test('a run lets go of what it has in hand beyond its connections', async (t) => {
-  const bench = await openProcedureBench(t);
-  const transport = Object.assign(fakeTransport(t), { connections: 3 });
-  for (let i = 0; i < 9; i++) await queue(bench, `user${i}@example.org`);
-  let looked: Promise<string[]> | undefined;
-  transport.react = async () => {
-    looked ??= outbox(bench);
-    await looked;
-    throw new MailTransportDownError('no connection');
-  };
-  await bench.run(sendPendingEmailsOften);
-  const before = (await looked) ?? [];
-  t.equal(before.filter((row) => / sending 1/.test(row)).length, 6, 'some more are in hand');
-  t.ok((await outbox(bench)).every((row) => / queued 0$/.test(row)));
-  const rows = await bench.db.selectFrom('outbox_mails').select('job_id').execute();
-  t.ok(rows.every((row) => row.job_id === null));
-  transport.react = () => undefined;
-  await bench.run(sendPendingEmailsOften);
-  t.same(
-    transport.recipients,
-    Array.from({ length: 9 }, (_, i) => `user${i}@example.org`),
-  );
 });
 
 t.test('a transport that does not answer stops neither its run nor the other mails', async (t) => {

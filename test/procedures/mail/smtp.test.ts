@@ -1,6 +1,6 @@
 import t from 'tap';
 import { type NewMail, queueMail, registerUnsubscribeUrl } from '../../../procedures/index.js';
-import { pauseAfter } from '../../../procedures/mail/claims.js';
+import { mails } from '../../../procedures/mail/send-mails.js';
 import { sendPendingEmailsDaily } from '../../../procedures/send-pending-emails-daily.js';
 import { sendPendingEmailsOften } from '../../../procedures/send-pending-emails-often.js';
 import type { SiteConfig } from '../../../src/index.js';
@@ -104,7 +104,7 @@ t.test(
       /^bob@example.org sent 1: 250 /,
     ]);
     replies['full@example.org'] = undefined;
-    bench.clock.advance(pauseAfter(1));
+    bench.clock.advance(mails.pauseAfter(1));
     await bench.run(sendPendingEmailsOften);
     t.same(recipients(bench).toSorted(), ['ann@example.org', 'bob@example.org', 'full@example.org']);
   },
@@ -122,11 +122,11 @@ t.test('a connection that is lost in the middle of a mail brings it later, and o
   await queue(bench, 'ann@example.org', { text });
   await queue(bench, 'bob@example.org');
   await bench.run(sendPendingEmailsOften);
-  bench.clock.advance(pauseAfter(1));
+  bench.clock.advance(mails.pauseAfter(1));
   await bench.run(sendPendingEmailsOften);
   t.same(recipients(bench), ['bob@example.org']);
   t.match(await outbox(bench), [/^ann@example.org deferred 2: /, /^bob@example.org sent 1/]);
-  bench.clock.advance(pauseAfter(2));
+  bench.clock.advance(mails.pauseAfter(2));
   await bench.run(sendPendingEmailsOften);
   t.same(recipients(bench), ['bob@example.org', 'ann@example.org']);
 });
@@ -142,7 +142,7 @@ t.test('a server that takes a mail and never answers gets it five times at most'
     /WARNING mail 1 to ann@example.org: it may have been sent, and is sent again/,
   );
   for (let i = 1; i < 8; i++) {
-    bench.clock.advance(pauseAfter(i));
+    bench.clock.advance(mails.pauseAfter(i));
     await bench.run(sendPendingEmailsOften);
   }
   t.equal(recipients(bench).filter((to) => to === 'ann@example.org').length, 5);

@@ -1,0 +1,148 @@
+// The outbox of mails: what is special about it, and one attempt at one mail.
+
+import { BadConfigError, type BaseRequest, LinodError, sql } from '../../src/index.js';
+import { headline } from '../failures.js';
+import { ClaimLostError, type OutboxKind, type Verdict } from '../outbox/outbox.js';
+import { sendPending, type Transport } from '../outbox/send-pending.js';
+import type { SiteDatabase } from '../store/open.js';
+import type { OutboxMailRow } from '../store/tables.js';
+import { checkContent, checkLine, InvalidMailError, parseAddress } from './addresses.js';
+import { SmtpTransport } from './smtp/smtp-transport.js';
+import {
+  MailInDoubtError,
+  MailRefusedError,
+  type MailTransport,
+  MailTransportDownError,
+  mailTransport,
+  type OutgoingMail,
+} from './transport.js';
+
+const longestPauseMs = 6 * 3_600_000;
+const defaultTimeoutMs = 60_000;
+/** So long a transport that was told to end may take to say what became of the mail. */
+const settleMs = 1000;
+
+export const mails: OutboxKind<OutboxMailRow> = {
+  table: 'outbox_mails',
+  one: 'mail',
+  many: 'mails',
+  isWaiting: sql`status in ('queued', 'deferred') and urgency <> 'daily'`,
+  waiting: (attempts) => (attempts === 0 ? 'queued' : 'deferred'),
+  // Given up five days after the first: so long a sender should try. Source: RFC 5321, section 4.5.4.1.
+  maxAttempts: 24,
+  // A server that hung up before it answered most likely took none, so that more attempts are worth it.
+  maxCopies: 5,
+  // A minute, four, sixteen… up to six hours.
+  pauseAfter: (attempt) => Math.min(60_000 * 4 ** (attempt - 1), longestPauseMs),
+  nameOf: ({ id, recipient }) => `mail ${id} to ${recipient}`,
+};
+
+/** Sends the mails that are due, by the registered transport or by the site's mail server. */
+export async function sendMails(ar: BaseRequest, db: SiteDatabase): Promise<void> {
+  await sendPending(ar, db, mails, async () => await openTransport(ar));
+}
+
+async function openTransport({ site }: BaseRequest): Promise<Transport<OutboxMailRow>> {
+  const registered = mailTransport();
+  if (registered !== undefined) return carrierOf(registered, () => undefined);
+  const { mailUrl: url, mailFrom: from, mailConnections: connections, mailsPerSecond } = site.settings;
+  const bad = (key: string, problem: string) => new BadConfigError(site.configFile, key, problem);
+  if (url === null) throw bad('mailUrl', 'names no mail server; or see registerMailTransport');
+  if (from === null) throw bad('mailFrom', 'names no sender for mails');
+  const smtp = await SmtpTransport.open({ url, from, connections, perSecond: mailsPerSecond });
+  return carrierOf(smtp, () => smtp.close());
+}
+
+function carrierOf(transport: MailTransport, close: () => void): Transport<OutboxMailRow> {
+  return {
+    connections: transport.connections ?? 1,
+    attempt: (mail, handOver, ending) => attempt(transport, mail, handOver, ending),
+    close,
+  };
+}
+
+const outOfTime = Symbol('the transport took too long');
+
+/** Hands a mail to the transport and waits for its answer. */
+async function attempt(
+  transport: MailTransport,
+  mail: OutboxMailRow,
+  noteHandOver: () => Promise<void>,
+  ending: AbortSignal,
+): Promise<Verdict> {
+  const timeoutMs = transport.timeoutMs ?? defaultTimeoutMs;
+  const controller = new AbortController();
+  const abort = () => controller.abort(ending.reason);
+  const limit = setTimeout(() => controller.abort(outOfTime), timeoutMs);
+  ending.addEventListener('abort', abort, { once: true });
+  let isHandedOver = false;
+  const handOver = async () => {
+    await noteHandOver();
+    isHandedOver = true;
+  };
+  try {
+    const outgoing = checked(mail);
+    if (transport.handsOver !== true) await handOver();
+    if (ending.aborted) abort();
+    const sending = (async () => await transport.send(outgoing, controller.signal, handOver))();
+    return { kind: 'sent', answer: String((await settled(sending, controller.signal)) ?? '') };
+  } catch (error) {
+    const verdict = verdictOf(error);
+    if (verdict !== undefined) return verdict;
+    if (!controller.signal.aborted) return { kind: 'deferred', answer: answerOf(error) };
+    const answer = ending.aborted
+      ? 'the run was ended while it was being sent'
+      : `no answer within ${timeoutMs} ms`;
+    if (isHandedOver) return { kind: 'in doubt', answer };
+    return { kind: ending.aborted ? 'ended' : 'deferred', answer };
+  } finally {
+    clearTimeout(limit);
+    ending.removeEventListener('abort', abort);
+  }
+}
+
+/** What an error of a transport means; undefined for one that says nothing about the mail. */
+function verdictOf(error: unknown): Verdict | undefined {
+  if (!(error instanceof LinodError)) return undefined;
+  const answer = error.message;
+  if (error instanceof MailRefusedError || error instanceof InvalidMailError)
+    return { kind: 'refused', answer };
+  if (error instanceof MailTransportDownError) return { kind: 'down', answer };
+  if (error instanceof MailInDoubtError) return { kind: 'in doubt', answer };
+  // Another job has it by now, and what this one says of it counts no more.
+  if (error instanceof ClaimLostError) return { kind: 'ended', answer };
+  return undefined;
+}
+
+/** What the server said, or what the application's own transport threw. */
+function answerOf(error: unknown): string {
+  return error instanceof LinodError ? error.message : headline(error);
+}
+
+/** A row may come from elsewhere than `queueMail`. */
+function checked(mail: OutboxMailRow): OutgoingMail {
+  const { message_id: messageId, recipient: to, sender: from, subject, text, html, unsubscribe } = mail;
+  parseAddress('to', to);
+  if (from !== null) parseAddress('from', from);
+  checkLine('subject', subject);
+  checkLine('message_id', messageId);
+  checkContent('text', text);
+  return { messageId, to, from, subject, text, html, date: new Date(mail.queued_at), unsubscribe };
+}
+
+/** Also of a transport that does not look at its signal: it must not stop all mails for ever. */
+async function settled<T>(sending: Promise<T>, signal: AbortSignal): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const givenUp = new Promise<never>((_, reject) => {
+    const onAbort = () => {
+      timer = setTimeout(() => reject(signal.reason), settleMs);
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([sending, givenUp]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,202 @@
+// The outbox of pushes: what is special about it, and one attempt at one delivery.
+
+import { type BaseRequest, sql } from '../../src/index.js';
+import { headline } from '../failures.js';
+import { ClaimLostError, type OutboxKind, type Verdict } from '../outbox/outbox.js';
+import { sendPending, type Transport } from '../outbox/send-pending.js';
+import type { SiteDatabase } from '../store/open.js';
+import type { PushDeliveryRow, PushMessageRow, PushSubscriptionRow } from '../store/tables.js';
+import { PrivateAddressError } from './addresses.js';
+import { Poster } from './post.js';
+import { type VapidDetails, vapidDetails } from './vapid.js';
+import { judge, maxAttempts, pauseAfter } from './verdict.js';
+import { BrokenSubscriptionError, loadWebPush, type WebPush } from './web-push.js';
+
+/** Deliveries on the way at a time. */
+const connections = 16;
+const timeoutMs = 10_000;
+/** When the run is to end, what is on the way has so long before it is cut off; less than a run's usual grace. */
+const lastWordsMs = 2000;
+/** A push service that wants to be asked again at once is not. */
+const leastPauseMs = 1000;
+
+export const pushes: OutboxKind<PushDeliveryRow> = {
+  table: 'push_deliveries',
+  one: 'push',
+  many: 'pushes',
+  isWaiting: sql`status = 'pending'`,
+  waiting: () => 'pending',
+  maxAttempts,
+  maxCopies: 2,
+  pauseAfter,
+  nameOf: ({ message_id: push, subscription_id: id }) => `push ${push} to subscription ${id}`,
+};
+
+/** Sends the pushes that are due. */
+export async function sendPushes(ar: BaseRequest, db: SiteDatabase): Promise<void> {
+  await sendPending(ar, db, pushes, async () => {
+    const webPush = await loadWebPush();
+    return new PushTransport(ar, db, webPush, vapidDetails(ar.site.settings));
+  });
+}
+
+/** One run's way to the push services. */
+class PushTransport implements Transport<PushDeliveryRow> {
+  readonly connections = connections;
+  readonly #ar: BaseRequest;
+  readonly #db: SiteDatabase;
+  readonly #webPush: WebPush;
+  readonly #vapid: VapidDetails;
+  readonly #poster: Poster;
+  readonly #cut = new AbortController();
+  readonly #onAbort: () => void;
+
+  constructor(ar: BaseRequest, db: SiteDatabase, webPush: WebPush, vapid: VapidDetails) {
+    this.#ar = ar;
+    this.#db = db;
+    this.#webPush = webPush;
+    this.#vapid = vapid;
+    const allowPrivate = ar.site.settings.pushToPrivateAddresses;
+    this.#poster = new Poster({ allowPrivate, connections, timeoutMs });
+    this.#onAbort = () => void setTimeout(() => this.#cut.abort(ar.signal.reason), lastWordsMs).unref();
+    ar.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  close(): void {
+    this.#ar.signal.removeEventListener('abort', this.#onAbort);
+    this.#poster.close();
+  }
+
+  async attempt(row: PushDeliveryRow, handOver: () => Promise<void>): Promise<Verdict> {
+    const { message_id: messageId, subscription_id: subscriptionId } = row;
+    const ofMessage = this.#db.selectFrom('push_messages').selectAll().where('id', '=', messageId);
+    const message = await ofMessage.executeTakeFirstOrThrow();
+    const ofId = this.#db.selectFrom('push_subscriptions').selectAll().where('id', '=', subscriptionId);
+    const subscription = await ofId.executeTakeFirst();
+    if (subscription === undefined) return { kind: 'refused', answer: 'its subscription is gone' };
+    // A browser that several people use is subscribed for whoever came last.
+    if (message.user !== null && message.user !== subscription.user)
+      return { kind: 'refused', answer: 'its subscription belongs to another user by now' };
+    if (message.expires_at <= this.#now)
+      return { kind: 'refused', answer: 'its time to live was over before it could be sent' };
+    try {
+      return await this.#post(message, subscription, handOver);
+    } catch (error) {
+      if (error instanceof BrokenSubscriptionError || error instanceof PrivateAddressError) {
+        return this.#drop(subscription, 'broken', error.message);
+      }
+      if (error instanceof ClaimLostError) return { kind: 'ended', answer: error.message };
+      if (this.#cut.signal.aborted)
+        return { kind: 'in doubt', answer: 'the run was ended while it was being sent' };
+      return { kind: 'deferred', answer: headline(error), at: message.expires_at };
+    }
+  }
+
+  get #now(): number {
+    return this.#ar.now().getTime();
+  }
+
+  async #post(
+    message: PushMessageRow,
+    subscription: PushSubscriptionRow,
+    handOver: () => Promise<void>,
+  ): Promise<Verdict> {
+    const ttlSeconds = Math.floor((message.expires_at - this.#now) / 1000);
+    const request = this.#webPush.requestFor(subscription, message, ttlSeconds, this.#vapid);
+    await handOver();
+    const said = judge(await this.#poster.post(request, this.#cut.signal), this.#now);
+    const { kind, answer } = said;
+    switch (kind) {
+      case 'sent':
+        return { kind, answer, also: async (tx) => await noteSent(tx, subscription, this.#now) };
+      case 'gone':
+        return this.#drop(subscription, 'gone', answer);
+      case 'refused':
+        return { kind, answer };
+      case 'failed':
+        return { kind: 'deferred', answer, at: message.expires_at };
+      case 'later': {
+        const at = Math.max(said.at, this.#now + leastPauseMs);
+        return { kind: 'put off', answer, at, also: (tx) => putOff(tx, subscription, said.whom, at) };
+      }
+    }
+  }
+
+  #drop(subscription: PushSubscriptionRow, how: 'gone' | 'broken', answer: string): Verdict {
+    const next = how === 'gone' ? 'the subscription is removed' : 'the subscription is broken';
+    const also = (tx: SiteDatabase) => dropSubscription(tx, subscription, how, answer, this.#now);
+    return { kind: 'refused', answer, next, also };
+  }
+}
+
+async function noteSent(tx: SiteDatabase, { id }: PushSubscriptionRow, now: number): Promise<void> {
+  await tx.updateTable('push_subscriptions').set({ sent_at: now }).where('id', '=', id).execute();
+}
+
+/** The push service wants to be left alone until then: with what is for this subscription, or with everything. */
+async function putOff(
+  tx: SiteDatabase,
+  { id, origin }: PushSubscriptionRow,
+  whom: 'subscription' | 'service',
+  at: number,
+): Promise<void> {
+  await tx
+    .updateTable('push_deliveries')
+    .set({ next_attempt_at: at })
+    .where('status', '=', 'pending')
+    .where('next_attempt_at', '<', at)
+    .$if(whom === 'subscription', (query) => query.where('subscription_id', '=', id))
+    .$if(whom === 'service', (query) =>
+      query.where('subscription_id', 'in', (eb) =>
+        eb.selectFrom('push_subscriptions').select('id').where('origin', '=', origin),
+      ),
+    )
+    .execute();
+}
+
+/** The subscription is of no use: it goes, or stays as broken for people to see, and all that waits for it is given up. */
+async function dropSubscription(
+  tx: SiteDatabase,
+  { id, p256dh, auth }: PushSubscriptionRow,
+  how: 'gone' | 'broken',
+  answer: string,
+  now: number,
+): Promise<void> {
+  // Not if it was made anew meanwhile, under the same endpoint.
+  const same = { id, p256dh, auth };
+  if (how === 'gone') {
+    await tx
+      .deleteFrom('push_subscriptions')
+      .where((eb) => eb.and(same))
+      .execute();
+  } else {
+    await tx
+      .updateTable('push_subscriptions')
+      .set({ state: 'broken', problem: answer })
+      .where((eb) => eb.and(same))
+      .execute();
+  }
+  const active = tx
+    .selectFrom('push_subscriptions')
+    .select('id')
+    .where('id', '=', id)
+    .where('state', '=', 'active');
+  await tx
+    .updateTable('push_deliveries')
+    .set({ status: 'failed', done_at: now, answer })
+    .where('status', '=', 'pending')
+    .where('subscription_id', '=', id)
+    .where('subscription_id', 'not in', active)
+    .execute();
+}
+
+/** Deletes pushes of which nothing is left to deliver, or to show. */
+export async function clearOldPushes(db: SiteDatabase, queuedBefore: number): Promise<void> {
+  await db
+    .deleteFrom('push_messages')
+    .where('queued_at', '<', queuedBefore)
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom('push_deliveries').select('id').whereRef('message_id', '=', 'push_messages.id'))),
+    )
+    .execute();
+}
