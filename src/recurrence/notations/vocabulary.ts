@@ -1,24 +1,17 @@
 // The English words that notations/words.ts knows, in lower case.
 
-import type { EveryUnit, Weekday } from '../fields.js';
+import { Info } from 'luxon';
+import { type EveryUnit, RecurrenceUnits, type Weekday, Weekdays } from '../fields.js';
 
 /** `daily` and its like. */
 export const adverbs: ReadonlyMap<string, EveryUnit> = new Map([
-  ['secondly', 'secondly'],
-  ['minutely', 'minutely'],
-  ['hourly', 'hourly'],
-  ['daily', 'daily'],
-  ['weekly', 'weekly'],
-  ['monthly', 'monthly'],
-  ['yearly', 'yearly'],
+  ...Array.from(RecurrenceUnits, ({ value }) => [value, value] as const).slice(0, 7),
   ['annually', 'yearly'],
 ]);
 
 const units: ReadonlyMap<string, EveryUnit> = new Map([
-  ['second', 'secondly'],
-  ['sec', 'secondly'],
-  ['minute', 'minutely'],
-  ['min', 'minutely'],
+  ...(['second', 'sec'].map((word) => [word, 'secondly']) as Array<[string, EveryUnit]>),
+  ...(['minute', 'min'].map((word) => [word, 'minutely']) as Array<[string, EveryUnit]>),
   ['hour', 'hourly'],
   ['day', 'daily'],
   ['week', 'weekly'],
@@ -26,41 +19,9 @@ const units: ReadonlyMap<string, EveryUnit> = new Map([
   ['year', 'yearly'],
 ]);
 
-const weekdays: readonly Weekday[] = [
-  'monday',
-  'tuesday',
-  'wednesday',
-  'thursday',
-  'friday',
-  'saturday',
-  'sunday',
-];
-const months = [
-  'january',
-  'february',
-  'march',
-  'april',
-  'may',
-  'june',
-  'july',
-  'august',
-  'september',
-  'october',
-  'november',
-  'december',
-];
-const ordinals = [
-  'first',
-  'second',
-  'third',
-  'fourth',
-  'fifth',
-  'sixth',
-  'seventh',
-  'eighth',
-  'ninth',
-  'tenth',
-];
+const weekdays = Array.from(Weekdays, ({ value }) => value);
+const months = Info.months('long', { locale: 'en' }).map((month) => month.toLowerCase());
+const ordinals = 'first second third fourth fifth sixth seventh eighth ninth tenth'.split(' ');
 
 /** For suggestions. */
 export const unitNames: readonly string[] = Array.from(units.keys(), (unit) => `${unit}s`);

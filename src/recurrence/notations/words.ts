@@ -58,29 +58,11 @@ interface Days extends Pick<Timing, 'everyUnit' | 'every' | 'weekdays' | 'positi
   readonly day: string;
 }
 
-const everyDay: readonly Weekday[] = [
-  'monday',
-  'tuesday',
-  'wednesday',
-  'thursday',
-  'friday',
-  'saturday',
-  'sunday',
-];
+const everyDay = weekdaysOfWord('mon-sun') ?? [];
 
 const clauseWords = [
-  'every',
+  ...'every on only at in from until missing repeated easter weekdays'.split(' '),
   ...adverbs.keys(),
-  'on',
-  'only',
-  'at',
-  'in',
-  'from',
-  'until',
-  'missing',
-  'repeated',
-  'easter',
-  'weekdays',
 ];
 
 class Words {
@@ -100,17 +82,12 @@ class Words {
   timing(): Timing {
     if (this.#words.length === 0) throw this.#wrong('how often, such as: every 2 weeks on mon, fri at 10:00');
     while (this.#next < this.#words.length) this.#clause();
-    const said = this.#said;
-    const days = this.#days(said);
-    const time = said.time ?? '00:00:00';
-    const start = `${days.day}T${time}`;
+    const { time = '00:00:00', ...said } = this.#said;
+    const { day, ...days } = this.#days(said);
+    const start = `${day}T${time}`;
     return {
-      ...plainTiming,
-      everyUnit: days.everyUnit,
-      every: days.every,
-      weekdays: days.weekdays,
-      positions: days.positions,
-      start: said.from === undefined ? start : startFrom(said.from, days, time),
+      ...{ ...plainTiming, ...days },
+      start: said.from === undefined ? start : startFrom(said.from, days.everyUnit, day, time),
       timezone: said.zone ?? null,
       until: said.until ?? null,
       count: said.count ?? null,
@@ -278,24 +255,18 @@ class Words {
   /** `mon, fri`, `Monday and Friday`, `mon-fri`, `Monday to Friday`, `weekdays` */
   #weekdays(): Weekday[] {
     const found: Weekday[] = [];
-    for (let isFirst = true; ; isFirst = false) {
+    for (;;) {
       const ahead = this.#peek() === 'and' || this.#peek() === 'or' ? 1 : 0;
-      const names = weekdaysOfWord(this.#peek(ahead));
-      if (names === undefined) {
-        if (!isFirst) break;
-        throw this.#wrong('a weekday', weekdayNames);
-      }
+      const word = this.#peek(ahead);
+      const names = weekdaysOfWord(word);
+      if (names === undefined && found.length > 0) return [...new Set(found)];
+      if (names === undefined) throw this.#wrong('a weekday', weekdayNames);
       this.#next += ahead + 1;
-      const [first] = names;
       const isRange = this.#peek() === 'to' || this.#peek() === 'through';
-      const last = isRange ? weekdaysOfWord(this.#peek(1))?.[0] : undefined;
-      if (first === undefined || last === undefined) found.push(...names);
-      else {
-        this.#next += 2;
-        found.push(...rangeOf(first, last));
-      }
+      const range = isRange ? weekdaysOfWord(`${word}-${this.#peek(1)}`) : undefined;
+      if (range !== undefined) this.#next += 2;
+      found.push(...(range ?? names));
     }
-    return [...new Set(found)];
   }
 
   /** `easter`, `easter Sunday`, `easter Monday`, `good Friday` */
@@ -388,10 +359,9 @@ class Words {
     if (!isMonthFirst && monthOfWord(this.#peek(1)) === undefined) {
       throw this.#wrong('a date such as 2026-01-05 or 5 January 2026');
     }
-    const [first, second] = isMonthFirst
-      ? [this.#month(), this.#dayNumber()]
-      : [this.#dayNumber(), this.#month()];
-    const [month, day] = isMonthFirst ? [first, second] : [second, first];
+    const early = isMonthFirst ? this.#month() : undefined;
+    const day = this.#dayNumber();
+    const month = early ?? this.#month();
     const year = this.#peek();
     if (!/^\d{4}$/.test(year)) throw this.#wrong('a year of four digits');
     this.#next++;
@@ -426,24 +396,18 @@ class Words {
 
   /** What the days come to, as fields of a recurrence. */
   #days(said: Said): Days {
-    const { every = 1, weekdays = [], positions = [] } = said;
+    const { every = 1, weekdays = [], positions = [], within, easter } = said;
     const plain = { every, weekdays, positions, day: '' };
-    if (said.easter !== undefined) {
+    if (easter !== undefined) {
       this.#onlyWith('easter', said, 'yearly', ['weekdays', 'positions', 'date']);
-      const sign = said.easter < 0 ? '-' : '+';
-      return { ...plain, everyUnit: 'easterly', day: `easter${sign}${Math.abs(said.easter)}` };
+      return { ...plain, everyUnit: 'easterly', day: `easter${easter < 0 ? '-' : '+'}${Math.abs(easter)}` };
     }
     const [position = 0] = positions;
     const isOneDay = positions.length === 1 && position > 0 && weekdays.length === 0;
-    const date =
-      isOneDay && typeof said.within === 'number' ? `--${two(said.within)}-${two(position)}` : said.date;
+    const isOfMonth = isOneDay && typeof within === 'number';
+    const date = isOfMonth ? `--${two(within)}-${two(position)}` : said.date;
     if (date !== undefined) {
-      this.#onlyWith(
-        'date',
-        said,
-        'yearly',
-        said.date === undefined ? ['weekdays'] : ['weekdays', 'positions'],
-      );
+      this.#onlyWith('date', said, 'yearly', isOfMonth ? ['weekdays'] : ['weekdays', 'positions']);
       return { ...plain, positions: [], everyUnit: 'yearly', day: date };
     }
     if (positions.length > 0) return this.#positioned(said, plain, isOneDay ? position : undefined);
@@ -533,15 +497,8 @@ const names: Readonly<Record<keyof Said, string>> = {
 };
 
 /** The first day from a date on that the days allow. */
-function startFrom(from: string, { everyUnit, day }: Days, time: string): string {
+function startFrom(from: string, everyUnit: EveryUnit, day: string, time: string): string {
   // Of a month of the year, what comes before the date in it does not count anyway.
   const isInMonth = everyUnit === 'monthly' && from.slice(4, 7) === day.slice(1, 4);
   return isInMonth ? `${from}T${time}` : completeStart(`${day}T${time}`, `${from}T00:00`);
-}
-
-/** The days from one to another, also over Sunday. */
-function rangeOf(first: Weekday, last: Weekday): Weekday[] {
-  const from = everyDay.indexOf(first);
-  const length = (everyDay.indexOf(last) - from + 7) % 7;
-  return Array.from({ length: length + 1 }, (_, i) => everyDay[(from + i) % 7] ?? first);
 }
