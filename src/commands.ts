@@ -7,11 +7,12 @@ export {
   person,
   requireSite,
   type SiteFlags,
+  type SiteStore,
   siteOption,
+  withSiteStore,
   withStore,
 } from './commands/main.js';
 export { parseWholeNumber } from './commands/numbers.js';
 export { type Column, print, printJson, printTable, say, styled } from './commands/output.js';
 export { type RunHereOptions, runHere } from './commands/run-here.js';
-export { type SiteStore, withSiteStore } from './commands/site-store.js';
 export { sayIfUnwoken, wakeWorkers } from './commands/wake.js';

@@ -1,6 +1,6 @@
 // initiate_linod: sends the consumers their start messages.
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { ChannelLayer } from '../../channels/index.js';
 import { ChannelsError } from '../../channels/index.js';
 import { coroutines, StartOrders } from '../membership/start-orders.js';
@@ -10,39 +10,32 @@ import { version } from '../version.js';
 import {
   ExitError,
   exitCodes,
-  jsonOption,
   person,
   requireSite,
-  type SiteFlags,
-  siteOption,
+  type SiteJsonFlags,
+  siteCommand,
   withStore,
 } from './main.js';
 import { parseSeconds } from './numbers.js';
 import { print, printJson, say } from './output.js';
 
-interface InitiateFlags extends Omit<SiteFlags, 'site'> {
-  readonly site?: string;
+interface InitiateFlags extends SiteJsonFlags {
   readonly timeout: string;
-  readonly json?: boolean;
 }
 
 export function initiateCommand(): Command {
-  return new Command('initiate_linod')
-    .description('starts the task coroutine and the logger coroutine in the worker of a site')
-    .addOption(siteOption())
-    .option('--timeout <seconds>', 'how long to wait for the answer of a worker', '5')
-    .addOption(jsonOption())
-    .version(version)
-    .addHelpText(
-      'after',
-      `
-The order is kept in the database: a worker that starts later, or again, follows it by itself.
+  return siteCommand(
+    'initiate_linod',
+    'starts the task coroutine and the logger coroutine in the worker of a site',
+    `The order is kept in the database: a worker that starts later, or again, follows it by itself.
 
 Exit codes: 0 both coroutines run, 1 not both were confirmed in time.
 
 Example:
   $ initiate_linod`,
-    )
+  )
+    .option('--timeout <seconds>', 'how long to wait for the answer of a worker', '5')
+    .version(version)
     .action(initiate);
 }
 

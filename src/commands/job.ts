@@ -1,48 +1,45 @@
-// linod job N: one run, with what it logged.
+// linod job N: one run, with what it logged; and linod job cancel N.
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
+import { durationText } from '../duration.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
-import type { Job } from '../tasks/job.js';
-import { jobCancelCommand } from './job-cancel.js';
-import { followJob } from './job-follow.js';
+import { type Job, leftBehind } from '../tasks/job.js';
 import { jobEnd, jobHead, jobLine, jobLineJson, jobProgress } from './job-view.js';
 import {
   ExitError,
   exitCodes,
-  jsonOption,
+  person,
   requireSite,
-  type SiteFlags,
-  siteOption,
+  type SiteJsonFlags,
+  siteCommand,
   withStore,
 } from './main.js';
-import { parseWholeNumber } from './numbers.js';
-import { print, printJson } from './output.js';
+import { parseSeconds, parseWholeNumber } from './numbers.js';
+import { print, printJson, say } from './output.js';
+import { jobHeadline } from './views.js';
+import { sayIfUnwoken } from './wake.js';
 
-interface JobFlags extends SiteFlags {
-  readonly json?: boolean;
+interface JobFlags extends SiteJsonFlags {
   readonly follow?: boolean;
 }
 
 export function jobCommand(): Command {
-  return new Command('job')
-    .description('one job, with the lines that it logged')
-    .addCommand(jobCancelCommand())
+  return siteCommand(
+    'job',
+    'one job, with the lines that it logged',
+    'Exit codes of --follow: 0 the run is done, 1 it ended otherwise.\n\nExample:\n  $ linod job 812\n  $ linod job 812 --follow\n  $ linod job cancel 812',
+  )
+    .addCommand(cancelCommand())
     .argument('<number>', 'the number of the job')
     .option('--follow', 'go on showing its lines and its progress until it has ended')
-    .addOption(siteOption())
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      '\nExit codes of --follow: 0 the run is done, 1 it ended otherwise.\n\nExample:\n  $ linod job 812\n  $ linod job 812 --follow\n  $ linod job cancel 812',
-    )
     .action(async (number: string, flags: JobFlags) => {
       const id = parseWholeNumber('the number of a job', number);
       const site = await requireSite(flags);
       await withStore(site, async (store) => {
         if (!flags.follow) return await show(site, store, id, flags);
         const job = await follow(site, store, id, flags);
-        if (job?.status !== 'done') throw new ExitError(exitCodes.failed);
+        if (job.status !== 'done') throw new ExitError(exitCodes.failed);
       });
     });
 }
@@ -63,35 +60,81 @@ async function show(site: Site, store: Store, id: number, { json = false }: JobF
   for (const line of shown) print(line);
 }
 
-/** With `json`, each piece of news is one JSON object. @returns the job as it has ended */
-async function follow(
-  site: Site,
-  store: Store,
-  id: number,
-  { json = false }: JobFlags,
-): Promise<Job | undefined> {
+/** How often the job and its lines are read. */
+const pollMs = 200;
+/** How often is looked whether the worker lives. */
+const lookAroundMs = 2000;
+
+/** Shows what is new of a job, until it has ended. With `json`, each piece of news is one JSON object. */
+async function follow(site: Site, store: Store, id: number, { json = false }: JobFlags): Promise<Job> {
+  const { lookAround, openTasks } = await import('../actors.js');
+  const { jobs } = openTasks({ site, store, user: 'linod job' });
   const time = await localTimeOf(site);
-  let last: Job | undefined;
-  for await (const { job, lines } of followJob(site, store, id)) {
-    const isNew = last === undefined;
-    const hasMoved = JSON.stringify(job.progress) !== JSON.stringify(last?.progress ?? null);
-    last = job;
-    if (json) {
-      printJson({ ...job, lines: lines.map(jobLineJson) });
-      continue;
-    }
+  let [lastLine, lastProgress, lookedAt] = [0, 'null', performance.now()];
+  for (let isFirst = true; ; isFirst = false) {
+    // The job before its lines: those of a job that has ended are complete.
+    const job = await jobs.get(id);
+    const lines = await jobs.lines(id, lastLine);
+    const progress = JSON.stringify(job.progress);
+    const [hasMoved, hasEnded] = [progress !== lastProgress, job.status !== 'running'];
     const shown = [
-      ...(isNew ? jobHead(job, time) : []),
+      ...(isFirst ? jobHead(job, time) : []),
       ...lines.map((line) => jobLine(line, time)),
       ...(hasMoved ? jobProgress(job) : []),
-      ...(job.status === 'running' ? [] : [`job ${job.id} is ${job.status}`, ...jobEnd(job, time)]),
+      ...(hasEnded ? [`job ${job.id} is ${job.status}`, ...jobEnd(job, time)] : []),
     ];
-    for (const line of shown) print(line);
+    if (!json) for (const line of shown) print(line);
+    else if (isFirst || shown.length > 0) printJson({ ...job, lines: lines.map(jobLineJson) });
+    if (hasEnded) return job;
+    [lastLine, lastProgress] = [lines.at(-1)?.id ?? lastLine, progress];
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    if (performance.now() - lookedAt < lookAroundMs) continue;
+    lookedAt = performance.now();
+    await lookAround({ site, store });
   }
-  return last;
 }
 
 async function localTimeOf(site: Site): Promise<(instant: Date) => string> {
   const { localTime } = await import('../local-time.js');
   return (instant) => localTime(instant, site.settings.timezone);
+}
+
+interface CancelFlags extends SiteJsonFlags {
+  readonly timeout: string;
+}
+
+function cancelCommand(): Command {
+  return siteCommand(
+    'cancel',
+    'asks a run to end, on whichever worker it is, and waits until it has',
+    'Exit codes: 0 the run has ended, 1 it goes on, or may do so: inline nothing can end one that does not look at its signal.\n\nExample:\n  $ linod job cancel 812 --timeout 5',
+  )
+    .argument('<number>', 'the number of the job')
+    .option('--timeout <seconds>', 'how long to wait', '30')
+    .action(async (number: string, flags: CancelFlags) => {
+      const id = parseWholeNumber('the number of a job', number);
+      const timeoutMs = parseSeconds('--timeout', flags.timeout, { atMost: 86_400 }) * 1000;
+      const site = await requireSite(flags);
+      await withStore(site, async (store) => {
+        const { CancelJob, endOfJob } = await import('../run-job.js');
+        const context = { site, store, user: person() };
+        const asked = await CancelJob.request(context, id);
+        if (asked !== null) sayIfUnwoken(asked);
+        const request = asked?.request ?? null;
+        const job = await endOfJob(context, id, timeoutMs);
+        const isOver = job.status !== 'running';
+        const ended = isOver && job.cause !== leftBehind;
+        if (flags.json) printJson({ job: id, request, ended, status: job.status, message: job.message });
+        else if (isOver) {
+          const before = request === null ? ' already' : '';
+          print(`job ${id} is${before} ${job.status}: ${jobHeadline(job)}`);
+        }
+        if (ended) return;
+        if (isOver) throw new ExitError(exitCodes.failed);
+        say(
+          `job ${id} goes on, ${durationText(timeoutMs)} after it was asked to end (request ${request}), on worker ${job.workerId}`,
+        );
+        throw new ExitError(exitCodes.failed);
+      });
+    });
 }

@@ -1,16 +1,15 @@
 // linod jobs: the newest runs.
 
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { type JobStatus, jobStatuses } from '../tasks/job.js';
 import { findRule } from '../tasks/rule-named.js';
 import { instantRule, parseInstant } from './instants.js';
-import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
+import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
 import { printJson, printTable, say } from './output.js';
 import { jobColumns } from './views.js';
 
-interface JobsFlags extends SiteFlags {
-  readonly json?: boolean;
+interface JobsFlags extends SiteJsonFlags {
   readonly rule?: string;
   readonly status?: JobStatus;
   readonly since?: string;
@@ -19,19 +18,16 @@ interface JobsFlags extends SiteFlags {
 }
 
 export function jobsCommand(): Command {
-  return new Command('jobs')
-    .description('the newest jobs, the newest first')
+  return siteCommand(
+    'jobs',
+    'the newest jobs, the newest first',
+    'Example:\n  $ linod jobs --status failed\n  $ linod jobs --rule 3 --since 2026-11-24T20:00 --until "2 h" --limit 100',
+  )
     .option('--rule <rule>', 'only those of one rule: its number or its name')
     .addOption(new Option('--status <status>', 'only those with a status').choices(jobStatuses))
     .option('--since <time>', `only those that started then or later: ${instantRule}`)
     .option('--until <time>', 'only those that started before')
     .option('--limit <count>', 'how many', '20')
-    .addOption(siteOption())
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ linod jobs --status failed\n  $ linod jobs --rule 3 --since 2026-11-24T20:00 --until "2 h" --limit 100',
-    )
     .action(async (flags: JobsFlags) => {
       const limit = parseWholeNumber('--limit', flags.limit);
       const site = await requireSite(flags);

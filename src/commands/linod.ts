@@ -7,14 +7,14 @@ import { initCommand } from './init.js';
 import { jobCommand } from './job.js';
 import { jobsCommand } from './jobs.js';
 import { logCommand } from './log.js';
-import { jsonOption, refuseUnknownCommand, siteOption } from './main.js';
+import { jsonOption, refuseUnknownCommand, type SiteJsonFlags, siteOption } from './main.js';
 import { migrateCommand } from './migrate.js';
 import { proceduresCommand } from './procedures.js';
 import { ruleCommand } from './rule.js';
 import { rulesCommand } from './rules.js';
 import { startCommand } from './runworker.js';
 import { simulateCommand } from './simulate.js';
-import { type StatusFlags, showStatus, statusCommand } from './status.js';
+import { showStatus, statusCommand } from './status.js';
 import { whyCommand } from './why.js';
 import { workersCommand } from './workers.js';
 
@@ -31,7 +31,7 @@ export function linodProgram(more: readonly Command[] = []): Command {
     )
     // Else a mistyped command would be told as too many arguments.
     .allowExcessArguments()
-    .action(async (flags: StatusFlags) => {
+    .action(async (flags: SiteJsonFlags) => {
       refuseUnknownCommand(program);
       await showStatus(flags);
     })

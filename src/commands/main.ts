@@ -1,7 +1,7 @@
 // What every command shares: how it finds its site, how it fails, and with which exit code.
 
 import { userInfo } from 'node:os';
-import { type Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { LinodError, suggestion, UsageError } from '../errors.js';
 import type { SiteConfig } from '../site/settings.js';
 import type { Site } from '../site.js';
@@ -111,6 +111,17 @@ export function jsonOption(): Option {
   return new Option('--json', 'print JSON');
 }
 
+/** A command about a site: it has --site, --json and a help that ends with `help`. */
+export function siteCommand(name: string, description: string, help: string): Command {
+  const command = new Command(name).description(description).addOption(siteOption()).addOption(jsonOption());
+  return command.addHelpText('after', `\n${help}`);
+}
+
+/** The flags of such a command. */
+export interface SiteJsonFlags extends SiteFlags {
+  readonly json?: boolean;
+}
+
 /**
  * Finds and reads the site. Of a site that is switched off (`useLinod: false`) a command says so, and ends with 0.
  *
@@ -150,6 +161,23 @@ export async function withStore<T>(site: Site, use: (store: Store) => Promise<T>
   } finally {
     await store.close();
   }
+}
+
+export interface SiteStore {
+  readonly site: Site;
+  readonly store: Store;
+}
+
+/**
+ * Finds the site, loads its procedures, so that what they register is there and their tables are made, and opens its
+ * database, which is closed at the end.
+ *
+ * @throws whatever `requireSite`, `Site.loadProcedures` and `Site.openStore` throw
+ */
+export async function withSiteStore<T>(flags: SiteFlags, use: (found: SiteStore) => Promise<T>): Promise<T> {
+  const site = await requireSite(flags);
+  await site.loadProcedures();
+  return await withStore(site, async (store) => await use({ site, store }));
 }
 
 /** Who sits at this terminal, for the ledger. */

@@ -8,11 +8,14 @@ export function parseWholeNumber(what: string, text: string): number {
   throw new UsageError(`expected ${what} to be a positive whole number, got: ${JSON.stringify(text)}`);
 }
 
-/** A number of seconds above 0. @throws UsageError (`LINOD_ERR_USAGE`) */
-export function parseSeconds(what: string, text: string, { atMost }: { readonly atMost: number }): number {
+/** A number of seconds; above 0 unless `orNone`. @throws UsageError (`LINOD_ERR_USAGE`) */
+export function parseSeconds(
+  what: string,
+  text: string,
+  { atMost, orNone = false }: { readonly atMost: number; readonly orNone?: boolean },
+): number {
   const seconds = Number(text);
-  if (text.trim() !== '' && seconds > 0 && seconds <= atMost) return seconds;
-  throw new UsageError(
-    `expected ${what} to be a number of seconds above 0 and at most ${atMost}, got: ${JSON.stringify(text)}`,
-  );
+  if (text.trim() !== '' && seconds <= atMost && (seconds > 0 || (orNone && seconds === 0))) return seconds;
+  const range = orNone ? `from 0 to ${atMost}` : `above 0 and at most ${atMost}`;
+  throw new UsageError(`expected ${what} to be a number of seconds ${range}, got: ${JSON.stringify(text)}`);
 }

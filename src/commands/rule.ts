@@ -1,19 +1,19 @@
 // linod rule N: one job rule, and what can be done with it.
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { suggestion, UsageError } from '../errors.js';
 import { policyNames } from '../policies.js';
 import { changesText } from '../tasks/field-changes.js';
 import type { JobRule } from '../tasks/rule.js';
 import { isRuleField } from '../tasks/rule-fields.js';
+import type { RuleRevision } from '../tasks/rule-history.js';
 import { findRule } from '../tasks/rule-named.js';
 import { statusLine } from '../tasks/status.js';
 import { dueJson, dueLines } from './due-view.js';
-import { jsonOption, person, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
+import { person, requireSite, type SiteFlags, siteCommand, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
-import { print, printJson, printTable, say, styled } from './output.js';
+import { type Column, print, printJson, printTable, say, styled } from './output.js';
 import { parseChanges } from './rule-fields.js';
-import { showHistory } from './rule-history.js';
 import { type RunFlags, type RunTarget, runRule } from './rule-run.js';
 import { jobColumns, ruleJson } from './views.js';
 import { wakeWorkers } from './wake.js';
@@ -26,8 +26,11 @@ interface RuleFlags extends SiteFlags, RunFlags {
 }
 
 export function ruleCommand(): Command {
-  return new Command('rule')
-    .description('one job rule: show it, change it, run it now')
+  return siteCommand(
+    'rule',
+    'one job rule: show it, change it, run it now',
+    'Example:\n  $ linod rule checkdata\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait\n  $ linod rule checkdata run --args \'{"fix":false}\'',
+  )
     .argument('<rule>', 'the number or the name of the rule')
     .argument(
       '[action]',
@@ -40,12 +43,6 @@ export function ruleCommand(): Command {
     .option('--count <n>', 'with next: how many times (default: 10)')
     .option('--args <json>', 'with run: what the run is given as its arguments, as JSON')
     .option('--wait', 'with run: wait for the end of the run, exit with 1 if it failed')
-    .addOption(siteOption())
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ linod rule checkdata\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait\n  $ linod rule checkdata run --args \'{"fix":false}\'',
-    )
     .action(async (rule: string, action: string | undefined, words: string[], flags: RuleFlags) => {
       const wanted = parseAction(action ?? 'show');
       refuseExcessWords(wanted, words);
@@ -69,8 +66,9 @@ async function act(action: Action, target: Target): Promise<void> {
   const user = person();
   const { rules, history } = openTasks({ site, store, user });
   if (action === 'history') {
-    showHistory(await rules.get(id), await history.list(id), flags.json ?? false);
-    return;
+    const revisions = await history.list(id);
+    if (flags.json) return printJson(revisions);
+    return printTable(historyColumns(await rules.get(id)), revisions);
   }
   if (action === 'run' || action === 'stop') {
     await runRule(action, target);
@@ -193,4 +191,14 @@ function parseAction(word: string): Action {
   throw new UsageError(
     `a rule cannot ${JSON.stringify(word)}${suggestion(word, actions) || `; it can ${actions.join(', ')}`}`,
   );
+}
+
+function historyColumns(rule: JobRule): ReadonlyArray<Column<RuleRevision>> {
+  return [
+    { title: 'change', cell: ({ revision }) => String(revision), align: 'right' },
+    { title: 'when', cell: ({ at }) => rule.localTime(at) },
+    { title: 'who', cell: ({ by }) => by ?? '' },
+    { title: 'how', cell: ({ how }) => how },
+    { title: 'what', cell: ({ changes }) => changesText(changes) },
+  ];
 }

@@ -14,21 +14,18 @@ import { parseJson } from './json-text.js';
 import {
   ExitError,
   exitCodes,
-  jsonOption,
   person,
   requireSite,
   type SiteFlags,
+  type SiteJsonFlags,
+  siteCommand,
   siteOption,
   withStore,
 } from './main.js';
 import { print, printJson, say } from './output.js';
 import { wakeWorkers } from './wake.js';
 
-interface PlanFlags extends SiteFlags {
-  readonly json?: boolean;
-}
-
-interface ApplyFlags extends PlanFlags {
+interface ApplyFlags extends SiteJsonFlags {
   readonly plan?: string;
 }
 
@@ -47,13 +44,13 @@ export function exportCommand(): Command {
 }
 
 export function planCommand(): Command {
-  return new Command('plan')
-    .description('tell what a file of rules would change; exit with 3 when there is something')
+  return siteCommand(
+    'plan',
+    'tell what a file of rules would change; exit with 3 when there is something',
+    'Nothing is changed.\n\nExample:\n  $ linod rules plan rules.json',
+  )
     .argument('<file>', 'as linod rules export prints it; "-" reads standard input')
-    .addOption(siteOption())
-    .addOption(jsonOption())
-    .addHelpText('after', '\nNothing is changed.\n\nExample:\n  $ linod rules plan rules.json')
-    .action(async (path: string, flags: PlanFlags) => {
+    .action(async (path: string, flags: SiteJsonFlags) => {
       const plan = await withPlans(path, flags, ({ plans, file, source }) => plans.plan(file, source));
       tellPlan(plan, flags, false);
       if (plan.rules.length > 0) throw new ExitError(exitCodes.found);
@@ -61,16 +58,13 @@ export function planCommand(): Command {
 }
 
 export function applyCommand(): Command {
-  return new Command('apply')
-    .description('change the rules to what a file says: all of it, or nothing')
+  return siteCommand(
+    'apply',
+    'change the rules to what a file says: all of it, or nothing',
+    'Rules that the file says nothing of stay as they are. No rule is run by it.\n\nExample:\n  $ linod rules apply rules.json --plan 5f3a9c21d0e4',
+  )
     .argument('<file>', 'as linod rules export prints it; "-" reads standard input')
     .option('--plan <digest>', 'only if what is changed is what linod rules plan told, which ends with this')
-    .addOption(siteOption())
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      '\nRules that the file says nothing of stay as they are. No rule is run by it.\n\nExample:\n  $ linod rules apply rules.json --plan 5f3a9c21d0e4',
-    )
     .action(async (path: string, flags: ApplyFlags) => {
       const plan = await withPlans(path, flags, async ({ plans, file, source, site, store }) => {
         const applied = await plans.apply(file, source, flags.plan);
@@ -83,7 +77,7 @@ export function applyCommand(): Command {
 
 async function withPlans<T>(
   path: string,
-  flags: PlanFlags,
+  flags: SiteJsonFlags,
   use: (
     at: Readonly<{ plans: RulesPlans; file: RulesFile; source: string; site: Site; store: Store }>,
   ) => Promise<T>,
@@ -110,7 +104,7 @@ async function read(path: string): Promise<string> {
   }
 }
 
-function tellPlan(plan: RulesPlan, { json }: PlanFlags, isApplied: boolean): void {
+function tellPlan(plan: RulesPlan, { json }: SiteJsonFlags, isApplied: boolean): void {
   if (json) {
     printJson(plan);
     return;

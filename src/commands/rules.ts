@@ -1,13 +1,14 @@
 // linod rules: all job rules, adjusting them to the procedures, and carrying them over in a file.
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { Procedures } from '../procedure.js';
 import {
   jsonOption,
   person,
   refuseUnknownCommand,
   requireSite,
-  type SiteFlags,
+  type SiteJsonFlags,
+  siteCommand,
   siteOption,
   withStore,
 } from './main.js';
@@ -18,14 +19,10 @@ import { ruleColumns, ruleJson } from './views.js';
 import { wakeWorkers } from './wake.js';
 
 export function rulesCommand(): Command {
-  const command = new Command('rules')
-    .description('all job rules')
+  const command = siteCommand('rules', 'all job rules', 'Example:\n  $ linod rules\n  $ linod rules sync')
     .option('--all', 'also those whose procedure is gone')
-    .addOption(siteOption())
-    .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ linod rules\n  $ linod rules sync')
     .allowExcessArguments()
-    .action(async (flags: SiteFlags & { json?: boolean; all?: boolean }, self: Command) => {
+    .action(async (flags: SiteJsonFlags & { all?: boolean }, self: Command) => {
       refuseUnknownCommand(self);
       const site = await requireSite(flags);
       const { JobRules } = await import('../actors.js');
@@ -44,7 +41,7 @@ export function rulesCommand(): Command {
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ linod rules sync')
-    .action(async (flags: SiteFlags & { json?: boolean }) => {
+    .action(async (flags: SiteJsonFlags) => {
       const site = await requireSite(flags);
       await site.loadProcedures();
       const { SetupTasks } = await import('../actors.js');

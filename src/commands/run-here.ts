@@ -3,10 +3,9 @@
 import type { LogSink } from '../log/sink.js';
 import type { Store } from '../store/store.js';
 import type { BaseRequest, RunRequestOptions } from '../tasks/request.js';
-import { ExitError, exitCodes, person } from './main.js';
+import { ExitError, exitCodes, person, type SiteStore } from './main.js';
 import { say, styled } from './output.js';
 import { ProgressLine } from './progress-line.js';
-import type { SiteStore } from './site-store.js';
 
 export interface RunHereOptions {
   /** What the procedure is asked for with; default `null`. */

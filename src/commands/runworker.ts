@@ -2,12 +2,12 @@
 
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { LinodError, UsageError } from '../errors.js';
+import { LinodError } from '../errors.js';
 import type { SiteConfig } from '../site/settings.js';
 import type { Site } from '../site.js';
 import { version } from '../version.js';
 import { requireSite, type SiteFlags, siteOption } from './main.js';
-import { parseWholeNumber } from './numbers.js';
+import { parseSeconds, parseWholeNumber } from './numbers.js';
 
 interface WorkerFlags extends SiteFlags {
   readonly layer?: string;
@@ -62,7 +62,9 @@ async function runWorker(flags: WorkerFlags, channels: string[] | null, initiate
     ...(flags.concurrency === undefined
       ? {}
       : { maxJobs: parseWholeNumber('--concurrency', flags.concurrency) }),
-    ...(flags.grace === undefined ? {} : { graceSeconds: parseSeconds('--grace', flags.grace) }),
+    ...(flags.grace === undefined
+      ? {}
+      : { graceSeconds: parseSeconds('--grace', flags.grace, { atMost: 86_400, orNone: true }) }),
   };
   const site = await requireSite(flags, overrides, noteSwitchedOff);
   const { runDaemon } = await import('./run-daemon.js');
@@ -91,12 +93,4 @@ async function noteSwitchedOff(site: Site): Promise<void> {
   } catch (error) {
     if (!(error instanceof LinodError)) throw error;
   }
-}
-
-function parseSeconds(flag: string, text: string): number {
-  const seconds = Number(text);
-  if (text.trim() !== '' && seconds >= 0 && seconds <= 86_400) return seconds;
-  throw new UsageError(
-    `expected ${flag} to be a number of seconds from 0 to 86400, got: ${JSON.stringify(text)}`,
-  );
 }

@@ -1,17 +1,16 @@
 // linod simulate: what the rules would do in some time to come, on a virtual clock.
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { parseDuration } from '../duration.js';
 import { UsageError } from '../errors.js';
 import { instantRule, parseInstant, pointRule } from './instants.js';
-import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
-import { parseWholeNumber } from './numbers.js';
+import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
+import { parseSeconds, parseWholeNumber } from './numbers.js';
 import { print, printJson, printTable, say } from './output.js';
 import { ProgressLine } from './progress-line.js';
 import { simulatedColumns, simulationLines } from './simulation-view.js';
 
-interface SimulateFlags extends SiteFlags {
-  readonly json?: boolean;
+interface SimulateFlags extends SiteJsonFlags {
   readonly from: string;
   readonly to?: string;
   readonly places?: string;
@@ -24,17 +23,15 @@ const dayMs = 86_400_000;
 const usualMs = 30 * dayMs;
 
 export function simulateCommand(): Command {
-  return new Command('simulate')
-    .description(
-      'what the rules would do from one instant to another: overlaps, pile-ups, idle hours, clock changes. Runs take as long as the median of their history; failures, further attempts, requests and outages are left out',
-    )
+  return siteCommand(
+    'simulate',
+    'what the rules would do from one instant to another: overlaps, pile-ups, idle hours, clock changes. Runs take as long as the median of their history; failures, further attempts, requests and outages are left out',
+    'Example:\n  $ linod simulate --from 2027-01-01 --to 2028-01-01 --places 4',
+  )
     .option('--from <time>', `the beginning: now, or ${instantRule}`, 'now')
     .option('--to <time>', 'the end, or how long after the beginning: 90 d (default: 30 d)')
     .option('--places <n>', "how many jobs run side by side, on all workers (default: the site's maxJobs)")
     .option('--duration <seconds>', 'how long runs take of which the history knows none', '1')
-    .addOption(siteOption())
-    .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ linod simulate --from 2027-01-01 --to 2028-01-01 --places 4')
     .action(async (flags: SimulateFlags) => {
       const site = await requireSite(flags);
       const { timezone, maxJobs } = site.settings;
@@ -48,7 +45,8 @@ export function simulateCommand(): Command {
           : new Date(from.getTime() + span);
       if (to <= from) throw new UsageError(`expected --to to be later than --from, got: ${flags.to}`);
       const places = flags.places === undefined ? maxJobs : parseWholeNumber('--places', flags.places);
-      const defaultDurationMs = parseSeconds('--duration', flags.duration) * 1000;
+      const defaultDurationMs =
+        parseSeconds('--duration', flags.duration, { atMost: 1e9, orNone: true }) * 1000;
       const { simulateSite } = await import('../simulate/site.js');
       const { JobRules } = await import('../actors.js');
       const began = performance.now();
@@ -69,10 +67,4 @@ export function simulateCommand(): Command {
       for (const line of simulationLines(report, timezone)) print(line);
       say(`simulated ${report.rules.length} rules and ${report.runs} runs in ${elapsedMs} ms`);
     });
-}
-
-function parseSeconds(flag: string, text: string): number {
-  const seconds = Number(text);
-  if (text.trim() !== '' && Number.isFinite(seconds) && seconds >= 0) return seconds;
-  throw new UsageError(`expected ${flag} to be a number of seconds from 0 on, got: ${JSON.stringify(text)}`);
 }

@@ -1,29 +1,24 @@
 // linod status, which is also what `linod` alone does.
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { durationText } from '../duration.js';
 import { listenersText, suspendedText } from './health-view.js';
-import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
+import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
 import { print, printJson, say } from './output.js';
 import { ruleJson, workerJson } from './views.js';
 
 export function statusCommand(): Command {
-  return new Command('status')
-    .description('the status of all tasks: a line for each job rule')
-    .addOption(siteOption())
-    .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ linod status --json | jq .rules')
-    .action(showStatus);
+  return siteCommand(
+    'status',
+    'the status of all tasks: a line for each job rule',
+    'Example:\n  $ linod status --json | jq .rules',
+  ).action(showStatus);
 }
 
 export const noRulesYet = 'no job rules yet: a worker makes them when it starts, or `linod rules sync` does';
 
-export interface StatusFlags extends SiteFlags {
-  readonly json?: boolean;
-}
-
 /** Prints a line for each rule, and says on stderr which workers there are. */
-export async function showStatus(flags: StatusFlags): Promise<void> {
+export async function showStatus(flags: SiteJsonFlags): Promise<void> {
   const site = await requireSite(flags);
   await withStore(site, async (store) => {
     const [{ lookAround, openTasks }, { statusLine }, { systemClock }, { StartOrders }] = await Promise.all([

@@ -1,27 +1,29 @@
 // linod why RULE: what happened to a rule and what will, or what became of one of its due times.
 
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import type { DueTimeStory } from '../why/due-time-story.js';
 import type { RuleStory, ToldEntry } from '../why/rule-story.js';
 import { summaryText } from '../why/summaries.js';
 import { instantRule, parseInstant } from './instants.js';
-import { findSite, jsonOption, type SiteFlags, siteOption, tellSwitchedOff, withStore } from './main.js';
+import { findSite, type SiteJsonFlags, siteCommand, tellSwitchedOff, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
 import { print, printJson, say, styled } from './output.js';
 import { inWords } from './views.js';
 
-interface WhyFlags extends SiteFlags {
-  readonly json?: boolean;
+interface WhyFlags extends SiteJsonFlags {
   readonly at?: string;
   readonly since?: string;
   readonly limit?: string;
 }
 
 export function whyCommand(): Command {
-  return new Command('why')
-    .description('what happened to a job rule and why, what did not, and what will')
+  return siteCommand(
+    'why',
+    'what happened to a job rule and why, what did not, and what will',
+    'Example:\n  $ linod why 3\n  $ linod why checkdata\n  $ linod why 3 --at 2026-11-24T20:00',
+  )
     .argument('<rule>', 'the number or the name of the rule')
     .addOption(
       new Option(
@@ -31,12 +33,6 @@ export function whyCommand(): Command {
     )
     .option('--since <time>', 'all that happened from then on, instead of the newest')
     .option('--limit <count>', 'at most so many entries (default: 10, or 1000 with --since)')
-    .addOption(siteOption())
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ linod why 3\n  $ linod why checkdata\n  $ linod why 3 --at 2026-11-24T20:00',
-    )
     .action(async (word: string, flags: WhyFlags) => {
       const limit = flags.limit === undefined ? undefined : parseWholeNumber('--limit', flags.limit);
       // Of a site that is switched off the past is told as well, and that it is off.

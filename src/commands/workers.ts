@@ -1,26 +1,25 @@
 // linod workers: which workers run.
 
-import { Command } from 'commander';
-import { jsonOption, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
+import type { Command } from 'commander';
+import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
 import { printJson, printTable, say } from './output.js';
 import { workerColumns, workerJson } from './views.js';
 
 export function workersCommand(): Command {
-  return new Command('workers')
-    .description('the workers that are running, and whether they hear')
-    .addOption(siteOption())
-    .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ linod workers')
-    .action(async (flags: SiteFlags & { json?: boolean }) => {
-      const site = await requireSite(flags);
-      const { Workers } = await import('../actors.js');
-      const { localTime } = await import('../local-time.js');
-      const workers = await withStore(site, (store) => Workers.rows({ site, store }));
-      if (flags.json) return printJson(workers.map(workerJson));
-      printTable(
-        workerColumns((instant) => localTime(instant, site.settings.timezone), Date.now()),
-        workers,
-      );
-      if (workers.length === 0) say(`no worker is running: runworker ${site.channel}`);
-    });
+  return siteCommand(
+    'workers',
+    'the workers that are running, and whether they hear',
+    'Example:\n  $ linod workers',
+  ).action(async (flags: SiteJsonFlags) => {
+    const site = await requireSite(flags);
+    const { Workers } = await import('../actors.js');
+    const { localTime } = await import('../local-time.js');
+    const workers = await withStore(site, (store) => Workers.rows({ site, store }));
+    if (flags.json) return printJson(workers.map(workerJson));
+    printTable(
+      workerColumns((instant) => localTime(instant, site.settings.timezone), Date.now()),
+      workers,
+    );
+    if (workers.length === 0) say(`no worker is running: runworker ${site.channel}`);
+  });
 }
