@@ -6,23 +6,38 @@
 import { suggestion } from './errors.js';
 import { excludedRule, isExcludedList, wrongEntry } from './recurrence/exclusions.js';
 
-/** The policies of a rule, none of them open. */
+/** The policies of a rule, none of them open. `npm run docs` copies the comments into docs/policies.md. */
 export interface Policies {
-  /** What becomes of the rule when a run fails: it is cancelled, goes on at its next time, or the run is tried again. */
+  /** When a run fails, the rule is cancelled, goes on at its next time, or the run is tried again. */
   readonly onFailure: 'cancel' | 'continue' | 'retry';
-  /** With `retry`: how many further attempts there are. */
+  /** With `onFailure: retry`: how many further attempts there are. */
   readonly retries: number;
-  /** Seconds before the first further attempt; each one waits about twice as long as the one before, at most an hour. */
+  /**
+   * Before the first further attempt; each one waits about twice as long as the one before, at most an
+   * hour.
+   */
   readonly retryDelaySeconds: number;
-  /** After so many failures in a row, each with all its attempts, the rule is cancelled; not with `continue`. */
+  /**
+   * After so many failures in a row, each with all its attempts, the rule is cancelled; not with
+   * `onFailure: continue`.
+   */
   readonly cancelAfter: number;
-  /** What happens when the worker of a run dies. */
+  /**
+   * When the worker of a run dies: the rule goes on at its next time, the run is begun again, or the rule
+   * is cancelled.
+   */
   readonly onLost: 'continue' | 'run-again' | 'cancel';
-  /** What becomes of due times that passed while nothing could run. */
+  /**
+   * What becomes of due times that passed while no worker ran the rules: none is made up for, one run
+   * stands for all of them, or each is run.
+   */
   readonly misfire: 'skip' | 'run-once' | 'run-all';
   /** What is late by more than so many seconds is not made up for. 0: no limit. */
   readonly misfireWindowSeconds: number;
-  /** What happens when the rule is due, or its run asked for, and the run before still goes on. */
+  /**
+   * When the rule is due, or its run asked for, and the run before still goes on: it is skipped; one waits
+   * for the end of that run; both run; or that run is asked to end and the new one begins then.
+   */
   readonly overlap: 'skip' | 'queue-one' | 'allow' | 'cancel-previous';
   /** A run that takes longer is asked to end. */
   readonly timeoutSeconds: number;
@@ -30,21 +45,24 @@ export interface Policies {
   readonly graceSeconds: number;
   /** Where a run takes place: on the worker's own event loop, in a thread, or in a process of its own. */
   readonly runIn: 'inline' | 'thread' | 'process';
-  /** How much memory a thread or process may take. 0: no limit. */
+  /** How much memory a thread or process may take, in MiB. */
   readonly memoryMb: number;
   /** Of several rules that are due, those with the higher number come first. */
   readonly priority: number;
   /** A name that rules share which must not all run at once; empty for none. */
   readonly group: string;
-  /** The rule starts only while fewer runs than this of its group go on. */
+  /**
+   * The rule starts only while fewer runs than this of its group go on. Limits of one group may differ; no
+   * rule overtakes one that comes before it and waits for the group.
+   */
   readonly groupLimit: number;
-  /** Every due time is moved by the same part of so many seconds, which depends on the rule's number. */
+  /** Every due time is moved by the same part of so many seconds, which the rule's number decides. */
   readonly jitterSeconds: number;
-  /** Days and times of day at which it does not run; see recurrence/exclusions.ts. */
+  /** Days and times of day at which the rule does not run. */
   readonly excluded: readonly string[];
-  /** What becomes of a due time that is excluded: it is left out, or put off to where it is not excluded. */
+  /** A due time that is excluded is left out, or put off to where it is not excluded. */
   readonly onExcluded: 'skip' | 'postpone';
-  /** A rule, by name or number: this one is due whenever a run of that one is done, and at no other time. */
+  /** The rule is due whenever a run of that other one is done, and at no other time. */
   readonly runAfter: string;
 }
 
@@ -158,37 +176,6 @@ export const policies: { readonly [K in PolicyName]: PolicyDefinition<Policies[K
     none: '',
     isAllowed: (value): value is string => typeof value === 'string' && value.length <= 200,
   },
-};
-
-/** What each policy decides, as sentences for the tables of the documentation. */
-export const policyTexts: { readonly [K in PolicyName]: string } = {
-  misfire:
-    'What becomes of due times that passed while no worker ran the rules: none is made up for, one run stands for all of them, or each is run.',
-  misfireWindowSeconds: 'What is late by more than so many seconds is not made up for. 0: no limit.',
-  overlap:
-    'When the rule is due, or its run asked for, and the run before still goes on: it is skipped; one waits for the end of that run; both run; or that run is asked to end and the new one begins then.',
-  timeoutSeconds: 'A run that takes longer is asked to end.',
-  graceSeconds:
-    'A run that was asked to end may take so long to do so; then its thread or process is killed.',
-  onFailure: 'When a run fails, the rule is cancelled, goes on at its next time, or the run is tried again.',
-  retries: 'With `onFailure: retry`: how many further attempts there are.',
-  retryDelaySeconds:
-    'Before the first further attempt; each one waits about twice as long as the one before, at most an hour.',
-  cancelAfter:
-    'After so many failures in a row, each with all its attempts, the rule is cancelled; not with `onFailure: continue`.',
-  onLost:
-    'When the worker of a run dies: the rule goes on at its next time, the run is begun again, or the rule is cancelled.',
-  runIn: "Where a run takes place: on the worker's own event loop, in a thread, or in a process of its own.",
-  memoryMb: 'How much memory a thread or process may take, in MiB.',
-  priority: 'Of several rules that are due, those with the higher number come first.',
-  group: 'A name that rules share which must not all run at once; empty for none.',
-  groupLimit:
-    'The rule starts only while fewer runs than this of its group go on. Limits of one group may differ; no rule overtakes one that comes before it and waits for the group.',
-  jitterSeconds:
-    "Every due time is moved by the same part of so many seconds, which the rule's number decides.",
-  excluded: 'Days and times of day at which the rule does not run.',
-  onExcluded: 'A due time that is excluded is left out, or put off to where it is not excluded.',
-  runAfter: 'The rule is due whenever a run of that other one is done, and at no other time.',
 };
 
 export const policyNames: readonly PolicyName[] = Object.keys(policies).filter(isPolicyName);
