@@ -25,21 +25,6 @@ const schema = v.object({
 export const jsonFormat: LineFormat = {
   name: 'json',
   time: 'iso',
-  layout: {
-    opening: '{"time":"',
-    timeLength: 29,
-    beforeLevel: '","level":"',
-    beforeSender: '","sender":"',
-    isLoggerFirst: false,
-    beforeNumber: '","number":',
-    afterNumber: ',',
-    afterNoSender: '","number":0,',
-    beforeLogger: '"logger":"',
-    afterLogger: '"',
-    isSpaced: false,
-    closing: '}',
-    isMultiline: false,
-  },
   head(time, level, sender, number, logger) {
     return `{"time":"${time}","level":"${level}","sender":"${sender}","number":${number},"logger":"${logger}","message":`;
   },

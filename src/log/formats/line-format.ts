@@ -33,8 +33,6 @@ export interface LineFormat {
   readonly name: FormatName;
   /** How it writes an instant. */
   readonly time: TimeLayout;
-  /** Where the parts of a head stand. */
-  readonly layout: HeadLayout;
 
   /**
    * The begin of a record, up to its message.
@@ -57,54 +55,6 @@ export interface LineFormat {
 
   /** Reads what follows the head of a whole record, with or without its final `\n`; undefined when that is damaged. */
   readText(record: string, head: Head): RecordText | undefined;
-}
-
-/** The fixed parts of a head. Between them stand, in this order: time, level, sender, number, logger. */
-export interface HeadLayout {
-  /** What comes before the time. */
-  readonly opening: string;
-  readonly timeLength: number;
-  readonly beforeLevel: string;
-  readonly beforeSender: string;
-  /** Whether the logger's name and a space come between `beforeSender` and the sender. */
-  readonly isLoggerFirst: boolean;
-  readonly beforeNumber: string;
-  readonly afterNumber: string;
-  /** What a note has behind its `-` instead of a number and what is around it. */
-  readonly afterNoSender: string;
-  /** What comes then, before the logger's name; where that stands first, what comes instead of it. */
-  readonly beforeLogger: string;
-  readonly afterLogger: string;
-  /** Whether a space follows the head, unless the line ends with it. */
-  readonly isSpaced: boolean;
-  /** How the line ends, if it always ends so. */
-  readonly closing: string;
-  /** Whether a record may have continuation lines. */
-  readonly isMultiline: boolean;
-}
-
-/** The fixed parts of a head. Between them stand, in this order: time, level, sender, number, logger. */
-export interface HeadLayout {
-  /** What comes before the time. */
-  readonly opening: string;
-  readonly timeLength: number;
-  readonly beforeLevel: string;
-  readonly beforeSender: string;
-  /** Whether the logger's name and a space come between `beforeSender` and the sender. */
-  readonly isLoggerFirst: boolean;
-  readonly beforeNumber: string;
-  readonly afterNumber: string;
-  /** What a note has behind its `-` instead of a number and what is around it. */
-  readonly afterNoSender: string;
-  /** What comes then, before the logger's name; where that stands first, what comes instead of it. */
-  readonly beforeLogger: string;
-  readonly afterLogger: string;
-  /** Whether a space follows the head, unless the line ends with it. */
-  readonly isSpaced: boolean;
-  /** How the line ends, if it always ends so. */
-  readonly closing: string;
-  /** Whether a record may have continuation lines. */
-  readonly isMultiline: boolean;
 }
 
 /** What the head of a record says. */

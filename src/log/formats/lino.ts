@@ -15,21 +15,6 @@ const { clock, level, sender, number, logger } = headParts;
 export const linoFormat: LineFormat = {
   name: 'lino',
   time: 'lino',
-  layout: {
-    opening: '',
-    timeLength: 18,
-    beforeLevel: ' ',
-    beforeSender: ' [',
-    isLoggerFirst: true,
-    beforeNumber: '#',
-    afterNumber: ' ',
-    afterNoSender: ' ',
-    beforeLogger: 'main]',
-    afterLogger: ' :',
-    isSpaced: true,
-    closing: '',
-    isMultiline: true,
-  },
   head(time, level, sender, number, logger) {
     const origin = sender === noSender ? noSender : `${sender}#${number}`;
     return `${time} ${level} [${logger} ${origin} main] : `;

@@ -24,21 +24,6 @@ const { clock, offset, level, sender, number, logger } = headParts;
 export const logfmtFormat: LineFormat = {
   name: 'logfmt',
   time: 'iso',
-  layout: {
-    opening: 'time=',
-    timeLength: 29,
-    beforeLevel: ' level=',
-    beforeSender: ' sender=',
-    isLoggerFirst: false,
-    beforeNumber: ' number=',
-    afterNumber: ' ',
-    afterNoSender: ' number=0 ',
-    beforeLogger: 'logger=',
-    afterLogger: '',
-    isSpaced: true,
-    closing: '',
-    isMultiline: false,
-  },
   head(time, level, sender, number, logger) {
     return `time=${time} level=${level} sender=${sender} number=${number} logger=${logger} msg=`;
   },

@@ -10,21 +10,6 @@ const { clock, offset, level, sender, number, logger } = headParts;
 export const textFormat: LineFormat = {
   name: 'text',
   time: 'text',
-  layout: {
-    opening: '',
-    timeLength: 29,
-    beforeLevel: ' ',
-    beforeSender: ' ',
-    isLoggerFirst: false,
-    beforeNumber: '#',
-    afterNumber: ' ',
-    afterNoSender: ' ',
-    beforeLogger: '',
-    afterLogger: ':',
-    isSpaced: true,
-    closing: '',
-    isMultiline: true,
-  },
   head(time, level, sender, number, logger) {
     const origin = sender === noSender ? noSender : `${sender}#${number}`;
     return `${time} ${level} ${origin} ${logger}: `;
