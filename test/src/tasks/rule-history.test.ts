@@ -89,10 +89,10 @@ t.test('whatever changes a rule, the history says what, who and how', async (t) 
     '5 failure by ann: cancelled_by - to failure',
     '5 failure by ann: cancelled_reason - to failed: no',
     /^6 sync by ann: suggestion .*"every":10.* to .*"every":15.*$/,
-    `7 sync by ann: cancelled_at ${noon} to -`,
+    `6 sync by ann: cancelled_at ${noon} to -`,
     '6 sync by ann: cancelled_by failure to -',
     '6 sync by ann: cancelled_reason failed: no to -',
-    `8 sync by ann: removed_at - to ${noon}`,
+    `7 sync by ann: removed_at - to ${noon}`,
   ]);
   t.equal(all.length, 18);
 });
