@@ -51,14 +51,11 @@ export const RunJob = {
     request: number,
     { signal }: { signal?: AbortSignal } = {},
   ): Promise<Job | null> {
-    for (let asked = request; ; ) {
+    for (;;) {
       signal?.throwIfAborted();
       await lookAround(context);
-      const { outcome, job } = await fateNow(context, asked);
-      if (job !== null && job.status !== 'running') return job;
-      const other = outcome === null ? null : mergedWith(outcome);
-      if (other !== null) asked = other;
-      else if (job === null && outcome !== null) return null;
+      const { job, isOver } = await requestState(context, request);
+      if (isOver) return job;
       await sleep(lookMs);
     }
   },
@@ -119,24 +116,14 @@ export async function requestState(
   context: Pick<ActorContext, 'store'>,
   request: number,
 ): Promise<RequestFate & { readonly isOver: boolean }> {
-  const row = await context.store.db
-    .selectFrom('job_requests')
-    .select('id')
-    .where('id', '=', request)
-    .where('action', '=', 'run')
-    .executeTakeFirst();
-  if (row === undefined) throw new UsageError(`there is no request ${request} for a run`);
   for (let asked = request; ; ) {
     const { outcome, job } = await fateNow(context, asked);
     const other = job === null && outcome !== null ? mergedWith(outcome) : null;
-    if (other === null) return { outcome, job, isOver: hasEnded({ outcome, job }) };
+    // Of one that ran and has no job, that was deleted, as only one that has ended is.
+    const isOver = job === null ? outcome !== null : job.status !== 'running';
+    if (other === null) return { outcome, job, isOver };
     asked = other;
   }
-}
-
-/** Whether nothing more comes of a request. Of one that ran and has no job, that was deleted, as only one that has ended is. */
-function hasEnded({ outcome, job }: RequestFate): boolean {
-  return job === null ? outcome !== null : job.status !== 'running';
 }
 
 /** What became of a request for a run. */
@@ -165,11 +152,13 @@ async function fateNow(
   { store: { db } }: Pick<ActorContext, 'store'>,
   request: number,
 ): Promise<RequestFate> {
-  const { outcome } = await db
+  const asked = await db
     .selectFrom('job_requests')
     .select('outcome')
     .where('id', '=', request)
-    .executeTakeFirstOrThrow();
+    .where('action', '=', 'run')
+    .executeTakeFirst();
+  if (asked === undefined) throw new UsageError(`there is no request ${request} for a run`);
   const row = await db.selectFrom('jobs').selectAll().where('request_id', '=', request).executeTakeFirst();
-  return { outcome, job: row === undefined ? null : jobFromRow(row) };
+  return { outcome: asked.outcome, job: row === undefined ? null : jobFromRow(row) };
 }

@@ -83,7 +83,6 @@ export class Batch {
   decideDue(rule: JobRule, dueAt: number): boolean {
     const { group } = rule.policies;
     try {
-      const delay = this.#view.delayOf(rule, dueAt);
       const { action, at, entries, next } = decide(rule, dueAt, {
         now: this.now,
         running: this.#running.get(rule.id) ?? [],
@@ -91,13 +90,13 @@ export class Batch {
         groupWait: this.#groupWaits.get(group) ?? null,
         hasPlace: this.#hasPlace,
         pollingSince: this.#view.pollingSince,
-        delay,
+        delay: this.#view.delayOf(rule, dueAt),
       });
       if (action.kind === 'wait') {
         this.#wait(rule, action.for, action.why, { dueAt, cancel: action.cancel });
         return action.for !== 'place';
       }
-      if (action.kind === 'start') this.#start(rule, { due_at: at, start_datetime: Math.max(this.now, at) });
+      if (action.kind === 'start') this.#start(rule, { due_at: at });
       this.moved.push({ id: rule.id, next });
       this.entries.push(...entries.map((entry) => ({ ...entry, ruleId: rule.id })));
     } catch (error) {
@@ -121,7 +120,7 @@ export class Batch {
     if (full !== null) return this.#postpone(rule, request, 'group', full);
     if (!this.#hasPlace) return this.#postpone(rule, request, 'place', allPlacesTaken);
     const { attempt, args, checkpoint } = request;
-    this.#start(rule, { request_id: request.id, attempt, args, checkpoint, start_datetime: this.now });
+    this.#start(rule, { request_id: request.id, attempt, args, checkpoint });
     this.users.set(request.id, request.requestedBy);
     const reason = request.ofJob === null ? 'requested' : 'again';
     this.#tell(request, reason, `by ${request.requestedBy}, request ${request.id}`);
@@ -151,7 +150,7 @@ export class Batch {
     return this.starts.length < this.#view.freePlaces;
   }
 
-  #start(rule: JobRule, cause: Pick<NewJob, 'start_datetime'> & Partial<NewJob>): void {
+  #start(rule: JobRule, cause: Partial<NewJob>): void {
     const { group, runIn } = rule.policies;
     const row = {
       rule_id: rule.id,
@@ -161,6 +160,7 @@ export class Batch {
       attempt: 1,
       args: null,
       checkpoint: null,
+      start_datetime: this.now,
       ...cause,
       run_in: runIn,
       job_group: group === '' ? null : group,

@@ -9,7 +9,6 @@ import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { type Job, jobFromRow, type Outcome } from './job.js';
 import { type RuleEntry, storable, writeEntries } from './ledger.js';
-import { addAttempt } from './requests.js';
 import { isFaultOfRule, type JobRule } from './rule.js';
 import type { Rules } from './rules.js';
 
@@ -171,7 +170,7 @@ export class Ends {
     const { onFailure, retries, retryDelaySeconds, cancelAfter } = current.policies;
     if (onFailure === 'retry' && job.attempt <= retries) {
       const delayMs = retryDelayMs(retryDelaySeconds, job.attempt);
-      await this.#tryAgain(tx, job, current, delayMs, 'failed');
+      await this.#tryAgain(tx, job.id, delayMs, 'failed');
       return `attempt ${job.attempt + 1} of ${retries + 1} comes in ${durationText(delayMs)}`;
     }
     const failures = current.failuresInRow + 1;
@@ -183,35 +182,18 @@ export class Ends {
     return 'the rule is cancelled by that';
   }
 
-  async #tryAgain(
-    tx: Kysely<Database>,
-    job: Pick<Job, 'id' | 'attempt'>,
-    rule: JobRule,
-    delayMs: number,
-    what: string,
-  ): Promise<void> {
-    // The checkpoint is in the row: the run has written it there while it went on.
-    const row = await tx
-      .selectFrom('jobs')
-      .select(['args', 'checkpoint'])
-      .where('id', '=', job.id)
-      .executeTakeFirst();
+  /** Asks for a further attempt. */
+  async #tryAgain(tx: Kysely<Database>, jobId: number, delayMs: number, what: string): Promise<void> {
     const now = this.#clock.now();
-    await addAttempt(
-      tx,
-      {
-        ruleId: rule.id,
-        ofJob: job.id,
-        attempt: job.attempt + 1,
-        runAt: now + delayMs,
-        why: `job ${job.id}, which ${what}`,
-        args: row?.args ?? null,
-        checkpoint: row?.checkpoint ?? null,
-        priority: rule.policies.priority,
-        group: rule.policies.group,
-      },
-      now,
-    );
+    // The checkpoint is in the job's row: the run has written it there while it went on.
+    await sql`
+      insert into job_requests (rule_id, action, requested_at, requested_by, run_at, attempt, priority, job_group,
+        args, checkpoint, of_job)
+      select job_rules.id, 'run', cast(${now} as bigint), cast(${`job ${jobId}, which ${what}`} as text),
+        cast(${now + delayMs} as bigint), jobs.attempt + 1, due_priority, due_group, jobs.args, jobs.checkpoint, jobs.id
+      from jobs inner join job_rules on job_rules.id = jobs.rule_id
+      where jobs.id = ${jobId}
+    `.execute(tx);
   }
 
   /** The end may have been written before, and only the word of it lost with the connection to the database. */
@@ -258,7 +240,7 @@ export class Ends {
     if (onLost === 'continue') return;
     // What kills its worker each time must not do so for ever.
     if (onLost === 'run-again' && row.attempt <= retries) {
-      await this.#tryAgain(tx, row, rule, 0, 'was lost');
+      await this.#tryAgain(tx, row.id, 0, 'was lost');
       return;
     }
     const times = onLost === 'cancel' ? '' : ` ${row.attempt} times`;

@@ -3,8 +3,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Kysely } from 'kysely';
 import type { Database, RuleChangeRow } from '../store/schema.js';
-import type { Reason } from './decide.js';
 import { columnFromText, fieldOfColumn, fromJson, ruleFields } from './rule-fields.js';
+import type { Rules } from './rules.js';
 
 export interface FieldChange {
   /**
@@ -114,19 +114,18 @@ function valueText(value: unknown, missing: string): string {
   return value === '' ? 'none' : String(value);
 }
 
-/** What the ledger tells of the changes. */
-export function ledgerOf(
+/** Notes the changes in the ledger. @param suffix how they came about */
+export async function noteChanges(
+  tx: Kysely<Database>,
+  rules: Pick<Rules, 'note'>,
+  id: number,
   changes: readonly FieldChange[],
   suffix: string,
-): Array<{ readonly reason: Reason; readonly detail: string }> {
-  const switched = changes.find(({ field }) => field === 'cancelled');
+): Promise<void> {
   const others = changesText(changes.filter(({ field }) => !field.startsWith('cancelled')));
-  return [
-    ...(others === '' ? [] : [{ reason: 'edited' as const, detail: `${others}, ${suffix}` }]),
-    ...(switched === undefined
-      ? []
-      : [
-          { reason: switched.after === true ? ('cancelled' as const) : ('resumed' as const), detail: suffix },
-        ]),
-  ];
+  if (others !== '') await rules.note(id, 'edited', `${others}, ${suffix}`, tx);
+  const switched = changes.find(({ field }) => field === 'cancelled');
+  if (switched !== undefined) {
+    await rules.note(id, switched.after === true ? 'cancelled' : 'resumed', suffix, tx);
+  }
 }

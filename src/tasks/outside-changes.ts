@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
 import type { Database, JobRuleRow, RuleChangeRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import { changesText, fieldChanges, ledgerOf } from './field-changes.js';
+import { changesText, fieldChanges, noteChanges } from './field-changes.js';
 import { isFaultOfRule } from './rule.js';
 import type { RuleColumns } from './rule-changes.js';
 import type { Rules } from './rules.js';
@@ -65,9 +65,7 @@ export class OutsideChanges {
     if (row === undefined || last === undefined) return null;
     const by = last.changed_by ?? somebody;
     const fields = fieldChanges(changes);
-    for (const { reason, detail } of ledgerOf(fields, `in the database by ${by}`)) {
-      await this.#rules.note(id, reason, detail, tx);
-    }
+    await noteChanges(tx, this.#rules, id, fields, `in the database by ${by}`);
     const told = changesText(fields);
     try {
       await this.#rules.rewrite(tx, row, cancellation(row), {

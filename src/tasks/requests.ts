@@ -199,39 +199,6 @@ export class Requests {
   }
 }
 
-/** A further attempt as a row: not before `runAt`, in ms since 1970. */
-export interface FurtherAttempt {
-  readonly ruleId: number;
-  readonly ofJob: number;
-  readonly attempt: number;
-  readonly runAt: number;
-  readonly why: string;
-  readonly args: string | null;
-  readonly checkpoint: string | null;
-  readonly priority: number;
-  readonly group: string;
-}
-
-/** Writes down that a run is to be tried again; a part of the transaction that ends it. */
-export async function addAttempt(tx: Kysely<Database>, attempt: FurtherAttempt, now: number): Promise<void> {
-  await tx
-    .insertInto('job_requests')
-    .values({
-      rule_id: attempt.ruleId,
-      action: 'run',
-      requested_at: now,
-      requested_by: attempt.why,
-      run_at: attempt.runAt,
-      attempt: attempt.attempt,
-      priority: attempt.priority,
-      args: attempt.args,
-      checkpoint: attempt.checkpoint,
-      of_job: attempt.ofJob,
-      job_group: attempt.group,
-    })
-    .execute();
-}
-
 /** Whether an outcome says that there will be no run. */
 export function isRefusal(outcome: string): boolean {
   return /^(skipped|withdrawn)\b/.test(outcome);

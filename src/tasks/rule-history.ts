@@ -7,7 +7,7 @@ import type { Kysely } from 'kysely';
 import { UsageError } from '../errors.js';
 import type { Database, JobRuleRow, RuleChangeRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import { changesSince, type FieldChange, fieldChanges, ledgerOf } from './field-changes.js';
+import { changesSince, type FieldChange, fieldChanges, noteChanges } from './field-changes.js';
 import type { JobRule } from './rule.js';
 import type { RuleColumns } from './rule-changes.js';
 import { columnFromText } from './rule-fields.js';
@@ -127,9 +127,7 @@ export class RuleHistory {
       if (changed.length === 0)
         throw new UsageError(`job rule ${id} is already as it was before change ${from}`);
       const suffix = `since change ${from} was undone by ${this.#actor}`;
-      for (const { reason, detail } of ledgerOf(fieldChanges(changed), suffix)) {
-        await this.#rules.note(id, reason, detail, tx);
-      }
+      await noteChanges(tx, this.#rules, id, fieldChanges(changed), suffix);
       return await this.#rules.get(id, tx);
     });
   }

@@ -13,7 +13,7 @@ import type { Procedure } from '../procedure.js';
 import { lock } from '../store/dialect.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import { changesSince, type FieldChange, fieldChanges, ledgerOf } from './field-changes.js';
+import { changesSince, type FieldChange, fieldChanges, noteChanges } from './field-changes.js';
 import { isFaultOfRule, type JobRule } from './rule.js';
 import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
 import { ruleFields } from './rule-fields.js';
@@ -173,9 +173,7 @@ export class RulesPlans {
       const changes = fieldChanges(await changesSince(tx, row.id, isNew ? -1 : row.revision));
       if (changes.length === 0) continue;
       const { id, name, procedure, nextDueAt, timezone } = await rules.get(row.id, tx);
-      for (const { reason, detail } of ledgerOf(changes, `applied by ${actor}`)) {
-        await rules.note(id, reason, detail, tx);
-      }
+      await noteChanges(tx, rules, id, changes, `applied by ${actor}`);
       planned.push({
         rule: id,
         name,
