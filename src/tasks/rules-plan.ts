@@ -105,13 +105,21 @@ export class RulesPlans {
   async #carryOut(tx: Kysely<Database>, file: RulesFile, source: string): Promise<RulesPlan> {
     await lock(tx, 'rules');
     const rows = await tx.selectFrom('job_rules').selectAll().orderBy('id').forNoKeyUpdate().execute();
-    const { meant, problems } = matchAll(file.rules, rows, this.#context.procedures);
-    if (problems.length > 0) throw new BadRulesFileError(source, problems);
     const steps: Step[] = [];
-    for (const { place, entry, row, procedure } of meant) {
-      const isNew = row === undefined;
-      steps.push({ place, entry, isNew, row: row ?? (await this.#create(tx, procedure, entry.name)) });
+    const problems: string[] = [];
+    for (const [i, entry] of file.rules.entries()) {
+      const place = `rules[${i}] (${entry.name})`;
+      const found = match(entry, rows, this.#context.procedures);
+      const before = steps.find((step) => isSame(step, entry, found));
+      if (typeof found === 'string') problems.push(`${place}: ${found}`);
+      else if (before !== undefined) problems.push(`${place}: it is the same rule as ${before.place}`);
+      else if ('row' in found) steps.push({ place, entry, row: found.row, isNew: false });
+      else {
+        const { id } = await this.#context.rules.insert(tx, found.procedure, 'apply', entry.name);
+        steps.push({ place, entry, row: await this.#context.rules.lockRow(id, tx), isNew: true });
+      }
     }
+    if (problems.length > 0) throw new BadRulesFileError(source, problems);
     await this.#changeAll(tx, steps, source);
     const planned = await this.#planned(tx, steps);
     const named = new Set(steps.map(({ row }) => row.id));
@@ -123,33 +131,22 @@ export class RulesPlans {
     };
   }
 
-  async #create(tx: Kysely<Database>, procedure: Procedure, name: string): Promise<JobRuleRow> {
-    const { rules } = this.#context;
-    const { id } = await rules.insert(tx, procedure, 'apply', name);
-    return await rules.lockRow(id, tx);
-  }
-
   /** In whatever order they can be: a rule may run after one that comes later in the file. */
   async #changeAll(tx: Kysely<Database>, steps: readonly Step[], source: string): Promise<void> {
-    let waiting = steps;
-    for (;;) {
-      const failed: Array<{ readonly step: Step; readonly problem: string }> = [];
+    for (let waiting = steps; waiting.length > 0; ) {
+      const problems: string[] = [];
+      const failed: Step[] = [];
       for (const step of waiting) {
         try {
           await this.#change(tx, step);
         } catch (error) {
           if (!isFaultOfRule(error)) throw error;
-          failed.push({ step, problem: `${step.place}: ${error.message}` });
+          failed.push(step);
+          problems.push(`${step.place}: ${error.message}`);
         }
       }
-      if (failed.length === 0) return;
-      if (failed.length === waiting.length) {
-        throw new BadRulesFileError(
-          source,
-          failed.map(({ problem }) => problem),
-        );
-      }
-      waiting = failed.map(({ step }) => step);
+      if (failed.length === waiting.length) throw new BadRulesFileError(source, problems);
+      waiting = failed;
     }
   }
 
@@ -208,46 +205,21 @@ interface Step {
   readonly isNew: boolean;
 }
 
-/** The rule that an entry means, or the procedure of which one is to be made. */
-type Meant = { readonly place: string; readonly entry: RuleEntry } & (
-  | { readonly row: JobRuleRow; readonly procedure?: undefined }
-  | { readonly row?: undefined; readonly procedure: Procedure }
-);
+/** The rule that an entry means, or the procedure of which one is to be made; or what is wrong, as a clause. */
+type Match = { readonly row: JobRuleRow } | { readonly procedure: Procedure } | string;
 
-function matchAll(
-  entries: readonly RuleEntry[],
-  rows: readonly JobRuleRow[],
-  procedures: ChoiceList<Procedure>,
-): { meant: Meant[]; problems: string[] } {
-  const problems: string[] = [];
-  const meant: Meant[] = [];
-  for (const [i, entry] of entries.entries()) {
-    const place = `rules[${i}] (${entry.name})`;
-    const found = match(entry, rows, procedures);
-    if (typeof found === 'string') problems.push(`${place}: ${found}`);
-    else meant.push({ place, entry, ...found });
-  }
-  for (const [i, { place, entry, row }] of meant.entries()) {
-    const before = meant
-      .slice(0, i)
-      .find((other) =>
-        row === undefined ? other.row === undefined && isAlike(other.entry, entry) : other.row?.id === row.id,
-      );
-    if (before !== undefined) problems.push(`${place}: it is the same rule as ${before.place}`);
-  }
-  return { meant, problems };
+/** Whether an entry means the same rule as one before it. */
+function isSame({ row, isNew, entry: other }: Step, entry: RuleEntry, found: Match): boolean {
+  if (typeof found === 'string') return false;
+  if ('row' in found) return row.id === found.row.id;
+  return isNew && other.name === entry.name && row.procedure === found.procedure.name;
 }
 
-function isAlike(a: RuleEntry, b: RuleEntry): boolean {
-  return a.name === b.name && (a.procedure ?? a.name) === (b.procedure ?? b.name);
-}
-
-/** @returns what is wrong, as a clause, when nothing can be meant */
 function match(
   { name, procedure, number }: RuleEntry,
   rows: readonly JobRuleRow[],
   procedures: ChoiceList<Procedure>,
-): { row: JobRuleRow } | { procedure: Procedure } | string {
+): Match {
   const isMeant = (row: JobRuleRow) =>
     (number === undefined ? row.name === name : row.id === number) &&
     (procedure === undefined || row.procedure === procedure);

@@ -88,3 +88,27 @@ t.test('while a rule waits for a place, nothing is decided about those behind it
   t.same([claims.claimed.length, claims.waiting.length], [1, 1]);
   t.equal((await bench.rules.get(3)).nextDueAt?.getTime(), due[2]?.dueAt, 'the third is due as before');
 });
+
+t.test('who was suspended in the middle of a claim begins only what is still its own', async (t) => {
+  const bench = await openBench(t);
+  const begun: string[] = [];
+  for (const name of ['lost', 'kept'])
+    bench.add(name, () => begun.push(name), { every: 10, everyUnit: 'secondly' });
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  const { claimer } = bench;
+  const claimDue = claimer.claimDue.bind(claimer);
+  claimer.claimDue = async (...args) => {
+    const claims = await claimDue(...args);
+    bench.clock.advance(60_000);
+    await bench.store.db
+      .updateTable('jobs')
+      .set({ status: 'lost' })
+      .where('procedure', '=', 'lost')
+      .execute();
+    return claims;
+  };
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.same(begun, ['kept']);
+});
