@@ -13,7 +13,7 @@ export type Thresholds = Pick<LevelSource, 'threshold'>;
  * Writes such a record down as one of `sender`, unless it is below the level of its logger. Who it came from is told in
  * its fields.
  */
-export function writeForeign(sender: LogSender, record: LogRecord, levels: Thresholds): void {
+export function writeForeign(sender: Pick<LogSender, 'write'>, record: LogRecord, levels: Thresholds): void {
   const level = levelOf(record);
   const logger = loggerName(record.name);
   if (levelnoOf(level) < levels.threshold(logger)) return;

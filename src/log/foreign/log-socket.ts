@@ -29,7 +29,7 @@ export interface LogSocketOptions {
   /** Permissions of the socket's file, such as 0o600. */
   readonly mode: number;
   /** Numbers the records, and spools them where it cannot deliver them: so each is in the log exactly once. */
-  readonly sender: LogSender;
+  readonly sender: Pick<LogSender, 'write' | 'flush' | 'spooled'>;
   /** Which of the records are wanted. */
   readonly levels: Thresholds;
   readonly clock: Clock;
