@@ -33,3 +33,11 @@ export function chunks<T>(items: readonly T[], size: number): T[][] {
   const count = Math.ceil(items.length / size);
   return Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
+
+/** Waits for all, and then rejects with the first failure. */
+export async function allDone<T>(work: ReadonlyArray<Promise<T>>): Promise<T[]> {
+  return (await Promise.allSettled(work)).map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}

@@ -22,7 +22,7 @@ import {
 import type { DeadLetterReport, Leased } from '../leases.js';
 import type { Listening } from '../listening.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
-import { writeEach } from '../outgoing.js';
+import { allDone, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
 import {
   type GroupReport,
@@ -35,9 +35,9 @@ import {
 import type { WaitingQueue } from '../waiting-queue.js';
 import type { ConnectionChange } from './redis/connection.js';
 import { type Host as HostOption, parseHosts, shardOf } from './redis/hosts.js';
+import { checkCount, checkPrefix } from './redis/options.js';
 import { Audience, ForeignMemberError } from './redis-pubsub/audience.js';
 import { Host } from './redis-pubsub/host.js';
-import { PubSubSource } from './redis-pubsub/source.js';
 
 export { ForeignMemberError } from './redis-pubsub/audience.js';
 
@@ -85,7 +85,6 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
   readonly #codec: MessageCodec;
   readonly #hosts: readonly Host[];
   readonly #audience: Audience;
-  readonly #source: PubSubSource;
   readonly #capacity: (channel: string) => number;
   readonly #now: () => number;
   #closed = false;
@@ -98,7 +97,7 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
     this.#codec = new MessageCodec(options, { now });
     this.#capacity = capacityOf(options);
     this.#audience = new Audience({ capacity: this.#capacity, onDrop: this.#onDrop });
-    const timeoutMs = checkTimeout(options.timeoutMs ?? 2000);
+    const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
     this.#hosts = parseHosts(options.hosts, this.#prefix).map(
       (address) =>
         new Host({
@@ -109,11 +108,6 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
           onRefused: (name, error) => this.#audience.fail(error, name),
         }),
     );
-    this.#source = new PubSubSource({
-      audience: this.#audience,
-      codec: this.#codec,
-      groupPrefix: this.#prefix + groupMark,
-    });
   }
 
   /** Publishes on exactly this name. Resolves when Redis has passed the message on, be it to nobody. */
@@ -224,21 +218,30 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
   /** Knows of what this layer object keeps. */
   async stats(): Promise<LayerStats> {
     this.#refuseWhenClosed();
-    return layerStats(this.#source.depths(), this.#capacity, this.#now());
+    return layerStats(this.#audience.depths(), this.#capacity, this.#now());
   }
 
   /** Looks at what this layer object keeps. */
   async peek(channel: string, options: PeekOptions = {}): Promise<Peeked[]> {
     this.#refuseWhenClosed();
     this.#checkChannel(channel);
-    return peekAt(channel, options, async (key, max, onLease) => this.#source.peek(key, max, onLease));
+    return peekAt(channel, options, async (key, max, onLease) =>
+      onLease ? [] : this.#audience.first(key, max).map((message) => this.#peeked(channel, message)),
+    );
   }
 
   /** Tells of this layer object's members. */
   async groups(group?: string): Promise<GroupReport[]> {
     this.#refuseWhenClosed();
     if (group !== undefined) checkGroupName(group);
-    return this.#source.groups(group);
+    const skip = this.#prefix.length + groupMark.length;
+    const reports = this.#audience.groups().map(([name, members]) => ({
+      group: name.slice(skip),
+      members: members.map((channel) => ({ channel })),
+    }));
+    return reports
+      .filter((report) => group === undefined || report.group === group)
+      .sort((a, b) => (a.group < b.group ? -1 : 1));
   }
 
   /** @throws InvalidOptionError: Redis keeps no messages here */
@@ -266,6 +269,12 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
 
   #refuseWhenClosed(): void {
     if (this.#closed) throw new LayerClosedError();
+  }
+
+  /** As read anew, so that nobody changes what its receiver gets. */
+  #peeked(channel: string, message: Received): Peeked {
+    const bytes = this.#codec.encode(message);
+    return { channels: [channel], message: this.#codec.decode(bytes), bytes: bytes.length, deliveries: 0 };
   }
 
   /** A name as everywhere, which may have the layer's prefix before it. */
@@ -340,22 +349,6 @@ export class RedisPubSubChannelLayer implements ChannelLayer {
 /** Between the layer's prefix and a group's name. */
 const groupMark = '__group__';
 
-/** Waits for all, and then rejects with the first failure. */
-async function allDone(work: ReadonlyArray<Promise<unknown>>): Promise<void> {
-  for (const outcome of await Promise.allSettled(work))
-    if (outcome.status === 'rejected') throw outcome.reason;
-}
-
 function noLeases(found: unknown = 'PubSub'): InvalidOptionError {
   return new InvalidOptionError('lease', 'left out: the PubSub layer has no leases', found);
-}
-
-function checkPrefix(prefix: unknown): string {
-  if (typeof prefix === 'string') return prefix;
-  throw new InvalidOptionError('prefix', 'text', prefix);
-}
-
-function checkTimeout(timeoutMs: unknown): number {
-  if (Number.isSafeInteger(timeoutMs) && Number(timeoutMs) > 0) return Number(timeoutMs);
-  throw new InvalidOptionError('timeoutMs', 'a whole number of at least 1', timeoutMs);
 }

@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Message, Received } from '../application.js';
-import { ChannelFull, InvalidOptionError, LayerClosedError, UndecodableError } from '../errors.js';
+import { ChannelFull, LayerClosedError } from '../errors.js';
 import {
   type ChannelLayer,
   capacityOf,
@@ -11,10 +11,8 @@ import {
   checkMaxDeliveries,
   checkMessage,
   checkReceiveMany,
-  type DroppedMessage,
   type Extension,
   expiryMsOf,
-  type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
   messageKey,
@@ -29,14 +27,12 @@ import {
   checkLeaseMs,
   type DeadLetterOptions,
   type DeadLetterReport,
-  isDeadLetterChannel,
   type Leased,
 } from '../leases.js';
 import { type Listening, worstOf } from '../listening.js';
-import { LocalQueues, type ProcessMessage } from '../local-queues.js';
-import { type CodecOptions, MessageCodec } from '../message-codec.js';
-import { copyOf } from '../message-copy.js';
-import { chunks, writeEach } from '../outgoing.js';
+import { LocalQueues } from '../local-queues.js';
+import { MessageCodec } from '../message-codec.js';
+import { allDone, chunks, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
 import {
   type GroupReport,
@@ -46,59 +42,20 @@ import {
   type PeekOptions,
   peekAt,
 } from '../stats.js';
-import { leaseKeys } from './redis/channel-keys.js';
-import { ChannelQueue } from './redis/channel-queue.js';
-import type { ConnectionChange } from './redis/connection.js';
 import { DeadLetters } from './redis/dead-letters.js';
 import { Host, Ring } from './redis/host.js';
-import { type Host as HostOption, parseHosts } from './redis/hosts.js';
-import { entryHeaderBytes } from './redis/lease-scripts.js';
+import { parseHosts } from './redis/hosts.js';
 import { RedisLeases } from './redis/leases.js';
 import { Members } from './redis/members.js';
+import { checkCount, checkPrefix, type RedisLayerOptions, warnOnce } from './redis/options.js';
 import { membersPerScript, type Parcel } from './redis/outbox.js';
+import { Queues } from './redis/queues.js';
 import { flush } from './redis/scan.js';
 import { RedisSource } from './redis/source.js';
-import type { Entry } from './redis/waiting.js';
 
 export type { ConnectionChange } from './redis/connection.js';
 export type { Host as RedisHost, HostOptions as RedisHostOptions } from './redis/hosts.js';
-
-/** Something about a server that loses messages sooner or later. */
-export interface LayerWarning {
-  /** `may-evict`: when the server's memory gets short it throws away keys, and with them messages. */
-  readonly code: 'may-evict';
-  /** The server's name, without anything secret. */
-  readonly host: string;
-  /** A sentence for the maintainer: what it is and what to do. */
-  readonly text: string;
-}
-
-/**
- * Options of `RedisChannelLayer`. Peers must agree on `hosts`, `prefix`, `randomPrefixLength`, `serializer` and
- * `symmetricEncryptionKeys`.
- */
-export interface RedisLayerOptions extends LayerOptions, CodecOptions {
-  /**
-   * Servers: URLs, pairs of host and port, or objects; see `RedisHost`. Default `['redis://localhost:6379']`. Several
-   * share the channels between them, by their order: see docs/channels.md.
-   */
-  readonly hosts?: readonly HostOption[] | undefined;
-  /** What all keys begin with, without a separator. Default `asgi`. */
-  readonly prefix?: string | undefined;
-  /** Random bytes before each message, which keep equal messages apart. Default 12. */
-  readonly randomPrefixLength?: number | undefined;
-  /** Milliseconds until a call gives Redis up: once for the connection, once for the reply. Default 2,000. */
-  readonly timeoutMs?: number | undefined;
-  /**
-   * Milliseconds after which a wait for messages is begun anew. A connection that has died without a word is noticed
-   * so long after its last reply and `timeoutMs` more, at most 5 s. From 10 to 60,000; default 10,000.
-   */
-  readonly blockMs?: number | undefined;
-  /** Told once when a server goes away and once when it is back. Must not throw. */
-  readonly onConnection?: ((change: ConnectionChange) => void) | undefined;
-  /** Told once of what is dangerous about a server, when the first connection to it is made. Must not throw. */
-  readonly onWarning?: ((warning: LayerWarning) => void) | undefined;
-}
+export type { LayerWarning, RedisLayerOptions } from './redis/options.js';
 
 /** A token may be so much older than the expiry. Source: docs/wire.md section 6. */
 const tokenGraceSeconds = 10;
@@ -106,8 +63,6 @@ const tokenGraceSeconds = 10;
 const longestBlockMs = 60_000;
 /** How long `close` waits for what is on its way back to Redis. */
 const closeWithinMs = 1000;
-/** From so many queues on those are forgotten that nobody uses. */
-const mostIdleQueues = 1000;
 
 /**
  * A channel layer on Redis 6 or later, byte for byte that of Python's `channels_redis.core.RedisChannelLayer`.
@@ -128,11 +83,9 @@ export class RedisChannelLayer implements ChannelLayer {
   readonly #expiryMs: (channel: string) => number;
   readonly #groupExpiryMs: number;
   readonly #now: () => number;
-  readonly #onDrop: ((dropped: DroppedMessage) => void) | undefined;
   readonly #members: Members;
   readonly #ring: Ring;
-  /** By the keys of their messages. */
-  readonly #queues = new Map<string, ChannelQueue<ProcessMessage>>();
+  readonly #queues: Queues;
   readonly #leases: RedisLeases;
   readonly #deadLetters: DeadLetters;
   readonly #local: LocalQueues;
@@ -146,7 +99,6 @@ export class RedisChannelLayer implements ChannelLayer {
     const expiryMs = secondsToMs('expiry', options.expiry ?? 60);
     this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
     this.#now = options.now ?? Date.now;
-    this.#onDrop = options.onDrop;
     const ttlSeconds = expiryMs / 1000 + tokenGraceSeconds;
     const codec = new MessageCodec(options, { now: this.#now, ttlSeconds });
     this.#members = new Members(codec, checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
@@ -160,19 +112,20 @@ export class RedisChannelLayer implements ChannelLayer {
     this.#ring = new Ring(hosts);
     const common = { hosts, prefix: this.#prefix, members: this.#members, now: this.#now };
     const limits = { capacity: this.#capacity, expiryMs: this.#expiryMs };
+    this.#queues = new Queues({ ...common, expiryMs: this.#expiryMs, onDrop: options.onDrop });
     this.#deadLetters = new DeadLetters({ ...common, ...limits });
     this.#leases = new RedisLeases({
       ...common,
       ...limits,
       maxDeliveries: checkMaxDeliveries(options.maxDeliveries),
-      onDrop: this.#onDrop,
+      onDrop: options.onDrop,
     });
     this.#local = new LocalQueues({
       capacity: this.#capacity,
       expiryMs,
       now: this.#now,
-      onDrop: this.#onDrop,
-      take: (key, wanted, signal) => this.#queue(key).take(wanted, signal),
+      onDrop: options.onDrop,
+      take: (key, wanted, signal) => this.#queues.of(key).take(wanted, signal),
     });
     this.#source = new RedisSource({ ...common, groupExpiryMs: this.#groupExpiryMs });
   }
@@ -223,17 +176,13 @@ export class RedisChannelLayer implements ChannelLayer {
   ): Promise<Array<Received | Leased>> {
     const leaseMs = this.#checkReceive(channel, lease);
     const { max, waitMs } = checkReceiveMany(options);
-    if (waitMs === 0 && !channel.includes('!')) {
-      options.signal?.throwIfAborted();
-      return this.#receiveNow({ channel, max, leaseMs });
-    }
-    return patiently<Received | Leased>(waitMs, options.signal, async (signal) => {
-      if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
-      for (;;) {
-        const received = await this.#receive({ channel, max, leaseMs, signal });
-        if (received.length > 0) return received;
-      }
-    });
+    if (waitMs !== 0 || channel.includes('!'))
+      return patiently<Received | Leased>(waitMs, options.signal, (signal) =>
+        this.#receive(channel, max, leaseMs, signal),
+      );
+    options.signal?.throwIfAborted();
+    if (leaseMs !== undefined) return this.#leases.receiveNow(channel, max, leaseMs);
+    return (await this.#queues.of(channel).takeNow(max)).map(({ read }) => read());
   }
 
   async newChannel(prefix?: string): Promise<string> {
@@ -282,10 +231,7 @@ export class RedisChannelLayer implements ChannelLayer {
 
   /** The host that was silent the longest decides: a message may come from each. */
   listening(channel: string): Listening | undefined {
-    const found = [
-      this.#queues.get(this.#prefix + messageKey(channel))?.listening(),
-      this.#leases.listening(channel),
-    ];
+    const found = [this.#queues.listening(messageKey(channel)), this.#leases.listening(channel)];
     return worstOf(found.filter((listening) => listening !== undefined));
   }
 
@@ -330,17 +276,17 @@ export class RedisChannelLayer implements ChannelLayer {
 
   async close(): Promise<void> {
     this.#closed = true;
-    const queues = [...this.#queues.values()];
-    for (const queue of queues) queue.fail(new LayerClosedError());
-    const ended = Promise.all([
+    const { hosts } = this.#ring;
+    const reading = Promise.all([
       this.#local.close(),
       this.#leases.close(),
-      ...this.#ring.hosts.map(({ reads }) => reads.close()),
-    ]).then(() => Promise.all(queues.map((queue) => queue.stop())));
+      ...hosts.map(({ reads }) => reads.close()),
+    ]);
+    const ended = this.#queues.stop(new LayerClosedError(), reading);
     const patience = new AbortController();
     await Promise.race([ended, pause(closeWithinMs, undefined, { signal: patience.signal })]);
     patience.abort();
-    for (const host of this.#ring.hosts) host.close();
+    for (const host of hosts) host.close();
     await ended;
   }
 
@@ -395,99 +341,21 @@ export class RedisChannelLayer implements ChannelLayer {
     channel: string,
     { signal, lease }: WaitOptions & Partial<LeaseOptions>,
   ): Promise<Received | Leased> {
-    const leaseMs = this.#checkReceive(channel, lease);
-    if (channel.includes('!')) return await this.#local.receive(channel, signal);
-    for (;;) {
-      const [received] = await this.#receive({ channel, max: 1, leaseMs, signal });
-      if (received !== undefined) return received;
-    }
+    const [received] = await this.#receive(channel, 1, this.#checkReceive(channel, lease), signal);
+    if (received === undefined) throw new RangeError('a wait ends with a message or with an error');
+    return received;
   }
 
-  /** Empty when what was taken had to be dropped. */
-  async #receive({ channel, max, leaseMs, signal }: Request): Promise<Array<Received | Leased>> {
+  async #receive(
+    channel: string,
+    max: number,
+    leaseMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Array<Received | Leased>> {
+    if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
     if (leaseMs !== undefined) return this.#leases.receive(channel, max, leaseMs, signal);
-    return (await this.#queue(channel).take(max, signal)).map(({ read }) => read());
+    return (await this.#queues.of(channel).take(max, signal)).map(({ read }) => read());
   }
-
-  async #receiveNow({ channel, max, leaseMs }: Request): Promise<Array<Received | Leased>> {
-    if (leaseMs !== undefined) return this.#leases.receiveNow(channel, max, leaseMs);
-    return (await this.#queue(channel).takeNow(max)).map(({ read }) => read());
-  }
-
-  /** The queue of a general channel, or of a process's key. */
-  #queue(channel: string): ChannelQueue<ProcessMessage> {
-    const name = this.#prefix + channel;
-    const known = this.#queues.get(name);
-    if (known !== undefined) return known;
-    if (this.#queues.size >= mostIdleQueues)
-      for (const [key, queue] of this.#queues) if (!queue.isBusy) this.#queues.delete(key);
-    const queue = new ChannelQueue({
-      keys: channel.endsWith('!') ? { channel, messages: name } : leaseKeys(this.#prefix, channel),
-      expiryMs: Math.ceil(this.#expiryMs(channel)),
-      hosts: this.#ring.hosts,
-      accept: (entry) => this.#accept(entry),
-      onExpired: (count) => this.#tellExpired(channel, count),
-    });
-    this.#queues.set(name, queue);
-    return queue;
-  }
-
-  #tellExpired(channel: string, count: number): void {
-    for (let i = 0; i < count; i++) this.#onDrop?.({ channel, reason: 'expired' });
-  }
-
-  /** Judges what came from a key: too old or no message at all is dropped. What comes again is as old as it is. */
-  #accept(entry: Entry): ProcessMessage | undefined {
-    const { key, score } = entry;
-    const again = `${this.#prefix}:again:`;
-    const isAgain = key.startsWith(again);
-    const channel = key.slice(isAgain ? again.length : this.#prefix.length);
-    const member = isAgain ? entry.member.subarray(entryHeaderBytes) : entry.member;
-    if (!isAgain && score * 1000 <= this.#now() - this.#expiryMs(channel)) {
-      this.#onDrop?.({ channel, reason: 'expired' });
-      return undefined;
-    }
-    const isAnyAge = isAgain || isDeadLetterChannel(channel);
-    try {
-      return delivery(this.#members, member, channel, isAnyAge);
-    } catch (error) {
-      if (!(error instanceof UndecodableError)) throw error;
-      this.#onDrop?.({ channel, reason: 'undecodable', error });
-      return undefined;
-    }
-  }
-}
-
-/** What a receive asks for. */
-interface Request {
-  readonly channel: string;
-  readonly max: number;
-  readonly leaseMs: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/**
- * The message is read once. Where it is for several channels, each gets a copy.
- *
- * @throws UndecodableError
- */
-function delivery(members: Members, member: Buffer, key: string, isAnyAge: boolean): ProcessMessage {
-  const { message, channels: named } = members.read(member, isAnyAge);
-  // A process key takes messages for its own channels only; one that names none is for the key itself.
-  const isOwn = key.endsWith('!') ? (name: string) => name.startsWith(key) : (name: string) => name === key;
-  const channels = (named ?? [key]).filter(isOwn);
-  if (channels.length === 0 && key.includes('!'))
-    throw new UndecodableError('the message names no channel of the process that it was sent to');
-  const read = channels.length === 1 ? () => message : () => copyOf(message);
-  return { channels, read };
-}
-
-/** Waits for all, and then rejects with the first failure. */
-async function allDone<T>(work: ReadonlyArray<Promise<T>>): Promise<T[]> {
-  return (await Promise.allSettled(work)).map((outcome) => {
-    if (outcome.status === 'rejected') throw outcome.reason;
-    return outcome.value;
-  });
 }
 
 /** Names by the keys of their messages. */
@@ -500,25 +368,4 @@ function byKey(names: readonly string[]): Map<string, string[]> {
     else known.push(name);
   }
   return found;
-}
-
-function warnOnce(host: string, onWarning: (warning: LayerWarning) => void): (policy?: string) => void {
-  let warned = false;
-  return (policy) => {
-    if (warned || policy === undefined) return;
-    warned = true;
-    const text = `Redis at ${host} throws away messages when its memory gets short: its maxmemory-policy is ${policy}; set it to noeviction`;
-    onWarning({ code: 'may-evict', host, text });
-  };
-}
-
-function checkPrefix(prefix: unknown): string {
-  if (typeof prefix === 'string') return prefix;
-  throw new InvalidOptionError('prefix', 'text', prefix);
-}
-
-function checkCount(option: string, value: number, least: number, most = Number.POSITIVE_INFINITY): number {
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-  const range = Number.isFinite(most) ? `from ${least} to ${most}` : `of at least ${least}`;
-  throw new InvalidOptionError(option, `a whole number ${range}`, value);
 }

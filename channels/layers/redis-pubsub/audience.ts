@@ -4,6 +4,7 @@ import type { Received } from '../../application.js';
 import { ChannelsError } from '../../errors.js';
 import type { DroppedMessage } from '../../layer.js';
 import { copyOf } from '../../message-copy.js';
+import type { KeyDepth } from '../../stats.js';
 import { WaitingQueue } from '../../waiting-queue.js';
 
 export interface AudienceOptions {
@@ -37,9 +38,13 @@ export class Audience {
     return this.#listeners.has(name) || this.#groups.has(name);
   }
 
-  /** The channels on which it listens, with the messages that are kept for them. */
-  channels(): Array<readonly [channel: string, queue: WaitingQueue<Received>]> {
-    return Array.from(this.#listeners, ([channel, { queue }]) => [channel, queue]);
+  depths(): KeyDepth[] {
+    return Array.from(this.#listeners, ([key, { queue }]) => ({ key, depth: queue.length, onLease: 0 }));
+  }
+
+  /** The next messages of a channel, which stay. */
+  first(channel: string, max: number): Received[] {
+    return this.#listeners.get(channel)?.queue.first(max) ?? [];
   }
 
   /** The groups' names on Redis, with their members. */

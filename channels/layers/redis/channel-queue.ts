@@ -5,8 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { LayerClosedError, LayerUnavailableError, type UnavailableReason } from '../../errors.js';
 import { dueAfterMs, type Listening, worstOf } from '../../listening.js';
 import { WaitingQueue } from '../../waiting-queue.js';
-import type { ChannelKeys } from './channel-keys.js';
 import type { Host } from './host.js';
+import type { ChannelKeys } from './lease-scripts.js';
 import { type Entry, take, type Wanted } from './waiting.js';
 
 export interface ChannelQueueOptions<T> {

@@ -8,6 +8,29 @@
 // An entry is the time of sending (a big-endian double, in seconds), how many times it was handed out (32 bits) and
 // the member as it lay under `chat`. An id is made anew for every handing-out, so that it names that one only.
 
+/** A process's key has messages only. */
+export interface ChannelKeys {
+  /** The channel, or the process-specific key, without the layer's prefix. */
+  readonly channel: string;
+  readonly messages: string;
+  readonly again?: string;
+  readonly lease?: string;
+  readonly leased?: string;
+}
+
+export type LeaseKeys = Required<ChannelKeys>;
+
+/** A `:` is in no channel's name, so the others are no channels' keys. */
+export function leaseKeys(prefix: string, channel: string): LeaseKeys {
+  return {
+    channel,
+    messages: prefix + channel,
+    again: `${prefix}:again:${channel}`,
+    lease: `${prefix}:lease:${channel}`,
+    leased: `${prefix}:leased:${channel}`,
+  };
+}
+
 /** Bytes before the member in an entry. */
 export const entryHeaderBytes = 12;
 

@@ -15,9 +15,8 @@ import {
   type LeaseKeeper,
 } from '../../leases.js';
 import { dueAfterMs, type Listening, worstOf } from '../../listening.js';
-import { type LeaseKeys, leaseKeys } from './channel-keys.js';
 import type { Host } from './host.js';
-import { entryHeaderBytes } from './lease-scripts.js';
+import { entryHeaderBytes, type LeaseKeys, leaseKeys } from './lease-scripts.js';
 import type { Members } from './members.js';
 import { isPermanent } from './replies.js';
 
@@ -51,10 +50,9 @@ interface Wait {
   readonly channel: string;
   /** In ms of this process's clock. */
   readonly since: number;
-  readonly heardAt: Map<Host, number>;
   readonly changed: Bell;
-  /** Rejects when it is aborted. */
-  readonly calledOff: Promise<never>;
+  /** Ends it. */
+  readonly calledOff: AbortController;
   /** Whether the next change of the channel is told. */
   isArmed: boolean;
   isUnwatchable: boolean;
@@ -71,7 +69,8 @@ const tokenBytes = 8;
 export class RedisLeases {
   readonly #options: RedisLeasesOptions;
   readonly #waits = new Set<Wait>();
-  readonly #closing = new AbortController();
+  /** In ms of this process's clock. */
+  readonly #heardAt = new Map<Host, number>();
   #firstHost = 0;
   /** What is told to the hosts besides. */
   readonly #telling = new Set<Promise<unknown>>();
@@ -99,28 +98,20 @@ export class RedisLeases {
   }
 
   async receive(channel: string, max: number, leaseMs: number, signal?: AbortSignal): Promise<Leased[]> {
-    const ended =
-      signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+    signal?.throwIfAborted();
     const { messages, again } = leaseKeys(this.#options.prefix, channel);
-    const wait: Wait = {
-      channel,
-      since: performance.now(),
-      heardAt: new Map(),
-      changed: new Bell(),
-      calledOff: new Promise((_, reject) => {
-        ended.addEventListener('abort', () => reject(ended.reason), { once: true });
-      }),
-      isArmed: false,
-      isUnwatchable: false,
-    };
+    const calledOff = new AbortController();
+    const [since, changed] = [performance.now(), new Bell()];
+    const wait: Wait = { channel, since, changed, calledOff, isArmed: false, isUnwatchable: false };
+    const onAbort = () => calledOff.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort);
     const deaf = this.#options.hosts.map(({ watch }) => watch.listen([messages, again], () => wake(wait)));
-    // Nobody may be looking in that moment.
-    wait.calledOff.catch(() => undefined);
     this.#waits.add(wait);
     try {
-      return await this.#receive(wait, max, leaseMs, ended);
+      return await this.#receive(wait, max, leaseMs);
     } finally {
       this.#waits.delete(wait);
+      signal?.removeEventListener('abort', onAbort);
       for (const stop of deaf) stop();
     }
   }
@@ -139,11 +130,11 @@ export class RedisLeases {
   /** What is known of the host that was silent the longest; undefined while nobody waits. */
   listening(channel: string): Listening | undefined {
     const now = performance.now();
-    const [wait] = [...this.#waits].filter((each) => each.channel === channel);
+    const wait = [...this.#waits].find((each) => each.channel === channel);
     if (wait === undefined) return undefined;
     return worstOf(
       this.#options.hosts.map((host) => {
-        const heardAt = wait.heardAt.get(host);
+        const heardAt = this.#heardAt.get(host);
         return {
           waitingMs: now - wait.since,
           heardMsAgo: heardAt === undefined ? null : now - heardAt,
@@ -155,21 +146,22 @@ export class RedisLeases {
 
   /** Ends all waits with LayerClosedError; resolves when nothing is under way any more. Safe to call twice. */
   async close(): Promise<void> {
-    this.#closing.abort(new LayerClosedError());
+    for (const { calledOff } of this.#waits) calledOff.abort(new LayerClosedError());
     await Promise.all(this.#telling);
   }
 
   /** Looks at once, when a key has changed, and when the next lease is over. */
-  async #receive(wait: Wait, max: number, leaseMs: number, signal: AbortSignal): Promise<Leased[]> {
+  async #receive(wait: Wait, max: number, leaseMs: number): Promise<Leased[]> {
+    const { signal } = wait.calledOff;
     for (let failures = 0; ; ) {
       signal.throwIfAborted();
       try {
-        const { entries, nextMs } = await this.#look(wait, max, leaseMs, signal);
+        const { entries, nextMs } = await this.#look(wait, max, leaseMs);
         failures = 0;
         const leased = this.#read(entries);
         if (leased.length > 0) return leased;
         if (entries.length > 0) continue;
-        if (wait.isArmed || wait.isUnwatchable) await this.#wait(wait, nextMs, signal);
+        if (wait.isArmed || wait.isUnwatchable) await this.#wait(wait, nextMs);
         else await this.#arm(wait);
       } catch (error) {
         if (!(error instanceof LayerUnavailableError) || isPermanent(error)) throw error;
@@ -180,8 +172,9 @@ export class RedisLeases {
   }
 
   /** Leases on the first host that has something. When the signal is aborted meanwhile, that goes back. */
-  async #look(wait: Wait, max: number, leaseMs: number, signal: AbortSignal): Promise<Found> {
+  async #look(wait: Wait, max: number, leaseMs: number): Promise<Found> {
     const { hosts } = this.#options;
+    const { signal } = wait.calledOff;
     const looking = (async (): Promise<Found> => {
       let nextMs = Number.POSITIVE_INFINITY;
       const from = this.#firstHost++;
@@ -189,14 +182,13 @@ export class RedisLeases {
         const host = hosts[(from + i) % hosts.length];
         if (host === undefined || signal.aborted) break;
         const found = await this.#lease(host, wait.channel, max, leaseMs);
-        wait.heardAt.set(host, performance.now());
         if (found.entries.length > 0) return found;
         nextMs = Math.min(nextMs, found.nextMs);
       }
       return { entries: [], nextMs };
     })();
     try {
-      return await Promise.race([looking, wait.calledOff]);
+      return await unlessAborted(looking, signal);
     } catch (error) {
       if (signal.aborted) this.#tell(looking.then(({ entries }) => this.#giveBack(entries)));
       throw error;
@@ -219,6 +211,7 @@ export class RedisLeases {
         ...[isDeadLetterChannel(channel) ? 0 : maxDeliveries, expiryMs, (now() - expiryMs) / 1000],
       ),
     );
+    this.#heardAt.set(host, performance.now());
     for (let i = 0; i < expired; i++) onDrop?.({ channel, reason: 'expired' });
     const read = (entry: Buffer, index: number): LeasedEntry => ({
       ...{ host, keys, id: idOf(token, index) },
@@ -243,7 +236,7 @@ export class RedisLeases {
     }
   }
 
-  async #wait(wait: Wait, nextMs: number, signal: AbortSignal): Promise<void> {
+  async #wait(wait: Wait, nextMs: number): Promise<void> {
     // A change that was told before is looked for at once.
     if (!wait.isArmed && !wait.isUnwatchable) return;
     const over = new AbortController();
@@ -252,7 +245,7 @@ export class RedisLeases {
       : Math.min(...this.#options.hosts.map(({ blockMs }) => blockMs));
     // The server's milliseconds are whole ones, so that the end may be up to one later.
     const timer = setTimeout(() => over.abort(), Math.min(nextMs + 1, pollMs));
-    await wait.changed.wait(AbortSignal.any([over.signal, signal]));
+    await wait.changed.wait(AbortSignal.any([over.signal, wait.calledOff.signal]));
     clearTimeout(timer);
   }
 
@@ -319,6 +312,15 @@ interface Found {
 }
 
 const refusals: ReadonlySet<string> = new Set(['refused', 'access-denied']);
+
+/** The work's outcome, or at once the signal's reason. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
 
 function wake(wait: Wait): void {
   wait.isArmed = false;

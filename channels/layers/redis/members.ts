@@ -1,6 +1,6 @@
 // A message as a member of a sorted set: random bytes that keep equal messages apart, then the message.
 
-import { randomFillSync } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Received } from '../../application.js';
 import { UndecodableError } from '../../errors.js';
 import { reservedKey } from '../../layer.js';
@@ -17,15 +17,10 @@ export interface ReadMember {
 export class Members {
   readonly #codec: MessageCodec;
   readonly #prefixLength: number;
-  /** Random bytes in stock, since asking for a few costs as much as asking for many. */
-  readonly #random: Buffer;
-  #used: number;
 
   constructor(codec: MessageCodec, randomPrefixLength: number) {
     this.#codec = codec;
     this.#prefixLength = randomPrefixLength;
-    this.#random = Buffer.alloc(randomPrefixLength * 256);
-    this.#used = this.#random.length;
   }
 
   /**
@@ -35,7 +30,7 @@ export class Members {
    */
   write(message: Readonly<Record<string, unknown>>, channel?: string): Buffer {
     const body = this.#codec.encode(channel === undefined ? message : { ...message, [reservedKey]: channel });
-    return Buffer.concat([this.#randomBytes(), body]);
+    return Buffer.concat([randomBytes(this.#prefixLength), body]);
   }
 
   /**
@@ -45,7 +40,7 @@ export class Members {
    */
   writeForGroup(message: Readonly<Record<string, unknown>>): (channels: readonly string[]) => Buffer {
     const complete = this.#codec.encodeBut(message, reservedKey);
-    return (channels) => Buffer.concat([this.#randomBytes(), complete(channels)]);
+    return (channels) => Buffer.concat([randomBytes(this.#prefixLength), complete(channels)]);
   }
 
   /**
@@ -61,16 +56,6 @@ export class Members {
     if (!Object.hasOwn(message, reservedKey)) return { message, channels: undefined };
     const { [reservedKey]: channels, ...rest } = message;
     return { message: rest, channels: namesOf(channels) };
-  }
-
-  #randomBytes(): Buffer {
-    if (this.#used + this.#prefixLength > this.#random.length) {
-      randomFillSync(this.#random);
-      this.#used = 0;
-    }
-    const start = this.#used;
-    this.#used += this.#prefixLength;
-    return this.#random.subarray(start, this.#used);
   }
 }
 

@@ -2,9 +2,8 @@
 
 import { UndecodableError } from '../../errors.js';
 import type { GroupMember, GroupReport, KeyDepth, Peeked } from '../../stats.js';
-import { leaseKeys } from './channel-keys.js';
 import type { Host } from './host.js';
-import { entryHeaderBytes } from './lease-scripts.js';
+import { entryHeaderBytes, leaseKeys } from './lease-scripts.js';
 import type { Members } from './members.js';
 import { scanKeys } from './scan.js';
 import { type Entry, entriesOf } from './waiting.js';

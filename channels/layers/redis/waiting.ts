@@ -7,9 +7,9 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { LayerClosedError } from '../../errors.js';
-import type { ChannelKeys } from './channel-keys.js';
 import type { Client, Connection } from './connection.js';
 import { InflightWatch } from './inflight.js';
+import type { ChannelKeys } from './lease-scripts.js';
 import { isPermanent, isReplyError, replyError } from './replies.js';
 
 /** A member as it lay in its sorted set. */

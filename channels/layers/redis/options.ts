@@ -1,0 +1,76 @@
+// The options of the layers on Redis.
+
+import { InvalidOptionError } from '../../errors.js';
+import type { LayerOptions } from '../../layer.js';
+import type { CodecOptions } from '../../message-codec.js';
+import type { ConnectionChange } from './connection.js';
+import type { Host as HostOption } from './hosts.js';
+
+/** Something about a server that loses messages sooner or later. */
+export interface LayerWarning {
+  /** `may-evict`: when the server's memory gets short it throws away keys, and with them messages. */
+  readonly code: 'may-evict';
+  /** The server's name, without anything secret. */
+  readonly host: string;
+  /** A sentence for the maintainer: what it is and what to do. */
+  readonly text: string;
+}
+
+/**
+ * Options of `RedisChannelLayer`. Peers must agree on `hosts`, `prefix`, `randomPrefixLength`, `serializer` and
+ * `symmetricEncryptionKeys`.
+ */
+export interface RedisLayerOptions extends LayerOptions, CodecOptions {
+  /**
+   * Servers: URLs, pairs of host and port, or objects; see `RedisHost`. Default `['redis://localhost:6379']`. Several
+   * share the channels between them, by their order: see docs/channels.md.
+   */
+  readonly hosts?: readonly HostOption[] | undefined;
+  /** What all keys begin with, without a separator. Default `asgi`. */
+  readonly prefix?: string | undefined;
+  /** Random bytes before each message, which keep equal messages apart. Default 12. */
+  readonly randomPrefixLength?: number | undefined;
+  /** Milliseconds until a call gives Redis up: once for the connection, once for the reply. Default 2,000. */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * Milliseconds after which a wait for messages is begun anew. A connection that has died without a word is noticed
+   * so long after its last reply and `timeoutMs` more, at most 5 s. From 10 to 60,000; default 10,000.
+   */
+  readonly blockMs?: number | undefined;
+  /** Told once when a server goes away and once when it is back. Must not throw. */
+  readonly onConnection?: ((change: ConnectionChange) => void) | undefined;
+  /** Told once of what is dangerous about a server, when the first connection to it is made. Must not throw. */
+  readonly onWarning?: ((warning: LayerWarning) => void) | undefined;
+}
+
+/** Makes a listener to connections that tells once when Redis may throw messages away. */
+export function warnOnce(
+  host: string,
+  onWarning: (warning: LayerWarning) => void,
+): (policy?: string) => void {
+  let warned = false;
+  return (policy) => {
+    if (warned || policy === undefined) return;
+    warned = true;
+    const text = `Redis at ${host} throws away messages when its memory gets short: its maxmemory-policy is ${policy}; set it to noeviction`;
+    onWarning({ code: 'may-evict', host, text });
+  };
+}
+
+/** @throws InvalidOptionError */
+export function checkPrefix(prefix: unknown): string {
+  if (typeof prefix === 'string') return prefix;
+  throw new InvalidOptionError('prefix', 'text', prefix);
+}
+
+/** @throws InvalidOptionError */
+export function checkCount(
+  option: string,
+  value: number,
+  least: number,
+  most = Number.POSITIVE_INFINITY,
+): number {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  const range = Number.isFinite(most) ? `from ${least} to ${most}` : `of at least ${least}`;
+  throw new InvalidOptionError(option, `a whole number ${range}`, value);
+}
