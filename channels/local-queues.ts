@@ -11,10 +11,7 @@ import { checkChannelName, type DroppedMessage, messageKey } from './layer.js';
 import { WaitingQueue } from './waiting-queue.js';
 
 /** So many messages are taken at once at most. */
-const mostAtOnce = 100;
-
-/** Why a `take` is called off. Made once, since making an error is slow. */
-const noLongerWanted = new Error('nobody waits any more');
+const messagesPerTake = 100;
 
 /** A message that was taken from under a process key. */
 export interface ProcessMessage {
@@ -34,8 +31,9 @@ export interface LocalQueuesOptions {
   readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
   /**
    * Takes the next messages from under a process key, at most so many as are wanted, waiting until there is at least
-   * one. Called by one reader a key at a time. When the signal is aborted (nobody waits any more) it rejects or, having taken something,
-   * resolves with it: nothing is lost either way. Any other rejection is passed to all who wait on that key.
+   * one. Called by one reader a key at a time. When the signal is aborted (nobody waits any more) it rejects or, having
+   * taken something, resolves with it: nothing is lost either way. Any other rejection is passed to all who wait on
+   * that key.
    */
   readonly take: (key: string, wanted: number, signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
 }
@@ -46,11 +44,10 @@ export class LocalQueues {
   readonly clientId: string = randomHex();
   readonly #options: LocalQueuesOptions;
   readonly #channels = new Map<string, LocalChannel>();
+  /** By key. */
   readonly #readers = new Map<string, Reader>();
-  /** Those on which nobody may wait any more. */
-  #unused: LocalChannel[] = [];
   #nextSweepAt: number;
-  #closed = false;
+  #isClosed = false;
 
   constructor(options: LocalQueuesOptions) {
     this.#options = options;
@@ -74,25 +71,27 @@ export class LocalQueues {
    *   signal's reason
    */
   async receive(channel: string, signal?: AbortSignal): Promise<Received> {
-    const local = this.#ready(channel);
-    const taken = local.queue.take(signal);
-    const reader = this.#wait(local);
-    try {
-      return (await taken).message;
-    } finally {
-      this.#endWait(local, reader);
-    }
+    const [message] = await this.receiveMany(channel, 1, signal);
+    return message as Received;
   }
 
   /** The same for as many messages as there are for the channel, at most `max`. */
   async receiveMany(channel: string, max: number, signal?: AbortSignal): Promise<Received[]> {
-    const local = this.#ready(channel);
+    const known = this.#channels.get(channel);
+    if (known === undefined && !messageKey(channel).endsWith(`.${this.clientId}!`))
+      throw new ForeignChannelError(channel);
+    if (this.#isClosed) throw new LayerClosedError();
+    const local = known ?? this.#add(channel);
+    local.isReceivedOn = true;
+    this.#dropExpired(local);
     const taken = local.queue.takeMany(max, signal);
-    const reader = this.#wait(local);
+    const reader = local.queue.waiting > 0 ? this.#readerOf(local) : undefined;
     try {
       return (await taken).map(({ message }) => message);
     } finally {
-      this.#endWait(local, reader);
+      reader?.release(local.queue);
+      // Who receives one by one waits again before the end of this turn.
+      if (local.queue.waiting === 0) setImmediate(() => this.#forgetIfUnused(local));
     }
   }
 
@@ -106,22 +105,10 @@ export class LocalQueues {
 
   /** Ends all waits with LayerClosedError; resolves when no `take` is under way any more. Safe to call twice. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     for (const { queue } of this.#channels.values()) queue.fail(new LayerClosedError());
     this.clear();
     await Promise.all(Array.from(this.#readers.values(), (reader) => reader.stop()));
-  }
-
-  /** The channel, without what has lain there for too long. */
-  #ready(channel: string): LocalChannel {
-    const known = this.#channels.get(channel);
-    if (known === undefined && !messageKey(channel).endsWith(`.${this.clientId}!`))
-      throw new ForeignChannelError(channel);
-    if (this.#closed) throw new LayerClosedError();
-    const local = known ?? this.#add(channel);
-    local.isReceivedOn = true;
-    this.#dropExpired(local);
-    return local;
   }
 
   #add(channel: string): LocalChannel {
@@ -131,50 +118,30 @@ export class LocalQueues {
     return local;
   }
 
-  /** Has the messages taken that somebody waits for; undefined when nobody has to. */
-  #wait({ key, queue }: LocalChannel): Reader | undefined {
-    if (queue.waiting === 0) return undefined;
-    const reader = this.#reader(key);
+  /** The reader of a channel's key, which takes for its queue, too; a new one is started when the last has ended. */
+  #readerOf({ key, queue }: LocalChannel): Reader {
+    let reader = this.#readers.get(key);
+    if (reader === undefined) {
+      reader = new Reader({
+        take: (wanted, signal) => this.#options.take(key, wanted, signal),
+        distribute: (message) => this.#distribute(message),
+        onEnd: () => this.#readers.delete(key),
+      });
+      this.#readers.set(key, reader);
+    }
     reader.wanted.add(queue);
     return reader;
   }
 
-  #endWait(local: LocalChannel, reader: Reader | undefined): void {
-    reader?.release(local.queue);
-    if (local.queue.waiting > 0) return;
-    // Who receives one by one waits again before the end of this turn.
-    if (this.#unused.length === 0) setImmediate(this.#forgetUnused);
-    this.#unused.push(local);
-  }
-
-  readonly #forgetUnused = () => {
-    const unused = this.#unused;
-    this.#unused = [];
-    for (const local of unused) this.#forgetIfUnused(local);
-  };
-
-  /** The reader of a key; a new one is started when the last has ended. */
-  #reader(key: string): Reader {
-    let reader = this.#readers.get(key);
-    if (reader === undefined) {
-      reader = new Reader(
-        (wanted, signal) => this.#options.take(key, wanted, signal),
-        (message) => this.#distribute(message),
-        () => this.#readers.delete(key),
-      );
-      this.#readers.set(key, reader);
-    }
-    return reader;
-  }
-
   #distribute({ channels, read }: ProcessMessage): void {
-    const expiresAt = this.#options.now() + this.#options.expiryMs;
+    const { capacity, expiryMs, now, onDrop } = this.#options;
+    const expiresAt = now() + expiryMs;
     for (const channel of channels) {
       const local = this.#channels.get(channel) ?? this.#add(channel);
       const { queue } = local;
-      if (queue.waiting === 0 && queue.length >= this.#options.capacity(channel)) {
+      if (queue.waiting === 0 && queue.length >= capacity(channel)) {
         queue.shift();
-        this.#options.onDrop?.({ channel, reason: 'overflow' });
+        onDrop?.({ channel, reason: 'overflow' });
       }
       queue.put({ message: read(), expiresAt });
       if (queue.waiting === 0) this.#readers.get(local.key)?.wanted.delete(queue);
@@ -184,8 +151,9 @@ export class LocalQueues {
 
   /** Forgets what lies on channels that nobody receives on any more, as those of connections that are gone. */
   #sweepWhenDue(): void {
-    if (this.#options.now() < this.#nextSweepAt) return;
-    this.#nextSweepAt = this.#options.now() + this.#options.expiryMs;
+    const now = this.#options.now();
+    if (now < this.#nextSweepAt) return;
+    this.#nextSweepAt = now + this.#options.expiryMs;
     for (const local of this.#channels.values()) {
       this.#dropExpired(local);
       this.#forgetIfUnused(local);
@@ -221,59 +189,54 @@ interface Kept {
   readonly expiresAt: number;
 }
 
+interface ReaderOptions {
+  readonly take: (wanted: number, signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
+  readonly distribute: (message: ProcessMessage) => void;
+  readonly onEnd: () => void;
+}
+
 /** Takes messages from under one key for as long as somebody wants them, one `take` at a time. */
 class Reader {
   /** The queues of the key on which somebody waits. */
   readonly wanted = new Set<WaitingQueue<Kept>>();
-  readonly #take: (wanted: number, signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
-  readonly #distribute: (message: ProcessMessage) => void;
-  #unwanted = new AbortController();
-  #isTaking = false;
+  readonly #options: ReaderOptions;
+  /** Calls off the `take` under way. */
+  #take: AbortController | undefined;
   readonly #ended: Promise<void>;
 
-  constructor(
-    take: (wanted: number, signal: AbortSignal) => Promise<readonly ProcessMessage[]>,
-    distribute: (message: ProcessMessage) => void,
-    onEnd: () => void,
-  ) {
-    this.#take = take;
-    this.#distribute = distribute;
-    this.#ended = this.#run(onEnd);
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#ended = this.#run();
   }
 
   /** Somebody stopped waiting; without anybody the `take` under way is called off. */
   release(queue: WaitingQueue<Kept>): void {
     if (queue.waiting === 0) this.wanted.delete(queue);
-    if (this.wanted.size === 0) this.#callOff();
+    if (this.wanted.size === 0) this.#take?.abort();
   }
 
   stop(): Promise<void> {
     this.wanted.clear();
-    this.#callOff();
+    this.#take?.abort();
     return this.#ended;
   }
 
-  /** Called once for everyone who stops waiting: an abort of its own for each costs more than their messages. */
-  #callOff(): void {
-    if (this.#isTaking && !this.#unwanted.signal.aborted) this.#unwanted.abort(noLongerWanted);
-  }
-
-  async #run(onEnd: () => void): Promise<void> {
+  async #run(): Promise<void> {
+    const { take, distribute, onEnd } = this.#options;
     // Begins in the next microtask, when the first who wants a message is in `wanted`.
     await null;
     while (this.wanted.size > 0) {
-      if (this.#unwanted.signal.aborted) this.#unwanted = new AbortController();
-      const { signal } = this.#unwanted;
+      this.#take = new AbortController();
+      const { signal } = this.#take;
+      let messages: readonly ProcessMessage[] = [];
       try {
-        this.#isTaking = true;
-        const messages = await this.#take(this.#wantedMessages, signal);
-        this.#isTaking = false;
-        for (const message of messages) this.#distribute(message);
+        messages = await take(this.#wantedMessages, signal);
       } catch (error) {
-        this.#isTaking = false;
         // Called off, that is no failure; and whoever came since then gets a new `take`.
         if (!signal.aborted) this.#fail(error);
       }
+      this.#take = undefined;
+      for (const message of messages) distribute(message);
     }
     onEnd();
   }
@@ -281,7 +244,7 @@ class Reader {
   get #wantedMessages(): number {
     let wanted = 0;
     for (const queue of this.wanted) wanted += queue.wanted;
-    return Math.min(Math.max(wanted, 1), mostAtOnce);
+    return Math.min(Math.max(wanted, 1), messagesPerTake);
   }
 
   #fail(error: unknown): void {

@@ -5,14 +5,12 @@
  * longest, or is kept. It has no bound of its own; whoever puts looks at `length` first. `undefined` is no item.
  */
 export class WaitingQueue<T> {
-  /** The items, after `#head` places of those that were taken. */
-  #items: (T | undefined)[] = [];
-  #head = 0;
+  #items: T[] = [];
   readonly #waiters = new Set<Waiter<T>>();
 
   /** How many items are kept. */
   get length(): number {
-    return this.#items.length - this.#head;
+    return this.#items.length;
   }
 
   /** How many takes wait for an item. Not both this and `length` are above zero. */
@@ -37,142 +35,87 @@ export class WaitingQueue<T> {
   /** Hands the items to those who wait, to each as many as it takes, and keeps the rest. */
   putMany(items: readonly T[]): void {
     let given = 0;
-    while (given < items.length) {
-      const [waiter] = this.#waiters;
-      if (waiter === undefined) break;
+    for (const waiter of [...this.#waiters]) {
+      if (given === items.length) return;
       const part = items.slice(given, given + waiter.max);
       given += part.length;
       waiter.resolve(part);
     }
-    for (; given < items.length; given++) this.#items.push(items[given]);
+    for (const item of items.slice(given)) this.#items.push(item);
   }
 
-  /** The same, but the item goes in front of the first kept one for which `isAfter` holds. */
+  /** The same as `put`, but the item goes in front of the first kept one for which `isAfter` holds. */
   putBefore(item: T, isAfter: (kept: T) => boolean): void {
-    if (this.#waiters.size > 0) {
-      this.put(item);
-      return;
-    }
-    const kept = this.#items.slice(this.#head) as T[];
-    const place = kept.findIndex(isAfter);
-    kept.splice(place < 0 ? kept.length : place, 0, item);
-    this.#items = kept;
-    this.#head = 0;
+    const index = this.#items.findIndex(isAfter);
+    if (index < 0) this.put(item);
+    else this.#items.splice(index, 0, item);
   }
 
   /** The oldest item, which stays; undefined when there is none. */
   peek(): T | undefined {
-    return this.#items[this.#head];
+    return this.#items[0];
   }
 
   /** The oldest items, at most `max`, which stay. */
   first(max: number): T[] {
-    return this.#items.slice(this.#head, this.#head + max) as T[];
+    return this.#items.slice(0, max);
   }
 
   /** Removes the oldest item and returns it; undefined when there is none. */
   shift(): T | undefined {
-    if (this.#head === this.#items.length) return undefined;
-    const item = this.#items[this.#head];
-    this.#items[this.#head] = undefined;
-    this.#head++;
-    // Array.shift would move all items each time; so they are moved when half of the places are empty.
-    if (this.#head * 2 >= this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
+    return this.#items.shift();
   }
 
   /** Removes all items. Who waits goes on waiting. */
   clear(): void {
     this.#items = [];
-    this.#head = 0;
   }
 
   /**
    * Takes the oldest item, or waits for one. An abort rejects with the signal's reason and takes nothing: an item
    * is handed over in one step with its removal, so there is no moment in which it could be lost.
    */
-  take(signal?: AbortSignal): Promise<T> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    const item = this.shift();
-    if (item !== undefined) return Promise.resolve(item);
-    return new Promise((resolve, reject) => {
-      const resolveFirst = (items: readonly T[]) => resolve(items[0] as T);
-      this.#wait(1, resolveFirst, reject, signal);
-    });
+  async take(signal?: AbortSignal): Promise<T> {
+    const [item] = await this.takeMany(1, signal);
+    return item as T;
   }
 
   /** The same for as many items as there are, at most `max`; where there are none, for those that are put next. */
   takeMany(max: number, signal?: AbortSignal): Promise<readonly T[]> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.length > 0) return Promise.resolve(this.#shiftMany(max));
-    return new Promise((resolve, reject) => this.#wait(max, resolve, reject, signal));
+    if (this.length > 0) return Promise.resolve(this.#items.splice(0, max));
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        this.#waiters.delete(waiter);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const waiter: Waiter<T> = {
+        max,
+        resolve: (items) => {
+          leave();
+          resolve(items);
+        },
+        reject: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      const onAbort = () => waiter.reject(signal?.reason);
+      this.#waiters.add(waiter);
+      signal?.addEventListener('abort', onAbort);
+    });
   }
 
   /** Ends all waits with an error. */
   fail(error: unknown): void {
     for (const waiter of [...this.#waiters]) waiter.reject(error);
   }
-
-  #shiftMany(max: number): T[] {
-    const items: T[] = [];
-    while (items.length < max) {
-      const item = this.shift();
-      if (item === undefined) break;
-      items.push(item);
-    }
-    return items;
-  }
-
-  #wait(
-    max: number,
-    resolve: (items: readonly T[]) => void,
-    reject: (error: unknown) => void,
-    signal: AbortSignal | undefined,
-  ): void {
-    this.#waiters.add(new Waiter({ max, resolve, reject, signal, waiters: this.#waiters }));
-  }
-}
-
-interface WaiterOptions<T> {
-  readonly max: number;
-  readonly resolve: (items: readonly T[]) => void;
-  readonly reject: (error: unknown) => void;
-  readonly signal: AbortSignal | undefined;
-  /** Which it leaves. */
-  readonly waiters: Set<Waiter<T>>;
 }
 
 /** One take that waits. Settled once, and out of the queue in the same moment. */
-class Waiter<T> {
+interface Waiter<T> {
   /** How many items it takes. */
   readonly max: number;
-  readonly #options: WaiterOptions<T>;
-  readonly #onAbort: (() => void) | undefined;
-
-  constructor(options: WaiterOptions<T>) {
-    this.max = options.max;
-    this.#options = options;
-    const { signal } = options;
-    if (signal === undefined) return;
-    this.#onAbort = () => this.reject(signal.reason);
-    signal.addEventListener('abort', this.#onAbort);
-  }
-
-  resolve(items: readonly T[]): void {
-    this.#end();
-    this.#options.resolve(items);
-  }
-
-  reject(error: unknown): void {
-    this.#end();
-    this.#options.reject(error);
-  }
-
-  #end(): void {
-    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#options.waiters.delete(this);
-  }
+  resolve(items: readonly T[]): void;
+  reject(error: unknown): void;
 }

@@ -2,7 +2,6 @@
 
 import type { Received } from '../../application.js';
 import { UndecodableError } from '../../errors.js';
-import type { DroppedMessage } from '../../layer.js';
 import {
   type DeadLetterReport,
   deadLetter,
@@ -16,21 +15,17 @@ import {
   type Leases,
 } from '../../leases.js';
 import { encode } from '../../msgpack.js';
+import type { LayerRules } from '../stored-layer.js';
 import type { LayerFile } from './layer-file.js';
 import type { LeasedRow, LeasePolicy, LeaseToken } from './lease-store.js';
 import { readBody } from './message-store.js';
 import type { Waiting } from './waiting.js';
 import type { Writer } from './writer.js';
 
-export interface SqliteLeasesOptions {
+export interface SqliteLeasesOptions extends LayerRules {
   readonly file: LayerFile;
   readonly writer: Writer;
   readonly waiting: Waiting;
-  readonly capacity: (channel: string) => number;
-  readonly expiryMsOf: (channel: string) => number;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly onDrop: ((dropped: DroppedMessage) => void) | undefined;
 }
 
 export class SqliteLeases implements Leases {
@@ -119,11 +114,7 @@ export class SqliteLeases implements Leases {
 }
 
 /** What becomes of messages under a key that come back. */
-export function leasePolicy(
-  key: string,
-  { capacity, expiryMsOf }: Pick<SqliteLeasesOptions, 'capacity' | 'expiryMsOf'>,
-  maxDeliveries: number,
-): LeasePolicy {
+export function leasePolicy(key: string, { capacity, expiryMsOf, maxDeliveries }: LayerRules): LeasePolicy {
   const expiryMs = expiryMsOf(key);
   if (isDeadLetterChannel(key)) return { expiryMs };
   const channel = deadLetterChannel(key);

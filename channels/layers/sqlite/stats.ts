@@ -2,16 +2,11 @@
 
 import { UndecodableError } from '../../errors.js';
 import type { GroupReport, KeyDepth, Peeked } from '../../stats.js';
+import type { LayerRules, StoreView } from '../stored-layer.js';
 import type { LayerFile } from './layer-file.js';
 import { readBody } from './message-store.js';
 
-export interface SqliteStatsOptions {
-  readonly file: LayerFile;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly expiryMsOf: (key: string) => number;
-  readonly groupExpiryMs: number;
-}
+type SqliteStatsOptions = LayerRules & { readonly file: LayerFile };
 
 interface PeekRow {
   /** The full names it is for; null for a general channel's. */
@@ -36,7 +31,7 @@ interface MemberRow {
   readonly expires_at: number;
 }
 
-export class SqliteStats {
+export class SqliteStats implements StoreView {
   readonly #options: SqliteStatsOptions;
 
   constructor(options: SqliteStatsOptions) {

@@ -1,0 +1,149 @@
+// Leases of the memory layer: what was handed out on condition, with a timer for each that brings it back.
+
+import {
+  type DeadLetterReport,
+  deadLetter,
+  deadLetterChannel,
+  deadLetterReport,
+  deadLetterSuffix,
+  isDeadLetterChannel,
+  type Leased,
+  LeasedMessage,
+  type LeaseKeeper,
+  type Leases,
+} from '../../leases.js';
+import { copyAsSent, copyOf } from '../../message-copy.js';
+import type { LayerRules } from '../stored-layer.js';
+import type { MemoryStore, StoredMessage } from './message-store.js';
+
+/** One handing-over of a message. */
+interface Loan {
+  readonly key: string;
+  readonly stored: StoredMessage;
+  /** Milliseconds since 1970. */
+  endsAt: number;
+  timer: NodeJS.Timeout;
+}
+
+export class MemoryLeases implements Leases {
+  readonly #rules: LayerRules;
+  readonly #store: MemoryStore;
+  /** In the order in which they were handed out. */
+  readonly #loans = new Set<Loan>();
+  readonly #keeper: LeaseKeeper<Loan>;
+
+  /** @param refuseWhenClosed throws when the layer is closed */
+  constructor(rules: LayerRules, store: MemoryStore, refuseWhenClosed: () => void) {
+    this.#rules = rules;
+    this.#store = store;
+    this.#keeper = {
+      ack: async (loan) => {
+        refuseWhenClosed();
+        return this.#end(loan);
+      },
+      extend: async (loan, leaseMs) => {
+        refuseWhenClosed();
+        return this.#extend(loan, leaseMs);
+      },
+      release: async (loan, untried) => {
+        refuseWhenClosed();
+        if (!this.#end(loan)) return false;
+        const { deliveries } = loan.stored;
+        this.#takeBack(loan.key, { ...loan.stored, deliveries: untried ? deliveries - 1 : deliveries });
+        return true;
+      },
+    };
+  }
+
+  async receive(channel: string, max: number, leaseMs: number, signal?: AbortSignal): Promise<Leased[]> {
+    const taken = await this.#store.take(channel, max, signal);
+    return taken.map((each) => {
+      const stored = { ...each, deliveries: each.deliveries + 1 };
+      const loan = this.#lend(channel, stored, leaseMs);
+      const { deliveries } = stored;
+      return new LeasedMessage(this.#keeper, loan, { channel, message: copyOf(stored.message), deliveries });
+    });
+  }
+
+  async deadLetters(channel: string | undefined, max: number): Promise<DeadLetterReport[]> {
+    const keys = channel === undefined ? this.#store.keys() : [deadLetterChannel(channel)];
+    const reports = keys
+      .filter(isDeadLetterChannel)
+      .flatMap((key) => this.#store.first(key).flatMap((stored) => reportOf(key, stored)));
+    return reports.sort((a, b) => a.diedAt - b.diedAt).slice(0, max);
+  }
+
+  async redrive(channel: string, ids: readonly string[] | undefined): Promise<number> {
+    const key = deadLetterChannel(channel);
+    const redriven = this.#store.remove(key, (stored) => {
+      const [report] = reportOf(key, stored);
+      const isChosen = report !== undefined && (ids?.includes(report.id) ?? true);
+      if (!isChosen || !this.#store.hasRoom(channel)) return false;
+      this.#store.put(channel, [channel], report.message);
+      return true;
+    });
+    return redriven.length;
+  }
+
+  /** What is on lease under a key, in the order in which it was handed out. */
+  onLease(key: string): Array<Pick<Loan, 'stored' | 'endsAt'>> {
+    return [...this.#loans].filter((loan) => loan.key === key);
+  }
+
+  /** The keys of which something is on lease. */
+  keys(): string[] {
+    return Array.from(this.#loans, ({ key }) => key);
+  }
+
+  /** Forgets what is on lease. */
+  clear(): void {
+    for (const loan of this.#loans) this.#end(loan);
+  }
+
+  #lend(key: string, stored: StoredMessage, leaseMs: number): Loan {
+    const loan: Loan = {
+      key,
+      stored,
+      endsAt: this.#rules.now() + leaseMs,
+      timer: setTimeout(() => this.#onOver(loan), leaseMs),
+    };
+    this.#loans.add(loan);
+    return loan;
+  }
+
+  #extend(loan: Loan, leaseMs: number): boolean {
+    if (!this.#loans.has(loan)) return false;
+    clearTimeout(loan.timer);
+    loan.endsAt = this.#rules.now() + leaseMs;
+    loan.timer = setTimeout(() => this.#onOver(loan), leaseMs);
+    return true;
+  }
+
+  /** False when it was over. */
+  #end(loan: Loan): boolean {
+    clearTimeout(loan.timer);
+    return this.#loans.delete(loan);
+  }
+
+  #onOver(loan: Loan): void {
+    if (this.#end(loan)) this.#takeBack(loan.key, loan.stored);
+  }
+
+  /** Puts what was not acknowledged back to where it was, or among the dead letters. */
+  #takeBack(key: string, stored: StoredMessage): void {
+    if (stored.deliveries >= this.#rules.maxDeliveries && !isDeadLetterChannel(key)) this.#bury(key, stored);
+    else this.#store.putBack(key, { ...stored, expiresAt: this.#rules.now() + this.#rules.expiryMsOf(key) });
+  }
+
+  #bury(channel: string, { message, deliveries }: StoredMessage): void {
+    const key = deadLetterChannel(channel);
+    this.#store.dropOldestIfFull(key);
+    this.#store.put(key, [key], copyAsSent(deadLetter(channel, message, deliveries)));
+    this.#rules.onDrop?.({ channel, reason: 'dead' });
+  }
+}
+
+function reportOf(deadKey: string, { number, message, sentAt }: StoredMessage): DeadLetterReport[] {
+  const channel = deadKey.slice(0, -deadLetterSuffix.length);
+  return deadLetterReport(channel, copyOf(message), { id: String(number), diedAt: sentAt });
+}
