@@ -8,13 +8,11 @@ import type { Site } from './site.js';
 import type { WorkerRow } from './store/schema.js';
 import type { Store } from './store/store.js';
 import { createTasks, type SiteTasks } from './tasks/create-tasks.js';
-import { Ends } from './tasks/ends.js';
 import type { Job } from './tasks/job.js';
 import type { JobFilter } from './tasks/jobs.js';
-import { Requests } from './tasks/requests.js';
 import type { JobRule } from './tasks/rule.js';
 import { findRule } from './tasks/rule-named.js';
-import { Rules, type SyncReport } from './tasks/rules.js';
+import type { SyncReport } from './tasks/rules.js';
 
 /** Whose tables: a site with its open database. */
 export interface ActorContext {
@@ -31,15 +29,6 @@ export function openTasks({ site, store, user = 'somebody' }: ActorContext): Sit
   return createTasks({ site, store, workerId: user });
 }
 
-/** What is asked for, and how runs end. The rest of {@link openTasks} takes longer to put together than a request to be written. */
-export function openRequests({ site, store: { db }, user = 'somebody' }: ActorContext): {
-  requests: Requests;
-  ends: Ends;
-} {
-  const rules = new Rules(db, site.settings.timezone, systemClock, user);
-  return { requests: new Requests(db, rules, systemClock), ends: new Ends(db, rules, systemClock, user) };
-}
-
 /**
  * Marks workers whose process is gone, and what they ran as lost, so that what is shown next is true.
  *
@@ -47,11 +36,12 @@ export function openRequests({ site, store: { db }, user = 'somebody' }: ActorCo
  */
 export async function lookAround(context: ActorContext): Promise<WorkerRow[]> {
   const registry = new WorkerRegistry(context.store.db, systemClock);
+  const { ends, outside } = openTasks(context);
   await registry.markDead({ judgeSilence: false });
-  await openRequests(context).ends.giveUpLost();
+  await ends.giveUpLost();
   const living = await registry.living();
   // A worker takes over by itself what was changed in the database.
-  if (living.length === 0) await openTasks(context).outside.look();
+  if (living.length === 0) await outside.look();
   return living;
 }
 

@@ -1,7 +1,7 @@
 // Asking for runs and for their ends, and waiting for what becomes of it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ActorContext, lookAround, openRequests, openTasks } from './actors.js';
+import { type ActorContext, lookAround, openTasks } from './actors.js';
 import { UsageError } from './errors.js';
 import { type Job, jobFromRow } from './tasks/job.js';
 import { type JobRequest, mergedWith, type RequestOptions } from './tasks/requests.js';
@@ -67,7 +67,7 @@ async function ask(
   action: JobRequest['action'],
   options?: RequestOptions,
 ): Promise<Asked> {
-  const { requests } = openRequests(context);
+  const { requests } = openTasks(context);
   const request = await requests.add(rule, action, context.user ?? 'somebody', options);
   return { request, ...(await tellWorkers(context)) };
 }

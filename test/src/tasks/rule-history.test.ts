@@ -144,7 +144,11 @@ t.test('undo takes the last change of a person back, and undoing that has it aga
       [11, 'undo', 'ann', /^every: suggested → 20, /],
     ],
   );
-  const told = await bench.store.db.selectFrom('decisions').select(['reason', 'detail']).execute();
+  const told = await bench.store.db
+    .selectFrom('decisions')
+    .select(['reason', 'detail'])
+    .orderBy('id')
+    .execute();
   t.match(
     told.filter(({ detail }) => detail.includes('undone')),
     [
