@@ -22,7 +22,7 @@ export interface SpoolLimits {
   readonly syncs: boolean;
 }
 
-export const spoolLimits: SpoolLimits = {
+const spoolLimits: SpoolLimits = {
   segmentBytes: 4 * 1024 ** 2,
   diskBytes: 256 * 1024 ** 2,
   memoryBytes: 8 * 1024 ** 2,

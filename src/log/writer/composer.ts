@@ -1,11 +1,8 @@
 // From pieces in their order to the bytes of one write.
 
 import { offsetAfter } from '../batch.js';
-import type { Fields } from '../fields.js';
 import type { Piece, Standing } from './inbox.js';
-
-/** Formats a note of the writer as a whole record. */
-export type NoteFormatter = (level: 'INFO' | 'WARNING', message: string, fields?: Fields) => string;
+import type { Notes } from './notes.js';
 
 /** One write, and what is true once it has succeeded. */
 export interface Composition {
@@ -19,54 +16,39 @@ export interface Composition {
 }
 
 /**
- * @param notes finished records of the writer, which come first
+ * @param own finished records of the writer, which come first
  * @param known the epoch of each label's lines at the end of the file
  */
 export function compose(
   pieces: readonly Piece[],
-  notes: readonly string[],
+  own: readonly string[],
   known: ReadonlyMap<string, string>,
-  format: NoteFormatter,
+  notes: Notes,
 ): Composition {
-  const parts: Buffer[] = notes.map((note) => Buffer.from(note));
+  const parts: Buffer[] = own.map((note) => Buffer.from(note));
   const written = new Map<Standing, number>();
   const epochs = new Map<string, string>();
   let [records, lost] = [0, 0];
-  for (const piece of pieces) {
-    const { kind, standing, to } = piece;
+  for (const { kind, standing, from: first, to, bytes } of pieces) {
     const { sender, epoch } = standing;
     const last = written.get(standing) ?? standing.written;
     // The file may have been read back in the meantime, and have some of it.
     if (to <= last) continue;
-    const from = Math.max(piece.from, last + 1);
+    const from = Math.max(first, last + 1);
     // A note where the lines of a label begin to be another sender's, for whoever reads the file back.
     if (kind === 'elsewhere' || (epochs.get(sender) ?? known.get(sender)) !== epoch) {
       epochs.set(sender, epoch);
-      parts.push(Buffer.from(turnNote(standing, kind === 'elsewhere' ? to : last, format)));
+      parts.push(Buffer.from(notes.turn(standing, kind === 'elsewhere' ? to : last)));
     }
     if (kind === 'lost') {
-      parts.push(Buffer.from(lostNote(standing, from, to, format)));
+      parts.push(Buffer.from(notes.lost(standing, from, to)));
       lost += to - from + 1;
     }
     if (kind === 'records') {
-      parts.push(
-        from === piece.from ? piece.bytes : piece.bytes.subarray(offsetAfter(piece.bytes, from - piece.from)),
-      );
+      parts.push(from === first ? bytes : bytes.subarray(offsetAfter(bytes, from - first)));
       records += to - from + 1;
     }
     written.set(standing, to);
   }
   return { bytes: Buffer.concat(parts), records, lost, written, epochs };
-}
-
-function turnNote({ sender, epoch }: Standing, last: number, format: NoteFormatter): string {
-  const text = last === 0 ? `${sender} begins` : `${sender} goes on at #${last + 1}`;
-  return format('INFO', text, { sender, epoch, last });
-}
-
-function lostNote({ sender, epoch }: Standing, from: number, to: number, format: NoteFormatter): string {
-  const count = to - from + 1;
-  const numbers = count === 1 ? `#${from}` : `#${from}-${to}`;
-  const text = `${count} ${count === 1 ? 'record' : 'records'} of ${sender} lost: ${numbers}`;
-  return format('WARNING', text, { sender, epoch, from, to });
 }

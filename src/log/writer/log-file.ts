@@ -33,11 +33,6 @@ export class LogFile {
     return LogFile.#of(path, await open(path, constants.O_RDWR | constants.O_APPEND));
   }
 
-  /** Opens a file that must exist, to read it only. */
-  static async openReadOnly(path: string): Promise<LogFile> {
-    return LogFile.#of(path, await open(path, 'r'));
-  }
-
   static async #of(path: string, handle: FileHandle): Promise<LogFile> {
     try {
       return new LogFile(path, handle, await handle.stat());

@@ -1,27 +1,24 @@
 // The receiving end of a log record: the one writer of lino.log.
 
-import { randomUUID } from 'node:crypto';
 import { untilBeat } from '../../../channels/beat.js';
 import type { Clock } from '../../clock.js';
 import { ownerState } from '../../owner.js';
 import { BadBatchError, lastOf } from '../batch.js';
-import { lineFormat } from '../formats/formats.js';
 import { Instants } from '../formats/instants.js';
-import type { FormatName, LineFormat } from '../formats/line-format.js';
+import type { FormatName } from '../formats/line-format.js';
 import type { LogRecords } from '../messages.js';
-import { noSender } from '../names.js';
 import type { SyncPolicy } from '../policies.js';
 import type { RotationPolicy } from '../rotation.js';
 import { isSpooled } from '../sender/adopter.js';
 import type { Reply } from '../sender/transport.js';
-import { Timestamps } from '../timestamp.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { Checkpoint } from './checkpoint.js';
-import { type Composition, compose, type NoteFormatter } from './composer.js';
+import { type Composition, compose } from './composer.js';
 import { Inbox, type Piece, type Standing } from './inbox.js';
-import { type CarriedPosition, noteLogger } from './ledger.js';
+import type { CarriedPosition } from './ledger.js';
 import { LedgerFile } from './ledger-file.js';
 import type { WriterFence } from './log-lock.js';
+import { Notes } from './notes.js';
 import { Rotator } from './rotator.js';
 
 /** A batch that was not what it said. Its sender gets no acknowledgement. */
@@ -94,8 +91,6 @@ const longestRetryMs = 5000;
 const holeCheckMs = 1000;
 /** A sender that was silent for so long behind a hole is looked after. */
 const silentMs = 10_000;
-/** A note is far below the limit of a record with so many of the longest positions. */
-const positionsPerNote = 200;
 
 /**
  * Appends the batches of all senders to one file, each record exactly once and each sender's in order.
@@ -116,8 +111,7 @@ const positionsPerNote = 200;
 export class LogWriter {
   readonly #options: LogWriterOptions;
   readonly #clock: Clock;
-  readonly #format: LineFormat;
-  readonly #timestamps: Timestamps;
+  readonly #notes: Notes;
   readonly #inbox: Inbox;
   readonly #file: LedgerFile;
   readonly #checkpoint: Checkpoint;
@@ -130,8 +124,8 @@ export class LogWriter {
 
   #waiting: Piece[] = [];
   #pendingBytes = 0;
-  /** Notes of the writer that belong to no sender. */
-  #notes: string[] = [];
+  /** Notes that belong to no sender. */
+  #untold: string[] = [];
 
   #turns: Promise<void> = Promise.resolve();
   #isWorking = false;
@@ -150,17 +144,16 @@ export class LogWriter {
     const timezone = options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
     this.#options = options;
     this.#clock = clock;
-    this.#format = lineFormat(options.format ?? 'text');
-    this.#timestamps = new Timestamps(timezone, this.#format.time);
+    this.#notes = new Notes(clock, timezone, options.format);
     this.#inbox = new Inbox((options.orderMs ?? 0) > 0 ? new Instants(timezone) : undefined);
     this.#acknowledgements = new Acknowledgements(clock);
     this.#file = new LedgerFile({
       path,
       onFound: (sender, epoch, last) => this.#inbox.standing(sender, epoch, clock.now()).found(last),
       timezone,
-      begin: (after) => this.#formatBegin(after),
-      onLoss: (what, bytes) => this.#noteLoss(what, bytes),
-      onRepair: (bytes) => this.#noteRepair(bytes),
+      begin: (after) => this.#notes.begin(after, this.#positions()),
+      onLoss: (what, bytes) => this.#untold.push(this.#notes.damage(what, bytes)),
+      onRepair: (bytes) => this.#untold.push(this.#notes.repair(bytes)),
     });
     const { rotation: policy, onRotationTrouble = () => {}, onCheckpointTrouble = () => {} } = options;
     if (policy !== undefined)
@@ -229,7 +222,7 @@ export class LogWriter {
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#cancelHoleCheck?.();
-    if (this.#isRecovered && (this.#waiting.length > 0 || this.#notes.length > 0)) this.#turnNow();
+    if (this.#isRecovered && (this.#waiting.length > 0 || this.#untold.length > 0)) this.#turnNow();
     await this.#turns;
     this.#cancelTurn?.();
     this.#acknowledgements.flush();
@@ -313,7 +306,7 @@ export class LogWriter {
   /** When the next turn is due, in ms: also without records, someone may rename the file, and a day ends. */
   #dueAt(): number {
     const now = this.#clock.now();
-    if (this.#notes.length > 0 || this.#shallReopen) return now;
+    if (this.#untold.length > 0 || this.#shallReopen) return now;
     const look = now + untilBeat(now);
     if (this.#waiting.length === 0) return look;
     const earliest = this.#waiting.reduce(
@@ -352,16 +345,16 @@ export class LogWriter {
   }
 
   async #write(): Promise<void> {
-    const notes = this.#notes.slice();
+    const untold = this.#untold.slice();
     const pieces = this.#nextPieces();
-    const written = compose(pieces, notes, this.#file.epochs, this.#formatNote);
+    const written = compose(pieces, untold, this.#file.epochs, this.#notes);
     if (written.bytes.length > 0) {
       this.#options.fence?.assertHeld();
       await this.#file.append(written.bytes, this.#options.sync !== 'never');
       this.#wroteAt = this.#clock.now();
       this.#counts.writes++;
     }
-    this.#notes.splice(0, notes.length);
+    this.#untold.splice(0, untold.length);
     if (pieces.length > 0) this.#commit(pieces, written);
   }
 
@@ -387,8 +380,8 @@ export class LogWriter {
 
   /** It is on disk: remembers it, and tells the senders soon. */
   #commit(pieces: readonly Piece[], { epochs, written, records, bytes, lost }: Composition): void {
-    const done = new Set(pieces);
-    this.#waiting = this.#waiting.filter((piece) => !done.has(piece));
+    // What came in the meantime stands behind them.
+    this.#waiting.splice(0, pieces.length);
     for (const [sender, epoch] of epochs) this.#file.epochs.set(sender, epoch);
     for (const [standing, number] of written) standing.found(number);
     for (const { standing, bytes } of pieces) {
@@ -402,36 +395,10 @@ export class LogWriter {
     this.#checkpoint.saveLater();
   }
 
-  // Notes
-
-  readonly #formatNote: NoteFormatter = (level, message, fields) => {
-    const time = this.#timestamps.format(this.#clock.now());
-    return this.#format.record(this.#format.head(time, level, noSender, 0, noteLogger), { message, fields });
-  };
-
-  /** What a file begins with: which one it follows, and how far the log was with each sender then. */
-  #formatBegin(after: string | undefined): string {
-    const file = randomUUID();
-    if (after === undefined) return this.#formatNote('INFO', 'the log begins', { file });
-    const notes = [this.#formatNote('INFO', 'the log goes on in a new file', { file, after })];
+  /** How far the log is with each sender. */
+  #positions(): CarriedPosition[] {
     const known = [...this.#inbox].filter(({ written }) => written > 0);
-    const positions = known.map(({ sender, epoch, written }): CarriedPosition => [sender, epoch, written]);
-    for (let i = 0; i < positions.length; i += positionsPerNote) {
-      const part = positions.slice(i, i + positionsPerNote);
-      const message = `in the files before: records of ${part.length} ${part.length === 1 ? 'sender' : 'senders'}`;
-      notes.push(this.#formatNote('INFO', message, { positions: part }));
-    }
-    return notes.join('');
-  }
-
-  #noteLoss(what: 'emptied' | 'removed', bytes: number): void {
-    const message = `another program has ${what} the log file, in which were ${bytes} bytes; of records that came in that moment some may be lost`;
-    this.#notes.push(this.#formatNote('WARNING', message));
-  }
-
-  #noteRepair(bytes: number): void {
-    const message = `the last record was not finished when its writer ended: ${bytes} bytes removed, the sender sends it again`;
-    this.#notes.push(this.#formatNote('WARNING', message));
+    return known.map(({ sender, epoch, written }): CarriedPosition => [sender, epoch, written]);
   }
 
   #noteTrouble(error: unknown): void {

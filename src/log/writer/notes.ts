@@ -1,0 +1,78 @@
+// What the writer itself says in the log: which file follows which, whose lines follow, what is lost.
+
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock.js';
+import type { Fields } from '../fields.js';
+import { lineFormat } from '../formats/formats.js';
+import type { FormatName, LineFormat } from '../formats/line-format.js';
+import { noSender } from '../names.js';
+import { Timestamps } from '../timestamp.js';
+import { type CarriedPosition, noteLogger } from './ledger.js';
+
+/** A note is far below the limit of a record with so many of the longest positions. */
+const positionsPerNote = 200;
+
+interface SenderName {
+  readonly sender: string;
+  readonly epoch: string;
+}
+
+/** Makes whole records, for people and for the {@link Ledger}. */
+export class Notes {
+  readonly #clock: Clock;
+  readonly #format: LineFormat;
+  readonly #timestamps: Timestamps;
+
+  constructor(clock: Clock, timezone: string, format: FormatName = 'text') {
+    this.#clock = clock;
+    this.#format = lineFormat(format);
+    this.#timestamps = new Timestamps(timezone, this.#format.time);
+  }
+
+  /** What a file begins with: which one it follows, and how far the log was with each sender then. */
+  begin(after: string | undefined, positions: readonly CarriedPosition[]): string {
+    const file = randomUUID();
+    if (after === undefined) return this.#note('INFO', 'the log begins', { file });
+    const notes = [this.#note('INFO', 'the log goes on in a new file', { file, after })];
+    for (let i = 0; i < positions.length; i += positionsPerNote) {
+      const part = positions.slice(i, i + positionsPerNote);
+      const senders = part.length === 1 ? '1 sender' : `${part.length} senders`;
+      notes.push(this.#note('INFO', `in the files before: records of ${senders}`, { positions: part }));
+    }
+    return notes.join('');
+  }
+
+  /** From here on the lines of a label are this sender's, and up to `last` all was written before. */
+  turn({ sender, epoch }: SenderName, last: number): string {
+    const text = last === 0 ? `${sender} begins` : `${sender} goes on at #${last + 1}`;
+    return this.#note('INFO', text, { sender, epoch, last });
+  }
+
+  /** These numbers cannot come any more. */
+  lost({ sender, epoch }: SenderName, from: number, to: number): string {
+    const count = to - from + 1;
+    const numbers = count === 1 ? `#${from}` : `#${from}-${to}`;
+    const text = `${count} ${count === 1 ? 'record' : 'records'} of ${sender} lost: ${numbers}`;
+    return this.#note('WARNING', text, { sender, epoch, from, to });
+  }
+
+  damage(what: 'emptied' | 'removed', bytes: number): string {
+    return this.#note(
+      'WARNING',
+      `another program has ${what} the log file, in which were ${bytes} bytes; of records that came in that moment some may be lost`,
+    );
+  }
+
+  repair(bytes: number): string {
+    return this.#note(
+      'WARNING',
+      `the last record was not finished when its writer ended: ${bytes} bytes removed, the sender sends it again`,
+    );
+  }
+
+  #note(level: 'INFO' | 'WARNING', message: string, fields?: Fields): string {
+    const time = this.#timestamps.format(this.#clock.now());
+    const head = this.#format.head(time, level, noSender, 0, noteLogger);
+    return this.#format.record(head, { message, fields });
+  }
+}
