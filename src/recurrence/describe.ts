@@ -4,7 +4,13 @@ import { DateTime } from 'luxon';
 import { type CronExpression, numbersOf } from './cron.js';
 import { daysAfterEaster } from './easter.js';
 import { isElapsed } from './elapsed.js';
-import { type CheckedFields, checkFields, type MissingTime, type RecurrenceFields } from './fields.js';
+import {
+  type CheckedFields,
+  checkFields,
+  type MissingTime,
+  type RecurrenceFields,
+  usualChoices,
+} from './fields.js';
 import { dayMs, dayOf, formatWallTime, modulo, weekdayOf } from './wall-time.js';
 
 export interface DescribeOptions {
@@ -63,15 +69,13 @@ export function afterRule(rule: string): string {
 
 /** How many times, and the choices at clock changes where they are not the usual ones. */
 function choices({ count, cron, missingTime, repeatedTime }: CheckedFields): string[] {
-  const isInterval = cron?.isInterval ?? false;
+  const usual = usualChoices(cron);
   const times = count === 1 ? 'once in all' : `${count} times in all`;
   const repeated = repeatedTime === 'both' ? 'both times' : `the ${repeatedTime} time`;
   return [
     ...(count === null ? [] : [times]),
-    ...(missingTime === (isInterval ? 'skipped' : 'shifted')
-      ? []
-      : [`missing times ${missing[missingTime]}`]),
-    ...(repeatedTime === (isInterval ? 'both' : 'first') ? [] : [`repeated times ${repeated}`]),
+    ...(missingTime === usual.missingTime ? [] : [`missing times ${missing[missingTime]}`]),
+    ...(repeatedTime === usual.repeatedTime ? [] : [`repeated times ${repeated}`]),
   ];
 }
 

@@ -7,24 +7,30 @@ import { isElapsed } from './elapsed.js';
 import { formatWallTime, parseWallTime } from './wall-time.js';
 import { Zone } from './zone.js';
 
-export type EveryUnit =
-  | 'secondly'
-  | 'minutely'
-  | 'hourly'
-  | 'daily'
-  | 'weekly'
-  | 'monthly'
-  | 'yearly'
-  | 'easterly'
-  | 'cron';
+const unitNames = [
+  'secondly',
+  'minutely',
+  'hourly',
+  'daily',
+  'weekly',
+  'monthly',
+  'yearly',
+  'easterly',
+  'cron',
+] as const;
+const weekdayNames = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const;
+const missingTimes = ['shifted', 'skipped', 'at-jump'] as const;
+const repeatedTimes = ['first', 'second', 'both'] as const;
 
-export type Weekday = 'monday' | 'tuesday' | 'wednesday' | 'thursday' | 'friday' | 'saturday' | 'sunday';
+export type EveryUnit = (typeof unitNames)[number];
+
+export type Weekday = (typeof weekdayNames)[number];
 
 /** What to do with a wall time that the clocks skip. */
-export type MissingTime = 'shifted' | 'skipped' | 'at-jump';
+export type MissingTime = (typeof missingTimes)[number];
 
 /** Which to take of a wall time that the clocks show twice. */
-export type RepeatedTime = 'first' | 'second' | 'both';
+export type RepeatedTime = (typeof repeatedTimes)[number];
 
 /**
  * When something is due.
@@ -117,46 +123,13 @@ export class InvalidRecurrenceError extends LinodError {
 }
 
 /** The units, the shortest first; then those that are none. */
-export const RecurrenceUnits: ChoiceList<Choice & { readonly value: EveryUnit }> = choices([
-  'secondly',
-  'minutely',
-  'hourly',
-  'daily',
-  'weekly',
-  'monthly',
-  'yearly',
-  'easterly',
-  'cron',
-]);
+export const RecurrenceUnits: ChoiceList<Choice & { readonly value: EveryUnit }> = choices(unitNames);
 
 /** The days of the week from Monday. */
-export const Weekdays: ChoiceList<Choice & { readonly value: Weekday }> = choices([
-  'monday',
-  'tuesday',
-  'wednesday',
-  'thursday',
-  'friday',
-  'saturday',
-  'sunday',
-]);
+export const Weekdays: ChoiceList<Choice & { readonly value: Weekday }> = choices(weekdayNames);
 
-const unitNames = Array.from(RecurrenceUnits, ({ value }) => value);
-const weekdayNames = Array.from(Weekdays, ({ value }) => value);
-const missingTimes: readonly MissingTime[] = ['shifted', 'skipped', 'at-jump'];
-const repeatedTimes: readonly RepeatedTime[] = ['first', 'second', 'both'];
-const fieldNames = [
-  'everyUnit',
-  'every',
-  'weekdays',
-  'positions',
-  'cron',
-  'start',
-  'timezone',
-  'until',
-  'count',
-  'missingTime',
-  'repeatedTime',
-] as const satisfies readonly (keyof RecurrenceFields)[];
+const fieldNames =
+  'everyUnit every weekdays positions cron start timezone until count missingTime repeatedTime'.split(' ');
 
 /** All fields with their defaults, in one spelling. */
 export type CompleteFields = {
@@ -173,7 +146,7 @@ export function checkFields(given: RecurrenceFields): CheckedFields {
   const everyUnit = oneOf('everyUnit', given.everyUnit, unitNames);
   const weekdays = weekdaysOf(list('weekdays', given.weekdays), everyUnit);
   const kind = kindOf(everyUnit, given.cron ?? null);
-  const isInterval = kind.cron?.isInterval ?? false;
+  const usual = usualChoices(kind.cron);
   return {
     ...kind,
     every: everyOf(given.every ?? 1, everyUnit),
@@ -184,13 +157,18 @@ export function checkFields(given: RecurrenceFields): CheckedFields {
     startWall: wallTime('start', given.start),
     untilWall: given.until == null ? Number.POSITIVE_INFINITY : wallTime('until', given.until),
     count: given.count == null ? null : countOf(given.count, everyUnit),
-    missingTime: oneOf(
-      'missingTime',
-      given.missingTime ?? (isInterval ? 'skipped' : 'shifted'),
-      missingTimes,
-    ),
-    repeatedTime: oneOf('repeatedTime', given.repeatedTime ?? (isInterval ? 'both' : 'first'), repeatedTimes),
+    missingTime: oneOf('missingTime', given.missingTime ?? usual.missingTime, missingTimes),
+    repeatedTime: oneOf('repeatedTime', given.repeatedTime ?? usual.repeatedTime, repeatedTimes),
   };
+}
+
+/** What happens at clock changes unless somebody chooses: an interval goes by what the clocks show. */
+export function usualChoices(cron: CronExpression | null): {
+  readonly missingTime: MissingTime;
+  readonly repeatedTime: RepeatedTime;
+} {
+  if (cron?.isInterval) return { missingTime: 'skipped', repeatedTime: 'both' };
+  return { missingTime: 'shifted', repeatedTime: 'first' };
 }
 
 /** Checked fields as people write them, all of them and in one spelling. The result is frozen. */
