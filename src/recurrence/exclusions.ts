@@ -9,23 +9,15 @@ import { dayMs, dayOf, modulo, weekdayOf, yearOf } from './wall-time.js';
 export const excludedRule =
   'a list of weekdays (sat), days of every year (12-25, easter+1), dates (2026-12-24), ranges of these (12-24..01-02) or times of day (09:00-17:00, mon-fri 22:00-06:00)';
 
-/** Some time that is excluded, as wall times. */
-export interface Exclusion {
-  /** As it was written. */
-  readonly text: string;
-  /** Whether it is excluded at a wall time in ms, as in wall-time.ts. */
-  has(wall: number): boolean;
-  /** Where what falls on `wall`, which is excluded, is put off to: behind a window, or to the same time of the day after. */
-  putOff(wall: number): number;
-  /** The first wall time behind `wall`, which is excluded, that is not excluded by this. */
-  endOf(wall: number): number;
-  /** The earliest wall time that is put off to later than `wall`; infinity if there is none. */
-  reachOver(wall: number): number;
-  /** Where it begins next, later than `wall` and up to `upTo`; infinity if it does not. */
-  beginAfter(wall: number, upTo: number): number;
+/** On which days something is excluded, from when on and for how long. */
+interface Shape {
+  readonly isOn: (day: number) => boolean;
+  /** The time of day, in ms. A day as a whole begins at 0 and is 24 hours long. */
+  readonly beginMs: number;
+  readonly lengthMs: number;
+  /** Whether what falls on it is put off to the same time of the day after, and not to its end. */
+  readonly isWholeDay: boolean;
 }
-
-type Shape = Omit<Exclusion, 'text'>;
 
 const weekdayWord = '([a-z]{3,10})';
 const timeOfDay = '([01]\\d|2[0-3]):([0-5]\\d)';
@@ -38,6 +30,61 @@ const minuteMs = 60_000;
 /** Where exclusions follow upon one another without an end, nobody looks further. */
 const farthestDays = 400;
 
+/** Some time that is excluded. Wall times in ms, as in wall-time.ts. */
+export class Exclusion {
+  /** As it was written. */
+  readonly text: string;
+  readonly #shape: Shape;
+
+  constructor(text: string, shape: Shape) {
+    this.text = text;
+    this.#shape = shape;
+  }
+
+  has(wall: number): boolean {
+    return this.#beginOf(wall) !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Where what falls on `wall`, which is excluded, is put off to. */
+  putOff(wall: number): number {
+    return this.#shape.isWholeDay ? wall + dayMs : this.#beginOf(wall) + this.#shape.lengthMs;
+  }
+
+  /** The first wall time behind `wall`, which is excluded, that is not excluded by this. */
+  endOf(wall: number): number {
+    const { isOn, lengthMs, isWholeDay } = this.#shape;
+    let begin = this.#beginOf(wall);
+    const farthest = begin + farthestDays * dayMs;
+    while (isWholeDay && begin < farthest && isOn(dayOf(begin) + 1)) begin += dayMs;
+    return begin + lengthMs;
+  }
+
+  /** The earliest wall time that is put off to later than `wall`; infinity if there is none. */
+  reachOver(wall: number): number {
+    const { isWholeDay, isOn } = this.#shape;
+    if (isWholeDay && isOn(dayOf(wall) - 1)) return wall - dayMs + 1;
+    return this.#beginOf(wall);
+  }
+
+  /** Where it begins next, later than `wall` and up to `upTo`; infinity if it does not. */
+  beginAfter(wall: number, upTo: number): number {
+    const { isOn, beginMs } = this.#shape;
+    for (let day = dayOf(wall); day * dayMs + beginMs <= upTo; day++)
+      if (day * dayMs + beginMs > wall && isOn(day)) return day * dayMs + beginMs;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** Where the stretch that has this wall time begins, on that day or the one before; infinity if none has. */
+  #beginOf(wall: number): number {
+    const { isOn, beginMs, lengthMs } = this.#shape;
+    for (const day of [dayOf(wall), dayOf(wall) - 1]) {
+      const begin = day * dayMs + beginMs;
+      if (begin <= wall && wall < begin + lengthMs && isOn(day)) return begin;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
 /** A list of exclusions that was understood. */
 export class Exclusions {
   readonly #list: readonly Exclusion[];
@@ -47,7 +94,7 @@ export class Exclusions {
     this.#list = entries.map((entry) => {
       const text = entry.trim().toLowerCase();
       const shape = parse(text);
-      if (shape !== null) return { text, ...shape };
+      if (shape !== null) return new Exclusion(text, shape);
       throw new RangeError(`expected ${excludedRule}, got: ${JSON.stringify(entry)}`);
     });
   }
@@ -124,26 +171,8 @@ function parse(entry: string): Shape | null {
   return parseWeekdays(entry) ?? parseWindow(entry) ?? parseDays(entry);
 }
 
-/** A day that is excluded as a whole: what falls on it is put off to the same time of the day after. */
-function daysWhere(isExcluded: (day: number) => boolean): Shape {
-  return {
-    has: (wall) => isExcluded(dayOf(wall)),
-    putOff: (wall) => wall + dayMs,
-    endOf: (wall) => {
-      const last = dayOf(wall) + farthestDays;
-      let day = dayOf(wall) + 1;
-      while (day < last && isExcluded(day)) day++;
-      return day * dayMs;
-    },
-    reachOver: (wall) => {
-      if (isExcluded(dayOf(wall) - 1)) return wall - dayMs + 1;
-      return isExcluded(dayOf(wall)) ? dayOf(wall) * dayMs : Number.POSITIVE_INFINITY;
-    },
-    beginAfter: (wall, upTo) => {
-      for (let day = dayOf(wall) + 1; day * dayMs <= upTo; day++) if (isExcluded(day)) return day * dayMs;
-      return Number.POSITIVE_INFINITY;
-    },
-  };
+function daysWhere(isOn: (day: number) => boolean): Shape {
+  return { isOn, beginMs: 0, lengthMs: dayMs, isWholeDay: true };
 }
 
 function parseWeekdays(entry: string): Shape | null {
@@ -173,28 +202,7 @@ function parseWindow(entry: string): Shape | null {
   const end = (Number(endHour) * 60 + Number(endMinute)) * minuteMs;
   if (begin === end) return null;
   const lengthMs = end > begin ? end - begin : end + dayMs - begin;
-  const beginsOn = (day: number, wall: number): boolean => {
-    const at = day * dayMs + begin;
-    return at <= wall && wall < at + lengthMs && isOn(day);
-  };
-  /** Where the window that has this wall time begins; infinity if none has. */
-  const beginOf = (wall: number): number => {
-    const day = dayOf(wall);
-    if (beginsOn(day, wall)) return day * dayMs + begin;
-    return beginsOn(day - 1, wall) ? (day - 1) * dayMs + begin : Number.POSITIVE_INFINITY;
-  };
-  const behind = (wall: number): number => beginOf(wall) + lengthMs;
-  return {
-    has: (wall) => beginOf(wall) !== Number.POSITIVE_INFINITY,
-    putOff: behind,
-    endOf: behind,
-    reachOver: beginOf,
-    beginAfter: (wall, upTo) => {
-      for (let day = dayOf(wall); day * dayMs + begin <= upTo; day++)
-        if (day * dayMs + begin > wall && isOn(day)) return day * dayMs + begin;
-      return Number.POSITIVE_INFINITY;
-    },
-  };
+  return { isOn, beginMs: begin, lengthMs, isWholeDay: false };
 }
 
 /** A day of the calendar as it is in a year; NaN in years that do not have it. */
@@ -202,40 +210,20 @@ type DayIn = (year: number) => number;
 
 function parseDays(entry: string): Shape | null {
   const words = entry.split('..');
-  const [from, to = from] = words.map(parseDay);
-  if (words.length > 2 || from === null || from === undefined || to === null || to === undefined) return null;
+  const [from = null, to = from] = words.map(parseDay);
+  if (words.length > 2 || from === null || to === null) return null;
   if ((from.year === null) !== (to.year === null)) return null;
   if (from.year !== null && to.year !== null) {
     const [first, last] = [from.dayIn(from.year), to.dayIn(to.year)];
     return first <= last ? daysWhere((day) => first <= day && day <= last) : null;
   }
-  const spanFrom = memoized((begin: number): DaySpan => {
-    const first = from.dayIn(begin);
-    const last = [begin, begin + 1].map(to.dayIn).find((end) => end >= first);
-    return { first, last: last ?? Number.NaN };
-  });
-  const isWithin = (day: number, { first, last }: DaySpan): boolean => first <= day && day <= last;
-  return daysWhere((day) => {
-    const year = yearOf(day);
-    // `12-24..01-02` begins in the year before.
-    return isWithin(day, spanFrom(year)) || isWithin(day, spanFrom(year - 1));
-  });
-}
-
-/** The numbers of two days; NaN where there are none. */
-interface DaySpan {
-  readonly first: number;
-  readonly last: number;
-}
-
-/** A function of the year that works out each year once. */
-function memoized<T>(ofYear: (year: number) => T): (year: number) => T {
-  const known = new Map<number, T>();
-  return (year) => {
-    const value = known.get(year) ?? ofYear(year);
-    known.set(year, value);
-    return value;
+  const isSince = (year: number, day: number): boolean => {
+    const first = from.dayIn(year);
+    const last = [year, year + 1].map(to.dayIn).find((end) => end >= first) ?? Number.NaN;
+    return first <= day && day <= last;
   };
+  // `12-24..01-02` begins in the year before.
+  return daysWhere((day) => isSince(yearOf(day), day) || isSince(yearOf(day) - 1, day));
 }
 
 function parseDay(entry: string): { year: number | null; dayIn: DayIn } | null {
