@@ -1,6 +1,6 @@
 // One channel of a worker: a listener that takes messages from the layer, and the application instance they go to.
 //
-//   layer ── intake ──▶ inbox (at most `prefetch`) ── receive() ──▶ instance, in a slot of the worker
+//   layer ── listen() ──▶ inbox (at most `prefetch`) ── receive() ──▶ instance, in a slot of the worker
 //
 // A message leaves the inbox in the same step in which the instance is given it. So whatever ends, and whenever,
 // an instance or a wait, a message is either in the inbox or in hand.
@@ -26,10 +26,10 @@ import {
   NoHandlerError,
   StopConsumer,
 } from './errors.js';
-import { type Intake, intake, type Taken } from './intake.js';
 import type { ChannelLayer } from './layer.js';
 import { type Listening, listenerState } from './listening.js';
 import type { Slots } from './slots.js';
+import { type Taken, type TakeOptions, takeMessages } from './taken.js';
 import type { ChannelStats, WorkerEvent } from './worker-events.js';
 
 export interface ServedChannelOptions {
@@ -50,7 +50,9 @@ export interface ServedChannelOptions {
 export class ServedChannel {
   readonly channel: string;
   readonly #options: ServedChannelOptions;
-  readonly #intake: Intake;
+  readonly #takeOptions: TakeOptions;
+  /** Acknowledgements under way. The next message does not wait for them. */
+  readonly #telling = new Set<Promise<void>>();
   readonly #inbox: InboxMessage[] = [];
   readonly #inboxChanged = new Bell();
   /** Whether the layer is asked for messages. */
@@ -73,11 +75,11 @@ export class ServedChannel {
   constructor(channel: string, options: ServedChannelOptions) {
     this.channel = channel;
     this.#options = options;
-    this.#intake = intake({
+    this.#takeOptions = {
       ...options,
       channel,
       onNotAcknowledged: (received, error) => this.#reportNotAcknowledged(received, error),
-    });
+    };
   }
 
   stats(): ChannelStats {
@@ -162,14 +164,15 @@ export class ServedChannel {
    */
   async end(signal: AbortSignal): Promise<void> {
     if (this.#inHand !== undefined) {
-      const { message, since } = this.#inHand;
+      const { message, since, taken } = this.#inHand;
+      taken.failed();
       const runningMs = this.#options.clock.now() - since;
       this.#options.report({ type: 'gaveUp', channel: this.channel, messageType: message.type, runningMs });
     }
     const leftOver = this.#inbox.splice(0);
     this.#instanceOver.abort(new StopConsumer());
     await this.#giveBack(leftOver, signal);
-    await this.#intake.end();
+    await Promise.all(this.#telling);
   }
 
   /**
@@ -190,7 +193,7 @@ export class ServedChannel {
   ): Promise<{ taken: readonly Taken[] } | { error: Error } | object> {
     this.#isAsking = true;
     try {
-      return { taken: await this.#intake.take(max, stopping) };
+      return { taken: await takeMessages(this.#takeOptions, max, stopping) };
     } catch (error) {
       if (stopping.aborted) return {};
       if (error instanceof LayerClosedError || error instanceof ForeignChannelError) throw error;
@@ -207,7 +210,7 @@ export class ServedChannel {
       this.#inboxChanged.ring();
       return;
     }
-    taken.done();
+    this.#done(taken);
     this.#counts.dropped++;
     const error = new MalformedMessageError(undefined, new Error('expected a map with a type that is text'));
     this.#reportError({ type: 'badMessage', channel: this.channel, error });
@@ -267,6 +270,7 @@ export class ServedChannel {
     for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
       this.#inboxChanged.ring();
       if (!next.taken.isOver) return next;
+      next.taken.failed();
       this.#counts.returned++;
     }
     return undefined;
@@ -277,7 +281,7 @@ export class ServedChannel {
     const taken = this.#letGo()?.taken;
     if (taken === undefined) return;
     this.#counts.handled++;
-    taken.done();
+    this.#done(taken);
   }
 
   #finishFailed(error: Error): void {
@@ -289,11 +293,11 @@ export class ServedChannel {
     const messageType = message?.type;
     const { channel } = this;
     if (error instanceof NoHandlerError && error.type === messageType) {
-      taken?.done();
+      this.#done(taken);
       this.#counts.dropped++;
       this.#reportError({ type: 'unknownType', channel, messageType, error });
     } else if (error instanceof MalformedMessageError && error.type === messageType) {
-      taken?.done();
+      this.#done(taken);
       if (taken !== undefined) this.#counts.dropped++;
       this.#reportError({ type: 'badMessage', channel, messageType, error });
     } else {
@@ -301,6 +305,15 @@ export class ServedChannel {
       if (taken !== undefined) this.#counts.failed++;
       this.#reportError({ type: 'handlerFailed', channel, messageType, error });
     }
+  }
+
+  /** Has the layer told that a message is not to come again. */
+  #done(taken: Taken | undefined): void {
+    if (taken === undefined) return;
+    const told: Promise<void> = taken.done().then(() => {
+      this.#telling.delete(told);
+    });
+    this.#telling.add(told);
   }
 
   #letGo(): InboxMessage | undefined {
