@@ -129,8 +129,17 @@ export class Connection {
 
   async #readySoon(signal: AbortSignal | undefined): Promise<Client> {
     if (this.#arrivals.waiting >= maxWaiting) throw this.unavailable(undefined);
-    const timeout = AbortSignal.timeout(this.#options.timeoutMs);
-    return this.ready(signal === undefined ? timeout : AbortSignal.any([signal, timeout]));
+    signal?.throwIfAborted();
+    const patience = new AbortController();
+    const end = () => patience.abort();
+    const timer = setTimeout(end, this.#options.timeoutMs);
+    signal?.addEventListener('abort', end);
+    try {
+      return await this.ready(patience.signal);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+    }
   }
 
   /** What is sent in one turn of the event loop goes to the socket in one piece. */

@@ -104,6 +104,7 @@ export class RedisLeases {
     const [since, changed] = [performance.now(), new Bell()];
     const wait: Wait = { channel, since, changed, calledOff, isArmed: false, isUnwatchable: false };
     const onAbort = () => calledOff.abort(signal?.reason);
+    calledOff.signal.addEventListener('abort', () => changed.ring());
     signal?.addEventListener('abort', onAbort);
     const deaf = this.#options.hosts.map(({ watch }) => watch.listen([messages, again], () => wake(wait)));
     this.#waits.add(wait);
@@ -239,13 +240,12 @@ export class RedisLeases {
   async #wait(wait: Wait, nextMs: number): Promise<void> {
     // A change that was told before is looked for at once.
     if (!wait.isArmed && !wait.isUnwatchable) return;
-    const over = new AbortController();
     const pollMs = wait.isUnwatchable
       ? pollUnwatchedEveryMs
       : Math.min(...this.#options.hosts.map(({ blockMs }) => blockMs));
     // The server's milliseconds are whole ones, so that the end may be up to one later.
-    const timer = setTimeout(() => over.abort(), Math.min(nextMs + 1, pollMs));
-    await wait.changed.wait(AbortSignal.any([over.signal, wait.calledOff.signal]));
+    const timer = setTimeout(() => wait.changed.ring(), Math.min(nextMs + 1, pollMs));
+    if (!wait.calledOff.signal.aborted) await wait.changed.wait();
     clearTimeout(timer);
   }
 

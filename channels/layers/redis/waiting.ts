@@ -184,9 +184,10 @@ export class HostReads {
     );
     this.#read = { channels: new Set(channels), ended, isBlocked, isEnding: false };
     try {
-      return await reply;
-    } finally {
+      const found = await reply;
       this.#heardAt = performance.now();
+      return found;
+    } finally {
       this.#read = undefined;
     }
   }
