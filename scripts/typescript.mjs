@@ -1,7 +1,7 @@
 // Has Node read this repository's TypeScript: node --import=./scripts/typescript.mjs FILE.ts
 //
-// tsx would do it as well, but asks the file system about every import and so takes a second longer for each test file.
-// What was compiled is kept in .tap/typescript.
+// tsx would do it as well, but asks the file system about every import, in every one of the many test files. What was
+// compiled is kept in .tap/typescript.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';

@@ -1,11 +1,10 @@
 // Asking for runs and for their ends, and waiting for what becomes of it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ActorContext, lookAround, openTasks } from './actors.js';
+import { type ActorContext, lookAround, openTasks, tellWorkers, type Woken } from './actors.js';
 import { UsageError } from './errors.js';
 import { type Job, jobFromRow } from './tasks/job.js';
 import { type JobRequest, mergedWith, type RequestOptions } from './tasks/requests.js';
-import { tellWorkers, type Woken } from './wake.js';
 
 /** A request that was written down, and who heard of it. */
 export interface Asked extends Woken {
