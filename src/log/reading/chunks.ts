@@ -87,16 +87,25 @@ async function* piecesOf(file: FileHandle, options: ChunkOptions): AsyncGenerato
   const { from = 0, to = Number.POSITIVE_INFINITY } = options;
   const packing = packingOf((await file.read(Buffer.alloc(8), 0, 8, 0)).buffer);
   if (packing === 'gzip') yield* unpack(file, from);
-  else if (packing !== 'plain')
-    throw new TypeError(`it is compressed with ${packing}, which linod does not read; unpack it first`);
-  else if (to > from)
-    yield* file.createReadStream({ start: from, end: to - 1, highWaterMark: chunkBytes, autoClose: false });
+  else if (packing === 'plain') yield* readPlain(file, from, to);
+  else throw new TypeError(`it is compressed with ${packing}, which linod does not read; unpack it first`);
+}
+
+/** A stream of the handle would leave a listener behind each time a growing file is read on. */
+async function* readPlain(file: FileHandle, from: number, to: number): AsyncGenerator<Buffer> {
+  for (let at = from; at < to; ) {
+    const length = Math.min(chunkBytes, to - at);
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, at);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    at += bytesRead;
+  }
 }
 
 async function* unpack(file: FileHandle, from: number): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip({ chunkSize: chunkBytes / 4 });
+  const gunzip = createGunzip({ chunkSize: chunkBytes });
   // What goes wrong in either is thrown by the loop.
-  pipeline(file.createReadStream({ start: 0, autoClose: false }), gunzip, () => {});
+  pipeline(readPlain(file, 0, Number.POSITIVE_INFINITY), gunzip, () => {});
   let skip = from;
   for await (const bytes of gunzip as AsyncIterable<Buffer>) {
     if (skip < bytes.length) yield bytes.subarray(skip);

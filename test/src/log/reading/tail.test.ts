@@ -163,6 +163,21 @@ t.test('what is added is shown, whole records only, also after the log was moved
   t.same(seen.slice(4), [line(5, 'written by one who had it open').trimEnd(), line(6, 'new').trimEnd()]);
 });
 
+t.test('a log is followed for long without a warning', async (t) => {
+  const path = join(testDirectory(t, { 'lino.log': line(1, 'x') }), 'lino.log');
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on('warning', onWarning);
+  t.teardown(() => process.off('warning', onWarning));
+  const { seen } = follow(t, path);
+  for (let number = 2; number <= 15; number++) {
+    await until('the record is shown', () => seen.length === number - 1);
+    appendFileSync(path, line(number, 'y'));
+  }
+  await until('the last record is shown', () => seen.length === 15);
+  t.same(warnings, []);
+});
+
 t.test('a log that is not there yet is waited for', async (t) => {
   const path = join(testDirectory(t), 'lino.log');
   const { seen } = follow(t, path);
