@@ -56,7 +56,8 @@ export class SpoolAdopter {
   readonly #told = new Set<string>();
   /** Sizes of files that were read but may not be removed. */
   readonly #read = new Map<string, number>();
-  readonly #stop = new AbortController();
+  #isStopped = false;
+  #wake: () => void = () => {};
   #scanning: Promise<void> | undefined;
   #cancel: (() => void) | undefined;
 
@@ -73,7 +74,8 @@ export class SpoolAdopter {
 
   /** Gives up the files in hand; the next adopter finds them. Safe to call twice. */
   async stop(): Promise<void> {
-    this.#stop.abort();
+    this.#isStopped = true;
+    this.#wake();
     this.#cancel?.();
     await this.#scanning;
   }
@@ -88,7 +90,7 @@ export class SpoolAdopter {
 
   async #scanAgain(): Promise<void> {
     if (this.#options.isWanted?.() !== false) await this.scan();
-    if (this.#stop.signal.aborted) return;
+    if (this.#isStopped) return;
     const { clock, everyMs } = this.#options;
     this.#cancel = clock.after(everyMs ?? untilBeat(clock.now()), () => void this.#scanAgain());
   }
@@ -96,7 +98,7 @@ export class SpoolAdopter {
   async #scan(): Promise<void> {
     for (const directory of this.#options.directories) {
       for (const [sender, files] of await spoolFiles(directory)) {
-        if (this.#stop.signal.aborted) return;
+        if (this.#isStopped) return;
         try {
           await this.#look(files);
         } catch (error) {
@@ -163,20 +165,36 @@ export class SpoolAdopter {
       }
       const first = spool.base ?? 1;
       const records = spool.isEmpty ? 0 : spool.last - first + 1;
-      const progress = new Progress(clock, this.#stop.signal);
-      const forwarder = new Forwarder({ sender, epoch, owner, spool, clock, onChange: progress.note });
+      const onChange = () => this.#wake();
+      const forwarder = new Forwarder({ sender, epoch, owner, spool, clock, onChange });
       forwarder.connect(transport);
       forwarder.wake(true);
-      await progress.until(
-        () => spool.isEmpty,
-        () => forwarder.acknowledged,
-      );
+      await this.#progress(spool, forwarder);
       forwarder.close();
       if (spool.isEmpty && records > 0) this.#options.onAdopted?.({ sender, records });
       return spool.isEmpty;
     } finally {
       spool.close();
     }
+  }
+
+  /** Waits until all is acknowledged, as long as something is now and then. */
+  async #progress(spool: Spool, forwarder: Forwarder): Promise<void> {
+    let [isStuck, acked, cancel] = [false, -1, () => {}];
+    while (!spool.isEmpty && !isStuck && !this.#isStopped) {
+      if (forwarder.acknowledged > acked) {
+        cancel();
+        acked = forwarder.acknowledged;
+        cancel = this.#options.clock.after(answerMs, () => {
+          isStuck = true;
+          this.#wake();
+        });
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    cancel();
   }
 
   /** What cannot be read is left where it is; what its sender wrote besides is brought in all the same. */
@@ -222,39 +240,4 @@ async function spoolFiles(directory: string): Promise<Map<string, FoundFile[]>> 
     bySender.set(sender, [...(bySender.get(sender) ?? []), file]);
   }
   return bySender;
-}
-
-/** Waits as long as something is acknowledged now and then. */
-class Progress {
-  readonly #clock: Clock;
-  readonly #signal: AbortSignal;
-  #check: () => void = () => {};
-
-  constructor(clock: Clock, signal: AbortSignal) {
-    this.#clock = clock;
-    this.#signal = signal;
-  }
-
-  readonly note = (): void => this.#check();
-
-  async until(isOver: () => boolean, progress: () => number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      let [known, cancel] = [-1, () => {}];
-      const end = () => {
-        cancel();
-        this.#signal.removeEventListener('abort', end);
-        resolve();
-      };
-      this.#check = () => {
-        if (isOver() || this.#signal.aborted) end();
-        else if (progress() !== known) {
-          cancel();
-          known = progress();
-          cancel = this.#clock.after(answerMs, end);
-        }
-      };
-      this.#signal.addEventListener('abort', end);
-      this.#check();
-    });
-  }
 }

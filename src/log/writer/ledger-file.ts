@@ -7,7 +7,6 @@ import { Ledger, type OnFound } from './ledger.js';
 import { LogFile } from './log-file.js';
 import { renamedSince } from './renamed-files.js';
 import { syncFile } from './rotated-files.js';
-import type { Rotatable } from './rotator.js';
 
 /** A place in a log file: `offset` bytes into the one with this fingerprint. */
 export interface Place {
@@ -34,7 +33,7 @@ export interface LedgerFileOptions {
 }
 
 /** Keeps one log file open, and what is known of it complete. */
-export class LedgerFile implements Rotatable {
+export class LedgerFile {
   readonly #options: LedgerFileOptions;
   #epochs = new Map<string, string>();
   #file: LogFile | undefined;
@@ -64,10 +63,12 @@ export class LedgerFile implements Rotatable {
     return this.#file?.size ?? 0;
   }
 
+  /** When its first record was written, in ms; `NaN` when that cannot be told. */
   get began(): number {
     return this.#began;
   }
 
+  /** Whether it holds nothing but what each file begins with: such a file is not rotated. */
   get isFresh(): boolean {
     return this.sizeBytes <= this.#beginBytes;
   }

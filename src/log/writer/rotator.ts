@@ -2,18 +2,8 @@
 
 import type { Clock } from '../../clock.js';
 import { isRotationDue, type RotationPolicy } from '../rotation.js';
+import type { LedgerFile } from './ledger-file.js';
 import { rotatedPath, tidyRotated } from './rotated-files.js';
-
-/** The file that is rotated. */
-export interface Rotatable {
-  readonly sizeBytes: number;
-  /** When its first record was written, in ms; `NaN` when that cannot be told. */
-  readonly began: number;
-  /** Whether it holds nothing but what each file begins with: such a file is not rotated. */
-  readonly isFresh: boolean;
-  /** Gives it another name; the next file is made when the log is next made ready. */
-  moveTo(path: string): Promise<void>;
-}
 
 export interface RotatorOptions {
   /** The log file. */
@@ -46,7 +36,7 @@ export class Rotator {
   }
 
   /** Gives the file another name if it is time; tells whether it did. */
-  async rotate(file: Rotatable): Promise<boolean> {
+  async rotate(file: LedgerFile): Promise<boolean> {
     const { path, policy, clock } = this.#options;
     const now = clock.now();
     const sinceMs = now - this.#failedAt;
