@@ -58,6 +58,19 @@ export interface CronExpression {
  * @throws NotationError (`LINOD_ERR_NOTATION`)
  */
 export function parseCron(text: string): CronExpression {
+  const known = expressions.get(text);
+  if (known !== undefined) return known;
+  if (expressions.size >= mostExpressions) expressions.clear();
+  const expression = readCron(text);
+  expressions.set(text, expression);
+  return expression;
+}
+
+/** croner takes a millisecond to check a text field by field; a site reads the same ones again and again. */
+const expressions = new Map<string, CronExpression>();
+const mostExpressions = 1000;
+
+function readCron(text: string): CronExpression {
   const pieces = expand(text);
   if (pieces.length !== 5 && pieces.length !== 6) {
     const expected =
@@ -77,24 +90,15 @@ export function parseCron(text: string): CronExpression {
 }
 
 function expressionOf(text: string): CronExpression {
-  const fields = text.split(' ').slice(-5);
-  const [days = '', weekdays = ''] = [fields[2], fields[4]];
+  const [weekdays = '', month, days = '', ...times] = text.split(' ').reverse();
   const beforeLast = Number(/^l-(\d+)$/.exec(days)?.[1] ?? 0);
   const eitherDay = !/^[*?]/.test(days) && !/^[*?]/.test(weekdays);
-  const cronerText = [
-    ...text
-      .replace(/ l-\d+ /, ' l ')
-      .split(' ')
-      .slice(0, -1),
-    sundayLast(weekdays),
-  ].join(' ');
+  const cronerDays = beforeLast === 0 ? days : 'l';
+  const cronerText = [sundayLast(weekdays), month, cronerDays, ...times].reverse().join(' ');
   const options = { utcOffset: 0, sloppyRanges: true, domAndDow: !eitherDay, dayOffset: -beforeLast };
   return {
     text,
-    isInterval: text
-      .split(' ')
-      .slice(0, -3)
-      .some((field) => field.startsWith('*')),
+    isInterval: times.some((field) => field.startsWith('*')),
     eitherDay,
     beforeLast,
     pattern: () => new CronPattern(cronerText, undefined, { sloppyRanges: true }),
@@ -141,7 +145,7 @@ export function numbersOf(cron: CronExpression): {
 
 /** Each takes 80 kB, so that not every rule can keep its own. */
 const crons = new Map<string, Cron<unknown>>();
-const mostCrons = 100;
+const mostCrons = 50;
 
 function cronOf(text: string, options: ConstructorParameters<typeof Cron>[1] & object): Cron<unknown> {
   const key = `${text} ${JSON.stringify(options)}`;

@@ -11,7 +11,7 @@ const unitMs = { secondly: 1000, minutely: 60_000, hourly: 3_600_000 } as const;
 export type ElapsedUnit = keyof typeof unitMs;
 
 /** A rule that may never meet its weekdays is looked for so far. */
-const searchMs = 50 * 366 * dayMs;
+const searchMs = 30 * 366 * dayMs;
 
 export function isElapsed(everyUnit: string): everyUnit is ElapsedUnit {
   return Object.hasOwn(unitMs, everyUnit);
