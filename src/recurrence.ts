@@ -87,8 +87,8 @@ export class Recurrence {
   }
 
   /**
-   * The first due time strictly later than `instant`, or null if there is none up to the year 9999; a rule by the
-   * second, minute or hour on weekdays is given up after 30 years. As quick for an old rule as for a new one.
+   * The first due time strictly later than `instant`, or null if there is none up to the year 9999, for cron 2999; a
+   * rule by the second, minute or hour on weekdays is given up after 30 years. As quick for an old rule as for a new one.
    *
    * @throws TypeError for an invalid date
    */
