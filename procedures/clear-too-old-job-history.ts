@@ -5,7 +5,6 @@ import { counted } from './counted.js';
 import { clearJobs } from './history/jobs.js';
 import { clearSummaries, summariseDecisions } from './history/ledger.js';
 import { clearRequests } from './history/requests.js';
-import { ShortWrites } from './history/short-writes.js';
 import { retention } from './retention.js';
 
 export const clearTooOldJobHistory = scheduleDaily(
@@ -18,20 +17,19 @@ export const clearTooOldJobHistory = scheduleDaily(
       .orderBy('seqno')
       .orderBy('id')
       .execute();
-    const writes = new ShortWrites(ar);
     let jobs = 0;
     let decisions = 0;
     for (const [index, { id, procedure }] of rules.entries()) {
       if (ar.signal.aborted) break;
       ar.progress(index, rules.length, 'rules');
       const limits = retention(procedure);
-      jobs += await clearJobs(ar, writes, id, limits);
-      decisions += await summariseDecisions(ar, writes, id, limits);
-      await clearSummaries(ar, writes, id, limits);
+      jobs += await clearJobs(ar, id, limits);
+      decisions += await summariseDecisions(ar, id, limits);
+      await clearSummaries(ar, id, limits);
     }
     // After the jobs: only what no job refers to can go.
-    const requests = await clearRequests(ar, writes, retention());
-    tell(ar, writes, { jobs, decisions, requests });
+    const requests = await clearRequests(ar, retention());
+    report(ar, { jobs, decisions, requests });
   },
 );
 
@@ -41,12 +39,9 @@ interface Counts {
   readonly requests: number;
 }
 
-function tell(ar: BaseRequest, { longestMs }: ShortWrites, { jobs, decisions, requests }: Counts): void {
+function report(ar: BaseRequest, { jobs, decisions, requests }: Counts): void {
   const stopped = ar.signal.aborted ? '; the run was ended before all was done' : '';
-  if (jobs + decisions + requests === 0) {
-    ar.debug(`nothing is too old${stopped}`);
-    return;
-  }
   const counts = `${counted(jobs, 'job')}, ${counted(decisions, 'decision')} and ${counted(requests, 'request')}`;
-  ar.info(`${counts} deleted${stopped}`, { longestTransactionMs: Math.round(longestMs * 10) / 10 });
+  if (jobs + decisions + requests === 0) ar.debug(`nothing is too old${stopped}`);
+  else ar.info(`${counts} deleted${stopped}`);
 }

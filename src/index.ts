@@ -1,5 +1,6 @@
 // The public names of `linod`. What is not listed here is free to change.
 
+export { QueryCreator, sql } from 'kysely';
 export {
   type ActorContext,
   JobRules,
@@ -52,7 +53,6 @@ export {
   type SiteConfig,
 } from './site.js';
 export { idColumn } from './store/dialect.js';
-export { QueryCreator, sql } from './store/kysely.js';
 export type { AnyTables, Migration, MigrationSet } from './store/migrate.js';
 export { registerMigrations } from './store/migrations/index.js';
 export type { Database } from './store/schema.js';

@@ -3,7 +3,7 @@
 import type { BaseRequest, JobStatus } from '../../src/index.js';
 import { mayGoOn } from '../pause.js';
 import { daysBefore, type Retention } from '../retention.js';
-import type { ShortWrites } from './short-writes.js';
+import { inBatches } from './batches.js';
 
 const pageSize = 500;
 
@@ -19,12 +19,7 @@ interface Limit {
  *
  * @returns how many
  */
-export async function clearJobs(
-  ar: BaseRequest,
-  writes: ShortWrites,
-  ruleId: number,
-  limits: Retention,
-): Promise<number> {
+export async function clearJobs(ar: BaseRequest, ruleId: number, limits: Retention): Promise<number> {
   const isTooMuch = judge(ar, limits);
   let deleted = 0;
   let before = Number.MAX_SAFE_INTEGER;
@@ -38,7 +33,7 @@ export async function clearJobs(
       .limit(pageSize)
       .execute();
     const ids = rows.filter((row) => isTooMuch(row.status, row.start_datetime)).map((row) => row.id);
-    deleted += await deleteJobs(ar, writes, ids);
+    deleted += await deleteJobs(ar, ids);
     if (rows.length < pageSize) break;
     before = rows.at(-1)?.id ?? 0;
   }
@@ -79,7 +74,7 @@ function isEnd(status: string): status is Exclude<JobStatus, 'running'> {
 }
 
 /** Lines first, since a job may have thousands. */
-async function deleteJobs(ar: BaseRequest, writes: ShortWrites, ids: readonly number[]): Promise<number> {
+async function deleteJobs(ar: BaseRequest, ids: readonly number[]): Promise<number> {
   if (ids.length === 0) return 0;
   let after = 0;
   while (await mayGoOn(ar.signal)) {
@@ -91,7 +86,8 @@ async function deleteJobs(ar: BaseRequest, writes: ShortWrites, ids: readonly nu
       .orderBy('id')
       .limit(pageSize)
       .execute();
-    await writes.each(
+    await inBatches(
+      ar,
       lines.map((line) => line.id),
       async (tx, some) => {
         await tx.deleteFrom('job_lines').where('id', 'in', some).execute();
@@ -100,7 +96,7 @@ async function deleteJobs(ar: BaseRequest, writes: ShortWrites, ids: readonly nu
     if (lines.length < pageSize) break;
     after = lines.at(-1)?.id ?? after;
   }
-  return await writes.each(ids, async (tx, some) => {
+  return await inBatches(ar, ids, async (tx, some) => {
     await tx.deleteFrom('jobs').where('id', 'in', some).execute();
   });
 }

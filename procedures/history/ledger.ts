@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import { type BaseRequest, type Database, LinodError, localTime } from '../../src/index.js';
 import { mayGoOn } from '../pause.js';
 import { daysBefore, type Retention } from '../retention.js';
-import type { ShortWrites } from './short-writes.js';
+import { inBatches } from './batches.js';
 
 /** As much of a decision as is counted. */
 interface Decision {
@@ -32,7 +32,6 @@ interface Count {
  */
 export async function summariseDecisions(
   ar: BaseRequest,
-  writes: ShortWrites,
   ruleId: number,
   limits: Retention,
 ): Promise<number> {
@@ -58,7 +57,8 @@ export async function summariseDecisions(
       .orderBy('id')
       .limit(pageSize)
       .execute();
-    count += await writes.each(
+    count += await inBatches(
+      ar,
       rows.map((row) => row.id),
       async (tx, some) => {
         // Another run may have taken some of them: each is counted by whoever deletes it.
@@ -73,12 +73,7 @@ export async function summariseDecisions(
 }
 
 /** Deletes the counts of a rule's days that are too long ago: after a first time those of one day. */
-export async function clearSummaries(
-  ar: BaseRequest,
-  writes: ShortWrites,
-  ruleId: number,
-  limits: Retention,
-): Promise<void> {
+export async function clearSummaries(ar: BaseRequest, ruleId: number, limits: Retention): Promise<void> {
   const first = new Date(daysBefore(ar.now(), limits.decisionSummaryDays)).toISOString();
   const days = await ar.db
     .selectFrom('decision_summaries')
@@ -89,7 +84,7 @@ export async function clearSummaries(
     .execute();
   for (const { day } of days) {
     if (!(await mayGoOn(ar.signal))) return;
-    await writes.write(async (tx) => {
+    await ar.transaction(async (tx) => {
       await tx
         .deleteFrom('decision_summaries')
         .where('rule_id', '=', ruleId)

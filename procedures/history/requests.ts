@@ -4,16 +4,12 @@ import type { ExpressionBuilder } from 'kysely';
 import type { BaseRequest, Database } from '../../src/index.js';
 import { mayGoOn } from '../pause.js';
 import { daysBefore, type Retention } from '../retention.js';
-import type { ShortWrites } from './short-writes.js';
+import { inBatches } from './batches.js';
 
 const pageSize = 500;
 
 /** @returns how many were deleted */
-export async function clearRequests(
-  ar: BaseRequest,
-  writes: ShortWrites,
-  limits: Retention,
-): Promise<number> {
+export async function clearRequests(ar: BaseRequest, limits: Retention): Promise<number> {
   const handledBefore = daysBefore(ar.now(), limits.requestDays);
   let deleted = 0;
   let after = 0;
@@ -28,7 +24,8 @@ export async function clearRequests(
     const old = rows.filter(
       (row) => row.handled_at !== null && row.handled_at < handledBefore && !row.has_job,
     );
-    deleted += await writes.each(
+    deleted += await inBatches(
+      ar,
       old.map((row) => row.id),
       async (tx, some) => {
         // Asked again: a job may have come to refer to it meanwhile.

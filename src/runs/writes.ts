@@ -1,9 +1,9 @@
 // What a run writes into the database for itself, and only as long as it is its worker's.
 
 import type { Kysely, QueryExecutorProvider, Transaction } from 'kysely';
+import { QueryCreator } from 'kysely';
 import { LinodError, UsageError } from '../errors.js';
 import { limitIdleTransaction } from '../store/dialect.js';
-import { QueryCreator } from '../store/kysely.js';
 import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { jsonText } from '../tasks/job.js';

@@ -4,9 +4,9 @@
 // workers never claim the same, and nothing happens without its reason.
 
 import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
 import type { Clock } from '../clock.js';
 import { idList, lock } from '../store/dialect.js';
-import { sql } from '../store/kysely.js';
 import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { Batch, type NewJob, type RunningRow, type View, type Waiting } from './batch.js';

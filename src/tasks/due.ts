@@ -1,8 +1,8 @@
 // What a poll reads: the rules that are due, and when there is something to do again.
 
 import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
 import { type HostNeeds, parseHostKey } from '../runs/host.js';
-import { sql } from '../store/kysely.js';
 import type { Database } from '../store/schema.js';
 
 /** A due time, as it was read; whether it still holds is known when its rule is locked. */

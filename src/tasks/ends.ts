@@ -1,10 +1,10 @@
 // How runs end, and what follows from it: further attempts, rules that are cancelled, rules that come after others.
 
 import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
 import type { Clock } from '../clock.js';
 import { durationText } from '../duration.js';
 import { idList } from '../store/dialect.js';
-import { sql } from '../store/kysely.js';
 import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { type Job, jobFromRow, type Outcome } from './job.js';

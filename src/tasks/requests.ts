@@ -1,9 +1,9 @@
 // What was asked for: a run now or later, a further attempt, the end of a run. All of it is rows, so that none is lost.
 
 import type { Kysely, Selectable } from 'kysely';
+import { sql } from 'kysely';
 import type { Clock } from '../clock.js';
 import { UsageError } from '../errors.js';
-import { sql } from '../store/kysely.js';
 import type { Database, JobRequestTable } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { jsonText } from './job.js';

@@ -2,9 +2,9 @@
 // event_notification_scheduler, killed while it plans and while it sends.
 
 import { rmSync } from 'node:fs';
+import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import type { ProcedureTables } from '../../procedures/index.js';
-import { sql } from '../../src/store/kysely.js';
 import { CommandShell } from '../support/command-shell.js';
 import { LiveSite } from '../support/live-site.js';
 import { eventually, type Program } from '../support/programs.js';

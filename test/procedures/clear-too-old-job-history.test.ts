@@ -1,6 +1,5 @@
 import t from 'tap';
 import { clearTooOldJobHistory } from '../../procedures/clear-too-old-job-history.js';
-import { ShortWrites } from '../../procedures/history/short-writes.js';
 import { defaultRetention, setRetention } from '../../procedures/index.js';
 import { dueTimeStory, type JobStatus, ruleStory } from '../../src/index.js';
 import { summaryText } from '../../src/why/summaries.js';
@@ -227,29 +226,6 @@ t.test('the rules of one procedure may keep other numbers', async (t) => {
   t.throws(() => setRetention(wrong, 'test'), {
     message: /there is no such number of a procedure; there are jobDays/,
   });
-});
-
-t.test('a transaction that takes long has the next ones do less', async (t) => {
-  const bench = await openProcedureBench(t);
-  const ar = await bench.request();
-  let now = 0;
-  const writes = new ShortWrites(ar, { now: () => now });
-  const first = writes.size;
-  await writes.write(async () => undefined);
-  t.equal(writes.size, 2 * first);
-  await writes.write(async () => {
-    now += 20;
-  });
-  t.equal(writes.size, first);
-  t.equal(writes.longestMs, 20);
-  const done: number[][] = [];
-  const ids = Array.from({ length: 100 }, (_, i) => i);
-  const count = await writes.each(ids, async (_tx, some) => {
-    done.push([...some]);
-    if (done.length === 2) ar.abort();
-  });
-  t.same(done.flat(), ids.slice(0, count), 'none twice, none left out, until the run is to end');
-  t.equal(done.length, 2);
 });
 
 t.test('a job with very many lines goes, too', async (t) => {

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/clock.js';
 import { Logger } from '../../../src/log/logger.js';
 import { DatabaseClock } from '../../../src/membership/database-clock.js';
 import type { NewsTopic } from '../../../src/store/backend.js';
-import { sql } from '../../../src/store/kysely.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { parseTarget } from '../../../src/store/postgres/target.js';
 import { openStore } from '../../../src/store/store.js';

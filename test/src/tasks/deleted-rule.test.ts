@@ -1,7 +1,7 @@
 // Somebody deletes a rule in the database while it runs, or while something is asked of it. SQLite's own program lets them.
 
+import { sql } from 'kysely';
 import t, { type Test } from 'tap';
-import { sql } from '../../../src/store/kysely.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, openBench } from '../../support/site.js';
 import { quietView } from '../../support/tasks.js';

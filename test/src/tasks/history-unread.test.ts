@@ -1,8 +1,8 @@
 // What a worker asks again and again does not get dearer with the history.
 
 import type { Kysely, KyselyPlugin, RootOperationNode } from 'kysely';
+import { sql } from 'kysely';
 import t from 'tap';
-import { sql } from '../../../src/store/kysely.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import type { Database } from '../../../src/store/schema.js';
 import { openStore } from '../../../src/store/store.js';

@@ -1,8 +1,8 @@
 // For every reason of the ledger: how it comes about, and the sentence in which it is told.
 
+import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import { SwitchOffs } from '../../../src/membership/switch-offs.js';
-import { sql } from '../../../src/store/kysely.js';
 import { type Reason, reasons } from '../../../src/tasks/reasons.js';
 import { ruleStory } from '../../../src/why/rule-story.js';
 import { gate } from '../../support/gate.js';

@@ -15,10 +15,10 @@ import {
   siteOption,
   wakeWorkers,
   withSiteStore,
-} from '../../../src/commands.js';
-import { openTasks, RunJob, UsageError } from '../../../src/index.js';
-import { counted } from '../../counted.js';
-import type { NewPush } from '../../push/queue-push.js';
+} from '../../src/commands.js';
+import { openTasks, RunJob, UsageError } from '../../src/index.js';
+import { counted } from '../counted.js';
+import type { NewPush } from '../push/queue-push.js';
 
 interface SendFlags extends SiteFlags {
   readonly json?: boolean;
@@ -60,8 +60,8 @@ export function sendCommand(): Command {
 
 async function send(flags: SendFlags): Promise<void> {
   const push = pushOf(flags);
-  const { queuePush } = await import('../../push/queue-push.js');
-  const { vapidDetails } = await import('../../push/vapid.js');
+  const { queuePush } = await import('../push/queue-push.js');
+  const { vapidDetails } = await import('../push/vapid.js');
   await withSiteStore(flags, async (found) => {
     // What could never be sent is better told now than by the log.
     vapidDetails(found.site.settings);
