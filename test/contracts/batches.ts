@@ -190,7 +190,6 @@ const contract: Contract = {
     const [a, b] = [await open({ capacity: 1000 }), await open({ capacity: 1000 })];
     await a.sendMany('greedy', range(400).map(numbered));
     const received: unknown[] = [];
-    // Quick ones, for which a layer may read ahead, and a look at something else after so many.
     for (const count of [1, 2, 5, 20, 60]) {
       for (let i = 0; i < count; i++) received.push((await receiveNow(a, 'greedy')).n);
       await turns(2);
@@ -203,7 +202,7 @@ const contract: Contract = {
     );
   },
 
-  async 'what was read ahead is not lost by closing at once'(t, open) {
+  async 'closing at once takes nothing that was not asked for'(t, open) {
     const [a, b] = [await open({ capacity: 1000 }), await open({ capacity: 1000 })];
     await a.sendMany('closed', range(300).map(numbered));
     const received: unknown[] = [];
