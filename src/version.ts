@@ -1,13 +1,6 @@
-// The version of this program.
-
 import { createRequire } from 'node:module';
 
-/** As in package.json, which the package's own name finds from the sources and from dist alike. */
-export const version: string = readVersion();
+const manifest: { readonly version: string } = createRequire(import.meta.url)('linod/package.json');
 
-function readVersion(): string {
-  const manifest: unknown = createRequire(import.meta.url)('linod/package.json');
-  if (typeof manifest === 'object' && manifest !== null && 'version' in manifest)
-    return String(manifest.version);
-  return 'unknown';
-}
+/** The version of this program. The package's own name leads to package.json from the sources and from dist alike. */
+export const version = manifest.version;
