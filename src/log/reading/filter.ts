@@ -2,6 +2,7 @@
 
 import type { Fields } from '../fields.js';
 import { parseRecord } from '../formats/formats.js';
+import type { ParsedRecord } from '../formats/line-format.js';
 import { type LevelName, LogLevels } from '../levels.js';
 import type { Found } from './records.js';
 
@@ -84,7 +85,7 @@ function levelno(level: LevelName): number {
  * The parts of a record, in whatever format. In the formats for people, a text that itself ends in a JSON object cannot be told
  * from one with fields, and is read as such.
  */
-export function contentOf(record: string) {
+export function contentOf(record: string): ParsedRecord | undefined {
   const parsed = parseRecord(record);
   if (parsed === undefined || parsed.format.name === 'json' || parsed.format.name === 'logfmt') return parsed;
   return { ...parsed, ...splitFields(parsed.message) };
