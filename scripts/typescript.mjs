@@ -14,7 +14,8 @@ import { threadId } from 'node:worker_threads';
 const hooks = '?hooks';
 if (!import.meta.url.endsWith(hooks)) register(import.meta.url + hooks);
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const rootUrl = new URL('..', import.meta.url).href;
+const root = fileURLToPath(rootUrl);
 
 const options = {
   loader: 'ts',
@@ -39,10 +40,11 @@ export function resolve(specifier, context, next) {
 }
 
 export async function load(url, context, next) {
-  if (!url.startsWith('file:') || context.format !== 'module') return next(url, context);
+  const isTypeScript = url.endsWith('.ts');
+  if (!url.startsWith(rootUrl) || !(isTypeScript || context.format === 'module')) return next(url, context);
   const path = fileURLToPath(url);
   // Modules of packages are read here, too: tap's own hook would note down each of them.
-  const source = url.endsWith('.ts') ? await compiled(path) : readFileSync(path);
+  const source = isTypeScript ? await compiled(path) : readFileSync(path);
   return { format: 'module', source, shortCircuit: true };
 }
 
