@@ -103,11 +103,6 @@ export class Exclusions {
     return this.#list.length === 0;
   }
 
-  /** Whether a rule does not run at a wall time. */
-  has(wall: number): boolean {
-    return this.at(wall) !== undefined;
-  }
-
   /** What excludes a wall time, if anything does: the first of the list. */
   at(wall: number): Exclusion | undefined {
     return this.#list.find((exclusion) => exclusion.has(wall));

@@ -2,7 +2,6 @@
 // in UTC would be since 1970, so that the calendar can be worked out on plain numbers.
 
 export const dayMs = 86_400_000;
-export const weekMs = 7 * dayMs;
 
 /** The last second that rules reach, as a wall time and as an instant. Source: RFC 5545, years have four digits. */
 export const lastSecondMs = Date.UTC(9999, 11, 31, 23, 59, 59);

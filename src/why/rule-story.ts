@@ -76,7 +76,7 @@ export function tell(entries: readonly LedgerEntry[], rule: JobRule): ToldEntry[
 }
 
 /** The run that was begun by the decision to drop what had passed meanwhile. */
-export function startedWith(entry: LedgerEntry, among: readonly LedgerEntry[]): LedgerEntry['job'] {
+function startedWith(entry: LedgerEntry, among: readonly LedgerEntry[]): LedgerEntry['job'] {
   if (entry.reason !== 'dropped' || !/^\d+ (or more )?further due times/.test(entry.detail)) return null;
   const decided = entry.decidedAt.getTime();
   return (

@@ -157,7 +157,9 @@ class RruleText {
 
   /** `DTSTART:20240103T100000Z`, `DTSTART;TZID=Europe/Tallinn:20240103T100000`, `DTSTART;VALUE=DATE:20240103` */
   #readStart(parameters: readonly string[], value: Piece): Start {
-    const timezone = parameters.map((parameter) => /^TZID=(.+)$/i.exec(parameter)?.[1]).find(Boolean) ?? null;
+    const isKnown = (parameter: string) => /^(TZID=.+|VALUE=DATE(-TIME)?)$/i.test(parameter);
+    if (!parameters.every(isKnown)) throw this.#wrong(value, 'TZID or VALUE as the parameters of DTSTART');
+    const timezone = parameters.find((parameter) => /^TZID/i.test(parameter))?.slice('TZID='.length) ?? null;
     const { wall, isUtc } = this.#dateTime(value);
     if (isUtc && timezone !== null) throw this.#wrong(value, 'no Z where there is a TZID');
     const [day = '', time = ''] = wall.split('T');

@@ -19,7 +19,7 @@ function dueSlowly(
   const exclusions = new Exclusions(excluded);
   const shown = (instant: number) => instant + zone.offsetAt(instant);
   const own = times(Recurrence.from(fields), from - 20 * dayMs, to);
-  const isExcluded = (instant: number) => exclusions.has(shown(instant));
+  const isExcluded = (instant: number) => exclusions.at(shown(instant)) !== undefined;
   const due = new Set(own.filter((instant) => !isExcluded(instant)));
   if (onExcluded === 'skip') return within(due, from, to);
   const admitted = [...due];

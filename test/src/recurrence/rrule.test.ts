@@ -102,6 +102,7 @@ for (const [text, message, found] of [
   ['FREQ=MONTHLY;BYSETPOS=1', /with FREQ=MONTHLY nothing or BYDAY; .*, not BYSETPOS/, '1'],
   ['FREQ=MONTHLY;BYMONTHDAY=32', /BYMONTHDAY to be days of the month/, '32'],
   ['FREQ=DAILY;UNTIL=20240101T000000Z', /UNTIL without Z, or DTSTART with a TZID/, '20240101T000000Z'],
+  ['DTSTART;X-A=1:20240103T100000 FREQ=DAILY', /TZID or VALUE as the parameters/, '20240103T100000'],
   ['FREQ=DAILY;UNTIL=tomorrow', /a date and time such as 20240103T100000/, 'TOMORROW'],
   [
     'DTSTART;TZID=Europe/Tallinn:20240103T100000Z FREQ=DAILY',
