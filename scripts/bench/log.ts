@@ -87,7 +87,7 @@ async function startSender(...args: readonly string[]): Promise<Program> {
 }
 
 /**
- * `rate` in records a second, until the last byte is on the disk, and `call` in µs of the sender's time a record.
+ * `rate` in records a second, until the last byte is on the disk, and `call` in µs of the sender's CPU a record, until all are acknowledged.
  *
  * @param mayLose for a peer that drops records under load: those that arrived count
  */
@@ -123,8 +123,8 @@ async function race(
   const arrived = (await countRecords(path)) - before;
   if (arrived < total) say(`${total - arrived} records are lost`);
   const seconds = (Math.max(loggedAt, grownAt) - from + (await syncMs(path))) / 1000;
-  const callsMs = said.map((line) => Number(line.split(' ')[1] ?? Number.NaN));
-  return { rate: arrived / seconds, call: (quantiles(callsMs).p50 * 1000) / records };
+  const cpuMs = said.map((line) => Number(line.split(' ')[1] ?? Number.NaN));
+  return { rate: arrived / seconds, call: (quantiles(cpuMs).p50 * 1000) / records };
 }
 
 /** When the last byte came. @throws Error when records are missing, or there twice */

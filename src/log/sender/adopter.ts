@@ -217,10 +217,10 @@ function isClaimed({ claimedBy }: FoundFile, { owner: { host } }: SpoolHeader): 
   return ownerState({ host, ...claimedBy }) === 'alive';
 }
 
-/** Whether records of a sender lie in a file of these directories, and will be adopted. */
-export async function isSpooled(directories: readonly string[], epoch: string): Promise<boolean> {
+/** The epochs of the senders whose records lie in files of these directories, and will be adopted. */
+export async function spooledEpochs(directories: readonly string[]): Promise<Set<string>> {
   const names = await Promise.all(directories.map((directory) => readdir(directory).catch(() => [])));
-  return names.flat().some((name) => name.includes(`.${epoch}.`));
+  return new Set(names.flat().flatMap((name) => /\.([^.]+)\.\d+\.spool/.exec(name)?.[1] ?? []));
 }
 
 /** The spool files of a directory by their senders, those of each in the order in which they were made. */

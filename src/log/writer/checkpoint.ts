@@ -4,6 +4,8 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../../clock.js';
+import { ownerState } from '../../owner.js';
+import { spooledEpochs } from '../sender/adopter.js';
 import type { Inbox, Standing } from './inbox.js';
 import type { LedgerFile } from './ledger-file.js';
 
@@ -23,6 +25,7 @@ const schema = v.object({
       isCurrent: v.boolean(),
       /** When the sender was last heard, in ms. */
       heardAt: number,
+      owner: v.optional(v.object({ host: v.string(), pid: v.number(), start: v.string() })),
     }),
   ),
 });
@@ -33,6 +36,8 @@ export interface CheckpointOptions {
   readonly clock: Clock;
   readonly inbox: Inbox;
   readonly file: LedgerFile;
+  /** Where ended processes of this machine may have left records. */
+  readonly spoolDirectories: readonly string[];
   /** Told once when saving or loading fails, and with undefined when it goes well again. */
   readonly onTrouble: (error: unknown) => void;
 }
@@ -41,6 +46,8 @@ const saveEveryMs = 5000;
 /** A sender that was silent for so long is forgotten, if the writer was there to hear it for `patienceMs`. */
 const forgetMs = 7 * 86_400_000;
 const patienceMs = 3_600_000;
+/** One whose process has ended and left no records: by then the channel has dropped its messages. */
+const forgetEndedMs = 3_600_000;
 
 /**
  * Saves the positions of all senders now and then. That only saves time: the log file is the ledger, and without a
@@ -67,8 +74,11 @@ export class Checkpoint {
       const text = await readFile(this.#path, 'utf8').catch(none);
       if (text === undefined) return;
       const { positions, ...place } = v.parse(schema, JSON.parse(text));
-      for (const { sender, epoch, last, heardAt } of positions)
-        inbox.standing(sender, epoch, Math.min(heardAt, clock.now())).found(last);
+      for (const { sender, epoch, last, heardAt, owner } of positions) {
+        const standing = inbox.standing(sender, epoch, Math.min(heardAt, clock.now()));
+        standing.owner = owner;
+        standing.found(last);
+      }
       const current = positions.filter(({ isCurrent }) => isCurrent);
       file.restore(
         place,
@@ -95,7 +105,7 @@ export class Checkpoint {
   async #save(): Promise<void> {
     const { inbox, file } = this.#options;
     if (file.place === undefined) return;
-    for (const standing of inbox) if (this.#isForgettable(standing)) inbox.forget(standing);
+    await this.#forget();
     const positions = [...inbox].map((standing) => this.#position(standing));
     try {
       await replaceFile(this.#path, JSON.stringify({ ...file.place, positions }));
@@ -106,14 +116,31 @@ export class Checkpoint {
   }
 
   #position(standing: Standing): v.InferOutput<typeof schema>['positions'][number] {
-    const { sender, epoch, written: last, heardAt } = standing;
+    const { sender, epoch, written: last, heardAt, owner } = standing;
     const isCurrent = this.#options.file.epochs.get(sender) === epoch;
-    return { sender, epoch, last, isCurrent, heardAt: Math.max(0, Math.floor(heardAt)) };
+    return { sender, epoch, last, isCurrent, heardAt: Math.max(0, Math.floor(heardAt)), owner };
   }
 
-  #isForgettable({ heardAt }: Standing): boolean {
+  /** Programs that start every few seconds would fill the checkpoint, and the beginning of each file. */
+  async #forget(): Promise<void> {
+    const { inbox, file, spoolDirectories } = this.#options;
+    if (![...inbox].some((standing) => this.#isForgettable(standing))) return;
+    const spooled = await spooledEpochs(spoolDirectories);
+    for (const standing of [...inbox]) {
+      const { sender, epoch } = standing;
+      if (!this.#isForgettable(standing) || spooled.has(epoch)) continue;
+      inbox.forget(standing);
+      // If it comes again after all, a note tells whose its lines are.
+      if (file.epochs.get(sender) === epoch) file.epochs.delete(sender);
+    }
+  }
+
+  #isForgettable({ heardAt, heard, written, owner }: Standing): boolean {
     const now = this.#options.clock.now();
-    return now - heardAt > forgetMs && now - this.#startedAt > patienceMs;
+    const silentMs = now - heardAt;
+    if (heard > written || silentMs <= forgetEndedMs) return false;
+    if (silentMs > forgetMs && now - this.#startedAt > patienceMs) return true;
+    return owner !== undefined && ownerState(owner) === 'dead';
   }
 
   #tell(error: unknown): void {

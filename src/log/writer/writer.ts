@@ -9,7 +9,7 @@ import type { FormatName } from '../formats/line-format.js';
 import type { LogRecords } from '../messages.js';
 import type { SyncPolicy } from '../policies.js';
 import type { RotationPolicy } from '../rotation.js';
-import { isSpooled } from '../sender/adopter.js';
+import { spooledEpochs } from '../sender/adopter.js';
 import type { Reply } from '../sender/transport.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { Checkpoint } from './checkpoint.js';
@@ -158,8 +158,14 @@ export class LogWriter {
     const { rotation: policy, onRotationTrouble = () => {}, onCheckpointTrouble = () => {} } = options;
     if (policy !== undefined)
       this.#rotator = new Rotator({ path, clock, timezone, policy, onTrouble: onRotationTrouble });
-    const [inbox, file] = [this.#inbox, this.#file];
-    this.#checkpoint = new Checkpoint({ path, clock, inbox, file, onTrouble: onCheckpointTrouble });
+    this.#checkpoint = new Checkpoint({
+      path,
+      clock,
+      inbox: this.#inbox,
+      file: this.#file,
+      spoolDirectories: options.spoolDirectories ?? [],
+      onTrouble: onCheckpointTrouble,
+    });
   }
 
   /** Resolves when rotated files are compressed, and those beyond what is kept removed. */
@@ -261,7 +267,7 @@ export class LogWriter {
   async #isLost({ heardAt, owner, epoch }: Standing): Promise<boolean> {
     if (this.#clock.now() - heardAt < silentMs) return false;
     if (owner === undefined || ownerState(owner) !== 'dead') return false;
-    return !(await isSpooled(this.#options.spoolDirectories ?? [], epoch));
+    return !(await spooledEpochs(this.#options.spoolDirectories ?? [])).has(epoch);
   }
 
   // Turns

@@ -476,6 +476,30 @@ t.test('stop writes what was accepted, saves the checkpoint and may be called tw
   t.strictSame(readdirSync(dirname(to.path)), ['lino.log', 'writer.checkpoint']);
 });
 
+t.test(
+  'the checkpoint forgets a sender an hour after its process has ended, unless it left records',
+  async (t) => {
+    const to = setting(t);
+    const spool = join(dirname(to.path), 'spool');
+    mkdirSync(spool, { recursive: true });
+    writeFileSync(join(spool, 'web-812.left.1.spool'), '');
+    const { writer, write } = await startWriter(t, to, { spoolDirectories: [spool] });
+    const ended = { owner: { ...ownProcess(), start: '1' }, numbers: [1] };
+    await write(batchOf({ ...ended, epoch: 'gone' }), batchOf({ ...ended, epoch: 'left' }));
+    await write(batchOf({ numbers: [1], sender: 'old[7]', epoch: 'alive' }));
+    await writer.stop();
+    const known = async () => {
+      const { writer } = await startWriter(t, to, { spoolDirectories: [spool] });
+      await writer.stop();
+      const { positions } = JSON.parse(savedCheckpoint(to.path) ?? '');
+      return positions.map(({ epoch }: { epoch: string }) => epoch).sort();
+    };
+    t.strictSame(await known(), ['alive', 'gone', 'left']);
+    to.clock.advance(3_600_001);
+    t.strictSame(await known(), ['alive', 'left']);
+  },
+);
+
 t.test('a checkpoint that cannot be saved or read costs nothing but time', async (t) => {
   for (const hinder of [
     (path: string) => mkdirSync(path, { recursive: true }),
