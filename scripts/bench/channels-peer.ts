@@ -223,7 +223,8 @@ function bullMqTransport(): Transport {
 
 /**
  * The least that a program on Node can do to carry messages through a SQLite file: a statement for a send, one that takes
- * what is there, and a watched file that wakes. No capacity, expiry or groups.
+ * the next message, and a watched file that wakes. No capacity, expiry or groups. Like the layer it takes no more than was asked
+ * for, so that a process that dies loses nothing else.
  */
 function bareSqlite(file: string): Transport {
   const db = new Database(file, { timeout: 5000 });
@@ -233,11 +234,10 @@ function bareSqlite(file: string): Transport {
   const insert = db.prepare('INSERT INTO messages (channel, body) VALUES (?, ?)');
   const take = db
     .prepare(
-      'DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE channel = ? LIMIT 50) RETURNING body',
+      'DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE channel = ? LIMIT 1) RETURNING body',
     )
     .pluck();
   const wakeFile = openSync(`${file}-wake`, 'a+');
-  const ahead: unknown[] = [];
   let wake = () => {};
   watch(`${file}-wake`, () => wake());
   return {
@@ -246,15 +246,14 @@ function bareSqlite(file: string): Transport {
       writeSync(wakeFile, '\n', 0);
     },
     async receive(channel) {
-      while (ahead.length === 0) {
+      for (;;) {
         const woken = new Promise<void>((resolve) => {
           wake = resolve;
         });
-        const bodies = take.all(channel) as Buffer[];
-        ahead.push(...bodies.map((body) => JSON.parse(String(body))));
-        if (bodies.length === 0) await woken;
+        const body = take.get(channel);
+        if (body !== undefined) return JSON.parse(String(body));
+        await woken;
       }
-      return ahead.shift();
     },
     async close() {
       db.close();
