@@ -62,9 +62,6 @@ export function mayBegin(line: string): boolean {
   );
 }
 
-/** Bytes at the begin of a line that {@link mayBegin} looks at. */
-export const maxOpening = 16;
-
 /** When a record was logged, in ms; see {@link Instants}. @param timezone the site's */
 export function recordInstant({ time }: Pick<Head, 'time'>, timezone: string): number {
   return new Instants(timezone).of(time);

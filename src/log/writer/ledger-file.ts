@@ -3,7 +3,7 @@
 import { rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseHead, recordInstant } from '../formats/formats.js';
-import { Ledger, type OnFound } from './ledger.js';
+import { type OnFound, readLedger } from './ledger.js';
 import { LogFile } from './log-file.js';
 import { renamedSince } from './renamed-files.js';
 import { syncFile } from './rotated-files.js';
@@ -147,8 +147,7 @@ export class LedgerFile {
       epochs.clear();
       start = 0;
     }
-    const ledger = await this.#read(file, start, epochs);
-    await this.#repair(file, ledger);
+    await this.#read(file, start, epochs);
     // Without a line, nothing would tell this file from the next of its name.
     this.#beginBytes = 0;
     if (file.size === 0) {
@@ -171,25 +170,22 @@ export class LedgerFile {
       if (!isKnown) epochs.clear();
       const file = await LogFile.openExisting(path);
       try {
-        await this.#repair(file, await this.#read(file, isKnown ? known.offset : 0, epochs));
+        await this.#read(file, isKnown ? known.offset : 0, epochs);
       } finally {
         await file.close();
       }
     }
   }
 
-  async #read(file: LogFile, start: number, epochs: Map<string, string>): Promise<Ledger> {
-    const ledger = new Ledger(this.#options.onFound, epochs, start);
-    for await (const chunk of file.read(start)) ledger.feed(chunk);
-    return ledger;
-  }
-
-  async #repair(file: LogFile, ledger: Ledger): Promise<void> {
-    const excess = file.size - ledger.end;
-    if (excess <= 0) return;
-    if (ledger.endsInRecord) {
-      await file.truncate(ledger.end);
-      this.#options.onRepair(excess);
+  /** Takes what stands in a file from `start` on, and repairs its end. */
+  async #read(file: LogFile, start: number, epochs: Map<string, string>): Promise<void> {
+    const { timezone, onFound, onRepair } = this.#options;
+    const unfinished = await readLedger(file.read(start), { timezone, start, epochs }, onFound);
+    if (unfinished === undefined) return;
+    if (unfinished.isRecord) {
+      const excess = file.size - unfinished.at;
+      await file.truncate(unfinished.at);
+      onRepair(excess);
     } else {
       // Someone else's text that lacks its newline is none of ours to remove.
       await file.append(Buffer.from('\n'), false);

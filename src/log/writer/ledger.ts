@@ -1,8 +1,10 @@
 // The log file read as a ledger: which records of which sender are in it.
 
 import * as v from 'valibot';
-import { maxOpening, mayBegin, parseHead, parseRecord } from '../formats/formats.js';
+import { mayBegin, parseRecord } from '../formats/formats.js';
 import type { Head } from '../formats/line-format.js';
+import type { Chunk } from '../reading/chunks.js';
+import { type Found, RecordScanner } from '../reading/records.js';
 
 /** Told in the file's order that of a sender everything up to a number is there, or was told to be lost. */
 export type OnFound = (sender: string, epoch: string, last: number) => void;
@@ -25,78 +27,67 @@ export type LedgerNote = v.InferOutput<typeof noteSchema>;
 /** The logger name of the writer's own notes. */
 export const noteLogger = 'linod.log';
 
+/** A file that ends within a record, which then begins at `at`, or within a line of someone else's. */
+export interface Unfinished {
+  readonly at: number;
+  readonly isRecord: boolean;
+}
+
 /**
- * Reads bytes of a log file, chunk by chunk.
+ * Reads the chunks of a log file from `start` on.
  *
  * A line tells its sender's label and number. Which sender of that label it was (process numbers come again, and
  * containers share them) tells the writer's note before it: whenever a label's lines change their sender, and
  * for each sender at the begin of a file, there is one. So the file alone says what is in it.
+ *
+ * @param epochs of the lines of each label, as at `start`; is kept up to date
+ * @returns what there is behind the last whole record or line; undefined for nothing
  */
-export class Ledger {
-  readonly #onFound: OnFound;
-  /** The epoch of each label's lines at this place of the file. */
-  readonly #epochs: Map<string, string>;
-  /** As latin1, it has the offsets of the bytes. */
-  #unread = '';
-  /** Where what is unread begins. */
-  #at: number;
-  #end: number;
-  /** The record whose last line has not come yet. */
-  #open: Head | undefined;
-
-  /** @param epochs by label, as at `start`; is kept up to date */
-  constructor(onFound: OnFound, epochs: Map<string, string>, start = 0) {
-    this.#onFound = onFound;
-    this.#epochs = epochs;
-    this.#at = start;
-    this.#end = start;
-  }
-
-  /** Where the last whole record ends. What stands behind it was not finished. */
-  get end(): number {
-    return this.#end;
-  }
-
-  /** Whether what stands behind {@link end} is the begin of a record, and not some other text. */
-  get endsInRecord(): boolean {
-    return this.#open !== undefined || mayBegin(this.#unread.slice(0, maxOpening));
-  }
-
-  /** Takes the next bytes. */
-  feed(chunk: Buffer): void {
-    const text = this.#unread + chunk.toString('latin1');
-    let start = 0;
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
-      this.#line(text, start, end);
-      start = end + 1;
+export async function readLedger(
+  chunks: AsyncIterable<Chunk>,
+  { timezone, start, epochs }: { timezone: string; start: number; epochs: Map<string, string> },
+  onFound: OnFound,
+): Promise<Unfinished | undefined> {
+  const scanner = new RecordScanner(timezone);
+  let [at, unfinished]: [number, Unfinished | undefined] = [start, undefined];
+  for await (const chunk of chunks) {
+    for (const found of scanner.scan(chunk)) {
+      unfinished = undefined;
+      if (found.kind === 'record') takeRecord(found.head, () => textOf(chunk, found), epochs, onFound);
+      else if (chunk.isTail) unfinished = unfinishedOf(found, textOf(chunk, found), at);
     }
-    this.#at += start;
-    this.#unread = text.slice(start);
+    at += chunk.bytes.length;
   }
+  return unfinished;
+}
 
-  #line(text: string, start: number, end: number): void {
-    this.#open = parseHead(text, start) ?? this.#open;
-    if (this.#open !== undefined && text[end - 1] === ' ') return;
-    if (this.#open !== undefined) this.#take(this.#open, text.slice(start, end));
-    this.#open = undefined;
-    this.#end = this.#at + end + 1;
-  }
+function textOf({ bytes }: Chunk, { start, end }: Found): string {
+  return bytes.toString('latin1', start, end);
+}
 
-  #take({ sender, number }: Head, line: string): void {
-    if (sender !== undefined) this.#onFound(sender, this.#epochs.get(sender) ?? '', number);
-    else this.#note(parseNote(line));
-  }
+function unfinishedOf({ kind, start }: Found, text: string, chunkAt: number): Unfinished | undefined {
+  if (kind !== 'torn' && text.endsWith('\n')) return undefined;
+  return { at: chunkAt + start, isRecord: kind === 'torn' || mayBegin(text) };
+}
 
-  #note(note: LedgerNote | undefined): void {
-    if (note === undefined || 'file' in note) return;
-    if ('positions' in note) {
-      for (const position of note.positions) this.#onFound(...position);
-      return;
-    }
-    const { sender, epoch } = note;
-    if ('last' in note) this.#epochs.set(sender, epoch);
-    this.#onFound(sender, epoch, 'last' in note ? note.last : note.to);
+function takeRecord(
+  { sender, number }: Head,
+  text: () => string,
+  epochs: Map<string, string>,
+  onFound: OnFound,
+): void {
+  if (sender !== undefined) {
+    onFound(sender, epochs.get(sender) ?? '', number);
+    return;
   }
+  const note = parseNote(text());
+  if (note === undefined || 'file' in note) return;
+  if ('positions' in note) {
+    for (const position of note.positions) onFound(...position);
+    return;
+  }
+  if ('last' in note) epochs.set(note.sender, note.epoch);
+  onFound(note.sender, note.epoch, 'last' in note ? note.last : note.to);
 }
 
 /** What a note of the writer tells; undefined for one without such a part, and for what is none. */

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { type Stats, statSync } from 'node:fs';
 import { constants, type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type Chunk, chunksOf } from '../reading/chunks.js';
 
 /**
  * What happened to the file since the last write: `replaced` when the path names another file, or none; `removed` when,
@@ -11,7 +12,6 @@ import { dirname } from 'node:path';
  */
 export type FileState = 'unchanged' | 'grown' | 'replaced' | 'removed' | 'emptied';
 
-const chunkBytes = 1024 ** 2;
 const maxFirstLineBytes = 4096;
 
 export class LogFile {
@@ -84,15 +84,9 @@ export class LogFile {
     this.#size += bytes.length;
   }
 
-  /** The bytes from an offset to the end. */
-  async *read(from: number): AsyncGenerator<Buffer> {
-    for (let at = from; at < this.#size; ) {
-      const length = Math.min(chunkBytes, this.#size - at);
-      const { buffer, bytesRead } = await this.#handle.read(Buffer.allocUnsafe(length), 0, length, at);
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
-      at += bytesRead;
-    }
+  /** What is known to be in it from an offset on. */
+  read(from: number): AsyncGenerator<Chunk> {
+    return chunksOf(this.#handle, { from, to: this.#size });
   }
 
   async truncate(size: number): Promise<void> {
@@ -109,12 +103,8 @@ export class LogFile {
    * changes. (An inode is given to the next file as soon as this one is removed.) Empty for an empty file.
    */
   async fingerprint(): Promise<string> {
-    this.#fingerprint ??= await this.#readFingerprint();
+    this.#fingerprint ??= fingerprintOf(await this.#readBegin());
     return this.#fingerprint;
-  }
-
-  async #readFingerprint(): Promise<string> {
-    return fingerprintOf(await this.#readBegin());
   }
 
   /** The first line, without its newline; of a very long one, the begin. Empty for an empty file. */
