@@ -23,6 +23,9 @@ const weekdays = Array.from(Weekdays, ({ value }) => value);
 const months = Info.months('long', { locale: 'en' }).map((month) => month.toLowerCase());
 const ordinals = 'first second third fourth fifth sixth seventh eighth ninth tenth'.split(' ');
 
+/** A pattern of `first`, `3rd`, `last`, `second to last`. */
+export const position = `(?:last|(\\d{1,3}(?:st|nd|rd|th)|${ordinals.join('|')})( to last)?)`;
+
 /** For suggestions. */
 export const unitNames: readonly string[] = Array.from(units.keys(), (unit) => `${unit}s`);
 export const weekdayNames: readonly string[] = weekdays;

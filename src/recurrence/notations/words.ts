@@ -15,6 +15,7 @@ import {
   monthNames,
   monthOfWord,
   ordinalOfWord,
+  position,
   timeOfWord,
   unitNames,
   unitOfWord,
@@ -64,6 +65,18 @@ const clauseWords = [
   ...'every on only at in from until missing repeated easter weekdays'.split(' '),
   ...adverbs.keys(),
 ];
+const clockTime = '\\d+:[\\d:]+(?:am|pm)?';
+
+const missingTimes: ReadonlyMap<string, MissingTime> = new Map([
+  ['shifted', 'shifted'],
+  ['skipped', 'skipped'],
+  ['at the jump', 'at-jump'],
+]);
+const repeatedTimes: ReadonlyMap<string, RepeatedTime> = new Map([
+  ['(?:the )?first(?: time)?', 'first'],
+  ['(?:the )?second(?: time)?', 'second'],
+  ['both(?: times)?', 'both'],
+]);
 
 class Words {
   readonly #text: string;
@@ -76,7 +89,9 @@ class Words {
 
   constructor(text: string) {
     this.#text = text;
-    this.#words = Array.from(text.matchAll(/[^\s,]+/g), (match) => ({ text: match[0], at: match.index }));
+    // `8 pm` is one word.
+    const words = text.matchAll(/\d[\d:]*\s+[ap]m\b|[^\s,]+/gi);
+    this.#words = Array.from(words, (match) => ({ text: match[0], at: match.index }));
   }
 
   timing(): Timing {
@@ -97,301 +112,199 @@ class Words {
   }
 
   #clause(): void {
-    const word = this.#peek();
     this.#clauseStart = this.#words[this.#next];
-    const unit = adverbs.get(word);
+    const unit = adverbs.get(this.#peek());
     if (unit !== undefined) {
-      this.#say('unit', unit);
       this.#next++;
-    } else if (this.#took('every', 'each')) this.#every();
-    else if (this.#took('only')) {
-      this.#expect('on');
-      this.#say('weekdays', this.#weekdays());
-    } else if (this.#took('on')) this.#on();
-    else if (this.#took('at')) this.#say('time', this.#time());
+      this.#say('unit', unit);
+    } else if (this.#took('every|each')) this.#every();
+    else if (this.#took('only on') || this.#isWeekday()) this.#say('weekdays', this.#weekdays());
+    else if (this.#took('on')) this.#on();
+    else if (this.#took('at') || this.#sees('noon|midnight')) this.#say('time', this.#time());
     else if (this.#took('in')) this.#say('zone', this.#zone());
-    else if (this.#took('from', 'starting', 'since')) this.#from();
-    else if (this.#took('until', 'till')) this.#say('until', this.#untilMoment());
-    else if (this.#took('missing')) this.#say('missing', this.#missing());
-    else if (this.#took('repeated')) this.#say('repeated', this.#repeated());
-    else if (this.#took('once')) this.#count(1);
-    else if (word === 'easter' || word === 'good') this.#say('easter', this.#easterDay());
-    else if (word === 'noon' || word === 'midnight') this.#say('time', this.#time());
-    else if (/^\d+$/.test(word)) this.#numbered();
-    else if (weekdaysOfWord(word) !== undefined) this.#say('weekdays', this.#weekdays());
-    else throw this.#wrong('a clause such as every, on, at, in, from, until', clauseWords);
+    else if (this.#took('from|starting|since')) this.#from();
+    else if (this.#took('until|till')) this.#say('until', this.#moment().join('T'));
+    else if (this.#took('missing')) this.#choose('missing', missingTimes, 'shifted, skipped or at the jump');
+    else if (this.#took('repeated'))
+      this.#choose('repeated', repeatedTimes, 'the first time, the second time or both times');
+    else if (this.#took('once(?: in all)?')) this.#say('count', 1);
+    else if (this.#sees('\\d+')) this.#numbered();
+    else if (!this.#saidEaster())
+      throw this.#wrong('a clause such as every, on, at, in, from, until', clauseWords);
   }
 
   /** After `every`: `2 weeks`, `second week`, `other week`, `week`, `Monday`, `weekday`, `Easter`. */
   #every(): void {
-    const word = this.#peek();
-    const isOther = this.#took('other');
+    const isOther = this.#took('other') !== undefined;
     const count = isOther ? 2 : this.#everyNumber();
-    if (count !== undefined) {
-      this.#say('every', count);
-      const isWeekday = isOther && weekdaysOfWord(this.#peek()) !== undefined;
-      if (isWeekday) this.#say('weekdays', this.#weekdays());
-      this.#say('unit', isWeekday ? 'weekly' : this.#unit());
-    } else if (word === 'easter' || word === 'good') this.#say('easter', this.#easterDay());
-    else if (weekdaysOfWord(word) !== undefined) this.#say('weekdays', this.#weekdays());
-    else this.#say('unit', this.#unit());
+    if (count !== undefined) this.#say('every', count);
+    if (this.#isWeekday()) {
+      if (count !== undefined && !isOther)
+        throw this.#wrong('a unit, as in "every 2 weeks on friday" or "monthly on the second friday"');
+      this.#say('weekdays', this.#weekdays());
+      if (isOther) this.#say('unit', 'weekly');
+    } else if (count !== undefined || !this.#saidEaster()) {
+      const known = [...unitNames, ...weekdayNames];
+      this.#say('unit', this.#read(unitOfWord, 'a unit such as days or weeks, or a weekday', known));
+    }
   }
 
   /** `2`, `2nd`; `second` only before a unit or weekday, since it is a unit itself. */
   #everyNumber(): number | undefined {
     const word = this.#peek();
-    const isNumber = /^\d{1,9}(st|nd|rd|th)?$/.test(word);
-    const isOrdinal = [unitOfWord, weekdaysOfWord].some((read) => read(this.#peek(1)) !== undefined);
-    const ordinal = isOrdinal ? ordinalOfWord(word) : undefined;
-    const count = isNumber ? Number.parseInt(word, 10) : ordinal;
-    if (count === undefined) return undefined;
-    if (count < 1) throw this.#wrong('a number from 1 on');
-    this.#next++;
+    const isBeforeUnit = unitOfWord(this.#peek(1)) !== undefined || this.#isWeekday(1);
+    const ordinal = isBeforeUnit ? ordinalOfWord(word) : undefined;
+    const count = /^\d{1,9}(st|nd|rd|th)?$/.test(word) ? Number.parseInt(word, 10) : ordinal;
+    if (count === 0) throw this.#wrong('a number from 1 on');
+    if (count !== undefined) this.#next++;
     return count;
-  }
-
-  #unit(): EveryUnit {
-    const unit = unitOfWord(this.#peek());
-    if (unit === undefined && weekdaysOfWord(this.#peek()) !== undefined) {
-      throw this.#wrong('a unit, as in "every 2 weeks on friday" or "monthly on the second friday"');
-    }
-    if (unit === undefined)
-      throw this.#wrong('a unit such as days or weeks, or a weekday', [...unitNames, ...weekdayNames]);
-    this.#next++;
-    return unit;
   }
 
   /** After `on`: weekdays, `every Monday`, `the last Friday`, `the 15th`, `24 December`, `Easter Monday`. */
   #on(): void {
-    const word = this.#peek();
-    if (this.#took('every', 'each')) this.#say('weekdays', this.#weekdays());
-    else if (word === 'easter' || word === 'good') this.#say('easter', this.#easterDay());
-    else if (weekdaysOfWord(word) !== undefined) this.#say('weekdays', this.#weekdays());
-    else if (monthOfWord(word) !== undefined) this.#date(this.#month(), this.#dayNumber());
-    else if (/^\d{1,2}$/.test(word) && monthOfWord(this.#peek(1)) !== undefined) {
-      const day = this.#dayNumber();
-      this.#date(this.#month(), day);
-    } else {
-      this.#took('the');
-      this.#positions();
+    if (this.#took('every|each') || this.#isWeekday()) this.#say('weekdays', this.#weekdays());
+    else if (!this.#saidEaster()) {
+      const date = this.#monthAndDay();
+      if (date === undefined) this.#positions();
+      else this.#say('date', `--${date}`);
     }
   }
 
   /** `first and last Friday`, `15th`, `last day`, `24th of December`, each perhaps with `of the year`. */
   #positions(): void {
-    const positions = [this.#position()];
-    while (this.#isPosition()) {
-      this.#took('and');
-      this.#took('the');
-      positions.push(this.#position());
+    this.#took('the');
+    const positions: number[] = [];
+    const known = [...weekdayNames, ...monthNames, 'first', 'last'];
+    let next: RegExpExecArray | undefined = this.#expect(
+      position,
+      'a weekday, a date, or a position such as first, 15th, last',
+      known,
+    );
+    for (; next !== undefined; next = this.#took(`(?:and )?(?:the )?${position}`)) {
+      const [, ordinal = 'first', toLast] = next;
+      const isFromEnd = toLast !== undefined || next[1] === undefined;
+      positions.push((ordinalOfWord(ordinal) ?? 1) * (isFromEnd ? -1 : 1));
     }
     this.#say('positions', positions);
-    if (this.#took('day', 'days')) {
-      if (this.#took('that')) {
-        this.#expect('is');
-        this.#took('a', 'an');
-        this.#say('weekdays', this.#weekdays());
-      }
-    } else if (weekdaysOfWord(this.#peek()) !== undefined) this.#say('weekdays', this.#weekdays());
-    if (this.#took('of')) this.#within();
-    else if (monthOfWord(this.#peek()) !== undefined) this.#say('within', this.#month());
+    if (this.#took('days?') ? this.#took('that is(?: an?)?') : this.#isWeekday())
+      this.#say('weekdays', this.#weekdays());
+    const [, period] = this.#took('of (?:the|each|every) (month|year)') ?? [];
+    if (period === 'month' || period === 'year') this.#say('within', period);
+    else if (this.#took('of') || monthOfWord(this.#peek()) !== undefined) this.#say('within', this.#month());
   }
 
-  /** Whether another position follows, and not the next clause. */
-  #isPosition(): boolean {
-    let ahead = 0;
-    for (const filler of ['and', 'the']) if (this.#peek(ahead) === filler) ahead++;
-    return ordinalOfWord(this.#peek(ahead)) !== undefined || this.#peek(ahead) === 'last';
-  }
-
-  /** `first`, `3rd`, `last`, `second to last` */
-  #position(): number {
-    if (this.#took('last')) return -1;
-    const ordinal = ordinalOfWord(this.#peek());
-    if (ordinal === undefined) {
-      throw this.#wrong('a weekday, a date, or a position such as first, 15th, last', [
-        ...weekdayNames,
-        ...monthNames,
-        'first',
-        'last',
-      ]);
-    }
-    this.#next++;
-    if (this.#peek() !== 'to' || this.#peek(1) !== 'last') return ordinal;
-    this.#next += 2;
-    return -ordinal;
-  }
-
-  /** After `of`: `the month`, `each month`, `the year`, `December`. */
-  #within(): void {
-    if (this.#took('the', 'each', 'every')) {
-      if (this.#took('year')) this.#say('within', 'year');
-      else {
-        this.#expect('month');
-        this.#say('within', 'month');
-      }
-    } else this.#say('within', this.#month());
-  }
-
-  #date(month: number, day: number): void {
-    this.#say('date', `--${two(month)}-${two(day)}`);
+  /** `24 December` or `December 24` as `12-24`; undefined if neither is next. */
+  #monthAndDay(): string | undefined {
+    const isMonthFirst = monthOfWord(this.#peek()) !== undefined;
+    const isDayFirst = this.#sees('\\d\\S*') && monthOfWord(this.#peek(1)) !== undefined;
+    if (!isMonthFirst && !isDayFirst) return undefined;
+    const month = isMonthFirst ? this.#month() : undefined;
+    const dayNumber = '(0?[1-9]|[12]\\d|3[01])(?:st|nd|rd|th)?';
+    const day = Number(this.#expect(dayNumber, 'a day of the month from 1 to 31')[1]);
+    return `${two(month ?? this.#month())}-${two(day)}`;
   }
 
   #month(): number {
-    const month = monthOfWord(this.#peek());
-    if (month === undefined) throw this.#wrong('a month', monthNames);
-    this.#next++;
-    return month;
-  }
-
-  #dayNumber(): number {
-    const day = /^(\d{1,2})(st|nd|rd|th)?$/.exec(this.#peek())?.[1];
-    if (day === undefined || Number(day) < 1 || Number(day) > 31)
-      throw this.#wrong('a day of the month from 1 to 31');
-    this.#next++;
-    return Number(day);
+    return this.#read(monthOfWord, 'a month', monthNames);
   }
 
   /** `mon, fri`, `Monday and Friday`, `mon-fri`, `Monday to Friday`, `weekdays` */
   #weekdays(): Weekday[] {
     const found: Weekday[] = [];
-    for (;;) {
-      const ahead = this.#peek() === 'and' || this.#peek() === 'or' ? 1 : 0;
-      const word = this.#peek(ahead);
-      const names = weekdaysOfWord(word);
-      if (names === undefined && found.length > 0) return [...new Set(found)];
-      if (names === undefined) throw this.#wrong('a weekday', weekdayNames);
-      this.#next += ahead + 1;
-      const isRange = this.#peek() === 'to' || this.#peek() === 'through';
-      const range = isRange ? weekdaysOfWord(`${word}-${this.#peek(1)}`) : undefined;
+    do {
+      const first = this.#peek();
+      const names = this.#read(weekdaysOfWord, 'a weekday', weekdayNames);
+      const range = this.#sees('to|through') ? weekdaysOfWord(`${first}-${this.#peek(1)}`) : undefined;
       if (range !== undefined) this.#next += 2;
       found.push(...(range ?? names));
-    }
+      if (this.#sees('and|or') && this.#isWeekday(1)) this.#next++;
+    } while (this.#isWeekday());
+    return [...new Set(found)];
   }
 
-  /** `easter`, `easter Sunday`, `easter Monday`, `good Friday` */
-  #easterDay(): number {
-    if (this.#took('good')) {
-      this.#expect('friday');
-      return -2;
-    }
-    this.#expect('easter');
-    if (this.#took('monday')) return 1;
-    this.#took('sunday');
-    return 0;
+  #isWeekday(ahead = 0): boolean {
+    return weekdaysOfWord(this.#peek(ahead)) !== undefined;
+  }
+
+  /** `easter`, `easter Sunday`, `easter Monday`, `good Friday`, if that is next; and so many days after it. */
+  #saidEaster(daysAfter = 0): boolean {
+    const [found, monday] = this.#took('good friday|easter(?: (?:sunday|(monday)))?') ?? [];
+    if (found === undefined) return false;
+    this.#say('easter', daysAfter + (found === 'good friday' ? -2 : monday === undefined ? 0 : 1));
+    return true;
   }
 
   /** What begins with a number: `2 days before Easter`, `10 times`. */
   #numbered(): void {
-    const count = Number(this.#peek());
-    this.#next++;
-    if (this.#took('times', 'time')) {
-      this.#count(count);
+    const count = Number(this.#expect('\\d+', 'a number')[0]);
+    if (this.#took('times?(?: in all)?')) {
+      if (count < 1) throw this.#wrong('a number of times from 1 on', [], this.#clauseStart);
+      this.#say('count', count);
       return;
     }
-    const isWeeks = this.#took('weeks', 'week');
-    if (!isWeeks && !this.#took('days', 'day'))
-      throw this.#wrong('days or weeks before or after Easter, or times', ['days', 'weeks', 'times']);
-    const isBefore = this.#took('before');
-    if (!isBefore && !this.#took('after')) throw this.#wrong('before or after', ['before', 'after']);
-    const offset = count * (isWeeks ? 7 : 1);
-    if (offset > 300) throw this.#wrong('at most 300 days from Easter');
-    const easter = this.#easterDay();
-    this.#say('easter', easter + (isBefore ? -offset : offset));
-  }
-
-  #count(count: number): void {
-    if (count < 1) throw this.#wrong('a number of times from 1 on');
-    this.#say('count', count);
-    if (this.#took('in')) this.#expect('all');
+    const units = ['days', 'weeks', 'times'];
+    const [, unit] = this.#expect('(day|week)s?', 'days or weeks before or after Easter, or times', units);
+    const [side] = this.#expect('before|after', 'before or after', ['before', 'after']);
+    const offset = count * (unit === 'week' ? 7 : 1);
+    if (offset > 300) throw this.#wrong('at most 300 days from Easter', [], this.#clauseStart);
+    if (!this.#saidEaster(side === 'before' ? -offset : offset)) throw this.#wrong('"easter"', ['easter']);
   }
 
   /** `10:00`, `8`, `8pm`, `8:30 pm`, `noon` */
   #time(): string {
-    const word = this.#peek();
-    const isSplit = this.#peek(1) === 'am' || this.#peek(1) === 'pm';
-    const time = timeOfWord(isSplit ? word + this.#peek(1) : word);
-    if (time === undefined)
-      throw this.#wrong('a time of day such as 10:00, 8 or 8:30pm', ['noon', 'midnight']);
-    this.#next += isSplit ? 2 : 1;
-    const isSeveral = this.#peek() === 'and' && timeOfWord(this.#peek(1)) !== undefined;
-    if (isSeveral || (/:/.test(this.#peek()) && timeOfWord(this.#peek()) !== undefined)) {
+    const time = this.#read(timeOfWord, 'a time of day such as 10:00, 8 or 8:30pm', ['noon', 'midnight']);
+    if (this.#sees(`and \\d[\\d:]*(?:am|pm)?|${clockTime}`))
       throw this.#wrong('one time of day; cron can say several: 0 8,20 * * *');
-    }
     return time;
   }
 
   #zone(): string {
-    const word = this.#words[this.#next]?.text;
-    if (word === undefined || !/^[A-Za-z]/.test(word))
-      throw this.#wrong('the name of a time zone such as Europe/Tallinn');
-    this.#next++;
+    const word = this.#words[this.#next]?.text ?? '';
+    this.#expect('[a-z]\\S*', 'the name of a time zone such as Europe/Tallinn');
     return word;
   }
 
   #from(): void {
-    const [date = '', time] = this.#moment();
+    const [date, time] = this.#moment('');
     this.#say('from', date);
-    if (time !== undefined) this.#say('time', time);
+    if (time !== '') this.#say('time', time);
   }
 
-  /** A day that is not said to end earlier counts as a whole. */
-  #untilMoment(): string {
-    const [date = '', time = '23:59:59'] = this.#moment();
-    return `${date}T${time}`;
-  }
-
-  /** `2026-01-05`, `2026-01-05T10:00`, `5 January 2026`, each perhaps with a time of day after it. */
-  #moment(): [date: string, time: string | undefined] {
-    const iso = /^(\d{4}-\d\d-\d\d)(?:t(\d\d:\d\d(?::\d\d)?))?$/.exec(this.#peek());
-    const [, isoDate, isoTime] = iso ?? [];
+  /**
+   * `2026-01-05`, `2026-01-05T10:00`, `5 January 2026`, each perhaps with a time of day after it. A day that is not said
+   * to end earlier counts as a whole.
+   */
+  #moment(otherwise = '23:59:59'): [date: string, time: string] {
+    const first = this.#words[this.#next];
+    const [, isoDate, isoTime] = this.#took(`(\\d{4}-\\d\\d-\\d\\d)(?:t(${clockTime}))?`) ?? [];
     const date = isoDate ?? this.#writtenDate();
-    if (parseWallTime(`${date}T00:00`) === undefined) throw this.#wrong('a date of the calendar');
-    if (isoDate !== undefined) this.#next++;
-    if (isoTime !== undefined) return [date, timeOfWord(isoTime)];
-    const time = /:/.test(this.#peek()) ? timeOfWord(this.#peek()) : undefined;
-    if (time !== undefined) this.#next++;
+    const clock = isoTime ?? this.#took(`(${clockTime})`)?.[1];
+    const time = clock === undefined ? otherwise : timeOfWord(clock);
+    if (time === undefined || parseWallTime(`${date}T00:00`) === undefined)
+      throw this.#wrong('a date of the calendar', [], first);
     return [date, time];
   }
 
   #writtenDate(): string {
-    const isMonthFirst = monthOfWord(this.#peek()) !== undefined;
-    if (!isMonthFirst && monthOfWord(this.#peek(1)) === undefined) {
-      throw this.#wrong('a date such as 2026-01-05 or 5 January 2026');
-    }
-    const early = isMonthFirst ? this.#month() : undefined;
-    const day = this.#dayNumber();
-    const month = early ?? this.#month();
-    const year = this.#peek();
-    if (!/^\d{4}$/.test(year)) throw this.#wrong('a year of four digits');
-    this.#next++;
-    return `${year}-${two(month)}-${two(day)}`;
+    const date = this.#monthAndDay();
+    if (date === undefined) throw this.#wrong('a date such as 2026-01-05 or 5 January 2026');
+    return `${this.#expect('\\d{4}', 'a year of four digits')[0]}-${date}`;
   }
 
-  /** After `missing`: `times shifted`, `times skipped`, `times at the jump`. */
-  #missing(): MissingTime {
-    this.#expect('times');
-    if (this.#took('shifted')) return 'shifted';
-    if (this.#took('skipped')) return 'skipped';
-    if (!this.#took('at')) throw this.#wrong('shifted, skipped or at the jump', ['shifted', 'skipped']);
-    this.#expect('the');
-    this.#expect('jump');
-    return 'at-jump';
-  }
-
-  /** After `repeated`: `times the first time`, `times the second time`, `times both times`. */
-  #repeated(): RepeatedTime {
-    this.#expect('times');
-    if (this.#took('both')) {
-      this.#took('times');
-      return 'both';
+  /** After `missing` or `repeated`: `times`, and what happens to them. */
+  #choose<K extends 'missing' | 'repeated'>(
+    what: K,
+    choices: ReadonlyMap<string, NonNullable<Said[K]>>,
+    allowed: string,
+  ): void {
+    this.#expect('times', '"times"', ['times']);
+    for (const [pattern, choice] of choices) {
+      if (this.#took(pattern)) {
+        this.#say(what, choice);
+        return;
+      }
     }
-    this.#took('the');
-    const choice = this.#took('first') ? 'first' : this.#took('second') ? 'second' : undefined;
-    if (choice === undefined)
-      throw this.#wrong('the first time, the second time or both times', ['first', 'second', 'both']);
-    this.#took('time');
-    return choice;
+    throw this.#wrong(allowed, [...choices.values()]);
   }
 
   /** What the days come to, as fields of a recurrence. */
@@ -455,19 +368,40 @@ class Words {
     this.#said[what] = value;
   }
 
+  /** A word ahead, in lower case. */
   #peek(ahead = 0): string {
-    return this.#words[this.#next + ahead]?.text.toLowerCase() ?? '';
+    return this.#words[this.#next + ahead]?.text.toLowerCase().replace(/\s+/, '') ?? '';
   }
 
-  /** Goes on if one of these words is next. */
-  #took(...words: readonly string[]): boolean {
-    if (!words.includes(this.#peek())) return false;
+  /** What the next words match, as a pattern of whole words. */
+  #match(pattern: string): RegExpExecArray | undefined {
+    const rest = this.#words.slice(this.#next).map((_, ahead) => this.#peek(ahead));
+    return new RegExp(`^(?:${pattern})(?= |$)`).exec(rest.join(' ')) ?? undefined;
+  }
+
+  #sees(pattern: string): boolean {
+    return this.#match(pattern) !== undefined;
+  }
+
+  /** Goes on behind the next words if they match. */
+  #took(pattern: string): RegExpExecArray | undefined {
+    const match = this.#match(pattern);
+    if (match !== undefined) this.#next += match[0].split(' ').length;
+    return match;
+  }
+
+  #expect(pattern: string, expected: string, known: readonly string[] = []): RegExpExecArray {
+    const match = this.#took(pattern);
+    if (match === undefined) throw this.#wrong(expected, known);
+    return match;
+  }
+
+  /** What the next word means. */
+  #read<T>(meaning: (word: string) => T | undefined, expected: string, known: readonly string[]): T {
+    const found = meaning(this.#peek());
+    if (found === undefined) throw this.#wrong(expected, known);
     this.#next++;
-    return true;
-  }
-
-  #expect(word: string): void {
-    if (!this.#took(word)) throw this.#wrong(JSON.stringify(word), [word]);
+    return found;
   }
 
   /** An error about a word, the next one if no other is given. */
