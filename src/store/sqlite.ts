@@ -25,27 +25,74 @@ const maxStatements = 200;
 
 /** A SQLite file as a site's database. */
 export function sqliteBackend(path: string): Backend {
+  const spare = new SpareConnection(path);
   return {
     name: path,
-    sharedDialect: () => new FileDialect(open(path)),
-    ownDialect: () => new FileDialect(open(path)),
+    sharedDialect: () => {
+      const connection = new PatientConnection(open(path));
+      const close = () => {
+        connection.close();
+        spare.close();
+      };
+      return new FileDialect(connection, close);
+    },
+    ownDialect: () => {
+      const connection = spare.take();
+      return new FileDialect(connection, (isUnused) => spare.giveBack(connection, isUnused));
+    },
     time: null,
     follow: null,
     explain: (error) => error,
   };
 }
 
+/** Runs come one after the other, and opening a file costs more than most of them: one connection is kept for the next. */
+class SpareConnection {
+  readonly #path: string;
+  #kept: PatientConnection | null = null;
+  #isClosed = false;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  take(): PatientConnection {
+    const kept = this.#kept;
+    this.#kept = null;
+    if (kept === null) return new PatientConnection(open(this.#path));
+    kept.configure();
+    return kept;
+  }
+
+  /** @param isUnused whether nothing is going on there, so that the next run may have it */
+  giveBack(connection: PatientConnection, isUnused: boolean): void {
+    if (isUnused && this.#kept === null && !this.#isClosed) this.#kept = connection;
+    else connection.close();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#kept?.close();
+    this.#kept = null;
+  }
+}
+
+/** Told whether nobody has the connection or waits for it, and nothing is left open on it. */
+type Release = (isUnused: boolean) => void;
+
 /** Kysely's SQLite dialect over one connection. */
 class FileDialect extends SqliteDialect {
-  readonly #database: Sqlite.Database;
+  readonly #connection: PatientConnection;
+  readonly #release: Release;
 
-  constructor(database: Sqlite.Database) {
-    super({ database });
-    this.#database = database;
+  constructor(connection: PatientConnection, release: Release) {
+    super({ database: connection.database });
+    this.#connection = connection;
+    this.#release = release;
   }
 
   override createDriver(): Driver {
-    return new FileDriver(this.#database);
+    return new FileDriver(this.#connection, this.#release);
   }
 
   override createQueryCompiler(): QueryCompiler {
@@ -66,16 +113,29 @@ class LocklessQueryCompiler extends SqliteQueryCompiler {
  */
 class FileDriver extends SqliteDriver {
   readonly #connection: PatientConnection;
+  readonly #release: Release;
+  #users = 0;
 
-  constructor(database: Sqlite.Database) {
-    super({ database });
-    this.#connection = new PatientConnection(database);
+  constructor(connection: PatientConnection, release: Release) {
+    super({ database: connection.database });
+    this.#connection = connection;
+    this.#release = release;
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
+    this.#users++;
     // There is one connection; the mutex of the base class hands it to one after the other.
     await super.acquireConnection();
     return this.#connection;
+  }
+
+  override async releaseConnection(): Promise<void> {
+    this.#users--;
+    await super.releaseConnection();
+  }
+
+  override async destroy(): Promise<void> {
+    this.#release(this.#users === 0 && this.#connection.isClean);
   }
 
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
@@ -88,11 +148,32 @@ class FileDriver extends SqliteDriver {
  * to another connection of this same process.
  */
 class PatientConnection implements DatabaseConnection {
-  readonly #database: Sqlite.Database;
+  readonly database: Sqlite.Database;
   readonly #statements = new Map<string, Sqlite.Statement<unknown[], unknown>>();
 
   constructor(database: Sqlite.Database) {
-    this.#database = database;
+    this.database = database;
+    this.configure();
+  }
+
+  /** Also before it is used by another run: the one before may have changed this. */
+  configure(): void {
+    this.database.pragma('synchronous = NORMAL');
+    this.database.pragma('foreign_keys = ON');
+    // SQLite's own default of 2 MiB; better-sqlite3 has 16, which a worker fills within minutes.
+    this.database.pragma('cache_size = -2000');
+    // With the first write after a checkpoint SQLite waits for the disk while it holds the write lock.
+    this.database.pragma('wal_autocheckpoint = 4000');
+  }
+
+  /** Whether no transaction is open, and neither temporary tables nor attached files are left. */
+  get isClean(): boolean {
+    const files = this.database.pragma('database_list') as unknown[];
+    return !this.database.inTransaction && files.length === 1;
+  }
+
+  close(): void {
+    this.database.close();
   }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
@@ -112,7 +193,7 @@ class PatientConnection implements DatabaseConnection {
 
   async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
     // A statement of its own: one that is being read cannot be used for anything else.
-    const rows = this.#database.prepare<unknown[], unknown>(sql).iterate(...parameters);
+    const rows = this.database.prepare<unknown[], unknown>(sql).iterate(...parameters);
     for (const row of rows) yield { rows: [row as R] };
   }
 
@@ -120,7 +201,7 @@ class PatientConnection implements DatabaseConnection {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
     if (this.#statements.size >= maxStatements) this.#statements.clear();
-    const statement = this.#database.prepare<unknown[], unknown>(sql);
+    const statement = this.database.prepare<unknown[], unknown>(sql);
     this.#statements.set(sql, statement);
     return statement;
   }
@@ -133,12 +214,6 @@ function open(path: string): Sqlite.Database {
     // No time-out of SQLite's own: see PatientConnection.
     const database = new Sqlite(path, { timeout: 0 });
     switchToWal(database);
-    database.pragma('synchronous = NORMAL');
-    database.pragma('foreign_keys = ON');
-    // SQLite's own default of 2 MiB; better-sqlite3 has 16, which a worker fills within minutes.
-    database.pragma('cache_size = -2000');
-    // With the first write after a checkpoint SQLite waits for the disk while it holds the write lock.
-    database.pragma('wal_autocheckpoint = 4000');
     return database;
   } catch (error) {
     throw new StoreUnavailableError(path, error);

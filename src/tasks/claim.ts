@@ -80,11 +80,8 @@ export class Claimer {
   /** Takes up requests for runs, as far as the policies of their rules and the places allow. */
   async claimRequests(requests: readonly JobRequest[], view: View): Promise<Claims> {
     return await transact(this.#db, async (tx) => {
-      const batch = await this.#begin(
-        tx,
-        requests.map(({ ruleId }) => ruleId),
-        view,
-      );
+      const ids = requests.map(({ ruleId }) => ruleId);
+      const batch = await this.#begin(tx, ids, view);
       // Since they were read, another worker may have taken some up, or somebody has withdrawn them.
       const open = await openAmong(tx, requests);
       const outcomes = new Map<string, number[]>();
@@ -195,37 +192,21 @@ export class Claimer {
   /** What the ledger tells of due times for which there is a job: another worker's, or one from before the clock was set back. */
   async #taken(
     tx: Kysely<Database>,
-    missed: ReadonlyArray<{ readonly ruleId: number; readonly dueAt: number }>,
+    missed: Batch['missed'],
     repeated: readonly NewJob[],
   ): Promise<RuleEntry[]> {
+    const before = `${ranBefore} as `;
     const times = [
       ...missed.map(({ ruleId, dueAt }) => ({ ruleId, dueAt, before: '' })),
-      ...repeated.map((start) => ({
-        ruleId: start.rule_id,
-        dueAt: start.due_at ?? 0,
-        before: `${ranBefore} as `,
-      })),
+      ...repeated.map(({ rule_id: ruleId, due_at: dueAt }) => ({ ruleId, dueAt: dueAt ?? 0, before })),
     ];
     if (times.length === 0) return [];
+    const [ruleIds, dueTimes] = [times.map(({ ruleId }) => ruleId), times.map(({ dueAt }) => dueAt)];
     const jobs = await tx
       .selectFrom('jobs')
       .select(['id', 'rule_id', 'due_at', 'worker_id'])
-      .where(
-        'rule_id',
-        'in',
-        idList(
-          tx,
-          times.map(({ ruleId }) => ruleId),
-        ),
-      )
-      .where(
-        'due_at',
-        'in',
-        idList(
-          tx,
-          times.map(({ dueAt }) => dueAt),
-        ),
-      )
+      .where('rule_id', 'in', idList(tx, ruleIds))
+      .where('due_at', 'in', idList(tx, dueTimes))
       .execute();
     return times.flatMap(({ ruleId, dueAt, before }) => {
       const job = jobs.find(({ rule_id, due_at }) => rule_id === ruleId && due_at === dueAt);

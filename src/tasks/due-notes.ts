@@ -2,7 +2,6 @@
 
 import { localTime } from '../local-time.js';
 import type { Fate } from '../recurrence/admitted-times.js';
-
 import type { Occurrence, Occurrences } from '../recurrence/occurrences.js';
 import { clockNoteOf } from '../recurrence/occurrences.js';
 import { formatWallTime } from '../recurrence/wall-time.js';
@@ -17,37 +16,50 @@ const maxNotes = 100;
 const maxSteps = 10_000;
 
 /** Something to tell of a time, or of several in a row of which the same is to be told. */
-interface Note {
-  readonly reason: 'skipped' | 'moved';
+interface Note extends Entry {
   readonly dueAt: number;
-  /** The last of several. */
   readonly dueUntil: number;
-  readonly times: number;
-  /** The wall times that it tells of, if it names them. */
-  readonly wall: string | null;
-  /** The clause for people, with the wall times in it. */
-  detail(walls: string): string;
+  /** A clause for people, in which `%` stands for the wall times. */
+  readonly detail: string;
+  readonly wall: string;
+  readonly lastWall: string;
 }
 
 /** The notes of times later than `from` up to `to`; as {@link DueTimes.notesBetween}. */
 export function notesBetween(plan: DuePlan, from: number, to: number): Entry[] {
-  const runs: Note[][] = [];
+  const notes: Note[] = [];
   let steps = 0;
   let isInRow = false;
   for (const [since, until] of stretchesToTell(plan, from, to)) {
     for (const fate of plan.admitted.fatesAfter(plan.admitted.reachOver(since))) {
       if (fate.own.instant > until) break;
-      if (steps++ > maxSteps || runs.length > maxNotes) return [...runs.map(entryOf), theRest(fate, to)];
+      if (steps++ > maxSteps || notes.length > maxNotes) return [...notes.map(entryOf), theRest(fate, to)];
       const note = noteOf(plan, fate);
       isInRow &&= note !== null;
       if (note === null || note.dueAt <= from || note.dueAt > to) continue;
-      const run = isInRow ? runs.at(-1) : undefined;
-      if (run !== undefined && isAlike(run[0], note)) run.push(note);
-      else runs.push([note]);
+      const last = isInRow ? notes.at(-1) : undefined;
+      if (last?.reason === note.reason && last.detail === note.detail)
+        notes.splice(-1, 1, joined(last, note));
+      else notes.push(note);
       isInRow = true;
     }
   }
-  return runs.map(entryOf);
+  return notes.map(entryOf);
+}
+
+function joined(first: Note, { dueUntil, times, lastWall }: Note): Note {
+  return { ...first, dueUntil, times: first.times + times, lastWall };
+}
+
+function entryOf({ reason, dueAt, dueUntil, times, detail, wall, lastWall }: Note): Entry {
+  const walls = wall === lastWall ? wall : `${wall} to ${lastWall}`;
+  return {
+    reason,
+    dueAt,
+    dueUntil: times === 1 ? null : dueUntil,
+    times,
+    detail: detail.replace('%', walls),
+  };
 }
 
 /** Where there may be something to tell: mostly nowhere. */
@@ -68,39 +80,37 @@ function stretchesToTell(
 }
 
 function noteOf(plan: DuePlan, fate: Fate): Note | null {
-  const { own } = fate;
+  const { own, shiftOf, timezone } = plan;
+  const { instant, wall } = fate.own;
   switch (fate.kind) {
     case 'skipped':
-      return skipped(own.instant, (walls) => `the clocks skip ${walls}`, formatWallTime(own.wall));
+      return note('skipped', instant, 'the clocks skip %', wall);
     case 'left-out': {
-      const { until, by } = fate;
       const instead = insteadOf(plan, fate);
-      const anyway = instead === null ? '' : `; it is due at ${local(plan, instead)} all the same`;
-      const { times, last } = countBefore(plan.own, own.instant, until);
-      const note = skipped(own.instant, () => `excluded by ${by}${anyway}`);
-      return { ...note, times, dueUntil: last };
+      const anyway = instead === null ? '' : `; it is due at ${localTime(instead, timezone)} all the same`;
+      const { times, last } = countBefore(own, instant, fate.until);
+      return { ...note('skipped', instant, `excluded by ${fate.by}${anyway}`, wall), times, dueUntil: last };
     }
     case 'put-off': {
-      const from = local(plan, new Date(own.instant));
-      return moved(plan, fate.at, () => `from ${from}: excluded by ${fate.by}`);
+      const from = localTime(new Date(instant), timezone);
+      return note('moved', fate.at + shiftOf(fate.at), `from ${from}: excluded by ${fate.by}`, wall);
     }
     case 'due':
-      return clockNote(plan, own);
+      return clockNote(plan, fate.own);
   }
 }
 
 /** What a clock change did to a time, unless it is due whenever the clocks show it. */
-function clockNote(plan: DuePlan, { instant, wall: ownWall }: Occurrence): Note | null {
-  const { own } = plan;
+function clockNote({ own, shiftOf }: DuePlan, occurrence: Occurrence): Note | null {
   if (own.isElapsed) return null;
-  const note = clockNoteOf(own, { instant, wall: ownWall });
-  const wall = formatWallTime(ownWall);
-  if (note === 'shifted' || note === 'at-jump')
-    return moved(plan, instant, (walls) => `the clocks skip ${walls}`, wall);
-  if (own.repeatedTime === 'both' || note === null) return null;
-  const which = note === 'first-of-two' ? 'first' : 'second';
-  const detail = (walls: string) => `the clocks show ${walls} twice, and it is due the ${which} time`;
-  return skipped(otherShowing(own, ownWall, instant), detail, wall);
+  const { instant, wall } = occurrence;
+  const change = clockNoteOf(own, occurrence);
+  if (change === 'shifted' || change === 'at-jump')
+    return note('moved', instant + shiftOf(instant), 'the clocks skip %', wall);
+  if (own.repeatedTime === 'both' || change === null) return null;
+  const which = change === 'first-of-two' ? 'first' : 'second';
+  const detail = `the clocks show % twice, and it is due the ${which} time`;
+  return note('skipped', otherShowing(own, wall, instant), detail, wall);
 }
 
 function otherShowing({ zone }: Occurrences, wall: number, at: number): number {
@@ -109,38 +119,9 @@ function otherShowing({ zone }: Occurrences, wall: number, at: number): number {
   return showing.first === at ? showing.second : showing.first;
 }
 
-function skipped(dueAt: number, detail: Note['detail'], wall: string | null = null): Note {
-  return { reason: 'skipped', dueAt, dueUntil: dueAt, times: 1, wall, detail };
-}
-
-function moved({ shiftOf }: DuePlan, at: number, detail: Note['detail'], wall: string | null = null): Note {
-  const dueAt = at + shiftOf(at);
-  return { reason: 'moved', dueAt, dueUntil: dueAt, times: 1, wall, detail };
-}
-
-function local({ timezone }: DuePlan, instant: Date): string {
-  return localTime(instant, timezone);
-}
-
-/** Whether the same is to be told of two times, but for the wall times. */
-function isAlike(a: Note | undefined, b: Note): boolean {
-  if (a === undefined || a.reason !== b.reason || (a.wall === null) !== (b.wall === null)) return false;
-  return a.detail('') === b.detail('');
-}
-
-function entryOf(run: readonly Note[]): Entry {
-  const [first, last] = [run[0], run.at(-1)];
-  if (first === undefined || last === undefined) throw new RangeError('expected notes, got none');
-  const { reason, dueAt } = first;
-  const times = run.reduce((sum, note) => sum + note.times, 0);
-  const walls = run.length === 1 ? first.wall : `${first.wall} to ${last.wall}`;
-  return {
-    reason,
-    dueAt,
-    dueUntil: times === 1 ? null : last.dueUntil,
-    times,
-    detail: first.detail(walls ?? ''),
-  };
+function note(reason: 'skipped' | 'moved', dueAt: number, detail: string, at: number): Note {
+  const wall = formatWallTime(at);
+  return { reason, dueAt, dueUntil: dueAt, times: 1, detail, wall, lastWall: wall };
 }
 
 function theRest(fate: Fate, to: number): Entry {

@@ -1,4 +1,4 @@
-// What a poll reads: the rules that are due, and when there is something to do again.
+// What a poll reads: whether there is something to do, the rules that are due, and when to poll again.
 
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
@@ -13,15 +13,38 @@ export interface Due {
   readonly procedure: string;
 }
 
-/** When a worker has something to do again; null where there is nothing. */
-export interface NextTimes {
-  readonly due: number | null;
+/** What there is to do at an instant, and when there is more; null where there is nothing. */
+export interface Outlook {
+  /** Whether runs are to end, runs were asked for, and rules are due. */
+  readonly cancels: number | null;
+  readonly asks: number | null;
+  readonly dues: number | null;
+  /** When the next rule comes due, and the next whose run needs a thread or a process. */
+  readonly nextDue: number | null;
+  readonly nextRemote: number | null;
   /** When the next request can be taken up that waits for its time. */
-  readonly asked: number | null;
+  readonly nextAsked: number | null;
 }
 
 /** A pool keeps no more ready. */
 const mostRemote = 4;
+
+/** One statement, of which each part is a look into an index: most polls find nothing to do. */
+export async function readOutlook(db: Kysely<Database>, at: number): Promise<Outlook> {
+  // `run_at > 0` and `due_host <> ''` in these words, for SQLite to find the indexes of those requests and rules.
+  const { rows } = await sql<Outlook>`
+    select
+      (select 1 from job_requests where action = 'cancel' and handled_at is null limit 1) as cancels,
+      (select 1 from job_requests where action = 'run' and handled_at is null and run_at <= ${at} limit 1) as asks,
+      (select 1 from job_rules where next_due_at <= ${at} limit 1) as dues,
+      (select min(next_due_at) from job_rules where next_due_at > ${at}) as "nextDue",
+      (select min(next_due_at) from job_rules where next_due_at > ${at} and due_host <> '') as "nextRemote",
+      (select min(run_at) from job_requests where handled_at is null and run_at > 0 and run_at > ${at}) as "nextAsked"
+  `.execute(db);
+  const [outlook] = rows;
+  if (outlook === undefined) throw new RangeError('expected a row, got none');
+  return outlook;
+}
 
 /**
  * The rules that are due by an instant: those with the higher priority first, then those that wait the longest.
@@ -32,54 +55,30 @@ export async function readDue(
   db: Kysely<Database>,
   { by, limit, offset }: { by: number; limit: number; offset: number },
 ): Promise<Due[]> {
-  const rows = await db
+  return await db
     .selectFrom('job_rules')
-    .select(['id', 'next_due_at', 'procedure'])
+    .select(['id', 'next_due_at as dueAt', 'procedure'])
     .where('next_due_at', '<=', by)
     .orderBy('due_priority', 'desc')
     .orderBy('next_due_at')
     .orderBy('seqno')
     .limit(limit)
     .offset(offset)
+    .$narrowType<{ dueAt: number }>()
     .execute();
-  return rows.flatMap(({ id, next_due_at: dueAt, procedure }) =>
-    dueAt === null ? [] : [{ id, dueAt, procedure }],
-  );
 }
 
-/** When rules come due, and requests can be taken up, later than an instant. */
-export async function readNextTimes(db: Kysely<Database>, after: number): Promise<NextTimes> {
-  const due = db
-    .selectFrom('job_rules')
-    .select((eb) => eb.fn.min('next_due_at').as('at'))
-    .where('next_due_at', '>', after);
-  const asked = db
-    .selectFrom('job_requests')
-    .select((eb) => eb.fn.min('run_at').as('at'))
-    .where('handled_at', 'is', null)
-    // In these words, for SQLite to find the index of those that wait for their time.
-    .where('run_at', '>', sql.lit(0))
-    .where('run_at', '>', after);
-  const { rows } = await sql<NextTimes>`select (${due}) as due, (${asked}) as asked`.execute(db);
-  return rows[0] ?? { due: null, asked: null };
-}
-
-/** The rules that come due next and whose runs need a thread or a process, as many as a worker keeps ready. */
-export async function readNextRemote(
-  db: Kysely<Database>,
-  after: number,
-): Promise<Array<{ dueAt: number; needs: HostNeeds }>> {
+/** What the runs need that come due by an instant in a thread or a process, as far as a worker keeps them ready. */
+export async function readNextRemote(db: Kysely<Database>, after: number, by: number): Promise<HostNeeds[]> {
   const rows = await db
     .selectFrom('job_rules')
-    .select(['next_due_at', 'due_host'])
+    .select('due_host')
     .where('next_due_at', '>', after)
+    .where('next_due_at', '<=', by)
     // In these words, for SQLite to see that an index has just these rules.
     .where(sql<boolean>`due_host <> ''`)
     .orderBy('next_due_at')
     .limit(mostRemote)
     .execute();
-  return rows.flatMap(({ next_due_at: dueAt, due_host: host }) => {
-    const needs = parseHostKey(host);
-    return dueAt === null || needs === null ? [] : [{ dueAt, needs }];
-  });
+  return rows.map(({ due_host: host }) => parseHostKey(host)).filter((needs) => needs !== null);
 }

@@ -81,10 +81,8 @@ export class Ends {
 
   async #write(tx: Kysely<Database>, some: readonly Waiting[]): Promise<Ended[]> {
     const mine = await this.#writeOutcomes(tx, some);
-    const wakes = await this.#wakeFollowers(
-      tx,
-      some.filter(({ job, outcome }) => mine.has(job.id) && outcome.status === 'done'),
-    );
+    const done = some.filter(({ job, outcome }) => mine.has(job.id) && outcome.status === 'done');
+    const wakes = await this.#wakeFollowers(tx, done);
     const ended: Ended[] = [];
     /** Rules whose failures in a row were forgotten here, and that have not failed since. */
     const forgiven = new Set<number>();
@@ -109,17 +107,16 @@ export class Ends {
 
   /** Most runs end in the same few ways. @returns the jobs that were still this worker's */
   async #writeOutcomes(tx: Kysely<Database>, some: readonly Waiting[]): Promise<Set<number>> {
-    const alike = new Map<string, Waiting[]>();
-    for (const one of some) {
-      const key = JSON.stringify(one.outcome);
-      const list = alike.get(key);
-      if (list === undefined) alike.set(key, [one]);
-      else list.push(one);
+    const alike = new Map<string, { readonly outcome: Outcome; readonly ids: number[] }>();
+    for (const { job, outcome } of some) {
+      const key = JSON.stringify(outcome);
+      const same = alike.get(key) ?? { outcome, ids: [] };
+      same.ids.push(job.id);
+      alike.set(key, same);
     }
     const mine = new Set<number>();
-    for (const [first, ...others] of alike.values()) {
-      if (first === undefined) continue;
-      const { status, message, cause = null, cpuMs = null, memoryBytes = null } = first.outcome;
+    for (const { outcome, ids } of alike.values()) {
+      const { status, message, cause = null, cpuMs = null, memoryBytes = null } = outcome;
       const rows = await tx
         .updateTable('jobs')
         .set({
@@ -130,14 +127,7 @@ export class Ends {
           memory_bytes: memoryBytes,
           end_datetime: this.#clock.now(),
         })
-        .where(
-          'id',
-          'in',
-          idList(
-            tx,
-            [first, ...others].map(({ job }) => job.id),
-          ),
-        )
+        .where('id', 'in', idList(tx, ids))
         .where('worker_id', '=', this.#workerId)
         .where('status', '=', 'running')
         .returning('id')

@@ -129,13 +129,14 @@ export class JobLog implements LogSink {
       this.#progress = null;
       try {
         if (lines.length > 0) await jobs.addLines(job, lines);
-        if (progress !== null) await jobs.setProgress(job, progress);
+        lines.length = 0;
+        if (progress === null || (await jobs.setProgress(job, progress))) return;
       } catch {
-        // The database is away, or the run has its job's row in a transaction: the lines come after that.
-        this.#lines = [...lines, ...this.#lines];
-        this.#progress ??= progress;
-        if (!this.#isClosing) this.#writeSoon();
+        // The database is away. What is left comes with the next.
       }
+      this.#lines = [...lines, ...this.#lines];
+      this.#progress ??= progress;
+      if (!this.#isClosing) this.#writeSoon();
     });
     return this.#writing;
   }

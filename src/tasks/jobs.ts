@@ -1,7 +1,7 @@
 // The table of jobs: what a run writes while it goes on, and the history.
 
 import type { Kysely } from 'kysely';
-import { LinodError, UsageError } from '../errors.js';
+import { UsageError } from '../errors.js';
 import type { Database, JobLineRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { type Job, type JobStatus, jobFromRow, type Progress } from './job.js';
@@ -17,13 +17,6 @@ export interface JobFilter {
   readonly limit?: number;
 }
 
-/** A transaction of the run holds its job, and what was to be written about it has to wait. */
-export class JobBusyError extends LinodError {
-  constructor(id: number) {
-    super('LINOD_ERR_JOB_BUSY', `job ${id} is held by a transaction of its run`);
-  }
-}
-
 export class Jobs {
   readonly #db: Kysely<Database>;
   readonly #workerId: string;
@@ -33,46 +26,21 @@ export class Jobs {
     this.#workerId = workerId;
   }
 
-  /**
-   * Keeps lines that a run logged, unless the run is no longer this worker's.
-   *
-   * @throws JobBusyError (`LINOD_ERR_JOB_BUSY`) while a transaction of the run holds its job
-   */
+  /** Keeps lines that a run logged, unless the run is no longer this worker's. */
   async addLines(job: Job, lines: ReadonlyArray<{ at: number; level: string; text: string }>): Promise<void> {
+    if (!(await this.#isMine(job))) return;
+    const rows = lines.map(({ at, level, text }) => ({ job_id: job.id, logged_at: at, level, text }));
     await transact(this.#db, async (tx) => {
-      const mine = await tx
-        .selectFrom('jobs')
-        .select('id')
-        .where('id', '=', job.id)
-        .where('worker_id', '=', this.#workerId)
-        .where('status', '=', 'running')
-        // It must not be given up before the lines are there. A transaction of the run may hold it for long, and must not
-        // hold up the worker's connection with it.
-        .forNoKeyUpdate()
-        .skipLocked()
-        .executeTakeFirst();
-      if (mine === undefined) {
-        if (await this.#isMine(tx, job)) throw new JobBusyError(job.id);
-        return;
-      }
-      const rows = lines.map((line) => ({
-        job_id: job.id,
-        logged_at: line.at,
-        level: line.level,
-        text: line.text,
-      }));
       // Both databases take a bounded number of values in one statement.
       for (let i = 0; i < rows.length; i += 1000) {
-        await tx
-          .insertInto('job_lines')
-          .values(rows.slice(i, i + 1000))
-          .execute();
+        const some = rows.slice(i, i + 1000);
+        await tx.insertInto('job_lines').values(some).execute();
       }
     });
   }
 
-  /** @throws JobBusyError (`LINOD_ERR_JOB_BUSY`) while a transaction of the run holds its job */
-  async setProgress(job: Job, progress: Progress): Promise<void> {
+  /** @returns false while a transaction of the run holds its job, which must not hold up the worker's connection with it */
+  async setProgress(job: Job, progress: Progress): Promise<boolean> {
     const updated = await this.#db
       .updateTable('jobs')
       .set({ progress: JSON.stringify(progress) })
@@ -82,11 +50,11 @@ export class Jobs {
       .where('worker_id', '=', this.#workerId)
       .where('status', '=', 'running')
       .executeTakeFirst();
-    if (updated.numUpdatedRows === 0n && (await this.#isMine(this.#db, job))) throw new JobBusyError(job.id);
+    return updated.numUpdatedRows > 0n || !(await this.#isMine(job));
   }
 
-  async #isMine(db: Kysely<Database>, job: Job): Promise<boolean> {
-    const row = await db
+  async #isMine(job: Job): Promise<boolean> {
+    const row = await this.#db
       .selectFrom('jobs')
       .select('id')
       .where('id', '=', job.id)

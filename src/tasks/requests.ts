@@ -1,10 +1,10 @@
 // What was asked for: a run now or later, a further attempt, the end of a run. All of it is rows, so that none is lost.
 
-import type { Kysely, Selectable } from 'kysely';
+import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import type { Clock } from '../clock.js';
 import { UsageError } from '../errors.js';
-import type { Database, JobRequestTable } from '../store/schema.js';
+import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { jsonText } from './job.js';
 import { findRule } from './rule-named.js';
@@ -26,7 +26,7 @@ export interface JobRequest {
 }
 
 /** A request for a run that can be taken up. */
-export interface OpenRequest extends JobRequest {
+interface OpenRequest extends JobRequest {
   readonly procedure: string;
 }
 
@@ -43,19 +43,14 @@ export interface RequestOptions {
 /** What is read of a request; the rest is for people. */
 const requestColumns = [
   'job_requests.id',
-  'job_requests.rule_id',
+  'job_requests.rule_id as ruleId',
   'job_requests.action',
-  'job_requests.requested_by',
+  'job_requests.requested_by as requestedBy',
   'job_requests.attempt',
   'job_requests.args',
   'job_requests.checkpoint',
-  'job_requests.of_job',
+  'job_requests.of_job as ofJob',
 ] as const;
-
-type RequestRow = Pick<
-  Selectable<JobRequestTable>,
-  'id' | 'rule_id' | 'action' | 'requested_by' | 'attempt' | 'args' | 'checkpoint' | 'of_job'
->;
 
 /** The table of requests. */
 export class Requests {
@@ -130,15 +125,15 @@ export class Requests {
 
   /** Requests for the end of runs, the oldest first. */
   async cancellations(): Promise<JobRequest[]> {
-    const rows = await this.#db
+    return await this.#db
       .selectFrom('job_requests')
       .select(requestColumns)
       .where('action', '=', 'cancel')
       .where('handled_at', 'is', null)
       .orderBy('id')
       .limit(100)
+      .$castTo<JobRequest>()
       .execute();
-    return rows.map(requestFromRow);
   }
 
   /**
@@ -147,7 +142,7 @@ export class Requests {
    * @param offset how many of them to pass over
    */
   async open(limit: number, offset = 0): Promise<OpenRequest[]> {
-    const rows = await this.#db
+    return await this.#db
       .selectFrom('job_requests')
       .innerJoin('job_rules', 'job_rules.id', 'job_requests.rule_id')
       .select(requestColumns)
@@ -159,8 +154,8 @@ export class Requests {
       .orderBy('job_requests.id')
       .limit(limit)
       .offset(offset)
+      .$castTo<OpenRequest>()
       .execute();
-    return rows.map((row) => ({ ...requestFromRow(row), procedure: row.procedure }));
   }
 
   /**
@@ -213,17 +208,4 @@ export function mergedOutcome(request: number, run: string): string {
 export function mergedWith(outcome: string): number | null {
   const [, request] = /^one with request (\d+),/.exec(outcome) ?? [];
   return request === undefined ? null : Number(request);
-}
-
-function requestFromRow(row: RequestRow): JobRequest {
-  return {
-    id: row.id,
-    ruleId: row.rule_id,
-    action: row.action === 'cancel' ? 'cancel' : 'run',
-    requestedBy: row.requested_by,
-    attempt: row.attempt,
-    args: row.args,
-    checkpoint: row.checkpoint,
-    ofJob: row.of_job,
-  };
 }

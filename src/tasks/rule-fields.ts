@@ -69,23 +69,24 @@ export function columnFromText(column: string, text: string | null): string | nu
 export type Complain = (problem: string) => void;
 
 /** The overrides in a row. What cannot be read counts as none, so that the rule can be shown and cancelled. */
-export function readOverrides(row: JobRuleRow, complain: Complain): Overrides {
+export function readOverrides(row: JobRuleRow, complain: Complain): Partial<Suggestion> {
   const columns = row as unknown as Readonly<Record<string, unknown>>;
-  const read = [...ruleFields].map(([name, { column, kind }]) => [
-    name,
-    readValue(column, kind, columns[column] ?? null, complain),
-  ]);
-  return read.every(([, value]) => value === null) ? noOverrides : (Object.fromEntries(read) as Overrides);
+  const read: Record<string, unknown> = {};
+  for (const [name, { column, kind }] of ruleFields) {
+    const value = columns[column] ?? null;
+    const override = value === null ? null : readValue(column, kind, value, complain);
+    if (override !== null) read[name] = override;
+  }
+  return read;
 }
 
-/** Of most rules; the same object for all of them. */
-const noOverrides = Object.freeze(
+export const noOverrides = Object.freeze(
   Object.fromEntries(Array.from(ruleFields.keys(), (name) => [name, null])),
 ) as Overrides;
 
 /** The fields that a person overrode. */
 export function overriddenFields(overrides: Overrides): RuleField[] {
-  return overrides === noOverrides ? [] : [...ruleFields.keys()].filter((name) => overrides[name] !== null);
+  return [...ruleFields.keys()].filter((name) => overrides[name] !== null);
 }
 
 function readValue(
@@ -94,7 +95,6 @@ function readValue(
   value: unknown,
   complain: Complain,
 ): unknown {
-  if (value === null) return null;
   if (kind === 'text') return String(value);
   if (kind === 'number') {
     if (typeof value === 'number') return value;
@@ -117,14 +117,14 @@ export function fromJson(text: unknown): unknown {
 }
 
 /** Tells of overrides that may not be, but for those of the recurrence, which checks them itself. */
-export function complainOfOverrides(overrides: Overrides, complain: Complain): void {
+export function complainOfOverrides(overrides: Partial<Suggestion>, complain: Complain): void {
   const { logLevel } = overrides;
-  if (logLevel !== null && LogLevels.get(logLevel) === undefined) {
+  if (logLevel !== undefined && LogLevels.get(logLevel) === undefined) {
     const levels = Array.from(LogLevels, ({ value }) => value).join(', ');
     complain(`expected logLevel to be one of ${levels}, got: ${JSON.stringify(logLevel)}`);
   }
   for (const name of policyNames) {
-    const problem = overrides[name] === null ? null : problemOf(name, overrides[name]);
+    const problem = overrides[name] === undefined ? null : problemOf(name, overrides[name]);
     if (problem !== null) complain(problem);
   }
 }

@@ -3,7 +3,7 @@
 import { LinodError } from '../errors.js';
 import { localTime, wallTime } from '../local-time.js';
 import type { LevelName } from '../log/levels.js';
-import { defaultPolicies, type Policies, policyNames } from '../policies.js';
+import { type Policies, withDefaults } from '../policies.js';
 import type { Suggestion } from '../procedure.js';
 import { Zone } from '../recurrence/zone.js';
 import {
@@ -23,8 +23,8 @@ import {
   type Complain,
   complainOfOverrides,
   fromJson,
+  noOverrides,
   type Overrides,
-  overriddenFields,
   type RuleField,
   readOverrides,
 } from './rule-fields.js';
@@ -79,7 +79,7 @@ export class JobRule {
   #recurrence: Recurrence | undefined;
   #dueTimes: DueTimes | undefined;
 
-  // A worker has thousands of them in memory. So the row is not kept, and what is the same in many is there once.
+  /** @param before as it was read before: where nothing has changed, its recurrence is put together once */
   constructor(row: JobRuleRow, siteTimezone: string, before?: JobRule) {
     this.id = row.id;
     this.seqno = row.seqno;
@@ -88,11 +88,12 @@ export class JobRule {
     const problems: string[] = [];
     const complain: Complain = (problem) => problems.push(problem);
     this.suggestion = parseSuggestion(row.suggestion, complain);
-    this.overrides = readOverrides(row, complain);
-    this.#effective = withOverrides(this.suggestion, this.overrides);
+    const overrides = readOverrides(row, complain);
+    this.overrides = { ...noOverrides, ...overrides };
+    this.#effective = { ...this.suggestion, ...overrides };
     complainOfTimes(row, complain);
-    complainOfOverrides(this.overrides, complain);
-    this.#problems = problems.length === 0 ? noProblems : problems;
+    complainOfOverrides(overrides, complain);
+    this.#problems = problems;
     this.cancelledAt = toDate(row.cancelled_at);
     this.cancelledBy = row.cancelled_by as JobRule['cancelledBy'];
     this.cancelledReason = row.cancelled_reason;
@@ -301,13 +302,10 @@ function parseSuggestion(text: string, complain: Complain): Suggestion {
   const isObject = typeof read === 'object' && read !== null && !Array.isArray(read);
   if (!isObject) complain(`expected suggestion to be an object as JSON, got: ${JSON.stringify(text)}`);
   const suggestion = (isObject ? read : {}) as Partial<Suggestion>;
-  const complete = { ...usualSuggestion, ...suggestion };
-  const missing = policyNames.filter((name) => (complete[name] ?? null) === null);
-  return missing.length === 0 ? complete : { ...complete, ...picked(missing, defaultPolicies) };
+  return { ...usualSuggestion, ...suggestion, ...withDefaults(suggestion) };
 }
 
-/** Suggestions are copies of this with other values: so all have one shape, and V8 keeps the names of their fields once. */
-const usualSuggestion: Suggestion = {
+const usualSuggestion: Omit<Suggestion, keyof Policies> = {
   every: 1,
   everyUnit: 'daily',
   weekdays: [],
@@ -320,19 +318,7 @@ const usualSuggestion: Suggestion = {
   missingTime: null,
   repeatedTime: null,
   logLevel: 'INFO',
-  ...defaultPolicies,
 };
-
-const noProblems: readonly string[] = [];
-
-function withOverrides(suggestion: Suggestion, overrides: Overrides): Suggestion {
-  const names = overriddenFields(overrides);
-  return names.length === 0 ? suggestion : { ...suggestion, ...picked(names, overrides as Suggestion) };
-}
-
-function picked<T extends object, K extends keyof T>(names: readonly K[], from: T): Pick<T, K> {
-  return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
-}
 
 function complainOfTimes(row: JobRuleRow, complain: Complain): void {
   for (const column of ['cancelled_at', 'removed_at', 'created_at'] as const) {

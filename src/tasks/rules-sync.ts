@@ -8,8 +8,8 @@ import { idList } from '../store/dialect.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { isFaultOfRule, type JobRule } from './rule.js';
 import type { RuleColumns } from './rule-changes.js';
+import { followedBy } from './rule-named.js';
 import type { Rules } from './rules.js';
-import { followedBy } from './run-after.js';
 
 /** What `sync` did, by the names of the rules. */
 export interface SyncReport {
@@ -109,11 +109,10 @@ async function adjust(
 /** Notes what was due while a rule was not active that is so again. @param before the rule as it was */
 async function noteMissed(tx: Kysely<Database>, rules: Rules, before: JobRule): Promise<void> {
   const { id, removedAt, cancelledAt, procedure } = before;
-  if (removedAt !== null) {
-    await rules.noteMissed(tx, id, removedAt, `no procedure ${procedure} was registered then`);
-  } else if (cancelledAt !== null) {
-    await rules.noteMissed(tx, id, cancelledAt, 'the rule was cancelled then');
-  }
+  const since = removedAt ?? cancelledAt;
+  const why =
+    removedAt === null ? 'the rule was cancelled then' : `no procedure ${procedure} was registered then`;
+  if (since !== null) await rules.noteMissed(tx, id, since, why);
 }
 
 /** See {@link Rules.realign}. Part of a transaction. */

@@ -8,15 +8,13 @@ import { hostKey } from '../runs/host.js';
 import { lock } from '../store/dialect.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import { type RuleEntry, writeEntries } from './ledger.js';
+import { leftUndone, missedSince, type RuleEntry, writeEntries } from './ledger.js';
 import type { Reason } from './reasons.js';
 import { JobRule } from './rule.js';
 import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
 import { type ChangeWay, changeRule, signChanges } from './rule-history.js';
-import { UnknownRuleError } from './rule-named.js';
+import { checkFollows, followedBy, UnknownRuleError } from './rule-named.js';
 import { realignRules, type SyncReport, syncRules } from './rules-sync.js';
-import { checkFollows, followedBy } from './run-after.js';
-import { leftUndone, missedSince } from './unrun.js';
 
 export type { RuleChanges } from './rule-changes.js';
 export type { SyncReport } from './rules-sync.js';
@@ -185,8 +183,7 @@ export class Rules {
     columns: RuleColumns,
     { how, what, by = this.#actor, dueAfter = this.#clock.now() }: Change,
   ): Promise<void> {
-    const undone = leftUndone(row, (read) => this.parse(read), { until: dueAfter, what });
-    await this.#write(tx, undone);
+    await this.#write(tx, leftUndone(this.parse(row), row.next_due_at, dueAfter, what));
     if (Object.keys(columns).length > 0) {
       await changeRule(tx, row, columns, { by, how, at: this.#clock.now() });
     }
@@ -201,14 +198,9 @@ export class Rules {
     });
   }
 
-  /** Cancels a rule since a run of it failed. Part of the transaction that ends the run. */
+  /** Cancels a rule since a run of it failed, or it cannot be run. The next set-up tries it again. Part of a transaction. */
   async cancelFailed(tx: Kysely<Database>, id: number, error: string): Promise<void> {
     await this.#markCancelled(tx, id, 'failure', `failed: ${error}`);
-  }
-
-  /** Cancels a rule that cannot be run as it is. The next set-up tries it again. */
-  async cancelBroken(id: number, error: string): Promise<void> {
-    await transact(this.#db, async (tx) => await this.cancelFailed(tx, id, error));
   }
 
   async #markCancelled(
@@ -245,7 +237,7 @@ export class Rules {
 
   /** Notes what was due while the rule was not active. */
   async noteMissed(tx: Kysely<Database>, id: number, since: Date, why: string): Promise<void> {
-    await this.#write(tx, missedSince(await this.get(id, tx), since, { now: this.#clock.now(), why }));
+    await this.#write(tx, missedSince(await this.get(id, tx), since, this.#clock.now(), why));
   }
 
   /** A row as a rule. What is wrong with the row is thrown when somebody asks when the rule is due. */
@@ -305,10 +297,8 @@ export class Rules {
       .where('reason', 'in', ['skipped', 'moved'])
       .execute();
     const notes = due === null ? [] : rule.notesBetween(since, due.getTime());
-    await this.#write(
-      tx,
-      notes.map((note) => ({ ...note, ruleId: rule.id })),
-    );
+    const entries = notes.map((note) => ({ ...note, ruleId: rule.id }));
+    await this.#write(tx, entries);
   }
 
   /** Writes what follows from a rule, and is no change of it. */

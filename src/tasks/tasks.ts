@@ -10,12 +10,13 @@ import { type HostNeeds, hostKey } from '../runs/host.js';
 import type { HostPool } from '../runs/pool.js';
 import type { JobRunner } from '../runs/runner.js';
 import type { Database } from '../store/schema.js';
+import { transact } from '../store/transact.js';
 import { ActiveRuns } from './active-runs.js';
 import type { View } from './batch.js';
 import type { Claimer, Claims } from './claim.js';
 import { ClockSteps } from './clock-steps.js';
 import { Delays } from './delays.js';
-import { readDue, readNextRemote, readNextTimes } from './due.js';
+import { type Outlook, readDue, readNextRemote, readOutlook } from './due.js';
 import type { Ends } from './ends.js';
 import type { Job } from './job.js';
 import type { Jobs } from './jobs.js';
@@ -114,20 +115,18 @@ export class Tasks {
     }
     this.#isUnsure = true;
     this.#isAwaited = true;
-    const poll = {
-      at: clock.now(),
-      groupWaits: new Map<string, string>(),
-      waits: false,
-      waitsForPlace: false,
-      isDueAgain: false,
-    };
-    await this.#takeCancellations();
-    await this.#takeRequests(poll);
-    await this.#takeDue(poll);
+    const groupWaits = new Map<string, string>();
+    const poll = { at: clock.now(), groupWaits, waits: false, waitsForPlace: false, isDueAgain: false };
+    let outlook = await readOutlook(this.#context.db, poll.at);
+    if (outlook.cancels !== null) await this.#takeCancellations();
+    if (outlook.asks !== null) await this.#takeRequests(poll);
+    if (outlook.dues !== null) await this.#takeDue(poll);
     this.#isUnsure = false;
+    // What was claimed is due later now.
+    if (outlook.dues !== null) outlook = await readOutlook(this.#context.db, poll.at);
     this.#isAwaited = poll.waits || poll.waitsForPlace;
     this.#delays.polledAt(poll.at, poll);
-    return new Date(Math.max(clock.now(), await this.#nextTime(poll)));
+    return new Date(Math.max(clock.now(), await this.#nextTime(poll, outlook)));
   }
 
   /**
@@ -143,13 +142,9 @@ export class Tasks {
   /** A line for each rule, as in the original, and in words what became of it if it is not simply waiting. */
   async status(): Promise<string[]> {
     const [rules, running] = await Promise.all([this.#context.rules.list(), this.#context.jobs.running()]);
-    return rules.map((rule) =>
-      statusLine(
-        rule,
-        running.find((job) => job.ruleId === rule.id),
-        this.#context.clock.now(),
-      ),
-    );
+    const jobOf = new Map(running.reverse().map((job) => [job.ruleId, job]));
+    const now = this.#context.clock.now();
+    return rules.map((rule) => statusLine(rule, jobOf.get(rule.id), now));
   }
 
   /** Makes one more rule for a procedure. */
@@ -232,20 +227,14 @@ export class Tasks {
 
   async #takeRequests(poll: Poll): Promise<void> {
     const { claimer, requests } = this.#context;
-    await this.#takeAll(
-      poll,
-      async (limit, offset) => await requests.open(limit, offset),
-      async (open, view) => await claimer.claimRequests(open, view),
-    );
+    const read = (limit: number, offset: number) => requests.open(limit, offset);
+    await this.#takeAll(poll, read, (open, view) => claimer.claimRequests(open, view));
   }
 
   async #takeDue(poll: Poll): Promise<void> {
     const { claimer, db } = this.#context;
-    await this.#takeAll(
-      poll,
-      async (limit, offset) => await readDue(db, { by: poll.at, limit, offset }),
-      async (due, view) => await claimer.claimDue(due, view),
-    );
+    const read = (limit: number, offset: number) => readDue(db, { by: poll.at, limit, offset });
+    await this.#takeAll(poll, read, (due, view) => claimer.claimDue(due, view));
   }
 
   /** Reads and claims, a transaction's worth at a time, until all is claimed that can be. */
@@ -287,7 +276,7 @@ export class Tasks {
   }
 
   async #carryOut(claims: Claims, poll: Poll, isSure: boolean): Promise<void> {
-    const { logger } = this.#context;
+    const { db, logger, rules } = this.#context;
     for (const { rule } of claims.claimed) this.#delays.delete(rule.id);
     if (isSure) for (const claimed of claims.claimed) this.#runs.begin(claimed);
     else await this.#beginUnbegun();
@@ -304,7 +293,7 @@ export class Tasks {
     for (const { rule, error } of claims.broken) {
       // A rule that cannot be read stops itself, and no other.
       logger.error(`job rule ${rule} cannot be run and is cancelled: ${error.message}`, { rule });
-      await this.#context.rules.cancelBroken(rule, error.message);
+      await transact(db, async (tx) => await rules.cancelFailed(tx, rule, error.message));
     }
   }
 
@@ -319,12 +308,11 @@ export class Tasks {
   }
 
   /** When to poll again. */
-  async #nextTime({ at, waits, waitsForPlace, isDueAgain }: Poll): Promise<number> {
+  async #nextTime({ at, waits, waitsForPlace, isDueAgain }: Poll, next: Outlook): Promise<number> {
     // What waits for a place is looked at when a run ends, which wakes the caller; other workers' runs do not.
     if (waitsForPlace) return at + waitMs;
     if (isDueAgain) return at;
-    const { due, asked } = await readNextTimes(this.#context.db, at);
-    const times = [due, asked, await this.#prepare(at), waits ? at + waitMs : null];
+    const times = [next.nextDue, next.nextAsked, await this.#prepare(at, next), waits ? at + waitMs : null];
     return Math.min(...times.filter((time) => time !== null), at + idleMs);
   }
 
@@ -334,19 +322,18 @@ export class Tasks {
    *
    * @returns when the next is to be started
    */
-  async #prepare(at: number): Promise<number | null> {
+  async #prepare(at: number, { nextRemote }: Outlook): Promise<number | null> {
     const { db, pool } = this.#context;
-    if (pool === null) return null;
     const soon = at + prepareMs;
-    const next = await readNextRemote(db, at);
+    if (pool === null || nextRemote === null) return null;
+    if (nextRemote > soon) return nextRemote - prepareMs;
     const wanted = new Map<string, { needs: HostNeeds; count: number }>();
-    for (const { needs } of next.filter(({ dueAt }) => dueAt <= soon)) {
+    for (const needs of await readNextRemote(db, at, soon)) {
       const key = hostKey(needs);
       wanted.set(key, { needs, count: (wanted.get(key)?.count ?? 0) + 1 });
     }
     for (const { needs, count } of wanted.values()) pool.prepare(needs, count);
-    const later = next.find(({ dueAt }) => dueAt > soon);
-    return later === undefined ? null : later.dueAt - prepareMs;
+    return nextRemote;
   }
 
   #onEnd(jobId: number, wakes: boolean): void {

@@ -12,7 +12,7 @@ import { type Procedure, Procedures } from '../procedure.js';
 import { loadSite, type Site, type SiteConfig } from '../site.js';
 import { openStore, type Store } from '../store/store.js';
 import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
-import { readNextTimes } from '../tasks/due.js';
+import { readOutlook } from '../tasks/due.js';
 import { type Job, jobFromRow } from '../tasks/job.js';
 import { ManualClock } from './manual-clock.js';
 
@@ -232,8 +232,8 @@ export class TestSite {
 
   /** When something comes due. What is due now and cannot run is looked at when something else happens. */
   async #nextAt(): Promise<number> {
-    const { due, asked } = await readNextTimes(this.store.db, this.clock.now());
-    return Math.min(due ?? Number.POSITIVE_INFINITY, asked ?? Number.POSITIVE_INFINITY);
+    const { nextDue, nextAsked } = await readOutlook(this.store.db, this.clock.now());
+    return Math.min(nextDue ?? Number.POSITIVE_INFINITY, nextAsked ?? Number.POSITIVE_INFINITY);
   }
 
   async #lastJob(): Promise<number> {

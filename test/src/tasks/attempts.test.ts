@@ -1,7 +1,7 @@
 // What follows from how a run ended: how many attempts there are and when, and which rules come after it.
 
 import t from 'tap';
-import { readNextTimes } from '../../../src/tasks/due.js';
+import { readOutlook } from '../../../src/tasks/due.js';
 import type { Job } from '../../../src/tasks/job.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
@@ -18,7 +18,7 @@ async function run({ requests, tasks }: Bench, rule = 1): Promise<void> {
 
 /** How long from now until the further attempt that waits; null when none does. */
 async function untilNext({ store, clock }: Bench): Promise<number | null> {
-  const { asked: at } = await readNextTimes(store.db, clock.now());
+  const { nextAsked: at } = await readOutlook(store.db, clock.now());
   return at === null ? null : at - clock.now();
 }
 

@@ -69,7 +69,7 @@ t.test('whatever changes a rule, the history says what, who and how', async (t) 
   await rules.cancel(1);
   await rules.resume(1);
   await bench.store.db.updateTable('job_rules').set({ every: 30 }).execute();
-  await rules.cancelBroken(1, 'no');
+  await rules.cancelFailed(bench.store.db, 1, 'no');
   bench.add('report', nothing, { ...every10, every: 15 });
   await tasks.setup();
   await rules.sync([]);
@@ -172,7 +172,7 @@ t.test('there is nothing to undo where no person has changed anything', async (t
   const { rules, history, tasks } = bench;
   bench.add('report', nothing, every10);
   await tasks.setup();
-  await rules.cancelBroken(1, 'no');
+  await rules.cancelFailed(bench.store.db, 1, 'no');
   await t.rejects(history.undo(1), {
     code: 'LINOD_ERR_USAGE',
     message: 'nobody has changed job rule 1, so there is nothing to undo',

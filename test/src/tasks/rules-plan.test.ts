@@ -200,7 +200,7 @@ t.test(
   async (t) => {
     const bench = await gardenOf(t);
     await bench.rules.edit(1, { every: 20 });
-    await bench.rules.cancelBroken(2, 'no');
+    await bench.rules.cancelFailed(bench.store.db, 2, 'no');
     const plan = await bench.plans.apply(
       fileOf({ name: 'feed', cancelled: false, overrides: {} }),
       'rules.json',
