@@ -12,28 +12,15 @@ export async function mayGoOn(signal: AbortSignal): Promise<boolean> {
   return !signal.aborted;
 }
 
+const paceMs = 10;
+
 /** Steps so small that even a pause after each would cost too much. */
 export class Pace {
-  readonly #everyMs: number;
-  #steps = 0;
   #pausedAt = performance.now();
 
-  /** @param everyMs the event loop turns this often; asked for every few steps */
-  constructor(everyMs = 10) {
-    this.#everyMs = everyMs;
-  }
-
-  /** Whether it is time for a pause. Called once a step. */
-  isDue(): boolean {
-    // The clock is not free either.
-    if (++this.#steps % stepsPerLook !== 0) return false;
-    return performance.now() - this.#pausedAt >= this.#everyMs;
-  }
-
-  async pause(): Promise<void> {
+  async step(): Promise<void> {
+    if (performance.now() - this.#pausedAt < paceMs) return;
     await setImmediate();
     this.#pausedAt = performance.now();
   }
 }
-
-const stepsPerLook = 4;

@@ -1,6 +1,6 @@
 // What an application registers for a procedure to work on, by name.
 
-import { LinodError } from '../src/index.js';
+import { LinodError, UsageError } from '../src/index.js';
 
 /** Something was registered that makes no sense. */
 export class InvalidRegistrationError extends LinodError {
@@ -24,8 +24,26 @@ export class Registry<T extends { readonly name: string }> implements Iterable<T
     return this.#items.size;
   }
 
+  get names(): string[] {
+    return [...this.#items.keys()];
+  }
+
   has(name: string): boolean {
     return this.#items.has(name);
+  }
+
+  /**
+   * Those with these names, in the order of their registration; null: all.
+   *
+   * @throws UsageError (`LINOD_ERR_USAGE`) for a name that nobody registered
+   */
+  named(names: readonly string[] | null): T[] {
+    const unknown = names?.find((name) => !this.#items.has(name));
+    if (unknown !== undefined) {
+      const known = this.names.join(', ') || 'none';
+      throw new UsageError(`there is no ${this.#kind} ${JSON.stringify(unknown)}; there are ${known}`);
+    }
+    return [...this].filter(({ name }) => names?.includes(name) ?? true);
   }
 
   /**

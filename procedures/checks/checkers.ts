@@ -19,8 +19,7 @@ interface CheckerBase<Row> {
   /** Stored with the problems: a checker with another name is another checker. */
   readonly name: string;
   /**
-   * Looks at a row, and changes nothing in it: other checkers may be given the same object. What it throws is a problem
-   * of this row, and the next row is checked.
+   * Looks at a row. What it throws is a problem of this row, and the next row is checked.
    */
   check(row: Row, ar: BaseRequest): CheckResult | Promise<CheckResult>;
   /**
@@ -39,7 +38,7 @@ interface KeyedChecker<Row> extends CheckerBase<Row> {
   owner?(row: Row): string;
 }
 
-/** Checks the rows of a table, however large it is. Checkers of one table read it together. */
+/** Checks the rows of a table, however large it is. */
 export interface TableChecker<Row> extends KeyedChecker<Row> {
   readonly table: string;
   readonly query?: undefined;

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { BaseRequest } from '../../src/index.js';
 import type { SiteDatabase } from '../store/open.js';
-import type { Key } from './row-batches.js';
+import type { Key } from './rows.js';
 
 export interface Pass {
   readonly checker: string;
@@ -44,27 +44,20 @@ export async function beginPass(ar: BaseRequest, db: SiteDatabase, checker: stri
  * Keeps how far the pass has come. The transaction that writes problems begins with it: two runs of one checker then
  * write one after the other, and the one that was taken over writes nothing.
  *
+ * @param endedAt when all rows were checked; null before
  * @returns whether the pass is still this run's
  */
-export async function keepPosition(tx: SiteDatabase, pass: Pass): Promise<boolean> {
+export async function keepPass(tx: SiteDatabase, pass: Pass, endedAt: number | null): Promise<boolean> {
+  const isOpen = endedAt === null && pass.position !== null;
   const { numUpdatedRows } = await tx
     .updateTable('checker_passes')
     .set({
-      position: pass.position === null ? null : JSON.stringify(pass.position),
+      position: isOpen ? JSON.stringify(pass.position) : null,
       checked: pass.checked,
+      ended_at: endedAt,
     })
     .where('checker', '=', pass.checker)
-    .where('pass', '=', pass.number)
     .where('run', '=', pass.run)
     .executeTakeFirst();
   return numUpdatedRows > 0n;
-}
-
-export async function endPass(ar: BaseRequest, tx: SiteDatabase, pass: Pass): Promise<void> {
-  await tx
-    .updateTable('checker_passes')
-    .set({ ended_at: ar.now().getTime(), position: null })
-    .where('checker', '=', pass.checker)
-    .where('pass', '=', pass.number)
-    .execute();
 }

@@ -1,160 +1,162 @@
 // The table of problems: those that were found again stay as they are, those that were not are closed.
 
-import type { Insertable } from 'kysely';
 import type { BaseRequest } from '../../src/index.js';
-import { sourceChecker } from '../events/source-problems.js';
-import { mayGoOn } from '../pause.js';
+import { deleteBefore } from '../delete-before.js';
 import { daysBefore, retention } from '../retention.js';
-import type { SiteDatabase } from '../store/open.js';
-import type { DataProblemTable } from '../store/tables.js';
-import type { Problem } from './checkers.js';
-import type { Pass } from './pass.js';
+import { type SiteDatabase, siteDatabase } from '../store/open.js';
+
+/** A problem with what it is about. */
+export interface FoundProblem {
+  /** What is wrong, `orders 17`. */
+  readonly owner: string;
+  readonly message: string;
+  readonly fixable?: boolean | undefined;
+}
+
+/** An event source has its problems under a name of its own, which no checker can have. */
+export const sourceChecker = (source: string) => `event source ${source}`;
 
 const batchSize = 500;
 
-/** What a look at one row gave. */
-export interface RowFindings {
-  readonly owner: string;
-  readonly problems: readonly Problem[];
-  /** The row could not be checked, so that nothing is known of the problems that it had. */
-  readonly isUnknown: boolean;
-}
-
-export interface Changes {
-  readonly opened: number;
-  readonly closed: number;
-}
-
 /**
- * Writes what was found about some rows. A problem that is known keeps its first day; one that was not found again is
- * closed when the pass has come to its end. A part of a transaction.
- */
-export async function keepFindings(
-  ar: BaseRequest,
-  tx: SiteDatabase,
-  pass: Pass,
-  findings: readonly RowFindings[],
-): Promise<Changes> {
-  const unknown = findings.filter(({ isUnknown }) => isUnknown).map(({ owner }) => owner);
-  for (const owners of chunks(unknown, batchSize)) await keepOpen(tx, pass, owners);
-  let opened = 0;
-  for (const some of chunks(newRows(ar, pass, findings), batchSize)) opened += await keepProblems(tx, some);
-  return { opened, closed: 0 };
-}
-
-/**
- * Closes what the pass did not find, also of rows that exist no more, and what was wrong with the checker itself.
- * A part of the transaction that ends the pass.
+ * Writes what a pass found. A problem that is known keeps its first day. A part of a transaction.
  *
- * @returns how many
+ * @returns those that are news
  */
-export async function closeRest(ar: BaseRequest, tx: SiteDatabase, pass: Pass): Promise<number> {
-  const { numUpdatedRows } = await tx
-    .updateTable('data_problems')
-    .set({ closed_at: ar.now().getTime() })
-    .where('checker', '=', pass.checker)
-    .where('closed_at', 'is', null)
-    .where((eb) => eb.or([eb('seen_pass', '!=', pass.number), eb('owner', '=', checkerOwner(pass.checker))]))
-    .executeTakeFirst();
-  return Number(numUpdatedRows);
-}
-
-/** The owner of problems that are not about one row. */
-export function checkerOwner(checker: string): string {
-  return `checker ${checker}`;
-}
-
-/** Closes the problems of checkers that exist no more, and deletes what was closed long ago. */
-export async function tidyProblems(
-  ar: BaseRequest,
-  db: SiteDatabase,
-  checkers: readonly string[],
-): Promise<void> {
-  await db
-    .updateTable('data_problems')
-    .set({ closed_at: ar.now().getTime() })
-    .where('closed_at', 'is', null)
-    .where('checker', 'not in', checkers)
-    // Those of event sources are closed by who finds them.
-    .where('checker', 'not like', sourceChecker('%'))
-    .execute();
-  const closedBefore = daysBefore(ar.now(), retention().closedProblemDays);
-  let more = true;
-  while (more && (await mayGoOn(ar.signal))) {
-    const old = db
+export async function keepProblems(
+  tx: SiteDatabase,
+  { checker, pass, now }: { readonly checker: string; readonly pass: number; readonly now: number },
+  found: readonly FoundProblem[],
+): Promise<FoundProblem[]> {
+  const problems = [...new Map(found.map((problem) => [keyOf(problem), problem])).values()];
+  const news: FoundProblem[] = [];
+  for (let i = 0; i < problems.length; i += batchSize) {
+    const some = problems.slice(i, i + batchSize);
+    const known = await tx
       .selectFrom('data_problems')
-      .select('id')
-      .where('closed_at', '<', closedBefore)
-      .orderBy('closed_at')
-      .limit(batchSize);
-    const { numDeletedRows } = await db.deleteFrom('data_problems').where('id', 'in', old).executeTakeFirst();
-    more = Number(numDeletedRows) === batchSize;
+      .select(['owner', 'message'])
+      .where('checker', '=', checker)
+      .where(
+        'owner',
+        'in',
+        some.map(({ owner }) => owner),
+      )
+      .where('closed_at', 'is', null)
+      .execute();
+    const open = new Set(known.map(keyOf));
+    const rows = some.map(({ owner, message, fixable = false }) => ({
+      ...{ checker, owner, message, since: now },
+      ...{ fixable: fixable ? 1 : 0, seen_pass: pass, closed_at: null },
+    }));
+    await tx
+      .insertInto('data_problems')
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict.columns(['checker', 'owner', 'message']).doUpdateSet((eb) => ({
+          fixable: eb.ref('excluded.fixable'),
+          seen_pass: eb.ref('excluded.seen_pass'),
+          since: eb
+            .case()
+            .when('data_problems.closed_at', 'is', null)
+            .then(eb.ref('data_problems.since'))
+            .else(eb.ref('excluded.since'))
+            .end(),
+          closed_at: null,
+        })),
+      )
+      .execute();
+    news.push(...some.filter((problem) => !open.has(keyOf(problem))));
   }
+  return news;
 }
 
-/** A row a problem, each once. */
-function newRows(
-  ar: BaseRequest,
-  pass: Pass,
-  findings: readonly RowFindings[],
-): Insertable<DataProblemTable>[] {
-  const since = ar.now().getTime();
-  const rows = new Map<string, Insertable<DataProblemTable>>();
-  for (const { owner, problems } of findings) {
-    for (const { message, fixable = false } of problems) {
-      rows.set(JSON.stringify([owner, message]), {
-        ...{ checker: pass.checker, owner, message, since },
-        ...{ fixable: fixable ? 1 : 0, seen_pass: pass.number, closed_at: null },
-      });
-    }
-  }
-  return [...rows.values()];
-}
-
-/** Nothing is known of these rows: their problems stay. */
-async function keepOpen(tx: SiteDatabase, pass: Pass, owners: readonly string[]): Promise<void> {
+/** Nothing is known of these rows: their problems stay. A part of a transaction. */
+export async function keepOpen(
+  tx: SiteDatabase,
+  checker: string,
+  pass: number,
+  owners: readonly string[],
+): Promise<void> {
+  if (owners.length === 0) return;
   await tx
     .updateTable('data_problems')
-    .set({ seen_pass: pass.number })
-    .where('checker', '=', pass.checker)
+    .set({ seen_pass: pass })
+    .where('checker', '=', checker)
     .where('owner', 'in', owners)
     .where('closed_at', 'is', null)
     .execute();
 }
 
-/** @returns how many are news */
-async function keepProblems(
+/** Closes what a pass did not find, also of rows that exist no more. @returns how many */
+export async function closeRest(
   tx: SiteDatabase,
-  rows: ReadonlyArray<Insertable<DataProblemTable>>,
+  { checker, pass, now }: { readonly checker: string; readonly pass: number; readonly now: number },
 ): Promise<number> {
-  const known = await tx
-    .selectFrom('data_problems')
-    .select(['owner', 'message'])
-    .where('checker', 'in', [...new Set(rows.map((row) => row.checker))])
-    .where('owner', 'in', [...new Set(rows.map((row) => row.owner))])
+  const { numUpdatedRows } = await tx
+    .updateTable('data_problems')
+    .set({ closed_at: now })
+    .where('checker', '=', checker)
     .where('closed_at', 'is', null)
-    .execute();
-  const open = new Set(known.map(({ owner, message }) => JSON.stringify([owner, message])));
-  await tx
-    .insertInto('data_problems')
-    .values(rows)
-    .onConflict((conflict) =>
-      conflict.columns(['checker', 'owner', 'message']).doUpdateSet((eb) => ({
-        fixable: eb.ref('excluded.fixable'),
-        seen_pass: eb.ref('excluded.seen_pass'),
-        since: eb
-          .case()
-          .when('data_problems.closed_at', 'is', null)
-          .then(eb.ref('data_problems.since'))
-          .else(eb.ref('excluded.since'))
-          .end(),
-        closed_at: null,
-      })),
-    )
-    .execute();
-  return rows.filter(({ owner, message }) => !open.has(JSON.stringify([owner, message]))).length;
+    .where('seen_pass', '!=', pass)
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
 }
 
-function* chunks<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size);
+/** Closes the problems of checkers, or of event sources, that exist no more. */
+export async function closeProblemsOfOthers(
+  ar: BaseRequest,
+  kind: 'checkers' | 'event sources',
+  names: readonly string[],
+): Promise<void> {
+  const db = await siteDatabase(ar);
+  await db
+    .updateTable('data_problems')
+    .set({ closed_at: ar.now().getTime() })
+    .where('closed_at', 'is', null)
+    .where('checker', kind === 'checkers' ? 'not like' : 'like', sourceChecker('%'))
+    .where('checker', 'not in', kind === 'checkers' ? names : names.map(sourceChecker))
+    .execute();
+}
+
+/** Deletes what was closed long ago. */
+export async function clearClosedProblems(ar: BaseRequest): Promise<void> {
+  const closedBefore = daysBefore(ar.now(), retention().closedProblemDays);
+  await deleteBefore(ar, 'data_problems', 'closed_at', closedBefore);
+}
+
+/** A problem as it is told outside of the database. */
+export interface OpenProblem {
+  readonly checker: string;
+  readonly owner: string;
+  readonly message: string;
+  readonly fixable: boolean;
+  /** When it was found first; ISO 8601, UTC. */
+  readonly since: string;
+}
+
+/**
+ * @param checkers only of these; null for all
+ * @param limit how many are read at most
+ * @returns those that are open, by checker and the oldest first, and how many there are in all
+ */
+export async function openProblems(
+  ar: BaseRequest,
+  checkers: readonly string[] | null,
+  limit: number,
+): Promise<{ problems: OpenProblem[]; total: number }> {
+  const db = await siteDatabase(ar);
+  const open = db
+    .selectFrom('data_problems')
+    .where('closed_at', 'is', null)
+    .$if(checkers !== null, (query) => query.where('checker', 'in', checkers ?? []));
+  const rows = await open.selectAll().orderBy('checker').orderBy('id').limit(limit).execute();
+  const { total } = await open.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
+  const problems = rows.map(({ checker, owner, message, fixable, since }) => ({
+    ...{ checker, owner, message, fixable: fixable === 1, since: new Date(since).toISOString() },
+  }));
+  return { problems, total };
+}
+
+function keyOf({ owner, message }: { readonly owner: string; readonly message: string }): string {
+  return JSON.stringify([owner, message]);
 }

@@ -15,7 +15,7 @@ import {
   siteOption,
   withSiteStore,
 } from '../../src/commands.js';
-import type { OpenProblem } from '../checks/open-problems.js';
+import type { OpenProblem } from '../checks/problems.js';
 import { counted } from '../counted.js';
 import { collect } from './collect.js';
 
@@ -46,7 +46,7 @@ export function checkdataCommand(): Command {
 async function checkNow(flags: CheckdataFlags): Promise<void> {
   const limit = parseWholeNumber('--limit', flags.limit);
   const { checkData } = await import('../checks/check-data.js');
-  const { openProblems } = await import('../checks/open-problems.js');
+  const { openProblems } = await import('../checks/problems.js');
   await withSiteStore(flags, async (found) => {
     const wanted = { checkers: flags.checker.length === 0 ? null : flags.checker, fix: flags.fix };
     const { problems, total } = await runHere(found, async (ar) => {

@@ -19,7 +19,7 @@ export interface UpcomingEvent {
   readonly cancelled?: boolean | undefined;
 }
 
-/** Events in any order. They are read and planned some hundred at a time. */
+/** Events in any order, at most 100,000. */
 export type UpcomingEvents = Iterable<UpcomingEvent> | AsyncIterable<UpcomingEvent>;
 
 export interface EventSource {

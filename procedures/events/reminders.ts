@@ -1,6 +1,7 @@
 // Reminders that are planned become messages when their time has come.
 
 import { type BaseRequest, sql, transact } from '../../src/index.js';
+import { deleteBefore } from '../delete-before.js';
 import { notify } from '../messages/messages.js';
 import { mayGoOn } from '../pause.js';
 import type { SiteDatabase } from '../store/open.js';
@@ -60,22 +61,8 @@ function isDue(now: Date) {
 }
 
 /** Deletes reminders of events that started a while ago. */
-export async function clearPastReminders(ar: BaseRequest, db: SiteDatabase): Promise<void> {
-  const startedBefore = ar.now().getTime() - keepPastMs;
-  let more = true;
-  while (more && (await mayGoOn(ar.signal))) {
-    const past = db
-      .selectFrom('event_reminders')
-      .select('id')
-      .where('starts_at', '<', startedBefore)
-      .orderBy('starts_at')
-      .limit(batchSize);
-    const { numDeletedRows } = await db
-      .deleteFrom('event_reminders')
-      .where('id', 'in', past)
-      .executeTakeFirst();
-    more = Number(numDeletedRows) === batchSize;
-  }
+export async function clearPastReminders(ar: BaseRequest): Promise<void> {
+  await deleteBefore(ar, 'event_reminders', 'starts_at', ar.now().getTime() - keepPastMs);
 }
 
 /** @returns false when another run, or another reminder of the same event, came before */

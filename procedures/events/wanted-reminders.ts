@@ -1,23 +1,20 @@
 // From what an event source returned to the reminders that should be, without trusting it.
 
 import { localTime } from '../../src/index.js';
+import type { FoundProblem } from '../checks/problems.js';
 import { headline } from '../failures.js';
 import type { EventReminderTable } from '../store/tables.js';
 import { areMinutes, type EventSource, type UpcomingEvent } from './event-sources.js';
-import type { EventBatch } from './read-source.js';
-import type { SourceProblem } from './source-problems.js';
 
 /** A reminder that should be there. */
 export type WantedReminder = Omit<EventReminderTable, 'id' | 'sent_at'>;
 
 export interface Wanted {
   readonly reminders: readonly WantedReminder[];
-  /** The events that make sense, also those that are cancelled. */
-  readonly events: readonly string[];
-  /** What is wrong with the others. */
-  readonly problems: readonly SourceProblem[];
+  /** What is wrong with events that make no sense. */
+  readonly problems: readonly FoundProblem[];
   /** Of these, those that can be named. */
-  readonly unclear: readonly string[];
+  readonly unclear: ReadonlySet<string>;
 }
 
 const maxIdLength = 500;
@@ -29,30 +26,24 @@ const defaultMinutes: readonly number[] = [60];
  */
 export function wantedReminders(
   source: EventSource,
-  { first, items }: EventBatch,
+  items: readonly unknown[],
   from: Date,
   timezone: string,
 ): Wanted {
   const reminders = new Map<string, WantedReminder>();
-  const events = new Set<string>();
-  const problems: SourceProblem[] = [];
-  const unclear: string[] = [];
+  const problems: FoundProblem[] = [];
+  const unclear = new Set<string>();
   for (const [index, item] of items.entries()) {
     const [event, id] = read(item);
     if (typeof event === 'string') {
-      problems.push({
-        owner: `event ${id === undefined ? `at place ${first + index}` : id}`,
-        message: event,
-      });
-      if (id !== undefined) unclear.push(id);
-      continue;
+      problems.push({ owner: `event ${id ?? `at place ${index}`}`, message: event });
+      if (id !== undefined) unclear.add(id);
+    } else if (event.cancelled !== true && event.start >= from) {
+      for (const reminder of remindersOf(source, event, timezone))
+        reminders.set(reminderKey(reminder), reminder);
     }
-    events.add(event.id);
-    if (event.cancelled === true || event.start < from) continue;
-    for (const reminder of remindersOf(source, event, timezone))
-      reminders.set(reminderKey(reminder), reminder);
   }
-  return { reminders: [...reminders.values()], events: [...events], problems, unclear };
+  return { reminders: [...reminders.values()], problems, unclear };
 }
 
 /** What tells a reminder from others of its source. */

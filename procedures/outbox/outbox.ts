@@ -8,7 +8,7 @@
 import type { Kysely, RawBuilder, SqlBool } from 'kysely';
 import { type BaseRequest, LinodError, sql, transact } from '../../src/index.js';
 import { counted } from '../counted.js';
-import { mayGoOn } from '../pause.js';
+import { deleteBefore } from '../delete-before.js';
 import { daysBefore } from '../retention.js';
 import type { SiteDatabase } from '../store/open.js';
 
@@ -75,7 +75,6 @@ export class ClaimLostError extends LinodError {
 const copiesByCrash = 2;
 /** So many failures of a run are warnings; the others are in the table. */
 const maxWarnings = 20;
-const clearBatch = 200;
 
 type Columns = { -readonly [K in keyof OutboxRow]: OutboxRow[K] };
 /** To Kysely each of the tables is this one. */
@@ -182,20 +181,9 @@ export class Outbox<Row extends OutboxRow> {
 
   /** Deletes what was sent or given up some time ago. */
   async clearDone(days: number): Promise<void> {
-    let count = 0;
-    for (let more = true; more && (await mayGoOn(this.#ar.signal)); ) {
-      const old = tables(this.#db)
-        .selectFrom(this.#table)
-        .select('id')
-        .where('status', 'in', ['sent', 'failed'])
-        .where('done_at', '<', daysBefore(this.#ar.now(), days))
-        .orderBy('done_at')
-        .limit(clearBatch);
-      const deletion = tables(this.#db).deleteFrom(this.#table).where('id', 'in', old);
-      const { numDeletedRows } = await deletion.executeTakeFirst();
-      count += Number(numDeletedRows);
-      more = Number(numDeletedRows) === clearBatch;
-    }
+    const isDone = sql<SqlBool>`status in ('sent', 'failed')`;
+    const doneBefore = daysBefore(this.#ar.now(), days);
+    const count = await deleteBefore(this.#ar, this.kind.table, 'done_at', doneBefore, isDone);
     const { one, many } = this.kind;
     const what = counted(count, one, many);
     if (count > 0) this.#ar.info(`${what} deleted that were sent or given up more than ${days} days ago`);

@@ -91,7 +91,7 @@ export class SummaryRun {
       } catch (error) {
         await this.#keepFailure(mark, error);
       }
-      if (this.#pace.isDue()) await this.#pace.pause();
+      await this.#pace.step();
       if (performance.now() - this.#storedAt >= storeEveryMs) await this.#storeAll();
     }
   }

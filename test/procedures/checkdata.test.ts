@@ -130,9 +130,9 @@ t.test('a checker that throws is a problem of its own, and the others go on', as
   ]);
   t.same(lines.filter((line) => line.startsWith('WARNING')).map(neutral), [
     'WARNING a_throws: orders 2 could not be checked',
-    'WARNING d_nonsense: orders 1 could not be checked',
     'WARNING b_no_table: its rows could not be read: no such table',
     'WARNING c_no_rows: its rows could not be read: Error: no rows today',
+    'WARNING d_nonsense: orders 1 could not be checked',
   ]);
 });
 
@@ -330,44 +330,6 @@ t.test('the problems of a checker that is gone are closed, and forgotten some mo
   bench.clock.advance(91 * 86_400_000);
   await bench.run(checkdata);
   t.same(await bench.db.selectFrom('data_problems').selectAll().execute(), []);
-});
-
-t.test('checkers of one table read it together, and each from where it was interrupted', async (t) => {
-  const bench = await openProcedureBench(t);
-  await addOrders(bench, 10);
-  const seen: string[] = [];
-  let abort = () => {};
-  const add = (name: string, fix?: () => void) =>
-    t.teardown(
-      registerChecker<Order>({
-        name,
-        table: 'orders',
-        batchSize: 5,
-        check: ({ id }) => {
-          seen.push(`${name} ${id}`);
-          if (name === 'second' && id === 7) abort();
-          return undefined;
-        },
-        ...(fix === undefined ? {} : { fix }),
-      }),
-    );
-  add('first');
-  add('second');
-  add('repairs', () => undefined);
-  const { progresses } = await bench.run(checkdata, (ar) => {
-    abort = () => ar.abort();
-  });
-  const rows = (name: string, from: number, to: number) =>
-    Array.from({ length: to - from + 1 }, (_, i) => `${name} ${from + i}`);
-  t.same(seen, [
-    ...[...rows('first', 1, 5), ...rows('second', 1, 5)],
-    ...[...rows('first', 6, 10), ...rows('second', 6, 7)],
-  ]);
-  t.same(progresses[0], [5, 10, 'orders, 2 checkers']);
-  seen.length = 0;
-  abort = () => {};
-  await bench.run(checkdata);
-  t.same(seen, [...rows('second', 8, 10), ...rows('repairs', 1, 10)]);
 });
 
 t.test('the rows of a query are checked in batches by their key', async (t) => {

@@ -232,12 +232,12 @@ t.test('nonsense is told, and costs neither the other events nor what was planne
   t.same((await runAt(bench, noon)).lines, ['DEBUG meetings: 0 reminders planned, 0 dropped'], 'once');
   source.upcoming = () => 'none' as unknown as UpcomingEvent[];
   const after = await runAt(bench, noon + hourMs);
-  t.match(after.lines[0], /^WARNING meetings: .* expected a list of events, got: "none"$/);
+  t.match(after.lines[0], /^WARNING meetings: .* expected a list of events, got: 'none'$/);
   const circle: Record<string, unknown> = {};
   circle.self = circle;
   for (const [returned, shown] of [
     [10n, '10n'],
-    [circle, 'an object that JSON cannot say'],
+    [circle, '<ref *1> { self: [Circular *1] }'],
   ] as const) {
     source.upcoming = () => returned as unknown as UpcomingEvent[];
     const { lines } = await runAt(bench, noon + hourMs);
@@ -281,7 +281,7 @@ t.test(
   },
 );
 
-t.test('a large source may be a generator: it is read in parts, and what vanished is dropped', async (t) => {
+t.test('a large source may be a generator: what vanished is dropped', async (t) => {
   const bench = await openProcedureBench(t);
   let count = 1300;
   t.teardown(
@@ -296,11 +296,11 @@ t.test('a large source may be a generator: it is read in parts, and what vanishe
   count = 700;
   const { lines, progresses } = await runAt(bench, noon);
   t.same(lines, ['INFO large: 0 reminders planned, 600 dropped']);
-  t.equal(progresses.length, 2);
+  t.same(progresses.at(-1), [0, undefined, 'large: reminders planned']);
   t.equal((await planned(bench)).length, 700);
 });
 
-t.test('a generator that throws in the middle leaves what it did not tell', async (t) => {
+t.test('a generator that throws in the middle leaves its reminders as they were', async (t) => {
   const bench = await openProcedureBench(t);
   let isBroken = false;
   t.teardown(
@@ -320,7 +320,7 @@ t.test('a generator that throws in the middle leaves what it did not tell', asyn
   const at = await planned(bench);
   t.same(
     [at.filter((minutes) => minutes === 60).length, at.filter((minutes) => minutes === 120).length],
-    [300, 500],
+    [800, 0],
   );
 });
 

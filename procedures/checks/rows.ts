@@ -1,4 +1,4 @@
-// The rows of checkers, a batch at a time.
+// The rows of a checker, a batch at a time.
 
 import { type BaseRequest, LinodError, sql } from '../../src/index.js';
 import { headline } from '../failures.js';
@@ -20,21 +20,18 @@ const defaultBatchSize = 1000;
 const maxOwnerLength = 200;
 
 /**
- * Reads all rows of checkers that read the same ones, those of a table or a query from behind a position on. No statement
- * and no transaction stays open between two batches.
+ * Reads all rows of a checker, those of a table or a query from behind a position on. No statement and no transaction
+ * stays open between two batches.
  *
  * @throws RowsFailedError (`LINOD_ERR_ROWS_FAILED`) for whatever goes wrong
  */
 export async function* rowBatches(
   ar: BaseRequest,
-  checkers: readonly AnyChecker[],
+  checker: AnyChecker,
   after: Key | null,
 ): AsyncGenerator<readonly unknown[]> {
-  const [first] = checkers;
-  if (first === undefined) return;
   try {
-    if (first.rows !== undefined) yield* iterated(ar, first);
-    else yield* ofKeys(ar, first, after, batchSizeOf(checkers));
+    yield* checker.rows === undefined ? ofKeys(ar, checker, after) : iterated(ar, checker);
   } catch (error) {
     throw new RowsFailedError(error);
   }
@@ -45,14 +42,11 @@ export async function* rowBatches(
  *
  * @throws RowsFailedError (`LINOD_ERR_ROWS_FAILED`)
  */
-export async function countRows(ar: BaseRequest, checker: AnyChecker): Promise<number | undefined> {
-  if (checker.table === undefined) return undefined;
+export async function countRows(ar: BaseRequest, { table }: AnyChecker): Promise<number | undefined> {
+  if (table === undefined) return undefined;
+  const rows = anyTables(ar.db).selectFrom(table);
   try {
-    const { count } = await anyTables(ar.db)
-      .selectFrom(checker.table)
-      .select((eb) => eb.fn.countAll<number>().as('count'))
-      .executeTakeFirstOrThrow();
-    return count;
+    return (await rows.select((eb) => eb.fn.countAll<number>().as('n')).executeTakeFirstOrThrow()).n;
   } catch (error) {
     throw new RowsFailedError(error);
   }
@@ -68,27 +62,26 @@ export function ownerOf(checker: AnyChecker, row: unknown): string {
 /** Where to go on behind a row; null where that is not possible. @throws RowsFailedError for a key that is none */
 export function positionOf(checker: AnyChecker, row: unknown): Key | null {
   if (checker.rows !== undefined) return null;
-  try {
-    return asKey(fieldOf(row, keyOf(checker)), checker);
-  } catch (error) {
-    throw new RowsFailedError(error);
-  }
+  const value = fieldOf(row, keyOf(checker));
+  if (typeof value === 'number' || typeof value === 'string') return value;
+  const name = `${checker.table ?? checker.name}.${keyOf(checker)}`;
+  throw new RowsFailedError(
+    new TypeError(`expected ${name} to be a number or a text, got: ${String(value)}`),
+  );
 }
 
 async function* ofKeys(
   ar: BaseRequest,
   checker: TableChecker<unknown> | QueryChecker<unknown>,
   after: Key | null,
-  batchSize: number,
 ): AsyncGenerator<readonly unknown[]> {
-  const key = keyOf(checker);
-  const column = sql.ref(`rows.${key}`);
-  const source =
-    checker.table === undefined ? checker.query(ar.db, ar).as('rows') : sql.table(checker.table).as('rows');
+  const { batchSize = defaultBatchSize } = checker;
+  const column = sql.ref(`rows.${keyOf(checker)}`);
+  const source = checker.table === undefined ? checker.query(ar.db, ar) : sql.table(checker.table);
   let position = after;
   for (;;) {
     const rows: unknown[] = await anyTables(ar.db)
-      .selectFrom(source)
+      .selectFrom(source.as('rows'))
       .selectAll()
       .$if(position !== null, (query) => query.where(column, '>', position))
       .orderBy(column)
@@ -96,7 +89,7 @@ async function* ofKeys(
       .execute();
     if (rows.length > 0) yield rows;
     if (rows.length < batchSize) return;
-    position = asKey(fieldOf(rows.at(-1), key), checker);
+    position = positionOf(checker, rows.at(-1));
   }
 }
 
@@ -111,19 +104,8 @@ async function* iterated(ar: BaseRequest, checker: RowsChecker<unknown>): AsyncG
   if (rows.length > 0) yield rows;
 }
 
-function batchSizeOf(checkers: readonly AnyChecker[]): number {
-  const sizes = checkers.map((checker) => (checker.rows === undefined ? checker.batchSize : undefined));
-  return Math.min(...sizes.map((size) => size ?? defaultBatchSize));
-}
-
 function keyOf(checker: AnyChecker): string {
   return checker.rows === undefined ? (checker.key ?? 'id') : 'id';
-}
-
-function asKey(value: unknown, checker: AnyChecker): Key {
-  if (typeof value === 'number' || typeof value === 'string') return value;
-  const name = `${checker.table ?? checker.name}.${keyOf(checker)}`;
-  throw new TypeError(`expected ${name} to be a number or a text, got: ${String(value)}`);
 }
 
 function fieldOf(row: unknown, key: string): unknown {
