@@ -45,10 +45,14 @@ const restFactor = 10;
 /** How long after a failed write the next one is tried. */
 const retryMs = 1000;
 
-/** Some records, in a file or, while no file can be written, in memory. */
-type Kept =
-  | ({ readonly file: SpoolFile } & SpooledBatch)
-  | { readonly file: undefined; readonly batch: Batch };
+/** Small batches in a row are remembered as one of at most so many bytes: a spool that is full takes little memory. */
+const rememberedBytes = 4096;
+
+/** Some records: in a file or, while no file can be written, these bytes in memory. */
+interface Kept extends SpooledBatch {
+  readonly file: SpoolFile | undefined;
+  readonly bytes?: Buffer;
+}
 
 /**
  * A queue of records with rising numbers. What is in memory comes behind what is in files. Numbers are missing only where
@@ -85,8 +89,8 @@ export class Spool {
   /** How many records that are not acknowledged would end with this process. */
   get unsafeCount(): number {
     let count = 0;
-    for (const kept of this.#kept)
-      if (kept.file === undefined) count += lastOf(kept.batch) - Math.max(kept.batch.first - 1, this.#acked);
+    for (const { file, first, last } of this.#kept)
+      if (file === undefined) count += last - Math.max(first - 1, this.#acked);
     return count;
   }
 
@@ -102,14 +106,13 @@ export class Spool {
 
   /** The last number that is or was here. */
   get last(): number {
-    const last = this.#kept.at(-1);
-    return last === undefined ? this.#acked : lastNumber(last);
+    return this.#kept.at(-1)?.last ?? this.#acked;
   }
 
   /** The lowest number above what is acknowledged that is still here; undefined when there is none. */
   get base(): number | undefined {
     const [first] = this.#kept;
-    return first && Math.max(this.#acked + 1, firstNumber(first));
+    return first && Math.max(this.#acked + 1, first.first);
   }
 
   /**
@@ -135,23 +138,23 @@ export class Spool {
     let bytes = 0;
     for (let i = this.#kept.length - 1; i >= 0 && bytes < most; i--) {
       const kept = this.#kept[i];
-      if (kept === undefined || lastNumber(kept) <= number) break;
-      bytes += lengthOf(kept);
+      if (kept === undefined || kept.last <= number) break;
+      bytes += kept.length;
     }
     return bytes;
   }
 
   /** The next records above a number: of at most so many bytes, but a whole batch as it was appended. */
   next(after: number, maxBytes: number): Batch | undefined {
-    for (let i = indexAbove(this.#kept, after); i < this.#kept.length; ) {
-      const kept = this.#kept[i];
+    for (;;) {
+      const index = this.#kept.findIndex(({ last }) => last > after);
+      const kept = this.#kept[index];
       if (kept === undefined) return undefined;
-      const batch = kept.file === undefined ? kept.batch : this.#read(kept, this.#extended(i, maxBytes));
+      const batch = this.#read(this.#extended(index, kept, maxBytes));
       if (batch !== undefined) return above(batch, after);
       // Someone else changed the file: what it held cannot be read any more, and base says so to the writer.
-      this.#kept.splice(i, 1);
+      this.#kept.splice(index, 1);
     }
-    return undefined;
   }
 
   /** Forgets what is acknowledged. The file in use stays, since the next record probably comes soon: see {@link tidy}. */
@@ -159,8 +162,8 @@ export class Spool {
     this.#acked = Math.max(this.#acked, acked);
     let count = 0;
     for (const kept of this.#kept) {
-      if (lastNumber(kept) > this.#acked) break;
-      if (kept.file === undefined) this.#memoryBytes -= kept.batch.bytes.length;
+      if (kept.last > this.#acked) break;
+      if (kept.file === undefined) this.#memoryBytes -= kept.length;
       count++;
     }
     this.#kept.splice(0, count);
@@ -197,9 +200,9 @@ export class Spool {
     if (this.#memoryBytes === 0) return true;
     const at = this.#kept.findIndex(({ file }) => file === undefined);
     const waiting = this.#kept.splice(at);
-    for (let kept = waiting[0]; kept?.file === undefined; kept = waiting[0]) {
-      if (kept === undefined || !this.#toFile(kept.batch)) break;
-      this.#memoryBytes -= kept.batch.bytes.length;
+    for (let batch = batchIn(waiting[0]); batch !== undefined; batch = batchIn(waiting[0])) {
+      if (!this.#toFile(batch)) break;
+      this.#memoryBytes -= batch.bytes.length;
       waiting.shift();
     }
     this.#kept.push(...waiting);
@@ -227,14 +230,12 @@ export class Spool {
     return true;
   }
 
-  /** Small batches in a row become one: what is remembered of a spool takes little memory. */
   #note(file: SpoolFile, next: SpooledBatch): void {
     const before = this.#kept.at(-1);
     const isNext = before?.file === file && before.last + 1 === next.first;
-    if (isNext && before.length + next.length <= batchBytes) {
-      const { first, offset } = before;
-      this.#kept.splice(-1, 1, { file, first, last: next.last, offset, length: before.length + next.length });
-    } else this.#kept.push({ file, ...next });
+    if (isNext && before.length + next.length <= rememberedBytes)
+      this.#kept.splice(-1, 1, { ...before, last: next.last, length: before.length + next.length });
+    else this.#kept.push({ file, ...next });
   }
 
   #makeRoom(bytes: number): boolean {
@@ -263,32 +264,28 @@ export class Spool {
 
   #toMemory(batch: Batch): boolean {
     if (this.#memoryBytes + batch.bytes.length > this.#limits.memoryBytes) return false;
-    this.#kept.push({ file: undefined, batch });
+    this.#kept.push({ file: undefined, ...spooledAt(0, batch), bytes: batch.bytes });
     this.#memoryBytes += batch.bytes.length;
     return true;
   }
 
   /** The batch at an index, with those that follow it without a gap in its file. */
-  #extended(index: number, maxBytes: number): SpooledBatch | undefined {
-    let whole: SpooledBatch | undefined;
-    let file: SpoolFile | undefined;
-    for (let i = index; i < this.#kept.length; i++) {
-      const kept = this.#kept[i];
-      if (kept?.file === undefined) break;
-      const { first, last, offset, length } = kept;
-      if (whole === undefined) [whole, file] = [{ first, last, offset, length }, kept.file];
-      else if (kept.file !== file || first !== whole.last + 1 || whole.length + length > maxBytes) break;
-      else whole = { ...whole, last, length: whole.length + length };
+  #extended(index: number, kept: Kept, maxBytes: number): Kept {
+    let whole = kept;
+    for (const next of kept.file === undefined ? [] : this.#kept.slice(index + 1)) {
+      const isNext = next.file === whole.file && next.first === whole.last + 1;
+      if (!isNext || whole.length + next.length > maxBytes) break;
+      whole = { ...whole, last: next.last, length: whole.length + next.length };
     }
     return whole;
   }
 
   /** Undefined when the file does not hold what it should. */
-  #read({ file }: { readonly file: SpoolFile }, place: SpooledBatch | undefined): Batch | undefined {
-    if (place === undefined) return undefined;
+  #read(kept: Kept): Batch | undefined {
+    if (kept.file === undefined) return batchIn(kept);
     try {
-      const batch = leadingBatch(file.read(place), this.#options.header.sender, place.length);
-      return batch?.first === place.first && lastOf(batch) === place.last ? batch : undefined;
+      const batch = leadingBatch(kept.file.read(kept), this.#options.header.sender, kept.length);
+      return batch?.first === kept.first && lastOf(batch) === kept.last ? batch : undefined;
     } catch (error) {
       this.#tell(error);
       return undefined;
@@ -317,27 +314,7 @@ export class Spool {
   }
 }
 
-function firstNumber(kept: Kept): number {
-  return kept.file === undefined ? kept.batch.first : kept.first;
-}
-
-function lastNumber(kept: Kept): number {
-  return kept.file === undefined ? lastOf(kept.batch) : kept.last;
-}
-
-function lengthOf(kept: Kept): number {
-  return kept.file === undefined ? kept.batch.bytes.length : kept.length;
-}
-
-/** Where the first batch is that has records above a number. */
-function indexAbove(kept: readonly Kept[], number: number): number {
-  let low = 0;
-  let high = kept.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const at = kept[middle];
-    if (at !== undefined && lastNumber(at) <= number) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/** What is kept in memory as a batch; undefined for what is in a file. */
+function batchIn(kept: Kept | undefined): Batch | undefined {
+  return kept?.bytes && { first: kept.first, count: kept.last - kept.first + 1, bytes: kept.bytes };
 }
