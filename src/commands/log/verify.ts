@@ -64,7 +64,7 @@ const columns: ReadonlyArray<Column<SenderReport>> = [
   ...(['first', 'last'] as const).map((name) => ({ ...count(name), cell: numberIn(name) })),
   ...(['records', 'missing', 'doubled'] as const).map(count),
   { ...count('disordered'), title: 'out of order' },
-  ...(['lost', 'filled'] as const).map(count),
+  count('lost'),
 ];
 
 /** A sender of which only a note is there has no first and no last record. */

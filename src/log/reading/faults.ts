@@ -73,8 +73,7 @@ export class Faults {
   /** What a sender's numbers tell. */
   addNumbers(sequence: Sequence): void {
     const { sender, epoch } = sequence;
-    for (const numbers of sequence.ranges('missing'))
-      this.add({ kind: 'missing', sender, epoch, ...numbers });
+    for (const numbers of sequence.gaps) this.add({ kind: 'missing', sender, epoch, ...numbers });
     for (const numbers of sequence.doubles) this.add({ kind: 'doubled', sender, epoch, ...numbers });
     for (const disorder of sequence.disorders) this.add({ kind: 'disordered', sender, epoch, ...disorder });
   }

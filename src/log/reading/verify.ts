@@ -28,8 +28,6 @@ export interface SenderReport {
   readonly disordered: number;
   /** Lost, as the writer has told. */
   readonly lost: number;
-  /** Told to be lost, and come later. */
-  readonly filled: number;
 }
 
 /** Numbers of a sender that are lost, as the writer has told. */
@@ -156,7 +154,7 @@ class Check {
       senders: sequences.map(reportOf),
       lost: sequences.flatMap((sequence) => {
         const { sender, epoch } = sequence;
-        return sequence.ranges('lost').map((numbers) => ({ sender, epoch, ...numbers }));
+        return sequence.lost.map((numbers) => ({ sender, epoch, ...numbers }));
       }),
       faults,
       faultCount: this.#faults.count,
@@ -292,6 +290,6 @@ async function wholeSize(path: string): Promise<number | undefined> {
 }
 
 function reportOf(sequence: Sequence): SenderReport {
-  const { sender, epoch, first, last, records, missing, doubled, disordered, told, filled } = sequence;
-  return { sender, epoch, first, last, records, missing, doubled, disordered, lost: told, filled };
+  const { sender, epoch, first, last, records, missing, doubled, disordered, told } = sequence;
+  return { sender, epoch, first, last, records, missing, doubled, disordered, lost: told };
 }

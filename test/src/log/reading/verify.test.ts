@@ -45,7 +45,6 @@ t.test('what the writer wrote is sound, over rotated and compressed files', asyn
     doubled: 0,
     disordered: 0,
     lost: 0,
-    filled: 0,
   };
   t.same(report.senders, [
     { sender: 'web[812]', epoch: 'e1', ...counts },
@@ -172,40 +171,24 @@ t.test(
   },
 );
 
-t.test(
-  'what the writer told to be lost is listed, and no fault; a late fill takes it off the list',
-  async (t) => {
-    const path = join(testDirectory(t), 'lino.log');
-    const writer = new LogWriter({ path, clock: new ManualClock() });
-    await writer.start();
-    const accept = (batch: ReturnType<typeof batchOf>) => writer.accept(batch, () => {});
-    accept(batchOf({ numbers: range(1, 9) }));
-    accept(batchOf({ numbers: range(1, 4), sender: 'mail[77]' }));
-    accept(batchOf({ numbers: [20], base: 20, acked: 9 }));
-    await writer.stop();
-    const report = await verify(path);
-    t.ok(report.isSound);
-    t.equal(report.records, 14);
-    t.match(report.lost, [{ sender: 'web[812]', epoch: 'e1', from: 10, to: 19, file: path }]);
-    t.match(report.senders, [
-      { last: 20, records: 10, lost: 10, missing: 0 },
-      { sender: 'mail[77]', last: 4 },
-    ]);
-    appendFileSync(path, batchOf({ numbers: range(12, 14) }).bytes);
-    const filled = await verify(path);
-    t.same(filled.faults, []);
-    t.match(filled.lost, [
-      { from: 10, to: 11 },
-      { from: 15, to: 19 },
-    ]);
-    t.match(filled.senders[0], { records: 13, lost: 7, filled: 3, disordered: 0, doubled: 0 });
-    appendFileSync(path, batchOf({ numbers: [11, 10] }).bytes);
-    t.match((await verify(path)).faults, [
-      { kind: 'disordered', number: 11, after: 14 },
-      { kind: 'disordered', number: 10 },
-    ]);
-  },
-);
+t.test('what the writer told to be lost is listed, and no fault', async (t) => {
+  const path = join(testDirectory(t), 'lino.log');
+  const writer = new LogWriter({ path, clock: new ManualClock() });
+  await writer.start();
+  const accept = (batch: ReturnType<typeof batchOf>) => writer.accept(batch, () => {});
+  accept(batchOf({ numbers: range(1, 9) }));
+  accept(batchOf({ numbers: range(1, 4), sender: 'mail[77]' }));
+  accept(batchOf({ numbers: [20], base: 20, acked: 9 }));
+  await writer.stop();
+  const report = await verify(path);
+  t.ok(report.isSound);
+  t.equal(report.records, 14);
+  t.match(report.lost, [{ sender: 'web[812]', epoch: 'e1', from: 10, to: 19, file: path }]);
+  t.match(report.senders, [
+    { last: 20, records: 10, lost: 10, missing: 0 },
+    { sender: 'mail[77]', last: 4 },
+  ]);
+});
 
 t.test("lines that are none of linod's are named with their place, neighbours together", async (t) => {
   const { rotated, current } = await writeRealLog(testDirectory(t));
