@@ -45,7 +45,6 @@ const isForDigest = sql<boolean>`status = 'queued' and urgency = 'daily'`;
 
 /** What exceeds this goes into a second digest: large mails are refused, and would fill this process's memory. */
 const maxParts = 1000;
-const maxCharacters = 5_000_000;
 
 /** Makes digests of all daily mails that wait. @returns how many digests */
 export async function makeDigests(ar: BaseRequest, db: SiteDatabase): Promise<number> {
@@ -70,7 +69,15 @@ async function makeDigest(
   recipient: string,
   upTo: number,
 ): Promise<boolean> {
-  const mails = await partsFor(db, recipient, upTo);
+  const mails = await db
+    .selectFrom('outbox_mails')
+    .selectAll()
+    .where(isForDigest)
+    .where('recipient', '=', recipient)
+    .where('id', '<=', upTo)
+    .orderBy('id')
+    .limit(maxParts)
+    .execute();
   if (mails.length === 0) return false;
   const digest = await compose(ar, recipient, mails.map(partOf));
   const unsubscribe = await findUnsubscribeUrl(ar, recipient);
@@ -113,33 +120,6 @@ async function makeDigest(
       .execute();
     return true;
   });
-}
-
-/** As much as fits into one mail, in the order of the queue, and at least one. */
-async function partsFor(db: SiteDatabase, recipient: string, upTo: number): Promise<OutboxMailRow[]> {
-  const sizes = await db
-    .selectFrom('outbox_mails')
-    .select(['id', sql<number>`length(text) + coalesce(length(html), 0)`.as('size')])
-    .where(isForDigest)
-    .where('recipient', '=', recipient)
-    .where('id', '<=', upTo)
-    .orderBy('id')
-    .limit(maxParts)
-    .execute();
-  let total = 0;
-  const fits = sizes.findIndex(({ size }, index) => {
-    total += Number(size);
-    return index > 0 && total > maxCharacters;
-  });
-  const last = sizes.at(fits === -1 ? -1 : fits - 1)?.id ?? 0;
-  return await db
-    .selectFrom('outbox_mails')
-    .selectAll()
-    .where(isForDigest)
-    .where('recipient', '=', recipient)
-    .where('id', '<=', last)
-    .orderBy('id')
-    .execute();
 }
 
 /** A digest without the header is better than none. */

@@ -1,12 +1,11 @@
 // Mails over SMTP, by nodemailer's pool of connections.
 
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import type { SendMailOptions, SMTPPoolSentMessageInfo, Transporter } from 'nodemailer';
 import { parseAddress } from '../addresses.js';
 import type { MailTransport, OutgoingMail } from '../transport.js';
 import { asMailError, type Step } from './answers.js';
-import { holdLastChunk } from './last-chunk.js';
-import { Rate } from './rate.js';
 import { parseMailUrl } from './url.js';
 
 export interface SmtpOptions {
@@ -34,7 +33,9 @@ export class SmtpTransport implements MailTransport {
   readonly connections: number;
   readonly timeoutMs: number;
   readonly #from: string;
-  readonly #rate: Rate;
+  /** Between two mails. */
+  readonly #distanceMs: number;
+  #nextTurn = 0;
   readonly #mailer: Transporter<SMTPPoolSentMessageInfo>;
   readonly #passages = new Map<string, Passage>();
 
@@ -71,8 +72,8 @@ export class SmtpTransport implements MailTransport {
     // More would only wait for their turn, each in hand.
     this.connections =
       perSecond === null ? connections : Math.max(1, Math.min(connections, Math.floor(perSecond)));
-    this.timeoutMs = answerMs + (perSecond === null ? 0 : (1000 * this.connections) / perSecond);
-    this.#rate = new Rate(perSecond);
+    this.#distanceMs = perSecond === null ? 0 : 1000 / perSecond;
+    this.timeoutMs = answerMs + this.connections * this.#distanceMs;
     this.#mailer = mailer;
     mailer.use('stream', (mail, done) => {
       const passage = this.#passages.get(mail.data.messageId ?? '');
@@ -92,7 +93,7 @@ export class SmtpTransport implements MailTransport {
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       if (signal.aborted) onAbort();
-      await this.#rate.turn(early.signal);
+      await this.#turn(early.signal);
       const { response } = await this.#mailer.sendMail({ ...this.#asMessage(mail), signal: early.signal });
       return response;
     } catch (error) {
@@ -108,6 +109,14 @@ export class SmtpTransport implements MailTransport {
   /** Closes the connections, also those on which a mail is under way. */
   close(): void {
     this.#mailer.close({ force: true });
+  }
+
+  /** Waits, so that mails go at even distances: the rate of nodemailer's pool is one of bursts. */
+  async #turn(signal: AbortSignal): Promise<void> {
+    const now = performance.now();
+    const at = Math.max(now, this.#nextTurn);
+    this.#nextTurn = at + this.#distanceMs;
+    if (at > now) await setTimeout(Math.ceil(at - now), undefined, { signal });
   }
 
   #asMessage(mail: OutgoingMail): SendMailOptions {
@@ -137,16 +146,20 @@ function unsubscribeHeaders(url: string | null): Record<string, string> {
   return { 'List-Unsubscribe': `<${url}>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' };
 }
 
-/** Called by nodemailer when it has a connection for the mail. */
+/** Called by nodemailer when it has a connection for the mail; the stream is read when the server asks for it. */
 function passOn(source: Readable, passage: Passage): Readable {
   passage.isConnected = true;
-  return holdLastChunk(source, async () => {
-    try {
-      await passage.handOver();
-      passage.isHandedOver = true;
-    } catch (error) {
-      passage.refusal = error;
-      throw error;
-    }
-  });
+  return Readable.from(announced(source, passage), { objectMode: false });
+}
+
+/** From its first byte on a mail may be taken. */
+async function* announced(source: Readable, passage: Passage): AsyncGenerator<Buffer> {
+  try {
+    await passage.handOver();
+    passage.isHandedOver = true;
+  } catch (error) {
+    passage.refusal = error;
+    throw error;
+  }
+  yield* source;
 }
