@@ -1,10 +1,10 @@
 // The files of a log: lino.log and what it was before it was rotated, the oldest first.
 
+import { createHash } from 'node:crypto';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { parseHead, recordInstant } from '../formats/formats.js';
 import { parseNote } from '../writer/ledger.js';
-import { fingerprintOf } from '../writer/log-file.js';
 import { chunksOf, packingOf } from './chunks.js';
 
 /** One file of a log. */
@@ -45,7 +45,7 @@ export async function readLogParts(paths: readonly string[], timezone: string): 
 }
 
 /** The number of a file that was rotated to `lino.log.1`, `lino.log.2.gz` …; undefined for another name. */
-export function rotationNumber(path: string): number | undefined {
+function rotationNumber(path: string): number | undefined {
   const [, number] = /\.(\d{1,5})(?:\.\w+)?$/.exec(basename(path)) ?? [];
   return number === undefined ? undefined : Number(number);
 }
@@ -100,6 +100,12 @@ export async function firstLineOf(file: FileHandle): Promise<string> {
   return firstLine(bytes) ?? (bytes.length < firstLineBytes ? '' : bytes.toString('latin1'));
 }
 
+/** By which a file tells which one it follows. @param firstLine as in {@link LogPart}; empty gives empty */
+export function fingerprintOf(firstLine: string): string {
+  if (firstLine === '') return '';
+  return createHash('sha256').update(firstLine, 'latin1').digest('base64url').slice(0, 22);
+}
+
 function firstLine(bytes: Buffer): string | undefined {
   const end = bytes.indexOf('\n');
   return end < 0 ? undefined : bytes.toString('latin1', 0, end);
@@ -132,9 +138,7 @@ function isBeingPacked(part: LogPart, parts: readonly LogPart[]): boolean {
  */
 function sortParts(parts: readonly LogPart[]): LogPart[] {
   const sorted = sortByName(parts);
-  const byFingerprint = new Map(
-    sorted.map((part) => [fingerprintOf(Buffer.from(part.firstLine, 'latin1')), part]),
-  );
+  const byFingerprint = new Map(sorted.map((part) => [fingerprintOf(part.firstLine), part]));
   const next = new Map<LogPart, LogPart>();
   for (const part of sorted) {
     const before = byFingerprint.get(predecessorOf(part) ?? '');

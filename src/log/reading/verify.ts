@@ -4,10 +4,9 @@ import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { type LedgerNote, parseNote } from '../writer/ledger.js';
-import { fingerprintOf } from '../writer/log-file.js';
 import { type Chunk, readChunks } from './chunks.js';
 import { type Fault, Faults } from './faults.js';
-import { type LogPart, rotationNumber } from './files.js';
+import { fingerprintOf, type LogPart } from './files.js';
 import { detach, type Found, RecordScanner } from './records.js';
 import { type Numbers, type Place, Sequence } from './sequence.js';
 
@@ -108,7 +107,6 @@ class Check {
   #records = 0;
   /** Whether something was found in this file. */
   #isBegun = false;
-  /** The file before this one, unless it is known to be another than it should be. */
   #before: LogPart | undefined;
 
   constructor(timezone: string) {
@@ -122,7 +120,6 @@ class Check {
     this.#forgetCurrent();
     this.#isBegun = false;
     this.#before = before;
-    this.#findMissingFile(part, before);
   }
 
   async read(part: LogPart, mayGrow: boolean): Promise<void> {
@@ -240,19 +237,9 @@ class Check {
   #checkBefore(after: string | undefined, line: number): void {
     const before = this.#before;
     if (before === undefined || after === undefined) return;
-    if (fingerprintOf(Buffer.from(before.firstLine, 'latin1')) === after) return;
+    if (fingerprintOf(before.firstLine) === after) return;
     const problem = 'it was begun after another file than the one before it here';
     this.#faults.add({ kind: 'missing-file', file: this.#file, line, problem });
-  }
-
-  #findMissingFile(part: LogPart, before: LogPart | undefined): void {
-    const number = rotationNumber(part.path) ?? 0;
-    const last = before === undefined ? undefined : rotationNumber(before.path);
-    if (last === undefined) return;
-    for (let n = last - 1; n > number; n--) {
-      this.#faults.add({ kind: 'missing-file', file: part.path, line: 1, problem: `number ${n}` });
-      this.#before = undefined;
-    }
   }
 
   /** No record has a NUL or bytes that are no UTF-8: what a power failure left, or a failing disk. */

@@ -1,10 +1,10 @@
 // The file that the writer appends to: all of a write or nothing of it, and still the file of that name.
 
-import { createHash } from 'node:crypto';
 import { type Stats, statSync } from 'node:fs';
 import { constants, type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Chunk, chunksOf } from '../reading/chunks.js';
+import { fingerprintOf, firstLineOf } from '../reading/files.js';
 
 /**
  * What happened to the file since the last write: `replaced` when the path names another file, or none; `removed` when,
@@ -12,15 +12,13 @@ import { type Chunk, chunksOf } from '../reading/chunks.js';
  */
 export type FileState = 'unchanged' | 'grown' | 'replaced' | 'removed' | 'emptied';
 
-const maxFirstLineBytes = 4096;
-
 export class LogFile {
   readonly path: string;
   readonly #handle: FileHandle;
   readonly #inode: number;
   readonly #device: number;
   #size: number;
-  #fingerprint: string | undefined;
+  #fingerprint = '';
 
   /** Opens the file for appending; makes it, and its directory, if need be. */
   static async open(path: string): Promise<LogFile> {
@@ -80,7 +78,6 @@ export class LogFile {
       await this.#handle.truncate(this.#size).catch(() => undefined);
       throw error;
     }
-    if (this.#size === 0) this.#fingerprint = undefined;
     this.#size += bytes.length;
   }
 
@@ -92,6 +89,7 @@ export class LogFile {
   async truncate(size: number): Promise<void> {
     await this.#handle.truncate(size);
     this.#size = size;
+    this.#fingerprint = '';
   }
 
   async sync(): Promise<void> {
@@ -100,36 +98,18 @@ export class LogFile {
 
   /**
    * Tells this file from any other that had or will have its name: a digest of its first line, which no renaming
-   * changes. (An inode is given to the next file as soon as this one is removed.) Empty for an empty file.
+   * changes. (An inode is given to the next file as soon as this one is removed.) Empty as long as that line is unfinished.
    */
   async fingerprint(): Promise<string> {
-    this.#fingerprint ??= fingerprintOf(await this.#readBegin());
+    this.#fingerprint ||= fingerprintOf(await this.firstLine());
     return this.#fingerprint;
   }
 
-  /** The first line, without its newline; of a very long one, the begin. Empty for an empty file. */
   async firstLine(): Promise<string> {
-    return firstLineOf(await this.#readBegin()).toString();
-  }
-
-  async #readBegin(): Promise<Buffer> {
-    const length = Math.min(maxFirstLineBytes, this.#size);
-    const { buffer, bytesRead } = await this.#handle.read(Buffer.alloc(length), 0, length, 0);
-    return buffer.subarray(0, bytesRead);
+    return await firstLineOf(this.#handle);
   }
 
   async close(): Promise<void> {
     await this.#handle.close();
   }
-}
-
-/** The fingerprint of the log that begins with these bytes: of a file that is no `LogFile`, such as a compressed one. */
-export function fingerprintOf(begin: Buffer): string {
-  if (begin.length === 0) return '';
-  return createHash('sha256').update(firstLineOf(begin)).digest('base64url').slice(0, 22);
-}
-
-function firstLineOf(begin: Buffer): Buffer {
-  const end = begin.indexOf('\n');
-  return begin.subarray(0, Math.min(end < 0 ? begin.length : end, maxFirstLineBytes));
 }
