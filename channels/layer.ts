@@ -265,6 +265,18 @@ export function messageKey(channel: string): string {
   return bang < 0 ? channel : channel.slice(0, bang + 1);
 }
 
+/** Channels by the keys of their messages. */
+export function channelsByKey(channels: Iterable<string>): Map<string, string[]> {
+  const byKey = new Map<string, string[]>();
+  for (const channel of channels) {
+    const key = messageKey(channel);
+    const known = byKey.get(key);
+    if (known === undefined) byKey.set(key, [channel]);
+    else known.push(channel);
+  }
+  return byKey;
+}
+
 /** Reads an option in seconds as milliseconds. @throws InvalidOptionError */
 export function secondsToMs(option: string, seconds: number): number {
   if (Number.isFinite(seconds) && seconds > 0) return seconds * 1000;

@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import type { Received } from './application.js';
 import { ForeignChannelError, LayerClosedError } from './errors.js';
 import { checkChannelName, type DroppedMessage, messageKey } from './layer.js';
+import { copyOf } from './message-copy.js';
 import { WaitingQueue } from './waiting-queue.js';
 
 /** So many messages are taken at once at most. */
@@ -19,6 +20,11 @@ export interface ProcessMessage {
   readonly channels: readonly string[];
   /** Makes the message anew; called for each of the channels, so that none sees another's changes. */
   read(): Received;
+}
+
+/** A message that was read once: where it is for several channels, each gets a copy. */
+export function processMessage(channels: readonly string[], message: Received): ProcessMessage {
+  return { channels, read: () => (channels.length === 1 ? message : copyOf(message)) };
 }
 
 export interface LocalQueuesOptions {
@@ -59,11 +65,6 @@ export class LocalQueues {
     return checkChannelName(`${prefix}.${this.clientId}!${randomHex()}`);
   }
 
-  /** Whether somebody has just received on the channel, so that its name is known to be one. */
-  isReceivedOn(channel: string): boolean {
-    return this.#channels.get(channel)?.isReceivedOn === true;
-  }
-
   /**
    * Waits for the next message of a process-specific channel.
    *
@@ -82,7 +83,6 @@ export class LocalQueues {
       throw new ForeignChannelError(channel);
     if (this.#isClosed) throw new LayerClosedError();
     const local = known ?? this.#add(channel);
-    local.isReceivedOn = true;
     this.#dropExpired(local);
     const taken = local.queue.takeMany(max, signal);
     const reader = local.queue.waiting > 0 ? this.#readerOf(local) : undefined;
@@ -113,7 +113,7 @@ export class LocalQueues {
 
   #add(channel: string): LocalChannel {
     const queue = new WaitingQueue<Kept>();
-    const local = { name: channel, key: messageKey(channel), queue, isReceivedOn: false };
+    const local = { name: channel, key: messageKey(channel), queue };
     this.#channels.set(channel, local);
     return local;
   }
@@ -180,8 +180,6 @@ interface LocalChannel {
   /** Under which its messages lie on the medium. */
   readonly key: string;
   readonly queue: WaitingQueue<Kept>;
-  /** False while only messages have named it. */
-  isReceivedOn: boolean;
 }
 
 interface Kept {

@@ -3,7 +3,7 @@
 import type { Received } from '../application.js';
 import { LayerClosedError } from '../errors.js';
 import { type LayerOptions, messageKey } from '../layer.js';
-import type { ProcessMessage } from '../local-queues.js';
+import { type ProcessMessage, processMessage } from '../local-queues.js';
 import { copyAsSent, copyOf } from '../message-copy.js';
 import { MemoryLeases } from './memory/leases.js';
 import { MemoryStore } from './memory/message-store.js';
@@ -35,18 +35,18 @@ export class InMemoryChannelLayer extends StoredLayer<Received> {
     return copyAsSent(message);
   }
 
-  protected async put(channel: string, messages: readonly Received[]): Promise<number> {
+  protected async put(channel: string, parts: ReadonlyArray<readonly Received[]>): Promise<number[]> {
     const key = messageKey(channel);
-    let accepted = 0;
-    for (const message of messages) {
-      if (!this.#store.hasRoom(key, channel)) break;
+    const put = (message: Received): boolean => {
+      if (!this.#store.hasRoom(key, channel)) return false;
       this.#store.put(key, [channel], message);
-      accepted++;
-    }
-    return accepted;
+      return true;
+    };
+    return parts.map((part) => part.filter(put).length);
   }
 
-  protected async putToGroup(group: string, message: Received): Promise<void> {
+  protected async putToGroup(group: string, sent: object): Promise<void> {
+    const message = copyAsSent(sent);
     for (const [key, channels] of this.#store.membersByKey(group))
       if (this.#store.hasRoom(key, channels[0])) this.#store.put(key, channels, copyOf(message));
   }
@@ -57,10 +57,7 @@ export class InMemoryChannelLayer extends StoredLayer<Received> {
     signal: AbortSignal | undefined,
   ): Promise<readonly ProcessMessage[]> {
     const taken = await this.#store.take(key, max, signal);
-    return taken.map(({ channels, message }) => ({
-      channels,
-      read: () => (channels.length === 1 ? message : copyOf(message)),
-    }));
+    return taken.map(({ channels, message }) => processMessage(channels, message));
   }
 
   protected async addMember(group: string, channel: string): Promise<void> {

@@ -1,48 +1,14 @@
 // The channel layer of a site on several machines, or one that shares its Redis with Python processes.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Message, Received } from '../application.js';
-import { ChannelFull, LayerClosedError } from '../errors.js';
-import {
-  type ChannelLayer,
-  capacityOf,
-  checkChannelName,
-  checkGroupName,
-  checkMaxDeliveries,
-  checkMessage,
-  checkReceiveMany,
-  type Extension,
-  expiryMsOf,
-  type LeaseManyOptions,
-  type LeaseOptions,
-  messageKey,
-  type ReceiveManyOptions,
-  type SendOutcome,
-  secondsToMs,
-  type WaitOptions,
-} from '../layer.js';
-import {
-  checkDeadLetterOptions,
-  checkLeasable,
-  checkLeaseMs,
-  type DeadLetterOptions,
-  type DeadLetterReport,
-  type Leased,
-} from '../leases.js';
+import type { Received } from '../application.js';
+import { LayerClosedError } from '../errors.js';
+import { channelsByKey, messageKey } from '../layer.js';
+import type { Leased } from '../leases.js';
 import { type Listening, worstOf } from '../listening.js';
-import { LocalQueues } from '../local-queues.js';
+import type { ProcessMessage } from '../local-queues.js';
 import { MessageCodec } from '../message-codec.js';
-import { allDone, chunks, writeEach } from '../outgoing.js';
-import { patiently } from '../patience.js';
-import {
-  type GroupReport,
-  type LayerStats,
-  layerStats,
-  type Peeked,
-  type PeekOptions,
-  peekAt,
-} from '../stats.js';
-import { DeadLetters } from './redis/dead-letters.js';
+import { allDone, chunks } from '../outgoing.js';
 import { Host, Ring } from './redis/host.js';
 import { parseHosts } from './redis/hosts.js';
 import { RedisLeases } from './redis/leases.js';
@@ -52,6 +18,7 @@ import { membersPerScript, type Parcel } from './redis/outbox.js';
 import { Queues } from './redis/queues.js';
 import { flush } from './redis/scan.js';
 import { RedisSource } from './redis/source.js';
+import { StoredLayer } from './stored-layer.js';
 
 export type { ConnectionChange } from './redis/connection.js';
 export type { Host as RedisHost, HostOptions as RedisHostOptions } from './redis/hosts.js';
@@ -76,210 +43,120 @@ const closeWithinMs = 1000;
  * @throws InvalidOptionError
  * @example const layer = new RedisChannelLayer({ hosts: ['redis://localhost:6379/1'] })
  */
-export class RedisChannelLayer implements ChannelLayer {
-  readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'lease', 'stats']);
+export class RedisChannelLayer extends StoredLayer<Buffer> {
+  protected readonly leases: RedisLeases;
+  protected readonly view: RedisSource;
   readonly #prefix: string;
-  readonly #capacity: (channel: string) => number;
-  readonly #expiryMs: (channel: string) => number;
-  readonly #groupExpiryMs: number;
-  readonly #now: () => number;
   readonly #members: Members;
   readonly #ring: Ring;
   readonly #queues: Queues;
-  readonly #leases: RedisLeases;
-  readonly #deadLetters: DeadLetters;
-  readonly #local: LocalQueues;
-  readonly #source: RedisSource;
-  #closed = false;
 
   constructor(options: RedisLayerOptions = {}) {
+    super(options);
     this.#prefix = checkPrefix(options.prefix ?? 'asgi');
-    this.#capacity = capacityOf(options);
-    this.#expiryMs = expiryMsOf(options);
-    const expiryMs = secondsToMs('expiry', options.expiry ?? 60);
-    this.#groupExpiryMs = secondsToMs('groupExpiry', options.groupExpiry ?? 86_400);
-    this.#now = options.now ?? Date.now;
-    const ttlSeconds = expiryMs / 1000 + tokenGraceSeconds;
-    const codec = new MessageCodec(options, { now: this.#now, ttlSeconds });
+    const { now } = this.rules;
+    const ttlSeconds = this.rules.expiryMsOf('') / 1000 + tokenGraceSeconds;
+    const codec = new MessageCodec(options, { now, ttlSeconds });
     this.#members = new Members(codec, checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
     const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
     const blockMs = options.blockMs && checkCount('blockMs', options.blockMs, 10, longestBlockMs);
     const hosts = parseHosts(options.hosts, this.#prefix).map((address) => {
       const onReady = options.onWarning && warnOnce(address.name, options.onWarning);
       const connection = { address, timeoutMs, onChange: options.onConnection, onReady };
-      return new Host({ connection, prefix: this.#prefix, now: this.#now, blockMs });
+      return new Host({ connection, prefix: this.#prefix, now, blockMs });
     });
     this.#ring = new Ring(hosts);
-    const common = { hosts, prefix: this.#prefix, members: this.#members, now: this.#now };
-    const limits = { capacity: this.#capacity, expiryMs: this.#expiryMs };
-    this.#queues = new Queues({ ...common, expiryMs: this.#expiryMs, onDrop: options.onDrop });
-    this.#deadLetters = new DeadLetters({ ...common, ...limits });
-    this.#leases = new RedisLeases({
-      ...common,
-      ...limits,
-      maxDeliveries: checkMaxDeliveries(options.maxDeliveries),
-      onDrop: options.onDrop,
-    });
-    this.#local = new LocalQueues({
-      capacity: this.#capacity,
-      expiryMs,
-      now: this.#now,
-      onDrop: options.onDrop,
-      take: (key, wanted, signal) => this.#queues.of(key).take(wanted, signal),
-    });
-    this.#source = new RedisSource({ ...common, groupExpiryMs: this.#groupExpiryMs });
+    const store = { ...this.rules, hosts, prefix: this.#prefix, members: this.#members };
+    this.#queues = new Queues(store);
+    this.leases = new RedisLeases(store);
+    this.view = new RedisSource(store);
   }
 
-  async send<M extends Message>(channel: string, message: M, options: WaitOptions = {}): Promise<void> {
-    const key = messageKey(checkChannelName(channel));
-    const member = this.#members.write(checkMessage(message), key === channel ? undefined : channel);
-    this.#refuseWhenClosed();
-    options.signal?.throwIfAborted();
-    const parcel = this.#parcel(key, [member], channel);
-    const [accepted] = await this.#hostFor(channel, key).outbox.send([parcel], options.signal);
-    if (accepted === 0) throw new ChannelFull(channel, parcel.capacity);
+  /** The host that was silent the longest decides: a message may come from each. */
+  listening(channel: string): Listening | undefined {
+    const found = [this.#queues.listening(messageKey(channel)), this.leases.listening(channel)];
+    return worstOf(found.filter((listening) => listening !== undefined));
   }
 
-  async sendMany<M extends Message>(
+  protected write(message: Readonly<Record<string, unknown>>, channel: string): Buffer {
+    return this.#members.write(message, channel.includes('!') ? channel : undefined);
+  }
+
+  /** What is sent in one call goes to one host: general channels go round them. */
+  protected async put(
     channel: string,
-    messages: readonly M[],
-    options: WaitOptions = {},
-  ): Promise<SendOutcome[]> {
-    const key = messageKey(checkChannelName(channel));
-    this.#refuseWhenClosed();
-    options.signal?.throwIfAborted();
-    const { outcomes, sendable } = writeEach(messages, (message) =>
-      this.#members.write(message, key === channel ? undefined : channel),
-    );
-    const members = sendable.map(({ bytes }) => bytes);
-    const isAccepted = await this.#deliver(channel, members, options.signal);
-    for (const [i, { index }] of sendable.entries()) {
-      if (isAccepted[i]) continue;
-      outcomes[index] = { accepted: false, error: new ChannelFull(channel, this.#capacity(channel)) };
-    }
-    return outcomes;
+    parts: ReadonlyArray<readonly Buffer[]>,
+    signal?: AbortSignal,
+  ): Promise<number[]> {
+    const key = messageKey(channel);
+    const { outbox } = key === channel ? this.#ring.next() : this.#ring.of(key);
+    const sent = parts.map((members) => outbox.send([this.#parcel(key, members, channel)], signal));
+    return (await allDone(sent)).map(([accepted = 0]) => accepted);
   }
 
-  receive(channel: string, options: LeaseOptions): Promise<Leased>;
-  receive(channel: string, options?: WaitOptions): Promise<Received>;
-  receive(channel: string, options: WaitOptions & Partial<LeaseOptions> = {}): Promise<Received | Leased> {
-    if (options.lease !== undefined || !this.#local.isReceivedOn(channel))
-      return this.#receiveOne(channel, options);
-    return this.#local.receive(channel, options.signal);
-  }
-
-  receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
-  receiveMany(channel: string, options?: ReceiveManyOptions): Promise<Received[]>;
-  async receiveMany(
-    channel: string,
-    { lease, ...options }: ReceiveManyOptions & Partial<LeaseOptions> = {},
-  ): Promise<Array<Received | Leased>> {
-    const leaseMs = this.#checkReceive(channel, lease);
-    const { max, waitMs } = checkReceiveMany(options);
-    if (waitMs !== 0 || channel.includes('!'))
-      return patiently<Received | Leased>(waitMs, options.signal, (signal) =>
-        this.#receive(channel, max, leaseMs, signal),
-      );
-    options.signal?.throwIfAborted();
-    if (leaseMs !== undefined) return this.#leases.receiveNow(channel, max, leaseMs);
-    return (await this.#queues.of(channel).takeNow(max)).map(({ read }) => read());
-  }
-
-  async newChannel(prefix?: string): Promise<string> {
-    return this.#local.newChannel(prefix);
-  }
-
-  async groupAdd(group: string, channel: string): Promise<void> {
-    const key = this.#groupKey(group);
-    checkChannelName(channel);
-    this.#refuseWhenClosed();
-    const ttlMs = Math.ceil(this.#groupExpiryMs);
-    const { commands } = this.#ring.of(group);
-    await commands.run((client) => client.addFor(1, key, this.#now() / 1000, ttlMs, channel));
-  }
-
-  async groupDiscard(group: string, channel: string): Promise<void> {
-    const key = this.#groupKey(group);
-    checkChannelName(channel);
-    this.#refuseWhenClosed();
-    await this.#ring.of(group).commands.run((client) => client.zrem(key, channel));
-  }
-
-  async groupSend<M extends Message>(group: string, message: M): Promise<void> {
+  protected async putToGroup(group: string, message: Readonly<Record<string, unknown>>): Promise<void> {
+    const memberFor = this.#members.writeForGroup(message);
     const groupKey = this.#groupKey(group);
-    // Written before anything is awaited: what cannot be sent is refused though the group may have no members, and
-    // what the caller changes afterwards is not sent.
-    const memberFor = this.#members.writeForGroup(checkMessage(message));
-    this.#refuseWhenClosed();
-    const endedAt = (this.#now() - this.#groupExpiryMs) / 1000;
+    const endedAt = (this.rules.now() - this.rules.groupExpiryMs) / 1000;
     const names = await this.#ring.of(group).commands.run((client) => {
       client.zremrangebyscore(groupKey, '-inf', endedAt).catch(() => undefined);
       return client.zrangebyscore(groupKey, `(${endedAt}`, '+inf');
     });
     const parcels = new Map<Host, Parcel[]>();
-    for (const [key, channels] of byKey(names)) {
+    for (const [key, channels] of channelsByKey(names)) {
       const host = this.#ring.of(key);
       const parcel = this.#parcel(key, [memberFor(channels)], channels[0] ?? key);
       parcels.set(host, [...(parcels.get(host) ?? []), parcel]);
     }
-    await allDone(
-      Array.from(parcels, ([host, some]) =>
-        allDone(chunks(some, membersPerScript).map((part) => host.outbox.send(part))),
-      ),
+    const sent = Array.from(parcels, ([host, some]) =>
+      chunks(some, membersPerScript).map((part) => host.outbox.send(part)),
     );
+    await allDone(sent.flat());
   }
 
-  /** The host that was silent the longest decides: a message may come from each. */
-  listening(channel: string): Listening | undefined {
-    const found = [this.#queues.listening(messageKey(channel)), this.#leases.listening(channel)];
-    return worstOf(found.filter((listening) => listening !== undefined));
+  protected take(
+    key: string,
+    max: number,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly ProcessMessage[]> {
+    return this.#queues.of(key).take(max, signal);
   }
 
-  async stats(): Promise<LayerStats> {
-    this.#refuseWhenClosed();
-    return layerStats(await this.#source.depths(), this.#capacity, this.#now());
+  protected override async takeNow(
+    channel: string,
+    max: number,
+    leaseMs: number | undefined,
+  ): Promise<Array<Received | Leased>> {
+    if (leaseMs !== undefined) return this.leases.receiveNow(channel, max, leaseMs);
+    return (await this.#queues.of(channel).takeNow(max)).map(({ read }) => read());
   }
 
-  async peek(channel: string, options: PeekOptions = {}): Promise<Peeked[]> {
-    this.#refuseWhenClosed();
-    checkChannelName(channel);
-    return peekAt(channel, options, (key, max, onLease) => this.#source.peek(key, max, onLease));
+  protected async addMember(group: string, channel: string): Promise<void> {
+    const { now, groupExpiryMs } = this.rules;
+    await this.#ring
+      .of(group)
+      .commands.run((client) =>
+        client.addFor(1, this.#groupKey(group), now() / 1000, Math.ceil(groupExpiryMs), channel),
+      );
   }
 
-  async groups(group?: string): Promise<GroupReport[]> {
-    this.#refuseWhenClosed();
-    if (group !== undefined) checkGroupName(group);
-    return this.#source.groups(group);
-  }
-
-  async deadLetters(channel?: string, options?: DeadLetterOptions): Promise<DeadLetterReport[]> {
-    this.#refuseWhenClosed();
-    if (channel !== undefined) checkLeasable(checkChannelName(channel));
-    return this.#deadLetters.list(channel, checkDeadLetterOptions(options));
-  }
-
-  async redrive(channel: string, ids?: readonly string[]): Promise<number> {
-    this.#refuseWhenClosed();
-    checkLeasable(checkChannelName(channel));
-    return this.#deadLetters.redrive(channel, ids);
+  protected async removeMember(group: string, channel: string): Promise<void> {
+    await this.#ring.of(group).commands.run((client) => client.zrem(this.#groupKey(group), channel));
   }
 
   /**
-   * Removes every sorted set whose name begins with the prefix and what is on lease, a few at a time, so that Redis goes on serving. Names
-   * have no separator after the prefix: another layer's with the prefix `asgi2` begin with `asgi` and go as well.
+   * Removes every sorted set whose name begins with the prefix and what is on lease, a few at a time, so that Redis
+   * goes on serving. Names have no separator after the prefix: another layer's with the prefix `asgi2` go as well.
    */
-  async flush(): Promise<void> {
-    this.#refuseWhenClosed();
-    this.#local.clear();
+  protected async clear(): Promise<void> {
     await allDone(this.#ring.hosts.map((host) => flush(host.commands, this.#prefix)));
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  protected async end(): Promise<void> {
     const { hosts } = this.#ring;
     const reading = Promise.all([
-      this.#local.close(),
-      this.#leases.close(),
+      this.local.close(),
+      this.leases.close(),
       ...hosts.map(({ reads }) => reads.close()),
     ]);
     const ended = this.#queues.stop(new LayerClosedError(), reading);
@@ -290,82 +167,13 @@ export class RedisChannelLayer implements ChannelLayer {
     await ended;
   }
 
-  #refuseWhenClosed(): void {
-    if (this.#closed) throw new LayerClosedError();
-  }
-
   #groupKey(group: string): string {
-    return `${this.#prefix}:group:${checkGroupName(group)}`;
-  }
-
-  /** General channels go round the hosts. */
-  #hostFor(channel: string, key: string): Host {
-    return key === channel ? this.#ring.next() : this.#ring.of(key);
-  }
-
-  /** Tells of each member whether it was accepted. Those of one call go to one host. */
-  async #deliver(
-    channel: string,
-    members: readonly Buffer[],
-    signal: AbortSignal | undefined,
-  ): Promise<boolean[]> {
-    const key = messageKey(channel);
-    const { outbox } = this.#hostFor(channel, key);
-    const parts = chunks(members, membersPerScript);
-    const accepted = await allDone(
-      parts.map((part) => outbox.send([this.#parcel(key, part, channel)], signal)),
-    );
-    return parts.flatMap((part, i) => part.map((_, j) => j < (accepted[i]?.[0] ?? 0)));
+    return `${this.#prefix}:group:${group}`;
   }
 
   /** The capacity of a process's key is that of the channel that the message is for, or the first of them. */
   #parcel(key: string, members: readonly Buffer[], channel: string): Parcel {
-    return {
-      key: this.#prefix + key,
-      members,
-      capacity: this.#capacity(channel),
-      expiryMs: this.#expiryMs(key),
-    };
+    const { capacity, expiryMsOf } = this.rules;
+    return { key: this.#prefix + key, members, capacity: capacity(channel), expiryMs: expiryMsOf(key) };
   }
-
-  /** Returns the length of the lease; undefined without one. */
-  #checkReceive(channel: string, lease: unknown): number | undefined {
-    checkChannelName(channel);
-    this.#refuseWhenClosed();
-    if (lease === undefined) return undefined;
-    checkLeasable(channel);
-    return checkLeaseMs('lease', lease);
-  }
-
-  async #receiveOne(
-    channel: string,
-    { signal, lease }: WaitOptions & Partial<LeaseOptions>,
-  ): Promise<Received | Leased> {
-    const [received] = await this.#receive(channel, 1, this.#checkReceive(channel, lease), signal);
-    if (received === undefined) throw new RangeError('a wait ends with a message or with an error');
-    return received;
-  }
-
-  async #receive(
-    channel: string,
-    max: number,
-    leaseMs: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Array<Received | Leased>> {
-    if (channel.includes('!')) return this.#local.receiveMany(channel, max, signal);
-    if (leaseMs !== undefined) return this.#leases.receive(channel, max, leaseMs, signal);
-    return (await this.#queues.of(channel).take(max, signal)).map(({ read }) => read());
-  }
-}
-
-/** Names by the keys of their messages. */
-function byKey(names: readonly string[]): Map<string, string[]> {
-  const found = new Map<string, string[]>();
-  for (const name of names) {
-    const key = messageKey(name);
-    const known = found.get(key);
-    if (known === undefined) found.set(key, [name]);
-    else known.push(name);
-  }
-  return found;
 }

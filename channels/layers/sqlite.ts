@@ -10,10 +10,8 @@ import type { Received } from '../application.js';
 import { InvalidOptionError, UndecodableError } from '../errors.js';
 import { type LayerOptions, messageKey } from '../layer.js';
 import type { Listening } from '../listening.js';
-import type { ProcessMessage } from '../local-queues.js';
-import { copyOf } from '../message-copy.js';
+import { type ProcessMessage, processMessage } from '../local-queues.js';
 import { encode } from '../msgpack.js';
-import { chunks } from '../outgoing.js';
 import { LayerFile } from './sqlite/layer-file.js';
 import { leasePolicy, SqliteLeases } from './sqlite/leases.js';
 import { type MessageStore, readBody } from './sqlite/message-store.js';
@@ -31,9 +29,6 @@ export interface SqliteLayerOptions extends LayerOptions {
    */
   readonly path: string;
 }
-
-/** How many messages of one `sendMany` go into one transaction, so that it does not hold the lock for long. */
-const messagesPerWrite = 500;
 
 /**
  * A channel layer in a SQLite file that any number of processes on one machine open. The file is opened by the
@@ -76,26 +71,30 @@ export class SqliteChannelLayer extends StoredLayer<Uint8Array> {
     return encode(message);
   }
 
-  protected async put(channel: string, bodies: readonly Uint8Array[], signal?: AbortSignal): Promise<number> {
+  protected async put(
+    channel: string,
+    parts: ReadonlyArray<readonly Uint8Array[]>,
+    signal?: AbortSignal,
+  ): Promise<number[]> {
     const key = messageKey(channel);
     const common = { key, channels: [channel], capacity: this.rules.capacity(channel) };
     const counts = await Promise.all(
-      chunks(bodies, messagesPerWrite).map((chunk) =>
+      parts.map((bodies) =>
         this.#write((store, now) => {
           const message = { ...common, now, expiresAt: this.#expiresAt(key, now) };
-          const [body] = chunk;
+          const [body] = bodies;
           // Mostly it is one, for which one statement does all.
-          if (chunk.length === 1 && body !== undefined) return store.put({ ...message, body }) ? 1 : 0;
-          return store.putMany({ ...message, bodies: chunk });
+          if (bodies.length === 1 && body !== undefined) return store.put({ ...message, body }) ? 1 : 0;
+          return store.putMany({ ...message, bodies });
         }, signal),
       ),
     );
-    const accepted = counts.reduce((sum, count) => sum + count, 0);
-    if (accepted > 0) this.#waiting.wake(key);
-    return accepted;
+    this.#waiting.wake(key);
+    return counts;
   }
 
-  protected async putToGroup(group: string, body: Uint8Array): Promise<void> {
+  protected async putToGroup(group: string, message: object): Promise<void> {
+    const body = encode(message);
     const { capacity } = this.rules;
     const keys = await this.#write((store, now) =>
       store.putToGroup({ group, body, now, capacity, expiresAt: this.#expiresAt(group, now) }),
@@ -112,10 +111,7 @@ export class SqliteChannelLayer extends StoredLayer<Uint8Array> {
     for (;;) {
       const taken = await this.#waiting.take(key, max, signal);
       const messages = taken.flatMap(({ channels, body }) =>
-        this.#read(key, body).map((message) => ({
-          channels,
-          read: () => (channels.length === 1 ? message : copyOf(message)),
-        })),
+        this.#read(key, body).map((message) => processMessage(channels, message)),
       );
       if (messages.length > 0) return messages;
     }

@@ -1,4 +1,4 @@
-// What the layers in memory and in a file have in common: checks, options, and what is told of each message.
+// What all layers that keep messages have in common: checks, options, and what is told of each message.
 
 import type { Message, Received } from '../application.js';
 import { ChannelFull, LayerClosedError } from '../errors.js';
@@ -31,7 +31,7 @@ import {
   type Leases,
 } from '../leases.js';
 import { LocalQueues, type ProcessMessage } from '../local-queues.js';
-import { writeEach } from '../outgoing.js';
+import { chunks, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
 import {
   type GroupReport,
@@ -57,11 +57,15 @@ export interface LayerRules {
 
 /** What of a store can be seen without taking anything. */
 export interface StoreView {
-  depths(): KeyDepth[];
-  peek(key: string, max: number, onLease: boolean): Peeked[];
+  /** A key may come several times, as from several hosts. */
+  depths(): KeyDepth[] | Promise<KeyDepth[]>;
+  peek(key: string, max: number, onLease: boolean): Peeked[] | Promise<Peeked[]>;
   /** By name. */
-  groups(group: string | undefined): GroupReport[];
+  groups(group: string | undefined): GroupReport[] | Promise<GroupReport[]>;
 }
+
+/** How many messages of one `sendMany` are put at once, so that the store serves others in between. */
+const messagesPerPut = 500;
 
 /** A layer that keeps messages, `B` being one as its store has it. Subclasses move messages; the names are checked. */
 export abstract class StoredLayer<B> implements ChannelLayer {
@@ -89,26 +93,37 @@ export abstract class StoredLayer<B> implements ChannelLayer {
   }
 
   /** @throws InvalidMessageError */
-  protected abstract write(message: object): B;
-  /** Puts messages under a channel's key, in their order, as many as there is room for; returns how many. */
-  protected abstract put(channel: string, bodies: readonly B[], signal?: AbortSignal): Promise<number>;
-  protected abstract putToGroup(group: string, body: B): Promise<void>;
+  protected abstract write(message: Readonly<Record<string, unknown>>, channel: string): B;
+  /** Puts messages under a channel's key, in their order; returns how many of each part had room: the first so many. */
+  protected abstract put(
+    channel: string,
+    parts: ReadonlyArray<readonly B[]>,
+    signal?: AbortSignal,
+  ): Promise<readonly number[]>;
+  /** Writes the message before anything is awaited, so that what the caller changes afterwards is not sent. */
+  protected abstract putToGroup(group: string, message: Readonly<Record<string, unknown>>): Promise<void>;
   /** Takes the next messages under a key, at least one and at most `max`. */
   protected abstract take(
     key: string,
     max: number,
     signal: AbortSignal | undefined,
   ): Promise<readonly ProcessMessage[]>;
+  /** Takes what is there, of a general channel. Without it, some turns of the event loop do. */
+  protected takeNow?(
+    channel: string,
+    max: number,
+    leaseMs: number | undefined,
+  ): Promise<Array<Received | Leased>>;
   protected abstract addMember(group: string, channel: string): Promise<void>;
   protected abstract removeMember(group: string, channel: string): Promise<void>;
   protected abstract clear(): Promise<void>;
   protected abstract end(): Promise<void>;
 
   async send<M extends Message>(channel: string, message: M, { signal }: WaitOptions = {}): Promise<void> {
-    const body = this.write(checkMessage(message));
     this.#check(channel);
+    const body = this.write(checkMessage(message), channel);
     signal?.throwIfAborted();
-    const accepted = await this.put(channel, [body], signal);
+    const [accepted] = await this.put(channel, [[body]], signal);
     if (accepted === 0) throw new ChannelFull(channel, this.rules.capacity(channel));
   }
 
@@ -119,12 +134,12 @@ export abstract class StoredLayer<B> implements ChannelLayer {
   ): Promise<SendOutcome[]> {
     this.#check(channel);
     signal?.throwIfAborted();
-    const { outcomes, sendable } = writeEach(messages, (message) => this.write(message));
-    const bodies = sendable.map(({ bytes }) => bytes);
-    const accepted = await this.put(channel, bodies, signal);
-    for (const { index } of sendable.slice(accepted)) {
+    const { outcomes, sendable } = writeEach(messages, (message) => this.write(message, channel));
+    const parts = chunks(sendable, messagesPerPut);
+    const bodies = parts.map((part) => part.map(({ bytes }) => bytes));
+    const counts = await this.put(channel, bodies, signal);
+    for (const { index } of parts.flatMap((part, i) => part.slice(counts[i])))
       outcomes[index] = { accepted: false, error: new ChannelFull(channel, this.rules.capacity(channel)) };
-    }
     return outcomes;
   }
 
@@ -134,7 +149,7 @@ export abstract class StoredLayer<B> implements ChannelLayer {
     channel: string,
     { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
   ): Promise<Received | Leased> {
-    const [received] = await this.#receive(channel, 1, lease, signal);
+    const [received] = await this.#receive(channel, 1, this.#checkReceive(channel, lease), signal);
     if (received === undefined) throw new RangeError('unreachable: there is at least one');
     return received;
   }
@@ -145,8 +160,14 @@ export abstract class StoredLayer<B> implements ChannelLayer {
     channel: string,
     { lease, ...options }: ReceiveManyOptions & Partial<LeaseOptions> = {},
   ): Promise<Array<Received | Leased>> {
+    const { signal } = options;
+    const leaseMs = this.#checkReceive(channel, lease);
     const { max, waitMs } = checkReceiveMany(options);
-    return patiently(waitMs, options.signal, (signal) => this.#receive(channel, max, lease, signal));
+    if (waitMs === 0 && this.takeNow !== undefined && !channel.includes('!')) {
+      signal?.throwIfAborted();
+      return this.takeNow(channel, max, leaseMs);
+    }
+    return patiently(waitMs, signal, (signal) => this.#receive(channel, max, leaseMs, signal));
   }
 
   async newChannel(prefix?: string): Promise<string> {
@@ -167,14 +188,13 @@ export abstract class StoredLayer<B> implements ChannelLayer {
 
   async groupSend<M extends Message>(group: string, message: M): Promise<void> {
     checkGroupName(group);
-    const body = this.write(checkMessage(message));
     this.refuseWhenClosed();
-    await this.putToGroup(group, body);
+    await this.putToGroup(group, checkMessage(message));
   }
 
   async stats(): Promise<LayerStats> {
     this.refuseWhenClosed();
-    return layerStats(this.view.depths(), this.rules.capacity, this.rules.now());
+    return layerStats(await this.view.depths(), this.rules.capacity, this.rules.now());
   }
 
   async peek(channel: string, options: PeekOptions = {}): Promise<Peeked[]> {
@@ -221,17 +241,21 @@ export abstract class StoredLayer<B> implements ChannelLayer {
     this.refuseWhenClosed();
   }
 
+  /** Returns the length of the lease; undefined without one. */
+  #checkReceive(channel: string, lease: unknown): number | undefined {
+    this.#check(channel);
+    if (lease === undefined) return undefined;
+    checkLeasable(channel);
+    return checkLeaseMs('lease', lease);
+  }
+
   async #receive(
     channel: string,
     max: number,
-    lease: unknown,
+    leaseMs: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Array<Received | Leased>> {
-    this.#check(channel);
-    if (lease !== undefined) {
-      checkLeasable(channel);
-      return this.leases.receive(channel, max, checkLeaseMs('lease', lease), signal);
-    }
+    if (leaseMs !== undefined) return this.leases.receive(channel, max, leaseMs, signal);
     if (channel.includes('!')) return this.local.receiveMany(channel, max, signal);
     return (await this.take(channel, max, signal)).map(({ read }) => read());
   }

@@ -1,7 +1,7 @@
 // The messages and groups that a process keeps in its memory.
 
 import type { Received } from '../../application.js';
-import { messageKey } from '../../layer.js';
+import { channelsByKey } from '../../layer.js';
 import { WaitingQueue } from '../../waiting-queue.js';
 import type { LayerRules } from '../stored-layer.js';
 
@@ -114,12 +114,7 @@ export class MemoryStore {
   /** The channels of a group that each process, or general channel, has in it. */
   membersByKey(group: string): Map<string, string[]> {
     this.#endMemberships(group);
-    const byKey = new Map<string, string[]>();
-    for (const channel of this.#groups.get(group)?.keys() ?? []) {
-      const key = messageKey(channel);
-      byKey.set(key, [...(byKey.get(key) ?? []), channel]);
-    }
-    return byKey;
+    return channelsByKey(this.#groups.get(group)?.keys() ?? []);
   }
 
   /** When each member of each group was last added, in ms since 1970. */

@@ -1,11 +1,20 @@
 // One of the servers of a layer, with the connections to it, and which of several something lies on.
 
 import { randomBytes } from 'node:crypto';
+import type { LayerRules } from '../stored-layer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { shardOf } from './hosts.js';
 import { KeyWatch } from './key-watch.js';
+import type { Members } from './members.js';
 import { Outbox } from './outbox.js';
 import { HostReads } from './waiting.js';
+
+/** What all parts of a layer on Redis work on. */
+export interface RedisStore extends LayerRules {
+  readonly hosts: readonly Host[];
+  readonly prefix: string;
+  readonly members: Members;
+}
 
 export interface HostOptions {
   readonly connection: Omit<ConnectionOptions, 'replyWithinMs'>;

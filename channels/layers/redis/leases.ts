@@ -1,36 +1,28 @@
-// Who takes messages on lease, on all hosts of a layer.
+// Who takes messages on lease, on all hosts of a layer, and the dead letters there.
 
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Received } from '../../application.js';
 import { Bell } from '../../bell.js';
 import { LayerClosedError, LayerUnavailableError, UndecodableError } from '../../errors.js';
-import type { DroppedMessage } from '../../layer.js';
 import {
+  type DeadLetterReport,
   deadLetter,
   deadLetterChannel,
+  deadLetterReport,
+  deadLetterSuffix,
   isDeadLetterChannel,
   type Leased,
   LeasedMessage,
   type LeaseKeeper,
+  type Leases,
 } from '../../leases.js';
 import { dueAfterMs, type Listening, worstOf } from '../../listening.js';
-import type { Host } from './host.js';
+import type { Host, RedisStore } from './host.js';
 import { entryHeaderBytes, type LeaseKeys, leaseKeys } from './lease-scripts.js';
-import type { Members } from './members.js';
 import { isPermanent } from './replies.js';
-
-export interface RedisLeasesOptions {
-  readonly hosts: readonly Host[];
-  readonly prefix: string;
-  readonly members: Members;
-  /** Milliseconds since 1970, by the senders' clocks. */
-  readonly now: () => number;
-  readonly capacity: (channel: string) => number;
-  readonly expiryMs: (channel: string) => number;
-  readonly maxDeliveries: number;
-  readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
-}
+import { scanKeys } from './scan.js';
+import { type Entry, entriesOf } from './waiting.js';
 
 /** Names one handing-out of one message. */
 interface Token {
@@ -58,6 +50,8 @@ interface Wait {
   isUnwatchable: boolean;
 }
 
+/** How many messages one script puts back. */
+const lettersPerScript = 100;
 /** Bounds what one script hands out. */
 const entriesPerScript = 500;
 /** Instead of the host's `blockMs`, as the net for notices that were lost, where the server does not tell of changes. */
@@ -66,8 +60,8 @@ const firstPauseMs = 100;
 const longestPauseMs = 2000;
 const tokenBytes = 8;
 
-export class RedisLeases {
-  readonly #options: RedisLeasesOptions;
+export class RedisLeases implements Leases {
+  readonly #store: RedisStore;
   readonly #waits = new Set<Wait>();
   /** In ms of this process's clock. */
   readonly #heardAt = new Map<Host, number>();
@@ -93,20 +87,20 @@ export class RedisLeases {
     },
   };
 
-  constructor(options: RedisLeasesOptions) {
-    this.#options = options;
+  constructor(store: RedisStore) {
+    this.#store = store;
   }
 
   async receive(channel: string, max: number, leaseMs: number, signal?: AbortSignal): Promise<Leased[]> {
     signal?.throwIfAborted();
-    const { messages, again } = leaseKeys(this.#options.prefix, channel);
+    const { messages, again } = leaseKeys(this.#store.prefix, channel);
     const calledOff = new AbortController();
     const [since, changed] = [performance.now(), new Bell()];
     const wait: Wait = { channel, since, changed, calledOff, isArmed: false, isUnwatchable: false };
     const onAbort = () => calledOff.abort(signal?.reason);
     calledOff.signal.addEventListener('abort', () => changed.ring());
     signal?.addEventListener('abort', onAbort);
-    const deaf = this.#options.hosts.map(({ watch }) => watch.listen([messages, again], () => wake(wait)));
+    const deaf = this.#store.hosts.map(({ watch }) => watch.listen([messages, again], () => wake(wait)));
     this.#waits.add(wait);
     try {
       return await this.#receive(wait, max, leaseMs);
@@ -120,12 +114,37 @@ export class RedisLeases {
   /** Takes what is there now. @throws LayerUnavailableError */
   async receiveNow(channel: string, max: number, leaseMs: number): Promise<Leased[]> {
     const found: LeasedEntry[] = [];
-    for (const host of this.#options.hosts) {
+    for (const host of this.#store.hosts) {
       const { entries } = await this.#lease(host, channel, max - found.length, leaseMs);
       found.push(...entries);
       if (found.length >= max) break;
     }
     return this.#read(found);
+  }
+
+  /** See `ChannelLayer.deadLetters`. */
+  async deadLetters(channel: string | undefined, max: number): Promise<DeadLetterReport[]> {
+    const found = await Promise.all(
+      this.#store.hosts.map(async (host) => {
+        const channels = channel === undefined ? await this.#channelsOn(host) : [channel];
+        return (await Promise.all(channels.map((each) => this.#readLetters(host, each)))).flat();
+      }),
+    );
+    const reports = found.flat().map(({ report }) => report);
+    return reports.sort((a, b) => a.diedAt - b.diedAt).slice(0, max);
+  }
+
+  /** See `ChannelLayer.redrive`. */
+  async redrive(channel: string, ids: readonly string[] | undefined): Promise<number> {
+    const wanted = ids && new Set(ids);
+    let count = 0;
+    for (const host of this.#store.hosts) {
+      const letters = await this.#readLetters(host, channel);
+      const chosen = letters.filter(({ report }) => wanted?.has(report.id) ?? true);
+      for (let i = 0; i < chosen.length; i += lettersPerScript)
+        count += await this.#redrive(host, channel, chosen.slice(i, i + lettersPerScript));
+    }
+    return count;
   }
 
   /** What is known of the host that was silent the longest; undefined while nobody waits. */
@@ -134,7 +153,7 @@ export class RedisLeases {
     const wait = [...this.#waits].find((each) => each.channel === channel);
     if (wait === undefined) return undefined;
     return worstOf(
-      this.#options.hosts.map((host) => {
+      this.#store.hosts.map((host) => {
         const heardAt = this.#heardAt.get(host);
         return {
           waitingMs: now - wait.since,
@@ -174,7 +193,7 @@ export class RedisLeases {
 
   /** Leases on the first host that has something. When the signal is aborted meanwhile, that goes back. */
   async #look(wait: Wait, max: number, leaseMs: number): Promise<Found> {
-    const { hosts } = this.#options;
+    const { hosts } = this.#store;
     const { signal } = wait.calledOff;
     const looking = (async (): Promise<Found> => {
       let nextMs = Number.POSITIVE_INFINITY;
@@ -201,7 +220,7 @@ export class RedisLeases {
   }
 
   async #lease(host: Host, channel: string, max: number, leaseMs: number): Promise<Found> {
-    const { prefix, now, maxDeliveries, onDrop } = this.#options;
+    const { prefix, now, maxDeliveries, onDrop } = this.#store;
     const keys = leaseKeys(prefix, channel);
     const expiryMs = this.#expiryMs(channel);
     const token = randomBytes(tokenBytes);
@@ -224,10 +243,10 @@ export class RedisLeases {
   }
 
   async #arm(wait: Wait): Promise<void> {
-    const { messages, again } = leaseKeys(this.#options.prefix, wait.channel);
+    const { messages, again } = leaseKeys(this.#store.prefix, wait.channel);
     wait.isArmed = true;
     try {
-      const armed = await Promise.all(this.#options.hosts.map(({ watch }) => watch.arm([messages, again])));
+      const armed = await Promise.all(this.#store.hosts.map(({ watch }) => watch.arm([messages, again])));
       wait.isUnwatchable = armed.includes(false);
     } catch (error) {
       wait.isArmed = false;
@@ -242,7 +261,7 @@ export class RedisLeases {
     if (!wait.isArmed && !wait.isUnwatchable) return;
     const pollMs = wait.isUnwatchable
       ? pollUnwatchedEveryMs
-      : Math.min(...this.#options.hosts.map(({ blockMs }) => blockMs));
+      : Math.min(...this.#store.hosts.map(({ blockMs }) => blockMs));
     // The server's milliseconds are whole ones, so that the end may be up to one later.
     const timer = setTimeout(() => wait.changed.ring(), Math.min(nextMs + 1, pollMs));
     if (!wait.calledOff.signal.aborted) await wait.changed.wait();
@@ -266,17 +285,17 @@ export class RedisLeases {
   /** The message; what is none is done with. */
   #readEntry(entry: LeasedEntry): Received | undefined {
     try {
-      return this.#options.members.read(entry.member, true).message;
+      return this.#store.members.read(entry.member, true).message;
     } catch (error) {
       if (!(error instanceof UndecodableError)) throw error;
-      this.#options.onDrop?.({ channel: entry.keys.channel, reason: 'undecodable', error });
+      this.#store.onDrop?.({ channel: entry.keys.channel, reason: 'undecodable', error });
       this.#tell(this.#keeper.ack(entry));
       return undefined;
     }
   }
 
   async #bury(entry: LeasedEntry): Promise<void> {
-    const { members, prefix, capacity, now, onDrop } = this.#options;
+    const { members, prefix, capacity, now, onDrop } = this.#store;
     const { host, keys, id, deliveries } = entry;
     const message = this.#readEntry(entry);
     if (message === undefined) return;
@@ -294,8 +313,52 @@ export class RedisLeases {
     onDrop?.({ channel: keys.channel, reason: 'dead' });
   }
 
+  async #channelsOn({ commands }: Host): Promise<string[]> {
+    const { prefix } = this.#store;
+    const channels: string[] = [];
+    for await (const keys of scanKeys(commands, prefix, 'zset')) {
+      const names = keys.map((key) => key.slice(prefix.length));
+      for (const name of names)
+        if (isDeadLetterChannel(name) && !name.includes(':'))
+          channels.push(name.slice(0, -deadLetterSuffix.length));
+    }
+    return channels;
+  }
+
+  async #readLetters({ commands }: Host, channel: string): Promise<Letter[]> {
+    const key = this.#store.prefix + deadLetterChannel(channel);
+    const reply = await commands.run((client) => client.zrangeBuffer(key, 0, '-1', 'WITHSCORES'));
+    return entriesOf(key, reply).flatMap((entry) => this.#letter(channel, entry));
+  }
+
+  /** None for what is no dead letter. */
+  #letter(channel: string, { member, score }: Entry): Letter[] {
+    const id = createHash('sha256').update(member).digest('hex').slice(0, 16);
+    try {
+      const { message } = this.#store.members.read(member, true);
+      const [report] = deadLetterReport(channel, message, { id, diedAt: Math.floor(score * 1000) });
+      return report === undefined ? [] : [{ member, report }];
+    } catch (error) {
+      if (error instanceof UndecodableError) return [];
+      throw error;
+    }
+  }
+
+  #redrive({ commands }: Host, channel: string, letters: readonly Letter[]): Promise<number> {
+    const { prefix, members, capacity, now } = this.#store;
+    const at = now();
+    const expiryMs = this.#expiryMs(channel);
+    const pairs = letters.flatMap(({ member, report }) => [member, members.write(report.message)]);
+    return commands.run((client) =>
+      client.redrive(
+        ...[2, prefix + deadLetterChannel(channel), prefix + channel],
+        ...[capacity(channel), at / 1000, (at - expiryMs) / 1000, expiryMs, ...pairs],
+      ),
+    );
+  }
+
   #expiryMs(channel: string): number {
-    return Math.ceil(this.#options.expiryMs(channel));
+    return Math.ceil(this.#store.expiryMsOf(channel));
   }
 
   /** What cannot be told is no loss: the message comes again when its lease is over. */
@@ -303,6 +366,12 @@ export class RedisLeases {
     const told = telling.catch(() => undefined).finally(() => this.#telling.delete(told));
     this.#telling.add(told);
   }
+}
+
+/** A dead letter as it lies on Redis, and as it is told of. */
+interface Letter {
+  readonly member: Buffer;
+  readonly report: DeadLetterReport;
 }
 
 interface Found {

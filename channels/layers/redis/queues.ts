@@ -1,52 +1,41 @@
 // The queues of all channels that a process receives on, and what is made of what lies there.
 
 import { UndecodableError } from '../../errors.js';
-import type { DroppedMessage } from '../../layer.js';
 import { isDeadLetterChannel } from '../../leases.js';
-import type { ProcessMessage } from '../../local-queues.js';
-import { copyOf } from '../../message-copy.js';
+import type { Listening } from '../../listening.js';
+import { type ProcessMessage, processMessage } from '../../local-queues.js';
 import { ChannelQueue } from './channel-queue.js';
-import type { Host } from './host.js';
+import type { RedisStore } from './host.js';
 import { entryHeaderBytes, leaseKeys } from './lease-scripts.js';
 import type { Members } from './members.js';
 import type { Entry } from './waiting.js';
-
-export interface QueuesOptions {
-  readonly hosts: readonly Host[];
-  readonly prefix: string;
-  readonly members: Members;
-  /** Milliseconds since 1970, by the senders' clocks. */
-  readonly now: () => number;
-  readonly expiryMs: (channel: string) => number;
-  readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
-}
 
 /** From so many queues on those are forgotten that nobody uses. */
 const mostIdleQueues = 1000;
 
 export class Queues {
-  readonly #options: QueuesOptions;
+  readonly #store: RedisStore;
   readonly #queues = new Map<string, ChannelQueue<ProcessMessage>>();
 
-  constructor(options: QueuesOptions) {
-    this.#options = options;
+  constructor(store: RedisStore) {
+    this.#store = store;
   }
 
   /** What is known of the hosts while somebody waits on the channel, or the process's key. */
-  listening(channel: string): ReturnType<ChannelQueue<ProcessMessage>['listening']> {
+  listening(channel: string): Listening | undefined {
     return this.#queues.get(channel)?.listening();
   }
 
   /** The queue of a general channel, or of a process's key. */
   of(channel: string): ChannelQueue<ProcessMessage> {
-    const { hosts, prefix, expiryMs } = this.#options;
+    const { hosts, prefix, expiryMsOf } = this.#store;
     const known = this.#queues.get(channel);
     if (known !== undefined) return known;
     if (this.#queues.size >= mostIdleQueues)
       for (const [key, queue] of this.#queues) if (!queue.isBusy) this.#queues.delete(key);
     const queue = new ChannelQueue({
       keys: channel.endsWith('!') ? { channel, messages: prefix + channel } : leaseKeys(prefix, channel),
-      expiryMs: Math.ceil(expiryMs(channel)),
+      expiryMs: Math.ceil(expiryMsOf(channel)),
       hosts,
       accept: (entry) => this.#accept(entry),
       onExpired: (count) => this.#tellExpired(channel, count),
@@ -64,19 +53,19 @@ export class Queues {
   }
 
   #tellExpired(channel: string, count: number): void {
-    for (let i = 0; i < count; i++) this.#options.onDrop?.({ channel, reason: 'expired' });
+    for (let i = 0; i < count; i++) this.#store.onDrop?.({ channel, reason: 'expired' });
   }
 
   /** Judges what came from a key: too old or no message at all is dropped. What comes again is as old as it is. */
   #accept(entry: Entry): ProcessMessage | undefined {
     const { key, score } = entry;
-    const { prefix, members, now, expiryMs } = this.#options;
+    const { prefix, members, now, expiryMsOf } = this.#store;
     const again = `${prefix}:again:`;
     const isAgain = key.startsWith(again);
     const channel = key.slice(isAgain ? again.length : prefix.length);
     const member = isAgain ? entry.member.subarray(entryHeaderBytes) : entry.member;
-    if (!isAgain && score * 1000 <= now() - expiryMs(channel)) {
-      this.#options.onDrop?.({ channel, reason: 'expired' });
+    if (!isAgain && score * 1000 <= now() - expiryMsOf(channel)) {
+      this.#store.onDrop?.({ channel, reason: 'expired' });
       return undefined;
     }
     const isAnyAge = isAgain || isDeadLetterChannel(channel);
@@ -84,17 +73,13 @@ export class Queues {
       return delivery(members, member, channel, isAnyAge);
     } catch (error) {
       if (!(error instanceof UndecodableError)) throw error;
-      this.#options.onDrop?.({ channel, reason: 'undecodable', error });
+      this.#store.onDrop?.({ channel, reason: 'undecodable', error });
       return undefined;
     }
   }
 }
 
-/**
- * The message is read once. Where it is for several channels, each gets a copy.
- *
- * @throws UndecodableError
- */
+/** @throws UndecodableError */
 function delivery(members: Members, member: Buffer, key: string, isAnyAge: boolean): ProcessMessage {
   const { message, channels: named } = members.read(member, isAnyAge);
   // A process key takes messages for its own channels only; one that names none is for the key itself.
@@ -102,6 +87,5 @@ function delivery(members: Members, member: Buffer, key: string, isAnyAge: boole
   const channels = (named ?? [key]).filter(isOwn);
   if (channels.length === 0 && key.includes('!'))
     throw new UndecodableError('the message names no channel of the process that it was sent to');
-  const read = channels.length === 1 ? () => message : () => copyOf(message);
-  return { channels, read };
+  return processMessage(channels, message);
 }

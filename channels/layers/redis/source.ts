@@ -2,28 +2,19 @@
 
 import { UndecodableError } from '../../errors.js';
 import type { GroupMember, GroupReport, KeyDepth, Peeked } from '../../stats.js';
-import type { Host } from './host.js';
+import type { StoreView } from '../stored-layer.js';
+import type { Host, RedisStore } from './host.js';
 import { entryHeaderBytes, leaseKeys } from './lease-scripts.js';
-import type { Members } from './members.js';
 import { scanKeys } from './scan.js';
 import { type Entry, entriesOf } from './waiting.js';
 
-export interface RedisSourceOptions {
-  readonly hosts: readonly Host[];
-  readonly prefix: string;
-  readonly members: Members;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly groupExpiryMs: number;
-}
-
 const keysPerScript = 200;
 
-export class RedisSource {
-  readonly #options: RedisSourceOptions;
+export class RedisSource implements StoreView {
+  readonly #store: RedisStore;
 
-  constructor(options: RedisSourceOptions) {
-    this.#options = options;
+  constructor(store: RedisStore) {
+    this.#store = store;
   }
 
   /** What lies under all keys; a key comes for each host on which it is. */
@@ -47,11 +38,11 @@ export class RedisSource {
   }
 
   #onEach<T>(work: (host: Host) => Promise<T>): Promise<T[]> {
-    return Promise.all(this.#options.hosts.map(work));
+    return Promise.all(this.#store.hosts.map(work));
   }
 
   async #depthsOn({ commands }: Host): Promise<KeyDepth[]> {
-    const { prefix } = this.#options;
+    const { prefix } = this.#store;
     const depths: KeyDepth[] = [];
     for await (const keys of scanKeys(commands, prefix)) {
       const queues = keys.flatMap((key) => queueOf(key.slice(prefix.length)) ?? []);
@@ -62,7 +53,7 @@ export class RedisSource {
   }
 
   async #measure(commands: Host['commands'], queues: readonly Queue[]): Promise<KeyDepth[]> {
-    const keys = queues.map(({ name }) => this.#options.prefix + name);
+    const keys = queues.map(({ name }) => this.#store.prefix + name);
     const found = await commands.run((client) => client.measure(keys.length, ...keys));
     return queues.flatMap(({ channel: key, isLease }, i) => {
       const [length, lowest] = found[i] ?? [];
@@ -74,7 +65,7 @@ export class RedisSource {
   }
 
   async #waiting({ commands }: Host, key: string, max: number): Promise<Peeked[]> {
-    const { again, messages } = leaseKeys(this.#options.prefix, key);
+    const { again, messages } = leaseKeys(this.#store.prefix, key);
     const [comeAgain, waiting] = await commands.run((client) =>
       Promise.all([
         client.zrangeBuffer(again, 0, String(max - 1), 'WITHSCORES'),
@@ -88,7 +79,7 @@ export class RedisSource {
   }
 
   async #leased({ commands }: Host, key: string, max: number): Promise<Peeked[]> {
-    const { lease, leased } = leaseKeys(this.#options.prefix, key);
+    const { lease, leased } = leaseKeys(this.#store.prefix, key);
     return commands.run(async (client) => {
       const ids = entriesOf(lease, await client.zrangeBuffer(lease, 0, String(max - 1), 'WITHSCORES'));
       if (ids.length === 0) return [];
@@ -108,7 +99,7 @@ export class RedisSource {
   }
 
   #peekedMember(key: string, { member, score }: Pick<Entry, 'member' | 'score'>): Peeked {
-    const { members } = this.#options;
+    const { members } = this.#store;
     const common = {
       bytes: member.length,
       sentAt: Math.floor(score * 1000),
@@ -124,7 +115,7 @@ export class RedisSource {
   }
 
   async #groupsOn({ commands }: Host, group: string | undefined): Promise<GroupReport[]> {
-    const { prefix, now, groupExpiryMs } = this.#options;
+    const { prefix, now, groupExpiryMs } = this.#store;
     const begin = `${prefix}:group:`;
     const endedAt = (now() - groupExpiryMs) / 1000;
     const read = async (keys: readonly string[]) =>

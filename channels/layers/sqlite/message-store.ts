@@ -2,7 +2,7 @@
 
 import type { Received } from '../../application.js';
 import { UndecodableError } from '../../errors.js';
-import { type DroppedMessage, messageKey } from '../../layer.js';
+import { channelsByKey, type DroppedMessage } from '../../layer.js';
 import { deadLetterSuffix } from '../../leases.js';
 import { decode } from '../../msgpack.js';
 import { type Database, plucked } from './database.js';
@@ -187,7 +187,7 @@ export class MessageStore {
   /** Files one message under the key of each member that has room; a process gets one for all its channels. */
   putToGroup({ group, body, expiresAt, capacity, now }: GroupMessage): string[] {
     return this.atomically(() => {
-      const keys = [...this.#membersByKey(group, now)];
+      const keys = [...channelsByKey(this.#statements.members.all(group, now))];
       const accepted = keys.filter(([key, channels]) => {
         const [first = key] = channels;
         return this.put({ key, channels, body, expiresAt, now, capacity: capacity(first) });
@@ -244,17 +244,6 @@ export class MessageStore {
     const untold = this.#untold;
     this.#untold = [];
     for (const tell of untold) tell();
-  }
-
-  #membersByKey(group: string, now: number): Map<string, string[]> {
-    const byKey = new Map<string, string[]>();
-    for (const channel of this.#statements.members.all(group, now)) {
-      const key = messageKey(channel);
-      const channels = byKey.get(key);
-      if (channels === undefined) byKey.set(key, [channel]);
-      else channels.push(channel);
-    }
-    return byKey;
   }
 }
 
