@@ -15,35 +15,9 @@ import { type LogRecord, logRequestSchemas } from '../log/messages.js';
 import { parserOf } from '../parse-message.js';
 import type { PushOrder } from '../push.js';
 import type { JobStatus, Progress } from '../tasks/job.js';
-import {
-  type JobCancel,
-  type JobGet,
-  type JobList,
-  type JobRun,
-  type LogServer,
-  type RulesChanged,
-  type RunBackgroundTasks,
-  type RunSchedule,
-  type RunSystemTasks,
-  type SendPush,
-  schemas,
-  type WorkerPing,
-} from './messages.js';
+import { type Of, schemas } from './messages.js';
 
-export type LinodMessages =
-  | LogServer
-  | LogRecord
-  | LogLevelsMessage
-  | RunSystemTasks
-  | RunBackgroundTasks
-  | RunSchedule
-  | JobList
-  | JobRun
-  | JobGet
-  | JobCancel
-  | SendPush
-  | RulesChanged
-  | WorkerPing;
+export type LinodMessages = LogRecord | LogLevelsMessage | Of<keyof typeof schemas>;
 
 /** What a start message did. */
 export interface Started {
@@ -101,19 +75,19 @@ export interface LinodServices {
 
 export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<LinodMessages> {
   override readonly handles: HandledTypes<LinodMessages> = {
-    'log.server': parserOf(schemas.logServer),
+    'log.server': parserOf(schemas['log.server']),
     'log.record': parserOf(logRequestSchemas[1]),
     'log.levels': parseLogLevels,
-    'run.system.tasks': parserOf(schemas.runSystemTasks),
-    'run.background.tasks': parserOf(schemas.runBackgroundTasks),
-    'run.schedule': parserOf(schemas.runSchedule),
-    'job.list': parserOf(schemas.jobList),
-    'job.run': parserOf(schemas.jobRun),
-    'job.get': parserOf(schemas.jobGet),
-    'job.cancel': parserOf(schemas.jobCancel),
-    'send.push': parserOf(schemas.sendPush),
-    'rules.changed': parserOf(schemas.rulesChanged),
-    'worker.ping': parserOf(schemas.workerPing),
+    'run.system.tasks': parserOf(schemas['run.system.tasks']),
+    'run.background.tasks': parserOf(schemas['run.background.tasks']),
+    'run.schedule': parserOf(schemas['run.schedule']),
+    'job.list': parserOf(schemas['job.list']),
+    'job.run': parserOf(schemas['job.run']),
+    'job.get': parserOf(schemas['job.get']),
+    'job.cancel': parserOf(schemas['job.cancel']),
+    'send.push': parserOf(schemas['send.push']),
+    'rules.changed': parserOf(schemas['rules.changed']),
+    'worker.ping': parserOf(schemas['worker.ping']),
   };
   readonly #services: LinodServices;
 
@@ -122,7 +96,7 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
     this.#services = services;
   }
 
-  async logServer(message: LogServer): Promise<void> {
+  async logServer(message: Of<'log.server'>): Promise<void> {
     const { already } = await this.#services.startLogger(message.by);
     await this.#reply(message, { type: 'linod.started', coroutine: 'log.server', already });
   }
@@ -135,28 +109,28 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
     this.#services.takeLevels(message.levels);
   }
 
-  async runSystemTasks(message: Omit<RunSystemTasks, 'type'>): Promise<void> {
+  async runSystemTasks(message: Omit<Of<'run.system.tasks'>, 'type'>): Promise<void> {
     const { already } = await this.#services.startTasks(message.by);
     await this.#reply(message, { type: 'linod.started', coroutine: 'run.system.tasks', already });
   }
 
-  async runBackgroundTasks(message: RunBackgroundTasks): Promise<void> {
+  async runBackgroundTasks(message: Of<'run.background.tasks'>): Promise<void> {
     await this.runSystemTasks(message);
   }
 
-  async runSchedule(message: RunSchedule): Promise<void> {
+  async runSchedule(message: Of<'run.schedule'>): Promise<void> {
     await this.runSystemTasks(message);
   }
 
-  async jobList(message: JobList): Promise<void> {
+  async jobList(message: Of<'job.list'>): Promise<void> {
     await this.#reply(message, { type: 'job.status', lines: await this.#services.status() });
   }
 
-  async jobRun(message: JobRun): Promise<void> {
+  async jobRun(message: Of<'job.run'>): Promise<void> {
     await this.#request('run', message, message.args);
   }
 
-  async jobGet(message: JobGet): Promise<void> {
+  async jobGet(message: Of<'job.get'>): Promise<void> {
     const { request } = message;
     try {
       await this.#reply(message, { type: 'job.state', ...(await this.#services.requested(request)) });
@@ -166,11 +140,11 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
     }
   }
 
-  async jobCancel(message: JobCancel): Promise<void> {
+  async jobCancel(message: Of<'job.cancel'>): Promise<void> {
     await this.#request('cancel', message);
   }
 
-  async sendPush(message: SendPush): Promise<void> {
+  async sendPush(message: Of<'send.push'>): Promise<void> {
     const { user_id: to, data, urgency, topic, ttl: ttlSeconds, by } = message;
     try {
       const { id, deliveries } = await this.#services.push({ to, data, urgency, topic, ttlSeconds }, by);
@@ -182,15 +156,19 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
     }
   }
 
-  rulesChanged(_message: RulesChanged): void {
+  rulesChanged(_message: Of<'rules.changed'>): void {
     this.#services.wake();
   }
 
-  async workerPing(message: WorkerPing): Promise<void> {
+  async workerPing(message: Of<'worker.ping'>): Promise<void> {
     await this.#reply(message, { type: 'worker.pong', ...this.#services.report() });
   }
 
-  async #request(action: 'run' | 'cancel', message: JobRun | JobCancel, args?: unknown): Promise<void> {
+  async #request(
+    action: 'run' | 'cancel',
+    message: Of<'job.run'> | Of<'job.cancel'>,
+    args?: unknown,
+  ): Promise<void> {
     const { rule, by } = message;
     try {
       const request = await this.#services.request(action, rule, by, args);

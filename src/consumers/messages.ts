@@ -58,29 +58,20 @@ const rulesChanged = v.object({ type: v.literal('rules.changed') });
 /** Answer with who this is and how it is doing. */
 const workerPing = v.object({ type: v.literal('worker.ping'), reply_channel: v.string() });
 
-export type RunSystemTasks = v.InferOutput<typeof runSystemTasks>;
-export type RunBackgroundTasks = v.InferOutput<typeof runBackgroundTasks>;
-export type RunSchedule = v.InferOutput<typeof runSchedule>;
-export type LogServer = v.InferOutput<typeof logServer>;
-export type JobList = v.InferOutput<typeof jobList>;
-export type JobRun = v.InferOutput<typeof jobRun>;
-export type JobGet = v.InferOutput<typeof jobGet>;
-export type JobCancel = v.InferOutput<typeof jobCancel>;
-export type SendPush = v.InferOutput<typeof sendPush>;
-export type RulesChanged = v.InferOutput<typeof rulesChanged>;
-export type WorkerPing = v.InferOutput<typeof workerPing>;
-
-/** What their parsers are made of. */
+/** By their types, what their parsers are made of. */
 export const schemas = {
-  runSystemTasks,
-  runBackgroundTasks,
-  runSchedule,
-  logServer,
-  jobList,
-  jobRun,
-  jobGet,
-  jobCancel,
-  sendPush,
-  rulesChanged,
-  workerPing,
+  'log.server': logServer,
+  'run.system.tasks': runSystemTasks,
+  'run.background.tasks': runBackgroundTasks,
+  'run.schedule': runSchedule,
+  'job.list': jobList,
+  'job.run': jobRun,
+  'job.get': jobGet,
+  'job.cancel': jobCancel,
+  'send.push': sendPush,
+  'rules.changed': rulesChanged,
+  'worker.ping': workerPing,
 } as const;
+
+/** A message of a type. */
+export type Of<T extends keyof typeof schemas> = v.InferOutput<(typeof schemas)[T]>;

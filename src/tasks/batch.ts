@@ -42,7 +42,6 @@ export type NewJob = Insertable<JobTable>;
 /** As much of a job that goes on as decides about others. */
 export type RunningRow = Pick<JobRow, 'id' | 'rule_id' | 'start_datetime' | 'job_group'>;
 
-/** One transaction of claims, as far as it has come: what is known of the rules and their runs, and what was decided. */
 export class Batch {
   readonly rules: ReadonlyMap<number, JobRule>;
   readonly now: number;
@@ -93,7 +92,7 @@ export class Batch {
         delay: this.#view.delayOf(rule, dueAt),
       });
       if (action.kind === 'wait') {
-        this.#wait(rule, action.for, action.why, { dueAt, cancel: action.cancel });
+        this.#wait(rule, dueAt, action.for, action.why, action.cancel);
         return action.for !== 'place';
       }
       if (action.kind === 'start') this.#start(rule, { due_at: at });
@@ -112,11 +111,8 @@ export class Batch {
     const outcome = this.#overlapOf(rule, request);
     if (outcome !== undefined) return outcome;
     const { group } = rule.policies;
-    const full = groupIsFull(
-      rule.policies,
-      this.#inGroup.get(group) ?? 0,
-      this.#groupWaits.get(group) ?? null,
-    );
+    const [running, wait] = [this.#inGroup.get(group) ?? 0, this.#groupWaits.get(group) ?? null];
+    const full = groupIsFull(rule.policies, running, wait);
     if (full !== null) return this.#postpone(rule, request, 'group', full);
     if (!this.#hasPlace) return this.#postpone(rule, request, 'place', allPlacesTaken);
     const { attempt, args, checkpoint } = request;
@@ -178,18 +174,19 @@ export class Batch {
     request: JobRequest,
     what: Waiting['for'],
     why: string,
-    cancel?: readonly number[],
+    cancel: number[] = [],
   ): null {
     this.#waitingRequests.push(request);
-    this.#wait(rule, what, why, { dueAt: null, cancel });
+    this.#wait(rule, null, what, why, cancel);
     return null;
   }
 
   #wait(
     rule: JobRule,
+    dueAt: number | null,
     what: Waiting['for'],
     why: string,
-    { dueAt, cancel = [] }: { dueAt: number | null; cancel?: readonly number[] | undefined },
+    cancel: readonly number[],
   ): void {
     const group = what === 'group' ? rule.policies.group : '';
     if (what === 'group') this.#groupWaits.set(group, why);

@@ -6,12 +6,6 @@ import type { ClockStep } from './clock-steps.js';
 import { allPlacesTaken, type Delay } from './decide.js';
 import type { JobRule } from './rule.js';
 
-/** What a poll knows of those that wait: whether any waits for a place, and by group why some wait for that. */
-interface Seen {
-  readonly waitsForPlace: boolean;
-  readonly groupWaits: ReadonlyMap<string, string>;
-}
-
 /** So many rules are remembered; more wait only where something is wrong altogether. */
 const maxRules = 10_000;
 
@@ -35,8 +29,12 @@ export class Delays {
     this.#byRule.delete(ruleId);
   }
 
-  /** A poll has ended; not all that wait have been read one by one. */
-  polledAt(now: number, { waitsForPlace, groupWaits }: Seen): void {
+  /** A poll has ended, in which some waited for a place or a group; not all that wait have been read one by one. */
+  polledAt(
+    now: number,
+    poll: { readonly waitsForPlace: boolean; readonly groupWaits: ReadonlyMap<string, string> },
+  ): void {
+    const { waitsForPlace, groupWaits } = poll;
     if (waitsForPlace) this.#fullUntil = now;
     for (const [group, why] of groupWaits) this.#groups.set(group, { until: now, why });
   }

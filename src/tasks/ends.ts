@@ -8,7 +8,7 @@ import { idList } from '../store/dialect.js';
 import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { type Job, jobFromRow, type Outcome } from './job.js';
-import { type RuleEntry, storable, writeEntries } from './ledger.js';
+import { storable, writeEntries } from './ledger.js';
 import { isFaultOfRule, type JobRule } from './rule.js';
 import type { Rules } from './rules.js';
 
@@ -215,7 +215,10 @@ export class Ends {
           .executeTakeFirst();
         // It has ended, or another worker has given it up, since it was read.
         if (row === undefined) continue;
-        await writeEntries(tx, [lostEntry(row, why)], { by: this.#workerId, at: this.#clock.now() });
+        const detail = `job ${row.id}: ${why}`;
+        const about = { ruleId: row.rule_id, jobId: row.id, dueAt: row.due_at, dueUntil: null, times: 1 };
+        const decided = { by: this.#workerId, at: this.#clock.now() };
+        await writeEntries(tx, [{ ...about, reason: 'lost', detail }], decided);
         await this.#afterLoss(tx, row);
         lost.push(jobFromRow(row));
       }
@@ -256,11 +259,6 @@ async function forgetFailures(tx: Kysely<Database>, id: number): Promise<void> {
     .where('id', '=', id)
     .where('failures_in_row', '>', 0)
     .execute();
-}
-
-function lostEntry(row: JobRow, why: string): RuleEntry {
-  const { id: jobId, rule_id: ruleId, due_at: dueAt } = row;
-  return { ruleId, jobId, dueAt, dueUntil: null, times: 1, reason: 'lost', detail: `job ${jobId}: ${why}` };
 }
 
 /** About twice as long with each attempt, and never quite the same, so that those who failed together part. */

@@ -8,16 +8,9 @@ import type { JobRow } from '../store/schema.js';
  * running; done; failed: the procedure threw; cancelled: a person or the worker's stop ended it; timeout: it ran
  * too long; lost: its worker died or hung.
  */
-export type JobStatus = 'running' | 'done' | 'failed' | 'cancelled' | 'timeout' | 'lost';
+export const jobStatuses = ['running', 'done', 'failed', 'cancelled', 'timeout', 'lost'] as const;
 
-export const jobStatuses: readonly JobStatus[] = [
-  'running',
-  'done',
-  'failed',
-  'cancelled',
-  'timeout',
-  'lost',
-];
+export type JobStatus = (typeof jobStatuses)[number];
 
 /** How far a run has come. */
 export interface Progress {

@@ -99,19 +99,8 @@ function checkedName(value: unknown): string {
 function ofWhen({ when, timezone }: RuleChanges, rule: JobRule, now: Date): RuleChanges {
   if (when === undefined) return {};
   if (when === null) {
-    return {
-      every: null,
-      everyUnit: null,
-      weekdays: null,
-      positions: null,
-      cron: null,
-      startDatetime: null,
-      timezone: null,
-      until: null,
-      count: null,
-      missingTime: null,
-      repeatedTime: null,
-    };
+    const ofRecurrence = [...ruleFields.keys()].filter((name) => !isPolicyName(name) && name !== 'logLevel');
+    return Object.fromEntries(ofRecurrence.map((name) => [name, null]));
   }
   const fields = fieldsOfText(when, now, timezone ?? rule.timezone);
   return {

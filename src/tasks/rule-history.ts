@@ -5,7 +5,7 @@
 
 import type { Kysely } from 'kysely';
 import { UsageError } from '../errors.js';
-import type { Database, JobRuleRow, RuleChangeRow } from '../store/schema.js';
+import type { Database, RuleChangeRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { changesSince, type FieldChange, fieldChanges, noteChanges } from './field-changes.js';
 import type { JobRule } from './rule.js';
@@ -18,36 +18,14 @@ import type { Rules } from './rules.js';
  * person took an earlier change back. database: in the database itself. sync: since its procedure changed, came or went.
  * failure: since a run failed, or the rule cannot be run.
  */
-export const changeWays = ['command', 'apply', 'undo', 'database', 'sync', 'failure'] as const;
+export type ChangeWay = 'command' | 'apply' | 'undo' | 'database' | 'sync' | 'failure';
 
-export type ChangeWay = (typeof changeWays)[number];
-
-/** Who changes a rule, when and how. */
-export interface Signature {
-  readonly by: string;
-  readonly how: ChangeWay;
-  /** In ms since 1970. */
-  readonly at: number;
-}
-
-/** Writes columns of a rule that is locked, and signs the change. */
-export async function changeRule(
-  tx: Kysely<Database>,
-  { id, revision }: Pick<JobRuleRow, 'id' | 'revision'>,
-  columns: RuleColumns,
-  signature: Signature,
-): Promise<void> {
-  await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
-  // A change in the database that nobody has looked after yet stays what it is.
-  await signChanges(tx, id, revision, signature);
-}
-
-/** Signs all changes of a rule since a revision. */
+/** Signs all changes of a rule since a revision that nobody has signed. @param at in ms since 1970 */
 export async function signChanges(
   tx: Kysely<Database>,
   id: number,
   since: number,
-  { by, how, at }: Signature,
+  { by, how, at }: { readonly by: string; readonly how: ChangeWay; readonly at: number },
 ): Promise<void> {
   await tx
     .updateTable('rule_changes')
@@ -95,14 +73,16 @@ export class RuleHistory {
    */
   async list(id: number): Promise<RuleRevision[]> {
     await this.#rules.get(id);
-    const revisions = new Map<number, RuleChangeRow[]>();
-    for (const row of await changesSince(this.#db, id)) {
-      const rows = revisions.get(row.revision) ?? [];
-      revisions.set(row.revision, [...rows, row]);
-    }
-    return [...revisions.values()].flatMap((rows) =>
-      rows[0] === undefined ? [] : [asRevision(rows[0], rows)],
-    );
+    const rows = await changesSince(this.#db, id);
+    const firsts = rows.filter(({ revision }, i) => revision !== rows[i - 1]?.revision);
+    return firsts.map(({ rule_id: rule, revision, changed_at, changed_by: by, how }) => ({
+      rule,
+      revision,
+      at: new Date(changed_at),
+      by,
+      how: wayOf(how),
+      changes: fieldChanges(rows.filter((row) => row.revision === revision)),
+    }));
   }
 
   /**
@@ -133,27 +113,15 @@ export class RuleHistory {
   }
 }
 
-function asRevision(first: RuleChangeRow, rows: readonly RuleChangeRow[]): RuleRevision {
-  return {
-    rule: first.rule_id,
-    revision: first.revision,
-    at: new Date(first.changed_at),
-    by: first.changed_by,
-    how: wayOf(first.how),
-    changes: fieldChanges(rows),
-  };
-}
-
 function wayOf(how: string | null): ChangeWay {
   return (how ?? 'database') as ChangeWay;
 }
 
 /** The columns as they were before the first of the changes. */
 function columnsBefore(changes: readonly RuleChangeRow[]): RuleColumns {
-  const newestFirst = [...changes].reverse();
-  return Object.fromEntries(
-    newestFirst.map(({ field, value_before }) => [field, columnFromText(field, value_before)]),
-  ) as RuleColumns;
+  const newestFirst = changes.toReversed();
+  const before = newestFirst.map(({ field, value_before: text }) => [field, columnFromText(field, text)]);
+  return Object.fromEntries(before) as RuleColumns;
 }
 
 function nothingToUndo(id: number, done: readonly RuleChangeRow[], since: number | undefined): UsageError {

@@ -12,7 +12,7 @@ import { leftUndone, missedSince, type RuleEntry, writeEntries } from './ledger.
 import type { Reason } from './reasons.js';
 import { JobRule } from './rule.js';
 import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
-import { type ChangeWay, changeRule, signChanges } from './rule-history.js';
+import { type ChangeWay, signChanges } from './rule-history.js';
 import { checkFollows, followedBy, UnknownRuleError } from './rule-named.js';
 import { realignRules, type SyncReport, syncRules } from './rules-sync.js';
 
@@ -185,7 +185,9 @@ export class Rules {
   ): Promise<void> {
     await this.#write(tx, leftUndone(this.parse(row), row.next_due_at, dueAfter, what));
     if (Object.keys(columns).length > 0) {
-      await changeRule(tx, row, columns, { by, how, at: this.#clock.now() });
+      await this.set(tx, row.id, columns);
+      // A change in the database that nobody has looked after yet stays what it is.
+      await signChanges(tx, row.id, row.revision, { by, how, at: this.#clock.now() });
     }
     await this.#renewDue(tx, row.id, dueAfter);
   }
@@ -301,7 +303,7 @@ export class Rules {
     await this.#write(tx, entries);
   }
 
-  /** Writes what follows from a rule, and is no change of it. */
+  /** Writes columns of a rule. What is a change of it has to be signed. */
   async set(tx: Kysely<Database>, id: number, columns: Partial<Omit<JobRuleRow, 'id'>>): Promise<void> {
     await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
   }
