@@ -29,7 +29,8 @@ export function dueJson(rule: JobRule, entries: readonly DueEntry[]): Array<Reco
   }));
 }
 
-const clockNotes: Readonly<Record<ClockNote, (wall: string) => string>> = {
+/** What a clock change makes of a wall time, for people. */
+export const clockNotes: Readonly<Record<ClockNote, (wall: string) => string>> = {
   shifted: (wall) => `shifted: the clocks skip ${wall}`,
   'at-jump': (wall) => `at the jump: the clocks skip ${wall}`,
   skipped: (wall) => `left out: the clocks skip ${wall}`,

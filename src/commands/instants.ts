@@ -38,6 +38,11 @@ export function parseInstant(
   throw new UsageError(`expected ${what} to be ${allowed}, got: ${JSON.stringify(text)}`);
 }
 
+/** The point in time of a flag such as `--since`, where it was given. @throws UsageError (`LINOD_ERR_USAGE`) */
+export function givenInstant(flag: string, text: string | undefined, timezone: string): Date | undefined {
+  return text === undefined ? undefined : parseInstant(flag, text, { now: new Date(), timezone });
+}
+
 function read(text: string, now: Date, timezone: string): Date | undefined {
   if (text === 'now') return now;
   const age = parseDuration(text.replace(/ ago$/, ''));

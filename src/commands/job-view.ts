@@ -4,7 +4,7 @@ import { durationText } from '../duration.js';
 import type { JobLineRow } from '../store/schema.js';
 import type { Job } from '../tasks/job.js';
 import { styled } from './output.js';
-import { progressText } from './views.js';
+import { progressText } from './progress-line.js';
 
 type LocalTime = (instant: Date) => string;
 
@@ -37,7 +37,7 @@ export function jobEnd(job: Job, time: LocalTime): string[] {
 
 /** How far a run is; nothing when it has not said. */
 export function jobProgress(job: Job): string[] {
-  return job.progress === null ? [] : [field('progress', progressText(job))];
+  return job.progress === null ? [] : [field('progress', progressText(job.progress))];
 }
 
 /** A line that a run has logged. */

@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander';
 import { type JobStatus, jobStatuses } from '../tasks/job.js';
 import { findRule } from '../tasks/rule-named.js';
-import { instantRule, parseInstant } from './instants.js';
+import { givenInstant, instantRule } from './instants.js';
 import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
 import { parseWholeNumber } from './numbers.js';
 import { printJson, printTable, say } from './output.js';
@@ -34,17 +34,13 @@ export function jobsCommand(): Command {
       const { Jobs } = await import('../actors.js');
       const { localTime } = await import('../local-time.js');
       const { timezone } = site.settings;
-      const time = (flag: 'since' | 'until') => {
-        const text = flags[flag];
-        return text === undefined
-          ? {}
-          : { [flag]: parseInstant(`--${flag}`, text, { now: new Date(), timezone }) };
-      };
+      const since = givenInstant('--since', flags.since, timezone);
+      const until = givenInstant('--until', flags.until, timezone);
       const filter = {
         limit,
         ...(flags.status === undefined ? {} : { status: flags.status }),
-        ...time('since'),
-        ...time('until'),
+        ...(since === undefined ? {} : { since }),
+        ...(until === undefined ? {} : { until }),
       };
       const jobs = await withStore(site, async (store) => {
         const ofRule = flags.rule === undefined ? {} : { ruleId: await findRule(store.db, flags.rule) };

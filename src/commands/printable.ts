@@ -7,8 +7,8 @@ export function printable(text: string): string {
   return escapeUnsafe(text).replaceAll('\t', '\\x09');
 }
 
-/** The text in at most so many characters; what is left out is shown by an ellipsis. */
-export function shortened(text: string, length: number): string {
+/** The text in at most so many characters, if there is a limit; what is left out is shown by an ellipsis. */
+export function shortened(text: string, length = Number.POSITIVE_INFINITY): string {
   const characters = [...text.slice(0, 2 * length + 2)];
   return characters.length <= length ? text : `${characters.slice(0, Math.max(0, length - 1)).join('')}…`;
 }

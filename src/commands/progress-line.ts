@@ -16,13 +16,13 @@ export class ProgressLine {
     this.#stream = stream;
   }
 
-  show(done: number, total?: number, text?: string): void {
+  show(done: number, total: number | null = null, text: string | null = null): void {
     if (!this.#stream.isTTY) return;
     const now = performance.now();
     if (now - this.#writtenAt < everyMs) return;
     this.#writtenAt = now;
     this.#isShown = true;
-    this.#stream.write(beginOfLine + progressText(done, total, text) + clearToEnd);
+    this.#stream.write(beginOfLine + progressText({ done, total, text }) + clearToEnd);
   }
 
   /** Takes the line away, so that something else can be written. */
@@ -33,9 +33,17 @@ export class ProgressLine {
   }
 }
 
-/** `orders_are_paid: 5000 of 20000, 25 %`. */
-export function progressText(done: number, total?: number, text?: string): string {
-  const percent = total === undefined || total <= 0 ? '' : `, ${Math.floor((done / total) * 100)} %`;
-  const count = total === undefined ? String(done) : `${done} of ${total}${percent}`;
-  return text === undefined ? count : `${text}: ${count}`;
+/** `5000 of 20000 (25 %) orders_are_paid`. */
+export function progressText({ done, total, text }: Progress): string {
+  const count =
+    total === null || total <= 0
+      ? String(done)
+      : `${done} of ${total} (${Math.floor((100 * done) / total)} %)`;
+  return text === null ? count : `${count} ${text}`;
+}
+
+interface Progress {
+  readonly done: number;
+  readonly total: number | null;
+  readonly text: string | null;
 }

@@ -2,8 +2,8 @@
 
 import { durationText } from '../duration.js';
 import { localTime } from '../local-time.js';
-import type { ClockNote } from '../recurrence.js';
 import type { Peak, RuleReport, SimulationReport } from '../simulate/report.js';
+import { clockNotes } from './due-view.js';
 import type { Column } from './output.js';
 
 const count = (title: string, cell: (rule: RuleReport) => number): Column<RuleReport> => ({
@@ -54,9 +54,7 @@ export function simulationLines(report: SimulationReport, timezone: string): str
         'clock change',
         `${localTime(new Date(at), zone)} in ${zone}: ${changeMs > 0 ? 'forward' : 'back'} by ${durationText(Math.abs(changeMs))}`,
       ),
-      ...effects.map(({ rule, name, wall, note }) =>
-        line('', `#${rule} ${name}: ${wall} ${effectTexts[note]}`),
-      ),
+      ...effects.map(({ rule, name, wall, note }) => line('', `#${rule} ${name}: ${clockNotes[note](wall)}`)),
     ]),
     line('not simulated', report.notSimulated.join('; ')),
     ...report.failures.map(({ rule, name, failed, of }) =>
@@ -97,11 +95,3 @@ function hoursText(busyMsByHour: readonly number[]): string {
   const two = (hour: number) => `${String(hour).padStart(2, '0')}:00`;
   return ranges.map(([first, end]) => `${two(first)}-${two(end)}`).join(', ') || 'none';
 }
-
-const effectTexts: Readonly<Record<ClockNote, string>> = {
-  shifted: 'is skipped by the clocks, and shifted',
-  'at-jump': 'is skipped by the clocks, and due at the change',
-  skipped: 'is skipped by the clocks, and left out',
-  'first-of-two': 'comes twice, and is due the first time',
-  'second-of-two': 'comes twice, and is due the second time',
-};

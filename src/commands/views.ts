@@ -12,6 +12,8 @@ import type { JobRule } from '../tasks/rule.js';
 import { overriddenFields, ruleFields } from '../tasks/rule-fields.js';
 import { listenersText } from './health-view.js';
 import type { Column } from './output.js';
+import { shortened } from './printable.js';
+import { progressText } from './progress-line.js';
 
 export function ruleJson(rule: JobRule): Record<string, unknown> {
   return {
@@ -107,19 +109,8 @@ export function jobColumns(localTime: (instant: Date) => string, now: number): R
 
 /** How a job ended, or how far it is, in one line. */
 export function jobHeadline(job: Job): string {
-  if (job.status === 'running' && job.progress !== null) return progressText(job);
-  const line = job.message.split('\n', 1)[0] ?? '';
-  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
-}
-
-export function progressText({ progress }: Pick<Job, 'progress'>): string {
-  if (progress === null) return '';
-  const { done, total, text } = progress;
-  const share =
-    total === null || total <= 0
-      ? String(done)
-      : `${done} of ${total} (${Math.floor((100 * done) / total)} %)`;
-  return text === null ? share : `${share} ${text}`;
+  if (job.status === 'running' && job.progress !== null) return progressText(job.progress);
+  return shortened(job.message.split('\n', 1)[0] ?? '', 80);
 }
 
 /** A worker with how it said it was doing. */

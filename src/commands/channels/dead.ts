@@ -1,29 +1,27 @@
 // linod channels dead and redrive: messages that were handed out too often, and how they come to be handled after all.
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { DeadLetterReport } from '../../../channels/index.js';
 import { durationText } from '../../duration.js';
-import { ExitError, exitCodes, jsonOption, siteOption } from '../main.js';
+import { ExitError, exitCodes } from '../main.js';
 import { parseWholeNumber } from '../numbers.js';
 import { type Column, print, printJson, printTable, say } from '../output.js';
 import { printable, shortened } from '../printable.js';
-import { roomForText } from './peek-view.js';
-import { plainValue } from './plain-value.js';
-import { type LayerFlags, layerOption, withLayer } from './with-layer.js';
+import { plainValue, roomForText } from './messages.js';
+import { type LayerFlags, layerCommand, withLayer } from './with-layer.js';
 
 interface DeadFlags extends LayerFlags {
   readonly max: string;
 }
 
 export function deadCommand(): Command {
-  return new Command('dead')
-    .description('list dead letters: messages that were handed out on lease too often')
+  return layerCommand(
+    'dead',
+    'list dead letters: messages that were handed out on lease too often',
+    'Example:\n  $ linod channels dead orders',
+  )
     .argument('[channel]', 'only those of this channel')
     .option('--max <count>', 'how many', '100')
-    .addOption(siteOption())
-    .addOption(layerOption())
-    .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ linod channels dead orders')
     .action(async (channel: string | undefined, _own: DeadFlags, self: Command) => {
       const flags = self.optsWithGlobals<DeadFlags>();
       const max = parseWholeNumber('--max', flags.max);
@@ -38,21 +36,13 @@ export function deadCommand(): Command {
 }
 
 export function redriveCommand(): Command {
-  return new Command('redrive')
-    .description('put dead letters back on their channel, to be handled as if they had just been sent')
+  return layerCommand(
+    'redrive',
+    'put dead letters back on their channel, to be handled as if they had just been sent',
+    'Stops at a full channel. Ends with 1 when some of the ids are no dead letters, or did not fit in.\n\nExample:\n  $ linod channels redrive orders',
+  )
     .argument('<channel>', 'the channel that they were sent to')
     .argument('[id...]', 'only these, as "linod channels dead" shows them')
-    .addOption(siteOption())
-    .addOption(layerOption())
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      `
-Stops at a full channel. Ends with 1 when some of the ids are no dead letters, or did not fit in.
-
-Example:
-  $ linod channels redrive orders`,
-    )
     .action(async (channel: string, ids: readonly string[], _own: LayerFlags, self: Command) => {
       const flags = self.optsWithGlobals<LayerFlags>();
       await withLayer(flags, async (layer) => {
@@ -74,10 +64,7 @@ function deadColumns(now: number, textLength: number | undefined): ReadonlyArray
     { title: 'deliveries', cell: ({ deliveries }) => String(deliveries), align: 'right' },
     {
       title: 'message',
-      cell: ({ message }) => {
-        const text = printable(JSON.stringify(plainValue(message)));
-        return textLength === undefined ? text : shortened(text, textLength);
-      },
+      cell: ({ message }) => shortened(printable(JSON.stringify(plainValue(message))), textLength),
     },
   ];
 }

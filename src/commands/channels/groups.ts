@@ -1,19 +1,19 @@
 // linod channels groups: who is in which group.
 
-import { Command } from 'commander';
-import { jsonOption, siteOption } from '../main.js';
-import { printJson, printTable, say } from '../output.js';
-import { memberColumns, memberRows } from './groups-view.js';
-import { type LayerFlags, layerOption, withLayer } from './with-layer.js';
+import type { Command } from 'commander';
+import type { GroupReport } from '../../../channels/index.js';
+import { durationText } from '../../duration.js';
+import { type Column, printJson, printTable, say } from '../output.js';
+import { printable } from '../printable.js';
+import { type LayerFlags, layerCommand, withLayer } from './with-layer.js';
 
 export function groupsCommand(): Command {
-  return new Command('groups')
-    .description('the groups, their members, and when each was last added')
+  return layerCommand(
+    'groups',
+    'the groups, their members, and when each was last added',
+    'Example:\n  $ linod channels groups linod_mysite.workers',
+  )
     .argument('[group]', 'only this one')
-    .addOption(siteOption())
-    .addOption(layerOption())
-    .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ linod channels groups linod_mysite.workers')
     .action(async (group: string | undefined, _own: LayerFlags, self: Command) => {
       const flags = self.optsWithGlobals<LayerFlags>();
       await withLayer(flags, async (layer) => {
@@ -24,4 +24,29 @@ export function groupsCommand(): Command {
         if (rows.length === 0) say(group === undefined ? 'no groups' : `nobody is in group ${group}`);
       });
     });
+}
+
+interface MemberRow {
+  readonly group: string;
+  readonly channel: string;
+  readonly renewedAt: number | undefined;
+}
+
+export function memberRows(groups: readonly GroupReport[]): MemberRow[] {
+  return groups.flatMap(({ group, members }) =>
+    members.map(({ channel, renewedAt }) => ({ group, channel, renewedAt })),
+  );
+}
+
+/** @param now ms since 1970 */
+export function memberColumns(now: number): ReadonlyArray<Column<MemberRow>> {
+  return [
+    { title: 'group', cell: ({ group }) => printable(group) },
+    { title: 'member', cell: ({ channel }) => printable(channel) },
+    {
+      title: 'last renewed',
+      cell: ({ renewedAt }) =>
+        renewedAt === undefined ? 'not known' : `${durationText(now - renewedAt)} ago`,
+    },
+  ];
 }

@@ -1,22 +1,21 @@
 // The channel layer that a command looks at: a site's, or any that is named.
 
 import { existsSync } from 'node:fs';
-import { Option } from 'commander';
+import type { Command } from 'commander';
 import { type ChannelLayer, InvalidOptionError, openLayer } from '../../../channels/index.js';
 import { LinodError, NoSiteError, UsageError } from '../../errors.js';
 import { hidePassword } from '../../site/hide-password.js';
 import { aboutSetting, checkSetting } from '../../site/resolve-settings.js';
-import { requireSite, type SiteFlags } from '../main.js';
+import { requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
 
 /** A command has just been started, perhaps on a busy machine, and its person has some patience. */
 const timeoutMs = 5000;
 
-export interface LayerFlags extends SiteFlags {
+export interface LayerFlags extends SiteJsonFlags {
   readonly layer?: string;
-  readonly json?: boolean;
 }
 
-export interface LayerPlace {
+interface LayerPlace {
   /** The layer's URL, without a password. */
   readonly name: string;
   /** In which times are shown. */
@@ -24,7 +23,7 @@ export interface LayerPlace {
 }
 
 /** The layer keeps nothing that could be looked at. */
-export class NothingKeptError extends LinodError {
+class NothingKeptError extends LinodError {
   constructor(name: string) {
     super(
       'LINOD_ERR_NOTHING_KEPT',
@@ -34,14 +33,16 @@ export class NothingKeptError extends LinodError {
 }
 
 /** `--layer` names a file that is not there: looking must not make it, and it is likely mistyped. */
-export class NoLayerFileError extends LinodError {
+class NoLayerFileError extends LinodError {
   constructor(path: string) {
     super('LINOD_ERR_NO_LAYER_FILE', `there is no channel layer at ${JSON.stringify(path)}: no such file`);
   }
 }
 
-export function layerOption(): Option {
-  return new Option('--layer <url>', "the channel layer, instead of the site's; then no site is needed");
+/** A command that looks at a layer: with `--site`, `--layer`, `--json` and help. */
+export function layerCommand(name: string, description: string, help: string): Command {
+  const own = "the channel layer, instead of the site's; then no site is needed";
+  return siteCommand(name, description, help).option('--layer <url>', own);
 }
 
 /**

@@ -1,39 +1,28 @@
 // linod log level: which levels hold, and other ones for a while.
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { parseDuration } from '../../duration.js';
 import { UsageError } from '../../errors.js';
 import { rootName } from '../../log/levels/level-tree.js';
 import { checkLoggerName } from '../../log/levels/override.js';
 import { type LevelName, parseLevel } from '../../log/levels.js';
 import type { Site } from '../../site.js';
-import { findSite, jsonOption, person, type SiteFlags, siteOption, tellSwitchedOff } from '../main.js';
+import { findSite, person, type SiteJsonFlags, siteCommand, tellSwitchedOff } from '../main.js';
 import { printJson, printTable, say } from '../output.js';
 import { printable } from '../printable.js';
 
-interface Flags extends SiteFlags {
+interface Flags extends SiteJsonFlags {
   readonly for?: string;
   readonly reset?: boolean;
-  readonly json?: boolean;
 }
 
 const longestMs = 366 * 86_400_000;
 
 export function levelCommand(): Command {
-  return new Command('level')
-    .description('the levels of loggers, and how to change them while programs run')
-    .argument(
-      '[changes...]',
-      'NAME=LEVEL for a logger and those below it, or a LEVEL for all; with --reset, names',
-    )
-    .option('--for <time>', 'how long it is to hold: 90s, 15m, 2h, 1d (default: until it is reset)')
-    .option('--reset', 'take back what was set here for these names, or for all')
-    .addOption(siteOption())
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      `
-Without changes it lists what holds. A change reaches the processes of the site that run on this machine within a
+  return siteCommand(
+    'level',
+    'the levels of loggers, and how to change them while programs run',
+    `Without changes it lists what holds. A change reaches the processes of the site that run on this machine within a
 second, those that start later when they start, and other machines over the channel layer. It ends by itself.
 
 Example:
@@ -41,7 +30,13 @@ Example:
   $ linod log level shop.orders=DEBUG --for 15m
   $ linod log level DEBUG --for 1h
   $ linod log level shop.orders --reset`,
+  )
+    .argument(
+      '[changes...]',
+      'NAME=LEVEL for a logger and those below it, or a LEVEL for all; with --reset, names',
     )
+    .option('--for <time>', 'how long it is to hold: 90s, 15m, 2h, 1d (default: until it is reset)')
+    .option('--reset', 'take back what was set here for these names, or for all')
     .action(async (words: string[], flags: Flags) => {
       const order = parseLevelOrder(words, flags);
       const site = await findSite(flags);

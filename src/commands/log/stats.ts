@@ -1,28 +1,34 @@
 // linod log stats: how much is logged, by whom.
 
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { durationText } from '../../duration.js';
 import { localTime } from '../../local-time.js';
 import { LogLevels } from '../../log/levels.js';
 import type { Amount, LogStats } from '../../log/reading/stats.js';
-import { parseInstant } from '../instants.js';
-import { jsonOption, requireSite, type SiteFlags, siteOption } from '../main.js';
+import { givenInstant } from '../instants.js';
+import { requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
 import { type Column, print, printJson, printTable, say } from '../output.js';
 
 type Dimension = 'sender' | 'logger' | 'level';
 
-interface StatsFlags extends SiteFlags {
+interface StatsFlags extends SiteJsonFlags {
   readonly since?: string;
   readonly by?: Dimension;
-  readonly json?: boolean;
 }
 
 /** Without --by, that many of the loudest loggers are shown. */
 const loudest = 10;
 
 export function statsCommand(): Command {
-  return new Command('stats')
-    .description('how much is in the log, by level, logger and sender')
+  return siteCommand(
+    'stats',
+    'how much is in the log, by level, logger and sender',
+    `Counts lino.log and what was rotated of it. What the writer itself notes there is left out.
+
+Example:
+  $ linod log stats --since 24h
+  $ linod log stats --by sender`,
+  )
     .option('--since <time>', 'only what was logged since then: a time, or how long ago it was')
     .addOption(
       new Option('--by <what>', 'all of one kind, those with the most bytes first').choices([
@@ -31,26 +37,12 @@ export function statsCommand(): Command {
         'level',
       ]),
     )
-    .addOption(jsonOption())
-    .addOption(siteOption())
-    .addHelpText(
-      'after',
-      `
-Counts lino.log and what was rotated of it. What the writer itself notes there is left out.
-
-Example:
-  $ linod log stats --since 24h
-  $ linod log stats --by sender`,
-    )
     .action(async (flags: StatsFlags) => {
       const site = await requireSite(flags);
       const { timezone } = site.settings;
       const { findLogParts } = await import('../../log/reading/files.js');
       const { logStats } = await import('../../log/reading/stats.js');
-      const since =
-        flags.since === undefined
-          ? undefined
-          : parseInstant('--since', flags.since, { now: new Date(), timezone }).getTime();
+      const since = givenInstant('--since', flags.since, timezone)?.getTime();
       const stats = await logStats(await findLogParts(site.logFile, timezone), { since, timezone });
       for (const { file, problem } of stats.unreadable)
         say(`${site.shorten(file)} cannot be read to its end: ${problem}`);

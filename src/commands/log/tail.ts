@@ -1,18 +1,18 @@
 // linod log tail: the last records of lino.log, and those that are added.
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { UsageError } from '../../errors.js';
 import { recordInstant } from '../../log/formats/formats.js';
 import { type LevelName, parseLevel } from '../../log/levels.js';
 import { contentOf, type Shown } from '../../log/reading/filter.js';
 import { Timestamps } from '../../log/timestamp.js';
-import { parseInstant } from '../instants.js';
-import { jsonOption, requireSite, type SiteFlags, siteOption } from '../main.js';
+import { givenInstant } from '../instants.js';
+import { requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
 import { parseWholeNumber } from '../numbers.js';
 import { type Style, say, styled } from '../output.js';
 import { printable } from '../printable.js';
 
-interface TailFlags extends SiteFlags {
+interface TailFlags extends SiteJsonFlags {
   readonly lines?: string;
   readonly follow?: boolean;
   readonly level?: string;
@@ -21,14 +21,21 @@ interface TailFlags extends SiteFlags {
   readonly since?: string;
   readonly job?: string;
   readonly grep?: string;
-  readonly json?: boolean;
 }
 
 const defaultCount = 20;
 
 export function tailCommand(): Command {
-  return new Command('tail')
-    .description('the last records of lino.log, and of its rotated files if need be')
+  return siteCommand(
+    'tail',
+    'the last records of lino.log, and of its rotated files if need be',
+    `A record is shown whole, with all its lines. Without a level, logger, sender or job, lines that are no record are shown, too.
+
+Example:
+  $ linod log tail -f --level warning
+  $ linod log tail --since 2h --name shop --grep '/refund(ed)?/i'
+  $ linod log tail --job 17`,
+  )
     .option('-n, --lines <count>', `how many records (default: ${defaultCount}, or all since --since)`)
     .option('-f, --follow', 'go on with what is added, until Ctrl-C')
     .option('--level <level>', 'only records of this level and above')
@@ -37,18 +44,6 @@ export function tailCommand(): Command {
     .option('--since <time>', 'only records since then: a time, or how long ago it was')
     .option('--job <number>', 'only what this job has logged and what was logged about it')
     .option('--grep <text>', 'only records in which this stands: TEXT, or /REGEX/ with flags such as i')
-    .addOption(jsonOption())
-    .addOption(siteOption())
-    .addHelpText(
-      'after',
-      `
-A record is shown whole, with all its lines. Without a level, logger, sender or job, lines that are no record are shown, too.
-
-Example:
-  $ linod log tail -f --level warning
-  $ linod log tail --since 2h --name shop --grep '/refund(ed)?/i'
-  $ linod log tail --job 17`,
-    )
     .action(async (flags: TailFlags) => {
       const last = flags.lines === undefined ? undefined : parseWholeNumber('--lines', flags.lines);
       const text = flags.grep === undefined ? undefined : parseWantedText(flags.grep);
@@ -56,10 +51,7 @@ Example:
       const job = flags.job === undefined ? undefined : parseWholeNumber('--job', flags.job);
       const site = await requireSite(flags);
       const { timezone } = site.settings;
-      const since =
-        flags.since === undefined
-          ? undefined
-          : parseInstant('--since', flags.since, { now: new Date(), timezone }).getTime();
+      const since = givenInstant('--since', flags.since, timezone)?.getTime();
       const { tail } = await import('../../log/reading/tail.js');
       const textOf = flags.json ? jsonView(timezone) : plainText;
       const stop = new AbortController();

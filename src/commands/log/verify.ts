@@ -2,31 +2,27 @@
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { UsageError } from '../../errors.js';
 import type { Fault } from '../../log/reading/faults.js';
 import type { LogReport, LostNumbers, SenderReport } from '../../log/reading/verify.js';
-import { ExitError, exitCodes, jsonOption, requireSite, type SiteFlags, siteOption } from '../main.js';
+import { ExitError, exitCodes, requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
 import { type Column, print, printJson, printTable, say, styled } from '../output.js';
 import { printable } from '../printable.js';
 
 export function verifyCommand(): Command {
-  return new Command('verify')
-    .description('whether each record is in the log once and in order; 3 when something is wrong')
-    .argument('[file...]', 'log files, in any order; default: lino.log and what was rotated of it')
-    .addOption(jsonOption())
-    .addOption(siteOption())
-    .addHelpText(
-      'after',
-      `
-Reads plain and gzip files. Each sender numbers its records: a number that is missing, doubled or out of order is named with its
+  return siteCommand(
+    'verify',
+    'whether each record is in the log once and in order; 3 when something is wrong',
+    `Reads plain and gzip files. Each sender numbers its records: a number that is missing, doubled or out of order is named with its
 file and line, and so is what is no whole record. What the writer itself has told to be lost is listed and is no fault.
 
 Example:
   $ linod log verify
   $ linod log verify log/lino.log.1 log/lino.log`,
-    )
-    .action(async (files: readonly string[], flags: SiteFlags & { json?: boolean }) => {
+  )
+    .argument('[file...]', 'log files, in any order; default: lino.log and what was rotated of it')
+    .action(async (files: readonly string[], flags: SiteJsonFlags) => {
       const site = await requireSite(flags);
       const { findLogParts, readLogParts } = await import('../../log/reading/files.js');
       const { verifyLog } = await import('../../log/reading/verify.js');

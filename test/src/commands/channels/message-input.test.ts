@@ -1,7 +1,6 @@
 import t from 'tap';
 import { ExtensionValue } from '../../../../channels/index.js';
-import { parseMessageInput } from '../../../../src/commands/channels/message-input.js';
-import { plainValue } from '../../../../src/commands/channels/plain-value.js';
+import { parseMessageInput, plainValue } from '../../../../src/commands/channels/messages.js';
 
 t.test('a message is a JSON object with a type', async (t) => {
   t.same(parseMessageInput('the message', ' {"type":"a.b","n":[1,null]}\n', undefined), {

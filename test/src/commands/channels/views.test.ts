@@ -1,8 +1,8 @@
 import t from 'tap';
 import { InMemoryChannelLayer, type Peeked } from '../../../../channels/index.js';
-import { figureColumns } from '../../../../src/commands/channels/figures-view.js';
-import { memberColumns, memberRows } from '../../../../src/commands/channels/groups-view.js';
-import { peekColumns, peekedJson } from '../../../../src/commands/channels/peek-view.js';
+import { memberColumns, memberRows } from '../../../../src/commands/channels/groups.js';
+import { peekColumns, peekedJson } from '../../../../src/commands/channels/peek.js';
+import { figureColumns } from '../../../../src/commands/channels.js';
 import { tableLines } from '../../../../src/commands/output.js';
 import { printable, shortened } from '../../../../src/commands/printable.js';
 
