@@ -18,6 +18,13 @@ export interface JitterOptions {
   readonly times: Times;
 }
 
+/** A time, what it is moved to, and the time after it. */
+interface Moved {
+  readonly at: number;
+  readonly moved: number;
+  readonly next: number | null;
+}
+
 /**
  * Each time is moved by the same part of what it can be moved by: of `mostMs`, or of less where the next time or
  * something excluded comes before. So they stay in order, and apart.
@@ -26,6 +33,8 @@ export class Jitter {
   readonly #part: number;
   readonly #mostMs: number;
   readonly #times: Times;
+  /** The last one that was worked out: mostly, the next one is asked for after it. */
+  #known: Moved | null = null;
 
   constructor({ seed, mostMs, times }: JitterOptions) {
     this.#part = partOf(seed);
@@ -35,29 +44,36 @@ export class Jitter {
 
   /** The first moved time strictly later than an instant, or null. */
   nextAfter(after: number): number | null {
+    const known = this.#known;
+    if (known !== null && known.moved <= after && known.next !== null && after < known.next)
+      return this.#move(known.next).moved;
     const before = this.#timeBefore(after);
-    const moved = before === null ? null : this.#move(before);
-    if (moved !== null && moved > after) return moved;
+    if (before !== null) {
+      const { moved } = this.#move(before);
+      if (moved > after) return moved;
+    }
     const next = this.#times.nextAfter(after);
-    return next === null ? null : this.#move(next);
+    return next === null ? null : this.#move(next).moved;
   }
 
   /** By how much the time was moved that is due at an instant now, in ms. */
   shiftBefore(moved: number): number {
-    const before = this.#timeBefore(moved);
+    const before = this.#known?.moved === moved ? this.#known.at : this.#timeBefore(moved);
     return before === null ? 0 : moved - before;
   }
 
   /** By how much a time is moved, in ms; in whole seconds where there is a minute or more to move it in. */
   shiftOf(at: number): number {
-    const next = this.#times.nextAfter(at) ?? Number.POSITIVE_INFINITY;
-    const room = this.#times.freeFor(at, Math.min(this.#mostMs, next - at));
-    const unitMs = room >= 60_000 ? 1000 : 1;
-    return Math.floor((this.#part * room) / unitMs) * unitMs;
+    return this.#move(at).moved - at;
   }
 
-  #move(at: number): number {
-    return at + this.shiftOf(at);
+  #move(at: number): Moved {
+    if (this.#known?.at === at) return this.#known;
+    const next = this.#times.nextAfter(at);
+    const room = this.#times.freeFor(at, Math.min(this.#mostMs, (next ?? Number.POSITIVE_INFINITY) - at));
+    const unitMs = room >= 60_000 ? 1000 : 1;
+    this.#known = { at, moved: at + Math.floor((this.#part * room) / unitMs) * unitMs, next };
+    return this.#known;
   }
 
   /** The time that is due at an instant when it has been moved, or next before. */
