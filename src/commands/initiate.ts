@@ -100,8 +100,7 @@ async function askWorker(
     if (thrown instanceof ChannelsError) error = thrown;
     else if (!deadline.aborted) throw thrown;
   }
-  const found = { sent, seconds: timeoutMs / 1000, away: whyAway() };
-  const why = error?.message ?? whatIsMissing(site, answers, found);
+  const why = error?.message ?? whatIsMissing(site, answers, sent, timeoutMs, whyAway());
   if (json) printJson(why === null ? { answered: answers } : { answered: answers, error: why });
   else for (const answer of answers) print(answerText(answer));
   if (why === null) return;
@@ -115,21 +114,19 @@ async function askWorker(
 function whatIsMissing(
   { settings }: Site,
   answers: ReadonlyArray<Record<string, unknown>>,
-  {
-    sent,
-    seconds,
-    away,
-  }: { readonly sent: number; readonly seconds: number; readonly away: string | undefined },
+  sent: number,
+  timeoutMs: number,
+  away: string | undefined,
 ): string | null {
   const missing = coroutines.filter((type) => answers.every(({ coroutine }) => coroutine !== type));
   if (missing.length === 0) return null;
   const because = away === undefined ? '' : `: ${away}`;
   if (sent < coroutines.length) {
     const name = [settings.channelLayer].flat().map(hidePassword).join(', ');
-    return `the channel layer ${name} took no message within ${seconds} s${because}`;
+    return `the channel layer ${name} took no message within ${timeoutMs / 1000} s${because}`;
   }
   const what = missing.length < coroutines.length ? ` about ${missing.join(', ')}` : '';
-  return `no worker answered${what} within ${seconds} s${because}`;
+  return `no worker answered${what} within ${timeoutMs / 1000} s${because}`;
 }
 
 function answerText({ coroutine, already, worker }: Record<string, unknown>): string {

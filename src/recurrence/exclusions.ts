@@ -2,8 +2,8 @@
 
 import { suggestion } from '../errors.js';
 import { easterSunday } from './easter.js';
-import { weekdayNames, weekdaysOfWord } from './notations/vocabulary.js';
-import { dayMs, dayOf, modulo, weekdayOf, yearOf } from './wall-time.js';
+import { weekdays, weekdaysOfWord } from './notations/vocabulary.js';
+import { dayMs, dayOf, weekdayOf, yearOf } from './wall-time.js';
 
 /** What a list of exclusions may be, as a clause. */
 export const excludedRule =
@@ -19,12 +19,8 @@ interface Shape {
   readonly isWholeDay: boolean;
 }
 
-const weekdayWord = '([a-z]{3,10})';
 const timeOfDay = '([01]\\d|2[0-3]):([0-5]\\d)';
-const weekdayShape = new RegExp(`^${weekdayWord}(?:-${weekdayWord})?$`);
-const windowShape = new RegExp(
-  `^(?:${weekdayWord}(?:-${weekdayWord})? )?${timeOfDay}-(?:${timeOfDay}|24:00)$`,
-);
+const windowShape = new RegExp(`^(?:([a-z-]+) )?${timeOfDay}-(?:${timeOfDay}|24:00)$`);
 const dayShape = /^(?:(?:([1-9]\d{3})-)?(\d\d)-(\d\d)|easter([+-]\d{1,3})?)$/;
 const minuteMs = 60_000;
 /** Where exclusions follow upon one another without an end, nobody looks further. */
@@ -158,7 +154,7 @@ export function isExcludedList(value: unknown): value is readonly string[] {
 export function wrongEntry(value: unknown): string | null {
   const wrong: unknown = Array.isArray(value) ? value.find((entry) => !isExcludedList([entry])) : undefined;
   if (typeof wrong !== 'string') return null;
-  const hint = /^[a-z]+$/i.test(wrong) ? suggestion(wrong, weekdayNames) : '';
+  const hint = /^[a-z]+$/i.test(wrong) ? suggestion(wrong, weekdays) : '';
   return `${JSON.stringify(wrong)}${hint}`;
 }
 
@@ -171,27 +167,21 @@ function daysWhere(isOn: (day: number) => boolean): Shape {
 }
 
 function parseWeekdays(entry: string): Shape | null {
-  const [matched, from, to] = weekdayShape.exec(entry) ?? [];
-  if (matched === undefined || from === undefined) return null;
-  const isIn = weekdaysFrom(from, to);
-  return isIn === null ? null : daysWhere(isIn);
+  const isOn = weekdayTest(entry);
+  return isOn === null ? null : daysWhere(isOn);
 }
 
-/** Whether the weekday of a day lies from one to another; `fri` to `mon` is four days. Null if one of them is none. */
-function weekdaysFrom(from: string, to = from): ((day: number) => boolean) | null {
-  // `weekend` is two days.
-  const first = weekdayNames.indexOf(weekdaysOfWord(from)?.at(0) ?? '');
-  const last = weekdayNames.indexOf(weekdaysOfWord(to)?.at(-1) ?? '');
-  if (first < 0 || last < 0) return null;
-  const length = modulo(last - first, 7);
-  return (day) => modulo(weekdayOf(day) - first, 7) <= length;
+/** Whether a day is one of the weekdays that a word such as `sat`, `weekend` or `fri-mon` names; null if it names none. */
+function weekdayTest(word: string): ((day: number) => boolean) | null {
+  const names = weekdaysOfWord(word);
+  return names === undefined ? null : (day) => names.some((name) => name === weekdays[weekdayOf(day)]);
 }
 
 /** `09:00-17:00`; one that ends before it begins goes on past midnight and belongs to the day that it begins on. */
 function parseWindow(entry: string): Shape | null {
-  const [matched, from, to, hour, minute, endHour = '24', endMinute = '00'] = windowShape.exec(entry) ?? [];
+  const [matched, days, hour, minute, endHour = '24', endMinute = '00'] = windowShape.exec(entry) ?? [];
   if (matched === undefined) return null;
-  const isOn = from === undefined ? () => true : weekdaysFrom(from, to);
+  const isOn = days === undefined ? () => true : weekdayTest(days);
   if (isOn === null) return null;
   const begin = (Number(hour) * 60 + Number(minute)) * minuteMs;
   const end = (Number(endHour) * 60 + Number(endMinute)) * minuteMs;

@@ -11,23 +11,16 @@
 
 import { suggestion } from '../../errors.js';
 import { isElapsed } from '../elapsed.js';
-import { type EveryUnit, knownZone, type Weekday } from '../fields.js';
+import { type EveryUnit, knownZone } from '../fields.js';
 import { completeStart } from '../open-start.js';
 import { formatWallTime, parseWallTime } from '../wall-time.js';
 import { NotationError, type Piece, piecesOf, plainTiming, type Timing, two } from './notation.js';
+import { weekdays as everyDay } from './vocabulary.js';
 
-const days: Readonly<Record<string, Weekday>> = {
-  MO: 'monday',
-  TU: 'tuesday',
-  WE: 'wednesday',
-  TH: 'thursday',
-  FR: 'friday',
-  SA: 'saturday',
-  SU: 'sunday',
-};
-const everyDay: readonly Weekday[] = Object.values(days);
+/** By `MO`, `TU` and so on. */
+const dayNames = new Map(everyDay.map((day) => [day.slice(0, 2).toUpperCase(), day]));
 
-const weekday = '(?:MO|TU|WE|TH|FR|SA|SU)';
+const weekday = `(?:${[...dayNames.keys()].join('|')})`;
 const numbers = /^[+-]?[1-9]\d{0,2}(,[+-]?[1-9]\d{0,2})*$/;
 const one = 'cron has rules with several';
 
@@ -222,7 +215,7 @@ class RruleText {
   #weekdays(everyUnit: EveryUnit): Pick<Days, 'weekdays' | 'positions'> {
     const piece = this.#piece('BYDAY');
     const found = piece.text.split(',').map((item) => ({
-      weekday: days[item.slice(-2)] ?? 'monday',
+      weekday: dayNames.get(item.slice(-2)) ?? 'monday',
       position: item.length === 2 ? null : Number(item.slice(0, -2)),
     }));
     const weekdays = [...new Set(found.map(({ weekday }) => weekday))];

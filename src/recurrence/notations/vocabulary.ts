@@ -19,7 +19,8 @@ const units: ReadonlyMap<string, EveryUnit> = new Map([
   ['year', 'yearly'],
 ]);
 
-const weekdays = Array.from(Weekdays, ({ value }) => value);
+/** From Monday on. */
+export const weekdays: readonly Weekday[] = Array.from(Weekdays, ({ value }) => value);
 const months = Info.months('long', { locale: 'en' }).map((month) => month.toLowerCase());
 const ordinals = 'first second third fourth fifth sixth seventh eighth ninth tenth'.split(' ');
 
@@ -28,7 +29,6 @@ export const position = `(?:last|(\\d{1,3}(?:st|nd|rd|th)|${ordinals.join('|')})
 
 /** For suggestions. */
 export const unitNames: readonly string[] = Array.from(units.keys(), (unit) => `${unit}s`);
-export const weekdayNames: readonly string[] = weekdays;
 export const monthNames: readonly string[] = months;
 
 /** The unit that `week` and `weeks` name. */

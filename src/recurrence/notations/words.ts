@@ -19,7 +19,7 @@ import {
   timeOfWord,
   unitNames,
   unitOfWord,
-  weekdayNames,
+  weekdays as weekdayNames,
   weekdaysOfWord,
 } from './vocabulary.js';
 
@@ -58,8 +58,6 @@ interface Days extends Pick<Timing, 'everyUnit' | 'every' | 'weekdays' | 'positi
   /** What an open start has in the place of its day, as in open-start.ts. */
   readonly day: string;
 }
-
-const everyDay = weekdaysOfWord('mon-sun') ?? [];
 
 const clauseWords = [
   ...'every on only at in from until missing repeated easter weekdays'.split(' '),
@@ -332,7 +330,7 @@ class Words {
   /** `the last Friday`, `the 1st and 15th`: of each month, of the year, or of one month of it. */
   #positioned(said: Said, plain: Omit<Days, 'everyUnit'>, day: number | undefined): Days {
     const { within } = said;
-    const all = { ...plain, weekdays: plain.weekdays.length > 0 ? plain.weekdays : everyDay };
+    const all = { ...plain, weekdays: plain.weekdays.length > 0 ? plain.weekdays : weekdayNames };
     const isYearly = within === undefined ? said.unit === 'yearly' : within !== 'month';
     this.#onlyWith('positions', said, isYearly ? 'yearly' : 'monthly');
     if (typeof within === 'number') {
