@@ -11,8 +11,8 @@ import { SpoolAdopter } from '../log/sender/adopter.js';
 import { guardAtExit } from '../log/sender/exit-guard.js';
 import { LayerTransport } from '../log/sender/layer-transport.js';
 import { LogSender } from '../log/sender/sender.js';
+import { senderSettings } from '../log/sender/settings.js';
 import { LocalTransport } from '../log/sender/transport.js';
-import { senderTuning } from '../log/sender/tuning.js';
 import type { LogSink } from '../log/sink.js';
 import { LogLock } from '../log/writer/log-lock.js';
 import { LoggerCoroutine } from '../log/writer/logger-coroutine.js';
@@ -40,7 +40,7 @@ export interface WorkerLogger {
 }
 
 export function openWorkerLogger({ site, layer, clock, terminal }: WorkerLoggerOptions): WorkerLogger {
-  const { settings, spoolDirectory, logDirectory } = site;
+  const { settings, logDirectory } = site;
   const elsewhere = new LayerTransport({
     open: async () => layer,
     ownsLayer: false,
@@ -52,12 +52,7 @@ export function openWorkerLogger({ site, layer, clock, terminal }: WorkerLoggerO
   const sender = new LogSender({
     name: 'linod',
     transport: local,
-    settings: {
-      spoolDirectory,
-      tuning: senderTuning(settings),
-      timezone: settings.timezone,
-      format: settings.logFormat,
-    },
+    settings: senderSettings(site),
     clock,
   });
   const unguard = guardAtExit(sender);

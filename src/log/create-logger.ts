@@ -17,7 +17,7 @@ import { SpoolAdopter } from './sender/adopter.js';
 import { guardAtExit } from './sender/exit-guard.js';
 import { LayerTransport } from './sender/layer-transport.js';
 import { LogSender } from './sender/sender.js';
-import { senderTuning } from './sender/tuning.js';
+import { senderSettings } from './sender/settings.js';
 import type { LogSink } from './sink.js';
 
 export interface CreateLoggerOptions {
@@ -148,12 +148,11 @@ async function connect(
 ): Promise<void> {
   try {
     const site = await loadSite(directory);
-    const { settings, spoolDirectory } = site;
+    const { settings } = site;
     const following = followLevels(levels, site.logDirectory, name);
     closers.push(() => following.close());
     following.start(configuredLevels(settings));
-    const { timezone, logFormat: format } = settings;
-    sender.begin({ spoolDirectory, timezone, format, tuning: senderTuning(settings) });
+    sender.begin(senderSettings(site));
     // A site that is turned off has no worker: its records wait in the spool until it is turned on.
     if (settings.useLinod) closers.push(connectLayer(sender, site, following));
   } catch (error) {

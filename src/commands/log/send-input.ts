@@ -12,8 +12,8 @@ import { loggerName, senderLabel } from '../../log/names.js';
 import { guardAtExit } from '../../log/sender/exit-guard.js';
 import { LayerTransport } from '../../log/sender/layer-transport.js';
 import { LogSender } from '../../log/sender/sender.js';
+import { senderSettings } from '../../log/sender/settings.js';
 import type { LogTransport } from '../../log/sender/transport.js';
-import { senderTuning } from '../../log/sender/tuning.js';
 import { configuredLevels } from '../../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../../site.js';
 import { exitCodes, tellSwitchedOff } from '../main.js';
@@ -88,12 +88,7 @@ function openSender(
     name,
     // A site that is turned off, or cannot be loaded, has no worker: its records wait in the spool.
     transport: site?.settings.useLinod ? layerTransport(site, levels) : undefined,
-    settings: {
-      spoolDirectory: site?.spoolDirectory ?? join(directory, 'log', 'spool'),
-      tuning: site && senderTuning(site.settings),
-      format: site?.settings.logFormat,
-      timezone: site?.settings.timezone,
-    },
+    settings: site ? senderSettings(site) : { spoolDirectory: join(directory, 'log', 'spool') },
     clock: systemClock,
     onTrouble: (error) => {
       if (error !== undefined)

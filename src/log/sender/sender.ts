@@ -7,7 +7,7 @@ import { ownProcess } from '../../owner.js';
 import { batchBytes, lastOf } from '../batch.js';
 import type { Fields } from '../fields.js';
 import { lineFormat } from '../formats/formats.js';
-import type { FormatName, LineFormat } from '../formats/line-format.js';
+import type { LineFormat } from '../formats/line-format.js';
 import type { LevelName } from '../levels.js';
 import { senderLabel } from '../names.js';
 import type { LogSink } from '../sink.js';
@@ -15,21 +15,9 @@ import { Timestamps } from '../timestamp.js';
 import type { Guarded } from './exit-guard.js';
 import { Forwarder } from './forwarder.js';
 import { droppedCount, droppedSentence, Pressure } from './pressure.js';
-import { Spool, type SpoolLimits } from './spool.js';
+import type { SenderSettings } from './settings.js';
+import { Spool } from './spool.js';
 import type { LogTransport } from './transport.js';
-import { defaultTuning, type SenderTuning } from './tuning.js';
-
-/** What the site says about its log. */
-export interface SenderSettings {
-  /** Where records wait that are not acknowledged; shared by all senders of a site on one machine. */
-  readonly spoolDirectory: string;
-  /** The zone of the times in the log; the system's when left out. */
-  readonly timezone?: string | undefined;
-  /** How records are written; default `text`. */
-  readonly format?: FormatName | undefined;
-  readonly tuning?: Partial<SenderTuning> | undefined;
-  readonly limits?: Partial<SpoolLimits> | undefined;
-}
 
 export interface LogSenderOptions {
   /** What the log calls this process: `web` becomes `web[812]`. */
@@ -136,31 +124,20 @@ export class LogSender implements LogSink, Guarded {
     this.#open?.forwarder.connect(transport);
   }
 
-  #openWith({ spoolDirectory, timezone, format, tuning: given, limits }: SenderSettings): Opened {
+  #openWith(settings: SenderSettings): Opened {
+    const { spoolDirectory: directory, timezone, format = 'text', gatherMs = 40, limits } = settings;
     const { label: sender, epoch } = this;
-    const owner = ownProcess();
-    const tuning = { ...defaultTuning, ...given };
-    const spool = new Spool({
-      directory: spoolDirectory,
-      header: { sender, epoch, owner },
-      clock: this.#clock,
-      limits: {
-        diskBytes: tuning.spoolBytes,
-        keeps: tuning.spoolKeeps,
-        blockMs: tuning.blockMs,
-        syncs: tuning.sync === 'always',
-        ...limits,
-      },
-      onTrouble: this.#options.onTrouble,
-    });
+    const [clock, owner] = [this.#clock, ownProcess()];
+    const { onTrouble } = this.#options;
+    const spool = new Spool({ directory, header: { sender, epoch, owner }, clock, limits, onTrouble });
     const onChange = () => this.#onChange();
-    const lines = lineFormat(format ?? 'text');
+    const lines = lineFormat(format);
     return {
       spool,
-      gatherMs: tuning.gatherMs,
+      gatherMs,
       format: lines,
       timestamps: new Timestamps(timezone, lines.time),
-      forwarder: new Forwarder({ sender, epoch, owner, spool, clock: this.#clock, onChange }),
+      forwarder: new Forwarder({ sender, epoch, owner, spool, clock, onChange }),
     };
   }
 

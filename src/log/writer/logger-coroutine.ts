@@ -10,18 +10,9 @@ import type { LogSender } from '../sender/sender.js';
 import type { LocalTransport, Reply } from '../sender/transport.js';
 import { LogWriter, type LogWriterOptions, type LogWriterStatus, type Refusal } from './writer.js';
 
-type PassedOn =
-  | 'path'
-  | 'clock'
-  | 'timezone'
-  | 'format'
-  | 'sync'
-  | 'rotation'
-  | 'fence'
-  | 'orderMs'
-  | 'spoolDirectories';
+type Told = 'onTrouble' | 'onCheckpointTrouble' | 'onRotationTrouble' | 'onRefused';
 
-export interface LoggerCoroutineOptions extends Pick<LogWriterOptions, PassedOn> {
+export interface LoggerCoroutineOptions extends Omit<LogWriterOptions, Told> {
   readonly layer: ChannelLayer;
   /** The log's channel, `linod_mysite.log`. */
   readonly channel: string;

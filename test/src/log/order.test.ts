@@ -24,7 +24,7 @@ function setUp(t: Test, orderMs: number) {
       pid: 1,
       transport,
       clock,
-      settings: { spoolDirectory, tuning: { gatherMs: 10 } },
+      settings: { spoolDirectory, gatherMs: 10 },
     });
   };
   const pass = async (ms: number) => {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { LevelName } from '../../../src/log/levels.js';
 import { Pressure } from '../../../src/log/sender/pressure.js';
-import { LogSender, type SenderSettings } from '../../../src/log/sender/sender.js';
+import { LogSender } from '../../../src/log/sender/sender.js';
+import type { SenderSettings } from '../../../src/log/sender/settings.js';
 import { LogWriter } from '../../../src/log/writer/writer.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../support/directory.js';
@@ -129,8 +130,7 @@ t.test(
   'where the newest are kept, the oldest files make room, and what is lost is told by number',
   async (t) => {
     const { sender, logAll, startWriter } = setUp(t, {
-      tuning: { spoolKeeps: 'newest' },
-      limits: { diskBytes: 10_000, segmentBytes: 2000 },
+      limits: { diskBytes: 10_000, segmentBytes: 2000, keeps: 'newest' },
     });
     for (let round = 0; round < 60; round++) await logAll();
     const { accepted } = sender.progress;
