@@ -2,9 +2,8 @@
 
 import { type BaseRequest, scheduleDaily } from '../src/index.js';
 import { counted } from './counted.js';
-import { clearJobs } from './history/jobs.js';
+import { clearJobs, clearRequests } from './history/jobs.js';
 import { clearSummaries, summariseDecisions } from './history/ledger.js';
-import { clearRequests } from './history/requests.js';
 import { retention } from './retention.js';
 
 export const clearTooOldJobHistory = scheduleDaily(

@@ -1,102 +1,78 @@
-// Which jobs of a rule are too old or too many.
+// Which jobs of a rule are too old or too many, and which requests no job refers to any more.
 
 import type { BaseRequest, JobStatus } from '../../src/index.js';
 import { mayGoOn } from '../pause.js';
 import { daysBefore, type Retention } from '../retention.js';
-import { inBatches } from './batches.js';
+import { batchSize, drain } from './drain.js';
 
-const pageSize = 500;
-
-/** How many are kept of a kind of ends, and from when on. */
+/** How many are kept of a kind of ends, and for how long. */
 interface Limit {
+  readonly statuses: readonly JobStatus[];
   readonly count: number;
-  readonly startedAt: number;
+  readonly days: number;
 }
 
 /**
- * Deletes jobs of a rule, with their lines, from the newest that is to go to the oldest. A running job stays, and so does
- * the rule's newest one: people want to see how it went last time, even if that was a year ago.
+ * Deletes jobs of a rule, with their lines, the oldest first. A running job stays, and so does the rule's newest one: people
+ * want to see how it went last time, even if that was a year ago.
  *
  * @returns how many
  */
 export async function clearJobs(ar: BaseRequest, ruleId: number, limits: Retention): Promise<number> {
-  const isTooMuch = judge(ar, limits);
-  let deleted = 0;
-  let before = Number.MAX_SAFE_INTEGER;
-  while (await mayGoOn(ar.signal)) {
-    const rows = await ar.db
-      .selectFrom('jobs')
-      .select(['id', 'status', 'start_datetime'])
-      .where('rule_id', '=', ruleId)
-      .where('id', '<', before)
-      .orderBy('id', 'desc')
-      .limit(pageSize)
-      .execute();
-    const ids = rows.filter((row) => isTooMuch(row.status, row.start_datetime)).map((row) => row.id);
-    deleted += await deleteJobs(ar, ids);
-    if (rows.length < pageSize) break;
-    before = rows.at(-1)?.id ?? 0;
-  }
-  return deleted;
-}
-
-/** Asked for each job of a rule, the newest first. */
-function judge(ar: BaseRequest, limits: Retention): (status: string, startedAt: number) => boolean {
-  const good: Limit = { count: limits.jobsPerRule, startedAt: daysBefore(ar.now(), limits.jobDays) };
+  const { jobsPerRule, jobDays, failedJobsPerRule, failedJobDays } = limits;
+  const good: Limit = { statuses: ['done', 'cancelled'], count: jobsPerRule, days: jobDays };
   const bad: Limit = {
-    count: limits.failedJobsPerRule,
-    startedAt: daysBefore(ar.now(), limits.failedJobDays),
+    statuses: ['failed', 'timeout', 'lost'],
+    count: failedJobsPerRule,
+    days: failedJobDays,
   };
-  const limitOf: Readonly<Record<Exclude<JobStatus, 'running'>, Limit>> = {
-    done: good,
-    cancelled: good,
-    failed: bad,
-    timeout: bad,
-    lost: bad,
-  };
-  const seen = new Map<Limit, number>();
-  let isNewest = true;
-  return (status, startedAt) => {
-    const isOnlyNow = isNewest;
-    isNewest = false;
-    if (!isEnd(status)) return false;
-    const limit = limitOf[status];
-    const number = (seen.get(limit) ?? 0) + 1;
-    seen.set(limit, number);
-    return !isOnlyNow && (number > Math.floor(limit.count) || startedAt < limit.startedAt);
-  };
+  return (await clearJobsOf(ar, ruleId, good)) + (await clearJobsOf(ar, ruleId, bad));
 }
 
-const ends: readonly string[] = ['done', 'cancelled', 'failed', 'timeout', 'lost'];
-
-function isEnd(status: string): status is Exclude<JobStatus, 'running'> {
-  return ends.includes(status);
-}
-
-/** Lines first, since a job may have thousands. */
-async function deleteJobs(ar: BaseRequest, ids: readonly number[]): Promise<number> {
-  if (ids.length === 0) return 0;
-  let after = 0;
-  while (await mayGoOn(ar.signal)) {
-    const lines = await ar.db
-      .selectFrom('job_lines')
+async function clearJobsOf(
+  ar: BaseRequest,
+  ruleId: number,
+  { statuses, count, days }: Limit,
+): Promise<number> {
+  if (!(await mayGoOn(ar.signal))) return 0;
+  const ofRule = ar.db.selectFrom('jobs').select('id').where('rule_id', '=', ruleId).orderBy('id', 'desc');
+  const newest = await ofRule.limit(1).executeTakeFirst();
+  const ofKind = ofRule.where('status', 'in', statuses);
+  const surplus = await ofKind.limit(1).offset(Math.floor(count)).executeTakeFirst();
+  const startedBefore = daysBefore(ar.now(), days);
+  return await drain(ar, async (tx) => {
+    const old = await tx
+      .selectFrom('jobs')
       .select('id')
-      .where('job_id', 'in', ids)
-      .where('id', '>', after)
+      .where('rule_id', '=', ruleId)
+      .where('status', 'in', statuses)
+      .where('id', '!=', newest?.id ?? 0)
+      .where((eb) => eb.or([eb('id', '<=', surplus?.id ?? 0), eb('start_datetime', '<', startedBefore)]))
       .orderBy('id')
-      .limit(pageSize)
+      .limit(batchSize)
       .execute();
-    await inBatches(
-      ar,
-      lines.map((line) => line.id),
-      async (tx, some) => {
-        await tx.deleteFrom('job_lines').where('id', 'in', some).execute();
-      },
-    );
-    if (lines.length < pageSize) break;
-    after = lines.at(-1)?.id ?? after;
-  }
-  return await inBatches(ar, ids, async (tx, some) => {
-    await tx.deleteFrom('jobs').where('id', 'in', some).execute();
+    const ids = old.map((row) => row.id);
+    if (ids.length === 0) return 0;
+    await tx.deleteFrom('job_lines').where('job_id', 'in', ids).execute();
+    await tx.deleteFrom('jobs').where('id', 'in', ids).execute();
+    return ids.length;
+  });
+}
+
+/** Deletes requests that were handled some time ago. @returns how many */
+export async function clearRequests(ar: BaseRequest, { requestDays }: Retention): Promise<number> {
+  const handledBefore = daysBefore(ar.now(), requestDays);
+  return await drain(ar, async (tx) => {
+    const old = tx
+      .selectFrom('job_requests')
+      .select('id')
+      .where('handled_at', '<', handledBefore)
+      .where(({ not, exists, selectFrom }) =>
+        not(exists(selectFrom('jobs').select('jobs.id').whereRef('request_id', '=', 'job_requests.id'))),
+      )
+      .orderBy('id')
+      .limit(batchSize);
+    const { numDeletedRows } = await tx.deleteFrom('job_requests').where('id', 'in', old).executeTakeFirst();
+    return Number(numDeletedRows);
   });
 }

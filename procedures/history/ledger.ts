@@ -1,10 +1,10 @@
 // The ledger's old entries: what is left of them is how often what happened on which day of a rule.
 
 import type { Kysely } from 'kysely';
-import { type BaseRequest, type Database, LinodError, localTime } from '../../src/index.js';
+import { type BaseRequest, type Database, LinodError, localTime, sql } from '../../src/index.js';
 import { mayGoOn } from '../pause.js';
 import { daysBefore, type Retention } from '../retention.js';
-import { inBatches } from './batches.js';
+import { batchSize, drain } from './drain.js';
 
 /** As much of a decision as is counted. */
 interface Decision {
@@ -45,56 +45,34 @@ export async function summariseDecisions(
     .executeTakeFirst();
   const decidedBefore = daysBefore(ar.now(), limits.decisionDays);
   const dayOf = await dayTeller(ar, ruleId);
-  let count = 0;
-  let after = 0;
-  while (await mayGoOn(ar.signal)) {
-    const rows = await ar.db
+  return await drain(ar, async (tx) => {
+    const old = tx
       .selectFrom('decisions')
       .select('id')
       .where('rule_id', '=', ruleId)
-      .where('id', '>', after)
       .where((eb) => eb.or([eb('id', '<=', surplus?.id ?? 0), eb('decided_at', '<', decidedBefore)]))
       .orderBy('id')
-      .limit(pageSize)
-      .execute();
-    count += await inBatches(
-      ar,
-      rows.map((row) => row.id),
-      async (tx, some) => {
-        // Another run may have taken some of them: each is counted by whoever deletes it.
-        const gone = await tx.deleteFrom('decisions').where('id', 'in', some).returningAll().execute();
-        for (const day of countByDay(gone, dayOf)) await add(tx, ruleId, day);
-      },
-    );
-    if (rows.length < pageSize) break;
-    after = rows.at(-1)?.id ?? after;
-  }
-  return count;
+      .limit(batchSize);
+    // Another run may have taken some of them: each is counted by whoever deletes it.
+    const gone = await tx.deleteFrom('decisions').where('id', 'in', old).returningAll().execute();
+    for (const day of countByDay(gone, dayOf)) await add(tx, ruleId, day);
+    return gone.length;
+  });
 }
 
-/** Deletes the counts of a rule's days that are too long ago: after a first time those of one day. */
+/** Deletes the counts of a rule's days that are too long ago. */
 export async function clearSummaries(ar: BaseRequest, ruleId: number, limits: Retention): Promise<void> {
   const first = new Date(daysBefore(ar.now(), limits.decisionSummaryDays)).toISOString();
-  const days = await ar.db
-    .selectFrom('decision_summaries')
-    .select('day')
-    .distinct()
-    .where('rule_id', '=', ruleId)
-    .where('day', '<', first.slice(0, dayLength))
-    .execute();
-  for (const { day } of days) {
-    if (!(await mayGoOn(ar.signal))) return;
-    await ar.transaction(async (tx) => {
-      await tx
-        .deleteFrom('decision_summaries')
-        .where('rule_id', '=', ruleId)
-        .where('day', '=', day)
-        .execute();
-    });
-  }
+  if (!(await mayGoOn(ar.signal))) return;
+  await ar.transaction(async (tx) => {
+    await tx
+      .deleteFrom('decision_summaries')
+      .where('rule_id', '=', ruleId)
+      .where('day', '<', first.slice(0, dayLength))
+      .execute();
+  });
 }
 
-const pageSize = 500;
 const dayLength = 'yyyy-mm-dd'.length;
 
 function countByDay(decisions: readonly Decision[], dayOf: (at: number) => string): Count[] {
@@ -122,24 +100,12 @@ async function add(tx: Kysely<Database>, ruleId: number, count: Count): Promise<
     .onConflict((conflict) =>
       conflict.columns(['rule_id', 'day', 'reason']).doUpdateSet((eb) => ({
         times: eb('decision_summaries.times', '+', eb.ref('excluded.times')),
-        first_at: eb
-          .case()
-          .when('excluded.first_at', '<', eb.ref('decision_summaries.first_at'))
-          .then(eb.ref('excluded.first_at'))
-          .else(eb.ref('decision_summaries.first_at'))
-          .end(),
-        last_detail: eb
-          .case()
-          .when('excluded.last_at', '>=', eb.ref('decision_summaries.last_at'))
-          .then(eb.ref('excluded.last_detail'))
-          .else(eb.ref('decision_summaries.last_detail'))
-          .end(),
-        last_at: eb
-          .case()
-          .when('excluded.last_at', '>=', eb.ref('decision_summaries.last_at'))
-          .then(eb.ref('excluded.last_at'))
-          .else(eb.ref('decision_summaries.last_at'))
-          .end(),
+        first_at: sql<number>`case when excluded.first_at < decision_summaries.first_at
+          then excluded.first_at else decision_summaries.first_at end`,
+        last_detail: sql<string>`case when excluded.last_at >= decision_summaries.last_at
+          then excluded.last_detail else decision_summaries.last_detail end`,
+        last_at: sql<number>`case when excluded.last_at >= decision_summaries.last_at
+          then excluded.last_at else decision_summaries.last_at end`,
       })),
     )
     .execute();

@@ -23,23 +23,13 @@ export interface SummaryOptions {
 export async function checkSummaries(ar: BaseRequest, options: SummaryOptions): Promise<void> {
   const db = await siteDatabase(ar);
   if (summaries.size === 0) ar.debug('no summary is registered: there is nothing to compute');
-  const wanted = inOrder(wantedSummaries(options));
+  const wanted = inOrder(summaries.named(options.summaries));
   await askForWhole(ar, db, wholeOnes(wanted, options));
   for (const summary of wanted) {
     if (!(await mayGoOn(ar.signal))) return;
     await new SummaryRun(ar, db, summary).run();
   }
   await tellUnknown(ar, db);
-}
-
-function wantedSummaries({ summaries: names }: SummaryOptions): AnySummary[] {
-  if (names === null) return [...summaries];
-  for (const name of names) {
-    if (summaries.has(name)) continue;
-    const known = Array.from(summaries, (summary) => summary.name).join(', ') || 'none';
-    throw new UsageError(`there is no summary ${JSON.stringify(name)}; there are ${known}`);
-  }
-  return Array.from(summaries).filter((summary) => names.includes(summary.name));
 }
 
 function wholeOnes(wanted: readonly AnySummary[], { summaries: names, all }: SummaryOptions): AnySummary[] {

@@ -5,7 +5,7 @@ import { type BaseRequest, sql } from '../../src/index.js';
 import { counted } from '../counted.js';
 import { headline, isOfDatabase, maxFailures } from '../failures.js';
 import { mayGoOn, Pace } from '../pause.js';
-import { procedureTables, type SiteDatabase } from '../store/open.js';
+import type { SiteDatabase } from '../store/open.js';
 import type { DirtySummaryRow } from '../store/tables.js';
 import { type AnySummary, markSummaryDirty, summaries } from './summaries.js';
 import { markWhole } from './whole.js';
@@ -169,17 +169,6 @@ export class SummaryRun {
 
 /** Not of keys that were marked again meanwhile: the value may be of before. */
 async function removeMarks(tx: SiteDatabase, values: readonly Computed[]): Promise<void> {
-  const byVersion = new Map<number, number[]>();
-  for (const { mark } of values) {
-    const ids = byVersion.get(mark.version);
-    if (ids === undefined) byVersion.set(mark.version, [mark.id]);
-    else ids.push(mark.id);
-  }
-  for (const [version, ids] of byVersion) {
-    await procedureTables(tx)
-      .deleteFrom('dirty_summaries')
-      .where('id', 'in', ids)
-      .where('version', '=', version)
-      .execute();
-  }
+  for (const { id, version } of values.map(({ mark }) => mark))
+    await tx.deleteFrom('dirty_summaries').where('id', '=', id).where('version', '=', version).execute();
 }

@@ -3,27 +3,29 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Transaction } from 'kysely';
 import type { BaseRequest, Database } from '../../src/index.js';
+import { mayGoOn } from '../pause.js';
 
-const batchSize = 100;
+/** Rows of one step. */
+export const batchSize = 100;
 /** Between two transactions. */
 const restMs = 10;
 
 /**
- * Writes about many rows, some in each transaction of the run. Ends early when the run is to end.
+ * Takes steps, each in a transaction of the run, until one finds less than a batch or the run is to end.
  *
- * @returns about how many rows
+ * @param step takes a batch of rows away, and returns how many
+ * @returns how many in all
  * @throws RunLostError (`LINOD_ERR_RUN_LOST`) when the run was given up
  */
-export async function inBatches(
+export async function drain(
   ar: BaseRequest,
-  ids: readonly number[],
-  work: (tx: Transaction<Database>, ids: readonly number[]) => Promise<void>,
+  step: (tx: Transaction<Database>) => Promise<number>,
 ): Promise<number> {
   let done = 0;
-  while (done < ids.length && !ar.signal.aborted) {
-    const some = ids.slice(done, done + batchSize);
-    await ar.transaction(async (tx) => await work(tx, some));
-    done += some.length;
+  while (await mayGoOn(ar.signal)) {
+    const count = await ar.transaction(step);
+    done += count;
+    if (count < batchSize) break;
     await setTimeout(restMs);
   }
   return done;
