@@ -9,6 +9,7 @@ import { resolve } from 'node:path';
 import type { Received } from '../application.js';
 import { InvalidOptionError, UndecodableError } from '../errors.js';
 import { type LayerOptions, messageKey } from '../layer.js';
+import type { Leases } from '../leases.js';
 import type { Listening } from '../listening.js';
 import { type ProcessMessage, processMessage } from '../local-queues.js';
 import { encode } from '../msgpack.js';
@@ -18,7 +19,7 @@ import { type MessageStore, readBody } from './sqlite/message-store.js';
 import { SqliteStats } from './sqlite/stats.js';
 import { Waiting } from './sqlite/waiting.js';
 import { Writer } from './sqlite/writer.js';
-import { StoredLayer } from './stored-layer.js';
+import { StoredLayer, type StoreView } from './stored-layer.js';
 
 export { LayerFileError } from './sqlite/errors.js';
 
@@ -43,8 +44,9 @@ export interface SqliteLayerOptions extends LayerOptions {
  * @example const layer = new SqliteChannelLayer({ path: 'channels.db' })
  */
 export class SqliteChannelLayer extends StoredLayer<Uint8Array> {
-  protected readonly leases: SqliteLeases;
-  protected readonly view: SqliteStats;
+  // By their interfaces: the declarations of this class must not need those of better-sqlite3.
+  protected readonly leases: Leases;
+  protected readonly view: StoreView;
   readonly #file: LayerFile;
   readonly #writer: Writer;
   readonly #waiting: Waiting;

@@ -153,7 +153,7 @@ for (const [what, call, problem] of [
   [
     'a cron expression that is wrong',
     () => scheduleOften({ cron: '60 * * * *', everyUnit: 'cron', name: 'c' }, () => {}),
-    /c: expected the minute to be a number from 0 to 59/,
+    /c: expected the minute to be numbers from 0 to 59/,
   ],
   [
     'a start on a day that does not exist',
