@@ -18,35 +18,21 @@ export class PrivateAddressError extends LinodError {
 }
 
 /** Source: IANA's registry of special-purpose IPv4 addresses: what is not globally reachable, and multicast. */
-const notPublic = new BlockList();
-for (const [network, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.88.99.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 3],
-] as const) {
-  notPublic.addSubnet(network, prefix, 'ipv4');
-}
+const notPublicV4 = `0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
+  192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3`;
 /** Of IPv6, global unicast is public (RFC 4291, 2.4), less what carries an IPv4 address or is no place at all. */
+const notPublicV6 = '2001::/23 2001:db8::/32 2002::/16 3fff::/20';
+const notPublic = new BlockList();
 const globalUnicast = new BlockList();
-globalUnicast.addSubnet('2000::', 3, 'ipv6');
-for (const [network, prefix] of [
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['3fff::', 20],
-] as const) {
-  notPublic.addSubnet(network, prefix, 'ipv6');
+addAll(notPublic, notPublicV4, 'ipv4');
+addAll(notPublic, notPublicV6, 'ipv6');
+addAll(globalUnicast, '2000::/3', 'ipv6');
+
+function addAll(list: BlockList, networks: string, family: 'ipv4' | 'ipv6'): void {
+  for (const network of networks.split(/\s+/)) {
+    const [address = '', prefix] = network.split('/');
+    list.addSubnet(address, Number(prefix), family);
+  }
 }
 
 /** Whether everybody on the Internet could reach this address, `192.0.2.7` or `2001:db8::7`. */
@@ -78,3 +64,32 @@ export const publicLookup: LookupFunction = (hostname, options, callback) => {
     callback(null, first?.address ?? '', first?.family);
   });
 };
+
+const maxEndpointLength = 2048;
+
+/**
+ * Reads the URL of an endpoint.
+ *
+ * @returns the URL, or what is wrong with it
+ */
+export function parseEndpoint(text: unknown): URL | string {
+  if (typeof text !== 'string' || text.length > maxEndpointLength || !URL.canParse(text)) {
+    return `expected a URL of at most ${maxEndpointLength} characters`;
+  }
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '') return 'expected a URL without a user';
+  if (url.protocol === 'https:') return url;
+  // RFC 8030, 8: a push service is spoken to over TLS. On one machine, tests and gateways may do without.
+  if (url.protocol === 'http:' && isLoopbackHost(url.hostname)) return url;
+  return `expected a URL that begins with https:, got: ${url.protocol}//${url.host}`;
+}
+
+/**
+ * Refuses an endpoint that names a private address itself; a name is looked at when it is looked up.
+ *
+ * @throws PrivateAddressError (`LINOD_ERR_PRIVATE_ADDRESS`)
+ */
+export function refusePrivateEndpoint(url: URL): void {
+  const address = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(address) !== 0 && !isPublicAddress(address)) throw new PrivateAddressError(address, address);
+}

@@ -2,8 +2,7 @@
 
 import http from 'node:http';
 import https from 'node:https';
-import { publicLookup } from './addresses.js';
-import { refusePrivateEndpoint } from './endpoint.js';
+import { publicLookup, refusePrivateEndpoint } from './addresses.js';
 import type { PushRequest } from './web-push.js';
 
 /** What a push service said. */

@@ -3,7 +3,7 @@
 import { LinodError } from '../../src/index.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 import type { PushSubscriptionRow } from '../store/tables.js';
-import { parseEndpoint } from './endpoint.js';
+import { parseEndpoint } from './addresses.js';
 
 /** What `JSON.stringify` makes of a browser's `PushSubscription`. */
 export interface BrowserSubscription {

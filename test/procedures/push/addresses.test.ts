@@ -1,6 +1,10 @@
 import t from 'tap';
-import { isPublicAddress, publicLookup } from '../../../procedures/push/addresses.js';
-import { parseEndpoint, refusePrivateEndpoint } from '../../../procedures/push/endpoint.js';
+import {
+  isPublicAddress,
+  parseEndpoint,
+  publicLookup,
+  refusePrivateEndpoint,
+} from '../../../procedures/push/addresses.js';
 
 const notPublic = [
   '0.0.0.0',
