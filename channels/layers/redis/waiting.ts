@@ -2,7 +2,7 @@
 //
 // One connection reads, in a loop for as long as somebody waits: a script takes what is there on all channels, and when
 // that is nothing, one BZPOPMIN waits on all their keys together. A message that a peer of any kind sends ends that
-// wait. So does an entry under a key of our own, which we add when the channels have changed: unlike CLIENT UNBLOCK it
+// wait. While one message at a time is wanted, BZPOPMIN alone does. So does an entry under a key of our own, which we add when the channels have changed: unlike CLIENT UNBLOCK it
 // needs no right of its own, and it works although the read has not reached the server yet.
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -65,6 +65,8 @@ export class HostReads {
   #read: Read | undefined;
   #linger: NodeJS.Timeout | undefined;
   #heardAt: number | undefined;
+  /** The channels that the script last found empty, and until when it need not look at them again. */
+  #empty: { readonly channels: readonly Wanted[]; readonly until: number } | undefined;
 
   constructor(options: HostReadsOptions) {
     this.#options = options;
@@ -142,6 +144,7 @@ export class HostReads {
 
   async #readOnce(client: Client): Promise<void> {
     const channels = this.#channels();
+    if (this.#isBlockedReadEnough(channels)) return this.#block(client);
     this.#inflight.lookWhenDue(channels);
     const taking = take(client, channels);
     const taken = await this.#reading(channels, taking, false);
@@ -161,13 +164,22 @@ export class HostReads {
     }
     // Whoever came meanwhile is asked for first, too.
     const isNobodyNew = this.#channels().every((channel) => channels.includes(channel));
-    if (!isAnythingThere && isNobodyNew) await this.#block(client, nextMs);
+    if (isAnythingThere || !isNobodyNew) return;
+    this.#empty = { channels, until: performance.now() + nextMs };
+    await this.#block(client);
   }
 
-  async #block(client: Client, waitMs: number): Promise<void> {
+  /** A blocked read brings one message, in one round trip, and does not see that a lease is over. */
+  #isBlockedReadEnough(channels: readonly Wanted[]): boolean {
+    const { channels: empty = [], until = 0 } = this.#empty ?? {};
+    return performance.now() < until && channels.every((each) => each.count() === 1 && empty.includes(each));
+  }
+
+  async #block(client: Client): Promise<void> {
     const channels = this.#channels();
     if (channels.length === 0) return;
     const { wakeKey } = this.#options;
+    const waitMs = (this.#empty?.until ?? 0) - performance.now();
     const keys = channels.flatMap(({ keys }) => readKeys(keys));
     const seconds = Math.ceil(Math.max(waitMs, 1)) / 1000;
     const reply = await this.#reading(channels, client.bzpopminBuffer(wakeKey, ...keys, seconds), true);
