@@ -71,6 +71,8 @@ t.test('what words mean', async (t) => {
     ['every 2 years on Easter Monday', { everyUnit: 'easterly', every: 2, start: 'easter+1T00:00:00' }],
     ['7 weeks after Easter', { everyUnit: 'easterly', start: 'easter+49T00:00:00' }],
     ['daily at 9 in Europe/Tallinn', { timezone: 'Europe/Tallinn' }],
+    ['daily 3 times in Europe/Tallinn', { count: 3, timezone: 'Europe/Tallinn' }],
+    ['every day once in all', { everyUnit: 'daily', count: 1, timezone: null }],
     [
       'daily at 9 from 2026-01-05 until 5 March 2026, 10 times',
       { start: '2026-01-05T09:00:00', until: '2026-03-05T23:59:59', count: 10 },
