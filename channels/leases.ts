@@ -181,24 +181,16 @@ export function deadLetter(channel: string, message: Received, deliveries: numbe
   return { type: 'dead.letter', channel, deliveries, reason, message };
 }
 
-/** Reads what lies on the dead-letter channel of `channel`; undefined for what somebody else has sent there. */
-export function readDeadLetter(channel: string, value: Received): DeadLetter | undefined {
-  const { type, deliveries, reason, message } = value;
-  if (type !== 'dead.letter' || value.channel !== channel || !isMap(message)) return undefined;
-  if (typeof deliveries !== 'number' || typeof reason !== 'string') return undefined;
-  return { type, channel, deliveries, reason, message };
-}
-
 /** Makes the report of what lies on the dead-letter channel of `channel`: none of what somebody else has sent there. */
 export function deadLetterReport(
   channel: string,
   value: Received,
   where: Pick<DeadLetterReport, 'id' | 'diedAt'>,
 ): DeadLetterReport[] {
-  const letter = readDeadLetter(channel, value);
-  if (letter === undefined) return [];
-  const { type: _, ...rest } = letter;
-  return [{ ...where, ...rest }];
+  const { type, deliveries, reason, message } = value;
+  if (type !== 'dead.letter' || value.channel !== channel || !isMap(message)) return [];
+  if (typeof deliveries !== 'number' || typeof reason !== 'string') return [];
+  return [{ ...where, channel, deliveries, reason, message }];
 }
 
 /** Reads the options of `deadLetters`. @throws InvalidOptionError */

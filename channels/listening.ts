@@ -66,6 +66,12 @@ export function worstOf(stores: readonly Listening[]): Listening | undefined {
   );
 }
 
+/** What is known of a store; `since` and `heardAt` are in ms of this process's clock. */
+export function listeningTo(since: number, heardAt: number | undefined, dueMs: number): Listening {
+  const now = performance.now();
+  return { waitingMs: now - since, heardMsAgo: heardAt === undefined ? null : now - heardAt, dueMs };
+}
+
 /** How late a reply may be that a store gives at an interval: half of what a connection may take before it is given up. */
 const longestLateMs = 2500;
 

@@ -66,17 +66,11 @@ export class LocalQueues {
   }
 
   /**
-   * Waits for the next message of a process-specific channel.
+   * Waits for messages of a process-specific channel: as many as there are for it, at most `max`.
    *
    * @throws ForeignChannelError when another layer object made the channel; LayerClosedError after `close`; the
    *   signal's reason
    */
-  async receive(channel: string, signal?: AbortSignal): Promise<Received> {
-    const [message] = await this.receiveMany(channel, 1, signal);
-    return message as Received;
-  }
-
-  /** The same for as many messages as there are for the channel, at most `max`. */
   async receiveMany(channel: string, max: number, signal?: AbortSignal): Promise<Received[]> {
     const known = this.#channels.get(channel);
     if (known === undefined && !messageKey(channel).endsWith(`.${this.clientId}!`))

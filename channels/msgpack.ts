@@ -20,11 +20,10 @@ export { ExtensionValue, Float } from './msgpack/values.js';
  * a float. A property whose value is `undefined` is left out, as JSON does; in a list `undefined` is refused.
  *
  * @throws InvalidMessageError (`CHANNELS_ERR_INVALID_MESSAGE`) naming the place of what cannot be sent: `message.a[3]: …`
- * @param room so many bytes before the value are left to the caller to fill; default 0
  * @example encode({ type: 'chat.message', text: 'tere' })
  */
-export function encode(value: unknown, room = 0): Uint8Array {
-  return new Encoder(room).encode(value);
+export function encode(value: unknown): Uint8Array {
+  return new Encoder().encode(value);
 }
 
 /**
@@ -32,9 +31,8 @@ export function encode(value: unknown, room = 0): Uint8Array {
  * keys the last one wins. Integers beyond 2^53-1 become `bigint`, extension types an `ExtensionValue`. Byte strings
  * are copies, so nothing of `bytes` is shared with the result.
  *
- * @param from where the value begins; default 0
  * @throws UndecodableError (`CHANNELS_ERR_UNDECODABLE`) for bytes that are no such value, or more than one
  */
-export function decode(bytes: Uint8Array, from = 0): unknown {
-  return new Decoder(bytes, from).decode();
+export function decode(bytes: Uint8Array): unknown {
+  return new Decoder(bytes).decode();
 }

@@ -12,11 +12,9 @@ const maxDepth = 1024;
 /** Walks once through the bytes of one value. */
 export class Decoder {
   readonly #bytes: Buffer;
-  #at: number;
+  #at = 0;
 
-  /** @param from where the value begins */
-  constructor(bytes: Uint8Array, from: number) {
-    this.#at = from;
+  constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.isBuffer(bytes)
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

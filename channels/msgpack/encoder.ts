@@ -14,14 +14,9 @@ const firstBufferBytes = 512;
 /** Writes one value into a buffer that grows. */
 export class Encoder {
   #buffer = Buffer.allocUnsafe(firstBufferBytes);
-  #length: number;
+  #length = 0;
   /** The keys and indexes that lead to the value being written, kept to name it in an error. */
   readonly #path: Array<string | number> = [];
-
-  /** @param room bytes before the value that are left to the caller */
-  constructor(room: number) {
-    this.#length = room;
-  }
 
   encode(value: unknown): Uint8Array {
     this.#write(value, 0);

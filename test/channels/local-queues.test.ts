@@ -35,6 +35,15 @@ function setUp() {
   return { clock, takes, dropped, local, nextTake };
 }
 
+async function receive(
+  local: LocalQueues,
+  channel: string,
+  signal?: AbortSignal,
+): Promise<Received | undefined> {
+  const [message] = await local.receiveMany(channel, 1, signal);
+  return message;
+}
+
 function message(n: number, ...channels: string[]): ProcessMessage {
   return { channels, read: () => ({ type: 'test', n }) };
 }
@@ -44,12 +53,12 @@ t.test('nothing is taken while nobody waits', async (t) => {
   const [one, two] = [local.newChannel(), local.newChannel()];
   await turns();
   t.equal(takes.length, 0);
-  const waiting = local.receive(one);
+  const waiting = receive(local, one);
   const take = await nextTake(1);
   t.equal(take.key, one.slice(0, one.indexOf('!') + 1));
   take.resolve(message(1, one), message(2, two));
   t.same(await waiting, { type: 'test', n: 1 });
-  t.same(await local.receive(two), { type: 'test', n: 2 }, 'what came along is kept');
+  t.same(await receive(local, two), { type: 'test', n: 2 }, 'what came along is kept');
   await turns();
   t.equal(takes.length, 1);
 });
@@ -60,7 +69,7 @@ t.test(
     const { local, takes, nextTake } = setUp();
     const one = local.newChannel();
     for (const n of [1, 2, 3]) {
-      const waiting = local.receive(one);
+      const waiting = receive(local, one);
       const take = await nextTake(n);
       take.resolve(message(n, one));
       t.same(await waiting, { type: 'test', n });
@@ -77,13 +86,13 @@ t.test(
 t.test('a foreign channel is refused, and refused again', async (t) => {
   const { local } = setUp();
   for (let i = 0; i < 2; i++)
-    await t.rejects(local.receive('specific.other!one'), { code: 'CHANNELS_ERR_FOREIGN_CHANNEL' });
+    await t.rejects(receive(local, 'specific.other!one'), { code: 'CHANNELS_ERR_FOREIGN_CHANNEL' });
 });
 
 t.test('one take at a time serves all who wait, and goes on while one of them does', async (t) => {
   const { local, takes, nextTake } = setUp();
   const [one, two] = [local.newChannel(), local.newChannel()];
-  const waiting = [local.receive(one), local.receive(two), local.receive(two)];
+  const waiting = [receive(local, one), receive(local, two), receive(local, two)];
   (await nextTake(1)).resolve(message(1, one, two));
   t.same(await waiting[0], { type: 'test', n: 1 });
   t.same(await waiting[1], { type: 'test', n: 1 });
@@ -95,7 +104,7 @@ t.test('one take at a time serves all who wait, and goes on while one of them do
 
 t.test('channels with other prefixes have a key of their own', async (t) => {
   const { local, takes } = setUp();
-  const waiting = [local.receive(local.newChannel()), local.receive(local.newChannel('other'))];
+  const waiting = [receive(local, local.newChannel()), receive(local, local.newChannel('other'))];
   await until('both are asked for', () => takes.length === 2);
   t.equal(new Set(takes.map((take) => take.key)).size, 2);
   const closed = waiting.map((wait) => t.rejects(wait, { code: 'CHANNELS_ERR_LAYER_CLOSED' }));
@@ -110,8 +119,8 @@ t.test(
     const { local, nextTake } = setUp();
     const channel = local.newChannel();
     const [first, second] = [new AbortController(), new AbortController()];
-    const one = local.receive(channel, first.signal);
-    const two = local.receive(channel, second.signal);
+    const one = receive(local, channel, first.signal);
+    const two = receive(local, channel, second.signal);
     const take = await nextTake(1);
     first.abort();
     await t.rejects(one);
@@ -121,7 +130,7 @@ t.test(
     t.equal(take.signal.aborted, true);
     take.resolve(message(1, channel));
     await turns();
-    t.same(await local.receive(channel), { type: 'test', n: 1 });
+    t.same(await receive(local, channel), { type: 'test', n: 1 });
   },
 );
 
@@ -129,11 +138,11 @@ t.test('who comes after a take was called off gets a new one, when the old one h
   const { local, takes, nextTake } = setUp();
   const channel = local.newChannel();
   const controller = new AbortController();
-  const left = local.receive(channel, controller.signal);
+  const left = receive(local, channel, controller.signal);
   const old = await nextTake(1);
   controller.abort();
   await t.rejects(left);
-  const waiting = local.receive(channel);
+  const waiting = receive(local, channel);
   await turns();
   t.equal(takes.length, 1, 'not two at a time');
   old.reject(new Error('called off'));
@@ -144,12 +153,12 @@ t.test('who comes after a take was called off gets a new one, when the old one h
 t.test('a take that fails fails those who wait, and the next one tries again', async (t) => {
   const { local, nextTake } = setUp();
   const [one, two] = [local.newChannel(), local.newChannel()];
-  const failing = [local.receive(one), local.receive(two)].map((wait) =>
+  const failing = [receive(local, one), receive(local, two)].map((wait) =>
     t.rejects(wait, { message: 'away' }),
   );
   (await nextTake(1)).reject(new Error('away'));
   await Promise.all(failing);
-  const waiting = local.receive(one);
+  const waiting = receive(local, one);
   (await nextTake(2)).resolve(message(1, one));
   t.same(await waiting, { type: 'test', n: 1 });
 });
@@ -157,7 +166,7 @@ t.test('a take that fails fails those who wait, and the next one tries again', a
 t.test('a message for several channels is read for each of them', async (t) => {
   const { local, nextTake } = setUp();
   const [one, two] = [local.newChannel(), local.newChannel()];
-  const waiting = [local.receive(one), local.receive(two)];
+  const waiting = [receive(local, one), receive(local, two)];
   (await nextTake(1)).resolve(message(1, one, two));
   const [first, second]: (Received | undefined)[] = await Promise.all(waiting);
   t.not(first, second);
@@ -167,17 +176,17 @@ t.test('a message for several channels is read for each of them', async (t) => {
 t.test('what is kept longer than the expiry is dropped and told', async (t) => {
   const { clock, dropped, local, nextTake } = setUp();
   const [asking, late, gone] = [local.newChannel(), local.newChannel(), local.newChannel()];
-  const waiting = local.receive(asking);
+  const waiting = receive(local, asking);
   (await nextTake(1)).resolve(message(1, late), message(2, gone), message(3, asking));
   await waiting;
   clock.advance(500);
-  const again = local.receive(asking);
+  const again = receive(local, asking);
   (await nextTake(2)).resolve(message(4, late), message(5, asking));
   await again;
   clock.advance(500);
-  t.same(await local.receive(late), { type: 'test', n: 4 }, 'the older one is gone');
+  t.same(await receive(local, late), { type: 'test', n: 4 }, 'the older one is gone');
   t.same(dropped, [{ channel: late, reason: 'expired' }]);
-  const third = local.receive(asking);
+  const third = receive(local, asking);
   (await nextTake(3)).resolve(message(6, asking));
   await third;
   t.same(dropped[1], { channel: gone, reason: 'expired' }, 'nobody has to ask for it');
@@ -186,7 +195,7 @@ t.test('what is kept longer than the expiry is dropped and told', async (t) => {
 t.test('close waits for the take under way', async (t) => {
   const { local, nextTake } = setUp();
   const channel = local.newChannel();
-  const waiting = local.receive(channel);
+  const waiting = receive(local, channel);
   const take = await nextTake(1);
   let isClosed = false;
   const closing = Promise.all([local.close(), local.close()]).then(() => {
@@ -198,5 +207,5 @@ t.test('close waits for the take under way', async (t) => {
   t.equal(isClosed, false);
   take.reject(new Error('called off'));
   await closing;
-  await t.rejects(local.receive(channel), { code: 'CHANNELS_ERR_LAYER_CLOSED' });
+  await t.rejects(receive(local, channel), { code: 'CHANNELS_ERR_LAYER_CLOSED' });
 });

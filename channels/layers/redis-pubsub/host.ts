@@ -2,7 +2,7 @@
 // else.
 
 import type { LayerUnavailableError } from '../../errors.js';
-import { dueAfterMs, type Listening } from '../../listening.js';
+import { dueAfterMs, type Listening, listeningTo } from '../../listening.js';
 import {
   type Client,
   Connection,
@@ -87,13 +87,8 @@ export class Host {
   /** What is known of the server, which is asked every `timeoutMs`; undefined for a name that nobody wants. */
   listening(name: string): Listening | undefined {
     const subscription = this.#wanted.get(name);
-    if (subscription === undefined) return undefined;
-    const now = performance.now();
-    return {
-      waitingMs: now - subscription.since,
-      heardMsAgo: this.#heardAt === undefined ? null : now - this.#heardAt,
-      dueMs: dueAfterMs(this.#options.timeoutMs, this.#options.timeoutMs),
-    };
+    const { timeoutMs } = this.#options;
+    return subscription && listeningTo(subscription.since, this.#heardAt, dueAfterMs(timeoutMs, timeoutMs));
   }
 
   /** Safe to call twice. */

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LayerClosedError, LayerUnavailableError, type UnavailableReason } from '../../errors.js';
-import { dueAfterMs, type Listening, worstOf } from '../../listening.js';
+import { type Listening, listeningTo, worstOf } from '../../listening.js';
 import { WaitingQueue } from '../../waiting-queue.js';
 import type { Host } from './host.js';
 import type { ChannelKeys } from './lease-scripts.js';
@@ -88,14 +88,8 @@ export class ChannelQueue<T> {
   /** What is known of the host that was silent the longest; undefined while nobody waits. */
   listening(): Listening | undefined {
     if (this.#taken.waiting === 0) return undefined;
-    const now = performance.now();
-    return worstOf(
-      this.#options.hosts.map(({ reads, blockMs, timeoutMs }) => ({
-        waitingMs: now - this.#waitingSince,
-        heardMsAgo: reads.heardAt === undefined ? null : now - reads.heardAt,
-        dueMs: dueAfterMs(blockMs, timeoutMs),
-      })),
-    );
+    const { hosts } = this.#options;
+    return worstOf(hosts.map(({ reads, dueMs }) => listeningTo(this.#waitingSince, reads.heardAt, dueMs)));
   }
 
   /** Ends all waits with the error. */

@@ -1,6 +1,7 @@
 // One of the servers of a layer, with the connections to it, and which of several something lies on.
 
 import { randomBytes } from 'node:crypto';
+import { dueAfterMs } from '../../listening.js';
 import type { LayerRules } from '../stored-layer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { shardOf } from './hosts.js';
@@ -38,13 +39,13 @@ export class Host {
   readonly outbox: Outbox;
   readonly watch: KeyWatch;
   readonly blockMs: number;
-  /** Milliseconds that commands wait for a reply. */
-  readonly timeoutMs: number;
+  /** Milliseconds within which it is heard of while somebody waits. */
+  readonly dueMs: number;
 
   constructor({ connection, prefix, now, blockMs = defaultBlockMs }: HostOptions) {
     const { timeoutMs, onReady } = connection;
     this.blockMs = blockMs;
-    this.timeoutMs = timeoutMs;
+    this.dueMs = dueAfterMs(blockMs, timeoutMs);
     this.commands = new Connection({
       ...connection,
       replyWithinMs: timeoutMs,

@@ -17,7 +17,7 @@ import {
   type LeaseKeeper,
   type Leases,
 } from '../../leases.js';
-import { dueAfterMs, type Listening, worstOf } from '../../listening.js';
+import { type Listening, listeningTo, worstOf } from '../../listening.js';
 import type { Host, RedisStore } from './host.js';
 import { entryHeaderBytes, type LeaseKeys, leaseKeys } from './lease-scripts.js';
 import { isPermanent } from './replies.js';
@@ -149,19 +149,10 @@ export class RedisLeases implements Leases {
 
   /** What is known of the host that was silent the longest; undefined while nobody waits. */
   listening(channel: string): Listening | undefined {
-    const now = performance.now();
     const wait = [...this.#waits].find((each) => each.channel === channel);
     if (wait === undefined) return undefined;
-    return worstOf(
-      this.#store.hosts.map((host) => {
-        const heardAt = this.#heardAt.get(host);
-        return {
-          waitingMs: now - wait.since,
-          heardMsAgo: heardAt === undefined ? null : now - heardAt,
-          dueMs: dueAfterMs(host.blockMs, host.timeoutMs),
-        };
-      }),
-    );
+    const { hosts } = this.#store;
+    return worstOf(hosts.map((host) => listeningTo(wait.since, this.#heardAt.get(host), host.dueMs)));
   }
 
   /** Ends all waits with LayerClosedError; resolves when nothing is under way any more. Safe to call twice. */

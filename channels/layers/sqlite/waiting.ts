@@ -2,7 +2,7 @@
 
 import { beatMs } from '../../beat.js';
 import { LayerClosedError } from '../../errors.js';
-import type { Listening } from '../../listening.js';
+import { type Listening, listeningTo } from '../../listening.js';
 import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
 import type { LeasedRow, LeasePolicy } from './lease-store.js';
@@ -71,9 +71,7 @@ export class Waiting {
   /** What is known of the file; undefined while nobody waits under the key. */
   listening(key: string): Listening | undefined {
     if (!this.#waiters.has(key)) return undefined;
-    const now = performance.now();
-    const heardMsAgo = this.#readAt === undefined ? null : now - this.#readAt;
-    return { waitingMs: now - this.#waitingSince, heardMsAgo, dueMs: lookWithinMs };
+    return listeningTo(this.#waitingSince, this.#readAt, lookWithinMs);
   }
 
   /** Something was put under this key by this process. */
