@@ -72,27 +72,25 @@ export class JobRule {
   readonly failuresInRow: number;
   /** Grows with each change of the rule, whoever makes it. */
   readonly revision: number;
-  readonly #effective: Suggestion;
+  readonly #fields: Fields;
   readonly #siteTimezone: string;
   /** What is wrong with the row. */
   readonly #problems: readonly string[];
   #recurrence: Recurrence | undefined;
   #dueTimes: DueTimes | undefined;
 
-  /** @param before as it was read before: where nothing has changed, its recurrence is put together once */
+  /** @param before as it was read before: where nothing has changed, its fields are read and its recurrence is made once */
   constructor(row: JobRuleRow, siteTimezone: string, before?: JobRule) {
     this.id = row.id;
     this.seqno = row.seqno;
     this.name = row.name;
     this.procedure = row.procedure;
-    const problems: string[] = [];
-    const complain: Complain = (problem) => problems.push(problem);
-    this.suggestion = parseSuggestion(row.suggestion, complain);
-    const overrides = readOverrides(row, complain);
-    this.overrides = { ...noOverrides, ...overrides };
-    this.#effective = { ...this.suggestion, ...overrides };
-    complainOfTimes(row, complain);
-    complainOfOverrides(overrides, complain);
+    const isUnchanged = before?.revision === row.revision;
+    this.#fields = isUnchanged ? before.#fields : fieldsOf(row);
+    this.suggestion = this.#fields.suggestion;
+    this.overrides = this.#fields.overrides;
+    const problems = [...this.#fields.problems];
+    complainOfTimes(row, (problem) => problems.push(problem));
     this.#problems = problems;
     this.cancelledAt = toDate(row.cancelled_at);
     this.cancelledBy = row.cancelled_by as JobRule['cancelledBy'];
@@ -103,7 +101,7 @@ export class JobRule {
     this.failuresInRow = row.failures_in_row;
     this.revision = row.revision;
     this.#siteTimezone = siteTimezone;
-    if (before?.revision === row.revision) {
+    if (isUnchanged) {
       this.#recurrence = before.#recurrence;
       this.#dueTimes = before.#dueTimes;
     }
@@ -120,7 +118,7 @@ export class JobRule {
 
   /** The override where there is one, else the suggestion. */
   effective<K extends keyof Suggestion>(field: K): Suggestion[K] {
-    return this.#effective[field];
+    return this.#fields.effective[field];
   }
 
   /** A field as the procedure suggests it, as a person overrode it, and as it counts. */
@@ -155,7 +153,7 @@ export class JobRule {
 
   /** How its runs are dealt with. Has the other fields, too: it is read by name. */
   get policies(): Policies {
-    return this.#effective;
+    return this.#fields.effective;
   }
 
   /** Wall time after which it is not due any more; null for none. */
@@ -297,6 +295,24 @@ function kindOf(unit: Suggestion['everyUnit']): string {
 }
 
 /** A suggestion that an older version wrote has not all fields. */
+/** What the row says of when and how to run, as long as its revision stays. */
+interface Fields {
+  readonly suggestion: Suggestion;
+  readonly overrides: Overrides;
+  readonly effective: Suggestion;
+  readonly problems: readonly string[];
+}
+
+function fieldsOf(row: JobRuleRow): Fields {
+  const problems: string[] = [];
+  const complain: Complain = (problem) => problems.push(problem);
+  const suggestion = parseSuggestion(row.suggestion, complain);
+  const overrides = readOverrides(row, complain);
+  complainOfOverrides(overrides, complain);
+  const effective = { ...suggestion, ...overrides };
+  return { suggestion, overrides: { ...noOverrides, ...overrides }, effective, problems };
+}
+
 function parseSuggestion(text: string, complain: Complain): Suggestion {
   const read = fromJson(text);
   const isObject = typeof read === 'object' && read !== null && !Array.isArray(read);
