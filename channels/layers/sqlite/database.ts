@@ -8,8 +8,8 @@ import { LayerFileError } from './errors.js';
 
 export type Database = BetterSqlite3.Database;
 
-/** How long SQLite may block this process while it is opened; later the layer has a patience of its own. */
-const openTimeoutMs = 10;
+/** How long SQLite may block this process while the file is locked; the layer's own patience is longer. */
+const busyTimeoutMs = 10;
 
 /** Marks the file as a channel layer's, so that no other database is taken for one. ("lnch") */
 const applicationId = 0x6c6e6368;
@@ -58,7 +58,7 @@ export function openDatabase(path: string): Database {
     throw new LayerFileError(path, 'lies in a directory that does not exist', { sqliteCode });
   }
   const Sqlite = loadSqlite(path);
-  const db = new Sqlite(path, { timeout: openTimeoutMs });
+  const db = new Sqlite(path, { timeout: busyTimeoutMs });
   try {
     if (isEmpty(db, path)) create(db, path);
     useWal(db, path);
@@ -68,7 +68,6 @@ export function openDatabase(path: string): Database {
     db.pragma('wal_autocheckpoint = 4000');
     db.pragma('journal_size_limit = 16777216');
     db.pragma('temp_store = MEMORY');
-    db.pragma('busy_timeout = 0');
     return db;
   } catch (error) {
     db.close();

@@ -35,7 +35,7 @@ export class LayerFile {
   use<T>(work: (store: MessageStore) => T): T {
     try {
       const { store, wakeFile } = this.#current();
-      const result = whileBusy(() => work(store));
+      const result = work(store);
       if (store.takeNews()) wakeFile.wake();
       return result;
     } catch (error) {
@@ -102,22 +102,4 @@ function openWakeFile(path: string): WakeFile {
 /** The inodes that the paths of the database and its wake file lead to. */
 function identify(path: string): string {
   return [path, wakeFilePath(path)].map((name) => statSync(name, { throwIfNoEntry: false })?.ino).join(' ');
-}
-
-/** How many times something is tried that finds the file locked, one after another. */
-const maxAttempts = 100;
-
-/**
- * SQLite's own patience (`busy_timeout`) sleeps a millisecond before it tries again, fifty times as long as another
- * process's write takes.
- */
-function whileBusy<T>(work: () => T): T {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return work();
-    } catch (error) {
-      const isBusy = error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY';
-      if (!isBusy || attempt === maxAttempts) throw error;
-    }
-  }
 }
