@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { ChannelLayer, WorkerEvent } from '../../channels/index.js';
 import type { SteadyClock } from '../clock.js';
-import { LogSocketKeeper } from '../log/foreign/log-socket-keeper.js';
+import { LogSocket } from '../log/foreign/log-socket.js';
 import { SiteLevels } from '../log/levels/site-levels.js';
 import { Logger } from '../log/logger.js';
 import { SpoolAdopter } from '../log/sender/adopter.js';
@@ -120,7 +120,7 @@ export interface SiteLog {
   readonly coroutine: LoggerCoroutine;
   readonly service: LogService;
   /** Null where the site has none. */
-  readonly socket: LogSocketKeeper | null;
+  readonly socket: LogSocket | null;
 }
 
 export function openSiteLog(options: SiteLogOptions): SiteLog {
@@ -152,10 +152,10 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
   return { coroutine, service, socket: socketOf(site, own, clock, logger) };
 }
 
-function socketOf(site: Site, own: WorkerLogger, clock: SteadyClock, logger: Logger): LogSocketKeeper | null {
+function socketOf(site: Site, own: WorkerLogger, clock: SteadyClock, logger: Logger): LogSocket | null {
   const { logSocket: path, logSocketMode } = site.settings;
   if (path === '') return null;
-  return new LogSocketKeeper({
+  return new LogSocket({
     path,
     mode: Number.parseInt(logSocketMode, 8),
     sender: own.sender,

@@ -4,8 +4,7 @@ import type { LogRecord } from '../messages.js';
 import { FrameSplitter } from './frames.js';
 import { type Line, LineRecords, LineSplitter } from './lines.js';
 import { objectOfPickle, recordOfObject } from './object-record.js';
-import { readPickle } from './pickle/read.js';
-import { BadPickleError } from './pickle/values.js';
+import { BadPickleError, readPickle } from './pickle.js';
 
 export interface ConversationOptions {
   readonly onRecord: (record: LogRecord) => void;

@@ -19,10 +19,7 @@ export class NoFrameError extends LinodError {
 }
 
 export class FrameSplitter {
-  /** What has come of a frame with its length, and how much that has to be. */
-  #parts: Buffer[] = [];
-  #size = 0;
-  #wanted = headBytes;
+  #rest: Buffer = Buffer.alloc(0);
   /** Bytes to come of a frame that is too long. */
   #skip = 0;
   readonly #onTooLong: (length: number) => void;
@@ -33,34 +30,25 @@ export class FrameSplitter {
   }
 
   get isBetweenFrames(): boolean {
-    return this.#size === 0 && this.#skip === 0;
+    return this.#rest.length === 0 && this.#skip === 0;
   }
 
   /** Takes bytes. @returns the frames that end there @throws NoFrameError (`LINOD_ERR_NO_FRAME`) */
   *push(chunk: Buffer): Generator<Buffer> {
-    this.#parts.push(chunk);
-    this.#size += chunk.length;
-    if (this.#size < this.#wanted) return;
-    let bytes = Buffer.concat(this.#parts);
-    for (;;) {
-      const skipped = Math.min(this.#skip, bytes.length);
-      this.#skip -= skipped;
-      bytes = bytes.subarray(skipped);
-      this.#wanted = headBytes;
-      if (bytes.length < headBytes) break;
+    const skipped = Math.min(this.#skip, chunk.length);
+    this.#skip -= skipped;
+    let bytes = Buffer.concat([this.#rest, chunk.subarray(skipped)]);
+    while (bytes.length >= headBytes) {
       const length = bytes.readUInt32BE();
+      const end = headBytes + length;
       if (length >= absurdBytes) throw new NoFrameError(length);
       if (length > maxFrameBytes) {
         this.#onTooLong(length);
-        this.#skip = headBytes + length;
-        continue;
-      }
-      this.#wanted = headBytes + length;
-      if (bytes.length < this.#wanted) break;
-      yield bytes.subarray(headBytes, this.#wanted);
-      bytes = bytes.subarray(this.#wanted);
+        this.#skip = Math.max(0, end - bytes.length);
+      } else if (bytes.length < end) break;
+      else yield bytes.subarray(headBytes, end);
+      bytes = bytes.subarray(end);
     }
-    this.#parts = [bytes];
-    this.#size = bytes.length;
+    this.#rest = bytes;
   }
 }

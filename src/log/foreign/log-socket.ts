@@ -4,6 +4,7 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../clock.js';
 import { LinodError } from '../../errors.js';
+import { FileLock } from '../../membership/file-lock.js';
 import { type Thresholds, writeForeign } from '../foreign.js';
 import type { LogSender } from '../sender/sender.js';
 import { Conversation } from './conversation.js';
@@ -12,10 +13,10 @@ import { Problems } from './problems.js';
 import { waitForRoom } from './room.js';
 
 /** The longest path that the kernel takes, without the zero at its end. Source: unix(7); macOS has 103. */
-export const maxSocketPathBytes = process.platform === 'linux' ? 107 : 103;
-
+const maxPathBytes = process.platform === 'linux' ? 107 : 103;
 const maxConnections = 128;
-const loggerName = 'linod.log';
+/** How often a worker tries to open the socket that another one has. */
+const retryMs = 500;
 
 /** There can be no socket at this path. */
 export class LogSocketError extends LinodError {
@@ -33,68 +34,83 @@ export interface LogSocketOptions {
   /** Which of the records are wanted. */
   readonly levels: Thresholds;
   readonly clock: Clock;
+  /** Called once with why there is no socket, and with undefined when there is. */
+  readonly onTrouble: (error: unknown) => void;
 }
 
-/** One process at a time may open it: see {@link LogSocketKeeper}. */
+/** One worker of a machine has the socket, whether it writes the log or not; when it ends, another opens it within a second. */
 export class LogSocket {
   readonly #options: LogSocketOptions;
-  readonly #server: Server;
+  readonly #lock: FileLock;
   readonly #clients = new Set<Socket>();
   readonly #stop = new AbortController();
   readonly #problems: Problems;
+  #server: Server | undefined;
+  #inTrouble = false;
+  #cancelRetry: () => void = () => undefined;
+  #opening: Promise<void> = Promise.resolve();
 
-  /** @throws LogSocketError (`LINOD_ERR_LOG_SOCKET`) when its path is too long, or something else is there */
-  static async open(options: LogSocketOptions): Promise<LogSocket> {
-    const { path } = options;
-    const length = Buffer.byteLength(path);
-    if (length > maxSocketPathBytes)
-      throw new LogSocketError(
-        path,
-        `its path has ${length} bytes, and a socket's may have ${maxSocketPathBytes}; set logSocket to a shorter one`,
-      );
-    removeStale(path);
-    const socket = new LogSocket(options);
-    await socket.#listen();
-    return socket;
+  constructor(options: LogSocketOptions) {
+    this.#options = options;
+    this.#lock = new FileLock(`${options.path}.lock`, 'socket');
+    this.#problems = new Problems(options.clock, (text, fields) =>
+      options.sender.write('WARNING', 'linod.log', text, fields),
+    );
   }
 
-  private constructor(options: LogSocketOptions) {
-    this.#options = options;
-    this.#problems = new Problems(options.clock, (text, fields) =>
-      options.sender.write('WARNING', loggerName, text, fields),
-    );
-    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#serve(client));
-    this.#server.maxConnections = maxConnections;
-    this.#server.on('drop', () =>
-      this.#complain(`a client was sent away: there are ${maxConnections} others`),
-    );
+  /** Opens the socket, now or when it is free. Never rejects. */
+  async start(): Promise<void> {
+    this.#opening = this.#tryToOpen();
+    await this.#opening;
   }
 
   /** Takes no more clients, and reads no more of those that there are. */
-  async close(): Promise<void> {
+  async stop(): Promise<void> {
     this.#stop.abort();
+    this.#cancelRetry();
+    await this.#opening;
     this.#problems.close();
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    const closed = new Promise((resolve) => this.#server?.close(resolve) ?? resolve(undefined));
     for (const client of this.#clients) client.destroy();
     await closed;
+    this.#lock.release();
   }
 
-  async #listen(): Promise<void> {
+  async #tryToOpen(): Promise<void> {
+    const { signal } = this.#stop;
+    let trouble: unknown;
+    try {
+      if (!signal.aborted && this.#lock.take()) this.#server = await this.#listen();
+    } catch (error) {
+      this.#lock.release();
+      trouble = error;
+    }
+    if (this.#inTrouble !== (trouble !== undefined)) this.#options.onTrouble(trouble);
+    this.#inTrouble = trouble !== undefined;
+    if (this.#server !== undefined || signal.aborted) return;
+    this.#cancelRetry = this.#options.clock.after(retryMs, () => void this.start());
+  }
+
+  /** @throws LogSocketError when the path is too long, or something else is there */
+  async #listen(): Promise<Server> {
     const { path, mode } = this.#options;
+    makeRoom(path);
+    const server = createServer({ allowHalfOpen: true }, (client) => this.#serve(client));
+    server.maxConnections = maxConnections;
+    server.on('drop', () => this.#complain(`a client was sent away: there are ${maxConnections} others`));
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error) => reject(new LogSocketError(path, error.message)));
+      server.once('error', (error) => reject(new LogSocketError(path, error.message)));
       // The file is made in this turn, and must at no time be open to others.
       const before = process.umask(0o177);
       try {
-        this.#server.listen(path, resolve);
+        server.listen(path, resolve);
       } finally {
         process.umask(before);
       }
     });
-    this.#server.on('error', (error) => this.#complain(error.message));
+    server.on('error', (error) => this.#complain(error));
     chmodSync(path, mode);
+    return server;
   }
 
   #serve(client: Socket): void {
@@ -103,11 +119,15 @@ export class LogSocket {
     let hasEnded = false;
     const conversation = new Conversation({
       onRecord: (record) => writeForeign(sender, record, levels),
-      onProblem: (problem) => this.#complain(tell(problem)),
+      onProblem: (problem) => this.#complain(problem),
       onFlush: () => {
         answered = answered.then(() => this.#flush(client));
       },
     });
+    const end = () => {
+      if (!hasEnded) conversation.end();
+      hasEnded = true;
+    };
     this.#clients.add(client);
     client.setTimeout(idleMs);
     client.on('timeout', () => conversation.pause());
@@ -115,7 +135,7 @@ export class LogSocket {
       try {
         conversation.push(chunk);
       } catch (error) {
-        this.#complain(tell(error));
+        this.#complain(error);
         client.destroy();
         return;
       }
@@ -124,15 +144,11 @@ export class LogSocket {
         .then(() => answered)
         .then(() => client.resume());
     });
-    const end = () => {
-      if (!hasEnded) conversation.end();
-      hasEnded = true;
-    };
     client.on('end', () => {
       end();
       void answered.then(() => client.end());
     });
-    // A client that vanishes is nothing to be told: it does not send any more.
+    // A client that vanishes is no trouble: it does not send any more.
     client.on('error', () => undefined);
     client.on('close', () => {
       end();
@@ -144,24 +160,29 @@ export class LogSocket {
   async #flush(client: Socket): Promise<void> {
     const answer = await this.#options.sender.flush().then(
       () => ({ flushed: true }),
-      (error: unknown) => ({ flushed: false, error: tell(error) }),
+      (error: unknown) => ({ flushed: false, error: textOf(error) }),
     );
     if (client.writable) client.write(`${JSON.stringify(answer)}\n`);
   }
 
-  #complain(problem: string): void {
-    this.#problems.add(`on the log socket: ${problem}`);
+  #complain(problem: unknown): void {
+    this.#problems.add(`on the log socket: ${textOf(problem)}`);
   }
 }
 
-/** What a process has left that ended without closing it. */
-function removeStale(path: string): void {
+/** Checks the path, and removes what a process has left that ended without closing it. */
+function makeRoom(path: string): void {
+  const length = Buffer.byteLength(path);
+  if (length > maxPathBytes)
+    throw new LogSocketError(
+      path,
+      `its path has ${length} bytes, and a socket's may have ${maxPathBytes}; set logSocket to a shorter one`,
+    );
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isSocket()) throw new LogSocketError(path, 'something else is there');
-  unlinkSync(path);
+  if (found !== undefined && !found.isSocket()) throw new LogSocketError(path, 'something else is there');
+  if (found !== undefined) unlinkSync(path);
 }
 
-function tell(problem: unknown): string {
+function textOf(problem: unknown): string {
   return problem instanceof Error ? problem.message : String(problem);
 }

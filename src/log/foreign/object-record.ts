@@ -3,20 +3,17 @@
 import { parserOf } from '../../parse-message.js';
 import { type LogRecord, logRequestSchemas } from '../messages.js';
 import { decodeVisibly } from '../visible-utf8.js';
-import type { PickleValue } from './pickle/values.js';
+import type { PickleValue } from './pickle.js';
 
 const parse = parserOf(logRequestSchemas[1]);
 
 /** What `log.record` knows. */
-const known = new Set([
-  ...['name', 'message', 'msg', 'level', 'levelname', 'levelno', 'created', 'time', 'process', 'processName'],
-  ...['fields', 'exc_text', 'stack_info'],
-]);
+const known = new Set(Object.keys(logRequestSchemas[1].entries));
 
 /** What else Python puts into every record, and what of a line of the log would only repeat it. Source: logging.LogRecord. */
 const dropped = new Set([
   ...['args', 'pathname', 'filename', 'module', 'exc_info', 'lineno', 'funcName', 'msecs', 'relativeCreated'],
-  ...['thread', 'threadName', 'taskName', 'asctime', 'type'],
+  ...['thread', 'threadName', 'taskName', 'asctime'],
 ]);
 
 /**

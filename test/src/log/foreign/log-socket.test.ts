@@ -20,10 +20,12 @@ t.test(
       flush: async () => {},
       spooled: { diskBytes: 0, diskLimitBytes: 2 ** 20, memoryBytes: 0 },
     };
-    const socket = await LogSocket.open({
+    const socket = new LogSocket({
       ...{ path, mode: 0o600, sender, levels: new LevelTree({}), clock: systemClock },
+      onTrouble: (error) => t.fail(String(error)),
     });
-    t.teardown(() => socket.close());
+    await socket.start();
+    t.teardown(() => socket.stop());
     const client = connect(path);
     t.teardown(() => client.destroy());
     await once(client, 'connect');

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { objectOfPickle } from '../../../../src/log/foreign/object-record.js';
-import { readPickle } from '../../../../src/log/foreign/pickle/read.js';
-import type { PickleValue } from '../../../../src/log/foreign/pickle/values.js';
+import type { PickleValue } from '../../../../src/log/foreign/pickle.js';
+import { readPickle } from '../../../../src/log/foreign/pickle.js';
 import { Random } from '../../../support/random.js';
 
 /** Has Python evaluate a program that prints base64 of pickles, a line each. */
@@ -175,7 +175,7 @@ t.test('what is too deep, too much, too large when written out, or holds itself 
   t.throws(() => readPickle(Buffer.from(laughs, 'latin1')), limit, 'billion laughs');
   const text = `(X\x00\x40\x00\x00${'x'.repeat(2 ** 14)}q\x00${'h\x00'.repeat(1000)}l.`;
   t.throws(() => readPickle(Buffer.from(text, 'latin1')), limit, 'one long text a thousand times');
-  t.throws(() => readPickle(Buffer.from(']q\x00h\x00a.', 'latin1')), { code: 'LINOD_ERR_BAD_PICKLE' });
+  t.throws(() => readPickle(Buffer.from(']q\x00h\x00a.', 'latin1')), limit, 'holds itself');
   t.throws(() => readPickle(Buffer.from([0x8b, 0xff, 0xff, 0xff, 0x7f, 1])), {
     code: 'LINOD_ERR_BAD_PICKLE',
   });
