@@ -3,11 +3,11 @@
 import { localTime } from '../../src/index.js';
 import type { FoundProblem } from '../checks/problems.js';
 import { headline } from '../failures.js';
-import type { EventReminderTable } from '../store/tables.js';
+import type { EventReminderRow } from '../store/tables.js';
 import { areMinutes, type EventSource, type UpcomingEvent } from './event-sources.js';
 
 /** A reminder that should be there. */
-export type WantedReminder = Omit<EventReminderTable, 'id' | 'sent_at'>;
+export type WantedReminder = Omit<EventReminderRow, 'id' | 'sent_at'>;
 
 export interface Wanted {
   readonly reminders: readonly WantedReminder[];
@@ -48,7 +48,7 @@ export function wantedReminders(
 
 /** What tells a reminder from others of its source. */
 export function reminderKey(
-  reminder: Pick<EventReminderTable, 'event' | 'user' | 'minutes_before' | 'starts_at'>,
+  reminder: Pick<EventReminderRow, 'event' | 'user' | 'minutes_before' | 'starts_at'>,
 ): string {
   const { event, user, minutes_before, starts_at } = reminder;
   return JSON.stringify([event, user, minutes_before, starts_at]);

@@ -40,7 +40,7 @@ export function registerDigestComposer(compose: DigestComposer): () => void {
   };
 }
 
-/** In the words of the index, so that it is used: see procedures/store/0001-tables.ts. */
+/** In the words of the index, so that it is used: see procedures/store/tables.ts. */
 const isForDigest = sql<boolean>`status = 'queued' and urgency = 'daily'`;
 
 /** What exceeds this goes into a second digest: large mails are refused, and would fill this process's memory. */

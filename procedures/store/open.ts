@@ -10,10 +10,10 @@ import {
   registerMigrations,
   type Site,
 } from '../../src/index.js';
-import { tables } from './0001-tables.js';
-import type { ProcedureTables } from './tables.js';
 
-const migrations = { owner: 'linod/procedures', migrations: [tables] };
+import { firstTables, type ProcedureTables } from './tables.js';
+
+const migrations = { owner: 'linod/procedures', migrations: [firstTables] };
 
 registerMigrations(migrations);
 
