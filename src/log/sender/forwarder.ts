@@ -105,7 +105,7 @@ export class Forwarder {
   #isDue(): boolean {
     const { spool, clock } = this.#options;
     if (this.#underWay.reduce((sum, { bytes }) => sum + bytes, 0) >= windowBytes) return false;
-    const bytes = spool.bytesAbove(this.#sent, enoughBytes);
+    const bytes = spool.bytesAbove(this.#sent);
     if (bytes === 0) {
       this.#isHurried = false;
       return false;

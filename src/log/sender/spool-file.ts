@@ -1,33 +1,25 @@
 // A spool file: records of one sender that wait for the logger coroutine, as a person and an adopter can read them.
 
 import { closeSync, fdatasyncSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
 import { LinodError } from '../../errors.js';
-import type { Owner } from '../../owner.js';
-import { type Batch, batchBytes, leadingBatch } from '../batch.js';
+import { above, type Batch, batchBytes, lastOf, leadingBatch } from '../batch.js';
 import { maxRecordBytes } from '../formats/line-format.js';
 
-/** What the first line of a spool file says: whose records follow. */
-export interface SpoolHeader {
-  readonly sender: string;
-  readonly epoch: string;
-  readonly owner: Owner;
-  /** What the sender knew to be in lino.log when it began the file. */
-  readonly acked: number;
-}
-
-/** Holds a batch and the longest record, so that a whole record always fits. */
-const readBytes = batchBytes + maxRecordBytes;
 const mark = '# linod log spool 1 ';
 const maxHeaderBytes = 4096;
 
-const schema = v.object({
+const headerSchema = v.object({
   sender: v.string(),
   epoch: v.string(),
   owner: v.object({ host: v.string(), pid: v.number(), start: v.string() }),
+  /** What the sender knew to be in lino.log when it began the file. */
   acked: v.number(),
 });
+
+/** What the first line of a spool file says: whose records follow. */
+export type SpoolHeader = Readonly<v.InferOutput<typeof headerSchema>>;
 
 /** A file in the spool directory that is no spool file. */
 export class BadSpoolError extends LinodError {
@@ -36,62 +28,111 @@ export class BadSpoolError extends LinodError {
   }
 }
 
-/** Where some records with consecutive numbers lie in a file. */
-export interface SpooledBatch {
-  readonly first: number;
-  readonly last: number;
-  readonly offset: number;
-  readonly length: number;
-}
-
-/** An open spool file. Synchronous: it goes to the system's page cache, some ten microseconds for 64 kB. */
+/**
+ * An open spool file, whose records have consecutive numbers. Synchronous: it goes to the system's page cache, some ten
+ * microseconds for 64 kB.
+ */
 export class SpoolFile {
   readonly path: string;
-  size: number;
+  readonly header: SpoolHeader;
   readonly #fd: number;
   readonly #isOurs: boolean;
+  #size: number;
+  #last: number;
+  /** Where the records above some numbers begin, in rising order: above those before the file, and where reading ended. */
+  #places: Array<{ readonly after: number; readonly offset: number }>;
 
-  private constructor(path: string, fd: number, size: number, isOurs: boolean) {
+  private constructor(path: string, fd: number, { header, size }: Begin, isOurs: boolean, after: number) {
     this.path = path;
+    this.header = header;
     this.#fd = fd;
-    this.size = size;
     this.#isOurs = isOurs;
+    this.#size = size;
+    this.#last = after;
+    this.#places = [{ after, offset: this.#size }];
   }
 
-  static create(path: string, header: SpoolHeader): SpoolFile {
-    const file = new SpoolFile(path, openSync(path, 'wx+'), 0, true);
+  /** Makes a file for the records above a number. */
+  static create(path: string, header: SpoolHeader, after: number): SpoolFile {
+    const line = Buffer.from(formatSpoolHeader(header));
+    const file = new SpoolFile(path, openSync(path, 'wx+'), { header, size: line.length }, true, after);
     try {
-      file.append(Buffer.from(formatSpoolHeader(header)), false);
+      file.#write(line, 0, false);
+      return file;
     } catch (error) {
       file.remove();
       throw error;
     }
-    return file;
   }
 
-  /** Opens the file of another process. @param isOurs whether it may be removed */
-  static openExisting(path: string, size: number, isOurs: boolean): SpoolFile {
-    return new SpoolFile(path, openSync(path, 'r'), size, isOurs);
-  }
-
-  /** All of the bytes or none of them. @param sync whether to wait for the disk */
-  append(bytes: Uint8Array, sync: boolean): void {
+  /**
+   * Opens the file of another process. What its sender did not finish writing is left out.
+   *
+   * @param isOurs whether it may be removed
+   * @throws BadSpoolError, or the system's error
+   */
+  static async open(path: string, isOurs: boolean): Promise<SpoolFile> {
+    const fd = openSync(path, 'r');
     try {
-      for (let done = 0; done < bytes.length; ) {
-        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.size + done);
-      }
-      if (sync) fdatasyncSync(this.#fd);
+      const begin = readBegin(path, fd);
+      const first = leadingBatch(read(fd, begin.size, maxRecordBytes), begin.header.sender, 1)?.first ?? 1;
+      const file = new SpoolFile(path, fd, begin, isOurs, first - 1);
+      await file.#findEnd();
+      return file;
     } catch (error) {
-      // A full disk may have taken a part. If it stays there, readers see that it is no whole record.
-      ftruncateSync(this.#fd, this.size);
+      closeSync(fd);
       throw error;
     }
-    this.size += bytes.length;
   }
 
-  read({ offset, length }: Pick<SpooledBatch, 'offset' | 'length'>): Buffer {
-    const buffer = Buffer.allocUnsafe(length);
-    return buffer.subarray(0, readSync(this.#fd, buffer, 0, length, offset));
+  /** In bytes. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The number of its first record; acknowledged ones may count no more. */
+  get first(): number {
+    return (this.#places[0]?.after ?? 0) + 1;
+  }
+
+  /** The number of its last record; below `first` when it has none. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** Adds the records that follow its last: all of them or none. @param sync whether to wait for the disk */
+  append(batch: Batch, sync: boolean): void {
+    this.#write(batch.bytes, this.#size, sync);
+    this.#size += batch.bytes.length;
+    this.#last = lastOf(batch);
+  }
+
+  /**
+   * The next records above a number, which is below `last`; undefined when the file does not hold what it should.
+   *
+   * @throws the system's error
+   */
+  next(after: number, maxBytes: number): Batch | undefined {
+    for (let place = this.#placeOf(after); ; ) {
+      const length = Math.min(Math.max(maxBytes, maxRecordBytes), this.#size - place.offset);
+      const batch = leadingBatch(read(this.#fd, place.offset, length), this.header.sender, maxBytes);
+      if (batch?.first !== place.after + 1) return undefined;
+      place = { after: lastOf(batch), offset: place.offset + batch.bytes.length };
+      if (place.after <= after) continue;
+      if (place.after > (this.#places.at(-1)?.after ?? 0)) this.#places.push(place);
+      return above(batch, after);
+    }
+  }
+
+  /** How many bytes the records above a number have, or a little more. */
+  bytesAbove(number: number): number {
+    return number >= this.#last ? 0 : this.#size - this.#placeOf(number).offset;
+  }
+
+  /** What is acknowledged will not be read again. */
+  forget(acked: number): void {
+    const keep = this.#places.findLastIndex(({ after }) => after <= acked);
+    if (keep > 0) this.#places.splice(0, keep);
   }
 
   close(): void {
@@ -107,77 +148,80 @@ export class SpoolFile {
       // It is gone already, or will be adopted and found to be written: neither does harm.
     }
   }
+
+  #placeOf(after: number) {
+    const place = this.#places.findLast((place) => place.after <= after) ?? this.#places[0];
+    if (place === undefined) throw new TypeError('a spool file has a begin');
+    return place;
+  }
+
+  #write(bytes: Uint8Array, at: number, sync: boolean): void {
+    try {
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, at + done);
+      if (sync) fdatasyncSync(this.#fd);
+    } catch (error) {
+      // A full disk may have taken a part. If it stays there, readers see that it is no whole record.
+      ftruncateSync(this.#fd, at);
+      throw error;
+    }
+  }
+
+  async #findEnd(): Promise<void> {
+    for (;;) {
+      // Holds a batch and the longest record, so that a whole record always fits.
+      const bytes = read(this.#fd, this.#size, batchBytes + maxRecordBytes);
+      const batch = leadingBatch(bytes, this.header.sender, batchBytes);
+      if (batch?.first !== this.#last + 1) {
+        // No record ends in what was not finished: each line, if it is whole, is continued by the next.
+        if (bytes.length < batchBytes + maxRecordBytes && !/[^ ]\n/.test(bytes.toString('latin1'))) return;
+        throw new BadSpoolError(
+          this.path,
+          `at byte ${this.#size} there is no record of ${this.header.sender}`,
+        );
+      }
+      this.#size += batch.bytes.length;
+      this.#last = lastOf(batch);
+      // Other work comes in between.
+      await setImmediate();
+    }
+  }
+}
+
+/** Says whose file it is. @throws BadSpoolError, or the system's error */
+export function readSpoolHeader(path: string): SpoolHeader {
+  const fd = openSync(path, 'r');
+  try {
+    return readBegin(path, fd).header;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The first line, with its newline: `# linod log spool 1 {"sender":"web[812]",…}`. The records' lines follow. */
-export function formatSpoolHeader(header: SpoolHeader): string {
-  return `${mark}${JSON.stringify(header)}\n`;
+export function formatSpoolHeader({ sender, epoch, owner, acked }: SpoolHeader): string {
+  return `${mark}${JSON.stringify({ sender, epoch, owner, acked })}\n`;
 }
 
-/** What an adopter reads of a spool file: whose it is, and where its batches lie. */
-export interface SpoolIndex {
+interface Begin {
   readonly header: SpoolHeader;
-  readonly batches: readonly SpooledBatch[];
-  readonly sizeBytes: number;
+  /** In bytes. */
+  readonly size: number;
 }
 
-/**
- * Looks through a whole spool file. A record that its sender did not finish writing is left out.
- *
- * @throws BadSpoolError, or the system's error when the file cannot be opened
- */
-export async function readSpoolIndex(path: string): Promise<SpoolIndex> {
-  const file = await open(path, 'r');
-  try {
-    const read = async (length: number, at: number): Promise<Buffer> => {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
-      return buffer.subarray(0, bytesRead);
-    };
-    const begin = await read(maxHeaderBytes, 0);
-    const header = parseHeader(path, begin);
-    const batches: SpooledBatch[] = [];
-    for (let offset = begin.indexOf('\n') + 1; ; ) {
-      const bytes = await read(readBytes, offset);
-      const batch = bytes.length === 0 ? undefined : leadingBatch(bytes, header.sender, batchBytes);
-      if (batch === undefined) {
-        if (bytes.length === readBytes || !isUnfinished(bytes))
-          throw new BadSpoolError(path, `at byte ${offset} there is no record of ${header.sender}`);
-        return { header, batches, sizeBytes: offset };
-      }
-      batches.push(spooledAt(offset, batch));
-      offset += batch.bytes.length;
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-export function spooledAt(offset: number, { first, count, bytes }: Batch): SpooledBatch {
-  return { first, last: first + count - 1, offset, length: bytes.length };
-}
-
-/** @throws BadSpoolError */
-export async function readSpoolHeader(path: string): Promise<SpoolHeader> {
-  const file = await open(path, 'r');
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxHeaderBytes), 0, maxHeaderBytes, 0);
-    return parseHeader(path, buffer.subarray(0, bytesRead));
-  } finally {
-    await file.close();
-  }
-}
-
-function parseHeader(path: string, begin: Buffer): SpoolHeader {
-  const line = begin.toString('utf8', 0, Math.max(0, begin.indexOf('\n')));
+function readBegin(path: string, fd: number): Begin {
+  const begin = read(fd, 0, maxHeaderBytes);
+  const size = begin.indexOf('\n') + 1;
+  const line = begin.toString('utf8', 0, size);
   if (!line.startsWith(mark)) throw new BadSpoolError(path, 'its first line is not that of a spool file');
   try {
-    return v.parse(schema, JSON.parse(line.slice(mark.length)));
+    return { header: v.parse(headerSchema, JSON.parse(line.slice(mark.length))), size };
   } catch (error) {
     throw new BadSpoolError(path, error instanceof Error ? error.message : String(error));
   }
 }
 
-/** Whether no record ends here: each line, if it is whole, is continued by the next. */
-function isUnfinished(rest: Buffer): boolean {
-  return !/[^ ]\n/.test(rest.toString('latin1'));
+function read(fd: number, offset: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(length);
+  return buffer.subarray(0, readSync(fd, buffer, 0, length, offset));
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { SpoolAdopter } from '../../../src/log/sender/adopter.js';
 import { formatSpoolHeader } from '../../../src/log/sender/spool-file.js';
-import { ownProcess, processStart } from '../../../src/owner.js';
+import { FileLock } from '../../../src/membership/file-lock.js';
+import { ownProcess } from '../../../src/owner.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../support/directory.js';
 import { BadTransport, noFaults, range, recordOf } from '../../support/log.js';
@@ -48,7 +49,7 @@ t.test('the files of a process are sent in order, as their sender would have sen
   const { directory, spool, transport, scan } = setUp(t);
   spool('web-5.e5.2.spool', 3);
   spool('web-5.e5.10.spool', 5);
-  spool('web-5.e5.1.spool.claimed-1-2', 1);
+  spool('web-5.e5.1.spool', 1);
   await scan();
   t.match(transport.delivered, [
     { sender: 'web[5]', epoch: 'e5', first: 1, count: 2, acked: 0, base: 1 },
@@ -71,15 +72,17 @@ t.test('what nobody takes is left under its name, for the next who looks', async
   t.same(readdirSync(directory), []);
 });
 
-t.test('what another living process has claimed is left to it', async (t) => {
+t.test('while another adopter has the lock of the directory, its files are left to that one', async (t) => {
   const { directory, spool, taken, scan } = setUp(t);
-  const other = { pid: process.ppid, start: processStart(process.ppid) };
-  const name = `web-5.e5.1.spool.claimed-${other.pid}-${other.start}`;
-  spool(name, 1);
-  spool('web-5.e5.2.spool', 3);
+  spool('web-5.e5.1.spool', 1);
+  const lock = new FileLock(`${directory}.lock`, 'another');
+  t.ok(lock.take());
   await scan();
   t.same(taken, []);
-  t.same(readdirSync(directory), [name, 'web-5.e5.2.spool']);
+  t.same(readdirSync(directory), ['web-5.e5.1.spool']);
+  lock.release();
+  await scan();
+  t.same(taken, [1]);
 });
 
 t.test('each batch of a file says that all of the file is still here', async (t) => {

@@ -212,8 +212,8 @@ function spoolFile(owner: Owner, first: number, count: number): string {
 t.test('the spool of a dead process is brought in and removed', async (t) => {
   const { coroutine, adopter, spoolDirectory, pass, path } = await setUp(t);
   mkdirSync(spoolDirectory);
-  const [claimed, plain] = ['web-5.e5.1.spool.claimed-1-2', 'web-5.e5.2.spool'];
-  writeFileSync(join(spoolDirectory, claimed), spoolFile(deadOwner, 1, 3000));
+  const [earlier, plain] = ['web-5.e5.1.spool', 'web-5.e5.2.spool'];
+  writeFileSync(join(spoolDirectory, earlier), spoolFile(deadOwner, 1, 3000));
   writeFileSync(join(spoolDirectory, plain), `${spoolFile(deadOwner, 3001, 10)}2026-11-24 20:00`);
   await coroutine.start();
   adopter.start();
