@@ -9,13 +9,14 @@ import { type Listening, worstOf } from '../listening.js';
 import type { ProcessMessage } from '../local-queues.js';
 import { MessageCodec } from '../message-codec.js';
 import { allDone, chunks } from '../outgoing.js';
+import { ChannelQueue, Queues } from './redis/channel-queue.js';
 import { Host, Ring } from './redis/host.js';
 import { parseHosts } from './redis/hosts.js';
 import { RedisLeases } from './redis/leases.js';
 import { Members } from './redis/members.js';
+import { MessageSource, type TakenMessage } from './redis/message-source.js';
 import { checkCount, checkPrefix, type RedisLayerOptions, warnOnce } from './redis/options.js';
 import { membersPerScript, type Parcel } from './redis/outbox.js';
-import { Queues } from './redis/queues.js';
 import { flush } from './redis/scan.js';
 import { RedisSource } from './redis/source.js';
 import { StoredLayer } from './stored-layer.js';
@@ -49,7 +50,7 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
   readonly #prefix: string;
   readonly #members: Members;
   readonly #ring: Ring;
-  readonly #queues: Queues;
+  readonly #queues: Queues<TakenMessage>;
 
   constructor(options: RedisLayerOptions = {}) {
     super(options);
@@ -67,7 +68,9 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
     });
     this.#ring = new Ring(hosts);
     const store = { ...this.rules, hosts, prefix: this.#prefix, members: this.#members };
-    this.#queues = new Queues(store);
+    this.#queues = new Queues(
+      (channel) => new ChannelQueue(channel, hosts, new MessageSource(store, channel)),
+    );
     this.leases = new RedisLeases(store);
     this.view = new RedisSource(store);
   }
@@ -114,12 +117,12 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
     await allDone(sent.flat());
   }
 
-  protected take(
+  protected async take(
     key: string,
     max: number,
     signal: AbortSignal | undefined,
   ): Promise<readonly ProcessMessage[]> {
-    return this.#queues.of(key).take(max, signal);
+    return (await this.#queues.of(key).take(max, signal)).map(({ message }) => message);
   }
 
   protected override async takeNow(
@@ -128,7 +131,7 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
     leaseMs: number | undefined,
   ): Promise<Array<Received | Leased>> {
     if (leaseMs !== undefined) return this.leases.receiveNow(channel, max, leaseMs);
-    return (await this.#queues.of(channel).takeNow(max)).map(({ read }) => read());
+    return (await this.#queues.of(channel).takeNow(max)).map(({ message }) => message.read());
   }
 
   protected async addMember(group: string, channel: string): Promise<void> {
@@ -154,12 +157,9 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
 
   protected async end(): Promise<void> {
     const { hosts } = this.#ring;
-    const reading = Promise.all([
-      this.local.close(),
-      this.leases.close(),
-      ...hosts.map(({ reads }) => reads.close()),
-    ]);
-    const ended = this.#queues.stop(new LayerClosedError(), reading);
+    const reading = Promise.all([this.local.close(), ...hosts.map(({ reads }) => reads.close())]);
+    const stopping = [this.#queues, this.leases].map((each) => each.stop(new LayerClosedError(), reading));
+    const ended = Promise.all(stopping);
     const patience = new AbortController();
     await Promise.race([ended, pause(closeWithinMs, undefined, { signal: patience.signal })]);
     patience.abort();

@@ -5,7 +5,6 @@ import { dueAfterMs } from '../../listening.js';
 import type { LayerRules } from '../stored-layer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { shardOf } from './hosts.js';
-import { KeyWatch } from './key-watch.js';
 import type { Members } from './members.js';
 import { Outbox } from './outbox.js';
 import { HostReads } from './waiting.js';
@@ -37,37 +36,28 @@ export class Host {
   readonly reads: HostReads;
   /** For messages, which go through `commands`. */
   readonly outbox: Outbox;
-  readonly watch: KeyWatch;
   readonly blockMs: number;
   /** Milliseconds within which it is heard of while somebody waits. */
   readonly dueMs: number;
 
   constructor({ connection, prefix, now, blockMs = defaultBlockMs }: HostOptions) {
-    const { timeoutMs, onReady } = connection;
+    const { timeoutMs } = connection;
     this.blockMs = blockMs;
     this.dueMs = dueAfterMs(blockMs, timeoutMs);
-    this.commands = new Connection({
-      ...connection,
-      replyWithinMs: timeoutMs,
-      onReady: (evictionPolicy) => {
-        onReady?.(evictionPolicy);
-        this.watch.reset();
-      },
-    });
-    const quiet = { ...connection, onChange: undefined, onReady: undefined };
+    this.commands = new Connection({ ...connection, replyWithinMs: timeoutMs });
     const reading = new Connection({
-      ...quiet,
+      ...connection,
+      onChange: undefined,
+      onReady: undefined,
       replyWithinMs: blockMs + Math.min(timeoutMs, longestDelayMs),
     });
     const wakeKey = `${prefix}:wake:${randomBytes(16).toString('hex')}`;
     this.reads = new HostReads({ reading, commands: this.commands, wakeKey, blockMs });
-    this.watch = new KeyWatch(this.commands, { ...quiet, replyWithinMs: timeoutMs });
     this.outbox = new Outbox(this.commands, now);
   }
 
   /** To be called when nobody waits any more. */
   async close(): Promise<void> {
-    this.watch.close();
     await this.reads.close();
     this.commands.close();
   }

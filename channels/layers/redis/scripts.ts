@@ -54,25 +54,20 @@ export const scripts = {
   },
 
   /**
-   * KEYS: for each channel its messages and, if it may be leased, `again`, `lease` and `leased`. ARGV: for each
-   * channel how many keys it has; how many entries to take at most; ms for which entries wait after a lease. Takes
-   * those first that come again. Returns for each channel the text of an error, or members and scores from `again`,
-   * those from its messages, how many had expired, and ms until the next lease is over (-1: there is none).
+   * KEYS: a channel's messages and, if it may be leased, `again`, `lease` and `leased`. ARGV: how many entries to take
+   * at most; ms for which entries wait after a lease. Takes those first that come again. Returns members and scores from
+   * `again`, those from its messages, how many had expired, and ms until the next lease is over (-1: there is none).
    */
   take: {
     lua: `${moveOver}
-      local taken, k = {}, 1
-      for at = 1, #ARGV, 3 do
-        local again, expired, nextMs, left = {}, 0, -1, tonumber(ARGV[at + 1])
-        if ARGV[at] == '4' then
-          expired, nextMs = moveOver(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], tonumber(ARGV[at + 2]))
-          again = redis.call('ZPOPMIN', KEYS[k + 1], left)
-        end
-        local messages = redis.pcall('ZPOPMIN', KEYS[k], left - #again / 2)
-        taken[#taken + 1] = messages.err or { again, messages, expired, nextMs }
-        k = k + ARGV[at]
+      local length = redis.pcall('ZCARD', KEYS[1])
+      if type(length) == 'table' then return length end
+      local again, expired, nextMs = {}, 0, -1
+      if KEYS[2] then
+        expired, nextMs = moveOver(KEYS[2], KEYS[3], KEYS[4], tonumber(ARGV[2]))
+        again = redis.call('ZPOPMIN', KEYS[2], ARGV[1])
       end
-      return taken`,
+      return { again, redis.call('ZPOPMIN', KEYS[1], ARGV[1] - #again / 2), expired, nextMs }`,
   },
 
   /**
@@ -130,7 +125,7 @@ export interface ScriptCommands {
   deliver(...args: Arguments): Promise<number[]>;
   takeBuffer(
     ...args: Arguments
-  ): Promise<Array<Buffer | [again: Buffer[], messages: Buffer[], expired: number, nextMs: number]>>;
+  ): Promise<[again: Buffer[], messages: Buffer[], expired: number, nextMs: number]>;
   putBack(...args: Arguments): Promise<null>;
   restore(...args: Arguments): Promise<null>;
   addFor(...args: Arguments): Promise<null>;

@@ -1,16 +1,15 @@
 // How a process waits on one host for messages of all the channels that it receives on.
 //
-// One connection reads, in a loop for as long as somebody waits: a script takes what is there on all channels, and when
-// that is nothing, one BZPOPMIN waits on all their keys together. A message that a peer of any kind sends ends that
-// wait. While one message at a time is wanted, BZPOPMIN alone does. So does an entry under a key of our own, which we add when the channels have changed: unlike CLIENT UNBLOCK it
-// needs no right of its own, and it works although the read has not reached the server yet.
+// One connection reads, in a loop for as long as somebody waits. A script drains each channel that may have something.
+// When all are empty, one BZPOPMIN waits on all their keys together; a message from any peer ends that wait. So does an
+// entry under a key of our own, which we add when the channels have changed. It needs no right of its own, unlike
+// CLIENT UNBLOCK, and it works although the read has not reached the server yet.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { LayerClosedError } from '../../errors.js';
+import { allDone } from '../../outgoing.js';
 import type { Client, Connection } from './connection.js';
-import { InflightWatch } from './inflight.js';
-import type { ChannelKeys } from './lease-scripts.js';
-import { isPermanent, isReplyError, replyError } from './replies.js';
+import { isPermanent, isReplyError } from './replies.js';
 
 /** A member as it lay in its sorted set. */
 export interface Entry {
@@ -22,12 +21,16 @@ export interface Entry {
 
 /** A channel on which somebody waits. */
 export interface Wanted {
-  readonly keys: ChannelKeys;
-  /** Milliseconds for which its messages wait after a lease. */
-  readonly expiryMs: number;
+  /** What a blocked read takes from; none for a channel from which only a script takes. */
+  readonly blockedKeys: readonly string[];
+  /** When a script has to look again, in ms of this process's clock. Until then the channel is known to be empty. */
+  lookAt: number;
   /** How many entries to take; 0 when nobody waits. */
   count(): number;
-  give(entries: readonly Entry[], expired: number): void;
+  /** Takes and hands over what is there. Resolves with ms until the next look is due: 0 when something was there. */
+  take(client: Client): Promise<number>;
+  /** Hands over what a blocked read brought. */
+  give(entry: Entry): void;
   fail(error: unknown): void;
 }
 
@@ -59,18 +62,14 @@ const endWithinMs = 1000;
 
 export class HostReads {
   readonly #options: HostReadsOptions;
-  readonly #inflight: InflightWatch;
   readonly #wanted = new Set<Wanted>();
   #running: Promise<void> | undefined;
   #read: Read | undefined;
   #linger: NodeJS.Timeout | undefined;
   #heardAt: number | undefined;
-  /** The channels that the script last found empty, and until when it need not look at them again. */
-  #empty: { readonly channels: readonly Wanted[]; readonly until: number } | undefined;
 
   constructor(options: HostReadsOptions) {
     this.#options = options;
-    this.#inflight = new InflightWatch(options.commands);
   }
 
   /** When the server last let us in or answered a read, in ms of this process's clock. */
@@ -122,8 +121,9 @@ export class HostReads {
         await this.#readOnce(client);
         failures = 0;
       } catch (error) {
-        const told = isReplyError(error) ? reading.unavailable(error) : error;
-        if (told instanceof LayerClosedError || isPermanent(told)) this.#fail(told);
+        const reported = isReplyError(error) ? reading.unavailable(error) : error;
+        if (reported instanceof LayerClosedError || isPermanent(reported))
+          for (const channel of this.#channels()) channel.fail(reported);
         else await pause(Math.min(firstPauseMs * 2 ** failures++, longestPauseMs));
       }
       // Lets those who were given something ask for the next.
@@ -138,54 +138,46 @@ export class HostReads {
     return [...this.#wanted];
   }
 
-  #fail(error: unknown): void {
-    for (const channel of this.#channels()) channel.fail(error);
-  }
-
   async #readOnce(client: Client): Promise<void> {
     const channels = this.#channels();
-    if (this.#isBlockedReadEnough(channels)) return this.#block(client);
-    this.#inflight.lookWhenDue(channels);
-    const taking = take(client, channels);
-    const taken = await this.#reading(channels, taking, false);
-    let nextMs = this.#options.blockMs;
-    let isAnythingThere = false;
-    for (const [i, reply] of taken.entries()) {
-      const channel = channels[i];
-      if (channel === undefined) continue;
-      if (reply instanceof Error) {
-        channel.fail(this.#options.reading.unavailable(reply));
-        continue;
-      }
-      nextMs = Math.min(nextMs, reply.nextMs);
-      if (reply.entries.length === 0 && reply.expired === 0) continue;
-      isAnythingThere = true;
-      channel.give(reply.entries, reply.expired);
+    const now = performance.now();
+    // For one message a blocked read is enough, in one round trip.
+    const due = channels.filter((channel) => channel.count() > 1 || channel.lookAt <= now);
+    if (due.length > 0) {
+      const looks = allDone(due.map((channel) => this.#look(client, channel)));
+      const found = await this.#reading(due, looks, false);
+      // Whoever was given something, or came meanwhile, is asked for first.
+      if (found.includes(true) || this.#channels().some((channel) => !channels.includes(channel))) return;
     }
-    // Whoever came meanwhile is asked for first, too.
-    const isNobodyNew = this.#channels().every((channel) => channels.includes(channel));
-    if (isAnythingThere || !isNobodyNew) return;
-    this.#empty = { channels, until: performance.now() + nextMs };
     await this.#block(client);
   }
 
-  /** A blocked read brings one message, in one round trip, and does not see that a lease is over. */
-  #isBlockedReadEnough(channels: readonly Wanted[]): boolean {
-    const { channels: empty = [], until = 0 } = this.#empty ?? {};
-    return performance.now() < until && channels.every((each) => each.count() === 1 && empty.includes(each));
+  /** Resolves with whether something was there. What is wrong with one key is no matter of the other channels. */
+  async #look(client: Client, channel: Wanted): Promise<boolean> {
+    const { reading, blockMs } = this.#options;
+    try {
+      const nextMs = await channel.take(client);
+      channel.lookAt = performance.now() + Math.min(nextMs, blockMs);
+      return nextMs === 0;
+    } catch (error) {
+      const reported = isReplyError(error) ? reading.unavailable(error) : error;
+      if (!isPermanent(reported)) throw error;
+      channel.fail(reported);
+      return false;
+    }
   }
 
   async #block(client: Client): Promise<void> {
     const channels = this.#channels();
     if (channels.length === 0) return;
-    const { wakeKey } = this.#options;
-    const waitMs = (this.#empty?.until ?? 0) - performance.now();
-    const keys = channels.flatMap(({ keys }) => readKeys(keys));
+    const keys = channels.flatMap(({ blockedKeys }) => blockedKeys);
+    const waitMs = Math.min(...channels.map(({ lookAt }) => lookAt)) - performance.now();
     const seconds = Math.ceil(Math.max(waitMs, 1)) / 1000;
-    const reply = await this.#reading(channels, client.bzpopminBuffer(wakeKey, ...keys, seconds), true);
-    const key = reply?.[0].toString();
-    const channel = channels.find(({ keys }) => readKeys(keys).some((name) => name === key));
-    if (reply !== null && key !== undefined) channel?.give(entriesOf(key, reply.slice(1)), 0);
+    const waiting = client.bzpopminBuffer(this.#options.wakeKey, ...keys, seconds);
+    const [key, member, score] = (await this.#reading(channels, waiting, true)) ?? [];
+    const [entry] = entriesOf(String(key), [member, score]);
+    const channel = channels.find(({ blockedKeys }) => blockedKeys.includes(String(key)));
+    if (entry !== undefined) channel?.give(entry);
   }
 
   async #reading<T>(channels: readonly Wanted[], reply: Promise<T>, isBlocked: boolean): Promise<T> {
@@ -216,38 +208,8 @@ export class HostReads {
   }
 }
 
-/** What lies under the keys of one channel. */
-interface Taken {
-  readonly entries: readonly Entry[];
-  /** How many had waited for too long after a lease. */
-  readonly expired: number;
-  /** Milliseconds until the next lease is over. */
-  readonly nextMs: number;
-}
-
-/** Takes what is there, from each channel as many entries as it wants. */
-export async function take(
-  client: Client,
-  channels: ReadonlyArray<Pick<Wanted, 'keys' | 'expiryMs' | 'count'>>,
-): Promise<Array<Taken | Error>> {
-  const keys = channels.flatMap(({ keys }) => allKeys(keys));
-  const args = channels.flatMap((channel) => [
-    allKeys(channel.keys).length,
-    channel.count(),
-    channel.expiryMs,
-  ]);
-  const replies = await client.takeBuffer(keys.length, ...keys, ...args);
-  return replies.map((reply, i) => {
-    const { again = '', messages } = channels[i]?.keys ?? { messages: '' };
-    if (Buffer.isBuffer(reply)) return replyError(reply.toString());
-    const [comeAgain, waiting, expired, nextMs] = reply;
-    const entries = [...entriesOf(again, comeAgain), ...entriesOf(messages, waiting)];
-    return { entries, expired, nextMs: nextMs < 0 ? Number.POSITIVE_INFINITY : nextMs };
-  });
-}
-
 /** Reads members and scores that follow each other. */
-export function entriesOf(key: string, reply: readonly Buffer[]): Entry[] {
+export function entriesOf(key: string, reply: ReadonlyArray<Buffer | undefined>): Entry[] {
   const entries: Entry[] = [];
   for (let i = 0; i + 1 < reply.length; i += 2) {
     const [member, score] = [reply[i], reply[i + 1]];
@@ -256,15 +218,6 @@ export function entriesOf(key: string, reply: readonly Buffer[]): Entry[] {
       entries.push({ key, member, score: Number(score.toString()) });
   }
   return entries;
-}
-
-/** Those that are waited on: what comes again goes before what waits for the first time. */
-function readKeys({ again, messages }: ChannelKeys): string[] {
-  return again === undefined ? [messages] : [again, messages];
-}
-
-function allKeys({ messages, again, lease, leased }: ChannelKeys): string[] {
-  return [messages, again, lease, leased].filter((key) => key !== undefined);
 }
 
 async function within(ms: number, work: Promise<unknown>): Promise<void> {

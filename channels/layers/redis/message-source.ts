@@ -1,0 +1,131 @@
+// Takes messages from one channel, or from a process's key, for good: what is made of them, and how they go back.
+
+import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { LayerClosedError, LayerUnavailableError, UndecodableError } from '../../errors.js';
+import { isDeadLetterChannel } from '../../leases.js';
+import { type ProcessMessage, processMessage } from '../../local-queues.js';
+import { allDone } from '../../outgoing.js';
+import type { QueueSource, Taken } from './channel-queue.js';
+import type { Client } from './connection.js';
+import type { Host, RedisStore } from './host.js';
+import { InflightWatch } from './inflight.js';
+import { entryHeaderBytes, type LeaseKeys, leaseKeys } from './lease-scripts.js';
+import { type Entry, entriesOf } from './waiting.js';
+
+/** A message, and where it was. */
+export interface TakenMessage extends Entry {
+  readonly host: Host;
+  readonly message: ProcessMessage;
+}
+
+const retryAfterMs = 200;
+
+export class MessageSource implements QueueSource<TakenMessage> {
+  readonly blockedKeys: readonly string[];
+  readonly #store: RedisStore;
+  readonly #channel: string;
+  readonly #keys: LeaseKeys;
+  /** Milliseconds for which messages wait: after a lease, and under a key without a TTL. */
+  readonly #expiryMs: number;
+  readonly #inflight = new Map<Host, InflightWatch>();
+
+  constructor(store: RedisStore, channel: string) {
+    this.#store = store;
+    this.#channel = channel;
+    this.#keys = leaseKeys(store.prefix, channel);
+    this.#expiryMs = Math.ceil(store.expiryMsOf(channel));
+    const { messages, again } = this.#keys;
+    // What comes again goes before what waits for the first time.
+    this.blockedKeys = this.#isGeneral ? [again, messages] : [messages];
+    if (this.#isGeneral)
+      for (const host of store.hosts)
+        this.#inflight.set(host, new InflightWatch(host.commands, messages, this.#expiryMs));
+  }
+
+  async take(host: Host, client: Client, max: number): Promise<Taken<TakenMessage>> {
+    this.#inflight.get(host)?.lookWhenDue();
+    const { messages, again, lease, leased } = this.#keys;
+    const keys = this.#isGeneral ? [messages, again, lease, leased] : [messages];
+    const reply = await client.takeBuffer(keys.length, ...keys, max, this.#expiryMs);
+    const [comeAgain, waiting, expired, nextMs] = reply;
+    for (let i = 0; i < expired; i++) this.#store.onDrop?.({ channel: this.#channel, reason: 'expired' });
+    const entries = [...entriesOf(again, comeAgain), ...entriesOf(messages, waiting)];
+    const isAnythingThere = entries.length > 0 || expired > 0;
+    return {
+      items: entries.flatMap((entry) => this.read(host, entry)),
+      nextMs: isAnythingThere ? 0 : nextMs < 0 ? Number.POSITIVE_INFINITY : nextMs,
+    };
+  }
+
+  /** What is too old, or no message at all, is dropped. What comes again is as old as it is. */
+  read(host: Host, entry: Entry): TakenMessage[] {
+    const { now, onDrop } = this.#store;
+    const channel = this.#channel;
+    const isAgain = entry.key === this.#keys.again;
+    if (!isAgain && entry.score * 1000 <= now() - this.#store.expiryMsOf(channel)) {
+      onDrop?.({ channel, reason: 'expired' });
+      return [];
+    }
+    const member = isAgain ? entry.member.subarray(entryHeaderBytes) : entry.member;
+    try {
+      const message = this.#readMember(member, isAgain || isDeadLetterChannel(channel));
+      return [{ ...entry, host, message }];
+    } catch (error) {
+      if (!(error instanceof UndecodableError)) throw error;
+      onDrop?.({ channel, reason: 'undecodable', error });
+      return [];
+    }
+  }
+
+  async putBack(items: readonly TakenMessage[]): Promise<TakenMessage[]> {
+    const places = new Map<Host, Map<string, TakenMessage[]>>();
+    for (const item of items) {
+      const keys = places.get(item.host) ?? new Map<string, TakenMessage[]>();
+      places.set(item.host, keys.set(item.key, [...(keys.get(item.key) ?? []), item]));
+    }
+    const works = [...places].flatMap(([host, keys]) =>
+      Array.from(keys, ([key, some]) => this.#putBackUnder(host, key, some)),
+    );
+    return (await allDone(works)).flat();
+  }
+
+  get #isGeneral(): boolean {
+    return !this.#channel.endsWith('!');
+  }
+
+  /** @throws UndecodableError */
+  #readMember(member: Buffer, isAnyAge: boolean): ProcessMessage {
+    const { message, channels: named } = this.#store.members.read(member, isAnyAge);
+    // A process key takes messages for its own channels only; one that names none is for the key itself.
+    const isOwn = (name: string) =>
+      this.#isGeneral ? name === this.#channel : name.startsWith(this.#channel);
+    const channels = (named ?? [this.#channel]).filter(isOwn);
+    if (channels.length === 0 && !this.#isGeneral)
+      throw new UndecodableError('the message names no channel of the process that it was sent to');
+    return processMessage(channels, message);
+  }
+
+  /**
+   * Tries until Redis has answered. When a reply is lost nobody here knows whether it was done, and another receiver
+   * may have the messages already; Redis notes what was done, so that it does nothing twice.
+   */
+  async #putBackUnder({ commands }: Host, key: string, items: TakenMessage[]): Promise<TakenMessage[]> {
+    // A `:` is in no channel's name, so this is no channel's key.
+    const note = `${key}:returned:${randomBytes(8).toString('hex')}`;
+    const pairs = items.flatMap(({ score, member }) => [score, member]);
+    for (;;) {
+      try {
+        await commands.run((client) => client.putBack(2, key, note, this.#expiryMs, ...pairs));
+        commands.run((client) => client.zrem(note, '')).catch(() => undefined);
+        return [];
+      } catch (error) {
+        // After these answers it was not done, now or earlier; others may come from another server than did it.
+        const reason = error instanceof LayerUnavailableError ? error.reason : undefined;
+        if (reason === 'out-of-memory' || reason === 'refused') return items;
+        if (error instanceof LayerClosedError) return [];
+        await pause(retryAfterMs);
+      }
+    }
+  }
+}
