@@ -2,7 +2,7 @@
 
 import { durationText } from '../duration.js';
 import type { ClockNote } from '../recurrence.js';
-import type { DueEntry } from '../tasks/due-table.js';
+import type { DueEntry } from '../tasks/due-times.js';
 import type { JobRule } from '../tasks/rule.js';
 
 /** The lines. What comes to nothing has no offset, for there is no instant. */

@@ -124,17 +124,10 @@ export interface SiteJsonFlags extends SiteFlags {
 
 /**
  * Finds and reads the site. Of a site that is switched off (`useLinod: false`) a command says so, and ends with 0.
- *
- * @param whenOff done before that
  */
-export async function requireSite(
-  flags: SiteFlags,
-  overrides: SiteConfig = {},
-  whenOff: (site: Site) => Promise<void> = async () => undefined,
-): Promise<Site> {
+export async function requireSite(flags: SiteFlags, overrides: SiteConfig = {}): Promise<Site> {
   const site = await findSite(flags, overrides);
   if (site.settings.useLinod) return site;
-  await whenOff(site);
   tellSwitchedOff(site);
   throw new ExitError(exitCodes.done);
 }

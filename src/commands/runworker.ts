@@ -1,10 +1,7 @@
 // runworker: the worker, until it is told to stop.
 
-import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { LinodError } from '../errors.js';
 import type { SiteConfig } from '../site/settings.js';
-import type { Site } from '../site.js';
 import { version } from '../version.js';
 import { requireSite, type SiteFlags, siteOption } from './main.js';
 import { parseSeconds, parseWholeNumber } from './numbers.js';
@@ -66,7 +63,7 @@ async function runWorker(flags: WorkerFlags, channels: string[] | null, initiate
       ? {}
       : { graceSeconds: parseSeconds('--grace', flags.grace, { atMost: 86_400, orNone: true }) }),
   };
-  const site = await requireSite(flags, overrides, noteSwitchedOff);
+  const site = await requireSite(flags, overrides);
   const { runDaemon } = await import('./run-daemon.js');
   await runDaemon({
     site,
@@ -74,23 +71,4 @@ async function runWorker(flags: WorkerFlags, channels: string[] | null, initiate
     channels: channels ?? [site.channel, ...Object.keys(site.settings.consumers)],
     initiate,
   });
-}
-
-/**
- * Writes down that the site is off, so that later on `linod why` can tell. Only in a database that is there, and what
- * fails is no matter: a site that is off need not have one.
- */
-async function noteSwitchedOff(site: Site): Promise<void> {
-  const file = /^sqlite:(.*)$/.exec(site.settings.databaseUrl)?.[1];
-  if (file !== undefined && !existsSync(file)) return;
-  const [{ SwitchOffs }, { systemClock }] = await Promise.all([
-    import('../membership/switch-offs.js'),
-    import('../clock.js'),
-  ]);
-  try {
-    const store = await site.openStore();
-    await new SwitchOffs(store.db, systemClock).begin().finally(() => store.close());
-  } catch (error) {
-    if (!(error instanceof LinodError)) throw error;
-  }
 }

@@ -20,7 +20,6 @@ import type { LogSink } from '../log/sink.js';
 import { DatabaseClock } from '../membership/database-clock.js';
 import { WorkerRegistry } from '../membership/registry.js';
 import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
-import { SwitchOffs } from '../membership/switch-offs.js';
 import { Procedures } from '../procedure.js';
 import { applicationOf, leasesOf } from '../site/consumers.js';
 import { settingNames } from '../site/resolve-settings.js';
@@ -285,8 +284,6 @@ export class Daemon {
     await this.#databaseClock.measure();
     const procedures = Array.from(Procedures, ({ name }) => name);
     await this.#registry.join(channels, version, { procedures, maxJobs: this.#settings.maxJobs });
-    const off = await new SwitchOffs(this.#store.db, this.#databaseClock).end();
-    if (off !== null) this.#tasks.tasks.wasOff(off);
     await this.#duties.noticeDead();
     await this.#duties.takeChanges();
     const sync = await this.#tasks.tasks.setup();

@@ -13,17 +13,6 @@ export interface HostNeeds {
   readonly memoryMb: number;
 }
 
-/** As it stands in the database, `process 256`. */
-export function hostKey({ kind, memoryMb }: HostNeeds): string {
-  return `${kind} ${memoryMb}`;
-}
-
-/** Reads what {@link hostKey} wrote; null for anything else. */
-export function parseHostKey(key: string): HostNeeds | null {
-  const [, kind, memoryMb] = /^(thread|process) (\d+)$/.exec(key) ?? [];
-  return kind === 'thread' || kind === 'process' ? { kind, memoryMb: Number(memoryMb) } : null;
-}
-
 /** Threads and processes behind one shape. */
 export interface RunHost {
   readonly needs: HostNeeds;

@@ -1,7 +1,7 @@
 // Threads and processes that wait for the next run, so that it need not wait for them.
 
 import type { Clock } from '../clock.js';
-import { type HostNeeds, hostKey, ownProgram, type RunHost, type RunProgram } from './host.js';
+import { type HostNeeds, ownProgram, type RunHost, type RunProgram } from './host.js';
 import type { ToRun } from './messages.js';
 import { Process } from './process.js';
 import { Thread } from './thread.js';
@@ -42,15 +42,6 @@ export class HostPool {
     const host = found?.host ?? this.#open(needs);
     host.keep(true);
     return host;
-  }
-
-  /**
-   * Sees to it that there are so many for runs that are about to begin, as far as the pool keeps them. Those in use count, as
-   * they will come back: else some would be started and ended for every run of a rule of each second.
-   */
-  prepare(needs: HostNeeds, count: number): void {
-    const there = [...this.#hosts].filter((host) => fits(host, needs)).length;
-    for (let n = there; n < Math.min(count, maxIdle) && !this.#closed; n++) this.giveBack(this.#open(needs));
   }
 
   /** Keeps one for the next run, in place of the one that has waited longest. */
@@ -107,5 +98,6 @@ export class HostPool {
 }
 
 function fits(host: RunHost, needs: HostNeeds): boolean {
-  return hostKey(host.needs) === hostKey(needs) && !host.isOver;
+  const { kind, memoryMb } = host.needs;
+  return kind === needs.kind && memoryMb === needs.memoryMb && !host.isOver;
 }

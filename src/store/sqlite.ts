@@ -25,74 +25,28 @@ const maxStatements = 200;
 
 /** A SQLite file as a site's database. */
 export function sqliteBackend(path: string): Backend {
-  const spare = new SpareConnection(path);
+  const dialect = () => new FileDialect(new PatientConnection(open(path)));
   return {
     name: path,
-    sharedDialect: () => {
-      const connection = new PatientConnection(open(path));
-      const close = () => {
-        connection.close();
-        spare.close();
-      };
-      return new FileDialect(connection, close);
-    },
-    ownDialect: () => {
-      const connection = spare.take();
-      return new FileDialect(connection, (isUnused) => spare.giveBack(connection, isUnused));
-    },
+    sharedDialect: dialect,
+    ownDialect: dialect,
     time: null,
     follow: null,
     explain: (error) => error,
   };
 }
 
-/** Runs come one after the other, and opening a file costs more than most of them: one connection is kept for the next. */
-class SpareConnection {
-  readonly #path: string;
-  #kept: PatientConnection | null = null;
-  #isClosed = false;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  take(): PatientConnection {
-    const kept = this.#kept;
-    this.#kept = null;
-    if (kept === null) return new PatientConnection(open(this.#path));
-    kept.configure();
-    return kept;
-  }
-
-  /** @param isUnused whether nothing is going on there, so that the next run may have it */
-  giveBack(connection: PatientConnection, isUnused: boolean): void {
-    if (isUnused && this.#kept === null && !this.#isClosed) this.#kept = connection;
-    else connection.close();
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#kept?.close();
-    this.#kept = null;
-  }
-}
-
-/** Told whether nobody has the connection or waits for it, and nothing is left open on it. */
-type Release = (isUnused: boolean) => void;
-
 /** Kysely's SQLite dialect over one connection. */
 class FileDialect extends SqliteDialect {
   readonly #connection: PatientConnection;
-  readonly #release: Release;
 
-  constructor(connection: PatientConnection, release: Release) {
+  constructor(connection: PatientConnection) {
     super({ database: connection.database });
     this.#connection = connection;
-    this.#release = release;
   }
 
   override createDriver(): Driver {
-    return new FileDriver(this.#connection, this.#release);
+    return new FileDriver(this.#connection);
   }
 
   override createQueryCompiler(): QueryCompiler {
@@ -113,29 +67,16 @@ class LocklessQueryCompiler extends SqliteQueryCompiler {
  */
 class FileDriver extends SqliteDriver {
   readonly #connection: PatientConnection;
-  readonly #release: Release;
-  #users = 0;
 
-  constructor(connection: PatientConnection, release: Release) {
+  constructor(connection: PatientConnection) {
     super({ database: connection.database });
     this.#connection = connection;
-    this.#release = release;
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
-    this.#users++;
     // There is one connection; the mutex of the base class hands it to one after the other.
     await super.acquireConnection();
     return this.#connection;
-  }
-
-  override async releaseConnection(): Promise<void> {
-    this.#users--;
-    await super.releaseConnection();
-  }
-
-  override async destroy(): Promise<void> {
-    this.#release(this.#users === 0 && this.#connection.isClean);
   }
 
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
@@ -153,27 +94,12 @@ class PatientConnection implements DatabaseConnection {
 
   constructor(database: Sqlite.Database) {
     this.database = database;
-    this.configure();
-  }
-
-  /** Also before it is used by another run: the one before may have changed this. */
-  configure(): void {
-    this.database.pragma('synchronous = NORMAL');
-    this.database.pragma('foreign_keys = ON');
+    database.pragma('synchronous = NORMAL');
+    database.pragma('foreign_keys = ON');
     // SQLite's own default of 2 MiB; better-sqlite3 has 16, which a worker fills within minutes.
-    this.database.pragma('cache_size = -2000');
+    database.pragma('cache_size = -2000');
     // With the first write after a checkpoint SQLite waits for the disk while it holds the write lock.
-    this.database.pragma('wal_autocheckpoint = 4000');
-  }
-
-  /** Whether no transaction is open, and neither temporary tables nor attached files are left. */
-  get isClean(): boolean {
-    const files = this.database.pragma('database_list') as unknown[];
-    return !this.database.inTransaction && files.length === 1;
-  }
-
-  close(): void {
-    this.database.close();
+    database.pragma('wal_autocheckpoint = 4000');
   }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {

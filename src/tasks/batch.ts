@@ -1,7 +1,7 @@
 // One transaction of claims, as far as it has come: what is known of the rules and their runs, and what was decided.
 
 import type { Insertable } from 'kysely';
-import type { JobRow, JobTable } from '../store/schema.js';
+import type { Database, JobRow } from '../store/schema.js';
 import { allPlacesTaken, type Delay, decide, groupIsFull, type Running } from './decide.js';
 import type { RuleEntry } from './ledger.js';
 import { type JobRequest, mergedOutcome } from './requests.js';
@@ -37,7 +37,7 @@ export interface View {
 }
 
 /** A job that is to be written. */
-export type NewJob = Insertable<JobTable>;
+export type NewJob = Insertable<Database['jobs']>;
 
 /** As much of a job that goes on as decides about others. */
 export type RunningRow = Pick<JobRow, 'id' | 'rule_id' | 'start_datetime' | 'job_group'>;

@@ -117,7 +117,6 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     claimer,
     ends,
     runner,
-    pool: options.alwaysInline === true ? null : pool,
     procedures,
     clock,
     adjustClock: options.adjustClock ?? (async () => undefined),

@@ -1,6 +1,5 @@
 // What kept rules from starting when they were due, so that the ledger can say why they are late.
 
-import type { Period } from '../membership/switch-offs.js';
 import type { Waiting } from './batch.js';
 import type { ClockStep } from './clock-steps.js';
 import { allPlacesTaken, type Delay } from './decide.js';
@@ -15,7 +14,6 @@ export class Delays {
   readonly #groups = new Map<string, { readonly until: number; readonly why: string }>();
   #fullUntil = Number.NEGATIVE_INFINITY;
   #awayUntil = Number.NEGATIVE_INFINITY;
-  #off: Period | null = null;
   #step: ClockStep | null = null;
 
   /** A rule waits. */
@@ -44,11 +42,6 @@ export class Delays {
     this.#awayUntil = now;
   }
 
-  /** The site was switched off. */
-  wasOff(period: Period): void {
-    this.#off = period;
-  }
-
   /** The clock was set forward, over what would have been due meanwhile. */
   wasSetForward(step: ClockStep): void {
     this.#step = step;
@@ -72,9 +65,6 @@ export class Delays {
     const group = this.#groups.get(rule.policies.group);
     if (group !== undefined && dueAt <= group.until) return { for: 'group', why: group.why };
     if (dueAt <= this.#fullUntil) return { for: 'place', why: allPlacesTaken };
-    if (this.#off !== null && dueAt >= this.#off.since && dueAt < this.#off.until) {
-      return { for: 'outage', why: 'linod was switched off (useLinod)' };
-    }
     if (dueAt <= this.#awayUntil) return { for: 'outage', why: 'the database was away' };
     return null;
   }

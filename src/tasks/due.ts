@@ -2,7 +2,6 @@
 
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import { type HostNeeds, parseHostKey } from '../runs/host.js';
 import type { Database } from '../store/schema.js';
 
 /** A due time, as it was read; whether it still holds is known when its rule is locked. */
@@ -19,26 +18,21 @@ export interface Outlook {
   readonly cancels: number | null;
   readonly asks: number | null;
   readonly dues: number | null;
-  /** When the next rule comes due, and the next whose run needs a thread or a process. */
+  /** When the next rule comes due. */
   readonly nextDue: number | null;
-  readonly nextRemote: number | null;
   /** When the next request can be taken up that waits for its time. */
   readonly nextAsked: number | null;
 }
 
-/** A pool keeps no more ready. */
-const mostRemote = 4;
-
 /** One statement, of which each part is a look into an index: most polls find nothing to do. */
 export async function readOutlook(db: Kysely<Database>, at: number): Promise<Outlook> {
-  // `run_at > 0` and `due_host <> ''` in these words, for SQLite to find the indexes of those requests and rules.
+  // `run_at > 0` in these words, for SQLite to find the index of those requests.
   const { rows } = await sql<Outlook>`
     select
       (select 1 from job_requests where action = 'cancel' and handled_at is null limit 1) as cancels,
       (select 1 from job_requests where action = 'run' and handled_at is null and run_at <= ${at} limit 1) as asks,
       (select 1 from job_rules where next_due_at <= ${at} limit 1) as dues,
       (select min(next_due_at) from job_rules where next_due_at > ${at}) as "nextDue",
-      (select min(next_due_at) from job_rules where next_due_at > ${at} and due_host <> '') as "nextRemote",
       (select min(run_at) from job_requests where handled_at is null and run_at > 0 and run_at > ${at}) as "nextAsked"
   `.execute(db);
   const [outlook] = rows;
@@ -66,19 +60,4 @@ export async function readDue(
     .offset(offset)
     .$narrowType<{ dueAt: number }>()
     .execute();
-}
-
-/** What the runs need that come due by an instant in a thread or a process, as far as a worker keeps them ready. */
-export async function readNextRemote(db: Kysely<Database>, after: number, by: number): Promise<HostNeeds[]> {
-  const rows = await db
-    .selectFrom('job_rules')
-    .select('due_host')
-    .where('next_due_at', '>', after)
-    .where('next_due_at', '<=', by)
-    // In these words, for SQLite to see that an index has just these rules.
-    .where(sql<boolean>`due_host <> ''`)
-    .orderBy('next_due_at')
-    .limit(mostRemote)
-    .execute();
-  return rows.map(({ due_host: host }) => parseHostKey(host)).filter((needs) => needs !== null);
 }

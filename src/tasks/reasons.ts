@@ -14,7 +14,6 @@ export const reasonMeanings = {
     means: 'a due time was run, more than 5 s late',
     told: [
       'no worker ran the rules then',
-      'linod was switched off (useLinod)',
       'the database was away',
       'the clock was set forward by 1 d',
       'job 7 was still running',
@@ -33,7 +32,7 @@ export const reasonMeanings = {
     told: [
       'job 7 was still running, for 10 s',
       'too late: all places for jobs were taken',
-      'too late: linod was switched off (useLinod)',
+      'too late: the database was away',
       'the rule was cancelled then',
       'no procedure report was registered then',
       'excluded by sat',

@@ -1,33 +1,45 @@
 // The rules of a site as a file: what persons have decided about them, to be kept with the site's other files, compared,
 // and carried over to another site.
 
+import * as v from 'valibot';
 import { LinodError, suggestion as nearest } from '../errors.js';
 import type { Suggestion } from '../procedure.js';
 import type { JobRule } from './rule.js';
 import { isRuleField, type RuleField, ruleFields } from './rule-fields.js';
 
-/** The rules in a file. Only what is in `RuleEntry` counts; `suggestion` and `effective` are there to be read. */
-export interface RulesFile {
-  /** Of the format. */
-  readonly version: 1;
-  readonly rules: readonly RuleEntry[];
-}
+/** What is wrong with a value is told as what it has to be. */
+const text = v.pipe(v.string('a text'), v.nonEmpty('a text'));
+const anObject = v.record(v.string(), v.unknown(), 'an object');
+const fieldName = v.custom<RuleField>((name) => typeof name === 'string' && isRuleField(name));
 
-/** One rule in a file: all that persons have decided about it. */
-export interface RuleEntry {
-  readonly name: string;
-  /** May be left out where the name says which rule is meant. */
-  readonly procedure?: string;
-  /** The rule's number, where there are several of one name and procedure. */
-  readonly number?: number;
-  /** Whether a person has cancelled it. Left out: that stays as it is. */
-  readonly cancelled?: boolean;
-  /** What is overridden. For every other field the suggestion counts. */
-  readonly overrides: { readonly [K in RuleField]?: unknown };
-}
+/** One rule in a file: all that persons have decided about it. `suggestion` and `effective` are there to be read. */
+const entrySchema = v.strictObject(
+  {
+    name: text,
+    /** May be left out where the name says which rule is meant. */
+    procedure: v.optional(text),
+    /** The rule's number, where there are several of one name and procedure. */
+    number: v.optional(v.pipe(v.number('the number of a rule'), v.safeInteger('the number of a rule'))),
+    /** Whether a person has cancelled it. Left out: that stays as it is. */
+    cancelled: v.optional(v.boolean('true or false')),
+    /** What is overridden. For every other field the suggestion counts. */
+    overrides: v.record(fieldName, v.unknown(), 'an object with fields of the rule'),
+    suggestion: v.optional(anObject),
+    effective: v.optional(anObject),
+  },
+  'an object',
+);
+const fileSchema = v.strictObject(
+  { version: v.literal(1, '1'), rules: v.array(entrySchema, 'a list') },
+  'an object such as {"version": 1, "rules": []}',
+);
+
+/** The rules in a file. */
+export type RulesFile = v.InferOutput<typeof fileSchema>;
+export type RuleEntry = RulesFile['rules'][number];
 
 /** A rule as it is written into a file. */
-export interface ExportedRule extends RuleEntry {
+export interface ExportedRule extends Omit<RuleEntry, 'suggestion' | 'effective'> {
   readonly suggestion: Suggestion;
   readonly effective: Suggestion;
 }
@@ -82,78 +94,37 @@ function compare(a: string, b: string): number {
  * @throws BadRulesFileError (`LINOD_ERR_BAD_RULES_FILE`) with all that is wrong
  */
 export function parseRulesFile(value: unknown, source: string): RulesFile {
-  const problems: string[] = [];
-  const file = isObject(value) ? value : {};
-  if (!isObject(value))
-    problems.push(`expected an object such as {"version": 1, "rules": []}, got: ${told(value)}`);
-  else {
-    problems.push(...unknownKeys(file, ['version', 'rules'], 'the file'));
-    if (file.version !== 1) problems.push(`expected version to be 1, got: ${told(file.version)}`);
-    if (!Array.isArray(file.rules)) problems.push(`expected rules to be a list, got: ${told(file.rules)}`);
+  const { success, output, issues } = v.safeParse(fileSchema, value);
+  if (success) return output;
+  throw new BadRulesFileError(source, issues.map(problemOf));
+}
+
+type Issue = v.InferIssue<typeof fileSchema>;
+
+function problemOf({ path, type, expected, input, message }: Issue): string {
+  const [top, item, ...inner] = path ?? [];
+  const entry = item?.type === 'array' ? item.value : undefined;
+  const name = typeof entry === 'object' && entry !== null && 'name' in entry ? entry.name : '';
+  const title = typeof name === 'string' && name !== '' ? ` (${name})` : '';
+  const place = item === undefined ? 'the file' : `rules[${String(item.key)}]${title}`;
+  const last = item === undefined ? top : inner.at(-1);
+  const key = String(last?.key ?? '');
+  if (type === 'strict_object' && last !== undefined) {
+    const known = item === undefined ? fileSchema.entries : entrySchema.entries;
+    if (expected !== 'never') return `${place}: ${key} is missing`;
+    return `${place}: there is no key ${JSON.stringify(key)}${hintOf(key, Object.keys(known))}`;
   }
-  const entries: unknown[] = Array.isArray(file.rules) ? file.rules : [];
-  const rules = entries.map((entry, i) => parseEntry(entry, i, problems));
-  if (problems.length > 0) throw new BadRulesFileError(source, problems);
-  return { version: 1, rules };
+  if (last?.type === 'object' && last.origin === 'key')
+    return `${place}: a job rule has no field ${JSON.stringify(key)} to override${hintOf(key, ruleFields.keys())}`;
+  return `${place}: expected ${key === '' ? '' : `${key} to be `}${message}, got: ${told(input)}`;
 }
 
-interface KeyDefinition {
-  readonly isAllowed: (value: unknown) => boolean;
-  readonly allowed: string;
-  readonly isOptional?: boolean;
-}
-
-const isText = (value: unknown) => typeof value === 'string' && value !== '';
-
-const keys: Readonly<Record<keyof ExportedRule, KeyDefinition>> = {
-  name: { isAllowed: isText, allowed: 'a text' },
-  procedure: { isAllowed: isText, allowed: 'the name of a procedure', isOptional: true },
-  number: { isAllowed: Number.isSafeInteger, allowed: 'the number of a rule', isOptional: true },
-  cancelled: {
-    isAllowed: (value) => typeof value === 'boolean',
-    allowed: 'true or false',
-    isOptional: true,
-  },
-  overrides: { isAllowed: isObject, allowed: 'an object with fields of the rule' },
-  suggestion: { isAllowed: isObject, allowed: 'an object', isOptional: true },
-  effective: { isAllowed: isObject, allowed: 'an object', isOptional: true },
-};
-
-function parseEntry(value: unknown, i: number, problems: string[]): RuleEntry {
-  const entry = isObject(value) ? value : {};
-  const place = `rules[${i}]${isText(entry.name) ? ` (${String(entry.name)})` : ''}`;
-  if (!isObject(value)) problems.push(`${place}: expected an object, got: ${told(value)}`);
-  else {
-    problems.push(...unknownKeys(entry, Object.keys(keys), place));
-    for (const [key, { isAllowed, allowed, isOptional }] of Object.entries(keys)) {
-      if ((entry[key] === undefined && isOptional === true) || isAllowed(entry[key])) continue;
-      problems.push(`${place}: expected ${key} to be ${allowed}, got: ${told(entry[key])}`);
-    }
-  }
-  const overrides = isObject(entry.overrides) ? entry.overrides : {};
-  for (const field of Object.keys(overrides)) {
-    if (isRuleField(field)) continue;
-    const known = [...ruleFields.keys()];
-    const hint = nearest(field, known) || `; fields are ${known.join(', ')}`;
-    problems.push(`${place}: a job rule has no field ${JSON.stringify(field)} to override${hint}`);
-  }
-  return entry as unknown as RuleEntry;
-}
-
-function unknownKeys(object: Record<string, unknown>, known: readonly string[], place: string): string[] {
-  return Object.keys(object)
-    .filter((key) => !known.includes(key))
-    .map((key) => {
-      const hint = nearest(key, known) || `; there are ${known.join(', ')}`;
-      return `${place}: there is no key ${JSON.stringify(key)}${hint}`;
-    });
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function hintOf(word: string, known: Iterable<string>): string {
+  const words = [...known];
+  return nearest(word, words) || `; there are ${words.join(', ')}`;
 }
 
 function told(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  const shown = JSON.stringify(value) ?? 'nothing';
+  return shown.length > 60 ? `${shown.slice(0, 60)}…` : shown;
 }

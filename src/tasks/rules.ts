@@ -4,7 +4,6 @@ import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { UsageError } from '../errors.js';
 import type { Procedure } from '../procedure.js';
-import { hostKey } from '../runs/host.js';
 import { lock } from '../store/dialect.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
@@ -278,12 +277,11 @@ export class Rules {
 
   async #renewDue(tx: Kysely<Database>, id: number, since: number): Promise<void> {
     const rule = await this.get(id, tx);
-    const { priority, group, runIn, memoryMb } = rule.policies;
+    const { priority, group } = rule.policies;
     await this.setDue(tx, rule, since, rule.dueAfter(new Date(since)));
     await this.set(tx, id, {
       due_priority: priority,
       due_group: group,
-      due_host: runIn === 'inline' ? '' : hostKey({ kind: runIn, memoryMb }),
       follows_rule_id: await followedBy(tx, rule),
     });
   }

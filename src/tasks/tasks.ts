@@ -4,10 +4,7 @@ import type { Kysely } from 'kysely';
 import type { ChoiceList } from '../choices.js';
 import type { SteadyClock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
-import type { Period } from '../membership/switch-offs.js';
 import type { Procedure } from '../procedure.js';
-import { type HostNeeds, hostKey } from '../runs/host.js';
-import type { HostPool } from '../runs/pool.js';
 import type { JobRunner } from '../runs/runner.js';
 import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
@@ -16,7 +13,7 @@ import type { View } from './batch.js';
 import type { Claimer, Claims } from './claim.js';
 import { ClockSteps } from './clock-steps.js';
 import { Delays } from './delays.js';
-import { type Outlook, readDue, readNextRemote, readOutlook } from './due.js';
+import { type Outlook, readDue, readOutlook } from './due.js';
 import type { Ends } from './ends.js';
 import type { Job } from './job.js';
 import type { Jobs } from './jobs.js';
@@ -33,8 +30,6 @@ export interface TasksContext {
   readonly claimer: Claimer;
   readonly ends: Ends;
   readonly runner: JobRunner;
-  /** Has threads and processes wait for runs that are about to begin; null where all runs take place inline. */
-  readonly pool: Pick<HostPool, 'prepare'> | null;
   readonly procedures: ChoiceList<Procedure>;
   readonly clock: SteadyClock;
   /** Has the clock go right again after it was set, where another one decides. */
@@ -50,8 +45,6 @@ export interface TasksContext {
 const idleMs = 60_000;
 /** Who waits for a run on another worker looks again after this long. */
 const waitMs = 1000;
-/** The threads and processes of runs are started so long before, if none waits: loaded, they begin at once. */
-const prepareMs = 2000;
 /** A worker that was suspended for longer than this in the middle of a claim may have lost its jobs to others. */
 const doubtMs = 5000;
 /** So many rules or requests are claimed in one transaction. */
@@ -126,7 +119,7 @@ export class Tasks {
     if (outlook.dues !== null) outlook = await readOutlook(this.#context.db, poll.at);
     this.#isAwaited = poll.waits || poll.waitsForPlace;
     this.#delays.polledAt(poll.at, poll);
-    return new Date(Math.max(clock.now(), await this.#nextTime(poll, outlook)));
+    return new Date(Math.max(clock.now(), nextTime(poll, outlook)));
   }
 
   /**
@@ -171,11 +164,6 @@ export class Tasks {
   begin(): void {
     this.#pollingSince = this.#context.clock.now();
     this.#runs.reopen();
-  }
-
-  /** The site was switched off: what was due then is late for that reason. */
-  wasOff(period: Period): void {
-    this.#delays.wasOff(period);
   }
 
   /** Asks all runs of this worker to end; see {@link ActiveRuns.abortAll}. */
@@ -307,35 +295,6 @@ export class Tasks {
     else this.#context.requests.addCancel(jobId, why).catch(() => this.#asked.delete(jobId));
   }
 
-  /** When to poll again. */
-  async #nextTime({ at, waits, waitsForPlace, isDueAgain }: Poll, next: Outlook): Promise<number> {
-    // What waits for a place is looked at when a run ends, which wakes the caller; other workers' runs do not.
-    if (waitsForPlace) return at + waitMs;
-    if (isDueAgain) return at;
-    const times = [next.nextDue, next.nextAsked, await this.#prepare(at, next), waits ? at + waitMs : null];
-    return Math.min(...times.filter((time) => time !== null), at + idleMs);
-  }
-
-  /**
-   * A thread or process that has to be started first and to load the site would begin late: for a rule that is due soon
-   * one is started before.
-   *
-   * @returns when the next is to be started
-   */
-  async #prepare(at: number, { nextRemote }: Outlook): Promise<number | null> {
-    const { db, pool } = this.#context;
-    const soon = at + prepareMs;
-    if (pool === null || nextRemote === null) return null;
-    if (nextRemote > soon) return nextRemote - prepareMs;
-    const wanted = new Map<string, { needs: HostNeeds; count: number }>();
-    for (const needs of await readNextRemote(db, at, soon)) {
-      const key = hostKey(needs);
-      wanted.set(key, { needs, count: (wanted.get(key)?.count ?? 0) + 1 });
-    }
-    for (const { needs, count } of wanted.values()) pool.prepare(needs, count);
-    return nextRemote;
-  }
-
   #onEnd(jobId: number, wakes: boolean): void {
     this.#asked.delete(jobId);
     if (wakes || this.#isAwaited) this.#tellPlace();
@@ -350,4 +309,12 @@ export class Tasks {
       this.#context.onPlace?.();
     });
   }
+}
+
+/** When to poll again. */
+function nextTime({ at, waits, waitsForPlace, isDueAgain }: Poll, { nextDue, nextAsked }: Outlook): number {
+  // What waits for a place is polled when a run ends, which wakes the caller; other workers' runs do not.
+  if (waitsForPlace) return at + waitMs;
+  if (isDueAgain) return at;
+  return Math.min(nextDue ?? at + idleMs, nextAsked ?? at + idleMs, at + (waits ? waitMs : idleMs));
 }

@@ -1,8 +1,8 @@
 // The ledger's entries about a rule, each with the job that came of it.
 
-import type { Kysely, Selectable } from 'kysely';
+import type { Kysely } from 'kysely';
 import { idList } from '../store/dialect.js';
-import type { Database, DecisionTable } from '../store/schema.js';
+import type { Database, DecisionRow } from '../store/schema.js';
 import { type Job, jobFromRow } from '../tasks/job.js';
 import { ranBefore } from '../tasks/ledger.js';
 import { isReason, type Reason } from '../tasks/reasons.js';
@@ -62,7 +62,7 @@ export async function readEntries(
 }
 
 /** A reason that only a later version knows is left out: nothing can be said of it. */
-function entryOf(row: Selectable<DecisionTable>, jobs: readonly Job[]): LedgerEntry[] {
+function entryOf(row: DecisionRow, jobs: readonly Job[]): LedgerEntry[] {
   if (!isReason(row.reason)) return [];
   return [
     {
@@ -83,7 +83,7 @@ function entryOf(row: Selectable<DecisionTable>, jobs: readonly Job[]): LedgerEn
 /** Reasons that tell of a due time for which there may be a job. */
 const ofDueTime: ReadonlySet<string> = new Set<Reason>(['started', 'late', 'taken']);
 
-function isJobOf(job: Job, row: Selectable<DecisionTable>): boolean {
+function isJobOf(job: Job, row: DecisionRow): boolean {
   if (row.job_id !== null) return job.id === row.job_id;
   if (row.request_id !== null) return job.requestId === row.request_id;
   return ofDueTime.has(row.reason) && job.dueAt !== null && job.dueAt.getTime() === row.due_at;
@@ -92,7 +92,7 @@ function isJobOf(job: Job, row: Selectable<DecisionTable>): boolean {
 async function jobsOf(
   db: Kysely<Database>,
   ruleId: number,
-  rows: ReadonlyArray<Selectable<DecisionTable>>,
+  rows: ReadonlyArray<DecisionRow>,
 ): Promise<Job[]> {
   const named = (column: 'due_at' | 'request_id' | 'job_id') =>
     idList(

@@ -1,9 +1,9 @@
 // The migrations of the daemon's own tables, and those that other modules bring for theirs.
 
 import type { MigrationSet } from '../migrate.js';
-import { tables } from './0001-tables.js';
+import { firstRelease } from './0001-tables.js';
 
-export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [tables] };
+export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [firstRelease] };
 
 const registered = new Map<string, MigrationSet>();
 

@@ -59,25 +59,6 @@ t.test('one that ends while it waits is not taken', async (t) => {
   t.not(pool.take({ kind: 'thread', memoryMb: 0 }), host);
 });
 
-t.test('what is prepared waits for the run that needs it; those in use are counted', async (t) => {
-  const { pool } = open(t);
-  pool.prepare({ kind: 'thread', memoryMb: 0 }, 2);
-  t.equal(pool.size, 2);
-  const first = pool.take({ kind: 'thread', memoryMb: 0 });
-  const second = pool.take({ kind: 'thread', memoryMb: 0 });
-  t.equal(pool.size, 2, 'none was started for them');
-  pool.prepare({ kind: 'thread', memoryMb: 0 }, 2);
-  t.equal(pool.size, 2, 'the two will come back');
-  pool.prepare({ kind: 'thread', memoryMb: 50 }, 1);
-  t.equal(pool.size, 3, 'one with another limit is another');
-  pool.prepare({ kind: 'thread', memoryMb: 0 }, 100);
-  t.equal(pool.size, 5, 'and no more than the pool keeps');
-  for (const host of [first, second]) pool.giveBack(host);
-  await pool.close();
-  pool.prepare({ kind: 'thread', memoryMb: 0 }, 1);
-  t.equal(pool.size, 0, 'closed, it starts none');
-});
-
 t.test(
   'a process that was killed while it waits is not taken, though its last words may still come',
   async (t) => {

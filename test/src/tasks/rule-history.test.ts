@@ -12,7 +12,6 @@ const derived = [
   'failures_in_row',
   'due_priority',
   'due_group',
-  'due_host',
   'follows_rule_id',
   'revision',
 ];

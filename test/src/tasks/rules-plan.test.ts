@@ -227,18 +227,18 @@ t.test('a file with other things in it is refused with their places', async (t) 
       return (error as { problems?: unknown }).problems;
     }
   };
-  t.same(problems([]), ['expected an object such as {"version": 1, "rules": []}, got: []']);
+  t.same(problems('x'), ['the file: expected an object such as {"version": 1, "rules": []}, got: "x"']);
   t.same(problems({ version: 2, rulez: [] }), [
+    'the file: expected version to be 1, got: 2',
+    'the file: rules is missing',
     'the file: there is no key "rulez", did you mean "rules"?',
-    'expected version to be 1, got: 2',
-    'expected rules to be a list, got: nothing',
   ]);
   t.same(problems({ version: 1, rules: [7, { name: '', overides: {}, cancelled: 'no' }] }), [
     'rules[0]: expected an object, got: 7',
-    'rules[1]: there is no key "overides", did you mean "overrides"?',
     'rules[1]: expected name to be a text, got: ""',
     'rules[1]: expected cancelled to be true or false, got: "no"',
-    'rules[1]: expected overrides to be an object with fields of the rule, got: nothing',
+    'rules[1]: overrides is missing',
+    'rules[1]: there is no key "overides", did you mean "overrides"?',
   ]);
   t.match(problems({ version: 1, rules: [{ name: 'a', overrides: { evry: 1, when: 'daily' } }] }), [
     'rules[0] (a): a job rule has no field "evry" to override, did you mean "every"?',

@@ -1,5 +1,4 @@
 import t from 'tap';
-import { SwitchOffs } from '../../../src/membership/switch-offs.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
 
 const every10 = { every: 10, everyUnit: 'secondly' } as const;
@@ -93,25 +92,4 @@ t.test('the end of the recurrence is told once, after the last due time', async 
   await bench.tasks.run();
   await bench.tasks.settled();
   t.match((await ledger(bench)).slice(1), [/^late 20\.\.- x1/, 'ended -..- x1']);
-});
-
-t.test('what was due while the site was switched off is late for that reason', async (t) => {
-  const bench = await openBench(t);
-  const offs = new SwitchOffs(bench.store.db, bench.clock);
-  t.equal(await offs.end(), null);
-  bench.add('daily', nothing, { everyUnit: 'daily', startDatetime: 'T13:00:00' });
-  await bench.tasks.setup();
-  await offs.begin();
-  bench.clock.advance(3_600_000);
-  await offs.begin();
-  t.equal(await offs.since(), noon, 'since the first time');
-  bench.clock.advance(3_600_000);
-  const off = await offs.end();
-  t.same(off, { since: noon, until: noon + 7_200_000 });
-  t.equal(await offs.since(), null);
-  if (off !== null) bench.tasks.wasOff(off);
-  bench.tasks.begin();
-  await bench.tasks.run();
-  await bench.tasks.settled();
-  t.same(await ledger(bench), ['late 3600..- x1 by 1 h: linod was switched off (useLinod)']);
 });

@@ -2,7 +2,6 @@
 
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
-import { SwitchOffs } from '../../../src/membership/switch-offs.js';
 import { type Reason, reasons } from '../../../src/tasks/reasons.js';
 import { ruleStory } from '../../../src/why/rule-story.js';
 import { gate } from '../../support/gate.js';
@@ -101,21 +100,6 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         return bench;
       },
       sentence: '10 late: run late, by 15 s: no worker ran the rules then; job 1 was done after 0 ms',
-    },
-    {
-      when: 'the site was switched off',
-      provoke: async (t) => {
-        const bench = await withTick(t);
-        const offs = new SwitchOffs(bench.store.db, bench.clock);
-        await offs.begin();
-        bench.clock.advance(25_000);
-        const off = await offs.end();
-        if (off !== null) bench.tasks.wasOff(off);
-        bench.tasks.begin();
-        await runAfter(bench, 0);
-        return bench;
-      },
-      sentence: /^10 late: run late, by 15 s: linod was switched off \(useLinod\); job 1 was done/,
     },
     {
       when: 'the database was away',
