@@ -9,8 +9,8 @@ import {
   InvalidNameError,
 } from '../../channels/index.js';
 import { LinodError, UsageError } from '../errors.js';
-import { type LogLevelsMessage, parseLogLevels } from '../log/levels/carry.js';
-import type { LevelOverride } from '../log/levels/override.js';
+import type { LevelOverride } from '../log/levels/overrides.js';
+import { type LogLevelsMessage, parseLogLevels } from '../log/levels/overrides.js';
 import { type LogRecord, logRequestSchemas } from '../log/messages.js';
 import { parserOf } from '../parse-message.js';
 import type { PushOrder } from '../push.js';

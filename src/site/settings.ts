@@ -4,7 +4,7 @@ import { basename, resolve } from 'node:path';
 import * as v from 'valibot';
 import { formatNames } from '../log/formats/line-format.js';
 import { type LevelsByName, rootName } from '../log/levels/level-tree.js';
-import { checkLoggerName } from '../log/levels/override.js';
+import { checkLoggerName } from '../log/levels/overrides.js';
 import { parseLevel } from '../log/levels.js';
 import { spoolKeeps, syncPolicies } from '../log/policies.js';
 import { type RotationPolicy, rotationPeriods } from '../log/rotation.js';

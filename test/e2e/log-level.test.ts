@@ -118,7 +118,7 @@ onBothLayers(
       stderr: 'nothing was set here\n',
     });
     t.notOk(
-      readdirSync(site.path('log')).some((name) => /^\.receipts|draft/.test(name)),
+      readdirSync(site.path('log')).some((name) => /levels\.heard|draft/.test(name)),
       'nothing is left over',
     );
 

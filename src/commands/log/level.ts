@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { parseDuration } from '../../duration.js';
 import { UsageError } from '../../errors.js';
 import { rootName } from '../../log/levels/level-tree.js';
-import { checkLoggerName } from '../../log/levels/override.js';
+import { checkLoggerName } from '../../log/levels/overrides.js';
 import { type LevelName, parseLevel } from '../../log/levels.js';
 import type { Site } from '../../site.js';
 import { findSite, person, type SiteJsonFlags, siteCommand, tellSwitchedOff } from '../main.js';
@@ -41,13 +41,19 @@ Example:
       const order = parseLevelOrder(words, flags);
       const site = await findSite(flags);
       if (!site.settings.useLinod) tellSwitchedOff(site);
-      const { LevelChange } = await import('../../log/levels/change.js');
-      const change = new LevelChange(site, `${person()}`);
+      const levels = await import('../../log/levels/change.js');
       if (order !== undefined) {
-        const count = 'reset' in order ? change.reset(order.reset) : change.set(order.set, order.forMs);
-        if (count === 0) say('nothing was set here');
+        const by = `${person()}`;
+        const change =
+          'reset' in order
+            ? levels.resetLevels(site, by, order.reset)
+            : levels.setLevels(site, by, order.set, order.forMs);
+        if (change.length === 0) say('nothing was set here');
         else {
-          const [untold, heard] = await Promise.all([change.announce(), change.heard()]);
+          const [untold, heard] = await Promise.all([
+            levels.announceLevels(site, change),
+            levels.heardBy(site, change),
+          ]);
           if (untold !== undefined)
             say(`other machines could not be told, say it again when the channel layer is back: ${untold}`);
           tell(heard);
@@ -65,8 +71,7 @@ interface Row {
 }
 
 async function list(site: Site, asJson: boolean): Promise<void> {
-  const { LevelsFile } = await import('../../log/levels/levels-file.js');
-  const { levelAt } = await import('../../log/levels/override.js');
+  const { LevelsFile, levelAt } = await import('../../log/levels/overrides.js');
   const { configuredLevels } = await import('../../site/settings.js');
   const { localTime } = await import('../../local-time.js');
   const now = Date.now();

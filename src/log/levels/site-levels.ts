@@ -1,12 +1,11 @@
 // The levels of a site as one process knows them: those of the settings, and those that were set at run time.
 
 import { writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Clock } from '../../clock.js';
 import type { LevelName } from '../levels.js';
 import { type LevelsByName, LevelTree } from './level-tree.js';
-import { LevelsFile } from './levels-file.js';
-import { type LevelOverride, levelAt } from './override.js';
+import { type LevelOverride, LevelsFile, levelAt, receiptsDirectory } from './overrides.js';
 
 export interface SiteLevelsOptions {
   /** The site's. */
@@ -28,8 +27,6 @@ export class SiteLevels {
   #overrides: readonly LevelOverride[] = [];
   /** When the first of the levels ends that hold. */
   #nextEnd = Number.POSITIVE_INFINITY;
-  /** The receipts that were left. */
-  #receipts = new Set<string>();
   #cancel: () => void = () => {};
 
   constructor(options: SiteLevelsOptions, tree = new LevelTree()) {
@@ -58,7 +55,7 @@ export class SiteLevels {
         this.#overrides = this.#file.read() ?? this.#overrides;
         this.#seen = state;
         this.#apply(now);
-        this.#leaveReceipts();
+        this.#leaveReceipt();
       }
     } catch {
       // The next poll reads it.
@@ -98,16 +95,13 @@ export class SiteLevels {
     this.tree.override(levels);
   }
 
-  #leaveReceipts(): void {
-    const asked = new Set(this.#overrides.flatMap(({ receipts }) => receipts ?? []));
-    for (const name of asked) {
-      if (this.#receipts.has(name)) continue;
-      try {
-        writeFileSync(join(dirname(this.#file.path), name, encodeURIComponent(this.#options.label)), '');
-      } catch {
-        // The one who asked has ended.
-      }
+  /** For the command that waits for it, if there is one. */
+  #leaveReceipt(): void {
+    const { logDirectory, label } = this.#options;
+    try {
+      writeFileSync(join(receiptsDirectory(logDirectory), encodeURIComponent(label)), '');
+    } catch {
+      // Nobody waits.
     }
-    this.#receipts = asked;
   }
 }

@@ -3,8 +3,8 @@
 import { type ChannelLayer, InvalidMessageError, LayerClosedError } from '../../../channels/index.js';
 import type { Clock } from '../../clock.js';
 import { BadMessageError } from '../../parse-message.js';
-import { parseLogLevels } from '../levels/carry.js';
-import type { LevelOverride } from '../levels/override.js';
+import type { LevelOverride } from '../levels/overrides.js';
+import { parseLogLevels } from '../levels/overrides.js';
 import { parseLogAnswer, replyPrefix, sendersGroup } from '../messages.js';
 import type { LogTransport, OutgoingRecords, Reply } from './transport.js';
 

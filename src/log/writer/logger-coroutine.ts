@@ -2,9 +2,8 @@
 
 import type { ChannelLayer } from '../../../channels/index.js';
 import { type Thresholds, writeForeign } from '../foreign.js';
-import { ToldSenders } from '../levels/carry.js';
 import { LevelTree } from '../levels/level-tree.js';
-import type { LevelOverride } from '../levels/override.js';
+import type { LevelOverride, LogLevelsMessage } from '../levels/overrides.js';
 import { type LogAnswer, type LogRecords, type LogRequest, sendersGroup } from '../messages.js';
 import type { LogSender } from '../sender/sender.js';
 import type { LocalTransport, Reply } from '../sender/transport.js';
@@ -31,6 +30,7 @@ export interface LoggerCoroutineOptions extends Omit<LogWriterOptions, Told> {
 const loggerName = 'linod.log';
 const flushMs = 1000;
 const tellEveryMs = 60_000;
+const maxTold = 10_000;
 
 /**
  * Owns the writer and whatever feeds it. At most one runs for a site at a time; who, is for the caller to decide.
@@ -45,7 +45,8 @@ export class LoggerCoroutine {
   #writer: LogWriter | undefined;
   #change: Promise<void> = Promise.resolve();
   #unanswered = 0;
-  readonly #toldSenders = new ToldSenders();
+  /** When the latest levels were set that each sender has been told. */
+  readonly #toldLevels = new Map<string, number>();
   readonly #refusalsToldAt = new Map<string, number>();
 
   constructor(options: LoggerCoroutineOptions) {
@@ -102,8 +103,15 @@ export class LoggerCoroutine {
 
   /** A sender that was away, has rested or has just begun may not have heard of levels, if it is on another machine. */
   #tellLevels({ sender, epoch, reply_channel: channel }: LogRecords): void {
-    const news = this.#toldSenders.news(`${sender} ${epoch}`, this.#options.levels?.() ?? []);
-    if (news !== undefined) this.#options.layer.send(channel, news).catch(() => undefined);
+    const levels = this.#options.levels?.() ?? [];
+    const latest = Math.max(0, ...levels.map(({ at }) => at));
+    const key = `${sender} ${epoch}`;
+    if (latest <= (this.#toldLevels.get(key) ?? 0)) return;
+    // Forgetting them costs a message each.
+    if (this.#toldLevels.size >= maxTold) this.#toldLevels.clear();
+    this.#toldLevels.set(key, latest);
+    const news: LogLevelsMessage = { type: 'log.levels', levels: [...levels] };
+    this.#options.layer.send(channel, news).catch(() => undefined);
   }
 
   #newWriter(): LogWriter {
