@@ -1,16 +1,22 @@
 // linod channels: what lies on the channels of a layer. Works while no worker runs.
 
+import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import type { ChannelFigures } from '../../channels/index.js';
-import { durationText } from '../duration.js';
-import { deadCommand, redriveCommand } from './channels/dead.js';
-import { groupsCommand } from './channels/groups.js';
-import { peekCommand } from './channels/peek.js';
-import { sendCommand } from './channels/send.js';
-import { type LayerFlags, layerCommand, withLayer } from './channels/with-layer.js';
-import { refuseUnknownCommand } from './main.js';
-import { type Column, printJson, printTable, say } from './output.js';
-import { printable } from './printable.js';
+import {
+  deadColumns,
+  figureColumns,
+  memberColumns,
+  memberRows,
+  parseMessageInput,
+  peekColumns,
+  peekedJson,
+  plainValue,
+  roomForText,
+} from './channels/views.js';
+import { type LayerFlags, layerCommand, onLayer } from './channels/with-layer.js';
+import { ExitError, exitCodes, refuseUnknownCommand } from './main.js';
+import { print, printJson, printList } from './output.js';
+import { parseWholeNumber } from './words.js';
 
 export function channelsCommand(): Command {
   const command = layerCommand(
@@ -19,51 +25,134 @@ export function channelsCommand(): Command {
     'Example:\n  $ linod channels\n  $ linod channels --layer redis://localhost:6379',
   )
     .allowExcessArguments()
-    .action(async (flags: LayerFlags, self: Command) => {
-      refuseUnknownCommand(self);
-      await withLayer(flags, async (layer) => {
+    .hook('preAction', (self, action) => {
+      if (self === action) refuseUnknownCommand(self);
+    })
+    .action(
+      onLayer(async (layer, flags) => {
         const stats = await layer.stats();
-        if (flags.json) return printJson(stats);
-        printTable(figureColumns, stats.channels);
-        if (stats.channels.length === 0) say('nothing lies on any channel');
-      });
-    });
+        if (flags.json) printJson(stats);
+        else printList({}, stats.channels, { columns: figureColumns, none: 'nothing lies on any channel' });
+      }),
+    );
   for (const below of [peekCommand(), sendCommand(), groupsCommand(), deadCommand(), redriveCommand()])
     command.addCommand(below);
   return command;
 }
 
-const nearlyFull = 0.8;
-
-export const figureColumns: ReadonlyArray<Column<ChannelFigures>> = [
-  { title: 'channel', cell: ({ channel }) => printable(channel) },
-  { title: 'depth', cell: ({ depth }) => String(depth), align: 'right', style: depthStyle },
-  {
-    title: 'fill',
-    cell: ({ depth, capacity }) => `${percent(depth, capacity)} of ${capacity}`,
-    align: 'right',
-    style: depthStyle,
-  },
-  { title: 'oldest', cell: oldestText, align: 'right' },
-  { title: 'on lease', cell: ({ onLease }) => String(onLease), align: 'right' },
-  {
-    title: 'dead',
-    cell: ({ dead }) => String(dead),
-    align: 'right',
-    style: ({ dead }) => (dead > 0 ? 'yellow' : undefined),
-  },
-];
-
-function percent(depth: number, capacity: number): string {
-  return `${Math.round((100 * depth) / capacity)} %`;
+interface PeekFlags extends LayerFlags {
+  readonly max: string;
+  readonly onLease?: boolean;
 }
 
-function depthStyle({ depth, capacity }: ChannelFigures): 'red' | 'yellow' | undefined {
-  if (depth >= capacity) return 'red';
-  return depth >= nearlyFull * capacity ? 'yellow' : undefined;
+function peekCommand(): Command {
+  return layerCommand(
+    'peek',
+    'look at the next messages of a channel without taking them',
+    'Example:\n  $ linod channels peek linod_mysite --max 3',
+  )
+    .argument('<channel>', 'a channel, or the key of a process up to its "!"')
+    .option('--max <count>', 'how many messages', '10')
+    .option('--on-lease', 'look at what is on lease, instead of what waits')
+    .action(
+      onLayer<PeekFlags>(async (layer, flags, channel = '') => {
+        const { onLease = false } = flags;
+        const messages = await layer.peek(channel, { max: parseWholeNumber('--max', flags.max), onLease });
+        printList(flags, messages, {
+          columns: peekColumns({ now: Date.now(), onLease, textLength: roomForText() }),
+          json: peekedJson,
+          none: `${onLease ? 'nothing is on lease' : 'nothing waits'} on ${channel}`,
+        });
+      }),
+    );
 }
 
-function oldestText({ depth, oldestAgeMs }: ChannelFigures): string {
-  if (depth === 0) return '-';
-  return oldestAgeMs === undefined ? '?' : durationText(oldestAgeMs);
+interface SendFlags extends LayerFlags {
+  readonly type?: string;
+}
+
+function sendCommand(): Command {
+  return layerCommand(
+    'send',
+    'put a message on a channel',
+    `Example:\n  $ linod channels send orders '{"type": "order.paid", "order": 4711}'`,
+  )
+    .argument('<channel>', 'the channel')
+    .argument('[message]', 'a JSON object; "-" reads it from standard input', '{}')
+    .option('--type <type>', "the message's type, when it does not stand in the object")
+    .action(
+      onLayer<SendFlags>(
+        async (layer, flags, channel = '', text = '') => {
+          const message =
+            text === '-'
+              ? parseMessageInput('standard input', await readAll(process.stdin), flags.type)
+              : parseMessageInput('the message', text, flags.type);
+          await layer.send(channel, message);
+          if (flags.json) printJson({ channel });
+        },
+        { makesFile: true },
+      ),
+    );
+}
+
+function groupsCommand(): Command {
+  return layerCommand(
+    'groups',
+    'the groups, their members, and when each was last added',
+    'Example:\n  $ linod channels groups linod_mysite.workers',
+  )
+    .argument('[group]', 'only this one')
+    .action(
+      onLayer(async (layer, flags, group) => {
+        const groups = await layer.groups(group);
+        if (flags.json) return printJson(groups);
+        const none = group === undefined ? 'no groups' : `nobody is in group ${group}`;
+        printList({}, memberRows(groups), { columns: memberColumns(Date.now()), none });
+      }),
+    );
+}
+
+interface DeadFlags extends LayerFlags {
+  readonly max: string;
+}
+
+function deadCommand(): Command {
+  return layerCommand(
+    'dead',
+    'list dead letters: messages that were handed out on lease too often',
+    'Example:\n  $ linod channels dead orders',
+  )
+    .argument('[channel]', 'only those of this channel')
+    .option('--max <count>', 'how many', '100')
+    .action(
+      onLayer<DeadFlags>(async (layer, flags, channel) => {
+        const letters = await layer.deadLetters(channel, { max: parseWholeNumber('--max', flags.max) });
+        printList(flags, letters, {
+          columns: deadColumns(Date.now(), roomForText()),
+          json: (letter) => ({ ...letter, message: plainValue(letter.message) }),
+          none: `no dead letters${channel === undefined ? '' : ` of ${channel}`}`,
+        });
+      }),
+    );
+}
+
+function redriveCommand(): Command {
+  return layerCommand(
+    'redrive',
+    'put dead letters back on their channel, to be handled as if they had just been sent',
+    'Stops at a full channel. Ends with 1 when some of the ids are no dead letters, or did not fit in.\n\nExample:\n  $ linod channels redrive orders',
+  )
+    .argument('<channel>', 'the channel that they were sent to')
+    .argument('[id...]', 'only these, as "linod channels dead" shows them')
+    .action(
+      onLayer(async (layer, flags, channel = '', ...ids) => {
+        const chosen = new Set(ids);
+        const redriven = await layer.redrive(channel, ids.length === 0 ? undefined : [...chosen]);
+        const remaining = (await layer.deadLetters(channel, { max: Number.MAX_SAFE_INTEGER })).length;
+        if (flags.json) printJson({ channel, redriven, remaining });
+        else print(`${redriven} redriven to ${channel}, ${remaining} still dead`);
+        const wanted = ids.length === 0 ? redriven + remaining : chosen.size;
+        if (redriven < wanted) throw new ExitError(exitCodes.failed);
+      }),
+    );
 }

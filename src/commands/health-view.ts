@@ -5,7 +5,7 @@ import { type ListenerHealth, parseHealth } from '../daemon/health.js';
 import { durationText } from '../duration.js';
 import { isSuspended } from '../owner.js';
 import type { WorkerRow } from '../store/schema.js';
-import { printable } from './printable.js';
+import { printable } from './output.js';
 
 /** What a worker said longer ago says nothing of now. */
 const staleMs = 3 * beatMs;

@@ -1,8 +1,8 @@
 // initiate_linod: sends the consumers their start messages.
 
 import type { Command } from 'commander';
-import type { ChannelLayer } from '../../channels/index.js';
-import { ChannelsError } from '../../channels/index.js';
+import { type ChannelLayer, ChannelsError } from '../../channels/index.js';
+import { systemClock } from '../clock.js';
 import { coroutines, StartOrders } from '../membership/start-orders.js';
 import { hidePassword } from '../site/hide-password.js';
 import type { Site } from '../site.js';
@@ -16,8 +16,8 @@ import {
   siteCommand,
   withStore,
 } from './main.js';
-import { parseSeconds } from './numbers.js';
 import { print, printJson, say } from './output.js';
+import { parseSeconds } from './words.js';
 
 interface InitiateFlags extends SiteJsonFlags {
   readonly timeout: string;
@@ -44,7 +44,6 @@ async function initiate(flags: InitiateFlags): Promise<void> {
   const site = await requireSite(flags);
   const firstOrdered = new Set<unknown>();
   await withStore(site, async (store) => {
-    const { systemClock } = await import('../clock.js');
     const orders = new StartOrders(store.db, systemClock);
     for (const coroutine of coroutines) {
       if (await orders.add(coroutine, person())) firstOrdered.add(coroutine);

@@ -3,8 +3,7 @@
 import { durationText } from '../duration.js';
 import type { JobLineRow } from '../store/schema.js';
 import type { Job } from '../tasks/job.js';
-import { styled } from './output.js';
-import { progressText } from './progress-line.js';
+import { progressText, styled } from './output.js';
 
 type LocalTime = (instant: Date) => string;
 

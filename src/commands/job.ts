@@ -1,7 +1,10 @@
 // linod job N: one run, with what it logged; and linod job cancel N.
 
 import type { Command } from 'commander';
+import { lookAround, openTasks } from '../actors.js';
 import { durationText } from '../duration.js';
+import { localTime } from '../local-time.js';
+import { CancelJob, endOfJob } from '../run-job.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import { type Job, leftBehind } from '../tasks/job.js';
@@ -15,10 +18,10 @@ import {
   siteCommand,
   withStore,
 } from './main.js';
-import { parseSeconds, parseWholeNumber } from './numbers.js';
 import { print, printJson, say } from './output.js';
 import { jobHeadline } from './views.js';
 import { sayIfUnwoken } from './wake.js';
+import { parseSeconds, parseWholeNumber } from './words.js';
 
 interface JobFlags extends SiteJsonFlags {
   readonly follow?: boolean;
@@ -45,7 +48,6 @@ export function jobCommand(): Command {
 }
 
 async function show(site: Site, store: Store, id: number, { json = false }: JobFlags): Promise<void> {
-  const { openTasks } = await import('../actors.js');
   const { jobs } = openTasks({ site, store, user: 'linod job' });
   const job = await jobs.get(id);
   const lines = await jobs.lines(id);
@@ -67,7 +69,6 @@ const lookAroundMs = 2000;
 
 /** Shows what is new of a job, until it has ended. With `json`, each piece of news is one JSON object. */
 async function follow(site: Site, store: Store, id: number, { json = false }: JobFlags): Promise<Job> {
-  const { lookAround, openTasks } = await import('../actors.js');
   const { jobs } = openTasks({ site, store, user: 'linod job' });
   const time = await localTimeOf(site);
   let [lastLine, lastProgress, lookedAt] = [0, 'null', performance.now()];
@@ -95,7 +96,6 @@ async function follow(site: Site, store: Store, id: number, { json = false }: Jo
 }
 
 async function localTimeOf(site: Site): Promise<(instant: Date) => string> {
-  const { localTime } = await import('../local-time.js');
   return (instant) => localTime(instant, site.settings.timezone);
 }
 
@@ -116,7 +116,6 @@ function cancelCommand(): Command {
       const timeoutMs = parseSeconds('--timeout', flags.timeout, { atMost: 86_400 }) * 1000;
       const site = await requireSite(flags);
       await withStore(site, async (store) => {
-        const { CancelJob, endOfJob } = await import('../run-job.js');
         const context = { site, store, user: person() };
         const asked = await CancelJob.request(context, id);
         if (asked !== null) sayIfUnwoken(asked);

@@ -1,13 +1,14 @@
 // linod jobs: the newest runs.
 
 import { type Command, Option } from 'commander';
+import { Jobs } from '../actors.js';
+import { localTime } from '../local-time.js';
 import { type JobStatus, jobStatuses } from '../tasks/job.js';
 import { findRule } from '../tasks/rule-named.js';
-import { givenInstant, instantRule } from './instants.js';
 import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
-import { parseWholeNumber } from './numbers.js';
-import { printJson, printTable, say } from './output.js';
+import { printList } from './output.js';
 import { jobColumns } from './views.js';
+import { givenInstant, instantRule, parseWholeNumber } from './words.js';
 
 interface JobsFlags extends SiteJsonFlags {
   readonly rule?: string;
@@ -31,8 +32,6 @@ export function jobsCommand(): Command {
     .action(async (flags: JobsFlags) => {
       const limit = parseWholeNumber('--limit', flags.limit);
       const site = await requireSite(flags);
-      const { Jobs } = await import('../actors.js');
-      const { localTime } = await import('../local-time.js');
       const { timezone } = site.settings;
       const since = givenInstant('--since', flags.since, timezone);
       const until = givenInstant('--until', flags.until, timezone);
@@ -46,11 +45,7 @@ export function jobsCommand(): Command {
         const ofRule = flags.rule === undefined ? {} : { ruleId: await findRule(store.db, flags.rule) };
         return await Jobs.rows({ site, store }, { ...filter, ...ofRule });
       });
-      if (flags.json) return printJson(jobs);
-      printTable(
-        jobColumns((instant) => localTime(instant, timezone), Date.now()),
-        jobs,
-      );
-      if (jobs.length === 0) say('no jobs');
+      const columns = jobColumns((instant) => localTime(instant, timezone), Date.now());
+      printList(flags, jobs, { columns, none: 'no jobs' });
     });
 }

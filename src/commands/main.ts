@@ -2,9 +2,10 @@
 
 import { userInfo } from 'node:os';
 import { Command, CommanderError, Option } from 'commander';
+import { lookAround } from '../actors.js';
 import { LinodError, suggestion, UsageError } from '../errors.js';
 import type { SiteConfig } from '../site/settings.js';
-import type { Site } from '../site.js';
+import { findSiteDirectory, loadSite, type Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import { say, styled } from './output.js';
 
@@ -134,7 +135,6 @@ export async function requireSite(flags: SiteFlags, overrides: SiteConfig = {}):
 
 /** Finds and reads the site, whether it is switched off or not. */
 export async function findSite(flags: SiteFlags, overrides: SiteConfig = {}): Promise<Site> {
-  const { findSiteDirectory, loadSite } = await import('../site.js');
   return await loadSite(findSiteDirectory(flags.site), { flags: overrides });
 }
 
@@ -148,7 +148,6 @@ export function tellSwitchedOff(site: Site): void {
 export async function withStore<T>(site: Site, use: (store: Store) => Promise<T>): Promise<T> {
   const store = await site.openStore();
   try {
-    const { lookAround } = await import('../actors.js');
     await lookAround({ site, store });
     return await use(store);
   } finally {

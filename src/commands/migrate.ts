@@ -1,7 +1,7 @@
 // linod migrate: brings the database up to date.
 
 import type { Command } from 'commander';
-import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
+import { type SiteJsonFlags, siteCommand, withSiteStore } from './main.js';
 import { print, printJson, say } from './output.js';
 
 export function migrateCommand(): Command {
@@ -10,9 +10,7 @@ export function migrateCommand(): Command {
     'bring the database up to date; every command and worker does that by itself when it starts',
     'Example:\n  $ linod migrate',
   ).action(async (flags: SiteJsonFlags) => {
-    const site = await requireSite(flags);
-    await site.loadProcedures();
-    await withStore(site, async (store) => {
+    await withSiteStore(flags, async ({ site, store }) => {
       if (flags.json) return printJson({ database: store.name, migrated: store.migrated });
       for (const name of store.migrated) print(name);
       if (store.migrated.length === 0) say(`${site.shorten(store.name)} is up to date`);

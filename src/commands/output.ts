@@ -1,6 +1,7 @@
 // What commands print: data on stdout, talk on stderr; tables for people, plain lines in a pipe, JSON when asked.
 
 import { styleText } from 'node:util';
+import { escapeUnsafe } from '../log/formats/unsafe.js';
 
 export type Style = Parameters<typeof styleText>[0];
 
@@ -38,6 +39,25 @@ export function printTable<T>(columns: ReadonlyArray<Column<T>>, rows: readonly 
   for (const line of tableLines(columns, rows)) print(line);
 }
 
+/** Prints what a command lists: as JSON where that was asked for, else as a table, or says that there is nothing. */
+export function printList<T>(
+  flags: { readonly json?: boolean },
+  rows: readonly T[],
+  { columns, json, none }: ListView<T>,
+): void {
+  if (flags.json) printJson(json === undefined ? rows : rows.map(json));
+  else if (rows.length === 0) say(none);
+  else printTable(columns, rows);
+}
+
+interface ListView<T> {
+  readonly columns: ReadonlyArray<Column<T>>;
+  /** A row as JSON; default: as it is. */
+  readonly json?: (row: T) => unknown;
+  /** What is said when there are no rows. */
+  readonly none: string;
+}
+
 /** The lines of such a table. */
 export function tableLines<T>(columns: ReadonlyArray<Column<T>>, rows: readonly T[]): string[] {
   if (rows.length === 0) return [];
@@ -61,4 +81,63 @@ export function tableLines<T>(columns: ReadonlyArray<Column<T>>, rows: readonly 
         .trimEnd(),
     ),
   ];
+}
+
+/** The text on one line, with what a terminal might act upon shown as `\x1b` or `\u202e`. */
+export function printable(text: string): string {
+  return escapeUnsafe(text).replaceAll('\t', '\\x09');
+}
+
+/** The text in at most so many characters, if there is a limit; what is left out is shown by an ellipsis. */
+export function shortened(text: string, length = Number.POSITIVE_INFINITY): string {
+  const characters = [...text.slice(0, 2 * length + 2)];
+  return characters.length <= length ? text : `${characters.slice(0, Math.max(0, length - 1)).join('')}…`;
+}
+
+/** A terminal is written to no oftener than this. */
+const everyMs = 100;
+
+const beginOfLine = '\r';
+const clearToEnd = '\x1b[K';
+
+/** Writes nothing where there is no terminal. */
+export class ProgressLine {
+  readonly #stream: NodeJS.WriteStream;
+  #writtenAt = Number.NEGATIVE_INFINITY;
+  #isShown = false;
+
+  constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.#stream = stream;
+  }
+
+  show(done: number, total: number | null = null, text: string | null = null): void {
+    if (!this.#stream.isTTY) return;
+    const now = performance.now();
+    if (now - this.#writtenAt < everyMs) return;
+    this.#writtenAt = now;
+    this.#isShown = true;
+    this.#stream.write(beginOfLine + progressText({ done, total, text }) + clearToEnd);
+  }
+
+  /** Takes the line away, so that something else can be written. */
+  clear(): void {
+    if (!this.#isShown) return;
+    this.#isShown = false;
+    this.#stream.write(beginOfLine + clearToEnd);
+  }
+}
+
+/** `5000 of 20000 (25 %) orders_are_paid`. */
+export function progressText({ done, total, text }: Progress): string {
+  const count =
+    total === null || total <= 0
+      ? String(done)
+      : `${done} of ${total} (${Math.floor((100 * done) / total)} %)`;
+  return text === null ? count : `${count} ${text}`;
+}
+
+interface Progress {
+  readonly done: number;
+  readonly total: number | null;
+  readonly text: string | null;
 }

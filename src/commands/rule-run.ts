@@ -1,13 +1,15 @@
 // linod rule N run and stop: asks for a run or for its end, and says what becomes of that.
 
-import type { RequestFate } from '../run-job.js';
+import { openTasks } from '../actors.js';
+import { fateOfRequest, type RequestFate, RunJob } from '../run-job.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import { isRefusal } from '../tasks/requests.js';
-import { parseJson } from './json-text.js';
+import { ruleStory } from '../why/rule-story.js';
 import { ExitError, exitCodes, person } from './main.js';
 import { print, printJson, say } from './output.js';
 import { sayIfUnwoken } from './wake.js';
+import { parseJson } from './words.js';
 
 export interface RunFlags {
   readonly json?: boolean;
@@ -26,8 +28,6 @@ export interface RunTarget {
 export async function runRule(action: 'run' | 'stop', target: RunTarget): Promise<void> {
   const { site, store, id, flags } = target;
   const args = flags.args === undefined ? {} : { args: parseJson('--args', flags.args) };
-  const { openTasks } = await import('../actors.js');
-  const { RunJob } = await import('../run-job.js');
   const user = person();
   const context = { site, store, user };
   const asked = await (action === 'run' ? RunJob.request(context, id, args) : RunJob.stop(context, id));
@@ -52,7 +52,6 @@ export async function runRule(action: 'run' | 'stop', target: RunTarget): Promis
 const fateMs = 2000;
 
 async function fateOf({ site, store }: RunTarget, request: number): Promise<RequestFate> {
-  const { fateOfRequest } = await import('../run-job.js');
   return await fateOfRequest({ site, store }, request, fateMs);
 }
 
@@ -65,7 +64,6 @@ function fateText({ outcome, job }: RequestFate): string | null {
 const hindering = ['not-started', 'paused', 'no-procedure', 'running', 'group', 'places'];
 
 async function waitText({ site, store, id }: RunTarget): Promise<string> {
-  const { ruleStory } = await import('../why/rule-story.js');
   const { outlook } = await ruleStory({ site, store }, id, { limit: 1, now: new Date() });
   const why = outlook.hindrances.filter(({ code }) => hindering.includes(code));
   if (why.length === 0) return 'it waits: no worker has taken it up yet';
@@ -74,7 +72,6 @@ async function waitText({ site, store, id }: RunTarget): Promise<string> {
 
 async function waitForRun(target: RunTarget, request: number): Promise<void> {
   const { site, store, flags } = target;
-  const { RunJob } = await import('../run-job.js');
   const job = await RunJob.ended({ site, store }, request);
   if (flags.json) printJson(job);
   else

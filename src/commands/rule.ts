@@ -1,6 +1,7 @@
 // linod rule N: one job rule, and what can be done with it.
 
 import type { Command } from 'commander';
+import { JobsByRule, openTasks } from '../actors.js';
 import { suggestion, UsageError } from '../errors.js';
 import { policyNames } from '../policies.js';
 import { changesText } from '../tasks/field-changes.js';
@@ -11,12 +12,12 @@ import { findRule } from '../tasks/rule-named.js';
 import { statusLine } from '../tasks/status.js';
 import { dueJson, dueLines } from './due-view.js';
 import { person, requireSite, type SiteFlags, siteCommand, withStore } from './main.js';
-import { parseWholeNumber } from './numbers.js';
 import { type Column, print, printJson, printTable, say, styled } from './output.js';
 import { parseChanges } from './rule-fields.js';
 import { type RunFlags, type RunTarget, runRule } from './rule-run.js';
 import { jobColumns, ruleJson } from './views.js';
 import { wakeWorkers } from './wake.js';
+import { parseWholeNumber } from './words.js';
 
 const actions = ['show', 'next', 'set', 'run', 'stop', 'cancel', 'resume', 'history', 'undo'] as const;
 type Action = (typeof actions)[number];
@@ -62,7 +63,6 @@ interface Target extends RunTarget {
 
 async function act(action: Action, target: Target): Promise<void> {
   const { site, store, id, words, flags } = target;
-  const { openTasks } = await import('../actors.js');
   const user = person();
   const { rules, history } = openTasks({ site, store, user });
   if (action === 'history') {
@@ -99,7 +99,6 @@ async function showChanged(before: JobRule, rule: JobRule, target: Target): Prom
   const { flags, store, site } = target;
   if (flags.json) return await show(rule, target);
   print(styled('bold', statusLine(rule, undefined, Date.now())));
-  const { openTasks } = await import('../actors.js');
   const revisions = await openTasks({ site, store }).history.list(rule.id);
   const done = revisions.filter(({ revision }) => revision > before.revision);
   for (const { changes } of done) print(`  ${changesText(changes)}`);
@@ -107,7 +106,6 @@ async function showChanged(before: JobRule, rule: JobRule, target: Target): Prom
 }
 
 async function show(rule: JobRule, { site, store, flags }: Target): Promise<void> {
-  const { JobsByRule } = await import('../actors.js');
   const jobs = await JobsByRule.rows({ site, store }, rule.id, 5);
   if (flags.json) {
     printJson({ ...ruleJson(rule), jobs });

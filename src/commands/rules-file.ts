@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { Command } from 'commander';
+import { JobRules, openTasks } from '../actors.js';
 import { UsageError } from '../errors.js';
 import { localTime } from '../local-time.js';
 import type { Site } from '../site.js';
@@ -10,7 +11,6 @@ import type { Store } from '../store/store.js';
 import { changesText } from '../tasks/field-changes.js';
 import { exportRules, parseRulesFile, type RulesFile } from '../tasks/rules-file.js';
 import type { PlannedRule, RulesPlan, RulesPlans } from '../tasks/rules-plan.js';
-import { parseJson } from './json-text.js';
 import {
   ExitError,
   exitCodes,
@@ -24,6 +24,7 @@ import {
 } from './main.js';
 import { print, printJson, say } from './output.js';
 import { wakeWorkers } from './wake.js';
+import { parseJson } from './words.js';
 
 interface ApplyFlags extends SiteJsonFlags {
   readonly plan?: string;
@@ -36,7 +37,6 @@ export function exportCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ linod rules export > rules.json')
     .action(async (flags: SiteFlags) => {
       const site = await requireSite(flags);
-      const { JobRules } = await import('../actors.js');
       const rules = await withStore(site, (store) => JobRules.rows({ site, store }));
       // For people who compare and edit it, also when it goes into a file.
       print(JSON.stringify(exportRules(rules), null, 2));
@@ -87,7 +87,6 @@ async function withPlans<T>(
   const site = await requireSite(flags);
   // A rule can be made of any of them.
   await site.loadProcedures();
-  const { openTasks } = await import('../actors.js');
   return await withStore(site, async (store) => {
     const { plans } = openTasks({ site, store, user: person() });
     return await use({ plans, file, source, site, store });

@@ -1,11 +1,13 @@
 // What a procedure does, done by a command in its own process: it has an `ar`, and is nobody's job.
 
+import { openTasks } from '../actors.js';
+import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import type { Store } from '../store/store.js';
+import { transact } from '../store/transact.js';
 import type { BaseRequest, RunRequestOptions } from '../tasks/request.js';
 import { ExitError, exitCodes, person, type SiteStore } from './main.js';
-import { say, styled } from './output.js';
-import { ProgressLine } from './progress-line.js';
+import { ProgressLine, say, styled } from './output.js';
 
 export interface RunHereOptions {
   /** What the procedure is asked for with; default `null`. */
@@ -29,7 +31,7 @@ export async function runHere<T>(
   const forget = listenToSignals(stop);
   const line = new ProgressLine();
   try {
-    const result = await work(await requestHere(found, options, stop.signal, line));
+    const result = await work(requestHere(found, options, stop.signal, line));
     line.clear();
     if (!stop.signal.aborted) return result;
   } finally {
@@ -51,16 +53,12 @@ function listenToSignals(stop: AbortController): () => void {
   };
 }
 
-async function requestHere(
+function requestHere(
   { site, store }: SiteStore,
   { args = null, level = 'INFO' }: RunHereOptions,
   signal: AbortSignal,
   line: ProgressLine,
-): Promise<BaseRequest> {
-  const [{ Logger }, { transact }] = await Promise.all([
-    import('../log/logger.js'),
-    import('../store/transact.js'),
-  ]);
+): BaseRequest {
   const user = person();
   const logger = new Logger({ sink: sayingSink(line), name: 'linod', level });
   return {
@@ -97,7 +95,6 @@ async function requestRun(
   rule: number | string,
   options: Omit<RunRequestOptions, 'tx'> & { readonly args: unknown },
 ): Promise<number> {
-  const { openTasks } = await import('../actors.js');
   const user = person();
   return await openTasks({ site, store, user }).requestsOn(db).add(rule, 'run', user, options);
 }

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import type { SiteConfig } from '../site/settings.js';
 import { version } from '../version.js';
 import { requireSite, type SiteFlags, siteOption } from './main.js';
-import { parseSeconds, parseWholeNumber } from './numbers.js';
+import { parseSeconds, parseWholeNumber } from './words.js';
 
 interface WorkerFlags extends SiteFlags {
   readonly layer?: string;

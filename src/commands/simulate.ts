@@ -1,14 +1,14 @@
 // linod simulate: what the rules would do in some time to come, on a virtual clock.
 
 import type { Command } from 'commander';
+import { JobRules } from '../actors.js';
 import { parseDuration } from '../duration.js';
 import { UsageError } from '../errors.js';
-import { instantRule, parseInstant, pointRule } from './instants.js';
+import { simulateSite } from '../simulate/site.js';
 import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
-import { parseSeconds, parseWholeNumber } from './numbers.js';
-import { print, printJson, printTable, say } from './output.js';
-import { ProgressLine } from './progress-line.js';
+import { ProgressLine, print, printJson, printTable, say } from './output.js';
 import { simulatedColumns, simulationLines } from './simulation-view.js';
+import { instantRule, parseInstant, parseSeconds, parseWholeNumber, pointRule } from './words.js';
 
 interface SimulateFlags extends SiteJsonFlags {
   readonly from: string;
@@ -47,8 +47,6 @@ export function simulateCommand(): Command {
       const places = flags.places === undefined ? maxJobs : parseWholeNumber('--places', flags.places);
       const defaultDurationMs =
         parseSeconds('--duration', flags.duration, { atMost: 1e9, orNone: true }) * 1000;
-      const { simulateSite } = await import('../simulate/site.js');
-      const { JobRules } = await import('../actors.js');
       const began = performance.now();
       const line = new ProgressLine();
       const days = (ms: number) => Math.ceil(ms / dayMs);

@@ -1,7 +1,11 @@
 // linod status, which is also what `linod` alone does.
 
 import type { Command } from 'commander';
+import { lookAround, openTasks } from '../actors.js';
+import { systemClock } from '../clock.js';
 import { durationText } from '../duration.js';
+import { StartOrders } from '../membership/start-orders.js';
+import { statusLine } from '../tasks/status.js';
 import { listenersText, suspendedText } from './health-view.js';
 import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
 import { print, printJson, say } from './output.js';
@@ -21,12 +25,6 @@ export const noRulesYet = 'no job rules yet: a worker makes them when it starts,
 export async function showStatus(flags: SiteJsonFlags): Promise<void> {
   const site = await requireSite(flags);
   await withStore(site, async (store) => {
-    const [{ lookAround, openTasks }, { statusLine }, { systemClock }, { StartOrders }] = await Promise.all([
-      import('../actors.js'),
-      import('../tasks/status.js'),
-      import('../clock.js'),
-      import('../membership/start-orders.js'),
-    ]);
     const workers = await lookAround({ site, store });
     const { rules, jobs } = openTasks({ site, store });
     const [list, running] = await Promise.all([rules.list(), jobs.running()]);

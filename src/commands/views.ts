@@ -11,9 +11,7 @@ import type { Job } from '../tasks/job.js';
 import type { JobRule } from '../tasks/rule.js';
 import { overriddenFields, ruleFields } from '../tasks/rule-fields.js';
 import { listenersText } from './health-view.js';
-import type { Column } from './output.js';
-import { shortened } from './printable.js';
-import { progressText } from './progress-line.js';
+import { type Column, progressText, shortened } from './output.js';
 
 export function ruleJson(rule: JobRule): Record<string, unknown> {
   return {

@@ -1,13 +1,12 @@
 // Waking the workers from a command, and saying so when they cannot be.
 
-import type { Woken } from '../actors.js';
+import { tellWorkers, type Woken } from '../actors.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import { say } from './output.js';
 
 /** Wakes the task coroutines of all workers. @returns whether there are workers */
 export async function wakeWorkers(site: Site, store: Store): Promise<boolean> {
-  const { tellWorkers } = await import('../actors.js');
   const woken = await tellWorkers({ site, store });
   sayIfUnwoken(woken);
   return woken.isWorking;

@@ -3,14 +3,13 @@
 import { type Command, Option } from 'commander';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
-import type { DueTimeStory } from '../why/due-time-story.js';
-import type { RuleStory, ToldEntry } from '../why/rule-story.js';
+import { type DueTimeStory, dueTimeStory } from '../why/due-time-story.js';
+import { type RuleStory, ruleStory, type ToldEntry } from '../why/rule-story.js';
 import { summaryText } from '../why/summaries.js';
-import { instantRule, parseInstant } from './instants.js';
 import { findSite, type SiteJsonFlags, siteCommand, tellSwitchedOff, withStore } from './main.js';
-import { parseWholeNumber } from './numbers.js';
 import { print, printJson, say, styled } from './output.js';
 import { inWords } from './views.js';
+import { instantRule, parseInstant, parseWholeNumber } from './words.js';
 
 interface WhyFlags extends SiteJsonFlags {
   readonly at?: string;
@@ -51,7 +50,6 @@ async function tellRule(
   word: string,
   flags: Pick<WhyFlags, 'json' | 'since'> & { readonly limit: number | undefined },
 ): Promise<void> {
-  const { ruleStory } = await import('../why/rule-story.js');
   const now = new Date();
   const since =
     flags.since === undefined
@@ -69,7 +67,6 @@ async function tellDueTime(
   word: string,
   flags: Pick<WhyFlags, 'json'> & { readonly at: string },
 ): Promise<void> {
-  const { dueTimeStory } = await import('../why/due-time-story.js');
   const now = new Date();
   const at = parseInstant('--at', flags.at, { now, timezone: site.settings.timezone });
   const story = await dueTimeStory({ site, store }, word, at, now);

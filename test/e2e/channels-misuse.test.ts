@@ -12,7 +12,7 @@ t.test('what is wrong with the words is told in one line, with 2', async (t) => 
   const wrong: ReadonlyArray<[words: readonly string[], message: string | RegExp]> = [
     [['pek'], 'linod: there is no command "pek", did you mean "peek"?'],
     [['peek'], "error: missing required argument 'channel'"],
-    [['send', 'mail', '{"type":"x",}'], /^linod: the message is no JSON, at character 13: /],
+    [['send', 'mail', '{"type":"x",}'], /^linod: the message is no JSON, line 1: /],
     [['send', 'mail', '{"type":"x","__asgi_channel__":1}'], /^linod: expected a message without the key/],
     [['redrive'], "error: missing required argument 'channel'"],
     [['groups', 'a!b'], /^linod: group name must be .*, got: "a!b"$/],
@@ -30,7 +30,7 @@ t.test('what is wrong with the words is told in one line, with 2', async (t) => 
   piped.endInput('{\n"type": "x"\n"n": 1}');
   t.match(await piped.ended(), {
     code: 2,
-    stderr: /^linod: standard input is no JSON, at line 3, character 1: /,
+    stderr: /^linod: standard input is no JSON, line 3: /,
   });
 });
 

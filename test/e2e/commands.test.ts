@@ -58,7 +58,7 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
       'linod: a rule cannot "explode"; it can show, next, set, run, stop, cancel, resume, history, undo',
     'linod rule 1 run fast': 'linod: run takes no further words, got: fast',
     'linod rule 1 run --args {fix:false}':
-      "linod: --args is no JSON, at character 2: Expected property name or '}'",
+      "linod: --args is no JSON, line 1: Expected property name or '}' in JSON at position 1",
     'linod rule 1 stop --wait': 'linod: stop takes no --wait: it goes with run',
     'linod rule 1 run --count 3': 'linod: run takes no --count: it goes with next',
     'linod rule 1 --args 3': 'linod: show takes no --args: it goes with run',

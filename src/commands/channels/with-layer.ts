@@ -15,13 +15,6 @@ export interface LayerFlags extends SiteJsonFlags {
   readonly layer?: string;
 }
 
-interface LayerPlace {
-  /** The layer's URL, without a password. */
-  readonly name: string;
-  /** In which times are shown. */
-  readonly timezone: string;
-}
-
 /** The layer keeps nothing that could be looked at. */
 class NothingKeptError extends LinodError {
   constructor(name: string) {
@@ -46,25 +39,28 @@ export function layerCommand(name: string, description: string, help: string): C
 }
 
 /**
- * Opens the layer, does something with it, and closes it.
+ * The action of such a command: opens the layer, does something with it, and closes it. The flags may stand before the name
+ * of a command below `linod channels`, too. The words are the command's arguments.
  *
  * @param makesFile whether the file that `--layer` names may be made, as by sending; default false
  * @throws NoSiteError when neither a layer nor a site is named or found; NoLayerFileError; NothingKeptError; BadConfigError, UsageError
  */
-export async function withLayer(
-  flags: LayerFlags,
-  use: (layer: ChannelLayer, place: LayerPlace) => Promise<void>,
+export function onLayer<F extends LayerFlags = LayerFlags>(
+  use: (layer: ChannelLayer, flags: F, ...words: string[]) => Promise<void>,
   { makesFile = false } = {},
-): Promise<void> {
-  const { layer, ...place } = await open(flags);
-  try {
-    // Nothing is opened before the first use. A site's own file is made by whoever comes first.
-    if (flags.layer !== undefined && !makesFile) refuseMissingFile(place.name);
-    if (!layer.extensions.has('lease')) throw new NothingKeptError(place.name);
-    await use(layer, place);
-  } finally {
-    await layer.close();
-  }
+): (this: Command) => Promise<void> {
+  return async function (this: Command) {
+    const flags = this.optsWithGlobals<F>();
+    const { layer, name } = await open(flags);
+    try {
+      // Nothing is opened before the first use. A site's own file is made by whoever comes first.
+      if (flags.layer !== undefined && !makesFile) refuseMissingFile(name);
+      if (!layer.extensions.has('lease')) throw new NothingKeptError(name);
+      await use(layer, flags, ...this.processedArgs.flat());
+    } finally {
+      await layer.close();
+    }
+  };
 }
 
 function refuseMissingFile(name: string): void {
@@ -72,12 +68,17 @@ function refuseMissingFile(name: string): void {
   if (path !== undefined && !existsSync(path)) throw new NoLayerFileError(path);
 }
 
-async function open(flags: LayerFlags): Promise<LayerPlace & { readonly layer: ChannelLayer }> {
+/** An open layer, and its URL without a password. */
+interface OpenedLayer {
+  readonly layer: ChannelLayer;
+  readonly name: string;
+}
+
+async function open(flags: LayerFlags): Promise<OpenedLayer> {
   const overrides = flags.layer === undefined ? {} : { channelLayer: flags.layer };
   try {
     const site = await requireSite(flags, overrides);
-    const { channelLayer, timezone } = site.settings;
-    return { layer: await site.openLayer({ timeoutMs }), name: shown(channelLayer), timezone };
+    return { layer: await site.openLayer({ timeoutMs }), name: shown(site.settings.channelLayer) };
   } catch (error) {
     if (!(error instanceof NoSiteError) || flags.layer === undefined || flags.site !== undefined) throw error;
     return await openAlone(flags.layer);
@@ -85,14 +86,13 @@ async function open(flags: LayerFlags): Promise<LayerPlace & { readonly layer: C
 }
 
 /** Outside of any site, with everything that peers must agree on as it is by default. */
-async function openAlone(url: string): Promise<LayerPlace & { readonly layer: ChannelLayer }> {
+async function openAlone(url: string): Promise<OpenedLayer> {
   const { allowed, read } = aboutSetting('channelLayer');
   const checked = checkSetting('channelLayer', read?.(url) ?? url, process.cwd());
   if (checked === undefined)
     throw new UsageError(`expected --layer to be ${allowed}, got: ${JSON.stringify(hidePassword(url))}`);
-  const { timeZone: timezone } = new Intl.DateTimeFormat().resolvedOptions();
   try {
-    return { layer: await openLayer(checked, { timeoutMs }), name: shown(checked), timezone };
+    return { layer: await openLayer(checked, { timeoutMs }), name: shown(checked) };
   } catch (error) {
     if (error instanceof InvalidOptionError) throw new UsageError(`--layer: ${error.message}`);
     throw error;

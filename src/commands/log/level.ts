@@ -3,13 +3,15 @@
 import type { Command } from 'commander';
 import { parseDuration } from '../../duration.js';
 import { UsageError } from '../../errors.js';
+import { localTime } from '../../local-time.js';
+import { announceLevels, heardBy, resetLevels, setLevels } from '../../log/levels/change.js';
 import { rootName } from '../../log/levels/level-tree.js';
-import { checkLoggerName } from '../../log/levels/overrides.js';
+import { checkLoggerName, LevelsFile, levelAt } from '../../log/levels/overrides.js';
 import { type LevelName, parseLevel } from '../../log/levels.js';
+import { configuredLevels } from '../../site/settings.js';
 import type { Site } from '../../site.js';
 import { findSite, person, type SiteJsonFlags, siteCommand, tellSwitchedOff } from '../main.js';
-import { printJson, printTable, say } from '../output.js';
-import { printable } from '../printable.js';
+import { printable, printJson, printTable, say } from '../output.js';
 
 interface Flags extends SiteJsonFlags {
   readonly for?: string;
@@ -41,19 +43,13 @@ Example:
       const order = parseLevelOrder(words, flags);
       const site = await findSite(flags);
       if (!site.settings.useLinod) tellSwitchedOff(site);
-      const levels = await import('../../log/levels/change.js');
       if (order !== undefined) {
         const by = `${person()}`;
         const change =
-          'reset' in order
-            ? levels.resetLevels(site, by, order.reset)
-            : levels.setLevels(site, by, order.set, order.forMs);
+          'reset' in order ? resetLevels(site, by, order.reset) : setLevels(site, by, order.set, order.forMs);
         if (change.length === 0) say('nothing was set here');
         else {
-          const [untold, heard] = await Promise.all([
-            levels.announceLevels(site, change),
-            levels.heardBy(site, change),
-          ]);
+          const [untold, heard] = await Promise.all([announceLevels(site, change), heardBy(site, change)]);
           if (untold !== undefined)
             say(`other machines could not be told, say it again when the channel layer is back: ${untold}`);
           tell(heard);
@@ -71,9 +67,6 @@ interface Row {
 }
 
 async function list(site: Site, asJson: boolean): Promise<void> {
-  const { LevelsFile, levelAt } = await import('../../log/levels/overrides.js');
-  const { configuredLevels } = await import('../../site/settings.js');
-  const { localTime } = await import('../../local-time.js');
   const now = Date.now();
   const file = new LevelsFile(site.logDirectory);
   const overrides = file.read();

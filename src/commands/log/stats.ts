@@ -4,10 +4,11 @@ import { type Command, Option } from 'commander';
 import { durationText } from '../../duration.js';
 import { localTime } from '../../local-time.js';
 import { LogLevels } from '../../log/levels.js';
-import type { Amount, LogStats } from '../../log/reading/stats.js';
-import { givenInstant } from '../instants.js';
+import { findLogParts } from '../../log/reading/files.js';
+import { type Amount, type LogStats, logStats } from '../../log/reading/stats.js';
 import { requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
 import { type Column, print, printJson, printTable, say } from '../output.js';
+import { givenInstant } from '../words.js';
 
 type Dimension = 'sender' | 'logger' | 'level';
 
@@ -40,8 +41,6 @@ Example:
     .action(async (flags: StatsFlags) => {
       const site = await requireSite(flags);
       const { timezone } = site.settings;
-      const { findLogParts } = await import('../../log/reading/files.js');
-      const { logStats } = await import('../../log/reading/stats.js');
       const since = givenInstant('--since', flags.since, timezone)?.getTime();
       const stats = await logStats(await findLogParts(site.logFile, timezone), { since, timezone });
       for (const { file, problem } of stats.unreadable)

@@ -5,12 +5,11 @@ import { UsageError } from '../../errors.js';
 import { recordInstant } from '../../log/formats/formats.js';
 import { type LevelName, parseLevel } from '../../log/levels.js';
 import { contentOf, type Shown } from '../../log/reading/filter.js';
+import { tail } from '../../log/reading/tail.js';
 import { Timestamps } from '../../log/timestamp.js';
-import { givenInstant } from '../instants.js';
 import { requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
-import { parseWholeNumber } from '../numbers.js';
-import { type Style, say, styled } from '../output.js';
-import { printable } from '../printable.js';
+import { printable, type Style, say, styled } from '../output.js';
+import { givenInstant, parseWholeNumber } from '../words.js';
 
 interface TailFlags extends SiteJsonFlags {
   readonly lines?: string;
@@ -52,7 +51,6 @@ Example:
       const site = await requireSite(flags);
       const { timezone } = site.settings;
       const since = givenInstant('--since', flags.since, timezone)?.getTime();
-      const { tail } = await import('../../log/reading/tail.js');
       const textOf = flags.json ? jsonView(timezone) : plainText;
       const stop = new AbortController();
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());

@@ -5,10 +5,10 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../../errors.js';
 import type { Fault } from '../../log/reading/faults.js';
-import type { LogReport, LostNumbers, SenderReport } from '../../log/reading/verify.js';
+import { findLogParts, readLogParts } from '../../log/reading/files.js';
+import { type LogReport, type LostNumbers, type SenderReport, verifyLog } from '../../log/reading/verify.js';
 import { ExitError, exitCodes, requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
-import { type Column, print, printJson, printTable, say, styled } from '../output.js';
-import { printable } from '../printable.js';
+import { type Column, print, printable, printJson, printTable, say, styled } from '../output.js';
 
 export function verifyCommand(): Command {
   return siteCommand(
@@ -24,8 +24,6 @@ Example:
     .argument('[file...]', 'log files, in any order; default: lino.log and what was rotated of it')
     .action(async (files: readonly string[], flags: SiteJsonFlags) => {
       const site = await requireSite(flags);
-      const { findLogParts, readLogParts } = await import('../../log/reading/files.js');
-      const { verifyLog } = await import('../../log/reading/verify.js');
       const { timezone } = site.settings;
       const paths = files.map((file) => resolve(file));
       const parts =

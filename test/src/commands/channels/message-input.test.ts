@@ -1,6 +1,6 @@
 import t from 'tap';
 import { ExtensionValue } from '../../../../channels/index.js';
-import { parseMessageInput, plainValue } from '../../../../src/commands/channels/messages.js';
+import { parseMessageInput, plainValue } from '../../../../src/commands/channels/views.js';
 
 t.test('a message is a JSON object with a type', async (t) => {
   t.same(parseMessageInput('the message', ' {"type":"a.b","n":[1,null]}\n', undefined), {
@@ -11,8 +11,8 @@ t.test('a message is a JSON object with a type', async (t) => {
   t.same(parseMessageInput('the message', '{"type":"a.b"}', 'a.b'), { type: 'a.b' });
 });
 
-const refused: ReadonlyArray<[text: string, type: string | undefined, message: string]> = [
-  ['', undefined, 'expected the message to be JSON, got: nothing'],
+const refused: ReadonlyArray<[text: string, type: string | undefined, message: string | RegExp]> = [
+  ['', undefined, /^the message is no JSON: Unexpected end/],
   ['[1]', 'a', 'expected the message to be a JSON object, got: a list'],
   ['null', 'a', 'expected the message to be a JSON object, got: null'],
   ['7', 'a', 'expected the message to be a JSON object, got: a number'],
@@ -27,21 +27,9 @@ const refused: ReadonlyArray<[text: string, type: string | undefined, message: s
     'expected the message to have a type that is text, such as {"type": "worker.ping"}; or give it with --type',
   ],
   ['{"type":"a"}', 'b', 'the message has the type "a", and --type says "b"'],
-  ['{', 'a', "the message is no JSON, at its end: Expected property name or '}'"],
-  ['{"a":"x', 'a', 'the message is no JSON, at its end: Unterminated string'],
-  ['tru', 'a', 'the message is no JSON, at its end: Unexpected end'],
-  ['{x}', 'a', "the message is no JSON, at character 2: Expected property name or '}'"],
-  ['{"a":tru}', 'a', "the message is no JSON, at character 9: Unexpected token '}'"],
-  [
-    `{"${'a'.repeat(100)}":1, x}`,
-    'a',
-    'the message is no JSON, at character 108: Expected double-quoted property name',
-  ],
-  [
-    '{"a":1,\n "b":2,\n}',
-    'a',
-    'the message is no JSON, at line 3, character 1: Expected double-quoted property name',
-  ],
+  ['{', 'a', /^the message is no JSON, line 1: Expected property name or '}'/],
+  ['{"a":tru}', 'a', /^the message is no JSON: Unexpected token '}', "{"a":tru}" is not valid JSON/],
+  ['{"a":1,\n "b":2,\n}', 'a', /^the message is no JSON, line 3: Expected double-quoted property name/],
 ];
 
 for (const [text, type, message] of refused) {

@@ -1,10 +1,13 @@
 import t from 'tap';
 import { InMemoryChannelLayer, type Peeked } from '../../../../channels/index.js';
-import { memberColumns, memberRows } from '../../../../src/commands/channels/groups.js';
-import { peekColumns, peekedJson } from '../../../../src/commands/channels/peek.js';
-import { figureColumns } from '../../../../src/commands/channels.js';
-import { tableLines } from '../../../../src/commands/output.js';
-import { printable, shortened } from '../../../../src/commands/printable.js';
+import {
+  figureColumns,
+  memberColumns,
+  memberRows,
+  peekColumns,
+  peekedJson,
+} from '../../../../src/commands/channels/views.js';
+import { printable, shortened, tableLines } from '../../../../src/commands/output.js';
 
 const now = Date.UTC(2026, 10, 24, 12);
 

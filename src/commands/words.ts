@@ -1,8 +1,38 @@
-// Points in time on the command line.
+// What a person writes on the command line: numbers, points in time, JSON.
 
 import { parseDuration } from '../duration.js';
 import { UsageError } from '../errors.js';
 import { instantOf, wallTime } from '../local-time.js';
+
+/** A positive whole number. @throws UsageError (`LINOD_ERR_USAGE`) */
+export function parseWholeNumber(what: string, text: string): number {
+  if (/^\d{1,15}$/.test(text) && Number(text) > 0) return Number(text);
+  throw new UsageError(`expected ${what} to be a positive whole number, got: ${JSON.stringify(text)}`);
+}
+
+/** A number of seconds; above 0 unless `orNone`. @throws UsageError (`LINOD_ERR_USAGE`) */
+export function parseSeconds(
+  what: string,
+  text: string,
+  { atMost, orNone = false }: { readonly atMost: number; readonly orNone?: boolean },
+): number {
+  const seconds = Number(text);
+  if (text.trim() !== '' && seconds <= atMost && (seconds > 0 || (orNone && seconds === 0))) return seconds;
+  const range = orNone ? `from 0 to ${atMost}` : `above 0 and at most ${atMost}`;
+  throw new UsageError(`expected ${what} to be a number of seconds ${range}, got: ${JSON.stringify(text)}`);
+}
+
+/** JSON. @param source what the text is called in errors @throws UsageError (`LINOD_ERR_USAGE`), with what is wrong and where */
+export function parseJson(source: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    const position = /at position (\d+)/.exec(problem)?.[1];
+    const line = text.slice(0, Number(position)).split('\n').length;
+    throw new UsageError(`${source} is no JSON${position === undefined ? '' : `, line ${line}`}: ${problem}`);
+  }
+}
 
 /** A point in time that has a name, as it follows "expected …"; what else is allowed is to follow. */
 export const pointRule =

@@ -1,0 +1,203 @@
+// Channels, their messages and their groups, as a person writes them on the command line and is shown them.
+
+import {
+  type ChannelFigures,
+  type DeadLetterReport,
+  ExtensionValue,
+  type GroupReport,
+  type Message,
+  type Peeked,
+} from '../../../channels/index.js';
+import { durationText } from '../../duration.js';
+import { UsageError } from '../../errors.js';
+import { type Column, printable, shortened } from '../output.js';
+import { parseJson } from '../words.js';
+
+const nearlyFull = 0.8;
+
+export const figureColumns: ReadonlyArray<Column<ChannelFigures>> = [
+  { title: 'channel', cell: ({ channel }) => printable(channel) },
+  { title: 'depth', cell: ({ depth }) => String(depth), align: 'right', style: depthStyle },
+  {
+    title: 'fill',
+    cell: ({ depth, capacity }) => `${percent(depth, capacity)} of ${capacity}`,
+    align: 'right',
+    style: depthStyle,
+  },
+  { title: 'oldest', cell: oldestText, align: 'right' },
+  { title: 'on lease', cell: ({ onLease }) => String(onLease), align: 'right' },
+  {
+    title: 'dead',
+    cell: ({ dead }) => String(dead),
+    align: 'right',
+    style: ({ dead }) => (dead > 0 ? 'yellow' : undefined),
+  },
+];
+
+function percent(depth: number, capacity: number): string {
+  return `${Math.round((100 * depth) / capacity)} %`;
+}
+
+function depthStyle({ depth, capacity }: ChannelFigures): 'red' | 'yellow' | undefined {
+  if (depth >= capacity) return 'red';
+  return depth >= nearlyFull * capacity ? 'yellow' : undefined;
+}
+
+function oldestText({ depth, oldestAgeMs }: ChannelFigures): string {
+  if (depth === 0) return '-';
+  return oldestAgeMs === undefined ? '?' : durationText(oldestAgeMs);
+}
+
+interface PeekView {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Whether they are on lease. */
+  readonly onLease: boolean;
+  /** How many characters of a message are shown; undefined for all. */
+  readonly textLength: number | undefined;
+}
+
+export function peekColumns({ now, onLease, textLength }: PeekView): ReadonlyArray<Column<Peeked>> {
+  const end: Column<Peeked> = {
+    title: 'lease ends',
+    cell: ({ leaseEndsAt }) => endText(leaseEndsAt, now),
+    align: 'right',
+  };
+  return [
+    {
+      title: 'age',
+      cell: ({ sentAt }) => (sentAt === undefined ? '?' : durationText(now - sentAt)),
+      align: 'right',
+    },
+    ...(onLease ? [end] : []),
+    { title: 'deliveries', cell: ({ deliveries }) => String(deliveries), align: 'right' },
+    { title: 'bytes', cell: ({ bytes }) => String(bytes), align: 'right' },
+    {
+      title: 'message',
+      cell: (peeked) => shortened(messageText(peeked), textLength),
+      style: ({ message }) => (message === undefined ? 'red' : undefined),
+    },
+  ];
+}
+
+/** On one line, without anything that a terminal acts upon. For a process's key it begins with who it is for. */
+function messageText({ message, error, channels }: Peeked): string {
+  const text =
+    message === undefined
+      ? `cannot be read: ${error?.message ?? 'no reason known'}`
+      : JSON.stringify(plainValue(message));
+  const specific = channels.filter((channel) => channel.includes('!'));
+  return printable(specific.length === 0 ? text : `for ${specific.join(', ')}: ${text}`);
+}
+
+function endText(leaseEndsAt: number | undefined, now: number): string {
+  if (leaseEndsAt === undefined) return '?';
+  return leaseEndsAt <= now ? 'now' : `in ${durationText(leaseEndsAt - now)}`;
+}
+
+export function peekedJson({ error, message, ...peeked }: Peeked): Record<string, unknown> {
+  return {
+    ...peeked,
+    ...(message === undefined ? {} : { message: plainValue(message) }),
+    ...(error === undefined ? {} : { error: error.message }),
+  };
+}
+
+interface MemberRow {
+  readonly group: string;
+  readonly channel: string;
+  readonly renewedAt: number | undefined;
+}
+
+export function memberRows(groups: readonly GroupReport[]): MemberRow[] {
+  return groups.flatMap(({ group, members }) =>
+    members.map(({ channel, renewedAt }) => ({ group, channel, renewedAt })),
+  );
+}
+
+/** @param now ms since 1970 */
+export function memberColumns(now: number): ReadonlyArray<Column<MemberRow>> {
+  return [
+    { title: 'group', cell: ({ group }) => printable(group) },
+    { title: 'member', cell: ({ channel }) => printable(channel) },
+    {
+      title: 'last renewed',
+      cell: ({ renewedAt }) =>
+        renewedAt === undefined ? 'not known' : `${durationText(now - renewedAt)} ago`,
+    },
+  ];
+}
+
+export function deadColumns(
+  now: number,
+  textLength: number | undefined,
+): ReadonlyArray<Column<DeadLetterReport>> {
+  return [
+    { title: 'channel', cell: ({ channel }) => printable(channel) },
+    { title: 'id', cell: ({ id }) => printable(id) },
+    { title: 'died', cell: ({ diedAt }) => `${durationText(now - diedAt)} ago`, align: 'right' },
+    { title: 'deliveries', cell: ({ deliveries }) => String(deliveries), align: 'right' },
+    {
+      title: 'message',
+      cell: ({ message }) => shortened(printable(JSON.stringify(plainValue(message))), textLength),
+    },
+  ];
+}
+
+/** What of a row is left for the message in a terminal that does not tell its width. */
+const textLength = 120;
+/** What stands before it in a row, about. */
+const widthBefore = 50;
+
+/**
+ * Makes a message of a JSON object and, where that has none, a type.
+ *
+ * @param source what the text is called in errors: `the message`, `standard input`
+ * @throws UsageError (`LINOD_ERR_USAGE`), with the line and column of what is no JSON
+ */
+export function parseMessageInput(source: string, text: string, type: string | undefined): Message {
+  const found = parseJson(source, text);
+  if (typeof found !== 'object' || found === null || Array.isArray(found))
+    throw new UsageError(`expected ${source} to be a JSON object, got: ${kind(found)}`);
+  const message: Record<string, unknown> = { ...found };
+  if (type !== undefined && message.type !== undefined && message.type !== type)
+    throw new UsageError(
+      `${source} has the type ${JSON.stringify(message.type)}, and --type says ${JSON.stringify(type)}`,
+    );
+  const given = message.type ?? type;
+  if (typeof given !== 'string' || given === '')
+    throw new UsageError(
+      `expected ${source} to have a type that is text, such as {"type": "worker.ping"}; or give it with --type`,
+    );
+  return { ...message, type: given };
+}
+
+function kind(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
+
+/**
+ * The value with what JSON has no word for in words that it has: byte strings as `{"$bytes": "base64"}`, whole numbers
+ * beyond 53 bits and numbers that are none as text, values of extension types as `{"$extension": code, "$bytes": …}`.
+ */
+export function plainValue(value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Uint8Array) return bytes(value);
+  if (Array.isArray(value)) return value.map(plainValue);
+  if (value instanceof ExtensionValue) return { $extension: value.code, ...bytes(value.data) };
+  const entries = value instanceof Map ? [...value] : Object.entries(value);
+  return Object.fromEntries(entries.map(([key, item]) => [String(key), plainValue(item)]));
+}
+
+function bytes(value: Uint8Array): { $bytes: string } {
+  return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
+}
+
+/** How many characters of a message fit into a row of the terminal; in a pipe all do. */
+export function roomForText(): number | undefined {
+  const { isTTY, columns } = process.stdout;
+  return isTTY ? Math.max(20, columns > 0 ? columns - widthBefore : textLength) : undefined;
+}
