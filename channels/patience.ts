@@ -1,5 +1,8 @@
 // A wait that ends in peace after some time.
 
+/** The reason of an abort that only says that the time is over. */
+export const timeOver = new Error('the time is over');
+
 /**
  * Does something that waits, for at most `waitMs` milliseconds (undefined: for ever; 0: some turns of the event loop,
  * in which a layer on this machine looks at what it has); then its signal is aborted and the result is an empty
@@ -15,7 +18,6 @@ export async function patiently<T>(
   if (waitMs === undefined) return work(signal);
   if (signal?.aborted) throw signal.reason;
   const patience = new AbortController();
-  const timeOver = new Error('the time is over');
   const end = () => patience.abort(timeOver);
   const cancel = waitMs === 0 ? afterTurns(3, end) : afterMs(waitMs, end);
   const onAbort = () => patience.abort(signal?.reason);

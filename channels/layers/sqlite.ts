@@ -13,13 +13,14 @@ import type { Leases } from '../leases.js';
 import type { Listening } from '../listening.js';
 import { type ProcessMessage, processMessage } from '../local-queues.js';
 import { encode } from '../msgpack.js';
+import type { StoreView } from './base-layer.js';
 import { LayerFile } from './sqlite/layer-file.js';
 import { leasePolicy, SqliteLeases } from './sqlite/leases.js';
 import { type MessageStore, readBody } from './sqlite/message-store.js';
 import { SqliteStats } from './sqlite/stats.js';
 import { Waiting } from './sqlite/waiting.js';
 import { Writer } from './sqlite/writer.js';
-import { StoredLayer, type StoreView } from './stored-layer.js';
+import { StoredLayer } from './stored-layer.js';
 
 export { LayerFileError } from './sqlite/errors.js';
 

@@ -13,7 +13,7 @@ import {
   type Leases,
 } from '../../leases.js';
 import { copyAsSent, copyOf } from '../../message-copy.js';
-import type { LayerRules } from '../stored-layer.js';
+import type { LayerRules } from '../base-layer.js';
 import type { MemoryStore, StoredMessage } from './message-store.js';
 
 /** One handing-over of a message. */

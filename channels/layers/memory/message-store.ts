@@ -3,7 +3,7 @@
 import type { Received } from '../../application.js';
 import { channelsByKey } from '../../layer.js';
 import { WaitingQueue } from '../../waiting-queue.js';
-import type { LayerRules } from '../stored-layer.js';
+import type { LayerRules } from '../base-layer.js';
 
 /** A message as it lies under its key. */
 export interface StoredMessage {

@@ -3,7 +3,7 @@
 import { copyOf } from '../../message-copy.js';
 import { encode } from '../../msgpack.js';
 import type { GroupReport, KeyDepth, Peeked } from '../../stats.js';
-import type { StoreView } from '../stored-layer.js';
+import type { StoreView } from '../base-layer.js';
 import type { MemoryLeases } from './leases.js';
 import type { MemoryStore, StoredMessage } from './message-store.js';
 

@@ -2,131 +2,94 @@
 
 import type { Received } from '../../application.js';
 import { ChannelsError } from '../../errors.js';
-import type { DroppedMessage } from '../../layer.js';
 import { copyOf } from '../../message-copy.js';
-import type { KeyDepth } from '../../stats.js';
 import { WaitingQueue } from '../../waiting-queue.js';
-
-export interface AudienceOptions {
-  /** How many messages a channel keeps while nobody receives on it; beyond it the oldest is dropped. */
-  readonly capacity: (channel: string) => number;
-  readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
-}
-
-interface Listener {
-  readonly queue: WaitingQueue<Received>;
-  /** The groups' names on Redis. */
-  readonly groups: Set<string>;
-}
+import type { LayerRules } from '../base-layer.js';
 
 /** Knows who listens to what, and does nothing on Redis. A name is one on Redis: a channel's, or a group's. */
 export class Audience {
-  readonly #options: AudienceOptions;
-  readonly #listeners = new Map<string, Listener>();
+  readonly #rules: Pick<LayerRules, 'capacity' | 'onDrop'>;
+  readonly #channels = new Map<string, WaitingQueue<Received>>();
   readonly #groups = new Map<string, Set<string>>();
 
-  constructor(options: AudienceOptions) {
-    this.#options = options;
+  /** @param rules `capacity` bounds what a channel keeps while nobody receives on it; the oldest is dropped */
+  constructor(rules: Pick<LayerRules, 'capacity' | 'onDrop'>) {
+    this.#rules = rules;
   }
 
-  has(channel: string): boolean {
-    return this.#listeners.has(channel);
+  /** The channels that it listens on, with their messages. */
+  get channels(): ReadonlyMap<string, WaitingQueue<Received>> {
+    return this.#channels;
+  }
+
+  /** The groups' names on Redis, with their members. */
+  get groups(): ReadonlyMap<string, ReadonlySet<string>> {
+    return this.#groups;
   }
 
   /** Whether messages on a name are for anybody. */
   needs(name: string): boolean {
-    return this.#listeners.has(name) || this.#groups.has(name);
-  }
-
-  depths(): KeyDepth[] {
-    return Array.from(this.#listeners, ([key, { queue }]) => ({ key, depth: queue.length, onLease: 0 }));
-  }
-
-  /** The next messages of a channel, which stay. */
-  first(channel: string, max: number): Received[] {
-    return this.#listeners.get(channel)?.queue.first(max) ?? [];
-  }
-
-  /** The groups' names on Redis, with their members. */
-  groups(): Array<readonly [group: string, members: readonly string[]]> {
-    return Array.from(this.#groups, ([group, members]) => [group, [...members]]);
+    return this.#channels.has(name) || this.#groups.has(name);
   }
 
   /** The messages of a channel, on which it listens from now on. */
   queue(channel: string): WaitingQueue<Received> {
-    let listener = this.#listeners.get(channel);
-    if (listener === undefined) {
-      listener = { queue: new WaitingQueue(), groups: new Set() };
-      this.#listeners.set(channel, listener);
-    }
-    return listener.queue;
+    const queue = this.#channels.get(channel) ?? new WaitingQueue();
+    this.#channels.set(channel, queue);
+    return queue;
   }
 
   /** Listens on a channel no more; it leaves its groups. Returns the names that it was listed under. */
   forget(channel: string): string[] {
-    const groups = [...(this.#listeners.get(channel)?.groups ?? [])];
+    this.#channels.delete(channel);
+    const groups = [...this.#groups].filter(([, members]) => members.has(channel)).map(([group]) => group);
     for (const group of groups) this.leave(group, channel);
-    this.#listeners.delete(channel);
     return [channel, ...groups];
   }
 
-  /** Puts a channel that it listens on into a group. Returns whether it was not in it. */
+  /** Puts a channel into a group. Returns whether it was not in it. @throws ForeignMemberError */
   join(group: string, channel: string): boolean {
-    const listener = this.#listeners.get(channel);
-    if (listener === undefined || listener.groups.has(group)) return false;
-    listener.groups.add(group);
+    if (!this.#channels.has(channel)) throw new ForeignMemberError(channel);
     const members = this.#groups.get(group) ?? new Set();
+    const isNew = !members.has(channel);
     this.#groups.set(group, members.add(channel));
-    return true;
+    return isNew;
   }
 
   leave(group: string, channel: string): void {
-    this.#listeners.get(channel)?.groups.delete(group);
     const members = this.#groups.get(group);
     members?.delete(channel);
     if (members?.size === 0) this.#groups.delete(group);
   }
 
-  /** Hands a message to the channel of the name or to the members of the group, to each as its own. */
-  deliver(name: string, read: () => Received): void {
-    const listener = this.#listeners.get(name);
-    const members = this.#groups.get(name);
-    if (members === undefined) {
-      if (listener !== undefined) this.#put(name, listener.queue, read());
-      return;
-    }
-    const message = read();
-    if (listener !== undefined && !members.has(name)) this.#put(name, listener.queue, copyOf(message));
-    for (const channel of members) {
-      const member = this.#listeners.get(channel);
-      if (member !== undefined) this.#put(channel, member.queue, copyOf(message));
+  /** Hands a message to the channel of the name and to the members of the group, to each as its own. */
+  deliver(name: string, message: Received): void {
+    const receivers = new Set(this.#groups.get(name));
+    if (this.#channels.has(name)) receivers.add(name);
+    for (const channel of receivers) {
+      const queue = this.queue(channel);
+      if (queue.waiting === 0 && queue.length >= this.#rules.capacity(channel)) {
+        queue.shift();
+        this.#rules.onDrop?.({ channel, reason: 'overflow' });
+      }
+      queue.put(receivers.size === 1 ? message : copyOf(message));
     }
   }
 
-  /** Ends the waits on a channel, or on all, with an error. */
-  fail(error: unknown, channel?: string): void {
-    if (channel !== undefined) this.#listeners.get(channel)?.queue.fail(error);
-    else for (const { queue } of this.#listeners.values()) queue.fail(error);
+  /** Ends the waits on all channels with an error. */
+  fail(error: unknown): void {
+    for (const queue of this.#channels.values()) queue.fail(error);
   }
 
   /** Forgets messages, groups, and channels on which nobody waits. Returns the names it listened to. */
   clear(): string[] {
-    const names = [...this.#listeners.keys(), ...this.#groups.keys()];
+    const names = [...this.#channels.keys(), ...this.#groups.keys()];
     this.#groups.clear();
-    for (const [channel, { queue, groups }] of this.#listeners) {
+    for (const [channel, queue] of this.#channels) {
       queue.clear();
-      groups.clear();
-      if (queue.waiting === 0) this.#listeners.delete(channel);
+      if (queue.waiting === 0) this.#channels.delete(channel);
     }
     return names;
-  }
-
-  #put(channel: string, queue: WaitingQueue<Received>, message: Received): void {
-    if (queue.waiting === 0 && queue.length >= this.#options.capacity(channel)) {
-      queue.shift();
-      this.#options.onDrop?.({ channel, reason: 'overflow' });
-    }
-    queue.put(message);
   }
 }
 

@@ -1,7 +1,7 @@
 // One of the servers of a PubSub layer: a connection that publishes, and one that subscribes, since it may do nothing
 // else.
 
-import type { LayerUnavailableError } from '../../errors.js';
+import { LayerUnavailableError } from '../../errors.js';
 import { dueAfterMs, type Listening, listeningTo } from '../../listening.js';
 import {
   type Client,
@@ -9,21 +9,12 @@ import {
   type ConnectionChange,
   type ConnectionOptions,
 } from '../redis/connection.js';
-import { isReplyError } from '../redis/replies.js';
 
 export interface HostOptions extends Omit<ConnectionOptions, 'replyWithinMs' | 'onReady'> {
   /** Told of every message on a name that is subscribed to. */
   readonly onMessage: (name: string, payload: Buffer) => void;
   /** Told when a name cannot be subscribed to, and trying on would be for ever in vain. */
-  readonly onRefused: (name: string, error: LayerUnavailableError) => void;
-}
-
-/** A name that is wanted. */
-interface Subscription {
-  /** In ms of this process's clock. */
-  readonly since: number;
-  /** What became of it on the connection that there is. */
-  reply?: Promise<void> | undefined;
+  readonly onRefused: (name: string, error: unknown) => void;
 }
 
 /**
@@ -35,10 +26,13 @@ export class Host {
   readonly commands: Connection;
   readonly #options: HostOptions;
   readonly #subscribing: Connection;
-  readonly #wanted = new Map<string, Subscription>();
+  /** Since when a name is wanted, in ms of this process's clock. */
+  readonly #wanted = new Map<string, number>();
+  /** What the server has confirmed on the connection that there is. */
+  readonly #confirmed = new Set<string>();
   /** The connections that are away. */
   readonly #away = new Set<Connection>();
-  #entering: Promise<unknown> | undefined;
+  #entering: Promise<void> | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   /** In ms of this process's clock. */
   #heardAt: number | undefined;
@@ -46,20 +40,10 @@ export class Host {
 
   constructor(options: HostOptions) {
     this.#options = options;
-    const common = {
-      address: options.address,
-      timeoutMs: options.timeoutMs,
-      replyWithinMs: options.timeoutMs,
-    };
+    const { address, timeoutMs } = options;
+    const common = { address, timeoutMs, replyWithinMs: timeoutMs };
     this.commands = new Connection({ ...common, onChange: (change) => this.#note(this.commands, change) });
-    this.#subscribing = new Connection({
-      ...common,
-      onReady: () => {
-        for (const subscription of this.#wanted.values()) subscription.reply = undefined;
-        this.#heartbeat ??= setInterval(() => void this.#beat(), options.timeoutMs).unref();
-      },
-      onChange: (change) => void this.#onChange(change),
-    });
+    this.#subscribing = new Connection({ ...common, onChange: (change) => void this.#onChange(change) });
   }
 
   /**
@@ -69,26 +53,30 @@ export class Host {
    */
   async subscribe(name: string): Promise<void> {
     this.#want(name);
-    await this.#subscribing.run((client) => this.#confirm(client, name));
+    await this.#subscribing.run((client) => this.#ask(client, name));
   }
 
   /** The same without waiting for the server, however long it may be away. */
   keepSubscribed(name: string): void {
-    const { reply } = this.#want(name);
-    if (reply === undefined || !this.#subscribing.isReady) this.#enter();
+    if (this.#confirmed.has(name)) return;
+    this.#want(name);
+    void (this.#subscribing.isReady ? this.#confirm(name) : this.#enter());
   }
 
   /** Resolves when the server sends nothing on the name any more. Never rejects. */
   async unsubscribe(name: string): Promise<void> {
+    this.#confirmed.delete(name);
     if (!this.#wanted.delete(name) || !this.#subscribing.isReady) return;
     await this.#subscribing.run((client) => client.unsubscribe(name)).catch(() => undefined);
   }
 
   /** What is known of the server, which is asked every `timeoutMs`; undefined for a name that nobody wants. */
   listening(name: string): Listening | undefined {
-    const subscription = this.#wanted.get(name);
+    const since = this.#wanted.get(name);
     const { timeoutMs } = this.#options;
-    return subscription && listeningTo(subscription.since, this.#heardAt, dueAfterMs(timeoutMs, timeoutMs));
+    return since === undefined
+      ? undefined
+      : listeningTo(since, this.#heardAt, dueAfterMs(timeoutMs, timeoutMs));
   }
 
   /** Safe to call twice. */
@@ -100,27 +88,13 @@ export class Host {
     this.commands.close();
   }
 
-  #want(name: string): Subscription {
-    const subscription = this.#wanted.get(name) ?? { since: performance.now() };
-    this.#wanted.set(name, subscription);
-    return subscription;
-  }
-
-  /** Asks for a wanted name, once on every connection. */
-  async #confirm(client: Client, name: string): Promise<void> {
-    const subscription = this.#wanted.get(name);
-    if (subscription === undefined) return;
-    subscription.reply ??= this.#ask(client, name);
-    try {
-      await subscription.reply;
-    } catch (error) {
-      // What the server refused is not asked for again by itself; what broke with the connection is.
-      if (isReplyError(error) && this.#wanted.get(name) === subscription) this.#wanted.delete(name);
-      throw error;
-    }
+  #want(name: string): void {
+    if (!this.#wanted.has(name)) this.#wanted.set(name, performance.now());
+    this.#heartbeat ??= setInterval(() => void this.#beat(), this.#options.timeoutMs).unref();
   }
 
   async #ask(client: Client, name: string): Promise<void> {
+    if (!this.#wanted.has(name) || this.#confirmed.has(name)) return;
     if (client.listenerCount('messageBuffer') === 0)
       client.on('messageBuffer', (name: Buffer, payload: Buffer) => {
         this.#heardAt = performance.now();
@@ -128,38 +102,43 @@ export class Host {
       });
     await client.subscribe(name);
     this.#heardAt = performance.now();
+    if (this.#wanted.has(name)) this.#confirmed.add(name);
   }
 
-  #enter(): void {
+  #enter(): Promise<void> {
     this.#entering ??= this.#subscribeToAll().finally(() => {
       this.#entering = undefined;
     });
+    return this.#entering;
   }
 
   /** Waits for the connection as long as it takes. Never rejects: those whose names are refused are told. */
   async #subscribeToAll(): Promise<void> {
     try {
-      const client = await this.#subscribing.ready();
-      await Promise.all(Array.from(this.#wanted.keys(), (name) => this.#confirmOrRefuse(client, name)));
+      await this.#subscribing.ready();
+      await Promise.all(Array.from(this.#wanted.keys(), (name) => this.#confirm(name)));
     } catch (error) {
-      if (this.#isClosed) return;
-      for (const name of [...this.#wanted.keys()])
-        this.#options.onRefused(name, error as LayerUnavailableError);
+      if (!this.#isClosed) for (const name of this.#wanted.keys()) this.#options.onRefused(name, error);
     }
   }
 
-  async #confirmOrRefuse(client: Client, name: string): Promise<void> {
+  /** Never rejects. What breaks with the connection is asked for again with the next one. */
+  async #confirm(name: string): Promise<void> {
     try {
-      await this.#confirm(client, name);
+      await this.#subscribing.run((client) => this.#ask(client, name));
     } catch (error) {
-      if (isReplyError(error)) this.#options.onRefused(name, this.#subscribing.unavailable(error));
+      const isRefused = error instanceof LayerUnavailableError && error.reason !== 'unreachable';
+      if (isRefused && this.#wanted.delete(name)) this.#options.onRefused(name, error);
     }
   }
 
   async #onChange(change: ConnectionChange): Promise<void> {
+    if (!change.connected) {
+      this.#confirmed.clear();
+      if (this.#wanted.size > 0) void this.#enter();
+    }
     // It is back when everything is subscribed to again.
-    if (change.connected) await this.#subscribeToAll();
-    else if (this.#wanted.size > 0) this.#enter();
+    else await this.#enter();
     if (change.connected === this.#subscribing.isReady) this.#note(this.#subscribing, change);
   }
 

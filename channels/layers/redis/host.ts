@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { dueAfterMs } from '../../listening.js';
-import type { LayerRules } from '../stored-layer.js';
+import type { LayerRules } from '../base-layer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { shardOf } from './hosts.js';
 import type { Members } from './members.js';

@@ -2,7 +2,7 @@
 
 import { UndecodableError } from '../../errors.js';
 import type { GroupMember, GroupReport, KeyDepth, Peeked } from '../../stats.js';
-import type { StoreView } from '../stored-layer.js';
+import type { StoreView } from '../base-layer.js';
 import type { Host, RedisStore } from './host.js';
 import { entryHeaderBytes, leaseKeys } from './lease-scripts.js';
 import { scanKeys } from './scan.js';

@@ -15,7 +15,7 @@ import {
   type Leases,
 } from '../../leases.js';
 import { encode } from '../../msgpack.js';
-import type { LayerRules } from '../stored-layer.js';
+import type { LayerRules } from '../base-layer.js';
 import type { LayerFile } from './layer-file.js';
 import type { LeasedRow, LeasePolicy, LeaseToken } from './lease-store.js';
 import { readBody } from './message-store.js';

@@ -2,7 +2,7 @@
 
 import { UndecodableError } from '../../errors.js';
 import type { GroupReport, KeyDepth, Peeked } from '../../stats.js';
-import type { LayerRules, StoreView } from '../stored-layer.js';
+import type { LayerRules, StoreView } from '../base-layer.js';
 import type { LayerFile } from './layer-file.js';
 import { readBody } from './message-store.js';
 

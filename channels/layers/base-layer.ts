@@ -1,0 +1,260 @@
+// What all layers have in common: options, checks of names and messages, and how a call becomes a batch.
+
+import type { Message, Received } from '../application.js';
+import { ChannelFull, InvalidOptionError, LayerClosedError } from '../errors.js';
+import {
+  type ChannelLayer,
+  capacityOf,
+  checkChannelName,
+  checkGroupName,
+  checkMaxDeliveries,
+  checkMessage,
+  checkReceiveMany,
+  type DroppedMessage,
+  type Extension,
+  expiryMsOf,
+  type LayerOptions,
+  type LeaseManyOptions,
+  type LeaseOptions,
+  type ReceiveManyOptions,
+  type SendOutcome,
+  secondsToMs,
+  type WaitOptions,
+} from '../layer.js';
+import {
+  checkDeadLetterOptions,
+  checkLeasable,
+  checkLeaseMs,
+  type DeadLetterOptions,
+  type DeadLetterReport,
+  type Leased,
+  type Leases,
+} from '../leases.js';
+import { chunks, writeEach } from '../outgoing.js';
+import { patiently } from '../patience.js';
+import {
+  type GroupReport,
+  type KeyDepth,
+  type LayerStats,
+  layerStats,
+  type Peeked,
+  type PeekOptions,
+  peekAt,
+} from '../stats.js';
+
+/** The options of a layer, checked. */
+export interface LayerRules {
+  readonly capacity: (channel: string) => number;
+  /** Milliseconds for which messages of a channel are kept. */
+  readonly expiryMsOf: (channel: string) => number;
+  readonly groupExpiryMs: number;
+  readonly maxDeliveries: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly onDrop: ((dropped: DroppedMessage) => void) | undefined;
+}
+
+/** What of a store can be seen without taking anything. */
+export interface StoreView {
+  /** A key may come several times, as from several hosts. */
+  depths(): KeyDepth[] | Promise<KeyDepth[]>;
+  peek(key: string, max: number, onLease: boolean): Peeked[] | Promise<Peeked[]>;
+  /** By name. */
+  groups(group: string | undefined): GroupReport[] | Promise<GroupReport[]>;
+}
+
+/** How many messages of one `sendMany` are put at once, so that the store serves others in between. */
+const messagesPerPut = 500;
+
+/** A layer, `B` being a message as its store has it. Subclasses move messages; names and messages are checked. */
+export abstract class BaseLayer<B> implements ChannelLayer {
+  abstract readonly extensions: ReadonlySet<Extension>;
+  protected readonly rules: LayerRules;
+  /** Undefined for a layer that has none. */
+  protected abstract readonly leases: Leases | undefined;
+  protected abstract readonly view: StoreView;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: LayerOptions) {
+    this.rules = {
+      capacity: capacityOf(options),
+      expiryMsOf: expiryMsOf(options),
+      groupExpiryMs: secondsToMs('groupExpiry', options.groupExpiry ?? 86_400),
+      maxDeliveries: checkMaxDeliveries(options.maxDeliveries),
+      now: options.now ?? Date.now,
+      onDrop: options.onDrop,
+    };
+  }
+
+  /** @throws InvalidMessageError */
+  protected abstract write(message: Readonly<Record<string, unknown>>, channel: string): B;
+  /** Puts messages under a channel's key, in their order; returns how many of each part had room: the first so many. */
+  protected abstract put(
+    channel: string,
+    parts: ReadonlyArray<readonly B[]>,
+    signal?: AbortSignal,
+  ): Promise<readonly number[]>;
+  /** Writes the message before anything is awaited, so that what the caller changes afterwards is not sent. */
+  protected abstract putToGroup(group: string, message: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Waits for the next messages of a channel, at least one and at most `max`. */
+  protected abstract receiveSome(channel: string, max: number, signal?: AbortSignal): Promise<Received[]>;
+  /** Takes what is there, of a general channel. Without it, some turns of the event loop do. */
+  protected takeNow?(
+    channel: string,
+    max: number,
+    leaseMs: number | undefined,
+  ): Promise<Array<Received | Leased>>;
+  protected abstract addMember(group: string, channel: string): Promise<void>;
+  protected abstract removeMember(group: string, channel: string): Promise<void>;
+  protected abstract clear(): Promise<void>;
+  protected abstract end(): Promise<void>;
+
+  async send<M extends Message>(channel: string, message: M, { signal }: WaitOptions = {}): Promise<void> {
+    this.#check(channel);
+    const body = this.write(checkMessage(message), channel);
+    signal?.throwIfAborted();
+    const [accepted] = await this.put(channel, [[body]], signal);
+    if (accepted === 0) throw new ChannelFull(channel, this.rules.capacity(channel));
+  }
+
+  async sendMany<M extends Message>(
+    channel: string,
+    messages: readonly M[],
+    { signal }: WaitOptions = {},
+  ): Promise<SendOutcome[]> {
+    this.#check(channel);
+    signal?.throwIfAborted();
+    const { outcomes, sendable } = writeEach(messages, (message) => this.write(message, channel));
+    const parts = chunks(sendable, messagesPerPut);
+    const bodies = parts.map((part) => part.map(({ bytes }) => bytes));
+    const counts = await this.put(channel, bodies, signal);
+    for (const { index } of parts.flatMap((part, i) => part.slice(counts[i])))
+      outcomes[index] = { accepted: false, error: new ChannelFull(channel, this.rules.capacity(channel)) };
+    return outcomes;
+  }
+
+  receive(channel: string, options: LeaseOptions): Promise<Leased>;
+  receive(channel: string, options?: WaitOptions): Promise<Received>;
+  async receive(
+    channel: string,
+    { signal, lease }: WaitOptions & Partial<LeaseOptions> = {},
+  ): Promise<Received | Leased> {
+    const [received] = await this.#receive(channel, 1, this.#checkReceive(channel, lease), signal);
+    if (received === undefined) throw new RangeError('unreachable: there is at least one');
+    return received;
+  }
+
+  receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
+  receiveMany(channel: string, options?: ReceiveManyOptions): Promise<Received[]>;
+  async receiveMany(
+    channel: string,
+    { lease, ...options }: ReceiveManyOptions & Partial<LeaseOptions> = {},
+  ): Promise<Array<Received | Leased>> {
+    const { signal } = options;
+    const leaseMs = this.#checkReceive(channel, lease);
+    const { max, waitMs } = checkReceiveMany(options);
+    if (waitMs === 0 && this.takeNow !== undefined && !channel.includes('!')) {
+      signal?.throwIfAborted();
+      return this.takeNow(channel, max, leaseMs);
+    }
+    return patiently(waitMs, signal, (signal) => this.#receive(channel, max, leaseMs, signal));
+  }
+
+  abstract newChannel(prefix?: string): Promise<string>;
+
+  async groupAdd(group: string, channel: string): Promise<void> {
+    checkGroupName(group);
+    this.#check(channel);
+    await this.addMember(group, channel);
+  }
+
+  async groupDiscard(group: string, channel: string): Promise<void> {
+    checkGroupName(group);
+    this.#check(channel);
+    await this.removeMember(group, channel);
+  }
+
+  async groupSend<M extends Message>(group: string, message: M): Promise<void> {
+    checkGroupName(group);
+    this.refuseWhenClosed();
+    await this.putToGroup(group, checkMessage(message));
+  }
+
+  async stats(): Promise<LayerStats> {
+    this.refuseWhenClosed();
+    return layerStats(await this.view.depths(), this.rules.capacity, this.rules.now());
+  }
+
+  async peek(channel: string, options: PeekOptions = {}): Promise<Peeked[]> {
+    this.#check(channel);
+    return peekAt(channel, options, async (key, max, onLease) => this.view.peek(key, max, onLease));
+  }
+
+  async groups(group?: string): Promise<GroupReport[]> {
+    this.refuseWhenClosed();
+    if (group !== undefined) checkGroupName(group);
+    return this.view.groups(group);
+  }
+
+  async deadLetters(channel?: string, options?: DeadLetterOptions): Promise<DeadLetterReport[]> {
+    this.refuseWhenClosed();
+    if (channel !== undefined) checkLeasable(checkChannelName(channel));
+    return this.#leases().deadLetters(channel, checkDeadLetterOptions(options));
+  }
+
+  async redrive(channel: string, ids?: readonly string[]): Promise<number> {
+    this.#check(channel);
+    checkLeasable(channel);
+    return this.#leases().redrive(channel, ids);
+  }
+
+  async flush(): Promise<void> {
+    this.refuseWhenClosed();
+    await this.clear();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.end();
+    return this.#closing;
+  }
+
+  protected refuseWhenClosed(): void {
+    if (this.#closing !== undefined) throw new LayerClosedError();
+  }
+
+  /** @throws InvalidNameError */
+  protected checkName(channel: string): void {
+    checkChannelName(channel);
+  }
+
+  /** @throws InvalidNameError, LayerClosedError */
+  #check(channel: string): void {
+    this.checkName(channel);
+    this.refuseWhenClosed();
+  }
+
+  /** @throws InvalidOptionError when the layer has no leases */
+  #leases(): Leases {
+    if (this.leases !== undefined) return this.leases;
+    throw new InvalidOptionError('lease', 'left out: this layer has no leases', 'a call that needs them');
+  }
+
+  /** Returns the length of the lease; undefined without one. */
+  #checkReceive(channel: string, lease: unknown): number | undefined {
+    this.#check(channel);
+    if (lease === undefined) return undefined;
+    this.#leases();
+    checkLeasable(channel);
+    return checkLeaseMs('lease', lease);
+  }
+
+  async #receive(
+    channel: string,
+    max: number,
+    leaseMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Array<Received | Leased>> {
+    if (leaseMs !== undefined) return this.#leases().receive(channel, max, leaseMs, signal);
+    return this.receiveSome(channel, max, signal);
+  }
+}
