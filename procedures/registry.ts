@@ -1,6 +1,7 @@
-// What an application registers for a procedure to work on, by name.
+// What an application registers for a procedure to work on, and what it gives one as arguments.
 
-import { LinodError, UsageError } from '../src/index.js';
+import * as v from 'valibot';
+import { type BaseRequest, LinodError, UsageError } from '../src/index.js';
 
 /** Something was registered that makes no sense. */
 export class InvalidRegistrationError extends LinodError {
@@ -10,14 +11,65 @@ export class InvalidRegistrationError extends LinodError {
   }
 }
 
+/** What is wrong with a value, `expected owner to be string, got: null`; null where nothing is. */
+export function problemOf(schema: v.GenericSchema, value: unknown): string | null {
+  const [issue] = v.safeParse(schema, value).issues ?? [];
+  if (issue === undefined) return null;
+  const what = v.getDotPath(issue) ?? 'it';
+  // Of a check of our own.
+  if (issue.expected === null) return issue.message;
+  if (issue.received === 'undefined') return `${what} is missing`;
+  if (issue.expected === 'never') return `there is no ${what}`;
+  return `expected ${what} to be ${issue.expected}, got: ${issue.received}`;
+}
+
+/**
+ * The arguments of a run, `linod rule N run --args '{"fix":false}'`, with their defaults.
+ *
+ * @throws UsageError (`LINOD_ERR_USAGE`)
+ */
+export function argumentsOf<S extends v.GenericSchema>(ar: BaseRequest, schema: S): v.InferOutput<S> {
+  const args = ar.args ?? {};
+  const problem = problemOf(schema, args);
+  if (problem !== null) throw new UsageError(`the arguments of the run: ${problem}`);
+  return v.parse(schema, args);
+}
+
+const nameSchema = v.pipe(
+  v.string(),
+  v.regex(/^[\w.-]{1,100}$/, 'expected letters, digits, "_", "-" or "."'),
+);
+const named = v.looseObject({ name: nameSchema });
+/** A list of names, for example of ways. */
+export const namesSchema = v.array(nameSchema);
+
+/** The one thing of its kind that an application may register: a later one takes the place of an earlier. */
+export class Slot<T> {
+  #value: T | undefined;
+
+  get value(): T | undefined {
+    return this.#value;
+  }
+
+  /** @returns takes it back */
+  fill(value: T): () => void {
+    this.#value = value;
+    return () => {
+      if (this.#value === value) this.#value = undefined;
+    };
+  }
+}
+
 /** Named things in the order of their registration. */
 export class Registry<T extends { readonly name: string }> implements Iterable<T> {
   readonly #kind: string;
+  readonly #schema: v.GenericSchema;
   readonly #items = new Map<string, T>();
 
   /** @param kind what the things are called in messages, `checker` */
-  constructor(kind: string) {
+  constructor(kind: string, schema: v.GenericSchema) {
     this.#kind = kind;
+    this.#schema = schema;
   }
 
   get size(): number {
@@ -50,15 +102,12 @@ export class Registry<T extends { readonly name: string }> implements Iterable<T
    * Adds a thing, or puts it in the place of the one with the same name, so that a file may be loaded anew.
    *
    * @returns takes it back
-   * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`) when the name is none
+   * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`) when it makes no sense
    */
   add(item: T): () => void {
-    if (typeof item.name !== 'string' || !/^[\w.-]{1,100}$/.test(item.name)) {
-      throw new InvalidRegistrationError(
-        this.#kind,
-        `expected a name of letters, digits, "_", "-" or ".", got: ${JSON.stringify(item.name)}`,
-      );
-    }
+    const problem = problemOf(named, item) ?? problemOf(this.#schema, item);
+    if (problem !== null)
+      throw new InvalidRegistrationError(`${this.#kind} ${JSON.stringify(item.name)}`, problem);
     this.#items.set(item.name, item);
     return () => {
       if (this.#items.get(item.name) === item) this.#items.delete(item.name);

@@ -1,8 +1,9 @@
 // Checkers: what an application knows about its data, as functions that look at one row at a time.
 
 import type { AliasableExpression, Kysely } from 'kysely';
+import * as v from 'valibot';
 import type { BaseRequest, Database } from '../../src/index.js';
-import { InvalidRegistrationError, Registry } from '../registry.js';
+import { Registry } from '../registry.js';
 
 /** Something that is wrong with a row. */
 export interface Problem {
@@ -69,7 +70,28 @@ export type Checker<Row> = TableChecker<Row> | QueryChecker<Row> | RowsChecker<R
 /** A registered checker, without the type of its rows. */
 export type AnyChecker = Checker<unknown>;
 
-export const checkers = new Registry<AnyChecker>('checker');
+const maxBatchSize = 5000;
+const oneSource = 'expected one of a table, a function query and a function rows';
+
+export const checkers = new Registry<AnyChecker>(
+  'checker',
+  v.pipe(
+    v.looseObject({
+      check: v.function(),
+      fix: v.optional(v.function()),
+      owner: v.optional(v.function()),
+      table: v.optional(v.string()),
+      query: v.optional(v.function()),
+      rows: v.optional(v.function()),
+      batchSize: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(maxBatchSize))),
+    }),
+    v.check(({ table, query, rows }) => [table, query, rows].filter(Boolean).length === 1, oneSource),
+    v.check(
+      ({ rows, owner }) => !rows || owner !== undefined,
+      'expected a function owner, since it has rows',
+    ),
+  ),
+);
 
 /**
  * Has the nightly `checkdata` check rows and keep their problems in the table `data_problems`.
@@ -84,29 +106,5 @@ export const checkers = new Registry<AnyChecker>('checker');
  * });
  */
 export function registerChecker<Row>(checker: Checker<Row>): () => void {
-  const problem = problemOf(checker);
-  if (problem !== undefined) {
-    throw new InvalidRegistrationError(`checker ${JSON.stringify(checker.name)}`, problem);
-  }
   return checkers.add(checker as AnyChecker);
-}
-
-const maxBatchSize = 5000;
-
-function problemOf<Row>(checker: Checker<Row>): string | undefined {
-  if (typeof checker.check !== 'function') return 'expected a function check';
-  const sources = [checker.table, checker.query, checker.rows].filter((source) => source !== undefined);
-  if (sources.length !== 1) return 'expected one of a table, a function query and a function rows';
-  for (const name of ['query', 'rows', 'owner', 'fix'] as const) {
-    if (checker[name] !== undefined && typeof checker[name] !== 'function')
-      return `expected ${name} to be a function`;
-  }
-  if (checker.rows !== undefined) {
-    return checker.owner === undefined ? 'expected a function owner, since it has rows' : undefined;
-  }
-  const { batchSize = 1 } = checker;
-  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > maxBatchSize) {
-    return `expected a batchSize from 1 to ${maxBatchSize}, got: ${batchSize}`;
-  }
-  return undefined;
 }

@@ -1,7 +1,8 @@
 // Event sources: where an application keeps what will happen, so that people can be reminded of it.
 
+import * as v from 'valibot';
 import type { BaseRequest } from '../../src/index.js';
-import { InvalidRegistrationError, Registry } from '../registry.js';
+import { Registry } from '../registry.js';
 
 /** Something that will happen. */
 export interface UpcomingEvent {
@@ -38,7 +39,33 @@ export interface EventSource {
   readonly lookAheadDays?: number | undefined;
 }
 
-export const eventSources = new Registry<EventSource>('event source');
+/** Ten years: what exceeds it leaves the range of dates. */
+const maxMinutes = 10 * 366 * 24 * 60;
+/** Minutes before an event. */
+const minutes = v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(maxMinutes))));
+/** PostgreSQL stores no zero character, and what it refuses would take the other events with it. */
+const text = v.pipe(v.string(), v.excludes('\0'));
+const positive = v.optional(v.pipe(v.number(), v.finite(), v.gtValue(0)));
+
+/** What an event has to be. */
+export const eventSchema = v.looseObject({
+  id: v.pipe(text, v.minLength(1), v.maxLength(500)),
+  start: v.date(),
+  to: v.union([v.pipe(text, v.minLength(1)), v.array(v.pipe(text, v.minLength(1)))]),
+  subject: text,
+  body: v.optional(text),
+  remindMinutesBefore: minutes,
+});
+
+export const eventSources = new Registry<EventSource>(
+  'event source',
+  v.looseObject({
+    upcoming: v.function(),
+    remindMinutesBefore: minutes,
+    lookAheadDays: positive,
+    timeoutMs: positive,
+  }),
+);
 
 /**
  * Has `event_notification_scheduler` remind people of events, by messages of the kind `reminder`.
@@ -52,33 +79,5 @@ export const eventSources = new Registry<EventSource>('event source');
  * registerEventSource({ name: 'meetings', upcoming: async (from, to) => await meetingsBetween(from, to) });
  */
 export function registerEventSource(source: EventSource): () => void {
-  const what = `event source ${JSON.stringify(source.name)}`;
-  if (typeof source.upcoming !== 'function') {
-    throw new InvalidRegistrationError(what, 'expected a function upcoming');
-  }
-  if (source.remindMinutesBefore !== undefined && !areMinutes(source.remindMinutesBefore)) {
-    throw new InvalidRegistrationError(
-      what,
-      `expected remindMinutesBefore to be a list of whole numbers from 0 on, got: ${JSON.stringify(source.remindMinutesBefore)}`,
-    );
-  }
-  const days = source.lookAheadDays ?? 1;
-  if (!(Number.isFinite(days) && days > 0)) {
-    throw new InvalidRegistrationError(what, `expected lookAheadDays to be positive, got: ${String(days)}`);
-  }
-  const timeoutMs = source.timeoutMs ?? 1;
-  if (!(Number.isFinite(timeoutMs) && timeoutMs > 0)) {
-    throw new InvalidRegistrationError(what, `expected timeoutMs to be positive, got: ${String(timeoutMs)}`);
-  }
   return eventSources.add(source);
-}
-
-/** Ten years: what exceeds it leaves the range of dates. */
-const maxMinutes = 10 * 366 * 24 * 60;
-
-export function areMinutes(value: unknown): value is readonly number[] {
-  return (
-    Array.isArray(value) &&
-    value.every((minutes) => Number.isSafeInteger(minutes) && minutes >= 0 && minutes <= maxMinutes)
-  );
 }

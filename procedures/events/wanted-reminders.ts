@@ -3,8 +3,9 @@
 import { localTime } from '../../src/index.js';
 import type { FoundProblem } from '../checks/problems.js';
 import { headline } from '../failures.js';
+import { problemOf } from '../registry.js';
 import type { EventReminderRow } from '../store/tables.js';
-import { areMinutes, type EventSource, type UpcomingEvent } from './event-sources.js';
+import { type EventSource, eventSchema, type UpcomingEvent } from './event-sources.js';
 
 /** A reminder that should be there. */
 export type WantedReminder = Omit<EventReminderRow, 'id' | 'sent_at'>;
@@ -17,7 +18,6 @@ export interface Wanted {
   readonly unclear: ReadonlySet<string>;
 }
 
-const maxIdLength = 500;
 const defaultMinutes: readonly number[] = [60];
 
 /**
@@ -77,41 +77,10 @@ function remindersOf(source: EventSource, event: UpcomingEvent, timezone: string
 function read(item: unknown): [UpcomingEvent | string, string | undefined] {
   let id: string | undefined;
   try {
-    id = idOf(item);
-    return [parseEvent(item), id];
+    const given: unknown = Object(item).id;
+    if (problemOf(eventSchema.entries.id, given) === null) id = String(given);
+    return [problemOf(eventSchema, item) ?? (item as UpcomingEvent), id];
   } catch (error) {
     return [`cannot be read: ${headline(error)}`, id];
   }
-}
-
-/** An event, or why it is none. */
-function parseEvent(event: unknown): UpcomingEvent | string {
-  if (typeof event !== 'object' || event === null) return `expected an event, got: ${String(event)}`;
-  const { id, start, to, subject, body, remindMinutesBefore } = event as Partial<Record<string, unknown>>;
-  if (!isId(id)) return `expected id to be a text of 1 to ${maxIdLength} characters, none of them zero`;
-  if (!(start instanceof Date) || Number.isNaN(start.getTime())) return 'expected start to be a valid Date';
-  const users = Array.isArray(to) ? (to as unknown[]) : [to];
-  if (!users.every((user) => isText(user) && user !== '')) {
-    return 'expected to to be a user or a list of users';
-  }
-  if (!isText(subject)) return 'expected subject to be a text without zero characters';
-  if (body !== undefined && !isText(body)) return 'expected body to be a text without zero characters';
-  if (remindMinutesBefore !== undefined && !areMinutes(remindMinutesBefore)) {
-    return 'expected remindMinutesBefore to be a list of whole numbers from 0 on';
-  }
-  return event as UpcomingEvent;
-}
-
-function idOf(event: unknown): string | undefined {
-  if (typeof event !== 'object' || event === null || !('id' in event)) return undefined;
-  return isId(event.id) ? event.id : undefined;
-}
-
-function isId(id: unknown): id is string {
-  return isText(id) && id !== '' && id.length <= maxIdLength;
-}
-
-/** PostgreSQL stores no zero character, and what it refuses would take the other events with it. */
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && !value.includes('\0');
 }

@@ -3,6 +3,7 @@
 import { type BaseRequest, sql, transact } from '../../src/index.js';
 import { headline } from '../failures.js';
 import { mayGoOn } from '../pause.js';
+import { Slot } from '../registry.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { OutboxMailRow } from '../store/tables.js';
 import { newMail } from './queue-mail.js';
@@ -26,7 +27,7 @@ export interface Digest {
 /** Makes one mail of many. `parts` has at least one, in the order in which they were queued. */
 export type DigestComposer = (to: string, parts: readonly DigestPart[]) => Digest | Promise<Digest>;
 
-let composer: DigestComposer | undefined;
+const composer = new Slot<DigestComposer>();
 
 /**
  * Says how digests look, in the application's words and language. The default has the parts' subjects as headings.
@@ -34,10 +35,7 @@ let composer: DigestComposer | undefined;
  * @returns takes it back
  */
 export function registerDigestComposer(compose: DigestComposer): () => void {
-  composer = compose;
-  return () => {
-    if (composer === compose) composer = undefined;
-  };
+  return composer.fill(compose);
 }
 
 /** In the words of the index, so that it is used: see procedures/store/tables.ts. */
@@ -133,9 +131,9 @@ async function findUnsubscribeUrl(ar: BaseRequest, recipient: string): Promise<s
 }
 
 async function compose(ar: BaseRequest, to: string, parts: readonly DigestPart[]): Promise<Digest> {
-  if (composer === undefined) return defaultDigest(parts);
+  if (composer.value === undefined) return defaultDigest(parts);
   try {
-    const digest = await composer(to, parts);
+    const digest = await composer.value(to, parts);
     if (isDigest(digest)) return digest;
     ar.warning('the digest composer returned no digest of texts; the default digest is sent');
   } catch (error) {

@@ -3,6 +3,7 @@
 import { headline } from '../failures.js';
 import { userDirectory } from '../messages/users.js';
 import { registerNotificationWay, UndeliverableError, type WayTransaction } from '../messages/ways.js';
+import { Slot } from '../registry.js';
 import type { UserMessageRow } from '../store/tables.js';
 import { InvalidMailError } from './addresses.js';
 import { queueMail } from './queue-mail.js';
@@ -16,7 +17,8 @@ export interface MessageMail {
 
 export type MessageMailWriter = (message: UserMessageRow) => MessageMail;
 
-let writer: MessageMailWriter = ({ subject, body }) => ({ subject, text: body === '' ? subject : body });
+const plain: MessageMailWriter = ({ subject, body }) => ({ subject, text: body === '' ? subject : body });
+const writer = new Slot<MessageMailWriter>();
 
 /**
  * Says how mails look that are made of messages. The default has the message's subject and body as they are.
@@ -26,11 +28,7 @@ let writer: MessageMailWriter = ({ subject, body }) => ({ subject, text: body ==
  * registerMessageMail(({ subject, body }) => ({ subject, text: body, html: html`<h1>${subject}</h1><p>${body}</p>`.text }));
  */
 export function registerMessageMail(write: MessageMailWriter): () => void {
-  const before = writer;
-  writer = write;
-  return () => {
-    if (writer === write) writer = before;
-  };
+  return writer.fill(write);
 }
 
 for (const [name, urgency] of [
@@ -41,7 +39,7 @@ for (const [name, urgency] of [
     name,
     deliver: async (message, tx, ar) => {
       const to = await addressOf(message.user, tx);
-      const { subject, ...rest } = writer(message);
+      const { subject, ...rest } = (writer.value ?? plain)(message);
       const owner = message.owner ?? undefined;
       // A line break would be refused in a mail's subject, and is harmless in a message's.
       const oneLine = subject.replace(/\s+/g, ' ');

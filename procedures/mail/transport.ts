@@ -1,6 +1,7 @@
 // Who carries mails: the site's mail server, or what the application registers in its place.
 
 import { LinodError } from '../../src/index.js';
+import { Slot } from '../registry.js';
 
 /** A mail as a transport gets it. */
 export interface OutgoingMail {
@@ -65,7 +66,7 @@ export class MailInDoubtError extends LinodError {
   }
 }
 
-let registered: MailTransport | undefined;
+const registered = new Slot<MailTransport>();
 
 /**
  * Says who carries mails, in place of the server that the setting `mailUrl` names: the interface of a mail service. A
@@ -74,12 +75,9 @@ let registered: MailTransport | undefined;
  * @returns takes it back
  */
 export function registerMailTransport(transport: MailTransport): () => void {
-  registered = transport;
-  return () => {
-    if (registered === transport) registered = undefined;
-  };
+  return registered.fill(transport);
 }
 
 export function mailTransport(): MailTransport | undefined {
-  return registered;
+  return registered.value;
 }

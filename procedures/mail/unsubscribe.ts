@@ -1,12 +1,12 @@
 // Where recipients of digests are rid of them: the application tells.
 
 import { headline } from '../failures.js';
-import { InvalidRegistrationError } from '../registry.js';
+import { InvalidRegistrationError, Slot } from '../registry.js';
 
 /** An address for one recipient, `https://shop.example.org/unsubscribe?token=…` or `mailto:…`; null for none. */
 export type UnsubscribeUrl = (to: string) => string | null | Promise<string | null>;
 
-let registered: UnsubscribeUrl | undefined;
+const registered = new Slot<UnsubscribeUrl>();
 
 /**
  * Has digests carry a header `List-Unsubscribe`, which mail programs show as a button; large receivers want it. An https
@@ -18,10 +18,7 @@ let registered: UnsubscribeUrl | undefined;
  * registerUnsubscribeUrl((to) => `https://shop.example.org/unsubscribe?token=${tokenFor(to)}`);
  */
 export function registerUnsubscribeUrl(urlFor: UnsubscribeUrl): () => void {
-  registered = urlFor;
-  return () => {
-    if (registered === urlFor) registered = undefined;
-  };
+  return registered.fill(urlFor);
 }
 
 /**
@@ -30,10 +27,10 @@ export function registerUnsubscribeUrl(urlFor: UnsubscribeUrl): () => void {
  * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`) when the application returns none, or throws
  */
 export async function unsubscribeUrl(to: string): Promise<string | null> {
-  if (registered === undefined) return null;
+  if (registered.value === undefined) return null;
   let found: unknown;
   try {
-    found = await registered(to);
+    found = await registered.value(to);
   } catch (error) {
     throw new InvalidRegistrationError('unsubscribe URL', headline(error));
   }

@@ -1,6 +1,7 @@
 // How a user wants to get messages of which kind: the user's choice, or the kind's default.
 
-import { InvalidRegistrationError, Registry } from '../registry.js';
+import * as v from 'valibot';
+import { InvalidRegistrationError, namesSchema, problemOf, Registry } from '../registry.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 
 /** The way that needs nobody to carry the message: the application shows it. */
@@ -19,7 +20,10 @@ export interface NotificationKind {
   readonly ways?: readonly string[];
 }
 
-export const notificationKinds = new Registry<NotificationKind>('notification kind');
+export const notificationKinds = new Registry<NotificationKind>(
+  'notification kind',
+  v.looseObject({ ways: v.optional(namesSchema) }),
+);
 
 /**
  * Says how users get messages of a kind until they choose. Register it wherever `notify` is called, and in a file of
@@ -31,7 +35,6 @@ export const notificationKinds = new Registry<NotificationKind>('notification ki
  * registerNotificationKind({ name: 'order', text: 'Orders', ways: ['in-app', 'mail'] });
  */
 export function registerNotificationKind(kind: NotificationKind): () => void {
-  checkWays(`notification kind ${JSON.stringify(kind.name)}`, kind.ways ?? []);
   return notificationKinds.add(kind);
 }
 
@@ -57,7 +60,8 @@ export async function chooseWays(
       .execute();
     return;
   }
-  checkWays(`choice of ${JSON.stringify(user)}`, ways);
+  const problem = problemOf(namesSchema, ways);
+  if (problem !== null) throw new InvalidRegistrationError(`choice of ${JSON.stringify(user)}`, problem);
   const text = JSON.stringify([...new Set(ways)]);
   await tables
     .insertInto('notification_choices')
@@ -88,13 +92,4 @@ export function parseWays(text: string): readonly string[] {
     // the same
   }
   return [inApp];
-}
-
-function checkWays(what: string, ways: unknown): void {
-  if (Array.isArray(ways) && ways.every((way) => typeof way === 'string' && /^[\w.-]{1,100}$/.test(way)))
-    return;
-  throw new InvalidRegistrationError(
-    what,
-    `expected a list of names of ways such as ["in-app", "mail"], got: ${JSON.stringify(ways)}`,
-  );
 }

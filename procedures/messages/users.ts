@@ -1,5 +1,6 @@
 // Who the users are, as far as messages need to know: the application tells.
 
+import { Slot } from '../registry.js';
 import type { AnyKysely } from '../store/open.js';
 
 export interface UserContact {
@@ -15,7 +16,7 @@ export interface UserContact {
  */
 export type UserDirectory = (user: string, db: AnyKysely) => UserContact | null | Promise<UserContact | null>;
 
-let directory: UserDirectory | undefined;
+const directory = new Slot<UserDirectory>();
 
 /**
  * Says how users are reached. Register it in a file of procedures; a later directory takes the place of an earlier one.
@@ -25,12 +26,9 @@ let directory: UserDirectory | undefined;
  * registerUserDirectory(async (user) => ({ email: `${user}@example.org` }));
  */
 export function registerUserDirectory(find: UserDirectory): () => void {
-  directory = find;
-  return () => {
-    if (directory === find) directory = undefined;
-  };
+  return directory.fill(find);
 }
 
 export function userDirectory(): UserDirectory | undefined {
-  return directory;
+  return directory.value;
 }

@@ -1,8 +1,9 @@
 // The ways on which messages reach users besides the application's own pages.
 
 import type { Kysely } from 'kysely';
+import * as v from 'valibot';
 import { type BaseRequest, type Database, LinodError } from '../../src/index.js';
-import { InvalidRegistrationError, Registry } from '../registry.js';
+import { Registry } from '../registry.js';
 import type { ProcedureTables, UserMessageRow } from '../store/tables.js';
 
 /** A transaction on the site's database, with the procedures' tables. */
@@ -30,7 +31,10 @@ export class UndeliverableError extends LinodError {
   }
 }
 
-export const notificationWays = new Registry<NotificationWay>('notification way');
+export const notificationWays = new Registry<NotificationWay>(
+  'notification way',
+  v.looseObject({ deliver: v.function() }),
+);
 
 /**
  * Adds a way on which messages reach users.
@@ -46,11 +50,5 @@ export const notificationWays = new Registry<NotificationWay>('notification way'
  * });
  */
 export function registerNotificationWay(way: NotificationWay): () => void {
-  if (typeof way.deliver !== 'function') {
-    throw new InvalidRegistrationError(
-      `notification way ${JSON.stringify(way.name)}`,
-      'expected a function deliver',
-    );
-  }
   return notificationWays.add(way);
 }

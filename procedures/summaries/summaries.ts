@@ -1,6 +1,7 @@
 // Summaries: what an application computes from its data and stores, by keys, so that it need not be computed again.
 
 import type { Kysely } from 'kysely';
+import * as v from 'valibot';
 import type { BaseRequest, Database } from '../../src/index.js';
 import { InvalidRegistrationError, Registry } from '../registry.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
@@ -34,7 +35,22 @@ export interface Dependency {
 /** A registered summary, without the type of its values. */
 export type AnySummary = Summary<unknown>;
 
-export const summaries = new Registry<AnySummary>('summary');
+export const summaries = new Registry<AnySummary>(
+  'summary',
+  v.pipe(
+    v.looseObject({
+      compute: v.function(),
+      store: v.function(),
+      keys: v.optional(v.function()),
+      nightly: v.optional(v.picklist(['dirty', 'all'])),
+      depends: v.optional(v.array(v.looseObject({ summary: v.string() }))),
+    }),
+    v.check(
+      ({ nightly, keys }) => nightly !== 'all' || keys !== undefined,
+      'expected a function keys, since it is computed whole',
+    ),
+  ),
+);
 
 /**
  * Has the nightly `checksummaries` compute what was marked as dirty.
@@ -49,25 +65,10 @@ export const summaries = new Registry<AnySummary>('summary');
  * });
  */
 export function registerSummary<Value>(summary: Summary<Value>): () => void {
-  const problem = problemOf(summary) ?? circleOf(summary);
-  if (problem !== undefined) {
-    throw new InvalidRegistrationError(`summary ${JSON.stringify(summary.name)}`, problem);
-  }
+  const circle = circleOf(summary);
+  if (circle !== undefined)
+    throw new InvalidRegistrationError(`summary ${JSON.stringify(summary.name)}`, circle);
   return summaries.add(summary as AnySummary);
-}
-
-function problemOf<Value>({ compute, store, keys, nightly = 'dirty', depends = [] }: Summary<Value>) {
-  if (typeof compute !== 'function') return 'expected a function compute';
-  if (typeof store !== 'function') return 'expected a function store';
-  if (keys !== undefined && typeof keys !== 'function') return 'expected keys to be a function';
-  if (nightly !== 'dirty' && nightly !== 'all') {
-    return `expected nightly to be "dirty" or "all", got: ${JSON.stringify(nightly)}`;
-  }
-  if (nightly === 'all' && keys === undefined) return 'expected a function keys, since it is computed whole';
-  if (!Array.isArray(depends) || depends.some((dependency) => typeof dependency?.summary !== 'string')) {
-    return 'expected depends to be a list such as [{ summary: "customer_totals" }]';
-  }
-  return undefined;
 }
 
 /** Whether a summary would be computed from itself. */
