@@ -1,5 +1,7 @@
 // A queue in memory that can be waited on.
 
+import { abortable, type Wait } from './abortable.js';
+
 /**
  * First in, first out, for things and for those who wait for them: an item goes to the one who has waited
  * longest, or is kept. It has no bound of its own; whoever puts looks at `length` first. `undefined` is no item.
@@ -82,27 +84,11 @@ export class WaitingQueue<T> {
 
   /** The same for as many items as there are, at most `max`; where there are none, for those that are put next. */
   takeMany(max: number, signal?: AbortSignal): Promise<readonly T[]> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.length > 0) return Promise.resolve(this.#items.splice(0, max));
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        this.#waiters.delete(waiter);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const waiter: Waiter<T> = {
-        max,
-        resolve: (items) => {
-          leave();
-          resolve(items);
-        },
-        reject: (error) => {
-          leave();
-          reject(error);
-        },
-      };
-      const onAbort = () => waiter.reject(signal?.reason);
+    if (this.length > 0 && !signal?.aborted) return Promise.resolve(this.#items.splice(0, max));
+    return abortable<readonly T[]>(signal, (wait) => {
+      const waiter = { max, ...wait };
       this.#waiters.add(waiter);
-      signal?.addEventListener('abort', onAbort);
+      return () => this.#waiters.delete(waiter);
     });
   }
 
@@ -112,10 +98,7 @@ export class WaitingQueue<T> {
   }
 }
 
-/** One take that waits. Settled once, and out of the queue in the same moment. */
-interface Waiter<T> {
+interface Waiter<T> extends Wait<readonly T[]> {
   /** How many items it takes. */
   readonly max: number;
-  resolve(items: readonly T[]): void;
-  reject(error: unknown): void;
 }

@@ -1,7 +1,7 @@
-import { chownSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { WakeFile, WakeWatcher, wakeFilePath } from '../../channels/layers/sqlite/wake-file.js';
+import { WakeFile, wakeFilePath } from '../../channels/layers/sqlite/wake-file.js';
 import { testDirectory } from '../support/directory.js';
 import { until } from '../support/until.js';
 
@@ -11,14 +11,8 @@ t.test('who watches is woken by each write', async (t) => {
   const wakeFile = new WakeFile(path);
   t.teardown(() => wakeFile.close());
   let woken = 0;
-  const watcher = new WakeWatcher(
-    path,
-    () => woken++,
-    () => undefined,
-  );
+  const watcher = watch(wakeFilePath(path), () => woken++);
   t.teardown(() => watcher.close());
-  watcher.hold();
-  watcher.start();
   for (let i = 0; i < 3; i++) {
     const before = woken;
     wakeFile.wake();

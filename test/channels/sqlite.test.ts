@@ -223,6 +223,7 @@ t.test('a pending receive keeps the process alive, and nothing else does', async
   t.equal(timeouts(), before);
   const patience = new AbortController();
   const waiting = layer.receive('channel', { signal: patience.signal });
+  await turns(2);
   t.equal(timeouts(), before + 1);
   patience.abort();
   await t.rejects(waiting);

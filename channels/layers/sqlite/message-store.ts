@@ -33,7 +33,7 @@ export interface StoredMessage {
   readonly body: Uint8Array;
 }
 
-/** Told of messages under a key that were thrown away, when it is certain. */
+/** Told of messages under a key that were thrown away; twice when a full disk undoes it and it is done again. */
 export type OnDropped = (key: string, reason: DroppedMessage['reason'], count: number) => void;
 
 /** A message for all members of a group. */
@@ -62,8 +62,6 @@ export class MessageStore {
   readonly leases: LeaseStore;
   readonly #statements: ReturnType<typeof prepare>;
   readonly #onDropped: OnDropped;
-  /** What is to be told of the transaction under way when it is committed. */
-  #untold: Array<() => void> = [];
   #hasNews = false;
 
   constructor(db: Database, onDropped: OnDropped) {
@@ -92,10 +90,8 @@ export class MessageStore {
     try {
       const result = work();
       this.#statements.commit.run();
-      this.#tell();
       return result;
     } catch (error) {
-      this.#untold = [];
       if (this.#db.inTransaction) this.#statements.rollback.run();
       throw error;
     }
@@ -165,15 +161,9 @@ export class MessageStore {
     if (this.#statements.take.all(key, 1, key).length > 0) this.drop(key, 'overflow', 1);
   }
 
-  /** Tells that messages were thrown away once what was written so far is committed. */
+  /** Reports that messages were thrown away. */
   drop(...dropped: Parameters<OnDropped>): void {
-    this.#untold.push(() => this.#onDropped(...dropped));
-    if (!this.#db.inTransaction) this.#tell();
-  }
-
-  /** A number that changes when another connection has committed something. Reads only. */
-  dataVersion(): unknown {
-    return this.#statements.dataVersion.get();
+    this.#onDropped(...dropped);
   }
 
   addMember(group: string, channel: string, expiresAt: number): void {
@@ -239,12 +229,6 @@ export class MessageStore {
     const { changes } = this.#statements.purge.run(key, now);
     if (changes > 0) this.drop(key, 'expired', changes);
   }
-
-  #tell(): void {
-    const untold = this.#untold;
-    this.#untold = [];
-    for (const tell of untold) tell();
-  }
 }
 
 /** A general channel's messages are for that channel. */
@@ -269,7 +253,6 @@ function prepare(db: Database) {
     begin: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
-    dataVersion: db.prepare('PRAGMA data_version').pluck(),
     freePages: db.prepare('PRAGMA freelist_count').pluck(),
 
     // Without room there is no place, and a row without one is ignored.

@@ -1,21 +1,25 @@
-// The receiving side of the embedded layer: who waits under which key, and when it is worth looking.
+// The receiving side of the embedded layer: who waits under which key. All of them are served when the wake file was
+// written, when this process has sent something itself, when a lease is over, and at every beat.
 
-import { beatMs } from '../../beat.js';
+import { type FSWatcher, watch } from 'node:fs';
+import { abortable, type Wait } from '../../abortable.js';
+import { untilBeat } from '../../beat.js';
 import { LayerClosedError } from '../../errors.js';
 import { type Listening, listeningTo } from '../../listening.js';
 import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
 import type { LeasedRow, LeasePolicy } from './lease-store.js';
 import type { MessageStore, StoredMessage } from './message-store.js';
-import { WakeWatcher } from './wake-file.js';
+import { wakeFilePath } from './wake-file.js';
 
-const retryAfterMs = 5;
-/** Who waits looks at each beat, and then the file may be locked by others for some more seconds. */
-const lookWithinMs = beatMs + 5000;
+/** The longest pause before a locked file is tried again. */
+const retryWithinMs = 5;
+/** Between two polls, where the system cannot watch files. */
+const unwatchedPollMs = 100;
+/** Who waits polls at each beat, and then the file may be locked by others for some more seconds. */
+const readWithinMs = 10_000;
 /** Bounds what one transaction takes. */
 const messagesPerTake = 500;
-/** Timers go no further than this. */
-const maxTimerMs = 2 ** 31 - 1;
 
 export interface WaitingOptions {
   readonly file: LayerFile;
@@ -26,30 +30,22 @@ export interface WaitingOptions {
 
 export class Waiting {
   readonly #options: WaitingOptions;
-  /** In the order in which they came. */
+  /** By key, in the order in which they came. */
   readonly #waiters = new Map<string, Set<Waiter>>();
-  /** Keys under which there may be something for who waits. */
-  readonly #promising = new Set<string>();
-  readonly #watcher: WakeWatcher;
+  /** The file that is open, whose wake file is watched; undefined when none is. */
   #store: MessageStore | undefined;
-  #dataVersion: unknown;
+  #watcher: FSWatcher | undefined;
+  #turn: NodeJS.Immediate | undefined;
+  /** Of the next poll. It keeps the process alive while somebody waits. */
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = 0;
   /** Since when somebody has waited without a break, and when the file was last read, in ms of this process's clock. */
   #waitingSince = 0;
   #readAt: number | undefined;
-  #turn: NodeJS.Immediate | undefined;
-  #retry: NodeJS.Timeout | undefined;
-  /** Goes off when the first lease is over under a key on which somebody waits. */
-  #leaseTimer: NodeJS.Timeout | undefined;
-  #leaseTimerAt = Number.POSITIVE_INFINITY;
   #isClosed = false;
 
   constructor(options: WaitingOptions) {
     this.#options = options;
-    this.#watcher = new WakeWatcher(
-      options.file.path,
-      () => this.#onWake(),
-      () => this.#lookEverywhere(),
-    );
   }
 
   /**
@@ -60,28 +56,31 @@ export class Waiting {
    *   signal's reason
    */
   take(key: string, max: number, signal?: AbortSignal): Promise<readonly StoredMessage[]> {
-    return this.#wait<StoredMessage>(key, signal, (give) => ({ max, give }));
+    const limit = Math.min(max, messagesPerTake);
+    return this.#wait<StoredMessage>(key, signal, (store, now) => {
+      const messages = store.take(key, limit, now);
+      if (messages.length > 0) return messages;
+      return store.leases.takeOver(key, limit, now, this.#options.policyOf(key));
+    });
   }
 
   /** The same, but the messages come again when they are not acknowledged in time. */
   lease(key: string, max: number, leaseMs: number, signal?: AbortSignal): Promise<readonly LeasedRow[]> {
-    return this.#wait<LeasedRow>(key, signal, (give) => ({ max, leaseMs, give }));
+    const limit = Math.min(max, messagesPerTake);
+    return this.#wait<LeasedRow>(key, signal, (store, now) =>
+      store.leases.take(key, limit, leaseMs, now, this.#options.policyOf(key)),
+    );
   }
 
   /** What is known of the file; undefined while nobody waits under the key. */
   listening(key: string): Listening | undefined {
     if (!this.#waiters.has(key)) return undefined;
-    return listeningTo(this.#waitingSince, this.#readAt, lookWithinMs);
+    return listeningTo(this.#waitingSince, this.#readAt, readWithinMs);
   }
 
   /** Something was put under this key by this process. */
   wake(key: string): void {
-    if (!this.#waiters.has(key)) return;
-    this.#promising.add(key);
-    this.#turn ??= setImmediate(() => {
-      this.#turn = undefined;
-      this.#serve();
-    });
+    if (this.#waiters.has(key)) this.#serveSoon();
   }
 
   /** Ends all waits with LayerClosedError. Safe to call twice. */
@@ -89,166 +88,115 @@ export class Waiting {
     this.#isClosed = true;
     this.#failAll(new LayerClosedError());
     clearImmediate(this.#turn);
-    clearTimeout(this.#retry);
-    clearTimeout(this.#leaseTimer);
-    this.#watcher.close();
+    clearTimeout(this.#timer);
+    this.#unwatch();
   }
 
   #wait<T>(
     key: string,
     signal: AbortSignal | undefined,
-    terms: (give: (messages: readonly T[]) => void) => PlainTerms | LeaseTerms,
+    take: (store: MessageStore, now: number) => readonly T[],
   ): Promise<readonly T[]> {
     if (this.#isClosed) return Promise.reject(new LayerClosedError());
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        signal?.removeEventListener('abort', onAbort);
-        this.#forget(key, waiter);
+    return abortable<readonly T[]>(signal, (wait: Wait<readonly T[]>) => {
+      const serve: Waiter['serve'] = (store, now) => {
+        const taken = take(store, now);
+        if (taken.length > 0) wait.resolve(taken);
       };
-      const give = (messages: readonly T[]) => {
-        leave();
-        resolve(messages);
-      };
-      const fail = (error: unknown) => {
-        leave();
-        reject(error);
-      };
-      const onAbort = () => fail(signal?.reason);
-      const waiter: Waiter = { ...terms(give), fail };
-      signal?.addEventListener('abort', onAbort);
+      const waiter = { serve, fail: wait.reject };
       this.#enlist(key, waiter);
+      return () => this.#forget(key, waiter);
     });
   }
 
   #enlist(key: string, waiter: Waiter): void {
     if (this.#waiters.size === 0) this.#waitingSince = performance.now();
-    const waiters = this.#waiters.get(key);
-    if (waiters === undefined) this.#waiters.set(key, new Set([waiter]));
-    else waiters.add(waiter);
-    this.#watcher.hold();
-    this.wake(key);
+    const waiters = this.#waiters.get(key) ?? new Set();
+    this.#waiters.set(key, waiters.add(waiter));
+    this.#timer?.ref();
+    this.#serveSoon();
   }
 
   #forget(key: string, waiter: Waiter): void {
     const waiters = this.#waiters.get(key);
     waiters?.delete(waiter);
     if (waiters?.size === 0) this.#waiters.delete(key);
-    if (this.#waiters.size === 0) this.#watcher.release();
+    if (this.#waiters.size === 0) this.#timer?.unref();
   }
 
-  #onWake(): void {
-    this.#tolerant(() => {
-      // It may have been for what this process sent itself and has looked at.
-      if (this.#hasChanged()) this.#lookEverywhere();
+  #serveSoon(): void {
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      this.#serveAll();
     });
   }
 
-  #hasChanged(): boolean {
-    const version = this.#options.file.use((store) => store === this.#store && store.dataVersion());
-    if (version !== false && version === this.#dataVersion) return false;
-    this.#dataVersion = version;
-    return true;
-  }
-
-  #lookEverywhere(): void {
-    for (const key of this.#waiters.keys()) this.#promising.add(key);
-    this.#serve();
-  }
-
-  #serve(): void {
-    this.#tolerant(() => {
-      if (this.#waiters.size === 0) return this.#promising.clear();
+  #serveAll(): void {
+    if (this.#waiters.size === 0) return;
+    try {
       this.#options.file.use((store) => {
         this.#watch(store);
-        for (const key of this.#promising) {
-          this.#serveKey(store, key);
-          this.#promising.delete(key);
-        }
-        this.#readAt = performance.now();
+        for (const key of [...this.#waiters.keys()]) this.#serveKey(store, key);
       });
-    });
-  }
-
-  /** Watches before it looks, so that nothing falls in between. */
-  #watch(store: MessageStore): void {
-    if (store !== this.#store) {
-      this.#store = store;
-      this.#watcher.stop();
-      for (const key of this.#waiters.keys()) this.#promising.add(key);
+      this.#readAt = performance.now();
+    } catch (error) {
+      // What may pass is tried again at the next poll; of anything else nobody would ever be told otherwise.
+      if (error instanceof LayerFileError && error.isBusy) this.#pollIn(1 + Math.random() * retryWithinMs);
+      else if (!this.#options.file.mayPass(error)) this.#failAll(error);
     }
-    this.#watcher.start();
+    this.#pollIn(this.#watcher === undefined ? unwatchedPollMs : untilBeat(Date.now()));
   }
 
   #serveKey(store: MessageStore, key: string): void {
     for (let waiters = this.#waiters.get(key); waiters; waiters = this.#waiters.get(key)) {
-      // Looking does not write, so many who wait in vain disturb no one.
+      // This does not write, so many who wait in vain disturb no one.
       const availableAt = store.availableAt(key);
       if (availableAt === undefined) return;
       const now = this.#options.now();
       if (availableAt > now) {
-        this.#serveAt(availableAt);
+        this.#pollIn(availableAt - now);
         return;
       }
       const [first] = waiters;
-      if (first === undefined) return;
-      if (isLease(first)) this.#lend(store, key, first, now);
-      else this.#give(store, key, Array.from(waiters).filter(isPlain), now);
+      first?.serve(store, now);
     }
   }
 
-  #lend(store: MessageStore, key: string, waiter: LeaseTerms, now: number): void {
-    const max = Math.min(waiter.max, messagesPerTake);
-    const rows = store.leases.take(key, max, waiter.leaseMs, now, this.#options.policyOf(key));
-    if (rows.length > 0) waiter.give(rows);
-  }
-
-  /** Gives what waits its turn for the first time; when there is none, what others had on lease for too long. */
-  #give(store: MessageStore, key: string, waiters: readonly PlainTerms[], now: number): void {
-    const wanted = waiters.reduce((sum, { max }) => sum + max, 0);
-    const max = Math.min(wanted, messagesPerTake);
-    let messages = store.take(key, max, now);
-    if (messages.length === 0) messages = store.leases.takeOver(key, max, now, this.#options.policyOf(key));
-    for (const waiter of waiters) {
-      if (messages.length === 0) return;
-      waiter.give(messages.splice(0, waiter.max));
-    }
-  }
-
-  #serveAt(instant: number): void {
-    if (instant >= this.#leaseTimerAt) return;
-    clearTimeout(this.#leaseTimer);
-    this.#leaseTimerAt = instant;
-    const delayMs = Math.max(1, instant - this.#options.now());
-    this.#leaseTimer = setTimeout(
+  /** Polls after that time, or before. While nobody waits the poll only ends the watch, as mostly someone soon will. */
+  #pollIn(delayMs: number): void {
+    const at = performance.now() + delayMs;
+    if (this.#isClosed || (this.#timer !== undefined && this.#timerAt <= at)) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(
       () => {
-        this.#leaseTimerAt = Number.POSITIVE_INFINITY;
-        this.#lookEverywhere();
+        this.#timer = undefined;
+        if (this.#waiters.size > 0) this.#serveAll();
+        else this.#unwatch();
       },
-      Math.min(delayMs, maxTimerMs),
+      Math.max(1, delayMs),
     );
-    // Who waits keeps the process alive by the watcher.
-    this.#leaseTimer.unref();
+    if (this.#waiters.size === 0) this.#timer.unref();
   }
 
-  /** Tries again what may pass; anything else ends the waits, as nobody would ever be told otherwise. */
-  #tolerant(work: () => void): void {
+  /** Watches before anything is read, so that nothing falls in between. */
+  #watch(store: MessageStore): void {
+    if (store !== this.#store) this.#unwatch();
+    this.#store = store;
+    if (this.#watcher !== undefined) return;
     try {
-      work();
-    } catch (error) {
-      if (error instanceof LayerFileError && error.isBusy) this.#serveLater();
-      else if (!this.#options.file.mayPass(error)) this.#failAll(error);
+      this.#watcher = watch(wakeFilePath(this.#options.file.path), { persistent: false }, () => {
+        if (this.#waiters.size > 0) this.#serveSoon();
+      });
+      this.#watcher.on('error', () => this.#unwatch());
+    } catch {
+      // No more watches allowed, or a system without them: the polls go quicker, and each tries again.
     }
   }
 
-  #serveLater(): void {
-    this.#retry ??= setTimeout(
-      () => {
-        this.#retry = undefined;
-        this.#lookEverywhere();
-      },
-      1 + Math.random() * retryAfterMs,
-    );
+  #unwatch(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
   }
 
   #failAll(error: unknown): void {
@@ -256,24 +204,8 @@ export class Waiting {
   }
 }
 
-interface PlainTerms {
-  readonly max: number;
-  readonly leaseMs?: never;
-  give(messages: readonly StoredMessage[]): void;
-}
-
-interface LeaseTerms {
-  readonly max: number;
-  readonly leaseMs: number;
-  give(messages: readonly LeasedRow[]): void;
-}
-
-type Waiter = (PlainTerms | LeaseTerms) & { fail(error: unknown): void };
-
-function isLease<T extends PlainTerms | LeaseTerms>(waiter: T): waiter is T & LeaseTerms {
-  return waiter.leaseMs !== undefined;
-}
-
-function isPlain<T extends PlainTerms | LeaseTerms>(waiter: T): waiter is T & PlainTerms {
-  return waiter.leaseMs === undefined;
+interface Waiter {
+  /** Hands it what there is. */
+  serve(store: MessageStore, now: number): void;
+  fail(error: unknown): void;
 }

@@ -2,17 +2,7 @@
 // it after its commit, and who waits watches that file. The `-wal` file would tell too early: a notice comes with the
 // bytes, before they count.
 
-import {
-  closeSync,
-  constants,
-  type FSWatcher,
-  fchownSync,
-  openSync,
-  statSync,
-  watch,
-  writeSync,
-} from 'node:fs';
-import { untilBeat } from '../../beat.js';
+import { closeSync, constants, fchownSync, openSync, statSync, writeSync } from 'node:fs';
 
 const oneByte = Uint8Array.of(10);
 
@@ -21,7 +11,7 @@ export function wakeFilePath(databasePath: string): string {
   return `${databasePath}-wake`;
 }
 
-/** The sender's end. */
+/** The sender's end; the receiver's is in `Waiting`. */
 export class WakeFile {
   readonly #descriptor: number;
 
@@ -49,88 +39,5 @@ export class WakeFile {
 
   close(): void {
     closeSync(this.#descriptor);
-  }
-}
-
-/** Instead of at each beat where the system cannot watch files. */
-const pollUnwatchedEveryMs = 100;
-
-/**
- * The receiver's end. While it is held (someone waits) it keeps the process alive and polls; released, it goes on
- * watching for one more poll, since mostly someone will wait again.
- */
-export class WakeWatcher {
-  readonly #path: string;
-  readonly #onWake: () => void;
-  readonly #onPoll: () => void;
-  #watcher: FSWatcher | undefined;
-  #poll: NodeJS.Timeout | undefined;
-  #isHeld = false;
-
-  /**
-   * @param onWake something was put by some process, this one included; only called while held
-   * @param onPoll called every few seconds while held
-   */
-  constructor(databasePath: string, onWake: () => void, onPoll: () => void) {
-    this.#path = wakeFilePath(databasePath);
-    this.#onWake = onWake;
-    this.#onPoll = onPoll;
-  }
-
-  /** Someone waits. */
-  hold(): void {
-    if (this.#isHeld) return;
-    this.#isHeld = true;
-    if (this.#poll === undefined) this.#schedulePoll();
-    else this.#poll.ref();
-  }
-
-  /** Nobody waits any more. */
-  release(): void {
-    this.#isHeld = false;
-    this.#poll?.unref();
-  }
-
-  /** Begins to watch, if it does not. To be called while the database is open, as then the file is there. */
-  start(): void {
-    if (this.#watcher !== undefined) return;
-    try {
-      this.#watcher = watch(this.#path, { persistent: false }, () => {
-        if (this.#isHeld) this.#onWake();
-      });
-      this.#watcher.on('error', () => this.stop());
-    } catch {
-      // No more watches allowed, or a system without them: the polls go quicker, and each tries again.
-      this.stop();
-    }
-  }
-
-  /** Ends the watch, as after the file was replaced; the polls go on. */
-  stop(): void {
-    this.#watcher?.close();
-    this.#watcher = undefined;
-  }
-
-  /** Ends the watch and the polls. */
-  close(): void {
-    this.stop();
-    clearTimeout(this.#poll);
-    this.#poll = undefined;
-    this.#isHeld = false;
-  }
-
-  #schedulePoll(): void {
-    // The net for notices that were lost, as when a sender was killed between commit and write.
-    const delayMs = this.#watcher === undefined ? pollUnwatchedEveryMs : untilBeat(Date.now());
-    this.#poll = setTimeout(() => {
-      this.#poll = undefined;
-      if (!this.#isHeld) {
-        this.stop();
-        return;
-      }
-      this.#onPoll();
-      this.#schedulePoll();
-    }, delayMs);
-    if (!this.#isHeld) this.#poll.unref();
   }
 }

@@ -1,5 +1,6 @@
 // The writing side of the embedded layer: what is written in one turn of the event loop is one transaction.
 
+import { abortable } from '../../abortable.js';
 import { LayerClosedError } from '../../errors.js';
 import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
@@ -41,29 +42,15 @@ export class Writer {
    */
   add<T>(work: (store: MessageStore) => T, signal?: AbortSignal): Promise<T> {
     if (this.#isClosed) return Promise.reject(new LayerClosedError());
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    return new Promise<T>((resolve, reject) => {
-      const onAbort = () => write.fail(signal?.reason);
-      const leave = () => {
-        this.#queue.delete(write);
-        signal?.removeEventListener('abort', onAbort);
+    return abortable<T>(signal, (wait) => {
+      const attempt: Write['attempt'] = (store) => {
+        const result = work(store);
+        return () => wait.resolve(result);
       };
-      const write: Write = {
-        attempt: (store) => {
-          const result = work(store);
-          return () => {
-            leave();
-            resolve(result);
-          };
-        },
-        fail: (error) => {
-          leave();
-          reject(error);
-        },
-      };
-      signal?.addEventListener('abort', onAbort);
+      const write = { attempt, fail: wait.reject };
       this.#queue.add(write);
       this.#schedule();
+      return () => this.#queue.delete(write);
     });
   }
 
@@ -89,7 +76,7 @@ export class Writer {
   }
 
   #run(): void {
-    const batch = first(this.#queue, writesPerTransaction);
+    const batch = [...this.#queue].slice(0, writesPerTransaction);
     if (batch.length === 0) return;
     try {
       for (const settle of this.#commit(batch)) settle();
@@ -146,10 +133,4 @@ interface Write {
   /** Does it; the result tells the caller, once it is certain. */
   attempt(store: MessageStore): () => void;
   fail(error: unknown): void;
-}
-
-function first<T>(items: Iterable<T>, count: number): T[] {
-  const found: T[] = [];
-  for (const item of items) if (found.push(item) >= count) break;
-  return found;
 }
