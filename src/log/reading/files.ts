@@ -155,7 +155,7 @@ function sortParts(parts: readonly LogPart[]): LogPart[] {
 }
 
 /** The fingerprint of the file before, as a file's first note tells it. */
-function predecessorOf({ firstLine }: LogPart): string | undefined {
+export function predecessorOf({ firstLine }: LogPart): string | undefined {
   const note = parseNote(firstLine);
   return note !== undefined && 'file' in note ? note.after : undefined;
 }

@@ -1,12 +1,11 @@
 // The log file together with what it says: opened, read back, repaired, and followed when it is renamed.
 
-import { rename } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseHead, recordInstant } from '../formats/formats.js';
+import { findLogParts, fingerprintOf, type LogPart, predecessorOf } from '../reading/files.js';
 import { type OnFound, readLedger } from './ledger.js';
 import { LogFile } from './log-file.js';
-import { renamedSince } from './renamed-files.js';
-import { syncFile } from './rotated-files.js';
 
 /** A place in a log file: `offset` bytes into the one with this fingerprint. */
 export interface Place {
@@ -165,10 +164,15 @@ export class LedgerFile {
 
   /** The file was renamed while no writer ran, and perhaps those after it: what stands there behind the known place counts. */
   async #readRenamed(known: Place, epochs: Map<string, string>): Promise<void> {
-    for (const { path, fingerprint } of await renamedSince(this.#options.path, known.file)) {
-      const isKnown = fingerprint === known.file;
+    const { path, timezone } = this.#options;
+    const parts = await findLogParts(path, timezone);
+    const isKnownPart = ({ firstLine }: LogPart) => fingerprintOf(firstLine) === known.file;
+    const from = parts.findIndex((part) => isKnownPart(part) || predecessorOf(part) === known.file);
+    for (const part of from < 0 ? [] : parts.slice(from)) {
+      if (part.path === path || part.isCompressed) continue;
+      const isKnown = isKnownPart(part);
       if (!isKnown) epochs.clear();
-      const file = await LogFile.openExisting(path);
+      const file = await LogFile.open(part.path);
       try {
         await this.#read(file, isKnown ? known.offset : 0, epochs);
       } finally {
@@ -190,5 +194,15 @@ export class LedgerFile {
       // Someone else's text that lacks its newline is none of ours to remove.
       await file.append(Buffer.from('\n'), false);
     }
+  }
+}
+
+/** Waits until the disk has a file or, for a directory, the names in it. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }

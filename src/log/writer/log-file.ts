@@ -1,7 +1,7 @@
 // The file that the writer appends to: all of a write or nothing of it, and still the file of that name.
 
 import { type Stats, statSync } from 'node:fs';
-import { constants, type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Chunk, chunksOf } from '../reading/chunks.js';
 import { fingerprintOf, firstLineOf } from '../reading/files.js';
@@ -23,15 +23,7 @@ export class LogFile {
   /** Opens the file for appending; makes it, and its directory, if need be. */
   static async open(path: string): Promise<LogFile> {
     await mkdir(dirname(path), { recursive: true });
-    return LogFile.#of(path, await open(path, 'a+'));
-  }
-
-  /** Opens a file that must exist. */
-  static async openExisting(path: string): Promise<LogFile> {
-    return LogFile.#of(path, await open(path, constants.O_RDWR | constants.O_APPEND));
-  }
-
-  static async #of(path: string, handle: FileHandle): Promise<LogFile> {
+    const handle = await open(path, 'a+');
     try {
       return new LogFile(path, handle, await handle.stat());
     } catch (error) {

@@ -350,8 +350,9 @@ t.test('a file that is compressed between being found and being read is read all
 t.test(
   'what cannot be compressed or removed is told once a minute, however often the log is rotated',
   async (t) => {
-    const bench = new Bench(t, { rotation: { ...policy, maxBytes: 500 } });
-    // In the place of a file that was not finished, which is removed first of all.
+    const bench = new Bench(t, { rotation: { ...policy, maxBytes: 500, compress: true } });
+    // In the place of the file that is compressed first of all.
+    writeFileSync(`${bench.path}-20261101T000000.000Z`, '');
     mkdirSync(`${bench.path}-20261101T000000.000Z.gz.tmp`);
     const writer = await bench.start();
     for (const [waitMs, told] of [
