@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { policies, policyNames } from '../src/policies.js';
-import { aboutSetting, settingNames } from '../src/site/resolve-settings.js';
+import { aboutSetting, settingNames, variablesOf } from '../src/site/resolve-settings.js';
 import { reasonMeanings, reasons } from '../src/tasks/reasons.js';
 import { batchClaims } from './contracts/batches.js';
 import { layerClaims } from './contracts/layer.js';
@@ -35,8 +35,11 @@ function table(head: readonly string[], rows: readonly string[][]): string {
 }
 
 const settings = settingNames.map((name) => {
-  const { text, environment, allowed, defaultText } = aboutSetting(name);
-  const variables = environment.map((variable) => `\`${variable}\``).join(', ') || '—';
+  const { text, allowed, defaultText } = aboutSetting(name);
+  const variables =
+    variablesOf(name)
+      .map((variable) => `\`${variable}\``)
+      .join(', ') || '—';
   // A page would take `<void>` for an element of its own.
   return [`\`${name}\``, `${text} Allowed: ${allowed.replaceAll('<', '&lt;')}.`, defaultText, variables];
 });

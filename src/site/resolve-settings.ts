@@ -22,6 +22,14 @@ export function aboutSetting(name: keyof Settings): AboutSetting {
   return v.getMetadata(entries[name]) as unknown as AboutSetting;
 }
 
+/** The environment variables that set a setting, the strongest first. */
+export function variablesOf(name: keyof Settings): string[] {
+  const { alias, isProgram } = aboutSetting(name);
+  if (isProgram) return [];
+  const own = `LINOD_${name.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+  return alias === undefined ? [own] : [own, alias];
+}
+
 /** The checked value of one setting, or undefined when it is not allowed. */
 export function checkSetting<K extends keyof Settings>(
   name: K,
@@ -64,11 +72,10 @@ export function environmentSource(environment: NodeJS.ProcessEnv): SettingSource
   const values: Record<string, unknown> = {};
   const places: Record<string, string> = {};
   for (const key of settingNames) {
-    const { environment: names, read } = aboutSetting(key);
-    const name = names.find((candidate) => environment[candidate]);
+    const name = variablesOf(key).find((candidate) => environment[candidate]);
     const text = name && environment[name];
     if (!text) continue;
-    values[key] = read?.(text) ?? text;
+    values[key] = aboutSetting(key).read?.(text) ?? text;
     places[key] = `environment variable ${name}`;
   }
   return { values, place: (key) => places[key] ?? 'environment' };

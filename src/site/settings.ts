@@ -14,8 +14,10 @@ import { isSiteConsumer, type SiteConsumer } from './consumers.js';
 interface Definition<S> {
   /** What it decides, in one or two sentences. */
   readonly text: string;
-  /** Environment variables that set it, the strongest first. */
-  readonly environment: readonly string[];
+  /** Another environment variable that sets it, besides `LINOD_` with the setting's name. */
+  readonly alias?: string;
+  /** Whether only a program can say it, and no environment variable. */
+  readonly isProgram?: boolean;
   /** What is allowed, as it follows "expected …". */
   readonly allowed: string;
   readonly schema: S;
@@ -46,7 +48,6 @@ export function settingsSchema(directory: string) {
   return v.strictObject({
     name: setting({
       text: "The site's name. Its channels are `linod_NAME` and `linod_NAME.log`.",
-      environment: ['LINOD_NAME'],
       allowed: 'a lower-case letter followed by at most 39 lower-case letters, digits, "_" or "-"',
       schema: text(/^[a-z][a-z0-9_-]{0,39}$/),
       default: basename(directory),
@@ -54,12 +55,11 @@ export function settingsSchema(directory: string) {
     }),
     useLinod: setting({
       text: 'Whether the background daemon is on for this site. When it is off, commands say so and exit with 0.',
-      environment: ['LINOD_USE_LINOD'],
       ...flag(true),
     }),
     channelLayer: setting({
       text: 'What carries messages between processes: a file for processes of one machine, or Redis.',
-      environment: ['LINOD_CHANNEL_LAYER', 'REDIS_URL'],
+      alias: 'REDIS_URL',
       allowed:
         'a URL that begins with sqlite:, redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or a list of Redis URLs',
       schema: v.union([sqliteUrl, redisUrl, v.pipe(v.array(redisUrl), v.nonEmpty(), v.readonly())]),
@@ -70,7 +70,6 @@ export function settingsSchema(directory: string) {
     }),
     layerPrefix: setting({
       text: 'What all keys on Redis begin with. The Python processes of the site must use the same.',
-      environment: ['LINOD_LAYER_PREFIX'],
       allowed: 'a text of 1 to 50 ASCII letters, digits, ":", "-", "_", "." or "{}"',
       schema: text(/^[\w:.{}-]{1,50}$/),
       default: 'asgi',
@@ -78,7 +77,6 @@ export function settingsSchema(directory: string) {
     }),
     layerKeys: setting({
       text: 'Keys that encrypt messages on Redis, `symmetric_encryption_keys` of `channels_redis`: the first encrypts, each decrypts.',
-      environment: ['LINOD_LAYER_KEYS'],
       allowed: 'a list of texts that are not empty',
       schema: v.pipe(v.array(v.pipe(v.string(), v.nonEmpty())), v.readonly()),
       default: [],
@@ -88,12 +86,11 @@ export function settingsSchema(directory: string) {
     }),
     layerSerializer: setting({
       text: 'The form of messages on Redis, `serializer_format` of `channels_redis`.',
-      environment: ['LINOD_LAYER_SERIALIZER'],
       ...choice(['msgpack', 'json'], 'msgpack'),
     }),
     databaseUrl: setting({
       text: 'The database with rules, jobs and their history: a file for workers of one machine, or PostgreSQL.',
-      environment: ['LINOD_DATABASE_URL', 'DATABASE_URL'],
+      alias: 'DATABASE_URL',
       allowed: 'a URL that begins with sqlite:, postgres:// or postgresql://',
       schema: v.union([sqliteUrl, text(/^postgres(ql)?:\/\/./)]),
       default: 'sqlite:linod.db',
@@ -101,7 +98,6 @@ export function settingsSchema(directory: string) {
     }),
     logDirectory: setting({
       text: 'The directory of `lino.log` and of the spool files of processes that could not deliver their records.',
-      environment: ['LINOD_LOG_DIRECTORY'],
       allowed: "a directory's path",
       schema: path,
       default: 'log',
@@ -109,7 +105,7 @@ export function settingsSchema(directory: string) {
     }),
     logLevel: setting({
       text: 'The level below which loggers drop records.',
-      environment: ['LINOD_LOG_LEVEL', 'LINO_LOGLEVEL'],
+      alias: 'LINO_LOGLEVEL',
       allowed: 'DEBUG, INFO, WARNING, ERROR or CRITICAL',
       schema: level,
       default: 'INFO',
@@ -117,7 +113,6 @@ export function settingsSchema(directory: string) {
     }),
     logSocket: setting({
       text: 'The Unix socket on which a worker takes log records of programs in other languages. An empty text for none.',
-      environment: ['LINOD_LOG_SOCKET'],
       allowed: 'a path; what is longer than a socket may be is told by the worker',
       schema: v.union([v.literal(''), path]),
       default: 'linod.sock',
@@ -125,7 +120,6 @@ export function settingsSchema(directory: string) {
     }),
     logSocketMode: setting({
       text: 'Who may send records to that socket, as permissions of its file.',
-      environment: ['LINOD_LOG_SOCKET_MODE'],
       allowed: 'three octal digits such as "660"',
       schema: text(/^0?[0-7]{3}$/),
       default: '600',
@@ -133,12 +127,10 @@ export function settingsSchema(directory: string) {
     }),
     logFormat: setting({
       text: 'How a record looks in `lino.log`: see [Formats](log.md#formats). It may be changed at any time.',
-      environment: ['LINOD_LOG_FORMAT'],
       ...choice(formatNames, 'text'),
     }),
     logLevels: setting({
       text: 'Levels of single loggers by their dotted names, which hold for the names below them, too.',
-      environment: ['LINOD_LOG_LEVELS'],
       allowed:
         'an object from names such as "shop.orders" to levels, or in the environment shop.orders=DEBUG,shop=WARNING',
       schema: v.pipe(noList, v.record(v.pipe(v.string(), v.check(succeeds(checkLoggerName))), level)),
@@ -148,62 +140,50 @@ export function settingsSchema(directory: string) {
     }),
     logSync: setting({
       text: 'When the disk is waited for: see [What may be lost](log.md#what-may-be-lost).',
-      environment: ['LINOD_LOG_SYNC'],
       ...choice(syncPolicies, 'batch'),
     }),
     logOrderMs: setting({
       text: 'How old a record gets before it is written, in ms, so that earlier ones of other processes come before it; 0 writes what comes first.',
-      environment: ['LINOD_LOG_ORDER_MS'],
       ...whole(0, 10_000, 150, 'milliseconds'),
     }),
     logGatherMs: setting({
       text: 'How long a record waits in its process for others to go with it, in ms. Only `kill -9` can lose it then. 0 batches only what comes at once.',
-      environment: ['LINOD_LOG_GATHER_MS'],
       ...whole(0, 10_000, 40, 'milliseconds'),
     }),
     logBlockMs: setting({
       text: 'How long one write to the spool may keep a process, in ms. After a longer one its records stay in memory for ten times as long.',
-      environment: ['LINOD_LOG_BLOCK_MS'],
       ...whole(1, 60_000, 200, 'milliseconds'),
     }),
     logSpoolMegabytes: setting({
       text: 'How much the spool of one process may hold, in MiB, while nobody takes its records.',
-      environment: ['LINOD_LOG_SPOOL_MEGABYTES'],
       ...whole(1, 100_000, 256, 'MiB'),
     }),
     logSpoolKeeps: setting({
       text: 'Which records stay when the spool is full: the `oldest`, while new ones are dropped by level, or the `newest`.',
-      environment: ['LINOD_LOG_SPOOL_KEEPS'],
       ...choice(spoolKeeps, 'oldest'),
     }),
     logRotate: setting({
       text: 'When a new `lino.log` is begun, by the clocks of `timezone`: see [Rotation](log.md#rotation).',
-      environment: ['LINOD_LOG_ROTATE'],
       ...choice(rotationPeriods, 'never'),
     }),
     logRotateMegabytes: setting({
       text: 'The size at which a new `lino.log` is begun, in millions of bytes; 0 for none.',
-      environment: ['LINOD_LOG_ROTATE_MEGABYTES'],
       ...number(0, 1_000_000, 0),
     }),
     logKeepFiles: setting({
       text: 'How many files that linod has rotated are kept; 0 for all.',
-      environment: ['LINOD_LOG_KEEP_FILES'],
       ...whole(0, 100_000, 30),
     }),
     logKeepDays: setting({
       text: 'How many days a file that linod has rotated is kept; 0 for ever.',
-      environment: ['LINOD_LOG_KEEP_DAYS'],
       ...number(0, 36_500, 0, 'days'),
     }),
     logCompress: setting({
       text: 'Whether files that linod has rotated are compressed with gzip.',
-      environment: ['LINOD_LOG_COMPRESS'],
       ...flag(true),
     }),
     timezone: setting({
       text: 'The time zone of rules that name none, and of what people are shown.',
-      environment: ['LINOD_TIMEZONE'],
       allowed: 'an IANA time zone such as "Europe/Tallinn"',
       schema: v.pipe(
         v.string(),
@@ -214,7 +194,6 @@ export function settingsSchema(directory: string) {
     }),
     procedures: setting({
       text: 'Files that register procedures, or directories of such files.',
-      environment: ['LINOD_PROCEDURES'],
       allowed: 'a list of paths',
       schema: v.pipe(v.array(path), v.readonly()),
       default: ['procedures'],
@@ -223,12 +202,10 @@ export function settingsSchema(directory: string) {
     }),
     shippedProcedures: setting({
       text: 'Whether the procedures that ship with linod are registered.',
-      environment: ['LINOD_SHIPPED_PROCEDURES'],
       ...flag(true),
     }),
     mailUrl: setting({
       text: "The server that takes the site's mails; keep a password in the environment.",
-      environment: ['LINOD_MAIL_URL'],
       allowed: 'a URL that begins with smtp:// or smtps://, or null',
       schema: v.nullable(v.pipe(text(/^smtps?:\/\/./), v.url())),
       default: null,
@@ -236,7 +213,6 @@ export function settingsSchema(directory: string) {
     }),
     mailFrom: setting({
       text: 'The sender of mails that name none.',
-      environment: ['LINOD_MAIL_FROM'],
       allowed: 'an address such as "shop@example.org" or "Shop <shop@example.org>", or null',
       schema: v.nullable(text(/^[^\r\n@<>]*<?[^\s@<>]+@[^\s@<>]+>?$/)),
       default: null,
@@ -244,12 +220,10 @@ export function settingsSchema(directory: string) {
     }),
     mailConnections: setting({
       text: 'How many mails are sent side by side.',
-      environment: ['LINOD_MAIL_CONNECTIONS'],
       ...whole(1, 100, 5),
     }),
     mailsPerSecond: setting({
       text: 'How many mails a second are sent at most.',
-      environment: ['LINOD_MAILS_PER_SECOND'],
       allowed: 'a number from 0.001 to 10000, or null',
       schema: v.nullable(v.pipe(v.number(), v.minValue(0.001), v.maxValue(10_000))),
       default: null,
@@ -258,7 +232,7 @@ export function settingsSchema(directory: string) {
     }),
     consumers: setting({
       text: "The application's own consumers: a channel's name and the application that handles its messages; with a lease, each message is handled at least once: see [Leases](channels.md#leases).",
-      environment: [],
+      isProgram: true,
       allowed:
         'an object from channel names to applications, (scope, receive, send) => Promise<void>, or to { application, lease: "30s" } with a lease from 1s to 24h',
       schema: v.pipe(noList, v.record(v.string(), v.custom<SiteConsumer>(isSiteConsumer))),
@@ -267,17 +241,14 @@ export function settingsSchema(directory: string) {
     }),
     maxJobs: setting({
       text: 'How many jobs one worker runs side by side.',
-      environment: ['LINOD_MAX_JOBS'],
       ...whole(1, 1000, 10),
     }),
     graceSeconds: setting({
       text: 'How long a worker that was asked to stop waits for running jobs before it aborts them, in seconds.',
-      environment: ['LINOD_GRACE_SECONDS'],
       ...number(0, 86_400, 25, 'seconds'),
     }),
     vapidSubject: setting({
       text: 'Whom a push service may write to about the pushes of this site: see [push.md](push.md).',
-      environment: ['LINOD_VAPID_SUBJECT'],
       allowed: 'a URL that begins with mailto: or https:',
       schema: v.union([v.literal(''), v.pipe(text(/^(mailto:.+@.|https:)/), v.url())]),
       default: '',
@@ -285,7 +256,6 @@ export function settingsSchema(directory: string) {
     }),
     vapidPublicKey: setting({
       text: 'The key by which push services know this site; browsers need it to subscribe.',
-      environment: ['LINOD_VAPID_PUBLIC_KEY'],
       allowed: 'a public key of `linod push keys`, 65 bytes as base64url',
       schema: key(65),
       default: '',
@@ -293,7 +263,6 @@ export function settingsSchema(directory: string) {
     }),
     vapidPrivateKey: setting({
       text: 'The private key that belongs to it.',
-      environment: ['LINOD_VAPID_PRIVATE_KEY'],
       allowed: 'a private key of `linod push keys`, 32 bytes as base64url',
       schema: key(32),
       default: '',
@@ -302,7 +271,6 @@ export function settingsSchema(directory: string) {
     }),
     pushToPrivateAddresses: setting({
       text: 'Whether pushes may go to addresses that are not public. Endpoints come from browsers, so that anybody could name one.',
-      environment: ['LINOD_PUSH_TO_PRIVATE_ADDRESSES'],
       ...flag(false),
     }),
   });

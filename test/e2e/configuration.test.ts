@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { aboutSetting, settingNames } from '../../src/site/resolve-settings.js';
+import { aboutSetting, settingNames, variablesOf } from '../../src/site/resolve-settings.js';
 import type { Settings } from '../../src/site.js';
 import { CommandShell } from '../support/command-shell.js';
 import { testDirectory } from '../support/directory.js';
@@ -180,9 +180,9 @@ t.test('a wrong value of any setting in the configuration file is told', async (
 t.test('a wrong value in any environment variable is told', async (t) => {
   const shell = await CommandShell.start(t, new LiveSite(t).directory);
   for (const key of settingNames) {
-    const { allowed, environment } = aboutSetting(key);
+    const { allowed } = aboutSetting(key);
     const wrong = wrongValues[key].find(([value]) => typeof value === 'string' && value !== '');
-    for (const name of anyText.includes(key) ? [] : environment) {
+    for (const name of anyText.includes(key) ? [] : variablesOf(key)) {
       if (typeof wrong?.[0] !== 'string') throw new Error(`expected a wrong text for ${key}`);
       const message = `linod: environment variable ${name}: ${key}: expected ${allowed}, got: ${wrong[1]}\n`;
       const outcome = await shell.run('linod', { [name]: wrong[0] });
