@@ -13,7 +13,7 @@ import {
   siteOption,
   withSiteStore,
 } from '../../src/commands.js';
-import type { WaitingKeys } from '../summaries/waiting.js';
+import type { WaitingKeys } from '../summaries/check-summaries.js';
 import { collect } from './collect.js';
 
 interface ChecksummariesFlags extends SiteFlags {
@@ -39,8 +39,7 @@ export function checksummariesCommand(): Command {
 }
 
 async function computeNow(flags: ChecksummariesFlags): Promise<void> {
-  const { checkSummaries } = await import('../summaries/check-summaries.js');
-  const { areKeysUnread, waitingKeys } = await import('../summaries/waiting.js');
+  const { areKeysUnread, checkSummaries, waitingKeys } = await import('../summaries/check-summaries.js');
   await withSiteStore(flags, async (found) => {
     const names = flags.summary.length === 0 ? null : flags.summary;
     const { waiting, areUnread } = await runHere(found, async (ar) => {

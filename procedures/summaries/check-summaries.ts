@@ -6,7 +6,6 @@ import { mayGoOn } from '../pause.js';
 import { type SiteDatabase, siteDatabase } from '../store/open.js';
 import { type AnySummary, inOrder, summaries } from './summaries.js';
 import { SummaryRun } from './summary-run.js';
-import { askForWhole } from './whole.js';
 
 export interface SummaryOptions {
   /** Only summaries of these names; null for all. */
@@ -24,7 +23,15 @@ export async function checkSummaries(ar: BaseRequest, options: SummaryOptions): 
   const db = await siteDatabase(ar);
   if (summaries.size === 0) ar.debug('no summary is registered: there is nothing to compute');
   const wanted = inOrder(summaries.named(options.summaries));
-  await askForWhole(ar, db, wholeOnes(wanted, options));
+  const whole = wholeOnes(wanted, options).map(({ name }) => ({
+    summary: name,
+    asked_at: ar.now().getTime(),
+  }));
+  // Written down first, so that a run that is killed while it marks their keys leaves the rest to the next.
+  if (whole.length > 0) {
+    const asked = db.insertInto('whole_summaries').values(whole);
+    await asked.onConflict((conflict) => conflict.column('summary').doNothing()).execute();
+  }
   for (const summary of wanted) {
     if (!(await mayGoOn(ar.signal))) return;
     await new SummaryRun(ar, db, summary).run();
@@ -56,4 +63,38 @@ async function tellUnknown(ar: BaseRequest, db: SiteDatabase): Promise<void> {
       `nobody registered the summary ${JSON.stringify(summary)}, of which ${counted(count, 'key')} wait`,
     );
   }
+}
+
+/** The marked keys of a summary. */
+export interface WaitingKeys {
+  readonly summary: string;
+  readonly keys: number;
+  /** How many of them could not be computed. */
+  readonly failed: number;
+  /** What one of these failed with last. */
+  readonly lastError: string | null;
+}
+
+/** Whether all keys of a summary are wanted, and could not be read. @param names only of these summaries; null for all */
+export async function areKeysUnread(ar: BaseRequest, names: readonly string[] | null): Promise<boolean> {
+  const db = await siteDatabase(ar);
+  const rows = await db.selectFrom('whole_summaries').select('summary').execute();
+  return rows.some(({ summary }) => summaries.has(summary) && (names?.includes(summary) ?? true));
+}
+
+/** @param names only of these summaries; null for all */
+export async function waitingKeys(ar: BaseRequest, names: readonly string[] | null): Promise<WaitingKeys[]> {
+  const db = await siteDatabase(ar);
+  return await db
+    .selectFrom('dirty_summaries')
+    .select((eb) => [
+      'summary',
+      eb.fn.countAll<number>().as('keys'),
+      eb.fn.count<number>('last_error').as('failed'),
+      eb.fn.max('last_error').as('lastError'),
+    ])
+    .$if(names !== null, (query) => query.where('summary', 'in', names ?? []))
+    .groupBy('summary')
+    .orderBy('summary')
+    .execute();
 }

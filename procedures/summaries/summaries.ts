@@ -13,8 +13,8 @@ export interface Summary<Value> {
   /** Computes the value of a key from the data. What it throws leaves the key marked, for the next run. */
   compute(key: string, ar: BaseRequest): Value | Promise<Value>;
   /**
-   * Stores a value, in the transaction that takes the mark away. Other keys may share the transaction, and it may be
-   * begun again: it does nothing but ask and write through `tx`.
+   * Stores a value, in the transaction that takes the mark away. The transaction may be begun again: this does nothing
+   * but ask and write through `tx`.
    */
   store(key: string, value: Awaited<Value>, tx: Kysely<Database>): void | Promise<void>;
   /** All keys there are, for when the summary is computed whole: `linod checksummaries --all`. */
@@ -120,7 +120,11 @@ export async function markSummaryDirty(
   for (let i = 0; i < all.length; i += batchSize) {
     await procedureTables(db)
       .insertInto('dirty_summaries')
-      .values(all.slice(i, i + batchSize).map((key) => newMark(summary, key, at)))
+      .values(
+        all.slice(i, i + batchSize).map((key) => {
+          return { summary, key, version: 1, marked_at: at.getTime(), failures: 0, last_error: null };
+        }),
+      )
       .onConflict((conflict) =>
         conflict
           .columns(['summary', 'key'])
@@ -128,9 +132,4 @@ export async function markSummaryDirty(
       )
       .execute();
   }
-}
-
-/** A mark as it is made first. */
-export function newMark(summary: string, key: string, at: Date) {
-  return { summary, key, version: 1, marked_at: at.getTime(), failures: 0, last_error: null };
 }

@@ -4,31 +4,19 @@
 import { type BaseRequest, sql } from '../../src/index.js';
 import { counted } from '../counted.js';
 import { headline, isOfDatabase, maxFailures } from '../failures.js';
-import { mayGoOn, Pace } from '../pause.js';
+import { mayGoOn } from '../pause.js';
 import type { SiteDatabase } from '../store/open.js';
-import type { DirtySummaryRow } from '../store/tables.js';
+import type { DirtySummaryRow, ProcedureTables } from '../store/tables.js';
 import { type AnySummary, markSummaryDirty, summaries } from './summaries.js';
-import { markWhole } from './whole.js';
 
 const batchSize = 500;
-/** Values that took so long to compute are stored together at once: a killed run has to compute no more again. */
-const storeEveryMs = 100;
-
-interface Computed {
-  readonly mark: DirtySummaryRow;
-  readonly value: unknown;
-}
 
 /** Computes what is marked of one summary, and keeps count. */
 export class SummaryRun {
   readonly #ar: BaseRequest;
   readonly #db: SiteDatabase;
   readonly #summary: AnySummary;
-  readonly #pace = new Pace();
-  /** Values that wait for being stored. */
-  #computed: Computed[] = [];
   #stored = 0;
-  #storedAt = performance.now();
   /** A mark that failed has gone further back in the queue. */
   readonly #failed = new Set<number>();
 
@@ -40,30 +28,55 @@ export class SummaryRun {
 
   /** What the summary throws is told, and leaves the key marked. Rejects only when the database fails. */
   async run(): Promise<void> {
-    await markWhole(this.#ar, this.#db, this.#summary);
-    const total = await this.#countMarks();
+    const { name } = this.#summary;
+    await this.#markAll();
+    const { total } = await this.#db
+      .selectFrom('dirty_summaries')
+      .select((eb) => eb.fn.countAll<number>().as('total'))
+      .where('summary', '=', name)
+      .executeTakeFirstOrThrow();
     let last: DirtySummaryRow | undefined;
     for (let marks = await this.#marks(last); marks.length > 0; marks = await this.#marks(last)) {
-      await this.#compute(marks);
-      await this.#storeAll();
+      for (const mark of marks) {
+        if (!(await mayGoOn(this.#ar.signal)) || this.#failed.size >= maxFailures) return this.#tell(total);
+        if (!this.#failed.has(mark.id)) await this.#compute(mark);
+        this.#ar.progress(this.#stored + this.#failed.size, total, name);
+      }
       last = marks.at(-1);
-      this.#ar.progress(this.#stored + this.#failed.size, total, this.#summary.name);
-      if (!(await mayGoOn(this.#ar.signal)) || this.#isHopeless) break;
     }
     this.#tell(total);
   }
 
-  get #isHopeless(): boolean {
-    return this.#failed.size >= maxFailures;
-  }
-
-  async #countMarks(): Promise<number> {
-    const { count } = await this.#db
-      .selectFrom('dirty_summaries')
-      .select((eb) => eb.fn.countAll<number>().as('count'))
-      .where('summary', '=', this.#summary.name)
-      .executeTakeFirstOrThrow();
-    return count;
+  /**
+   * Marks all keys if that was asked for; those that are marked keep their place in the queue. What `keys` throws is told,
+   * and asked again in the next run. Nothing is computed of a key before all are marked.
+   */
+  async #markAll(): Promise<void> {
+    const { name: summary } = this.#summary;
+    const ofSummary = this.#db.selectFrom('whole_summaries').selectAll().where('summary', '=', summary);
+    const asked = await ofSummary.executeTakeFirst();
+    if (asked === undefined || this.#summary.keys === undefined) return;
+    let keys: string[] = [];
+    try {
+      for await (const key of await this.#summary.keys(this.#ar)) {
+        keys.push(String(key));
+        if (keys.length < batchSize) continue;
+        await markSummaryDirty(this.#db, summary, keys, this.#ar.now());
+        keys = [];
+        if (!(await mayGoOn(this.#ar.signal))) return;
+      }
+    } catch (error) {
+      this.#ar.warning(`${summary}: its keys could not be read: ${headline(error)}`, { error });
+      return;
+    } finally {
+      await markSummaryDirty(this.#db, summary, keys, this.#ar.now());
+    }
+    // Keys that end early since the run is to end are not all keys.
+    if (this.#ar.signal.aborted) return;
+    await this.#db
+      .deleteFrom('whole_summaries')
+      .where((eb) => eb.and({ summary, asked_at: asked.asked_at }))
+      .execute();
   }
 
   async #marks(last: DirtySummaryRow | undefined): Promise<DirtySummaryRow[]> {
@@ -80,63 +93,30 @@ export class SummaryRun {
       .execute();
   }
 
-  /** Until the run is to end, or it is of no use. */
-  async #compute(marks: readonly DirtySummaryRow[]): Promise<void> {
-    for (const mark of marks) {
-      if (this.#ar.signal.aborted || this.#isHopeless) return;
-      if (this.#failed.has(mark.id)) continue;
-      try {
-        const value = await this.#summary.compute(mark.key, this.#ar);
-        this.#computed.push({ mark, value });
-      } catch (error) {
-        await this.#keepFailure(mark, error);
-      }
-      await this.#pace.step();
-      if (performance.now() - this.#storedAt >= storeEveryMs) await this.#storeAll();
-    }
-  }
-
-  /** Together; when that fails each by itself, so that it is known whose fault it is. */
-  async #storeAll(): Promise<void> {
-    const values = this.#computed;
-    this.#computed = [];
+  async #compute(mark: DirtySummaryRow): Promise<void> {
     try {
-      await this.#store(values);
+      const value = await this.#summary.compute(mark.key, this.#ar);
+      await this.#ar.transaction(async (tx) => {
+        await this.#summary.store(mark.key, value, tx);
+        await this.#markDependents(tx.withTables(), mark.key);
+        const { id, version } = mark;
+        // Not one that was marked again meanwhile: the value may be of before.
+        const marks = tx.withTables<ProcedureTables>().deleteFrom('dirty_summaries');
+        await marks.where((eb) => eb.and({ id, version })).execute();
+      });
+      this.#stored++;
     } catch (error) {
       if (isOfDatabase(error)) throw error;
-      for (const value of values) await this.#storeOne(value);
-    }
-    this.#storedAt = performance.now();
-  }
-
-  async #storeOne(value: Computed): Promise<void> {
-    if (this.#isHopeless) return;
-    try {
-      await this.#store([value]);
-    } catch (error) {
-      if (isOfDatabase(error)) throw error;
-      await this.#keepFailure(value.mark, error);
+      await this.#keepFailure(mark, error);
     }
   }
 
-  async #store(values: readonly Computed[]): Promise<void> {
-    if (values.length === 0) return;
-    await this.#ar.transaction(async (tx) => {
-      for (const { mark, value } of values) await this.#summary.store(mark.key, value, tx);
-      await this.#markDependents(tx.withTables(), values);
-      await removeMarks(tx.withTables(), values);
-    });
-    this.#stored += values.length;
-  }
-
-  /** What is computed from these values is no longer true. */
-  async #markDependents(tx: SiteDatabase, values: readonly Computed[]): Promise<void> {
+  /** What is computed from this key is no longer true. */
+  async #markDependents(tx: SiteDatabase, key: string): Promise<void> {
     for (const { name, depends = [] } of summaries) {
       for (const { summary, keys } of depends) {
-        if (summary !== this.#summary.name) continue;
-        const dirty = new Set<string>();
-        for (const { mark } of values) for (const key of keys?.(mark.key) ?? [mark.key]) dirty.add(key);
-        await markSummaryDirty(tx, name, dirty, this.#ar.now());
+        if (summary === this.#summary.name)
+          await markSummaryDirty(tx, name, keys?.(key) ?? [key], this.#ar.now());
       }
     }
   }
@@ -165,10 +145,4 @@ export class SummaryRun {
     else if (total > 0) this.#ar.info(text);
     else this.#ar.debug(text);
   }
-}
-
-/** Not of keys that were marked again meanwhile: the value may be of before. */
-async function removeMarks(tx: SiteDatabase, values: readonly Computed[]): Promise<void> {
-  for (const { id, version } of values.map(({ mark }) => mark))
-    await tx.deleteFrom('dirty_summaries').where('id', '=', id).where('version', '=', version).execute();
 }
