@@ -7,7 +7,7 @@ import type { Clock } from '../../src/clock.js';
 import { BadBatchError, readBatch } from '../../src/log/batch.js';
 import { parseRecord } from '../../src/log/formats/formats.js';
 import type { LineFormat, RecordText } from '../../src/log/formats/line-format.js';
-import { textFormat } from '../../src/log/formats/text.js';
+import { textFormat } from '../../src/log/formats/lines.js';
 import type { LogAnswer, LogRecords } from '../../src/log/messages.js';
 import type { LogTransport, OutgoingRecords, Reply } from '../../src/log/sender/transport.js';
 import { checkpointPath } from '../../src/log/writer/checkpoint.js';

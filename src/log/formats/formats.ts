@@ -4,9 +4,8 @@ import type { LevelName } from '../levels.js';
 import { Instants } from './instants.js';
 import { jsonFormat } from './json.js';
 import type { FormatName, Head, LineFormat, ParsedRecord } from './line-format.js';
-import { linoFormat } from './lino.js';
+import { linoFormat, textFormat } from './lines.js';
 import { logfmtFormat } from './logfmt.js';
-import { textFormat } from './text.js';
 
 const formats: Readonly<Record<FormatName, LineFormat>> = {
   text: textFormat,

@@ -2,8 +2,8 @@
 
 import * as v from 'valibot';
 import { stringifyFields } from '../fields.js';
+import { type FittedText, fit } from './fit.js';
 import { headParts, type LineFormat } from './line-format.js';
-import { formatOneLine, type OneLineText } from './one-line.js';
 import { escapeInJson, quoteSafely } from './unsafe.js';
 
 const { clock, offset, level, sender, number, logger } = headParts;
@@ -28,9 +28,7 @@ export const jsonFormat: LineFormat = {
   head(time, level, sender, number, logger) {
     return `{"time":"${time}","level":"${level}","sender":"${sender}","number":${number},"logger":"${logger}","message":`;
   },
-  record(head, text) {
-    return formatOneLine(text, (part) => head + body(part));
-  },
+  record: (head, text) => fit(head, text, (head, part) => head + body(part)),
   headPattern: new RegExp(
     `\\{"time":"(\\d{4}-\\d\\d-\\d\\dT${clock}\\.\\d{3}${offset})","level":"${level}","sender":"(?:${sender}","number":${number}|-","number":0),"logger":"${logger}",(?="message":)`,
     'y',
@@ -47,7 +45,7 @@ export const jsonFormat: LineFormat = {
   },
 };
 
-function body({ message, fields, trace, cut }: OneLineText): string {
+function body({ message, fields, trace, cut }: FittedText): string {
   let json = quoteSafely(message);
   if (fields !== undefined) json += `,"fields":${escapeInJson(stringifyFields(fields))}`;
   if (trace !== undefined) json += `,"trace":${quoteSafely(trace)}`;

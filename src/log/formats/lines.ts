@@ -1,15 +1,18 @@
-// The body of a record as people read it: lines, of which each but the last ends in a space.
+// The formats for people, `text` and `lino`: lines, of which each but the last ends in a space.
 
 import { stringifyFields } from '../fields.js';
-import { type Head, maxRecordBytes, type RecordText } from './line-format.js';
+import { noSender } from '../names.js';
+import { type FittedText, fit } from './fit.js';
+import { type Head, headParts, type LineFormat, type RecordText } from './line-format.js';
 import { escapeUnsafe, hasUnsafe } from './unsafe.js';
 
+const { clock, offset, level, sender, number, logger } = headParts;
 const indent = '    ';
 /** Ends each line of a record but the last. */
 const continued = ' \n';
 
 /**
- * A whole record of the formats `text` and `lino`, with its final `\n`.
+ * What both have in common:
  *
  * - A continuation line begins with four spaces. A line that ends in a space is continued by the next; the last line of
  *   a record never does.
@@ -19,36 +22,64 @@ const continued = ' \n';
  *   the direction of text as `\u202e`. Spaces at the ends of lines are left out.
  * - A record of more than 64 kB is cut and ends with `… [cut: N bytes]`, N being what it would have been.
  */
-export function formatLines(head: string, text: RecordText): string {
-  const { message, fields, trace } = text;
-  if (message.length > maxRecordBytes || (trace?.length ?? 0) > maxRecordBytes) return cutBefore(head, text);
+const asLines = {
+  record: (head, text) => fit(head, text, render),
+  readText: readLines,
+} satisfies Partial<LineFormat>;
+
+/** The default: `2026-11-24 20:00:01.123+02:00 INFO web[812]#4811 shop.orders: order paid {"order":4711}` */
+export const textFormat: LineFormat = {
+  name: 'text',
+  time: 'text',
+  head: (time, level, sender, number, logger) => `${time} ${level} ${origin(sender, number)} ${logger}: `,
+  headPattern: new RegExp(
+    `(\\d{4}-\\d\\d-\\d\\d ${clock}\\.\\d{3}${offset}) ${level} (?:${sender}#${number}|-) ${logger}:(?=[ \\n]|$)`,
+    'y',
+  ),
+  ...asLines,
+};
+
+/**
+ * The original's own line: `202611-24 20:00:01 INFO [shop.orders web[812]#4811 main] : order paid {"order":4711}`
+ *
+ * Seconds of the site's clocks without their offset, as in the original: so an hour that the clocks show twice cannot be
+ * told from its repetition. The process is the sender with its number.
+ */
+export const linoFormat: LineFormat = {
+  name: 'lino',
+  time: 'lino',
+  head: (time, level, sender, number, logger) =>
+    `${time} ${level} [${logger} ${origin(sender, number)} main] : `,
+  // Looks ahead for the sender, so that the groups have the order of the other formats.
+  headPattern: new RegExp(
+    `(\\d{6}-\\d\\d ${clock}) ${level} \\[(?=\\S+ (?:${sender}#${number}|-) main\\] :(?:[ \\n]|$))${logger} \\S+ main\\] :`,
+    'y',
+  ),
+  ...asLines,
+};
+
+function origin(sender: string, number: number): string {
+  return sender === noSender ? noSender : `${sender}#${number}`;
+}
+
+function render(head: string, text: FittedText): string {
+  const body = bodyOf(text);
+  return `${body === '' ? head.trimEnd() : head + body}\n`;
+}
+
+function bodyOf({ message, fields, trace, cut }: FittedText): string {
   const json = fields === undefined ? '' : escapeUnsafe(stringifyFields(fields));
-  const lines = splitLines(message, trace);
-  const body = lines === undefined ? join(message, json) : joinLines(lines, json);
-  const record = body === '' ? head.trimEnd() : head + body;
-  // No character takes more than three bytes for each of its UTF-16 units.
-  return record.length * 3 < maxRecordBytes ? `${record}\n` : `${cut(record)}\n`;
+  // Most records are one line with nothing in it to be changed.
+  const isPlain = trace === undefined && !hasUnsafe(message) && !message.endsWith(' ');
+  if (isPlain && cut === undefined) return join(message, json);
+  const [first = '', ...rest] = splitLines(trace === undefined ? message : `${message}\n${trace}`);
+  const body = [join(first, json), ...rest.map((line) => indent + line)].join(continued);
+  return cut === undefined ? body : `${body.replace(/ …$/, '')} … [cut: ${cut} bytes]`;
 }
 
-/** The text behind the head, without what only joins its lines. */
-export function readLines(record: string, { end }: Head): RecordText {
-  const lines = record.slice(end).trimEnd().split('\n');
-  return { message: lines.map((line, n) => line.slice(n === 0 ? 1 : indent.length).trimEnd()).join('\n') };
-}
-
-/** The lines of a record that needs care; undefined for one line with nothing in it to be changed. */
-function splitLines(message: string, trace: string | undefined): string[] | undefined {
-  if (trace === undefined && !hasUnsafe(message) && !message.endsWith(' ')) return undefined;
-  const text = trace === undefined ? message : `${message}\n${trace}`;
-  return text
-    .trimEnd()
-    .split(/\r?\n/)
-    .map((line) => escapeUnsafe(line).trimEnd());
-}
-
-function joinLines(lines: readonly string[], json: string): string {
-  const [first = '', ...rest] = lines;
-  return [join(first, json), ...rest.map((line) => indent + line)].join(continued);
+function splitLines(text: string): string[] {
+  const lines = text.trimEnd().split(/\r?\n/);
+  return lines.map((line) => escapeUnsafe(line).trimEnd());
 }
 
 function join(message: string, json: string): string {
@@ -56,22 +87,8 @@ function join(message: string, json: string): string {
   return message === '' ? json : `${message} ${json}`;
 }
 
-/** Shortens the text first, so that a message of a gigabyte is not escaped only to be thrown away. */
-function cutBefore(head: string, { message, fields, trace = '' }: RecordText): string {
-  const size = Buffer.byteLength(message) + Buffer.byteLength(trace);
-  const text = { message: message.slice(0, maxRecordBytes), fields, trace: trace.slice(0, maxRecordBytes) };
-  const json = fields === undefined ? '' : escapeUnsafe(stringifyFields(fields));
-  const lines = splitLines(text.message, text.trace) ?? [text.message];
-  return `${cut(head + joinLines(lines, json), size + Buffer.byteLength(head) + json.length)}\n`;
-}
-
-/** The record in at most {@link maxRecordBytes} bytes with the final newline. */
-function cut(record: string, sizeBytes = Buffer.byteLength(record) + 1): string {
-  const bytes = Buffer.from(record);
-  if (bytes.length < maxRecordBytes && sizeBytes <= maxRecordBytes) return record;
-  const remark = ` … [cut: ${sizeBytes} bytes]`;
-  let end = Math.min(bytes.length, maxRecordBytes - Buffer.byteLength(remark) - 1);
-  // Not between the bytes of one character.
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
-  return bytes.toString('utf8', 0, end).trimEnd() + remark;
+/** The text behind the head, without what only joins its lines. */
+function readLines(record: string, { end }: Head): RecordText {
+  const lines = record.slice(end).trimEnd().split('\n');
+  return { message: lines.map((line, n) => line.slice(n === 0 ? 1 : indent.length).trimEnd()).join('\n') };
 }

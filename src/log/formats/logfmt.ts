@@ -1,8 +1,8 @@
 // logfmt: `key=value` pairs in one line, for grep and for programs.
 
 import { type Fields, stringifyFields } from '../fields.js';
+import { type FittedText, fit } from './fit.js';
 import { headParts, type LineFormat } from './line-format.js';
-import { formatOneLine, type OneLineText } from './one-line.js';
 import { escapeInJson, quoteSafely } from './unsafe.js';
 
 const { clock, offset, level, sender, number, logger } = headParts;
@@ -27,9 +27,7 @@ export const logfmtFormat: LineFormat = {
   head(time, level, sender, number, logger) {
     return `time=${time} level=${level} sender=${sender} number=${number} logger=${logger} msg=`;
   },
-  record(head, text) {
-    return formatOneLine(text, (part) => head + body(part));
-  },
+  record: (head, text) => fit(head, text, (head, part) => head + body(part)),
   headPattern: new RegExp(
     `time=(\\d{4}-\\d\\d-\\d\\dT${clock}\\.\\d{3}${offset}) level=${level} sender=(?:${sender} number=${number}|- number=0) logger=${logger} (?=msg=)`,
     'y',
@@ -56,7 +54,7 @@ const ownKeys = new Set(['time', 'level', 'sender', 'number', 'logger', 'msg', '
 const bare = /^[!#-<>-[\]-~]+$/;
 const looksLikeLiteral = /^(?:[-\d]|true$|false$|null$)/;
 
-function body({ message, fields, trace, cut }: OneLineText): string {
+function body({ message, fields, trace, cut }: FittedText): string {
   let line = quoteText(message);
   if (fields !== undefined) line += formatFields(fields);
   if (trace !== undefined) line += ` trace=${quoteText(trace)}`;

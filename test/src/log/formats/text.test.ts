@@ -1,7 +1,7 @@
 import t from 'tap';
 import { parseRecord } from '../../../../src/log/formats/formats.js';
 import { maxRecordBytes } from '../../../../src/log/formats/line-format.js';
-import { textFormat } from '../../../../src/log/formats/text.js';
+import { textFormat } from '../../../../src/log/formats/lines.js';
 import { loggerName, senderLabel } from '../../../../src/log/names.js';
 import { batchProblem } from '../../../support/log.js';
 
