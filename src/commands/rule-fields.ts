@@ -1,7 +1,7 @@
 // The words of `linod rule N set FIELD=VALUE …`, parsed.
 
 import { UsageError } from '../errors.js';
-import { isPolicyName, type PolicyName, policies } from '../policies.js';
+import { isRuleField, type RuleField, ruleFields } from '../tasks/rule-fields.js';
 import type { RuleChanges } from '../tasks/rules.js';
 
 /**
@@ -22,28 +22,21 @@ export function parseChanges(words: readonly string[]): RuleChanges {
   return Object.fromEntries(words.map(parseWord));
 }
 
-/** What says that there is none, although the procedure suggests some. */
-const none: Readonly<Record<string, unknown>> = { weekdays: [], positions: [], until: '', count: 0 };
-
 function parseWord(word: string): [string, unknown] {
   const equals = word.indexOf('=');
   if (equals < 1) throw new UsageError(`expected FIELD=VALUE, got: ${JSON.stringify(word)}`);
   const field = word.slice(0, equals);
   const text = word.slice(equals + 1).trim();
   if (text === '') return [field, null];
-  if (text === 'none' && Object.hasOwn(none, field)) return [field, none[field]];
-  if (isPolicyName(field)) return [field, policyValue(field, text)];
-  if (['every', 'count'].includes(field)) return [field, toNumber(field, text)];
-  if (field === 'positions') return [field, toList(text).map((item) => toNumber(field, item))];
-  if (field === 'weekdays') return [field, toList(text)];
-  return [field, text];
+  return [field, isRuleField(field) ? fieldValue(field, text) : text];
 }
 
-function policyValue(name: PolicyName, text: string): unknown {
-  const { kind, none: nothing } = policies[name];
-  if (text === 'none' && nothing !== undefined) return nothing;
+function fieldValue(field: RuleField, text: string): unknown {
+  const { kind, none } = ruleFields.get(field) ?? { kind: 'text' };
+  if (text === 'none' && none !== undefined) return none;
+  if (field === 'positions') return toList(text).map((item) => toNumber(field, item));
   if (kind === 'list') return toList(text);
-  return kind === 'number' ? toNumber(name, text) : text;
+  return kind === 'number' ? toNumber(field, text) : text;
 }
 
 function toList(text: string): string[] {

@@ -18,11 +18,10 @@ interface OccupancyOptions {
 export class Occupancy {
   readonly #options: OccupancyOptions;
   #running = 0;
-  /** Since when something runs, or nothing does. */
+  /** Since when so many run. */
   #since: number;
-  #fullSince: number | null = null;
-  #mostRunning: Peak = nothing;
-  #mostWaiting: Peak = nothing;
+  mostRunning: Peak = { count: 0, at: null, rules: [] };
+  mostWaiting: Peak = { count: 0, at: null, rules: [] };
   fullMs = 0;
   idleMs = 0;
   longestIdle: { readonly from: number; readonly to: number };
@@ -35,62 +34,45 @@ export class Occupancy {
     this.longestIdle = { from, to: from };
   }
 
-  get mostRunning(): Peak {
-    return this.#mostRunning;
-  }
-
-  get mostWaiting(): Peak {
-    return this.#mostWaiting;
-  }
-
   /** So many runs go on from now on. */
   changed(now: number, running: number, rulesOf: () => Iterable<number>): void {
-    if (this.#running === 0 && running > 0) this.#endIdle(now);
-    else if (this.#running > 0 && running === 0) this.#endBusy(now);
+    this.#spend(now);
     this.#running = running;
-    if (running >= this.#options.places) this.#fullSince ??= now;
-    else this.#endFull(now);
-    if (running > this.#mostRunning.count) this.#mostRunning = peak(running, now, rulesOf());
+    this.mostRunning = higher(this.mostRunning, running, now, rulesOf);
   }
 
   /** So many rules are due and cannot start. */
   waiting(now: number, count: number, rulesOf: () => Iterable<number>): void {
-    if (count > this.#mostWaiting.count) this.#mostWaiting = peak(count, now, rulesOf());
+    this.mostWaiting = higher(this.mostWaiting, count, now, rulesOf);
   }
 
   /** What still goes on is not looked at any more. */
   end(): void {
-    if (this.#running === 0) this.#endIdle(this.#options.to);
-    else this.#endBusy(this.#options.to);
-    this.#endFull(this.#options.to);
+    this.#spend(this.#options.to);
   }
 
-  #endIdle(now: number): void {
+  /** Nothing has changed until now. */
+  #spend(now: number): void {
+    const { places, zone } = this.#options;
     const from = this.#since;
-    this.idleMs += now - from;
-    if (now - from > this.longestIdle.to - this.longestIdle.from) this.longestIdle = { from, to: now };
     this.#since = now;
-  }
-
-  #endBusy(now: number): void {
-    for (let at = Math.max(this.#options.from, this.#since); at < now; ) {
-      const shown = at + this.#options.zone.offsetAt(at);
+    if (this.#running >= places) this.fullMs += now - from;
+    if (this.#running === 0) {
+      this.idleMs += now - from;
+      if (now - from > this.longestIdle.to - this.longestIdle.from) this.longestIdle = { from, to: now };
+      return;
+    }
+    for (let at = from; at < now; ) {
+      const shown = at + zone.offsetAt(at);
       const until = Math.min(now, at + hourMs - modulo(shown, hourMs));
       const hour = Math.floor(modulo(shown, 24 * hourMs) / hourMs);
       this.busyMsByHour[hour] = (this.busyMsByHour[hour] ?? 0) + until - at;
       at = until;
     }
-    this.#since = now;
-  }
-
-  #endFull(now: number): void {
-    if (this.#fullSince !== null) this.fullMs += now - this.#fullSince;
-    this.#fullSince = null;
   }
 }
 
-const nothing: Peak = { count: 0, at: null, rules: [] };
-
-function peak(count: number, at: number, rules: Iterable<number>): Peak {
-  return { count, at, rules: [...new Set(rules)].sort((a, b) => a - b) };
+function higher(most: Peak, count: number, at: number, rulesOf: () => Iterable<number>): Peak {
+  if (count <= most.count) return most;
+  return { count, at, rules: [...new Set(rulesOf())].sort((a, b) => a - b) };
 }

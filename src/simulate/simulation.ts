@@ -2,23 +2,18 @@
 
 import { LinodError } from '../errors.js';
 import type { Zone } from '../recurrence/zone.js';
-import { type Circumstances, type Decision, decide, type Entry, type Running } from '../tasks/decide.js';
+import { Batch } from '../tasks/batch.js';
+import type { Entry } from '../tasks/decide.js';
 import { Delays } from '../tasks/delays.js';
 import type { JobRule } from '../tasks/rule.js';
 import { Occupancy } from './occupancy.js';
 import type { RuleReport } from './report.js';
 
-/** As much of a rule as is simulated. */
-export type SimulatedRule = Pick<
-  JobRule,
-  'id' | 'seqno' | 'name' | 'policies' | 'dueAfter' | 'notesBetween' | 'jitterOf'
->;
-
 export interface SimulationOptions {
   /** The rules, without those that are not active. */
-  readonly rules: readonly SimulatedRule[];
+  readonly rules: readonly JobRule[];
   /** How long the runs of a rule take, in ms. */
-  durationOf(rule: SimulatedRule): number;
+  durationOf(rule: JobRule): number;
   /** By the number of a rule: those that are due when a run of it is done. */
   readonly followers: ReadonlyMap<number, readonly number[]>;
   /** Instants in ms since 1970; `to` is not simulated itself. */
@@ -32,17 +27,20 @@ export interface SimulationOptions {
   readonly onInstant?: (now: number) => void;
 }
 
-interface Run extends Running {
+interface Run {
+  readonly jobId: number;
+  readonly since: number;
   readonly state: RuleState;
   readonly isTimeout: boolean;
 }
 
 /** A rule as far as it has come. */
 interface RuleState {
-  readonly rule: SimulatedRule;
+  readonly rule: JobRule;
   readonly report: { -readonly [K in keyof RuleReport]: RuleReport[K] };
   dueAt: number | null;
-  runs: Run[];
+  /** How many of its runs go on. */
+  running: number;
   /** The last due time at which a run still went on. */
   overlapAt: number | null;
 }
@@ -65,12 +63,13 @@ export function simulate(options: SimulationOptions): Simulated {
 class Simulation {
   readonly #options: SimulationOptions;
   readonly #states = new Map<number, RuleState>();
+  readonly #rules: ReadonlyMap<number, JobRule>;
   readonly #due = new Agenda<RuleState>();
   readonly #ends = new Agenda<Run>();
   readonly #occupancy: Occupancy;
   readonly #delays = new Delays();
   readonly #broken: Array<{ rule: number; name: string; error: string }> = [];
-  readonly #running = new Set<Run>();
+  readonly #running = new Map<number, Run>();
   /** Those that are due now, in the order in which they are looked at. */
   #waiting: RuleState[] = [];
   #lastJob = 0;
@@ -80,6 +79,7 @@ class Simulation {
     this.#options = options;
     this.#now = options.from;
     this.#occupancy = new Occupancy(options);
+    this.#rules = new Map(options.rules.map((rule) => [rule.id, rule]));
     for (const rule of options.rules) this.#add(rule);
   }
 
@@ -101,30 +101,30 @@ class Simulation {
     return { rules, occupancy: this.#occupancy, broken: this.#broken };
   }
 
-  #add(rule: SimulatedRule): void {
-    const report = emptyReport(rule, this.#options.durationOf(rule));
-    const state: RuleState = { rule, report, dueAt: null, runs: [], overlapAt: null };
-    this.#states.set(rule.id, state);
-    this.#guarded(state, () => {
-      const since = this.#now - 1;
+  #add(rule: JobRule): void {
+    const none = { runs: 0, late: 0, worstLateMs: 0, overlaps: 0, skipped: 0, leftOut: 0, dropped: 0 };
+    const { id, name } = rule;
+    const durationMs = this.#options.durationOf(rule);
+    const report = { rule: id, name, durationMs, ...none, moved: 0, cancelled: 0, timeouts: 0 };
+    const state: RuleState = { rule, report, dueAt: null, running: 0, overlapAt: null };
+    this.#states.set(id, state);
+    const since = this.#now - 1;
+    try {
       const dueAt = rule.dueAfter(new Date(since))?.getTime() ?? null;
       if (dueAt === null) return;
-      countNotes(state, rule.notesBetween(since, Math.min(dueAt, this.#options.to - 1)), since);
+      const notes = rule.notesBetween(since, Math.min(dueAt, this.#options.to - 1));
+      for (const note of notes) countNote(state, note, since);
       this.#setDue(state, dueAt);
-    });
+    } catch (error) {
+      if (!(error instanceof LinodError)) throw error;
+      this.#leaveOut(state, error);
+    }
   }
 
   /** What cannot be read is left out, and no other rule for its sake. */
-  #guarded<T>(state: RuleState, act: () => T): T | null {
-    try {
-      return act();
-    } catch (error) {
-      if (!(error instanceof LinodError)) throw error;
-      this.#broken.push({ rule: state.rule.id, name: state.rule.name, error: error.message });
-      this.#states.delete(state.rule.id);
-      state.dueAt = null;
-      return null;
-    }
+  #leaveOut(state: RuleState, { message }: Error): void {
+    this.#broken.push({ rule: state.rule.id, name: state.rule.name, error: message });
+    this.#states.delete(state.rule.id);
   }
 
   #setDue(state: RuleState, dueAt: number | null): void {
@@ -134,7 +134,7 @@ class Simulation {
 
   #endRuns(): void {
     for (let run = this.#ends.take(this.#now); run !== undefined; run = this.#ends.take(this.#now)) {
-      if (!this.#running.has(run)) continue;
+      if (!this.#running.has(run.jobId)) continue;
       this.#end(run);
       if (run.isTimeout) run.state.report.timeouts++;
       else this.#wakeFollowers(run.state);
@@ -142,8 +142,8 @@ class Simulation {
   }
 
   #end(run: Run): void {
-    this.#running.delete(run);
-    run.state.runs = run.state.runs.filter((other) => other !== run);
+    this.#running.delete(run.jobId);
+    run.state.running--;
     this.#tellRunning();
   }
 
@@ -166,101 +166,93 @@ class Simulation {
   /** Decides about all that are due, until there is no place or nothing is due that could start. */
   #poll(): void {
     while (this.#waiting.length > 0) {
-      const groupWaits = new Map<string, string>();
-      const stillWaiting: RuleState[] = [];
-      let waitsForPlace = false;
-      const cancelled: Array<[RuleState, readonly number[]]> = [];
-      for (const state of this.#waiting) {
-        if (waitsForPlace) {
-          stillWaiting.push(state);
-          continue;
-        }
-        const action = this.#decide(state, groupWaits)?.action;
-        if (action?.kind !== 'wait') continue;
-        stillWaiting.push(state);
-        if (action.for === 'group') groupWaits.set(state.rule.policies.group, action.why);
-        if (action.for === 'place') waitsForPlace = true;
-        this.#delays.add({ ruleId: state.rule.id, dueAt: state.dueAt, for: action.for, why: action.why });
-        cancelled.push([state, action.cancel]);
-      }
+      const batch = this.#decide();
+      const settled = new Set([...batch.moved.map(({ id }) => id), ...batch.broken.map(({ rule }) => rule)]);
+      this.#carryOut(batch);
       // A run that is asked to end makes room for the next poll: first for who asked, if it comes first.
-      const hasRoom = cancelled.filter(([state, jobs]) => this.#cancel(state, jobs)).length > 0;
-      this.#waiting = stillWaiting;
-      this.#delays.polledAt(this.#now, { waitsForPlace, groupWaits });
-      this.#occupancy.waiting(this.#now, stillWaiting.length, () => stillWaiting.map(({ rule }) => rule.id));
-      const before = stillWaiting.length;
+      const cancelled = [...batch.cancelled].filter((job) => this.#cancel(job));
+      this.#waiting = this.#waiting.filter(({ rule }) => !settled.has(rule.id));
+      const stillWaiting = this.#waiting.map(({ rule }) => rule.id);
+      this.#occupancy.waiting(this.#now, stillWaiting.length, () => stillWaiting);
       this.#takeDue();
       // A rule may be due again already, and what was cancelled has made room.
-      if (!hasRoom && this.#waiting.length === before) return;
+      if (cancelled.length === 0 && this.#waiting.length === stillWaiting.length) return;
     }
   }
 
-  #decide(state: RuleState, groupWaits: ReadonlyMap<string, string>): Decision | null {
-    const { rule, dueAt } = state;
-    if (dueAt === null) return null;
-    return this.#guarded(state, () => {
-      const decision = decide(rule, dueAt, this.#circumstances(state, dueAt, groupWaits));
-      this.#carryOut(state, dueAt, decision);
-      return decision;
+  /** As a worker does in one transaction. */
+  #decide(): Batch {
+    const view = {
+      freePlaces: this.#options.places - this.#running.size,
+      pollingSince: this.#options.from,
+      groupWaits: new Map<string, string>(),
+      left: [],
+      delayOf: (rule: JobRule, dueAt: number) => this.#delays.of(rule, dueAt),
+    };
+    const batch = new Batch(this.#rules, view, this.#now, 'simulation');
+    for (const { jobId: id, since, state } of this.#running.values()) {
+      const { id: rule_id, policies } = state.rule;
+      batch.count({ id, rule_id, start_datetime: since, job_group: policies.group || null });
+    }
+    for (const state of this.#waiting) {
+      if (state.running > 0 && state.overlapAt !== state.dueAt) {
+        state.report.overlaps++;
+        state.overlapAt = state.dueAt;
+      }
+      if (!batch.decideDue(state.rule, state.dueAt ?? this.#now)) break;
+    }
+    return batch;
+  }
+
+  #carryOut({ moved, broken, starts, entries, waiting }: Batch): void {
+    for (const { rule, error } of broken) {
+      const state = this.#states.get(rule);
+      if (state !== undefined) this.#leaveOut(state, error);
+    }
+    for (const entry of entries) {
+      const state = this.#states.get(entry.ruleId);
+      if (state !== undefined && (entry.dueAt ?? 0) < this.#options.to) countEntry(state, entry);
+    }
+    for (const { id, next } of moved) {
+      const state = this.#states.get(id);
+      if (state !== undefined) this.#setDue(state, next);
+      this.#delays.delete(id);
+    }
+    for (const { rule_id, due_at } of starts) this.#start(rule_id, due_at ?? this.#now);
+    for (const one of waiting) this.#delays.add(one);
+    const ofGroups = waiting.filter((one) => one.for === 'group');
+    this.#delays.polledAt(this.#now, {
+      waitsForPlace: waiting.some((one) => one.for === 'place'),
+      groupWaits: new Map(ofGroups.map(({ group, why }) => [group, why])),
     });
   }
 
-  #circumstances(
-    { rule, runs }: RuleState,
-    dueAt: number,
-    groupWaits: ReadonlyMap<string, string>,
-  ): Circumstances {
-    const { group } = rule.policies;
-    const ofGroup = [...this.#running].filter(({ state }) => state.rule.policies.group === group);
-    return {
-      now: this.#now,
-      running: runs,
-      inGroup: group === '' ? 0 : ofGroup.length,
-      groupWait: groupWaits.get(group) ?? null,
-      hasPlace: this.#running.size < this.#options.places,
-      pollingSince: this.#options.from,
-      delay: this.#delays.of(rule, dueAt),
-    };
-  }
-
-  #carryOut(state: RuleState, dueAt: number, { action, at, entries, next }: Decision): void {
-    const isOverlap = state.runs.length > 0;
-    if (isOverlap && state.overlapAt !== dueAt) {
-      state.report.overlaps++;
-      state.overlapAt = dueAt;
-    }
-    if (action.kind === 'wait') return;
-    this.#delays.delete(state.rule.id);
-    if (action.kind === 'start') this.#start(state, at);
-    const isForRun = isOverlap && state.rule.policies.overlap === 'skip';
-    const within = entries.filter((entry) => (entry.dueAt ?? 0) < this.#options.to);
-    countEntries(state, dueAt, within, isForRun ? 'skipped' : 'dropped');
-    this.#setDue(state, next);
-  }
-
-  #start(state: RuleState, dueAt: number): void {
+  #start(id: number, dueAt: number): void {
+    const state = this.#states.get(id);
+    if (state === undefined) return;
     const { rule, report } = state;
     const timeoutMs = rule.policies.timeoutSeconds * 1000;
     const isTimeout = report.durationMs > timeoutMs;
     const run: Run = { jobId: ++this.#lastJob, since: this.#now, state, isTimeout };
-    state.runs = [...state.runs, run];
-    this.#running.add(run);
+    this.#running.set(run.jobId, run);
     this.#ends.add(this.#now + Math.min(report.durationMs, timeoutMs), run);
+    state.running++;
     report.runs++;
     report.worstLateMs = Math.max(report.worstLateMs, this.#now - dueAt);
     this.#tellRunning();
   }
 
-  /** @returns whether any of these runs was still going on */
-  #cancel(state: RuleState, jobs: readonly number[]): boolean {
-    const runs = state.runs.filter(({ jobId }) => jobs.includes(jobId));
-    for (const run of runs) this.#end(run);
-    state.report.cancelled += runs.length;
-    return runs.length > 0;
+  /** @returns whether the run was still going on */
+  #cancel(job: number): boolean {
+    const run = this.#running.get(job);
+    if (run === undefined) return false;
+    this.#end(run);
+    run.state.report.cancelled++;
+    return true;
   }
 
   #tellRunning(): void {
-    const rulesOf = () => Array.from(this.#running, ({ state }) => state.rule.id);
+    const rulesOf = () => Array.from(this.#running.values(), ({ state }) => state.rule.id);
     this.#occupancy.changed(this.#now, this.#running.size, rulesOf);
   }
 }
@@ -291,38 +283,25 @@ class Agenda<T> {
   }
 }
 
-function emptyReport({ id, name }: SimulatedRule, durationMs: number): RuleReport {
-  const none = { runs: 0, late: 0, worstLateMs: 0, overlaps: 0, skipped: 0, leftOut: 0 };
-  return { rule: id, name, durationMs, ...none, dropped: 0, moved: 0, cancelled: 0, timeouts: 0 };
+/** Counts what the ledger would be told of a rule that is due. */
+function countEntry(state: RuleState, entry: Entry): void {
+  const { report, rule, dueAt, running } = state;
+  const { reason, times } = entry;
+  if (reason === 'late') report.late++;
+  if (reason === 'dropped') report.dropped += times;
+  if (reason === 'skipped' && entry.dueAt === dueAt) {
+    // For the sake of a run, or since it waited for too long.
+    const isForRun = running > 0 && rule.policies.overlap === 'skip';
+    report[isForRun ? 'skipped' : 'dropped'] += times;
+  }
+  countNote(state, entry, dueAt ?? 0);
 }
 
-/**
- * Counts what the ledger would be told.
- *
- * @param skipped what a due time counts as that is skipped: for the sake of a run, or since it waited for too long
- */
-function countEntries(
-  state: RuleState,
-  dueAt: number,
-  entries: readonly Entry[],
-  skipped: 'skipped' | 'dropped',
-): void {
-  const { report } = state;
-  for (const { reason, dueAt: at, times } of entries) {
-    if (reason === 'late') report.late++;
-    if (reason === 'dropped') report.dropped += times;
-    if (reason === 'skipped' && at === dueAt) report[skipped] += times;
-  }
-  countNotes(state, entries, dueAt);
-}
-
-/** Times behind a due time that come to nothing, or are moved. */
-function countNotes({ report }: RuleState, entries: readonly Entry[], dueAt: number): void {
-  for (const { reason, dueAt: at, times } of entries) {
-    if (at === null || at <= dueAt) continue;
-    if (reason === 'skipped') report.leftOut += times;
-    if (reason === 'moved') report.moved += times;
-  }
+/** A time behind a due time that comes to nothing, or is moved. */
+function countNote({ report }: RuleState, { reason, dueAt: at, times }: Entry, dueAt: number): void {
+  if (at === null || at <= dueAt) return;
+  if (reason === 'skipped') report.leftOut += times;
+  if (reason === 'moved') report.moved += times;
 }
 
 function byPriority(a: RuleState, b: RuleState): number {

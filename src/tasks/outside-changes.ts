@@ -7,7 +7,7 @@ import type { Database, JobRuleRow, RuleChangeRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { changesText, fieldChanges, noteChanges } from './field-changes.js';
 import { isFaultOfRule } from './rule.js';
-import type { RuleColumns } from './rule-changes.js';
+import type { RuleColumns } from './rule-fields.js';
 import type { Rules } from './rules.js';
 
 /** What became of a rule that somebody changed in the database. */

@@ -2,14 +2,10 @@
 
 import { suggestion as nearest, UsageError } from '../errors.js';
 import { parseLevel } from '../log/levels.js';
-import { isPolicyName, type Policies, type PolicyName, problemOf } from '../policies.js';
+import type { Policies, PolicyName } from '../policies.js';
 import { fieldsOfText } from '../recurrence.js';
-import type { JobRuleRow } from '../store/schema.js';
 import type { JobRule } from './rule.js';
-import { columnValue, type RuleField, ruleFields } from './rule-fields.js';
-
-/** Some columns of a rule. */
-export type RuleColumns = Partial<Omit<JobRuleRow, 'id'>>;
+import { columnValue, problemOf, type RuleColumns, recurrenceFields, ruleFields } from './rule-fields.js';
 
 /**
  * Fields that a person may change; null takes an override back, so that the suggestion counts again. No weekdays or
@@ -67,23 +63,10 @@ function columnsOf(name: keyof RuleChanges, value: unknown): RuleColumns {
       `a job rule has no field ${JSON.stringify(name)}${nearest(name, known) || `; fields are ${known.join(', ')}`}`,
     );
   }
-  const problem =
-    value === null ? null : isPolicyName(name) ? problemOf(name, value) : kindProblem(name, value);
-  if (problem !== null) throw new UsageError(problem);
   const checked = name === 'logLevel' && value !== null ? parseLevel(String(value)).value : value;
+  const problem = checked === null ? null : problemOf(name, checked);
+  if (problem !== null) throw new UsageError(problem);
   return { [field.column]: columnValue(name, checked) } as RuleColumns;
-}
-
-const kinds = {
-  number: { name: 'a number', isOf: (value: unknown) => typeof value === 'number' },
-  text: { name: 'a text', isOf: (value: unknown) => typeof value === 'string' },
-  list: { name: 'a list such as ["monday"]', isOf: Array.isArray },
-};
-
-/** A file of rules may have anything: of what a column takes for its own nobody would be told as it was written. */
-function kindProblem(field: RuleField, value: unknown): string | null {
-  const { name, isOf } = kinds[ruleFields.get(field)?.kind ?? 'text'];
-  return isOf(value) ? null : `expected ${field} to be ${name}, got: ${JSON.stringify(value)}`;
 }
 
 function checkedName(value: unknown): string {
@@ -98,10 +81,7 @@ function checkedName(value: unknown): string {
 /** What a text says, as fields; all of them, since it stands for the whole recurrence. */
 function ofWhen({ when, timezone }: RuleChanges, rule: JobRule, now: Date): RuleChanges {
   if (when === undefined) return {};
-  if (when === null) {
-    const ofRecurrence = [...ruleFields.keys()].filter((name) => !isPolicyName(name) && name !== 'logLevel');
-    return Object.fromEntries(ofRecurrence.map((name) => [name, null]));
-  }
+  if (when === null) return Object.fromEntries(recurrenceFields.map((name) => [name, null]));
   const fields = fieldsOfText(when, now, timezone ?? rule.timezone);
   return {
     every: fields.every ?? 1,

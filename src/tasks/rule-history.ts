@@ -9,8 +9,7 @@ import type { Database, RuleChangeRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { changesSince, type FieldChange, fieldChanges, noteChanges } from './field-changes.js';
 import type { JobRule } from './rule.js';
-import type { RuleColumns } from './rule-changes.js';
-import { columnFromText } from './rule-fields.js';
+import { columnFromText, type RuleColumns } from './rule-fields.js';
 import type { Rules } from './rules.js';
 
 /**

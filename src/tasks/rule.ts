@@ -19,15 +19,7 @@ import { StoreUnavailableError } from '../store/errors.js';
 import type { JobRuleRow } from '../store/schema.js';
 import type { Entry } from './decide.js';
 import { DueTimes } from './due-times.js';
-import {
-  type Complain,
-  complainOfOverrides,
-  fromJson,
-  noOverrides,
-  type Overrides,
-  type RuleField,
-  readOverrides,
-} from './rule-fields.js';
+import { fromJson, noOverrides, type Overrides, type RuleField, readOverrides } from './rule-fields.js';
 
 /** What somebody wrote into the database cannot be a rule. Its next set-up tries it again. */
 export class InvalidRuleError extends LinodError {
@@ -74,8 +66,6 @@ export class JobRule {
   readonly revision: number;
   readonly #fields: Fields;
   readonly #siteTimezone: string;
-  /** What is wrong with the row. */
-  readonly #problems: readonly string[];
   #recurrence: Recurrence | undefined;
   #dueTimes: DueTimes | undefined;
 
@@ -89,14 +79,11 @@ export class JobRule {
     this.#fields = isUnchanged ? before.#fields : fieldsOf(row);
     this.suggestion = this.#fields.suggestion;
     this.overrides = this.#fields.overrides;
-    const problems = [...this.#fields.problems];
-    complainOfTimes(row, (problem) => problems.push(problem));
-    this.#problems = problems;
     this.cancelledAt = toDate(row.cancelled_at);
     this.cancelledBy = row.cancelled_by as JobRule['cancelledBy'];
     this.cancelledReason = row.cancelled_reason;
     this.removedAt = toDate(row.removed_at);
-    this.nextDueAt = isInstant(row.next_due_at) ? new Date(row.next_due_at) : null;
+    this.nextDueAt = toDate(row.next_due_at);
     this.createdAt = toDate(row.created_at);
     this.failuresInRow = row.failures_in_row;
     this.revision = row.revision;
@@ -196,7 +183,8 @@ export class JobRule {
    *   InvalidRuleError (`LINOD_ERR_INVALID_RULE`)
    */
   get recurrence(): Recurrence {
-    if (this.#problems.length > 0) throw new InvalidRuleError(this.id, this.#problems);
+    const { problems } = this.#fields;
+    if (problems.length > 0) throw new InvalidRuleError(this.id, problems);
     this.#recurrence ??= readingStartDatetime(this.effective('startDatetime'), () =>
       Recurrence.from(this.#recurrenceFields),
     );
@@ -243,7 +231,8 @@ export class JobRule {
   /** Whether it would be due after an instant, were it not for what is excluded. */
   isExcludedAfter(instant: Date): boolean {
     const { excluded, runAfter } = this.policies;
-    if (!this.active || runAfter !== '' || excluded.length === 0 || this.#problems.length > 0) return false;
+    if (!this.active || runAfter !== '' || excluded.length === 0 || this.#fields.problems.length > 0)
+      return false;
     return this.recurrence.nextAfter(instant) !== null && this.dueTimes.nextAfter(instant) === null;
   }
 
@@ -294,29 +283,28 @@ function kindOf(unit: Suggestion['everyUnit']): string {
   return unit === 'cron' || unit === 'easterly' ? unit : 'period';
 }
 
-/** A suggestion that an older version wrote has not all fields. */
 /** What the row says of when and how to run, as long as its revision stays. */
 interface Fields {
   readonly suggestion: Suggestion;
   readonly overrides: Overrides;
   readonly effective: Suggestion;
+  /** What is wrong with the row. */
   readonly problems: readonly string[];
 }
 
 function fieldsOf(row: JobRuleRow): Fields {
   const problems: string[] = [];
-  const complain: Complain = (problem) => problems.push(problem);
-  const suggestion = parseSuggestion(row.suggestion, complain);
-  const overrides = readOverrides(row, complain);
-  complainOfOverrides(overrides, complain);
+  const suggestion = parseSuggestion(row.suggestion, problems);
+  const overrides = readOverrides(row, problems);
   const effective = { ...suggestion, ...overrides };
   return { suggestion, overrides: { ...noOverrides, ...overrides }, effective, problems };
 }
 
-function parseSuggestion(text: string, complain: Complain): Suggestion {
+/** A suggestion that an older version wrote has not all fields. */
+function parseSuggestion(text: string, problems: string[]): Suggestion {
   const read = fromJson(text);
   const isObject = typeof read === 'object' && read !== null && !Array.isArray(read);
-  if (!isObject) complain(`expected suggestion to be an object as JSON, got: ${JSON.stringify(text)}`);
+  if (!isObject) problems.push(`expected suggestion to be an object as JSON, got: ${JSON.stringify(text)}`);
   const suggestion = (isObject ? read : {}) as Partial<Suggestion>;
   return { ...usualSuggestion, ...suggestion, ...withDefaults(suggestion) };
 }
@@ -336,20 +324,9 @@ const usualSuggestion: Omit<Suggestion, keyof Policies> = {
   logLevel: 'INFO',
 };
 
-function complainOfTimes(row: JobRuleRow, complain: Complain): void {
-  for (const column of ['cancelled_at', 'removed_at', 'created_at'] as const) {
-    if (row[column] === null || isInstant(row[column])) continue;
-    complain(`expected ${column} to be in milliseconds since 1970, got: ${JSON.stringify(row[column])}`);
-  }
-}
-
-/** A time that cannot be read is one all the same: a rule that is cancelled at no known time is cancelled. */
+/** Somebody may have written a time into the database that is beyond all dates. */
 function toDate(ms: number): Date;
 function toDate(ms: number | null): Date | null;
 function toDate(ms: number | null): Date | null {
-  return ms === null ? null : new Date(isInstant(ms) ? ms : 0);
-}
-
-function isInstant(ms: unknown): ms is number {
-  return typeof ms === 'number' && Math.abs(ms) <= 8.64e15;
+  return ms === null ? null : new Date(Math.min(ms, 8.64e15));
 }

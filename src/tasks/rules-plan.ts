@@ -15,8 +15,8 @@ import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { changesSince, type FieldChange, fieldChanges, noteChanges } from './field-changes.js';
 import { isFaultOfRule, type JobRule } from './rule.js';
-import { changedColumns, type RuleChanges, type RuleColumns } from './rule-changes.js';
-import { ruleFields } from './rule-fields.js';
+import { changedColumns, type RuleChanges } from './rule-changes.js';
+import { type RuleColumns, ruleFields } from './rule-fields.js';
 import type { Rules } from './rules.js';
 import { BadRulesFileError, type RuleEntry, type RulesFile } from './rules-file.js';
 

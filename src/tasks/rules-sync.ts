@@ -7,7 +7,7 @@ import type { Procedure } from '../procedure.js';
 import { idList } from '../store/dialect.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { isFaultOfRule, type JobRule } from './rule.js';
-import type { RuleColumns } from './rule-changes.js';
+import type { RuleColumns } from './rule-fields.js';
 import { followedBy } from './rule-named.js';
 import type { Rules } from './rules.js';
 

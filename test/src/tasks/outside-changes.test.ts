@@ -75,7 +75,7 @@ t.test('a bad value in the database cancels its rule and no other, and says what
   // What each column of SQLite takes, and PostgreSQL as well.
   const bad: ReadonlyArray<[Record<string, unknown>, RegExp]> = [
     [{ every_unit: 'dayly' }, /expected everyUnit to be one of .*"dayly"/],
-    [{ weekdays: 'monday' }, /expected weekdays to be a list as JSON, such as \["monday"\], got: "monday"/],
+    [{ weekdays: 'monday' }, /expected weekdays to be a list such as \["monday"\], got: "monday"/],
     [{ weekdays: '["moonday"]' }, /moonday/],
     [{ timezone: 'Mars/X' }, /expected timezone to be .*"Mars\/X"/],
     [
@@ -86,7 +86,6 @@ t.test('a bad value in the database cancels its rule and no other, and says what
     [{ timeout_seconds: -1 }, /expected timeoutSeconds to be .*got: -1/],
     [{ suggestion: 'none' }, /expected suggestion to be an object as JSON, got: "none"/],
     [{ run_after: 'nobody' }, /expected runAfter to be the name or the number of a rule, got: "nobody"/],
-    [{ created_at: 9e15 }, /expected created_at to be in milliseconds since 1970, got: 9000000000000000/],
   ];
   for (const [i] of bad.entries()) bench.add(`rule${i}`, nothing, every10);
   bench.add('good', nothing, every10);
