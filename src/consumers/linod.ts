@@ -15,9 +15,9 @@ import { type LogRecord, logRequestSchemas } from '../log/messages.js';
 import { parserOf } from '../parse-message.js';
 import type { PushOrder } from '../push.js';
 import type { JobStatus, Progress } from '../tasks/job.js';
-import { type Of, schemas } from './messages.js';
+import { type Of, parsers, type TaskMessage } from './messages.js';
 
-export type LinodMessages = LogRecord | LogLevelsMessage | Of<keyof typeof schemas>;
+export type LinodMessages = LogRecord | LogLevelsMessage | TaskMessage;
 
 /** What a start message did. */
 export interface Started {
@@ -75,19 +75,9 @@ export interface LinodServices {
 
 export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<LinodMessages> {
   override readonly handles: HandledTypes<LinodMessages> = {
-    'log.server': parserOf(schemas['log.server']),
+    ...parsers,
     'log.record': parserOf(logRequestSchemas[1]),
     'log.levels': parseLogLevels,
-    'run.system.tasks': parserOf(schemas['run.system.tasks']),
-    'run.background.tasks': parserOf(schemas['run.background.tasks']),
-    'run.schedule': parserOf(schemas['run.schedule']),
-    'job.list': parserOf(schemas['job.list']),
-    'job.run': parserOf(schemas['job.run']),
-    'job.get': parserOf(schemas['job.get']),
-    'job.cancel': parserOf(schemas['job.cancel']),
-    'send.push': parserOf(schemas['send.push']),
-    'rules.changed': parserOf(schemas['rules.changed']),
-    'worker.ping': parserOf(schemas['worker.ping']),
   };
   readonly #services: LinodServices;
 

@@ -25,23 +25,10 @@ export function cannotConnect(target: Target, error: unknown): StoreUnavailableE
   });
 }
 
-/** The server or the way to it is not there, or not yet: ENOENT is a socket's. Not ENOTFOUND, a host that nobody knows. */
-const passingSystemErrors = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ETIMEDOUT',
-  'EPIPE',
-  'EHOSTUNREACH',
-  'EHOSTDOWN',
-  'ENETUNREACH',
-  'ENETDOWN',
-  'EADDRNOTAVAIL',
-  'EAI_AGAIN',
-  'ENOENT',
-]);
-
 /** What `pg` itself says of a server that is silent or hangs up has no code. */
 const passingWords = /timeout|terminated/;
+/** A host that nobody knows, and a socket that is not for this user. */
+const lastingSystemErrors = new Set(['ENOTFOUND', 'EACCES', 'EPERM']);
 
 /**
  * Whether a connection may be made later with nothing changed: not where the server knows no such user, password or
@@ -50,10 +37,10 @@ const passingWords = /timeout|terminated/;
 function mayPass(error: unknown): boolean {
   const first = firstOf(error);
   if (first instanceof pg.DatabaseError) return connectionStates.test(first.code ?? '');
-  const code = codeOf(error);
-  return code === ''
-    ? first instanceof Error && passingWords.test(first.message)
-    : passingSystemErrors.has(code);
+  if (!(first instanceof Error)) return false;
+  // Of Node's errors those of the system name a call, such as `connect`; those of TLS do not.
+  if ('syscall' in first) return !lastingSystemErrors.has(codeOf(first));
+  return codeOf(first) === '' && passingWords.test(first.message);
 }
 
 /** Why a connection was lost. */
