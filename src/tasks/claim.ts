@@ -172,7 +172,8 @@ export class Claimer {
     const repeated = starts.filter((start) => !isBegun.has(keyOf(start)));
     const taken = await this.#taken(tx, batch.missed, repeated);
     const entries = batch.entries.filter((entry) => !taken.some((other) => isSameTime(entry, other)));
-    await writeEntries(tx, [...entries, ...taken], { by: this.#workerId, at: now });
+    const told = entries.map((entry) => withJob(entry, begun));
+    await writeEntries(tx, [...told, ...taken], { by: this.#workerId, at: now });
     const claimed = begun.flatMap((row) => {
       const rule = batch.rules.get(row.rule_id);
       const user = batch.users.get(row.request_id ?? 0) ?? null;
@@ -284,4 +285,13 @@ function keyOf({ rule_id, due_at, request_id }: Pick<NewJob, 'rule_id' | 'due_at
 /** Whether two entries tell of the very same due time. */
 function isSameTime(a: RuleEntry, b: RuleEntry): boolean {
   return a.ruleId === b.ruleId && a.dueAt === b.dueAt && a.times === 1 && a.dueAt !== null;
+}
+
+/** Of due times that passed meanwhile, the ledger names the job that makes up for them. */
+function withJob(entry: RuleEntry, begun: readonly JobRow[]): RuleEntry {
+  if (entry.reason !== 'dropped') return entry;
+  const job = begun.find(
+    ({ rule_id, due_at }) => rule_id === entry.ruleId && due_at !== null && due_at < (entry.dueAt ?? 0),
+  );
+  return job === undefined ? entry : { ...entry, jobId: job.id };
 }

@@ -10,12 +10,10 @@ import type { Store } from '../store/store.js';
 import { type Job, jobFromRow } from '../tasks/job.js';
 import type { JobRule } from '../tasks/rule.js';
 import { findRule } from '../tasks/rule-named.js';
-import { type Attempt, attemptsAfter, attemptText } from './attempts.js';
-import { readEntries } from './entries.js';
+import { readEntries, readSummaries, summaryText } from './entries.js';
 import { hindrancesOf, type Situation, situationOf } from './hindrances.js';
 import { type ToldEntry, tell } from './rule-story.js';
-import { jobText } from './sentences.js';
-import { readSummaries, summaryText } from './summaries.js';
+import { jobText, type TimeWriter } from './sentences.js';
 
 export interface DueTimeStory {
   readonly rule: JobRule;
@@ -43,157 +41,146 @@ export async function dueTimeStory(
   asked: Date,
   now = new Date(systemClock.now()),
 ): Promise<DueTimeStory> {
-  const { rules } = openTasks({ site, store });
-  const rule = await rules.get(await findRule(store.db, named));
-  return await new DueTimeTeller(await situationOf({ site, store }, rule, now)).tell(asked);
+  const { db } = store;
+  const rule = await openTasks({ site, store }).rules.get(await findRule(db, named));
+  const situation = await situationOf({ site, store }, rule, now);
+  const { time } = situation;
+  const dueAt = await nearest(situation, asked);
+  const entries =
+    dueAt === null ? [] : tell(await readEntries(db, rule.id, { dueAt, limit: maxEntries }), rule);
+  // One that was dropped has no job of its own; another one may have made up for it.
+  const toldJob = entries.find((entry) => entry.reason !== 'dropped' && entry.job !== null)?.job ?? null;
+  const job = toldJob ?? (dueAt === null ? null : await jobAt(db, rule.id, dueAt));
+  const attempts = job === null ? [] : await attemptsAfter(db, job);
+  const isUnknown = entries.length === 0 && job === null;
+  const sentences = [
+    ...(dueAt === null || dueAt.getTime() === asked.getTime()
+      ? []
+      : [`the rule was not due at ${time(asked)}; the nearest due time is ${time(dueAt)}`]),
+    ...entries.map((entry) => entrySentence(entry, time)),
+    ...(job === null || toldJob !== null ? [] : [jobText(job, time)]),
+    ...(job === null || job.status === 'running' ? [] : [`it ran on worker ${job.workerId}`]),
+    ...attempts.map((attempt) => attemptText(attempt, time)),
+    ...absence(situation, entries),
+    ...(isUnknown ? await withoutEntries(situation, asked, dueAt) : []),
+  ];
+  return { rule, asked, dueAt, entries, job, attempts, sentences };
 }
 
-class DueTimeTeller {
-  readonly #situation: Situation;
-  readonly #db: Kysely<Database>;
-  readonly #rule: JobRule;
+/** With its own time where that is not the due time's. */
+function entrySentence({ dueUntil, dueAt, sentence, reason }: ToldEntry, time: TimeWriter): string {
+  if (dueUntil === null || dueAt === null || reason === 'dropped') return sentence;
+  return `from ${time(dueAt)} on: ${sentence}`;
+}
 
-  constructor(situation: Situation) {
-    this.#situation = situation;
-    this.#db = situation.db;
-    this.#rule = situation.rule;
+function absence({ presence, time }: Situation, entries: readonly ToldEntry[]): string[] {
+  const missed = entries.find(({ reason }) => reason === 'late' || reason === 'dropped');
+  const sentence = missed?.dueAt == null ? null : presence.absenceAt(missed.dueAt.getTime(), time);
+  return sentence === null ? [] : [sentence];
+}
+
+/** Nothing was written of it: it is to come, it is overdue, or the entries are not kept any more. */
+async function withoutEntries(situation: Situation, asked: Date, dueAt: Date | null): Promise<string[]> {
+  const { db, rule, now, time } = situation;
+  const day = time(dueAt ?? asked).slice(0, 'yyyy-mm-dd'.length);
+  const [summary] = await readSummaries(db, rule.id, { day, limit: 1 });
+  if (summary !== undefined) return [`of that day only a summary is left: ${summaryText(summary)}`];
+  if (asked < rule.createdAt) return [`the rule was made at ${time(rule.createdAt)}`];
+  if (dueAt === null) return ['there is no due time near', ...(await stateAt(situation, asked))];
+  const isPast = dueAt.getTime() < now;
+  // It is still to be decided about.
+  const isOpen = rule.nextDueAt !== null && dueAt >= rule.nextDueAt;
+  if (isPast && !isOpen)
+    return ['nothing is known of it: entries so old are not kept', ...(await stateAt(situation, dueAt))];
+  const hindrances = await hindrancesOf(situation);
+  return [isPast ? 'it has not begun yet' : 'it is to come', ...hindrances.map(({ sentence }) => sentence)];
+}
+
+/** Whether the rule was cancelled then. */
+async function stateAt({ db, rule, time }: Situation, instant: Date): Promise<string[]> {
+  const row = await db
+    .selectFrom('decisions')
+    .select(['reason', 'detail', 'decided_at'])
+    .where('rule_id', '=', rule.id)
+    .where('reason', 'in', ['cancelled', 'removed', 'resumed', 'reactivated'])
+    .where('decided_at', '<=', instant.getTime())
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (row === undefined || row.reason === 'resumed' || row.reason === 'reactivated') return [];
+  return [`the rule had been ${row.reason} since ${time(new Date(row.decided_at))}: ${row.detail}`];
+}
+
+async function jobAt(db: Kysely<Database>, ruleId: number, dueAt: Date): Promise<Job | null> {
+  const jobs = db.selectFrom('jobs').selectAll().where('rule_id', '=', ruleId);
+  const row = await jobs.where('due_at', '=', dueAt.getTime()).executeTakeFirst();
+  return row === undefined ? null : jobFromRow(row);
+}
+
+/** The due time at a point in time, or the nearest to it: of the ledger, of the jobs, or one to come. */
+async function nearest({ db, rule }: Situation, asked: Date): Promise<Date | null> {
+  const at = asked.getTime();
+  if ((await readEntries(db, rule.id, { dueAt: asked, limit: 1 })).length > 0) return asked;
+  const candidates = planned(rule, at);
+  for (const table of ['decisions', 'jobs'] as const) {
+    const times = db.selectFrom(table).where('rule_id', '=', rule.id);
+    const last = times.select((eb) => eb.fn.max('due_at').as('at')).where('due_at', '<=', at);
+    const first = times.select((eb) => eb.fn.min('due_at').as('at')).where('due_at', '>', at);
+    for (const query of [last, first]) candidates.push((await query.executeTakeFirst())?.at ?? null);
   }
+  const known = candidates.filter((time) => time !== null);
+  const [best] = known.sort((a, b) => Math.abs(a - at) - Math.abs(b - at));
+  return best === undefined ? null : new Date(best);
+}
 
-  async tell(asked: Date): Promise<DueTimeStory> {
-    const dueAt = await this.#nearest(asked);
-    const entries = dueAt === null ? [] : await this.#entriesOf(dueAt);
-    const job = entries.find((entry) => entry.job !== null)?.job ?? (await this.#jobAt(dueAt));
-    const attempts = job === null ? [] : await attemptsAfter(this.#db, job);
-    const sentences = [
-      ...this.#heading(asked, dueAt),
-      ...entries.map((entry) => this.#sentence(entry)),
-      ...this.#jobSentences(entries, job),
-      ...attempts.map((attempt) => attemptText(attempt, this.#time)),
-      ...this.#absence(entries),
-      ...(entries.length === 0 && job === null ? await this.#withoutEntries(asked, dueAt) : []),
-    ];
-    return { rule: this.#rule, asked, dueAt, entries, job, attempts, sentences };
-  }
+/** Due times that nobody has decided about: the last one before, and the next one. */
+function planned(rule: JobRule, at: number): Array<number | null> {
+  const next = rule.nextDueAt?.getTime();
+  if (next === undefined) return [];
+  const after = (instant: number) => rule.dueAfter(new Date(instant))?.getTime() ?? null;
+  return at <= next ? [next] : [latestUpTo(at - 1, next - 1, after), after(at - 1)];
+}
 
-  readonly #time = (instant: Date): string => this.#rule.localTime(instant);
+/** A further attempt: a run, or what became of it before it could be one. */
+export interface Attempt {
+  readonly attempt: number;
+  readonly job: Job | null;
+  /** When it comes, while it waits. */
+  readonly runAt: Date | null;
+  /** Why it is no run, in words. */
+  readonly outcome: string | null;
+}
 
-  #heading(asked: Date, dueAt: Date | null): string[] {
-    if (dueAt === null || dueAt.getTime() === asked.getTime()) return [];
-    return [`the rule was not due at ${this.#time(asked)}; the nearest due time is ${this.#time(dueAt)}`];
-  }
-
-  /** With its own time where that is not the due time's. */
-  #sentence({ dueUntil, dueAt, sentence, reason }: ToldEntry): string {
-    if (dueUntil === null || dueAt === null || reason === 'dropped') return sentence;
-    return `from ${this.#time(dueAt)} on: ${sentence}`;
-  }
-
-  /** A job whose entry is not kept any more, and on which worker it was. */
-  #jobSentences(entries: readonly ToldEntry[], job: Job | null): string[] {
-    if (job === null) return [];
-    const told = entries.some((entry) => entry.job !== null);
-    const where = job.status === 'running' ? [] : [`it ran on worker ${job.workerId}`];
-    return told ? where : [jobText(job, this.#time), ...where];
-  }
-
-  #absence(entries: readonly ToldEntry[]): string[] {
-    const missed = entries.find(({ reason }) => reason === 'late' || reason === 'dropped');
-    if (missed?.dueAt == null) return [];
-    const absence = this.#situation.presence.absenceAt(missed.dueAt.getTime(), this.#time);
-    return absence === null ? [] : [absence];
-  }
-
-  /** Nothing was written of it: it is to come, it is overdue, or the entries are not kept any more. */
-  async #withoutEntries(asked: Date, dueAt: Date | null): Promise<string[]> {
-    const rule = this.#rule;
-    const { now } = this.#situation;
-    const day = this.#time(dueAt ?? asked).slice(0, 'yyyy-mm-dd'.length);
-    const [summary] = await readSummaries(this.#db, rule.id, { day, limit: 1 });
-    if (summary !== undefined) return [`of that day only a summary is left: ${summaryText(summary)}`];
-    if (asked < rule.createdAt) return [`the rule was made at ${this.#time(rule.createdAt)}`];
-    if (dueAt === null) return ['there is no due time near', ...(await this.#stateAt(asked))];
-    if (dueAt.getTime() < now && !this.#isOpen(dueAt)) {
-      return ['nothing is known of it: entries so old are not kept', ...(await this.#stateAt(dueAt))];
-    }
-    const hindrances = await hindrancesOf(this.#situation);
-    const open = dueAt.getTime() < now ? 'it has not begun yet' : 'it is to come';
-    return [open, ...hindrances.map(({ sentence }) => sentence)];
-  }
-
-  /** Whether it is still to be decided about. */
-  #isOpen(dueAt: Date): boolean {
-    const { nextDueAt } = this.#rule;
-    return nextDueAt !== null && dueAt >= nextDueAt;
-  }
-
-  /** Whether the rule was cancelled then. */
-  async #stateAt(instant: Date): Promise<string[]> {
-    const row = await this.#db
-      .selectFrom('decisions')
-      .select(['reason', 'detail', 'decided_at'])
-      .where('rule_id', '=', this.#rule.id)
-      .where('reason', 'in', ['cancelled', 'removed', 'resumed', 'reactivated'])
-      .where('decided_at', '<=', instant.getTime())
-      .orderBy('id', 'desc')
+/** The further attempts after a run, in their order. */
+export async function attemptsAfter(db: Kysely<Database>, first: Job): Promise<Attempt[]> {
+  const attempts: Attempt[] = [];
+  for (let job: Job | null = first; job !== null; job = attempts.at(-1)?.job ?? null) {
+    const row: { id: number; attempt: number; run_at: number; outcome: string | null } | undefined = await db
+      .selectFrom('job_requests')
+      .select(['id', 'attempt', 'run_at', 'outcome'])
+      .where('rule_id', '=', first.ruleId)
+      .where('action', '=', 'run')
+      .where('of_job', '=', job.id)
+      .where('attempt', '=', job.attempt + 1)
+      .orderBy('id')
       .limit(1)
       .executeTakeFirst();
-    if (row === undefined || row.reason === 'resumed' || row.reason === 'reactivated') return [];
-    const since = this.#time(new Date(row.decided_at));
-    return [`the rule had been ${row.reason} since ${since}: ${row.detail}`];
+    if (row === undefined) break;
+    const run = await db.selectFrom('jobs').selectAll().where('request_id', '=', row.id).executeTakeFirst();
+    attempts.push({
+      attempt: row.attempt,
+      job: run === undefined ? null : jobFromRow(run),
+      runAt: row.outcome === null ? new Date(row.run_at) : null,
+      outcome: row.outcome === 'run' ? null : row.outcome,
+    });
   }
+  return attempts;
+}
 
-  async #entriesOf(dueAt: Date): Promise<ToldEntry[]> {
-    const about = await readEntries(this.#db, this.#rule.id, { dueAt, limit: maxEntries });
-    // A run may have made up for what was dropped: it was decided upon at the same time, and is told of before.
-    const dropped = about.find(({ reason }) => reason === 'dropped');
-    const filter = { decidedAt: dropped?.decidedAt ?? dueAt, limit: maxEntries };
-    const around = dropped === undefined ? [] : await readEntries(this.#db, this.#rule.id, filter);
-    const own = new Set(about.map(({ id }) => id));
-    const others = around.filter(({ id }) => !own.has(id));
-    return tell([...others, ...about], this.#rule).filter(({ id }) => own.has(id));
-  }
-
-  async #jobAt(dueAt: Date | null): Promise<Job | null> {
-    if (dueAt === null) return null;
-    const row = await this.#db
-      .selectFrom('jobs')
-      .selectAll()
-      .where('rule_id', '=', this.#rule.id)
-      .where('due_at', '=', dueAt.getTime())
-      .executeTakeFirst();
-    return row === undefined ? null : jobFromRow(row);
-  }
-
-  /** The due time at a point in time, or the nearest to it: of the ledger, of the jobs, or one to come. */
-  async #nearest(asked: Date): Promise<Date | null> {
-    const at = asked.getTime();
-    if ((await readEntries(this.#db, this.#rule.id, { dueAt: asked, limit: 1 })).length > 0) return asked;
-    const known = await Promise.all(
-      (['decisions', 'jobs'] as const).flatMap((table) => [
-        this.#known(table, '<=', at),
-        this.#known(table, '>', at),
-      ]),
-    );
-    const candidates = [...known, ...this.#planned(at)].filter((time) => time !== null);
-    candidates.sort((a, b) => Math.abs(a - at) - Math.abs(b - at));
-    return candidates[0] === undefined ? null : new Date(candidates[0]);
-  }
-
-  async #known(table: 'decisions' | 'jobs', side: '<=' | '>', at: number): Promise<number | null> {
-    const row = await this.#db
-      .selectFrom(table)
-      .select((eb) => (side === '<=' ? eb.fn.max('due_at') : eb.fn.min('due_at')).as('at'))
-      .where('rule_id', '=', this.#rule.id)
-      .where('due_at', side, at)
-      .executeTakeFirst();
-    return row?.at ?? null;
-  }
-
-  /** Due times that nobody has decided about: the last one before, and the next one. */
-  #planned(at: number): Array<number | null> {
-    const next = this.#rule.nextDueAt?.getTime();
-    if (next === undefined) return [];
-    const after = (instant: number) => this.#rule.dueAfter(new Date(instant))?.getTime() ?? null;
-    return at <= next ? [next] : [latestUpTo(at - 1, next - 1, after), after(at - 1)];
-  }
+/** An attempt as a sentence. */
+export function attemptText({ attempt, job, runAt, outcome }: Attempt, time: TimeWriter): string {
+  const name = `attempt ${attempt}`;
+  if (job !== null) return `${name}: ${jobText(job, time)}`;
+  if (runAt !== null) return `${name} comes at ${time(runAt)}`;
+  return `${name}: ${outcome ?? 'its job is not kept any more'}`;
 }

@@ -1,11 +1,11 @@
-// The ledger's entries about a rule, each with the job that came of it.
+// The ledger's entries about a rule, each with the job that came of it, and what is left of the old ones.
 
 import type { Kysely } from 'kysely';
 import { idList } from '../store/dialect.js';
 import type { Database, DecisionRow } from '../store/schema.js';
 import { type Job, jobFromRow } from '../tasks/job.js';
 import { ranBefore } from '../tasks/ledger.js';
-import { isReason, type Reason } from '../tasks/reasons.js';
+import { isReason, type Reason, reasons } from '../tasks/reasons.js';
 
 /** What was decided about a rule, as the ledger has it. */
 export interface LedgerEntry {
@@ -31,8 +31,6 @@ export interface EntryFilter {
   readonly since?: Date;
   /** Only those about the due time, or a stretch of due times that has it. */
   readonly dueAt?: Date;
-  /** Only those that were decided at this very time. */
-  readonly decidedAt?: Date;
   readonly limit: number;
 }
 
@@ -40,7 +38,7 @@ export interface EntryFilter {
 export async function readEntries(
   db: Kysely<Database>,
   ruleId: number,
-  { since, dueAt, decidedAt, limit }: EntryFilter,
+  { since, dueAt, limit }: EntryFilter,
 ): Promise<LedgerEntry[]> {
   let query = db
     .selectFrom('decisions')
@@ -49,7 +47,6 @@ export async function readEntries(
     // That other workers came for a due time as well, and were later by a moment, is nothing that happened to the rule.
     .where((eb) => eb.or([eb('reason', '<>', 'taken'), eb('detail', 'like', `${ranBefore}%`)]));
   if (since !== undefined) query = query.where('decided_at', '>=', since.getTime());
-  if (decidedAt !== undefined) query = query.where('decided_at', '=', decidedAt.getTime());
   if (dueAt !== undefined) {
     const at = dueAt.getTime();
     query = query
@@ -112,4 +109,61 @@ async function jobsOf(
     )
     .execute();
   return found.map(jobFromRow);
+}
+
+/** A day of a rule. */
+export interface DaySummary {
+  /** In the rule's zone, `2026-11-24`. */
+  readonly day: string;
+  readonly counts: ReadonlyArray<{
+    readonly reason: Reason;
+    readonly times: number;
+    readonly lastDetail: string;
+  }>;
+}
+
+/** The summarised days of a rule, the newest ones of them, the oldest first. */
+export async function readSummaries(
+  db: Kysely<Database>,
+  ruleId: number,
+  { since, day, limit }: { readonly since?: string; readonly day?: string; readonly limit: number },
+): Promise<DaySummary[]> {
+  const days = (
+    await db
+      .selectFrom('decision_summaries')
+      .select('day')
+      .distinct()
+      .where('rule_id', '=', ruleId)
+      .$if(since !== undefined, (query) => query.where('day', '>=', since ?? ''))
+      .$if(day !== undefined, (query) => query.where('day', '=', day ?? ''))
+      .orderBy('day', 'desc')
+      .limit(limit)
+      .execute()
+  ).reverse();
+  if (days.length === 0) return [];
+  const rows = await db
+    .selectFrom('decision_summaries')
+    .selectAll()
+    .where('rule_id', '=', ruleId)
+    .where('day', '>=', days[0]?.day ?? '')
+    .where('day', '<=', days.at(-1)?.day ?? '')
+    .execute();
+  return days.map(({ day: name }) => ({
+    day: name,
+    counts: rows
+      .flatMap(({ day: of, reason, times, last_detail: lastDetail }) =>
+        of === name && isReason(reason) ? [{ reason, times, lastDetail }] : [],
+      )
+      .sort((a, b) => reasons.indexOf(a.reason) - reasons.indexOf(b.reason)),
+  }));
+}
+
+/** `1440 started, 3 skipped (the last: job 7 was still running, for 10 s)`. */
+export function summaryText({ counts }: DaySummary): string {
+  return counts
+    .map(({ reason, times, lastDetail }) => {
+      const last = lastDetail === '' ? '' : ` (${times === 1 ? '' : 'the last: '}${lastDetail})`;
+      return `${times} ${reason}${last}`;
+    })
+    .join(', ');
 }

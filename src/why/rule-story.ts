@@ -6,11 +6,10 @@ import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import type { JobRule } from '../tasks/rule.js';
 import { findRule } from '../tasks/rule-named.js';
-import { type LedgerEntry, readEntries } from './entries.js';
+import { type DaySummary, type LedgerEntry, readEntries, readSummaries } from './entries.js';
 import { situationOf } from './hindrances.js';
 import { type Outlook, outlookOf } from './outlook.js';
 import { sentenceOf } from './sentences.js';
-import { type DaySummary, readSummaries } from './summaries.js';
 
 /** An entry of the ledger with its sentence. */
 export interface ToldEntry extends LedgerEntry {
@@ -70,19 +69,7 @@ export function tell(entries: readonly LedgerEntry[], rule: JobRule): ToldEntry[
   const told = entries.map((entry) => ({
     ...entry,
     at: entry.dueAt ?? entry.decidedAt,
-    sentence: sentenceOf(entry, (instant) => rule.localTime(instant), startedWith(entry, entries)),
+    sentence: sentenceOf(entry, (instant) => rule.localTime(instant)),
   }));
   return told.sort((a, b) => a.at.getTime() - b.at.getTime() || a.id - b.id);
-}
-
-/** The run that was begun by the decision to drop what had passed meanwhile. */
-function startedWith(entry: LedgerEntry, among: readonly LedgerEntry[]): LedgerEntry['job'] {
-  if (entry.reason !== 'dropped' || !/^\d+ (or more )?further due times/.test(entry.detail)) return null;
-  const decided = entry.decidedAt.getTime();
-  return (
-    among.find(
-      ({ reason, decidedAt, by }) =>
-        (reason === 'late' || reason === 'started') && decidedAt.getTime() === decided && by === entry.by,
-    )?.job ?? null
-  );
 }

@@ -8,30 +8,26 @@ import type { LedgerEntry } from './entries.js';
 /** How an instant is written: in the rule's zone. */
 export type TimeWriter = (instant: Date) => string;
 
-/**
- * An entry as a sentence, without its time.
- *
- * @param started the run that the same decision began, if there is one
- */
-export function sentenceOf(entry: LedgerEntry, time: TimeWriter, started: Job | null = null): string {
-  return tellers[entry.reason](entry, time, started);
+/** An entry as a sentence, without its time. */
+export function sentenceOf(entry: LedgerEntry, time: TimeWriter): string {
+  return tellers[entry.reason](entry, time);
 }
 
-type Teller = (entry: LedgerEntry, time: TimeWriter, started: Job | null) => string;
+type Teller = (entry: LedgerEntry, time: TimeWriter) => string;
 
 const tellers: Readonly<Record<Reason, Teller>> = {
   started: ({ job, detail }, time) =>
-    joined('run on time', detail === '' ? '' : `, ${detail}`, jobClause(job, time)),
-  late: ({ job, detail }, time) => joined(`run late, ${detail}`, jobClause(job, time)),
-  requested: ({ job, detail }, time) => joined(`a run was asked for ${detail}`, jobClause(job, time)),
+    `run on time${detail === '' ? '' : `, ${detail}`}${jobClause(job, time)}`,
+  late: ({ job, detail }, time) => `run late, ${detail}${jobClause(job, time)}`,
+  requested: ({ job, detail }, time) => `a run was asked for ${detail}${jobClause(job, time)}`,
   again: ({ job, detail }, time) => {
     const attempt = job === null ? 'a further attempt' : `attempt ${job.attempt}`;
-    return joined(`${attempt}, after ${detail.replace(/^by /, '')}`, jobClause(job, time));
+    return `${attempt}, after ${detail.replace(/^by /, '')}${jobClause(job, time)}`;
   },
   skipped: (entry, time) => `${dueTimes(entry, time)} not run: ${entry.detail}`.trimStart(),
-  dropped: (entry, time, started) => {
-    if (started !== null)
-      return `${madeUpFor(entry, time)}: job ${started.id} made up for ${entry.times === 1 ? 'it' : 'them'}`;
+  dropped: (entry, time) => {
+    if (entry.job !== null)
+      return `${madeUpFor(entry, time)}: job ${entry.job.id} made up for ${entry.times === 1 ? 'it' : 'them'}`;
     return `${dueTimes(entry, time)} not made up for: ${entry.detail}`.trimStart();
   },
   taken: ({ detail }) => `not run again: it was ${detail}`,
@@ -67,10 +63,6 @@ export function timesText(times: number): string {
 
 function jobClause(job: Job | null, time: TimeWriter): string {
   return job === null ? '; its job is not kept any more' : `; ${jobText(job, time)}`;
-}
-
-function joined(...parts: readonly string[]): string {
-  return parts.join('');
 }
 
 /** Nothing for a single due time, whose time stands before the sentence. */
