@@ -61,7 +61,7 @@ export function sendCommand(): Command {
 async function send(flags: SendFlags): Promise<void> {
   const push = pushOf(flags);
   const { queuePush } = await import('../push/queue-push.js');
-  const { vapidDetails } = await import('../push/vapid.js');
+  const { vapidDetails } = await import('../push/web-push.js');
   await withSiteStore(flags, async (found) => {
     // What could never be sent is better told now than by the log.
     vapidDetails(found.site.settings);

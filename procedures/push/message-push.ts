@@ -1,8 +1,9 @@
 // The way `push`: messages to users as pushes to their browsers.
 
+import { shortened } from '../checks/parse-problems.js';
 import { registerNotificationWay, UndeliverableError } from '../messages/ways.js';
 import type { UserMessageRow } from '../store/tables.js';
-import { maxPayloadBytes, queuePush } from './queue-push.js';
+import { queuePush } from './queue-push.js';
 
 registerNotificationWay({
   name: 'push',
@@ -14,28 +15,16 @@ registerNotificationWay({
   },
 });
 
-/** What a message's receiver gets; a long text is cut, since the application shows all of it. */
+/** Of longer texts so many characters: no device shows more, and the application shows all of it. */
+const [titleLength, bodyLength] = [150, 350];
+
+/** What a message's receiver gets. */
 export function messageData({ id, kind, owner, subject, body }: UserMessageRow): Record<string, unknown> {
-  const whole = { id: `message-${id}`, kind, owner, title: subject, body };
-  if (sizeOf(whole) <= maxPayloadBytes) return whole;
-  const title = cut(subject, maxPayloadBytes / 4, (title) => ({ ...whole, title, body: '' }));
-  return { ...whole, title, body: cut(body, maxPayloadBytes, (text) => ({ ...whole, title, body: text })) };
-}
-
-/** The longest beginning of a text with which the data is small enough, found by halving. */
-function cut(text: string, bytes: number, dataWith: (text: string) => object): string {
-  const characters = [...text];
-  let [fits, exceeds] = [0, characters.length + 1];
-  const shortened = (length: number) =>
-    length === characters.length ? text : `${characters.slice(0, length).join('')}…`;
-  while (exceeds - fits > 1) {
-    const middle = Math.floor((fits + exceeds) / 2);
-    if (sizeOf(dataWith(shortened(middle))) <= bytes) fits = middle;
-    else exceeds = middle;
-  }
-  return shortened(fits);
-}
-
-function sizeOf(data: object): number {
-  return Buffer.byteLength(JSON.stringify(data));
+  return {
+    id: `message-${id}`,
+    kind,
+    owner,
+    title: shortened(subject, titleLength),
+    body: shortened(body, bodyLength),
+  };
 }

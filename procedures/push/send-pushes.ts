@@ -7,18 +7,23 @@ import { sendPending, type Transport } from '../outbox/send-pending.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { PushDeliveryRow, PushMessageRow, PushSubscriptionRow } from '../store/tables.js';
 import { PrivateAddressError } from './addresses.js';
-import { Poster } from './post.js';
-import { type VapidDetails, vapidDetails } from './vapid.js';
-import { judge, maxAttempts, pauseAfter } from './verdict.js';
-import { BrokenSubscriptionError, loadWebPush, type WebPush } from './web-push.js';
+import { Poster, type PushAnswer } from './post.js';
+import {
+  BrokenSubscriptionError,
+  loadWebPush,
+  type VapidDetails,
+  vapidDetails,
+  type WebPush,
+} from './web-push.js';
 
 /** Deliveries on the way at a time. */
 const connections = 16;
 const timeoutMs = 10_000;
 /** When the run is to end, what is on the way has so long before it is cut off; less than a run's usual grace. */
 const lastWordsMs = 2000;
-/** A push service that wants to be asked again at once is not. */
+/** A push service that wants to be asked again at once is not, and one that wants to be left alone for long is. */
 const leastPauseMs = 1000;
+const longestRetryAfterMs = 86_400_000;
 
 export const pushes: OutboxKind<PushDeliveryRow> = {
   table: 'push_deliveries',
@@ -26,9 +31,10 @@ export const pushes: OutboxKind<PushDeliveryRow> = {
   many: 'pushes',
   isWaiting: sql`status = 'pending'`,
   waiting: () => 'pending',
-  maxAttempts,
+  maxAttempts: 10,
   maxCopies: 2,
-  pauseAfter,
+  // 15 s, a minute, four… up to an hour.
+  pauseAfter: (attempt) => Math.min(15_000 * 4 ** (attempt - 1), 3_600_000),
   nameOf: ({ message_id: push, subscription_id: id }) => `push ${push} to subscription ${id}`,
 };
 
@@ -77,6 +83,8 @@ class PushTransport implements Transport<PushDeliveryRow> {
     // A browser that several people use is subscribed for whoever came last.
     if (message.user !== null && message.user !== subscription.user)
       return { kind: 'refused', answer: 'its subscription belongs to another user by now' };
+    if (subscription.state === 'broken')
+      return { kind: 'refused', answer: subscription.problem ?? 'its subscription is broken' };
     if (message.expires_at <= this.#now)
       return { kind: 'refused', answer: 'its time to live was over before it could be sent' };
     try {
@@ -105,26 +113,24 @@ class PushTransport implements Transport<PushDeliveryRow> {
     const request = this.#webPush.requestFor(subscription, message, ttlSeconds, this.#vapid);
     await handOver();
     const said = judge(await this.#poster.post(request, this.#cut.signal), this.#now);
-    const { kind, answer } = said;
-    switch (kind) {
+    const { answer } = said;
+    switch (said.kind) {
       case 'sent':
-        return { kind, answer, also: async (tx) => await noteSent(tx, subscription, this.#now) };
+        return { kind: 'sent', answer, also: async (tx) => await noteSent(tx, subscription, this.#now) };
       case 'gone':
         return this.#drop(subscription, 'gone', answer);
       case 'refused':
-        return { kind, answer };
+        return { kind: 'refused', answer };
       case 'failed':
         return { kind: 'deferred', answer, at: message.expires_at };
-      case 'later': {
-        const at = Math.max(said.at, this.#now + leastPauseMs);
-        return { kind: 'put off', answer, at, also: (tx) => putOff(tx, subscription, said.whom, at) };
-      }
+      case 'later':
+        return { kind: 'put off', answer, at: said.at };
     }
   }
 
   #drop(subscription: PushSubscriptionRow, how: 'gone' | 'broken', answer: string): Verdict {
     const next = how === 'gone' ? 'the subscription is removed' : 'the subscription is broken';
-    const also = (tx: SiteDatabase) => dropSubscription(tx, subscription, how, answer, this.#now);
+    const also = (tx: SiteDatabase) => dropSubscription(tx, subscription, how, answer);
     return { kind: 'refused', answer, next, also };
   }
 }
@@ -133,61 +139,22 @@ async function noteSent(tx: SiteDatabase, { id }: PushSubscriptionRow, now: numb
   await tx.updateTable('push_subscriptions').set({ sent_at: now }).where('id', '=', id).execute();
 }
 
-/** The push service wants to be left alone until then: with what is for this subscription, or with everything. */
-async function putOff(
-  tx: SiteDatabase,
-  { id, origin }: PushSubscriptionRow,
-  whom: 'subscription' | 'service',
-  at: number,
-): Promise<void> {
-  await tx
-    .updateTable('push_deliveries')
-    .set({ next_attempt_at: at })
-    .where('status', '=', 'pending')
-    .where('next_attempt_at', '<', at)
-    .$if(whom === 'subscription', (query) => query.where('subscription_id', '=', id))
-    .$if(whom === 'service', (query) =>
-      query.where('subscription_id', 'in', (eb) =>
-        eb.selectFrom('push_subscriptions').select('id').where('origin', '=', origin),
-      ),
-    )
-    .execute();
-}
-
-/** The subscription is of no use: it goes, or stays as broken for people to see, and all that waits for it is given up. */
+/** The subscription is of no use: it goes, or stays as broken for people to see. */
 async function dropSubscription(
   tx: SiteDatabase,
   { id, p256dh, auth }: PushSubscriptionRow,
   how: 'gone' | 'broken',
-  answer: string,
-  now: number,
+  problem: string,
 ): Promise<void> {
   // Not if it was made anew meanwhile, under the same endpoint.
   const same = { id, p256dh, auth };
   if (how === 'gone') {
-    await tx
-      .deleteFrom('push_subscriptions')
-      .where((eb) => eb.and(same))
-      .execute();
+    const gone = tx.deleteFrom('push_subscriptions').where((eb) => eb.and(same));
+    await gone.execute();
   } else {
-    await tx
-      .updateTable('push_subscriptions')
-      .set({ state: 'broken', problem: answer })
-      .where((eb) => eb.and(same))
-      .execute();
+    const broken = tx.updateTable('push_subscriptions').set({ state: 'broken', problem });
+    await broken.where((eb) => eb.and(same)).execute();
   }
-  const active = tx
-    .selectFrom('push_subscriptions')
-    .select('id')
-    .where('id', '=', id)
-    .where('state', '=', 'active');
-  await tx
-    .updateTable('push_deliveries')
-    .set({ status: 'failed', done_at: now, answer })
-    .where('status', '=', 'pending')
-    .where('subscription_id', '=', id)
-    .where('subscription_id', 'not in', active)
-    .execute();
 }
 
 /** Deletes pushes of which nothing is left to deliver, or to show. */
@@ -199,4 +166,33 @@ export async function clearOldPushes(db: SiteDatabase, queuedBefore: number): Pr
       not(exists(selectFrom('push_deliveries').select('id').whereRef('message_id', '=', 'push_messages.id'))),
     )
     .execute();
+}
+
+/**
+ * What becomes of a delivery after an attempt. sent: it was taken. gone: there is no such subscription any more. refused:
+ * trying again is of no use. later: not before `at`, because the push service says so. failed: tried again after a pause.
+ */
+export type Judgement =
+  | { readonly kind: 'sent' | 'gone' | 'refused' | 'failed'; readonly answer: string }
+  | { readonly kind: 'later'; readonly answer: string; readonly at: number };
+
+/** Source: RFC 8030, 5 and 8.4; RFC 9110, 15. */
+export function judge({ status, retryAfter, text }: PushAnswer, now: number): Judgement {
+  const answer = `${status} ${text}`.trim();
+  if (status >= 200 && status < 300) return { kind: 'sent', answer };
+  if (status === 404 || status === 410) return { kind: 'gone', answer };
+  const at = status === 429 || status === 503 ? retryAt(retryAfter, now) : undefined;
+  if (at !== undefined) return { kind: 'later', answer, at };
+  const isPassing = status === 408 || status === 425 || status === 429 || status >= 500;
+  return { kind: isPassing ? 'failed' : 'refused', answer };
+}
+
+/** The instant that a header `Retry-After` means, a number of seconds or a date. Source: RFC 9110, 10.2.3. */
+export function retryAt(header: string | undefined, now: number): number | undefined {
+  const text = header?.trim() ?? '';
+  // Date.parse would also take `-5` for a date.
+  const date = /^[A-Za-z]{3,9}, /.test(text) ? Date.parse(text) : Number.NaN;
+  const at = /^\d+$/.test(text) ? now + Number(text) * 1000 : date;
+  if (Number.isNaN(at)) return undefined;
+  return Math.min(Math.max(at, now + leastPauseMs), now + longestRetryAfterMs);
 }

@@ -1,11 +1,11 @@
-// The package that encrypts: `web-push`, an optional peer dependency, since most sites send no pushes.
+// The package that encrypts and signs: `web-push`, an optional peer dependency, since most sites send no pushes.
 //
 // Of it only the making of requests is used. Posting them is done here (post.ts): the package's own way cannot be kept
 // away from private addresses, nor speak to a push service of the same machine, nor keep connections.
 
-import { LinodError } from '../../src/index.js';
+import { createECDH } from 'node:crypto';
+import { BadConfigError, LinodError, type Settings } from '../../src/index.js';
 import type { PushMessageRow, PushSubscriptionRow } from '../store/tables.js';
-import type { VapidDetails } from './vapid.js';
 
 /** The package `web-push` is not installed. */
 export class MissingWebPushError extends LinodError {
@@ -66,4 +66,33 @@ export async function loadWebPush(): Promise<WebPush> {
     },
     generateKeys: () => webPush.generateVAPIDKeys(),
   };
+}
+
+/** Who sends, and the keys by which push services know the site. Source: RFC 8292. */
+export interface VapidDetails {
+  /** Whom a push service may write to when something goes wrong: `mailto:` or `https:`. */
+  readonly subject: string;
+  readonly publicKey: string;
+  readonly privateKey: string;
+}
+
+type VapidSettings = Pick<Settings, 'vapidSubject' | 'vapidPublicKey' | 'vapidPrivateKey'>;
+
+/**
+ * The keys of a site.
+ *
+ * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) when one is missing, or they are no pair
+ */
+export function vapidDetails(settings: VapidSettings): VapidDetails {
+  const { vapidSubject: subject, vapidPublicKey: publicKey, vapidPrivateKey: privateKey } = settings;
+  const given = { vapidSubject: subject, vapidPublicKey: publicKey, vapidPrivateKey: privateKey };
+  const missing = Object.entries(given).flatMap(([key, value]) => (value === '' ? [key] : []));
+  const bad = (key: string | undefined, problem: string) =>
+    new BadConfigError('the settings', key, `${problem}; \`linod push keys\` makes a pair of keys`);
+  if (missing.length > 0) throw bad(undefined, `push needs ${missing.join(', ')}`);
+  const pair = createECDH('prime256v1');
+  pair.setPrivateKey(privateKey, 'base64url');
+  if (pair.getPublicKey('base64url') !== publicKey)
+    throw bad('vapidPublicKey', 'is not the public key of vapidPrivateKey');
+  return { subject, publicKey, privateKey };
 }

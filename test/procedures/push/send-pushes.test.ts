@@ -1,15 +1,15 @@
 import t from 'tap';
-import { judge, pauseAfter, retryAt } from '../../../procedures/push/verdict.js';
+import { judge, pushes, retryAt } from '../../../procedures/push/send-pushes.js';
 import { noon } from '../../support/site.js';
 
 t.test(
-  'Retry-After is a number of seconds or a date, at most a day ahead and never before now',
+  'Retry-After is a number of seconds or a date, at least a second and at most a day ahead',
   async (t) => {
     for (const [header, at] of [
-      ['0', noon],
+      ['0', noon + 1000],
       ['120', noon + 120_000],
       ['Tue, 24 Nov 2026 12:05:00 GMT', noon + 300_000],
-      ['Tue, 24 Nov 2026 11:00:00 GMT', noon],
+      ['Tue, 24 Nov 2026 11:00:00 GMT', noon + 1000],
       ['999999999', noon + 86_400_000],
       ['soon', undefined],
       ['-5', undefined],
@@ -31,12 +31,14 @@ t.test('every answer has a consequence', async (t) => {
     kind: 'later',
     answer: '429 slow down',
     at: noon + 7000,
-    whom: 'subscription',
   });
-  t.match(judge({ status: 503, retryAfter: '7', text: '' }, noon), { kind: 'later', whom: 'service' });
+  t.match(judge({ status: 503, retryAfter: '7', text: '' }, noon), { kind: 'later', at: noon + 7000 });
   t.match(judge({ status: 503, retryAfter: 'later', text: '' }, noon), { kind: 'failed' });
 });
 
 t.test('pauses grow up to an hour', async (t) => {
-  t.same([1, 2, 3, 4, 5, 50].map(pauseAfter), [15_000, 60_000, 240_000, 960_000, 3_600_000, 3_600_000]);
+  t.same(
+    [1, 2, 3, 4, 5, 50].map(pushes.pauseAfter),
+    [15_000, 60_000, 240_000, 960_000, 3_600_000, 3_600_000],
+  );
 });
