@@ -5,13 +5,15 @@ import { InvalidMessageError } from '../errors.js';
 import { messagePlace } from '../message-place.js';
 import { Float } from '../msgpack/values.js';
 import { className, isPlainObject } from '../plain-object.js';
-import { maxDigits, pythonFloat } from './numbers.js';
 
 /** How many containers may stand around a value: as many as in MessagePack. */
 const maxDepth = 511;
 
+/** Python neither reads nor writes an integer with more digits, since that takes the square of their number. */
+export const maxDigits = 4300;
+
 /** Makes the text of one value. */
-export class Writer {
+export class JsonWriter {
   /** The keys and indexes that lead to the value being written, kept to name it in an error. */
   readonly #path: Array<string | number> = [];
 
@@ -93,6 +95,22 @@ export class Writer {
 /** The same numbers are integers as in MessagePack. */
 function numberText(value: number): string {
   return Number.isSafeInteger(value) && !Object.is(value, -0) ? String(value) : pythonFloat(value);
+}
+
+/**
+ * The shortest text that reads back to the same double, in Python's form: `1.0`, `1e+16`, `1e-05`, `NaN`, `-Infinity`.
+ */
+function pythonFloat(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  if (Object.is(value, -0)) return '-0.0';
+  const [mantissa, exponentText] = value.toExponential().split('e');
+  const exponent = Number(exponentText);
+  if (exponent < -4 || exponent >= 16) {
+    const sign = exponent < 0 ? '-' : '+';
+    return `${mantissa}e${sign}${String(Math.abs(exponent)).padStart(2, '0')}`;
+  }
+  const text = String(value);
+  return text.includes('.') ? text : `${text}.0`;
 }
 
 function quoted(text: string): string {

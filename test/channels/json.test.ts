@@ -147,12 +147,15 @@ t.test('what is no JSON is refused, and the error shows nothing of it', async (t
     '{} {}',
     '-NaN',
     'secret',
+    '{NaN:1}',
+    '{12345678901234567890:1}',
+    '-12345678901234567890a',
+    '012345678901234567890',
+    '"\\',
   ])
     t.throws(() => read(text), undecodable, JSON.stringify(text));
   t.throws(() => decodeJson(Buffer.from([0x22, 0xff, 0x22])), undecodable, 'no UTF-8');
-  t.throws(() => read('["secret" secret]'), {
-    message: 'the text is no JSON: expected "," or "]" at character 10',
-  });
+  t.throws(() => read('["secret" secret]'), { message: 'the text is no JSON', cause: undefined });
 });
 
 t.test('nesting and the length of integers are bounded', async (t) => {
