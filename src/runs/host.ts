@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import type { FromRun, ToRun, Usage } from './messages.js';
+import type { FromRun, ToRun } from './messages.js';
 
 /** What a run needs. */
 export interface HostNeeds {
@@ -26,8 +26,6 @@ export interface RunHost {
   readonly ended: Promise<HostEnd>;
   /** Whether it takes no messages any more; true somewhat before {@link ended} resolves. */
   readonly isOver: boolean;
-  /** What the present run is known to have used, for a host that can no longer report it. */
-  usage(): Usage;
   /** Whether it keeps this process alive. */
   keep(alive: boolean): void;
 }

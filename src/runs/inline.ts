@@ -56,47 +56,38 @@ export async function runInline(run: Run, context: InlineContext): Promise<RunEn
   }
 }
 
-/** Waits for the end of what a procedure does, and no longer than it is allowed. @returns null when all went well */
-async function follow(run: Run, work: Promise<void>, clock: Clock): Promise<RunEnd | null> {
-  const { isOver, text } = await endOrGiveUp(run, work, clock);
-  const { reason } = run.stop;
-  if (reason === null) return null;
-  const message = `${reason.message}; ${text}`;
-  run.log.logger.warning(message);
-  const left = isOver
-    ? null
-    : work.then(
-        () => undefined,
-        () => undefined,
-      );
-  return { outcome: { status: reason.status, message, cause: isOver ? null : leftBehind }, left };
-}
-
-/** How a run came to its end; where it is not over, it was given up. */
-interface How {
-  readonly isOver: boolean;
-  readonly text: string;
-}
-
-/** Rejects with what the procedure throws when nobody had asked it to end. */
-async function endOrGiveUp(run: Run, work: Promise<void>, clock: Clock): Promise<How> {
+/**
+ * Waits for the end of what a procedure does, and no longer than it is allowed. Rejects with what it throws when nobody
+ * had asked it to end.
+ *
+ * @returns null when all went well
+ */
+async function follow({ stop, rule, log }: Run, work: Promise<void>, clock: Clock): Promise<RunEnd | null> {
   let disarm: () => void = () => undefined;
   const givenUp = new Promise<How>((resolve) => {
-    disarm = afterGrace(run, clock, (graceMs) => {
+    disarm = afterGrace({ stop, rule }, clock, (graceMs) => {
       const text = `it did not react within ${durationText(graceMs)} and may still be going on`;
-      resolve({ isOver: false, text });
+      const left = work.catch(() => undefined);
+      resolve({ text, left });
     });
   });
   const ended = work.then(
-    () => ({ isOver: true, text: 'it ended by itself' }),
-    (error: unknown) => {
-      if (run.stop.reason === null) throw error;
-      return { isOver: true, text: endedWith(headline(error), run.stop.reason) };
+    (): How => ({ text: 'it ended by itself', left: null }),
+    (error: unknown): How => {
+      if (stop.reason === null) throw error;
+      return { text: endedWith(headline(error), stop.reason), left: null };
     },
   );
-  try {
-    return await Promise.race([ended, givenUp]);
-  } finally {
-    disarm();
-  }
+  const { text, left } = await Promise.race([ended, givenUp]).finally(disarm);
+  const { reason } = stop;
+  if (reason === null) return null;
+  const message = `${reason.message}; ${text}`;
+  log.logger.warning(message);
+  return { outcome: { status: reason.status, message, cause: left === null ? null : leftBehind }, left };
+}
+
+interface How {
+  readonly text: string;
+  /** What was given up, as in {@link RunEnd}. */
+  readonly left: Promise<void> | null;
 }

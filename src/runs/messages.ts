@@ -44,8 +44,7 @@ const toRun = v.variant('linod', [
 ]);
 
 const fromRun = v.variant('linod', [
-  /** The site's procedures are loaded. `thread` is what the system calls the thread, for its processor time. */
-  v.object({ linod: v.literal('ready'), thread: nullableText }),
+  /** The site's procedures could not be loaded. */
   v.object({ linod: v.literal('unable'), error: text }),
   /** The wish that the run ends has arrived. */
   v.object({ linod: v.literal('aborting') }),
@@ -72,8 +71,6 @@ const fromRun = v.variant('linod', [
   }),
   /** Something was thrown that nobody caught. */
   v.object({ linod: v.literal('uncaught'), origin: text, error: text }),
-  /** It ends by itself, as with `process.exit`. */
-  v.object({ linod: v.literal('exiting'), usage }),
 ]);
 
 export type Usage = v.InferOutput<typeof usage>;

@@ -12,12 +12,11 @@ import {
   type RunProgram,
   readLines,
 } from './host.js';
-import { parseFromRun, type ToRun, type Usage } from './messages.js';
-import { processCpuMs, processMemory } from './usage.js';
+import { parseFromRun, type ToRun } from './messages.js';
+import { processMemory } from './usage.js';
 
-/** How often a process is measured, with a limit of memory and without. */
-const limitedLookMs = 100;
-const lookMs = 1000;
+/** How often the memory of a process is compared with its limit. */
+const measureEveryMs = 100;
 /** Node itself may take this much on top of a limit. */
 const ownMemory = 96 * 1024 * 1024;
 /** How long to wait for what was printed last: a child that has left the group may hold the pipe open for ever. */
@@ -39,8 +38,6 @@ export class Process implements RunHost {
   #workerId = '';
   /** Of the present run. */
   #mark: string | null = null;
-  #cpuBefore: number | null = null;
-  #usage: Usage = { cpuMs: null, memoryBytes: null };
 
   constructor({ url, execArgv }: RunProgram, needs: HostNeeds) {
     this.needs = needs;
@@ -66,18 +63,13 @@ export class Process implements RunHost {
     if (message.linod === 'begin') this.#workerId = message.workerId;
     if (message.linod === 'run') {
       this.#mark = markOf(this.#workerId, message.jobId);
-      this.#watch();
+      if (this.#memoryLimit > 0) this.#timer = setInterval(() => this.#checkMemory(), measureEveryMs).unref();
     }
     if (this.#child.connected) this.#child.send(message, () => undefined);
   }
 
   kill(): void {
-    this.#look();
     this.#killGroup();
-  }
-
-  usage(): Usage {
-    return this.#usage;
   }
 
   keep(alive: boolean): void {
@@ -117,29 +109,13 @@ export class Process implements RunHost {
     return isFull || this.#isOverLimit ? { how: 'memory' } : end;
   }
 
-  #watch(): void {
-    this.#usage = { cpuMs: null, memoryBytes: null };
-    this.#cpuBefore = this.#cpu();
-    this.#timer = setInterval(() => this.#look(), this.#memoryLimit > 0 ? limitedLookMs : lookMs);
-    this.#timer.unref();
-  }
-
-  #look(): void {
+  /** The system would end a process that takes too much without a word. */
+  #checkMemory(): void {
     const { pid } = this.#child;
-    if (pid === undefined) return;
-    const cpu = this.#cpu();
-    const memory = processMemory(pid);
-    if (cpu === null || memory === null) return;
-    this.#usage = { cpuMs: cpu - (this.#cpuBefore ?? 0), memoryBytes: memory.peak };
-    // The system would end a process that takes too much without a word.
-    if (this.#memoryLimit === 0 || memory.now <= this.#memoryLimit + ownMemory) return;
+    const memory = pid === undefined ? null : processMemory(pid);
+    if (memory === null || memory.now <= this.#memoryLimit + ownMemory) return;
     this.#isOverLimit = true;
     this.#killGroup();
-  }
-
-  #cpu(): number | null {
-    const { pid } = this.#child;
-    return pid === undefined ? null : processCpuMs(pid);
   }
 
   #killGroup(): void {

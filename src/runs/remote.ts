@@ -6,7 +6,7 @@ import { durationText } from '../duration.js';
 import type { Fields } from '../log/fields.js';
 import type { Outcome } from '../tasks/job.js';
 import type { HostEnd, HostListener, HostNeeds, RunHost } from './host.js';
-import type { FromRun, Usage } from './messages.js';
+import type { FromRun } from './messages.js';
 import type { HostPool } from './pool.js';
 import type { Run, RunEnd } from './runner.js';
 import { afterGrace, endedWith } from './stop.js';
@@ -60,6 +60,8 @@ interface Told {
 }
 
 class RemoteRun implements HostListener {
+  /** Whether nothing of the run goes on there, so that its host can be used again. */
+  isClean = false;
   readonly #run: Run;
   readonly #host: RunHost;
   readonly #context: RemoteContext;
@@ -71,9 +73,7 @@ class RemoteRun implements HostListener {
   readonly #lines: string[] = [];
   /** Whether its event loop has noticed that it is to end. */
   #hasHeard = false;
-  #usage: Usage | null = null;
   #lastWords: Extract<FromRun, { linod: 'uncaught' | 'unable' }> | null = null;
-  #isClean = false;
 
   constructor(run: Run, host: RunHost, context: RemoteContext) {
     this.#run = run;
@@ -88,11 +88,6 @@ class RemoteRun implements HostListener {
     this.#begin();
     this.#disarm = afterGrace(run, context.clock, (graceMs) => this.#resolveEnd({ how: 'killed', graceMs }));
     run.stop.onAbort(({ status, message }) => host.post({ linod: 'abort', status, why: message }));
-  }
-
-  /** Whether nothing of the run goes on there, so that its host can be used again. */
-  get isClean(): boolean {
-    return this.#isClean;
   }
 
   async outcome(): Promise<Outcome> {
@@ -124,19 +119,13 @@ class RemoteRun implements HostListener {
       case 'aborting':
         this.#hasHeard = true;
         break;
-      case 'exiting':
-        this.#usage = message.usage;
-        break;
       case 'uncaught':
       case 'unable':
         this.#lastWords = message;
         break;
       case 'end':
-        this.#usage = message.usage;
-        this.#isClean = message.isClean;
+        this.isClean = message.isClean;
         this.#resolveEnd(message);
-        break;
-      case 'ready':
         break;
     }
   }
@@ -166,7 +155,8 @@ class RemoteRun implements HostListener {
   #judge(end: End): Outcome {
     const { reason } = this.#run.stop;
     const told = this.#howItEnded(end);
-    const { cpuMs, memoryBytes } = this.#usage ?? this.#host.usage();
+    // Of a run that was killed nothing is known.
+    const { cpuMs, memoryBytes } = 'linod' in end ? end.usage : { cpuMs: null, memoryBytes: null };
     const used = { cpuMs: cpuMs === null ? null : Math.round(cpuMs), memoryBytes };
     if (told === null && reason === null) {
       const took = durationText(this.#context.clock.now() - this.#startedAt);
@@ -180,7 +170,12 @@ class RemoteRun implements HostListener {
   /** Null when the procedure has come to its end. */
   #howItEnded(end: End): Told | null {
     const { kind } = this.#host.needs;
-    if ('linod' in end) return this.#howTheProcedureEnded(end);
+    const { reason } = this.#run.stop;
+    if ('linod' in end) {
+      if (end.error === null) return null;
+      if (reason === null) return { cause: 'threw', message: end.error.text };
+      return { cause: null, message: endedWith(end.error.headline, reason) };
+    }
     if (end.how === 'killed') return this.#withLines(this.#howItWasKilled(end.graceMs));
     if (this.#lastWords?.linod === 'unable') {
       const message = `its ${kind} could not load the procedures of the site: ${this.#lastWords.error}`;
@@ -192,14 +187,6 @@ class RemoteRun implements HostListener {
       return { cause, message: `an error that nobody caught ended its ${kind}: ${this.#lastWords.error}` };
     }
     return this.#withLines(this.#howItsHostEnded(end));
-  }
-
-  #howTheProcedureEnded({ error }: Extract<FromRun, { linod: 'end' }>): Told | null {
-    const { reason } = this.#run.stop;
-    if (error === null) return null;
-    return reason === null
-      ? { cause: 'threw', message: error.text }
-      : { cause: null, message: endedWith(error.headline, reason) };
   }
 
   #howItsHostEnded(end: HostEnd): Told {

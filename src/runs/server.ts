@@ -20,7 +20,7 @@ import { type FromRun, parseToRun, type ToRun } from './messages.js';
 import { markOf, runVariable } from './process.js';
 import { type RequestParts, RunConnection, RunRequest } from './request.js';
 import { describeThrown, headline, RunAbortedError, RunStop } from './stop.js';
-import { Measure, ownThread } from './usage.js';
+import { Measure } from './usage.js';
 import { RunWrites } from './writes.js';
 
 /** The way to the worker. */
@@ -48,7 +48,6 @@ export class RunServer {
   readonly #port: RunPort;
   #loaded: Promise<Loaded> | null = null;
   #stop: RunStop | null = null;
-  #measure: Measure | null = null;
 
   constructor(port: RunPort) {
     this.#port = port;
@@ -64,18 +63,12 @@ export class RunServer {
     process.on('uncaughtException', (error, origin) =>
       this.#port.end({ linod: 'uncaught', origin, error: describeThrown(error) }),
     );
-    process.on('exit', () => {
-      if (this.#measure !== null) this.#port.post({ linod: 'exiting', usage: this.#measure.usage() });
-    });
   }
 
   #begin(begin: Begin): void {
     this.#loaded = load(begin);
     this.#loaded.then(
-      () => {
-        this.#port.followWorker(begin.pid);
-        this.#port.post({ linod: 'ready', thread: ownThread() });
-      },
+      () => this.#port.followWorker(begin.pid),
       (error: unknown) => this.#port.end({ linod: 'unable', error: describeThrown(error) }),
     );
   }
@@ -93,11 +86,10 @@ export class RunServer {
     const loaded = await this.#loaded?.catch(() => null);
     if (loaded == null) return;
     const before = openResources();
-    this.#measure = new Measure(this.#port.kind);
+    const measure = new Measure(this.#port.kind);
     const error = await this.#perform(order, loaded, stop);
-    const usage = this.#measure.usage();
-    this.#measure.close();
-    this.#measure = null;
+    const usage = measure.usage();
+    measure.close();
     this.#stop = null;
     // What has been closed is gone one turn later.
     await new Promise((resolve) => setImmediate(resolve));

@@ -9,8 +9,7 @@ import {
   type RunProgram,
   readLines,
 } from './host.js';
-import { parseFromRun, type ToRun, type Usage } from './messages.js';
-import { threadCpuMs } from './usage.js';
+import { parseFromRun, type ToRun } from './messages.js';
 
 export class Thread implements RunHost {
   readonly needs: HostNeeds;
@@ -18,8 +17,6 @@ export class Thread implements RunHost {
   isOver = false;
   listener: HostListener | null = null;
   readonly #worker: Worker;
-  #thread: string | null = null;
-  #cpuBefore: number | null = null;
 
   constructor({ url, execArgv }: RunProgram, needs: HostNeeds) {
     this.needs = needs;
@@ -41,7 +38,10 @@ export class Thread implements RunHost {
       );
       worker.on('exit', (code) => end({ how: 'exit', code }));
     });
-    worker.on('message', (value) => this.#onMessage(value));
+    worker.on('message', (value) => {
+      const message = parseFromRun(value);
+      if (message !== null) this.listener?.onMessage(message);
+    });
     for (const stream of ['stdout', 'stderr'] as const) {
       readLines(worker[stream], (line) => this.listener?.onPrint(stream, line));
     }
@@ -49,7 +49,6 @@ export class Thread implements RunHost {
   }
 
   post(message: ToRun): void {
-    if (message.linod === 'run') this.#cpuBefore = this.#cpu();
     this.#worker.postMessage(message);
   }
 
@@ -57,25 +56,8 @@ export class Thread implements RunHost {
     void this.#worker.terminate();
   }
 
-  /** Only the thread itself knows its heap. */
-  usage(): Usage {
-    const cpu = this.#cpu();
-    return { cpuMs: cpu === null ? null : cpu - (this.#cpuBefore ?? 0), memoryBytes: null };
-  }
-
   keep(alive: boolean): void {
     if (alive) this.#worker.ref();
     else this.#worker.unref();
-  }
-
-  #cpu(): number | null {
-    return this.#thread === null ? null : threadCpuMs(this.#thread);
-  }
-
-  #onMessage(value: unknown): void {
-    const message = parseFromRun(value);
-    if (message === null) return;
-    if (message.linod === 'ready') this.#thread = message.thread;
-    this.listener?.onMessage(message);
   }
 }

@@ -1,6 +1,6 @@
 // What a run uses of the machine. Linux tells it in /proc; elsewhere some of it is not known.
 
-import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { HostNeeds } from './host.js';
 import type { Usage } from './messages.js';
 
@@ -38,7 +38,7 @@ export class Measure {
   }
 
   #cpu(): number | null {
-    if (this.#kind === 'thread') return threadCpuMs('thread-self');
+    if (this.#kind === 'thread') return threadCpuMs();
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   }
@@ -54,32 +54,11 @@ export class Measure {
   }
 }
 
-/** Processor time of a thread of this process in ms. @param thread as {@link ownThread} returns it */
-export function threadCpuMs(thread: string): number | null {
+/** Processor time of this thread in ms. */
+function threadCpuMs(): number | null {
   // Source: proc(5), schedstat: the time on the processor in ns, the time in the queue, the number of turns.
-  const nanoseconds = Number(read(`/proc/${thread}/schedstat`)?.split(' ', 1)[0]);
+  const nanoseconds = Number(read('/proc/thread-self/schedstat')?.split(' ', 1)[0]);
   return Number.isFinite(nanoseconds) ? nanoseconds / 1e6 : null;
-}
-
-/** What the system calls the thread that asks, `812/task/815`; null where it does not say. */
-export function ownThread(): string | null {
-  try {
-    return readlinkSync('/proc/thread-self');
-  } catch {
-    return null;
-  }
-}
-
-/** Linux counts processor time of processes in ticks of so many ms. Source: proc_pid_stat(5), sysconf(_SC_CLK_TCK). */
-const tickMs = 10;
-
-/** Processor time of a process in ms. */
-export function processCpuMs(pid: number): number | null {
-  const stat = read(`/proc/${pid}/stat`);
-  if (stat === null) return null;
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  return Number.isFinite(ticks) ? ticks * tickMs : null;
 }
 
 /** The memory that a process has now, and the most since it began or the last {@link forgetPeak}, in bytes. */
