@@ -130,7 +130,7 @@ export class LogService {
   async #succeed(): Promise<void> {
     const { lease, lock } = this.#options;
     try {
-      if (lease.holder === null || lock.lastWorker !== lease.holder || !lock.take()) return;
+      if (lease.holder === null || lock.lastHolder()?.name !== lease.holder || !lock.take()) return;
       if (await lease.acquire(lease.holder)) await this.#listen();
     } finally {
       if (this.#listening === null) lock.release();

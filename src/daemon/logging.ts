@@ -12,7 +12,6 @@ import { guardAtExit } from '../log/sender/exit-guard.js';
 import { LayerTransport } from '../log/sender/layer-transport.js';
 import { LogSender } from '../log/sender/sender.js';
 import { senderSettings } from '../log/sender/settings.js';
-import { LocalTransport } from '../log/sender/transport.js';
 import type { LogSink } from '../log/sink.js';
 import { LogLock } from '../log/writer/log-lock.js';
 import { LoggerCoroutine } from '../log/writer/logger-coroutine.js';
@@ -35,37 +34,36 @@ export interface WorkerLogger {
   readonly logger: Logger;
   readonly levels: SiteLevels;
   readonly sender: LogSender;
-  readonly local: LocalTransport;
+  readonly transport: LayerTransport;
   close(): Promise<void>;
 }
 
 export function openWorkerLogger({ site, layer, clock, terminal }: WorkerLoggerOptions): WorkerLogger {
   const { settings, logDirectory } = site;
-  const elsewhere = new LayerTransport({
+  const transport = new LayerTransport({
     open: async () => layer,
     ownsLayer: false,
     channel: site.logChannel,
     clock,
     onLevels: (overrides) => levels.take(overrides),
   });
-  const local = new LocalTransport(elsewhere);
   const sender = new LogSender({
     name: 'linod',
-    transport: local,
+    transport,
     settings: senderSettings(site),
     clock,
   });
   const unguard = guardAtExit(sender);
   const levels = new SiteLevels({ logDirectory, clock, label: sender.label });
   levels.start(configuredLevels(settings));
-  const adopter = adopterOf(site, sender, local, clock);
+  const adopter = adopterOf(site, sender, transport, clock);
   adopter.start();
   const sink = terminal === undefined ? sender : both(sender, terminal);
   return {
     logger: new Logger({ sink, name: 'linod', levels: levels.tree }),
     levels,
     sender,
-    local,
+    transport,
     async close() {
       try {
         await adopter.stop();
@@ -82,7 +80,7 @@ export function openWorkerLogger({ site, layer, clock, terminal }: WorkerLoggerO
 function adopterOf(
   site: Site,
   sender: LogSender,
-  transport: LocalTransport,
+  transport: LayerTransport,
   clock: SteadyClock,
 ): SpoolAdopter {
   return new SpoolAdopter({
@@ -126,7 +124,7 @@ export interface SiteLog {
 export function openSiteLog(options: SiteLogOptions): SiteLog {
   const { site, layer, clock, terminal, own, store, databaseClock, workerId, onEvent, onBlocked } = options;
   const { settings, logFile, logChannel: channel } = site;
-  const { levels, sender, local, logger } = own;
+  const { levels, sender, transport, logger } = own;
   const lock = new LogLock(logFile, workerId);
   const place = logPlace(site);
   const coroutine = new LoggerCoroutine({
@@ -143,7 +141,7 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
     levels: () => levels.known,
     thresholds: levels.tree,
     sender,
-    local,
+    local: transport,
     spoolDirectories: spoolDirectoriesOf(site),
     onTrouble: terminal === undefined ? undefined : (error) => reportTrouble(terminal, error),
   });

@@ -5,8 +5,8 @@ import type { Clock } from '../../clock.js';
 import { BadMessageError } from '../../parse-message.js';
 import type { LevelOverride } from '../levels/overrides.js';
 import { parseLogLevels } from '../levels/overrides.js';
-import { parseLogAnswer, replyPrefix, sendersGroup } from '../messages.js';
-import type { LogTransport, OutgoingRecords, Reply } from './transport.js';
+import { type LogAnswer, parseLogAnswer, replyPrefix, sendersGroup } from '../messages.js';
+import type { LocalReceiver, LogTransport, OutgoingRecords, Reply } from './transport.js';
 
 export interface LayerTransportOptions {
   /** Called when the first message is to be sent, and again after a rest. */
@@ -29,10 +29,14 @@ const retryMs = 1000;
 /** A layer that takes longer to send is treated as one that is away. */
 const sendMs = 5000;
 
-/** Sends batches to the log's channel, and receives the answers on a channel of its own. */
+/**
+ * Hands batches to the logger coroutine where it runs in this process; else sends them to the log's channel, and receives the
+ * answers on a channel of its own.
+ */
 export class LayerTransport implements LogTransport {
   readonly #options: LayerTransportOptions;
   readonly #listeners = new Set<Reply>();
+  #receiver: LocalReceiver | undefined;
   #link: Promise<Link> | undefined;
   #cancelRest: () => void = () => {};
   /** Messages that are being sent, with the opening of the layer. */
@@ -50,7 +54,17 @@ export class LayerTransport implements LogTransport {
     return () => this.#listeners.delete(onAnswer);
   }
 
+  /** The logger coroutine began to work in this process or, with undefined, ended. */
+  connect(receiver: LocalReceiver | undefined): void {
+    this.#receiver = receiver;
+    if (receiver !== undefined) this.#tell({ type: 'log.ready' });
+  }
+
   async deliver(message: OutgoingRecords): Promise<void> {
+    if (this.#receiver !== undefined) {
+      this.#receiver.accept({ ...message, reply_channel: '' }, (answer) => this.#tell(answer));
+      return;
+    }
     if (this.#isClosed) throw new LayerClosedError();
     this.#cancelRest();
     this.#underWay++;
@@ -110,7 +124,9 @@ export class LayerTransport implements LogTransport {
     try {
       layer = await this.#options.open();
       const link = { layer, replyChannel: await layer.newChannel(replyPrefix), stop: new AbortController() };
-      await this.#join(link);
+      // In the group, the sender hears at once when a logger coroutine starts; without it, at its next probe.
+      if (layer.extensions.has('groups'))
+        await layer.groupAdd(sendersGroup(this.#options.channel), link.replyChannel);
       void this.#receive(link);
       return link;
     } catch (error) {
@@ -119,28 +135,23 @@ export class LayerTransport implements LogTransport {
     }
   }
 
-  /** In the group, the sender hears at once when a logger coroutine starts; without it, at its next probe. */
-  async #join({ layer, replyChannel }: Link): Promise<void> {
-    if (layer.extensions.has('groups'))
-      await layer.groupAdd(sendersGroup(this.#options.channel), replyChannel);
-  }
-
   /** Ends with its link and never rejects. */
   async #receive({ layer, replyChannel, stop: { signal } }: Link): Promise<void> {
     while (!signal.aborted) {
       try {
         const received = await layer.receive(replyChannel, { signal });
         if (received.type === 'log.levels') this.#options.onLevels?.(parseLogLevels(received).levels);
-        else {
-          const answer = parseLogAnswer(received);
-          for (const listener of this.#listeners) listener(answer);
-        }
+        else this.#tell(parseLogAnswer(received));
       } catch (error) {
         if (signal.aborted || error instanceof LayerClosedError) return;
         // An answer that cannot be read is as good as lost; a layer in trouble is asked again.
         if (!(error instanceof BadMessageError)) await this.#pause();
       }
     }
+  }
+
+  #tell(answer: LogAnswer): void {
+    for (const listener of this.#listeners) listener(answer);
   }
 
   #pause(): Promise<void> {

@@ -1,6 +1,6 @@
 // How far the writer has come, kept beside the log so that a start need not read the whole file back.
 
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../../clock.js';
@@ -11,24 +11,21 @@ import type { LedgerFile } from './ledger-file.js';
 
 const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
-/** Up to `offset` in the file with this fingerprint, `positions` say all that the file says. */
-const schema = v.object({
-  file: v.string(),
-  offset: number,
-  positions: v.array(
-    v.object({
-      sender: v.string(),
-      epoch: v.string(),
-      /** The last number in the log. */
-      last: number,
-      /** Whether lines with this label are, at this place of the file, those of this epoch. */
-      isCurrent: v.boolean(),
-      /** When the sender was last heard, in ms. */
-      heardAt: number,
-      owner: v.optional(v.object({ host: v.string(), pid: v.number(), start: v.string() })),
-    }),
-  ),
+const positionSchema = v.object({
+  sender: v.string(),
+  epoch: v.string(),
+  /** The last number in the log. */
+  last: number,
+  /** Whether lines with this label are, at this place of the file, those of this epoch. */
+  isCurrent: v.boolean(),
+  /** When the sender was last heard, in ms. */
+  heardAt: number,
+  owner: v.optional(v.object({ host: v.string(), pid: v.number(), start: v.string() })),
 });
+type Position = v.InferOutput<typeof positionSchema>;
+
+/** Up to `offset` in the file with this fingerprint, `positions` say all that the file says. */
+const schema = v.object({ file: v.string(), offset: number, positions: v.array(positionSchema) });
 
 export interface CheckpointOptions {
   /** Of the log; the checkpoint is a file beside it. */
@@ -71,21 +68,17 @@ export class Checkpoint {
   async load(): Promise<void> {
     const { inbox, file, clock } = this.#options;
     try {
-      const text = await readFile(this.#path, 'utf8').catch(none);
-      if (text === undefined) return;
-      const { positions, ...place } = v.parse(schema, JSON.parse(text));
-      for (const { sender, epoch, last, heardAt, owner } of positions) {
+      const { positions, ...place } = v.parse(schema, JSON.parse(await readFile(this.#path, 'utf8')));
+      const epochs = new Map<string, string>();
+      for (const { sender, epoch, last, isCurrent, heardAt, owner } of positions) {
         const standing = inbox.standing(sender, epoch, Math.min(heardAt, clock.now()));
         standing.owner = owner;
         standing.found(last);
+        if (isCurrent) epochs.set(sender, epoch);
       }
-      const current = positions.filter(({ isCurrent }) => isCurrent);
-      file.restore(
-        place,
-        current.map(({ sender, epoch }) => [sender, epoch]),
-      );
+      file.restore(place, epochs);
     } catch (error) {
-      this.#tell(error);
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) this.#tell(error);
     }
   }
 
@@ -106,28 +99,28 @@ export class Checkpoint {
     const { inbox, file } = this.#options;
     if (file.place === undefined) return;
     await this.#forget();
-    const positions = [...inbox].map((standing) => this.#position(standing));
+    const positions = [...inbox].map(({ sender, epoch, written: last, heardAt, owner }): Position => {
+      const isCurrent = file.epochs.get(sender) === epoch;
+      return { sender, epoch, last, isCurrent, heardAt: Math.max(0, Math.floor(heardAt)), owner };
+    });
     try {
-      await replaceFile(this.#path, JSON.stringify({ ...file.place, positions }));
+      // A crash leaves the old file or the new one.
+      await writeFile(`${this.#path}.tmp`, JSON.stringify({ ...file.place, positions }));
+      await rename(`${this.#path}.tmp`, this.#path);
       this.#tell(undefined);
     } catch (error) {
       this.#tell(error);
     }
   }
 
-  #position(standing: Standing): v.InferOutput<typeof schema>['positions'][number] {
-    const { sender, epoch, written: last, heardAt, owner } = standing;
-    const isCurrent = this.#options.file.epochs.get(sender) === epoch;
-    return { sender, epoch, last, isCurrent, heardAt: Math.max(0, Math.floor(heardAt)), owner };
-  }
-
   /** Programs that start every few seconds would fill the checkpoint, and the beginning of each file. */
   async #forget(): Promise<void> {
     const { inbox, file, spoolDirectories } = this.#options;
-    if (![...inbox].some((standing) => this.#isForgettable(standing))) return;
-    const spooled = await spooledEpochs(spoolDirectories);
-    for (const standing of [...inbox]) {
+    const silent = [...inbox].filter((standing) => this.#isForgettable(standing));
+    const spooled = silent.length === 0 ? new Set() : await spooledEpochs(spoolDirectories);
+    for (const standing of silent) {
       const { sender, epoch } = standing;
+      // It may have been heard meanwhile.
       if (!this.#isForgettable(standing) || spooled.has(epoch)) continue;
       inbox.forget(standing);
       // If it comes again after all, a note tells whose its lines are.
@@ -153,21 +146,4 @@ export class Checkpoint {
 /** Not beginning as the log does, for it is none of the log's files. */
 export function checkpointPath(path: string): string {
   return `${dirname(path)}/writer.checkpoint`;
-}
-
-/** A crash leaves the old file or the new one. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.tmp`;
-  const file = await open(temporary, 'w');
-  try {
-    await file.writeFile(text);
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-}
-
-function none(error: unknown): undefined {
-  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
 }

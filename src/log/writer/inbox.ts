@@ -77,7 +77,7 @@ export class Inbox {
 
   /** The standing of a sender, which may be new. */
   standing(sender: string, epoch: string, now: number): Standing {
-    const key = `${sender} ${epoch}`;
+    const key = keyOf({ sender, epoch });
     let standing = this.#standings.get(key);
     if (standing === undefined) {
       standing = new Standing(sender, epoch, now);
@@ -86,8 +86,8 @@ export class Inbox {
     return standing;
   }
 
-  forget({ sender, epoch }: Standing): void {
-    this.#standings.delete(`${sender} ${epoch}`);
+  forget(standing: Standing): void {
+    this.#standings.delete(keyOf(standing));
   }
 
   /**
@@ -97,7 +97,7 @@ export class Inbox {
    * @throws BadBatchError when it is not what it says
    */
   accept(batch: LogRecords, now: number): Piece[] {
-    const records = this.#cut(batch);
+    const cuts = this.#cut(batch);
     const standing = this.standing(batch.sender, batch.epoch, now);
     standing.heard = Math.max(standing.heard, lastOf(batch));
     const pieces: Piece[] = [];
@@ -107,12 +107,13 @@ export class Inbox {
     pass('elsewhere', batch.acked);
     pass('lost', batch.base - 1);
     if (batch.first > standing.taken + 1) return pieces;
-    for (const { from, to, bytes, at } of records(standing.taken + 1)) {
+    for (const { from, to, begin, end, at } of cuts) {
+      if (to <= standing.taken) continue;
       // A clock that is ahead must not keep anybody waiting.
-      const time = Math.max(standing.time, Math.min(at, now));
-      standing.time = time;
+      standing.time = Math.max(standing.time, Math.min(at, now));
       standing.taken = to;
-      pieces.push({ kind: 'records', standing, from, to, bytes, time });
+      const bytes = inBuffer(batch.bytes.subarray(begin, end));
+      pieces.push({ kind: 'records', standing, from, to, bytes, time: standing.time });
     }
     return pieces;
   }
@@ -130,32 +131,45 @@ export class Inbox {
     return { kind, standing, from, to, bytes: nothing, time: standing.time };
   }
 
-  /** Checks the records of a batch. @returns those from a number on, cut where the time changes */
-  #cut(batch: LogRecords): (from: number) => Cut[] {
-    const bytes = inBuffer(batch.bytes);
-    const ends: number[] = [];
-    const times: string[] = [];
-    readBatch(bytes, batch.sender, batch, (head, end) => {
-      ends.push(end);
-      times.push(this.#instants === undefined ? '' : head.time);
-    });
-    return (from) => {
-      const cuts: Cut[] = [];
-      for (let i = Math.max(0, from - batch.first); i < ends.length; ) {
-        const [begin, time] = [i, times[i]];
-        while (i < ends.length && times[i] === time) i++;
-        const part = bytes.subarray(begin === 0 ? 0 : ends[begin - 1], ends[i - 1]);
-        const at = this.#instants?.of(time ?? '') || Number.POSITIVE_INFINITY;
-        cuts.push({ from: batch.first + begin, to: batch.first + i - 1, bytes: part, at });
+  /** Checks the records of a batch. @returns runs of those that were logged at one time, or that are known alike */
+  #cut(batch: LogRecords): Cut[] {
+    const known = this.#standings.get(keyOf(batch))?.taken ?? 0;
+    const cuts: Cut[] = [];
+    let last: Cut | undefined;
+    let [time, begin] = ['', 0];
+    readBatch(inBuffer(batch.bytes), batch.sender, batch, (head, end) => {
+      const { number } = head;
+      if (
+        last !== undefined &&
+        number !== known + 1 &&
+        (this.#instants === undefined || head.time === time)
+      ) {
+        last.to = number;
+        last.end = end;
+      } else {
+        time = head.time;
+        const at = this.#instants?.of(time) || Number.POSITIVE_INFINITY;
+        last = { from: number, to: number, begin, end, at };
+        cuts.push(last);
       }
-      return cuts;
-    };
+      begin = end;
+    });
+    return cuts;
   }
 }
 
-interface Cut extends Pick<Piece, 'from' | 'to' | 'bytes'> {
+/** Records `from` … `to`, which stand in the bytes `begin` … `end`. */
+interface Cut {
+  readonly from: number;
+  to: number;
+  readonly begin: number;
+  end: number;
   /** When it was logged, in ms. */
   readonly at: number;
+}
+
+function keyOf({ sender, epoch }: Pick<Standing, 'sender' | 'epoch'>): string {
+  return `${sender} ${epoch}`;
 }
 
 function inBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {

@@ -21,49 +21,25 @@ export class LogLockedError extends LinodError {
 }
 
 /** The lock of a log: `writer.lock` beside `lino.log`. */
-export class LogLock implements WriterFence {
-  readonly #lock: FileLock;
-
+export class LogLock extends FileLock implements WriterFence {
   /** @param worker the id of the worker in this process */
   constructor(logFile: string, worker: string) {
-    this.#lock = new FileLock(join(dirname(logFile), 'writer.lock'), worker);
-  }
-
-  /**
-   * @returns whether this process may write the log
-   * @throws FileLockError (`LINOD_ERR_FILE_LOCK`) when the lock's file cannot be made
-   */
-  take(): boolean {
-    return this.#lock.take();
-  }
-
-  /** Says that this worker writes now, for those who stand by. */
-  sign(): void {
-    this.#lock.sign();
-  }
-
-  /** The id of the worker that wrote the log last on this machine. */
-  get lastWorker(): string | undefined {
-    return this.#lock.lastHolder()?.name;
-  }
-
-  release(): void {
-    this.#lock.release();
+    super(join(dirname(logFile), 'writer.lock'), worker);
   }
 
   ensure(): void {
-    if (this.#lock.held) return;
-    if (!this.#lock.take()) throw new LogLockedError(this.tellHolder());
-    this.#lock.sign();
+    if (this.held) return;
+    if (!this.take()) throw new LogLockedError(this.#tellHolder());
+    this.sign();
   }
 
   assertHeld(): void {
-    if (!this.#lock.held) throw new LogLockedError(`the file of its lock was removed: ${this.#lock.path}`);
+    if (!this.held) throw new LogLockedError(`the file of its lock was removed: ${this.path}`);
   }
 
   /** Who keeps this process from writing, in a clause for people. */
-  tellHolder(): string {
-    const holder = this.#lock.lastHolder();
+  #tellHolder(): string {
+    const holder = this.lastHolder();
     // A note whose writer is gone is from before; who has the lock now has not said so yet.
     if (holder === undefined || ownerState(holder) === 'dead') return 'another process holds its lock';
     const { name, pid } = holder;

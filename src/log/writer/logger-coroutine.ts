@@ -5,8 +5,9 @@ import { type Thresholds, writeForeign } from '../foreign.js';
 import { LevelTree } from '../levels/level-tree.js';
 import type { LevelOverride, LogLevelsMessage } from '../levels/overrides.js';
 import { type LogAnswer, type LogRecords, type LogRequest, sendersGroup } from '../messages.js';
+import type { LayerTransport } from '../sender/layer-transport.js';
 import type { LogSender } from '../sender/sender.js';
-import type { LocalTransport, Reply } from '../sender/transport.js';
+import type { Reply } from '../sender/transport.js';
 import { LogWriter, type LogWriterOptions, type LogWriterStatus, type Refusal } from './writer.js';
 
 type Told = 'onTrouble' | 'onCheckpointTrouble' | 'onRotationTrouble' | 'onRefused';
@@ -22,7 +23,7 @@ export interface LoggerCoroutineOptions extends Omit<LogWriterOptions, Told> {
   /** This process's own sender. It writes down single records of processes that have none, and what goes wrong here. */
   readonly sender: LogSender;
   /** The sender's transport, if its records are to take the short way while the coroutine runs here. */
-  readonly local?: LocalTransport | undefined;
+  readonly local?: LayerTransport | undefined;
   /** Told once when the log cannot be written, and with undefined when it can again: for the operator's eyes. */
   readonly onTrouble?: ((error: unknown) => void) | undefined;
 }

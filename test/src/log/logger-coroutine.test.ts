@@ -8,7 +8,6 @@ import { SpoolAdopter } from '../../../src/log/sender/adopter.js';
 import { LayerTransport } from '../../../src/log/sender/layer-transport.js';
 import { LogSender } from '../../../src/log/sender/sender.js';
 import { formatSpoolHeader } from '../../../src/log/sender/spool-file.js';
-import { LocalTransport } from '../../../src/log/sender/transport.js';
 import { LoggerCoroutine } from '../../../src/log/writer/logger-coroutine.js';
 import { type Owner, ownProcess } from '../../../src/owner.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
@@ -28,7 +27,7 @@ async function setUp(t: Test, options: LayerOptions = {}) {
   const transport = () => new LayerTransport({ open: async () => layer, ownsLayer: false, channel, clock });
   const newSender = (name: string) =>
     new LogSender({ name, pid: 1, transport: transport(), settings, clock });
-  const local = new LocalTransport(transport());
+  const local = transport();
   const sender = new LogSender({
     name: 'worker',
     pid: 9,
