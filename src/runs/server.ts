@@ -107,7 +107,7 @@ export class RunServer {
     const connection = new RunConnection(connect);
     const clock = { now: () => systemClock.now() - skewMs };
     const requests = (db: Kysely<Database>) =>
-      new Requests(db, new Rules(db, site.settings.timezone, clock, workerId), clock);
+      new Requests(new Rules(db, site.settings.timezone, clock, workerId));
     const onRequest = () => this.#port.post({ linod: 'requested' });
     const writes = new RunWrites({ jobId, workerId, connection, requests, onRequest });
     try {

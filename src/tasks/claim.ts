@@ -5,7 +5,6 @@
 
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import type { Clock } from '../clock.js';
 import { idList, lock } from '../store/dialect.js';
 import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
@@ -44,23 +43,17 @@ export interface Claims {
 const maxKnown = 2000;
 
 export class Claimer {
-  readonly #db: Kysely<Database>;
   readonly #rules: Rules;
-  readonly #clock: Pick<Clock, 'now'>;
-  readonly #workerId: string;
   /** The rules that were claimed last, whose recurrences are put together once. */
   readonly #known = new Map<number, JobRule>();
 
-  constructor(db: Kysely<Database>, rules: Rules, clock: Pick<Clock, 'now'>, workerId: string) {
-    this.#db = db;
+  constructor(rules: Rules) {
     this.#rules = rules;
-    this.#clock = clock;
-    this.#workerId = workerId;
   }
 
   /** Decides about rules that are due: what starts, what is skipped or waits, and when the rules are due next. */
   async claimDue(due: ReadonlyArray<Pick<Due, 'id' | 'dueAt'>>, view: View): Promise<Claims> {
-    return await transact(this.#db, async (tx) => {
+    return await transact(this.#rules.db, async (tx) => {
       const ids = due.map(({ id }) => id);
       const batch = await this.#begin(tx, ids, view);
       for (const { id, dueAt } of due) {
@@ -79,7 +72,7 @@ export class Claimer {
 
   /** Takes up requests for runs, as far as the policies of their rules and the places allow. */
   async claimRequests(requests: readonly JobRequest[], view: View): Promise<Claims> {
-    return await transact(this.#db, async (tx) => {
+    return await transact(this.#rules.db, async (tx) => {
       const ids = requests.map(({ ruleId }) => ruleId);
       const batch = await this.#begin(tx, ids, view);
       // Since they were read, another worker may have taken some up, or somebody has withdrawn them.
@@ -109,14 +102,14 @@ export class Claimer {
    * @param known the jobs that it has begun
    */
   async unbegun(known: readonly number[]): Promise<Claimed[]> {
-    const rows = await this.#db
+    const rows = await this.#rules.db
       .selectFrom('jobs')
       .leftJoin('job_requests', 'job_requests.id', 'jobs.request_id')
       .selectAll('jobs')
       .select('job_requests.requested_by')
-      .where('jobs.worker_id', '=', this.#workerId)
+      .where('jobs.worker_id', '=', this.#rules.actor)
       .where('jobs.status', '=', 'running')
-      .where('jobs.id', 'not in', idList(this.#db, known))
+      .where('jobs.id', 'not in', idList(this.#rules.db, known))
       // Not by the number alone, in the order of which SQLite would read the whole history.
       .orderBy('jobs.start_datetime')
       .orderBy('jobs.id')
@@ -135,11 +128,11 @@ export class Claimer {
   }
 
   async #fail(jobId: number, message: string): Promise<void> {
-    await this.#db
+    await this.#rules.db
       .updateTable('jobs')
-      .set({ status: 'failed', message, end_datetime: this.#clock.now() })
+      .set({ status: 'failed', message, end_datetime: this.#rules.clock.now() })
       .where('id', '=', jobId)
-      .where('worker_id', '=', this.#workerId)
+      .where('worker_id', '=', this.#rules.actor)
       .where('status', '=', 'running')
       .execute();
   }
@@ -159,7 +152,7 @@ export class Claimer {
     const groups = [...new Set(Array.from(rules.values(), ({ policies }) => policies.group))].filter(Boolean);
     // A limit counts runs of all rules of a group, and so of rules that are not locked here.
     if (groups.length > 0) await lock(tx, 'groups');
-    const batch = new Batch(rules, view, this.#clock.now(), this.#workerId);
+    const batch = new Batch(rules, view, this.#rules.clock.now(), this.#rules.actor);
     for (const run of await runningOf(tx, ids, groups)) batch.count(run);
     return batch;
   }
@@ -173,7 +166,7 @@ export class Claimer {
     const taken = await this.#taken(tx, batch.missed, repeated);
     const entries = batch.entries.filter((entry) => !taken.some((other) => isSameTime(entry, other)));
     const told = entries.map((entry) => withJob(entry, begun));
-    await writeEntries(tx, [...told, ...taken], { by: this.#workerId, at: now });
+    await writeEntries(tx, [...told, ...taken], { by: this.#rules.actor, at: now });
     const claimed = begun.flatMap((row) => {
       const rule = batch.rules.get(row.rule_id);
       const user = batch.users.get(row.request_id ?? 0) ?? null;

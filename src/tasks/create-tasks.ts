@@ -83,10 +83,10 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   const rules = new Rules(store.db, timezone, clock, workerId);
   const jobs = new Jobs(store.db, workerId);
   const requestsOn = (db: Store['db']) =>
-    new Requests(db, db === store.db ? rules : new Rules(db, timezone, clock, workerId), clock);
+    new Requests(db === store.db ? rules : new Rules(db, timezone, clock, workerId));
   const requests = requestsOn(store.db);
-  const claimer = new Claimer(store.db, rules, clock, workerId);
-  const ends = new Ends(store.db, rules, clock, workerId);
+  const claimer = new Claimer(rules);
+  const ends = new Ends(rules);
   const { consumers: _, ...settings } = site.settings;
   const pool = new HostPool({
     program: options.program,
@@ -110,7 +110,6 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   });
   const logger = options.logger ?? new Logger({ sink, name: 'linod.tasks', levels });
   const tasks = new Tasks({
-    db: store.db,
     rules,
     jobs,
     requests,
@@ -124,9 +123,9 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     maxJobs,
     ...(options.onPlace === undefined ? {} : { onPlace: options.onPlace }),
   });
-  const history = new RuleHistory(store.db, rules, workerId);
-  const plans = new RulesPlans({ db: store.db, rules, procedures, clock, actor: workerId });
-  const outside = new OutsideChanges(store.db, rules, clock, logger);
+  const history = new RuleHistory(rules);
+  const plans = new RulesPlans(rules, procedures);
+  const outside = new OutsideChanges(rules, logger);
   const close = () => pool.close();
   return { tasks, rules, jobs, requests, requestsOn, claimer, ends, history, outside, plans, close };
 }

@@ -2,7 +2,6 @@
 
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import type { Clock } from '../clock.js';
 import { durationText } from '../duration.js';
 import { idList } from '../store/dialect.js';
 import type { Database, JobRow } from '../store/schema.js';
@@ -39,18 +38,12 @@ const batch = 100;
 const lostMeanwhile: Ended = { mine: false, follows: '', wakes: false };
 
 export class Ends {
-  readonly #db: Kysely<Database>;
   readonly #rules: Rules;
-  readonly #clock: Pick<Clock, 'now'>;
-  readonly #workerId: string;
   #waiting: Waiting[] = [];
   #isWriting = false;
 
-  constructor(db: Kysely<Database>, rules: Rules, clock: Pick<Clock, 'now'>, workerId: string) {
-    this.#db = db;
+  constructor(rules: Rules) {
     this.#rules = rules;
-    this.#clock = clock;
-    this.#workerId = workerId;
   }
 
   /** Writes how a run ended, and does what its rule says of that. Those that end while others are written go together. */
@@ -69,7 +62,7 @@ export class Ends {
     while (this.#waiting.length > 0) {
       const some = this.#waiting.splice(0, batch);
       try {
-        const ended = await transact(this.#db, async (tx) => await this.#write(tx, some));
+        const ended = await transact(this.#rules.db, async (tx) => await this.#write(tx, some));
         for (const [i, one] of some.entries()) one.resolve(ended[i] ?? lostMeanwhile);
       } catch (error) {
         for (const one of some) one.reject(error);
@@ -125,10 +118,10 @@ export class Ends {
           cause,
           cpu_ms: cpuMs,
           memory_bytes: memoryBytes,
-          end_datetime: this.#clock.now(),
+          end_datetime: this.#rules.clock.now(),
         })
         .where('id', 'in', idList(tx, ids))
-        .where('worker_id', '=', this.#workerId)
+        .where('worker_id', '=', this.#rules.actor)
         .where('status', '=', 'running')
         .returning('id')
         .execute();
@@ -143,7 +136,7 @@ export class Ends {
     const ids = [...new Set(done.map(({ rule }) => rule.id))];
     const updated = await tx
       .updateTable('job_rules')
-      .set({ next_due_at: this.#clock.now() })
+      .set({ next_due_at: this.#rules.clock.now() })
       .where('follows_rule_id', 'in', idList(tx, ids))
       .where('cancelled_at', 'is', null)
       .where('removed_at', 'is', null)
@@ -174,7 +167,7 @@ export class Ends {
 
   /** Asks for a further attempt. */
   async #tryAgain(tx: Kysely<Database>, jobId: number, delayMs: number, what: string): Promise<void> {
-    const now = this.#clock.now();
+    const now = this.#rules.clock.now();
     // The checkpoint is in the job's row: the run has written it there while it went on.
     await sql`
       insert into job_requests (rule_id, action, requested_at, requested_by, run_at, attempt, priority, job_group,
@@ -193,7 +186,7 @@ export class Ends {
       .select(['worker_id', 'status', 'message'])
       .where('id', '=', job.id)
       .executeTakeFirst();
-    const mine = row?.worker_id === this.#workerId && row.status === status && row.message === message;
+    const mine = row?.worker_id === this.#rules.actor && row.status === status && row.message === message;
     // What came of it then was not told either.
     return mine ? { mine, follows: '', wakes: true } : lostMeanwhile;
   }
@@ -201,14 +194,14 @@ export class Ends {
   /** Marks the runs of workers that have stopped or died as lost, and does what their rules say of that. */
   async giveUpLost(): Promise<Job[]> {
     // Looking needs no lock, and there is seldom anything to do.
-    if ((await orphans(this.#db)).length === 0) return [];
-    return await transact(this.#db, async (tx) => {
+    if ((await orphans(this.#rules.db)).length === 0) return [];
+    return await transact(this.#rules.db, async (tx) => {
       const lost: Job[] = [];
       for (const orphan of await orphans(tx)) {
         const why = `worker ${orphan.worker_id} ended meanwhile: ${orphan.stop_reason ?? 'nothing is known of it'}`;
         const row = await tx
           .updateTable('jobs')
-          .set({ status: 'lost', message: `lost: ${why}`, end_datetime: this.#clock.now() })
+          .set({ status: 'lost', message: `lost: ${why}`, end_datetime: this.#rules.clock.now() })
           .where('id', '=', orphan.id)
           .where('status', '=', 'running')
           .returningAll()
@@ -217,7 +210,7 @@ export class Ends {
         if (row === undefined) continue;
         const detail = `job ${row.id}: ${why}`;
         const about = { ruleId: row.rule_id, jobId: row.id, dueAt: row.due_at, dueUntil: null, times: 1 };
-        const decided = { by: this.#workerId, at: this.#clock.now() };
+        const decided = { by: this.#rules.actor, at: this.#rules.clock.now() };
         await writeEntries(tx, [{ ...about, reason: 'lost', detail }], decided);
         await this.#afterLoss(tx, row);
         lost.push(jobFromRow(row));

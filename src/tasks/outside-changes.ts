@@ -1,7 +1,6 @@
 // Changes that were made in the database itself, with whatever program: noticed, checked, and taken over.
 
 import type { Kysely } from 'kysely';
-import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
 import type { Database, JobRuleRow, RuleChangeRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
@@ -18,15 +17,11 @@ interface Adopted {
 }
 
 export class OutsideChanges {
-  readonly #db: Kysely<Database>;
   readonly #rules: Rules;
-  readonly #clock: Pick<Clock, 'now'>;
   readonly #logger: Logger;
 
-  constructor(db: Kysely<Database>, rules: Rules, clock: Pick<Clock, 'now'>, logger: Logger) {
-    this.#db = db;
+  constructor(rules: Rules, logger: Logger) {
     this.#rules = rules;
-    this.#clock = clock;
     this.#logger = logger;
   }
 
@@ -38,7 +33,7 @@ export class OutsideChanges {
    * @returns whether there was something
    */
   async look(): Promise<boolean> {
-    const changed = await this.#db
+    const changed = await this.#rules.db
       .selectFrom('rule_changes')
       .select('rule_id')
       .distinct()
@@ -46,7 +41,7 @@ export class OutsideChanges {
       .orderBy('rule_id')
       .execute();
     for (const { rule_id: id } of changed) {
-      const adopted = await transact(this.#db, async (tx) => await this.#adopt(tx, id));
+      const adopted = await transact(this.#rules.db, async (tx) => await this.#adopt(tx, id));
       if (adopted !== null) this.#tell(id, adopted);
     }
     return changed.length > 0;
@@ -71,7 +66,7 @@ export class OutsideChanges {
       await this.#rules.rewrite(tx, row, cancellation(row), {
         how: 'database',
         by,
-        dueAfter: Math.min(last.changed_at, this.#clock.now()),
+        dueAfter: Math.min(last.changed_at, this.#rules.clock.now()),
       });
       await this.#join(tx, id, last.revision);
       return { told, error: null };

@@ -1,10 +1,7 @@
 // What was asked for: a run now or later, a further attempt, the end of a run. All of it is rows, so that none is lost.
 
-import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import type { Clock } from '../clock.js';
 import { UsageError } from '../errors.js';
-import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { jsonText } from './job.js';
 import { findRule } from './rule-named.js';
@@ -54,14 +51,10 @@ const requestColumns = [
 
 /** The table of requests. */
 export class Requests {
-  readonly #db: Kysely<Database>;
   readonly #rules: Rules;
-  readonly #clock: Pick<Clock, 'now'>;
 
-  constructor(db: Kysely<Database>, rules: Rules, clock: Pick<Clock, 'now'>) {
-    this.#db = db;
+  constructor(rules: Rules) {
     this.#rules = rules;
-    this.#clock = clock;
   }
 
   /**
@@ -79,17 +72,17 @@ export class Requests {
     by: string,
     { args, runAt, priority }: RequestOptions = {},
   ): Promise<number> {
-    const id = await findRule(this.#db, asked);
+    const id = await findRule(this.#rules.db, asked);
     // With what the rule says of its runs. Of a rule whose procedure is gone only the end of a run can be asked for.
     const { rows } = await sql<{ id: number }>`
       insert into job_requests (rule_id, action, requested_at, requested_by, args, run_at, priority, job_group)
-      select id, cast(${action} as text), cast(${this.#clock.now()} as bigint), cast(${by} as text),
+      select id, cast(${action} as text), cast(${this.#rules.clock.now()} as bigint), cast(${by} as text),
         cast(${jsonText('args', args)} as text), cast(${runAt?.getTime() ?? 0} as bigint),
         coalesce(cast(${priority ?? null} as bigint), due_priority), due_group
       from job_rules
       where id = ${id} and (removed_at is null or cast(${action} as text) = 'cancel')
       returning id
-    `.execute(this.#db);
+    `.execute(this.#rules.db);
     const [row] = rows;
     if (row !== undefined) return row.id;
     const rule = await this.#rules.get(id);
@@ -102,19 +95,19 @@ export class Requests {
    * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such job, or it has ended
    */
   async addCancel(jobId: number, by: string): Promise<number> {
-    const job = await this.#db
+    const job = await this.#rules.db
       .selectFrom('jobs')
       .select(['rule_id', 'status'])
       .where('id', '=', jobId)
       .executeTakeFirst();
     if (job === undefined) throw new UsageError(`no job ${jobId}; \`linod jobs\` lists the newest`);
     if (job.status !== 'running') throw new UsageError(`job ${jobId} has ended: it is ${job.status}`);
-    const { id } = await this.#db
+    const { id } = await this.#rules.db
       .insertInto('job_requests')
       .values({
         rule_id: job.rule_id,
         action: 'cancel',
-        requested_at: this.#clock.now(),
+        requested_at: this.#rules.clock.now(),
         requested_by: by,
         of_job: jobId,
       })
@@ -125,7 +118,7 @@ export class Requests {
 
   /** Requests for the end of runs, the oldest first. */
   async cancellations(): Promise<JobRequest[]> {
-    return await this.#db
+    return await this.#rules.db
       .selectFrom('job_requests')
       .select(requestColumns)
       .where('action', '=', 'cancel')
@@ -142,14 +135,14 @@ export class Requests {
    * @param offset how many of them to pass over
    */
   async open(limit: number, offset = 0): Promise<OpenRequest[]> {
-    return await this.#db
+    return await this.#rules.db
       .selectFrom('job_requests')
       .innerJoin('job_rules', 'job_rules.id', 'job_requests.rule_id')
       .select(requestColumns)
       .select('job_rules.procedure')
       .where('job_requests.action', '=', 'run')
       .where('job_requests.handled_at', 'is', null)
-      .where('job_requests.run_at', '<=', this.#clock.now())
+      .where('job_requests.run_at', '<=', this.#rules.clock.now())
       .orderBy('job_requests.priority', 'desc')
       .orderBy('job_requests.id')
       .limit(limit)
@@ -165,7 +158,7 @@ export class Requests {
    * @returns false if somebody else did before
    */
   async handleCancel(request: JobRequest, outcome: string): Promise<boolean> {
-    return await transact(this.#db, async (tx) => {
+    return await transact(this.#rules.db, async (tx) => {
       // Not by reading it: it may have been deleted, or be unreadable, and its run is to end all the same.
       await tx
         .selectFrom('job_rules')
@@ -176,7 +169,7 @@ export class Requests {
       if (request.ofJob === null) {
         await tx
           .updateTable('job_requests')
-          .set({ handled_at: this.#clock.now(), outcome: `withdrawn by ${request.requestedBy}` })
+          .set({ handled_at: this.#rules.clock.now(), outcome: `withdrawn by ${request.requestedBy}` })
           .where('rule_id', '=', request.ruleId)
           .where('action', '=', 'run')
           .where('id', '<', request.id)
@@ -185,7 +178,7 @@ export class Requests {
       }
       const updated = await tx
         .updateTable('job_requests')
-        .set({ handled_at: this.#clock.now(), outcome })
+        .set({ handled_at: this.#rules.clock.now(), outcome })
         .where('id', '=', request.id)
         .where('handled_at', 'is', null)
         .executeTakeFirst();

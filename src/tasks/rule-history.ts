@@ -54,15 +54,10 @@ const undoable: ReadonlySet<ChangeWay> = new Set(['command', 'apply', 'undo', 'd
 const notUndone: ReadonlySet<string> = new Set(['created', 'suggestion', 'removed_at', 'created_at']);
 
 export class RuleHistory {
-  readonly #db: Kysely<Database>;
   readonly #rules: Rules;
-  readonly #actor: string;
 
-  /** @param actor who takes changes back */
-  constructor(db: Kysely<Database>, rules: Rules, actor: string) {
-    this.#db = db;
+  constructor(rules: Rules) {
     this.#rules = rules;
-    this.#actor = actor;
   }
 
   /**
@@ -72,7 +67,7 @@ export class RuleHistory {
    */
   async list(id: number): Promise<RuleRevision[]> {
     await this.#rules.get(id);
-    const rows = await changesSince(this.#db, id);
+    const rows = await changesSince(this.#rules.db, id);
     const firsts = rows.filter(({ revision }, i) => revision !== rows[i - 1]?.revision);
     return firsts.map(({ rule_id: rule, revision, changed_at, changed_by: by, how }) => ({
       rule,
@@ -92,7 +87,7 @@ export class RuleHistory {
    * @throws UsageError (`LINOD_ERR_USAGE`) when there is nothing to take back
    */
   async undo(id: number, since?: number): Promise<JobRule> {
-    return await transact(this.#db, async (tx) => {
+    return await transact(this.#rules.db, async (tx) => {
       const row = await this.#rules.lockRow(id, tx);
       const done = (await changesSince(tx, id)).filter(
         ({ how, field }) => undoable.has(wayOf(how)) && !notUndone.has(field),
@@ -105,7 +100,7 @@ export class RuleHistory {
       const changed = await changesSince(tx, id, row.revision);
       if (changed.length === 0)
         throw new UsageError(`job rule ${id} is already as it was before change ${from}`);
-      const suffix = `since change ${from} was undone by ${this.#actor}`;
+      const suffix = `since change ${from} was undone by ${this.#rules.actor}`;
       await noteChanges(tx, this.#rules, id, fieldChanges(changed), suffix);
       return await this.#rules.get(id, tx);
     });

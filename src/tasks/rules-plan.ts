@@ -7,7 +7,6 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Kysely } from 'kysely';
 import type { ChoiceList } from '../choices.js';
-import type { Clock } from '../clock.js';
 import { LinodError, suggestion as nearest } from '../errors.js';
 import type { Procedure } from '../procedure.js';
 import { lock } from '../store/dialect.js';
@@ -53,21 +52,14 @@ export class StalePlanError extends LinodError {
   }
 }
 
-export interface RulesPlansContext {
-  readonly db: Kysely<Database>;
-  readonly rules: Rules;
-  /** Of which rules can be made. */
-  readonly procedures: ChoiceList<Procedure>;
-  readonly clock: Pick<Clock, 'now'>;
-  /** Who applies. */
-  readonly actor: string;
-}
-
 export class RulesPlans {
-  readonly #context: RulesPlansContext;
+  readonly #rules: Rules;
+  readonly #procedures: ChoiceList<Procedure>;
 
-  constructor(context: RulesPlansContext) {
-    this.#context = context;
+  /** @param procedures those of which rules can be made */
+  constructor(rules: Rules, procedures: ChoiceList<Procedure>) {
+    this.#rules = rules;
+    this.#procedures = procedures;
   }
 
   /**
@@ -78,7 +70,7 @@ export class RulesPlans {
    */
   async plan(file: RulesFile, source: string): Promise<RulesPlan> {
     try {
-      return await transact(this.#context.db, async (tx) => {
+      return await transact(this.#rules.db, async (tx) => {
         throw new TakenBack(await this.#carryOut(tx, file, source));
       });
     } catch (error) {
@@ -95,7 +87,7 @@ export class RulesPlans {
    * @throws BadRulesFileError (`LINOD_ERR_BAD_RULES_FILE`), StalePlanError (`LINOD_ERR_STALE_PLAN`); nothing is changed then
    */
   async apply(file: RulesFile, source: string, expected?: string): Promise<RulesPlan> {
-    return await transact(this.#context.db, async (tx) => {
+    return await transact(this.#rules.db, async (tx) => {
       const plan = await this.#carryOut(tx, file, source);
       if (expected !== undefined && plan.digest !== expected) throw new StalePlanError(expected, plan);
       return plan;
@@ -109,14 +101,14 @@ export class RulesPlans {
     const problems: string[] = [];
     for (const [i, entry] of file.rules.entries()) {
       const place = `rules[${i}] (${entry.name})`;
-      const found = match(entry, rows, this.#context.procedures);
+      const found = match(entry, rows, this.#procedures);
       const before = steps.find((step) => isSame(step, entry, found));
       if (typeof found === 'string') problems.push(`${place}: ${found}`);
       else if (before !== undefined) problems.push(`${place}: it is the same rule as ${before.place}`);
       else if ('row' in found) steps.push({ place, entry, row: found.row, isNew: false });
       else {
-        const { id } = await this.#context.rules.insert(tx, found.procedure, 'apply', entry.name);
-        steps.push({ place, entry, row: await this.#context.rules.lockRow(id, tx), isNew: true });
+        const { id } = await this.#rules.insert(tx, found.procedure, 'apply', entry.name);
+        steps.push({ place, entry, row: await this.#rules.lockRow(id, tx), isNew: true });
       }
     }
     if (problems.length > 0) throw new BadRulesFileError(source, problems);
@@ -151,26 +143,26 @@ export class RulesPlans {
   }
 
   async #change(tx: Kysely<Database>, { entry, row }: Step): Promise<void> {
-    const { rules, clock, actor } = this.#context;
-    const rule = rules.parse(row);
+    const { clock, actor } = this.#rules;
+    const rule = this.#rules.parse(row);
     const changes = changesOf(entry, rule);
     const isEdited = Object.keys(changes).length > 0;
     const columns: RuleColumns = {
       ...(isEdited ? changedColumns(changes, rule, new Date(clock.now())) : {}),
       ...cancellation(entry, rule, { at: clock.now(), by: actor }),
     };
-    if (Object.keys(columns).length > 0) await rules.rewrite(tx, row, columns, { how: 'apply' });
+    if (Object.keys(columns).length > 0) await this.#rules.rewrite(tx, row, columns, { how: 'apply' });
   }
 
   /** What has become of the rules, also told to the ledger. */
   async #planned(tx: Kysely<Database>, steps: readonly Step[]): Promise<PlannedRule[]> {
-    const { rules, actor } = this.#context;
+    const rules = this.#rules;
     const planned: PlannedRule[] = [];
     for (const { row, isNew } of steps) {
       const changes = fieldChanges(await changesSince(tx, row.id, isNew ? -1 : row.revision));
       if (changes.length === 0) continue;
       const { id, name, procedure, nextDueAt, timezone } = await rules.get(row.id, tx);
-      await noteChanges(tx, rules, id, changes, `applied by ${actor}`);
+      await noteChanges(tx, rules, id, changes, `applied by ${rules.actor}`);
       planned.push({
         rule: id,
         name,

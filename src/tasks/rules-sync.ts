@@ -2,7 +2,6 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Kysely } from 'kysely';
-import type { Clock } from '../clock.js';
 import type { Procedure } from '../procedure.js';
 import { idList } from '../store/dialect.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
@@ -31,7 +30,6 @@ export async function syncRules(
   tx: Kysely<Database>,
   rules: Rules,
   procedures: Iterable<Procedure>,
-  clock: Pick<Clock, 'now'>,
 ): Promise<SyncReport> {
   const all = new Map(Array.from(procedures, (procedure) => [procedure.name, procedure]));
   const known = await tx
@@ -54,11 +52,10 @@ export async function syncRules(
     }
   }
   // While no worker ran; which of the two it was is not known.
-  await realignRules(tx, rules, 'the clock or the time zone changed', clock);
+  await realignRules(tx, rules, 'the clock or the time zone changed');
   const ids = known.map(({ id }) => id);
   for await (const row of readRules(tx, ids)) {
-    for (const kind of await adjust(tx, rules, row, all.get(row.procedure), clock))
-      report[kind].push(row.name);
+    for (const kind of await adjust(tx, rules, row, all.get(row.procedure))) report[kind].push(row.name);
   }
   // A rule may have been made after the one that follows it.
   for await (const row of readRules(tx, ids)) {
@@ -73,12 +70,11 @@ async function adjust(
   rules: Rules,
   row: JobRuleRow,
   procedure: Procedure | undefined,
-  clock: Pick<Clock, 'now'>,
 ): Promise<Kind[]> {
   const rule = rules.parse(row);
   if (procedure === undefined) {
     if (rule.removedAt !== null) return [];
-    await rules.change(tx, row, { removed_at: clock.now() }, { how: 'sync', what: 'removed' });
+    await rules.change(tx, row, { removed_at: rules.clock.now() }, { how: 'sync', what: 'removed' });
     await rules.note(rule.id, 'removed', `no procedure ${rule.procedure} is registered`, tx);
     return ['removed'];
   }
@@ -116,12 +112,7 @@ async function noteMissed(tx: Kysely<Database>, rules: Rules, before: JobRule): 
 }
 
 /** See {@link Rules.realign}. Part of a transaction. */
-export async function realignRules(
-  tx: Kysely<Database>,
-  rules: Rules,
-  why: string,
-  clock: Pick<Clock, 'now'>,
-): Promise<void> {
+export async function realignRules(tx: Kysely<Database>, rules: Rules, why: string): Promise<void> {
   const known = await tx
     .selectFrom('job_rules')
     .select(['id', 'next_due_at'])
@@ -130,7 +121,7 @@ export async function realignRules(
     .forNoKeyUpdate()
     .execute();
   // Only now: another worker may have had some of them until a moment ago, and run what was due meanwhile.
-  const now = clock.now();
+  const now = rules.clock.now();
   const ahead = known.filter((rule) => (rule.next_due_at ?? now) > now).map(({ id }) => id);
   for await (const row of readRules(tx, ahead)) {
     const rule = rules.parse(row);

@@ -33,25 +33,23 @@ export interface Change {
 const resumed = { cancelled_at: null, cancelled_by: null, cancelled_reason: null } as const;
 
 export class Rules {
-  readonly #db: Kysely<Database>;
+  readonly db: Kysely<Database>;
+  readonly clock: Pick<Clock, 'now'>;
+  /** Who acts: a worker's id, or the person at a command. */
+  readonly actor: string;
   readonly #timezone: string;
-  readonly #clock: Pick<Clock, 'now'>;
-  readonly #actor: string;
 
-  /**
-   * @param timezone the site's zone, for rules that name none
-   * @param actor who acts: a worker's id, or the person at a command
-   */
+  /** @param timezone the site's zone, for rules that name none */
   constructor(db: Kysely<Database>, timezone: string, clock: Pick<Clock, 'now'>, actor: string) {
-    this.#db = db;
+    this.db = db;
     this.#timezone = timezone;
-    this.#clock = clock;
-    this.#actor = actor;
+    this.clock = clock;
+    this.actor = actor;
   }
 
   /** All rules in their order; those whose procedure is gone come last, and only when asked for. */
   async list({ removed = false } = {}): Promise<JobRule[]> {
-    const rows = await this.#db
+    const rows = await this.db
       .selectFrom('job_rules')
       .selectAll()
       .$if(!removed, (query) => query.where('removed_at', 'is', null))
@@ -63,7 +61,7 @@ export class Rules {
 
   /** How many rules have a procedure. */
   async count(): Promise<number> {
-    const { count } = await this.#db
+    const { count } = await this.db
       .selectFrom('job_rules')
       .select((eb) => eb.fn.countAll().as('count'))
       .where('removed_at', 'is', null)
@@ -72,7 +70,7 @@ export class Rules {
   }
 
   /** @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`) */
-  async get(id: number, db: Kysely<Database> = this.#db): Promise<JobRule> {
+  async get(id: number, db: Kysely<Database> = this.db): Promise<JobRule> {
     const row = await db.selectFrom('job_rules').selectAll().where('id', '=', id).executeTakeFirst();
     return row === undefined ? await this.#refuse(id, db) : this.parse(row);
   }
@@ -109,7 +107,7 @@ export class Rules {
 
   /** Makes one more rule for a procedure, with all its suggestions. It is first due after now. */
   async create(procedure: Procedure, name?: string): Promise<JobRule> {
-    return await transact(this.#db, async (tx) => {
+    return await transact(this.db, async (tx) => {
       await lock(tx, 'rules');
       return await this.insert(tx, procedure, 'command', name);
     });
@@ -120,10 +118,10 @@ export class Rules {
    * marked, rules that failed reactivated, suggestions renewed. What a person overrode or cancelled stays so.
    */
   async sync(procedures: Iterable<Procedure>): Promise<SyncReport> {
-    return await transact(this.#db, async (tx) => {
+    return await transact(this.db, async (tx) => {
       // Two workers that start at once must not both make the rule that a procedure lacks.
       await lock(tx, 'rules');
-      return await syncRules(tx, this, procedures, this.#clock);
+      return await syncRules(tx, this, procedures);
     });
   }
 
@@ -134,7 +132,7 @@ export class Rules {
    * @param why for the ledger
    */
   async realign(why: string): Promise<void> {
-    await transact(this.#db, async (tx) => await realignRules(tx, this, why, this.#clock));
+    await transact(this.db, async (tx) => await realignRules(tx, this, why));
   }
 
   /**
@@ -145,14 +143,14 @@ export class Rules {
    *   (`LINOD_ERR_NOTATION`)
    */
   async edit(id: number, changes: RuleChanges): Promise<JobRule> {
-    return await transact(this.#db, async (tx) => {
+    return await transact(this.db, async (tx) => {
       const row = await this.lockRow(id, tx);
-      const columns = changedColumns(changes, this.parse(row), new Date(this.#clock.now()));
+      const columns = changedColumns(changes, this.parse(row), new Date(this.clock.now()));
       await this.rewrite(tx, row, columns, { how: 'command' });
       const told = Object.entries(changes).map(([field, value]) =>
         value === null ? `${field} as suggested` : `${field} = ${JSON.stringify(value)}`,
       );
-      await this.note(id, 'edited', `${told.join(', ')}, by ${this.#actor}`, tx);
+      await this.note(id, 'edited', `${told.join(', ')}, by ${this.actor}`, tx);
       return await this.get(id, tx);
     });
   }
@@ -181,20 +179,20 @@ export class Rules {
     tx: Kysely<Database>,
     row: JobRuleRow,
     columns: RuleColumns,
-    { how, what, by = this.#actor, dueAfter = this.#clock.now() }: Change,
+    { how, what, by = this.actor, dueAfter = this.clock.now() }: Change,
   ): Promise<void> {
     await this.#write(tx, leftUndone(this.parse(row), row.next_due_at, dueAfter, what));
     if (Object.keys(columns).length > 0) {
       await this.set(tx, row.id, columns);
       // A change in the database that nobody has looked after yet stays what it is.
-      await signChanges(tx, row.id, row.revision, { by, how, at: this.#clock.now() });
+      await signChanges(tx, row.id, row.revision, { by, how, at: this.clock.now() });
     }
     await this.#renewDue(tx, row.id, dueAfter);
   }
 
   /** Marks a rule cancelled: it is ignored until it is resumed. A run that goes on is not touched. */
-  async cancel(id: number, reason = `by ${this.#actor}`): Promise<JobRule> {
-    return await transact(this.#db, async (tx) => {
+  async cancel(id: number, reason = `by ${this.actor}`): Promise<JobRule> {
+    return await transact(this.db, async (tx) => {
       await this.#markCancelled(tx, id, 'person', reason);
       return await this.get(id, tx);
     });
@@ -211,7 +209,7 @@ export class Rules {
     by: 'person' | 'failure',
     reason: string,
   ): Promise<void> {
-    const columns = { cancelled_at: this.#clock.now(), cancelled_by: by, cancelled_reason: reason };
+    const columns = { cancelled_at: this.clock.now(), cancelled_by: by, cancelled_reason: reason };
     const how = by === 'person' ? 'command' : by;
     await this.change(tx, await this.lockRow(id, tx), columns, { how, what: 'cancelled' });
     await this.note(id, 'cancelled', reason, tx);
@@ -219,7 +217,7 @@ export class Rules {
 
   /** Takes the cancelling back. The rule is due next at its first time after now. */
   async resume(id: number): Promise<JobRule> {
-    return await transact(this.#db, async (tx) => {
+    return await transact(this.db, async (tx) => {
       const row = await this.lockRow(id, tx);
       const { cancelledAt } = this.parse(row);
       if (cancelledAt === null) throw new UsageError(`job rule ${id} is not cancelled`);
@@ -227,19 +225,19 @@ export class Rules {
       await this.set(tx, id, { failures_in_row: 0 });
       await this.change(tx, row, resumed, { how: 'command', what: 'resumed' });
       await this.noteMissed(tx, id, cancelledAt, 'the rule was cancelled then');
-      await this.note(id, 'resumed', `by ${this.#actor}`, tx);
+      await this.note(id, 'resumed', `by ${this.actor}`, tx);
       return await this.get(id, tx);
     });
   }
 
   /** Writes a line of the ledger. */
-  async note(id: number, reason: Reason, detail: string, db: Kysely<Database> = this.#db): Promise<void> {
+  async note(id: number, reason: Reason, detail: string, db: Kysely<Database> = this.db): Promise<void> {
     await this.#write(db, [{ ruleId: id, dueAt: null, dueUntil: null, times: 1, reason, detail }]);
   }
 
   /** Notes what was due while the rule was not active. */
   async noteMissed(tx: Kysely<Database>, id: number, since: Date, why: string): Promise<void> {
-    await this.#write(tx, missedSince(await this.get(id, tx), since, this.#clock.now(), why));
+    await this.#write(tx, missedSince(await this.get(id, tx), since, this.clock.now(), why));
   }
 
   /** A row as a rule. What is wrong with the row is thrown when somebody asks when the rule is due. */
@@ -258,7 +256,7 @@ export class Rules {
       .selectFrom('job_rules')
       .select((eb) => eb.fn.max('seqno').as('seqno'))
       .executeTakeFirst();
-    const now = this.#clock.now();
+    const now = this.clock.now();
     const { id } = await tx
       .insertInto('job_rules')
       .values({
@@ -270,7 +268,7 @@ export class Rules {
       })
       .returning('id')
       .executeTakeFirstOrThrow();
-    await signChanges(tx, id, -1, { by: this.#actor, how, at: now });
+    await signChanges(tx, id, -1, { by: this.actor, how, at: now });
     // From the same instant on, lest a due time lies between the two and is never told of.
     await this.#renewDue(tx, id, now);
     return await this.get(id, tx);
@@ -293,7 +291,7 @@ export class Rules {
     await tx
       .deleteFrom('decisions')
       .where('rule_id', '=', rule.id)
-      .where('due_at', '>', this.#clock.now())
+      .where('due_at', '>', this.clock.now())
       .whereRef('decided_at', '<', 'due_at')
       .where('reason', 'in', ['skipped', 'moved'])
       .execute();
@@ -308,6 +306,6 @@ export class Rules {
   }
 
   async #write(db: Kysely<Database>, entries: readonly RuleEntry[]): Promise<void> {
-    await writeEntries(db, entries, { by: this.#actor, at: this.#clock.now() });
+    await writeEntries(db, entries, { by: this.actor, at: this.clock.now() });
   }
 }

@@ -1,12 +1,10 @@
 // The tasks of a site: what is due is run, what was asked for is done, and everyone can see how things stand.
 
-import type { Kysely } from 'kysely';
 import type { ChoiceList } from '../choices.js';
 import type { SteadyClock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
 import type { Procedure } from '../procedure.js';
 import type { JobRunner } from '../runs/runner.js';
-import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { ActiveRuns } from './active-runs.js';
 import type { View } from './batch.js';
@@ -23,7 +21,6 @@ import type { Rules, SyncReport } from './rules.js';
 import { statusLine } from './status.js';
 
 export interface TasksContext {
-  readonly db: Kysely<Database>;
   readonly rules: Rules;
   readonly jobs: Jobs;
   readonly requests: Requests;
@@ -110,13 +107,13 @@ export class Tasks {
     this.#isAwaited = true;
     const groupWaits = new Map<string, string>();
     const poll = { at: clock.now(), groupWaits, waits: false, waitsForPlace: false, isDueAgain: false };
-    let outlook = await readOutlook(this.#context.db, poll.at);
+    let outlook = await readOutlook(this.#context.rules.db, poll.at);
     if (outlook.cancels !== null) await this.#takeCancellations();
     if (outlook.asks !== null) await this.#takeRequests(poll);
     if (outlook.dues !== null) await this.#takeDue(poll);
     this.#isUnsure = false;
     // What was claimed is due later now.
-    if (outlook.dues !== null) outlook = await readOutlook(this.#context.db, poll.at);
+    if (outlook.dues !== null) outlook = await readOutlook(this.#context.rules.db, poll.at);
     this.#isAwaited = poll.waits || poll.waitsForPlace;
     this.#delays.polledAt(poll.at, poll);
     return new Date(Math.max(clock.now(), nextTime(poll, outlook)));
@@ -220,8 +217,8 @@ export class Tasks {
   }
 
   async #takeDue(poll: Poll): Promise<void> {
-    const { claimer, db } = this.#context;
-    const read = (limit: number, offset: number) => readDue(db, { by: poll.at, limit, offset });
+    const { claimer, rules } = this.#context;
+    const read = (limit: number, offset: number) => readDue(rules.db, { by: poll.at, limit, offset });
     await this.#takeAll(poll, read, (due, view) => claimer.claimDue(due, view));
   }
 
@@ -264,7 +261,7 @@ export class Tasks {
   }
 
   async #carryOut(claims: Claims, poll: Poll, isSure: boolean): Promise<void> {
-    const { db, logger, rules } = this.#context;
+    const { logger, rules } = this.#context;
     for (const { rule } of claims.claimed) this.#delays.delete(rule.id);
     if (isSure) for (const claimed of claims.claimed) this.#runs.begin(claimed);
     else await this.#beginUnbegun();
@@ -281,7 +278,7 @@ export class Tasks {
     for (const { rule, error } of claims.broken) {
       // A rule that cannot be read stops itself, and no other.
       logger.error(`job rule ${rule} cannot be run and is cancelled: ${error.message}`, { rule });
-      await transact(db, async (tx) => await rules.cancelFailed(tx, rule, error.message));
+      await transact(rules.db, async (tx) => await rules.cancelFailed(tx, rule, error.message));
     }
   }
 

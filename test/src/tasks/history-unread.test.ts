@@ -21,8 +21,8 @@ t.test('a look for running and for lost jobs reads the running ones only', async
   const db = store.db.withPlugin(noting(asked));
   await new Jobs(db, 'w1').running();
   const rules = new Rules(db, 'UTC', clock, 'w1');
-  await new Ends(db, rules, clock, 'w1').giveUpLost();
-  await new Claimer(db, rules, clock, 'w1').unbegun([]);
+  await new Ends(rules).giveUpLost();
+  await new Claimer(rules).unbegun([]);
   t.equal(asked.length, 3);
   for (const question of asked) {
     const steps = await planOf(store.db, question);
