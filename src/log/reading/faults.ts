@@ -1,7 +1,5 @@
 // What is wrong with a log, and where.
 
-import type { Sequence } from './sequence.js';
-
 /**
  * - `missing`, `doubled`: numbers `from` … `to` of a sender; the line is the one where that was noticed;
  * - `disordered`: `number` comes behind `after`;
@@ -46,36 +44,24 @@ export interface Fault {
 
 const mostListed = 1000;
 const textLength = 80;
-/** Neighbouring lines are told together. */
-const isOfLines = new Set<FaultKind>(['foreign', 'headless', 'damaged']);
 
 /** Collects faults; keeps the first thousand of each kind and counts all. */
 export class Faults {
   readonly #byKind = new Map<FaultKind, Fault[]>();
-  readonly #open = new Map<FaultKind, number>();
   count = 0;
 
   add(fault: Fault): void {
-    const text = fault.text === undefined ? undefined : shorten(fault.text);
     const faults = this.#byKind.get(fault.kind) ?? [];
     this.#byKind.set(fault.kind, faults);
     const last = faults.at(-1);
-    const isNext = last?.file === fault.file && this.#open.get(fault.kind) === fault.line - 1;
-    this.#open.set(fault.kind, fault.line);
-    if (isOfLines.has(fault.kind) && last !== undefined && isNext) {
-      faults[faults.length - 1] = { ...last, toLine: fault.line };
+    const joined = last && join(last, fault);
+    if (joined !== undefined) {
+      faults[faults.length - 1] = joined;
       return;
     }
     this.count++;
-    if (faults.length < mostListed) faults.push(text === undefined ? fault : { ...fault, text });
-  }
-
-  /** What a sender's numbers tell. */
-  addNumbers(sequence: Sequence): void {
-    const { sender, epoch } = sequence;
-    for (const numbers of sequence.gaps) this.add({ kind: 'missing', sender, epoch, ...numbers });
-    for (const numbers of sequence.doubles) this.add({ kind: 'doubled', sender, epoch, ...numbers });
-    for (const disorder of sequence.disorders) this.add({ kind: 'disordered', sender, epoch, ...disorder });
+    if (faults.length === mostListed) return;
+    faults.push(fault.text === undefined ? fault : { ...fault, text: shorten(fault.text) });
   }
 
   /** In the order of the files, by line. @param files in their order */
@@ -84,6 +70,16 @@ export class Faults {
     const place = ({ file }: Fault) => order.get(file) ?? files.length;
     return [...this.#byKind.values()].flat().sort((a, b) => place(a) - place(b) || a.line - b.line);
   }
+}
+
+const isOfLines = new Set<FaultKind>(['foreign', 'headless', 'damaged']);
+
+/** Neighbouring lines are one fault, and so are doubled records whose numbers follow each other. */
+function join(last: Fault, next: Fault): Fault | undefined {
+  const { kind, file, line, sender, epoch, to } = next;
+  if (last.file !== file || last.sender !== sender || last.epoch !== epoch) return undefined;
+  if (isOfLines.has(kind) && (last.toLine ?? last.line) === line - 1) return { ...last, toLine: line };
+  return kind === 'doubled' && to !== undefined && last.to === to - 1 ? { ...last, to } : undefined;
 }
 
 function shorten(text: string): string {

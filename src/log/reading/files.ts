@@ -171,7 +171,7 @@ function sortByName(parts: readonly LogPart[]): LogPart[] {
 }
 
 /** What there is instead of a file or directory that is not there. */
-function absent<T>(instead: T): (error: unknown) => T {
+export function absent<T>(instead: T): (error: unknown) => T {
   return (error) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return instead;
     throw error;

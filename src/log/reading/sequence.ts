@@ -1,12 +1,6 @@
 // The numbers of one sender in the order in which the log has them.
 
-/** Numbers `from` … `to`, and the line where that was noticed. */
-export interface Numbers {
-  readonly from: number;
-  readonly to: number;
-  readonly file: string;
-  readonly line: number;
-}
+import type { Faults } from './faults.js';
 
 /** A place of the log. */
 export interface Place {
@@ -14,18 +8,18 @@ export interface Place {
   readonly line: number;
 }
 
-/** A number that comes behind a higher one. */
-export interface Disorder extends Place {
-  readonly number: number;
-  readonly after: number;
+/** Numbers `from` … `to`, and the line where that was noticed. */
+export interface Numbers extends Place {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** Damage beyond that is counted, and no more looked at in detail. */
-const mostListed = 1000;
+const mostGaps = 1000;
 
 /**
- * Follows a sender's numbers, and knows at the end which are missing, doubled or out of order. Costs next to nothing while
- * each number is one more than the last; its memory grows with the damage only, and is bounded.
+ * Follows a sender's numbers, and knows at the end which are missing; those that are doubled or out of order it reports at
+ * once. Costs next to nothing while each number is one more than the last; its memory grows with the damage only, and is bounded.
  */
 export class Sequence {
   readonly sender: string;
@@ -43,21 +37,20 @@ export class Sequence {
   /** Records that are not there, and nobody has said why. */
   missing = 0;
   /** Records that were told to be lost. */
-  told = 0;
-  readonly doubles: Numbers[] = [];
-  readonly disorders: Disorder[] = [];
+  lost = 0;
   /** What is not there, up to the last; of many, the newest. */
-  gaps: Numbers[] = [];
-  readonly lost: Numbers[] = [];
+  #gaps: Numbers[] = [];
   #previous: number;
+  readonly #faults: Faults;
 
   /** @param last the number behind which it begins */
-  constructor(sender: string, epoch: string, last: number) {
+  constructor(sender: string, epoch: string, last: number, faults: Faults) {
     this.sender = sender;
     this.epoch = epoch;
     this.first = last + 1;
     this.last = last;
     this.#previous = last;
+    this.#faults = faults;
   }
 
   /** Takes the number of the next record. */
@@ -72,47 +65,44 @@ export class Sequence {
   /** Everything up to this number was written before this place; what was not met is missing. */
   goOn(last: number, place: Place): void {
     if (last <= this.last) return;
-    this.gaps.push({ from: this.last + 1, to: last, ...place });
+    this.#gaps.push({ from: this.last + 1, to: last, ...place });
     this.missing += last - this.last;
     // What comes late for the oldest is taken for doubled from now on.
-    if (this.gaps.length > mostListed) this.gaps.shift();
+    if (this.#gaps.length > mostGaps) this.#gaps.shift();
     this.last = last;
     this.#previous = last;
   }
 
   /** The writer says that these numbers cannot come any more. */
-  tell(from: number, to: number, place: Place): void {
-    if (to < from) return;
+  lose(from: number, to: number, place: Place): void {
     this.goOn(from - 1, place);
-    this.told += to - from + 1;
-    if (this.lost.length < mostListed) this.lost.push({ from, to, ...place });
-    for (const gap of this.gaps)
+    this.lost += to - from + 1;
+    for (const gap of this.#gaps)
       this.missing -= Math.max(0, Math.min(gap.to, to) - Math.max(gap.from, from) + 1);
-    this.gaps = this.gaps.flatMap((gap) => without(gap, from, to));
+    this.#gaps = this.#gaps.flatMap((gap) => without(gap, from, to));
     this.last = Math.max(this.last, to);
     this.#previous = this.last;
   }
 
+  /** There are no more records: what has not come is missing. */
+  end(): void {
+    const { sender, epoch } = this;
+    for (const gap of this.#gaps) this.#faults.add({ kind: 'missing', sender, epoch, ...gap });
+  }
+
   /** A number that is not above the last: it is late, or there already. */
   #takeLate(number: number, place: Place): void {
-    const gap = this.gaps.find(({ from, to }) => from <= number && number <= to);
-    if (gap === undefined) {
-      this.#double(number, place);
+    const { sender, epoch } = this;
+    if (!this.#gaps.some(({ from, to }) => from <= number && number <= to)) {
+      this.doubled++;
+      this.#faults.add({ kind: 'doubled', sender, epoch, from: number, to: number, ...place });
       return;
     }
     this.missing--;
-    this.gaps = this.gaps.flatMap((other) => (other === gap ? without(gap, number, number) : other));
+    this.#gaps = this.#gaps.flatMap((gap) => without(gap, number, number));
     if (number > this.#previous) return;
     this.disordered++;
-    if (this.disorders.length < mostListed) this.disorders.push({ number, after: this.#previous, ...place });
-  }
-
-  #double(number: number, place: Place): void {
-    this.doubled++;
-    const last = this.doubles.at(-1);
-    if (last !== undefined && last.to === number - 1 && this.#previous === number - 1)
-      this.doubles[this.doubles.length - 1] = { ...last, to: number };
-    else if (this.doubles.length < mostListed) this.doubles.push({ from: number, to: number, ...place });
+    this.#faults.add({ kind: 'disordered', sender, epoch, number, after: this.#previous, ...place });
   }
 }
 

@@ -1,12 +1,11 @@
 // The last records of a log that are asked for, and those that are added.
 
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { recordEnd } from '../formats/formats.js';
-import { type Chunk, chunksOf } from './chunks.js';
-import { findLogParts, type LogPart } from './files.js';
+import { type Chunk, chunksOf, lastRecordEnd } from './chunks.js';
+import { absent, findLogParts, firstLineOf, type LogPart } from './files.js';
 import { RecordFilter, type Shown, type Wanted } from './filter.js';
-import { FollowedFile, openIfThere } from './followed-file.js';
 import { RecordScanner } from './records.js';
 
 export interface TailOptions {
@@ -39,19 +38,22 @@ const firstWindowBytes = 256 * 1024;
  * @returns false when there is no log, and it was not to be followed
  */
 export async function tail(path: string, options: TailOptions, show: Show): Promise<boolean> {
-  const parts = await findLogParts(path, options.timezone);
-  if (parts.length === 0 && !options.follow) return false;
+  const { last, wanted, follow, timezone } = options;
+  const parts = await findLogParts(path, timezone);
+  if (parts.length === 0 && !follow) return false;
+  // What was not changed since then has nothing that was logged since then.
+  const since = (wanted?.since ?? Number.NEGATIVE_INFINITY) - clockSlackMs;
+  const rotated = parts.filter((part) => part.path !== path && part.changedAt >= since);
   const run = new Tail(path, options, show);
-  const current = await FollowedFile.open(path);
-  const rotated = parts.filter((part) => part.path !== path);
   try {
-    if (options.last === undefined) await run.showAll(rotated);
-    else await run.showLast(options.last, rotated, current);
-  } catch (error) {
-    await current?.close();
-    throw error;
+    await run.open();
+    if (last === undefined) await run.showAll(rotated);
+    else await run.showLast(last, rotated);
+    await run.showNew();
+    if (follow) await run.follow();
+  } finally {
+    await run.close();
   }
-  await run.follow(current);
   return true;
 }
 
@@ -59,6 +61,10 @@ class Tail {
   readonly #path: string;
   readonly #options: TailOptions;
   readonly #show: Show;
+  /** The newest file, how much of it was read, and how it begins; empty as long as its first line is unfinished. */
+  #file: FileHandle | undefined;
+  #offset = 0;
+  #firstLine = '';
 
   constructor(path: string, options: TailOptions, show: Show) {
     this.#path = path;
@@ -66,23 +72,31 @@ class Tail {
     this.#show = show;
   }
 
+  /** Begins with the newest file, if there is one. */
+  async open(): Promise<void> {
+    this.#file = await openIfThere(this.#path);
+    this.#offset = 0;
+    this.#firstLine = '';
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
   /** Shows the rotated files. */
   async showAll(rotated: readonly LogPart[]): Promise<void> {
-    for (const part of this.#recent(rotated)) await this.#showPart(part, 0);
+    for (const part of rotated) await this.#with(part, (file) => this.#showChunks(chunksOf(file)));
   }
 
   /** Shows the last records, and leaves the newest file where they end. */
-  async showLast(
-    last: number,
-    rotated: readonly LogPart[],
-    current: FollowedFile | undefined,
-  ): Promise<void> {
+  async showLast(last: number, rotated: readonly LogPart[]): Promise<void> {
     let shown: Shown[] = [];
-    if (current !== undefined) {
-      current.offset = await current.wholeSize();
-      shown = await this.#lastOf(current.handle, current.offset, last);
+    if (this.#file !== undefined) {
+      this.#offset = await wholeSize(this.#file);
+      shown = await this.#lastOf(this.#file, this.#offset, last);
     }
-    for (const part of this.#recent(rotated).reverse()) {
+    for (const part of [...rotated].reverse()) {
       if (shown.length >= last || this.#options.signal.aborted) break;
       const size = part.isCompressed ? undefined : part.bytes;
       const earlier = await this.#with(part, (file) => this.#lastOf(file, size, last - shown.length));
@@ -91,46 +105,51 @@ class Tail {
     if (shown.length > 0) await this.#show(shown);
   }
 
-  /** Shows what is there and, if asked for, what comes, until it is aborted. Closes the file. */
-  async follow(newest: FollowedFile | undefined): Promise<void> {
-    const { signal, follow } = this.#options;
-    let current = newest;
-    try {
-      if (current !== undefined) await this.#showChunks(current.read());
-      while (follow && !signal.aborted) {
-        await setTimeout(pollMs, undefined, { signal }).catch(() => undefined);
-        current ??= await FollowedFile.open(this.#path);
-        const fate = await current?.fate();
-        if (current !== undefined && (fate === 'replaced' || fate === 'emptied')) {
-          await this.#finish(current, fate);
-          current = await FollowedFile.open(this.#path);
-        }
-        if (current !== undefined) await this.#showChunks(current.read());
+  /** Shows what was added to the newest file. @param isLast nothing will be added: the rest is shown whole or not */
+  async showNew(isLast = false): Promise<void> {
+    if (this.#file === undefined) return;
+    if (this.#firstLine === '') this.#firstLine = await firstLineOf(this.#file);
+    await this.#showChunks(this.#newChunks(this.#file, isLast));
+  }
+
+  /** Shows what comes, until it is aborted. */
+  async follow(): Promise<void> {
+    const { signal } = this.#options;
+    while (!signal.aborted) {
+      await setTimeout(pollMs, undefined, { signal }).catch(() => undefined);
+      if (this.#file === undefined) await this.open();
+      else if (await this.#isReplaced(this.#file)) {
+        await setTimeout(lateWriteMs);
+        await this.showNew(true);
+        await this.close();
+        await this.open();
+      } else if (await this.#isEmptied(this.#file)) {
+        this.#offset = 0;
+        this.#firstLine = '';
       }
-    } finally {
-      await current?.close();
+      await this.showNew();
     }
   }
 
-  /** The file was renamed or emptied: shows what is left of it, and what came between it and the newest. */
-  async #finish(old: FollowedFile, fate: 'replaced' | 'emptied'): Promise<void> {
-    if (fate === 'replaced') {
-      await setTimeout(lateWriteMs);
-      await this.#showChunks(old.read(true));
-    }
-    await old.close();
-    const parts = await findLogParts(this.#path, this.#options.timezone);
-    const index = parts.findIndex(({ firstLine }) => firstLine !== '' && firstLine === old.firstLine);
-    if (index < 0) return;
-    for (const part of parts.slice(index).filter((part) => part.path !== this.#path)) {
-      await this.#showPart(part, part.firstLine === old.firstLine ? old.offset : 0);
-    }
+  /** Whether the path names another file by now. */
+  async #isReplaced(file: FileHandle): Promise<boolean> {
+    const [named, own] = await Promise.all([stat(this.#path).catch(() => undefined), file.stat()]);
+    return named !== undefined && (named.ino !== own.ino || named.dev !== own.dev);
   }
 
-  /** What was not changed since then has nothing that was logged since then. */
-  #recent(parts: readonly LogPart[]): LogPart[] {
-    const since = this.#options.wanted?.since ?? Number.NEGATIVE_INFINITY;
-    return parts.filter(({ changedAt }) => changedAt >= since - clockSlackMs);
+  /** Whether the file was emptied, and perhaps written anew. What came shortly before is in its copy only. */
+  async #isEmptied(file: FileHandle): Promise<boolean> {
+    const { size } = await file.stat();
+    return size < this.#offset || (await firstLineOf(file)) !== this.#firstLine;
+  }
+
+  async *#newChunks(file: FileHandle, isLast: boolean): AsyncGenerator<Chunk> {
+    const { size } = await file.stat();
+    for await (const chunk of chunksOf(file, { from: this.#offset, to: size })) {
+      if (chunk.isTail && !isLast) return;
+      this.#offset += chunk.bytes.length;
+      yield chunk;
+    }
   }
 
   /** The last matching records of a file. @param size where it ends; undefined for a compressed one, which is read whole */
@@ -144,10 +163,6 @@ class Tail {
       }
       if (from === 0 || last.length >= count || this.#options.signal.aborted) return last;
     }
-  }
-
-  async #showPart(part: LogPart, from: number): Promise<void> {
-    await this.#with(part, (file) => this.#showChunks(chunksOf(file, { from })));
   }
 
   /** Does something with a file, unless it has gone meanwhile. */
@@ -182,6 +197,14 @@ class Tail {
   }
 }
 
+/** How much of a growing file is whole records. */
+async function wholeSize(file: FileHandle): Promise<number> {
+  const { size } = await file.stat();
+  const from = Math.max(0, size - firstWindowBytes);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
+  return from + lastRecordEnd(buffer.subarray(0, bytesRead));
+}
+
 /** Leaves out the record in which the chunks begin. */
 async function* behindFirstRecord(chunks: AsyncIterable<Chunk>): AsyncGenerator<Chunk> {
   let isFirst = true;
@@ -190,4 +213,9 @@ async function* behindFirstRecord(chunks: AsyncIterable<Chunk>): AsyncGenerator<
     isFirst = false;
     yield { bytes: start < 0 ? Buffer.alloc(0) : bytes.subarray(start), isTail };
   }
+}
+
+/** Opens a file for reading; undefined when there is none. */
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  return await open(path, 'r').catch(absent(undefined));
 }

@@ -53,7 +53,7 @@ export interface LogReport {
   readonly files: readonly PartReport[];
   /** In the order in which they were met. */
   readonly senders: readonly SenderReport[];
-  /** Of each sender, the first thousand ranges. */
+  /** The first thousand ranges. */
   readonly lost: readonly LostNumbers[];
   readonly faults: readonly Fault[];
   /** How many faults were found; of each kind, the first thousand are listed. */
@@ -88,6 +88,7 @@ const newline = 0x0a;
 const space = 0x20;
 const nul = 0x00;
 const shownBytes = 200;
+const mostListed = 1000;
 /** A writer that is writing a record has written the rest of it by then. */
 const growMs = 2000;
 const pollMs = 50;
@@ -96,13 +97,11 @@ class Check {
   readonly #timezone: string;
   readonly #faults = new Faults();
   readonly #files: PartReport[] = [];
+  readonly #lost: LostNumbers[] = [];
   readonly #sequences = new Map<string, Sequence>();
-  /** The epoch of each label's lines at this place of the file, and in the files before. */
-  readonly #epochs = new Map<string, string>();
-  readonly #earlier = new Map<string, string>();
-  /** The sequence of each label's lines at this place, and of the last record. */
+  /** The sequence of each label's lines at this place of the file, and in the files before. */
   readonly #current = new Map<string, Sequence>();
-  #last: Sequence | undefined;
+  readonly #earlier = new Map<string, Sequence>();
   #file = '';
   #records = 0;
   /** Whether something was found in this file. */
@@ -115,9 +114,8 @@ class Check {
 
   begin(part: LogPart, before: LogPart | undefined): void {
     this.#file = part.path;
-    for (const [label, epoch] of this.#epochs) this.#earlier.set(label, epoch);
-    this.#epochs.clear();
-    this.#forgetCurrent();
+    for (const [label, sequence] of this.#current) this.#earlier.set(label, sequence);
+    this.#current.clear();
     this.#isBegun = false;
     this.#before = before;
   }
@@ -133,6 +131,8 @@ class Check {
         bytes += chunk.bytes.length;
       }
     } catch (error) {
+      // Removed since it was found, as the oldest files are. If it was another one, its records are missing.
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
       const problem = error instanceof Error ? error.message : String(error);
       this.#faults.add({ kind: 'unreadable', file: part.path, line: scanner.lines + 1, problem });
     }
@@ -141,7 +141,7 @@ class Check {
 
   report(): LogReport {
     const sequences = [...this.#sequences.values()];
-    for (const sequence of sequences) this.#faults.addNumbers(sequence);
+    for (const sequence of sequences) sequence.end();
     const faults = this.#faults.list(this.#files.map(({ path }) => path));
     return {
       isSound: this.#faults.count === 0,
@@ -149,10 +149,7 @@ class Check {
       bytes: this.#files.reduce((sum, { bytes }) => sum + bytes, 0),
       files: this.#files,
       senders: sequences.map(reportOf),
-      lost: sequences.flatMap((sequence) => {
-        const { sender, epoch } = sequence;
-        return sequence.lost.map((numbers) => ({ sender, epoch, ...numbers }));
-      }),
+      lost: this.#lost,
       faults,
       faultCount: this.#faults.count,
     };
@@ -171,24 +168,18 @@ class Check {
     } else {
       if (!this.#isBegun) this.#miss(line);
       this.#records++;
-      if (head.sender !== this.#last?.sender) this.#last = this.#sequenceOf(head.sender, head.number, line);
-      this.#last.take(head.number, file, line);
+      this.#sequenceOf(head.sender, head.number, line).take(head.number, file, line);
     }
   }
 
   #sequenceOf(sender: string, number: number, line: number): Sequence {
-    let sequence = this.#current.get(sender);
-    if (sequence !== undefined) return sequence;
+    const current = this.#current.get(sender);
+    if (current !== undefined) return current;
+    // The note that should come before its first record in this file is not there.
     const label = detach(sender);
-    let epoch = this.#epochs.get(label);
-    if (epoch === undefined) {
-      // The note that should come before its first record in this file is not there.
-      epoch = this.#earlier.get(label) ?? '';
-      this.#epochs.set(label, epoch);
-      this.#faults.add({ kind: 'unannounced', file: this.#file, line, sender: label, number });
-    }
-    sequence = this.#of(label, epoch, number - 1);
+    const sequence = this.#earlier.get(label) ?? this.#of(label, '', number - 1);
     this.#current.set(label, sequence);
+    this.#faults.add({ kind: 'unannounced', file: this.#file, line, sender: label, number });
     return sequence;
   }
 
@@ -196,7 +187,7 @@ class Check {
     const key = `${label} ${epoch}`;
     let sequence = this.#sequences.get(key);
     if (sequence === undefined) {
-      sequence = new Sequence(label, epoch, last);
+      sequence = new Sequence(label, epoch, last, this.#faults);
       this.#sequences.set(key, sequence);
     }
     return sequence;
@@ -212,19 +203,16 @@ class Check {
       for (const [sender, epoch, last] of note.positions) this.#of(sender, epoch, last).goOn(last, place);
     } else if ('from' in note) {
       const { sender, epoch, from, to } = note;
-      this.#of(sender, epoch, from - 1).tell(from, to, place);
+      if (to < from) return;
+      this.#of(sender, epoch, from - 1).lose(from, to, place);
+      if (this.#lost.length < mostListed) this.#lost.push({ sender, epoch, from, to, ...place });
     } else {
       const { sender, epoch, last } = note;
-      this.#epochs.set(sender, epoch);
-      // The lines of that label are another sender's from here on.
-      this.#forgetCurrent();
-      this.#of(sender, epoch, last).goOn(last, place);
+      const sequence = this.#of(sender, epoch, last);
+      // The lines of that label are this sender's from here on.
+      this.#current.set(sender, sequence);
+      sequence.goOn(last, place);
     }
-  }
-
-  #forgetCurrent(): void {
-    this.#current.clear();
-    this.#last = undefined;
   }
 
   /** The file begins with something other than the note that begins a log file. */
@@ -277,6 +265,6 @@ async function wholeSize(path: string): Promise<number | undefined> {
 }
 
 function reportOf(sequence: Sequence): SenderReport {
-  const { sender, epoch, first, last, records, missing, doubled, disordered, told } = sequence;
-  return { sender, epoch, first, last, records, missing, doubled, disordered, lost: told };
+  const { sender, epoch, first, last, records, missing, doubled, disordered, lost } = sequence;
+  return { sender, epoch, first, last, records, missing, doubled, disordered, lost };
 }
