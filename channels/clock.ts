@@ -30,3 +30,17 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promi
     signal.addEventListener('abort', onAbort);
   });
 }
+
+const firstRetryMs = 100;
+const maxRetryMs = 30_000;
+
+/**
+ * Milliseconds to wait after so many failures in a row (1, 2, …): 100 ms doubled each time up to 30 s, of which up
+ * to a half is taken off by chance, so that many processes do not come back in one moment.
+ *
+ * `random` is like `Math.random`.
+ */
+export function backOffMs(failures: number, random: () => number): number {
+  const fullMs = Math.min(maxRetryMs, firstRetryMs * 2 ** (failures - 1));
+  return Math.round(fullMs * (1 - random() / 2));
+}

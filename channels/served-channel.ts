@@ -14,9 +14,8 @@ import {
   type Scope,
   type Send,
 } from './application.js';
-import { backOffMs } from './back-off.js';
 import { Bell } from './bell.js';
-import { type Clock, pause } from './clock.js';
+import { backOffMs, type Clock, pause } from './clock.js';
 import {
   ChannelsError,
   ForeignChannelError,
@@ -28,8 +27,8 @@ import {
 } from './errors.js';
 import type { ChannelLayer } from './layer.js';
 import { type Listening, listenerState } from './listening.js';
-import type { Slots } from './slots.js';
 import { type Taken, type TakeOptions, takeMessages } from './taken.js';
+import type { WaitingQueue } from './waiting-queue.js';
 import type { ChannelStats, WorkerEvent } from './worker-events.js';
 
 export interface ServedChannelOptions {
@@ -39,8 +38,8 @@ export interface ServedChannelOptions {
   readonly prefetch: number;
   /** Milliseconds of a lease; undefined for at most once. */
   readonly leaseMs: number | undefined;
-  /** The worker's, shared by all its channels. */
-  readonly slots: Slots;
+  /** The worker's, shared by all its channels: as many items as messages may be in hand. */
+  readonly slots: WaitingQueue<true>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly report: (event: WorkerEvent) => void;
@@ -55,8 +54,8 @@ export class ServedChannel {
   readonly #telling = new Set<Promise<void>>();
   readonly #inbox: InboxMessage[] = [];
   readonly #inboxChanged = new Bell();
-  /** Whether the layer is asked for messages. */
-  #isAsking = false;
+  /** In a row. */
+  #listenerFailures = 0;
   /** Whether the last batch was as large as it could be. */
   #isBusy = false;
   /** Set when nothing more will come into the inbox. */
@@ -104,7 +103,7 @@ export class ServedChannel {
 
   /** What the layer says of its store; undefined while nothing is asked of it. */
   listening(): Listening | undefined {
-    return this.#isAsking ? this.#options.layer.listening?.(this.channel) : undefined;
+    return this.#options.layer.listening?.(this.channel);
   }
 
   /**
@@ -114,26 +113,15 @@ export class ServedChannel {
    * @throws LayerClosedError, ForeignChannelError: what trying again cannot mend. All else is reported and tried again
    */
   async listen(stopping: AbortSignal, onWaiting: () => void): Promise<void> {
-    let failures = 0;
     try {
-      let isFirst = true;
+      let tell: (() => void) | undefined = onWaiting;
       for (let room = await this.#room(stopping); room > 0; room = await this.#room(stopping)) {
         const next = this.#take(room, stopping);
-        if (isFirst) onWaiting();
-        isFirst = false;
-        const outcome = await next;
-        if ('taken' in outcome) {
-          if (failures > 0)
-            this.#options.report({ type: 'listenerRecovered', channel: this.channel, failures });
-          failures = 0;
-          this.#isBusy = outcome.taken.length === room;
-          for (const taken of outcome.taken) this.#accept(taken);
-        } else if ('error' in outcome) {
-          failures++;
-          const retryMs = backOffMs(failures, this.#options.random);
-          this.#reportError({ type: 'listenerFailed', channel: this.channel, error: outcome.error, retryMs });
-          await this.#restartIn(retryMs, stopping);
-        }
+        tell?.();
+        tell = undefined;
+        const taken = await next;
+        this.#isBusy = taken.length === room;
+        for (const each of taken) this.#accept(each);
       }
     } finally {
       this.#isInputOver = true;
@@ -186,20 +174,23 @@ export class ServedChannel {
     return stopping.aborted ? 0 : prefetch - this.#inbox.length;
   }
 
-  /** The one place where the layer is asked. The answer is empty when the wait was called off. */
-  async #take(
-    max: number,
-    stopping: AbortSignal,
-  ): Promise<{ taken: readonly Taken[] } | { error: Error } | object> {
-    this.#isAsking = true;
+  /** Waits for messages. There are none when the wait was called off, and after a failure, when it is time to try again. */
+  async #take(max: number, stopping: AbortSignal): Promise<readonly Taken[]> {
+    const { channel } = this;
+    const { report, random } = this.#options;
     try {
-      return { taken: await takeMessages(this.#takeOptions, max, stopping) };
+      const taken = await takeMessages(this.#takeOptions, max, stopping);
+      const failures = this.#listenerFailures;
+      this.#listenerFailures = 0;
+      if (failures > 0) report({ type: 'listenerRecovered', channel, failures });
+      return taken;
     } catch (error) {
-      if (stopping.aborted) return {};
+      if (stopping.aborted) return [];
       if (error instanceof LayerClosedError || error instanceof ForeignChannelError) throw error;
-      return { error: asError(error) };
-    } finally {
-      this.#isAsking = false;
+      const retryMs = backOffMs(++this.#listenerFailures, random);
+      this.#reportError({ type: 'listenerFailed', channel, error: asError(error), retryMs });
+      await this.#restartIn(retryMs, stopping);
+      return [];
     }
   }
 
@@ -253,14 +244,14 @@ export class ServedChannel {
         if (this.#isInputOver || over.aborted) throw new StopConsumer();
         await this.#inboxChanged.wait(over);
       }
-      await this.#options.slots.acquire(over);
+      await this.#options.slots.take(over);
       const next = over.aborted ? undefined : this.#nextInInbox();
       if (next !== undefined) {
         this.#inHand = { ...next, since: this.#options.clock.now() };
         this.#tookMessage = true;
         return next.message;
       }
-      this.#options.slots.release();
+      this.#options.slots.put(true);
       over.throwIfAborted();
     }
   }
@@ -290,21 +281,17 @@ export class ServedChannel {
       return;
     }
     const { message, taken } = this.#letGo() ?? {};
-    const messageType = message?.type;
     const { channel } = this;
-    if (error instanceof NoHandlerError && error.type === messageType) {
-      this.#done(taken);
-      this.#counts.dropped++;
-      this.#reportError({ type: 'unknownType', channel, messageType, error });
-    } else if (error instanceof MalformedMessageError && error.type === messageType) {
-      this.#done(taken);
-      if (taken !== undefined) this.#counts.dropped++;
-      this.#reportError({ type: 'badMessage', channel, messageType, error });
-    } else {
-      taken?.failed();
-      if (taken !== undefined) this.#counts.failed++;
-      this.#reportError({ type: 'handlerFailed', channel, messageType, error });
-    }
+    const messageType = message?.type;
+    const isMine = 'type' in error && error.type === messageType;
+    const isUnknown = isMine && error instanceof NoHandlerError;
+    const isBad = isMine && error instanceof MalformedMessageError;
+    if (isUnknown || isBad) this.#done(taken);
+    else taken?.failed();
+    if (taken !== undefined) this.#counts[isUnknown || isBad ? 'dropped' : 'failed']++;
+    if (isUnknown) this.#reportError({ type: 'unknownType', channel, messageType: error.type, error });
+    else if (isBad) this.#reportError({ type: 'badMessage', channel, messageType, error });
+    else this.#reportError({ type: 'handlerFailed', channel, messageType, error });
   }
 
   /** Has the layer told that a message is not to come again. */
@@ -320,7 +307,7 @@ export class ServedChannel {
     const inHand = this.#inHand;
     if (inHand === undefined) return undefined;
     this.#inHand = undefined;
-    this.#options.slots.release();
+    this.#options.slots.put(true);
     return inHand;
   }
 

@@ -1,6 +1,6 @@
 // The worker: listens on channels and feeds their messages to application instances.
 
-import { setMaxListeners } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import type { Application } from './application.js';
 import { type Clock, pause, systemClock } from './clock.js';
 import { ChannelsError, InvalidOptionError } from './errors.js';
@@ -8,7 +8,7 @@ import { type ChannelLayer, checkChannelName } from './layer.js';
 import { checkLeasable, checkLeaseMs } from './leases.js';
 import { ListenerWatch } from './listener-watch.js';
 import { ServedChannel } from './served-channel.js';
-import { Slots } from './slots.js';
+import { WaitingQueue } from './waiting-queue.js';
 import type { ChannelStats, WorkerEvent } from './worker-events.js';
 
 export interface WorkerOptions {
@@ -79,11 +79,14 @@ export class Worker {
     if (names.length === 0) throw new InvalidOptionError('channels', 'at least one channel', 'none');
     const clock = options.clock ?? systemClock;
     const report = (event: WorkerEvent) => options.onEvent?.(event);
+    const slots = new WaitingQueue<true>();
+    const concurrency = positive('concurrency', options.concurrency ?? names.length);
+    for (let i = 0; i < Math.min(concurrency, names.length); i++) slots.put(true);
     const shared = {
       application: options.application,
       layer: options.layer,
       prefetch: positive('prefetch', options.prefetch ?? 10),
-      slots: new Slots(positive('concurrency', options.concurrency ?? names.length)),
+      slots,
       clock,
       random: options.random ?? Math.random,
       report,
@@ -130,7 +133,7 @@ export class Worker {
     };
     const served = this.#serveAll(stopping.signal, onFatal);
     const watched = this.#watch?.run(stopping.signal).catch(onFatal);
-    await aborted(stopping.signal);
+    if (!stopping.signal.aborted) await once(stopping.signal, 'abort');
     await watched;
     signal.removeEventListener('abort', stop);
     this.#report({ type: 'draining', messages: this.#unfinished() });
@@ -183,9 +186,4 @@ function positive(option: string, value: number): number {
 function notNegative(option: string, value: number): number {
   if (Number.isFinite(value) && value >= 0) return value;
   throw new InvalidOptionError(option, 'a number of milliseconds', value);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
