@@ -2,7 +2,7 @@
 
 import { scheduleDaily, sql } from '../src/index.js';
 import { counted } from './counted.js';
-import { deleteBefore } from './delete-before.js';
+import { deleteBefore } from './delete-old.js';
 import { daysBefore, retention } from './retention.js';
 import { siteDatabase } from './store/open.js';
 

@@ -38,7 +38,6 @@ export {
   parseWhen,
   Recurrence,
   type RecurrenceFields,
-  type TimetableEntry,
   type Timing,
 } from './recurrence.js';
 export { type Asked, CancelJob, RunJob } from './run-job.js';

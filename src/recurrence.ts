@@ -11,7 +11,7 @@ import {
   type RecurrenceFields,
 } from './recurrence/fields.js';
 import { parseWhen } from './recurrence/notations/when.js';
-import { type Occurrences, type TimetableEntry, timetableOf } from './recurrence/occurrences.js';
+import type { Occurrences } from './recurrence/occurrences.js';
 import { completeStart, isOpenStart } from './recurrence/open-start.js';
 import { formatWallTime } from './recurrence/wall-time.js';
 
@@ -29,7 +29,7 @@ export {
 } from './recurrence/fields.js';
 export { NotationError, type Timing } from './recurrence/notations/notation.js';
 export { parseWhen } from './recurrence/notations/when.js';
-export type { ClockNote, TimetableEntry } from './recurrence/occurrences.js';
+export type { ClockNote } from './recurrence/occurrences.js';
 export { completeStart, isOpenStart, readingStartDatetime } from './recurrence/open-start.js';
 
 /** What a text leaves open when it is made a recurrence. */
@@ -97,11 +97,6 @@ export class Recurrence {
     if (Number.isNaN(afterMs)) throw new TypeError('expected instant to be a valid date, got: Invalid Date');
     const next = this.occurrences.occurrenceAfter(afterMs);
     return next === null ? null : new Date(next.instant);
-  }
-
-  /** The next times after an instant, at most `most`, with what clock changes make of them. */
-  timetable(after: Date, most: number): TimetableEntry[] {
-    return timetableOf(this.occurrences, after.getTime(), most);
   }
 
   /** The original's short form, for status lines: `every 1 daily`, `every 300 secondly`; `cron 0 4 * * *`. */

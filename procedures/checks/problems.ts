@@ -1,7 +1,7 @@
 // The table of problems: those that were found again stay as they are, those that were not are closed.
 
 import type { BaseRequest } from '../../src/index.js';
-import { deleteBefore } from '../delete-before.js';
+import { deleteBefore } from '../delete-old.js';
 import { daysBefore, retention } from '../retention.js';
 import { type SiteDatabase, siteDatabase } from '../store/open.js';
 

@@ -1,7 +1,7 @@
 // Reminders that are planned become messages when their time has come.
 
 import { type BaseRequest, sql, transact } from '../../src/index.js';
-import { deleteBefore } from '../delete-before.js';
+import { deleteBefore } from '../delete-old.js';
 import { notify } from '../messages/messages.js';
 import { mayGoOn } from '../pause.js';
 import type { SiteDatabase } from '../store/open.js';

@@ -1,9 +1,9 @@
 // Which jobs of a rule are too old or too many, and which requests no job refers to any more.
 
 import type { BaseRequest, JobStatus } from '../../src/index.js';
+import { batchSize, drain } from '../delete-old.js';
 import { mayGoOn } from '../pause.js';
 import { daysBefore, type Retention } from '../retention.js';
-import { batchSize, drain } from './drain.js';
 
 /** How many are kept of a kind of ends, and for how long. */
 interface Limit {

@@ -2,9 +2,9 @@
 
 import type { Kysely } from 'kysely';
 import { type BaseRequest, type Database, LinodError, localTime, sql } from '../../src/index.js';
+import { batchSize, drain } from '../delete-old.js';
 import { mayGoOn } from '../pause.js';
 import { daysBefore, type Retention } from '../retention.js';
-import { batchSize, drain } from './drain.js';
 
 /** As much of a decision as is counted. */
 interface Decision {

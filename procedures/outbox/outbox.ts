@@ -8,7 +8,7 @@
 import type { Kysely, RawBuilder, SqlBool } from 'kysely';
 import { type BaseRequest, LinodError, sql, transact } from '../../src/index.js';
 import { counted } from '../counted.js';
-import { deleteBefore } from '../delete-before.js';
+import { deleteBefore } from '../delete-old.js';
 import { daysBefore } from '../retention.js';
 import type { SiteDatabase } from '../store/open.js';
 

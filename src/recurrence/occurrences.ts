@@ -1,7 +1,6 @@
 // The times of a recurrence one by one, as numbers, and what clock changes make of them.
 
 import type { MissingTime, RepeatedTime } from './fields.js';
-import { formatWallTime } from './wall-time.js';
 import type { Zone } from './zone.js';
 
 /** One wall time of a rule that became an instant. */
@@ -44,28 +43,6 @@ export interface TimetableEntry {
   readonly note: ClockNote | null;
   /** By how much the zone's clocks were moved since the entry before, in milliseconds: forward above 0. */
   readonly clockChangeMs: number;
-}
-
-/** The entries after an instant, at most `most`. */
-export function timetableOf(source: Occurrences, after: number, most: number): TimetableEntry[] {
-  const { zone } = source;
-  const entries: TimetableEntry[] = [];
-  let since = after;
-  while (entries.length < most) {
-    const next = source.occurrenceAfter(since);
-    if (next === null) break;
-    for (const { wall } of source.leftOutBetween(since, next.instant, most)) {
-      entries.push({ at: null, wall: formatWallTime(wall), note: 'skipped', clockChangeMs: 0 });
-    }
-    entries.push({
-      at: new Date(next.instant),
-      wall: formatWallTime(next.wall),
-      note: clockNoteOf(source, next),
-      clockChangeMs: zone.offsetAt(next.instant) - zone.offsetAt(since),
-    });
-    since = next.instant;
-  }
-  return entries.slice(0, most);
 }
 
 /** What a clock change makes of a time; null where there is none. */
