@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Received } from '../application.js';
-import { InvalidOptionError, LayerClosedError, UndecodableError } from '../errors.js';
+import { LayerClosedError, UndecodableError } from '../errors.js';
 import { checkChannelName, type Extension, type LayerOptions } from '../layer.js';
 import type { Listening } from '../listening.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
@@ -11,7 +11,8 @@ import { timeOver } from '../patience.js';
 import type { GroupReport, Peeked } from '../stats.js';
 import { BaseLayer, type StoreView } from './base-layer.js';
 import type { ConnectionChange } from './redis/connection.js';
-import { type Host as HostOption, parseHosts, shardOf } from './redis/hosts.js';
+import { Ring } from './redis/host.js';
+import { type Host as HostOption, parseHosts } from './redis/hosts.js';
 import { checkCount, checkPrefix } from './redis/options.js';
 import { Audience } from './redis-pubsub/audience.js';
 import { Host } from './redis-pubsub/host.js';
@@ -62,7 +63,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
   protected readonly view: StoreView;
   readonly #prefix: string;
   readonly #codec: MessageCodec;
-  readonly #hosts: readonly Host[];
+  readonly #ring: Ring<Host>;
   readonly #audience: Audience;
 
   constructor(options: RedisPubSubLayerOptions = {}) {
@@ -72,7 +73,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     this.#audience = new Audience(this.rules);
     this.view = this.#viewOf(this.#audience);
     const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
-    this.#hosts = parseHosts(options.hosts, this.#prefix).map(
+    const hosts = parseHosts(options.hosts, this.#prefix).map(
       (address) =>
         new Host({
           address,
@@ -82,6 +83,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
           onRefused: (name, error) => this.#audience.channels.get(name)?.fail(error),
         }),
     );
+    this.#ring = new Ring(hosts);
   }
 
   /**
@@ -96,7 +98,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     this.refuseWhenClosed();
     this.#audience.queue(channel);
     try {
-      await this.#hostOf(channel).subscribe(channel);
+      await this.#ring.of(channel).subscribe(channel);
     } catch (error) {
       await this.#release(this.#audience.forget(channel));
       throw error;
@@ -106,7 +108,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
 
   /** A server is asked every `timeoutMs` while anything is subscribed to. */
   listening(channel: string): Listening | undefined {
-    return this.#audience.channels.has(channel) ? this.#hostOf(channel).listening(channel) : undefined;
+    return this.#audience.channels.has(channel) ? this.#ring.of(channel).listening(channel) : undefined;
   }
 
   /** A name as everywhere, which may have the layer's prefix before it. */
@@ -140,7 +142,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     signal?.throwIfAborted();
     const queue = this.#audience.queue(channel);
     const taken = queue.takeMany(max, signal);
-    this.#hostOf(channel).keepSubscribed(channel);
+    this.#ring.of(channel).keepSubscribed(channel);
     try {
       return [...(await taken)];
     } catch (error) {
@@ -157,7 +159,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     const name = this.#groupName(group);
     const isNew = this.#audience.join(name, channel);
     try {
-      await this.#hostOf(name).subscribe(name);
+      await this.#ring.of(name).subscribe(name);
     } catch (error) {
       if (isNew) this.#audience.leave(name, channel);
       await this.#release([name]);
@@ -179,7 +181,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
   protected async end(): Promise<void> {
     this.#audience.fail(new LayerClosedError());
     this.#audience.clear();
-    for (const host of this.#hosts) host.close();
+    for (const host of this.#ring.hosts) host.close();
   }
 
   #viewOf({ channels, groups }: Audience): StoreView {
@@ -207,20 +209,14 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     return `${this.#prefix}__group__${group}`;
   }
 
-  #hostOf(name: string): Host {
-    const host = this.#hosts[shardOf(name, this.#hosts.length)];
-    if (host === undefined) throw new InvalidOptionError('hosts', 'a list of hosts', 'none');
-    return host;
-  }
-
   async #publish(name: string, payload: Buffer, signal?: AbortSignal): Promise<void> {
-    await this.#hostOf(name).commands.run((client) => client.publish(name, payload), signal);
+    await this.#ring.of(name).commands.run((client) => client.publish(name, payload), signal);
   }
 
   /** Ends the subscriptions to those names that nobody needs any more. Never rejects. */
   async #release(names: readonly string[]): Promise<void> {
     const unneeded = names.filter((name) => !this.#audience.needs(name));
-    await Promise.all(unneeded.map((name) => this.#hostOf(name).unsubscribe(name)));
+    await Promise.all(unneeded.map((name) => this.#ring.of(name).unsubscribe(name)));
   }
 
   #deliver(name: string, payload: Buffer): void {

@@ -10,13 +10,12 @@ import type { ProcessMessage } from '../local-queues.js';
 import { MessageCodec } from '../message-codec.js';
 import { allDone, chunks } from '../outgoing.js';
 import { ChannelQueue, Queues } from './redis/channel-queue.js';
-import { Host, Ring } from './redis/host.js';
+import { Host, membersPerScript, type Parcel, Ring } from './redis/host.js';
 import { parseHosts } from './redis/hosts.js';
 import { RedisLeases } from './redis/leases.js';
 import { Members } from './redis/members.js';
 import { MessageSource, type TakenMessage } from './redis/message-source.js';
 import { checkCount, checkPrefix, type RedisLayerOptions, warnOnce } from './redis/options.js';
-import { membersPerScript, type Parcel } from './redis/outbox.js';
 import { flush } from './redis/scan.js';
 import { RedisSource } from './redis/source.js';
 import { StoredLayer } from './stored-layer.js';
@@ -49,7 +48,7 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
   protected readonly view: RedisSource;
   readonly #prefix: string;
   readonly #members: Members;
-  readonly #ring: Ring;
+  readonly #ring: Ring<Host>;
   readonly #queues: Queues<TakenMessage>;
 
   constructor(options: RedisLayerOptions = {}) {
@@ -60,7 +59,7 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
     const codec = new MessageCodec(options, { now, ttlSeconds });
     this.#members = new Members(codec, checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
     const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
-    const blockMs = options.blockMs && checkCount('blockMs', options.blockMs, 10, longestBlockMs);
+    const blockMs = checkCount('blockMs', options.blockMs ?? 10_000, 10, longestBlockMs);
     const hosts = parseHosts(options.hosts, this.#prefix).map((address) => {
       const onReady = options.onWarning && warnOnce(address.name, options.onWarning);
       const connection = { address, timeoutMs, onChange: options.onConnection, onReady };
@@ -92,8 +91,8 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
     signal?: AbortSignal,
   ): Promise<number[]> {
     const key = messageKey(channel);
-    const { outbox } = key === channel ? this.#ring.next() : this.#ring.of(key);
-    const sent = parts.map((members) => outbox.send([this.#parcel(key, members, channel)], signal));
+    const host = key === channel ? this.#ring.next() : this.#ring.of(key);
+    const sent = parts.map((members) => host.send([this.#parcel(key, members, channel)], signal));
     return (await allDone(sent)).map(([accepted = 0]) => accepted);
   }
 
@@ -112,7 +111,7 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
       parcels.set(host, [...(parcels.get(host) ?? []), parcel]);
     }
     const sent = Array.from(parcels, ([host, some]) =>
-      chunks(some, membersPerScript).map((part) => host.outbox.send(part)),
+      chunks(some, membersPerScript).map((part) => host.send(part)),
     );
     await allDone(sent.flat());
   }

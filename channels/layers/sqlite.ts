@@ -14,9 +14,10 @@ import type { Listening } from '../listening.js';
 import { type ProcessMessage, processMessage } from '../local-queues.js';
 import { encode } from '../msgpack.js';
 import type { StoreView } from './base-layer.js';
+import { readBody } from './sqlite/body.js';
 import { LayerFile } from './sqlite/layer-file.js';
-import { leasePolicy, SqliteLeases } from './sqlite/leases.js';
-import { type MessageStore, readBody } from './sqlite/message-store.js';
+import { SqliteLeases } from './sqlite/leases.js';
+import type { MessageStore } from './sqlite/message-store.js';
 import { SqliteStats } from './sqlite/stats.js';
 import { Waiting } from './sqlite/waiting.js';
 import { Writer } from './sqlite/writer.js';
@@ -60,7 +61,7 @@ export class SqliteChannelLayer extends StoredLayer<Uint8Array> {
     });
     const common = { ...rules, file: this.#file };
     this.#writer = new Writer(common);
-    this.#waiting = new Waiting({ ...common, policyOf: (key) => leasePolicy(key, rules) });
+    this.#waiting = new Waiting(common);
     this.leases = new SqliteLeases({ ...common, writer: this.#writer, waiting: this.#waiting });
     this.view = new SqliteStats(common);
   }

@@ -22,13 +22,12 @@ interface Loan {
   readonly stored: StoredMessage;
   /** Milliseconds since 1970. */
   endsAt: number;
-  timer: NodeJS.Timeout;
+  timer: NodeJS.Timeout | undefined;
 }
 
 export class MemoryLeases implements Leases {
   readonly #rules: LayerRules;
   readonly #store: MemoryStore;
-  /** In the order in which they were handed out. */
   readonly #loans = new Set<Loan>();
   readonly #keeper: LeaseKeeper<Loan>;
 
@@ -36,22 +35,16 @@ export class MemoryLeases implements Leases {
   constructor(rules: LayerRules, store: MemoryStore, refuseWhenClosed: () => void) {
     this.#rules = rules;
     this.#store = store;
+    const whileOpen =
+      <A extends unknown[]>(work: (...args: A) => boolean) =>
+      async (...args: A): Promise<boolean> => {
+        refuseWhenClosed();
+        return work(...args);
+      };
     this.#keeper = {
-      ack: async (loan) => {
-        refuseWhenClosed();
-        return this.#end(loan);
-      },
-      extend: async (loan, leaseMs) => {
-        refuseWhenClosed();
-        return this.#extend(loan, leaseMs);
-      },
-      release: async (loan, untried) => {
-        refuseWhenClosed();
-        if (!this.#end(loan)) return false;
-        const { deliveries } = loan.stored;
-        this.#takeBack(loan.key, { ...loan.stored, deliveries: untried ? deliveries - 1 : deliveries });
-        return true;
-      },
+      ack: whileOpen((loan) => this.#end(loan)),
+      extend: whileOpen((loan, leaseMs) => this.#end(loan) && this.#begin(loan, leaseMs)),
+      release: whileOpen((loan, untried) => this.#release(loan, untried)),
     };
   }
 
@@ -59,7 +52,8 @@ export class MemoryLeases implements Leases {
     const taken = await this.#store.take(channel, max, signal);
     return taken.map((each) => {
       const stored = { ...each, deliveries: each.deliveries + 1 };
-      const loan = this.#lend(channel, stored, leaseMs);
+      const loan: Loan = { key: channel, stored, endsAt: 0, timer: undefined };
+      this.#begin(loan, leaseMs);
       const { deliveries } = stored;
       return new LeasedMessage(this.#keeper, loan, { channel, message: copyOf(stored.message), deliveries });
     });
@@ -85,7 +79,7 @@ export class MemoryLeases implements Leases {
     return redriven.length;
   }
 
-  /** What is on lease under a key, in the order in which it was handed out. */
+  /** What is on lease under a key. */
   onLease(key: string): Array<Pick<Loan, 'stored' | 'endsAt'>> {
     return [...this.#loans].filter((loan) => loan.key === key);
   }
@@ -100,22 +94,17 @@ export class MemoryLeases implements Leases {
     for (const loan of this.#loans) this.#end(loan);
   }
 
-  #lend(key: string, stored: StoredMessage, leaseMs: number): Loan {
-    const loan: Loan = {
-      key,
-      stored,
-      endsAt: this.#rules.now() + leaseMs,
-      timer: setTimeout(() => this.#onOver(loan), leaseMs),
-    };
-    this.#loans.add(loan);
-    return loan;
-  }
-
-  #extend(loan: Loan, leaseMs: number): boolean {
-    if (!this.#loans.has(loan)) return false;
-    clearTimeout(loan.timer);
+  #begin(loan: Loan, leaseMs: number): true {
     loan.endsAt = this.#rules.now() + leaseMs;
     loan.timer = setTimeout(() => this.#onOver(loan), leaseMs);
+    this.#loans.add(loan);
+    return true;
+  }
+
+  #release(loan: Loan, untried: boolean): boolean {
+    if (!this.#end(loan)) return false;
+    const { deliveries } = loan.stored;
+    this.#takeBack(loan.key, { ...loan.stored, deliveries: untried ? deliveries - 1 : deliveries });
     return true;
   }
 

@@ -3,6 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { LayerClosedError, LayerUnavailableError } from '../../errors.js';
+import { patiently } from '../../patience.js';
 import { WaitingQueue } from '../../waiting-queue.js';
 import type { Address } from './hosts.js';
 import { isElsewhere, isReplyError, isTemporary, type ReplyError, reasonOf, replyError } from './replies.js';
@@ -70,10 +71,6 @@ export class Connection {
     return this.#isAway;
   }
 
-  get isCluster(): boolean {
-    return this.#options.address.cluster !== undefined;
-  }
-
   /** Waits for the connection, for ever. @throws LayerUnavailableError when the server lets us in no more */
   async ready(signal?: AbortSignal): Promise<Client> {
     if (this.#isClosed) throw new LayerClosedError();
@@ -129,17 +126,10 @@ export class Connection {
 
   async #readySoon(signal: AbortSignal | undefined): Promise<Client> {
     if (this.#arrivals.waiting >= maxWaiting) throw this.unavailable(undefined);
-    signal?.throwIfAborted();
-    const patience = new AbortController();
-    const end = () => patience.abort();
-    const timer = setTimeout(end, this.#options.timeoutMs);
-    signal?.addEventListener('abort', end);
-    try {
-      return await this.ready(patience.signal);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
-    }
+    const { timeoutMs } = this.#options;
+    const [client] = await patiently(timeoutMs, signal, async (signal) => [await this.ready(signal)]);
+    if (client === undefined) throw this.unavailable(undefined);
+    return client;
   }
 
   /** What is sent in one turn of the event loop goes to the socket in one piece. */
@@ -219,7 +209,7 @@ export class Connection {
   /** The connection is made: whether the server can be used it says itself. */
   async #enter(client: Client): Promise<void> {
     try {
-      const info = this.isCluster ? '' : await client.info();
+      const info = this.#options.address.cluster === undefined ? await client.info() : '';
       if (/^loading:1\r?$/m.test(info)) throw replyError('LOADING Redis is loading the dataset in memory');
       if (/^role:slave\r?$/m.test(info) && !/^slave_read_only:0\r?$/m.test(info))
         throw replyError('READONLY it is a replica');

@@ -71,55 +71,40 @@ function servers(text: string | undefined, defaultPort: number): Array<[host: st
 function credentials(text: string | undefined): Draft {
   const [, user = '', password = ''] = /^([^:]*)(?::(.*))?$/s.exec(text ?? '') ?? [];
   return {
-    ...(user === '' ? {} : { username: decoded(user) }),
-    ...(password === '' ? {} : { password: decoded(password) }),
+    ...(user !== '' && { username: decoded(user) }),
+    ...(password !== '' && { password: decoded(password) }),
   };
 }
 
 function parameters(query: string | undefined, isTls: boolean, path: string | undefined): Draft {
-  const given = new Map(new URLSearchParams(query ?? ''));
-  const known = isTls ? ['db', ...tlsParameters] : ['db'];
-  for (const name of given.keys())
-    if (!known.includes(name)) throw new UrlProblem(`a URL with no other parameter than ${known.join(', ')}`);
-  const db = given.get('db') ?? path ?? '';
+  const { db = path ?? '', ...others } = Object.fromEntries(new URLSearchParams(query ?? ''));
+  const readers: Readonly<Record<string, TlsReader>> = isTls ? tlsReaders : {};
+  const tls = Object.entries(others).map(([name, value]) => {
+    const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
+    if (reader !== undefined) return reader(value, name);
+    throw new UrlProblem(`a URL with no other parameter than ${['db', ...Object.keys(readers)].join(', ')}`);
+  });
   if (!/^\d*$/.test(db)) throw new UrlProblem('a URL whose database is a number');
-  return { ...(db === '' ? {} : { db: Number(db) }), ...(isTls ? { tls: tlsOptions(given) } : {}) };
+  return { ...(db !== '' && { db: Number(db) }), ...(isTls && { tls: Object.assign({}, ...tls) }) };
 }
 
-const tlsParameters = [
-  'ssl_cert_reqs',
-  'ssl_ca_certs',
-  'ssl_certfile',
-  'ssl_keyfile',
-  'ssl_check_hostname',
-] as const;
+type TlsReader = (value: string, name: string) => TlsOptions;
 
-function tlsOptions(given: ReadonlyMap<string, string>): TlsOptions {
-  const file = (name: (typeof tlsParameters)[number]) => {
-    const path = given.get(name);
-    return path === undefined ? undefined : readText(name, path);
-  };
-  const [ca, cert, key] = [file('ssl_ca_certs'), file('ssl_certfile'), file('ssl_keyfile')];
-  const required = choice(given, 'ssl_cert_reqs', ['required', 'none']) !== 'none';
-  const checksName = choice(given, 'ssl_check_hostname', ['true', 'false']) !== 'false';
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(required ? {} : { rejectUnauthorized: false }),
-    ...(checksName ? {} : { checkServerIdentity: () => undefined }),
-  };
-}
+const tlsReaders: Readonly<Record<string, TlsReader>> = {
+  ssl_cert_reqs: (value, name) =>
+    isFirst(value, name, ['required', 'none']) ? {} : { rejectUnauthorized: false },
+  ssl_ca_certs: (value, name) => ({ ca: readText(name, value) }),
+  ssl_certfile: (value, name) => ({ cert: readText(name, value) }),
+  ssl_keyfile: (value, name) => ({ key: readText(name, value) }),
+  ssl_check_hostname: (value, name) =>
+    isFirst(value, name, ['true', 'false']) ? {} : { checkServerIdentity: () => undefined },
+};
 
-function choice(
-  given: ReadonlyMap<string, string>,
-  name: string,
-  allowed: readonly string[],
-): string | undefined {
-  const value = given.get(name)?.toLowerCase();
-  if (value !== undefined && !allowed.includes(value))
-    throw new UrlProblem(`a URL whose ${name} is ${allowed.join(' or ')}`);
-  return value;
+/** Whether a parameter has the first of the two values that are allowed. */
+function isFirst(value: string, name: string, allowed: readonly [string, string]): boolean {
+  const index = allowed.indexOf(value.toLowerCase());
+  if (index < 0) throw new UrlProblem(`a URL whose ${name} is ${allowed.join(' or ')}`);
+  return index === 0;
 }
 
 function readText(name: string, path: string): string {

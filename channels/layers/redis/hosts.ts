@@ -2,6 +2,7 @@
 
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
+import * as v from 'valibot';
 import { InvalidOptionError } from '../../errors.js';
 import { parseUrl, UrlProblem } from './host-url.js';
 
@@ -54,6 +55,30 @@ export interface HostOptions {
 
 const defaultUrl = 'redis://localhost:6379';
 
+const text = v.string();
+const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
+/** What follows the port is ignored, as in Python. */
+const server = v.tuple([text, port]);
+const servers = v.pipe(v.array(server), v.nonEmpty());
+const tls = v.union([v.boolean(), v.looseObject({})]);
+
+const hostOptions = v.strictObject({
+  address: v.optional(text),
+  host: v.optional(text),
+  port: v.optional(port),
+  path: v.optional(text),
+  db: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+  username: v.optional(text),
+  password: v.optional(text),
+  tls: v.optional(tls),
+  sentinels: v.optional(servers),
+  masterName: v.optional(text),
+  sentinelOptions: v.optional(
+    v.looseObject({ username: v.optional(text), password: v.optional(text), tls: v.optional(tls) }),
+  ),
+  cluster: v.optional(servers),
+});
+
 /**
  * Reads the option: nothing or an empty list means `redis://localhost:6379`. All keys of the layer begin with `prefix`.
  *
@@ -62,106 +87,78 @@ const defaultUrl = 'redis://localhost:6379';
  */
 export function parseHosts(hosts: unknown, prefix: string): readonly Address[] {
   const list = hosts ?? [];
-  if (!Array.isArray(list))
-    throw new InvalidOptionError(
-      'hosts',
-      'a list of URLs, of pairs of host and port, or of objects',
-      `a ${typeof hosts}`,
-    );
+  const forms = 'a list of URLs, of pairs of host and port, or of objects';
+  if (!Array.isArray(list)) throw new InvalidOptionError('hosts', forms, `a ${typeof hosts}`);
   const entries: readonly unknown[] = list.length === 0 ? [defaultUrl] : list;
-  return entries.map((entry, i) => parseHost(`hosts[${i}]`, entry, prefix));
-}
-
-function parseHost(option: string, entry: unknown, prefix: string): Address {
-  try {
-    return toAddress(toOptions(entry), prefix);
-  } catch (error) {
-    if (!(error instanceof UrlProblem)) throw error;
-    throw new InvalidOptionError(option, error.message, shown(entry));
-  }
+  return entries.map((entry, i) => {
+    try {
+      return toAddress(toOptions(entry), prefix);
+    } catch (error) {
+      if (!(error instanceof UrlProblem)) throw error;
+      throw new InvalidOptionError(`hosts[${i}]`, error.message, shown(entry));
+    }
+  });
 }
 
 function toOptions(entry: unknown): HostOptions {
   if (typeof entry === 'string') return parseUrl(entry);
   if (Array.isArray(entry)) {
-    const [host, port] = entry;
-    if (!isText(host) || !isPort(port)) throw new UrlProblem('a pair of a host and a port');
-    return { host, port };
+    if (!v.is(server, entry)) throw new UrlProblem('a pair of a host and a port');
+    return { host: entry[0], port: entry[1] };
   }
   if (typeof entry !== 'object' || entry === null)
     throw new UrlProblem('a URL, a pair of host and port, or an object');
-  const { address, ...options } = checkOptions(entry);
+  const { success, output, issues } = v.safeParse(hostOptions, entry, { abortEarly: true });
+  if (!success) {
+    const [{ type, path }] = issues;
+    if (type !== 'strict_object') throw new UrlProblem(`an object with a valid ${String(path?.[0]?.key)}`);
+    const known = Object.keys(hostOptions.entries).join(', ');
+    throw new UrlProblem(`an object with no other keys than ${known}`);
+  }
+  const { address, ...options } = output;
   return address === undefined ? options : { ...options, ...parseUrl(address) };
 }
 
-const checks: { readonly [K in keyof Required<HostOptions>]: (value: unknown) => boolean } = {
-  address: isText,
-  host: isText,
-  port: isPort,
-  path: isText,
-  db: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
-  username: isText,
-  password: isText,
-  tls: (value) => typeof value === 'boolean' || isObject(value),
-  sentinels: isServers,
-  masterName: isText,
-  sentinelOptions: isObject,
-  cluster: isServers,
-};
-
-function checkOptions(options: object): HostOptions {
-  for (const [key, value] of Object.entries(options)) {
-    const isAllowed = Object.hasOwn(checks, key) ? checks[key as keyof HostOptions] : undefined;
-    if (isAllowed === undefined)
-      throw new UrlProblem(`an object with no other keys than ${Object.keys(checks).join(', ')}`);
-    if (value !== undefined && !isAllowed(value)) throw new UrlProblem(`an object with a valid ${key}`);
-  }
-  return options;
-}
-
 function toAddress(options: HostOptions, prefix: string): Address {
-  const { sentinels, masterName, cluster, db = 0 } = options;
+  const { sentinels, masterName, cluster, path, host = 'localhost', port = 6379 } = options;
+  const { username, password, db, sentinelOptions = {} } = options;
+  const access = { username, password, db, tls: tlsOf(options) };
   if ((sentinels === undefined) !== (masterName === undefined))
     throw new UrlProblem('an object with both sentinels and masterName, or none of them');
-  if (sentinels !== undefined && masterName !== undefined)
-    return sentinelAddress(options, sentinels, masterName);
+  if (sentinels !== undefined)
+    return {
+      name: `${namesOf(sentinels)}/${masterName}`,
+      options: defined({
+        ...access,
+        sentinels: nodesOf(sentinels),
+        name: masterName,
+        enableTLSForSentinelMode: access.tls !== undefined,
+        sentinelUsername: sentinelOptions.username,
+        sentinelPassword: sentinelOptions.password,
+        sentinelTLS: tlsOf(sentinelOptions),
+      }),
+    };
   if (cluster !== undefined) {
     if (!/\{[^}]+\}/.test(prefix))
       throw new UrlProblem(
         'a cluster only with a prefix that has a hash tag, as "{asgi}": all keys must lie on one node',
       );
-    if (db !== 0) throw new UrlProblem('a cluster without db: it has database 0 only');
-    return { name: `cluster ${namesOf(cluster)}`, options: accessOf(options), cluster: nodesOf(cluster) };
+    if (db !== undefined && db !== 0) throw new UrlProblem('a cluster without db: it has database 0 only');
+    return { name: `cluster ${namesOf(cluster)}`, options: defined(access), cluster: nodesOf(cluster) };
   }
-  const { path, host = 'localhost', port = 6379 } = options;
-  const endpoint = path === undefined ? { host, port } : { path };
-  return { name: path ?? serverName(host, port), options: { ...accessOf(options), ...endpoint } };
+  if (path !== undefined) return { name: path, options: defined({ ...access, path }) };
+  const name = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return { name, options: defined({ ...access, host, port }) };
 }
 
-function sentinelAddress(options: HostOptions, sentinels: Servers, masterName: string): Address {
-  const { username, password, tls } = accessOf(options.sentinelOptions ?? {});
-  const access = accessOf(options);
-  return {
-    name: `${namesOf(sentinels)}/${masterName}`,
-    options: {
-      ...access,
-      sentinels: nodesOf(sentinels),
-      name: masterName,
-      enableTLSForSentinelMode: access.tls !== undefined,
-      ...(username === undefined ? {} : { sentinelUsername: username }),
-      ...(password === undefined ? {} : { sentinelPassword: password }),
-      ...(tls === undefined ? {} : { sentinelTLS: tls }),
-    },
-  };
+function tlsOf({ tls }: Pick<HostOptions, 'tls'>): TlsOptions | undefined {
+  if (tls === true) return {};
+  return tls === false ? undefined : tls;
 }
 
-function accessOf({ username, password, db, tls }: HostOptions): Pick<Endpoint, Access> {
-  return {
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(db === undefined ? {} : { db }),
-    ...(tls === undefined || tls === false ? {} : { tls: tls === true ? {} : tls }),
-  };
+/** Without what is undefined, which would hide the client library's defaults. */
+function defined(options: { readonly [K in keyof Endpoint]: Endpoint[K] | undefined }): Endpoint {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 type Servers = ReadonlyArray<readonly [host: string, port: number]>;
@@ -173,30 +170,6 @@ function nodesOf(servers: Servers): Array<{ host: string; port: number }> {
 /** `host:port,host:port` */
 function namesOf(servers: Servers): string {
   return servers.map(([host, port]) => `${host}:${port}`).join(',');
-}
-
-function serverName(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string';
-}
-
-function isPort(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= 65_535;
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isServers(value: unknown): boolean {
-  return (
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every((server) => Array.isArray(server) && isText(server[0]) && isPort(server[1]))
-  );
 }
 
 /** What an error shows: a URL without user and password, of anything else its kind. */

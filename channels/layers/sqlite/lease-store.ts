@@ -2,26 +2,12 @@
 // leaves when it is acknowledged. Those whose lease is over lie there until somebody takes them.
 
 import { randomInt } from 'node:crypto';
+import { deadLetter, deadLetterChannel, isDeadLetterChannel } from '../../leases.js';
+import { encode } from '../../msgpack.js';
+import type { LayerRules } from '../base-layer.js';
+import { readIfPossible } from './body.js';
 import { type Database, plucked } from './database.js';
 import type { MessageStore, StoredMessage } from './message-store.js';
-
-/** What becomes of messages that come back. */
-export interface LeasePolicy {
-  /** How long a message waits after the end of its lease. */
-  readonly expiryMs: number;
-  /** Undefined where messages are handed out without a limit. */
-  readonly dead?: DeadLetterPolicy | undefined;
-}
-
-export interface DeadLetterPolicy {
-  /** After so many deliveries a message is one. */
-  readonly maxDeliveries: number;
-  readonly key: string;
-  readonly capacity: number;
-  readonly expiryMs: number;
-  /** Makes a dead letter of a message; undefined when it is beyond reading. */
-  readonly wrap: (body: Uint8Array, deliveries: number) => Uint8Array | undefined;
-}
 
 /** Names one handing-over of one message. */
 export interface LeaseToken {
@@ -46,11 +32,11 @@ export class LeaseStore {
   }
 
   /** Hands out messages under a key, those first that come again; at most `max`, and often fewer. */
-  take(key: string, max: number, leaseMs: number, now: number, policy: LeasePolicy): LeasedRow[] {
+  take(key: string, max: number, leaseMs: number, now: number, rules: LayerRules): LeasedRow[] {
     return this.#messages.atomically(() => {
       const token = randomInt(tokens);
       const endsAt = Math.ceil(now + leaseMs);
-      const again = this.#over(key, max, now, policy).map(({ id, body, deliveries }) => {
+      const again = this.#over(key, max, now, rules).map(({ id, body, deliveries }) => {
         this.#statements.renew.run(endsAt, token, id);
         return { channels: [key], body, key, id, token, deliveries: deliveries + 1 };
       });
@@ -66,9 +52,9 @@ export class LeaseStore {
   }
 
   /** Takes messages whose lease is over for one who asks for none. */
-  takeOver(key: string, max: number, now: number, policy: LeasePolicy): StoredMessage[] {
+  takeOver(key: string, max: number, now: number, rules: LayerRules): StoredMessage[] {
     return this.#messages.atomically(() =>
-      this.#over(key, max, now, policy).map(({ id, body }) => {
+      this.#over(key, max, now, rules).map(({ id, body }) => {
         this.#statements.remove.run(id);
         return { channels: [key], body };
       }),
@@ -104,35 +90,35 @@ export class LeaseStore {
   }
 
   /** Those whose lease is over, without the expired and the dead, which go where they belong. */
-  #over(key: string, max: number, now: number, policy: LeasePolicy): LeaseRow[] {
+  #over(key: string, max: number, now: number, rules: LayerRules): LeaseRow[] {
     for (;;) {
       const rows = this.#statements.over.all(key, now, max);
-      const living = rows.filter((row) => this.#isLiving(key, row, now, policy));
+      const living = rows.filter((row) => this.#isLiving(key, row, now, rules));
       // Where some were cleared away there may be more behind them.
       if (living.length === rows.length) return rows;
     }
   }
 
-  #isLiving(key: string, row: LeaseRow, now: number, { expiryMs, dead }: LeasePolicy): boolean {
-    if (row.ends_at + expiryMs <= now) {
-      this.#statements.remove.run(row.id);
-      this.#messages.drop(key, 'expired', 1);
-      return false;
-    }
-    if (dead === undefined || row.deliveries < dead.maxDeliveries) return true;
-    this.#bury(key, row, dead, now);
+  #isLiving(key: string, row: LeaseRow, now: number, rules: LayerRules): boolean {
+    const isExpired = row.ends_at + rules.expiryMsOf(key) <= now;
+    const isDead = row.deliveries >= rules.maxDeliveries && !isDeadLetterChannel(key);
+    if (!isExpired && !isDead) return true;
+    this.#statements.remove.run(row.id);
+    if (isExpired) this.#messages.drop(key, 'expired', 1);
+    else this.#bury(key, row, now, rules);
     return false;
   }
 
-  #bury(from: string, { id, body, deliveries }: LeaseRow, dead: DeadLetterPolicy, now: number): void {
-    const { key, capacity, expiryMs, wrap } = dead;
-    this.#statements.remove.run(id);
-    const letter = wrap(body, deliveries);
-    this.#messages.drop(from, letter === undefined ? 'undecodable' : 'dead', 1);
-    if (letter === undefined) return;
-    const expiresAt = Math.ceil(now + expiryMs);
-    const message = { key, channels: [key], body: letter, capacity, now, expiresAt };
-    while (!this.#messages.put(message)) this.#messages.dropFirst(key);
+  #bury(from: string, { body, deliveries }: LeaseRow, now: number, rules: LayerRules): void {
+    const message = readIfPossible(body);
+    this.#messages.drop(from, message === undefined ? 'undecodable' : 'dead', 1);
+    if (message === undefined) return;
+    const key = deadLetterChannel(from);
+    const letter = {
+      ...{ key, channels: [key], body: encode(deadLetter(from, message, deliveries)) },
+      ...{ capacity: rules.capacity(key), now, expiresAt: Math.ceil(now + rules.expiryMsOf(key)) },
+    };
+    while (!this.#messages.put(letter)) this.#messages.dropFirst(key);
   }
 }
 

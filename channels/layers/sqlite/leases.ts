@@ -1,14 +1,11 @@
 // Leases of the embedded layer: messages on condition, and their dead letters.
 
-import type { Received } from '../../application.js';
 import { UndecodableError } from '../../errors.js';
 import {
   type DeadLetterReport,
-  deadLetter,
   deadLetterChannel,
   deadLetterReport,
   deadLetterSuffix,
-  isDeadLetterChannel,
   type Leased,
   LeasedMessage,
   type LeaseKeeper,
@@ -16,9 +13,9 @@ import {
 } from '../../leases.js';
 import { encode } from '../../msgpack.js';
 import type { LayerRules } from '../base-layer.js';
+import { readBody, readIfPossible } from './body.js';
 import type { LayerFile } from './layer-file.js';
-import type { LeasedRow, LeasePolicy, LeaseToken } from './lease-store.js';
-import { readBody } from './message-store.js';
+import type { LeasedRow, LeaseToken } from './lease-store.js';
 import type { Waiting } from './waiting.js';
 import type { Writer } from './writer.js';
 
@@ -110,30 +107,5 @@ export class SqliteLeases implements Leases {
       });
       return [];
     }
-  }
-}
-
-/** What becomes of messages under a key that come back. */
-export function leasePolicy(key: string, { capacity, expiryMsOf, maxDeliveries }: LayerRules): LeasePolicy {
-  const expiryMs = expiryMsOf(key);
-  if (isDeadLetterChannel(key)) return { expiryMs };
-  const channel = deadLetterChannel(key);
-  const wrap = (body: Uint8Array, deliveries: number) => {
-    const message = readIfPossible(body);
-    return message && encode(deadLetter(key, message, deliveries));
-  };
-  const dead = {
-    ...{ maxDeliveries, wrap },
-    ...{ key: channel, capacity: capacity(channel), expiryMs: expiryMsOf(channel) },
-  };
-  return { expiryMs, dead };
-}
-
-function readIfPossible(body: Uint8Array): Received | undefined {
-  try {
-    return readBody(body);
-  } catch (error) {
-    if (error instanceof UndecodableError) return undefined;
-    throw error;
   }
 }

@@ -1,10 +1,7 @@
 // The messages and groups of the embedded layer, on one open connection. All of it is synchronous and short.
 
-import type { Received } from '../../application.js';
-import { UndecodableError } from '../../errors.js';
 import { channelsByKey, type DroppedMessage } from '../../layer.js';
 import { deadLetterSuffix } from '../../leases.js';
-import { decode } from '../../msgpack.js';
 import { type Database, plucked } from './database.js';
 import { LeaseStore } from './lease-store.js';
 
@@ -48,14 +45,6 @@ export interface GroupMessage {
 /** Free pages that stay in the file for reuse (4 MB), and how many of the rest one sweep gives back (8 MB). */
 const freePagesKept = 1000;
 const freePagesReturned = 2000;
-
-/** Reads a message's bytes, which are MessagePack. @throws UndecodableError */
-export function readBody(body: Uint8Array): Received {
-  const value = decode(body);
-  if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)
-    return value as Received;
-  throw new UndecodableError('expected a map with text keys');
-}
 
 export class MessageStore {
   readonly #db: Database;

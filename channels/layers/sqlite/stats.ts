@@ -3,8 +3,8 @@
 import { UndecodableError } from '../../errors.js';
 import type { GroupReport, KeyDepth, Peeked } from '../../stats.js';
 import type { LayerRules, StoreView } from '../base-layer.js';
+import { readBody } from './body.js';
 import type { LayerFile } from './layer-file.js';
-import { readBody } from './message-store.js';
 
 type SqliteStatsOptions = LayerRules & { readonly file: LayerFile };
 

@@ -6,9 +6,10 @@ import { abortable, type Wait } from '../../abortable.js';
 import { untilBeat } from '../../beat.js';
 import { LayerClosedError } from '../../errors.js';
 import { type Listening, listeningTo } from '../../listening.js';
+import type { LayerRules } from '../base-layer.js';
 import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
-import type { LeasedRow, LeasePolicy } from './lease-store.js';
+import type { LeasedRow } from './lease-store.js';
 import type { MessageStore, StoredMessage } from './message-store.js';
 import { wakeFilePath } from './wake-file.js';
 
@@ -21,11 +22,8 @@ const readWithinMs = 10_000;
 /** Bounds what one transaction takes. */
 const messagesPerTake = 500;
 
-export interface WaitingOptions {
+export interface WaitingOptions extends LayerRules {
   readonly file: LayerFile;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly policyOf: (key: string) => LeasePolicy;
 }
 
 export class Waiting {
@@ -60,7 +58,7 @@ export class Waiting {
     return this.#wait<StoredMessage>(key, signal, (store, now) => {
       const messages = store.take(key, limit, now);
       if (messages.length > 0) return messages;
-      return store.leases.takeOver(key, limit, now, this.#options.policyOf(key));
+      return store.leases.takeOver(key, limit, now, this.#options);
     });
   }
 
@@ -68,7 +66,7 @@ export class Waiting {
   lease(key: string, max: number, leaseMs: number, signal?: AbortSignal): Promise<readonly LeasedRow[]> {
     const limit = Math.min(max, messagesPerTake);
     return this.#wait<LeasedRow>(key, signal, (store, now) =>
-      store.leases.take(key, limit, leaseMs, now, this.#options.policyOf(key)),
+      store.leases.take(key, limit, leaseMs, now, this.#options),
     );
   }
 

@@ -1,0 +1,23 @@
+// A message's bytes in the file, which are MessagePack.
+
+import type { Received } from '../../application.js';
+import { UndecodableError } from '../../errors.js';
+import { decode } from '../../msgpack.js';
+
+/** @throws UndecodableError */
+export function readBody(body: Uint8Array): Received {
+  const value = decode(body);
+  if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)
+    return value as Received;
+  throw new UndecodableError('expected a map with text keys');
+}
+
+/** The message; undefined when it is beyond reading. */
+export function readIfPossible(body: Uint8Array): Received | undefined {
+  try {
+    return readBody(body);
+  } catch (error) {
+    if (error instanceof UndecodableError) return undefined;
+    throw error;
+  }
+}
