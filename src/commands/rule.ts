@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { JobsByRule, openTasks } from '../actors.js';
 import { suggestion, UsageError } from '../errors.js';
 import { policyNames } from '../policies.js';
+import type { SiteTasks } from '../tasks/create-tasks.js';
 import { changesText } from '../tasks/field-changes.js';
 import type { JobRule } from '../tasks/rule.js';
 import { isRuleField } from '../tasks/rule-fields.js';
@@ -19,12 +20,43 @@ import { jobColumns, ruleJson } from './views.js';
 import { wakeWorkers } from './wake.js';
 import { parseWholeNumber } from './words.js';
 
-const actions = ['show', 'next', 'set', 'run', 'stop', 'cancel', 'resume', 'history', 'undo'] as const;
-type Action = (typeof actions)[number];
-
 interface RuleFlags extends SiteFlags, RunFlags {
   readonly count?: string;
 }
+
+type OwnFlag = 'count' | 'wait' | 'args';
+
+interface RuleTarget extends RunTarget, Pick<SiteTasks, 'rules' | 'history'> {
+  readonly words: readonly string[];
+  readonly flags: RuleFlags;
+}
+
+/** What can be done with a rule. */
+interface RuleAction {
+  /** How many words may follow; default none. */
+  readonly mostWords?: number;
+  /** Flags that mean something to some actions only. */
+  readonly flags?: readonly OwnFlag[];
+  run(target: RuleTarget): Promise<void>;
+}
+
+const actions: Readonly<Record<string, RuleAction>> = {
+  show: { run: async (target) => await show(await target.rules.get(target.id), target) },
+  next: { flags: ['count'], run: showNext },
+  set: {
+    mostWords: Number.POSITIVE_INFINITY,
+    run: (target) => change(target, ({ rules, id, words }) => rules.edit(id, parseChanges(words))),
+  },
+  run: { flags: ['wait', 'args'], run: (target) => runRule('run', target) },
+  stop: { run: (target) => runRule('stop', target) },
+  cancel: { run: (target) => change(target, ({ rules, id }) => rules.cancel(id)) },
+  resume: { run: (target) => change(target, ({ rules, id }) => rules.resume(id)) },
+  history: { run: showHistory },
+  undo: {
+    mostWords: 1,
+    run: (target) => change(target, ({ history, id, words }) => history.undo(id, changeNumber(words))),
+  },
+};
 
 export function ruleCommand(): Command {
   return siteCommand(
@@ -44,68 +76,57 @@ export function ruleCommand(): Command {
     .option('--count <n>', 'with next: how many times (default: 10)')
     .option('--args <json>', 'with run: what the run is given as its arguments, as JSON')
     .option('--wait', 'with run: wait for the end of the run, exit with 1 if it failed')
-    .action(async (rule: string, action: string | undefined, words: string[], flags: RuleFlags) => {
-      const wanted = parseAction(action ?? 'show');
-      refuseExcessWords(wanted, words);
-      refuseStrayFlags(wanted, flags);
+    .action(async (rule: string, name: string | undefined, words: string[], flags: RuleFlags) => {
+      const action = parseAction(name ?? 'show', words, flags);
       const site = await requireSite(flags);
       await withStore(site, async (store) => {
         const id = await findRule(store.db, rule);
-        await act(wanted, { site, store, id, words, flags });
+        const { rules, history } = openTasks({ site, store, user: person() });
+        await action.run({ site, store, rules, history, id, words, flags });
       });
     });
 }
 
-interface Target extends RunTarget {
-  readonly words: readonly string[];
-  readonly flags: RuleFlags;
+function parseAction(name: string, words: readonly string[], flags: RuleFlags): RuleAction {
+  const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
+  if (action === undefined) {
+    const names = Object.keys(actions);
+    const hint = suggestion(name, names) || `; it can ${names.join(', ')}`;
+    throw new UsageError(`a rule cannot ${JSON.stringify(name)}${hint}`);
+  }
+  const { mostWords = 0, flags: taken = [] } = action;
+  if (words.length > mostWords)
+    throw new UsageError(`${name} takes no further words, got: ${words.slice(mostWords).join(' ')}`);
+  for (const flag of ['count', 'wait', 'args'] as const) {
+    if (flags[flag] === undefined || taken.includes(flag)) continue;
+    const takers = Object.entries(actions).filter(([, other]) => other.flags?.includes(flag));
+    throw new UsageError(
+      `${name} takes no --${flag}: it goes with ${takers.map(([taker]) => taker).join(', ')}`,
+    );
+  }
+  return action;
 }
 
-async function act(action: Action, target: Target): Promise<void> {
-  const { site, store, id, words, flags } = target;
-  const user = person();
-  const { rules, history } = openTasks({ site, store, user });
-  if (action === 'history') {
-    const revisions = await history.list(id);
-    if (flags.json) return printJson(revisions);
-    return printTable(historyColumns(await rules.get(id)), revisions);
-  }
-  if (action === 'run' || action === 'stop') {
-    await runRule(action, target);
-    return;
-  }
+async function showHistory({ rules, history, id, flags }: RuleTarget): Promise<void> {
+  const revisions = await history.list(id);
+  if (flags.json) printJson(revisions);
+  else printTable(historyColumns(await rules.get(id)), revisions);
+}
+
+/** Changes the rule, and prints it in one line with what was changed. */
+async function change(target: RuleTarget, how: (target: RuleTarget) => Promise<JobRule>): Promise<void> {
+  const { site, store, rules, history, id, flags } = target;
   const before = await rules.get(id);
-  const rule =
-    action === 'set'
-      ? await rules.edit(id, parseChanges(words))
-      : action === 'cancel'
-        ? await rules.cancel(id)
-        : action === 'resume'
-          ? await rules.resume(id)
-          : action === 'undo'
-            ? await history.undo(id, changeNumber(words))
-            : before;
-  if (action === 'next') {
-    showNext(rule, target);
-    return;
-  }
-  if (action === 'show') return await show(rule, target);
+  const rule = await how(target);
   await wakeWorkers(site, store);
-  await showChanged(before, rule, target);
-}
-
-/** What came of a change: the rule in one line, and what was changed. */
-async function showChanged(before: JobRule, rule: JobRule, target: Target): Promise<void> {
-  const { flags, store, site } = target;
   if (flags.json) return await show(rule, target);
   print(styled('bold', statusLine(rule, undefined, Date.now())));
-  const revisions = await openTasks({ site, store }).history.list(rule.id);
-  const done = revisions.filter(({ revision }) => revision > before.revision);
+  const done = (await history.list(id)).filter(({ revision }) => revision > before.revision);
   for (const { changes } of done) print(`  ${changesText(changes)}`);
   if (done.length === 0) say('nothing was changed: it was so before');
 }
 
-async function show(rule: JobRule, { site, store, flags }: Target): Promise<void> {
+async function show(rule: JobRule, { site, store, flags }: RuleTarget): Promise<void> {
   const jobs = await JobsByRule.rows({ site, store }, rule.id, 5);
   if (flags.json) {
     printJson({ ...ruleJson(rule), jobs });
@@ -142,7 +163,8 @@ function fieldText(value: unknown): string {
 }
 
 /** When the rule is due, one line a time. */
-function showNext(rule: JobRule, { flags }: Target): void {
+async function showNext({ rules, id, flags }: RuleTarget): Promise<void> {
+  const rule = await rules.get(id);
   const most = flags.count === undefined ? 10 : parseWholeNumber('--count', flags.count);
   const after = new Date();
   const { runAfter } = rule.policies;
@@ -158,37 +180,8 @@ function showNext(rule: JobRule, { flags }: Target): void {
   );
 }
 
-function refuseExcessWords(action: Action, words: readonly string[]): void {
-  const most = action === 'set' ? Number.POSITIVE_INFINITY : action === 'undo' ? 1 : 0;
-  if (words.length <= most) return;
-  throw new UsageError(`${action} takes no further words, got: ${words.slice(most).join(' ')}`);
-}
-
-/** Flags that mean something to some actions only. */
-const flagActions: Readonly<Record<'count' | 'wait' | 'args', readonly Action[]>> = {
-  count: ['next'],
-  // What is shown after a change has it, too, with --json.
-  wait: ['run'],
-  args: ['run'],
-};
-
-function refuseStrayFlags(action: Action, flags: RuleFlags): void {
-  for (const flag of ['count', 'wait', 'args'] as const) {
-    if (flags[flag] === undefined || flagActions[flag].includes(action)) continue;
-    throw new UsageError(`${action} takes no --${flag}: it goes with ${flagActions[flag].join(', ')}`);
-  }
-}
-
 function changeNumber([word]: readonly string[]): number | undefined {
   return word === undefined ? undefined : parseWholeNumber('the number of a change', word);
-}
-
-function parseAction(word: string): Action {
-  const action = actions.find((candidate) => candidate === word);
-  if (action !== undefined) return action;
-  throw new UsageError(
-    `a rule cannot ${JSON.stringify(word)}${suggestion(word, actions) || `; it can ${actions.join(', ')}`}`,
-  );
 }
 
 function historyColumns(rule: JobRule): ReadonlyArray<Column<RuleRevision>> {

@@ -18,6 +18,15 @@ export interface BridgedRecord {
   readonly at: number | undefined;
 }
 
+/** Levels as other libraries name them: those of pino, and npm's, syslog's and cli's, which are winston's sets. */
+export const levelsByName: Readonly<Record<string, LevelName>> = {
+  ...{ emerg: 'CRITICAL', alert: 'CRITICAL', crit: 'CRITICAL', critical: 'CRITICAL', fatal: 'CRITICAL' },
+  ...{ error: 'ERROR', warning: 'WARNING', warn: 'WARNING' },
+  ...{ notice: 'INFO', help: 'INFO', data: 'INFO', info: 'INFO' },
+  ...{ http: 'DEBUG', verbose: 'DEBUG', debug: 'DEBUG', prompt: 'DEBUG', input: 'DEBUG' },
+  ...{ silly: 'DEBUG', trace: 'DEBUG' },
+};
+
 /** Loggers by their names, made when they are first needed. Beyond some number they are not kept. */
 export class LoggersByName {
   readonly #base: Logger;

@@ -10,7 +10,7 @@ import { suggestion } from '../../errors.js';
 import { type CreateLoggerOptions, createLogger, createLoggerOptions } from '../create-logger.js';
 import { levelAtMost } from '../levels.js';
 import { checkOptions } from '../logger-options.js';
-import { type BridgedRecord, LoggersByName } from './bridged-record.js';
+import { type BridgedRecord, LoggersByName, levelsByName } from './bridged-record.js';
 
 export interface PinoTransportOptions extends CreateLoggerOptions {
   /** Where pino was told to put the message; default `msg`. */
@@ -119,19 +119,11 @@ function readLine(line: string, keys: Keys): BridgedRecord {
   };
 }
 
-const labels: Readonly<Record<string, number>> = {
-  trace: 10,
-  debug: 20,
-  info: 30,
-  warn: 40,
-  error: 50,
-  fatal: 60,
-};
-
 /** pino's numbers are Python's and ten; with a formatter, a level may also be its label. */
 function readLevel(level: unknown): BridgedRecord['level'] {
-  const number = typeof level === 'string' ? labels[level.toLowerCase()] : level;
-  return typeof number === 'number' ? levelAtMost(number - 10) : 'INFO';
+  if (typeof level === 'number') return levelAtMost(level - 10);
+  const name = String(level).toLowerCase();
+  return (Object.hasOwn(levelsByName, name) ? levelsByName[name] : undefined) ?? 'INFO';
 }
 
 /** Milliseconds, seconds as of `pino.stdTimeFunctions.unixTime`, or text as of `isoTime`. */

@@ -7,7 +7,7 @@ import { describeError } from '../errors.js';
 import { type LevelName, parseLevel } from '../levels.js';
 import type { Logger } from '../logger.js';
 import { checkOptions } from '../logger-options.js';
-import { type BridgedRecord, LoggersByName } from './bridged-record.js';
+import { type BridgedRecord, LoggersByName, levelsByName } from './bridged-record.js';
 
 export interface LinodTransportOptions
   extends Omit<CreateLoggerOptions, 'level'>,
@@ -22,22 +22,6 @@ const knownOptions = [
   ...['levelMap', 'format', 'silent', 'handleExceptions', 'handleRejections', 'highWaterMark'],
   ...['log', 'logv', 'close'],
 ];
-
-/** Those of npm, syslog and cli, winston's own sets. */
-const known: Readonly<Record<string, LevelName>> = {
-  ...{ emerg: 'CRITICAL', alert: 'CRITICAL', crit: 'CRITICAL', critical: 'CRITICAL', fatal: 'CRITICAL' },
-  ...{ error: 'ERROR', warning: 'WARNING', warn: 'WARNING' },
-  ...{ notice: 'INFO', help: 'INFO', data: 'INFO', info: 'INFO' },
-  ...{
-    http: 'DEBUG',
-    verbose: 'DEBUG',
-    debug: 'DEBUG',
-    prompt: 'DEBUG',
-    input: 'DEBUG',
-    silly: 'DEBUG',
-    trace: 'DEBUG',
-  },
-};
 
 /**
  * Hands what winston logs to a logger of linod.
@@ -63,7 +47,7 @@ export class LinodTransport extends TransportStream {
     const { site, name, redact, levelMap = {}, ...stream } = options;
     super(stream);
     this.#levels = {
-      ...known,
+      ...levelsByName,
       ...Object.fromEntries(Object.entries(levelMap).map(([key, level]) => [key, parseLevel(level).value])),
     };
     this.#logger = createLogger({ site, name, redact });
