@@ -4,6 +4,7 @@ import type { Message, Received } from './application.js';
 import { type ChannelFull, InvalidMessageError, InvalidNameError, InvalidOptionError } from './errors.js';
 import { type DeadLetterOptions, type DeadLetterReport, isDeadLetterChannel, type Leased } from './leases.js';
 import type { Listening } from './listening.js';
+import { isPlainObject } from './plain-object.js';
 import type { GroupReport, LayerStats, Peeked, PeekOptions } from './stats.js';
 
 /** An ability that not every layer has. Ask at start, not by a failed call later. */
@@ -205,22 +206,12 @@ const maxNameLength = 99;
  * @throws InvalidNameError
  */
 export function checkChannelName(name: unknown): string {
-  // Mostly it is the same one as last time.
-  if (typeof name === 'string' && (name === lastChannelName || isChannelName(name))) {
-    lastChannelName = name;
-    return name;
-  }
+  if (typeof name === 'string' && name.length <= maxNameLength && channelName.test(name)) return name;
   throw new InvalidNameError(
     'channel',
     name,
     `at most ${maxNameLength} ASCII letters, digits, "-", "_" or ".", with at most one "!"`,
   );
-}
-
-let lastChannelName: string | undefined;
-
-function isChannelName(name: string): boolean {
-  return name.length <= maxNameLength && channelName.test(name);
 }
 
 /** The same for a group's name, which has no `!`. @throws InvalidNameError */
@@ -243,7 +234,7 @@ export const reservedKey = '__asgi_channel__';
  * @throws InvalidMessageError
  */
 export function checkMessage(message: unknown): Readonly<Record<string, unknown>> {
-  if (!isPlainObject(message)) {
+  if (typeof message !== 'object' || message === null || !isPlainObject(message)) {
     const found = Array.isArray(message) ? 'a list' : message === null ? 'null' : typeof message;
     throw new InvalidMessageError(`expected a message to be a plain object with a type, got: ${found}`);
   }
@@ -251,12 +242,6 @@ export function checkMessage(message: unknown): Readonly<Record<string, unknown>
     throw new InvalidMessageError(`expected a message without the key ${reservedKey}, which layers use`);
   }
   return message;
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype;
 }
 
 /** The part of a process-specific name that its messages are filed under: up to and including the `!`. */

@@ -50,7 +50,7 @@ export class LocalQueues {
   readonly clientId: string = randomHex();
   readonly #options: LocalQueuesOptions;
   readonly #channels = new Map<string, LocalChannel>();
-  /** By key. */
+  /** By key, where messages are taken from. */
   readonly #readers = new Map<string, Reader>();
   #nextSweepAt: number;
   #isClosed = false;
@@ -79,11 +79,11 @@ export class LocalQueues {
     const local = known ?? this.#add(channel);
     this.#dropExpired(local);
     const taken = local.queue.takeMany(max, signal);
-    const reader = local.queue.waiting > 0 ? this.#readerOf(local) : undefined;
+    if (local.queue.waiting > 0) this.#want(local);
     try {
       return (await taken).map(({ message }) => message);
     } finally {
-      reader?.release(local.queue);
+      this.#release(local);
       // Who receives one by one waits again before the end of this turn.
       if (local.queue.waiting === 0) setImmediate(() => this.#forgetIfUnused(local));
     }
@@ -102,7 +102,7 @@ export class LocalQueues {
     this.#isClosed = true;
     for (const { queue } of this.#channels.values()) queue.fail(new LayerClosedError());
     this.clear();
-    await Promise.all(Array.from(this.#readers.values(), (reader) => reader.stop()));
+    await Promise.all(Array.from(this.#readers.values(), ({ ended }) => ended));
   }
 
   #add(channel: string): LocalChannel {
@@ -112,19 +112,50 @@ export class LocalQueues {
     return local;
   }
 
-  /** The reader of a channel's key, which takes for its queue, too; a new one is started when the last has ended. */
-  #readerOf({ key, queue }: LocalChannel): Reader {
-    let reader = this.#readers.get(key);
-    if (reader === undefined) {
-      reader = new Reader({
-        take: (wanted, signal) => this.#options.take(key, wanted, signal),
-        distribute: (message) => this.#distribute(message),
-        onEnd: () => this.#readers.delete(key),
-      });
-      this.#readers.set(key, reader);
+  /** Has messages taken for a queue. */
+  #want({ key, queue }: LocalChannel): void {
+    const reader = this.#readers.get(key);
+    if (reader !== undefined) reader.wanted.add(queue);
+    else this.#read(key, new Set([queue]));
+  }
+
+  /** Somebody stopped waiting; without anybody the `take` under way is called off. */
+  #release({ key, queue }: LocalChannel): void {
+    const reader = this.#readers.get(key);
+    if (reader === undefined || queue.waiting > 0) return;
+    reader.wanted.delete(queue);
+    if (reader.wanted.size === 0) reader.taking.abort();
+  }
+
+  /** Takes messages from under a key for as long as somebody wants them, one `take` at a time. */
+  #read(key: string, wanted: Set<WaitingQueue<Kept>>): void {
+    const reader = { wanted, taking: new AbortController(), ended: Promise.resolve() };
+    this.#readers.set(key, reader);
+    const run = async () => {
+      while (wanted.size > 0) {
+        reader.taking = new AbortController();
+        for (const message of await this.#take(key, wanted, reader.taking.signal)) this.#distribute(message);
+      }
+      this.#readers.delete(key);
+    };
+    reader.ended = run();
+  }
+
+  async #take(
+    key: string,
+    wanted: Set<WaitingQueue<Kept>>,
+    signal: AbortSignal,
+  ): Promise<readonly ProcessMessage[]> {
+    const count = Array.from(wanted).reduce((sum, queue) => sum + queue.wanted, 0);
+    try {
+      return await this.#options.take(key, Math.min(Math.max(count, 1), messagesPerTake), signal);
+    } catch (error) {
+      // Called off, that is no failure; and whoever came since then gets a new `take`.
+      if (signal.aborted) return [];
+      for (const queue of wanted) queue.fail(error);
+      wanted.clear();
+      return [];
     }
-    reader.wanted.add(queue);
-    return reader;
   }
 
   #distribute({ channels, read }: ProcessMessage): void {
@@ -181,68 +212,12 @@ interface Kept {
   readonly expiresAt: number;
 }
 
-interface ReaderOptions {
-  readonly take: (wanted: number, signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
-  readonly distribute: (message: ProcessMessage) => void;
-  readonly onEnd: () => void;
-}
-
-/** Takes messages from under one key for as long as somebody wants them, one `take` at a time. */
-class Reader {
+interface Reader {
   /** The queues of the key on which somebody waits. */
-  readonly wanted = new Set<WaitingQueue<Kept>>();
-  readonly #options: ReaderOptions;
+  readonly wanted: Set<WaitingQueue<Kept>>;
   /** Calls off the `take` under way. */
-  #take: AbortController | undefined;
-  readonly #ended: Promise<void>;
-
-  constructor(options: ReaderOptions) {
-    this.#options = options;
-    this.#ended = this.#run();
-  }
-
-  /** Somebody stopped waiting; without anybody the `take` under way is called off. */
-  release(queue: WaitingQueue<Kept>): void {
-    if (queue.waiting === 0) this.wanted.delete(queue);
-    if (this.wanted.size === 0) this.#take?.abort();
-  }
-
-  stop(): Promise<void> {
-    this.wanted.clear();
-    this.#take?.abort();
-    return this.#ended;
-  }
-
-  async #run(): Promise<void> {
-    const { take, distribute, onEnd } = this.#options;
-    // Begins in the next microtask, when the first who wants a message is in `wanted`.
-    await null;
-    while (this.wanted.size > 0) {
-      this.#take = new AbortController();
-      const { signal } = this.#take;
-      let messages: readonly ProcessMessage[] = [];
-      try {
-        messages = await take(this.#wantedMessages, signal);
-      } catch (error) {
-        // Called off, that is no failure; and whoever came since then gets a new `take`.
-        if (!signal.aborted) this.#fail(error);
-      }
-      this.#take = undefined;
-      for (const message of messages) distribute(message);
-    }
-    onEnd();
-  }
-
-  get #wantedMessages(): number {
-    let wanted = 0;
-    for (const queue of this.wanted) wanted += queue.wanted;
-    return Math.min(Math.max(wanted, 1), messagesPerTake);
-  }
-
-  #fail(error: unknown): void {
-    for (const queue of this.wanted) queue.fail(error);
-    this.wanted.clear();
-  }
+  taking: AbortController;
+  readonly ended: Promise<void>;
 }
 
 function randomHex(): string {
