@@ -27,7 +27,7 @@ import {
 } from './errors.js';
 import type { ChannelLayer } from './layer.js';
 import { type Listening, listenerState } from './listening.js';
-import { type Taken, type TakeOptions, takeMessages } from './taken.js';
+import { Intake, type Taken } from './taken.js';
 import type { WaitingQueue } from './waiting-queue.js';
 import type { ChannelStats, WorkerEvent } from './worker-events.js';
 
@@ -49,7 +49,7 @@ export interface ServedChannelOptions {
 export class ServedChannel {
   readonly channel: string;
   readonly #options: ServedChannelOptions;
-  readonly #takeOptions: TakeOptions;
+  readonly #intake: Intake;
   /** Acknowledgements under way. The next message does not wait for them. */
   readonly #telling = new Set<Promise<void>>();
   readonly #inbox: InboxMessage[] = [];
@@ -66,6 +66,8 @@ export class ServedChannel {
   #tookMessage = false;
   /** Ends the instance's waits; aborted when the instance has ended. */
   #instanceOver = new AbortController();
+  /** Aborted by `end`. */
+  readonly #over = new AbortController();
   /** How many of listener and application wait to be tried again. */
   #restarting = 0;
   #counts = { received: 0, handled: 0, failed: 0, dropped: 0, returned: 0, lost: 0 };
@@ -74,11 +76,11 @@ export class ServedChannel {
   constructor(channel: string, options: ServedChannelOptions) {
     this.channel = channel;
     this.#options = options;
-    this.#takeOptions = {
+    this.#intake = new Intake({
       ...options,
       channel,
       onNotAcknowledged: (received, error) => this.#reportNotAcknowledged(received, error),
-    };
+    });
   }
 
   stats(): ChannelStats {
@@ -134,6 +136,7 @@ export class ServedChannel {
    * `stopping` comes while the application cannot be started, what is in the inbox stays there.
    */
   async serve(stopping: AbortSignal): Promise<void> {
+    void this.#intake.extendLeases(this.#over.signal);
     let failures = 0;
     while (await this.#hasMessage()) {
       const { tookMessage, error } = await this.#runInstance();
@@ -153,7 +156,7 @@ export class ServedChannel {
   async end(signal: AbortSignal): Promise<void> {
     if (this.#inHand !== undefined) {
       const { message, since, taken } = this.#inHand;
-      taken.failed();
+      this.#intake.failed(taken);
       const runningMs = this.#options.clock.now() - since;
       this.#options.report({ type: 'gaveUp', channel: this.channel, messageType: message.type, runningMs });
     }
@@ -161,6 +164,7 @@ export class ServedChannel {
     this.#instanceOver.abort(new StopConsumer());
     await this.#giveBack(leftOver, signal);
     await Promise.all(this.#telling);
+    this.#over.abort();
   }
 
   /**
@@ -179,7 +183,7 @@ export class ServedChannel {
     const { channel } = this;
     const { report, random } = this.#options;
     try {
-      const taken = await takeMessages(this.#takeOptions, max, stopping);
+      const taken = await this.#intake.take(max, stopping);
       const failures = this.#listenerFailures;
       this.#listenerFailures = 0;
       if (failures > 0) report({ type: 'listenerRecovered', channel, failures });
@@ -260,8 +264,8 @@ export class ServedChannel {
   #nextInInbox(): InboxMessage | undefined {
     for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
       this.#inboxChanged.ring();
-      if (!next.taken.isOver) return next;
-      next.taken.failed();
+      if (!this.#intake.isOver(next.taken)) return next;
+      this.#intake.failed(next.taken);
       this.#counts.returned++;
     }
     return undefined;
@@ -287,7 +291,7 @@ export class ServedChannel {
     const isUnknown = isMine && error instanceof NoHandlerError;
     const isBad = isMine && error instanceof MalformedMessageError;
     if (isUnknown || isBad) this.#done(taken);
-    else taken?.failed();
+    else if (taken !== undefined) this.#intake.failed(taken);
     if (taken !== undefined) this.#counts[isUnknown || isBad ? 'dropped' : 'failed']++;
     if (isUnknown) this.#reportError({ type: 'unknownType', channel, messageType: error.type, error });
     else if (isBad) this.#reportError({ type: 'badMessage', channel, messageType, error });
@@ -297,7 +301,7 @@ export class ServedChannel {
   /** Has the layer told that a message is not to come again. */
   #done(taken: Taken | undefined): void {
     if (taken === undefined) return;
-    const told: Promise<void> = taken.done().then(() => {
+    const told: Promise<void> = this.#intake.done(taken).then(() => {
       this.#telling.delete(told);
     });
     this.#telling.add(told);
@@ -320,7 +324,9 @@ export class ServedChannel {
 
   async #giveBack(messages: readonly InboxMessage[], signal: AbortSignal): Promise<void> {
     const { channel } = this;
-    const outcomes = await Promise.allSettled(messages.map(({ taken }) => taken.giveBack(signal)));
+    const outcomes = await Promise.allSettled(
+      messages.map(({ taken }) => this.#intake.giveBack(taken, signal)),
+    );
     const refusals = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
     const lost = refusals.length;
     const count = messages.length - lost;
