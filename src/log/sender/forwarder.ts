@@ -48,8 +48,6 @@ export class Forwarder {
   #acked = 0;
   /** The last number that was sent. */
   #sent = 0;
-  /** What was sent and is not acknowledged. */
-  #underWay: Array<{ readonly last: number; readonly bytes: number }> = [];
   #isPumping = false;
   #isHurried = false;
   #sentAt = Number.NEGATIVE_INFINITY;
@@ -104,8 +102,8 @@ export class Forwarder {
 
   #isDue(): boolean {
     const { spool, clock } = this.#options;
-    if (this.#underWay.reduce((sum, { bytes }) => sum + bytes, 0) >= windowBytes) return false;
     const bytes = spool.bytesAbove(this.#sent);
+    if (spool.bytesAbove(this.#acked) - bytes >= windowBytes) return false;
     if (bytes === 0) {
       this.#isHurried = false;
       return false;
@@ -127,7 +125,6 @@ export class Forwarder {
     if (batch === undefined || this.#transport === undefined) return false;
     this.#sent = lastOf(batch);
     this.#sentAt = clock.now();
-    this.#underWay.push({ last: this.#sent, bytes: batch.bytes.length });
     if (!isWaiting) this.#cancelAnswerTimer ??= clock.after(answerMs, () => this.#startWaiting());
     try {
       await this.#transport.deliver(this.#message(batch));
@@ -178,11 +175,10 @@ export class Forwarder {
     if (!isOurs || answer.last <= this.#acked || answer.last > spool.last) return;
     this.#acked = answer.last;
     spool.release(answer.last);
-    this.#underWay = this.#underWay.filter(({ last }) => last > answer.last);
     this.#sent = Math.max(this.#sent, answer.last);
     if (this.#mode === 'waiting') this.#startSending();
     this.#cancelAnswerTimer?.();
-    const isMore = this.#underWay.length > 0;
+    const isMore = this.#sent > this.#acked;
     this.#cancelAnswerTimer = isMore
       ? this.#options.clock.after(answerMs, () => this.#startWaiting())
       : undefined;
@@ -200,7 +196,6 @@ export class Forwarder {
 
   /** What is not acknowledged is sent again. */
   #goBack(): void {
-    this.#underWay = [];
     this.#sent = this.#acked;
     this.#sentAt = Number.NEGATIVE_INFINITY;
   }

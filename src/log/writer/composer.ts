@@ -7,8 +7,6 @@ import type { Notes } from './notes.js';
 /** One write, and what is true once it has succeeded. */
 export interface Composition {
   readonly bytes: Buffer;
-  readonly records: number;
-  readonly lost: number;
   /** The last number of each sender. */
   readonly written: ReadonlyMap<Standing, number>;
   /** The epochs of labels whose lines change their sender. */
@@ -28,7 +26,6 @@ export function compose(
   const parts: Buffer[] = own.map((note) => Buffer.from(note));
   const written = new Map<Standing, number>();
   const epochs = new Map<string, string>();
-  let [records, lost] = [0, 0];
   for (const { kind, standing, from: first, to, bytes } of pieces) {
     const { sender, epoch } = standing;
     const last = written.get(standing) ?? standing.written;
@@ -40,15 +37,10 @@ export function compose(
       epochs.set(sender, epoch);
       parts.push(Buffer.from(notes.turn(standing, kind === 'elsewhere' ? to : last)));
     }
-    if (kind === 'lost') {
-      parts.push(Buffer.from(notes.lost(standing, from, to)));
-      lost += to - from + 1;
-    }
-    if (kind === 'records') {
+    if (kind === 'lost') parts.push(Buffer.from(notes.lost(standing, from, to)));
+    if (kind === 'records')
       parts.push(from === first ? bytes : bytes.subarray(offsetAfter(bytes, from - first)));
-      records += to - from + 1;
-    }
     written.set(standing, to);
   }
-  return { bytes: Buffer.concat(parts), records, lost, written, epochs };
+  return { bytes: Buffer.concat(parts), written, epochs };
 }

@@ -5,6 +5,7 @@ import { lastOf, readBatch } from '../batch.js';
 import type { Instants } from '../formats/instants.js';
 import type { LogRecords } from '../messages.js';
 import type { Reply } from '../sender/transport.js';
+import type { CarriedPosition } from './ledger.js';
 
 /** Where the writer stands with one sender. */
 export class Standing {
@@ -71,8 +72,10 @@ export class Inbox {
     yield* this.#standings.values();
   }
 
-  get size(): number {
-    return this.#standings.size;
+  /** How far the log is with each sender. */
+  get positions(): CarriedPosition[] {
+    const known = [...this].filter(({ written }) => written > 0);
+    return known.map(({ sender, epoch, written }): CarriedPosition => [sender, epoch, written]);
   }
 
   /** The standing of a sender, which may be new. */

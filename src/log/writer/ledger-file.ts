@@ -2,10 +2,13 @@
 
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Clock } from '../../clock.js';
 import { parseHead, recordInstant } from '../formats/formats.js';
 import { findLogParts, fingerprintOf, type LogPart, predecessorOf } from '../reading/files.js';
+import type { Inbox } from './inbox.js';
 import { type OnFound, readLedger } from './ledger.js';
 import { LogFile } from './log-file.js';
+import type { Notes } from './notes.js';
 
 /** A place in a log file: `offset` bytes into the one with this fingerprint. */
 export interface Place {
@@ -17,22 +20,17 @@ export interface LedgerFileOptions {
   readonly path: string;
   /** The zone of times that have no offset. */
   readonly timezone: string;
-  /** Told what stands in the file that was not known. */
-  readonly onFound: OnFound;
-  /**
-   * What a new file begins with, whole records; no two first lines may be the same.
-   *
-   * @param after the fingerprint of the file before it, if there is one
-   */
-  readonly begin: (after: string | undefined) => string;
-  /** Told when another program has emptied or removed the file, which had so many bytes. */
-  readonly onLoss: (what: 'emptied' | 'removed', bytes: number) => void;
-  /** Told how many bytes of an unfinished record were removed from the end. */
-  readonly onRepair: (bytes: number) => void;
+  readonly clock: Clock;
+  /** Says what a new file begins with, and what was found to be wrong with an old one. */
+  readonly notes: Notes;
+  /** Learns what stands in the file that was not known. */
+  readonly inbox: Inbox;
 }
 
 /** Keeps one log file open, and what is known of it complete. */
 export class LedgerFile {
+  /** Notes about the file that are still to be written into it. */
+  readonly remarks: string[] = [];
   readonly #options: LedgerFileOptions;
   #epochs = new Map<string, string>();
   #file: LogFile | undefined;
@@ -86,14 +84,15 @@ export class LedgerFile {
    * @returns whether the place is now one in another file, which should be saved before anything is written there
    */
   async ready(): Promise<boolean> {
+    const { path, notes } = this.#options;
     const before = this.#known?.file;
     if (this.#file !== undefined) {
       const state = await this.#file.look();
       if (state === 'unchanged') return false;
-      if (state === 'emptied' || state === 'removed') this.#options.onLoss(state, this.#file.size);
+      if (state === 'emptied' || state === 'removed') this.remarks.push(notes.damage(state, this.#file.size));
       if (state !== 'grown') await this.close();
     }
-    this.#file ??= await LogFile.open(this.#options.path);
+    this.#file ??= await LogFile.open(path);
     try {
       await this.#readBack(this.#file);
     } catch (error) {
@@ -137,6 +136,7 @@ export class LedgerFile {
   }
 
   async #readBack(file: LogFile): Promise<void> {
+    const { notes, inbox, timezone } = this.#options;
     const fingerprint = await file.fingerprint();
     let start = this.#known?.offset ?? 0;
     // Another map than that of the known place, which is saved and, if this fails, read from once more.
@@ -150,13 +150,13 @@ export class LedgerFile {
     // Without a line, nothing would tell this file from the next of its name.
     this.#beginBytes = 0;
     if (file.size === 0) {
-      await file.append(Buffer.from(this.#options.begin(this.#known?.file)), true);
+      await file.append(Buffer.from(notes.begin(this.#known?.file, inbox.positions)), true);
       this.#beginBytes = file.size;
     }
     // What was read may be in the system's memory only, and will be acknowledged as if it were on disk.
     else if (file.size > start) await file.sync();
     const first = parseHead(await file.firstLine());
-    this.#began = first === undefined ? Number.NaN : recordInstant(first, this.#options.timezone);
+    this.#began = first === undefined ? Number.NaN : recordInstant(first, timezone);
     this.#known = { file: await file.fingerprint(), offset: file.size };
     this.#epochs = epochs;
     this.#isFromBefore = false;
@@ -183,13 +183,14 @@ export class LedgerFile {
 
   /** Takes what stands in a file from `start` on, and repairs its end. */
   async #read(file: LogFile, start: number, epochs: Map<string, string>): Promise<void> {
-    const { timezone, onFound, onRepair } = this.#options;
+    const { timezone, clock, notes, inbox } = this.#options;
+    const onFound: OnFound = (sender, epoch, last) => inbox.standing(sender, epoch, clock.now()).found(last);
     const unfinished = await readLedger(file.read(start), { timezone, start, epochs }, onFound);
     if (unfinished === undefined) return;
     if (unfinished.isRecord) {
       const excess = file.size - unfinished.at;
       await file.truncate(unfinished.at);
-      onRepair(excess);
+      this.remarks.push(notes.repair(excess));
     } else {
       // Someone else's text that lacks its newline is none of ours to remove.
       await file.append(Buffer.from('\n'), false);

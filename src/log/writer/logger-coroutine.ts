@@ -8,7 +8,7 @@ import { type LogAnswer, type LogRecords, type LogRequest, sendersGroup } from '
 import type { LayerTransport } from '../sender/layer-transport.js';
 import type { LogSender } from '../sender/sender.js';
 import type { Reply } from '../sender/transport.js';
-import { LogWriter, type LogWriterOptions, type LogWriterStatus, type Refusal } from './writer.js';
+import { LogWriter, type LogWriterOptions, type Refusal } from './writer.js';
 
 type Told = 'onTrouble' | 'onCheckpointTrouble' | 'onRotationTrouble' | 'onRefused';
 
@@ -45,7 +45,6 @@ export class LoggerCoroutine {
   readonly #thresholds: Thresholds;
   #writer: LogWriter | undefined;
   #change: Promise<void> = Promise.resolve();
-  #unanswered = 0;
   /** When the latest levels were set that each sender has been told. */
   readonly #toldLevels = new Map<string, number>();
   readonly #refusalsToldAt = new Map<string, number>();
@@ -57,11 +56,6 @@ export class LoggerCoroutine {
 
   get isRunning(): boolean {
     return this.#writer !== undefined;
-  }
-
-  /** How the writer is doing; undefined when it does not run. */
-  get status(): (LogWriterStatus & { readonly unanswered: number }) | undefined {
-    return this.#writer && { ...this.#writer.status, unanswered: this.#unanswered };
   }
 
   /** Opens the log and announces itself to the senders. Does nothing when it runs already. */
@@ -157,9 +151,7 @@ export class LoggerCoroutine {
   #replyTo(channel: string): Reply {
     return (answer: LogAnswer) => {
       // A sender that is gone, or a layer that is away: the sender asks again if it still needs to know.
-      this.#options.layer.send(channel, answer).catch(() => {
-        this.#unanswered++;
-      });
+      this.#options.layer.send(channel, answer).catch(() => undefined);
     };
   }
 

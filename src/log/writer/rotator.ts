@@ -78,10 +78,10 @@ export class Rotator {
     const { path, policy, clock } = this.#options;
     const { signal } = this.#stop;
     try {
-      const newestFirst = (await rotatedFiles(path)).reverse();
-      for (const [age, file] of newestFirst.entries()) {
+      const files = await rotatedFiles(path);
+      for (const [index, file] of files.entries()) {
         if (signal.aborted) return;
-        const isTooMany = policy.keepFiles > 0 && age >= policy.keepFiles;
+        const isTooMany = policy.keepFiles > 0 && files.length - index > policy.keepFiles;
         const isTooOld = policy.keepDays > 0 && clock.now() - file.at > policy.keepDays * dayMs;
         if (isTooMany || isTooOld)
           for (const suffix of ['', '.gz', '.gz.tmp']) await rm(file.path + suffix, { force: true });

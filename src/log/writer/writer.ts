@@ -15,7 +15,6 @@ import { Acknowledgements } from './acknowledgements.js';
 import { Checkpoint } from './checkpoint.js';
 import { type Composition, compose } from './composer.js';
 import { Inbox, type Piece, type Standing } from './inbox.js';
-import type { CarriedPosition } from './ledger.js';
 import { LedgerFile } from './ledger-file.js';
 import type { WriterFence } from './log-lock.js';
 import { Notes } from './notes.js';
@@ -59,25 +58,6 @@ export interface LogWriterOptions {
   readonly onRotationTrouble?: ((error: unknown) => void) | undefined;
   /** What makes this process the only one that writes the file; asked before each look at it and each write. */
   readonly fence?: WriterFence | undefined;
-}
-
-/** How the writer is doing; counts since it was made. */
-export interface LogWriterStatus {
-  /** Since when the file cannot be written, in ms; undefined when all is well. */
-  readonly troubleSince: number | undefined;
-  readonly records: number;
-  readonly bytes: number;
-  /** Writes to the file, each of one or many batches. */
-  readonly writes: number;
-  /** Records that came again. */
-  readonly repeated: number;
-  /** Records that were told to be lost. */
-  readonly lost: number;
-  /** Batches that were refused. */
-  readonly refused: number;
-  readonly senders: number;
-  /** Bytes that wait to be written. */
-  readonly pendingBytes: number;
 }
 
 /** More is not accepted; senders have it still. */
@@ -124,8 +104,6 @@ export class LogWriter {
 
   #waiting: Piece[] = [];
   #pendingBytes = 0;
-  /** Notes that belong to no sender. */
-  #untold: string[] = [];
 
   #turns: Promise<void> = Promise.resolve();
   #isWorking = false;
@@ -133,11 +111,10 @@ export class LogWriter {
   #cancelTurn: (() => void) | undefined;
   #wroteAt = Number.NEGATIVE_INFINITY;
   #retryMs = firstRetryMs;
-  #troubleSince: number | undefined;
+  #inTrouble = false;
   /** Resolves when it is saved that the file is another, and what follows from that has begun. */
   #changing: Promise<void> = Promise.resolve();
   #cancelHoleCheck: (() => void) | undefined;
-  readonly #counts = { records: 0, bytes: 0, writes: 0, repeated: 0, lost: 0, refused: 0 };
 
   constructor(options: LogWriterOptions) {
     const { path, clock } = options;
@@ -147,14 +124,7 @@ export class LogWriter {
     this.#notes = new Notes(clock, timezone, options.format);
     this.#inbox = new Inbox((options.orderMs ?? 0) > 0 ? new Instants(timezone) : undefined);
     this.#acknowledgements = new Acknowledgements(clock);
-    this.#file = new LedgerFile({
-      path,
-      onFound: (sender, epoch, last) => this.#inbox.standing(sender, epoch, clock.now()).found(last),
-      timezone,
-      begin: (after) => this.#notes.begin(after, this.#positions()),
-      onLoss: (what, bytes) => this.#untold.push(this.#notes.damage(what, bytes)),
-      onRepair: (bytes) => this.#untold.push(this.#notes.repair(bytes)),
-    });
+    this.#file = new LedgerFile({ path, clock, timezone, notes: this.#notes, inbox: this.#inbox });
     const { rotation: policy, onRotationTrouble = () => {}, onCheckpointTrouble = () => {} } = options;
     if (policy !== undefined)
       this.#rotator = new Rotator({ path, clock, timezone, policy, onTrouble: onRotationTrouble });
@@ -172,11 +142,6 @@ export class LogWriter {
   async tidied(): Promise<void> {
     await this.#changing;
     await this.#rotator?.settled();
-  }
-
-  get status(): LogWriterStatus {
-    const { size: senders } = this.#inbox;
-    return { troubleSince: this.#troubleSince, ...this.#counts, senders, pendingBytes: this.#pendingBytes };
   }
 
   /**
@@ -197,12 +162,10 @@ export class LogWriter {
     const standing = this.#inbox.standing(sender, epoch, now);
     Object.assign(standing, { heardAt: now, owner, reply });
     const last = lastOf(batch);
-    this.#counts.repeated += Math.max(0, Math.min(standing.taken, last) - first + 1);
     try {
       this.#take(this.#inbox.accept(batch, now));
     } catch (error) {
       if (!(error instanceof BadBatchError)) throw error;
-      this.#counts.refused++;
       this.#options.onRefused?.({ sender, first, count, problem: error.message });
       return;
     }
@@ -228,7 +191,7 @@ export class LogWriter {
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#cancelHoleCheck?.();
-    if (this.#isRecovered && (this.#waiting.length > 0 || this.#untold.length > 0)) this.#turnNow();
+    if (this.#isRecovered && (this.#waiting.length > 0 || this.#file.remarks.length > 0)) this.#turnNow();
     await this.#turns;
     this.#cancelTurn?.();
     this.#acknowledgements.flush();
@@ -243,7 +206,7 @@ export class LogWriter {
       this.#waiting.push(piece);
       this.#pendingBytes += piece.bytes.length;
     }
-    if (!this.#isWorking && this.#troubleSince === undefined) this.#turnLater(this.#dueAt());
+    if (!this.#isWorking && !this.#inTrouble) this.#turnLater(this.#dueAt());
   }
 
   // Holes whose sender is silent
@@ -312,7 +275,7 @@ export class LogWriter {
   /** When the next turn is due, in ms: also without records, someone may rename the file, and a day ends. */
   #dueAt(): number {
     const now = this.#clock.now();
-    if (this.#untold.length > 0 || this.#shallReopen) return now;
+    if (this.#file.remarks.length > 0 || this.#shallReopen) return now;
     const look = now + untilBeat(now);
     if (this.#waiting.length === 0) return look;
     const earliest = this.#waiting.reduce(
@@ -351,16 +314,15 @@ export class LogWriter {
   }
 
   async #write(): Promise<void> {
-    const untold = this.#untold.slice();
+    const untold = this.#file.remarks.slice();
     const pieces = this.#nextPieces();
     const written = compose(pieces, untold, this.#file.epochs, this.#notes);
     if (written.bytes.length > 0) {
       this.#options.fence?.assertHeld();
       await this.#file.append(written.bytes, this.#options.sync !== 'never');
       this.#wroteAt = this.#clock.now();
-      this.#counts.writes++;
     }
-    this.#untold.splice(0, untold.length);
+    this.#file.remarks.splice(0, untold.length);
     if (pieces.length > 0) this.#commit(pieces, written);
   }
 
@@ -385,7 +347,7 @@ export class LogWriter {
   }
 
   /** It is on disk: remembers it, and tells the senders soon. */
-  #commit(pieces: readonly Piece[], { epochs, written, records, bytes, lost }: Composition): void {
+  #commit(pieces: readonly Piece[], { epochs, written }: Composition): void {
     // What came in the meantime stands behind them.
     this.#waiting.splice(0, pieces.length);
     for (const [sender, epoch] of epochs) this.#file.epochs.set(sender, epoch);
@@ -395,23 +357,13 @@ export class LogWriter {
       if (standing.taken === standing.written) standing.time = Number.NEGATIVE_INFINITY;
       this.#acknowledgements.add(standing, bytes.length);
     }
-    this.#counts.records += records;
-    this.#counts.bytes += bytes.length;
-    this.#counts.lost += lost;
     this.#checkpoint.saveLater();
   }
 
-  /** How far the log is with each sender. */
-  #positions(): CarriedPosition[] {
-    const known = [...this.#inbox].filter(({ written }) => written > 0);
-    return known.map(({ sender, epoch, written }): CarriedPosition => [sender, epoch, written]);
-  }
-
   #noteTrouble(error: unknown): void {
-    const isNews = (error === undefined) === (this.#troubleSince !== undefined);
     if (error === undefined) this.#retryMs = firstRetryMs;
-    if (!isNews) return;
-    this.#troubleSince = error === undefined ? undefined : this.#clock.now();
+    if (this.#inTrouble === (error !== undefined)) return;
+    this.#inTrouble = error !== undefined;
     this.#options.onTrouble?.(error);
   }
 }

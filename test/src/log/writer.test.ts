@@ -106,14 +106,16 @@ t.test('batches become lines, after a note of whose lines they are', async (t) =
 
 t.test('many batches that wait go out in one write, with one acknowledgement a sender', async (t) => {
   const to = setting(t);
-  const { write, answers, writer } = await startWriter(t, to);
-  const before = writer.status.writes;
+  let writes = 0;
+  const fence = { ensure: () => {}, assertHeld: () => writes++ };
+  const { write, answers } = await startWriter(t, to, { fence });
+  const before = writes;
   await write(
     batchOf({ numbers: [1, 2] }),
     batchOf({ numbers: [1], sender: 'api[9]' }),
     batchOf({ numbers: [3, 4] }),
   );
-  t.ok(writer.status.writes - before <= 2);
+  t.ok(writes - before <= 2);
   t.equal(answers.length, 2);
   t.strictSame(await numbers(to.path), [1, 2, 3, 4]);
 });
@@ -145,14 +147,13 @@ t.test('what was told to be lost stays lost', async (t) => {
 
 t.test('what comes again is written once, also if only a part of it is new', async (t) => {
   const to = setting(t);
-  const { write, answers, writer } = await startWriter(t, to);
+  const { write, answers } = await startWriter(t, to);
   await write(batchOf({ numbers: range(1, 5) }));
   await write(batchOf({ numbers: range(1, 5) }));
   await write(batchOf({ numbers: range(3, 8) }), batchOf({ numbers: range(2, 9) }));
   t.strictSame(await numbers(to.path), range(1, 9));
   to.clock.advance(250);
   t.match(answers.at(-1), { last: 9 });
-  t.equal(writer.status.records, 9);
 });
 
 t.test('what comes behind a hole is not written before what is missing', async (t) => {
@@ -167,11 +168,10 @@ t.test('what comes behind a hole is not written before what is missing', async (
 
 t.test('what cannot come any more is told', async (t) => {
   const to = setting(t);
-  const { write, writer } = await startWriter(t, to);
+  const { write } = await startWriter(t, to);
   await write(batchOf({ numbers: [1] }), batchOf({ numbers: [39], base: 39, acked: 1 }));
   t.match((await notes(to.path)).at(-1), /^37 records of web\[812\] lost: #2-38 \{.*"from":2,"to":38\}$/);
   t.strictSame(await numbers(to.path), [1, 39]);
-  t.equal(writer.status.lost, 37);
 
   restoreCheckpoint(to.path);
   const next = await startWriter(t, to);
@@ -181,14 +181,13 @@ t.test('what cannot come any more is told', async (t) => {
 
 t.test('a batch that lies is refused and told', async (t) => {
   const to = setting(t);
-  const { write, answers, writer } = await startWriter(t, to);
+  const { write, answers } = await startWriter(t, to);
   await write({ ...batchOf({ numbers: [1, 2] }), count: 3 });
   await write(batchOf({ numbers: [1, 3] }));
   t.match(to.refusals, [
     { sender: 'web[812]', first: 1, count: 3, problem: 'it ends before #3' },
     { problem: 'no head of web[812]#2 where it should be' },
   ]);
-  t.equal(writer.status.refused, 2);
   t.strictSame(answers, []);
 });
 
@@ -389,7 +388,6 @@ t.test(
     t.match(to.troubles, [{ code: 'ENOSPC' }]);
     t.equal(to.troubles.length, 1);
     t.equal(answers.length, 1);
-    t.equal(writer.status.troubleSince, to.clock.now() - 10_000);
 
     rmSync(to.path);
     while (to.troubles.length < 2) {
