@@ -103,27 +103,19 @@ export class JobRule {
     return this.cancelledAt === null && this.removedAt === null;
   }
 
-  /** The override where there is one, else the suggestion. */
+  /** The override where there is one, else the suggestion, as far as it fits the unit. */
   effective<K extends keyof Suggestion>(field: K): Suggestion[K] {
     return this.#fields.effective[field];
   }
 
   /** A field as the procedure suggests it, as a person overrode it, and as it counts. */
   field<K extends RuleField>(name: K): FieldValues<K> {
-    const ofKind: Partial<Suggestion> = {
-      every: this.every,
-      weekdays: this.weekdays,
-      positions: this.positions,
-    };
-    return {
-      suggestion: this.suggestion[name],
-      override: this.overrides[name],
-      effective: ofKind[name] ?? this.effective(name),
-    };
+    const { suggestion, overrides } = this;
+    return { suggestion: suggestion[name], override: overrides[name], effective: this.effective(name) };
   }
 
   get every(): number {
-    return this.#ofKind('every', 1);
+    return this.effective('every');
   }
 
   get everyUnit(): Suggestion['everyUnit'] {
@@ -161,7 +153,7 @@ export class JobRule {
     const start = this.effective('startDatetime');
     const created = wallTime(this.createdAt, this.#shownTimezone).slice(0, 'yyyy-mm-ddThh:mm:ss'.length);
     if (start === null) return created;
-    const isOwn = this.overrides.startDatetime !== null || this.#isSuggestedKind;
+    const isOwn = this.overrides.startDatetime !== null || this.#fields.isSuggestedKind;
     return completeStart(isOwn ? start : start.replace(/^.*T/, 'T'), created);
   }
 
@@ -171,11 +163,11 @@ export class JobRule {
   }
 
   get weekdays(): Suggestion['weekdays'] {
-    return this.#ofKind('weekdays', []);
+    return this.effective('weekdays');
   }
 
   get positions(): Suggestion['positions'] {
-    return this.#ofKind('positions', []);
+    return this.effective('positions');
   }
 
   /**
@@ -251,18 +243,6 @@ export class JobRule {
     return shortForm(this);
   }
 
-  /**
-   * A field that has no meaning for a cron expression or for Easter: where one of these overrides the suggestion, or
-   * is overridden, what was suggested for the other does not count.
-   */
-  #ofKind<K extends 'every' | 'weekdays' | 'positions'>(field: K, none: Suggestion[K]): Suggestion[K] {
-    return this.#isSuggestedKind ? this.effective(field) : (this.overrides[field] ?? none);
-  }
-
-  get #isSuggestedKind(): boolean {
-    return kindOf(this.everyUnit) === kindOf(this.suggestion.everyUnit);
-  }
-
   /** `Job rule #3 <Procedures.checkdata every 1 daily>`, as in the original. */
   toString(): string {
     return `Job rule #${this.id} <Procedures.${this.procedure} ${this.short}>`;
@@ -288,6 +268,8 @@ interface Fields {
   readonly suggestion: Suggestion;
   readonly overrides: Overrides;
   readonly effective: Suggestion;
+  /** Whether the unit is of the kind that is suggested. */
+  readonly isSuggestedKind: boolean;
   /** What is wrong with the row. */
   readonly problems: readonly string[];
 }
@@ -296,8 +278,12 @@ function fieldsOf(row: JobRuleRow): Fields {
   const problems: string[] = [];
   const suggestion = parseSuggestion(row.suggestion, problems);
   const overrides = readOverrides(row, problems);
-  const effective = { ...suggestion, ...overrides };
-  return { suggestion, overrides: { ...noOverrides, ...overrides }, effective, problems };
+  const everyUnit = overrides.everyUnit ?? suggestion.everyUnit;
+  const isSuggestedKind = kindOf(everyUnit) === kindOf(suggestion.everyUnit);
+  // These have no meaning for a cron expression or for Easter, so what was suggested for another kind does not count.
+  const fitting = isSuggestedKind ? suggestion : { ...suggestion, every: 1, weekdays: [], positions: [] };
+  const effective = { ...fitting, ...overrides };
+  return { suggestion, overrides: { ...noOverrides, ...overrides }, effective, isSuggestedKind, problems };
 }
 
 /** A suggestion that an older version wrote has not all fields. */
