@@ -27,69 +27,84 @@ export type AnyTables = Record<string, Record<string, unknown>>;
 
 /** The database was made by another linod, newer or from before the first release, which this one would damage. */
 export class NewerDatabaseError extends LinodError {
-  constructor(database: string, owner: string, unknown: readonly string[]) {
+  constructor(database: string, owner: string, unknown: ReadonlyArray<{ readonly name: string }>) {
+    const names = unknown.map(({ name }) => name).join(', ');
     super(
       'LINOD_ERR_NEWER_DATABASE',
-      `database ${database} has migrations of ${owner} that this version does not know: ${unknown.join(', ')}; a newer version made it, or one from before the first release: update ${owner}, or name another database`,
+      `database ${database} has migrations of ${owner} that this version does not know: ${names}; a newer version made it, or one from before the first release: update ${owner}, or name another database`,
     );
   }
 }
 
 /**
- * Whether a database has all migrations of a set.
+ * Runs the migrations that a database does not have yet. Safe to call from several processes at once.
  *
+ * @param connect opens a connection for it: a migration may take long, and must not run into the shared one's time-outs
  * @param database its name for messages
- * @throws NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`) when it has others, too
- */
-export async function isUpToDate(
-  db: Kysely<AnyTables>,
-  { owner, migrations }: MigrationSet,
-  database: string,
-): Promise<boolean> {
-  const done = await ranBefore(db, owner);
-  const unknown = done.filter((name) => !migrations.some((migration) => migration.name === name));
-  if (unknown.length > 0) throw new NewerDatabaseError(database, owner, unknown);
-  return done.length === migrations.length;
-}
-
-/**
- * Runs the migrations of a set that the database does not have yet.
- *
- * Safe to call from several processes at once: each step waits for the others before it looks.
- * @returns the names of those that ran
+ * @returns those that ran, each behind its owner
+ * @throws NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`) when the database has others, too
  */
 export async function migrate(
-  db: Kysely<AnyTables>,
-  { owner, migrations }: MigrationSet,
+  shared: Kysely<AnyTables>,
+  connect: () => Kysely<AnyTables>,
+  sets: readonly MigrationSet[],
   clock: Pick<Clock, 'now'>,
+  database: string,
 ): Promise<string[]> {
-  const ran: string[] = [];
-  for (const migration of [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const didRun = await transact(db, async (tx) => {
-      await lock(tx, 'migrations');
-      if ((await ranBefore(tx, owner)).includes(migration.name)) return false;
-      await createTable(tx);
-      await migration.up(tx);
-      await tx
-        .insertInto('linod_migrations')
-        .values({ owner, name: migration.name, ran_at: clock.now() })
-        .execute();
-      return true;
-    });
-    if (didRun) ran.push(migration.name);
+  const before = await ranBefore(shared);
+  for (const { owner, migrations } of sets) {
+    const known = new Set(migrations.map(({ name }) => name));
+    const unknown = before.filter((row) => row.owner === owner && !known.has(row.name));
+    if (unknown.length > 0) throw new NewerDatabaseError(database, owner, unknown);
   }
-  return ran;
+  const steps = sets.flatMap(({ owner, migrations }) =>
+    [...migrations]
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map((migration) => ({ owner, name: migration.name, migration })),
+  );
+  const waiting = steps.filter((step) => !before.some((row) => isOf(row, step)));
+  if (waiting.length === 0) return [];
+  const own = connect();
+  try {
+    const ran: string[] = [];
+    for (const step of waiting) {
+      if (await runOnce(own, step, clock)) ran.push(`${step.owner} ${step.name}`);
+    }
+    return ran;
+  } finally {
+    await own.destroy();
+  }
 }
 
-async function ranBefore(db: Kysely<AnyTables>, owner: string): Promise<string[]> {
+interface Ran {
+  readonly owner: string;
+  readonly name: string;
+}
+
+function isOf(row: Ran, step: Ran): boolean {
+  return row.owner === step.owner && row.name === step.name;
+}
+
+/** Waits for other processes before it looks. @returns whether it ran here */
+async function runOnce(
+  db: Kysely<AnyTables>,
+  { owner, name, migration }: Ran & { readonly migration: Migration },
+  clock: Pick<Clock, 'now'>,
+): Promise<boolean> {
+  return await transact(db, async (tx) => {
+    await lock(tx, 'migrations');
+    if ((await ranBefore(tx)).some((row) => isOf(row, { owner, name }))) return false;
+    await createTable(tx);
+    await migration.up(tx);
+    await tx.insertInto('linod_migrations').values({ owner, name, ran_at: clock.now() }).execute();
+    return true;
+  });
+}
+
+async function ranBefore(db: Kysely<AnyTables>): Promise<Ran[]> {
   if (!(await hasTable(db, 'linod_migrations'))) return [];
-  const rows = await db
-    .selectFrom('linod_migrations')
-    .select('name')
-    .where('owner', '=', owner)
-    .orderBy('name')
-    .execute();
-  return rows.map((row) => String(row.name));
+  const query = db.selectFrom('linod_migrations').select(['owner', 'name']).orderBy('name');
+  return await query.$castTo<Ran>().execute();
 }
 
 async function createTable(db: Kysely<AnyTables>): Promise<void> {

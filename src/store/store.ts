@@ -4,7 +4,7 @@ import { Kysely } from 'kysely';
 import { type Clock, systemClock } from '../clock.js';
 import type { Backend } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
-import { type AnyTables, isUpToDate, type MigrationSet, migrate } from './migrate.js';
+import { type AnyTables, type MigrationSet, migrate } from './migrate.js';
 import { migrationSets } from './migrations/index.js';
 import type { Database } from './schema.js';
 import { sqliteBackend } from './sqlite.js';
@@ -51,7 +51,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const clock = options.clock ?? systemClock;
   const sets = options.migrations ?? migrationSets();
   try {
-    const migrated = await bringUpToDate(shared, connect, sets, clock, backend.name);
+    const migrated = await migrate(shared, connect, sets, clock, backend.name);
     let closed: Promise<void> | undefined;
     const { time, follow } = backend;
     return {
@@ -91,28 +91,4 @@ async function backendOf({ path, url }: StoreOptions): Promise<Backend> {
   // Sites on SQLite need not wait until `pg` is loaded.
   const { postgresBackend } = await import('./postgres.js');
   return postgresBackend(url);
-}
-
-/** A migration may take long, and others wait for it: so not under the time-outs of the shared connections. */
-async function bringUpToDate(
-  shared: Kysely<AnyTables>,
-  connect: <DB>() => Kysely<DB>,
-  sets: readonly MigrationSet[],
-  clock: Pick<Clock, 'now'>,
-  name: string,
-): Promise<string[]> {
-  const migrated: string[] = [];
-  const waiting: MigrationSet[] = [];
-  for (const set of sets) if (!(await isUpToDate(shared, set, name))) waiting.push(set);
-  if (waiting.length === 0) return migrated;
-  const own = connect<AnyTables>();
-  try {
-    for (const set of waiting) {
-      const ran = await migrate(own, set, clock);
-      migrated.push(...ran.map((migration) => `${set.owner} ${migration}`));
-    }
-  } finally {
-    await own.destroy();
-  }
-  return migrated;
 }
