@@ -1,11 +1,12 @@
 // What a procedure does, done by a command in its own process: it has an `ar`, and is nobody's job.
 
-import { openTasks } from '../actors.js';
+import { systemClock } from '../clock.js';
 import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import type { Store } from '../store/store.js';
 import { transact } from '../store/transact.js';
-import type { BaseRequest, RunRequestOptions } from '../tasks/request.js';
+import type { BaseRequest } from '../tasks/request.js';
+import { addRequest } from '../tasks/requests.js';
 import { ExitError, exitCodes, person, type SiteStore } from './main.js';
 import { ProgressLine, say, styled } from './output.js';
 
@@ -77,26 +78,15 @@ function requestHere(
     // There is no next attempt that it could be kept for.
     checkpoint: async () => undefined,
     transaction: (work) => transact(store.db, work),
-    requestRun: (rule, runArgs, { tx, ...more } = {}) =>
+    requestRun: async (rule, runArgs, { tx, ...more } = {}) => {
       // Whatever tables it is typed with, it is a Kysely on the site's database.
-      requestRun({ site, store }, (tx as Store['db'] | undefined) ?? store.db, rule, {
-        ...more,
-        args: runArgs,
-      }),
+      const db = (tx as Store['db'] | undefined) ?? store.db;
+      return await addRequest({ db, clock: systemClock }, rule, 'run', user, { ...more, args: runArgs });
+    },
     debug: (message, fields) => logger.debug(message, fields),
     info: (message, fields) => logger.info(message, fields),
     warning: (message, fields) => logger.warning(message, fields),
   };
-}
-
-async function requestRun(
-  { site, store }: SiteStore,
-  db: Store['db'],
-  rule: number | string,
-  options: Omit<RunRequestOptions, 'tx'> & { readonly args: unknown },
-): Promise<number> {
-  const user = person();
-  return await openTasks({ site, store, user }).requestsOn(db).add(rule, 'run', user, options);
 }
 
 function sayingSink(line: ProgressLine): LogSink {

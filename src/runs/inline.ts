@@ -9,7 +9,6 @@ import type { Procedure } from '../procedure.js';
 import type { Site } from '../site.js';
 import type { Database } from '../store/schema.js';
 import { leftBehind } from '../tasks/job.js';
-import type { Requests } from '../tasks/requests.js';
 import { RunConnection, RunRequest } from './request.js';
 import type { Run, RunEnd } from './runner.js';
 import { afterGrace, describeThrown, endedWith, headline } from './stop.js';
@@ -21,7 +20,6 @@ export interface InlineContext {
   readonly db: Kysely<Database>;
   /** Opens a connection of the run's own. */
   readonly connect: () => Kysely<Database>;
-  readonly requests: (db: Kysely<Database>) => Requests;
   /** Called when a run has asked for another one. */
   readonly onRequest: () => void;
   readonly procedures: ChoiceList<Procedure>;
@@ -32,9 +30,9 @@ export interface InlineContext {
 /** Runs a job here, and returns how it ended. Rejects only when the run's connection cannot be closed. */
 export async function runInline(run: Run, context: InlineContext): Promise<RunEnd> {
   const { job, user, stop, log } = run;
-  const { site, clock, db, workerId, requests, onRequest, procedures } = context;
+  const { site, clock, db, workerId, onRequest, procedures } = context;
   const connection = new RunConnection(context.connect);
-  const writes = new RunWrites({ jobId: job.id, workerId, connection, short: db, requests, onRequest });
+  const writes = new RunWrites({ jobId: job.id, workerId, connection, short: db, clock, onRequest });
   try {
     const procedure = procedures.get(job.procedure);
     if (procedure === undefined) {

@@ -14,8 +14,6 @@ import { configuredLevels } from '../site/settings.js';
 import { type Settings, type Site, siteOfWorker } from '../site.js';
 import type { Database } from '../store/schema.js';
 import { connector } from '../store/store.js';
-import { Requests } from '../tasks/requests.js';
-import { Rules } from '../tasks/rules.js';
 import { type FromRun, parseToRun, type ToRun } from './messages.js';
 import { markOf, runVariable } from './process.js';
 import { type RequestParts, RunConnection, RunRequest } from './request.js';
@@ -106,10 +104,8 @@ export class RunServer {
     const job = { id: jobId, procedure: name, dueAt, attempt, args, checkpoint };
     const connection = new RunConnection(connect);
     const clock = { now: () => systemClock.now() - skewMs };
-    const requests = (db: Kysely<Database>) =>
-      new Requests(new Rules(db, site.settings.timezone, clock, workerId));
     const onRequest = () => this.#port.post({ linod: 'requested' });
-    const writes = new RunWrites({ jobId, workerId, connection, requests, onRequest });
+    const writes = new RunWrites({ jobId, workerId, connection, clock, onRequest });
     try {
       const procedure = Procedures.get(name);
       if (procedure === undefined) {

@@ -2,13 +2,14 @@
 
 import type { Kysely, QueryExecutorProvider, Transaction } from 'kysely';
 import { QueryCreator } from 'kysely';
+import type { Clock } from '../clock.js';
 import { LinodError, UsageError } from '../errors.js';
 import { limitIdleTransaction } from '../store/dialect.js';
 import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { jsonText } from '../tasks/job.js';
 import type { RunRequestOptions } from '../tasks/request.js';
-import type { Requests } from '../tasks/requests.js';
+import { addRequest } from '../tasks/requests.js';
 import type { RunConnection } from './request.js';
 
 /** A run wrote after it had been given up: its worker was away so long that it was taken for dead. */
@@ -31,8 +32,7 @@ export interface RunWritesOptions {
   readonly connection: RunConnection;
   /** For short statements; default: the run's own. */
   readonly short?: Kysely<Database>;
-  /** The requests as they are written through a connection or a transaction. */
-  readonly requests: (db: Kysely<Database>) => Requests;
+  readonly clock: Pick<Clock, 'now'>;
   /** Called when the run has asked for another one. */
   readonly onRequest: () => void;
 }
@@ -99,8 +99,8 @@ export class RunWrites {
     rule: number | string,
     options: RunRequestOptions & { args: unknown },
   ): Promise<number> {
-    const { jobId, requests } = this.#options;
-    return await requests(db).add(rule, 'run', `job ${jobId}`, options);
+    const { jobId, clock } = this.#options;
+    return await addRequest({ db, clock }, rule, 'run', `job ${jobId}`, options);
   }
 
   /** Proves that the run is still this worker's, and sees to it that it stays so until the transaction ends. */

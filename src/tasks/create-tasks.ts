@@ -51,8 +51,6 @@ export interface SiteTasks {
   readonly rules: Rules;
   readonly jobs: Jobs;
   readonly requests: Requests;
-  /** The requests as they are written through a connection or a transaction on the site's database. */
-  requestsOn(db: Store['db']): Requests;
   readonly claimer: Claimer;
   readonly ends: Ends;
   readonly history: RuleHistory;
@@ -82,9 +80,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   const levels = options.levels ?? new LevelTree(configuredLevels(site.settings));
   const rules = new Rules(store.db, timezone, clock, workerId);
   const jobs = new Jobs(store.db, workerId);
-  const requestsOn = (db: Store['db']) =>
-    new Requests(db === store.db ? rules : new Rules(db, timezone, clock, workerId));
-  const requests = requestsOn(store.db);
+  const requests = new Requests(rules);
   const claimer = new Claimer(rules);
   const ends = new Ends(rules);
   const { consumers: _, ...settings } = site.settings;
@@ -99,7 +95,6 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     site,
     db: store.db,
     connect: store.connect,
-    requests: requestsOn,
     onRequest: () => options.onPlace?.(),
     procedures,
     workerId,
@@ -127,7 +122,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   const plans = new RulesPlans(rules, procedures);
   const outside = new OutsideChanges(rules, logger);
   const close = () => pool.close();
-  return { tasks, rules, jobs, requests, requestsOn, claimer, ends, history, outside, plans, close };
+  return { tasks, rules, jobs, requests, claimer, ends, history, outside, plans, close };
 }
 
 const nowhere: LogSink = { write: () => undefined };

@@ -16,6 +16,14 @@ export class UnknownRuleError extends UsageError {
   }
 }
 
+/** What to throw of a number that no rule has. */
+export async function unknownRule(id: number, db: Kysely<Database>): Promise<UnknownRuleError> {
+  const known = await db.selectFrom('job_rules').select('id').orderBy('id').execute();
+  const numbers = known.map((rule) => rule.id).join(', ');
+  const there = numbers === '' ? 'there are none yet' : `there are ${numbers}`;
+  return new UnknownRuleError(id, `no job rule ${id}; ${there}`);
+}
+
 /** Several rules have this name, or are of this procedure. */
 export class AmbiguousRuleError extends UsageError {
   /** As it was asked for. */

@@ -13,7 +13,7 @@ import { JobRule } from './rule.js';
 import { changedColumns, type RuleChanges } from './rule-changes.js';
 import type { RuleColumns } from './rule-fields.js';
 import { type ChangeWay, signChanges } from './rule-history.js';
-import { checkFollows, followedBy, UnknownRuleError } from './rule-named.js';
+import { checkFollows, followedBy, unknownRule } from './rule-named.js';
 import { realignRules, type SyncReport, syncRules } from './rules-sync.js';
 
 export type { RuleChanges } from './rule-changes.js';
@@ -72,7 +72,8 @@ export class Rules {
   /** @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`) */
   async get(id: number, db: Kysely<Database> = this.db): Promise<JobRule> {
     const row = await db.selectFrom('job_rules').selectAll().where('id', '=', id).executeTakeFirst();
-    return row === undefined ? await this.#refuse(id, db) : this.parse(row);
+    if (row === undefined) throw await unknownRule(id, db);
+    return this.parse(row);
   }
 
   /**
@@ -93,16 +94,8 @@ export class Rules {
       .where('id', '=', id)
       .forNoKeyUpdate()
       .executeTakeFirst();
-    return row ?? (await this.#refuse(id, tx));
-  }
-
-  async #refuse(id: number, db: Kysely<Database>): Promise<never> {
-    const known = await db.selectFrom('job_rules').select('id').orderBy('id').execute();
-    const numbers = known.map((rule) => rule.id).join(', ');
-    throw new UnknownRuleError(
-      id,
-      `no job rule ${id}; ${numbers === '' ? 'there are none yet' : `there are ${numbers}`}`,
-    );
+    if (row === undefined) throw await unknownRule(id, tx);
+    return row;
   }
 
   /** Makes one more rule for a procedure, with all its suggestions. It is first due after now. */
