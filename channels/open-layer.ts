@@ -30,36 +30,22 @@ export async function openLayer(
     return new RedisChannelLayer({ ...options, hosts: url });
   }
   const scheme = /^([a-z][a-z\d+.-]*):/i.exec(url)?.[1]?.toLowerCase();
-  switch (scheme) {
-    case 'memory': {
-      const { InMemoryChannelLayer } = await import('./layers/memory.js');
-      return new InMemoryChannelLayer(options);
-    }
-    case 'sqlite': {
-      const { SqliteChannelLayer } = await import('./layers/sqlite.js');
-      return new SqliteChannelLayer({ ...options, path: filePath(url.slice('sqlite:'.length)) });
-    }
-    case 'redis':
-    case 'rediss':
-    case 'redis+sentinel':
-    case 'rediss+sentinel':
-    case 'redis+cluster':
-    case 'rediss+cluster':
-    case 'unix': {
-      const { RedisChannelLayer } = await import('./layers/redis.js');
-      return new RedisChannelLayer({ ...options, hosts: [url] });
-    }
-    case 'redis+pubsub':
-    case 'rediss+pubsub': {
-      const { RedisPubSubChannelLayer } = await import('./layers/redis-pubsub.js');
-      return new RedisPubSubChannelLayer({ ...options, hosts: [url.replace(/\+pubsub/i, '')] });
-    }
-    default: {
-      // Not the URL: what is no URL that we know may hold a password anywhere.
-      const found = scheme === undefined ? 'a text without a scheme' : `${scheme}:`;
-      throw new InvalidOptionError('layer', 'a URL with memory:, sqlite:, redis:, rediss: or unix:', found);
-    }
+  if (scheme === 'memory') {
+    const { InMemoryChannelLayer } = await import('./layers/memory.js');
+    return new InMemoryChannelLayer(options);
   }
+  if (scheme === 'sqlite') {
+    const { SqliteChannelLayer } = await import('./layers/sqlite.js');
+    return new SqliteChannelLayer({ ...options, path: filePath(url.slice('sqlite:'.length)) });
+  }
+  if (scheme === 'redis+pubsub' || scheme === 'rediss+pubsub') {
+    const { RedisPubSubChannelLayer } = await import('./layers/redis-pubsub.js');
+    return new RedisPubSubChannelLayer({ ...options, hosts: [url.replace(/\+pubsub/i, '')] });
+  }
+  if (/^(rediss?(\+sentinel|\+cluster)?|unix)$/.test(scheme ?? '')) return openLayer([url], options);
+  // Not the URL: what is no URL that we know may hold a password anywhere.
+  const found = scheme === undefined ? 'a text without a scheme' : `${scheme}:`;
+  throw new InvalidOptionError('layer', 'a URL with memory:, sqlite:, redis:, rediss: or unix:', found);
 }
 
 /** `sqlite:///path` means the same as `sqlite:/path`, as in other programs' URLs. */

@@ -31,8 +31,10 @@ export function leaseKeys(prefix: string, channel: string): LeaseKeys {
   };
 }
 
-/** Bytes before the member in an entry. */
-export const entryHeaderBytes = 12;
+/** Reads an entry; `score` is the time of sending, in seconds since 1970. */
+export function readEntry(entry: Buffer): { score: number; deliveries: number; member: Buffer } {
+  return { score: entry.readDoubleBE(0), deliveries: entry.readUInt32BE(8), member: entry.subarray(12) };
+}
 
 /** Moves what is over from the leases to what comes again. Whoever waits is woken by that, as by a new message. */
 export const moveOver = `

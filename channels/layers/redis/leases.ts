@@ -20,7 +20,7 @@ import { allDone, chunks } from '../../outgoing.js';
 import { ChannelQueue, type QueueSource, Queues, type Taken } from './channel-queue.js';
 import type { Client } from './connection.js';
 import type { Host, RedisStore } from './host.js';
-import { entryHeaderBytes, type LeaseKeys, leaseKeys } from './lease-scripts.js';
+import { type LeaseKeys, leaseKeys, readEntry } from './lease-scripts.js';
 import { scanKeys } from './scan.js';
 import { type Entry, entriesOf } from './waiting.js';
 
@@ -160,15 +160,13 @@ export class RedisLeases implements Leases {
 
   /** None for what is no message, which is done with. */
   #read(token: Token, entry: Buffer): LeasedEntry[] {
-    try {
-      const { message } = this.#store.members.read(entry.subarray(entryHeaderBytes), true);
-      return [{ ...token, message, deliveries: entry.readUInt32BE(entryHeaderBytes - 4) }];
-    } catch (error) {
-      if (!(error instanceof UndecodableError)) throw error;
-      this.#store.onDrop?.({ channel: token.keys.channel, reason: 'undecodable', error });
-      this.#keeper.ack(token).catch(() => undefined);
-      return [];
-    }
+    const { members, onDrop } = this.#store;
+    const { member, deliveries } = readEntry(entry);
+    const read = members.read(member, true);
+    if (!(read instanceof UndecodableError)) return [{ ...token, message: read.message, deliveries }];
+    onDrop?.({ channel: token.keys.channel, reason: 'undecodable', error: read });
+    this.#keeper.ack(token).catch(() => undefined);
+    return [];
   }
 
   #leased(entry: LeasedEntry): Leased {
@@ -213,14 +211,10 @@ export class RedisLeases implements Leases {
   /** None for what is no dead letter. */
   #letter(channel: string, { member, score }: Entry): Letter[] {
     const id = createHash('sha256').update(member).digest('hex').slice(0, 16);
-    try {
-      const { message } = this.#store.members.read(member, true);
-      const [report] = deadLetterReport(channel, message, { id, diedAt: Math.floor(score * 1000) });
-      return report === undefined ? [] : [{ member, report }];
-    } catch (error) {
-      if (error instanceof UndecodableError) return [];
-      throw error;
-    }
+    const read = this.#store.members.read(member, true);
+    if (read instanceof UndecodableError) return [];
+    const reports = deadLetterReport(channel, read.message, { id, diedAt: Math.floor(score * 1000) });
+    return reports.map((report) => ({ member, report }));
   }
 
   #redrive({ commands }: Host, channel: string, letters: readonly Letter[]): Promise<number> {

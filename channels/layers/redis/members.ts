@@ -45,11 +45,18 @@ export class Members {
 
   /**
    * Reads a member anew: nothing of the result is shared with another reading. `isAnyAge` says that its age does not
-   * matter.
-   *
-   * @throws UndecodableError
+   * matter. Returns the error for what is no message.
    */
-  read(member: Buffer, isAnyAge = false): ReadMember {
+  read(member: Buffer, isAnyAge = false): ReadMember | UndecodableError {
+    try {
+      return this.#read(member, isAnyAge);
+    } catch (error) {
+      if (error instanceof UndecodableError) return error;
+      throw error;
+    }
+  }
+
+  #read(member: Buffer, isAnyAge: boolean): ReadMember {
     if (member.length < this.#prefixLength)
       throw new UndecodableError(`a member of ${member.length} bytes is shorter than the random prefix`);
     const message = this.#codec.decode(member.subarray(this.#prefixLength), isAnyAge);

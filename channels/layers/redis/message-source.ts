@@ -10,7 +10,7 @@ import type { QueueSource, Taken } from './channel-queue.js';
 import type { Client } from './connection.js';
 import type { Host, RedisStore } from './host.js';
 import { InflightWatch } from './inflight.js';
-import { entryHeaderBytes, type LeaseKeys, leaseKeys } from './lease-scripts.js';
+import { type LeaseKeys, leaseKeys, readEntry } from './lease-scripts.js';
 import { type Entry, entriesOf } from './waiting.js';
 
 /** A message, and where it was. */
@@ -67,15 +67,11 @@ export class MessageSource implements QueueSource<TakenMessage> {
       onDrop?.({ channel, reason: 'expired' });
       return [];
     }
-    const member = isAgain ? entry.member.subarray(entryHeaderBytes) : entry.member;
-    try {
-      const message = this.#readMember(member, isAgain || isDeadLetterChannel(channel));
-      return [{ ...entry, host, message }];
-    } catch (error) {
-      if (!(error instanceof UndecodableError)) throw error;
-      onDrop?.({ channel, reason: 'undecodable', error });
-      return [];
-    }
+    const member = isAgain ? readEntry(entry.member).member : entry.member;
+    const message = this.#readMember(member, isAgain || isDeadLetterChannel(channel));
+    if (!(message instanceof UndecodableError)) return [{ ...entry, host, message }];
+    onDrop?.({ channel, reason: 'undecodable', error: message });
+    return [];
   }
 
   async putBack(items: readonly TakenMessage[]): Promise<TakenMessage[]> {
@@ -94,16 +90,16 @@ export class MessageSource implements QueueSource<TakenMessage> {
     return !this.#channel.endsWith('!');
   }
 
-  /** @throws UndecodableError */
-  #readMember(member: Buffer, isAnyAge: boolean): ProcessMessage {
-    const { message, channels: named } = this.#store.members.read(member, isAnyAge);
+  #readMember(member: Buffer, isAnyAge: boolean): ProcessMessage | UndecodableError {
+    const read = this.#store.members.read(member, isAnyAge);
+    if (read instanceof UndecodableError) return read;
     // A process key takes messages for its own channels only; one that names none is for the key itself.
     const isOwn = (name: string) =>
       this.#isGeneral ? name === this.#channel : name.startsWith(this.#channel);
-    const channels = (named ?? [this.#channel]).filter(isOwn);
+    const channels = (read.channels ?? [this.#channel]).filter(isOwn);
     if (channels.length === 0 && !this.#isGeneral)
-      throw new UndecodableError('the message names no channel of the process that it was sent to');
-    return processMessage(channels, message);
+      return new UndecodableError('the message names no channel of the process that it was sent to');
+    return processMessage(channels, read.message);
   }
 
   /**

@@ -4,7 +4,7 @@ import { UndecodableError } from '../../errors.js';
 import type { GroupMember, GroupReport, KeyDepth, Peeked } from '../../stats.js';
 import type { StoreView } from '../base-layer.js';
 import type { Host, RedisStore } from './host.js';
-import { entryHeaderBytes, leaseKeys } from './lease-scripts.js';
+import { leaseKeys, readEntry } from './lease-scripts.js';
 import { scanKeys } from './scan.js';
 import { type Entry, entriesOf } from './waiting.js';
 
@@ -93,25 +93,16 @@ export class RedisSource implements StoreView {
 
   /** An entry that was handed out before: see lease-scripts.ts. */
   #peekedEntry(key: string, entry: Buffer): Peeked {
-    const deliveries = entry.readUInt32BE(entryHeaderBytes - 4);
-    const member = entry.subarray(entryHeaderBytes);
-    return { ...this.#peekedMember(key, { member, score: entry.readDoubleBE(0) }), deliveries };
+    const { deliveries, ...where } = readEntry(entry);
+    return { ...this.#peekedMember(key, where), deliveries };
   }
 
   #peekedMember(key: string, { member, score }: Pick<Entry, 'member' | 'score'>): Peeked {
-    const { members } = this.#store;
-    const common = {
-      bytes: member.length,
-      sentAt: Math.floor(score * 1000),
-      deliveries: 0,
-    };
-    try {
-      const { message, channels = [key] } = members.read(member, true);
-      return { ...common, channels, message };
-    } catch (error) {
-      if (!(error instanceof UndecodableError)) throw error;
-      return { ...common, channels: [key], error };
-    }
+    const common = { bytes: member.length, sentAt: Math.floor(score * 1000), deliveries: 0 };
+    const read = this.#store.members.read(member, true);
+    if (read instanceof UndecodableError) return { ...common, channels: [key], error: read };
+    const { message, channels = [key] } = read;
+    return { ...common, channels, message };
   }
 
   async #groupsOn({ commands }: Host, group: string | undefined): Promise<GroupReport[]> {
