@@ -32,3 +32,17 @@ export const systemClock: SteadyClock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Resolves after so many ms, or as soon as the signal is aborted. */
+export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel();
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const cancel = clock.after(delayMs, end);
+    signal?.addEventListener('abort', end);
+    if (signal?.aborted) end();
+  });
+}

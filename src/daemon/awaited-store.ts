@@ -2,7 +2,7 @@
 // a machine at night nobody is there to start the worker again.
 
 import { beatMs } from '../../channels/beat.js';
-import type { Clock } from '../clock.js';
+import { type Clock, pause } from '../clock.js';
 import { StoreUnavailableError } from '../store/errors.js';
 import type { Store } from '../store/store.js';
 
@@ -48,18 +48,4 @@ export async function awaitStore({
     }
   }
   return null;
-}
-
-/** Ends early with the signal. */
-async function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const end = () => {
-      disarm();
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const disarm = clock.after(delayMs, end);
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
-  });
 }

@@ -1,6 +1,6 @@
 // Whether a sender can take more, for sources that can be made to wait: a pipe, a socket.
 
-import type { Clock } from '../../clock.js';
+import { type Clock, pause } from '../../clock.js';
 import { batchBytes } from '../batch.js';
 import type { LogSender } from '../sender/sender.js';
 
@@ -31,9 +31,5 @@ export async function waitForRoom(
 ): Promise<void> {
   if (hasRoom(sender)) return;
   onWait?.();
-  while (!hasRoom(sender) && !signal.aborted) {
-    await new Promise<void>((resolve) => {
-      clock.after(lookMs, resolve);
-    });
-  }
+  while (!hasRoom(sender) && !signal.aborted) await pause(clock, lookMs, signal);
 }

@@ -68,8 +68,6 @@ export async function logStats(parts: readonly LogPart[], options: StatsOptions 
 
 const clockSlackMs = 60_000;
 const minuteMs = 60_000;
-/** Two months of minutes: what is beyond them does not count for the busiest one. */
-const mostMinutes = 100_000;
 
 interface Sum extends Amount {
   records: number;
@@ -89,8 +87,6 @@ class Count {
   readonly #told = new Map<string, number>();
   readonly #minutes = new Map<number, number>();
   #strays = 0;
-  #minute = Number.NaN;
-  #inMinute = 0;
 
   constructor(since: number) {
     this.#since = since;
@@ -119,13 +115,11 @@ class Count {
     ]) {
       add(sum, instant, end - start, level);
     }
-    const minute = Math.floor(instant / minuteMs);
-    if (minute !== this.#minute) this.#endMinute(minute);
-    this.#inMinute++;
+    const minute = Math.floor(instant / minuteMs) * minuteMs;
+    this.#minutes.set(minute, (this.#minutes.get(minute) ?? 0) + 1);
   }
 
   stats(): LogStats {
-    this.#endMinute(Number.NaN);
     const { records, bytes, first, last } = this.#all;
     return {
       records,
@@ -144,19 +138,10 @@ class Count {
     };
   }
 
-  #endMinute(next: number): void {
-    const known = this.#minutes.get(this.#minute);
-    if (this.#inMinute > 0 && (known !== undefined || this.#minutes.size < mostMinutes)) {
-      this.#minutes.set(this.#minute, (known ?? 0) + this.#inMinute);
-    }
-    this.#minute = next;
-    this.#inMinute = 0;
-  }
-
   #busiest(): LogStats['busiest'] {
     let busiest: { minute: number; records: number } | null = null;
     for (const [minute, records] of this.#minutes) {
-      if (busiest === null || records > busiest.records) busiest = { minute: minute * minuteMs, records };
+      if (busiest === null || records > busiest.records) busiest = { minute, records };
     }
     return busiest;
   }
