@@ -11,16 +11,21 @@ export class InvalidRegistrationError extends LinodError {
   }
 }
 
-/** What is wrong with a value, `expected owner to be string, got: null`; null where nothing is. */
-export function problemOf(schema: v.GenericSchema, value: unknown): string | null {
+/** What is wrong with a value, `expected owner to be string, got: null`, and with which field; null where nothing is. */
+export function issueOf(schema: v.GenericSchema, value: unknown): { field: string; problem: string } | null {
   const [issue] = v.safeParse(schema, value).issues ?? [];
   if (issue === undefined) return null;
-  const what = v.getDotPath(issue) ?? 'it';
+  const field = v.getDotPath(issue) ?? 'it';
+  const { expected, received, message } = issue;
   // Of a check of our own.
-  if (issue.expected === null) return issue.message;
-  if (issue.received === 'undefined') return `${what} is missing`;
-  if (issue.expected === 'never') return `there is no ${what}`;
-  return `expected ${what} to be ${issue.expected}, got: ${issue.received}`;
+  if (expected === null) return { field, problem: message };
+  if (received === 'undefined') return { field, problem: `${field} is missing` };
+  if (expected === 'never') return { field, problem: `there is no ${field}` };
+  return { field, problem: `expected ${field} to be ${expected}, got: ${received}` };
+}
+
+export function problemOf(schema: v.GenericSchema, value: unknown): string | null {
+  return issueOf(schema, value)?.problem ?? null;
 }
 
 /**
@@ -40,6 +45,8 @@ const nameSchema = v.pipe(
   v.regex(/^[\w.-]{1,100}$/, 'expected letters, digits, "_", "-" or "."'),
 );
 const named = v.looseObject({ name: nameSchema });
+/** PostgreSQL stores no zero character, and what it refuses would take the whole transaction with it. */
+export const textSchema = v.pipe(v.string(), v.excludes('\0'));
 /** A list of names, for example of ways. */
 export const namesSchema = v.array(nameSchema);
 

@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import type { BaseRequest } from '../../src/index.js';
-import { Registry } from '../registry.js';
+import { Registry, textSchema } from '../registry.js';
 
 /** Something that will happen. */
 export interface UpcomingEvent {
@@ -43,17 +43,15 @@ export interface EventSource {
 const maxMinutes = 10 * 366 * 24 * 60;
 /** Minutes before an event. */
 const minutes = v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(maxMinutes))));
-/** PostgreSQL stores no zero character, and what it refuses would take the other events with it. */
-const text = v.pipe(v.string(), v.excludes('\0'));
 const positive = v.optional(v.pipe(v.number(), v.finite(), v.gtValue(0)));
 
 /** What an event has to be. */
 export const eventSchema = v.looseObject({
-  id: v.pipe(text, v.minLength(1), v.maxLength(500)),
+  id: v.pipe(textSchema, v.minLength(1), v.maxLength(500)),
   start: v.date(),
-  to: v.union([v.pipe(text, v.minLength(1)), v.array(v.pipe(text, v.minLength(1)))]),
-  subject: text,
-  body: v.optional(text),
+  to: v.union([v.pipe(textSchema, v.minLength(1)), v.array(v.pipe(textSchema, v.minLength(1)))]),
+  subject: textSchema,
+  body: v.optional(textSchema),
   remindMinutesBefore: minutes,
 });
 

@@ -1,6 +1,8 @@
 // Messages to users, written by an application in its own transaction, and kept until they were seen.
 
+import * as v from 'valibot';
 import { LinodError } from '../../src/index.js';
+import { issueOf, textSchema } from '../registry.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 import type { UserMessageRow } from '../store/tables.js';
 import { chosenWays, inApp } from './preferences.js';
@@ -19,12 +21,20 @@ export interface NewMessage {
   readonly at?: Date | undefined;
 }
 
+const messageSchema = v.object({
+  to: v.pipe(textSchema, v.minLength(1)),
+  subject: textSchema,
+  body: textSchema,
+  kind: textSchema,
+  owner: v.nullable(textSchema),
+});
+
 /** A message was refused before it was written. */
 export class InvalidMessageError extends LinodError {
   readonly field: string;
 
   constructor(field: string, problem: string) {
-    super('LINOD_ERR_INVALID_MESSAGE', `message: ${field}: ${problem}`);
+    super('LINOD_ERR_INVALID_MESSAGE', `message: ${problem}`);
     this.field = field;
   }
 }
@@ -41,10 +51,8 @@ export class InvalidMessageError extends LinodError {
  */
 export async function notify(db: AnyKysely, message: NewMessage): Promise<number> {
   const { to, subject, body = '', kind = 'message', owner = null, at = new Date() } = message;
-  if (to === '') throw new InvalidMessageError('to', 'expected a user, got an empty text');
-  for (const [field, text] of Object.entries({ to, subject, body, kind, owner: owner ?? '' })) {
-    checkText(field, text);
-  }
+  const issue = issueOf(messageSchema, { to, subject, body, kind, owner });
+  if (issue !== null) throw new InvalidMessageError(issue.field, issue.problem);
   const ways = await chosenWays(db, to, kind);
   const { id } = await procedureTables(db)
     .insertInto('user_messages')
@@ -129,13 +137,4 @@ export async function messagesOf(
     .orderBy('id', 'desc')
     .limit(limit)
     .execute();
-}
-
-/** PostgreSQL stores no zero character, and what it refuses would take the application's transaction with it. */
-function checkText(field: string, text: unknown): void {
-  if (typeof text === 'string' && !text.includes('\0')) return;
-  throw new InvalidMessageError(
-    field,
-    `expected a text without zero characters, got: ${JSON.stringify(text)?.slice(0, 200)}`,
-  );
 }

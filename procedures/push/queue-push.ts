@@ -1,7 +1,9 @@
 // Pushes to send: written by an application, in its own transaction, and sent in the background.
 
 import { randomUUID } from 'node:crypto';
+import * as v from 'valibot';
 import { LinodError } from '../../src/index.js';
+import { issueOf } from '../registry.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 import type { PushDeliveryStatus, PushUrgency } from '../store/tables.js';
 
@@ -36,12 +38,10 @@ export class InvalidPushError extends LinodError {
   readonly field: string;
 
   constructor(field: string, problem: string) {
-    super('LINOD_ERR_INVALID_PUSH', `push: ${field}: ${problem}`);
+    super('LINOD_ERR_INVALID_PUSH', `push: ${problem}`);
     this.field = field;
   }
 }
-
-export const pushUrgencies: readonly PushUrgency[] = ['very-low', 'low', 'normal', 'high'];
 
 /**
  * What of a payload fits into the 4096 bytes that every push service takes, less 86 of a header, 16 of a tag and 1
@@ -51,6 +51,16 @@ export const maxPayloadBytes = 3993;
 
 const defaultTtlSeconds = 86_400;
 const maxTtlSeconds = 28 * 86_400;
+
+const notEmpty = v.pipe(v.string(), v.minLength(1));
+const pushSchema = v.looseObject({
+  to: v.nullable(notEmpty),
+  data: v.union([notEmpty, v.record(v.string(), v.unknown())]),
+  urgency: v.optional(v.picklist(['very-low', 'low', 'normal', 'high'])),
+  topic: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,32}$/))),
+  ttlSeconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(maxTtlSeconds))),
+});
+
 /** A push for devices that are on now has so long to get to its push service. */
 const leastPatienceMs = 60_000;
 
@@ -101,48 +111,25 @@ export async function queuePush(db: AnyKysely, push: NewPush): Promise<QueuedPus
 }
 
 /** Checked, and with what was left open. */
-function parsePush({ to, data, urgency = 'normal', topic, ttlSeconds = defaultTtlSeconds }: NewPush) {
+function parsePush(push: NewPush) {
+  const issue = issueOf(pushSchema, push);
+  if (issue !== null) throw new InvalidPushError(issue.field, issue.problem);
   const id = randomUUID();
-  if (to !== null && (typeof to !== 'string' || to === '')) {
-    throw new InvalidPushError('to', `expected a user, or null for all, got: ${JSON.stringify(to)}`);
-  }
+  const { to, data, urgency = 'normal', topic, ttlSeconds = defaultTtlSeconds } = push;
   const payload = payloadOf(data, id);
   const bytes = Buffer.byteLength(payload);
-  if (bytes > maxPayloadBytes) {
-    throw new InvalidPushError('data', `expected at most ${maxPayloadBytes} bytes, got: ${bytes}`);
-  }
-  if (!pushUrgencies.includes(urgency)) {
-    throw new InvalidPushError(
-      'urgency',
-      `expected ${pushUrgencies.join(', ')}, got: ${JSON.stringify(urgency)}`,
-    );
-  }
-  if (topic !== undefined && !/^[\w-]{1,32}$/.test(topic)) {
-    throw new InvalidPushError(
-      'topic',
-      `expected up to 32 letters, digits, "-" or "_", got: ${JSON.stringify(topic)}`,
-    );
-  }
-  if (!(Number.isSafeInteger(ttlSeconds) && ttlSeconds >= 0 && ttlSeconds <= maxTtlSeconds)) {
-    throw new InvalidPushError(
-      'ttlSeconds',
-      `expected a whole number from 0 to ${maxTtlSeconds}, got: ${String(ttlSeconds)}`,
-    );
-  }
+  if (bytes > maxPayloadBytes)
+    throw new InvalidPushError('data', `expected at most ${maxPayloadBytes} bytes of data, got: ${bytes}`);
   return { to, payload, topic: topic ?? id.replaceAll('-', ''), urgency, ttlSeconds };
 }
 
-function payloadOf(data: unknown, id: string): string {
-  if (typeof data === 'string') {
-    if (data !== '') return data;
-    throw new InvalidPushError('data', 'expected a text that is not empty');
-  }
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
-    throw new InvalidPushError('data', `expected an object or a text, got: ${JSON.stringify(data)}`);
-  }
+function payloadOf(data: NewPush['data'], id: string): string {
+  if (typeof data === 'string') return data;
+  // To valibot a list is a record, too.
+  if (Array.isArray(data)) throw new InvalidPushError('data', 'expected data to be no list');
   try {
     return JSON.stringify({ id, ...data });
   } catch (error) {
-    throw new InvalidPushError('data', `expected what JSON can say: ${String(error)}`);
+    throw new InvalidPushError('data', `expected what JSON can say as data: ${String(error)}`);
   }
 }

@@ -87,7 +87,7 @@ t.test('two workers send each push once; a message on the channel queues one', a
     reply_channel,
   });
   t.match(await layer.receive(reply_channel), { type: 'push.refused', error: /at most 3993 bytes/ });
-  await site.logged(/a push was not queued, asked for by a message: push: data: expected at most 3993 bytes/);
+  await site.logged(/a push was not queued, asked for by a message: push: expected at most 3993 bytes/);
   await eventually('all have arrived', async () => arrived.length >= 3 * names.length);
   for (const worker of workers) worker.kill('SIGTERM');
   for (const worker of workers) t.equal((await worker.ended()).code, 0);

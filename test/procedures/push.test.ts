@@ -99,7 +99,7 @@ t.test('the largest payload that is allowed is taken, one byte more is refused',
   await push('ann', { data: 'x'.repeat(maxPushBytes) });
   await t.rejects(push('ann', { data: 'x'.repeat(maxPushBytes + 1) }), {
     code: 'LINOD_ERR_INVALID_PUSH',
-    message: 'push: data: expected at most 3993 bytes, got: 3994',
+    message: 'push: expected at most 3993 bytes of data, got: 3994',
   });
   await send();
   t.equal(arrived[0]?.payload.length, maxPushBytes);
@@ -321,13 +321,14 @@ t.test('what is no push is refused by name', async (t) => {
   const circle: Record<string, unknown> = {};
   circle.self = circle;
   for (const [changes, message] of [
-    [{ to: '' }, 'push: to: expected a user, or null for all, got: ""'],
-    [{ data: '' }, 'push: data: expected a text that is not empty'],
-    [{ data: [1] }, 'push: data: expected an object or a text, got: [1]'],
-    [{ data: circle }, /^push: data: expected what JSON can say: .*circular/],
-    [{ urgency: 'now' }, 'push: urgency: expected very-low, low, normal, high, got: "now"'],
-    [{ topic: 'a\r\nb' }, 'push: topic: expected up to 32 letters, digits, "-" or "_", got: "a\\r\\nb"'],
-    [{ ttlSeconds: 1e9 }, 'push: ttlSeconds: expected a whole number from 0 to 2419200, got: 1000000000'],
+    [{ to: '' }, /^push: expected to to be /],
+    [{ data: '' }, /^push: expected data to be /],
+    [{ data: [1] }, 'push: expected data to be no list'],
+    [{ data: 5 }, 'push: expected data to be (string | Object), got: 5'],
+    [{ data: circle }, /^push: expected what JSON can say as data: .*circular/],
+    [{ urgency: 'now' }, /^push: expected urgency to be .*"very-low".*, got: "now"/],
+    [{ topic: 'a\r\nb' }, /^push: expected topic to be .*, got: "a\r\nb"/],
+    [{ ttlSeconds: 1e9 }, 'push: expected ttlSeconds to be <=2419200, got: 1000000000'],
   ] as const) {
     await t.rejects(push('ann', changes as object), { code: 'LINOD_ERR_INVALID_PUSH', message });
   }
