@@ -54,10 +54,6 @@ export class LoggerCoroutine {
     this.#thresholds = options.thresholds ?? new LevelTree({});
   }
 
-  get isRunning(): boolean {
-    return this.#writer !== undefined;
-  }
-
   /** Opens the log and announces itself to the senders. Does nothing when it runs already. */
   start(): Promise<void> {
     return this.#then(async () => {
