@@ -100,7 +100,8 @@ export class Inbox {
    * @throws BadBatchError when it is not what it says
    */
   accept(batch: LogRecords, now: number): Piece[] {
-    const cuts = this.#cut(batch);
+    const whole = inBuffer(batch.bytes);
+    const cuts = this.#cut(batch, whole);
     const standing = this.standing(batch.sender, batch.epoch, now);
     standing.heard = Math.max(standing.heard, lastOf(batch));
     const pieces: Piece[] = [];
@@ -115,7 +116,7 @@ export class Inbox {
       // A clock that is ahead must not keep anybody waiting.
       standing.time = Math.max(standing.time, Math.min(at, now));
       standing.taken = to;
-      const bytes = inBuffer(batch.bytes.subarray(begin, end));
+      const bytes = whole.subarray(begin, end);
       pieces.push({ kind: 'records', standing, from, to, bytes, time: standing.time });
     }
     return pieces;
@@ -135,12 +136,12 @@ export class Inbox {
   }
 
   /** Checks the records of a batch. @returns runs of those that were logged at one time, or that are known alike */
-  #cut(batch: LogRecords): Cut[] {
+  #cut(batch: LogRecords, bytes: Buffer): Cut[] {
     const known = this.#standings.get(keyOf(batch))?.taken ?? 0;
     const cuts: Cut[] = [];
     let last: Cut | undefined;
     let [time, begin] = ['', 0];
-    readBatch(inBuffer(batch.bytes), batch.sender, batch, (head, end) => {
+    readBatch(bytes, batch.sender, batch, (head, end) => {
       const { number } = head;
       if (
         last !== undefined &&
