@@ -16,12 +16,18 @@ export function issueOf(schema: v.GenericSchema, value: unknown): { field: strin
   const [issue] = v.safeParse(schema, value).issues ?? [];
   if (issue === undefined) return null;
   const field = v.getDotPath(issue) ?? 'it';
-  const { expected, received, message } = issue;
+  const { expected, message } = issue;
+  const received = storable(issue.received);
   // Of a check of our own.
   if (expected === null) return { field, problem: message };
   if (received === 'undefined') return { field, problem: `${field} is missing` };
   if (expected === 'never') return { field, problem: `there is no ${field}` };
-  return { field, problem: `expected ${field} to be ${expected}, got: ${received}` };
+  return { field, problem: `expected ${field} to be ${storable(expected)}, got: ${received}` };
+}
+
+/** Short, and without the zero characters that PostgreSQL does not store. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '\\0').slice(0, 200);
 }
 
 export function problemOf(schema: v.GenericSchema, value: unknown): string | null {
