@@ -8,7 +8,7 @@ import type { WorkerRow } from '../store/schema.js';
 import { printable } from './output.js';
 
 /** What a worker said longer ago says nothing of now. */
-const staleMs = 3 * beatMs;
+export const staleMs = 3 * beatMs;
 
 /**
  * `3 waiting`, or with what is wrong first: `linod_mysite deaf for 14 s, 2 waiting`.
@@ -24,7 +24,7 @@ export function listenersText(
   if (ageMs > staleMs) return `not known, it has said nothing for ${durationText(ageMs)}`;
   if (found === null) return 'not known yet';
   const parts = [
-    ...found.listeners.filter(({ state }) => state === 'deaf').map((listener) => deafText(listener, ageMs)),
+    ...deafTexts({ health, heartbeat_at }, now),
     ...found.listeners
       .filter(({ state }) => state === 'restarting')
       .map(({ channel, lastError }) => `${shown(channel)} restarting${lastError ? `: ${lastError}` : ''}`),
@@ -36,6 +36,16 @@ export function listenersText(
   if (found.loggerTrouble !== null) parts.push(found.loggerTrouble);
   if (found.tasks === 'paused') parts.push('no new work is taken');
   return printable(parts.join(', '));
+}
+
+/** `linod_mysite deaf for 14 s` for each channel on which the worker hears nothing. @param now ms since 1970 */
+export function deafTexts(
+  { health, heartbeat_at }: Pick<WorkerRow, 'health' | 'heartbeat_at'>,
+  now: number,
+): string[] {
+  const listeners = parseHealth(health)?.listeners ?? [];
+  const deaf = listeners.filter(({ state }) => state === 'deaf');
+  return deaf.map((listener) => printable(deafText(listener, now - heartbeat_at)));
 }
 
 /** What a worker keeps from being done while its process is suspended; null when it is not, or on another machine. */

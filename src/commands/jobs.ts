@@ -12,7 +12,7 @@ import { givenInstant, instantRule, parseWholeNumber } from './words.js';
 
 interface JobsFlags extends SiteJsonFlags {
   readonly rule?: string;
-  readonly status?: JobStatus;
+  readonly status?: readonly JobStatus[];
   readonly since?: string;
   readonly until?: string;
   readonly limit: string;
@@ -22,10 +22,10 @@ export function jobsCommand(): Command {
   return siteCommand(
     'jobs',
     'the newest jobs, the newest first',
-    'Example:\n  $ linod jobs --status failed\n  $ linod jobs --rule 3 --since 2026-11-24T20:00 --until "2 h" --limit 100',
+    'Example:\n  $ linod jobs --status failed timeout lost\n  $ linod jobs --rule 3 --since 2026-11-24T20:00 --until "2 h" --limit 100',
   )
     .option('--rule <rule>', 'only those of one rule: its number or its name')
-    .addOption(new Option('--status <status>', 'only those with a status').choices(jobStatuses))
+    .addOption(new Option('--status <status...>', 'only those with one of these').choices(jobStatuses))
     .option('--since <time>', `only those that started then or later: ${instantRule}`)
     .option('--until <time>', 'only those that started before')
     .option('--limit <count>', 'how many', '20')

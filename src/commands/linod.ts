@@ -14,7 +14,7 @@ import { ruleCommand } from './rule.js';
 import { rulesCommand } from './rules.js';
 import { startCommand } from './runworker.js';
 import { simulateCommand } from './simulate.js';
-import { showStatus, statusCommand } from './status.js';
+import { showStatus, statusCommand, statusHelp } from './status.js';
 import { whyCommand } from './why.js';
 import { workersCommand } from './workers.js';
 
@@ -27,7 +27,7 @@ export function linodProgram(more: readonly Command[] = []): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nWithout a command it prints the status of all tasks.\n\nExample:\n  $ linod\n  $ linod rule 3 run --wait',
+      `\nWithout a command it prints the status of all tasks. ${statusHelp}\n\nExample:\n  $ linod\n  $ linod rule 3 run --wait`,
     )
     // Else a mistyped command would be told as too many arguments.
     .allowExcessArguments()

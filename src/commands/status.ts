@@ -6,48 +6,62 @@ import { systemClock } from '../clock.js';
 import { durationText } from '../duration.js';
 import { StartOrders } from '../membership/start-orders.js';
 import { statusLine } from '../tasks/status.js';
-import { listenersText, suspendedText } from './health-view.js';
-import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
+import { listenersText } from './health-view.js';
+import { ExitError, exitCodes, requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
 import { print, printJson, say } from './output.js';
-import { ruleJson, workerJson } from './views.js';
+import { siteProblems } from './site-health.js';
+import { failureText, ruleJson, workerJson } from './views.js';
+
+/** The end of the help of both commands. */
+export const statusHelp = `Workers, what failed in the last 24 hours, and problems are told on stderr.
+
+Exit codes: 0 the site is well, 3 no worker runs, one is suspended, hangs or is deaf, lino.log is not written,
+the coroutines were never started, or a disk is full.`;
 
 export function statusCommand(): Command {
   return siteCommand(
     'status',
-    'the status of all tasks: a line for each job rule',
-    'Example:\n  $ linod status --json | jq .rules',
+    'the status of all tasks: a line for each job rule; and what is wrong with the site',
+    `${statusHelp}\n\nExample:\n  $ linod status --json | jq .problems`,
   ).action(showStatus);
 }
 
 export const noRulesYet = 'no job rules yet: a worker makes them when it starts, or `linod rules sync` does';
 
-/** Prints a line for each rule, and says on stderr which workers there are. */
+const dayMs = 24 * 3_600_000;
+
+/**
+ * Prints a line for each rule, and says on stderr which workers there are, what failed, and what is wrong.
+ *
+ * @throws ExitError with 3 when something is wrong with the site
+ */
 export async function showStatus(flags: SiteJsonFlags): Promise<void> {
   const site = await requireSite(flags);
   await withStore(site, async (store) => {
     const workers = await lookAround({ site, store });
     const { rules, jobs } = openTasks({ site, store });
-    const [list, running] = await Promise.all([rules.list(), jobs.running()]);
+    const now = (await store.time?.()) ?? systemClock.now();
+    const since = new Date(now - dayMs);
+    const [list, running, failures] = await Promise.all([rules.list(), jobs.running(), jobs.failures(since)]);
     const ordered = await new StartOrders(store.db, systemClock).list();
+    const problems = siteProblems({ site, workers, ordered, now });
     const runOf = new Map(running.map((job) => [job.ruleId, job]));
     if (flags.json) {
       const rows = list.map((rule) => ({ ...ruleJson(rule), running: runOf.get(rule.id) ?? null }));
-      printJson({ site: site.name, rules: rows, workers: workers.map(workerJson), started: ordered });
-      return;
+      const all = workers.map(workerJson);
+      printJson({ site: site.name, rules: rows, workers: all, started: ordered, failures, problems });
+    } else {
+      for (const rule of list) print(statusLine(rule, runOf.get(rule.id), now));
+      if (list.length === 0) say(noRulesYet);
+      for (const worker of workers) {
+        const lasted = durationText(now - worker.started_at);
+        say(
+          `worker ${worker.id} has been running for ${lasted}; its listeners: ${listenersText(worker, now)}`,
+        );
+      }
+      for (const failure of failures) say(failureText(failure, site.settings.timezone));
+      for (const { text } of problems) say(text);
     }
-    const now = systemClock.now();
-    for (const rule of list) print(statusLine(rule, runOf.get(rule.id), now));
-    if (list.length === 0) say(noRulesYet);
-    for (const worker of workers) {
-      const listeners = listenersText(worker, now);
-      say(
-        `worker ${worker.id} has been running for ${durationText(now - worker.started_at)}; its listeners: ${listeners}`,
-      );
-      const suspended = suspendedText(worker);
-      if (suspended !== null) say(suspended);
-    }
-    if (workers.length === 0) say(`no worker is running: runworker ${site.channel}`);
-    else if (!ordered.includes('run.system.tasks'))
-      say('the task coroutine was never started: initiate_linod');
+    if (problems.length > 0) throw new ExitError(exitCodes.found);
   });
 }

@@ -3,11 +3,13 @@
 import { parseHealth } from '../daemon/health.js';
 import { durationText } from '../duration.js';
 import { LinodError } from '../errors.js';
+import { localTime } from '../local-time.js';
 import { isSuspended } from '../owner.js';
 import { policyNames } from '../policies.js';
 import { afterRule, describe } from '../recurrence.js';
 import type { WorkerRow } from '../store/schema.js';
 import type { Job } from '../tasks/job.js';
+import type { Failure } from '../tasks/jobs.js';
 import type { JobRule } from '../tasks/rule.js';
 import { overriddenFields, ruleFields } from '../tasks/rule-fields.js';
 import { listenersText } from './health-view.js';
@@ -109,6 +111,13 @@ export function jobColumns(localTime: (instant: Date) => string, now: number): R
 export function jobHeadline(job: Job): string {
   if (job.status === 'running' && job.progress !== null) return progressText(job.progress);
   return shortened(job.message.split('\n', 1)[0] ?? '', 80);
+}
+
+/** `failed since …: rule #3 <Procedures.report> 4 times, last as job 812 at …: Error: no stock` */
+export function failureText({ times, last }: Failure, timezone: string): string {
+  const often = times === 1 ? '' : `${times} times, last `;
+  const at = localTime(last.startDatetime, timezone);
+  return `failed: rule #${last.ruleId} <Procedures.${last.procedure}> ${often}as job ${last.id} at ${at}, ${last.status}: ${jobHeadline(last)}`;
 }
 
 /** A worker with how it said it was doing. */

@@ -166,7 +166,8 @@ export class Daemon {
     const onEvent = (event: WorkerEvent) => this.#onWorkerEvent(channelLogger, event);
     const onBlocked = (why: unknown) => this.#onLogBlocked(why);
     const opened = { site, layer, clock, terminal, own, store, databaseClock, workerId };
-    this.#log = openSiteLog({ ...opened, onEvent, onBlocked });
+    const onChange = () => this.#duties.beatNow();
+    this.#log = openSiteLog({ ...opened, onEvent, onBlocked, onChange });
     const { service: log } = this.#log;
 
     const members = { registry, orders, group, ownChannel, reports: () => this.#reports };

@@ -26,6 +26,8 @@ export interface LogServiceOptions {
   readonly onEvent: (event: WorkerEvent) => void;
   /** Told once when this worker is to write and cannot, and with undefined when it does. */
   readonly onBlocked: (why: unknown) => void;
+  /** Called when it begins to write, and when writing begins or ceases to fail. */
+  readonly onChange: () => void;
 }
 
 /** Log batches are taken in numbers: the writer gathers what has come during a write. */
@@ -63,6 +65,7 @@ export class LogService {
   #step: Promise<void> = Promise.resolve();
   #cancelLook: () => void = () => undefined;
   #blocked: { readonly why: unknown; readonly looks: number } | null = null;
+  #trouble: unknown;
 
   constructor(options: LogServiceOptions) {
     this.#options = options;
@@ -77,7 +80,14 @@ export class LogService {
 
   /** Why this worker does not write although it is to; null when there is nothing of the kind. */
   get blockedBy(): string | null {
-    return this.#blocked === null ? null : tell(this.#blocked.why);
+    const why = this.#blocked === null ? this.#trouble : this.#blocked.why;
+    return why === undefined ? null : tell(why);
+  }
+
+  /** Why the file cannot be written; undefined when it can again. */
+  noteTrouble(why: unknown): void {
+    this.#trouble = why;
+    this.#options.onChange();
   }
 
   /** How the log's channel is doing, while this worker listens on it. */
@@ -168,6 +178,7 @@ export class LogService {
     const done = worker.run(stop.signal).catch(() => undefined);
     this.#listening = { worker, stop, done };
     this.#noteBlocked(undefined);
+    this.#options.onChange();
   }
 
   async #silence(): Promise<void> {
@@ -178,6 +189,7 @@ export class LogService {
     await listening.done;
     await this.#options.coroutine.stop();
     this.#listening = null;
+    this.#trouble = undefined;
     this.#options.lock.release();
   }
 

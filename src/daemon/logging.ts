@@ -111,6 +111,8 @@ export interface SiteLogOptions extends WorkerLoggerOptions {
   readonly onEvent: (event: WorkerEvent) => void;
   /** Called once when this worker is to write the log and cannot, and with undefined when it does. */
   readonly onBlocked: (why: unknown) => void;
+  /** Called when this worker begins to write the log, and when writing begins or ceases to fail. */
+  readonly onChange: () => void;
 }
 
 /** The site's log in this worker. */
@@ -122,7 +124,8 @@ export interface SiteLog {
 }
 
 export function openSiteLog(options: SiteLogOptions): SiteLog {
-  const { site, layer, clock, terminal, own, store, databaseClock, workerId, onEvent, onBlocked } = options;
+  const { site, layer, clock, terminal, own, store, databaseClock, workerId, onEvent, onBlocked, onChange } =
+    options;
   const { settings, logFile, logChannel: channel } = site;
   const { levels, sender, transport, logger } = own;
   const lock = new LogLock(logFile, workerId);
@@ -143,10 +146,14 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
     sender,
     local: transport,
     spoolDirectories: spoolDirectoriesOf(site),
-    onTrouble: terminal === undefined ? undefined : (error) => reportTrouble(terminal, error),
+    onTrouble: (error) => {
+      service.noteTrouble(error);
+      if (terminal !== undefined) reportTrouble(terminal, error);
+    },
   });
   const lease = new Lease(store.db, databaseClock, `log ${place}`.trimEnd(), workerId);
-  const service = new LogService({ coroutine, lease, lock, layer, channel, clock, onEvent, onBlocked });
+  const told = { onEvent, onBlocked, onChange };
+  const service: LogService = new LogService({ coroutine, lease, lock, layer, channel, clock, ...told });
   return { coroutine, service, socket: socketOf(site, own, clock, logger) };
 }
 

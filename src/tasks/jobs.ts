@@ -1,6 +1,6 @@
 // The table of jobs: what a run writes while it goes on, and the history.
 
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { UsageError } from '../errors.js';
 import type { Database, JobLineRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
@@ -8,13 +8,21 @@ import { type Job, type JobStatus, jobFromRow, type Progress } from './job.js';
 
 export interface JobFilter {
   readonly ruleId?: number;
-  readonly status?: JobStatus;
+  /** Only those with this status, or one of these. */
+  readonly status?: JobStatus | readonly JobStatus[];
   /** Only those that started at or after this. */
   readonly since?: Date;
   /** Only those that started before this. */
   readonly until?: Date;
   /** How many of the newest; default 20. */
   readonly limit?: number;
+}
+
+/** What went wrong with the runs of one rule. */
+export interface Failure {
+  /** How many runs failed, were ended at their time-out or lost. */
+  readonly times: number;
+  readonly last: Job;
 }
 
 export class Jobs {
@@ -68,10 +76,32 @@ export class Jobs {
   async list({ ruleId, status, since, until, limit = 20 }: JobFilter = {}): Promise<Job[]> {
     let query = this.#db.selectFrom('jobs').selectAll();
     if (ruleId !== undefined) query = query.where('rule_id', '=', ruleId);
-    if (status !== undefined) query = query.where('status', '=', status);
+    if (status !== undefined) query = query.where('status', 'in', [status].flat());
     if (since !== undefined) query = query.where('start_datetime', '>=', since.getTime());
     if (until !== undefined) query = query.where('start_datetime', '<', until.getTime());
     return (await query.orderBy('id', 'desc').limit(limit).execute()).map(jobFromRow);
+  }
+
+  /** The runs that failed, were ended at their time-out or lost since then, a row for each rule. */
+  async failures(since: Date): Promise<Failure[]> {
+    const startedBefore = this.#db
+      .selectFrom('jobs')
+      .select('id')
+      .where('start_datetime', '<', since.getTime())
+      .orderBy('id', 'desc')
+      .limit(1);
+    const rows = await this.#db
+      .selectFrom('jobs')
+      .select((eb) => [eb.fn.max('id').as('id'), eb.fn.countAll().as('times')])
+      .where('status', 'in', ['failed', 'timeout', 'lost'])
+      // By the number, so that no older history is read.
+      .where('id', '>', (eb) => eb.fn.coalesce(startedBefore, sql<number>`0`))
+      .groupBy('rule_id')
+      .orderBy('rule_id')
+      .execute();
+    return await Promise.all(
+      rows.map(async ({ id, times }) => ({ times: Number(times), last: await this.get(id) })),
+    );
   }
 
   /** @throws UsageError (`LINOD_ERR_USAGE`) when there is no such job */

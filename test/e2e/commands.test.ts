@@ -104,7 +104,7 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod rule 1 set when yearly on 30 February':
       'linod: expected when to be a day that the calendar has, got: "yearly on 30 February"',
     'linod jobs --status sad':
-      "error: option '--status <status>' argument 'sad' is invalid. Allowed choices are running, done, failed, cancelled, timeout, lost.",
+      "error: option '--status <status...>' argument 'sad' is invalid. Allowed choices are running, done, failed, cancelled, timeout, lost.",
     'linod log tail -n x': 'linod: expected --lines to be a positive whole number, got: "x"',
     'linod log tail --level LOUD': `linod: ${level}, got: "LOUD"`,
     'linod log tail --job x': 'linod: expected --job to be a positive whole number, got: "x"',

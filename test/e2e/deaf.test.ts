@@ -33,7 +33,11 @@ t.test(
     server.pause();
     await eventually('all of them are deaf', async () => (await states(site)).join() === 'deaf,deaf,deaf');
     t.match(await site.linod('workers'), / linod_test deaf for \d/);
-    t.match(await site.run('linod'), { stderr: /^worker .*: linod_test deaf for \d/m });
+    t.match(await site.run('linod'), {
+      code: 3,
+      stderr:
+        /^worker .*: linod_test deaf for \d.*\n(.*\n)*worker \S+ does not hear: linod_test deaf for \d/m,
+    });
     worker.kill('SIGUSR2');
     await site.logged(/^status .*"channel":"linod_test","state":"deaf"/);
 

@@ -48,6 +48,11 @@ t.test(
     await marks(application, 3);
     t.ok(worker.isRunning && application.isRunning);
     t.match(await site.initiate(), { code: 0 }, 'the worker still answers');
+    t.match(await site.run('linod', 'status'), {
+      code: 3,
+      stderr:
+        /^lino\.log cannot be written: ENOSPC.*\nthe disk of \S+\/log is full: \d+ MiB are free, and 16 are needed\n/m,
+    });
 
     execFileSync('mount', ['-o', 'remount,size=64m', site.path('log')]);
     await worker.printed(/^WARNING lino\.log can be written again/);

@@ -76,7 +76,7 @@ t.test('a process ends when its worker is killed, also in the middle of a loop w
   t.notOk(isGone(pid));
   worker.kill('SIGKILL');
   await eventually('its process is gone', () => isGone(pid));
-  await site.linod();
+  t.match(await site.run('linod'), { code: 3, stderr: /^no worker is running: /m });
   t.match(await site.jobs('run_in_circles'), [{ status: 'lost' }]);
 });
 

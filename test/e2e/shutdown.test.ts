@@ -74,7 +74,7 @@ t.test('a second SIGTERM ends at once, and the job is lost', async (t) => {
   await worker.printed(/SIGTERM: stopping/);
   worker.kill('SIGTERM');
   t.match(await worker.ended(), { code: 1, signal: null, stderr: /SIGTERM again: ending at once\n$/ });
-  await site.linod();
+  t.match(await site.run('linod'), { code: 3, stderr: /^no worker is running: /m });
   t.match(await site.jobs('never_listen'), [{ status: 'lost', message: /its process \d+ is gone$/ }]);
 });
 
