@@ -20,22 +20,19 @@ scheduleOften({ every: 3600 }, async function watch_grass(ar: BaseRequest) {
 `;
 const [water, feed, watch] = ['1', '2', '3'];
 
-onBothLayers('a run that is asked for starts within a second', async (t, { config }) => {
+onBothLayers('each run that is asked for is run once', async (t, { config }) => {
   const site = new LiveSite(t, { ...config, files: { 'procedures/garden.ts': garden } });
   await site.startWorker('--initiate');
   for (let n = 1; n <= 5; n++)
     t.match(await site.linod('rule', water, 'run'), `request ${n}: run Job rule #1`);
   await site.untilJobs('water_plants', 'all ran', (jobs) => jobs.filter(is('done')).length === 5);
   const { db } = await site.store();
-  const runs = await db
+  const requests = await db
     .selectFrom('job_requests')
     .innerJoin('jobs', 'jobs.request_id', 'job_requests.id')
-    .select(['requested_at', 'start_datetime', 'outcome'])
+    .select('job_requests.id')
     .execute();
-  t.equal(runs.length, 5);
-  for (const run of runs) {
-    t.ok(run.start_datetime - run.requested_at < 1000, `${run.start_datetime - run.requested_at} ms`);
-  }
+  t.same(new Set(requests.map(({ id }) => id)), new Set([1, 2, 3, 4, 5]));
 });
 
 t.test('with --wait a run tells how it ended', async (t) => {
