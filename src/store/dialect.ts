@@ -29,6 +29,11 @@ export async function hasTable(db: QueryExecutorProvider, name: string): Promise
   return (await query.execute(db)).rows.length > 0;
 }
 
+/** Writes the number of linod's newest migration into a SQLite file, where programs that have it open notice it. */
+export async function writeVersion(tx: QueryExecutorProvider, version: number): Promise<void> {
+  if (dialectOf(tx) === 'sqlite') await sql`pragma user_version = ${sql.lit(version)}`.execute(tx);
+}
+
 /** What may be locked as a whole. The numbers are linod's among the advisory locks of a PostgreSQL database. */
 const locks = { migrations: 1, rules: 2, groups: 3 } as const;
 const lockClass = 0x6c696e6f;

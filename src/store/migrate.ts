@@ -6,7 +6,7 @@
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
 import { LinodError } from '../errors.js';
-import { hasTable, lock } from './dialect.js';
+import { hasTable, lock, writeVersion } from './dialect.js';
 import { transact } from './transact.js';
 
 export interface Migration {
@@ -24,6 +24,11 @@ export interface MigrationSet {
 
 /** Tables that this program has no types for: migrations work on what is not there yet. */
 export type AnyTables = Record<string, Record<string, unknown>>;
+
+/** The number in the name of a migration. */
+export function versionOf({ name }: Pick<Migration, 'name'>): number {
+  return Number.parseInt(name, 10);
+}
 
 /** The database was made by another linod, newer or from before the first release, which this one would damage. */
 export class NewerDatabaseError extends LinodError {
@@ -96,6 +101,7 @@ async function runOnce(
     if ((await ranBefore(tx)).some((row) => isOf(row, { owner, name }))) return false;
     await createTable(tx);
     await migration.up(tx);
+    if (owner === 'linod') await writeVersion(tx, versionOf(migration));
     await tx.insertInto('linod_migrations').values({ owner, name, ran_at: clock.now() }).execute();
     return true;
   });

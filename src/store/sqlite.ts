@@ -1,6 +1,6 @@
 // The embedded database: one SQLite file in the site's directory.
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
@@ -17,15 +17,20 @@ import {
 } from 'kysely';
 import type { Backend } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
+import { NewerDatabaseError, versionOf } from './migrate.js';
+import { ownMigrations } from './migrations/index.js';
 
 /** How long a statement waits for another connection's write. Writes here are short; this is for a busy machine. */
 const busyTimeoutMs = 10_000;
 /** Statements that a connection keeps prepared; the daemon's own are some fifty. */
 const maxStatements = 200;
+/** How often at most an open file is compared with what its path leads to. */
+const checkEveryMs = 100;
+const knownVersion = Math.max(...ownMigrations.migrations.map(versionOf));
 
 /** A SQLite file as a site's database. */
 export function sqliteBackend(path: string): Backend {
-  const dialect = () => new FileDialect(new PatientConnection(open(path)));
+  const dialect = () => new FileDialect(new PatientConnection(path, open(path)));
   return {
     name: path,
     sharedDialect: dialect,
@@ -82,6 +87,11 @@ class FileDriver extends SqliteDriver {
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
+
+  /** After some errors, such as a full disk, SQLite has rolled back by itself. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#connection.database.inTransaction) await super.rollbackTransaction(connection);
+  }
 }
 
 /**
@@ -90,10 +100,17 @@ class FileDriver extends SqliteDriver {
  */
 class PatientConnection implements DatabaseConnection {
   readonly database: Sqlite.Database;
+  readonly #path: string;
+  readonly #identity: string;
   readonly #statements = new Map<string, Sqlite.Statement<unknown[], unknown>>();
+  #checkedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(database: Sqlite.Database) {
+  constructor(path: string, database: Sqlite.Database) {
+    this.#path = path;
     this.database = database;
+    // Reading from the file also creates the files beside it.
+    database.pragma('user_version');
+    this.#identity = identify(path);
     database.pragma('synchronous = NORMAL');
     database.pragma('foreign_keys = ON');
     // SQLite's own default of 2 MiB; better-sqlite3 has 16, which a worker fills within minutes.
@@ -106,15 +123,37 @@ class PatientConnection implements DatabaseConnection {
     const giveUpAt = performance.now() + busyTimeoutMs;
     for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, 50)) {
       try {
+        this.#check();
         const statement = this.#prepare(sql);
         if (statement.reader) return { rows: statement.all(...parameters) as R[] };
         const { changes, lastInsertRowid } = statement.run(...parameters);
         return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
       } catch (error) {
-        if (!isBusy(error) || performance.now() > giveUpAt) throw error;
+        if (!isBusy(error) || performance.now() > giveUpAt) throw explain(this.#path, error);
       }
       await setTimeout(delayMs);
     }
+  }
+
+  /**
+   * SQLite itself goes on with a file that was deleted or replaced, and with tables that a newer linod has changed.
+   *
+   * @throws StoreUnavailableError, NewerDatabaseError
+   */
+  #check(): void {
+    const now = performance.now();
+    if (now - this.#checkedAt < checkEveryMs || this.database.inTransaction) return;
+    if (identify(this.#path) !== this.#identity) {
+      const why =
+        'it was deleted or replaced while it was open; put it back, or restart all programs of the site';
+      throw new StoreUnavailableError(this.#path, why, { happened: 'cannot use' });
+    }
+    const version = Number(this.database.pragma('user_version', { simple: true }));
+    if (version > knownVersion) {
+      throw new NewerDatabaseError(this.#path, ownMigrations.owner, [{ name: `number ${version}` }]);
+    }
+    // Only now: what is refused stays refused.
+    this.#checkedAt = now;
   }
 
   async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
@@ -162,6 +201,24 @@ function switchToWal(database: Sqlite.Database): void {
     }
     Atomics.wait(sleeper, 0, 0, 1 + Math.random() * 10);
   }
+}
+
+/** The inodes that the paths of the database and of the files beside it lead to. */
+function identify(path: string): string {
+  const files = [path, `${path}-wal`, `${path}-shm`];
+  return files.map((name) => statSync(name, { throwIfNoEntry: false })?.ino).join(' ');
+}
+
+/** What the file's surroundings cause, as somebody can act on it; other errors as they are. */
+function explain(path: string, error: unknown): unknown {
+  if (!(error instanceof Sqlite.SqliteError)) return error;
+  if (isBusy(error)) {
+    const why = `another program has kept it locked for ${busyTimeoutMs / 1000} s`;
+    return new StoreUnavailableError(path, why, { happened: 'cannot use', passes: true });
+  }
+  const isFull = error.code === 'SQLITE_FULL';
+  if (!isFull && !/^SQLITE_(CANTOPEN|CORRUPT|IOERR|NOTADB|READONLY)/.test(error.code)) return error;
+  return new StoreUnavailableError(path, error, { happened: 'cannot use', passes: isFull });
 }
 
 /** Whether another connection has the lock. */

@@ -16,6 +16,7 @@ import {
   shortForm,
 } from '../recurrence.js';
 import { StoreUnavailableError } from '../store/errors.js';
+import { NewerDatabaseError } from '../store/migrate.js';
 import type { JobRuleRow } from '../store/schema.js';
 import type { Entry } from './decide.js';
 import { DueTimes } from './due-times.js';
@@ -33,7 +34,8 @@ export class InvalidRuleError extends LinodError {
 
 /** Whether it is what is written in a rule that cannot be, and neither the program's fault nor the database's. */
 export function isFaultOfRule(error: unknown): error is LinodError {
-  return error instanceof LinodError && !(error instanceof StoreUnavailableError);
+  const isOfDatabase = error instanceof StoreUnavailableError || error instanceof NewerDatabaseError;
+  return error instanceof LinodError && !isOfDatabase;
 }
 
 /** What a field of a rule is, and where that comes from. */

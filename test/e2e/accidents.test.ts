@@ -1,6 +1,6 @@
 // What goes wrong around a worker, and must not take its jobs or its log with it.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import t from 'tap';
 import { beatMs } from '../../channels/beat.js';
 import { LiveSite } from '../support/live-site.js';
@@ -125,4 +125,50 @@ scheduleDaily(function breathe() {});
   const waited = waits.reduce((sum, ms) => sum + ms, 0);
   // Each request comes right after the run before. If only the poll saw them, each would wait for most of a beat.
   t.ok(waited < (waits.length * beatMs) / 2, `they do not wait for the poll, in ms: ${waits.join(', ')}`);
+});
+
+t.test(
+  'a worker whose database file is taken away says so, takes no work, and goes on when it is back',
+  async (t) => {
+    const site = new LiveSite(t, {
+      files: {
+        'procedures/work.ts': `import { scheduleOften } from 'linod';
+scheduleOften({ every: 1 }, function breathe() {
+  console.log('breathing');
+});
+`,
+      },
+    });
+    const worker = await site.startWorker('--initiate');
+    const breaths = () => worker.lines.filter((line) => line.includes('breathing')).length;
+    await eventually('it breathes', () => breaths() > 0);
+    renameSync(site.path('linod.db'), site.path('away.db'));
+    await worker.printed(/cannot use the database .*linod\.db: it was deleted or replaced while it was open/);
+    const before = breaths();
+    await worker.printed(/the rules cannot be read or run; trying again/);
+    await worker.printed(/the heartbeat failed/);
+    t.equal(breaths(), before);
+    renameSync(site.path('away.db'), site.path('linod.db'));
+    await worker.printed(/the rules can be read again/);
+    await eventually('it breathes again', () => breaths() > before);
+    worker.kill('SIGTERM');
+    t.match(await worker.ended(), { code: 0 });
+  },
+);
+
+t.test('a worker whose database file is gone for good reports it once and can be stopped', async (t) => {
+  const site = new LiveSite(t, {
+    files: {
+      'procedures/work.ts':
+        "import { scheduleOften } from 'linod';\nscheduleOften({ every: 1 }, function breathe() {});\n",
+    },
+  });
+  const worker = await site.startWorker('--initiate');
+  await site.untilJobs('breathe', 'it runs', (jobs) => jobs.length > 0);
+  renameSync(site.path('linod.db'), site.path('away.db'));
+  await worker.printed(/the heartbeat failed/);
+  worker.kill('SIGTERM');
+  const { code, stderr, stdout } = await worker.ended();
+  t.equal(code, 1);
+  t.match(stderr + stdout, /cannot use the database/);
 });

@@ -1,0 +1,104 @@
+// What happens to the file of an open database: it is deleted, replaced, upgraded, locked, or has no room.
+
+import { copyFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { sql } from 'kysely';
+import t, { type Test } from 'tap';
+import { openStore } from '../../../src/store/store.js';
+import { transact } from '../../../src/store/transact.js';
+import { testDirectory } from '../../support/directory.js';
+import { eventually } from '../../support/programs.js';
+
+async function open(t: Test) {
+  const path = join(testDirectory(t), 'linod.db');
+  const store = await openStore({ path });
+  t.teardown(() => store.close());
+  const read = () => store.db.selectFrom('job_rules').selectAll().execute();
+  const order = () =>
+    store.db.insertInto('start_orders').values({ name: 'x', ordered_at: 0, ordered_by: 'x' }).execute();
+  /** Waits until reading is refused, and returns why. */
+  const refusal = async (): Promise<unknown> => {
+    let error: unknown;
+    await eventually('reading is refused', async () => {
+      error = await read().then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      return error !== undefined;
+    });
+    return error;
+  };
+  return { path, store, read, order, refusal };
+}
+
+const replaced = {
+  code: 'LINOD_ERR_STORE_UNAVAILABLE',
+  message: /^cannot use the database .*linod\.db: it was deleted or replaced while it was open; put it back/,
+};
+
+t.test('a file that is deleted is no longer used, and is again when it is put back', async (t) => {
+  const { path, read, order, refusal } = await open(t);
+  await order();
+  renameSync(path, `${path}.away`);
+  t.match(await refusal(), replaced);
+  await t.rejects(order(), replaced, 'nor is it written to');
+  renameSync(`${path}.away`, path);
+  t.same(await read(), []);
+});
+
+t.test('a file in whose place another one stands is no longer used', async (t) => {
+  const { path, refusal } = await open(t);
+  copyFileSync(path, `${path}.copy`);
+  renameSync(`${path}.copy`, path);
+  t.match(await refusal(), replaced);
+});
+
+t.test('a file whose write-ahead log was deleted is no longer used', async (t) => {
+  const { path, refusal } = await open(t);
+  rmSync(`${path}-wal`);
+  t.match(await refusal(), replaced);
+});
+
+t.test('who has a file open that a newer linod upgrades is refused', async (t) => {
+  const { path, order, refusal } = await open(t);
+  const newer = new Sqlite(path);
+  const version = Number(newer.pragma('user_version', { simple: true }));
+  newer.pragma(`user_version = ${version + 1}`);
+  newer.close();
+  const expected = {
+    code: 'LINOD_ERR_NEWER_DATABASE',
+    message: new RegExp(
+      `linod\\.db has migrations of linod that this version does not know: number ${version + 1};`,
+    ),
+  };
+  t.match(await refusal(), expected);
+  await t.rejects(order(), expected);
+});
+
+t.test('a database without room is told as that, also in a transaction', async (t) => {
+  const { store } = await open(t);
+  await sql`pragma max_page_count = 1`.execute(store.db);
+  const fill = (text: string) =>
+    transact(store.db, async (tx) => {
+      const row = { name: 'x', ordered_at: 0, ordered_by: text };
+      await tx.insertInto('start_orders').values(row).execute();
+    });
+  const message = /^cannot use the database .*linod\.db: database or disk is full$/;
+  await t.rejects(fill('x'.repeat(1_000_000)), { code: 'LINOD_ERR_STORE_UNAVAILABLE', message });
+  await fill('x');
+  t.equal((await store.db.selectFrom('start_orders').selectAll().execute()).length, 1, 'it goes on');
+});
+
+t.test('a database that another program keeps locked is told as that', async (t) => {
+  const { path, order } = await open(t);
+  const other = new Sqlite(path);
+  t.teardown(() => other.close());
+  other.exec('begin immediate');
+  await t.rejects(order(), {
+    code: 'LINOD_ERR_STORE_UNAVAILABLE',
+    message: /^cannot use the database .*linod\.db: another program has kept it locked for 10 s$/,
+  });
+  other.exec('rollback');
+  await order();
+});
