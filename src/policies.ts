@@ -10,7 +10,10 @@ import { excludedRule, isExcludedList, wrongEntry } from './recurrence/exclusion
 export interface Policies {
   /** When a run fails, the rule is cancelled, goes on at its next time, or the run is tried again. */
   readonly onFailure: 'cancel' | 'continue' | 'retry';
-  /** With `onFailure: retry`: how many further attempts there are. */
+  /**
+   * How many further attempts of a run there are, those after failures (`onFailure: retry`) and after losses
+   * (`onLost: run-again`) together. When the last one is lost, the run counts as failed.
+   */
   readonly retries: number;
   /**
    * Before the first further attempt; each one waits about twice as long as the one before, at most an
@@ -23,8 +26,8 @@ export interface Policies {
    */
   readonly cancelAfter: number;
   /**
-   * When the worker of a run dies: the rule goes on at its next time, the run is begun again, or the rule
-   * is cancelled.
+   * When the worker of a run dies, or is stopped before the run ends: the rule goes on at its next time, the
+   * run is begun again, or the rule is cancelled.
    */
   readonly onLost: 'continue' | 'run-again' | 'cancel';
   /**

@@ -308,6 +308,7 @@ export class Daemon {
     const graceMs = this.#settings.graceSeconds * 1000;
     const steps: ReadonlyArray<() => unknown> = [
       () => this.#duties.withdraw(),
+      () => this.#registry.announceLeave(),
       // Handlers and jobs have the same time. The heart goes on beating: the log is still written here.
       async () => {
         const results = await Promise.allSettled([working, this.#loop.stop(graceMs)]);

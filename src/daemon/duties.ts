@@ -115,7 +115,7 @@ export class Duties {
     const dead = await registry.markDead({ judgeSilence: true });
     const lost = await tasks.ends.giveUpLost();
     for (const { id, why } of dead) logger.warning(`worker ${id} is gone: ${why}`);
-    for (const job of lost) logger.warning(`job ${job.id} (${job.procedure}) is ${job.message}`);
+    for (const job of lost) logger.warning(`job ${job.id} (${job.procedure}) is lost: ${job.message}`);
     // What they ran may be to run again here.
     if (lost.length > 0) loop.wake();
   }

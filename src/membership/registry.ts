@@ -132,18 +132,33 @@ export class WorkerRegistry {
       .execute();
   }
 
+  /** Says that this worker was told to stop, so that this is known of however it ends. */
+  async announceLeave(): Promise<void> {
+    await this.#sign({ stop_reason: leaveReason });
+  }
+
   async leave(): Promise<void> {
-    await this.#markStopped(this.id, leaveReason);
+    const now = this.#clock.now();
+    await this.#sign({ stop_reason: leaveReason, heartbeat_at: now, stopped_at: now });
+  }
+
+  async #sign(columns: Partial<WorkerRow>): Promise<void> {
+    const own = this.#db.updateTable('workers').set(columns).where('id', '=', this.id);
+    await own.where('stopped_at', 'is', null).execute();
   }
 
   /** @returns whether it was not marked before */
-  async #markStopped(id: string, why: string, heartbeatAt?: number): Promise<boolean> {
+  async #markStopped(id: string, why: string, heartbeatAt: number): Promise<boolean> {
     const updated = await this.#db
       .updateTable('workers')
-      .set({ stopped_at: this.#clock.now(), stop_reason: why })
+      // One that was told to stop has said so before.
+      .set((eb) => ({
+        stopped_at: this.#clock.now(),
+        stop_reason: eb.fn.coalesce('stop_reason', eb.val(why)),
+      }))
       .where('id', '=', id)
       .where('stopped_at', 'is', null)
-      .$if(heartbeatAt !== undefined, (query) => query.where('heartbeat_at', '=', heartbeatAt ?? 0))
+      .where('heartbeat_at', '=', heartbeatAt)
       .executeTakeFirst();
     return updated.numUpdatedRows > 0n;
   }

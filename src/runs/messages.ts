@@ -40,7 +40,7 @@ const toRun = v.variant('linod', [
     levels: v.record(v.string(), level),
   }),
   /** The run is to end. */
-  v.object({ linod: v.literal('abort'), status: v.picklist(['cancelled', 'timeout']), why: text }),
+  v.object({ linod: v.literal('abort'), status: v.picklist(['cancelled', 'timeout', 'lost']), why: text }),
 ]);
 
 const fromRun = v.variant('linod', [

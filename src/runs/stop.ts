@@ -8,13 +8,16 @@ import type { Run } from './runner.js';
 /** When a worker stops, its runs may take this long to end, if there is so much time. */
 export const settleMs = 5000;
 
+/** What a run is that was asked to end; lost: its worker stops, or has lost it to others. */
+export type EndedEarly = 'cancelled' | 'timeout' | 'lost';
+
 /** Why a run is to end: the reason of its signal. */
 export class RunAbortedError extends LinodError {
-  readonly status: 'cancelled' | 'timeout';
+  readonly status: EndedEarly;
   /** How long the run may take to end; null for as long as its rule allows. */
   readonly graceMs: number | null;
 
-  constructor(status: 'cancelled' | 'timeout', why: string, graceMs: number | null = null) {
+  constructor(status: EndedEarly, why: string, graceMs: number | null = null) {
     super('LINOD_ERR_RUN_ABORTED', why);
     this.status = status;
     this.graceMs = graceMs;

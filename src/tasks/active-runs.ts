@@ -73,12 +73,12 @@ export class ActiveRuns {
   }
 
   /**
-   * Asks all runs to end; they do, or are given up after `patienceMs`. From then on a database that is away is not
-   * waited for: who comes next finds such a job lost.
+   * Asks all runs to end; they do, or are given up after `patienceMs`. Either way they are lost. From then on a database
+   * that is away is not waited for: who comes next gives up such a job.
    */
   abortAll(why: string, patienceMs?: number): void {
     this.#closing = true;
-    for (const run of this.#runs.values()) run.stop.abort(new RunAbortedError('cancelled', why, patienceMs));
+    for (const run of this.#runs.values()) run.stop.abort(new RunAbortedError('lost', why, patienceMs));
   }
 
   /** Ends are waited for again. */

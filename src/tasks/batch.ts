@@ -3,7 +3,7 @@
 import type { Insertable } from 'kysely';
 import type { Database, JobRow } from '../store/schema.js';
 import { allPlacesTaken, type Delay, decide, groupIsFull, type Running } from './decide.js';
-import type { RuleEntry } from './ledger.js';
+import { inactiveRule, type RuleEntry } from './ledger.js';
 import { type JobRequest, mergedOutcome } from './requests.js';
 import { isFaultOfRule, type JobRule } from './rule.js';
 
@@ -107,7 +107,11 @@ export class Batch {
 
   /** @returns what becomes of a request, as its outcome; null while it waits */
   decideRequest(rule: JobRule, request: JobRequest): string | null {
-    if (request.ofJob !== null && !rule.active) return 'withdrawn: the rule is not active any more';
+    if (request.ofJob !== null && !rule.active) {
+      const attempt = `attempt ${request.attempt}, after ${request.requestedBy}`;
+      this.#tell(request, 'skipped', `${attempt}: ${inactiveRule}`);
+      return `withdrawn: ${inactiveRule}`;
+    }
     const outcome = this.#overlapOf(rule, request);
     if (outcome !== undefined) return outcome;
     const { group } = rule.policies;

@@ -3,11 +3,12 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import { durationText } from '../duration.js';
+import { leaveReason } from '../membership/registry.js';
 import { idList } from '../store/dialect.js';
-import type { Database, JobRow } from '../store/schema.js';
+import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import { type Job, jobFromRow, type Outcome } from './job.js';
-import { storable, writeEntries } from './ledger.js';
+import { interrupted, type Job, jobFromRow, type Outcome } from './job.js';
+import { inactiveRule, type RuleEntry, storable, writeEntries } from './ledger.js';
 import { isFaultOfRule, type JobRule } from './rule.js';
 import type { Rules } from './rules.js';
 
@@ -81,7 +82,11 @@ export class Ends {
     const forgiven = new Set<number>();
     for (const { job, rule, outcome } of some) {
       if (!mine.has(job.id)) ended.push(await this.#earlier(tx, job, outcome));
-      else if (outcome.status !== 'failed' && outcome.status !== 'timeout') {
+      else if (outcome.status === 'lost') {
+        const headline = outcome.message.split('\n', 1)[0] ?? '';
+        const follows = await this.#lose(tx, job, headline);
+        ended.push({ mine: true, follows, wakes: wakes || follows !== '' });
+      } else if (outcome.status !== 'failed' && outcome.status !== 'timeout') {
         // Of runs side by side one may have failed since this one began.
         const mayHaveFailed = rule.failuresInRow > 0 || rule.policies.overlap === 'allow';
         if (outcome.status === 'done' && mayHaveFailed && !forgiven.has(rule.id)) {
@@ -149,24 +154,39 @@ export class Ends {
   /** Tries it again, cancels the rule, or lets it go on. */
   async #afterFailure(tx: Kysely<Database>, job: Job, rule: JobRule, outcome: Outcome): Promise<string> {
     const current = await this.#lockIfReadable(rule.id, tx);
-    if (current === null || !current.active) return '';
-    const { onFailure, retries, retryDelaySeconds, cancelAfter } = current.policies;
-    if (onFailure === 'retry' && job.attempt <= retries) {
-      const delayMs = retryDelayMs(retryDelaySeconds, job.attempt);
-      await this.#tryAgain(tx, job.id, delayMs, 'failed');
-      return `attempt ${job.attempt + 1} of ${retries + 1} comes in ${durationText(delayMs)}`;
-    }
-    const failures = current.failuresInRow + 1;
+    if (current === null) return '';
+    const { onFailure, retries, retryDelaySeconds } = current.policies;
+    if (onFailure === 'retry' && job.attempt <= retries)
+      return await this.#tryAgain(tx, current, job, 'failed', retryDelayMs(retryDelaySeconds, job.attempt));
+    return await this.#countFailure(tx, current, job, outcome.message.split('\n', 1)[0] ?? '');
+  }
+
+  /** A run has failed with all its attempts: the rule goes on, or is cancelled. */
+  async #countFailure(tx: Kysely<Database>, rule: JobRule, job: Job, headline: string): Promise<string> {
+    if (!rule.active) return '';
+    const { onFailure, cancelAfter } = rule.policies;
+    const failures = rule.failuresInRow + 1;
     await this.#rules.set(tx, rule.id, { failures_in_row: failures });
     if (onFailure === 'continue' || failures < cancelAfter) return '';
-    const headline = outcome.message.split('\n', 1)[0] ?? '';
     const inRow = cancelAfter === 1 ? '' : `, ${failures} failures in a row`;
     await this.#rules.cancelFailed(tx, rule.id, `${headline} (job ${job.id}${inRow})`);
     return 'the rule is cancelled by that';
   }
 
-  /** Asks for a further attempt. */
-  async #tryAgain(tx: Kysely<Database>, jobId: number, delayMs: number, what: string): Promise<void> {
+  /** Asks for a further attempt, unless the rule is not active any more, which the ledger tells then. */
+  async #tryAgain(
+    tx: Kysely<Database>,
+    rule: JobRule,
+    { id: jobId, attempt }: Job,
+    what: 'failed' | 'was lost',
+    delayMs = 0,
+  ): Promise<string> {
+    const { retries } = rule.policies;
+    if (!rule.active) {
+      const detail = `attempt ${attempt + 1}, after job ${jobId}, which ${what}: ${inactiveRule}`;
+      await this.#tell(tx, { ruleId: rule.id, jobId, dueAt: null, reason: 'skipped', detail });
+      return '';
+    }
     const now = this.#rules.clock.now();
     // The checkpoint is in the job's row: the run has written it there while it went on.
     await sql`
@@ -177,6 +197,13 @@ export class Ends {
       from jobs inner join job_rules on job_rules.id = jobs.rule_id
       where jobs.id = ${jobId}
     `.execute(tx);
+    const when = delayMs === 0 ? '' : ` in ${durationText(delayMs)}`;
+    return `attempt ${attempt + 1} of ${retries + 1} comes${when}`;
+  }
+
+  async #tell(tx: Kysely<Database>, entry: Omit<RuleEntry, 'dueUntil' | 'times'>): Promise<void> {
+    const decided = { by: this.#rules.actor, at: this.#rules.clock.now() };
+    await writeEntries(tx, [{ ...entry, dueUntil: null, times: 1 }], decided);
   }
 
   /** The end may have been written before, and only the word of it lost with the connection to the database. */
@@ -198,39 +225,43 @@ export class Ends {
     return await transact(this.#rules.db, async (tx) => {
       const lost: Job[] = [];
       for (const orphan of await orphans(tx)) {
-        const why = `worker ${orphan.worker_id} ended meanwhile: ${orphan.stop_reason ?? 'nothing is known of it'}`;
+        const message =
+          orphan.stop_reason === leaveReason
+            ? interrupted
+            : `worker ${orphan.worker_id} ended meanwhile: ${orphan.stop_reason ?? 'nothing is known of it'}`;
         const row = await tx
           .updateTable('jobs')
-          .set({ status: 'lost', message: `lost: ${why}`, end_datetime: this.#rules.clock.now() })
+          .set({ status: 'lost', message, end_datetime: this.#rules.clock.now() })
           .where('id', '=', orphan.id)
           .where('status', '=', 'running')
           .returningAll()
           .executeTakeFirst();
         // It has ended, or another worker has given it up, since it was read.
         if (row === undefined) continue;
-        const detail = `job ${row.id}: ${why}`;
-        const about = { ruleId: row.rule_id, jobId: row.id, dueAt: row.due_at, dueUntil: null, times: 1 };
-        const decided = { by: this.#rules.actor, at: this.#rules.clock.now() };
-        await writeEntries(tx, [{ ...about, reason: 'lost', detail }], decided);
-        await this.#afterLoss(tx, row);
-        lost.push(jobFromRow(row));
+        const job = jobFromRow(row);
+        await this.#lose(tx, job, message);
+        lost.push(job);
       }
       return lost;
     });
   }
 
-  async #afterLoss(tx: Kysely<Database>, row: JobRow): Promise<void> {
-    const rule = await this.#lockIfReadable(row.rule_id, tx);
-    if (rule === null || !rule.active) return;
+  /** Tells the ledger of a run that was lost, and runs it again, cancels the rule, or lets that go on. */
+  async #lose(tx: Kysely<Database>, job: Job, why: string): Promise<string> {
+    const { id, ruleId, attempt } = job;
+    const dueAt = job.dueAt?.getTime() ?? null;
+    await this.#tell(tx, { ruleId, jobId: id, dueAt, reason: 'lost', detail: `job ${id}: ${why}` });
+    const rule = await this.#lockIfReadable(ruleId, tx);
+    if (rule === null) return '';
     const { onLost, retries } = rule.policies;
-    if (onLost === 'continue') return;
-    // What kills its worker each time must not do so for ever.
-    if (onLost === 'run-again' && row.attempt <= retries) {
-      await this.#tryAgain(tx, row.id, 0, 'was lost');
-      return;
+    if (onLost === 'run-again') {
+      if (attempt <= retries) return await this.#tryAgain(tx, rule, job, 'was lost');
+      // What kills its worker each time must not do so for ever.
+      return await this.#countFailure(tx, rule, job, `the last of ${attempt} attempts was lost`);
     }
-    const times = onLost === 'cancel' ? '' : ` ${row.attempt} times`;
-    await this.#rules.cancelFailed(tx, rule.id, `job ${row.id} was lost${times}`);
+    if (onLost === 'continue' || !rule.active) return '';
+    await this.#rules.cancelFailed(tx, ruleId, `job ${id} was lost`);
+    return 'the rule is cancelled by that';
   }
 
   /** Null where somebody deleted the rule or made it unreadable; how its run ended has to be written all the same. */

@@ -5,8 +5,8 @@ import type { Policies } from '../policies.js';
 import type { JobRow } from '../store/schema.js';
 
 /**
- * running; done; failed: the procedure threw; cancelled: a person or the worker's stop ended it; timeout: it ran
- * too long; lost: its worker died or hung.
+ * running; done; failed: the procedure threw; cancelled: a person, or the next run of its rule, ended it; timeout: it
+ * ran too long; lost: its worker stopped, died or hung.
  */
 export const jobStatuses = ['running', 'done', 'failed', 'cancelled', 'timeout', 'lost'] as const;
 
@@ -19,12 +19,15 @@ export interface Progress {
   readonly text: string | null;
 }
 
+/** Why a run was lost whose worker was stopped. */
+export const interrupted = 'interrupted by a restart';
+
 /** The cause of a run on the worker's own event loop that was given up: its code may still be going on. */
 export const leftBehind = 'left behind';
 
 /** How a run ended. */
 export interface Outcome {
-  readonly status: Exclude<JobStatus, 'running' | 'lost'>;
+  readonly status: Exclude<JobStatus, 'running'>;
   /** How, in words; the stack when it failed. */
   readonly message: string;
   /** What ended it, in a word or two: `threw`, `exit 3`, `SIGKILL`; null where the status says all. */

@@ -18,6 +18,9 @@ export interface RuleEntry extends Entry {
 /** How the detail of `taken` begins where no other worker was quicker: the clock was set back to a time for which there is a job. */
 export const ranBefore = 'run before,';
 
+/** Why there is no further attempt. */
+export const inactiveRule = 'the rule is not active any more';
+
 /** Both databases take a bounded number of values in one statement. */
 const rowsAtOnce = 500;
 

@@ -4,6 +4,7 @@ import { beatMs, untilBeat } from '../../channels/beat.js';
 import type { Clock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
 import { settleMs } from '../runs/stop.js';
+import { interrupted } from './job.js';
 import type { Tasks } from './tasks.js';
 
 /** Waiting after a failed tick, doubled with each further one up to a beat. */
@@ -80,7 +81,7 @@ export class TaskLoop {
     await this.#tasks.settled(patience.signal);
     disarm();
     if (this.#tasks.running.length === 0) return;
-    this.#tasks.abortAll('the worker was stopped', patienceMs);
+    this.#tasks.abortAll(interrupted, patienceMs);
     await this.#tasks.settled();
   }
 

@@ -34,6 +34,7 @@ export const reasonMeanings = {
       'too late: all places for jobs were taken',
       'too late: the database was away',
       'the rule was cancelled then',
+      'attempt 2, after job 7, which was lost: the rule is not active any more',
       'no procedure report was registered then',
       'excluded by sat',
       'the clocks skip 2027-03-28T02:30:00',
@@ -64,12 +65,12 @@ export const reasonMeanings = {
     ],
   },
   lost: {
-    means: 'a run ended with its worker',
-    told: ['job 7: worker w1 ended meanwhile: its process is gone'],
+    means: 'a run ended with its worker, which died or was stopped',
+    told: ['job 7: worker w1 ended meanwhile: its process is gone', 'job 7: interrupted by a restart'],
   },
   cancelled: {
     means: 'the rule was cancelled, and is not due until it is resumed',
-    told: ['by robin', 'failed: Error: no stock (job 7)', 'failed: job 7 was lost'],
+    told: ['by robin', 'failed: Error: no stock (job 7)', 'failed: the last of 4 attempts was lost (job 7)'],
   },
   resumed: { means: 'a person took the cancelling back', told: ['by robin'] },
   reactivated: {

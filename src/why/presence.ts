@@ -57,7 +57,7 @@ export class Presence {
 /** When a worker was alive for the last time; infinity while it is. */
 function endOf(row: WorkerRow): number {
   if (row.stopped_at === null) return Number.POSITIVE_INFINITY;
-  return wasStopped(row) ? row.stopped_at : Math.min(row.heartbeat_at, row.stopped_at);
+  return Math.min(row.heartbeat_at, row.stopped_at);
 }
 
 /** Whether it has taken leave itself, or was found to be gone. */

@@ -50,7 +50,7 @@ export function jobText(job: Job, time: TimeWriter): string {
   const after = durationText(endDatetime.getTime() - startDatetime.getTime());
   const headline = message.split('\n', 1)[0] ?? '';
   if (status === 'done') return `job ${id} was done after ${after}`;
-  if (status === 'lost') return `job ${id} was ${headline}`;
+  if (status === 'lost') return `job ${id} was lost: ${headline}`;
   const how = { failed: 'failed', cancelled: 'was ended', timeout: 'ran out of time' }[status];
   return `job ${id} ${how} after ${after}: ${headline}`;
 }

@@ -62,7 +62,7 @@ onBothLayers(
     );
     t.match(jobs[0], {
       status: 'lost',
-      message: /^lost: worker .* ended meanwhile: its process \d+ is gone/,
+      message: /^worker .* ended meanwhile: its process \d+ is gone/,
     });
 
     worker.kill('SIGTERM');

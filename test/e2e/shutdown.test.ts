@@ -53,15 +53,15 @@ t.test(
     const { code, stderr } = await worker.ended();
     t.equal(code, 0);
     t.match(await site.jobs('listen'), [
-      { status: 'cancelled', message: 'the worker was stopped; it ended by itself' },
+      { status: 'lost', message: 'interrupted by a restart; it ended by itself' },
     ]);
-    const left = 'the worker was stopped; it did not react within 500 ms and may still be going on';
-    t.match(await site.jobs('never_listen'), [{ status: 'cancelled', message: left }]);
+    const left = 'interrupted by a restart; it did not react within 500 ms and may still be going on';
+    t.match(await site.jobs('never_listen'), [{ status: 'lost', message: left }]);
     t.match(
       stderr,
-      /WARNING job \d+ of Job rule #2 <Procedures\.never_listen every 1 daily> cancelled: the worker was/,
+      /WARNING job \d+ of Job rule #2 <Procedures\.never_listen every 1 daily> lost: interrupted by a restart/,
     );
-    t.match(await site.logged(/never_listen every 1 daily> cancelled/), {});
+    t.match(await site.logged(/never_listen every 1 daily> lost/), {});
   },
 );
 
@@ -71,11 +71,34 @@ t.test('a second SIGTERM ends at once, and the job is lost', async (t) => {
   await site.linod('rule', neverListen, 'run');
   await site.untilJobs('never_listen', 'it runs', (jobs) => jobs.some(is('running')));
   worker.kill('SIGTERM');
-  await worker.printed(/SIGTERM: stopping/);
+  await site.logged(/^worker .* stops$/);
   worker.kill('SIGTERM');
   t.match(await worker.ended(), { code: 1, signal: null, stderr: /SIGTERM again: ending at once\n$/ });
   t.match(await site.run('linod'), { code: 3, stderr: /^no worker is running: /m });
-  t.match(await site.jobs('never_listen'), [{ status: 'lost', message: /its process \d+ is gone$/ }]);
+  t.match(await site.jobs('never_listen'), [{ status: 'lost', message: 'interrupted by a restart' }]);
+});
+
+t.test('a run that a stopping worker ends is repeated by the next one where its rule says so', async (t) => {
+  const procedure = `import { type BaseRequest, scheduleDaily } from 'linod';
+scheduleDaily({ onFailure: 'retry', onLost: 'run-again' }, async function report(ar: BaseRequest) {
+  if (ar.lastCheckpoint === 'half') return ar.info('the other half');
+  await ar.checkpoint('half');
+  await new Promise((_, reject) => ar.signal.addEventListener('abort', () => reject(ar.signal.reason)));
+});
+`;
+  const site = new LiveSite(t, { files: { 'procedures/report.ts': procedure } });
+  const worker = await site.startWorker('--initiate', '--grace', '1');
+  await site.linod('rule', 'report', 'run');
+  await eventually('it is half done', async () => (await site.jobs())[0]?.checkpoint === 'half');
+  worker.kill('SIGTERM');
+  t.match(await worker.ended(), { code: 0, stderr: /interrupted by a restart; .*; attempt 2 of 4 comes/ });
+  await site.startWorker();
+  await site.untilJobs('report', 'it is done', (jobs) => jobs.some(is('done')));
+  t.match(await site.jobs(), [
+    { attempt: 1, status: 'lost', message: 'interrupted by a restart; it ended as it was asked to' },
+    { attempt: 2, status: 'done' },
+  ]);
+  t.match(await site.linod('why', 'report'), /lost: job 1: interrupted by a restart/);
 });
 
 t.test(

@@ -173,7 +173,7 @@ t.test(
     t.equal(tasks.aborted, null);
     clock.advance(1);
     await stopped;
-    t.equal(tasks.aborted, 'the worker was stopped');
+    t.equal(tasks.aborted, 'interrupted by a restart');
     loop.wake();
     await turns();
     t.equal(tasks.runs, 1, 'a stopped loop takes no work');

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import type { ScheduleOptions } from '../../../src/procedure.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, openBench } from '../../support/site.js';
+import { reasons } from '../../support/tasks.js';
 import { until } from '../../support/until.js';
 
 const hourly = { everyUnit: 'hourly' } as const;
@@ -72,7 +73,7 @@ t.test('what kills its worker each time is run again as often as retries say, th
   const { bench, deaths } = await killWorkers(t, { ...hourly, onLost: 'run-again', retries: 2 });
   t.equal(deaths, 3);
   t.same(await statuses(bench), ['1 lost', '2 lost', '3 lost']);
-  t.match(await bench.tasks.status(), [/cancelled at .*job 3 was lost 3 times/]);
+  t.match(await bench.tasks.status(), [/cancelled at .*the last of 3 attempts was lost \(job 3\)/]);
 });
 
 t.test('unless a rule says otherwise a lost run is not run again, and its next time comes', async (t) => {
@@ -91,4 +92,71 @@ t.test('with cancel no further run begins after a lost one', async (t) => {
   const { bench, deaths } = await killWorkers(t, { ...hourly, onLost: 'cancel' });
   t.equal(deaths, 1);
   t.match(await bench.tasks.status(), [/cancelled at .*job 1 was lost/]);
+});
+
+t.test('when all attempts are lost, the rule goes on where it does so after failures', async (t) => {
+  const options = { ...hourly, onFailure: 'continue', onLost: 'run-again', retries: 1 } as const;
+  const { bench, deaths } = await killWorkers(t, options);
+  t.equal(deaths, 2);
+  t.match(await bench.tasks.status(), [/next run at: 2026-11-24T14:00:00/]);
+  const next = await worker(t, bench, 'next');
+  next.add('killer', () => undefined, options);
+  bench.clock.advance(3_600_000);
+  await next.tasks.run();
+  await next.tasks.settled();
+  t.same(await statuses(bench), ['1 lost', '2 lost', '1 done']);
+});
+
+t.test('a run that was lost with all its attempts is one failure of those in a row', async (t) => {
+  const options = { ...hourly, onLost: 'run-again', retries: 1, cancelAfter: 2 } as const;
+  const { bench } = await killWorkers(t, options);
+  t.match(await bench.rules.get(1), { cancelledAt: null, failuresInRow: 1 });
+});
+
+t.test('the end of a run that a stopping worker ends is a loss', async (t) => {
+  const bench = await openBench(t);
+  for (const onLost of ['continue', 'run-again', 'cancel'] as const)
+    bench.add(onLost, never, { ...hourly, onLost, graceSeconds: 0 });
+  await bench.tasks.setup();
+  bench.clock.advance(3_600_000);
+  await bench.tasks.run();
+  bench.tasks.abortAll('interrupted by a restart', 0);
+  bench.clock.advance(0);
+  await bench.tasks.settled();
+  t.match(await bench.jobs.list(), Array(3).fill({ status: 'lost', message: /^interrupted by a restart; / }));
+  t.match(await bench.requests.open(9), [{ ruleId: 2, attempt: 2 }], 'one is run again');
+  t.match(await bench.tasks.status(), [/next run at/, /next run at/, /cancelled at .*job 3 was lost/]);
+  t.match(await reasons(bench), ['started', /^lost job 1: interrupted by a restart; /]);
+});
+
+t.test('a person who has ended a run has ended it, though the worker stops then', async (t) => {
+  const bench = await openBench(t);
+  bench.add('long', never, { ...hourly, onLost: 'run-again' });
+  await bench.tasks.setup();
+  bench.clock.advance(3_600_000);
+  await bench.tasks.run();
+  await bench.requests.add(1, 'cancel', 'ann');
+  await bench.tasks.run();
+  bench.tasks.abortAll('interrupted by a restart', 0);
+  bench.clock.advance(0);
+  await bench.tasks.settled();
+  t.match(await bench.jobs.list(), [{ status: 'cancelled', message: /^cancelled by ann/ }]);
+  t.same(await bench.requests.open(9), []);
+});
+
+t.test('of runs that are lost together, one whose rule the other cancels is told to end there', async (t) => {
+  const bench = await openBench(t, { workerId: 'w0' });
+  const options = { ...hourly, overlap: 'allow', onLost: 'run-again', retries: 1 } as const;
+  bench.add('killer', never, options);
+  await bench.tasks.setup();
+  for (const by of ['ann', 'bob']) await bench.requests.add(1, 'run', by);
+  await bench.tasks.run();
+  await bench.store.db.updateTable('jobs').set({ attempt: 2 }).where('id', '=', 1).execute();
+  t.equal((await bench.ends.giveUpLost()).length, 2);
+  t.same(await bench.requests.open(9), []);
+  t.ok((await bench.rules.get(1)).cancelled);
+  t.match(
+    (await reasons(bench)).at(-1),
+    /^skipped attempt 2, after job 2, which was lost: the rule is not active/,
+  );
 });

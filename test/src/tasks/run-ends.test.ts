@@ -118,7 +118,7 @@ t.test('what a run that was given up as lost does at its end is not recorded', a
   t.match(await bench.ends.giveUpLost(), [{ id: 1 }], 'its worker is not among the living');
   paused.open();
   await bench.tasks.settled();
-  t.match(await oldestFirst(bench), [{ status: 'lost', message: /^lost: worker w1 ended meanwhile/ }]);
+  t.match(await oldestFirst(bench), [{ status: 'lost', message: /^worker w1 ended meanwhile/ }]);
   t.ok(bench.records.some((record) => record.startsWith('WARNING tasks: job 1 had been given up as lost')));
   t.same(await reasons(bench), ['started', 'lost job 1: worker w1 ended meanwhile: nothing is known of it']);
   t.notOk((await bench.rules.get(1)).cancelled, 'the rule goes on');
@@ -240,7 +240,7 @@ t.test('a worker that stops does not wait for ever for a database that is away',
   bench.clock.advance(10_000);
   await bench.tasks.run();
   await bench.store.close();
-  bench.tasks.abortAll('the worker was stopped');
+  bench.tasks.abortAll('interrupted by a restart');
   await bench.tasks.settled();
-  t.match(bench.records.at(-1), /^ERROR tasks: cannot write that job 1 is cancelled/);
+  t.match(bench.records.at(-1), /^ERROR tasks: cannot write that job 1 is lost/);
 });
