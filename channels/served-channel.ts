@@ -1,6 +1,7 @@
 // One channel of a worker: a listener that takes messages from the layer, and the application instance they go to.
 //
-//   layer ── listen() ──▶ inbox (at most `prefetch`) ── receive() ──▶ instance, in a slot of the worker
+//   layer ── listen() ──▶ inbox ── receive() ──▶ instance, in a slot of the worker
+//            (at most `prefetch` in the inbox and in hand together)
 //
 // A message leaves the inbox in the same step in which the instance is given it. So whatever ends, and whenever,
 // an instance or a wait, a message is either in the inbox or in hand.
@@ -34,7 +35,7 @@ import type { ChannelStats, WorkerEvent } from './worker-events.js';
 export interface ServedChannelOptions {
   readonly application: Application;
   readonly layer: ChannelLayer;
-  /** Messages taken ahead of the one in hand, at most. */
+  /** Messages taken and not finished, at most: the one in hand, and those ahead of it. */
   readonly prefetch: number;
   /** Milliseconds of a lease; undefined for at most once. */
   readonly leaseMs: number | undefined;
@@ -169,13 +170,18 @@ export class ServedChannel {
 
   /**
    * How many messages to ask for; none when it is time to stop. While the channel gives all that it is asked for, half
-   * of the inbox is emptied first, so that a busy channel is taken from in batches and not one by one.
+   * of them are finished first, so that a busy channel is taken from in batches and not one by one.
    */
   async #room(stopping: AbortSignal): Promise<number> {
     const { prefetch } = this.#options;
-    const mayWait = this.#isBusy ? Math.floor(prefetch / 2) : prefetch - 1;
-    while (this.#inbox.length > mayWait && !stopping.aborted) await this.#inboxChanged.wait(stopping);
-    return stopping.aborted ? 0 : prefetch - this.#inbox.length;
+    const mayHold = this.#isBusy ? Math.floor(prefetch / 2) : prefetch - 1;
+    while (this.#held > mayHold && !stopping.aborted) await this.#inboxChanged.wait(stopping);
+    return stopping.aborted ? 0 : prefetch - this.#held;
+  }
+
+  /** How many messages a crash of this process would take with it. */
+  get #held(): number {
+    return this.#inbox.length + (this.#inHand === undefined ? 0 : 1);
   }
 
   /** Waits for messages. There are none when the wait was called off, and after a failure, when it is time to try again. */
@@ -312,6 +318,7 @@ export class ServedChannel {
     if (inHand === undefined) return undefined;
     this.#inHand = undefined;
     this.#options.slots.put(true);
+    this.#inboxChanged.ring();
     return inHand;
   }
 

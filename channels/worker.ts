@@ -22,8 +22,8 @@ export interface WorkerOptions {
    */
   readonly concurrency?: number | undefined;
   /**
-   * Messages taken from the layer ahead of the one in hand, for each channel. A crash loses them, unless there is a
-   * `lease`. Default 10.
+   * Messages taken from the layer and not finished, for each channel: the one in hand, and those ahead of it. Without
+   * a `lease` a crash loses them all. Default: 1 for a channel without a lease, 10 for one with.
    */
   readonly prefetch?: number | undefined;
   /**
@@ -85,7 +85,6 @@ export class Worker {
     const shared = {
       application: options.application,
       layer: options.layer,
-      prefetch: positive('prefetch', options.prefetch ?? 10),
       slots,
       clock,
       random: options.random ?? Math.random,
@@ -94,7 +93,8 @@ export class Worker {
     this.#channels = names.map((name) => {
       const { lease } = options;
       const leaseMs = checkLease(typeof lease === 'object' ? lease[name] : lease, options.layer, name);
-      return new ServedChannel(name, { ...shared, leaseMs });
+      const prefetch = positive('prefetch', options.prefetch ?? (leaseMs === undefined ? 1 : 10));
+      return new ServedChannel(name, { ...shared, leaseMs, prefetch });
     });
     this.#graceMs = notNegative('graceMs', options.graceMs ?? 25_000);
     this.#clock = clock;

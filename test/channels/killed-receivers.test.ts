@@ -13,7 +13,9 @@ import { RedisServer } from '../support/redis.js';
 t.setTimeout(400_000);
 
 const total = 600;
+/** With receivers that take batches, and with workers. */
 const kills = 3;
+const workerKills = 10;
 /** At a time. */
 const receivers = 2;
 /** Messages that each takes at once. */
@@ -44,25 +46,32 @@ interface Setting {
 
 async function killing(t: Test, setting: Setting): Promise<void> {
   await t.test('with leases nothing is lost', (t) => withLeases(t, setting));
-  await t.test('without, at most what was in their hands', (t) => withoutLeases(t, setting));
+  await t.test('without, at most what was in their hands', (t) => withoutLeases(t, setting, kills, max));
+  await t.test('of a worker without leases, at most the message in hand', (t) =>
+    withoutLeases(t, setting, workerKills),
+  );
 }
 
 async function withLeases(t: Test, setting: Setting): Promise<void> {
-  const { notes } = await run(t, setting, 'leased', 400, (found) => found.size === total);
+  const work = { channel: 'leased', max, lease: 400 };
+  const { notes } = await run(t, setting, work, kills, (found) => found.size === total);
   const handled = numbersIn(notes);
   t.equal(new Set(handled).size, total, 'each message was handled');
   t.comment(`${handled.length - total} of ${total} were handled more than once`);
 }
 
-async function withoutLeases(t: Test, setting: Setting): Promise<void> {
-  const most = kills * max;
+/** @param max messages that a receiver takes at once; undefined for workers */
+async function withoutLeases(t: Test, setting: Setting, kills: number, max?: number): Promise<void> {
+  const inHand = max ?? 1;
+  const most = kills * inHand;
   const isOver = (found: ReadonlySet<number>) => found.size >= total - most;
-  const { notes, left } = await run(t, setting, 'plain', undefined, isOver);
+  const work = max === undefined ? { channel: 'served' } : { channel: 'plain', max };
+  const { notes, left } = await run(t, setting, work, kills, isOver);
   const handled = [...numbersIn(notes), ...left];
   const lost = total - new Set(handled).size;
   t.equal(handled.length, new Set(handled).size, 'none was handled twice');
   t.ok(lost <= most, `${lost} lost`);
-  t.comment(`${lost} of ${total} were lost with ${kills} receivers that had up to ${max} in hand`);
+  t.comment(`${lost} of ${total} were lost with ${kills} receivers that had up to ${inHand} in hand`);
 }
 
 /**
@@ -72,14 +81,14 @@ async function withoutLeases(t: Test, setting: Setting): Promise<void> {
 async function run(
   t: Test,
   { url, disturb }: Setting,
-  channel: string,
-  lease: number | undefined,
+  work: Pick<ReceiverOptions, 'channel' | 'max' | 'lease'>,
+  kills: number,
   isOver: (found: ReadonlySet<number>) => boolean,
 ): Promise<{ readonly notes: string; readonly left: readonly number[] }> {
   const random = new Random();
   t.comment(`SEED=${random.seed}`);
   const notes = join(testDirectory(t), 'notes');
-  const options: ReceiverOptions = { url, channel, notes, max, ...(lease !== undefined && { lease }) };
+  const options: ReceiverOptions = { url, notes, ...work };
   const all = await Promise.all(Array.from({ length: receivers + kills }, () => Receiver.start(options)));
   t.teardown(() => Promise.all(all.map((receiver) => receiver.kill())));
   const running = all.slice(0, receivers);
@@ -88,7 +97,7 @@ async function run(
   const layer = await openLayer(url, { capacity: 100_000, expiry: 600 });
   t.teardown(() => layer.close());
   const moments = Array.from({ length: kills }, () => random.whole(1, total - ahead)).sort((a, b) => a - b);
-  const sent = sendAll(layer, channel, () => numbersIn(notes).length + ahead);
+  const sent = sendAll(layer, work.channel, () => numbersIn(notes).length + ahead);
   for (const moment of moments) {
     await eventually(`${moment} are handled`, () => numbersIn(notes).length >= moment);
     const [victim] = running.splice(random.whole(0, receivers - 1), 1);
@@ -101,7 +110,7 @@ async function run(
   await sent;
   await eventually('all is handled', () => isOver(new Set(numbersIn(notes))));
   await Promise.all(running.map((receiver) => receiver.end()));
-  const left = lease === undefined ? await takeAll(layer, channel) : [];
+  const left = work.lease === undefined ? await takeAll(layer, work.channel) : [];
   return { notes, left };
 }
 

@@ -232,7 +232,7 @@ t.test('an application that fails before it takes its message is tried again wit
       got.push(message.n);
     }
   };
-  const running = start(t, { application, layer, channels: ['a'] });
+  const running = start(t, { application, layer, channels: ['a'], prefetch: 2 });
   await sendNumbers(layer, 'a', 2);
   for (const retryMs of [100, 200, 400]) {
     await until('it waits', () => running.clock.pending === 1);

@@ -28,7 +28,7 @@ t.test('a message on lease is acknowledged when its handler has returned', async
     layer,
     channels: ['a'],
     lease: 60_000,
-    prefetch: 2,
+    prefetch: 3,
   });
   await sendNumbers(layer, 'a', 3);
   await until('they are taken', () => running.stats('a').received === 3);
@@ -106,7 +106,7 @@ t.test(
       layer,
       channels: ['a'],
       lease: 60_000,
-      prefetch: 3,
+      prefetch: 4,
     });
     await sendOneByOne(layer, running, 4);
     await sendNumbers(layer, 'a', 2, 4);
@@ -138,7 +138,7 @@ t.test('a message that went to another receiver while the process stood still is
   });
   // Longer than this process may stand still by itself while the three are sent.
   const lease = 500;
-  const running = start(t, { application, layer, channels: ['a'], lease, prefetch: 2 });
+  const running = start(t, { application, layer, channels: ['a'], lease, prefetch: 3 });
   await sendOneByOne(layer, running, 3);
   // The worker's clock stands still, so it does not extend; the layer's goes on.
   const others = [];

@@ -23,7 +23,7 @@ t.test('a stopped worker finishes what it has taken and leaves the rest', async 
       throw error;
     }
   };
-  const running = start(t, { application, layer, channels: ['a', 'idle'], prefetch: 2 });
+  const running = start(t, { application, layer, channels: ['a', 'idle'], prefetch: 3 });
   await sendNumbers(layer, 'a', 5);
   await until('three are taken', () => running.stats('a').received === 3);
   running.abort();
@@ -64,7 +64,7 @@ t.test('handlers that outlast the grace are named, and what was not begun is put
       if (scope.channel === 'hangs') await blocked.promise;
     }
   };
-  const running = start(t, { application, layer, channels: ['hangs', 'quick'], prefetch: 2, graceMs: 5000 });
+  const running = start(t, { application, layer, channels: ['hangs', 'quick'], prefetch: 3, graceMs: 5000 });
   await sendNumbers(layer, 'hangs', 4);
   await sendNumbers(layer, 'quick', 4);
   await until('three are taken', () => running.stats('hangs').received === 3);
@@ -130,7 +130,7 @@ t.test('messages that cannot be put back are told as lost', async (t) => {
     application: handling(() => new Promise(() => {})),
     layer,
     channels: ['a'],
-    prefetch: 3,
+    prefetch: 4,
   });
   for (let n = 0; n < 4; n++) {
     await sendNumbers(layer, 'a', 1, n);

@@ -177,7 +177,7 @@ t.test('messages taken ahead are bounded, the others stay on the channel', async
     application: handling(() => blocked.promise),
     layer,
     channels: ['a'],
-    prefetch: 3,
+    prefetch: 4,
   });
   await sendOneByOne(layer, running, 4);
   await sendNumbers(layer, 'a', 6, 4);

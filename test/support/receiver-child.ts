@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Leased, openLayer, type Received } from '../../channels/index.js';
+import { type Leased, openLayer, type Received, Worker } from '../../channels/index.js';
 import type { ReceiverOptions } from './receiver.js';
 
 const handlingMs = 2;
@@ -43,7 +43,21 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
+/** Handles messages as a worker does that was given no `prefetch`. */
+async function serve(): Promise<void> {
+  const worker = new Worker({
+    application: async (_scope, receive) => {
+      for (;;) await handle({ ...(await receive()) });
+    },
+    layer,
+    channels: [channel],
+    ...(lease !== undefined && { lease }),
+  });
+  await worker.run(stopping.signal);
+}
+
 async function workUntilClosed(): Promise<void> {
+  if (max === undefined) return serve();
   try {
     for (;;) await work();
   } catch (error) {
@@ -51,9 +65,12 @@ async function workUntilClosed(): Promise<void> {
   }
 }
 
+const stopping = new AbortController();
 process.once('message', async () => {
   const done = workUntilClosed();
   process.once('message', async () => {
+    stopping.abort();
+    if (max === undefined) await done;
     await layer.close();
     await done;
     closeSync(file);

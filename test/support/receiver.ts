@@ -11,8 +11,8 @@ export interface ReceiverOptions {
   readonly channel: string;
   /** The file for the numbers of the messages that were handled, one a line. */
   readonly notes: string;
-  /** Messages taken at once. */
-  readonly max: number;
+  /** Messages taken at once; undefined for a `Worker` with its own defaults. */
+  readonly max?: number;
   /** Milliseconds; undefined for at most once. */
   readonly lease?: number;
 }

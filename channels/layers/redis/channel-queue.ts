@@ -24,24 +24,19 @@ export interface QueueSource<T> {
   putBack(items: readonly T[]): Promise<readonly T[]>;
 }
 
-/** Bounds what is read ahead for a receiver that asks for the next message at once. */
-const mostAhead = 50;
 /** Bounds what one script takes. */
 const mostAtOnce = 500;
 
 /**
- * Has all hosts read for as long as somebody waits. A message goes to the one who has waited longest. What nobody has
- * asked for by the end of the turn goes back to its place, so that it is there for others.
+ * Has all hosts read for as long as somebody waits, each no more than they have asked for: a process that dies loses
+ * what it has. A message goes to the one who has waited longest. What nobody wants by the end of the turn, since a
+ * wait was called off or another host was quicker, goes back to its place.
  */
 export class ChannelQueue<T> {
   readonly channel: string;
   readonly #source: QueueSource<T>;
   readonly #taken = new WaitingQueue<T>();
   readonly #wanted: ReadonlyMap<Host, Wanted>;
-  /** How many more than wanted are read. */
-  #ahead = 0;
-  /** Whether messages were handed over in this turn, and who was given them may still ask for the next. */
-  #isServing = false;
   #returning: Promise<void> | undefined;
   #isReturnDue = false;
   #waitingSince = 0;
@@ -59,15 +54,9 @@ export class ChannelQueue<T> {
 
   /** Waits for the next messages: at least one, at most `max`. An abort rejects with its reason and takes nothing. */
   async take(max: number, signal?: AbortSignal): Promise<readonly T[]> {
-    // What was read ahead is a part of what is there.
-    if (this.#taken.length > 0 && this.#taken.length < max && !signal?.aborted) return this.#takeThere(max);
     if (this.#taken.waiting === 0) this.#waitingSince = performance.now();
     const taken = this.#taken.takeMany(max, signal);
-    if (this.#taken.waiting > 0) {
-      if (this.#isServing && this.#source.blockedKeys.length > 0)
-        this.#ahead = Math.min(Math.max(1, this.#ahead * 2), mostAhead);
-      this.#want();
-    }
+    if (this.#taken.waiting > 0) this.#want();
     try {
       return await taken;
     } finally {
@@ -108,9 +97,9 @@ export class ChannelQueue<T> {
       count: () =>
         this.#taken.waiting === 0 || this.#returning !== undefined
           ? 0
-          : Math.min(this.#taken.wanted + this.#ahead, mostAtOnce),
+          : Math.min(this.#taken.wanted, mostAtOnce),
       take: async (client) => {
-        const max = Math.min(this.#taken.wanted + this.#ahead, mostAtOnce);
+        const max = Math.min(this.#taken.wanted, mostAtOnce);
         const { items, nextMs } = await this.#source.take(host, client, max);
         this.#give(items);
         return nextMs;
@@ -128,11 +117,6 @@ export class ChannelQueue<T> {
   #give(items: readonly T[]): void {
     if (items.length === 0) return;
     this.#taken.putMany(items);
-    this.#isServing = true;
-    // Runs when all who wait for a promise have gone on.
-    process.nextTick(() => {
-      this.#isServing = false;
-    });
     if (this.#taken.length === 0 || this.#isReturnDue) return;
     this.#isReturnDue = true;
     setImmediate(() => {
@@ -163,7 +147,6 @@ export class ChannelQueue<T> {
   }
 
   #returnUnwanted(): void {
-    this.#ahead = 0;
     const unwanted = this.#takeKept(this.#taken.length);
     const before = this.#returning ?? Promise.resolve();
     const returning: Promise<void> = before
