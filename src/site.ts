@@ -26,11 +26,14 @@ export class Site {
   readonly directory: string;
   readonly configFile: string;
   readonly settings: Settings;
+  /** Whether somebody chose the time zone; else it is UTC. */
+  readonly hasZone: boolean;
 
-  constructor(directory: string, configFile: string, settings: Settings) {
+  constructor(directory: string, configFile: string, settings: Settings, hasZone = true) {
     this.directory = directory;
     this.configFile = configFile;
     this.settings = settings;
+    this.hasZone = hasZone;
   }
 
   get name(): string {
@@ -144,7 +147,8 @@ export async function loadSite(directory: string, options: LoadOptions = {}): Pr
     environmentSource(options.environment ?? process.env),
     { values: config, place: () => file },
   ];
-  return new Site(found, configFile, resolveSettings(sources, found));
+  const hasZone = sources.some(({ values }) => values.timezone !== undefined);
+  return new Site(found, configFile, resolveSettings(sources, found), hasZone);
 }
 
 /**

@@ -71,6 +71,12 @@ export async function makeSite(directory: string, name: string): Promise<string[
   return [...Object.keys(files), 'log/'];
 }
 
+/** The zone that this process shows times in; UTC where `TZ` names none that there is. */
+function machineZone(): string {
+  const zone: unknown = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return checkSetting('timezone', zone ?? 'UTC', '.') ?? 'UTC';
+}
+
 function filesOf(name: string): Record<string, string> {
   return {
     'linod.config.ts': `import { defineSite } from 'linod';
@@ -78,7 +84,7 @@ function filesOf(name: string): Record<string, string> {
 // Every setting is described in linod's docs/configuration.md.
 export default defineSite({
   name: '${name}',
-  // timezone: 'Europe/Tallinn',
+  timezone: '${machineZone()}',
   // channelLayer: 'redis://localhost:6379',
   // databaseUrl: 'postgres://linod@db.example.org/${name}',
 });

@@ -105,7 +105,7 @@ function showBanner(site: Site, report: StartReport): void {
     ['channel layer', [settings.channelLayer].flat().map(hidePassword).join(', ')],
     ['database', hidePassword(settings.databaseUrl)],
     ['log', site.logFile],
-    ['time zone', settings.timezone],
+    ['time zone', `${settings.timezone}${site.hasZone ? '' : ', as no timezone is set'}`],
     ['channels', report.channels.join(', ')],
     ['rules', [String(report.rules), ...changes].join(', ')],
     [

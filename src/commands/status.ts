@@ -1,5 +1,6 @@
 // linod status, which is also what `linod` alone does.
 
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { lookAround, openTasks } from '../actors.js';
 import { systemClock } from '../clock.js';
@@ -59,6 +60,7 @@ export async function showStatus(flags: SiteJsonFlags): Promise<void> {
           `worker ${worker.id} has been running for ${lasted}; its listeners: ${listenersText(worker, now)}`,
         );
       }
+      if (!site.hasZone) say(`times are UTC: no timezone is set in ${basename(site.configFile)}`);
       for (const failure of failures) say(failureText(failure, site.settings.timezone));
       for (const { text } of problems) say(text);
     }

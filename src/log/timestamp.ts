@@ -27,8 +27,8 @@ export class Timestamps {
   #date = '';
   #offset = '';
 
-  /** @param timezone an IANA name; the system's zone when left out */
-  constructor(timezone?: string, layout: TimeLayout = 'text') {
+  /** @param timezone an IANA name */
+  constructor(timezone = 'UTC', layout: TimeLayout = 'text') {
     this.#layout = layout;
     this.#zone = new Intl.DateTimeFormat('en-US', {
       timeZone: timezone,

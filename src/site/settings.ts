@@ -189,8 +189,8 @@ export function settingsSchema(directory: string) {
         v.string(),
         v.check(succeeds((timeZone) => new Intl.DateTimeFormat('en', { timeZone }))),
       ),
-      default: () => Intl.DateTimeFormat().resolvedOptions().timeZone,
-      defaultText: "the machine's zone",
+      default: 'UTC',
+      defaultText: '`UTC`; `linod init` writes the zone of the machine',
     }),
     procedures: setting({
       text: 'Files that register procedures, or directories of such files.',

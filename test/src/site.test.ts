@@ -42,7 +42,7 @@ t.test('flags are stronger than the environment, that than the file, that than t
     logLevel: 'DEBUG',
     maxJobs: 5,
     graceSeconds: 7,
-    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    timezone: 'UTC',
   });
 });
 

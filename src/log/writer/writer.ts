@@ -118,7 +118,7 @@ export class LogWriter {
 
   constructor(options: LogWriterOptions) {
     const { path, clock } = options;
-    const timezone = options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const timezone = options.timezone ?? 'UTC';
     this.#options = options;
     this.#clock = clock;
     this.#notes = new Notes(clock, timezone, options.format);
