@@ -10,6 +10,7 @@ import type { ProcessMessage } from '../local-queues.js';
 import { MessageCodec } from '../message-codec.js';
 import { allDone, chunks } from '../outgoing.js';
 import { ChannelQueue, Queues } from './redis/channel-queue.js';
+import type { ServerFacts } from './redis/connection.js';
 import { Host, membersPerScript, type Parcel, Ring } from './redis/host.js';
 import { parseHosts } from './redis/hosts.js';
 import { RedisLeases } from './redis/leases.js';
@@ -17,6 +18,7 @@ import { Members } from './redis/members.js';
 import { MessageSource, type TakenMessage } from './redis/message-source.js';
 import { checkCount, checkPrefix, type RedisLayerOptions, warnOnce } from './redis/options.js';
 import { flush } from './redis/scan.js';
+import { ServerClock } from './redis/server-clock.js';
 import { RedisSource } from './redis/source.js';
 import { StoredLayer } from './stored-layer.js';
 
@@ -37,7 +39,7 @@ const closeWithinMs = 1000;
  * Sends, group calls and flush reject with LayerUnavailableError within `timeoutMs` when Redis is away; when that was
  * while waiting for a reply, the message may have been accepted all the same. A receive waits and goes on by itself.
  * A message that Redis gave out is handed to somebody or put back, never dropped by an abort or a reconnect.
- * Age is measured with the senders' clocks, so the clocks of all machines should agree within a few seconds.
+ * Messages are dated by the server's clock, whatever the clocks of the machines say.
  *
  * Source: docs/wire.md sections 1 to 9.
  * @throws InvalidOptionError
@@ -48,25 +50,31 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
   protected readonly view: RedisSource;
   readonly #prefix: string;
   readonly #members: Members;
+  readonly #clock: ServerClock;
   readonly #ring: Ring<Host>;
   readonly #queues: Queues<TakenMessage>;
 
   constructor(options: RedisLayerOptions = {}) {
-    super(options);
+    const clock = new ServerClock(options.now);
+    super({ ...options, now: clock.now });
     this.#prefix = checkPrefix(options.prefix ?? 'asgi');
-    const { now } = this.rules;
     const ttlSeconds = this.rules.expiryMsOf('') / 1000 + tokenGraceSeconds;
-    const codec = new MessageCodec(options, { now, ttlSeconds });
+    const codec = new MessageCodec(options, { now: clock.now, ttlSeconds });
     this.#members = new Members(codec, checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
     const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
     const blockMs = checkCount('blockMs', options.blockMs ?? 10_000, 10, longestBlockMs);
     const hosts = parseHosts(options.hosts, this.#prefix).map((address) => {
-      const onReady = options.onWarning && warnOnce(address.name, options.onWarning);
+      const warn = options.onWarning && warnOnce(address.name, options.onWarning);
+      const onReady = (facts: ServerFacts) => {
+        if (facts.clock !== undefined) clock.learn(facts.clock.serverMs);
+        warn?.(facts);
+      };
       const connection = { address, timeoutMs, onChange: options.onConnection, onReady };
-      return new Host({ connection, prefix: this.#prefix, now, blockMs });
+      return new Host({ connection, prefix: this.#prefix, clock, blockMs });
     });
     this.#ring = new Ring(hosts);
-    const store = { ...this.rules, hosts, prefix: this.#prefix, members: this.#members };
+    const store = { ...this.rules, hosts, prefix: this.#prefix, members: this.#members, clock };
+    this.#clock = clock;
     this.#queues = new Queues(
       (channel) => new ChannelQueue(channel, hosts, new MessageSource(store, channel)),
     );
@@ -99,11 +107,11 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
   protected async putToGroup(group: string, message: Readonly<Record<string, unknown>>): Promise<void> {
     const memberFor = this.#members.writeForGroup(message);
     const groupKey = this.#groupKey(group);
-    const endedAt = (this.rules.now() - this.rules.groupExpiryMs) / 1000;
-    const names = await this.#ring.of(group).commands.run((client) => {
-      client.zremrangebyscore(groupKey, '-inf', endedAt).catch(() => undefined);
-      return client.zrangebyscore(groupKey, `(${endedAt}`, '+inf');
-    });
+    const names = await this.#ring
+      .of(group)
+      .commands.run((client) =>
+        client.membersOf(1, groupKey, this.#clock.argument, this.rules.groupExpiryMs),
+      );
     const parcels = new Map<Host, Parcel[]>();
     for (const [key, channels] of channelsByKey(names)) {
       const host = this.#ring.of(key);
@@ -134,11 +142,11 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
   }
 
   protected async addMember(group: string, channel: string): Promise<void> {
-    const { now, groupExpiryMs } = this.rules;
+    const { groupExpiryMs } = this.rules;
     await this.#ring
       .of(group)
       .commands.run((client) =>
-        client.addFor(1, this.#groupKey(group), now() / 1000, Math.ceil(groupExpiryMs), channel),
+        client.addFor(1, this.#groupKey(group), this.#clock.argument, Math.ceil(groupExpiryMs), channel),
       );
   }
 

@@ -2,6 +2,7 @@
 
 import { writeSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
+import type { LayerWarning } from '../../channels/index.js';
 import { systemClock } from '../clock.js';
 import { checkSetting, environmentSource } from '../site/resolve-settings.js';
 import { configuredLevels } from '../site/settings.js';
@@ -163,8 +164,14 @@ async function connect(
 
 /** @returns what ends the looking after spools of ended processes */
 function connectLayer(sender: LogSender, site: Site, levels: SiteLevels): () => Promise<void> {
+  let isClockTold = false;
+  const onWarning = ({ code, text }: LayerWarning) => {
+    if (code !== 'clock-differs' || isClockTold) return;
+    isClockTold = true;
+    sender.write('WARNING', 'linod.log', text);
+  };
   const transport = new LayerTransport({
-    open: () => site.openLayer(),
+    open: () => site.openLayer({ onWarning }),
     ownsLayer: true,
     channel: site.logChannel,
     clock: systemClock,

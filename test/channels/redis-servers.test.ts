@@ -55,7 +55,7 @@ t.test('TLS, with the certificate of the authority from the URL or from options'
 t.test('an ACL user with the rights of a layer, and one without', async (t) => {
   const server = await RedisServer.start(t);
   const raw = server.client(t);
-  const rights = ['+@sortedset', '+@scripting', '+@connection', '+@keyspace', '-@dangerous'];
+  const rights = ['+@sortedset', '+@scripting', '+@connection', '+@keyspace', '+time', '-@dangerous'];
   await raw.call('ACL', 'SETUSER', 'app', 'on', '>pw', '~app:*', ...rights);
   await use(t, open(t, { hosts: [`redis://app:pw@127.0.0.1:${server.port}`], prefix: 'app:' }));
   const elsewhere = open(t, { hosts: [`redis://app:pw@127.0.0.1:${server.port}`], prefix: 'other:' });

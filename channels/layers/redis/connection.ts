@@ -29,8 +29,18 @@ export interface ConnectionOptions {
   readonly replyWithinMs: number;
   /** Told once when the server cannot be used and once when it can again. */
   readonly onChange?: ((change: ConnectionChange) => void) | undefined;
-  /** Told with every connection that was made; the policy is what `evictionPolicyOf` says. */
-  readonly onReady?: ((evictionPolicy: string | undefined) => void) | undefined;
+  /** Told with every connection that was made. */
+  readonly onReady?: ((facts: ServerFacts) => void) | undefined;
+}
+
+/** What a server says of itself, as far as we have the right to ask. */
+export interface ServerFacts {
+  /** The `maxmemory-policy` by which keys may be thrown away when memory gets short; undefined when none are. */
+  readonly evictionPolicy?: string | undefined;
+  /** Its clock, in ms since 1970, with this machine's before it was asked and after. */
+  readonly clock?:
+    | { readonly serverMs: number; readonly askedAt: number; readonly toldAt: number }
+    | undefined;
 }
 
 /** So many callers of `run` may wait for a connection; more are refused at once. */
@@ -209,14 +219,15 @@ export class Connection {
   /** The connection is made: whether the server can be used it says itself. */
   async #enter(client: Client): Promise<void> {
     try {
+      const askedAt = Date.now();
       const info = this.#options.address.cluster === undefined ? await client.info() : '';
       if (/^loading:1\r?$/m.test(info)) throw replyError('LOADING Redis is loading the dataset in memory');
       if (/^role:slave\r?$/m.test(info) && !/^slave_read_only:0\r?$/m.test(info))
         throw replyError('READONLY it is a replica');
-      this.#welcome(client, evictionPolicyOf(info));
+      this.#welcome(client, factsOf(info, askedAt));
     } catch (error) {
       if (!isReplyError(error)) return;
-      if (error.message.startsWith('NOPERM')) this.#welcome(client, undefined);
+      if (error.message.startsWith('NOPERM')) this.#welcome(client, {});
       else this.#refuse(client, error);
     }
   }
@@ -228,13 +239,13 @@ export class Connection {
     client.disconnect(true);
   }
 
-  #welcome(client: Client, evictionPolicy: string | undefined): void {
+  #welcome(client: Client, facts: ServerFacts): void {
     if (client.status !== 'ready' || this.#isClosed) return;
     this.#isWelcome = true;
     this.#failures = 0;
     this.#problem = undefined;
     const { address, onChange, onReady } = this.#options;
-    onReady?.(evictionPolicy);
+    onReady?.(facts);
     if (this.#isAway) onChange?.({ host: address.name, connected: true });
     this.#isAway = false;
     while (this.#arrivals.waiting > 0) this.#arrivals.put(client);
@@ -248,11 +259,14 @@ export class Connection {
   }
 }
 
-/** The `maxmemory-policy` by which keys may be thrown away when memory gets short; undefined when none are. */
-function evictionPolicyOf(info: string): string | undefined {
+function factsOf(info: string, askedAt: number): ServerFacts {
   const [, maxmemory = '0'] = /^maxmemory:(\d+)/m.exec(info) ?? [];
   const [, policy] = /^maxmemory_policy:(\S+)/m.exec(info) ?? [];
-  return maxmemory === '0' || policy === 'noeviction' ? undefined : policy;
+  const [, microseconds] = /^server_time_usec:(\d+)/m.exec(info) ?? [];
+  return {
+    evictionPolicy: maxmemory === '0' || policy === 'noeviction' ? undefined : policy,
+    clock: microseconds ? { serverMs: Number(microseconds) / 1000, askedAt, toldAt: Date.now() } : undefined,
+  };
 }
 
 function retryAfterMs(failures: number): number {

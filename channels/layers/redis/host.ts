@@ -6,6 +6,7 @@ import type { LayerRules } from '../base-layer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { shardOf } from './hosts.js';
 import type { Members } from './members.js';
+import type { ServerClock } from './server-clock.js';
 import { HostReads } from './waiting.js';
 
 /** What all parts of a layer on Redis work on. */
@@ -13,13 +14,13 @@ export interface RedisStore extends LayerRules {
   readonly hosts: readonly Host[];
   readonly prefix: string;
   readonly members: Members;
+  readonly clock: ServerClock;
 }
 
 export interface HostOptions {
   readonly connection: Omit<ConnectionOptions, 'replyWithinMs'>;
   readonly prefix: string;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly clock: ServerClock;
   /** Milliseconds after which a wait for messages is begun anew. */
   readonly blockMs: number;
 }
@@ -35,9 +36,6 @@ export interface Parcel {
 
 /** How many members one script carries, so that it does not keep Redis from others for long. */
 export const membersPerScript = 1000;
-const microsecondMs = 0.001;
-/** As in the script: beyond a second the clock decides. */
-const longestDriftMs = 1000;
 
 /** How long after that the reply may be late. Then the connection is dead: noticed within 15 seconds. */
 const longestDelayMs = 5000;
@@ -48,11 +46,11 @@ export class Host {
   readonly reads: HostReads;
   /** Milliseconds within which it is heard of while somebody waits. */
   readonly dueMs: number;
-  readonly #now: () => number;
-  /** The time of the next message at the earliest, in ms. */
+  readonly #clock: ServerClock;
+  /** The score of the next message at least, in seconds: see the script. */
   #next = 0;
 
-  constructor({ connection, prefix, now, blockMs }: HostOptions) {
+  constructor({ connection, prefix, clock, blockMs }: HostOptions) {
     const { timeoutMs } = connection;
     this.dueMs = dueAfterMs(blockMs, timeoutMs);
     this.commands = new Connection({ ...connection, replyWithinMs: timeoutMs });
@@ -64,7 +62,7 @@ export class Host {
     });
     const wakeKey = `${prefix}:wake:${randomBytes(16).toString('hex')}`;
     this.reads = new HostReads({ reading, commands: this.commands, wakeKey, blockMs });
-    this.#now = now;
+    this.#clock = clock;
   }
 
   /** To be called when nobody waits any more. */
@@ -80,31 +78,16 @@ export class Host {
    * @throws LayerUnavailableError; the signal's reason, as long as nothing was written to the connection
    */
   async send(parcels: readonly Parcel[], signal?: AbortSignal): Promise<number[]> {
-    const count = parcels.reduce((sum, { members }) => sum + members.length, 0);
-    let now = 0;
     const reply = await this.commands.run((client) => {
-      now = this.#timeFor(count);
       const args: Array<string | number | Buffer> = parcels.map(({ key }) => key);
-      args.push(now / 1000);
+      args.push(this.#clock.argument, this.#next);
       for (const { members, capacity, expiryMs } of parcels)
-        args.push(members.length, capacity, (now - expiryMs) / 1000, Math.ceil(expiryMs), ...members);
+        args.push(members.length, capacity, expiryMs, ...members);
       return client.deliver(parcels.length, ...args);
     }, signal);
-    this.#next = Math.max(this.#next, now + (reply[parcels.length] ?? 0) * microsecondMs);
-    return reply;
-  }
-
-  /**
-   * The script counts up from the last message under a key; when that was taken just now, and comes back, it must not
-   * find itself behind what was sent in the same millisecond, nor behind what followed when another sender's clock is
-   * a little ahead. A clock that was set back by more counts again.
-   */
-  #timeFor(count: number): number {
-    const now = this.#now();
-    const isClose = this.#next > now && this.#next < now + longestDriftMs;
-    const time = isClose ? this.#next : now;
-    this.#next = time + count * microsecondMs;
-    return time;
+    const numbers = reply.map(Number);
+    this.#next = numbers.pop() ?? 0;
+    return numbers;
   }
 }
 

@@ -8,6 +8,8 @@
 // An entry is the time of sending (a big-endian double, in seconds), how many times it was handed out (32 bits) and
 // the member as it lay under `chat`. An id is made anew for every handing-out, so that it names that one only.
 
+import { timeOf } from './server-clock.js';
+
 /** A process's key has messages only. */
 export interface ChannelKeys {
   /** The channel, or the process-specific key, without the layer's prefix. */
@@ -72,9 +74,10 @@ export const moveOver = `
   end`;
 
 /** Adds a member with a score of at least now, behind what lies under the key. */
-const addLast = `
+const addLast = `${timeOf}
+  local function expiredAt(now, expiryMs) return string.format('%.17g', now - expiryMs / 1000) end
   local function addLast(key, member, now, ttl)
-    local score = tonumber(now)
+    local score = now
     local last = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
     if last and last >= score and last < score + 1 then score = last + 0.000001 end
     redis.call('ZADD', key, string.format('%.17g', score), member)
@@ -84,18 +87,19 @@ const addLast = `
 export const leaseScripts = {
   /**
    * KEYS: a channel's messages, `again`, `lease`, `leased`. ARGV: how many at most; ms of the lease; bytes that begin
-   * the ids; how often an entry may be handed out (0: for ever); ms for which entries wait after a lease; the score up
-   * to which messages are expired. Hands entries out, those first that come again. What was handed out too often is
+   * the ids; how often an entry may be handed out (0: for ever); ms until messages expire, and for which entries wait
+   * after a lease; the time. Hands entries out, those first that come again. What was handed out too often is
    * handed to this caller as well, for it to be buried.
    *
    * Returns how many had expired; ms until the next lease is over (-1: there is none); the entries; those to be
    * buried. The ids end in 1, 2, … (32 bits) over both.
    */
   lease: {
-    lua: `${moveOver}
+    lua: `${moveOver}${timeOf}
       local messages, again, lease, leased = unpack(KEYS)
       local limit, leaseMs, token = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-      local mostDeliveries, expiryMs, expiredScore = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+      local mostDeliveries, expiryMs = tonumber(ARGV[4]), tonumber(ARGV[5])
+      local expiredScore = timeOf(ARGV[6]) - expiryMs / 1000
       local expired, nextMs = moveOver(again, lease, leased, expiryMs)
       local entries, dead = {}, {}
       while #entries < limit do
@@ -168,32 +172,34 @@ export const leaseScripts = {
 
   /**
    * KEYS: `lease`, `leased`, a dead-letter channel's messages. ARGV: an id; the dead letter's member; the channel's
-   * capacity; now; the score up to which messages are expired; the TTL in ms. Puts the letter in the place of what is
+   * capacity; the time; ms until messages expire. Puts the letter in the place of what is
    * on lease. Returns how many dead letters had to go for it, -1 when the id was not on lease any more.
    */
   bury: {
     lua: `${addLast}
       if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return -1 end
       redis.call('HDEL', KEYS[2], ARGV[1])
-      redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[5])
+      local now = timeOf(ARGV[4])
+      redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', expiredAt(now, ARGV[5]))
       local tooMany = math.max(0, redis.call('ZCARD', KEYS[3]) - ARGV[3] + 1)
       if tooMany > 0 then redis.call('ZPOPMIN', KEYS[3], tooMany) end
-      addLast(KEYS[3], ARGV[2], ARGV[4], ARGV[6])
+      addLast(KEYS[3], ARGV[2], now, ARGV[5])
       return tooMany`,
   },
 
   /**
-   * KEYS: a dead-letter channel's messages, those of its channel. ARGV: the channel's capacity; now; the score up to
-   * which messages are expired; the TTL in ms; a dead letter's member and that of its message, and so on. Puts messages
+   * KEYS: a dead-letter channel's messages, those of its channel. ARGV: the channel's capacity; the time; ms
+   * until messages expire; a dead letter's member and that of its message, and so on. Puts messages
    * in the place of their dead letters while there is room. Returns how many.
    */
   redrive: {
     lua: `${addLast}
-      redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[3])
+      local now = timeOf(ARGV[2])
+      redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', expiredAt(now, ARGV[3]))
       local room, moved = ARGV[1] - redis.call('ZCARD', KEYS[2]), 0
-      for i = 5, #ARGV, 2 do
+      for i = 4, #ARGV, 2 do
         if moved < room and redis.call('ZREM', KEYS[1], ARGV[i]) == 1 then
-          addLast(KEYS[2], ARGV[i + 1], ARGV[2], ARGV[4])
+          addLast(KEYS[2], ARGV[i + 1], now, ARGV[3])
           moved = moved + 1
         end
       end

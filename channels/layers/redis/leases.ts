@@ -139,14 +139,14 @@ export class RedisLeases implements Leases {
     max: number,
     leaseMs: number,
   ): Promise<Taken<LeasedEntry>> {
-    const { prefix, now, maxDeliveries, onDrop } = this.#store;
+    const { prefix, clock, maxDeliveries, onDrop } = this.#store;
     const keys = leaseKeys(prefix, channel);
     const expiryMs = this.#expiryMs(channel);
     const token = randomBytes(tokenBytes);
     const [expired, nextMs, entries, dead] = await client.leaseBuffer(
       ...[4, keys.messages, keys.again, keys.lease, keys.leased],
       ...[max, leaseMs, token],
-      ...[isDeadLetterChannel(channel) ? 0 : maxDeliveries, expiryMs, (now() - expiryMs) / 1000],
+      ...[isDeadLetterChannel(channel) ? 0 : maxDeliveries, expiryMs, clock.argument],
     );
     for (let i = 0; i < expired; i++) onDrop?.({ channel, reason: 'expired' });
     const read = (entry: Buffer, i: number) => this.#read({ host, keys, id: idOf(token, i) }, entry);
@@ -175,14 +175,14 @@ export class RedisLeases implements Leases {
   }
 
   async #bury({ host, keys, id, message, deliveries }: LeasedEntry): Promise<void> {
-    const { members, prefix, capacity, now, onDrop } = this.#store;
+    const { members, prefix, capacity, clock, onDrop } = this.#store;
     const channel = deadLetterChannel(keys.channel);
     const letter = members.write({ ...deadLetter(keys.channel, message, deliveries) });
     const expiryMs = this.#expiryMs(channel);
     const removed = await host.commands.run((client) =>
       client.bury(
         ...[3, keys.lease, keys.leased, prefix + channel, id, letter],
-        ...[capacity(channel), now() / 1000, (now() - expiryMs) / 1000, expiryMs],
+        ...[capacity(channel), clock.argument, expiryMs],
       ),
     );
     if (removed < 0) return;
@@ -218,14 +218,13 @@ export class RedisLeases implements Leases {
   }
 
   #redrive({ commands }: Host, channel: string, letters: readonly Letter[]): Promise<number> {
-    const { prefix, members, capacity, now } = this.#store;
-    const at = now();
+    const { prefix, members, capacity, clock } = this.#store;
     const expiryMs = this.#expiryMs(channel);
     const pairs = letters.flatMap(({ member, report }) => [member, members.write(report.message)]);
     return commands.run((client) =>
       client.redrive(
         ...[2, prefix + deadLetterChannel(channel), prefix + channel],
-        ...[capacity(channel), at / 1000, (at - expiryMs) / 1000, expiryMs, ...pairs],
+        ...[capacity(channel), clock.argument, expiryMs, ...pairs],
       ),
     );
   }

@@ -48,7 +48,8 @@ export class MessageSource implements QueueSource<TakenMessage> {
     const { messages, again, lease, leased } = this.#keys;
     const keys = this.#isGeneral ? [messages, again, lease, leased] : [messages];
     const reply = await client.takeBuffer(keys.length, ...keys, max, this.#expiryMs);
-    const [comeAgain, waiting, expired, nextMs] = reply;
+    const [comeAgain, waiting, expired, nextMs, serverMs] = reply;
+    this.#store.clock.learn(serverMs);
     for (let i = 0; i < expired; i++) this.#store.onDrop?.({ channel: this.#channel, reason: 'expired' });
     const entries = [...entriesOf(again, comeAgain), ...entriesOf(messages, waiting)];
     const isAnythingThere = entries.length > 0 || expired > 0;

@@ -1,15 +1,19 @@
 // The options of the layers on Redis.
 
+import { hostname } from 'node:os';
 import { InvalidOptionError } from '../../errors.js';
 import type { LayerOptions } from '../../layer.js';
 import type { CodecOptions } from '../../message-codec.js';
-import type { ConnectionChange } from './connection.js';
+import type { ConnectionChange, ServerFacts } from './connection.js';
 import type { Host as HostOption } from './hosts.js';
 
-/** Something about a server that loses messages sooner or later. */
+/** Something about a server, or between it and this machine, that has to be put right. */
 export interface LayerWarning {
-  /** `may-evict`: when the server's memory gets short it throws away keys, and with them messages. */
-  readonly code: 'may-evict';
+  /**
+   * - `may-evict`: when the server's memory gets short it throws away keys, and with them messages;
+   * - `clock-differs`: the server's clock and this machine's are more than 10 s apart.
+   */
+  readonly code: 'may-evict' | 'clock-differs';
   /** The server's name, without anything secret. */
   readonly host: string;
   /** A sentence for the maintainer: what it is and what to do. */
@@ -39,22 +43,47 @@ export interface RedisLayerOptions extends LayerOptions, CodecOptions {
   readonly blockMs?: number | undefined;
   /** Told once when a server goes away and once when it is back. Must not throw. */
   readonly onConnection?: ((change: ConnectionChange) => void) | undefined;
-  /** Told once of what is dangerous about a server, when the first connection to it is made. Must not throw. */
+  /** Told once of each thing that is wrong with a server, when a connection to it is made. Must not throw. */
   readonly onWarning?: ((warning: LayerWarning) => void) | undefined;
 }
 
-/** Makes a listener to connections that tells once when Redis may throw messages away. */
+/** Clocks that are less apart do no harm. */
+const clockSlackMs = 10_000;
+
+/** Makes a listener to connections that tells each warning once. */
 export function warnOnce(
   host: string,
   onWarning: (warning: LayerWarning) => void,
-): (policy?: string) => void {
-  let warned = false;
-  return (policy) => {
-    if (warned || policy === undefined) return;
-    warned = true;
-    const text = `Redis at ${host} throws away messages when its memory gets short: its maxmemory-policy is ${policy}; set it to noeviction`;
-    onWarning({ code: 'may-evict', host, text });
+): (facts: ServerFacts) => void {
+  const told = new Set<LayerWarning['code']>();
+  const warn = (code: LayerWarning['code'], text: string) => {
+    if (!told.has(code)) onWarning({ code, host, text });
+    told.add(code);
   };
+  return ({ evictionPolicy, clock }) => {
+    if (evictionPolicy !== undefined)
+      warn(
+        'may-evict',
+        `Redis at ${host} throws away messages when its memory gets short: its maxmemory-policy is ${evictionPolicy}; set it to noeviction`,
+      );
+    const difference = clock && clockDifference(clock);
+    if (difference !== undefined)
+      warn(
+        'clock-differs',
+        `the clock of ${hostname()} is ${difference} that of Redis at ${host}: set the clocks right, for the times of what this machine logs and does are wrong`,
+      );
+  };
+}
+
+/** `90 s behind`; undefined where they may agree: the answer may have been long on its way. */
+function clockDifference({
+  serverMs,
+  askedAt,
+  toldAt,
+}: NonNullable<ServerFacts['clock']>): string | undefined {
+  if (askedAt - serverMs > clockSlackMs) return `${Math.round((askedAt - serverMs) / 1000)} s ahead of`;
+  if (serverMs - toldAt > clockSlackMs) return `${Math.round((serverMs - toldAt) / 1000)} s behind`;
+  return undefined;
 }
 
 /** @throws InvalidOptionError */

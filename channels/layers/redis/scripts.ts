@@ -2,29 +2,34 @@
 // once a connection and afterwards only its hash.
 
 import { leaseScripts, moveOver } from './lease-scripts.js';
+import { timeOf } from './server-clock.js';
 
 /** Scores are seconds since 1970 as text that reads back to the same double; what `%.17g` guarantees. */
 export const scripts = {
   ...leaseScripts,
 
   /**
-   * KEYS: sorted sets of messages. ARGV: now, and for each key: how many members; the capacity; the score up to which
-   * messages are expired; the TTL in ms; the members. Returns for each key how many were accepted: the first so many;
-   * and at last by how many microseconds the next message has to be later than now to come after all of these.
+   * KEYS: sorted sets of messages. ARGV: the time; the score that the sender's next message has at least; and for each
+   * key: how many members; the capacity; ms until messages expire; the members. Returns for each key how many were
+   * accepted: the first so many; and at last the score that the sender's next message has at least.
    *
    * A message gets at least the score of the last one plus a microsecond, so that messages come out in the order in
-   * which Redis accepted them although clocks tick in milliseconds and differ a little between machines. Beyond a
-   * second of difference the clocks decide, as with peers that know nothing of this.
+   * which Redis accepted them although the clocks of peers differ a little. What was taken just now, and comes back, comes
+   * before what the same sender sent since. Beyond a second of difference the clocks decide, as with peers that know
+   * nothing of this.
    *
    * What is expired is removed last: Redis refuses to grow beyond its `maxmemory` only in the first write of a script.
    */
   deliver: {
-    lua: `
-      local nowText, now = ARGV[1], tonumber(ARGV[1])
-      local accepted, purges, latest, at = {}, {}, now, 2
+    lua: `${timeOf}
+      local time, now = timeOf(ARGV[1]), tonumber(ARGV[2])
+      if now <= time or now >= time + 1 then now = time end
+      local nowText = string.format('%.17g', now)
+      local accepted, purges, latest, at = {}, {}, now, 3
       for i, key in ipairs(KEYS) do
         local count, capacity = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-        local expired, ttl = ARGV[at + 2], ARGV[at + 3]
+        local expiryMs = tonumber(ARGV[at + 2])
+        local expired = string.format('%.17g', time - expiryMs / 1000)
         local size, gone = redis.call('ZCARD', key), 0
         if size > 0 then gone = redis.call('ZCOUNT', key, '-inf', expired) end
         if gone > 0 then purges[#purges + 1] = { key, expired } end
@@ -38,25 +43,26 @@ export const scripts = {
           local entries = {}
           for j = 1, room do
             entries[2 * j - 1] = string.format('%.17g', score)
-            entries[2 * j] = ARGV[at + 3 + j]
+            entries[2 * j] = ARGV[at + 2 + j]
             score = score + 0.000001
           end
           redis.call('ZADD', key, unpack(entries))
-          redis.call('PEXPIRE', key, ttl)
+          redis.call('PEXPIRE', key, math.ceil(expiryMs))
           latest = math.max(latest, score)
         end
         accepted[i] = math.max(room, 0)
-        at = at + 4 + count
+        at = at + 3 + count
       end
       for _, purge in ipairs(purges) do redis.call('ZREMRANGEBYSCORE', purge[1], '-inf', purge[2]) end
-      accepted[#accepted + 1] = math.ceil((latest - now) * 1000000)
+      accepted[#accepted + 1] = string.format('%.17g', latest)
       return accepted`,
   },
 
   /**
    * KEYS: a channel's messages and, if it may be leased, `again`, `lease` and `leased`. ARGV: how many entries to take
    * at most; ms for which entries wait after a lease. Takes those first that come again. Returns members and scores from
-   * `again`, those from its messages, how many had expired, and ms until the next lease is over (-1: there is none).
+   * `again`, those from its messages, how many had expired, ms until the next lease is over (-1: there is none), and the
+   * server's time in ms.
    */
   take: {
     lua: `${moveOver}
@@ -67,7 +73,7 @@ export const scripts = {
         expired, nextMs = moveOver(KEYS[2], KEYS[3], KEYS[4], tonumber(ARGV[2]))
         again = redis.call('ZPOPMIN', KEYS[2], ARGV[1])
       end
-      return { again, redis.call('ZPOPMIN', KEYS[1], ARGV[1] - #again / 2), expired, nextMs }`,
+      return { again, redis.call('ZPOPMIN', KEYS[1], ARGV[1] - #again / 2), expired, nextMs, now() }`,
   },
 
   /**
@@ -97,16 +103,27 @@ export const scripts = {
       if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end`,
   },
 
-  /** KEYS: a sorted set. ARGV: a score, TTL in ms, a member. */
+  /** KEYS: a sorted set. ARGV: the time, which is the score; TTL in ms; a member. */
   addFor: {
-    lua: `
-      redis.call('ZADD', KEYS[1], ARGV[1], ARGV[3])
+    lua: `${timeOf}
+      redis.call('ZADD', KEYS[1], string.format('%.17g', timeOf(ARGV[1])), ARGV[3])
       redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
   },
 
-  /** KEYS: sorted sets. Returns for each its length and lowest score; nothing for a key that is none. */
+  /** KEYS: a group. ARGV: the time; ms until a membership ends. Removes those that have ended, returns the others. */
+  membersOf: {
+    lua: `${timeOf}
+      local ended = string.format('%.17g', timeOf(ARGV[1]) - ARGV[2] / 1000)
+      redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ended)
+      return redis.call('ZRANGE', KEYS[1], 0, -1)`,
+  },
+
+  /**
+   * KEYS: sorted sets. Returns the server's time in ms, then for each its length and lowest score; nothing for a key that is
+   * none.
+   */
   measure: {
-    lua: `
+    lua: `${moveOver}
       local found = {}
       for i, key in ipairs(KEYS) do
         found[i] = {}
@@ -114,7 +131,7 @@ export const scripts = {
           found[i] = { redis.call('ZCARD', key), redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2] }
         end
       end
-      return found`,
+      return { now(), unpack(found) }`,
   },
 } as const;
 
@@ -122,14 +139,17 @@ type Arguments = [keyCount: number, ...keysAndArguments: Array<string | number |
 
 /** The scripts as the client's methods. */
 export interface ScriptCommands {
-  deliver(...args: Arguments): Promise<number[]>;
+  deliver(...args: Arguments): Promise<Array<number | string>>;
   takeBuffer(
     ...args: Arguments
-  ): Promise<[again: Buffer[], messages: Buffer[], expired: number, nextMs: number]>;
+  ): Promise<[again: Buffer[], messages: Buffer[], expired: number, nextMs: number, serverMs: number]>;
   putBack(...args: Arguments): Promise<null>;
   restore(...args: Arguments): Promise<null>;
   addFor(...args: Arguments): Promise<null>;
-  measure(...args: Arguments): Promise<Array<[] | [length: number, lowest?: string]>>;
+  membersOf(...args: Arguments): Promise<string[]>;
+  measure(
+    ...args: Arguments
+  ): Promise<[serverMs: number, ...found: Array<[] | [length: number, lowest?: string]>]>;
   leaseBuffer(
     ...args: Arguments
   ): Promise<[expired: number, nextMs: number, entries: Buffer[], dead: Buffer[]]>;

@@ -54,7 +54,8 @@ export class RedisSource implements StoreView {
 
   async #measure(commands: Host['commands'], queues: readonly Queue[]): Promise<KeyDepth[]> {
     const keys = queues.map(({ name }) => this.#store.prefix + name);
-    const found = await commands.run((client) => client.measure(keys.length, ...keys));
+    const [serverMs, ...found] = await commands.run((client) => client.measure(keys.length, ...keys));
+    this.#store.clock.learn(serverMs);
     return queues.flatMap(({ channel: key, isLease }, i) => {
       const [length, lowest] = found[i] ?? [];
       if (length === undefined) return [];
