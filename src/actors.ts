@@ -108,7 +108,11 @@ export const Workers = {
 
 /** The action that adjusts the rules to the procedures; a worker does it when it starts. */
 export const SetupTasks = {
-  async run(context: ActorContext, procedures: Iterable<Procedure>): Promise<SyncReport> {
-    return await openTasks(context).rules.sync(procedures);
+  async run(
+    context: ActorContext,
+    procedures: Iterable<Procedure>,
+    options: { readonly isComplete?: boolean } = {},
+  ): Promise<SyncReport> {
+    return await openTasks(context).rules.sync(procedures, options);
   },
 };

@@ -108,26 +108,30 @@ export class Site {
   }
 
   /**
-   * Loads the files that register procedures: those that ship, then the site's own.
+   * Loads the files that register procedures: those that ship, then the site's own. A file that cannot be loaded
+   * stops none of the others; what it has registered before its error stays.
    *
-   * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) when a file cannot be loaded
+   * @returns what is wrong with each file that cannot be loaded
+   * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) when there is no such file or directory
    */
-  async loadProcedures(): Promise<void> {
+  async loadProcedures(): Promise<BadConfigError[]> {
     if (this.settings.shippedProcedures) await loadModule(this.directory, 'linod/procedures');
-    for (const path of this.settings.procedures) {
-      for (const file of procedureFiles(path, join(this.directory, 'procedures'))) {
-        await this.#load(file);
-      }
+    const usual = join(this.directory, 'procedures');
+    const broken: BadConfigError[] = [];
+    for (const file of this.settings.procedures.flatMap((path) => procedureFiles(path, usual))) {
+      const problem = await this.#load(file);
+      if (problem !== null) broken.push(problem);
     }
+    return broken;
   }
 
-  async #load(file: string): Promise<void> {
+  async #load(file: string): Promise<BadConfigError | null> {
     try {
       await loadModule(this.directory, file);
+      return null;
     } catch (error) {
-      throw new BadConfigError(this.shorten(file), undefined, `cannot be loaded: ${headline(error)}`, {
-        cause: error,
-      });
+      const problem = `cannot be loaded: ${headline(error, this.directory)}`;
+      return new BadConfigError(this.shorten(file), undefined, problem, { cause: error });
     }
   }
 }
@@ -174,7 +178,9 @@ async function readConfig(directory: string, path: string, anew: boolean): Promi
       : (await loadModule(directory, path, { anew })).default;
   } catch (error) {
     if (error instanceof BadConfigError) throw error;
-    throw new BadConfigError(file, undefined, `cannot be read: ${headline(error)}`, { cause: error });
+    throw new BadConfigError(file, undefined, `cannot be read: ${headline(error, directory)}`, {
+      cause: error,
+    });
   }
   if (typeof config === 'object' && config !== null && !Array.isArray(config)) return { ...config };
   throw new BadConfigError(
@@ -201,10 +207,23 @@ function procedureFiles(path: string, optional: string): string[] {
     .map((name) => join(path, name));
 }
 
-/** A loader's error in one line. A parser tells the place in a second one: ` /srv/mysite/linod.config.ts:3:10`. */
-function headline(error: unknown): string {
+/**
+ * A loader's error in one line, with the place: the line of the site's own file that threw, or where a parser stopped,
+ * which tells that itself: ` /srv/mysite/linod.config.ts:3:10`.
+ */
+function headline(error: unknown, directory: string): string {
   const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : '';
   const text = error instanceof Error ? error.message : String(error);
   const [first = '', second = ''] = text.split('\n').map((line) => line.trim());
-  return `${name}${first}${/^\/.*:\d+:\d+$/.test(second) ? `, at ${second}` : ''}`;
+  const place = /^\/.*:\d+:\d+$/.test(second) ? second : placeOf(error, directory);
+  return `${name}${first}${place === undefined || first.includes(place) ? '' : `, at ${place}`}`;
+}
+
+/** The line of the site's own file that threw. Not its column, which is that of what the loader has made of the file. */
+function placeOf(error: unknown, directory: string): string | undefined {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const frames = stack
+    .split('\n')
+    .flatMap((line) => /^ +at .*?\(?(\/[^()]*:\d+):\d+\)?$/.exec(line)?.[1] ?? []);
+  return frames.find((frame) => frame.startsWith(`${directory}/`) && !frame.includes('/node_modules/'));
 }

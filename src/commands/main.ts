@@ -155,6 +155,18 @@ export async function withStore<T>(site: Site, use: (store: Store) => Promise<T>
   }
 }
 
+/**
+ * Loads the procedures of a site. Says which files cannot be loaded; the command goes on without them, and its exit code
+ * tells.
+ *
+ * @returns whether all could be loaded
+ */
+export async function loadProcedures(site: Site): Promise<boolean> {
+  const broken = await site.loadProcedures();
+  for (const error of broken) process.exitCode = tell('linod', error);
+  return broken.length === 0;
+}
+
 export interface SiteStore {
   readonly site: Site;
   readonly store: Store;
@@ -168,7 +180,7 @@ export interface SiteStore {
  */
 export async function withSiteStore<T>(flags: SiteFlags, use: (found: SiteStore) => Promise<T>): Promise<T> {
   const site = await requireSite(flags);
-  await site.loadProcedures();
+  await loadProcedures(site);
   return await withStore(site, async (store) => await use({ site, store }));
 }
 

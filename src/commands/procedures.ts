@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { Procedures } from '../procedure.js';
-import { requireSite, type SiteJsonFlags, siteCommand } from './main.js';
+import { loadProcedures, requireSite, type SiteJsonFlags, siteCommand } from './main.js';
 import { print, printJson } from './output.js';
 
 export function proceduresCommand(): Command {
@@ -12,7 +12,7 @@ export function proceduresCommand(): Command {
     'Example:\n  $ linod procedures',
   ).action(async (flags: SiteJsonFlags) => {
     const site = await requireSite(flags);
-    await site.loadProcedures();
+    await loadProcedures(site);
     if (!flags.json) return print(Procedures.toString());
     printJson(
       Array.from(Procedures, ({ value, name, text, suggestion, source }) => ({

@@ -14,6 +14,7 @@ import type { PlannedRule, RulesPlan, RulesPlans } from '../tasks/rules-plan.js'
 import {
   ExitError,
   exitCodes,
+  loadProcedures,
   person,
   requireSite,
   type SiteFlags,
@@ -86,7 +87,7 @@ async function withPlans<T>(
   const file = parseRulesFile(parseJson(source, await read(path)), source);
   const site = await requireSite(flags);
   // A rule can be made of any of them.
-  await site.loadProcedures();
+  await loadProcedures(site);
   return await withStore(site, async (store) => {
     const { plans } = openTasks({ site, store, user: person() });
     return await use({ plans, file, source, site, store });

@@ -4,12 +4,12 @@ import type { Command } from 'commander';
 import { JobRules, SetupTasks } from '../actors.js';
 import { Procedures } from '../procedure.js';
 import {
+  loadProcedures,
   person,
   refuseUnknownCommand,
   requireSite,
   type SiteJsonFlags,
   siteCommand,
-  withSiteStore,
   withStore,
 } from './main.js';
 import { print, printJson, printList, say } from './output.js';
@@ -41,8 +41,10 @@ function syncCommand(): Command {
     'adjust the rules to the procedures, as a worker does when it starts',
     'Example:\n  $ linod rules sync',
   ).action(async (flags: SiteJsonFlags) => {
-    await withSiteStore(flags, async ({ site, store }) => {
-      const report = await SetupTasks.run({ site, store, user: person() }, Procedures);
+    const site = await requireSite(flags);
+    const isComplete = await loadProcedures(site);
+    await withStore(site, async (store) => {
+      const report = await SetupTasks.run({ site, store, user: person() }, Procedures, { isComplete });
       await wakeWorkers(site, store);
       if (flags.json) return printJson(report);
       const done = Object.entries<readonly string[]>({ ...report }).flatMap(([kind, names]) =>

@@ -66,6 +66,7 @@ export interface StartReport {
  */
 export class Daemon {
   readonly #options: DaemonOptions;
+  readonly #broken: readonly Error[];
   readonly #site: Site;
   readonly #store: Store;
   readonly #layer: ChannelLayer;
@@ -91,7 +92,7 @@ export class Daemon {
   static async open(options: DaemonOptions, stop: AbortSignal): Promise<Daemon | null> {
     const { site, terminal, clock = systemClock } = options;
     checkChannels(site, options.channels);
-    await site.loadProcedures();
+    const broken = await site.loadProcedures();
     const awaited = await awaitStore({
       open: () => site.openStore(),
       clock,
@@ -108,7 +109,7 @@ export class Daemon {
         onConnection: (change: ConnectionChange) => logger && logConnection(logger, change),
         onWarning: (warning: LayerWarning) => logger && logLayerWarning(logger, warning),
       });
-      const daemon = new Daemon(options, clock, store, layer, await layer.newChannel('linod'));
+      const daemon = new Daemon(options, clock, store, layer, await layer.newChannel('linod'), broken);
       logger = daemon.#logger;
       const away = `the database was away for ${durationText(awayMs)} when this worker was started`;
       if (awayMs > 0) logger.warning(away);
@@ -119,17 +120,22 @@ export class Daemon {
     }
   }
 
-  /** @param ownChannel the channel that only this worker receives on, for what concerns all workers */
+  /**
+   * @param ownChannel the channel that only this worker receives on, for what concerns all workers
+   * @param broken what is wrong with the files of procedures that could not be loaded
+   */
   private constructor(
     options: DaemonOptions,
     clock: SteadyClock,
     store: Store,
     layer: ChannelLayer,
     ownChannel: string,
+    broken: readonly Error[],
   ) {
     const { site, terminal, channels } = options;
     const { workersGroup: group, settings } = site;
     this.#options = options;
+    this.#broken = broken;
     this.#site = site;
     this.#settings = settings;
     this.#store = store;
@@ -287,7 +293,9 @@ export class Daemon {
     await this.#registry.join(channels, version, { procedures, maxJobs: this.#settings.maxJobs });
     await this.#duties.noticeDead();
     await this.#duties.takeChanges();
-    const sync = await this.#tasks.tasks.setup();
+    for (const { message } of this.#broken)
+      this.#logger.error(`${message}; this worker runs without what the file would have registered`);
+    const sync = await this.#tasks.tasks.setup({ isComplete: this.#broken.length === 0 });
     for (const [kind, names] of Object.entries(sync)) {
       if (names.length > 0) this.#logger.info(`rules ${kind}: ${names.join(', ')}`);
     }

@@ -40,6 +40,8 @@ interface Loaded {
   readonly workerId: string;
   readonly connect: () => Kysely<Database>;
   readonly levels: SiteLevels;
+  /** What is wrong with the first file that could not be loaded. */
+  readonly broken: Error | undefined;
 }
 
 export class RunServer {
@@ -83,6 +85,8 @@ export class RunServer {
     // What cannot be loaded has been reported, and this is about to end.
     const loaded = await this.#loaded?.catch(() => null);
     if (loaded == null) return;
+    if (loaded.broken !== undefined && !Procedures.has(order.procedure))
+      return this.#port.end({ linod: 'unable', error: describeThrown(loaded.broken) });
     const before = openResources();
     const measure = new Measure(this.#port.kind);
     const error = await this.#perform(order, loaded, stop);
@@ -155,8 +159,11 @@ async function load({ directory, settings, workerId }: Begin): Promise<Loaded> {
     label: senderLabel('run', process.pid),
   });
   levels.start(configuredLevels(site.settings));
-  const [connect] = await Promise.all([connector(site.settings.databaseUrl), site.loadProcedures()]);
-  return { site, workerId, connect, levels };
+  const [connect, [broken]] = await Promise.all([
+    connector(site.settings.databaseUrl),
+    site.loadProcedures(),
+  ]);
+  return { site, workerId, connect, levels, broken };
 }
 
 /** What keeps this event loop turning, by kind. */

@@ -181,8 +181,17 @@ function open(path: string): Sqlite.Database {
     switchToWal(database);
     return database;
   } catch (error) {
-    throw new StoreUnavailableError(path, error);
+    throw new StoreUnavailableError(path, isNotBuilt(error) ? new Error(notBuilt, { cause: error }) : error);
   }
+}
+
+const notBuilt = `better-sqlite3 is not built for Node ${process.versions.node}; mend it with: npm rebuild better-sqlite3`;
+
+/** Whether the package has no native module, or one for another Node. It is loaded with the first database. */
+function isNotBuilt(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  return code === 'ERR_DLOPEN_FAILED' || error.message.startsWith('Could not locate the bindings file');
 }
 
 /**

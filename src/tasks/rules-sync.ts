@@ -30,6 +30,7 @@ export async function syncRules(
   tx: Kysely<Database>,
   rules: Rules,
   procedures: Iterable<Procedure>,
+  isComplete: boolean,
 ): Promise<SyncReport> {
   const all = new Map(Array.from(procedures, (procedure) => [procedure.name, procedure]));
   const known = await tx
@@ -55,7 +56,10 @@ export async function syncRules(
   await realignRules(tx, rules, 'the clock or the time zone changed');
   const ids = known.map(({ id }) => id);
   for await (const row of readRules(tx, ids)) {
-    for (const kind of await adjust(tx, rules, row, all.get(row.procedure))) report[kind].push(row.name);
+    const procedure = all.get(row.procedure);
+    // A procedure of a file that could not be loaded is not gone.
+    if (procedure === undefined && !isComplete) continue;
+    for (const kind of await adjust(tx, rules, row, procedure)) report[kind].push(row.name);
   }
   // A rule may have been made after the one that follows it.
   for await (const row of readRules(tx, ids)) {

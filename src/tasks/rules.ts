@@ -109,12 +109,14 @@ export class Rules {
   /**
    * Adjusts the rules to the procedures: a rule for each procedure that has none, rules of vanished procedures
    * marked, rules that failed reactivated, suggestions renewed. What a person overrode or cancelled stays so.
+   *
+   * @param isComplete whether these are all procedures; if a file of them could not be loaded, none has vanished
    */
-  async sync(procedures: Iterable<Procedure>): Promise<SyncReport> {
+  async sync(procedures: Iterable<Procedure>, { isComplete = true } = {}): Promise<SyncReport> {
     return await transact(this.db, async (tx) => {
       // Two workers that start at once must not both make the rule that a procedure lacks.
       await lock(tx, 'rules');
-      return await syncRules(tx, this, procedures);
+      return await syncRules(tx, this, procedures, isComplete);
     });
   }
 

@@ -84,10 +84,10 @@ export class Tasks {
   }
 
   /** Adjusts the rules to the registered procedures; see {@link Rules.sync}. */
-  async setup(): Promise<SyncReport> {
+  async setup(options: { readonly isComplete?: boolean } = {}): Promise<SyncReport> {
     // All rules are gone through, so that no earlier setting of the clock matters.
     this.#steps = new ClockSteps(this.#context.clock);
-    return await this.#context.rules.sync(this.#context.procedures);
+    return await this.#context.rules.sync(this.#context.procedures, options);
   }
 
   /**

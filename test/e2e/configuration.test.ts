@@ -242,7 +242,7 @@ t.test('a configuration file that cannot be read is told, with the place', async
   );
   await typescript(
     `export default { name: siteName };\n`,
-    'linod.config.ts: cannot be read: ReferenceError: siteName is not defined',
+    `linod.config.ts: cannot be read: ReferenceError: siteName is not defined, at ${place}:1`,
   );
   await typescript(
     `import './nowhere.js';\nexport default { name: 'test' };\n`,
@@ -257,14 +257,16 @@ t.test('wrong procedures are told, with their files', async (t) => {
     const pattern = message
       .replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
       .replaceAll(/:line (\d+)/g, ':$1(?::\\d+)?');
-    for (const [script, ...args] of [
-      ['linod', 'procedures'],
-      ['runworker', site.channel],
-    ] as const) {
-      await expectRefusal(t, site, new RegExp(`^${script}: ${pattern}\n$`), { script, args });
-    }
+    const ended = await site.run('linod', 'procedures');
+    t.match(ended, { code: 2, stderr: new RegExp(`^linod: ${pattern}\n$`) });
   };
-  await refuse(`procedures: no file or directory ${site.path('reports.ts')}`);
+  for (const [script, ...args] of [
+    ['linod', 'procedures'],
+    ['runworker', site.channel],
+  ] as const) {
+    const message = `procedures: no file or directory ${site.path('reports.ts')}`;
+    await expectRefusal(t, site, message, { script, args });
+  }
   site.write({
     'procedures/nightly.ts': `import { scheduleDaily } from 'linod';\n\nscheduleDaily(function report() {});\n`,
     'reports.ts': `import { scheduleDaily } from 'linod';\nscheduleDaily(function report() {});\n`,
@@ -283,7 +285,32 @@ t.test('wrong procedures are told, with their files', async (t) => {
     `reports.ts: cannot be loaded: ParseError: Unexpected token, at ${site.path('reports.ts')}:1:10`,
   );
   site.write({ 'reports.ts': `throw new Error('no data');\n` });
-  await refuse('reports.ts: cannot be loaded: no data');
+  await refuse(`reports.ts: cannot be loaded: no data, at ${site.path('reports.ts')}:1`);
+});
+
+t.test('a broken file of procedures stops neither the worker nor the procedures of the others', async (t) => {
+  const procedure = (name: string) =>
+    `import { scheduleOften } from 'linod';\nscheduleOften(function ${name}() {});\n`;
+  const site = new LiveSite(t, {
+    files: { 'procedures/good.ts': procedure('good'), 'procedures/other.ts': procedure('other') },
+  });
+  await site.run('linod', 'rules', 'sync');
+  site.write({ 'procedures/other.ts': `${procedure('other').split('\n', 1)}\nconst n: number = nowhere;\n` });
+  const told = `procedures/other.ts: cannot be loaded: ReferenceError: nowhere is not defined, at ${site.path('procedures/other.ts')}:2`;
+
+  const worker = await site.startWorker('--initiate');
+  await worker.printed((line) => line.includes(told));
+  const { text } = await site.logged(/cannot be loaded/);
+  t.match(text, told);
+  t.match(await site.run('linod', 'rule', 'good', 'run', '--wait'), { code: 0, stdout: /done/ });
+  const rules = await site.run('linod', 'rules');
+  t.notMatch(rules.stdout, 'never runs', 'no rule is marked as one without a procedure');
+  t.match(rules.stdout, /other/);
+
+  t.match(await site.run('linod', 'rules', 'sync'), { code: 2, stdout: '', stderr: told });
+  const listed = await site.run('linod', 'procedures');
+  t.match(listed, { code: 2, stdout: /good/, stderr: `linod: ${told}\n` });
+  t.notMatch(listed.stdout, 'other');
 });
 
 t.test('a database that cannot be used is told', async (t) => {
@@ -306,6 +333,27 @@ t.test('a database that cannot be used is told', async (t) => {
   site.environment = { DATABASE_URL: 'sqlite:procedures' };
   site.write({ 'procedures/README': '' });
   await expectRefusal(t, site, unusable('procedures', 'unable to open database file'), { code: 1 });
+});
+
+t.test('a native module that is not built is told with the command that mends it', async (t) => {
+  const site = new LiveSite(t, {
+    files: {
+      'unbuilt.cjs': `process.dlopen = () => {
+        throw Object.assign(new Error('compiled against another Node\\nTry again'), { code: 'ERR_DLOPEN_FAILED' });
+      };`,
+    },
+  });
+  const nodeArgs = ['--require', site.path('unbuilt.cjs')];
+  const mend = `better-sqlite3 is not built for Node ${process.versions.node}; mend it with: npm rebuild better-sqlite3\n`;
+  const run = (environment: Record<string, string>, script: ScriptName, ...args: string[]) =>
+    Program.start(t, scriptPath(script), args, { cwd: site.directory, nodeArgs, environment }).ended();
+  const database = await run({}, 'linod');
+  t.match(database, { code: 1, stderr: `linod: cannot open the database ${site.path('linod.db')}: ${mend}` });
+  const layer = await run({}, 'linod', 'channels');
+  t.match(layer, {
+    code: 1,
+    stderr: `linod: channel layer file "${site.path('channels.db')}" cannot be opened: ${mend}`,
+  });
 });
 
 t.test('without a site commands say how to name or make one', async (t) => {

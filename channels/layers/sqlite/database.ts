@@ -58,7 +58,7 @@ export function openDatabase(path: string): Database {
     throw new LayerFileError(path, 'lies in a directory that does not exist', { sqliteCode });
   }
   const Sqlite = loadSqlite(path);
-  const db = new Sqlite(path, { timeout: busyTimeoutMs });
+  const db = openFile(Sqlite, path);
   try {
     if (isEmpty(db, path)) create(db, path);
     useWal(db, path);
@@ -80,12 +80,28 @@ function loadSqlite(path: string): typeof BetterSqlite3 {
   try {
     return createRequire(import.meta.url)('better-sqlite3');
   } catch (cause) {
-    throw new LayerFileError(
-      path,
-      'needs the package better-sqlite3, which cannot be loaded; try `npm rebuild better-sqlite3`',
-      { cause },
-    );
+    throw notBuilt(path, cause);
   }
+}
+
+function openFile(Sqlite: typeof BetterSqlite3, path: string): Database {
+  try {
+    return new Sqlite(path, { timeout: busyTimeoutMs });
+  } catch (error) {
+    throw isNotBuilt(error) ? notBuilt(path, error) : error;
+  }
+}
+
+/** Whether the package has no native module, or one for another Node. It is loaded with the first database. */
+function isNotBuilt(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  return code === 'ERR_DLOPEN_FAILED' || error.message.startsWith('Could not locate the bindings file');
+}
+
+function notBuilt(path: string, cause: unknown): LayerFileError {
+  const problem = `cannot be opened: better-sqlite3 is not built for Node ${process.versions.node}; mend it with: npm rebuild better-sqlite3`;
+  return new LayerFileError(path, problem, { cause });
 }
 
 /** Whether there are no tables yet. @throws LayerFileError when the file is not for us */
