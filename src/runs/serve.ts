@@ -2,6 +2,7 @@
 // worker says.
 
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { killMarked, runVariable } from './mark.js';
 import type { FromRun } from './messages.js';
 import { type RunPort, RunServer } from './server.js';
 
@@ -58,7 +59,9 @@ class ThreadPort implements RunPort {
 
 /** Ends this process with all that it has started. */
 function endGroup(): void {
-  process.kill(-process.pid, 'SIGKILL');
+  const mark = process.env[runVariable];
+  const marked = mark === undefined ? Promise.resolve() : killMarked(mark);
+  void marked.then(() => process.kill(-process.pid, 'SIGKILL'));
 }
 
 new RunServer(isMainThread ? new ProcessPort() : new ThreadPort()).listen();

@@ -14,8 +14,8 @@ import { configuredLevels } from '../site/settings.js';
 import { type Settings, type Site, siteOfWorker } from '../site.js';
 import type { Database } from '../store/schema.js';
 import { connector } from '../store/store.js';
+import { markOf, runVariable } from './mark.js';
 import { type FromRun, parseToRun, type ToRun } from './messages.js';
-import { markOf, runVariable } from './process.js';
 import { type RequestParts, RunConnection, RunRequest } from './request.js';
 import { describeThrown, headline, RunAbortedError, RunStop } from './stop.js';
 import { Measure } from './usage.js';
@@ -126,6 +126,8 @@ export class RunServer {
     } catch (error) {
       return { text: describeThrown(error), headline: headline(error) };
     } finally {
+      // What it leaves behind when it has come to its end may go on.
+      delete process.env[runVariable];
       await connection.close()?.catch(() => undefined);
     }
   }

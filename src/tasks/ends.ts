@@ -4,8 +4,9 @@ import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import { durationText } from '../duration.js';
 import { leaveReason } from '../membership/registry.js';
+import { killMarked, markOf } from '../runs/mark.js';
 import { idList } from '../store/dialect.js';
-import type { Database } from '../store/schema.js';
+import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { interrupted, type Job, jobFromRow, type Outcome } from './job.js';
 import { inactiveRule, type RuleEntry, storable, writeEntries } from './ledger.js';
@@ -221,7 +222,11 @@ export class Ends {
   /** Marks the runs of workers that have stopped or died as lost, and does what their rules say of that. */
   async giveUpLost(): Promise<Job[]> {
     // Looking needs no lock, and there is seldom anything to do.
-    if ((await orphans(this.#rules.db)).length === 0) return [];
+    const found = await orphans(this.#rules.db);
+    if (found.length === 0) return [];
+    // Before it may run again: what a run in a process has detached outlives its worker.
+    for (const { id, worker_id, run_in } of found)
+      if (run_in === 'process') await killMarked(markOf(worker_id, id));
     return await transact(this.#rules.db, async (tx) => {
       const lost: Job[] = [];
       for (const orphan of await orphans(tx)) {
@@ -294,11 +299,11 @@ function retryDelayMs(firstSeconds: number, attempt: number): number {
 /** Running jobs whose worker is not among the living. */
 async function orphans(
   db: Kysely<Database>,
-): Promise<Array<{ id: number; worker_id: string; stop_reason: string | null }>> {
+): Promise<Array<Pick<JobRow, 'id' | 'worker_id' | 'run_in'> & { stop_reason: string | null }>> {
   return await db
     .selectFrom('jobs')
     .leftJoin('workers', 'workers.id', 'jobs.worker_id')
-    .select(['jobs.id', 'jobs.worker_id', 'workers.stop_reason'])
+    .select(['jobs.id', 'jobs.worker_id', 'jobs.run_in', 'workers.stop_reason'])
     .where('jobs.status', '=', sql.lit('running' as const))
     .where((eb) => eb.or([eb('workers.id', 'is', null), eb('workers.stopped_at', 'is not', null)]))
     // Not by the number alone: SQLite would read the whole history in that order, to be spared the sorting.

@@ -80,6 +80,38 @@ t.test('a process ends when its worker is killed, also in the middle of a loop w
   t.match(await site.jobs('run_in_circles'), [{ status: 'lost' }]);
 });
 
+for (const [how, rest] of [
+  ['waits', 'await new Promise(() => setInterval(() => undefined, 1000));'],
+  ['never lets its event loop turn', 'while (true);'],
+] as const) {
+  t.test(`what a run that ${how} has detached ends when its worker is killed`, async (t) => {
+    const site = new LiveSite(t, {
+      files: {
+        'procedures/work.ts': `import { spawn } from 'node:child_process';
+import { schedule } from 'linod';
+schedule('@yearly', { runIn: 'process' }, async function plant_trees(ar) {
+  const apart = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' });
+  apart.unref();
+  ar.info('planted ' + apart.pid);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  ${rest}
+});
+`,
+      },
+    });
+    const worker = await site.startWorker('--initiate');
+    await site.linod('rule', '1', 'run');
+    const { text } = await site.logged(/^planted \d+/);
+    const pid = Number(/\d+/.exec(text)?.[0]);
+    t.notOk(isGone(pid));
+    worker.kill('SIGKILL');
+    await worker.ended();
+    await site.run('linod');
+    t.match(await site.jobs('plant_trees'), [{ status: 'lost' }]);
+    await eventually('its child is gone', () => isGone(pid));
+  });
+}
+
 t.test('a worker that is told to stop ends the processes of its runs', async (t) => {
   const site = new LiveSite(t, { files: { 'procedures/work.ts': work }, graceSeconds: 0.2 });
   const worker = await site.startWorker('--initiate');

@@ -7,7 +7,9 @@ import { LinodError } from '../../errors.js';
 import { above, type Batch, batchBytes, lastOf, leadingBatch } from '../batch.js';
 import { maxRecordBytes } from '../formats/line-format.js';
 
-const mark = '# linod log spool 1 ';
+const anyMark = '# linod log spool ';
+/** With the version of the format. */
+const mark = `${anyMark}1 `;
 const maxHeaderBytes = 4096;
 
 const headerSchema = v.object({
@@ -213,6 +215,8 @@ function readBegin(path: string, fd: number): Begin {
   const begin = read(fd, 0, maxHeaderBytes);
   const size = begin.indexOf('\n') + 1;
   const line = begin.toString('utf8', 0, size);
+  if (line.startsWith(anyMark) && !line.startsWith(mark))
+    throw new BadSpoolError(path, 'another version of linod wrote it; a worker of that version sends it');
   if (!line.startsWith(mark)) throw new BadSpoolError(path, 'its first line is not that of a spool file');
   try {
     return { header: v.parse(headerSchema, JSON.parse(line.slice(mark.length))), size };

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Spool, type SpoolLimits } from '../../../src/log/sender/spool.js';
+import { readSpoolHeader } from '../../../src/log/sender/spool-file.js';
 import { ownProcess } from '../../../src/owner.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../support/directory.js';
@@ -74,3 +75,15 @@ t.test(
     );
   },
 );
+
+t.test('a spool file of another version of linod is told as that, and left as it is', async (t) => {
+  const directory = testDirectory(t);
+  const path = join(directory, 'web-5.e5.1.spool');
+  const text = '# linod log spool 2 {"sender":"web[5]"}\nsomething new\n';
+  writeFileSync(path, text);
+  t.throws(() => readSpoolHeader(path), {
+    code: 'LINOD_ERR_BAD_SPOOL',
+    message: /: another version of linod wrote it; a worker of that version sends it$/,
+  });
+  t.equal(readFileSync(path, 'utf8'), text);
+});
