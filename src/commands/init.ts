@@ -2,9 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, delimiter, dirname, join, relative, resolve } from 'node:path';
 import { Command } from 'commander';
-import { UsageError } from '../errors.js';
+import { LinodError, UsageError } from '../errors.js';
+import { findConfigFile } from '../site/find.js';
 import { aboutSetting, checkSetting } from '../site/resolve-settings.js';
 import { jsonOption } from './main.js';
 import { print, printJson, say } from './output.js';
@@ -17,7 +18,7 @@ export function initCommand(): Command {
     .argument('<directory>', "where; its last part is the site's name")
     .option('--name <name>', "the site's name, if it is not to be the directory's")
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ linod init mysite && cd mysite && runworker linod_mysite')
+    .addHelpText('after', '\nExample:\n  $ linod init mysite && cd mysite && linod start')
     .action(async (directory: string, flags: { name?: string; json?: boolean }) => {
       const path = resolve(directory);
       const name = flags.name ?? basename(path);
@@ -28,12 +29,33 @@ export function initCommand(): Command {
       }
       const shown = shorten(path);
       for (const file of files) print(join(shown, file));
+      const around = siteAround(path);
+      if (around !== undefined)
+        say(`WARNING ${path} lies in the site ${around}; below ${path} commands take the new site`);
       say(`site ${name} is ready; what comes next:`);
-      if (path !== process.cwd()) say(`  $ cd ${shown}`);
-      const worker = `runworker linod_${name}`;
-      say(`  $ ${worker}      in one terminal`);
-      say(`  $ ${'initiate_linod'.padEnd(worker.length)}      in another`);
+      if (path !== process.cwd()) say(`  $ cd ${/^[\w./-]+$/.test(shown) ? shown : JSON.stringify(shown)}`);
+      const prefix = programPrefix();
+      const worker = `${prefix}runworker linod_${name}`;
+      say(`  $ ${`${prefix}linod start`.padEnd(worker.length)}    all in one terminal, or:`);
+      say(`  $ ${worker}    in one terminal`);
+      say(`  $ ${`${prefix}initiate_linod`.padEnd(worker.length)}    in another`);
     });
+}
+
+/** What a program's name needs before it: a shell finds those of a global installation only. npm changes PATH for its children. */
+function programPrefix(): string {
+  const { PATH = '', npm_command: npm } = process.env;
+  const isFound = PATH.split(delimiter).some((directory) => existsSync(join(directory, 'runworker')));
+  return isFound && npm === undefined ? '' : 'npx ';
+}
+
+/** The directory of the site that another one lies in. */
+function siteAround(path: string): string | undefined {
+  for (let inner = path, directory = dirname(path); directory !== inner; directory = dirname(inner)) {
+    if (findConfigFile(directory) !== undefined) return directory;
+    inner = directory;
+  }
+  return undefined;
 }
 
 /** The path as seen from here, unless it lies elsewhere. */
@@ -46,7 +68,8 @@ function shorten(path: string): string {
  * Writes the files of a new site. Nothing that exists is overwritten.
  *
  * @returns the files, relative to the directory
- * @throws UsageError (`LINOD_ERR_USAGE`) for a name that no site can have, or when there is a site already
+ * @throws UsageError (`LINOD_ERR_USAGE`) for a name that no site can have, when there is a site already, or when
+ *   the directory cannot be written
  */
 export async function makeSite(directory: string, name: string): Promise<string[]> {
   if (checkSetting('name', name, directory) === undefined) {
@@ -54,7 +77,15 @@ export async function makeSite(directory: string, name: string): Promise<string[
       `expected the site's name to be ${aboutSetting('name').allowed}, got: ${JSON.stringify(name)}; give one with --name`,
     );
   }
-  const files = filesOf(name);
+  try {
+    return await writeSite(directory, filesOf(name));
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof LinodError) throw error;
+    throw new UsageError(`cannot make a site in ${directory}: ${error.message}`);
+  }
+}
+
+async function writeSite(directory: string, files: Readonly<Record<string, string>>): Promise<string[]> {
   const taken = Object.keys(files).filter((file) => existsSync(join(directory, file)));
   const hasConfig =
     existsSync(directory) && (await readdir(directory)).some((file) => file.startsWith('linod.config.'));
@@ -64,11 +95,18 @@ export async function makeSite(directory: string, name: string): Promise<string[
     );
   }
   for (const [file, content] of Object.entries(files)) {
-    await mkdir(join(directory, file, '..'), { recursive: true });
+    await makeDirectory(dirname(join(directory, file)));
     await writeFile(join(directory, file), content, { flag: 'wx' });
   }
-  await mkdir(join(directory, 'log'), { recursive: true });
+  await makeDirectory(join(directory, 'log'));
   return [...Object.keys(files), 'log/'];
+}
+
+/** Not by `recursive`: below /proc, Node would try for ever. */
+async function makeDirectory(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  await makeDirectory(dirname(path));
+  await mkdir(path);
 }
 
 /** The zone that this process shows times in; UTC where `TZ` names none that there is. */

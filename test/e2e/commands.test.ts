@@ -119,6 +119,9 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod init Big':
       'linod: expected the site\'s name to be a lower-case letter followed by at most 39 lower-case letters, digits, "_" or "-", got: "Big"; give one with --name',
     'linod init . --name test': `linod: ${site.directory} already has a linod.config file; nothing was written`,
+    'linod init /proc/nowhere':
+      "linod: cannot make a site in /proc/nowhere: ENOENT: no such file or directory, mkdir '/proc/nowhere'",
+    'linod init application.mjs/inner': `linod: cannot make a site in ${site.path('application.mjs/inner')}: ENOTDIR: not a directory, mkdir '${site.path('application.mjs/inner')}'`,
     'linod rules --site': "error: option '--site <dir>' argument missing",
     runworker: "error: missing required argument 'channel'",
     'runworker linod_tset':

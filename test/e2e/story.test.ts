@@ -100,7 +100,8 @@ t.test('a new site works as it comes out of linod init', async (t) => {
     'mysite/log/',
     'mysite/procedures/hello.ts',
   ]);
-  t.match(made.stderr, '$ runworker linod_mysite');
+  const shown = made.stderr.split('\n').flatMap((line) => /^ {2}\$ (.*?)(?: {2}.*)?$/.exec(line)?.[1] ?? []);
+  t.strictSame(shown, ['cd mysite', 'npx linod start', 'npx runworker linod_mysite', 'npx initiate_linod']);
 
   writeFileSync(
     join(parent, 'mysite/procedures/hello.ts'),
@@ -110,6 +111,12 @@ scheduleOften(async function hello(ar: BaseRequest) {
 });
 `,
   );
+  const inner = await run('linod', 'init', 'mysite/inner').ended();
+  t.match(inner, {
+    code: 0,
+    stderr: `WARNING ${join(parent, 'mysite/inner')} lies in the site ${join(parent, 'mysite')};`,
+  });
+
   const worker = run('linod', 'start', '--site', 'mysite');
   await worker.printed(/is listening/);
   const ran = await run('linod', '--site', 'mysite', 'rule', 'hello', 'run', '--wait').ended();
