@@ -4,7 +4,6 @@ import type { ConnectionChange, DroppedMessage, LayerWarning, WorkerEvent } from
 import { durationText } from '../duration.js';
 import type { LevelName } from '../log/levels.js';
 import type { Logger } from '../log/logger.js';
-import { isReplyChannel } from '../log/messages.js';
 
 /** Logs an event of a worker, with the channel's name. */
 export function logWorkerEvent(logger: Logger, event: WorkerEvent): void {
@@ -13,8 +12,8 @@ export function logWorkerEvent(logger: Logger, event: WorkerEvent): void {
 }
 
 /**
- * Logs that a layer had to throw a message away. Answers to a sender of the log that has ended expire every day, and nobody
- * misses them.
+ * Logs that a layer had to throw a message away. What expires on a channel of one process was for one that has ended, and
+ * nobody misses it.
  */
 export function logDropped(logger: Logger, { channel, reason, error }: DroppedMessage): void {
   if (reason === 'dead') {
@@ -23,7 +22,7 @@ export function logDropped(logger: Logger, { channel, reason, error }: DroppedMe
     );
     return;
   }
-  const level = reason === 'expired' && isReplyChannel(channel) ? 'DEBUG' : 'WARNING';
+  const level = reason === 'expired' && channel.includes('!') ? 'DEBUG' : 'WARNING';
   logger.log(level, `a message on ${channel} was dropped: ${error?.message ?? reason}`);
 }
 

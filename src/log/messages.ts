@@ -104,11 +104,6 @@ export const parseLogAnswer: (received: Received) => LogAnswer = parserOf(answer
 /** With it begins the name of a channel on which a sender waits for answers. */
 export const replyPrefix = 'log';
 
-/** Whether a sender waits on this channel for answers, or waited until it ended. */
-export function isReplyChannel(channel: string): boolean {
-  return channel.startsWith(`${replyPrefix}.`) && channel.includes('!');
-}
-
 /** The group in which the senders of a log's channel wait for `log.ready`. */
 export function sendersGroup(channel: string): string {
   return `${channel}.senders`;

@@ -1,11 +1,21 @@
 // A lock that the operating system holds for a process, and lets go in the moment in which the process ends.
 
-import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import * as v from 'valibot';
 import { LinodError } from '../errors.js';
 import { type Owner, ownProcess } from '../owner.js';
+import { NotRegularFileError, openRegular, readRegular, replaceFlags } from '../regular-file.js';
 
 /** Who has, or had, a lock. */
 export interface LockHolder extends Owner {
@@ -72,7 +82,12 @@ export class FileLock {
   /** Says who it is that has it now. What cannot be written costs only that others know of its end at once. */
   sign(): void {
     try {
-      writeFileSync(this.#holderPath, `${JSON.stringify(this.#self)}\n`);
+      const fd = openRegular(this.#holderPath, replaceFlags);
+      try {
+        writeFileSync(fd, `${JSON.stringify(this.#self)}\n`);
+      } finally {
+        closeSync(fd);
+      }
     } catch {
       // A full disk. Half of a name is read as nobody.
     }
@@ -81,7 +96,7 @@ export class FileLock {
   /** Who signed last; undefined when nobody has, or it cannot be read. */
   lastHolder(): LockHolder | undefined {
     try {
-      return v.parse(v.pipe(v.string(), v.parseJson(), holderSchema), readFileSync(this.#holderPath, 'utf8'));
+      return v.parse(v.pipe(v.string(), v.parseJson(), holderSchema), readRegular(this.#holderPath));
     } catch {
       return undefined;
     }
@@ -99,7 +114,7 @@ export class FileLock {
 
   #take(): boolean {
     mkdirSync(dirname(this.path), { recursive: true });
-    if (identityOf(this.path) === '') closeSync(openSync(this.path, 'a'));
+    this.#makeFile();
     const before = identityOf(this.path);
     const database = new Sqlite(this.path, { timeout: 0 });
     try {
@@ -119,10 +134,27 @@ export class FileLock {
     this.#identity = identity;
     return true;
   }
+
+  /**
+   * Who can read the file could hold the next holder off with a lock for readers. So only those may who could remove it: its
+   * owner and, where the directory is the group's, the group.
+   */
+  #makeFile(): void {
+    const directory = statSync(dirname(this.path));
+    const mode = (directory.mode & 0o020) === 0 ? 0o600 : 0o660;
+    const found = lstatSync(this.path, { throwIfNoEntry: false });
+    if (found === undefined) {
+      closeSync(openRegular(this.path, constants.O_WRONLY | constants.O_CREAT, 0o600));
+      // Else a command of root's would keep the site's own processes from the lock.
+      if (process.geteuid?.() === 0) chownSync(this.path, directory.uid, directory.gid);
+    } else if (!found.isFile()) throw new NotRegularFileError(this.path);
+    const isOurs = found === undefined || found.uid === process.geteuid?.();
+    if (isOurs && ((found?.mode ?? 0) & 0o777) !== mode) chmodSync(this.path, mode);
+  }
 }
 
 /** Tells a file from any other that there is now; empty when there is none. */
 function identityOf(path: string): string {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = lstatSync(path, { throwIfNoEntry: false });
   return found === undefined ? '' : `${found.dev}:${found.ino}`;
 }

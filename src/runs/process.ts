@@ -82,7 +82,8 @@ export class Process implements RunHost {
     const child = this.#child;
     let isFull = false;
     for (const stream of ['stdout', 'stderr'] as const) {
-      const readable = child[stream];
+      // Without a free descriptor there is none, and the child's error tells why.
+      const readable = child[stream] ?? null;
       if (readable === null) continue;
       readLines(readable, (line) => {
         isFull ||= stream === 'stderr' && heapIsFull.test(line);

@@ -86,7 +86,11 @@ export class Connection {
     if (this.#isClosed) throw new LayerClosedError();
     if (this.#client !== undefined && this.isReady) return this.#client;
     const arrived = this.#arrivals.take(signal);
-    this.#opening ??= this.#open();
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      // Its package was removed under the process, as by a deployment.
+      this.#opening = undefined;
+      this.#arrivals.fail(error);
+    });
     return arrived;
   }
 
@@ -154,7 +158,6 @@ export class Connection {
     });
   }
 
-  /** Never rejects. */
   async #open(): Promise<void> {
     const client = await this.#newClient();
     if (this.#isClosed) return;

@@ -3,12 +3,13 @@
 // A file, since every process of the site on this machine can read it, whatever its channel layer, also one that is idle,
 // and one that starts later. Other machines hear of them over the channel layer, and write them down for their processes.
 
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import type { Received } from '../../../channels/index.js';
 import { LinodError } from '../../errors.js';
 import { parserOf } from '../../parse-message.js';
+import { readRegular } from '../../regular-file.js';
 import { type LevelName, LogLevels } from '../levels.js';
 
 const namePattern = /^(?=.{1,120}$)[\w@+-]+(\.[\w@+-]+)*$/;
@@ -91,14 +92,11 @@ export class LevelsFile {
   /**
    * What stands there, also what does not hold any more; undefined when it makes no sense.
    *
-   * @throws what readFile throws, save that a file that is not there holds nothing
+   * @throws as readRegular, save that a file that is not there holds nothing
    */
   read(): LevelOverride[] | undefined {
     if (this.state === '') return [];
-    const parsed = v.safeParse(
-      v.pipe(v.string(), v.parseJson(), overridesSchema),
-      readFileSync(this.path, 'utf8'),
-    );
+    const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), overridesSchema), readRegular(this.path));
     return parsed.success ? parsed.output : undefined;
   }
 

@@ -1,6 +1,6 @@
 // Brings the records of ended processes into the log: their spool files have no sender any more.
 
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { untilBeat } from '../../../channels/beat.js';
 import type { Clock } from '../../clock.js';
@@ -20,7 +20,7 @@ export interface SpoolAdopterOptions {
   readonly everyMs?: number | undefined;
   /** Whether it is worth looking now: somebody listens. */
   readonly isWanted?: (() => boolean) | undefined;
-  /** Told of each sender whose records were brought in. */
+  /** Told of each sender of which records were brought in that the log did not have, and how many. */
   readonly onAdopted?: ((adopted: { sender: string; records: number }) => void) | undefined;
   /** Told once of each file that cannot be read; it is left where it is. */
   readonly onTrouble?: ((error: unknown) => void) | undefined;
@@ -30,22 +30,22 @@ export interface SpoolAdopterOptions {
 const firstScanMs = 1000;
 /** Files are given up until the next scan when nothing of them was acknowledged for so long. */
 const answerMs = 10_000;
-/** Files of a process that cannot be seen from here are read when nothing was added for so long … */
-const quietMs = 60_000;
-/** … and removed after so long. */
-const abandonedMs = 86_400_000;
+/**
+ * Files of a process that cannot be seen from here are sent when nothing was added for so long. A living sender that is heard
+ * has removed its own by then.
+ */
+const quietMs = 5000;
 
 /**
  * Looks for spool files now and then, and sends those of a dead process as their sender would have sent them. A lock beside the
  * directory keeps other adopters from the same work. Records that are in the log already are cut by the writer.
  *
- * Processes of other machines and containers cannot be seen. Their files are only read, and stay for a day.
+ * Processes of other machines and containers cannot be seen. One that lives after all loses nothing: its records are cut,
+ * and it begins another file when it finds its own removed.
  */
 export class SpoolAdopter {
   readonly #options: SpoolAdopterOptions;
   readonly #told = new Set<string>();
-  /** Sizes of files that were read but may not be removed, by their senders' epochs. */
-  readonly #read = new Map<string, number>();
   #isStopped = false;
   #wake: () => void = () => {};
   #scanning: Promise<void> | undefined;
@@ -106,8 +106,7 @@ export class SpoolAdopter {
     const lock = new FileLock(`${directory}.lock`, header.sender);
     if (!lock.take()) return;
     try {
-      if (state === 'dead') await this.#send(paths, header, true);
-      else await this.#readElsewhere(paths, header);
+      if (state === 'dead' || (await isQuiet(paths))) await this.#send(paths, header, state === 'elsewhere');
     } finally {
       lock.release();
     }
@@ -124,32 +123,23 @@ export class SpoolAdopter {
     return undefined;
   }
 
-  async #readElsewhere(paths: readonly string[], header: SpoolHeader): Promise<void> {
-    const infos = await Promise.all(paths.map((path) => stat(path)));
-    const quiet = Date.now() - Math.max(...infos.map(({ mtimeMs }) => mtimeMs));
-    if (quiet < quietMs) return;
-    const size = infos.reduce((sum, info) => sum + info.size, 0);
-    const isAbandoned = quiet > abandonedMs;
-    if (this.#read.get(header.epoch) === size && !isAbandoned) return;
-    if (await this.#send(paths, header, isAbandoned)) this.#read.set(header.epoch, size);
-  }
-
-  /** @returns whether all of it is in the log */
-  async #send(paths: readonly string[], header: SpoolHeader, isOurs: boolean): Promise<boolean> {
+  async #send(paths: readonly string[], header: SpoolHeader, mayGrow: boolean): Promise<void> {
     const { clock, transport } = this.#options;
     const { sender, epoch, owner } = header;
     const spool = new Spool({ directory: '', header, clock });
     try {
       for (const path of paths) {
-        const file = await SpoolFile.open(path, isOurs).catch((error) => this.#noteBad(path, error));
+        const file = await SpoolFile.open(path, mayGrow).catch((error) => this.#noteBad(path, error));
         if (file !== undefined) spool.adopt(file);
       }
-      const records = spool.base === undefined ? 0 : spool.last - spool.base + 1;
-      let acked = -1;
+      const { base = spool.last + 1 } = spool;
+      let [acked, known] = [-1, 0];
       const onChange = () => {
-        if (forwarder.acknowledged > acked) this.#wake();
+        if (forwarder.acknowledged <= acked) return;
+        known ||= forwarder.acknowledged;
+        this.#wake();
       };
-      const forwarder = new Forwarder({ sender, epoch, owner, spool, clock, onChange });
+      const forwarder = new Forwarder({ sender, epoch, owner, spool, clock, onChange, asksFirst: true });
       forwarder.connect(transport);
       forwarder.wake(true);
       while (!spool.isEmpty && !this.#isStopped && forwarder.acknowledged > acked) {
@@ -157,8 +147,9 @@ export class SpoolAdopter {
         await this.#woken();
       }
       forwarder.close();
+      // What was acknowledged first is the first record alone, or what the log had before.
+      const records = spool.last - (known > base ? known : base - 1);
       if (spool.isEmpty && records > 0) this.#options.onAdopted?.({ sender, records });
-      return spool.isEmpty;
     } finally {
       spool.close();
     }
@@ -187,6 +178,11 @@ export class SpoolAdopter {
     this.#told.add(what);
     this.#options.onTrouble?.(error);
   }
+}
+
+async function isQuiet(paths: readonly string[]): Promise<boolean> {
+  const infos = await Promise.all(paths.map((path) => lstat(path)));
+  return Date.now() - Math.max(...infos.map(({ mtimeMs }) => mtimeMs)) >= quietMs;
 }
 
 /** `web-812.epoch.3.spool` */

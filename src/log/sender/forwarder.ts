@@ -14,6 +14,8 @@ export interface ForwarderOptions {
   readonly owner: Owner;
   readonly spool: Spool;
   readonly clock: Clock;
+  /** Whether it may be that the log has the records: then the first is sent alone, and the answer tells. */
+  readonly asksFirst?: boolean | undefined;
   /** Called when more is acknowledged, and when nobody answers any more. Must not throw. */
   readonly onChange: () => void;
 }
@@ -102,6 +104,7 @@ export class Forwarder {
 
   #isDue(): boolean {
     const { spool, clock } = this.#options;
+    if (this.#asks && this.#sent > 0) return false;
     const bytes = spool.bytesAbove(this.#sent);
     if (spool.bytesAbove(this.#acked) - bytes >= windowBytes) return false;
     if (bytes === 0) {
@@ -117,11 +120,16 @@ export class Forwarder {
     return false;
   }
 
+  /** Whether it is still to be told what the log has. */
+  get #asks(): boolean {
+    return this.#options.asksFirst === true && this.#acked === 0;
+  }
+
   /** @returns whether there was something that could be sent */
   async #sendNext(): Promise<boolean> {
     const { spool, clock } = this.#options;
     const isWaiting = this.#mode === 'waiting';
-    const batch = spool.next(this.#sent, isWaiting ? batchBytes : enoughBytes);
+    const batch = spool.next(this.#sent, this.#asks ? 1 : isWaiting ? batchBytes : enoughBytes);
     if (batch === undefined || this.#transport === undefined) return false;
     this.#sent = lastOf(batch);
     this.#sentAt = clock.now();

@@ -1,9 +1,20 @@
 // A spool file: records of one sender that wait for the logger coroutine, as a person and an adopter can read them.
 
-import { closeSync, fdatasyncSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
 import { LinodError } from '../../errors.js';
+import { NotRegularFileError, openRegular } from '../../regular-file.js';
 import { above, type Batch, batchBytes, lastOf, leadingBatch } from '../batch.js';
 import { maxRecordBytes } from '../formats/line-format.js';
 
@@ -38,17 +49,24 @@ export class SpoolFile {
   readonly path: string;
   readonly header: SpoolHeader;
   readonly #fd: number;
-  readonly #isOurs: boolean;
+  /** Of another process that may still write to it: its size in bytes when it was opened. */
+  readonly #foreignSize: number | undefined;
   #size: number;
   #last: number;
   /** Where the records above some numbers begin, in rising order: above those before the file, and where reading ended. */
   #places: Array<{ readonly after: number; readonly offset: number }>;
 
-  private constructor(path: string, fd: number, { header, size }: Begin, isOurs: boolean, after: number) {
+  private constructor(
+    path: string,
+    fd: number,
+    { header, size }: Begin,
+    after: number,
+    foreignSize?: number,
+  ) {
     this.path = path;
     this.header = header;
     this.#fd = fd;
-    this.#isOurs = isOurs;
+    this.#foreignSize = foreignSize;
     this.#size = size;
     this.#last = after;
     this.#places = [{ after, offset: this.#size }];
@@ -57,7 +75,7 @@ export class SpoolFile {
   /** Makes a file for the records above a number. */
   static create(path: string, header: SpoolHeader, after: number): SpoolFile {
     const line = Buffer.from(formatSpoolHeader(header));
-    const file = new SpoolFile(path, openSync(path, 'wx+'), { header, size: line.length }, true, after);
+    const file = new SpoolFile(path, openSync(path, 'wx+'), { header, size: line.length }, after);
     try {
       file.#write(line, 0, false);
       return file;
@@ -70,15 +88,15 @@ export class SpoolFile {
   /**
    * Opens the file of another process. What its sender did not finish writing is left out.
    *
-   * @param isOurs whether it may be removed
+   * @param mayGrow whether its sender may live: then it is only removed if nothing was added to it meanwhile
    * @throws BadSpoolError, or the system's error
    */
-  static async open(path: string, isOurs: boolean): Promise<SpoolFile> {
-    const fd = openSync(path, 'r');
+  static async open(path: string, mayGrow: boolean): Promise<SpoolFile> {
+    const fd = openSpool(path);
     try {
       const begin = readBegin(path, fd);
       const first = leadingBatch(read(fd, begin.size, maxRecordBytes), begin.header.sender, 1)?.first ?? 1;
-      const file = new SpoolFile(path, fd, begin, isOurs, first - 1);
+      const file = new SpoolFile(path, fd, begin, first - 1, mayGrow ? fstatSync(fd).size : undefined);
       await file.#findEnd();
       return file;
     } catch (error) {
@@ -137,14 +155,25 @@ export class SpoolFile {
     if (keep > 0) this.#places.splice(0, keep);
   }
 
-  close(): void {
-    closeSync(this.#fd);
+  /** Whether the file still has a name. Without one, its records would end with this process. */
+  get isNamed(): boolean {
+    return fstatSync(this.#fd).nlink > 0;
   }
 
+  /** Never throws. */
+  close(): void {
+    try {
+      closeSync(this.#fd);
+    } catch {
+      // A file system that is away: what it did not take was told by the write.
+    }
+  }
+
+  /** Never throws. */
   remove(): void {
     this.close();
-    if (!this.#isOurs) return;
     try {
+      if (this.#foreignSize !== undefined && statSync(this.path).size !== this.#foreignSize) return;
       unlinkSync(this.path);
     } catch {
       // It is gone already, or will be adopted and found to be written: neither does harm.
@@ -192,11 +221,21 @@ export class SpoolFile {
 
 /** Says whose file it is. @throws BadSpoolError, or the system's error */
 export function readSpoolHeader(path: string): SpoolHeader {
-  const fd = openSync(path, 'r');
+  const fd = openSpool(path);
   try {
     return readBegin(path, fd).header;
   } finally {
     closeSync(fd);
+  }
+}
+
+/** @throws BadSpoolError for what is no file, or the system's error */
+function openSpool(path: string): number {
+  try {
+    return openRegular(path);
+  } catch (error) {
+    if (error instanceof NotRegularFileError) throw new BadSpoolError(path, 'it is no regular file');
+    throw error;
   }
 }
 

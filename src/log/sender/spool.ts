@@ -64,6 +64,8 @@ export class Spool {
   #restFrom = 0;
   #restMs = 0;
   #inTrouble = false;
+  /** A write has failed: nothing more goes to that file, which may be on a file system that is gone. */
+  #isFileBroken = false;
 
   constructor(options: SpoolOptions) {
     this.#options = options;
@@ -198,6 +200,8 @@ export class Spool {
       const tookMs = clock.now() - begun;
       if (tookMs > blockMs) this.#rest(tookMs * restFactor);
     } catch (error) {
+      this.#isFileBroken = true;
+      this.#removeEmpty();
       this.#rest(retryMs);
       this.#tell(error);
       return false;
@@ -217,14 +221,22 @@ export class Spool {
 
   #fileFor({ first }: Batch): SpoolFile {
     const current = this.#files.at(-1);
-    if (current !== undefined && current.size < this.#limits.segmentBytes && current.last + 1 === first)
-      return current;
+    const fits =
+      current !== undefined && current.size < this.#limits.segmentBytes && current.last + 1 === first;
+    if (fits && !this.#isFileBroken && current.isNamed) return current;
     const { directory, header } = this.#options;
     mkdirSync(directory, { recursive: true });
     const name = `${header.sender.replace(/\[(\d+)\]$/, '-$1')}.${header.epoch}.${++this.#filesMade}.spool`;
     const file = SpoolFile.create(join(directory, name), { ...header, acked: this.#acked }, first - 1);
     this.#files.push(file);
+    this.#isFileBroken = false;
     return file;
+  }
+
+  /** Else each try on a full disk would leave one behind. */
+  #removeEmpty(): void {
+    const current = this.#files.at(-1);
+    if (current !== undefined && current.last < current.first) this.#files.pop()?.remove();
   }
 
   #read(file: SpoolFile, after: number, maxBytes: number): Batch | undefined {

@@ -1,10 +1,11 @@
 // How far the writer has come, kept beside the log so that a start need not read the whole file back.
 
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../../clock.js';
 import { ownerState } from '../../owner.js';
+import { readRegular, replaceFlags } from '../../regular-file.js';
 import { spooledEpochs } from '../sender/adopter.js';
 import type { Inbox, Standing } from './inbox.js';
 import type { LedgerFile } from './ledger-file.js';
@@ -68,7 +69,7 @@ export class Checkpoint {
   async load(): Promise<void> {
     const { inbox, file, clock } = this.#options;
     try {
-      const { positions, ...place } = v.parse(schema, JSON.parse(await readFile(this.#path, 'utf8')));
+      const { positions, ...place } = v.parse(schema, JSON.parse(readRegular(this.#path)));
       const epochs = new Map<string, string>();
       for (const { sender, epoch, last, isCurrent, heardAt, owner } of positions) {
         const standing = inbox.standing(sender, epoch, Math.min(heardAt, clock.now()));
@@ -105,7 +106,8 @@ export class Checkpoint {
     });
     try {
       // A crash leaves the old file or the new one.
-      await writeFile(`${this.#path}.tmp`, JSON.stringify({ ...file.place, positions }));
+      const text = JSON.stringify({ ...file.place, positions });
+      await writeFile(`${this.#path}.tmp`, text, { flag: replaceFlags });
       await rename(`${this.#path}.tmp`, this.#path);
       this.#tell(undefined);
     } catch (error) {

@@ -1,8 +1,9 @@
 // The file that the writer appends to: all of a write or nothing of it, and still the file of that name.
 
-import { type Stats, statSync } from 'node:fs';
+import { constants, lstatSync, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { NotRegularFileError, notRegular, regularFlags } from '../../regular-file.js';
 import { type Chunk, chunksOf } from '../reading/chunks.js';
 import { fingerprintOf, firstLineOf } from '../reading/files.js';
 
@@ -12,6 +13,8 @@ import { fingerprintOf, firstLineOf } from '../reading/files.js';
  */
 export type FileState = 'unchanged' | 'grown' | 'replaced' | 'removed' | 'emptied';
 
+const appendFlags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | regularFlags;
+
 export class LogFile {
   readonly path: string;
   readonly #handle: FileHandle;
@@ -20,12 +23,16 @@ export class LogFile {
   #size: number;
   #fingerprint = '';
 
-  /** Opens the file for appending; makes it, and its directory, if need be. */
+  /** Opens the file for appending; makes it, and its directory, if need be. @throws NotRegularFileError */
   static async open(path: string): Promise<LogFile> {
     await mkdir(dirname(path), { recursive: true });
-    const handle = await open(path, 'a+');
+    const handle = await open(path, appendFlags).catch((error: unknown) => {
+      throw notRegular(path, error);
+    });
     try {
-      return new LogFile(path, handle, await handle.stat());
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw new NotRegularFileError(path);
+      return new LogFile(path, handle, stats);
     } catch (error) {
       await handle.close();
       throw error;
@@ -48,7 +55,7 @@ export class LogFile {
   /** Whether the path still names this file, and it is as long as it was left. Adopts the size when it has grown. */
   async look(): Promise<FileState> {
     // Here and not in another thread: to wake one takes longer than the look.
-    const named = statSync(this.path, { throwIfNoEntry: false });
+    const named = lstatSync(this.path, { throwIfNoEntry: false });
     // No other file has this one's number as long as it is open.
     if (named === undefined || named.ino !== this.#inode || named.dev !== this.#device) {
       return (await this.#handle.stat()).nlink === 0 ? 'removed' : 'replaced';

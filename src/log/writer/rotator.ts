@@ -123,7 +123,8 @@ interface RotatedFile {
 
 /** The rotated files of the log at a path, the oldest first. */
 async function rotatedFiles(path: string): Promise<RotatedFile[]> {
-  const names = new Set(await readdir(dirname(path)));
+  const entries = await readdir(dirname(path), { withFileTypes: true });
+  const names = new Set(entries.filter((entry) => entry.isFile()).map(({ name }) => name));
   const plain = new Set([...names].map((name) => name.replace(/\.gz$/, '')));
   const found = [...plain].flatMap((name) => {
     const rest = name.startsWith(basename(path)) ? stamp.exec(name.slice(basename(path).length)) : null;

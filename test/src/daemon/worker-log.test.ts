@@ -4,17 +4,19 @@ import t from 'tap';
 import { logDropped } from '../../../src/daemon/worker-log.js';
 import { Logger } from '../../../src/log/logger.js';
 
-t.test('an answer to a sender that has ended expires without a warning', (t) => {
+t.test('what was sent to a process that has ended expires without a warning', (t) => {
   const told: string[] = [];
   const sink = {
     write: (level: string, _logger: string, message: string) => told.push(`${level} ${message}`),
   };
   const logger = new Logger({ sink, name: 'linod', level: 'DEBUG' });
   logDropped(logger, { channel: 'log.5573!', reason: 'expired' });
+  logDropped(logger, { channel: 'linod.fe6d!', reason: 'expired' });
   logDropped(logger, { channel: 'mail', reason: 'expired' });
   logDropped(logger, { channel: 'log.5573!', reason: 'overflow' });
   t.same(told, [
     'DEBUG a message on log.5573! was dropped: expired',
+    'DEBUG a message on linod.fe6d! was dropped: expired',
     'WARNING a message on mail was dropped: expired',
     'WARNING a message on log.5573! was dropped: overflow',
   ]);

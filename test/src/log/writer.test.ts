@@ -374,19 +374,22 @@ t.test('what another writer has appended is not written again', async (t) => {
 });
 
 t.test(
-  'on a full disk records are kept and not acknowledged; it is told once, and when it is over',
+  'through a link nothing is written: records are kept and not acknowledged; it is told once, and when it is over',
   async (t) => {
     const to = setting(t);
     const { write, writer, answers } = await startWriter(t, to);
     await write(batchOf({ numbers: [1] }));
     renameSync(to.path, `${to.path}.1`);
-    symlinkSync('/dev/full', to.path);
+    const target = join(dirname(to.path), 'target');
+    writeFileSync(target, 'of somebody else');
+    symlinkSync(target, to.path);
     await write(batchOf({ numbers: [2] }));
     await write(batchOf({ numbers: [3] }));
     to.clock.advance(10_000);
     await turns();
-    t.match(to.troubles, [{ code: 'ENOSPC' }]);
+    t.match(to.troubles, [{ code: 'LINOD_ERR_NOT_REGULAR_FILE' }]);
     t.equal(to.troubles.length, 1);
+    t.equal(readFileSync(target, 'utf8'), 'of somebody else');
     t.equal(answers.length, 1);
 
     rmSync(to.path);

@@ -1,6 +1,15 @@
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { FileLock } from '../../../src/membership/file-lock.js';
@@ -105,3 +114,39 @@ t.test(
     }
   },
 );
+
+t.test('only who could remove the file of a lock can read it', async (t) => {
+  const directory = testDirectory(t);
+  const path = join(directory, 'writer.lock');
+  const lock = new FileLock(path, 'a');
+  const modeAfter = () => {
+    t.ok(lock.take());
+    lock.release();
+    return statSync(path).mode & 0o777;
+  };
+  chmodSync(directory, 0o755);
+  t.equal(modeAfter(), 0o600);
+  chmodSync(path, 0o644);
+  t.equal(modeAfter(), 0o600, 'also one that was made by an earlier version');
+  chmodSync(directory, 0o775);
+  t.equal(modeAfter(), 0o660, 'a directory of a group is shared by its members');
+});
+
+t.test('a lock and its signature are written through no link, and a pipe blocks nobody', async (t) => {
+  const directory = testDirectory(t, { target: 'of somebody else' });
+  const [target, path] = [join(directory, 'target'), join(directory, 'writer.lock')];
+  const lock = new FileLock(path, 'a');
+  symlinkSync(target, `${path}.holder`);
+  t.ok(lock.take());
+  lock.sign();
+  t.equal(lock.lastHolder(), undefined);
+  t.equal(readFileSync(target, 'utf8'), 'of somebody else');
+  lock.release();
+  rmSync(`${path}.holder`);
+  execFileSync('mkfifo', [`${path}.holder`]);
+  lock.sign();
+  t.equal(lock.lastHolder(), undefined);
+  rmSync(path);
+  symlinkSync(target, path);
+  t.throws(() => lock.take(), { code: 'LINOD_ERR_FILE_LOCK', message: /is no regular file/ });
+});
