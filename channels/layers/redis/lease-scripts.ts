@@ -89,7 +89,8 @@ export const leaseScripts = {
    * KEYS: a channel's messages, `again`, `lease`, `leased`. ARGV: how many at most; ms of the lease; bytes that begin
    * the ids; how often an entry may be handed out (0: for ever); ms until messages expire, and for which entries wait
    * after a lease; the time. Hands entries out, those first that come again. What was handed out too often is
-   * handed to this caller as well, for it to be buried.
+   * handed to this caller as well, for it to be buried. A script that fails is not undone: whatever rights are missing
+   * shows before anything is taken.
    *
    * Returns how many had expired; ms until the next lease is over (-1: there is none); the entries; those to be
    * buried. The ids end in 1, 2, … (32 bits) over both.
@@ -100,6 +101,8 @@ export const leaseScripts = {
       local limit, leaseMs, token = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
       local mostDeliveries, expiryMs = tonumber(ARGV[4]), tonumber(ARGV[5])
       local expiredScore = timeOf(ARGV[6]) - expiryMs / 1000
+      local ends = string.format('%.0f', now() + leaseMs)
+      redis.call('HDEL', leased, '')
       local expired, nextMs = moveOver(again, lease, leased, expiryMs)
       local entries, dead = {}, {}
       while #entries < limit do
@@ -120,7 +123,7 @@ export const leaseScripts = {
           else entries[#entries + 1] = struct.pack('>dI4', score, 1) .. popped[i] end
         end
       end
-      local ends, n = string.format('%.0f', now() + leaseMs), 0
+      local n = 0
       for _, list in ipairs({ entries, dead }) do
         for _, entry in ipairs(list) do
           n = n + 1

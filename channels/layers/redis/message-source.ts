@@ -119,7 +119,7 @@ export class MessageSource implements QueueSource<TakenMessage> {
       } catch (error) {
         // After these answers it was not done, now or earlier; others may come from another server than did it.
         const reason = error instanceof LayerUnavailableError ? error.reason : undefined;
-        if (reason === 'out-of-memory' || reason === 'refused') return items;
+        if (reason === 'out-of-memory' || reason === 'refused' || reason === 'access-denied') return items;
         if (error instanceof LayerClosedError) return [];
         await pause(retryAfterMs);
       }

@@ -17,13 +17,17 @@ export function replyError(message: string): ReplyError {
 
 /** Whether Redis will say otherwise by itself soon, unlike a wrong password or a key of another type. */
 export function isTemporary(error: ReplyError): boolean {
-  return !permanent.test(error.message);
+  return !isForGood(error);
 }
 
 /** Whether what became of such an answer will stay so. */
 export function isPermanent(error: unknown): boolean {
   const cause = (error as LayerUnavailableError | undefined)?.cause;
-  return cause instanceof Error && permanent.test(cause.message);
+  return cause instanceof Error && isForGood(cause);
+}
+
+function isForGood({ message }: Error): boolean {
+  return denied.test(message) || permanent.test(message);
 }
 
 /** Whether another server than this one is the right one now. Nothing was done then. */
@@ -36,8 +40,11 @@ export function reasonOf(error: ReplyError): UnavailableReason {
   return reasons.find(([, pattern]) => pattern.test(error.message))?.[0] ?? 'refused';
 }
 
-const permanent =
-  /^(DENIED|NOAUTH|NOPERM|WRONGPASS|WRONGTYPE|ERR (AUTH|DB index|invalid password|unknown command))\b/;
+const permanent = /^(WRONGTYPE|ERR (DB index|unknown command))\b/;
+
+// The last two are what Redis 7 and Redis 6 say when a script calls a command for which its user has no right.
+const denied =
+  /^(DENIED|NOAUTH|NOPERM|WRONGPASS|ERR (AUTH|invalid password|ACL failure in script))\b|The user executing the script can't /;
 
 // Redis 6 tells of an error inside of a script in the middle of its own sentence.
 const elsewhere = /(^|-)READONLY /;
@@ -46,5 +53,5 @@ const reasons: ReadonlyArray<readonly [UnavailableReason, RegExp]> = [
   ['out-of-memory', /(^|-)OOM /],
   ['read-only', /(^|-)READONLY /],
   ['loading', /^LOADING /],
-  ['access-denied', /^(DENIED|NOAUTH|NOPERM|WRONGPASS|ERR (AUTH|invalid password))\b/],
+  ['access-denied', denied],
 ];
