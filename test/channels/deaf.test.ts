@@ -120,6 +120,36 @@ t.test('an idle worker on Redis waits for longer than its store is due, and is n
   t.same([...listener.states(), ...leasing.states()], ['waiting', 'waiting', 'waiting']);
 });
 
+t.test(
+  'a worker that had messages and then waits for longer than its store is due is not deaf',
+  async (t) => {
+    const server = await RedisServer.start(t);
+    const options = { hosts: [server.url], blockMs: 1000, timeoutMs: 10_000 };
+    const layer = new RedisChannelLayer(options);
+    const channels = ['a', 'b', 'c', await layer.newChannel()];
+    const listener = await listen(t, layer, { channels });
+    const sender = new RedisChannelLayer(options);
+    t.teardown(() => sender.close());
+    for (let n = 1; n <= 5; n++) {
+      for (const channel of channels) await sender.send(channel, { type: 'x' });
+      await eventually('they are handled', () =>
+        listener.worker.stats().every(({ handled }) => handled === n),
+      );
+    }
+    let worstMs = 0;
+    await eventually('all have waited for twice as long as due', () =>
+      listener.worker.stats().every(({ listening }) => {
+        if (listening === undefined) return false;
+        worstMs = Math.max(worstMs, silentMs(listening) - listening.dueMs);
+        return listening.waitingMs > 2 * listening.dueMs;
+      }),
+    );
+    t.ok(worstMs <= 0, 'the store was heard of in time, always');
+    t.same(listener.told, []);
+    t.same(listener.states(), ['waiting', 'waiting', 'waiting', 'waiting']);
+  },
+);
+
 t.test('a Redis that stands still makes deaf, and hearing again when it goes on', async (t) => {
   const server = await RedisServer.start(t);
   const layer = new RedisChannelLayer({ hosts: [server.url], ...timing });

@@ -34,8 +34,6 @@ export class Host {
   readonly #away = new Set<Connection>();
   #entering: Promise<void> | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
-  /** In ms of this process's clock. */
-  #heardAt: number | undefined;
   #isClosed = false;
 
   constructor(options: HostOptions) {
@@ -76,7 +74,7 @@ export class Host {
     const { timeoutMs } = this.#options;
     return since === undefined
       ? undefined
-      : listeningTo(since, this.#heardAt, dueAfterMs(timeoutMs, timeoutMs));
+      : listeningTo(since, this.#subscribing.heardAt, dueAfterMs(timeoutMs, timeoutMs));
   }
 
   /** Safe to call twice. */
@@ -97,11 +95,10 @@ export class Host {
     if (!this.#wanted.has(name) || this.#confirmed.has(name)) return;
     if (client.listenerCount('messageBuffer') === 0)
       client.on('messageBuffer', (name: Buffer, payload: Buffer) => {
-        this.#heardAt = performance.now();
+        this.#subscribing.noteHeard();
         if (!this.#isClosed) this.#options.onMessage(name.toString(), payload);
       });
     await client.subscribe(name);
-    this.#heardAt = performance.now();
     if (this.#wanted.has(name)) this.#confirmed.add(name);
   }
 
@@ -153,11 +150,7 @@ export class Host {
   /** A server that hangs sends nothing, as one on whose channels nobody sends: only an answer tells. */
   async #beat(): Promise<void> {
     if (this.#wanted.size === 0 || !this.#subscribing.isReady) return;
-    try {
-      await this.#subscribing.run((client) => client.ping());
-      this.#heardAt = performance.now();
-    } catch {
-      // `onChange` tells of it.
-    }
+    // `onChange` tells of a failure.
+    await this.#subscribing.run((client) => client.ping()).catch(() => undefined);
   }
 }

@@ -64,6 +64,7 @@ export class Connection {
   /** What was last wrong. */
   #problem: Error | undefined;
   #isAway = false;
+  #heardAt: number | undefined;
   #isCorked = false;
   #isClosed = false;
 
@@ -79,6 +80,16 @@ export class Connection {
   /** Whether it was tried to reach the server, in vain or until it was lost. */
   get isAway(): boolean {
     return this.#isAway;
+  }
+
+  /** When the server last let us in or answered, in ms of this process's clock. */
+  get heardAt(): number | undefined {
+    return this.#heardAt;
+  }
+
+  /** The server has answered, or sent something by itself. `run` notes that by itself. */
+  noteHeard(): void {
+    this.#heardAt = performance.now();
   }
 
   /** Waits for the connection, for ever. @throws LayerUnavailableError when the server lets us in no more */
@@ -104,7 +115,9 @@ export class Connection {
       const client =
         this.#client !== undefined && this.isReady ? this.#client : await this.#readySoon(signal);
       this.#cork(client);
-      return await command(client);
+      const reply = await command(client);
+      this.noteHeard();
+      return reply;
     } catch (error) {
       if (this.#isClosed) throw new LayerClosedError();
       signal?.throwIfAborted();
@@ -244,6 +257,7 @@ export class Connection {
 
   #welcome(client: Client, facts: ServerFacts): void {
     if (client.status !== 'ready' || this.#isClosed) return;
+    this.noteHeard();
     this.#isWelcome = true;
     this.#failures = 0;
     this.#problem = undefined;

@@ -66,7 +66,6 @@ export class HostReads {
   #running: Promise<void> | undefined;
   #read: Read | undefined;
   #linger: NodeJS.Timeout | undefined;
-  #heardAt: number | undefined;
 
   constructor(options: HostReadsOptions) {
     this.#options = options;
@@ -74,7 +73,7 @@ export class HostReads {
 
   /** When the server last let us in or answered a read, in ms of this process's clock. */
   get heardAt(): number | undefined {
-    return this.#heardAt;
+    return this.#options.reading.heardAt;
   }
 
   /** Reads for the channel from now on, until its `count` is 0. */
@@ -116,9 +115,7 @@ export class HostReads {
     const { reading } = this.#options;
     for (let failures = 0; this.#channels().length > 0; ) {
       try {
-        const client = await reading.ready();
-        this.#heardAt = performance.now();
-        await this.#readOnce(client);
+        await this.#readOnce(await reading.ready());
         failures = 0;
       } catch (error) {
         const reported = isReplyError(error) ? reading.unavailable(error) : error;
@@ -189,7 +186,7 @@ export class HostReads {
     this.#read = { channels: new Set(channels), ended, isBlocked, isEnding: false };
     try {
       const found = await reply;
-      this.#heardAt = performance.now();
+      this.#options.reading.noteHeard();
       return found;
     } finally {
       this.#read = undefined;
