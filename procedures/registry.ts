@@ -1,7 +1,7 @@
 // What an application registers for a procedure to work on, and what it gives one as arguments.
 
 import * as v from 'valibot';
-import { type BaseRequest, LinodError, UsageError } from '../src/index.js';
+import { type BaseRequest, LinodError, schemaProblems, UsageError } from '../src/index.js';
 
 /** Something was registered that makes no sense. */
 export class InvalidRegistrationError extends LinodError {
@@ -11,27 +11,9 @@ export class InvalidRegistrationError extends LinodError {
   }
 }
 
-/** What is wrong with a value, `expected owner to be string, got: null`, and with which field; null where nothing is. */
-export function issueOf(schema: v.GenericSchema, value: unknown): { field: string; problem: string } | null {
-  const [issue] = v.safeParse(schema, value).issues ?? [];
-  if (issue === undefined) return null;
-  const field = v.getDotPath(issue) ?? 'it';
-  const { expected, message } = issue;
-  const received = storable(issue.received);
-  // Of a check of our own.
-  if (expected === null) return { field, problem: message };
-  if (received === 'undefined') return { field, problem: `${field} is missing` };
-  if (expected === 'never') return { field, problem: `there is no ${field}` };
-  return { field, problem: `expected ${field} to be ${storable(expected)}, got: ${received}` };
-}
-
-/** Short, and without the zero characters that PostgreSQL does not store. */
-function storable(text: string): string {
-  return text.replaceAll('\0', '\\0').slice(0, 200);
-}
-
+/** What is wrong with a value, with its first fault; null where nothing is. */
 export function problemOf(schema: v.GenericSchema, value: unknown): string | null {
-  return issueOf(schema, value)?.problem ?? null;
+  return schemaProblems(schema, value)[0]?.problem ?? null;
 }
 
 /**
@@ -48,7 +30,7 @@ export function argumentsOf<S extends v.GenericSchema>(ar: BaseRequest, schema: 
 
 const nameSchema = v.pipe(
   v.string(),
-  v.regex(/^[\w.-]{1,100}$/, 'expected letters, digits, "_", "-" or "."'),
+  v.regex(/^[\w.-]{1,100}$/, 'a name of letters, digits, "_", "-" or "."'),
 );
 const named = v.looseObject({ name: nameSchema });
 /** PostgreSQL stores no zero character, and what it refuses would take the whole transaction with it. */

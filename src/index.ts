@@ -43,6 +43,7 @@ export {
 export { type Asked, CancelJob, RunJob } from './run-job.js';
 export { RunAbortedError } from './runs/stop.js';
 export { RunLostError } from './runs/writes.js';
+export { type SchemaProblem, schemaProblems } from './schema-problem.js';
 export {
   defineSite,
   findSiteDirectory,

@@ -3,6 +3,7 @@
 import * as v from 'valibot';
 import type { Received } from '../channels/index.js';
 import { LinodError } from './errors.js';
+import { schemaProblems } from './schema-problem.js';
 
 /** A message of a known type that lacks something, or has it wrong. It is dropped. */
 export class BadMessageError extends LinodError {
@@ -16,8 +17,7 @@ export function parserOf<S extends v.GenericSchema>(schema: S): (received: Recei
   return (received) => {
     const result = v.safeParse(schema, received);
     if (result.success) return result.output;
-    const issue = result.issues[0];
-    const key = v.getDotPath(issue) ?? '';
-    throw new BadMessageError(received.type, `${key === '' ? '' : `${key}: `}${issue.message}`);
+    const [wrong] = schemaProblems(schema, received);
+    throw new BadMessageError(received.type, wrong?.problem ?? 'it makes no sense');
   };
 }

@@ -1,8 +1,8 @@
 // Messages to users, written by an application in its own transaction, and kept until they were seen.
 
 import * as v from 'valibot';
-import { LinodError } from '../../src/index.js';
-import { issueOf, textSchema } from '../registry.js';
+import { LinodError, schemaProblems } from '../../src/index.js';
+import { textSchema } from '../registry.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 import type { UserMessageRow } from '../store/tables.js';
 import { chosenWays, inApp } from './preferences.js';
@@ -51,8 +51,8 @@ export class InvalidMessageError extends LinodError {
  */
 export async function notify(db: AnyKysely, message: NewMessage): Promise<number> {
   const { to, subject, body = '', kind = 'message', owner = null, at = new Date() } = message;
-  const issue = issueOf(messageSchema, { to, subject, body, kind, owner });
-  if (issue !== null) throw new InvalidMessageError(issue.field, issue.problem);
+  const [wrong] = schemaProblems(messageSchema, { to, subject, body, kind, owner });
+  if (wrong !== undefined) throw new InvalidMessageError(wrong.field, wrong.problem);
   const ways = await chosenWays(db, to, kind);
   const { id } = await procedureTables(db)
     .insertInto('user_messages')

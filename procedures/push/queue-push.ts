@@ -2,8 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
-import { LinodError } from '../../src/index.js';
-import { issueOf } from '../registry.js';
+import { LinodError, schemaProblems } from '../../src/index.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 import type { PushDeliveryStatus, PushUrgency } from '../store/tables.js';
 
@@ -57,7 +56,7 @@ const pushSchema = v.looseObject({
   to: v.nullable(notEmpty),
   data: v.union([notEmpty, v.record(v.string(), v.unknown())]),
   urgency: v.optional(v.picklist(['very-low', 'low', 'normal', 'high'])),
-  topic: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,32}$/))),
+  topic: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,32}$/, '1 to 32 of A-Z, a-z, 0-9, "-" and "_"'))),
   ttlSeconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(maxTtlSeconds))),
 });
 
@@ -112,8 +111,8 @@ export async function queuePush(db: AnyKysely, push: NewPush): Promise<QueuedPus
 
 /** Checked, and with what was left open. */
 function parsePush(push: NewPush) {
-  const issue = issueOf(pushSchema, push);
-  if (issue !== null) throw new InvalidPushError(issue.field, issue.problem);
+  const [wrong] = schemaProblems(pushSchema, push);
+  if (wrong !== undefined) throw new InvalidPushError(wrong.field, wrong.problem);
   const id = randomUUID();
   const { to, data, urgency = 'normal', topic, ttlSeconds = defaultTtlSeconds } = push;
   const payload = payloadOf(data, id);

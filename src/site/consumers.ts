@@ -1,5 +1,6 @@
 // What `consumers` of a site's configuration may hold: an application, or one with a lease.
 
+import * as v from 'valibot';
 import type { Application } from '../../channels/index.js';
 import { parseDuration } from '../duration.js';
 
@@ -17,14 +18,27 @@ export type SiteConsumer = Application | LeasedConsumer;
 
 const maxLeaseMs = 24 * 3_600_000;
 
-/** Whether a value of the configuration is a consumer. */
-export function isSiteConsumer(value: unknown): value is SiteConsumer {
-  if (typeof value === 'function') return true;
-  if (typeof value !== 'object' || value === null) return false;
-  const { application, lease, ...others } = value as Record<string, unknown>;
-  if (typeof application !== 'function' || Object.keys(others).length > 0) return false;
-  return lease === undefined || readLease(lease) !== undefined;
-}
+const application = v.custom<Application>(
+  (value) => typeof value === 'function',
+  'an application, (scope, receive, send) => Promise<void>',
+);
+
+/** What a consumer may be. */
+export const consumerSchema = v.union(
+  [
+    application,
+    v.strictObject({
+      application,
+      lease: v.optional(
+        v.custom<string>(
+          (value) => readLease(value) !== undefined,
+          'a time from "1s" to "24h", such as "30s"',
+        ),
+      ),
+    }),
+  ],
+  'an application, (scope, receive, send) => Promise<void>, or { application, lease: "30s" }',
+);
 
 export function applicationOf(consumer: SiteConsumer): Application {
   return typeof consumer === 'function' ? consumer : consumer.application;

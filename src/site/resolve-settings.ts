@@ -2,6 +2,7 @@
 
 import * as v from 'valibot';
 import { BadConfigError, suggestion } from '../errors.js';
+import { schemaProblems } from '../schema-problem.js';
 import { hidePassword } from './hide-password.js';
 import { type AboutSetting, type Settings, settingsSchema } from './settings.js';
 
@@ -62,7 +63,11 @@ export function resolveSettings(sources: readonly SettingSource[], directory: st
   const { key, value } = parsed.issues[0].path?.[0] ?? {};
   if (typeof key !== 'string' || !isSetting(key))
     throw new Error('unreachable: each issue is about a setting');
-  const { allowed, isSecret } = aboutSetting(key);
+  const { allowed, isSecret, isProgram } = aboutSetting(key);
+  const [wrong] = isProgram ? schemaProblems(entries[key], value) : [];
+  // What is wrong inside of an object is told by itself: the whole may be long.
+  if (wrong !== undefined && wrong.field !== '')
+    throw new BadConfigError(places[key] ?? 'the default', key, wrong.problem);
   const shown = isSecret ? 'something else, which is not shown' : show(value);
   throw new BadConfigError(places[key] ?? 'the default', key, `expected ${allowed}, got: ${shown}`);
 }

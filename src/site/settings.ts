@@ -8,7 +8,7 @@ import { checkLoggerName } from '../log/levels/overrides.js';
 import { parseLevel } from '../log/levels.js';
 import { spoolKeeps, syncPolicies } from '../log/policies.js';
 import { type RotationPolicy, rotationPeriods } from '../log/rotation.js';
-import { isSiteConsumer, type SiteConsumer } from './consumers.js';
+import { consumerSchema } from './consumers.js';
 
 /** One setting, as it stands below. */
 interface Definition<S> {
@@ -235,7 +235,7 @@ export function settingsSchema(directory: string) {
       isProgram: true,
       allowed:
         'an object from channel names to applications, (scope, receive, send) => Promise<void>, or to { application, lease: "30s" } with a lease from 1s to 24h',
-      schema: v.pipe(noList, v.record(v.string(), v.custom<SiteConsumer>(isSiteConsumer))),
+      schema: v.pipe(noList, v.record(v.string(), consumerSchema)),
       default: {},
       defaultText: 'none',
     }),

@@ -2,15 +2,16 @@
 // and carried over to another site.
 
 import * as v from 'valibot';
-import { LinodError, suggestion as nearest } from '../errors.js';
+import { LinodError } from '../errors.js';
 import type { Suggestion } from '../procedure.js';
+import { schemaProblems } from '../schema-problem.js';
 import type { JobRule } from './rule.js';
-import { isRuleField, type RuleField, ruleFields } from './rule-fields.js';
+import { ruleFields } from './rule-fields.js';
 
 /** What is wrong with a value is told as what it has to be. */
 const text = v.pipe(v.string('a text'), v.nonEmpty('a text'));
 const anObject = v.record(v.string(), v.unknown(), 'an object');
-const fieldName = v.custom<RuleField>((name) => typeof name === 'string' && isRuleField(name));
+const fieldName = v.picklist([...ruleFields.keys()]);
 
 /** One rule in a file: all that persons have decided about it. `suggestion` and `effective` are there to be read. */
 const entrySchema = v.strictObject(
@@ -29,10 +30,9 @@ const entrySchema = v.strictObject(
   },
   'an object',
 );
-const fileSchema = v.strictObject(
-  { version: v.literal(1, '1'), rules: v.array(entrySchema, 'a list') },
-  'an object such as {"version": 1, "rules": []}',
-);
+const outerEntries = { version: v.literal(1, '1'), rules: v.array(v.unknown(), 'a list') };
+const anObjectOfRules = 'an object such as {"version": 1, "rules": []}';
+const fileSchema = v.strictObject({ ...outerEntries, rules: v.array(entrySchema) });
 
 /** The rules in a file. */
 export type RulesFile = v.InferOutput<typeof fileSchema>;
@@ -94,37 +94,16 @@ function compare(a: string, b: string): number {
  * @throws BadRulesFileError (`LINOD_ERR_BAD_RULES_FILE`) with all that is wrong
  */
 export function parseRulesFile(value: unknown, source: string): RulesFile {
-  const { success, output, issues } = v.safeParse(fileSchema, value);
-  if (success) return output;
-  throw new BadRulesFileError(source, issues.map(problemOf));
-}
-
-type Issue = v.InferIssue<typeof fileSchema>;
-
-function problemOf({ path, type, expected, input, message }: Issue): string {
-  const [top, item, ...inner] = path ?? [];
-  const entry = item?.type === 'array' ? item.value : undefined;
-  const name = typeof entry === 'object' && entry !== null && 'name' in entry ? entry.name : '';
-  const title = typeof name === 'string' && name !== '' ? ` (${name})` : '';
-  const place = item === undefined ? 'the file' : `rules[${String(item.key)}]${title}`;
-  const last = item === undefined ? top : inner.at(-1);
-  const key = String(last?.key ?? '');
-  if (type === 'strict_object' && last !== undefined) {
-    const known = item === undefined ? fileSchema.entries : entrySchema.entries;
-    if (expected !== 'never') return `${place}: ${key} is missing`;
-    return `${place}: there is no key ${JSON.stringify(key)}${hintOf(key, Object.keys(known))}`;
+  const problems = schemaProblems(v.strictObject(outerEntries, anObjectOfRules), value).map(
+    ({ problem }) => `the file: ${problem}`,
+  );
+  const { rules } = Object(value) as { readonly rules?: unknown };
+  for (const [i, entry] of Array.isArray(rules) ? rules.entries() : []) {
+    const name: unknown = Object(entry).name;
+    const title = typeof name === 'string' && name !== '' ? ` (${name})` : '';
+    for (const { problem } of schemaProblems(entrySchema, entry))
+      problems.push(`rules[${i}]${title}: ${problem}`);
   }
-  if (last?.type === 'object' && last.origin === 'key')
-    return `${place}: a job rule has no field ${JSON.stringify(key)} to override${hintOf(key, ruleFields.keys())}`;
-  return `${place}: expected ${key === '' ? '' : `${key} to be `}${message}, got: ${told(input)}`;
-}
-
-function hintOf(word: string, known: Iterable<string>): string {
-  const words = [...known];
-  return nearest(word, words) || `; there are ${words.join(', ')}`;
-}
-
-function told(value: unknown): string {
-  const shown = JSON.stringify(value) ?? 'nothing';
-  return shown.length > 60 ? `${shown.slice(0, 60)}…` : shown;
+  if (problems.length > 0) throw new BadRulesFileError(source, problems);
+  return v.parse(fileSchema, value);
 }
