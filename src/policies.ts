@@ -44,7 +44,7 @@ export interface Policies {
   readonly overlap: 'skip' | 'queue-one' | 'allow' | 'cancel-previous';
   /** A run that takes longer is asked to end. */
   readonly timeoutSeconds: number;
-  /** A run that was asked to end may take so long to do so; then its thread or process is killed. */
+  /** A run that was asked to end may take so long, at most 5 s when its worker stops; then its thread or process is killed. */
   readonly graceSeconds: number;
   /** Where a run takes place: on the worker's own event loop, in a thread, or in a process of its own. */
   readonly runIn: 'inline' | 'thread' | 'process';

@@ -46,6 +46,8 @@ const toRun = v.variant('linod', [
 const fromRun = v.variant('linod', [
   /** The site's procedures could not be loaded. */
   v.object({ linod: v.literal('unable'), error: text }),
+  /** The site is loaded, and the procedure begins. */
+  v.object({ linod: v.literal('begun') }),
   /** The wish that the run ends has arrived. */
   v.object({ linod: v.literal('aborting') }),
   v.object({

@@ -13,6 +13,7 @@ import { afterGrace, endedWith } from './stop.js';
 
 /** How many of its last lines are shown with a run that ended badly. */
 const lastLines = 5;
+const maxLineLength = 1000;
 /** A host that was killed has ended by then, unless it is stuck in the system, or a thread in native code. */
 const killedMs = 5000;
 
@@ -65,7 +66,7 @@ class RemoteRun implements HostListener {
   readonly #run: Run;
   readonly #host: RunHost;
   readonly #context: RemoteContext;
-  readonly #startedAt: number;
+  #startedAt: number;
   readonly #end: Promise<End>;
   #resolveEnd: (end: End) => void = () => undefined;
   readonly #disarm: () => void;
@@ -115,6 +116,10 @@ class RemoteRun implements HostListener {
       }
       case 'requested':
         this.#context.onRequest();
+        break;
+      case 'begun':
+        this.#startedAt = this.#context.clock.now();
+        this.#run.onBegun();
         break;
       case 'aborting':
         this.#hasHeard = true;
@@ -235,7 +240,7 @@ class RemoteRun implements HostListener {
   }
 
   #remember(line: string): void {
-    this.#lines.push(line.split('\n', 1)[0] ?? '');
+    this.#lines.push((line.split('\n', 1)[0] ?? '').slice(0, maxLineLength));
     if (this.#lines.length > lastLines) this.#lines.shift();
   }
 }

@@ -20,6 +20,8 @@ export interface Run {
   readonly user: string | null;
   readonly stop: RunStop;
   readonly log: JobLog;
+  /** Called when its thread or process has loaded the site. */
+  onBegun(): void;
 }
 
 /** The end of a run, as far as the job is concerned. */
@@ -40,6 +42,9 @@ export interface RunnerContext extends InlineContext {
   readonly levels: LevelTree;
 }
 
+/** So long may a thread or a process take until it has loaded the site, whatever its rule allows a run. */
+const loadMs = 60_000;
+
 export class JobRunner {
   readonly #context: RunnerContext;
 
@@ -56,13 +61,19 @@ export class JobRunner {
     const { clock, jobs, sink, levels, alwaysInline } = this.#context;
     const timeoutMs = rule.policies.timeoutSeconds * 1000;
     const log = new JobLog({ job, jobs, sink, levels, ruleLevel: rule.logLevel, clock });
-    const disarm = clock.after(timeoutMs, () =>
-      stop.abort(new RunAbortedError('timeout', `ended at its time-out of ${durationText(timeoutMs)}`)),
-    );
+    const { runIn: kind, memoryMb } = rule.policies;
+    const isInline = kind === 'inline' || alwaysInline;
+    const endAfter = (ms: number, text: string) =>
+      clock.after(ms, () => stop.abort(new RunAbortedError('timeout', `${text} ${durationText(ms)}`)));
+    const allow = () => endAfter(timeoutMs, 'ended at its time-out of');
+    let disarm = isInline ? allow() : endAfter(Math.max(loadMs, timeoutMs), 'the site was not loaded within');
+    const onBegun = () => {
+      disarm();
+      disarm = allow();
+    };
     try {
-      const run = { job, rule, user, stop, log };
-      const { runIn: kind, memoryMb } = rule.policies;
-      if (kind === 'inline' || alwaysInline) return await runInline(run, this.#context);
+      const run = { job, rule, user, stop, log, onBegun };
+      if (isInline) return await runInline(run, this.#context);
       return await runRemote(run, { kind, memoryMb }, this.#context);
     } catch (error) {
       return { outcome: { status: 'failed', message: describeThrown(error) }, left: null };

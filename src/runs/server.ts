@@ -87,6 +87,7 @@ export class RunServer {
     if (loaded == null) return;
     if (loaded.broken !== undefined && !Procedures.has(order.procedure))
       return this.#port.end({ linod: 'unable', error: describeThrown(loaded.broken) });
+    this.#port.post({ linod: 'begun' });
     const before = openResources();
     const measure = new Measure(this.#port.kind);
     const error = await this.#perform(order, loaded, stop);

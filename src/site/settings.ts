@@ -244,7 +244,7 @@ export function settingsSchema(directory: string) {
       ...whole(1, 1000, 10),
     }),
     graceSeconds: setting({
-      text: 'How long a worker that was asked to stop waits for running jobs before it aborts them, in seconds.',
+      text: 'How long a worker that was asked to stop waits for running jobs, in seconds. When 5 s or, if that is less, half of it are left, it asks them to end.',
       ...number(0, 86_400, 25, 'seconds'),
     }),
     vapidSubject: setting({

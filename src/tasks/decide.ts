@@ -87,6 +87,9 @@ export interface Circumstances {
 /** A start up to this long after the due time is on time. */
 export const lateAfterMs = 5000;
 
+/** A worker that begins to poll within this takes a due time as one that polled then. */
+const startMs = 1000;
+
 /** What a rule or a request waits for when no more jobs may run. */
 export const allPlacesTaken = 'all places for jobs were taken';
 
@@ -99,7 +102,7 @@ const ended: Entry = { reason: 'ended', dueAt: null, dueUntil: null, times: 1, d
 export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumstances): Decision {
   const { now, delay } = circumstances;
   // A run of its own is no misfire, however long it takes.
-  const since = delay?.for === 'run' ? dueAt : oldestMadeUpFor(rule, now);
+  const since = delay?.for === 'run' ? dueAt : oldestMadeUpFor(rule, circumstances);
   const entries: Entry[] = [];
   let at = dueAt;
   if (dueAt < since) {
@@ -128,9 +131,9 @@ function notesUpTo(rule: DecidedRule, dueAt: number, next: number | null): reado
 }
 
 /** Before this instant due times are not made up for. */
-function oldestMadeUpFor({ policies }: DecidedRule, now: number): number {
+function oldestMadeUpFor({ policies }: DecidedRule, { now, pollingSince }: Circumstances): number {
   const { misfire, misfireWindowSeconds } = policies;
-  if (misfire === 'skip') return now - lateAfterMs;
+  if (misfire === 'skip') return Math.max(now - lateAfterMs, pollingSince - startMs);
   if (misfireWindowSeconds === 0) return Number.NEGATIVE_INFINITY;
   return now - Math.max(lateAfterMs, misfireWindowSeconds * 1000);
 }

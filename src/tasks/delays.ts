@@ -2,7 +2,7 @@
 
 import type { Waiting } from './batch.js';
 import type { ClockStep } from './clock-steps.js';
-import { allPlacesTaken, type Delay } from './decide.js';
+import { allPlacesTaken, type Delay, lateAfterMs } from './decide.js';
 import type { JobRule } from './rule.js';
 
 /** So many rules are remembered; more wait only where something is wrong altogether. */
@@ -14,6 +14,8 @@ export class Delays {
   readonly #groups = new Map<string, { readonly until: number; readonly why: string }>();
   #fullUntil = Number.NEGATIVE_INFINITY;
   #awayUntil = Number.NEGATIVE_INFINITY;
+  /** When what is due was last kept waiting by a lock of the database, in ms since 1970. */
+  #locked = { from: 0, until: Number.NEGATIVE_INFINITY };
   #step: ClockStep | null = null;
 
   /** A rule waits. */
@@ -42,6 +44,11 @@ export class Delays {
     this.#awayUntil = now;
   }
 
+  /** A claim waited long for a lock of the database, until now. */
+  wasLocked(from: number, now: number): void {
+    this.#locked = { from, until: now };
+  }
+
   /** The clock was set forward, over what would have been due meanwhile. */
   wasSetForward(step: ClockStep): void {
     this.#step = step;
@@ -53,6 +60,7 @@ export class Delays {
     this.#groups.clear();
     this.#fullUntil = Math.min(this.#fullUntil, now);
     this.#awayUntil = Math.min(this.#awayUntil, now);
+    this.#locked.until = Math.min(this.#locked.until, now);
   }
 
   /** What kept a rule from starting since it was due, if that is known. */
@@ -66,6 +74,9 @@ export class Delays {
     if (group !== undefined && dueAt <= group.until) return { for: 'group', why: group.why };
     if (dueAt <= this.#fullUntil) return { for: 'place', why: allPlacesTaken };
     if (dueAt <= this.#awayUntil) return { for: 'outage', why: 'the database was away' };
+    const { from, until } = this.#locked;
+    if (dueAt >= from - lateAfterMs && dueAt <= until)
+      return { for: 'outage', why: 'the database was locked' };
     return null;
   }
 }

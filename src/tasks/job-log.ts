@@ -20,8 +20,10 @@ export interface JobLogOptions {
   readonly clock: Clock;
 }
 
-/** A job keeps that many lines; lino.log has all. */
+/** A job keeps so many lines, and so many characters of each and of all; lino.log has more. */
 const maxLines = 10_000;
+const maxLineLength = 16 * 1024;
+const maxLength = 8 * 1024 * 1024;
 /** Lines and progress are written together, so often. */
 const writeEveryMs = 500;
 /** At the end, what could not be written is tried so often before it is left out of the job. */
@@ -38,6 +40,8 @@ export class JobLog implements LogSink {
   #logger: Logger | null = null;
   #lines: Line[] = [];
   #kept = 0;
+  #keptLength = 0;
+  #isFull = false;
   #progress: Progress | null = null;
   #disarm: (() => void) | null = null;
   #writing: Promise<void> | null = null;
@@ -76,13 +80,15 @@ export class JobLog implements LogSink {
     if (levelnoOf(level) >= levels.threshold(logger)) {
       sink.write(level, logger, message, { rule: job.ruleId, job: job.id, ...fields }, trace, at);
     }
-    if (levelnoOf(level) < levelnoOf(ruleLevel) || this.#kept > maxLines) return;
+    if (levelnoOf(level) < levelnoOf(ruleLevel) || this.#isFull) return;
+    const text = lineText(message, fields, trace);
     this.#kept++;
-    const isLast = this.#kept > maxLines;
-    const text = isLast
-      ? `more than ${maxLines} lines: the rest is only in lino.log`
-      : lineText(message, fields, trace);
-    this.#lines.push({ at: at ?? clock.now(), level, text });
+    this.#keptLength += text.length;
+    this.#isFull = this.#kept > maxLines || this.#keptLength > maxLength;
+    const kept = this.#isFull
+      ? `more than ${maxLines} lines or ${maxLength} characters: the rest is only in lino.log`
+      : text;
+    this.#lines.push({ at: at ?? clock.now(), level, text: kept });
     this.#writeSoon();
   }
 
@@ -144,5 +150,6 @@ export class JobLog implements LogSink {
 
 function lineText(message: string, fields: Fields | undefined, trace: string | undefined): string {
   const head = fields === undefined ? message : `${message} ${stringifyFields(fields)}`;
-  return trace === undefined ? head : `${head}\n${trace}`;
+  const text = trace === undefined ? head : `${head}\n${trace}`;
+  return text.length > maxLineLength ? `${text.slice(0, maxLineLength)}…` : text;
 }

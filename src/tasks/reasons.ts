@@ -15,6 +15,7 @@ export const reasonMeanings = {
     told: [
       'no worker ran the rules then',
       'the database was away',
+      'the database was locked',
       'the clock was set forward by 1 d',
       'job 7 was still running',
       'group mail was at its limit of 2',
@@ -65,7 +66,8 @@ export const reasonMeanings = {
     ],
   },
   lost: {
-    means: 'a run ended with its worker, which died or was stopped',
+    means:
+      'a run ended with its worker, which died or was stopped; one that was just claimed may not have begun',
     told: ['job 7: worker w1 ended meanwhile: its process is gone', 'job 7: interrupted by a restart'],
   },
   cancelled: {

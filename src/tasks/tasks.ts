@@ -10,6 +10,7 @@ import { ActiveRuns } from './active-runs.js';
 import type { View } from './batch.js';
 import type { Claimer, Claims } from './claim.js';
 import { ClockSteps } from './clock-steps.js';
+import { lateAfterMs } from './decide.js';
 import { Delays } from './delays.js';
 import { type Outlook, readDue, readOutlook } from './due.js';
 import type { Ends } from './ends.js';
@@ -247,12 +248,19 @@ export class Tasks {
   }
 
   #view(poll: Poll): View {
+    const { clock } = this.#context;
+    const askedAt = clock.now();
     return {
       freePlaces: this.#freePlaces,
       pollingSince: this.#pollingSince,
       groupWaits: poll.groupWaits,
       left: this.#runs.left,
-      delayOf: (rule, dueAt) => this.#delays.of(rule, dueAt),
+      delayOf: (rule, dueAt) => {
+        // It is asked as soon as the claim has its locks.
+        const now = clock.now();
+        if (now - askedAt > lateAfterMs) this.#delays.wasLocked(askedAt, now);
+        return this.#delays.of(rule, dueAt);
+      },
     };
   }
 

@@ -1,5 +1,7 @@
 // How runs in threads and processes of their own end: real ones, of the built program. The worker's clock is moved by hand.
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { jobsByName, kinds, openRemote, rare, request, untilRecord } from '../../support/remote.js';
 import { until } from '../../support/until.js';
@@ -117,6 +119,41 @@ for (const kind of kinds) {
       });
       t.notMatch(job.message, /0x[0-9a-f]+ v8::/, 'where in Node that was tells nobody anything');
     }
+  });
+
+  t.test(`what a ${kind} takes to start does not count against the time-out of its run`, async (t) => {
+    const bodies = { quick: `ar.info('quick')`, wait: `ar.info('waiting'); await forever();` };
+    const bench = await openRemote(t, kind, bodies, { timeoutSeconds: 10 });
+    await request(bench, 'quick', 'wait');
+    bench.clock.advance(20_000);
+    await untilRecord(bench, /waiting/);
+    await until('the quick one has ended', () => bench.tasks.running.length === 1);
+    bench.clock.advance(10_000);
+    await until('the other one is killed', () => {
+      bench.clock.advance(1000);
+      return bench.tasks.running.length === 0;
+    });
+    t.match(await jobsByName(bench), {
+      quick: { status: 'done' },
+      wait: { status: 'timeout', message: /^ended at its time-out of 10 s; / },
+    });
+  });
+
+  t.test(`a ${kind} that does not get the site loaded is ended`, async (t) => {
+    const bench = await openRemote(t, kind, { wait: '' }, { timeoutSeconds: 10 });
+    writeFileSync(
+      join(bench.site.directory, 'procedures', 'slow.ts'),
+      'await new Promise(() => setInterval(() => undefined, 1000));',
+    );
+    await request(bench, 'wait');
+    bench.clock.advance(60_000);
+    await until('it is killed', () => {
+      bench.clock.advance(1000);
+      return bench.tasks.running.length === 0;
+    });
+    t.match(await jobsByName(bench), {
+      wait: { status: 'timeout', message: /^the site was not loaded within 1 min; / },
+    });
   });
 
   t.test(`a ${kind} serves one run after the other, but for one in which something goes on`, async (t) => {

@@ -53,6 +53,17 @@ t.test('a start is on time up to five seconds after its due time', async (t) => 
   t.same(short(rule(), at(due + lateAfterMs + 1)), ['start', 0, ['late 0 1'], every]);
 });
 
+t.test('misfire skip makes up for nothing from before the worker, however short ago that was', async (t) => {
+  const skips = rule({ misfire: 'skip' });
+  t.same(short(skips, at(due + 4300, { pollingSince: due + 4300 })), ['skip', 0, ['dropped 0 1'], every]);
+  t.same(short(skips, at(due + 4300)), ['start', 0, ['started 0 1'], every], 'but what is on time runs');
+  t.same(
+    short(skips, at(due + 300, { pollingSince: due + 300 })),
+    ['start', 0, ['started 0 1'], every],
+    'also for a worker that has just begun',
+  );
+});
+
 t.test('late is told with the reason', async (t) => {
   const detail = (circumstances: Partial<Circumstances>) =>
     decide(rule(), due, at(due + 6000, circumstances)).entries[0]?.detail;

@@ -1,6 +1,11 @@
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { Delays } from '../../../src/tasks/delays.js';
 import type { JobRule } from '../../../src/tasks/rule.js';
+import { openBench } from '../../support/site.js';
+import { everySecond, nothing, reasons } from '../../support/tasks.js';
+import { turns } from '../../support/until.js';
 
 const rule = { id: 1, policies: { group: 'mail' } } as Pick<JobRule, 'id' | 'policies'>;
 
@@ -20,3 +25,21 @@ t.test(
     t.equal(told(1500), 'all places for jobs were taken', 'what was before is not known any better');
   },
 );
+
+t.test('what is late because the database was locked says so', async (t) => {
+  const bench = await openBench(t);
+  bench.add('ants', nothing, everySecond);
+  await bench.tasks.setup();
+  bench.tasks.begin();
+  const other = new Sqlite(join(bench.site.directory, 'linod.db'));
+  t.teardown(() => other.close());
+  other.exec('begin immediate');
+  bench.clock.advance(1000);
+  const polling = bench.tasks.run();
+  await turns();
+  bench.clock.advance(7000);
+  other.exec('rollback');
+  await polling;
+  await bench.tasks.settled();
+  t.match(await reasons(bench), ['late by 7 s: the database was locked', /^dropped 7 further due times/]);
+});

@@ -52,6 +52,27 @@ t.test('a job keeps a bounded number of lines and says so', async (t) => {
   await bench.tasks.settled();
   const lines = await bench.jobs.lines(1);
   t.equal(lines.length, 10_001);
-  t.equal(lines.at(-1)?.text, 'more than 10000 lines: the rest is only in lino.log');
+  t.equal(lines.at(-1)?.text, 'more than 10000 lines or 8388608 characters: the rest is only in lino.log');
   t.equal(bench.records.filter((record) => record.includes('line ')).length, 10_100);
+});
+
+t.test('a job keeps the beginning of a long line, and a bounded number of characters', async (t) => {
+  const bench = await openBench(t);
+  bench.add('shout', (ar: BaseRequest) => ar.info('a'.repeat(30_000_000)), every10);
+  bench.add(
+    'babble',
+    (ar: BaseRequest) => {
+      for (let i = 0; i < 100; i++) ar.info('b'.repeat(1_000_000));
+    },
+    every10,
+  );
+  await bench.tasks.setup();
+  bench.clock.advance(10_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  const [long] = await bench.jobs.lines(1);
+  t.ok((long?.text.length ?? 0) < 20_000, 'a line is cut');
+  t.match(long?.text, /^a+…$/);
+  const lines = await bench.jobs.lines(2);
+  t.ok(lines.reduce((sum, { text }) => sum + text.length, 0) < 10_000_000);
 });
