@@ -113,6 +113,8 @@ export const SetupTasks = {
     procedures: Iterable<Procedure>,
     options: { readonly isComplete?: boolean } = {},
   ): Promise<SyncReport> {
+    // A worker that was killed has no procedures any more.
+    await lookAround(context);
     return await openTasks(context).rules.sync(procedures, options);
   },
 };

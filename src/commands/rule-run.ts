@@ -38,7 +38,11 @@ export async function runRule(action: 'run' | 'stop', target: RunTarget): Promis
     say(`no worker is running; request ${request} is kept until one does: runworker ${site.channel}`);
     if (flags.wait) throw new ExitError(exitCodes.failed);
   }
-  if (flags.wait) return await waitForRun(target, request);
+  if (flags.wait) {
+    const { outcome } = await fateOf(target, request);
+    if (outcome === null) say(await waitText(target));
+    return await waitForRun(target, request);
+  }
   const fate = isWorking && action === 'run' ? await fateOf(target, request) : null;
   if (flags.json) printJson({ request, rule: id, action, worker: isWorking, ...fate });
   else {

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { lookAround, openTasks } from '../actors.js';
 import { systemClock } from '../clock.js';
 import { durationText } from '../duration.js';
+import { hasProcedure } from '../membership/registered.js';
 import { StartOrders } from '../membership/start-orders.js';
 import { statusLine } from '../tasks/status.js';
 import { listenersText } from './health-view.js';
@@ -52,7 +53,11 @@ export async function showStatus(flags: SiteJsonFlags): Promise<void> {
       const all = workers.map(workerJson);
       printJson({ site: site.name, rules: rows, workers: all, started: ordered, failures, problems });
     } else {
-      for (const rule of list) print(statusLine(rule, runOf.get(rule.id), now));
+      for (const rule of list) {
+        const isRegistered =
+          workers.length === 0 || workers.some((worker) => hasProcedure(worker, rule.procedure));
+        print(statusLine(rule, runOf.get(rule.id), now, isRegistered));
+      }
       if (list.length === 0) say(noRulesYet);
       for (const worker of workers) {
         const lasted = durationText(now - worker.started_at);

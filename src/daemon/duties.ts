@@ -131,6 +131,8 @@ export class Duties {
     logger.warning('this worker was away so long that others took it for dead; its jobs were given up');
     tasks.tasks.abortAll('the worker was away and the job was given up');
     tasks.tasks.begin();
+    // Rules of procedures that nobody else has may have been put aside meanwhile.
+    await tasks.tasks.setup({ isComplete: false });
   }
 
   /** Joins the group of all workers, and renews that long before it ends. A layer that is away is tried again. */

@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Kysely } from 'kysely';
+import { registeredAmong } from '../membership/registered.js';
 import type { Procedure } from '../procedure.js';
 import { idList } from '../store/dialect.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
@@ -13,7 +14,7 @@ import type { Rules } from './rules.js';
 /** What `sync` did, by the names of the rules. */
 export interface SyncReport {
   readonly created: readonly string[];
-  /** Their procedure is gone; they are kept, marked, and never run. */
+  /** No living worker has their procedure; they are kept, marked, and never run. */
   readonly removed: readonly string[];
   /** Their procedure came back. */
   readonly restored: readonly string[];
@@ -55,10 +56,12 @@ export async function syncRules(
   // While no worker ran; which of the two it was is not known.
   await realignRules(tx, rules, 'the clock or the time zone changed');
   const ids = known.map(({ id }) => id);
+  const elsewhere = await registeredAmong(tx, withRule);
   for await (const row of readRules(tx, ids)) {
     const procedure = all.get(row.procedure);
-    // A procedure of a file that could not be loaded is not gone.
-    if (procedure === undefined && !isComplete) continue;
+    // A file that could not be loaded may have it, or another worker, during a deployment.
+    const isKept = !isComplete || elsewhere.has(row.procedure);
+    if (procedure === undefined && isKept) continue;
     for (const kind of await adjust(tx, rules, row, procedure)) report[kind].push(row.name);
   }
   // A rule may have been made after the one that follows it.
@@ -129,7 +132,7 @@ export async function realignRules(tx: Kysely<Database>, rules: Rules, why: stri
   const ahead = known.filter((rule) => (rule.next_due_at ?? now) > now).map(({ id }) => id);
   for await (const row of readRules(tx, ahead)) {
     const rule = rules.parse(row);
-    const due = dueAfter(rule, now);
+    const due = await dueSince(tx, rules, rule, now);
     if (due === undefined || due?.getTime() === rule.nextDueAt?.getTime()) continue;
     await rules.setDue(tx, rule, now, due);
     const [from, to] = [rule.nextDueAt, due].map((time) => (time === null ? 'never' : rule.localTime(time)));
@@ -138,9 +141,16 @@ export async function realignRules(tx: Kysely<Database>, rules: Rules, why: stri
 }
 
 /** When a rule is due; undefined where that cannot be told, which its next set-up or run will deal with. */
-function dueAfter(rule: JobRule, now: number): Date | null | undefined {
+async function dueSince(
+  tx: Kysely<Database>,
+  rules: Rules,
+  rule: JobRule,
+  now: number,
+): Promise<Date | null | undefined> {
+  // A run of the other rule has made it due, and nothing else does.
+  if (rule.policies.runAfter !== '') return new Date(now);
   try {
-    return rule.dueAfter(new Date(now));
+    return await rules.dueSince(tx, rule, now);
   } catch (error) {
     if (!isFaultOfRule(error)) throw error;
     return undefined;

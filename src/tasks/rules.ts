@@ -1,12 +1,13 @@
 // The table of job rules: making them of procedures, changing them, and the ledger of what happened to them.
 
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../clock.js';
 import { UsageError } from '../errors.js';
 import type { Procedure } from '../procedure.js';
 import { lock } from '../store/dialect.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
+import { lateAfterMs } from './decide.js';
 import { leftUndone, missedSince, type RuleEntry, writeEntries } from './ledger.js';
 import type { Reason } from './reasons.js';
 import { JobRule } from './rule.js';
@@ -107,8 +108,9 @@ export class Rules {
   }
 
   /**
-   * Adjusts the rules to the procedures: a rule for each procedure that has none, rules of vanished procedures
-   * marked, rules that failed reactivated, suggestions renewed. What a person overrode or cancelled stays so.
+   * Adjusts the rules to the procedures: a rule for each procedure that has none, rules of procedures that neither
+   * these are nor a living worker has marked, rules that failed reactivated, suggestions renewed. What a person
+   * overrode or cancelled stays so.
    *
    * @param isComplete whether these are all procedures; if a file of them could not be loaded, none has vanished
    */
@@ -232,7 +234,33 @@ export class Rules {
 
   /** Notes what was due while the rule was not active. */
   async noteMissed(tx: Kysely<Database>, id: number, since: Date, why: string): Promise<void> {
-    await this.#write(tx, missedSince(await this.get(id, tx), since, this.clock.now(), why));
+    const from = new Date(await this.#decidedUpTo(tx, id, since.getTime()));
+    await this.#write(tx, missedSince(await this.get(id, tx), from, this.clock.now(), why));
+  }
+
+  /** When a rule is due later than an instant, and than what was decided upon already. @throws as `JobRule.dueAfter` */
+  async dueSince(tx: Kysely<Database>, rule: JobRule, since: number): Promise<Date | null> {
+    const due = rule.dueAfter(new Date(since));
+    const isAsPlanned = due === null || (rule.nextDueAt !== null && due >= rule.nextDueAt);
+    return isAsPlanned ? due : rule.dueAfter(new Date(await this.#decidedUpTo(tx, rule.id, since)));
+  }
+
+  /**
+   * The last due time that was decided upon, if it is later than an instant: the clock of the worker that has it may be
+   * ahead of this one's by a little, and a change in the database is noticed later than it was made.
+   */
+  async #decidedUpTo(tx: Kysely<Database>, ruleId: number, instant: number): Promise<number> {
+    const dueTime = sql<number>`coalesce(due_until, due_at)`;
+    const { last } = await tx
+      .selectFrom('decisions')
+      .select((eb) => eb.fn.max(dueTime).as('last'))
+      .where('rule_id', '=', ruleId)
+      .where(dueTime, '>', instant)
+      .where(dueTime, '<=', this.clock.now() + lateAfterMs)
+      // Not what was told of times to come.
+      .whereRef('decided_at', '>=', 'due_at')
+      .executeTakeFirstOrThrow();
+    return last ?? instant;
   }
 
   /** A row as a rule. What is wrong with the row is thrown when somebody asks when the rule is due. */
@@ -272,7 +300,7 @@ export class Rules {
   async #renewDue(tx: Kysely<Database>, id: number, since: number): Promise<void> {
     const rule = await this.get(id, tx);
     const { priority, group } = rule.policies;
-    await this.setDue(tx, rule, since, rule.dueAfter(new Date(since)));
+    await this.setDue(tx, rule, since, await this.dueSince(tx, rule, since));
     await this.set(tx, id, {
       due_priority: priority,
       due_group: group,

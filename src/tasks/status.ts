@@ -7,11 +7,19 @@ import type { JobRule } from './rule.js';
 /**
  * `Job rule #3 <Procedures.checkdata every 1 daily> next run at: 2026-11-25T20:00:00+02:00`, as the original prints
  * it, followed by what a person needs to know besides.
+ *
+ * @param isRegistered whether one of the workers has its procedure, if there are workers
  */
-export function statusLine(rule: JobRule, running: Job | undefined, now: number): string {
+export function statusLine(
+  rule: JobRule,
+  running: Job | undefined,
+  now: number,
+  isRegistered = true,
+): string {
   const since =
     running === undefined ? '' : `running since ${rule.localTime(running.startDatetime)} (job ${running.id})`;
-  const then = outlook(rule, now);
+  const waits = rule.active && !isRegistered ? `; no running worker has procedure ${rule.procedure}` : '';
+  const then = `${outlook(rule, now)}${waits}`;
   return `${rule} ${since === '' ? then : `${since}, ${then}`}`;
 }
 

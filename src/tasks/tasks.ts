@@ -3,6 +3,7 @@
 import type { ChoiceList } from '../choices.js';
 import type { SteadyClock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
+import { registeredAmong } from '../membership/registered.js';
 import type { Procedure } from '../procedure.js';
 import type { JobRunner } from '../runs/runner.js';
 import { transact } from '../store/transact.js';
@@ -135,7 +136,11 @@ export class Tasks {
     const [rules, running] = await Promise.all([this.#context.rules.list(), this.#context.jobs.running()]);
     const jobOf = new Map(running.reverse().map((job) => [job.ruleId, job]));
     const now = this.#context.clock.now();
-    return rules.map((rule) => statusLine(rule, jobOf.get(rule.id), now));
+    const all = rules.map(({ procedure }) => procedure);
+    const registered = await registeredAmong(this.#context.rules.db, all);
+    return rules.map((rule) =>
+      statusLine(rule, jobOf.get(rule.id), now, registered.size === 0 || registered.has(rule.procedure)),
+    );
   }
 
   /** Makes one more rule for a procedure. */

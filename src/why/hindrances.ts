@@ -1,8 +1,8 @@
 // What would keep a rule from running now.
 
 import { type Kysely, sql } from 'kysely';
-import * as v from 'valibot';
 import { parseHealth } from '../daemon/health.js';
+import { hasProcedure } from '../membership/registered.js';
 import { StartOrders } from '../membership/start-orders.js';
 import type { Site } from '../site.js';
 import type { Database, WorkerRow } from '../store/schema.js';
@@ -154,7 +154,7 @@ async function ofWorkers(situation: Situation, running: readonly RunningRow[]): 
   const names = living.map(({ id }) => id).join(', ');
   if (living.every((worker) => parseHealth(worker.health)?.tasks === 'paused'))
     return [{ code: 'paused', sentence: `every worker takes no new work until SIGCONT: ${names}` }];
-  const able = living.filter((worker) => mayHave(worker, rule.procedure));
+  const able = living.filter((worker) => hasProcedure(worker, rule.procedure));
   if (able.length === 0) {
     const sentence = `no worker has the procedure ${rule.procedure}: ${names} would have to be restarted`;
     return [{ code: 'no-procedure', sentence }];
@@ -162,12 +162,6 @@ async function ofWorkers(situation: Situation, running: readonly RunningRow[]): 
   if (!able.every((worker) => isFull(worker, running))) return [];
   const each = able.map(({ id, max_jobs: places }) => `${places} of ${places} on ${id}`);
   return [{ code: 'places', sentence: `all places for jobs are taken: ${each.join(', ')}` }];
-}
-
-/** What an older version did not say of itself is taken for granted. */
-function mayHave({ procedures }: WorkerRow, procedure: string): boolean {
-  const names = v.safeParse(v.pipe(v.string(), v.parseJson(), v.array(v.string())), procedures);
-  return !names.success || names.output.includes(procedure);
 }
 
 function isFull({ id, max_jobs: places }: WorkerRow, running: readonly RunningRow[]): boolean {

@@ -1,5 +1,6 @@
 // Two workers on one channel share the work, and either can do without the other.
 
+import t from 'tap';
 import type { Job } from '../../src/tasks/job.js';
 import { faults, LiveSite, lastMark, marks, onBothLayers, stopApplication } from '../support/live-site.js';
 import { eventually, type Program } from '../support/programs.js';
@@ -118,3 +119,33 @@ function by({ pid }: Program): (job: Job) => boolean {
 function dueAt(job: Job): number {
   return job.dueAt?.getTime() ?? 0;
 }
+
+t.test('of two versions side by side each runs what it has, also when the old one starts last', async (t) => {
+  const site = new LiveSite(t, {
+    files: {
+      'procedures/work.ts': `import { scheduleOften } from 'linod';
+scheduleOften({ name: process.env.RELEASE + '_work', every: 1 }, () => undefined);
+`,
+    },
+  });
+  const start = async (release: string) => {
+    site.environment = { RELEASE: release };
+    return await site.startWorker('--initiate');
+  };
+  const workers = [await start('old'), await start('new')];
+  workers[0]?.kill('SIGTERM');
+  await workers[0]?.ended();
+  await start('old');
+  const { length } = await site.jobs('new_work');
+  await site.untilJobs('new_work', 'it goes on', (jobs) => jobs.length > length + 1);
+  await site.untilJobs('old_work', 'it runs', (jobs) => jobs.some(({ status }) => status === 'done'));
+  t.match(await site.linod('rules', 'sync'), /^/, 'a command that has one of the versions');
+  const { stdout } = await site.run('linod');
+  t.equal(stdout.match(/ next run at: /g)?.length, 2);
+  t.match(await site.linod('rule', 'new_work', 'run', '--wait'), /^job \d+ done/);
+
+  workers[1]?.kill('SIGTERM');
+  await workers[1]?.ended();
+  t.match(await site.run('linod'), { stdout: /new_work .*; no running worker has procedure new_work$/m });
+  t.match(await site.linod('rules', 'sync'), /^removed new_work$/m);
+});

@@ -132,3 +132,36 @@ t.test(
     t.same((await bench.rules.get(1)).nextDueAt, new Date(noon + 10_000));
   },
 );
+
+t.test('a rule is kept as long as one of the workers has its procedure, and that one runs it', async (t) => {
+  const old = await openBench(t, { workerId: 'old' });
+  const now = await openBench(t, { store: old.store, clock: old.clock, workerId: 'new' });
+  const hired = { old: ['kept', 'dropped'], new: ['kept', 'added'] };
+  for (const [bench, id] of [
+    [old, 'old'],
+    [now, 'new'],
+  ] as const) {
+    await bench.join(id);
+    const procedures = JSON.stringify(hired[id]);
+    await bench.store.db.updateTable('workers').set({ procedures }).where('id', '=', id).execute();
+    for (const name of hired[id]) bench.add(name, nothing, every10);
+    await bench.tasks.setup();
+  }
+  t.match(await old.tasks.setup(), { created: [], removed: [], changed: [] }, 'the old one starts again');
+  t.match(await old.tasks.status(), [/#1 .* next run/, /#2 .* next run/, /#3 <Procedures.added .* next run/]);
+  old.clock.advance(10_000);
+  for (const bench of [old, now]) {
+    await bench.tasks.run();
+    await bench.tasks.settled();
+  }
+  const ran = (await old.jobs.list()).map(({ workerId, procedure }) => `${workerId} ${procedure}`);
+  t.same(ran.sort(), ['new added', 'old dropped', 'old kept']);
+
+  await old.store.db.updateTable('workers').set({ stopped_at: 1 }).where('id', '=', 'old').execute();
+  t.match(await now.tasks.status(), [
+    /:20\+00:00$/,
+    /; no running worker has procedure dropped$/,
+    /:20\+00:00$/,
+  ]);
+  t.match(await now.tasks.setup(), { removed: ['dropped'] });
+});

@@ -87,7 +87,7 @@ t.test('without a worker it is told since when, and what becomes of due times th
   await bench.join('vm[1]@x');
   await bench.store.db
     .updateTable('workers')
-    .set({ stopped_at: noon + 5000, stop_reason: 'it was stopped' })
+    .set({ stopped_at: noon + 5000, heartbeat_at: noon + 5000, stop_reason: 'it was stopped' })
     .execute();
   bench.clock.advance(35_000);
   t.same(await hindrance(bench), [
@@ -117,7 +117,7 @@ t.test('a due time that a worker made up for tells between which times none ran'
   const { db } = bench.store;
   await db
     .updateTable('workers')
-    .set({ stopped_at: noon + 5000, stop_reason: 'it was stopped' })
+    .set({ stopped_at: noon + 5000, heartbeat_at: noon + 5000, stop_reason: 'it was stopped' })
     .execute();
   bench.clock.advance(45_000);
   await bench.join('w2');
@@ -186,6 +186,7 @@ t.test('whatever stands in the way of a rule is told with what to do', async (t)
   ]);
   release();
   await bench.tasks.settled();
+  await workers({ procedures: '[]' });
   await bench.rules.sync([]);
   t.match((await outlook(bench, 4)).codes, ['removed']);
 });
