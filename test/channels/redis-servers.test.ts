@@ -64,25 +64,32 @@ t.test('an ACL user with the rights of a layer, and one without', async (t) => {
   await t.rejects(elsewhere.receive('chat'), denied);
 });
 
-t.test('leases with the rights of a layer: a missing one is an error at once, and loses nothing', async (t) => {
-  const server = await RedisServer.start(t);
-  const raw = server.client(t);
-  const rights = ['+@sortedset', '+@scripting', '+@connection', '+@keyspace', '-@dangerous'];
-  const leasing = async (user: string, ...more: string[]) => {
-    await raw.call('ACL', 'SETUSER', user, 'on', '>pw', '~asgi*', ...rights, ...more);
-    return open(t, { hosts: [`redis://${user}:pw@127.0.0.1:${server.port}`] });
-  };
-  const lacking = [await leasing('plain'), await leasing('timeless', '+@hash'), await leasing('bare', '+time')];
-  const lease = 60_000;
-  const full = await leasing('full', '+@hash', '+time');
-  await full.send('chat', { type: 'x' });
-  for (const layer of lacking)
-    await t.rejects(layer.receive('chat', { lease }), { ...unavailable, reason: 'access-denied' });
-  const leased = await full.receive('chat', { lease });
-  t.strictSame(leased.message, { type: 'x' });
-  t.equal(await leased.extend(lease), true);
-  t.equal(await leased.ack(), true);
-});
+t.test(
+  'leases with the rights of a layer: a missing one is an error at once, and loses nothing',
+  async (t) => {
+    const server = await RedisServer.start(t);
+    const raw = server.client(t);
+    const rights = ['+@sortedset', '+@scripting', '+@connection', '+@keyspace', '-@dangerous'];
+    const leasing = async (user: string, ...more: string[]) => {
+      await raw.call('ACL', 'SETUSER', user, 'on', '>pw', '~asgi*', ...rights, ...more);
+      return open(t, { hosts: [`redis://${user}:pw@127.0.0.1:${server.port}`] });
+    };
+    const lacking = [
+      await leasing('plain'),
+      await leasing('timeless', '+@hash'),
+      await leasing('bare', '+time'),
+    ];
+    const lease = 60_000;
+    const full = await leasing('full', '+@hash', '+time');
+    await full.send('chat', { type: 'x' });
+    for (const layer of lacking)
+      await t.rejects(layer.receive('chat', { lease }), { ...unavailable, reason: 'access-denied' });
+    const leased = await full.receive('chat', { lease });
+    t.strictSame(leased.message, { type: 'x' });
+    t.equal(await leased.extend(lease), true);
+    t.equal(await leased.ack(), true);
+  },
+);
 
 t.test('a socket', async (t) => {
   const server = await RedisServer.start(t);

@@ -464,6 +464,32 @@ t.test('a file that cannot be used', async (t) => {
     await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 5/ });
   });
 
+  await t.test(
+    'that another version changes while it is open is refused, and keeps what it has',
+    async (t) => {
+      const layer = open(t);
+      await layer.send('channel', message);
+      const leased = await layer.receive('channel', { lease: 60_000 });
+      await layer.send('channel', message);
+      raw(t, layer.path).pragma('user_version = 7');
+      const expected = {
+        ...unavailable,
+        message: /has schema version 7, but this version of linod knows only 5/,
+      };
+      await t.rejects(layer.send('other', message), expected);
+      await t.rejects(layer.sendMany('other', [message, message]), expected);
+      await t.rejects(layer.receive('channel'), expected);
+      await t.rejects(layer.receive('channel', { lease: 1 }), expected);
+      await t.rejects(layer.groupAdd('group', 'channel'), expected);
+      await t.rejects(layer.flush(), expected);
+      await t.rejects(leased.ack(), expected);
+      t.equal(rows(t, layer.path, 'channel'), 1);
+      raw(t, layer.path).pragma('user_version = 5');
+      t.strictSame(await layer.receive('channel'), message);
+      t.equal(await leased.ack(), true);
+    },
+  );
+
   await t.test('that is damaged is refused', async (t) => {
     const path = freshPath(t);
     const layer = open(t, { path });

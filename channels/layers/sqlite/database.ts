@@ -115,7 +115,13 @@ function isEmpty(db: Database, path: string): boolean {
   if (application === 0 && version === 0 && tables === 0) return true;
   if (application !== applicationId)
     throw new LayerFileError(path, 'is the database of another program: choose another path');
-  if (version === schemaVersion) return false;
+  refuseOtherVersion(path, version);
+  return false;
+}
+
+/** @throws LayerFileError for a file that another version of linod has made, or has changed meanwhile */
+export function refuseOtherVersion(path: string, version: unknown): void {
+  if (version === schemaVersion) return;
   throw new LayerFileError(
     path,
     `has schema version ${version}, but this version of linod knows only ${schemaVersion}: let all processes of the site run the same version, or stop them and delete the file`,

@@ -2,7 +2,7 @@
 
 import { channelsByKey, type DroppedMessage } from '../../layer.js';
 import { deadLetterSuffix } from '../../leases.js';
-import { type Database, plucked } from './database.js';
+import { type Database, plucked, refuseOtherVersion } from './database.js';
 import { LeaseStore } from './lease-store.js';
 
 /** Messages for one key, of one sender. */
@@ -72,11 +72,17 @@ export class MessageStore {
     this.#hasNews = true;
   }
 
-  /** Runs several writes as one; inside of another one it is a part of that. */
+  /**
+   * Runs several writes as one; inside of another one it is a part of that. All writes go through it: a newer version
+   * may have changed the file since the last one.
+   *
+   * @throws LayerFileError
+   */
   atomically<T>(work: () => T): T {
     if (this.#db.inTransaction) return work();
     this.#statements.begin.run();
     try {
+      refuseOtherVersion(this.#db.name, this.#statements.version.get());
       const result = work();
       this.#statements.commit.run();
       return result;
@@ -123,7 +129,7 @@ export class MessageStore {
 
   /** Takes the first unexpired messages under a key, at most `max`, and fewer when some of them were expired. */
   take(key: string, max: number, now: number): StoredMessage[] {
-    const rows = this.#statements.take.all(key, max, key);
+    const rows = this.atomically(() => this.#statements.take.all(key, max, key));
     if (rows.length > 1) rows.sort((a, b) => a.place - b.place);
     const living = rows.filter(({ expires_at }) => expires_at > now);
     if (living.length < rows.length) this.drop(key, 'expired', rows.length - living.length);
@@ -242,6 +248,7 @@ function prepare(db: Database) {
     begin: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
+    version: db.prepare('PRAGMA user_version').pluck(),
     freePages: db.prepare('PRAGMA freelist_count').pluck(),
 
     // Without room there is no place, and a row without one is ignored.

@@ -98,12 +98,9 @@ export class Writer {
     // Also after the clock was set back.
     const sweeps = now >= this.#nextSweepAt || now < this.#nextSweepAt - sweepEveryMs;
     return file.use((store) => {
-      const attempt = () => batch.map((write) => write.attempt(store));
-      // A single write is mostly a single statement, and needs no transaction around it.
-      if (batch.length === 1 && !sweeps) return attempt();
       const settlements = store.atomically(() => {
         if (sweeps) store.sweep(now, expiryMsOf);
-        return attempt();
+        return batch.map((write) => write.attempt(store));
       });
       if (sweeps) this.#nextSweepAt = now + sweepEveryMs;
       return settlements;
