@@ -3,6 +3,7 @@
 import type { ChannelLayer } from '../channels/index.js';
 import { systemClock } from './clock.js';
 import { WorkerRegistry } from './membership/registry.js';
+import { ownerState } from './owner.js';
 import type { Procedure } from './procedure.js';
 import type { Site } from './site.js';
 import type { WorkerRow } from './store/schema.js';
@@ -37,12 +38,18 @@ export function openTasks({ site, store, user = 'somebody' }: ActorContext): Sit
 export async function lookAround(context: ActorContext): Promise<WorkerRow[]> {
   const registry = new WorkerRegistry(context.store.db, systemClock);
   const { ends, outside } = openTasks(context);
+  // Who may only read leaves no mark on what is gone, and passes it over.
+  if (context.store.isReadOnly) return (await registry.living()).filter((worker) => !isGone(worker));
   await registry.markDead({ judgeSilence: false });
   await ends.giveUpLost();
   const living = await registry.living();
   // A worker takes over by itself what was changed in the database.
   if (living.length === 0) await outside.look();
   return living;
+}
+
+function isGone({ host, pid, pid_start: start }: WorkerRow): boolean {
+  return ownerState({ host, pid, start }) === 'dead';
 }
 
 /** Who heard of what was written down. */

@@ -1,9 +1,11 @@
 // What every command shares: how it finds its site, how it fails, and with which exit code.
 
 import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { lookAround } from '../actors.js';
 import { LinodError, suggestion, UsageError } from '../errors.js';
+import { actAsOwner } from '../site/file-rights.js';
 import type { SiteConfig } from '../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../site.js';
 import type { Store } from '../store/store.js';
@@ -126,16 +128,30 @@ export interface SiteJsonFlags extends SiteFlags {
 /**
  * Finds and reads the site. Of a site that is switched off (`useLinod: false`) a command says so, and ends with 0.
  */
-export async function requireSite(flags: SiteFlags, overrides: SiteConfig = {}): Promise<Site> {
-  const site = await findSite(flags, overrides);
+export async function requireSite(flags: SiteFlags): Promise<Site> {
+  return requireOn(await findSite(flags));
+}
+
+/** @throws ExitError with 0 for a site that is switched off, after saying so */
+export function requireOn(site: Site): Site {
   if (site.settings.useLinod) return site;
   tellSwitchedOff(site);
   throw new ExitError(exitCodes.done);
 }
 
-/** Finds and reads the site, whether it is switched off or not. */
+/** Finds and reads the site, whether it is switched off or not. A command of root goes on as the site's own user. */
 export async function findSite(flags: SiteFlags, overrides: SiteConfig = {}): Promise<Site> {
-  return await loadSite(findSiteDirectory(flags.site), { flags: overrides });
+  return await loadSiteAsOwner(findSiteDirectory(flags.site), overrides);
+}
+
+/** @throws NoSiteError (`LINOD_ERR_NO_SITE`), BadConfigError (`LINOD_ERR_BAD_CONFIG`) */
+export async function loadSiteAsOwner(directory: string, overrides: SiteConfig = {}): Promise<Site> {
+  // Reading the configuration makes files, too.
+  actAsOwner([join(directory, 'linod.db'), join(directory, 'log'), directory]);
+  const site = await loadSite(directory, { flags: overrides });
+  const { databaseUrl, logDirectory } = site.settings;
+  actAsOwner([databaseUrl.replace(/^sqlite:/, ''), logDirectory, directory]);
+  return site;
 }
 
 export function tellSwitchedOff(site: Site): void {

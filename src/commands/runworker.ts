@@ -2,8 +2,9 @@
 
 import { Command } from 'commander';
 import type { SiteConfig } from '../site/settings.js';
+import { findSiteDirectory, loadSite } from '../site.js';
 import { version } from '../version.js';
-import { requireSite, type SiteFlags, siteOption } from './main.js';
+import { requireOn, type SiteFlags, siteOption } from './main.js';
 import { parseSeconds, parseWholeNumber } from './words.js';
 
 interface WorkerFlags extends SiteFlags {
@@ -63,7 +64,8 @@ async function runWorker(flags: WorkerFlags, channels: string[] | null, initiate
       ? {}
       : { graceSeconds: parseSeconds('--grace', flags.grace, { atMost: 86_400, orNone: true }) }),
   };
-  const site = await requireSite(flags, overrides);
+  // A worker of root runs its jobs as root.
+  const site = requireOn(await loadSite(findSiteDirectory(flags.site), { flags: overrides }));
   const { runDaemon } = await import('./run-daemon.js');
   await runDaemon({
     site,

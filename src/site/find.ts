@@ -1,8 +1,9 @@
 // Where the site is: named, in the environment, or the nearest directory upwards that has a configuration file.
 
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { NoSiteError } from '../errors.js';
+import { missingRight } from './file-rights.js';
 
 /** The names that a site's configuration file may have; the first that exists is read. */
 export const configFileNames = [
@@ -34,15 +35,24 @@ export function findSiteDirectory(named?: string, environment: NodeJS.ProcessEnv
 
 /** The path of the directory's configuration file, if it has one. */
 export function findConfigFile(directory: string): string | undefined {
-  return configFileNames.map((name) => join(directory, name)).find((path) => existsSync(path));
+  return configFileNames.map((name) => join(directory, name)).find((path) => isThere(path));
+}
+
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    const directory = dirname(path);
+    const why = missingRight([directory], 'read') || (error instanceof Error ? error.message : String(error));
+    throw new NoSiteError(`cannot look for a site in ${directory}: ${why}`);
+  }
 }
 
 function requireSite(named: string, source: string): string {
   const directory = resolve(named);
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new NoSiteError(`${source}: no directory ${directory}`);
-  }
   if (findConfigFile(directory) === undefined) {
+    if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory())
+      throw new NoSiteError(`${source}: no directory ${directory}`);
     throw new NoSiteError(
       `${source}: no linod.config.ts, .js, .mjs or .json in ${directory}; make a site: linod init mysite`,
     );

@@ -8,6 +8,8 @@ import type { AnyTables } from './migrate.js';
 export interface Backend {
   /** What it is called in messages. Never has a password. */
   readonly name: string;
+  /** Whether this user may only read it. */
+  readonly isReadOnly: boolean;
   /** For the short statements of the daemon and of commands: nothing waits on it for long. */
   sharedDialect(): Dialect;
   /** For work that may take as long as it likes: a job's own statements, migrations. */

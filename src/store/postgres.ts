@@ -24,6 +24,7 @@ const ownConnections = 2;
 export function postgresBackend(url: string): Backend {
   const target = parseTarget(url);
   return {
+    isReadOnly: false,
     name: target.name,
     sharedDialect: () =>
       new SiteDialect(new GuardedPool(target, { connections: sharedConnections, timed: true }, 'daemon')),

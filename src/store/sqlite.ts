@@ -1,6 +1,6 @@
 // The embedded database: one SQLite file in the site's directory.
 
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
@@ -15,6 +15,7 @@ import {
   SqliteDriver,
   SqliteQueryCompiler,
 } from 'kysely';
+import { isAllowed, missingRight } from '../site/file-rights.js';
 import type { Backend } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
 import { NewerDatabaseError, versionOf } from './migrate.js';
@@ -33,6 +34,7 @@ export function sqliteBackend(path: string): Backend {
   const dialect = () => new FileDialect(new PatientConnection(path, open(path)));
   return {
     name: path,
+    isReadOnly: mayOnlyRead(path),
     sharedDialect: dialect,
     ownDialect: dialect,
     time: null,
@@ -141,6 +143,8 @@ class PatientConnection implements DatabaseConnection {
    * @throws StoreUnavailableError, NewerDatabaseError
    */
   #check(): void {
+    // What was copied since it may only be read.
+    if (this.database.memory) return;
     const now = performance.now();
     if (now - this.#checkedAt < checkEveryMs || this.database.inTransaction) return;
     if (identify(this.#path) !== this.#identity) {
@@ -175,13 +179,15 @@ class PatientConnection implements DatabaseConnection {
 /** @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`) when the file cannot be opened or is no database */
 function open(path: string): Sqlite.Database {
   try {
+    if (mayOnlyRead(path)) return openToRead(path);
     mkdirSync(dirname(path), { recursive: true });
     // No time-out of SQLite's own: see PatientConnection.
     const database = new Sqlite(path, { timeout: 0 });
     switchToWal(database);
     return database;
   } catch (error) {
-    throw new StoreUnavailableError(path, isNotBuilt(error) ? new Error(notBuilt, { cause: error }) : error);
+    const cause = isNotBuilt(error) ? new Error(notBuilt, { cause: error }) : error;
+    throw new StoreUnavailableError(path, rightsText(path) || cause);
   }
 }
 
@@ -225,9 +231,39 @@ function explain(path: string, error: unknown): unknown {
     const why = `another program has kept it locked for ${busyTimeoutMs / 1000} s`;
     return new StoreUnavailableError(path, why, { happened: 'cannot use', passes: true });
   }
+  if (/^SQLITE_(CANTOPEN|PERM|READONLY)/.test(error.code)) {
+    const why = rightsText(path);
+    if (why !== '') return new StoreUnavailableError(path, why, { happened: 'cannot use' });
+  }
   const isFull = error.code === 'SQLITE_FULL';
   if (!isFull && !/^SQLITE_(CANTOPEN|CORRUPT|IOERR|NOTADB|READONLY)/.test(error.code)) return error;
   return new StoreUnavailableError(path, error, { happened: 'cannot use', passes: isFull });
+}
+
+function mayOnlyRead(path: string): boolean {
+  return existsSync(path) && !isAllowed(path, 'write');
+}
+
+/** Which file this user may not read or write, and whose it is; empty when there is none. */
+function rightsText(path: string): string {
+  const files = [path, `${path}-wal`, `${path}-shm`];
+  return missingRight(files, 'read') || missingRight([...files, dirname(path)], 'write');
+}
+
+function openToRead(path: string): Sqlite.Database {
+  const database = new Sqlite(path, { readonly: true, timeout: 0 });
+  try {
+    database.pragma('schema_version');
+    return database;
+  } catch (error) {
+    database.close();
+    if (existsSync(`${path}-wal`)) throw error;
+  }
+  // Nobody has the file open, and this user cannot make the files beside it that SQLite shares: a copy tells the same.
+  const copy = readFileSync(path);
+  // The header says that the file needs those. Source: sqlite.org/fileformat2.html, "File format version numbers".
+  copy.fill(1, 18, 20);
+  return new Sqlite(copy, { readonly: true });
 }
 
 /** Whether another connection has the lock. */

@@ -26,6 +26,8 @@ export interface Store {
   connect(): Kysely<Database>;
   /** What it is called in messages. */
   readonly name: string;
+  /** Whether this user may only read the file; what is written then fails. */
+  readonly isReadOnly: boolean;
   /** The migrations that opening it has run. */
   readonly migrated: readonly string[];
   /** Asks for the database's clock, in ms since 1970; null where it is this machine's. */
@@ -58,6 +60,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       db: shared as unknown as Kysely<Database>,
       connect: () => connect<Database>(),
       name: backend.name,
+      isReadOnly: backend.isReadOnly,
       migrated,
       time: time === null ? null : () => time(shared),
       follow,

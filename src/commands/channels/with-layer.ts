@@ -6,7 +6,7 @@ import { type ChannelLayer, InvalidOptionError, openLayer } from '../../../chann
 import { LinodError, NoSiteError, UsageError } from '../../errors.js';
 import { hidePassword } from '../../site/hide-password.js';
 import { aboutSetting, checkSetting } from '../../site/resolve-settings.js';
-import { requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
+import { findSite, requireOn, type SiteJsonFlags, siteCommand } from '../main.js';
 
 /** A command has just been started, perhaps on a busy machine, and its person has some patience. */
 const timeoutMs = 5000;
@@ -77,7 +77,7 @@ interface OpenedLayer {
 async function open(flags: LayerFlags): Promise<OpenedLayer> {
   const overrides = flags.layer === undefined ? {} : { channelLayer: flags.layer };
   try {
-    const site = await requireSite(flags, overrides);
+    const site = requireOn(await findSite(flags, overrides));
     return { layer: await site.openLayer({ timeoutMs }), name: shown(site.settings.channelLayer) };
   } catch (error) {
     if (!(error instanceof NoSiteError) || flags.layer === undefined || flags.site !== undefined) throw error;

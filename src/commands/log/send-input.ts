@@ -15,8 +15,8 @@ import { LogSender } from '../../log/sender/sender.js';
 import { senderSettings } from '../../log/sender/settings.js';
 import type { LogTransport } from '../../log/sender/transport.js';
 import { configuredLevels } from '../../site/settings.js';
-import { findSiteDirectory, loadSite, type Site } from '../../site.js';
-import { exitCodes, tellSwitchedOff } from '../main.js';
+import { findSiteDirectory, type Site } from '../../site.js';
+import { exitCodes, loadSiteAsOwner, tellSwitchedOff } from '../main.js';
 import { say } from '../output.js';
 
 export interface SendOptions {
@@ -47,7 +47,7 @@ export async function sendToLog(words: readonly string[], options: SendOptions):
   let site: Site | undefined;
   let problem: BadConfigError | undefined;
   try {
-    site = await loadSite(directory);
+    site = await loadSiteAsOwner(directory);
     if (!site.settings.useLinod) tellSwitchedOff(site);
   } catch (error) {
     if (!(error instanceof BadConfigError)) throw error;
