@@ -4,10 +4,11 @@ import { parseDuration } from '../duration.js';
 import { UsageError } from '../errors.js';
 import { instantOf, wallTime } from '../local-time.js';
 
-/** A positive whole number. @throws UsageError (`LINOD_ERR_USAGE`) */
-export function parseWholeNumber(what: string, text: string): number {
-  if (/^\d{1,15}$/.test(text) && Number(text) > 0) return Number(text);
-  throw new UsageError(`expected ${what} to be a positive whole number, got: ${JSON.stringify(text)}`);
+/** A whole number, positive unless it may be 0. @throws UsageError (`LINOD_ERR_USAGE`) */
+export function parseWholeNumber(what: string, text: string, least: 0 | 1 = 1): number {
+  if (/^\d{1,15}$/.test(text) && Number(text) >= least) return Number(text);
+  const expected = least === 0 ? 'a whole number' : 'a positive whole number';
+  throw new UsageError(`expected ${what} to be ${expected}, got: ${JSON.stringify(text)}`);
 }
 
 /** A number of seconds; above 0 unless `orNone`. @throws UsageError (`LINOD_ERR_USAGE`) */

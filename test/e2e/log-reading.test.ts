@@ -36,6 +36,25 @@ t.test('Ctrl-C ends linod log tail -f with 0, and what is added is printed until
   t.match(await tail.ended(), { code: 0, signal: null, stderr: '' });
 });
 
+t.test('linod log tail takes 0 for none of the last records, and no other text than a number', async (t) => {
+  const site = new LiveSite(t);
+  const { current } = await siteWithLog(site);
+  t.match(await site.run('linod', 'log', 'tail', '-n', '0'), { code: 0, stdout: '', stderr: '' });
+  t.match(await site.run('linod', 'log', 'tail', '-n', 'x'), {
+    code: 2,
+    stderr: /^linod: expected -n to be a whole number, got: "x"\n/,
+  });
+  const tail = site.start('linod', 'log', 'tail', '-n', '0', '-f');
+  await until('what is added is printed', () => {
+    appendFileSync(current, readFileSync(current, 'utf8').split('\n').slice(-3).join('\n'));
+    return tail.lines.length > 0;
+  });
+  tail.kill('SIGINT');
+  const { code, stdout } = await tail.ended();
+  t.equal(code, 0);
+  t.notMatch(stdout, /#29 /);
+});
+
 t.test('a reader that leaves ends linod log tail quietly', async (t) => {
   const site = new LiveSite(t);
   const { current } = await siteWithLog(site);

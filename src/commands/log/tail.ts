@@ -44,7 +44,7 @@ Example:
     .option('--job <number>', 'only what this job has logged and what was logged about it')
     .option('--grep <text>', 'only records in which this stands: TEXT, or /REGEX/ with flags such as i')
     .action(async (flags: TailFlags) => {
-      const last = flags.lines === undefined ? undefined : parseWholeNumber('--lines', flags.lines);
+      const last = flags.lines === undefined ? undefined : parseWholeNumber('-n', flags.lines, 0);
       const text = flags.grep === undefined ? undefined : parseWantedText(flags.grep);
       const level = flags.level === undefined ? undefined : parseLevel(flags.level).value;
       const job = flags.job === undefined ? undefined : parseWholeNumber('--job', flags.job);

@@ -68,8 +68,9 @@ function escapeForPattern(text: string): string {
 async function partOf(path: string, timezone: string): Promise<LogPart | undefined> {
   const status = await stat(path).catch(absent(undefined));
   if (status === undefined || !status.isFile()) return undefined;
-  const firstLine = await readFirstLine(path);
-  if (firstLine === undefined) return undefined;
+  const file = await open(path, 'r').catch(absent(undefined));
+  if (file === undefined) return undefined;
+  const firstLine = await readFirstLine(file).finally(() => file.close());
   const head = parseHead(firstLine.text);
   return {
     path,
@@ -81,17 +82,19 @@ async function partOf(path: string, timezone: string): Promise<LogPart | undefin
   };
 }
 
-async function readFirstLine(path: string): Promise<{ text: string; isCompressed: boolean } | undefined> {
+/** Opens a file for reading; undefined when by now it has gone, or its name is another file's. */
+export async function openPart({ path, firstLine }: LogPart): Promise<FileHandle | undefined> {
   const file = await open(path, 'r').catch(absent(undefined));
-  if (file === undefined) return undefined;
-  try {
-    const { buffer } = await file.read(Buffer.alloc(8), 0, 8, 0);
-    const isCompressed = packingOf(buffer) !== 'plain';
-    const bytes = isCompressed ? await unpackBegin(file) : await readBegin(file);
-    return { text: firstLine(bytes) ?? bytes.toString('latin1'), isCompressed };
-  } finally {
-    await file.close();
-  }
+  if (file === undefined || (await readFirstLine(file)).text === firstLine) return file;
+  await file.close();
+  return undefined;
+}
+
+async function readFirstLine(file: FileHandle): Promise<{ text: string; isCompressed: boolean }> {
+  const { buffer } = await file.read(Buffer.alloc(8), 0, 8, 0);
+  const isCompressed = packingOf(buffer) !== 'plain';
+  const bytes = isCompressed ? await unpackBegin(file) : await readBegin(file);
+  return { text: firstLine(bytes) ?? bytes.toString('latin1'), isCompressed };
 }
 
 /** The first line of a plain file, as in {@link LogPart}; empty as long as it is unfinished. */

@@ -4,7 +4,15 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { recordEnd } from '../formats/formats.js';
 import { type Chunk, chunksOf, lastRecordEnd } from './chunks.js';
-import { absent, findLogParts, firstLineOf, type LogPart } from './files.js';
+import {
+  absent,
+  findLogParts,
+  fingerprintOf,
+  firstLineOf,
+  type LogPart,
+  openPart,
+  predecessorOf,
+} from './files.js';
 import { RecordFilter, type Shown, type Wanted } from './filter.js';
 import { RecordScanner } from './records.js';
 
@@ -39,17 +47,18 @@ const firstWindowBytes = 256 * 1024;
  */
 export async function tail(path: string, options: TailOptions, show: Show): Promise<boolean> {
   const { last, wanted, follow, timezone } = options;
-  const parts = await findLogParts(path, timezone);
-  if (parts.length === 0 && !follow) return false;
   // What was not changed since then has nothing that was logged since then.
   const since = (wanted?.since ?? Number.NEGATIVE_INFINITY) - clockSlackMs;
-  const rotated = parts.filter((part) => part.path !== path && part.changedAt >= since);
   const run = new Tail(path, options, show);
   try {
     await run.open();
-    if (last === undefined) await run.showAll(rotated);
-    else await run.showLast(last, rotated);
-    await run.showNew();
+    const parts = await findLogParts(path, timezone);
+    if (parts.length === 0 && !follow) return false;
+    const rotated = run.before(parts).filter(({ changedAt }) => changedAt >= since);
+    if (last === undefined) {
+      await run.showAll(rotated);
+      await run.showNew();
+    } else await run.showLast(last, rotated);
     if (follow) await run.follow();
   } finally {
     await run.close();
@@ -61,10 +70,12 @@ class Tail {
   readonly #path: string;
   readonly #options: TailOptions;
   readonly #show: Show;
-  /** The newest file, how much of it was read, and how it begins; empty as long as its first line is unfinished. */
+  /** The file that is read, how much of it was, and how it begins; empty as long as its first line is unfinished. */
   #file: FileHandle | undefined;
   #offset = 0;
   #firstLine = '';
+  /** Whether it has the name of the log, and not of a rotated file, to which nothing is added. */
+  #isNewest = true;
 
   constructor(path: string, options: TailOptions, show: Show) {
     this.#path = path;
@@ -75,8 +86,13 @@ class Tail {
   /** Begins with the newest file, if there is one. */
   async open(): Promise<void> {
     this.#file = await openIfThere(this.#path);
-    this.#offset = 0;
-    this.#firstLine = '';
+    if (this.#file !== undefined) this.#firstLine = await firstLineOf(this.#file);
+  }
+
+  /** The files before the one that is read, which may have been rotated since it was opened. */
+  before(parts: readonly LogPart[]): LogPart[] {
+    const own = parts.findIndex((part) => this.#isOwn(part));
+    return own < 0 ? parts.filter(({ path }) => path !== this.#path) : parts.slice(0, own);
   }
 
   async close(): Promise<void> {
@@ -94,7 +110,7 @@ class Tail {
     let shown: Shown[] = [];
     if (this.#file !== undefined) {
       this.#offset = await wholeSize(this.#file);
-      shown = await this.#lastOf(this.#file, this.#offset, last);
+      if (last > 0) shown = await this.#lastOf(this.#file, this.#offset, last);
     }
     for (const part of [...rotated].reverse()) {
       if (shown.length >= last || this.#options.signal.aborted) break;
@@ -108,7 +124,9 @@ class Tail {
   /** Shows what was added to the newest file. @param isLast nothing will be added: the rest is shown whole or not */
   async showNew(isLast = false): Promise<void> {
     if (this.#file === undefined) return;
+    // What was read has a beginning by which it is known again.
     if (this.#firstLine === '') this.#firstLine = await firstLineOf(this.#file);
+    if (this.#firstLine === '' && !isLast) return;
     await this.#showChunks(this.#newChunks(this.#file, isLast));
   }
 
@@ -116,31 +134,62 @@ class Tail {
   async follow(): Promise<void> {
     const { signal } = this.#options;
     while (!signal.aborted) {
+      await this.showNew();
       await setTimeout(pollMs, undefined, { signal }).catch(() => undefined);
       if (this.#file === undefined) await this.open();
-      else if (await this.#isReplaced(this.#file)) {
-        await setTimeout(lateWriteMs);
-        await this.showNew(true);
-        await this.close();
-        await this.open();
-      } else if (await this.#isEmptied(this.#file)) {
-        this.#offset = 0;
-        this.#firstLine = '';
-      }
-      await this.showNew();
+      else await this.#catchUp();
     }
   }
 
+  /** Shows file after file what was rotated since the last look, and goes on with the newest one. */
+  async #catchUp(): Promise<void> {
+    const { timezone, signal } = this.#options;
+    while (this.#file !== undefined && !signal.aborted) {
+      const isRotated = await this.#isRotated(this.#file);
+      if (!isRotated && !(await this.#isEmptied(this.#file))) return;
+      if (isRotated) {
+        await setTimeout(lateWriteMs);
+        await this.showNew(true);
+      }
+      if (!(await this.#goOn(await findLogParts(this.#path, timezone), isRotated))) return;
+    }
+  }
+
+  /**
+   * Opens the file that follows; of one that was emptied, its copy where it was left. @returns false when it cannot be found
+   * just now
+   */
+  async #goOn(parts: readonly LogPart[], isRotated: boolean): Promise<boolean> {
+    const newest = parts.find(({ path }) => path === this.#path);
+    const own = parts.findIndex((part) => part !== newest && this.#isOwn(part));
+    const isNext = (part: LogPart) => predecessorOf(part) === fingerprintOf(this.#firstLine);
+    const next = (own < 0 ? parts.find(isNext) : parts[isRotated ? own + 1 : own]) ?? newest;
+    const file = next && (await openPart(next));
+    if (file === undefined) return false;
+    await this.close();
+    this.#file = file;
+    this.#isNewest = next === newest;
+    if (next?.firstLine !== this.#firstLine) this.#offset = 0;
+    this.#firstLine = this.#isNewest ? await firstLineOf(file) : (next?.firstLine ?? '');
+    return true;
+  }
+
+  #isOwn({ firstLine }: LogPart): boolean {
+    return firstLine !== '' && firstLine === this.#firstLine;
+  }
+
   /** Whether the path names another file by now. */
-  async #isReplaced(file: FileHandle): Promise<boolean> {
+  async #isRotated(file: FileHandle): Promise<boolean> {
+    if (!this.#isNewest) return true;
     const [named, own] = await Promise.all([stat(this.#path).catch(() => undefined), file.stat()]);
     return named !== undefined && (named.ino !== own.ino || named.dev !== own.dev);
   }
 
-  /** Whether the file was emptied, and perhaps written anew. What came shortly before is in its copy only. */
+  /** Whether the file was emptied, and perhaps written anew. Of what the writer took back, only that comes again. */
   async #isEmptied(file: FileHandle): Promise<boolean> {
-    const { size } = await file.stat();
-    return size < this.#offset || (await firstLineOf(file)) !== this.#firstLine;
+    if (this.#firstLine !== '' && (await firstLineOf(file)) !== this.#firstLine) return true;
+    this.#offset = Math.min(this.#offset, (await file.stat()).size);
+    return false;
   }
 
   async *#newChunks(file: FileHandle, isLast: boolean): AsyncGenerator<Chunk> {

@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   copyFileSync,
+  existsSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -8,14 +9,19 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { lineFormat } from '../../../../src/log/formats/formats.js';
 import { formatNames } from '../../../../src/log/formats/line-format.js';
 import type { LevelName } from '../../../../src/log/levels.js';
+import { findLogParts } from '../../../../src/log/reading/files.js';
 import type { Wanted } from '../../../../src/log/reading/filter.js';
 import { tail } from '../../../../src/log/reading/tail.js';
 import { Timestamps } from '../../../../src/log/timestamp.js';
+import { LogWriter } from '../../../../src/log/writer/writer.js';
+import { ManualClock } from '../../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../../support/directory.js';
+import { batchOf, range } from '../../../support/log.js';
 import { recordsIn, writeRealLog } from '../../../support/real-log.js';
 import { until } from '../../../support/until.js';
 
@@ -31,6 +37,10 @@ async function tailOnce(path: string, last?: number, wanted: Wanted = {}): Promi
     seen.push(...records.map(({ text }) => text));
   });
   return seen;
+}
+
+function numbersOf(seen: readonly string[]): number[] {
+  return seen.map((text) => Number(/#(\d+) /.exec(text)?.[1]));
 }
 
 /** Follows a log until the test ends. */
@@ -187,21 +197,93 @@ t.test('a log that is not there yet is waited for', async (t) => {
   await until('that in the next file, too', () => seen.length === 2);
 });
 
-t.test('a log that is copied and emptied is followed from its beginning', async (t) => {
+t.test('a log that is copied and emptied loses nothing and repeats nothing', async (t) => {
   const path = join(testDirectory(t, { 'lino.log': line(1, 'x') }), 'lino.log');
   const { seen } = follow(t, path);
   await until('the first record is shown', () => seen.length === 1);
-  appendFileSync(path, line(2, 'y'));
-  await until('the second, too', () => seen.length === 2);
-  copyFileSync(path, `${path}.1`);
-  truncateSync(path, 0);
-  appendFileSync(path, line(3, 'z'.repeat(1000)));
-  await until('the record behind it is shown', () => seen.length === 3);
-  t.same(
-    seen.map((text) => /#(\d)/.exec(text)?.[1]),
-    ['1', '2', '3'],
-  );
+  for (const round of [0, 1, 2]) {
+    appendFileSync(path, line(3 * round + 2, 'y'));
+    // The copies are renamed first, as logrotate does.
+    for (const number of [2, 1])
+      if (existsSync(`${path}.${number}`)) renameSync(`${path}.${number}`, `${path}.${number + 1}`);
+    copyFileSync(path, `${path}.1`);
+    truncateSync(path, 0);
+    appendFileSync(path, line(3 * round + 3, 'z'.repeat(1 + 1000 * round)));
+    await until('the record behind it is shown', () => seen.length >= 3 * round + 3);
+    appendFileSync(path, line(3 * round + 4, 'y'));
+    await until('and the next', () => seen.length >= 3 * round + 4);
+  }
+  t.same(numbersOf(seen), range(1, 10));
 });
+
+t.test('files that were rotated and packed between two polls are shown in order', async (t) => {
+  const path = join(testDirectory(t, { 'lino.log': line(1, 'x') }), 'lino.log');
+  const { seen } = follow(t, path);
+  await until('the first record is shown', () => seen.length === 1);
+  // All in one turn of the event loop.
+  appendFileSync(path, line(2, 'y'));
+  writeFileSync(`${path}.3.gz`, gzipSync(readFileSync(path)));
+  writeFileSync(`${path}.2.gz`, gzipSync(line(3, 'a')));
+  writeFileSync(`${path}.1`, line(4, 'b'));
+  rmSync(path);
+  writeFileSync(path, line(5, 'c'));
+  await until('the last record is shown', () => seen.length >= 5);
+  appendFileSync(path, line(6, 'd'));
+  await until('what is added, too', () => seen.length >= 6);
+  t.same(numbersOf(seen), range(1, 6));
+});
+
+t.test('each record is shown once, however fast a writer rotates', async (t) => {
+  const path = join(testDirectory(t), 'lino.log');
+  const clock = new ManualClock();
+  const rotation = { every: 'never', maxBytes: 1, keepFiles: 0, keepDays: 0, compress: false } as const;
+  const writer = new LogWriter({ path, clock, rotation });
+  await writer.start();
+  const { seen, end } = follow(t, path, 1000, { sender: 'web[812]' });
+  const count = 60;
+  for (let number = 1; number <= count; number++) {
+    writer.accept(
+      batchOf({ sender: 'web[812]', numbers: [number], acked: number - 1, base: number }),
+      () => {},
+    );
+    await writer.settled();
+    await clock.advance(1);
+  }
+  await until('the last record is shown', () => numbersOf(seen).at(-1) === count);
+  await end();
+  await writer.stop();
+  t.same(numbersOf(seen), range(1, count));
+  t.ok((await findLogParts(path, timezone)).length >= count);
+});
+
+t.test(
+  'as many records are shown as are asked for, also when others come meanwhile, and none for 0',
+  async (t) => {
+    const path = join(
+      testDirectory(t, {
+        'lino.log': range(1, 5)
+          .map((n) => line(n, 'x'))
+          .join(''),
+      }),
+      'lino.log',
+    );
+    t.same(await tailOnce(path, 0), []);
+    const seen: string[] = [];
+    const signal = new AbortController().signal;
+    await tail(path, { last: 2, follow: false, timezone, signal }, (records) => {
+      seen.push(...records.map(({ text }) => text));
+      appendFileSync(path, line(6, 'meanwhile'));
+    });
+    t.same(numbersOf(seen), [4, 5]);
+    const followed = follow(t, path, 0);
+    // Whatever comes before it begins to follow is not asked for.
+    await until('what is added is shown', () => {
+      appendFileSync(path, line(7, 'added'));
+      return followed.seen.length > 0;
+    });
+    t.same([...new Set(numbersOf(followed.seen))], [7]);
+  },
+);
 
 t.test('only what is asked for is followed', async (t) => {
   const path = join(testDirectory(t, { 'lino.log': line(1, 'x') }), 'lino.log');
