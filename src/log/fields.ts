@@ -1,5 +1,7 @@
 // The structured part of a record as JSON, whatever it holds.
 
+import { withoutHalves } from './formats/unsafe.js';
+
 /** What a record says to machines: any values that JSON has; others are told as text. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -17,20 +19,22 @@ const maxDepth = 20;
 export function stringifyFields(fields: Fields): string {
   try {
     // Mostly fields are numbers and short texts, and need no copy.
-    if (isFlat(fields)) return JSON.stringify(fields);
+    if (isFlat(fields)) return withoutHalves(JSON.stringify(fields));
   } catch {
     // Something throws when it is read: the copy tells what.
   }
-  return JSON.stringify(plainFields(fields));
+  return withoutHalves(JSON.stringify(plainFields(fields)));
 }
 
 /**
  * A copy of the fields that consists of nothing but what JSON has, and shares nothing with them: `toJSON` has been
  * called, maps are objects, errors have their name, message, own fields and cause. Never throws.
+ *
+ * @param origins of which the fields are flat copies: where they lie in themselves, that is a cycle
  */
-export function plainFields(fields: Fields): Record<string, unknown> {
+export function plainFields(fields: Fields, origins: readonly object[] = []): Record<string, unknown> {
   try {
-    const plain = new Copier().copy(fields, []);
+    const plain = new Copier(origins).copy(fields, []);
     return isObject(plain) && !Array.isArray(plain) ? plain : { value: plain };
   } catch (error) {
     return { unreadable: unreadable(error) };
@@ -58,7 +62,12 @@ function isFlat(fields: Fields): boolean {
 }
 
 class Copier {
+  readonly #origins: readonly object[];
   #left = maxValues;
+
+  constructor(origins: readonly object[]) {
+    this.#origins = origins;
+  }
 
   /** @param above the objects in which this value lies */
   copy(value: unknown, above: readonly object[]): unknown {
@@ -80,7 +89,7 @@ class Copier {
   }
 
   #object(value: Record<string, unknown>, above: readonly object[]): unknown {
-    if (above.includes(value)) return '[circular]';
+    if (above.includes(value) || this.#origins.includes(value)) return '[circular]';
     if (above.length >= maxDepth) return '[too deep]';
     const inside = [...above, value];
     // Before toJSON, which would make an array of numbers of them.

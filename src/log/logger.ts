@@ -128,8 +128,10 @@ export class Logger {
 
   /** A logger named below this one, whose records have these fields, too. */
   child(name: string, fields?: Fields): Logger {
-    const all = fields === undefined ? this.#fields : { ...this.#fields, ...fields };
-    const { sink } = this.#kin;
+    const { sink, redaction } = this.#kin;
+    // Before they are mixed with others: then an object that lies in itself is not known any more.
+    const shown = fields && redaction ? redaction.apply(fields) : fields;
+    const all = fields === undefined ? this.#fields : { ...this.#fields, ...shown };
     return new Logger({ sink, name: `${this.name}.${name}`, fields: all }, { ...this.#kin, parent: this });
   }
 
@@ -193,7 +195,7 @@ export class Logger {
     }
     const kept = keep(detail);
     sink.defer((since) => {
-      if (this.isEnabledFor(level)) this.#write(level, message, kept, at ?? since, trace);
+      if (this.isEnabledFor(level)) this.#write(level, message, kept, at ?? since, trace, detail);
     });
   }
 
@@ -203,12 +205,16 @@ export class Logger {
     detail: unknown,
     at: number | undefined,
     given: string | undefined,
+    origin = detail,
   ): void {
     const { sink, redaction } = this.#kin;
     const { text, trace = given } = readMessage(message, redaction);
     const { fields, error } = readDetail(detail);
     const all = this.#fields === undefined ? fields : { ...this.#fields, ...fields };
-    const shown = all === undefined || redaction === undefined ? all : redaction.apply(all);
+    const shown =
+      all === undefined || redaction === undefined
+        ? all
+        : redaction.apply(all, isPlain(origin) ? [origin] : []);
     const more = error === undefined ? trace : join(trace, describeError(error, redaction));
     sink.write(level, this.name, text, shown, more, at);
   }

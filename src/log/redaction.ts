@@ -44,9 +44,13 @@ export class Redaction {
     }
   }
 
-  /** A copy of the fields without these values; what it is given is not changed. Never throws. */
-  apply(fields: Fields): Fields {
-    const copy = plainFields(fields);
+  /**
+   * A copy of the fields without these values; what it is given is not changed. Never throws.
+   *
+   * @param origins as of `plainFields`
+   */
+  apply(fields: Fields, origins: readonly object[] = []): Fields {
+    const copy = plainFields(fields, origins);
     censor(copy, [this.#root]);
     return copy;
   }
@@ -60,7 +64,7 @@ export class Redaction {
     for (const key of ['name', 'message', 'stack'] as const) {
       if (Object.hasOwn(error, key)) Object.defineProperty(copy, key, { value: error[key] });
     }
-    const { cause: _cause, errors: _errors, ...own } = plainFields({ ...error });
+    const { cause: _cause, errors: _errors, ...own } = plainFields({ ...error }, [...above, error]);
     const roots = [this.#root, ...['error', 'err'].flatMap((name) => next(this.#root, name))];
     censor(own, roots);
     Object.assign(copy, own);
@@ -79,7 +83,7 @@ export class Redaction {
   #cause(value: unknown, above: readonly Error[]): unknown {
     if (value instanceof Error)
       return above.includes(value) || above.length >= 20 ? '[circular]' : this.applyToError(value, above);
-    return typeof value === 'object' && value !== null ? this.apply({ ...value }) : value;
+    return typeof value === 'object' && value !== null ? this.apply({ ...value }, [...above, value]) : value;
   }
 }
 

@@ -47,13 +47,22 @@ export function randomText(random: Random, maxPieces = 8): string {
 
 /** The message as it is read back: exactly, or as the formats for people show it. */
 export function visible(format: LineFormat, { message, fields, trace }: RecordText): string {
-  if (format.name === 'json' || format.name === 'logfmt') return message;
+  if (format.name === 'json' || format.name === 'logfmt') return withoutHalves(message);
   const [first = '', ...rest] = (trace === undefined ? message : `${message}\n${trace}`)
     .trimEnd()
     .split(/\r?\n/)
     .map(show);
-  const json = fields === undefined ? '' : show(JSON.stringify(fields));
+  const plain = Object.entries(fields ?? {}).map(([key, value]) => [
+    withoutHalves(key),
+    typeof value === 'string' ? withoutHalves(value) : value,
+  ]);
+  const json = fields === undefined ? '' : show(JSON.stringify(Object.fromEntries(plain)));
   return [[first, json].filter((text) => text !== '').join(' '), ...rest].join('\n').trimEnd();
+}
+
+/** Half characters are shown in every format. */
+function withoutHalves(text: string): string {
+  return text.replace(/\p{Cs}/gu, (char) => `\\u${char.charCodeAt(0).toString(16)}`);
 }
 
 function show(line: string): string {

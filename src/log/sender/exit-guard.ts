@@ -14,9 +14,18 @@ export interface Guarded {
 
 const guarded = new Set<Guarded>();
 let isListening = false;
+let isExiting = false;
+// A logger may be made as late as in a listener of this event. Those that are added then are not called any more.
+process.prependListener('exit', () => {
+  isExiting = true;
+});
 
-/** Takes care of it at the end of the process, however that comes about save by SIGKILL. Returns what ends the care. */
+/** Takes care of it at the end of the process, save by SIGKILL, `process.abort()` or a crash of Node. Returns what ends the care. */
 export function guardAtExit(thing: Guarded): () => void {
+  if (isExiting && !isListening) {
+    thing.abandon();
+    return () => undefined;
+  }
   guarded.add(thing);
   if (!isListening) {
     isListening = true;

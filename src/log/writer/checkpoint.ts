@@ -41,11 +41,11 @@ export interface CheckpointOptions {
 }
 
 const saveEveryMs = 5000;
-/** A sender that was silent for so long is forgotten, if the writer was there to hear it for `patienceMs`. */
-const forgetMs = 7 * 86_400_000;
+/** A sender whose process has ended is forgotten when nothing came of it for so long: the writer has read the channel by then. */
+const forgetEndedMs = 300_000;
+/** One of which that cannot be seen, on another machine or in a container, if the writer was there for `patienceMs`. */
+const forgetMs = 86_400_000;
 const patienceMs = 3_600_000;
-/** One whose process has ended and left no records: by then the channel has dropped its messages. */
-const forgetEndedMs = 3_600_000;
 
 /**
  * Saves the positions of all senders now and then. That only saves time: the log file is the ledger, and without a
@@ -99,7 +99,7 @@ export class Checkpoint {
   async #save(): Promise<void> {
     const { inbox, file } = this.#options;
     if (file.place === undefined) return;
-    await this.#forget();
+    await this.forget();
     const positions = [...inbox].map(({ sender, epoch, written: last, heardAt, owner }): Position => {
       const isCurrent = file.epochs.get(sender) === epoch;
       return { sender, epoch, last, isCurrent, heardAt: Math.max(0, Math.floor(heardAt)), owner };
@@ -115,8 +115,11 @@ export class Checkpoint {
     }
   }
 
-  /** Programs that start every few seconds would fill the checkpoint, and the beginning of each file. */
-  async #forget(): Promise<void> {
+  /**
+   * Forgets senders that have ended and left no records. Programs that start every few seconds would fill the checkpoint, and
+   * the beginning of each file.
+   */
+  async forget(): Promise<void> {
     const { inbox, file, spoolDirectories } = this.#options;
     const silent = [...inbox].filter((standing) => this.#isForgettable(standing));
     const spooled = silent.length === 0 ? new Set() : await spooledEpochs(spoolDirectories);
@@ -132,10 +135,10 @@ export class Checkpoint {
 
   #isForgettable({ heardAt, heard, written, owner }: Standing): boolean {
     const now = this.#options.clock.now();
-    const silentMs = now - heardAt;
-    if (heard > written || silentMs <= forgetEndedMs) return false;
-    if (silentMs > forgetMs && now - this.#startedAt > patienceMs) return true;
-    return owner !== undefined && ownerState(owner) === 'dead';
+    const [silentMs, thereMs] = [now - heardAt, now - this.#startedAt];
+    if (heard > written || Math.min(silentMs, thereMs) <= forgetEndedMs) return false;
+    const state = owner && ownerState(owner);
+    return state === 'dead' || (state !== 'alive' && silentMs > forgetMs && thereMs > patienceMs);
   }
 
   #tell(error: unknown): void {

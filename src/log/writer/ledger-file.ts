@@ -25,6 +25,8 @@ export interface LedgerFileOptions {
   readonly notes: Notes;
   /** Learns what stands in the file that was not known. */
   readonly inbox: Inbox;
+  /** Called before a new file begins with what the inbox knows. */
+  readonly onNewFile: () => Promise<void>;
 }
 
 /** Keeps one log file open, and what is known of it complete. */
@@ -150,6 +152,7 @@ export class LedgerFile {
     // Without a line, nothing would tell this file from the next of its name.
     this.#beginBytes = 0;
     if (file.size === 0) {
+      await this.#options.onNewFile();
       await file.append(Buffer.from(notes.begin(this.#known?.file, inbox.positions)), true);
       this.#beginBytes = file.size;
     }

@@ -124,7 +124,9 @@ export class LogWriter {
     this.#notes = new Notes(clock, timezone, options.format);
     this.#inbox = new Inbox((options.orderMs ?? 0) > 0 ? new Instants(timezone) : undefined);
     this.#acknowledgements = new Acknowledgements(clock);
-    this.#file = new LedgerFile({ path, clock, timezone, notes: this.#notes, inbox: this.#inbox });
+    const [notes, inbox] = [this.#notes, this.#inbox];
+    const onNewFile = () => this.#checkpoint.forget();
+    this.#file = new LedgerFile({ path, clock, timezone, notes, inbox, onNewFile });
     const { rotation: policy, onRotationTrouble = () => {}, onCheckpointTrouble = () => {} } = options;
     if (policy !== undefined)
       this.#rotator = new Rotator({ path, clock, timezone, policy, onTrouble: onRotationTrouble });

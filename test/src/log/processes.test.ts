@@ -35,11 +35,19 @@ const endings = {
 await endings[ending]();
 `;
 
+/** Makes its first logger when it is about to end. */
+const late = `import { createLogger } from '${logModuleUrl}';
+process.on('exit', () => {
+  const logger = createLogger({ site: import.meta.dirname, name: 'late' });
+  for (const n of [1, 2]) logger.info('late ' + n);
+});
+`;
+
 class LoggingSite extends LiveSite {
   readonly #t: Test;
 
   constructor(t: Test, config: SiteConfig = {}) {
-    super(t, { ...config, files: { 'program.mjs': program } });
+    super(t, { ...config, files: { 'program.mjs': program, 'late.mjs': late } });
     this.#t = t;
   }
 
@@ -104,6 +112,7 @@ t.test('without a worker records wait in the spool, however their program ends',
   const endings = Object.entries(codes).map(async ([ending, code]) => {
     t.match(await site.program(ending, 100, ending).ended(), { code, signal: null }, ending);
   });
+  t.match(await Program.start(t, site.path('late.mjs')).ended(), { code: 0, stderr: '' });
   const terminated = site.program('term', 100, 'term');
   const lingering = site.program('linger', 100, 'linger');
   await terminated.printed(/logged/);
@@ -112,12 +121,13 @@ t.test('without a worker records wait in the spool, however their program ends',
   await lingering.printed(/logged/);
   await killed(lingering);
   await Promise.all(endings);
-  t.equal(site.spooled().length, 6);
+  t.equal(site.spooled().length, 7);
 
   await site.startWorker('--initiate');
   for (const name of [...Object.keys(codes), 'term', 'linger']) {
     t.strictSame(await site.allTexts(name, 100), expected(name, 100), name);
   }
+  t.strictSame(await site.allTexts('late', 2), expected('late', 2));
   await eventually('the spool is empty', () => site.spooled().length === 0);
 });
 

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import t from 'tap';
+import { Logger } from '../../../src/log/logger.js';
 import { Redaction } from '../../../src/log/redaction.js';
 
 const plain = (value: unknown): Record<string, unknown> => JSON.parse(JSON.stringify(value));
@@ -107,4 +108,25 @@ t.test('a path that says nothing is refused', async (t) => {
   for (const path of ['', '.', '.a', 'a.', 'a..b', 'a[', 'a[]', 'a]b', 'a[x]', 'a"b', 'a*'])
     t.throws(() => new Redaction([path]), { code: 'LINOD_ERR_REDACT_PATH' }, path);
   t.throws(() => new Redaction([7 as unknown as string]), { code: 'LINOD_ERR_REDACT_PATH' });
+});
+
+t.test('an object that lies in itself is not shown by its second name', (t) => {
+  const said: string[] = [];
+  const sink = {
+    write: (_level: string, _logger: string, message: string, fields?: object, trace?: string) =>
+      said.push(`${message} ${JSON.stringify(fields)} ${trace}`),
+  };
+  const logger = new Logger({ sink, name: 'shop', redact: new Redaction(['password', 'user.token']) });
+  const user: Record<string, unknown> = { token: 's1' };
+  const order: Record<string, unknown> = { password: 's2', user, n: 7 };
+  Object.assign(order, { self: order });
+  Object.assign(user, { order, self: user });
+  logger.info('order', order);
+  logger.child('mail', order).warning('bound', { n: 8 });
+  const error = Object.assign(new Error('failed'), { password: 's3' });
+  logger.error(Object.assign(error, { self: error, nested: { error } }));
+  t.notMatch(said.join('\n'), /s[123]/);
+  t.equal(said.length, 3);
+  t.match(said[0], /"n":7/);
+  t.end();
 });

@@ -478,26 +478,42 @@ t.test('stop writes what was accepted, saves the checkpoint and may be called tw
 });
 
 t.test(
-  'the checkpoint forgets a sender an hour after its process has ended, unless it left records',
+  'a new file begins without the senders that have ended and left no records, and the checkpoint forgets them',
   async (t) => {
     const to = setting(t);
     const spool = join(dirname(to.path), 'spool');
     mkdirSync(spool, { recursive: true });
     writeFileSync(join(spool, 'web-812.left.1.spool'), '');
     const { writer, write } = await startWriter(t, to, { spoolDirectories: [spool] });
-    const ended = { owner: { ...ownProcess(), start: '1' }, numbers: [1] };
-    await write(batchOf({ ...ended, epoch: 'gone' }), batchOf({ ...ended, epoch: 'left' }));
-    await write(batchOf({ numbers: [1], sender: 'old[7]', epoch: 'alive' }));
-    await writer.stop();
-    const known = async () => {
-      const { writer } = await startWriter(t, to, { spoolDirectories: [spool] });
-      await writer.stop();
-      const { positions } = JSON.parse(savedCheckpoint(to.path) ?? '');
-      return positions.map(({ epoch }: { epoch: string }) => epoch).sort();
+    const dead = { ...ownProcess(), start: '1' };
+    const elsewhere = { ...dead, host: 'container/pid:[1]' };
+    await write(...range(1, 50).map((n) => batchOf({ numbers: [1], epoch: `gone${n}`, owner: dead })));
+    await write(batchOf({ numbers: [1], epoch: 'left', owner: dead }));
+    await write(batchOf({ numbers: [1], epoch: 'elsewhere', owner: elsewhere }));
+    await write(batchOf({ numbers: [1], epoch: 'alive', owner: ownProcess() }));
+    let files = 0;
+    /** Those of which another file tells at its begin. */
+    const carried = async () => {
+      renameSync(to.path, `${to.path}.${++files}`);
+      await writer.reopen();
+      await writer.tidied();
+      const saved = JSON.parse(savedCheckpoint(to.path) ?? '').positions;
+      const found = [...readFileSync(to.path, 'utf8').matchAll(/"web\[812\]","(\w+)",1/g)];
+      const epochs = found.map(([, epoch]) => epoch).sort();
+      t.same(saved.map(({ epoch }: { epoch: string }) => epoch).sort(), epochs);
+      return epochs;
     };
-    t.strictSame(await known(), ['alive', 'gone', 'left']);
-    to.clock.advance(3_600_001);
-    t.strictSame(await known(), ['alive', 'left']);
+    t.equal((await carried()).length, 53, 'the channel may still hold some of their messages');
+    to.clock.advance(301_000);
+    t.same(await carried(), ['alive', 'elsewhere', 'left']);
+    to.clock.advance(86_400_000);
+    t.same(await carried(), ['alive', 'left']);
+    // One that lives after all says how far it is.
+    await write(batchOf({ numbers: [2], epoch: 'elsewhere', owner: elsewhere, acked: 1, base: 2 }));
+    t.same(
+      (await notes(to.path)).filter((text) => text.includes(' lost')),
+      [],
+    );
   },
 );
 

@@ -177,3 +177,18 @@ function isSame(found: object | undefined, expected: Readonly<Record<string, unk
 function isHourTwice(at: number): boolean {
   return new Date(at).getUTCMonth() === 9 && new Date(at).getUTCDate() > 24;
 }
+
+t.test('half characters are text in JSON, since some of its parsers refuse them', (t) => {
+  const halves = 'a\ud800b \udfff \ud800\ud800 \\\ud83d \\ud800 \u{1f600}';
+  const shown = 'a\\ud800b \\udfff \\ud800\\ud800 \\\\ud83d \\ud800 \u{1f600}';
+  const record = recordOf(
+    'web[1]',
+    1,
+    { message: halves, fields: { [halves]: [halves] } },
+    lineFormat('json'),
+  );
+  t.match(JSON.parse(record), { message: shown, fields: { [shown]: [shown] } });
+  const [json = ''] = /\{.*\}/.exec(recordOf('web[1]', 1, { message: 'm', fields: { halves } })) ?? [];
+  t.strictSame(JSON.parse(json), { halves: shown });
+  t.end();
+});
