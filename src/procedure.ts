@@ -71,7 +71,7 @@ export class Procedure implements Choice {
   readonly text: string;
   readonly func: ProcedureFunction;
   readonly suggestion: Suggestion;
-  /** The file, line and column that registered it. */
+  /** The file and line that registered it. */
   readonly source: string;
 
   constructor(name: string, func: ProcedureFunction, options: ScheduleOptions, source: string) {
@@ -159,6 +159,7 @@ export function scheduleOften(
 ): Procedure {
   const source = callSite(scheduleOften);
   const [options, func] = split(first, second, source);
+  refuseUnknown(options, everyOption, source);
   return register({ every: 10, everyUnit: 'secondly', ...options }, func, source);
 }
 
@@ -178,6 +179,7 @@ export function scheduleDaily(
 ): Procedure {
   const source = callSite(scheduleDaily);
   const [options, func] = split(first, second, source);
+  refuseUnknown(options, ['hour', 'minute', ...everyOption.filter((name) => !ofDay.includes(name))], source);
   const { hour = 20, minute = 0, ...rest } = options;
   const startDatetime = `T${timePart('hour', hour, 23, source)}:${timePart('minute', minute, 59, source)}:00`;
   return register({ every: 1, ...rest, everyUnit: 'daily', startDatetime }, func, source);
@@ -202,6 +204,11 @@ export function schedule(
 ): Procedure {
   const source = callSite(schedule);
   const [options, func] = split(first, second, source);
+  refuseUnknown(
+    options,
+    everyOption.filter((name) => !ofText.includes(name)),
+    source,
+  );
   return register({ ...options, ...suggestionOf(when, options, source) }, func, source);
 }
 
@@ -238,19 +245,22 @@ function register(options: ScheduleOptions, func: ProcedureFunction, source: str
     throw new DuplicateProcedureError(name, earlier.source, source);
   }
   const procedure = new Procedure(name, func, options, source);
-  refuseUnknown(name, options, source);
   check(procedure);
   return Procedures.add(procedure);
 }
 
+const everyOption: readonly string[] = ['name', 'text', ...Object.keys(suggestionFrom({}))];
+/** What `scheduleDaily` has decided. */
+const ofDay: readonly string[] = ['everyUnit', 'cron', 'startDatetime'];
+/** What the text of `schedule` says. */
+const ofText: readonly string[] = [...ofDay, 'every', 'weekdays', 'positions'];
+
 /** The compiler refuses these, but not in a file of JavaScript, nor in an object that was put together before. */
-function refuseUnknown(name: string, options: object, source: string): void {
-  const known = ['name', 'text', ...Object.keys(suggestionFrom({}))];
+function refuseUnknown(options: object, known: readonly string[], source: string): void {
   for (const option of Object.keys(options)) {
     if (known.includes(option)) continue;
     const hint = nearest(option, known) || `; there are ${known.join(', ')}`;
-    const problem = `there is no option ${JSON.stringify(option)}${hint}`;
-    throw new InvalidProcedureError(source, `${name}: ${problem}`);
+    throw new InvalidProcedureError(source, `there is no option ${JSON.stringify(option)}${hint}`);
   }
 }
 
@@ -298,7 +308,10 @@ function timePart(part: string, value: number, max: number, source: string): str
 
 const unknownPlace = 'an unknown place';
 
-/** Where the caller of a function stands, `FILE:LINE:COLUMN`, so that messages can name it. */
+/**
+ * Where the caller of a function stands, `FILE:LINE`, so that messages can name it. Without the column, which is that of
+ * what the loader has made of the file.
+ */
 function callSite(callee: (...args: never[]) => unknown): string {
   const holder: { stack?: string } = {};
   const limit = Error.stackTraceLimit;
@@ -306,7 +319,7 @@ function callSite(callee: (...args: never[]) => unknown): string {
   Error.captureStackTrace(holder, callee);
   const frame = holder.stack?.split('\n').at(-1) ?? '';
   Error.stackTraceLimit = limit;
-  const place = /((?:file:\/\/)?\/.*?):(\d+:\d+)\)?$/.exec(frame);
+  const place = /((?:file:\/\/)?\/.*?):(\d+):\d+\)?$/.exec(frame);
   if (place?.[1] === undefined) return unknownPlace;
   const path = place[1].startsWith('file:') ? fileURLToPath(place[1]) : place[1];
   return `${path}:${place[2]}`;

@@ -40,7 +40,7 @@ function sentence(schema: v.GenericSchema, issue: Issue, path: Path, field: stri
   const { message, input } = issue;
   const last = path.at(-1);
   if (last !== undefined && 'origin' in last && last.origin === 'key') {
-    if (issue.type === 'strict_object' && issue.expected !== 'never') return `${field} is missing`;
+    if (issue.type.endsWith('object') && issue.expected !== 'never') return `${field} is missing`;
     const known = keysAt(schema, path.slice(0, -1));
     const hint =
       suggestion(String(last.key), known) || (known.length > 0 ? `; there are ${known.join(', ')}` : '');
@@ -51,7 +51,7 @@ function sentence(schema: v.GenericSchema, issue: Issue, path: Path, field: stri
   if (input === undefined && path.length > 0) return `${field} is missing`;
   const near =
     issue.type === 'picklist' && typeof input === 'string' ? suggestion(input, wordsOf(issue)) : '';
-  return `expected ${field === '' ? 'it' : field} to be ${allowedBy(issue)}, got: ${shown(input)}${near}`;
+  return `expected ${field && `${field} to be `}${allowedBy(issue)}, got: ${shown(input)}${near}`;
 }
 
 /** `depends[0].summary` */
@@ -113,6 +113,8 @@ interface Node {
   readonly key?: { readonly options?: readonly unknown[] };
   readonly value?: Node;
   readonly options?: readonly Node[];
+  /** The schema itself, and what comes behind it. */
+  readonly pipe?: readonly (Node & { readonly kind?: string })[];
 }
 
 /** The keys that an object at this path may have. */
@@ -129,10 +131,15 @@ function inside({ entries, item, value }: Node, key: string): Node | undefined {
   return entries?.[key] ?? item ?? value;
 }
 
-function unwrap(node: Node): Node[] {
+function unwrap({ pipe = [], ...node }: Node): Node[] {
+  const later = pipe.slice(1).filter(({ kind }) => kind === 'schema');
+  return [...forms(node), ...later.flatMap(unwrap)];
+}
+
+function forms(node: Node): Node[] {
   if (node.wrapped !== undefined) return unwrap(node.wrapped);
-  const forms = node.options?.filter((option) => typeof option === 'object');
-  return forms === undefined || forms.length === 0 ? [node] : forms.flatMap(unwrap);
+  const options = node.options?.filter((option) => typeof option === 'object') ?? [];
+  return options.length === 0 ? [node] : options.flatMap(unwrap);
 }
 
 /** A value as an error shows it: short, without passwords and without zero characters, which PostgreSQL does not store. */

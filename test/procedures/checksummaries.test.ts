@@ -264,7 +264,7 @@ t.test('an argument that makes no sense is refused', async (t) => {
   const bench = await openProcedureBench(t);
   t.teardown(registerSummary({ name: 'totals', compute: () => 1, store: () => undefined }));
   for (const [args, message] of [
-    [{ whole: true }, 'the arguments of the run: there is no whole'],
+    [{ whole: true }, 'the arguments of the run: there is no key "whole"; there are summaries, all'],
     [{ summaries: ['total'] }, 'there is no summary "total"; there are totals'],
     [
       { summaries: ['totals'], all: true },
@@ -284,9 +284,12 @@ t.test('a summary that makes no sense is refused by name', async (t) => {
   });
   const known = { name: 'a', compute: () => 1, store: () => undefined };
   for (const [more, message] of [
-    [{ nightly: 'al' as 'all' }, 'summary "a": expected nightly to be ("dirty" | "all"), got: "al"'],
+    [
+      { nightly: 'al' as 'all' },
+      'summary "a": expected nightly to be one of dirty, all, got: "al", did you mean "all"?',
+    ],
     [{ nightly: 'all' }, 'summary "a": expected a function keys, since it is computed whole'],
-    [{ depends: ['b'] as never }, 'summary "a": expected depends.0 to be Object, got: "b"'],
+    [{ depends: ['b'] as never }, 'summary "a": expected depends[0] to be an object, got: "b"'],
   ] as const) {
     t.throws(() => registerSummary({ ...known, ...more }), {
       code: 'LINOD_ERR_INVALID_REGISTRATION',

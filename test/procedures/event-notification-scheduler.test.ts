@@ -222,9 +222,9 @@ t.test('nonsense is told, and costs neither the other events nor what was planne
   source.upcoming = () => nonsense as UpcomingEvent[];
   const { lines } = await runAt(bench, noon);
   t.same(lines, [
-    'WARNING meetings: event at place 0: expected it to be Object, got: null',
-    'WARNING meetings: event at place 1: expected id to be string, got: 17',
-    'WARNING meetings: event a: expected start to be Date, got: "tomorrow"',
+    'WARNING meetings: event at place 0: expected an object, got: null',
+    'WARNING meetings: event at place 1: expected id to be a text, got: 17',
+    'WARNING meetings: event a: expected start to be a date, got: "tomorrow"',
     'WARNING meetings: so are 9 more events',
     'DEBUG meetings: 0 reminders planned, 0 dropped',
   ]);
@@ -255,7 +255,7 @@ t.test(
     source.upcoming = () => [nonsense];
     await runAt(bench, noon);
     await runAt(bench, noon + hourMs / 2);
-    const expected = ['event source meetings, event m2: expected subject to be string, got: 5'];
+    const expected = ['event source meetings, event m2: expected subject to be a text, got: 5'];
     t.same(await problems(bench), expected);
     t.equal((await bench.db.selectFrom('data_problems').selectAll().executeTakeFirstOrThrow()).since, noon);
     await bench.run(checkdata);
@@ -398,10 +398,13 @@ t.test('nobody is reminded by a source that is gone, and the past is forgotten',
 
 t.test('a source that makes no sense is refused by name', async (t) => {
   for (const [changes, message] of [
-    [{ upcoming: 5 }, 'event source "a": expected upcoming to be Function, got: 5'],
-    [{ remindMinutesBefore: ['x'] }, /expected remindMinutesBefore\.0 to be number, got: "x"/],
-    [{ timeoutMs: -1 }, 'event source "a": expected timeoutMs to be >0, got: -1'],
-    [{ lookAheadDays: 0 }, 'event source "a": expected lookAheadDays to be >0, got: 0'],
+    [{ upcoming: 5 }, 'event source "a": expected upcoming to be a function, got: 5'],
+    [
+      { remindMinutesBefore: ['x'] },
+      'event source "a": expected remindMinutesBefore[0] to be a number, got: "x"',
+    ],
+    [{ timeoutMs: -1 }, 'event source "a": expected timeoutMs to be more than 0, got: -1'],
+    [{ lookAheadDays: 0 }, 'event source "a": expected lookAheadDays to be more than 0, got: 0'],
   ] as const) {
     const wrong = Object.assign({ name: 'a', upcoming: () => [] }, changes) as unknown as EventSource;
     t.throws(() => registerEventSource(wrong), { code: 'LINOD_ERR_INVALID_REGISTRATION', message });

@@ -110,7 +110,7 @@ t.test('two procedures of one name are an error that names both places', async (
   t.throws(() => scheduleDaily({ name }, () => {}), {
     code: 'LINOD_ERR_DUPLICATE_PROCEDURE',
     message:
-      /named "twice_\d+": one registered at \/.*procedure\.test\.[jt]s:\d+:\d+, one at \/.*procedure\.test\.[jt]s:\d+:\d+; give one/,
+      /named "twice_\d+": one registered at \/.*procedure\.test\.[jt]s:\d+, one at \/.*procedure\.test\.[jt]s:\d+; give one/,
   });
 });
 
@@ -163,7 +163,22 @@ for (const [what, call, problem] of [
   [
     'an option that there is not',
     () => scheduleOften({ name: 'o', ...{ timeout: 5 } }, () => {}),
-    /o: there is no option "timeout", did you mean "timeoutSeconds"\?$/,
+    /:\d+: there is no option "timeout", did you mean "timeoutSeconds"\?$/,
+  ],
+  [
+    'a mistyped option of scheduleDaily',
+    () => scheduleDaily({ name: 'o', ...{ huor: 3 } }, () => {}),
+    /:\d+: there is no option "huor", did you mean "hour"\?$/,
+  ],
+  [
+    'what scheduleDaily does not take',
+    () => scheduleDaily({ name: 'o', ...{ colour: 3 } }, () => {}),
+    /there is no option "colour"; there are hour, minute, name, text, every, weekdays, positions, timezone, until, /,
+  ],
+  [
+    'an option for what the text of schedule says',
+    () => schedule('daily at noon', { name: 'o', ...{ startDatetime: 'T10:00' } }, () => {}),
+    /there is no option "startDatetime"; there are name, text, timezone, until, /,
   ],
   [
     'an unknown unit',
@@ -195,7 +210,7 @@ for (const [what, call, problem] of [
     const before = Procedures.size;
     t.throws(call, {
       code: 'LINOD_ERR_INVALID_PROCEDURE',
-      message: /^procedure registered at \/.*procedure\.test\.[jt]s:\d+:\d+: /,
+      message: /^procedure registered at \/.*procedure\.test\.[jt]s:\d+: /,
     });
     t.throws(call, { message: problem });
     t.equal(Procedures.size, before);

@@ -241,7 +241,7 @@ t.test('a file with other things in it is refused with their places', async (t) 
     'rules[1]: there is no key "overides", did you mean "overrides"?',
   ]);
   t.match(problems({ version: 1, rules: [{ name: 'a', overrides: { evry: 1, when: 'daily' } }] }), [
-    'rules[0] (a): a job rule has no field "evry" to override, did you mean "every"?',
-    /^rules\[0\] \(a\): a job rule has no field "when" to override/,
+    'rules[0] (a): there is no key "evry" in overrides, did you mean "every"?',
+    /^rules\[0\] \(a\): there is no key "when" in overrides; there are every, /,
   ]);
 });
