@@ -1,7 +1,7 @@
 // The tables that a person sees, and what can be done there, as the original names them.
 
 import type { ChannelLayer } from '../channels/index.js';
-import { systemClock } from './clock.js';
+import { databaseClock } from './membership/database-clock.js';
 import { WorkerRegistry } from './membership/registry.js';
 import { ownerState } from './owner.js';
 import type { Procedure } from './procedure.js';
@@ -25,9 +25,9 @@ export interface ActorContext {
   readonly layer?: ChannelLayer;
 }
 
-/** The rules and the jobs of a site, for reading and changing them from outside a worker. */
-export function openTasks({ site, store, user = 'somebody' }: ActorContext): SiteTasks {
-  return createTasks({ site, store, workerId: user });
+/** The rules and the jobs of a site, for reading and changing them from outside a worker; by the database's clock. */
+export async function openTasks({ site, store, user = 'somebody' }: ActorContext): Promise<SiteTasks> {
+  return createTasks({ site, store, clock: await databaseClock(store), workerId: user });
 }
 
 /**
@@ -36,8 +36,8 @@ export function openTasks({ site, store, user = 'somebody' }: ActorContext): Sit
  * @returns the workers that live
  */
 export async function lookAround(context: ActorContext): Promise<WorkerRow[]> {
-  const registry = new WorkerRegistry(context.store.db, systemClock);
-  const { ends, outside } = openTasks(context);
+  const { ends, outside, rules } = await openTasks(context);
+  const registry = new WorkerRegistry(context.store.db, rules.clock);
   // Who may only read leaves no mark on what is gone, and passes it over.
   if (context.store.isReadOnly) return (await registry.living()).filter((worker) => !isGone(worker));
   await registry.markDead({ judgeSilence: false });
@@ -87,14 +87,14 @@ async function wake({ site, store, layer }: ActorContext): Promise<string | null
 /** All job rules in their order. */
 export const JobRules = {
   async rows(context: ActorContext, options: { removed?: boolean } = {}): Promise<JobRule[]> {
-    return await openTasks(context).rules.list(options);
+    return await (await openTasks(context)).rules.list(options);
   },
 };
 
 /** The newest jobs, the newest first. */
 export const Jobs = {
   async rows(context: ActorContext, filter: JobFilter = {}): Promise<Job[]> {
-    return await openTasks(context).jobs.list(filter);
+    return await (await openTasks(context)).jobs.list(filter);
   },
 };
 
@@ -102,7 +102,7 @@ export const Jobs = {
 export const JobsByRule = {
   async rows(context: ActorContext, rule: number | string, limit = 20): Promise<Job[]> {
     const ruleId = await findRule(context.store.db, rule);
-    return await openTasks(context).jobs.list({ ruleId, limit });
+    return await (await openTasks(context)).jobs.list({ ruleId, limit });
   },
 };
 
@@ -122,6 +122,6 @@ export const SetupTasks = {
   ): Promise<SyncReport> {
     // A worker that was killed has no procedures any more.
     await lookAround(context);
-    return await openTasks(context).rules.sync(procedures, options);
+    return await (await openTasks(context)).rules.sync(procedures, options);
   },
 };

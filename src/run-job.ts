@@ -66,7 +66,7 @@ async function ask(
   action: JobRequest['action'],
   options?: RequestOptions,
 ): Promise<Asked> {
-  const { requests } = openTasks(context);
+  const { requests } = await openTasks(context);
   const request = await requests.add(rule, action, context.user ?? 'somebody', options);
   return { request, ...(await tellWorkers(context)) };
 }
@@ -80,7 +80,7 @@ export const CancelJob = {
    * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such job
    */
   async request(context: ActorContext, jobId: number): Promise<Asked | null> {
-    const { requests, jobs } = openTasks(context);
+    const { requests, jobs } = await openTasks(context);
     try {
       const request = await requests.addCancel(jobId, context.user ?? 'somebody');
       return { request, ...(await tellWorkers(context)) };
@@ -96,7 +96,7 @@ const lookMs = 100;
 
 /** Waits until a job has ended, at most so long. @returns the job as it is then */
 export async function endOfJob(context: ActorContext, jobId: number, timeoutMs: number): Promise<Job> {
-  const { jobs } = openTasks(context);
+  const { jobs } = await openTasks(context);
   const giveUpAt = performance.now() + timeoutMs;
   for (;;) {
     await lookAround(context);

@@ -126,7 +126,7 @@ function parseData(text: string): Record<string, unknown> {
 /** Asks for a run of the procedure that sends. @returns whether there is a worker */
 async function wake({ site, store }: SiteStore): Promise<boolean> {
   const context = { site, store, user: person() };
-  const rule = (await openTasks(context).rules.list()).find(
+  const rule = (await (await openTasks(context)).rules.list()).find(
     ({ procedure }) => procedure === 'send_pending_push',
   );
   if (rule === undefined) return await wakeWorkers(site, store);

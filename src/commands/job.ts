@@ -48,7 +48,7 @@ export function jobCommand(): Command {
 }
 
 async function show(site: Site, store: Store, id: number, { json = false }: JobFlags): Promise<void> {
-  const { jobs } = openTasks({ site, store, user: 'linod job' });
+  const { jobs } = await openTasks({ site, store, user: 'linod job' });
   const job = await jobs.get(id);
   const lines = await jobs.lines(id);
   if (json) return printJson({ ...job, lines: lines.map(jobLineJson) });
@@ -69,7 +69,7 @@ const lookAroundMs = 2000;
 
 /** Shows what is new of a job, until it has ended. With `json`, each piece of news is one JSON object. */
 async function follow(site: Site, store: Store, id: number, { json = false }: JobFlags): Promise<Job> {
-  const { jobs } = openTasks({ site, store, user: 'linod job' });
+  const { jobs } = await openTasks({ site, store, user: 'linod job' });
   const time = await localTimeOf(site);
   let [lastLine, lastProgress, lookedAt] = [0, 'null', performance.now()];
   for (let isFirst = true; ; isFirst = false) {

@@ -33,7 +33,7 @@ export async function runRule(action: 'run' | 'stop', target: RunTarget): Promis
   const asked = await (action === 'run' ? RunJob.request(context, id, args) : RunJob.stop(context, id));
   const { request, isWorking } = asked;
   sayIfUnwoken(asked);
-  const rule = await openTasks(context).rules.get(id);
+  const rule = await (await openTasks(context)).rules.get(id);
   if (!isWorking) {
     say(`no worker is running; request ${request} is kept until one does: runworker ${site.channel}`);
     if (flags.wait) throw new ExitError(exitCodes.failed);

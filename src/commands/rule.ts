@@ -81,7 +81,7 @@ export function ruleCommand(): Command {
       const site = await requireSite(flags);
       await withStore(site, async (store) => {
         const id = await findRule(store.db, rule);
-        const { rules, history } = openTasks({ site, store, user: person() });
+        const { rules, history } = await openTasks({ site, store, user: person() });
         await action.run({ site, store, rules, history, id, words, flags });
       });
     });

@@ -89,7 +89,7 @@ async function withPlans<T>(
   // A rule can be made of any of them.
   await loadProcedures(site);
   return await withStore(site, async (store) => {
-    const { plans } = openTasks({ site, store, user: person() });
+    const { plans } = await openTasks({ site, store, user: person() });
     return await use({ plans, file, source, site, store });
   });
 }

@@ -1,8 +1,9 @@
 // What a procedure does, done by a command in its own process: it has an `ar`, and is nobody's job.
 
-import { systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
+import { databaseClock } from '../membership/database-clock.js';
 import type { Store } from '../store/store.js';
 import { transact } from '../store/transact.js';
 import type { BaseRequest } from '../tasks/request.js';
@@ -32,7 +33,9 @@ export async function runHere<T>(
   const forget = listenToSignals(stop);
   const line = new ProgressLine();
   try {
-    const result = await work(requestHere(found, options, stop.signal, line));
+    const result = await work(
+      requestHere(found, await databaseClock(found.store), options, stop.signal, line),
+    );
     line.clear();
     if (!stop.signal.aborted) return result;
   } finally {
@@ -56,6 +59,7 @@ function listenToSignals(stop: AbortController): () => void {
 
 function requestHere(
   { site, store }: SiteStore,
+  clock: Clock,
   { args = null, level = 'INFO' }: RunHereOptions,
   signal: AbortSignal,
   line: ProgressLine,
@@ -73,7 +77,7 @@ function requestHere(
     args,
     attempt: 1,
     lastCheckpoint: null,
-    now: () => new Date(),
+    now: () => new Date(clock.now()),
     progress: (done, total, text) => line.show(done, total, text),
     // There is no next attempt that it could be kept for.
     checkpoint: async () => undefined,
@@ -81,7 +85,7 @@ function requestHere(
     requestRun: async (rule, runArgs, { tx, ...more } = {}) => {
       // Whatever tables it is typed with, it is a Kysely on the site's database.
       const db = (tx as Store['db'] | undefined) ?? store.db;
-      return await addRequest({ db, clock: systemClock }, rule, 'run', user, { ...more, args: runArgs });
+      return await addRequest({ db, clock }, rule, 'run', user, { ...more, args: runArgs });
     },
     debug: (message, fields) => logger.debug(message, fields),
     info: (message, fields) => logger.info(message, fields),

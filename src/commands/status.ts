@@ -41,7 +41,7 @@ export async function showStatus(flags: SiteJsonFlags): Promise<void> {
   const site = await requireSite(flags);
   await withStore(site, async (store) => {
     const workers = await lookAround({ site, store });
-    const { rules, jobs } = openTasks({ site, store });
+    const { rules, jobs } = await openTasks({ site, store });
     const now = (await store.time?.()) ?? systemClock.now();
     const since = new Date(now - dayMs);
     const [list, running, failures] = await Promise.all([rules.list(), jobs.running(), jobs.failures(since)]);

@@ -1,8 +1,8 @@
 // The time that all workers of a site agree on: their database's.
 
-import type { SteadyClock } from '../clock.js';
+import { type SteadyClock, systemClock } from '../clock.js';
 import { durationText } from '../duration.js';
-import type { Logger } from '../log/logger.js';
+import { Logger } from '../log/logger.js';
 import type { Store } from '../store/store.js';
 
 /** A worker whose clock differs by more is told of in the log: its procedures may see the wrong day. */
@@ -24,6 +24,7 @@ export class DatabaseClock implements SteadyClock {
   readonly #clock: SteadyClock;
   readonly #logger: Logger;
   #skewMs = 0;
+  #isMeasured = false;
   #isTold = false;
 
   constructor(time: Store['time'], clock: SteadyClock, logger: Logger) {
@@ -52,7 +53,8 @@ export class DatabaseClock implements SteadyClock {
     const after = this.#clock.now();
     // The answer was right somewhere between the question and its arrival.
     const doubtMs = (after - before) / 2;
-    if (doubtMs > maxDoubtMs) return;
+    if (doubtMs > maxDoubtMs && this.#isMeasured) return;
+    this.#isMeasured = true;
     const skewMs = Math.round((before + after) / 2 - theirs);
     if (Math.abs(skewMs - this.#skewMs) > steadyMs + doubtMs) this.#skewMs = skewMs;
     this.#tell(Math.abs(this.#skewMs) - doubtMs > maxSkewMs);
@@ -71,4 +73,12 @@ export class DatabaseClock implements SteadyClock {
       `this machine's clock is ${by} ${how} the database's, by which rules are due: procedures that do not ask ar.now() see another time; set the clock, best by NTP`,
     );
   }
+}
+
+/** The same for a command or a program, which asks once, when it begins something; a worker warns of the difference. */
+export async function databaseClock({ time }: Pick<Store, 'time'>): Promise<DatabaseClock> {
+  const logger = new Logger({ sink: { write: () => undefined }, name: 'linod' });
+  const clock = new DatabaseClock(time, systemClock, logger);
+  await clock.measure();
+  return clock;
 }

@@ -42,7 +42,7 @@ export async function dueTimeStory(
   now = new Date(systemClock.now()),
 ): Promise<DueTimeStory> {
   const { db } = store;
-  const rule = await openTasks({ site, store }).rules.get(await findRule(db, named));
+  const rule = await (await openTasks({ site, store })).rules.get(await findRule(db, named));
   const situation = await situationOf({ site, store }, rule, now);
   const { time } = situation;
   const dueAt = await nearest(situation, asked);

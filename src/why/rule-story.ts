@@ -53,7 +53,7 @@ export async function ruleStory(
 ): Promise<RuleStory> {
   const { db } = store;
   const ruleId = await findRule(db, named);
-  const rule = await openTasks({ site, store }).rules.get(ruleId);
+  const rule = await (await openTasks({ site, store })).rules.get(ruleId);
   const entries = await readEntries(db, ruleId, { limit, ...(since === undefined ? {} : { since }) });
   const told = tell(entries, rule).filter(({ at }) => at <= now);
   // What is left of older days is of use only where the entries do not fill the page.

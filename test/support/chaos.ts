@@ -139,7 +139,7 @@ async function calm(site: LiveSite): Promise<number> {
 async function examine(site: LiveSite, until: number): Promise<Omit<ChaosResult, 'done'>> {
   const store = await site.store();
   const loaded = await loadSite(site.directory, { environment: {} });
-  const { rules } = openTasks({ site: loaded, store });
+  const { rules } = await openTasks({ site: loaded, store });
   const jobs = await site.jobs();
   const entries = await store.db
     .selectFrom('decisions')

@@ -1,6 +1,7 @@
 // Whose clock decides, where that of this machine is wrong.
 
 import t, { type Test } from 'tap';
+import { openTasks, RunJob } from '../../../src/index.js';
 import { Logger } from '../../../src/log/logger.js';
 import { DatabaseClock } from '../../../src/membership/database-clock.js';
 import { createTasks } from '../../../src/tasks/create-tasks.js';
@@ -78,3 +79,28 @@ for (const [how, byMs] of [
     },
   );
 }
+
+t.test(
+  'a rule that a command changes is due by the clock of the database, however wrong its own',
+  async (t) => {
+    const bench = await openBench(t);
+    const { site, add } = bench;
+    add('report', () => undefined, { every: 1, everyUnit: 'secondly', misfire: 'run-all' });
+    await bench.tasks.setup();
+    for (const aheadMs of [60 * minute, -60 * minute]) {
+      const time = async () => Date.now() + aheadMs;
+      const store = { ...bench.store, time };
+      const near = (instant: number) => Math.abs(instant - Date.now() - aheadMs) < 30 * minute;
+      const { rules } = await openTasks({ site, store, user: 'ann' });
+      const { nextDueAt } = await rules.edit(1, { priority: 1 });
+      t.ok(near(nextDueAt?.getTime() ?? 0), `not an hour ago, and not in an hour: ${nextDueAt}`);
+      const { request } = await RunJob.request({ site, store }, 1);
+      const asked = await store.db
+        .selectFrom('job_requests')
+        .selectAll()
+        .where('id', '=', request)
+        .executeTakeFirst();
+      t.ok(near(asked?.requested_at ?? 0), 'a request, too');
+    }
+  },
+);
