@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -291,6 +292,41 @@ t.test('what a flood of batches left behind is given back, and the -wal stays wi
   const walBytes = statSync(`${layer.path}-wal`).size;
   t.ok(walBytes < 64 * 1024 * 1024, `${walBytes} bytes of -wal`);
 });
+
+t.test('what expired is given back, though nobody sends any more', async (t) => {
+  let now = Date.now();
+  const layer = open(t, { capacity: 100_000, expiry: 10, now: () => now });
+  const batch = Array.from({ length: 1000 }, () => ({ type: 'x'.repeat(1000) }));
+  for (let n = 0; n < 30; n++) await layer.sendMany('flood', batch);
+  const db = raw(t, layer.path);
+  const pages = () => Number(db.pragma('page_count', { simple: true }));
+  const flooded = pages();
+  now += 11_000;
+  await layer.send('drip', message);
+  t.ok(flooded > 7000, `${flooded} pages`);
+  await eventually('the pages are given back', () => pages() < 4000);
+});
+
+const canMount = process.platform === 'linux' && process.geteuid?.() === 0;
+t.test(
+  'a small disk that the -wal fills up takes messages on and on',
+  { skip: canMount ? false : 'mounting a small disk needs root on Linux' },
+  async (t) => {
+    const disk = testDirectory(t);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk]);
+    t.teardown(() => execFileSync('umount', ['--lazy', disk]));
+    const layer = open(t, { path: join(disk, 'channels.db') });
+    const sent = { type: 'test', text: 'x'.repeat(20_000) };
+    for (let n = 0; n < 500; n++) {
+      await layer.send('channel', sent);
+      t.equal((await layer.receive('channel')).type, 'test');
+    }
+    const large = Array.from({ length: 100 }, () => ({ ...sent, text: 'x'.repeat(100_000) }));
+    await t.rejects(layer.sendMany('channel', large), { ...unavailable, sqliteCode: 'SQLITE_FULL' });
+    await layer.send('channel', sent);
+    t.equal((await layer.receive('channel')).type, 'test', 'what does not fit leaves nothing behind');
+  },
+);
 
 t.test('messages and memberships of the dead vanish when somebody sends', async (t) => {
   let now = Date.now();

@@ -64,8 +64,7 @@ export function openDatabase(path: string): Database {
     useWal(db, path);
     // Safe against crashes of processes; a power cut may take the last messages, never the file.
     db.pragma('synchronous = NORMAL');
-    // Whoever makes it full writes 16 MB back and waits for the disk: the larger, the seldomer.
-    db.pragma('wal_autocheckpoint = 4000');
+    checkpointEvery(db, pagesPerCheckpoint);
     db.pragma('journal_size_limit = 16777216');
     db.pragma('temp_store = MEMORY');
     return db;
@@ -73,6 +72,13 @@ export function openDatabase(path: string): Database {
     db.close();
     throw error;
   }
+}
+
+/** Whoever makes the `-wal` full writes 16 MB back and waits for the disk: the larger, the seldomer. */
+export const pagesPerCheckpoint = 4000;
+
+export function checkpointEvery(db: Database, pages: number): void {
+  db.pragma(`wal_autocheckpoint = ${pages}`);
 }
 
 /** Loaded at the first use, so that a site on Redis needs no native module. */

@@ -26,6 +26,11 @@ export class LayerFileError extends LayerUnavailableError {
     return passing.some((code) => isKind(this.sqliteCode, code));
   }
 
+  /** Whether the disk has no room left. */
+  get isFull(): boolean {
+    return isKind(this.sqliteCode, 'SQLITE_FULL');
+  }
+
   /** Whether there is no file and none can be made. */
   get isMissing(): boolean {
     return isKind(this.sqliteCode, 'SQLITE_CANTOPEN');

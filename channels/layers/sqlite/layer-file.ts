@@ -27,19 +27,19 @@ export class LayerFile {
 
   /**
    * Does something with the open file, after opening it, or opening it anew when it was replaced. When that put
-   * messages into it, whoever waits for them is woken, in all processes. While another process writes it is done again,
-   * so `work` may run more than once.
+   * messages into it, whoever waits for them is woken, in all processes. While another process writes, and after making
+   * room on a full disk, it is done again, so `work` may run more than once.
    *
    * @throws LayerFileError
    */
   use<T>(work: (store: MessageStore) => T): T {
     try {
-      const { store, wakeFile } = this.#current();
-      const result = work(store);
-      if (store.takeNews()) wakeFile.wake();
-      return result;
+      return this.#use(work);
     } catch (error) {
-      throw explain(this.path, error);
+      const isFull = error instanceof LayerFileError && error.isFull;
+      // What fills the disk may be the `-wal`.
+      if (isFull && this.#opened?.store.emptyWal()) return this.#use(work);
+      throw error;
     }
   }
 
@@ -53,6 +53,17 @@ export class LayerFile {
     this.#opened?.store.close();
     this.#opened?.wakeFile.close();
     this.#opened = undefined;
+  }
+
+  #use<T>(work: (store: MessageStore) => T): T {
+    try {
+      const { store, wakeFile } = this.#current();
+      const result = work(store);
+      if (store.takeNews()) wakeFile.wake();
+      return result;
+    } catch (error) {
+      throw explain(this.path, error);
+    }
   }
 
   #current(): Opened {

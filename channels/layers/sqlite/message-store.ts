@@ -1,8 +1,16 @@
 // The messages and groups of the embedded layer, on one open connection. All of it is synchronous and short.
 
+import { statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { channelsByKey, type DroppedMessage } from '../../layer.js';
 import { deadLetterSuffix } from '../../leases.js';
-import { type Database, plucked, refuseOtherVersion } from './database.js';
+import {
+  checkpointEvery,
+  type Database,
+  pagesPerCheckpoint,
+  plucked,
+  refuseOtherVersion,
+} from './database.js';
 import { LeaseStore } from './lease-store.js';
 
 /** Messages for one key, of one sender. */
@@ -45,6 +53,10 @@ export interface GroupMessage {
 /** Free pages that stay in the file for reuse (4 MB), and how many of the rest one sweep gives back (8 MB). */
 const freePagesKept = 1000;
 const freePagesReturned = 2000;
+/** SQLite begins the `-wal` anew at half of this, unless somebody always reads. */
+const mostWalBytes = 2 ** 25;
+/** With less room on the disk than this, nothing is left in the `-wal`. */
+const littleRoomBytes = 2 ** 25;
 
 export class MessageStore {
   readonly #db: Database;
@@ -189,17 +201,41 @@ export class MessageStore {
   /**
    * Removes what nobody asks for any more: expired messages of dead processes and deserted channels, memberships
    * that ended, pages that a burst left behind. Looks at the heads of the queues only, since messages expire in their
-   * order, save where senders differ in their `expiry`.
+   * order, save where senders differ in their `expiry`. Returns whether there are more pages to give back.
    */
-  sweep(now: number, expiryMsOf: (key: string) => number): void {
-    this.atomically(() => {
+  sweep(now: number, expiryMsOf: (key: string) => number): boolean {
+    return this.atomically(() => {
       this.leases.sweep(now, expiryMsOf);
       for (const { key, expires_at } of this.#statements.heads.all())
         if (expires_at <= now) this.#purge(key, now);
       this.#statements.endMemberships.run(now);
       const free = Number(this.#statements.freePages.get());
-      if (free > 2 * freePagesKept) this.#db.pragma(`incremental_vacuum(${freePagesReturned})`);
+      if (free <= 2 * freePagesKept) return false;
+      this.#db.pragma(`incremental_vacuum(${freePagesReturned})`);
+      return free - freePagesReturned > 2 * freePagesKept;
     });
+  }
+
+  /** Gives the disk space of the `-wal` back. False when readers or a full disk do not let it. */
+  emptyWal(): boolean {
+    try {
+      const [result] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as Array<{ readonly busy: number }>;
+      return result?.busy === 0;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Keeps the `-wal` from filling the disk. On a full one it could not be written back, since the file may have to
+   * grow for that; so where there is little room each commit is written back at once.
+   */
+  boundWal(): void {
+    const { name } = this.#db;
+    const { bavail, bsize } = statfsSync(dirname(name));
+    checkpointEvery(this.#db, bavail * bsize < littleRoomBytes ? 1 : pagesPerCheckpoint);
+    const wal = statSync(`${name}-wal`, { throwIfNoEntry: false });
+    if (wal !== undefined && wal.size > mostWalBytes) this.emptyWal();
   }
 
   /** Looks at the tables, as seldom asked. */

@@ -10,6 +10,8 @@ const retryAfterMs = 10;
 /** Bounds the time for which one transaction holds the lock, and this process its event loop. */
 const writesPerTransaction = 500;
 const sweepEveryMs = 5000;
+/** The same while there are pages to give back, although nobody sends. */
+const sweepAgainMs = 200;
 
 export interface WriterOptions {
   readonly file: LayerFile;
@@ -26,6 +28,7 @@ export class Writer {
   readonly #queue = new Set<Write>();
   #turn: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #sweepAgain: NodeJS.Timeout | undefined;
   #busySince: number | undefined;
   #nextSweepAt = 0;
   #isClosed = false;
@@ -63,6 +66,7 @@ export class Writer {
       if (this.#queue.size === before) break;
     }
     clearTimeout(this.#retry);
+    clearTimeout(this.#sweepAgain);
     clearImmediate(this.#turn);
     for (const write of this.#queue) write.fail(new LayerClosedError());
   }
@@ -98,13 +102,24 @@ export class Writer {
     // Also after the clock was set back.
     const sweeps = now >= this.#nextSweepAt || now < this.#nextSweepAt - sweepEveryMs;
     return file.use((store) => {
+      let isMoreFree = false;
       const settlements = store.atomically(() => {
-        if (sweeps) store.sweep(now, expiryMsOf);
+        if (sweeps) isMoreFree = store.sweep(now, expiryMsOf);
         return batch.map((write) => write.attempt(store));
       });
-      if (sweeps) this.#nextSweepAt = now + sweepEveryMs;
+      if (!sweeps) return settlements;
+      this.#nextSweepAt = isMoreFree ? now : now + sweepEveryMs;
+      if (isMoreFree) this.#sweepSoon();
+      boundWal(store);
       return settlements;
     });
+  }
+
+  #sweepSoon(): void {
+    clearTimeout(this.#sweepAgain);
+    // Its failure is seen by the next who writes.
+    const sweep = () => void this.add(() => undefined).catch(() => undefined);
+    this.#sweepAgain = setTimeout(sweep, sweepAgainMs).unref();
   }
 
   #hasPatience(): boolean {
@@ -123,6 +138,15 @@ export class Writer {
       },
       1 + Math.random() * retryAfterMs,
     );
+  }
+}
+
+/** The messages are written by now: whatever goes wrong here, their sends must not fail. */
+function boundWal(store: MessageStore): void {
+  try {
+    store.boundWal();
+  } catch {
+    // It is tried again with the next sweep.
   }
 }
 
