@@ -40,9 +40,10 @@ export const RunJob = {
   },
 
   /**
-   * Waits until the run that was requested has ended, or that of a request that stands for it; without a worker for ever.
+   * Waits until the run that was requested has ended, with its further attempts, or that of a request that stands for it;
+   * without a worker for ever.
    *
-   * @returns null when the request was withdrawn, or skipped, or its job is so old that it was deleted
+   * @returns the job of the last attempt; null when the request was withdrawn, or skipped, or its job is so old that it was deleted
    * @throws the signal's reason when it is aborted before
    */
   async ended(
@@ -107,7 +108,8 @@ export async function endOfJob(context: ActorContext, jobId: number, timeoutMs: 
 }
 
 /**
- * What became of a request for a run so far, or of the one that stands for it.
+ * What became of a request for a run so far, or of the one that stands for it. It is over when no further attempt follows;
+ * the job is that of the last one that has begun.
  *
  * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such request for a run, or not any more
  */
@@ -115,14 +117,36 @@ export async function requestState(
   context: Pick<ActorContext, 'store'>,
   request: number,
 ): Promise<RequestFate & { readonly isOver: boolean }> {
+  let last: Job | null = null;
   for (let asked = request; ; ) {
     const { outcome, job } = await fateNow(context, asked);
-    const other = job === null && outcome !== null ? mergedWith(outcome) : null;
-    // Of one that ran and has no job, that was deleted, as only one that has ended is.
-    const isOver = job === null ? outcome !== null : job.status !== 'running';
-    if (other === null) return { outcome, job, isOver };
-    asked = other;
+    const merged = job === null && outcome !== null ? mergedWith(outcome) : null;
+    const next = job === null || job.status === 'running' ? merged : await nextAttempt(context, asked, job);
+    if (next === null) {
+      // Of one that ran and has no job, that was deleted, as only one that has ended is.
+      const isOver = job === null ? outcome !== null : job.status !== 'running';
+      return { outcome: last === null ? outcome : (outcome ?? 'run'), job: job ?? last, isOver };
+    }
+    last = job ?? last;
+    asked = next;
   }
+}
+
+/** The request for the attempt after a run that was asked for, if there is one. */
+async function nextAttempt(
+  { store: { db } }: Pick<ActorContext, 'store'>,
+  asked: number,
+  { id, attempt }: Job,
+): Promise<number | null> {
+  const row = await db
+    .selectFrom('job_requests')
+    .select('id')
+    .where('id', '>', asked)
+    .where('action', '=', 'run')
+    .where('of_job', '=', id)
+    .where('attempt', '=', attempt + 1)
+    .executeTakeFirst();
+  return row?.id ?? null;
 }
 
 /** What became of a request for a run. */

@@ -75,7 +75,10 @@ export function ruleCommand(): Command {
     )
     .option('--count <n>', 'with next: how many times (default: 10)')
     .option('--args <json>', 'with run: what the run is given as its arguments, as JSON')
-    .option('--wait', 'with run: wait for the end of the run, exit with 1 if it failed')
+    .option(
+      '--wait',
+      'with run: wait for the end of the run and its further attempts, exit with 1 if the last one failed',
+    )
     .action(async (rule: string, name: string | undefined, words: string[], flags: RuleFlags) => {
       const action = parseAction(name ?? 'show', words, flags);
       const site = await requireSite(flags);

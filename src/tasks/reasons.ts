@@ -36,6 +36,7 @@ export const reasonMeanings = {
       'too late: the database was away',
       'the rule was cancelled then',
       'attempt 2, after job 7, which was lost: the rule is not active any more',
+      'request 7: withdrawn by robin',
       'no procedure report was registered then',
       'excluded by sat',
       'the clocks skip 2027-03-28T02:30:00',

@@ -165,28 +165,34 @@ export class Requests {
 
   /**
    * Marks the request for the end of a run as done with, and those for runs of that rule that came before it as
-   * withdrawn, unless it names a run.
+   * withdrawn, unless it names a run. The ledger tells of these.
    *
    * @returns false if somebody else did before
    */
   async handleCancel(request: JobRequest, outcome: string): Promise<boolean> {
     return await transact(this.#rules.db, async (tx) => {
       // Not by reading it: it may have been deleted, or be unreadable, and its run is to end all the same.
-      await tx
+      const rule = await tx
         .selectFrom('job_rules')
         .select('id')
         .where('id', '=', request.ruleId)
         .forNoKeyUpdate()
         .executeTakeFirst();
       if (request.ofJob === null) {
-        await tx
+        const outcome = `withdrawn by ${request.requestedBy}`;
+        const withdrawn = await tx
           .updateTable('job_requests')
-          .set({ handled_at: this.#rules.clock.now(), outcome: `withdrawn by ${request.requestedBy}` })
+          .set({ handled_at: this.#rules.clock.now(), outcome })
           .where('rule_id', '=', request.ruleId)
           .where('action', '=', 'run')
           .where('id', '<', request.id)
           .where('handled_at', 'is', null)
+          .returning(['id', 'attempt', 'requested_by'])
           .execute();
+        for (const { id, attempt, requested_by } of rule === undefined ? [] : withdrawn) {
+          const what = attempt > 1 ? `attempt ${attempt}, after ${requested_by}` : `request ${id}`;
+          await this.#rules.note(request.ruleId, 'skipped', `${what}: ${outcome}`, tx);
+        }
       }
       const updated = await tx
         .updateTable('job_requests')

@@ -202,18 +202,26 @@ export class Tasks {
 
   /** A request to end a run is for the worker that runs it; with no run there is nothing to end. */
   async #cancelRuns(request: JobRequest): Promise<void> {
-    const { requests, jobs } = this.#context;
+    const { jobs } = this.#context;
     const { ofJob, ruleId } = request;
     const isMeant = (job: Job) => (ofJob === null ? job.ruleId === ruleId : job.id === ofJob);
     const mine = this.#runs.jobs.filter(isMeant);
     if (mine.length > 0) {
       const asked = mine.map(({ id }) => id).join(', ');
-      if (!(await requests.handleCancel(request, `job ${asked} is asked to end`))) return;
+      if (!(await this.#handleCancel(request, `job ${asked} is asked to end`))) return;
       for (const { id } of mine) this.#runs.cancel(id, `cancelled by ${request.requestedBy}`);
       return;
     }
     const elsewhere = (await jobs.running()).some(isMeant);
-    if (!elsewhere) await requests.handleCancel(request, 'nothing was running');
+    if (!elsewhere) await this.#handleCancel(request, 'nothing was running');
+  }
+
+  async #handleCancel(request: JobRequest, outcome: string): Promise<boolean> {
+    const isHandled = await this.#context.requests.handleCancel(request, outcome);
+    const { ruleId: rule, ofJob, requestedBy } = request;
+    const what = ofJob === null ? `the end of job rule ${rule}'s runs` : `the end of job ${ofJob}`;
+    if (isHandled) this.#context.logger.info(`${requestedBy} asked for ${what}: ${outcome}`, { rule });
+    return isHandled;
   }
 
   async #takeRequests(poll: Poll): Promise<void> {

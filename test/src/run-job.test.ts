@@ -98,3 +98,43 @@ t.test('who asked for a run gets its job when it has ended, or null if there is 
   );
   t.equal(await RunJob.ended(context, work.request), null);
 });
+
+t.test('a request is over when no further attempt follows, and the last attempt is its job', async (t) => {
+  const bench = await openBench(t);
+  await bench.join();
+  const options = { everyUnit: 'yearly', onFailure: 'retry', retries: 1, retryDelaySeconds: 60 } as const;
+  const flaky = (ar: { attempt: number }) =>
+    ar.attempt === 1 ? Promise.reject(new Error('no paper')) : undefined;
+  bench.add('flaky', flaky, options);
+  await bench.tasks.setup();
+  const { request } = await RunJob.request(bench, 1);
+  let ended: unknown = null;
+  const end = RunJob.ended(bench, request).then((job) => {
+    ended = job;
+  });
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  const waiting = { isOver: false, outcome: 'run', job: { attempt: 1, status: 'failed' } };
+  t.match(await requestState(bench, request), waiting);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(ended, null, 'who waits goes on waiting');
+  bench.clock.advance(70_000);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  await end;
+  t.match(ended, { attempt: 2, status: 'done' });
+  t.match(await requestState(bench, request), { isOver: true, outcome: 'run', job: { attempt: 2 } });
+
+  const second = await RunJob.request(bench, 1);
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  await bench.rules.cancel(1);
+  bench.clock.advance(70_000);
+  await bench.tasks.run();
+  const withdrawn = {
+    isOver: true,
+    outcome: /^withdrawn: the rule is not active/,
+    job: { status: 'failed' },
+  };
+  t.match(await requestState(bench, second.request), withdrawn);
+});

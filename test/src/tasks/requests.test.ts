@@ -4,6 +4,7 @@ import t from 'tap';
 import type { BaseRequest } from '../../../src/tasks/request.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
+import { reasons } from '../../support/tasks.js';
 
 const onRequest = { everyUnit: 'yearly', overlap: 'queue-one' } as const;
 
@@ -161,4 +162,15 @@ t.test('arguments that JSON cannot say are refused, and nothing is asked for', a
   const code = 'LINOD_ERR_USAGE';
   await t.rejects(bench.requests.add(1, 'run', 'ann', { args: { size: 1n } }), { code, message: /args/ });
   t.same(await outcomes(bench), []);
+});
+
+t.test('that a request was withdrawn is told by the ledger and the log', async (t) => {
+  const bench = await openBench(t);
+  bench.add('mail', () => undefined, onRequest);
+  await bench.tasks.setup();
+  await bench.requests.add(1, 'run', 'ann');
+  await bench.requests.add(1, 'cancel', 'bob');
+  await bench.tasks.run();
+  t.same(await reasons(bench), ['skipped request 1: withdrawn by bob']);
+  t.match(bench.records, ["INFO tasks: bob asked for the end of job rule 1's runs: nothing was running"]);
 });
