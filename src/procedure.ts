@@ -17,7 +17,7 @@ import {
 import type { BaseRequest } from './tasks/request.js';
 
 /** What a procedure does. It may be asynchronous; what it throws makes the job a failed one. */
-export type ProcedureFunction = (ar: BaseRequest) => unknown;
+export type ProcedureFunction<Args = unknown> = (ar: BaseRequest<Args>) => unknown;
 
 /** When a procedure would like to run; a rule's own fields override it one by one. */
 export interface Suggestion extends Policies {
@@ -45,20 +45,23 @@ export interface Suggestion extends Policies {
   readonly logLevel: LevelName;
 }
 
-export interface ScheduleOptions extends Partial<Suggestion> {
+export interface ScheduleOptions<Args = unknown> extends Partial<Suggestion> {
   /** Default: the function's name. */
   readonly name?: string;
   /** What people read; default: the name. */
   readonly text?: string;
+  /** Makes `ar.args` of what a run was asked for with, `null` for nothing. What it throws fails the run. */
+  readonly parseArgs?: (args: unknown) => Args;
 }
 
 /** Options of a procedure whose times are told by a text. */
-export type WhenOptions = Omit<
-  ScheduleOptions,
+export type WhenOptions<Args = unknown> = Omit<
+  ScheduleOptions<Args>,
   'every' | 'everyUnit' | 'weekdays' | 'positions' | 'cron' | 'startDatetime'
 >;
 
-export interface DailyOptions extends Omit<ScheduleOptions, 'everyUnit' | 'cron' | 'startDatetime'> {
+export interface DailyOptions<Args = unknown>
+  extends Omit<ScheduleOptions<Args>, 'everyUnit' | 'cron' | 'startDatetime'> {
   /** Hour of the day in the rule's zone. Default 20. */
   readonly hour?: number;
   readonly minute?: number;
@@ -73,6 +76,8 @@ export class Procedure implements Choice {
   readonly suggestion: Suggestion;
   /** The file and line that registered it. */
   readonly source: string;
+  /** What a run of it gets as `ar.args`. */
+  readonly parseArgs: (args: unknown) => unknown;
 
   constructor(name: string, func: ProcedureFunction, options: ScheduleOptions, source: string) {
     this.value = name;
@@ -81,6 +86,7 @@ export class Procedure implements Choice {
     this.func = func;
     this.suggestion = suggestionFrom(options);
     this.source = source;
+    this.parseArgs = options.parseArgs ?? ((args) => args);
   }
 
   get every(): number {
@@ -152,7 +158,10 @@ export class InvalidProcedureError extends LinodError {
  *   (`LINOD_ERR_DUPLICATE_PROCEDURE`)
  */
 export function scheduleOften(func: ProcedureFunction): Procedure;
-export function scheduleOften(options: ScheduleOptions, func: ProcedureFunction): Procedure;
+export function scheduleOften<Args = unknown>(
+  options: ScheduleOptions<Args>,
+  func: ProcedureFunction<Args>,
+): Procedure;
 export function scheduleOften(
   first: ScheduleOptions | ProcedureFunction,
   second?: ProcedureFunction,
@@ -172,7 +181,10 @@ export function scheduleOften(
  *   (`LINOD_ERR_DUPLICATE_PROCEDURE`)
  */
 export function scheduleDaily(func: ProcedureFunction): Procedure;
-export function scheduleDaily(options: DailyOptions, func: ProcedureFunction): Procedure;
+export function scheduleDaily<Args = unknown>(
+  options: DailyOptions<Args>,
+  func: ProcedureFunction<Args>,
+): Procedure;
 export function scheduleDaily(
   first: DailyOptions | ProcedureFunction,
   second?: ProcedureFunction,
@@ -196,7 +208,11 @@ export function scheduleDaily(
  *   (`LINOD_ERR_DUPLICATE_PROCEDURE`)
  */
 export function schedule(when: string, func: ProcedureFunction): Procedure;
-export function schedule(when: string, options: WhenOptions, func: ProcedureFunction): Procedure;
+export function schedule<Args = unknown>(
+  when: string,
+  options: WhenOptions<Args>,
+  func: ProcedureFunction<Args>,
+): Procedure;
 export function schedule(
   when: string,
   first: WhenOptions | ProcedureFunction,
@@ -249,7 +265,7 @@ function register(options: ScheduleOptions, func: ProcedureFunction, source: str
   return Procedures.add(procedure);
 }
 
-const everyOption: readonly string[] = ['name', 'text', ...Object.keys(suggestionFrom({}))];
+const everyOption: readonly string[] = ['name', 'text', 'parseArgs', ...Object.keys(suggestionFrom({}))];
 /** What `scheduleDaily` has decided. */
 const ofDay: readonly string[] = ['everyUnit', 'cron', 'startDatetime'];
 /** What the text of `schedule` says. */

@@ -20,8 +20,9 @@ export function jobHead(job: Job, time: LocalTime): string[] {
   ];
 }
 
-/** How a run has ended; nothing while it goes on. */
-export function jobEnd(job: Job, time: LocalTime): string[] {
+/** How a run has ended; nothing while it goes on. @param isLogged whether its lines tell already what it threw */
+export function jobEnd(job: Job, time: LocalTime, isLogged: boolean): string[] {
+  const told = isLogged ? job.message.split('\n').slice(0, 1) : job.message.split('\n');
   const used = [
     ...(job.cpuMs === null ? [] : [`${durationText(job.cpuMs)} of a processor`]),
     ...(job.memoryBytes === null ? [] : [`at most ${Math.round(job.memoryBytes / 1024 ** 2)} MiB of memory`]),
@@ -30,13 +31,18 @@ export function jobEnd(job: Job, time: LocalTime): string[] {
     ...(job.endDatetime === null ? [] : [field('ended', time(job.endDatetime))]),
     ...(used.length === 0 ? [] : [field('used', used.join(', '))]),
     ...(job.cause === null ? [] : [field('cause', job.cause)]),
-    ...(job.message === '' ? [] : [field('message', job.message.split('\n').join('\n           '))]),
+    ...(job.message === '' ? [] : [field('message', told.join('\n           '))]),
   ];
 }
 
 /** How far a run is; nothing when it has not said. */
 export function jobProgress(job: Job): string[] {
   return job.progress === null ? [] : [field('progress', progressText(job.progress))];
+}
+
+/** Whether one of the lines tells what a run threw. */
+export function isLogged(job: Job, lines: readonly JobLineRow[]): boolean {
+  return job.message !== '' && lines.some(({ text }) => text.includes(job.message));
 }
 
 /** A line that a run has logged. */

@@ -8,7 +8,7 @@ import { CancelJob, endOfJob } from '../run-job.js';
 import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import { type Job, leftBehind } from '../tasks/job.js';
-import { jobEnd, jobHead, jobLine, jobLineJson, jobProgress } from './job-view.js';
+import { isLogged, jobEnd, jobHead, jobLine, jobLineJson, jobProgress } from './job-view.js';
 import {
   ExitError,
   exitCodes,
@@ -56,7 +56,7 @@ async function show(site: Site, store: Store, id: number, { json = false }: JobF
   const shown = [
     ...jobHead(job, time),
     ...jobProgress(job),
-    ...jobEnd(job, time),
+    ...jobEnd(job, time, isLogged(job, lines)),
     ...lines.map((line) => jobLine(line, time)),
   ];
   for (const line of shown) print(line);
@@ -72,17 +72,19 @@ async function follow(site: Site, store: Store, id: number, { json = false }: Jo
   const { jobs } = await openTasks({ site, store, user: 'linod job' });
   const time = await localTimeOf(site);
   let [lastLine, lastProgress, lookedAt] = [0, 'null', performance.now()];
+  let hasTold = false;
   for (let isFirst = true; ; isFirst = false) {
     // The job before its lines: those of a job that has ended are complete.
     const job = await jobs.get(id);
     const lines = await jobs.lines(id, lastLine);
     const progress = JSON.stringify(job.progress);
     const [hasMoved, hasEnded] = [progress !== lastProgress, job.status !== 'running'];
+    hasTold ||= isLogged(job, lines);
     const shown = [
       ...(isFirst ? jobHead(job, time) : []),
       ...lines.map((line) => jobLine(line, time)),
       ...(hasMoved ? jobProgress(job) : []),
-      ...(hasEnded ? [`job ${job.id} is ${job.status}`, ...jobEnd(job, time)] : []),
+      ...(hasEnded ? [`job ${job.id} is ${job.status}`, ...jobEnd(job, time, hasTold)] : []),
     ];
     if (!json) for (const line of shown) print(line);
     else if (isFirst || shown.length > 0) printJson({ ...job, lines: lines.map(jobLineJson) });

@@ -90,6 +90,7 @@ function requestHere(
     debug: (message, fields) => logger.debug(message, fields),
     info: (message, fields) => logger.info(message, fields),
     warning: (message, fields) => logger.warning(message, fields),
+    error: (message, detail) => logger.error(message, detail),
   };
 }
 

@@ -4,10 +4,12 @@ import { writeSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import type { LayerWarning } from '../../channels/index.js';
 import { systemClock } from '../clock.js';
+import { NoSiteError } from '../errors.js';
 import { checkSetting, environmentSource } from '../site/resolve-settings.js';
 import { configuredLevels } from '../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../site.js';
-import { LevelTree } from './levels/level-tree.js';
+import { stringifyFields } from './fields.js';
+import { type LevelsByName, LevelTree } from './levels/level-tree.js';
 import { SiteLevels } from './levels/site-levels.js';
 import { type LevelName, parseLevel } from './levels.js';
 import { Logger } from './logger.js';
@@ -60,7 +62,10 @@ const adoptEveryMs = 30_000;
  * Until the site is loaded, some ms later, it is not known which records are wanted. They are kept with the time at which
  * they came, and looked at then; a function that makes a message is called then, too.
  *
- * @throws NoSiteError (`LINOD_ERR_NO_SITE`) when there is no site; UnknownLevelError (`LINOD_ERR_UNKNOWN_LEVEL`);
+ * Where there is no site and nobody named one, as in unit tests, that is told by a process warning, too, and records go to
+ * stderr.
+ *
+ * @throws NoSiteError (`LINOD_ERR_NO_SITE`) when `site` or `LINOD_SITE` names none; UnknownLevelError (`LINOD_ERR_UNKNOWN_LEVEL`);
  *   RedactPathError (`LINOD_ERR_REDACT_PATH`); LoggerOptionError (`LINOD_ERR_LOGGER_OPTION`) for an option that there is not
  * @example
  * const logger = createLogger({ name: 'web', redact: ['headers.authorization'] });
@@ -68,11 +73,16 @@ const adoptEveryMs = 30_000;
  */
 export function createLogger(options: CreateLoggerOptions = {}): Logger {
   checkOptions('createLogger', options, createLoggerOptions);
-  const directory = findSiteDirectory(options.site);
+  const directory = findDirectory(options.site);
   const name = options.name ?? programName();
   const level = options.level === undefined ? undefined : parseLevel(options.level).value;
   // Before anything is opened that would have to be closed.
   const redaction = options.redact === undefined ? undefined : new Redaction(options.redact);
+  if (typeof directory !== 'string') {
+    warn('records go to stderr', directory);
+    const levels = new LevelTree(levelsOfEnvironment('.'));
+    return new Logger({ sink: terminalSink, name, level, levels, redact: redaction });
+  }
   const shared = share(directory, name);
   const { sender, levels, connected } = shared;
   const sink: LogSink = {
@@ -86,6 +96,24 @@ export function createLogger(options: CreateLoggerOptions = {}): Logger {
   };
   return new Logger({ sink, name, level, levels, redact: redaction });
 }
+
+/** The site's directory; the error when there is none and nobody named one, as in a unit test of an application. */
+function findDirectory(named: string | undefined): string | NoSiteError {
+  try {
+    return findSiteDirectory(named);
+  } catch (error) {
+    if (error instanceof NoSiteError && named === undefined && !process.env.LINOD_SITE) return error;
+    throw error;
+  }
+}
+
+/** For records that no site takes. */
+const terminalSink: LogSink = {
+  write: (level, logger, message, fields, trace) => {
+    const told = fields === undefined ? message : `${message} ${stringifyFields(fields)}`;
+    process.stderr.write(`${level} ${logger}: ${told}${trace === undefined ? '' : `\n${trace}`}\n`);
+  },
+};
 
 interface Shared {
   readonly sender: LogSender;
@@ -203,16 +231,18 @@ function followLevels(tree: LevelTree, logDirectory: string, name: string): Site
 
 /** The levels of a site that is not known yet, when the process ends: by the environment, and the usual directory. */
 function guessLevels(tree: LevelTree, directory: string, name: string): void {
-  const { values } = environmentSource(process.env);
   const levels = followLevels(tree, join(directory, 'log'), name);
   levels.look();
   levels.close();
-  tree.configure(
-    configuredLevels({
-      logLevel: checkSetting('logLevel', values.logLevel, directory) ?? 'INFO',
-      logLevels: checkSetting('logLevels', values.logLevels, directory) ?? {},
-    }),
-  );
+  tree.configure(levelsOfEnvironment(directory));
+}
+
+function levelsOfEnvironment(directory: string): LevelsByName {
+  const { values } = environmentSource(process.env);
+  return configuredLevels({
+    logLevel: checkSetting('logLevel', values.logLevel, directory) ?? 'INFO',
+    logLevels: checkSetting('logLevels', values.logLevels, directory) ?? {},
+  });
 }
 
 function warn(sentence: string, error: unknown): void {

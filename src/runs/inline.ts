@@ -39,14 +39,16 @@ export async function runInline(run: Run, context: InlineContext): Promise<RunEn
       throw new LinodError('LINOD_ERR_NO_PROCEDURE', `no procedure ${job.procedure}`);
     }
     const startedAt = clock.now();
-    const ar = new RunRequest({ site, job, user, log, connection, writes, stop, clock });
+    const args = procedure.parseArgs(job.args);
+    const ar = new RunRequest({ site, job: { ...job, args }, user, log, connection, writes, stop, clock });
     const end = await follow(run, procedure.run(ar), clock);
     if (end !== null) return end;
     const message = `done in ${durationText(clock.now() - startedAt)}`;
     return { outcome: { status: 'done', message }, left: null };
   } catch (error) {
-    log.logger.error('failed', { error });
-    return { outcome: { status: 'failed', message: describeThrown(error), cause: 'threw' }, left: null };
+    const message = describeThrown(error);
+    log.write('ERROR', log.name, 'failed', undefined, message);
+    return { outcome: { status: 'failed', message, cause: 'threw' }, left: null };
   } finally {
     // Also of a run that is left behind: what it still writes would not belong to its job any more.
     const closed = connection.close();

@@ -45,6 +45,7 @@ export class RunRequest implements BaseRequest {
   readonly debug: BaseRequest['debug'] = (message, fields) => this.logger.debug(message, fields);
   readonly info: BaseRequest['info'] = (message, fields) => this.logger.info(message, fields);
   readonly warning: BaseRequest['warning'] = (message, fields) => this.logger.warning(message, fields);
+  readonly error: BaseRequest['error'] = (message, detail) => this.logger.error(message, detail);
 
   constructor(parts: RequestParts) {
     const { site, user, job } = parts;

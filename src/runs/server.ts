@@ -106,7 +106,6 @@ export class RunServer {
   ): Promise<{ text: string; headline: string } | null> {
     const { jobId, procedure: name, user, attempt, args = null, checkpoint = null, skewMs } = order;
     const dueAt = order.dueAt === null ? null : new Date(order.dueAt);
-    const job = { id: jobId, procedure: name, dueAt, attempt, args, checkpoint };
     const connection = new RunConnection(connect);
     const clock = { now: () => systemClock.now() - skewMs };
     const onRequest = () => this.#port.post({ linod: 'requested' });
@@ -122,6 +121,7 @@ export class RunServer {
       // Its children are found by that. A thread shares its environment with all that the worker starts.
       if (this.#port.kind === 'process') process.env[runVariable] = markOf(workerId, jobId);
       const log = this.#log(name, levels.tree, order);
+      const job = { id: jobId, procedure: name, dueAt, attempt, args: procedure.parseArgs(args), checkpoint };
       await procedure.run(new RunRequest({ site, job, user, log, connection, writes, stop, clock }));
       return null;
     } catch (error) {

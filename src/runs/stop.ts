@@ -1,5 +1,6 @@
 // How a run is asked to end, and how its end is put into words.
 
+import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import type { Clock } from '../clock.js';
 import { LinodError } from '../errors.js';
@@ -102,9 +103,27 @@ export function endedWith(headline: string, reason: RunAbortedError): string {
 /** A job keeps at most so many characters of what was thrown. */
 const maxText = 64 * 1024;
 
-/** Whatever a procedure throws as text: an error with its stack, its fields and its causes; anything else behind `threw`. */
+const [, home = ''] = /^(.*)\/(?:chunks|src)\//.exec(fileURLToPath(import.meta.url)) ?? [];
+
+/** Drops the lines of a stack that are in linod's own code, which tell nobody anything. */
+function withoutOwnLines(stack: string): string {
+  const kept: string[] = [];
+  for (const line of stack.split('\n')) {
+    const isOwn =
+      /^ +at /.test(line) && ['src', 'chunks', 'channels'].some((room) => line.includes(`${home}/${room}/`));
+    if (!isOwn) kept.push(line);
+    // The fields of the error begin behind the last line of its stack.
+    else if (line.endsWith(' {')) kept.push(`${kept.pop() ?? ''} {`);
+  }
+  return kept.join('\n');
+}
+
+/**
+ * Whatever a procedure throws as text: an error with its stack in the site's files, its fields and its causes; anything else
+ * behind `threw`.
+ */
 export function describeThrown(error: unknown): string {
-  const text = inspect(error, { depth: 4, breakLength: 110 });
+  const text = withoutOwnLines(inspect(error, { depth: 4, breakLength: 110 }));
   const described = error instanceof Error ? text : `threw ${text}`;
   return described.length > maxText ? `${described.slice(0, maxText)}…` : described;
 }

@@ -29,7 +29,7 @@ export function findSiteDirectory(named?: string, environment: NodeJS.ProcessEnv
     if (directory === dirname(directory)) break;
   }
   throw new NoSiteError(
-    `no linod.config.ts, .js, .mjs or .json in ${start} or above it; name the site with --site DIR or LINOD_SITE, or make one: linod init mysite`,
+    `no linod.config.ts, .js, .mjs or .json in ${start} or above it; name the site's directory (commands: --site DIR; programs: the option site; both: LINOD_SITE), or make one: linod init mysite`,
   );
 }
 

@@ -14,7 +14,7 @@ export interface RunRequestOptions extends Omit<RequestOptions, 'args'> {
 }
 
 /** The request on whose behalf a procedure runs. It is the same inline, in a thread and in a process. */
-export interface BaseRequest {
+export interface BaseRequest<Args = unknown> {
   readonly site: Site;
   /** The site's database. */
   readonly db: Kysely<Database>;
@@ -28,8 +28,8 @@ export interface BaseRequest {
   readonly jobId: number;
   /** The time at which it was due; `null` for a run that was asked for. */
   readonly dueAt: Date | null;
-  /** What it was asked for with; `null` for nothing. */
-  readonly args: unknown;
+  /** What it was asked for with, as the procedure's `parseArgs` has read it; `null` for nothing. */
+  readonly args: Args;
   /** 1, and one more for each attempt after a failure or a loss. */
   readonly attempt: number;
   /** What the attempt before this one has left with {@link checkpoint}; `null` for nothing. */
@@ -74,4 +74,6 @@ export interface BaseRequest {
   debug(message: string, fields?: Fields): void;
   info(message: string, fields?: Fields): void;
   warning(message: string, fields?: Fields): void;
+  /** @param detail fields, or an error whose stack follows the message */
+  error(message: unknown, detail?: unknown): void;
 }

@@ -388,7 +388,7 @@ t.test('without a site commands say how to name or make one', async (t) => {
       code: 2,
       signal: null,
       stdout: '',
-      stderr: `${script}: ${none} or above it; name the site with --site DIR or LINOD_SITE, or make one: linod init mysite\n`,
+      stderr: `${script}: ${none} or above it; name the site's directory (commands: --site DIR; programs: the option site; both: LINOD_SITE), or make one: linod init mysite\n`,
     });
   }
   t.match(await run('linod', ['--site', '.']), {

@@ -173,12 +173,12 @@ for (const [what, call, problem] of [
   [
     'what scheduleDaily does not take',
     () => scheduleDaily({ name: 'o', ...{ colour: 3 } }, () => {}),
-    /there is no option "colour"; there are hour, minute, name, text, every, weekdays, positions, timezone, until, /,
+    /there is no option "colour"; there are hour, minute, name, text, parseArgs, every, weekdays, positions, timezone, until, /,
   ],
   [
     'an option for what the text of schedule says',
     () => schedule('daily at noon', { name: 'o', ...{ startDatetime: 'T10:00' } }, () => {}),
-    /there is no option "startDatetime"; there are name, text, timezone, until, /,
+    /there is no option "startDatetime"; there are name, text, parseArgs, timezone, until, /,
   ],
   [
     'an unknown unit',

@@ -105,6 +105,7 @@ function fakeRequest({ site, store, clock, jobId }: RequestContext): FakeRequest
     debug: (message, fields) => logger.debug(message, fields),
     info: (message, fields) => logger.info(message, fields),
     warning: (message, fields) => logger.warning(message, fields),
+    error: (message, detail) => logger.error(message, detail),
     lines,
     requested,
     progresses,
