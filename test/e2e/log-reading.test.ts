@@ -1,7 +1,7 @@
 // The commands that read the log, as processes of their own.
 
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
@@ -100,8 +100,15 @@ t.test('linod log verify ends with 3 where something is wrong, and says where', 
   );
   writeFileSync(current, readFileSync(current, 'utf8').replace(/^.* web\[812\]#23 .*\n.*\n/m, ''));
   const damaged = await site.run('linod', 'log', 'verify');
-  t.match(damaged, { code: 3, stderr: /: 1 fault\n$/ });
-  t.match(damaged.stdout, /\nlog\/lino\.log:8: web\[812\]#23 is missing before this line\n$/);
+  t.match(damaged, { code: 3, stderr: /: 2 faults\n$/ });
+  t.match(
+    damaged.stdout,
+    /\nlog\/lino\.log:8: web\[812\]#23 is missing before this line\nlog\/lino\.log:\d+: what the writer wrote is not there: 65 bytes of this file\n$/,
+  );
+  rmSync(current);
+  const removed = await site.run('linod', 'log', 'verify');
+  t.match(removed, { code: 3, stderr: /^2 files, 40 records of 2 senders, \d+ bytes: 3 faults\n$/ });
+  t.match(removed.stdout, /\nlog\/lino\.log:1: 10 records, web\[812\]#21-30, are missing before this line\n/);
   t.match(await site.run('linod', 'log', 'verify', 'log/lino.log.2.gz'), { code: 0 });
   writeFileSync(site.path('log/lino.log.2'), gunzipSync(readFileSync(site.path('log/lino.log.2.gz'))));
   t.match(await site.run('linod', 'log', 'verify', 'log/lino.log.2', 'log/lino.log.2.gz'), {

@@ -7,6 +7,8 @@ import { UsageError } from '../../errors.js';
 import type { Fault } from '../../log/reading/faults.js';
 import { findLogParts, readLogParts } from '../../log/reading/files.js';
 import { type LogReport, type LostNumbers, type SenderReport, verifyLog } from '../../log/reading/verify.js';
+import { readCheckpoint, type WrittenUpTo } from '../../log/writer/checkpoint.js';
+import type { Site } from '../../site.js';
 import { ExitError, exitCodes, requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
 import { type Column, print, printable, printJson, printTable, say, styled } from '../output.js';
 
@@ -15,7 +17,7 @@ export function verifyCommand(): Command {
     'verify',
     'whether each record is in the log once and in order; 3 when something is wrong',
     `Reads plain and gzip files. Each sender numbers its records: a number that is missing, doubled or out of order is named with its
-file and line, and so is what is no whole record. What the writer itself has told to be lost is listed and is no fault.
+file and line, and so is what is no whole record, and what the writer has written and is not there any more. What the writer itself has told to be lost is listed and is no fault.
 
 Example:
   $ linod log verify
@@ -26,6 +28,8 @@ Example:
       const site = await requireSite(flags);
       const { timezone } = site.settings;
       const paths = files.map((file) => resolve(file));
+      // Before the files are looked for: what is written meanwhile only adds to them.
+      const written = paths.length === 0 ? writtenUpTo(site) : undefined;
       const parts =
         paths.length === 0 ? await findLogParts(site.logFile, timezone) : await readLogParts(paths, timezone);
       const unread = paths.filter((path) => parts.every((part) => part.path !== path));
@@ -34,12 +38,24 @@ Example:
       if (absent.length > 0) throw new UsageError(`there is no log file ${absent.join(', ')}`);
       // While a file is compressed, it is there twice.
       for (const path of unread) say(`${site.shorten(path)} was not read: it is the packed form of another`);
-      if (parts.length === 0) say(`there is no ${site.shorten(site.logFile)} yet`);
-      const report = await verifyLog(parts, { timezone, growing: site.logFile });
+      if (parts.length === 0 && written === undefined) say(`there is no ${site.shorten(site.logFile)} yet`);
+      const report = await verifyLog(parts, { timezone, growing: site.logFile, written });
       if (flags.json) printJson(report);
       else printReport(report, (path) => site.shorten(path));
       if (!report.isSound) throw new ExitError(exitCodes.found);
     });
+}
+
+/** What the log's writer says that it has written; undefined when it never saved that, or it cannot be read. */
+function writtenUpTo(site: Site): WrittenUpTo | undefined {
+  try {
+    return readCheckpoint(site.logFile);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    const problem = error instanceof Error ? error.message : String(error);
+    say(`whether the end of the log is there cannot be told: ${problem}`);
+    return undefined;
+  }
 }
 
 /** Prints the senders, what is wrong, and what the writer has told to be lost; says what it amounts to. */
@@ -112,6 +128,8 @@ function faultText(fault: Fault): string {
       return 'the beginning of the file is not there';
     case 'missing-file':
       return `the file before this one is not there: ${fault.problem ?? ''}`;
+    case 'shortened':
+      return `what the writer wrote is not there: ${fault.problem ?? ''}`;
     case 'unreadable':
       return `it cannot be read from about here on: ${fault.problem ?? ''}`;
   }

@@ -8,6 +8,7 @@
  * - `unannounced`: a sender's lines without the note that says whose they are;
  * - `beheaded`: a file without the note that begins one;
  * - `missing-file`: between this file and the one before it, one is not there;
+ * - `shortened`: the writer had written more when it last saved its checkpoint;
  * - `unreadable`: from about this line on, the file could not be read.
  */
 export type FaultKind =
@@ -22,6 +23,7 @@ export type FaultKind =
   | 'unannounced'
   | 'beheaded'
   | 'missing-file'
+  | 'shortened'
   | 'unreadable';
 
 /** Something that is wrong; which further fields there are depends on the kind. */

@@ -144,7 +144,8 @@ function sortParts(parts: readonly LogPart[]): LogPart[] {
   const byFingerprint = new Map(sorted.map((part) => [fingerprintOf(part.firstLine), part]));
   const next = new Map<LogPart, LogPart>();
   for (const part of sorted) {
-    const before = byFingerprint.get(predecessorOf(part) ?? '');
+    const fingerprint = predecessorOf(part);
+    const before = fingerprint === undefined ? undefined : byFingerprint.get(fingerprint);
     if (before !== undefined && before !== part && !next.has(before)) next.set(before, part);
   }
   const followers = new Set(next.values());

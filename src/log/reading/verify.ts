@@ -3,10 +3,11 @@
 import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
+import type { WrittenUpTo } from '../writer/checkpoint.js';
 import { type LedgerNote, parseNote } from '../writer/ledger.js';
 import { type Chunk, readChunks } from './chunks.js';
 import { type Fault, Faults } from './faults.js';
-import { fingerprintOf, type LogPart } from './files.js';
+import { fingerprintOf, type LogPart, predecessorOf } from './files.js';
 import { detach, type Found, RecordScanner } from './records.js';
 import { type Numbers, type Place, Sequence } from './sequence.js';
 
@@ -65,6 +66,8 @@ export interface VerifyOptions {
   readonly timezone?: string | undefined;
   /** The file that a writer may be appending to: a record that it is writing is no fault. */
   readonly growing?: string | undefined;
+  /** What the writer had written before the files were found. */
+  readonly written?: WrittenUpTo | undefined;
 }
 
 /**
@@ -76,11 +79,12 @@ export interface VerifyOptions {
  * A file that cannot be read is a fault.
  */
 export async function verifyLog(parts: readonly LogPart[], options: VerifyOptions = {}): Promise<LogReport> {
-  const check = new Check(options.timezone ?? 'UTC');
+  const check = new Check(options);
   for (const [index, part] of parts.entries()) {
     check.begin(part, parts[index - 1]);
     await check.read(part, part.path === options.growing);
   }
+  check.checkNewest(parts);
   return check.report();
 }
 
@@ -94,7 +98,7 @@ const growMs = 2000;
 const pollMs = 50;
 
 class Check {
-  readonly #timezone: string;
+  readonly #options: VerifyOptions;
   readonly #faults = new Faults();
   readonly #files: PartReport[] = [];
   readonly #lost: LostNumbers[] = [];
@@ -108,8 +112,8 @@ class Check {
   #isBegun = false;
   #before: LogPart | undefined;
 
-  constructor(timezone: string) {
-    this.#timezone = timezone;
+  constructor(options: VerifyOptions) {
+    this.#options = options;
   }
 
   begin(part: LogPart, before: LogPart | undefined): void {
@@ -121,7 +125,7 @@ class Check {
   }
 
   async read(part: LogPart, mayGrow: boolean): Promise<void> {
-    const scanner = new RecordScanner(this.#timezone);
+    const scanner = new RecordScanner(this.#options.timezone ?? 'UTC');
     let bytes = 0;
     try {
       const to = mayGrow ? await wholeSize(part.path) : undefined;
@@ -130,6 +134,12 @@ class Check {
         for (const found of scanner.scan(chunk)) this.#take(found, chunk.bytes);
         bytes += chunk.bytes.length;
       }
+      // Even of nothing, gzip makes some bytes.
+      if (part.bytes === 0 && part.path.endsWith('.gz'))
+        this.#faults.add({ kind: 'unreadable', file: part.path, line: 1, problem: 'it is empty' });
+      const { written } = this.#options;
+      if (written !== undefined && written.file === fingerprintOf(part.firstLine) && bytes < written.offset)
+        this.#shorten(written, `${written.offset - bytes} bytes of this file`, part.path, scanner.lines);
     } catch (error) {
       // Removed since it was found, as the oldest files are. If it was another one, its records are missing.
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
@@ -137,6 +147,21 @@ class Check {
       this.#faults.add({ kind: 'unreadable', file: part.path, line: scanner.lines + 1, problem });
     }
     this.#files.push({ path: part.path, bytes, lines: scanner.lines });
+  }
+
+  /** Whether the file in which the writer was when it saved its checkpoint is there, or one that follows it. */
+  checkNewest(parts: readonly LogPart[]): void {
+    const { written, growing = '' } = this.#options;
+    const isKnown = (part: LogPart) =>
+      written?.file === fingerprintOf(part.firstLine) || written?.file === predecessorOf(part);
+    if (written === undefined || parts.some(isKnown)) return;
+    this.#shorten(written, 'all of this file, which was removed or emptied', growing, 1);
+  }
+
+  #shorten({ positions }: WrittenUpTo, problem: string, file: string, line: number): void {
+    this.#faults.add({ kind: 'shortened', file, line, problem });
+    for (const { sender, epoch, last } of positions)
+      this.#sequences.get(`${sender} ${epoch}`)?.goOn(last, { file, line });
   }
 
   report(): LogReport {

@@ -27,6 +27,17 @@ type Position = v.InferOutput<typeof positionSchema>;
 
 /** Up to `offset` in the file with this fingerprint, `positions` say all that the file says. */
 const schema = v.object({ file: v.string(), offset: number, positions: v.array(positionSchema) });
+export type WrittenUpTo = v.InferOutput<typeof schema>;
+
+/**
+ * What was in the log when the writer last saved its checkpoint.
+ *
+ * @param path of the log
+ * @throws what the file system reports, and for a file that is no checkpoint
+ */
+export function readCheckpoint(path: string): WrittenUpTo {
+  return v.parse(schema, JSON.parse(readRegular(checkpointPath(path))));
+}
 
 export interface CheckpointOptions {
   /** Of the log; the checkpoint is a file beside it. */
@@ -69,7 +80,7 @@ export class Checkpoint {
   async load(): Promise<void> {
     const { inbox, file, clock } = this.#options;
     try {
-      const { positions, ...place } = v.parse(schema, JSON.parse(readRegular(this.#path)));
+      const { positions, ...place } = readCheckpoint(this.#options.path);
       const epochs = new Map<string, string>();
       for (const { sender, epoch, last, isCurrent, heardAt, owner } of positions) {
         const standing = inbox.standing(sender, epoch, Math.min(heardAt, clock.now()));

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { findLogParts } from '../../../../src/log/reading/files.js';
 import { type LogReport, verifyLog } from '../../../../src/log/reading/verify.js';
+import { readCheckpoint } from '../../../../src/log/writer/checkpoint.js';
 import { LogWriter } from '../../../../src/log/writer/writer.js';
 import { ManualClock } from '../../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../../support/directory.js';
@@ -50,6 +51,92 @@ t.test('what the writer wrote is sound, over rotated and compressed files', asyn
     { sender: 'web[812]', epoch: 'e1', ...counts },
     { sender: 'mail[77]', epoch: 'e1', ...counts },
   ]);
+});
+
+t.test('what the writer has written and is not there any more is told after a clean stop', async (t) => {
+  const { packed, rotated, current } = await writeRealLog(testDirectory(t));
+  const check = async () =>
+    await verifyLog(await findLogParts(current, 'UTC'), {
+      growing: current,
+      written: readCheckpoint(current),
+    });
+  const whole = readFileSync(current);
+  t.same((await check()).faults, []);
+  const records = recordsIn(whole.toString());
+  writeFileSync(current, records.slice(0, -2).join(''));
+  const bytes = records.slice(-2).join('').length;
+  const cut = await check();
+  t.match(faultsOf(cut), [
+    { kind: 'shortened', file: current, problem: `${bytes} bytes of this file` },
+    { kind: 'missing', sender: 'mail[77]', from: 29, to: 30, file: current },
+  ]);
+  const gone = {
+    kind: 'shortened',
+    file: current,
+    problem: /^all of this file, which was removed or emptied$/,
+  };
+  const lost = [
+    gone,
+    { kind: 'missing', sender: 'web[812]', from: 21, to: 30, file: current },
+    { kind: 'missing', sender: 'mail[77]', from: 21, to: 30, file: current },
+  ];
+  writeFileSync(current, '');
+  t.match(faultsOf(await check()), lost, 'emptied');
+  rmSync(current);
+  t.match(faultsOf(await check()), lost, 'removed');
+  for (const path of [packed, rotated]) rmSync(path);
+  t.match(faultsOf(await check()), [gone], 'all are removed');
+  writeFileSync(`${current}.1`, whole);
+  t.same((await check()).faults, [], 'renamed, as by another program');
+});
+
+t.test('an emptied file is told as that, and doubles nothing', async (t) => {
+  const { packed, rotated, current } = await writeRealLog(testDirectory(t));
+  const old = readFileSync(packed);
+  writeFileSync(packed, '');
+  t.match(faultsOf(await verify(current)), [
+    { kind: 'unreadable', file: packed, line: 1, problem: 'it is empty' },
+    { kind: 'missing-file', file: rotated },
+  ]);
+  writeFileSync(packed, old);
+  writeFileSync(`${rotated}.gz`, '');
+  rmSync(rotated);
+  const report = await verify(current);
+  t.match(
+    report.senders.map(({ missing, doubled }) => ({ missing, doubled })),
+    [
+      { missing: 10, doubled: 0 },
+      { missing: 10, doubled: 0 },
+    ],
+  );
+  t.same(new Set(report.faults.map(({ kind }) => kind)), new Set(['unreadable', 'missing-file', 'missing']));
+});
+
+t.test('files in an order of their own are not confused by an emptied one', async (t) => {
+  const path = join(testDirectory(t), 'lino.log');
+  const clock = new ManualClock();
+  const rotation = { every: 'never', maxBytes: 1, keepFiles: 0, keepDays: 0, compress: true } as const;
+  const writer = new LogWriter({ path, clock, timezone: 'UTC', rotation });
+  await writer.start();
+  for (const n of range(1, 5)) {
+    writer.accept(batchOf({ sender: 'web[812]', numbers: [n], acked: n - 1, base: n }), () => {});
+    await writer.settled();
+    await clock.advance(1000);
+  }
+  await writer.tidied();
+  await writer.stop();
+  const parts = await findLogParts(path, 'UTC');
+  for (const { path: emptied } of parts.slice(0, -1)) {
+    const bytes = readFileSync(emptied);
+    writeFileSync(emptied, '');
+    const report = await verify(path);
+    t.equal(report.senders[0]?.doubled, 0, emptied);
+    t.ok(
+      report.faults.some(({ kind, file }) => kind === 'unreadable' && file === emptied),
+      emptied,
+    );
+    writeFileSync(emptied, bytes);
+  }
 });
 
 t.test('a deleted record is missing, where it would be', async (t) => {
