@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -195,6 +196,30 @@ t.test(
     t.same(readdirSync(directory), []);
   },
 );
+
+t.test('what a sender that cannot be seen adds meanwhile is left for the next look', async (t) => {
+  const { directory, spool, taken, transport, scan } = setUp(t);
+  const path = join(directory, 'web-5.e5.1.spool');
+  const age = () => {
+    const before = Date.now() / 1000 - 6;
+    utimesSync(path, before, before);
+  };
+  spool('web-5.e5.1.spool', 1, elsewhere);
+  age();
+  const { receiver } = transport;
+  let isAdded = false;
+  transport.receiver = (batch, reply) => {
+    if (!isAdded) appendFileSync(path, recordOf('web[5]', 3, { message: 'record 3' }));
+    isAdded = true;
+    receiver?.(batch, reply);
+  };
+  await scan();
+  t.same(readdirSync(directory), ['web-5.e5.1.spool']);
+  age();
+  await scan();
+  t.same(taken, [1, 2, 3]);
+  t.same(readdirSync(directory), []);
+});
 
 t.test('a sender whose spool file was removed goes on in another', async (t) => {
   const { directory, clock, scan } = setUp(t);

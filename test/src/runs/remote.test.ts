@@ -1,8 +1,12 @@
 // How runs in threads and processes of their own end: real ones, of the built program. The worker's clock is moved by hand.
 
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import t from 'tap';
+import { typescriptArg } from '../../support/fork-typescript.js';
 import { jobsByName, kinds, openRemote, rare, request, untilRecord } from '../../support/remote.js';
 import { until } from '../../support/until.js';
 
@@ -221,3 +225,15 @@ t.test('a run that is given no time to end is not said to have stood still', asy
     },
   });
 });
+
+t.test(
+  'a run whose process cannot be started for want of descriptors fails, and its worker goes on',
+  async (t) => {
+    const child = fileURLToPath(new URL('../../support/without-descriptors.ts', import.meta.url));
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    const command = `ulimit -n 100; exec "$0" ${typescriptArg} ${child}`;
+    const { stdout, stderr } = await promisify(execFile)('sh', ['-c', command, process.execPath], { env });
+    t.equal(stderr, '');
+    t.match(JSON.parse(stdout), { how: 'error', error: { code: 'EMFILE' } });
+  },
+);
