@@ -1,7 +1,7 @@
 // linod rules: all job rules, adjusting them to the procedures, and carrying them over in a file.
 
 import type { Command } from 'commander';
-import { JobRules, SetupTasks } from '../actors.js';
+import { openTasks, SetupTasks } from '../actors.js';
 import { Procedures } from '../procedure.js';
 import {
   loadProcedures,
@@ -25,10 +25,22 @@ export function rulesCommand(): Command {
     .action(async (flags: SiteJsonFlags & { all?: boolean }, self: Command) => {
       refuseUnknownCommand(self);
       const site = await requireSite(flags);
-      const list = await withStore(site, (store) =>
-        JobRules.rows({ site, store }, { removed: flags.all ?? false }),
-      );
-      printList(flags, list, { columns: ruleColumns, json: ruleJson, none: noRulesYet });
+      // Of thousands of rules only what is printed is kept in memory.
+      const json: unknown[] = [];
+      const rows: string[][] = [];
+      await withStore(site, async (store) => {
+        const { rules } = await openTasks({ site, store });
+        for await (const rule of rules.each({ removed: flags.all ?? false })) {
+          if (flags.json) json.push(ruleJson(rule));
+          else rows.push(ruleColumns.map(({ cell }) => cell(rule)));
+        }
+      });
+      if (flags.json) return printJson(json);
+      const columns = ruleColumns.map(({ style: _, ...column }, i) => ({
+        ...column,
+        cell: (row: string[]) => row[i] ?? '',
+      }));
+      printList({}, rows, { columns, none: noRulesYet });
     });
   for (const below of [syncCommand(), exportCommand(), planCommand(), applyCommand()])
     command.addCommand(below);

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { lookAround, openTasks } from '../actors.js';
 import { systemClock } from '../clock.js';
 import { durationText } from '../duration.js';
-import { hasProcedure } from '../membership/registered.js';
+import { registeredBy } from '../membership/registered.js';
 import { StartOrders } from '../membership/start-orders.js';
 import { statusLine } from '../tasks/status.js';
 import { listenersText } from './health-view.js';
@@ -44,21 +44,23 @@ export async function showStatus(flags: SiteJsonFlags): Promise<void> {
     const { rules, jobs } = await openTasks({ site, store });
     const now = (await store.time?.()) ?? systemClock.now();
     const since = new Date(now - dayMs);
-    const [list, running, failures] = await Promise.all([rules.list(), jobs.running(), jobs.failures(since)]);
+    const [running, failures] = await Promise.all([jobs.running(), jobs.failures(since)]);
     const ordered = await new StartOrders(store.db, systemClock).list();
     const problems = siteProblems({ site, workers, ordered, now });
     const runOf = new Map(running.map((job) => [job.ruleId, job]));
     if (flags.json) {
-      const rows = list.map((rule) => ({ ...ruleJson(rule), running: runOf.get(rule.id) ?? null }));
+      const rows: unknown[] = [];
+      for await (const rule of rules.each())
+        rows.push({ ...ruleJson(rule), running: runOf.get(rule.id) ?? null });
       const all = workers.map(workerJson);
       printJson({ site: site.name, rules: rows, workers: all, started: ordered, failures, problems });
     } else {
-      for (const rule of list) {
-        const isRegistered =
-          workers.length === 0 || workers.some((worker) => hasProcedure(worker, rule.procedure));
+      const isKnown = registeredBy(workers);
+      for await (const rule of rules.each()) {
+        const isRegistered = workers.length === 0 || isKnown(rule.procedure);
         print(statusLine(rule, runOf.get(rule.id), now, isRegistered));
       }
-      if (list.length === 0) say(noRulesYet);
+      if ((await rules.count()) === 0) say(noRulesYet);
       for (const worker of workers) {
         const lasted = durationText(now - worker.started_at);
         say(

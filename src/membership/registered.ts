@@ -12,6 +12,16 @@ export function hasProcedure({ procedures }: Pick<WorkerRow, 'procedures'>, proc
   return !own.success || own.output.includes(procedure);
 }
 
+/** The same of several workers, of which one is enough, for who asks about many procedures. */
+export function registeredBy(
+  workers: ReadonlyArray<Pick<WorkerRow, 'procedures'>>,
+): (procedure: string) => boolean {
+  const said = workers.map(({ procedures }) => v.safeParse(names, procedures));
+  const all = new Set(said.flatMap((own) => (own.success ? own.output : [])));
+  const isSure = said.every((own) => own.success);
+  return (procedure) => !isSure || all.has(procedure);
+}
+
 /** The procedures that living workers have, of those that are named. */
 export async function registeredAmong(
   db: Kysely<Database>,
@@ -23,7 +33,5 @@ export async function registeredAmong(
     .distinct()
     .where('stopped_at', 'is', null)
     .execute();
-  return new Set(
-    [...new Set(procedures)].filter((name) => workers.some((worker) => hasProcedure(worker, name))),
-  );
+  return new Set([...new Set(procedures)].filter(registeredBy(workers)));
 }

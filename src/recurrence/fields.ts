@@ -192,11 +192,13 @@ function choices<V extends string>(values: readonly V[]): ChoiceList<Choice & { 
   return new ChoiceList(values.map((value) => ({ value, name: value, text: value })));
 }
 
+const plain = (name: string) => name.toLowerCase().replaceAll('_', '').replace(/s$/, '');
+const byPlainName = new Map(fieldNames.map((name) => [plain(name), name]));
+
 /** Other fields are let through, so that a whole rule can be given; `time_zone` must not mean UTC, though. */
 function refuseMisspeltNames(given: object): void {
-  const plain = (name: string) => name.toLowerCase().replaceAll('_', '').replace(/s$/, '');
   for (const name of Object.keys(given)) {
-    const meant = fieldNames.find((known) => plain(known) === plain(name));
+    const meant = byPlainName.get(plain(name));
     if (meant !== undefined && meant !== name) {
       throw new InvalidRecurrenceError(name, `written ${meant}`, name);
     }

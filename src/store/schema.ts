@@ -240,6 +240,7 @@ export const tables = {
 
 /** The unique ones carry promises: one job a (rule, due time) and a request. */
 export const indexes = [
+  'index job_rules_seqno on job_rules (seqno, id)',
   'index job_rules_due on job_rules (next_due_at)',
   'index job_rules_follows on job_rules (follows_rule_id) where follows_rule_id is not null',
   'index rule_changes_rule on rule_changes (rule_id, revision)',

@@ -107,7 +107,7 @@ export class RulesPlans {
       else if (before !== undefined) problems.push(`${place}: it is the same rule as ${before.place}`);
       else if ('row' in found) steps.push({ place, entry, row: found.row, isNew: false });
       else {
-        const { id } = await this.#rules.insert(tx, found.procedure, 'apply', entry.name);
+        const id = await this.#rules.insert(tx, found.procedure, 'apply', entry.name);
         steps.push({ place, entry, row: await this.#rules.lockRow(id, tx), isNew: true });
       }
     }

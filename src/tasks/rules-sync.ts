@@ -47,14 +47,14 @@ export async function syncRules(
     reactivated: [],
     changed: [],
   };
-  const withRule = new Set(known.map(({ procedure }) => procedure));
-  for (const procedure of all.values()) {
-    if (!withRule.has(procedure.name)) {
-      report.created.push((await rules.insert(tx, procedure, 'sync')).name);
-    }
-  }
   // While no worker ran; which of the two it was is not known.
   await realignRules(tx, rules, 'the clock or the time zone changed');
+  const withRule = new Set(known.map(({ procedure }) => procedure));
+  for (const procedure of all.values()) {
+    if (withRule.has(procedure.name)) continue;
+    await rules.insert(tx, procedure, 'sync');
+    report.created.push(procedure.name);
+  }
   const ids = known.map(({ id }) => id);
   const elsewhere = await registeredAmong(tx, withRule);
   for await (const row of readRules(tx, ids)) {
@@ -161,10 +161,10 @@ async function dueSince(
 const rulesAtOnce = 200;
 
 /** The rules of these numbers, in their order. */
-async function* readRules(tx: Kysely<Database>, ids: readonly number[]): AsyncGenerator<JobRuleRow> {
+export async function* readRules(db: Kysely<Database>, ids: readonly number[]): AsyncGenerator<JobRuleRow> {
   for (let i = 0; i < ids.length; i += rulesAtOnce) {
     const some = ids.slice(i, i + rulesAtOnce);
-    const rows = await tx.selectFrom('job_rules').selectAll().where('id', 'in', idList(tx, some)).execute();
+    const rows = await db.selectFrom('job_rules').selectAll().where('id', 'in', idList(db, some)).execute();
     yield* rows.sort((a, b) => some.indexOf(a.id) - some.indexOf(b.id));
   }
 }

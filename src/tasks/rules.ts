@@ -15,7 +15,7 @@ import { changedColumns, type RuleChanges } from './rule-changes.js';
 import type { RuleColumns } from './rule-fields.js';
 import { type ChangeWay, signChanges } from './rule-history.js';
 import { checkFollows, followedBy, unknownRule } from './rule-named.js';
-import { realignRules, type SyncReport, syncRules } from './rules-sync.js';
+import { readRules, realignRules, type SyncReport, syncRules } from './rules-sync.js';
 
 export type { RuleChanges } from './rule-changes.js';
 export type { SyncReport } from './rules-sync.js';
@@ -58,6 +58,19 @@ export class Rules {
       .orderBy('id')
       .execute();
     return rows.map((row) => this.parse(row));
+  }
+
+  /** The same one by one, of which only some are in memory at once. */
+  async *each({ removed = false } = {}): AsyncGenerator<JobRule> {
+    const rows = await this.db
+      .selectFrom('job_rules')
+      .select('id')
+      .$if(!removed, (query) => query.where('removed_at', 'is', null))
+      .orderBy('seqno')
+      .orderBy('id')
+      .execute();
+    const ids = rows.map(({ id }) => id);
+    for await (const row of readRules(this.db, ids)) yield this.parse(row);
   }
 
   /** How many rules have a procedure. */
@@ -103,7 +116,7 @@ export class Rules {
   async create(procedure: Procedure, name?: string): Promise<JobRule> {
     return await transact(this.db, async (tx) => {
       await lock(tx, 'rules');
-      return await this.insert(tx, procedure, 'command', name);
+      return await this.get(await this.insert(tx, procedure, 'command', name), tx);
     });
   }
 
@@ -184,7 +197,8 @@ export class Rules {
       // A change in the database that nobody has looked after yet stays what it is.
       await signChanges(tx, row.id, row.revision, { by, how, at: this.clock.now() });
     }
-    await this.#renewDue(tx, row.id, dueAfter);
+    const rule = await this.get(row.id, tx);
+    await this.#renewDue(tx, rule, dueAfter, await this.dueSince(tx, rule, dueAfter));
   }
 
   /** Marks a rule cancelled: it is ignored until it is resumed. A run that goes on is not touched. */
@@ -268,19 +282,19 @@ export class Rules {
     return new JobRule(row, this.#timezone, before);
   }
 
-  /** Makes a rule, which is first due after now. Part of a transaction that has the lock of the rules. */
+  /** Makes a rule, which is first due after now. Part of a transaction that has the lock of the rules. @returns its number */
   async insert(
     tx: Kysely<Database>,
     procedure: Procedure,
     how: ChangeWay,
     name = procedure.name,
-  ): Promise<JobRule> {
+  ): Promise<number> {
     const last = await tx
       .selectFrom('job_rules')
       .select((eb) => eb.fn.max('seqno').as('seqno'))
       .executeTakeFirst();
     const now = this.clock.now();
-    const { id } = await tx
+    const row = await tx
       .insertInto('job_rules')
       .values({
         seqno: (last?.seqno ?? 0) + 1,
@@ -289,28 +303,31 @@ export class Rules {
         suggestion: JSON.stringify(procedure.suggestion),
         created_at: now,
       })
-      .returning('id')
+      .returningAll()
       .executeTakeFirstOrThrow();
-    await signChanges(tx, id, -1, { by: this.actor, how, at: now });
+    await signChanges(tx, row.id, -1, { by: this.actor, how, at: now });
     // From the same instant on, lest a due time lies between the two and is never told of.
-    await this.#renewDue(tx, id, now);
-    return await this.get(id, tx);
+    const rule = this.parse(row);
+    await this.#renewDue(tx, rule, now, rule.dueAfter(new Date(now)));
+    return row.id;
   }
 
-  async #renewDue(tx: Kysely<Database>, id: number, since: number): Promise<void> {
-    const rule = await this.get(id, tx);
+  async #renewDue(tx: Kysely<Database>, rule: JobRule, since: number, due: Date | null): Promise<void> {
     const { priority, group } = rule.policies;
-    await this.setDue(tx, rule, since, await this.dueSince(tx, rule, since));
-    await this.set(tx, id, {
-      due_priority: priority,
-      due_group: group,
-      follows_rule_id: await followedBy(tx, rule),
-    });
+    const follows = await followedBy(tx, rule);
+    const columns = { due_priority: priority, due_group: group, follows_rule_id: follows };
+    await this.setDue(tx, rule, since, due, columns);
   }
 
   /** Writes when a rule is due next. What the ledger says of times to come was said of the rule as it was. */
-  async setDue(tx: Kysely<Database>, rule: JobRule, since: number, due: Date | null): Promise<void> {
-    await this.set(tx, rule.id, { next_due_at: due === null ? null : due.getTime() });
+  async setDue(
+    tx: Kysely<Database>,
+    rule: JobRule,
+    since: number,
+    due: Date | null,
+    columns: Partial<JobRuleRow> = {},
+  ): Promise<void> {
+    await this.set(tx, rule.id, { ...columns, next_due_at: due === null ? null : due.getTime() });
     await tx
       .deleteFrom('decisions')
       .where('rule_id', '=', rule.id)

@@ -102,3 +102,9 @@ t.test('a database that another program keeps locked is told as that', async (t)
   other.exec('rollback');
   await order();
 });
+
+t.test('the number of a new rule is found without reading all rules', async (t) => {
+  const { store } = await open(t);
+  const plan = sql<{ detail: string }>`explain query plan select max(seqno) from job_rules`;
+  t.match((await plan.execute(store.db)).rows[0]?.detail, /USING COVERING INDEX job_rules_seqno/);
+});

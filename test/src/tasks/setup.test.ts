@@ -165,3 +165,13 @@ t.test('a rule is kept as long as one of the workers has its procedure, and that
   ]);
   t.match(await now.tasks.setup(), { removed: ['dropped'] });
 });
+
+t.test('many rules are made and listed in their order', async (t) => {
+  const bench = await openBench(t);
+  const names = Array.from({ length: 500 }, (_, i) => `task_${i}`);
+  for (const name of names) bench.add(name, () => undefined, { every: 1, everyUnit: 'daily' });
+  t.same((await bench.tasks.setup()).created, names);
+  const listed: string[] = [];
+  for await (const { name } of bench.rules.each()) listed.push(name);
+  t.same(listed, names);
+});
