@@ -136,7 +136,7 @@ export class Batch {
     // Of a run that was decided upon just before, the number is not known yet.
     const name = first.jobId > 0 ? `job ${first.jobId}` : 'another run of the rule begins now';
     const why = first.jobId > 0 ? `${name} was still running` : name;
-    if (overlap === 'skip') {
+    if (overlap === 'skip' && running.some((run) => isAskedDuring(request, run))) {
       this.#tell(request, 'skipped', `request ${request.id}: ${why}`);
       return `skipped: ${why}`;
     }
@@ -206,6 +206,11 @@ export class Batch {
   #addRunning(ruleId: number, run: Running): void {
     this.#running.set(ruleId, [...(this.#running.get(ruleId) ?? []), run]);
   }
+}
+
+/** Whether a run went on when the request was made; one that was made before waits, as nobody was told it would be skipped. */
+function isAskedDuring({ requestedAt, runAt }: JobRequest, { jobId, since }: Running): boolean {
+  return jobId > 0 && Math.max(requestedAt, runAt) >= since;
 }
 
 /**

@@ -13,6 +13,9 @@ export interface JobRequest {
   readonly ruleId: number;
   readonly action: 'run' | 'cancel';
   readonly requestedBy: string;
+  /** In ms since 1970: when it was made, and before which it is not taken up. */
+  readonly requestedAt: number;
+  readonly runAt: number;
   /** Which attempt the run is. */
   readonly attempt: number;
   /** JSON for the run. */
@@ -43,6 +46,8 @@ const requestColumns = [
   'job_requests.rule_id as ruleId',
   'job_requests.action',
   'job_requests.requested_by as requestedBy',
+  'job_requests.requested_at as requestedAt',
+  'job_requests.run_at as runAt',
   'job_requests.attempt',
   'job_requests.args',
   'job_requests.checkpoint',

@@ -253,7 +253,11 @@ function cancellation(
   const isCancelled = rule.cancelledBy === 'person';
   if (cancelled === undefined || cancelled === isCancelled) return {};
   return cancelled
-    ? { cancelled_at: at, cancelled_by: 'person', cancelled_reason: `by ${by}` }
+    ? {
+        cancelled_at: rule.cancelledAt?.getTime() ?? at,
+        cancelled_by: 'person',
+        cancelled_reason: `by ${by}`,
+      }
     : { cancelled_at: null, cancelled_by: null, cancelled_reason: null };
 }
 

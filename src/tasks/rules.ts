@@ -201,9 +201,16 @@ export class Rules {
     await this.#renewDue(tx, rule, dueAfter, await this.dueSince(tx, rule, dueAfter));
   }
 
-  /** Marks a rule cancelled: it is ignored until it is resumed. A run that goes on is not touched. */
+  /**
+   * Marks a rule cancelled: it is ignored until it is resumed. A run that goes on is not touched. One that a failure has
+   * cancelled is not taken up by the next set-up then.
+   *
+   * @throws UsageError (`LINOD_ERR_USAGE`) when a person has cancelled it before
+   */
   async cancel(id: number, reason = `by ${this.actor}`): Promise<JobRule> {
     return await transact(this.db, async (tx) => {
+      const { cancelledBy } = await this.lock(id, tx);
+      if (cancelledBy === 'person') throw new UsageError(`job rule ${id} is cancelled already`);
       await this.#markCancelled(tx, id, 'person', reason);
       return await this.get(id, tx);
     });
@@ -220,9 +227,12 @@ export class Rules {
     by: 'person' | 'failure',
     reason: string,
   ): Promise<void> {
-    const columns = { cancelled_at: this.clock.now(), cancelled_by: by, cancelled_reason: reason };
+    const row = await this.lockRow(id, tx);
+    // Since when it has not been due, which the ledger is told when it is again, stays as it is.
+    const at = row.cancelled_at ?? this.clock.now();
+    const columns = { cancelled_at: at, cancelled_by: by, cancelled_reason: reason };
     const how = by === 'person' ? 'command' : by;
-    await this.change(tx, await this.lockRow(id, tx), columns, { how, what: 'cancelled' });
+    await this.change(tx, row, columns, { how, what: 'cancelled' });
     await this.note(id, 'cancelled', reason, tx);
   }
 

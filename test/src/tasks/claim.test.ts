@@ -45,19 +45,16 @@ t.test('one that was withdrawn since it was read is not run', async (t) => {
   t.same(skipped, []);
 });
 
-t.test(
-  'a request beside one that begins in the same look is told so, without the number of a job',
-  async (t) => {
-    const bench = await openBench(t);
-    bench.add('mail', () => undefined, { everyUnit: 'yearly', overlap: 'skip' });
-    await bench.tasks.setup();
-    for (const who of ['ann', 'bob']) await bench.requests.add(1, 'run', who);
-    const read = await bench.requests.open(10);
-    const { claimed, skipped } = await bench.claimer.claimRequests(read, view);
-    t.match(claimed, [{ user: 'ann' }]);
-    t.match(skipped, [{ detail: 'request 2: another run of the rule begins now' }]);
-  },
-);
+t.test('a request beside one that begins in the same look waits, without the number of a job', async (t) => {
+  const bench = await openBench(t);
+  bench.add('mail', () => undefined, { everyUnit: 'yearly', overlap: 'skip' });
+  await bench.tasks.setup();
+  for (const who of ['ann', 'bob']) await bench.requests.add(1, 'run', who);
+  const read = await bench.requests.open(10);
+  const { claimed, skipped } = await bench.claimer.claimRequests(read, view);
+  t.match(claimed, [{ user: 'ann' }]);
+  t.match(skipped, [{ detail: 'request 2: another run of the rule begins now' }]);
+});
 
 t.test('of runs that are to end for the next one, only those that have begun are asked', async (t) => {
   const bench = await openBench(t);

@@ -174,3 +174,29 @@ t.test('that a request was withdrawn is told by the ledger and the log', async (
   t.same(await reasons(bench), ['skipped request 1: withdrawn by bob']);
   t.match(bench.records, ["INFO tasks: bob asked for the end of job rule 1's runs: nothing was running"]);
 });
+
+t.test(
+  'what was asked for before a run began is not skipped for its sake, and what comes during it is',
+  async (t) => {
+    const bench = await openBench(t);
+    const first = gate();
+    const seen: unknown[] = [];
+    bench.add('mail', (ar) => (seen.push(ar.args) === 1 ? first.promise : undefined), {
+      everyUnit: 'yearly',
+    });
+    await bench.tasks.setup();
+    // No worker takes them up.
+    for (const n of [1, 2, 2]) await bench.requests.add(1, 'run', 'ann', { args: { n } });
+    bench.clock.advance(1000);
+    await bench.tasks.run();
+    await bench.requests.add(1, 'run', 'ann', { args: { n: 3 } });
+    await bench.tasks.run();
+    t.equal(seen.length, 1);
+    first.open();
+    await bench.tasks.settled();
+    await runAll(bench);
+    t.same(seen, [{ n: 1 }, { n: 2 }]);
+    const merged = /^one with request 2, which waits for /;
+    t.match(await outcomes(bench), ['run', 'run', merged, 'skipped: job 1 was still running']);
+  },
+);

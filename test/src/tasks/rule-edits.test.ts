@@ -203,3 +203,35 @@ t.test(
     );
   },
 );
+
+t.test('since when a rule is cancelled stays, so that each due time since then is told', async (t) => {
+  const bench = await openBench(t);
+  bench.add('report', nothing, every10);
+  await bench.tasks.setup();
+  await bench.rules.cancel(1);
+  bench.clock.advance(25_000);
+  const refused = { code: 'LINOD_ERR_USAGE', message: 'job rule 1 is cancelled already' };
+  await t.rejects(bench.rules.cancel(1), refused);
+  await bench.rules.resume(1);
+  t.match((await reasons(bench)).slice(1), ['skipped the rule was cancelled then', 'resumed by w1']);
+  t.match(
+    await bench.store.db.selectFrom('decisions').select('times').where('reason', '=', 'skipped').execute(),
+    [{ times: 2 }],
+  );
+});
+
+t.test(
+  'a person may cancel for good what a failure has cancelled, and it stays cancelled since then',
+  async (t) => {
+    const bench = await openBench(t);
+    bench.add('report', () => Promise.reject(new Error('no stock')), every10);
+    await bench.tasks.setup();
+    bench.clock.advance(10_000);
+    await bench.tasks.run();
+    await bench.tasks.settled();
+    bench.clock.advance(60_000);
+    const since = { cancelledAt: new Date(noon + 10_000), cancelledBy: 'person' };
+    t.match(await bench.rules.cancel(1), since);
+    t.match(await bench.tasks.setup(), { reactivated: [] });
+  },
+);
