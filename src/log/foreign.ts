@@ -1,5 +1,6 @@
 // Single records of processes that have no sender of their own, such as Python's.
 
+import { readGivenTime } from './given-time.js';
 import { type LevelSource, levelnoOf } from './levels/level-tree.js';
 import { type LevelName, levelAtMost, parseLevel } from './levels.js';
 import type { LogRecord } from './messages.js';
@@ -27,7 +28,7 @@ export function writeForeign(sender: Pick<LogSender, 'write'>, record: LogRecord
     message,
     Object.keys(fields).length === 0 ? undefined : fields,
     trace === '' ? undefined : trace,
-    instantOf(record),
+    readGivenTime(record.time) ?? readGivenTime(record.created),
   );
 }
 
@@ -41,12 +42,4 @@ function levelOf({ level, levelno, levelname }: LogRecord): LevelName {
   } catch {
     return 'INFO';
   }
-}
-
-const lastInstant = Date.UTC(9999, 11, 30);
-
-/** An instant that a line can hold; undefined, for now, when there is none. */
-function instantOf({ time, created }: LogRecord): number | undefined {
-  const instant = time ?? (created === undefined ? undefined : created * 1000);
-  return instant !== undefined && instant >= 0 && instant < lastInstant ? instant : undefined;
 }

@@ -34,7 +34,7 @@ const logServer = v.object({ type: v.literal('log.server') });
 
 /**
  * One record from a process that has no sender of its own, such as a Python one. The names are those of Python's
- * LogRecord; `time` is an alternative to `created` (seconds), in ms.
+ * LogRecord; `time` is another name for `created`. A time that cannot be read costs no record.
  */
 const logRecord = v.object({
   type: v.literal('log.record'),
@@ -44,8 +44,8 @@ const logRecord = v.object({
   level: v.optional(v.union([v.string(), v.number()])),
   levelname: v.optional(v.string()),
   levelno: v.optional(v.number()),
-  created: v.optional(v.pipe(v.number(), v.finite())),
-  time: v.optional(v.pipe(v.number(), v.finite())),
+  created: v.optional(v.unknown()),
+  time: v.optional(v.unknown()),
   process: v.optional(v.union([v.string(), v.number()])),
   processName: v.optional(v.string()),
   fields: v.optional(v.record(v.string(), v.unknown())),

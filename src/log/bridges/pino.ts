@@ -8,6 +8,7 @@ import { Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { suggestion } from '../../errors.js';
 import { type CreateLoggerOptions, createLogger, createLoggerOptions } from '../create-logger.js';
+import { readGivenTime } from '../given-time.js';
 import { levelAtMost } from '../levels.js';
 import { checkOptions } from '../logger-options.js';
 import { type BridgedRecord, LoggersByName, levelsByName } from './bridged-record.js';
@@ -115,7 +116,7 @@ function readLine(line: string, keys: Keys): BridgedRecord {
       ...(rest === undefined ? {} : { [keys.errorKey]: rest }),
     },
     trace,
-    at: readTime(time),
+    at: readGivenTime(time),
   };
 }
 
@@ -124,13 +125,6 @@ function readLevel(level: unknown): BridgedRecord['level'] {
   if (typeof level === 'number') return levelAtMost(level - 10);
   const name = String(level).toLowerCase();
   return (Object.hasOwn(levelsByName, name) ? levelsByName[name] : undefined) ?? 'INFO';
-}
-
-/** Milliseconds, seconds as of `pino.stdTimeFunctions.unixTime`, or text as of `isoTime`. */
-function readTime(time: unknown): number | undefined {
-  const ms = typeof time === 'string' ? Date.parse(time) : typeof time === 'number' ? time : Number.NaN;
-  if (!Number.isFinite(ms) || ms <= 0) return undefined;
-  return ms < 1e11 ? ms * 1000 : ms;
 }
 
 /** The stacks of a serialised error become lines; what else it has stays a field. */

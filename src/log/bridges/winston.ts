@@ -4,6 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import TransportStream from 'winston-transport';
 import { type CreateLoggerOptions, createLogger, createLoggerOptions } from '../create-logger.js';
 import { describeError } from '../errors.js';
+import { readGivenTime } from '../given-time.js';
 import { type LevelName, parseLevel } from '../levels.js';
 import type { Logger } from '../logger.js';
 import { checkOptions } from '../logger-options.js';
@@ -80,7 +81,7 @@ export class LinodTransport extends TransportStream {
     const named = [label, name].find((text) => typeof text === 'string' && text !== '');
     const { error, rest } = takeError(fields);
     const trace = typeof stack === 'string' ? stack : error === undefined ? undefined : describeError(error);
-    const at = readTime(timestamp);
+    const at = readGivenTime(timestamp);
     const isCrash = exception === true || rejection === true;
     return {
       level: isCrash ? 'CRITICAL' : (this.#levels[plainLevel(level)] ?? 'INFO'),
@@ -100,16 +101,6 @@ export class LinodTransport extends TransportStream {
 /** `winston.format.colorize` puts the level between escape sequences. */
 function plainLevel(level: unknown): string {
   return stripVTControlCharacters(String(level)).toLowerCase();
-}
-
-function readTime(timestamp: unknown): number | undefined {
-  if (timestamp instanceof Date) return timestamp.getTime();
-  if (typeof timestamp === 'number') return timestamp;
-  // Only what names its zone: other texts are read in this one's, and may mean another.
-  const isIso =
-    typeof timestamp === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:?\d\d)$/.test(timestamp);
-  const ms = isIso ? Date.parse(timestamp) : Number.NaN;
-  return Number.isFinite(ms) ? ms : undefined;
 }
 
 /** `logger.error(new Error(…))` hands over the error itself, with its level written on it. */

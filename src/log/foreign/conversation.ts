@@ -1,7 +1,7 @@
 // What one client says on the site's socket: lines of text or JSON, or the frames of Python's SocketHandler.
 
 import type { LogRecord } from '../messages.js';
-import { FrameSplitter } from './frames.js';
+import { FrameSplitter, NoFrameError } from './frames.js';
 import { type Line, LineRecords, LineSplitter } from './lines.js';
 import { objectOfPickle, recordOfObject } from './object-record.js';
 import { BadPickleError, readPickle } from './pickle.js';
@@ -15,6 +15,8 @@ export interface ConversationOptions {
 }
 
 const openBrace = 0x7b;
+/** So many frames in a row that are no pickles are garbage, and reading on would keep others waiting. */
+const maxBadFrames = 100;
 
 /**
  * The first byte decides: a zero begins the length of a frame, since no frame is longer than 16 MB and no text has a zero.
@@ -26,6 +28,7 @@ export class Conversation {
   readonly #lines = new LineSplitter();
   readonly #records: LineRecords;
   #hasBegun = false;
+  #badFrames = 0;
 
   constructor(options: ConversationOptions) {
     this.#options = options;
@@ -79,9 +82,13 @@ export class Conversation {
     try {
       const object = objectOfPickle(readPickle(frame));
       if (object === undefined) throw new BadPickleError('expected the dict of a log record');
+      this.#badFrames = 0;
       this.#object(object);
     } catch (error) {
       this.#options.onProblem(error);
+      this.#badFrames = error instanceof BadPickleError ? this.#badFrames + 1 : 0;
+      if (this.#badFrames === maxBadFrames)
+        throw new NoFrameError(`${maxBadFrames} frames in a row could not be read`);
     }
   }
 

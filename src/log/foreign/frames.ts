@@ -10,11 +10,8 @@ const headBytes = 4;
 
 /** What comes is no frames, and where the next would begin cannot be known. */
 export class NoFrameError extends LinodError {
-  constructor(length: number) {
-    super(
-      'LINOD_ERR_NO_FRAME',
-      `a frame of ${length} bytes was announced: these are no frames of SocketHandler`,
-    );
+  constructor(problem: string) {
+    super('LINOD_ERR_NO_FRAME', `${problem}: these are no frames of SocketHandler`);
   }
 }
 
@@ -41,7 +38,7 @@ export class FrameSplitter {
     while (bytes.length >= headBytes) {
       const length = bytes.readUInt32BE();
       const end = headBytes + length;
-      if (length >= absurdBytes) throw new NoFrameError(length);
+      if (length >= absurdBytes) throw new NoFrameError(`a frame of ${length} bytes was announced`);
       if (length > maxFrameBytes) {
         this.#onTooLong(length);
         this.#skip = Math.max(0, end - bytes.length);

@@ -76,6 +76,23 @@ t.test('what is no frame after a frame ends the conversation', async (t) => {
   });
 });
 
+t.test('a stream of zeros ends the conversation before it keeps others waiting', async (t) => {
+  const problems: unknown[] = [];
+  const conversation = new Conversation({
+    onRecord: () => t.fail('there is no record'),
+    onProblem: (problem) => problems.push(problem),
+    onFlush: () => t.fail('nobody asks for it'),
+  });
+  t.throws(() => conversation.push(Buffer.alloc(65_536)), {
+    code: 'LINOD_ERR_NO_FRAME',
+    message: '100 frames in a row could not be read: these are no frames of SocketHandler',
+  });
+  t.equal(problems.length, 100);
+  const empty = framed(Buffer.alloc(0));
+  const nowAndThen = Buffer.concat(Array.from({ length: 300 }, () => [empty, frame('x')]).flat());
+  t.equal(heard(nowAndThen, random).records.length, 300, 'what can be read in between is a sign of frames');
+});
+
 t.test('lines of text and of JSON are told apart, each by itself', async (t) => {
   const bytes = Buffer.from('a line\n  and more\n{"msg":"object"}\n{no object\n{"flush":true}\nlast');
   for (let i = 0; i < 10; i++) {
