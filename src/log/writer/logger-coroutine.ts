@@ -133,6 +133,7 @@ export class LoggerCoroutine {
     const { clock, sender } = this.#options;
     const toldAt = this.#refusalsToldAt.get(fields.sender) ?? Number.NEGATIVE_INFINITY;
     if (clock.now() - toldAt < tellEveryMs) return;
+    if (this.#refusalsToldAt.size >= maxTold) this.#refusalsToldAt.clear();
     this.#refusalsToldAt.set(fields.sender, clock.now());
     sender.write('WARNING', loggerName, `a batch was refused: ${problem}`, fields);
   }
