@@ -8,7 +8,7 @@ import { decodeVisibly } from './visible-utf8.js';
 
 const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-const sender = v.pipe(v.string(), v.check(isSenderLabel, 'expected a label such as "web[812]"'));
+const sender = v.pipe(v.string(), v.check(isSenderLabel, 'a label such as "web[812]"'));
 const epoch = v.pipe(v.string(), v.regex(/^[\w.-]{1,60}$/));
 const owner = v.object({ host: v.string(), pid: v.number(), start: v.string() });
 const bytes = v.union([

@@ -14,13 +14,13 @@ t.test('what fits is passed on, text as bytes', async (t) => {
 t.test('what does not fit is refused with what is wrong', async (t) => {
   const batch = batchOf({ numbers: [1] });
   const cases: Array<[Record<string, unknown>, RegExp]> = [
-    [{ ...batch, first: 0 }, /"log\.records": first: /],
-    [{ ...batch, count: 1.5 }, /count: /],
-    [{ ...batch, sender: 'web' }, /sender: expected a label such as "web\[812\]"/],
-    [{ ...batch, sender: '-' }, /sender: /],
-    [{ ...batch, bytes: 7 }, /bytes: /],
-    [{ ...batch, epoch: 'a b' }, /epoch: /],
-    [{ type: 'other' }, /"other": type: /],
+    [{ ...batch, first: 0 }, /"log\.records": expected first to be at least 1, got: 0/],
+    [{ ...batch, count: 1.5 }, /expected count to be a whole number, got: 1\.5/],
+    [{ ...batch, sender: 'web' }, /expected sender to be a label such as "web\[812\]", got: "web"/],
+    [{ ...batch, sender: '-' }, /expected sender to be /],
+    [{ ...batch, bytes: 7 }, /bytes/],
+    [{ ...batch, epoch: 'a b' }, /epoch/],
+    [{ type: 'other' }, /"other": .*type/],
     [{}, /type/],
   ];
   for (const [message, problem] of cases) {
