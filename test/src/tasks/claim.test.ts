@@ -51,9 +51,9 @@ t.test('a request beside one that begins in the same look waits, without the num
   await bench.tasks.setup();
   for (const who of ['ann', 'bob']) await bench.requests.add(1, 'run', who);
   const read = await bench.requests.open(10);
-  const { claimed, skipped } = await bench.claimer.claimRequests(read, view);
+  const { claimed, waiting } = await bench.claimer.claimRequests(read, view);
   t.match(claimed, [{ user: 'ann' }]);
-  t.match(skipped, [{ detail: 'request 2: another run of the rule begins now' }]);
+  t.match(waiting, [{ for: 'run', why: 'another run of the rule begins now' }]);
 });
 
 t.test('of runs that are to end for the next one, only those that have begun are asked', async (t) => {
