@@ -113,6 +113,24 @@ t.test('Sentinel: a receiver waits through a fail-over, and senders find the new
   t.match(await raw.info('replication'), /role:master/);
 });
 
+t.test('Sentinel: a receiver that is blocked on a master that hangs goes on with the new one', async (t) => {
+  const watched = await WatchedMaster.start(t);
+  const dead = await freePort();
+  const hosts = [`redis+sentinel://127.0.0.1:${dead},127.0.0.1:${watched.sentinelPort}/${watched.name}`];
+  // By itself a blocked read would notice it after this time, when the test has failed.
+  const layer = open(t, { hosts, timeoutMs: 500, blockMs: 60_000 });
+  await use(t, layer);
+  const waiting = layer.receive('chat');
+  const raw = watched.master.client(t);
+  await until('the receiver is blocked', async () =>
+    (await raw.info('clients')).includes('blocked_clients:1\r\n'),
+  );
+  watched.master.pause();
+  t.teardown(() => watched.master.continue());
+  await untilSent(layer);
+  t.strictSame(await waiting, { type: 'x' });
+});
+
 t.test('Sentinel: one that knows no such master is an error', async (t) => {
   const watched = await WatchedMaster.start(t);
   const layer = open(t, {

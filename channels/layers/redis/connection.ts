@@ -8,6 +8,7 @@ import { WaitingQueue } from '../../waiting-queue.js';
 import type { Address } from './hosts.js';
 import { isElsewhere, isReplyError, isTemporary, type ReplyError, reasonOf, replyError } from './replies.js';
 import { type ScriptCommands, scripts } from './scripts.js';
+import { watchSentinels } from './sentinel-watch.js';
 
 /** A client of a server, or of a cluster, which has the same commands. */
 export type Client = Redis & ScriptCommands;
@@ -66,6 +67,7 @@ export class Connection {
   #isAway = false;
   #heardAt: number | undefined;
   #isCorked = false;
+  #stopWatch: (() => void) | undefined;
   #isClosed = false;
 
   constructor(options: ConnectionOptions) {
@@ -146,6 +148,7 @@ export class Connection {
   close(): void {
     this.#isClosed = true;
     this.#arrivals.fail(new LayerClosedError());
+    this.#stopWatch?.();
     this.#client?.disconnect();
     // A server that hangs would not answer the polite end of the stream.
     this.#client?.stream?.destroy();
@@ -204,8 +207,8 @@ export class Connection {
       autoResubscribe: false,
       maxRetriesPerRequest: 0,
     };
-    if (address.cluster === undefined)
-      return new Redis({
+    if (address.cluster === undefined) {
+      const client = new Redis({
         ...options,
         ...common,
         enableReadyCheck: false,
@@ -213,6 +216,11 @@ export class Connection {
         sentinelRetryStrategy: retry,
         reconnectOnError: (error: Error) => isReplyError(error) && isElsewhere(error),
       }) as Client;
+      // A server that hangs would not answer the polite end of the stream.
+      if (!this.#isClosed)
+        this.#stopWatch = watchSentinels(Redis, address.options, () => client.stream?.destroy());
+      return client;
+    }
     const cluster = new Cluster([...address.cluster], {
       ...common,
       redisOptions: options,
