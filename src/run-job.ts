@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ActorContext, lookAround, openTasks, tellWorkers, type Woken } from './actors.js';
 import { UsageError } from './errors.js';
 import { type Job, jobFromRow } from './tasks/job.js';
-import { type JobRequest, mergedWith, type RequestOptions } from './tasks/requests.js';
+import { type JobRequest, mergedWith, nothingRan, type RequestOptions } from './tasks/requests.js';
 
 /** A request that was written down, and who heard of it. */
 export interface Asked extends Woken {
@@ -36,7 +36,13 @@ export const RunJob = {
    * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`)
    */
   async stop(context: ActorContext, rule: number | string): Promise<Asked> {
-    return await ask(context, rule, 'cancel');
+    const asked = await ask(context, rule, 'cancel');
+    if (asked.isWorking) return asked;
+    // Nothing runs then. Kept for a worker, it would surprise who asks for a run meanwhile.
+    const { requests } = await openTasks(context);
+    const open = (await requests.cancellations()).find(({ id }) => id === asked.request);
+    if (open !== undefined) await requests.handleCancel(open, nothingRan);
+    return asked;
   },
 
   /**
@@ -161,10 +167,11 @@ export async function fateOfRequest(
   context: ActorContext,
   request: number,
   timeoutMs: number,
+  action: JobRequest['action'] = 'run',
 ): Promise<RequestFate> {
   const giveUpAt = performance.now() + timeoutMs;
   for (;;) {
-    const fate = await fateNow(context, request);
+    const fate = await fateNow(context, request, action);
     if (fate.outcome !== null || performance.now() >= giveUpAt) return fate;
     await sleep(lookMs);
   }
@@ -174,12 +181,13 @@ export async function fateOfRequest(
 async function fateNow(
   { store: { db } }: Pick<ActorContext, 'store'>,
   request: number,
+  action: JobRequest['action'] = 'run',
 ): Promise<RequestFate> {
   const asked = await db
     .selectFrom('job_requests')
     .select('outcome')
     .where('id', '=', request)
-    .where('action', '=', 'run')
+    .where('action', '=', action)
     .executeTakeFirst();
   if (asked === undefined) throw new UsageError(`there is no request ${request} for a run`);
   const row = await db.selectFrom('jobs').selectAll().where('request_id', '=', request).executeTakeFirst();

@@ -9,6 +9,7 @@ import { actAsOwner } from '../site/file-rights.js';
 import type { SiteConfig } from '../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../site.js';
 import type { Store } from '../store/store.js';
+import { nodeProblem } from './node-version.js';
 import { say, styled } from './output.js';
 
 /** 0 done, 1 failed, 2 used wrongly or badly configured, 3 a check found something. */
@@ -61,6 +62,8 @@ export async function main(program: Command, argv: readonly string[]): Promise<v
   // What is only said, and heard by nobody, is no reason to end: a worker may outlive its terminal.
   process.stderr.on('error', () => undefined);
   throwInsteadOfExit(program);
+  const problem = nodeProblem(process.versions.node);
+  if (problem !== null) say(`${styled('yellow', `${program.name()}:`, process.stderr)} ${problem}`);
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {

@@ -34,16 +34,16 @@ export async function runRule(action: 'run' | 'stop', target: RunTarget): Promis
   const { request, isWorking } = asked;
   sayIfUnwoken(asked);
   const rule = await (await openTasks(context)).rules.get(id);
-  if (!isWorking) {
+  if (!isWorking && action === 'run') {
     say(`no worker is running; request ${request} is kept until one does: runworker ${site.channel}`);
     if (flags.wait) throw new ExitError(exitCodes.failed);
   }
   if (flags.wait) {
-    const { outcome } = await fateOf(target, request);
+    const { outcome } = await fateOf(target, request, action);
     if (outcome === null) say(await waitText(target));
     return await waitForRun(target, request);
   }
-  const fate = isWorking && action === 'run' ? await fateOf(target, request) : null;
+  const fate = isWorking || action === 'stop' ? await fateOf(target, request, action) : null;
   if (flags.json) printJson({ request, rule: id, action, worker: isWorking, ...fate });
   else {
     print(`request ${request}: ${action} ${rule}`);
@@ -55,8 +55,12 @@ export async function runRule(action: 'run' | 'stop', target: RunTarget): Promis
 /** A worker that has nothing else to do takes a request up at once. */
 const fateMs = 2000;
 
-async function fateOf({ site, store }: RunTarget, request: number): Promise<RequestFate> {
-  return await fateOfRequest({ site, store }, request, fateMs);
+async function fateOf(
+  { site, store }: RunTarget,
+  request: number,
+  action: 'run' | 'stop' = 'run',
+): Promise<RequestFate> {
+  return await fateOfRequest({ site, store }, request, fateMs, action === 'run' ? 'run' : 'cancel');
 }
 
 /** Null while it waits. */

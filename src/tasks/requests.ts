@@ -210,6 +210,9 @@ export class Requests {
   }
 }
 
+/** The outcome of a request for the end of runs when there are none. */
+export const nothingRan = 'nothing was running';
+
 /** Whether an outcome says that there will be no run. */
 export function isRefusal(outcome: string): boolean {
   return /^(skipped|withdrawn)\b/.test(outcome);

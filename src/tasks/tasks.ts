@@ -17,7 +17,7 @@ import { type Outlook, readDue, readOutlook } from './due.js';
 import type { Ends } from './ends.js';
 import type { Job } from './job.js';
 import type { Jobs } from './jobs.js';
-import type { JobRequest, Requests } from './requests.js';
+import { type JobRequest, nothingRan, type Requests } from './requests.js';
 import type { JobRule } from './rule.js';
 import type { Rules, SyncReport } from './rules.js';
 import { statusLine } from './status.js';
@@ -213,7 +213,7 @@ export class Tasks {
       return;
     }
     const elsewhere = (await jobs.running()).some(isMeant);
-    if (!elsewhere) await this.#handleCancel(request, 'nothing was running');
+    if (!elsewhere) await this.#handleCancel(request, nothingRan);
   }
 
   async #handleCancel(request: JobRequest, outcome: string): Promise<boolean> {

@@ -250,7 +250,10 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod rule 1 cancel': ['', { cancelledReason: /^by / }],
     'linod rule 1 resume': ['', { cancelledReason: null }],
     'linod rule 1 history': ['', [{ revision: 0, how: 'sync' }]],
-    'linod rule 1 stop': ['', { request: Number, rule: 1, action: 'stop', worker: true }],
+    'linod rule 1 stop': [
+      '',
+      { request: Number, rule: 1, action: 'stop', worker: true, outcome: 'nothing was running' },
+    ],
     'linod rule 1 run': ['', { request: Number, rule: 1, action: 'run', outcome: 'run', job: { ruleId: 1 } }],
     'linod rule 1 run --wait': ['', { status: 'done', ruleId: 1 }],
   };

@@ -197,10 +197,36 @@ t.test('a run that goes on can be watched and stopped', async (t) => {
   t.match(await site.linod(), /#3 <.*> running since \S+ \(job 1\), next run at: /);
   t.match(await site.linod('job', '1'), 'progress 1 of 4 (25 %) it grows');
   t.match(await site.linod('jobs'), /1 +#3 +watch_grass .* running +1 of 4 \(25 %\) it grows/);
-  t.match(await site.linod('rule', watch, 'stop'), /^request 2: stop Job rule #3/);
+  t.match(
+    await site.linod('rule', watch, 'stop'),
+    /^request 2: stop Job rule #3 .*\njob 1 is asked to end\n/,
+  );
   const jobs = await site.untilJobs('watch_grass', 'it has ended', (all) => !all.some(is('running')));
   t.match(jobs, [{ status: 'cancelled', message: /^cancelled by .*; it ended by itself$/ }]);
   t.match(await site.linod('jobs', '--status', 'cancelled'), /watch_grass/);
+});
+
+t.test('who stops a rule or waits for its run hears why nothing happens', async (t) => {
+  const site = new LiveSite(t, { files: { 'procedures/garden.ts': garden } });
+  await site.linod('rules', 'sync');
+  t.match(await site.run('linod', 'rule', water, 'run'), { stderr: /request 1 is kept until one does/ });
+  t.match(await site.linod('rule', water, 'stop'), /^request 2: stop Job rule #1 .*\nnothing was running\n/);
+  t.match(await site.linod('why', water), /request 1: withdrawn by /);
+  const worker = await site.startWorker('--initiate');
+  t.match(await site.linod('rule', water, 'stop'), /^request 3: stop Job rule #1 .*\nnothing was running\n/);
+  t.same(await site.jobs('water_plants'), [], 'what was withdrawn does not run');
+  site.write({
+    'procedures/pond.ts': `import { scheduleDaily } from 'linod';
+scheduleDaily({ hour: 4 }, function clean_pond() {});
+`,
+  });
+  await site.linod('rules', 'sync');
+  const waiting = site.start('linod', 'rule', 'clean_pond', 'run', '--wait');
+  await waiting.printed(/it waits: no worker has the procedure clean_pond: .* would have to be restarted/);
+  worker.kill('SIGTERM');
+  await worker.ended();
+  await site.startWorker('--initiate');
+  t.match(await waiting.ended(), { code: 0, stdout: /^job \d+ done: / });
 });
 
 t.test('rules follow the procedures from one start of the worker to the next', async (t) => {
