@@ -106,6 +106,18 @@ export class Procedure implements Choice {
     await this.func(ar);
   }
 
+  /** When a rule with nothing overridden is due: in UTC and from the year 2000 on, where the suggestion leaves that open. */
+  get recurrence(): Recurrence {
+    const { suggestion } = this;
+    return Recurrence.from({
+      ...suggestion,
+      start: completeStart(suggestion.startDatetime ?? 'T00:00:00', '2000-01-01T00:00:00'),
+      timezone: suggestion.timezone ?? 'UTC',
+      missingTime: suggestion.missingTime ?? undefined,
+      repeatedTime: suggestion.repeatedTime ?? undefined,
+    });
+  }
+
   toString(): string {
     return `Procedures.${this.name}`;
   }
@@ -281,19 +293,11 @@ function refuseUnknown(options: object, known: readonly string[], source: string
 }
 
 /** Finds a wrong suggestion when the program starts, not when the first rule is made of it. */
-function check({ name, suggestion, source }: Procedure): void {
-  const { startDatetime: start, logLevel } = suggestion;
+function check(procedure: Procedure): void {
+  const { name, suggestion, source } = procedure;
   try {
-    parseLevel(logLevel);
-    readingStartDatetime(start, () =>
-      Recurrence.from({
-        ...suggestion,
-        start: completeStart(start ?? 'T00:00:00', '2000-01-01T00:00:00'),
-        timezone: suggestion.timezone ?? 'UTC',
-        missingTime: suggestion.missingTime ?? undefined,
-        repeatedTime: suggestion.repeatedTime ?? undefined,
-      }),
-    );
+    parseLevel(suggestion.logLevel);
+    readingStartDatetime(suggestion.startDatetime, () => procedure.recurrence);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     throw new InvalidProcedureError(source, `${name}: ${problem}`, { cause: error });

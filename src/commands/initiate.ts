@@ -104,7 +104,7 @@ async function askWorker(
   else for (const answer of answers) print(answerText(answer));
   if (why === null) return;
   say(
-    `initiate_linod: ${why}; the order is kept and followed when a worker starts: runworker ${site.channel}`,
+    `initiate_linod: ${why}; the order is kept: a worker that runs follows it within seconds, another one when it starts: runworker ${site.channel}`,
   );
   throw new ExitError(exitCodes.failed);
 }

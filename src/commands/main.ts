@@ -64,6 +64,7 @@ export async function main(program: Command, argv: readonly string[]): Promise<v
   throwInsteadOfExit(program);
   const problem = nodeProblem(process.versions.node);
   if (problem !== null) say(`${styled('yellow', `${program.name()}:`, process.stderr)} ${problem}`);
+  fitHelp(program);
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
@@ -75,6 +76,33 @@ export async function main(program: Command, argv: readonly string[]): Promise<v
 function throwInsteadOfExit(command: Command): void {
   command.exitOverride();
   command.commands.forEach(throwInsteadOfExit);
+}
+
+/** Help fits the terminal, or 80 columns: also what stands behind the options, which commander writes as it is. */
+function fitHelp(command: Command): void {
+  command.configureHelp({ minWidthToWrap: 20 });
+  command.configureOutput({
+    writeOut: (text) => process.stdout.write(wrapped(text, process.stdout.columns ?? 80)),
+  });
+  command.commands.forEach(fitHelp);
+}
+
+/** Breaks long lines between words; what follows is indented a little further than the line. */
+function wrapped(text: string, width: number): string {
+  return text
+    .split('\n')
+    .flatMap((line) => {
+      const indent = `${/^ */.exec(line)?.[0] ?? ''}    `;
+      const lines: string[] = [];
+      for (let rest = line; rest !== ''; ) {
+        const end = rest.length <= width ? rest.length : rest.lastIndexOf(' ', width);
+        const isWhole = end <= indent.length || end === rest.length;
+        lines.push(isWhole ? rest : rest.slice(0, end));
+        rest = isWhole ? '' : `${indent}${rest.slice(end + 1)}`;
+      }
+      return lines.length === 0 ? [''] : lines;
+    })
+    .join('\n');
 }
 
 function tell(name: string, error: unknown): number {

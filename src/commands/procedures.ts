@@ -1,19 +1,21 @@
 // linod procedures: what is registered.
 
 import type { Command } from 'commander';
-import { Procedures } from '../procedure.js';
+import { type Procedure, Procedures } from '../procedure.js';
+import { afterRule, describe } from '../recurrence.js';
+import type { Site } from '../site.js';
 import { loadProcedures, requireSite, type SiteJsonFlags, siteCommand } from './main.js';
-import { print, printJson } from './output.js';
+import { type Column, printJson, printTable } from './output.js';
 
 export function proceduresCommand(): Command {
   return siteCommand(
     'procedures',
-    'the registered procedures, as a table of value, name and text',
+    'the registered procedures, when they would like to run, and where they are registered',
     'Example:\n  $ linod procedures',
   ).action(async (flags: SiteJsonFlags) => {
     const site = await requireSite(flags);
     await loadProcedures(site);
-    if (!flags.json) return print(Procedures.toString());
+    if (!flags.json) return printTable(columnsFor(site), [...Procedures]);
     printJson(
       Array.from(Procedures, ({ value, name, text, suggestion, source }) => ({
         value,
@@ -24,4 +26,23 @@ export function proceduresCommand(): Command {
       })),
     );
   });
+}
+
+function columnsFor(site: Site): ReadonlyArray<Column<Procedure>> {
+  return [
+    { title: 'name', cell: ({ name }) => name },
+    { title: 'when', cell: whenText },
+    { title: 'registered at', cell: ({ source }) => placeText(site, source) },
+    { title: 'text', cell: ({ name, text }) => (text === name ? '' : text) },
+  ];
+}
+
+function whenText({ suggestion, recurrence }: Procedure): string {
+  return suggestion.runAfter === '' ? describe(recurrence, { brief: true }) : afterRule(suggestion.runAfter);
+}
+
+/** Of a file outside of the site, as those that ship, its last two parts. */
+function placeText(site: Site, source: string): string {
+  const place = site.shorten(source);
+  return place.startsWith('/') ? `…/${place.split('/').slice(-2).join('/')}` : place;
 }

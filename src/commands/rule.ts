@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { JobsByRule, openTasks } from '../actors.js';
 import { suggestion, UsageError } from '../errors.js';
-import { policyNames } from '../policies.js';
+import { policies, policyNames } from '../policies.js';
 import type { SiteTasks } from '../tasks/create-tasks.js';
 import { changesText } from '../tasks/field-changes.js';
 import type { JobRule } from '../tasks/rule.js';
@@ -58,21 +58,43 @@ const actions: Readonly<Record<string, RuleAction>> = {
   },
 };
 
+/** What `set` takes, with the values of each field. */
+const fieldsHelp = `
+Fields of set, and their values:
+${Object.entries({
+  when: 'words, a cron expression or an RRULE: see docs/recurrences.md',
+  every: 'a positive whole number',
+  everyUnit: 'secondly, minutely, hourly, daily, weekly, monthly, yearly, easterly or cron',
+  weekdays: 'of monday,tuesday,…',
+  positions: 'with monthly or yearly: which of the weekdays, such as 1,-1',
+  cron: 'a cron expression of five or six fields',
+  startDatetime: 'a wall time: 2026-11-24T20:00:00, or T20:00 with the day left open',
+  timezone: 'the IANA name of a time zone, such as Europe/Tallinn',
+  until: 'a wall time',
+  count: 'a positive whole number',
+  missingTime: 'shifted, skipped or at-jump: what becomes of a time that the clocks skip',
+  repeatedTime: 'first, second or both: which of a time that the clocks show twice',
+  name: 'a name for people',
+  logLevel: 'DEBUG, INFO, WARNING, ERROR or CRITICAL',
+  ...Object.fromEntries(policyNames.map((name) => [name, policies[name].allowed])),
+})
+  .map(([name, allowed]) => `  ${name}: ${allowed}`)
+  .join('\n')}
+An empty value takes an override back; none sets nothing where that is allowed.`;
+
 export function ruleCommand(): Command {
   return siteCommand(
     'rule',
     'one job rule: show it, change it, run it now',
     'Example:\n  $ linod rule checkdata\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait\n  $ linod rule checkdata run --args \'{"fix":false}\'',
   )
+    .addHelpText('after', fieldsHelp)
     .argument('<rule>', 'the number or the name of the rule')
     .argument(
       '[action]',
       'show (default); next: when it is due; set FIELD=VALUE… or set when WORDS…; run now; stop the run that goes on; cancel (it is ignored from now on); resume; history: every change of it; undo [CHANGE]: as it was before the last change, or before that one',
     )
-    .argument(
-      '[words...]',
-      `with set: when, every, everyUnit, weekdays, positions, cron, startDatetime, timezone, until, count, missingTime, repeatedTime, name, logLevel, ${policyNames.join(', ')}; an empty value takes an override back`,
-    )
+    .argument('[words...]', 'with set: fields and their values, as listed below')
     .option('--count <n>', 'with next: how many times (default: 10)')
     .option('--args <json>', 'with run: what the run is given as its arguments, as JSON')
     .option(

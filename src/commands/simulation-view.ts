@@ -48,7 +48,8 @@ export function simulationLines(report: SimulationReport, timezone: string): str
         ? 'never'
         : `${((100 * idleMs) / (to - from)).toFixed(1)} % of the time; longest for ${durationText(longestIdle.to - longestIdle.from)} from ${local(longestIdle.from)}`,
     ),
-    line('idle hours', hoursText(report.busyMsByHour)),
+    // Of the other hours of the day nothing is known.
+    ...(to - from < dayMs ? [] : [line('idle hours', hoursText(report.busyMsByHour))]),
     ...report.clockChanges.flatMap(({ at, timezone: zone, changeMs, effects }) => [
       line(
         'clock change',
@@ -68,6 +69,7 @@ function line(what: string, text: string): string {
   return `${what.padEnd(17)} ${text}`;
 }
 
+const dayMs = 86_400_000;
 /** So many rules are named. */
 const maxNamed = 8;
 

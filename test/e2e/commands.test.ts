@@ -9,6 +9,7 @@ import { initiateCommand } from '../../src/commands/initiate.js';
 import { linodProgram } from '../../src/commands/linod.js';
 import { runworkerCommand } from '../../src/commands/runworker.js';
 import { loadSite } from '../../src/site.js';
+import { ruleFields } from '../../src/tasks/rule-fields.js';
 import { version } from '../../src/version.js';
 import { CommandShell, type Outcome } from '../support/command-shell.js';
 import { LiveSite } from '../support/live-site.js';
@@ -164,8 +165,20 @@ t.test('the help of every command describes it and shows an example', async (t) 
     t.match(stdout.replaceAll(/\s+/g, ' '), command.description());
     t.match(stdout, /\nExample:\n {2}\$ \w/, `${line} has an example`);
     for (const option of command.options) t.match(stdout, option.long ?? '');
+    t.same(
+      stdout.split('\n').filter((text) => text.length > 80),
+      [],
+      'it fits 80 columns',
+    );
   }
   t.ok(all.length >= 36, 'and none is forgotten');
+});
+
+t.test('the help of rule lists every field that can be set, with its values', async (t) => {
+  const shell = await CommandShell.start(t, new LiveSite(t).directory);
+  const { stdout } = await shell.run('linod rule set --help');
+  for (const field of ['when', 'name', ...ruleFields.keys()]) t.match(stdout, `\n  ${field}: `);
+  t.match(stdout, /\n {2}overlap: one of skip, queue-one, allow, cancel-previous\n/);
 });
 
 t.test('a program of its own says and ends as the same words do among others in one process', async (t) => {
@@ -326,7 +339,7 @@ t.test('initiate_linod without a worker says how to start one, and its order is 
     code: 1,
     stdout: /^$/,
     stderr:
-      'initiate_linod: no worker answered within 3 s; the order is kept and followed when a worker starts: runworker linod_test\n',
+      'initiate_linod: no worker answered within 3 s; the order is kept: a worker that runs follows it within seconds, another one when it starts: runworker linod_test\n',
   });
   const { code, stdout } = await run(t, site, 'initiate_linod --timeout 1 --json');
   t.equal(code, 1);

@@ -122,7 +122,10 @@ scheduleOften(async function hello(ar: BaseRequest) {
   const ran = await run('linod', '--site', 'mysite', 'rule', 'hello', 'run', '--wait').ended();
   t.match(ran, { code: 0, stdout: /^job \d+ done: done in/ });
   const procedures = await run('linod', 'procedures', '--site', 'mysite').ended();
-  t.equal(procedures.stdout.trim().split('\n').length, 2 + 8 + 1, 'eight ship, one is the example');
+  const [head = '', ...listed] = procedures.stdout.trim().split('\n');
+  t.match(head, /^name +when +registered at/);
+  t.equal(listed.length, 8 + 1, 'eight ship, one is the example');
+  t.match(listed.at(-1), /^hello +every 10 seconds +procedures\/hello\.ts:2$/);
   worker.kill('SIGINT');
   t.match(await worker.ended(), { code: 0 });
   const tail = await run('linod', 'log', 'tail', '--site', 'mysite').ended();
