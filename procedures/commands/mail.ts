@@ -10,6 +10,7 @@ import {
   print,
   printJson,
   printTable,
+  rowJson,
   runHere,
   type SiteFlags,
   say,
@@ -133,7 +134,7 @@ function previewCommand(): Command {
         const { findMail } = await import('../mail/list-mails.js');
         const mail = await findMail(db, id);
         if (mail === undefined) return fail(`there is no mail ${id}`);
-        if (flags.json) return printJson(mail);
+        if (flags.json) return printJson(rowJson(mail));
         if (!flags.html) return printMail(mail, mail.sender ?? site.settings.mailFrom ?? '');
         if (mail.html === null) return fail(`mail ${id} has no HTML`);
         print(mail.html);

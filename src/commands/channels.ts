@@ -4,13 +4,13 @@ import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import {
   deadColumns,
+  deadJson,
   figureColumns,
   memberColumns,
   memberRows,
   parseMessageInput,
   peekColumns,
   peekedJson,
-  plainValue,
   roomForText,
 } from './channels/views.js';
 import { type LayerFlags, layerCommand, onLayer } from './channels/with-layer.js';
@@ -31,7 +31,7 @@ export function channelsCommand(): Command {
     .action(
       onLayer(async (layer, flags) => {
         const stats = await layer.stats();
-        if (flags.json) printJson(stats);
+        if (flags.json) printJson(stats, ['at']);
         else printList({}, stats.channels, { columns: figureColumns, none: 'nothing lies on any channel' });
       }),
     );
@@ -105,7 +105,7 @@ function groupsCommand(): Command {
     .action(
       onLayer(async (layer, flags, group) => {
         const groups = await layer.groups(group);
-        if (flags.json) return printJson(groups);
+        if (flags.json) return printJson(groups, ['renewedAt']);
         const none = group === undefined ? 'no groups' : `nobody is in group ${group}`;
         printList({}, memberRows(groups), { columns: memberColumns(Date.now()), none });
       }),
@@ -129,7 +129,7 @@ function deadCommand(): Command {
         const letters = await layer.deadLetters(channel, { max: parseWholeNumber('--max', flags.max) });
         printList(flags, letters, {
           columns: deadColumns(Date.now(), roomForText()),
-          json: (letter) => ({ ...letter, message: plainValue(letter.message) }),
+          json: deadJson,
           none: `no dead letters${channel === undefined ? '' : ` of ${channel}`}`,
         });
       }),

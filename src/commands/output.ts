@@ -21,9 +21,21 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** Prints a value as JSON: indented for a terminal, one line in a pipe. */
-export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, process.stdout.isTTY ? 2 : 0));
+/** Prints a value as JSON: indented for a terminal, one line in a pipe. @param times the names of what is in ms since 1970 */
+export function printJson(value: unknown, times: readonly string[] = []): void {
+  const written = (name: string, inner: unknown) =>
+    typeof inner === 'number' && times.includes(name) ? new Date(inner).toISOString() : inner;
+  print(JSON.stringify(value, written, process.stdout.isTTY ? 2 : 0));
+}
+
+/** A row of the database as JSON: `queued_at` becomes `queuedAt`, in ISO 8601. */
+export function rowJson(row: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => [
+      column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+      column.endsWith('_at') && typeof value === 'number' ? new Date(value) : value,
+    ]),
+  );
 }
 
 export interface Column<T> {

@@ -17,7 +17,7 @@ interface SimulateFlags extends SiteJsonFlags {
   readonly duration: string;
 }
 
-const simulatedEndRule = `${pointRule} or how long after the beginning (12 h, 90 d)`;
+const simulatedEndRule = `${pointRule} or how long after the beginning (12h, 90d)`;
 const dayMs = 86_400_000;
 /** Unless told otherwise, so much time is simulated. */
 const usualMs = 30 * dayMs;
@@ -29,9 +29,9 @@ export function simulateCommand(): Command {
     'Example:\n  $ linod simulate --from 2027-01-01 --to 2028-01-01 --places 4',
   )
     .option('--from <time>', `the beginning: now, or ${instantRule}`, 'now')
-    .option('--to <time>', 'the end, or how long after the beginning: 90 d (default: 30 d)')
+    .option('--to <time>', 'the end, or how long after the beginning: 90d (default: 30d)')
     .option('--places <n>', "how many jobs run side by side, on all workers (default: the site's maxJobs)")
-    .option('--duration <seconds>', 'how long runs take of which the history knows none', '1')
+    .option('--duration <duration>', 'how long runs take of which the history knows none', '1')
     .action(async (flags: SimulateFlags) => {
       const site = await requireSite(flags);
       const { timezone, maxJobs } = site.settings;
@@ -60,7 +60,7 @@ export function simulateCommand(): Command {
       });
       line.clear();
       const elapsedMs = Math.round(performance.now() - began);
-      if (flags.json) return printJson({ ...report, elapsedMs });
+      if (flags.json) return printJson({ ...report, elapsedMs }, ['from', 'to', 'at']);
       printTable(simulatedColumns, report.rules);
       for (const line of simulationLines(report, timezone)) print(line);
       say(`simulated ${report.rules.length} rules and ${report.runs} runs in ${elapsedMs} ms`);

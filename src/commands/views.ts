@@ -11,9 +11,9 @@ import type { WorkerRow } from '../store/schema.js';
 import type { Job } from '../tasks/job.js';
 import type { Failure } from '../tasks/jobs.js';
 import type { JobRule } from '../tasks/rule.js';
-import { overriddenFields, ruleFields } from '../tasks/rule-fields.js';
+import { fromJson, overriddenFields, ruleFields } from '../tasks/rule-fields.js';
 import { listenersText } from './health-view.js';
-import { type Column, progressText, shortened } from './output.js';
+import { type Column, progressText, rowJson, shortened } from './output.js';
 
 export function ruleJson(rule: JobRule): Record<string, unknown> {
   return {
@@ -121,8 +121,13 @@ export function failureText({ times, last }: Failure, timezone: string): string 
 }
 
 /** A worker with how it said it was doing. */
-export function workerJson({ health, ...worker }: WorkerRow): Record<string, unknown> {
-  return { ...worker, health: parseHealth(health) };
+export function workerJson({ health, procedures, channels, ...worker }: WorkerRow): Record<string, unknown> {
+  return {
+    ...rowJson(worker),
+    channels: channels.split(' '),
+    procedures: fromJson(procedures) ?? null,
+    health: parseHealth(health),
+  };
 }
 
 export function workerColumns(

@@ -12,6 +12,7 @@ import { loadSite } from '../../src/site.js';
 import { ruleFields } from '../../src/tasks/rule-fields.js';
 import { version } from '../../src/version.js';
 import { CommandShell, type Outcome } from '../support/command-shell.js';
+import { badHabits, differences, documentedJson } from '../support/json-docs.js';
 import { LiveSite } from '../support/live-site.js';
 import { type Ended, type ScriptName, scriptPath } from '../support/programs.js';
 
@@ -91,11 +92,11 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod rule 1 set onFailure=panic':
       'linod: expected onFailure to be one of cancel, continue, retry, got: "panic"',
     'linod rule 1 set timeoutSeconds=0':
-      'linod: expected timeoutSeconds to be a number of seconds from 0.001 to 2000000, got: 0',
+      'linod: expected timeoutSeconds to be a number of seconds from 0.001 to 2000000, or a time such as 90s, 15m, 1h30m or 2d, got: 0',
     'linod job 99': 'linod: no job 99; `linod jobs` lists the newest',
     'linod job cancel 99': 'linod: no job 99; `linod jobs` lists the newest',
     'linod job cancel 1 --timeout 0':
-      'linod: expected --timeout to be a number of seconds above 0 and at most 86400, got: "0"',
+      'linod: expected --timeout to be a number of seconds above 0 and at most 86400, or a time such as 90s, 15m, 1h30m or 2d, got: "0"',
     'linod job x': 'linod: expected the number of a job to be a positive whole number, got: "x"',
     'linod jobs --limit 0': 'linod: expected --limit to be a positive whole number, got: "0"',
     'linod jobs --rule x':
@@ -106,7 +107,7 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
       'linod: expected when to be a day that the calendar has, got: "yearly on 30 February"',
     'linod jobs --status sad':
       "error: option '--status <status...>' argument 'sad' is invalid. Allowed choices are running, done, failed, cancelled, timeout, lost.",
-    'linod log tail -n x': 'linod: expected --lines to be a positive whole number, got: "x"',
+    'linod log tail -n x': 'linod: expected -n to be a whole number, got: "x"',
     'linod log tail --level LOUD': `linod: ${level}, got: "LOUD"`,
     'linod log tail --job x': 'linod: expected --job to be a positive whole number, got: "x"',
     'linod log tail --grep /(/':
@@ -114,7 +115,7 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
     'linod log tail --grep /a/g': 'linod: expected the flags of --grep to be of i, m, s and u, got: "g"',
     'linod log verify absent.log': `linod: there is no log file ${site.path('absent.log')}`,
     'linod simulate --to soon':
-      'linod: expected --to to be a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site\'s), a time of today (20:00) or how long after the beginning (12 h, 90 d), got: "soon"',
+      'linod: expected --to to be a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site\'s), a time of today (20:00) or how long after the beginning (12h, 90d), got: "soon"',
     'linod log tial': "error: unknown command 'tial'\n(Did you mean tail?)",
     'linod init': "error: missing required argument 'directory'",
     'linod init Big':
@@ -129,14 +130,14 @@ t.test('wrong words are told in one line, with exit code 2', async (t) => {
       'runworker: site test has no consumer for channel "linod_tset", did you mean "linod_test"?',
     'runworker chat': 'runworker: site test has no consumer for channel "chat"; it has linod_test',
     'runworker linod_test --grace soon':
-      'runworker: expected --grace to be a number of seconds from 0 to 86400, got: "soon"',
+      'runworker: expected --grace to be a number of seconds from 0 to 86400, or a time such as 90s, 15m, 1h30m or 2d, got: "soon"',
     'runworker linod_test --concurrency 0':
       'runworker: expected --concurrency to be a positive whole number, got: "0"',
     'runworker linod_test --concurrency 1001':
       'runworker: the command line: maxJobs: expected a whole number from 1 to 1000, got: 1001',
     'runworker linod_test --colour': "error: unknown option '--colour'",
     'initiate_linod --timeout 0':
-      'initiate_linod: expected --timeout to be a number of seconds above 0 and at most 3600, got: "0"',
+      'initiate_linod: expected --timeout to be a number of seconds above 0 and at most 3600, or a time such as 90s, 15m, 1h30m or 2d, got: "0"',
     'initiate_linod now': 'error: too many arguments. Expected 0 arguments but got 1.',
   };
   const shell = await CommandShell.start(t, site.directory);
@@ -214,7 +215,7 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
   const job = { id: 1, ruleId: 1, status: 'done', startDatetime: /^20\d\d-.*Z$/, message: /^done in/ };
   const examples: Record<string, [words: string, expected: unknown]> = {
     // First, since a message is kept for a minute only.
-    'linod channels': ['', { at: Number, channels: Array }],
+    'linod channels': ['', { at: /^20.*Z$/, channels: Array }],
     'linod channels peek': ['mail', [{ channels: ['mail'], message: { type: 'mail.send' } }]],
     'linod channels send': ['fax {"type":"fax.send"}', { channel: 'fax' }],
     'linod channels groups': ['linod_test.workers', [{ group: 'linod_test.workers', members: [{}] }]],
@@ -238,7 +239,10 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
       { records: Number, levels: Array, loggers: Array, senders: Array, told: [], strays: 0 },
     ],
     'linod log verify': ['', { isSound: true, files: [{ path: site.logFile }], senders: Array, faults: [] }],
-    'linod workers': ['', [{ pid: worker.pid, channels: 'linod_test' }]],
+    'linod workers': [
+      '',
+      [{ pid: worker.pid, channels: ['linod_test'], procedures: ['water_plants', 'feed_dragon'] }],
+    ],
     'linod checkdata': ['', []],
     'linod checksummaries': ['', []],
     'linod log level': ['', [{ logger: 'root', level: 'INFO', until: null, by: 'settings' }]],
@@ -270,6 +274,12 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod rule 1 run': ['', { request: Number, rule: 1, action: 'run', outcome: 'run', job: { ruleId: 1 } }],
     'linod rule 1 run --wait': ['', { status: 'done', ruleId: 1 }],
   };
+  const documented = documentedJson();
+  t.same(
+    new Set(documented.keys()),
+    new Set([...Object.keys(examples), ...Object.keys(further), ...elsewhere]),
+    'docs/json.md has each of them',
+  );
   // That a program of its own prints the same is claimed above.
   const shell = await CommandShell.start(t, site.directory);
   for (const [command, [words, expected]] of Object.entries({ ...examples, ...further })) {
@@ -278,7 +288,11 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     const lines = stdout.trim().split('\n');
     if (expected !== undefined) t.match(JSON.parse(lines.join()), expected, command);
     t.equal(lines.length, expected === undefined ? 3 : 1, 'a line in a pipe');
-    for (const line of lines) t.doesNotThrow(() => JSON.parse(line));
+    for (const line of lines) {
+      const printed = JSON.parse(line);
+      t.same(badHabits(printed), [], command);
+      t.same(differences(documented.get(command), printed), [], `${command} is as documented`);
+    }
   }
   const failed = await run(t, site, 'linod rule 2 run --wait --json');
   t.equal(failed.code, 1);

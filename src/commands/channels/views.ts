@@ -97,10 +97,23 @@ function endText(leaseEndsAt: number | undefined, now: number): string {
 
 export function peekedJson({ error, message, ...peeked }: Peeked): Record<string, unknown> {
   return {
-    ...peeked,
+    ...withDates(peeked),
     ...(message === undefined ? {} : { message: plainValue(message) }),
     ...(error === undefined ? {} : { error: error.message }),
   };
+}
+
+export function deadJson({ message, ...letter }: DeadLetterReport): Record<string, unknown> {
+  return { ...withDates(letter), message: plainValue(message) };
+}
+
+/** What a message holds is not touched: its numbers are its own. */
+function withDates(shown: object): Record<string, unknown> {
+  const date = (value: unknown) => (typeof value === 'number' ? new Date(value) : value);
+  const entries = Object.entries(shown);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, name.endsWith('At') ? date(value) : value]),
+  );
 }
 
 interface MemberRow {

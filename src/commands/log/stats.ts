@@ -45,7 +45,7 @@ Example:
       const stats = await logStats(await findLogParts(site.logFile, timezone), { since, timezone });
       for (const { file, problem } of stats.unreadable)
         say(`${site.shorten(file)} cannot be read to its end: ${problem}`);
-      if (flags.json) printJson(stats);
+      if (flags.json) printJson(stats, ['first', 'last', 'minute']);
       else if (flags.by !== undefined) printTable(columnsOf(flags.by, stats), amountsBy(flags.by, stats));
       else printAll(stats, timezone);
     });
