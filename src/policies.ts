@@ -3,6 +3,7 @@
 // A procedure suggests them, a rule overrides them one by one. One list here; the procedure's check, the rule's columns,
 // the words of `linod rule N set` and the tables of the documentation come from it.
 
+import { durationRule, type GivenDurations, inUnitOf } from './duration.js';
 import { suggestion } from './errors.js';
 import { excludedRule, isExcludedList, wrongEntry } from './recurrence/exclusions.js';
 
@@ -112,7 +113,7 @@ function number(column: string, standard: number, range: Range, none?: 0): Polic
     kind: 'number',
     column,
     default: standard,
-    allowed: `a ${whole ? 'whole ' : ''}number ${unit}from ${from} to ${to}`,
+    allowed: `a ${whole ? 'whole ' : ''}number ${unit}from ${from} to ${to}${unit && `, or ${durationRule}`}`,
     ...(none === undefined ? {} : { none }),
     isAllowed: (value): value is number =>
       typeof value === 'number' &&
@@ -191,8 +192,10 @@ export function isPolicyName(name: string): name is PolicyName {
 export const defaultPolicies: Policies = withDefaults({});
 
 /** The given policies, and the usual value for each that is missing. */
-export function withDefaults(given: Partial<Policies>): Policies {
-  const chosen = policyNames.map((name) => [name, given[name] ?? policies[name].default] as const);
+export function withDefaults(given: Partial<GivenDurations<Policies>>): Policies {
+  const chosen = policyNames.map(
+    (name) => [name, inUnitOf(name, given[name]) ?? policies[name].default] as const,
+  );
   return Object.fromEntries(chosen) as unknown as Policies;
 }
 

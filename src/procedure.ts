@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { type Choice, ChoiceList } from './choices.js';
+import type { GivenDurations } from './duration.js';
 import { LinodError, suggestion as nearest } from './errors.js';
 import { type LevelName, parseLevel } from './log/levels.js';
 import { type Policies, policyNames, problemOf, withDefaults } from './policies.js';
@@ -45,7 +46,7 @@ export interface Suggestion extends Policies {
   readonly logLevel: LevelName;
 }
 
-export interface ScheduleOptions<Args = unknown> extends Partial<Suggestion> {
+export interface ScheduleOptions<Args = unknown> extends Partial<GivenDurations<Suggestion>> {
   /** Default: the function's name. */
   readonly name?: string;
   /** What people read; default: the name. */

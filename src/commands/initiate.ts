@@ -34,7 +34,7 @@ Exit codes: 0 both coroutines run, 1 not both were confirmed in time.
 Example:
   $ initiate_linod`,
   )
-    .option('--timeout <seconds>', 'how long to wait for the answer of a worker', '5')
+    .option('--timeout <duration>', 'how long to wait for the answer of a worker', '5s')
     .version(version)
     .action(initiate);
 }

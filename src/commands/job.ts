@@ -112,7 +112,7 @@ function cancelCommand(): Command {
     'Exit codes: 0 the run has ended, 1 it goes on, or may do so: inline nothing can end one that does not look at its signal.\n\nExample:\n  $ linod job cancel 812 --timeout 5',
   )
     .argument('<number>', 'the number of the job')
-    .option('--timeout <seconds>', 'how long to wait', '30')
+    .option('--timeout <duration>', 'how long to wait', '30s')
     .action(async (number: string, flags: CancelFlags) => {
       const id = parseWholeNumber('the number of a job', number);
       const timeoutMs = parseSeconds('--timeout', flags.timeout, { atMost: 86_400 }) * 1000;

@@ -1,5 +1,6 @@
 // The words of `linod rule N set FIELD=VALUE …`, parsed.
 
+import { inUnitOf } from '../duration.js';
 import { UsageError } from '../errors.js';
 import { isRuleField, type RuleField, ruleFields } from '../tasks/rule-fields.js';
 import type { RuleChanges } from '../tasks/rules.js';
@@ -47,7 +48,7 @@ function toList(text: string): string[] {
 }
 
 function toNumber(field: string, text: string): number {
-  const number = Number(text);
+  const number = Number(inUnitOf(field, text));
   if (Number.isFinite(number)) return number;
   throw new UsageError(`expected ${field} to be a number, got: ${JSON.stringify(text)}`);
 }

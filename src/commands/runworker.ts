@@ -49,7 +49,7 @@ function withWorkerOptions(command: Command): Command {
     .option('--layer <url>', 'the channel layer, instead of the configured one')
     .option('--concurrency <count>', 'how many jobs run side by side, instead of the configured number')
     .option(
-      '--grace <seconds>',
+      '--grace <duration>',
       'how long running jobs may take when the worker is to stop, instead of the configured time',
     );
 }

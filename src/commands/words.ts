@@ -1,6 +1,6 @@
 // What a person writes on the command line: numbers, points in time, JSON.
 
-import { parseDuration } from '../duration.js';
+import { durationRule, inUnitOf, parseDuration } from '../duration.js';
 import { UsageError } from '../errors.js';
 import { instantOf, wallTime } from '../local-time.js';
 
@@ -11,16 +11,18 @@ export function parseWholeNumber(what: string, text: string, least: 0 | 1 = 1): 
   throw new UsageError(`expected ${what} to be ${expected}, got: ${JSON.stringify(text)}`);
 }
 
-/** A number of seconds; above 0 unless `orNone`. @throws UsageError (`LINOD_ERR_USAGE`) */
+/** A number of seconds, or a duration; above 0 unless `orNone`. @throws UsageError (`LINOD_ERR_USAGE`) */
 export function parseSeconds(
   what: string,
   text: string,
   { atMost, orNone = false }: { readonly atMost: number; readonly orNone?: boolean },
 ): number {
-  const seconds = Number(text);
+  const seconds = Number(inUnitOf('Seconds', text));
   if (text.trim() !== '' && seconds <= atMost && (seconds > 0 || (orNone && seconds === 0))) return seconds;
   const range = orNone ? `from 0 to ${atMost}` : `above 0 and at most ${atMost}`;
-  throw new UsageError(`expected ${what} to be a number of seconds ${range}, got: ${JSON.stringify(text)}`);
+  throw new UsageError(
+    `expected ${what} to be a number of seconds ${range}, or ${durationRule}, got: ${JSON.stringify(text)}`,
+  );
 }
 
 /** JSON. @param source what the text is called in errors @throws UsageError (`LINOD_ERR_USAGE`), with what is wrong and where */
@@ -40,7 +42,7 @@ export const pointRule =
   "a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site's), a time of today (20:00)";
 
 /** What is allowed, as it follows "expected …". */
-export const instantRule = `${pointRule} or how long ago it was (90 min, 2 h, 3 d)`;
+export const instantRule = `${pointRule} or how long ago it was (15m, 1h30m, 2d)`;
 
 const timeOfDay = /^\d\d:\d\d(:\d\d)?$/;
 const day = /^\d{4}-\d\d-\d\d$/;

@@ -2,6 +2,7 @@
 
 import { basename, resolve } from 'node:path';
 import * as v from 'valibot';
+import { durationRule, type GivenDurations, inUnitOf } from '../duration.js';
 import { formatNames } from '../log/formats/line-format.js';
 import { type LevelsByName, rootName } from '../log/levels/level-tree.js';
 import { checkLoggerName } from '../log/levels/overrides.js';
@@ -144,15 +145,15 @@ export function settingsSchema(directory: string) {
     }),
     logOrderMs: setting({
       text: 'How old a record gets before it is written, in ms, so that earlier ones of other processes come before it; 0 writes what comes first.',
-      ...whole(0, 10_000, 150, 'milliseconds'),
+      ...duration('Ms', whole(0, 10_000, 150, 'milliseconds')),
     }),
     logGatherMs: setting({
       text: 'How long a record waits in its process for others to go with it, in ms. Only `kill -9` can lose it then. 0 batches only what comes at once.',
-      ...whole(0, 10_000, 40, 'milliseconds'),
+      ...duration('Ms', whole(0, 10_000, 40, 'milliseconds')),
     }),
     logBlockMs: setting({
       text: 'How long one write to the spool may keep a process, in ms. After a longer one its records stay in memory for ten times as long.',
-      ...whole(1, 60_000, 200, 'milliseconds'),
+      ...duration('Ms', whole(1, 60_000, 200, 'milliseconds')),
     }),
     logSpoolMegabytes: setting({
       text: 'How much the spool of one process may hold, in MiB, while nobody takes its records.',
@@ -176,7 +177,7 @@ export function settingsSchema(directory: string) {
     }),
     logKeepDays: setting({
       text: 'How many days a file that linod has rotated is kept; 0 for ever.',
-      ...number(0, 36_500, 0, 'days'),
+      ...duration('Days', number(0, 36_500, 0, 'days')),
     }),
     logCompress: setting({
       text: 'Whether files that linod has rotated are compressed with gzip.',
@@ -245,7 +246,7 @@ export function settingsSchema(directory: string) {
     }),
     graceSeconds: setting({
       text: 'How long a worker that was asked to stop waits for running jobs, in seconds. When 5 s or, if that is less, half of it are left, it asks them to end.',
-      ...number(0, 86_400, 25, 'seconds'),
+      ...duration('Seconds', number(0, 86_400, 25, 'seconds')),
     }),
     vapidSubject: setting({
       text: 'Whom a push service may write to about the pushes of this site: see [push.md](push.md).',
@@ -280,7 +281,7 @@ export function settingsSchema(directory: string) {
 export type Settings = Readonly<v.InferOutput<ReturnType<typeof settingsSchema>>>;
 
 /** What `linod.config.ts` exports: any of the settings. */
-export type SiteConfig = Partial<Settings>;
+export type SiteConfig = Partial<GivenDurations<Settings>>;
 
 /** Gives an editor the types of the settings; returns what it is given. */
 export function defineSite(config: SiteConfig): SiteConfig {
@@ -349,6 +350,24 @@ function number(from: number, to: number, byDefault: number, unit = '') {
     default: byDefault,
     defaultText: `\`${byDefault}\``,
     read: readNumber,
+  };
+}
+
+type NumberDefinition = Omit<ReturnType<typeof number>, 'schema'> & {
+  readonly schema: v.GenericSchema<number, number>;
+};
+
+/** A number of a unit that may also be given as a duration. */
+function duration(unit: string, { schema, allowed, ...rest }: NumberDefinition) {
+  return {
+    ...rest,
+    allowed: `${allowed}, or ${durationRule}`,
+    schema: v.pipe(
+      v.union([v.number(), v.string()]),
+      v.transform((value) => inUnitOf(unit, value)),
+      schema,
+    ),
+    read: (text: string) => readNumber(text) ?? text,
   };
 }
 

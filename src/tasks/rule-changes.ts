@@ -1,5 +1,6 @@
 // What a person may change on a job rule, and what that is in the database.
 
+import { type GivenDurations, inUnitOf } from '../duration.js';
 import { suggestion as nearest, UsageError } from '../errors.js';
 import { parseLevel } from '../log/levels.js';
 import type { Policies, PolicyName } from '../policies.js';
@@ -35,7 +36,7 @@ export interface RuleChanges extends PolicyChanges {
 
 /** What a person may say of policies; it is checked. */
 type PolicyChanges = {
-  readonly [K in PolicyName]?: (Policies[K] extends string ? string : Policies[K]) | null;
+  readonly [K in PolicyName]?: (Policies[K] extends string ? string : GivenDurations<Policies>[K]) | null;
 };
 
 /**
@@ -63,7 +64,8 @@ function columnsOf(name: keyof RuleChanges, value: unknown): RuleColumns {
       `a job rule has no field ${JSON.stringify(name)}${nearest(name, known) || `; fields are ${known.join(', ')}`}`,
     );
   }
-  const checked = name === 'logLevel' && value !== null ? parseLevel(String(value)).value : value;
+  const checked =
+    name === 'logLevel' && value !== null ? parseLevel(String(value)).value : inUnitOf(name, value);
   const problem = checked === null ? null : problemOf(name, checked);
   if (problem !== null) throw new UsageError(problem);
   return { [field.column]: columnValue(name, checked) } as RuleColumns;

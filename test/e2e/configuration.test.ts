@@ -141,7 +141,7 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
   ],
   graceSeconds: [
     [-1, '-1'],
-    ['25 s', '"25 s"'],
+    ['soon', '"soon"'],
     [86_401, '86401'],
   ],
   vapidSubject: [

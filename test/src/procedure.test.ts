@@ -198,7 +198,7 @@ for (const [what, call, problem] of [
   [
     'no time at all',
     () => scheduleOften({ timeoutSeconds: 0, name: 't' }, () => {}),
-    /t: expected timeoutSeconds to be a number of seconds from 0.001 to 2000000, got: 0/,
+    /t: expected timeoutSeconds to be a number of seconds from 0.001 to 2000000, or a time such as 90s, 15m, 1h30m or 2d, got: 0/,
   ],
   [
     'an unknown policy',

@@ -1,7 +1,7 @@
 // linod log level: which levels hold, and other ones for a while.
 
 import type { Command } from 'commander';
-import { parseDuration } from '../../duration.js';
+import { durationRule, parseDuration } from '../../duration.js';
 import { UsageError } from '../../errors.js';
 import { localTime } from '../../local-time.js';
 import { announceLevels, heardBy, resetLevels, setLevels } from '../../log/levels/change.js';
@@ -156,6 +156,6 @@ function readDuration(text: string | undefined): number | null {
   const ms = parseDuration(text);
   if (ms !== undefined && ms >= 1000 && ms <= longestMs) return ms;
   throw new UsageError(
-    `expected --for to be a time from 1 s to 366 d, such as 90s, 15m, 2h or 1d, got: ${JSON.stringify(text)}`,
+    `expected --for to be ${durationRule}, from 1 s to 366 d, got: ${JSON.stringify(text)}`,
   );
 }

@@ -37,7 +37,7 @@ t.test('what is no point in time is refused with what is allowed', async (t) => 
   ]) {
     t.throws(() => parseInstant('--since', text, { now, timezone: 'UTC' }), {
       code: 'LINOD_ERR_USAGE',
-      message: `expected --since to be a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site's), a time of today (20:00) or how long ago it was (90 min, 2 h, 3 d), got: ${JSON.stringify(text)}`,
+      message: `expected --since to be a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site's), a time of today (20:00) or how long ago it was (15m, 1h30m, 2d), got: ${JSON.stringify(text)}`,
     });
   }
 });
