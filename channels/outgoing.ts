@@ -1,6 +1,6 @@
 // What the layers have in common when many messages are sent at once.
 
-import { InvalidMessageError } from './errors.js';
+import { ChannelsError, InvalidMessageError } from './errors.js';
 import { accepted, checkMessage, type SendOutcome } from './layer.js';
 
 /** Messages in the bytes of a layer. */
@@ -20,13 +20,23 @@ export function writeEach<B>(
   const sendable: Array<{ bytes: B; index: number }> = [];
   for (const [index, message] of messages.entries()) {
     try {
-      sendable.push({ bytes: write(checkMessage(message)), index });
+      sendable.push({ bytes: reading(() => write(checkMessage(message))), index });
     } catch (error) {
       if (!(error instanceof InvalidMessageError)) throw error;
       outcomes[index] = { accepted: false, error };
     }
   }
   return { outcomes, sendable };
+}
+
+/** Reads a message; what its getters throw is a fault of the message. @throws InvalidMessageError */
+export function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof ChannelsError) throw cause;
+    throw new InvalidMessageError(`the message cannot be read: ${String(cause)}`, { cause });
+  }
 }
 
 export function chunks<T>(items: readonly T[], size: number): T[][] {

@@ -30,7 +30,7 @@ import {
   type Leased,
   type Leases,
 } from '../leases.js';
-import { chunks, writeEach } from '../outgoing.js';
+import { chunks, reading, writeEach } from '../outgoing.js';
 import { patiently } from '../patience.js';
 import {
   type GroupReport,
@@ -111,7 +111,7 @@ export abstract class BaseLayer<B> implements ChannelLayer {
 
   async send<M extends Message>(channel: string, message: M, { signal }: WaitOptions = {}): Promise<void> {
     this.#check(channel);
-    const body = this.write(checkMessage(message), channel);
+    const body = reading(() => this.write(checkMessage(message), channel));
     signal?.throwIfAborted();
     const [accepted] = await this.put(channel, [[body]], signal);
     if (accepted === 0) throw new ChannelFull(channel, this.rules.capacity(channel));

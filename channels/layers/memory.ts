@@ -5,6 +5,7 @@ import { LayerClosedError } from '../errors.js';
 import { type LayerOptions, messageKey } from '../layer.js';
 import { type ProcessMessage, processMessage } from '../local-queues.js';
 import { copyAsSent, copyOf } from '../message-copy.js';
+import { reading } from '../outgoing.js';
 import { MemoryLeases } from './memory/leases.js';
 import { MemoryStore } from './memory/message-store.js';
 import { MemoryStats } from './memory/stats.js';
@@ -46,7 +47,7 @@ export class InMemoryChannelLayer extends StoredLayer<Received> {
   }
 
   protected async putToGroup(group: string, sent: object): Promise<void> {
-    const message = copyAsSent(sent);
+    const message = reading(() => copyAsSent(sent));
     for (const [key, channels] of this.#store.membersByKey(group))
       if (this.#store.hasRoom(key, channels[0])) this.#store.put(key, channels, copyOf(message));
   }

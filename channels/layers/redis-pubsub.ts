@@ -6,7 +6,7 @@ import { LayerClosedError, UndecodableError } from '../errors.js';
 import { checkChannelName, type Extension, type LayerOptions } from '../layer.js';
 import type { Listening } from '../listening.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
-import { allDone } from '../outgoing.js';
+import { allDone, reading } from '../outgoing.js';
 import { timeOver } from '../patience.js';
 import type { GroupReport, Peeked } from '../stats.js';
 import { BaseLayer, type StoreView } from './base-layer.js';
@@ -133,8 +133,9 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     return parts.map(({ length }) => length);
   }
 
-  protected putToGroup(group: string, message: Readonly<Record<string, unknown>>): Promise<void> {
-    return this.#publish(this.#groupName(group), this.write(message));
+  protected async putToGroup(group: string, message: Readonly<Record<string, unknown>>): Promise<void> {
+    const payload = reading(() => this.write(message));
+    await this.#publish(this.#groupName(group), payload);
   }
 
   /** Takes from a channel's queue, having subscribed to it. */

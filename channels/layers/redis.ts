@@ -8,7 +8,7 @@ import type { Leased } from '../leases.js';
 import { type Listening, worstOf } from '../listening.js';
 import type { ProcessMessage } from '../local-queues.js';
 import { MessageCodec } from '../message-codec.js';
-import { allDone, chunks } from '../outgoing.js';
+import { allDone, chunks, reading } from '../outgoing.js';
 import { ChannelQueue, Queues } from './redis/channel-queue.js';
 import type { ServerFacts } from './redis/connection.js';
 import { Host, membersPerScript, type Parcel, Ring } from './redis/host.js';
@@ -105,7 +105,7 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
   }
 
   protected async putToGroup(group: string, message: Readonly<Record<string, unknown>>): Promise<void> {
-    const memberFor = this.#members.writeForGroup(message);
+    const memberFor = reading(() => this.#members.writeForGroup(message));
     const groupKey = this.#groupKey(group);
     const names = await this.#ring
       .of(group)

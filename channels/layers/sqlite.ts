@@ -13,6 +13,7 @@ import type { Leases } from '../leases.js';
 import type { Listening } from '../listening.js';
 import { type ProcessMessage, processMessage } from '../local-queues.js';
 import { encode } from '../msgpack.js';
+import { reading } from '../outgoing.js';
 import type { StoreView } from './base-layer.js';
 import { readBody } from './sqlite/body.js';
 import { LayerFile } from './sqlite/layer-file.js';
@@ -98,7 +99,7 @@ export class SqliteChannelLayer extends StoredLayer<Uint8Array> {
   }
 
   protected async putToGroup(group: string, message: object): Promise<void> {
-    const body = encode(message);
+    const body = reading(() => encode(message));
     const { capacity } = this.rules;
     const keys = await this.#write((store, now) =>
       store.putToGroup({ group, body, now, capacity, expiresAt: this.#expiresAt(group, now) }),

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
@@ -214,6 +214,25 @@ t.test('a message whose notice was lost is found all the same', async (t) => {
     .prepare('INSERT INTO message VALUES (?, 1, ?, NULL, ?)')
     .run('quiet', Date.now() + 60_000, body);
   t.match(await waiting, message);
+});
+
+t.test('who opens the file through a symbolic link wakes and is woken as others are', async (t) => {
+  const layer = open(t);
+  await layer.send('channel', message);
+  const link = join(testDirectory(t), 'link.db');
+  symlinkSync(layer.path, link);
+  const linked = open(t, { path: link });
+  t.strictSame(await linked.receive('channel'), message);
+  t.equal(wakeFilePath(link), wakeFilePath(layer.path));
+  t.notOk(existsSync(`${link}-wake`));
+  for (const [sender, receiver] of [
+    [layer, linked],
+    [linked, layer],
+  ] as const) {
+    const waiting = receiver.receive('channel');
+    await sender.send('channel', message);
+    t.strictSame(await waiting, message);
+  }
 });
 
 t.test('a pending receive keeps the process alive, and nothing else does', async (t) => {

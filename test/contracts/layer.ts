@@ -101,6 +101,12 @@ const contract: Contract = {
       'integer below 64 bits': { type: 'test', value: -(2n ** 63n) - 1n },
       'half a surrogate pair': { type: 'test', value: 'a\ud800b' },
       'half a surrogate pair in a key': { type: 'test', '\udc00': 1 },
+      'a getter that throws': {
+        type: 'test',
+        get value() {
+          throw new Error('broken');
+        },
+      },
       'reserved key': { type: 'test', __asgi_channel__: 'other' },
       cyclic,
     };

@@ -2,13 +2,22 @@
 // it after its commit, and who waits watches that file. The `-wal` file would tell too early: a notice comes with the
 // bytes, before they count.
 
-import { closeSync, constants, fchownSync, openSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchownSync,
+  openSync,
+  realpathSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 
 const oneByte = Uint8Array.of(10);
 
-/** The file that is watched: beside the database, and good for nothing else. */
+/** The file that is watched: beside the database itself, by whatever link that was opened, and good for nothing else. */
 export function wakeFilePath(databasePath: string): string {
-  return `${databasePath}-wake`;
+  return `${existsSync(databasePath) ? realpathSync(databasePath) : databasePath}-wake`;
 }
 
 /** The sender's end; the receiver's is in `Waiting`. */
