@@ -117,7 +117,7 @@ export async function endOfJob(context: ActorContext, jobId: number, timeoutMs: 
  * What became of a request for a run so far, or of the one that stands for it. It is over when no further attempt follows;
  * the job is that of the last one that has begun.
  *
- * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such request for a run, or not any more
+ * @throws UsageError (`LINOD_ERR_UNKNOWN_REQUEST`) when there is no such request for a run, or not any more
  */
 export async function requestState(
   context: Pick<ActorContext, 'store'>,
@@ -189,7 +189,8 @@ async function fateNow(
     .where('id', '=', request)
     .where('action', '=', action)
     .executeTakeFirst();
-  if (asked === undefined) throw new UsageError(`there is no request ${request} for a run`);
+  if (asked === undefined)
+    throw new UsageError(`there is no request ${request} for a run`, 'LINOD_ERR_UNKNOWN_REQUEST');
   const row = await db.selectFrom('jobs').selectAll().where('request_id', '=', request).executeTakeFirst();
   return { outcome: asked.outcome, job: row === undefined ? null : jobFromRow(row) };
 }

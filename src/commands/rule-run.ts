@@ -44,7 +44,8 @@ export async function runRule(action: 'run' | 'stop', target: RunTarget): Promis
     return await waitForRun(target, request);
   }
   const fate = isWorking || action === 'stop' ? await fateOf(target, request, action) : null;
-  if (flags.json) printJson({ request, rule: id, action, worker: isWorking, ...fate });
+  if (flags.json)
+    printJson({ request, rule: id, action, worker: isWorking, ...(fate ?? { outcome: null, job: null }) });
   else {
     print(`request ${request}: ${action} ${rule}`);
     if (fate !== null) print(fateText(fate) ?? (await waitText(target)));

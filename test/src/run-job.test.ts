@@ -86,7 +86,7 @@ t.test('who asked for a run gets its job when it has ended, or null if there is 
     job: { status: 'done' },
   });
   await t.rejects(requestState(context, 99), {
-    code: 'LINOD_ERR_USAGE',
+    code: 'LINOD_ERR_UNKNOWN_REQUEST',
     message: 'there is no request 99 for a run',
   });
   t.equal(await CancelJob.request(context, 1), null);
