@@ -14,6 +14,7 @@ await import('../src/tasks/missed-times.test.js');
 await import('../src/tasks/requests.test.js');
 await import('../src/tasks/catch-up.test.js');
 await import('../src/tasks/lost.test.js');
+await import('../src/tasks/decided-once.test.js');
 await import('../src/tasks/rule-history.test.js');
 await import('../src/tasks/rules-plan.test.js');
 await import('../src/tasks/outside-changes.test.js');
