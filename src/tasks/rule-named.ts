@@ -16,10 +16,23 @@ export class UnknownRuleError extends UsageError {
   }
 }
 
+/** So many numbers are listed where there is none of a number. */
+const maxNamed = 20;
+
 /** What to throw of a number that no rule has. */
 export async function unknownRule(id: number, db: Kysely<Database>): Promise<UnknownRuleError> {
-  const known = await db.selectFrom('job_rules').select('id').orderBy('id').execute();
-  const numbers = known.map((rule) => rule.id).join(', ');
+  const known = await db
+    .selectFrom('job_rules')
+    .select('id')
+    .orderBy('id')
+    .limit(maxNamed + 1)
+    .execute();
+  const more = known.length > maxNamed ? '…' : '';
+  const numbers =
+    known
+      .map((rule) => rule.id)
+      .slice(0, maxNamed)
+      .join(', ') + more;
   const there = numbers === '' ? 'there are none yet' : `there are ${numbers}`;
   return new UnknownRuleError(id, `no job rule ${id}; ${there}`);
 }
