@@ -57,7 +57,7 @@ t.test('the status ends with 3 while lino.log cannot be written', async (t) => {
   const site = new LiveSite(t, { files });
   mkdirSync(site.path('log/lino.log'), { recursive: true });
   await site.startWorker('--initiate');
-  t.match(await untilStatus(site, 3), /^lino\.log cannot be written: EISDIR/m);
+  t.match(await untilStatus(site, 3), /^lino\.log cannot be written: /m);
   rmdirSync(site.path('log/lino.log'));
   await untilStatus(site, 0);
 });
