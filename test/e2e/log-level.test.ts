@@ -212,7 +212,7 @@ t.test('what makes no sense is refused in one line, with exit code 2', async (t)
     [['a=DEBUG', 'a=INFO'], 'two levels for "a"'],
     [
       ['a=DEBUG', '--for', 'ever'],
-      'expected --for to be a time from 1 s to 366 d, such as 90s, 15m, 2h or 1d, got: "ever"',
+      'expected --for to be a time such as 90s, 15m, 1h30m or 2d, from 1 s to 366 d, got: "ever"',
     ],
     [['a=DEBUG', '--for', '400d'], /400d/],
     [['--for', '15m'], '--for needs a level: linod log level shop.orders=DEBUG --for 15m'],

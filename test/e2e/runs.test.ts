@@ -121,7 +121,7 @@ t.test('a worker that is told to stop ends the processes of its runs', async (t)
   t.match(await worker.ended(), { code: 0 });
   t.ok(isGone(Number(/\d+/.exec(text)?.[0])));
   t.match(await site.jobs('run_in_circles'), [
-    { status: 'cancelled', cause: 'blocked: its event loop stood still' },
+    { status: 'lost', cause: 'blocked: its event loop stood still' },
   ]);
 });
 
