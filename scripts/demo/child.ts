@@ -82,10 +82,10 @@ export class Child {
     return await inTime(this.#end, `the end of ${this.#name}`);
   }
 
-  /** Waits for the end, which must be a good one. */
-  async succeeded(): Promise<void> {
+  /** Waits for the end, which must have this exit code. */
+  async succeeded(expected = 0): Promise<void> {
     const code = await this.ended();
-    if (code !== 0) throw new Error(`${this.#name} ended with ${code}:\n${this.#lines.join('\n')}`);
+    if (code !== expected) throw new Error(`${this.#name} ended with ${code}:\n${this.#lines.join('\n')}`);
   }
 
   kill(signal: NodeJS.Signals): void {

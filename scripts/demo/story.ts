@@ -101,7 +101,8 @@ async function tell(site: string, start: Start): Promise<boolean> {
   worker.kill('SIGKILL');
   await worker.ended();
   await setTimeout(2000);
-  await finish(start('linod', 'status'));
+  // 3: no worker is running.
+  await finish(start('linod', 'status'), 3);
 
   step(
     'The worker is started again',
@@ -152,9 +153,9 @@ function step(title: string, text: string): void {
   say(`\n${styled('bold', `${steps}. ${title}`, process.stderr)}\n   ${text}\n`);
 }
 
-async function finish(child: Child): Promise<void> {
+async function finish(child: Child, code = 0): Promise<void> {
   child.show('  ');
-  await child.succeeded();
+  await child.succeeded(code);
 }
 
 function parseRedis(): string | undefined {
