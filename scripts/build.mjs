@@ -36,8 +36,6 @@ async function bundle() {
     external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== 'kysely'),
     // The modules for `import`: parts of those for `require` cannot be left out.
     mainFields: ['module', 'main'],
-    // Users see the names of errors, consumers and procedures.
-    keepNames: true,
     sourcemap: 'linked',
     sourcesContent: false,
   });

@@ -71,7 +71,7 @@ export class Recurrence {
    *   NotationError (`LINOD_ERR_NOTATION`) for a cron expression that is not understood
    */
   static from(fields: RecurrenceFields): Recurrence {
-    return new Recurrence(fields);
+    return new this(fields); // a class whose own body names it has another name in the bundle
   }
 
   /**
@@ -83,7 +83,7 @@ export class Recurrence {
    *   (`LINOD_ERR_INVALID_RECURRENCE`)
    */
   static parse(text: string, { from, timezone = 'UTC' }: ParseOptions): Recurrence {
-    return Recurrence.from(fieldsOfText(text, from, timezone));
+    return recurrenceOf(fieldsOfText(text, from, timezone));
   }
 
   /**
@@ -152,4 +152,8 @@ export function countedFrom<F extends RecurrenceFields>(fields: F, after: number
   if ((fields.count ?? null) === null) return fields;
   const first = Recurrence.from({ ...fields, count: null }).occurrences.occurrenceAfter(after);
   return first === null ? fields : { ...fields, start: formatWallTime(first.wall) };
+}
+
+function recurrenceOf(fields: RecurrenceFields): Recurrence {
+  return Recurrence.from(fields);
 }

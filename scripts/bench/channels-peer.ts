@@ -68,7 +68,7 @@ async function perform(task: Task): Promise<object> {
     case 'send':
       return await send(channel, count, batch, inFlight);
     case 'receive':
-      return await receive(own, count, batch);
+      return await receive(own, count, batch, inFlight);
     case 'ping':
       return await ping(to, back, rounds);
     case 'echo':
@@ -105,8 +105,13 @@ async function send(channel: string, total: number, batch: number, inFlight: num
   return { from, until: monotonicMs(), count };
 }
 
-async function receive(own: readonly string[], total: number, batch: number): Promise<object> {
-  const share = total / own.length;
+async function receive(
+  own: readonly string[],
+  total: number,
+  batch: number,
+  inFlight: number,
+): Promise<object> {
+  const share = total / own.length / inFlight;
   const takeShare = async (channel: string) => {
     let taken = 0;
     while (taken < share) {
@@ -119,7 +124,8 @@ async function receive(own: readonly string[], total: number, batch: number): Pr
     return taken;
   };
   const from = monotonicMs();
-  const taking = Promise.all(own.map(takeShare));
+  const each = own.flatMap((channel) => Array.from({ length: inFlight }, () => takeShare(channel)));
+  const taking = Promise.all(each);
   console.log('ready');
   const counts = await taking;
   return { from, until: monotonicMs(), count: counts.reduce((sum, count) => sum + count, 0) };
@@ -173,7 +179,7 @@ async function attend(group: string, members: number, count: number): Promise<ob
     await transport.groupAdd?.(group, channel);
     own.push(channel);
   }
-  return await receive(own, members * count, 1);
+  return await receive(own, members * count, 1, 1);
 }
 
 async function groupSend(group: string, count: number): Promise<object> {

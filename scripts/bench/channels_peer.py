@@ -39,18 +39,19 @@ async def send(layer, task):
 
 
 async def receive(layer, task):
-    share = task["count"] // len(task["channels"])
+    in_flight = task.get("inFlight", 1)
+    share = task["count"] // len(task["channels"]) // in_flight
 
     async def take_share(channel):
         for _ in range(share):
             await layer.receive(channel)
 
     since = monotonic_ms()
-    taking = asyncio.gather(*(take_share(channel) for channel in task["channels"]))
+    taking = asyncio.gather(*(take_share(channel) for channel in task["channels"] for _ in range(in_flight)))
     await asyncio.sleep(0)  # so that they wait
     ready()
     await taking
-    return {"from": since, "until": monotonic_ms(), "count": share * len(task["channels"])}
+    return {"from": since, "until": monotonic_ms(), "count": share * len(task["channels"]) * in_flight}
 
 
 async def ping(layer, task):

@@ -132,7 +132,7 @@ export class Logger {
     // Before they are mixed with others: then an object that lies in itself is not known any more.
     const shown = fields && redaction ? redaction.apply(fields) : fields;
     const all = fields === undefined ? this.#fields : { ...this.#fields, ...shown };
-    return new Logger({ sink, name: `${this.name}.${name}`, fields: all }, { ...this.#kin, parent: this });
+    return loggerOf({ sink, name: `${this.name}.${name}`, fields: all }, { ...this.#kin, parent: this });
   }
 
   /**
@@ -141,7 +141,7 @@ export class Logger {
    */
   named(name: string): Logger {
     const { sink } = this.#kin;
-    return new Logger({ sink, name, level: this.#level }, { ...this.#kin, parent: undefined });
+    return loggerOf({ sink, name, level: this.#level }, { ...this.#kin, parent: undefined });
   }
 
   /**
@@ -275,4 +275,9 @@ function isPlain(detail: unknown): detail is Fields {
 
 function join(...texts: Array<string | undefined>): string {
   return texts.filter((text) => text !== undefined).join('\n');
+}
+
+/** A class whose own body names it has another name in the bundle. */
+function loggerOf(...args: ConstructorParameters<typeof Logger>): Logger {
+  return new Logger(...args);
 }

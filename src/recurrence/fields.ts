@@ -118,8 +118,13 @@ export class InvalidRecurrenceError extends LinodError {
 
   /** The same of a field that has another name where a person wrote it. */
   as(field: string, found: unknown = this.found): InvalidRecurrenceError {
-    return new InvalidRecurrenceError(field, this.#expected, found, this.#hint);
+    return invalid(field, this.#expected, found, this.#hint);
   }
+}
+
+/** A class whose own body names it has another name in the bundle. */
+function invalid(...args: ConstructorParameters<typeof InvalidRecurrenceError>): InvalidRecurrenceError {
+  return new InvalidRecurrenceError(...args);
 }
 
 /** The units, the shortest first; then those that are none. */

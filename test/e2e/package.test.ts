@@ -93,8 +93,9 @@ t.test('every export can be imported', async (t) => {
   const code = `const names = ${JSON.stringify(names.filter((name) => !name.endsWith('.json')))};
 for (const name of names) {
   const exported = Object.entries(await import(name));
-  // A bundler may give a class another name; errors and consumers are told by it.
-  const renamed = exported.filter(([key, value]) => /^class /.test(String(value)) && value.name !== key);
+  // A bundler may give a class another name; errors and consumers are told by it. QueryCreator is Kysely's.
+  const isOwn = ([key, value]) => /^class /.test(String(value)) && key !== 'QueryCreator';
+  const renamed = exported.filter((each) => isOwn(each) && each[1].name !== each[0]);
   console.log(name, exported.length > 0, renamed.map(([key, value]) => key + ' is called ' + value.name));
 }
 `;

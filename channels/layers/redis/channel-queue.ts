@@ -98,8 +98,7 @@ export class ChannelQueue<T> {
         this.#taken.waiting === 0 || this.#returning !== undefined
           ? 0
           : Math.min(this.#taken.wanted, mostAtOnce),
-      take: async (client) => {
-        const max = Math.min(this.#taken.wanted, mostAtOnce);
+      take: async (client, max) => {
         const { items, nextMs } = await this.#source.take(host, client, max);
         this.#give(items);
         return nextMs;

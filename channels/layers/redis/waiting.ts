@@ -1,7 +1,8 @@
 // How a process waits on one host for messages of all the channels that it receives on.
 //
 // One connection reads, in a loop for as long as somebody waits. A script drains each channel that may have something.
-// When all are empty, one BZPOPMIN waits on all their keys together; a message from any peer ends that wait. So does an
+// When all are empty, one BZPOPMIN waits on all their keys together; a message from any peer ends that wait. Where more
+// than one message is wanted, the script follows on the same connection, and runs when the wait is over. So ends it an
 // entry under a key of our own, which we add when the channels have changed. It needs no right of its own, unlike
 // CLIENT UNBLOCK, and it works although the read has not reached the server yet.
 
@@ -27,8 +28,8 @@ export interface Wanted {
   lookAt: number;
   /** How many entries to take; 0 when nobody waits. */
   count(): number;
-  /** Takes and hands over what is there. Resolves with ms until the next look is due: 0 when something was there. */
-  take(client: Client): Promise<number>;
+  /** Takes and hands over at most `max` entries. Resolves with ms until the next look is due: 0 when there were some. */
+  take(client: Client, max: number): Promise<number>;
   /** Hands over what a blocked read brought. */
   give(entry: Entry): void;
   fail(error: unknown): void;
@@ -138,10 +139,9 @@ export class HostReads {
   async #readOnce(client: Client): Promise<void> {
     const channels = this.#channels();
     const now = performance.now();
-    // For one message a blocked read is enough, in one round trip.
-    const due = channels.filter((channel) => channel.count() > 1 || channel.lookAt <= now);
+    const due = channels.filter((channel) => channel.lookAt <= now);
     if (due.length > 0) {
-      const looks = allDone(due.map((channel) => this.#look(client, channel)));
+      const looks = allDone(due.map((channel) => this.#look(client, channel, channel.count())));
       const found = await this.#reading(due, looks, false);
       // Whoever was given something, or came meanwhile, is asked for first.
       if (found.includes(true) || this.#channels().some((channel) => !channels.includes(channel))) return;
@@ -150,10 +150,10 @@ export class HostReads {
   }
 
   /** Resolves with whether something was there. What is wrong with one key is no matter of the other channels. */
-  async #look(client: Client, channel: Wanted): Promise<boolean> {
+  async #look(client: Client, channel: Wanted, max: number): Promise<boolean> {
     const { reading, blockMs } = this.#options;
     try {
-      const nextMs = await channel.take(client);
+      const nextMs = await channel.take(client, max);
       channel.lookAt = performance.now() + Math.min(nextMs, blockMs);
       return nextMs === 0;
     } catch (error) {
@@ -170,11 +170,15 @@ export class HostReads {
     const keys = channels.flatMap(({ blockedKeys }) => blockedKeys);
     const waitMs = Math.min(...channels.map(({ lookAt }) => lookAt)) - performance.now();
     const seconds = Math.ceil(Math.max(waitMs, 1)) / 1000;
-    const waiting = client.bzpopminBuffer(this.#options.wakeKey, ...keys, seconds);
-    const [key, member, score] = (await this.#reading(channels, waiting, true)) ?? [];
-    const [entry] = entriesOf(String(key), [member, score]);
-    const channel = channels.find(({ blockedKeys }) => blockedKeys.includes(String(key)));
-    if (entry !== undefined) channel?.give(entry);
+    const waiting = client.bzpopminBuffer(this.#options.wakeKey, ...keys, seconds).then((reply) => {
+      const [key, member, score] = reply ?? [];
+      const [entry] = entriesOf(String(key), [member, score]);
+      const channel = channels.find(({ blockedKeys }) => blockedKeys.includes(String(key)));
+      if (entry !== undefined) channel?.give(entry);
+    });
+    const more = channels.filter(({ blockedKeys, count }) => blockedKeys.length > 0 && count() > 1);
+    const looks = more.map((channel) => this.#look(client, channel, channel.count() - 1));
+    await this.#reading(channels, allDone<unknown>([waiting, ...looks]), true);
   }
 
   async #reading<T>(channels: readonly Wanted[], reply: Promise<T>, isBlocked: boolean): Promise<T> {
