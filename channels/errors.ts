@@ -159,6 +159,20 @@ export class NoRouteError extends ChannelsError {
   }
 }
 
+/** `send` was called after the client of the connection had left. No reason to log anything. */
+export class ClientGoneError extends ChannelsError {
+  constructor() {
+    super('CHANNELS_ERR_CLIENT_GONE', 'the client has closed the connection; nothing more can be sent to it');
+  }
+}
+
+/** An application sent a message that the protocol does not allow at this point, or that is malformed. */
+export class ProtocolError extends ChannelsError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('CHANNELS_ERR_PROTOCOL', message, options);
+  }
+}
+
 function describe(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > 120 ? `${value.slice(0, 120)}…` : value);

@@ -21,6 +21,7 @@ export {
 export {
   ChannelFull,
   ChannelsError,
+  ClientGoneError,
   ForeignChannelError,
   InvalidMessageError,
   InvalidNameError,
@@ -31,6 +32,7 @@ export {
   NoClientError,
   NoHandlerError,
   NoRouteError,
+  ProtocolError,
   StopConsumer,
   type UnavailableReason,
   UndecodableError,
@@ -86,6 +88,24 @@ export {
 export type { CodecOptions } from './message-codec.js';
 export { ExtensionValue, Float } from './msgpack.js';
 export { type OpenLayerOptions, openLayer } from './open-layer.js';
+export {
+  type ConnectionScope,
+  type HeaderList,
+  type HttpDisconnect,
+  type HttpRequest,
+  type HttpResponseBody,
+  type HttpResponseStart,
+  type HttpScope,
+  headerOf,
+  type SocketExtension,
+  type WebsocketAccept,
+  type WebsocketClose,
+  type WebsocketConnect,
+  type WebsocketDisconnect,
+  type WebsocketReceive,
+  type WebsocketScope,
+  type WebsocketSend,
+} from './protocol.js';
 export {
   ChannelNameRouter,
   ProtocolTypeRouter,

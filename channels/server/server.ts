@@ -1,0 +1,146 @@
+// The protocol server: takes connections, makes an application instance for each request and socket, ends them.
+
+import type { Server as HttpServer } from 'node:http';
+import type { Application } from '../application.js';
+import { QueueTotal } from './account.js';
+import { ConnectionCounts } from './connections.js';
+import type { ServerEvent, SocketReport } from './events.js';
+import { Gate } from './gate.js';
+import { Upgrader } from './handshake.js';
+import { Instances } from './instances.js';
+import { Lifespan } from './lifespan.js';
+import { type Listener, openListeners } from './listen.js';
+import { completeLimits, type ServerLimits, type ServerOptions } from './options.js';
+import { TrustedProxies } from './proxies.js';
+import type { Server } from './serve.js';
+import type { SocketConnection } from './socket.js';
+
+/** How often is looked for what takes too long, at most; sooner where a limit is shorter. */
+const sweepMs = 1000;
+
+/** What `serve` starts. */
+export class ProtocolServer implements Server {
+  readonly #options: ServerOptions;
+  readonly #application: Application;
+  readonly #limits: ServerLimits;
+  readonly #proxies: TrustedProxies;
+  readonly #counts: ConnectionCounts;
+  readonly #lifespan: Lifespan;
+  readonly #instances: Instances;
+  readonly #gate: Gate;
+  readonly #sockets = new Map<string, SocketConnection>();
+  readonly #stopping = new AbortController();
+  readonly #cut = new AbortController();
+  #listeners: readonly Listener[] = [];
+  #closed: Promise<void> | undefined;
+
+  constructor(application: Application, options: ServerOptions) {
+    this.#options = options;
+    this.#application = application;
+    this.#limits = completeLimits(options.limits);
+    this.#proxies = new TrustedProxies(options.trustedProxies);
+    this.#counts = new ConnectionCounts(this.#limits);
+    this.#lifespan = new Lifespan((error) => this.#report({ type: 'lifespanFailed', error }));
+    this.#instances = new Instances(application, (path, afterMs) =>
+      this.#report({ type: 'applicationStuck', path, afterMs }),
+    );
+    this.#gate = new Gate({
+      limits: this.#limits,
+      proxies: this.#proxies,
+      counts: this.#counts,
+      instances: this.#instances,
+      queued: new QueueTotal(this.#limits.maxQueuedBytes),
+      upgrader: new Upgrader(this.#limits, options.compression ?? false),
+      sockets: this.#sockets,
+      state: this.#lifespan.state,
+      stopping: this.#stopping.signal,
+      report: options.onEvent && ((event) => this.#report(event)),
+    });
+  }
+
+  /** Starts the application, then listens. */
+  async start(): Promise<void> {
+    await this.#lifespan.start(this.#application);
+    try {
+      this.#listeners = await openListeners(this.#options.listen, this.#limits, (http, listener) =>
+        this.#prepare(http, listener),
+      );
+    } catch (error) {
+      await this.#lifespan.stop();
+      throw error;
+    }
+    const { handshakeMs, pingMs, pongMs, lifetimeMs, applicationMs } = this.#limits;
+    const shortestMs = Math.min(handshakeMs, pingMs, pongMs, lifetimeMs, applicationMs);
+    const timer = setInterval(() => this.#sweep(), Math.max(10, Math.min(sweepMs, shortestMs / 2))).unref();
+    this.#cut.signal.addEventListener('abort', () => clearInterval(timer));
+  }
+
+  get addresses(): readonly string[] {
+    return this.#listeners.map(({ address }) => address);
+  }
+
+  sockets(): SocketReport[] {
+    return Array.from(this.#sockets.values(), (socket) => socket.report());
+  }
+
+  closeSocket(id: string, code = 1001, reason = ''): boolean {
+    this.#sockets.get(id)?.close(code, reason);
+    return this.#sockets.has(id);
+  }
+
+  async close({ graceMs = 10_000 }: { readonly graceMs?: number | undefined } = {}): Promise<void> {
+    const timer = setTimeout(() => this.#breakOff(graceMs), graceMs);
+    this.#closed ??= this.#stop();
+    await this.#closed.finally(() => clearTimeout(timer));
+  }
+
+  #prepare(http: HttpServer, listener: () => Listener): void {
+    http.on('connection', (socket) => {
+      const { remoteAddress } = socket;
+      const isCounted = remoteAddress !== undefined && !this.#proxies.has(remoteAddress);
+      const release = this.#counts.open();
+      const releaseAddress = isCounted ? this.#counts.openFor(remoteAddress) : () => undefined;
+      socket.once('close', () => {
+        release?.();
+        releaseAddress?.();
+      });
+      if (release === undefined || releaseAddress === undefined) socket.destroy();
+    });
+    http.on('request', (request, response) => this.#gate.onRequest(listener(), request, response));
+    http.on('checkContinue', (request, response) =>
+      this.#gate.onRequest(listener(), request, response, () => response.writeContinue()),
+    );
+    http.on('upgrade', (request, socket, head) => this.#gate.onUpgrade(listener(), request, socket, head));
+  }
+
+  #sweep(): void {
+    this.#instances.sweep(Date.now(), this.#limits.applicationMs);
+    if (this.#stopping.signal.aborted) for (const { http } of this.#listeners) http.closeIdleConnections();
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort();
+    const closed = this.#listeners.map(
+      ({ http }) => new Promise<void>((resolve) => void http.close(() => resolve())),
+    );
+    for (const { http } of this.#listeners) http.closeIdleConnections();
+    this.#instances.shutDown();
+    const ended = Promise.all([...closed, this.#instances.ended()]);
+    const cut = new Promise<void>((resolve) => {
+      this.#cut.signal.addEventListener('abort', () => setImmediate(() => setImmediate(resolve)));
+    });
+    await Promise.race([ended, cut]);
+    await Promise.race([this.#lifespan.stop(), cut]);
+    this.#cut.abort();
+  }
+
+  #breakOff(afterMs: number): void {
+    this.#instances.breakOff(afterMs);
+    for (const { http } of this.#listeners) http.closeAllConnections();
+    this.#cut.abort();
+  }
+
+  #report(event: ServerEvent): void {
+    this.#options.onEvent?.(event);
+  }
+}
