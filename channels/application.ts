@@ -26,7 +26,17 @@ export interface Scope {
   readonly channel?: string;
   /** The path of an HTTP or WebSocket connection, percent-decoded. */
   readonly path?: string;
+  /** What a URLRouter found in the path. */
+  readonly urlRoute?: UrlRoute;
   readonly [key: string]: unknown;
+}
+
+/** What a URL's parameters were, in the scope of the application it leads to; those of outer routers first. */
+export interface UrlRoute {
+  /** Of unnamed groups in an expression without named ones. */
+  readonly args: readonly string[];
+  /** Of `:name` in a path and of named groups in an expression. */
+  readonly kwargs: Readonly<Record<string, string>>;
 }
 
 /** Waits for the next message of this application instance. Rejects with StopConsumer when the instance is to end. */

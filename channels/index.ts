@@ -8,6 +8,7 @@ export {
   type Received,
   type Scope,
   type Send,
+  type UrlRoute,
 } from './application.js';
 export type { Clock } from './clock.js';
 export {
@@ -37,6 +38,7 @@ export {
   type UnavailableReason,
   UndecodableError,
 } from './errors.js';
+export { type GivenHeaders, HttpConsumer, type ServerSentEvent } from './http.js';
 export {
   type CapacityPatterns,
   type ChannelLayer,
@@ -113,9 +115,13 @@ export {
   type Route,
   rePath,
   URLRouter,
-  type UrlRoute,
 } from './routing.js';
 export type { SerializerName } from './serializers.js';
+export {
+  type DropOptions,
+  SlowClient,
+  type SocketData,
+} from './slow-client.js';
 export type {
   ChannelFigures,
   GroupMember,
@@ -124,5 +130,11 @@ export type {
   Peeked,
   PeekOptions,
 } from './stats.js';
+export {
+  AcceptConnection,
+  DenyConnection,
+  JsonWebsocketConsumer,
+  WebsocketConsumer,
+} from './websocket.js';
 export { Worker, type WorkerOptions } from './worker.js';
 export type { ChannelStats, WorkerEvent } from './worker-events.js';

@@ -57,7 +57,7 @@ export interface SocketExtension {
   /** Messages that the consumer dropped because the client did not read. */
   dropped: number;
   /** Whether the queues of all sockets together are within the server's limit. */
-  hasRoom(bytes: number): boolean;
+  hasRoom(): boolean;
   /** Reports an error that does not end the connection. */
   report(error: Error): void;
 }

@@ -1,6 +1,6 @@
 // Routers: applications that pick another application by the scope. They nest, since they have its shape.
 
-import type { Application, Scope } from './application.js';
+import type { Application, Scope, UrlRoute } from './application.js';
 import { InvalidOptionError, NoRouteError } from './errors.js';
 
 /**
@@ -40,14 +40,6 @@ function router(
     }
     await application(scope, receive, send);
   };
-}
-
-/** What a URL's parameters were, in `scope.urlRoute` of the application it leads to; those of outer routers first. */
-export interface UrlRoute {
-  /** Of unnamed groups in an expression without named ones. */
-  readonly args: readonly string[];
-  /** Of `:name` in a path and of named groups in an expression. */
-  readonly kwargs: Readonly<Record<string, string>>;
 }
 
 /** A pattern and where it leads. Made by `path` or `rePath`. */

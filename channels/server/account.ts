@@ -11,8 +11,8 @@ export class QueueTotal {
     this.#maxBytes = maxBytes;
   }
 
-  hasRoom(bytes: number): boolean {
-    return this.bytes + bytes <= this.#maxBytes;
+  hasRoom(): boolean {
+    return this.bytes <= this.#maxBytes;
   }
 }
 
@@ -38,8 +38,8 @@ export class SocketAccount implements SocketExtension {
     this.#queuedBytes = bytes;
   }
 
-  hasRoom(bytes: number): boolean {
-    return this.#total.hasRoom(bytes);
+  hasRoom(): boolean {
+    return this.#total.hasRoom();
   }
 
   report(error: Error): void {

@@ -41,8 +41,15 @@ export class Gate {
   /** The response in hand on a connection: requests behind it wait for their turn. */
   readonly #current = new WeakMap<object, ServerResponse>();
 
+  readonly #upgraded = new WeakSet<object>();
+
   constructor(context: GateContext) {
     this.#context = context;
+  }
+
+  /** Whether a request of this connection is being answered, or it is a WebSocket. */
+  isBusy(socket: object): boolean {
+    return this.#current.get(socket)?.closed === false || this.#upgraded.has(socket);
   }
 
   /** Answers the requests of one connection one after the other, however many a client sends at once. */
@@ -106,6 +113,7 @@ export class Gate {
   /** Answers a request that asks for another protocol. */
   onUpgrade(listener: Listener, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const before = this.#current.get(socket);
+    this.#upgraded.add(socket);
     if (before !== undefined && !before.closed) socket.destroy();
     else if (asksForWebSocket(request)) this.#openSocket(listener, request, socket, head);
     // Whoever offers another protocol is glad of an answer in this one; but no one reads a body any more.

@@ -1,6 +1,7 @@
 // The protocol server: takes connections, makes an application instance for each request and socket, ends them.
 
 import type { Server as HttpServer } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Application } from '../application.js';
 import { QueueTotal } from './account.js';
 import { ConnectionCounts } from './connections.js';
@@ -29,6 +30,7 @@ export class ProtocolServer implements Server {
   readonly #instances: Instances;
   readonly #gate: Gate;
   readonly #sockets = new Map<string, SocketConnection>();
+  readonly #connections = new Set<Socket>();
   readonly #stopping = new AbortController();
   readonly #cut = new AbortController();
   #listeners: readonly Listener[] = [];
@@ -106,6 +108,11 @@ export class ProtocolServer implements Server {
       });
       if (release === undefined || releaseAddress === undefined) socket.destroy();
     });
+    // With TLS requests come on sockets of their own, made of those that connect.
+    http.on('setSecureContext' in http ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#connections.add(socket);
+      socket.once('close', () => this.#connections.delete(socket));
+    });
     http.on('request', (request, response) => this.#gate.onRequest(listener(), request, response));
     http.on('checkContinue', (request, response) =>
       this.#gate.onRequest(listener(), request, response, () => response.writeContinue()),
@@ -123,7 +130,8 @@ export class ProtocolServer implements Server {
     const closed = this.#listeners.map(
       ({ http }) => new Promise<void>((resolve) => void http.close(() => resolve())),
     );
-    for (const { http } of this.#listeners) http.closeIdleConnections();
+    // Node knows as idle only those that had a request before.
+    for (const socket of this.#connections) if (!this.#gate.isBusy(socket)) socket.destroy();
     this.#instances.shutDown();
     const ended = Promise.all([...closed, this.#instances.ended()]);
     const cut = new Promise<void>((resolve) => {
