@@ -1,5 +1,6 @@
 // The public names of `linod/channels`. What is not listed here is free to change.
 
+export { AllowedHosts, OriginValidator } from './access.js';
 export {
   type Application,
   isMessage,
@@ -117,6 +118,15 @@ export {
   URLRouter,
 } from './routing.js';
 export type { SerializerName } from './serializers.js';
+export {
+  cookies,
+  cookiesOf,
+  type Session,
+  type SessionOptions,
+  SessionTooLargeError,
+  sessionOf,
+  signedSession,
+} from './session.js';
 export {
   type DropOptions,
   SlowClient,

@@ -14,7 +14,13 @@ interface Import {
 /** Which files a room may import besides its own; a file, or a folder with its final slash. */
 const allowed: Record<string, readonly string[]> = {
   channels: [],
-  src: ['channels/index.ts', 'channels/testing.ts', 'channels/beat.ts'],
+  src: [
+    'channels/index.ts',
+    'channels/server/index.ts',
+    'channels/communicators.ts',
+    'channels/testing.ts',
+    'channels/beat.ts',
+  ],
   procedures: ['src/index.ts', 'src/commands.ts', 'channels/index.ts'],
   scripts: ['src/', 'channels/', 'procedures/index.ts', 'procedures/commands/index.ts'],
 };
