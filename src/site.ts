@@ -155,6 +155,9 @@ export async function loadSite(directory: string, options: LoadOptions = {}): Pr
   return new Site(found, configFile, resolveSettings(sources, found), hasZone);
 }
 
+/** Settings that can be handed to another thread or process: all but those that are functions. */
+export type WorkerSettings = Omit<Settings, 'consumers' | 'application'>;
+
 /**
  * A site as its worker has read it, for the worker's threads and processes. The settings are not checked again: for the name of
  * a time zone alone, Node reads its tables of languages, which takes a new process 15 ms. A configuration that is a program is
@@ -162,11 +165,11 @@ export async function loadSite(directory: string, options: LoadOptions = {}): Pr
  *
  * @throws NoSiteError (`LINOD_ERR_NO_SITE`), BadConfigError (`LINOD_ERR_BAD_CONFIG`)
  */
-export async function siteOfWorker(directory: string, settings: Omit<Settings, 'consumers'>): Promise<Site> {
+export async function siteOfWorker(directory: string, settings: WorkerSettings): Promise<Site> {
   const found = findSiteDirectory(directory);
   const configFile = findConfigFile(found) ?? '';
   const config: SiteConfig = configFile.endsWith('.json') ? {} : await readConfig(found, configFile, false);
-  return new Site(found, configFile, { ...settings, consumers: config.consumers ?? {} });
+  return new Site(found, configFile, { ...settings, consumers: config.consumers ?? {}, application: null });
 }
 
 async function readConfig(directory: string, path: string, anew: boolean): Promise<Record<string, unknown>> {

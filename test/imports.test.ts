@@ -17,6 +17,7 @@ const allowed: Record<string, readonly string[]> = {
   src: [
     'channels/index.ts',
     'channels/server/index.ts',
+    'channels/server/options.ts',
     'channels/communicators.ts',
     'channels/testing.ts',
     'channels/beat.ts',

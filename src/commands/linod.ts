@@ -13,7 +13,9 @@ import { proceduresCommand } from './procedures.js';
 import { ruleCommand } from './rule.js';
 import { rulesCommand } from './rules.js';
 import { startCommand } from './runworker.js';
+import { serveCommand } from './serve.js';
 import { simulateCommand } from './simulate.js';
+import { socketsCommand } from './sockets.js';
 import { showStatus, statusCommand, statusHelp } from './status.js';
 import { whyCommand } from './why.js';
 import { workersCommand } from './workers.js';
@@ -40,6 +42,7 @@ export function linodProgram(more: readonly Command[] = []): Command {
   for (const command of [
     initCommand(),
     startCommand(),
+    serveCommand(),
     statusCommand(),
     rulesCommand(),
     ruleCommand(),
@@ -51,6 +54,7 @@ export function linodProgram(more: readonly Command[] = []): Command {
     logCommand(),
     workersCommand(),
     channelsCommand(),
+    socketsCommand(),
     migrateCommand(),
     ...more,
   ]) {

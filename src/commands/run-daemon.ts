@@ -58,7 +58,8 @@ function stopAtCrash(daemon: Daemon, stop: AbortController): void {
   process.on('unhandledRejection', onCrash);
 }
 
-function listenToStop(stop: AbortController): void {
+/** Aborts at TERM and INT; a second one ends the process at once. */
+export function listenToStop(stop: AbortController): void {
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) {
       say(`${signal} again: ending at once`);

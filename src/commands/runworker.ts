@@ -5,13 +5,14 @@ import type { SiteConfig } from '../site/settings.js';
 import { findSiteDirectory, loadSite } from '../site.js';
 import { version } from '../version.js';
 import { requireOn, type SiteFlags, siteOption } from './main.js';
-import { parseSeconds, parseWholeNumber } from './words.js';
+import { collect, parseSeconds, parseWholeNumber } from './words.js';
 
 interface WorkerFlags extends SiteFlags {
   readonly layer?: string;
   readonly initiate?: boolean;
   readonly concurrency?: string;
   readonly grace?: string;
+  readonly http?: string[];
 }
 
 export function runworkerCommand(): Command {
@@ -47,6 +48,11 @@ function withWorkerOptions(command: Command): Command {
   return command
     .addOption(siteOption())
     .option('--layer <url>', 'the channel layer, instead of the configured one')
+    .option(
+      '--http <address>',
+      "serve the site's application there: HOST:PORT, unix:PATH, fd:NUMBER or systemd; may be repeated",
+      collect,
+    )
     .option('--concurrency <count>', 'how many jobs run side by side, instead of the configured number')
     .option(
       '--grace <duration>',
@@ -56,6 +62,7 @@ function withWorkerOptions(command: Command): Command {
 
 async function runWorker(flags: WorkerFlags, channels: string[] | null, initiate: boolean): Promise<void> {
   const overrides: SiteConfig = {
+    ...(flags.http === undefined ? {} : { http: flags.http }),
     ...(flags.layer === undefined ? {} : { channelLayer: flags.layer }),
     ...(flags.concurrency === undefined
       ? {}

@@ -11,6 +11,11 @@ export function parseWholeNumber(what: string, text: string, least: 0 | 1 = 1): 
   throw new UsageError(`expected ${what} to be ${expected}, got: ${JSON.stringify(text)}`);
 }
 
+/** For an option that may be repeated. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
 /** A number of seconds, or a duration; above 0 unless `orNone`. @throws UsageError (`LINOD_ERR_USAGE`) */
 export function parseSeconds(
   what: string,

@@ -15,6 +15,7 @@ import {
 import { type SteadyClock, systemClock } from '../clock.js';
 import { LinodConsumer, type LinodServices } from '../consumers/linod.js';
 import { durationText } from '../duration.js';
+import { SiteServer } from '../http/site-server.js';
 import type { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import { DatabaseClock } from '../membership/database-clock.js';
@@ -81,6 +82,7 @@ export class Daemon {
   readonly #duties: Duties;
   readonly #worker: Worker;
   readonly #reports: Reports;
+  #server: SiteServer | undefined;
   #settings: Settings;
 
   /**
@@ -221,6 +223,10 @@ export class Daemon {
         failure = error;
         stopping.abort();
       });
+      const { http: listen } = this.#settings;
+      const layer = this.#layer;
+      const options = { site: this.#site, layer, logger: this.#logger.child('http'), listen };
+      if (listen.length > 0) this.#server = await SiteServer.start(options);
       const channels = report.channels.join(', ');
       const text = `worker ${report.workerId} of site ${this.#site.name} listens on ${channels}`;
       this.#logger.info(text, { version });
@@ -317,9 +323,13 @@ export class Daemon {
     const steps: ReadonlyArray<() => unknown> = [
       () => this.#duties.withdraw(),
       () => this.#registry.announceLeave(),
-      // Handlers and jobs have the same time. The heart goes on beating: the log is still written here.
+      // Handlers, requests and jobs have the same time. The heart goes on beating: the log is still written here.
       async () => {
-        const results = await Promise.allSettled([working, this.#loop.stop(graceMs)]);
+        const results = await Promise.allSettled([
+          working,
+          this.#loop.stop(graceMs),
+          this.#server?.close(graceMs),
+        ]);
         for (const result of results) if (result.status === 'rejected') throw result.reason;
       },
       () => this.#tasks.close(),

@@ -11,7 +11,7 @@ import { senderLabel } from '../log/names.js';
 import type { LogSink } from '../log/sink.js';
 import { Procedures } from '../procedure.js';
 import { configuredLevels } from '../site/settings.js';
-import { type Settings, type Site, siteOfWorker } from '../site.js';
+import { type Site, siteOfWorker, type WorkerSettings } from '../site.js';
 import type { Database } from '../store/schema.js';
 import { connector } from '../store/store.js';
 import { markOf, runVariable } from './mark.js';
@@ -155,7 +155,7 @@ export class RunServer {
 }
 
 async function load({ directory, settings, workerId }: Begin): Promise<Loaded> {
-  const site = await siteOfWorker(directory, settings as Omit<Settings, 'consumers'>);
+  const site = await siteOfWorker(directory, settings as WorkerSettings);
   const levels = new SiteLevels({
     logDirectory: site.logDirectory,
     clock: systemClock,

@@ -2,6 +2,8 @@
 
 import { basename, resolve } from 'node:path';
 import * as v from 'valibot';
+import type { Application, ChannelLayer } from '../../channels/index.js';
+import { completeLimits, defaultLimits, parseListenAddress } from '../../channels/server/options.js';
 import { durationRule, type GivenDurations, inUnitOf } from '../duration.js';
 import { formatNames } from '../log/formats/line-format.js';
 import { type LevelsByName, rootName } from '../log/levels/level-tree.js';
@@ -240,6 +242,73 @@ export function settingsSchema(directory: string) {
       default: {},
       defaultText: 'none',
     }),
+    application: setting({
+      text: 'Makes the application that answers HTTP requests and WebSockets: see [server.md](server.md).',
+      isProgram: true,
+      allowed:
+        'a function from { layer } to an application, (scope, receive, send) => Promise<void>, or null',
+      schema: v.nullable(v.custom<ApplicationFactory>((value) => typeof value === 'function')),
+      default: null,
+      defaultText: 'none',
+    }),
+    http: setting({
+      text: 'Where `runworker` and `linod serve` serve the application: see [Addresses](server.md#addresses).',
+      allowed: 'an address or a list of them: HOST:PORT, PORT, unix:PATH, fd:NUMBER or systemd',
+      schema: v.pipe(
+        v.union([v.string(), v.number(), v.array(v.string())]),
+        v.transform((given) => [given].flat().map(String)),
+        v.array(v.pipe(v.string(), v.check(succeeds(parseListenAddress)))),
+        v.readonly(),
+      ),
+      default: [],
+      defaultText: 'none: `runworker` serves nothing, `linod serve` listens on `127.0.0.1:8000`',
+      read: readList,
+    }),
+    httpLimits: setting({
+      text: 'What clients can ask at most: see [Limits](server.md#limits).',
+      isProgram: true,
+      allowed: `an object from names to numbers above 0; the names are ${Object.keys(defaultLimits).join(', ')}`,
+      schema: v.pipe(
+        noList,
+        v.record(v.string(), v.number()),
+        v.check((limits) => succeeds(() => completeLimits(limits))('')),
+      ),
+      default: {},
+      defaultText: 'the default limits',
+    }),
+    httpTrustedProxies: setting({
+      text: 'Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count: see [Behind a proxy](server.md#behind-a-proxy).',
+      allowed: 'a list of addresses, networks such as "10.0.0.0/8", and "unix"',
+      schema: v.pipe(v.array(v.string()), v.readonly()),
+      default: [],
+      defaultText: 'none',
+      read: readList,
+    }),
+    httpCompression: setting({
+      text: 'Whether browsers may compress their messages. It costs memory for each socket.',
+      ...flag(false),
+    }),
+    httpCertificate: setting({
+      text: 'The certificate of a server that speaks TLS itself, a PEM file.',
+      allowed: "a file's path, or an empty text",
+      schema: v.union([v.literal(''), path]),
+      default: '',
+      defaultText: 'none: no TLS',
+    }),
+    httpKey: setting({
+      text: 'The key that belongs to it.',
+      allowed: "a file's path, or an empty text",
+      schema: v.union([v.literal(''), path]),
+      default: '',
+      defaultText: 'none',
+    }),
+    httpSocketMode: setting({
+      text: 'Who may connect to a Unix socket of the server, as permissions of its file.',
+      allowed: 'three octal digits such as "660"',
+      schema: text(/^0?[0-7]{3}$/),
+      default: '600',
+      defaultText: '`600`: the user of the server',
+    }),
     maxJobs: setting({
       text: 'How many jobs one worker runs side by side.',
       ...whole(1, 1000, 10),
@@ -276,6 +345,9 @@ export function settingsSchema(directory: string) {
     }),
   });
 }
+
+/** Makes a site's application. The layer is that of the server's process. */
+export type ApplicationFactory = (context: { readonly layer: ChannelLayer }) => Application;
 
 /** The settings of a site, complete and checked. Docs: docs/configuration.md. */
 export type Settings = Readonly<v.InferOutput<ReturnType<typeof settingsSchema>>>;

@@ -129,6 +129,20 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
     [-1, '-1'],
     ['many', '"many"'],
   ],
+  application: [['chat', '"chat"']],
+  http: [
+    ['localhost', '"localhost"'],
+    [['127.0.0.1:70000'], '["127.0.0.1:70000"]'],
+  ],
+  httpLimits: [
+    [{ pingMs: 0 }, '{"pingMs":0}'],
+    [{ ping: 1 }, '{"ping":1}'],
+  ],
+  httpTrustedProxies: [[7, '7']],
+  httpCompression: [['maybe', '"maybe"']],
+  httpCertificate: [[7, '7']],
+  httpKey: [[7, '7']],
+  httpSocketMode: [['rw', '"rw"']],
   consumers: [
     [[], '[]'],
     ['chat.js', '"chat.js"'],

@@ -1,0 +1,115 @@
+// The protocol server of a site: its application on the addresses of its settings, with an access log.
+
+import { readFileSync } from 'node:fs';
+import { type ChannelLayer, InvalidOptionError } from '../../channels/index.js';
+import type { ListenAddress, Server, ServerEvent } from '../../channels/server/index.js';
+import { parseListenAddress } from '../../channels/server/options.js';
+import { BadConfigError } from '../errors.js';
+import type { Logger } from '../log/logger.js';
+import type { Site } from '../site.js';
+import { SocketDirectory } from './socket-directory.js';
+
+export interface SiteServerOptions {
+  readonly site: Site;
+  readonly layer: ChannelLayer;
+  readonly logger: Logger;
+  /** Where to listen. */
+  readonly listen: readonly string[];
+}
+
+/** Serves a site's `application`, and lists its sockets for `linod sockets`. */
+export class SiteServer {
+  readonly #server: Server;
+  readonly #directory: SocketDirectory;
+
+  /**
+   * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for a site without an application, or settings that make no sense;
+   *   ListenError (`CHANNELS_ERR_LISTEN`), StartupFailedError (`CHANNELS_ERR_STARTUP_FAILED`)
+   */
+  static async start({ site, layer, logger, listen }: SiteServerOptions): Promise<SiteServer> {
+    const { application, httpLimits, httpTrustedProxies, httpCompression } = site.settings;
+    const file = site.shorten(site.configFile);
+    if (application === null)
+      throw new BadConfigError(file, 'application', 'there is none to be served; see docs/server.md');
+    // Application processes that only log do without it.
+    const { serve } = await import('../../channels/server/index.js');
+    try {
+      const server = await serve(application({ layer }), {
+        listen: addressesOf(site, listen),
+        limits: httpLimits,
+        trustedProxies: httpTrustedProxies,
+        compression: httpCompression,
+        onEvent: (event) => logServerEvent(logger, event),
+      });
+      logger.info(`serving on ${server.addresses.join(', ')}`);
+      return new SiteServer(server, await SocketDirectory.open({ site, layer, server, logger }));
+    } catch (error) {
+      if (!(error instanceof InvalidOptionError)) throw error;
+      throw new BadConfigError(file, 'http', error.message, { cause: error });
+    }
+  }
+
+  private constructor(server: Server, directory: SocketDirectory) {
+    this.#server = server;
+    this.#directory = directory;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#server.addresses;
+  }
+
+  /** Stops taking connections, and waits for requests and sockets up to the grace. Safe to call twice. */
+  async close(graceMs: number): Promise<void> {
+    await this.#server.close({ graceMs });
+    await this.#directory.close();
+  }
+}
+
+function addressesOf(site: Site, listen: readonly string[]): Array<string | ListenAddress> {
+  const { httpCertificate, httpKey, httpSocketMode } = site.settings;
+  const tls =
+    httpCertificate === '' ? undefined : { cert: readFileSync(httpCertificate), key: readFileSync(httpKey) };
+  return listen.map((text) => {
+    const address = parseListenAddress(text);
+    if ('path' in address) return { ...address, mode: Number.parseInt(httpSocketMode, 8) };
+    return tls === undefined ? address : { ...address, tls };
+  });
+}
+
+/** Requests and sockets are records of level INFO, whose fields a machine can read. */
+function logServerEvent(logger: Logger, event: ServerEvent): void {
+  switch (event.type) {
+    case 'request': {
+      const { type: _, ...fields } = event;
+      const took = `${Math.round(event.durationMs)} ms`;
+      const outcome = event.status === 0 ? 'was left by its client' : String(event.status);
+      logger.info(`${event.method} ${event.path} ${outcome} in ${took}`, fields);
+      return;
+    }
+    case 'socketOpened':
+      logger.info(`WebSocket ${event.socket.path} opened`, {
+        client: event.socket.client,
+        id: event.socket.id,
+      });
+      return;
+    case 'socketClosed': {
+      const { socket, code, reason } = event;
+      const { groups: _, ...fields } = socket;
+      logger.info(`WebSocket ${socket.path} closed with ${code}`, { ...fields, code, reason });
+      return;
+    }
+    case 'applicationFailed':
+      logger.error(`the application failed at ${event.path}`, event.error);
+      return;
+    case 'applicationStuck':
+      logger.warning(
+        `the application at ${event.path} goes on ${Math.round(event.afterMs)} ms after its client left`,
+      );
+      return;
+    case 'badMessage':
+      logger.warning(`a message for ${event.path} was dropped: ${event.error.message}`);
+      return;
+    case 'lifespanFailed':
+      logger.error('the application failed in its lifespan', event.error);
+  }
+}
