@@ -18,6 +18,7 @@ const allowed: Record<string, readonly string[]> = {
     'channels/index.ts',
     'channels/server/index.ts',
     'channels/server/options.ts',
+    'channels/server/proxies.ts',
     'channels/communicators.ts',
     'channels/testing.ts',
     'channels/beat.ts',

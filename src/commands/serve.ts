@@ -1,9 +1,9 @@
 // linod serve: the site's application on HTTP and WebSocket, without a worker.
 
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { SiteServer } from '../http/site-server.js';
 import { createLogger } from '../log/create-logger.js';
-import { requireSite, type SiteFlags, siteCommand } from './main.js';
+import { requireSite, type SiteFlags, siteOption } from './main.js';
 import { say } from './output.js';
 import { listenToStop } from './run-daemon.js';
 import { collect, parseSeconds } from './words.js';
@@ -14,11 +14,13 @@ interface ServeFlags extends SiteFlags {
 }
 
 export function serveCommand(): Command {
-  return siteCommand(
-    'serve',
-    "serve the site's application on HTTP and WebSocket, without a worker",
-    'Example:\n  $ linod serve --http 127.0.0.1:8000\n\nTERM and INT stop it within the grace; a second one ends it at once.',
-  )
+  return new Command('serve')
+    .description("serve the site's application on HTTP and WebSocket, without a worker")
+    .addOption(siteOption())
+    .addHelpText(
+      'after',
+      '\nTERM and INT stop it within the grace; a second one ends it at once.\n\nExample:\n  $ linod serve --http 127.0.0.1:8000',
+    )
     .option(
       '--http <address>',
       'HOST:PORT, unix:PATH, fd:NUMBER or systemd, instead of the configured ones; may be repeated',

@@ -58,7 +58,8 @@ async function list(site: Site, layer: ChannelLayer, flags: SiteJsonFlags): Prom
     (reply_channel): ListSockets => ({ type: 'sockets.list', reply_channel }),
   );
   const sockets = replies.flatMap(({ pid, sockets }) => sockets.map((socket) => ({ ...socket, pid })));
-  printList(flags, sockets, { columns, none: 'no WebSocket is open' });
+  const json = ({ client, ...socket }: ListedSocket) => ({ ...socket, client: client ?? null });
+  printList(flags, sockets, { columns, json, none: 'no WebSocket is open' });
 }
 
 async function close(site: Site, layer: ChannelLayer, id: string): Promise<void> {

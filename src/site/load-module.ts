@@ -13,6 +13,7 @@ const require = createRequire(import.meta.url);
 const ownModules: Readonly<Record<string, () => Promise<Exports>>> = {
   linod: () => import('../index.js'),
   'linod/channels': () => import('../../channels/index.js'),
+  'linod/server': () => import('../../channels/server/index.js'),
   'linod/testing': () => import('../testing.js'),
   'linod/log': () => import('../log/index.js'),
   'linod/procedures': () => import('../../procedures/index.js'),

@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path';
 import * as v from 'valibot';
 import type { Application, ChannelLayer } from '../../channels/index.js';
 import { completeLimits, defaultLimits, parseListenAddress } from '../../channels/server/options.js';
+import { TrustedProxies } from '../../channels/server/proxies.js';
 import { durationRule, type GivenDurations, inUnitOf } from '../duration.js';
 import { formatNames } from '../log/formats/line-format.js';
 import { type LevelsByName, rootName } from '../log/levels/level-tree.js';
@@ -262,7 +263,7 @@ export function settingsSchema(directory: string) {
       ),
       default: [],
       defaultText: 'none: `runworker` serves nothing, `linod serve` listens on `127.0.0.1:8000`',
-      read: readList,
+      read: readSeveral,
     }),
     httpLimits: setting({
       text: 'What clients can ask at most: see [Limits](server.md#limits).',
@@ -278,11 +279,16 @@ export function settingsSchema(directory: string) {
     }),
     httpTrustedProxies: setting({
       text: 'Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count: see [Behind a proxy](server.md#behind-a-proxy).',
-      allowed: 'a list of addresses, networks such as "10.0.0.0/8", and "unix"',
-      schema: v.pipe(v.array(v.string()), v.readonly()),
+      allowed: 'an address, a network such as "10.0.0.0/8", "unix", or a list of them',
+      schema: v.pipe(
+        v.union([v.string(), v.array(v.string())]),
+        v.transform((given) => [given].flat()),
+        v.check((proxies) => succeeds(() => new TrustedProxies(proxies))('')),
+        v.readonly(),
+      ),
       default: [],
       defaultText: 'none',
-      read: readList,
+      read: readSeveral,
     }),
     httpCompression: setting({
       text: 'Whether browsers may compress their messages. It costs memory for each socket.',
@@ -451,6 +457,11 @@ function readNumber(text: string): number | undefined {
 function readList(text: string): string[] {
   const items = text.split(',').map((item) => item.trim());
   return items.filter((item) => item !== '');
+}
+
+/** `a`, or `a, b` */
+function readSeveral(text: string): string | string[] {
+  return text.includes(',') ? readList(text) : text;
 }
 
 /** `a=1, b=2` */

@@ -138,7 +138,10 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
     [{ pingMs: 0 }, '{"pingMs":0}'],
     [{ ping: 1 }, '{"ping":1}'],
   ],
-  httpTrustedProxies: [[7, '7']],
+  httpTrustedProxies: [
+    ['localhost', '"localhost"'],
+    [['10.0.0.0/40'], '["10.0.0.0/40"]'],
+  ],
   httpCompression: [['maybe', '"maybe"']],
   httpCertificate: [[7, '7']],
   httpKey: [[7, '7']],
@@ -174,7 +177,14 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
 };
 
 /** Settings whose environment variables may hold any text. */
-const anyText: ReadonlyArray<keyof Settings> = ['logDirectory', 'logSocket', 'procedures', 'layerKeys'];
+const anyText: ReadonlyArray<keyof Settings> = [
+  'logDirectory',
+  'logSocket',
+  'procedures',
+  'layerKeys',
+  'httpCertificate',
+  'httpKey',
+];
 
 t.test('a wrong value of any setting in the configuration file is told', async (t) => {
   t.same(new Set(Object.keys(wrongValues)), new Set(settingNames), 'no setting is left out');

@@ -1,5 +1,6 @@
 // A site that serves an application: by a worker, and by `linod serve`.
 
+import { cpSync, rmSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 import { LiveSite } from '../support/live-site.js';
@@ -83,4 +84,21 @@ t.test('a site without an application says so', async (t) => {
   const { code, stderr } = await site.run('linod', 'serve', '--http', '127.0.0.1:0');
   t.equal(code, 2);
   t.match(stderr, /application: there is none to be served/);
+});
+
+t.test('the chat of examples/ serves its page, and its rooms', async (t) => {
+  const site = new LiveSite(t);
+  rmSync(site.path('linod.config.json'));
+  cpSync(new URL('../../examples/chat', import.meta.url), site.directory, { recursive: true });
+  const server = site.start('linod', 'serve', '--http', '127.0.0.1:0');
+  const [, host] = /(127\.0\.0\.1:\d+)/.exec(await server.printed(/serving site chat/)) ?? [];
+  t.match(await (await fetch(`http://${host}/chat/lobby/`)).text(), /<title>Chat/);
+  t.equal((await fetch(`http://${host}/elsewhere`)).status, 404);
+  const url = `ws://${host}/ws/chat/lobby/`;
+  const origin = `http://${host}`;
+  t.equal(await new SocketClient(t, url, [], { origin: 'http://evil.example' }).isDenied(), 403);
+  const a = await SocketClient.open(t, url, [], { origin });
+  const b = await SocketClient.open(t, url, [], { origin });
+  a.wire.send('{"message":"tere"}');
+  t.same(await b.hasMessages(1), ['{"message":"tere"}']);
 });
