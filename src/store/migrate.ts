@@ -36,7 +36,7 @@ export class NewerDatabaseError extends LinodError {
     const names = unknown.map(({ name }) => name).join(', ');
     super(
       'LINOD_ERR_NEWER_DATABASE',
-      `database ${database} has migrations of ${owner} that this version does not know: ${names}; a newer version made it, or one from before the first release: update ${owner}, or name another database`,
+      `database ${database} has migrations of ${owner} that this version does not know: ${names}; a newer version made it, or one from before the first release: update ${owner} and restart its programs, or name another database`,
     );
   }
 }

@@ -18,8 +18,7 @@ import {
 import { isAllowed, missingRight } from '../site/file-rights.js';
 import type { Backend } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
-import { NewerDatabaseError, versionOf } from './migrate.js';
-import { ownMigrations } from './migrations/index.js';
+import { refuseNewer } from './migrations/index.js';
 
 /** How long a statement waits for another connection's write. Writes here are short; this is for a busy machine. */
 const busyTimeoutMs = 10_000;
@@ -27,7 +26,6 @@ const busyTimeoutMs = 10_000;
 const maxStatements = 200;
 /** How often at most an open file is compared with what its path leads to. */
 const checkEveryMs = 100;
-const knownVersion = Math.max(...ownMigrations.migrations.map(versionOf));
 
 /** A SQLite file as a site's database. */
 export function sqliteBackend(path: string): Backend {
@@ -152,10 +150,7 @@ class PatientConnection implements DatabaseConnection {
         'it was deleted or replaced while it was open; put it back, or restart all programs of the site';
       throw new StoreUnavailableError(this.#path, why, { happened: 'cannot use' });
     }
-    const version = Number(this.database.pragma('user_version', { simple: true }));
-    if (version > knownVersion) {
-      throw new NewerDatabaseError(this.#path, ownMigrations.owner, [{ name: `number ${version}` }]);
-    }
+    refuseNewer(this.#path, Number(this.database.pragma('user_version', { simple: true })));
     // Only now: what is refused stays refused.
     this.#checkedAt = now;
   }

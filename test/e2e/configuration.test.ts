@@ -338,7 +338,7 @@ t.test('a database that cannot be used is told', async (t) => {
     .insertInto('linod_migrations')
     .values({ owner: 'linod', name: '9999-hyperspace', ran_at: 0 })
     .execute();
-  const newer = `database ${site.path('linod.db')} has migrations of linod that this version does not know: 9999-hyperspace; a newer version made it, or one from before the first release: update linod, or name another database`;
+  const newer = `database ${site.path('linod.db')} has migrations of linod that this version does not know: 9999-hyperspace; a newer version made it, or one from before the first release: update linod and restart its programs, or name another database`;
   await expectRefusal(t, site, newer, { code: 1 });
   await expectRefusal(t, site, newer, { code: 1, script: 'runworker', args: [site.channel] });
   await expectRefusal(t, site, newer, { code: 1, script: 'initiate_linod' });

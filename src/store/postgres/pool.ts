@@ -4,6 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
 import { version } from '../../version.js';
+import { versionOf } from '../migrate.js';
+import { ownMigrations, refuseNewer } from '../migrations/index.js';
 import { cannotConnect, connectionLost, isConnectionFailure } from './failures.js';
 import type { Target } from './target.js';
 
@@ -17,6 +19,9 @@ export interface Limits {
   readonly timed: boolean;
 }
 
+/** How often at most a pool asks whether a newer linod has changed the tables. */
+const checkEveryMs = 1000;
+const newestMigration = 'select max(name) as name from linod_migrations where owner = $1';
 const connectTimeoutMs = 10_000;
 const timeouts = {
   lock_timeout: 10_000,
@@ -49,6 +54,7 @@ export class GuardedPool implements PostgresPool {
   readonly #target: Target;
   readonly #pool: pg.Pool;
   readonly #used = new Set<GuardedClient>();
+  #checkedAt = Number.NEGATIVE_INFINITY;
 
   constructor(target: Target, { connections, timed }: Limits, what: string) {
     this.#target = target;
@@ -64,7 +70,19 @@ export class GuardedPool implements PostgresPool {
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
+  /** @throws NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`) as well, when a newer linod has upgraded the database */
   async connect(): Promise<PostgresPoolClient> {
+    const used = await this.#connect();
+    try {
+      await this.#check(used);
+      return used;
+    } catch (error) {
+      used.release();
+      throw error;
+    }
+  }
+
+  async #connect(): Promise<GuardedClient> {
     try {
       const client = await this.#pool.connect();
       const used = new GuardedClient(client, this.#target, () => this.#used.delete(used));
@@ -73,6 +91,20 @@ export class GuardedPool implements PostgresPool {
     } catch (error) {
       throw cannotConnect(this.#target, error);
     }
+  }
+
+  async #check(client: GuardedClient): Promise<void> {
+    const now = performance.now();
+    if (now - this.#checkedAt < checkEveryMs) return;
+    try {
+      const { rows } = await client.query<{ name: string | null }>(newestMigration, [ownMigrations.owner]);
+      refuseNewer(this.#target.name, versionOf({ name: rows[0]?.name ?? '0' }));
+    } catch (error) {
+      // A new database has no tables yet.
+      if (!(error instanceof pg.DatabaseError && error.code === '42P01')) throw error;
+    }
+    // Only now: what is refused stays refused.
+    this.#checkedAt = now;
   }
 
   /** Also ends what is still going on: a job that was left behind would never give its connection back. */

@@ -57,7 +57,7 @@ t.test('a database of a newer version is refused by name', async (t) => {
   await (await openStore({ path, migrations: [{ owner: 'app', migrations: [notes] }] })).close();
   await t.rejects(openStore({ path, migrations: [{ owner: 'app', migrations: [] }] }), {
     code: 'LINOD_ERR_NEWER_DATABASE',
-    message: `database ${path} has migrations of app that this version does not know: 0001-notes; a newer version made it, or one from before the first release: update app, or name another database`,
+    message: `database ${path} has migrations of app that this version does not know: 0001-notes; a newer version made it, or one from before the first release: update app and restart its programs, or name another database`,
   });
   const other = await openStore({ path, migrations: [ownMigrations] });
   t.same(other.migrated, own, "another owner's migrations do not matter");
