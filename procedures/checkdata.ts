@@ -11,9 +11,10 @@ const argumentsSchema = v.strictObject({
 });
 
 // In a thread: what takes long here delays no other rule.
+// The bundler would call a function of the same name checkdata2.
 export const checkdata = scheduleDaily(
-  { onFailure: 'continue', runIn: 'thread' },
-  async function checkdata(ar) {
+  { name: 'checkdata', onFailure: 'continue', runIn: 'thread' },
+  async (ar) => {
     await checkData(ar, argumentsOf(ar, argumentsSchema));
   },
 );

@@ -11,9 +11,10 @@ const argumentsSchema = v.strictObject({
 });
 
 // In a thread: what takes long here delays no other rule.
+// The bundler would call a function of the same name checksummaries2.
 export const checksummaries = scheduleDaily(
-  { onFailure: 'continue', runIn: 'thread' },
-  async function checksummaries(ar) {
+  { name: 'checksummaries', onFailure: 'continue', runIn: 'thread' },
+  async (ar) => {
     await checkSummaries(ar, argumentsOf(ar, argumentsSchema));
   },
 );
