@@ -1,6 +1,6 @@
 // Opens the file of the embedded layer: its settings, its tables, and whether it is ours at all.
 
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
@@ -71,6 +71,52 @@ export function openDatabase(path: string): Database {
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/**
+ * For a user who may only look: writes nothing, and makes no file. One that is missing is empty.
+ *
+ * @throws LayerFileError for a file that is another program's or another version's; what SQLite throws
+ */
+export function openToRead(path: string): Database {
+  const Sqlite = loadSqlite(path);
+  const db = existsSync(path) ? openOrCopy(Sqlite, path) : new Sqlite(':memory:');
+  try {
+    if (isEmpty(db, path)) {
+      db.close();
+      return new Sqlite(':memory:').exec(schema);
+    }
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function openOrCopy(Sqlite: typeof BetterSqlite3, path: string): Database {
+  const db = new Sqlite(path, { readonly: true, timeout: busyTimeoutMs });
+  try {
+    db.pragma('schema_version');
+    return db;
+  } catch (error) {
+    db.close();
+    if (existsSync(`${path}-wal`)) throw error;
+  }
+  // Nobody has it open, and this user cannot make the files beside it that SQLite shares: a copy says the same.
+  const copy = readFileSync(path);
+  // The header says that the file needs those. Source: sqlite.org/fileformat2.html, "File format version numbers".
+  copy.fill(1, 18, 20);
+  return new Sqlite(copy, { readonly: true });
+}
+
+/** Whether this user may not write the file, or may not make it. */
+export function mayOnlyRead(path: string): boolean {
+  try {
+    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
+    return false;
+  } catch {
+    return existsSync(dirname(path));
   }
 }
 

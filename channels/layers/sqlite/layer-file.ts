@@ -1,7 +1,7 @@
 // The file as the writer and those who wait see it: there, open, and still the one at its path.
 
 import { statSync } from 'node:fs';
-import { openDatabase } from './database.js';
+import { mayOnlyRead, openDatabase, openToRead } from './database.js';
 import { explain, LayerFileError } from './errors.js';
 import { MessageStore, type OnDropped } from './message-store.js';
 import { WakeFile, wakeFilePath } from './wake-file.js';
@@ -40,6 +40,25 @@ export class LayerFile {
       // What fills the disk may be the `-wal`.
       if (isFull && this.#opened?.store.emptyWal()) return this.#use(work);
       throw error;
+    }
+  }
+
+  /**
+   * Looks at what is in the file. Unlike `use` it works for a user who may only read, and then makes no file.
+   *
+   * @throws LayerFileError
+   */
+  look<T>(work: (store: MessageStore) => T): T {
+    if (this.#opened !== undefined || !mayOnlyRead(this.path)) return this.use(work);
+    try {
+      const db = openToRead(this.path);
+      try {
+        return work(new MessageStore(db, this.#onDropped));
+      } finally {
+        db.close();
+      }
+    } catch (error) {
+      throw explain(this.path, error);
     }
   }
 

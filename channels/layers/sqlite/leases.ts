@@ -58,7 +58,7 @@ export class SqliteLeases implements Leases {
   async deadLetters(channel: string | undefined, max: number): Promise<DeadLetterReport[]> {
     const { file, expiryMsOf } = this.#options;
     const key = channel === undefined ? null : deadLetterChannel(channel);
-    const rows = file.use((store) => store.deadLetters(key));
+    const rows = file.look((store) => store.deadLetters(key));
     const reports = rows.flatMap(({ key, place, body, expires_at }) => {
       const message = readIfPossible(body);
       const where = { id: `${place}-${expires_at}`, diedAt: expires_at - expiryMsOf(key) };
