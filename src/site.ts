@@ -16,6 +16,8 @@ export { defineSite, type Settings, type SiteConfig } from './site/settings.js';
 export interface LoadOptions {
   /** Settings from the command line, which are stronger than all others; keyed as the settings are. */
   readonly flags?: SiteConfig;
+  /** What errors call the place of these; default `the command line`. */
+  readonly flagsPlace?: string;
   readonly environment?: NodeJS.ProcessEnv;
   /** Reads the configuration file again although this process did before. */
   readonly anew?: boolean;
@@ -147,7 +149,7 @@ export async function loadSite(directory: string, options: LoadOptions = {}): Pr
   const file = basename(configFile);
   const config = await readConfig(found, configFile, options.anew ?? false);
   const sources: SettingSource[] = [
-    { values: options.flags ?? {}, place: () => 'the command line' },
+    { values: options.flags ?? {}, place: () => options.flagsPlace ?? 'the command line' },
     environmentSource(options.environment ?? process.env),
     { values: config, place: () => file },
   ];

@@ -388,16 +388,16 @@ t.test('without a site commands say how to name or make one', async (t) => {
       code: 2,
       signal: null,
       stdout: '',
-      stderr: `${script}: ${none} or above it; name the site's directory (commands: --site DIR; programs: the option site; both: LINOD_SITE), or make one: linod init mysite\n`,
+      stderr: `${script}: ${none} or above it; name the site's directory, for example in LINOD_SITE, or make a site: linod init mysite\n`,
     });
   }
   t.match(await run('linod', ['--site', '.']), {
     code: 2,
-    stderr: `linod: --site: ${none}; make a site: linod init mysite\n`,
+    stderr: `linod: ${none}; make a site: linod init mysite\n`,
   });
   t.match(await run('linod', ['rules', '--site', 'nowhere']), {
     code: 2,
-    stderr: `linod: --site: no directory ${join(empty, 'nowhere')}\n`,
+    stderr: `linod: no directory ${join(empty, 'nowhere')}\n`,
   });
   t.match(await run('linod', [], { LINOD_SITE: '/nowhere' }), {
     code: 2,

@@ -105,7 +105,7 @@ t.test('the site is the named directory, LINOD_SITE, or the nearest one upwards'
   t.equal(findSiteDirectory('../../other', { LINOD_SITE: directory }), other);
   t.throws(() => findSiteDirectory('.', {}), {
     code: 'LINOD_ERR_NO_SITE',
-    message: `--site: no linod.config.ts, .js, .mjs or .json in ${join(directory, 'deep/down')}; make a site: linod init mysite`,
+    message: `no linod.config.ts, .js, .mjs or .json in ${join(directory, 'deep/down')}; make a site: linod init mysite`,
   });
   t.throws(() => findSiteDirectory(undefined, { LINOD_SITE: '/nowhere' }), {
     message: 'environment variable LINOD_SITE: no directory /nowhere',
