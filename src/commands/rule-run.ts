@@ -70,11 +70,11 @@ function fateText({ outcome, job }: RequestFate): string | null {
 }
 
 /** What a request may have to wait for. A cancelled rule is run when somebody asks for it. */
-const hindering = ['not-started', 'paused', 'no-procedure', 'running', 'group', 'places'];
+const blocking = ['not-started', 'paused', 'no-procedure', 'running', 'group', 'slots'];
 
 async function waitText({ site, store, id }: RunTarget): Promise<string> {
   const { outlook } = await ruleStory({ site, store }, id, { limit: 1, now: new Date() });
-  const why = outlook.hindrances.filter(({ code }) => hindering.includes(code));
+  const why = outlook.blockers.filter(({ code }) => blocking.includes(code));
   if (why.length === 0) return 'it waits: no worker has taken it up yet';
   return `it waits: ${why.map(({ sentence }) => sentence).join('; ')}`;
 }

@@ -13,7 +13,7 @@ import { instantRule, parseInstant, parseSeconds, parseWholeNumber, pointRule } 
 interface SimulateFlags extends SiteJsonFlags {
   readonly from: string;
   readonly to?: string;
-  readonly places?: string;
+  readonly slots?: string;
   readonly duration: string;
 }
 
@@ -26,11 +26,11 @@ export function simulateCommand(): Command {
   return siteCommand(
     'simulate',
     'what the rules would do from one instant to another: overlaps, pile-ups, idle hours, clock changes. Runs take as long as the median of their history; failures, further attempts, requests and outages are left out',
-    'Example:\n  $ linod simulate --from 2027-01-01 --to 2028-01-01 --places 4',
+    'Example:\n  $ linod simulate --from 2027-01-01 --to 2028-01-01 --slots 4',
   )
     .option('--from <time>', `the beginning: now, or ${instantRule}`, 'now')
     .option('--to <time>', 'the end, or how long after the beginning: 90d (default: 30d)')
-    .option('--places <n>', "how many jobs run side by side, on all workers (default: the site's maxJobs)")
+    .option('--slots <n>', "how many jobs run side by side, on all workers (default: the site's maxJobs)")
     .option('--duration <duration>', 'how long runs take of which the history knows none', '1')
     .action(async (flags: SimulateFlags) => {
       const site = await requireSite(flags);
@@ -44,7 +44,7 @@ export function simulateCommand(): Command {
           ? instant('--to', flags.to ?? '', simulatedEndRule)
           : new Date(from.getTime() + span);
       if (to <= from) throw new UsageError(`expected --to to be later than --from, got: ${flags.to}`);
-      const places = flags.places === undefined ? maxJobs : parseWholeNumber('--places', flags.places);
+      const slots = flags.slots === undefined ? maxJobs : parseWholeNumber('--slots', flags.slots);
       const defaultDurationMs =
         parseSeconds('--duration', flags.duration, { atMost: 1e9, orNone: true }) * 1000;
       const began = performance.now();
@@ -53,7 +53,7 @@ export function simulateCommand(): Command {
       const report = await withStore(site, async (store) => {
         const rules = await JobRules.rows({ site, store });
         const { db } = store;
-        const options = { db, rules, from, to, places, timezone, defaultDurationMs };
+        const options = { db, rules, from, to, slots, timezone, defaultDurationMs };
         const wholeDays = days(to.getTime() - from.getTime());
         const onInstant = (now: number) => line.show(days(now - from.getTime()), wholeDays, 'days');
         return await simulateSite({ ...options, onInstant });

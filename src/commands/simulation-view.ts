@@ -25,7 +25,7 @@ export const simulatedColumns: ReadonlyArray<Column<RuleReport>> = [
   },
   count('overlaps', ({ overlaps }) => overlaps),
   count('skipped', ({ skipped }) => skipped),
-  count('left out', ({ leftOut }) => leftOut),
+  count('not due', ({ notDue }) => notDue),
   count('dropped', ({ dropped }) => dropped),
   count('moved', ({ moved }) => moved),
   count('cancelled', ({ cancelled }) => cancelled),
@@ -36,12 +36,12 @@ export const simulatedColumns: ReadonlyArray<Column<RuleReport>> = [
 export function simulationLines(report: SimulationReport, timezone: string): string[] {
   const local = (instant: number) => localTime(new Date(instant), timezone);
   const names = new Map(report.rules.map(({ rule, name }) => [rule, name]));
-  const { from, to, places, mostRunning, mostWaiting, fullMs, idleMs, longestIdle } = report;
+  const { from, to, slots, mostRunning, mostWaiting, fullMs, idleMs, longestIdle } = report;
   return [
-    line('from', `${local(from)} to ${local(to)}, ${places} ${places === 1 ? 'place' : 'places'}`),
+    line('from', `${local(from)} to ${local(to)}, ${slots} ${slots === 1 ? 'slot' : 'slots'}`),
     line('most at once', peakText(mostRunning, 'runs', local, names)),
     line('most waiting', peakText(mostWaiting, 'rules', local, names)),
-    line('all places taken', fullMs === 0 ? 'never' : `for ${durationText(fullMs)} in all`),
+    line('all slots taken', fullMs === 0 ? 'never' : `for ${durationText(fullMs)} in all`),
     line(
       'idle',
       idleMs === 0

@@ -5,7 +5,7 @@ import type { Site } from '../site.js';
 import type { Store } from '../store/store.js';
 import { type DueTimeStory, dueTimeStory } from '../why/due-time-story.js';
 import { summaryText } from '../why/entries.js';
-import { type RuleStory, ruleStory, type ToldEntry } from '../why/rule-story.js';
+import { type DescribedEntry, type RuleStory, ruleStory } from '../why/rule-story.js';
 import { findSite, type SiteJsonFlags, siteCommand, tellSwitchedOff, withStore } from './main.js';
 import { print, printJson, say, styled } from './output.js';
 import { inWords } from './views.js';
@@ -84,9 +84,9 @@ function showStory({ rule, summaries, entries, outlook }: RuleStory, spell: stri
   for (const { at, sentence } of entries) print(`${time(at)}  ${sentence}`);
   if (entries.length + summaries.length === 0) print(`nothing has happened ${spell}`);
   print('');
-  const { overdue, waiting, hindrances, next } = outlook;
+  const { overdue, waiting, blockers, next } = outlook;
   for (const sentence of [...(overdue === null ? [] : [overdue]), ...waiting]) print(sentence);
-  for (const { sentence } of hindrances) print(styled('yellow', sentence));
+  for (const { sentence } of blockers) print(styled('yellow', sentence));
   for (const { at, sentence } of next) print(`${time(at)}  ${sentence}`);
 }
 
@@ -119,6 +119,6 @@ function dueTimeJson({ rule, asked, dueAt, entries, job, attempts, sentences }: 
   };
 }
 
-function entryJson({ job, ...entry }: ToldEntry): unknown {
+function entryJson({ job, ...entry }: DescribedEntry): unknown {
   return { ...entry, job: job === null ? null : { id: job.id, status: job.status, attempt: job.attempt } };
 }

@@ -1,4 +1,4 @@
-// The consumer on `linod_<site>.log`: hands what senders send to the logger coroutine.
+// The consumer on `linod_<site>.log`: passes the senders' records to the logger coroutine.
 
 import { Consumer, type HandledTypes, type Handlers } from '../../channels/index.js';
 import {
@@ -25,7 +25,7 @@ export class LogConsumer extends Consumer<LogRequest> implements Handlers<LogReq
     this.#accept = accept;
   }
 
-  /** The logger coroutine runs where this consumer does, so there is nothing to start. */
+  /** Does nothing: the logger coroutine already runs in this process. */
   logServer(_message: LogServer): void {}
 
   logRecord(message: LogRecord): void {

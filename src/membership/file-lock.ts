@@ -1,4 +1,4 @@
-// A lock that the operating system holds for a process, and lets go in the moment in which the process ends.
+// A lock that the operating system holds for a process, and frees when the process ends.
 
 import {
   chmodSync,
@@ -17,15 +17,15 @@ import { LinodError } from '../errors.js';
 import { type Owner, ownProcess } from '../owner.js';
 import { NotRegularFileError, openRegular, readRegular, replaceFlags } from '../regular-file.js';
 
-/** Who has, or had, a lock. */
-export interface LockHolder extends Owner {
-  /** What it calls itself: a worker's id. */
+/** The process that has a lock, or had it last. */
+export interface LockOwner extends Owner {
+  /** A worker's id. */
   readonly name: string;
 }
 
-const holderSchema = v.object({ name: v.string(), host: v.string(), pid: v.number(), start: v.string() });
+const ownerSchema = v.object({ name: v.string(), host: v.string(), pid: v.number(), start: v.string() });
 
-/** A lock's file cannot be made, opened or locked; that another process has it is none of these. */
+/** A lock file cannot be created, opened or locked. A lock that another process has is no error. */
 export class FileLockError extends LinodError {
   constructor(path: string, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -34,40 +34,40 @@ export class FileLockError extends LinodError {
 }
 
 /**
- * One process at a time has it. It outlives nobody: whatever ends the process, `kill -9` included, frees the lock at once.
- * It does not expire either: a process that is suspended has it still, and finds nobody beside it when it goes on.
+ * A lock for one process at a time. Any end of the process, `kill -9` included, frees it at once. It does not
+ * expire: a suspended process keeps it and is still alone when it resumes.
  *
- * Node has no call for locking a file. An exclusive transaction of SQLite is a lock of the kernel (fcntl) on the file
- * that the transaction is about, here an empty one. Packages that do the same by themselves have to be compiled
- * (fs-ext), or lock by the age of a file (proper-lockfile), which a suspended process outlives.
+ * Node has no call for locking a file. An exclusive SQLite transaction is a kernel lock (fcntl) on its
+ * database file, here an empty one. The packages for locks need a compiler (fs-ext), or judge by the file's
+ * age (proper-lockfile), which fails for suspended processes.
  *
- * The kernel's rule for such a lock: it is gone when the process closes *any* descriptor of the file. So nothing else
- * in the process may open it, and its name must not be one that others look into, as `lino.log.1`.
+ * The kernel drops such a lock when the process closes *any* descriptor of the file. So nothing else in the
+ * process may open it, and its name must not match a pattern that others open, such as `lino.log.1`.
  *
  * Source: SQLite, "File Locking And Concurrency In SQLite Version 3"; fcntl(2), "Advisory record locking".
  */
 export class FileLock {
   readonly path: string;
-  readonly #self: LockHolder;
+  readonly #self: LockOwner;
   #database: Sqlite.Database | undefined;
   #identity = '';
 
-  /** @param path the lock's file; beside it stands `PATH.holder`, which says who took it last */
+  /** @param path the lock file; `PATH.owner` beside it names the process that took it last */
   constructor(path: string, name: string) {
     this.path = path;
     this.#self = { name, ...ownProcess() };
   }
 
-  /** Whether this process has it, and the path still names the file that is locked. Costs some microseconds. */
+  /** Whether this process has the lock, and the path still names the locked file. Cheap. */
   get held(): boolean {
     return this.#database !== undefined && this.#identity === identityOf(this.path);
   }
 
   /**
-   * Takes it if it is free. Does nothing when it is held. Synchronous; some tenths of a millisecond.
+   * Takes the lock if it is free. Does nothing when this process has it already. Synchronous and quick.
    *
-   * @returns whether this process has it now
-   * @throws FileLockError (`LINOD_ERR_FILE_LOCK`) when there cannot be such a file
+   * @returns whether this process has the lock now
+   * @throws FileLockError (`LINOD_ERR_FILE_LOCK`) when the file cannot be created or locked
    */
   take(): boolean {
     if (this.held) return true;
@@ -79,37 +79,37 @@ export class FileLock {
     }
   }
 
-  /** Says who it is that has it now. What cannot be written costs only that others know of its end at once. */
-  sign(): void {
+  /** Writes down which process has the lock. Without that, others only notice its end later. */
+  recordOwner(): void {
     try {
-      const fd = openRegular(this.#holderPath, replaceFlags);
+      const fd = openRegular(this.#ownerPath, replaceFlags);
       try {
         writeFileSync(fd, `${JSON.stringify(this.#self)}\n`);
       } finally {
         closeSync(fd);
       }
     } catch {
-      // A full disk. Half of a name is read as nobody.
+      // The disk may be full. A truncated file reads as no owner.
     }
   }
 
-  /** Who signed last; undefined when nobody has, or it cannot be read. */
-  lastHolder(): LockHolder | undefined {
+  /** The last process that signed; undefined when there is none, or the file cannot be read. */
+  lastOwner(): LockOwner | undefined {
     try {
-      return v.parse(v.pipe(v.string(), v.parseJson(), holderSchema), readRegular(this.#holderPath));
+      return v.parse(v.pipe(v.string(), v.parseJson(), ownerSchema), readRegular(this.#ownerPath));
     } catch {
       return undefined;
     }
   }
 
-  /** Lets it go. Safe to call twice. */
+  /** Frees the lock. Safe to call twice. */
   release(): void {
     this.#database?.close();
     this.#database = undefined;
   }
 
-  get #holderPath(): string {
-    return `${this.path}.holder`;
+  get #ownerPath(): string {
+    return `${this.path}.owner`;
   }
 
   #take(): boolean {
@@ -125,7 +125,7 @@ export class FileLock {
       throw error;
     }
     const identity = identityOf(this.path);
-    // Somebody has removed the file meanwhile: what is locked is not what others will lock.
+    // Somebody removed the file meanwhile, so other processes would lock a different one.
     if (identity === '' || identity !== before) {
       database.close();
       return false;
@@ -136,8 +136,8 @@ export class FileLock {
   }
 
   /**
-   * Who can read the file could hold the next holder off with a lock for readers. So only those may who could remove it: its
-   * owner and, where the directory is the group's, the group.
+   * Anyone who can read the file could block the next owner with a read lock. So only those who could remove
+   * it may: its owner and, where the directory is group-writable, the group.
    */
   #makeFile(): void {
     const directory = statSync(dirname(this.path));
@@ -145,7 +145,7 @@ export class FileLock {
     const found = lstatSync(this.path, { throwIfNoEntry: false });
     if (found === undefined) {
       closeSync(openRegular(this.path, constants.O_WRONLY | constants.O_CREAT, 0o600));
-      // Else a command of root's would keep the site's own processes from the lock.
+      // Otherwise a command run by root would lock the site's own processes out.
       if (process.geteuid?.() === 0) chownSync(this.path, directory.uid, directory.gid);
     } else if (!found.isFile()) throw new NotRegularFileError(this.path);
     const isOurs = found === undefined || found.uid === process.geteuid?.();
@@ -153,7 +153,7 @@ export class FileLock {
   }
 }
 
-/** Tells a file from any other that there is now; empty when there is none. */
+/** Identifies a file among those that exist now; empty when there is none. */
 function identityOf(path: string): string {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found === undefined ? '' : `${found.dev}:${found.ino}`;

@@ -1,4 +1,4 @@
-// Which procedures are registered: all that any of the living workers has.
+// The registered procedures: all that any living worker has.
 
 import type { Kysely } from 'kysely';
 import * as v from 'valibot';
@@ -6,13 +6,13 @@ import type { Database, WorkerRow } from '../store/schema.js';
 
 const names = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
 
-/** Whether a worker has a procedure. What it did not say of itself is taken for granted. */
+/** Whether a worker has a procedure. A worker that has not listed its procedures is assumed to have it. */
 export function hasProcedure({ procedures }: Pick<WorkerRow, 'procedures'>, procedure: string): boolean {
   const own = v.safeParse(names, procedures);
   return !own.success || own.output.includes(procedure);
 }
 
-/** The same of several workers, of which one is enough, for who asks about many procedures. */
+/** The same for several workers, of which one is enough. Parses them once for many procedures. */
 export function registeredBy(
   workers: ReadonlyArray<Pick<WorkerRow, 'procedures'>>,
 ): (procedure: string) => boolean {
@@ -22,7 +22,7 @@ export function registeredBy(
   return (procedure) => !isSure || all.has(procedure);
 }
 
-/** The procedures that living workers have, of those that are named. */
+/** Those of the named procedures that living workers have. */
 export async function registeredAmong(
   db: Kysely<Database>,
   procedures: Iterable<string>,

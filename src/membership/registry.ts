@@ -1,4 +1,4 @@
-// The workers of a site: each says that it is there, and notices those that are not any more.
+// The workers of a site: each one sends heartbeats, and marks others that are gone.
 
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
@@ -6,16 +6,16 @@ import { durationText } from '../duration.js';
 import { isSuspended, type Owner, ownerState, ownProcess } from '../owner.js';
 import type { Database, WorkerRow } from '../store/schema.js';
 
-/** A worker of another machine, or one whose process is suspended, counts as dead when it was silent for so long. */
+/** A worker on another machine, or a suspended one, counts as dead after this long without a heartbeat. */
 export const silentAfterMs = 25_000;
 
-/** One that could not say anything itself for so long cannot tell who was silent from who could not be heard. */
+/** After a longer break of its own, a worker cannot judge which others were silent. */
 const breakMs = 10_000;
 
 /** Rows of workers that stopped are kept this long, for the history. */
 export const keepStoppedMs = 7 * 86_400_000;
 
-/** What stands as the reason of a worker that has taken leave itself. */
+/** The stop reason of a worker that left by itself. */
 export const leaveReason = 'it was stopped';
 
 /** What a worker can do. */
@@ -26,22 +26,22 @@ export interface Abilities {
 
 export interface DeadWorker {
   readonly id: string;
-  /** A clause for people. */
+  /** The reason, a clause for people. */
   readonly why: string;
 }
 
 type Sign = Pick<WorkerRow, 'host' | 'pid' | 'pid_start' | 'heartbeat_at'>;
 
 export class WorkerRegistry {
-  /** This worker's name for all others: machine, process number and start. */
+  /** This worker's name: machine, process number and start. */
   readonly id: string;
   readonly #db: Kysely<Database>;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #owner: Owner;
-  /** In ms since 1970: the last time this worker could say that it is alive, and since when without a break. */
+  /** In ms since 1970: this worker's last heartbeat, and since when its heartbeats have had no break. */
   #beatAt: number | null = null;
   #inTouchSince = Number.NEGATIVE_INFINITY;
-  #card = { channels: '', version: '', started_at: 0, procedures: '', max_jobs: null as number | null };
+  #details = { channels: '', version: '', started_at: 0, procedures: '', max_jobs: null as number | null };
 
   constructor(db: Kysely<Database>, clock: Pick<Clock, 'now'>, owner: Owner = ownProcess()) {
     this.#db = db;
@@ -52,13 +52,13 @@ export class WorkerRegistry {
   }
 
   /**
-   * Makes this worker known.
+   * Registers this worker.
    *
-   * @param channels those it listens on
-   * @param able which procedures it has, by their names, and how many jobs it runs side by side
+   * @param channels the channels it listens on
+   * @param able its procedures, by name, and how many jobs it runs at once
    */
   async join(channels: readonly string[], version: string, able: Abilities = {}): Promise<void> {
-    this.#card = {
+    this.#details = {
       channels: channels.join(' '),
       version,
       started_at: this.#clock.now(),
@@ -68,7 +68,7 @@ export class WorkerRegistry {
     await this.#db
       .deleteFrom('workers')
       .where('stopped_at', '<', this.#clock.now() - keepStoppedMs)
-      // The last one tells since when none has run, however long that is.
+      // Keeps the last one: its row says since when no worker has run.
       .where('stopped_at', '<', (eb) =>
         eb.selectFrom('workers as other').select((max) => max.fn.max('other.stopped_at').as('last')),
       )
@@ -77,10 +77,10 @@ export class WorkerRegistry {
   }
 
   /**
-   * Says that this worker is alive, and how it is doing.
+   * Writes a heartbeat with this worker's health.
    *
    * @param health as JSON
-   * @returns false if others had taken it for dead meanwhile, and its work away; it is a member again
+   * @returns false if others had marked it dead and taken over its work; it is registered again
    */
   async beat(health = ''): Promise<boolean> {
     const now = this.#clock.now();
@@ -90,7 +90,7 @@ export class WorkerRegistry {
       .where('id', '=', this.id)
       .where('stopped_at', 'is', null)
       .executeTakeFirst();
-    // When the database was away, it was for the others, too: they are given the time to be heard again.
+    // If the database was away, it was for all: give the others time for a heartbeat.
     if (this.#beatAt !== null && now - this.#beatAt > breakMs) this.#inTouchSince = now;
     this.#beatAt = now;
     if (numUpdatedRows > 0n) return true;
@@ -99,10 +99,10 @@ export class WorkerRegistry {
   }
 
   /**
-   * Marks workers that are gone as stopped, and returns them. What they ran is given up by `Ends.giveUpLost`.
+   * Marks workers that are gone as stopped, and returns them. `Ends.giveUpLost` gives up their runs.
    *
-   * @param judgeSilence whether one that only says nothing counts as gone: for workers, which are always there, and
-   *   not for a command that looks in
+   * @param judgeSilence whether silence alone counts as gone: true for workers, which observe all the time,
+   *   and false for commands
    */
   async markDead({ judgeSilence }: { judgeSilence: boolean }): Promise<DeadWorker[]> {
     const signs = await this.#db
@@ -115,7 +115,7 @@ export class WorkerRegistry {
     const dead: DeadWorker[] = [];
     for (const sign of signs) {
       const why = this.#whyDead(sign, judgeSilence);
-      // Not one that has been heard of since it was read.
+      // Not a worker that has sent a heartbeat since it was read.
       if (why !== null && (await this.#markStopped(sign.id, why, sign.heartbeat_at)))
         dead.push({ id: sign.id, why });
     }
@@ -132,7 +132,7 @@ export class WorkerRegistry {
       .execute();
   }
 
-  /** Says that this worker was told to stop, so that this is known of however it ends. */
+  /** Records that this worker was asked to stop, so that the reason is known however it ends. */
   async announceLeave(): Promise<void> {
     await this.#sign({ stop_reason: leaveReason });
   }
@@ -151,7 +151,7 @@ export class WorkerRegistry {
   async #markStopped(id: string, why: string, heartbeatAt: number): Promise<boolean> {
     const updated = await this.#db
       .updateTable('workers')
-      // One that was told to stop has said so before.
+      // A worker that was asked to stop has recorded its own reason.
       .set((eb) => ({
         stopped_at: this.#clock.now(),
         stop_reason: eb.fn.coalesce('stop_reason', eb.val(why)),
@@ -168,7 +168,7 @@ export class WorkerRegistry {
     const { host, pid, start: pid_start } = this.#owner;
     await this.#db
       .insertInto('workers')
-      .values({ id: this.id, host, pid, pid_start, ...this.#card, ...state })
+      .values({ id: this.id, host, pid, pid_start, ...this.#details, ...state })
       .onConflict((conflict) => conflict.column('id').doUpdateSet(state))
       .execute();
   }
@@ -180,12 +180,12 @@ export class WorkerRegistry {
     const owner: Owner = { host, pid, start };
     const state = ownerState(owner);
     if (state === 'dead') return `its process ${pid} is gone`;
-    // A process that is seen to be alive is busy, however long it says nothing, unless somebody stopped it.
+    // A process that is alive is busy, however long it is silent, unless it is suspended.
     if (!judgeSilence || (state === 'alive' && !isSuspended(owner))) return null;
     const now = this.#clock.now();
     const couldSpeakMs = now - Math.max(heartbeatAt, this.#inTouchSince);
     return couldSpeakMs > silentAfterMs
-      ? `it has not been heard of for ${durationText(now - heartbeatAt)}`
+      ? `it has sent no heartbeat for ${durationText(now - heartbeatAt)}`
       : null;
   }
 }

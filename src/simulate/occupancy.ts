@@ -1,4 +1,4 @@
-// How busy the places for jobs are: the most at once, how long all are taken, and when nothing runs at all.
+// How busy the job slots are: the most runs at once, and for how long all slots or none were taken.
 
 import { modulo } from '../recurrence/wall-time.js';
 import type { Zone } from '../recurrence/zone.js';
@@ -10,15 +10,15 @@ interface OccupancyOptions {
   /** Instants in ms since 1970. */
   readonly from: number;
   readonly to: number;
-  readonly places: number;
+  readonly slots: number;
   readonly zone: Zone;
 }
 
-/** Told of each change, in the order of time. */
+/** Counts running jobs over time. The caller reports changes in chronological order. */
 export class Occupancy {
   readonly #options: OccupancyOptions;
   #running = 0;
-  /** Since when so many run. */
+  /** The instant of the last change. */
   #since: number;
   mostRunning: Peak = { count: 0, at: null, rules: [] };
   mostWaiting: Peak = { count: 0, at: null, rules: [] };
@@ -34,29 +34,29 @@ export class Occupancy {
     this.longestIdle = { from, to: from };
   }
 
-  /** So many runs go on from now on. */
+  /** From now on, `running` runs are going on. */
   changed(now: number, running: number, rulesOf: () => Iterable<number>): void {
     this.#spend(now);
     this.#running = running;
     this.mostRunning = higher(this.mostRunning, running, now, rulesOf);
   }
 
-  /** So many rules are due and cannot start. */
+  /** At this instant, `count` rules are due and cannot start. */
   waiting(now: number, count: number, rulesOf: () => Iterable<number>): void {
     this.mostWaiting = higher(this.mostWaiting, count, now, rulesOf);
   }
 
-  /** What still goes on is not looked at any more. */
+  /** Counts the time up to the end of the simulation. */
   end(): void {
     this.#spend(this.#options.to);
   }
 
-  /** Nothing has changed until now. */
+  /** Counts the time since the last change. */
   #spend(now: number): void {
-    const { places, zone } = this.#options;
+    const { slots, zone } = this.#options;
     const from = this.#since;
     this.#since = now;
-    if (this.#running >= places) this.fullMs += now - from;
+    if (this.#running >= slots) this.fullMs += now - from;
     if (this.#running === 0) {
       this.idleMs += now - from;
       if (now - from > this.longestIdle.to - this.longestIdle.from) this.longestIdle = { from, to: now };

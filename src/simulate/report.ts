@@ -1,8 +1,8 @@
-// What a simulation found out.
+// The results of a simulation.
 
 import type { ClockNote } from '../recurrence.js';
 
-/** What became of the due times of one rule. Times in milliseconds, instants since 1970 UTC. */
+/** The results for one rule. Durations in ms, instants in ms since 1970 UTC. */
 export interface RuleReport {
   readonly rule: number;
   readonly name: string;
@@ -11,25 +11,25 @@ export interface RuleReport {
   readonly runs: number;
   /** Runs that began more than 5 s after their due time. */
   readonly late: number;
-  /** The latest begin of all, after its due time. */
+  /** The largest delay of a run after its due time. */
   readonly worstLateMs: number;
-  /** Due times at which a run of the rule still went on, whatever became of them. */
+  /** Due times at which a run of the rule was still going on, whatever the overlap policy did. */
   readonly overlaps: number;
-  /** Due times that were skipped since a run still went on. */
+  /** Due times skipped because a run was still going on. */
   readonly skipped: number;
-  /** Times that came to nothing since they are excluded, or since of a clock change. */
-  readonly leftOut: number;
-  /** Due times that passed while the rule waited, and were not made up for. */
+  /** Times that were not due because of an exclusion or a clock change. */
+  readonly notDue: number;
+  /** Due times that passed while the rule waited, and that no run made up for. */
   readonly dropped: number;
-  /** Due times that were put off, or moved by a clock change. */
+  /** Due times that an exclusion or a clock change moved. */
   readonly moved: number;
-  /** Runs that were ended so that the next one could begin. */
+  /** Runs cancelled to let the next one begin. */
   readonly cancelled: number;
-  /** Runs that took too long. */
+  /** Runs that timed out. */
   readonly timeouts: number;
 }
 
-/** The highest of something, and when it was reached first. */
+/** A maximum, and when it was first reached. */
 export interface Peak {
   readonly count: number;
   /** Null when there was none. */
@@ -38,7 +38,7 @@ export interface Peak {
   readonly rules: readonly number[];
 }
 
-/** What a clock change did to a time of a rule. */
+/** The effect of a clock change on one time of a rule. */
 export interface ClockEffect {
   readonly rule: number;
   readonly name: string;
@@ -56,39 +56,38 @@ export interface ClockChangeReport {
 export interface SimulationReport {
   readonly from: number;
   readonly to: number;
-  readonly places: number;
+  readonly slots: number;
   readonly runs: number;
   readonly rules: readonly RuleReport[];
-  /** Runs at once. */
+  /** The most runs at once. */
   readonly mostRunning: Peak;
-  /** Rules at once that were due and could not start. */
+  /** The most rules that were due at once and could not start. */
   readonly mostWaiting: Peak;
-  /** For how long all places were taken. */
+  /** How long all slots were taken, in all. */
   readonly fullMs: number;
-  /** For how long nothing ran, and the longest such time. */
+  /** How long nothing ran, in all and at a stretch. */
   readonly idleMs: number;
   readonly longestIdle: { readonly from: number; readonly to: number };
-  /** By hour of the day in the site's zone: for how long something ran. */
+  /** For each hour of the day in the site's zone, how long something ran. */
   readonly busyMsByHour: readonly number[];
   readonly clockChanges: readonly ClockChangeReport[];
-  /** What is left out of every simulation, in words. */
+  /** What no simulation includes, in words. */
   readonly notSimulated: typeof notSimulated;
-  /** Rules of whose newest runs some failed, took too long or were lost: so much of what will follow is left out. */
+  /**
+   * Rules whose recent runs include failed, timed out or lost ones. The simulation ignores the consequences.
+   */
   readonly failures: ReadonlyArray<{
     readonly rule: number;
     readonly name: string;
     readonly failed: number;
-    /** How many runs were looked at. */
+    /** How many recent runs were examined. */
     readonly of: number;
   }>;
-  /** Rules that cannot be read, and why. */
+  /** Rules that cannot be read, with the reason. */
   readonly broken: ReadonlyArray<{ readonly rule: number; readonly name: string; readonly error: string }>;
 }
 
-/**
- * What a simulation leaves out. When something fails is not known before, and one run of chance would look like a
- * forecast.
- */
+/** What a simulation omits. Failures are not predictable, and a random run would look like a forecast. */
 export const notSimulated = [
   'failures and what follows from them: further attempts, rules that are cancelled',
   'requests',

@@ -1,4 +1,4 @@
-// The rules on a virtual clock: what would run when, decided upon by the code that decides in a worker.
+// Runs the rules on a virtual clock, with the same decisions as a worker.
 
 import { LinodError } from '../errors.js';
 import type { Zone } from '../recurrence/zone.js';
@@ -10,20 +10,20 @@ import { Occupancy } from './occupancy.js';
 import type { RuleReport } from './report.js';
 
 export interface SimulationOptions {
-  /** The rules, without those that are not active. */
+  /** The active rules. */
   readonly rules: readonly JobRule[];
-  /** How long the runs of a rule take, in ms. */
+  /** How long each run of a rule takes, in ms. */
   durationOf(rule: JobRule): number;
-  /** By the number of a rule: those that are due when a run of it is done. */
+  /** By rule number: the rules that become due when a run of it is done. */
   readonly followers: ReadonlyMap<number, readonly number[]>;
-  /** Instants in ms since 1970; `to` is not simulated itself. */
+  /** Instants in ms since 1970; `to` is excluded. */
   readonly from: number;
   readonly to: number;
   /** How many jobs run side by side, on all workers. */
-  readonly places: number;
-  /** The zone by whose hours of the day is told when something runs. */
+  readonly slots: number;
+  /** The zone for the hours of the day. */
   readonly zone: Zone;
-  /** Called at each instant at which anything happens. */
+  /** Called at each instant at which something happens. */
   readonly onInstant?: (now: number) => void;
 }
 
@@ -34,18 +34,18 @@ interface Run {
   readonly isTimeout: boolean;
 }
 
-/** A rule as far as it has come. */
+/** A rule and its current state. */
 interface RuleState {
   readonly rule: JobRule;
   readonly report: { -readonly [K in keyof RuleReport]: RuleReport[K] };
   dueAt: number | null;
-  /** How many of its runs go on. */
+  /** How many of its runs are going on. */
   running: number;
-  /** The last due time at which a run still went on. */
+  /** The last due time at which a run was still going on. */
   overlapAt: number | null;
 }
 
-/** What a simulation found out about the rules and their places. */
+/** The results for the rules and their slots. */
 export interface Simulated {
   readonly rules: readonly RuleReport[];
   readonly occupancy: Occupancy;
@@ -53,8 +53,8 @@ export interface Simulated {
 }
 
 /**
- * Runs all rules on a virtual clock. Every run is done after its rule's duration, or ends at the rule's time-out; nobody
- * asks for runs, and nothing fails.
+ * Runs all rules on a virtual clock. Each run takes its rule's duration, at most its time-out. There are no
+ * requests and no failures.
  */
 export function simulate(options: SimulationOptions): Simulated {
   return new Simulation(options).run();
@@ -64,13 +64,13 @@ class Simulation {
   readonly #options: SimulationOptions;
   readonly #states = new Map<number, RuleState>();
   readonly #rules: ReadonlyMap<number, JobRule>;
-  readonly #due = new Agenda<RuleState>();
-  readonly #ends = new Agenda<Run>();
+  readonly #due = new EventQueue<RuleState>();
+  readonly #ends = new EventQueue<Run>();
   readonly #occupancy: Occupancy;
   readonly #delays = new Delays();
   readonly #broken: Array<{ rule: number; name: string; error: string }> = [];
   readonly #running = new Map<number, Run>();
-  /** Those that are due now, in the order in which they are looked at. */
+  /** The rules that are due now, in polling order. */
   #waiting: RuleState[] = [];
   #lastJob = 0;
   #now: number;
@@ -93,7 +93,7 @@ class Simulation {
       this.#takeDue();
       this.#poll();
     }
-    // What waits then may have become too late since the last poll.
+    // The rules that still wait may have become too late since the last poll.
     this.#now = to - 1;
     this.#poll();
     this.#occupancy.end();
@@ -102,7 +102,7 @@ class Simulation {
   }
 
   #add(rule: JobRule): void {
-    const none = { runs: 0, late: 0, worstLateMs: 0, overlaps: 0, skipped: 0, leftOut: 0, dropped: 0 };
+    const none = { runs: 0, late: 0, worstLateMs: 0, overlaps: 0, skipped: 0, notDue: 0, dropped: 0 };
     const { id, name } = rule;
     const durationMs = this.#options.durationOf(rule);
     const report = { rule: id, name, durationMs, ...none, moved: 0, cancelled: 0, timeouts: 0 };
@@ -117,12 +117,12 @@ class Simulation {
       this.#setDue(state, dueAt);
     } catch (error) {
       if (!(error instanceof LinodError)) throw error;
-      this.#leaveOut(state, error);
+      this.#dropBroken(state, error);
     }
   }
 
-  /** What cannot be read is left out, and no other rule for its sake. */
-  #leaveOut(state: RuleState, { message }: Error): void {
+  /** Excludes a rule that cannot be read, so that the others are still simulated. */
+  #dropBroken(state: RuleState, { message }: Error): void {
     this.#broken.push({ rule: state.rule.id, name: state.rule.name, error: message });
     this.#states.delete(state.rule.id);
   }
@@ -144,13 +144,13 @@ class Simulation {
   #end(run: Run): void {
     this.#running.delete(run.jobId);
     run.state.running--;
-    this.#tellRunning();
+    this.#countRunning();
   }
 
   #wakeFollowers({ rule }: RuleState): void {
     for (const id of this.#options.followers.get(rule.id) ?? []) {
       const state = this.#states.get(id);
-      // One that is due already has not begun since: it runs after this run, too.
+      // A rule that is due already has not begun, so it runs after this run anyway.
       if (state !== undefined && state.dueAt === null) this.#setDue(state, this.#now);
     }
   }
@@ -163,27 +163,27 @@ class Simulation {
     if (this.#waiting.length > before) this.#waiting.sort(byPriority);
   }
 
-  /** Decides about all that are due, until there is no place or nothing is due that could start. */
+  /** Decides about all due rules until no slot is free or none of them can start. */
   #poll(): void {
     while (this.#waiting.length > 0) {
       const batch = this.#decide();
       const settled = new Set([...batch.moved.map(({ id }) => id), ...batch.broken.map(({ rule }) => rule)]);
       this.#carryOut(batch);
-      // A run that is asked to end makes room for the next poll: first for who asked, if it comes first.
+      // A cancelled run frees its slot for the next pass, where the rule that cancelled it may come first.
       const cancelled = [...batch.cancelled].filter((job) => this.#cancel(job));
       this.#waiting = this.#waiting.filter(({ rule }) => !settled.has(rule.id));
       const stillWaiting = this.#waiting.map(({ rule }) => rule.id);
       this.#occupancy.waiting(this.#now, stillWaiting.length, () => stillWaiting);
       this.#takeDue();
-      // A rule may be due again already, and what was cancelled has made room.
+      // A rule may be due again already, and a cancelled run has freed a slot.
       if (cancelled.length === 0 && this.#waiting.length === stillWaiting.length) return;
     }
   }
 
-  /** As a worker does in one transaction. */
+  /** Decides as a worker does in one transaction. */
   #decide(): Batch {
     const view = {
-      freePlaces: this.#options.places - this.#running.size,
+      freePlaces: this.#options.slots - this.#running.size,
       pollingSince: this.#options.from,
       groupWaits: new Map<string, string>(),
       left: [],
@@ -207,7 +207,7 @@ class Simulation {
   #carryOut({ moved, broken, starts, entries, waiting }: Batch): void {
     for (const { rule, error } of broken) {
       const state = this.#states.get(rule);
-      if (state !== undefined) this.#leaveOut(state, error);
+      if (state !== undefined) this.#dropBroken(state, error);
     }
     for (const entry of entries) {
       const state = this.#states.get(entry.ruleId);
@@ -239,7 +239,7 @@ class Simulation {
     state.running++;
     report.runs++;
     report.worstLateMs = Math.max(report.worstLateMs, this.#now - dueAt);
-    this.#tellRunning();
+    this.#countRunning();
   }
 
   /** @returns whether the run was still going on */
@@ -251,18 +251,18 @@ class Simulation {
     return true;
   }
 
-  #tellRunning(): void {
+  #countRunning(): void {
     const rulesOf = () => Array.from(this.#running.values(), ({ state }) => state.rule.id);
     this.#occupancy.changed(this.#now, this.#running.size, rulesOf);
   }
 }
 
-/** What comes when; what comes at the same time comes in any order. */
-class Agenda<T> {
-  /** The latest first. */
+/** Values ordered by time; those of the same time come in any order. */
+class EventQueue<T> {
+  /** Sorted by time, the latest first. */
   readonly #items: Array<{ readonly at: number; readonly value: T }> = [];
 
-  /** When the earliest comes; infinity when nothing does. */
+  /** The earliest time; infinity when the queue is empty. */
   get next(): number {
     return this.#items.at(-1)?.at ?? Number.POSITIVE_INFINITY;
   }
@@ -277,30 +277,30 @@ class Agenda<T> {
     this.#items.splice(low, 0, { at, value });
   }
 
-  /** Takes the earliest out, if it comes up to an instant. */
+  /** Removes and returns the earliest value, if its time is not later than `upTo`. */
   take(upTo: number): T | undefined {
     return this.next > upTo ? undefined : this.#items.pop()?.value;
   }
 }
 
-/** Counts what the ledger would be told of a rule that is due. */
+/** Counts an entry that the ledger would have about a due rule. */
 function countEntry(state: RuleState, entry: Entry): void {
   const { report, rule, dueAt, running } = state;
   const { reason, times } = entry;
   if (reason === 'late') report.late++;
   if (reason === 'dropped') report.dropped += times;
   if (reason === 'skipped' && entry.dueAt === dueAt) {
-    // For the sake of a run, or since it waited for too long.
+    // Skipped because of a run, or because it waited too long.
     const isForRun = running > 0 && rule.policies.overlap === 'skip';
     report[isForRun ? 'skipped' : 'dropped'] += times;
   }
   countNote(state, entry, dueAt ?? 0);
 }
 
-/** A time behind a due time that comes to nothing, or is moved. */
+/** Counts a time later than the due time that is not due, or is moved. */
 function countNote({ report }: RuleState, { reason, dueAt: at, times }: Entry, dueAt: number): void {
   if (at === null || at <= dueAt) return;
-  if (reason === 'skipped') report.leftOut += times;
+  if (reason === 'skipped') report.notDue += times;
   if (reason === 'moved') report.moved += times;
 }
 

@@ -1,4 +1,4 @@
-// The rules of a site, simulated: with the durations of their history, their followers and their clock changes.
+// Simulates the rules of a site: with durations from their history, their followers, and clock changes.
 
 import type { Kysely } from 'kysely';
 import { isElapsed } from '../recurrence/elapsed.js';
@@ -10,23 +10,23 @@ import { simulate } from './simulation.js';
 
 export interface SimulateSiteOptions {
   readonly db: Kysely<Database>;
-  /** The rules; those that are not active are left out. */
+  /** Rules that are not active are ignored. */
   readonly rules: readonly JobRule[];
   readonly from: Date;
   readonly to: Date;
   /** How many jobs run side by side, on all workers. */
-  readonly places: number;
+  readonly slots: number;
   /** The site's zone. */
   readonly timezone: string;
-  /** How long runs take of which the history knows none, in ms. */
+  /** The duration of runs without a history, in ms. */
   readonly defaultDurationMs: number;
-  /** Called at each instant at which anything happens, in ms since 1970, to show how far it has come. */
+  /** Called at each instant at which something happens, in ms since 1970, to show progress. */
   readonly onInstant?: (now: number) => void;
 }
 
-/** What would happen on a site between two instants. */
+/** Simulates a site between two instants. */
 export async function simulateSite(options: SimulateSiteOptions): Promise<SimulationReport> {
-  const { db, places, timezone, defaultDurationMs } = options;
+  const { db, slots, timezone, defaultDurationMs } = options;
   const [from, to] = [options.from.getTime(), options.to.getTime()];
   const rules = options.rules.filter(({ active }) => active);
   const past = await pastRuns(
@@ -39,14 +39,14 @@ export async function simulateSite(options: SimulateSiteOptions): Promise<Simula
     followers: await followersOf(db),
     from,
     to,
-    places,
+    slots,
     zone: knownZone(timezone),
     ...(options.onInstant === undefined ? {} : { onInstant: options.onInstant }),
   });
   const readable = rules.filter(({ id }) => !broken.some(({ rule }) => rule === id));
   const { mostRunning, mostWaiting, fullMs, idleMs, longestIdle, busyMsByHour } = occupancy;
   return {
-    ...{ from, to, places, mostRunning, mostWaiting, fullMs, idleMs, longestIdle, busyMsByHour },
+    ...{ from, to, slots, mostRunning, mostWaiting, fullMs, idleMs, longestIdle, busyMsByHour },
     runs: simulated.rules.reduce((sum, { runs }) => sum + runs, 0),
     rules: simulated.rules,
     clockChanges: clockChanges(readable, from, to),
@@ -72,20 +72,20 @@ async function followersOf(db: Kysely<Database>): Promise<Map<number, number[]>>
   return followers;
 }
 
-/** So many of the newest runs decide. */
-const newest = 101;
+/** How many recent runs of a rule count. */
+const recentRuns = 101;
 
-/** What the newest runs of a rule were like. */
+/** Figures about the recent runs of a rule. */
 interface PastRuns {
-  /** The median of those that were done, in ms; null when none was. */
+  /** The median duration of the runs that were done, in ms; null when none was. */
   readonly medianMs: number | null;
-  /** How many they are, whatever their end. */
+  /** How many runs there are, whatever their status. */
   readonly count: number;
-  /** Those that failed, took too long or were lost. */
+  /** Those that failed, timed out or were lost. */
   readonly failed: number;
 }
 
-/** By the number of the rule; rules without a run that has ended are missing. */
+/** By rule number, without rules that have no finished run. */
 async function pastRuns(db: Kysely<Database>, rules: readonly number[]): Promise<Map<number, PastRuns>> {
   const found = new Map<number, PastRuns>();
   for (const rule of rules) {
@@ -95,7 +95,7 @@ async function pastRuns(db: Kysely<Database>, rules: readonly number[]): Promise
       .where('rule_id', '=', rule)
       .where('end_datetime', 'is not', null)
       .orderBy('id', 'desc')
-      .limit(newest)
+      .limit(recentRuns)
       .execute();
     if (rows.length === 0) continue;
     const durations = rows.flatMap(({ status, start_datetime: start, end_datetime: end }) =>
@@ -107,15 +107,15 @@ async function pastRuns(db: Kysely<Database>, rules: readonly number[]): Promise
   return found;
 }
 
-/** Of an even number of values the higher one in the middle. */
+/** For an even number of values, the higher of the middle two. */
 function medianOf(values: readonly number[]): number | undefined {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-/** Of a rule by the second, not each of the times is told that a clock change shows twice. */
-const mostOfRule = 20;
+/** Limits how many repeated times of one rule are listed. */
+const maxTimesPerRule = 20;
 
-/** The clock changes in the zones of the rules, in the order of time, and what they do to these. */
+/** The clock changes in the zones of the rules, in chronological order, with their effects. */
 function clockChanges(rules: readonly JobRule[], from: number, to: number): ClockChangeReport[] {
   const timezones = [...new Set(rules.map(({ timezone }) => timezone))];
   const found = timezones.flatMap((timezone) => {
@@ -137,7 +137,7 @@ function clockChanges(rules: readonly JobRule[], from: number, to: number): Cloc
 
 function effectsOn(rule: JobRule, at: number, size: number): ClockEffect[] {
   return rule.dueTimes
-    .timetable(new Date(at - size - 1), mostOfRule)
+    .timetable(new Date(at - size - 1), maxTimesPerRule)
     .flatMap(({ at: dueAt, wall, note }) =>
       note === null || (dueAt !== null && dueAt.getTime() - at > 2 * size)
         ? []

@@ -1,4 +1,4 @@
-// What became of one due time of a rule: the one at, or the nearest to, a point in time.
+// Explains one due time of a rule: the one at, or nearest to, a given time.
 
 import type { Kysely } from 'kysely';
 import { openTasks } from '../actors.js';
@@ -11,28 +11,30 @@ import { type Job, jobFromRow } from '../tasks/job.js';
 import type { JobRule } from '../tasks/rule.js';
 import { findRule } from '../tasks/rule-named.js';
 import { readEntries, readSummaries, summaryText } from './entries.js';
-import { hindrancesOf, type Situation, situationOf } from './hindrances.js';
-import { type ToldEntry, tell } from './rule-story.js';
+import { blockersOf, type Situation, situationOf } from './hindrances.js';
+import { type DescribedEntry, describeEntries } from './rule-story.js';
 import { jobText, type TimeWriter } from './sentences.js';
 
 export interface DueTimeStory {
   readonly rule: JobRule;
   readonly asked: Date;
-  /** The due time that is told of; null when there is none near. */
+  /** The explained due time; null when there is none near. */
   readonly dueAt: Date | null;
-  /** What the ledger has on it. */
-  readonly entries: readonly ToldEntry[];
+  /** The ledger's entries about it. */
+  readonly entries: readonly DescribedEntry[];
   readonly job: Job | null;
   readonly attempts: readonly Attempt[];
-  /** All of it, a sentence each. */
+  /** The whole explanation, one sentence each. */
   readonly sentences: readonly string[];
 }
 
-/** Entries about one due time are few; the same long stretch may have been told of by several workers. */
+/** One due time has few entries; several workers may have recorded the same range. */
 const maxEntries = 50;
 
 /**
- * @param named which rule: its number, its name, or the name of its procedure, where that has one rule only
+ * Explains what happened at a due time, or what will.
+ *
+ * @param named which rule: its number, its name, or the name of its procedure if that has only one rule
  * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`)
  */
 export async function dueTimeStory(
@@ -47,10 +49,10 @@ export async function dueTimeStory(
   const { time } = situation;
   const dueAt = await nearest(situation, asked);
   const entries =
-    dueAt === null ? [] : tell(await readEntries(db, rule.id, { dueAt, limit: maxEntries }), rule);
-  // One that was dropped has no job of its own; another one may have made up for it.
-  const toldJob = entries.find((entry) => entry.reason !== 'dropped' && entry.job !== null)?.job ?? null;
-  const job = toldJob ?? (dueAt === null ? null : await jobAt(db, rule.id, dueAt));
+    dueAt === null ? [] : describeEntries(await readEntries(db, rule.id, { dueAt, limit: maxEntries }), rule);
+  // A dropped due time has no job of its own; the job of another one may have made up for it.
+  const ownJob = entries.find((entry) => entry.reason !== 'dropped' && entry.job !== null)?.job ?? null;
+  const job = ownJob ?? (dueAt === null ? null : await jobAt(db, rule.id, dueAt));
   const attempts = job === null ? [] : await attemptsAfter(db, job);
   const isUnknown = entries.length === 0 && job === null;
   const sentences = [
@@ -58,7 +60,7 @@ export async function dueTimeStory(
       ? []
       : [`the rule was not due at ${time(asked)}; the nearest due time is ${time(dueAt)}`]),
     ...entries.map((entry) => entrySentence(entry, time)),
-    ...(job === null || toldJob !== null ? [] : [jobText(job, time)]),
+    ...(job === null || ownJob !== null ? [] : [jobText(job, time)]),
     ...(job === null || job.status === 'running' ? [] : [`it ran on worker ${job.workerId}`]),
     ...attempts.map((attempt) => attemptText(attempt, time)),
     ...absence(situation, entries),
@@ -67,36 +69,39 @@ export async function dueTimeStory(
   return { rule, asked, dueAt, entries, job, attempts, sentences };
 }
 
-/** With its own time where that is not the due time's. */
-function entrySentence({ dueUntil, dueAt, sentence, reason }: ToldEntry, time: TimeWriter): string {
+/** Adds the due time where the entry is about a range of them. */
+function entrySentence({ dueUntil, dueAt, sentence, reason }: DescribedEntry, time: TimeWriter): string {
   if (dueUntil === null || dueAt === null || reason === 'dropped') return sentence;
   return `from ${time(dueAt)} on: ${sentence}`;
 }
 
-function absence({ presence, time }: Situation, entries: readonly ToldEntry[]): string[] {
+function absence({ presence, time }: Situation, entries: readonly DescribedEntry[]): string[] {
   const missed = entries.find(({ reason }) => reason === 'late' || reason === 'dropped');
   const sentence = missed?.dueAt == null ? null : presence.absenceAt(missed.dueAt.getTime(), time);
   return sentence === null ? [] : [sentence];
 }
 
-/** Nothing was written of it: it is to come, it is overdue, or the entries are not kept any more. */
+/** Explains a due time without entries: it is in the future or overdue, or its entries have been deleted. */
 async function withoutEntries(situation: Situation, asked: Date, dueAt: Date | null): Promise<string[]> {
   const { db, rule, now, time } = situation;
   const day = time(dueAt ?? asked).slice(0, 'yyyy-mm-dd'.length);
   const [summary] = await readSummaries(db, rule.id, { day, limit: 1 });
-  if (summary !== undefined) return [`of that day only a summary is left: ${summaryText(summary)}`];
+  if (summary !== undefined) return [`only a summary of that day is left: ${summaryText(summary)}`];
   if (asked < rule.createdAt) return [`the rule was made at ${time(rule.createdAt)}`];
   if (dueAt === null) return ['there is no due time near', ...(await stateAt(situation, asked))];
   const isPast = dueAt.getTime() < now;
-  // It is still to be decided about.
+  // The due time is still undecided.
   const isOpen = rule.nextDueAt !== null && dueAt >= rule.nextDueAt;
   if (isPast && !isOpen)
-    return ['nothing is known of it: entries so old are not kept', ...(await stateAt(situation, dueAt))];
-  const hindrances = await hindrancesOf(situation);
-  return [isPast ? 'it has not begun yet' : 'it is to come', ...hindrances.map(({ sentence }) => sentence)];
+    return ['nothing is known about it: entries that old are deleted', ...(await stateAt(situation, dueAt))];
+  const blockers = await blockersOf(situation);
+  return [
+    isPast ? 'it has not begun yet' : 'it is still to come',
+    ...blockers.map(({ sentence }) => sentence),
+  ];
 }
 
-/** Whether the rule was cancelled then. */
+/** Whether the rule was cancelled or removed at an instant. */
 async function stateAt({ db, rule, time }: Situation, instant: Date): Promise<string[]> {
   const row = await db
     .selectFrom('decisions')
@@ -117,7 +122,7 @@ async function jobAt(db: Kysely<Database>, ruleId: number, dueAt: Date): Promise
   return row === undefined ? null : jobFromRow(row);
 }
 
-/** The due time at a point in time, or the nearest to it: of the ledger, of the jobs, or one to come. */
+/** The due time at or nearest to an instant: from the ledger, from the jobs, or a future one. */
 async function nearest({ db, rule }: Situation, asked: Date): Promise<Date | null> {
   const at = asked.getTime();
   if ((await readEntries(db, rule.id, { dueAt: asked, limit: 1 })).length > 0) return asked;
@@ -133,7 +138,7 @@ async function nearest({ db, rule }: Situation, asked: Date): Promise<Date | nul
   return best === undefined ? null : new Date(best);
 }
 
-/** Due times that nobody has decided about: the last one before, and the next one. */
+/** Undecided due times: the last one before an instant, and the next one. */
 function planned(rule: JobRule, at: number): Array<number | null> {
   const next = rule.nextDueAt?.getTime();
   if (next === undefined) return [];
@@ -141,17 +146,17 @@ function planned(rule: JobRule, at: number): Array<number | null> {
   return at <= next ? [next] : [latestUpTo(at - 1, next - 1, after), after(at - 1)];
 }
 
-/** A further attempt: a run, or what became of it before it could be one. */
+/** A further attempt: a run, or its outcome if it never ran. */
 export interface Attempt {
   readonly attempt: number;
   readonly job: Job | null;
-  /** When it comes, while it waits. */
+  /** The scheduled time, while the attempt waits. */
   readonly runAt: Date | null;
-  /** Why it is no run, in words. */
+  /** Why there is no run, in words. */
   readonly outcome: string | null;
 }
 
-/** The further attempts after a run, in their order. */
+/** The further attempts after a run, in order. */
 export async function attemptsAfter(db: Kysely<Database>, first: Job): Promise<Attempt[]> {
   const attempts: Attempt[] = [];
   for (let job: Job | null = first; job !== null; job = attempts.at(-1)?.job ?? null) {
@@ -181,6 +186,6 @@ export async function attemptsAfter(db: Kysely<Database>, first: Job): Promise<A
 export function attemptText({ attempt, job, runAt, outcome }: Attempt, time: TimeWriter): string {
   const name = `attempt ${attempt}`;
   if (job !== null) return `${name}: ${jobText(job, time)}`;
-  if (runAt !== null) return `${name} comes at ${time(runAt)}`;
-  return `${name}: ${outcome ?? 'its job is not kept any more'}`;
+  if (runAt !== null) return `${name} is scheduled for ${time(runAt)}`;
+  return `${name}: ${outcome ?? 'its job has been deleted'}`;
 }

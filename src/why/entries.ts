@@ -1,4 +1,4 @@
-// The ledger's entries about a rule, each with the job that came of it, and what is left of the old ones.
+// The ledger's entries about a rule, each with its job, and the summaries of old ones.
 
 import type { Kysely } from 'kysely';
 import { idList } from '../store/dialect.js';
@@ -7,29 +7,29 @@ import { type Job, jobFromRow } from '../tasks/job.js';
 import { ranBefore } from '../tasks/ledger.js';
 import { isReason, type Reason, reasons } from '../tasks/reasons.js';
 
-/** What was decided about a rule, as the ledger has it. */
+/** A decision about a rule, as the ledger has it. */
 export interface LedgerEntry {
   readonly id: number;
   readonly reason: Reason;
   readonly dueAt: Date | null;
   /** The last of several due times; null for one. */
   readonly dueUntil: Date | null;
-  /** How many due times it tells of. */
+  /** How many due times it covers. */
   readonly times: number;
   readonly detail: string;
   readonly decidedAt: Date;
   /** A worker, or a person. */
   readonly by: string;
   readonly requestId: number | null;
-  /** What came of it; null where nothing ran, or the job's row is not kept any more. */
+  /** The resulting job; null where nothing ran, or the job has been deleted. */
   readonly job: Job | null;
 }
 
-/** Which entries; the newest ones of these. */
+/** Selects entries; of these, the newest are read. */
 export interface EntryFilter {
-  /** Only those that were decided at or after this. */
+  /** Only entries decided at or after this. */
   readonly since?: Date;
-  /** Only those about the due time, or a stretch of due times that has it. */
+  /** Only entries about this due time, or about a range that contains it. */
   readonly dueAt?: Date;
   readonly limit: number;
 }
@@ -44,7 +44,7 @@ export async function readEntries(
     .selectFrom('decisions')
     .selectAll()
     .where('rule_id', '=', ruleId)
-    // That other workers came for a due time as well, and were later by a moment, is nothing that happened to the rule.
+    // Skips the entries of workers that came too late for a claim: nothing happened to the rule.
     .where((eb) => eb.or([eb('reason', '<>', 'taken'), eb('detail', 'like', `${ranBefore}%`)]));
   if (since !== undefined) query = query.where('decided_at', '>=', since.getTime());
   if (dueAt !== undefined) {
@@ -58,7 +58,7 @@ export async function readEntries(
   return rows.flatMap((row) => entryOf(row, jobs));
 }
 
-/** A reason that only a later version knows is left out: nothing can be said of it. */
+/** Skips a reason of a later version, which has no sentence here. */
 function entryOf(row: DecisionRow, jobs: readonly Job[]): LedgerEntry[] {
   if (!isReason(row.reason)) return [];
   return [
@@ -77,7 +77,7 @@ function entryOf(row: DecisionRow, jobs: readonly Job[]): LedgerEntry[] {
   ];
 }
 
-/** Reasons that tell of a due time for which there may be a job. */
+/** Reasons about a due time that may have a job. */
 const ofDueTime: ReadonlySet<string> = new Set<Reason>(['started', 'late', 'taken']);
 
 function isJobOf(job: Job, row: DecisionRow): boolean {
@@ -111,7 +111,7 @@ async function jobsOf(
   return found.map(jobFromRow);
 }
 
-/** A day of a rule. */
+/** The summary of one day of a rule. */
 export interface DaySummary {
   /** In the rule's zone, `2026-11-24`. */
   readonly day: string;
@@ -122,7 +122,7 @@ export interface DaySummary {
   }>;
 }
 
-/** The summarised days of a rule, the newest ones of them, the oldest first. */
+/** The newest summaries of a rule, the oldest of them first. */
 export async function readSummaries(
   db: Kysely<Database>,
   ruleId: number,

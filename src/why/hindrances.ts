@@ -1,4 +1,4 @@
-// What would keep a rule from running now.
+// Finds what keeps a rule from running now.
 
 import { type Kysely, sql } from 'kysely';
 import { parseHealth } from '../daemon/health.js';
@@ -12,8 +12,8 @@ import { excludedText } from '../tasks/status.js';
 import { Presence } from './presence.js';
 import type { TimeWriter } from './sentences.js';
 
-/** What may stand in the way of a rule. */
-export type HindranceCode =
+/** What may block a rule. */
+export type BlockerCode =
   | 'switched-off'
   | 'removed'
   | 'cancelled'
@@ -26,15 +26,15 @@ export type HindranceCode =
   | 'no-procedure'
   | 'running'
   | 'group'
-  | 'places';
+  | 'slots';
 
-export interface CurrentHindrance {
-  readonly code: HindranceCode;
-  /** A sentence that says what to do, where something can be done. */
+export interface Blocker {
+  readonly code: BlockerCode;
+  /** A sentence that also says what to do, if anything can be done. */
   readonly sentence: string;
 }
 
-/** How things stand, as far as it matters. */
+/** The state of a rule and of the workers that matters here. */
 export interface Situation {
   readonly db: Kysely<Database>;
   readonly rule: JobRule;
@@ -42,13 +42,13 @@ export interface Situation {
   /** In ms since 1970. */
   readonly now: number;
   readonly time: TimeWriter;
-  /** The site's channel, for what to do. */
+  /** The site's channel, for advice. */
   readonly channel: string;
   /** Whether `useLinod` is on. */
   readonly isOn: boolean;
 }
 
-/** How things stand for a rule. */
+/** Reads the situation of a rule. */
 export async function situationOf(
   { site, store }: { readonly site: Site; readonly store: Store },
   rule: JobRule,
@@ -73,13 +73,13 @@ interface RunningRow {
   readonly worker_id: string;
 }
 
-/** All that stands in the way of a rule now, what weighs most first. Empty when it runs as soon as it is due. */
-export async function hindrancesOf(situation: Situation): Promise<CurrentHindrance[]> {
+/** Everything that blocks a rule now, the most important first. Empty when it runs as soon as it is due. */
+export async function blockersOf(situation: Situation): Promise<Blocker[]> {
   const running = await situation.db
     .selectFrom('jobs')
     .select(['id', 'rule_id', 'job_group', 'start_datetime', 'worker_id'])
     .where('status', '=', 'running')
-    // Not by the number alone, in the order of which SQLite would read the whole history.
+    // Ordering by id alone would make SQLite read the whole history.
     .orderBy('start_datetime')
     .orderBy('id')
     .execute();
@@ -92,12 +92,12 @@ export async function hindrancesOf(situation: Situation): Promise<CurrentHindran
   ];
 }
 
-function ofSite({ isOn }: Situation): CurrentHindrance[] {
+function ofSite({ isOn }: Situation): Blocker[] {
   const sentence = 'linod is switched off for this site (useLinod is false): nothing runs';
   return isOn ? [] : [{ code: 'switched-off', sentence }];
 }
 
-async function ofRule({ db, rule, time, now }: Situation): Promise<CurrentHindrance[]> {
+async function ofRule({ db, rule, time, now }: Situation): Promise<Blocker[]> {
   const { id, procedure, removedAt, cancelledAt, cancelledReason, nextDueAt, policies } = rule;
   if (removedAt !== null) {
     const sentence = `no procedure ${procedure} is registered, since ${time(removedAt)} at the latest: the rule is kept for its history`;
@@ -122,8 +122,8 @@ function endedText({ id, until, count, start }: JobRule): string {
     ...(count === null ? [] : [`count ${count}`]),
   ];
   const why = dates.length === 0 ? '' : ` (${dates.join(', ')})`;
-  const anew = `; its times are counted from ${start} on: \`linod rule ${id} set startDatetime=…\` counts anew`;
-  return `the rule has come to the end of its dates${why}${count === null ? '' : anew}`;
+  const restart = `; it counts its times from ${start}: restart the count with \`linod rule ${id} set startDatetime=…\``;
+  return `the rule has ended${why}${count === null ? '' : restart}`;
 }
 
 async function followsText(db: Kysely<Database>, { policies, id }: JobRule): Promise<string> {
@@ -134,13 +134,13 @@ async function followsText(db: Kysely<Database>, { policies, id }: JobRule): Pro
     .where('own.id', '=', id)
     .executeTakeFirst();
   if (first === undefined)
-    return `it runs after rule ${JSON.stringify(policies.runAfter)}, which is not there`;
+    return `it runs after rule ${JSON.stringify(policies.runAfter)}, which does not exist`;
   const cancelled = first.cancelled_at === null ? '' : ', which is cancelled';
   const state = first.removed_at === null ? cancelled : ', whose procedure is gone';
   return `it runs whenever a run of rule #${first.id} ${first.name} is done${state}`;
 }
 
-async function ofWorkers(situation: Situation, running: readonly RunningRow[]): Promise<CurrentHindrance[]> {
+async function ofWorkers(situation: Situation, running: readonly RunningRow[]): Promise<Blocker[]> {
   const { db, rule, presence, time, channel, isOn, now } = situation;
   const absence = presence.absence(time);
   if (absence !== null) {
@@ -153,38 +153,35 @@ async function ofWorkers(situation: Situation, running: readonly RunningRow[]): 
   const { living } = presence;
   const names = living.map(({ id }) => id).join(', ');
   if (living.every((worker) => parseHealth(worker.health)?.tasks === 'paused'))
-    return [{ code: 'paused', sentence: `every worker takes no new work until SIGCONT: ${names}` }];
+    return [{ code: 'paused', sentence: `all workers are paused until SIGCONT: ${names}` }];
   const able = living.filter((worker) => hasProcedure(worker, rule.procedure));
   if (able.length === 0) {
-    const sentence = `no worker has the procedure ${rule.procedure}: ${names} would have to be restarted`;
+    const sentence = `no worker has the procedure ${rule.procedure}: restart ${names}`;
     return [{ code: 'no-procedure', sentence }];
   }
   if (!able.every((worker) => isFull(worker, running))) return [];
-  const each = able.map(({ id, max_jobs: places }) => `${places} of ${places} on ${id}`);
-  return [{ code: 'places', sentence: `all places for jobs are taken: ${each.join(', ')}` }];
+  const each = able.map(({ id, max_jobs: slots }) => `${slots} of ${slots} on ${id}`);
+  return [{ code: 'slots', sentence: `all job slots are taken: ${each.join(', ')}` }];
 }
 
-function isFull({ id, max_jobs: places }: WorkerRow, running: readonly RunningRow[]): boolean {
-  return places !== null && running.filter((run) => run.worker_id === id).length >= places;
+function isFull({ id, max_jobs: slots }: WorkerRow, running: readonly RunningRow[]): boolean {
+  return slots !== null && running.filter((run) => run.worker_id === id).length >= slots;
 }
 
-function ofRuns({ rule, time }: Situation, running: readonly RunningRow[]): CurrentHindrance[] {
+function ofRuns({ rule, time }: Situation, running: readonly RunningRow[]): Blocker[] {
   const { overlap } = rule.policies;
   const own = running.find((run) => run.rule_id === rule.id);
   if (own === undefined || overlap === 'allow') return [];
   const then = {
-    skip: 'what is due or asked for meanwhile is skipped',
-    'queue-one': 'what is due or asked for meanwhile waits for its end',
-    'cancel-previous': 'what is due or asked for next asks it to end, and waits for that',
+    skip: 'due times and requests are skipped until it ends',
+    'queue-one': 'due times and requests wait until it ends',
+    'cancel-previous': 'the next due time or request cancels it, and waits until it ends',
   }[overlap];
   const since = `job ${own.id} has been running since ${time(new Date(own.start_datetime))}`;
   return [{ code: 'running', sentence: `${since}: ${then} (overlap is ${overlap})` }];
 }
 
-async function ofGroup(
-  { db, rule, now }: Situation,
-  running: readonly RunningRow[],
-): Promise<CurrentHindrance[]> {
+async function ofGroup({ db, rule, now }: Situation, running: readonly RunningRow[]): Promise<Blocker[]> {
   const { group, groupLimit, priority } = rule.policies;
   const inGroup = running.filter((run) => group !== '' && run.job_group === group);
   if (inGroup.length === 0) return [];
@@ -192,7 +189,7 @@ async function ofGroup(
   if (inGroup.length >= groupLimit) {
     return [{ code: 'group', sentence: `group ${group} is at its limit of ${groupLimit}: ${jobs}` }];
   }
-  // One with a lower limit that waits is not overtaken.
+  // A waiting rule with a lower group limit is not overtaken.
   const dueAt = Math.min(rule.nextDueAt?.getTime() ?? now, now);
   const first = await db
     .selectFrom('job_rules')

@@ -1,15 +1,15 @@
-// What will come of a rule: what is due and waits, its next due times, and what stands in the way.
+// The future of a rule: what is due and waits, its next due times, and its blockers.
 
 import { durationText } from '../duration.js';
 import { LinodError } from '../errors.js';
 import { passedBetween } from '../tasks/decide.js';
 import type { Reason } from '../tasks/reasons.js';
 import type { JobRule } from '../tasks/rule.js';
-import { type CurrentHindrance, hindrancesOf, type Situation } from './hindrances.js';
+import { type Blocker, blockersOf, type Situation } from './hindrances.js';
 import { type TimeWriter, timesText } from './sentences.js';
 
-/** Something that is to come. */
-export interface Coming {
+/** An upcoming time of a rule. */
+export interface UpcomingTime {
   readonly at: Date;
   /** Null for a plain due time. */
   readonly reason: Reason | null;
@@ -17,27 +17,27 @@ export interface Coming {
 }
 
 export interface Outlook {
-  readonly hindrances: readonly CurrentHindrance[];
-  /** What is due and has not begun, as a sentence; null when nothing is. */
+  readonly blockers: readonly Blocker[];
+  /** The overdue times, as a sentence; null when there are none. */
   readonly overdue: string | null;
   /** Requests and further attempts that wait, as sentences. */
   readonly waiting: readonly string[];
-  /** The next due times, with what is left out or moved among them, in their order. */
-  readonly next: readonly Coming[];
+  /** The next due times, with skipped and moved ones, in chronological order. */
+  readonly next: readonly UpcomingTime[];
 }
 
-/** @param most how many due times */
-export async function outlookOf(situation: Situation, most: number): Promise<Outlook> {
+/** @param maxTimes how many due times */
+export async function outlookOf(situation: Situation, maxTimes: number): Promise<Outlook> {
   const { rule, now, time } = situation;
   return {
-    hindrances: await hindrancesOf(situation),
+    blockers: await blockersOf(situation),
     overdue: overdueText(rule, now, time),
     waiting: await waitingOf(situation),
-    next: comingOf(rule, now, most),
+    next: upcomingTimes(rule, now, maxTimes),
   };
 }
 
-/** A due time that passed less than this ago is about to be run. */
+/** A due time that passed less than this ago is about to run. */
 const aboutToRunMs = 5000;
 
 function overdueText(rule: JobRule, now: number, time: TimeWriter): string | null {
@@ -46,16 +46,15 @@ function overdueText(rule: JobRule, now: number, time: TimeWriter): string | nul
   if (rule.policies.runAfter !== '') return `due since ${time(new Date(due))}`;
   const { times } = passedBetween(rule, due, now);
   const have = times === 1 ? 'has' : 'have';
-  return `due since ${time(new Date(due))}: ${timesText(times)} ${have} passed, ${madeUpFor(rule, times)}`;
+  return `due since ${time(new Date(due))}: ${timesText(times)} ${have} passed; ${madeUpFor(rule, times)}`;
 }
 
-/** What will become of due times that passed. */
+/** What will happen with due times that passed, as a clause. */
 function madeUpFor({ policies }: JobRule, times: number): string {
   const { misfire, misfireWindowSeconds } = policies;
-  if (misfire === 'skip') return `which will not be made up for (misfire is skip)`;
-  const how =
-    misfire === 'run-all' ? 'each of which will be run' : `for which one run will make up as soon as it can`;
-  const one = times === 1 ? 'which will be run as soon as it can' : how;
+  if (misfire === 'skip') return `${times === 1 ? 'it' : 'they'} will not be made up for (misfire is skip)`;
+  const several = misfire === 'run-all' ? 'each will run' : 'one run will make up for them';
+  const one = `${times === 1 ? 'it will run' : several} as soon as possible`;
   if (misfireWindowSeconds === 0) return one;
   return `${one}, unless it is more than ${durationText(misfireWindowSeconds * 1000)} late by then`;
 }
@@ -79,14 +78,14 @@ async function waitingOf({ db, rule, time, now }: Situation): Promise<string[]> 
   });
 }
 
-/** Of a rule that cannot be read there is nothing to come. */
-function comingOf(rule: JobRule, now: number, most: number): Coming[] {
+/** A rule that cannot be read has no upcoming times. */
+function upcomingTimes(rule: JobRule, now: number, maxTimes: number): UpcomingTime[] {
   try {
     const times: number[] = [];
     const first = rule.nextDueAt !== null && rule.nextDueAt.getTime() > now ? rule.nextDueAt : null;
     for (
       let at = first ?? rule.dueAfter(new Date(now));
-      at !== null && times.length < most;
+      at !== null && times.length < maxTimes;
       at = rule.dueAfter(at)
     ) {
       times.push(at.getTime());
@@ -96,12 +95,12 @@ function comingOf(rule: JobRule, now: number, most: number): Coming[] {
     const due = times.map((at) => {
       const moved = notes.find((note) => note.reason === 'moved' && note.dueAt === at);
       const jitterMs = rule.jitterOf(at);
-      const told = [
+      const clauses = [
         'due',
         moved?.detail ?? '',
         jitterMs === 0 ? '' : `moved by ${durationText(jitterMs)} of jitter`,
       ];
-      const sentence = told.filter((text) => text !== '').join(', ');
+      const sentence = clauses.filter((text) => text !== '').join(', ');
       return { at: new Date(at), reason: moved === undefined ? null : ('moved' as const), sentence };
     });
     const skipped = notes.flatMap(({ reason, dueAt, detail }) =>

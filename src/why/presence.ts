@@ -1,4 +1,4 @@
-// Which workers ran when, as far as their rows tell.
+// Which workers ran when, according to their rows.
 
 import type { Kysely } from 'kysely';
 import { keepStoppedMs, leaveReason } from '../membership/registry.js';
@@ -19,12 +19,12 @@ export class Presence {
     return new Presence(await db.selectFrom('workers').selectAll().orderBy('started_at').execute(), now);
   }
 
-  /** Those that have not stopped. */
+  /** The workers that have not stopped. */
   get living(): readonly WorkerRow[] {
     return this.#rows.filter((row) => row.stopped_at === null);
   }
 
-  /** Since when no worker runs, as a sentence; null while one does. */
+  /** Since when no worker has run, as a sentence; null while one runs. */
   absence(time: TimeWriter): string | null {
     if (this.living.length > 0) return null;
     const last = lastOf(this.#rows);
@@ -33,8 +33,8 @@ export class Presence {
   }
 
   /**
-   * Between which times no worker ran, of an instant that has passed; null when one ran then, or it is not known any
-   * more.
+   * The period without a worker around a past instant, as a sentence. Null when a worker ran then, or the
+   * rows have been deleted.
    */
   absenceAt(instant: number, time: TimeWriter): string | null {
     const hadAny = this.#rows.some((row) => row.started_at <= instant && endOf(row) > instant);
@@ -48,26 +48,26 @@ export class Presence {
     return `no worker ran${from}${to}`.replace(/,$/, '');
   }
 
-  /** Rows of workers that stopped are deleted after some days. */
+  /** The registry deletes rows of stopped workers after some days. */
   #isKnown(instant: number): boolean {
     return instant > this.#now - keepStoppedMs;
   }
 }
 
-/** When a worker was alive for the last time; infinity while it is. */
+/** When a worker was last alive; infinity while it is. */
 function endOf(row: WorkerRow): number {
   if (row.stopped_at === null) return Number.POSITIVE_INFINITY;
   return Math.min(row.heartbeat_at, row.stopped_at);
 }
 
-/** Whether it has taken leave itself, or was found to be gone. */
+/** Whether it left by itself; otherwise others found it gone. */
 function wasStopped({ stop_reason: reason }: WorkerRow): boolean {
   return reason === leaveReason;
 }
 
 function howItEnded(row: WorkerRow): string {
   if (wasStopped(row)) return `${row.id} was stopped`;
-  return `${row.id} was last heard of (${row.stop_reason ?? 'nothing is known of its end'})`;
+  return `${row.id} sent its last heartbeat (${row.stop_reason ?? 'nothing is known about its end'})`;
 }
 
 function lastOf(rows: readonly WorkerRow[]): WorkerRow | undefined {

@@ -1,4 +1,4 @@
-// What happened to a rule, and what will.
+// Explains what happened to a rule, and what will.
 
 import { openTasks } from '../actors.js';
 import { systemClock } from '../clock.js';
@@ -12,8 +12,8 @@ import { type Outlook, outlookOf } from './outlook.js';
 import { sentenceOf } from './sentences.js';
 
 /** An entry of the ledger with its sentence. */
-export interface ToldEntry extends LedgerEntry {
-  /** The time that it is about: the due time, or when it happened. */
+export interface DescribedEntry extends LedgerEntry {
+  /** The time that the entry is about: its due time, or when it was decided. */
   readonly at: Date;
   readonly sentence: string;
 }
@@ -24,24 +24,24 @@ export interface RuleStory {
   /** Days of which only summaries are left. */
   readonly summaries: readonly DaySummary[];
   /** The oldest first. */
-  readonly entries: readonly ToldEntry[];
+  readonly entries: readonly DescribedEntry[];
   readonly outlook: Outlook;
 }
 
 export interface StoryOptions {
-  /** Entries from then on. Default: the newest ones. */
+  /** Entries from this instant on. Default: the newest ones. */
   readonly since?: Date;
-  /** At most so many entries, the newest. Default 10. */
+  /** The maximum number of entries, the newest of them. Default 10. */
   readonly limit?: number;
-  /** So many due times to come. Default 5. */
+  /** The number of upcoming due times. Default 5. */
   readonly next?: number;
   readonly now?: Date;
 }
 
 /**
- * The story of a rule, out of the ledger, the jobs and the workers.
+ * Explains a rule from the ledger, the jobs and the workers.
  *
- * @param named which rule: its number, its name, or the name of its procedure, where that has one rule only
+ * @param named which rule: its number, its name, or the name of its procedure if that has only one rule
  * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`)
  * @example
  * const { entries, outlook } = await ruleStory({ site, store }, 'nightly_report');
@@ -55,21 +55,21 @@ export async function ruleStory(
   const ruleId = await findRule(db, named);
   const rule = await (await openTasks({ site, store })).rules.get(ruleId);
   const entries = await readEntries(db, ruleId, { limit, ...(since === undefined ? {} : { since }) });
-  const told = tell(entries, rule).filter(({ at }) => at <= now);
-  // What is left of older days is of use only where the entries do not fill the page.
-  const free = limit - told.length;
+  const described = describeEntries(entries, rule).filter(({ at }) => at <= now);
+  // Summaries fill the page only where there are not enough entries.
+  const free = limit - described.length;
   const sinceDay = since === undefined ? {} : { since: rule.localTime(since).slice(0, 10) };
   const summaries = free > 0 ? await readSummaries(db, ruleId, { limit: free, ...sinceDay }) : [];
   const outlook = await outlookOf(await situationOf({ site, store }, rule, now), next);
-  return { rule, now, summaries, entries: told, outlook };
+  return { rule, now, summaries, entries: described, outlook };
 }
 
 /** The entries with their sentences, in the order of the times that they are about. */
-export function tell(entries: readonly LedgerEntry[], rule: JobRule): ToldEntry[] {
-  const told = entries.map((entry) => ({
+export function describeEntries(entries: readonly LedgerEntry[], rule: JobRule): DescribedEntry[] {
+  const described = entries.map((entry) => ({
     ...entry,
     at: entry.dueAt ?? entry.decidedAt,
     sentence: sentenceOf(entry, (instant) => rule.localTime(instant)),
   }));
-  return told.sort((a, b) => a.at.getTime() - b.at.getTime() || a.id - b.id);
+  return described.sort((a, b) => a.at.getTime() - b.at.getTime() || a.id - b.id);
 }

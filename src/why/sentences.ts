@@ -1,25 +1,25 @@
-// What the ledger knows, in sentences.
+// Turns ledger entries and jobs into sentences.
 
 import { durationText } from '../duration.js';
 import type { Job } from '../tasks/job.js';
 import type { Reason } from '../tasks/reasons.js';
 import type { LedgerEntry } from './entries.js';
 
-/** How an instant is written: in the rule's zone. */
+/** Writes an instant in the rule's zone. */
 export type TimeWriter = (instant: Date) => string;
 
 /** An entry as a sentence, without its time. */
 export function sentenceOf(entry: LedgerEntry, time: TimeWriter): string {
-  return tellers[entry.reason](entry, time);
+  return writers[entry.reason](entry, time);
 }
 
-type Teller = (entry: LedgerEntry, time: TimeWriter) => string;
+type SentenceWriter = (entry: LedgerEntry, time: TimeWriter) => string;
 
-const tellers: Readonly<Record<Reason, Teller>> = {
+const writers: Readonly<Record<Reason, SentenceWriter>> = {
   started: ({ job, detail }, time) =>
     `run on time${detail === '' ? '' : `, ${detail}`}${jobClause(job, time)}`,
   late: ({ job, detail }, time) => `run late, ${detail}${jobClause(job, time)}`,
-  requested: ({ job, detail }, time) => `a run was asked for ${detail}${jobClause(job, time)}`,
+  requested: ({ job, detail }, time) => `a run was requested ${detail}${jobClause(job, time)}`,
   again: ({ job, detail }, time) => {
     const attempt = job === null ? 'a further attempt' : `attempt ${job.attempt}`;
     return `${attempt}, after ${detail.replace(/^by /, '')}${jobClause(job, time)}`;
@@ -35,23 +35,23 @@ const tellers: Readonly<Record<Reason, Teller>> = {
   lost: ({ detail }) => `lost: ${detail}`,
   cancelled: ({ detail }) => `the rule was cancelled${byOrWhy(detail)}`,
   resumed: ({ detail }) => `the rule was resumed ${detail}`,
-  reactivated: ({ detail }) => `the set-up of the rules took the rule up again: it was ${detail}`,
+  reactivated: ({ detail }) => `rule set-up made the rule active again: it was ${detail}`,
   edited: ({ detail }) => `the rule was changed: ${detail}`,
-  removed: ({ detail }) => `the rule was put aside: ${detail}`,
-  ended: () => 'the rule has come to the end of its dates: it is not due any more',
+  removed: ({ detail }) => `the rule was removed: ${detail}`,
+  ended: () => 'the rule has ended: it has no further due times',
 };
 
-/** What became of a job, as a clause. */
+/** The state of a job, as a clause. */
 export function jobText(job: Job, time: TimeWriter): string {
   const { id, status, startDatetime, endDatetime, message } = job;
   if (status === 'running' || endDatetime === null) {
-    return `job ${id} goes on since ${time(startDatetime)}, on worker ${job.workerId}`;
+    return `job ${id} has been running since ${time(startDatetime)}, on worker ${job.workerId}`;
   }
   const after = durationText(endDatetime.getTime() - startDatetime.getTime());
   const headline = message.split('\n', 1)[0] ?? '';
   if (status === 'done') return `job ${id} was done after ${after}`;
   if (status === 'lost') return `job ${id} was lost: ${headline}`;
-  const how = { failed: 'failed', cancelled: 'was ended', timeout: 'ran out of time' }[status];
+  const how = { failed: 'failed', cancelled: 'was cancelled', timeout: 'timed out' }[status];
   return `job ${id} ${how} after ${after}: ${headline}`;
 }
 
@@ -62,10 +62,10 @@ export function timesText(times: number): string {
 }
 
 function jobClause(job: Job | null, time: TimeWriter): string {
-  return job === null ? '; its job is not kept any more' : `; ${jobText(job, time)}`;
+  return job === null ? '; its job has been deleted' : `; ${jobText(job, time)}`;
 }
 
-/** Nothing for a single due time, whose time stands before the sentence. */
+/** Empty for a single due time, which stands before the sentence. */
 function dueTimes({ times, dueUntil }: LedgerEntry, time: TimeWriter): string {
   return dueUntil === null ? '' : `${timesText(times)} up to ${time(dueUntil)} were`;
 }

@@ -230,7 +230,7 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod jobs': ['', [job]],
     'linod job': ['1', { ...job, lines: [{ level: 'INFO', text: /watered \{"cans":2\}$/ }] }],
     'linod simulate': ['', { elapsedMs: Number }],
-    'linod why': ['1', { rule: { id: 1 }, entries: Array, next: Array, hindrances: [] }],
+    'linod why': ['1', { rule: { id: 1 }, entries: Array, next: Array, blockers: [] }],
     'linod job cancel': ['1', { job: 1, request: null, ended: true, status: 'done' }],
     'linod procedures': ['', [{ value: 'water_plants', source: /garden\.ts:2$/ }, { name: 'feed_dragon' }]],
     'linod log tail': ['-n 3', undefined],

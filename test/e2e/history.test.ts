@@ -44,7 +44,7 @@ t.test('linod job cancel ends a run on whichever worker it is, and says whether 
   await site.linod('rule', '1', 'set', 'overlap=queue-one');
   t.match(
     await site.linod('rule', '1', 'run'),
-    /\nit waits: all places for jobs are taken: .*; job 1 has been running since .* \(overlap is queue-one\)\n$/,
+    /\nit waits: all job slots are taken: .*; job 1 has been running since .* \(overlap is queue-one\)\n$/,
     'and what it waits for',
   );
 

@@ -7,7 +7,7 @@ const lock = new FileLock(path, name);
 
 process.on('message', (wanted) => {
   if (wanted === 'release') lock.release();
-  else if (lock.take()) lock.sign();
+  else if (lock.take()) lock.recordOwner();
   process.send?.(lock.held);
 });
 process.on('disconnect', () => process.exit());

@@ -30,7 +30,7 @@ export class LogLock extends FileLock implements WriterFence {
   ensure(): void {
     if (this.held) return;
     if (!this.take()) throw new LogLockedError(this.#tellHolder());
-    this.sign();
+    this.recordOwner();
   }
 
   assertHeld(): void {
@@ -39,7 +39,7 @@ export class LogLock extends FileLock implements WriterFence {
 
   /** Who keeps this process from writing, in a clause for people. */
   #tellHolder(): string {
-    const holder = this.lastHolder();
+    const holder = this.lastOwner();
     // A note whose writer is gone is from before; who has the lock now has not said so yet.
     if (holder === undefined || ownerState(holder) === 'dead') return 'another process holds its lock';
     const { name, pid } = holder;

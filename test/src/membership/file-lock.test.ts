@@ -29,29 +29,29 @@ class Other {
     });
   }
 
-  /** Whether it has the lock after that. */
+  /** @returns whether it has the lock afterwards */
   async ask(what: 'take' | 'release'): Promise<boolean> {
     const [held] = await Promise.all([once(this.child, 'message'), this.child.send(what)]);
     return held[0] === true;
   }
 }
 
-t.test('a lock is one process’s until that ends, suspended or not', async (t) => {
+t.test('one process has the lock until it ends, suspended or not', async (t) => {
   const path = join(testDirectory(t), 'new', 'writer.lock');
   const own = new FileLock(path, 'own');
   const other = new Other(t, path, 'other');
   t.notOk(own.held);
-  t.ok(own.take(), 'the directory is made');
+  t.ok(own.take(), 'the lock creates its directory');
   t.ok(own.held && own.take(), 'taking it again changes nothing');
-  t.equal(own.lastHolder(), undefined);
-  own.sign();
-  t.match(own.lastHolder(), { name: 'own', ...ownProcess() });
+  t.equal(own.lastOwner(), undefined);
+  own.recordOwner();
+  t.match(own.lastOwner(), { name: 'own', ...ownProcess() });
   t.notOk(await other.ask('take'));
   own.release();
   own.release();
   t.ok(await other.ask('take'));
   t.notOk(own.take());
-  t.match(own.lastHolder(), { name: 'other', pid: other.child.pid });
+  t.match(own.lastOwner(), { name: 'other', pid: other.child.pid });
   t.notOk(await other.ask('release'));
   t.ok(own.take());
   own.release();
@@ -60,27 +60,27 @@ t.test('a lock is one process’s until that ends, suspended or not', async (t) 
   other.child.kill('SIGSTOP');
   const pid = other.child.pid ?? 0;
   await until('it is suspended', () => isSuspended({ ...ownProcess(), pid }));
-  t.notOk(own.take(), 'a suspended process has it still');
+  t.notOk(own.take(), 'a suspended process keeps it');
   other.child.kill('SIGKILL');
   await once(other.child, 'exit');
-  t.ok(own.take(), 'a killed one has not');
+  t.ok(own.take(), 'a killed process does not');
   own.release();
 });
 
-t.test('two in one process are as two processes', async (t) => {
+t.test('two locks in one process exclude each other, as two processes do', async (t) => {
   const path = join(testDirectory(t), 'writer.lock');
   const [a, b] = [new FileLock(path, 'a'), new FileLock(path, 'b')];
   t.ok(a.take());
   t.notOk(b.take());
-  t.ok(a.held, 'the attempt of another costs nobody the lock');
+  t.ok(a.held, 'a failed attempt of another leaves the lock in place');
   const other = new Other(t, path, 'other');
-  t.notOk(await other.ask('take'), 'with the kernel neither');
+  t.notOk(await other.ask('take'), 'the kernel has kept the lock, too');
   a.release();
   t.ok(b.take());
   b.release();
 });
 
-t.test('a lock whose file was removed is held no more, and can be taken anew', async (t) => {
+t.test('removing the file of a lock frees it, and it can be taken again', async (t) => {
   const path = join(testDirectory(t), 'writer.lock');
   const [a, b] = [new FileLock(path, 'a'), new FileLock(path, 'b')];
   t.ok(a.take());
@@ -94,7 +94,7 @@ t.test('a lock whose file was removed is held no more, and can be taken anew', a
 });
 
 t.test(
-  'what is no lock is told with its path, and a signature that cannot be read is nobody’s',
+  'an error names the path that cannot be locked, and an unreadable owner file names nobody',
   async (t) => {
     const directory = testDirectory(t, {
       file: '',
@@ -109,13 +109,13 @@ t.test(
     t.throws(() => new FileLock(join(directory, 'b.lock'), 'a').take(), { code: 'LINOD_ERR_FILE_LOCK' });
     const lock = new FileLock(join(directory, 'c.lock'), 'c');
     for (const text of ['', '{"name":', '{"name":1}', 'null']) {
-      writeFileSync(`${lock.path}.holder`, text);
-      t.equal(lock.lastHolder(), undefined);
+      writeFileSync(`${lock.path}.owner`, text);
+      t.equal(lock.lastOwner(), undefined);
     }
   },
 );
 
-t.test('only who could remove the file of a lock can read it', async (t) => {
+t.test('only those who could remove the file of a lock can read it', async (t) => {
   const directory = testDirectory(t);
   const path = join(directory, 'writer.lock');
   const lock = new FileLock(path, 'a');
@@ -127,25 +127,25 @@ t.test('only who could remove the file of a lock can read it', async (t) => {
   chmodSync(directory, 0o755);
   t.equal(modeAfter(), 0o600);
   chmodSync(path, 0o644);
-  t.equal(modeAfter(), 0o600, 'also one that was made by an earlier version');
+  t.equal(modeAfter(), 0o600, 'the mode of an earlier version is corrected');
   chmodSync(directory, 0o775);
-  t.equal(modeAfter(), 0o660, 'a directory of a group is shared by its members');
+  t.equal(modeAfter(), 0o660, 'the group shares a group-writable directory');
 });
 
-t.test('a lock and its signature are written through no link, and a pipe blocks nobody', async (t) => {
+t.test('a lock and its owner file are not written through a link, and a pipe does not block', async (t) => {
   const directory = testDirectory(t, { target: 'of somebody else' });
   const [target, path] = [join(directory, 'target'), join(directory, 'writer.lock')];
   const lock = new FileLock(path, 'a');
-  symlinkSync(target, `${path}.holder`);
+  symlinkSync(target, `${path}.owner`);
   t.ok(lock.take());
-  lock.sign();
-  t.equal(lock.lastHolder(), undefined);
+  lock.recordOwner();
+  t.equal(lock.lastOwner(), undefined);
   t.equal(readFileSync(target, 'utf8'), 'of somebody else');
   lock.release();
-  rmSync(`${path}.holder`);
-  execFileSync('mkfifo', [`${path}.holder`]);
-  lock.sign();
-  t.equal(lock.lastHolder(), undefined);
+  rmSync(`${path}.owner`);
+  execFileSync('mkfifo', [`${path}.owner`]);
+  lock.recordOwner();
+  t.equal(lock.lastOwner(), undefined);
   rmSync(path);
   symlinkSync(target, path);
   t.throws(() => lock.take(), { code: 'LINOD_ERR_FILE_LOCK', message: /is no regular file/ });

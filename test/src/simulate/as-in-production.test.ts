@@ -1,4 +1,4 @@
-// What the simulation tells beside what the tasks themselves do with the same rules, on a clock that is moved.
+// Compares a simulation with real tasks that run the same rules on a manual clock.
 
 import t, { type Test } from 'tap';
 import type { ScheduleOptions } from '../../../src/procedure.js';
@@ -9,17 +9,17 @@ import { Random } from '../../support/random.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
 import { until } from '../../support/until.js';
 
-/** Nothing is due or ends in the last quarter of a second. */
+/** Ends at a quarter of a second, when nothing is due or ends. */
 const forMs = 3 * 60_000 + 250;
 
-/** Enough for all. */
-const places = 20;
+/** Enough for all rules. */
+const slots = 20;
 
 interface Given extends ScheduleOptions {
   readonly takesMs: number;
 }
 
-/** A rule that meets itself and others of its group. */
+/** A rule whose runs overlap each other and those of its group. */
 function anyRule(random: Random, number: number): Given {
   const takesMs = random.whole(1, 40_000);
   const common = {
@@ -40,7 +40,7 @@ function anyRule(random: Random, number: number): Given {
   };
 }
 
-/** The runs of a bench: each goes on for as long as it takes, or until it is asked to end. */
+/** The runs of a bench. Each takes its given time, or ends when it is aborted. */
 class Runs {
   readonly #bench: Bench;
   readonly #ends = new Map<number, number>();
@@ -61,13 +61,13 @@ class Runs {
     this.#ended.add(ar.jobId);
   }
 
-  /** When the next run ends, or begins that has been claimed already. */
+  /** When the next run ends, or a claimed run begins. */
   get next(): number {
     const claimed = this.#bench.tasks.running.filter(({ id }) => !this.#ends.has(id));
     return Math.min(...this.#ends.values(), ...claimed.map(({ dueAt }) => dueAt?.getTime() ?? 0));
   }
 
-  /** Waits until all that is due has begun, and all that has ended is written. @returns how many have ended so far */
+  /** Waits until due runs have begun and ended runs are stored. @returns how many have ended so far */
   async settled(): Promise<number> {
     const { clock, tasks } = this.#bench;
     const isSettled = () => this.next > clock.now() && tasks.running.every(({ id }) => !this.#ended.has(id));
@@ -76,10 +76,10 @@ class Runs {
   }
 }
 
-/** Does what a worker does until the clock has come so far: looks when it is time to, and when a run has ended. */
+/** Polls as a worker does until the clock reaches `end`: at the next due time, and when a run ends. */
 async function runUntil({ tasks, clock }: Bench, runs: Runs, end: number): Promise<void> {
-  for (let looks = 0, ended = 0; ; looks++) {
-    if (looks > 20_000) throw new Error('it does not get on');
+  for (let polls = 0, ended = 0; ; polls++) {
+    if (polls > 20_000) throw new Error('the tasks make no progress');
     const next = (await tasks.run()).getTime();
     const before = ended;
     ended = await runs.settled();
@@ -90,7 +90,7 @@ async function runUntil({ tasks, clock }: Bench, runs: Runs, end: number): Promi
   }
 }
 
-interface Told {
+interface Counts {
   runs: number;
   late: number;
   skipped: number;
@@ -99,9 +99,9 @@ interface Told {
   worstLateMs: number;
 }
 
-/** What the tasks did, by the name of the rule. */
-async function produced({ store, rules }: Bench): Promise<Record<string, Told>> {
-  const told: Record<string, Told> = {};
+/** Counts what the tasks did, by rule name. */
+async function countRuns({ store, rules }: Bench): Promise<Record<string, Counts>> {
+  const counts: Record<string, Counts> = {};
   for (const rule of await rules.list()) {
     const jobs = await store.db.selectFrom('jobs').selectAll().where('rule_id', '=', rule.id).execute();
     const entries = await store.db
@@ -112,7 +112,7 @@ async function produced({ store, rules }: Bench): Promise<Record<string, Told>> 
     const times = (wanted: (entry: (typeof entries)[number]) => boolean) =>
       entries.filter(wanted).reduce((sum, { times }) => sum + times, 0);
     const isForRun = ({ detail }: { detail: string }) => /was still running, for /.test(detail);
-    told[rule.name] = {
+    counts[rule.name] = {
       runs: jobs.length,
       late: times(({ reason }) => reason === 'late'),
       skipped: times((entry) => entry.reason === 'skipped' && isForRun(entry)),
@@ -126,11 +126,11 @@ async function produced({ store, rules }: Bench): Promise<Record<string, Told>> 
       ),
     };
   }
-  return told;
+  return counts;
 }
 
 async function compare(t: Test, random: Random): Promise<void> {
-  const bench = await openBench(t, { maxJobs: places });
+  const bench = await openBench(t, { maxJobs: slots });
   const runs = new Runs(bench);
   const takes = new Map<string, number>();
   for (let number = 1; number <= 6; number++) {
@@ -148,18 +148,18 @@ async function compare(t: Test, random: Random): Promise<void> {
     followers: new Map(follower && leader ? [[leader.id, [follower.id]]] : []),
     from: noon,
     to: noon + forMs,
-    places,
+    slots,
     zone: knownZone('UTC'),
   });
   await runUntil(bench, runs, noon + forMs);
-  const real = await produced(bench);
+  const real = await countRuns(bench);
   for (const { name, runs, late, skipped, dropped, cancelled, worstLateMs } of simulated.rules)
     t.same({ runs, late, skipped, dropped, cancelled, worstLateMs }, real[name], name);
 }
 
-// The seeds are fixed: a worker claims what is due a tenth of a second before, so that a run that ends in that time may make
-// room for one rule there and for another here. The last four differed while rules of a group overtook one another.
+// Fixed seeds. A worker claims a due rule 0.1 s early, so a run that ends in that time can free a slot for another rule
+// than in the simulation. Most seeds differ as soon as rules of a group overtake one another.
 for (const seed of [30, 109, 117, 125, 131])
-  t.test(`what is simulated of a site is what happens there, run for run (SEED=${seed})`, async (t) => {
+  t.test(`a simulation predicts each run of a site (SEED=${seed})`, async (t) => {
     await compare(t, new Random(seed));
   });

@@ -18,11 +18,11 @@ interface Simulated extends SimulationReport {
 interface Given {
   readonly rules: Readonly<Record<string, ScheduleOptions & { readonly takesMs: number }>>;
   readonly forMs: number;
-  readonly places?: number;
+  readonly slots?: number;
 }
 
-/** The rules of a site, each with a run in its history that took so long. */
-async function simulated(t: Test, { rules, forMs, places = 10 }: Given): Promise<Simulated> {
+/** Simulates rules that each have one past run of the given length. */
+async function simulated(t: Test, { rules, forMs, slots = 10 }: Given): Promise<Simulated> {
   const bench = await openBench(t);
   for (const [name, { takesMs: _, ...options }] of Object.entries(rules))
     bench.add(name, () => undefined, { onFailure: 'continue', ...options });
@@ -34,7 +34,7 @@ async function simulated(t: Test, { rules, forMs, places = 10 }: Given): Promise
     rules: await bench.rules.list(),
     from: new Date(noon),
     to: new Date(noon + forMs),
-    places,
+    slots,
     timezone: 'UTC',
     defaultDurationMs: 1000,
   });
@@ -59,7 +59,7 @@ async function addRun(
   await bench.store.db.insertInto('jobs').values(row).execute();
 }
 
-t.test('rules are due as often as they are, and nothing happens to those that do not meet', async (t) => {
+t.test('rules that do not overlap run at all their due times, on time', async (t) => {
   const { named, runs, mostRunning, mostWaiting, fullMs } = await simulated(t, {
     rules: {
       minutely: { ...everyMinute, takesMs: 1000 },
@@ -75,35 +75,32 @@ t.test('rules are due as often as they are, and nothing happens to those that do
   t.equal(fullMs, 0);
 });
 
-t.test(
-  'a run that takes longer than its rule waits meets the next, and the overlap policy decides',
-  async (t) => {
-    const slow = { ...everyMinute, takesMs: 90_000 };
-    const { named, mostRunning } = await simulated(t, {
-      rules: {
-        skipping: { ...slow, overlap: 'skip' },
-        queueing: { ...slow, overlap: 'queue-one' },
-        both: { ...slow, overlap: 'allow' },
-        ending: { ...slow, overlap: 'cancel-previous' },
-      },
-      forMs: hourMs,
-    });
-    t.match(named.skipping, { runs: 30, overlaps: 30, skipped: 30, late: 0 });
-    t.match(named.both, { runs: 60, overlaps: 59, skipped: 0, late: 0 });
-    t.match(named.ending, { runs: 60, overlaps: 59, cancelled: 59, late: 0 });
-    // It runs without a pause: 40 times in an hour.
-    t.match(named.queueing, { runs: 40, skipped: 0 });
-    t.ok((named.queueing?.late ?? 0) > 0);
-    t.equal(mostRunning.count, 5);
-  },
-);
+t.test('the overlap policy decides when a run takes longer than the interval of its rule', async (t) => {
+  const slow = { ...everyMinute, takesMs: 90_000 };
+  const { named, mostRunning } = await simulated(t, {
+    rules: {
+      skipping: { ...slow, overlap: 'skip' },
+      queueing: { ...slow, overlap: 'queue-one' },
+      both: { ...slow, overlap: 'allow' },
+      ending: { ...slow, overlap: 'cancel-previous' },
+    },
+    forMs: hourMs,
+  });
+  t.match(named.skipping, { runs: 30, overlaps: 30, skipped: 30, late: 0 });
+  t.match(named.both, { runs: 60, overlaps: 59, skipped: 0, late: 0 });
+  t.match(named.ending, { runs: 60, overlaps: 59, cancelled: 59, late: 0 });
+  // It runs without a pause: 40 times in an hour.
+  t.match(named.queueing, { runs: 40, skipped: 0 });
+  t.ok((named.queueing?.late ?? 0) > 0);
+  t.equal(mostRunning.count, 5);
+});
 
-t.test('with too few places rules wait, the one with the higher priority not as long', async (t) => {
+t.test('with too few slots rules wait, those with a higher priority less', async (t) => {
   const noonly = { startDatetime: 'T13:00:00', takesMs: 10 * minuteMs };
   const { named, mostWaiting, fullMs } = await simulated(t, {
     rules: { first: noonly, second: noonly, urgent: { ...noonly, priority: 5 } },
     forMs: dayMs,
-    places: 1,
+    slots: 1,
   });
   t.match(named.urgent, { late: 0, worstLateMs: 0 });
   t.match(named.first, { late: 1, worstLateMs: 10 * minuteMs });
@@ -112,21 +109,21 @@ t.test('with too few places rules wait, the one with the higher priority not as 
   t.equal(fullMs, 30 * minuteMs);
 });
 
-t.test('the place of a run that ends for the next one is for that one, before others', async (t) => {
+t.test('the slot of a cancelled run goes first to the run that cancelled it', async (t) => {
   const { named } = await simulated(t, {
     rules: {
-      // Each of its runs is ended by the next one, and none leaves its place to the other rule.
+      // Each run cancels the one before, and no slot is left for the other rule.
       urgent: { ...everyMinute, takesMs: 90_000, overlap: 'cancel-previous', priority: 1 },
       patient: { ...everyMinute, takesMs: 1000 },
     },
     forMs: 10 * minuteMs,
-    places: 1,
+    slots: 1,
   });
   t.match(named.urgent, { runs: 10, cancelled: 9, late: 0 });
   t.match(named.patient, { runs: 0 });
 });
 
-t.test('a group holds its limit, whatever places there are', async (t) => {
+t.test('a group keeps to its limit, however many slots are free', async (t) => {
   const mail = { startDatetime: 'T13:00:00', takesMs: 10 * minuteMs, group: 'mail', groupLimit: 2 };
   const { named, mostRunning } = await simulated(t, {
     rules: { a: mail, b: mail, c: mail, other: { startDatetime: 'T13:00:00', takesMs: minuteMs } },
@@ -137,7 +134,7 @@ t.test('a group holds its limit, whatever places there are', async (t) => {
   t.equal(mostRunning.count, 3);
 });
 
-t.test('what a misfire policy lets pass is dropped', async (t) => {
+t.test('due times that a misfire policy does not make up for are dropped', async (t) => {
   const blocking = { startDatetime: 'T13:00:00', takesMs: hourMs, priority: 1 };
   const { named } = await simulated(t, {
     rules: {
@@ -147,15 +144,15 @@ t.test('what a misfire policy lets pass is dropped', async (t) => {
       all: { ...everyMinute, takesMs: 0, misfire: 'run-all' },
     },
     forMs: 3 * hourMs,
-    places: 1,
+    slots: 1,
   });
-  // When the last of those that are made up for has just begun, the next one is due already.
+  // When the last late run has just begun, the next one is due already.
   t.match(named.all, { runs: 179, skipped: 1, dropped: 0, worstLateMs: hourMs });
   t.match(named.once, { runs: 120, dropped: 60 });
   t.match(named.never, { runs: 120, dropped: 60, late: 0 });
 });
 
-t.test('a rule that runs after another is due when that is done', async (t) => {
+t.test('a rule that runs after another is due when the other is done', async (t) => {
   const { named, mostRunning } = await simulated(t, {
     rules: {
       first: { everyUnit: 'hourly', every: 1, startDatetime: '2026-11-24T12:30:00', takesMs: 5 * minuteMs },
@@ -168,7 +165,7 @@ t.test('a rule that runs after another is due when that is done', async (t) => {
   t.equal(mostRunning.count, 1);
 });
 
-t.test('a run that takes longer than its time-out ends then, and wakes no other', async (t) => {
+t.test('a run ends at its time-out, and starts no follower', async (t) => {
   const { named } = await simulated(t, {
     rules: {
       long: { startDatetime: 'T13:00:00', takesMs: hourMs, timeoutSeconds: 60 },
@@ -180,7 +177,7 @@ t.test('a run that takes longer than its time-out ends then, and wakes no other'
   t.match(named.after, { runs: 0 });
 });
 
-t.test('excluded times are left out or put off, and jitter keeps rules apart', async (t) => {
+t.test('excluded times are skipped or postponed, and jitter keeps rules apart', async (t) => {
   // 24 November 2026 is a Tuesday.
   const { named, mostRunning } = await simulated(t, {
     rules: {
@@ -197,12 +194,12 @@ t.test('excluded times are left out or put off, and jitter keeps rules apart', a
     },
     forMs: 7 * dayMs,
   });
-  t.match(named.skipping, { runs: 5, leftOut: 2, moved: 0 });
-  t.match(named.postponing, { runs: 1, leftOut: 0, moved: 1, late: 0 });
+  t.match(named.skipping, { runs: 5, notDue: 2, moved: 0 });
+  t.match(named.postponing, { runs: 1, notDue: 0, moved: 1, late: 0 });
   t.equal(mostRunning.count, 1);
 });
 
-t.test('idle time is told, and the hours of the day in which nothing ever runs', async (t) => {
+t.test('the report has the idle time, and the hours of the day without runs', async (t) => {
   const { idleMs, longestIdle, busyMsByHour } = await simulated(t, {
     rules: { evening: { startDatetime: 'T20:30:00', takesMs: hourMs } },
     forMs: 2 * dayMs,
@@ -213,7 +210,7 @@ t.test('idle time is told, and the hours of the day in which nothing ever runs',
   t.same(busyMsByHour, expected);
 });
 
-t.test('clock changes are told with the rules that they concern', async (t) => {
+t.test('the report lists clock changes with the rules that they affect', async (t) => {
   const tallinn = { timezone: 'Europe/Tallinn', takesMs: 0 };
   const { clockChanges } = await simulated(t, {
     rules: {
@@ -250,7 +247,7 @@ t.test('clock changes are told with the rules that they concern', async (t) => {
   ]);
 });
 
-t.test('a rule that cannot be read is told, and the others are simulated', async (t) => {
+t.test('a rule that cannot be read is reported, and the others are simulated', async (t) => {
   const bench = await openBench(t);
   bench.add('broken', () => undefined, everyMinute);
   bench.add('whole', () => undefined, everyMinute);
@@ -271,7 +268,7 @@ t.test('cancelled rules are not simulated', async (t) => {
 });
 
 t.test(
-  'what is left out is told, with the rules of whose runs some failed; the others tell how long one takes',
+  'the report says what it omits, and names rules with failed runs; other runs give the durations',
   async (t) => {
     const bench = await openBench(t);
     for (const name of ['fails', 'fine']) bench.add(name, () => undefined, everyMinute);
@@ -297,14 +294,14 @@ t.test(
   },
 );
 
-/** What the rules of a site would do in an hour, with one place. */
+/** Simulates the rules of a site for an hour, with one slot. */
 async function simulatedHour({ store, rules }: Bench): Promise<SimulationReport> {
   return await simulateSite({
     db: store.db,
     rules: await rules.list(),
     from: new Date(noon),
     to: new Date(noon + hourMs),
-    places: 1,
+    slots: 1,
     timezone: 'UTC',
     defaultDurationMs: 1000,
   });

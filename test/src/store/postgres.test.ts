@@ -294,9 +294,9 @@ t.test("a clock that differs from the database's is told once, and corrected", a
     t.equal(database.now(), clock.now() - skewMs);
   }
   t.same(records, [
-    "WARNING this machine's clock is 2.5 s ahead of the database's, by which rules are due: procedures that do not ask ar.now() see another time; set the clock, best by NTP",
+    "WARNING this machine's clock is 2.5 s ahead of the database's, which decides when rules are due; procedures that do not call ar.now() see a different time; set the clock, for example with NTP",
     "INFO this machine's clock agrees with the database's again",
-    "WARNING this machine's clock is 4 s behind the database's, by which rules are due: procedures that do not ask ar.now() see another time; set the clock, best by NTP",
+    "WARNING this machine's clock is 4 s behind the database's, which decides when rules are due; procedures that do not call ar.now() see a different time; set the clock, for example with NTP",
   ]);
   const here = new DatabaseClock(store.time, systemClock, logger);
   await here.measure();

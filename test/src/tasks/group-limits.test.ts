@@ -13,9 +13,9 @@ async function started(bench: Bench): Promise<string[]> {
   return (await bench.jobs.list({ limit: 100 })).map(({ procedure }) => procedure).sort();
 }
 
-async function hindrance(bench: Bench, rule: number): Promise<string[]> {
+async function blocker(bench: Bench, rule: number): Promise<string[]> {
   const { outlook } = await ruleStory(bench, rule, { now: new Date(bench.clock.now()) });
-  return outlook.hindrances.map(({ sentence }) => sentence);
+  return outlook.blockers.map(({ sentence }) => sentence);
 }
 
 // With few places a look reads two rules at first, with many all of them.
@@ -36,8 +36,8 @@ for (const maxJobs of [2, 40])
     bench.clock.advance(20_000);
     await bench.tasks.run();
     t.strictSame(await started(bench), ['long', 'other'], 'what is of no group does not wait');
-    t.strictSame(await hindrance(bench, 2), ['group mail is at its limit of 1: job 1']);
-    t.strictSame(await hindrance(bench, 4), ['rule #2 strict comes first and waits for group mail: job 1']);
+    t.strictSame(await blocker(bench, 2), ['group mail is at its limit of 1: job 1']);
+    t.strictSame(await blocker(bench, 4), ['rule #2 strict comes first and waits for group mail: job 1']);
     await until('the other one has ended', () => bench.tasks.running.length === 1);
     const asked = await bench.requests.add(3, 'run', 'robin');
     await bench.tasks.run();

@@ -94,7 +94,7 @@ t.test('a rule all of whose times are excluded says so, and not that it has ende
     'Job rule #1 <Procedures.never every 10 secondly> never runs: all of its times are excluded (mon-sun)',
   );
   const { outlook } = await ruleStory(bench, 1, { now: new Date(noon) });
-  t.match(outlook.hindrances[0], {
+  t.match(outlook.blockers[0], {
     code: 'excluded',
     sentence: /^all of its times are excluded \(mon-sun\): /,
   });

@@ -1,4 +1,4 @@
-// For every reason of the ledger: how it comes about, and the sentence in which it is told.
+// For every reason of the ledger: how it arises, and the sentence that describes it.
 
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
@@ -11,8 +11,8 @@ import { until } from '../../support/until.js';
 const every10 = { every: 10, everyUnit: 'secondly' } as const;
 const nothing = () => undefined;
 
-/** What is told of a rule, the newest last. */
-async function told(bench: Bench, ruleId = 1): Promise<string[]> {
+/** The sentences about a rule, the newest last. */
+async function sentences(bench: Bench, ruleId = 1): Promise<string[]> {
   const { entries } = await ruleStory(bench, ruleId, { now: new Date(bench.clock.now()), limit: 100 });
   return entries.map(({ at, reason, sentence }) => `${(at.getTime() - noon) / 1000} ${reason}: ${sentence}`);
 }
@@ -29,7 +29,7 @@ async function withLostRun(t: Test, options: object): Promise<Bench> {
   return bench;
 }
 
-/** Runs what is due after some seconds, and waits for the end. */
+/** Runs due rules after some seconds, and waits until the runs end. */
 async function runAfter(bench: Bench, seconds: number): Promise<void> {
   bench.clock.advance(seconds * 1000);
   await bench.tasks.run();
@@ -37,7 +37,7 @@ async function runAfter(bench: Bench, seconds: number): Promise<void> {
 }
 
 interface Case {
-  /** How it comes about. */
+  /** How the reason arises. */
   readonly when: string;
   provoke(t: Test): Promise<Bench>;
   /** The last sentence with this reason. */
@@ -51,7 +51,7 @@ async function withTick(t: Test, options: object = {}, func: () => unknown = not
   return bench;
 }
 
-/** A rule whose first run goes on while it is due again. */
+/** A bench whose rule is due again while its first run goes on. */
 async function withLong(t: Test, options: object): Promise<Bench> {
   const long = gate();
   let runs = 0;
@@ -142,7 +142,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
       sentence: /^60 late: run late, by 20 s: group mail was at its limit of 1; job \d was done/,
     },
     {
-      when: 'all places were taken',
+      when: 'all slots were taken',
       provoke: async (t) => {
         const bench = await openBench(t, { maxJobs: 1 });
         const long = gate();
@@ -191,7 +191,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         await runAfter(bench, 0);
         return bench;
       },
-      sentence: '0 requested: a run was asked for by robin, request 1; job 1 was done after 0 ms',
+      sentence: '0 requested: a run was requested by robin, request 1; job 1 was done after 0 ms',
     },
   ],
   again: [
@@ -500,7 +500,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         await bench.tasks.setup();
         return bench;
       },
-      sentence: '10 reactivated: the set-up of the rules took the rule up again: it was reactivated',
+      sentence: '10 reactivated: rule set-up made the rule active again: it was reactivated',
     },
     {
       when: 'the procedure is back',
@@ -510,7 +510,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         await bench.tasks.setup();
         return bench;
       },
-      sentence: '0 reactivated: the set-up of the rules took the rule up again: it was restored',
+      sentence: '0 reactivated: rule set-up made the rule active again: it was restored',
     },
   ],
   edited: [
@@ -541,7 +541,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         await bench.rules.sync([]);
         return bench;
       },
-      sentence: '0 removed: the rule was put aside: no procedure tick is registered',
+      sentence: '0 removed: the rule was removed: no procedure tick is registered',
     },
   ],
   ended: [
@@ -552,15 +552,15 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         await runAfter(bench, 10);
         return bench;
       },
-      sentence: '10 ended: the rule has come to the end of its dates: it is not due any more',
+      sentence: '10 ended: the rule has ended: it has no further due times',
     },
   ],
 };
 
 for (const reason of reasons) {
   for (const { when, provoke, sentence } of cases[reason]) {
-    t.test(`when ${when}, that is told as ${reason}`, async (t) => {
-      const lines = await told(await provoke(t));
+    t.test(`the reason is ${reason} when ${when}`, async (t) => {
+      const lines = await sentences(await provoke(t));
       const last = lines.filter((line) => line.split(' ')[1] === `${reason}:`).at(-1);
       t.match(last ?? lines, sentence);
       if (typeof sentence === 'string') t.equal(last, sentence);

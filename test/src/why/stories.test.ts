@@ -1,4 +1,4 @@
-// The story of a rule and of its due times: what hinders, what is to come, and what became of one time.
+// Explains rules and due times: blockers, upcoming times, and the outcome of one due time.
 
 import t, { type Test } from 'tap';
 import { StartOrders } from '../../../src/membership/start-orders.js';
@@ -18,18 +18,18 @@ function at(seconds: number): Date {
 
 async function outlook(bench: Bench, ruleId = 1) {
   const story = await ruleStory(bench, ruleId, { now: new Date(bench.clock.now()) });
-  return { ...story.outlook, codes: story.outlook.hindrances.map(({ code }) => code) };
+  return { ...story.outlook, codes: story.outlook.blockers.map(({ code }) => code) };
 }
 
-async function hindrance(bench: Bench, ruleId = 1): Promise<string[]> {
-  return (await outlook(bench, ruleId)).hindrances.map(({ sentence }) => sentence);
+async function blocker(bench: Bench, ruleId = 1): Promise<string[]> {
+  return (await outlook(bench, ruleId)).blockers.map(({ sentence }) => sentence);
 }
 
 async function dueTime(bench: Bench, seconds: number, ruleId = 1): Promise<string[]> {
   return [...(await dueTimeStory(bench, ruleId, at(seconds), new Date(bench.clock.now()))).sentences];
 }
 
-/** A site with a worker that is there and runs the rules. */
+/** A site with a worker that runs the rules. */
 async function working(t: Test, { maxJobs = 10 } = {}): Promise<Bench> {
   const bench = await openBench(t, { maxJobs });
   await bench.join();
@@ -43,22 +43,22 @@ async function runAfter(bench: Bench, seconds: number): Promise<void> {
   await bench.tasks.settled();
 }
 
-t.test('nothing hinders a rule that will run; its next due times are told', async (t) => {
+t.test('a rule that will run has no blockers, and its next due times are listed', async (t) => {
   const bench = await working(t);
   bench.add('tick', nothing, every10);
   await bench.tasks.setup();
-  const { next, overdue, hindrances, waiting } = await outlook(bench);
+  const { next, overdue, blockers, waiting } = await outlook(bench);
   t.same(
     next.map(({ at: time, sentence }) => [(time.getTime() - noon) / 1000, sentence]),
     [10, 20, 30, 40, 50].map((seconds) => [seconds, 'due']),
   );
-  t.same({ overdue, hindrances, waiting }, { overdue: null, hindrances: [], waiting: [] });
+  t.same({ overdue, blockers, waiting }, { overdue: null, blockers: [], waiting: [] });
 });
 
-t.test('what is left out or moved among the next due times is told with them', async (t) => {
+t.test('skipped and moved times are listed with the next due times', async (t) => {
   const bench = await working(t);
   const daily = { every: 1, everyUnit: 'daily', startDatetime: '2026-11-24T12:00:00' } as const;
-  bench.add('left', nothing, { ...daily, excluded: ['thu'] });
+  bench.add('skipped', nothing, { ...daily, excluded: ['thu'] });
   bench.add('moved', nothing, {
     ...daily,
     weekdays: ['thursday'],
@@ -74,14 +74,14 @@ t.test('what is left out or moved among the next due times is told with them', a
   t.match(await lines(2), ['2026-11-27 due, from 2026-11-26T12:00:00+00:00: excluded by thu']);
 });
 
-t.test('without a worker it is told since when, and what becomes of due times that passed', async (t) => {
+t.test('without a worker, sentences say since when and what will happen to missed due times', async (t) => {
   const bench = await openBench(t);
   bench.add('tick', nothing, every10);
   bench.add('all', nothing, { ...every10, misfire: 'run-all' });
   bench.add('none', nothing, { ...every10, misfire: 'skip' });
   bench.add('some', nothing, { ...every10, misfireWindowSeconds: 60 });
   await bench.tasks.setup();
-  t.same(await hindrance(bench), [
+  t.same(await blocker(bench), [
     'no worker has run yet, as far as is known; start one: runworker linod_test',
   ]);
   await bench.join('vm[1]@x');
@@ -90,27 +90,27 @@ t.test('without a worker it is told since when, and what becomes of due times th
     .set({ stopped_at: noon + 5000, heartbeat_at: noon + 5000, stop_reason: 'it was stopped' })
     .execute();
   bench.clock.advance(35_000);
-  t.same(await hindrance(bench), [
+  t.same(await blocker(bench), [
     'no worker has run since 2026-11-24T12:00:05+00:00: vm[1]@x was stopped; start one: runworker linod_test',
   ]);
-  const since = 'due since 2026-11-24T12:00:10+00:00: 3 due times have passed,';
+  const since = 'due since 2026-11-24T12:00:10+00:00: 3 due times have passed;';
   const overdue = await Promise.all([1, 2, 3, 4].map(async (rule) => (await outlook(bench, rule)).overdue));
   t.same(overdue, [
-    `${since} for which one run will make up as soon as it can`,
-    `${since} each of which will be run`,
-    `${since} which will not be made up for (misfire is skip)`,
-    `${since} for which one run will make up as soon as it can, unless it is more than 1 min late by then`,
+    `${since} one run will make up for them as soon as possible`,
+    `${since} each will run as soon as possible`,
+    `${since} they will not be made up for (misfire is skip)`,
+    `${since} one run will make up for them as soon as possible, unless it is more than 1 min late by then`,
   ]);
   await bench.store.db
     .updateTable('workers')
     .set({ heartbeat_at: noon + 3000, stopped_at: noon + 30_000, stop_reason: 'its process 1 is gone' })
     .execute();
-  t.match(await hindrance(bench), [
-    /^no worker has run since 2026-11-24T12:00:03\+00:00: vm\[1\]@x was last heard of \(its process 1 is gone\);/,
+  t.match(await blocker(bench), [
+    /^no worker has run since 2026-11-24T12:00:03\+00:00: vm\[1\]@x sent its last heartbeat \(its process 1 is gone\);/,
   ]);
 });
 
-t.test('a due time that a worker made up for tells between which times none ran', async (t) => {
+t.test('the explanation of a late due time says between which times no worker ran', async (t) => {
   const bench = await working(t);
   bench.add('tick', nothing, every10);
   await bench.tasks.setup();
@@ -138,7 +138,7 @@ t.test('a due time that a worker made up for tells between which times none ran'
   ]);
 });
 
-t.test('whatever stands in the way of a rule is told with what to do', async (t) => {
+t.test('each blocker comes with what to do about it', async (t) => {
   const bench = await openBench(t, { maxJobs: 2 });
   bench.add('tick', nothing, { ...every10, group: 'mail' });
   bench.add('once', nothing, { ...every10, count: 1, startDatetime: '2026-11-24T12:00:01' });
@@ -150,38 +150,38 @@ t.test('whatever stands in the way of a rule is told with what to do', async (t)
   bench.add('long', () => long, { ...every10, group: 'mail', overlap: 'queue-one' });
   await bench.tasks.setup();
   await bench.join();
-  t.same(await hindrance(bench), ['the task coroutine was never started: initiate_linod']);
+  t.same(await blocker(bench), ['the task coroutine was never started: initiate_linod']);
   await new StartOrders(bench.store.db, bench.clock).add('run.system.tasks', 'test');
-  t.same(await hindrance(bench), []);
-  t.same(await hindrance(bench, 3), ['it runs whenever a run of rule #1 tick is done']);
+  t.same(await blocker(bench), []);
+  t.same(await blocker(bench, 3), ['it runs whenever a run of rule #1 tick is done']);
 
   const workers = (values: object) => bench.store.db.updateTable('workers').set(values).execute();
   await workers({ procedures: '["other"]' });
-  t.match(await hindrance(bench), ['no worker has the procedure tick: w1 would have to be restarted']);
+  t.match(await blocker(bench), ['no worker has the procedure tick: restart w1']);
   await workers({ procedures: '["tick","long","once"]', max_jobs: 1 });
-  t.same(await hindrance(bench), []);
+  t.same(await blocker(bench), []);
   const health = { logger: 'off', listeners: [] };
   await workers({ health: JSON.stringify({ ...health, tasks: 'paused' }) });
-  t.match(await hindrance(bench), ['every worker takes no new work until SIGCONT: w1']);
+  t.match(await blocker(bench), ['all workers are paused until SIGCONT: w1']);
   await workers({ health: JSON.stringify({ ...health, tasks: 'running' }) });
 
   await bench.rules.cancel(1);
-  t.match(await hindrance(bench), [
+  t.match(await blocker(bench), [
     'the rule has been cancelled since 2026-11-24T12:00:00+00:00, by w1: resume it with `linod rule 1 resume`',
   ]);
-  t.match(await hindrance(bench, 3), ['it runs whenever a run of rule #1 tick is done, which is cancelled']);
+  t.match(await blocker(bench, 3), ['it runs whenever a run of rule #1 tick is done, which is cancelled']);
 
   bench.clock.advance(10_000);
   await bench.tasks.run();
   await until('the short one has ended', () => bench.tasks.running.length === 1);
-  t.same((await outlook(bench, 2)).codes, ['ended', 'places']);
-  t.match(await hindrance(bench, 2), [
-    /^the rule has come to the end of its dates \(count 1\); its times are counted from \S+ on: `linod rule 2 set startDatetime=…` counts anew$/,
+  t.same((await outlook(bench, 2)).codes, ['ended', 'slots']);
+  t.match(await blocker(bench, 2), [
+    /^the rule has ended \(count 1\); it counts its times from \S+: restart the count with `linod rule 2 set startDatetime=…`$/,
   ]);
   const [running] = bench.tasks.running;
-  t.match(await hindrance(bench, 4), [
-    'all places for jobs are taken: 1 of 1 on w1',
-    `job ${running?.id} has been running since 2026-11-24T12:00:10+00:00: what is due or asked for meanwhile waits for its end (overlap is queue-one)`,
+  t.match(await blocker(bench, 4), [
+    'all job slots are taken: 1 of 1 on w1',
+    `job ${running?.id} has been running since 2026-11-24T12:00:10+00:00: due times and requests wait until it ends (overlap is queue-one)`,
     `group mail is at its limit of 1: job ${running?.id}`,
   ]);
   release();
@@ -191,7 +191,7 @@ t.test('whatever stands in the way of a rule is told with what to do', async (t)
   t.match((await outlook(bench, 4)).codes, ['removed']);
 });
 
-t.test('requests and further attempts that wait are told', async (t) => {
+t.test('requests and further attempts that wait are listed', async (t) => {
   const bench = await working(t);
   bench.add('tick', () => Promise.reject(new Error('no stock')), {
     everyUnit: 'hourly',
@@ -210,14 +210,14 @@ t.test('requests and further attempts that wait are told', async (t) => {
   t.match(await dueTime(bench, 3600), [
     'run on time; job 1 failed after 0 ms: Error: no stock',
     'it ran on worker w1',
-    /^attempt 2 comes at 2026-11-24T1[34]:/,
+    /^attempt 2 is scheduled for 2026-11-24T1[34]:/,
   ]);
   await runAfter(bench, 7200);
   const sentences = await dueTime(bench, 3600);
   t.match(sentences[2], /^attempt 2: job \d failed after 0 ms: Error: no stock$/);
 });
 
-t.test('of a time at which a rule was not due the nearest due time is told', async (t) => {
+t.test('for a time between two due times, the nearest one is explained', async (t) => {
   const bench = await working(t);
   bench.add('tick', nothing, { every: 1, everyUnit: 'hourly' });
   await bench.tasks.setup();
@@ -228,33 +228,30 @@ t.test('of a time at which a rule was not due the nearest due time is told', asy
     'the rule was not due at 2026-11-24T13:06:40+00:00; the nearest due time is 2026-11-24T13:00:00+00:00',
   );
   t.match(sentence, /^run on time; job 1 was done/);
-  t.same(await dueTime(bench, 7200), ['it is to come']);
-  t.same((await dueTime(bench, 2.5 * 86_400)).at(-1), 'it is to come');
+  t.same(await dueTime(bench, 7200), ['it is still to come']);
+  t.same((await dueTime(bench, 2.5 * 86_400)).at(-1), 'it is still to come');
 });
 
-t.test(
-  'a due time while the rule was cancelled, before it was made, or of which nothing is kept',
-  async (t) => {
-    const bench = await working(t);
-    bench.add('tick', nothing, { every: 1, everyUnit: 'hourly' });
-    await bench.tasks.setup();
-    await bench.rules.cancel(1);
-    bench.clock.advance(5 * 3_600_000);
-    t.same(await dueTime(bench, 7200), [
-      'there is no due time near',
-      'the rule had been cancelled since 2026-11-24T12:00:00+00:00: by w1',
-    ]);
-    await bench.rules.resume(1);
-    t.same(await dueTime(bench, 7200), [
-      'from 2026-11-24T13:00:00+00:00 on: 5 due times up to 2026-11-24T17:00:00+00:00 were not run: the rule was cancelled then',
-    ]);
-    t.match((await dueTime(bench, -7200)).at(-1), /^5 due times|^from /);
-    await bench.store.db.deleteFrom('decisions').execute();
-    t.match((await dueTime(bench, -7200)).at(-1), 'the rule was made at 2026-11-24T12:00:00+00:00');
-  },
-);
+t.test('explains times while the rule was cancelled, before it was made, and without entries', async (t) => {
+  const bench = await working(t);
+  bench.add('tick', nothing, { every: 1, everyUnit: 'hourly' });
+  await bench.tasks.setup();
+  await bench.rules.cancel(1);
+  bench.clock.advance(5 * 3_600_000);
+  t.same(await dueTime(bench, 7200), [
+    'there is no due time near',
+    'the rule had been cancelled since 2026-11-24T12:00:00+00:00: by w1',
+  ]);
+  await bench.rules.resume(1);
+  t.same(await dueTime(bench, 7200), [
+    'from 2026-11-24T13:00:00+00:00 on: 5 due times up to 2026-11-24T17:00:00+00:00 were not run: the rule was cancelled then',
+  ]);
+  t.match((await dueTime(bench, -7200)).at(-1), /^5 due times|^from /);
+  await bench.store.db.deleteFrom('decisions').execute();
+  t.match((await dueTime(bench, -7200)).at(-1), 'the rule was made at 2026-11-24T12:00:00+00:00');
+});
 
-t.test('what other workers came for as well, a moment later, is told once', async (t) => {
+t.test('a due time that several workers tried to claim is explained once', async (t) => {
   const bench = await openBench(t);
   const others = [];
   for (const workerId of ['w2', 'w3'])
