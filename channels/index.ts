@@ -9,6 +9,7 @@ export {
   type Scope,
   type Send,
 } from './application.js';
+export { checkChannelName, checkGroupName, messageKey } from './channel-name.js';
 export type { Clock } from './clock.js';
 export {
   Consumer,
@@ -39,14 +40,11 @@ export {
   type CapacityPatterns,
   type ChannelLayer,
   capacityOf,
-  checkChannelName,
-  checkGroupName,
   type DroppedMessage,
   type Extension,
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
-  messageKey,
   type ReceiveManyOptions,
   type SendOutcome,
   type WaitOptions,

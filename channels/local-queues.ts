@@ -6,8 +6,9 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Received } from './application.js';
+import { checkChannelName, messageKey } from './channel-name.js';
 import { ForeignChannelError, LayerClosedError } from './errors.js';
-import { checkChannelName, type DroppedMessage, messageKey } from './layer.js';
+import type { DroppedMessage } from './layer.js';
 import { copyOf } from './message-copy.js';
 import { WaitingQueue } from './waiting-queue.js';
 

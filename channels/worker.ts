@@ -2,9 +2,10 @@
 
 import { once, setMaxListeners } from 'node:events';
 import type { Application } from './application.js';
+import { checkChannelName } from './channel-name.js';
 import { type Clock, pause, systemClock } from './clock.js';
 import { ChannelsError, InvalidOptionError } from './errors.js';
-import { type ChannelLayer, checkChannelName } from './layer.js';
+import type { ChannelLayer } from './layer.js';
 import { checkLeasable, checkLeaseMs } from './leases.js';
 import { ListenerWatch } from './listener-watch.js';
 import { ServedChannel } from './served-channel.js';

@@ -29,8 +29,21 @@ const options = {
   tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
 };
 
+/** Modules of this package that are imported by its own name, from its sources: their sources instead of dist/. */
+const ownSources = new Map(
+  Object.entries(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports)
+    .filter(([, target]) => target.default !== undefined)
+    .map(([name, target]) => [
+      join('linod', name),
+      new URL(target.default.replace('./dist/', './').replace(/\.js$/, '.ts'), rootUrl).href,
+    ]),
+);
+
 export function resolve(specifier, context, next) {
   const { parentURL } = context;
+  const own = ownSources.get(specifier);
+  if (own !== undefined && parentURL?.startsWith(rootUrl) && parentURL.endsWith('.ts'))
+    return { url: own, format: 'module', shortCircuit: true };
   const isOurs = specifier.startsWith('file:')
     ? specifier.endsWith('.ts')
     : /^\.\.?\//.test(specifier) && parentURL?.endsWith('.ts');

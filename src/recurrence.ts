@@ -1,23 +1,17 @@
 // When something is due: again and again by the clock, or at the same time of day by the calendar of a zone.
 
 import { CalendarRule } from './recurrence/calendar.js';
+import { type CompleteFields, checkFields, completeFields } from './recurrence/check-fields.js';
 import { ElapsedRule, isElapsed } from './recurrence/elapsed.js';
-import {
-  type CompleteFields,
-  checkFields,
-  completeFields,
-  InvalidRecurrenceError,
-  knownZone,
-  type RecurrenceFields,
-} from './recurrence/fields.js';
+import { InvalidRecurrenceError, knownZone, type RecurrenceFields } from './recurrence/fields.js';
 import { parseWhen } from './recurrence/notations/when.js';
 import type { Occurrences } from './recurrence/occurrences.js';
 import { completeStart, isOpenStart } from './recurrence/open-start.js';
 import { formatWallTime } from './recurrence/wall-time.js';
 
+export type { CompleteFields } from './recurrence/check-fields.js';
 export { afterRule, type DescribeOptions, describe } from './recurrence/describe.js';
 export {
-  type CompleteFields,
   type EveryUnit,
   InvalidRecurrenceError,
   type MissingTime,

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ActorContext, lookAround, openTasks, tellWorkers, type Woken } from './actors.js';
 import { UsageError } from './errors.js';
 import { type Job, jobFromRow } from './tasks/job.js';
-import { type JobRequest, mergedWith, nothingRan, type RequestOptions } from './tasks/requests.js';
+import type { RequestOptions } from './tasks/request.js';
+import { type JobRequest, mergedWith, nothingRan } from './tasks/requests.js';
 
 /** A request that was written down, and who heard of it. */
 export interface Asked extends Woken {

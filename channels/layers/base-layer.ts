@@ -1,12 +1,11 @@
 // What all layers have in common: options, checks of names and messages, and how a call becomes a batch.
 
 import type { Message, Received } from '../application.js';
+import { checkChannelName, checkGroupName } from '../channel-name.js';
 import { ChannelFull, InvalidOptionError, LayerClosedError } from '../errors.js';
 import {
   type ChannelLayer,
   capacityOf,
-  checkChannelName,
-  checkGroupName,
   checkMaxDeliveries,
   checkMessage,
   checkReceiveMany,

@@ -1,8 +1,9 @@
 // The channel layer of a site that is one process: tests, development, a program without a server.
 
 import type { Received } from '../application.js';
+import { messageKey } from '../channel-name.js';
 import { LayerClosedError } from '../errors.js';
-import { type LayerOptions, messageKey } from '../layer.js';
+import type { LayerOptions } from '../layer.js';
 import { type ProcessMessage, processMessage } from '../local-queues.js';
 import { copyAsSent, copyOf } from '../message-copy.js';
 import { reading } from '../outgoing.js';

@@ -2,8 +2,9 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Received } from '../application.js';
+import { checkChannelName } from '../channel-name.js';
 import { LayerClosedError, UndecodableError } from '../errors.js';
-import { checkChannelName, type Extension, type LayerOptions } from '../layer.js';
+import type { Extension, LayerOptions } from '../layer.js';
 import type { Listening } from '../listening.js';
 import { type CodecOptions, MessageCodec } from '../message-codec.js';
 import { allDone, reading } from '../outgoing.js';

@@ -2,8 +2,8 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Received } from '../application.js';
+import { channelsByKey, messageKey } from '../channel-name.js';
 import { LayerClosedError } from '../errors.js';
-import { channelsByKey, messageKey } from '../layer.js';
 import type { Leased } from '../leases.js';
 import { type Listening, worstOf } from '../listening.js';
 import type { ProcessMessage } from '../local-queues.js';
@@ -23,7 +23,8 @@ import { RedisSource } from './redis/source.js';
 import { StoredLayer } from './stored-layer.js';
 
 export type { ConnectionChange } from './redis/connection.js';
-export type { Host as RedisHost, HostOptions as RedisHostOptions } from './redis/hosts.js';
+export type { HostOptions as RedisHostOptions } from './redis/host-options.js';
+export type { Host as RedisHost } from './redis/hosts.js';
 export type { LayerWarning, RedisLayerOptions } from './redis/options.js';
 
 /** A token may be so much older than the expiry. Source: docs/wire.md section 6. */

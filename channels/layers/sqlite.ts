@@ -7,8 +7,9 @@
 
 import { resolve } from 'node:path';
 import type { Received } from '../application.js';
+import { messageKey } from '../channel-name.js';
 import { InvalidOptionError, UndecodableError } from '../errors.js';
-import { type LayerOptions, messageKey } from '../layer.js';
+import type { LayerOptions } from '../layer.js';
 import type { Leases } from '../leases.js';
 import type { Listening } from '../listening.js';
 import { type ProcessMessage, processMessage } from '../local-queues.js';

@@ -1,6 +1,7 @@
 // Rules that go by the clock on the wall: their wall times, brought to the clocks of a zone.
 
-import type { CheckedFields, MissingTime, RepeatedTime } from './fields.js';
+import type { CheckedFields } from './checked-fields.js';
+import type { MissingTime, RepeatedTime } from './fields.js';
 import type { Occurrence, Occurrences } from './occurrences.js';
 import { lastSecondMs } from './wall-time.js';
 import { nthWallTime, type WallTimes, wallTimesOf } from './wall-times.js';

@@ -1,16 +1,12 @@
 // Recurrences in English. What is written here is understood by notations/words.ts, but for cron expressions.
 
 import { DateTime } from 'luxon';
+import { checkFields, usualChoices } from './check-fields.js';
+import type { CheckedFields } from './checked-fields.js';
 import { type CronExpression, numbersOf } from './cron.js';
 import { daysAfterEaster } from './easter.js';
 import { isElapsed } from './elapsed.js';
-import {
-  type CheckedFields,
-  checkFields,
-  type MissingTime,
-  type RecurrenceFields,
-  usualChoices,
-} from './fields.js';
+import type { MissingTime, RecurrenceFields } from './fields.js';
 import { dayMs, dayOf, formatWallTime, modulo, weekdayOf } from './wall-time.js';
 
 export interface DescribeOptions {

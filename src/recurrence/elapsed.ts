@@ -1,6 +1,7 @@
 // Rules by the second, minute and hour: an instant plus so many times a length, whatever the clocks on the wall do.
 
-import type { CheckedFields, MissingTime, RepeatedTime } from './fields.js';
+import type { CheckedFields } from './checked-fields.js';
+import type { MissingTime, RepeatedTime } from './fields.js';
 import type { Occurrence, Occurrences } from './occurrences.js';
 import { dayMs, dayOf, lastSecondMs, weekdayOf } from './wall-time.js';
 import type { Zone } from './zone.js';

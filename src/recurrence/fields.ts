@@ -1,13 +1,10 @@
-// The fields of a recurrence as people write them, and as the rest of this folder trusts them.
+// The fields of a recurrence as people write them.
 
 import { type Choice, ChoiceList } from '../choices.js';
 import { LinodError, suggestion } from '../errors.js';
-import { type CronExpression, parseCron } from './cron.js';
-import { isElapsed } from './elapsed.js';
-import { formatWallTime, parseWallTime } from './wall-time.js';
 import { Zone } from './zone.js';
 
-const unitNames = [
+export const unitNames = [
   'secondly',
   'minutely',
   'hourly',
@@ -18,9 +15,17 @@ const unitNames = [
   'easterly',
   'cron',
 ] as const;
-const weekdayNames = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const;
-const missingTimes = ['shifted', 'skipped', 'at-jump'] as const;
-const repeatedTimes = ['first', 'second', 'both'] as const;
+export const weekdayNames = [
+  'monday',
+  'tuesday',
+  'wednesday',
+  'thursday',
+  'friday',
+  'saturday',
+  'sunday',
+] as const;
+export const missingTimes = ['shifted', 'skipped', 'at-jump'] as const;
+export const repeatedTimes = ['first', 'second', 'both'] as const;
 
 export type EveryUnit = (typeof unitNames)[number];
 
@@ -75,29 +80,6 @@ export interface RecurrenceFields {
   readonly repeatedTime?: RepeatedTime | undefined;
 }
 
-/** Fields that were checked and made ready for calculation; wall times as in wall-time.ts. */
-export type CheckedFields = CheckedKind & CommonFields;
-
-/** The cron expression goes with the unit `cron`, and with no other. */
-type CheckedKind =
-  | { readonly everyUnit: 'cron'; readonly cron: CronExpression }
-  | { readonly everyUnit: Exclude<EveryUnit, 'cron'>; readonly cron: null };
-
-interface CommonFields {
-  readonly every: number;
-  /** 0 for Monday to 6 for Sunday, each once, in order. */
-  readonly weekdays: readonly number[];
-  readonly positions: readonly number[];
-  readonly timezone: string;
-  readonly zone: Zone;
-  readonly startWall: number;
-  /** Infinity when there is no end. */
-  readonly untilWall: number;
-  readonly count: number | null;
-  readonly missingTime: MissingTime;
-  readonly repeatedTime: RepeatedTime;
-}
-
 /** A field of a recurrence that makes no sense. */
 export class InvalidRecurrenceError extends LinodError {
   readonly field: string;
@@ -133,148 +115,8 @@ export const RecurrenceUnits: ChoiceList<Choice & { readonly value: EveryUnit }>
 /** The days of the week from Monday. */
 export const Weekdays: ChoiceList<Choice & { readonly value: Weekday }> = choices(weekdayNames);
 
-const fieldNames =
-  'everyUnit every weekdays positions cron start timezone until count missingTime repeatedTime'.split(' ');
-
-/** All fields with their defaults, in one spelling. */
-export type CompleteFields = {
-  readonly [K in keyof RecurrenceFields]-?: Exclude<RecurrenceFields[K], undefined>;
-};
-
-/**
- * Fills in the defaults and checks everything.
- *
- * @throws InvalidRecurrenceError, and NotationError for a cron expression that is not understood
- */
-export function checkFields(given: RecurrenceFields): CheckedFields {
-  refuseMisspeltNames(given);
-  const everyUnit = oneOf('everyUnit', given.everyUnit, unitNames);
-  const weekdays = weekdaysOf(list('weekdays', given.weekdays), everyUnit);
-  const kind = kindOf(everyUnit, given.cron ?? null);
-  const usual = usualChoices(kind.cron);
-  return {
-    ...kind,
-    every: everyOf(given.every ?? 1, everyUnit),
-    weekdays: [...new Set(weekdays)].sort(),
-    positions: positionsOf(list('positions', given.positions), everyUnit, weekdays.length > 0),
-    timezone: given.timezone ?? 'UTC',
-    zone: knownZone(given.timezone ?? 'UTC'),
-    startWall: wallTime('start', given.start),
-    untilWall: given.until == null ? Number.POSITIVE_INFINITY : wallTime('until', given.until),
-    count: given.count == null ? null : countOf(given.count, everyUnit),
-    missingTime: oneOf('missingTime', given.missingTime ?? usual.missingTime, missingTimes),
-    repeatedTime: oneOf('repeatedTime', given.repeatedTime ?? usual.repeatedTime, repeatedTimes),
-  };
-}
-
-/** What happens at clock changes unless somebody chooses: an interval goes by what the clocks show. */
-export function usualChoices(cron: CronExpression | null): {
-  readonly missingTime: MissingTime;
-  readonly repeatedTime: RepeatedTime;
-} {
-  if (cron?.isInterval) return { missingTime: 'skipped', repeatedTime: 'both' };
-  return { missingTime: 'shifted', repeatedTime: 'first' };
-}
-
-/** Checked fields as people write them, all of them and in one spelling. The result is frozen. */
-export function completeFields(checked: CheckedFields): CompleteFields {
-  return Object.freeze({
-    everyUnit: checked.everyUnit,
-    every: checked.every,
-    weekdays: Object.freeze(weekdayNames.filter((_, i) => checked.weekdays.includes(i))),
-    positions: Object.freeze([...checked.positions]),
-    cron: checked.cron?.text ?? null,
-    start: formatWallTime(checked.startWall),
-    timezone: checked.timezone,
-    until: Number.isFinite(checked.untilWall) ? formatWallTime(checked.untilWall) : null,
-    count: checked.count,
-    missingTime: checked.missingTime,
-    repeatedTime: checked.repeatedTime,
-  });
-}
-
 function choices<V extends string>(values: readonly V[]): ChoiceList<Choice & { readonly value: V }> {
   return new ChoiceList(values.map((value) => ({ value, name: value, text: value })));
-}
-
-const plain = (name: string) => name.toLowerCase().replaceAll('_', '').replace(/s$/, '');
-const byPlainName = new Map(fieldNames.map((name) => [plain(name), name]));
-
-/** Other fields are let through, so that a whole rule can be given; `time_zone` must not mean UTC, though. */
-function refuseMisspeltNames(given: object): void {
-  for (const name of Object.keys(given)) {
-    const meant = byPlainName.get(plain(name));
-    if (meant !== undefined && meant !== name) {
-      throw new InvalidRecurrenceError(name, `written ${meant}`, name);
-    }
-  }
-}
-
-function oneOf<V extends string>(field: string, found: unknown, allowed: readonly V[]): V {
-  const value = allowed.find((value) => value === found);
-  if (value !== undefined) return value;
-  const hint = typeof found === 'string' ? suggestion(found, allowed) : '';
-  throw new InvalidRecurrenceError(field, `one of ${allowed.join(', ')}`, found, hint);
-}
-
-function list(field: string, found: unknown): readonly unknown[] {
-  if (found == null) return [];
-  if (Array.isArray(found)) return found;
-  throw new InvalidRecurrenceError(field, 'a list', found);
-}
-
-function positive(field: string, found: unknown): number {
-  if (typeof found === 'number' && Number.isSafeInteger(found) && found > 0) return found;
-  throw new InvalidRecurrenceError(field, 'a positive whole number', found);
-}
-
-/** On the calendar the last of them is found by counting from the start. */
-const mostCounted = 10_000;
-
-function countOf(found: unknown, everyUnit: EveryUnit): number {
-  const count = positive('count', found);
-  if (isElapsed(everyUnit) || count <= mostCounted) return count;
-  throw new InvalidRecurrenceError('count', `at most ${mostCounted} where everyUnit is ${everyUnit}`, found);
-}
-
-function everyOf(found: unknown, everyUnit: EveryUnit): number {
-  if (everyUnit === 'cron' && found !== 1) {
-    throw new InvalidRecurrenceError('every', '1 where everyUnit is cron', found);
-  }
-  return positive('every', found);
-}
-
-function weekdaysOf(found: readonly unknown[], everyUnit: EveryUnit): number[] {
-  if (found.length > 0 && (everyUnit === 'easterly' || everyUnit === 'cron')) {
-    throw new InvalidRecurrenceError('weekdays', `empty where everyUnit is ${everyUnit}`, found);
-  }
-  return found.map((weekday, i) => weekdayNames.indexOf(oneOf(`weekdays[${i}]`, weekday, weekdayNames)));
-}
-
-function kindOf(everyUnit: EveryUnit, cron: unknown): CheckedKind {
-  if (everyUnit !== 'cron') {
-    if (cron === null) return { everyUnit, cron };
-    throw new InvalidRecurrenceError('cron', `empty where everyUnit is ${everyUnit}`, cron);
-  }
-  if (typeof cron === 'string') return { everyUnit, cron: parseCron(cron) };
-  const expected = 'an expression such as "0 4 * * mon-fri" where everyUnit is cron';
-  throw new InvalidRecurrenceError('cron', expected, cron);
-}
-
-function positionsOf(found: readonly unknown[], everyUnit: EveryUnit, hasWeekdays: boolean): number[] {
-  if (found.length > 0 && everyUnit !== 'monthly' && everyUnit !== 'yearly') {
-    throw new InvalidRecurrenceError('positions', `empty where everyUnit is ${everyUnit}`, found);
-  }
-  if (found.length > 0 && !hasWeekdays) {
-    throw new InvalidRecurrenceError('positions', 'empty where there are no weekdays to count', found);
-  }
-  return [...new Set(found.map((position, i) => positionOf(`positions[${i}]`, position)))];
-}
-
-function positionOf(field: string, found: unknown): number {
-  const isPosition = typeof found === 'number' && Number.isInteger(found) && found !== 0;
-  if (isPosition && Math.abs(found) <= 366) return found;
-  throw new InvalidRecurrenceError(field, 'a whole number from 1 to 366 or from -1 to -366', found);
 }
 
 /** The zone of a name. @throws InvalidRecurrenceError */
@@ -287,15 +129,5 @@ export function knownZone(found: unknown): Zone {
     'the IANA name of a time zone, such as Europe/Tallinn',
     found,
     hint,
-  );
-}
-
-function wallTime(field: string, found: unknown): number {
-  const wall = typeof found === 'string' ? parseWallTime(found) : undefined;
-  if (wall !== undefined) return wall;
-  throw new InvalidRecurrenceError(
-    field,
-    'a date of the calendar and a time of day without a zone, such as 2024-01-03T10:00:00',
-    found,
   );
 }

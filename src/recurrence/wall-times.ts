@@ -2,8 +2,8 @@
 // rrule knows days, weeks, months and years, croner knows cron; Easter is a few lines.
 
 import rrule, { type Options } from 'rrule';
+import type { CheckedFields } from './checked-fields.js';
 import { daysAfterEaster, easterSunday } from './easter.js';
-import type { CheckedFields } from './fields.js';
 import { commonDivisor, dayMs, dayOf, lastSecondMs, modulo, weekdayOf, yearOf } from './wall-time.js';
 
 /** The wall times of a rule, the earliest first. */

@@ -9,8 +9,9 @@ import type { Procedure } from '../procedure.js';
 import type { Site } from '../site.js';
 import type { Database } from '../store/schema.js';
 import { leftBehind } from '../tasks/job.js';
-import { RunConnection, RunRequest } from './request.js';
-import type { Run, RunEnd } from './runner.js';
+import { RunConnection } from './connection.js';
+import { RunRequest } from './request.js';
+import type { Run, RunEnd } from './run.js';
 import { afterGrace, describeThrown, endedWith, headline } from './stop.js';
 import { RunWrites } from './writes.js';
 

@@ -8,7 +8,7 @@ import type { Outcome } from '../tasks/job.js';
 import type { HostEnd, HostListener, HostNeeds, RunHost } from './host.js';
 import type { FromRun } from './messages.js';
 import type { HostPool } from './pool.js';
-import type { Run, RunEnd } from './runner.js';
+import type { Run, RunEnd } from './run.js';
 import { afterGrace, endedWith } from './stop.js';
 
 /** How many of its last lines are shown with a run that ended badly. */

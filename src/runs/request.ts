@@ -1,13 +1,11 @@
 // Makes the `ar` of a run, wherever it takes place.
 
-import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.js';
-import { LinodError } from '../errors.js';
 import type { Logger } from '../log/logger.js';
 import type { Site } from '../site.js';
-import type { Database } from '../store/schema.js';
 import type { Job, Progress } from '../tasks/job.js';
 import type { BaseRequest } from '../tasks/request.js';
+import type { RunConnection } from './connection.js';
 import type { RunStop } from './stop.js';
 import type { RunWrites } from './writes.js';
 
@@ -69,33 +67,5 @@ export class RunRequest implements BaseRequest {
 
   get signal(): AbortSignal {
     return this.#parts.stop.signal;
-  }
-}
-
-/**
- * The database connection of a run, opened when it is first asked for. It is the run's own: what a procedure does with it must
- * not stop the worker's.
- */
-export class RunConnection {
-  readonly #connect: () => Kysely<Database>;
-  #db: Kysely<Database> | null = null;
-  #closed = false;
-
-  constructor(connect: () => Kysely<Database>) {
-    this.#connect = connect;
-  }
-
-  /** @throws LinodError (`LINOD_ERR_RUN_OVER`) when the run has ended or was given up */
-  open(): Kysely<Database> {
-    if (this.#closed)
-      throw new LinodError('LINOD_ERR_RUN_OVER', 'the run is over, and its database connection closed');
-    this.#db ??= this.#connect();
-    return this.#db;
-  }
-
-  /** Ends the connection and what is left open on it. @returns undefined when there is nothing to wait for */
-  close(): Promise<void> | undefined {
-    this.#closed = true;
-    return this.#db?.destroy();
   }
 }

@@ -3,33 +3,15 @@
 import { durationText } from '../duration.js';
 import type { LevelTree } from '../log/levels/level-tree.js';
 import type { LogSink } from '../log/sink.js';
-import type { Job, Outcome } from '../tasks/job.js';
+import type { Job } from '../tasks/job.js';
 import { JobLog } from '../tasks/job-log.js';
 import type { Jobs } from '../tasks/jobs.js';
 import type { JobRule } from '../tasks/rule.js';
 import { type InlineContext, runInline } from './inline.js';
 import type { HostPool } from './pool.js';
 import { runRemote } from './remote.js';
+import type { RunEnd } from './run.js';
 import { describeThrown, RunAbortedError, type RunStop } from './stop.js';
-
-/** One run, as the places where it may go on are given it. */
-export interface Run {
-  readonly job: Job;
-  readonly rule: JobRule;
-  /** Who asked for it; null when its time had come. */
-  readonly user: string | null;
-  readonly stop: RunStop;
-  readonly log: JobLog;
-  /** Called when its thread or process has loaded the site. */
-  onBegun(): void;
-}
-
-/** The end of a run, as far as the job is concerned. */
-export interface RunEnd {
-  readonly outcome: Outcome;
-  /** What did not react to its signal and may still be going on in this process; settles when it has ended. */
-  readonly left: Promise<void> | null;
-}
 
 export interface RunnerContext extends InlineContext {
   /** The threads and processes for runs that do not take place on the worker's own event loop. */

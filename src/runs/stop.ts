@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import type { Clock } from '../clock.js';
 import { LinodError } from '../errors.js';
-import type { Run } from './runner.js';
+import type { JobRule } from '../tasks/rule.js';
 
 /** When a worker stops, its runs may take this long to end, if there is so much time. */
 export const settleMs = 5000;
@@ -68,7 +68,7 @@ export class RunStop {
  * @returns the run has ended
  */
 export function afterGrace(
-  { stop, rule }: Pick<Run, 'stop' | 'rule'>,
+  { stop, rule }: { readonly stop: RunStop; readonly rule: Pick<JobRule, 'policies'> },
   clock: Clock,
   giveUp: (graceMs: number) => void,
 ): () => void {

@@ -10,7 +10,7 @@ import { transact } from '../store/transact.js';
 import { jsonText } from '../tasks/job.js';
 import type { RunRequestOptions } from '../tasks/request.js';
 import { addRequest } from '../tasks/requests.js';
-import type { RunConnection } from './request.js';
+import type { RunConnection } from './connection.js';
 
 /** A run wrote after it had been given up: its worker was away so long that it was taken for dead. */
 export class RunLostError extends LinodError {

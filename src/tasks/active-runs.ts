@@ -2,7 +2,8 @@
 
 import type { SteadyClock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
-import type { JobRunner, RunEnd } from '../runs/runner.js';
+import type { RunEnd } from '../runs/run.js';
+import type { JobRunner } from '../runs/runner.js';
 import { RunAbortedError, RunStop } from '../runs/stop.js';
 import type { LeftRun } from './batch.js';
 import type { Claimed } from './claim.js';

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Kysely } from 'kysely';
 import type { Database, RuleChangeRow } from '../store/schema.js';
 import { columnFromText, fieldOfColumn, fromJson, ruleFields } from './rule-fields.js';
-import type { Rules } from './rules.js';
+import type { RuleTable } from './rule-table.js';
 
 export interface FieldChange {
   /**
@@ -117,7 +117,7 @@ function valueText(value: unknown, missing: string): string {
 /** Notes the changes in the ledger. @param suffix how they came about */
 export async function noteChanges(
   tx: Kysely<Database>,
-  rules: Pick<Rules, 'note'>,
+  rules: Pick<RuleTable, 'note'>,
   id: number,
   changes: readonly FieldChange[],
   suffix: string,

@@ -5,9 +5,18 @@ import type { Fields } from '../log/fields.js';
 import type { Logger } from '../log/logger.js';
 import type { Site } from '../site.js';
 import type { Database } from '../store/schema.js';
-import type { RequestOptions } from './requests.js';
 
-/** What may be said with a run that is asked for. */
+/** What may be said with a request for a run. */
+export interface RequestOptions {
+  /** Given to the run as `ar.args`. */
+  readonly args?: unknown;
+  /** Not before; default: at once. */
+  readonly runAt?: Date;
+  /** Default: that of the rule. */
+  readonly priority?: number;
+}
+
+/** The same, of a run that another run asks for. */
 export interface RunRequestOptions extends Omit<RequestOptions, 'args'> {
   /** Asks within this transaction: the run is wanted if and when that is committed. */
   readonly tx?: QueryExecutorProvider;

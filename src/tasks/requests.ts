@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import { UsageError } from '../errors.js';
 import { transact } from '../store/transact.js';
 import { jsonText } from './job.js';
+import type { RequestOptions } from './request.js';
 import { findRule, unknownRule } from './rule-named.js';
 import type { Rules } from './rules.js';
 
@@ -28,16 +29,6 @@ export interface JobRequest {
 /** A request for a run that can be taken up. */
 interface OpenRequest extends JobRequest {
   readonly procedure: string;
-}
-
-/** What may be said with a request for a run. */
-export interface RequestOptions {
-  /** Given to the run as `ar.args`. */
-  readonly args?: unknown;
-  /** Not before; default: at once. */
-  readonly runAt?: Date;
-  /** Default: that of the rule. */
-  readonly priority?: number;
 }
 
 /** What is read of a request; the rest is for people. */

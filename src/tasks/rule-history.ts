@@ -3,37 +3,14 @@
 // Triggers write it (store/migrations/triggers.ts), so that nothing is left out. Whoever changes a rule here signs what they
 // wrote. What nobody has signed was changed in the database itself: see outside-changes.ts.
 
-import type { Kysely } from 'kysely';
 import { UsageError } from '../errors.js';
-import type { Database, RuleChangeRow } from '../store/schema.js';
+import type { RuleChangeRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { changesSince, type FieldChange, fieldChanges, noteChanges } from './field-changes.js';
 import type { JobRule } from './rule.js';
 import { columnFromText, type RuleColumns } from './rule-fields.js';
-import type { Rules } from './rules.js';
-
-/**
- * How a rule came to be changed. command: by a person, or by a program of the site. apply: by `linod rules apply`. undo: a
- * person took an earlier change back. database: in the database itself. sync: since its procedure changed, came or went.
- * failure: since a run failed, or the rule cannot be run.
- */
-export type ChangeWay = 'command' | 'apply' | 'undo' | 'database' | 'sync' | 'failure';
-
-/** Signs all changes of a rule since a revision that nobody has signed. @param at in ms since 1970 */
-export async function signChanges(
-  tx: Kysely<Database>,
-  id: number,
-  since: number,
-  { by, how, at }: { readonly by: string; readonly how: ChangeWay; readonly at: number },
-): Promise<void> {
-  await tx
-    .updateTable('rule_changes')
-    .set({ changed_by: by, how, changed_at: at })
-    .where('rule_id', '=', id)
-    .where('revision', '>', since)
-    .where('how', 'is', null)
-    .execute();
-}
+import type { RuleTable } from './rule-table.js';
+import type { ChangeWay } from './sign-changes.js';
 
 /** One change of a rule. */
 export interface RuleRevision {
@@ -54,9 +31,9 @@ const undoable: ReadonlySet<ChangeWay> = new Set(['command', 'apply', 'undo', 'd
 const notUndone: ReadonlySet<string> = new Set(['created', 'suggestion', 'removed_at', 'created_at']);
 
 export class RuleHistory {
-  readonly #rules: Rules;
+  readonly #rules: RuleTable;
 
-  constructor(rules: Rules) {
+  constructor(rules: RuleTable) {
     this.#rules = rules;
   }
 

@@ -9,7 +9,7 @@ import type { Database, JobRuleRow } from '../store/schema.js';
 import { isFaultOfRule, type JobRule } from './rule.js';
 import type { RuleColumns } from './rule-fields.js';
 import { followedBy } from './rule-named.js';
-import type { Rules } from './rules.js';
+import type { RuleTable } from './rule-table.js';
 
 /** What `sync` did, by the names of the rules. */
 export interface SyncReport {
@@ -29,7 +29,7 @@ type Kind = keyof SyncReport;
 /** See {@link Rules.sync}. Part of a transaction that has the lock of the rules. */
 export async function syncRules(
   tx: Kysely<Database>,
-  rules: Rules,
+  rules: RuleTable,
   procedures: Iterable<Procedure>,
   isComplete: boolean,
 ): Promise<SyncReport> {
@@ -74,7 +74,7 @@ export async function syncRules(
 
 async function adjust(
   tx: Kysely<Database>,
-  rules: Rules,
+  rules: RuleTable,
   row: JobRuleRow,
   procedure: Procedure | undefined,
 ): Promise<Kind[]> {
@@ -110,7 +110,7 @@ async function adjust(
 }
 
 /** Notes what was due while a rule was not active that is so again. @param before the rule as it was */
-async function noteMissed(tx: Kysely<Database>, rules: Rules, before: JobRule): Promise<void> {
+async function noteMissed(tx: Kysely<Database>, rules: RuleTable, before: JobRule): Promise<void> {
   const { id, removedAt, cancelledAt, procedure } = before;
   const since = removedAt ?? cancelledAt;
   const why =
@@ -119,7 +119,7 @@ async function noteMissed(tx: Kysely<Database>, rules: Rules, before: JobRule): 
 }
 
 /** See {@link Rules.realign}. Part of a transaction. */
-export async function realignRules(tx: Kysely<Database>, rules: Rules, why: string): Promise<void> {
+export async function realignRules(tx: Kysely<Database>, rules: RuleTable, why: string): Promise<void> {
   const known = await tx
     .selectFrom('job_rules')
     .select(['id', 'next_due_at'])
@@ -143,7 +143,7 @@ export async function realignRules(tx: Kysely<Database>, rules: Rules, why: stri
 /** When a rule is due; undefined where that cannot be told, which its next set-up or run will deal with. */
 async function dueSince(
   tx: Kysely<Database>,
-  rules: Rules,
+  rules: RuleTable,
   rule: JobRule,
   now: number,
 ): Promise<Date | null | undefined> {

@@ -1,7 +1,7 @@
 // The messages and groups that a process keeps in its memory.
 
 import type { Received } from '../../application.js';
-import { channelsByKey } from '../../layer.js';
+import { channelsByKey } from '../../channel-name.js';
 import { WaitingQueue } from '../../waiting-queue.js';
 import type { LayerRules } from '../base-layer.js';
 

@@ -1,7 +1,7 @@
 // URLs of Redis servers, as channels_redis and other programs write them.
 
 import { readFileSync } from 'node:fs';
-import type { HostOptions, TlsOptions } from './hosts.js';
+import type { HostOptions, TlsOptions } from './host-options.js';
 
 /** What is wrong with a URL, as it follows "expected … to be". */
 export class UrlProblem extends Error {}

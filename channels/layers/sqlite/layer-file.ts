@@ -3,7 +3,8 @@
 import { statSync } from 'node:fs';
 import { mayOnlyRead, openDatabase, openToRead } from './database.js';
 import { explain, LayerFileError } from './errors.js';
-import { MessageStore, type OnDropped } from './message-store.js';
+import { MessageStore } from './message-store.js';
+import type { OnDropped } from './stored-message.js';
 import { WakeFile, wakeFilePath } from './wake-file.js';
 
 /**

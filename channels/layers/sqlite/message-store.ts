@@ -2,7 +2,7 @@
 
 import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { channelsByKey, type DroppedMessage } from '../../layer.js';
+import { channelsByKey } from '../../channel-name.js';
 import { deadLetterSuffix } from '../../leases.js';
 import {
   checkpointEvery,
@@ -12,34 +12,7 @@ import {
   refuseOtherVersion,
 } from './database.js';
 import { LeaseStore } from './lease-store.js';
-
-/** Messages for one key, of one sender. */
-export interface NewMessages {
-  /** A general channel's name, or the part of a specific one up to the `!`. */
-  readonly key: string;
-  /** The full names that they are for: for a general channel just the key. */
-  readonly channels: readonly string[];
-  readonly bodies: readonly Uint8Array[];
-  /** Milliseconds since 1970. */
-  readonly expiresAt: number;
-  /** How many unexpired messages may lie under the key. */
-  readonly capacity: number;
-  /** Milliseconds since 1970. */
-  readonly now: number;
-}
-
-export interface NewMessage extends Omit<NewMessages, 'bodies'> {
-  readonly body: Uint8Array;
-}
-
-/** A message that was taken. */
-export interface StoredMessage {
-  readonly channels: readonly string[];
-  readonly body: Uint8Array;
-}
-
-/** Told of messages under a key that were thrown away; twice when a full disk undoes it and it is done again. */
-export type OnDropped = (key: string, reason: DroppedMessage['reason'], count: number) => void;
+import type { NewMessage, NewMessages, OnDropped, StoredMessage } from './stored-message.js';
 
 /** A message for all members of a group. */
 export interface GroupMessage {

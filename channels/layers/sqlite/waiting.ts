@@ -10,7 +10,8 @@ import type { LayerRules } from '../base-layer.js';
 import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
 import type { LeasedRow } from './lease-store.js';
-import type { MessageStore, StoredMessage } from './message-store.js';
+import type { MessageStore } from './message-store.js';
+import type { StoredMessage } from './stored-message.js';
 import { wakeFilePath } from './wake-file.js';
 
 /** The longest pause before a locked file is tried again. */

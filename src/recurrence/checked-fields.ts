@@ -1,0 +1,28 @@
+// The fields of a recurrence as the rest of this folder trusts them.
+
+import type { CronExpression } from './cron.js';
+import type { EveryUnit, MissingTime, RepeatedTime } from './fields.js';
+import type { Zone } from './zone.js';
+
+/** Fields that were checked and made ready for calculation; wall times as in wall-time.ts. */
+export type CheckedFields = CheckedKind & CommonFields;
+
+/** The cron expression goes with the unit `cron`, and with no other. */
+export type CheckedKind =
+  | { readonly everyUnit: 'cron'; readonly cron: CronExpression }
+  | { readonly everyUnit: Exclude<EveryUnit, 'cron'>; readonly cron: null };
+
+interface CommonFields {
+  readonly every: number;
+  /** 0 for Monday to 6 for Sunday, each once, in order. */
+  readonly weekdays: readonly number[];
+  readonly positions: readonly number[];
+  readonly timezone: string;
+  readonly zone: Zone;
+  readonly startWall: number;
+  /** Infinity when there is no end. */
+  readonly untilWall: number;
+  readonly count: number | null;
+  readonly missingTime: MissingTime;
+  readonly repeatedTime: RepeatedTime;
+}
