@@ -1,11 +1,13 @@
 // All channels on which a process waits share one read of a host; who waits on one of them does not notice.
 
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import t, { type Test } from 'tap';
 import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis.js';
 import { numbered, range } from '../contracts/run.js';
 import { patientMs } from '../support/patience.js';
 import { RedisServer } from '../support/redis.js';
-import { until } from '../support/until.js';
+import { turns, until } from '../support/until.js';
 
 const server = await RedisServer.start(t);
 const raw = server.client(t);
@@ -81,6 +83,41 @@ t.test('who stops waiting is given nothing, and the others go on waiting', async
   await blocked(0);
 });
 
+t.test('messages of one read that arrive apart keep their order when nobody waits any more', async (t) => {
+  const wire = await startSplitWire(t);
+  const { make } = open(t, { hosts: [`redis://127.0.0.1:${wire.port}`] });
+  const [layer, sender] = [make(), make()];
+  const calledOff = new AbortController();
+  const waiting = t.rejects(layer.receiveMany('split', { signal: calledOff.signal }));
+  await blocked(1);
+  calledOff.abort();
+  await sender.sendMany('split', range(3).map(numbered));
+  await waiting;
+  await until('the second part is held', () => wire.isHeld);
+  // By the reply to this, whatever was put back before is back.
+  await turns();
+  await layer.stats();
+  const received = layer.receiveMany('split', { waitMs: 0 });
+  wire.release();
+  t.match(await received, range(3).map(numbered));
+});
+
+t.test(
+  'a key that becomes something else while it is waited for keeps the others from nothing',
+  async (t) => {
+    const { make, prefix } = open(t);
+    const [layer, sender] = [make(), make()];
+    const refused = t.rejects(layer.receive('text'), { reason: 'refused', message: /WRONGTYPE/ });
+    const fine = layer.receive('fine').then(() => layer.receive('fine'));
+    await blocked(1);
+    await raw.set(`${prefix}text`, 'x');
+    await sender.send('fine', numbered(1));
+    await refused;
+    await sender.send('fine', numbered(2));
+    t.match(await fine, { n: 2 });
+  },
+);
+
 t.test('a key that holds something else keeps the others from nothing', async (t) => {
   const { make, prefix } = open(t);
   const [layer, sender] = [make(), make()];
@@ -103,3 +140,35 @@ t.test('three channels need one blocked read, and closing ends it', async (t) =>
   await Promise.all(ended);
   await blocked(0);
 });
+
+/** A wire to the server on which what a script took after a blocked read comes only when it is released. */
+async function startSplitWire(t: Test) {
+  const wire = { port: 0, isHeld: false, release: () => {} };
+  const listening = createServer((client) => {
+    const target = connect(server.port, '127.0.0.1');
+    client.pipe(target);
+    target.on('data', (bytes) => {
+      const text = bytes.toString('latin1');
+      const end = text.startsWith('*3\r\n') ? text.indexOf('*5\r\n') : -1;
+      client.write(end < 0 ? bytes : bytes.subarray(0, end));
+      if (end < 0) return;
+      target.pause();
+      wire.isHeld = true;
+      wire.release = () => {
+        client.write(bytes.subarray(end));
+        target.resume();
+      };
+    });
+    t.teardown(() => {
+      client.destroy();
+      target.destroy();
+    });
+  });
+  listening.listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  t.teardown(() => listening.close());
+  const address = listening.address();
+  if (typeof address !== 'object' || address === null) throw new Error('no port');
+  wire.port = address.port;
+  return wire;
+}

@@ -98,10 +98,14 @@ export class ChannelQueue<T> {
         this.#taken.waiting === 0 || this.#returning !== undefined
           ? 0
           : Math.min(this.#taken.wanted, mostAtOnce),
-      take: async (client, max) => {
-        const { items, nextMs } = await this.#source.take(host, client, max);
-        this.#give(items);
-        return nextMs;
+      take: async (client, max, popped) => {
+        const work = [popped, this.#source.take(host, client, max)] as const;
+        const [first, taken] = await Promise.allSettled(work);
+        const entry = first.status === 'fulfilled' ? first.value : undefined;
+        const before = entry === undefined ? [] : this.#source.read(host, entry);
+        this.#give(taken.status === 'fulfilled' ? [...before, ...taken.value.items] : before);
+        if (taken.status === 'rejected') throw taken.reason;
+        return taken.value.nextMs;
       },
       give: (entry) => this.#give(this.#source.read(host, entry)),
       fail: (error) => this.#taken.fail(error),

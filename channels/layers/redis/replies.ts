@@ -35,6 +35,11 @@ export function isElsewhere(error: ReplyError): boolean {
   return elsewhere.test(error.message);
 }
 
+/** Whether a key holds something else than it should. */
+export function isWrongType(error: unknown): boolean {
+  return isReplyError(error) && error.message.startsWith('WRONGTYPE');
+}
+
 /** What the error means to those who do not know Redis. */
 export function reasonOf(error: ReplyError): UnavailableReason {
   return reasons.find(([, pattern]) => pattern.test(error.message))?.[0] ?? 'refused';
