@@ -72,9 +72,15 @@ export function leftUndone(rule: JobRule, dueAt: number | null, until: number, w
   return [{ ruleId: rule.id, ...passed, reason: 'dropped', detail: `${what} before it started` }];
 }
 
-/** What was due while a rule was not active. @param rule as it is again */
+/** What was due while a rule was not active. @param rule as it would have been */
 export function missedSince(rule: JobRule, since: Date, now: number, why: string): RuleEntry[] {
-  const first = rule.policies.runAfter === '' ? (rule.dueAfter(since)?.getTime() ?? null) : null;
-  if (first === null || first > now) return [];
-  return [{ ruleId: rule.id, ...passedBetween(rule, first, now), reason: 'skipped', detail: why }];
+  try {
+    const first = rule.policies.runAfter === '' ? (rule.dueAfter(since)?.getTime() ?? null) : null;
+    if (first === null || first > now) return [];
+    return [{ ruleId: rule.id, ...passedBetween(rule, first, now), reason: 'skipped', detail: why }];
+  } catch (error) {
+    // A rule that could not be read was never due.
+    if (!(error instanceof LinodError)) throw error;
+    return [];
+  }
 }

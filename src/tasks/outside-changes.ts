@@ -7,6 +7,7 @@ import { transact } from '../store/transact.js';
 import { changesText, fieldChanges, noteChanges } from './field-changes.js';
 import { isFaultOfRule } from './rule.js';
 import type { RuleColumns } from './rule-fields.js';
+import { columnsBefore } from './rule-history.js';
 import type { Rules } from './rules.js';
 
 /** What became of a rule that somebody changed in the database. */
@@ -67,6 +68,7 @@ export class OutsideChanges {
         how: 'database',
         by,
         dueAfter: Math.min(last.changed_at, this.#rules.clock.now()),
+        before: { ...row, ...columnsBefore(changes.filter(({ field }) => field !== 'created')) },
       });
       await this.#join(tx, id, last.revision);
       return { told, error: null };

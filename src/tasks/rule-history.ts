@@ -88,8 +88,8 @@ function wayOf(how: string | null): ChangeWay {
   return (how ?? 'database') as ChangeWay;
 }
 
-/** The columns as they were before the first of the changes. */
-function columnsBefore(changes: readonly RuleChangeRow[]): RuleColumns {
+/** The columns as they were before the first of the changes, which are in their order. */
+export function columnsBefore(changes: readonly RuleChangeRow[]): RuleColumns {
   const newestFirst = changes.toReversed();
   const before = newestFirst.map(({ field, value_before: text }) => [field, columnFromText(field, text)]);
   return Object.fromEntries(before) as RuleColumns;

@@ -21,6 +21,8 @@ export interface Change {
   readonly by?: string;
   /** In ms since 1970. Default: now, so that no change makes a rule run. */
   readonly dueAfter?: number;
+  /** The rule as it was, where that is not what the database has any more. */
+  readonly before?: JobRuleRow;
 }
 
 export class RuleTable {
@@ -91,16 +93,21 @@ export class RuleTable {
     tx: Kysely<Database>,
     row: JobRuleRow,
     columns: RuleColumns,
-    { how, what, by = this.actor, dueAfter = this.clock.now() }: Change,
+    { how, what, by = this.actor, ...options }: Change,
   ): Promise<void> {
-    await this.#write(tx, leftUndone(this.parse(row), row.next_due_at, dueAfter, what));
+    // One instant for all, lest a due time lies between two.
+    const now = this.clock.now();
+    const { dueAfter = now, before = row } = options;
+    await this.#write(tx, leftUndone(this.parse(before), row.next_due_at, dueAfter, what));
     if (Object.keys(columns).length > 0) {
       await this.set(tx, row.id, columns);
       // A change in the database that nobody has looked after yet stays what it is.
-      await signChanges(tx, row.id, row.revision, { by, how, at: this.clock.now() });
+      await signChanges(tx, row.id, row.revision, { by, how, at: now });
     }
     const rule = await this.get(row.id, tx);
-    await this.#renewDue(tx, rule, dueAfter, await this.dueSince(tx, rule, dueAfter));
+    const due = await this.dueSince(tx, rule, dueAfter);
+    if (rule.active) await this.#noteMissed(tx, before, dueAfter);
+    await this.#renewDue(tx, rule, dueAfter, due);
   }
 
   /** Cancels a rule since a run of it failed, or it cannot be run. The next set-up tries it again. Part of a transaction. */
@@ -129,10 +136,18 @@ export class RuleTable {
     await this.#write(db, [{ ruleId: id, dueAt: null, dueUntil: null, times: 1, reason, detail }]);
   }
 
-  /** Notes what was due while the rule was not active. */
-  async noteMissed(tx: Kysely<Database>, id: number, since: Date, why: string): Promise<void> {
-    const from = new Date(await this.#decidedUpTo(tx, id, since.getTime()));
-    await this.#write(tx, missedSince(await this.get(id, tx), from, this.clock.now(), why));
+  /** Notes what was due up to an instant while a rule was not active. @param before the rule as it was */
+  async #noteMissed(tx: Kysely<Database>, before: JobRuleRow, until: number): Promise<void> {
+    const { id, cancelled_at, removed_at } = before;
+    const since = Math.min(cancelled_at ?? until, removed_at ?? until);
+    if (since >= until) return;
+    const why =
+      since === cancelled_at
+        ? 'the rule was cancelled then'
+        : `no procedure ${before.procedure} was registered then`;
+    const from = new Date(await this.#decidedUpTo(tx, id, since));
+    const rule = this.parse({ ...before, cancelled_at: null, removed_at: null });
+    await this.#write(tx, missedSince(rule, from, until, why));
   }
 
   /** When a rule is due later than an instant, and than what was decided upon already. @throws as `JobRule.dueAfter` */

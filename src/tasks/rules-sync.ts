@@ -99,7 +99,6 @@ async function adjust(
   try {
     const what = 'changed by a new version of the procedure';
     await rules.change(tx, row, columns, { how: 'sync', what });
-    await noteMissed(tx, rules, rule);
   } catch (error) {
     // A new suggestion and an old override need not fit together. That is no reason to stop the others.
     if (!isFaultOfRule(error)) throw error;
@@ -107,15 +106,6 @@ async function adjust(
   }
   if (detail !== '') await rules.note(rule.id, 'reactivated', detail, tx);
   return did;
-}
-
-/** Notes what was due while a rule was not active that is so again. @param before the rule as it was */
-async function noteMissed(tx: Kysely<Database>, rules: RuleTable, before: JobRule): Promise<void> {
-  const { id, removedAt, cancelledAt, procedure } = before;
-  const since = removedAt ?? cancelledAt;
-  const why =
-    removedAt === null ? 'the rule was cancelled then' : `no procedure ${procedure} was registered then`;
-  if (since !== null) await rules.noteMissed(tx, id, since, why);
 }
 
 /** See {@link Rules.realign}. Part of a transaction. */

@@ -122,12 +122,10 @@ export class Rules extends RuleTable {
   async resume(id: number): Promise<JobRule> {
     return await transact(this.db, async (tx) => {
       const row = await this.lockRow(id, tx);
-      const { cancelledAt } = this.parse(row);
-      if (cancelledAt === null) throw new UsageError(`job rule ${id} is not cancelled`);
+      if (row.cancelled_at === null) throw new UsageError(`job rule ${id} is not cancelled`);
       // It begins anew; else its next failure would be the last one allowed, whatever is allowed.
       await this.set(tx, id, { failures_in_row: 0 });
       await this.change(tx, row, resumed, { how: 'command', what: 'resumed' });
-      await this.noteMissed(tx, id, cancelledAt, 'the rule was cancelled then');
       await this.note(id, 'resumed', `by ${this.actor}`, tx);
       return await this.get(id, tx);
     });
