@@ -12,7 +12,16 @@ export {
   withSiteStore,
   withStore,
 } from './commands/main.js';
-export { type Column, print, printJson, printTable, rowJson, say, styled } from './commands/output.js';
+export {
+  type Column,
+  leastTime,
+  print,
+  printJson,
+  printTable,
+  rowJson,
+  say,
+  styled,
+} from './commands/output.js';
 export { type RunHereOptions, runHere } from './commands/run-here.js';
 export { sayIfUnwoken, wakeWorkers } from './commands/wake.js';
 export { parseWholeNumber } from './commands/words.js';

@@ -6,6 +6,7 @@ import {
   ExitError,
   exitCodes,
   jsonOption,
+  leastTime,
   parseWholeNumber,
   print,
   printJson,
@@ -175,8 +176,6 @@ function visible(text: string): string {
 }
 
 function columns(time: (instant: Date) => string): ReadonlyArray<Column<QueuedMail>> {
-  const short = (text: string, length: number) =>
-    text.length > length ? `${text.slice(0, length - 1)}…` : text;
   return [
     { title: 'mail', cell: (mail) => String(mail.id), align: 'right' },
     {
@@ -184,11 +183,15 @@ function columns(time: (instant: Date) => string): ReadonlyArray<Column<QueuedMa
       cell: (mail) => mail.state,
       style: ({ state }) => (state === 'failed' ? 'red' : undefined),
     },
-    { title: 'to', cell: (mail) => short(visible(mail.to), 40) },
-    { title: 'subject', cell: (mail) => short(visible(mail.subject), 40) },
-    { title: 'queued', cell: (mail) => time(mail.queuedAt) },
-    { title: 'attempts', cell: (mail) => String(mail.attempts), align: 'right' },
-    { title: 'next', cell: (mail) => (mail.nextAttemptAt === null ? '' : time(mail.nextAttemptAt)) },
-    { title: 'answer', cell: (mail) => short(visible(mail.answer ?? ''), 80) },
+    { title: 'to', cell: (mail) => visible(mail.to) },
+    { title: 'subject', cell: (mail) => visible(mail.subject) },
+    { title: 'queued', cell: (mail) => time(mail.queuedAt), least: leastTime, isSpare: true },
+    { title: 'attempts', cell: (mail) => String(mail.attempts), align: 'right', isSpare: true },
+    {
+      title: 'next',
+      cell: (mail) => (mail.nextAttemptAt === null ? '' : time(mail.nextAttemptAt)),
+      least: leastTime,
+    },
+    { title: 'answer', cell: (mail) => visible(mail.answer ?? '') },
   ];
 }

@@ -176,7 +176,7 @@ const deliveryColumns: ReadonlyArray<Column<ListedDelivery>> = [
     cell: (row) => row.status,
     style: (row) => (row.status === 'failed' ? 'red' : undefined),
   },
-  { title: 'attempts', cell: (row) => String(row.attempts), align: 'right' },
+  { title: 'attempts', cell: (row) => String(row.attempts), align: 'right', isSpare: true },
   { title: 'next or done', cell: (row) => (row.done ?? row.next ?? '').slice(0, 19).replace('T', ' ') },
   { title: 'answer', cell: (row) => row.answer ?? '' },
 ];

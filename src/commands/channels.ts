@@ -11,7 +11,6 @@ import {
   parseMessageInput,
   peekColumns,
   peekedJson,
-  roomForText,
 } from './channels/views.js';
 import { type LayerFlags, layerCommand, onLayer } from './channels/with-layer.js';
 import { ExitError, exitCodes, refuseUnknownCommand } from './main.js';
@@ -59,7 +58,7 @@ function peekCommand(): Command {
         const { onLease = false } = flags;
         const messages = await layer.peek(channel, { max: parseWholeNumber('--max', flags.max), onLease });
         printList(flags, messages, {
-          columns: peekColumns({ now: Date.now(), onLease, textLength: roomForText() }),
+          columns: peekColumns({ now: Date.now(), onLease }),
           json: peekedJson,
           none: `${onLease ? 'nothing is on lease' : 'nothing waits'} on ${channel}`,
         });
@@ -128,7 +127,7 @@ function deadCommand(): Command {
       onLayer<DeadFlags>(async (layer, flags, channel) => {
         const letters = await layer.deadLetters(channel, { max: parseWholeNumber('--max', flags.max) });
         printList(flags, letters, {
-          columns: deadColumns(Date.now(), roomForText()),
+          columns: deadColumns(Date.now()),
           json: deadJson,
           none: `no dead letters${channel === undefined ? '' : ` of ${channel}`}`,
         });

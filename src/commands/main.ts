@@ -1,6 +1,6 @@
 // What every command shares: how it finds its site, how it fails, and with which exit code.
 
-import { userInfo } from 'node:os';
+import { constants, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { lookAround } from '../actors.js';
@@ -23,6 +23,37 @@ export class ExitError extends Error {
     super(`exit with ${exitCode}`);
     this.exitCode = exitCode;
   }
+}
+
+/** What a shell reports of a program that a signal ended: 130 for Ctrl-C, 143 for SIGTERM. */
+export function signalExitCode(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
+}
+
+/**
+ * Does something that Ctrl-C and SIGTERM end in good order; a second one ends the process at once.
+ *
+ * @param work ends when its signal is aborted
+ * @throws ExitError with the code of the signal when it was ended so; whatever `work` throws before
+ */
+export async function unlessEnded<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  let code: number = exitCodes.failed;
+  const onSignal = (signal: NodeJS.Signals) => {
+    code = signalExitCode(signal);
+    if (stop.signal.aborted) process.exit(code);
+    stop.abort(new Error(`the command was ended by ${signal}`));
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  try {
+    const result = await work(stop.signal);
+    if (!stop.signal.aborted) return result;
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+  }
+  throw new ExitError(code);
 }
 
 /** Errors of these codes are the caller's: the words or the configuration have to change. */

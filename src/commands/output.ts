@@ -42,13 +42,24 @@ export interface Column<T> {
   readonly title: string;
   cell(row: T): string;
   readonly align?: 'right';
+  /** To how many characters a narrow terminal may shorten it; default 8. What is aligned right is never shortened. */
+  readonly least?: number;
+  /** Whether a narrow terminal may leave it out. */
+  readonly isSpare?: boolean;
   /** How the cell is to stand out in a terminal; undefined for not at all. */
   style?(row: T): Style | undefined;
 }
 
-/** The rows below their titles, in columns. No titles' line when there are no rows. */
+/** The `least` of a column of times: to the second, without the zone. */
+export const leastTime = '2026-11-25T20:00:00…'.length;
+
+/**
+ * The rows below their titles, in columns. No titles' line when there are no rows. A terminal is given as much as fits into
+ * its width, a pipe all.
+ */
 export function printTable<T>(columns: ReadonlyArray<Column<T>>, rows: readonly T[]): void {
-  for (const line of tableLines(columns, rows)) print(line);
+  const { isTTY, columns: width } = process.stdout;
+  for (const line of tableLines(columns, rows, isTTY && width > 0 ? width : undefined)) print(line);
 }
 
 /** Prints what a command lists: as JSON where that was asked for, else as a table, or says that there is nothing. */
@@ -70,29 +81,65 @@ interface ListView<T> {
   readonly none: string;
 }
 
-/** The lines of such a table. */
-export function tableLines<T>(columns: ReadonlyArray<Column<T>>, rows: readonly T[]): string[] {
+/** The lines of such a table, if possible in `room` characters; default any number. */
+export function tableLines<T>(
+  columns: ReadonlyArray<Column<T>>,
+  rows: readonly T[],
+  room = Number.POSITIVE_INFINITY,
+): string[] {
   if (rows.length === 0) return [];
-  const cells = rows.map((row) => columns.map((column) => column.cell(row)));
-  const widths = columns.map((column, i) =>
-    Math.max(column.title.length, ...cells.map((row) => row[i]?.length ?? 0)),
-  );
-  const padded = (column: Column<T>, text: string, i: number) =>
-    column.align === 'right' ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0);
-  const titles = columns.map((column, i) => padded(column, column.title, i)).join('  ');
+  const filled = columns.map((column) => {
+    const cells = rows.map((row) => column.cell(row));
+    const width = cells.reduce((widest, { length }) => Math.max(widest, length), column.title.length);
+    return { column, cells, width };
+  });
+  const shown = fitted(filled, room);
+  const padded = ({ column, width }: FilledColumn<T>, text: string) =>
+    column.align === 'right' ? text.padStart(width) : shortened(text, width).padEnd(width);
+  const titles = shown.map((filled) => padded(filled, filled.column.title)).join('  ');
   return [
     styled('bold', titles.trimEnd()),
     ...rows.map((row, r) =>
-      columns
-        .map((column, i) => {
-          const text = padded(column, cells[r]?.[i] ?? '', i);
-          const style = column.style?.(row);
+      shown
+        .map((filled) => {
+          const text = padded(filled, filled.cells[r] ?? '');
+          const style = filled.column.style?.(row);
           return style === undefined ? text : styled(style, text);
         })
         .join('  ')
         .trimEnd(),
     ),
   ];
+}
+
+interface FilledColumn<T> {
+  readonly column: Column<T>;
+  readonly cells: readonly string[];
+  width: number;
+}
+
+/** Leaves out columns that are empty or spare, then shortens the widest, until all fit or nothing more can be done. */
+function fitted<T>(filled: ReadonlyArray<FilledColumn<T>>, room: number): ReadonlyArray<FilledColumn<T>> {
+  let kept = filled;
+  const excess = () => kept.reduce((sum, { width }) => sum + 2 + width, -2) - room;
+  const empty = filled.filter(({ cells }) => cells.every((cell) => cell === ''));
+  const spare = filled.filter(({ column }) => column.isSpare).reverse();
+  for (const left of [...empty, ...spare]) if (excess() > 0) kept = kept.filter((one) => one !== left);
+  for (let over = excess(); over > 0; over--) {
+    const widest = kept
+      .filter(({ column, width }) => width > leastOf(column))
+      .reduce<FilledColumn<T> | null>(
+        (most, one) => (most === null || one.width > most.width ? one : most),
+        null,
+      );
+    if (widest === null) break;
+    widest.width--;
+  }
+  return kept;
+}
+
+function leastOf<T>({ align, title, least = 8 }: Column<T>): number {
+  return align === 'right' ? Number.POSITIVE_INFINITY : Math.max(title.length, least);
 }
 
 /** The text on one line, with what a terminal might act upon shown as `\x1b` or `\u202e`. */

@@ -13,7 +13,7 @@ import { findRule } from '../tasks/rule-named.js';
 import { statusLine } from '../tasks/status.js';
 import { dueJson, dueLines } from './due-view.js';
 import { person, requireSite, type SiteFlags, siteCommand, withStore } from './main.js';
-import { type Column, print, printJson, printTable, say, styled } from './output.js';
+import { type Column, leastTime, print, printJson, printTable, say, styled } from './output.js';
 import { parseChanges } from './rule-fields.js';
 import { type RunFlags, type RunTarget, runRule } from './rule-run.js';
 import { jobColumns, ruleJson } from './views.js';
@@ -212,7 +212,7 @@ function changeNumber([word]: readonly string[]): number | undefined {
 function historyColumns(rule: JobRule): ReadonlyArray<Column<RuleRevision>> {
   return [
     { title: 'change', cell: ({ revision }) => String(revision), align: 'right' },
-    { title: 'when', cell: ({ at }) => rule.localTime(at) },
+    { title: 'when', cell: ({ at }) => rule.localTime(at), least: leastTime },
     { title: 'who', cell: ({ by }) => by ?? '' },
     { title: 'how', cell: ({ how }) => how },
     { title: 'what', cell: ({ changes }) => changesText(changes) },

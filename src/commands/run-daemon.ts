@@ -6,6 +6,7 @@ import { hidePassword } from '../site/hide-password.js';
 import type { SiteConfig } from '../site/settings.js';
 import { loadSite, type Site } from '../site.js';
 import { version } from '../version.js';
+import { signalExitCode } from './main.js';
 import { say, styled } from './output.js';
 
 export interface RunDaemonOptions {
@@ -62,7 +63,7 @@ function listenToStop(stop: AbortController): void {
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) {
       say(`${signal} again: ending at once`);
-      process.exit(1);
+      process.exit(signalExitCode(signal));
     }
     say(`${signal}: stopping; once more to end at once`);
     stop.abort();

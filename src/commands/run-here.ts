@@ -8,7 +8,7 @@ import type { Store } from '../store/store.js';
 import { transact } from '../store/transact.js';
 import type { BaseRequest } from '../tasks/request.js';
 import { addRequest } from '../tasks/requests.js';
-import { ExitError, exitCodes, person, type SiteStore } from './main.js';
+import { ExitError, person, type SiteStore, unlessEnded } from './main.js';
 import { ProgressLine, say, styled } from './output.js';
 
 export interface RunHereOptions {
@@ -22,39 +22,24 @@ export interface RunHereOptions {
  * Calls a function with a request of this process. What it logs is said on stderr, and in a terminal how far it has come.
  * TERM and INT abort its signal; a second one ends the process at once.
  *
- * @throws whatever `work` throws; ExitError with code 1 when it was ended by a signal
+ * @throws whatever `work` throws; ExitError with code 143 or 130 when it was ended by a signal
  */
 export async function runHere<T>(
   found: SiteStore,
   work: (ar: BaseRequest) => Promise<T>,
   options: RunHereOptions = {},
 ): Promise<T> {
-  const stop = new AbortController();
-  const forget = listenToSignals(stop);
   const line = new ProgressLine();
+  const clock = await databaseClock(found.store);
   try {
-    const result = await work(
-      requestHere(found, await databaseClock(found.store), options, stop.signal, line),
-    );
+    return await unlessEnded((signal) => work(requestHere(found, clock, options, signal, line)));
+  } catch (error) {
     line.clear();
-    if (!stop.signal.aborted) return result;
+    if (error instanceof ExitError) say('ended by a signal before all was done');
+    throw error;
   } finally {
     line.clear();
-    forget();
   }
-  say('ended by a signal before all was done');
-  throw new ExitError(exitCodes.failed);
-}
-
-function listenToSignals(stop: AbortController): () => void {
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (stop.signal.aborted) process.exit(exitCodes.failed);
-    stop.abort(new Error(`the command was ended by ${signal}`));
-  };
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  return () => {
-    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
-  };
 }
 
 function requestHere(

@@ -13,7 +13,7 @@ import type { Failure } from '../tasks/jobs.js';
 import type { JobRule } from '../tasks/rule.js';
 import { fromJson, overriddenFields, ruleFields } from '../tasks/rule-fields.js';
 import { listenersText } from './health-view.js';
-import { type Column, progressText, rowJson, shortened } from './output.js';
+import { type Column, leastTime, progressText, rowJson, shortened } from './output.js';
 
 export function ruleJson(rule: JobRule): Record<string, unknown> {
   return {
@@ -48,9 +48,9 @@ export function ruleJson(rule: JobRule): Record<string, unknown> {
 export const ruleColumns: ReadonlyArray<Column<JobRule>> = [
   { title: '#', cell: (rule) => String(rule.id), align: 'right' },
   { title: 'name', cell: (rule) => rule.name },
-  { title: 'procedure', cell: (rule) => rule.procedure },
-  { title: 'every', cell: (rule) => rule.short.replace(/^every /, '') },
-  { title: 'next run at', cell: ruleState },
+  { title: 'procedure', cell: (rule) => rule.procedure, isSpare: true },
+  { title: 'every', cell: (rule) => rule.short.replace(/^every /, ''), isSpare: true },
+  { title: 'next run at', cell: ruleState, least: leastTime },
   { title: 'when', cell: (rule) => inWords(rule, true) },
 ];
 
@@ -96,21 +96,25 @@ export function jobColumns(localTime: (instant: Date) => string, now: number): R
     { title: 'job', cell: (job) => String(job.id), align: 'right' },
     { title: 'rule', cell: (job) => `#${job.ruleId}`, align: 'right' },
     { title: 'procedure', cell: (job) => job.procedure },
-    { title: 'started', cell: (job) => localTime(job.startDatetime) },
+    { title: 'started', cell: (job) => localTime(job.startDatetime), least: leastTime },
     {
       title: 'took',
       cell: (job) => durationText((job.endDatetime?.getTime() ?? now) - job.startDatetime.getTime()),
       align: 'right',
     },
     { title: 'status', cell: (job) => job.status },
-    { title: 'message', cell: jobHeadline },
+    { title: 'message', cell: firstLine },
   ];
 }
 
-/** How a job ended, or how far it is, in one line. */
+/** How a job ended, or how far it is, in one line of at most 80 characters. */
 export function jobHeadline(job: Job): string {
+  return shortened(firstLine(job), 80);
+}
+
+function firstLine(job: Job): string {
   if (job.status === 'running' && job.progress !== null) return progressText(job.progress);
-  return shortened(job.message.split('\n', 1)[0] ?? '', 80);
+  return job.message.split('\n', 1)[0] ?? '';
 }
 
 /** `failed since …: rule #3 <Procedures.report> 4 times, last as job 812 at …: Error: no stock` */
@@ -138,9 +142,9 @@ export function workerColumns(
     { title: 'worker', cell: (worker) => worker.id },
     { title: 'pid', cell: (worker) => String(worker.pid), align: 'right' },
     { title: 'channels', cell: (worker) => worker.channels },
-    { title: 'started', cell: (worker) => localTime(new Date(worker.started_at)) },
+    { title: 'started', cell: (worker) => localTime(new Date(worker.started_at)), least: leastTime },
     { title: 'last heard of', cell: (worker) => `${durationText(now - worker.heartbeat_at)} ago` },
-    { title: 'version', cell: (worker) => worker.version },
+    { title: 'version', cell: (worker) => worker.version, isSpare: true },
     { title: 'listeners', cell: (worker) => suspension(worker) ?? listenersText(worker, now) },
   ];
 }

@@ -23,7 +23,7 @@ function siteWithLog(site: LiveSite): ReturnType<typeof writeRealLog> {
   return writeRealLog(dirname(site.logFile));
 }
 
-t.test('Ctrl-C ends linod log tail -f with 0, and what is added is printed until then', async (t) => {
+t.test('Ctrl-C ends linod log tail -f with 130, and what is added is printed until then', async (t) => {
   const site = new LiveSite(t);
   await siteWithLog(site);
   const tail = site.start('linod', 'log', 'tail', '-f', '-n', '1', '--sender', 'mail');
@@ -33,7 +33,7 @@ t.test('Ctrl-C ends linod log tail -f with 0, and what is added is printed until
   appendFileSync(site.logFile, `${record(31)}\n    b\n`);
   await tail.printed(/ mail\[77\]#31 /);
   tail.kill('SIGINT');
-  t.match(await tail.ended(), { code: 0, signal: null, stderr: '' });
+  t.match(await tail.ended(), { code: 130, signal: null, stderr: '' });
 });
 
 t.test('linod log tail takes 0 for none of the last records, and no other text than a number', async (t) => {
@@ -51,7 +51,7 @@ t.test('linod log tail takes 0 for none of the last records, and no other text t
   });
   tail.kill('SIGINT');
   const { code, stdout } = await tail.ended();
-  t.equal(code, 0);
+  t.equal(code, 130);
   t.notMatch(stdout, /#29 /);
 });
 

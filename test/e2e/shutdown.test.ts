@@ -73,7 +73,7 @@ t.test('a second SIGTERM ends at once, and the job is lost', async (t) => {
   worker.kill('SIGTERM');
   await site.logged(/^worker .* stops$/);
   worker.kill('SIGTERM');
-  t.match(await worker.ended(), { code: 1, signal: null, stderr: /SIGTERM again: ending at once\n$/ });
+  t.match(await worker.ended(), { code: 143, signal: null, stderr: /SIGTERM again: ending at once\n$/ });
   t.match(await site.run('linod'), { code: 3, stderr: /^no worker is running: /m });
   t.match(await site.jobs('never_listen'), [{ status: 'lost', message: 'interrupted by a restart' }]);
 });

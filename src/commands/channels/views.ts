@@ -10,7 +10,7 @@ import {
 } from '../../../channels/index.js';
 import { durationText } from '../../duration.js';
 import { UsageError } from '../../errors.js';
-import { type Column, printable, shortened } from '../output.js';
+import { type Column, printable } from '../output.js';
 import { parseJson } from '../words.js';
 
 const nearlyFull = 0.8;
@@ -53,11 +53,9 @@ interface PeekView {
   readonly now: number;
   /** Whether they are on lease. */
   readonly onLease: boolean;
-  /** How many characters of a message are shown; undefined for all. */
-  readonly textLength: number | undefined;
 }
 
-export function peekColumns({ now, onLease, textLength }: PeekView): ReadonlyArray<Column<Peeked>> {
+export function peekColumns({ now, onLease }: PeekView): ReadonlyArray<Column<Peeked>> {
   const end: Column<Peeked> = {
     title: 'lease ends',
     cell: ({ leaseEndsAt }) => endText(leaseEndsAt, now),
@@ -74,7 +72,7 @@ export function peekColumns({ now, onLease, textLength }: PeekView): ReadonlyArr
     { title: 'bytes', cell: ({ bytes }) => String(bytes), align: 'right' },
     {
       title: 'message',
-      cell: (peeked) => shortened(messageText(peeked), textLength),
+      cell: messageText,
       style: ({ message }) => (message === undefined ? 'red' : undefined),
     },
   ];
@@ -141,26 +139,18 @@ export function memberColumns(now: number): ReadonlyArray<Column<MemberRow>> {
   ];
 }
 
-export function deadColumns(
-  now: number,
-  textLength: number | undefined,
-): ReadonlyArray<Column<DeadLetterReport>> {
+export function deadColumns(now: number): ReadonlyArray<Column<DeadLetterReport>> {
   return [
     { title: 'channel', cell: ({ channel }) => printable(channel) },
-    { title: 'id', cell: ({ id }) => printable(id) },
+    { title: 'id', cell: ({ id }) => printable(id), least: Number.POSITIVE_INFINITY },
     { title: 'died', cell: ({ diedAt }) => `${durationText(now - diedAt)} ago`, align: 'right' },
     { title: 'deliveries', cell: ({ deliveries }) => String(deliveries), align: 'right' },
     {
       title: 'message',
-      cell: ({ message }) => shortened(printable(JSON.stringify(plainValue(message))), textLength),
+      cell: ({ message }) => printable(JSON.stringify(plainValue(message))),
     },
   ];
 }
-
-/** What of a row is left for the message in a terminal that does not tell its width. */
-const textLength = 120;
-/** What stands before it in a row, about. */
-const widthBefore = 50;
 
 /**
  * Makes a message of a JSON object and, where that has none, a type.
@@ -207,10 +197,4 @@ export function plainValue(value: unknown): unknown {
 
 function bytes(value: Uint8Array): { $bytes: string } {
   return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
-}
-
-/** How many characters of a message fit into a row of the terminal; in a pipe all do. */
-export function roomForText(): number | undefined {
-  const { isTTY, columns } = process.stdout;
-  return isTTY ? Math.max(20, columns > 0 ? columns - widthBefore : textLength) : undefined;
 }

@@ -16,7 +16,7 @@ import { senderSettings } from '../../log/sender/settings.js';
 import type { LogTransport } from '../../log/sender/transport.js';
 import { configuredLevels } from '../../site/settings.js';
 import { findSiteDirectory, type Site } from '../../site.js';
-import { exitCodes, loadSiteAsOwner, tellSwitchedOff } from '../main.js';
+import { exitCodes, loadSiteAsOwner, signalExitCode, tellSwitchedOff } from '../main.js';
 import { say } from '../output.js';
 
 export interface SendOptions {
@@ -135,8 +135,8 @@ async function send(
  */
 async function sendInput(sender: LogSender, write: (record: LineRecord) => void): Promise<void> {
   const stop = new AbortController();
-  const onSignal = () => {
-    if (stop.signal.aborted) process.exit(exitCodes.failed);
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(signalExitCode(signal));
     stop.abort();
     setTimeout(() => process.stdin.destroy(), lastWordsMs).unref();
   };

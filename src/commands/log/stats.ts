@@ -93,6 +93,7 @@ function columnsOf(by: Dimension, { records }: LogStats): ReadonlyArray<Column<A
     {
       title: 'share',
       align: 'right',
+      isSpare: true,
       cell: (amount) => `${((100 * amount.records) / records).toFixed(1)} %`,
     },
     { title: 'bytes', align: 'right', cell: ({ bytes }) => String(bytes) },

@@ -7,7 +7,7 @@ import { type LevelName, parseLevel } from '../../log/levels.js';
 import { contentOf, type Shown } from '../../log/reading/filter.js';
 import { tail } from '../../log/reading/tail.js';
 import { Timestamps } from '../../log/timestamp.js';
-import { requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
+import { requireSite, type SiteJsonFlags, siteCommand, unlessEnded } from '../main.js';
 import { printable, type Style, say, styled } from '../output.js';
 import { givenInstant, parseWholeNumber } from '../words.js';
 
@@ -52,18 +52,14 @@ Example:
       const { timezone } = site.settings;
       const since = givenInstant('--since', flags.since, timezone)?.getTime();
       const textOf = flags.json ? jsonView(timezone) : plainText;
-      const stop = new AbortController();
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-      const found = await tail(
-        site.logFile,
-        {
-          last: last ?? (since === undefined ? defaultCount : undefined),
-          wanted: { level, logger: flags.name, sender: flags.sender, since, job, text },
-          follow: flags.follow ?? false,
-          timezone,
-          signal: stop.signal,
-        },
-        (records) => write(records, textOf),
+      const options = {
+        last: last ?? (since === undefined ? defaultCount : undefined),
+        wanted: { level, logger: flags.name, sender: flags.sender, since, job, text },
+        follow: flags.follow ?? false,
+        timezone,
+      };
+      const found = await unlessEnded((signal) =>
+        tail(site.logFile, { ...options, signal }, (records) => write(records, textOf)),
       );
       if (!found)
         say(

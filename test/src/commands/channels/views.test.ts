@@ -48,26 +48,26 @@ const peeked: Peeked = {
 };
 
 t.test('a message is shown on one line, with nothing that a terminal acts upon', async (t) => {
-  const view = { now, onLease: false, textLength: undefined };
-  t.same(tableLines(peekColumns(view), [peeked]), [
+  const columns = peekColumns({ now, onLease: false });
+  t.same(tableLines(columns, [peeked]), [
     '  age  deliveries  bytes  message',
     '1.5 s           2     40  {"type":"mail.send","to":"ann\\u001b[2J\\u202e","n":"12345678901234567890"}',
   ]);
-  const [, cut] = tableLines(peekColumns({ ...view, textLength: 20 }), [peeked]);
+  const [, cut] = tableLines(columns, [peeked], 46);
   t.match(cut, / {"type":"mail\.send"…$/);
 });
 
 t.test('what cannot be read says why, and who it is for', async (t) => {
   const { message: _message, sentAt: _sentAt, ...bad } = peeked;
   const unreadable: Peeked = { ...bad, channels: ['a!1', 'a!2'], error: new Error('bad\nbytes') };
-  const [, line] = tableLines(peekColumns({ now, onLease: false, textLength: undefined }), [unreadable]);
+  const [, line] = tableLines(peekColumns({ now, onLease: false }), [unreadable]);
   t.match(line, /^ *\? .* for a!1, a!2: cannot be read: bad\\x0abytes$/);
   t.same(peekedJson(unreadable), { ...bad, channels: ['a!1', 'a!2'], error: 'bad\nbytes' });
   t.match(peekedJson(peeked), { message: { type: 'mail.send', n: '12345678901234567890' } });
 });
 
 t.test('a lease tells when it ends', async (t) => {
-  const lines = tableLines(peekColumns({ now, onLease: true, textLength: undefined }), [
+  const lines = tableLines(peekColumns({ now, onLease: true }), [
     { ...peeked, leaseEndsAt: now + 30_000 },
     { ...peeked, leaseEndsAt: now - 1 },
   ]);
