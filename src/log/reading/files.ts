@@ -135,27 +135,22 @@ function isBeingPacked(part: LogPart, parts: readonly LogPart[]): boolean {
   return part.isCompressed && plain !== part.path && parts.some(({ path }) => path === plain);
 }
 
-/**
- * By what each says of the file before it. Where a chain begins, by the numbers of the names, else by when the files begin,
- * which a clock that was set back may have turned around.
- */
+/** By the numbers of the names, else by when the files begin; but each behind the one that it says is before it. */
 function sortParts(parts: readonly LogPart[]): LogPart[] {
   const sorted = sortByName(parts);
   const byFingerprint = new Map(sorted.map((part) => [fingerprintOf(part.firstLine), part]));
-  const next = new Map<LogPart, LogPart>();
-  for (const part of sorted) {
-    const fingerprint = predecessorOf(part);
-    const before = fingerprint === undefined ? undefined : byFingerprint.get(fingerprint);
-    if (before !== undefined && before !== part && !next.has(before)) next.set(before, part);
-  }
-  const followers = new Set(next.values());
-  const inOrder = new Set<LogPart>();
-  // Those that begin a chain, then those that name each other in a circle, which linod did not write.
-  for (const first of [...sorted.filter((part) => !followers.has(part)), ...sorted]) {
-    for (let part: LogPart | undefined = first; part && !inOrder.has(part); part = next.get(part))
-      inOrder.add(part);
-  }
-  return [...inOrder];
+  const met = new Set<LogPart>();
+  const inOrder: LogPart[] = [];
+  const add = (part: LogPart) => {
+    // Those that name each other in a circle linod did not write.
+    if (met.has(part)) return;
+    met.add(part);
+    const before = byFingerprint.get(predecessorOf(part) ?? '');
+    if (before !== undefined && before.firstLine !== '') add(before);
+    inOrder.push(part);
+  };
+  for (const part of sorted) add(part);
+  return inOrder;
 }
 
 /** The fingerprint of the file before, as a file's first note tells it. */

@@ -159,8 +159,10 @@ class Tail {
    * Opens the file that follows; of one that was emptied, its copy where it was left. @returns false when it cannot be found
    * just now
    */
-  async #goOn(parts: readonly LogPart[], isRotated: boolean): Promise<boolean> {
-    const newest = parts.find(({ path }) => path === this.#path);
+  async #goOn(found: readonly LogPart[], isRotated: boolean): Promise<boolean> {
+    const newest = found.find(({ path }) => path === this.#path);
+    // A copy of nothing would hide what comes behind it: no beginning tells its place.
+    const parts = found.filter((part) => part.firstLine !== '' || part === newest);
     const own = parts.findIndex((part) => part !== newest && this.#isOwn(part));
     const isNext = (part: LogPart) => predecessorOf(part) === fingerprintOf(this.#firstLine);
     const next = (own < 0 ? parts.find(isNext) : parts[isRotated ? own + 1 : own]) ?? newest;

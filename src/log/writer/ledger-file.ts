@@ -4,9 +4,10 @@ import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../clock.js';
 import { parseHead, recordInstant } from '../formats/formats.js';
+import { type Chunk, readChunks } from '../reading/chunks.js';
 import { findLogParts, fingerprintOf, type LogPart, predecessorOf } from '../reading/files.js';
 import type { Inbox } from './inbox.js';
-import { type OnFound, readLedger } from './ledger.js';
+import { type OnFound, readLedger, type Unfinished } from './ledger.js';
 import { LogFile } from './log-file.js';
 import type { Notes } from './notes.js';
 
@@ -165,19 +166,25 @@ export class LedgerFile {
     this.#isFromBefore = false;
   }
 
-  /** The file was renamed while no writer ran, and perhaps those after it: what stands there behind the known place counts. */
+  /** The file was renamed or copied while no writer ran, and perhaps those after it: what stands there behind the known place counts. */
   async #readRenamed(known: Place, epochs: Map<string, string>): Promise<void> {
     const { path, timezone } = this.#options;
     const parts = await findLogParts(path, timezone);
     const isKnownPart = ({ firstLine }: LogPart) => fingerprintOf(firstLine) === known.file;
     const from = parts.findIndex((part) => isKnownPart(part) || predecessorOf(part) === known.file);
     for (const part of from < 0 ? [] : parts.slice(from)) {
-      if (part.path === path || part.isCompressed) continue;
+      if (part.path === path) continue;
       const isKnown = isKnownPart(part);
       if (!isKnown) epochs.clear();
+      const start = isKnown ? known.offset : 0;
+      if (part.isCompressed) {
+        // What cannot be unpacked keeps nobody from writing.
+        await this.#take(readChunks(part.path, { from: start }), start, epochs).catch(() => undefined);
+        continue;
+      }
       const file = await LogFile.open(part.path);
       try {
-        await this.#read(file, isKnown ? known.offset : 0, epochs);
+        await this.#read(file, start, epochs);
       } finally {
         await file.close();
       }
@@ -186,18 +193,26 @@ export class LedgerFile {
 
   /** Takes what stands in a file from `start` on, and repairs its end. */
   async #read(file: LogFile, start: number, epochs: Map<string, string>): Promise<void> {
-    const { timezone, clock, notes, inbox } = this.#options;
-    const onFound: OnFound = (sender, epoch, last) => inbox.standing(sender, epoch, clock.now()).found(last);
-    const unfinished = await readLedger(file.read(start), { timezone, start, epochs }, onFound);
+    const unfinished = await this.#take(file.read(start), start, epochs);
     if (unfinished === undefined) return;
     if (unfinished.isRecord) {
       const excess = file.size - unfinished.at;
       await file.truncate(unfinished.at);
-      this.remarks.push(notes.repair(excess));
+      this.remarks.push(this.#options.notes.repair(excess));
     } else {
       // Someone else's text that lacks its newline is none of ours to remove.
       await file.append(Buffer.from('\n'), false);
     }
+  }
+
+  async #take(
+    chunks: AsyncIterable<Chunk>,
+    start: number,
+    epochs: Map<string, string>,
+  ): Promise<Unfinished | undefined> {
+    const { timezone, clock, inbox } = this.#options;
+    const onFound: OnFound = (sender, epoch, last) => inbox.standing(sender, epoch, clock.now()).found(last);
+    return await readLedger(chunks, { timezone, start, epochs }, onFound);
   }
 }
 

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import type { LogAnswer, LogRecords } from '../../../src/log/messages.js';
 import { checkpointPath } from '../../../src/log/writer/checkpoint.js';
@@ -290,6 +291,25 @@ t.test('a file that was renamed while no writer ran counts, and is repaired', as
   t.strictSame(await numbers(to.path), range(1, 5));
   t.match((await notes(to.path)).at(-1), /^web\[812\] goes on at #4 /);
 });
+
+t.test(
+  'a file that was packed while no writer ran counts, and one that cannot be read to its end keeps nobody from writing',
+  async (t) => {
+    for (const isWhole of [true, false]) {
+      const to = setting(t);
+      const first = await startWriter(t, to);
+      await first.write(batchOf({ numbers: [1, 2, 3] }));
+      await kill(first.writer, to.path);
+      const packed = gzipSync(readFileSync(to.path));
+      writeFileSync(`${to.path}-20261124.gz`, isWhole ? packed : packed.subarray(0, -10));
+      truncateSync(to.path);
+      const second = await startWriter(t, to);
+      await second.write(batchOf({ numbers: range(1, 5) }));
+      t.same((await numbers(to.path)).slice(isWhole ? 0 : -2), [4, 5]);
+      t.same(to.troubles, []);
+    }
+  },
+);
 
 t.test(
   'files that were renamed one after the other count, though the checkpoint names none but the first',

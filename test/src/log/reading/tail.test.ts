@@ -6,6 +6,7 @@ import {
   renameSync,
   rmSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +15,7 @@ import t, { type Test } from 'tap';
 import { lineFormat } from '../../../../src/log/formats/formats.js';
 import { formatNames } from '../../../../src/log/formats/line-format.js';
 import type { LevelName } from '../../../../src/log/levels.js';
-import { findLogParts } from '../../../../src/log/reading/files.js';
+import { findLogParts, fingerprintOf } from '../../../../src/log/reading/files.js';
 import type { Wanted } from '../../../../src/log/reading/filter.js';
 import { tail } from '../../../../src/log/reading/tail.js';
 import { Timestamps } from '../../../../src/log/timestamp.js';
@@ -214,6 +215,37 @@ t.test('a log that is copied and emptied loses nothing and repeats nothing', asy
     await until('and the next', () => seen.length >= 3 * round + 4);
   }
   t.same(numbersOf(seen), range(1, 10));
+});
+
+t.test('a log is followed past files without a beginning and copies of nothing', async (t) => {
+  const path = join(testDirectory(t), 'lino.log');
+  const at = (second: number, text: string) => text.replace('20:00:01', `20:00:0${second}`);
+  const { head, record } = lineFormat('text');
+  let after: string | undefined;
+  const begin = (second: number) => {
+    const time = at(second, '2026-11-24 20:00:01.123+02:00');
+    const fields = { file: `f${second}`, after };
+    const note = record(head(time, 'INFO', '-', 0, 'linod.log'), { message: 'the log goes on', fields });
+    after = fingerprintOf(note.trimEnd());
+    return note + at(second, line(second, 'x'));
+  };
+  writeFileSync(`${path}-20261124-1`, begin(1));
+  writeFileSync(`${path}-20261124-2`, at(2, line(2, 'x')));
+  writeFileSync(path, begin(3));
+  const { seen } = follow(t, path, 10, { sender: 'web[812]' });
+  await until('all records are shown', () => seen.length === 3);
+  // In one turn of the event loop: copied and emptied, twice more, in between with nothing in it.
+  copyFileSync(path, `${path}-20261124-3`);
+  writeFileSync(`${path}-20261124-4`, '');
+  utimesSync(
+    `${path}-20261124-4`,
+    new Date('2026-11-24T18:00:03.500Z'),
+    new Date('2026-11-24T18:00:03.500Z'),
+  );
+  writeFileSync(`${path}-20261124-5`, begin(5));
+  writeFileSync(path, begin(6));
+  await until('the last record is shown', () => seen.some((text) => text.includes('#6 ')));
+  t.same(numbersOf(seen), [1, 2, 3, 5, 6]);
 });
 
 t.test('files that were rotated and packed between two polls are shown in order', async (t) => {
