@@ -7,7 +7,7 @@ import type { Logger } from '../log/logger.js';
 import type { DatabaseClock } from '../membership/database-clock.js';
 import type { WorkerRegistry } from '../membership/registry.js';
 import type { StartOrders } from '../membership/start-orders.js';
-import type { Following, NewsTopic } from '../store/backend.js';
+import type { Subscription, WatchedTable } from '../store/backend.js';
 import type { Store } from '../store/store.js';
 import type { SiteTasks } from '../tasks/create-tasks.js';
 import type { TaskLoop } from '../tasks/loop.js';
@@ -38,7 +38,7 @@ const renewGroupMs = 3_600_000;
 export class Duties {
   readonly #context: DutiesContext;
   readonly #heartbeat: Heartbeat;
-  #following: Following | null = null;
+  #following: Subscription | null = null;
   #joinedGroupAt = Number.NEGATIVE_INFINITY;
   #isStopping = false;
 
@@ -67,7 +67,7 @@ export class Duties {
     if (store.follow === null) return;
     this.#following = store.follow({
       clock,
-      onNews: (topic) => this.#onNews(topic),
+      onChange: (table) => this.#onChange(table),
       onTrouble: (error) => {
         if (error === undefined) logger.info('the database tells of news again');
         else logger.warning('the database cannot tell of news now; the worker looks by itself', { error });
@@ -156,10 +156,10 @@ export class Duties {
     if (ordered.includes('log.server') && log.state === 'off') await log.start();
   }
 
-  #onNews(topic: NewsTopic): void {
+  #onChange(table: WatchedTable): void {
     // What fails is done at the next beat, which also reports why.
-    if (topic === 'start_orders') this.#followOrders().catch(() => undefined);
-    else if (topic === 'rule_changes') this.takeChanges().catch(() => undefined);
+    if (table === 'start_orders') this.#followOrders().catch(() => undefined);
+    else if (table === 'rule_changes') this.takeChanges().catch(() => undefined);
     else this.#context.loop.wake();
   }
 }

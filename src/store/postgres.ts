@@ -1,18 +1,18 @@
-// A PostgreSQL server's database, for sites on several machines.
+// A PostgreSQL database, for sites on several machines.
 //
-// This file and its folder are loaded when a site uses PostgreSQL; `pg` costs others nothing.
+// Loaded only when a site uses PostgreSQL, so that others do not pay for `pg`.
 
 import { sql } from 'kysely';
 import type { Backend } from './backend.js';
 import { SiteDialect } from './postgres/dialect.js';
 import { explainRights } from './postgres/failures.js';
-import { NoticeListener } from './postgres/listener.js';
+import { NotificationListener } from './postgres/listener.js';
 import { GuardedPool } from './postgres/pool.js';
 import { parseTarget } from './postgres/target.js';
 
-/** A worker looks after its heart, its rules and what its jobs log; commands need one connection. */
+/** A worker uses them for its duties, its rules and its jobs' log lines; a command needs one. */
 const sharedConnections = 4;
-/** A job may well ask something while its transaction is open. */
+/** A job may run a query while its transaction is open. */
 const ownConnections = 2;
 
 /**
@@ -34,7 +34,7 @@ export function postgresBackend(url: string): Backend {
       const clock = sql<{ ms: number }>`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`;
       return (await clock.execute(db)).rows[0]?.ms ?? Number.NaN;
     },
-    follow: (options) => new NoticeListener(target, options),
+    follow: (options) => new NotificationListener(target, options),
     explain: (error) => explainRights(target, error),
   };
 }

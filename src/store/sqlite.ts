@@ -20,16 +20,16 @@ import type { Backend } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
 import { refuseNewer } from './migrations/index.js';
 
-/** How long a statement waits for another connection's write. Writes here are short; this is for a busy machine. */
+/** How long a statement waits for another connection's write. Writes are short, but a machine may be busy. */
 const busyTimeoutMs = 10_000;
-/** Statements that a connection keeps prepared; the daemon's own are some fifty. */
+/** The maximum number of prepared statements that a connection keeps. The daemon uses fewer. */
 const maxStatements = 200;
-/** How often at most an open file is compared with what its path leads to. */
+/** How often at most an open file is compared with the file at its path. */
 const checkEveryMs = 100;
 
 /** A SQLite file as a site's database. */
 export function sqliteBackend(path: string): Backend {
-  const dialect = () => new FileDialect(new PatientConnection(path, open(path)));
+  const dialect = () => new FileDialect(new RetryingConnection(path, open(path)));
   return {
     name: path,
     isReadOnly: mayOnlyRead(path),
@@ -43,9 +43,9 @@ export function sqliteBackend(path: string): Backend {
 
 /** Kysely's SQLite dialect over one connection. */
 class FileDialect extends SqliteDialect {
-  readonly #connection: PatientConnection;
+  readonly #connection: RetryingConnection;
 
-  constructor(connection: PatientConnection) {
+  constructor(connection: RetryingConnection) {
     super({ database: connection.database });
     this.#connection = connection;
   }
@@ -59,7 +59,7 @@ class FileDialect extends SqliteDialect {
   }
 }
 
-/** Leaves `for update` and its like out: a transaction here has the lock of the whole file from its begin. */
+/** Omits `for update` and the like: a transaction locks the whole file from its beginning. */
 class LocklessQueryCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(node: SelectModifierNode): void {
     if (node.modifier === 'Distinct' || node.modifier === undefined) super.visitSelectModifier(node);
@@ -67,19 +67,19 @@ class LocklessQueryCompiler extends SqliteQueryCompiler {
 }
 
 /**
- * Takes the write lock at the begin of a transaction. With SQLite's default a transaction that reads first and
- * writes then is refused at once (SQLITE_BUSY_SNAPSHOT), without waiting, when another process wrote in between.
+ * Takes the write lock at the beginning of a transaction. By default, SQLite refuses a transaction that first
+ * reads and then writes, without waiting, if another process wrote in between (SQLITE_BUSY_SNAPSHOT).
  */
 class FileDriver extends SqliteDriver {
-  readonly #connection: PatientConnection;
+  readonly #connection: RetryingConnection;
 
-  constructor(connection: PatientConnection) {
+  constructor(connection: RetryingConnection) {
     super({ database: connection.database });
     this.#connection = connection;
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
-    // There is one connection; the mutex of the base class hands it to one after the other.
+    // There is one connection; the mutex of the base class serialises its users.
     await super.acquireConnection();
     return this.#connection;
   }
@@ -88,17 +88,17 @@ class FileDriver extends SqliteDriver {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
 
-  /** After some errors, such as a full disk, SQLite has rolled back by itself. */
+  /** After some errors, such as a full disk, SQLite has already rolled back. */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     if (this.#connection.database.inTransaction) await super.rollbackTransaction(connection);
   }
 }
 
 /**
- * Waits for the lock outside the thread: SQLite's own busy time-out stops the event loop, for ever when the lock belongs
- * to another connection of this same process.
+ * Waits for the lock without blocking the thread. SQLite's own busy time-out blocks the event loop, forever
+ * if the lock belongs to another connection of the same process.
  */
-class PatientConnection implements DatabaseConnection {
+class RetryingConnection implements DatabaseConnection {
   readonly database: Sqlite.Database;
   readonly #path: string;
   readonly #identity: string;
@@ -113,9 +113,9 @@ class PatientConnection implements DatabaseConnection {
     this.#identity = identify(path);
     database.pragma('synchronous = NORMAL');
     database.pragma('foreign_keys = ON');
-    // SQLite's own default of 2 MiB; better-sqlite3 has 16, which a worker fills within minutes.
+    // SQLite's default of 2 MiB; better-sqlite3's 16 MiB cost a worker memory.
     database.pragma('cache_size = -2000');
-    // With the first write after a checkpoint SQLite waits for the disk while it holds the write lock.
+    // Fewer checkpoints: after one, the next write waits for the disk while it holds the write lock.
     database.pragma('wal_autocheckpoint = 4000');
   }
 
@@ -136,12 +136,13 @@ class PatientConnection implements DatabaseConnection {
   }
 
   /**
-   * SQLite itself goes on with a file that was deleted or replaced, and with tables that a newer linod has changed.
+   * Detects a file that was deleted or replaced, and tables that a newer linod has changed. SQLite itself
+   * would not notice.
    *
    * @throws StoreUnavailableError, NewerDatabaseError
    */
   #check(): void {
-    // What was copied since it may only be read.
+    // A copy in memory is read-only.
     if (this.database.memory) return;
     const now = performance.now();
     if (now - this.#checkedAt < checkEveryMs || this.database.inTransaction) return;
@@ -151,12 +152,12 @@ class PatientConnection implements DatabaseConnection {
       throw new StoreUnavailableError(this.#path, why, { happened: 'cannot use' });
     }
     refuseNewer(this.#path, Number(this.database.pragma('user_version', { simple: true })));
-    // Only now: what is refused stays refused.
+    // Set last, so that a refused database is checked again.
     this.#checkedAt = now;
   }
 
   async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
-    // A statement of its own: one that is being read cannot be used for anything else.
+    // Prepares its own statement: one that is being read cannot be used for anything else.
     const rows = this.database.prepare<unknown[], unknown>(sql).iterate(...parameters);
     for (const row of rows) yield { rows: [row as R] };
   }
@@ -171,12 +172,14 @@ class PatientConnection implements DatabaseConnection {
   }
 }
 
-/** @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`) when the file cannot be opened or is no database */
+/**
+ * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`) when the file cannot be opened or is no database
+ */
 function open(path: string): Sqlite.Database {
   try {
     if (mayOnlyRead(path)) return openToRead(path);
     mkdirSync(dirname(path), { recursive: true });
-    // No time-out of SQLite's own: see PatientConnection.
+    // Disables SQLite's own time-out: see RetryingConnection.
     const database = new Sqlite(path, { timeout: 0 });
     switchToWal(database);
     return database;
@@ -186,9 +189,10 @@ function open(path: string): Sqlite.Database {
   }
 }
 
-const notBuilt = `better-sqlite3 is not built for Node ${process.versions.node}; mend it with: npm rebuild better-sqlite3`;
+const rebuild = 'rebuild it with: npm rebuild better-sqlite3';
+const notBuilt = `better-sqlite3 is not built for Node ${process.versions.node}; ${rebuild}`;
 
-/** Whether the package has no native module, or one for another Node. It is loaded with the first database. */
+/** Whether the package has no native module, or one for another Node. The first database loads it. */
 function isNotBuilt(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;
@@ -196,8 +200,8 @@ function isNotBuilt(error: unknown): boolean {
 }
 
 /**
- * The switch takes an exclusive lock. When several processes open a new file at once, SQLite does not wait for it
- * whatever its time-out, as they might wait for one another. So this waits between the tries.
+ * Switches to WAL, which takes an exclusive lock. When several processes open a new file at once, SQLite
+ * refuses instead of waiting, to avoid deadlocks. So this retries after a random pause.
  */
 function switchToWal(database: Sqlite.Database): void {
   const giveUpAt = performance.now() + busyTimeoutMs;
@@ -213,13 +217,13 @@ function switchToWal(database: Sqlite.Database): void {
   }
 }
 
-/** The inodes that the paths of the database and of the files beside it lead to. */
+/** The inodes of the database and of the files beside it. */
 function identify(path: string): string {
   const files = [path, `${path}-wal`, `${path}-shm`];
   return files.map((name) => statSync(name, { throwIfNoEntry: false })?.ino).join(' ');
 }
 
-/** What the file's surroundings cause, as somebody can act on it; other errors as they are. */
+/** Adds advice to errors of the file system; returns others unchanged. */
 function explain(path: string, error: unknown): unknown {
   if (!(error instanceof Sqlite.SqliteError)) return error;
   if (isBusy(error)) {
@@ -239,7 +243,7 @@ function mayOnlyRead(path: string): boolean {
   return existsSync(path) && !isAllowed(path, 'write');
 }
 
-/** Which file this user may not read or write, and whose it is; empty when there is none. */
+/** Which file this user may not read or write, and who owns it; empty when there is none. */
 function rightsText(path: string): string {
   const files = [path, `${path}-wal`, `${path}-shm`];
   return missingRight(files, 'read') || missingRight([...files, dirname(path)], 'write');
@@ -254,9 +258,11 @@ function openToRead(path: string): Sqlite.Database {
     database.close();
     if (existsSync(`${path}-wal`)) throw error;
   }
-  // Nobody has the file open, and this user cannot make the files beside it that SQLite shares: a copy tells the same.
+  // Nobody has the file open, and this user cannot create the shared files beside it. A copy in memory has
+  // the same content.
   const copy = readFileSync(path);
-  // The header says that the file needs those. Source: sqlite.org/fileformat2.html, "File format version numbers".
+  // The header says that the file needs those files. Source: sqlite.org/fileformat2.html, "File format
+  // version numbers".
   copy.fill(1, 18, 20);
   return new Sqlite(copy, { readonly: true });
 }

@@ -100,11 +100,13 @@ function ofSite({ isOn }: Situation): Blocker[] {
 async function ofRule({ db, rule, time, now }: Situation): Promise<Blocker[]> {
   const { id, procedure, removedAt, cancelledAt, cancelledReason, nextDueAt, policies } = rule;
   if (removedAt !== null) {
-    const sentence = `no procedure ${procedure} is registered, since ${time(removedAt)} at the latest: the rule is kept for its history`;
+    const since = `since ${time(removedAt)} at the latest`;
+    const sentence = `no procedure ${procedure} is registered, ${since}: the rule is kept for its history`;
     return [{ code: 'removed', sentence }];
   }
   if (cancelledAt !== null) {
-    const sentence = `the rule has been cancelled since ${time(cancelledAt)}, ${cancelledReason ?? 'for no known reason'}: resume it with \`linod rule ${id} resume\``;
+    const since = `since ${time(cancelledAt)}, ${cancelledReason ?? 'for no known reason'}`;
+    const sentence = `the rule has been cancelled ${since}: resume it with \`linod rule ${id} resume\``;
     return [{ code: 'cancelled', sentence }];
   }
   if (nextDueAt !== null) return [];
@@ -122,7 +124,8 @@ function endedText({ id, until, count, start }: JobRule): string {
     ...(count === null ? [] : [`count ${count}`]),
   ];
   const why = dates.length === 0 ? '' : ` (${dates.join(', ')})`;
-  const restart = `; it counts its times from ${start}: restart the count with \`linod rule ${id} set startDatetime=…\``;
+  const command = `linod rule ${id} set startDatetime=…`;
+  const restart = `; it counts its times from ${start}: restart the count with \`${command}\``;
   return `the rule has ended${why}${count === null ? '' : restart}`;
 }
 

@@ -338,7 +338,7 @@ t.test('a database that cannot be used is told', async (t) => {
     .insertInto('linod_migrations')
     .values({ owner: 'linod', name: '9999-hyperspace', ran_at: 0 })
     .execute();
-  const newer = `database ${site.path('linod.db')} has migrations of linod that this version does not know: 9999-hyperspace; a newer version made it, or one from before the first release: update linod and restart its programs, or name another database`;
+  const newer = `database ${site.path('linod.db')} has unknown migrations of linod: 9999-hyperspace; a newer version created it, or one from before the first release: update linod and restart its programs, or use another database`;
   await expectRefusal(t, site, newer, { code: 1 });
   await expectRefusal(t, site, newer, { code: 1, script: 'runworker', args: [site.channel] });
   await expectRefusal(t, site, newer, { code: 1, script: 'initiate_linod' });
@@ -361,7 +361,7 @@ t.test('a native module that is not built is told with the command that mends it
     },
   });
   const nodeArgs = ['--require', site.path('unbuilt.cjs')];
-  const mend = `better-sqlite3 is not built for Node ${process.versions.node}; mend it with: npm rebuild better-sqlite3\n`;
+  const mend = `better-sqlite3 is not built for Node ${process.versions.node}; rebuild it with: npm rebuild better-sqlite3\n`;
   const run = (environment: Record<string, string>, script: ScriptName, ...args: string[]) =>
     Program.start(t, scriptPath(script), args, { cwd: site.directory, nodeArgs, environment }).ended();
   const database = await run({}, 'linod');

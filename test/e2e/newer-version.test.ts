@@ -13,7 +13,7 @@ scheduleOften({ every: 1 }, function breathe() {
 });
 `,
 };
-const says = 'has migrations of linod that this version does not know: number 9999;';
+const says = 'has unknown migrations of linod: number 9999;';
 
 /** @param setNewer does in the database what an upgrade to migration 9999 does there, or takes it back */
 async function check(t: Test, site: LiveSite, setNewer: (isNewer: boolean) => Promise<unknown>) {

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/clock.js';
 import { Logger } from '../../../src/log/logger.js';
 import { DatabaseClock } from '../../../src/membership/database-clock.js';
-import type { NewsTopic } from '../../../src/store/backend.js';
+import type { WatchedTable } from '../../../src/store/backend.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { parseTarget } from '../../../src/store/postgres/target.js';
 import { openStore } from '../../../src/store/store.js';
@@ -18,7 +18,7 @@ import { openBench } from '../../support/site.js';
 const server = await PostgresServer.start(t);
 const everySecond = { every: 1, everyUnit: 'secondly' } as const;
 
-t.test('a URL names what psql takes it for', async (t) => {
+t.test('a URL means the same as for psql', async (t) => {
   const name = (url: string, environment = {}) => parseTarget(url, environment).name;
   t.equal(name('postgres://ann:x%40y@db.example.org:6000/shop'), 'shop at db.example.org:6000 as ann');
   t.equal(name('postgresql://ann@db.example.org/shop'), 'shop at db.example.org:5432 as ann');
@@ -34,7 +34,7 @@ t.test('a URL names what psql takes it for', async (t) => {
   t.throws(() => parseTarget('postgres://ann@h:port/shop'), { code: 'LINOD_ERR_BAD_CONFIG' });
 });
 
-t.test('what cannot be opened is told with its place and what to do, and without the password', async (t) => {
+t.test('the error of a failed connection has the address and advice, but no password', async (t) => {
   const url = await server.createDatabase();
   const place = `at 127.0.0.1:${server.port} as`;
   const refused = async (wrong: string, message: string, passes = false): Promise<void> => {
@@ -59,45 +59,42 @@ t.test('what cannot be opened is told with its place and what to do, and without
   );
   await refused(
     `postgres:///test1?host=${server.directory}/none&user=linod`,
-    `cannot open the database test1 at socket ${server.directory}/none/.s.PGSQL.5432 as linod: connect ENOENT ${server.directory}/none/.s.PGSQL.5432; is the server running, and does it listen there?`,
+    `cannot open the database test1 at socket ${server.directory}/none/.s.PGSQL.5432 as linod: connect ENOENT ${server.directory}/none/.s.PGSQL.5432; start the server, or correct its address`,
     true,
   );
   const socket = `postgres:///test1?host=${server.directory}&port=${server.port}&user=linod`;
   await (await openStore({ url: socket })).close();
 });
 
-t.test(
-  'sslmode decides whether the connection is encrypted, and whether the server is who it says',
-  async (t) => {
-    const server = await PostgresServer.start(t);
-    const certificate = server.prepareTls();
-    await server.stop();
-    await server.start();
-    const url = await server.createDatabase();
-    const isEncrypted = async (parameters: string, host = '127.0.0.1'): Promise<unknown> => {
-      const store = await openStore({ url: url.replace('127.0.0.1', host) + parameters });
-      try {
-        const asked = sql<{ ssl: boolean }>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`;
-        return (await asked.execute(store.db)).rows[0]?.ssl;
-      } finally {
-        await store.close();
-      }
-    };
-    t.equal(await isEncrypted(''), false);
-    t.equal(await isEncrypted('?sslmode=disable'), false);
-    t.equal(await isEncrypted('?sslmode=require'), true);
-    t.equal(await isEncrypted(`?sslmode=verify-ca&sslrootcert=${certificate}`), true);
-    t.equal(await isEncrypted(`?sslmode=verify-full&sslrootcert=${certificate}`, 'localhost'), true);
-    const unverified = { code: 'LINOD_ERR_STORE_UNAVAILABLE', message: /^cannot open .*certificate/ };
-    await t.rejects(isEncrypted('?sslmode=verify-full'), unverified);
-    await t.rejects(isEncrypted(`?sslmode=verify-full&sslrootcert=${certificate}`), {
-      code: 'LINOD_ERR_STORE_UNAVAILABLE',
-      message: /^cannot open .*altnames/,
-    });
-  },
-);
+t.test('sslmode decides about encryption, and about verification of the server', async (t) => {
+  const server = await PostgresServer.start(t);
+  const certificate = server.prepareTls();
+  await server.stop();
+  await server.start();
+  const url = await server.createDatabase();
+  const isEncrypted = async (parameters: string, host = '127.0.0.1'): Promise<unknown> => {
+    const store = await openStore({ url: url.replace('127.0.0.1', host) + parameters });
+    try {
+      const asked = sql<{ ssl: boolean }>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`;
+      return (await asked.execute(store.db)).rows[0]?.ssl;
+    } finally {
+      await store.close();
+    }
+  };
+  t.equal(await isEncrypted(''), false);
+  t.equal(await isEncrypted('?sslmode=disable'), false);
+  t.equal(await isEncrypted('?sslmode=require'), true);
+  t.equal(await isEncrypted(`?sslmode=verify-ca&sslrootcert=${certificate}`), true);
+  t.equal(await isEncrypted(`?sslmode=verify-full&sslrootcert=${certificate}`, 'localhost'), true);
+  const unverified = { code: 'LINOD_ERR_STORE_UNAVAILABLE', message: /^cannot open .*certificate/ };
+  await t.rejects(isEncrypted('?sslmode=verify-full'), unverified);
+  await t.rejects(isEncrypted(`?sslmode=verify-full&sslrootcert=${certificate}`), {
+    code: 'LINOD_ERR_STORE_UNAVAILABLE',
+    message: /^cannot open .*altnames/,
+  });
+});
 
-t.test('two transactions that wait for one another both happen', async (t) => {
+t.test('two transactions that deadlock both succeed', async (t) => {
   const store = await openStore({ url: await server.createSchema(), migrations: [ownMigrations] });
   t.teardown(() => store.close());
   const { db } = store;
@@ -116,14 +113,14 @@ t.test('two transactions that wait for one another both happen', async (t) => {
     await transact(db, async (tx) => {
       await count(first, tx);
       entered++;
-      // Each holds one and wants the other's.
+      // Each holds one row and waits for the other.
       if (isFirstTry) await eventually('both hold one', () => entered >= 2);
       isFirstTry = false;
       await count(second, tx);
     });
   };
   await Promise.all([both('a', 'b'), both('b', 'a')]);
-  t.ok(entered >= 3, 'one of them was begun again');
+  t.ok(entered >= 3, 'one of them was retried');
   t.same(await db.selectFrom('leases').select(['name', 'fence']).orderBy('name').execute(), [
     { name: 'a', fence: 2 },
     { name: 'b', fence: 2 },
@@ -153,7 +150,7 @@ t.test('a claim whose confirmation was lost is run once', async (t) => {
   t.match(await bench.jobs.list(), [{ status: 'done' }]);
 });
 
-/** Stands between a program and the server, and cuts the connection before the next `commit` is confirmed. */
+/** A proxy that cuts the connection before the server confirms the next `commit`. */
 async function cutter(t: Test): Promise<{ readonly port: number; arm(): void }> {
   let isArmed = false;
   const proxy = createServer((client) => {
@@ -189,7 +186,7 @@ async function cutter(t: Test): Promise<{ readonly port: number; arm(): void }> 
   return { port: (proxy.address() as AddressInfo).port, arm };
 }
 
-t.test('a pool that is closed ends what is going on in it', async (t) => {
+t.test('closing a pool ends its running statements', async (t) => {
   const store = await openStore({ url: await server.createSchema(), migrations: [ownMigrations] });
   const own = store.connect();
   const sleeping = t.rejects(sql`select pg_sleep(1000)`.execute(own), {
@@ -207,38 +204,38 @@ t.test('a pool that is closed ends what is going on in it', async (t) => {
   await store.close();
 });
 
-t.test('the database tells of requests, orders and earlier due times, and not of each run', async (t) => {
+t.test('the database notifies of requests, orders and earlier due times, but not of each run', async (t) => {
   const store = await openStore({ url: await server.createDatabase(), migrations: [ownMigrations] });
   t.teardown(() => store.close());
   const bench = await openBench(t, { store });
   bench.add('ants', () => undefined, everySecond);
   await bench.tasks.setup();
-  const news: NewsTopic[] = [];
+  const changes: WatchedTable[] = [];
   const troubles: unknown[] = [];
   if (store.follow === null) throw new Error('it can notify');
   const following = store.follow({
     clock: systemClock,
-    onNews: (topic) => news.push(topic),
+    onChange: (topic) => changes.push(topic),
     onTrouble: (error) => troubles.push(error),
   });
   t.teardown(() => following.close());
   await following.listening;
   t.same(
-    news.splice(0),
+    changes.splice(0),
     ['job_requests', 'job_rules', 'rule_changes', 'start_orders'],
-    'there may be news at first',
+    'each table may have changed at first',
   );
 
   bench.clock.advance(1000);
   await bench.tasks.run();
   await bench.tasks.settled();
   await bench.requests.add(1, 'run', 'ann');
-  await eventually('it hears of the request', () => news.length > 0);
-  t.same(news.splice(0), ['job_requests'], 'the run before was no news');
+  await eventually('the request is notified', () => changes.length > 0);
+  t.same(changes.splice(0), ['job_requests'], 'the run before caused no notification');
   await bench.rules.cancel(1);
   await bench.rules.resume(1);
-  await eventually('it hears that the rule is due again', () => news.includes('job_rules'));
-  t.same(news.splice(0), ['rule_changes', 'rule_changes', 'job_rules']);
+  await eventually('the due time is notified', () => changes.includes('job_rules'));
+  t.same(changes.splice(0), ['rule_changes', 'rule_changes', 'job_rules']);
   const order = { name: 'log.server', ordered_at: 0, ordered_by: 'ann' };
   await t.rejects(
     transact(store.db, async (tx) => {
@@ -247,8 +244,8 @@ t.test('the database tells of requests, orders and earlier due times, and not of
     }),
   );
   await store.db.insertInto('start_orders').values(order).execute();
-  await eventually('it hears of the order', () => news.length > 0);
-  t.same(news.splice(0), ['start_orders'], 'once: what was not committed is no news');
+  await eventually('the order is notified', () => changes.length > 0);
+  t.same(changes.splice(0), ['start_orders'], 'once: an uncommitted change causes no notification');
 
   await server.stop();
   await eventually('the loss is told', () => troubles.length === 1);
@@ -257,17 +254,17 @@ t.test('the database tells of requests, orders and earlier due times, and not of
   await eventually('it listens again', () => troubles.length === 2);
   t.equal(troubles[1], undefined);
   t.same(
-    news.splice(0),
+    changes.splice(0),
     ['job_requests', 'job_rules', 'rule_changes', 'start_orders'],
-    'nobody has heard what came meanwhile',
+    'each table may have changed during the break',
   );
   await bench.requests.add(1, 'run', 'ann');
-  await eventually('it hears again', () => news.length > 0);
+  await eventually('it listens again', () => changes.length > 0);
   await following.close();
   await following.close();
 });
 
-t.test("a clock that differs from the database's is told once, and corrected", async (t) => {
+t.test("a clock that differs from the database's is reported once, and corrected", async (t) => {
   const store = await openStore({ url: await server.createSchema(), migrations: [ownMigrations] });
   t.teardown(() => store.close());
   const records: string[] = [];
@@ -284,7 +281,7 @@ t.test("a clock that differs from the database's is told once, and corrected", a
     [3000, 3000],
     [0, 0],
     [-4000, -4000],
-    // Not by what may be the doubt of the measuring.
+    // A difference within the measurement error is ignored.
     [-3900, -4000],
   ];
   for (const [ms, skewMs] of steps) {
@@ -300,7 +297,7 @@ t.test("a clock that differs from the database's is told once, and corrected", a
   ]);
   const here = new DatabaseClock(store.time, systemClock, logger);
   await here.measure();
-  t.ok(Math.abs(here.skewMs) < 60_000, 'which is this machine here');
+  t.ok(Math.abs(here.skewMs) < 60_000, 'the server runs on this machine');
   const none = new DatabaseClock(null, clock, logger);
   await none.measure();
   t.equal(none.now(), clock.now());

@@ -1,4 +1,4 @@
-// What happens to the file of an open database: it is deleted, replaced, upgraded, locked, or has no room.
+// The file of an open database is deleted, replaced, upgraded, locked, or its disk is full.
 
 import { copyFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ const replaced = {
   message: /^cannot use the database .*linod\.db: it was deleted or replaced while it was open; put it back/,
 };
 
-t.test('a file that is deleted is no longer used, and is again when it is put back', async (t) => {
+t.test('a deleted file is no longer used, until it is put back', async (t) => {
   const { path, read, order, refusal } = await open(t);
   await order();
   renameSync(path, `${path}.away`);
@@ -47,7 +47,7 @@ t.test('a file that is deleted is no longer used, and is again when it is put ba
   t.same(await read(), []);
 });
 
-t.test('a file in whose place another one stands is no longer used', async (t) => {
+t.test('a replaced file is no longer used', async (t) => {
   const { path, refusal } = await open(t);
   copyFileSync(path, `${path}.copy`);
   renameSync(`${path}.copy`, path);
@@ -60,7 +60,7 @@ t.test('a file whose write-ahead log was deleted is no longer used', async (t) =
   t.match(await refusal(), replaced);
 });
 
-t.test('who has a file open that a newer linod upgrades is refused', async (t) => {
+t.test('an open file that a newer linod upgrades is no longer used', async (t) => {
   const { path, order, refusal } = await open(t);
   const newer = new Sqlite(path);
   const version = Number(newer.pragma('user_version', { simple: true }));
@@ -68,15 +68,13 @@ t.test('who has a file open that a newer linod upgrades is refused', async (t) =
   newer.close();
   const expected = {
     code: 'LINOD_ERR_NEWER_DATABASE',
-    message: new RegExp(
-      `linod\\.db has migrations of linod that this version does not know: number ${version + 1};`,
-    ),
+    message: new RegExp(`linod\\.db has unknown migrations of linod: number ${version + 1};`),
   };
   t.match(await refusal(), expected);
   await t.rejects(order(), expected);
 });
 
-t.test('a database without room is told as that, also in a transaction', async (t) => {
+t.test('the error says that the disk is full, also in a transaction', async (t) => {
   const { store } = await open(t);
   await sql`pragma max_page_count = 1`.execute(store.db);
   const fill = (text: string) =>
@@ -87,10 +85,14 @@ t.test('a database without room is told as that, also in a transaction', async (
   const message = /^cannot use the database .*linod\.db: database or disk is full$/;
   await t.rejects(fill('x'.repeat(1_000_000)), { code: 'LINOD_ERR_STORE_UNAVAILABLE', message });
   await fill('x');
-  t.equal((await store.db.selectFrom('start_orders').selectAll().execute()).length, 1, 'it goes on');
+  t.equal(
+    (await store.db.selectFrom('start_orders').selectAll().execute()).length,
+    1,
+    'the store works again',
+  );
 });
 
-t.test('a database that another program keeps locked is told as that', async (t) => {
+t.test('the error says that another program keeps the database locked', async (t) => {
   const { path, order } = await open(t);
   const other = new Sqlite(path);
   t.teardown(() => other.close());
