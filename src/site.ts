@@ -1,4 +1,4 @@
-// What a site is: its name, its directory, its settings, and the ways to its channel layer and its database.
+// What a site is: its name, its directory, its settings, and the way to its channel layer.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
@@ -8,7 +8,6 @@ import { findConfigFile, findSiteDirectory } from './site/find.js';
 import { loadModule } from './site/load-module.js';
 import { environmentSource, resolveSettings, type SettingSource } from './site/resolve-settings.js';
 import type { Settings, SiteConfig } from './site/settings.js';
-import type { Store } from './store/store.js';
 
 export { findSiteDirectory } from './site/find.js';
 export { defineSite, type Settings, type SiteConfig } from './site/settings.js';
@@ -96,17 +95,6 @@ export class Site {
       if (!(error instanceof InvalidOptionError)) throw error;
       throw new BadConfigError('the settings', 'channelLayer', error.message, { cause: error });
     }
-  }
-
-  /**
-   * Opens the site's database and runs its migrations; whoever opens it closes it.
-   *
-   * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`), NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`)
-   */
-  async openStore(): Promise<Store> {
-    // Kysely is slow to load, and application processes that only log do not need it.
-    const { openStore } = await import('./store/store.js');
-    return await openStore({ url: this.settings.databaseUrl });
   }
 
   /**

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { pushSubscriptions, removePushSubscription, savePushSubscription } from '../../procedures/index.js';
 import { RunJob } from '../../src/run-job.js';
 import { loadSite, type Site } from '../../src/site.js';
-import type { Store } from '../../src/store/store.js';
+import { openStore, type Store } from '../../src/store/store.js';
 import { Child, program } from '../demo/child.js';
 import type { PushService } from './push-service.js';
 
@@ -98,7 +98,7 @@ export class DemoSite {
   async #withStore<T>(use: (store: Store, site: Site) => Promise<T>): Promise<T> {
     const site = await loadSite(this.directory, { environment: this.#settings });
     await site.loadProcedures();
-    const store = await site.openStore();
+    const store = await openStore(site);
     try {
       return await use(store, site);
     } finally {

@@ -225,7 +225,8 @@ export function tellSwitchedOff(site: Site): void {
 
 /** Runs something on the open database of a site and closes it. What is shown of it is true: dead workers are noticed. */
 export async function withStore<T>(site: Site, use: (store: Store) => Promise<T>): Promise<T> {
-  const store = await site.openStore();
+  const { openStore } = await import('../store/store.js');
+  const store = await openStore(site);
   try {
     await lookAround({ site, store });
     return await use(store);
@@ -255,7 +256,7 @@ export interface SiteStore {
  * Finds the site, loads its procedures, so that what they register is there and their tables are made, and opens its
  * database, which is closed at the end.
  *
- * @throws whatever `requireSite`, `Site.loadProcedures` and `Site.openStore` throw
+ * @throws whatever `requireSite`, `Site.loadProcedures` and `openStore` throw
  */
 export async function withSiteStore<T>(flags: SiteFlags, use: (found: SiteStore) => Promise<T>): Promise<T> {
   const site = await requireSite(flags);

@@ -6,8 +6,8 @@ import type { LogSink } from '../log/sink.js';
 import { databaseClock } from '../membership/database-clock.js';
 import type { Store } from '../store/store.js';
 import { transact } from '../store/transact.js';
+import { addRequest } from '../tasks/add-request.js';
 import type { BaseRequest } from '../tasks/request.js';
-import { addRequest } from '../tasks/requests.js';
 import { ExitError, person, type SiteStore, unlessEnded } from './main.js';
 import { ProgressLine, say, styled } from './output.js';
 

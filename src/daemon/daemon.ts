@@ -25,7 +25,7 @@ import { applicationOf, leasesOf } from '../site/consumers.js';
 import { settingNames } from '../site/resolve-settings.js';
 import { configuredLevels, type Settings } from '../site/settings.js';
 import type { Site } from '../site.js';
-import type { Store } from '../store/store.js';
+import { openStore, type Store } from '../store/store.js';
 import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
 import { TaskLoop } from '../tasks/loop.js';
 import type { SyncReport } from '../tasks/rules.js';
@@ -94,7 +94,7 @@ export class Daemon {
     checkChannels(site, options.channels);
     const broken = await site.loadProcedures();
     const awaited = await awaitStore({
-      open: () => site.openStore(),
+      open: () => openStore(site),
       clock,
       signal: stop,
       onAway: ({ message }) => terminal?.write('ERROR', 'linod', `${message}; it is waited for`),

@@ -1,8 +1,9 @@
 // The bytes of a batch: whole records of one sender, one behind the other.
 
 import { isUtf8 } from 'node:buffer';
+import type { FormatName } from '../site/log-settings.js';
 import { parseHead, recordEnd } from './formats/formats.js';
-import type { FormatName, Head } from './formats/line-format.js';
+import type { Head } from './formats/line-format.js';
 
 /** Records are handed on in batches of about this size. */
 export const batchBytes = 64 * 1024;

@@ -1,22 +1,7 @@
 // When a log is rotated, and what is kept of it.
 
 import { Zone } from '../recurrence/zone.js';
-
-/** How often, in the clocks of the site's zone: at each full hour, or at midnight. */
-export const rotationPeriods = ['never', 'hourly', 'daily'] as const;
-export type RotationPeriod = (typeof rotationPeriods)[number];
-
-export interface RotationPolicy {
-  readonly every: RotationPeriod;
-  /** A file of at least so many bytes is followed by the next; 0: of any size. */
-  readonly maxBytes: number;
-  /** How many rotated files are kept; 0: all. */
-  readonly keepFiles: number;
-  /** How many days a rotated file is kept; 0: for ever. */
-  readonly keepDays: number;
-  /** Whether rotated files are compressed. */
-  readonly compress: boolean;
-}
+import type { RotationPolicy } from '../site/log-settings.js';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

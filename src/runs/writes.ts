@@ -7,9 +7,9 @@ import { LinodError, UsageError } from '../errors.js';
 import { limitIdleTransaction } from '../store/dialect.js';
 import type { Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
+import { addRequest } from '../tasks/add-request.js';
 import { jsonText } from '../tasks/job.js';
 import type { RunRequestOptions } from '../tasks/request.js';
-import { addRequest } from '../tasks/requests.js';
 import type { RunConnection } from './connection.js';
 
 /** A run wrote after it had been given up: its worker was away so long that it was taken for dead. */

@@ -3,8 +3,8 @@
 import { LinodError } from '../errors.js';
 import type { Zone } from '../recurrence/zone.js';
 import { Batch } from '../tasks/batch.js';
-import type { Entry } from '../tasks/decide.js';
 import { Delays } from '../tasks/delays.js';
+import type { Entry } from '../tasks/entry.js';
 import type { JobRule } from '../tasks/rule.js';
 import { Occupancy } from './occupancy.js';
 import type { RuleReport } from './report.js';

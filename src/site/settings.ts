@@ -3,13 +3,18 @@
 import { basename, resolve } from 'node:path';
 import * as v from 'valibot';
 import { durationRule, type GivenDurations, inUnitOf } from '../duration.js';
-import { formatNames } from '../log/formats/line-format.js';
-import { type LevelsByName, rootName } from '../log/levels/level-tree.js';
-import { checkLoggerName } from '../log/levels/overrides.js';
 import { parseLevel } from '../log/levels.js';
-import { spoolKeeps, syncPolicies } from '../log/policies.js';
-import { type RotationPolicy, rotationPeriods } from '../log/rotation.js';
 import { consumerSchema } from './consumers.js';
+import {
+  checkLoggerName,
+  formatNames,
+  type LevelsByName,
+  type RotationPolicy,
+  rootName,
+  rotationPeriods,
+  spoolKeeps,
+  syncPolicies,
+} from './log-settings.js';
 
 /** One setting, as it stands below. */
 interface Definition<S> {

@@ -2,6 +2,7 @@
 
 import { Kysely } from 'kysely';
 import { type Clock, systemClock } from '../clock.js';
+import type { Site } from '../site.js';
 import type { Backend } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
 import { type AnyTables, type MigrationSet, migrate } from './migrate.js';
@@ -42,14 +43,17 @@ export interface Store {
 }
 
 /**
- * Opens the database and runs its migrations. A SQLite file is created if it is missing.
+ * Opens a site's database, or any other, and runs its migrations; whoever opens it closes it. A SQLite file is created
+ * if it is missing.
  *
  * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`), NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`),
  *   BadConfigError (`LINOD_ERR_BAD_CONFIG`) for a URL that cannot be read
  * @example
- * const store = await openStore({ url: 'postgres://ann@db.example.org/shop' });
+ * const store = await openStore(await loadSite('.'));
+ * const other = await openStore({ url: 'postgres://ann@db.example.org/shop' });
  */
-export async function openStore(options: StoreOptions): Promise<Store> {
+export async function openStore(of: Pick<Site, 'settings'> | StoreOptions): Promise<Store> {
+  const options: StoreOptions = 'settings' in of ? { url: of.settings.databaseUrl } : of;
   const backend = await backendOf(options);
   const shared = new Kysely<AnyTables>({ dialect: backend.sharedDialect() });
   const connect = <DB>() => new Kysely<DB>({ dialect: backend.ownDialect() });

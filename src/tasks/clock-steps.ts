@@ -2,7 +2,7 @@
 
 import type { SteadyClock } from '../clock.js';
 import { durationText } from '../duration.js';
-import { lateAfterMs } from './decide.js';
+import { lateAfterMs } from './entry.js';
 
 /** A clock that was set. All times are ms since 1970, by that clock. */
 export interface ClockStep {

@@ -2,21 +2,7 @@
 
 import { durationText } from '../duration.js';
 import type { Policies } from '../policies.js';
-import type { Reason } from './reasons.js';
-
-export type { Reason } from './reasons.js';
-
-/** A line of the ledger: what became of one due time, or of several in a row. */
-export interface Entry {
-  readonly reason: Reason;
-  /** Null for what has no due time. In ms since 1970, as all times here. */
-  readonly dueAt: number | null;
-  /** The last of several due times, and how many they are. */
-  readonly dueUntil: number | null;
-  readonly times: number;
-  /** A clause for people, for example `by 3 h 2 min: no worker ran the rules then`. */
-  readonly detail: string;
-}
+import { dueFrom, type Entry, lateAfterMs, maxCounted, passedBetween } from './entry.js';
 
 /** What is to be done now. */
 export type Action =
@@ -84,17 +70,11 @@ export interface Circumstances {
   readonly delay: Delay | null;
 }
 
-/** A start up to this long after the due time is on time. */
-export const lateAfterMs = 5000;
-
 /** A worker that begins to poll within this takes a due time as one that polled then. */
 const startMs = 1000;
 
 /** What a rule or a request waits for when no more jobs may run. */
 export const allPlacesTaken = 'all places for jobs were taken';
-
-/** Counting the due times that passed stops here: a rule of every second may have been off for a year. */
-const maxCounted = 1000;
 
 const ended: Entry = { reason: 'ended', dueAt: null, dueUntil: null, times: 1, detail: '' };
 
@@ -225,24 +205,4 @@ function moveOn(
   };
   const later = dueFrom(rule, now + 1);
   return { next: later, passed: later === null ? [dropped, ended] : [dropped] };
-}
-
-/** The first due time that is not before an instant. */
-function dueFrom(rule: Pick<DecidedRule, 'dueAfter'>, instant: number): number | null {
-  return rule.dueAfter(new Date(instant - 1))?.getTime() ?? null;
-}
-
-/** The due times from one on up to an instant. Counted as far as it makes sense. */
-export function passedBetween(
-  rule: Pick<DecidedRule, 'dueAfter'>,
-  first: number,
-  until: number,
-): Pick<Entry, 'dueAt' | 'dueUntil' | 'times'> {
-  let last = first;
-  for (let times = 1; ; times++) {
-    if (times === maxCounted) return { dueAt: first, dueUntil: until, times };
-    const next = dueFrom(rule, last + 1);
-    if (next === null || next > until) return { dueAt: first, dueUntil: times === 1 ? null : last, times };
-    last = next;
-  }
 }

@@ -2,7 +2,8 @@
 
 import type { Waiting } from './batch.js';
 import type { ClockStep } from './clock-steps.js';
-import { allPlacesTaken, type Delay, lateAfterMs } from './decide.js';
+import { allPlacesTaken, type Delay } from './decide.js';
+import { lateAfterMs } from './entry.js';
 import type { JobRule } from './rule.js';
 
 /** So many rules are remembered; more wait only where something is wrong altogether. */

@@ -9,7 +9,7 @@ import { clockNoteOf, type Occurrences, type TimetableEntry } from '../recurrenc
 import { formatWallTime, parseWallTime } from '../recurrence/wall-time.js';
 import { farthestMs } from '../recurrence/zone.js';
 import { InvalidRecurrenceError, type Recurrence } from '../recurrence.js';
-import type { Entry } from './decide.js';
+import type { Entry } from './entry.js';
 
 /** A due time, or one that comes to nothing. */
 export interface DueEntry extends TimetableEntry {

@@ -2,10 +2,11 @@
 
 import type { Clock } from '../clock.js';
 import { type Fields, stringifyFields } from '../log/fields.js';
-import { atMost, type LevelsByName, type LevelTree, levelnoOf } from '../log/levels/level-tree.js';
+import { atMost, type LevelTree, levelnoOf } from '../log/levels/level-tree.js';
 import type { LevelName } from '../log/levels.js';
 import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
+import type { LevelsByName } from '../site/log-settings.js';
 import type { Job, Progress } from './job.js';
 import type { Jobs } from './jobs.js';
 

@@ -3,7 +3,7 @@
 import type { Kysely } from 'kysely';
 import { LinodError } from '../errors.js';
 import type { Database } from '../store/schema.js';
-import { type Entry, passedBetween } from './decide.js';
+import { type Entry, passedBetween } from './entry.js';
 import type { JobRule } from './rule.js';
 
 /** An entry with its rule. */

@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../clock.js';
 import type { Procedure } from '../procedure.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
-import { lateAfterMs } from './decide.js';
+import { lateAfterMs } from './entry.js';
 import { leftUndone, missedSince, type RuleEntry, writeEntries } from './ledger.js';
 import type { Reason } from './reasons.js';
 import { JobRule } from './rule.js';

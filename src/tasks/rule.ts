@@ -18,8 +18,8 @@ import {
 import { StoreUnavailableError } from '../store/errors.js';
 import { NewerDatabaseError } from '../store/migrate.js';
 import type { JobRuleRow } from '../store/schema.js';
-import type { Entry } from './decide.js';
 import { DueTimes } from './due-times.js';
+import type { Entry } from './entry.js';
 import { fromJson, noOverrides, type Overrides, type RuleField, readOverrides } from './rule-fields.js';
 
 /** What somebody wrote into the database cannot be a rule. Its next set-up tries it again. */

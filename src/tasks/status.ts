@@ -1,6 +1,6 @@
 // How a rule stands, in the original's words.
 
-import { lateAfterMs } from './decide.js';
+import { lateAfterMs } from './entry.js';
 import type { Job } from './job.js';
 import type { JobRule } from './rule.js';
 

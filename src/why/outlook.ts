@@ -2,7 +2,7 @@
 
 import { durationText } from '../duration.js';
 import { LinodError } from '../errors.js';
-import { passedBetween } from '../tasks/decide.js';
+import { passedBetween } from '../tasks/entry.js';
 import type { Reason } from '../tasks/reasons.js';
 import type { JobRule } from '../tasks/rule.js';
 import { type Blocker, blockersOf, type Situation } from './hindrances.js';

@@ -1,9 +1,10 @@
 // All formats, and the one parser of a record in any of them.
 
+import type { FormatName } from '../../site/log-settings.js';
 import type { LevelName } from '../levels.js';
 import { Instants } from './instants.js';
 import { jsonFormat } from './json.js';
-import type { FormatName, Head, LineFormat, ParsedRecord } from './line-format.js';
+import type { Head, LineFormat, ParsedRecord } from './line-format.js';
 import { linoFormat, textFormat } from './lines.js';
 import { logfmtFormat } from './logfmt.js';
 

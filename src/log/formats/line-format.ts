@@ -1,12 +1,9 @@
 // What a format of lino.log consists of: how a record is written, and how its bytes are found and read back.
 
+import type { FormatName } from '../../site/log-settings.js';
 import type { Fields } from '../fields.js';
 import type { LevelName } from '../levels.js';
 import type { TimeLayout } from '../timestamp.js';
-
-/** The formats of a log, as the setting `logFormat` names them. */
-export const formatNames = ['text', 'lino', 'json', 'logfmt'] as const;
-export type FormatName = (typeof formatNames)[number];
 
 /** What is longer is cut, and the record says so. */
 export const maxRecordBytes = 64 * 1024;

@@ -1,12 +1,7 @@
 // Which level holds for a logger, by its dotted name.
 
+import { type LevelsByName, rootName } from '../../site/log-settings.js';
 import { type LevelName, LogLevels } from '../levels.js';
-
-/** The name above all others: what is set for it holds for every logger. */
-export const rootName = 'root';
-
-/** Levels by logger names. */
-export type LevelsByName = Readonly<Record<string, LevelName>>;
 
 /** What a program has set in its code for the logger of a name. */
 export type OwnLevel = (name: string) => LevelName | undefined;

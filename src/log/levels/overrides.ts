@@ -10,9 +10,9 @@ import type { Received } from '../../../channels/index.js';
 import { LinodError } from '../../errors.js';
 import { parserOf } from '../../parse-message.js';
 import { readRegular } from '../../regular-file.js';
+import { loggerNamePattern } from '../../site/log-settings.js';
 import { type LevelName, LogLevels } from '../levels.js';
 
-const namePattern = /^(?=.{1,120}$)[\w@+-]+(\.[\w@+-]+)*$/;
 /** What is said about so many names is enough for any site. */
 export const maxOverrides = 500;
 /** What does not hold any more is kept for so long: other machines may be away. */
@@ -20,7 +20,7 @@ const keepMs = 7 * 86_400_000;
 
 const instant = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const overrideSchema = v.object({
-  name: v.pipe(v.string(), v.regex(namePattern)),
+  name: v.pipe(v.string(), v.regex(loggerNamePattern)),
   /** Null: taken back. It is kept for a while, so that an older one that comes later from elsewhere does not count. */
   level: v.nullable(v.picklist(Array.from(LogLevels, ({ value }) => value))),
   /** When it was set, in ms since 1970. Of two for one name the later counts. */
@@ -45,22 +45,6 @@ export const parseLogLevels: (received: Received) => LogLevelsMessage = parserOf
 /** The level that an override means at an instant; undefined for none. */
 export function levelAt({ level, until }: LevelOverride, now: number): LevelName | undefined {
   return level === null || (until !== null && until <= now) ? undefined : level;
-}
-
-/** No logger has such a name. */
-export class LoggerNameError extends LinodError {
-  constructor(found: string) {
-    super(
-      'LINOD_ERR_LOGGER_NAME',
-      `expected a logger's name, dotted, of letters, digits, "_", "@", "+" and "-", such as "shop.orders" (or "root" for all), got: ${JSON.stringify(found)}`,
-    );
-  }
-}
-
-/** @throws LoggerNameError (`LINOD_ERR_LOGGER_NAME`) */
-export function checkLoggerName(name: string): string {
-  if (!namePattern.test(name)) throw new LoggerNameError(name);
-  return name;
 }
 
 /** Levels were set for more names than any site has use for. */

@@ -3,8 +3,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.js';
+import type { LevelsByName } from '../../site/log-settings.js';
 import type { LevelName } from '../levels.js';
-import { type LevelsByName, LevelTree } from './level-tree.js';
+import { LevelTree } from './level-tree.js';
 import { type LevelOverride, LevelsFile, levelAt, receiptsDirectory } from './overrides.js';
 
 export interface SiteLevelsOptions {

@@ -1,7 +1,7 @@
 // What a site says about the way of records from a logger to the log.
 
+import type { FormatName } from '../../site/log-settings.js';
 import type { Site } from '../../site.js';
-import type { FormatName } from '../formats/line-format.js';
 import type { SpoolLimits } from './spool.js';
 
 export interface SenderSettings {

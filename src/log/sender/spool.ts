@@ -3,8 +3,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.js';
+import type { SpoolKeeps } from '../../site/log-settings.js';
 import { above, type Batch, batchBytes, lastOf } from '../batch.js';
-import type { SpoolKeeps } from '../policies.js';
 import { SpoolFile, type SpoolHeader } from './spool-file.js';
 
 export interface SpoolLimits {

@@ -2,9 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.js';
+import type { FormatName } from '../../site/log-settings.js';
 import type { Fields } from '../fields.js';
 import { lineFormat } from '../formats/formats.js';
-import type { FormatName, LineFormat } from '../formats/line-format.js';
+import type { LineFormat } from '../formats/line-format.js';
 import { noSender } from '../names.js';
 import { Timestamps } from '../timestamp.js';
 import { type CarriedPosition, noteLogger } from './ledger.js';

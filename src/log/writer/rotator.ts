@@ -6,7 +6,8 @@ import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Clock } from '../../clock.js';
-import { isRotationDue, type RotationPolicy } from '../rotation.js';
+import type { RotationPolicy } from '../../site/log-settings.js';
+import { isRotationDue } from '../rotation.js';
 import { type LedgerFile, syncFile } from './ledger-file.js';
 
 export interface RotatorOptions {

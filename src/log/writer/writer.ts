@@ -3,12 +3,10 @@
 import { untilBeat } from '../../../channels/beat.js';
 import type { Clock } from '../../clock.js';
 import { ownerState } from '../../owner.js';
+import type { FormatName, RotationPolicy, SyncPolicy } from '../../site/log-settings.js';
 import { BadBatchError, lastOf } from '../batch.js';
 import { Instants } from '../formats/instants.js';
-import type { FormatName } from '../formats/line-format.js';
 import type { LogRecords } from '../messages.js';
-import type { SyncPolicy } from '../policies.js';
-import type { RotationPolicy } from '../rotation.js';
 import { spooledEpochs } from '../sender/adopter.js';
 import type { Reply } from '../sender/transport.js';
 import { Acknowledgements } from './acknowledgements.js';

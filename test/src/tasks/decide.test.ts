@@ -2,13 +2,8 @@
 
 import t from 'tap';
 import { defaultPolicies } from '../../../src/policies.js';
-import {
-  type Circumstances,
-  type DecidedRule,
-  decide,
-  groupIsFull,
-  lateAfterMs,
-} from '../../../src/tasks/decide.js';
+import { type Circumstances, type DecidedRule, decide, groupIsFull } from '../../../src/tasks/decide.js';
+import { lateAfterMs } from '../../../src/tasks/entry.js';
 
 const every = 10_000;
 /** A due time that is not one of those at which anything ends by chance. */

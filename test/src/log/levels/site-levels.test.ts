@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../../src/clock.js';
 import {
-  checkLoggerName,
   type LevelOverride,
   LevelsFile,
   maxOverrides,
@@ -12,6 +11,7 @@ import {
 } from '../../../../src/log/levels/overrides.js';
 import { SiteLevels } from '../../../../src/log/levels/site-levels.js';
 import { Logger } from '../../../../src/log/logger.js';
+import { checkLoggerName } from '../../../../src/site/log-settings.js';
 import { ManualClock } from '../../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../../support/directory.js';
 import { until } from '../../../support/until.js';
