@@ -9,6 +9,7 @@ import {
 } from '../../channels/layers/redis.js';
 import { encode } from '../../channels/msgpack.js';
 import { RedisServer } from '../support/redis.js';
+import { turns } from '../support/until.js';
 
 const unavailable = { code: 'CHANNELS_ERR_LAYER_UNAVAILABLE' };
 
@@ -180,6 +181,20 @@ t.test('an abort ends the wait for a connection, with its own reason, and nothin
   await server.restart();
   await layer.send('chat', { type: 'only one' });
   t.strictSame(await layer.receive('chat'), { type: 'only one' });
+});
+
+t.test('an abort does not call off what Redis may have accepted', async (t) => {
+  const server = await RedisServer.start(t);
+  const layer = open(t, server, { timeoutMs: 500 });
+  await layer.stats();
+  server.pause();
+  const calledOff = new AbortController();
+  const sending = t.rejects(layer.send('chat', { type: 'x' }, { signal: calledOff.signal }), unavailable);
+  await turns();
+  calledOff.abort();
+  await sending;
+  server.continue();
+  t.strictSame(await layer.receive('chat'), { type: 'x' });
 });
 
 t.test('aborts under load lose nothing and double nothing', async (t) => {

@@ -19,7 +19,7 @@ import { testDirectory } from '../support/directory.js';
 import { LayerProcess } from '../support/layer-process.js';
 import { eventually } from '../support/programs.js';
 import { Random } from '../support/random.js';
-import { turns } from '../support/until.js';
+import { turns, until } from '../support/until.js';
 
 // On a busy machine all that is in here takes longer than a file of tests may take otherwise.
 t.setTimeout(400_000);
@@ -422,6 +422,23 @@ t.test('who sends after the file was deleted sends into the new one', async (t) 
   }
   t.match(await open(t, { path: layer.path }).receive('channel'), message);
 });
+
+t.test(
+  'a -wal or -shm that was deleted is an error for all who have the file open, and nothing is lost',
+  async (t) => {
+    for (const ending of ['-wal', '-shm']) {
+      const layer = open(t);
+      await layer.send('channel', message);
+      const waiting = t.rejects(layer.receive('third'), { ...unavailable, message: /restart all processes/ });
+      rmSync(`${layer.path}${ending}`);
+      await until('a send is refused', () => layer.send('other', message).then(Boolean, () => true));
+      await waiting;
+      await t.rejects(layer.receive('channel'), { ...unavailable, message: /lost its -wal or -shm/ });
+      await layer.close();
+      t.match(await open(t, { path: layer.path }).receive('channel'), message);
+    }
+  },
+);
 
 t.test('while another process holds the lock', async (t) => {
   await t.test('a send waits without stopping the event loop', async (t) => {

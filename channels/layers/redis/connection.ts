@@ -113,16 +113,19 @@ export class Connection {
    * @throws LayerUnavailableError when there is none, when the reply does not come, or when Redis refuses
    */
   async run<T>(command: (client: Client) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    let isSent = false;
     try {
       const client =
         this.#client !== undefined && this.isReady ? this.#client : await this.#readySoon(signal);
       this.#cork(client);
+      isSent = true;
       const reply = await command(client);
       this.noteHeard();
       return reply;
     } catch (error) {
       if (this.#isClosed) throw new LayerClosedError();
-      signal?.throwIfAborted();
+      // An abort says that nothing was done, which of a command that was sent nobody knows.
+      if (!isSent) signal?.throwIfAborted();
       if (error instanceof TypeError) throw error;
       if (isReplyError(error) && isElsewhere(error)) this.#problem = error;
       // A caller that tries again at once must not keep the event loop from seeing that the connection has ended.

@@ -13,6 +13,7 @@ import {
 } from './database.js';
 import { LeaseStore } from './lease-store.js';
 import type { NewMessage, NewMessages, OnDropped, StoredMessage } from './stored-message.js';
+import { besideDatabase } from './wake-file.js';
 
 /** A message for all members of a group. */
 export interface GroupMessage {
@@ -207,7 +208,7 @@ export class MessageStore {
     const { name } = this.#db;
     const { bavail, bsize } = statfsSync(dirname(name));
     checkpointEvery(this.#db, bavail * bsize < littleRoomBytes ? 1 : pagesPerCheckpoint);
-    const wal = statSync(`${name}-wal`, { throwIfNoEntry: false });
+    const wal = statSync(besideDatabase(name, '-wal'), { throwIfNoEntry: false });
     if (wal !== undefined && wal.size > mostWalBytes) this.emptyWal();
   }
 
