@@ -35,3 +35,22 @@ export async function registeredAmong(
     .execute();
   return new Set([...new Set(procedures)].filter(registeredBy(workers)));
 }
+
+/**
+ * By procedure: since when living workers have had it; infinity where none has. In ms since 1970.
+ *
+ * @param except a worker that does not count
+ */
+export async function heldSince(
+  db: Kysely<Database>,
+  except: string,
+): Promise<(procedure: string) => number> {
+  const workers = await db
+    .selectFrom('workers')
+    .select(['procedures', 'started_at'])
+    .where('stopped_at', 'is', null)
+    .where('id', '!=', except)
+    .execute();
+  const since = workers.map((row) => ({ at: row.started_at, has: registeredBy([row]) }));
+  return (procedure) => Math.min(...since.filter(({ has }) => has(procedure)).map(({ at }) => at));
+}

@@ -184,7 +184,7 @@ class Simulation {
   #decide(): Batch {
     const view = {
       freePlaces: this.#options.slots - this.#running.size,
-      pollingSince: this.#options.from,
+      pollingSince: () => this.#options.from,
       groupWaits: new Map<string, string>(),
       left: [],
       delayOf: (rule: JobRule, dueAt: number) => this.#delays.of(rule, dueAt),

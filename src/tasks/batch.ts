@@ -27,8 +27,8 @@ export interface LeftRun extends Running {
 /** What the worker knows besides what the database does. */
 export interface View {
   readonly freePlaces: number;
-  /** Since when it polls, in ms since 1970. */
-  readonly pollingSince: number;
+  /** Since when it polls for a procedure, or another worker that still lives, in ms since 1970. */
+  pollingSince(procedure: string): number;
   /** By group: what those wait for that came before in this poll. */
   readonly groupWaits: ReadonlyMap<string, string>;
   readonly left: readonly LeftRun[];
@@ -88,7 +88,7 @@ export class Batch {
         inGroup: this.#inGroup.get(group) ?? 0,
         groupWait: this.#groupWaits.get(group) ?? null,
         hasPlace: this.#hasPlace,
-        pollingSince: this.#view.pollingSince,
+        pollingSince: this.#view.pollingSince(rule.procedure),
         delay: this.#view.delayOf(rule, dueAt),
       });
       if (action.kind === 'wait') {

@@ -64,7 +64,7 @@ export interface Circumstances {
   /** What a rule of its group that comes before it waits for; null when none waits. */
   readonly groupWait: string | null;
   readonly hasPlace: boolean;
-  /** Since when this worker polls. */
+  /** Since when this worker polls, or another one that still lives. */
   readonly pollingSince: number;
   /** What kept it from starting so far, if that is known. */
   readonly delay: Delay | null;

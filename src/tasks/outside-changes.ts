@@ -70,7 +70,7 @@ export class OutsideChanges {
         dueAfter: Math.min(last.changed_at, this.#rules.clock.now()),
         before: { ...row, ...columnsBefore(changes.filter(({ field }) => field !== 'created')) },
       });
-      await this.#join(tx, id, last.revision);
+      await this.#join(tx, row, last.revision);
       return { told, error: null };
     } catch (error) {
       if (!isFaultOfRule(error)) throw error;
@@ -92,12 +92,12 @@ export class OutsideChanges {
   }
 
   /** What was written to complete a change belongs to it. */
-  async #join(tx: Kysely<Database>, id: number, revision: number): Promise<void> {
+  async #join(tx: Kysely<Database>, before: JobRuleRow, revision: number): Promise<void> {
     await tx
       .updateTable('rule_changes')
       .set({ revision })
-      .where('rule_id', '=', id)
-      .where('revision', '>', revision)
+      .where('rule_id', '=', before.id)
+      .where('revision', '>', before.revision)
       .execute();
   }
 

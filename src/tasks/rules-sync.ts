@@ -50,9 +50,10 @@ export async function syncRules(
   // While no worker ran; which of the two it was is not known.
   await realignRules(tx, rules, 'the clock or the time zone changed');
   const withRule = new Set(known.map(({ procedure }) => procedure));
+  const made: number[] = [];
   for (const procedure of all.values()) {
     if (withRule.has(procedure.name)) continue;
-    await rules.insert(tx, procedure, 'sync');
+    made.push(await rules.insert(tx, procedure, 'sync'));
     report.created.push(procedure.name);
   }
   const ids = known.map(({ id }) => id);
@@ -65,7 +66,7 @@ export async function syncRules(
     for (const kind of await adjust(tx, rules, row, procedure)) report[kind].push(row.name);
   }
   // A rule may have been made after the one that follows it.
-  for await (const row of readRules(tx, ids)) {
+  for await (const row of readRules(tx, [...ids, ...made])) {
     const follows = row.removed_at === null ? await followedBy(tx, rules.parse(row)) : row.follows_rule_id;
     if (follows !== row.follows_rule_id) await rules.set(tx, row.id, { follows_rule_id: follows });
   }

@@ -118,3 +118,26 @@ t.test('a rule that runs after another has no due times, whatever is excluded', 
   await bench.tasks.settled();
   t.same(await reasons(bench, 2), ['started']);
 });
+
+const others = [
+  { has: '["report"]', why: 'the worker was busy or asleep' },
+  { has: '["another"]', why: 'no worker ran the rules then' },
+];
+
+for (const { has, why } of others) {
+  t.test(
+    `a worker that starts beside one with ${has} tells of report what is late with: ${why}`,
+    async (t) => {
+      const bench = await openBench(t, { workerId: 'w2' });
+      bench.add('report', nothing, every10);
+      await bench.join('w1');
+      await bench.store.db.updateTable('workers').set({ procedures: has }).execute();
+      await bench.tasks.setup();
+      bench.clock.advance(25_000);
+      bench.tasks.begin();
+      await bench.tasks.run();
+      await bench.tasks.settled();
+      t.match(await reasons(bench), [`late by 15 s: ${why}`, /^dropped 1 further/]);
+    },
+  );
+}

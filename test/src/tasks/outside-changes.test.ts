@@ -185,3 +185,28 @@ t.test('an edit by command before anybody has looked keeps the change in the dat
   await bench.outside.look();
   t.match(await bench.history.undo(1, 1), { name: 'report', every: 10 });
 });
+
+t.test(
+  'a change in the database and what a person changes before it is noticed stay two changes',
+  async (t) => {
+    const bench = await openBench(t);
+    bench.add('report', nothing, every10);
+    await bench.tasks.setup();
+    await byHand(bench, { cancelled_at: noon });
+    await bench.rules.resume(1);
+    await byHand(bench, { every: 4 });
+    await bench.rules.edit(1, { priority: 3 });
+    await bench.outside.look();
+    const changes = (await bench.history.list(1)).map(({ how, changes }) => [
+      how,
+      ...changes.map(({ field }) => field),
+    ]);
+    t.same(changes, [
+      ['sync', 'created'],
+      ['database', 'cancelled'],
+      ['command', 'cancelled'],
+      ['database', 'every'],
+      ['command', 'priority'],
+    ]);
+  },
+);

@@ -175,3 +175,19 @@ t.test('many rules are made and listed in their order', async (t) => {
   for await (const { name } of bench.rules.each()) listed.push(name);
   t.same(listed, names);
 });
+
+t.test('a rule follows one that is made after it in the same set-up', async (t) => {
+  const bench = await openBench(t);
+  bench.add('second', () => undefined, { runAfter: 'first' });
+  bench.add('first', () => undefined, { everyUnit: 'yearly' });
+  await bench.tasks.setup();
+  await bench.requests.add('first', 'run', 'ann');
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  await bench.tasks.run();
+  await bench.tasks.settled();
+  t.same(
+    (await bench.jobs.list()).map(({ procedure }) => procedure),
+    ['second', 'first'],
+  );
+});
