@@ -1,4 +1,4 @@
-// When something is due: again and again by the clock, or at the same time of day by the calendar of a zone.
+// When something is due: at an interval of elapsed time, or by the calendar of a zone.
 
 import { CalendarRule } from './recurrence/calendar.js';
 import { type CompleteFields, checkFields, completeFields } from './recurrence/check-fields.js';
@@ -26,11 +26,11 @@ export { parseWhen } from './recurrence/notations/when.js';
 export type { ClockNote } from './recurrence/occurrences.js';
 export { completeStart, isOpenStart, readingStartDatetime } from './recurrence/open-start.js';
 
-/** What a text leaves open when it is made a recurrence. */
+/** Options for a text that does not fix everything. */
 export interface ParseOptions {
-  /** From when on; a text that names no day begins on this one. */
+  /** The earliest start; a text without a day begins on this one. */
   readonly from: Date;
-  /** The zone of a text that names none. Default `UTC`. */
+  /** The zone for a text without one. Default `UTC`. */
   readonly timezone?: string;
 }
 
@@ -39,16 +39,17 @@ export interface ParseOptions {
  *
  * @example
  * const lastFriday = Recurrence.from({
- *   everyUnit: 'monthly', weekdays: ['friday'], positions: [-1], start: '2024-01-01T20:00:00', timezone: 'Europe/Tallinn',
+ *   everyUnit: 'monthly', weekdays: ['friday'], positions: [-1],
+ *   start: '2024-01-01T20:00:00', timezone: 'Europe/Tallinn',
  * });
  * lastFriday.nextAfter(new Date('2024-02-01T00:00:00Z')); // 2024-02-23T18:00:00.000Z
  *
- * Source: test/vectors/README.md, which tells the rules one by one.
+ * Source: test/vectors/README.md, which lists the rules.
  */
 export class Recurrence {
   /** All fields, with the defaults filled in. */
   readonly fields: CompleteFields;
-  /** Its times as numbers, for what is built upon recurrences. */
+  /** Its times as numbers, for calculations. */
   readonly occurrences: Occurrences;
 
   private constructor(given: RecurrenceFields) {
@@ -59,21 +60,21 @@ export class Recurrence {
   }
 
   /**
-   * Makes a recurrence of its fields. Fields that no recurrence has are not looked at.
+   * Makes a recurrence from its fields. Ignores unknown fields.
    *
-   * @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) naming the field, what was found, what is allowed;
-   *   NotationError (`LINOD_ERR_NOTATION`) for a cron expression that is not understood
+   * @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) with the field, the value and what is
+   *   allowed; NotationError (`LINOD_ERR_NOTATION`) for an invalid cron expression
    */
   static from(fields: RecurrenceFields): Recurrence {
-    return new this(fields); // a class whose own body names it has another name in the bundle
+    return new this(fields); // `this` keeps the class name in the bundle
   }
 
   /**
-   * Makes a recurrence of words, of a cron expression or of RRULE text; see docs/recurrences.md.
+   * Parses words, a cron expression or RRULE text; see docs/recurrences.md.
    *
    * @example
    * Recurrence.parse('every 2 weeks on mon, fri at 10:00', { from: new Date(), timezone: 'Europe/Tallinn' });
-   * @throws NotationError (`LINOD_ERR_NOTATION`) pointing at what is not understood, InvalidRecurrenceError
+   * @throws NotationError (`LINOD_ERR_NOTATION`) pointing at the invalid part, InvalidRecurrenceError
    *   (`LINOD_ERR_INVALID_RECURRENCE`)
    */
   static parse(text: string, { from, timezone = 'UTC' }: ParseOptions): Recurrence {
@@ -81,8 +82,9 @@ export class Recurrence {
   }
 
   /**
-   * The first due time strictly later than `instant`, or null if there is none up to the year 9999, for cron 2999; a
-   * rule by the second, minute or hour on weekdays is given up after 30 years. As quick for an old rule as for a new one.
+   * The first due time strictly later than `instant`. Null if there is none up to the year 9999, for cron
+   * 2999. For seconds, minutes or hours on weekdays, the search ends after 30 years. Equally fast for any age
+   * of the rule.
    *
    * @throws TypeError for an invalid date
    */
@@ -93,13 +95,13 @@ export class Recurrence {
     return next === null ? null : new Date(next.instant);
   }
 
-  /** The original's short form, for status lines: `every 1 daily`, `every 300 secondly`; `cron 0 4 * * *`. */
+  /** The original's short form for status lines: `every 1 daily`, `every 300 secondly`; `cron 0 4 * * *`. */
   toString(): string {
     return shortForm(this.fields);
   }
 }
 
-/** The original's short form of a recurrence: `every 1 daily`; `cron 0 4 * * *` where that decides. */
+/** The original's short form of a recurrence: `every 1 daily`; for cron, `cron 0 4 * * *`. */
 export function shortForm({
   every,
   everyUnit,
@@ -109,7 +111,7 @@ export function shortForm({
 }
 
 /**
- * The fields that a text means, for one who begins at an instant.
+ * Parses a text into fields, for a recurrence that begins at an instant.
  *
  * @throws as {@link Recurrence.parse}
  */
@@ -117,7 +119,7 @@ export function fieldsOfText(text: string, from: Date, timezone: string): Recurr
   try {
     return readText(text, from, timezone);
   } catch (error) {
-    // Whoever wrote `on 30 February` has never heard of a start.
+    // Names the text in the error: the author of `on 30 February` has not written a start.
     throw error instanceof InvalidRecurrenceError && error.field === 'start' ? error.as('when', text) : error;
   }
 }
@@ -137,7 +139,8 @@ function readText(text: string, from: Date, timezone: string): RecurrenceFields 
 }
 
 /**
- * The same recurrence, but that a `count` counts its times later than an instant only: it starts with the first of them.
+ * The same recurrence, but its `count` counts only times later than an instant. It starts with the first of
+ * these.
  *
  * @param after in ms since 1970
  * @throws as {@link Recurrence.from}

@@ -1,4 +1,4 @@
-// Checks the fields of a recurrence, and writes checked ones in one spelling.
+// Checks the fields of a recurrence, and normalises checked ones.
 
 import { suggestion } from '../errors.js';
 import type { CheckedFields, CheckedKind } from './checked-fields.js';
@@ -21,22 +21,22 @@ import { formatWallTime, parseWallTime } from './wall-time.js';
 const fieldNames =
   'everyUnit every weekdays positions cron start timezone until count missingTime repeatedTime'.split(' ');
 
-/** All fields with their defaults, in one spelling. */
+/** All fields with their defaults, normalised. */
 export type CompleteFields = {
   readonly [K in keyof RecurrenceFields]-?: Exclude<RecurrenceFields[K], undefined>;
 };
 
 /**
- * Fills in the defaults and checks everything.
+ * Fills in the defaults and checks all fields.
  *
- * @throws InvalidRecurrenceError, and NotationError for a cron expression that is not understood
+ * @throws InvalidRecurrenceError, and NotationError for an invalid cron expression
  */
 export function checkFields(given: RecurrenceFields): CheckedFields {
   refuseMisspeltNames(given);
   const everyUnit = oneOf('everyUnit', given.everyUnit, unitNames);
   const weekdays = weekdaysOf(list('weekdays', given.weekdays), everyUnit);
   const kind = kindOf(everyUnit, given.cron ?? null);
-  const usual = usualChoices(kind.cron);
+  const usual = defaultChoices(kind.cron);
   return {
     ...kind,
     every: everyOf(given.every ?? 1, everyUnit),
@@ -52,8 +52,8 @@ export function checkFields(given: RecurrenceFields): CheckedFields {
   };
 }
 
-/** What happens at clock changes unless somebody chooses: an interval goes by what the clocks show. */
-export function usualChoices(cron: CronExpression | null): {
+/** The default choices at clock changes: an interval follows the clocks. */
+export function defaultChoices(cron: CronExpression | null): {
   readonly missingTime: MissingTime;
   readonly repeatedTime: RepeatedTime;
 } {
@@ -61,7 +61,7 @@ export function usualChoices(cron: CronExpression | null): {
   return { missingTime: 'shifted', repeatedTime: 'first' };
 }
 
-/** Checked fields as people write them, all of them and in one spelling. The result is frozen. */
+/** Converts checked fields back to complete, normalised fields. The result is frozen. */
 export function completeFields(checked: CheckedFields): CompleteFields {
   return Object.freeze({
     everyUnit: checked.everyUnit,
@@ -81,7 +81,10 @@ export function completeFields(checked: CheckedFields): CompleteFields {
 const plain = (name: string) => name.toLowerCase().replaceAll('_', '').replace(/s$/, '');
 const byPlainName = new Map(fieldNames.map((name) => [plain(name), name]));
 
-/** Other fields are let through, so that a whole rule can be given; `time_zone` must not mean UTC, though. */
+/**
+ * Ignores unknown fields, so that a whole rule can be passed. But a misspelt name such as `time_zone` must
+ * not mean UTC.
+ */
 function refuseMisspeltNames(given: object): void {
   for (const name of Object.keys(given)) {
     const meant = byPlainName.get(plain(name));
@@ -109,13 +112,13 @@ function positive(field: string, found: unknown): number {
   throw new InvalidRecurrenceError(field, 'a positive whole number', found);
 }
 
-/** On the calendar the last of them is found by counting from the start. */
-const mostCounted = 10_000;
+/** Limited, since on the calendar the last one is found by counting from the start. */
+const maxCount = 10_000;
 
 function countOf(found: unknown, everyUnit: EveryUnit): number {
   const count = positive('count', found);
-  if (isElapsed(everyUnit) || count <= mostCounted) return count;
-  throw new InvalidRecurrenceError('count', `at most ${mostCounted} where everyUnit is ${everyUnit}`, found);
+  if (isElapsed(everyUnit) || count <= maxCount) return count;
+  throw new InvalidRecurrenceError('count', `at most ${maxCount} where everyUnit is ${everyUnit}`, found);
 }
 
 function everyOf(found: unknown, everyUnit: EveryUnit): number {

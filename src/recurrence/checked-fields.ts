@@ -1,20 +1,20 @@
-// The fields of a recurrence as the rest of this folder trusts them.
+// The checked fields of a recurrence, for the rest of this folder.
 
 import type { CronExpression } from './cron.js';
 import type { EveryUnit, MissingTime, RepeatedTime } from './fields.js';
 import type { Zone } from './zone.js';
 
-/** Fields that were checked and made ready for calculation; wall times as in wall-time.ts. */
+/** Checked fields, ready for calculation; wall times as in wall-time.ts. */
 export type CheckedFields = CheckedKind & CommonFields;
 
-/** The cron expression goes with the unit `cron`, and with no other. */
+/** Only the unit `cron` has a cron expression. */
 export type CheckedKind =
   | { readonly everyUnit: 'cron'; readonly cron: CronExpression }
   | { readonly everyUnit: Exclude<EveryUnit, 'cron'>; readonly cron: null };
 
 interface CommonFields {
   readonly every: number;
-  /** 0 for Monday to 6 for Sunday, each once, in order. */
+  /** 0 for Monday to 6 for Sunday, unique and in order. */
   readonly weekdays: readonly number[];
   readonly positions: readonly number[];
   readonly timezone: string;

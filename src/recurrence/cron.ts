@@ -1,14 +1,14 @@
-// Cron expressions: five fields (minute, hour, day of the month, month, day of the week), or six with seconds first.
-// croner reads them and finds their times, in wall time; docs/recurrences.md has what they may be.
+// Cron expressions: five fields (minute, hour, day of the month, month, day of the week), or six with seconds
+// first. croner parses them and finds their times, in wall time; docs/recurrences.md has the syntax.
 //
-// Where both the day of the month and the day of the week are given, that is neither begins with `*` or `?`, a day
-// is meant when *either* fits. Source: crontab(5) of Vixie's cron.
+// Where both the day of the month and the day of the week are given (neither begins with `*` or `?`), a day
+// fits if *either* matches. Source: crontab(5) of Vixie's cron.
 
 import { Cron, CronPattern } from 'croner';
 import { suggestion } from '../errors.js';
-import { NotationError, type Piece, piecesOf } from './notations/notation.js';
+import { NotationError, type Token, tokensOf } from './notations/notation.js';
 
-/** What people call the fields, and what stands in them: its characters, its bounds, names to suggest. */
+/** The name of each field in errors, its characters, its bounds, and words to suggest. */
 const second = { name: 'the second', chars: /^[\d*,/-]+$/, bounds: 'numbers from 0 to 59', names: [] };
 const cronFields = [
   second,
@@ -36,54 +36,54 @@ const cronFields = [
 
 const shortForms = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
 
-/** A cron expression that was understood. */
+/** A parsed cron expression. */
 export interface CronExpression {
-  /** In one spelling: fields parted by one space, names in lower case. */
+  /** Normalised: fields separated by one space, names in lower case. */
   readonly text: string;
-  /** Whether seconds, minutes or hours begin with `*`, so that it stands for an interval, not for times of day. */
+  /** Whether seconds, minutes or hours begin with `*`, so that it means an interval, not times of day. */
   readonly isInterval: boolean;
-  /** Whether both kinds of days are given, so that a day is meant where either fits; else both have to. */
+  /** Whether both kinds of days are given, and either may match; otherwise both have to. */
   readonly eitherDay: boolean;
-  /** How many days before the last of the month, for `L-3`; else 0. */
+  /** How many days before the last of the month, for `L-3`; otherwise 0. */
   readonly beforeLast: number;
-  /** What croner makes of the text; `L-3` is `L` in it. */
+  /** croner's parse result; `L-3` is `L` in it. */
   pattern(): CronPattern;
-  /** The first wall time that is not before another; infinity if there is none. */
+  /** The first matching wall time that is not before another; infinity if there is none. */
   firstFrom(wall: number): number;
 }
 
 /**
- * Reads a cron expression.
+ * Parses a cron expression.
  *
  * @throws NotationError (`LINOD_ERR_NOTATION`)
  */
 export function parseCron(text: string): CronExpression {
   const known = expressions.get(text);
   if (known !== undefined) return known;
-  if (expressions.size >= mostExpressions) expressions.clear();
+  if (expressions.size >= maxExpressions) expressions.clear();
   const expression = readCron(text);
   expressions.set(text, expression);
   return expression;
 }
 
-/** croner takes a millisecond to check a text field by field; a site reads the same ones again and again. */
+/** Cached, since croner checks a text slowly and a site uses the same texts again and again. */
 const expressions = new Map<string, CronExpression>();
-const mostExpressions = 1000;
+const maxExpressions = 1000;
 
 function readCron(text: string): CronExpression {
-  const pieces = expand(text);
-  if (pieces.length !== 5 && pieces.length !== 6) {
+  const tokens = expand(text);
+  if (tokens.length !== 5 && tokens.length !== 6) {
     const expected =
       'expected 5 fields (minute, hour, day of the month, month, day of the week) or 6 (second first)';
-    const extra = pieces[6] ?? { text: '', at: text.length };
-    throw new NotationError('cron', text, extra, `${expected}, got: ${pieces.length}`);
+    const extra = tokens[6] ?? { text: '', at: text.length };
+    throw new NotationError('cron', text, extra, `${expected}, got: ${tokens.length}`);
   }
-  const fields = pieces.length === 6 ? pieces : [{ text: '0', at: 0 }, ...pieces];
-  for (const [i, piece] of fields.entries()) checkField(text, i, piece);
+  const fields = tokens.length === 6 ? tokens : [{ text: '0', at: 0 }, ...tokens];
+  for (const [i, token] of fields.entries()) checkField(text, i, token);
   const isBeforeLast = /^l-/.test(fields[3]?.text ?? '');
   if (isBeforeLast && !/^[*?]$/.test(fields[5]?.text ?? ''))
     throw wrong(text, fields[5], '* for the day of the week beside L-1 to L-27');
-  const expression = expressionOf(pieces.map((piece) => piece.text).join(' '));
+  const expression = expressionOf(tokens.map((token) => token.text).join(' '));
   if (expression.firstFrom(0) === Number.POSITIVE_INFINITY)
     throw wrong(text, fields[3], 'a day of the month that the month has');
   return expression;
@@ -109,21 +109,21 @@ function expressionOf(text: string): CronExpression {
   };
 }
 
-/** Sunday is 0 and 7: as the end of a range it comes last. */
+/** Sunday is both 0 and 7; as the end of a range it has to be 7. */
 function sundayLast(weekdays: string): string {
   return weekdays.replace(/\b(0|sun)-(0|sun)\b/g, '7-7').replace(/-(0|sun)\b/g, '-7');
 }
 
-/** The numbers that a cron expression means, for what puts it into words. */
+/** The numbers that a cron expression matches, for its description. */
 export function numbersOf(cron: CronExpression): {
   readonly seconds: readonly number[];
   readonly minutes: readonly number[];
   readonly hours: readonly number[];
-  /** From 1 on; from the end -1 is the last. */
+  /** From 1; -1 is the last. */
   readonly days: readonly number[];
   /** From 1 to 12. */
   readonly months: readonly number[];
-  /** From 0 for Monday; which of the month, or null for each. */
+  /** 0 is Monday; `positions` in the month, or null for all. */
   readonly weekdays: ReadonlyArray<{
     readonly weekday: number;
     readonly positions: readonly number[] | null;
@@ -143,9 +143,9 @@ export function numbersOf(cron: CronExpression): {
   };
 }
 
-/** Each takes 80 kB, so that not every rule can keep its own. */
+/** Limited, since a Cron object takes much memory. */
 const crons = new Map<string, Cron<unknown>>();
-const mostCrons = 50;
+const maxCrons = 50;
 
 function cronOf(text: string, options: ConstructorParameters<typeof Cron>[1] & object): Cron<unknown> {
   const key = `${text} ${JSON.stringify(options)}`;
@@ -153,53 +153,53 @@ function cronOf(text: string, options: ConstructorParameters<typeof Cron>[1] & o
   crons.delete(key);
   crons.set(key, cron);
   const [oldest = ''] = crons.keys();
-  if (crons.size > mostCrons) crons.delete(oldest);
+  if (crons.size > maxCrons) crons.delete(oldest);
   return cron;
 }
 
-/** The fields in lower case; those of a short form stand where it stands. */
-function expand(text: string): Piece[] {
-  const pieces = piecesOf(text.toLowerCase());
-  const [first, second] = pieces;
-  if (first === undefined || !first.text.startsWith('@')) return pieces;
+/** The fields in lower case. The fields of a short form have its position. */
+function expand(text: string): Token[] {
+  const tokens = tokensOf(text.toLowerCase());
+  const [first, second] = tokens;
+  if (first === undefined || !first.text.startsWith('@')) return tokens;
   if (!shortForms.includes(first.text)) {
     const hint = suggestion(first.text, shortForms);
     throw wrong(text, first, `one of ${shortForms.join(', ')}`, hint);
   }
   if (second !== undefined) throw wrong(text, second, `nothing after ${first.text}`);
-  return piecesOf(new CronPattern(first.text).pattern.toLowerCase()).map((piece) => ({
-    ...piece,
+  return tokensOf(new CronPattern(first.text).pattern.toLowerCase()).map((token) => ({
+    ...token,
     at: first.at,
   }));
 }
 
-/** croner does not say which field is wrong, so each is read by itself. */
-function checkField(text: string, index: number, piece: Piece): void {
+/** Parses each field separately, since croner does not say which one is wrong. */
+function checkField(text: string, index: number, token: Token): void {
   const field = cronFields[index] ?? second;
-  const alone = cronFields.map((_, i) => (i === index ? piece.text : '*'));
-  const before = /^l-(\d+)$/.exec(piece.text);
-  if (index === 5) alone[5] = sundayLast(piece.text);
+  const alone = cronFields.map((_, i) => (i === index ? token.text : '*'));
+  const before = /^l-(\d+)$/.exec(token.text);
+  if (index === 5) alone[5] = sundayLast(token.text);
   if (index === 3 && before !== null) alone[3] = Number(before[1]) <= 27 ? 'l' : 'x';
   try {
-    if (field.chars.test(piece.text)) {
+    if (field.chars.test(token.text)) {
       new CronPattern(alone.join(' '), undefined, { mode: '6-part', sloppyRanges: true });
       return;
     }
   } catch {
-    // It is told below, in words that name the field.
+    // Reported below, with the name of the field.
   }
   const words: readonly string[] = field.names;
-  const word = piece.text.match(/[a-z]{2,}/g)?.find((found) => !words.includes(found));
+  const word = token.text.match(/[a-z]{2,}/g)?.find((found) => !words.includes(found));
   const hint = word === undefined ? '' : suggestion(word, words);
-  throw wrong(text, piece, `${field.name} to be ${field.bounds}, or * and steps of them`, hint);
+  throw wrong(text, token, `${field.name} to be ${field.bounds}, or * and steps of them`, hint);
 }
 
 function wrong(
   text: string,
-  piece: Piece = { text: '', at: text.length },
+  token: Token = { text: '', at: text.length },
   expected: string,
   hint = '',
 ): NotationError {
-  const problem = `expected ${expected}, got: ${JSON.stringify(piece.text)}`;
-  return new NotationError('cron', text, piece, problem, hint);
+  const problem = `expected ${expected}, got: ${JSON.stringify(token.text)}`;
+  return new NotationError('cron', text, token, problem, hint);
 }

@@ -1,7 +1,7 @@
-// Recurrences in English. What is written here is understood by notations/words.ts, but for cron expressions.
+// Describes recurrences in English. notations/words.ts parses the result, except for cron expressions.
 
 import { DateTime } from 'luxon';
-import { checkFields, usualChoices } from './check-fields.js';
+import { checkFields, defaultChoices } from './check-fields.js';
 import type { CheckedFields } from './checked-fields.js';
 import { type CronExpression, numbersOf } from './cron.js';
 import { daysAfterEaster } from './easter.js';
@@ -10,7 +10,7 @@ import type { MissingTime, RecurrenceFields } from './fields.js';
 import { dayMs, dayOf, formatWallTime, modulo, weekdayOf } from './wall-time.js';
 
 export interface DescribeOptions {
-  /** Without the zone and the start. Default false. */
+  /** Omits the zone and the start. Default false. */
   readonly brief?: boolean;
 }
 
@@ -30,14 +30,15 @@ const missing: Readonly<Record<MissingTime, string>> = {
   'at-jump': 'at the jump',
 };
 
-/** Days are counted in each month, in the year, or in one month of it, 1 to 12. */
+/** Days count in each month, in the year, or in one month of it, 1 to 12. */
 type Period = 'month' | 'year' | number;
 
 /**
- * A recurrence in words. They are understood by `parseWhen`, but for those of cron expressions.
+ * Describes a recurrence in words. `parseWhen` understands them, except for those of cron expressions.
  *
  * @example
- * describe(Recurrence.from({ everyUnit: 'weekly', every: 2, weekdays: ['monday', 'friday'], start: '2024-01-03T10:00:00' }));
+ * const start = '2024-01-03T10:00:00';
+ * describe(Recurrence.from({ everyUnit: 'weekly', every: 2, weekdays: ['monday', 'friday'], start }));
  * // every 2 weeks on Monday and Friday at 10:00 in UTC from 3 January 2024
  */
 export function describe(
@@ -55,7 +56,7 @@ export function describe(
 }
 
 /**
- * When a rule is due that runs after another one, in words: `after rule asks`.
+ * Describes a rule that runs after another one: `after rule asks`.
  *
  * @param rule the other one's name or number
  */
@@ -63,9 +64,9 @@ export function afterRule(rule: string): string {
   return `after rule ${rule}`;
 }
 
-/** How many times, and the choices at clock changes where they are not the usual ones. */
+/** The count, and the choices at clock changes that are not the defaults. */
 function choices({ count, cron, missingTime, repeatedTime }: CheckedFields): string[] {
-  const usual = usualChoices(cron);
+  const usual = defaultChoices(cron);
   const times = count === 1 ? 'once in all' : `${count} times in all`;
   const repeated = repeatedTime === 'both' ? 'both times' : `the ${repeatedTime} time`;
   return [
@@ -137,15 +138,15 @@ function easterText(days: number): string {
   return days < 0 ? `${count} before Easter` : `${count} after Easter`;
 }
 
-/** With more times of day than these, their parts are told. */
-const mostTimes = 4;
+/** Longer lists of times are described by their parts. */
+const maxTimes = 4;
 
 function cronText(cron: CronExpression): string {
   const { seconds, minutes, hours, months } = numbersOf(cron);
   const times = hours.flatMap((hour) =>
     minutes.flatMap((minute) => seconds.map((second) => (hour * 60 + minute) * 60 + second)),
   );
-  const isFew = times.length <= mostTimes;
+  const isFew = times.length <= maxTimes;
   const days = cronDays(cron) ?? (isFew ? 'every day' : undefined);
   const at = isFew
     ? `at ${and(times.map((time) => timeOf(time * 1000)))}`
@@ -180,7 +181,7 @@ function cronDays(cron: CronExpression): string | undefined {
   return cron.eitherDay ? `${byDay} or ${byWeekday}` : `${byDay}, but only ${byWeekday}`;
 }
 
-/** Weekdays of each week together; those of some weeks of the month one by one. */
+/** Combines weekdays of every week; lists those of some weeks of the month one by one. */
 function weekdayTexts(weekdays: ReturnType<typeof numbersOf>['weekdays']): string[] {
   const each = weekdays.filter(({ positions }) => positions === null).map(({ weekday }) => weekday);
   const some = weekdays.flatMap(({ weekday, positions }) =>
@@ -235,7 +236,7 @@ function dateText(wall: number, format: string): string {
   return DateTime.fromMillis(wall, { zone: 'utc', locale: 'en' }).toFormat(format);
 }
 
-/** `10:00`, or `10:00:07` where there are seconds. */
+/** `10:00`, or `10:00:07` with seconds. */
 function timeOf(wall: number): string {
   return formatWallTime(wall).slice('yyyy-mm-ddT'.length).replace(/:00$/, '');
 }

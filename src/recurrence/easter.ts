@@ -1,11 +1,12 @@
-// When Easter is.
+// The date of Easter.
 
 import { dayMs, yearOf } from './wall-time.js';
 
 /**
- * The day of Easter Sunday in a year of the Gregorian calendar, 1 January 1970 being 0.
+ * The day number of Easter Sunday in a Gregorian year; 1 January 1970 is 0.
  *
- * Source: the "anonymous" algorithm sent to Nature in 1876, as given by Jean Meeus, Astronomical Algorithms, chapter 8.
+ * Source: the "anonymous" algorithm of Nature, 1876, as given by Jean Meeus, Astronomical Algorithms, chapter
+ * 8.
  */
 export function easterSunday(year: number): number {
   const goldenYear = year % 19;
@@ -22,7 +23,7 @@ export function easterSunday(year: number): number {
   return Date.UTC(year, 2, 22) / dayMs + days;
 }
 
-/** How many days after (or, when negative, before) the Easter of its year a day is. */
+/** How many days a day is after the Easter of its year; negative if before. */
 export function daysAfterEaster(day: number): number {
   return day - easterSunday(yearOf(day));
 }

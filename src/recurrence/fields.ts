@@ -1,4 +1,4 @@
-// The fields of a recurrence as people write them.
+// The fields of a recurrence, as people write them.
 
 import { type Choice, ChoiceList } from '../choices.js';
 import { LinodError, suggestion } from '../errors.js';
@@ -34,53 +34,53 @@ export type Weekday = (typeof weekdayNames)[number];
 /** What to do with a wall time that the clocks skip. */
 export type MissingTime = (typeof missingTimes)[number];
 
-/** Which to take of a wall time that the clocks show twice. */
+/** Which instant to take for a wall time that the clocks show twice. */
 export type RepeatedTime = (typeof repeatedTimes)[number];
 
 /**
  * When something is due.
  *
- * Days, weeks, months and years go by the calendar and keep the time of day of `start`; seconds, minutes and
- * hours are elapsed time and take no notice of clock changes. `easterly` is once a year, as many days before or
- * after Easter as `start` is; `cron` is when the cron expression says, on the clock of the wall.
+ * Days, weeks, months and years follow the calendar and keep the time of day of `start`. Seconds, minutes and
+ * hours are elapsed time and ignore clock changes. `easterly` is once a year, at the distance of `start` from
+ * Easter. `cron` follows the cron expression, in wall time.
  *
- * Source: the fields of the original's recurrence set; how they work together is told in test/vectors/README.md.
+ * Source: the fields of the original's recurrence set; test/vectors/README.md explains how they combine.
  */
 export interface RecurrenceFields {
   readonly everyUnit: EveryUnit;
-  /** Every how many units, counted from the one that `start` is in. Default 1. */
+  /** Every how many units, counted from the unit of `start`. Default 1. */
   readonly every?: number | undefined;
   /**
-   * Only on these days. For months and years: all of them in the period, wherever `start` is. None where `everyUnit`
-   * is `easterly` or `cron`.
+   * Only on these days. For months and years: all such days in the period. Not allowed where `everyUnit` is
+   * `easterly` or `cron`.
    */
   readonly weekdays?: readonly Weekday[] | undefined;
   /** Only the first (1), second, … or last (-1), … of `weekdays` in each month or year. */
   readonly positions?: readonly number[] | undefined;
-  /** Where `everyUnit` is `cron`, and only there: `0 4 * * mon-fri`, as in cron.ts. */
+  /** Required where `everyUnit` is `cron`, and only there: `0 4 * * mon-fri`, as in cron.ts. */
   readonly cron?: string | null | undefined;
-  /** The wall time before which nothing is due: `2024-01-03T10:00:00`; the seconds may be left out. */
+  /** The wall time before which nothing is due: `2024-01-03T10:00:00`; seconds are optional. */
   readonly start: string;
-  /** The IANA name of the zone whose clocks are meant. Default `UTC`. */
+  /** The IANA name of the time zone. Default `UTC`. */
   readonly timezone?: string | undefined;
   /** The last wall time at which something may be due. */
   readonly until?: string | null | undefined;
-  /** How many times it is due in all, from `start` on. */
+  /** The total number of due times, from `start` on. */
   readonly count?: number | null | undefined;
   /**
-   * For days and longer, a time that the clocks skip: `shifted` (default) takes it by the offset from before,
-   * 02:30 becomes 03:30; `at-jump` takes the instant of the change; `skipped` leaves it out, and is the default of a
-   * cron expression whose minutes or hours begin with `*`.
+   * For days and longer, a time that the clocks skip. `shifted` (default) uses the offset from before the
+   * change: 02:30 becomes 03:30. `at-jump` uses the instant of the change. `skipped` is the default of a cron
+   * expression whose minutes or hours begin with `*`.
    */
   readonly missingTime?: MissingTime | undefined;
   /**
-   * For days and longer, a time that the clocks show twice: the `first` (default), the `second` or `both`, which is the
-   * default of a cron expression whose minutes or hours begin with `*`.
+   * For days and longer, a time that the clocks show twice: the `first` (default), the `second` or `both`.
+   * `both` is the default of a cron expression whose minutes or hours begin with `*`.
    */
   readonly repeatedTime?: RepeatedTime | undefined;
 }
 
-/** A field of a recurrence that makes no sense. */
+/** A field of a recurrence is invalid. */
 export class InvalidRecurrenceError extends LinodError {
   readonly field: string;
   readonly found: unknown;
@@ -98,18 +98,18 @@ export class InvalidRecurrenceError extends LinodError {
     this.#hint = hint;
   }
 
-  /** The same of a field that has another name where a person wrote it. */
+  /** The same error under the name that the user wrote. */
   as(field: string, found: unknown = this.found): InvalidRecurrenceError {
     return invalid(field, this.#expected, found, this.#hint);
   }
 }
 
-/** A class whose own body names it has another name in the bundle. */
+/** A function, since a class that names itself loses its name in the bundle. */
 function invalid(...args: ConstructorParameters<typeof InvalidRecurrenceError>): InvalidRecurrenceError {
   return new InvalidRecurrenceError(...args);
 }
 
-/** The units, the shortest first; then those that are none. */
+/** The units, the shortest first; then `easterly` and `cron`. */
 export const RecurrenceUnits: ChoiceList<Choice & { readonly value: EveryUnit }> = choices(unitNames);
 
 /** The days of the week from Monday. */
@@ -119,7 +119,7 @@ function choices<V extends string>(values: readonly V[]): ChoiceList<Choice & { 
   return new ChoiceList(values.map((value) => ({ value, name: value, text: value })));
 }
 
-/** The zone of a name. @throws InvalidRecurrenceError */
+/** The zone with a name. @throws InvalidRecurrenceError */
 export function knownZone(found: unknown): Zone {
   const zone = typeof found === 'string' ? Zone.named(found) : undefined;
   if (zone !== undefined) return zone;

@@ -1,28 +1,29 @@
-// What a rule means on the calendar, without a thought of zones and clock changes: wall times as in wall-time.ts.
-// rrule knows days, weeks, months and years, croner knows cron; Easter is a few lines.
+// The times of a rule on the calendar, without zones and clock changes: wall times as in wall-time.ts. rrule
+// calculates days, weeks, months and years; croner calculates cron.
 
 import rrule, { type Options } from 'rrule';
 import type { CheckedFields } from './checked-fields.js';
 import { daysAfterEaster, easterSunday } from './easter.js';
 import { commonDivisor, dayMs, dayOf, lastSecondMs, modulo, weekdayOf, yearOf } from './wall-time.js';
 
-/** The wall times of a rule, the earliest first. */
+/** The wall times of a rule, in order. */
 export interface WallTimes {
-  /** The first one that is not before `wall`; infinity if there is none as far as the calendar goes. */
+  /** The first one that is not before `wall`; infinity if there is none up to the end of the calendar. */
   firstFrom(wall: number): number;
-  /** The `n`th one from the rule's start on, where that is quicker than going through them. */
+  /** The `n`th one from the rule's start on, where that is faster than repeated `firstFrom`. */
   nth?(n: number): number;
 }
 
-/** The `n`th wall time from a start on, 1 being the first; infinity if there are fewer. */
+/** The `n`th wall time from a start on, counted from 1; infinity if there are fewer. */
 export function nthWallTime(times: WallTimes, startWall: number, n: number): number {
   if (times.nth !== undefined) return times.nth(n);
   let wall = times.firstFrom(startWall);
-  for (let left = n - 1; left > 0 && wall <= lastSecondMs; left--) wall = times.firstFrom(wall + 1);
+  for (let remaining = n - 1; remaining > 0 && wall <= lastSecondMs; remaining--)
+    wall = times.firstFrom(wall + 1);
   return wall;
 }
 
-/** Units of which a rule goes by the calendar, as rrule names them. */
+/** The units of rules by the calendar, in rrule's terms. */
 const frequencies = {
   daily: rrule.RRule.DAILY,
   weekly: rrule.RRule.WEEKLY,
@@ -31,7 +32,7 @@ const frequencies = {
 } as const;
 type CalendarUnit = keyof typeof frequencies;
 
-/** The wall times of a rule of the calendar. */
+/** The wall times of a rule by the calendar. */
 export function wallTimesOf(fields: CheckedFields): WallTimes {
   const { everyUnit, cron, positions } = fields;
   if (cron !== null) return { firstFrom: (wall) => cron.firstFrom(wall) };
@@ -44,7 +45,9 @@ export function wallTimesOf(fields: CheckedFields): WallTimes {
   throw new TypeError(`expected a unit of the calendar, got: ${everyUnit}`);
 }
 
-/** A rule by the day, week, month or year. rrule begins at the period that is asked about, so that age costs nothing. */
+/**
+ * A rule by the day, week, month or year. rrule begins at the period in question, so that old rules are fast.
+ */
 class PeriodTimes implements WallTimes {
   readonly #fields: CheckedFields;
   readonly #unit: CalendarUnit;
@@ -77,7 +80,7 @@ class PeriodTimes implements WallTimes {
     return walls[n - 1]?.getTime() ?? Number.POSITIVE_INFINITY;
   }
 
-  /** The rule from the counted period on that `wall` is in, or the one before it. */
+  /** The rule from the counted period of `wall` on, or from the one before it. */
   #ruleAt(wall: number): InstanceType<typeof rrule.RRule> {
     const { startWall, every } = this.#fields;
     const start = dayOf(startWall);
@@ -92,13 +95,13 @@ class PeriodTimes implements WallTimes {
 }
 
 /**
- * A rule by positions among the weekdays of a month or year. rrule takes the first day for a position from the end that does
- * not exist, and would search for centuries.
+ * A rule by positions among the weekdays of a month or year. rrule is not used: it takes the first day for a
+ * missing position from the end, and would search for centuries.
  */
 class PositionTimes implements WallTimes {
   readonly #fields: CheckedFields;
   readonly #unit: 'monthly' | 'yearly';
-  /** The meant days by length and first weekday of a period, counted from its first, 0. */
+  /** The matching days by length and first weekday of a period, counted from 0. */
   readonly #days = new Map<number, readonly number[]>();
   #isNever = false;
 
@@ -110,7 +113,7 @@ class PositionTimes implements WallTimes {
   firstFrom(wall: number): number {
     const [first, to, step] = monthsOf(this.#fields, this.#unit, dayOf(wall));
     const timeOfDay = modulo(this.#fields.startWall, dayMs);
-    // After 4800 months the calendar looks the same again.
+    // The calendar repeats after 4800 months.
     const periods = this.#isNever ? 0 : 4800 / commonDivisor(4800, step);
     for (let n = 0, month = wholeSteps(first, to, step); n <= periods; n++, month += step) {
       const firstDay = firstDayOfMonth(month);
@@ -138,7 +141,7 @@ class PositionTimes implements WallTimes {
   }
 }
 
-/** The month of a rule's first period, that of a day, and how many months lie between periods; 0 is January 1970. */
+/** The month of a rule's first period, that of a day, and the months between periods; 0 is January 1970. */
 function monthsOf(
   { startWall, every }: CheckedFields,
   unit: CalendarUnit,
@@ -149,7 +152,7 @@ function monthsOf(
   return [start - modulo(start, 12), monthOf(day), 12 * every];
 }
 
-/** The last number not after `to` that lies whole steps behind `first`, or `first`. */
+/** The last number not after `to` that is a multiple of `step` after `first`, or `first` itself. */
 function wholeSteps(first: number, to: number, step: number): number {
   return first + Math.max(0, Math.floor((to - first) / step)) * step;
 }
@@ -163,7 +166,7 @@ function firstDayOfMonth(month: number): number {
   return Date.UTC(1970, month) / dayMs;
 }
 
-/** Which days of a period are meant, as rrule has it. */
+/** The matching days of a period, in rrule's terms. */
 function meantDays({ weekdays, startWall }: CheckedFields, unit: CalendarUnit): Partial<Options> {
   const byweekday = weekdays.length === 0 ? null : [...weekdays];
   const start = new Date(startWall);
@@ -179,14 +182,14 @@ function meantDays({ weekdays, startWall }: CheckedFields, unit: CalendarUnit): 
   }
 }
 
-/** Whether every so many days there ever is one of the weekdays. */
+/** Whether the interval of days ever falls on one of the weekdays. */
 function meetsWeekdays({ weekdays, every, startWall }: CheckedFields): boolean {
   const first = weekdayOf(dayOf(startWall));
   const met = [0, 1, 2, 3, 4, 5, 6].map((n) => (first + n * (every % 7)) % 7);
   return weekdays.length === 0 || met.some((weekday) => weekdays.includes(weekday));
 }
 
-/** Once every so many years, as many days before or after Easter as the start is. */
+/** A rule by Easter: every so many years, at the distance of the start from Easter. */
 class EasterTimes implements WallTimes {
   readonly #startWall: number;
   readonly #every: number;
@@ -199,7 +202,7 @@ class EasterTimes implements WallTimes {
   }
 
   firstFrom(wall: number): number {
-    // The year that this would be the Easter of; its Easter may have passed.
+    // The year whose Easter would give this wall time; that Easter may have passed.
     const years = yearOf(dayOf(wall) - this.#offset) - yearOf(dayOf(this.#startWall));
     const n = Math.max(1, Math.ceil(years / this.#every) + 1);
     const found = this.nth(n);

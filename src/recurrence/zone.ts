@@ -1,19 +1,20 @@
-// A time zone: its offset at an instant, and the instants at which its clocks show a wall time. luxon knows the offsets.
+// A time zone: its offset at an instant, and the instants at which its clocks show a wall time. luxon has the
+// offsets.
 
 import { IANAZone } from 'luxon';
 import { dayMs } from './wall-time.js';
 
-/** When the clocks of a zone show a wall time. Instants are milliseconds since 1970 UTC. */
+/** When the clocks of a zone show a wall time. Instants are ms since 1970 UTC. */
 export type Showing =
   | { readonly kind: 'once'; readonly instant: number }
   /** The clocks go back over it. */
   | { readonly kind: 'twice'; readonly first: number; readonly second: number }
-  /** The clocks go forward over it: `jump` is when, `shifted` the wall time by the offset from before. */
+  /** The clocks go forward over it at `jump`; `shifted` is the instant by the offset from before. */
   | { readonly kind: 'never'; readonly jump: number; readonly shifted: number };
 
 /**
- * A stretch of one year of UTC during which the offset stays the same, from `since` up to but without `until`.
- * Neighbours have different offsets, except where a year ends.
+ * A period with a constant offset, from `since` up to but not including `until`. It lies within one year of
+ * UTC. Neighbours have different offsets, except at the end of a year.
  */
 export interface Span {
   readonly offsetMs: number;
@@ -28,7 +29,7 @@ export interface ClockChange {
   readonly offsetMs: number;
 }
 
-/** No zone is further than this from UTC, and no clock was ever moved by more: Apia left out one whole day. */
+/** A bound of all offsets from UTC and of all clock changes: Apia skipped a whole day. */
 export const farthestMs = 26 * 3_600_000;
 
 /** Two changes of one zone are at least a week apart, as in Boa Vista in October 2000. */
@@ -41,34 +42,34 @@ export class Zone {
 
   /** Undefined for UTC. */
   readonly #zone: IANAZone | undefined;
-  /** Spans by the year of UTC, since luxon takes some 10 µs for an offset. */
+  /** Cached spans by UTC year, since luxon is slow. */
   readonly #years = new Map<number, readonly Span[]>();
 
   private constructor(zone?: IANAZone) {
     this.#zone = zone;
   }
 
-  /** The zone with this IANA name, or undefined if there is none. The same name gives the same object. */
+  /** The zone with this IANA name, or undefined if there is none. The same name returns the same object. */
   static named(name: string): Zone | undefined {
     const known = Zone.#zones.get(name);
-    // Newer versions of Node take "+02:00" for a zone, which would be a different one in every season.
+    // Newer versions of Node accept "+02:00", which would mean another zone in each season.
     if (known !== undefined || !/^[a-z]/i.test(name) || !IANAZone.isValidZone(name)) return known;
     const zone = name === 'UTC' ? new Zone() : new Zone(IANAZone.create(name));
     Zone.#zones.set(name, zone);
     return zone;
   }
 
-  /** What the zone's clocks are ahead of UTC at an instant, in milliseconds. */
+  /** The offset of the zone's clocks from UTC at an instant, in ms: positive is ahead. */
   offsetAt(instant: number): number {
     return this.spanAt(instant).offsetMs;
   }
 
-  /** An instant up to which the offset surely stays what it is at `instant`. */
+  /** An instant up to which the offset is the same as at `instant`. */
   steadyUntil(instant: number): number {
     return this.spanAt(instant).until;
   }
 
-  /** Whether no clock change is near enough to `instant` to move a wall time over it. */
+  /** Whether no clock change near `instant` can move a wall time across it. */
   isSteadyAround(instant: number): boolean {
     return this.#spansBetween(instant - farthestMs, instant + farthestMs).length === 1;
   }
@@ -85,14 +86,17 @@ export class Zone {
     return { kind: 'never', jump: before.until, shifted: wall - before.offsetMs };
   }
 
-  /** The instant of a wall time: the first of two; a missing one as if the clocks had not been moved. */
+  /**
+   * The instant of a wall time. A repeated one is the first; a missing one uses the offset from before the
+   * change.
+   */
   instantOf(wall: number): number {
     const showing = this.whenShowing(wall);
     if (showing.kind === 'once') return showing.instant;
     return showing.kind === 'twice' ? showing.first : showing.shifted;
   }
 
-  /** The changes later than `from` up to and with `to`, in order. */
+  /** The changes later than `from` up to and including `to`, in order. */
   changesBetween(from: number, to: number): ClockChange[] {
     const spans = this.#spansBetween(from, to);
     return spans.slice(1).map(({ offsetMs }, i) => {
@@ -101,7 +105,7 @@ export class Zone {
     });
   }
 
-  /** The spans that touch a stretch of time, in order; those of one offset are put together. */
+  /** The spans of a period, in order; neighbours with the same offset are merged. */
   #spansBetween(from: number, to: number): Span[] {
     const spans: Span[] = [];
     for (let instant = from; instant <= to; ) {
@@ -113,14 +117,14 @@ export class Zone {
     return spans;
   }
 
-  /** The span that an instant lies in. */
+  /** The span of an instant. */
   spanAt(instant: number): Span {
     if (this.#zone === undefined) return utc;
     const year = new Date(instant).getUTCFullYear();
     const known = this.#years.get(year);
     const spans = known ?? spansOfYear(this.#zone, year);
     if (known === undefined) this.#years.set(year, spans);
-    // Only beyond what dates can say is there no span.
+    // Only an instant beyond the range of dates has no span.
     return spans.find(({ until }) => instant < until) ?? utc;
   }
 }

@@ -2,7 +2,7 @@
 
 import { localTime } from '../local-time.js';
 import type { Policies } from '../policies.js';
-import { AdmittedTimes, type Fate } from '../recurrence/admitted-times.js';
+import { AdmittedTimes, type Outcome } from '../recurrence/admitted-times.js';
 import { Exclusions, excludedRule, isExcludedList } from '../recurrence/exclusions.js';
 import { Jitter } from '../recurrence/jitter.js';
 import { clockNoteOf, type Occurrences, type TimetableEntry } from '../recurrence/occurrences.js';
@@ -71,7 +71,7 @@ export class DueTimes {
     this.#admitted = new AdmittedTimes(this.#own, exclusions, onExcluded);
     this.#excludesNothing = exclusions.isEmpty;
     this.#jitterMs = jitterSeconds * 1000;
-    const jitter = { seed, mostMs: this.#jitterMs, times: this.#admitted };
+    const jitter = { seed, maxMs: this.#jitterMs, times: this.#admitted };
     this.#jitter = jitterSeconds === 0 ? null : new Jitter(jitter);
   }
 
@@ -142,30 +142,31 @@ export class DueTimes {
 
   /** What becomes of the times of the recurrence, from the first one that may be due later than an instant. */
   *#walk(after: number): Generator<DueEntry, void, undefined> {
-    for (const fate of this.#admitted.fatesAfter(this.#admitted.reachOver(after))) yield this.#entryOf(fate);
+    for (const outcome of this.#admitted.outcomesAfter(this.#admitted.earliestPostponedPast(after)))
+      yield this.#entryOf(outcome);
   }
 
-  #entryOf(fate: Fate): DueEntry {
-    const { instant } = fate.own;
-    const wall = formatWallTime(fate.own.wall);
+  #entryOf(outcome: Outcome): DueEntry {
+    const { instant } = outcome.own;
+    const wall = formatWallTime(outcome.own.wall);
     const nothing = { at: null, instead: null, excludedBy: null, note: null, clockChangeMs: 0, jitterMs: 0 };
     const entry = { ...nothing, instant, lastInstant: instant, wall, lastWall: wall, times: 1 };
-    switch (fate.kind) {
-      case 'skipped':
+    switch (outcome.kind) {
+      case 'missing':
         return { ...entry, note: 'skipped' };
-      case 'left-out': {
-        const { by: excludedBy, until, instead } = fate;
+      case 'skipped': {
+        const { by: excludedBy, until, instead } = outcome;
         const { times, last } = this.#countBefore(instant, until);
         const lastWall = times === 1 ? wall : formatWallTime(last + this.#own.zone.offsetAt(last));
         const insteadAt = instead === null ? null : new Date(instead + this.#shiftOf(instead));
         return { ...entry, excludedBy, instead: insteadAt, times, lastInstant: last, lastWall };
       }
-      case 'put-off':
+      case 'postponed':
       case 'due': {
-        const jitterMs = this.#shiftOf(fate.at);
-        const excludedBy = fate.kind === 'put-off' ? fate.by : null;
-        const note = clockNoteOf(this.#own, fate.own);
-        return { ...entry, at: new Date(fate.at + jitterMs), note, excludedBy, jitterMs };
+        const jitterMs = this.#shiftOf(outcome.at);
+        const excludedBy = outcome.kind === 'postponed' ? outcome.by : null;
+        const note = clockNoteOf(this.#own, outcome.own);
+        return { ...entry, at: new Date(outcome.at + jitterMs), note, excludedBy, jitterMs };
       }
     }
   }

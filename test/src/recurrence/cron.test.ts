@@ -8,7 +8,7 @@ const dayMs = 86_400_000;
 const monthNames = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const weekdayNames = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 
-t.test('what a cron expression means', async (t) => {
+t.test('cron expressions have the expected due times', async (t) => {
   for (const [cron, start, ...expected] of [
     ['0 4 * * mon-fri', '2026-11-27T05:00', '2026-11-30T04:00', '2026-12-01T04:00'],
     ['*/15 8-9 * * *', '2026-11-24T08:40', '2026-11-24T08:45', '2026-11-24T09:00', '2026-11-24T09:15'],
@@ -37,7 +37,7 @@ t.test('what a cron expression means', async (t) => {
   }
 });
 
-t.test('a day of the month and a day of the week', async (t) => {
+t.test('a day of the month and a day of the week combine as in cron', async (t) => {
   const start = '2026-11-01T00:00';
   const friday13 = ['2026-11-06T00:00', '2026-11-13T00:00', '2026-11-20T00:00'];
   t.same(due('0 0 13 * fri', start, 3), friday13, 'either of them, where both are given');
@@ -47,7 +47,7 @@ t.test('a day of the month and a day of the week', async (t) => {
   t.same(due('0 0 */2 * fri', start, 3), oddFridays, 'both of them, where one begins with a star');
 });
 
-t.test('each number and each name of a day of the week and of a month is that one', async (t) => {
+t.test('each number and each name of a weekday and of a month has its meaning', async (t) => {
   // 22 November 2026 is a Sunday.
   for (const [i, name] of weekdayNames.entries()) {
     const expected = [`2026-11-${22 + i}T00:00`, `2026-11-${29 + i}T00:00`].filter(
@@ -77,7 +77,7 @@ t.test('a cron rule ends', async (t) => {
   t.equal(last.nextAfter(new Date('9999-12-31T23:59:59Z')), null);
 });
 
-t.test('a day that some month or some year has is one', async (t) => {
+t.test('a day that only some months or years have is accepted', async (t) => {
   for (const cron of ['0 0 29 2 *', '0 0 31 feb,mar *', '0 0 L-27 2 *', '0 0 30 2 mon', '0 0 30-31,L 2 *'])
     t.not(
       dueOf(Recurrence.from({ everyUnit: 'cron', cron, start: '2026-11-24T12:00' }), 0, 1)[0],
@@ -86,7 +86,7 @@ t.test('a day that some month or some year has is one', async (t) => {
     );
 });
 
-t.test('many times are counted as stepping counts them', async (t) => {
+t.test('a count agrees with stepping', async (t) => {
   const cron = { everyUnit: 'cron', cron: '*/7 * * * * *', start: '2026-11-24T12:00:03' } as const;
   // Nine times a minute, of which the first minute has lost the one at second 0.
   const count = 10_000;
@@ -96,7 +96,7 @@ t.test('many times are counted as stepping counts them', async (t) => {
   t.equal(recurrence.nextAfter(new Date(lastMs)), null);
 });
 
-t.test('random expressions are due where stepping through the minutes says', async (t) => {
+t.test('random expressions agree with stepping through the minutes', async (t) => {
   const random = new Random();
   t.comment(`SEED=${random.seed}`);
   for (let i = 0; i < 120; i++) {
@@ -122,7 +122,7 @@ t.test('random expressions are due where stepping through the minutes says', asy
   t.pass('120 expressions');
 });
 
-t.test('fields are put into one spelling and can be read again', async (t) => {
+t.test('fields are normalised and can be parsed again', async (t) => {
   const { text } = parseCron('  0\t4 * JAN,Feb \t Mon-FRI ');
   t.equal(text, '0 4 * jan,feb mon-fri');
   t.same(numbersOf(parseCron(text)), numbersOf(parseCron('0 4 * 1-2 1-5')));
@@ -178,7 +178,7 @@ for (const [cron, message, found] of [
   });
 }
 
-t.test('fields that mean nothing beside a cron expression are refused', async (t) => {
+t.test('fields that contradict a cron expression are refused', async (t) => {
   const cron = { everyUnit: 'cron', cron: '0 4 * * *', start: '2026-11-24T00:00' } as const;
   const code = 'LINOD_ERR_INVALID_RECURRENCE';
   t.throws(() => Recurrence.from({ ...cron, every: 2 }), {
@@ -218,7 +218,7 @@ function shown(instant: number): string {
   return new Date(instant).toISOString().slice(0, 19).replace(/:00$/, '');
 }
 
-/** A field of an expression, and whether a number fits it, known without reading the text. */
+/** A field of an expression, with an independent test for its numbers. */
 interface RandomField {
   readonly text: string;
   fits(number: number): boolean;

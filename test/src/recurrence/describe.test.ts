@@ -75,21 +75,21 @@ const sentences: ReadonlyArray<readonly [fields: RecurrenceFields, english: stri
   ),
 ];
 
-t.test('each kind of recurrence is told in English', async (t) => {
+t.test('each kind of recurrence is described in English', async (t) => {
   for (const [fields, english] of sentences) {
     const recurrence = Recurrence.from(fields);
     t.equal(describe(recurrence, { brief: true }), english);
   }
 });
 
-t.test('the zone and the start are told as well, unless it is to be brief', async (t) => {
+t.test('a description has the zone and the start, unless it is brief', async (t) => {
   const daily = Recurrence.from({ everyUnit: 'daily', start, timezone: 'Europe/Tallinn' });
   t.equal(describe(daily), 'every day at 10:00 in Europe/Tallinn from 3 January 2024');
   const often = Recurrence.from({ everyUnit: 'secondly', every: 300, start: '2024-01-03T10:00:07' });
   t.equal(describe(often), 'every 300 seconds in UTC from 3 January 2024 10:00:07');
 });
 
-t.test('a rule that runs after another one is told so', async (t) => {
+t.test('a rule that runs after another one has a description', async (t) => {
   t.equal(afterRule('report'), 'after rule report');
 });
 

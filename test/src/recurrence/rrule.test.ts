@@ -11,10 +11,10 @@ interface Vector {
   readonly next: readonly string[];
 }
 
-t.test('the RRULEs of the vectors are due when the vectors say', async (t) => {
+t.test('the RRULEs of the vectors have the due times of the vectors', async (t) => {
   const file = new URL('../../vectors/recurrence.json', import.meta.url);
   const vectors = JSON.parse(readFileSync(file, 'utf8')) as Vector[];
-  // Its UNTIL lies in a gap: as a time in UTC it is no longer told from one an hour later.
+  // Its UNTIL lies in a gap: in UTC it is the same as one an hour later.
   const ambiguous = 'edge-until-inside-gap-daily-early';
   const wrong: string[] = [];
   for (const { id, rule, rrule, after, next } of vectors) {
@@ -27,7 +27,7 @@ t.test('the RRULEs of the vectors are due when the vectors say', async (t) => {
   t.same(wrong, []);
 });
 
-t.test('what an RRULE without DTSTART leaves open', async (t) => {
+t.test('an RRULE without DTSTART has an open start', async (t) => {
   const everyDay = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'];
   for (const [text, expected] of [
     ['FREQ=DAILY', { everyUnit: 'daily', start: 'T00:00:00', timezone: null }],
@@ -60,13 +60,13 @@ t.test('DTSTART', async (t) => {
   t.match(
     parseRrule('DTSTART;VALUE=DATE:20240103\\nRRULE:FREQ=DAILY'),
     { start: '2024-01-03T00:00:00', timezone: null },
-    'a shell passes \\n as it is',
+    'a shell passes \\n as two characters',
   );
   const zone = 'DTSTART;TZID=Europe/Tallinn:20240103T100000\nRRULE:FREQ=';
   t.match(
     parseRrule(`${zone}DAILY;UNTIL=20240203T080000Z`),
     { until: '2024-02-03T10:00:00', timezone: 'Europe/Tallinn' },
-    'an end in UTC is brought to the zone',
+    'an end in UTC is converted to the zone',
   );
   t.match(
     parseRrule(`${zone}MONTHLY;BYMONTHDAY=2`),
@@ -117,7 +117,7 @@ for (const [text, message, found] of [
   ['RRULE:FREQ=DAILY RRULE:FREQ=WEEKLY', /at most one DTSTART and one RRULE/, 'RRULE:FREQ=WEEKLY'],
   [
     'DTSTART:20240603T100000 FREQ=YEARLY;INTERVAL=2;BYMONTH=3;BYDAY=1MO',
-    /INTERVAL to be 1 where the rule has no day left in the year of DTSTART/,
+    /INTERVAL to be 1 where the rule has no further day in the year of DTSTART/,
     '2',
   ],
 ] as const) {

@@ -21,7 +21,7 @@ const everyDay: readonly Weekday[] = [
   'sunday',
 ];
 
-t.test('what words mean', async (t) => {
+t.test('words have the expected meaning', async (t) => {
   for (const [text, expected] of [
     ['every 15 minutes', { everyUnit: 'minutely', every: 15, start: 'T00:00:00' }],
     ['every second', { everyUnit: 'secondly', every: 1 }],
@@ -91,7 +91,7 @@ t.test('what words mean', async (t) => {
   }
 });
 
-t.test('an open day is the first such day on which the rule can begin', async (t) => {
+t.test('an open start is the first fitting day', async (t) => {
   const start = (text: string) =>
     Recurrence.parse(text, { from: new Date('2026-11-24T22:30:00Z'), timezone: 'Europe/Tallinn' }).fields
       .start;
@@ -111,7 +111,7 @@ t.test('an open day is the first such day on which the rule can begin', async (t
   });
 });
 
-t.test('the notation shows in the text', async (t) => {
+t.test('the text determines the notation', async (t) => {
   t.match(parseWhen('0 4 * * *'), { everyUnit: 'cron', cron: '0 4 * * *' });
   t.match(parseWhen('@daily'), { everyUnit: 'cron', cron: '0 0 * * *' });
   t.match(parseWhen('CRON_TZ=Europe/Tallinn 0 4 * * *'), { cron: '0 4 * * *', timezone: 'Europe/Tallinn' });
@@ -167,7 +167,7 @@ for (const [text, message, found] of [
   });
 }
 
-t.test('what is described in English is read as the same recurrence', async (t) => {
+t.test('a description in English parses to the same recurrence', async (t) => {
   const random = new Random();
   t.comment(`SEED=${random.seed}`);
   for (let i = 0; i < 400; i++) {
@@ -175,7 +175,7 @@ t.test('what is described in English is read as the same recurrence', async (t) 
     const text = describe(original);
     const again = Recurrence.parse(text, { from: new Date(0) });
     const about = `${JSON.stringify(original.fields)}: ${text}`;
-    // Where weekdays are told that only the start has, the fields differ, and the words do not.
+    // The description names the weekday of the start, so the fields may differ, but the words do not.
     t.equal(describe(again), text, about);
     const after = Date.parse(`${original.fields.start}Z`) - 86_400_000 * random.whole(-400, 2);
     t.same(due(again, after, 5), due(original, after, 5), about);
