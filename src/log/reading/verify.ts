@@ -88,6 +88,8 @@ export async function verifyLog(parts: readonly LogPart[], options: VerifyOption
   return check.report();
 }
 
+type BeginNote = Extract<LedgerNote, { file: string }>;
+
 const newline = 0x0a;
 const space = 0x20;
 const nul = 0x00;
@@ -223,7 +225,7 @@ class Check {
     if (!isBegin && !this.#isBegun) this.#miss(place.line);
     this.#isBegun = true;
     if (note === undefined) return;
-    if ('file' in note) this.#checkBefore(note.after, place.line);
+    if ('file' in note) this.#checkBefore(note, place.line);
     else if ('positions' in note) {
       for (const [sender, epoch, last] of note.positions) this.#of(sender, epoch, last).goOn(last, place);
     } else if ('from' in note) {
@@ -246,12 +248,14 @@ class Check {
     this.#faults.add({ kind: 'beheaded', file: this.#file, line });
   }
 
-  /** Whether the file before this one is the one after which it was begun. */
-  #checkBefore(after: string | undefined, line: number): void {
+  /** Whether the file before this one is the one after which it was begun. The oldest ones may be removed in their time. */
+  #checkBefore({ after, isGone = false }: BeginNote, line: number): void {
     const before = this.#before;
-    if (before === undefined || after === undefined) return;
-    if (fingerprintOf(before.firstLine) === after) return;
-    const problem = 'it was begun after another file than the one before it here';
+    if (after === undefined || (before === undefined && !isGone)) return;
+    if (before !== undefined && fingerprintOf(before.firstLine) === after) return;
+    const problem = isGone
+      ? 'it was removed or emptied, and no copy is here'
+      : 'it was begun after another file than the one before it here';
     this.#faults.add({ kind: 'missing-file', file: this.#file, line, problem });
   }
 

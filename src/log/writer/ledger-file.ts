@@ -41,6 +41,8 @@ export class LedgerFile {
   #known: Place | undefined;
   /** The known place was saved by another process, so a file that has been renamed since may hold more. */
   #isFromBefore = false;
+  /** The file of the known place may be nowhere any more. */
+  #mayBeGone = false;
   #began = Number.NaN;
   /** How many bytes the file had when it was made; 0 for one that another process has made. */
   #beginBytes = 0;
@@ -77,6 +79,7 @@ export class LedgerFile {
   restore(place: Place, epochs: Iterable<readonly [label: string, epoch: string]>): void {
     this.#known = place;
     this.#isFromBefore = true;
+    this.#mayBeGone = true;
     this.#epochs = new Map(epochs);
   }
 
@@ -92,7 +95,10 @@ export class LedgerFile {
     if (this.#file !== undefined) {
       const state = await this.#file.look();
       if (state === 'unchanged') return false;
-      if (state === 'emptied' || state === 'removed') this.remarks.push(notes.damage(state, this.#file.size));
+      if (state === 'emptied' || state === 'removed') {
+        this.remarks.push(notes.damage(state, this.#file.size));
+        this.#mayBeGone = true;
+      }
       if (state !== 'grown') await this.close();
     }
     this.#file ??= await LogFile.open(path);
@@ -154,7 +160,9 @@ export class LedgerFile {
     this.#beginBytes = 0;
     if (file.size === 0) {
       await this.#options.onNewFile();
-      await file.append(Buffer.from(notes.begin(this.#known?.file, inbox.positions)), true);
+      const before = this.#known?.file;
+      const isGone = before !== undefined && this.#mayBeGone && (await this.#partsSince(before)).length === 0;
+      await file.append(Buffer.from(notes.begin(before, inbox.positions, isGone)), true);
       this.#beginBytes = file.size;
     }
     // What was read may be in the system's memory only, and will be acknowledged as if it were on disk.
@@ -164,17 +172,13 @@ export class LedgerFile {
     this.#known = { file: await file.fingerprint(), offset: file.size };
     this.#epochs = epochs;
     this.#isFromBefore = false;
+    this.#mayBeGone = false;
   }
 
   /** The file was renamed or copied while no writer ran, and perhaps those after it: what stands there behind the known place counts. */
   async #readRenamed(known: Place, epochs: Map<string, string>): Promise<void> {
-    const { path, timezone } = this.#options;
-    const parts = await findLogParts(path, timezone);
-    const isKnownPart = ({ firstLine }: LogPart) => fingerprintOf(firstLine) === known.file;
-    const from = parts.findIndex((part) => isKnownPart(part) || predecessorOf(part) === known.file);
-    for (const part of from < 0 ? [] : parts.slice(from)) {
-      if (part.path === path) continue;
-      const isKnown = isKnownPart(part);
+    for (const part of await this.#partsSince(known.file)) {
+      const isKnown = fingerprintOf(part.firstLine) === known.file;
       if (!isKnown) epochs.clear();
       const start = isKnown ? known.offset : 0;
       if (part.isCompressed) {
@@ -189,6 +193,16 @@ export class LedgerFile {
         await file.close();
       }
     }
+  }
+
+  /** The rotated files from the one with this fingerprint on, or from one that says that it follows it. */
+  async #partsSince(fingerprint: string): Promise<LogPart[]> {
+    const { path, timezone } = this.#options;
+    const rotated = (await findLogParts(path, timezone)).filter((part) => part.path !== path);
+    const from = rotated.findIndex(
+      (part) => fingerprintOf(part.firstLine) === fingerprint || predecessorOf(part) === fingerprint,
+    );
+    return from < 0 ? [] : rotated.slice(from);
   }
 
   /** Takes what stands in a file from `start` on, and repairs its end. */

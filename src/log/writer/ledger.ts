@@ -17,7 +17,7 @@ const noteSchema = v.union([
   v.object({ sender: v.string(), epoch: v.string(), last: number }),
   v.object({ sender: v.string(), epoch: v.string(), from: number, to: number }),
   // Its own id, so that no two files begin alike.
-  v.object({ file: v.string(), after: v.optional(v.string()) }),
+  v.object({ file: v.string(), after: v.optional(v.string()), isGone: v.optional(v.boolean()) }),
   v.object({ positions: v.array(v.tuple([v.string(), v.string(), number])) }),
 ]);
 

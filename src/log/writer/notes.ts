@@ -30,11 +30,23 @@ export class Notes {
     this.#timestamps = new Timestamps(timezone, this.#format.time);
   }
 
-  /** What a file begins with: which one it follows, and how far the log was with each sender then. */
-  begin(after: string | undefined, positions: readonly CarriedPosition[]): string {
+  /**
+   * What a file begins with: which one it follows, and how far the log was with each sender then.
+   *
+   * @param isGone whether someone has removed or emptied that one, and no copy of it is beside the log
+   */
+  begin(after: string | undefined, positions: readonly CarriedPosition[], isGone: boolean): string {
     const file = randomUUID();
     if (after === undefined) return this.#note('INFO', 'the log begins', { file });
-    const notes = [this.#note('INFO', 'the log goes on in a new file', { file, after })];
+    const notes = isGone
+      ? [
+          this.#note('WARNING', 'the log goes on in a new file; the one before is gone', {
+            file,
+            after,
+            isGone,
+          }),
+        ]
+      : [this.#note('INFO', 'the log goes on in a new file', { file, after })];
     for (let i = 0; i < positions.length; i += positionsPerNote) {
       const part = positions.slice(i, i + positionsPerNote);
       const senders = part.length === 1 ? '1 sender' : `${part.length} senders`;

@@ -1,4 +1,12 @@
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
@@ -89,6 +97,54 @@ t.test('what the writer has written and is not there any more is told after a cl
   writeFileSync(`${current}.1`, whole);
   t.same((await check()).faults, [], 'renamed, as by another program');
 });
+
+t.test(
+  'a log that was removed or emptied is not complete, also when the writer has begun it anew',
+  async (t) => {
+    const cases: Array<[string, (path: string) => void, boolean]> = [
+      ['removed', (path) => rmSync(path), false],
+      ['emptied', (path) => truncateSync(path), false],
+      ['renamed', (path) => renameSync(path, `${path}.1`), true],
+      ['copied and emptied', (path) => copyAndEmpty(path), true],
+      ['packed', (path) => pack(path), true],
+    ];
+    for (const isRunning of [true, false])
+      for (const [what, change, isSound] of cases) {
+        const path = join(testDirectory(t), 'lino.log');
+        const start = async () => {
+          const writer = new LogWriter({ path, clock: new ManualClock(), timezone: 'UTC' });
+          await writer.start();
+          return writer;
+        };
+        let writer = await start();
+        const write = async (numbers: number[]) => {
+          writer.accept(batchOf({ numbers, acked: (numbers[0] ?? 0) - 1, base: numbers[0] ?? 0 }), () => {});
+          await writer.settled();
+        };
+        await write([1, 2, 3]);
+        if (!isRunning) await writer.stop();
+        change(path);
+        if (!isRunning) writer = await start();
+        await write([4]);
+        await writer.stop();
+        const written = readCheckpoint(path);
+        const report = await verifyLog(await findLogParts(path, 'UTC'), { growing: path, written });
+        const place = `${what}, ${isRunning ? 'while it runs' : 'while none runs'}`;
+        t.match(faultsOf(report), isSound ? [] : [{ kind: 'missing-file', file: path, line: 1 }], place);
+        t.equal(report.isSound, isSound, place);
+      }
+  },
+);
+
+function copyAndEmpty(path: string): void {
+  copyFileSync(path, `${path}.1`);
+  truncateSync(path);
+}
+
+function pack(path: string): void {
+  writeFileSync(`${path}.1.gz`, gzipSync(readFileSync(path)));
+  rmSync(path);
+}
 
 t.test('an emptied file is told as that, and doubles nothing', async (t) => {
   const { packed, rotated, current } = await writeRealLog(testDirectory(t));
