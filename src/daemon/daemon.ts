@@ -59,24 +59,41 @@ export interface StartReport {
   readonly started: readonly Coroutine[];
 }
 
+/** What a worker has open before it is put together. */
+interface Opened {
+  readonly options: DaemonOptions;
+  readonly clock: SteadyClock;
+  readonly store: Store;
+  readonly layer: ChannelLayer;
+  /** The channel that only this worker receives on, for what concerns all workers. */
+  readonly ownChannel: string;
+  /** What is wrong with the files of procedures that could not be loaded. */
+  readonly broken: readonly Error[];
+}
+
+/** A worker among the workers of its site. */
+interface Membership {
+  readonly databaseClock: DatabaseClock;
+  readonly registry: WorkerRegistry;
+  readonly orders: StartOrders;
+}
+
+/** The rules and jobs of the site, and the task coroutine. */
+interface Schedule {
+  readonly tasks: SiteTasks;
+  readonly loop: TaskLoop;
+}
+
 /**
  * @example
  * const daemon = await Daemon.open({ site, channels: [site.channel], initiate: false }, signal);
  * await daemon?.run(signal);
  */
 export class Daemon {
-  readonly #options: DaemonOptions;
-  readonly #broken: readonly Error[];
-  readonly #site: Site;
-  readonly #store: Store;
-  readonly #layer: ChannelLayer;
+  readonly #opened: Opened;
   readonly #own: WorkerLogger;
-  readonly #logger: Logger;
-  readonly #databaseClock: DatabaseClock;
-  readonly #registry: WorkerRegistry;
-  readonly #orders: StartOrders;
-  readonly #tasks: SiteTasks;
-  readonly #loop: TaskLoop;
+  readonly #membership: Membership;
+  readonly #schedule: Schedule;
   readonly #log: SiteLog;
   readonly #duties: Duties;
   readonly #worker: Worker;
@@ -109,7 +126,8 @@ export class Daemon {
         onConnection: (change: ConnectionChange) => logger && logConnection(logger, change),
         onWarning: (warning: LayerWarning) => logger && logLayerWarning(logger, warning),
       });
-      const daemon = new Daemon(options, clock, store, layer, await layer.newChannel('linod'), broken);
+      const ownChannel = await layer.newChannel('linod');
+      const daemon = new Daemon({ options, clock, store, layer, ownChannel, broken });
       logger = daemon.#logger;
       const away = `the database was away for ${durationText(awayMs)} when this worker was started`;
       if (awayMs > 0) logger.warning(away);
@@ -120,85 +138,110 @@ export class Daemon {
     }
   }
 
-  /**
-   * @param ownChannel the channel that only this worker receives on, for what concerns all workers
-   * @param broken what is wrong with the files of procedures that could not be loaded
-   */
-  private constructor(
-    options: DaemonOptions,
-    clock: SteadyClock,
-    store: Store,
-    layer: ChannelLayer,
-    ownChannel: string,
-    broken: readonly Error[],
-  ) {
-    const { site, terminal, channels } = options;
-    const { workersGroup: group, settings } = site;
-    this.#options = options;
-    this.#broken = broken;
-    this.#site = site;
-    this.#settings = settings;
-    this.#store = store;
-    this.#layer = layer;
-    const own = openWorkerLogger({ site, layer, clock, terminal });
-    const { logger } = own;
-    this.#own = own;
-    this.#logger = logger;
+  /** Each step uses what the steps before it have made. */
+  private constructor(opened: Opened) {
+    const { options, layer, clock } = opened;
+    const { site, terminal } = options;
+    this.#opened = opened;
+    this.#settings = site.settings;
+    this.#own = openWorkerLogger({ site, layer, clock, terminal });
+    this.#membership = this.#openMembership();
+    this.#schedule = this.#openSchedule();
+    this.#log = this.#openLog();
+    this.#duties = this.#openDuties();
+    this.#worker = this.#openWorker();
+    this.#reports = this.#openReports();
+  }
 
-    const databaseClock = new DatabaseClock(store.time, clock, logger);
+  get #site(): Site {
+    return this.#opened.options.site;
+  }
+
+  get #logger(): Logger {
+    return this.#own.logger;
+  }
+
+  #openMembership(): Membership {
+    const { store, clock } = this.#opened;
+    const databaseClock = new DatabaseClock(store.time, clock, this.#logger);
     const registry = new WorkerRegistry(store.db, databaseClock);
-    const orders = new StartOrders(store.db, clock);
-    const { id: workerId } = registry;
-    this.#databaseClock = databaseClock;
-    this.#registry = registry;
-    this.#orders = orders;
+    return { databaseClock, registry, orders: new StartOrders(store.db, clock) };
+  }
 
+  #openSchedule(): Schedule {
+    const { databaseClock, registry } = this.#membership;
+    const logger = this.#logger.child('tasks');
     const tasks = createTasks({
-      site,
-      store,
+      site: this.#site,
+      store: this.#opened.store,
       clock: databaseClock,
       adjustClock: () => databaseClock.measure(),
-      sink: own.sender,
-      levels: own.levels.tree,
-      logger: logger.child('tasks'),
-      workerId,
-      onPlace: () => this.#loop.wake(),
+      sink: this.#own.sender,
+      levels: this.#own.levels.tree,
+      logger,
+      workerId: registry.id,
+      onPlace: () => this.#schedule.loop.wake(),
     });
-    const loop = new TaskLoop(tasks.tasks, databaseClock, logger.child('tasks'));
-    this.#tasks = tasks;
-    this.#loop = loop;
+    return { tasks, loop: new TaskLoop(tasks.tasks, databaseClock, logger) };
+  }
 
-    const channelLogger = logger.child('channels');
-    const onEvent = (event: WorkerEvent) => this.#onWorkerEvent(channelLogger, event);
-    const onBlocked = (why: unknown) => this.#onLogBlocked(why);
-    const opened = { site, layer, clock, terminal, own, store, databaseClock, workerId };
-    const onChange = () => this.#duties.beatNow();
-    this.#log = openSiteLog({ ...opened, onEvent, onBlocked, onChange });
-    const { service: log } = this.#log;
-
-    const members = { registry, orders, group, ownChannel, reports: () => this.#reports };
-    this.#duties = new Duties({ clock, databaseClock, logger, store, layer, tasks, loop, log, ...members });
-
-    const { requests: table } = tasks;
-    const pushLogger = logger.child('push');
-    const requests = new MessageRequests({ store, layer, group, requests: table, loop, logger: pushLogger });
-    this.#worker = new Worker({
-      application: this.#application(ownChannel, requests),
+  #openLog(): SiteLog {
+    const { options, layer, clock, store } = this.#opened;
+    const { databaseClock, registry } = this.#membership;
+    return openSiteLog({
+      site: this.#site,
       layer,
-      channels: [...channels, ownChannel],
-      lease: leasesOf(settings.consumers),
-      graceMs: settings.graceSeconds * 1000,
-      onEvent,
+      clock,
+      terminal: options.terminal,
+      own: this.#own,
+      store,
+      databaseClock,
+      workerId: registry.id,
+      onEvent: (event) => this.#onWorkerEvent(event),
+      onBlocked: (why) => this.#onLogBlocked(why),
+      onChange: () => this.#duties.beatNow(),
     });
-    const { tasks: running } = tasks;
-    const startedAt = clock.now();
-    this.#reports = new Reports({
-      workerId,
-      startedAt,
+  }
+
+  #openDuties(): Duties {
+    const { clock, store, layer, ownChannel } = this.#opened;
+    return new Duties({
+      clock,
+      store,
+      layer,
+      logger: this.#logger,
+      ...this.#membership,
+      ...this.#schedule,
+      log: this.#log.service,
+      group: this.#site.workersGroup,
+      ownChannel,
+      reports: () => this.#reports,
+    });
+  }
+
+  #openWorker(): Worker {
+    const { options, layer, ownChannel } = this.#opened;
+    const { consumers, graceSeconds } = this.#site.settings;
+    return new Worker({
+      application: this.#application(),
+      layer,
+      channels: [...options.channels, ownChannel],
+      lease: leasesOf(consumers),
+      graceMs: graceSeconds * 1000,
+      onEvent: (event) => this.#onWorkerEvent(event),
+    });
+  }
+
+  #openReports(): Reports {
+    const { clock } = this.#opened;
+    const { tasks, loop } = this.#schedule;
+    return new Reports({
+      workerId: this.#membership.registry.id,
+      startedAt: clock.now(),
       clock,
       loop,
-      tasks: running,
-      log,
+      tasks: tasks.tasks,
+      log: this.#log.service,
       worker: this.#worker,
     });
   }
@@ -244,13 +287,13 @@ export class Daemon {
 
   /** Takes no new work until {@link resume}. */
   pause(): void {
-    this.#loop.pause();
+    this.#schedule.loop.pause();
     this.#logger.info('no new work is taken until SIGCONT');
   }
 
   resume(): void {
-    if (!this.#loop.paused) return;
-    this.#loop.resume();
+    if (!this.#schedule.loop.paused) return;
+    this.#schedule.loop.resume();
     this.#logger.info('new work is taken again');
   }
 
@@ -287,27 +330,28 @@ export class Daemon {
   }
 
   async #start(): Promise<StartReport> {
-    const { channels, initiate } = this.#options;
-    await this.#databaseClock.measure();
+    const { channels, initiate } = this.#opened.options;
+    await this.#membership.databaseClock.measure();
     const procedures = Array.from(Procedures, ({ name }) => name);
-    await this.#registry.join(channels, version, { procedures, maxJobs: this.#settings.maxJobs });
+    await this.#membership.registry.join(channels, version, { procedures, maxJobs: this.#settings.maxJobs });
     await this.#duties.noticeDead();
     await this.#duties.takeChanges();
-    for (const { message } of this.#broken)
+    for (const { message } of this.#opened.broken)
       this.#logger.error(`${message}; this worker runs without what the file would have registered`);
-    const sync = await this.#tasks.tasks.setup({ isComplete: this.#broken.length === 0 });
+    const sync = await this.#schedule.tasks.tasks.setup({ isComplete: this.#opened.broken.length === 0 });
     for (const [kind, names] of Object.entries(sync)) {
       if (names.length > 0) this.#logger.info(`rules ${kind}: ${names.join(', ')}`);
     }
     if (initiate)
-      for (const coroutine of coroutines) await this.#orders.add(coroutine, 'runworker --initiate');
+      for (const coroutine of coroutines)
+        await this.#membership.orders.add(coroutine, 'runworker --initiate');
     return {
-      workerId: this.#registry.id,
+      workerId: this.#membership.registry.id,
       channels,
-      migrated: this.#store.migrated,
-      rules: await this.#tasks.rules.count(),
+      migrated: this.#opened.store.migrated,
+      rules: await this.#schedule.tasks.rules.count(),
       sync,
-      started: await this.#orders.list(),
+      started: await this.#membership.orders.list(),
     };
   }
 
@@ -316,21 +360,21 @@ export class Daemon {
     const graceMs = this.#settings.graceSeconds * 1000;
     const steps: ReadonlyArray<() => unknown> = [
       () => this.#duties.withdraw(),
-      () => this.#registry.announceLeave(),
+      () => this.#membership.registry.announceLeave(),
       // Handlers and jobs have the same time. The heart goes on beating: the log is still written here.
       async () => {
-        const results = await Promise.allSettled([working, this.#loop.stop(graceMs)]);
+        const results = await Promise.allSettled([working, this.#schedule.loop.stop(graceMs)]);
         for (const result of results) if (result.status === 'rejected') throw result.reason;
       },
-      () => this.#tasks.close(),
+      () => this.#schedule.tasks.close(),
       () => this.#duties.stop(),
       () => this.#log.socket?.stop(),
       () => this.#log.service.stop(),
       () => this.#own.close(),
-      () => this.#registry.leave(),
-      () => this.#tasks.ends.giveUpLost(),
-      () => this.#layer.close(),
-      () => this.#store.close(),
+      () => this.#membership.registry.leave(),
+      () => this.#schedule.tasks.ends.giveUpLost(),
+      () => this.#opened.layer.close(),
+      () => this.#opened.store.close(),
     ];
     const failures: unknown[] = [];
     for (const step of steps) {
@@ -344,21 +388,31 @@ export class Daemon {
     if (first !== undefined) throw first;
   }
 
-  #application(ownChannel: string, requests: MessageRequests): Application {
+  #application(): Application {
+    const { store, layer, ownChannel } = this.#opened;
+    const { tasks, loop } = this.#schedule;
+    const requests = new MessageRequests({
+      store,
+      layer,
+      group: this.#site.workersGroup,
+      requests: tasks.requests,
+      loop,
+      logger: this.#logger.child('push'),
+    });
     const services: LinodServices = {
-      workerId: this.#registry.id,
+      workerId: this.#membership.registry.id,
       startTasks: (by) => this.#duties.startTasks(by),
       startLogger: (by) => this.#duties.startLogger(by),
-      status: () => this.#tasks.tasks.status(),
+      status: () => this.#schedule.tasks.tasks.status(),
       request: (action, rule, by, args) => requests.add(action, rule, by, args),
       requested: (request) => requests.state(request),
       push: (order, by) => requests.push(order, by),
-      wake: () => this.#loop.wake(),
+      wake: () => this.#schedule.loop.wake(),
       report: () => this.#reports.report(),
       takeLevels: (levels) => this.#own.levels.take(levels),
       record: (record) => this.#log.coroutine.accept(record),
     };
-    const linod = Consumer.application(() => new LinodConsumer(this.#layer, services));
+    const linod = Consumer.application(() => new LinodConsumer(this.#opened.layer, services));
     const others = Object.entries(this.#site.settings.consumers);
     return ChannelNameRouter({
       ...Object.fromEntries(others.map(([channel, consumer]) => [channel, applicationOf(consumer)])),
@@ -367,8 +421,8 @@ export class Daemon {
     });
   }
 
-  #onWorkerEvent(logger: Logger, event: WorkerEvent): void {
-    logWorkerEvent(logger, event);
+  #onWorkerEvent(event: WorkerEvent): void {
+    logWorkerEvent(this.#logger.child('channels'), event);
     if (event.type === 'deaf' || event.type === 'hearsAgain') this.#duties.beatNow();
   }
 
