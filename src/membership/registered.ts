@@ -36,21 +36,26 @@ export async function registeredAmong(
   return new Set([...new Set(procedures)].filter(registeredBy(workers)));
 }
 
-/**
- * By procedure: since when living workers have had it; infinity where none has. In ms since 1970.
- *
- * @param except a worker that does not count
- */
-export async function heldSince(
+/** Of so many workers it is known when they ran; who restarts for ever has more. */
+const newestWorkers = 100;
+
+/** Whether a worker that has a procedure ran at an instant, in ms since 1970. @param except a worker that does not count */
+export async function presenceOfOthers(
   db: Kysely<Database>,
   except: string,
-): Promise<(procedure: string) => number> {
+): Promise<(procedure: string, instant: number) => boolean> {
   const workers = await db
     .selectFrom('workers')
-    .select(['procedures', 'started_at'])
-    .where('stopped_at', 'is', null)
+    .select(['procedures', 'started_at', 'heartbeat_at', 'stopped_at'])
     .where('id', '!=', except)
+    .orderBy('started_at', 'desc')
+    .limit(newestWorkers)
     .execute();
-  const since = workers.map((row) => ({ at: row.started_at, has: registeredBy([row]) }));
-  return (procedure) => Math.min(...since.filter(({ has }) => has(procedure)).map(({ at }) => at));
+  const spans = workers.map((row) => ({
+    from: row.started_at,
+    until: row.stopped_at === null ? Number.POSITIVE_INFINITY : Math.min(row.heartbeat_at, row.stopped_at),
+    has: registeredBy([row]),
+  }));
+  return (procedure, instant) =>
+    spans.some(({ from, until, has }) => from <= instant && instant <= until && has(procedure));
 }

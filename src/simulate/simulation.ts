@@ -184,7 +184,8 @@ class Simulation {
   #decide(): Batch {
     const view = {
       freePlaces: this.#options.slots - this.#running.size,
-      pollingSince: () => this.#options.from,
+      pollingSince: this.#options.from,
+      ranAt: () => true,
       groupWaits: new Map<string, string>(),
       left: [],
       delayOf: (rule: JobRule, dueAt: number) => this.#delays.of(rule, dueAt),

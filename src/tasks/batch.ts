@@ -27,8 +27,10 @@ export interface LeftRun extends Running {
 /** What the worker knows besides what the database does. */
 export interface View {
   readonly freePlaces: number;
-  /** Since when it polls for a procedure, or another worker that still lives, in ms since 1970. */
-  pollingSince(procedure: string): number;
+  /** Since when it polls, in ms since 1970. */
+  readonly pollingSince: number;
+  /** Whether it, or another worker that has the procedure, ran at an instant. */
+  ranAt(procedure: string, instant: number): boolean;
   /** By group: what those wait for that came before in this poll. */
   readonly groupWaits: ReadonlyMap<string, string>;
   readonly left: readonly LeftRun[];
@@ -88,7 +90,8 @@ export class Batch {
         inGroup: this.#inGroup.get(group) ?? 0,
         groupWait: this.#groupWaits.get(group) ?? null,
         hasPlace: this.#hasPlace,
-        pollingSince: this.#view.pollingSince(rule.procedure),
+        pollingSince: this.#view.pollingSince,
+        ranAt: (instant) => this.#view.ranAt(rule.procedure, instant),
         delay: this.#view.delayOf(rule, dueAt),
       });
       if (action.kind === 'wait') {

@@ -64,8 +64,10 @@ export interface Circumstances {
   /** What a rule of its group that comes before it waits for; null when none waits. */
   readonly groupWait: string | null;
   readonly hasPlace: boolean;
-  /** Since when this worker polls, or another one that still lives. */
+  /** Since when this worker polls. */
   readonly pollingSince: number;
+  /** Whether a worker that has the procedure ran at an instant. */
+  ranAt(instant: number): boolean;
   /** What kept it from starting so far, if that is known. */
   readonly delay: Delay | null;
 }
@@ -121,14 +123,14 @@ function oldestMadeUpFor({ policies }: DecidedRule, { now, pollingSince }: Circu
 function whyDropped(
   { policies }: DecidedRule,
   dueAt: number,
-  { delay, pollingSince }: Circumstances,
+  { delay, ranAt }: Circumstances,
 ): Pick<Entry, 'reason' | 'detail'> {
   if (delay !== null) return { reason: 'skipped', detail: `too late: ${delay.why}` };
   const limit =
     policies.misfire === 'skip'
       ? 'misfire is skip'
       : `more than ${durationText(policies.misfireWindowSeconds * 1000)} ago`;
-  const meanwhile = pollingSince > dueAt ? 'no worker ran it' : 'the worker was busy or asleep';
+  const meanwhile = ranAt(dueAt) ? 'the worker was busy or asleep' : 'no worker ran it';
   return { reason: 'dropped', detail: `passed while ${meanwhile}: ${limit}` };
 }
 
@@ -170,7 +172,7 @@ function told(
   rule: DecidedRule,
   action: Action,
   dueAt: number,
-  { now, running, delay, pollingSince }: Circumstances,
+  { now, running, delay, ranAt }: Circumstances,
 ): Entry {
   const one = { dueAt, dueUntil: null, times: 1 };
   const [first] = running;
@@ -182,8 +184,7 @@ function told(
   const jitterMs = rule.jitterOf(dueAt);
   const moved = jitterMs === 0 ? '' : `moved by ${durationText(jitterMs)} of jitter`;
   if (lateMs <= lateAfterMs) return { ...one, reason: 'started', detail: moved };
-  const why =
-    delay?.why ?? (pollingSince > dueAt ? 'no worker ran the rules then' : 'the worker was busy or asleep');
+  const why = delay?.why ?? (ranAt(dueAt) ? 'the worker was busy or asleep' : 'no worker ran the rules then');
   return { ...one, reason: 'late', detail: `by ${durationText(lateMs)}: ${why}` };
 }
 

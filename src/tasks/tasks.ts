@@ -3,7 +3,7 @@
 import type { ChoiceList } from '../choices.js';
 import type { SteadyClock } from '../clock.js';
 import type { Logger } from '../log/logger.js';
-import { heldSince, registeredAmong } from '../membership/registered.js';
+import { presenceOfOthers, registeredAmong } from '../membership/registered.js';
 import type { Procedure } from '../procedure.js';
 import type { JobRunner } from '../runs/runner.js';
 import { transact } from '../store/transact.js';
@@ -70,8 +70,8 @@ export class Tasks {
   readonly #asked = new Set<number>();
   #steps: ClockSteps;
   #pollingSince: number;
-  /** Since when others have polled for a procedure; null until it is read. */
-  #othersSince: ((procedure: string) => number) | null = null;
+  /** Whether others that have a procedure ran at an instant; null until it is read. */
+  #othersRanAt: View['ranAt'] | null = null;
   /** Whether the database went away in the middle of a claim, so that it may know of a run that was not begun. */
   #isUnsure = false;
   /** Whether something may begin when a run ends. In doubt, as during a poll, it may. */
@@ -109,7 +109,7 @@ export class Tasks {
     }
     this.#isUnsure = true;
     this.#isAwaited = true;
-    this.#othersSince ??= await heldSince(this.#context.rules.db, this.#context.rules.actor);
+    this.#othersRanAt ??= await presenceOfOthers(this.#context.rules.db, this.#context.rules.actor);
     const groupWaits = new Map<string, string>();
     const poll = { at: clock.now(), groupWaits, waits: false, waitsForPlace: false, isDueAgain: false };
     let outlook = await readOutlook(this.#context.rules.db, poll.at);
@@ -169,7 +169,7 @@ export class Tasks {
   /** From now on the rules are polled: what was due before is late for that reason. */
   begin(): void {
     this.#pollingSince = this.#context.clock.now();
-    this.#othersSince = null;
+    this.#othersRanAt = null;
     this.#runs.reopen();
   }
 
@@ -269,7 +269,9 @@ export class Tasks {
     const askedAt = clock.now();
     return {
       freePlaces: this.#freePlaces,
-      pollingSince: (procedure) => Math.min(this.#pollingSince, this.#othersSince?.(procedure) ?? Infinity),
+      pollingSince: this.#pollingSince,
+      ranAt: (procedure, instant) =>
+        this.#pollingSince <= instant || (this.#othersRanAt?.(procedure, instant) ?? false),
       groupWaits: poll.groupWaits,
       left: this.#runs.left,
       delayOf: (rule, dueAt) => {

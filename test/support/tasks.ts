@@ -11,7 +11,8 @@ export const nothing = () => undefined;
 /** What a worker knows that has places, and of which nothing was kept from starting. */
 export const quietView: View = {
   freePlaces: 100,
-  pollingSince: () => 0,
+  pollingSince: 0,
+  ranAt: () => true,
   groupWaits: new Map(),
   left: [],
   delayOf: () => null,

@@ -119,25 +119,29 @@ t.test('a rule that runs after another has no due times, whatever is excluded', 
   t.same(await reasons(bench, 2), ['started']);
 });
 
+const ended = (at: number) => ({ heartbeat_at: at, stopped_at: at, stop_reason: 'it was stopped' });
 const others = [
-  { has: '["report"]', why: 'the worker was busy or asleep' },
-  { has: '["another"]', why: 'no worker ran the rules then' },
+  { is: 'that lives', columns: { stopped_at: null }, why: 'the worker was busy or asleep' },
+  { is: 'that ran then', columns: ended(noon + 15_000), why: 'the worker was busy or asleep' },
+  { is: 'that had ended', columns: ended(noon + 5000), why: 'no worker ran the rules then' },
+  {
+    is: 'without the procedure',
+    columns: { procedures: '["another"]' },
+    why: 'no worker ran the rules then',
+  },
 ];
 
-for (const { has, why } of others) {
-  t.test(
-    `a worker that starts beside one with ${has} tells of report what is late with: ${why}`,
-    async (t) => {
-      const bench = await openBench(t, { workerId: 'w2' });
-      bench.add('report', nothing, every10);
-      await bench.join('w1');
-      await bench.store.db.updateTable('workers').set({ procedures: has }).execute();
-      await bench.tasks.setup();
-      bench.clock.advance(25_000);
-      bench.tasks.begin();
-      await bench.tasks.run();
-      await bench.tasks.settled();
-      t.match(await reasons(bench), [`late by 15 s: ${why}`, /^dropped 1 further/]);
-    },
-  );
+for (const { is, columns, why } of others) {
+  t.test(`a worker that starts after one ${is} tells of what is late: ${why}`, async (t) => {
+    const bench = await openBench(t, { workerId: 'w2' });
+    bench.add('report', nothing, every10);
+    await bench.join('w1');
+    await bench.store.db.updateTable('workers').set(columns).execute();
+    await bench.tasks.setup();
+    bench.clock.advance(25_000);
+    bench.tasks.begin();
+    await bench.tasks.run();
+    await bench.tasks.settled();
+    t.match(await reasons(bench), [`late by 15 s: ${why}`, /^dropped 1 further/]);
+  });
 }
