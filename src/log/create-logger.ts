@@ -21,7 +21,7 @@ import { SpoolAdopter } from './sender/adopter.js';
 import { guardAtExit } from './sender/exit-guard.js';
 import { LayerTransport } from './sender/layer-transport.js';
 import { LogSender } from './sender/sender.js';
-import { senderSettings } from './sender/settings.js';
+import { senderSettings, settingsWithoutSite } from './sender/settings.js';
 import type { LogSink } from './sink.js';
 
 export interface CreateLoggerOptions {
@@ -222,7 +222,7 @@ function connectLayer(sender: LogSender, site: Site, levels: SiteLevels): () => 
 /** The site is not known yet, and the process ends or logs too much to wait: the environment and the usual places count. */
 function beginWithoutSite(sender: LogSender, tree: LevelTree, directory: string, name: string): void {
   if (!tree.isSettled) guessLevels(tree, directory, name);
-  sender.begin({ spoolDirectory: join(directory, 'log', 'spool') });
+  sender.begin(settingsWithoutSite(directory));
 }
 
 function followLevels(tree: LevelTree, logDirectory: string, name: string): SiteLevels {

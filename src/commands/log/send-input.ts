@@ -1,6 +1,5 @@
 // What linod log send does: lines of standard input, or one text, become records of a sender.
 
-import { join } from 'node:path';
 import { systemClock } from '../../clock.js';
 import { BadConfigError } from '../../errors.js';
 import { type LineRecord, levelWord, readRecords } from '../../log/foreign/lines.js';
@@ -12,7 +11,7 @@ import { loggerName, senderLabel } from '../../log/names.js';
 import { guardAtExit } from '../../log/sender/exit-guard.js';
 import { LayerTransport } from '../../log/sender/layer-transport.js';
 import { LogSender } from '../../log/sender/sender.js';
-import { senderSettings } from '../../log/sender/settings.js';
+import { senderSettings, settingsWithoutSite } from '../../log/sender/settings.js';
 import type { LogTransport } from '../../log/sender/transport.js';
 import { configuredLevels } from '../../site/settings.js';
 import { findSiteDirectory, type Site } from '../../site.js';
@@ -88,7 +87,7 @@ function openSender(
     name,
     // A site that is turned off, or cannot be loaded, has no worker: its records wait in the spool.
     transport: site?.settings.useLinod ? layerTransport(site, levels) : undefined,
-    settings: site ? senderSettings(site) : { spoolDirectory: join(directory, 'log', 'spool') },
+    settings: site ? senderSettings(site) : settingsWithoutSite(directory),
     clock: systemClock,
     onTrouble: (error) => {
       if (error !== undefined)

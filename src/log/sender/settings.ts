@@ -1,7 +1,9 @@
 // What a site says about the way of records from a logger to the log.
 
+import { join } from 'node:path';
 import type { FormatName } from '../../site/log-settings.js';
 import type { Site } from '../../site.js';
+import { readCheckpoint } from '../writer/checkpoint.js';
 import type { SpoolLimits } from './spool.js';
 
 export interface SenderSettings {
@@ -29,4 +31,15 @@ export function senderSettings({ spoolDirectory, settings }: Site): SenderSettin
       syncs: settings.logSync === 'always',
     },
   };
+}
+
+/** For a site that is not loaded: the usual directory, and records as the writer of its log last wrote them, if that is known. */
+export function settingsWithoutSite(directory: string): SenderSettings {
+  const spoolDirectory = join(directory, 'log', 'spool');
+  try {
+    const { format, timezone } = readCheckpoint(join(directory, 'log', 'lino.log'));
+    return { spoolDirectory, format, timezone };
+  } catch {
+    return { spoolDirectory }; // no worker has written there yet
+  }
 }

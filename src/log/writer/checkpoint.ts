@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import type { Clock } from '../../clock.js';
 import { ownerState } from '../../owner.js';
 import { readRegular, replaceFlags } from '../../regular-file.js';
+import { type FormatName, formatNames } from '../../site/log-settings.js';
 import { spooledEpochs } from '../sender/adopter.js';
 import type { Inbox, Standing } from './inbox.js';
 import type { LedgerFile } from './ledger-file.js';
@@ -26,7 +27,14 @@ const positionSchema = v.object({
 type Position = v.InferOutput<typeof positionSchema>;
 
 /** Up to `offset` in the file with this fingerprint, `positions` say all that the file says. */
-const schema = v.object({ file: v.string(), offset: number, positions: v.array(positionSchema) });
+const schema = v.object({
+  file: v.string(),
+  offset: number,
+  positions: v.array(positionSchema),
+  /** As the site says, for processes that end before they have read it. */
+  format: v.optional(v.picklist(formatNames)),
+  timezone: v.optional(v.string()),
+});
 export type WrittenUpTo = v.InferOutput<typeof schema>;
 
 /**
@@ -43,6 +51,8 @@ export interface CheckpointOptions {
   /** Of the log; the checkpoint is a file beside it. */
   readonly path: string;
   readonly clock: Clock;
+  readonly format: FormatName | undefined;
+  readonly timezone: string;
   readonly inbox: Inbox;
   readonly file: LedgerFile;
   /** Where ended processes of this machine may have left records. */
@@ -80,7 +90,7 @@ export class Checkpoint {
   async load(): Promise<void> {
     const { inbox, file, clock } = this.#options;
     try {
-      const { positions, ...place } = readCheckpoint(this.#options.path);
+      const { positions, file: fingerprint, offset } = readCheckpoint(this.#options.path);
       const epochs = new Map<string, string>();
       for (const { sender, epoch, last, isCurrent, heardAt, owner } of positions) {
         const standing = inbox.standing(sender, epoch, Math.min(heardAt, clock.now()));
@@ -88,7 +98,7 @@ export class Checkpoint {
         standing.found(last);
         if (isCurrent) epochs.set(sender, epoch);
       }
-      file.restore(place, epochs);
+      file.restore({ file: fingerprint, offset }, epochs);
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) this.#tell(error);
     }
@@ -108,7 +118,7 @@ export class Checkpoint {
   }
 
   async #save(): Promise<void> {
-    const { inbox, file } = this.#options;
+    const { inbox, file, format, timezone } = this.#options;
     if (file.place === undefined) return;
     await this.forget();
     const positions = [...inbox].map(({ sender, epoch, written: last, heardAt, owner }): Position => {
@@ -117,7 +127,7 @@ export class Checkpoint {
     });
     try {
       // A crash leaves the old file or the new one.
-      const text = JSON.stringify({ ...file.place, positions });
+      const text = JSON.stringify({ ...file.place, positions, format, timezone });
       await writeFile(`${this.#path}.tmp`, text, { flag: replaceFlags });
       await rename(`${this.#path}.tmp`, this.#path);
       this.#tell(undefined);

@@ -131,6 +131,8 @@ export class LogWriter {
     this.#checkpoint = new Checkpoint({
       path,
       clock,
+      format: options.format,
+      timezone,
       inbox: this.#inbox,
       file: this.#file,
       spoolDirectories: options.spoolDirectories ?? [],
