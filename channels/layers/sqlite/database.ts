@@ -152,7 +152,7 @@ function isNotBuilt(error: unknown): boolean {
 }
 
 function notBuilt(path: string, cause: unknown): LayerFileError {
-  const problem = `cannot be opened: better-sqlite3 is not built for Node ${process.versions.node}; mend it with: npm rebuild better-sqlite3`;
+  const problem = `cannot be opened: better-sqlite3 is not built for Node ${process.versions.node}; rebuild it with: npm rebuild better-sqlite3`;
   return new LayerFileError(path, problem, { cause });
 }
 
