@@ -1,4 +1,4 @@
-// Checks the application's data with the checkers that it registered.
+// Checks the application's data with its registered checkers.
 
 import * as v from 'valibot';
 import { scheduleDaily } from '../src/index.js';
@@ -10,8 +10,8 @@ const argumentsSchema = v.strictObject({
   fix: v.optional(v.boolean(), true),
 });
 
-// In a thread: what takes long here delays no other rule.
-// The bundler would call a function of the same name checkdata2.
+// Runs in a thread, so that long checks delay no other rule. The function has no name: the bundler would
+// rename it to checkdata2.
 export const checkdata = scheduleDaily(
   { name: 'checkdata', onFailure: 'continue', runIn: 'thread' },
   async (ar) => {

@@ -1,4 +1,4 @@
-// Computes the application's summaries again where their data changed.
+// Recomputes the application's summaries whose data changed.
 
 import * as v from 'valibot';
 import { scheduleDaily } from '../src/index.js';
@@ -10,8 +10,8 @@ const argumentsSchema = v.strictObject({
   all: v.optional(v.boolean(), false),
 });
 
-// In a thread: what takes long here delays no other rule.
-// The bundler would call a function of the same name checksummaries2.
+// Runs in a thread, so that long computations delay no other rule. The function has no name: the bundler
+// would rename it to checksummaries2.
 export const checksummaries = scheduleDaily(
   { name: 'checksummaries', onFailure: 'continue', runIn: 'thread' },
   async (ar) => {

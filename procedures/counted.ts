@@ -1,4 +1,4 @@
-// Numbers of things, in words for people.
+// Counts of things, in words.
 
 /** `1 mail`, `2 mails`, `0 mails`. */
 export function counted(count: number, thing: string, things: string = `${thing}s`): string {

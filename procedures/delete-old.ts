@@ -1,22 +1,23 @@
-// Deleting much in short transactions, between which others may write: of SQLite one locks the whole database.
+// Deletes many rows in short transactions, so that others can write in between: SQLite locks the whole
+// database.
 
 import { setTimeout } from 'node:timers/promises';
 import type { RawBuilder, SqlBool, Transaction } from 'kysely';
 import { type BaseRequest, type Database, sql } from '../src/index.js';
-import { mayGoOn } from './pause.js';
+import { shouldContinue } from './pause.js';
 import { anyTables } from './store/open.js';
 import type { ProcedureTables } from './store/tables.js';
 
 /** Rows of one step. */
 export const batchSize = 100;
-/** Between two transactions. */
+/** The pause between two transactions. */
 const restMs = 10;
 
 /**
- * Takes steps, each in a transaction of the run, until one finds less than a batch or the run is to end.
+ * Repeats a step, each time in a transaction of the run, until it handles less than a batch or the run ends.
  *
- * @param step takes a batch of rows away, and returns how many
- * @returns how many in all
+ * @param step handles a batch of rows, and returns their number
+ * @returns how many rows in all
  * @throws RunLostError (`LINOD_ERR_RUN_LOST`) when the run was given up
  */
 export async function drain(
@@ -24,7 +25,7 @@ export async function drain(
   step: (tx: Transaction<Database>) => Promise<number>,
 ): Promise<number> {
   let done = 0;
-  while (await mayGoOn(ar.signal)) {
+  while (await shouldContinue(ar.signal)) {
     const count = await ar.transaction(step);
     done += count;
     if (count < batchSize) break;
@@ -34,9 +35,9 @@ export async function drain(
 }
 
 /**
- * Deletes rows in batches, the oldest first, until there is no more or the run is to end.
+ * Deletes rows in batches, the oldest first, until none are left or the run ends.
  *
- * @param column of an instant; rows without one stay
+ * @param column an instant; rows without one are kept
  * @param also a further condition
  * @returns how many
  */

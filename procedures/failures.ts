@@ -1,17 +1,19 @@
-// Failures of an application's functions: told, counted, and at some point enough.
+// Failures of the application's functions: logged, counted and limited.
 
 import { LinodError } from '../src/index.js';
 
-/** So many failures of one function in one run, and the rest of its work is left for the next run. */
+/** After this many failures of a function, the rest of the work is left for the next run. */
 export const maxFailures = 100;
 
-/** The first line of what was thrown, for messages and tables. */
+/** The first line of an error, for messages and tables. */
 export function headline(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return text.split('\n', 1)[0]?.slice(0, 1000) ?? '';
 }
 
-/** Whether it is the database that failed, or the run that was given up: no fault of an application's function. */
+/**
+ * Whether the database failed or the run was given up, so that no function of the application is to blame.
+ */
 export function isOfDatabase(error: unknown): boolean {
   return (
     error instanceof LinodError &&

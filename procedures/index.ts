@@ -1,5 +1,5 @@
-// The public names of `linod/procedures`. Importing it registers the procedures that ship, the original's seven
-// in its order and one for push, and the tables that they need: import it before the store is opened.
+// The public names of `linod/procedures`. Importing it registers the shipped procedures and their tables, so
+// import it before opening the store. They are the original's seven in its order, and one for push.
 
 import './clear-too-old-job-history.js';
 import './event-notification-scheduler.js';

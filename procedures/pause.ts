@@ -1,20 +1,20 @@
-// Long work in small steps.
+// Splits long work into small steps.
 
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * Lets the event loop turn between two steps, and tells whether to take the next. The embedded database answers
- * without waiting, so that a loop of queries alone would keep the process from its heartbeat and its timers, the
- * run's own time-out among them.
+ * Lets the event loop run between two steps, and says whether to continue. The embedded database answers
+ * synchronously, so a loop of queries alone would block the process's heartbeat and timers, among them the
+ * run's own time-out.
  */
-export async function mayGoOn(signal: AbortSignal): Promise<boolean> {
+export async function shouldContinue(signal: AbortSignal): Promise<boolean> {
   await setImmediate();
   return !signal.aborted;
 }
 
 const paceMs = 10;
 
-/** Steps so small that even a pause after each would cost too much. */
+/** Pauses between some of the steps, where a pause after each one would cost too much. */
 export class Pace {
   #pausedAt = performance.now();
 

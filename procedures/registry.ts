@@ -1,9 +1,9 @@
-// What an application registers for a procedure to work on, and what it gives one as arguments.
+// What an application registers for procedures, and the arguments that it passes to them.
 
 import * as v from 'valibot';
 import { type BaseRequest, LinodError, schemaProblems, UsageError } from '../src/index.js';
 
-/** Something was registered that makes no sense. */
+/** An invalid registration. */
 export class InvalidRegistrationError extends LinodError {
   /** @param what for example `checker "orders"` */
   constructor(what: string, problem: string) {
@@ -11,7 +11,7 @@ export class InvalidRegistrationError extends LinodError {
   }
 }
 
-/** What is wrong with a value, with its first fault; null where nothing is. */
+/** The first problem of a value; null when it is valid. */
 export function problemOf(schema: v.GenericSchema, value: unknown): string | null {
   return schemaProblems(schema, value)[0]?.problem ?? null;
 }
@@ -33,21 +33,21 @@ const nameSchema = v.pipe(
   v.regex(/^[\w.-]{1,100}$/, 'a name of letters, digits, "_", "-" or "."'),
 );
 const named = v.looseObject({ name: nameSchema });
-/** PostgreSQL stores no zero character, and what it refuses would take the whole transaction with it. */
+/** Without zero characters: PostgreSQL refuses them, and aborts the whole transaction. */
 export const textSchema = v.pipe(v.string(), v.excludes('\0'));
 /** A list of names, for example of ways. */
 export const namesSchema = v.array(nameSchema);
 
-/** The one thing of its kind that an application may register: a later one takes the place of an earlier. */
-export class Slot<T> {
+/** A single registration: a later one replaces an earlier one. */
+export class SingleRegistration<T> {
   #value: T | undefined;
 
   get value(): T | undefined {
     return this.#value;
   }
 
-  /** @returns takes it back */
-  fill(value: T): () => void {
+  /** @returns a function that removes it */
+  set(value: T): () => void {
     this.#value = value;
     return () => {
       if (this.#value === value) this.#value = undefined;
@@ -55,13 +55,13 @@ export class Slot<T> {
   }
 }
 
-/** Named things in the order of their registration. */
+/** Named registrations in order. */
 export class Registry<T extends { readonly name: string }> implements Iterable<T> {
   readonly #kind: string;
   readonly #schema: v.GenericSchema;
   readonly #items = new Map<string, T>();
 
-  /** @param kind what the things are called in messages, `checker` */
+  /** @param kind the name of such a registration in messages, `checker` */
   constructor(kind: string, schema: v.GenericSchema) {
     this.#kind = kind;
     this.#schema = schema;
@@ -80,9 +80,9 @@ export class Registry<T extends { readonly name: string }> implements Iterable<T
   }
 
   /**
-   * Those with these names, in the order of their registration; null: all.
+   * The registrations with these names, in order of registration; null: all.
    *
-   * @throws UsageError (`LINOD_ERR_USAGE`) for a name that nobody registered
+   * @throws UsageError (`LINOD_ERR_USAGE`) for an unknown name
    */
   named(names: readonly string[] | null): T[] {
     const unknown = names?.find((name) => !this.#items.has(name));
@@ -94,10 +94,10 @@ export class Registry<T extends { readonly name: string }> implements Iterable<T
   }
 
   /**
-   * Adds a thing, or puts it in the place of the one with the same name, so that a file may be loaded anew.
+   * Adds a registration, or replaces the one with the same name, so that a file may be loaded again.
    *
-   * @returns takes it back
-   * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`) when it makes no sense
+   * @returns a function that removes it
+   * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`) when it is invalid
    */
   add(item: T): () => void {
     const problem = problemOf(named, item) ?? problemOf(this.#schema, item);
@@ -110,7 +110,7 @@ export class Registry<T extends { readonly name: string }> implements Iterable<T
   }
 
   [Symbol.iterator](): IterableIterator<T> {
-    // A copy: what is registered during a run counts from the next run on.
+    // A copy: registrations during a run take effect from the next run on.
     return [...this.#items.values()].values();
   }
 }

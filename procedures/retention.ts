@@ -1,34 +1,34 @@
-// How long the procedures keep what they would delete.
+// How long the procedures keep old data.
 
 import { BadConfigError } from '../src/index.js';
 
-/** Whole or broken numbers of days, and numbers of rows. */
+/** Numbers of days, whole or fractional, and numbers of rows. */
 export interface Retention {
-  /** Jobs that ended well or were cancelled by a person. */
+  /** Jobs that were done, or cancelled by a person. */
   readonly jobDays: number;
-  /** The newest of these that are kept of each rule, however many the days would allow. */
+  /** The maximum number of these for each rule. */
   readonly jobsPerRule: number;
-  /** Jobs that failed, ran into their time-out or were lost. */
+  /** Jobs that failed, timed out or were lost. */
   readonly failedJobDays: number;
   readonly failedJobsPerRule: number;
-  /** Requests that were handled and that no job refers to any more. */
+  /** Handled requests without a job. */
   readonly requestDays: number;
   /** The ledger: why something ran or did not. */
   readonly decisionDays: number;
   readonly decisionsPerRule: number;
-  /** What is left of older entries of the ledger: how often what happened on which day. */
+  /** The counts of older entries of the ledger, by day. */
   readonly decisionSummaryDays: number;
-  /** Messages to users, counted from when they were seen. */
+  /** Messages to users, from when they were seen. */
   readonly seenMessageDays: number;
-  /** Mails, counted from when they were sent or given up. */
+  /** Mails, from when they were sent or given up. */
   readonly doneMailDays: number;
-  /** Pushes, counted from when they were sent or given up. */
+  /** Pushes, from when they were sent or given up. */
   readonly donePushDays: number;
-  /** Problems in the data, counted from when they were gone. */
+  /** Problems in the data, from when they were solved. */
   readonly closedProblemDays: number;
 }
 
-/** What is kept unless `setRetention` says otherwise. The numbers hold a month of daily jobs, three of failures and of decisions. */
+/** The defaults: a month of jobs, three months of failed jobs and of decisions. */
 export const defaultRetention: Retention = Object.freeze({
   jobDays: 30,
   jobsPerRule: 1000,
@@ -44,7 +44,7 @@ export const defaultRetention: Retention = Object.freeze({
   closedProblemDays: 90,
 });
 
-/** Of these, each procedure may have its own. */
+/** Each procedure may have its own values of these. */
 const ofRules = [
   'jobDays',
   'jobsPerRule',
@@ -55,7 +55,7 @@ const ofRules = [
   'decisionSummaryDays',
 ] as const;
 
-/** The numbers that are about the jobs and decisions of a rule. */
+/** The numbers about the jobs and decisions of a rule. */
 export type RuleRetention = Pick<Retention, (typeof ofRules)[number]>;
 
 let current = defaultRetention;
@@ -64,11 +64,12 @@ const ofProcedures = new Map<string, Partial<RuleRetention>>();
 /**
  * Changes some of the numbers for this process; call it in a file of procedures.
  *
- * @param procedure the name of a procedure, for whose rules alone the numbers are to be; default: all
+ * @param procedure restricts the change to the rules of this procedure; default: all
  * @example
  * setRetention({ failedJobDays: 365 });
  * setRetention({ jobsPerRule: 50 }, 'fetch_weather');
- * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for an unknown name or a number that is none or negative
+ * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for an unknown name, or a value that is negative or no
+ *   number
  */
 export function setRetention(changes: Partial<Retention>): void;
 export function setRetention(changes: Partial<RuleRetention>, procedure: string): void;
@@ -78,24 +79,24 @@ export function setRetention(changes: Partial<Retention>, procedure?: string): v
     if (!(known as readonly string[]).includes(key)) {
       const whose = procedure === undefined ? '' : ' of a procedure';
       const names = known.join(', ');
-      throw new BadConfigError('setRetention', key, `there is no such number${whose}; there are ${names}`);
+      throw new BadConfigError('setRetention', key, `unknown number${whose}; known are ${names}`);
     }
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
-      throw new BadConfigError('setRetention', key, `expected a number from 0 on, got: ${String(value)}`);
+      throw new BadConfigError('setRetention', key, `expected a number, at least 0, got: ${String(value)}`);
     }
   }
   if (procedure === undefined) current = Object.freeze({ ...current, ...changes });
   else ofProcedures.set(procedure, { ...ofProcedures.get(procedure), ...changes });
 }
 
-/** @param procedure whose rules it is about; default: none in particular */
+/** @param procedure the procedure of the rules; default: the general numbers */
 export function retention(procedure?: string): Retention {
   return procedure === undefined ? current : { ...current, ...ofProcedures.get(procedure) };
 }
 
 const dayMs = 86_400_000;
 
-/** The instant, in ms since 1970, that lies so many days before another. */
+/** The instant some days before another, in ms since 1970. */
 export function daysBefore(now: Date, days: number): number {
   return Math.round(now.getTime() - days * dayMs);
 }

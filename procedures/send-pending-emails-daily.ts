@@ -1,4 +1,4 @@
-// Makes each recipient one digest of the mails that can wait for it, sends them, and tidies the outbox.
+// Composes each recipient's digest, sends the digests, and cleans the outbox.
 
 import { scheduleDaily } from '../src/index.js';
 import { makeDigests } from './mail/digest.js';

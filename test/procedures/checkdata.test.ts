@@ -227,13 +227,13 @@ t.test('a run that is ended in the middle closes nothing, and the next one goes 
   t.same(seen, [1, 2, 3, 4, 5]);
   t.same(await problems(bench), ['orders 9: is bad'], 'a row that was not looked at keeps its problem');
   t.same(ended.lines, [
-    'INFO states: 5 rows checked, 0 problems (0 of them new), 0 closed, 0 fixed; the run was ended, the next goes on here',
+    'INFO states: 5 rows checked, 0 problems (0 of them new), 0 closed, 0 fixed; the run was ended; the next one continues here',
   ]);
   seen.length = 0;
   await setState(bench, 9, 'good');
   const next = await bench.run(checkdata);
   t.same(seen, [6, 7, 8, 9, 10]);
-  t.equal(next.lines[0], 'INFO states: goes on after 5 rows');
+  t.equal(next.lines[0], 'INFO states: continues after 5 rows');
   t.same(await problems(bench), []);
   seen.length = 0;
   await bench.run(checkdata);
@@ -409,7 +409,7 @@ t.test('a run that begins takes the pass over from one that goes on', async (t) 
     }),
   );
   const { lines } = await bench.run(checkdata);
-  t.match(lines, [/^INFO states: 4 rows checked, .* another run goes on with it$/]);
+  t.match(lines, [/^INFO states: 4 rows checked, .* another run continues$/]);
   t.same(await problems(bench), ['orders 4: is bad']);
   const [pass] = await bench.db.selectFrom('checker_passes').selectAll().execute();
   t.match(pass, { position: null, ended_at: Number }, 'the other came to its end');
@@ -440,7 +440,7 @@ t.test('a checker that makes no sense is refused by name', async (t) => {
     ],
     [{ name: 'a', table: 'x' }, 'checker "a": check is missing'],
     [{ name: 'a', check }, 'checker "a": expected one of a table, a function query and a function rows'],
-    [{ name: 'a', rows: () => [], check }, 'checker "a": expected a function owner, since it has rows'],
+    [{ name: 'a', rows: () => [], check }, 'checker "a": expected a function owner with rows'],
     [
       { name: 'a', table: 'x', check, batchSize: 0 },
       'checker "a": expected batchSize to be at least 1, got: 0',

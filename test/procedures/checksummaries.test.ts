@@ -184,7 +184,7 @@ t.test('marks of a summary that nobody registered are told', async (t) => {
   const bench = await openProcedureBench(t);
   await markSummaryDirty(bench.db, 'totls', ['ann', 'bob']);
   const { lines } = await bench.run(checksummaries);
-  t.ok(lines.includes('WARNING nobody registered the summary "totls", of which 2 keys wait'));
+  t.ok(lines.includes('WARNING 2 keys wait for the unregistered summary "totls"'));
   t.same(await marks(bench), ['ann', 'bob']);
 });
 
@@ -268,7 +268,7 @@ t.test('an argument that makes no sense is refused', async (t) => {
     [{ summaries: ['total'] }, 'there is no summary "total"; there are totals'],
     [
       { summaries: ['totals'], all: true },
-      'summary "totals" cannot be computed whole: it has no function keys',
+      'summary "totals" cannot be recomputed completely: it has no function keys',
     ],
   ] as const) {
     const run = bench.run({ run: (ar) => checksummaries.run({ ...ar, args }) });
@@ -288,7 +288,7 @@ t.test('a summary that makes no sense is refused by name', async (t) => {
       { nightly: 'al' as 'all' },
       'summary "a": expected nightly to be one of dirty, all, got: "al", did you mean "all"?',
     ],
-    [{ nightly: 'all' }, 'summary "a": expected a function keys, since it is computed whole'],
+    [{ nightly: 'all' }, 'summary "a": expected a function keys with nightly: \'all\''],
     [{ depends: ['b'] as never }, 'summary "a": expected depends[0] to be an object, got: "b"'],
   ] as const) {
     t.throws(() => registerSummary({ ...known, ...more }), {

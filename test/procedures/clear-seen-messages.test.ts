@@ -105,11 +105,11 @@ t.test('retention takes known names and sensible numbers only', async (t) => {
   t.teardown(() => setRetention(defaultRetention));
   t.throws(() => setRetention({ seenMessageDays: -1 }), {
     code: 'LINOD_ERR_BAD_CONFIG',
-    message: 'setRetention: seenMessageDays: expected a number from 0 on, got: -1',
+    message: 'setRetention: seenMessageDays: expected a number, at least 0, got: -1',
   });
   t.throws(() => setRetention({ seenDays: 1 } as object), {
     code: 'LINOD_ERR_BAD_CONFIG',
-    message: /seenDays: there is no such number; there are jobDays, /,
+    message: /seenDays: unknown number; known are jobDays, /,
   });
   const bench = await openProcedureBench(t);
   await notify(bench.db, { to: 'ann', subject: 'a' });

@@ -199,7 +199,7 @@ t.test('of decisions that go, how often what happened is kept for each day of th
     '5 dropped (the last: 2 further due times passed meanwhile)',
   ]);
   const { sentences } = await dueTimeStory(bench, 1, new Date(midnight), new Date(bench.clock.now()));
-  t.match(sentences.at(-1), 'of that day only a summary is left: 5 dropped');
+  t.match(sentences.at(-1), 'only a summary of that day is left: 5 dropped');
 
   setRetention({ decisionSummaryDays: 53 });
   await bench.run(clearTooOldJobHistory);
@@ -217,14 +217,14 @@ t.test('the rules of one procedure may keep other numbers', async (t) => {
   t.equal((await jobIds(bench, 1)).length, 6);
   t.equal((await jobIds(bench, 2)).length, 2);
   for (const [changes, message] of [
-    [{ mailDays: 1 }, /^setRetention: mailDays: there is no such number; there are jobDays/],
-    [{ jobDays: -1 }, 'setRetention: jobDays: expected a number from 0 on, got: -1'],
+    [{ mailDays: 1 }, /^setRetention: mailDays: unknown number; known are jobDays/],
+    [{ jobDays: -1 }, 'setRetention: jobDays: expected a number, at least 0, got: -1'],
   ] as const) {
     t.throws(() => setRetention(changes as object), { code: 'LINOD_ERR_BAD_CONFIG', message });
   }
   const wrong = { doneMailDays: 1 } as unknown as Parameters<typeof setRetention>[0];
   t.throws(() => setRetention(wrong, 'test'), {
-    message: /there is no such number of a procedure; there are jobDays/,
+    message: /unknown number of a procedure; known are jobDays/,
   });
 });
 

@@ -222,10 +222,10 @@ t.test('nonsense is told, and costs neither the other events nor what was planne
   source.upcoming = () => nonsense as UpcomingEvent[];
   const { lines } = await runAt(bench, noon);
   t.same(lines, [
-    'WARNING meetings: event at place 0: expected an object, got: null',
-    'WARNING meetings: event at place 1: expected id to be a text, got: 17',
+    'WARNING meetings: event at index 0: expected an object, got: null',
+    'WARNING meetings: event at index 1: expected id to be a text, got: 17',
     'WARNING meetings: event a: expected start to be a date, got: "tomorrow"',
-    'WARNING meetings: so are 9 more events',
+    'WARNING meetings: and 9 more invalid events',
     'DEBUG meetings: 0 reminders planned, 0 dropped',
   ]);
   t.equal((await problems(bench)).length, 12);

@@ -92,7 +92,7 @@ t.test('urgent mails are sent in the order of the queue, once, and marked with t
 t.test('without a transport mails stay queued, and a warning says so once', async (t) => {
   const bench = await openProcedureBench(t);
   await queue(bench, 'ann@example.org');
-  const text = `1 mail waits: ${bench.site.configFile}: mailUrl: names no mail server; or see registerMailTransport`;
+  const text = `1 mail waits: ${bench.site.configFile}: mailUrl: expected the URL of a mail server, or a call of registerMailTransport; got none`;
   t.same((await bench.run(sendPendingEmailsOften)).lines, [`WARNING ${text}`]);
   t.same((await bench.run(sendPendingEmailsOften)).lines, [`DEBUG ${text}`]);
   t.same((await bench.run(sendPendingEmailsDaily)).lines, ['DEBUG nothing waits for a digest']);
@@ -176,9 +176,9 @@ t.test('while the transport is down nothing counts as an attempt, and it is told
   await queue(bench, 'bob@example.org');
   const first = await bench.run(sendPendingEmailsOften);
   t.equal(calls, 1, 'the second mail is not even tried');
-  t.equal(first.lines[0], 'WARNING no mail can be sent now, all wait: connection refused');
+  t.equal(first.lines[0], 'WARNING no mail can be sent now: connection refused');
   const second = await bench.run(sendPendingEmailsOften);
-  t.equal(second.lines[0], 'DEBUG no mail can be sent now, all wait: connection refused');
+  t.equal(second.lines[0], 'DEBUG no mail can be sent now: connection refused');
   t.same(await outbox(bench), ['ann@example.org queued 0', 'bob@example.org queued 0']);
   transport.react = () => undefined;
   await bench.run(sendPendingEmailsOften);
@@ -225,7 +225,7 @@ t.test('a crash between send and mark repeats a mail once, with the same Message
   const last = await bench.run(sendPendingEmailsOften);
   t.same(transport.sent, [], 'two copies are out already: there is no third');
   t.match(await mailOf(bench, again), { status: 'failed', interruptions: 2 });
-  t.match(last.lines[0], /given up: it may have been sent 2 times, last since job 4 ended/);
+  t.match(last.lines[0], /given up: it may have been sent 2 times; last result: job 4 ended/);
   // The dead wake up, late: they change nothing any more.
   for (const { ar } of [first, second, third]) ar.abort();
   await Promise.all([first.dead, second.dead, third.dead]);

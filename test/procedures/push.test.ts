@@ -88,7 +88,7 @@ t.test('what waits for a user does not go to the one who has the browser by now'
   await send();
   t.equal(arrived.length, 2, 'the one for all, and that for bob');
   t.same(await deliveries(bench), [
-    'failed its subscription belongs to another user by now',
+    'failed its subscription belongs to another user now',
     'sent 201',
     'sent 201',
   ]);
@@ -125,7 +125,7 @@ t.test(
     t.same(await deliveries(bench), ['failed 410 unsubscribed', 'pending', 'failed 404', 'sent 201']);
     bench.clock.advance(hourMs);
     await send();
-    t.equal((await deliveries(bench))[1], 'failed its subscription is gone');
+    t.equal((await deliveries(bench))[1], 'failed its subscription was removed');
   },
 );
 
@@ -141,7 +141,7 @@ t.test('429 and 503 put a delivery off as long as the push service says; the oth
   const { lines } = await send();
   t.ok(
     lines.includes(
-      'WARNING push 1 to subscription 1: failed (attempt 1), put off until 2026-11-24T12:02:00.000Z: 429',
+      'WARNING push 1 to subscription 1: failed (attempt 1), postponed until 2026-11-24T12:02:00.000Z: 429',
     ),
   );
   await push('bob');
@@ -250,7 +250,7 @@ t.test('a push of which the time is over is not sent', async (t) => {
     [1],
     'the rest of its time is what its push service is told',
   );
-  const over = 'failed its time to live was over before it could be sent';
+  const over = 'failed its lifetime ended before it could be sent';
   t.same(await deliveries(bench), [over, 'sent 201', over]);
 });
 
@@ -284,7 +284,7 @@ t.test('what is no subscription is refused by name, and its secrets are not show
   const { bench, service } = await open(t, []);
   const good = service.subscribe('ann');
   for (const [subscription, message] of [
-    [null, 'push subscription: all of it: expected an object, got: null'],
+    [null, 'push subscription: value: expected an object, got: null'],
     [{ ...good, endpoint: 'ann' }, 'push subscription: endpoint: expected a URL of at most 2048 characters'],
     [
       { ...good, endpoint: `https://a/${'x'.repeat(2048)}` },
@@ -323,9 +323,9 @@ t.test('what is no push is refused by name', async (t) => {
   for (const [changes, message] of [
     [{ to: '' }, /^push: expected to to be /],
     [{ data: '' }, /^push: expected data to be /],
-    [{ data: [1] }, 'push: expected data to be no list'],
+    [{ data: [1] }, 'push: expected data to be a text or an object, got a list'],
     [{ data: 5 }, 'push: expected data to be a text or an object, got: 5'],
-    [{ data: circle }, /^push: expected what JSON can say as data: .*circular/],
+    [{ data: circle }, /^push: expected data that JSON can express: .*circular/],
     [
       { urgency: 'now' },
       'push: expected urgency to be one of very-low, low, normal, high, got: "now", did you mean "low"?',
@@ -350,7 +350,7 @@ t.test('nothing is posted to a private address unless that is allowed', async (t
   await push(null);
   await send();
   t.same(arrived, []);
-  const rest = 'is no public address; the setting pushToPrivateAddresses allows such';
+  const rest = 'is not a public address; allow private ones with the setting pushToPrivateAddresses';
   t.same((await deliveries(bench))[0], `failed 127.0.0.1 ${rest}`);
   t.match((await deliveries(bench))[1], new RegExp(`^failed localhost \\((127\\.0\\.0\\.1|::1)\\) ${rest}$`));
   t.same(await subscriptions(bench), ['ann broken', 'bob broken']);
@@ -361,10 +361,13 @@ t.test('without keys pushes wait, which is told once; with keys that are no pair
     vapidPublicKey: pushSettings.vapidPublicKey.replace(/.$/, (last) => (last === 'A' ? 'Q' : 'A')),
   };
   for (const [config, message] of [
-    [{}, 'push needs vapidSubject, vapidPublicKey, vapidPrivateKey; `linod push keys` makes a pair of keys'],
+    [
+      {},
+      'push needs vapidSubject, vapidPublicKey, vapidPrivateKey; create a pair of keys with `linod push keys`',
+    ],
     [
       { ...pushSettings, ...other },
-      'vapidPublicKey: is not the public key of vapidPrivateKey; `linod push keys` makes a pair of keys',
+      'vapidPublicKey: is not the public key of vapidPrivateKey; create a pair of keys with `linod push keys`',
     ],
   ] as const) {
     const { bench, push, send, arrived } = await open(t, ['ann'], config);
@@ -461,7 +464,7 @@ t.test('what does not answer in time when the run is to end is cut off, and sent
   service.behave('ann', () => ar.abort());
   await sendPendingPush.run(ar);
   t.same(await deliveries(bench), [
-    'pending it may have been sent, and is sent again: the run was ended while it was being sent',
+    'pending it may have been sent, and is sent again: the run ended during the attempt',
   ]);
   service.behave('ann', (_push, response) => void response.writeHead(201).end());
   bench.clock.advance(15 * secondMs);
@@ -480,7 +483,7 @@ t.test('a subscription that is removed gets nothing more; old pushes are forgott
     arrived.map(({ to }) => to),
     ['bob'],
   );
-  t.same(await deliveries(bench), ['failed its subscription is gone', 'sent 201']);
+  t.same(await deliveries(bench), ['failed its subscription was removed', 'sent 201']);
   bench.clock.advance(6 * 24 * hourMs);
   await push('nobody');
   await send();

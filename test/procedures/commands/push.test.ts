@@ -16,7 +16,7 @@ t.test('linod push keys makes keys with which a site can push', async (t) => {
   site.write({ 'linod.config.json': JSON.stringify(file) });
   t.match(await shell.run('linod push send --all --title Hello'), {
     code: 1,
-    stderr: 'there is no subscription that works; `linod push list` lists them\n',
+    stderr: 'there is no working subscription; list them with `linod push list`\n',
   });
 });
 
@@ -40,7 +40,7 @@ t.test('linod push sends, shows what became of it, and forgets a subscription', 
 
   t.match(await shell.run('linod push send --user ann --title Hello --body World --urgency high'), {
     code: 0,
-    stderr: 'push 1 is on its way to 1 subscription; no worker runs: it is sent when one is started\n',
+    stderr: 'push 1 is queued for 1 subscription; no worker runs: start one to send it\n',
   });
   t.match(await shell.run('linod push send --all --data {"title":"Hi"} --json'), {
     code: 0,
@@ -65,10 +65,10 @@ t.test('linod push sends, shows what became of it, and forgets a subscription', 
     [{ title: 'Hello', body: 'World' }, { title: 'Hi' }],
   );
 
-  t.match(await shell.run('linod push remove 1'), { code: 0, stderr: 'push subscription 1 is forgotten\n' });
+  t.match(await shell.run('linod push remove 1'), { code: 0, stderr: 'push subscription 1 is removed\n' });
   t.match(await shell.run('linod push remove 1'), {
     code: 2,
-    stderr: 'linod: no push subscription 1; `linod push list` lists them\n',
+    stderr: 'linod: no push subscription 1; list them with `linod push list`\n',
   });
   t.match(await shell.run('linod push list'), { code: 0, stdout: '', stderr: 'no subscription\n' });
   worker.kill('SIGTERM');
@@ -86,7 +86,7 @@ t.test('what is used wrongly is told in one line', async (t) => {
     ['queue --status lost', '--status: expected pending, sending, sent, failed, got: "lost"'],
     [
       'send --all --title Hello',
-      'the settings: push needs vapidSubject, vapidPublicKey, vapidPrivateKey; `linod push keys` makes a pair of keys',
+      'the settings: push needs vapidSubject, vapidPublicKey, vapidPrivateKey; create a pair of keys with `linod push keys`',
     ],
   ] as const) {
     t.strictSame(await shell.run(`linod push ${words}`), {
