@@ -97,13 +97,14 @@ function terminalSink(): LogSink {
 
 function showBanner(site: Site, report: StartReport): void {
   const { settings } = site;
+  const layer = [settings.channelLayer].flat().map(hidePassword).join(', ');
   const { created, removed, reactivated } = report.sync;
   const changes = Object.entries({ created, removed, reactivated })
     .filter(([, names]) => names.length > 0)
     .map(([kind, names]) => `${names.length} ${kind}`);
   const rows: Array<[string, string]> = [
     ['configuration', site.configFile],
-    ['channel layer', [settings.channelLayer].flat().map(hidePassword).join(', ')],
+    ['channel layer', report.layerAnswers ? layer : `${layer}: it does not answer yet, and is waited for`],
     ['database', hidePassword(settings.databaseUrl)],
     ['log', site.logFile],
     ['time zone', `${settings.timezone}${site.hasZone ? '' : ', as no timezone is set'}`],

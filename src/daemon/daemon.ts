@@ -53,6 +53,7 @@ export interface DaemonOptions {
 export interface StartReport {
   readonly workerId: string;
   readonly channels: readonly string[];
+  readonly layerAnswers: boolean;
   readonly migrated: readonly string[];
   readonly rules: number;
   readonly sync: SyncReport;
@@ -348,6 +349,7 @@ export class Daemon {
     return {
       workerId: this.#membership.registry.id,
       channels,
+      layerAnswers: await this.#duties.layerAnswers(),
       migrated: this.#opened.store.migrated,
       rules: await this.#schedule.tasks.rules.count(),
       sync,

@@ -1,5 +1,6 @@
 // What a worker does besides its jobs: it says that it is alive, notices dead workers, follows orders, and takes over changes.
 
+import { setTimeout } from 'node:timers/promises';
 import { type ChannelLayer, ChannelsError } from '../../channels/index.js';
 import type { Clock } from '../clock.js';
 import type { Started } from '../consumers/linod.js';
@@ -34,6 +35,8 @@ export interface DutiesContext {
 
 /** A membership of a group ends by itself after a day. */
 const renewGroupMs = 3_600_000;
+/** How long a start waits for the channel layer to say whether it is away. */
+const answerMs = 1000;
 
 export class Duties {
   readonly #context: DutiesContext;
@@ -108,6 +111,14 @@ export class Duties {
     if (!already) logger.info(`logger coroutine started, by ${by}`);
     await log.start();
     return { already };
+  }
+
+  /** Whether the channel layer has answered within a second. */
+  async layerAnswers(): Promise<boolean> {
+    // What fails is done at the first beat, which also reports why.
+    const joined = this.#joinGroup().catch(() => undefined);
+    await Promise.race([joined, setTimeout(answerMs)]);
+    return Number.isFinite(this.#joinedGroupAt);
   }
 
   async noticeDead(): Promise<void> {

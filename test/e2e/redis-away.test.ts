@@ -2,6 +2,7 @@
 
 import t from 'tap';
 import { faults, LiveSite, marks, stopApplication } from '../support/live-site.js';
+import type { Program } from '../support/programs.js';
 import { RedisServer } from '../support/redis.js';
 
 const files = {
@@ -14,6 +15,19 @@ scheduleDaily(async function yearn(ar: BaseRequest) {
 });
 `,
 };
+
+t.test('a worker that is started while Redis is away says so at once, and waits for it', async (t) => {
+  const server = await RedisServer.start(t);
+  const site = new LiveSite(t, { channelLayer: server.url, files });
+  const layerLine = (worker: Program) => worker.lines.find((line) => line.startsWith('  channel layer'));
+  await server.stop();
+  const worker = await site.startWorker();
+  t.equal(layerLine(worker), `  channel layer  ${server.url}: it does not answer yet, and is waited for`);
+  await server.restart();
+  await worker.printed(/the channel layer is back/);
+  t.match(await site.initiate(), { code: 0 });
+  t.equal(layerLine(await site.startWorker()), `  channel layer  ${server.url}`);
+});
 
 t.test(
   'while Redis is away rules run and applications log, and afterwards all goes on by itself',
