@@ -188,9 +188,6 @@ export function isPolicyName(name: string): name is PolicyName {
   return Object.hasOwn(policies, name);
 }
 
-/** All policies as they are where nobody says anything. */
-export const defaultPolicies: Policies = withDefaults({});
-
 /** The given policies, and the usual value for each that is missing. */
 export function withDefaults(given: Partial<GivenDurations<Policies>>): Policies {
   const chosen = policyNames.map(

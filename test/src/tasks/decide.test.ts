@@ -1,7 +1,7 @@
 // What is decided about a rule that is due, at the edges of its policies. On a rule of every ten seconds, without a database.
 
 import t from 'tap';
-import { defaultPolicies } from '../../../src/policies.js';
+import { withDefaults } from '../../../src/policies.js';
 import { type Circumstances, type DecidedRule, decide, groupIsFull } from '../../../src/tasks/decide.js';
 import { lateAfterMs } from '../../../src/tasks/entry.js';
 
@@ -11,7 +11,7 @@ const due = 1_000_000_000_000;
 
 function rule(policies: Partial<DecidedRule['policies']> = {}, last = Number.POSITIVE_INFINITY): DecidedRule {
   return {
-    policies: { ...defaultPolicies, ...policies },
+    policies: { ...withDefaults({}), ...policies },
     dueAfter(instant) {
       const next = Math.floor(instant.getTime() / every) * every + every;
       return next > last ? null : new Date(next);

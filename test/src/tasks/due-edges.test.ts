@@ -2,7 +2,7 @@
 
 import { DateTime } from 'luxon';
 import t, { type Test } from 'tap';
-import { defaultPolicies } from '../../../src/policies.js';
+import { withDefaults } from '../../../src/policies.js';
 import type { ScheduleOptions } from '../../../src/procedure.js';
 import { Recurrence } from '../../../src/recurrence.js';
 import { DueTimes } from '../../../src/tasks/due-times.js';
@@ -182,7 +182,7 @@ for (const [timezone, from] of years) {
           missingTime,
           repeatedTime,
         });
-        const policies = { ...defaultPolicies, excluded: ['sun', 'fri', '02:00-03:30', '12-20..12-25'] };
+        const policies = { ...withDefaults({}), excluded: ['sun', 'fri', '02:00-03:30', '12-20..12-25'] };
         const due = new DueTimes({ recurrence, policies, seed: 1 });
         const own = timesOf(recurrence, from);
         const admitted = own.filter(

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { defaultPolicies, type Policies } from '../../../src/policies.js';
+import { type Policies, withDefaults } from '../../../src/policies.js';
 import { Recurrence, type RecurrenceFields } from '../../../src/recurrence.js';
 import { DueTimes } from '../../../src/tasks/due-times.js';
 import { Random } from '../../support/random.js';
@@ -10,7 +10,7 @@ const tallinn = { everyUnit: 'daily', start: '2026-01-01T10:00:00', timezone: 'E
 function dueTimes(fields: RecurrenceFields, policies: Partial<Policies> = {}, seed = 1): DueTimes {
   return new DueTimes({
     recurrence: Recurrence.from(fields),
-    policies: { ...defaultPolicies, ...policies },
+    policies: { ...withDefaults({}), ...policies },
     seed,
   });
 }
