@@ -69,6 +69,33 @@ t.test('a command on a dead connection is given up in time, and the next one goe
   t.equal(await server.client(t).zcard('asgichat'), 2);
 });
 
+t.test(
+  'maxmemory reached: what a called-off receive was given goes back, and leases are extended',
+  async (t) => {
+    const server = await RedisServer.start(t);
+    const raw = server.client(t);
+    const sender = open(t, server);
+    await sender.send('other', { type: 'x' });
+    const [member = Buffer.alloc(0)] = await raw.zrangeBuffer('asgiother', 0, '-1');
+    const leased = await sender.receive('other', { lease: 60_000 });
+    const layer = open(t, server);
+    const calledOff = new AbortController();
+    const aborted = t.rejects(layer.receive('chat', { signal: calledOff.signal }));
+    await blocked(raw, 1);
+    // In one step, so that the message comes when there is no memory any more.
+    const filling = raw
+      .multi()
+      .zadd('asgichat', String(Date.now() / 1000), member)
+      .config('SET', 'maxmemory', '1')
+      .exec();
+    calledOff.abort();
+    await Promise.all([aborted, filling]);
+    t.equal(await leased.extend(60_000), true);
+    await layer.close();
+    t.strictSame(await sender.receiveMany('chat', { waitMs: 0 }), [{ type: 'x' }]);
+  },
+);
+
 t.test('maxmemory reached: senders are told, receivers go on and make room', async (t) => {
   const server = await RedisServer.start(t);
   const raw = server.client(t);
@@ -85,6 +112,22 @@ t.test('maxmemory reached: senders are told, receivers go on and make room', asy
   await layer.send('chat', { type: 'after' });
   t.strictSame(await layer.receive('chat'), { type: 'after' });
 });
+
+t.test(
+  'maxmemory reached: who comes while others wait has not to wait for the end of their read',
+  async (t) => {
+    const server = await RedisServer.start(t);
+    const raw = server.client(t);
+    const layer = open(t, server, { blockMs: 60_000 });
+    await layer.send('chat', { type: 'x' });
+    const waiting = t.rejects(layer.receive('other'), { code: 'CHANNELS_ERR_LAYER_CLOSED' });
+    await blocked(raw, 1);
+    await raw.config('SET', 'maxmemory', '1');
+    t.strictSame(await layer.receiveMany('chat', { waitMs: 15_000 }), [{ type: 'x' }]);
+    await layer.close();
+    await waiting;
+  },
+);
 
 t.test('a master that becomes a replica counts as away until it is a master again', async (t) => {
   const [server, other] = [await RedisServer.start(t), await RedisServer.start(t)];

@@ -224,7 +224,7 @@ export class HostReads {
     read.isEnding = true;
     const { commands, wakeKey } = this.#options;
     for (let pauseMs = firstPauseMs; this.#read === read; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-      await commands.run((client) => client.addFor(1, wakeKey, 0, wakeTtlMs, 'wake')).catch(() => undefined);
+      await commands.run((client) => client.wake(1, wakeKey, wakeTtlMs)).catch(() => undefined);
       await within(pauseMs, read.ended);
     }
   }
