@@ -2,7 +2,7 @@
 
 import { LinodError } from '../errors.js';
 import type { Zone } from '../recurrence/zone.js';
-import { Batch } from '../tasks/batch.js';
+import { Batch, type Decisions } from '../tasks/batch.js';
 import { Delays } from '../tasks/delays.js';
 import type { Entry } from '../tasks/entry.js';
 import type { JobRule } from '../tasks/rule.js';
@@ -166,11 +166,14 @@ class Simulation {
   /** Decides about all due rules until no slot is free or none of them can start. */
   #poll(): void {
     while (this.#waiting.length > 0) {
-      const batch = this.#decide();
-      const settled = new Set([...batch.moved.map(({ id }) => id), ...batch.broken.map(({ rule }) => rule)]);
-      this.#carryOut(batch);
+      const decided = this.#decide();
+      const settled = new Set([
+        ...decided.moved.map(({ id }) => id),
+        ...decided.broken.map(({ rule }) => rule),
+      ]);
+      this.#carryOut(decided);
       // A cancelled run frees its slot for the next pass, where the rule that cancelled it may come first.
-      const cancelled = [...batch.cancelled].filter((job) => this.#cancel(job));
+      const cancelled = [...decided.cancelled].filter((job) => this.#cancel(job));
       this.#waiting = this.#waiting.filter(({ rule }) => !settled.has(rule.id));
       const stillWaiting = this.#waiting.map(({ rule }) => rule.id);
       this.#occupancy.waiting(this.#now, stillWaiting.length, () => stillWaiting);
@@ -181,7 +184,7 @@ class Simulation {
   }
 
   /** Decides as a worker does in one transaction. */
-  #decide(): Batch {
+  #decide(): Decisions {
     const view = {
       freePlaces: this.#options.slots - this.#running.size,
       pollingSince: this.#options.from,
@@ -202,10 +205,10 @@ class Simulation {
       }
       if (!batch.decideDue(state.rule, state.dueAt ?? this.#now)) break;
     }
-    return batch;
+    return batch.decided;
   }
 
-  #carryOut({ moved, broken, starts, entries, waiting }: Batch): void {
+  #carryOut({ moved, broken, starts, entries, waiting }: Decisions): void {
     for (const { rule, error } of broken) {
       const state = this.#states.get(rule);
       if (state !== undefined) this.#dropBroken(state, error);

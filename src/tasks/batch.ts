@@ -44,9 +44,8 @@ export type NewJob = Insertable<Database['jobs']>;
 /** As much of a job that goes on as decides about others. */
 export type RunningRow = Pick<JobRow, 'id' | 'rule_id' | 'start_datetime' | 'job_group'>;
 
-export class Batch {
-  readonly rules: ReadonlyMap<number, JobRule>;
-  readonly now: number;
+/** What was decided, and is to be written. */
+export class Decisions {
   readonly starts: NewJob[] = [];
   /** By request: who asked for it. */
   readonly users = new Map<number, string>();
@@ -56,6 +55,13 @@ export class Batch {
   readonly waiting: Waiting[] = [];
   readonly cancelled = new Set<number>();
   readonly broken: Array<{ rule: number; error: Error }> = [];
+}
+
+/** Decides about rules and requests one after the other: what was decided before counts for the next. */
+export class Batch {
+  readonly rules: ReadonlyMap<number, JobRule>;
+  readonly now: number;
+  readonly decided = new Decisions();
   readonly #view: View;
   readonly #workerId: string;
   readonly #running = new Map<number, Running[]>();
@@ -99,11 +105,11 @@ export class Batch {
         return action.for !== 'place';
       }
       if (action.kind === 'start') this.#start(rule, { due_at: at });
-      this.moved.push({ id: rule.id, next });
-      this.entries.push(...entries.map((entry) => ({ ...entry, ruleId: rule.id })));
+      this.decided.moved.push({ id: rule.id, next });
+      this.decided.entries.push(...entries.map((entry) => ({ ...entry, ruleId: rule.id })));
     } catch (error) {
       if (!isFaultOfRule(error)) throw error;
-      this.broken.push({ rule: rule.id, error });
+      this.decided.broken.push({ rule: rule.id, error });
     }
     return true;
   }
@@ -124,7 +130,7 @@ export class Batch {
     if (!this.#hasPlace) return this.#postpone(rule, request, 'place', allPlacesTaken);
     const { attempt, args, checkpoint } = request;
     this.#start(rule, { request_id: request.id, attempt, args, checkpoint });
-    this.users.set(request.id, request.requestedBy);
+    this.decided.users.set(request.id, request.requestedBy);
     const reason = request.ofJob === null ? 'requested' : 'again';
     this.#tell(request, reason, `by ${request.requestedBy}, request ${request.id}`);
     return 'run';
@@ -150,7 +156,7 @@ export class Batch {
   }
 
   get #hasPlace(): boolean {
-    return this.starts.length < this.#view.freePlaces;
+    return this.decided.starts.length < this.#view.freePlaces;
   }
 
   #start(rule: JobRule, cause: Partial<NewJob>): void {
@@ -171,9 +177,9 @@ export class Batch {
       message: '',
       worker_id: this.#workerId,
     };
-    this.starts.push(row);
+    this.decided.starts.push(row);
     // Its number is not known yet; it counts for what else is decided here.
-    this.count({ ...row, id: -this.starts.length });
+    this.count({ ...row, id: -this.decided.starts.length });
   }
 
   #postpone(
@@ -197,13 +203,13 @@ export class Batch {
   ): void {
     const group = what === 'group' ? rule.policies.group : '';
     if (what === 'group') this.#groupWaits.set(group, why);
-    this.waiting.push({ ruleId: rule.id, dueAt, for: what, group, why });
+    this.decided.waiting.push({ ruleId: rule.id, dueAt, for: what, group, why });
     // One that begins in this transaction has no number yet, and is asked at the next poll.
-    for (const job of cancel) if (job > 0) this.cancelled.add(job);
+    for (const job of cancel) if (job > 0) this.decided.cancelled.add(job);
   }
 
   #tell({ ruleId, id: requestId }: JobRequest, reason: RuleEntry['reason'], detail: string): void {
-    this.entries.push({ ruleId, requestId, dueAt: null, dueUntil: null, times: 1, reason, detail });
+    this.decided.entries.push({ ruleId, requestId, dueAt: null, dueUntil: null, times: 1, reason, detail });
   }
 
   #addRunning(ruleId: number, run: Running): void {

@@ -8,7 +8,7 @@ import { sql } from 'kysely';
 import { idList, lock } from '../store/dialect.js';
 import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import { Batch, type NewJob, type RunningRow, type View, type Waiting } from './batch.js';
+import { Batch, type Decisions, type NewJob, type RunningRow, type View, type Waiting } from './batch.js';
 import type { Due } from './due.js';
 import { type Job, jobFromRow } from './job.js';
 import { type RuleEntry, ranBefore, writeEntries } from './ledger.js';
@@ -60,12 +60,12 @@ export class Claimer {
         const rule = batch.rules.get(id);
         if (rule === undefined) continue;
         // Another worker was quicker, or somebody has edited the rule, which the ledger tells.
-        if (rule.nextDueAt?.getTime() !== dueAt) batch.missed.push({ ruleId: id, dueAt });
+        if (rule.nextDueAt?.getTime() !== dueAt) batch.decided.missed.push({ ruleId: id, dueAt });
         // Who comes behind one that waits for a place waits as well, however many are read at once.
         else if (!batch.decideDue(rule, dueAt)) break;
       }
-      await moveOn(tx, batch.moved);
-      const handled = batch.moved.length + batch.missed.length + batch.broken.length;
+      await moveOn(tx, batch.decided.moved);
+      const handled = batch.decided.moved.length + batch.decided.missed.length + batch.decided.broken.length;
       return await this.#end(tx, batch, due.length - handled);
     });
   }
@@ -91,7 +91,7 @@ export class Claimer {
           .where('id', 'in', idList(tx, ids))
           .execute();
       }
-      return await this.#end(tx, batch, batch.waiting.length);
+      return await this.#end(tx, batch, batch.decided.waiting.length);
     });
   }
 
@@ -158,35 +158,36 @@ export class Claimer {
   }
 
   async #end(tx: Kysely<Database>, batch: Batch, left: number): Promise<Claims> {
-    const { starts, waiting, broken, now } = batch;
+    const { now, decided } = batch;
+    const { starts, waiting, broken } = decided;
     const begun = await insertJobs(tx, starts);
     const isBegun = new Set(begun.map(keyOf));
     // Only a clock that was set back makes a rule due at a time for which it has run.
     const repeated = starts.filter((start) => !isBegun.has(keyOf(start)));
-    const taken = await this.#taken(tx, batch.missed, repeated);
-    const entries = batch.entries.filter((entry) => !taken.some((other) => isSameTime(entry, other)));
+    const taken = await this.#taken(tx, decided.missed, repeated);
+    const entries = decided.entries.filter((entry) => !taken.some((other) => isSameTime(entry, other)));
     const told = entries.map((entry) => withJob(entry, begun));
     await writeEntries(tx, [...told, ...taken], { by: this.#rules.actor, at: now });
     const claimed = begun.flatMap((row) => {
       const rule = batch.rules.get(row.rule_id);
-      const user = batch.users.get(row.request_id ?? 0) ?? null;
+      const user = decided.users.get(row.request_id ?? 0) ?? null;
       return rule === undefined ? [] : [{ job: jobFromRow(row), rule, user }];
     });
     return {
       claimed,
       waiting,
       skipped: entries.filter(({ reason }) => reason === 'skipped'),
-      cancel: [...batch.cancelled],
+      cancel: [...decided.cancelled],
       broken,
       left,
-      isDueAgain: batch.moved.some(({ next }) => next !== null && next <= now),
+      isDueAgain: decided.moved.some(({ next }) => next !== null && next <= now),
     };
   }
 
   /** What the ledger tells of due times for which there is a job: another worker's, or one from before the clock was set back. */
   async #taken(
     tx: Kysely<Database>,
-    missed: Batch['missed'],
+    missed: Decisions['missed'],
     repeated: readonly NewJob[],
   ): Promise<RuleEntry[]> {
     const before = `${ranBefore} as `;
@@ -245,7 +246,7 @@ async function insertJobs(tx: Kysely<Database>, starts: readonly NewJob[]): Prom
 }
 
 /** Most rules that are due at one time are due at one time again. */
-async function moveOn(tx: Kysely<Database>, moved: Batch['moved']): Promise<void> {
+async function moveOn(tx: Kysely<Database>, moved: Decisions['moved']): Promise<void> {
   const byNext = new Map<number | null, number[]>();
   for (const { id, next } of moved) addTo(byNext, next, id);
   for (const [next, ids] of byNext) {
