@@ -7,6 +7,7 @@
 
 import type { Message, Received } from './application.js';
 import { type Clock, pause } from './clock.js';
+import { LayerUnavailableError } from './errors.js';
 import type { ChannelLayer } from './layer.js';
 import type { Leased } from './leases.js';
 
@@ -76,7 +77,7 @@ export class Intake {
     this.failed(taken);
     const { onNotAcknowledged } = this.#options;
     try {
-      if ((await taken.leased?.ack()) === false) onNotAcknowledged(taken.received, undefined);
+      if (!(await this.#acknowledge(taken))) onNotAcknowledged(taken.received, undefined);
     } catch (error) {
       onNotAcknowledged(taken.received, error);
     }
@@ -94,6 +95,17 @@ export class Intake {
     if (taken.leased !== undefined) await taken.leased.release({ untried: true });
     // Only what is a message gets as far as to be given back.
     else await layer.send(channel, taken.received as Received & Message, { signal });
+  }
+
+  /** Once more when the connection was lost meanwhile, on the next one. */
+  async #acknowledge(taken: Taken): Promise<boolean> {
+    try {
+      return (await taken.leased?.ack()) !== false;
+    } catch (error) {
+      if (!(error instanceof LayerUnavailableError) || error.reason !== 'unreachable') throw error;
+      // If it is gone during its lease, only the first reply was lost.
+      return (await taken.leased?.ack()) !== false || !this.isOver(taken);
+    }
   }
 
   async #extend(taken: Taken, leaseMs: number): Promise<void> {

@@ -1,12 +1,13 @@
 // Leases on Redis: what lies there, whose clock counts, and what Python peers see of it.
 
 import t, { type Test } from 'tap';
-import type { DroppedMessage, Leased } from '../../channels/index.js';
+import { type DroppedMessage, type Leased, Worker } from '../../channels/index.js';
 import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis.js';
 import { patientMs } from '../support/patience.js';
 import { PythonPeer } from '../support/python-peer.js';
 import { RedisServer } from '../support/redis.js';
 import { turns, until } from '../support/until.js';
+import { Wire } from '../support/wire.js';
 
 const server = await RedisServer.start(t);
 let prefixes = 0;
@@ -149,6 +150,33 @@ t.test('bytes that are no message are dropped, told, and do not come again', asy
   t.match(await lease(layer, 'chat', longMs), { message: { type: 'x' } });
   t.match(dropped, [{ channel: 'chat', reason: 'undecodable' }]);
   await until('it is gone', async () => (await raw.hlen(`${prefix}:leased:chat`)) === 1);
+});
+
+t.test('a worker acknowledges once more what it handled while its connection was lost', async (t) => {
+  const wire = await Wire.start(t, server.port);
+  const hosts = [`redis://127.0.0.1:${wire.port}`];
+  const layer = open(t, { hosts, prefix: newPrefix(), timeoutMs: 500, blockMs: 500 });
+  await layer.send('chat', { type: 'x' });
+  const events: string[] = [];
+  const stopping = new AbortController();
+  const worker = new Worker({
+    application: async (_scope, receive) => {
+      for (;;) {
+        await receive();
+        wire.cut();
+      }
+    },
+    layer,
+    channels: ['chat'],
+    lease: longMs,
+    onEvent: ({ type }) => events.push(type),
+  });
+  const done = worker.run(stopping.signal);
+  await until('it is handled', () => worker.stats()[0]?.handled === 1);
+  stopping.abort();
+  await done;
+  t.notOk(events.includes('notAcknowledged'));
+  t.same((await layer.stats()).channels, []);
 });
 
 t.test('who waits for a message on lease gets one after the server was restarted', async (t) => {
