@@ -31,7 +31,8 @@ export function checksummariesCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExit codes: 0 all keys are computed, 3 some keys failed or could not be read.\n\nExample:\n  $ linod checksummaries --summary turnovers --all',
+      '\nExit codes: 0 all keys are computed, 3 some keys failed or could not be read.\n\n' +
+        'Example:\n  $ linod checksummaries --summary turnovers --all',
     )
     .action(computeNow);
 }

@@ -98,7 +98,9 @@ function retryCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nThe running worker sends them within seconds.\nExit codes: 0 done, 1 some mail does not exist, or neither failed nor was deferred.\n\nExample:\n  $ linod mail retry 17 18',
+      '\nThe running worker sends them within seconds.\n' +
+        'Exit codes: 0 done, 1 some mail does not exist, or neither failed nor was deferred.\n\n' +
+        'Example:\n  $ linod mail retry 17 18',
     )
     .action(async (words: readonly string[], flags: RetryFlags) => {
       if ((words.length === 0) === (flags.all !== true)) {

@@ -30,7 +30,8 @@ export function pushCommand(): Command {
     .description("send pushes to users' browsers, and manage their subscriptions: see docs/push.md")
     .addHelpText(
       'after',
-      '\nExample:\n  $ linod push keys\n  $ linod push send --user ann --title "Order 17 was paid"\n  $ linod push queue',
+      '\nExample:\n  $ linod push keys\n  $ linod push send --user ann --title "Order 17 was paid"\n' +
+        '  $ linod push queue',
     );
   for (const command of [sendCommand(), queueCommand(), listCommand(), removeCommand(), keysCommand()]) {
     push.addCommand(command);
@@ -71,7 +72,8 @@ function sendCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExit codes: 0 queued, 1 no subscription.\n\nExample:\n  $ linod push send --user ann --title "Order 17 was paid" --url /orders/17',
+      '\nExit codes: 0 queued, 1 no subscription.\n\n' +
+        'Example:\n  $ linod push send --user ann --title "Order 17 was paid" --url /orders/17',
     )
     .action(send);
 }
@@ -261,7 +263,8 @@ function keysCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nBrowsers that subscribed with other keys have to subscribe again.\n\nExample:\n  $ linod push keys >> .env',
+      '\nBrowsers that subscribed with other keys have to subscribe again.\n\n' +
+        'Example:\n  $ linod push keys >> .env',
     )
     .action(async ({ json }: { json?: boolean }) => {
       const { loadWebPush } = await import('../push/web-push.js');

@@ -36,10 +36,14 @@ export async function registeredAmong(
   return new Set([...new Set(procedures)].filter(registeredBy(workers)));
 }
 
-/** Of so many workers it is known when they ran; who restarts for ever has more. */
+/** The maximum number of workers to read: a site that restarts again and again has many. */
 const newestWorkers = 100;
 
-/** Whether a worker that has a procedure ran at an instant, in ms since 1970. @param except a worker that does not count */
+/**
+ * Returns a function that says whether a worker with a procedure ran at an instant, in ms since 1970.
+ *
+ * @param except a worker that does not count
+ */
 export async function presenceOfOthers(
   db: Kysely<Database>,
   except: string,

@@ -87,7 +87,7 @@ export class SmtpTransport implements MailTransport {
   async send(mail: OutgoingMail, signal: AbortSignal, handOver: () => Promise<void>): Promise<string> {
     const transit: MailInTransit = { isConnected: false, isHandedOver: false, handOver };
     this.#inTransit.set(mail.messageId, transit);
-    // After the hand-over, only the server's answer tells the result.
+    // After the hand-over, only the server's answer shows the result.
     const early = new AbortController();
     const onAbort = () => {
       if (!transit.isHandedOver) early.abort(signal.reason);

@@ -4,7 +4,7 @@ import { CommandShell } from '../../support/command-shell.js';
 import { LiveSite } from '../../support/live-site.js';
 import { openPushService, pushSettings } from '../../support/push.js';
 
-t.test('linod push keys makes keys with which a site can push', async (t) => {
+t.test('linod push keys creates keys that work', async (t) => {
   const site = new LiveSite(t);
   const shell = await CommandShell.start(t, site.directory);
   const { code, stdout, stderr } = await shell.run('linod push keys');
@@ -20,7 +20,7 @@ t.test('linod push keys makes keys with which a site can push', async (t) => {
   });
 });
 
-t.test('linod push sends, shows what became of it, and forgets a subscription', async (t) => {
+t.test('linod push sends, lists deliveries, and removes a subscription', async (t) => {
   const { service, arrived } = await openPushService(t);
   const site = new LiveSite(t, { ...pushSettings, shippedProcedures: true });
   const shell = await CommandShell.start(t, site.directory);
@@ -75,7 +75,7 @@ t.test('linod push sends, shows what became of it, and forgets a subscription', 
   t.equal((await worker.ended()).code, 0);
 });
 
-t.test('what is used wrongly is told in one line', async (t) => {
+t.test('wrong usage is an error of one line', async (t) => {
   const site = new LiveSite(t, { shippedProcedures: true });
   const shell = await CommandShell.start(t, site.directory);
   for (const [words, message] of [
