@@ -2,6 +2,7 @@
 
 import type { Kysely } from 'kysely';
 import * as v from 'valibot';
+import { beatMs } from '../../channels/beat.js';
 import type { Database, WorkerRow } from '../store/schema.js';
 
 const names = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
@@ -57,7 +58,8 @@ export async function presenceOfOthers(
     .execute();
   const spans = workers.map((row) => ({
     from: row.started_at,
-    until: row.stopped_at === null ? Number.POSITIVE_INFINITY : Math.min(row.heartbeat_at, row.stopped_at),
+    // One that lives sends its next heartbeat within a beat.
+    until: row.stopped_at === null ? row.heartbeat_at + beatMs : Math.min(row.heartbeat_at, row.stopped_at),
     has: registeredBy([row]),
   }));
   return (procedure, instant) =>

@@ -121,8 +121,9 @@ t.test('a rule that runs after another has no due times, whatever is excluded', 
 
 const ended = (at: number) => ({ heartbeat_at: at, stopped_at: at, stop_reason: 'it was stopped' });
 const others = [
-  { is: 'that lives', columns: { stopped_at: null }, why: 'the worker was busy or asleep' },
+  { is: 'that lives', columns: { heartbeat_at: noon + 8000 }, why: 'the worker was busy or asleep' },
   { is: 'that ran then', columns: ended(noon + 15_000), why: 'the worker was busy or asleep' },
+  { is: 'that was silent', columns: { heartbeat_at: noon + 2000 }, why: 'no worker ran the rules then' },
   { is: 'that had ended', columns: ended(noon + 5000), why: 'no worker ran the rules then' },
   {
     is: 'without the procedure',
