@@ -160,9 +160,9 @@ class Tail {
    * just now
    */
   async #goOn(found: readonly LogPart[], isRotated: boolean): Promise<boolean> {
-    const newest = found.find(({ path }) => path === this.#path);
-    // A copy of nothing would hide what comes behind it: no beginning tells its place.
-    const parts = found.filter((part) => part.firstLine !== '' || part === newest);
+    // Without a beginning nothing tells what a file follows, and what is between would not be found any more.
+    const parts = found.filter(({ firstLine }) => firstLine !== '');
+    const newest = parts.find(({ path }) => path === this.#path);
     const own = parts.findIndex((part) => part !== newest && this.#isOwn(part));
     const isNext = (part: LogPart) => predecessorOf(part) === fingerprintOf(this.#firstLine);
     const next = (own < 0 ? parts.find(isNext) : parts[isRotated ? own + 1 : own]) ?? newest;

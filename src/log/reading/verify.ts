@@ -80,8 +80,8 @@ export interface VerifyOptions {
  */
 export async function verifyLog(parts: readonly LogPart[], options: VerifyOptions = {}): Promise<LogReport> {
   const check = new Check(options);
-  for (const [index, part] of parts.entries()) {
-    check.begin(part, parts[index - 1]);
+  for (const part of parts) {
+    check.begin(part);
     await check.read(part, part.path === options.growing);
   }
   check.checkNewest(parts);
@@ -112,18 +112,19 @@ class Check {
   #records = 0;
   /** Whether something was found in this file. */
   #isBegun = false;
-  #before: LogPart | undefined;
+  /** The fingerprints of this file and of those before it. */
+  readonly #met = new Set<string>();
 
   constructor(options: VerifyOptions) {
     this.#options = options;
   }
 
-  begin(part: LogPart, before: LogPart | undefined): void {
+  begin(part: LogPart): void {
     this.#file = part.path;
     for (const [label, sequence] of this.#current) this.#earlier.set(label, sequence);
     this.#current.clear();
     this.#isBegun = false;
-    this.#before = before;
+    this.#met.add(fingerprintOf(part.firstLine));
   }
 
   async read(part: LogPart, mayGrow: boolean): Promise<void> {
@@ -248,14 +249,13 @@ class Check {
     this.#faults.add({ kind: 'beheaded', file: this.#file, line });
   }
 
-  /** Whether the file before this one is the one after which it was begun. The oldest ones may be removed in their time. */
+  /** Whether the file after which this one was begun is there. The oldest ones may be removed in their time. */
   #checkBefore({ after, isGone = false }: BeginNote, line: number): void {
-    const before = this.#before;
-    if (after === undefined || (before === undefined && !isGone)) return;
-    if (before !== undefined && fingerprintOf(before.firstLine) === after) return;
+    const isOldest = this.#files.length === 0;
+    if (after === undefined || this.#met.has(after) || (isOldest && !isGone)) return;
     const problem = isGone
       ? 'it was removed or emptied, and no copy is here'
-      : 'it was begun after another file than the one before it here';
+      : 'it was begun after another file than those before it here';
     this.#faults.add({ kind: 'missing-file', file: this.#file, line, problem });
   }
 

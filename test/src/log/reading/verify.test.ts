@@ -106,6 +106,7 @@ t.test(
       ['emptied', (path) => truncateSync(path), false],
       ['renamed', (path) => renameSync(path, `${path}.1`), true],
       ['copied and emptied', (path) => copyAndEmpty(path), true],
+      ['copied and emptied twice', (path) => copyAndEmptyTwice(path), true],
       ['packed', (path) => pack(path), true],
     ];
     for (const isRunning of [true, false])
@@ -139,6 +140,13 @@ t.test(
 function copyAndEmpty(path: string): void {
   copyFileSync(path, `${path}.1`);
   truncateSync(path);
+}
+
+/** The second time there is nothing in it, since no writer has noticed yet. */
+function copyAndEmptyTwice(path: string): void {
+  copyFileSync(path, `${path}.2`);
+  truncateSync(path);
+  copyFileSync(path, `${path}.1`);
 }
 
 function pack(path: string): void {
