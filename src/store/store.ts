@@ -43,8 +43,8 @@ export interface Store {
 }
 
 /**
- * Opens a site's database, or any other, and runs its migrations. Creates a missing SQLite file. The caller closes the
- * store.
+ * Opens a site's database, or any other, and runs its migrations. Creates a missing SQLite file. The caller
+ * closes the store.
  *
  * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`), NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`),
  *   BadConfigError (`LINOD_ERR_BAD_CONFIG`) for a URL that cannot be read
