@@ -119,7 +119,7 @@ function filesOf(name: string): Record<string, string> {
   return {
     'linod.config.ts': `import { defineSite } from 'linod';
 
-// Every setting is described in linod's docs/configuration.md.
+// Every setting is described in linod's docs/reference/configuration.md.
 export default defineSite({
   name: '${name}',
   timezone: '${machineZone()}',

@@ -62,7 +62,7 @@ const actions: Readonly<Record<string, RuleAction>> = {
 const fieldsHelp = `
 Fields of set, and their values:
 ${Object.entries({
-  when: 'words, a cron expression or an RRULE: see docs/recurrences.md',
+  when: 'words, a cron expression or an RRULE: see docs/reference/recurrences.md',
   every: 'a positive whole number',
   everyUnit: 'secondly, minutely, hourly, daily, weekly, monthly, yearly, easterly or cron',
   weekdays: 'of monday,tuesday,…',

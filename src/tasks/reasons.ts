@@ -1,4 +1,4 @@
-// Why something happened to a rule, or did not: the closed list, with what each means. docs/why.md shows it.
+// Why something happened to a rule, or did not: the closed list, with the meaning of each. See docs/reference/reasons.md.
 
 /** What a reason means, and what may stand behind it in the ledger. */
 interface Meaning {

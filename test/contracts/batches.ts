@@ -272,7 +272,7 @@ const contract: Contract = {
   },
 };
 
-/** What it claims, for docs/channels.md. */
+/** What it claims, for docs/explanation/channels.md. */
 export const batchClaims: readonly string[] = Object.keys(contract);
 
 /**

@@ -598,5 +598,5 @@ const contract: Contract = {
   },
 };
 
-/** What it claims, for docs/channels.md. */
+/** What it claims, for docs/explanation/channels.md. */
 export const layerClaims: readonly string[] = Object.keys(contract);

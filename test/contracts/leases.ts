@@ -398,7 +398,7 @@ const contract: Contract = {
   },
 };
 
-/** What it claims, for docs/channels.md. */
+/** What it claims, for docs/explanation/channels.md. */
 export const leaseClaims: readonly string[] = Object.keys(contract);
 
 /** Makes dead letters of messages with these numbers. */
