@@ -50,7 +50,7 @@ export interface Policies {
    * killed.
    */
   readonly graceSeconds: number;
-  /** Where a run takes place: on the worker's own event loop, in a thread, or in a process of its own. */
+  /** Where a run executes: on the worker's own event loop, in a thread, or in a process of its own. */
   readonly runIn: 'inline' | 'thread' | 'process';
   /** How much memory a thread or process may take, in MiB. */
   readonly memoryMb: number;

@@ -85,7 +85,7 @@ An empty value takes an override back; none sets nothing where that is allowed.`
 export function ruleCommand(): Command {
   return siteCommand(
     'rule',
-    'one job rule: show it, change it, run it now',
+    'show, change or run one job rule',
     'Example:\n  $ linod rule checkdata\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait\n  $ linod rule checkdata run --args \'{"fix":false}\'',
   )
     .addHelpText('after', fieldsHelp)

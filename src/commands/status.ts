@@ -23,7 +23,7 @@ lino.log is not written; the coroutines were never started; a disk is full.`;
 export function statusCommand(): Command {
   return siteCommand(
     'status',
-    'the status of all tasks: a line for each job rule; and what is wrong with the site',
+    'show the status of all tasks, a line for each job rule, and what is wrong with the site',
     `${statusHelp}\n\nExample:\n  $ linod status --json | jq .problems`,
   ).action(showStatus);
 }

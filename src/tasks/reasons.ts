@@ -54,7 +54,7 @@ export const reasonMeanings = {
   },
   taken: {
     means:
-      'the due time has its job already: another worker was quicker, which is not told, or the clock was set back',
+      'the due time has its job already: another worker was quicker, which `linod why` hides, or the clock was set back',
     told: ['job 7 of worker w1', 'run before, as job 7 of worker w1'],
   },
   moved: {

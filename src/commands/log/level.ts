@@ -23,7 +23,7 @@ const longestMs = 366 * 86_400_000;
 export function levelCommand(): Command {
   return siteCommand(
     'level',
-    'the levels of loggers, and how to change them while programs run',
+    'show the levels of loggers, and change them while programs run',
     `Without changes it lists the levels. A change reaches the processes of the site on this machine within a second. A process
 that starts later has it from its start. Other machines get it over the channel layer. It ends by itself.
 
