@@ -68,7 +68,8 @@ const claims: Readonly<Record<string, readonly string[]>> = {
   'Looking into a layer': statsClaims,
 };
 // A name with underscores would be taken for an emphasis.
-const item = (title: string) => `- ${title.replace(/__\w+__/g, '`$&`')}\n`;
+const item = (title: string) =>
+  `- ${title.charAt(0).toUpperCase()}${title.slice(1).replace(/__\w+__/g, '`$&`')}.\n`;
 const list = Object.entries(claims).map(([what, titles]) => `${what}:\n\n${titles.map(item).join('')}`);
 isWritten('docs/explanation/channels.md', 'claims', list.join('\n'));
 
