@@ -9,7 +9,7 @@ const maxNameLength = 99;
 /**
  * Returns the name if every layer accepts it as a channel's.
  *
- * Source: docs/wire.md section 8; only ASCII is accepted here.
+ * Source: docs/reference/wire.md section 8; only ASCII is accepted here.
  * @throws InvalidNameError
  */
 export function checkChannelName(name: unknown): string {

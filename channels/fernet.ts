@@ -1,6 +1,6 @@
 // Encryption as channels_redis has it: Fernet tokens, with several keys so that they can be changed one after the other.
 //
-// Source: docs/wire.md section 6; the Fernet specification.
+// Source: docs/reference/wire.md section 6; the Fernet specification.
 
 import {
   createCipheriv,

@@ -3,7 +3,7 @@
 // JSON.stringify does not write it: Python puts spaces between items, escapes what is not ASCII, and keeps 1.0 apart
 // from 1. JSON.parse reads it, once NaN, Infinity and large integers, which it does not know, were taken out.
 //
-// Source: docs/wire.md section 2; the `json` module of Python.
+// Source: docs/reference/wire.md section 2; the `json` module of Python.
 
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';

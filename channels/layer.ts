@@ -249,7 +249,7 @@ export function checkReceiveMany({ max = 100, waitMs }: ReceiveManyOptions): {
 /**
  * Compiles `capacity` and `channelCapacity` into one function from a channel's full name to its capacity.
  *
- * Source: docs/wire.md section 3.
+ * Source: docs/reference/wire.md section 3.
  * @throws InvalidOptionError
  */
 export function capacityOf(

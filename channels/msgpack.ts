@@ -4,7 +4,7 @@
 // @msgpack/msgpack nor msgpackr writes a whole number as a float or a byte string as a key, both read invalid UTF-8
 // and number keys, and both write sets, dates, lone surrogates and classes as something else without an error.
 //
-// Source: docs/wire.md section 2; the MessagePack specification.
+// Source: docs/reference/wire.md section 2; the MessagePack specification.
 
 import { Decoder } from './msgpack/decoder.js';
 import { Encoder } from './msgpack/encoder.js';

@@ -7,22 +7,22 @@ import { durationRule, type GivenDurations, inUnitOf } from './duration.js';
 import { suggestion } from './errors.js';
 import { excludedRule, isExcludedList, wrongEntry } from './recurrence/exclusions.js';
 
-/** The policies of a rule, none of them open. `npm run docs` copies the comments into docs/policies.md. */
+/** The policies of a rule, none of them open. `npm run docs` copies the comments into docs/reference/policies.md. */
 export interface Policies {
   /** When a run fails, the rule is cancelled, goes on at its next time, or the run is tried again. */
   readonly onFailure: 'cancel' | 'continue' | 'retry';
   /**
-   * How many further attempts of a run there are, those after failures (`onFailure: retry`) and after losses
-   * (`onLost: run-again`) together. When the last one is lost, the run counts as failed.
+   * How many further attempts a run has, after failures (`onFailure: retry`) and after losses
+   * (`onLost: run-again`) together. When the last attempt is lost, the run counts as failed.
    */
   readonly retries: number;
   /**
-   * Before the first further attempt; each one waits about twice as long as the one before, at most an
-   * hour.
+   * How long the first further attempt waits. Each later one waits about twice as long as the one before, at most
+   * an hour.
    */
   readonly retryDelaySeconds: number;
   /**
-   * After so many failures in a row, each with all its attempts, the rule is cancelled; not with
+   * The rule is cancelled after this many failures in a row, each with all its attempts. It has no effect with
    * `onFailure: continue`.
    */
   readonly cancelAfter: number;
@@ -32,39 +32,42 @@ export interface Policies {
    */
   readonly onLost: 'continue' | 'run-again' | 'cancel';
   /**
-   * What becomes of due times that passed while no worker ran the rules: none is made up for, one run
-   * stands for all of them, or each is run.
+   * What becomes of due times that passed while no worker ran the rules: no run makes up for them, one run
+   * makes up for all, or each is run.
    */
   readonly misfire: 'skip' | 'run-once' | 'run-all';
-  /** What is late by more than so many seconds is not made up for. 0: no limit. */
+  /** A due time that is late by more than this is dropped. 0: no limit. */
   readonly misfireWindowSeconds: number;
   /**
-   * When the rule is due, or its run asked for, and the run before still goes on: it is skipped; one waits
-   * for the end of that run; both run; or that run is asked to end and the new one begins then.
+   * A rule is due or requested while its last run still goes on. The new run is skipped, one run waits for the
+   * end of the last, both run, or the last run is asked to end first.
    */
   readonly overlap: 'skip' | 'queue-one' | 'allow' | 'cancel-previous';
   /** A run that takes longer is asked to end. */
   readonly timeoutSeconds: number;
-  /** A run that was asked to end may take so long, at most 5 s when its worker stops; then its thread or process is killed. */
+  /**
+   * A run that was asked to end may take this long, at most 5 s when its worker stops. Then its thread or process is
+   * killed.
+   */
   readonly graceSeconds: number;
-  /** Where a run takes place: on the worker's own event loop, in a thread, or in a process of its own. */
+  /** Where a run executes: on the worker's own event loop, in a thread, or in a process of its own. */
   readonly runIn: 'inline' | 'thread' | 'process';
   /** How much memory a thread or process may take, in MiB. */
   readonly memoryMb: number;
   /** Of several rules that are due, those with the higher number come first. */
   readonly priority: number;
-  /** A name that rules share which must not all run at once; empty for none. */
+  /** The name of a group of rules that must not all run at once; empty for none. */
   readonly group: string;
   /**
-   * The rule starts only while fewer runs than this of its group go on. Limits of one group may differ; no
-   * rule overtakes one that comes before it and waits for the group.
+   * The rule starts only while fewer runs than this of its group go on. Limits in one group may differ. No rule
+   * overtakes an earlier one that waits for the group.
    */
   readonly groupLimit: number;
-  /** Every due time is moved by the same part of so many seconds, which the rule's number decides. */
+  /** Every due time is moved by the same part of this many seconds. The rule's number decides the part. */
   readonly jitterSeconds: number;
   /** Days and times of day at which the rule does not run. */
   readonly excluded: readonly string[];
-  /** A due time that is excluded is left out, or put off to where it is not excluded. */
+  /** An excluded due time is skipped, or postponed to a time that is not excluded. */
   readonly onExcluded: 'skip' | 'postpone';
   /** The rule is due whenever a run of that other one is done, and at no other time. */
   readonly runAfter: string;

@@ -55,7 +55,7 @@ export interface ScheduleOptions<Args = unknown> extends Partial<GivenDurations<
   readonly parseArgs?: (args: unknown) => Args;
 }
 
-/** Options of a procedure whose times are told by a text. */
+/** Options of a procedure whose times a text says. */
 export type WhenOptions<Args = unknown> = Omit<
   ScheduleOptions<Args>,
   'every' | 'everyUnit' | 'weekdays' | 'positions' | 'cron' | 'startDatetime'

@@ -70,7 +70,7 @@ export class Recurrence {
   }
 
   /**
-   * Parses words, a cron expression or RRULE text; see docs/recurrences.md.
+   * Parses words, a cron expression or RRULE text; see docs/reference/recurrences.md.
    *
    * @example
    * Recurrence.parse('every 2 weeks on mon, fri at 10:00', { from: new Date(), timezone: 'Europe/Tallinn' });

@@ -53,7 +53,7 @@ export interface RedisPubSubLayerOptions
  *
  * Calls reject with LayerUnavailableError within `timeoutMs` when Redis is away; a receive waits and goes on by itself.
  *
- * Source: docs/wire.md section 10.
+ * Source: docs/reference/wire.md section 10.
  * @throws InvalidOptionError
  * @example const layer = new RedisPubSubChannelLayer({ hosts: ['redis://localhost:6379'] })
  */

@@ -27,7 +27,7 @@ export type { HostOptions as RedisHostOptions } from './redis/host-options.js';
 export type { Host as RedisHost } from './redis/hosts.js';
 export type { LayerWarning, RedisLayerOptions } from './redis/options.js';
 
-/** A token may be so much older than the expiry. Source: docs/wire.md section 6. */
+/** A token may be so much older than the expiry. Source: docs/reference/wire.md section 6. */
 const tokenGraceSeconds = 10;
 /** Beyond this a dead connection would be noticed too late to be of use. */
 const longestBlockMs = 60_000;
@@ -42,7 +42,7 @@ const closeWithinMs = 1000;
  * A message that Redis gave out is handed to somebody or put back, never dropped by an abort or a reconnect.
  * Messages are dated by the server's clock, whatever the clocks of the machines say.
  *
- * Source: docs/wire.md sections 1 to 9.
+ * Source: docs/reference/wire.md sections 1 to 9.
  * @throws InvalidOptionError
  * @example const layer = new RedisChannelLayer({ hosts: ['redis://localhost:6379/1'] })
  */

@@ -27,7 +27,7 @@ import type { PushSubscriptionRow } from '../store/tables.js';
 
 export function pushCommand(): Command {
   const push = new Command('push')
-    .description("send pushes to users' browsers, and manage their subscriptions: see docs/push.md")
+    .description("send pushes to users' browsers, and manage their subscriptions: see docs/guides/push.md")
     .addHelpText(
       'after',
       '\nExample:\n  $ linod push keys\n  $ linod push send --user ann --title "Order 17 was paid"\n' +

@@ -20,7 +20,7 @@ import { parseWholeNumber } from './words.js';
 export function channelsCommand(): Command {
   const command = layerCommand(
     'channels',
-    'the channels of the layer: how full they are, what is on lease, what is dead',
+    'show the channels of the layer: how full they are, what is on lease, what is dead',
     'Example:\n  $ linod channels\n  $ linod channels --layer redis://localhost:6379',
   )
     .allowExcessArguments()

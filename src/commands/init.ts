@@ -12,9 +12,7 @@ import { print, printJson, say } from './output.js';
 
 export function initCommand(): Command {
   return new Command('init')
-    .description(
-      'make a site: a directory with a configuration, an example procedure and a place for the log',
-    )
+    .description('make a site: a directory with a configuration, an example procedure and a log directory')
     .argument('<directory>', "where; its last part is the site's name")
     .option('--name <name>', "the site's name, if it is not to be the directory's")
     .addOption(jsonOption())
@@ -119,7 +117,7 @@ function filesOf(name: string): Record<string, string> {
   return {
     'linod.config.ts': `import { defineSite } from 'linod';
 
-// Every setting is described in linod's docs/configuration.md.
+// Every setting is described in linod's docs/reference/configuration.md.
 export default defineSite({
   name: '${name}',
   timezone: '${machineZone()}',

@@ -26,7 +26,7 @@ interface InitiateFlags extends SiteJsonFlags {
 export function initiateCommand(): Command {
   return siteCommand(
     'initiate_linod',
-    'starts the task coroutine and the logger coroutine in the worker of a site',
+    'start the task coroutine and the logger coroutine in the worker of a site',
     `The order is kept in the database: a worker that starts later, or again, follows it by itself.
 
 Exit codes: 0 both coroutines run, 1 not both were confirmed in time.

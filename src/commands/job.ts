@@ -30,7 +30,7 @@ interface JobFlags extends SiteJsonFlags {
 export function jobCommand(): Command {
   return siteCommand(
     'job',
-    'one job, with the lines that it logged',
+    'show one job, with the lines that it logged',
     'Exit codes of --follow: 0 the run is done, 1 it ended otherwise.\n\nExample:\n  $ linod job 812\n  $ linod job 812 --follow\n  $ linod job cancel 812',
   )
     .addCommand(cancelCommand())
@@ -108,7 +108,7 @@ interface CancelFlags extends SiteJsonFlags {
 function cancelCommand(): Command {
   return siteCommand(
     'cancel',
-    'asks a run to end, on whichever worker it is, and waits until it has',
+    'ask a run to end, on any worker, and wait until it has',
     'Exit codes: 0 the run has ended, 1 it goes on, or may do so: inline nothing can end one that does not look at its signal.\n\nExample:\n  $ linod job cancel 812 --timeout 5',
   )
     .argument('<number>', 'the number of the job')

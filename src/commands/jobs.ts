@@ -21,7 +21,7 @@ interface JobsFlags extends SiteJsonFlags {
 export function jobsCommand(): Command {
   return siteCommand(
     'jobs',
-    'the newest jobs, the newest first',
+    'list the newest jobs, the newest first',
     'Example:\n  $ linod jobs --status failed timeout lost\n  $ linod jobs --rule 3 --since 2026-11-24T20:00 --until "2 h" --limit 100',
   )
     .option('--rule <rule>', 'only those of one rule: its number or its name')

@@ -9,7 +9,7 @@ import { verifyCommand } from './log/verify.js';
 
 export function logCommand(): Command {
   const command = new Command('log')
-    .description('the log of all processes')
+    .description('read, check and extend the log of all processes')
     .addHelpText('after', '\nExample:\n  $ linod log tail -f\n  $ linod log verify');
   for (const below of [tailCommand(), statsCommand(), verifyCommand(), levelCommand(), sendCommand()])
     command.addCommand(below);

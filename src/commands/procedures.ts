@@ -10,7 +10,7 @@ import { type Column, printJson, printTable } from './output.js';
 export function proceduresCommand(): Command {
   return siteCommand(
     'procedures',
-    'the registered procedures, when they would like to run, and where they are registered',
+    'list the registered procedures, their suggested times and their files',
     'Example:\n  $ linod procedures',
   ).action(async (flags: SiteJsonFlags) => {
     const site = await requireSite(flags);

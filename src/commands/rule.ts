@@ -62,7 +62,7 @@ const actions: Readonly<Record<string, RuleAction>> = {
 const fieldsHelp = `
 Fields of set, and their values:
 ${Object.entries({
-  when: 'words, a cron expression or an RRULE: see docs/recurrences.md',
+  when: 'words, a cron expression or an RRULE: see docs/reference/recurrences.md',
   every: 'a positive whole number',
   everyUnit: 'secondly, minutely, hourly, daily, weekly, monthly, yearly, easterly or cron',
   weekdays: 'of monday,tuesday,…',
@@ -85,7 +85,7 @@ An empty value takes an override back; none sets nothing where that is allowed.`
 export function ruleCommand(): Command {
   return siteCommand(
     'rule',
-    'one job rule: show it, change it, run it now',
+    'show, change or run one job rule',
     'Example:\n  $ linod rule checkdata\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait\n  $ linod rule checkdata run --args \'{"fix":false}\'',
   )
     .addHelpText('after', fieldsHelp)

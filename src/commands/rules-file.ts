@@ -47,7 +47,7 @@ export function exportCommand(): Command {
 export function planCommand(): Command {
   return siteCommand(
     'plan',
-    'tell what a file of rules would change; exit with 3 when there is something',
+    'show what a file of rules would change; exit with 3 when there is something',
     'Nothing is changed.\n\nExample:\n  $ linod rules plan rules.json',
   )
     .argument('<file>', 'as linod rules export prints it; "-" reads standard input')
@@ -62,10 +62,10 @@ export function applyCommand(): Command {
   return siteCommand(
     'apply',
     'change the rules to what a file says: all of it, or nothing',
-    'Rules that the file says nothing of stay as they are. No rule is run by it.\n\nExample:\n  $ linod rules apply rules.json --plan 5f3a9c21d0e4',
+    'Rules that the file does not name stay as they are. No rule runs because of it.\n\nExample:\n  $ linod rules apply rules.json --plan 5f3a9c21d0e4',
   )
     .argument('<file>', 'as linod rules export prints it; "-" reads standard input')
-    .option('--plan <digest>', 'only if what is changed is what linod rules plan told, which ends with this')
+    .option('--plan <digest>', 'only if the changes are those that linod rules plan printed with this digest')
     .action(async (path: string, flags: ApplyFlags) => {
       const plan = await withPlans(path, flags, async ({ plans, file, source, site, store }) => {
         const applied = await plans.apply(file, source, flags.plan);

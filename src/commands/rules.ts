@@ -19,7 +19,11 @@ import { ruleColumns, ruleJson } from './views.js';
 import { wakeWorkers } from './wake.js';
 
 export function rulesCommand(): Command {
-  const command = siteCommand('rules', 'all job rules', 'Example:\n  $ linod rules\n  $ linod rules sync')
+  const command = siteCommand(
+    'rules',
+    'list all job rules',
+    'Example:\n  $ linod rules\n  $ linod rules sync',
+  )
     .option('--all', 'also those whose procedure is gone')
     .allowExcessArguments()
     .action(async (flags: SiteJsonFlags & { all?: boolean }, self: Command) => {

@@ -16,7 +16,7 @@ interface WorkerFlags extends SiteFlags {
 
 export function runworkerCommand(): Command {
   return withWorkerOptions(new Command('runworker'))
-    .description('runs the consumers of a site: listens on channels until it is told to stop')
+    .description('run the consumers of a site: listen on channels until TERM or INT')
     .argument('<channel...>', "the site's own channel, linod_NAME, and those of its consumers")
     .option('--initiate', 'start the coroutines at once, as initiate_linod does')
     .version(version)
@@ -29,7 +29,7 @@ export function runworkerCommand(): Command {
 /** linod start: worker and initiation in one process, for one terminal. */
 export function startCommand(): Command {
   return withWorkerOptions(new Command('start'))
-    .description('runworker and initiate_linod in one, for one terminal')
+    .description('run a worker and start its coroutines, in one terminal')
     .addHelpText('after', `\nExample:\n  $ linod start\n${signalHelp}`)
     .action(async (flags: WorkerFlags) => {
       await runWorker(flags, null, true);

@@ -25,13 +25,13 @@ const usualMs = 30 * dayMs;
 export function simulateCommand(): Command {
   return siteCommand(
     'simulate',
-    'what the rules would do from one instant to another: overlaps, pile-ups, idle hours, clock changes. Runs take as long as the median of their history; failures, further attempts, requests and outages are left out',
-    'Example:\n  $ linod simulate --from 2027-01-01 --to 2028-01-01 --slots 4',
+    'show what the rules would do in some time: overlaps, pile-ups, idle hours, clock changes',
+    'Runs take as long as the median of their history. Failures, requests and outages are not simulated.\n\nExample:\n  $ linod simulate --from 2027-01-01 --to 2028-01-01 --slots 4',
   )
     .option('--from <time>', `the beginning: now, or ${instantRule}`, 'now')
     .option('--to <time>', 'the end, or how long after the beginning: 90d (default: 30d)')
     .option('--slots <n>', "how many jobs run side by side, on all workers (default: the site's maxJobs)")
-    .option('--duration <duration>', 'how long runs take of which the history knows none', '1')
+    .option('--duration <duration>', 'how long a run takes that has no history', '1')
     .action(async (flags: SimulateFlags) => {
       const site = await requireSite(flags);
       const { timezone, maxJobs } = site.settings;

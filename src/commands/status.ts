@@ -15,15 +15,15 @@ import { siteProblems } from './site-health.js';
 import { failureText, ruleJson, workerJson } from './views.js';
 
 /** The end of the help of both commands. */
-export const statusHelp = `Workers, what failed in the last 24 hours, and problems are told on stderr.
+export const statusHelp = `Workers, failures of the last 24 hours, and problems go to standard error.
 
-Exit codes: 0 the site is well, 3 no worker runs, one is suspended, hangs or is deaf, lino.log is not written,
-the coroutines were never started, or a disk is full.`;
+Exit codes: 0 the site is well, 3 it is not. These are problems: no worker runs; a worker is suspended, hangs or is deaf;
+lino.log is not written; the coroutines were never started; a disk is full.`;
 
 export function statusCommand(): Command {
   return siteCommand(
     'status',
-    'the status of all tasks: a line for each job rule; and what is wrong with the site',
+    'show the status of all tasks, a line for each job rule, and what is wrong with the site',
     `${statusHelp}\n\nExample:\n  $ linod status --json | jq .problems`,
   ).action(showStatus);
 }

@@ -20,7 +20,7 @@ interface WhyFlags extends SiteJsonFlags {
 export function whyCommand(): Command {
   return siteCommand(
     'why',
-    'what happened to a job rule and why, what did not, and what will',
+    'explain what happened to a job rule, what did not, and what will',
     'Example:\n  $ linod why 3\n  $ linod why checkdata\n  $ linod why 3 --at 2026-11-24T20:00',
   )
     .argument('<rule>', 'the number or the name of the rule')

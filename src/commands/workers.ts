@@ -10,7 +10,7 @@ import { workerColumns, workerJson } from './views.js';
 export function workersCommand(): Command {
   return siteCommand(
     'workers',
-    'the workers that are running, and whether they hear',
+    'list the running workers, and whether they hear',
     'Example:\n  $ linod workers',
   ).action(async (flags: SiteJsonFlags) => {
     const site = await requireSite(flags);

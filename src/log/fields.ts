@@ -2,7 +2,7 @@
 
 import { withoutHalves } from './formats/unsafe.js';
 
-/** What a record says to machines: any values that JSON has; others are told as text. */
+/** The fields of a record, for machines: any values that JSON has. Others become text. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** A text is cut to so many characters: a whole record has fewer bytes. */

@@ -1,5 +1,5 @@
 // Cron expressions: five fields (minute, hour, day of the month, month, day of the week), or six with seconds
-// first. croner parses them and finds their times, in wall time; docs/recurrences.md has the syntax.
+// first. croner parses them and finds their times, in wall time; docs/reference/recurrences.md has the syntax.
 //
 // Where both the day of the month and the day of the week are given (neither begins with `*` or `?`), a day
 // fits if *either* matches. Source: crontab(5) of Vixie's cron.

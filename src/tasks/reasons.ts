@@ -1,4 +1,4 @@
-// Why something happened to a rule, or did not: the closed list, with what each means. docs/why.md shows it.
+// Why something happened to a rule, or did not: the closed list, with the meaning of each. See docs/reference/reasons.md.
 
 /** What a reason means, and what may stand behind it in the ledger. */
 interface Meaning {
@@ -54,7 +54,7 @@ export const reasonMeanings = {
   },
   taken: {
     means:
-      'the due time has its job already: another worker was quicker, which is not told, or the clock was set back',
+      'the due time has its job already: another worker was quicker, which `linod why` hides, or the clock was set back',
     told: ['job 7 of worker w1', 'run before, as job 7 of worker w1'],
   },
   moved: {

@@ -1,4 +1,4 @@
-// What Redis answers when it will not, and connections on which nothing is answered: docs/channels.md, "When Redis is
+// What Redis answers when it will not, and connections on which nothing is answered: docs/explanation/channels.md, "When Redis is
 // away". Restarts, kills and hanging servers are in redis-outage.test.ts, fail-overs in redis-servers.test.ts.
 
 import type { Redis } from 'ioredis';

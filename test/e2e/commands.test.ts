@@ -278,7 +278,7 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
   t.same(
     new Set(documented.keys()),
     new Set([...Object.keys(examples), ...Object.keys(further), ...elsewhere]),
-    'docs/json.md has each of them',
+    'docs/reference/json.md has each of them',
   );
   // That a program of its own prints the same is claimed above.
   const shell = await CommandShell.start(t, site.directory);

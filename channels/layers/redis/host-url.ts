@@ -23,7 +23,7 @@ const socketForm = /^unix:\/\/(?:(?<user>[^/]*)@)?(?<path>\/[^?#]*)?(?:\?(?<quer
  * User and password are percent-encoded. Parameters are `db` and, for TLS, those of redis-py: `ssl_cert_reqs`,
  * `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, `ssl_check_hostname`. Files are read at once.
  *
- * Source: docs/wire.md section 7; redis-py, `ConnectionPool.from_url`.
+ * Source: docs/reference/wire.md section 7; redis-py, `ConnectionPool.from_url`.
  * @throws UrlProblem
  */
 export function parseUrl(text: string): HostOptions {

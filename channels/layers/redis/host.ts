@@ -91,7 +91,7 @@ export class Host {
   }
 }
 
-/** Source: docs/wire.md section 7, W6 and W7. */
+/** Source: docs/reference/wire.md section 7, W6 and W7. */
 export class Ring<H extends { readonly commands: Connection }> {
   readonly hosts: readonly H[];
   #turn = 0;

@@ -57,7 +57,7 @@ const hostOptions = v.strictObject({
 /**
  * Reads the option: nothing or an empty list means `redis://localhost:6379`. All keys of the layer begin with `prefix`.
  *
- * Source: docs/wire.md section 7.
+ * Source: docs/reference/wire.md section 7.
  * @throws InvalidOptionError, which shows no password
  */
 export function parseHosts(hosts: unknown, prefix: string): readonly Address[] {
@@ -158,7 +158,7 @@ function shown(entry: unknown): string {
 /**
  * The index of the host for a name: its CRC-32, of which the lower twelve bits are shared out evenly.
  *
- * Source: docs/wire.md section 7; `_consistent_hash` of channels_redis.
+ * Source: docs/reference/wire.md section 7; `_consistent_hash` of channels_redis.
  */
 export function shardOf(name: string, hosts: number): number {
   return hosts === 1 ? 0 : Math.floor(((crc32(Buffer.from(name)) & 0xfff) * hosts) / 4096);

@@ -13,7 +13,7 @@ export interface ReadMember {
   readonly channels: readonly string[] | undefined;
 }
 
-/** Source: docs/wire.md section 2. */
+/** Source: docs/reference/wire.md section 2. */
 export class Members {
   readonly #codec: MessageCodec;
   readonly #prefixLength: number;

@@ -27,7 +27,7 @@ export interface LayerWarning {
 export interface RedisLayerOptions extends LayerOptions, CodecOptions {
   /**
    * Servers: URLs, pairs of host and port, or objects; see `RedisHost`. Default `['redis://localhost:6379']`. Several
-   * share the channels between them, by their order: see docs/channels.md.
+   * share the channels between them, by their order: see docs/explanation/channels.md.
    */
   readonly hosts?: readonly HostOption[] | undefined;
   /** What all keys begin with, without a separator. Default `asgi`. */

@@ -23,9 +23,9 @@ const longestMs = 366 * 86_400_000;
 export function levelCommand(): Command {
   return siteCommand(
     'level',
-    'the levels of loggers, and how to change them while programs run',
-    `Without changes it lists what holds. A change reaches the processes of the site that run on this machine within a
-second, those that start later when they start, and other machines over the channel layer. It ends by itself.
+    'show the levels of loggers, and change them while programs run',
+    `Without changes it lists the levels. A change reaches the processes of the site on this machine within a second. A process
+that starts later has it from its start. Other machines get it over the channel layer. It ends by itself.
 
 Example:
   $ linod log level

@@ -26,7 +26,7 @@ export function sendCommand(): Command {
       'after',
       `
 A line that begins with a space or a tab belongs to the record before, as in a stack. A record of more than 48 kB is cut,
-and bytes that are no UTF-8 are shown as \\xff. Records below the level of their logger (linod log level) are left out.
+and bytes that are no UTF-8 are shown as \\xff. Records below the level of their logger (linod log level) are dropped.
 
 Without a worker the records wait in log/spool. The exit code is 0 when every record is in the log or in the spool.
 

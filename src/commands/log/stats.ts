@@ -23,8 +23,8 @@ const loudest = 10;
 export function statsCommand(): Command {
   return siteCommand(
     'stats',
-    'how much is in the log, by level, logger and sender',
-    `Counts lino.log and what was rotated of it. What the writer itself notes there is left out.
+    'count the records of the log by level, logger and sender',
+    `Counts lino.log and its rotated files, without the notes of the writer.
 
 Example:
   $ linod log stats --since 24h

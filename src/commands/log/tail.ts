@@ -27,7 +27,7 @@ const defaultCount = 20;
 export function tailCommand(): Command {
   return siteCommand(
     'tail',
-    'the last records of lino.log, and of its rotated files if need be',
+    'show the last records of lino.log, and of its rotated files if need be',
     `A record is shown whole, with all its lines. Without a level, logger, sender or job, lines that are no record are shown, too.
 
 Example:

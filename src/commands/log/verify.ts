@@ -15,9 +15,10 @@ import { type Column, print, printable, printJson, printTable, say, styled } fro
 export function verifyCommand(): Command {
   return siteCommand(
     'verify',
-    'whether each record is in the log once and in order; 3 when something is wrong',
-    `Reads plain and gzip files. Each sender numbers its records: a number that is missing, doubled or out of order is named with its
-file and line, and so is what is no whole record, and what the writer has written and is not there any more. What the writer itself has told to be lost is listed and is no fault.
+    'check that each record is in the log once and in order; exit with 3 when not',
+    `Reads plain and gzip files. Each sender numbers its records. A number that is missing, doubled or out of order is named with
+its file and line. So is a line that is no whole record, and text that was written and is gone. Records that the writer
+itself reported as lost are listed, and are no fault.
 
 Example:
   $ linod log verify
