@@ -1,6 +1,6 @@
 // The few differences between the databases, each in one function.
 //
-// All other SQL is the same for both. The compilers in sqlite.ts and postgres/dialect.ts adapt what Kysely's
+// All other SQL is the same for both. The compilers in sqlite/dialect.ts and postgres/dialect.ts adapt what Kysely's
 // query builder writes. On SQLite they drop `forUpdate()` and the like: a transaction locks the whole
 // database. On PostgreSQL `integer` means 64 bits, as on SQLite.
 
