@@ -11,6 +11,9 @@ export {
 } from './application.js';
 export { checkChannelName, checkGroupName, messageKey } from './channel-name.js';
 export type { Clock } from './clock.js';
+export type { CodecOptions } from './codec/codec.js';
+export { ExtensionValue, Float } from './codec/msgpack.js';
+export type { SerializerName } from './codec/serializers.js';
 export {
   Consumer,
   type ConsumerOptions,
@@ -49,7 +52,7 @@ export {
   type SendOutcome,
   type WaitOptions,
 } from './layer.js';
-export { InMemoryChannelLayer } from './layers/memory.js';
+export { InMemoryChannelLayer } from './layers/memory/layer.js';
 export {
   type ConnectionChange,
   type LayerWarning,
@@ -57,13 +60,13 @@ export {
   type RedisHost,
   type RedisHostOptions,
   type RedisLayerOptions,
-} from './layers/redis.js';
+} from './layers/redis/layer.js';
 export {
   ForeignMemberError,
   RedisPubSubChannelLayer,
   type RedisPubSubLayerOptions,
-} from './layers/redis-pubsub.js';
-export { LayerFileError, SqliteChannelLayer, type SqliteLayerOptions } from './layers/sqlite.js';
+} from './layers/redis-pubsub/layer.js';
+export { LayerFileError, SqliteChannelLayer, type SqliteLayerOptions } from './layers/sqlite/layer.js';
 export {
   type DeadLetter,
   type DeadLetterOptions,
@@ -73,16 +76,6 @@ export {
   type Leased,
   type ReleaseOptions,
 } from './leases.js';
-export {
-  isOverdue,
-  type ListenerFacts,
-  type ListenerState,
-  type Listening,
-  listenerState,
-  silentMs,
-} from './listening.js';
-export type { CodecOptions } from './message-codec.js';
-export { ExtensionValue, Float } from './msgpack.js';
 export { type OpenLayerOptions, openLayer } from './open-layer.js';
 export {
   ChannelNameRouter,
@@ -93,7 +86,15 @@ export {
   URLRouter,
   type UrlRoute,
 } from './routing.js';
-export type { SerializerName } from './serializers.js';
+export {
+  isOverdue,
+  type ListenerFacts,
+  type ListenerState,
+  type Listening,
+  listenerState,
+  silentMs,
+} from './serving/listening.js';
+export type { ChannelStats, WorkerEvent } from './serving/worker-events.js';
 export type {
   ChannelFigures,
   GroupMember,
@@ -103,4 +104,3 @@ export type {
   PeekOptions,
 } from './stats.js';
 export { Worker, type WorkerOptions } from './worker.js';
-export type { ChannelStats, WorkerEvent } from './worker-events.js';

@@ -1,10 +1,10 @@
 // What every channel layer can do, and the rules on names and capacities that all of them share.
 
 import type { Message, Received } from './application.js';
+import { isPlainObject } from './codec/plain-object.js';
 import { type ChannelFull, InvalidMessageError, InvalidOptionError } from './errors.js';
 import { type DeadLetterOptions, type DeadLetterReport, isDeadLetterChannel, type Leased } from './leases.js';
-import type { Listening } from './listening.js';
-import { isPlainObject } from './plain-object.js';
+import type { Listening } from './serving/listening.js';
 import type { GroupReport, LayerStats, Peeked, PeekOptions } from './stats.js';
 
 /** An ability that not every layer has. Ask at start, not by a failed call later. */

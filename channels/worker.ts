@@ -7,10 +7,10 @@ import { type Clock, pause, systemClock } from './clock.js';
 import { ChannelsError, InvalidOptionError } from './errors.js';
 import type { ChannelLayer } from './layer.js';
 import { checkLeasable, checkLeaseMs } from './leases.js';
-import { ListenerWatch } from './listener-watch.js';
-import { ServedChannel } from './served-channel.js';
-import { WaitingQueue } from './waiting-queue.js';
-import type { ChannelStats, WorkerEvent } from './worker-events.js';
+import { ListenerWatch } from './serving/listener-watch.js';
+import { ServedChannel } from './serving/served-channel.js';
+import type { ChannelStats, WorkerEvent } from './serving/worker-events.js';
+import { WaitingQueue } from './waiting/waiting-queue.js';
 
 export interface WorkerOptions {
   readonly application: Application;

@@ -3,7 +3,7 @@
 import * as v from 'valibot';
 import { scheduleDaily } from '../src/index.js';
 import { checkData } from './checks/check-data.js';
-import { argumentsOf } from './registry.js';
+import { argumentsOf } from './shared/registry.js';
 
 const argumentsSchema = v.strictObject({
   checkers: v.nullish(v.array(v.string()), null),

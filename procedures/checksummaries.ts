@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import { scheduleDaily } from '../src/index.js';
-import { argumentsOf } from './registry.js';
+import { argumentsOf } from './shared/registry.js';
 import { checkSummaries } from './summaries/check-summaries.js';
 
 const argumentsSchema = v.strictObject({

@@ -1,9 +1,9 @@
 // Deletes messages that their users saw some time ago. Keeps unseen ones of any age.
 
 import { scheduleDaily, sql } from '../src/index.js';
-import { counted } from './counted.js';
-import { deleteBefore } from './delete-old.js';
-import { daysBefore, retention } from './retention.js';
+import { counted } from './shared/counted.js';
+import { deleteBefore } from './shared/delete-old.js';
+import { daysBefore, retention } from './shared/retention.js';
 import { siteDatabase } from './store/open.js';
 
 export const clearSeenMessages = scheduleDaily(

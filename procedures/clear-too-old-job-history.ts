@@ -1,10 +1,10 @@
 // Deletes old jobs as `retention` says. Reduces old entries of the ledger to counts.
 
 import { type BaseRequest, scheduleDaily } from '../src/index.js';
-import { counted } from './counted.js';
 import { clearJobs, clearRequests } from './history/jobs.js';
 import { clearSummaries, summariseDecisions } from './history/ledger.js';
-import { retention } from './retention.js';
+import { counted } from './shared/counted.js';
+import { retention } from './shared/retention.js';
 
 export const clearTooOldJobHistory = scheduleDaily(
   // Runs in a thread: on the worker's event loop it would delay other rules, and they its transactions.

@@ -9,13 +9,13 @@ import {
   keepProblems,
   sourceChecker,
 } from './checks/problems.js';
-import { counted } from './counted.js';
 import { type EventSource, eventSources } from './events/event-sources.js';
 import { planReminders } from './events/plan-reminders.js';
 import { EventSourceError, readEvents } from './events/read-source.js';
 import { clearPastReminders, pollEverySeconds, sendReminders } from './events/reminders.js';
 import { wantedReminders } from './events/wanted-reminders.js';
-import { shouldContinue } from './pause.js';
+import { counted } from './shared/counted.js';
+import { shouldContinue } from './shared/pause.js';
 import { siteDatabase } from './store/open.js';
 import type { ProcedureTables } from './store/tables.js';
 

@@ -77,8 +77,8 @@ export {
   removePushSubscription,
   savePushSubscription,
 } from './push/subscriptions.js';
-export { InvalidRegistrationError } from './registry.js';
-export { defaultRetention, type Retention, type RuleRetention, setRetention } from './retention.js';
+export { InvalidRegistrationError } from './shared/registry.js';
+export { defaultRetention, type Retention, type RuleRetention, setRetention } from './shared/retention.js';
 export { type AnyKysely, MissingTablesError } from './store/open.js';
 export type {
   CheckerPassRow,

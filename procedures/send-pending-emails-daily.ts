@@ -4,7 +4,7 @@ import { scheduleDaily } from '../src/index.js';
 import { makeDigests } from './mail/digest.js';
 import { mails, sendMails } from './mail/send-mails.js';
 import { Outbox } from './outbox/outbox.js';
-import { retention } from './retention.js';
+import { retention } from './shared/retention.js';
 import { siteDatabase } from './store/open.js';
 
 export const sendPendingEmailsDaily = scheduleDaily(

@@ -4,7 +4,7 @@ import { registerPushQueue, scheduleOften } from '../src/index.js';
 import { Outbox } from './outbox/outbox.js';
 import { queuePush } from './push/queue-push.js';
 import { clearOldPushes, pushes, sendPushes } from './push/send-pushes.js';
-import { daysBefore, retention } from './retention.js';
+import { daysBefore, retention } from './shared/retention.js';
 import { siteDatabase } from './store/open.js';
 
 export const sendPendingPush = scheduleOften(

@@ -27,7 +27,7 @@ async function bundle() {
     target: 'node20.12',
     logLevel: 'warning',
     // What threads and processes of runs execute is started by its path.
-    entryPoints: [...published, 'dist/src/runs/serve.js'].map(sourceOf),
+    entryPoints: [...published, 'dist/src/runs/remote/serve.js'].map(sourceOf),
     outbase: '.',
     outdir: 'dist',
     bundle: true,

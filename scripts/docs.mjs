@@ -1,7 +1,7 @@
 // `npm run docs`: writes the generated parts of the documents from the code.
 //
 // docs/reference/configuration.md: the settings, of src/site/settings.ts. docs/reference/policies.md: the policies, of
-// src/policies.ts. docs/reference/reasons.md: the reasons, of src/tasks/reasons.ts. docs/reference/commands.md: the
+// src/rules/policies.ts. docs/reference/reasons.md: the reasons, of src/rules/reasons.ts. docs/reference/commands.md: the
 // help of every command. docs/reference/api.md: the public names and their comments. docs/explanation/channels.md: the
 // claims of test/contracts.
 //

@@ -2,7 +2,7 @@
 //
 // Installs what is missing, builds, checks types, format and lint, runs all tests, names the slowest files, and
 // prints `N passed, N failed` alone on its last line. Further words are test files:
-// `npm test -- test/src/recurrence.test.ts`.
+// `npm test -- test/src/recurrence/recurrence.test.ts`.
 // Exit codes: 0 all passed, 1 something failed, 2 something that the tests need is missing.
 
 import { spawn, spawnSync } from 'node:child_process';

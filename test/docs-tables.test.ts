@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { policies, policyNames } from '../src/policies.js';
+import { policies, policyNames } from '../src/rules/policies.js';
+import { reasonMeanings, reasons } from '../src/rules/reasons.js';
 import { aboutSetting, settingNames, variablesOf } from '../src/site/resolve-settings.js';
-import { reasonMeanings, reasons } from '../src/tasks/reasons.js';
 import { batchClaims } from './contracts/batches.js';
 import { layerClaims } from './contracts/layer.js';
 import { leaseClaims } from './contracts/leases.js';
@@ -28,7 +28,7 @@ isWritten(
 
 /** The comments at the fields of {@link Policies}. */
 function policyTexts(): Map<string, string> {
-  const source = readFileSync(join(root, 'src/policies.ts'), 'utf8');
+  const source = readFileSync(join(root, 'src/rules/policies.ts'), 'utf8');
   const fields = source.matchAll(/ {2}\/\*\*((?:(?!\*\/).)*)\*\/\n {2}readonly (\w+):/gs);
   const oneLine = (comment: string) =>
     comment

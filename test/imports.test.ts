@@ -1,4 +1,4 @@
-// The folders import in one direction only: scripts → src → channels, procedures → src's public API.
+// The rooms import in one direction only, and no file imports another in a circle.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -14,10 +14,31 @@ interface Import {
 /** Which files a room may import besides its own; a file, or a folder with its final slash. */
 const allowed: Record<string, readonly string[]> = {
   channels: [],
-  src: ['channels/index.ts', 'channels/testing.ts', 'channels/beat.ts'],
-  procedures: ['src/index.ts', 'src/commands.ts', 'channels/index.ts'],
+  src: ['channels/index.ts', 'channels/testing.ts', 'channels/waiting/beat.ts'],
+  procedures: ['src/index.ts', 'src/commands/index.ts', 'channels/index.ts'],
   scripts: ['src/', 'channels/', 'procedures/index.ts', 'procedures/commands/index.ts'],
 };
+
+/** The rooms of the daemon. A file imports its own room, and rooms of the lines above. */
+const order: ReadonlyArray<readonly string[]> = [
+  ['base'],
+  ['recurrence'],
+  ['site'],
+  ['store'],
+  ['log'],
+  ['membership'],
+  ['rules'],
+  ['runs'],
+  ['scheduler'],
+  ['actors'],
+  ['consumers', 'insight'],
+  ['daemon'],
+  ['testing'],
+  ['commands'],
+];
+
+/** What package.json exports of src/, and what lies in no room for that reason. */
+const entryPoints = ['src/index.ts', 'src/testing.ts'];
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -52,6 +73,28 @@ for (const [room, others] of Object.entries(allowed)) {
     },
   );
 }
+
+/** Where a file's room stands in the order; -1 for what is in none. */
+function levelOf(file: string): number {
+  const [, room = ''] = /^src\/([^/]+)\//.exec(file) ?? [];
+  return order.findIndex((rooms) => rooms.includes(room));
+}
+
+t.test('each file of src is in a room, but for the entry points', async (t) => {
+  const outside = sources('src').filter((file) => levelOf(file) === -1);
+  t.same(outside.sort(), entryPoints);
+});
+
+t.test('the rooms of src import in one direction', async (t) => {
+  const roomOf = (file: string) => file.split('/').slice(0, 2).join('/');
+  const wrong = sources('src')
+    .filter((file) => !entryPoints.includes(file))
+    .flatMap(imports)
+    .filter(({ to }) => to.startsWith('src/'))
+    .filter(({ from, to }) => roomOf(from) !== roomOf(to))
+    .filter(({ from, to }) => entryPoints.includes(to) || levelOf(to) >= levelOf(from));
+  t.same(wrong, []);
+});
 
 t.test('no file imports another in a circle, not even its types, or while the program runs', async (t) => {
   const files = Object.keys(allowed).flatMap(sources);

@@ -29,8 +29,6 @@ import {
   type Leased,
   type Leases,
 } from '../leases.js';
-import { chunks, reading, writeEach } from '../outgoing.js';
-import { patiently } from '../patience.js';
 import {
   type GroupReport,
   type KeyDepth,
@@ -40,6 +38,8 @@ import {
   type PeekOptions,
   peekAt,
 } from '../stats.js';
+import { patiently } from '../waiting/patience.js';
+import { chunks, reading, writeEach } from './outgoing.js';
 
 /** The options of a layer, checked. */
 export interface LayerRules {

@@ -1,7 +1,7 @@
 // The work of checkdata, for the nightly run and for the command.
 
 import type { BaseRequest } from '../../src/index.js';
-import { shouldContinue } from '../pause.js';
+import { shouldContinue } from '../shared/pause.js';
 import { siteDatabase } from '../store/open.js';
 import { CheckerRun } from './checker-run.js';
 import { checkers } from './checkers.js';

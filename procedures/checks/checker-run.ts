@@ -1,9 +1,9 @@
 // One checker's part of a run: checks the rows, and stores the problems and the position after each batch.
 
 import type { BaseRequest } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { headline, maxFailures } from '../failures.js';
-import { Pace, shouldContinue } from '../pause.js';
+import { counted } from '../shared/counted.js';
+import { headline, maxFailures } from '../shared/failures.js';
+import { Pace, shouldContinue } from '../shared/pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { AnyChecker, Problem } from './checkers.js';
 import { parseProblems } from './parse-problems.js';

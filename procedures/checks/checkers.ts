@@ -3,7 +3,7 @@
 import type { AliasableExpression, Kysely } from 'kysely';
 import * as v from 'valibot';
 import type { BaseRequest, Database } from '../../src/index.js';
-import { Registry } from '../registry.js';
+import { Registry } from '../shared/registry.js';
 
 /** A problem of a row. */
 export interface Problem {

@@ -1,8 +1,8 @@
 // The table of problems: a pass keeps those that it finds again, and closes the others.
 
 import type { BaseRequest } from '../../src/index.js';
-import { deleteBefore } from '../delete-old.js';
-import { daysBefore, retention } from '../retention.js';
+import { deleteBefore } from '../shared/delete-old.js';
+import { daysBefore, retention } from '../shared/retention.js';
 import { type SiteDatabase, siteDatabase } from '../store/open.js';
 
 /** A problem and its owner. */

@@ -1,7 +1,7 @@
 // Reads the rows of a checker in batches.
 
 import { type BaseRequest, LinodError, sql } from '../../src/index.js';
-import { headline } from '../failures.js';
+import { headline } from '../shared/failures.js';
 import { anyTables } from '../store/open.js';
 import type { AnyChecker, QueryChecker, RowsChecker, TableChecker } from './checkers.js';
 import { shortened } from './parse-problems.js';

@@ -14,9 +14,9 @@ import {
   say,
   siteOption,
   withSiteStore,
-} from '../../src/commands.js';
+} from '../../src/commands/index.js';
 import type { OpenProblem } from '../checks/problems.js';
-import { counted } from '../counted.js';
+import { counted } from '../shared/counted.js';
 import { collect } from './collect.js';
 
 interface CheckdataFlags extends SiteFlags {

@@ -12,7 +12,7 @@ import {
   type SiteFlags,
   siteOption,
   withSiteStore,
-} from '../../src/commands.js';
+} from '../../src/commands/index.js';
 import type { WaitingKeys } from '../summaries/check-summaries.js';
 import { collect } from './collect.js';
 

@@ -17,10 +17,10 @@ import {
   say,
   siteOption,
   withSiteStore,
-} from '../../src/commands.js';
+} from '../../src/commands/index.js';
 import { type BaseRequest, localTime, UsageError } from '../../src/index.js';
-import { counted } from '../counted.js';
 import type { QueuedMail } from '../mail/list-mails.js';
+import { counted } from '../shared/counted.js';
 import { type SiteDatabase, siteDatabase } from '../store/open.js';
 import { type MailStatus, mailStatuses, type OutboxMailRow } from '../store/tables.js';
 

@@ -18,11 +18,11 @@ import {
   siteOption,
   wakeWorkers,
   withSiteStore,
-} from '../../src/commands.js';
+} from '../../src/commands/index.js';
 import { openTasks, RunJob, UsageError } from '../../src/index.js';
-import { counted } from '../counted.js';
 import type { ListedDelivery } from '../push/list-deliveries.js';
 import type { NewPush } from '../push/queue-push.js';
+import { counted } from '../shared/counted.js';
 import type { PushSubscriptionRow } from '../store/tables.js';
 
 export function pushCommand(): Command {

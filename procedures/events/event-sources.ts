@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import type { BaseRequest } from '../../src/index.js';
-import { Registry, textSchema } from '../registry.js';
+import { Registry, textSchema } from '../shared/registry.js';
 
 /** An upcoming event. */
 export interface UpcomingEvent {

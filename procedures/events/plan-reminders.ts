@@ -1,7 +1,7 @@
 // Updates the planned reminders of a source.
 
 import type { BaseRequest } from '../../src/index.js';
-import { shouldContinue } from '../pause.js';
+import { shouldContinue } from '../shared/pause.js';
 import { type SiteDatabase, siteDatabase } from '../store/open.js';
 import type { ProcedureTables } from '../store/tables.js';
 import type { EventSource } from './event-sources.js';

@@ -2,8 +2,8 @@
 
 import { inspect } from 'node:util';
 import type { BaseRequest } from '../../src/index.js';
-import { headline } from '../failures.js';
-import { Pace } from '../pause.js';
+import { headline } from '../shared/failures.js';
+import { Pace } from '../shared/pause.js';
 import type { EventSource } from './event-sources.js';
 
 const defaultTimeoutMs = 60_000;

@@ -1,9 +1,9 @@
 // Sends planned reminders as messages when they are due.
 
 import { type BaseRequest, sql, transact } from '../../src/index.js';
-import { deleteBefore } from '../delete-old.js';
 import { notify } from '../messages/messages.js';
-import { shouldContinue } from '../pause.js';
+import { deleteBefore } from '../shared/delete-old.js';
+import { shouldContinue } from '../shared/pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { EventReminderRow } from '../store/tables.js';
 

@@ -2,8 +2,8 @@
 
 import { localTime } from '../../src/index.js';
 import type { FoundProblem } from '../checks/problems.js';
-import { headline } from '../failures.js';
-import { problemOf } from '../registry.js';
+import { headline } from '../shared/failures.js';
+import { problemOf } from '../shared/registry.js';
 import type { EventReminderRow } from '../store/tables.js';
 import { type EventSource, eventSchema, type UpcomingEvent } from './event-sources.js';
 

@@ -1,9 +1,9 @@
 // Deletes jobs that are too old or too many, and requests without a job.
 
 import type { BaseRequest, JobStatus } from '../../src/index.js';
-import { batchSize, drain } from '../delete-old.js';
-import { shouldContinue } from '../pause.js';
-import { daysBefore, type Retention } from '../retention.js';
+import { batchSize, drain } from '../shared/delete-old.js';
+import { shouldContinue } from '../shared/pause.js';
+import { daysBefore, type Retention } from '../shared/retention.js';
 
 /** How many jobs with some statuses are kept, and for how long. */
 interface Limit {

@@ -2,9 +2,9 @@
 
 import type { Kysely } from 'kysely';
 import { type BaseRequest, type Database, LinodError, localTime, sql } from '../../src/index.js';
-import { batchSize, drain } from '../delete-old.js';
-import { shouldContinue } from '../pause.js';
-import { daysBefore, type Retention } from '../retention.js';
+import { batchSize, drain } from '../shared/delete-old.js';
+import { shouldContinue } from '../shared/pause.js';
+import { daysBefore, type Retention } from '../shared/retention.js';
 
 /** The counted part of a decision. */
 interface Decision {

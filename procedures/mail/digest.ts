@@ -1,9 +1,9 @@
 // Combines the daily mails of each recipient into one digest.
 
 import { type BaseRequest, sql, transact } from '../../src/index.js';
-import { headline } from '../failures.js';
-import { shouldContinue } from '../pause.js';
-import { SingleRegistration } from '../registry.js';
+import { headline } from '../shared/failures.js';
+import { shouldContinue } from '../shared/pause.js';
+import { SingleRegistration } from '../shared/registry.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { OutboxMailRow } from '../store/tables.js';
 import { newMail } from './queue-mail.js';

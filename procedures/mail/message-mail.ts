@@ -1,9 +1,9 @@
 // The ways `mail` and `digest`: turn a message to a user into a mail in the outbox.
 
-import { headline } from '../failures.js';
 import { userDirectory } from '../messages/users.js';
 import { registerNotificationWay, UndeliverableError, type WayTransaction } from '../messages/ways.js';
-import { SingleRegistration } from '../registry.js';
+import { headline } from '../shared/failures.js';
+import { SingleRegistration } from '../shared/registry.js';
 import type { UserMessageRow } from '../store/tables.js';
 import { InvalidMailError } from './addresses.js';
 import { queueMail } from './queue-mail.js';

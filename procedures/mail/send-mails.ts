@@ -1,9 +1,9 @@
 // The outbox of mails: its parameters, and one attempt at one mail.
 
 import { BadConfigError, type BaseRequest, LinodError, sql } from '../../src/index.js';
-import { headline } from '../failures.js';
 import { ClaimLostError, type OutboxKind, type Verdict } from '../outbox/outbox.js';
 import { sendPending, type Transport } from '../outbox/send-pending.js';
+import { headline } from '../shared/failures.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { OutboxMailRow } from '../store/tables.js';
 import { checkContent, checkLine, InvalidMailError, parseAddress } from './addresses.js';

@@ -1,7 +1,7 @@
 // Mail transports: the site's mail server, or one that the application registers.
 
 import { LinodError } from '../../src/index.js';
-import { SingleRegistration } from '../registry.js';
+import { SingleRegistration } from '../shared/registry.js';
 
 /** A mail for a transport. */
 export interface OutgoingMail {

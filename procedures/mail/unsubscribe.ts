@@ -1,7 +1,7 @@
 // The unsubscribe URLs of digests, which the application provides.
 
-import { headline } from '../failures.js';
-import { InvalidRegistrationError, SingleRegistration } from '../registry.js';
+import { headline } from '../shared/failures.js';
+import { InvalidRegistrationError, SingleRegistration } from '../shared/registry.js';
 
 /** A URL for one recipient, `https://shop.example.org/unsubscribe?token=…` or `mailto:…`; null for none. */
 export type UnsubscribeUrl = (to: string) => string | null | Promise<string | null>;

@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import { LinodError, schemaProblems } from '../../src/index.js';
-import { textSchema } from '../registry.js';
+import { textSchema } from '../shared/registry.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 import type { UserMessageRow } from '../store/tables.js';
 import { chosenWays, inApp } from './preferences.js';

@@ -1,7 +1,7 @@
 // The ways on which a user gets messages of each kind: the user's choice, or the kind's default.
 
 import * as v from 'valibot';
-import { InvalidRegistrationError, namesSchema, problemOf, Registry } from '../registry.js';
+import { InvalidRegistrationError, namesSchema, problemOf, Registry } from '../shared/registry.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 
 /** The way without a delivery: the application shows the message. */

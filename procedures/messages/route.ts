@@ -2,9 +2,9 @@
 // and records the remaining ways. So a failed way does not block others, and no way is used twice.
 
 import { activeRuleOf, type BaseRequest, sql, transact } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { headline } from '../failures.js';
-import { shouldContinue } from '../pause.js';
+import { counted } from '../shared/counted.js';
+import { headline } from '../shared/failures.js';
+import { shouldContinue } from '../shared/pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { UserMessageRow } from '../store/tables.js';
 import { chosenWays, inApp, parseWays } from './preferences.js';

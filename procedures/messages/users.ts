@@ -1,6 +1,6 @@
 // The users' contact data, which the application provides.
 
-import { SingleRegistration } from '../registry.js';
+import { SingleRegistration } from '../shared/registry.js';
 import type { AnyKysely } from '../store/open.js';
 
 export interface UserContact {

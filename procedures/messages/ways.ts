@@ -3,7 +3,7 @@
 import type { Kysely } from 'kysely';
 import * as v from 'valibot';
 import { type BaseRequest, type Database, LinodError } from '../../src/index.js';
-import { Registry } from '../registry.js';
+import { Registry } from '../shared/registry.js';
 import type { ProcedureTables, UserMessageRow } from '../store/tables.js';
 
 /** A transaction on the site's database, with the procedures' tables. */

@@ -7,9 +7,9 @@
 
 import type { Kysely, RawBuilder, SqlBool } from 'kysely';
 import { type BaseRequest, LinodError, sql, transact } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { deleteBefore } from '../delete-old.js';
-import { daysBefore } from '../retention.js';
+import { counted } from '../shared/counted.js';
+import { deleteBefore } from '../shared/delete-old.js';
+import { daysBefore } from '../shared/retention.js';
 import type { SiteDatabase } from '../store/open.js';
 
 /** The common columns of outbox tables. */

@@ -2,8 +2,8 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { type BaseRequest, LinodError } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { shouldContinue } from '../pause.js';
+import { counted } from '../shared/counted.js';
+import { shouldContinue } from '../shared/pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import { Outbox, type OutboxKind, type OutboxRow, type Verdict } from './outbox.js';
 

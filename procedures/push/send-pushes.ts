@@ -1,9 +1,9 @@
 // The outbox of pushes: its parameters, and one attempt at one delivery.
 
 import { type BaseRequest, sql } from '../../src/index.js';
-import { headline } from '../failures.js';
 import { ClaimLostError, type OutboxKind, type Verdict } from '../outbox/outbox.js';
 import { sendPending, type Transport } from '../outbox/send-pending.js';
+import { headline } from '../shared/failures.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { PushDeliveryRow, PushMessageRow, PushSubscriptionRow } from '../store/tables.js';
 import { PrivateAddressError } from './addresses.js';

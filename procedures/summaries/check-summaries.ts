@@ -1,8 +1,8 @@
 // The work of checksummaries, for the nightly run and for the command.
 
 import { type BaseRequest, UsageError } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { shouldContinue } from '../pause.js';
+import { counted } from '../shared/counted.js';
+import { shouldContinue } from '../shared/pause.js';
 import { type SiteDatabase, siteDatabase } from '../store/open.js';
 import { type AnySummary, inOrder, summaries } from './summaries.js';
 import { SummaryRun } from './summary-run.js';

@@ -4,7 +4,7 @@
 import type { Kysely } from 'kysely';
 import * as v from 'valibot';
 import type { BaseRequest, Database } from '../../src/index.js';
-import { InvalidRegistrationError, Registry } from '../registry.js';
+import { InvalidRegistrationError, Registry } from '../shared/registry.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 
 /** A set of stored values, one for each key. */

@@ -2,9 +2,9 @@
 // one. Failed marks come last, so that keys which always fail do not block others.
 
 import { type BaseRequest, sql } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { headline, isOfDatabase, maxFailures } from '../failures.js';
-import { shouldContinue } from '../pause.js';
+import { counted } from '../shared/counted.js';
+import { headline, isOfDatabase, maxFailures } from '../shared/failures.js';
+import { shouldContinue } from '../shared/pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { DirtySummaryRow, ProcedureTables } from '../store/tables.js';
 import { type AnySummary, markSummaryDirty, summaries } from './summaries.js';

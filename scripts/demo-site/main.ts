@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import webPush from 'web-push';
-import { say, styled } from '../../src/commands/output.js';
+import { say, styled } from '../../src/commands/views/output.js';
 import { MailCatcher } from './mail-catcher.js';
 import { PushService } from './push-service.js';
 import { DemoSite } from './site.js';

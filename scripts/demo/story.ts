@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { say, styled } from '../../src/commands/output.js';
+import { say, styled } from '../../src/commands/views/output.js';
 import { Child, program } from './child.js';
 import { countRecords } from './count-records.js';
 

@@ -4,11 +4,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, delimiter, dirname, join, relative, resolve } from 'node:path';
 import { Command } from 'commander';
-import { LinodError, UsageError } from '../errors.js';
+import { LinodError, UsageError } from '../base/errors.js';
 import { findConfigFile } from '../site/find.js';
 import { aboutSetting, checkSetting } from '../site/resolve-settings.js';
 import { jsonOption } from './main.js';
-import { print, printJson, say } from './output.js';
+import { print, printJson, say } from './views/output.js';
 
 export function initCommand(): Command {
   return new Command('init')

@@ -2,11 +2,11 @@
 
 import type { Command } from 'commander';
 import { type ChannelLayer, ChannelsError } from '../../channels/index.js';
-import { systemClock } from '../clock.js';
+import { systemClock } from '../base/clock.js';
+import { hidePassword } from '../base/hide-password.js';
+import { version } from '../base/version.js';
 import { coroutines, StartOrders } from '../membership/start-orders.js';
-import { hidePassword } from '../site/hide-password.js';
-import type { Site } from '../site.js';
-import { version } from '../version.js';
+import type { Site } from '../site/site.js';
 import {
   ExitError,
   exitCodes,
@@ -16,8 +16,8 @@ import {
   siteCommand,
   withStore,
 } from './main.js';
-import { print, printJson, say } from './output.js';
-import { parseSeconds } from './words.js';
+import { print, printJson, say } from './views/output.js';
+import { parseSeconds } from './views/words.js';
 
 interface InitiateFlags extends SiteJsonFlags {
   readonly timeout: string;

@@ -1,17 +1,17 @@
 // linod: the program with all its commands.
 
 import { Command } from 'commander';
-import { version } from '../version.js';
-import { channelsCommand } from './channels.js';
+import { version } from '../base/version.js';
+import { channelsCommand } from './channels/channels.js';
 import { initCommand } from './init.js';
-import { jobCommand } from './job.js';
-import { jobsCommand } from './jobs.js';
-import { logCommand } from './log.js';
+import { jobCommand } from './jobs/job.js';
+import { jobsCommand } from './jobs/jobs.js';
+import { logCommand } from './log/log.js';
 import { jsonOption, refuseUnknownCommand, type SiteJsonFlags, siteOption } from './main.js';
 import { migrateCommand } from './migrate.js';
 import { proceduresCommand } from './procedures.js';
-import { ruleCommand } from './rule.js';
-import { rulesCommand } from './rules.js';
+import { ruleCommand } from './rules/rule.js';
+import { rulesCommand } from './rules/rules.js';
 import { startCommand } from './runworker.js';
 import { simulateCommand } from './simulate.js';
 import { showStatus, statusCommand, statusHelp } from './status.js';

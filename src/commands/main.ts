@@ -3,14 +3,14 @@
 import { constants, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
-import { lookAround } from '../actors.js';
-import { LinodError, suggestion, UsageError } from '../errors.js';
-import { actAsOwner } from '../site/file-rights.js';
+import { lookAround } from '../actors/tables.js';
+import { LinodError, suggestion, UsageError } from '../base/errors.js';
+import { actAsOwner } from '../base/file-rights.js';
 import type { SiteConfig } from '../site/settings.js';
-import { findSiteDirectory, loadSite, type Site } from '../site.js';
+import { findSiteDirectory, loadSite, type Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
 import { nodeProblem } from './node-version.js';
-import { say, styled } from './output.js';
+import { say, styled } from './views/output.js';
 
 /** 0 done, 1 failed, 2 used wrongly or badly configured, 3 a check found something. */
 export const exitCodes = { done: 0, failed: 1, misused: 2, found: 3 } as const;

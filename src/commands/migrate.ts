@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { type SiteJsonFlags, siteCommand, withSiteStore } from './main.js';
-import { print, printJson, say } from './output.js';
+import { print, printJson, say } from './views/output.js';
 
 export function migrateCommand(): Command {
   return siteCommand(

@@ -1,11 +1,11 @@
 // linod procedures: what is registered.
 
 import type { Command } from 'commander';
-import { type Procedure, Procedures } from '../procedure.js';
-import { afterRule, describe } from '../recurrence.js';
-import type { Site } from '../site.js';
+import { afterRule, describe } from '../recurrence/recurrence.js';
+import { type Procedure, Procedures } from '../rules/procedure.js';
+import type { Site } from '../site/site.js';
 import { loadProcedures, requireSite, type SiteJsonFlags, siteCommand } from './main.js';
-import { type Column, printJson, printTable } from './output.js';
+import { type Column, printJson, printTable } from './views/output.js';
 
 export function proceduresCommand(): Command {
   return siteCommand(

@@ -1,13 +1,13 @@
 // A worker in a terminal: its banner, its signals, and what it says meanwhile.
 
+import { hidePassword } from '../base/hide-password.js';
+import { version } from '../base/version.js';
 import { Daemon, type StartReport } from '../daemon/daemon.js';
 import type { LogSink } from '../log/sink.js';
-import { hidePassword } from '../site/hide-password.js';
 import type { SiteConfig } from '../site/settings.js';
-import { loadSite, type Site } from '../site.js';
-import { version } from '../version.js';
+import { loadSite, type Site } from '../site/site.js';
 import { signalExitCode } from './main.js';
-import { say, styled } from './output.js';
+import { say, styled } from './views/output.js';
 
 export interface RunDaemonOptions {
   readonly site: Site;

@@ -1,15 +1,15 @@
 // What a procedure does, done by a command in its own process: it has an `ar`, and is nobody's job.
 
-import type { Clock } from '../clock.js';
+import type { Clock } from '../base/clock.js';
 import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import { databaseClock } from '../membership/database-clock.js';
+import type { BaseRequest } from '../rules/base-request.js';
+import { addRequest } from '../runs/add-request.js';
 import type { Store } from '../store/store.js';
 import { transact } from '../store/transact.js';
-import { addRequest } from '../tasks/add-request.js';
-import type { BaseRequest } from '../tasks/request.js';
 import { ExitError, person, type SiteStore, unlessEnded } from './main.js';
-import { ProgressLine, say, styled } from './output.js';
+import { ProgressLine, say, styled } from './views/output.js';
 
 export interface RunHereOptions {
   /** What the procedure is asked for with; default `null`. */

@@ -1,11 +1,11 @@
 // runworker: the worker, until it is told to stop.
 
 import { Command } from 'commander';
+import { version } from '../base/version.js';
 import type { SiteConfig } from '../site/settings.js';
-import { findSiteDirectory, loadSite } from '../site.js';
-import { version } from '../version.js';
+import { findSiteDirectory, loadSite } from '../site/site.js';
 import { requireOn, type SiteFlags, siteOption } from './main.js';
-import { parseSeconds, parseWholeNumber } from './words.js';
+import { parseSeconds, parseWholeNumber } from './views/words.js';
 
 interface WorkerFlags extends SiteFlags {
   readonly layer?: string;

@@ -1,14 +1,14 @@
 // linod simulate: what the rules would do in some time to come, on a virtual clock.
 
 import type { Command } from 'commander';
-import { JobRules } from '../actors.js';
-import { parseDuration } from '../duration.js';
-import { UsageError } from '../errors.js';
-import { simulateSite } from '../simulate/site.js';
+import { JobRules } from '../actors/tables.js';
+import { parseDuration } from '../base/duration.js';
+import { UsageError } from '../base/errors.js';
+import { simulateSite } from '../insight/simulate/site.js';
 import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
-import { ProgressLine, print, printJson, printTable, say } from './output.js';
-import { simulatedColumns, simulationLines } from './simulation-view.js';
-import { instantRule, parseInstant, parseSeconds, parseWholeNumber, pointRule } from './words.js';
+import { ProgressLine, print, printJson, printTable, say } from './views/output.js';
+import { simulatedColumns, simulationLines } from './views/simulation.js';
+import { instantRule, parseInstant, parseSeconds, parseWholeNumber, pointRule } from './views/words.js';
 
 interface SimulateFlags extends SiteJsonFlags {
   readonly from: string;

@@ -2,17 +2,17 @@
 
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { lookAround, openTasks } from '../actors.js';
-import { systemClock } from '../clock.js';
-import { durationText } from '../duration.js';
-import { registeredBy } from '../membership/registered.js';
+import { lookAround, openTasks } from '../actors/tables.js';
+import { systemClock } from '../base/clock.js';
+import { durationText } from '../base/duration.js';
+import { registeredBy } from '../membership/registered-procedures.js';
 import { StartOrders } from '../membership/start-orders.js';
-import { statusLine } from '../tasks/status.js';
-import { listenersText } from './health-view.js';
+import { statusLine } from '../scheduler/status.js';
 import { ExitError, exitCodes, requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
-import { print, printJson, say } from './output.js';
-import { siteProblems } from './site-health.js';
-import { failureText, ruleJson, workerJson } from './views.js';
+import { listenersText } from './views/health.js';
+import { print, printJson, say } from './views/output.js';
+import { siteProblems } from './views/site-health.js';
+import { failureText, ruleJson, workerJson } from './views/tables.js';
 
 /** The end of the help of both commands. */
 export const statusHelp = `Workers, failures of the last 24 hours, and problems go to standard error.

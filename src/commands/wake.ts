@@ -1,9 +1,9 @@
 // Waking the workers from a command, and saying so when they cannot be.
 
-import { tellWorkers, type Woken } from '../actors.js';
-import type { Site } from '../site.js';
+import { tellWorkers, type Woken } from '../actors/tables.js';
+import type { Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
-import { say } from './output.js';
+import { say } from './views/output.js';
 
 /** Wakes the task coroutines of all workers. @returns whether there are workers */
 export async function wakeWorkers(site: Site, store: Store): Promise<boolean> {

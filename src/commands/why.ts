@@ -1,15 +1,15 @@
 // linod why RULE: what happened to a rule and what will, or what became of one of its due times.
 
 import { type Command, Option } from 'commander';
-import type { Site } from '../site.js';
+import { type DueTimeStory, dueTimeStory } from '../insight/why/due-time-story.js';
+import { summaryText } from '../insight/why/entries.js';
+import { type DescribedEntry, type RuleStory, ruleStory } from '../insight/why/rule-story.js';
+import type { Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
-import { type DueTimeStory, dueTimeStory } from '../why/due-time-story.js';
-import { summaryText } from '../why/entries.js';
-import { type DescribedEntry, type RuleStory, ruleStory } from '../why/rule-story.js';
 import { findSite, type SiteJsonFlags, siteCommand, tellSwitchedOff, withStore } from './main.js';
-import { print, printJson, say, styled } from './output.js';
-import { inWords } from './views.js';
-import { instantRule, parseInstant, parseWholeNumber } from './words.js';
+import { print, printJson, say, styled } from './views/output.js';
+import { inWords } from './views/tables.js';
+import { instantRule, parseInstant, parseWholeNumber } from './views/words.js';
 
 interface WhyFlags extends SiteJsonFlags {
   readonly at?: string;

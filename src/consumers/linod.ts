@@ -8,14 +8,14 @@ import {
   type Handlers,
   InvalidNameError,
 } from '../../channels/index.js';
-import { LinodError, UsageError } from '../errors.js';
+import { LinodError, UsageError } from '../base/errors.js';
+import { parserOf } from '../base/parse-message.js';
 import type { LevelOverride } from '../log/levels/overrides.js';
 import { type LogLevelsMessage, parseLogLevels } from '../log/levels/overrides.js';
 import { type LogRecord, logRequestSchemas } from '../log/messages.js';
-import { parserOf } from '../parse-message.js';
-import type { PushOrder } from '../push.js';
-import type { JobStatus, Progress } from '../tasks/job.js';
+import type { JobStatus, Progress } from '../runs/job.js';
 import { type Of, parsers, type TaskMessage } from './messages.js';
+import type { PushOrder } from './push-queue.js';
 
 export type LinodMessages = LogRecord | LogLevelsMessage | TaskMessage;
 

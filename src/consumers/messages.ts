@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import type { Received } from '../../channels/index.js';
-import { parserOf } from '../parse-message.js';
+import { parserOf } from '../base/parse-message.js';
 
 const reply_channel = v.optional(v.pipe(v.string(), v.nonEmpty()));
 /** A rule's number, or its name as the commands accept it. */

@@ -12,24 +12,24 @@ import {
   Worker,
   type WorkerEvent,
 } from '../../channels/index.js';
-import { type SteadyClock, systemClock } from '../clock.js';
+import { createTasks, type SiteTasks } from '../actors/site-tasks.js';
+import { type SteadyClock, systemClock } from '../base/clock.js';
+import { durationText } from '../base/duration.js';
+import { version } from '../base/version.js';
 import { LinodConsumer, type LinodServices } from '../consumers/linod.js';
-import { durationText } from '../duration.js';
 import type { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import { DatabaseClock } from '../membership/database-clock.js';
-import { WorkerRegistry } from '../membership/registry.js';
 import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
-import { Procedures } from '../procedure.js';
+import { WorkerRegistry } from '../membership/worker-registry.js';
+import { Procedures } from '../rules/procedure.js';
+import type { SyncReport } from '../rules/site-rules.js';
+import { TaskLoop } from '../scheduler/loop.js';
 import { applicationOf, leasesOf } from '../site/consumers.js';
 import { settingNames } from '../site/resolve-settings.js';
 import { configuredLevels, type Settings } from '../site/settings.js';
-import type { Site } from '../site.js';
+import type { Site } from '../site/site.js';
 import { openStore, type Store } from '../store/store.js';
-import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
-import { TaskLoop } from '../tasks/loop.js';
-import type { SyncReport } from '../tasks/rules.js';
-import { version } from '../version.js';
 import { awaitStore } from './awaited-store.js';
 import { checkChannels } from './check-channels.js';
 import { Duties } from './duties.js';

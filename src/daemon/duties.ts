@@ -2,16 +2,16 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { type ChannelLayer, ChannelsError } from '../../channels/index.js';
-import type { Clock } from '../clock.js';
+import type { SiteTasks } from '../actors/site-tasks.js';
+import type { Clock } from '../base/clock.js';
 import type { Started } from '../consumers/linod.js';
 import type { Logger } from '../log/logger.js';
 import type { DatabaseClock } from '../membership/database-clock.js';
-import type { WorkerRegistry } from '../membership/registry.js';
 import type { StartOrders } from '../membership/start-orders.js';
+import type { WorkerRegistry } from '../membership/worker-registry.js';
+import type { TaskLoop } from '../scheduler/loop.js';
 import type { Subscription, WatchedTable } from '../store/backend.js';
 import type { Store } from '../store/store.js';
-import type { SiteTasks } from '../tasks/create-tasks.js';
-import type { TaskLoop } from '../tasks/loop.js';
 import { Heartbeat } from './heartbeat.js';
 import type { LogService } from './log-service.js';
 import type { Reports } from './reports.js';

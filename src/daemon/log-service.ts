@@ -7,7 +7,7 @@ import {
   Worker,
   type WorkerEvent,
 } from '../../channels/index.js';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../base/clock.js';
 import { LogConsumer } from '../consumers/log.js';
 import type { LogLock } from '../log/writer/log-lock.js';
 import type { LoggerCoroutine } from '../log/writer/logger-coroutine.js';

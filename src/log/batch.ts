@@ -2,8 +2,8 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { FormatName } from '../site/log-settings.js';
-import { parseHead, recordEnd } from './formats/formats.js';
-import type { Head } from './formats/line-format.js';
+import { parseHead, recordEnd } from './format/formats.js';
+import type { Head } from './format/line-format.js';
 
 /** Records are handed on in batches of about this size. */
 export const batchBytes = 64 * 1024;

@@ -1,6 +1,6 @@
 // The structured part of a record as JSON, whatever it holds.
 
-import { withoutHalves } from './formats/unsafe.js';
+import { withoutHalves } from './format/unsafe.js';
 
 /** The fields of a record, for machines: any values that JSON has. Others become text. */
 export type Fields = Readonly<Record<string, unknown>>;

@@ -1,9 +1,9 @@
 // What a program logs with.
 
+import { type LevelName, type LogLevel, LogLevels, parseLevel } from '../base/log-levels.js';
 import { describeError } from './errors.js';
 import type { Fields } from './fields.js';
 import { type LevelSource, LevelTree, levelnoOf, type OwnLevel } from './levels/level-tree.js';
-import { type LevelName, type LogLevel, LogLevels, parseLevel } from './levels.js';
 import { loggerName } from './names.js';
 import { Redaction } from './redaction.js';
 import type { LogSink } from './sink.js';

@@ -2,9 +2,9 @@
 
 import * as v from 'valibot';
 import type { Received } from '../../channels/index.js';
-import { parserOf } from '../parse-message.js';
+import { parserOf } from '../base/parse-message.js';
+import { decodeVisibly } from './format/visible-utf8.js';
 import { isSenderLabel } from './names.js';
-import { decodeVisibly } from './visible-utf8.js';
 
 const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));

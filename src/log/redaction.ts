@@ -1,6 +1,6 @@
 // Values that must not stand in the log, found by their paths in the fields.
 
-import { LinodError } from '../errors.js';
+import { LinodError } from '../base/errors.js';
 import { type Fields, plainFields } from './fields.js';
 
 /** What stands in the place of a value. */

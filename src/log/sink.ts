@@ -1,7 +1,7 @@
 // Where a logger's records go.
 
+import type { LevelName } from '../base/log-levels.js';
 import type { Fields } from './fields.js';
-import type { LevelName } from './levels.js';
 
 /** Takes records that passed their logger's level. A sender is one; so is whatever else wants to read along. */
 export interface LogSink {

@@ -1,7 +1,7 @@
 // The time that all workers of a site share: that of their database.
 
-import { type SteadyClock, systemClock } from '../clock.js';
-import { durationText } from '../duration.js';
+import { type SteadyClock, systemClock } from '../base/clock.js';
+import { durationText } from '../base/duration.js';
 import { Logger } from '../log/logger.js';
 import type { Store } from '../store/store.js';
 

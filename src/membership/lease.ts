@@ -1,7 +1,7 @@
 // The right of one worker at a time to do something, with a fence number that grows with every new owner.
 
 import type { Kysely } from 'kysely';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../base/clock.js';
 import type { Database } from '../store/schema.js';
 
 /** A lease expires this long after its last renewal. */

@@ -1,7 +1,7 @@
 // The coroutines that `initiate_linod` ordered to start. Orders outlive workers, so a restarted one resumes.
 
 import type { Kysely } from 'kysely';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../base/clock.js';
 import type { Database } from '../store/schema.js';
 
 /** The coroutines that can be ordered, named after the message that starts them. */

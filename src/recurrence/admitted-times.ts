@@ -2,8 +2,8 @@
 
 import type { Exclusion, Exclusions } from './exclusions.js';
 import { latestUpTo, type Occurrence, type Occurrences } from './occurrences.js';
-import { dayMs } from './wall-time.js';
-import { farthestMs } from './zone.js';
+import { dayMs } from './time/wall-time.js';
+import { farthestMs } from './time/zone.js';
 
 /** The outcome of one time of the recurrence. Instants in ms since 1970 UTC. */
 export type Outcome =

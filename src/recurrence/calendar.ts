@@ -1,11 +1,11 @@
 // Rules by the calendar: converts their wall times to instants in a zone.
 
+import { nthWallTime, type WallTimes, wallTimesOf } from './calendar-times.js';
 import type { CheckedFields } from './checked-fields.js';
 import type { MissingTime, RepeatedTime } from './fields.js';
 import type { Occurrence, Occurrences } from './occurrences.js';
-import { lastSecondMs } from './wall-time.js';
-import { nthWallTime, type WallTimes, wallTimesOf } from './wall-times.js';
-import { farthestMs, type Span, type Zone } from './zone.js';
+import { lastSecondMs } from './time/wall-time.js';
+import { farthestMs, type Span, type Zone } from './time/zone.js';
 
 /**
  * Walks through the spans in which the zone's offset is constant. Within a span, wall times and instants have

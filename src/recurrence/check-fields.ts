@@ -1,8 +1,7 @@
 // Checks the fields of a recurrence, and normalises checked ones.
 
-import { suggestion } from '../errors.js';
+import { suggestion } from '../base/errors.js';
 import type { CheckedFields, CheckedKind } from './checked-fields.js';
-import { type CronExpression, parseCron } from './cron.js';
 import { isElapsed } from './elapsed.js';
 import {
   type EveryUnit,
@@ -16,7 +15,8 @@ import {
   unitNames,
   weekdayNames,
 } from './fields.js';
-import { formatWallTime, parseWallTime } from './wall-time.js';
+import { type CronExpression, parseCron } from './notations/cron.js';
+import { formatWallTime, parseWallTime } from './time/wall-time.js';
 
 const fieldNames =
   'everyUnit every weekdays positions cron start timezone until count missingTime repeatedTime'.split(' ');

@@ -1,8 +1,8 @@
 // The checked fields of a recurrence, for the rest of this folder.
 
-import type { CronExpression } from './cron.js';
 import type { EveryUnit, MissingTime, RepeatedTime } from './fields.js';
-import type { Zone } from './zone.js';
+import type { CronExpression } from './notations/cron.js';
+import type { Zone } from './time/zone.js';
 
 /** Checked fields, ready for calculation; wall times as in wall-time.ts. */
 export type CheckedFields = CheckedKind & CommonFields;

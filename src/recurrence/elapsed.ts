@@ -3,8 +3,8 @@
 import type { CheckedFields } from './checked-fields.js';
 import type { MissingTime, RepeatedTime } from './fields.js';
 import type { Occurrence, Occurrences } from './occurrences.js';
-import { dayMs, dayOf, lastSecondMs, weekdayOf } from './wall-time.js';
-import type { Zone } from './zone.js';
+import { dayMs, dayOf, lastSecondMs, weekdayOf } from './time/wall-time.js';
+import type { Zone } from './time/zone.js';
 
 const unitMs = { secondly: 1000, minutely: 60_000, hourly: 3_600_000 } as const;
 

@@ -1,9 +1,9 @@
 // Exclusions: days and times of day at which a rule does not run, as lists of short texts.
 
-import { suggestion } from '../errors.js';
-import { easterSunday } from './easter.js';
+import { suggestion } from '../base/errors.js';
 import { weekdays, weekdaysOfWord } from './notations/vocabulary.js';
-import { dayMs, dayOf, weekdayOf, yearOf } from './wall-time.js';
+import { easterSunday } from './time/easter.js';
+import { dayMs, dayOf, weekdayOf, yearOf } from './time/wall-time.js';
 
 /** The syntax of a list of exclusions, as a clause. */
 export const excludedRule =

@@ -1,8 +1,8 @@
 // The fields of a recurrence, as people write them.
 
-import { type Choice, ChoiceList } from '../choices.js';
-import { LinodError, suggestion } from '../errors.js';
-import { Zone } from './zone.js';
+import { type Choice, ChoiceList } from '../base/choices.js';
+import { LinodError, suggestion } from '../base/errors.js';
+import { Zone } from './time/zone.js';
 
 export const unitNames = [
   'secondly',

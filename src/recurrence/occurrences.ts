@@ -1,7 +1,7 @@
 // The times of a recurrence as numbers, and the effects of clock changes on them.
 
 import type { MissingTime, RepeatedTime } from './fields.js';
-import type { Zone } from './zone.js';
+import type { Zone } from './time/zone.js';
 
 /** One wall time of a rule, converted to an instant. */
 export interface Occurrence {

@@ -1,8 +1,8 @@
 // Open starts have no date: they begin on the first fitting day from the day on which a rule is created.
 
-import { daysAfterEaster } from './easter.js';
 import { InvalidRecurrenceError } from './fields.js';
-import { dayMs, dayOf, formatWallTime, parseWallTime } from './wall-time.js';
+import { daysAfterEaster } from './time/easter.js';
+import { dayMs, dayOf, formatWallTime, parseWallTime } from './time/wall-time.js';
 
 /** `T10:00:00` any day; `---15T…` the 15th; `--12-24T…` 24 December; `easter-2T…` two days before Easter. */
 const shape = /^(?:---(\d\d)|--(\d\d)-(\d\d)|easter([+-]\d{1,3}))?T(\d\d:\d\d(?::\d\d)?)$/;

@@ -1,9 +1,9 @@
 // One run, and its end.
 
-import type { Job, Outcome } from '../tasks/job.js';
-import type { JobLog } from '../tasks/job-log.js';
-import type { JobRule } from '../tasks/rule.js';
-import type { RunStop } from './stop.js';
+import type { JobRule } from '../rules/rule.js';
+import type { Job, Outcome } from './job.js';
+import type { JobLog } from './job-log.js';
+import type { RunStop } from './run-stop.js';
 
 /** One run, as the places where it may go on are given it. */
 export interface Run {

@@ -1,17 +1,17 @@
 // One run of a procedure: where it takes place, for how long at most, and what it logs.
 
-import { durationText } from '../duration.js';
+import { durationText } from '../base/duration.js';
 import type { LevelTree } from '../log/levels/level-tree.js';
 import type { LogSink } from '../log/sink.js';
-import type { Job } from '../tasks/job.js';
-import { JobLog } from '../tasks/job-log.js';
-import type { Jobs } from '../tasks/jobs.js';
-import type { JobRule } from '../tasks/rule.js';
+import type { JobRule } from '../rules/rule.js';
 import { type InlineContext, runInline } from './inline.js';
-import type { HostPool } from './pool.js';
-import { runRemote } from './remote.js';
+import type { Job } from './job.js';
+import { JobLog } from './job-log.js';
+import type { Jobs } from './job-table.js';
+import type { HostPool } from './remote/pool.js';
+import { runRemote } from './remote/remote-run.js';
 import type { RunEnd } from './run.js';
-import { describeThrown, RunAbortedError, type RunStop } from './stop.js';
+import { describeThrown, RunAbortedError, type RunStop } from './run-stop.js';
 
 export interface RunnerContext extends InlineContext {
   /** The threads and processes for runs that do not take place on the worker's own event loop. */

@@ -2,8 +2,8 @@
 
 import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { NoSiteError } from '../errors.js';
-import { missingRight } from './file-rights.js';
+import { NoSiteError } from '../base/errors.js';
+import { missingRight } from '../base/file-rights.js';
 
 /** The names that a site's configuration file may have; the first that exists is read. */
 export const configFileNames = [

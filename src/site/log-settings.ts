@@ -1,7 +1,7 @@
 // What a site can choose about its log.
 
-import { LinodError } from '../errors.js';
-import type { LevelName } from '../log/levels.js';
+import { LinodError } from '../base/errors.js';
+import type { LevelName } from '../base/log-levels.js';
 
 /** The formats of a log, as the setting `logFormat` names them. */
 export const formatNames = ['text', 'lino', 'json', 'logfmt'] as const;

@@ -2,8 +2,8 @@
 
 import { basename, resolve } from 'node:path';
 import * as v from 'valibot';
-import { durationRule, type GivenDurations, inUnitOf } from '../duration.js';
-import { parseLevel } from '../log/levels.js';
+import { durationRule, type GivenDurations, inUnitOf } from '../base/duration.js';
+import { parseLevel } from '../base/log-levels.js';
 import { consumerSchema } from './consumers.js';
 import {
   checkLoggerName,

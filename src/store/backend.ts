@@ -1,7 +1,7 @@
-// The interface of a kind of database. sqlite.ts and postgres.ts implement it.
+// The interface of a kind of database. sqlite/backend.ts and postgres/backend.ts implement it.
 
 import type { Dialect, Kysely } from 'kysely';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../base/clock.js';
 import type { AnyTables } from './migrate.js';
 
 /** One database of any kind. */

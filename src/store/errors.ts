@@ -1,6 +1,6 @@
 // The errors of the database.
 
-import { LinodError } from '../errors.js';
+import { LinodError } from '../base/errors.js';
 
 /** The database cannot be opened, or became unavailable while in use. */
 export class StoreUnavailableError extends LinodError {

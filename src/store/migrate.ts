@@ -4,8 +4,8 @@
 // a migration.
 
 import type { Kysely } from 'kysely';
-import type { Clock } from '../clock.js';
-import { LinodError } from '../errors.js';
+import type { Clock } from '../base/clock.js';
+import { LinodError } from '../base/errors.js';
 import { hasTable, lock, writeVersion } from './dialect.js';
 import { transact } from './transact.js';
 

@@ -205,7 +205,7 @@ export const tables = {
     /** The person or worker. For a change in the database: the connected user, if known. */
     changed_by: 'text',
     /**
-     * See `ChangeWay` in tasks/sign-changes.ts; null for a change in the database that no worker has
+     * See `ChangeWay` in rules/changes/sign-changes.ts; null for a change in the database that no worker has
      * processed yet.
      */
     how: 'text',

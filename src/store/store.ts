@@ -1,14 +1,14 @@
 // Opens the site's database and migrates it.
 
 import { Kysely } from 'kysely';
-import { type Clock, systemClock } from '../clock.js';
-import type { Site } from '../site.js';
+import { type Clock, systemClock } from '../base/clock.js';
+import type { Site } from '../site/site.js';
 import type { Backend } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
 import { type AnyTables, type MigrationSet, migrate } from './migrate.js';
 import { migrationSets } from './migrations/index.js';
 import type { Database } from './schema.js';
-import { sqliteBackend } from './sqlite.js';
+import { sqliteBackend } from './sqlite/backend.js';
 
 export interface StoreOptions {
   /** Path of a SQLite file. Either this or `url`. */
@@ -99,6 +99,6 @@ async function backendOf({ path, url }: StoreOptions): Promise<Backend> {
     return sqliteBackend(file);
   }
   // Loads `pg` only when needed.
-  const { postgresBackend } = await import('./postgres.js');
+  const { postgresBackend } = await import('./postgres/backend.js');
   return postgresBackend(url);
 }

@@ -1,6 +1,6 @@
 // A clock that a test moves.
 
-import type { SteadyClock } from '../clock.js';
+import type { SteadyClock } from '../base/clock.js';
 
 interface Timer {
   dueAt: number;

@@ -3,16 +3,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ChoiceList } from '../choices.js';
-import { LinodError, UsageError } from '../errors.js';
+import { createTasks, type SiteTasks } from '../actors/site-tasks.js';
+import type { ChoiceList } from '../base/choices.js';
+import { LinodError, UsageError } from '../base/errors.js';
+import type { LevelName } from '../base/log-levels.js';
 import type { Fields } from '../log/fields.js';
-import type { LevelName } from '../log/levels.js';
-import { type Procedure, Procedures } from '../procedure.js';
-import { loadSite, type Site, type SiteConfig } from '../site.js';
+import { type Procedure, Procedures } from '../rules/procedure.js';
+import { type Job, jobFromRow } from '../runs/job.js';
+import { readOutlook } from '../scheduler/due.js';
+import { loadSite, type Site, type SiteConfig } from '../site/site.js';
 import { openStore, type Store } from '../store/store.js';
-import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
-import { readOutlook } from '../tasks/due.js';
-import { type Job, jobFromRow } from '../tasks/job.js';
 import { ManualClock } from './manual-clock.js';
 
 export interface TestSiteOptions extends SiteConfig {

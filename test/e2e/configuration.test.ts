@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { aboutSetting, settingNames, variablesOf } from '../../src/site/resolve-settings.js';
-import type { Settings } from '../../src/site.js';
+import type { Settings } from '../../src/site/site.js';
 import { CommandShell } from '../support/command-shell.js';
 import { testDirectory } from '../support/directory.js';
 import { LiveSite } from '../support/live-site.js';

@@ -1,7 +1,7 @@
 // Two workers on one channel share the work, and either can do without the other.
 
 import t from 'tap';
-import type { Job } from '../../src/tasks/job.js';
+import type { Job } from '../../src/runs/job.js';
 import { faults, LiveSite, lastMark, marks, onBothLayers, stopApplication } from '../support/live-site.js';
 import { eventually, type Program } from '../support/programs.js';
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import { clearTooOldJobHistory } from '../../procedures/clear-too-old-job-history.js';
 import { defaultRetention, setRetention } from '../../procedures/index.js';
 import { dueTimeStory, type JobStatus, ruleStory } from '../../src/index.js';
-import { summaryText } from '../../src/why/entries.js';
+import { summaryText } from '../../src/insight/why/entries.js';
 import { openProcedureBench, type ProcedureBench } from '../support/request.js';
 
 const dayMs = 86_400_000;

@@ -1,8 +1,8 @@
 // What a process has taken from one channel, and who waits for it.
 
-import { type Listening, listeningTo, worstOf } from '../../listening.js';
-import { WaitingQueue } from '../../waiting-queue.js';
-import type { Client } from './connection.js';
+import { type Listening, listeningTo, worstOf } from '../../serving/listening.js';
+import { WaitingQueue } from '../../waiting/waiting-queue.js';
+import type { Client } from './connection/connection.js';
 import type { Host } from './host.js';
 import type { Entry, Wanted } from './waiting.js';
 

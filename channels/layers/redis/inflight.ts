@@ -6,7 +6,7 @@
 //
 // Source: docs/reference/wire.md section 4, W1 and W2.
 
-import type { Connection } from './connection.js';
+import type { Connection } from './connection/connection.js';
 
 const lookEveryMs = 30_000;
 /** Index of the last entry that is looked at. */

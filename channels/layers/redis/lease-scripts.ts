@@ -8,7 +8,7 @@
 // An entry is the time of sending (a big-endian double, in seconds), how many times it was handed out (32 bits) and
 // the member as it lay under `chat`. An id is made anew for every handing-out, so that it names that one only.
 
-import { timeOf } from './server-clock.js';
+import { timeOf } from './connection/server-clock.js';
 
 /** A process's key has messages only. */
 export interface ChannelKeys {

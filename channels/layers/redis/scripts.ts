@@ -1,8 +1,8 @@
 // What runs inside of Redis, each in one step that nothing comes between. The client library sends a script in full
 // once a connection and afterwards only its hash.
 
+import { timeOf } from './connection/server-clock.js';
 import { leaseScripts, moveOver } from './lease-scripts.js';
-import { timeOf } from './server-clock.js';
 
 /** Scores are seconds since 1970 as text that reads back to the same double; what `%.17g` guarantees. */
 export const scripts = {

@@ -8,9 +8,9 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { LayerClosedError } from '../../errors.js';
-import { allDone } from '../../outgoing.js';
-import type { Client, Connection } from './connection.js';
-import { isPermanent, isReplyError, isWrongType } from './replies.js';
+import { allDone } from '../outgoing.js';
+import type { Client, Connection } from './connection/connection.js';
+import { isPermanent, isReplyError, isWrongType } from './connection/replies.js';
 
 /** A member as it lay in its sorted set. */
 export interface Entry {

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { mayOnlyRead, openDatabase, openToRead } from './database.js';
 import { explain, LayerFileError } from './errors.js';
-import { MessageStore } from './message-store.js';
+import { MessageStore } from './store.js';
 import type { OnDropped } from './stored-message.js';
 import { besideDatabase, WakeFile } from './wake-file.js';
 

@@ -2,8 +2,8 @@
 // leaves when it is acknowledged. Those whose lease is over lie there until somebody takes them.
 
 import { randomInt } from 'node:crypto';
+import { encode } from '../../codec/msgpack.js';
 import { deadLetter, deadLetterChannel, isDeadLetterChannel } from '../../leases.js';
-import { encode } from '../../msgpack.js';
 import type { LayerRules } from '../base-layer.js';
 import { readIfPossible } from './body.js';
 import { type Database, plucked } from './database.js';

@@ -1,5 +1,6 @@
 // Leases of the embedded layer: messages on condition, and their dead letters.
 
+import { encode } from '../../codec/msgpack.js';
 import { UndecodableError } from '../../errors.js';
 import {
   type DeadLetterReport,
@@ -11,7 +12,6 @@ import {
   type LeaseKeeper,
   type Leases,
 } from '../../leases.js';
-import { encode } from '../../msgpack.js';
 import type { LayerRules } from '../base-layer.js';
 import { readBody, readIfPossible } from './body.js';
 import type { LayerFile } from './layer-file.js';

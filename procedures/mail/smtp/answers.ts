@@ -1,7 +1,7 @@
 // Interprets nodemailer's errors: for the mail, and for the whole transport.
 
 import { LinodError } from '../../../src/index.js';
-import { headline } from '../../failures.js';
+import { headline } from '../../shared/failures.js';
 import { MailInDoubtError, MailRefusedError, MailTransportDownError } from '../transport.js';
 
 /** The progress of an attempt. */

@@ -8,10 +8,10 @@ import {
   type Message,
   type Peeked,
 } from '../../../channels/index.js';
-import { durationText } from '../../duration.js';
-import { UsageError } from '../../errors.js';
-import { type Column, printable } from '../output.js';
-import { parseJson } from '../words.js';
+import { durationText } from '../../base/duration.js';
+import { UsageError } from '../../base/errors.js';
+import { type Column, printable } from '../views/output.js';
+import { parseJson } from '../views/words.js';
 
 const nearlyFull = 0.8;
 

@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type ChannelLayer, InvalidOptionError, openLayer } from '../../../channels/index.js';
-import { LinodError, NoSiteError, UsageError } from '../../errors.js';
-import { hidePassword } from '../../site/hide-password.js';
+import { LinodError, NoSiteError, UsageError } from '../../base/errors.js';
+import { hidePassword } from '../../base/hide-password.js';
 import { aboutSetting, checkSetting } from '../../site/resolve-settings.js';
 import { findSite, requireOn, type SiteJsonFlags, siteCommand } from '../main.js';
 

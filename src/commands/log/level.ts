@@ -1,17 +1,17 @@
 // linod log level: which levels hold, and other ones for a while.
 
 import type { Command } from 'commander';
-import { durationRule, parseDuration } from '../../duration.js';
-import { UsageError } from '../../errors.js';
-import { localTime } from '../../local-time.js';
+import { durationRule, parseDuration } from '../../base/duration.js';
+import { UsageError } from '../../base/errors.js';
+import { type LevelName, parseLevel } from '../../base/log-levels.js';
 import { announceLevels, heardBy, resetLevels, setLevels } from '../../log/levels/change.js';
 import { LevelsFile, levelAt } from '../../log/levels/overrides.js';
-import { type LevelName, parseLevel } from '../../log/levels.js';
+import { localTime } from '../../recurrence/time/local-time.js';
 import { checkLoggerName, rootName } from '../../site/log-settings.js';
 import { configuredLevels } from '../../site/settings.js';
-import type { Site } from '../../site.js';
+import type { Site } from '../../site/site.js';
 import { findSite, person, type SiteJsonFlags, siteCommand, tellSwitchedOff } from '../main.js';
-import { printable, printJson, printTable, say } from '../output.js';
+import { printable, printJson, printTable, say } from '../views/output.js';
 
 interface Flags extends SiteJsonFlags {
   readonly for?: string;

@@ -1,22 +1,22 @@
 // What linod log send does: lines of standard input, or one text, become records of a sender.
 
-import { systemClock } from '../../clock.js';
-import { BadConfigError } from '../../errors.js';
-import { type LineRecord, levelWord, readRecords } from '../../log/foreign/lines.js';
-import { waitForRoom } from '../../log/foreign/room.js';
+import { systemClock } from '../../base/clock.js';
+import { BadConfigError } from '../../base/errors.js';
+import type { LevelName } from '../../base/log-levels.js';
 import { LevelTree, levelnoOf } from '../../log/levels/level-tree.js';
 import { SiteLevels } from '../../log/levels/site-levels.js';
-import type { LevelName } from '../../log/levels.js';
 import { loggerName, senderLabel } from '../../log/names.js';
 import { guardAtExit } from '../../log/sender/exit-guard.js';
 import { LayerTransport } from '../../log/sender/layer-transport.js';
 import { LogSender } from '../../log/sender/sender.js';
 import { senderSettings, settingsWithoutSite } from '../../log/sender/settings.js';
 import type { LogTransport } from '../../log/sender/transport.js';
+import { type LineRecord, levelWord, readRecords } from '../../log/socket/lines.js';
+import { waitForRoom } from '../../log/socket/room.js';
 import { configuredLevels } from '../../site/settings.js';
-import { findSiteDirectory, type Site } from '../../site.js';
+import { findSiteDirectory, type Site } from '../../site/site.js';
 import { exitCodes, loadSiteAsOwner, signalExitCode, tellSwitchedOff } from '../main.js';
-import { say } from '../output.js';
+import { say } from '../views/output.js';
 
 export interface SendOptions {
   /** Where to look for the site. */

@@ -1,7 +1,7 @@
 // linod log send: standard input, or some words, to the log.
 
 import { Command } from 'commander';
-import { parseLevel } from '../../log/levels.js';
+import { parseLevel } from '../../base/log-levels.js';
 import { type SiteFlags, siteOption } from '../main.js';
 
 interface SendFlags extends SiteFlags {

@@ -1,14 +1,14 @@
 // linod log stats: how much is logged, by whom.
 
 import { type Command, Option } from 'commander';
-import { durationText } from '../../duration.js';
-import { localTime } from '../../local-time.js';
-import { LogLevels } from '../../log/levels.js';
-import { findLogParts } from '../../log/reading/files.js';
-import { type Amount, type LogStats, logStats } from '../../log/reading/stats.js';
+import { durationText } from '../../base/duration.js';
+import { LogLevels } from '../../base/log-levels.js';
+import { findLogParts } from '../../log/read/files.js';
+import { type Amount, type LogStats, logStats } from '../../log/read/stats.js';
+import { localTime } from '../../recurrence/time/local-time.js';
 import { requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
-import { type Column, print, printJson, printTable, say } from '../output.js';
-import { givenInstant } from '../words.js';
+import { type Column, print, printJson, printTable, say } from '../views/output.js';
+import { givenInstant } from '../views/words.js';
 
 type Dimension = 'sender' | 'logger' | 'level';
 

@@ -1,15 +1,15 @@
 // linod log tail: the last records of lino.log, and those that are added.
 
 import type { Command } from 'commander';
-import { UsageError } from '../../errors.js';
-import { recordInstant } from '../../log/formats/formats.js';
-import { type LevelName, parseLevel } from '../../log/levels.js';
-import { contentOf, type Shown } from '../../log/reading/filter.js';
-import { tail } from '../../log/reading/tail.js';
-import { Timestamps } from '../../log/timestamp.js';
+import { UsageError } from '../../base/errors.js';
+import { type LevelName, parseLevel } from '../../base/log-levels.js';
+import { recordInstant } from '../../log/format/formats.js';
+import { Timestamps } from '../../log/format/timestamp.js';
+import { contentOf, type Shown } from '../../log/read/filter.js';
+import { tail } from '../../log/read/tail.js';
 import { requireSite, type SiteJsonFlags, siteCommand, unlessEnded } from '../main.js';
-import { printable, type Style, say, styled } from '../output.js';
-import { givenInstant, parseWholeNumber } from '../words.js';
+import { printable, type Style, say, styled } from '../views/output.js';
+import { givenInstant, parseWholeNumber } from '../views/words.js';
 
 interface TailFlags extends SiteJsonFlags {
   readonly lines?: string;

@@ -3,14 +3,14 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { UsageError } from '../../errors.js';
-import type { Fault } from '../../log/reading/faults.js';
-import { findLogParts, readLogParts } from '../../log/reading/files.js';
-import { type LogReport, type LostNumbers, type SenderReport, verifyLog } from '../../log/reading/verify.js';
+import { UsageError } from '../../base/errors.js';
+import type { Fault } from '../../log/read/faults.js';
+import { findLogParts, readLogParts } from '../../log/read/files.js';
+import { type LogReport, type LostNumbers, type SenderReport, verifyLog } from '../../log/read/verify.js';
 import { readCheckpoint, type WrittenUpTo } from '../../log/writer/checkpoint.js';
-import type { Site } from '../../site.js';
+import type { Site } from '../../site/site.js';
 import { ExitError, exitCodes, requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
-import { type Column, print, printable, printJson, printTable, say, styled } from '../output.js';
+import { type Column, print, printable, printJson, printTable, say, styled } from '../views/output.js';
 
 export function verifyCommand(): Command {
   return siteCommand(

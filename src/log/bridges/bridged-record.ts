@@ -1,7 +1,7 @@
 // What the records of other logging libraries have in common.
 
+import type { LevelName } from '../../base/log-levels.js';
 import type { Fields } from '../fields.js';
-import type { LevelName } from '../levels.js';
 import type { Logger } from '../logger.js';
 import { loggerName } from '../names.js';
 

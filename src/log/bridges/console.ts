@@ -1,7 +1,7 @@
 // What a program says on its console, as records of the log.
 
 import { format } from 'node:util';
-import type { LevelName } from '../levels.js';
+import type { LevelName } from '../../base/log-levels.js';
 import type { Logger } from '../logger.js';
 
 const levels = {

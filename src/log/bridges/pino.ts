@@ -6,11 +6,11 @@
 import { hostname } from 'node:os';
 import { Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { suggestion } from '../../errors.js';
+import { suggestion } from '../../base/errors.js';
+import { levelAtMost } from '../../base/log-levels.js';
 import { type CreateLoggerOptions, createLogger, createLoggerOptions } from '../create-logger.js';
-import { readGivenTime } from '../given-time.js';
-import { levelAtMost } from '../levels.js';
 import { checkOptions } from '../logger-options.js';
+import { readGivenTime } from '../socket/given-time.js';
 import { type BridgedRecord, LoggersByName, levelsByName } from './bridged-record.js';
 
 export interface PinoTransportOptions extends CreateLoggerOptions {

@@ -2,12 +2,12 @@
 
 import { stripVTControlCharacters } from 'node:util';
 import TransportStream from 'winston-transport';
+import { type LevelName, parseLevel } from '../../base/log-levels.js';
 import { type CreateLoggerOptions, createLogger, createLoggerOptions } from '../create-logger.js';
 import { describeError } from '../errors.js';
-import { readGivenTime } from '../given-time.js';
-import { type LevelName, parseLevel } from '../levels.js';
 import type { Logger } from '../logger.js';
 import { checkOptions } from '../logger-options.js';
+import { readGivenTime } from '../socket/given-time.js';
 import { type BridgedRecord, LoggersByName, levelsByName } from './bridged-record.js';
 
 export interface LinodTransportOptions

@@ -2,8 +2,8 @@
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import type { Site } from '../../site.js';
-import type { LevelName } from '../levels.js';
+import type { LevelName } from '../../base/log-levels.js';
+import type { Site } from '../../site/site.js';
 import { sendersGroup } from '../messages.js';
 import {
   type LevelOverride,

@@ -1,7 +1,7 @@
 // Which level holds for a logger, by its dotted name.
 
+import { type LevelName, LogLevels } from '../../base/log-levels.js';
 import { type LevelsByName, rootName } from '../../site/log-settings.js';
-import { type LevelName, LogLevels } from '../levels.js';
 
 /** What a program has set in its code for the logger of a name. */
 export type OwnLevel = (name: string) => LevelName | undefined;

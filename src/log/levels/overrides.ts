@@ -7,11 +7,11 @@ import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import type { Received } from '../../../channels/index.js';
-import { LinodError } from '../../errors.js';
-import { parserOf } from '../../parse-message.js';
-import { readRegular } from '../../regular-file.js';
+import { LinodError } from '../../base/errors.js';
+import { type LevelName, LogLevels } from '../../base/log-levels.js';
+import { parserOf } from '../../base/parse-message.js';
+import { readRegular } from '../../base/regular-file.js';
 import { loggerNamePattern } from '../../site/log-settings.js';
-import { type LevelName, LogLevels } from '../levels.js';
 
 /** What is said about so many names is enough for any site. */
 export const maxOverrides = 500;

@@ -2,9 +2,9 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../base/clock.js';
+import type { LevelName } from '../../base/log-levels.js';
 import type { LevelsByName } from '../../site/log-settings.js';
-import type { LevelName } from '../levels.js';
 import { LevelTree } from './level-tree.js';
 import { type LevelOverride, LevelsFile, levelAt, receiptsDirectory } from './overrides.js';
 

@@ -2,9 +2,9 @@
 
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { untilBeat } from '../../../channels/beat.js';
-import type { Clock } from '../../clock.js';
-import { ownerState } from '../../owner.js';
+import { untilBeat } from '../../../channels/waiting/beat.js';
+import type { Clock } from '../../base/clock.js';
+import { ownerState } from '../../base/process-owner.js';
 import { Forwarder } from './forwarder.js';
 import { Spool } from './spool.js';
 import { BadSpoolError, readSpoolHeader, SpoolFile, type SpoolHeader } from './spool-file.js';
@@ -102,7 +102,7 @@ export class SpoolAdopter {
     const state = header && ownerState(header.owner);
     if (header === undefined || state === 'alive') return;
     // Only where there is something to adopt: most processes never need the lock.
-    const { FileLock } = await import('../../membership/file-lock.js');
+    const { FileLock } = await import('../../base/file-lock.js');
     const lock = new FileLock(`${directory}.lock`, header.sender);
     if (!lock.take()) return;
     try {

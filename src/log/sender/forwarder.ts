@@ -1,7 +1,7 @@
 // Sends what lies in a spool, until it is acknowledged.
 
-import type { Clock } from '../../clock.js';
-import type { Owner } from '../../owner.js';
+import type { Clock } from '../../base/clock.js';
+import type { Owner } from '../../base/process-owner.js';
 import { type Batch, batchBytes, lastOf } from '../batch.js';
 import type { LogAnswer } from '../messages.js';
 import type { Spool } from './spool.js';

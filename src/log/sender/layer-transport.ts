@@ -1,8 +1,8 @@
 // The way of log records over a channel layer.
 
 import { type ChannelLayer, InvalidMessageError, LayerClosedError } from '../../../channels/index.js';
-import type { Clock } from '../../clock.js';
-import { BadMessageError } from '../../parse-message.js';
+import type { Clock } from '../../base/clock.js';
+import { BadMessageError } from '../../base/parse-message.js';
 import type { LevelOverride } from '../levels/overrides.js';
 import { parseLogLevels } from '../levels/overrides.js';
 import { type LogAnswer, parseLogAnswer, replyPrefix, sendersGroup } from '../messages.js';

@@ -1,6 +1,6 @@
 // What a sender still takes while its spool fills up.
 
-import { type LevelName, LogLevels } from '../levels.js';
+import { type LevelName, LogLevels } from '../../base/log-levels.js';
 
 /** From how full a spool on records of these levels are not taken; of what is below WARNING nothing is taken by then. */
 const debugEndsAt = 0.5;

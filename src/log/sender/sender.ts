@@ -1,17 +1,17 @@
 // The sending end of a log record: numbered, on disk within 50 ms, and sent until it is acknowledged.
 
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../../clock.js';
-import { LinodError } from '../../errors.js';
-import { ownProcess } from '../../owner.js';
+import type { Clock } from '../../base/clock.js';
+import { LinodError } from '../../base/errors.js';
+import type { LevelName } from '../../base/log-levels.js';
+import { ownProcess } from '../../base/process-owner.js';
 import { batchBytes, lastOf } from '../batch.js';
 import type { Fields } from '../fields.js';
-import { lineFormat } from '../formats/formats.js';
-import type { LineFormat } from '../formats/line-format.js';
-import type { LevelName } from '../levels.js';
+import { lineFormat } from '../format/formats.js';
+import type { LineFormat } from '../format/line-format.js';
+import { Timestamps } from '../format/timestamp.js';
 import { senderLabel } from '../names.js';
 import type { LogSink } from '../sink.js';
-import { Timestamps } from '../timestamp.js';
 import type { Guarded } from './exit-guard.js';
 import { Forwarder } from './forwarder.js';
 import { droppedCount, droppedSentence, Pressure } from './pressure.js';

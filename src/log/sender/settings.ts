@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { FormatName } from '../../site/log-settings.js';
-import type { Site } from '../../site.js';
+import type { Site } from '../../site/site.js';
 import { readCheckpoint } from '../writer/checkpoint.js';
 import type { SpoolLimits } from './spool.js';
 

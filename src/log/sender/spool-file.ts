@@ -13,10 +13,10 @@ import {
 } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
-import { LinodError } from '../../errors.js';
-import { NotRegularFileError, openRegular } from '../../regular-file.js';
+import { LinodError } from '../../base/errors.js';
+import { NotRegularFileError, openRegular } from '../../base/regular-file.js';
 import { above, type Batch, batchBytes, lastOf, leadingBatch } from '../batch.js';
-import { maxRecordBytes } from '../formats/line-format.js';
+import { maxRecordBytes } from '../format/line-format.js';
 
 const anyMark = '# linod log spool ';
 /** With the version of the format. */

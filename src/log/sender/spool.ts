@@ -2,7 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../base/clock.js';
 import type { SpoolKeeps } from '../../site/log-settings.js';
 import { above, type Batch, batchBytes, lastOf } from '../batch.js';
 import { SpoolFile, type SpoolHeader } from './spool-file.js';

@@ -1,6 +1,6 @@
 // Tells senders what is on disk, gathered: a few times a second, or when much was written.
 
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../base/clock.js';
 import type { Standing } from './inbox.js';
 
 /** A sender is told no more often … */

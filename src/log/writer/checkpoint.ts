@@ -3,9 +3,9 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
-import type { Clock } from '../../clock.js';
-import { ownerState } from '../../owner.js';
-import { readRegular, replaceFlags } from '../../regular-file.js';
+import type { Clock } from '../../base/clock.js';
+import { ownerState } from '../../base/process-owner.js';
+import { readRegular, replaceFlags } from '../../base/regular-file.js';
 import { type FormatName, formatNames } from '../../site/log-settings.js';
 import { spooledEpochs } from '../sender/adopter.js';
 import type { Inbox, Standing } from './inbox.js';

@@ -1,8 +1,8 @@
 // What the writer knows of each sender, and what it makes of a batch: records to write, or nothing.
 
-import type { Owner } from '../../owner.js';
+import type { Owner } from '../../base/process-owner.js';
 import { lastOf, readBatch } from '../batch.js';
-import type { Instants } from '../formats/instants.js';
+import type { Instants } from '../format/instants.js';
 import type { LogRecords } from '../messages.js';
 import type { Reply } from '../sender/transport.js';
 import type { CarriedPosition } from './ledger.js';

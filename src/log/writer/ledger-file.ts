@@ -2,10 +2,10 @@
 
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Clock } from '../../clock.js';
-import { parseHead, recordInstant } from '../formats/formats.js';
-import { type Chunk, readChunks } from '../reading/chunks.js';
-import { findLogParts, fingerprintOf, type LogPart, predecessorOf } from '../reading/files.js';
+import type { Clock } from '../../base/clock.js';
+import { parseHead, recordInstant } from '../format/formats.js';
+import { type Chunk, readChunks } from '../read/chunks.js';
+import { findLogParts, fingerprintOf, type LogPart, predecessorOf } from '../read/files.js';
 import type { Inbox } from './inbox.js';
 import { type OnFound, readLedger, type Unfinished } from './ledger.js';
 import { LogFile } from './log-file.js';

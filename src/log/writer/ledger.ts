@@ -1,10 +1,10 @@
 // The log file read as a ledger: which records of which sender are in it.
 
 import * as v from 'valibot';
-import { mayBegin, parseRecord } from '../formats/formats.js';
-import type { Head } from '../formats/line-format.js';
-import type { Chunk } from '../reading/chunks.js';
-import { type Found, RecordScanner } from '../reading/records.js';
+import { mayBegin, parseRecord } from '../format/formats.js';
+import type { Head } from '../format/line-format.js';
+import type { Chunk } from '../read/chunks.js';
+import { type Found, RecordScanner } from '../read/records.js';
 
 /** Told in the file's order that of a sender everything up to a number is there, or was told to be lost. */
 export type OnFound = (sender: string, epoch: string, last: number) => void;

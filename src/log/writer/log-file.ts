@@ -3,9 +3,9 @@
 import { constants, lstatSync, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { NotRegularFileError, notRegular, regularFlags } from '../../regular-file.js';
-import { type Chunk, chunksOf } from '../reading/chunks.js';
-import { fingerprintOf, firstLineOf } from '../reading/files.js';
+import { NotRegularFileError, notRegular, regularFlags } from '../../base/regular-file.js';
+import { type Chunk, chunksOf } from '../read/chunks.js';
+import { fingerprintOf, firstLineOf } from '../read/files.js';
 
 /**
  * What happened to the file since the last write: `replaced` when the path names another file, or none; `removed` when,

@@ -1,9 +1,9 @@
 // What makes a process the only one that writes a lino.log, whatever the database says or cannot say.
 
 import { dirname, join } from 'node:path';
-import { LinodError } from '../../errors.js';
-import { FileLock } from '../../membership/file-lock.js';
-import { isSuspended, ownerState } from '../../owner.js';
+import { LinodError } from '../../base/errors.js';
+import { FileLock } from '../../base/file-lock.js';
+import { isSuspended, ownerState } from '../../base/process-owner.js';
 
 /** Asked by the writer. Both throw LogLockedError when another process has the log. */
 export interface WriterFence {

@@ -1,13 +1,13 @@
 // The logger coroutine: receives the log's messages, has them written, and answers.
 
 import type { ChannelLayer } from '../../../channels/index.js';
-import { type Thresholds, writeForeign } from '../foreign.js';
 import { LevelTree } from '../levels/level-tree.js';
 import type { LevelOverride, LogLevelsMessage } from '../levels/overrides.js';
 import { type LogAnswer, type LogRecords, type LogRequest, sendersGroup } from '../messages.js';
 import type { LayerTransport } from '../sender/layer-transport.js';
 import type { LogSender } from '../sender/sender.js';
 import type { Reply } from '../sender/transport.js';
+import { type Thresholds, writeForeign } from '../socket/foreign-record.js';
 import { LogWriter, type LogWriterOptions, type Refusal } from './writer.js';
 
 type Told = 'onTrouble' | 'onCheckpointTrouble' | 'onRotationTrouble' | 'onRefused';

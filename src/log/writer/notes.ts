@@ -1,13 +1,13 @@
 // What the writer itself says in the log: which file follows which, whose lines follow, what is lost.
 
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../base/clock.js';
 import type { FormatName } from '../../site/log-settings.js';
 import type { Fields } from '../fields.js';
-import { lineFormat } from '../formats/formats.js';
-import type { LineFormat } from '../formats/line-format.js';
+import { lineFormat } from '../format/formats.js';
+import type { LineFormat } from '../format/line-format.js';
+import { Timestamps } from '../format/timestamp.js';
 import { noSender } from '../names.js';
-import { Timestamps } from '../timestamp.js';
 import { type CarriedPosition, noteLogger } from './ledger.js';
 
 /** A note is far below the limit of a record with so many of the longest positions. */

@@ -5,10 +5,10 @@ import { open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../base/clock.js';
 import type { RotationPolicy } from '../../site/log-settings.js';
-import { isRotationDue } from '../rotation.js';
 import { type LedgerFile, syncFile } from './ledger-file.js';
+import { isRotationDue } from './rotation.js';
 
 export interface RotatorOptions {
   /** The log file. */

@@ -1,11 +1,11 @@
 // The receiving end of a log record: the one writer of lino.log.
 
-import { untilBeat } from '../../../channels/beat.js';
-import type { Clock } from '../../clock.js';
-import { ownerState } from '../../owner.js';
+import { untilBeat } from '../../../channels/waiting/beat.js';
+import type { Clock } from '../../base/clock.js';
+import { ownerState } from '../../base/process-owner.js';
 import type { FormatName, RotationPolicy, SyncPolicy } from '../../site/log-settings.js';
 import { BadBatchError, lastOf } from '../batch.js';
-import { Instants } from '../formats/instants.js';
+import { Instants } from '../format/instants.js';
 import type { LogRecords } from '../messages.js';
 import { spooledEpochs } from '../sender/adopter.js';
 import type { Reply } from '../sender/transport.js';

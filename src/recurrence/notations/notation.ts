@@ -1,6 +1,6 @@
 // The common result of all notations, and the error for an invalid text.
 
-import { LinodError } from '../../errors.js';
+import { LinodError } from '../../base/errors.js';
 import type { EveryUnit, MissingTime, RepeatedTime, Weekday } from '../fields.js';
 
 /** The notations in which people write when something is due. */

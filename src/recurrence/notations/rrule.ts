@@ -9,11 +9,11 @@
 //
 // Source: RFC 5545, sections 3.3.10 and 3.8.5.3; BYEASTER is python-dateutil's.
 
-import { suggestion } from '../../errors.js';
+import { suggestion } from '../../base/errors.js';
 import { isElapsed } from '../elapsed.js';
 import { type EveryUnit, knownZone } from '../fields.js';
 import { completeStart } from '../open-start.js';
-import { formatWallTime, parseWallTime } from '../wall-time.js';
+import { formatWallTime, parseWallTime } from '../time/wall-time.js';
 import { NotationError, plainTiming, type Timing, type Token, tokensOf, two } from './notation.js';
 import { weekdays as everyDay } from './vocabulary.js';
 

@@ -1,6 +1,6 @@
 // Parses any of the notations.
 
-import { parseCron } from '../cron.js';
+import { parseCron } from './cron.js';
 import { plainTiming, type Timing } from './notation.js';
 import { parseRrule } from './rrule.js';
 import { parseWords } from './words.js';

@@ -7,10 +7,10 @@
 // times …`, `repeated times …`). By default, a recurrence counts from the day on which its rule is created,
 // and is due at midnight.
 
-import { suggestion } from '../../errors.js';
+import { suggestion } from '../../base/errors.js';
 import type { EveryUnit, MissingTime, RepeatedTime, Weekday } from '../fields.js';
 import { completeStart } from '../open-start.js';
-import { parseWallTime } from '../wall-time.js';
+import { parseWallTime } from '../time/wall-time.js';
 import { NotationError, plainTiming, type Timing, type Token, two } from './notation.js';
 import {
   adverbs,

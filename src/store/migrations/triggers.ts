@@ -1,7 +1,7 @@
 // Triggers that record every change of a rule: by a command, a worker, or a person with psql or sqlite3.
 //
 // They write the history of the rules, and increment the revision of a rule with each change. linod signs its
-// own changes in the same transaction; see tasks/sign-changes.ts. Unsigned changes were made in the database,
+// own changes in the same transaction; see rules/changes/sign-changes.ts. Unsigned changes were made in the database,
 // and a worker processes them. On PostgreSQL, triggers also notify the workers of requests, of rules that are
 // due earlier, and of start orders. SQLite cannot notify; there the channel layer wakes the workers.
 

@@ -3,7 +3,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
-import { version } from '../../version.js';
+import { version } from '../../base/version.js';
 import { versionOf } from '../migrate.js';
 import { ownMigrations, refuseNewer } from '../migrations/index.js';
 import { cannotConnect, connectionLost, isConnectionFailure } from './failures.js';

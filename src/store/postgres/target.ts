@@ -2,7 +2,7 @@
 
 import type { ClientConfig } from 'pg';
 import { parse } from 'pg-connection-string';
-import { BadConfigError } from '../../errors.js';
+import { BadConfigError } from '../../base/errors.js';
 
 /** A database to connect to. */
 export interface Target {

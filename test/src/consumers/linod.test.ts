@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
 import { Consumer, InMemoryChannelLayer } from '../../../channels/index.js';
 import { ApplicationCommunicator } from '../../../channels/testing.js';
+import { UsageError } from '../../../src/base/errors.js';
 import { LinodConsumer, type LinodServices } from '../../../src/consumers/linod.js';
-import { UsageError } from '../../../src/errors.js';
-import { UnknownRuleError } from '../../../src/tasks/rule-named.js';
+import { UnknownRuleError } from '../../../src/rules/find-rule.js';
 
 function open(t: Test) {
   const calls: unknown[][] = [];

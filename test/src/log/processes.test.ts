@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import type { SiteConfig } from '../../../src/site.js';
+import type { SiteConfig } from '../../../src/site/site.js';
 import { LiveSite } from '../../support/live-site.js';
 import { eventually, logModuleUrl, Program } from '../../support/programs.js';
 import { Random } from '../../support/random.js';

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import t, { type Test } from 'tap';
+import { isSuspended, ownProcess, processStart } from '../../../src/base/process-owner.js';
 import { Lease, leaseMs } from '../../../src/membership/lease.js';
-import { silentAfterMs, WorkerRegistry } from '../../../src/membership/registry.js';
 import { StartOrders } from '../../../src/membership/start-orders.js';
-import { isSuspended, ownProcess, processStart } from '../../../src/owner.js';
+import { silentAfterMs, WorkerRegistry } from '../../../src/membership/worker-registry.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { openStore } from '../../../src/store/store.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';

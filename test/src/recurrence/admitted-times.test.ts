@@ -1,8 +1,8 @@
 import t from 'tap';
 import { AdmittedTimes } from '../../../src/recurrence/admitted-times.js';
 import { Exclusions } from '../../../src/recurrence/exclusions.js';
-import { Zone } from '../../../src/recurrence/zone.js';
-import { Recurrence, type RecurrenceFields } from '../../../src/recurrence.js';
+import { Recurrence, type RecurrenceFields } from '../../../src/recurrence/recurrence.js';
+import { Zone } from '../../../src/recurrence/time/zone.js';
 import { Random } from '../../support/random.js';
 
 const dayMs = 86_400_000;

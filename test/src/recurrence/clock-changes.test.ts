@@ -2,7 +2,7 @@
 // clocks show at every quarter of an hour, and the test applies the rules of test/vectors/README.md to each wall time.
 
 import t from 'tap';
-import { Recurrence, type RecurrenceFields } from '../../../src/recurrence.js';
+import { Recurrence, type RecurrenceFields } from '../../../src/recurrence/recurrence.js';
 import { type MeantTimes, SteppedClock } from '../../support/stepped-clock.js';
 
 const dayMs = 86_400_000;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Exclusions, isExcludedList, wrongEntry } from '../../../src/recurrence/exclusions.js';
-import { formatWallTime } from '../../../src/recurrence/wall-time.js';
+import { formatWallTime } from '../../../src/recurrence/time/wall-time.js';
 
 const wall = (text: string): number => Date.parse(`${text.length === 10 ? `${text}T00:00` : text}Z`);
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import { AdmittedTimes } from '../../../src/recurrence/admitted-times.js';
 import { Exclusions } from '../../../src/recurrence/exclusions.js';
 import { Jitter } from '../../../src/recurrence/jitter.js';
-import { Recurrence, type RecurrenceFields } from '../../../src/recurrence.js';
+import { Recurrence, type RecurrenceFields } from '../../../src/recurrence/recurrence.js';
 
 const start = Date.UTC(2026, 10, 24);
 const daily = { everyUnit: 'daily', start: '2026-11-24T20:00:00' } as const;

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { Recurrence, type RecurrenceFields } from '../../../src/recurrence.js';
-import { type DueEntry, DueTimes } from '../../../src/tasks/due-times.js';
+import { Recurrence, type RecurrenceFields } from '../../../src/recurrence/recurrence.js';
+import { type DueEntry, DueTimes } from '../../../src/rules/due-times.js';
 
 const hourMs = 3_600_000;
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { ChoiceList } from '../../../src/choices.js';
-import { Procedure, type ProcedureFunction, type ScheduleOptions } from '../../../src/procedure.js';
+import { ChoiceList } from '../../../src/base/choices.js';
+import { Procedure, type ProcedureFunction, type ScheduleOptions } from '../../../src/rules/procedure.js';
 import { openTestSite, type TestSite, type TestSiteOptions } from '../../../src/testing.js';
 
 const noon = '2026-11-24T12:00:00Z';

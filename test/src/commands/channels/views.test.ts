@@ -7,7 +7,7 @@ import {
   peekColumns,
   peekedJson,
 } from '../../../../src/commands/channels/views.js';
-import { printable, shortened, tableLines } from '../../../../src/commands/output.js';
+import { printable, shortened, tableLines } from '../../../../src/commands/views/output.js';
 
 const now = Date.UTC(2026, 10, 24, 12);
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
-import { systemClock } from '../../../../src/clock.js';
+import { systemClock } from '../../../../src/base/clock.js';
 import {
   type LevelOverride,
   LevelsFile,
