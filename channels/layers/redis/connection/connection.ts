@@ -137,7 +137,7 @@ export class Connection {
   /** Makes an error of whatever the client library says, without the command's arguments, which may be secret. */
   unavailable(error: unknown): LayerUnavailableError {
     // What the library says of a command whose connection broke is about its own retries.
-    const why = isReplyError(error) ? error : (this.#problem ?? new Error('the connection was lost'));
+    const why = isReplyError(error) ? error : (this.#problem ?? new Error(this.#withoutAnswer()));
     const { name } = this.#options.address;
     if (!isReplyError(why))
       return new LayerUnavailableError(`Redis at ${name} cannot be reached: ${textOf(why)}`, { cause: why });
@@ -155,6 +155,12 @@ export class Connection {
     this.#client?.disconnect();
     // A server that hangs would not answer the polite end of the stream.
     this.#client?.stream?.destroy();
+  }
+
+  /** A first connection may take long on a busy machine. */
+  #withoutAnswer(): string {
+    const { timeoutMs } = this.#options;
+    return this.#heardAt === undefined ? `no answer within ${timeoutMs} ms` : 'the connection was lost';
   }
 
   async #readySoon(signal: AbortSignal | undefined): Promise<Client> {
