@@ -87,7 +87,7 @@ function adopterOf(
     directories: spoolDirectoriesOf(site),
     clock,
     transport,
-    isWanted: () => sender.isHeard,
+    isWanted: () => sender.isAnswered,
     onAdopted: ({ records, ...fields }) => {
       const text = `${records} ${records === 1 ? 'record' : 'records'} of an ended process taken from its spool`;
       sender.write('INFO', 'linod.log', text, fields);

@@ -61,7 +61,7 @@ t.test('a pipe in the place of any file of the log keeps no process from its wor
   const application = site.startApplication('web', { count: 1000 });
   await site.untilRecords(application, 'web', 1000);
   t.match(await application.ended(), { code: 0 });
-  await site.logged(/^spool file .*web-1\.e1\.1\.spool cannot be read: it is no regular file/);
+  await site.logged(/^spool file .*web-1\.e1\.1\.spool cannot be read: it is not a regular file/);
   worker.kill('SIGTERM');
   t.match(await worker.ended(), { code: 0 });
 });

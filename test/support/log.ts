@@ -74,7 +74,7 @@ export class BadTransport implements LogTransport {
     });
   }
 
-  async rest(): Promise<void> {
+  async suspend(): Promise<void> {
     this.rests++;
   }
 

@@ -36,19 +36,19 @@ export class SiteLevels {
     this.tree = tree;
   }
 
-  /** Reads what was set, and follows it from now on. */
+  /** Reads the levels that were set, and follows changes from now on. */
   start(configured: LevelsByName): void {
-    this.#poll();
+    this.#keepPolling();
     this.tree.configure(configured);
   }
 
-  /** What was said at run time, also what does not hold any more: for telling other machines. */
+  /** All levels that were set at run time, including expired ones: for other machines. */
   get known(): readonly LevelOverride[] {
     return this.#overrides;
   }
 
-  /** Takes over what stands in the file by now. Never throws: a file that cannot be read leaves the levels as they are. */
-  look(): void {
+  /** Reads the file if it has changed. Never throws: an unreadable file leaves the levels as they are. */
+  poll(): void {
     const now = this.#options.clock.now();
     try {
       const state = this.#file.state;
@@ -64,24 +64,24 @@ export class SiteLevels {
     if (now >= this.#nextEnd) this.#apply(now);
   }
 
-  /** Writes down what another machine says, if it is news. Never throws. */
+  /** Saves the levels that another machine has set, if they are new. Never throws. */
   take(overrides: readonly LevelOverride[]): void {
     try {
       this.#file.write(overrides, this.#options.clock.now());
     } catch {
-      // A file that cannot be written: the next message, or the one after that, is tried again.
+      // The file cannot be written. The next message is another chance.
     }
-    this.look();
+    this.poll();
   }
 
-  /** Follows no longer; what holds by then goes on to hold. Safe to call twice. */
+  /** Stops following changes. The present levels stay. Safe to call twice. */
   close(): void {
     this.#cancel();
   }
 
-  #poll(): void {
-    this.look();
-    this.#cancel = this.#options.clock.after(pollMs, () => this.#poll());
+  #keepPolling(): void {
+    this.poll();
+    this.#cancel = this.#options.clock.after(pollMs, () => this.#keepPolling());
   }
 
   #apply(now: number): void {
@@ -96,13 +96,13 @@ export class SiteLevels {
     this.tree.override(levels);
   }
 
-  /** For the command that waits for it, if there is one. */
+  /** Confirms the change to the command that waits for it, if there is one. */
   #leaveReceipt(): void {
     const { logDirectory, label } = this.#options;
     try {
       writeFileSync(join(receiptsDirectory(logDirectory), encodeURIComponent(label)), '');
     } catch {
-      // Nobody waits.
+      // No command waits.
     }
   }
 }

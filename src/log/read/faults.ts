@@ -69,8 +69,8 @@ export class Faults {
   /** In the order of the files, by line. @param files in their order */
   list(files: readonly string[]): Fault[] {
     const order = new Map(files.map((file, index) => [file, index]));
-    const place = ({ file }: Fault) => order.get(file) ?? files.length;
-    return [...this.#byKind.values()].flat().sort((a, b) => place(a) - place(b) || a.line - b.line);
+    const rank = ({ file }: Fault) => order.get(file) ?? files.length;
+    return [...this.#byKind.values()].flat().sort((a, b) => rank(a) - rank(b) || a.line - b.line);
   }
 }
 

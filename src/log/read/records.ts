@@ -6,9 +6,9 @@ import type { Head } from '../format/line-format.js';
 import type { Chunk } from './chunks.js';
 
 /** A record, or text that is none. */
-export type Found = (WholeRecord | TornRecord | Stray) & Place;
+export type Found = (WholeRecord | TornRecord | Stray) & ByteRange;
 
-interface Place {
+interface ByteRange {
   /** Its first line in the file, from 1. */
   readonly line: number;
   /** Its bytes in the chunk, with the last newline. */
@@ -58,7 +58,7 @@ export class RecordScanner {
   *scan({ bytes, isTail }: Chunk): Generator<Found> {
     // As latin1, the text has the offsets of the bytes.
     const text = bytes.toString('latin1');
-    let open: (WholeRecord & Place & { end: number }) | undefined;
+    let open: (WholeRecord & ByteRange & { end: number }) | undefined;
     for (let start = 0, end = 0; start < text.length; start = end) {
       const newline = text.indexOf('\n', start);
       end = newline < 0 ? text.length : newline + 1;

@@ -2,14 +2,14 @@
 
 import type { Faults } from './faults.js';
 
-/** A place of the log. */
-export interface Place {
+/** A position of the log. */
+export interface LinePosition {
   readonly file: string;
   readonly line: number;
 }
 
 /** Numbers `from` … `to`, and the line where that was noticed. */
-export interface Numbers extends Place {
+export interface Numbers extends LinePosition {
   readonly from: number;
   readonly to: number;
 }
@@ -62,10 +62,10 @@ export class Sequence {
     this.#previous = number;
   }
 
-  /** Everything up to this number was written before this place; what was not met is missing. */
-  goOn(last: number, place: Place): void {
+  /** Everything up to this number was written before this position; what was not met is missing. */
+  goOn(last: number, position: LinePosition): void {
     if (last <= this.last) return;
-    this.#gaps.push({ from: this.last + 1, to: last, ...place });
+    this.#gaps.push({ from: this.last + 1, to: last, ...position });
     this.missing += last - this.last;
     // What comes late for the oldest is taken for doubled from now on.
     if (this.#gaps.length > mostGaps) this.#gaps.shift();
@@ -74,8 +74,8 @@ export class Sequence {
   }
 
   /** The writer says that these numbers cannot come any more. */
-  lose(from: number, to: number, place: Place): void {
-    this.goOn(from - 1, place);
+  lose(from: number, to: number, position: LinePosition): void {
+    this.goOn(from - 1, position);
     this.lost += to - from + 1;
     for (const gap of this.#gaps)
       this.missing -= Math.max(0, Math.min(gap.to, to) - Math.max(gap.from, from) + 1);
@@ -91,18 +91,18 @@ export class Sequence {
   }
 
   /** A number that is not above the last: it is late, or there already. */
-  #takeLate(number: number, place: Place): void {
+  #takeLate(number: number, position: LinePosition): void {
     const { sender, epoch } = this;
     if (!this.#gaps.some(({ from, to }) => from <= number && number <= to)) {
       this.doubled++;
-      this.#faults.add({ kind: 'doubled', sender, epoch, from: number, to: number, ...place });
+      this.#faults.add({ kind: 'doubled', sender, epoch, from: number, to: number, ...position });
       return;
     }
     this.missing--;
     this.#gaps = this.#gaps.flatMap((gap) => without(gap, number, number));
     if (number > this.#previous) return;
     this.disordered++;
-    this.#faults.add({ kind: 'disordered', sender, epoch, number, after: this.#previous, ...place });
+    this.#faults.add({ kind: 'disordered', sender, epoch, number, after: this.#previous, ...position });
   }
 }
 

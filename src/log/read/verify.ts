@@ -9,7 +9,7 @@ import { type Chunk, readChunks } from './chunks.js';
 import { type Fault, Faults } from './faults.js';
 import { fingerprintOf, type LogPart, predecessorOf } from './files.js';
 import { detach, type Found, RecordScanner } from './records.js';
-import { type Numbers, type Place, Sequence } from './sequence.js';
+import { type LinePosition, type Numbers, Sequence } from './sequence.js';
 
 /** What is to be said about one sender's records, all numbers inclusive. */
 export interface SenderReport {
@@ -105,7 +105,7 @@ class Check {
   readonly #files: PartReport[] = [];
   readonly #lost: LostNumbers[] = [];
   readonly #sequences = new Map<string, Sequence>();
-  /** The sequence of each label's lines at this place of the file, and in the files before. */
+  /** The sequence of each label's lines at this position of the file, and in the files before. */
   readonly #current = new Map<string, Sequence>();
   readonly #earlier = new Map<string, Sequence>();
   #file = '';
@@ -221,25 +221,25 @@ class Check {
     return sequence;
   }
 
-  #note(note: LedgerNote | undefined, place: Place): void {
+  #note(note: LedgerNote | undefined, position: LinePosition): void {
     const isBegin = note !== undefined && 'file' in note;
-    if (!isBegin && !this.#isBegun) this.#miss(place.line);
+    if (!isBegin && !this.#isBegun) this.#miss(position.line);
     this.#isBegun = true;
     if (note === undefined) return;
-    if ('file' in note) this.#checkBefore(note, place.line);
+    if ('file' in note) this.#checkBefore(note, position.line);
     else if ('positions' in note) {
-      for (const [sender, epoch, last] of note.positions) this.#of(sender, epoch, last).goOn(last, place);
+      for (const [sender, epoch, last] of note.positions) this.#of(sender, epoch, last).goOn(last, position);
     } else if ('from' in note) {
       const { sender, epoch, from, to } = note;
       if (to < from) return;
-      this.#of(sender, epoch, from - 1).lose(from, to, place);
-      if (this.#lost.length < mostListed) this.#lost.push({ sender, epoch, from, to, ...place });
+      this.#of(sender, epoch, from - 1).lose(from, to, position);
+      if (this.#lost.length < mostListed) this.#lost.push({ sender, epoch, from, to, ...position });
     } else {
       const { sender, epoch, last } = note;
       const sequence = this.#of(sender, epoch, last);
       // The lines of that label are this sender's from here on.
       this.#current.set(sender, sequence);
-      sequence.goOn(last, place);
+      sequence.goOn(last, position);
     }
   }
 

@@ -1,27 +1,27 @@
-// What could not be read of what other programs send: told once a minute, since who sends nonsense sends it again.
+// Reports input that could not be read. A client that sends garbage sends it again, so reports come once a minute.
 
 import type { Clock } from '../../base/clock.js';
 import type { Fields } from '../fields.js';
 
-const tellEveryMs = 60_000;
-/** Of the kinds that come within a minute, so many are told in words. */
+const reportEveryMs = 60_000;
+/** Maximum kinds of problems that one report names. */
 const maxKinds = 5;
 
 /**
- * Tells the first problem at once, and at the end of each minute what came meanwhile: each kind once, with how often it
- * came. `problems` counts all so far. It keeps no process alive.
+ * Reports the first problem at once. At the end of each minute it reports what came meanwhile: each kind once, with its
+ * number. The field `problems` counts all so far. No timer keeps the process alive.
  */
 export class Problems {
   readonly #clock: Clock;
-  readonly #tell: (text: string, fields: Fields) => void;
+  readonly #log: (text: string, fields: Fields) => void;
   #count = 0;
   #waiting = new Map<string, number>();
   #unlisted = 0;
   #cancel: (() => void) | undefined;
 
-  constructor(clock: Clock, tell: (text: string, fields: Fields) => void) {
+  constructor(clock: Clock, log: (text: string, fields: Fields) => void) {
     this.#clock = clock;
-    this.#tell = tell;
+    this.#log = log;
   }
 
   add(problem: string): void {
@@ -32,7 +32,7 @@ export class Problems {
     if (this.#cancel === undefined) this.#report();
   }
 
-  /** Tells what has not been told. */
+  /** Reports what still waits, and ends. */
   close(): void {
     this.#cancel?.();
     this.#report();
@@ -44,10 +44,10 @@ export class Problems {
     if (this.#waiting.size === 0) return;
     const problems = this.#count;
     for (const [text, times] of this.#waiting)
-      this.#tell(times === 1 ? text : `${text} (${times} times)`, { problems });
-    if (this.#unlisted > 0) this.#tell(`and ${this.#unlisted} more problems of other kinds`, { problems });
+      this.#log(times === 1 ? text : `${text} (${times} times)`, { problems });
+    if (this.#unlisted > 0) this.#log(`and ${this.#unlisted} more problems of other kinds`, { problems });
     this.#waiting = new Map();
     this.#unlisted = 0;
-    this.#cancel = this.#clock.after(tellEveryMs, () => this.#report());
+    this.#cancel = this.#clock.after(reportEveryMs, () => this.#report());
   }
 }

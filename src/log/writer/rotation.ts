@@ -1,4 +1,4 @@
-// When a log is rotated, and what is kept of it.
+// When a log is rotated.
 
 import { Zone } from '../../recurrence/time/zone.js';
 import type { RotationPolicy } from '../../site/log-settings.js';
@@ -7,12 +7,12 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * Whether a file is to be followed by the next.
+ * Whether a file must be rotated.
  *
- * By time, it is when the zone's clocks show another day or hour than at its begin. An hour that the clocks show twice is two
- * hours; a clock that was set back rotates nothing until it has caught up.
+ * By time: when the zone's clocks show another day or hour than at its beginning. An hour that the clocks show twice is two
+ * hours. After a clock was set back, nothing is rotated until it has caught up.
  *
- * @param began when the file began, in ms; `NaN` when nobody knows, and then only its size counts
+ * @param began when the file began, in ms since 1970; with `NaN` (unknown) only its size counts
  * @param timezone an IANA name
  */
 export function isRotationDue(

@@ -18,7 +18,7 @@ function setUp(t: Test) {
   const sender: LogSender = new LogSender({
     name: 'web',
     clock,
-    onHurry: () => {
+    onSettingsNeeded: () => {
       levels.configure({ root: 'INFO' });
       sender.begin({ spoolDirectory: join(directory, 'usual'), timezone: 'UTC' });
     },

@@ -101,11 +101,11 @@ t.test('a file that makes no sense leaves the levels as they are; what is old is
   ]) {
     writeFileSync(file.path, text);
     t.equal(file.read(), undefined, text.slice(0, 100));
-    levels.look();
+    levels.poll();
     t.equal(levels.tree.threshold('good'), 10);
   }
   t.ok(write(override({ name: 'next', level: 'ERROR' })));
-  levels.look();
+  levels.poll();
   t.equal(levels.tree.threshold('next'), 40);
 });
 

@@ -138,7 +138,7 @@ t.test('a file that cannot be opened is told once, and tried again', async (t) =
   mkdirSync(path);
   await scan();
   await scan();
-  t.match(troubles, [{ code: 'LINOD_ERR_BAD_SPOOL', message: /it is no regular file/ }]);
+  t.match(troubles, [{ code: 'LINOD_ERR_BAD_SPOOL', message: /it is not a regular file/ }]);
   t.equal(troubles.length, 1);
   rmdirSync(path);
   spool('web-5.e5.1.spool', 1);
@@ -175,8 +175,8 @@ t.test('a pipe and a link keep nobody waiting, and are told once', async (t) => 
   await scan();
   t.same(taken, [1, 2]);
   t.match(troubles, [
-    { code: 'LINOD_ERR_BAD_SPOOL', message: /a-1\.e1\.1\.spool cannot be read: it is no regular file/ },
-    { code: 'LINOD_ERR_BAD_SPOOL', message: /b-2\.e2\.1\.spool cannot be read: it is no regular file/ },
+    { code: 'LINOD_ERR_BAD_SPOOL', message: /a-1\.e1\.1\.spool cannot be read: it is not a regular file/ },
+    { code: 'LINOD_ERR_BAD_SPOOL', message: /b-2\.e2\.1\.spool cannot be read: it is not a regular file/ },
   ]);
   t.equal(troubles.length, 2);
 });

@@ -33,7 +33,7 @@ function setUp(t: Test, layer: ChannelLayer = new InMemoryChannelLayer(), failur
     ownsLayer: false,
     channel,
     clock,
-    restAfterMs: 500,
+    suspendAfterMs: 500,
   });
   t.teardown(() => transport.close());
   const answers: LogAnswer[] = [];
@@ -81,7 +81,7 @@ t.test('it does not rest while the layer is being opened, however long that take
     await slow;
     return layer;
   };
-  const transport = new LayerTransport({ open, ownsLayer: false, channel, clock, restAfterMs: 500 });
+  const transport = new LayerTransport({ open, ownsLayer: false, channel, clock, suspendAfterMs: 500 });
   const message = batchOf({ numbers: [1] });
   const delivered = transport.deliver(message);
   clock.advance(600);
@@ -140,7 +140,7 @@ t.test('a layer that is opened while an earlier attempt fails is closed with the
   });
   const message = batchOf({ numbers: [1] });
   const first = transport.deliver(message);
-  const rested = transport.rest();
+  const rested = transport.suspend();
   const second = transport.deliver(message);
   await until('both attempts have begun', () => attempts.length === 2);
   attempts[1]?.(true);

@@ -63,7 +63,7 @@ function setUp(t: Test, settings: Partial<SenderSettings>) {
 t.test('DEBUG ends at half of the room, INFO at three quarters, the others when there is none', (t) => {
   const taken = (fill: number) => {
     const pressure = new Pressure();
-    pressure.update(fill);
+    pressure.update(fill, 0);
     return levels.filter((level) => pressure.admits(level));
   };
   t.strictSame(taken(0.49), levels);
@@ -76,17 +76,17 @@ t.test('DEBUG ends at half of the room, INFO at three quarters, the others when 
 
 t.test('while records are dropped, that is told once a second, and at once when it is over', (t) => {
   const pressure = new Pressure();
-  pressure.update(0.6);
+  pressure.update(0.6, 0);
   pressure.admits('DEBUG');
   t.strictSame(pressure.report(0), { DEBUG: 1 });
   pressure.admits('DEBUG');
   pressure.admits('DEBUG');
   t.equal(pressure.report(999), undefined);
   t.strictSame(pressure.report(1000), { DEBUG: 2 });
-  pressure.update(1);
+  pressure.update(1, 0);
   pressure.admits('ERROR');
   t.equal(pressure.report(5000), undefined, 'there is no room for telling it');
-  pressure.update(0.1);
+  pressure.update(0.1, 0);
   t.strictSame(pressure.report(5001), { ERROR: 1 });
   t.equal(pressure.report(9000), undefined);
   t.end();

@@ -83,7 +83,7 @@ t.test('a spool file of another version of linod is told as that, and left as it
   writeFileSync(path, text);
   t.throws(() => readSpoolHeader(path), {
     code: 'LINOD_ERR_BAD_SPOOL',
-    message: /: another version of linod wrote it; a worker of that version sends it$/,
+    message: /: another version of linod wrote it; a worker of that version can send it$/,
   });
   t.equal(readFileSync(path, 'utf8'), text);
 });

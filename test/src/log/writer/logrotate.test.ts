@@ -79,8 +79,8 @@ t.test('with copytruncate, what was lost is told in the log and found by verify'
   await sender.write();
   await writer.stop();
   const text = readFileSync(path, 'utf8');
-  t.match(text, /WARNING - linod\.log: another program has emptied the log file, in which were \d+ bytes/);
-  t.match(text, /INFO - linod\.log: the log goes on in a new file/);
+  t.match(text, /WARNING - linod\.log: another program has emptied the log file, which had \d+ bytes/);
+  t.match(text, /INFO - linod\.log: the log continues in a new file/);
   const report = await verifyLog(await findLogParts(path, 'UTC'));
   t.same(report.faults, [], 'nothing was written in that moment, so nothing is missing');
   t.match(report.senders, [{ first: 1, last: 60, records: 60 }]);

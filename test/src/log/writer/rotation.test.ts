@@ -147,7 +147,7 @@ for (const format of formats) {
       );
       await bench.checkSound();
       const begin = readFileSync(bench.path, 'utf8').split('\n').slice(0, 2).join('\n');
-      t.match(begin, /the log goes on in a new file.*\n.*records of 2 senders/);
+      t.match(begin, /the log continues in a new file.*\n.*records of 2 senders/);
       const missing = join(dirname(bench.path), rotated[2] ?? '');
       rmSync(missing);
       const report = await bench.verify();
@@ -292,17 +292,17 @@ t.test(
       [
         'renamed',
         (path) => renameSync(path, `${path}.1`),
-        /^\S+ \S+ INFO - linod\.log: the log goes on in a new file/,
+        /^\S+ \S+ INFO - linod\.log: the log continues in a new file/,
       ],
       [
         'removed',
         (path) => rmSync(path),
-        /WARNING - linod\.log: another program has removed the log file, in which were \d+ bytes/,
+        /WARNING - linod\.log: another program has removed the log file, which had \d+ bytes/,
       ],
       [
         'emptied',
         (path) => truncateSync(path),
-        /WARNING - linod\.log: another program has emptied the log file, in which were \d+ bytes/,
+        /WARNING - linod\.log: another program has emptied the log file, which had \d+ bytes/,
       ],
     ];
     for (const [what, change, told] of cases) {

@@ -258,7 +258,7 @@ t.test('an unfinished record is removed at the start, and written when it comes 
       ['text 1', 'é\nof several\nlines 2'],
       where,
     );
-    t.match((await notes(to.path)).at(-1), /was not finished when its writer ended: \d+ bytes removed/);
+    t.match((await notes(to.path)).at(-1), /ended before it finished the last record: \d+ bytes removed/);
   }
 });
 
@@ -289,7 +289,7 @@ t.test('a file that was renamed while no writer ran counts, and is repaired', as
   rmSync(`${to.path}.0`, { recursive: true });
   await second.write(batchOf({ numbers: range(1, 5) }));
   t.strictSame(await numbers(to.path), range(1, 5));
-  t.match((await notes(to.path)).at(-1), /^web\[812\] goes on at #4 /);
+  t.match((await notes(to.path)).at(-1), /^web\[812\] continues at #4 /);
 });
 
 t.test(
@@ -345,7 +345,7 @@ t.test(
   },
 );
 
-t.test('reopen goes on in a new file of that name, with the numbers where they were', async (t) => {
+t.test('reopen continues in a new file of that name, with the numbers where they were', async (t) => {
   const to = setting(t);
   const { write, writer } = await startWriter(t, to);
   await write(batchOf({ numbers: [1, 2] }));
@@ -354,7 +354,7 @@ t.test('reopen goes on in a new file of that name, with the numbers where they w
   t.ok(existsSync(to.path));
   await write(batchOf({ numbers: [1, 2, 3] }));
   t.strictSame(await numbers(to.path), [1, 2, 3]);
-  t.match(readFileSync(to.path, 'utf8'), /web\[812\] goes on at #3/);
+  t.match(readFileSync(to.path, 'utf8'), /web\[812\] continues at #3/);
 });
 
 t.test(
@@ -374,7 +374,7 @@ t.test(
       change(to.path);
       await write(batchOf({ numbers: [2, 3] }));
       if (what === 'replaced by another')
-        t.match(readFileSync(to.path, 'utf8'), /^other\n.* web\[812\] goes on at #3/s);
+        t.match(readFileSync(to.path, 'utf8'), /^other\n.* web\[812\] continues at #3/s);
       else t.strictSame(await numbers(to.path), expected, what);
       t.strictSame(to.troubles, [], what);
     }
@@ -478,9 +478,9 @@ t.test('records that were acknowledged but are gone with a removed file are not 
   const to = setting(t);
   const { write } = await startWriter(t, to);
   await write(batchOf({ numbers: [100], acked: 99, base: 100 }));
-  t.match((await notes(to.path)).at(-1), /^web\[812\] goes on at #100 /);
+  t.match((await notes(to.path)).at(-1), /^web\[812\] continues at #100 /);
   await write(batchOf({ numbers: [300], acked: 299, base: 300 }));
-  t.match((await notes(to.path)).at(-1), /^web\[812\] goes on at #300 /);
+  t.match((await notes(to.path)).at(-1), /^web\[812\] continues at #300 /);
   t.notOk((await notes(to.path)).some((note) => note.includes('lost')));
 });
 
