@@ -1,9 +1,11 @@
 // `npm run docs`: writes the generated parts of the documents from the code.
 //
-// docs/reference/configuration.md: the settings, of src/site/settings.ts. docs/reference/policies.md: the policies, of
-// src/rules/policies.ts. docs/reference/reasons.md: the reasons, of src/rules/reasons.ts. docs/reference/commands.md: the
-// help of every command. docs/reference/api.md: the public names and their comments. docs/explanation/channels.md: the
-// claims of test/contracts.
+//     docs/reference/configuration.md   the settings, from src/site/settings.ts
+//     docs/reference/policies.md        the policies, from src/rules/policies.ts
+//     docs/reference/reasons.md         the reasons, from src/rules/reasons.ts
+//     docs/reference/commands.md        the help of every command
+//     docs/reference/api.md             the public names and their comments
+//     docs/explanation/channels.md      the claims of test/contracts
 //
 // `npm test` fails when a document and the code differ. Exit codes: 0 done, 1 failed.
 

@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     return child;
   };
   try {
-    const complete = await tell(site, start);
+    const complete = await runStory(site, start);
     process.exitCode = complete ? 0 : 1;
     if (complete) await rm(parent, { recursive: true, force: true });
     else say(`the site is left for you to look at: ${site}`);
@@ -66,7 +66,7 @@ async function main(): Promise<void> {
 
 type Start = (script: string, ...args: string[]) => Child;
 
-async function tell(site: string, start: Start): Promise<boolean> {
+async function runStory(site: string, start: Start): Promise<boolean> {
   step('A new site', `linod init makes a directory with a configuration and an example procedure: ${site}`);
   await finish(start('linod', 'init', site));
   await writeFile(join(site, 'procedures', 'garden.ts'), procedures);

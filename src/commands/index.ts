@@ -1,4 +1,4 @@
-// What commands outside src/ are made of: those over the shipped procedures, in procedures/commands/.
+// What the commands in procedures/commands/ use.
 
 export {
   ExitError,

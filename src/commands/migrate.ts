@@ -7,7 +7,7 @@ import { print, printJson, say } from './views/output.js';
 export function migrateCommand(): Command {
   return siteCommand(
     'migrate',
-    'bring the database up to date; every command and worker does that by itself when it starts',
+    'bring the database up to date; commands and workers also do it when they start',
     'Example:\n  $ linod migrate',
   ).action(async (flags: SiteJsonFlags) => {
     await withSiteStore(flags, async ({ site, store }) => {

@@ -1,4 +1,4 @@
-// linod simulate: what the rules would do in some time to come, on a virtual clock.
+// linod simulate: runs the rules on a virtual clock and reports what they would do.
 
 import type { Command } from 'commander';
 import { JobRules } from '../actors/tables.js';
@@ -19,26 +19,29 @@ interface SimulateFlags extends SiteJsonFlags {
 
 const simulatedEndRule = `${pointRule} or how long after the beginning (12h, 90d)`;
 const dayMs = 86_400_000;
-/** Unless told otherwise, so much time is simulated. */
-const usualMs = 30 * dayMs;
+/** The simulated time without --to. */
+const defaultMs = 30 * dayMs;
 
 export function simulateCommand(): Command {
   return siteCommand(
     'simulate',
-    'show what the rules would do in some time: overlaps, pile-ups, idle hours, clock changes',
-    'Runs take as long as the median of their history. Failures, requests and outages are not simulated.\n\nExample:\n  $ linod simulate --from 2027-01-01 --to 2028-01-01 --slots 4',
+    'show what the rules will do in a period: overlaps, queues, idle hours, clock changes',
+    `A run takes the median time of its rule's history. Failures, requests and outages are not simulated.
+
+Example:
+  $ linod simulate --from 2027-01-01 --to 2028-01-01 --slots 4`,
   )
     .option('--from <time>', `the beginning: now, or ${instantRule}`, 'now')
     .option('--to <time>', 'the end, or how long after the beginning: 90d (default: 30d)')
     .option('--slots <n>', "how many jobs run side by side, on all workers (default: the site's maxJobs)")
-    .option('--duration <duration>', 'how long a run takes that has no history', '1')
+    .option('--duration <duration>', 'how long a run without a history takes', '1')
     .action(async (flags: SimulateFlags) => {
       const site = await requireSite(flags);
       const { timezone, maxJobs } = site.settings;
       const instant = (flag: string, text: string, allowed = instantRule) =>
         parseInstant(flag, text, { now: new Date(), timezone, allowed });
       const from = instant('--from', flags.from);
-      const span = flags.to === undefined ? usualMs : parseDuration(flags.to);
+      const span = flags.to === undefined ? defaultMs : parseDuration(flags.to);
       const to =
         span === undefined
           ? instant('--to', flags.to ?? '', simulatedEndRule)

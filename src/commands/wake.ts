@@ -1,4 +1,4 @@
-// Waking the workers from a command, and saying so when they cannot be.
+// Wakes the workers from a command, and says so when that fails.
 
 import { tellWorkers, type Woken } from '../actors/tables.js';
 import type { Site } from '../site/site.js';
@@ -12,7 +12,7 @@ export async function wakeWorkers(site: Site, store: Store): Promise<boolean> {
   return woken.isWorking;
 }
 
-/** Says why a worker will notice later. */
+/** Says why the workers notice only at their next poll. */
 export function sayIfUnwoken({ unwoken }: Woken): void {
-  if (unwoken !== null) say(`the worker will notice within some seconds; it cannot be told now: ${unwoken}`);
+  if (unwoken !== null) say(`the workers will notice within 5 s; they cannot be notified now: ${unwoken}`);
 }

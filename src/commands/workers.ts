@@ -1,4 +1,4 @@
-// linod workers: which workers run.
+// linod workers: lists the running workers.
 
 import type { Command } from 'commander';
 import { Workers } from '../actors/tables.js';
@@ -10,7 +10,7 @@ import { workerColumns, workerJson } from './views/tables.js';
 export function workersCommand(): Command {
   return siteCommand(
     'workers',
-    'list the running workers, and whether they hear',
+    'list the running workers and the state of their listeners',
     'Example:\n  $ linod workers',
   ).action(async (flags: SiteJsonFlags) => {
     const site = await requireSite(flags);

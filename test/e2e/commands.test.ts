@@ -312,7 +312,7 @@ t.test('data goes to stdout and talk to stderr', async (t) => {
   });
   t.match(await run(t, site, 'linod rules sync'), {
     stdout: /^$/,
-    stderr: 'the rules fit the procedures; nothing to do\n',
+    stderr: 'nothing to do: the rules fit the procedures\n',
   });
   t.match(await run(t, site, 'linod rules'), {
     stdout:
@@ -323,7 +323,7 @@ t.test('data goes to stdout and talk to stderr', async (t) => {
   t.match(await run(t, site, 'linod rule 1 run'), {
     code: 0,
     stdout: 'request 1: run Job rule #1 <Procedures.water_plants every 1 daily>\n',
-    stderr: 'no worker is running; request 1 is kept until one does: runworker linod_test\n',
+    stderr: 'no worker is running; request 1 waits for one: runworker linod_test\n',
   });
   t.match(await run(t, site, 'linod log tail'), {
     code: 0,
@@ -353,7 +353,7 @@ t.test('initiate_linod without a worker says how to start one, and its order is 
     code: 1,
     stdout: /^$/,
     stderr:
-      'initiate_linod: no worker answered within 3 s; the order is kept: a worker that runs follows it within seconds, another one when it starts: runworker linod_test\n',
+      'initiate_linod: no worker answered within 3 s; the order is kept: a running worker follows it within 5 s, another when it starts: runworker linod_test\n',
   });
   const { code, stdout } = await run(t, site, 'initiate_linod --timeout 1 --json');
   t.equal(code, 1);

@@ -79,7 +79,7 @@ t.test(
     };
     await site.linod('rules', 'sync');
     const channels = () => linodAs(reader, site.directory, 'channels');
-    t.match(channels(), { status: 0, stderr: 'nothing lies on any channel\n' });
+    t.match(channels(), { status: 0, stderr: 'no messages on any channel\n' });
     await site.linod('channels', 'send', 'orders', '--type', 'order.paid');
     t.match(channels(), { status: 0, stdout: /^orders +1 /m, stderr: '' });
     t.match(linodAs(reader, site.directory, 'status'), {

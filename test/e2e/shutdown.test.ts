@@ -32,7 +32,7 @@ t.test('SIGTERM lets a job finish within the grace', async (t) => {
   t.match(await worker.ended(), {
     code: 0,
     signal: null,
-    stderr: /SIGTERM: stopping; once more to end at once/,
+    stderr: /SIGTERM: stopping; repeat to end at once/,
   });
   t.match(await site.jobs('boil_eggs'), [{ status: 'done', message: /^done in / }]);
   t.match(await site.logged(/^the eggs are done/), {});

@@ -86,7 +86,7 @@ t.test('Ctrl-C ends every command that waits or follows with 130', async (t) => 
   for (const program of [follow, tail]) await program.printed(/waiting/);
   await check.printed(/watching/);
   for (const program of [run, follow, tail, check]) t.equal(await afterCtrlC(program), 130);
-  t.match(await check.ended(), { stderr: /\nended by a signal before all was done\n$/ });
+  t.match(await check.ended(), { stderr: /\nended by a signal before the work was done\n$/ });
   await eventually('the run goes on', async () => (await site.jobs('wait'))[0]?.status === 'running');
 });
 

@@ -57,7 +57,7 @@ onBothLayers(
       await site.untilRecords(program, name, killedAt + 1000);
     }
     const table = await site.linod('workers');
-    t.match(table, /^worker +pid +channels +started +last heard of +version +listeners\n/);
+    t.match(table, /^worker +pid +channels +started +heartbeat +version +listeners\n/);
     t.match(table, new RegExp(`\\[${survivor.pid}\\]@`));
     t.notMatch(table, new RegExp(`\\[${victim.pid}\\]@`));
 

@@ -1,4 +1,4 @@
-// linod channels: what lies on the channels of a layer. Works while no worker runs.
+// linod channels: shows the channels of a layer. It needs no running worker.
 
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
@@ -20,7 +20,7 @@ import { type LayerFlags, layerCommand, onLayer } from './with-layer.js';
 export function channelsCommand(): Command {
   const command = layerCommand(
     'channels',
-    'show the channels of the layer: how full they are, what is on lease, what is dead',
+    'show the channels of the layer: waiting messages, leases, dead letters',
     'Example:\n  $ linod channels\n  $ linod channels --layer redis://localhost:6379',
   )
     .allowExcessArguments()
@@ -31,7 +31,7 @@ export function channelsCommand(): Command {
       onLayer(async (layer, flags) => {
         const stats = await layer.stats();
         if (flags.json) printJson(stats, ['at']);
-        else printList({}, stats.channels, { columns: figureColumns, none: 'nothing lies on any channel' });
+        else printList({}, stats.channels, { columns: figureColumns, none: 'no messages on any channel' });
       }),
     );
   for (const below of [peekCommand(), sendCommand(), groupsCommand(), deadCommand(), redriveCommand()])
@@ -47,12 +47,12 @@ interface PeekFlags extends LayerFlags {
 function peekCommand(): Command {
   return layerCommand(
     'peek',
-    'look at the next messages of a channel without taking them',
+    'show the next messages of a channel without taking them',
     'Example:\n  $ linod channels peek linod_mysite --max 3',
   )
     .argument('<channel>', 'a channel, or the key of a process up to its "!"')
     .option('--max <count>', 'how many messages', '10')
-    .option('--on-lease', 'look at what is on lease, instead of what waits')
+    .option('--on-lease', 'show messages on lease instead of waiting ones')
     .action(
       onLayer<PeekFlags>(async (layer, flags, channel = '') => {
         const { onLease = false } = flags;
@@ -60,7 +60,7 @@ function peekCommand(): Command {
         printList(flags, messages, {
           columns: peekColumns({ now: Date.now(), onLease }),
           json: peekedJson,
-          none: `${onLease ? 'nothing is on lease' : 'nothing waits'} on ${channel}`,
+          none: `no messages ${onLease ? 'on lease' : 'waiting'} on ${channel}`,
         });
       }),
     );
@@ -78,7 +78,7 @@ function sendCommand(): Command {
   )
     .argument('<channel>', 'the channel')
     .argument('[message]', 'a JSON object; "-" reads it from standard input', '{}')
-    .option('--type <type>', "the message's type, when it does not stand in the object")
+    .option('--type <type>', "the message's type, if the object has none")
     .action(
       onLayer<SendFlags>(
         async (layer, flags, channel = '', text = '') => {
@@ -97,15 +97,15 @@ function sendCommand(): Command {
 function groupsCommand(): Command {
   return layerCommand(
     'groups',
-    'the groups, their members, and when each was last added',
+    'list the groups, their members, and when each was last renewed',
     'Example:\n  $ linod channels groups linod_mysite.workers',
   )
-    .argument('[group]', 'only this one')
+    .argument('[group]', 'only this group')
     .action(
       onLayer(async (layer, flags, group) => {
         const groups = await layer.groups(group);
         if (flags.json) return printJson(groups, ['renewedAt']);
-        const none = group === undefined ? 'no groups' : `nobody is in group ${group}`;
+        const none = group === undefined ? 'no groups' : `group ${group} has no members`;
         printList({}, memberRows(groups), { columns: memberColumns(Date.now()), none });
       }),
     );
@@ -118,11 +118,11 @@ interface DeadFlags extends LayerFlags {
 function deadCommand(): Command {
   return layerCommand(
     'dead',
-    'list dead letters: messages that were handed out on lease too often',
+    'list dead letters: messages that were delivered on lease too often',
     'Example:\n  $ linod channels dead orders',
   )
-    .argument('[channel]', 'only those of this channel')
-    .option('--max <count>', 'how many', '100')
+    .argument('[channel]', 'only dead letters of this channel')
+    .option('--max <count>', 'how many dead letters', '100')
     .action(
       onLayer<DeadFlags>(async (layer, flags, channel) => {
         const letters = await layer.deadLetters(channel, { max: parseWholeNumber('--max', flags.max) });
@@ -138,11 +138,14 @@ function deadCommand(): Command {
 function redriveCommand(): Command {
   return layerCommand(
     'redrive',
-    'put dead letters back on their channel, to be handled as if they had just been sent',
-    'Stops at a full channel. Ends with 1 when some of the ids are no dead letters, or did not fit in.\n\nExample:\n  $ linod channels redrive orders',
+    'put dead letters back on their channel, as new messages',
+    `It stops when the channel is full. Exit code 1: some ids are no dead letters, or did not fit.
+
+Example:
+  $ linod channels redrive orders`,
   )
-    .argument('<channel>', 'the channel that they were sent to')
-    .argument('[id...]', 'only these, as "linod channels dead" shows them')
+    .argument('<channel>', 'the channel that the messages were sent to')
+    .argument('[id...]', 'only these ids, as "linod channels dead" shows them')
     .action(
       onLayer(async (layer, flags, channel = '', ...ids) => {
         const chosen = new Set(ids);

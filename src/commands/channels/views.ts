@@ -1,4 +1,4 @@
-// Channels, their messages and their groups, as a person writes them on the command line and is shown them.
+// Shows channels, messages and groups, and parses a message of the command line.
 
 import {
   type ChannelFigures,
@@ -51,7 +51,7 @@ function oldestText({ depth, oldestAgeMs }: ChannelFigures): string {
 interface PeekView {
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** Whether they are on lease. */
+  /** Whether the messages are on lease. */
   readonly onLease: boolean;
 }
 
@@ -78,7 +78,7 @@ export function peekColumns({ now, onLease }: PeekView): ReadonlyArray<Column<Pe
   ];
 }
 
-/** On one line, without anything that a terminal acts upon. For a process's key it begins with who it is for. */
+/** The message on one line, without control characters. For the key of a process it begins with the channels. */
 function messageText({ message, error, channels }: Peeked): string {
   const text =
     message === undefined
@@ -105,7 +105,7 @@ export function deadJson({ message, ...letter }: DeadLetterReport): Record<strin
   return { ...withDates(letter), message: plainValue(message) };
 }
 
-/** What a message holds is not touched: its numbers are its own. */
+/** Only the outer fields are dates; numbers in a message stay. */
 function withDates(shown: object): Record<string, unknown> {
   const date = (value: unknown) => (typeof value === 'number' ? new Date(value) : value);
   const entries = Object.entries(shown);
@@ -153,10 +153,10 @@ export function deadColumns(now: number): ReadonlyArray<Column<DeadLetterReport>
 }
 
 /**
- * Makes a message of a JSON object and, where that has none, a type.
+ * Makes a message of a JSON object; adds the type if the object has none.
  *
- * @param source what the text is called in errors: `the message`, `standard input`
- * @throws UsageError (`LINOD_ERR_USAGE`), with the line and column of what is no JSON
+ * @param source the name of the text in errors: `the message`, `standard input`
+ * @throws UsageError (`LINOD_ERR_USAGE`), with the line of invalid JSON
  */
 export function parseMessageInput(source: string, text: string, type: string | undefined): Message {
   const found = parseJson(source, text);
@@ -181,8 +181,8 @@ function kind(value: unknown): string {
 }
 
 /**
- * The value with what JSON has no word for in words that it has: byte strings as `{"$bytes": "base64"}`, whole numbers
- * beyond 53 bits and numbers that are none as text, values of extension types as `{"$extension": code, "$bytes": …}`.
+ * The value in what JSON can express. Byte strings become `{"$bytes": "base64"}`, extension values
+ * `{"$extension": code, "$bytes": …}`. Integers beyond 53 bits, NaN and infinities become text.
  */
 export function plainValue(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);

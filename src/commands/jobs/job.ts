@@ -1,4 +1,4 @@
-// linod job N: one run, with what it logged; and linod job cancel N.
+// linod job N: shows one run with its lines; linod job cancel N ends it.
 
 import type { Command } from 'commander';
 import { CancelJob, endOfJob } from '../../actors/run-job.js';
@@ -30,12 +30,17 @@ interface JobFlags extends SiteJsonFlags {
 export function jobCommand(): Command {
   return siteCommand(
     'job',
-    'show one job, with the lines that it logged',
-    'Exit codes of --follow: 0 the run is done, 1 it ended otherwise.\n\nExample:\n  $ linod job 812\n  $ linod job 812 --follow\n  $ linod job cancel 812',
+    'show one job with the lines that it logged',
+    `Exit codes of --follow: 0 the run is done, 1 it ended otherwise.
+
+Example:
+  $ linod job 812
+  $ linod job 812 --follow
+  $ linod job cancel 812`,
   )
     .addCommand(cancelCommand())
     .argument('<number>', 'the number of the job')
-    .option('--follow', 'go on showing its lines and its progress until it has ended')
+    .option('--follow', 'show new lines and progress until the run has ended')
     .action(async (number: string, flags: JobFlags) => {
       const id = parseWholeNumber('the number of a job', number);
       const site = await requireSite(flags);
@@ -64,35 +69,35 @@ async function show(site: Site, store: Store, id: number, { json = false }: JobF
 
 /** How often the job and its lines are read. */
 const pollMs = 200;
-/** How often is looked whether the worker lives. */
-const lookAroundMs = 2000;
+/** How often dead workers are noticed. */
+const checkWorkersMs = 2000;
 
-/** Shows what is new of a job, until it has ended. With `json`, each piece of news is one JSON object. */
+/** Shows a job until it has ended. With `json`, each change is one JSON object. */
 async function follow(site: Site, store: Store, id: number, { json = false }: JobFlags): Promise<Job> {
   const { jobs } = await openTasks({ site, store, user: 'linod job' });
   const time = await localTimeOf(site);
-  let [lastLine, lastProgress, lookedAt] = [0, 'null', performance.now()];
-  let hasTold = false;
+  let [lastLine, lastProgress, checkedAt] = [0, 'null', performance.now()];
+  let hasErrorLine = false;
   for (let isFirst = true; ; isFirst = false) {
-    // The job before its lines: those of a job that has ended are complete.
+    // The job is read first, so the lines of an ended job are complete.
     const job = await jobs.get(id);
     const lines = await jobs.lines(id, lastLine);
     const progress = JSON.stringify(job.progress);
     const [hasMoved, hasEnded] = [progress !== lastProgress, job.status !== 'running'];
-    hasTold ||= isLogged(job, lines);
+    hasErrorLine ||= isLogged(job, lines);
     const shown = [
       ...(isFirst ? jobHead(job, time) : []),
       ...lines.map((line) => jobLine(line, time)),
       ...(hasMoved ? jobProgress(job) : []),
-      ...(hasEnded ? [`job ${job.id} is ${job.status}`, ...jobEnd(job, time, hasTold)] : []),
+      ...(hasEnded ? [`job ${job.id} is ${job.status}`, ...jobEnd(job, time, hasErrorLine)] : []),
     ];
     if (!json) for (const line of shown) print(line);
     else if (isFirst || shown.length > 0) printJson({ ...job, lines: lines.map(jobLineJson) });
     if (hasEnded) return job;
     [lastLine, lastProgress] = [lines.at(-1)?.id ?? lastLine, progress];
     await new Promise((resolve) => setTimeout(resolve, pollMs));
-    if (performance.now() - lookedAt < lookAroundMs) continue;
-    lookedAt = performance.now();
+    if (performance.now() - checkedAt < checkWorkersMs) continue;
+    checkedAt = performance.now();
     await lookAround({ site, store });
   }
 }
@@ -108,8 +113,12 @@ interface CancelFlags extends SiteJsonFlags {
 function cancelCommand(): Command {
   return siteCommand(
     'cancel',
-    'ask a run to end, on any worker, and wait until it has',
-    'Exit codes: 0 the run has ended, 1 it goes on, or may do so: inline nothing can end one that does not look at its signal.\n\nExample:\n  $ linod job cancel 812 --timeout 5',
+    'end a run on any worker, and wait for its end',
+    `Exit codes: 0 the run has ended, 1 it is still running, or may be. Nothing can end an inline run that ignores its
+signal.
+
+Example:
+  $ linod job cancel 812 --timeout 5`,
   )
     .argument('<number>', 'the number of the job')
     .option('--timeout <duration>', 'how long to wait', '30s')
@@ -119,9 +128,9 @@ function cancelCommand(): Command {
       const site = await requireSite(flags);
       await withStore(site, async (store) => {
         const context = { site, store, user: person() };
-        const asked = await CancelJob.request(context, id);
-        if (asked !== null) sayIfUnwoken(asked);
-        const request = asked?.request ?? null;
+        const requested = await CancelJob.request(context, id);
+        if (requested !== null) sayIfUnwoken(requested);
+        const request = requested?.request ?? null;
         const job = await endOfJob(context, id, timeoutMs);
         const isOver = job.status !== 'running';
         const ended = isOver && job.cause !== leftBehind;
@@ -132,9 +141,8 @@ function cancelCommand(): Command {
         }
         if (ended) return;
         if (isOver) throw new ExitError(exitCodes.failed);
-        say(
-          `job ${id} goes on, ${durationText(timeoutMs)} after it was asked to end (request ${request}), on worker ${job.workerId}`,
-        );
+        const after = `${durationText(timeoutMs)} after request ${request} to end it`;
+        say(`job ${id} is still running on worker ${job.workerId}, ${after}`);
         throw new ExitError(exitCodes.failed);
       });
     });

@@ -1,4 +1,4 @@
-// linod jobs: the newest runs.
+// linod jobs: lists the newest runs.
 
 import { type Command, Option } from 'commander';
 import { Jobs } from '../../actors/tables.js';
@@ -22,13 +22,17 @@ export function jobsCommand(): Command {
   return siteCommand(
     'jobs',
     'list the newest jobs, the newest first',
-    'Example:\n  $ linod jobs --status failed timeout lost\n  $ linod jobs --rule 3 --since 2026-11-24T20:00 --until "2 h" --limit 100',
+    `Example:
+  $ linod jobs --status failed timeout lost
+  $ linod jobs --rule 3 --since 2026-11-24T20:00 --until "2 h" --limit 100`,
   )
-    .option('--rule <rule>', 'only those of one rule: its number or its name')
-    .addOption(new Option('--status <status...>', 'only those with one of these').choices(jobStatuses))
-    .option('--since <time>', `only those that started then or later: ${instantRule}`)
-    .option('--until <time>', 'only those that started before')
-    .option('--limit <count>', 'how many', '20')
+    .option('--rule <rule>', 'only jobs of one rule: its number or its name')
+    .addOption(
+      new Option('--status <status...>', 'only jobs with one of these statuses').choices(jobStatuses),
+    )
+    .option('--since <time>', `only jobs that started then or later: ${instantRule}`)
+    .option('--until <time>', 'only jobs that started before')
+    .option('--limit <count>', 'how many jobs', '20')
     .action(async (flags: JobsFlags) => {
       const limit = parseWholeNumber('--limit', flags.limit);
       const site = await requireSite(flags);

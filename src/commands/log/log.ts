@@ -1,4 +1,4 @@
-// linod log: the log of all processes.
+// linod log: the commands about the log.
 
 import { Command } from 'commander';
 import { levelCommand } from './level.js';

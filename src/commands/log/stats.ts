@@ -1,4 +1,4 @@
-// linod log stats: how much is logged, by whom.
+// linod log stats: counts records by level, logger and sender.
 
 import { type Command, Option } from 'commander';
 import { durationText } from '../../base/duration.js';
@@ -17,7 +17,7 @@ interface StatsFlags extends SiteJsonFlags {
   readonly by?: Dimension;
 }
 
-/** Without --by, that many of the loudest loggers are shown. */
+/** The number of loggers that the command shows without --by. */
 const loudest = 10;
 
 export function statsCommand(): Command {
@@ -30,9 +30,9 @@ Example:
   $ linod log stats --since 24h
   $ linod log stats --by sender`,
   )
-    .option('--since <time>', 'only what was logged since then: a time, or how long ago it was')
+    .option('--since <time>', 'only records since then: a time, or how long ago it was')
     .addOption(
-      new Option('--by <what>', 'all of one kind, those with the most bytes first').choices([
+      new Option('--by <what>', 'list all of one kind, those with the most bytes first').choices([
         'sender',
         'logger',
         'level',
@@ -44,7 +44,7 @@ Example:
       const since = givenInstant('--since', flags.since, timezone)?.getTime();
       const stats = await logStats(await findLogParts(site.logFile, timezone), { since, timezone });
       for (const { file, problem } of stats.unreadable)
-        say(`${site.shorten(file)} cannot be read to its end: ${problem}`);
+        say(`cannot read ${site.shorten(file)} to its end: ${problem}`);
       if (flags.json) printJson(stats, ['first', 'last', 'minute']);
       else if (flags.by !== undefined) printTable(columnsOf(flags.by, stats), amountsBy(flags.by, stats));
       else printAll(stats, timezone);
@@ -64,10 +64,9 @@ function printAll(stats: LogStats, timezone: string): void {
   const at = (instant: number) => localTime(new Date(instant), timezone);
   print(`records    ${records} of ${senders.length} senders and ${loggers.length} loggers, ${bytes} bytes`);
   print(`logged     ${at(first)} to ${at(last)}, ${durationText(last - first)}`);
-  print(
-    `rate       ${rate(records, last - first)} on average, ${busiest.records} in the minute of ${at(busiest.minute)}`,
-  );
-  for (const { sender, records } of told) print(`told lost  ${records} of ${sender}`);
+  const peak = `${busiest.records} in the minute of ${at(busiest.minute)}`;
+  print(`rate       ${rate(records, last - first)} on average, ${peak}`);
+  for (const { sender, records } of told) print(`lost       ${records} of ${sender}, as the log reports`);
   if (strays > 0) print(`strays     ${strays} lines or torn records; linod log verify names them`);
   print('');
   printTable(columnsOf('level', stats), stats.levels);
@@ -77,7 +76,7 @@ function printAll(stats: LogStats, timezone: string): void {
     say(`and ${loggers.length - loudest} more loggers: linod log stats --by logger`);
 }
 
-/** `3.1/s`, or `12/h` of what is rare. */
+/** `3.1/s`, or `12/h` for rare records. */
 function rate(records: number, ms: number): string {
   if (ms <= 0) return `${records} at once`;
   const perSecond = (records * 1000) / ms;

@@ -1,4 +1,4 @@
-// The words of `linod rule N set FIELD=VALUE …`, parsed.
+// Parses the words of `linod rule N set FIELD=VALUE …`.
 
 import { inUnitOf } from '../../base/duration.js';
 import { UsageError } from '../../base/errors.js';
@@ -6,19 +6,18 @@ import { isRuleField, type RuleField, ruleFields } from '../../rules/rule-fields
 import type { RuleChanges } from '../../rules/site-rules.js';
 
 /**
- * `every=2 weekdays=monday,friday until=` as changes, or `when every 2 weeks on mon, fri at 10:00`. An empty value takes the override back, so that the
- * procedure's suggestion counts again; `none` overrides with nothing what can be nothing: weekdays, positions, until, count, excluded, group …
+ * Reads `every=2 weekdays=monday,friday until=` or `when every 2 weeks on mon, fri at 10:00`. An empty value removes
+ * the override, so the suggestion counts again. `none` is the empty value of fields such as weekdays, until and group.
  *
  * @throws UsageError (`LINOD_ERR_USAGE`)
  */
 export function parseChanges(words: readonly string[]): RuleChanges {
   if (words.length === 0) {
-    throw new UsageError(
-      'expected what to set, as in: linod rule 3 set every=2 everyUnit=hourly, or: linod rule 3 set when every 2 hours',
-    );
+    const examples = 'linod rule 3 set every=2 everyUnit=hourly, or: linod rule 3 set when every 2 hours';
+    throw new UsageError(`expected what to set, as in: ${examples}`);
   }
   const [first, ...rest] = words;
-  // Words about time need no quotes, since nothing can come after them.
+  // These words need no quotes, because nothing can follow them.
   if (first === 'when') return { when: rest.join(' ').trim() || null };
   return Object.fromEntries(words.map(parseWord));
 }

@@ -1,4 +1,4 @@
-// linod rule N run and stop: asks for a run or for its end, and says what becomes of that.
+// linod rule N run and stop: requests a run or its end, and reports the outcome.
 
 import { fateOfRequest, type RequestFate, RunJob } from '../../actors/run-job.js';
 import { openTasks } from '../../actors/tables.js';
@@ -24,18 +24,18 @@ export interface RunTarget {
   readonly flags: RunFlags;
 }
 
-/** Asks for a run of a rule, or for the end of the one that goes on. */
+/** Requests a run of a rule, or the end of its current run. */
 export async function runRule(action: 'run' | 'stop', target: RunTarget): Promise<void> {
   const { site, store, id, flags } = target;
   const args = flags.args === undefined ? {} : { args: parseJson('--args', flags.args) };
   const user = person();
   const context = { site, store, user };
-  const asked = await (action === 'run' ? RunJob.request(context, id, args) : RunJob.stop(context, id));
-  const { request, isWorking } = asked;
-  sayIfUnwoken(asked);
+  const requested = await (action === 'run' ? RunJob.request(context, id, args) : RunJob.stop(context, id));
+  const { request, isWorking } = requested;
+  sayIfUnwoken(requested);
   const rule = await (await openTasks(context)).rules.get(id);
   if (!isWorking && action === 'run') {
-    say(`no worker is running; request ${request} is kept until one does: runworker ${site.channel}`);
+    say(`no worker is running; request ${request} waits for one: runworker ${site.channel}`);
     if (flags.wait) throw new ExitError(exitCodes.failed);
   }
   if (flags.wait) {
@@ -53,7 +53,7 @@ export async function runRule(action: 'run' | 'stop', target: RunTarget): Promis
   if (isRefusal(fate?.outcome ?? '')) throw new ExitError(exitCodes.failed);
 }
 
-/** A worker that has nothing else to do takes a request up at once. */
+/** An idle worker takes a request at once. */
 const fateMs = 2000;
 
 async function fateOf(
@@ -64,19 +64,19 @@ async function fateOf(
   return await fateOfRequest({ site, store }, request, fateMs, action === 'run' ? 'run' : 'cancel');
 }
 
-/** Null while it waits. */
+/** The outcome; null while the request waits. */
 function fateText({ outcome, job }: RequestFate): string | null {
   return job === null ? outcome : `job ${job.id} has started on worker ${job.workerId}`;
 }
 
-/** What a request may have to wait for. A cancelled rule is run when somebody asks for it. */
+/** The blockers of a request. A request runs a cancelled rule, too. */
 const blocking = ['not-started', 'paused', 'no-procedure', 'running', 'group', 'slots'];
 
 async function waitText({ site, store, id }: RunTarget): Promise<string> {
   const { outlook } = await ruleStory({ site, store }, id, { limit: 1, now: new Date() });
   const why = outlook.blockers.filter(({ code }) => blocking.includes(code));
-  if (why.length === 0) return 'it waits: no worker has taken it up yet';
-  return `it waits: ${why.map(({ sentence }) => sentence).join('; ')}`;
+  if (why.length === 0) return 'waiting: no worker has taken it yet';
+  return `waiting: ${why.map(({ sentence }) => sentence).join('; ')}`;
 }
 
 async function waitForRun(target: RunTarget, request: number): Promise<void> {

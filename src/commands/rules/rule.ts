@@ -1,4 +1,4 @@
-// linod rule N: one job rule, and what can be done with it.
+// linod rule N: shows, changes and runs one job rule.
 
 import type { Command } from 'commander';
 import type { SiteTasks } from '../../actors/site-tasks.js';
@@ -31,11 +31,11 @@ interface RuleTarget extends RunTarget, Pick<SiteTasks, 'rules' | 'history'> {
   readonly flags: RuleFlags;
 }
 
-/** What can be done with a rule. */
+/** An action on a rule. */
 interface RuleAction {
   /** How many words may follow; default none. */
   readonly mostWords?: number;
-  /** Flags that mean something to some actions only. */
+  /** The flags that the action takes. */
   readonly flags?: readonly OwnFlag[];
   run(target: RuleTarget): Promise<void>;
 }
@@ -72,15 +72,15 @@ ${Object.entries({
   timezone: 'the IANA name of a time zone, such as Europe/Tallinn',
   until: 'a wall time',
   count: 'a positive whole number',
-  missingTime: 'shifted, skipped or at-jump: what becomes of a time that the clocks skip',
-  repeatedTime: 'first, second or both: which of a time that the clocks show twice',
+  missingTime: 'shifted, skipped or at-jump: what happens at a time that the clocks skip',
+  repeatedTime: 'first, second or both: which one of a time that the clocks show twice',
   name: 'a name for people',
   logLevel: 'DEBUG, INFO, WARNING, ERROR or CRITICAL',
   ...Object.fromEntries(policyNames.map((name) => [name, policies[name].allowed])),
 })
   .map(([name, allowed]) => `  ${name}: ${allowed}`)
   .join('\n')}
-An empty value takes an override back; none sets nothing where that is allowed.`;
+An empty value removes an override. none empties a field where that is allowed.`;
 
 export function ruleCommand(): Command {
   return siteCommand(
@@ -92,14 +92,14 @@ export function ruleCommand(): Command {
     .argument('<rule>', 'the number or the name of the rule')
     .argument(
       '[action]',
-      'show (default); next: when it is due; set FIELD=VALUE… or set when WORDS…; run now; stop the run that goes on; cancel (it is ignored from now on); resume; history: every change of it; undo [CHANGE]: as it was before the last change, or before that one',
+      'show (default); next: its due times; set FIELD=VALUE… or set when WORDS…; run it now; stop its current run; cancel: ignore it from now on; resume; history: all its changes; undo [CHANGE]: restore it as before the last change, or before that one',
     )
     .argument('[words...]', 'with set: fields and their values, as listed below')
     .option('--count <n>', 'with next: how many times (default: 10)')
-    .option('--args <json>', 'with run: what the run is given as its arguments, as JSON')
+    .option('--args <json>', 'with run: the arguments of the run, as JSON')
     .option(
       '--wait',
-      'with run: wait for the end of the run and its further attempts, exit with 1 if the last one failed',
+      'with run: wait for the run and its further attempts; exit with 1 if the last one failed',
     )
     .action(async (rule: string, name: string | undefined, words: string[], flags: RuleFlags) => {
       const action = parseAction(name ?? 'show', words, flags);
@@ -138,7 +138,7 @@ async function showHistory({ rules, history, id, flags }: RuleTarget): Promise<v
   else printTable(historyColumns(await rules.get(id)), revisions);
 }
 
-/** Changes the rule, and prints it in one line with what was changed. */
+/** Changes the rule, and prints its status line and the changes. */
 async function change(target: RuleTarget, how: (target: RuleTarget) => Promise<JobRule>): Promise<void> {
   const { site, store, rules, history, id, flags } = target;
   const before = await rules.get(id);
@@ -148,7 +148,7 @@ async function change(target: RuleTarget, how: (target: RuleTarget) => Promise<J
   print(styled('bold', statusLine(rule, undefined, Date.now())));
   const done = (await history.list(id)).filter(({ revision }) => revision > before.revision);
   for (const { changes } of done) print(`  ${changesText(changes)}`);
-  if (done.length === 0) say('nothing was changed: it was so before');
+  if (done.length === 0) say('nothing to change: the rule is already so');
 }
 
 async function show(rule: JobRule, { site, store, flags }: RuleTarget): Promise<void> {
@@ -166,10 +166,10 @@ async function show(rule: JobRule, { site, store, flags }: RuleTarget): Promise<
   );
 }
 
-/** Not here is what the status line has said. */
+/** Fields that the status line shows. */
 const unlisted = ['id', 'overridden', 'fields', 'cancelledAt', 'cancelledReason', 'removedAt', 'nextRunAt'];
 
-/** What counts, and where a person overrode it, what the procedure suggests. */
+/** Prints the effective values, with the suggestion of the procedure where a person overrode it. */
 function printFields(rule: JobRule): void {
   for (const [name, value] of Object.entries(ruleJson(rule))) {
     const shown = fieldText(value);
@@ -187,7 +187,7 @@ function fieldText(value: unknown): string {
   return Array.isArray(value) ? value.join(',') : String(value ?? '');
 }
 
-/** When the rule is due, one line a time. */
+/** Prints the next due times, one a line. */
 async function showNext({ rules, id, flags }: RuleTarget): Promise<void> {
   const rule = await rules.get(id);
   const most = flags.count === undefined ? 10 : parseWholeNumber('--count', flags.count);

@@ -1,4 +1,4 @@
-// linod rules export, plan and apply: the rules of a site as a file.
+// linod rules export, plan and apply: carry the rules of a site in a file.
 
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
@@ -33,13 +33,13 @@ interface ApplyFlags extends SiteJsonFlags {
 
 export function exportCommand(): Command {
   return new Command('export')
-    .description('print the rules as a file: what is overridden, what is suggested, and what counts')
+    .description('print the rules as a file: overrides, suggestions and effective values')
     .addOption(siteOption())
     .addHelpText('after', '\nExample:\n  $ linod rules export > rules.json')
     .action(async (flags: SiteFlags) => {
       const site = await requireSite(flags);
       const rules = await withStore(site, (store) => JobRules.rows({ site, store }));
-      // For people who compare and edit it, also when it goes into a file.
+      // Indented even in a file, because people compare and edit it.
       print(JSON.stringify(exportRules(rules), null, 2));
     });
 }
@@ -47,13 +47,13 @@ export function exportCommand(): Command {
 export function planCommand(): Command {
   return siteCommand(
     'plan',
-    'show what a file of rules would change; exit with 3 when there is something',
-    'Nothing is changed.\n\nExample:\n  $ linod rules plan rules.json',
+    'show what a file of rules would change; exit with 3 if there is a change',
+    'It changes nothing.\n\nExample:\n  $ linod rules plan rules.json',
   )
     .argument('<file>', 'as linod rules export prints it; "-" reads standard input')
     .action(async (path: string, flags: SiteJsonFlags) => {
       const plan = await withPlans(path, flags, ({ plans, file, source }) => plans.plan(file, source));
-      tellPlan(plan, flags, false);
+      printPlan(plan, flags, false);
       if (plan.rules.length > 0) throw new ExitError(exitCodes.found);
     });
 }
@@ -61,18 +61,21 @@ export function planCommand(): Command {
 export function applyCommand(): Command {
   return siteCommand(
     'apply',
-    'change the rules to what a file says: all of it, or nothing',
-    'Rules that the file does not name stay as they are. No rule runs because of it.\n\nExample:\n  $ linod rules apply rules.json --plan 5f3a9c21d0e4',
+    'change the rules as a file says: all of them, or none',
+    `Rules that the file does not name stay as they are. The change itself runs no rule.
+
+Example:
+  $ linod rules apply rules.json --plan 5f3a9c21d0e4`,
   )
     .argument('<file>', 'as linod rules export prints it; "-" reads standard input')
-    .option('--plan <digest>', 'only if the changes are those that linod rules plan printed with this digest')
+    .option('--plan <digest>', 'apply only the changes that linod rules plan printed with this digest')
     .action(async (path: string, flags: ApplyFlags) => {
       const plan = await withPlans(path, flags, async ({ plans, file, source, site, store }) => {
         const applied = await plans.apply(file, source, flags.plan);
         await wakeWorkers(site, store);
         return applied;
       });
-      tellPlan(plan, flags, true);
+      printPlan(plan, flags, true);
     });
 }
 
@@ -86,7 +89,7 @@ async function withPlans<T>(
   const source = path === '-' ? 'standard input' : path;
   const file = parseRulesFile(parseJson(source, await read(path)), source);
   const site = await requireSite(flags);
-  // A rule can be made of any of them.
+  // The file may create a rule of any procedure.
   await loadProcedures(site);
   return await withStore(site, async (store) => {
     const { plans } = await openTasks({ site, store, user: person() });
@@ -104,7 +107,7 @@ async function read(path: string): Promise<string> {
   }
 }
 
-function tellPlan(plan: RulesPlan, { json }: SiteJsonFlags, isApplied: boolean): void {
+function printPlan(plan: RulesPlan, { json }: SiteJsonFlags, isApplied: boolean): void {
   if (json) {
     printJson(plan);
     return;
@@ -112,12 +115,12 @@ function tellPlan(plan: RulesPlan, { json }: SiteJsonFlags, isApplied: boolean):
   for (const rule of plan.rules) print(lineOf(rule));
   const { rules, unchanged, notInFile, digest } = plan;
   const count = `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}`;
-  const told = [
+  const parts = [
     rules.length === 0 ? 'nothing to change' : `${count} ${isApplied ? 'changed' : 'would change'}`,
     ...(unchanged === 0 ? [] : [`${unchanged} as in the file`]),
     ...(notInFile.length === 0 ? [] : [`not in the file: ${notInFile.join(', ')}`]),
   ];
-  say(rules.length === 0 ? told.join('; ') : `${told.join('; ')}; plan ${digest}`);
+  say(rules.length === 0 ? parts.join('; ') : `${parts.join('; ')}; plan ${digest}`);
 }
 
 function lineOf(planned: PlannedRule): string {

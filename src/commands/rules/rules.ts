@@ -1,4 +1,4 @@
-// linod rules: all job rules, adjusting them to the procedures, and carrying them over in a file.
+// linod rules: lists all job rules, and adjusts them to the procedures.
 
 import type { Command } from 'commander';
 import { openTasks, SetupTasks } from '../../actors/tables.js';
@@ -24,12 +24,12 @@ export function rulesCommand(): Command {
     'list all job rules',
     'Example:\n  $ linod rules\n  $ linod rules sync',
   )
-    .option('--all', 'also those whose procedure is gone')
+    .option('--all', 'also rules whose procedure is gone')
     .allowExcessArguments()
     .action(async (flags: SiteJsonFlags & { all?: boolean }, self: Command) => {
       refuseUnknownCommand(self);
       const site = await requireSite(flags);
-      // Of thousands of rules only what is printed is kept in memory.
+      // Keeps only the printed text in memory, because a site may have thousands of rules.
       const json: unknown[] = [];
       const rows: string[][] = [];
       await withStore(site, async (store) => {
@@ -54,7 +54,7 @@ export function rulesCommand(): Command {
 function syncCommand(): Command {
   return siteCommand(
     'sync',
-    'adjust the rules to the procedures, as a worker does when it starts',
+    'adjust the rules to the procedures, as a worker does at its start',
     'Example:\n  $ linod rules sync',
   ).action(async (flags: SiteJsonFlags) => {
     const site = await requireSite(flags);
@@ -67,7 +67,7 @@ function syncCommand(): Command {
         names.map((name) => `${kind} ${name}`),
       );
       for (const line of done) print(line);
-      if (done.length === 0) say('the rules fit the procedures; nothing to do');
+      if (done.length === 0) say('nothing to do: the rules fit the procedures');
     });
   });
 }

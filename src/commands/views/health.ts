@@ -1,4 +1,4 @@
-// How a worker's listeners are doing, in a clause for people.
+// Describes the listeners of a worker in a clause.
 
 import { beatMs } from '../../../channels/waiting/beat.js';
 import { durationText } from '../../base/duration.js';
@@ -7,11 +7,11 @@ import { type ListenerHealth, parseHealth } from '../../membership/worker-health
 import type { WorkerRow } from '../../store/schema.js';
 import { printable } from './output.js';
 
-/** What a worker said longer ago says nothing of now. */
+/** An older heartbeat says nothing about the present. */
 export const staleMs = 3 * beatMs;
 
 /**
- * `3 waiting`, or with what is wrong first: `linod_mysite deaf for 14 s, 2 waiting`.
+ * `3 waiting`, or with problems first: `linod_mysite deaf for 14 s, 2 waiting`.
  *
  * @param now ms since 1970
  */
@@ -21,7 +21,7 @@ export function listenersText(
 ): string {
   const ageMs = now - heartbeat_at;
   const found = parseHealth(health);
-  if (ageMs > staleMs) return `not known, it has said nothing for ${durationText(ageMs)}`;
+  if (ageMs > staleMs) return `unknown, no heartbeat for ${durationText(ageMs)}`;
   if (found === null) return 'not known yet';
   const parts = [
     ...deafTexts({ health, heartbeat_at }, now),
@@ -38,7 +38,7 @@ export function listenersText(
   return printable(parts.join(', '));
 }
 
-/** `linod_mysite deaf for 14 s` for each channel on which the worker hears nothing. @param now ms since 1970 */
+/** `linod_mysite deaf for 14 s` for each deaf channel of the worker. @param now ms since 1970 */
 export function deafTexts(
   { health, heartbeat_at }: Pick<WorkerRow, 'health' | 'heartbeat_at'>,
   now: number,
@@ -48,7 +48,7 @@ export function deafTexts(
   return deaf.map((listener) => printable(deafText(listener, now - heartbeat_at)));
 }
 
-/** What a worker keeps from being done while its process is suspended; null when it is not, or on another machine. */
+/** The effect of a suspended process; null when the process is not suspended, or on another machine. */
 export function suspendedText({
   id,
   host,
@@ -58,7 +58,7 @@ export function suspendedText({
 }: Pick<WorkerRow, 'id' | 'host' | 'pid' | 'pid_start' | 'health'>): string | null {
   if (!isSuspended({ host, pid, start: pid_start })) return null;
   const isWriting = parseHealth(health)?.logger === 'writing';
-  const stopped = isWriting ? ', and nothing is written to lino.log meanwhile, records are kept' : '';
+  const stopped = isWriting ? '; meanwhile lino.log is not written and records are kept' : '';
   return `worker ${id} is suspended${stopped}: continue it (kill -CONT ${pid}) or end it (kill -KILL ${pid})`;
 }
 
@@ -67,7 +67,7 @@ function deafText({ channel, heardMsAgo }: ListenerHealth, ageMs: number): strin
   return `${shown(channel)} deaf for ${durationText(heardMsAgo + ageMs)}`;
 }
 
-/** A worker's own channel has a name for machines. */
+/** The name of a worker's own channel means nothing to people. */
 function shown(channel: string): string {
   return channel.includes('!') ? 'its own channel' : channel;
 }

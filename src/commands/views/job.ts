@@ -1,4 +1,4 @@
-// How one run is shown, whole or piece by piece.
+// Shows one run: its head, its progress, its lines and its end.
 
 import { durationText } from '../../base/duration.js';
 import type { Job } from '../../runs/job.js';
@@ -7,22 +7,22 @@ import { progressText, styled } from './output.js';
 
 type LocalTime = (instant: Date) => string;
 
-/** What a run is. */
+/** The lines that say what run it is. */
 export function jobHead(job: Job, time: LocalTime): string[] {
   return [
     styled('bold', `Job ${job.id} of rule #${job.ruleId} <Procedures.${job.procedure}>: ${job.status}`),
     job.dueAt === null ? field('request', String(job.requestId)) : field('due', time(job.dueAt)),
     field('started', time(job.startDatetime)),
     ...(job.attempt === 1 ? [] : [field('attempt', String(job.attempt))]),
-    field('worker', `${job.workerId}${place(job)}`),
+    field('worker', `${job.workerId}${hostText(job)}`),
     ...(job.args === null ? [] : [field('args', JSON.stringify(job.args))]),
     ...(job.checkpoint === null ? [] : [field('kept', JSON.stringify(job.checkpoint))]),
   ];
 }
 
-/** How a run has ended; nothing while it goes on. @param isLogged whether its lines tell already what it threw */
+/** How a run ended; nothing while it runs. @param isLogged whether its lines already contain the error */
 export function jobEnd(job: Job, time: LocalTime, isLogged: boolean): string[] {
-  const told = isLogged ? job.message.split('\n').slice(0, 1) : job.message.split('\n');
+  const message = isLogged ? job.message.split('\n').slice(0, 1) : job.message.split('\n');
   const used = [
     ...(job.cpuMs === null ? [] : [`${durationText(job.cpuMs)} of a processor`]),
     ...(job.memoryBytes === null ? [] : [`at most ${Math.round(job.memoryBytes / 1024 ** 2)} MiB of memory`]),
@@ -31,21 +31,21 @@ export function jobEnd(job: Job, time: LocalTime, isLogged: boolean): string[] {
     ...(job.endDatetime === null ? [] : [field('ended', time(job.endDatetime))]),
     ...(used.length === 0 ? [] : [field('used', used.join(', '))]),
     ...(job.cause === null ? [] : [field('cause', job.cause)]),
-    ...(job.message === '' ? [] : [field('message', told.join('\n           '))]),
+    ...(job.message === '' ? [] : [field('message', message.join('\n           '))]),
   ];
 }
 
-/** How far a run is; nothing when it has not said. */
+/** How far a run is; nothing when it has reported no progress. */
 export function jobProgress(job: Job): string[] {
   return job.progress === null ? [] : [field('progress', progressText(job.progress))];
 }
 
-/** Whether one of the lines tells what a run threw. */
+/** Whether one of the lines contains the error that a run threw. */
 export function isLogged(job: Job, lines: readonly JobLineRow[]): boolean {
   return job.message !== '' && lines.some(({ text }) => text.includes(job.message));
 }
 
-/** A line that a run has logged. */
+/** A line that a run logged. */
 export function jobLine(line: JobLineRow, time: LocalTime): string {
   return `${time(new Date(line.logged_at))} ${line.level} ${line.text.split('\n').join('\n    ')}`;
 }
@@ -58,7 +58,7 @@ function field(name: string, text: string): string {
   return `  ${name.padEnd(8)} ${text}`;
 }
 
-/** Runs on the worker's event loop are the usual ones. */
-function place({ runIn }: Job): string {
+/** Where the run is hosted; empty for the usual case, the event loop of the worker. */
+function hostText({ runIn }: Job): string {
   return runIn === 'inline' ? '' : `, in a ${runIn} of its own`;
 }

@@ -5,7 +5,7 @@ import { escapeUnsafe } from '../../log/format/unsafe.js';
 
 export type Style = Parameters<typeof styleText>[0];
 
-/** The text in a colour, where there is a terminal that wants colours. */
+/** The text in a colour, on a terminal with colours. */
 export function styled(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
   const wanted = stream.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
   return wanted ? styleText(style, text) : text;
@@ -16,12 +16,16 @@ export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Says something to the person at the terminal, which is no data. */
+/** Prints a message to the person at the terminal, on stderr. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** Prints a value as JSON: indented for a terminal, one line in a pipe. @param times the names of what is in ms since 1970 */
+/**
+ * Prints a value as JSON: indented for a terminal, one line in a pipe.
+ *
+ * @param times names of fields in ms since 1970
+ */
 export function printJson(value: unknown, times: readonly string[] = []): void {
   const written = (name: string, inner: unknown) =>
     typeof inner === 'number' && times.includes(name) ? new Date(inner).toISOString() : inner;
@@ -42,11 +46,11 @@ export interface Column<T> {
   readonly title: string;
   cell(row: T): string;
   readonly align?: 'right';
-  /** To how many characters a narrow terminal may shorten it; default 8. What is aligned right is never shortened. */
+  /** The least width in a narrow terminal; default 8. Columns aligned right are never shortened. */
   readonly least?: number;
-  /** Whether a narrow terminal may leave it out. */
+  /** Whether a narrow terminal may omit it. */
   readonly isSpare?: boolean;
-  /** How the cell is to stand out in a terminal; undefined for not at all. */
+  /** The style of the cell in a terminal; undefined for none. */
   style?(row: T): Style | undefined;
 }
 
@@ -54,15 +58,15 @@ export interface Column<T> {
 export const leastTime = '2026-11-25T20:00:00…'.length;
 
 /**
- * The rows below their titles, in columns. No titles' line when there are no rows. A terminal is given as much as fits into
- * its width, a pipe all.
+ * Prints the rows below their titles, in columns. Prints nothing when there are no rows. A terminal gets what fits
+ * its width; a pipe gets everything.
  */
 export function printTable<T>(columns: ReadonlyArray<Column<T>>, rows: readonly T[]): void {
   const { isTTY, columns: width } = process.stdout;
   for (const line of tableLines(columns, rows, isTTY && width > 0 ? width : undefined)) print(line);
 }
 
-/** Prints what a command lists: as JSON where that was asked for, else as a table, or says that there is nothing. */
+/** Prints a list: as JSON with --json, otherwise as a table; or says that there is nothing. */
 export function printList<T>(
   flags: { readonly json?: boolean },
   rows: readonly T[],
@@ -75,13 +79,13 @@ export function printList<T>(
 
 interface ListView<T> {
   readonly columns: ReadonlyArray<Column<T>>;
-  /** A row as JSON; default: as it is. */
+  /** A row as JSON; default: the row itself. */
   readonly json?: (row: T) => unknown;
-  /** What is said when there are no rows. */
+  /** The message when there are no rows. */
   readonly none: string;
 }
 
-/** The lines of such a table, if possible in `room` characters; default any number. */
+/** The lines of such a table, if possible within `room` characters; default: no limit. */
 export function tableLines<T>(
   columns: ReadonlyArray<Column<T>>,
   rows: readonly T[],
@@ -118,7 +122,7 @@ interface FilledColumn<T> {
   width: number;
 }
 
-/** Leaves out columns that are empty or spare, then shortens the widest, until all fit or nothing more can be done. */
+/** Omits empty columns and then spare ones, then shortens the widest, until all fit or nothing can shrink. */
 function fitted<T>(filled: ReadonlyArray<FilledColumn<T>>, room: number): ReadonlyArray<FilledColumn<T>> {
   let kept = filled;
   const excess = () => kept.reduce((sum, { width }) => sum + 2 + width, -2) - room;
@@ -142,24 +146,24 @@ function leastOf<T>({ align, title, least = 8 }: Column<T>): number {
   return align === 'right' ? Number.POSITIVE_INFINITY : Math.max(title.length, least);
 }
 
-/** The text on one line, with what a terminal might act upon shown as `\x1b` or `\u202e`. */
+/** The text on one line; control characters appear as `\x1b` or `\u202e`. */
 export function printable(text: string): string {
   return escapeUnsafe(text).replaceAll('\t', '\\x09');
 }
 
-/** The text in at most so many characters, if there is a limit; what is left out is shown by an ellipsis. */
+/** The text in at most `length` characters; an ellipsis marks a cut. */
 export function shortened(text: string, length = Number.POSITIVE_INFINITY): string {
   const characters = [...text.slice(0, 2 * length + 2)];
   return characters.length <= length ? text : `${characters.slice(0, Math.max(0, length - 1)).join('')}…`;
 }
 
-/** A terminal is written to no oftener than this. */
+/** The least time between two writes to a terminal. */
 const everyMs = 100;
 
 const beginOfLine = '\r';
 const clearToEnd = '\x1b[K';
 
-/** Writes nothing where there is no terminal. */
+/** A line that shows progress in a terminal. Without a terminal it writes nothing. */
 export class ProgressLine {
   readonly #stream: NodeJS.WriteStream;
   #writtenAt = Number.NEGATIVE_INFINITY;
@@ -178,7 +182,7 @@ export class ProgressLine {
     this.#stream.write(beginOfLine + progressText({ done, total, text }) + clearToEnd);
   }
 
-  /** Takes the line away, so that something else can be written. */
+  /** Removes the line, so that other output can follow. */
   clear(): void {
     if (!this.#isShown) return;
     this.#isShown = false;

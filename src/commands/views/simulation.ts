@@ -1,4 +1,4 @@
-// How a simulation is shown: a table of the rules, then what matters about the site as a whole.
+// Shows a simulation: a table of the rules, then figures of the whole site.
 
 import { durationText } from '../../base/duration.js';
 import type { Peak, RuleReport, SimulationReport } from '../../insight/simulate/report.js';
@@ -33,7 +33,7 @@ export const simulatedColumns: ReadonlyArray<Column<RuleReport>> = [
   count('too long', ({ timeouts }) => timeouts),
 ];
 
-/** What is to be said below the table, in lines. */
+/** The lines below the table. */
 export function simulationLines(report: SimulationReport, timezone: string): string[] {
   const local = (instant: number) => localTime(new Date(instant), timezone);
   const names = new Map(report.rules.map(({ rule, name }) => [rule, name]));
@@ -47,15 +47,12 @@ export function simulationLines(report: SimulationReport, timezone: string): str
       'idle',
       idleMs === 0
         ? 'never'
-        : `${((100 * idleMs) / (to - from)).toFixed(1)} % of the time; longest for ${durationText(longestIdle.to - longestIdle.from)} from ${local(longestIdle.from)}`,
+        : `${((100 * idleMs) / (to - from)).toFixed(1)} % of the time; ${longestText(longestIdle, local)}`,
     ),
-    // Of the other hours of the day nothing is known.
+    // A shorter simulation does not cover all hours of the day.
     ...(to - from < dayMs ? [] : [line('idle hours', hoursText(report.busyMsByHour))]),
     ...report.clockChanges.flatMap(({ at, timezone: zone, changeMs, effects }) => [
-      line(
-        'clock change',
-        `${localTime(new Date(at), zone)} in ${zone}: ${changeMs > 0 ? 'forward' : 'back'} by ${durationText(Math.abs(changeMs))}`,
-      ),
+      line('clock change', `${localTime(new Date(at), zone)} in ${zone}: ${changeText(changeMs)}`),
       ...effects.map(({ rule, name, wall, note }) => line('', `#${rule} ${name}: ${clockNotes[note](wall)}`)),
     ]),
     line('not simulated', report.notSimulated.join('; ')),
@@ -66,12 +63,23 @@ export function simulationLines(report: SimulationReport, timezone: string): str
   ];
 }
 
+function longestText(
+  { from, to }: SimulationReport['longestIdle'],
+  local: (instant: number) => string,
+): string {
+  return `longest for ${durationText(to - from)} from ${local(from)}`;
+}
+
+function changeText(changeMs: number): string {
+  return `${changeMs > 0 ? 'forward' : 'back'} by ${durationText(Math.abs(changeMs))}`;
+}
+
 function line(what: string, text: string): string {
   return `${what.padEnd(17)} ${text}`;
 }
 
 const dayMs = 86_400_000;
-/** So many rules are named. */
+/** The maximum number of rules that a line names. */
 const maxNamed = 8;
 
 function peakText(
@@ -86,7 +94,7 @@ function peakText(
   return `${most} ${most === 1 ? what.slice(0, -1) : what} at ${local(at)}: ${named.join(', ')}${more}`;
 }
 
-/** The hours of the day in which nothing ever runs, neighbours as a range: `0–2, 5`. */
+/** The hours of the day in which nothing runs, neighbours as a range: `00:00-02:00`. */
 function hoursText(busyMsByHour: readonly number[]): string {
   const ranges: Array<[number, number]> = [];
   busyMsByHour.forEach((busyMs, hour) => {

@@ -1,4 +1,4 @@
-// What is wrong with a site as a whole, for which `linod status` ends with 3.
+// Finds the problems of a site for which `linod status` exits with 3.
 
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -10,7 +10,7 @@ import type { WorkerRow } from '../../store/schema.js';
 import { deafTexts, staleMs, suspendedText } from './health.js';
 import { printable } from './output.js';
 
-/** Something that an operator has to mend. */
+/** Something that an operator has to repair. */
 export interface Problem {
   readonly code:
     | 'no-worker'
@@ -20,13 +20,13 @@ export interface Problem {
     | 'deaf'
     | 'log-not-written'
     | 'disk-full';
-  /** A sentence that says what to do, where something can be done. */
+  /** A sentence that says what is wrong and, where possible, what to do. */
   readonly text: string;
 }
 
 export interface SiteState {
   readonly site: Site;
-  /** Those that live. */
+  /** The running workers. */
   readonly workers: readonly WorkerRow[];
   /** The coroutines that were ordered. */
   readonly ordered: readonly string[];
@@ -34,7 +34,7 @@ export interface SiteState {
   readonly now: number;
 }
 
-/** Everything that is wrong, what weighs most first. */
+/** All problems, the most serious first. */
 export function siteProblems(state: SiteState): Problem[] {
   const { site, workers, ordered, now } = state;
   const disks = diskProblems(site);
@@ -60,7 +60,7 @@ function workerProblems(worker: WorkerRow, now: number): Problem[] {
     return [
       {
         code: 'silent',
-        text: `worker ${id} has said nothing for ${durationText(silentMs)}: it hangs, or cannot reach the database`,
+        text: `worker ${id} sent no heartbeat for ${durationText(silentMs)}: it hangs, or cannot reach the database`,
       },
     ];
   return deafTexts(worker, now).map((text) => ({
@@ -81,13 +81,13 @@ function logProblems({ workers, ordered, now }: SiteState): Problem[] {
   const healths = workers.map(({ health }) => parseHealth(health));
   const troubles = healths.flatMap((health) => health?.loggerTrouble ?? []);
   if (troubles.length > 0) return troubles.map((trouble) => ({ code, text: printable(trouble) }));
-  // One that has just begun may write already, and not have said so yet.
+  // A worker that has just started may write already and not have reported it.
   const isUnknown = healths.includes(null) || workers.some((worker) => now - worker.started_at < 2 * beatMs);
   if (isUnknown || healths.some((health) => health?.logger === 'writing')) return [];
   return [{ code, text: 'no worker writes lino.log, records are kept' }];
 }
 
-/** With less SQLite cannot grow its write-ahead log, and the log's writer fails soon. */
+/** With less space SQLite cannot grow its write-ahead log, and the log writer soon fails. */
 const leastFreeBytes = 16 * 1024 ** 2;
 
 function diskProblems({ logDirectory, settings }: Site): Problem[] {
@@ -97,7 +97,8 @@ function diskProblems({ logDirectory, settings }: Site): Problem[] {
   return [...directories].flatMap((directory) => {
     const free = freeBytes(directory);
     if (free === undefined || free >= leastFreeBytes) return [];
-    const text = `the disk of ${directory} is full: ${Math.floor(free / 1024 ** 2)} MiB are free, and ${leastFreeBytes / 1024 ** 2} are needed`;
+    const freeText = `${Math.floor(free / 1024 ** 2)} MiB are free, and ${leastFreeBytes / 1024 ** 2} are needed`;
+    const text = `the disk of ${directory} is full: ${freeText}`;
     return [{ code: 'disk-full' as const, text }];
   });
 }
@@ -107,6 +108,6 @@ function freeBytes(directory: string): number | undefined {
     const { bavail, bsize } = statfsSync(directory);
     return bavail * bsize;
   } catch {
-    return undefined; // it is not there yet
+    return undefined; // the directory does not exist yet
   }
 }

@@ -1,4 +1,4 @@
-// How rules, jobs and workers are shown: as rows of a table, and as JSON.
+// Shows rules, jobs and workers, as rows of a table and as JSON.
 
 import { durationText } from '../../base/duration.js';
 import { LinodError } from '../../base/errors.js';
@@ -54,7 +54,7 @@ export const ruleColumns: ReadonlyArray<Column<JobRule>> = [
   { title: 'when', cell: (rule) => inWords(rule, true) },
 ];
 
-/** When a rule is due, in words; or why nobody can tell. */
+/** When a rule is due, in words; or why that is unknown. */
 export function inWords(rule: JobRule, brief = false): string {
   const { runAfter } = rule.policies;
   if (runAfter !== '') return afterRule(runAfter);
@@ -64,7 +64,7 @@ export function inWords(rule: JobRule, brief = false): string {
   );
 }
 
-/** The choices at clock changes that count, not only those that somebody made. */
+/** The effective choices at clock changes, including defaults. */
 function clockChoices(rule: JobRule): Record<string, unknown> {
   const own = () => {
     const { missingTime, repeatedTime } = rule.recurrence.fields;
@@ -73,7 +73,7 @@ function clockChoices(rule: JobRule): Record<string, unknown> {
   return readable<Record<string, unknown>>(own, () => ({ missingTime: null, repeatedTime: null }));
 }
 
-/** A rule whose fields do not go together has to be shown all the same. */
+/** Shows a rule even when its fields contradict each other. */
 function readable<T>(read: () => T, otherwise: (error: LinodError) => T): T {
   try {
     return read();
@@ -107,7 +107,7 @@ export function jobColumns(localTime: (instant: Date) => string, now: number): R
   ];
 }
 
-/** How a job ended, or how far it is, in one line of at most 80 characters. */
+/** How a job ended, or its progress, in at most 80 characters. */
 export function jobHeadline(job: Job): string {
   return shortened(firstLine(job), 80);
 }
@@ -117,14 +117,15 @@ function firstLine(job: Job): string {
   return job.message.split('\n', 1)[0] ?? '';
 }
 
-/** `failed since …: rule #3 <Procedures.report> 4 times, last as job 812 at …: Error: no stock` */
+/** `failed: rule #3 <Procedures.report> 4 times, last as job 812 at …, failed: Error: no stock` */
 export function failureText({ times, last }: Failure, timezone: string): string {
   const often = times === 1 ? '' : `${times} times, last `;
   const at = localTime(last.startDatetime, timezone);
-  return `failed: rule #${last.ruleId} <Procedures.${last.procedure}> ${often}as job ${last.id} at ${at}, ${last.status}: ${jobHeadline(last)}`;
+  const rule = `rule #${last.ruleId} <Procedures.${last.procedure}>`;
+  return `failed: ${rule} ${often}as job ${last.id} at ${at}, ${last.status}: ${jobHeadline(last)}`;
 }
 
-/** A worker with how it said it was doing. */
+/** A worker with the health that it reported. */
 export function workerJson({ health, procedures, channels, ...worker }: WorkerRow): Record<string, unknown> {
   return {
     ...rowJson(worker),
@@ -143,13 +144,13 @@ export function workerColumns(
     { title: 'pid', cell: (worker) => String(worker.pid), align: 'right' },
     { title: 'channels', cell: (worker) => worker.channels },
     { title: 'started', cell: (worker) => localTime(new Date(worker.started_at)), least: leastTime },
-    { title: 'last heard of', cell: (worker) => `${durationText(now - worker.heartbeat_at)} ago` },
+    { title: 'heartbeat', cell: (worker) => `${durationText(now - worker.heartbeat_at)} ago` },
     { title: 'version', cell: (worker) => worker.version, isSpare: true },
     { title: 'listeners', cell: (worker) => suspension(worker) ?? listenersText(worker, now) },
   ];
 }
 
-/** In a table it is enough to say how it goes on. */
+/** A table has room only for the command that continues the worker. */
 function suspension({ host, pid, pid_start }: WorkerRow): string | null {
   return isSuspended({ host, pid, start: pid_start }) ? `suspended: kill -CONT ${pid}` : null;
 }

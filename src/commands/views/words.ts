@@ -25,7 +25,12 @@ export function parseSeconds(
   );
 }
 
-/** JSON. @param source what the text is called in errors @throws UsageError (`LINOD_ERR_USAGE`), with what is wrong and where */
+/**
+ * Parses JSON.
+ *
+ * @param source the name of the text in errors
+ * @throws UsageError (`LINOD_ERR_USAGE`) with the problem and its line
+ */
 export function parseJson(source: string, text: string): unknown {
   try {
     return JSON.parse(text);
@@ -37,11 +42,11 @@ export function parseJson(source: string, text: string): unknown {
   }
 }
 
-/** A point in time that has a name, as it follows "expected …"; what else is allowed is to follow. */
+/** The rule for a point in time, as it follows "expected …". */
 export const pointRule =
   "a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site's), a time of today (20:00)";
 
-/** What is allowed, as it follows "expected …". */
+/** The rule for a point in time or an age, as it follows "expected …". */
 export const instantRule = `${pointRule} or how long ago it was (15m, 1h30m, 2d)`;
 
 const timeOfDay = /^\d\d:\d\d(:\d\d)?$/;
@@ -51,8 +56,8 @@ const zoned = /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.\d{1,3})?(?:Z|[+-]\d\d
 /**
  * A point in time as a person writes it.
  *
- * @param what the flag, for the error
- * @param allowed what is told that it may be
+ * @param what the name of the flag, for the error
+ * @param allowed the rule that the error quotes
  * @throws UsageError (`LINOD_ERR_USAGE`)
  * @example
  * parseInstant('--since', '20:00', { now: new Date(), timezone: 'Europe/Tallinn' });
@@ -71,7 +76,7 @@ export function parseInstant(
   throw new UsageError(`expected ${what} to be ${allowed}, got: ${JSON.stringify(text)}`);
 }
 
-/** The point in time of a flag such as `--since`, where it was given. @throws UsageError (`LINOD_ERR_USAGE`) */
+/** The point in time of a flag such as `--since`; undefined without the flag. @throws UsageError (`LINOD_ERR_USAGE`) */
 export function givenInstant(flag: string, text: string | undefined, timezone: string): Date | undefined {
   return text === undefined ? undefined : parseInstant(flag, text, { now: new Date(), timezone });
 }
@@ -84,7 +89,7 @@ function read(text: string, now: Date, timezone: string): Date | undefined {
   if (day.test(text)) return instantOf(`${text}T00:00`, timezone);
   const iso = text.replace(/^(\d{4}-\d\d-\d\d) /, '$1T');
   const [, wall] = zoned.exec(iso) ?? [];
-  // Date.parse takes 30 February for 1 March.
+  // Date.parse reads 30 February as 1 March.
   if (wall !== undefined) return instantOf(wall, 'UTC') === undefined ? undefined : new Date(iso);
   return instantOf(iso, timezone);
 }

@@ -3,7 +3,7 @@ import { dueJson, dueLines } from '../../../../src/commands/views/due.js';
 import type { RuleChanges } from '../../../../src/rules/site-rules.js';
 import { openBench } from '../../../support/site.js';
 
-t.test('a line tells what became of a due time, and why', async (t) => {
+t.test('a line shows what became of a due time, and why', async (t) => {
   const bench = await openBench(t);
   bench.add('report', () => undefined, { startDatetime: '2026-01-01T02:30:00', timezone: 'Europe/Brussels' });
   await bench.tasks.setup();
@@ -13,13 +13,13 @@ t.test('a line tells what became of a due time, and why', async (t) => {
   };
   t.same(await next('2027-01-01', { excluded: ['01-02..01-04'] }), [
     '2027-01-01T02:30:00+01:00',
-    '2027-01-02T02:30:00        left out with 2 more up to 2027-01-04T02:30:00: excluded by 01-02..01-04',
+    '2027-01-02T02:30:00        skipped with 2 more, up to 2027-01-04T02:30:00: excluded by 01-02..01-04',
     '2027-01-05T02:30:00+01:00',
   ]);
   t.same(await next('2027-01-01', { excluded: ['01-02', '02:00-05:00'], onExcluded: 'postpone' }), [
-    '2027-01-01T05:00:00+01:00  put off from 2027-01-01T02:30:00: excluded by 02:00-05:00',
-    '2027-01-03T02:30:00        left out: excluded by 02:00-05:00; due at 2027-01-03T05:00:00+01:00 all the same',
-    '2027-01-03T05:00:00+01:00  put off from 2027-01-02T02:30:00: excluded by 01-02',
+    '2027-01-01T05:00:00+01:00  postponed from 2027-01-01T02:30:00: excluded by 02:00-05:00',
+    '2027-01-03T02:30:00        skipped: excluded by 02:00-05:00; still due at 2027-01-03T05:00:00+01:00',
+    '2027-01-03T05:00:00+01:00  postponed from 2027-01-02T02:30:00: excluded by 01-02',
   ]);
   const [first] = await next('2027-03-27T12:00:00Z', { excluded: [], onExcluded: null, jitterSeconds: 1800 });
   t.match(

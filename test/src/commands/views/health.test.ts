@@ -13,7 +13,7 @@ function text(listeners: readonly ListenerHealth[], ageMs = 1000, more: Partial<
   return listenersText({ health, heartbeat_at: now - ageMs }, now);
 }
 
-t.test('what is well is only counted', async (t) => {
+t.test('healthy listeners are only counted', async (t) => {
   const waiting = ['linod_x', 'linod_x.log', 'linod.0!1'].map((channel) => listener(channel, 'waiting'));
   t.equal(text(waiting), '3 waiting');
   t.equal(
@@ -22,7 +22,7 @@ t.test('what is well is only counted', async (t) => {
   );
 });
 
-t.test('what is wrong is named, and comes first', async (t) => {
+t.test('problems are named, and come first', async (t) => {
   const listeners = [
     listener('linod_x', 'waiting'),
     listener('mail', 'restarting', { lastError: 'wrong password' }),
@@ -35,16 +35,16 @@ t.test('what is wrong is named, and comes first', async (t) => {
   );
 });
 
-t.test('a paused worker is told as such', async (t) => {
+t.test('a paused worker is shown as such', async (t) => {
   t.equal(text([listener('linod_x', 'waiting')], 0, { tasks: 'paused' }), '1 waiting, no new work is taken');
 });
 
-t.test('what was said too long ago says nothing of now', async (t) => {
+t.test('an old heartbeat says nothing about the present', async (t) => {
   t.equal(text([listener('linod_x', 'waiting')], 15_000), '1 waiting');
-  t.equal(text([listener('linod_x', 'waiting')], 16_000), 'not known, it has said nothing for 16 s');
+  t.equal(text([listener('linod_x', 'waiting')], 16_000), 'unknown, no heartbeat for 16 s');
 });
 
-t.test('before the first word, or in words of another version, nothing is known', async (t) => {
+t.test('without a report, or with one of another version, nothing is known', async (t) => {
   for (const health of ['', '{', '{"listeners":[]}', '{"tasks":"asleep","logger":"off","listeners":[]}'])
     t.equal(listenersText({ health, heartbeat_at: now }, now), 'not known yet', health);
 });
