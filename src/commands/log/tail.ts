@@ -63,9 +63,7 @@ Example:
         tail(site.logFile, { ...options, signal }, (records) => write(records, textOf)),
       );
       if (!found)
-        say(
-          `no ${site.shorten(site.logFile)} yet: the logger coroutine makes it; start it with initiate_linod`,
-        );
+        say(`there is no ${site.shorten(site.logFile)} yet: start the logger coroutine with initiate_linod`);
     });
 }
 
