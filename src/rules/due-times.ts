@@ -118,7 +118,7 @@ export class DueTimes {
    * For the ledger: the times later than one instant and up to another that come to nothing, or are moved, by a clock
    * change or since they are excluded. Many of them are told as one.
    */
-  notesBetween(from: number, to: number): Entry[] {
+  skippedOrMovedBetween(from: number, to: number): Entry[] {
     const notes: Note[] = [];
     let steps = 0;
     let isInRow = false;

@@ -19,7 +19,7 @@ export const reasonMeanings = {
       'the clock was set forward by 1 d',
       'job 7 was still running',
       'group mail was at its limit of 2',
-      'all places for jobs were taken',
+      'all slots for jobs were taken',
       'the worker was busy or asleep',
     ],
   },
@@ -32,7 +32,7 @@ export const reasonMeanings = {
     means: 'a due time or a request was not run, and will not be',
     told: [
       'job 7 was still running, for 10 s',
-      'too late: all places for jobs were taken',
+      'too late: all slots for jobs were taken',
       'too late: the database was away',
       'the rule was cancelled then',
       'attempt 2, after job 7, which was lost: the rule is not active any more',
@@ -46,7 +46,7 @@ export const reasonMeanings = {
     means: 'due times passed and are not made up for',
     told: [
       '3 further due times passed meanwhile',
-      'passed while no worker ran it: misfire is skip',
+      'passed while no worker ran the rules: misfire is skip',
       'passed while the worker was busy or asleep: more than 1 h ago',
       'edited before it started',
       'cancelled before it started',

@@ -233,7 +233,7 @@ export class RuleTable {
       .whereRef('decided_at', '<', 'due_at')
       .where('reason', 'in', ['skipped', 'moved'])
       .execute();
-    const notes = due === null ? [] : rule.notesBetween(since, due.getTime());
+    const notes = due === null ? [] : rule.skippedOrMovedBetween(since, due.getTime());
     const entries = notes.map((note) => ({ ...note, ruleId: rule.id }));
     await this.#write(tx, entries);
   }

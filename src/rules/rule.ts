@@ -230,9 +230,9 @@ export class JobRule {
     return this.recurrence.nextAfter(instant) !== null && this.dueTimes.nextAfter(instant) === null;
   }
 
-  /** What the ledger is to be told of the times between two due times, in ms since 1970; see {@link DueTimes.notesBetween}. */
-  notesBetween(from: number, to: number): Entry[] {
-    return this.policies.runAfter === '' ? this.dueTimes.notesBetween(from, to) : [];
+  /** What the ledger is to be told of the times between two due times, in ms since 1970; see {@link DueTimes.skippedOrMovedBetween}. */
+  skippedOrMovedBetween(from: number, to: number): Entry[] {
+    return this.policies.runAfter === '' ? this.dueTimes.skippedOrMovedBetween(from, to) : [];
   }
 
   /** By how much jitter has moved a due time, in ms. */

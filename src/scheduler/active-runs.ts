@@ -31,7 +31,7 @@ const longestRetryMs = 30_000;
 export class ActiveRuns {
   readonly #context: ActiveRunsContext;
   readonly #runs = new Map<number, ActiveRun>();
-  /** By job: what was given up and did not end. It keeps its place, and its rule is still running. */
+  /** By job: what was given up and did not end. It keeps its slot, and its rule is still running. */
   readonly #left = new Map<number, LeftRun>();
   /** Those who wait until nothing runs. */
   readonly #settling: Array<() => void> = [];
@@ -49,7 +49,7 @@ export class ActiveRuns {
     return [...this.#left.values()];
   }
 
-  /** How many places are taken. */
+  /** How many slots are taken. */
   get size(): number {
     return this.#runs.size + this.#left.size;
   }

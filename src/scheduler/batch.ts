@@ -4,7 +4,7 @@ import type { Insertable } from 'kysely';
 import { inactiveRule, type RuleEntry } from '../rules/ledger.js';
 import { isFaultOfRule, type JobRule } from '../rules/rule.js';
 import type { Database, JobRow } from '../store/schema.js';
-import { allPlacesTaken, type Delay, decide, groupIsFull, type Running } from './decide.js';
+import { allSlotsTaken, type Delay, decide, groupIsFull, type Running } from './decide.js';
 import { type JobRequest, mergedOutcome } from './requests.js';
 
 /** A rule or a request that cannot be taken up yet. */
@@ -12,7 +12,7 @@ export interface Waiting {
   readonly ruleId: number;
   /** Null for a request. */
   readonly dueAt: number | null;
-  readonly for: 'run' | 'group' | 'place';
+  readonly for: 'run' | 'group' | 'slot';
   /** The group that is at its limit; empty otherwise. */
   readonly group: string;
   /** What it waits for, in words. */
@@ -26,11 +26,11 @@ export interface LeftRun extends Running {
 
 /** What the worker knows besides what the database does. */
 export interface View {
-  readonly freePlaces: number;
+  readonly freeSlots: number;
   /** Since when it polls, in ms since 1970. */
   readonly pollingSince: number;
   /** Whether it, or another worker that has the procedure, ran at an instant. */
-  ranAt(procedure: string, instant: number): boolean;
+  workerRanAt(procedure: string, instant: number): boolean;
   /** By group: what those wait for that came before in this poll. */
   readonly groupWaits: ReadonlyMap<string, string>;
   readonly left: readonly LeftRun[];
@@ -86,7 +86,7 @@ export class Batch {
     this.#addRunning(rule_id, { jobId: id, since: start_datetime });
   }
 
-  /** Decides about a rule that is due. @returns false when it waits for a place */
+  /** Decides about a rule that is due. @returns false when it waits for a slot */
   decideDue(rule: JobRule, dueAt: number): boolean {
     const { group } = rule.policies;
     try {
@@ -95,14 +95,14 @@ export class Batch {
         running: this.#running.get(rule.id) ?? [],
         inGroup: this.#inGroup.get(group) ?? 0,
         groupWait: this.#groupWaits.get(group) ?? null,
-        hasPlace: this.#hasPlace,
+        hasSlot: this.#hasSlot,
         pollingSince: this.#view.pollingSince,
-        ranAt: (instant) => this.#view.ranAt(rule.procedure, instant),
+        workerRanAt: (instant) => this.#view.workerRanAt(rule.procedure, instant),
         delay: this.#view.delayOf(rule, dueAt),
       });
       if (action.kind === 'wait') {
         this.#wait(rule, dueAt, action.for, action.why, action.cancel);
-        return action.for !== 'place';
+        return action.for !== 'slot';
       }
       if (action.kind === 'start') this.#start(rule, { due_at: at });
       this.decided.moved.push({ id: rule.id, next });
@@ -127,7 +127,7 @@ export class Batch {
     const [running, wait] = [this.#inGroup.get(group) ?? 0, this.#groupWaits.get(group) ?? null];
     const full = groupIsFull(rule.policies, running, wait);
     if (full !== null) return this.#postpone(rule, request, 'group', full);
-    if (!this.#hasPlace) return this.#postpone(rule, request, 'place', allPlacesTaken);
+    if (!this.#hasSlot) return this.#postpone(rule, request, 'slot', allSlotsTaken);
     const { attempt, args, checkpoint } = request;
     this.#start(rule, { request_id: request.id, attempt, args, checkpoint });
     this.decided.users.set(request.id, request.requestedBy);
@@ -155,8 +155,8 @@ export class Batch {
     return this.#postpone(rule, request, 'run', why, cancel);
   }
 
-  get #hasPlace(): boolean {
-    return this.decided.starts.length < this.#view.freePlaces;
+  get #hasSlot(): boolean {
+    return this.decided.starts.length < this.#view.freeSlots;
   }
 
   #start(rule: JobRule, cause: Partial<NewJob>): void {

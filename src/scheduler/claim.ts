@@ -61,7 +61,7 @@ export class Claimer {
         if (rule === undefined) continue;
         // Another worker was quicker, or somebody has edited the rule, which the ledger tells.
         if (rule.nextDueAt?.getTime() !== dueAt) batch.decided.missed.push({ ruleId: id, dueAt });
-        // Who comes behind one that waits for a place waits as well, however many are read at once.
+        // Who comes behind one that waits for a slot waits as well, however many are read at once.
         else if (!batch.decideDue(rule, dueAt)) break;
       }
       await moveOn(tx, batch.decided.moved);
@@ -70,7 +70,7 @@ export class Claimer {
     });
   }
 
-  /** Takes up requests for runs, as far as the policies of their rules and the places allow. */
+  /** Takes up requests for runs, as far as the policies of their rules and the slots allow. */
   async claimRequests(requests: readonly JobRequest[], view: View): Promise<Claims> {
     return await transact(this.#rules.db, async (tx) => {
       const ids = requests.map(({ ruleId }) => ruleId);

@@ -1,4 +1,12 @@
-// What to do with a rule whose time has come, as a pure function: the reasons in the ledger come from here.
+// Decides what becomes of a rule that is due, as a pure function. The reasons in the ledger come from here.
+//
+// The policies that decide:
+//
+// - `misfire`, for due times that passed without a run: `skip` drops them, `run-once` runs the oldest for all,
+//   `run-all` runs each. A time counts as passed when it is more than 5 s late (`lateAfterMs`).
+// - `misfireWindowSeconds`: `run-once` and `run-all` drop a time that is later than this. 0 is no limit.
+// - `overlap`, while a run of the rule goes on: `skip` the new run, `queue-one` waits for the end of the last, `allow`
+//   both, `cancel-previous` asks the last to end and waits for it.
 
 import { durationText } from '../base/duration.js';
 import { dueFrom, type Entry, lateAfterMs, maxCounted, passedBetween } from '../rules/ledger-entry.js';
@@ -8,36 +16,36 @@ import type { Policies } from '../rules/policies.js';
 export type Action =
   | { readonly kind: 'start' }
   | { readonly kind: 'skip' }
-  /** Nothing yet: a run of the rule or of its group has to end first, or a place to be free. */
+  /** Nothing yet: a run of the rule or of its group has to end first, or a slot to be free. */
   | {
       readonly kind: 'wait';
-      readonly for: 'run' | 'group' | 'place';
-      /** Why, as it will stand in the ledger when it starts late. */
+      readonly for: 'run' | 'group' | 'slot';
+      /** The reason, for the ledger if it starts late. */
       readonly why: string;
-      /** Runs that are to be asked to end. */
+      /** Ask these runs to end. */
       readonly cancel: readonly number[];
     };
 
 export interface Decision {
   readonly action: Action;
-  /** The due time that starts, is skipped or waits. */
+  /** The due time that starts, is skipped or waits, in ms since 1970, as all times here. */
   readonly at: number;
-  /** For the ledger, in this order; nothing while it waits. */
+  /** For the ledger, in this order. Empty while the rule waits. */
   readonly entries: readonly Entry[];
   /** When the rule is due next; the old time while it waits. */
   readonly next: number | null;
 }
 
-/** As much of a rule as decides. */
+/** The part of a rule that decides. */
 export interface DecidedRule {
   readonly policies: Pick<
     Policies,
     'misfire' | 'misfireWindowSeconds' | 'overlap' | 'group' | 'groupLimit' | 'runAfter'
   >;
   dueAfter(instant: Date): Date | null;
-  /** What is to be told of the times later than one due time up to the next: left out, or moved. */
-  notesBetween(from: number, to: number): readonly Entry[];
-  /** By how much jitter has moved a due time. */
+  /** Entries for the times after one due time up to the next that exclusions or clock changes skip or move. */
+  skippedOrMovedBetween(from: number, to: number): readonly Entry[];
+  /** By how many ms jitter has moved a due time. */
   jitterOf(dueAt: number): number;
 }
 
@@ -47,75 +55,84 @@ export interface Running {
   readonly since: number;
 }
 
-/** What keeps a rule from starting: a run of its own, its group, the number of jobs, or something that was away. */
+/** What keeps a rule from starting: its own run, its group, the lack of a slot, or an outage. */
 export interface Delay {
-  readonly for: 'run' | 'group' | 'place' | 'outage';
+  readonly for: 'run' | 'group' | 'slot' | 'outage';
   /** In words. */
   readonly why: string;
 }
 
-/** What was going on when a rule came due. */
+/** The state of the site at the moment of the decision. */
 export interface Circumstances {
   readonly now: number;
-  /** The runs of this rule that still go on, on whichever worker. */
+  /** The runs of this rule that still go on, on all workers. */
   readonly running: readonly Running[];
-  /** How many runs of its group go on, on all workers. */
+  /** The number of runs of its group that go on, on all workers. */
   readonly inGroup: number;
-  /** What a rule of its group that comes before it waits for; null when none waits. */
+  /** Why an earlier rule of its group waits for the group; null when none waits. */
   readonly groupWait: string | null;
-  readonly hasPlace: boolean;
-  /** Since when this worker polls. */
+  readonly hasSlot: boolean;
+  /** When this worker began to poll. */
   readonly pollingSince: number;
   /** Whether a worker that has the procedure ran at an instant. */
-  ranAt(instant: number): boolean;
-  /** What kept it from starting so far, if that is known. */
+  workerRanAt(instant: number): boolean;
+  /** What has kept the rule from starting so far, if that is known. */
   readonly delay: Delay | null;
 }
 
-/** A worker that begins to poll within this takes a due time as one that polled then. */
-const startMs = 1000;
+/** A worker started up to 1 s after a due time still runs it, with `misfire: skip`, too. */
+const startToleranceMs = 1000;
 
 /** What a rule or a request waits for when no more jobs may run. */
-export const allPlacesTaken = 'all places for jobs were taken';
+export const allSlotsTaken = 'all slots for jobs were taken';
+
+const workerWasBusy = 'the worker was busy or asleep';
+const noWorkerRan = 'no worker ran the rules';
 
 const ended: Entry = { reason: 'ended', dueAt: null, dueUntil: null, times: 1, detail: '' };
 
 /** Decides about a rule that came due at `dueAt`. */
 export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumstances): Decision {
   const { now, delay } = circumstances;
-  // A run of its own is no misfire, however long it takes.
-  const since = delay?.for === 'run' ? dueAt : oldestMadeUpFor(rule, circumstances);
+  // A time that waited for the rule's own earlier run is never dropped as too late. One that waited for its group, for
+  // a slot or for the database may be.
+  const oldest = delay?.for === 'run' ? dueAt : oldestToRun(rule, circumstances);
   const entries: Entry[] = [];
   let at = dueAt;
-  if (dueAt < since) {
-    const first = dueFrom(rule, since);
+  if (dueAt < oldest) {
+    const first = dueFrom(rule, oldest);
     const passed = passedBetween(rule, dueAt, Math.min(first ?? now + 1, now + 1) - 1);
     entries.push({ ...passed, ...whyDropped(rule, dueAt, circumstances) });
-    if (first === null) entries.push(ended);
+    if (first === null) entries.push(...endOf(rule));
     if (first === null || first > now) {
-      entries.push(...notesUpTo(rule, dueAt, first));
+      entries.push(...skippedOrMovedUpTo(rule, dueAt, first));
       return { action: { kind: 'skip' }, at, entries, next: first };
     }
     at = first;
   }
   const action = actionAt(rule, at, circumstances);
-  // Nothing is told of what waits until it is known what becomes of it.
+  // A time that waits gets its entry when it starts or is dropped.
   if (action.kind === 'wait') return { action, at: dueAt, entries: [], next: dueAt };
-  entries.push(told(rule, action, at, circumstances));
-  const { next, passed } = moveOn(rule, at, now);
-  entries.push(...passed, ...notesUpTo(rule, dueAt, next));
+  entries.push(entryOf(rule, action, at, circumstances));
+  const { next, passed } = nextDue(rule, at, now);
+  entries.push(...passed, ...skippedOrMovedUpTo(rule, dueAt, next));
   return { action, at, entries, next };
 }
 
-/** What comes to nothing before the next due time is told now, since nobody looks at it when it would be due. */
-function notesUpTo(rule: DecidedRule, dueAt: number, next: number | null): readonly Entry[] {
-  return next === null ? [] : rule.notesBetween(dueAt, next);
+/** Skipped times never become due, so their entries are written with the due time before them. */
+function skippedOrMovedUpTo(rule: DecidedRule, dueAt: number, next: number | null): readonly Entry[] {
+  return next === null ? [] : rule.skippedOrMovedBetween(dueAt, next);
 }
 
-/** Before this instant due times are not made up for. */
-function oldestMadeUpFor({ policies }: DecidedRule, { now, pollingSince }: Circumstances): number {
+/** The rule has no further due time. One that runs after another rule never has one, and goes on. */
+function endOf({ policies }: DecidedRule): readonly Entry[] {
+  return policies.runAfter === '' ? [ended] : [];
+}
+
+/** The earliest due time that is still run. */
+function oldestToRun({ policies }: DecidedRule, { now, pollingSince }: Circumstances): number {
   const { misfire, misfireWindowSeconds } = policies;
-  if (misfire === 'skip') return Math.max(now - lateAfterMs, pollingSince - startMs);
+  if (misfire === 'skip') return Math.max(now - lateAfterMs, pollingSince - startToleranceMs);
   if (misfireWindowSeconds === 0) return Number.NEGATIVE_INFINITY;
   return now - Math.max(lateAfterMs, misfireWindowSeconds * 1000);
 }
@@ -123,40 +140,39 @@ function oldestMadeUpFor({ policies }: DecidedRule, { now, pollingSince }: Circu
 function whyDropped(
   { policies }: DecidedRule,
   dueAt: number,
-  { delay, ranAt }: Circumstances,
+  { delay, workerRanAt }: Circumstances,
 ): Pick<Entry, 'reason' | 'detail'> {
   if (delay !== null) return { reason: 'skipped', detail: `too late: ${delay.why}` };
   const limit =
     policies.misfire === 'skip'
       ? 'misfire is skip'
       : `more than ${durationText(policies.misfireWindowSeconds * 1000)} ago`;
-  const meanwhile = ranAt(dueAt) ? 'the worker was busy or asleep' : 'no worker ran it';
+  const meanwhile = workerRanAt(dueAt) ? workerWasBusy : noWorkerRan;
   return { reason: 'dropped', detail: `passed while ${meanwhile}: ${limit}` };
 }
 
 function actionAt(
   { policies }: DecidedRule,
   at: number,
-  { now, running, inGroup, groupWait, hasPlace }: Circumstances,
+  { now, running, inGroup, groupWait, hasSlot }: Circumstances,
 ): Action {
   const [first] = running;
   if (first !== undefined && policies.overlap !== 'allow') {
-    // What is made up for is not skipped for the sake of what was made up for just before.
-    const isMadeUpFor = policies.misfire === 'run-all' && now - at > lateAfterMs;
-    if (policies.overlap === 'skip' && !isMadeUpFor) return { kind: 'skip' };
+    // With run-all, a missed time waits for the previous one instead of being skipped.
+    const isMissed = policies.misfire === 'run-all' && now - at > lateAfterMs;
+    if (policies.overlap === 'skip' && !isMissed) return { kind: 'skip' };
     const cancel = policies.overlap === 'cancel-previous' ? running.map(({ jobId }) => jobId) : [];
     return { kind: 'wait', for: 'run', why: `job ${first.jobId} was still running`, cancel };
   }
   const full = groupIsFull(policies, inGroup, groupWait);
   if (full !== null) return { kind: 'wait', for: 'group', why: full, cancel: [] };
-  if (!hasPlace) return { kind: 'wait', for: 'place', why: allPlacesTaken, cancel: [] };
+  if (!hasSlot) return { kind: 'wait', for: 'slot', why: allSlotsTaken, cancel: [] };
   return { kind: 'start' };
 }
 
 /**
- * What keeps a rule from starting for the sake of its group: its own limit, or a rule that comes before it and waits for
- * the group. Nobody overtakes that one by a higher limit, or it might wait for ever, and who starts would depend on how
- * many rules are looked at together.
+ * Why the group keeps a rule from starting, or null: its own limit, or an earlier rule that waits for the group. No rule
+ * overtakes that one by a higher limit. Otherwise it might wait for ever.
  */
 export function groupIsFull(
   { group, groupLimit }: Pick<Policies, 'group' | 'groupLimit'>,
@@ -167,12 +183,12 @@ export function groupIsFull(
   return groupWait ?? (inGroup >= groupLimit ? `group ${group} was at its limit of ${groupLimit}` : null);
 }
 
-/** The entry of a due time that starts, or is skipped for the sake of a run. */
-function told(
+/** The entry of a due time that starts, or that a run of the rule makes skip. */
+function entryOf(
   rule: DecidedRule,
   action: Action,
   dueAt: number,
-  { now, running, delay, ranAt }: Circumstances,
+  { now, running, delay, workerRanAt }: Circumstances,
 ): Entry {
   const one = { dueAt, dueUntil: null, times: 1 };
   const [first] = running;
@@ -184,18 +200,18 @@ function told(
   const jitterMs = rule.jitterOf(dueAt);
   const moved = jitterMs === 0 ? '' : `moved by ${durationText(jitterMs)} of jitter`;
   if (lateMs <= lateAfterMs) return { ...one, reason: 'started', detail: moved };
-  const why = delay?.why ?? (ranAt(dueAt) ? 'the worker was busy or asleep' : 'no worker ran the rules then');
+  const why = delay?.why ?? (workerRanAt(dueAt) ? workerWasBusy : `${noWorkerRan} then`);
   return { ...one, reason: 'late', detail: `by ${durationText(lateMs)}: ${why}` };
 }
 
-/** What passed since is dropped, unless all of it is to be run. */
-function moveOn(
+/** The next due time. Times that have passed since are dropped, except with `run-all`. */
+function nextDue(
   rule: DecidedRule,
   at: number,
   now: number,
 ): { readonly next: number | null; readonly passed: readonly Entry[] } {
   const next = dueFrom(rule, at + 1);
-  if (next === null) return { next, passed: rule.policies.runAfter === '' ? [ended] : [] };
+  if (next === null) return { next, passed: endOf(rule) };
   if (next > now || rule.policies.misfire === 'run-all') return { next, passed: [] };
   const times = passedBetween(rule, next, now);
   const count = times.times >= maxCounted ? `${maxCounted} or more` : String(times.times);
@@ -205,5 +221,5 @@ function moveOn(
     detail: `${count} further due times passed meanwhile`,
   };
   const later = dueFrom(rule, now + 1);
-  return { next: later, passed: later === null ? [dropped, ended] : [dropped] };
+  return { next: later, passed: later === null ? [dropped, ...endOf(rule)] : [dropped] };
 }

@@ -4,7 +4,7 @@ import { lateAfterMs } from '../rules/ledger-entry.js';
 import type { JobRule } from '../rules/rule.js';
 import type { Waiting } from './batch.js';
 import type { ClockStep } from './clock-steps.js';
-import { allPlacesTaken, type Delay } from './decide.js';
+import { allSlotsTaken, type Delay } from './decide.js';
 
 /** So many rules are remembered; more wait only where something is wrong altogether. */
 const maxRules = 10_000;
@@ -30,13 +30,13 @@ export class Delays {
     this.#byRule.delete(ruleId);
   }
 
-  /** A poll has ended, in which some waited for a place or a group; not all that wait have been read one by one. */
+  /** A poll has ended, in which some waited for a slot or a group; not all that wait have been read one by one. */
   polledAt(
     now: number,
-    poll: { readonly waitsForPlace: boolean; readonly groupWaits: ReadonlyMap<string, string> },
+    poll: { readonly waitsForSlot: boolean; readonly groupWaits: ReadonlyMap<string, string> },
   ): void {
-    const { waitsForPlace, groupWaits } = poll;
-    if (waitsForPlace) this.#fullUntil = now;
+    const { waitsForSlot, groupWaits } = poll;
+    if (waitsForSlot) this.#fullUntil = now;
     for (const [group, why] of groupWaits) this.#groups.set(group, { until: now, why });
   }
 
@@ -73,7 +73,7 @@ export class Delays {
     }
     const group = this.#groups.get(rule.policies.group);
     if (group !== undefined && dueAt <= group.until) return { for: 'group', why: group.why };
-    if (dueAt <= this.#fullUntil) return { for: 'place', why: allPlacesTaken };
+    if (dueAt <= this.#fullUntil) return { for: 'slot', why: allSlotsTaken };
     if (dueAt <= this.#awayUntil) return { for: 'outage', why: 'the database was away' };
     const { from, until } = this.#locked;
     if (dueAt >= from - lateAfterMs && dueAt <= until)

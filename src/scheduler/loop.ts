@@ -1,4 +1,5 @@
-// The task coroutine: calls `Tasks.run` when it wants to be called, when it is woken, and now and then as a net.
+// The task coroutine. It calls `Tasks.run` at the time that `Tasks.run` returned, on a wake-up, and every 5 s in case one
+// was lost.
 
 import { beatMs, untilBeat } from '../../channels/waiting/beat.js';
 import type { Clock } from '../base/clock.js';
@@ -7,14 +8,19 @@ import { interrupted } from '../runs/job.js';
 import { settleMs } from '../runs/run-stop.js';
 import type { Tasks } from './tasks.js';
 
-/** Waiting after a failed tick, doubled with each further one up to a beat. */
+/** The delay after a failed tick. It doubles with each further failure, up to `beatMs` (5 s). */
 const firstRetryMs = 250;
 
 type LoopTasks = Pick<Tasks, 'begin' | 'run' | 'attend' | 'settled' | 'abortAll' | 'running'>;
 
 /**
- * Two states: stopped, and started. While started there is always either a tick going on or a timer set; a wake-up
- * during a tick makes it run once more.
+ * The loop is in one of these states:
+ *
+ * - *stopped*: nothing happens. `start`: *started*.
+ * - *started*: a tick goes on or a timer is set. A wake-up during a tick causes one more. `stop`: *stopped*.
+ * - *paused*, while started: a tick begins no runs and only ends those that someone cancels. `resume`: *started*.
+ *
+ * The daemon pauses the loop at the signal TSTP, for an operator who wants no new runs, and resumes it at CONT.
  */
 export class TaskLoop {
   readonly #tasks: LoopTasks;
@@ -37,21 +43,21 @@ export class TaskLoop {
     return this.#started;
   }
 
-  /** Begins to run what is due. Safe to call again: it is then only a wake-up. */
+  /** Begins to run what is due. A second call is only a wake-up. */
   start(): void {
     if (!this.#started) this.#tasks.begin();
     this.#started = true;
     this.wake();
   }
 
-  /** Looks at the rules now. Does nothing before `start`. */
+  /** Polls the rules now. Does nothing before `start`. */
   wake(): void {
     if (!this.#started) return;
     this.#wanted = true;
     this.#ticking ??= this.#tickWhileWanted();
   }
 
-  /** Takes no new work until `resume`; what runs goes on, and can be cancelled. */
+  /** Takes no new work until `resume`. Runs go on, and people can cancel them. */
   pause(): void {
     this.#paused = true;
   }
@@ -68,8 +74,8 @@ export class TaskLoop {
   }
 
   /**
-   * Takes no new work and waits for the runs. Shortly before `graceMs` are over it asks them to end, and when they are
-   * over it waits no more for those that did not.
+   * Takes no new work and waits for the runs. Shortly before the end of `graceMs` it asks them to end. After `graceMs` it
+   * does not wait any longer.
    */
   async stop(graceMs: number): Promise<void> {
     this.#started = false;
@@ -91,21 +97,21 @@ export class TaskLoop {
     while (this.#wanted && this.#started) {
       this.#wanted = false;
       until = await this.#tick();
-      // On SQLite nothing in a tick waits for anything: timers and messages are to have their turn.
+      // On SQLite, a tick never yields to the event loop. So timers and messages get a turn here.
       if (this.#wanted) await new Promise((resolve) => setImmediate(resolve));
     }
     this.#ticking = null;
     if (this.#started) this.#rest(until);
   }
 
-  /** Every wake-up may be lost, and the clock may be set: so there is a tick at the next beat, at the latest. */
+  /** A wake-up may be lost, and the clock may be set. So the next tick comes within 5 s. */
   #rest(until: number): void {
     const now = this.#clock.now();
     const restMs = Math.max(0, until - now);
     this.#disarm = this.#clock.after(restMs > beatMs ? untilBeat(now) : restMs, () => this.wake());
   }
 
-  /** @returns when the next one has to come, in ms since 1970 */
+  /** @returns when the next tick is due, in ms since 1970 */
   async #tick(): Promise<number> {
     try {
       const next = await (this.#paused ? this.#tasks.attend() : this.#tasks.run());
@@ -113,7 +119,7 @@ export class TaskLoop {
       this.#failures = 0;
       return next.getTime();
     } catch (error) {
-      // Told once, not at every try: the database may be away for hours.
+      // Logged once, not at every attempt: the database may be away for hours.
       if (this.#failures === 0) this.#logger.error('the rules cannot be read or run; trying again', error);
       this.#failures++;
       return this.#clock.now() + Math.min(firstRetryMs * 2 ** (this.#failures - 1), beatMs);

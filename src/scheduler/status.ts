@@ -35,7 +35,7 @@ function outlook(rule: JobRule, now: number): string {
       ? `never runs: ${excludedText(rule)}`
       : 'never runs again: its recurrence has ended';
   const time = rule.localTime(rule.nextDueAt);
-  // A moment late is on its way; more means that nobody runs the rules, or that all places are taken.
+  // A moment late is on its way; more means that nobody runs the rules, or that all slots are taken.
   return now - rule.nextDueAt.getTime() > lateAfterMs ? `due since: ${time}` : `next run at: ${time}`;
 }
 

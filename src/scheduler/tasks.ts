@@ -57,7 +57,7 @@ interface Poll {
   readonly groupWaits: Map<string, string>;
   /** Whether something waits for the end of a run, which may be another worker's. */
   waits: boolean;
-  waitsForPlace: boolean;
+  waitsForSlot: boolean;
   isDueAgain: boolean;
 }
 
@@ -71,12 +71,12 @@ export class Tasks {
   #steps: ClockSteps;
   #pollingSince: number;
   /** Whether others that have a procedure ran at an instant; null until it is read. */
-  #othersRanAt: View['ranAt'] | null = null;
+  #otherWorkersRanAt: View['workerRanAt'] | null = null;
   /** Whether the database went away in the middle of a claim, so that it may know of a run that was not begun. */
   #isUnsure = false;
   /** Whether something may begin when a run ends. In doubt, as during a poll, it may. */
   #isAwaited = true;
-  /** Whether the caller is about to be told that there is a place. */
+  /** Whether the caller is about to be told that there is a slot. */
   #isTelling = false;
 
   constructor(context: TasksContext) {
@@ -95,7 +95,7 @@ export class Tasks {
   }
 
   /**
-   * Starts what is due and what was asked for, as far as there are places. Does not wait for the runs: see
+   * Starts what is due and what was asked for, as far as there are slots. Does not wait for the runs: see
    * {@link settled}.
    *
    * @returns when to call it again, unless `onPlace` is called before
@@ -109,9 +109,9 @@ export class Tasks {
     }
     this.#isUnsure = true;
     this.#isAwaited = true;
-    this.#othersRanAt ??= await presenceOfOthers(this.#context.rules.db, this.#context.rules.actor);
+    this.#otherWorkersRanAt ??= await presenceOfOthers(this.#context.rules.db, this.#context.rules.actor);
     const groupWaits = new Map<string, string>();
-    const poll = { at: clock.now(), groupWaits, waits: false, waitsForPlace: false, isDueAgain: false };
+    const poll = { at: clock.now(), groupWaits, waits: false, waitsForSlot: false, isDueAgain: false };
     let outlook = await readOutlook(this.#context.rules.db, poll.at);
     if (outlook.cancels !== null) await this.#takeCancellations();
     if (outlook.asks !== null) await this.#takeRequests(poll);
@@ -119,7 +119,7 @@ export class Tasks {
     this.#isUnsure = false;
     // What was claimed is due later now.
     if (outlook.dues !== null) outlook = await readOutlook(this.#context.rules.db, poll.at);
-    this.#isAwaited = poll.waits || poll.waitsForPlace;
+    this.#isAwaited = poll.waits || poll.waitsForSlot;
     this.#delays.polledAt(poll.at, poll);
     return new Date(Math.max(clock.now(), nextTime(poll, outlook)));
   }
@@ -169,7 +169,7 @@ export class Tasks {
   /** From now on the rules are polled: what was due before is late for that reason. */
   begin(): void {
     this.#pollingSince = this.#context.clock.now();
-    this.#othersRanAt = null;
+    this.#otherWorkersRanAt = null;
     this.#runs.reopen();
   }
 
@@ -248,7 +248,7 @@ export class Tasks {
   ): Promise<void> {
     const { clock, procedures } = this.#context;
     let offset = 0;
-    let limit = Math.min(this.#freePlaces + 1, claimAtOnce);
+    let limit = Math.min(this.#freeSlots + 1, claimAtOnce);
     for (; ; limit = claimAtOnce) {
       const found = await read(limit, offset);
       // During a deployment another worker may know procedures that this one does not.
@@ -260,7 +260,7 @@ export class Tasks {
         await this.#carryOut(claims, poll, clock.passed() - since < doubtMs);
         offset += claims.left;
       }
-      if (found.length < limit || poll.waitsForPlace) return;
+      if (found.length < limit || poll.waitsForSlot) return;
     }
   }
 
@@ -268,10 +268,10 @@ export class Tasks {
     const { clock } = this.#context;
     const askedAt = clock.now();
     return {
-      freePlaces: this.#freePlaces,
+      freeSlots: this.#freeSlots,
       pollingSince: this.#pollingSince,
-      ranAt: (procedure, instant) =>
-        this.#pollingSince <= instant || (this.#othersRanAt?.(procedure, instant) ?? false),
+      workerRanAt: (procedure, instant) =>
+        this.#pollingSince <= instant || (this.#otherWorkersRanAt?.(procedure, instant) ?? false),
       groupWaits: poll.groupWaits,
       left: this.#runs.left,
       delayOf: (rule, dueAt) => {
@@ -283,7 +283,7 @@ export class Tasks {
     };
   }
 
-  get #freePlaces(): number {
+  get #freeSlots(): number {
     return Math.max(0, this.#context.maxJobs - this.#runs.size);
   }
 
@@ -296,7 +296,7 @@ export class Tasks {
       logger.debug(`job rule ${ruleId} skipped: ${detail}`, { rule: ruleId });
     for (const waiting of claims.waiting) {
       this.#delays.add(waiting);
-      if (waiting.for === 'place') poll.waitsForPlace = true;
+      if (waiting.for === 'slot') poll.waitsForSlot = true;
       else poll.waits = true;
       if (waiting.for === 'group') poll.groupWaits.set(waiting.group, waiting.why);
     }
@@ -336,9 +336,9 @@ export class Tasks {
 }
 
 /** When to poll again. */
-function nextTime({ at, waits, waitsForPlace, isDueAgain }: Poll, { nextDue, nextAsked }: Outlook): number {
-  // What waits for a place is polled when a run ends, which wakes the caller; other workers' runs do not.
-  if (waitsForPlace) return at + waitMs;
+function nextTime({ at, waits, waitsForSlot, isDueAgain }: Poll, { nextDue, nextAsked }: Outlook): number {
+  // What waits for a slot is polled when a run ends, which wakes the caller; other workers' runs do not.
+  if (waitsForSlot) return at + waitMs;
   if (isDueAgain) return at;
   return Math.min(nextDue ?? at + idleMs, nextAsked ?? at + idleMs, at + (waits ? waitMs : idleMs));
 }

@@ -10,9 +10,9 @@ export const nothing = () => undefined;
 
 /** What a worker knows that has places, and of which nothing was kept from starting. */
 export const quietView: View = {
-  freePlaces: 100,
+  freeSlots: 100,
   pollingSince: 0,
-  ranAt: () => true,
+  workerRanAt: () => true,
   groupWaits: new Map(),
   left: [],
   delayOf: () => null,

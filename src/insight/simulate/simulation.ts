@@ -112,7 +112,7 @@ class Simulation {
     try {
       const dueAt = rule.dueAfter(new Date(since))?.getTime() ?? null;
       if (dueAt === null) return;
-      const notes = rule.notesBetween(since, Math.min(dueAt, this.#options.to - 1));
+      const notes = rule.skippedOrMovedBetween(since, Math.min(dueAt, this.#options.to - 1));
       for (const note of notes) countNote(state, note, since);
       this.#setDue(state, dueAt);
     } catch (error) {
@@ -186,9 +186,9 @@ class Simulation {
   /** Decides as a worker does in one transaction. */
   #decide(): Decisions {
     const view = {
-      freePlaces: this.#options.slots - this.#running.size,
+      freeSlots: this.#options.slots - this.#running.size,
       pollingSince: this.#options.from,
-      ranAt: () => true,
+      workerRanAt: () => true,
       groupWaits: new Map<string, string>(),
       left: [],
       delayOf: (rule: JobRule, dueAt: number) => this.#delays.of(rule, dueAt),
@@ -226,7 +226,7 @@ class Simulation {
     for (const one of waiting) this.#delays.add(one);
     const ofGroups = waiting.filter((one) => one.for === 'group');
     this.#delays.polledAt(this.#now, {
-      waitsForPlace: waiting.some((one) => one.for === 'place'),
+      waitsForSlot: waiting.some((one) => one.for === 'slot'),
       groupWaits: new Map(ofGroups.map(({ group, why }) => [group, why])),
     });
   }

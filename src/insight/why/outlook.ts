@@ -91,7 +91,7 @@ function upcomingTimes(rule: JobRule, now: number, maxTimes: number): UpcomingTi
       times.push(at.getTime());
     }
     const last = times.at(-1);
-    const notes = last === undefined ? [] : rule.notesBetween(now, last);
+    const notes = last === undefined ? [] : rule.skippedOrMovedBetween(now, last);
     const due = times.map((at) => {
       const moved = notes.find((note) => note.reason === 'moved' && note.dueAt === at);
       const jitterMs = rule.jitterOf(at);

@@ -80,8 +80,8 @@ t.test('while a rule waits for a place, nothing is decided about those behind it
     due.map(({ id }) => id),
     [1, 2, 3],
   );
-  const claims = await bench.claimer.claimDue(due, { ...view, freePlaces: 1 });
-  t.match(claims, { claimed: [{ rule: { id: 1 } }], waiting: [{ ruleId: 2, for: 'place' }], skipped: [] });
+  const claims = await bench.claimer.claimDue(due, { ...view, freeSlots: 1 });
+  t.match(claims, { claimed: [{ rule: { id: 1 } }], waiting: [{ ruleId: 2, for: 'slot' }], skipped: [] });
   t.same([claims.claimed.length, claims.waiting.length], [1, 1]);
   t.equal((await bench.rules.get(3)).nextDueAt?.getTime(), due[2]?.dueAt, 'the third is due as before');
 });

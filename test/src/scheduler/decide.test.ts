@@ -16,7 +16,7 @@ function rule(policies: Partial<DecidedRule['policies']> = {}, last = Number.POS
       const next = Math.floor(instant.getTime() / every) * every + every;
       return next > last ? null : new Date(next);
     },
-    notesBetween: () => [],
+    skippedOrMovedBetween: () => [],
     jitterOf: () => 0,
   };
 }
@@ -27,9 +27,9 @@ function at(now: number, circumstances: Partial<Circumstances> = {}): Circumstan
     running: [],
     inGroup: 0,
     groupWait: null,
-    hasPlace: true,
+    hasSlot: true,
     pollingSince: 0,
-    ranAt: () => true,
+    workerRanAt: () => true,
     delay: null,
     ...circumstances,
   };
@@ -63,8 +63,8 @@ t.test('misfire skip makes up for nothing from before the worker, however short 
 t.test('late is told with the reason', async (t) => {
   const detail = (circumstances: Partial<Circumstances>) =>
     decide(rule(), due, at(due + 6000, circumstances)).entries[0]?.detail;
-  t.equal(detail({ ranAt: (instant) => instant > due }), 'by 6 s: no worker ran the rules then');
-  t.equal(detail({ ranAt: (instant) => instant >= due }), 'by 6 s: the worker was busy or asleep');
+  t.equal(detail({ workerRanAt: (instant) => instant > due }), 'by 6 s: no worker ran the rules then');
+  t.equal(detail({ workerRanAt: (instant) => instant >= due }), 'by 6 s: the worker was busy or asleep');
   t.equal(
     detail({ delay: { for: 'outage', why: 'the database was away' } }),
     'by 6 s: the database was away',
@@ -100,6 +100,21 @@ t.test('misfire skip: what is not on time is dropped, and only that', async (t) 
   );
   const waited = at(due + 6000, { delay: { for: 'run', why: 'job 7 was still running' } });
   t.same(short(skip, waited), ['start', 0, ['late 0 1'], every], 'who waited for its own run missed nothing');
+});
+
+t.test(
+  'a rule that runs after another has no end of its own, also when a time of it is dropped',
+  async (t) => {
+    const after = rule({ misfire: 'skip', runAfter: 'report' }, 0);
+    t.same(short(after, at(due + lateAfterMs + 1)), ['skip', 0, ['dropped 0 1'], null]);
+    t.same(short(after, at(due)), ['start', 0, ['started 0 1'], null]);
+  },
+);
+
+t.test('misfire skip drops a time that waited too long for its group', async (t) => {
+  const delay = { for: 'group', why: 'group mail was at its limit of 2' } as const;
+  const skips = rule({ misfire: 'skip' });
+  t.same(short(skips, at(due + lateAfterMs + 1, { delay })), ['skip', 0, ['skipped 0 1'], every]);
 });
 
 t.test('a window: what is as old is made up for; one shorter than five seconds means five', async (t) => {
@@ -146,5 +161,5 @@ t.test('a group is full at its limit, and nobody overtakes who waits for it', as
   t.equal(groupIsFull(mail, 0, 'group mail was at its limit of 1'), 'group mail was at its limit of 1');
   t.equal(groupIsFull({ group: '', groupLimit: 1 }, 5, 'x'), null);
   t.match(decide(rule(mail), due, at(due, { inGroup: 2 })).action, { kind: 'wait', for: 'group' });
-  t.match(decide(rule(), due, at(due, { hasPlace: false })).action, { kind: 'wait', for: 'place' });
+  t.match(decide(rule(), due, at(due, { hasSlot: false })).action, { kind: 'wait', for: 'slot' });
 });

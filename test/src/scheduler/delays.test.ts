@@ -16,13 +16,13 @@ t.test(
     const told = (dueAt: number) => delays.of(rule, dueAt)?.why ?? null;
     delays.wasSetForward({ from: 1000, to: 9000, told: 'the clock was set forward by 8 s' });
     delays.wasAway(9500);
-    delays.polledAt(9600, { waitsForPlace: true, groupWaits: new Map([['mail', 'job 7 was running']]) });
+    delays.polledAt(9600, { waitsForSlot: true, groupWaits: new Map([['mail', 'job 7 was running']]) });
     t.equal(told(5000), 'the clock was set forward by 8 s');
     t.equal(told(9550), 'job 7 was running');
     delays.wasSetBack(2000);
     t.equal(told(5000), null);
     t.equal(told(2001), null);
-    t.equal(told(1500), 'all places for jobs were taken', 'what was before is not known any better');
+    t.equal(told(1500), 'all slots for jobs were taken', 'what was before is not known any better');
   },
 );
 

@@ -160,7 +160,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         await runAfter(bench, 0);
         return bench;
       },
-      sentence: /^60 late: run late, by 20 s: all places for jobs were taken; job \d was done/,
+      sentence: /^60 late: run late, by 20 s: all slots for jobs were taken; job \d was done/,
     },
     {
       when: 'the clock is set forward',
@@ -272,7 +272,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         await runAfter(bench, 0);
         return bench;
       },
-      sentence: '60 skipped: not run: too late: all places for jobs were taken',
+      sentence: '60 skipped: not run: too late: all slots for jobs were taken',
     },
     {
       when: 'the clock was set forward over a time that is not made up for',
@@ -339,7 +339,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         return bench;
       },
       sentence:
-        '10 dropped: 3 due times up to 2026-11-24T12:00:30+00:00 were not made up for: passed while no worker ran it: misfire is skip',
+        '10 dropped: 3 due times up to 2026-11-24T12:00:30+00:00 were not made up for: passed while no worker ran the rules: misfire is skip',
     },
     {
       when: 'what passed is too long ago',
