@@ -1,4 +1,5 @@
-// The sending end of a log record: numbers it, saves it on disk, and sends it until it is acknowledged.
+// The sending end of a log record. It numbers the record, and sends it until it is acknowledged. The record is in the
+// spool file after 40 ms, when the event loop is free.
 
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
@@ -68,8 +69,8 @@ export class LogNotFlushedError extends LinodError {
  * The sender is in one of these modes:
  *
  * - *early*: the settings are unknown, so it keeps each record as a function call. `begin`: *open*.
- * - *open*: as above.
- * - *closed*: records only go to the spool. After the end of this process, an adopter sends them.
+ * - *open*: as above. `suspend` only closes the transport until the next record. `close` or `saveAtExit`: *closed*.
+ * - *closed*: each record goes to the spool at once, in a new file. After the end of this process, an adopter sends it.
  *
  * The sender holds no timer and no lock that keeps the process alive.
  */
@@ -87,7 +88,7 @@ export class LogSender implements LogSink, Guarded {
   #closing: Promise<void> | undefined;
   readonly #pressure = new Pressure();
   readonly #buffer: BatchBuffer;
-  /** The last number that the spool accepted. A full spool refuses later ones. */
+  /** The last number that the spool accepted. It lacks the records in the buffer and those of a refused batch. */
   #lastSpooled = 0;
   #cancelTidy: (() => void) | undefined;
   readonly #waiters: Waiters;
@@ -137,7 +138,7 @@ export class LogSender implements LogSink, Guarded {
     return forwarder.isSending && forwarder.acknowledged < this.#lastSpooled + this.#buffer.count;
   }
 
-  /** Whether a logger coroutine answers. */
+  /** Whether a logger coroutine has acknowledged a record and still answers. */
   get isAnswered(): boolean {
     const forwarder = this.#pipeline?.forwarder;
     return forwarder?.isSending === true && forwarder.acknowledged > 0;
@@ -165,6 +166,7 @@ export class LogSender implements LogSink, Guarded {
     }
     const now = this.#options.clock.now();
     if (!this.#pressure.admits(level)) {
+      // The record is dropped and counted. A later record reports how many.
       if (this.#pressure.isCheckDue(now)) this.#updatePressure(now);
       return;
     }
@@ -216,8 +218,9 @@ export class LogSender implements LogSink, Guarded {
   }
 
   /** Saves on disk what is not acknowledged, since the process ends now. Synchronous; never throws. */
-  abandon(): void {
-    const { spool } = this.#opened;
+  saveAtExit(): void {
+    const spool = this.#openedAtExit()?.spool;
+    if (spool === undefined) return;
     const dropped = this.#end();
     spool.persist();
     const unsaved = spool.unsafeCount + this.#buffer.lastNumber - this.#lastSpooled;
@@ -273,6 +276,16 @@ export class LogSender implements LogSink, Guarded {
     if (this.#pipeline === undefined) this.#options.onSettingsNeeded?.();
     if (this.#pipeline === undefined) throw new TypeError('the settings of the log are not known');
     return this.#pipeline;
+  }
+
+  /** Without settings there is no spool, and the records in memory are lost. */
+  #openedAtExit(): Pipeline | undefined {
+    try {
+      return this.#opened;
+    } catch {
+      if (this.#early.length > 0) this.#options.onLost?.(this.#early.length);
+      return undefined;
+    }
   }
 
   #endBatch(): void {

@@ -35,8 +35,9 @@ export interface LogWriterOptions {
   /** The format of the writer's own notes; default `text`. Each sender chooses the format of its records. */
   readonly format?: FormatName | undefined;
   /**
-   * When a record is acknowledged. `always` and `batch` (default): once the disk has it, so it survives a power failure.
-   * `never`: once the operating system has it, so it survives the end of any process.
+   * When a record is acknowledged. `batch` (default) and `always`: once the disk has it, so it survives a power failure.
+   * `never`: once the operating system has it, so it survives the end of any process. The writer treats `always` as
+   * `batch`; with `always`, senders also sync each write to their spool.
    */
   readonly sync?: SyncPolicy | undefined;
   /**
@@ -69,7 +70,7 @@ export interface LogWriterOptions {
  * what the file has already. At start it reads back what follows its last checkpoint. If another writer has appended
  * meanwhile, it notices the new size and reads that, too.
  *
- * *Nothing lost.* The writer acknowledges a number once the file has it. It drops a batch that leaves a hole before it;
+ * *Nothing lost unnoticed.* The writer acknowledges a number once the file has it. It drops a batch that leaves a hole before it;
  * the sender repeats everything that is not acknowledged. A note in the log reports records that can no longer arrive.
  *
  * *Nothing split.* A batch consists of whole records. The writer takes back a write that fails half way. After a crash,
@@ -159,7 +160,7 @@ export class LogWriter {
       return;
     }
     if (state.heard > state.taken) this.#holes.start();
-    // The file has the whole batch already, so no write will acknowledge it.
+    // All of it is in the file already: acknowledge now.
     if (lastOf(batch) <= state.written) this.#acknowledgements.add(state, 0);
   }
 

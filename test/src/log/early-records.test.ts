@@ -83,8 +83,22 @@ t.test('when the process ends first, the usual settings say what is kept and whe
   const { sender, logger, texts } = setUp(t);
   logger.debug('too low');
   logger.info('kept');
-  sender.abandon();
+  sender.saveAtExit();
   t.strictSame(texts('usual'), ['kept']);
+});
+
+t.test('without settings, the end of the process throws nothing and reports the lost records', async (t) => {
+  const lost: number[] = [];
+  const onSettingsNeeded = () => {
+    throw new Error('no site');
+  };
+  const onLost = (count: number) => void lost.push(count);
+  const sender = new LogSender({ name: 'web', clock: new ManualClock(), onSettingsNeeded, onLost });
+  sender.saveAtExit();
+  sender.write('INFO', 'x', 'one');
+  sender.write('INFO', 'x', 'two');
+  sender.saveAtExit();
+  t.strictSame(lost, [2]);
 });
 
 t.test('when too many come first, they do not stay in memory, and are sent later', async (t) => {

@@ -238,5 +238,5 @@ t.test('a sender whose spool file was removed goes on in another', async (t) => 
   t.match(readFileSync(join(directory, next), 'utf8'), /api\[7\]#2 shop: second\n$/);
   await scan();
   t.same(readdirSync(directory), [next], 'it lives');
-  sender.abandon();
+  sender.saveAtExit();
 });

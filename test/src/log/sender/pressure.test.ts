@@ -196,7 +196,7 @@ t.test('after a write that took too long, records stay in memory for ten times a
   clock.advance(4000);
   await log();
   t.equal(inFiles(), 4, 'then all are in files again');
-  sender.abandon();
+  sender.saveAtExit();
   t.equal(inFiles(), 4, 'and at the end they still are');
 });
 
@@ -216,5 +216,5 @@ t.test('a clock that is set back does not keep records in memory for longer', as
     spooled().map(({ text }) => text),
     ['first', 'second', 'third'],
   );
-  sender.abandon();
+  sender.saveAtExit();
 });
