@@ -37,8 +37,8 @@ export interface LogSenderOptions {
   /** Called once when the spool cannot be written, and with undefined when it can again. Must not throw. */
   readonly onTrouble?: ((error: unknown) => void) | undefined;
   /**
-   * Called at the very end of the process with the number of records that are lost with it: they could neither be sent
-   * nor written to the spool. Must neither wait nor throw.
+   * Called at the very end of the process with the number of records that are lost with it: they could
+   * neither be sent nor written to the spool. Must neither wait nor throw.
    */
   readonly onLost?: ((count: number) => void) | undefined;
 }
@@ -63,8 +63,9 @@ export class LogNotFlushedError extends LinodError {
 /**
  * Accepts records, and brings each into `lino.log`.
  *
- * A record takes this way: line → {@link BatchBuffer} (64 kB or 40 ms) → {@link Spool} (survives this process)
- * → {@link Forwarder} (sends until acknowledged). {@link Pressure} drops records by level while the spool is nearly full.
+ * A record takes this way: line → {@link BatchBuffer} (64 kB or 40 ms) → {@link Spool} (survives this
+ * process) → {@link Forwarder} (sends until acknowledged). {@link Pressure} drops records by level while the
+ * spool is nearly full.
  *
  * The sender is in one of these modes:
  *
@@ -177,7 +178,10 @@ export class LogSender implements LogSink, Guarded {
     if (isComplete || this.#isClosed) this.#endBatch();
   }
 
-  /** Calls `record` once the settings are known, with the time of this call; at once, without a time, if they are. */
+  /**
+   * Calls `record` once the settings are known, with the time of this call; at once, without a time, if they
+   * are.
+   */
   defer(record: (at: number | undefined) => void): void {
     if (this.#pipeline !== undefined) {
       record(undefined);
@@ -190,8 +194,8 @@ export class LogSender implements LogSink, Guarded {
   /**
    * Resolves when every record so far is acknowledged or, when nobody answers, on disk in the spool.
    *
-   * @throws LogNotFlushedError (`LINOD_ERR_LOG_NOT_FLUSHED`) after `timeoutMs`, when nobody answers and the spool cannot
-   *   be written
+   * @throws LogNotFlushedError (`LINOD_ERR_LOG_NOT_FLUSHED`) after `timeoutMs`, when nobody answers and the
+   * spool cannot be written
    */
   async flush(timeoutMs = 5000): Promise<void> {
     const { forwarder, spool } = this.#opened;
@@ -211,7 +215,10 @@ export class LogSender implements LogSink, Guarded {
     await this.#transport?.suspend();
   }
 
-  /** Flushes and ends. Later records go to the spool. Safe to call twice. @throws LogNotFlushedError as `flush` */
+  /**
+   * Flushes and ends. Later records go to the spool. Safe to call twice. @throws LogNotFlushedError as
+   * `flush`
+   */
   close(timeoutMs?: number): Promise<void> {
     this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
@@ -224,7 +231,8 @@ export class LogSender implements LogSink, Guarded {
     const dropped = this.#end();
     spool.persist();
     const unsaved = spool.unsafeCount + this.#buffer.lastNumber - this.#lastSpooled;
-    // The report of the dropped records is itself among the unsaved ones. The records that it counts replace it.
+    // The report of the dropped records is itself among the unsaved ones. The records that it counts replace
+    // it.
     if (unsaved > 0) this.#options.onLost?.(dropped === 0 ? unsaved : unsaved - 1 + dropped);
     spool.close();
   }

@@ -18,7 +18,9 @@ const checkEveryMs = 1000;
 /** A sender that was silent for this long is given up if its process is dead. */
 const silentMs = 10_000;
 
-/** Checks every second while a sender has a hole: numbers that are missing before records that have arrived. */
+/**
+ * Checks every second while a sender has a hole: numbers that are missing before records that have arrived.
+ */
 export class HoleWatch {
   readonly #options: HoleWatchOptions;
   #cancel: (() => void) | undefined;

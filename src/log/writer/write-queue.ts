@@ -70,7 +70,9 @@ export class WriteQueue {
     return next;
   }
 
-  /** Removes what {@link next} returned, once it is on disk. Entries that arrived since then are behind it. */
+  /**
+   * Removes what {@link next} returned, once it is on disk. Entries that arrived since then are behind it.
+   */
   remove(written: readonly QueueEntry[], now: number): void {
     this.#entries.splice(0, written.length);
     for (const { bytes } of written) this.#bytes -= bytes.length;

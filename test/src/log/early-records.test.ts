@@ -55,9 +55,9 @@ t.test('records wait for the site, are sorted out by its levels then, and keep t
   clock.advance(40);
   await turns();
   const text = Buffer.from(transport.delivered[0]?.bytes ?? []).toString();
-  const told = text.split('\n').map((line) => line.replace(/ web\[\d+\]/, ''));
+  const lines = text.split('\n').map((line) => line.replace(/ web\[\d+\]/, ''));
   const time = '2026-01-01 09:00:00.000+09:00';
-  t.strictSame(told, [
+  t.strictSame(lines, [
     `${time} WARNING#1 x: kept {"n":1}`,
     `${time} DEBUG#2 x.y: its own level`,
     `${time} INFO#3 x: from no logger`,

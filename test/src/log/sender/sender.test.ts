@@ -239,7 +239,7 @@ t.test('records after the end, and those that an exit surprises, go to the spool
 });
 
 t.test(
-  'when the spool cannot be written, records stay in memory, are sent, and it is told once',
+  'when the spool cannot be written, records stay in memory, are sent, and it is reported once',
   async (t) => {
     const { sender, directory, write, batches, troubles, spooled, pass, clock } = setUp(t);
     writeFileSync(join(directory, 'spool'), 'in the way');
