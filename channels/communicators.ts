@@ -1,7 +1,6 @@
 // For tests of applications: plays a browser, without a network or with one.
 
 import type { Application, Message } from './application.js';
-import { ChannelsError } from './errors.js';
 import type {
   HeaderList,
   HttpResponseBody,
@@ -9,7 +8,8 @@ import type {
   WebsocketAccept,
   WebsocketClose,
   WebsocketSend,
-} from './protocol.js';
+} from './browser/protocol.js';
+import { ChannelsError } from './errors.js';
 import { type Server, type ServerOptions, serve } from './server/index.js';
 import { ApplicationCommunicator } from './testing.js';
 
@@ -166,7 +166,8 @@ export class LiveServer {
     application: Application,
     options: Omit<ServerOptions, 'listen'> = {},
   ): Promise<LiveServer> {
-    return new LiveServer(await serve(application, { ...options, listen: '127.0.0.1:0' }));
+    const server = await serve(application, { ...options, listen: '127.0.0.1:0' });
+    return new this(server); // `this` keeps the class name in the bundle
   }
 
   /** Breaks all connections off. */

@@ -12,7 +12,10 @@ import {
 import { ChannelsError, MalformedMessageError, NoHandlerError, StopConsumer } from './errors.js';
 import type { ChannelLayer } from './layer.js';
 
-/** The method that a message type calls: `log.server` → `logServer`, `run.system_tasks` → `runSystemTasks`. */
+/**
+ * The method that a message type calls: `log.server` → `logServer`. Dots and underscores count alike, so
+ * `run.system_tasks` and `run.system.tasks` name one method, `runSystemTasks`.
+ */
 export type HandlerName<T extends string> = T extends `${infer Head}.${infer Tail}`
   ? `${HandlerName<Head>}${Capitalize<HandlerName<Tail>>}`
   : T extends `${infer Head}_${infer Tail}`
@@ -29,8 +32,8 @@ export type Handlers<M extends Message> = {
 };
 
 /**
- * The types that a consumer takes: each with `true`, or with the parser that makes a trusted message of what a
- * peer sent, and throws when it cannot. A type that is missing or too many does not compile.
+ * The types that a consumer takes: each with `true`, or with a parser. The parser makes a trusted message of what a
+ * peer sent, and throws when it cannot. A missing or superfluous type does not compile.
  */
 export type HandledTypes<M extends Message> = {
   readonly [T in M['type']]: true | ((received: Received) => MessageOf<M, T>);
@@ -46,7 +49,7 @@ export type MessageOf<M extends Message, T extends string> = M extends { readonl
   : never;
 
 export interface ConsumerOptions {
-  /** For handlers that send; the consumer itself needs it only for a channel of its own. */
+  /** For handlers that send. The consumer itself needs it only for a channel of its own. */
   readonly layer?: ChannelLayer | undefined;
   /** Whether the instance also listens on a specific channel made for it, its `channelName`. Default false. */
   readonly ownChannel?: boolean | undefined;
@@ -55,13 +58,13 @@ export interface ConsumerOptions {
 /**
  * An application as an object: each message goes to the method that its type names, one at a time, in order.
  *
- * Which methods a peer can reach: those that a class between the instance and `Consumer` declares, as methods.
- * Never `#private` ones, fields, names of `Consumer` or `Object` (`send`, `constructor`), or what a class on the
- * way lists in its static `reserved`. A consumer that says `handles` is reached by the types in there and no other,
- * which is the better way for all that listen to other machines.
+ * A peer can reach the methods that the subclasses of `Consumer` declare. It cannot reach `#private` ones, fields, names
+ * of `Consumer` or `Object` (`send`, `constructor`), or those that a class lists in its static `reserved`. With `handles`,
+ * a peer reaches only the types listed there. Declare it in each consumer that listens to other machines.
  *
- * An error in a handler ends the instance; whoever runs it reports it and makes a new one. `StopConsumer`, thrown
- * by a handler or by `receive`, ends it in peace.
+ * An error in a handler ends the instance, and so does a message without a handler or one that its parser refuses. The
+ * worker reports it and makes a new instance for the next message. `StopConsumer`, thrown by a handler or by `receive`,
+ * ends the instance without an error.
  *
  * Source: django/channels channels/consumer.py.
  * @example
@@ -72,10 +75,10 @@ export interface ConsumerOptions {
  * new Worker({ application: Consumer.application(() => new Counter()), layer, channels: ['counter'] });
  */
 export abstract class Consumer<M extends Message = Message> {
-  /** Methods that are no handlers though a subclass declares them: the hooks of a base class such as `connect`. */
+  /** Methods of a subclass that are not handlers: the hooks of a base class, such as `connect`. */
   static readonly reserved: readonly string[] = [];
 
-  /** The types this consumer takes, if it does not leave that to the methods it has. */
+  /** The types that this consumer takes. Default: all that name one of its methods. */
   readonly handles?: HandledTypes<M>;
 
   readonly #layer: ChannelLayer | undefined;
@@ -92,7 +95,7 @@ export abstract class Consumer<M extends Message = Message> {
     return (scope, receive, send) => make(scope).run(scope, receive, send);
   }
 
-  /** What this instance was made for. @throws ChannelsError (`CHANNELS_ERR_NOT_RUNNING`) before `run` */
+  /** The connection or channel of this instance. @throws ChannelsError (`CHANNELS_ERR_NOT_RUNNING`) before `run` */
   get scope(): Scope {
     return this.#connected().scope;
   }
@@ -103,12 +106,20 @@ export abstract class Consumer<M extends Message = Message> {
     throw new ChannelsError('CHANNELS_ERR_NO_LAYER', `${this.constructor.name} was made without a layer`);
   }
 
-  /** The channel that only this instance receives on; undefined when it has none. */
+  /**
+   * The channel that only this instance receives on; undefined when it has none.
+   *
+   * @throws ChannelsError (`CHANNELS_ERR_NOT_RUNNING`) before `run`
+   */
   get channelName(): string | undefined {
     return this.#connected().channelName;
   }
 
-  /** Passes a message to the client of the connection. @throws NoClientError when there is none, as in a worker */
+  /**
+   * Passes a message to the client of the connection.
+   *
+   * @throws NoClientError when there is none, as in a worker; ChannelsError (`CHANNELS_ERR_NOT_RUNNING`) before `run`
+   */
   async send<Out extends Message>(message: Out): Promise<void> {
     await this.#connected().send(message);
   }
@@ -143,7 +154,7 @@ export abstract class Consumer<M extends Message = Message> {
     for (;;) await this.dispatch(await receive());
   }
 
-  /** From both sources, yet one message at a time. */
+  /** Takes messages from both sources, one at a time. */
   async #dispatchBoth(receive: Receive, channelName: string): Promise<void> {
     const ended = new AbortController();
     let turn: Promise<void> = Promise.resolve();
@@ -161,7 +172,7 @@ export abstract class Consumer<M extends Message = Message> {
       await Promise.race([inTurn(receive), inTurn(ownReceive)]);
     } finally {
       ended.abort(new StopConsumer());
-      // One source is over while a message of the other is handled: that one is still finished, or fails.
+      // One source may end while a message of the other is handled. That handler still finishes, or fails.
       await turn;
     }
   }
@@ -199,10 +210,10 @@ export function handlerName(type: string): string | undefined {
   return type.replace(/[._](.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** Words of letters and digits with single dots or underscores between them; nothing that begins with one. */
+/** Words of letters and digits, separated by single dots or underscores. */
 const messageType = /^[a-z][a-zA-Z0-9]*(?:[._][a-zA-Z0-9]+)*$/;
 
-/** The names of the methods that peers may reach, found out once for each class. */
+/** The names of the methods that peers may reach, computed once for each class. */
 function handlerNames(consumer: object): ReadonlySet<string> {
   const known = handlersOfClass.get(consumer.constructor);
   if (known !== undefined) return known;

@@ -1,9 +1,9 @@
 // The consumer for HTTP requests, and for streams of server-sent events.
 
 import type { Message, Receive, Scope, Send } from './application.js';
-import { ConnectionConsumer } from './connection-consumer.js';
+import { ConnectionConsumer } from './browser/connection-consumer.js';
+import { type HeaderList, type HttpRequest, headerOf, isConnectionScope } from './browser/protocol.js';
 import { InvalidMessageError, StopConsumer } from './errors.js';
-import { type HeaderList, type HttpRequest, headerOf, isConnectionScope } from './protocol.js';
 
 /** Headers of a response: pairs, or an object. */
 export type GivenHeaders = HeaderList | Readonly<Record<string, string>>;

@@ -1,6 +1,5 @@
 // The public names of `linod/channels`. What is not listed here is free to change.
 
-export { AllowedHosts, OriginValidator } from './access.js';
 export {
   type Application,
   isMessage,
@@ -11,7 +10,44 @@ export {
   type Send,
   type UrlRoute,
 } from './application.js';
+export { AllowedHosts, OriginValidator } from './browser/access.js';
+export {
+  type ConnectionScope,
+  type HeaderList,
+  type HttpDisconnect,
+  type HttpRequest,
+  type HttpResponseBody,
+  type HttpResponseStart,
+  type HttpScope,
+  headerOf,
+  type SocketExtension,
+  type WebsocketAccept,
+  type WebsocketClose,
+  type WebsocketConnect,
+  type WebsocketDisconnect,
+  type WebsocketReceive,
+  type WebsocketScope,
+  type WebsocketSend,
+} from './browser/protocol.js';
+export {
+  cookies,
+  cookiesOf,
+  type Session,
+  type SessionOptions,
+  SessionTooLargeError,
+  sessionOf,
+  signedSession,
+} from './browser/session.js';
+export {
+  type DropOptions,
+  SlowClient,
+  type SocketData,
+} from './browser/slow-client.js';
+export { checkChannelName, checkGroupName, messageKey } from './channel-name.js';
 export type { Clock } from './clock.js';
+export type { CodecOptions } from './codec/codec.js';
+export { ExtensionValue, Float } from './codec/msgpack.js';
+export type { SerializerName } from './codec/serializers.js';
 export {
   Consumer,
   type ConsumerOptions,
@@ -44,19 +80,16 @@ export {
   type CapacityPatterns,
   type ChannelLayer,
   capacityOf,
-  checkChannelName,
-  checkGroupName,
   type DroppedMessage,
   type Extension,
   type LayerOptions,
   type LeaseManyOptions,
   type LeaseOptions,
-  messageKey,
   type ReceiveManyOptions,
   type SendOutcome,
   type WaitOptions,
 } from './layer.js';
-export { InMemoryChannelLayer } from './layers/memory.js';
+export { InMemoryChannelLayer } from './layers/memory/layer.js';
 export {
   type ConnectionChange,
   type LayerWarning,
@@ -64,13 +97,13 @@ export {
   type RedisHost,
   type RedisHostOptions,
   type RedisLayerOptions,
-} from './layers/redis.js';
+} from './layers/redis/layer.js';
 export {
   ForeignMemberError,
   RedisPubSubChannelLayer,
   type RedisPubSubLayerOptions,
-} from './layers/redis-pubsub.js';
-export { LayerFileError, SqliteChannelLayer, type SqliteLayerOptions } from './layers/sqlite.js';
+} from './layers/redis-pubsub/layer.js';
+export { LayerFileError, SqliteChannelLayer, type SqliteLayerOptions } from './layers/sqlite/layer.js';
 export {
   type DeadLetter,
   type DeadLetterOptions,
@@ -80,35 +113,7 @@ export {
   type Leased,
   type ReleaseOptions,
 } from './leases.js';
-export {
-  isOverdue,
-  type ListenerFacts,
-  type ListenerState,
-  type Listening,
-  listenerState,
-  silentMs,
-} from './listening.js';
-export type { CodecOptions } from './message-codec.js';
-export { ExtensionValue, Float } from './msgpack.js';
 export { type OpenLayerOptions, openLayer } from './open-layer.js';
-export {
-  type ConnectionScope,
-  type HeaderList,
-  type HttpDisconnect,
-  type HttpRequest,
-  type HttpResponseBody,
-  type HttpResponseStart,
-  type HttpScope,
-  headerOf,
-  type SocketExtension,
-  type WebsocketAccept,
-  type WebsocketClose,
-  type WebsocketConnect,
-  type WebsocketDisconnect,
-  type WebsocketReceive,
-  type WebsocketScope,
-  type WebsocketSend,
-} from './protocol.js';
 export {
   ChannelNameRouter,
   ProtocolTypeRouter,
@@ -117,21 +122,15 @@ export {
   rePath,
   URLRouter,
 } from './routing.js';
-export type { SerializerName } from './serializers.js';
 export {
-  cookies,
-  cookiesOf,
-  type Session,
-  type SessionOptions,
-  SessionTooLargeError,
-  sessionOf,
-  signedSession,
-} from './session.js';
-export {
-  type DropOptions,
-  SlowClient,
-  type SocketData,
-} from './slow-client.js';
+  isOverdue,
+  type ListenerFacts,
+  type ListenerState,
+  type Listening,
+  listenerState,
+  silentMs,
+} from './serving/listening.js';
+export type { ChannelStats, WorkerEvent } from './serving/worker-events.js';
 export type {
   ChannelFigures,
   GroupMember,
@@ -147,4 +146,3 @@ export {
   WebsocketConsumer,
 } from './websocket.js';
 export { Worker, type WorkerOptions } from './worker.js';
-export type { ChannelStats, WorkerEvent } from './worker-events.js';

@@ -1,10 +1,10 @@
 // What every channel layer can do, and the rules on names and capacities that all of them share.
 
 import type { Message, Received } from './application.js';
-import { type ChannelFull, InvalidMessageError, InvalidNameError, InvalidOptionError } from './errors.js';
+import { isPlainObject } from './codec/plain-object.js';
+import { type ChannelFull, InvalidMessageError, InvalidOptionError } from './errors.js';
 import { type DeadLetterOptions, type DeadLetterReport, isDeadLetterChannel, type Leased } from './leases.js';
-import type { Listening } from './listening.js';
-import { isPlainObject } from './plain-object.js';
+import type { Listening } from './serving/listening.js';
 import type { GroupReport, LayerStats, Peeked, PeekOptions } from './stats.js';
 
 /** An ability that not every layer has. Ask at start, not by a failed call later. */
@@ -195,35 +195,6 @@ export interface ChannelLayer {
   close(): Promise<void>;
 }
 
-const channelName = /^[a-zA-Z\d\-_.]+(![a-zA-Z\d\-_.]*)?$/;
-const groupName = /^[a-zA-Z\d\-_.]+$/;
-const maxNameLength = 99;
-
-/**
- * Returns the name if every layer accepts it as a channel's.
- *
- * Source: docs/wire.md section 8; only ASCII is accepted here.
- * @throws InvalidNameError
- */
-export function checkChannelName(name: unknown): string {
-  if (typeof name === 'string' && name.length <= maxNameLength && channelName.test(name)) return name;
-  throw new InvalidNameError(
-    'channel',
-    name,
-    `at most ${maxNameLength} ASCII letters, digits, "-", "_" or ".", with at most one "!"`,
-  );
-}
-
-/** The same for a group's name, which has no `!`. @throws InvalidNameError */
-export function checkGroupName(name: unknown): string {
-  if (typeof name === 'string' && name.length <= maxNameLength && groupName.test(name)) return name;
-  throw new InvalidNameError(
-    'group',
-    name,
-    `at most ${maxNameLength} ASCII letters, digits, "-", "_" or "."`,
-  );
-}
-
 /** The key that the original puts into messages on the wire to tell for which local channels they are. */
 export const reservedKey = '__asgi_channel__';
 
@@ -242,24 +213,6 @@ export function checkMessage(message: unknown): Readonly<Record<string, unknown>
     throw new InvalidMessageError(`expected a message without the key ${reservedKey}, which layers use`);
   }
   return message;
-}
-
-/** The part of a process-specific name that its messages are filed under: up to and including the `!`. */
-export function messageKey(channel: string): string {
-  const bang = channel.indexOf('!');
-  return bang < 0 ? channel : channel.slice(0, bang + 1);
-}
-
-/** Channels by the keys of their messages. */
-export function channelsByKey(channels: Iterable<string>): Map<string, string[]> {
-  const byKey = new Map<string, string[]>();
-  for (const channel of channels) {
-    const key = messageKey(channel);
-    const known = byKey.get(key);
-    if (known === undefined) byKey.set(key, [channel]);
-    else known.push(channel);
-  }
-  return byKey;
 }
 
 /** Reads an option in seconds as milliseconds. @throws InvalidOptionError */
@@ -296,7 +249,7 @@ export function checkReceiveMany({ max = 100, waitMs }: ReceiveManyOptions): {
 /**
  * Compiles `capacity` and `channelCapacity` into one function from a channel's full name to its capacity.
  *
- * Source: docs/wire.md section 3.
+ * Source: docs/reference/wire.md section 3.
  * @throws InvalidOptionError
  */
 export function capacityOf(

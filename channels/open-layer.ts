@@ -2,7 +2,7 @@
 
 import { InvalidOptionError } from './errors.js';
 import type { ChannelLayer, LayerOptions } from './layer.js';
-import type { RedisLayerOptions } from './layers/redis.js';
+import type { RedisLayerOptions } from './layers/redis/layer.js';
 
 /** Options of all layers, and those that only Redis has, which the others ignore. */
 export interface OpenLayerOptions extends LayerOptions, Omit<RedisLayerOptions, 'hosts'> {}
@@ -26,20 +26,20 @@ export async function openLayer(
   options: OpenLayerOptions = {},
 ): Promise<ChannelLayer> {
   if (typeof url !== 'string') {
-    const { RedisChannelLayer } = await import('./layers/redis.js');
+    const { RedisChannelLayer } = await import('./layers/redis/layer.js');
     return new RedisChannelLayer({ ...options, hosts: url });
   }
   const scheme = /^([a-z][a-z\d+.-]*):/i.exec(url)?.[1]?.toLowerCase();
   if (scheme === 'memory') {
-    const { InMemoryChannelLayer } = await import('./layers/memory.js');
+    const { InMemoryChannelLayer } = await import('./layers/memory/layer.js');
     return new InMemoryChannelLayer(options);
   }
   if (scheme === 'sqlite') {
-    const { SqliteChannelLayer } = await import('./layers/sqlite.js');
+    const { SqliteChannelLayer } = await import('./layers/sqlite/layer.js');
     return new SqliteChannelLayer({ ...options, path: filePath(url.slice('sqlite:'.length)) });
   }
   if (scheme === 'redis+pubsub' || scheme === 'rediss+pubsub') {
-    const { RedisPubSubChannelLayer } = await import('./layers/redis-pubsub.js');
+    const { RedisPubSubChannelLayer } = await import('./layers/redis-pubsub/layer.js');
     return new RedisPubSubChannelLayer({ ...options, hosts: [url.replace(/\+pubsub/i, '')] });
   }
   if (/^(rediss?(\+sentinel|\+cluster)?|unix)$/.test(scheme ?? '')) return openLayer([url], options);

@@ -2,8 +2,8 @@
 // nothing and disturbs nobody.
 
 import type { Received } from './application.js';
+import { messageKey } from './channel-name.js';
 import { InvalidOptionError } from './errors.js';
-import { messageKey } from './layer.js';
 import { deadLetterSuffix, isDeadLetterChannel } from './leases.js';
 
 /** The state of a layer's store now, whoever sent what lies there. */

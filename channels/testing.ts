@@ -1,9 +1,9 @@
 // For tests of applications: plays the other end of one instance.
 
 import type { Application, Message, Receive, Scope, Send } from './application.js';
-import { Bell } from './bell.js';
 import { ChannelsError, StopConsumer } from './errors.js';
-import { WaitingQueue } from './waiting-queue.js';
+import { Bell } from './waiting/bell.js';
+import { WaitingQueue } from './waiting/waiting-queue.js';
 
 /** What a test waited for did not come in time. */
 export class CommunicatorTimeoutError extends ChannelsError {

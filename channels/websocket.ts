@@ -1,11 +1,11 @@
 // Consumers for WebSockets.
 
 import type { Message, Receive, Scope, Send } from './application.js';
-import { ConnectionConsumer } from './connection-consumer.js';
+import { ConnectionConsumer } from './browser/connection-consumer.js';
+import type { HeaderList, WebsocketDisconnect, WebsocketReceive } from './browser/protocol.js';
+import { Outbox, SlowClient, type SocketData } from './browser/slow-client.js';
 import type { HandledTypes } from './consumer.js';
 import { ChannelsError, MalformedMessageError, ProtocolError, StopConsumer } from './errors.js';
-import type { HeaderList, WebsocketDisconnect, WebsocketReceive } from './protocol.js';
-import { Outbox, SlowClient, type SocketData } from './slow-client.js';
 
 /** Thrown by `connect` to accept the socket. */
 export class AcceptConnection extends ChannelsError {

@@ -2,14 +2,15 @@
 
 import { once, setMaxListeners } from 'node:events';
 import type { Application } from './application.js';
+import { checkChannelName } from './channel-name.js';
 import { type Clock, pause, systemClock } from './clock.js';
 import { ChannelsError, InvalidOptionError } from './errors.js';
-import { type ChannelLayer, checkChannelName } from './layer.js';
+import type { ChannelLayer } from './layer.js';
 import { checkLeasable, checkLeaseMs } from './leases.js';
-import { ListenerWatch } from './listener-watch.js';
-import { ServedChannel } from './served-channel.js';
-import { WaitingQueue } from './waiting-queue.js';
-import type { ChannelStats, WorkerEvent } from './worker-events.js';
+import { ListenerWatch } from './serving/listener-watch.js';
+import { ServedChannel } from './serving/served-channel.js';
+import type { ChannelStats, WorkerEvent } from './serving/worker-events.js';
+import { WaitingQueue } from './waiting/waiting-queue.js';
 
 export interface WorkerOptions {
   readonly application: Application;
@@ -18,26 +19,26 @@ export interface WorkerOptions {
   readonly channels: readonly string[];
   /**
    * How many messages may be in hand at once, each of another channel. A message is in hand from when the instance
-   * is given it until it asks for the next or ends. Default: all channels at once.
+   * gets it until the instance asks for the next or ends. Default: one for each channel.
    */
   readonly concurrency?: number | undefined;
   /**
-   * Messages taken from the layer and not finished, for each channel: the one in hand, and those ahead of it. Without
-   * a `lease` a crash loses them all. Default: 1 for a channel without a lease, 10 for one with.
+   * Messages taken from the layer and not finished, for each channel: the one in hand, and those fetched in advance.
+   * Without a `lease` a crash loses them all. Default: 1 for a channel without a lease, 10 for one with.
    */
   readonly prefetch?: number | undefined;
   /**
-   * Milliseconds for which messages are taken on lease, of all channels, or of each by its name; they are extended for
-   * as long as this process lives. Default: no leases, each message at most once.
+   * Milliseconds of a lease, for all channels or by the name of each. The worker extends its leases while this process
+   * lives. Default: no leases, each message at most once.
    */
   readonly lease?: number | Readonly<Record<string, number>> | undefined;
-  /** Milliseconds that handlers have to finish what was taken, after `run` was told to stop. Default 25,000. */
+  /** Milliseconds that handlers have for the taken messages after `signal` is aborted. Default 25,000. */
   readonly graceMs?: number | undefined;
-  /** Told what someone may want to log. Must not throw. */
+  /** Receives events to log. Must not throw. */
   readonly onEvent?: ((event: WorkerEvent) => void) | undefined;
   /** Default: the machine's. */
   readonly clock?: Clock | undefined;
-  /** Chance for the back-off, as `Math.random`, the default. */
+  /** Random numbers for the back-off. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
@@ -47,18 +48,21 @@ const putBackMs = 1000;
 /**
  * Runs an application for each of a number of channels.
  *
- * Each channel has one instance at a time, made when its first message comes, which is given the channel's
- * messages in order. When a handler throws, the failure is reported and counted, and the next message makes a
- * fresh instance; so it does after StopConsumer. A message of unknown type, or that is none, is reported, counted
- * and dropped. A listener that fails is reported and tried again, at growing intervals. An application that
- * ends before it takes its message is tried again in the same way, with that message. A listener that would not hear
- * of a message, as the layer's store is silent beyond what was due, is told as deaf.
+ * Each channel has one instance at a time. The first message makes it, and it gets the channel's messages in order.
+ * When a handler throws, the worker reports and counts the failure, and the next message makes a new instance. The next
+ * message also does so after `StopConsumer`. The worker reports, counts and drops a message of unknown type, or
+ * something that is not a message.
  *
- * With a `lease`, each message is handled at least once. It is acknowledged when its handler has returned. When the
- * handler throws it is not: the message comes again when its lease is over, meanwhile the others go on, and after
- * the layer's `maxDeliveries` it goes to the dead letters. Bad messages and those of unknown type are
- * acknowledged. When a worker is stopped, what was not begun goes back to the channel at once; when it is killed,
- * all that it had comes again after at most `lease` ms.
+ * The worker reports a listener that fails, and tries it again at growing intervals. It does the same with an
+ * application that ends before it takes its message, and keeps that message. If the store does not answer for too long,
+ * the listener is reported as `deaf`.
+ *
+ * With a `lease`, each message is handled at least once. The worker acknowledges it when its handler has returned. If
+ * the handler throws, the message comes again when its lease is over; meanwhile the others go on. After the layer's
+ * `maxDeliveries` it goes to the dead letters. The worker acknowledges bad messages and those of unknown type.
+ *
+ * When a worker is stopped, its handlers work on what it has taken, for `graceMs` at most. The rest goes back to the
+ * channel. When a worker is killed, its leased messages come again after at most `lease` ms.
  *
  * Source: django/channels channels/worker.py.
  * @example
@@ -109,9 +113,9 @@ export class Worker {
   }
 
   /**
-   * Serves the channels until `signal`, then takes no more messages, lets the handlers finish those that were
-   * taken, and resolves. When `graceMs` is over, or at `force`, handlers that still run are reported and no longer
-   * waited for, and what was not begun is put back on its channel. Called once.
+   * Serves the channels until `signal`. Then it takes no more messages, lets the handlers finish those that were taken,
+   * and resolves. When `graceMs` is over, or at `force`, it reports handlers that still run and does not wait for them
+   * any longer. It puts back messages that no handler has begun. Call it once.
    *
    * @throws LayerClosedError, ForeignChannelError when a channel cannot be listened on, after the same drain
    */

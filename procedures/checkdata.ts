@@ -1,19 +1,20 @@
-// Checks the application's data with the checkers that it registered.
+// Checks the application's data with its registered checkers.
 
 import * as v from 'valibot';
 import { scheduleDaily } from '../src/index.js';
 import { checkData } from './checks/check-data.js';
-import { argumentsOf } from './registry.js';
+import { argumentsOf } from './shared/registry.js';
 
 const argumentsSchema = v.strictObject({
   checkers: v.nullish(v.array(v.string()), null),
   fix: v.optional(v.boolean(), true),
 });
 
-// In a thread: what takes long here delays no other rule.
+// Runs in a thread, so that long checks delay no other rule. The function has no name: the bundler would
+// rename it to checkdata2.
 export const checkdata = scheduleDaily(
-  { onFailure: 'continue', runIn: 'thread' },
-  async function checkdata(ar) {
+  { name: 'checkdata', onFailure: 'continue', runIn: 'thread' },
+  async (ar) => {
     await checkData(ar, argumentsOf(ar, argumentsSchema));
   },
 );

@@ -1,8 +1,8 @@
-// Computes the application's summaries again where their data changed.
+// Recomputes the application's summaries whose data changed.
 
 import * as v from 'valibot';
 import { scheduleDaily } from '../src/index.js';
-import { argumentsOf } from './registry.js';
+import { argumentsOf } from './shared/registry.js';
 import { checkSummaries } from './summaries/check-summaries.js';
 
 const argumentsSchema = v.strictObject({
@@ -10,10 +10,11 @@ const argumentsSchema = v.strictObject({
   all: v.optional(v.boolean(), false),
 });
 
-// In a thread: what takes long here delays no other rule.
+// Runs in a thread, so that long computations delay no other rule. The function has no name: the bundler
+// would rename it to checksummaries2.
 export const checksummaries = scheduleDaily(
-  { onFailure: 'continue', runIn: 'thread' },
-  async function checksummaries(ar) {
+  { name: 'checksummaries', onFailure: 'continue', runIn: 'thread' },
+  async (ar) => {
     await checkSummaries(ar, argumentsOf(ar, argumentsSchema));
   },
 );

@@ -1,9 +1,9 @@
-// Deletes messages that their users have seen some time ago. Unseen ones are kept, however old.
+// Deletes messages that their users saw some time ago. Keeps unseen ones of any age.
 
 import { scheduleDaily, sql } from '../src/index.js';
-import { counted } from './counted.js';
-import { deleteBefore } from './delete-old.js';
-import { daysBefore, retention } from './retention.js';
+import { counted } from './shared/counted.js';
+import { deleteBefore } from './shared/delete-old.js';
+import { daysBefore, retention } from './shared/retention.js';
 import { siteDatabase } from './store/open.js';
 
 export const clearSeenMessages = scheduleDaily(
@@ -11,7 +11,7 @@ export const clearSeenMessages = scheduleDaily(
   async function clear_seen_messages(ar) {
     await siteDatabase(ar);
     const days = retention().seenMessageDays;
-    // One with `route_at` may still be on its way to its user by mail.
+    // A message with `route_at` may still have to be mailed.
     const isThrough = sql<boolean>`route_at is null`;
     const deleted = await deleteBefore(ar, 'user_messages', 'seen_at', daysBefore(ar.now(), days), isThrough);
     if (deleted === 0) ar.debug(`no message was seen more than ${days} days ago`);

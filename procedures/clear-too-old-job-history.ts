@@ -1,13 +1,13 @@
-// Deletes the history of jobs that nobody will look at any more, as `retention` says. Of the ledger counts are left.
+// Deletes old jobs as `retention` says. Reduces old entries of the ledger to counts.
 
 import { type BaseRequest, scheduleDaily } from '../src/index.js';
-import { counted } from './counted.js';
 import { clearJobs, clearRequests } from './history/jobs.js';
 import { clearSummaries, summariseDecisions } from './history/ledger.js';
-import { retention } from './retention.js';
+import { counted } from './shared/counted.js';
+import { retention } from './shared/retention.js';
 
 export const clearTooOldJobHistory = scheduleDaily(
-  // On the worker's own event loop it would delay the rules that run meanwhile, and they its transactions.
+  // Runs in a thread: on the worker's event loop it would delay other rules, and they its transactions.
   { onFailure: 'continue', runIn: 'thread' },
   async function clear_too_old_job_history(ar) {
     const rules = await ar.db
@@ -26,7 +26,7 @@ export const clearTooOldJobHistory = scheduleDaily(
       decisions += await summariseDecisions(ar, id, limits);
       await clearSummaries(ar, id, limits);
     }
-    // After the jobs: only what no job refers to can go.
+    // After the jobs, because only requests without a job can be deleted.
     const requests = await clearRequests(ar, retention());
     report(ar, { jobs, decisions, requests });
   },

@@ -1,5 +1,5 @@
-// The public names of `linod/procedures`. Importing it registers the procedures that ship, the original's seven
-// in its order and one for push, and the tables that they need: import it before the store is opened.
+// The public names of `linod/procedures`. Importing it registers the shipped procedures and their tables, so
+// import it before opening the store. They are the original's seven in its order, and one for push.
 
 import './clear-too-old-job-history.js';
 import './event-notification-scheduler.js';
@@ -77,8 +77,8 @@ export {
   removePushSubscription,
   savePushSubscription,
 } from './push/subscriptions.js';
-export { InvalidRegistrationError } from './registry.js';
-export { defaultRetention, type Retention, type RuleRetention, setRetention } from './retention.js';
+export { InvalidRegistrationError } from './shared/registry.js';
+export { defaultRetention, type Retention, type RuleRetention, setRetention } from './shared/retention.js';
 export { type AnyKysely, MissingTablesError } from './store/open.js';
 export type {
   CheckerPassRow,

@@ -1,10 +1,10 @@
-// Makes each recipient one digest of the mails that can wait for it, sends them, and tidies the outbox.
+// Composes each recipient's digest, sends the digests, and cleans the outbox.
 
 import { scheduleDaily } from '../src/index.js';
 import { makeDigests } from './mail/digest.js';
 import { mails, sendMails } from './mail/send-mails.js';
 import { Outbox } from './outbox/outbox.js';
-import { retention } from './retention.js';
+import { retention } from './shared/retention.js';
 import { siteDatabase } from './store/open.js';
 
 export const sendPendingEmailsDaily = scheduleDaily(

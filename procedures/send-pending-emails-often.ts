@@ -1,4 +1,4 @@
-// Has messages go the ways of their users, and sends the mails that are to go out within seconds.
+// Delivers messages on their users' ways, and sends urgent mails within seconds.
 
 import { scheduleOften } from '../src/index.js';
 import { sendMails } from './mail/send-mails.js';

@@ -1,10 +1,10 @@
-// Sends pushes to browsers. The eighth procedure: the original sends them in the consumer, where a failure loses them.
+// Sends pushes to browsers. The original sends them in the consumer, where a failure loses them.
 
 import { registerPushQueue, scheduleOften } from '../src/index.js';
 import { Outbox } from './outbox/outbox.js';
 import { queuePush } from './push/queue-push.js';
 import { clearOldPushes, pushes, sendPushes } from './push/send-pushes.js';
-import { daysBefore, retention } from './retention.js';
+import { daysBefore, retention } from './shared/retention.js';
 import { siteDatabase } from './store/open.js';
 
 export const sendPendingPush = scheduleOften(
@@ -18,5 +18,5 @@ export const sendPendingPush = scheduleOften(
   },
 );
 
-// What a message `send.push` on the site's channel asks for is queued here, and sent by a run of this procedure.
+// Queues the pushes of messages `send.push` on the site's channel. A run of this procedure sends them.
 registerPushQueue({ procedure: sendPendingPush.name, add: queuePush });

@@ -1,10 +1,10 @@
-// What scripts/*.mjs share. Plain JavaScript, because on a fresh clone nothing is installed or built yet.
+// Shared by scripts/*.mjs. Plain JavaScript, because on a fresh clone nothing is installed or built.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 
-/** Installs the packages that package-lock.json names, unless that was done since it changed. */
+/** Installs the packages of package-lock.json, unless they are installed and the file has not changed. */
 export function installPackages() {
   const mark = 'node_modules/.package-lock.json';
   if (existsSync(mark) && statSync(mark).mtimeMs >= statSync('package-lock.json').mtimeMs) return;
@@ -13,9 +13,8 @@ export function installPackages() {
 }
 
 /**
- * Builds tap with the plugins that package.json names, unless that was done. Otherwise it does so itself in its first run, but
- * goes through that whole run with the plugins that it comes with, one of which compiles each test with TypeScript: that
- * takes ten times as long.
+ * Builds tap with the plugins of package.json, unless that is done. Tap would do so in its first run, but run all
+ * tests with its default plugins. One of them compiles each test with TypeScript, which is slow.
  */
 export function buildTap() {
   const built = 'node_modules/@tapjs/test/test-built/dist/esm/index.js';
@@ -24,7 +23,7 @@ export function buildTap() {
   run(process.execPath, ['node_modules/tap/dist/esm/run.mjs', 'build']);
 }
 
-/** Runs a command; when it fails, so does this process. */
+/** Runs a command; exits with 1 when it fails. */
 export function run(command, args, environment = {}) {
   const { status, error } = spawnSync(command, args, {
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -35,12 +34,12 @@ export function run(command, args, environment = {}) {
   process.exit(1);
 }
 
-/** Builds dist/, runs a TypeScript file to its end, and makes its exit code that of this process. */
+/** Builds dist/, runs a TypeScript file, and exits with its exit code. */
 export async function runTypeScript(file, words) {
   run(process.execPath, ['scripts/build.mjs', '--no-types']);
   const loader = import.meta.resolve('./typescript.mjs');
   const child = spawn(process.execPath, [`--import=${loader}`, file, ...words], { stdio: 'inherit' });
-  // Ctrl-C reaches the child as well, which tidies up. A signal to this process alone is passed on.
+  // Ctrl-C also reaches the child, which cleans up. SIGTERM reaches this process only, so it is passed on.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   const [code] = await once(child, 'exit');

@@ -1,10 +1,10 @@
-// `npm run build`: makes dist/, which is what is published: the programs and modules that package.json names, and the
-// declarations of all types.
+// `npm run build`: makes dist/, the published package: the programs and modules of package.json, and all type
+// declarations.
 //
-// All of them share chunks, so that every import of `linod` leads to the same modules. Kysely is bundled, because Node takes
-// longer to find its many files than to run them.
+// All bundles share chunks, so every import of `linod` leads to the same modules. Kysely is bundled, because Node
+// takes longer to find its many files than to run them.
 //
-// `--no-types` leaves out the declarations. Exit codes: 0 done, 1 failed.
+// `--no-types` omits the declarations. Exit codes: 0 done, 1 failed.
 
 import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -26,15 +26,15 @@ async function bundle() {
     platform: 'node',
     target: 'node20.12',
     logLevel: 'warning',
-    // What threads and processes of runs execute is started by its path.
-    entryPoints: [...published, 'dist/src/runs/serve.js'].map(sourceOf),
+    // Threads and processes of runs start serve.js by its path.
+    entryPoints: [...published, 'dist/src/runs/remote/serve.js'].map(sourceOf),
     outbase: '.',
     outdir: 'dist',
     bundle: true,
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== 'kysely'),
-    // The modules for `import`: parts of those for `require` cannot be left out.
+    // The modules for `import`, because esbuild cannot drop unused parts of those for `require`.
     mainFields: ['module', 'main'],
     sourcemap: 'linked',
     sourcesContent: false,

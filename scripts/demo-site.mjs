@@ -1,8 +1,8 @@
-// `npm run demo-site`: the example site of examples/demo-site/ at work, with a mail server and a push service of its own, from
-// a fresh clone with only Node and npm. Ctrl-C ends all of it, and nothing is left behind.
+// `npm run demo-site`: runs examples/demo-site/ with a mail server and a push service of its own. A fresh clone with
+// Node and npm is enough. Ctrl-C ends everything and leaves nothing behind.
 //
-// `npm run demo-site -- --once` runs every procedure once, shows what came of it, and ends. `--dir DIR` keeps the site there.
-// Exit codes: 0 done, 1 something went wrong, 2 wrong usage.
+// `npm run demo-site -- --once` runs every procedure once, shows the results, and ends. `--dir DIR` keeps the site
+// there. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 import { fileURLToPath } from 'node:url';
 import { installPackages, runTypeScript } from './bootstrap.mjs';

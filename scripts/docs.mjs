@@ -1,9 +1,15 @@
-// `npm run docs`: writes the table of settings into docs/configuration.md, as src/site/settings.ts defines them, the table of
-// policies into docs/policies.md, as src/policies.ts does, and the list of what every channel layer promises into
-// docs/channels.md, as test/contracts claims it.
+// `npm run docs`: writes the generated parts of the documents from the code.
 //
-// `npm test` fails when they differ. Exit codes: 0 done, 1 failed.
+//     docs/reference/configuration.md   the settings, from src/site/settings.ts
+//     docs/reference/policies.md        the policies, from src/rules/policies.ts
+//     docs/reference/reasons.md         the reasons, from src/rules/reasons.ts
+//     docs/reference/commands.md        the help of every command
+//     docs/reference/api.md             the public names and their comments
+//     docs/explanation/channels.md      the claims of test/contracts
+//
+// `npm test` fails when a document and the code differ. Exit codes: 0 done, 1 failed.
 
 import { run } from './bootstrap.mjs';
 
-run('npx', ['tap', 'test/docs-tables.test.ts'], { LINOD_WRITE_DOCS: '1' });
+const tests = ['test/docs-tables.test.ts', 'test/docs-commands.test.ts', 'test/docs-api.test.ts'];
+run('npx', ['tap', '--jobs=1', ...tests], { LINOD_WRITE_DOCS: '1' });

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-// The `runworker` command: `runworker linod_mysite`. Exit codes: 0 stopped as it was told, 1 failed, 2 used wrongly or
+// The `runworker` command: `runworker linod_mysite`. Exit codes: 0 stopped by a signal, 1 failed, 2 used wrongly or
 // badly configured.
 
 import { setFlagsFromString } from 'node:v8';
 
-// A worker is a guest on its machine for months. V8 would let the room for new objects grow to 48 MiB after the first
-// busy second, and never give it back; kept small, it is emptied more often. So before anything else is loaded.
+// A worker runs for months beside other programs. By default, V8 lets the space for new objects grow in a busy second
+// and never shrinks it. The flag has to be set before other modules are loaded.
 setFlagsFromString('--semi-space-growth-factor=1');
 
 const { main } = await import('../src/commands/main.js');

@@ -1,8 +1,8 @@
-// `npm test`: everything that has to be true before a change is taken, from a fresh clone with only Node and npm.
+// `npm test`: all checks of a change, from a fresh clone with only Node and npm.
 //
-// Installs what is missing, builds, checks types, format and lint, runs all tests, names the slowest files, and
-// prints `N passed, N failed` alone on its last line. Further words are test files:
-// `npm test -- test/src/recurrence.test.ts`.
+// Installs what is missing, builds, checks types, format and lint, runs all tests, and names the slowest files. The
+// last line is `N passed, N failed`. Further words are test files:
+// `npm test -- test/src/recurrence/recurrence.test.ts`.
 // Exit codes: 0 all passed, 1 something failed, 2 something that the tests need is missing.
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -14,7 +14,7 @@ import { buildTap, installPackages, run } from './bootstrap.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
-/** What the tests start besides Node, and the Debian packages that bring it. */
+/** The programs that the tests start besides Node, with their Debian packages. */
 const systemNeeds = [
   { packages: ['redis-server'], isThere: () => succeeds('redis-server', ['--version']) },
   {
@@ -22,7 +22,7 @@ const systemNeeds = [
     isThere: () =>
       succeeds('/usr/bin/python3', ['-c', 'import channels.worker, channels_redis.core, cryptography']),
   },
-  // The tests start servers of their own; the one that the package would like to start is not needed.
+  // The tests start their own servers, not the one of the package.
   { packages: ['postgresql'], isThere: () => succeeds('sh', ['-c', 'ls /usr/lib/postgresql/*/bin/initdb']) },
   { packages: ['logrotate'], isThere: () => succeeds('/usr/sbin/logrotate', ['--version']) },
 ];
@@ -43,7 +43,7 @@ function installSystemPackages() {
   run('sh', ['-c', command], { DEBIAN_FRONTEND: 'noninteractive' });
 }
 
-/** Builds dist/ while types, format and lint are checked, which makes the declarations as well. */
+/** Builds dist/, and at the same time checks types, format and lint, which also writes the declarations. */
 async function buildAndCheck() {
   const commands = [
     ['npm', 'run', '--silent', 'check'],
@@ -55,7 +55,7 @@ async function buildAndCheck() {
   if ((await Promise.all(ended)).some(([code]) => code !== 0)) process.exit(1);
 }
 
-/** Runs test files with tap, all of them unless some are named, and prints what failed. @returns the totals */
+/** Runs the named test files with tap, or all, and prints the failures. @returns the totals */
 async function runTests(files) {
   const words = ['tap', '--reporter=tap', '--jobs=4', ...files];
   const tap = spawn('npx', words, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -80,12 +80,12 @@ async function runTests(files) {
   const [code] = await ended;
   showSlowest(times);
   const count = (kind) => Number(new RegExp(`\\b${kind}: (\\d+)`).exec(totals)?.[1] ?? 0);
-  // Should tap itself fail, nothing may look as if all had passed.
+  // When tap itself fails, the result must not look like a success.
   const fail = code === 0 && totals !== '' ? count('fail') : Math.max(count('fail'), 1);
   return { pass: count('pass'), fail, skip: count('skip') };
 }
 
-/** The assertions of a file that failed, with all that is said of them. */
+/** The failed assertions of a file, with their details. */
 function failuresIn(lines) {
   let isFailing = false;
   return lines.filter((line) => {
@@ -95,7 +95,7 @@ function failuresIn(lines) {
   });
 }
 
-/** Names the files that took longest, for the author of a slow test. */
+/** Prints the slowest test files. */
 function showSlowest(files, count = 10) {
   if (files.length < 2) return;
   console.log('the slowest files:');

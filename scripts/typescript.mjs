@@ -1,7 +1,7 @@
-// Has Node read this repository's TypeScript: node --import=./scripts/typescript.mjs FILE.ts
+// Makes Node read the TypeScript of this repository: node --import=./scripts/typescript.mjs FILE.ts
 //
-// tsx would do it as well, but asks the file system about every import, in every one of the many test files. What was
-// compiled is kept in .tap/typescript.
+// tsx works as well, but asks the file system about every import, in every test file. Compiled files are kept in
+// .tap/typescript.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { threadId } from 'node:worker_threads';
 
-// Node loads this file once more, in the thread of its hooks.
+// Node loads this file again, in the thread of its hooks.
 const hooks = '?hooks';
 if (!import.meta.url.endsWith(hooks)) register(import.meta.url + hooks);
 
@@ -22,15 +22,28 @@ const options = {
   format: 'esm',
   platform: 'node',
   target: 'node20.12',
-  // Procedures are told by the names of their functions.
+  // The name of a function is the name of its procedure.
   keepNames: true,
   sourcemap: 'inline',
   sourcesContent: false,
   tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
 };
 
+/** Resolves imports of this package by its own name to its sources instead of dist/. */
+const ownSources = new Map(
+  Object.entries(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports)
+    .filter(([, target]) => target.default !== undefined)
+    .map(([name, target]) => [
+      join('linod', name),
+      new URL(target.default.replace('./dist/', './').replace(/\.js$/, '.ts'), rootUrl).href,
+    ]),
+);
+
 export function resolve(specifier, context, next) {
   const { parentURL } = context;
+  const own = ownSources.get(specifier);
+  if (own !== undefined && parentURL?.startsWith(rootUrl) && parentURL.endsWith('.ts'))
+    return { url: own, format: 'module', shortCircuit: true };
   const isOurs = specifier.startsWith('file:')
     ? specifier.endsWith('.ts')
     : /^\.\.?\//.test(specifier) && parentURL?.endsWith('.ts');
@@ -43,7 +56,7 @@ export async function load(url, context, next) {
   const isTypeScript = url.endsWith('.ts');
   if (!url.startsWith(rootUrl) || !(isTypeScript || context.format === 'module')) return next(url, context);
   const path = fileURLToPath(url);
-  // Modules of packages are read here, too: tap's own hook would note down each of them.
+  // Modules of packages are read here, too, because the hook of tap records each of them.
   const source = isTypeScript ? await compiled(path) : readFileSync(path);
   return { format: 'module', source, shortCircuit: true };
 }
@@ -57,7 +70,7 @@ async function compiled(path) {
   const { transform } = await import('esbuild');
   const { code } = await transform(text, { ...options, sourcefile: path });
   mkdirSync(dirname(kept), { recursive: true });
-  // Others read it meanwhile.
+  // Other processes may read the file, so it appears by a rename.
   const draft = `${kept}.${process.pid}.${threadId}`;
   writeFileSync(draft, code + mark);
   renameSync(draft, kept);

@@ -1,21 +1,72 @@
-// Pages name files of this repository; what they name exists.
+// Documents name files of this repository and link to each other; what they name exists, and the index has them all.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import t from 'tap';
+import { root } from './support/written-docs.js';
 
-const root = join(import.meta.dirname, '..');
-const pages = ['README.md', 'CHANGELOG.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+const documents = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => `docs/${name}`);
+const pages = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...documents];
+
+interface Link {
+  /** From the root. */
+  readonly path: string;
+  /** The heading in it; empty for none. */
+  readonly anchor: string;
+}
+
+function linksOf(page: string): Link[] {
+  const links = markdownOf(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g);
+  return Array.from(links, ([, path = '', anchor = '']) => ({
+    path: path === '' ? page : relative(root, join(root, page, '..', path)),
+    anchor,
+  }));
+}
+
+/** Without code, in which nothing is a link or a heading. */
+function markdownOf(page: string): string {
+  return readFileSync(join(root, page), 'utf8').replace(/^[ \t]*```.*?^[ \t]*```$/gms, '');
+}
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(page: string): string[] {
+  return Array.from(markdownOf(page).matchAll(/^#+ (.*)$/gm), ([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
 
 for (const page of pages) {
-  t.test(`${page} names files and folders that exist`, async (t) => {
-    const markdown = readFileSync(join(root, page), 'utf8');
+  t.test(`${page} names files, folders and headings that exist`, async (t) => {
     const room =
       /`((?:channels|docs|procedures|scripts|src|test)\/[\w./-]+\/|(?:channels|docs|procedures|scripts|src|test)\/[\w./-]+\.\w+)`/g;
-    const links = /\]\((?!https?:|#)([^)#]+)[^)]*\)/g;
-    const named = Array.from(markdown.matchAll(room), ([, path = '']) => join(root, path));
-    const linked = Array.from(markdown.matchAll(links), ([, path = '']) => join(root, page, '..', path));
-    const missing = [...named, ...linked].filter((path) => !existsSync(path));
-    t.same(missing, []);
+    const named = Array.from(readFileSync(join(root, page), 'utf8').matchAll(room), ([, path = '']) => path);
+    const links = linksOf(page);
+    const paths = [...named, ...links.map(({ path }) => path)];
+    t.same(
+      paths.filter((path) => !existsSync(join(root, path))),
+      [],
+      'files and folders',
+    );
+    const headings = links.filter(({ path, anchor }) => anchor !== '' && path.endsWith('.md'));
+    t.same(
+      headings.filter(
+        ({ path, anchor }) => existsSync(join(root, path)) && !anchorsOf(path).includes(anchor),
+      ),
+      [],
+      'headings',
+    );
   });
 }
+
+t.test('docs/README.md links to every document', async (t) => {
+  const linked = new Set(linksOf('docs/README.md').map(({ path }) => path));
+  t.same(
+    documents.filter((page) => page !== 'docs/README.md' && !linked.has(page)),
+    [],
+  );
+});

@@ -1,38 +1,16 @@
-// The parts of pages that are written from the code: `npm run docs` writes them anew, and every other run compares.
+// The tables of the documents that are generated from the code: settings, policies, reasons and claims of layers.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { policies, policyNames } from '../src/policies.js';
+import { policies, policyNames } from '../src/rules/policies.js';
+import { reasonMeanings, reasons } from '../src/rules/reasons.js';
 import { aboutSetting, settingNames, variablesOf } from '../src/site/resolve-settings.js';
-import { reasonMeanings, reasons } from '../src/tasks/reasons.js';
 import { batchClaims } from './contracts/batches.js';
 import { layerClaims } from './contracts/layer.js';
 import { leaseClaims } from './contracts/leases.js';
 import { statsClaims } from './contracts/stats.js';
-
-const root = join(import.meta.dirname, '..');
-
-/** Claims that what stands between a page's marks of this name is the text. */
-function isWritten(page: string, name: string, text: string): void {
-  t.test(`${page} has the ${name} as they are defined; else run \`npm run docs\``, async (t) => {
-    const path = join(root, page);
-    const begin = `<!-- ${name}: written by \`npm run docs\` -->\n\n`;
-    const end = `\n<!-- end of ${name} -->\n`;
-    const before = readFileSync(path, 'utf8');
-    const from = before.indexOf(begin);
-    const to = before.indexOf(end);
-    t.ok(from >= 0 && to >= from, 'the page has both marks');
-    const wanted = before.slice(0, from + begin.length) + text + before.slice(to);
-    if (process.env.LINOD_WRITE_DOCS === '1') writeFileSync(path, wanted);
-    t.equal(readFileSync(path, 'utf8'), wanted);
-  });
-}
-
-function table(head: readonly string[], rows: readonly string[][]): string {
-  for (const cell of rows.flat()) t.notMatch(cell, /[|\n<]/, 'nothing breaks the table');
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
-}
+import { cell, isWritten, root, table } from './support/written-docs.js';
 
 const settings = settingNames.map((name) => {
   const { text, allowed, defaultText } = aboutSetting(name);
@@ -40,18 +18,17 @@ const settings = settingNames.map((name) => {
     variablesOf(name)
       .map((variable) => `\`${variable}\``)
       .join(', ') || '—';
-  // A page would take `<void>` for an element of its own.
-  return [`\`${name}\``, `${text} Allowed: ${allowed.replaceAll('<', '&lt;')}.`, defaultText, variables];
+  return [`\`${name}\``, `${text} Allowed: ${cell(allowed)}.`, defaultText, variables];
 });
 isWritten(
-  'docs/configuration.md',
+  'docs/reference/configuration.md',
   'settings',
   table(['setting', 'what it decides', 'default', 'environment'], settings),
 );
 
 /** The comments at the fields of {@link Policies}. */
 function policyTexts(): Map<string, string> {
-  const source = readFileSync(join(root, 'src/policies.ts'), 'utf8');
+  const source = readFileSync(join(root, 'src/rules/policies.ts'), 'utf8');
   const fields = source.matchAll(/ {2}\/\*\*((?:(?!\*\/).)*)\*\/\n {2}readonly (\w+):/gs);
   const oneLine = (comment: string) =>
     comment
@@ -69,7 +46,7 @@ const decided = policyNames.map((name) => {
   return [`\`${name}\``, texts.get(name) ?? '', defaultText, allowed];
 });
 isWritten(
-  'docs/policies.md',
+  'docs/reference/policies.md',
   'policies',
   table(['policy', 'what it decides', 'default', 'allowed'], decided),
 );
@@ -79,9 +56,9 @@ const explained = reasons.map((reason) => {
   return [`\`${reason}\``, means, told.map((example) => `*${example}*`).join('; ')];
 });
 isWritten(
-  'docs/why.md',
+  'docs/reference/reasons.md',
   'reasons',
-  table(['reason', 'what it means', 'what is told with it, for example'], explained),
+  table(['reason', 'meaning', 'details, for example'], explained),
 );
 
 const claims: Readonly<Record<string, readonly string[]>> = {
@@ -91,9 +68,10 @@ const claims: Readonly<Record<string, readonly string[]>> = {
   'Looking into a layer': statsClaims,
 };
 // A name with underscores would be taken for an emphasis.
-const item = (title: string) => `- ${title.replace(/__\w+__/g, '`$&`')}\n`;
+const item = (title: string) =>
+  `- ${title.charAt(0).toUpperCase()}${title.slice(1).replace(/__\w+__/g, '`$&`')}.\n`;
 const list = Object.entries(claims).map(([what, titles]) => `${what}:\n\n${titles.map(item).join('')}`);
-isWritten('docs/channels.md', 'claims', list.join('\n'));
+isWritten('docs/explanation/channels.md', 'claims', list.join('\n'));
 
 t.test('each claim is made once, in a line that a page shows as it is', async (t) => {
   const titles = Object.values(claims).flat();

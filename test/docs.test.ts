@@ -18,8 +18,9 @@ interface Example {
 }
 
 function pages(): string[] {
-  const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
-  return ['README.md', ...docs.sort().map((name) => `docs/${name}`)].filter((page) =>
+  const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });
+  const documents = docs.filter((name) => name.endsWith('.md')).sort();
+  return ['README.md', 'CONTRIBUTING.md', ...documents.map((name) => `docs/${name}`)].filter((page) =>
     existsSync(join(root, page)),
   );
 }

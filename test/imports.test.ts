@@ -1,4 +1,4 @@
-// The folders import in one direction only: scripts → src → channels, procedures → src's public API.
+// The rooms import in one direction only, and no file imports another in a circle.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -21,14 +21,33 @@ const allowed: Record<string, readonly string[]> = {
     'channels/server/proxies.ts',
     'channels/communicators.ts',
     'channels/testing.ts',
-    'channels/beat.ts',
+    'channels/waiting/beat.ts',
   ],
-  procedures: ['src/index.ts', 'src/commands.ts', 'channels/index.ts'],
+  procedures: ['src/index.ts', 'src/commands/index.ts', 'channels/index.ts'],
   scripts: ['src/', 'channels/', 'procedures/index.ts', 'procedures/commands/index.ts'],
 };
 
-/** The daemon's one way to the procedures that ship: as a plug-in, when a site asks for it by its name. */
-const plugIn: Import = { from: 'src/site/load-module.ts', to: 'procedures/index.ts' };
+/** The rooms of the daemon. A file imports its own room, and rooms of the lines above. */
+const order: ReadonlyArray<readonly string[]> = [
+  ['base'],
+  ['recurrence'],
+  ['site'],
+  ['store'],
+  ['log'],
+  ['membership'],
+  ['rules'],
+  ['runs'],
+  ['scheduler'],
+  ['actors'],
+  ['consumers', 'insight'],
+  ['http'],
+  ['daemon'],
+  ['testing'],
+  ['commands'],
+];
+
+/** What package.json exports of src/, and what lies in no room for that reason. */
+const entryPoints = ['src/index.ts', 'src/testing.ts'];
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -36,6 +55,7 @@ function sources(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
+/** All imports of a file, also of types only, and those that are made while the program runs. */
 function imports(file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8');
   const found = [...text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*'(\.[^']+)'/g)];
@@ -54,8 +74,7 @@ for (const [room, others] of Object.entries(allowed)) {
       const wrong = files
         .flatMap(imports)
         .filter(
-          ({ from, to }) =>
-            !(from === plugIn.from && to === plugIn.to) &&
+          ({ to }) =>
             !to.startsWith(`${room}/`) &&
             !others.some((other) => (other.endsWith('/') ? to.startsWith(other) : to === other)),
         );
@@ -64,26 +83,54 @@ for (const [room, others] of Object.entries(allowed)) {
   );
 }
 
-t.test('no file imports another in a circle', async (t) => {
-  const graph = new Map<string, string[]>();
-  for (const file of Object.keys(allowed).flatMap(sources)) {
-    // Types vanish, and what is imported by a call is loaded when the program runs: neither makes a circle.
-    const text = readFileSync(join(root, file), 'utf8')
-      .replace(/import type [^;]*;/g, '')
-      .replace(/\bimport\('[^']*'\)/g, '');
-    const found = [...text.matchAll(/\bfrom\s*'(\.[^']+)'/g)].map(([, path = '']) =>
-      normalize(join(dirname(file), path.replace(/\.js$/, '.ts'))),
-    );
-    graph.set(file, found);
-  }
-  const circles: string[] = [];
+/** Where a file's room stands in the order; -1 for what is in none. */
+function levelOf(file: string): number {
+  const [, room = ''] = /^src\/([^/]+)\//.exec(file) ?? [];
+  return order.findIndex((rooms) => rooms.includes(room));
+}
+
+t.test('each file of src is in a room, but for the entry points', async (t) => {
+  const outside = sources('src').filter((file) => levelOf(file) === -1);
+  t.same(outside.sort(), entryPoints);
+});
+
+t.test('the rooms of src import in one direction', async (t) => {
+  const roomOf = (file: string) => file.split('/').slice(0, 2).join('/');
+  const wrong = sources('src')
+    .filter((file) => !entryPoints.includes(file))
+    .flatMap(imports)
+    .filter(({ to }) => to.startsWith('src/'))
+    .filter(({ from, to }) => roomOf(from) !== roomOf(to))
+    .filter(({ from, to }) => entryPoints.includes(to) || levelOf(to) >= levelOf(from));
+  t.same(wrong, []);
+});
+
+t.test('no file imports another in a circle, not even its types, or while the program runs', async (t) => {
+  const files = Object.keys(allowed).flatMap(sources);
+  t.same(circles(new Map(files.map((file) => [file, imports(file).map(({ to }) => to)]))), []);
+});
+
+t.test('the finder of circles finds them', async (t) => {
+  const graph = new Map([
+    ['a', ['b', 'd']],
+    ['b', ['c']],
+    ['c', ['a']],
+    ['d', ['c']],
+    ['e', ['a']],
+  ]);
+  t.same(circles(graph), ['a → b → c → a']);
+});
+
+/** Circles of a graph as `a → b → a`: at least one of each group of files that import each other. */
+function circles(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = [];
   const done = new Set<string>();
   const visit = (file: string, path: readonly string[]): void => {
-    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+    if (path.includes(file)) found.push([...path.slice(path.indexOf(file)), file].join(' → '));
     if (done.has(file) || path.includes(file)) return;
     for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
     done.add(file);
   };
   for (const file of graph.keys()) visit(file, []);
-  t.same(circles, []);
-});
+  return found;
+}

@@ -1,12 +1,11 @@
 // What all layers have in common: options, checks of names and messages, and how a call becomes a batch.
 
 import type { Message, Received } from '../application.js';
+import { checkChannelName, checkGroupName } from '../channel-name.js';
 import { ChannelFull, InvalidOptionError, LayerClosedError } from '../errors.js';
 import {
   type ChannelLayer,
   capacityOf,
-  checkChannelName,
-  checkGroupName,
   checkMaxDeliveries,
   checkMessage,
   checkReceiveMany,
@@ -30,8 +29,6 @@ import {
   type Leased,
   type Leases,
 } from '../leases.js';
-import { chunks, reading, writeEach } from '../outgoing.js';
-import { patiently } from '../patience.js';
 import {
   type GroupReport,
   type KeyDepth,
@@ -41,6 +38,8 @@ import {
   type PeekOptions,
   peekAt,
 } from '../stats.js';
+import { patiently } from '../waiting/patience.js';
+import { chunks, reading, writeEach } from './outgoing.js';
 
 /** The options of a layer, checked. */
 export interface LayerRules {

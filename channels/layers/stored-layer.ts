@@ -3,8 +3,8 @@
 import type { Received } from '../application.js';
 import type { Extension, LayerOptions } from '../layer.js';
 import type { Leases } from '../leases.js';
-import { LocalQueues, type ProcessMessage } from '../local-queues.js';
 import { BaseLayer } from './base-layer.js';
+import { LocalQueues, type ProcessMessage } from './local-queues.js';
 
 /** A layer that keeps messages under keys, `B` being one as its store has it. */
 export abstract class StoredLayer<B> extends BaseLayer<B> {

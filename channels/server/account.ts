@@ -1,6 +1,6 @@
 // What consumers say about their sockets, added up against the server's limit.
 
-import type { SocketExtension } from '../protocol.js';
+import type { SocketExtension } from '../browser/protocol.js';
 
 /** Bytes in the queues of all sockets of a server. */
 export class QueueTotal {

@@ -2,8 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Message, Receive, Send } from '../application.js';
+import type { HttpRequest } from '../browser/protocol.js';
 import { StopConsumer } from '../errors.js';
-import type { HttpRequest } from '../protocol.js';
 import type { Connection } from './instances.js';
 import type { Response } from './response.js';
 

@@ -2,8 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ConnectionFacts, ConnectionScope, HttpScope, WebsocketScope } from '../browser/protocol.js';
 import { NoRouteError } from '../errors.js';
-import type { ConnectionFacts, ConnectionScope, HttpScope, WebsocketScope } from '../protocol.js';
 import { type QueueTotal, SocketAccount } from './account.js';
 import type { ConnectionCounts } from './connections.js';
 import type { ServerEvent } from './events.js';

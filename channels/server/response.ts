@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Message } from '../application.js';
+import type { HeaderList } from '../browser/protocol.js';
 import { ClientGoneError, ProtocolError } from '../errors.js';
-import type { HeaderList } from '../protocol.js';
 
 /** A response to a request, or to a WebSocket handshake that is denied. */
 export class Response {

@@ -13,14 +13,13 @@ import { Lifespan } from './lifespan.js';
 import { type Listener, openListeners } from './listen.js';
 import { completeLimits, type ServerLimits, type ServerOptions } from './options.js';
 import { TrustedProxies } from './proxies.js';
-import type { Server } from './serve.js';
 import type { SocketConnection } from './socket.js';
 
 /** How often is looked for what takes too long, at most; sooner where a limit is shorter. */
 const sweepMs = 1000;
 
-/** What `serve` starts. */
-export class ProtocolServer implements Server {
+/** What `serve` starts and returns as a `Server`. */
+export class ProtocolServer {
   readonly #options: ServerOptions;
   readonly #application: Application;
   readonly #limits: ServerLimits;

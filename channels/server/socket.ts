@@ -5,8 +5,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Message, Receive, Send } from '../application.js';
+import type {
+  SocketExtension,
+  WebsocketDisconnect,
+  WebsocketReceive,
+  WebsocketScope,
+} from '../browser/protocol.js';
 import { ClientGoneError, ProtocolError } from '../errors.js';
-import type { SocketExtension, WebsocketDisconnect, WebsocketReceive, WebsocketScope } from '../protocol.js';
 import type { SocketReport } from './events.js';
 import type { Upgrader } from './handshake.js';
 import type { Connection } from './instances.js';

@@ -1,9 +1,9 @@
-// One checker's part of a run: it goes through the rows, and keeps what it found and how far it is after each batch.
+// One checker's part of a run: checks the rows, and stores the problems and the position after each batch.
 
 import type { BaseRequest } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { headline, maxFailures } from '../failures.js';
-import { mayGoOn, Pace } from '../pause.js';
+import { counted } from '../shared/counted.js';
+import { headline, maxFailures } from '../shared/failures.js';
+import { Pace, shouldContinue } from '../shared/pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { AnyChecker, Problem } from './checkers.js';
 import { parseProblems } from './parse-problems.js';
@@ -11,19 +11,19 @@ import { keepPass, type Pass } from './pass.js';
 import { closeRest, type FoundProblem, keepOpen, keepProblems } from './problems.js';
 import { countRows, ownerOf, positionOf, RowsFailedError, rowBatches } from './rows.js';
 
-/** Problems of the checker itself have this pass, so that the end of any pass closes them. */
+/** The pass of problems with the checker itself, so that the end of any pass closes them. */
 const noPass = 0;
 
 export class CheckerRun {
   readonly #ar: BaseRequest;
   readonly #checker: AnyChecker;
-  /** Whether it changes rows in this run. */
+  /** Whether it fixes problems in this run. */
   readonly #repairs: boolean;
   readonly #pace = new Pace();
   #pass: Pass;
-  /** atEnd: behind the last row. givenUp: the rest is for the next run. takenOver: for another that goes on. */
+  /** atEnd: after the last row. givenUp: the next run does the rest. takenOver: another run continues. */
   #state: 'goingOn' | 'atEnd' | 'givenUp' | 'takenOver' = 'goingOn';
-  /** Of the batch. */
+  /** The problems of the current batch. */
   #problems: FoundProblem[] = [];
   /** Rows of the batch that could not be checked. */
   #unknown: string[] = [];
@@ -36,18 +36,18 @@ export class CheckerRun {
     this.#repairs = fix && checker.fix !== undefined;
   }
 
-  /** Goes through the rows, to their end unless the signal comes before. Rejects only when the database fails. */
+  /** Checks rows until the end, or until the signal aborts. Rejects only when the database fails. */
   async run(): Promise<void> {
     const { name } = this.#checker;
     if (this.#pass.position !== null)
-      this.#ar.info(`${name}: goes on after ${counted(this.#pass.checked, 'row')}`);
+      this.#ar.info(`${name}: continues after ${counted(this.#pass.checked, 'row')}`);
     try {
       await this.#goThrough();
     } catch (error) {
       if (!(error instanceof RowsFailedError)) throw error;
       await this.#giveUp(error.message, error);
     }
-    this.#tell();
+    this.#report();
   }
 
   async #goThrough(): Promise<void> {
@@ -59,15 +59,15 @@ export class CheckerRun {
       if (this.#counts.failed >= maxFailures) {
         return await this.#giveUp(`given up for now: ${this.#counts.failed} rows could not be checked`);
       }
-      if (this.#state !== 'goingOn' || !(await mayGoOn(this.#ar.signal))) return;
+      if (this.#state !== 'goingOn' || !(await shouldContinue(this.#ar.signal))) return;
     }
-    // Rows that end early since the run is to end are not all rows.
+    // After an abort, the rows may be incomplete.
     if (this.#ar.signal.aborted) return;
     this.#state = 'atEnd';
     await this.#keep();
   }
 
-  /** What the checker throws is a problem of the row. */
+  /** An error of the checker is a problem of the row. */
   async #check(rows: readonly unknown[]): Promise<void> {
     let done = 0;
     for (const row of rows) {
@@ -116,12 +116,12 @@ export class CheckerRun {
     this.#problems.push({ owner, message: `could not be checked: ${headline(error)}` });
     this.#unknown.push(owner);
     this.#counts.found++;
-    // The first tells what is wrong; the others are in the table.
+    // Logs only the first failure; the table has the others.
     if (++this.#counts.failed === 1)
       this.#ar.warning(`${this.#checker.name}: ${owner} could not be checked`, { error });
   }
 
-  /** The next run goes on with the rows behind. */
+  /** Stops here; the next run continues with the following rows. */
   async #giveUp(why: string, error?: unknown): Promise<void> {
     const { name } = this.#checker;
     this.#ar.warning(`${name}: ${why}`, error === undefined ? undefined : { error });
@@ -132,7 +132,7 @@ export class CheckerRun {
     });
   }
 
-  /** Writes what was found and how far it is. */
+  /** Stores the problems and the position. */
   async #keep(): Promise<void> {
     const { checker, number: pass } = this.#pass;
     const from = { checker, pass, now: this.#ar.now().getTime() };
@@ -148,7 +148,7 @@ export class CheckerRun {
     this.#counts.closed += closed;
   }
 
-  /** A transaction, unless another run has taken the pass over. */
+  /** Runs a transaction, unless another run has taken over the pass. */
   async #write(work: (tx: SiteDatabase) => Promise<void>): Promise<void> {
     const endedAt = this.#state === 'atEnd' ? this.#ar.now().getTime() : null;
     const isMine = await this.#ar.transaction(async (plain) => {
@@ -160,18 +160,19 @@ export class CheckerRun {
     if (!isMine) this.#state = 'takenOver';
   }
 
-  #tell(): void {
+  #report(): void {
     const { checked, found, opened, closed, fixed } = this.#counts;
     const counts = `${counted(found, 'problem')} (${opened} of them new), ${closed} closed, ${fixed} fixed`;
     const text = `${this.#checker.name}: ${counted(checked, 'row')} checked, ${counts}`;
-    if (this.#state === 'takenOver') this.#ar.info(`${text}; another run goes on with it`);
-    else if (this.#state === 'goingOn') this.#ar.info(`${text}; the run was ended, the next goes on here`);
+    if (this.#state === 'takenOver') this.#ar.info(`${text}; another run continues`);
+    else if (this.#state === 'goingOn')
+      this.#ar.info(`${text}; the run was ended; the next one continues here`);
     else if (found + closed + fixed > 0) this.#ar.info(text);
     else this.#ar.debug(text);
   }
 }
 
-/** A row may be so odd that even its name cannot be told. */
+/** The owner of a row; a generic name if the checker fails to name it. */
 function safeOwner(checker: AnyChecker, row: unknown): string {
   try {
     return ownerOf(checker, row);

@@ -1,52 +1,53 @@
-// Checkers: what an application knows about its data, as functions that look at one row at a time.
+// Checkers: functions of the application that check its data row by row.
 
 import type { AliasableExpression, Kysely } from 'kysely';
 import * as v from 'valibot';
 import type { BaseRequest, Database } from '../../src/index.js';
-import { Registry } from '../registry.js';
+import { Registry } from '../shared/registry.js';
 
-/** Something that is wrong with a row. */
+/** A problem of a row. */
 export interface Problem {
-  /** One row may have many; of a long text the first 500 characters are kept. */
+  /** One row may have several problems. Messages are stored up to 500 characters. */
   readonly message: string;
   /** Whether the checker's `fix` can repair it. Default false. */
   readonly fixable?: boolean | undefined;
 }
 
-/** What `check` says of a row: its problems, a text standing for one that cannot be fixed; nothing when all is well. */
+/**
+ * The result of `check`: the problems of a row. A string is a problem without a fix. Undefined means no
+ * problem.
+ */
 export type CheckResult = ReadonlyArray<string | Problem> | undefined;
 
 interface CheckerBase<Row> {
-  /** Stored with the problems: a checker with another name is another checker. */
+  /** Stored with the problems: renaming a checker makes a new one. */
   readonly name: string;
-  /**
-   * Looks at a row. What it throws is a problem of this row, and the next row is checked.
-   */
+  /** Checks a row. An error that it throws is a problem of this row, and the next row is checked. */
   check(row: Row, ar: BaseRequest): CheckResult | Promise<CheckResult>;
   /**
-   * Repairs a fixable problem of a row. It is called in the nightly run, and by `linod checkdata --fix`, for each problem
-   * that `check` called fixable; unless it throws, the problem counts as gone. Without it problems are only told.
+   * Fixes a fixable problem of a row. The nightly run, and `linod checkdata --fix`, call it for each problem
+   * that is `fixable`. Unless it throws, the problem counts as solved. Without it, problems are only listed.
    */
   fix?(row: Row, problem: Problem, ar: BaseRequest): void | Promise<void>;
 }
 
 interface KeyedChecker<Row> extends CheckerBase<Row> {
-  /** A column of unique numbers or texts with an index, none of them null. Default `id`. */
+  /** An indexed column of unique numbers or texts without nulls. Default `id`. */
   readonly key?: string | undefined;
-  /** So many rows are in memory at a time. Default 1000. */
+  /** How many rows are in memory at a time. Default 1000. */
   readonly batchSize?: number | undefined;
-  /** What people call the row. Default: the table, or the checker for a query, and the key: `orders 17`. */
+  /** The row's name for people. Default: the table or checker, and the key: `orders 17`. */
   owner?(row: Row): string;
 }
 
-/** Checks the rows of a table, however large it is. */
+/** Checks the rows of a table of any size. */
 export interface TableChecker<Row> extends KeyedChecker<Row> {
   readonly table: string;
   readonly query?: undefined;
   readonly rows?: undefined;
 }
 
-/** Checks the rows of a query, however many there are. */
+/** Checks the rows of a query of any size. */
 export interface QueryChecker<Row> extends KeyedChecker<Row> {
   /** A query without order and limit, with the key among its columns. */
   query(db: Kysely<Database>, ar: BaseRequest): AliasableExpression<Row>;
@@ -54,17 +55,17 @@ export interface QueryChecker<Row> extends KeyedChecker<Row> {
   readonly rows?: undefined;
 }
 
-/** Checks whatever the application yields. */
+/** Checks rows that the application yields. */
 export interface RowsChecker<Row> extends CheckerBase<Row> {
-  /** All rows, each time from the first on. */
+  /** All rows, from the first one each time. */
   rows(ar: BaseRequest): Iterable<Row> | AsyncIterable<Row>;
   readonly table?: undefined;
   readonly query?: undefined;
-  /** What people call the row, `orders 17`. */
+  /** The row's name for people, `orders 17`. */
   owner(row: Row): string;
 }
 
-/** Rows are whatever the application says they are: they are not looked into here. */
+/** A checker of rows of any type. */
 export type Checker<Row> = TableChecker<Row> | QueryChecker<Row> | RowsChecker<Row>;
 
 /** A registered checker, without the type of its rows. */
@@ -86,17 +87,14 @@ export const checkers = new Registry<AnyChecker>(
       batchSize: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(maxBatchSize))),
     }),
     v.check(({ table, query, rows }) => [table, query, rows].filter(Boolean).length === 1, oneSource),
-    v.check(
-      ({ rows, owner }) => !rows || owner !== undefined,
-      'expected a function owner, since it has rows',
-    ),
+    v.check(({ rows, owner }) => !rows || owner !== undefined, 'expected a function owner with rows'),
   ),
 );
 
 /**
- * Has the nightly `checkdata` check rows and keep their problems in the table `data_problems`.
+ * Registers a checker. The nightly `checkdata` runs it and stores the problems in the table `data_problems`.
  *
- * @returns takes it back
+ * @returns a function that removes it
  * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`)
  * @example
  * registerChecker({

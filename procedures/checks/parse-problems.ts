@@ -1,13 +1,13 @@
-// What a checker said of a row, made into problems that can be stored.
+// Converts a checker's result to problems that can be stored.
 
 import type { Problem } from './checkers.js';
 
-/** Of one row so many problems are kept: more are no news to anybody. */
+/** The maximum number of stored problems of a row. */
 const maxProblems = 100;
-/** A message is a part of a key, which must not be long on PostgreSQL. */
+/** A message is part of an index, whose entries PostgreSQL limits. */
 const maxMessageLength = 500;
 
-/** @throws TypeError when it is no list of texts and problems */
+/** @throws TypeError when the result is not a list of texts and problems */
 export function parseProblems(result: unknown): Problem[] {
   if (result === undefined || result === null) return [];
   if (!Array.isArray(result)) throw new TypeError(`expected a list of problems, got: ${describe(result)}`);
@@ -33,7 +33,7 @@ function parseProblem(item: unknown): Problem {
   return { message: shortened(message, maxMessageLength), fixable: fixable === true };
 }
 
-/** Of a text what a key can hold, on both databases: PostgreSQL takes no zero character. */
+/** Limits a text to what a key can hold, without zero characters, which PostgreSQL refuses. */
 export function shortened(text: string, length: number): string {
   const clean = text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text;
   return clean.length <= length ? clean : `${clean.slice(0, length - 1)}…`;

@@ -1,4 +1,4 @@
-// A pass: one look of a checker at all its rows. It may take several runs; what was checked is not checked again.
+// A pass is one check of all rows by a checker. It may take several runs, and checks no row twice.
 
 import { randomUUID } from 'node:crypto';
 import type { BaseRequest } from '../../src/index.js';
@@ -7,16 +7,16 @@ import type { Key } from './rows.js';
 
 export interface Pass {
   readonly checker: string;
-  /** Counts the passes of this checker. */
+  /** The number of the pass, counted by checker. */
   readonly number: number;
-  /** Whose pass it is: a run that begins takes it over, and the one before writes no more. */
+  /** The run that owns the pass. A new run takes it over, and the previous one then stores nothing. */
   readonly run: string;
-  /** The key of the last row that was checked. */
+  /** The key of the last checked row. */
   readonly position: Key | null;
   readonly checked: number;
 }
 
-/** Goes on with the pass that was interrupted, or begins one. */
+/** Continues an interrupted pass, or begins a new one. */
 export async function beginPass(ar: BaseRequest, db: SiteDatabase, checker: string): Promise<Pass> {
   const last = await db
     .selectFrom('checker_passes')
@@ -41,11 +41,11 @@ export async function beginPass(ar: BaseRequest, db: SiteDatabase, checker: stri
 }
 
 /**
- * Keeps how far the pass has come. The transaction that writes problems begins with it: two runs of one checker then
- * write one after the other, and the one that was taken over writes nothing.
+ * Stores the position of the pass. A transaction that stores problems begins with this: it serialises two
+ * runs of one checker, and the run that was taken over stores nothing.
  *
- * @param endedAt when all rows were checked; null before
- * @returns whether the pass is still this run's
+ * @param endedAt when all rows were checked; null before that
+ * @returns whether this run still owns the pass
  */
 export async function keepPass(tx: SiteDatabase, pass: Pass, endedAt: number | null): Promise<boolean> {
   const isOpen = endedAt === null && pass.position !== null;

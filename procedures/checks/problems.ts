@@ -1,27 +1,27 @@
-// The table of problems: those that were found again stay as they are, those that were not are closed.
+// The table of problems: a pass keeps those that it finds again, and closes the others.
 
 import type { BaseRequest } from '../../src/index.js';
-import { deleteBefore } from '../delete-old.js';
-import { daysBefore, retention } from '../retention.js';
+import { deleteBefore } from '../shared/delete-old.js';
+import { daysBefore, retention } from '../shared/retention.js';
 import { type SiteDatabase, siteDatabase } from '../store/open.js';
 
-/** A problem with what it is about. */
+/** A problem and its owner. */
 export interface FoundProblem {
-  /** What is wrong, `orders 17`. */
+  /** What has the problem, `orders 17`. */
   readonly owner: string;
   readonly message: string;
   readonly fixable?: boolean | undefined;
 }
 
-/** An event source has its problems under a name of its own, which no checker can have. */
+/** The checker name for problems of an event source, which no real checker can have. */
 export const sourceChecker = (source: string) => `event source ${source}`;
 
 const batchSize = 500;
 
 /**
- * Writes what a pass found. A problem that is known keeps its first day. A part of a transaction.
+ * Stores the problems of a pass. A known problem keeps its first date. Part of a transaction.
  *
- * @returns those that are news
+ * @returns the new ones
  */
 export async function keepProblems(
   tx: SiteDatabase,
@@ -70,7 +70,7 @@ export async function keepProblems(
   return news;
 }
 
-/** Nothing is known of these rows: their problems stay. A part of a transaction. */
+/** Keeps the problems of rows that could not be checked open. Part of a transaction. */
 export async function keepOpen(
   tx: SiteDatabase,
   checker: string,
@@ -87,7 +87,7 @@ export async function keepOpen(
     .execute();
 }
 
-/** Closes what a pass did not find, also of rows that exist no more. @returns how many */
+/** Closes problems that the pass did not find, also of deleted rows. @returns how many */
 export async function closeRest(
   tx: SiteDatabase,
   { checker, pass, now }: { readonly checker: string; readonly pass: number; readonly now: number },
@@ -102,7 +102,7 @@ export async function closeRest(
   return Number(numUpdatedRows);
 }
 
-/** Closes the problems of checkers, or of event sources, that exist no more. */
+/** Closes the problems of checkers, or of event sources, that are no longer registered. */
 export async function closeProblemsOfOthers(
   ar: BaseRequest,
   kind: 'checkers' | 'event sources',
@@ -118,26 +118,26 @@ export async function closeProblemsOfOthers(
     .execute();
 }
 
-/** Deletes what was closed long ago. */
+/** Deletes problems that were closed long ago. */
 export async function clearClosedProblems(ar: BaseRequest): Promise<void> {
   const closedBefore = daysBefore(ar.now(), retention().closedProblemDays);
   await deleteBefore(ar, 'data_problems', 'closed_at', closedBefore);
 }
 
-/** A problem as it is told outside of the database. */
+/** A problem, as commands and programs show it. */
 export interface OpenProblem {
   readonly checker: string;
   readonly owner: string;
   readonly message: string;
   readonly fixable: boolean;
-  /** When it was found first; ISO 8601, UTC. */
+  /** When it was first found; ISO 8601, UTC. */
   readonly since: string;
 }
 
 /**
  * @param checkers only of these; null for all
- * @param limit how many are read at most
- * @returns those that are open, by checker and the oldest first, and how many there are in all
+ * @param limit the maximum number of problems
+ * @returns the open ones, by checker and the oldest first, and their total number
  */
 export async function openProblems(
   ar: BaseRequest,

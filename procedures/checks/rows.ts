@@ -1,15 +1,15 @@
-// The rows of a checker, a batch at a time.
+// Reads the rows of a checker in batches.
 
 import { type BaseRequest, LinodError, sql } from '../../src/index.js';
-import { headline } from '../failures.js';
+import { headline } from '../shared/failures.js';
 import { anyTables } from '../store/open.js';
 import type { AnyChecker, QueryChecker, RowsChecker, TableChecker } from './checkers.js';
 import { shortened } from './parse-problems.js';
 
-/** A key that rows are ordered by. */
+/** The value of a key column, which orders the rows. */
 export type Key = number | string;
 
-/** The rows of a checker could not be had. */
+/** The rows of a checker could not be read. */
 export class RowsFailedError extends LinodError {
   constructor(cause: unknown) {
     super('LINOD_ERR_ROWS_FAILED', `its rows could not be read: ${headline(cause)}`, { cause });
@@ -20,10 +20,10 @@ const defaultBatchSize = 1000;
 const maxOwnerLength = 200;
 
 /**
- * Reads all rows of a checker, those of a table or a query from behind a position on. No statement and no transaction
- * stays open between two batches.
+ * Reads all rows of a checker; for a table or a query, those after a position. Neither a statement nor a
+ * transaction stays open between two batches.
  *
- * @throws RowsFailedError (`LINOD_ERR_ROWS_FAILED`) for whatever goes wrong
+ * @throws RowsFailedError (`LINOD_ERR_ROWS_FAILED`) for any error
  */
 export async function* rowBatches(
   ar: BaseRequest,
@@ -38,7 +38,7 @@ export async function* rowBatches(
 }
 
 /**
- * How many rows there are; undefined where that is not known, or not cheap to know.
+ * The number of rows; undefined where it is unknown, or expensive to count.
  *
  * @throws RowsFailedError (`LINOD_ERR_ROWS_FAILED`)
  */
@@ -52,14 +52,14 @@ export async function countRows(ar: BaseRequest, { table }: AnyChecker): Promise
   }
 }
 
-/** What people call a row. @throws whatever the checker's own function throws */
+/** The row's name for people. @throws what the checker's own function throws */
 export function ownerOf(checker: AnyChecker, row: unknown): string {
   const owner =
     checker.owner?.(row) ?? `${checker.table ?? checker.name} ${String(fieldOf(row, keyOf(checker)))}`;
   return shortened(String(owner), maxOwnerLength);
 }
 
-/** Where to go on behind a row; null where that is not possible. @throws RowsFailedError for a key that is none */
+/** The position after a row; null where a pass cannot resume. @throws RowsFailedError for an invalid key */
 export function positionOf(checker: AnyChecker, row: unknown): Key | null {
   if (checker.rows !== undefined) return null;
   const value = fieldOf(row, keyOf(checker));

@@ -1,4 +1,4 @@
-// linod checkdata: checks the application's data now, and lists what is wrong.
+// linod checkdata: checks the application's data now, and lists the problems.
 
 import { Command } from 'commander';
 import {
@@ -14,9 +14,9 @@ import {
   say,
   siteOption,
   withSiteStore,
-} from '../../src/commands.js';
+} from '../../src/commands/index.js';
 import type { OpenProblem } from '../checks/problems.js';
-import { counted } from '../counted.js';
+import { counted } from '../shared/counted.js';
 import { collect } from './collect.js';
 
 interface CheckdataFlags extends SiteFlags {
@@ -29,16 +29,16 @@ interface CheckdataFlags extends SiteFlags {
 
 export function checkdataCommand(): Command {
   return new Command('checkdata')
-    .description('check the data with the checkers that the application registered, and list the problems')
+    .description('check the data with the registered checkers, and list the problems')
     .option('--checker <name>', 'only this checker; may be given several times', collect, [])
-    .option('--fix', 'also repair what can be repaired, as the nightly run does', false)
-    .option('--list', 'check nothing, list what was found before')
-    .option('--limit <n>', 'how many problems are listed', '1000')
+    .option('--fix', 'also fix fixable problems, as the nightly run does', false)
+    .option('--list', 'list the known problems without a check')
+    .option('--limit <n>', 'list at most n problems', '1000')
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExit codes: 0 there is no problem, 3 there are problems.\n\nExample:\n  $ linod checkdata --checker orders_are_paid --fix',
+      '\nExit codes: 0 no problems, 3 problems.\n\nExample:\n  $ linod checkdata --checker orders_are_paid --fix',
     )
     .action(checkNow);
 }

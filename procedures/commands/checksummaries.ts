@@ -1,4 +1,4 @@
-// linod checksummaries: computes the application's summaries now.
+// linod checksummaries: recomputes the application's summaries now.
 
 import { Command } from 'commander';
 import {
@@ -12,7 +12,7 @@ import {
   type SiteFlags,
   siteOption,
   withSiteStore,
-} from '../../src/commands.js';
+} from '../../src/commands/index.js';
 import type { WaitingKeys } from '../summaries/check-summaries.js';
 import { collect } from './collect.js';
 
@@ -24,16 +24,15 @@ interface ChecksummariesFlags extends SiteFlags {
 
 export function checksummariesCommand(): Command {
   return new Command('checksummaries')
-    .description(
-      'compute what is outdated of the summaries that the application registered, and list what could not be computed',
-    )
+    .description('recompute outdated keys of the registered summaries, and list those that failed')
     .option('--summary <name>', 'only this summary; may be given several times', collect, [])
-    .option('--all', 'compute all keys, not only those whose data have changed', false)
+    .option('--all', 'recompute all keys, not only outdated ones', false)
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExit codes: 0 all is computed, 3 keys are left, which failed or could not be read.\n\nExample:\n  $ linod checksummaries --summary turnovers --all',
+      '\nExit codes: 0 all keys are computed, 3 some keys failed or could not be read.\n\n' +
+        'Example:\n  $ linod checksummaries --summary turnovers --all',
     )
     .action(computeNow);
 }

@@ -1,5 +1,5 @@
-// The commands over the shipped procedures, which scripts/linod.ts adds to those of the daemon. What a command does is
-// loaded when it is called: `linod` begins no later for them.
+// The commands for the shipped procedures, which scripts/linod.ts adds to those of the daemon. Each command
+// loads its code when it is called, so `linod` starts fast.
 
 import type { Command } from 'commander';
 import { checkdataCommand } from './checkdata.js';
@@ -7,7 +7,7 @@ import { checksummariesCommand } from './checksummaries.js';
 import { mailCommand } from './mail.js';
 import { pushCommand } from './push.js';
 
-/** Made anew for each program. */
+/** Creates new commands, since commander's are stateful. */
 export function procedureCommands(): Command[] {
   return [checkdataCommand(), checksummariesCommand(), mailCommand(), pushCommand()];
 }

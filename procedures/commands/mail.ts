@@ -1,4 +1,4 @@
-// linod mail: the outbox, as a person looks at it.
+// linod mail: lists, retries and shows mails in the outbox.
 
 import { Command, Option } from 'commander';
 import {
@@ -6,6 +6,7 @@ import {
   ExitError,
   exitCodes,
   jsonOption,
+  leastTime,
   parseWholeNumber,
   print,
   printJson,
@@ -16,10 +17,10 @@ import {
   say,
   siteOption,
   withSiteStore,
-} from '../../src/commands.js';
+} from '../../src/commands/index.js';
 import { type BaseRequest, localTime, UsageError } from '../../src/index.js';
-import { counted } from '../counted.js';
 import type { QueuedMail } from '../mail/list-mails.js';
+import { counted } from '../shared/counted.js';
 import { type SiteDatabase, siteDatabase } from '../store/open.js';
 import { type MailStatus, mailStatuses, type OutboxMailRow } from '../store/tables.js';
 
@@ -41,26 +42,26 @@ interface PreviewFlags extends SiteFlags {
 
 export function mailCommand(): Command {
   return new Command('mail')
-    .description('the mails that wait, were sent or failed')
+    .description('list, retry and show the mails of the outbox')
     .addHelpText('after', '\nExample:\n  $ linod mail queue --state failed\n  $ linod mail retry --all')
     .addCommand(queueCommand())
     .addCommand(retryCommand())
     .addCommand(previewCommand());
 }
 
-/** What is of interest when nothing is said: all that is not through. */
+/** The default states: all unfinished or failed mails. */
 const open: readonly MailStatus[] = ['queued', 'sending', 'deferred', 'failed'];
 
 function queueCommand(): Command {
   return new Command('queue')
-    .description('mails that are not sent yet or failed, the newest first, with what the server said')
+    .description('list unsent and failed mails, the newest first, with the answers of the server')
     .addOption(
-      new Option('--state <state>', 'only those in a state; may be given several times')
+      new Option('--state <state>', 'only mails in this state; may be given several times')
         .choices(mailStatuses)
         .argParser(addState)
         .default([], open.join(', ')),
     )
-    .option('--limit <n>', 'how many', '50')
+    .option('--limit <n>', 'list at most n mails', '50')
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ linod mail queue --state failed --limit 10')
@@ -90,18 +91,20 @@ function addState(text: string, states: readonly MailStatus[]): readonly MailSta
 
 function retryCommand(): Command {
   return new Command('retry')
-    .description('have mails that failed or were deferred tried again at once, as if for the first time')
-    .argument('[id...]', 'their numbers, as `linod mail queue` shows them')
-    .option('--all', 'all of them')
+    .description('send failed or deferred mails again at once, with all attempts')
+    .argument('[id...]', 'numbers from `linod mail queue`')
+    .option('--all', 'all failed and deferred mails')
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nThe running worker sends them within seconds.\nExit codes: 0 done, 1 when one of the mails did not fail or is not there.\n\nExample:\n  $ linod mail retry 17 18',
+      '\nThe running worker sends them within seconds.\n' +
+        'Exit codes: 0 done, 1 some mail does not exist, or neither failed nor was deferred.\n\n' +
+        'Example:\n  $ linod mail retry 17 18',
     )
     .action(async (words: readonly string[], flags: RetryFlags) => {
       if ((words.length === 0) === (flags.all !== true)) {
-        throw new UsageError('linod mail retry wants either numbers of mails or --all');
+        throw new UsageError('linod mail retry needs either numbers of mails or --all');
       }
       const ids = words.map((word) => parseWholeNumber('id', word));
       await withOutbox(flags, async (db, ar) => {
@@ -119,9 +122,9 @@ function retryCommand(): Command {
 
 function previewCommand(): Command {
   return new Command('preview')
-    .description('show a mail as it is sent: its headers and its text')
-    .argument('<id>', 'its number, as `linod mail queue` shows it')
-    .option('--html', 'only the HTML, for a file or a browser')
+    .description('show the headers and the text of a mail')
+    .argument('<id>', 'a number from `linod mail queue`')
+    .option('--html', 'print only the HTML, for a file or a browser')
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText(
@@ -169,14 +172,12 @@ function printMail(mail: OutboxMailRow, sender: string): void {
   print(`\n${mail.text}`);
 }
 
-/** Signs that would do something to a terminal, or begin a line, as escapes. */
+/** Escapes control characters, which could affect a terminal or begin a line. */
 function visible(text: string): string {
   return text.replace(/\p{Cc}/gu, (sign) => JSON.stringify(sign).slice(1, -1));
 }
 
 function columns(time: (instant: Date) => string): ReadonlyArray<Column<QueuedMail>> {
-  const short = (text: string, length: number) =>
-    text.length > length ? `${text.slice(0, length - 1)}…` : text;
   return [
     { title: 'mail', cell: (mail) => String(mail.id), align: 'right' },
     {
@@ -184,11 +185,15 @@ function columns(time: (instant: Date) => string): ReadonlyArray<Column<QueuedMa
       cell: (mail) => mail.state,
       style: ({ state }) => (state === 'failed' ? 'red' : undefined),
     },
-    { title: 'to', cell: (mail) => short(visible(mail.to), 40) },
-    { title: 'subject', cell: (mail) => short(visible(mail.subject), 40) },
-    { title: 'queued', cell: (mail) => time(mail.queuedAt) },
-    { title: 'attempts', cell: (mail) => String(mail.attempts), align: 'right' },
-    { title: 'next', cell: (mail) => (mail.nextAttemptAt === null ? '' : time(mail.nextAttemptAt)) },
-    { title: 'answer', cell: (mail) => short(visible(mail.answer ?? ''), 80) },
+    { title: 'to', cell: (mail) => visible(mail.to) },
+    { title: 'subject', cell: (mail) => visible(mail.subject) },
+    { title: 'queued', cell: (mail) => time(mail.queuedAt), least: leastTime, isSpare: true },
+    { title: 'attempts', cell: (mail) => String(mail.attempts), align: 'right', isSpare: true },
+    {
+      title: 'next',
+      cell: (mail) => (mail.nextAttemptAt === null ? '' : time(mail.nextAttemptAt)),
+      least: leastTime,
+    },
+    { title: 'answer', cell: (mail) => visible(mail.answer ?? '') },
   ];
 }

@@ -1,4 +1,4 @@
-// linod push: sends to users' browsers, and looks after their subscriptions.
+// linod push: sends pushes to users' browsers, and manages their subscriptions.
 
 import { Command, Option } from 'commander';
 import {
@@ -18,19 +18,20 @@ import {
   siteOption,
   wakeWorkers,
   withSiteStore,
-} from '../../src/commands.js';
+} from '../../src/commands/index.js';
 import { openTasks, RunJob, UsageError } from '../../src/index.js';
-import { counted } from '../counted.js';
 import type { ListedDelivery } from '../push/list-deliveries.js';
 import type { NewPush } from '../push/queue-push.js';
+import { counted } from '../shared/counted.js';
 import type { PushSubscriptionRow } from '../store/tables.js';
 
 export function pushCommand(): Command {
   const push = new Command('push')
-    .description("send to users' browsers, and look after their subscriptions: see docs/push.md")
+    .description("send pushes to users' browsers, and manage their subscriptions: see docs/guides/push.md")
     .addHelpText(
       'after',
-      '\nExample:\n  $ linod push keys\n  $ linod push send --user ann --title "Order 17 was paid"\n  $ linod push queue',
+      '\nExample:\n  $ linod push keys\n  $ linod push send --user ann --title "Order 17 was paid"\n' +
+        '  $ linod push queue',
     );
   for (const command of [sendCommand(), queueCommand(), listCommand(), removeCommand(), keysCommand()]) {
     push.addCommand(command);
@@ -54,24 +55,25 @@ interface SendFlags extends SiteFlags {
 function sendCommand(): Command {
   return new Command('send')
     .description('send a push to the browsers of a user, or of all users')
-    .option('--user <user>', 'to whom, as the application names its users')
-    .option('--all', 'to all users')
-    .option('--title <text>', 'what the notification says first')
-    .option('--body <text>', 'what it says below')
-    .option('--url <url>', 'what a click opens')
-    .option('--data <json>', 'an object instead, as the service worker of the application expects it')
+    .option('--user <user>', 'the recipient, as the application names its users')
+    .option('--all', 'send it to all users')
+    .option('--title <text>', 'the title of the notification')
+    .option('--body <text>', 'the text below the title')
+    .option('--url <url>', 'the page that a click opens')
+    .option('--data <json>', 'a JSON object for the service worker of the application, instead of a title')
     .addOption(
-      new Option('--urgency <urgency>', 'how urgent it is for a device that saves its battery')
+      new Option('--urgency <urgency>', 'the urgency, for devices that save battery')
         .choices(['very-low', 'low', 'normal', 'high'])
         .default('normal'),
     )
-    .option('--topic <topic>', 'it takes the place of an earlier one that was not delivered yet')
-    .option('--ttl <seconds>', 'how long it is of use', '86400')
+    .option('--topic <topic>', 'replace an undelivered push with the same topic')
+    .option('--ttl <seconds>', 'the lifetime in seconds', '86400')
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExit codes: 0 it is on its way, 1 there is nobody to send it to.\n\nExample:\n  $ linod push send --user ann --title "Order 17 was paid" --url /orders/17',
+      '\nExit codes: 0 queued, 1 no subscription.\n\n' +
+        'Example:\n  $ linod push send --user ann --title "Order 17 was paid" --url /orders/17',
     )
     .action(send);
 }
@@ -81,19 +83,19 @@ async function send(flags: SendFlags): Promise<void> {
   const { queuePush } = await import('../push/queue-push.js');
   const { vapidDetails } = await import('../push/web-push.js');
   await withSiteStore(flags, async (found) => {
-    // What could never be sent is better told now than by the log.
+    // Fails here rather than in the log if the keys are missing.
     vapidDetails(found.site.settings);
     const { id, deliveries } = await queuePush(found.store.db, push);
     const isWoken = deliveries > 0 && (await wake(found));
     if (flags.json) printJson({ push: id, deliveries });
     if (deliveries === 0) {
       const who = push.to === null ? 'there is' : `${push.to} has`;
-      say(`${who} no subscription that works; \`linod push list\` lists them`);
+      say(`${who} no working subscription; list them with \`linod push list\``);
       throw new ExitError(exitCodes.failed);
     }
     if (flags.json) return;
-    const how = isWoken ? '' : '; no worker runs: it is sent when one is started';
-    say(`push ${id} is on its way to ${counted(deliveries, 'subscription')}${how}`);
+    const how = isWoken ? '' : '; no worker runs: start one to send it';
+    say(`push ${id} is queued for ${counted(deliveries, 'subscription')}${how}`);
   });
 }
 
@@ -118,12 +120,12 @@ function parseData(text: string): Record<string, unknown> {
     const data: unknown = JSON.parse(text);
     if (typeof data === 'object' && data !== null && !Array.isArray(data)) return { ...data };
   } catch {
-    // told below
+    // Reported below.
   }
   throw new UsageError(`--data: expected a JSON object, got: ${text}`);
 }
 
-/** Asks for a run of the procedure that sends. @returns whether there is a worker */
+/** Requests a run of the procedure that sends. @returns whether there is a worker */
 async function wake({ site, store }: SiteStore): Promise<boolean> {
   const context = { site, store, user: person() };
   const rule = (await (await openTasks(context)).rules.list()).find(
@@ -143,9 +145,9 @@ interface QueueFlags extends SiteFlags {
 
 function queueCommand(): Command {
   return new Command('queue')
-    .description('list deliveries, the newest first: to whom, how far, and what the push service said')
-    .option('--status <status>', 'only these: pending, sending, sent or failed')
-    .option('--limit <n>', 'how many at most', '20')
+    .description('list deliveries, the newest first, with the answers of the push services')
+    .option('--status <status>', 'only deliveries with this status: pending, sending, sent or failed')
+    .option('--limit <n>', 'list at most n deliveries', '20')
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ linod push queue --status failed')
@@ -176,7 +178,7 @@ const deliveryColumns: ReadonlyArray<Column<ListedDelivery>> = [
     cell: (row) => row.status,
     style: (row) => (row.status === 'failed' ? 'red' : undefined),
   },
-  { title: 'attempts', cell: (row) => String(row.attempts), align: 'right' },
+  { title: 'attempts', cell: (row) => String(row.attempts), align: 'right', isSpare: true },
   { title: 'next or done', cell: (row) => (row.done ?? row.next ?? '').slice(0, 19).replace('T', ' ') },
   { title: 'answer', cell: (row) => row.answer ?? '' },
 ];
@@ -188,8 +190,8 @@ interface ListFlags extends SiteFlags {
 
 function listCommand(): Command {
   return new Command('list')
-    .description('list the subscriptions of a user, or of all')
-    .option('--user <user>', "only this user's")
+    .description('list the subscriptions of a user, or of all users')
+    .option('--user <user>', 'only the subscriptions of this user')
     .addOption(siteOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ linod push list --user ann')
@@ -204,7 +206,9 @@ function listCommand(): Command {
     });
 }
 
-/** What people may see: with the keys one could send in the site's name, with the whole endpoint nearly. */
+/**
+ * The public part: with the keys, and nearly with the whole endpoint, anybody could send in the site's name.
+ */
 function shown({ id, user, origin, device, created_at, sent_at, state, problem }: PushSubscriptionRow) {
   return {
     id,
@@ -237,8 +241,8 @@ const subscriptionColumns: ReadonlyArray<Column<PushSubscriptionRow>> = [
 
 function removeCommand(): Command {
   return new Command('remove')
-    .description('forget a subscription; the browser may subscribe anew')
-    .argument('<id>', 'its number, as `linod push list` shows it')
+    .description('remove a subscription; the browser may subscribe again')
+    .argument('<id>', 'a number from `linod push list`')
     .addOption(siteOption())
     .addHelpText('after', '\nExample:\n  $ linod push remove 12')
     .action(async (text: string, flags: SiteFlags) => {
@@ -246,20 +250,21 @@ function removeCommand(): Command {
       const { removePushSubscription } = await import('../push/subscriptions.js');
       await withSiteStore(flags, async ({ store }) => {
         if (!(await removePushSubscription(store.db, id))) {
-          throw new UsageError(`no push subscription ${id}; \`linod push list\` lists them`);
+          throw new UsageError(`no push subscription ${id}; list them with \`linod push list\``);
         }
-        say(`push subscription ${id} is forgotten`);
+        say(`push subscription ${id} is removed`);
       });
     });
 }
 
 function keysCommand(): Command {
   return new Command('keys')
-    .description('make a new pair of VAPID keys, as environment variables; nothing is stored')
+    .description('print a new pair of VAPID keys as environment variables; store nothing')
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nWho has subscribed with other keys has to subscribe anew.\n\nExample:\n  $ linod push keys >> .env',
+      '\nBrowsers that subscribed with other keys have to subscribe again.\n\n' +
+        'Example:\n  $ linod push keys >> .env',
     )
     .action(async ({ json }: { json?: boolean }) => {
       const { loadWebPush } = await import('../push/web-push.js');
@@ -267,6 +272,6 @@ function keysCommand(): Command {
       if (json) return printJson({ vapidPublicKey: publicKey, vapidPrivateKey: privateKey });
       print(`LINOD_VAPID_PUBLIC_KEY=${publicKey}`);
       print(`LINOD_VAPID_PRIVATE_KEY=${privateKey}`);
-      say('set LINOD_VAPID_SUBJECT, too: mailto: and an address at which push services may reach you');
+      say('also set LINOD_VAPID_SUBJECT to mailto: and your address, for the push services');
     });
 }

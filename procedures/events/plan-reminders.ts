@@ -1,7 +1,7 @@
-// Making the planned reminders of a source those that it wants.
+// Updates the planned reminders of a source.
 
 import type { BaseRequest } from '../../src/index.js';
-import { mayGoOn } from '../pause.js';
+import { shouldContinue } from '../shared/pause.js';
 import { type SiteDatabase, siteDatabase } from '../store/open.js';
 import type { ProcedureTables } from '../store/tables.js';
 import type { EventSource } from './event-sources.js';
@@ -9,10 +9,10 @@ import { reminderKey, type Wanted, type WantedReminder } from './wanted-reminder
 
 /** Events in one transaction. */
 const batchSize = 500;
-/** Rows of one statement: SQLite takes 32,766 values. */
+/** Rows of one statement: SQLite allows 32,766 values. */
 const rowsAtOnce = 1000;
 
-/** What there is to do about an event. */
+/** The changes for one event. */
 interface Change {
   readonly drop: number[];
   readonly reword: Array<{ readonly id: number; readonly subject: string; readonly body: string }>;
@@ -20,10 +20,10 @@ interface Change {
 }
 
 /**
- * Plans what a source wants and drops what it told no more. What was sent stays on record, so that it is not sent again.
- * The reminders of one event move in one transaction, so that no moment has both or none.
+ * Adds wanted reminders and drops others. Sent ones stay, so that they are not sent again. All reminders of
+ * an event change in one transaction, so that there are never both or none.
  *
- * @param from events that started before are over
+ * @param from events that started before are ignored
  */
 export async function planReminders(
   ar: BaseRequest,
@@ -35,7 +35,7 @@ export async function planReminders(
   let added = 0;
   let dropped = 0;
   for (const some of chunks(changes, batchSize)) {
-    if (!(await mayGoOn(ar.signal))) break;
+    if (!(await shouldContinue(ar.signal))) break;
     const count = await ar.transaction(async (plain) => {
       const tx = plain.withTables<ProcedureTables>();
       for (const ids of chunks(
@@ -82,7 +82,7 @@ async function changesOf(
     fresh.delete(key);
     if (row.sent_at !== null) continue;
     if (reminder === undefined) {
-      // Of an event that makes no sense, what is known from before still counts.
+      // The reminders of an invalid event stay.
       if (!unclear.has(row.event)) changeOf(row.event).drop.push(row.id);
       continue;
     }
@@ -94,7 +94,7 @@ async function changesOf(
   return changes;
 }
 
-/** @returns how many; another run may plan the same at the same time */
+/** @returns how many; another run may plan the same ones at the same time */
 async function insert(tx: SiteDatabase, reminders: readonly WantedReminder[]): Promise<number> {
   let added = 0;
   for (const some of chunks(reminders, rowsAtOnce)) {

@@ -1,16 +1,16 @@
-// Reading what a source tells, within a time and without trusting it.
+// Reads the events of a source, with a time limit and without trusting it.
 
 import { inspect } from 'node:util';
 import type { BaseRequest } from '../../src/index.js';
-import { headline } from '../failures.js';
-import { Pace } from '../pause.js';
+import { headline } from '../shared/failures.js';
+import { Pace } from '../shared/pause.js';
 import type { EventSource } from './event-sources.js';
 
 const defaultTimeoutMs = 60_000;
-/** A source that tells more of a month or so tells nonsense, such as a series without end. */
+/** A source with more events in a month or so has an error, such as an endless series. */
 const maxEvents = 100_000;
 
-/** A source threw, was silent for too long, or returned what is no list. */
+/** A source threw, took too long, or did not return a list. */
 export class EventSourceError extends Error {
   constructor(problem: string, cause?: unknown) {
     super(problem, { cause });
@@ -18,9 +18,9 @@ export class EventSourceError extends Error {
 }
 
 /**
- * Asks a source for its events, which are not yet looked at.
+ * Reads the events of a source, without checking them.
  *
- * @throws EventSourceError, and nothing else; also when the run is to end
+ * @throws EventSourceError, and nothing else; also when the run ends
  */
 export async function readEvents(
   ar: BaseRequest,
@@ -56,10 +56,10 @@ async function collect(returned: unknown, signal: AbortSignal): Promise<unknown[
   const events: unknown[] = [];
   const pace = new Pace();
   for await (const event of returned) {
-    // Leaving the loop lets a generator close what it has open.
+    // Leaving the loop lets a generator close its resources.
     if (signal.aborted) break;
     events.push(event);
-    if (events.length > maxEvents) throw new EventSourceError(`told more than ${maxEvents} events`);
+    if (events.length > maxEvents) throw new EventSourceError(`returned more than ${maxEvents} events`);
     await pace.step();
   }
   return events;

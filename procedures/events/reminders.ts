@@ -1,31 +1,30 @@
-// Reminders that are planned become messages when their time has come.
+// Sends planned reminders as messages when they are due.
 
 import { type BaseRequest, sql, transact } from '../../src/index.js';
-import { deleteBefore } from '../delete-old.js';
 import { notify } from '../messages/messages.js';
-import { mayGoOn } from '../pause.js';
+import { deleteBefore } from '../shared/delete-old.js';
+import { shouldContinue } from '../shared/pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { EventReminderRow } from '../store/tables.js';
 
 const batchSize = 500;
 
 /**
- * So often it is looked for reminders. One whose event starts before the next look goes out now, a few minutes early,
- * since afterwards it would be of no use.
+ * The interval of the runs. A reminder whose event starts before the next run is sent now, a few minutes
+ * early, because later it would be useless.
  */
-export const lookEverySeconds = 300;
+export const pollEverySeconds = 300;
 
-/** Long enough to see afterwards who was reminded when. */
+/** Long enough to find out later who was reminded when. */
 const keepPastMs = 7 * 86_400_000;
 
 /**
- * Turns reminders whose time has come into messages. Message and mark are one step: neither is there without the
- * other, whatever happens in between.
+ * Turns due reminders into messages. One transaction writes the message and marks the reminder.
  *
- * Of several that are due of one event for one user, as after a night without a worker, one becomes a message; of
- * events that have started meanwhile none does.
+ * Of several due reminders of one event for one user, as after a night without a worker, only one is sent.
+ * None is sent for events that have started.
  *
- * @param sources reminders of others stay: nobody can tell any more whether their events still take place
+ * @param sources reminders of other sources stay unsent: their events may have been cancelled
  * @returns how many messages
  */
 export async function sendReminders(
@@ -36,7 +35,7 @@ export async function sendReminders(
   const now = ar.now();
   let sent = 0;
   let more = true;
-  while (more && (await mayGoOn(ar.signal))) {
+  while (more && (await shouldContinue(ar.signal))) {
     const due = await db
       .selectFrom('event_reminders')
       .selectAll()
@@ -55,17 +54,17 @@ export async function sendReminders(
 }
 
 function isDue(now: Date) {
-  const nextLook = now.getTime() + lookEverySeconds * 1000;
-  // The first condition says nothing new, but is one that the index serves.
-  return sql<boolean>`remind_at < ${nextLook} and (remind_at <= ${now.getTime()} or starts_at < ${nextLook})`;
+  const nextPoll = now.getTime() + pollEverySeconds * 1000;
+  // The first condition is redundant, but lets the database use the index.
+  return sql<boolean>`remind_at < ${nextPoll} and (remind_at <= ${now.getTime()} or starts_at < ${nextPoll})`;
 }
 
-/** Deletes reminders of events that started a while ago. */
+/** Deletes reminders of events that started some time ago. */
 export async function clearPastReminders(ar: BaseRequest): Promise<void> {
   await deleteBefore(ar, 'event_reminders', 'starts_at', ar.now().getTime() - keepPastMs);
 }
 
-/** @returns false when another run, or another reminder of the same event, came before */
+/** @returns false when another run, or another reminder of the same event, was first */
 async function sendReminder(db: SiteDatabase, reminder: EventReminderRow, now: Date): Promise<boolean> {
   return await transact(db, async (tx) => {
     const marked = await tx

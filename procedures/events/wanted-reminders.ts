@@ -1,28 +1,28 @@
-// From what an event source returned to the reminders that should be, without trusting it.
+// Calculates the wanted reminders from the events of a source, without trusting them.
 
 import { localTime } from '../../src/index.js';
 import type { FoundProblem } from '../checks/problems.js';
-import { headline } from '../failures.js';
-import { problemOf } from '../registry.js';
+import { headline } from '../shared/failures.js';
+import { problemOf } from '../shared/registry.js';
 import type { EventReminderRow } from '../store/tables.js';
 import { type EventSource, eventSchema, type UpcomingEvent } from './event-sources.js';
 
-/** A reminder that should be there. */
+/** A wanted reminder. */
 export type WantedReminder = Omit<EventReminderRow, 'id' | 'sent_at'>;
 
 export interface Wanted {
   readonly reminders: readonly WantedReminder[];
-  /** What is wrong with events that make no sense. */
+  /** The problems of invalid events. */
   readonly problems: readonly FoundProblem[];
-  /** Of these, those that can be named. */
+  /** The ids of invalid events, as far as they have one. */
   readonly unclear: ReadonlySet<string>;
 }
 
 const defaultMinutes: readonly number[] = [60];
 
 /**
- * @param from events that started before are over
- * @param timezone for the times in texts
+ * @param from events that started before are ignored
+ * @param timezone for times in texts
  */
 export function wantedReminders(
   source: EventSource,
@@ -36,7 +36,7 @@ export function wantedReminders(
   for (const [index, item] of items.entries()) {
     const [event, id] = read(item);
     if (typeof event === 'string') {
-      problems.push({ owner: `event ${id ?? `at place ${index}`}`, message: event });
+      problems.push({ owner: `event ${id ?? `at index ${index}`}`, message: event });
       if (id !== undefined) unclear.add(id);
     } else if (event.cancelled !== true && event.start >= from) {
       for (const reminder of remindersOf(source, event, timezone))
@@ -46,7 +46,7 @@ export function wantedReminders(
   return { reminders: [...reminders.values()], problems, unclear };
 }
 
-/** What tells a reminder from others of its source. */
+/** Identifies a reminder within its source. */
 export function reminderKey(
   reminder: Pick<EventReminderRow, 'event' | 'user' | 'minutes_before' | 'starts_at'>,
 ): string {
@@ -73,7 +73,7 @@ function remindersOf(source: EventSource, event: UpcomingEvent, timezone: string
   );
 }
 
-/** An event, or why it is none, with its id if that can be told. Reading a property may run code that throws. */
+/** An event or its problem, and its id if it has one. Reading a property may run code that throws. */
 function read(item: unknown): [UpcomingEvent | string, string | undefined] {
   let id: string | undefined;
   try {

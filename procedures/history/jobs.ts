@@ -1,11 +1,11 @@
-// Which jobs of a rule are too old or too many, and which requests no job refers to any more.
+// Deletes jobs that are too old or too many, and requests without a job.
 
 import type { BaseRequest, JobStatus } from '../../src/index.js';
-import { batchSize, drain } from '../delete-old.js';
-import { mayGoOn } from '../pause.js';
-import { daysBefore, type Retention } from '../retention.js';
+import { batchSize, drain } from '../shared/delete-old.js';
+import { shouldContinue } from '../shared/pause.js';
+import { daysBefore, type Retention } from '../shared/retention.js';
 
-/** How many are kept of a kind of ends, and for how long. */
+/** How many jobs with some statuses are kept, and for how long. */
 interface Limit {
   readonly statuses: readonly JobStatus[];
   readonly count: number;
@@ -13,8 +13,8 @@ interface Limit {
 }
 
 /**
- * Deletes jobs of a rule, with their lines, the oldest first. A running job stays, and so does the rule's newest one: people
- * want to see how it went last time, even if that was a year ago.
+ * Deletes old jobs of a rule with their lines, the oldest first. Keeps running jobs and the rule's newest
+ * job, which shows how the rule last went, even after a year.
  *
  * @returns how many
  */
@@ -34,7 +34,7 @@ async function clearJobsOf(
   ruleId: number,
   { statuses, count, days }: Limit,
 ): Promise<number> {
-  if (!(await mayGoOn(ar.signal))) return 0;
+  if (!(await shouldContinue(ar.signal))) return 0;
   const ofRule = ar.db.selectFrom('jobs').select('id').where('rule_id', '=', ruleId).orderBy('id', 'desc');
   const newest = await ofRule.limit(1).executeTakeFirst();
   const ofKind = ofRule.where('status', 'in', statuses);

@@ -1,12 +1,12 @@
-// The ledger's old entries: what is left of them is how often what happened on which day of a rule.
+// Reduces old entries of the ledger to counts for each day, rule and reason.
 
 import type { Kysely } from 'kysely';
 import { type BaseRequest, type Database, LinodError, localTime, sql } from '../../src/index.js';
-import { batchSize, drain } from '../delete-old.js';
-import { mayGoOn } from '../pause.js';
-import { daysBefore, type Retention } from '../retention.js';
+import { batchSize, drain } from '../shared/delete-old.js';
+import { shouldContinue } from '../shared/pause.js';
+import { daysBefore, type Retention } from '../shared/retention.js';
 
-/** As much of a decision as is counted. */
+/** The counted part of a decision. */
 interface Decision {
   readonly due_at: number | null;
   readonly decided_at: number;
@@ -25,8 +25,8 @@ interface Count {
 }
 
 /**
- * Takes decisions about a rule that are too old, or too many, out of the ledger, and adds them to the counts of their
- * days. Each batch is a short transaction, in which a decision is either still there or counted.
+ * Moves decisions about a rule that are too old, or too many, from the ledger into the counts of their days.
+ * Each batch is a short transaction, so each decision is either in the ledger or counted.
  *
  * @returns how many decisions
  */
@@ -44,7 +44,7 @@ export async function summariseDecisions(
     .offset(Math.floor(limits.decisionsPerRule))
     .executeTakeFirst();
   const decidedBefore = daysBefore(ar.now(), limits.decisionDays);
-  const dayOf = await dayTeller(ar, ruleId);
+  const dayOf = await dayFormatter(ar, ruleId);
   return await drain(ar, async (tx) => {
     const old = tx
       .selectFrom('decisions')
@@ -53,17 +53,17 @@ export async function summariseDecisions(
       .where((eb) => eb.or([eb('id', '<=', surplus?.id ?? 0), eb('decided_at', '<', decidedBefore)]))
       .orderBy('id')
       .limit(batchSize);
-    // Another run may have taken some of them: each is counted by whoever deletes it.
+    // Another run may have deleted some of them: the run that deletes a decision counts it.
     const gone = await tx.deleteFrom('decisions').where('id', 'in', old).returningAll().execute();
     for (const day of countByDay(gone, dayOf)) await add(tx, ruleId, day);
     return gone.length;
   });
 }
 
-/** Deletes the counts of a rule's days that are too long ago. */
+/** Deletes the counts of days that are too long ago. */
 export async function clearSummaries(ar: BaseRequest, ruleId: number, limits: Retention): Promise<void> {
   const first = new Date(daysBefore(ar.now(), limits.decisionSummaryDays)).toISOString();
-  if (!(await mayGoOn(ar.signal))) return;
+  if (!(await shouldContinue(ar.signal))) return;
   await ar.transaction(async (tx) => {
     await tx
       .deleteFrom('decision_summaries')
@@ -111,8 +111,8 @@ async function add(tx: Kysely<Database>, ruleId: number, count: Count): Promise<
     .execute();
 }
 
-/** Tells the day of an instant in the rule's zone; in the site's where the rule's is none. */
-async function dayTeller(ar: BaseRequest, ruleId: number): Promise<(at: number) => string> {
+/** Returns a function for the day of an instant in the rule's zone, or in the site's if that is invalid. */
+async function dayFormatter(ar: BaseRequest, ruleId: number): Promise<(at: number) => string> {
   const rule = await ar.db
     .selectFrom('job_rules')
     .select(['timezone', 'suggestion'])

@@ -1,9 +1,9 @@
-// What may stand in the headers of a mail. Nothing that could begin a header of its own comes further than this.
+// Validates what goes into the headers of a mail, so that no text can add a header.
 
 import parseAddresses from 'nodemailer/lib/addressparser';
 import { LinodError } from '../../src/index.js';
 
-/** A mail makes no sense, and is not sent. */
+/** A mail is invalid, and is not sent. */
 export class InvalidMailError extends LinodError {
   readonly field: string;
 
@@ -20,7 +20,7 @@ export interface MailAddress {
 }
 
 /**
- * Reads one address, `ann@example.org` or `Ann <ann@example.org>`.
+ * Parses one address, `ann@example.org` or `Ann <ann@example.org>`.
  *
  * @throws InvalidMailError (`LINOD_ERR_INVALID_MAIL`)
  */
@@ -35,7 +35,7 @@ export function parseAddress(field: string, text: string): MailAddress {
 }
 
 /**
- * A line break in a header would let a text add headers of its own.
+ * Refuses line breaks, with which a text could add headers.
  *
  * @throws InvalidMailError (`LINOD_ERR_INVALID_MAIL`)
  */
@@ -46,7 +46,7 @@ export function checkLine(field: string, text: string): void {
 }
 
 /**
- * PostgreSQL stores no zero character, and what it refuses would take the application's transaction with it.
+ * Refuses zero characters: PostgreSQL would too, and would abort the application's transaction.
  *
  * @throws InvalidMailError (`LINOD_ERR_INVALID_MAIL`)
  */

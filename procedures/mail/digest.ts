@@ -1,9 +1,9 @@
-// One mail a day for each recipient, made of all that is marked for it.
+// Combines the daily mails of each recipient into one digest.
 
 import { type BaseRequest, sql, transact } from '../../src/index.js';
-import { headline } from '../failures.js';
-import { mayGoOn } from '../pause.js';
-import { Slot } from '../registry.js';
+import { headline } from '../shared/failures.js';
+import { shouldContinue } from '../shared/pause.js';
+import { SingleRegistration } from '../shared/registry.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { OutboxMailRow } from '../store/tables.js';
 import { newMail } from './queue-mail.js';
@@ -24,27 +24,28 @@ export interface Digest {
   readonly html?: string | null | undefined;
 }
 
-/** Makes one mail of many. `parts` has at least one, in the order in which they were queued. */
+/** Combines mails into one. `parts` has at least one, in the order of queueing. */
 export type DigestComposer = (to: string, parts: readonly DigestPart[]) => Digest | Promise<Digest>;
 
-const composer = new Slot<DigestComposer>();
+const composer = new SingleRegistration<DigestComposer>();
 
 /**
- * Says how digests look, in the application's words and language. The default has the parts' subjects as headings.
+ * Registers the composer of digests, for the application's own layout and language. By default, the parts'
+ * subjects are headings.
  *
- * @returns takes it back
+ * @returns a function that removes it
  */
 export function registerDigestComposer(compose: DigestComposer): () => void {
-  return composer.fill(compose);
+  return composer.set(compose);
 }
 
-/** In the words of the index, so that it is used: see procedures/store/tables.ts. */
+/** The same expression as in the index, so that the database uses it: see procedures/store/tables.ts. */
 const isForDigest = sql<boolean>`status = 'queued' and urgency = 'daily'`;
 
-/** What exceeds this goes into a second digest: large mails are refused, and would fill this process's memory. */
+/** A second digest takes the rest: servers refuse large mails, and they cost memory. */
 const maxParts = 1000;
 
-/** Makes digests of all daily mails that wait. @returns how many digests */
+/** Composes digests of all daily mails that wait. @returns how many digests */
 export async function makeDigests(ar: BaseRequest, db: SiteDatabase): Promise<number> {
   const waiting = await db
     .selectFrom('outbox_mails')
@@ -55,12 +56,12 @@ export async function makeDigests(ar: BaseRequest, db: SiteDatabase): Promise<nu
     .execute();
   let made = 0;
   for (const { recipient, upTo } of waiting) {
-    while ((await mayGoOn(ar.signal)) && (await makeDigest(ar, db, recipient, upTo))) made++;
+    while ((await shouldContinue(ar.signal)) && (await makeDigest(ar, db, recipient, upTo))) made++;
   }
   return made;
 }
 
-/** @returns false when there was nothing left */
+/** @returns false when nothing was left */
 async function makeDigest(
   ar: BaseRequest,
   db: SiteDatabase,
@@ -81,8 +82,8 @@ async function makeDigest(
   const unsubscribe = await findUnsubscribeUrl(ar, recipient);
   const now = ar.now().getTime();
   const last = mails.at(-1)?.id ?? 0;
-  // The digest and the marks on its parts are one step, so that a part travels once. Another run may have taken
-  // some of them while this one was composing: then nothing is written, and the next run looks again.
+  // One transaction stores the digest and marks its parts, so that each part is sent once. If another run
+  // took some parts meanwhile, nothing is stored, and the next run tries again.
   return await transact(db, async (tx) => {
     const still = await tx
       .selectFrom('outbox_mails')
@@ -120,7 +121,7 @@ async function makeDigest(
   });
 }
 
-/** A digest without the header is better than none. */
+/** Sends the digest without the header if the application fails to return it. */
 async function findUnsubscribeUrl(ar: BaseRequest, recipient: string): Promise<string | null> {
   try {
     return await unsubscribeUrl(recipient);

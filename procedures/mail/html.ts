@@ -1,6 +1,6 @@
-// HTML of mails, written as a template in which every value is escaped unless it is HTML itself.
+// HTML for mails, as a template that escapes every value except HTML.
 
-/** HTML that is as it should be: what {@link html} made. */
+/** Safe HTML: a result of {@link html}. */
 export class Html {
   readonly text: string;
 
@@ -16,8 +16,8 @@ export class Html {
 type HtmlValue = string | number | null | undefined | false | Html | readonly HtmlValue[];
 
 /**
- * Makes HTML of a template. Values are escaped, for elements and for attributes in quotes; of lists, each item. Null,
- * undefined and false stand for nothing. HTML that was made before goes in as it is.
+ * Makes HTML from a template. Escapes values for elements and for quoted attributes; in lists, each item.
+ * Null, undefined and false produce nothing. Inserts Html unchanged.
  *
  * @example
  * const page = html`<h1>${subject}</h1><ul>${orders.map((order) => html`<li>${order.name}</li>`)}</ul>`;

@@ -1,4 +1,4 @@
-// The outbox as a person looks at it: what waits, what failed and why, and another attempt.
+// Lists and retries mails of the outbox, for commands.
 
 import type { SiteDatabase } from '../store/open.js';
 import type { MailStatus, OutboxMailRow } from '../store/tables.js';
@@ -14,16 +14,16 @@ export interface QueuedMail {
   readonly messageId: string;
   readonly queuedAt: Date;
   readonly attempts: number;
-  /** Null for one that is not tried again. */
+  /** Null when there are no more attempts. */
   readonly nextAttemptAt: Date | null;
-  /** What was said of it last. */
+  /** The last answer of the server. */
   readonly answer: string | null;
   readonly doneAt: Date | null;
-  /** The mail that it travels in. */
+  /** The digest that contains it. */
   readonly digest: number | null;
 }
 
-/** Mails in certain states, the newest first. */
+/** Mails in some states, the newest first. */
 export async function listMails(
   db: SiteDatabase,
   states: readonly MailStatus[],
@@ -64,7 +64,7 @@ export async function listMails(
   }));
 }
 
-/** How many mails there are in each state. */
+/** The number of mails in each state. */
 export async function countMails(db: SiteDatabase): Promise<Array<{ state: MailStatus; count: number }>> {
   return await db
     .selectFrom('outbox_mails')
@@ -75,10 +75,10 @@ export async function countMails(db: SiteDatabase): Promise<Array<{ state: MailS
 }
 
 /**
- * Has mails that failed or were deferred tried at the next run, as if for the first time: a person has found out why
- * they failed. A mail that may have been sent is sent again, too.
+ * Queues failed or deferred mails for the next run, with all attempts: a person has solved the problem. A
+ * mail that may have been sent is sent again, too.
  *
- * @param ids those with these numbers, or all
+ * @param ids numbers of mails, or all
  * @returns the numbers of the mails
  */
 export async function retryMails(
@@ -96,7 +96,7 @@ export async function retryMails(
   return rows.map((row) => row.id).toSorted((a, b) => a - b);
 }
 
-/** One mail with all that it has; undefined when there is none with this number. */
+/** One mail with its content; undefined when it does not exist. */
 export async function findMail(db: SiteDatabase, id: number): Promise<OutboxMailRow | undefined> {
   return await db.selectFrom('outbox_mails').selectAll().where('id', '=', id).executeTakeFirst();
 }

@@ -1,14 +1,14 @@
-// The ways `mail` and `digest`: a message to a user becomes a mail in the outbox.
+// The ways `mail` and `digest`: turn a message to a user into a mail in the outbox.
 
-import { headline } from '../failures.js';
 import { userDirectory } from '../messages/users.js';
 import { registerNotificationWay, UndeliverableError, type WayTransaction } from '../messages/ways.js';
-import { Slot } from '../registry.js';
+import { headline } from '../shared/failures.js';
+import { SingleRegistration } from '../shared/registry.js';
 import type { UserMessageRow } from '../store/tables.js';
 import { InvalidMailError } from './addresses.js';
 import { queueMail } from './queue-mail.js';
 
-/** What a mail says that is made of a message. */
+/** The content of a mail for a message. */
 export interface MessageMail {
   readonly subject: string;
   readonly text: string;
@@ -18,17 +18,19 @@ export interface MessageMail {
 export type MessageMailWriter = (message: UserMessageRow) => MessageMail;
 
 const plain: MessageMailWriter = ({ subject, body }) => ({ subject, text: body === '' ? subject : body });
-const writer = new Slot<MessageMailWriter>();
+const writer = new SingleRegistration<MessageMailWriter>();
 
 /**
- * Says how mails look that are made of messages. The default has the message's subject and body as they are.
+ * Registers the writer of mails for messages. By default, a mail has the message's subject and body.
  *
- * @returns takes it back
+ * @returns a function that removes it
  * @example
- * registerMessageMail(({ subject, body }) => ({ subject, text: body, html: html`<h1>${subject}</h1><p>${body}</p>`.text }));
+ * registerMessageMail(({ subject, body }) => ({
+ *   subject, text: body, html: html`<h1>${subject}</h1><p>${body}</p>`.text,
+ * }));
  */
 export function registerMessageMail(write: MessageMailWriter): () => void {
-  return writer.fill(write);
+  return writer.set(write);
 }
 
 for (const [name, urgency] of [
@@ -41,7 +43,7 @@ for (const [name, urgency] of [
       const to = await addressOf(message.user, tx);
       const { subject, ...rest } = (writer.value ?? plain)(message);
       const owner = message.owner ?? undefined;
-      // A line break would be refused in a mail's subject, and is harmless in a message's.
+      // A mail's subject must have no line break, but a message's may.
       const oneLine = subject.replace(/\s+/g, ' ');
       try {
         await queueMail(tx, { to, subject: oneLine, ...rest, urgency, owner, at: ar.now() });
@@ -56,7 +58,7 @@ for (const [name, urgency] of [
 async function addressOf(user: string, tx: WayTransaction): Promise<string> {
   const find = userDirectory();
   if (find === undefined) {
-    throw new UndeliverableError('nobody tells the addresses of users; see registerUserDirectory');
+    throw new UndeliverableError('no user directory has the addresses of users; see registerUserDirectory');
   }
   const contact = await find(user, tx);
   if (contact === null) throw new UndeliverableError('there is no such user');
@@ -67,7 +69,7 @@ async function addressOf(user: string, tx: WayTransaction): Promise<string> {
   return name === null || name === undefined || name === '' ? email : `${quoted(name)} <${email}>`;
 }
 
-/** A display name as RFC 5322 writes it when it has signs of its own meaning. */
+/** A display name, quoted as in RFC 5322 if it has special characters. */
 function quoted(name: string): string {
   const oneLine = name.replace(/\s+/g, ' ').trim();
   return /[()<>[\]:;@\\,."]/.test(oneLine) ? `"${oneLine.replace(/[\\"]/g, '\\$&')}"` : oneLine;

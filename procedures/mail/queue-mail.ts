@@ -1,4 +1,4 @@
-// Mails to send: written by an application, in its own transaction, and sent in the background.
+// Queues mails in the application's own transaction. A procedure sends them in the background.
 
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -13,17 +13,17 @@ export interface NewMail {
   readonly subject: string;
   readonly text: string;
   readonly html?: string | undefined;
-  /** often, the default: within seconds. daily: as a part of the recipient's daily digest. */
+  /** often (default): sent within seconds. daily: part of the recipient's daily digest. */
   readonly urgency?: 'often' | 'daily' | undefined;
   /** What the mail belongs to, `order 17`. */
   readonly owner?: string | undefined;
-  /** Default: now. It is the mail's date, too. */
+  /** The date of the mail. Default: now. */
   readonly at?: Date | undefined;
 }
 
 /**
- * Queues a mail, in the table `outbox_mails`. Its `Message-ID` is made here, so that a mail which has to be sent
- * twice can be told by it.
+ * Queues a mail in the table `outbox_mails`. The mail gets its `Message-ID` here, so that receivers can
+ * recognise a mail that is sent twice.
  *
  * @param db a Kysely or a transaction on the site's database
  * @returns the mail's number
@@ -59,7 +59,7 @@ export async function queueMail(db: AnyKysely, mail: NewMail): Promise<number> {
   return id;
 }
 
-/** What each mail begins with, of whatever content. */
+/** The initial values of every mail. */
 export function newMail(at: number, from?: string | null) {
   const domain = /@([^@\s>]+)>?$/.exec(from ?? '')?.[1] ?? hostname();
   return {

@@ -1,9 +1,9 @@
-// The outbox of mails: what is special about it, and one attempt at one mail.
+// The outbox of mails: its parameters, and one attempt at one mail.
 
 import { BadConfigError, type BaseRequest, LinodError, sql } from '../../src/index.js';
-import { headline } from '../failures.js';
 import { ClaimLostError, type OutboxKind, type Verdict } from '../outbox/outbox.js';
 import { sendPending, type Transport } from '../outbox/send-pending.js';
+import { headline } from '../shared/failures.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { OutboxMailRow } from '../store/tables.js';
 import { checkContent, checkLine, InvalidMailError, parseAddress } from './addresses.js';
@@ -19,7 +19,7 @@ import {
 
 const longestPauseMs = 6 * 3_600_000;
 const defaultTimeoutMs = 60_000;
-/** So long a transport that was told to end may take to say what became of the mail. */
+/** How long an aborted transport may take to report the result. */
 const settleMs = 1000;
 
 export const mails: OutboxKind<OutboxMailRow> = {
@@ -28,32 +28,34 @@ export const mails: OutboxKind<OutboxMailRow> = {
   many: 'mails',
   isWaiting: sql`status in ('queued', 'deferred') and urgency <> 'daily'`,
   waiting: (attempts) => (attempts === 0 ? 'queued' : 'deferred'),
-  // Given up five days after the first: so long a sender should try. Source: RFC 5321, section 4.5.4.1.
+  // The last attempt is five days after the first, as recommended. Source: RFC 5321, section 4.5.4.1.
   maxAttempts: 24,
-  // A server that hung up before it answered most likely took none, so that more attempts are worth it.
+  // A server that hung up before its answer most likely did not accept the mail, so several copies are worth
+  // the risk.
   maxCopies: 5,
   // A minute, four, sixteen… up to six hours.
   pauseAfter: (attempt) => Math.min(60_000 * 4 ** (attempt - 1), longestPauseMs),
   nameOf: ({ id, recipient }) => `mail ${id} to ${recipient}`,
 };
 
-/** Sends the mails that are due, by the registered transport or by the site's mail server. */
+/** Sends the due mails with the registered transport, or with the site's mail server. */
 export async function sendMails(ar: BaseRequest, db: SiteDatabase): Promise<void> {
   await sendPending(ar, db, mails, async () => await openTransport(ar));
 }
 
 async function openTransport({ site }: BaseRequest): Promise<Transport<OutboxMailRow>> {
   const registered = mailTransport();
-  if (registered !== undefined) return carrierOf(registered, () => undefined);
+  if (registered !== undefined) return adapt(registered, () => undefined);
   const { mailUrl: url, mailFrom: from, mailConnections: connections, mailsPerSecond } = site.settings;
   const bad = (key: string, problem: string) => new BadConfigError(site.configFile, key, problem);
-  if (url === null) throw bad('mailUrl', 'names no mail server; or see registerMailTransport');
-  if (from === null) throw bad('mailFrom', 'names no sender for mails');
+  if (url === null)
+    throw bad('mailUrl', 'expected the URL of a mail server, or a call of registerMailTransport; got none');
+  if (from === null) throw bad('mailFrom', 'expected the sender of mails, got none');
   const smtp = await SmtpTransport.open({ url, from, connections, perSecond: mailsPerSecond });
-  return carrierOf(smtp, () => smtp.close());
+  return adapt(smtp, () => smtp.close());
 }
 
-function carrierOf(transport: MailTransport, close: () => void): Transport<OutboxMailRow> {
+function adapt(transport: MailTransport, close: () => void): Transport<OutboxMailRow> {
   return {
     connections: transport.connections ?? 1,
     attempt: (mail, handOver, ending) => attempt(transport, mail, handOver, ending),
@@ -63,7 +65,7 @@ function carrierOf(transport: MailTransport, close: () => void): Transport<Outbo
 
 const outOfTime = Symbol('the transport took too long');
 
-/** Hands a mail to the transport and waits for its answer. */
+/** Passes a mail to the transport and waits for its answer. */
 async function attempt(
   transport: MailTransport,
   mail: OutboxMailRow,
@@ -90,9 +92,7 @@ async function attempt(
     const verdict = verdictOf(error);
     if (verdict !== undefined) return verdict;
     if (!controller.signal.aborted) return { kind: 'deferred', answer: answerOf(error) };
-    const answer = ending.aborted
-      ? 'the run was ended while it was being sent'
-      : `no answer within ${timeoutMs} ms`;
+    const answer = ending.aborted ? 'the run ended during the attempt' : `no answer within ${timeoutMs} ms`;
     if (isHandedOver) return { kind: 'in doubt', answer };
     return { kind: ending.aborted ? 'ended' : 'deferred', answer };
   } finally {
@@ -101,7 +101,7 @@ async function attempt(
   }
 }
 
-/** What an error of a transport means; undefined for one that says nothing about the mail. */
+/** The meaning of a transport's error; undefined for an error that says nothing about the mail. */
 function verdictOf(error: unknown): Verdict | undefined {
   if (!(error instanceof LinodError)) return undefined;
   const answer = error.message;
@@ -109,17 +109,17 @@ function verdictOf(error: unknown): Verdict | undefined {
     return { kind: 'refused', answer };
   if (error instanceof MailTransportDownError) return { kind: 'down', answer };
   if (error instanceof MailInDoubtError) return { kind: 'in doubt', answer };
-  // Another job has it by now, and what this one says of it counts no more.
+  // Another job has claimed the mail, so this result is irrelevant.
   if (error instanceof ClaimLostError) return { kind: 'ended', answer };
   return undefined;
 }
 
-/** What the server said, or what the application's own transport threw. */
+/** What the server answered, or the application's own transport threw. */
 function answerOf(error: unknown): string {
   return error instanceof LinodError ? error.message : headline(error);
 }
 
-/** A row may come from elsewhere than `queueMail`. */
+/** Validates a row that `queueMail` may not have written. */
 function checked(mail: OutboxMailRow): OutgoingMail {
   const { message_id: messageId, recipient: to, sender: from, subject, text, html, unsubscribe } = mail;
   parseAddress('to', to);
@@ -130,7 +130,7 @@ function checked(mail: OutboxMailRow): OutgoingMail {
   return { messageId, to, from, subject, text, html, date: new Date(mail.queued_at), unsubscribe };
 }
 
-/** Also of a transport that does not look at its signal: it must not stop all mails for ever. */
+/** Limits the wait for a transport that ignores its signal, so that it cannot block all mails for ever. */
 async function settled<T>(sending: Promise<T>, signal: AbortSignal): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const givenUp = new Promise<never>((_, reject) => {

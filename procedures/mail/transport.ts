@@ -1,11 +1,14 @@
-// Who carries mails: the site's mail server, or what the application registers in its place.
+// Mail transports: the site's mail server, or one that the application registers.
 
 import { LinodError } from '../../src/index.js';
-import { Slot } from '../registry.js';
+import { SingleRegistration } from '../shared/registry.js';
 
-/** A mail as a transport gets it. */
+/** A mail for a transport. */
 export interface OutgoingMail {
-  /** The header `Message-ID`, with its angle brackets. Send it as it is: receivers tell a repeated mail by it. */
+  /**
+   * The header `Message-ID`, with its angle brackets. Send it unchanged, so that receivers can recognise a
+   * repeated mail.
+   */
   readonly messageId: string;
   readonly to: string;
   /** Null: the transport's own address. */
@@ -13,39 +16,39 @@ export interface OutgoingMail {
   readonly subject: string;
   readonly text: string;
   readonly html: string | null;
-  /** When it was queued: the header `Date`, the same at every attempt. */
+  /** When it was queued: the header `Date`, the same in all attempts. */
   readonly date: Date;
-  /** Where the recipient is rid of such mails: for the header `List-Unsubscribe`. Null for mails that are no digests. */
+  /** Where recipients unsubscribe, for the header `List-Unsubscribe`. Null for mails that are not digests. */
   readonly unsubscribe: string | null;
 }
 
 /**
  * Sends mails.
  *
- * What `send` throws counts as a failed attempt at this mail, and the next mail is tried: a
- * {@link MailRefusedError} ends the attempts at this mail, a {@link MailTransportDownError} ends the run and counts
- * against no mail, and after a {@link MailInDoubtError} it is sent four more times at most. Anything else is tried again
- * later, with growing pauses.
+ * An error of `send` is a failed attempt at this mail, and the next mail is tried. A {@link MailRefusedError}
+ * ends the attempts at this mail. A {@link MailTransportDownError} ends the run, and is no attempt at any
+ * mail. After a {@link MailInDoubtError}, the mail is sent at most four more times. After any other error it
+ * is tried again later, with growing pauses.
  */
 export interface MailTransport {
   /**
-   * Resolves when the mail was taken.
+   * Resolves when the other side has accepted the mail.
    *
-   * @param signal aborted when the send takes too long, or the run is to end
-   * @param handOver to be called, and waited for, before the other side gets so much that it may take the mail; what it
-   *   throws means: send no more of it. A transport that never calls it sets `handsOver` to false
-   * @returns what the other side answered, for the table
+   * @param signal aborted when the send takes too long, or the run ends
+   * @param handOver call it and await it before the other side has enough to accept the mail. If it rejects,
+   *   stop sending. A transport that never calls it sets `handsOver` to false
+   * @returns the other side's answer, for the table
    */
   send(mail: OutgoingMail, signal: AbortSignal, handOver: () => Promise<void>): Promise<string>;
-  /** Whether `send` calls `handOver`. Default false: a mail may be taken from the moment on at which `send` is called. */
+  /** Whether `send` calls `handOver`. Default false: the mail may be accepted as soon as `send` is called. */
   readonly handsOver?: boolean;
-  /** How many mails it sends side by side. Default 1. */
+  /** How many mails it sends in parallel. Default 1. */
   readonly connections?: number;
-  /** How long one send may take. Default 60,000 ms. */
+  /** The time limit of one `send`. Default 60,000 ms. */
   readonly timeoutMs?: number;
 }
 
-/** The mail itself is refused, so that trying again is of no use: no such recipient, too large. */
+/** The mail itself is refused, so that another attempt is useless: no such recipient, too large. */
 export class MailRefusedError extends LinodError {
   constructor(answer: string, options?: { cause?: unknown }) {
     super('LINOD_ERR_MAIL_REFUSED', answer, options);
@@ -59,23 +62,23 @@ export class MailTransportDownError extends LinodError {
   }
 }
 
-/** The mail may have been taken, and nobody can tell: the connection was lost before the answer. */
+/** The mail may have been accepted: the connection was lost before the answer. */
 export class MailInDoubtError extends LinodError {
   constructor(why: string, options?: { cause?: unknown }) {
     super('LINOD_ERR_MAIL_IN_DOUBT', why, options);
   }
 }
 
-const registered = new Slot<MailTransport>();
+const registered = new SingleRegistration<MailTransport>();
 
 /**
- * Says who carries mails, in place of the server that the setting `mailUrl` names: the interface of a mail service. A
- * later transport takes the place of an earlier one.
+ * Registers a transport to use instead of the server in `mailUrl`, for example the API of a mail service. A
+ * later transport replaces an earlier one.
  *
- * @returns takes it back
+ * @returns a function that removes it
  */
 export function registerMailTransport(transport: MailTransport): () => void {
-  return registered.fill(transport);
+  return registered.set(transport);
 }
 
 export function mailTransport(): MailTransport | undefined {

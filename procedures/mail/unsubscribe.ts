@@ -1,30 +1,31 @@
-// Where recipients of digests are rid of them: the application tells.
+// The unsubscribe URLs of digests, which the application provides.
 
-import { headline } from '../failures.js';
-import { InvalidRegistrationError, Slot } from '../registry.js';
+import { headline } from '../shared/failures.js';
+import { InvalidRegistrationError, SingleRegistration } from '../shared/registry.js';
 
-/** An address for one recipient, `https://shop.example.org/unsubscribe?token=…` or `mailto:…`; null for none. */
+/** A URL for one recipient, `https://shop.example.org/unsubscribe?token=…` or `mailto:…`; null for none. */
 export type UnsubscribeUrl = (to: string) => string | null | Promise<string | null>;
 
-const registered = new Slot<UnsubscribeUrl>();
+const registered = new SingleRegistration<UnsubscribeUrl>();
 
 /**
- * Has digests carry a header `List-Unsubscribe`, which mail programs show as a button; large receivers want it. An https
- * address is asked with a POST and without a login, so it has to tell by a token who it is.
- * Source: RFC 2369 and RFC 8058.
+ * Registers the URLs for the header `List-Unsubscribe` of digests. Mail programs show it as a button, and
+ * large receivers require it. Receivers POST to an https URL without a login, so a token in it has to
+ * identify the recipient. Source: RFC 2369 and RFC 8058.
  *
- * @returns takes it back
+ * @returns a function that removes it
  * @example
  * registerUnsubscribeUrl((to) => `https://shop.example.org/unsubscribe?token=${tokenFor(to)}`);
  */
 export function registerUnsubscribeUrl(urlFor: UnsubscribeUrl): () => void {
-  return registered.fill(urlFor);
+  return registered.set(urlFor);
 }
 
 /**
- * The address for one recipient, null without one.
+ * The URL for one recipient, or null.
  *
- * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`) when the application returns none, or throws
+ * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`) when the application throws, or returns
+ *   something else
  */
 export async function unsubscribeUrl(to: string): Promise<string | null> {
   if (registered.value === undefined) return null;
@@ -42,6 +43,6 @@ export async function unsubscribeUrl(to: string): Promise<string | null> {
       `expected an https or mailto address, got: ${JSON.stringify(found)?.slice(0, 200)}`,
     );
   }
-  // Its own form has neither spaces nor brackets, which would end the header's value.
+  // The serialised URL has no spaces; brackets and commas would end the header's value.
   return url.href.replace(/[<>,]/g, encodeURIComponent);
 }

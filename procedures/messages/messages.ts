@@ -1,8 +1,8 @@
-// Messages to users, written by an application in its own transaction, and kept until they were seen.
+// Messages to users, written in the application's own transaction, and kept until they are seen.
 
 import * as v from 'valibot';
 import { LinodError, schemaProblems } from '../../src/index.js';
-import { textSchema } from '../registry.js';
+import { textSchema } from '../shared/registry.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 import type { UserMessageRow } from '../store/tables.js';
 import { chosenWays, inApp } from './preferences.js';
@@ -13,7 +13,7 @@ export interface NewMessage {
   readonly subject: string;
   /** Plain text. Default: empty. */
   readonly body?: string | undefined;
-  /** What the message is about, one word for programs; default `message`. Users choose by it how they get it. */
+  /** What the message is about, one word for programs; default `message`. Users choose their ways by kind. */
   readonly kind?: string | undefined;
   /** What the message belongs to, `order 17`. */
   readonly owner?: string | undefined;
@@ -40,12 +40,12 @@ export class InvalidMessageError extends LinodError {
 }
 
 /**
- * Writes a message for a user, in the table `user_messages`, where the application shows it at once. The other ways
- * that the user has chosen, such as mail, are taken by the next run of `send_pending_emails_often`.
+ * Writes a message for a user in the table `user_messages`, where the application shows it at once. The next
+ * run of `send_pending_emails_often` delivers it on the user's other ways, such as mail.
  *
  * @param db a Kysely or a transaction on the site's database
  * @returns the message's number
- * @throws InvalidMessageError (`LINOD_ERR_INVALID_MESSAGE`), before anything is asked or written
+ * @throws InvalidMessageError (`LINOD_ERR_INVALID_MESSAGE`), before anything is read or written
  * @example
  * await notify(tx, { to: 'ann', subject: 'Order 17 was paid', owner: 'order 17' });
  */
@@ -72,8 +72,8 @@ export async function notify(db: AnyKysely, message: NewMessage): Promise<number
 }
 
 /**
- * Marks messages of a user as seen: those with these numbers, or all. Messages of other users are left alone,
- * whatever the numbers, and one that was seen before keeps its time.
+ * Marks messages of a user as seen: those with these numbers, or all. Ignores messages of other users. A
+ * message that was seen before keeps its time.
  *
  * @returns how many were marked
  */
@@ -94,7 +94,9 @@ export async function markMessagesSeen(
   return Number(numUpdatedRows);
 }
 
-/** How many messages a user has not seen, for the number beside the bell. Those who wanted no `in-app` are not counted. */
+/**
+ * Counts a user's unseen messages, for a badge. Does not count those for users who did not choose `in-app`.
+ */
 export async function countUnseenMessages(db: AnyKysely, user: string): Promise<number> {
   const { count } = await procedureTables(db)
     .selectFrom('user_messages')
@@ -107,7 +109,7 @@ export async function countUnseenMessages(db: AnyKysely, user: string): Promise<
 }
 
 export interface MessageFilter {
-  /** Only those that were not seen; default false. */
+  /** Only unseen ones; default false. */
   readonly unseen?: boolean;
   /** Only those with smaller numbers, for the next page. */
   readonly before?: number;

@@ -1,22 +1,22 @@
-// How a user wants to get messages of which kind: the user's choice, or the kind's default.
+// The ways on which a user gets messages of each kind: the user's choice, or the kind's default.
 
 import * as v from 'valibot';
-import { InvalidRegistrationError, namesSchema, problemOf, Registry } from '../registry.js';
+import { InvalidRegistrationError, namesSchema, problemOf, Registry } from '../shared/registry.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 
-/** The way that needs nobody to carry the message: the application shows it. */
+/** The way without a delivery: the application shows the message. */
 export const inApp = 'in-app';
 
-/** The kind that stands for all others in a user's choices. */
+/** The kind for all other kinds in a user's choices. */
 export const anyKind = '*';
 
 /** A kind of messages, for the page where users choose. */
 export interface NotificationKind {
   /** The `kind` of the messages. */
   readonly name: string;
-  /** What people read. Default: the name. */
+  /** The text for people. Default: the name. */
   readonly text?: string;
-  /** How users get it who have not chosen. Default: `['in-app']`, as for a kind that is not registered. */
+  /** The ways for users who have not chosen. Default: `['in-app']`, as for an unregistered kind. */
   readonly ways?: readonly string[];
 }
 
@@ -26,10 +26,10 @@ export const notificationKinds = new Registry<NotificationKind>(
 );
 
 /**
- * Says how users get messages of a kind until they choose. Register it wherever `notify` is called, and in a file of
- * procedures.
+ * Registers a kind of messages and its default ways. Register it wherever `notify` is called, and in a file
+ * of procedures.
  *
- * @returns takes it back
+ * @returns a function that removes it
  * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`)
  * @example
  * registerNotificationKind({ name: 'order', text: 'Orders', ways: ['in-app', 'mail'] });
@@ -39,11 +39,11 @@ export function registerNotificationKind(kind: NotificationKind): () => void {
 }
 
 /**
- * Stores how a user wants messages of one kind, or of all kinds that were not chosen by themselves (`'*'`). An empty
- * list: not at all.
+ * Stores a user's ways for messages of one kind, or of all other kinds (`'*'`). An empty list means no
+ * messages.
  *
- * @param ways for example `['in-app', 'mail']`, `['digest']`; null takes the choice back
- * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`) when it is no list of names
+ * @param ways for example `['in-app', 'mail']`, `['digest']`; null removes the choice
+ * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`) when it is not a list of names
  */
 export async function chooseWays(
   db: AnyKysely,
@@ -70,7 +70,7 @@ export async function chooseWays(
     .execute();
 }
 
-/** How a user gets messages of a kind: by choice for the kind, by choice for all, by the kind's default. */
+/** A user's ways for a kind: the choice for the kind, the choice for all kinds, or the kind's default. */
 export async function chosenWays(db: AnyKysely, user: string, kind: string): Promise<readonly string[]> {
   const choices = await procedureTables(db)
     .selectFrom('notification_choices')
@@ -83,13 +83,13 @@ export async function chosenWays(db: AnyKysely, user: string, kind: string): Pro
   return [...notificationKinds].find(({ name }) => name === kind)?.ways ?? [inApp];
 }
 
-/** A list of names as it is stored. What somebody wrote wrongly into the table counts as no choice of a way. */
+/** Parses a stored list of names. An invalid one counts as no choice. */
 export function parseWays(text: string): readonly string[] {
   try {
     const parsed: unknown = JSON.parse(text);
     if (Array.isArray(parsed) && parsed.every((item) => typeof item === 'string')) return parsed;
   } catch {
-    // the same
+    // Handled below.
   }
   return [inApp];
 }

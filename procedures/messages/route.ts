@@ -1,31 +1,31 @@
-// Messages go the ways that their users have chosen. Each way takes a message over in one transaction with the note of
-// which ways are left: one that fails keeps no other, and none is gone twice.
+// Delivers messages on the ways that their users have chosen. One transaction delivers a message on one way
+// and records the remaining ways. So a failed way does not block others, and no way is used twice.
 
 import { activeRuleOf, type BaseRequest, sql, transact } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { headline } from '../failures.js';
-import { mayGoOn } from '../pause.js';
+import { counted } from '../shared/counted.js';
+import { headline } from '../shared/failures.js';
+import { shouldContinue } from '../shared/pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { UserMessageRow } from '../store/tables.js';
 import { chosenWays, inApp, parseWays } from './preferences.js';
 import { type NotificationWay, notificationWays, UndeliverableError } from './ways.js';
 
 const batchSize = 200;
-/** A way that failed is tried again after so long, and given up when the message is a day old. */
+/** The pause after a failed way. The attempts end when the message is a day old. */
 const pauseMs = 60_000;
 const giveUpAfterMs = 86_400_000;
 
-/** What a way threw: no failure of the database. */
+/** An error of a way, as opposed to one of the database. */
 class WayError extends Error {}
 
-/** Hands over what waits for it, and has what sends it run. @returns how many messages are through */
+/** Delivers waiting messages, and runs the procedures that send them. @returns how many messages */
 export async function routeMessages(ar: BaseRequest, db: SiteDatabase): Promise<number> {
   const taken = new Set<NotificationWay>();
   const upTo = ar.now().getTime();
   let count = 0;
   for (let batch = await waiting(db, upTo, 0); batch.length > 0; ) {
     for (const message of batch) {
-      if (!(await mayGoOn(ar.signal))) return count;
+      if (!(await shouldContinue(ar.signal))) return count;
       await route(ar, db, message, taken);
       count++;
     }
@@ -35,7 +35,7 @@ export async function routeMessages(ar: BaseRequest, db: SiteDatabase): Promise<
     const rule = procedure === undefined ? null : await activeRuleOf(ar.db, procedure);
     if (rule !== null) await ar.requestRun(rule);
   }
-  if (count > 0) ar.debug(`${counted(count, 'message')} went the ways of their users`);
+  if (count > 0) ar.debug(`${counted(count, 'message')} delivered on the ways of their users`);
   return count;
 }
 
@@ -46,12 +46,12 @@ async function waiting(db: SiteDatabase, upTo: number, after: number): Promise<U
     .where('route_at', '<=', upTo)
     .where('id', '>', after)
     .orderBy('id')
-    // The number itself: with a value SQLite plans the query twice.
+    // A literal: with a parameter SQLite would plan the query twice.
     .limit(sql.lit(batchSize))
     .execute();
 }
 
-/** @param taken gets the ways that took the message over */
+/** @param taken collects the ways that accepted the message */
 async function route(
   ar: BaseRequest,
   db: SiteDatabase,
@@ -67,7 +67,7 @@ async function route(
     const rest = left.filter((other) => other !== name);
     try {
       const way = await transact(db, async (tx) =>
-        (await note(tx, message, noted, { pending_ways: JSON.stringify(rest) }))
+        (await record(tx, message, noted, { pending_ways: JSON.stringify(rest) }))
           ? await deliver(name, message, tx, ar)
           : null,
       );
@@ -100,8 +100,8 @@ async function deliver(
   }
 }
 
-/** Notes what becomes of a message. @returns false when another run has noted something since */
-async function note(
+/** Updates a message. @returns false when another run has updated it meanwhile */
+async function record(
   db: SiteDatabase,
   { id }: UserMessageRow,
   pending: string | null,
@@ -122,7 +122,7 @@ interface Outcome {
   readonly failed: ReadonlyMap<string, unknown>;
 }
 
-/** Notes which ways are tried again, and shows in the application what could not be delivered. */
+/** Records the ways to retry, and shows failed messages in the application. */
 async function finish(
   ar: BaseRequest,
   db: SiteDatabase,
@@ -134,17 +134,17 @@ async function finish(
   const later = left.filter((name) => !isOld && !(failed.get(name) instanceof UndeliverableError));
   const problems = Array.from(failed, ([name, error]) => `${name}: ${headline(error)}`);
   const problem = problems.join('; ') || null;
-  const isMine = await note(db, message, noted, {
+  const isMine = await record(db, message, noted, {
     pending_ways: JSON.stringify(later),
     route_at: later.length > 0 ? now + pauseMs : null,
     problem,
     ...(problem === null ? {} : { in_app: 1 }),
-    // What the application does not show is forgotten in time.
+    // Messages that the application does not show can be deleted in time.
     ...(problem === null && message.in_app === 0 ? { seen_at: now } : {}),
   });
   if (problem === null || !isMine) return;
   const text = `message ${message.id} to ${message.user}: ${problem}`;
-  // Once, not every minute for a day.
+  // Warns once, not every minute for a day.
   if (problem === message.problem) ar.debug(text);
   else ar.warning(text);
 }

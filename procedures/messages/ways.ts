@@ -1,30 +1,30 @@
-// The ways on which messages reach users besides the application's own pages.
+// The ways on which messages reach users outside the application's own pages.
 
 import type { Kysely } from 'kysely';
 import * as v from 'valibot';
 import { type BaseRequest, type Database, LinodError } from '../../src/index.js';
-import { Registry } from '../registry.js';
+import { Registry } from '../shared/registry.js';
 import type { ProcedureTables, UserMessageRow } from '../store/tables.js';
 
 /** A transaction on the site's database, with the procedures' tables. */
 export type WayTransaction = Kysely<Database & ProcedureTables>;
 
-/** A way on which messages reach users. `mail`, `digest` and `push` ship. */
+/** A way on which messages reach users. `mail`, `digest` and `push` are built in. */
 export interface NotificationWay {
-  /** What users' choices call it. */
+  /** Its name in users' choices. */
   readonly name: string;
   /**
-   * Takes a message over: writes what is to be sent into a queue, in the transaction that notes that it was taken
-   * over. It sends nothing itself: the transaction may be begun again.
+   * Accepts a message: queues what is to be sent, in the transaction that records the acceptance. It must not
+   * send anything itself, because the transaction may be retried.
    *
-   * What it throws leaves the message for a later attempt, an {@link UndeliverableError} does not.
+   * After an error the message is tried again later, except after an {@link UndeliverableError}.
    */
   deliver(message: UserMessageRow, tx: WayTransaction, ar: BaseRequest): void | Promise<void>;
-  /** The name of the procedure that sends what is in the queue: when something is new there, it is run at once. */
+  /** The name of the procedure that sends the queue; it runs as soon as a message is queued. */
   readonly sender?: string | undefined;
 }
 
-/** A message cannot go this way, now or later: its user has no address. It stays in the application. */
+/** A message cannot go this way at all: its user has no address. It stays in the application. */
 export class UndeliverableError extends LinodError {
   constructor(why: string, options?: { cause?: unknown }) {
     super('LINOD_ERR_UNDELIVERABLE', why, options);
@@ -37,15 +37,15 @@ export const notificationWays = new Registry<NotificationWay>(
 );
 
 /**
- * Adds a way on which messages reach users.
+ * Registers a way on which messages reach users.
  *
- * @returns takes it back
+ * @returns a function that removes it
  * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`)
  * @example
  * registerNotificationWay({
  *   name: 'sms',
- *   deliver: async (message, tx) => {
- *     await tx.withTables<Shop>().insertInto('sms_queue').values({ user: message.user, text: message.subject }).execute();
+ *   deliver: async ({ user, subject: text }, tx) => {
+ *     await tx.withTables<Shop>().insertInto('sms_queue').values({ user, text }).execute();
  *   },
  * });
  */

@@ -1,86 +1,86 @@
-// A table of what waits to be sent, mails or pushes: which job has which row in hand, and what is written about it.
+// A table of mails or pushes to send: the claims of jobs on its rows, and their results.
 //
-// Every write names the job, so that one that was given up, since its worker stood still for a while, changes nothing of a
-// row that another has in hand by now. Between the other side's yes and the mark there is a moment in which a process may
-// die. A row that may have been sent is sent once more, and then given up: one copy too many is bearable, one at each
-// crash is not.
+// Every write names the job. So a job that was given up, while its worker was suspended, does not change a
+// row that another job has claimed. A process may die between the other side's answer and the mark. A row
+// that may have been sent is sent once more, and then given up. That allows one extra copy, but not one for
+// each crash.
 
 import type { Kysely, RawBuilder, SqlBool } from 'kysely';
 import { type BaseRequest, LinodError, sql, transact } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { deleteBefore } from '../delete-old.js';
-import { daysBefore } from '../retention.js';
+import { counted } from '../shared/counted.js';
+import { deleteBefore } from '../shared/delete-old.js';
+import { daysBefore } from '../shared/retention.js';
 import type { SiteDatabase } from '../store/open.js';
 
-/** What each such table has. */
+/** The common columns of outbox tables. */
 export interface OutboxRow {
   readonly id: number;
   readonly status: string;
-  /** How often it was tried to send it. */
+  /** The number of attempts. */
   readonly attempts: number;
-  /** How many of the attempts left it in doubt whether it was taken. */
+  /** The number of attempts with an unknown result. */
   readonly interruptions: number;
-  /** 1 from the moment on at which it may have been taken, and until there is an answer. */
+  /** 1 from the moment at which the other side may accept it until its answer. */
   readonly handed_over: number;
   readonly next_attempt_at: number;
-  /** The job that has it in hand. */
+  /** The job that has claimed it. */
   readonly job_id: number | null;
   readonly answer: string | null;
   readonly done_at: number | null;
 }
 
-/** What mails and pushes differ in. */
+/** The differences between mails and pushes. */
 export interface OutboxKind<Row extends OutboxRow> {
   readonly table: 'outbox_mails' | 'push_deliveries';
   readonly one: string;
   readonly many: string;
-  /** What may be due, in the words of the table's index, so that it is used. */
+  /** Rows that may be due, as in the table's index, so that the database uses it. */
   readonly isWaiting: RawBuilder<SqlBool>;
-  /** The status of a row that waits after so many attempts. */
+  /** The status of a waiting row after some attempts. */
   waiting(attempts: number): string;
   readonly maxAttempts: number;
-  /** How many copies there may be since the other side did not answer, or the run was ended before it did. */
+  /** The maximum number of copies when the other side did not answer, or the run ended before its answer. */
   readonly maxCopies: number;
-  /** How long to wait after the attempt with this number, counted from 1, in ms. */
+  /** The pause after an attempt, counted from 1, in ms. */
   pauseAfter(attempt: number): number;
-  /** What the log calls a row. */
+  /** The name of a row in the log. */
   nameOf(row: Row): string;
 }
 
 /**
- * How one attempt ended. deferred: it was not taken, and is tried again. put off: the other side wants it later, which is
- * no failure. in doubt: it may have been taken. down: nothing can be sent now, this row is as good as any. ended: the
- * run was ended before it can have been taken.
+ * The result of one attempt. deferred: not accepted, and tried again. postponed: the other side wants it
+ * later, which is not a failure. in doubt: it may have been accepted. down: nothing can be sent now, not only
+ * this row. ended: the run ended before it can have been accepted.
  */
 export interface Verdict {
-  readonly kind: 'sent' | 'refused' | 'deferred' | 'put off' | 'in doubt' | 'down' | 'ended';
-  /** What the other side said. */
+  readonly kind: 'sent' | 'refused' | 'deferred' | 'postponed' | 'in doubt' | 'down' | 'ended';
+  /** The other side's answer. */
   readonly answer: string;
-  /** put off: not before this time. deferred: after this time it is of no use. In ms since 1970. */
+  /** postponed: the earliest next attempt. deferred: the time after which it is useless. In ms since 1970. */
   readonly at?: number;
-  /** refused: what follows from it, for the log. Default: given up. */
+  /** refused: the consequence, for the log. Default: given up. */
   readonly next?: string;
-  /** What is written with it, in the same transaction. */
+  /** A further write in the same transaction. */
   readonly also?: (tx: SiteDatabase) => Promise<void>;
 }
 
-/** A job was given up while it had a row in hand: another has it by now. */
+/** A job was given up, and another one has claimed its row. */
 export class ClaimLostError extends LinodError {
   constructor(name: string) {
-    super('LINOD_ERR_CLAIM_LOST', `${name} is no longer in this job's hands`);
+    super('LINOD_ERR_CLAIM_LOST', `${name} is claimed by another job`);
   }
 }
 
-/** So many copies there may be since workers died between the send and the mark: one too many. */
+/** The maximum number of copies when workers die between the send and the mark: one too many. */
 const copiesByCrash = 2;
-/** So many failures of a run are warnings; the others are in the table. */
+/** The maximum number of failures that a run logs as warnings; the table has the others. */
 const maxWarnings = 20;
 
 type Columns = { -readonly [K in keyof OutboxRow]: OutboxRow[K] };
-/** To Kysely each of the tables is this one. */
+/** Lets Kysely treat both tables alike. */
 type OutboxDatabase = Kysely<{ outbox: Columns }>;
 
-/** One job's hands. */
+/** One job's view of an outbox. */
 export class Outbox<Row extends OutboxRow> {
   readonly kind: OutboxKind<Row>;
   readonly #ar: BaseRequest;
@@ -95,19 +95,19 @@ export class Outbox<Row extends OutboxRow> {
     this.#table = kind.table as string as 'outbox';
   }
 
-  /** How many are due, or in the hands of a job. */
+  /** Counts rows that are due or claimed. */
   async countDue(): Promise<number> {
     const { count } = await tables(this.#db)
       .selectFrom(this.#table)
       .select((eb) => eb.fn.countAll<number>().as('count'))
-      // The state itself: with a value SQLite would plan the query twice, since there is an index of just this state.
+      // A literal state: with a parameter SQLite would plan the query twice, since there is an index for it.
       .where((eb) => eb.or([this.#isDue, sql<SqlBool>`status = 'sending'`]))
       .executeTakeFirstOrThrow();
     return count;
   }
 
-  /** Takes rows in hand, up to so many, the longest waiting first. Of two jobs that want the same one, one gets it. */
-  async take(limit: number): Promise<Row[]> {
+  /** Claims rows, the longest waiting first. Of two jobs that want the same row, one gets it. */
+  async claim(limit: number): Promise<Row[]> {
     const next = tables(this.#db)
       .selectFrom(this.#table)
       .select('id')
@@ -117,19 +117,19 @@ export class Outbox<Row extends OutboxRow> {
       .limit(limit)
       .forUpdate()
       .skipLocked();
-    const taken = await tables(this.#db)
+    const claimed = await tables(this.#db)
       .updateTable(this.#table)
       .set({ status: 'sending', job_id: this.#ar.jobId, handed_over: 0, attempts: sql`attempts + 1` })
       .where('id', 'in', next)
       .where(this.kind.isWaiting)
       .returningAll()
       .execute();
-    taken.sort((a, b) => a.next_attempt_at - b.next_attempt_at || a.id - b.id);
-    return taken as unknown as Row[];
+    claimed.sort((a, b) => a.next_attempt_at - b.next_attempt_at || a.id - b.id);
+    return claimed as unknown as Row[];
   }
 
   /**
-   * Notes that from now on the row may have been taken by the other side.
+   * Records that the other side may accept the row from now on.
    *
    * @throws ClaimLostError (`LINOD_ERR_CLAIM_LOST`)
    */
@@ -138,9 +138,9 @@ export class Outbox<Row extends OutboxRow> {
     if (numUpdatedRows === 0n) throw new ClaimLostError(this.kind.nameOf(row));
   }
 
-  /** Writes how an attempt ended, and logs a failure. */
+  /** Stores the result of an attempt, and logs a failure. */
   async mark(row: Row, verdict: Verdict): Promise<void> {
-    const { change, note } = this.#follows(row, verdict);
+    const { change, note } = this.#changeAfter(row, verdict);
     const write = async (db: SiteDatabase) => {
       await this.#mine(db, row.id)
         .set({ job_id: null, handed_over: 0, answer: verdict.answer, ...change })
@@ -153,8 +153,8 @@ export class Outbox<Row extends OutboxRow> {
     else if (note !== null) this.#warn(row, note);
   }
 
-  /** What jobs had in hand when they ended: what cannot have been sent waits as before, what may have been is in doubt. */
-  async takeBack(): Promise<void> {
+  /** Releases rows of ended jobs. Unsent ones wait as before; those that may have been sent are in doubt. */
+  async releaseOrphans(): Promise<void> {
     const job = sql.ref(`${this.kind.table}.job_id`);
     const orphans = await tables(this.#db)
       .selectFrom(this.#table)
@@ -176,10 +176,10 @@ export class Outbox<Row extends OutboxRow> {
       else this.#warn(row, note);
     }
     const { one, many } = this.kind;
-    if (unsent > 0) this.#ar.info(`${counted(unsent, one, many)} taken back from a job that ended`);
+    if (unsent > 0) this.#ar.info(`${counted(unsent, one, many)} released from a job that ended`);
   }
 
-  /** Deletes what was sent or given up some time ago. */
+  /** Deletes rows that were sent or given up some time ago. */
   async clearDone(days: number): Promise<void> {
     const isDone = sql<SqlBool>`status in ('sent', 'failed')`;
     const doneBefore = daysBefore(this.#ar.now(), days);
@@ -193,8 +193,8 @@ export class Outbox<Row extends OutboxRow> {
     return sql`(${this.kind.isWaiting} and next_attempt_at <= ${this.#ar.now().getTime()})`;
   }
 
-  /** What is written after an attempt, and what the log says of it. */
-  #follows(row: Row, verdict: Verdict): Following {
+  /** The change of a row after an attempt, and the note for the log. */
+  #changeAfter(row: Row, verdict: Verdict): RowChange {
     const { kind, answer, at = Number.POSITIVE_INFINITY, next = 'given up' } = verdict;
     const { maxAttempts, maxCopies, pauseAfter, waiting } = this.kind;
     const now = this.#ar.now().getTime();
@@ -203,8 +203,8 @@ export class Outbox<Row extends OutboxRow> {
     if (kind === 'down' || kind === 'ended') return this.#asBefore(row);
     const pauseMs = pauseAfter(row.attempts);
     if (kind === 'in doubt') return this.#inDoubt(row, answer, maxCopies, pauseMs);
-    if (kind === 'put off') {
-      const note = failed(`put off until ${new Date(at).toISOString()}`);
+    if (kind === 'postponed') {
+      const note = failed(`postponed until ${new Date(at).toISOString()}`);
       return { change: { ...this.#asBefore(row).change, next_attempt_at: at }, note };
     }
     if (kind === 'refused' || row.attempts >= maxAttempts || now + pauseMs >= at) {
@@ -215,16 +215,16 @@ export class Outbox<Row extends OutboxRow> {
     return { change, note: failed(`next attempt in ${pause}`) };
   }
 
-  /** As if it had not been taken in hand. */
-  #asBefore({ attempts }: Row): Following {
+  /** As if it had not been claimed. */
+  #asBefore({ attempts }: Row): RowChange {
     return { change: { status: this.kind.waiting(attempts - 1), attempts: attempts - 1 }, note: null };
   }
 
-  #inDoubt(row: Row, why: string, maxCopies: number, pauseMs: number): Following {
+  #inDoubt(row: Row, why: string, maxCopies: number, pauseMs: number): RowChange {
     const now = this.#ar.now().getTime();
     const interruptions = row.interruptions + 1;
     if (interruptions >= maxCopies) {
-      const answer = `given up: it may have been sent ${interruptions} times, last since ${why}`;
+      const answer = `given up: it may have been sent ${interruptions} times; last result: ${why}`;
       return { change: { status: 'failed', done_at: now, interruptions, answer }, note: answer };
     }
     const answer = `it may have been sent, and is sent again: ${why}`;
@@ -247,9 +247,9 @@ export class Outbox<Row extends OutboxRow> {
   }
 }
 
-interface Following {
+interface RowChange {
   readonly change: Partial<Columns>;
-  /** Null for nothing that a person has to know. */
+  /** Null when a person need not know. */
   readonly note: string | null;
 }
 

@@ -1,36 +1,36 @@
-// Sending what waits in an outbox: as many at once as the transport takes side by side.
+// Sends the rows of an outbox, in parallel up to the transport's limit.
 
 import { setTimeout } from 'node:timers/promises';
 import { type BaseRequest, LinodError } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { mayGoOn } from '../pause.js';
+import { counted } from '../shared/counted.js';
+import { shouldContinue } from '../shared/pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import { Outbox, type OutboxKind, type OutboxRow, type Verdict } from './outbox.js';
 
-/** What carries the rows of an outbox to the other side. */
+/** Sends the rows of an outbox to the other side. */
 export interface Transport<Row> {
-  /** How many it sends side by side. */
+  /** The maximum number of parallel attempts. */
   readonly connections: number;
   /**
-   * Tries to send one; never rejects for what the other side does.
+   * Tries to send one row; never rejects because of the other side.
    *
-   * @param handOver to be called, and waited for, before the other side gets so much that it may take it
-   * @param ending aborted when the run is to end
+   * @param handOver call it and await it before the other side has enough to accept the row
+   * @param ending aborted when the run ends
    */
   attempt(row: Row, handOver: () => Promise<void>, ending: AbortSignal): Promise<Verdict>;
   close(): void;
 }
 
-/** While a slow one is in hand, the outbox is polled for others so often. */
+/** The interval of polls for other rows while a slow one is being sent. */
 const pollMs = 500;
 
-/** Why nothing could be sent, by outbox: what stays so for hours is a warning once, not every ten seconds. */
+/** The last reason of each outbox that nothing could be sent. A lasting one is a warning only once. */
 const troubles = new Map<string, string>();
 
 /**
- * Sends what is due, the longest waiting first, until there is no more or the run is to end.
+ * Sends due rows, the longest waiting first, until there are no more or the run ends.
  *
- * @param open the transport; a LinodError that it throws is logged, and all wait
+ * @param open opens the transport; if it throws a LinodError, that is logged and all rows wait
  */
 export async function sendPending<Row extends OutboxRow>(
   ar: BaseRequest,
@@ -47,7 +47,7 @@ export async function sendPending<Row extends OutboxRow>(
   } catch (error) {
     if (!(error instanceof LinodError)) throw error;
     const waiting = counted(due, `${kind.one} waits`, `${kind.many} wait`);
-    return noteTrouble(ar, kind.table, waiting, error.message);
+    return logTrouble(ar, kind.table, waiting, error.message);
   }
   try {
     await new Sending(ar, outbox, transport).run();
@@ -65,7 +65,7 @@ class Sending<Row extends OutboxRow> {
   #failed = 0;
   /** Why nothing can be sent now. */
   #down: string | undefined;
-  /** What the database threw: nothing more is begun then. */
+  /** The database's error, after which nothing more is started. */
   #broken: { readonly error: unknown } | undefined;
 
   constructor(ar: BaseRequest, outbox: Outbox<Row>, transport: Transport<Row>) {
@@ -75,11 +75,11 @@ class Sending<Row extends OutboxRow> {
   }
 
   async run(): Promise<void> {
-    await this.#outbox.takeBack();
+    await this.#outbox.releaseOrphans();
     const { connections } = this.#transport;
     try {
-      while (this.#canBegin && (await mayGoOn(this.#ar.signal))) {
-        for (const row of await this.#outbox.take(connections - this.#underWay.size)) this.#start(row);
+      while (this.#canBegin && (await shouldContinue(this.#ar.signal))) {
+        for (const row of await this.#outbox.claim(connections - this.#underWay.size)) this.#start(row);
         if (this.#underWay.size === 0) break;
         if (this.#underWay.size === connections) await Promise.race(this.#underWay);
         else await this.#pollLater();
@@ -111,7 +111,7 @@ class Sending<Row extends OutboxRow> {
     const { kind, answer } = verdict;
     if (kind === 'down') this.#down = answer;
     else if (kind === 'sent') this.#sent++;
-    else if (kind !== 'ended' && kind !== 'put off') this.#failed++;
+    else if (kind !== 'ended' && kind !== 'postponed') this.#failed++;
     this.#ar.progress(this.#sent + this.#failed, undefined, this.#outbox.kind.many);
   }
 
@@ -126,7 +126,7 @@ class Sending<Row extends OutboxRow> {
     const { one, many, table } = this.#outbox.kind;
     if (this.#sent > 0) troubles.delete(table);
     if (this.#down !== undefined) {
-      noteTrouble(this.#ar, table, `no ${one} can be sent now, all wait`, this.#down);
+      logTrouble(this.#ar, table, `no ${one} can be sent now`, this.#down);
     }
     const failed = this.#failed === 0 ? '' : `, ${this.#failed} not`;
     if (this.#sent + this.#failed > 0) this.#ar.info(`${counted(this.#sent, one, many)} sent${failed}`);
@@ -134,7 +134,7 @@ class Sending<Row extends OutboxRow> {
   }
 }
 
-function noteTrouble(ar: BaseRequest, table: string, text: string, why: string): void {
+function logTrouble(ar: BaseRequest, table: string, text: string, why: string): void {
   if (troubles.get(table) === why) ar.debug(`${text}: ${why}`);
   else ar.warning(`${text}: ${why}`);
   troubles.set(table, why);

@@ -1,26 +1,29 @@
-// Which addresses a push may be posted to. Endpoints come from browsers, so that anybody with an account of the
-// application can name one: without this, linod would knock at doors inside the network for them.
+// The addresses to which pushes may be posted. Endpoints come from browsers, so any user of the application
+// can name one. Without this check, linod would send requests inside the network for them.
 
 import { lookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { LinodError } from '../../src/index.js';
 
-/** An endpoint leads to an address that pushes are not sent to. */
+/** An endpoint leads to an address to which pushes are not sent. */
 export class PrivateAddressError extends LinodError {
-  /** @param host as the endpoint names it */
+  /** @param host as in the endpoint */
   constructor(host: string, address: string) {
     const which = host === address ? address : `${host} (${address})`;
     super(
       'LINOD_ERR_PRIVATE_ADDRESS',
-      `${which} is no public address; the setting pushToPrivateAddresses allows such`,
+      `${which} is not a public address; allow private ones with the setting pushToPrivateAddresses`,
     );
   }
 }
 
-/** Source: IANA's registry of special-purpose IPv4 addresses: what is not globally reachable, and multicast. */
+/** Source: IANA's registry of special-purpose IPv4 addresses: those not globally reachable, and multicast. */
 const notPublicV4 = `0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
   192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3`;
-/** Of IPv6, global unicast is public (RFC 4291, 2.4), less what carries an IPv4 address or is no place at all. */
+/**
+ * In IPv6, global unicast is public (RFC 4291, 2.4), except addresses that embed IPv4 or are for
+ * documentation.
+ */
 const notPublicV6 = '2001::/23 2001:db8::/32 2002::/16 3fff::/20';
 const notPublic = new BlockList();
 const globalUnicast = new BlockList();
@@ -35,7 +38,7 @@ function addAll(list: BlockList, networks: string, family: 'ipv4' | 'ipv6'): voi
   }
 }
 
-/** Whether everybody on the Internet could reach this address, `192.0.2.7` or `2001:db8::7`. */
+/** Whether this address, `192.0.2.7` or `2001:db8::7`, is reachable from the whole Internet. */
 export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
   if (family === 0) return false;
@@ -45,14 +48,14 @@ export function isPublicAddress(address: string): boolean {
   return globalUnicast.check(address, 'ipv6') && !notPublic.check(address, 'ipv6');
 }
 
-/** Whether this machine alone is meant, as a URL writes its host. */
+/** Whether a host in a URL is this machine. */
 export function isLoopbackHost(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 /**
- * Looks a name up and fails when any of its addresses is not public. It is the look-up of the connection itself, so
- * that no second answer of the name's server can lead elsewhere.
+ * Resolves a name, and fails when any of its addresses is private. The connection itself uses this lookup, so
+ * a second DNS answer cannot lead elsewhere.
  */
 export const publicLookup: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
@@ -68,9 +71,9 @@ export const publicLookup: LookupFunction = (hostname, options, callback) => {
 const maxEndpointLength = 2048;
 
 /**
- * Reads the URL of an endpoint.
+ * Parses the URL of an endpoint.
  *
- * @returns the URL, or what is wrong with it
+ * @returns the URL, or the problem with it
  */
 export function parseEndpoint(text: unknown): URL | string {
   if (typeof text !== 'string' || text.length > maxEndpointLength || !URL.canParse(text)) {
@@ -79,13 +82,13 @@ export function parseEndpoint(text: unknown): URL | string {
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') return 'expected a URL without a user';
   if (url.protocol === 'https:') return url;
-  // RFC 8030, 8: a push service is spoken to over TLS. On one machine, tests and gateways may do without.
+  // RFC 8030, 8 requires TLS for push services. On one machine, tests and gateways may omit it.
   if (url.protocol === 'http:' && isLoopbackHost(url.hostname)) return url;
   return `expected a URL that begins with https:, got: ${url.protocol}//${url.host}`;
 }
 
 /**
- * Refuses an endpoint that names a private address itself; a name is looked at when it is looked up.
+ * Refuses an endpoint with a private address in its URL. Names are checked when they are resolved.
  *
  * @throws PrivateAddressError (`LINOD_ERR_PRIVATE_ADDRESS`)
  */

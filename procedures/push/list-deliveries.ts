@@ -1,4 +1,4 @@
-// What is on its way and what became of it, as people see it.
+// Lists push deliveries and their results.
 
 import { type AnyKysely, procedureTables } from '../store/open.js';
 import type { PushDeliveryStatus } from '../store/tables.js';
@@ -14,13 +14,13 @@ export interface ListedDelivery {
   readonly status: PushDeliveryStatus;
   readonly attempts: number;
   readonly queued: string;
-  /** When it is tried next; null when it is done. */
+  /** The next attempt; null when there is none. */
   readonly next: string | null;
   readonly done: string | null;
   readonly answer: string | null;
 }
 
-/** The newest first. */
+/** Deliveries, the newest first. */
 export async function listDeliveries(
   db: AnyKysely,
   { limit, status }: { readonly limit: number; readonly status: PushDeliveryStatus | undefined },

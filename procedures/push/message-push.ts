@@ -1,4 +1,4 @@
-// The way `push`: messages to users as pushes to their browsers.
+// The way `push`: sends messages to users' browsers.
 
 import { shortened } from '../checks/parse-problems.js';
 import { registerNotificationWay, UndeliverableError } from '../messages/ways.js';
@@ -11,14 +11,14 @@ registerNotificationWay({
   async deliver(message, tx, ar) {
     const { user } = message;
     const { deliveries } = await queuePush(tx, { to: user, data: messageData(message), at: ar.now() });
-    if (deliveries === 0) throw new UndeliverableError(`${user} has no browser that takes pushes`);
+    if (deliveries === 0) throw new UndeliverableError(`${user} has no browser with a push subscription`);
   },
 });
 
-/** Of longer texts so many characters: no device shows more, and the application shows all of it. */
+/** Longer texts are cut: no device shows more, and the application shows them completely. */
 const [titleLength, bodyLength] = [150, 350];
 
-/** What a message's receiver gets. */
+/** The push data for a message. */
 export function messageData({ id, kind, owner, subject, body }: UserMessageRow): Record<string, unknown> {
   return {
     id: `message-${id}`,

@@ -1,28 +1,28 @@
-// Posting to push services: over connections that are kept for a run, within a time, and not to private addresses.
+// Posts to push services over kept-alive connections, with a time limit, and not to private addresses.
 
 import http from 'node:http';
 import https from 'node:https';
 import { publicLookup, refusePrivateEndpoint } from './addresses.js';
 import type { PushRequest } from './web-push.js';
 
-/** What a push service said. */
+/** A push service's answer. */
 export interface PushAnswer {
   readonly status: number;
-  /** The header `Retry-After`, as it came. */
+  /** The header `Retry-After`, unparsed. */
   readonly retryAfter: string | undefined;
-  /** The beginning of what it wrote. */
+  /** The beginning of the body. */
   readonly text: string;
 }
 
-/** So much of an answer is read; the rest of it is nobody's business. */
+/** The rest of a longer answer is ignored. */
 const maxAnswerCharacters = 500;
 
 export interface PosterOptions {
   /** Whether endpoints may lead to private addresses. */
   readonly allowPrivate: boolean;
-  /** How many connections to one push service. */
+  /** The maximum number of connections to one push service. */
   readonly connections: number;
-  /** How long one request may take, in ms. */
+  /** The time limit of one request, in ms. */
   readonly timeoutMs: number;
 }
 
@@ -38,10 +38,10 @@ export class Poster {
   }
 
   /**
-   * Posts one request. Redirections are not followed: they would lead anywhere.
+   * Posts one request. Does not follow redirections, which could lead anywhere.
    *
-   * @param signal cuts it off
-   * @throws PrivateAddressError (`LINOD_ERR_PRIVATE_ADDRESS`); what the connection throws; the signal's reason
+   * @param signal aborts the request
+   * @throws PrivateAddressError (`LINOD_ERR_PRIVATE_ADDRESS`); connection errors; the signal's reason
    */
   async post({ url, headers, body }: PushRequest, signal: AbortSignal): Promise<PushAnswer> {
     const { allowPrivate, timeoutMs } = this.#options;

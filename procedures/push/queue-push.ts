@@ -1,4 +1,4 @@
-// Pushes to send: written by an application, in its own transaction, and sent in the background.
+// Queues pushes in the application's own transaction. A procedure sends them in the background.
 
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
@@ -6,20 +6,23 @@ import { LinodError, schemaProblems } from '../../src/index.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 import type { PushDeliveryStatus, PushUrgency } from '../store/tables.js';
 
-/** A push to one user's subscriptions, or to all. */
+/** A push to one user's subscriptions, or to everybody's. */
 export interface NewPush {
   /** The user, as the application names its users; null for all. */
   readonly to: string | null;
   /**
-   * What the receivers get: a text as it is, an object as JSON. An object without an `id` gets one, by which a receiver
-   * tells a push that came twice. At most 3993 bytes.
+   * The content: a string, or an object that is sent as JSON. An object without an `id` gets one, by which
+   * receivers recognise a repeated push. At most 3993 bytes.
    */
   readonly data: string | Readonly<Record<string, unknown>>;
   /** Default: normal. */
   readonly urgency?: PushUrgency | undefined;
-  /** Of several with one topic, a device that was away gets the last: up to 32 of A-Z a-z 0-9 - _. Default: its own. */
+  /**
+   * A device that was offline gets the last push with the same topic: up to 32 of A-Z a-z 0-9 - _. Default: a
+   * unique one.
+   */
   readonly topic?: string | undefined;
-  /** How long it is of use, in seconds. Default a day; 0 for devices that are on now; at most four weeks. */
+  /** The lifetime in seconds. Default a day; 0 for devices that are online now; at most four weeks. */
   readonly ttlSeconds?: number | undefined;
   /** Default: now. */
   readonly at?: Date | undefined;
@@ -28,7 +31,7 @@ export interface NewPush {
 export interface QueuedPush {
   /** The push's number. */
   readonly id: number;
-  /** To how many subscriptions it is on its way. */
+  /** The number of subscriptions that it is queued for. */
   readonly deliveries: number;
 }
 
@@ -43,8 +46,8 @@ export class InvalidPushError extends LinodError {
 }
 
 /**
- * What of a payload fits into the 4096 bytes that every push service takes, less 86 of a header, 16 of a tag and 1
- * that ends the padding. Source: RFC 8291, 4.
+ * The payload limit: the 4096 bytes that every push service accepts, minus 86 for a header, 16 for a tag and
+ * 1 for the padding's end. Source: RFC 8291, 4.
  */
 export const maxPayloadBytes = 3993;
 
@@ -60,11 +63,11 @@ const pushSchema = v.looseObject({
   ttlSeconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(maxTtlSeconds))),
 });
 
-/** A push for devices that are on now has so long to get to its push service. */
-const leastPatienceMs = 60_000;
+/** The minimum time for a push to reach its push service. */
+const minLifetimeMs = 60_000;
 
 /**
- * Queues a push to all subscriptions that there are now. `send_pending_push` sends it within seconds.
+ * Queues a push to all current subscriptions. `send_pending_push` sends it within seconds.
  *
  * @param db a Kysely or a transaction on the site's database
  * @throws InvalidPushError (`LINOD_ERR_INVALID_PUSH`)
@@ -83,7 +86,7 @@ export async function queuePush(db: AnyKysely, push: NewPush): Promise<QueuedPus
       topic,
       urgency,
       queued_at: at,
-      expires_at: at + Math.max(ttlSeconds * 1000, leastPatienceMs),
+      expires_at: at + Math.max(ttlSeconds * 1000, minLifetimeMs),
     })
     .returning('id')
     .executeTakeFirstOrThrow();
@@ -109,7 +112,7 @@ export async function queuePush(db: AnyKysely, push: NewPush): Promise<QueuedPus
   return { id, deliveries: Number(numInsertedOrUpdatedRows ?? 0n) };
 }
 
-/** Checked, and with what was left open. */
+/** Validates a push, and fills in the defaults. */
 function parsePush(push: NewPush) {
   const [wrong] = schemaProblems(pushSchema, push);
   if (wrong !== undefined) throw new InvalidPushError(wrong.field, wrong.problem);
@@ -124,11 +127,12 @@ function parsePush(push: NewPush) {
 
 function payloadOf(data: NewPush['data'], id: string): string {
   if (typeof data === 'string') return data;
-  // To valibot a list is a record, too.
-  if (Array.isArray(data)) throw new InvalidPushError('data', 'expected data to be no list');
+  // valibot accepts an array as a record.
+  if (Array.isArray(data))
+    throw new InvalidPushError('data', 'expected data to be a text or an object, got a list');
   try {
     return JSON.stringify({ id, ...data });
   } catch (error) {
-    throw new InvalidPushError('data', `expected what JSON can say as data: ${String(error)}`);
+    throw new InvalidPushError('data', `expected data that JSON can express: ${String(error)}`);
   }
 }

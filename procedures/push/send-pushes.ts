@@ -1,9 +1,9 @@
-// The outbox of pushes: what is special about it, and one attempt at one delivery.
+// The outbox of pushes: its parameters, and one attempt at one delivery.
 
 import { type BaseRequest, sql } from '../../src/index.js';
-import { headline } from '../failures.js';
 import { ClaimLostError, type OutboxKind, type Verdict } from '../outbox/outbox.js';
 import { sendPending, type Transport } from '../outbox/send-pending.js';
+import { headline } from '../shared/failures.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { PushDeliveryRow, PushMessageRow, PushSubscriptionRow } from '../store/tables.js';
 import { PrivateAddressError } from './addresses.js';
@@ -16,12 +16,12 @@ import {
   type WebPush,
 } from './web-push.js';
 
-/** Deliveries on the way at a time. */
+/** The maximum number of parallel deliveries. */
 const connections = 16;
 const timeoutMs = 10_000;
-/** When the run is to end, what is on the way has so long before it is cut off; less than a run's usual grace. */
-const lastWordsMs = 2000;
-/** A push service that wants to be asked again at once is not, and one that wants to be left alone for long is. */
+/** How long running deliveries may take after the run was aborted; less than a run's usual grace period. */
+const abortGraceMs = 2000;
+/** Bounds for the pauses that push services ask for. */
 const leastPauseMs = 1000;
 const longestRetryAfterMs = 86_400_000;
 
@@ -38,7 +38,7 @@ export const pushes: OutboxKind<PushDeliveryRow> = {
   nameOf: ({ message_id: push, subscription_id: id }) => `push ${push} to subscription ${id}`,
 };
 
-/** Sends the pushes that are due. */
+/** Sends the due pushes. */
 export async function sendPushes(ar: BaseRequest, db: SiteDatabase): Promise<void> {
   await sendPending(ar, db, pushes, async () => {
     const webPush = await loadWebPush();
@@ -46,7 +46,7 @@ export async function sendPushes(ar: BaseRequest, db: SiteDatabase): Promise<voi
   });
 }
 
-/** One run's way to the push services. */
+/** One run's connection to the push services. */
 class PushTransport implements Transport<PushDeliveryRow> {
   readonly connections = connections;
   readonly #ar: BaseRequest;
@@ -64,7 +64,7 @@ class PushTransport implements Transport<PushDeliveryRow> {
     this.#vapid = vapid;
     const allowPrivate = ar.site.settings.pushToPrivateAddresses;
     this.#poster = new Poster({ allowPrivate, connections, timeoutMs });
-    this.#onAbort = () => void setTimeout(() => this.#cut.abort(ar.signal.reason), lastWordsMs).unref();
+    this.#onAbort = () => void setTimeout(() => this.#cut.abort(ar.signal.reason), abortGraceMs).unref();
     ar.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
@@ -79,14 +79,14 @@ class PushTransport implements Transport<PushDeliveryRow> {
     const message = await ofMessage.executeTakeFirstOrThrow();
     const ofId = this.#db.selectFrom('push_subscriptions').selectAll().where('id', '=', subscriptionId);
     const subscription = await ofId.executeTakeFirst();
-    if (subscription === undefined) return { kind: 'refused', answer: 'its subscription is gone' };
-    // A browser that several people use is subscribed for whoever came last.
+    if (subscription === undefined) return { kind: 'refused', answer: 'its subscription was removed' };
+    // A shared browser is subscribed for its last user.
     if (message.user !== null && message.user !== subscription.user)
-      return { kind: 'refused', answer: 'its subscription belongs to another user by now' };
+      return { kind: 'refused', answer: 'its subscription belongs to another user now' };
     if (subscription.state === 'broken')
       return { kind: 'refused', answer: subscription.problem ?? 'its subscription is broken' };
     if (message.expires_at <= this.#now)
-      return { kind: 'refused', answer: 'its time to live was over before it could be sent' };
+      return { kind: 'refused', answer: 'its lifetime ended before it could be sent' };
     try {
       return await this.#post(message, subscription, handOver);
     } catch (error) {
@@ -94,8 +94,7 @@ class PushTransport implements Transport<PushDeliveryRow> {
         return this.#drop(subscription, 'broken', error.message);
       }
       if (error instanceof ClaimLostError) return { kind: 'ended', answer: error.message };
-      if (this.#cut.signal.aborted)
-        return { kind: 'in doubt', answer: 'the run was ended while it was being sent' };
+      if (this.#cut.signal.aborted) return { kind: 'in doubt', answer: 'the run ended during the attempt' };
       return { kind: 'deferred', answer: headline(error), at: message.expires_at };
     }
   }
@@ -116,7 +115,7 @@ class PushTransport implements Transport<PushDeliveryRow> {
     const { answer } = said;
     switch (said.kind) {
       case 'sent':
-        return { kind: 'sent', answer, also: async (tx) => await noteSent(tx, subscription, this.#now) };
+        return { kind: 'sent', answer, also: async (tx) => await recordSent(tx, subscription, this.#now) };
       case 'gone':
         return this.#drop(subscription, 'gone', answer);
       case 'refused':
@@ -124,7 +123,7 @@ class PushTransport implements Transport<PushDeliveryRow> {
       case 'failed':
         return { kind: 'deferred', answer, at: message.expires_at };
       case 'later':
-        return { kind: 'put off', answer, at: said.at };
+        return { kind: 'postponed', answer, at: said.at };
     }
   }
 
@@ -135,18 +134,18 @@ class PushTransport implements Transport<PushDeliveryRow> {
   }
 }
 
-async function noteSent(tx: SiteDatabase, { id }: PushSubscriptionRow, now: number): Promise<void> {
+async function recordSent(tx: SiteDatabase, { id }: PushSubscriptionRow, now: number): Promise<void> {
   await tx.updateTable('push_subscriptions').set({ sent_at: now }).where('id', '=', id).execute();
 }
 
-/** The subscription is of no use: it goes, or stays as broken for people to see. */
+/** Deletes a useless subscription, or marks it as broken for people to see. */
 async function dropSubscription(
   tx: SiteDatabase,
   { id, p256dh, auth }: PushSubscriptionRow,
   how: 'gone' | 'broken',
   problem: string,
 ): Promise<void> {
-  // Not if it was made anew meanwhile, under the same endpoint.
+  // Not if the browser has renewed it meanwhile, under the same endpoint.
   const same = { id, p256dh, auth };
   if (how === 'gone') {
     const gone = tx.deleteFrom('push_subscriptions').where((eb) => eb.and(same));
@@ -157,7 +156,7 @@ async function dropSubscription(
   }
 }
 
-/** Deletes pushes of which nothing is left to deliver, or to show. */
+/** Deletes pushes without remaining deliveries. */
 export async function clearOldPushes(db: SiteDatabase, queuedBefore: number): Promise<void> {
   await db
     .deleteFrom('push_messages')
@@ -169,8 +168,9 @@ export async function clearOldPushes(db: SiteDatabase, queuedBefore: number): Pr
 }
 
 /**
- * What becomes of a delivery after an attempt. sent: it was taken. gone: there is no such subscription any more. refused:
- * trying again is of no use. later: not before `at`, because the push service says so. failed: tried again after a pause.
+ * The meaning of a push service's answer. sent: accepted. gone: the subscription no longer exists. refused:
+ * another attempt is useless. later: not before `at`, as the push service says. failed: try again after a
+ * pause.
  */
 export type Judgement =
   | { readonly kind: 'sent' | 'gone' | 'refused' | 'failed'; readonly answer: string }
@@ -187,10 +187,10 @@ export function judge({ status, retryAfter, text }: PushAnswer, now: number): Ju
   return { kind: isPassing ? 'failed' : 'refused', answer };
 }
 
-/** The instant that a header `Retry-After` means, a number of seconds or a date. Source: RFC 9110, 10.2.3. */
+/** The instant of a header `Retry-After`, which has seconds or a date. Source: RFC 9110, 10.2.3. */
 export function retryAt(header: string | undefined, now: number): number | undefined {
   const text = header?.trim() ?? '';
-  // Date.parse would also take `-5` for a date.
+  // Date.parse would also accept `-5` as a date.
   const date = /^[A-Za-z]{3,9}, /.test(text) ? Date.parse(text) : Number.NaN;
   const at = /^\d+$/.test(text) ? now + Number(text) * 1000 : date;
   if (Number.isNaN(at)) return undefined;

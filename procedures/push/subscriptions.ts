@@ -1,17 +1,17 @@
-// Where users can be reached: what a browser's `PushManager.subscribe` has answered.
+// Stores the subscriptions of users' browsers: the results of `PushManager.subscribe`.
 
 import { LinodError } from '../../src/index.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 import type { PushSubscriptionRow } from '../store/tables.js';
 import { parseEndpoint } from './addresses.js';
 
-/** What `JSON.stringify` makes of a browser's `PushSubscription`. */
+/** A browser's `PushSubscription` as JSON. */
 export interface BrowserSubscription {
   readonly endpoint: string;
   readonly keys: { readonly p256dh: string; readonly auth: string };
 }
 
-/** A subscription was refused before it was kept. */
+/** A subscription was refused before it was stored. */
 export class InvalidSubscriptionError extends LinodError {
   readonly field: string;
 
@@ -22,11 +22,11 @@ export class InvalidSubscriptionError extends LinodError {
 }
 
 /**
- * Keeps a subscription of a user. The same endpoint again is the same subscription: it gets the new keys and the new
- * user, and counts as mended.
+ * Stores a subscription of a user. The same endpoint is the same subscription: it gets the new keys and the
+ * new user, and becomes active again.
  *
  * @param db a Kysely or a transaction on the site's database
- * @param device what people call it, `Firefox on Linux`
+ * @param device its name for people, `Firefox on Linux`
  * @returns the subscription's number
  * @throws InvalidSubscriptionError (`LINOD_ERR_INVALID_SUBSCRIPTION`)
  * @example
@@ -53,9 +53,9 @@ export async function savePushSubscription(
 }
 
 /**
- * Forgets a subscription, by its endpoint or its number; what is on the way to it is given up.
+ * Removes a subscription by its endpoint or its number. Its pending deliveries are given up.
  *
- * @returns whether there was one
+ * @returns whether it existed
  */
 export async function removePushSubscription(db: AnyKysely, which: string | number): Promise<boolean> {
   const { numDeletedRows } = await procedureTables(db)
@@ -65,7 +65,7 @@ export async function removePushSubscription(db: AnyKysely, which: string | numb
   return numDeletedRows > 0n;
 }
 
-/** The subscriptions of a user, or of all, in the order in which they were made. */
+/** The subscriptions of a user, or of all, in the order of their creation. */
 export async function pushSubscriptions(db: AnyKysely, user?: string): Promise<PushSubscriptionRow[]> {
   return await procedureTables(db)
     .selectFrom('push_subscriptions')
@@ -77,10 +77,7 @@ export async function pushSubscriptions(db: AnyKysely, user?: string): Promise<P
 
 function parseSubscription(subscription: unknown): { url: URL; p256dh: string; auth: string } {
   if (!isRecord(subscription)) {
-    throw new InvalidSubscriptionError(
-      'all of it',
-      `expected an object, got: ${JSON.stringify(subscription)}`,
-    );
+    throw new InvalidSubscriptionError('value', `expected an object, got: ${JSON.stringify(subscription)}`);
   }
   const url = parseEndpoint(subscription.endpoint);
   if (typeof url === 'string') throw new InvalidSubscriptionError('endpoint', url);
@@ -91,7 +88,7 @@ function parseSubscription(subscription: unknown): { url: URL; p256dh: string; a
   return { url, p256dh, auth };
 }
 
-/** What is secret is not shown. */
+/** Errors do not show the secret text. */
 function parseKey(field: string, text: unknown, bytes: number, what: string): string {
   const isBase64 = typeof text === 'string' && /^[\w+/-]+={0,2}$/.test(text);
   const key = isBase64 ? Buffer.from(text, 'base64url') : Buffer.alloc(0);

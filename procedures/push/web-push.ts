@@ -1,7 +1,8 @@
-// The package that encrypts and signs: `web-push`, an optional peer dependency, since most sites send no pushes.
+// The package `web-push`, which encrypts and signs. It is an optional peer dependency, since most sites send
+// no pushes.
 //
-// Of it only the making of requests is used. Posting them is done here (post.ts): the package's own way cannot be kept
-// away from private addresses, nor speak to a push service of the same machine, nor keep connections.
+// Only its preparation of requests is used; post.ts sends them. The package's own sending cannot avoid
+// private addresses, use a push service on the same machine, or keep connections alive.
 
 import { createECDH } from 'node:crypto';
 import { BadConfigError, LinodError, type Settings } from '../../src/index.js';
@@ -14,23 +15,23 @@ export class MissingWebPushError extends LinodError {
   }
 }
 
-/** Nothing can be encrypted for a subscription. */
+/** The keys of a subscription are invalid, so nothing can be encrypted for it. */
 export class BrokenSubscriptionError extends LinodError {
   constructor(problem: string, cause: unknown) {
     super('LINOD_ERR_BROKEN_SUBSCRIPTION', problem, { cause });
   }
 }
 
-/** What is to be posted. */
+/** A request to post. */
 export interface PushRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string | number>>;
   readonly body: Buffer;
 }
 
-/** What of the package is used. */
+/** The used part of the package. */
 export interface WebPush {
-  /** @throws BrokenSubscriptionError (`LINOD_ERR_BROKEN_SUBSCRIPTION`) when its keys are none */
+  /** @throws BrokenSubscriptionError (`LINOD_ERR_BROKEN_SUBSCRIPTION`) for invalid keys */
   requestFor(
     subscription: Pick<PushSubscriptionRow, 'endpoint' | 'p256dh' | 'auth'>,
     message: Pick<PushMessageRow, 'payload' | 'topic' | 'urgency'>,
@@ -68,9 +69,9 @@ export async function loadWebPush(): Promise<WebPush> {
   };
 }
 
-/** Who sends, and the keys by which push services know the site. Source: RFC 8292. */
+/** The sender, and the keys by which push services recognise the site. Source: RFC 8292. */
 export interface VapidDetails {
-  /** Whom a push service may write to when something goes wrong: `mailto:` or `https:`. */
+  /** The contact for push services: `mailto:` or `https:`. */
   readonly subject: string;
   readonly publicKey: string;
   readonly privateKey: string;
@@ -81,14 +82,14 @@ type VapidSettings = Pick<Settings, 'vapidSubject' | 'vapidPublicKey' | 'vapidPr
 /**
  * The keys of a site.
  *
- * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) when one is missing, or they are no pair
+ * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) when one is missing, or they are not a pair
  */
 export function vapidDetails(settings: VapidSettings): VapidDetails {
   const { vapidSubject: subject, vapidPublicKey: publicKey, vapidPrivateKey: privateKey } = settings;
   const given = { vapidSubject: subject, vapidPublicKey: publicKey, vapidPrivateKey: privateKey };
   const missing = Object.entries(given).flatMap(([key, value]) => (value === '' ? [key] : []));
   const bad = (key: string | undefined, problem: string) =>
-    new BadConfigError('the settings', key, `${problem}; \`linod push keys\` makes a pair of keys`);
+    new BadConfigError('the settings', key, `${problem}; create a pair of keys with \`linod push keys\``);
   if (missing.length > 0) throw bad(undefined, `push needs ${missing.join(', ')}`);
   const pair = createECDH('prime256v1');
   pair.setPrivateKey(privateKey, 'base64url');

@@ -1,4 +1,4 @@
-// The way to the tables: typed, and only where they exist.
+// Typed access to the tables of the procedures.
 
 import type { QueryCreator as AnyQueryCreator, Kysely, QueryExecutorProvider } from 'kysely';
 import {
@@ -21,8 +21,8 @@ registerMigrations(migrations);
 export type SiteDatabase = Kysely<Database & ProcedureTables>;
 
 /**
- * Any Kysely or transaction on the site's database, whatever tables it is typed with: what is written through an
- * application's own transaction stands or falls with it.
+ * Any Kysely or transaction on the site's database, with any table types. Writes through an application's
+ * transaction are committed with it.
  */
 export type AnyKysely = QueryExecutorProvider;
 
@@ -31,12 +31,13 @@ export class MissingTablesError extends LinodError {
   constructor(site: string) {
     super(
       'LINOD_ERR_MISSING_TABLES',
-      `the database of site ${JSON.stringify(site)} lacks the tables of linod/procedures: it was opened before linod/procedures was imported; import it before opening the store, or run \`linod migrate\``,
+      `the database of site ${JSON.stringify(site)} lacks the tables of linod/procedures: import it before ` +
+        'opening the store, or run `linod migrate`',
     );
   }
 }
 
-/** Whose database was seen to have the tables: they do not go again. */
+/** Sites whose databases have the tables. */
 const complete = new WeakSet<Site>();
 
 /**
@@ -65,7 +66,7 @@ export function procedureTables(db: AnyKysely): AnyQueryCreator<ProcedureTables>
   return new QueryCreator({ executor: db.getExecutor() });
 }
 
-/** Queries on tables that this program has no types for, such as an application's. */
+/** Queries on untyped tables, such as an application's. */
 export function anyTables(db: AnyKysely): AnyQueryCreator<AnyTables> {
   return new QueryCreator({ executor: db.getExecutor() });
 }

@@ -1,10 +1,10 @@
-// The tables that come with the shipped procedures, once: the first migration and the types of the rows are made of them.
-// A later column gets a migration of its own. Times are milliseconds since 1970 UTC; booleans are 0 and 1.
+// The tables of the shipped procedures. The first migration creates them from here, and the row types derive
+// from them. A later column needs its own migration. Times are ms since 1970 UTC, booleans 0 and 1.
 
 import type { Generated, Selectable } from 'kysely';
 import { idColumn, type Migration, sql } from '../../src/index.js';
 
-/** A column of the database, and the type that Kysely has for it. */
+/** A database column, and its type for Kysely. */
 interface Column<T> {
   readonly sql: string;
   readonly type?: T;
@@ -14,7 +14,7 @@ function column<T>(sql: string): Column<T> {
   return { sql };
 }
 
-// The types are words that mean the same on both databases: `bigint` is INTEGER on SQLite.
+// These type names are valid on both databases: `bigint` is INTEGER on SQLite.
 const id = column<Generated<number>>('');
 const number = column<number>('bigint not null');
 const numberOrNull = column<number | null>('bigint');
@@ -28,8 +28,8 @@ function oneOf<T extends string>(): Column<T> {
 }
 
 /**
- * queued: waits for its time. sending: a job has it in hand. sent: it was taken. deferred: not yet taken, and tried again.
- * failed: given up, see the answer. digested: travels as a part of another mail, see `digest_id`.
+ * queued: waits for its time. sending: claimed by a job. sent: accepted. deferred: not accepted yet, and
+ * tried again. failed: given up, see the answer. digested: part of another mail, see `digest_id`.
  */
 export const mailStatuses = ['queued', 'sending', 'sent', 'deferred', 'failed', 'digested'] as const;
 export type MailStatus = (typeof mailStatuses)[number];
@@ -37,35 +37,35 @@ export type MailStatus = (typeof mailStatuses)[number];
 /** often: sent within seconds. daily: waits for the user's daily digest. digest: such a digest. */
 export type MailUrgency = 'often' | 'daily' | 'digest';
 
-/** How urgent a push is for a device that saves its battery. Source: RFC 8030, 5.3. */
+/** The urgency of a push, for devices that save battery. Source: RFC 8030, 5.3. */
 export type PushUrgency = 'very-low' | 'low' | 'normal' | 'high';
 
 /**
- * pending: waits for its time. sending: a job has it in hand. sent: the push service took it. failed: given up, see
- * the answer.
+ * pending: waits for its time. sending: claimed by a job. sent: the push service accepted it. failed: given
+ * up, see the answer.
  */
 export type PushDeliveryStatus = 'pending' | 'sending' | 'sent' | 'failed';
 
-/** What the two outboxes have in common. */
+/** The common columns of both outboxes. */
 const outbox = {
-  /** How often it was tried to send it. */
+  /** The number of attempts. */
   attempts: number,
-  /** How many of the attempts left it in doubt whether it was taken. */
+  /** The number of attempts with an unknown result. */
   interruptions: number,
-  /** 1 from the moment on at which it may have been taken, and until there is an answer. */
+  /** 1 from the moment at which the other side may accept it until its answer. */
   handed_over: zero,
-  /** Not before this time. */
+  /** The earliest next attempt. */
   next_attempt_at: number,
-  /** The job that has it in hand. */
+  /** The job that has claimed it. */
   job_id: numberOrNull,
-  /** What the other side said last. */
+  /** The last answer of the other side. */
   answer: textOrNull,
   /** When it was sent or given up. */
   done_at: numberOrNull,
 };
 
 const tables = {
-  /** What an application tells a user. */
+  /** Messages of an application to its users. */
   user_messages: {
     id,
     user: text,
@@ -77,23 +77,23 @@ const tables = {
     owner: textOrNull,
     created_at: number,
     seen_at: numberOrNull,
-    /** Whether the application shows it: 0 for a user who gets it on other ways only. */
+    /** Whether the application shows it: 0 for a user who gets it only on other ways. */
     in_app: column<Generated<number>>('bigint not null default 1'),
-    /** When it is to go its other ways; null when it is through. */
+    /** When its next delivery is due; null when there is none. */
     route_at: numberOrNull,
-    /** JSON of the names of ways that are left; null before the first attempt. */
+    /** JSON list of the remaining ways; null before the first attempt. */
     pending_ways: textOrNull,
-    /** What went wrong on its ways last. */
+    /** The last problem of its delivery. */
     problem: textOrNull,
   },
-  /** How a user wants messages of a kind; the kind `*` stands for all others. */
+  /** A user's ways for messages of a kind; the kind `*` means all others. */
   notification_choices: {
     user: text,
     kind: text,
-    /** JSON of the names of ways. */
+    /** JSON list of ways. */
     ways: text,
   },
-  /** A reminder of an event. A row a (source, event, user, minutes, start). */
+  /** A reminder of an event. One row for each (source, event, user, minutes, start). */
   event_reminders: {
     id,
     source: text,
@@ -104,12 +104,12 @@ const tables = {
     remind_at: number,
     subject: text,
     body: text,
-    /** When it became a message, or was covered by a later one of the same event. */
+    /** When it was sent as a message, or a later one of the same event replaced it. */
     sent_at: numberOrNull,
   },
   outbox_mails: {
     id,
-    /** The header `Message-ID`, with its angle brackets: the same at every attempt. */
+    /** The header `Message-ID`, with its angle brackets: the same in all attempts. */
     message_id: uniqueText,
     recipient: text,
     /** Null: the transport's own. */
@@ -123,7 +123,7 @@ const tables = {
     status: oneOf<MailStatus>(),
     /** For the header `List-Unsubscribe`; null for none. */
     unsubscribe: column<Generated<string | null>>('text'),
-    /** The mail that it travels in. */
+    /** The digest that contains it. */
     digest_id: column<number | null>('bigint references outbox_mails (id) on delete cascade'),
     ...outbox,
   },
@@ -131,7 +131,7 @@ const tables = {
   push_subscriptions: {
     id,
     user: text,
-    /** Where its push service takes messages for it. */
+    /** The URL at its push service. */
     endpoint: uniqueText,
     /** The push service: scheme, host and port of the endpoint. */
     origin: text,
@@ -139,77 +139,77 @@ const tables = {
     p256dh: text,
     /** Its authentication secret, 16 bytes as base64url. */
     auth: text,
-    /** What people call it, `Firefox on Linux`. */
+    /** Its name for people, `Firefox on Linux`. */
     device: textOrNull,
     created_at: number,
-    /** When something was taken for it last. */
+    /** When the push service last accepted a push for it. */
     sent_at: numberOrNull,
-    /** broken: nothing can be sent to it, see `problem`; subscribing anew mends it. */
+    /** broken: nothing can be sent to it, see `problem`; a new subscription repairs it. */
     state: oneOf<'active' | 'broken'>(),
     problem: textOrNull,
   },
-  /** What is sent to the subscriptions of a user, or of all. */
+  /** A push to the subscriptions of a user, or of all. */
   push_messages: {
     id,
     /** Null: all users. */
     user: textOrNull,
-    /** What the receivers get, before it is encrypted for each of them. */
+    /** The content before its encryption for each receiver. */
     payload: text,
-    /** The header `Topic`, the same at every attempt: a push service that still has the first replaces it. */
+    /** The header `Topic`, the same in all attempts: a push service replaces a waiting copy. */
     topic: text,
     urgency: oneOf<PushUrgency>(),
     queued_at: number,
-    /** Of no use afterwards. */
+    /** Useless afterwards. */
     expires_at: number,
   },
-  /** One message on its way to one subscription. */
+  /** One message to one subscription. */
   push_deliveries: {
     id,
     message_id: column<number>('bigint not null references push_messages (id) on delete cascade'),
-    /** Stays when the subscription is gone. */
+    /** Stays when the subscription is removed. */
     subscription_id: number,
     status: oneOf<PushDeliveryStatus>(),
     ...outbox,
   },
-  /** A problem in the application's data, found by a checker. A row a (checker, owner, message). */
+  /** A problem in the application's data. One row for each (checker, owner, message). */
   data_problems: {
     id,
     checker: text,
-    /** What is wrong, `orders 17`. */
+    /** What has the problem, `orders 17`. */
     owner: text,
     message: text,
     fixable: number,
-    /** When it was found first, since it was last not there. */
+    /** When it was first found since it was last solved. */
     since: number,
-    /** The checker's pass that found it last. */
+    /** The checker's last pass that found it. */
     seen_pass: number,
-    /** When it was found to be gone. */
+    /** When it was found solved. */
     closed_at: numberOrNull,
   },
-  /** How far a checker has come. A pass that was interrupted goes on where it was. */
+  /** The position of a checker, where an interrupted pass continues. */
   checker_passes: {
     checker: uniqueText,
     pass: number,
-    /** The run that has it in hand. */
+    /** The run that owns the pass. */
     run: text,
     started_at: number,
-    /** JSON of the key of the last row that was checked; null before the first. */
+    /** JSON of the key of the last checked row; null before the first. */
     position: textOrNull,
     checked: number,
     ended_at: numberOrNull,
   },
-  /** What has to be computed anew. A row a (summary, key). */
+  /** An outdated key of a summary. One row for each (summary, key). */
   dirty_summaries: {
     id,
     summary: text,
     key: text,
-    /** Counts the marks: one that is made while the key is being computed stays. */
+    /** Counts the marks, so that a mark during the computation of its key stays. */
     version: number,
     marked_at: number,
     failures: number,
     last_error: textOrNull,
   },
-  /** A summary of which all keys are to be computed, and are not all marked yet. */
+  /** A summary to recompute completely, whose keys are not all marked yet. */
   whole_summaries: { summary: uniqueText, asked_at: number },
 };
 
@@ -222,7 +222,7 @@ const indexes = [
   'unique event_reminders (source, event, "user", minutes_before, starts_at)',
   'event_reminders (remind_at) where sent_at is null',
   'event_reminders (starts_at)',
-  // In the order in which they are sent. Small, however many mails were sent: the procedures poll every few seconds.
+  // In the order of sending. Small even after many mails, because the procedures poll every few seconds.
   "outbox_mails (next_attempt_at, id) where status in ('queued', 'deferred') and urgency <> 'daily'",
   "outbox_mails (recipient, id) where status = 'queued' and urgency = 'daily'",
   "outbox_mails (job_id) where status = 'sending'",
@@ -236,7 +236,7 @@ const indexes = [
   'push_deliveries (done_at)',
   'unique data_problems (checker, owner, message)',
   'data_problems (closed_at)',
-  // Closing what a pass did not find reads open problems only, however many were closed.
+  // A pass closes problems that it did not find; this reads open ones only.
   'data_problems (checker, seen_pass) where closed_at is null',
   'unique dirty_summaries (summary, key)',
   'dirty_summaries (summary, failures, id)',
@@ -264,7 +264,7 @@ type TableOf<Columns> = {
 };
 
 /**
- * For Kysely's `withTables`.
+ * The tables, for Kysely's `withTables`.
  *
  * @example
  * const db = ar.db.withTables<ProcedureTables>();

@@ -1,23 +1,23 @@
-// What checksummaries does, for the nightly run and for the command.
+// The work of checksummaries, for the nightly run and for the command.
 
 import { type BaseRequest, UsageError } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { mayGoOn } from '../pause.js';
+import { counted } from '../shared/counted.js';
+import { shouldContinue } from '../shared/pause.js';
 import { type SiteDatabase, siteDatabase } from '../store/open.js';
 import { type AnySummary, inOrder, summaries } from './summaries.js';
 import { SummaryRun } from './summary-run.js';
 
 export interface SummaryOptions {
-  /** Only summaries of these names; null for all. */
+  /** Only summaries with these names; null for all. */
   readonly summaries: readonly string[] | null;
-  /** Whether all keys are computed, not only those that were marked. */
+  /** Whether all keys are recomputed, not only marked ones. */
   readonly all: boolean;
 }
 
 /**
- * Computes what is outdated.
+ * Recomputes outdated keys.
  *
- * @throws UsageError (`LINOD_ERR_USAGE`) for the name of a summary that nobody registered, or one that cannot tell all its keys
+ * @throws UsageError (`LINOD_ERR_USAGE`) for an unknown summary, or one that cannot list all its keys
  */
 export async function checkSummaries(ar: BaseRequest, options: SummaryOptions): Promise<void> {
   const db = await siteDatabase(ar);
@@ -27,16 +27,16 @@ export async function checkSummaries(ar: BaseRequest, options: SummaryOptions): 
     summary: name,
     asked_at: ar.now().getTime(),
   }));
-  // Written down first, so that a run that is killed while it marks their keys leaves the rest to the next.
+  // Stored first, so that the next run continues if this one is killed while it marks the keys.
   if (whole.length > 0) {
     const asked = db.insertInto('whole_summaries').values(whole);
     await asked.onConflict((conflict) => conflict.column('summary').doNothing()).execute();
   }
   for (const summary of wanted) {
-    if (!(await mayGoOn(ar.signal))) return;
+    if (!(await shouldContinue(ar.signal))) return;
     await new SummaryRun(ar, db, summary).run();
   }
-  await tellUnknown(ar, db);
+  await warnAboutUnknown(ar, db);
 }
 
 function wholeOnes(wanted: readonly AnySummary[], { summaries: names, all }: SummaryOptions): AnySummary[] {
@@ -44,14 +44,14 @@ function wholeOnes(wanted: readonly AnySummary[], { summaries: names, all }: Sum
   const without = wanted.find(({ keys }) => keys === undefined);
   if (names !== null && without !== undefined) {
     throw new UsageError(
-      `summary ${JSON.stringify(without.name)} cannot be computed whole: it has no function keys`,
+      `summary ${JSON.stringify(without.name)} cannot be recomputed completely: it has no function keys`,
     );
   }
   return wanted.filter(({ keys }) => keys !== undefined);
 }
 
-/** A mark under a mistyped name would wait for ever, unseen. */
-async function tellUnknown(ar: BaseRequest, db: SiteDatabase): Promise<void> {
+/** Warns of marks with unknown, perhaps mistyped names, which would wait for ever. */
+async function warnAboutUnknown(ar: BaseRequest, db: SiteDatabase): Promise<void> {
   const marked = await db
     .selectFrom('dirty_summaries')
     .select((eb) => ['summary', eb.fn.countAll<number>().as('count')])
@@ -59,9 +59,7 @@ async function tellUnknown(ar: BaseRequest, db: SiteDatabase): Promise<void> {
     .execute();
   for (const { summary, count } of marked) {
     if (summaries.has(summary)) continue;
-    ar.warning(
-      `nobody registered the summary ${JSON.stringify(summary)}, of which ${counted(count, 'key')} wait`,
-    );
+    ar.warning(`${counted(count, 'key')} wait for the unregistered summary ${JSON.stringify(summary)}`);
   }
 }
 
@@ -69,13 +67,16 @@ async function tellUnknown(ar: BaseRequest, db: SiteDatabase): Promise<void> {
 export interface WaitingKeys {
   readonly summary: string;
   readonly keys: number;
-  /** How many of them could not be computed. */
+  /** How many of them failed. */
   readonly failed: number;
-  /** What one of these failed with last. */
+  /** The last error of one of these. */
   readonly lastError: string | null;
 }
 
-/** Whether all keys of a summary are wanted, and could not be read. @param names only of these summaries; null for all */
+/**
+ * Whether some summary is to be recomputed completely, but its keys could not be read. @param names only
+ * these summaries; null for all
+ */
 export async function areKeysUnread(ar: BaseRequest, names: readonly string[] | null): Promise<boolean> {
   const db = await siteDatabase(ar);
   const rows = await db.selectFrom('whole_summaries').select('summary').execute();

@@ -1,34 +1,38 @@
-// Summaries: what an application computes from its data and stores, by keys, so that it need not be computed again.
+// Summaries: values that an application computes from its data and stores by key, to avoid repeated
+// computation.
 
 import type { Kysely } from 'kysely';
 import * as v from 'valibot';
 import type { BaseRequest, Database } from '../../src/index.js';
-import { InvalidRegistrationError, Registry } from '../registry.js';
+import { InvalidRegistrationError, Registry } from '../shared/registry.js';
 import { type AnyKysely, procedureTables } from '../store/open.js';
 
-/** A set of stored values, one a key. */
+/** A set of stored values, one for each key. */
 export interface Summary<Value> {
   /** Stored with the marks. */
   readonly name: string;
-  /** Computes the value of a key from the data. What it throws leaves the key marked, for the next run. */
+  /** Computes the value of a key from the data. After an error the key stays marked for the next run. */
   compute(key: string, ar: BaseRequest): Value | Promise<Value>;
   /**
-   * Stores a value, in the transaction that takes the mark away. The transaction may be begun again: this does nothing
-   * but ask and write through `tx`.
+   * Stores a value, in the transaction that removes the mark. The transaction may be retried, so this must
+   * only read and write through `tx`.
    */
   store(key: string, value: Awaited<Value>, tx: Kysely<Database>): void | Promise<void>;
-  /** All keys there are, for when the summary is computed whole: `linod checksummaries --all`. */
+  /** All keys, for a complete recomputation: `linod checksummaries --all`. */
   keys?(ar: BaseRequest): Iterable<string> | AsyncIterable<string> | Promise<Iterable<string>>;
-  /** What the nightly run computes: keys that were marked, the default, or all of them, which needs `keys`. */
+  /** What the nightly run computes: marked keys (default), or all keys, which needs `keys`. */
   readonly nightly?: 'dirty' | 'all' | undefined;
-  /** Summaries that this one is computed from. They are computed before, and what changes in them is dirty here. */
+  /**
+   * Summaries that this one is computed from. They are computed first, and their changes mark keys of this
+   * one.
+   */
   readonly depends?: readonly Dependency[] | undefined;
 }
 
 /** A summary that another one is computed from. */
 export interface Dependency {
   readonly summary: string;
-  /** The keys that are no longer true when a key of that summary was stored. Default: the same key. */
+  /** The keys that a new value of that summary outdates. Default: the same key. */
   keys?(key: string): Iterable<string>;
 }
 
@@ -47,15 +51,15 @@ export const summaries = new Registry<AnySummary>(
     }),
     v.check(
       ({ nightly, keys }) => nightly !== 'all' || keys !== undefined,
-      'expected a function keys, since it is computed whole',
+      "expected a function keys with nightly: 'all'",
     ),
   ),
 );
 
 /**
- * Has the nightly `checksummaries` compute what was marked as dirty.
+ * Registers a summary. The nightly `checksummaries` recomputes its marked keys.
  *
- * @returns takes it back
+ * @returns a function that removes it
  * @throws InvalidRegistrationError (`LINOD_ERR_INVALID_REGISTRATION`)
  * @example
  * registerSummary({
@@ -71,7 +75,7 @@ export function registerSummary<Value>(summary: Summary<Value>): () => void {
   return summaries.add(summary as AnySummary);
 }
 
-/** Whether a summary would be computed from itself. */
+/** The cycle through a summary, in words, if there is one. */
 function circleOf<Value>({ name, depends = [] }: Summary<Value>): string | undefined {
   const known = new Map(Array.from(summaries, (other) => [other.name, other.depends ?? []]));
   const find = (path: readonly string[], dependencies: readonly Dependency[]): string | undefined => {
@@ -86,7 +90,7 @@ function circleOf<Value>({ name, depends = [] }: Summary<Value>): string | undef
   return find([name], depends);
 }
 
-/** In the order in which they are computed: each behind those that it depends on. */
+/** In the order of computation: each after its dependencies. */
 export function inOrder(wanted: Iterable<AnySummary>): AnySummary[] {
   const list = [...wanted];
   const ordered = new Set<AnySummary>();
@@ -101,12 +105,12 @@ export function inOrder(wanted: Iterable<AnySummary>): AnySummary[] {
   return [...ordered];
 }
 
-/** Marks that fit into one statement of SQLite. */
+/** Rows of one statement: SQLite limits the number of values. */
 const batchSize = 1000;
 
 /**
- * Says that the values of these keys are no longer true. Call it in the transaction that changes the data, so that
- * no change is missed. A mark that is made while a key is being computed stays for the next run.
+ * Marks keys as outdated. Call it in the transaction that changes the data, so that no change is missed. A
+ * mark during the computation of its key stays for the next run.
  *
  * @param db a Kysely or a transaction on the site's database
  */

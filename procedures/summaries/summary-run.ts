@@ -1,23 +1,23 @@
-// One summary's part of a run. The marks are a queue, oldest first: a run that is ended, or killed, leaves the rest to the
-// next. What failed before comes last, so that keys which always fail do not keep the others waiting.
+// One summary's part of a run. The marks are a queue, oldest first; an ended run leaves the rest to the next
+// one. Failed marks come last, so that keys which always fail do not block others.
 
 import { type BaseRequest, sql } from '../../src/index.js';
-import { counted } from '../counted.js';
-import { headline, isOfDatabase, maxFailures } from '../failures.js';
-import { mayGoOn } from '../pause.js';
+import { counted } from '../shared/counted.js';
+import { headline, isOfDatabase, maxFailures } from '../shared/failures.js';
+import { shouldContinue } from '../shared/pause.js';
 import type { SiteDatabase } from '../store/open.js';
 import type { DirtySummaryRow, ProcedureTables } from '../store/tables.js';
 import { type AnySummary, markSummaryDirty, summaries } from './summaries.js';
 
 const batchSize = 500;
 
-/** Computes what is marked of one summary, and keeps count. */
+/** Recomputes the marked keys of one summary, and counts them. */
 export class SummaryRun {
   readonly #ar: BaseRequest;
   readonly #db: SiteDatabase;
   readonly #summary: AnySummary;
   #stored = 0;
-  /** A mark that failed has gone further back in the queue. */
+  /** Failed marks, which moved back in the queue. */
   readonly #failed = new Set<number>();
 
   constructor(ar: BaseRequest, db: SiteDatabase, summary: AnySummary) {
@@ -26,7 +26,7 @@ export class SummaryRun {
     this.#summary = summary;
   }
 
-  /** What the summary throws is told, and leaves the key marked. Rejects only when the database fails. */
+  /** Logs errors of the summary, whose keys stay marked. Rejects only when the database fails. */
   async run(): Promise<void> {
     const { name } = this.#summary;
     await this.#markAll();
@@ -38,18 +38,19 @@ export class SummaryRun {
     let last: DirtySummaryRow | undefined;
     for (let marks = await this.#marks(last); marks.length > 0; marks = await this.#marks(last)) {
       for (const mark of marks) {
-        if (!(await mayGoOn(this.#ar.signal)) || this.#failed.size >= maxFailures) return this.#tell(total);
+        if (!(await shouldContinue(this.#ar.signal)) || this.#failed.size >= maxFailures)
+          return this.#report(total);
         if (!this.#failed.has(mark.id)) await this.#compute(mark);
         this.#ar.progress(this.#stored + this.#failed.size, total, name);
       }
       last = marks.at(-1);
     }
-    this.#tell(total);
+    this.#report(total);
   }
 
   /**
-   * Marks all keys if that was asked for; those that are marked keep their place in the queue. What `keys` throws is told,
-   * and asked again in the next run. Nothing is computed of a key before all are marked.
+   * Marks all keys if that was requested; marked keys keep their position. Logs an error of `keys`, and
+   * repeats the call in the next run. No key is computed before all are marked.
    */
   async #markAll(): Promise<void> {
     const { name: summary } = this.#summary;
@@ -63,7 +64,7 @@ export class SummaryRun {
         if (keys.length < batchSize) continue;
         await markSummaryDirty(this.#db, summary, keys, this.#ar.now());
         keys = [];
-        if (!(await mayGoOn(this.#ar.signal))) return;
+        if (!(await shouldContinue(this.#ar.signal))) return;
       }
     } catch (error) {
       this.#ar.warning(`${summary}: its keys could not be read: ${headline(error)}`, { error });
@@ -71,7 +72,7 @@ export class SummaryRun {
     } finally {
       await markSummaryDirty(this.#db, summary, keys, this.#ar.now());
     }
-    // Keys that end early since the run is to end are not all keys.
+    // After an abort, the keys may be incomplete.
     if (this.#ar.signal.aborted) return;
     await this.#db
       .deleteFrom('whole_summaries')
@@ -85,7 +86,7 @@ export class SummaryRun {
       .selectFrom('dirty_summaries')
       .selectAll()
       .where('summary', '=', this.#summary.name)
-      // Both databases find the place in the index; of two conditions with OR they would not.
+      // A row comparison uses the index on both databases; two conditions with OR would not.
       .where(sql<boolean>`(failures, id) > (${failures}, ${id})`)
       .orderBy('failures')
       .orderBy('id')
@@ -100,7 +101,7 @@ export class SummaryRun {
         await this.#summary.store(mark.key, value, tx);
         await this.#markDependents(tx.withTables(), mark.key);
         const { id, version } = mark;
-        // Not one that was marked again meanwhile: the value may be of before.
+        // Keeps a mark that was renewed meanwhile: the value may be outdated.
         const marks = tx.withTables<ProcedureTables>().deleteFrom('dirty_summaries');
         await marks.where((eb) => eb.and({ id, version })).execute();
       });
@@ -111,7 +112,7 @@ export class SummaryRun {
     }
   }
 
-  /** What is computed from this key is no longer true. */
+  /** Marks the keys of other summaries that are computed from this key. */
   async #markDependents(tx: SiteDatabase, key: string): Promise<void> {
     for (const { name, depends = [] } of summaries) {
       for (const { summary, keys } of depends) {
@@ -124,7 +125,7 @@ export class SummaryRun {
   async #keepFailure(mark: DirtySummaryRow, error: unknown): Promise<void> {
     this.#failed.add(mark.id);
     const text = `${mark.summary}: ${mark.key} could not be computed: ${headline(error)}`;
-    // The first tells what is wrong; the others are in the table.
+    // Logs only the first failure as a warning; the table has the others.
     if (this.#failed.size === 1) this.#ar.warning(text, { error });
     else this.#ar.debug(text);
     await this.#db
@@ -134,7 +135,7 @@ export class SummaryRun {
       .execute();
   }
 
-  #tell(total: number): void {
+  #report(total: number): void {
     const left = total - this.#stored - this.#failed.size;
     const text = [
       `${this.#summary.name}: ${counted(this.#stored, 'key')} computed`,

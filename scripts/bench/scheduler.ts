@@ -245,7 +245,7 @@ async function rulesOfLinod({ directory, quick }: Context): Promise<Found> {
   const worker = await startWorker(site, '--concurrency', String(ruleCount));
   const window = await watch(worker, quick);
   await worker.stop();
-  const store = await site.openStore();
+  const store = await linod.openStore(site);
   const jobs = await store.db
     .selectFrom('jobs')
     .select(['id', 'due_at'])
@@ -294,7 +294,7 @@ function delays(quick: boolean, calls: readonly Call[], askedAt: (call: Call) =>
 async function runNow({ directory, quick }: Context, settings = {}): Promise<Found> {
   const site = await benchSite(directory, asked, settings);
   const worker = await startWorker(site);
-  const store = await site.openStore();
+  const store = await linod.openStore(site);
   const layer = await site.openLayer();
   const askedAt = new Map<number, number>();
   await paced(quick, async () => {
@@ -352,7 +352,7 @@ function rate(calls: readonly Call[]): Found {
 
 async function requestsOfLinod({ directory, quick }: Context): Promise<Found> {
   const site = await benchSite(directory, asked);
-  const store = await site.openStore();
+  const store = await linod.openStore(site);
   const { db } = store;
   const { id } = await db.selectFrom('job_rules').select('id').executeTakeFirstOrThrow();
   const { sql } = linod;

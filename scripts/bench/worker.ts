@@ -167,7 +167,7 @@ for (const runIn of ${JSON.stringify(kinds)} as const)
   const site = await makeSite(directory, {}, { file: 'bench.ts', code });
   await (await startWorker(site)).stop();
   const worker = await startWorker(site);
-  const store = await site.openStore();
+  const store = await linod.openStore(site);
   const layer = await site.openLayer();
   const asked = new Map<number, { kind: (typeof kinds)[number]; at: number }>();
   await pause(2000);

@@ -1,4 +1,4 @@
-// A mail server of this machine that delivers to nobody: it keeps each mail in a file, and tells of it.
+// A mail server on this machine that delivers to nobody: it stores each mail in a file and reports it.
 
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -37,7 +37,7 @@ export class MailCatcher {
         this.#keep(stream).then(() => callback(), callback);
       },
     });
-    // A client that goes away is no matter.
+    // A client may leave at any time.
     this.#server.on('error', () => undefined);
   }
 

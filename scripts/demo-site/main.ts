@@ -3,12 +3,12 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import webPush from 'web-push';
-import { say, styled } from '../../src/commands/output.js';
+import { say, styled } from '../../src/commands/views/output.js';
 import { MailCatcher } from './mail-catcher.js';
 import { PushService } from './push-service.js';
 import { DemoSite } from './site.js';
 
-/** The procedures in the order in which one finds what the other has left. */
+/** The procedures in an order in which each finds the results of the ones before. */
 const tour = [
   'play_customers',
   'play_customers',
@@ -63,7 +63,11 @@ try {
   await site.close();
   await catcher?.close();
   service.close();
-  say(dir === undefined ? 'all is ended, nothing is left behind' : `all is ended, the site is in ${dir}`);
+  say(
+    dir === undefined
+      ? 'everything has ended, nothing is left behind'
+      : `everything has ended, the site is in ${dir}`,
+  );
 }
 
 async function show(): Promise<void> {
@@ -73,7 +77,7 @@ async function show(): Promise<void> {
   await worker.printed(/is listening/);
   await site.run(once ? tour : tour.slice(0, 5), stop.signal);
   if (once) return await showResults();
-  tellWhatToType(await site.writeEnvironment(), await site.ruleOf('send_pending_emails_daily'));
+  sayWhatToType(await site.writeEnvironment(), await site.ruleOf('send_pending_emails_daily'));
   const stopped = new Promise<void>((resolve) => {
     if (stop.signal.aborted) resolve();
     else stop.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -81,7 +85,7 @@ async function show(): Promise<void> {
   const died = worker.end.then((code) => {
     throw new Error(`the worker ended by itself, with ${code}`);
   });
-  // When it is stopped, the worker ends, too, and that is heard by nobody.
+  // A worker that ends because of the stop is no error.
   await Promise.race([stopped, died]);
   died.catch(() => undefined);
 }
@@ -99,7 +103,7 @@ async function showResults(): Promise<void> {
   }
 }
 
-function tellWhatToType(environment: string, digests: number): void {
+function sayWhatToType(environment: string, digests: number): void {
   const lines = [
     ['linod', 'the rules, and when they run next'],
     ['linod checkdata', 'what is wrong with the data; --fix repairs what can be'],

@@ -1,5 +1,5 @@
-// The other side of Web Push: what a browser does with a push, and what its push service looks at. Written from the
-// RFCs over node:crypto, so that it knows nothing of what made the push.
+// The receiving side of Web Push: the browser and its push service. It follows the RFCs over node:crypto, so that it
+// shares no code with the sender.
 
 import {
   createDecipheriv,

@@ -1,4 +1,4 @@
-// A push service on this machine, with the browsers behind it: takes pushes, checks who sent them, and decrypts them.
+// A push service on this machine with its browsers: takes pushes, checks their sender, and decrypts them.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -15,7 +15,7 @@ export interface ArrivedPush {
   readonly claims: VapidClaims;
 }
 
-/** What the service says to a push: a status with headers, or what else it does with the connection. */
+/** How the service answers a push: by a status with headers, or otherwise. */
 export type PushBehaviour = (push: ArrivedPush, response: ServerResponse) => void | Promise<void>;
 
 const take: PushBehaviour = (_push, response) => {
@@ -23,7 +23,7 @@ const take: PushBehaviour = (_push, response) => {
 };
 
 export interface PushServiceOptions {
-  /** Called with each push that has arrived and is genuine, before it is answered. */
+  /** Called with each valid push, before the answer. */
   readonly onPush?: (push: ArrivedPush) => void;
 }
 
@@ -32,7 +32,7 @@ export class PushService {
   readonly #onPush: (push: ArrivedPush) => void;
   readonly #browsers = new Map<string, PushReceiver>();
   readonly #behaviours = new Map<string, PushBehaviour>();
-  /** What a service would refuse, or a browser could not read. */
+  /** Pushes that a service would refuse or a browser could not read. */
   readonly faults: string[] = [];
 
   /** Listens on a free port of 127.0.0.1. */
@@ -66,7 +66,7 @@ export class PushService {
     return browser.subscription(`${this.origin}/push/${name}`);
   }
 
-  /** Has pushes to a browser answered otherwise than with 201. */
+  /** Changes the answer to pushes for a browser; default 201. */
   behave(name: string, behaviour: PushBehaviour): void {
     this.#behaviours.set(name, behaviour);
   }

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pushSubscriptions, removePushSubscription, savePushSubscription } from '../../procedures/index.js';
-import { RunJob } from '../../src/run-job.js';
-import { loadSite, type Site } from '../../src/site.js';
-import type { Store } from '../../src/store/store.js';
+import { RunJob } from '../../src/actors/run-job.js';
+import { loadSite, type Site } from '../../src/site/site.js';
+import { openStore, type Store } from '../../src/store/store.js';
 import { Child, program } from '../demo/child.js';
 import type { PushService } from './push-service.js';
 
@@ -15,9 +15,9 @@ const example = fileURLToPath(new URL('../../examples/demo-site', import.meta.ur
 
 export class DemoSite {
   readonly directory: string;
-  /** What is removed at the end; undefined where the site is to stay. */
+  /** The directory that is removed at the end; undefined when the site stays. */
   readonly #temporary: string | undefined;
-  /** What the programs of this site are told, beside what is not linod's. */
+  /** The environment of the programs of this site, besides variables that are not linod's. */
   readonly #settings: Readonly<Record<string, string>>;
   readonly #children: Child[] = [];
 
@@ -45,7 +45,7 @@ export class DemoSite {
 
   /** Starts one of the package's programs for this site. */
   start(script: string, ...args: string[]): Child {
-    // What the machine has set for other sites must not move this one.
+    // Variables for other sites must not affect this one.
     const inherited = Object.entries(process.env).filter(
       ([name]) => !/^(LINOD_|DATABASE_URL$|REDIS_URL$)/.test(name),
     );
@@ -67,10 +67,10 @@ export class DemoSite {
     return file;
   }
 
-  /** What the pages of an application do when a user allows notifications. */
+  /** Does what the pages of an application do when a user allows notifications. */
   async subscribe(service: PushService, users: readonly string[]): Promise<void> {
     await this.#withStore(async ({ db }) => {
-      // Those of an earlier demo in this directory, whose push service is gone.
+      // Subscriptions of an earlier demo in this directory, whose push service is gone.
       for (const { id } of await pushSubscriptions(db)) await removePushSubscription(db, id);
       for (const user of users) {
         await savePushSubscription(db, user, service.subscribe(user), { device: 'a browser of the demo' });
@@ -83,12 +83,12 @@ export class DemoSite {
     return await this.#withStore(async ({ db }) => await ruleNumber(db, procedure));
   }
 
-  /** Has the worker run the rules of these procedures, one after the other, until it is enough. */
-  async run(procedures: readonly string[], enough: AbortSignal): Promise<void> {
+  /** Has the worker run the rules of these procedures, one after the other, until the signal. */
+  async run(procedures: readonly string[], signal: AbortSignal): Promise<void> {
     await this.#withStore(async (store, site) => {
       const context = { site, store, user: 'the demo' };
       for (const procedure of procedures) {
-        if (enough.aborted) return;
+        if (signal.aborted) return;
         const { request } = await RunJob.request(context, procedure);
         await RunJob.ended(context, request);
       }
@@ -98,7 +98,7 @@ export class DemoSite {
   async #withStore<T>(use: (store: Store, site: Site) => Promise<T>): Promise<T> {
     const site = await loadSite(this.directory, { environment: this.#settings });
     await site.loadProcedures();
-    const store = await site.openStore();
+    const store = await openStore(site);
     try {
       return await use(store, site);
     } finally {
@@ -106,7 +106,7 @@ export class DemoSite {
     }
   }
 
-  /** Ends what runs, and removes the site unless it is to stay. */
+  /** Ends all programs, and removes the site unless it stays. */
   async close(): Promise<void> {
     for (const child of this.#children) child.kill('SIGTERM');
     await Promise.all(this.#children.map((child) => child.ended())).catch(() => {

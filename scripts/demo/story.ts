@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { say, styled } from '../../src/commands/output.js';
+import { say, styled } from '../../src/commands/views/output.js';
 import { Child, program } from './child.js';
 import { countRecords } from './count-records.js';
 
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     return child;
   };
   try {
-    const complete = await tell(site, start);
+    const complete = await runStory(site, start);
     process.exitCode = complete ? 0 : 1;
     if (complete) await rm(parent, { recursive: true, force: true });
     else say(`the site is left for you to look at: ${site}`);
@@ -66,7 +66,7 @@ async function main(): Promise<void> {
 
 type Start = (script: string, ...args: string[]) => Child;
 
-async function tell(site: string, start: Start): Promise<boolean> {
+async function runStory(site: string, start: Start): Promise<boolean> {
   step('A new site', `linod init makes a directory with a configuration and an example procedure: ${site}`);
   await finish(start('linod', 'init', site));
   await writeFile(join(site, 'procedures', 'garden.ts'), procedures);

@@ -4,19 +4,17 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, delimiter, dirname, join, relative, resolve } from 'node:path';
 import { Command } from 'commander';
-import { LinodError, UsageError } from '../errors.js';
+import { LinodError, UsageError } from '../base/errors.js';
 import { findConfigFile } from '../site/find.js';
 import { aboutSetting, checkSetting } from '../site/resolve-settings.js';
 import { jsonOption } from './main.js';
-import { print, printJson, say } from './output.js';
+import { print, printJson, say } from './views/output.js';
 
 export function initCommand(): Command {
   return new Command('init')
-    .description(
-      'make a site: a directory with a configuration, an example procedure and a place for the log',
-    )
-    .argument('<directory>', "where; its last part is the site's name")
-    .option('--name <name>', "the site's name, if it is not to be the directory's")
+    .description('make a site: a directory with a configuration, an example procedure and a log directory')
+    .argument('<directory>', "the directory; its last part is the site's name")
+    .option('--name <name>', "the site's name (default: that of the directory)")
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ linod init mysite && cd mysite && linod start')
     .action(async (directory: string, flags: { name?: string; json?: boolean }) => {
@@ -32,7 +30,7 @@ export function initCommand(): Command {
       const around = siteAround(path);
       if (around !== undefined)
         say(`WARNING ${path} lies in the site ${around}; below ${path} commands take the new site`);
-      say(`site ${name} is ready; what comes next:`);
+      say(`site ${name} is ready; next:`);
       if (path !== process.cwd()) say(`  $ cd ${/^[\w./-]+$/.test(shown) ? shown : JSON.stringify(shown)}`);
       const prefix = programPrefix();
       const worker = `${prefix}runworker linod_${name}`;
@@ -42,14 +40,14 @@ export function initCommand(): Command {
     });
 }
 
-/** What a program's name needs before it: a shell finds those of a global installation only. npm changes PATH for its children. */
+/** `npx ` unless the installation is global. npm changes PATH for its children, so a child of npm cannot know. */
 function programPrefix(): string {
   const { PATH = '', npm_command: npm } = process.env;
   const isFound = PATH.split(delimiter).some((directory) => existsSync(join(directory, 'runworker')));
   return isFound && npm === undefined ? '' : 'npx ';
 }
 
-/** The directory of the site that another one lies in. */
+/** The site that contains this directory. */
 function siteAround(path: string): string | undefined {
   for (let inner = path, directory = dirname(path); directory !== inner; directory = dirname(inner)) {
     if (findConfigFile(directory) !== undefined) return directory;
@@ -58,23 +56,24 @@ function siteAround(path: string): string | undefined {
   return undefined;
 }
 
-/** The path as seen from here, unless it lies elsewhere. */
+/** The path relative to the working directory, if it lies below it. */
 function shorten(path: string): string {
   const short = relative(process.cwd(), path) || '.';
   return short.startsWith('..') ? path : short;
 }
 
 /**
- * Writes the files of a new site. Nothing that exists is overwritten.
+ * Writes the files of a new site. It overwrites nothing.
  *
  * @returns the files, relative to the directory
- * @throws UsageError (`LINOD_ERR_USAGE`) for a name that no site can have, when there is a site already, or when
- *   the directory cannot be written
+ * @throws UsageError (`LINOD_ERR_USAGE`) for an invalid name, an existing site, or a
+ *   directory that cannot be written
  */
 export async function makeSite(directory: string, name: string): Promise<string[]> {
   if (checkSetting('name', name, directory) === undefined) {
+    const { allowed } = aboutSetting('name');
     throw new UsageError(
-      `expected the site's name to be ${aboutSetting('name').allowed}, got: ${JSON.stringify(name)}; give one with --name`,
+      `expected the site's name to be ${allowed}, got: ${JSON.stringify(name)}; give one with --name`,
     );
   }
   try {
@@ -102,14 +101,14 @@ async function writeSite(directory: string, files: Readonly<Record<string, strin
   return [...Object.keys(files), 'log/'];
 }
 
-/** Not by `recursive`: below /proc, Node would try for ever. */
+/** Without `recursive`, because Node tries for ever below /proc. */
 async function makeDirectory(path: string): Promise<void> {
   if (existsSync(path)) return;
   await makeDirectory(dirname(path));
   await mkdir(path);
 }
 
-/** The zone that this process shows times in; UTC where `TZ` names none that there is. */
+/** The time zone of this process; UTC when `TZ` names an unknown one. */
 function machineZone(): string {
   const zone: unknown = Intl.DateTimeFormat().resolvedOptions().timeZone;
   return checkSetting('timezone', zone ?? 'UTC', '.') ?? 'UTC';
@@ -119,7 +118,7 @@ function filesOf(name: string): Record<string, string> {
   return {
     'linod.config.ts': `import { defineSite } from 'linod';
 
-// Every setting is described in linod's docs/configuration.md.
+// Every setting is described in linod's docs/reference/configuration.md.
 export default defineSite({
   name: '${name}',
   timezone: '${machineZone()}',

@@ -1,12 +1,12 @@
-// initiate_linod: sends the consumers their start messages.
+// initiate_linod: sends the start messages to the consumers.
 
 import type { Command } from 'commander';
 import { type ChannelLayer, ChannelsError } from '../../channels/index.js';
-import { systemClock } from '../clock.js';
+import { systemClock } from '../base/clock.js';
+import { hidePassword } from '../base/hide-password.js';
+import { version } from '../base/version.js';
 import { coroutines, StartOrders } from '../membership/start-orders.js';
-import { hidePassword } from '../site/hide-password.js';
-import type { Site } from '../site.js';
-import { version } from '../version.js';
+import type { Site } from '../site/site.js';
 import {
   ExitError,
   exitCodes,
@@ -16,8 +16,8 @@ import {
   siteCommand,
   withStore,
 } from './main.js';
-import { print, printJson, say } from './output.js';
-import { parseSeconds } from './words.js';
+import { print, printJson, say } from './views/output.js';
+import { parseSeconds } from './views/words.js';
 
 interface InitiateFlags extends SiteJsonFlags {
   readonly timeout: string;
@@ -26,10 +26,10 @@ interface InitiateFlags extends SiteJsonFlags {
 export function initiateCommand(): Command {
   return siteCommand(
     'initiate_linod',
-    'starts the task coroutine and the logger coroutine in the worker of a site',
-    `The order is kept in the database: a worker that starts later, or again, follows it by itself.
+    'start the task coroutine and the logger coroutine in the worker of a site',
+    `The database keeps the order: a worker that starts later, or restarts, follows it by itself.
 
-Exit codes: 0 both coroutines run, 1 not both were confirmed in time.
+Exit codes: 0 both coroutines run, 1 no confirmation of both in time.
 
 Example:
   $ initiate_linod`,
@@ -56,7 +56,7 @@ async function initiate(flags: InitiateFlags): Promise<void> {
     },
   });
   try {
-    await askWorker(site, layer, {
+    await startInWorker(site, layer, {
       ...{ timeoutMs, firstOrdered, json: flags.json ?? false },
       whyAway: () => away?.message,
     });
@@ -65,19 +65,19 @@ async function initiate(flags: InitiateFlags): Promise<void> {
   }
 }
 
-interface Asking {
+interface StartOptions {
   readonly timeoutMs: number;
   /** The coroutines that nobody ordered before. */
   readonly firstOrdered: ReadonlySet<unknown>;
   readonly json: boolean;
-  /** Undefined while the layer's server can be reached, and where it has none. */
+  /** Undefined while the server of the layer can be reached, and for a layer without a server. */
   readonly whyAway: () => string | undefined;
 }
 
-async function askWorker(
+async function startInWorker(
   site: Site,
   layer: ChannelLayer,
-  { timeoutMs, firstOrdered, json, whyAway }: Asking,
+  { timeoutMs, firstOrdered, json, whyAway }: StartOptions,
 ): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const answers: Array<Record<string, unknown>> = [];
@@ -91,7 +91,7 @@ async function askWorker(
     }
     while (answers.length < coroutines.length) {
       const answer = await layer.receive(reply, { signal: deadline });
-      // A worker may find the new order in the database before the message comes: then, too, it was this that started it.
+      // A worker may find the new order in the database before the message. Then this command started it, too.
       const already = answer.already === true && !firstOrdered.has(answer.coroutine);
       answers.push({ ...answer, already });
     }
@@ -103,13 +103,12 @@ async function askWorker(
   if (json) printJson(why === null ? { answered: answers } : { answered: answers, error: why });
   else for (const answer of answers) print(answerText(answer));
   if (why === null) return;
-  say(
-    `initiate_linod: ${why}; the order is kept: a worker that runs follows it within seconds, another one when it starts: runworker ${site.channel}`,
-  );
+  const kept = 'the order is kept: a running worker follows it within 5 s, another when it starts';
+  say(`initiate_linod: ${why}; ${kept}: runworker ${site.channel}`);
   throw new ExitError(exitCodes.failed);
 }
 
-/** What did not happen in time; null when everything did. */
+/** What is missing after the timeout; null for nothing. */
 function whatIsMissing(
   { settings }: Site,
   answers: ReadonlyArray<Record<string, unknown>>,

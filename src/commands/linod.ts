@@ -1,17 +1,17 @@
 // linod: the program with all its commands.
 
 import { Command } from 'commander';
-import { version } from '../version.js';
-import { channelsCommand } from './channels.js';
+import { version } from '../base/version.js';
+import { channelsCommand } from './channels/channels.js';
 import { initCommand } from './init.js';
-import { jobCommand } from './job.js';
-import { jobsCommand } from './jobs.js';
-import { logCommand } from './log.js';
+import { jobCommand } from './jobs/job.js';
+import { jobsCommand } from './jobs/jobs.js';
+import { logCommand } from './log/log.js';
 import { jsonOption, refuseUnknownCommand, type SiteJsonFlags, siteOption } from './main.js';
 import { migrateCommand } from './migrate.js';
 import { proceduresCommand } from './procedures.js';
-import { ruleCommand } from './rule.js';
-import { rulesCommand } from './rules.js';
+import { ruleCommand } from './rules/rule.js';
+import { rulesCommand } from './rules/rules.js';
 import { startCommand } from './runworker.js';
 import { serveCommand } from './serve.js';
 import { simulateCommand } from './simulate.js';
@@ -20,7 +20,7 @@ import { showStatus, statusCommand, statusHelp } from './status.js';
 import { whyCommand } from './why.js';
 import { workersCommand } from './workers.js';
 
-/** @param more commands of other rooms, such as those over the shipped procedures; they stand behind the daemon's own */
+/** @param more commands from outside, such as those of the shipped procedures; they follow the daemon's own */
 export function linodProgram(more: readonly Command[] = []): Command {
   const program = new Command('linod')
     .description('the background daemon of a site: its rules, jobs, workers and log')
@@ -29,15 +29,20 @@ export function linodProgram(more: readonly Command[] = []): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      `\nWithout a command it prints the status of all tasks. ${statusHelp}\n\nExample:\n  $ linod\n  $ linod rule 3 run --wait`,
+      `
+Without a command it prints the status of all tasks. ${statusHelp}
+
+Example:
+  $ linod
+  $ linod rule 3 run --wait`,
     )
-    // Else a mistyped command would be told as too many arguments.
+    // So that a mistyped command is not reported as too many arguments.
     .allowExcessArguments()
     .action(async (flags: SiteJsonFlags) => {
       refuseUnknownCommand(program);
       await showStatus(flags);
     })
-    // Both are read by the program wherever they stand, before the command's name or behind it.
+    // The program reads --site and --json before and after the name of the command.
     .hook('preAction', (_program, command) => shareOptions(program, command));
   for (const command of [
     initCommand(),
@@ -63,7 +68,7 @@ export function linodProgram(more: readonly Command[] = []): Command {
   return program;
 }
 
-/** Hands a command the options that it has in common with the program. */
+/** Passes the options of the program on to a command. */
 function shareOptions(program: Command, command: Command): void {
   for (const [name, value] of Object.entries(program.opts())) command.setOptionValue(name, value);
 }

@@ -1,21 +1,21 @@
-// What every command shares: how it finds its site, how it fails, and with which exit code.
+// Shared by all commands: finding the site, reporting errors, exit codes.
 
-import { userInfo } from 'node:os';
+import { constants, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
-import { lookAround } from '../actors.js';
-import { LinodError, suggestion, UsageError } from '../errors.js';
-import { actAsOwner } from '../site/file-rights.js';
+import { lookAround } from '../actors/tables.js';
+import { LinodError, suggestion, UsageError } from '../base/errors.js';
+import { actAsOwner } from '../base/file-rights.js';
 import type { SiteConfig } from '../site/settings.js';
-import { findSiteDirectory, loadSite, type Site } from '../site.js';
+import { findSiteDirectory, loadSite, type Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
 import { nodeProblem } from './node-version.js';
-import { say, styled } from './output.js';
+import { say, styled } from './views/output.js';
 
 /** 0 done, 1 failed, 2 used wrongly or badly configured, 3 a check found something. */
 export const exitCodes = { done: 0, failed: 1, misused: 2, found: 3 } as const;
 
-/** A command did what it could, said so itself, and the process is to end with this code. */
+/** Ends the process with a code, after the command has printed its own message. */
 export class ExitError extends Error {
   readonly exitCode: number;
 
@@ -25,7 +25,38 @@ export class ExitError extends Error {
   }
 }
 
-/** Errors of these codes are the caller's: the words or the configuration have to change. */
+/** The exit code that a shell reports after a signal: 130 for Ctrl-C, 143 for SIGTERM. */
+export function signalExitCode(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
+}
+
+/**
+ * Runs work that Ctrl-C and SIGTERM stop in good order; a second signal ends the process at once.
+ *
+ * @param work ends when its signal is aborted
+ * @throws ExitError with the code of the signal after such a stop; whatever `work` throws before
+ */
+export async function unlessEnded<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  let code: number = exitCodes.failed;
+  const onSignal = (signal: NodeJS.Signals) => {
+    code = signalExitCode(signal);
+    if (stop.signal.aborted) process.exit(code);
+    stop.abort(new Error(`the command was ended by ${signal}`));
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  try {
+    const result = await work(stop.signal);
+    if (!stop.signal.aborted) return result;
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+  }
+  throw new ExitError(code);
+}
+
+/** Errors of the caller, who has to change the words or the configuration. */
 const misuse = new Set([
   'LINOD_ERR_BAD_CONFIG',
   'LINOD_ERR_NO_SITE',
@@ -53,14 +84,12 @@ const misuse = new Set([
  */
 export async function main(program: Command, argv: readonly string[]): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader of a pipe, such as `head`, has had enough.
+    // The reader of the pipe, such as `head`, has left.
     if (error.code === 'EPIPE') process.exit(exitCodes.done);
-    say(
-      `${styled('red', `${program.name()}:`, process.stderr)} what it prints cannot be written: ${error.message}`,
-    );
+    say(`${styled('red', `${program.name()}:`, process.stderr)} cannot write the output: ${error.message}`);
     process.exit(exitCodes.failed);
   });
-  // What is only said, and heard by nobody, is no reason to end: a worker may outlive its terminal.
+  // A worker may outlive its terminal, so a failed message is no reason to end.
   process.stderr.on('error', () => undefined);
   throwInsteadOfExit(program);
   const problem = nodeProblem(process.versions.node);
@@ -69,17 +98,17 @@ export async function main(program: Command, argv: readonly string[]): Promise<v
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
-    process.exitCode = tell(program.name(), error);
+    process.exitCode = reportError(program.name(), error);
   }
 }
 
-/** Commander would end the process itself, with 1 for wrong usage. */
+/** By itself, commander ends the process, with 1 for wrong usage. */
 function throwInsteadOfExit(command: Command): void {
   command.exitOverride();
   command.commands.forEach(throwInsteadOfExit);
 }
 
-/** Help fits the terminal, or 80 columns: also what stands behind the options, which commander writes as it is. */
+/** Fits help to the terminal or 80 columns, including the text after the options, which commander does not wrap. */
 function fitHelp(command: Command): void {
   command.configureHelp({ minWidthToWrap: 20 });
   command.configureOutput({
@@ -88,7 +117,7 @@ function fitHelp(command: Command): void {
   command.commands.forEach(fitHelp);
 }
 
-/** Breaks long lines between words; what follows is indented a little further than the line. */
+/** Breaks long lines between words and indents the continuation. */
 function wrapped(text: string, width: number): string {
   return text
     .split('\n')
@@ -106,9 +135,10 @@ function wrapped(text: string, width: number): string {
     .join('\n');
 }
 
-function tell(name: string, error: unknown): number {
+/** Prints the error. @returns the exit code */
+function reportError(name: string, error: unknown): number {
   if (error instanceof ExitError) return error.exitCode;
-  // Commander has printed what is wrong, or the help or version that was asked for.
+  // Commander has printed the problem, the help or the version.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.misused;
   const message = error instanceof Error ? error.message : String(error);
   say(`${styled('red', `${name}:`, process.stderr)} ${message}`);
@@ -119,8 +149,8 @@ function tell(name: string, error: unknown): number {
 }
 
 /**
- * For a command that also does something by itself, and lets excess arguments pass: finds the mistyped name of one
- * below it, which would be told as too many arguments.
+ * For a command that works without a subcommand: reports a mistyped subcommand. Commander would complain about too
+ * many arguments instead.
  *
  * @throws UsageError (`LINOD_ERR_USAGE`)
  */
@@ -146,7 +176,7 @@ export function jsonOption(): Option {
   return new Option('--json', 'print JSON');
 }
 
-/** A command about a site: it has --site, --json and a help that ends with `help`. */
+/** A command about a site, with --site, --json, and `help` at the end of its help. */
 export function siteCommand(name: string, description: string, help: string): Command {
   const command = new Command(name).description(description).addOption(siteOption()).addOption(jsonOption());
   return command.addHelpText('after', `\n${help}`);
@@ -158,27 +188,27 @@ export interface SiteJsonFlags extends SiteFlags {
 }
 
 /**
- * Finds and reads the site. Of a site that is switched off (`useLinod: false`) a command says so, and ends with 0.
+ * Finds and reads the site. For a site that is switched off (`useLinod: false`), prints that and exits with 0.
  */
 export async function requireSite(flags: SiteFlags): Promise<Site> {
   return requireOn(await findSite(flags));
 }
 
-/** @throws ExitError with 0 for a site that is switched off, after saying so */
+/** @throws ExitError with 0 for a site that is switched off, after a message */
 export function requireOn(site: Site): Site {
   if (site.settings.useLinod) return site;
   tellSwitchedOff(site);
   throw new ExitError(exitCodes.done);
 }
 
-/** Finds and reads the site, whether it is switched off or not. A command of root goes on as the site's own user. */
+/** Finds and reads the site, even when it is switched off. A command of root continues as the owner of the site. */
 export async function findSite(flags: SiteFlags, overrides: SiteConfig = {}): Promise<Site> {
   return await loadSiteAsOwner(findSiteDirectory(flags.site), overrides);
 }
 
 /** @throws NoSiteError (`LINOD_ERR_NO_SITE`), BadConfigError (`LINOD_ERR_BAD_CONFIG`) */
 export async function loadSiteAsOwner(directory: string, overrides: SiteConfig = {}): Promise<Site> {
-  // Reading the configuration makes files, too.
+  // Reading the configuration also creates files.
   actAsOwner([join(directory, 'linod.db'), join(directory, 'log'), directory]);
   const site = await loadSite(directory, { flags: overrides });
   const { databaseUrl, logDirectory } = site.settings;
@@ -187,14 +217,14 @@ export async function loadSiteAsOwner(directory: string, overrides: SiteConfig =
 }
 
 export function tellSwitchedOff(site: Site): void {
-  say(
-    `linod is switched off for site ${site.name}: useLinod is false in ${site.shorten(site.configFile)} or LINOD_USE_LINOD`,
-  );
+  const where = `${site.shorten(site.configFile)} or LINOD_USE_LINOD`;
+  say(`linod is switched off for site ${site.name}: useLinod is false in ${where}`);
 }
 
-/** Runs something on the open database of a site and closes it. What is shown of it is true: dead workers are noticed. */
+/** Opens the database of a site, marks dead workers, runs `use`, and closes it. */
 export async function withStore<T>(site: Site, use: (store: Store) => Promise<T>): Promise<T> {
-  const store = await site.openStore();
+  const { openStore } = await import('../store/store.js');
+  const store = await openStore(site);
   try {
     await lookAround({ site, store });
     return await use(store);
@@ -204,14 +234,14 @@ export async function withStore<T>(site: Site, use: (store: Store) => Promise<T>
 }
 
 /**
- * Loads the procedures of a site. Says which files cannot be loaded; the command goes on without them, and its exit code
- * tells.
+ * Loads the procedures of a site. Prints which files cannot be loaded. The command continues without them, and exits
+ * with an error code.
  *
  * @returns whether all could be loaded
  */
 export async function loadProcedures(site: Site): Promise<boolean> {
   const broken = await site.loadProcedures();
-  for (const error of broken) process.exitCode = tell('linod', error);
+  for (const error of broken) process.exitCode = reportError('linod', error);
   return broken.length === 0;
 }
 
@@ -221,10 +251,9 @@ export interface SiteStore {
 }
 
 /**
- * Finds the site, loads its procedures, so that what they register is there and their tables are made, and opens its
- * database, which is closed at the end.
+ * Finds the site, loads its procedures and opens its database, with their tables. Closes the database at the end.
  *
- * @throws whatever `requireSite`, `Site.loadProcedures` and `Site.openStore` throw
+ * @throws whatever `requireSite`, `Site.loadProcedures` and `openStore` throw
  */
 export async function withSiteStore<T>(flags: SiteFlags, use: (found: SiteStore) => Promise<T>): Promise<T> {
   const site = await requireSite(flags);
@@ -232,7 +261,7 @@ export async function withSiteStore<T>(flags: SiteFlags, use: (found: SiteStore)
   return await withStore(site, async (store) => await use({ site, store }));
 }
 
-/** Who sits at this terminal, for the ledger. */
+/** The name of the person at this terminal, for the ledger. */
 export function person(): string {
   return process.env.SUDO_USER ?? process.env.USER ?? process.env.LOGNAME ?? systemUser();
 }
@@ -241,6 +270,6 @@ function systemUser(): string {
   try {
     return userInfo().username;
   } catch {
-    return `user ${process.getuid?.() ?? 'unknown'}`; // in a container the number may have no name
+    return `user ${process.getuid?.() ?? 'unknown'}`; // in a container the user may have no name
   }
 }

@@ -2,12 +2,12 @@
 
 import type { Command } from 'commander';
 import { type SiteJsonFlags, siteCommand, withSiteStore } from './main.js';
-import { print, printJson, say } from './output.js';
+import { print, printJson, say } from './views/output.js';
 
 export function migrateCommand(): Command {
   return siteCommand(
     'migrate',
-    'bring the database up to date; every command and worker does that by itself when it starts',
+    'bring the database up to date; commands and workers also do it when they start',
     'Example:\n  $ linod migrate',
   ).action(async (flags: SiteJsonFlags) => {
     await withSiteStore(flags, async ({ site, store }) => {

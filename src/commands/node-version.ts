@@ -1,7 +1,9 @@
-// Versions of Node.js with which linod does not work.
+// Knows versions of Node.js that do not work with linod.
 
-/** What is wrong with a version of Node.js, as `process.versions.node` has it; null for nothing that is known. */
+/** The problem of a version of Node.js, as in `process.versions.node`; null for none. */
 export function nodeProblem(version: string): string | null {
-  if (!/^24\.2[01]\./.test(version)) return null;
-  return `Node.js ${version} ends programs with an abort where better-sqlite3 was compiled for it: use 24.18, or 24.22 or later`;
+  // Source: github.com/nodejs/node issue 65446.
+  if (!/^24\.(19|20|21)\./.test(version)) return null;
+  const cure = 'use 24.22 or later, or 24.18 and then: npm rebuild better-sqlite3';
+  return `Node.js ${version} aborts programs when better-sqlite3 was compiled for it: ${cure}`;
 }

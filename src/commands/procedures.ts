@@ -1,16 +1,16 @@
-// linod procedures: what is registered.
+// linod procedures: lists the registered procedures.
 
 import type { Command } from 'commander';
-import { type Procedure, Procedures } from '../procedure.js';
-import { afterRule, describe } from '../recurrence.js';
-import type { Site } from '../site.js';
+import { afterRule, describe } from '../recurrence/recurrence.js';
+import { type Procedure, Procedures } from '../rules/procedure.js';
+import type { Site } from '../site/site.js';
 import { loadProcedures, requireSite, type SiteJsonFlags, siteCommand } from './main.js';
-import { type Column, printJson, printTable } from './output.js';
+import { type Column, printJson, printTable } from './views/output.js';
 
 export function proceduresCommand(): Command {
   return siteCommand(
     'procedures',
-    'the registered procedures, when they would like to run, and where they are registered',
+    'list the registered procedures, their suggested times and their files',
     'Example:\n  $ linod procedures',
   ).action(async (flags: SiteJsonFlags) => {
     const site = await requireSite(flags);
@@ -32,7 +32,7 @@ function columnsFor(site: Site): ReadonlyArray<Column<Procedure>> {
   return [
     { title: 'name', cell: ({ name }) => name },
     { title: 'when', cell: whenText },
-    { title: 'registered at', cell: ({ source }) => placeText(site, source) },
+    { title: 'registered at', cell: ({ source }) => sourceText(site, source) },
     { title: 'text', cell: ({ name, text }) => (text === name ? '' : text) },
   ];
 }
@@ -41,8 +41,8 @@ function whenText({ suggestion, recurrence }: Procedure): string {
   return suggestion.runAfter === '' ? describe(recurrence, { brief: true }) : afterRule(suggestion.runAfter);
 }
 
-/** Of a file outside of the site, as those that ship, its last two parts. */
-function placeText(site: Site, source: string): string {
-  const place = site.shorten(source);
-  return place.startsWith('/') ? `…/${place.split('/').slice(-2).join('/')}` : place;
+/** The file; of a file outside the site, such as a shipped procedure, its last two parts. */
+function sourceText(site: Site, source: string): string {
+  const short = site.shorten(source);
+  return short.startsWith('/') ? `…/${short.split('/').slice(-2).join('/')}` : short;
 }

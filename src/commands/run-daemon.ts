@@ -1,12 +1,13 @@
-// A worker in a terminal: its banner, its signals, and what it says meanwhile.
+// Runs a worker in a terminal: its banner, its signals and its messages.
 
+import { hidePassword } from '../base/hide-password.js';
+import { version } from '../base/version.js';
 import { Daemon, type StartReport } from '../daemon/daemon.js';
 import type { LogSink } from '../log/sink.js';
-import { hidePassword } from '../site/hide-password.js';
 import type { SiteConfig } from '../site/settings.js';
-import { loadSite, type Site } from '../site.js';
-import { version } from '../version.js';
-import { say, styled } from './output.js';
+import { loadSite, type Site } from '../site/site.js';
+import { signalExitCode } from './main.js';
+import { say, styled } from './views/output.js';
 
 export interface RunDaemonOptions {
   readonly site: Site;
@@ -16,15 +17,15 @@ export interface RunDaemonOptions {
   readonly initiate: boolean;
 }
 
-/** When all is closed, the process has this long to end by itself. */
+/** After everything is closed, the process has this long to end by itself. */
 const endAfterMs = 200;
 
-/** Runs a worker until it is told to stop. */
+/** Runs a worker until a signal stops it. */
 export async function runDaemon({ site, flags, channels, initiate }: RunDaemonOptions): Promise<void> {
   const stop = new AbortController();
-  // Before anything is opened: a signal during the start must be heard, too.
+  // Before anything is opened, because a signal may come during the start.
   listenToStop(stop);
-  // Who waits for a database keeps no process alive, and nothing listens yet.
+  // Waiting for a database keeps no process alive, and nothing listens yet.
   const alive = setInterval(() => undefined, 60_000);
   const options = { site, channels, initiate, terminal: terminalSink() };
   const daemon = await Daemon.open(options, stop.signal).finally(() => clearInterval(alive));
@@ -39,14 +40,14 @@ export async function runDaemon({ site, flags, channels, initiate }: RunDaemonOp
   }
 }
 
-/** A job that was left behind, or what a consumer has opened, must not keep the process; its exit code is `main`'s. */
+/** Abandoned runs and open handles of consumers must not keep the process alive. `main` sets the exit code. */
 function endSoon(): void {
   setTimeout(() => process.exit(), endAfterMs).unref();
 }
 
 /**
- * An error that nobody caught, mostly a forgotten promise of a procedure or a consumer. In what state it left things
- * nobody knows, so the worker drains and ends, and whoever supervises it starts it again.
+ * Stops the worker after an uncaught error, such as a forgotten promise of a procedure. The state is unknown then, so
+ * the worker drains and ends, and its supervisor restarts it.
  */
 function stopAtCrash(daemon: Daemon, stop: AbortController): void {
   const onCrash = (error: unknown) => {
@@ -63,9 +64,9 @@ export function listenToStop(stop: AbortController): void {
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) {
       say(`${signal} again: ending at once`);
-      process.exit(1);
+      process.exit(signalExitCode(signal));
     }
-    say(`${signal}: stopping; once more to end at once`);
+    say(`${signal}: stopping; repeat to end at once`);
     stop.abort();
   };
   process.on('SIGTERM', onSignal);
@@ -83,7 +84,7 @@ function listenToOthers(daemon: Daemon, site: Site, flags: SiteConfig): void {
   process.on('SIGUSR2', () => daemon.dump());
 }
 
-/** What the worker itself logs, for the person at the terminal; the rest is only in lino.log. */
+/** Prints the records of the worker itself; all others are only in lino.log. */
 function terminalSink(): LogSink {
   const colours = { WARNING: 'yellow', ERROR: 'red', CRITICAL: 'red' } as const;
   return {
@@ -97,13 +98,14 @@ function terminalSink(): LogSink {
 
 function showBanner(site: Site, report: StartReport): void {
   const { settings } = site;
+  const layer = [settings.channelLayer].flat().map(hidePassword).join(', ');
   const { created, removed, reactivated } = report.sync;
   const changes = Object.entries({ created, removed, reactivated })
     .filter(([, names]) => names.length > 0)
     .map(([kind, names]) => `${names.length} ${kind}`);
   const rows: Array<[string, string]> = [
     ['configuration', site.configFile],
-    ['channel layer', [settings.channelLayer].flat().map(hidePassword).join(', ')],
+    ['channel layer', report.layerAnswers ? layer : `${layer}: no answer yet; the worker waits for it`],
     ['database', hidePassword(settings.databaseUrl)],
     ['log', site.logFile],
     ['time zone', `${settings.timezone}${site.hasZone ? '' : ', as no timezone is set'}`],

@@ -1,60 +1,45 @@
-// What a procedure does, done by a command in its own process: it has an `ar`, and is nobody's job.
+// Runs the work of a procedure in the process of a command, with an `ar` and without a job.
 
-import type { Clock } from '../clock.js';
+import type { Clock } from '../base/clock.js';
 import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import { databaseClock } from '../membership/database-clock.js';
+import type { BaseRequest } from '../rules/base-request.js';
+import { addRequest } from '../runs/add-request.js';
 import type { Store } from '../store/store.js';
 import { transact } from '../store/transact.js';
-import type { BaseRequest } from '../tasks/request.js';
-import { addRequest } from '../tasks/requests.js';
-import { ExitError, exitCodes, person, type SiteStore } from './main.js';
-import { ProgressLine, say, styled } from './output.js';
+import { ExitError, person, type SiteStore, unlessEnded } from './main.js';
+import { ProgressLine, say, styled } from './views/output.js';
 
 export interface RunHereOptions {
-  /** What the procedure is asked for with; default `null`. */
+  /** The arguments of the procedure; default `null`. */
   readonly args?: unknown;
-  /** What is said on stderr of what it logs: from this level on. Default INFO. */
+  /** The lowest level that is printed on stderr; default INFO. */
   readonly level?: 'DEBUG' | 'INFO' | 'WARNING';
 }
 
 /**
- * Calls a function with a request of this process. What it logs is said on stderr, and in a terminal how far it has come.
- * TERM and INT abort its signal; a second one ends the process at once.
+ * Calls a function with a request of this process. Its records go to stderr, its progress to the terminal. TERM and
+ * INT abort its signal; a second signal ends the process at once.
  *
- * @throws whatever `work` throws; ExitError with code 1 when it was ended by a signal
+ * @throws whatever `work` throws; ExitError with code 143 or 130 when a signal ended it
  */
 export async function runHere<T>(
   found: SiteStore,
   work: (ar: BaseRequest) => Promise<T>,
   options: RunHereOptions = {},
 ): Promise<T> {
-  const stop = new AbortController();
-  const forget = listenToSignals(stop);
   const line = new ProgressLine();
+  const clock = await databaseClock(found.store);
   try {
-    const result = await work(
-      requestHere(found, await databaseClock(found.store), options, stop.signal, line),
-    );
+    return await unlessEnded((signal) => work(requestHere(found, clock, options, signal, line)));
+  } catch (error) {
     line.clear();
-    if (!stop.signal.aborted) return result;
+    if (error instanceof ExitError) say('ended by a signal before the work was done');
+    throw error;
   } finally {
     line.clear();
-    forget();
   }
-  say('ended by a signal before all was done');
-  throw new ExitError(exitCodes.failed);
-}
-
-function listenToSignals(stop: AbortController): () => void {
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (stop.signal.aborted) process.exit(exitCodes.failed);
-    stop.abort(new Error(`the command was ended by ${signal}`));
-  };
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  return () => {
-    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
-  };
 }
 
 function requestHere(
@@ -79,11 +64,11 @@ function requestHere(
     lastCheckpoint: null,
     now: () => new Date(clock.now()),
     progress: (done, total, text) => line.show(done, total, text),
-    // There is no next attempt that it could be kept for.
+    // There is no next attempt, so there is nothing to keep.
     checkpoint: async () => undefined,
     transaction: (work) => transact(store.db, work),
     requestRun: async (rule, runArgs, { tx, ...more } = {}) => {
-      // Whatever tables it is typed with, it is a Kysely on the site's database.
+      // Whatever its tables, this is a Kysely on the database of the site.
       const db = (tx as Store['db'] | undefined) ?? store.db;
       return await addRequest({ db, clock }, rule, 'run', user, { ...more, args: runArgs });
     },

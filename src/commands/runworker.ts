@@ -1,11 +1,11 @@
-// runworker: the worker, until it is told to stop.
+// runworker and linod start: run a worker until a signal stops it.
 
 import { Command } from 'commander';
+import { version } from '../base/version.js';
 import type { SiteConfig } from '../site/settings.js';
-import { findSiteDirectory, loadSite } from '../site.js';
-import { version } from '../version.js';
+import { findSiteDirectory, loadSite } from '../site/site.js';
 import { requireOn, type SiteFlags, siteOption } from './main.js';
-import { collect, parseSeconds, parseWholeNumber } from './words.js';
+import { collect, parseSeconds, parseWholeNumber } from './views/words.js';
 
 interface WorkerFlags extends SiteFlags {
   readonly layer?: string;
@@ -17,7 +17,7 @@ interface WorkerFlags extends SiteFlags {
 
 export function runworkerCommand(): Command {
   return withWorkerOptions(new Command('runworker'))
-    .description('runs the consumers of a site: listens on channels until it is told to stop')
+    .description('run the consumers of a site: listen on channels until TERM or INT')
     .argument('<channel...>', "the site's own channel, linod_NAME, and those of its consumers")
     .option('--initiate', 'start the coroutines at once, as initiate_linod does')
     .version(version)
@@ -27,10 +27,10 @@ export function runworkerCommand(): Command {
     });
 }
 
-/** linod start: worker and initiation in one process, for one terminal. */
+/** linod start: a worker that starts its coroutines, for one terminal. */
 export function startCommand(): Command {
   return withWorkerOptions(new Command('start'))
-    .description('runworker and initiate_linod in one, for one terminal')
+    .description('run a worker and start its coroutines, in one terminal')
     .addHelpText('after', `\nExample:\n  $ linod start\n${signalHelp}`)
     .action(async (flags: WorkerFlags) => {
       await runWorker(flags, null, true);
@@ -39,9 +39,9 @@ export function startCommand(): Command {
 
 const signalHelp = `
 Signals:
-  TERM, INT  stop: take no more work, wait for running jobs up to the grace; a second one ends at once
+  TERM, INT  stop: take no more work, wait for running jobs up to the grace; a second signal ends at once
   HUP        read the configuration and open the log file again
-  TSTP       take no new work (CONT takes it up again)
+  TSTP       take no new work until CONT
   USR2       write what the process is doing to the log`;
 
 function withWorkerOptions(command: Command): Command {
@@ -56,7 +56,7 @@ function withWorkerOptions(command: Command): Command {
     .option('--concurrency <count>', 'how many jobs run side by side, instead of the configured number')
     .option(
       '--grace <duration>',
-      'how long running jobs may take when the worker is to stop, instead of the configured time',
+      'how long running jobs may take when the worker stops, instead of the configured time',
     );
 }
 
@@ -71,7 +71,7 @@ async function runWorker(flags: WorkerFlags, channels: string[] | null, initiate
       ? {}
       : { graceSeconds: parseSeconds('--grace', flags.grace, { atMost: 86_400, orNone: true }) }),
   };
-  // A worker of root runs its jobs as root.
+  // Unlike a command, a worker of root stays root.
   const site = requireOn(await loadSite(findSiteDirectory(flags.site), { flags: overrides }));
   const { runDaemon } = await import('./run-daemon.js');
   await runDaemon({

@@ -4,9 +4,9 @@ import { Command } from 'commander';
 import { SiteServer } from '../http/site-server.js';
 import { createLogger } from '../log/create-logger.js';
 import { requireSite, type SiteFlags, siteOption } from './main.js';
-import { say } from './output.js';
 import { listenToStop } from './run-daemon.js';
-import { collect, parseSeconds } from './words.js';
+import { say } from './views/output.js';
+import { collect, parseSeconds } from './views/words.js';
 
 interface ServeFlags extends SiteFlags {
   readonly http?: string[];

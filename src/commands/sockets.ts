@@ -3,16 +3,16 @@
 import type { Command } from 'commander';
 import type { ChannelLayer } from '../../channels/index.js';
 import type { SocketReport } from '../../channels/server/index.js';
-import { durationText } from '../duration.js';
+import { durationText } from '../base/duration.js';
 import {
   type CloseSocket,
   type ListSockets,
   type SocketsReply,
   serversGroup,
 } from '../http/socket-directory.js';
-import type { Site } from '../site.js';
+import type { Site } from '../site/site.js';
 import { ExitError, exitCodes, requireSite, type SiteJsonFlags, siteCommand } from './main.js';
-import { type Column, print, printList, say } from './output.js';
+import { type Column, print, printList, say } from './views/output.js';
 
 /** A server that does not answer in this time is hung, or was killed and is still a member of the group. */
 const answerMs = 2000;

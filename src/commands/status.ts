@@ -1,29 +1,29 @@
-// linod status, which is also what `linod` alone does.
+// linod status: prints the state of the site; `linod` alone does the same.
 
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { lookAround, openTasks } from '../actors.js';
-import { systemClock } from '../clock.js';
-import { durationText } from '../duration.js';
-import { registeredBy } from '../membership/registered.js';
+import { lookAround, openTasks } from '../actors/tables.js';
+import { systemClock } from '../base/clock.js';
+import { durationText } from '../base/duration.js';
+import { registeredBy } from '../membership/registered-procedures.js';
 import { StartOrders } from '../membership/start-orders.js';
-import { statusLine } from '../tasks/status.js';
-import { listenersText } from './health-view.js';
+import { statusLine } from '../scheduler/status.js';
 import { ExitError, exitCodes, requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
-import { print, printJson, say } from './output.js';
-import { siteProblems } from './site-health.js';
-import { failureText, ruleJson, workerJson } from './views.js';
+import { listenersText } from './views/health.js';
+import { print, printJson, say } from './views/output.js';
+import { siteProblems } from './views/site-health.js';
+import { failureText, ruleJson, workerJson } from './views/tables.js';
 
 /** The end of the help of both commands. */
-export const statusHelp = `Workers, what failed in the last 24 hours, and problems are told on stderr.
+export const statusHelp = `Workers, failures of the last 24 hours, and problems go to standard error.
 
-Exit codes: 0 the site is well, 3 no worker runs, one is suspended, hangs or is deaf, lino.log is not written,
-the coroutines were never started, or a disk is full.`;
+Exit codes: 0 the site is well, 3 it has problems: no worker runs; a worker is suspended, hangs or is deaf; lino.log
+is not written; the coroutines were never started; a disk is full.`;
 
 export function statusCommand(): Command {
   return siteCommand(
     'status',
-    'the status of all tasks: a line for each job rule; and what is wrong with the site',
+    'show the status of all tasks, one line for each job rule, and the problems of the site',
     `${statusHelp}\n\nExample:\n  $ linod status --json | jq .problems`,
   ).action(showStatus);
 }
@@ -33,9 +33,9 @@ export const noRulesYet = 'no job rules yet: a worker makes them when it starts,
 const dayMs = 24 * 3_600_000;
 
 /**
- * Prints a line for each rule, and says on stderr which workers there are, what failed, and what is wrong.
+ * Prints a line for each rule. Workers, failures and problems go to stderr.
  *
- * @throws ExitError with 3 when something is wrong with the site
+ * @throws ExitError with 3 when the site has problems
  */
 export async function showStatus(flags: SiteJsonFlags): Promise<void> {
   const site = await requireSite(flags);

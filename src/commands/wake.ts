@@ -1,9 +1,9 @@
-// Waking the workers from a command, and saying so when they cannot be.
+// Wakes the workers from a command, and says so when that fails.
 
-import { tellWorkers, type Woken } from '../actors.js';
-import type { Site } from '../site.js';
+import { tellWorkers, type Woken } from '../actors/tables.js';
+import type { Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
-import { say } from './output.js';
+import { say } from './views/output.js';
 
 /** Wakes the task coroutines of all workers. @returns whether there are workers */
 export async function wakeWorkers(site: Site, store: Store): Promise<boolean> {
@@ -12,7 +12,7 @@ export async function wakeWorkers(site: Site, store: Store): Promise<boolean> {
   return woken.isWorking;
 }
 
-/** Says why a worker will notice later. */
+/** Says why the workers notice only at their next poll. */
 export function sayIfUnwoken({ unwoken }: Woken): void {
-  if (unwoken !== null) say(`the worker will notice within some seconds; it cannot be told now: ${unwoken}`);
+  if (unwoken !== null) say(`the workers will notice within 5 s; they cannot be notified now: ${unwoken}`);
 }

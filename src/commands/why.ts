@@ -1,15 +1,15 @@
-// linod why RULE: what happened to a rule and what will, or what became of one of its due times.
+// linod why RULE: explains the past and the future of a rule, or one of its due times.
 
 import { type Command, Option } from 'commander';
-import type { Site } from '../site.js';
+import { type DueTimeStory, dueTimeStory } from '../insight/why/due-time-story.js';
+import { summaryText } from '../insight/why/entries.js';
+import { type DescribedEntry, type RuleStory, ruleStory } from '../insight/why/rule-story.js';
+import type { Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
-import { type DueTimeStory, dueTimeStory } from '../why/due-time-story.js';
-import { summaryText } from '../why/entries.js';
-import { type RuleStory, ruleStory, type ToldEntry } from '../why/rule-story.js';
 import { findSite, type SiteJsonFlags, siteCommand, tellSwitchedOff, withStore } from './main.js';
-import { print, printJson, say, styled } from './output.js';
-import { inWords } from './views.js';
-import { instantRule, parseInstant, parseWholeNumber } from './words.js';
+import { print, printJson, say, styled } from './views/output.js';
+import { inWords } from './views/tables.js';
+import { instantRule, parseInstant, parseWholeNumber } from './views/words.js';
 
 interface WhyFlags extends SiteJsonFlags {
   readonly at?: string;
@@ -20,31 +20,31 @@ interface WhyFlags extends SiteJsonFlags {
 export function whyCommand(): Command {
   return siteCommand(
     'why',
-    'what happened to a job rule and why, what did not, and what will',
+    'explain what a job rule did, did not do, and will do',
     'Example:\n  $ linod why 3\n  $ linod why checkdata\n  $ linod why 3 --at 2026-11-24T20:00',
   )
     .argument('<rule>', 'the number or the name of the rule')
     .addOption(
-      new Option(
-        '--at <time>',
-        `only what became of the due time then, or the nearest to it: ${instantRule}`,
-      ).conflicts(['since', 'limit']),
+      new Option('--at <time>', `only the due time then, or the nearest to it: ${instantRule}`).conflicts([
+        'since',
+        'limit',
+      ]),
     )
-    .option('--since <time>', 'all that happened from then on, instead of the newest')
+    .option('--since <time>', 'everything since then, instead of the newest entries')
     .option('--limit <count>', 'at most so many entries (default: 10, or 1000 with --since)')
     .action(async (word: string, flags: WhyFlags) => {
       const limit = flags.limit === undefined ? undefined : parseWholeNumber('--limit', flags.limit);
-      // Of a site that is switched off the past is told as well, and that it is off.
+      // A site that is switched off has a past, too.
       const site = await findSite(flags);
       if (!site.settings.useLinod) tellSwitchedOff(site);
       await withStore(site, async (store) => {
-        if (flags.at === undefined) await tellRule(site, store, word, { ...flags, limit });
-        else await tellDueTime(site, store, word, { ...flags, at: flags.at });
+        if (flags.at === undefined) await explainRule(site, store, word, { ...flags, limit });
+        else await explainDueTime(site, store, word, { ...flags, at: flags.at });
       });
     });
 }
 
-async function tellRule(
+async function explainRule(
   site: Site,
   store: Store,
   word: string,
@@ -61,7 +61,7 @@ async function tellRule(
   else showStory(story, flags.since === undefined ? 'yet' : `since ${flags.since}`);
 }
 
-async function tellDueTime(
+async function explainDueTime(
   site: Site,
   store: Store,
   word: string,
@@ -84,9 +84,9 @@ function showStory({ rule, summaries, entries, outlook }: RuleStory, spell: stri
   for (const { at, sentence } of entries) print(`${time(at)}  ${sentence}`);
   if (entries.length + summaries.length === 0) print(`nothing has happened ${spell}`);
   print('');
-  const { overdue, waiting, hindrances, next } = outlook;
+  const { overdue, waiting, blockers, next } = outlook;
   for (const sentence of [...(overdue === null ? [] : [overdue]), ...waiting]) print(sentence);
-  for (const { sentence } of hindrances) print(styled('yellow', sentence));
+  for (const { sentence } of blockers) print(styled('yellow', sentence));
   for (const { at, sentence } of next) print(`${time(at)}  ${sentence}`);
 }
 
@@ -94,7 +94,7 @@ function showDueTime({ rule, asked, dueAt, sentences }: DueTimeStory): void {
   print(styled('bold', String(rule)));
   print(`${rule.localTime(dueAt ?? asked)}`);
   for (const sentence of sentences) print(`  ${sentence}`);
-  if (sentences.length === 0) say('nothing is known of it');
+  if (sentences.length === 0) say('nothing is known about it');
 }
 
 function storyJson({ rule, now, summaries, entries, outlook }: RuleStory): unknown {
@@ -119,6 +119,6 @@ function dueTimeJson({ rule, asked, dueAt, entries, job, attempts, sentences }: 
   };
 }
 
-function entryJson({ job, ...entry }: ToldEntry): unknown {
+function entryJson({ job, ...entry }: DescribedEntry): unknown {
   return { ...entry, job: job === null ? null : { id: job.id, status: job.status, attempt: job.attempt } };
 }

@@ -1,16 +1,16 @@
-// linod workers: which workers run.
+// linod workers: lists the running workers.
 
 import type { Command } from 'commander';
-import { Workers } from '../actors.js';
-import { localTime } from '../local-time.js';
+import { Workers } from '../actors/tables.js';
+import { localTime } from '../recurrence/time/local-time.js';
 import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
-import { printList } from './output.js';
-import { workerColumns, workerJson } from './views.js';
+import { printList } from './views/output.js';
+import { workerColumns, workerJson } from './views/tables.js';
 
 export function workersCommand(): Command {
   return siteCommand(
     'workers',
-    'the workers that are running, and whether they hear',
+    'list the running workers and the state of their listeners',
     'Example:\n  $ linod workers',
   ).action(async (flags: SiteJsonFlags) => {
     const site = await requireSite(flags);

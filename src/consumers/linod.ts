@@ -1,4 +1,4 @@
-// The consumer on `linod_<site>`: starts the coroutines, and passes on what is asked of them.
+// The consumer on `linod_<site>`: starts the coroutines and passes requests to the services.
 
 import {
   ChannelFull,
@@ -8,31 +8,33 @@ import {
   type Handlers,
   InvalidNameError,
 } from '../../channels/index.js';
-import { LinodError, UsageError } from '../errors.js';
+import { LinodError, UsageError } from '../base/errors.js';
+import { parserOf } from '../base/parse-message.js';
 import type { LevelOverride } from '../log/levels/overrides.js';
 import { type LogLevelsMessage, parseLogLevels } from '../log/levels/overrides.js';
 import { type LogRecord, logRequestSchemas } from '../log/messages.js';
-import { parserOf } from '../parse-message.js';
-import type { PushOrder } from '../push.js';
-import type { JobStatus, Progress } from '../tasks/job.js';
+import type { JobStatus, Progress } from '../runs/job.js';
 import { type Of, parsers, type TaskMessage } from './messages.js';
+import type { PushOrder } from './push-queue.js';
 
 export type LinodMessages = LogRecord | LogLevelsMessage | TaskMessage;
 
-/** What a start message did. */
+/** The result of a start message. */
 export interface Started {
-  /** Whether the coroutine ran before. */
+  /** Whether the coroutine was already running. */
   readonly already: boolean;
 }
 
-/** What became of a request for a run, as the programs of a site are told. */
+/** The state of a request for a run, as the site's programs receive it. */
 export interface RequestState {
   readonly request: number;
-  /** Whether it has come to its end: it ran, or it will not. */
+  /** Whether the request is finished: its run has ended, or there will be none. */
   readonly over: boolean;
-  /** Null while no worker has taken it up; `run` when it runs or ran; else why it does not, in words. */
+  /**
+   * Null until a worker takes the request; `run` when it runs or ran; otherwise the reason why not, in words.
+   */
   readonly outcome: string | null;
-  /** The run, its times in ISO 8601; null where there is none, or not yet. */
+  /** The run, with times in ISO 8601; null while there is none. */
   readonly job: {
     readonly id: number;
     readonly status: JobStatus;
@@ -43,33 +45,33 @@ export interface RequestState {
   } | null;
 }
 
-/** The services behind the consumer. None of them knows of messages. */
+/** The services behind the consumer. None of them knows about messages. */
 export interface LinodServices {
   /** This worker's id. */
   readonly workerId: string;
   startTasks(by: string): Promise<Started>;
   startLogger(by: string): Promise<Started>;
-  /** The status of all tasks, a line for each rule. */
+  /** The status of all tasks, one line for each rule. */
   status(): Promise<string[]>;
   /**
-   * Writes down that a rule is to run, or its run is to end.
+   * Stores a request to run a rule, or to end its run.
    *
-   * @param rule as a person may name it
+   * @param rule its number or name
    * @param args for the run
    * @returns the number of the request
    */
   request(action: 'run' | 'cancel', rule: number | string, by: string, args?: unknown): Promise<number>;
-  /** What became of a request for a run so far. @throws UsageError when there is no such request */
+  /** The current state of a request for a run. @throws UsageError when there is no such request */
   requested(request: number): Promise<RequestState>;
-  /** Writes a push down and has it sent. Tells in the log why it does not. @returns as `PushQueue.add` does */
+  /** Stores a push and sends it. Logs the reason when it does not. @returns as `PushQueue.add` does */
   push(order: PushOrder, by: string): Promise<{ readonly id: number; readonly deliveries: number }>;
-  /** Looks at the rules and the requests now. */
+  /** Polls the rules and the requests now. */
   wake(): void;
-  /** How this worker is doing. */
+  /** This worker's health. */
   report(): Record<string, unknown>;
-  /** Takes over levels of loggers that were set on another machine. */
+  /** Applies logger levels that were set on another machine. */
   takeLevels(levels: readonly LevelOverride[]): void;
-  /** Writes a record of a process that has no sender of its own. */
+  /** Writes a record from a process that has no sender of its own. */
   record(record: LogRecord): void;
 }
 
@@ -140,7 +142,7 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
       const { id, deliveries } = await this.#services.push({ to, data, urgency, topic, ttlSeconds }, by);
       await this.#reply(message, { type: 'push.queued', push: id, deliveries });
     } catch (error) {
-      // An order that makes no sense was told in the log: that is no trouble of the worker's.
+      // The service has logged the invalid push already; the worker goes on.
       if (!(error instanceof LinodError)) throw error;
       await this.#reply(message, { type: 'push.refused', ...refusalOf(error) });
     }
@@ -164,13 +166,15 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
       const request = await this.#services.request(action, rule, by, args);
       await this.#reply(message, { type: 'job.requested', rule, request });
     } catch (error) {
-      // The asker named a rule that there is not, or several: that is no trouble of the worker's.
+      // The caller named no rule, or an ambiguous one; the worker goes on.
       if (!(error instanceof UsageError)) throw error;
       await this.#reply(message, { type: 'job.refused', rule, ...refusalOf(error) });
     }
   }
 
-  /** Answers where an answer is wanted. A full or vanished channel of the asker is the asker's trouble. */
+  /**
+   * Replies if the message asks for it. Ignores a reply channel that is full or gone: only its reader loses.
+   */
   async #reply<A extends { type: string }>(
     asked: { reply_channel?: string | undefined },
     answer: A,
@@ -187,7 +191,7 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
   }
 }
 
-/** Why something is refused: in words, and as the code that the error would have in a program. */
+/** The reason of a refusal, in words and as the error's code. */
 function refusalOf({ code, message }: LinodError): { code: string; error: string } {
   return { code, error: message };
 }

@@ -1,6 +1,7 @@
-// The consumer on `linod_<site>.log`: hands what senders send to the logger coroutine.
+// The consumer on `linod_<site>.log`: passes the senders' records to the logger coroutine.
 
 import { Consumer, type HandledTypes, type Handlers } from '../../channels/index.js';
+import { parserOf } from '../base/parse-message.js';
 import {
   type LogRecord,
   type LogRecords,
@@ -8,7 +9,6 @@ import {
   type LogServer,
   logRequestSchemas,
 } from '../log/messages.js';
-import { parserOf } from '../parse-message.js';
 
 const [logServer, logRecord, logRecords] = logRequestSchemas;
 
@@ -25,7 +25,7 @@ export class LogConsumer extends Consumer<LogRequest> implements Handlers<LogReq
     this.#accept = accept;
   }
 
-  /** The logger coroutine runs where this consumer does, so there is nothing to start. */
+  /** Does nothing: the logger coroutine already runs in this process. */
   logServer(_message: LogServer): void {}
 
   logRecord(message: LogRecord): void {

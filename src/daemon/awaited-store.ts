@@ -1,8 +1,8 @@
 // The database of a worker that is started: one that is away is waited for, as it is while a worker runs. After the reboot of
 // a machine at night nobody is there to start the worker again.
 
-import { beatMs } from '../../channels/beat.js';
-import { type Clock, pause } from '../clock.js';
+import { beatMs } from '../../channels/waiting/beat.js';
+import { type Clock, pause } from '../base/clock.js';
 import { StoreUnavailableError } from '../store/errors.js';
 import type { Store } from '../store/store.js';
 

@@ -1,7 +1,7 @@
 // Whether a worker can listen on the channels that it was told to.
 
-import { BadConfigError, suggestion, UsageError } from '../errors.js';
-import type { Site } from '../site.js';
+import { BadConfigError, suggestion, UsageError } from '../base/errors.js';
+import type { Site } from '../site/site.js';
 
 /**
  * Every channel must have a consumer, and the site's own channels are linod's.

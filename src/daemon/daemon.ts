@@ -12,25 +12,25 @@ import {
   Worker,
   type WorkerEvent,
 } from '../../channels/index.js';
-import { type SteadyClock, systemClock } from '../clock.js';
+import { createTasks, type SiteTasks } from '../actors/site-tasks.js';
+import { type SteadyClock, systemClock } from '../base/clock.js';
+import { durationText } from '../base/duration.js';
+import { version } from '../base/version.js';
 import { LinodConsumer, type LinodServices } from '../consumers/linod.js';
-import { durationText } from '../duration.js';
 import { SiteServer } from '../http/site-server.js';
 import type { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import { DatabaseClock } from '../membership/database-clock.js';
-import { WorkerRegistry } from '../membership/registry.js';
 import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
-import { Procedures } from '../procedure.js';
+import { WorkerRegistry } from '../membership/worker-registry.js';
+import { Procedures } from '../rules/procedure.js';
+import type { SyncReport } from '../rules/site-rules.js';
+import { TaskLoop } from '../scheduler/loop.js';
 import { applicationOf, leasesOf } from '../site/consumers.js';
 import { settingNames } from '../site/resolve-settings.js';
 import { configuredLevels, type Settings } from '../site/settings.js';
-import type { Site } from '../site.js';
-import type { Store } from '../store/store.js';
-import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
-import { TaskLoop } from '../tasks/loop.js';
-import type { SyncReport } from '../tasks/rules.js';
-import { version } from '../version.js';
+import type { Site } from '../site/site.js';
+import { openStore, type Store } from '../store/store.js';
 import { awaitStore } from './awaited-store.js';
 import { checkChannels } from './check-channels.js';
 import { Duties } from './duties.js';
@@ -54,10 +54,36 @@ export interface DaemonOptions {
 export interface StartReport {
   readonly workerId: string;
   readonly channels: readonly string[];
+  readonly layerAnswers: boolean;
   readonly migrated: readonly string[];
   readonly rules: number;
   readonly sync: SyncReport;
   readonly started: readonly Coroutine[];
+}
+
+/** What a worker has open before it is put together. */
+interface Opened {
+  readonly options: DaemonOptions;
+  readonly clock: SteadyClock;
+  readonly store: Store;
+  readonly layer: ChannelLayer;
+  /** The channel that only this worker receives on, for what concerns all workers. */
+  readonly ownChannel: string;
+  /** What is wrong with the files of procedures that could not be loaded. */
+  readonly broken: readonly Error[];
+}
+
+/** A worker among the workers of its site. */
+interface Membership {
+  readonly databaseClock: DatabaseClock;
+  readonly registry: WorkerRegistry;
+  readonly orders: StartOrders;
+}
+
+/** The rules and jobs of the site, and the task coroutine. */
+interface Schedule {
+  readonly tasks: SiteTasks;
+  readonly loop: TaskLoop;
 }
 
 /**
@@ -66,18 +92,10 @@ export interface StartReport {
  * await daemon?.run(signal);
  */
 export class Daemon {
-  readonly #options: DaemonOptions;
-  readonly #broken: readonly Error[];
-  readonly #site: Site;
-  readonly #store: Store;
-  readonly #layer: ChannelLayer;
+  readonly #opened: Opened;
   readonly #own: WorkerLogger;
-  readonly #logger: Logger;
-  readonly #databaseClock: DatabaseClock;
-  readonly #registry: WorkerRegistry;
-  readonly #orders: StartOrders;
-  readonly #tasks: SiteTasks;
-  readonly #loop: TaskLoop;
+  readonly #membership: Membership;
+  readonly #schedule: Schedule;
   readonly #log: SiteLog;
   readonly #duties: Duties;
   readonly #worker: Worker;
@@ -96,7 +114,7 @@ export class Daemon {
     checkChannels(site, options.channels);
     const broken = await site.loadProcedures();
     const awaited = await awaitStore({
-      open: () => site.openStore(),
+      open: () => openStore(site),
       clock,
       signal: stop,
       onAway: ({ message }) => terminal?.write('ERROR', 'linod', `${message}; it is waited for`),
@@ -111,7 +129,8 @@ export class Daemon {
         onConnection: (change: ConnectionChange) => logger && logConnection(logger, change),
         onWarning: (warning: LayerWarning) => logger && logLayerWarning(logger, warning),
       });
-      const daemon = new Daemon(options, clock, store, layer, await layer.newChannel('linod'), broken);
+      const ownChannel = await layer.newChannel('linod');
+      const daemon = new Daemon({ options, clock, store, layer, ownChannel, broken });
       logger = daemon.#logger;
       const away = `the database was away for ${durationText(awayMs)} when this worker was started`;
       if (awayMs > 0) logger.warning(away);
@@ -122,85 +141,110 @@ export class Daemon {
     }
   }
 
-  /**
-   * @param ownChannel the channel that only this worker receives on, for what concerns all workers
-   * @param broken what is wrong with the files of procedures that could not be loaded
-   */
-  private constructor(
-    options: DaemonOptions,
-    clock: SteadyClock,
-    store: Store,
-    layer: ChannelLayer,
-    ownChannel: string,
-    broken: readonly Error[],
-  ) {
-    const { site, terminal, channels } = options;
-    const { workersGroup: group, settings } = site;
-    this.#options = options;
-    this.#broken = broken;
-    this.#site = site;
-    this.#settings = settings;
-    this.#store = store;
-    this.#layer = layer;
-    const own = openWorkerLogger({ site, layer, clock, terminal });
-    const { logger } = own;
-    this.#own = own;
-    this.#logger = logger;
+  /** Each step uses what the steps before it have made. */
+  private constructor(opened: Opened) {
+    const { options, layer, clock } = opened;
+    const { site, terminal } = options;
+    this.#opened = opened;
+    this.#settings = site.settings;
+    this.#own = openWorkerLogger({ site, layer, clock, terminal });
+    this.#membership = this.#openMembership();
+    this.#schedule = this.#openSchedule();
+    this.#log = this.#openLog();
+    this.#duties = this.#openDuties();
+    this.#worker = this.#openWorker();
+    this.#reports = this.#openReports();
+  }
 
-    const databaseClock = new DatabaseClock(store.time, clock, logger);
+  get #site(): Site {
+    return this.#opened.options.site;
+  }
+
+  get #logger(): Logger {
+    return this.#own.logger;
+  }
+
+  #openMembership(): Membership {
+    const { store, clock } = this.#opened;
+    const databaseClock = new DatabaseClock(store.time, clock, this.#logger);
     const registry = new WorkerRegistry(store.db, databaseClock);
-    const orders = new StartOrders(store.db, clock);
-    const { id: workerId } = registry;
-    this.#databaseClock = databaseClock;
-    this.#registry = registry;
-    this.#orders = orders;
+    return { databaseClock, registry, orders: new StartOrders(store.db, clock) };
+  }
 
+  #openSchedule(): Schedule {
+    const { databaseClock, registry } = this.#membership;
+    const logger = this.#logger.child('tasks');
     const tasks = createTasks({
-      site,
-      store,
+      site: this.#site,
+      store: this.#opened.store,
       clock: databaseClock,
       adjustClock: () => databaseClock.measure(),
-      sink: own.sender,
-      levels: own.levels.tree,
-      logger: logger.child('tasks'),
-      workerId,
-      onPlace: () => this.#loop.wake(),
+      sink: this.#own.sender,
+      levels: this.#own.levels.tree,
+      logger,
+      workerId: registry.id,
+      onPlace: () => this.#schedule.loop.wake(),
     });
-    const loop = new TaskLoop(tasks.tasks, databaseClock, logger.child('tasks'));
-    this.#tasks = tasks;
-    this.#loop = loop;
+    return { tasks, loop: new TaskLoop(tasks.tasks, databaseClock, logger) };
+  }
 
-    const channelLogger = logger.child('channels');
-    const onEvent = (event: WorkerEvent) => this.#onWorkerEvent(channelLogger, event);
-    const onBlocked = (why: unknown) => this.#onLogBlocked(why);
-    const opened = { site, layer, clock, terminal, own, store, databaseClock, workerId };
-    const onChange = () => this.#duties.beatNow();
-    this.#log = openSiteLog({ ...opened, onEvent, onBlocked, onChange });
-    const { service: log } = this.#log;
-
-    const members = { registry, orders, group, ownChannel, reports: () => this.#reports };
-    this.#duties = new Duties({ clock, databaseClock, logger, store, layer, tasks, loop, log, ...members });
-
-    const { requests: table } = tasks;
-    const pushLogger = logger.child('push');
-    const requests = new MessageRequests({ store, layer, group, requests: table, loop, logger: pushLogger });
-    this.#worker = new Worker({
-      application: this.#application(ownChannel, requests),
+  #openLog(): SiteLog {
+    const { options, layer, clock, store } = this.#opened;
+    const { databaseClock, registry } = this.#membership;
+    return openSiteLog({
+      site: this.#site,
       layer,
-      channels: [...channels, ownChannel],
-      lease: leasesOf(settings.consumers),
-      graceMs: settings.graceSeconds * 1000,
-      onEvent,
+      clock,
+      terminal: options.terminal,
+      own: this.#own,
+      store,
+      databaseClock,
+      workerId: registry.id,
+      onEvent: (event) => this.#onWorkerEvent(event),
+      onBlocked: (why) => this.#onLogBlocked(why),
+      onChange: () => this.#duties.beatNow(),
     });
-    const { tasks: running } = tasks;
-    const startedAt = clock.now();
-    this.#reports = new Reports({
-      workerId,
-      startedAt,
+  }
+
+  #openDuties(): Duties {
+    const { clock, store, layer, ownChannel } = this.#opened;
+    return new Duties({
+      clock,
+      store,
+      layer,
+      logger: this.#logger,
+      ...this.#membership,
+      ...this.#schedule,
+      log: this.#log.service,
+      group: this.#site.workersGroup,
+      ownChannel,
+      reports: () => this.#reports,
+    });
+  }
+
+  #openWorker(): Worker {
+    const { options, layer, ownChannel } = this.#opened;
+    const { consumers, graceSeconds } = this.#site.settings;
+    return new Worker({
+      application: this.#application(),
+      layer,
+      channels: [...options.channels, ownChannel],
+      lease: leasesOf(consumers),
+      graceMs: graceSeconds * 1000,
+      onEvent: (event) => this.#onWorkerEvent(event),
+    });
+  }
+
+  #openReports(): Reports {
+    const { clock } = this.#opened;
+    const { tasks, loop } = this.#schedule;
+    return new Reports({
+      workerId: this.#membership.registry.id,
+      startedAt: clock.now(),
       clock,
       loop,
-      tasks: running,
-      log,
+      tasks: tasks.tasks,
+      log: this.#log.service,
       worker: this.#worker,
     });
   }
@@ -224,7 +268,7 @@ export class Daemon {
         stopping.abort();
       });
       const { http: listen } = this.#settings;
-      const layer = this.#layer;
+      const { layer } = this.#opened;
       const options = { site: this.#site, layer, logger: this.#logger.child('http'), listen };
       if (listen.length > 0) this.#server = await SiteServer.start(options);
       const channels = report.channels.join(', ');
@@ -250,13 +294,13 @@ export class Daemon {
 
   /** Takes no new work until {@link resume}. */
   pause(): void {
-    this.#loop.pause();
+    this.#schedule.loop.pause();
     this.#logger.info('no new work is taken until SIGCONT');
   }
 
   resume(): void {
-    if (!this.#loop.paused) return;
-    this.#loop.resume();
+    if (!this.#schedule.loop.paused) return;
+    this.#schedule.loop.resume();
     this.#logger.info('new work is taken again');
   }
 
@@ -293,27 +337,29 @@ export class Daemon {
   }
 
   async #start(): Promise<StartReport> {
-    const { channels, initiate } = this.#options;
-    await this.#databaseClock.measure();
+    const { channels, initiate } = this.#opened.options;
+    await this.#membership.databaseClock.measure();
     const procedures = Array.from(Procedures, ({ name }) => name);
-    await this.#registry.join(channels, version, { procedures, maxJobs: this.#settings.maxJobs });
+    await this.#membership.registry.join(channels, version, { procedures, maxJobs: this.#settings.maxJobs });
     await this.#duties.noticeDead();
     await this.#duties.takeChanges();
-    for (const { message } of this.#broken)
+    for (const { message } of this.#opened.broken)
       this.#logger.error(`${message}; this worker runs without what the file would have registered`);
-    const sync = await this.#tasks.tasks.setup({ isComplete: this.#broken.length === 0 });
+    const sync = await this.#schedule.tasks.tasks.setup({ isComplete: this.#opened.broken.length === 0 });
     for (const [kind, names] of Object.entries(sync)) {
       if (names.length > 0) this.#logger.info(`rules ${kind}: ${names.join(', ')}`);
     }
     if (initiate)
-      for (const coroutine of coroutines) await this.#orders.add(coroutine, 'runworker --initiate');
+      for (const coroutine of coroutines)
+        await this.#membership.orders.add(coroutine, 'runworker --initiate');
     return {
-      workerId: this.#registry.id,
+      workerId: this.#membership.registry.id,
       channels,
-      migrated: this.#store.migrated,
-      rules: await this.#tasks.rules.count(),
+      layerAnswers: await this.#duties.layerAnswers(),
+      migrated: this.#opened.store.migrated,
+      rules: await this.#schedule.tasks.rules.count(),
       sync,
-      started: await this.#orders.list(),
+      started: await this.#membership.orders.list(),
     };
   }
 
@@ -322,25 +368,25 @@ export class Daemon {
     const graceMs = this.#settings.graceSeconds * 1000;
     const steps: ReadonlyArray<() => unknown> = [
       () => this.#duties.withdraw(),
-      () => this.#registry.announceLeave(),
+      () => this.#membership.registry.announceLeave(),
       // Handlers, requests and jobs have the same time. The heart goes on beating: the log is still written here.
       async () => {
         const results = await Promise.allSettled([
           working,
-          this.#loop.stop(graceMs),
+          this.#schedule.loop.stop(graceMs),
           this.#server?.close(graceMs),
         ]);
         for (const result of results) if (result.status === 'rejected') throw result.reason;
       },
-      () => this.#tasks.close(),
+      () => this.#schedule.tasks.close(),
       () => this.#duties.stop(),
       () => this.#log.socket?.stop(),
       () => this.#log.service.stop(),
       () => this.#own.close(),
-      () => this.#registry.leave(),
-      () => this.#tasks.ends.giveUpLost(),
-      () => this.#layer.close(),
-      () => this.#store.close(),
+      () => this.#membership.registry.leave(),
+      () => this.#schedule.tasks.ends.giveUpLost(),
+      () => this.#opened.layer.close(),
+      () => this.#opened.store.close(),
     ];
     const failures: unknown[] = [];
     for (const step of steps) {
@@ -354,21 +400,31 @@ export class Daemon {
     if (first !== undefined) throw first;
   }
 
-  #application(ownChannel: string, requests: MessageRequests): Application {
+  #application(): Application {
+    const { store, layer, ownChannel } = this.#opened;
+    const { tasks, loop } = this.#schedule;
+    const requests = new MessageRequests({
+      store,
+      layer,
+      group: this.#site.workersGroup,
+      requests: tasks.requests,
+      loop,
+      logger: this.#logger.child('push'),
+    });
     const services: LinodServices = {
-      workerId: this.#registry.id,
+      workerId: this.#membership.registry.id,
       startTasks: (by) => this.#duties.startTasks(by),
       startLogger: (by) => this.#duties.startLogger(by),
-      status: () => this.#tasks.tasks.status(),
+      status: () => this.#schedule.tasks.tasks.status(),
       request: (action, rule, by, args) => requests.add(action, rule, by, args),
       requested: (request) => requests.state(request),
       push: (order, by) => requests.push(order, by),
-      wake: () => this.#loop.wake(),
+      wake: () => this.#schedule.loop.wake(),
       report: () => this.#reports.report(),
       takeLevels: (levels) => this.#own.levels.take(levels),
       record: (record) => this.#log.coroutine.accept(record),
     };
-    const linod = Consumer.application(() => new LinodConsumer(this.#layer, services));
+    const linod = Consumer.application(() => new LinodConsumer(this.#opened.layer, services));
     const others = Object.entries(this.#site.settings.consumers);
     return ChannelNameRouter({
       ...Object.fromEntries(others.map(([channel, consumer]) => [channel, applicationOf(consumer)])),
@@ -377,8 +433,8 @@ export class Daemon {
     });
   }
 
-  #onWorkerEvent(logger: Logger, event: WorkerEvent): void {
-    logWorkerEvent(logger, event);
+  #onWorkerEvent(event: WorkerEvent): void {
+    logWorkerEvent(this.#logger.child('channels'), event);
     if (event.type === 'deaf' || event.type === 'hearsAgain') this.#duties.beatNow();
   }
 

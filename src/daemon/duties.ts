@@ -1,16 +1,17 @@
 // What a worker does besides its jobs: it says that it is alive, notices dead workers, follows orders, and takes over changes.
 
+import { setTimeout } from 'node:timers/promises';
 import { type ChannelLayer, ChannelsError } from '../../channels/index.js';
-import type { Clock } from '../clock.js';
+import type { SiteTasks } from '../actors/site-tasks.js';
+import type { Clock } from '../base/clock.js';
 import type { Started } from '../consumers/linod.js';
 import type { Logger } from '../log/logger.js';
 import type { DatabaseClock } from '../membership/database-clock.js';
-import type { WorkerRegistry } from '../membership/registry.js';
 import type { StartOrders } from '../membership/start-orders.js';
-import type { Following, NewsTopic } from '../store/backend.js';
+import type { WorkerRegistry } from '../membership/worker-registry.js';
+import type { TaskLoop } from '../scheduler/loop.js';
+import type { Subscription, WatchedTable } from '../store/backend.js';
 import type { Store } from '../store/store.js';
-import type { SiteTasks } from '../tasks/create-tasks.js';
-import type { TaskLoop } from '../tasks/loop.js';
 import { Heartbeat } from './heartbeat.js';
 import type { LogService } from './log-service.js';
 import type { Reports } from './reports.js';
@@ -34,11 +35,13 @@ export interface DutiesContext {
 
 /** A membership of a group ends by itself after a day. */
 const renewGroupMs = 3_600_000;
+/** How long a start waits for the channel layer to say whether it is away. */
+const answerMs = 1000;
 
 export class Duties {
   readonly #context: DutiesContext;
   readonly #heartbeat: Heartbeat;
-  #following: Following | null = null;
+  #following: Subscription | null = null;
   #joinedGroupAt = Number.NEGATIVE_INFINITY;
   #isStopping = false;
 
@@ -67,7 +70,7 @@ export class Duties {
     if (store.follow === null) return;
     this.#following = store.follow({
       clock,
-      onNews: (topic) => this.#onNews(topic),
+      onChange: (table) => this.#onChange(table),
       onTrouble: (error) => {
         if (error === undefined) logger.info('the database tells of news again');
         else logger.warning('the database cannot tell of news now; the worker looks by itself', { error });
@@ -108,6 +111,14 @@ export class Duties {
     if (!already) logger.info(`logger coroutine started, by ${by}`);
     await log.start();
     return { already };
+  }
+
+  /** Whether the channel layer has answered within a second. */
+  async layerAnswers(): Promise<boolean> {
+    // What fails is done at the first beat, which also reports why.
+    const joined = this.#joinGroup().catch(() => undefined);
+    await Promise.race([joined, setTimeout(answerMs)]);
+    return Number.isFinite(this.#joinedGroupAt);
   }
 
   async noticeDead(): Promise<void> {
@@ -156,10 +167,10 @@ export class Duties {
     if (ordered.includes('log.server') && log.state === 'off') await log.start();
   }
 
-  #onNews(topic: NewsTopic): void {
+  #onChange(table: WatchedTable): void {
     // What fails is done at the next beat, which also reports why.
-    if (topic === 'start_orders') this.#followOrders().catch(() => undefined);
-    else if (topic === 'rule_changes') this.takeChanges().catch(() => undefined);
+    if (table === 'start_orders') this.#followOrders().catch(() => undefined);
+    else if (table === 'rule_changes') this.takeChanges().catch(() => undefined);
     else this.#context.loop.wake();
   }
 }

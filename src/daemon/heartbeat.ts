@@ -1,7 +1,7 @@
 // What a worker does every few seconds: saying that it is alive, and looking after the others.
 
-import { untilBeat } from '../../channels/beat.js';
-import type { Clock } from '../clock.js';
+import { untilBeat } from '../../channels/waiting/beat.js';
+import type { Clock } from '../base/clock.js';
 import type { Logger } from '../log/logger.js';
 
 export interface HeartbeatOptions {

@@ -7,7 +7,7 @@ import {
   Worker,
   type WorkerEvent,
 } from '../../channels/index.js';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../base/clock.js';
 import { LogConsumer } from '../consumers/log.js';
 import type { LogLock } from '../log/writer/log-lock.js';
 import type { LoggerCoroutine } from '../log/writer/logger-coroutine.js';
@@ -140,8 +140,8 @@ export class LogService {
   async #succeed(): Promise<void> {
     const { lease, lock } = this.#options;
     try {
-      if (lease.holder === null || lock.lastHolder()?.name !== lease.holder || !lock.take()) return;
-      if (await lease.acquire(lease.holder)) await this.#listen();
+      if (lease.owner === null || lock.lastOwner()?.name !== lease.owner || !lock.take()) return;
+      if (await lease.acquire(lease.owner)) await this.#listen();
     } finally {
       if (this.#listening === null) lock.release();
     }
@@ -164,7 +164,7 @@ export class LogService {
 
   async #listen(): Promise<void> {
     const { coroutine, layer, channel, lock, onEvent } = this.#options;
-    lock.sign();
+    lock.recordOwner();
     await coroutine.start();
     const stop = new AbortController();
     const worker = new Worker({

@@ -3,8 +3,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { ChannelLayer, WorkerEvent } from '../../channels/index.js';
-import type { SteadyClock } from '../clock.js';
-import { LogSocket } from '../log/foreign/log-socket.js';
+import type { SteadyClock } from '../base/clock.js';
 import { SiteLevels } from '../log/levels/site-levels.js';
 import { Logger } from '../log/logger.js';
 import { SpoolAdopter } from '../log/sender/adopter.js';
@@ -13,11 +12,12 @@ import { LayerTransport } from '../log/sender/layer-transport.js';
 import { LogSender } from '../log/sender/sender.js';
 import { senderSettings } from '../log/sender/settings.js';
 import type { LogSink } from '../log/sink.js';
+import { LogSocket } from '../log/socket/log-socket.js';
 import { LogLock } from '../log/writer/log-lock.js';
 import { LoggerCoroutine } from '../log/writer/logger-coroutine.js';
 import { Lease } from '../membership/lease.js';
 import { configuredLevels, rotationOf } from '../site/settings.js';
-import type { Site } from '../site.js';
+import type { Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
 import { LogService } from './log-service.js';
 
@@ -87,7 +87,7 @@ function adopterOf(
     directories: spoolDirectoriesOf(site),
     clock,
     transport,
-    isWanted: () => sender.isHeard,
+    isWanted: () => sender.isAnswered,
     onAdopted: ({ records, ...fields }) => {
       const text = `${records} ${records === 1 ? 'record' : 'records'} of an ended process taken from its spool`;
       sender.write('INFO', 'linod.log', text, fields);

@@ -1,11 +1,11 @@
 // How a worker is doing: briefly for the other workers and for commands, at length for who asks it.
 
 import type { ChannelStats, Worker } from '../../channels/index.js';
-import type { Clock } from '../clock.js';
-import type { TaskLoop } from '../tasks/loop.js';
-import type { Tasks } from '../tasks/tasks.js';
-import { version } from '../version.js';
-import { listenerHealth, type WorkerHealth } from './health.js';
+import type { Clock } from '../base/clock.js';
+import { version } from '../base/version.js';
+import { listenerHealth, type WorkerHealth } from '../membership/worker-health.js';
+import type { TaskLoop } from '../scheduler/loop.js';
+import type { Tasks } from '../scheduler/tasks.js';
 import type { LogService } from './log-service.js';
 
 export interface ReportsContext {

@@ -1,15 +1,15 @@
 // What messages ask of a worker: runs of rules, the ends of runs, and pushes. All of it is written to the database first.
 
 import type { ChannelLayer } from '../../channels/index.js';
+import { requestState } from '../actors/run-job.js';
+import { LinodError, UsageError } from '../base/errors.js';
 import type { RequestState } from '../consumers/linod.js';
-import { LinodError, UsageError } from '../errors.js';
+import { type PushOrder, pushQueue } from '../consumers/push-queue.js';
 import type { Logger } from '../log/logger.js';
-import { type PushOrder, pushQueue } from '../push.js';
-import { requestState } from '../run-job.js';
+import { activeRuleOf } from '../rules/find-rule.js';
+import type { TaskLoop } from '../scheduler/loop.js';
+import type { Requests } from '../scheduler/requests.js';
 import type { Store } from '../store/store.js';
-import type { TaskLoop } from '../tasks/loop.js';
-import type { Requests } from '../tasks/requests.js';
-import { activeRuleOf } from '../tasks/rule-named.js';
 
 export interface MessageRequestsContext {
   readonly store: Store;

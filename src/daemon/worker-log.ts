@@ -1,8 +1,8 @@
 // What happens in a worker's channels, as records for the log.
 
 import type { ConnectionChange, DroppedMessage, LayerWarning, WorkerEvent } from '../../channels/index.js';
-import { durationText } from '../duration.js';
-import type { LevelName } from '../log/levels.js';
+import { durationText } from '../base/duration.js';
+import type { LevelName } from '../base/log-levels.js';
 import type { Logger } from '../log/logger.js';
 
 /** Logs an event of a worker, with the channel's name. */

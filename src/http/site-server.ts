@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { type ChannelLayer, InvalidOptionError } from '../../channels/index.js';
 import type { ListenAddress, Server, ServerEvent } from '../../channels/server/index.js';
 import { parseListenAddress } from '../../channels/server/options.js';
-import { BadConfigError } from '../errors.js';
+import { BadConfigError } from '../base/errors.js';
 import type { Logger } from '../log/logger.js';
-import type { Site } from '../site.js';
+import type { Site } from '../site/site.js';
 import { SocketDirectory } from './socket-directory.js';
 
 export interface SiteServerOptions {
@@ -30,7 +30,7 @@ export class SiteServer {
     const { application, httpLimits, httpTrustedProxies, httpCompression } = site.settings;
     const file = site.shorten(site.configFile);
     if (application === null)
-      throw new BadConfigError(file, 'application', 'there is none to be served; see docs/server.md');
+      throw new BadConfigError(file, 'application', 'there is none to be served; see docs/guides/server.md');
     // Application processes that only log do without it.
     const { serve } = await import('../../channels/server/index.js');
     try {

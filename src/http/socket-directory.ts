@@ -11,7 +11,7 @@ import {
 } from '../../channels/index.js';
 import type { Server, SocketReport } from '../../channels/server/index.js';
 import type { Logger } from '../log/logger.js';
-import type { Site } from '../site.js';
+import type { Site } from '../site/site.js';
 
 /** Asks each server for its sockets. */
 export interface ListSockets extends Message {

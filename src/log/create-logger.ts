@@ -3,15 +3,16 @@
 import { writeSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import type { LayerWarning } from '../../channels/index.js';
-import { systemClock } from '../clock.js';
-import { NoSiteError } from '../errors.js';
+import { systemClock } from '../base/clock.js';
+import { NoSiteError } from '../base/errors.js';
+import { type LevelName, parseLevel } from '../base/log-levels.js';
+import type { LevelsByName } from '../site/log-settings.js';
 import { checkSetting, environmentSource } from '../site/resolve-settings.js';
 import { configuredLevels } from '../site/settings.js';
-import { findSiteDirectory, loadSite, type Site } from '../site.js';
+import { findSiteDirectory, loadSite, type Site } from '../site/site.js';
 import { stringifyFields } from './fields.js';
-import { type LevelsByName, LevelTree } from './levels/level-tree.js';
+import { LevelTree } from './levels/level-tree.js';
 import { SiteLevels } from './levels/site-levels.js';
-import { type LevelName, parseLevel } from './levels.js';
 import { Logger } from './logger.js';
 import { checkOptions } from './logger-options.js';
 import { senderLabel } from './names.js';
@@ -20,22 +21,25 @@ import { SpoolAdopter } from './sender/adopter.js';
 import { guardAtExit } from './sender/exit-guard.js';
 import { LayerTransport } from './sender/layer-transport.js';
 import { LogSender } from './sender/sender.js';
-import { senderSettings } from './sender/settings.js';
+import { senderSettings, settingsWithoutSite } from './sender/settings.js';
 import type { LogSink } from './sink.js';
 
 export interface CreateLoggerOptions {
-  /** The site's directory; else `LINOD_SITE`, else the working directory or the nearest above it that is a site. */
+  /**
+   * The site's directory; else `LINOD_SITE`, else the working directory or the nearest above it that is a
+   * site.
+   */
   readonly site?: string | undefined;
-  /** What the log calls this process and its loggers; default: the name of the program. */
+  /** The name of this process and its loggers in the log; default: the name of the program. */
   readonly name?: string | undefined;
   /**
-   * Records below it are dropped; default: what the site's `logLevels` and `logLevel` say. A level that is set for this
-   * name or one below it by `linod log level` is stronger.
+   * Records below this level are dropped; default: the site's `logLevels` and `logLevel`. A level that `linod
+   * log level` sets for this name, or a name below it, takes precedence.
    */
   readonly level?: LevelName | Lowercase<LevelName> | undefined;
   /**
-   * Paths of fields whose values must not get into the log: `password`, `user.token`, `headers.*`, `items[*].secret`.
-   * They stand there as `[redacted]`; the caller's objects are not changed.
+   * Paths of fields whose values must not get into the log: `password`, `user.token`, `headers.*`,
+   * `items[*].secret`. The log shows `[redacted]` instead. The caller's objects are not changed.
    */
   readonly redact?: readonly string[] | undefined;
 }
@@ -44,29 +48,29 @@ export interface CreateLoggerOptions {
 export const createLoggerOptions = ['site', 'name', 'level', 'redact'] as const;
 
 /**
- * The layer is closed after so long without a message, as an open one keeps the process alive. Opening it anew costs
- * some milliseconds; a program that has ended waits for this.
+ * The layer is closed after this time without a message, since an open layer keeps the process alive. A
+ * program that is done waits that long before it ends.
  */
-const restAfterMs = 500;
-/** The spools of ended processes are looked for so often. A worker of this machine does it every few seconds. */
+const suspendAfterMs = 500;
+/** Time between two scans for spools of ended processes. A worker on this machine scans every few seconds. */
 const adoptEveryMs = 30_000;
 
 /**
- * A logger whose records arrive in the site's `lino.log`, written by the logger coroutine of its worker. While none
- * runs, they wait in the site's `log/spool`.
+ * Creates a logger whose records arrive in the site's `lino.log`. The logger coroutine of the site's worker
+ * writes them. While no worker runs, records wait in the site's `log/spool`.
  *
- * Returns at once; the site is loaded behind it. A site that cannot be loaded is told once by a process warning, and
- * records wait in the spool. The logger does not keep its process alive, and at the end of the process nothing is
- * lost: `close()` is good manners, but not needed.
+ * Returns at once and loads the site in the background. If that fails, a process warning says so once, and
+ * records wait in the spool. The logger does not keep its process alive, and the end of the process loses no
+ * record even without `close()`.
  *
- * Until the site is loaded, some ms later, it is not known which records are wanted. They are kept with the time at which
- * they came, and looked at then; a function that makes a message is called then, too.
+ * Until the site is loaded, the logger keeps all records with their time, since it does not know the levels
+ * yet. It filters them afterwards, and only then calls functions that make a message.
  *
- * Where there is no site and nobody named one, as in unit tests, that is told by a process warning, too, and records go to
- * stderr.
+ * Without a site, as in unit tests, a process warning says so and records go to stderr.
  *
- * @throws NoSiteError (`LINOD_ERR_NO_SITE`) when `site` or `LINOD_SITE` names none; UnknownLevelError (`LINOD_ERR_UNKNOWN_LEVEL`);
- *   RedactPathError (`LINOD_ERR_REDACT_PATH`); LoggerOptionError (`LINOD_ERR_LOGGER_OPTION`) for an option that there is not
+ * @throws NoSiteError (`LINOD_ERR_NO_SITE`) when `site` or `LINOD_SITE` names none; UnknownLevelError
+ * (`LINOD_ERR_UNKNOWN_LEVEL`); RedactPathError (`LINOD_ERR_REDACT_PATH`); LoggerOptionError
+ * (`LINOD_ERR_LOGGER_OPTION`) for an unknown option
  * @example
  * const logger = createLogger({ name: 'web', redact: ['headers.authorization'] });
  * logger.info('listening', { port: 8080 });
@@ -76,7 +80,7 @@ export function createLogger(options: CreateLoggerOptions = {}): Logger {
   const directory = findDirectory(options.site);
   const name = options.name ?? programName();
   const level = options.level === undefined ? undefined : parseLevel(options.level).value;
-  // Before anything is opened that would have to be closed.
+  // May throw, so it comes before anything is opened.
   const redaction = options.redact === undefined ? undefined : new Redaction(options.redact);
   if (typeof directory !== 'string') {
     warn('records go to stderr', directory);
@@ -97,7 +101,7 @@ export function createLogger(options: CreateLoggerOptions = {}): Logger {
   return new Logger({ sink, name, level, levels, redact: redaction });
 }
 
-/** The site's directory; the error when there is none and nobody named one, as in a unit test of an application. */
+/** The site's directory; the error if there is no site and the caller has not named one, as in unit tests. */
 function findDirectory(named: string | undefined): string | NoSiteError {
   try {
     return findSiteDirectory(named);
@@ -107,26 +111,26 @@ function findDirectory(named: string | undefined): string | NoSiteError {
   }
 }
 
-/** For records that no site takes. */
+/** Writes records to stderr, without a site. */
 const terminalSink: LogSink = {
   write: (level, logger, message, fields, trace) => {
-    const told = fields === undefined ? message : `${message} ${stringifyFields(fields)}`;
-    process.stderr.write(`${level} ${logger}: ${told}${trace === undefined ? '' : `\n${trace}`}\n`);
+    const text = fields === undefined ? message : `${message} ${stringifyFields(fields)}`;
+    process.stderr.write(`${level} ${logger}: ${text}${trace === undefined ? '' : `\n${trace}`}\n`);
   },
 };
 
 interface Shared {
   readonly sender: LogSender;
   readonly levels: LevelTree;
-  /** Resolves when the site is loaded, or cannot be. */
+  /** Resolves when the site is loaded, or has failed to load. */
   readonly connected: Promise<void>;
-  /** End what was opened for the site beside the sender. */
+  /** Close what was opened for the site besides the sender. */
   readonly closers: Array<() => void | Promise<void>>;
   readonly unguard: () => void;
   users: number;
 }
 
-/** One sender for each site and name in a process, however many loggers. */
+/** One sender for each site and name, shared by all loggers of the process. */
 const senders = new Map<string, Shared>();
 
 function share(directory: string, name: string): Shared {
@@ -137,9 +141,9 @@ function share(directory: string, name: string): Shared {
     const sender: LogSender = new LogSender({
       name,
       clock: systemClock,
-      onHurry: () => beginWithoutSite(sender, levels, directory, name),
+      onSettingsNeeded: () => beginWithoutSite(sender, levels, directory, name),
       onTrouble: (error) => warn(`records cannot be written to the spool of ${directory}`, error),
-      onLost: (count) => tellLost(count, senderLabel(name, process.pid), directory),
+      onLost: (count) => reportLost(count, senderLabel(name, process.pid), directory),
     });
     const closers: Shared['closers'] = [];
     const connected = connect(sender, levels, directory, name, closers);
@@ -167,7 +171,7 @@ async function unshare(directory: string, name: string, shared: Shared): Promise
   }
 }
 
-/** Loads the site, and lets the sender begin. Never rejects. */
+/** Loads the site, and gives the sender its settings. Never rejects. */
 async function connect(
   sender: LogSender,
   levels: LevelTree,
@@ -182,7 +186,7 @@ async function connect(
     closers.push(() => following.close());
     following.start(configuredLevels(settings));
     sender.begin(senderSettings(site));
-    // A site that is turned off has no worker: its records wait in the spool until it is turned on.
+    // A site that is turned off has no worker. Its records wait in the spool until it is turned on.
     if (settings.useLinod) closers.push(connectLayer(sender, site, following));
   } catch (error) {
     warn(`records wait in the spool, since the site ${directory} cannot be loaded`, error);
@@ -190,12 +194,12 @@ async function connect(
   }
 }
 
-/** @returns what ends the looking after spools of ended processes */
+/** Connects the sender, and scans for spools of ended processes. @returns what ends the scans */
 function connectLayer(sender: LogSender, site: Site, levels: SiteLevels): () => Promise<void> {
-  let isClockTold = false;
+  let hasWarned = false;
   const onWarning = ({ code, text }: LayerWarning) => {
-    if (code !== 'clock-differs' || isClockTold) return;
-    isClockTold = true;
+    if (code !== 'clock-differs' || hasWarned) return;
+    hasWarned = true;
     sender.write('WARNING', 'linod.log', text);
   };
   const transport = new LayerTransport({
@@ -203,7 +207,7 @@ function connectLayer(sender: LogSender, site: Site, levels: SiteLevels): () => 
     ownsLayer: true,
     channel: site.logChannel,
     clock: systemClock,
-    restAfterMs,
+    suspendAfterMs,
     onLevels: (overrides) => levels.take(overrides),
   });
   sender.connect(transport);
@@ -212,16 +216,16 @@ function connectLayer(sender: LogSender, site: Site, levels: SiteLevels): () => 
     clock: systemClock,
     transport,
     everyMs: adoptEveryMs,
-    isWanted: () => sender.isHeard,
+    isWanted: () => sender.isAnswered,
   });
   adopter.start();
   return () => adopter.stop();
 }
 
-/** The site is not known yet, and the process ends or logs too much to wait: the environment and the usual places count. */
+/** For a process that cannot wait for its site: uses the environment and the default directories. */
 function beginWithoutSite(sender: LogSender, tree: LevelTree, directory: string, name: string): void {
   if (!tree.isSettled) guessLevels(tree, directory, name);
-  sender.begin({ spoolDirectory: join(directory, 'log', 'spool') });
+  sender.begin(settingsWithoutSite(directory));
 }
 
 function followLevels(tree: LevelTree, logDirectory: string, name: string): SiteLevels {
@@ -229,10 +233,10 @@ function followLevels(tree: LevelTree, logDirectory: string, name: string): Site
   return new SiteLevels({ logDirectory, clock: systemClock, label }, tree);
 }
 
-/** The levels of a site that is not known yet, when the process ends: by the environment, and the usual directory. */
+/** Levels without a loaded site: from the environment, and from the default directory. */
 function guessLevels(tree: LevelTree, directory: string, name: string): void {
   const levels = followLevels(tree, join(directory, 'log'), name);
-  levels.look();
+  levels.poll();
   levels.close();
   tree.configure(levelsOfEnvironment(directory));
 }
@@ -251,8 +255,8 @@ function warn(sentence: string, error: unknown): void {
   process.emitWarning(`${sentence}: ${reason}`, { type: 'LinodLogWarning', code: 'LINOD_LOG' });
 }
 
-/** A process warning would come too late: the process is in its last turn. */
-function tellLost(count: number, label: string, directory: string): void {
+/** Writes to stderr, since a process warning would come too late. */
+function reportLost(count: number, label: string, directory: string): void {
   const records = count === 1 ? '1 record' : `${count} records`;
   try {
     writeSync(
@@ -260,7 +264,7 @@ function tellLost(count: number, label: string, directory: string): void {
       `linod: ${records} of ${label} ${count === 1 ? 'is' : 'are'} lost: the process has ended while the spool of ${directory} could not be written\n`,
     );
   } catch {
-    // Nobody reads it.
+    // Stderr is closed.
   }
 }
 

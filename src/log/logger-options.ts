@@ -1,6 +1,6 @@
 // Options of loggers and transports, which programs in JavaScript hand over unchecked.
 
-import { LinodError, suggestion } from '../errors.js';
+import { LinodError, suggestion } from '../base/errors.js';
 
 /** There is no such option: what a misspelt `redact` is to hide would stand in the log. */
 export class LoggerOptionError extends LinodError {

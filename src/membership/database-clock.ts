@@ -1,23 +1,23 @@
-// The time that all workers of a site agree on: their database's.
+// The time that all workers of a site share: that of their database.
 
-import { type SteadyClock, systemClock } from '../clock.js';
-import { durationText } from '../duration.js';
+import { type SteadyClock, systemClock } from '../base/clock.js';
+import { durationText } from '../base/duration.js';
 import { Logger } from '../log/logger.js';
 import type { Store } from '../store/store.js';
 
-/** A worker whose clock differs by more is told of in the log: its procedures may see the wrong day. */
+/** A larger difference is logged: procedures may see the wrong day. */
 export const maxSkewMs = 2000;
 
-/** An answer that took longer tells too little. */
+/** A slower answer is too imprecise. */
 const maxDoubtMs = 1000;
 
-/** What differs by less is the doubt of the measuring, for which no time is to come twice or not at all. */
+/** Smaller differences are measurement error. Correcting them could repeat or skip a due time. */
 const steadyMs = 250;
 
 /**
- * By this clock rules are due, and heartbeats and leases are told, so that a machine whose clock is wrong neither begins runs
- * before their time, nor loses its leases or takes those of others. It is this machine's clock, corrected by the difference
- * from the database's when that was measured last, which a worker does every few seconds; with SQLite there is none.
+ * Decides when rules are due and when heartbeats and leases expire. A machine with a wrong clock then neither
+ * starts runs early nor loses or steals leases. It is this machine's clock, corrected by the last measured
+ * difference from the database's. Workers measure every few seconds. SQLite needs no correction.
  */
 export class DatabaseClock implements SteadyClock {
   readonly #time: Store['time'];
@@ -25,7 +25,7 @@ export class DatabaseClock implements SteadyClock {
   readonly #logger: Logger;
   #skewMs = 0;
   #isMeasured = false;
-  #isTold = false;
+  #isWarned = false;
 
   constructor(time: Store['time'], clock: SteadyClock, logger: Logger) {
     this.#time = time;
@@ -33,36 +33,36 @@ export class DatabaseClock implements SteadyClock {
     this.#logger = logger;
   }
 
-  /** In ms since 1970. A function of its own, not a method, since many take it out of their clock. */
+  /** In ms since 1970. A function, not a method, because callers detach it from the clock. */
   readonly now = (): number => this.#clock.now() - this.#skewMs;
 
   readonly passed = (): number => this.#clock.passed();
 
   readonly after: SteadyClock['after'] = (delayMs, callback) => this.#clock.after(delayMs, callback);
 
-  /** By how much this machine's clock is taken to be ahead of the database's, in ms; negative when it is behind. */
+  /** How far this machine's clock is ahead of the database's, in ms; negative when it is behind. */
   get skewMs(): number {
     return this.#skewMs;
   }
 
-  /** Asks the database for its time, and warns once when this machine's differs much. */
+  /** Reads the database's time, and warns once when this machine's differs much. */
   async measure(): Promise<void> {
     if (this.#time === null) return;
     const before = this.#clock.now();
     const theirs = await this.#time();
     const after = this.#clock.now();
-    // The answer was right somewhere between the question and its arrival.
+    // The database read its clock somewhere between the query and its answer.
     const doubtMs = (after - before) / 2;
     if (doubtMs > maxDoubtMs && this.#isMeasured) return;
     this.#isMeasured = true;
     const skewMs = Math.round((before + after) / 2 - theirs);
     if (Math.abs(skewMs - this.#skewMs) > steadyMs + doubtMs) this.#skewMs = skewMs;
-    this.#tell(Math.abs(this.#skewMs) - doubtMs > maxSkewMs);
+    this.#warn(Math.abs(this.#skewMs) - doubtMs > maxSkewMs);
   }
 
-  #tell(isLarge: boolean): void {
-    if (isLarge === this.#isTold) return;
-    this.#isTold = isLarge;
+  #warn(isLarge: boolean): void {
+    if (isLarge === this.#isWarned) return;
+    this.#isWarned = isLarge;
     if (!isLarge) {
       this.#logger.info("this machine's clock agrees with the database's again");
       return;
@@ -70,12 +70,13 @@ export class DatabaseClock implements SteadyClock {
     const by = durationText(Math.abs(this.#skewMs));
     const how = this.#skewMs > 0 ? 'ahead of' : 'behind';
     this.#logger.warning(
-      `this machine's clock is ${by} ${how} the database's, by which rules are due: procedures that do not ask ar.now() see another time; set the clock, best by NTP`,
+      `this machine's clock is ${by} ${how} the database's, which decides when rules are due; ` +
+        'procedures that do not call ar.now() see a different time; set the clock, for example with NTP',
     );
   }
 }
 
-/** The same for a command or a program, which asks once, when it begins something; a worker warns of the difference. */
+/** The same clock for a command or a program, which measures once and does not warn. */
 export async function databaseClock({ time }: Pick<Store, 'time'>): Promise<DatabaseClock> {
   const logger = new Logger({ sink: { write: () => undefined }, name: 'linod' });
   const clock = new DatabaseClock(time, systemClock, logger);

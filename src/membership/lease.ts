@@ -1,10 +1,10 @@
-// Something that one worker at a time may do, with a number that grows with every change of hands.
+// The right of one worker at a time to do something, with a fence number that grows with every new owner.
 
 import type { Kysely } from 'kysely';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../base/clock.js';
 import type { Database } from '../store/schema.js';
 
-/** A lease that is not renewed for this long is free. */
+/** A lease expires this long after its last renewal. */
 export const leaseMs = 15_000;
 
 export class Lease {
@@ -13,7 +13,7 @@ export class Lease {
   readonly #name: string;
   readonly #workerId: string;
   #fence: number | null = null;
-  #holder: string | null = null;
+  #owner: string | null = null;
 
   constructor(db: Kysely<Database>, clock: Pick<Clock, 'now'>, name: string, workerId: string) {
     this.#db = db;
@@ -22,20 +22,20 @@ export class Lease {
     this.#workerId = workerId;
   }
 
-  /** Whether this worker took it and has not learnt since that it lost it. */
+  /** Whether this worker took the lease and has not learnt since that it lost it. */
   get held(): boolean {
     return this.#fence !== null;
   }
 
-  /** The worker that had it when it was read last; null before that, and when nobody had it. */
-  get holder(): string | null {
-    return this.#holder;
+  /** The owner when the lease was read last; null before that, and when there was none. */
+  get owner(): string | null {
+    return this.#owner;
   }
 
   /**
-   * Takes the lease if it is free, its time is over or its holder has stopped; renews it if it is held.
+   * Takes the lease if it is free or expired, or its owner has stopped. Renews it if this worker has it.
    *
-   * @param from a worker that is known to be gone, from which it is taken, too
+   * @param from a worker known to be gone, whose lease this one takes over
    */
   async acquire(from?: string): Promise<boolean> {
     if (await this.#extend(leaseMs)) return true;
@@ -43,13 +43,13 @@ export class Lease {
     return this.held;
   }
 
-  /** Gives it back at once, so that another need not wait for its end. */
+  /** Frees the lease at once, so that others need not wait for it to expire. */
   async release(): Promise<void> {
     await this.#extend(0);
     this.#fence = null;
   }
 
-  /** @returns whether it is still this worker's */
+  /** @returns whether this worker still has it */
   async #extend(ms: number): Promise<boolean> {
     if (this.#fence === null) return false;
     const { numUpdatedRows } = await this.#db
@@ -62,7 +62,7 @@ export class Lease {
     return numUpdatedRows > 0n;
   }
 
-  /** @returns the number of this change of hands, or null when the lease is another's */
+  /** @returns the new fence number, or null when another worker has the lease */
   async #take(from: string | undefined): Promise<number | null> {
     const now = this.#clock.now();
     const lease = await this.#db
@@ -77,8 +77,8 @@ export class Lease {
       ])
       .where('leases.name', '=', this.#name)
       .executeTakeFirst();
-    this.#holder = lease?.worker_id ?? null;
-    // It may be this worker's own: it was taken, and the answer lost with the connection to the database.
+    this.#owner = lease?.worker_id ?? null;
+    // This worker may be the owner itself, if the answer to its last claim was lost with the connection.
     const isFree =
       lease === undefined ||
       lease.until <= now ||
@@ -87,7 +87,7 @@ export class Lease {
       [from, this.#workerId].includes(lease.worker_id);
     if (!isFree) return null;
     const values = { worker_id: this.#workerId, fence: (lease?.fence ?? 0) + 1, until: now + leaseMs };
-    // Only as it was read: of several that see a free lease one gets it, and a holder that renews keeps it.
+    // The row must be unchanged: of several takers one wins, and an owner that renews keeps the lease.
     const taken = await this.#db
       .insertInto('leases')
       .values({ name: this.#name, ...values })

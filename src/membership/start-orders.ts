@@ -1,13 +1,13 @@
-// What `initiate_linod` ordered to be started. It outlives workers, so that a restarted one goes on by itself.
+// The coroutines that `initiate_linod` ordered to start. Orders outlive workers, so a restarted one resumes.
 
 import type { Kysely } from 'kysely';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../base/clock.js';
 import type { Database } from '../store/schema.js';
 
-/** The coroutines that can be ordered, by the message that starts them. */
+/** The coroutines that can be ordered, named after the message that starts them. */
 export type Coroutine = 'run.system.tasks' | 'log.server';
 
-/** Both, in the order in which they are started: first the log, so that the tasks' records have a place. */
+/** All coroutines in their start order: the log first, so that it receives the records of the tasks. */
 export const coroutines: readonly Coroutine[] = ['log.server', 'run.system.tasks'];
 
 export class StartOrders {
@@ -19,7 +19,7 @@ export class StartOrders {
     this.#clock = clock;
   }
 
-  /** Remembers an order. Safe to repeat. @returns whether it was not given before */
+  /** Stores an order. Safe to repeat. @returns whether the order is new */
   async add(name: Coroutine, by: string): Promise<boolean> {
     const { numInsertedOrUpdatedRows: added } = await this.#db
       .insertInto('start_orders')

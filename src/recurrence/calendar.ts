@@ -1,15 +1,16 @@
-// Rules that go by the clock on the wall: their wall times, brought to the clocks of a zone.
+// Rules by the calendar: converts their wall times to instants in a zone.
 
-import type { CheckedFields, MissingTime, RepeatedTime } from './fields.js';
+import { nthWallTime, type WallTimes, wallTimesOf } from './calendar-times.js';
+import type { CheckedFields } from './checked-fields.js';
+import type { MissingTime, RepeatedTime } from './fields.js';
 import type { Occurrence, Occurrences } from './occurrences.js';
-import { lastSecondMs } from './wall-time.js';
-import { nthWallTime, type WallTimes, wallTimesOf } from './wall-times.js';
-import { farthestMs, type Span, type Zone } from './zone.js';
+import { lastSecondMs } from './time/wall-time.js';
+import { farthestMs, type Span, type Zone } from './time/zone.js';
 
 /**
- * Goes through the spans of time in which the zone's offset stays the same. Within one, later wall times are later
- * instants; around a change that is not so: 02:45 shifted by an hour comes after 03:15, and 02:00 the second time
- * comes after 02:45 the first time.
+ * Walks through the spans in which the zone's offset is constant. Within a span, wall times and instants have
+ * the same order. Around a clock change they may not: 02:45 shifted by an hour comes after 03:15, and the
+ * second 02:00 comes after the first 02:45.
  */
 export class CalendarRule implements Occurrences {
   readonly zone: Zone;
@@ -19,7 +20,7 @@ export class CalendarRule implements Occurrences {
   readonly isInterval: boolean;
   readonly #walls: WallTimes;
   readonly #fields: CheckedFields;
-  /** The wall time of the last of `count` occurrences, once it was worked out. */
+  /** The wall time of the last of `count` occurrences, calculated once. */
   #lastWall: number | undefined;
 
   constructor(fields: CheckedFields) {
@@ -31,16 +32,19 @@ export class CalendarRule implements Occurrences {
     this.#fields = fields;
   }
 
-  /** The first occurrence strictly later than `after`; of several that become one instant, the earliest wall time. */
+  /**
+   * The first occurrence strictly later than `after`; of several at one instant, that with the earliest wall
+   * time.
+   */
   occurrenceAfter(after: number): Occurrence | null {
     const { zone } = this;
     for (let from = after + 1; ; ) {
       const shown = from + zone.offsetAt(from);
       const isSteady = zone.isSteadyAround(from);
-      // No wall time before this one can become an instant from `from` on.
+      // No earlier wall time becomes an instant at or after `from`.
       const wall = this.#wallFrom(isSteady ? shown : shown - farthestMs);
       if (wall === Number.POSITIVE_INFINITY) return null;
-      // Nor can any of them before this instant.
+      // No wall time from `wall` on becomes an earlier instant.
       const earliest = Math.max(from, wall - farthestMs);
       const span = zone.spanAt(earliest);
       const found = this.#firstIn(span, earliest);
@@ -49,7 +53,7 @@ export class CalendarRule implements Occurrences {
     }
   }
 
-  /** The rule's first wall time that is not before `wall` and still counts; infinity if there is none. */
+  /** The rule's first valid wall time that is not before `wall`; infinity if there is none. */
   #wallFrom(wall: number): number {
     const first = Math.max(wall, this.#fields.startWall);
     const last = Math.min(this.#fields.untilWall, this.#endOfCount(), lastSecondMs);
@@ -57,27 +61,27 @@ export class CalendarRule implements Occurrences {
     return found > last ? Number.POSITIVE_INFINITY : found;
   }
 
-  /** The wall times that are left out between two instants, since the clocks skip them; at most `most`. */
-  leftOutBetween(from: number, to: number, most: number): Occurrence[] {
+  /** The wall times between two instants that the clocks and the rule skip; at most `maxCount`. */
+  skippedBetween(from: number, to: number, maxCount: number): Occurrence[] {
     const { zone, missingTime } = this;
-    const leftOut: Occurrence[] = [];
-    if (missingTime !== 'skipped') return leftOut;
+    const skipped: Occurrence[] = [];
+    if (missingTime !== 'skipped') return skipped;
     for (const { at, offsetBeforeMs, offsetMs } of zone.changesBetween(from, to)) {
       let wall = this.#wallFrom(at + offsetBeforeMs);
-      for (; wall < at + offsetMs && leftOut.length < most; wall = this.#wallFrom(wall + 1)) {
-        leftOut.push({ instant: at, wall });
+      for (; wall < at + offsetMs && skipped.length < maxCount; wall = this.#wallFrom(wall + 1)) {
+        skipped.push({ instant: at, wall });
       }
     }
-    return leftOut;
+    return skipped;
   }
 
-  /** The first occurrence in a span that is not before `from`, which lies in it. */
+  /** The first occurrence in a span that is not before `from`, which lies in the span. */
   #firstIn(span: Span, from: number): Occurrence | null {
     const candidates = [this.#shownIn(span, from), this.#missingBefore(span, from)];
     return candidates.reduce((a, b) => (a === null || (b !== null && earlier(b, a)) ? b : a));
   }
 
-  /** The first of the wall times that the clocks show in the span, but for the repeated ones that do not count. */
+  /** The first wall time that the clocks show in the span, without the repeated ones that do not count. */
   #shownIn({ offsetMs, since, until }: Span, from: number): Occurrence | null {
     const { zone, repeatedTime } = this;
     let first = from + offsetMs;
@@ -88,7 +92,7 @@ export class CalendarRule implements Occurrences {
     return wall < end ? { instant: wall - offsetMs, wall } : null;
   }
 
-  /** The first of the wall times that the clocks skip at the beginning of the span. */
+  /** The first wall time that the clocks skip at the beginning of the span. */
   #missingBefore({ offsetMs, since }: Span, from: number): Occurrence | null {
     const { zone, missingTime } = this;
     const offsetBefore = zone.offsetAt(since - 1);

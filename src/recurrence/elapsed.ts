@@ -1,16 +1,17 @@
-// Rules by the second, minute and hour: an instant plus so many times a length, whatever the clocks on the wall do.
+// Rules by the second, minute and hour: a start plus multiples of an interval, independent of clock changes.
 
-import type { CheckedFields, MissingTime, RepeatedTime } from './fields.js';
+import type { CheckedFields } from './checked-fields.js';
+import type { MissingTime, RepeatedTime } from './fields.js';
 import type { Occurrence, Occurrences } from './occurrences.js';
-import { dayMs, dayOf, lastSecondMs, weekdayOf } from './wall-time.js';
-import type { Zone } from './zone.js';
+import { dayMs, dayOf, lastSecondMs, weekdayOf } from './time/wall-time.js';
+import type { Zone } from './time/zone.js';
 
 const unitMs = { secondly: 1000, minutely: 60_000, hourly: 3_600_000 } as const;
 
-/** Units of which a rule counts elapsed time. */
+/** The units of rules that count elapsed time. */
 export type ElapsedUnit = keyof typeof unitMs;
 
-/** A rule that may never meet its weekdays is looked for so far. */
+/** The search for a rule that may never fall on its weekdays ends here. */
 const searchMs = 30 * 366 * dayMs;
 
 export function isElapsed(everyUnit: string): everyUnit is ElapsedUnit {
@@ -27,9 +28,9 @@ export class ElapsedRule implements Occurrences {
   readonly #everyMs: number;
   readonly #weekdays: readonly number[];
   readonly #count: number | null;
-  /** No occurrence is later, unless `#count` ends it earlier. */
+  /** No occurrence is later; `#count` may end it earlier. */
   readonly #untilMs: number;
-  /** The instant of the last of `#count` occurrences, once it was worked out. */
+  /** The instant of the last of `#count` occurrences, calculated once. */
   #lastMs: number | undefined;
 
   constructor(fields: CheckedFields, unit: ElapsedUnit) {
@@ -51,8 +52,8 @@ export class ElapsedRule implements Occurrences {
     return isOver ? null : { instant, wall: instant + this.zone.offsetAt(instant) };
   }
 
-  /** Nothing is: elapsed time takes no notice of clock changes. */
-  leftOutBetween(): Occurrence[] {
+  /** Always empty: elapsed time ignores clock changes. */
+  skippedBetween(): Occurrence[] {
     return [];
   }
 
@@ -64,17 +65,17 @@ export class ElapsedRule implements Occurrences {
   /** The `n`th occurrence that is not before step `first`; infinity if none is found. */
   #nthFrom(first: number, n: number): number {
     if (this.#weekdays.length === 0) return this.#at(first + n - 1);
-    let left = n;
+    let remaining = n;
     for (const [since, until] of this.#allowedDays(this.#at(first))) {
       const step = this.#stepFrom(since);
       const steps = this.#stepFrom(until) - step;
-      if (left <= steps) return this.#at(step + left - 1);
-      left -= steps;
+      if (remaining <= steps) return this.#at(step + remaining - 1);
+      remaining -= steps;
     }
     return Number.POSITIVE_INFINITY;
   }
 
-  /** The local days from an instant on that are one of the weekdays, in parts where the clocks change. */
+  /** The local days from an instant on that are one of the weekdays, split where the clocks change. */
   *#allowedDays(from: number): Generator<readonly [since: number, until: number]> {
     const end = Math.min(from + searchMs, lastSecondMs);
     for (let since = from; since <= end; ) {

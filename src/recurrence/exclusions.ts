@@ -1,21 +1,22 @@
-// Days and times of day at which a rule does not run, as lists of short texts.
+// Exclusions: days and times of day at which a rule does not run, as lists of short texts.
 
-import { suggestion } from '../errors.js';
-import { easterSunday } from './easter.js';
+import { suggestion } from '../base/errors.js';
 import { weekdays, weekdaysOfWord } from './notations/vocabulary.js';
-import { dayMs, dayOf, weekdayOf, yearOf } from './wall-time.js';
+import { easterSunday } from './time/easter.js';
+import { dayMs, dayOf, weekdayOf, yearOf } from './time/wall-time.js';
 
-/** What a list of exclusions may be, as a clause. */
+/** The syntax of a list of exclusions, as a clause. */
 export const excludedRule =
-  'a list of weekdays (sat), days of every year (12-25, easter+1), dates (2026-12-24), ranges of these (12-24..01-02) or times of day (09:00-17:00, mon-fri 22:00-06:00)';
+  'a list of weekdays (sat), days of every year (12-25, easter+1), dates (2026-12-24), ranges of these ' +
+  '(12-24..01-02) or times of day (09:00-17:00, mon-fri 22:00-06:00)';
 
-/** On which days something is excluded, from when on and for how long. */
+/** The days, the beginning and the length of an exclusion. */
 interface Shape {
   readonly isOn: (day: number) => boolean;
-  /** The time of day, in ms. A day as a whole begins at 0 and is 24 hours long. */
+  /** The time of day, in ms. A whole day begins at 0 and is 24 hours long. */
   readonly beginMs: number;
   readonly lengthMs: number;
-  /** Whether what falls on it is put off to the same time of the day after, and not to its end. */
+  /** Whether times are postponed to the same time of the next day, not to the end of the exclusion. */
   readonly isWholeDay: boolean;
 }
 
@@ -23,12 +24,12 @@ const timeOfDay = '([01]\\d|2[0-3]):([0-5]\\d)';
 const windowShape = new RegExp(`^(?:([a-z-]+) )?${timeOfDay}-(?:${timeOfDay}|24:00)$`);
 const dayShape = /^(?:(?:([1-9]\d{3})-)?(\d\d)-(\d\d)|easter([+-]\d{1,3})?)$/;
 const minuteMs = 60_000;
-/** Where exclusions follow upon one another without an end, nobody looks further. */
+/** The search through consecutive exclusions ends here. */
 const farthestDays = 400;
 
-/** Some time that is excluded. Wall times in ms, as in wall-time.ts. */
+/** One exclusion. Wall times in ms, as in wall-time.ts. */
 export class Exclusion {
-  /** As it was written. */
+  /** As the user wrote it. */
   readonly text: string;
   readonly #shape: Shape;
 
@@ -41,12 +42,12 @@ export class Exclusion {
     return this.#beginOf(wall) !== Number.POSITIVE_INFINITY;
   }
 
-  /** Where what falls on `wall`, which is excluded, is put off to. */
-  putOff(wall: number): number {
+  /** The new time of an excluded wall time. */
+  postpone(wall: number): number {
     return this.#shape.isWholeDay ? wall + dayMs : this.#beginOf(wall) + this.#shape.lengthMs;
   }
 
-  /** The first wall time behind `wall`, which is excluded, that is not excluded by this. */
+  /** The first wall time after `wall`, which is excluded, that this does not exclude. */
   endOf(wall: number): number {
     const { isOn, lengthMs, isWholeDay } = this.#shape;
     let begin = this.#beginOf(wall);
@@ -55,14 +56,14 @@ export class Exclusion {
     return begin + lengthMs;
   }
 
-  /** The earliest wall time that is put off to later than `wall`; infinity if there is none. */
-  reachOver(wall: number): number {
+  /** The earliest wall time that is postponed past `wall`; infinity if there is none. */
+  earliestPostponedPast(wall: number): number {
     const { isWholeDay, isOn } = this.#shape;
     if (isWholeDay && isOn(dayOf(wall) - 1)) return wall - dayMs + 1;
     return this.#beginOf(wall);
   }
 
-  /** Where it begins next, later than `wall` and up to `upTo`; infinity if it does not. */
+  /** The next beginning later than `wall` and up to `upTo`; infinity if there is none. */
   beginAfter(wall: number, upTo: number): number {
     const { isOn, beginMs } = this.#shape;
     for (let day = dayOf(wall); day * dayMs + beginMs <= upTo; day++)
@@ -70,7 +71,10 @@ export class Exclusion {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** Where the stretch that has this wall time begins, on that day or the one before; infinity if none has. */
+  /**
+   * The beginning of the range around this wall time, on that day or the one before; infinity if there is
+   * none.
+   */
   #beginOf(wall: number): number {
     const { isOn, beginMs, lengthMs } = this.#shape;
     for (const day of [dayOf(wall), dayOf(wall) - 1]) {
@@ -81,11 +85,11 @@ export class Exclusion {
   }
 }
 
-/** A list of exclusions that was understood. */
+/** A parsed list of exclusions. */
 export class Exclusions {
   readonly #list: readonly Exclusion[];
 
-  /** @throws RangeError naming the first entry that is not understood */
+  /** @throws RangeError with the first invalid entry */
   constructor(entries: readonly string[]) {
     this.#list = entries.map((entry) => {
       const text = entry.trim().toLowerCase();
@@ -99,14 +103,14 @@ export class Exclusions {
     return this.#list.length === 0;
   }
 
-  /** What excludes a wall time, if anything does: the first of the list. */
+  /** The first exclusion in the list for a wall time, if there is one. */
   at(wall: number): Exclusion | undefined {
     return this.#list.find((exclusion) => exclusion.has(wall));
   }
 
   /**
-   * Where what falls on an excluded wall time is put off to: behind a window of the day; for a day, to the same time on
-   * the next day that is not excluded. Null if all of the next 400 days are.
+   * The new time of an excluded wall time. It is the end of a time window. For a day, it is the same time on
+   * the next day that is not excluded. Null if all of the next 400 days are excluded.
    */
   postponed(wall: number): number | null {
     const farthest = wall + farthestDays * dayMs;
@@ -114,25 +118,25 @@ export class Exclusions {
     while (at <= farthest) {
       const exclusion = this.at(at);
       if (exclusion === undefined) return at;
-      at = exclusion.putOff(at);
+      at = exclusion.postpone(at);
     }
     return null;
   }
 
-  /** A wall time before which nothing is put off to later than `wall`; `wall` itself if nothing is at all. */
-  reachOver(wall: number): number {
+  /** No time before the result is postponed past `wall`. The result is `wall` itself if nothing is. */
+  earliestPostponedPast(wall: number): number {
     const farthest = wall - farthestDays * dayMs;
     let reach = wall;
     while (reach > farthest) {
-      const earlier = Math.min(...this.#list.map((exclusion) => exclusion.reachOver(reach)));
+      const earlier = Math.min(...this.#list.map((exclusion) => exclusion.earliestPostponedPast(reach)));
       if (earlier > reach) break;
-      // What is put off to just there is put off again.
+      // A time that is postponed to this very time is postponed again.
       reach = earlier - 1;
     }
     return reach;
   }
 
-  /** Where something begins to be excluded, later than `wall` and up to `upTo`; infinity if nothing does. */
+  /** The next beginning of an exclusion, later than `wall` and up to `upTo`; infinity if there is none. */
   beginAfter(wall: number, upTo: number): number {
     return Math.min(...this.#list.map((exclusion) => exclusion.beginAfter(wall, upTo)));
   }
@@ -148,8 +152,7 @@ export function isExcludedList(value: unknown): value is readonly string[] {
 }
 
 /**
- * Which entry of a list is none, for people: `"saterday", did you mean "saturday"?`; null where it is another thing that is
- * wrong.
+ * The invalid entry of a list, with a hint: `"saterday", did you mean "saturday"?`; null for other problems.
  */
 export function wrongEntry(value: unknown): string | null {
   const wrong: unknown = Array.isArray(value) ? value.find((entry) => !isExcludedList([entry])) : undefined;
@@ -171,13 +174,16 @@ function parseWeekdays(entry: string): Shape | null {
   return isOn === null ? null : daysWhere(isOn);
 }
 
-/** Whether a day is one of the weekdays that a word such as `sat`, `weekend` or `fri-mon` names; null if it names none. */
+/** A test for the weekdays that a word such as `sat`, `weekend` or `fri-mon` names; null if it names none. */
 function weekdayTest(word: string): ((day: number) => boolean) | null {
   const names = weekdaysOfWord(word);
   return names === undefined ? null : (day) => names.some((name) => name === weekdays[weekdayOf(day)]);
 }
 
-/** `09:00-17:00`; one that ends before it begins goes on past midnight and belongs to the day that it begins on. */
+/**
+ * `09:00-17:00`. If the end is before the beginning, the window belongs to the day of its beginning and
+ * passes midnight.
+ */
 function parseWindow(entry: string): Shape | null {
   const [matched, days, hour, minute, endHour = '24', endMinute = '00'] = windowShape.exec(entry) ?? [];
   if (matched === undefined) return null;
@@ -190,7 +196,7 @@ function parseWindow(entry: string): Shape | null {
   return { isOn, beginMs: begin, lengthMs, isWholeDay: false };
 }
 
-/** A day of the calendar as it is in a year; NaN in years that do not have it. */
+/** The number of a calendar day in a year; NaN in years without it. */
 type DayIn = (year: number) => number;
 
 function parseDays(entry: string): Shape | null {
@@ -207,7 +213,7 @@ function parseDays(entry: string): Shape | null {
     const last = [year, year + 1].map(to.dayIn).find((end) => end >= first) ?? Number.NaN;
     return first <= day && day <= last;
   };
-  // `12-24..01-02` begins in the year before.
+  // `12-24..01-02` begins in the previous year.
   return daysWhere((day) => isSince(yearOf(day), day) || isSince(yearOf(day) - 1, day));
 }
 
@@ -220,7 +226,7 @@ function parseDay(entry: string): { year: number | null; dayIn: DayIn } | null {
     // Date.UTC turns 30 February into 1 March.
     return new Date(at).getUTCDate() === Number(date) ? dayOf(at) : Number.NaN;
   };
-  // Also 29 February must be a day of some year.
+  // Accepts 29 February, which is a day of some years.
   const known =
     Number(month) >= 1 &&
     Number(month) <= 12 &&

@@ -1,24 +1,24 @@
-// Due times moved by some seconds, so that rules that are due at the same time do not all start at once.
+// Jitter: moves due times by some seconds, so that rules due at the same time do not all start at once.
 
 import { latestUpTo } from './occurrences.js';
 
-/** The times that are moved. Instants in milliseconds since 1970 UTC. */
+/** The times to move. Instants in ms since 1970 UTC. */
 interface Times {
-  /** The first one strictly later than an instant. */
+  /** The first time strictly later than an instant. */
   nextAfter(after: number): number | null;
-  /** For how long after an instant nothing begins to be excluded, up to `most` ms. */
-  freeFor(at: number, most: number): number;
+  /** How long after an instant no exclusion begins, at most `maxMs`. */
+  freeFor(at: number, maxMs: number): number;
 }
 
 export interface JitterOptions {
-  /** What decides about the part of the jitter that is taken: the same number gives the same part. */
+  /** Determines the fraction of the jitter: the same seed gives the same fraction. */
   readonly seed: number;
-  /** No time is moved by so much or more, in ms. */
-  readonly mostMs: number;
+  /** The exclusive maximum of the shift, in ms. */
+  readonly maxMs: number;
   readonly times: Times;
 }
 
-/** A time, what it is moved to, and the time after it. */
+/** A time, its moved time, and the time after it. */
 interface Moved {
   readonly at: number;
   readonly moved: number;
@@ -26,19 +26,19 @@ interface Moved {
 }
 
 /**
- * Each time is moved by the same part of what it can be moved by: of `mostMs`, or of less where the next time or
- * something excluded comes before. So they stay in order, and apart.
+ * Moves each time by the same fraction of its room. The room is `maxMs`, or less where the next time or an
+ * exclusion comes earlier. So the times keep their order and their distance.
  */
 export class Jitter {
-  readonly #part: number;
-  readonly #mostMs: number;
+  readonly #fraction: number;
+  readonly #maxMs: number;
   readonly #times: Times;
-  /** The last one that was worked out: mostly, the next one is asked for after it. */
+  /** The last result; the next call usually asks for the time after it. */
   #known: Moved | null = null;
 
-  constructor({ seed, mostMs, times }: JitterOptions) {
-    this.#part = partOf(seed);
-    this.#mostMs = mostMs;
+  constructor({ seed, maxMs, times }: JitterOptions) {
+    this.#fraction = fractionOf(seed);
+    this.#maxMs = maxMs;
     this.#times = times;
   }
 
@@ -56,13 +56,13 @@ export class Jitter {
     return next === null ? null : this.#move(next).moved;
   }
 
-  /** By how much the time was moved that is due at an instant now, in ms. */
+  /** By how much a moved time was moved, in ms. */
   shiftBefore(moved: number): number {
     const before = this.#known?.moved === moved ? this.#known.at : this.#timeBefore(moved);
     return before === null ? 0 : moved - before;
   }
 
-  /** By how much a time is moved, in ms; in whole seconds where there is a minute or more to move it in. */
+  /** By how much a time is moved, in ms; in whole seconds where the room is a minute or more. */
   shiftOf(at: number): number {
     return this.#move(at).moved - at;
   }
@@ -70,24 +70,24 @@ export class Jitter {
   #move(at: number): Moved {
     if (this.#known?.at === at) return this.#known;
     const next = this.#times.nextAfter(at);
-    const room = this.#times.freeFor(at, Math.min(this.#mostMs, (next ?? Number.POSITIVE_INFINITY) - at));
+    const room = this.#times.freeFor(at, Math.min(this.#maxMs, (next ?? Number.POSITIVE_INFINITY) - at));
     const unitMs = room >= 60_000 ? 1000 : 1;
-    this.#known = { at, moved: at + Math.floor((this.#part * room) / unitMs) * unitMs, next };
+    this.#known = { at, moved: at + Math.floor((this.#fraction * room) / unitMs) * unitMs, next };
     return this.#known;
   }
 
-  /** The time that is due at an instant when it has been moved, or next before. */
+  /** The original of the moved time at or before an instant. */
   #timeBefore(moved: number): number | null {
-    return latestUpTo(moved, moved - this.#mostMs, (after) => this.#times.nextAfter(after));
+    return latestUpTo(moved, moved - this.#maxMs, (after) => this.#times.nextAfter(after));
   }
 }
 
 /**
- * A number from 0 up to 1 that looks like chance and is always the same: neighbours are far apart.
+ * A pseudo-random number from 0 up to 1. Close seeds give distant numbers.
  *
  * Source: the finalizer of MurmurHash3, by Austin Appleby, who placed it in the public domain.
  */
-function partOf(seed: number): number {
+function fractionOf(seed: number): number {
   let hash = Math.imul(seed, 0x9e3779b9);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

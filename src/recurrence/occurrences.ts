@@ -1,31 +1,31 @@
-// The times of a recurrence one by one, as numbers, and what clock changes make of them.
+// The times of a recurrence as numbers, and the effects of clock changes on them.
 
 import type { MissingTime, RepeatedTime } from './fields.js';
-import type { Zone } from './zone.js';
+import type { Zone } from './time/zone.js';
 
-/** One wall time of a rule that became an instant. */
+/** One wall time of a rule, converted to an instant. */
 export interface Occurrence {
   readonly instant: number;
-  /** What the clocks should have shown; they show something else at `instant` when they skip that. */
+  /** What the clocks should show; at `instant` they show something else if they skip it. */
   readonly wall: number;
 }
 
-/** The times of a recurrence. Instants are milliseconds since 1970 UTC, wall times as in wall-time.ts. */
+/** The times of a recurrence. Instants are ms since 1970 UTC, wall times as in wall-time.ts. */
 export interface Occurrences {
   readonly zone: Zone;
   readonly missingTime: MissingTime;
   readonly repeatedTime: RepeatedTime;
-  /** Whether it counts elapsed time, so that clock changes mean nothing to it. */
+  /** Whether it counts elapsed time, so that clock changes have no effect. */
   readonly isElapsed: boolean;
-  /** Whether it stands for an interval, such as every 10 seconds, and not for times of day. */
+  /** Whether it is an interval, such as every 10 seconds, not a set of times of day. */
   readonly isInterval: boolean;
-  /** The first one strictly later than an instant, or null. */
+  /** The first occurrence strictly later than an instant, or null. */
   occurrenceAfter(after: number): Occurrence | null;
-  /** The wall times that are left out between two instants, since the clocks skip them; at most `most`. */
-  leftOutBetween(from: number, to: number, most: number): Occurrence[];
+  /** The wall times between two instants that the clocks and the rule skip; at most `maxCount`. */
+  skippedBetween(from: number, to: number, maxCount: number): Occurrence[];
 }
 
-/** What is special about a time. */
+/** The effect of a clock change on a time. */
 export type ClockNote =
   /** The clocks skip the wall time: it is due later, at the jump, or not at all. */
   | 'shifted'
@@ -36,16 +36,16 @@ export type ClockNote =
   | 'second-of-two';
 
 export interface TimetableEntry {
-  /** Null for a time that is skipped. */
+  /** Null for a skipped time. */
   readonly at: Date | null;
-  /** The wall time that the rule means, `2024-03-31T02:30:00`. */
+  /** The rule's wall time, `2024-03-31T02:30:00`. */
   readonly wall: string;
   readonly note: ClockNote | null;
-  /** By how much the zone's clocks were moved since the entry before, in milliseconds: forward above 0. */
+  /** How far the zone's clocks were moved since the previous entry, in ms: positive is forward. */
   readonly clockChangeMs: number;
 }
 
-/** What a clock change makes of a time; null where there is none. */
+/** The effect of a clock change on a time; null where there is none. */
 export function clockNoteOf(
   { zone, missingTime }: Occurrences,
   { instant, wall }: Occurrence,
@@ -57,8 +57,8 @@ export function clockNoteOf(
 }
 
 /**
- * The latest time up to and with `at` of a sequence that is known by its next times only; null when there is none later
- * than `since`. Looks about as often as the number of times in between has digits in binary.
+ * The latest time up to and including `at`, of a sequence that only gives next times. Null when none is later
+ * than `since`. A binary search: the number of calls grows with the logarithm of the number of times.
  */
 export function latestUpTo(
   at: number,

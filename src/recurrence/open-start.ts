@@ -1,8 +1,8 @@
-// Starts that leave the day open: they begin on the first such day from the day on which a rule is made.
+// Open starts have no date: they begin on the first fitting day from the day on which a rule is created.
 
-import { daysAfterEaster } from './easter.js';
 import { InvalidRecurrenceError } from './fields.js';
-import { dayMs, dayOf, formatWallTime, parseWallTime } from './wall-time.js';
+import { daysAfterEaster } from './time/easter.js';
+import { dayMs, dayOf, formatWallTime, parseWallTime } from './time/wall-time.js';
 
 /** `T10:00:00` any day; `---15T…` the 15th; `--12-24T…` 24 December; `easter-2T…` two days before Easter. */
 const shape = /^(?:---(\d\d)|--(\d\d)-(\d\d)|easter([+-]\d{1,3}))?T(\d\d:\d\d(?::\d\d)?)$/;
@@ -10,16 +10,17 @@ const shape = /^(?:---(\d\d)|--(\d\d)-(\d\d)|easter([+-]\d{1,3}))?T(\d\d:\d\d(?:
 /** 29 February can be eight years away. */
 const searchDays = 8 * 366;
 
-/** Whether a start leaves its day open. */
+/** Whether a start has no date. */
 export function isOpenStart(start: string): boolean {
   return /^(T|--|easter)/.test(start);
 }
 
 /**
- * Gives a start its day. One that has a day is returned as it is.
+ * Adds the date to an open start. Returns other starts unchanged.
  *
- * @param since the wall time from whose day on it may begin: `2026-11-24T12:00:00`
- * @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) for an open start that means no day or no time
+ * @param since the wall time of the first possible day: `2026-11-24T12:00:00`
+ * @throws InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`) for an open start without a valid day or
+ *   time
  */
 export function completeStart(start: string, since: string): string {
   if (!isOpenStart(start)) return start;
@@ -37,12 +38,14 @@ export function completeStart(start: string, since: string): string {
   throw new InvalidRecurrenceError('start', startRule, start);
 }
 
-/** What `startDatetime` may be, for people. */
+/** The allowed values of `startDatetime`, for errors. */
 const startRule =
-  'a wall time such as 2024-01-03T10:00:00, or one that leaves the day open: T10:00:00, ---15T10:00:00 (the 15th), --12-24T10:00:00 (24 December), easter-2T10:00:00';
+  'a wall time such as 2024-01-03T10:00:00, or one that leaves the day open: T10:00:00, ' +
+  '---15T10:00:00 (the 15th), --12-24T10:00:00 (24 December), easter-2T10:00:00';
 
 /**
- * Runs what reads a `startDatetime`. That is the name that people know; a recurrence, which is given a day, says `start`.
+ * Runs `read`, and names `startDatetime` in its errors: a user knows this field, not the recurrence's
+ * `start`.
  *
  * @throws InvalidRecurrenceError about `startDatetime`
  */
@@ -57,7 +60,7 @@ export function readingStartDatetime<T>(startDatetime: string | null, read: () =
   }
 }
 
-/** Only the Easter of the day's own year is looked at, as in rules. */
+/** Checks only the Easter of the day's own year, as rules do. */
 function isEasterDay(day: number, offset: number): boolean {
   return daysAfterEaster(day) === offset;
 }

@@ -1,18 +1,19 @@
 // A run on the worker's own event loop. If it does not end when it is asked to, it is left behind.
 
 import type { Kysely } from 'kysely';
-import type { ChoiceList } from '../choices.js';
-import type { Clock } from '../clock.js';
-import { durationText } from '../duration.js';
-import { LinodError } from '../errors.js';
-import type { Procedure } from '../procedure.js';
-import type { Site } from '../site.js';
+import type { ChoiceList } from '../base/choices.js';
+import type { Clock } from '../base/clock.js';
+import { durationText } from '../base/duration.js';
+import { LinodError } from '../base/errors.js';
+import type { Procedure } from '../rules/procedure.js';
+import type { Site } from '../site/site.js';
 import type { Database } from '../store/schema.js';
-import { leftBehind } from '../tasks/job.js';
-import { RunConnection, RunRequest } from './request.js';
-import type { Run, RunEnd } from './runner.js';
-import { afterGrace, describeThrown, endedWith, headline } from './stop.js';
-import { RunWrites } from './writes.js';
+import { leftBehind } from './job.js';
+import type { Run, RunEnd } from './run.js';
+import { RunConnection } from './run-connection.js';
+import { RunRequest } from './run-request.js';
+import { afterGrace, describeThrown, endedWith, headline } from './run-stop.js';
+import { RunWrites } from './run-writes.js';
 
 export interface InlineContext {
   readonly site: Site;

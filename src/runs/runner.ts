@@ -1,35 +1,17 @@
 // One run of a procedure: where it takes place, for how long at most, and what it logs.
 
-import { durationText } from '../duration.js';
+import { durationText } from '../base/duration.js';
 import type { LevelTree } from '../log/levels/level-tree.js';
 import type { LogSink } from '../log/sink.js';
-import type { Job, Outcome } from '../tasks/job.js';
-import { JobLog } from '../tasks/job-log.js';
-import type { Jobs } from '../tasks/jobs.js';
-import type { JobRule } from '../tasks/rule.js';
+import type { JobRule } from '../rules/rule.js';
 import { type InlineContext, runInline } from './inline.js';
-import type { HostPool } from './pool.js';
-import { runRemote } from './remote.js';
-import { describeThrown, RunAbortedError, type RunStop } from './stop.js';
-
-/** One run, as the places where it may go on are given it. */
-export interface Run {
-  readonly job: Job;
-  readonly rule: JobRule;
-  /** Who asked for it; null when its time had come. */
-  readonly user: string | null;
-  readonly stop: RunStop;
-  readonly log: JobLog;
-  /** Called when its thread or process has loaded the site. */
-  onBegun(): void;
-}
-
-/** The end of a run, as far as the job is concerned. */
-export interface RunEnd {
-  readonly outcome: Outcome;
-  /** What did not react to its signal and may still be going on in this process; settles when it has ended. */
-  readonly left: Promise<void> | null;
-}
+import type { Job } from './job.js';
+import { JobLog } from './job-log.js';
+import type { Jobs } from './job-table.js';
+import type { HostPool } from './remote/pool.js';
+import { runRemote } from './remote/remote-run.js';
+import type { RunEnd } from './run.js';
+import { describeThrown, RunAbortedError, type RunStop } from './run-stop.js';
 
 export interface RunnerContext extends InlineContext {
   /** The threads and processes for runs that do not take place on the worker's own event loop. */

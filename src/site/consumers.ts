@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import type { Application } from '../../channels/index.js';
-import { parseDuration } from '../duration.js';
+import { parseDuration } from '../base/duration.js';
 
 /** A consumer whose messages are handled at least once. */
 export interface LeasedConsumer {

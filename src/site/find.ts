@@ -2,8 +2,8 @@
 
 import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { NoSiteError } from '../errors.js';
-import { missingRight } from './file-rights.js';
+import { NoSiteError } from '../base/errors.js';
+import { missingRight } from '../base/file-rights.js';
 
 /** The names that a site's configuration file may have; the first that exists is read. */
 export const configFileNames = [
@@ -16,20 +16,20 @@ export const configFileNames = [
 /**
  * The site's directory.
  *
- * @param named a directory given by `--site`; else `LINOD_SITE` is looked at, else the working directory and
+ * @param named a directory that somebody gave; else `LINOD_SITE` is looked at, else the working directory and
  *   those above it
  * @throws NoSiteError (`LINOD_ERR_NO_SITE`)
  */
 export function findSiteDirectory(named?: string, environment: NodeJS.ProcessEnv = process.env): string {
-  if (named !== undefined) return requireSite(named, '--site');
-  if (environment.LINOD_SITE) return requireSite(environment.LINOD_SITE, 'environment variable LINOD_SITE');
+  if (named !== undefined) return requireSite(named);
+  if (environment.LINOD_SITE) return requireSite(environment.LINOD_SITE, 'environment variable LINOD_SITE: ');
   const start = process.cwd();
   for (let directory = start; ; directory = dirname(directory)) {
     if (findConfigFile(directory) !== undefined) return directory;
     if (directory === dirname(directory)) break;
   }
   throw new NoSiteError(
-    `no linod.config.ts, .js, .mjs or .json in ${start} or above it; name the site's directory (commands: --site DIR; programs: the option site; both: LINOD_SITE), or make one: linod init mysite`,
+    `no linod.config.ts, .js, .mjs or .json in ${start} or above it; name the site's directory, for example in LINOD_SITE, or make a site: linod init mysite`,
   );
 }
 
@@ -48,13 +48,14 @@ function isThere(path: string): boolean {
   }
 }
 
-function requireSite(named: string, source: string): string {
+/** @param source what the message begins with */
+function requireSite(named: string, source = ''): string {
   const directory = resolve(named);
   if (findConfigFile(directory) === undefined) {
     if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory())
-      throw new NoSiteError(`${source}: no directory ${directory}`);
+      throw new NoSiteError(`${source}no directory ${directory}`);
     throw new NoSiteError(
-      `${source}: no linod.config.ts, .js, .mjs or .json in ${directory}; make a site: linod init mysite`,
+      `${source}no linod.config.ts, .js, .mjs or .json in ${directory}; make a site: linod init mysite`,
     );
   }
   return directory;

@@ -5,21 +5,20 @@ import { join } from 'node:path';
 
 const require = createRequire(import.meta.url);
 
-/**
- * What the files of a site may import of this package. They get the modules
- * of this very program, so that what they register is seen here, wherever the site's directory lies. This is also
- * the one place where the daemon reaches into procedures/: as a plug-in, by its name.
- */
-const ownModules: Readonly<Record<string, () => Promise<Exports>>> = {
-  linod: () => import('../index.js'),
-  'linod/channels': () => import('../../channels/index.js'),
-  'linod/server': () => import('../../channels/server/index.js'),
-  'linod/testing': () => import('../testing.js'),
-  'linod/log': () => import('../log/index.js'),
-  'linod/procedures': () => import('../../procedures/index.js'),
-};
-
 type Exports = Record<string, unknown>;
+
+/**
+ * What the files of a site may import of this package. Node finds these modules by the package's own name, as its
+ * `exports` say, so the files get the modules of this very program, wherever the site's directory lies.
+ */
+const ownModules: readonly string[] = [
+  'linod',
+  'linod/channels',
+  'linod/testing',
+  'linod/log',
+  'linod/procedures',
+  'linod/server',
+];
 
 /**
  * Imports a file of the site, or one of `linod`'s modules by its name, and returns its exports. A file is evaluated
@@ -29,8 +28,7 @@ type Exports = Record<string, unknown>;
  * others could write.
  */
 export async function loadModule(directory: string, path: string, { anew = false } = {}): Promise<Exports> {
-  const own = ownModules[path];
-  if (own !== undefined) return await own();
+  if (ownModules.includes(path)) return await importOwn(path);
   if (anew) delete require.cache[path];
   // Not by `import`: for that Node would read all of it twice, to find its exports before it runs it.
   const { createJiti }: typeof import('jiti') = require('jiti');
@@ -42,11 +40,15 @@ export async function loadModule(directory: string, path: string, { anew = false
   return await jiti.import<Exports>(path);
 }
 
+async function importOwn(name: string): Promise<Exports> {
+  return await import(name);
+}
+
 /** The loader takes promises, so that only those modules are loaded that a file imports. */
 function ownModulesWhenAsked(): Record<string, unknown> {
   const modules = {};
-  for (const [name, load] of Object.entries(ownModules)) {
-    Object.defineProperty(modules, name, { enumerable: true, get: load });
+  for (const name of ownModules) {
+    Object.defineProperty(modules, name, { enumerable: true, get: () => importOwn(name) });
   }
   return modules;
 }

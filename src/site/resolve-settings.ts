@@ -1,9 +1,9 @@
 // From what stands in files, the environment and the command line to the settings of a site.
 
 import * as v from 'valibot';
-import { BadConfigError, suggestion } from '../errors.js';
-import { schemaProblems } from '../schema-problem.js';
-import { hidePassword } from './hide-password.js';
+import { BadConfigError, suggestion } from '../base/errors.js';
+import { hidePassword } from '../base/hide-password.js';
+import { schemaProblems } from '../base/schema-problem.js';
 import { type AboutSetting, type Settings, settingsSchema } from './settings.js';
 
 /** Values from one place, not yet checked: a file, the environment or the command line. */

@@ -5,14 +5,19 @@ import * as v from 'valibot';
 import type { Application, ChannelLayer } from '../../channels/index.js';
 import { completeLimits, defaultLimits, parseListenAddress } from '../../channels/server/options.js';
 import { TrustedProxies } from '../../channels/server/proxies.js';
-import { durationRule, type GivenDurations, inUnitOf } from '../duration.js';
-import { formatNames } from '../log/formats/line-format.js';
-import { type LevelsByName, rootName } from '../log/levels/level-tree.js';
-import { checkLoggerName } from '../log/levels/overrides.js';
-import { parseLevel } from '../log/levels.js';
-import { spoolKeeps, syncPolicies } from '../log/policies.js';
-import { type RotationPolicy, rotationPeriods } from '../log/rotation.js';
+import { durationRule, type GivenDurations, inUnitOf } from '../base/duration.js';
+import { parseLevel } from '../base/log-levels.js';
 import { consumerSchema } from './consumers.js';
+import {
+  checkLoggerName,
+  formatNames,
+  type LevelsByName,
+  type RotationPolicy,
+  rootName,
+  rotationPeriods,
+  spoolKeeps,
+  syncPolicies,
+} from './log-settings.js';
 
 /** One setting, as it stands below. */
 interface Definition<S> {
@@ -101,7 +106,7 @@ export function settingsSchema(directory: string) {
       defaultText: "`sqlite:linod.db` in the site's directory",
     }),
     logDirectory: setting({
-      text: 'The directory of `lino.log` and of the spool files of processes that could not deliver their records.',
+      text: 'The directory of `lino.log` and of the spool files.',
       allowed: "a directory's path",
       schema: path,
       default: 'log',
@@ -117,7 +122,7 @@ export function settingsSchema(directory: string) {
     }),
     logSocket: setting({
       text: 'The Unix socket on which a worker takes log records of programs in other languages. An empty text for none.',
-      allowed: 'a path; what is longer than a socket may be is told by the worker',
+      allowed: 'a path; the worker warns when it is too long for a socket',
       schema: v.union([v.literal(''), path]),
       default: 'linod.sock',
       defaultText: "`linod.sock` in the site's directory",
@@ -130,11 +135,11 @@ export function settingsSchema(directory: string) {
       defaultText: '`600`: the user of the worker',
     }),
     logFormat: setting({
-      text: 'How a record looks in `lino.log`: see [Formats](log.md#formats). It may be changed at any time.',
+      text: 'How a record looks in `lino.log`: see [Formats](log-file.md#formats). It may be changed at any time.',
       ...choice(formatNames, 'text'),
     }),
     logLevels: setting({
-      text: 'Levels of single loggers by their dotted names, which hold for the names below them, too.',
+      text: 'Levels of single loggers by their dotted names. A level also holds for the names below it.',
       allowed:
         'an object from names such as "shop.orders" to levels, or in the environment shop.orders=DEBUG,shop=WARNING',
       schema: v.pipe(noList, v.record(v.pipe(v.string(), v.check(succeeds(checkLoggerName))), level)),
@@ -143,15 +148,15 @@ export function settingsSchema(directory: string) {
       read: readPairs,
     }),
     logSync: setting({
-      text: 'When the disk is waited for: see [What may be lost](log.md#what-may-be-lost).',
+      text: 'When the log waits for the disk: see [Log records](../explanation/delivery.md#log-records).',
       ...choice(syncPolicies, 'batch'),
     }),
     logOrderMs: setting({
-      text: 'How old a record gets before it is written, in ms, so that earlier ones of other processes come before it; 0 writes what comes first.',
+      text: 'How old a record gets before it is written, in ms. Earlier records of other processes can so come before it. 0 writes records as they arrive.',
       ...duration('Ms', whole(0, 10_000, 150, 'milliseconds')),
     }),
     logGatherMs: setting({
-      text: 'How long a record waits in its process for others to go with it, in ms. Only `kill -9` can lose it then. 0 batches only what comes at once.',
+      text: 'How long a record waits in its process for others, in ms. Only `kill -9` can lose it then. 0 batches only the records of one moment.',
       ...duration('Ms', whole(0, 10_000, 40, 'milliseconds')),
     }),
     logBlockMs: setting({
@@ -167,7 +172,7 @@ export function settingsSchema(directory: string) {
       ...choice(spoolKeeps, 'oldest'),
     }),
     logRotate: setting({
-      text: 'When a new `lino.log` is begun, by the clocks of `timezone`: see [Rotation](log.md#rotation).',
+      text: 'When a new `lino.log` is begun, by the clocks of `timezone`: see [Rotation](../guides/logging.md#rotation).',
       ...choice(rotationPeriods, 'never'),
     }),
     logRotateMegabytes: setting({
@@ -187,7 +192,7 @@ export function settingsSchema(directory: string) {
       ...flag(true),
     }),
     timezone: setting({
-      text: 'The time zone of rules that name none, and of what people are shown.',
+      text: 'The time zone of rules that name none, and of the times that people see.',
       allowed: 'an IANA time zone such as "Europe/Tallinn"',
       schema: v.pipe(
         v.string(),
@@ -235,7 +240,7 @@ export function settingsSchema(directory: string) {
       read: readNumber,
     }),
     consumers: setting({
-      text: "The application's own consumers: a channel's name and the application that handles its messages; with a lease, each message is handled at least once: see [Leases](channels.md#leases).",
+      text: "The application's own consumers: the name of a channel, and the application that handles its messages. With a lease, each message is handled at least once: see [Leases](../guides/consumers.md#leases).",
       isProgram: true,
       allowed:
         'an object from channel names to applications, (scope, receive, send) => Promise<void>, or to { application, lease: "30s" } with a lease from 1s to 24h',
@@ -244,7 +249,7 @@ export function settingsSchema(directory: string) {
       defaultText: 'none',
     }),
     application: setting({
-      text: 'Makes the application that answers HTTP requests and WebSockets: see [server.md](server.md).',
+      text: 'Makes the application that answers HTTP requests and WebSockets: see [The protocol server](../guides/server.md).',
       isProgram: true,
       allowed:
         'a function from { layer } to an application, (scope, receive, send) => Promise<void>, or null',
@@ -253,7 +258,7 @@ export function settingsSchema(directory: string) {
       defaultText: 'none',
     }),
     http: setting({
-      text: 'Where `runworker` and `linod serve` serve the application: see [Addresses](server.md#addresses).',
+      text: 'Where `runworker` and `linod serve` serve the application: see [Addresses](../guides/server.md#addresses).',
       allowed: 'an address or a list of them: HOST:PORT, PORT, unix:PATH, fd:NUMBER or systemd',
       schema: v.pipe(
         v.union([v.string(), v.number(), v.array(v.string())]),
@@ -266,7 +271,7 @@ export function settingsSchema(directory: string) {
       read: readSeveral,
     }),
     httpLimits: setting({
-      text: 'What clients can ask at most: see [Limits](server.md#limits).',
+      text: 'What clients can ask at most: see [Limits](../guides/server.md#limits).',
       isProgram: true,
       allowed: `an object from names to numbers above 0; the names are ${Object.keys(defaultLimits).join(', ')}`,
       schema: v.pipe(
@@ -278,7 +283,7 @@ export function settingsSchema(directory: string) {
       defaultText: 'the default limits',
     }),
     httpTrustedProxies: setting({
-      text: 'Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count: see [Behind a proxy](server.md#behind-a-proxy).',
+      text: 'Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count: see [Behind a proxy](../guides/server.md#behind-a-proxy).',
       allowed: 'an address, a network such as "10.0.0.0/8", "unix", or a list of them',
       schema: v.pipe(
         v.union([v.string(), v.array(v.string())]),
@@ -320,11 +325,11 @@ export function settingsSchema(directory: string) {
       ...whole(1, 1000, 10),
     }),
     graceSeconds: setting({
-      text: 'How long a worker that was asked to stop waits for running jobs, in seconds. When 5 s or, if that is less, half of it are left, it asks them to end.',
+      text: 'How long a stopping worker waits for running jobs, in seconds. When 5 s of it remain, or half of a shorter time, it asks them to end.',
       ...duration('Seconds', number(0, 86_400, 25, 'seconds')),
     }),
     vapidSubject: setting({
-      text: 'Whom a push service may write to about the pushes of this site: see [push.md](push.md).',
+      text: 'Whom a push service may write to about the pushes of this site: see [Push](../guides/push.md).',
       allowed: 'a URL that begins with mailto: or https:',
       schema: v.union([v.literal(''), v.pipe(text(/^(mailto:.+@.|https:)/), v.url())]),
       default: '',
@@ -346,7 +351,7 @@ export function settingsSchema(directory: string) {
       isSecret: true,
     }),
     pushToPrivateAddresses: setting({
-      text: 'Whether pushes may go to addresses that are not public. Endpoints come from browsers, so that anybody could name one.',
+      text: 'Whether pushes may go to addresses that are not public. Endpoints come from browsers, so anybody could name one.',
       ...flag(false),
     }),
   });
@@ -355,7 +360,7 @@ export function settingsSchema(directory: string) {
 /** Makes a site's application. The layer is that of the server's process. */
 export type ApplicationFactory = (context: { readonly layer: ChannelLayer }) => Application;
 
-/** The settings of a site, complete and checked. Docs: docs/configuration.md. */
+/** The settings of a site, complete and checked. Docs: docs/reference/configuration.md. */
 export type Settings = Readonly<v.InferOutput<ReturnType<typeof settingsSchema>>>;
 
 /** What `linod.config.ts` exports: any of the settings. */

@@ -1,17 +1,17 @@
-// What can go wrong with the database.
+// The errors of the database.
 
-import { LinodError } from '../errors.js';
+import { LinodError } from '../base/errors.js';
 
-/** The database cannot be opened, or went away while it was used. */
+/** The database cannot be opened, or became unavailable while in use. */
 export class StoreUnavailableError extends LinodError {
-  /** What it is called in messages: a file's path, or `shop at db.example.org:5432 as ann`. */
+  /** Its name in messages: a file's path, or `shop at db.example.org:5432 as ann`. */
   readonly database: string;
-  /** Whether that may pass by itself, as when a server is started, so that trying again makes sense. */
+  /** Whether the problem may pass by itself, as when a server restarts, so that a retry makes sense. */
   readonly passes: boolean;
 
   /**
-   * @param cause what was thrown; its message says why
-   * @param happened what could not be done, before the name of the database
+   * @param cause what was thrown; its message gives the reason
+   * @param happened what failed; precedes the name of the database
    */
   constructor(
     database: string,

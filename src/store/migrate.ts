@@ -1,28 +1,28 @@
-// Brings a database to the version that this program knows, one numbered step at a time.
+// Migrates a database to the version that this program knows, one numbered step at a time.
 //
-// Kysely's own migrator is not used: on SQLite it runs without a transaction, so that a process killed in the
-// middle would leave half a migration.
+// Kysely's own migrator runs without a transaction on SQLite: a process killed in the middle would leave half
+// a migration.
 
 import type { Kysely } from 'kysely';
-import type { Clock } from '../clock.js';
-import { LinodError } from '../errors.js';
+import type { Clock } from '../base/clock.js';
+import { LinodError } from '../base/errors.js';
 import { hasTable, lock, writeVersion } from './dialect.js';
 import { transact } from './transact.js';
 
 export interface Migration {
-  /** Number and name, `0001-tables`; steps run in the order of these. */
+  /** Number and name, `0001-tables`; migrations run in this order. */
   readonly name: string;
-  /** Runs inside one transaction with the note that it has run. */
+  /** Runs in one transaction together with the record that it has run. */
   up(db: Kysely<AnyTables>): Promise<void>;
 }
 
-/** The migrations of one owner: `linod` itself, or a module that brings its own tables. */
+/** The migrations of one owner: `linod` itself, or a module with its own tables. */
 export interface MigrationSet {
   readonly owner: string;
   readonly migrations: readonly Migration[];
 }
 
-/** Tables that this program has no types for: migrations work on what is not there yet. */
+/** Untyped tables: a migration works on tables that do not exist yet. */
 export type AnyTables = Record<string, Record<string, unknown>>;
 
 /** The number in the name of a migration. */
@@ -30,24 +30,27 @@ export function versionOf({ name }: Pick<Migration, 'name'>): number {
   return Number.parseInt(name, 10);
 }
 
-/** The database was made by another linod, newer or from before the first release, which this one would damage. */
+/**
+ * A different version created the database, newer or from before the first release. This one would damage it.
+ */
 export class NewerDatabaseError extends LinodError {
   constructor(database: string, owner: string, unknown: ReadonlyArray<{ readonly name: string }>) {
     const names = unknown.map(({ name }) => name).join(', ');
     super(
       'LINOD_ERR_NEWER_DATABASE',
-      `database ${database} has migrations of ${owner} that this version does not know: ${names}; a newer version made it, or one from before the first release: update ${owner}, or name another database`,
+      `database ${database} has unknown migrations of ${owner}: ${names}; a newer version created it, ` +
+        `or one from before the first release: update ${owner} and restart its programs, or use another database`,
     );
   }
 }
 
 /**
- * Runs the migrations that a database does not have yet. Safe to call from several processes at once.
+ * Runs the migrations that a database lacks. Several processes may call it at once.
  *
- * @param connect opens a connection for it: a migration may take long, and must not run into the shared one's time-outs
- * @param database its name for messages
- * @returns those that ran, each behind its owner
- * @throws NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`) when the database has others, too
+ * @param connect opens a connection without the time-outs of the shared one, since a migration may take long
+ * @param database its name in messages
+ * @returns the migrations that ran, each with its owner in front
+ * @throws NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`) when the database has unknown ones
  */
 export async function migrate(
   shared: Kysely<AnyTables>,
@@ -90,7 +93,7 @@ function isOf(row: Ran, step: Ran): boolean {
   return row.owner === step.owner && row.name === step.name;
 }
 
-/** Waits for other processes before it looks. @returns whether it ran here */
+/** Waits for other processes first. @returns whether the migration ran here */
 async function runOnce(
   db: Kysely<AnyTables>,
   { owner, name, migration }: Ran & { readonly migration: Migration },

@@ -1,20 +1,20 @@
-// The columns of a site's tables: the first migration creates them from here, and the types follow from them.
+// The columns of a site's tables. The first migration creates them from here, and the types derive from them.
 //
-// The types are those of SQLite; PostgreSQL gets its words for them. Times are milliseconds since 1970 UTC, booleans 0 and 1.
-// After the first release a column is added by a migration of its own, and to its type in `Database`.
+// Column types are SQLite's; PostgreSQL gets its equivalents. Times are ms since 1970 UTC, booleans 0 and 1.
+// After the first release, a new column needs its own migration and an addition to `Database`.
 
 import type { Generated, Selectable } from 'kysely';
 
 /**
- * What makes a rule another one: a change of these columns goes into the rules' history. They are null where the procedure's
- * suggestion counts.
+ * The columns that define a rule. Their changes go into the rules' history. Null means: as the procedure
+ * suggests.
  */
 export const ruleColumns = {
-  /** Position in lists, as the original's sequenced tables have it. */
+  /** Position in lists, as in the original's sequenced tables. */
   seqno: 'integer not null',
   name: 'text not null',
   procedure: 'text not null',
-  /** The procedure's suggestion as JSON, kept so that a rule can be read where the procedure is not loaded. */
+  /** The procedure's suggestion as JSON, so that a rule can be read where the procedure is not loaded. */
   suggestion: 'text not null',
   created_at: 'integer not null',
   every: 'integer',
@@ -28,9 +28,9 @@ export const ruleColumns = {
   /** Wall time in the rule's zone, `2026-11-24T20:00:00`. */
   start_datetime: 'text',
   timezone: 'text',
-  /** Wall time; empty for none at all. */
+  /** Wall time; empty for no end. */
   until: 'text',
-  /** 0 for none at all. */
+  /** 0 for no limit. */
   count: 'integer',
   missing_time: 'text',
   repeated_time: 'text',
@@ -56,16 +56,16 @@ export const ruleColumns = {
   excluded: 'text',
   on_excluded: 'text',
   run_after: 'text',
-  /** When the rule was cancelled; such a rule is ignored until it is resumed. */
+  /** When the rule was cancelled; it does not run until it is resumed. */
   cancelled_at: 'integer',
-  /** `failure` of a run, which the next set-up of the rules forgives, or a `person`, which it does not. */
+  /** `failure` of a run, which the next set-up of the rules resets, or a `person`, which it does not. */
   cancelled_by: 'text',
   cancelled_reason: 'text',
-  /** When the procedure was found to be gone; the rule stays for its history. */
+  /** When the procedure was missing for the first time; the rule stays for its history. */
   removed_at: 'integer',
 } as const;
 
-/** All tables; `id` numbers its rows by itself. */
+/** All tables. A column of type `id` numbers its rows automatically. */
 export const tables = {
   /** When to run a procedure. */
   job_rules: {
@@ -74,43 +74,44 @@ export const tables = {
     next_due_at: 'integer',
     /** How many runs in a row have failed, each with all its attempts. */
     failures_in_row: 'integer not null default 0',
-    // What a poll has to know of rules without reading them, and the rule whose runs this one follows.
+    // What a poll needs without reading whole rules, and the rule whose runs this one follows.
     due_priority: 'integer not null default 0',
     due_group: "text not null default ''",
     follows_rule_id: 'integer',
     /**
-     * Grows with each change of the rule, whoever makes it; not when it comes due, fails or goes on. A rule of the same
-     * revision is the same but for `next_due_at` and `failures_in_row`, so what was read of it before still holds.
+     * Grows with each change of the rule by anybody, but not when the rule comes due, fails or advances. The
+     * same revision means the same rule, except for `next_due_at` and `failures_in_row`. So parsed rules can
+     * be cached by revision.
      */
     revision: 'integer not null default 0',
   },
 
-  /** What a person asked for: a run now, or the end of a run. */
+  /** Requests: to run a rule now, or to end its run. */
   job_requests: {
     id: 'id',
     rule_id: 'integer not null references job_rules (id)',
     action: 'text not null',
     requested_at: 'integer not null',
     requested_by: 'text not null',
-    /** When a worker took it up, or it was withdrawn. */
+    /** When a worker took it, or it was withdrawn. */
     handled_at: 'integer',
     outcome: 'text',
-    /** Not before: a further attempt waits. */
+    /** The earliest start: a further attempt waits. */
     run_at: 'integer not null default 0',
-    /** Which attempt the run is. */
+    /** The number of the attempt. */
     attempt: 'integer not null default 1',
-    /** Those with the higher number come first. */
+    /** Higher numbers come first. */
     priority: 'integer not null default 0',
-    /** JSON, for the run. */
+    /** JSON arguments for the run. */
     args: 'text',
     checkpoint: 'text',
-    /** The job of which it is a further attempt, that it follows, or that is to be ended. */
+    /** The job that it repeats, follows, or ends. */
     of_job: 'integer',
-    /** The rule's group when it was asked for; empty for none. */
+    /** The rule's group at the time of the request; empty for none. */
     job_group: "text not null default ''",
   },
 
-  /** One run. A row a (rule, due time), or a (request). */
+  /** One run. One row for each (rule, due time), or (request). */
   jobs: {
     id: 'id',
     rule_id: 'integer not null references job_rules (id)',
@@ -126,16 +127,22 @@ export const tables = {
     worker_id: 'text not null',
     /** 1, and one more for each attempt after a failure or a loss. */
     attempt: 'integer not null default 1',
-    /** JSON: what it was asked for with. */
+    /** JSON arguments of its request. */
     args: 'text',
-    /** JSON: what it, or the attempt before it, wants to be given when it is tried again. */
+    /** JSON state that it, or the attempt before it, saved for the next attempt. */
     checkpoint: 'text',
-    /** What ended it, in a word or two: `threw`, `exit 3`, `SIGKILL`, `out of memory`; null where the status says all. */
+    /**
+     * Why it ended, in a word or two: `threw`, `exit 3`, `SIGKILL`, `out of memory`; null where the status is
+     * enough.
+     */
     cause: 'text',
-    /** inline, thread or process; null for inline, as before there were others. */
+    /** inline, thread or process; null means inline. */
     run_in: 'text',
     job_group: 'text',
-    /** Processor time of its thread or process, and the most memory that it had in bytes; null where it had none of its own, or nobody can tell. */
+    /**
+     * Processor time of its thread or process, and its peak memory in bytes; null where it had none of its
+     * own, or they are unknown.
+     */
     cpu_ms: 'integer',
     memory_bytes: 'integer',
   },
@@ -157,47 +164,50 @@ export const tables = {
     worker_id: 'text not null',
     reason: 'text not null',
     detail: 'text not null',
-    /** The last of several due times that are told together; null for one. */
+    /** The last of several due times in one entry; null for one. */
     due_until: 'integer',
-    /** How many due times it tells of. */
+    /** How many due times the entry covers. */
     times: 'integer not null default 1',
-    /** The request, where there was one. */
+    /** The request, if there was one. */
     request_id: 'integer',
-    /** The job, where neither due time nor request tell which. */
+    /** The job, where neither due time nor request identifies it. */
     job_id: 'integer',
   },
 
-  /** The ledger's old entries: a row a rule, day and reason. */
+  /** Summaries of the ledger's old entries: one row for each rule, day and reason. */
   decision_summaries: {
     rule_id: 'integer not null references job_rules (id)',
     /** In the rule's zone, `2026-11-24`. */
     day: 'text not null',
     reason: 'text not null',
-    /** How many due times, or what else was decided upon. */
+    /** How many due times, or other decisions. */
     times: 'integer not null',
     first_at: 'integer not null',
     last_at: 'integer not null',
-    /** What the last of the entries told. */
+    /** The detail of the last entry. */
     last_detail: 'text not null',
   },
 
   /**
-   * The history of the rules: a row for each field that a change changed. A trigger writes it whoever makes the change, and
-   * linod signs its own.
+   * The history of the rules: one row for each changed field. A trigger writes it whoever makes the change;
+   * linod signs its own changes.
    */
   rule_changes: {
     id: 'id',
     rule_id: 'integer not null',
-    /** Which change of the rule it was: the rule's revision since then. */
+    /** The rule's revision after the change. */
     revision: 'integer not null',
     /** A column of `job_rules`, or `created`. */
     field: 'text not null',
     value_before: 'text',
     value_after: 'text',
     changed_at: 'integer not null',
-    /** The person or worker; of a change in the database who was connected, if it knows. */
+    /** The person or worker. For a change in the database: the connected user, if known. */
     changed_by: 'text',
-    /** See `ChangeWay` in tasks/rule-history.ts; null for a change in the database that nobody has looked after yet. */
+    /**
+     * See `ChangeWay` in rules/changes/sign-changes.ts; null for a change in the database that no worker has
+     * processed yet.
+     */
     how: 'text',
   },
 
@@ -205,24 +215,24 @@ export const tables = {
     id: 'text primary key not null',
     host: 'text not null',
     pid: 'integer not null',
-    /** What tells this process from a later one with the same pid. */
+    /** Distinguishes this process from a later one with the same pid. */
     pid_start: 'text not null',
     channels: 'text not null',
     version: 'text not null',
     started_at: 'integer not null',
     heartbeat_at: 'integer not null',
     stopped_at: 'integer',
-    /** Why, in a clause for people. */
+    /** The reason, a clause for people. */
     stop_reason: 'text',
-    /** How it was doing at its last beat: a `WorkerHealth` as JSON, empty before the first. */
+    /** Its health at the last heartbeat: a `WorkerHealth` as JSON, empty before the first. */
     health: "text not null default ''",
-    /** JSON list of the names of the procedures that it has; empty where an older version did not say. */
+    /** JSON list of the names of its procedures; empty where an older version did not list them. */
     procedures: "text not null default ''",
-    /** How many jobs it runs side by side. */
+    /** How many jobs it runs at once. */
     max_jobs: 'integer',
   },
 
-  /** Something that one worker at a time may do. */
+  /** Rights that one worker at a time may have. */
   leases: {
     name: 'text primary key not null',
     worker_id: 'text not null',
@@ -230,7 +240,7 @@ export const tables = {
     until: 'integer not null',
   },
 
-  /** A coroutine that `initiate_linod` ordered: a restarted worker goes on with it by itself. */
+  /** A coroutine that `initiate_linod` ordered to start: a restarted worker resumes it. */
   start_orders: {
     name: 'text primary key not null',
     ordered_at: 'integer not null',
@@ -238,7 +248,7 @@ export const tables = {
   },
 } as const;
 
-/** The unique ones carry promises: one job a (rule, due time) and a request. */
+/** The unique indexes guarantee one job for each (rule, due time), and for each request. */
 export const indexes = [
   'index job_rules_seqno on job_rules (seqno, id)',
   'index job_rules_due on job_rules (next_due_at)',

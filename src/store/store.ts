@@ -1,20 +1,21 @@
-// The site's database, opened and brought up to date.
+// Opens the site's database and migrates it.
 
 import { Kysely } from 'kysely';
-import { type Clock, systemClock } from '../clock.js';
+import { type Clock, systemClock } from '../base/clock.js';
+import type { Site } from '../site/site.js';
 import type { Backend } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
 import { type AnyTables, type MigrationSet, migrate } from './migrate.js';
 import { migrationSets } from './migrations/index.js';
 import type { Database } from './schema.js';
-import { sqliteBackend } from './sqlite.js';
+import { sqliteBackend } from './sqlite/backend.js';
 
 export interface StoreOptions {
   /** Path of a SQLite file. Either this or `url`. */
   readonly path?: string;
   /** `sqlite:PATH` or `postgres://…`. */
   readonly url?: string;
-  /** Default: linod's own and all that were registered. */
+  /** Default: linod's own and all registered ones. */
   readonly migrations?: readonly MigrationSet[];
   readonly clock?: Clock;
 }
@@ -22,31 +23,37 @@ export interface StoreOptions {
 /** An open database with all migrations run. */
 export interface Store {
   readonly db: Kysely<Database>;
-  /** Opens a further connection, for work that may hold it for long. Whoever opens it destroys it. */
+  /** Opens a further connection for long work. The caller destroys it. */
   connect(): Kysely<Database>;
-  /** What it is called in messages. */
+  /** Its name in messages. */
   readonly name: string;
-  /** Whether this user may only read the file; what is written then fails. */
+  /** Whether this user may only read the file; writing then fails. */
   readonly isReadOnly: boolean;
-  /** The migrations that opening it has run. */
+  /** The migrations that ran when it was opened. */
   readonly migrated: readonly string[];
-  /** Asks for the database's clock, in ms since 1970; null where it is this machine's. */
+  /** Reads the database's clock, in ms since 1970; null to use this machine's. */
   readonly time: (() => Promise<number>) | null;
-  /** Notifies soon of what others write; null where the database cannot. Whoever calls it closes what it returns. */
+  /**
+   * Notifies quickly about changes by other processes; null where the database cannot. The caller closes the
+   * result.
+   */
   readonly follow: Backend['follow'];
   /** Safe to call twice. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the database and runs its migrations. A SQLite file is created if it is missing.
+ * Opens a site's database, or any other, and runs its migrations. Creates a missing SQLite file. The caller
+ * closes the store.
  *
  * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`), NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`),
  *   BadConfigError (`LINOD_ERR_BAD_CONFIG`) for a URL that cannot be read
  * @example
- * const store = await openStore({ url: 'postgres://ann@db.example.org/shop' });
+ * const store = await openStore(await loadSite('.'));
+ * const other = await openStore({ url: 'postgres://ann@db.example.org/shop' });
  */
-export async function openStore(options: StoreOptions): Promise<Store> {
+export async function openStore(of: Pick<Site, 'settings'> | StoreOptions): Promise<Store> {
+  const options: StoreOptions = 'settings' in of ? { url: of.settings.databaseUrl } : of;
   const backend = await backendOf(options);
   const shared = new Kysely<AnyTables>({ dialect: backend.sharedDialect() });
   const connect = <DB>() => new Kysely<DB>({ dialect: backend.ownDialect() });
@@ -76,7 +83,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 /**
- * The way to connections of a database that is up to date: for those whose worker has opened it before.
+ * Returns a function that connects to a database which a worker has already migrated.
  *
  * @throws StoreUnavailableError (`LINOD_ERR_STORE_UNAVAILABLE`), BadConfigError (`LINOD_ERR_BAD_CONFIG`)
  */
@@ -91,7 +98,7 @@ async function backendOf({ path, url }: StoreOptions): Promise<Backend> {
     if (file === undefined) throw new StoreUnavailableError('of the site', 'it has neither a path nor a URL');
     return sqliteBackend(file);
   }
-  // Sites on SQLite need not wait until `pg` is loaded.
-  const { postgresBackend } = await import('./postgres.js');
+  // Loads `pg` only when needed.
+  const { postgresBackend } = await import('./postgres/backend.js');
   return postgresBackend(url);
 }

@@ -1,23 +1,23 @@
-// Transactions that several processes may get in the way of.
+// Transactions that retry after a conflict with another process.
 
 import { setTimeout } from 'node:timers/promises';
 import type { IsolationLevel, Kysely, Transaction } from 'kysely';
 
-/** How often a transaction is tried before it is given up. */
+/** The maximum number of attempts. */
 const maxTries = 8;
 /** serialization_failure and deadlock_detected. Source: PostgreSQL's manual, appendix A. */
 const conflicts = new Set(['40001', '40P01']);
 
 export interface TransactOptions {
-  /** Default: the database's own; on SQLite there is only the strictest. */
+  /** Default: the database's own; SQLite has only the strictest. */
   readonly isolation?: IsolationLevel;
 }
 
 /**
- * Does something in one transaction: all of it, or nothing.
+ * Runs `work` in one transaction: all of it takes effect, or nothing.
  *
- * PostgreSQL may end one of two transactions that wait for one another, or that it cannot put in an order. Then
- * nothing was written, and it is begun again, so `work` must do nothing but ask and write through its transaction.
+ * PostgreSQL may abort one of two transactions that deadlock or cannot be serialised. Nothing is written
+ * then, and `work` runs again. So `work` must only read and write through its transaction.
  *
  * @example
  * await transact(db, async (tx) => {
@@ -38,7 +38,7 @@ export async function transact<DB, T>(
     } catch (error) {
       if (tries === maxTries || !isConflict(error)) throw error;
     }
-    // By chance, so that the same two do not meet again.
+    // Random, so that the same two do not collide again.
     await setTimeout(Math.random() * 2 ** tries);
   }
 }

@@ -1,6 +1,6 @@
-// A clock that moves only when it is told to.
+// A clock that a test moves.
 
-import type { SteadyClock } from '../clock.js';
+import type { SteadyClock } from '../base/clock.js';
 
 interface Timer {
   dueAt: number;
@@ -34,28 +34,28 @@ export class ManualClock implements SteadyClock {
     return () => this.#timers.delete(timer);
   };
 
-  /** How many calls are still to come. */
+  /** How many timers are pending. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** Sets the time, as a person does: what waits goes on waiting for as long as before. */
+  /** Sets the time, as a person does. Pending timers keep their remaining delays. */
   setTo(now: number): void {
     const step = now - this.#now;
     this.#setByMs += step;
-    // The same ones, so that those who set them can still take them back.
+    // Keeps the timer objects, so that their owners can still cancel them.
     for (const timer of this.#timers) timer.dueAt += step;
     this.#now = now;
   }
 
-  /** Moves on, and makes the calls that come due, in their order, each at its time. */
+  /** Moves the clock forward, and calls the timers that come due, in order and each at its time. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (;;) {
       const [next] = [...this.#timers].sort((a, b) => a.dueAt - b.dueAt);
       if (next === undefined || next.dueAt > end) break;
       this.#timers.delete(next);
-      // A callback may have moved it on by itself.
+      // A callback may have advanced the clock itself.
       this.#now = Math.max(this.#now, next.dueAt);
       next.callback();
     }

@@ -1,25 +1,26 @@
-// A site for the tests of an application: its rules run by the code that runs them in production, on a clock that the
-// test moves.
+// A site for the tests of an application. The production code runs its rules, on a clock that the test moves.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ChoiceList } from '../choices.js';
-import { LinodError, UsageError } from '../errors.js';
+import { createTasks, type SiteTasks } from '../actors/site-tasks.js';
+import type { ChoiceList } from '../base/choices.js';
+import { LinodError, UsageError } from '../base/errors.js';
+import type { LevelName } from '../base/log-levels.js';
 import type { Fields } from '../log/fields.js';
-import type { LevelName } from '../log/levels.js';
-import { type Procedure, Procedures } from '../procedure.js';
-import { loadSite, type Site, type SiteConfig } from '../site.js';
+import { type Procedure, Procedures } from '../rules/procedure.js';
+import { type Job, jobFromRow } from '../runs/job.js';
+import { readOutlook } from '../scheduler/due.js';
+import { loadSite, type Site, type SiteConfig } from '../site/site.js';
 import { openStore, type Store } from '../store/store.js';
-import { createTasks, type SiteTasks } from '../tasks/create-tasks.js';
-import { readOutlook } from '../tasks/due.js';
-import { type Job, jobFromRow } from '../tasks/job.js';
 import { ManualClock } from './manual-clock.js';
 
 export interface TestSiteOptions extends SiteConfig {
-  /** Where the clock begins, with an offset or `Z`: `2026-11-24T12:00:00Z`. Default: the beginning of 2026. */
+  /**
+   * The clock's initial time, with an offset or `Z`: `2026-11-24T12:00:00Z`. Default: the beginning of 2026.
+   */
   readonly now?: Date | string;
-  /** Default: all that are registered when it is opened. */
+  /** Default: all procedures that are registered when the site is opened. */
   readonly procedureList?: ChoiceList<Procedure>;
 }
 
@@ -38,26 +39,31 @@ export interface PlannedRun {
   readonly at: Date;
 }
 
-/** What is due asks for more and more at the same instant. */
+/** Runs request further runs at the same instant without an end. */
 export class NeverDoneError extends LinodError {
   constructor(rounds: number) {
-    super('LINOD_ERR_NEVER_DONE', `there was still something to run after ${rounds} rounds at the same time`);
+    super(
+      'LINOD_ERR_NEVER_DONE',
+      `runs still request further ones after ${rounds} rounds at the same instant`,
+    );
   }
 }
 
-/** Each round runs all that can be run; a run that asks for the next one makes one more. */
+/** One round runs everything that can run; a run that requests another adds a round. */
 const maxRounds = 1000;
-/** Nobody compares a longer list with anything. */
+/** Limits the list: a longer one is a mistake. */
 const maxPlanned = 10_000;
 
 /**
- * Opens a site with a database of its own, which vanishes when it is closed. It has a rule for each procedure, and its
+ * Opens a site with its own database, which `close` deletes. The site has a rule for each procedure. Its
  * clock stands still until the test moves it. Runs take place in this process.
  *
- * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`), UsageError (`LINOD_ERR_USAGE`) for a time that is none
+ * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`), UsageError (`LINOD_ERR_USAGE`) for an invalid time
  * @example
  * const site = await openTestSite({ now: '2026-11-24T12:00:00Z' });
- * t.same(await site.wouldRun('2026-11-25T00:00:00Z'), [{ rule: 'send_invoices', at: new Date('2026-11-24T20:00:00Z') }]);
+ * t.same(await site.wouldRun('2026-11-25T00:00:00Z'), [
+ *   { rule: 'send_invoices', at: new Date('2026-11-24T20:00:00Z') },
+ * ]);
  * const [job] = await site.advanceTo('2026-11-24T20:00:00Z');
  * t.equal(job?.status, 'done');
  * await site.close();
@@ -70,7 +76,7 @@ export async function openTestSite(options: TestSiteOptions = {}): Promise<TestS
   try {
     await writeFile(join(directory, 'linod.config.json'), '{}');
     const flags = { name: 'test', timezone: 'UTC', ...config };
-    const site = await loadSite(directory, { flags, environment: {} });
+    const site = await loadSite(directory, { flags, flagsPlace: 'openTestSite', environment: {} });
     const store = await openStore({ url: site.settings.databaseUrl, clock });
     const testSite = new TestSite({ site, store, clock, procedures: procedureList, removeDirectory });
     await testSite.tasks.setup();
@@ -89,7 +95,7 @@ interface TestSiteContext {
   readonly removeDirectory: () => Promise<void>;
 }
 
-/** Made by {@link openTestSite}. */
+/** An open test site. Made by {@link openTestSite}. */
 export class TestSite {
   readonly site: Site;
   readonly store: Store;
@@ -98,7 +104,7 @@ export class TestSite {
   readonly rules: SiteTasks['rules'];
   readonly jobs: SiteTasks['jobs'];
   readonly requests: SiteTasks['requests'];
-  /** All that was logged, in its order. */
+  /** All logged records, in order. */
   readonly records: TestRecord[] = [];
   readonly #removeDirectory: () => Promise<void>;
 
@@ -121,10 +127,10 @@ export class TestSite {
   }
 
   /**
-   * Runs all that is due or was asked for, and what follows from that, without moving the clock.
+   * Runs everything that is due or requested, and what follows from it, without moving the clock.
    *
    * @returns the jobs that have ended since, in the order in which they began
-   * @throws NeverDoneError (`LINOD_ERR_NEVER_DONE`) when runs ask for further ones without an end
+   * @throws NeverDoneError (`LINOD_ERR_NEVER_DONE`) when runs request further ones without an end
    */
   async drain(): Promise<Job[]> {
     const first = await this.#lastJob();
@@ -140,22 +146,23 @@ export class TestSite {
   }
 
   /**
-   * Moves the clock on, and runs what comes due on the way, each at its time. The clock stands still while something
-   * runs.
+   * Moves the clock forward, and runs what comes due on the way, each at its time. The clock stands still
+   * during a run.
    *
    * @param ms how far, in milliseconds
    * @returns the jobs that have ended since, in the order in which they began
-   * @throws UsageError (`LINOD_ERR_USAGE`) when that is no number, or back
+   * @throws UsageError (`LINOD_ERR_USAGE`) when `ms` is negative or no number
    */
   async advance(ms: number): Promise<Job[]> {
-    if (!(ms >= 0)) throw new UsageError(`expected ms to be a number of milliseconds from 0 on, got: ${ms}`);
+    if (!(ms >= 0))
+      throw new UsageError(`expected ms to be a number of milliseconds, at least 0, got: ${ms}`);
     return await this.#advanceTo(this.clock.now() + ms);
   }
 
   /**
-   * As {@link advance}, to an instant.
+   * Moves the clock to an instant, as {@link advance} does.
    *
-   * @throws UsageError (`LINOD_ERR_USAGE`) for one that is none, or that is over
+   * @throws UsageError (`LINOD_ERR_USAGE`) for an invalid or a past instant
    */
   async advanceTo(time: Date | string): Promise<Job[]> {
     const end = instant(time);
@@ -168,11 +175,11 @@ export class TestSite {
   }
 
   /**
-   * Asks for a run of a rule, as a person or another procedure may, and runs it.
+   * Requests a run of a rule, as a person or another procedure may, and runs it.
    *
    * @param rule its number, its name, or the name of its procedure
-   * @param args what it gets as `ar.args`: anything that JSON can say
-   * @returns its job; when the rule's policies do not let it run, null
+   * @param args JSON data for the run, as `ar.args`
+   * @returns its job; null when the rule's policies do not let it run
    * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`)
    */
   async run(rule: number | string, args?: unknown): Promise<Job | null> {
@@ -182,10 +189,10 @@ export class TestSite {
   }
 
   /**
-   * What would come due later than now and up to an instant, in its order; nothing is run. Rules that run after others
-   * are not in it, nor are further attempts.
+   * The due times after now and up to an instant, in order. Runs nothing. Does not include rules that run
+   * after others, nor further attempts.
    *
-   * @throws UsageError (`LINOD_ERR_USAGE`) for a time that is none, or when they are more than 10,000
+   * @throws UsageError (`LINOD_ERR_USAGE`) for an invalid time, or more than 10,000 due times
    */
   async wouldRun(until: Date | string): Promise<PlannedRun[]> {
     const end = instant(until);
@@ -194,7 +201,9 @@ export class TestSite {
       let at = rule.dueAfter(new Date(this.clock.now()));
       while (at !== null && at.getTime() <= end) {
         if (planned.push({ rule: rule.name, at }) > maxPlanned) {
-          throw new UsageError(`more than ${maxPlanned} runs until then; ask for a shorter time`);
+          throw new UsageError(
+            `more than ${maxPlanned} due times before that instant; choose an earlier one`,
+          );
         }
         at = rule.dueAfter(at);
       }
@@ -202,14 +211,14 @@ export class TestSite {
     return planned.sort((a, b) => a.at.getTime() - b.at.getTime());
   }
 
-  /** Ends what still runs, closes the database and deletes it. Safe to call twice. */
+  /** Ends the runs that are still going on, closes the database and deletes it. Safe to call twice. */
   async close(): Promise<void> {
     this.tasks.abortAll('the test is over', 0);
     let isSettled = false;
     const settled = this.tasks.settled().then(() => {
       isSettled = true;
     });
-    // Who does not look at its signal is left alone at once; but that, too, is a call of the clock.
+    // The time-out of runs that ignore their signal is 0 ms, but it still needs a tick of the clock.
     while (!isSettled) {
       this.clock.advance(0);
       await new Promise((resolve) => setImmediate(resolve));
@@ -230,7 +239,7 @@ export class TestSite {
     return await this.#jobsAfter(first);
   }
 
-  /** When something comes due. What is due now and cannot run is looked at when something else happens. */
+  /** The next instant at which something comes due. What cannot run now waits for the next event. */
   async #nextAt(): Promise<number> {
     const { nextDue, nextAsked } = await readOutlook(this.store.db, this.clock.now());
     return Math.min(nextDue ?? Number.POSITIVE_INFINITY, nextAsked ?? Number.POSITIVE_INFINITY);
@@ -255,11 +264,11 @@ export class TestSite {
   }
 }
 
-/** @throws UsageError for what is no instant */
+/** @throws UsageError for an invalid instant */
 function instant(time: Date | string): number {
   const isClear = typeof time !== 'string' || /^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:\d\d))?$/.test(time);
   const at = isClear ? new Date(time).getTime() : Number.NaN;
   if (!Number.isNaN(at)) return at;
-  const told = typeof time === 'string' ? JSON.stringify(time) : 'a Date that is none';
-  throw new UsageError(`expected an instant with an offset, such as "2026-11-24T20:00:00Z", got: ${told}`);
+  const shown = typeof time === 'string' ? JSON.stringify(time) : 'an invalid Date';
+  throw new UsageError(`expected an instant with an offset, such as "2026-11-24T20:00:00Z", got: ${shown}`);
 }

@@ -35,7 +35,7 @@ function accepts(check: (name: unknown) => string, name: unknown): boolean {
 t.test('names are those of the original, in ASCII', async (t) => {
   t.ok(vectors.names.length > 50);
   for (const [i, { name, channel, group }] of vectors.names.entries()) {
-    // The original lets pass Unicode digits and a final newline; this is deliberately stricter (docs/wire.md, W18).
+    // The original lets pass Unicode digits and a final newline; this is deliberately stricter (docs/reference/wire.md, W18).
     t.equal(accepts(checkChannelName, name), channel && isAscii(name), `names[${i}] as a channel's`);
     t.equal(accepts(checkGroupName, name), group && isAscii(name), `names[${i}] as a group's`);
   }

@@ -43,7 +43,7 @@ const contract: Contract = {
     t.same(numbersOf(await receiveMany(layer, 'mixed', 8)), range(8));
   },
 
-  async 'of a batch that is too large the first are accepted, and each of the others is told as refused'(
+  async 'of a batch that is too large the first are accepted, and each of the others is reported as refused'(
     t,
     open,
   ) {
@@ -272,7 +272,7 @@ const contract: Contract = {
   },
 };
 
-/** What it claims, for docs/channels.md. */
+/** What it claims, for docs/explanation/channels.md. */
 export const batchClaims: readonly string[] = Object.keys(contract);
 
 /**

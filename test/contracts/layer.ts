@@ -63,7 +63,7 @@ const contract: Contract = {
     t.ok(Number.isNaN((await receive(layer, 'nan')).value));
   },
 
-  async 'a property that is undefined is left out'(t, open) {
+  async 'an undefined property is not sent'(t, open) {
     const layer = await open();
     await layer.send('undefined', { type: 'test.undefined', value: undefined, map: { a: undefined } });
     const received = await receive(layer, 'undefined');
@@ -502,7 +502,7 @@ const contract: Contract = {
     t.same(await remaining(layer, 'small'), []);
   },
 
-  async 'a full process misses what a group is told beyond its capacity, and other members get it'(t, open) {
+  async 'a full process misses messages of a group beyond its capacity, and other members get them'(t, open) {
     const layer = await open({ capacity: 3 });
     const [full, other] = [await layer.newChannel(), await layer.newChannel('other')];
     for (const member of [full, other]) await layer.groupAdd('group', member);
@@ -513,7 +513,7 @@ const contract: Contract = {
     for (const member of [full, other]) t.same(await remaining(layer, member), []);
   },
 
-  async 'what a group is told expires on each member by itself'(t, open) {
+  async 'a message to a group expires on each member by itself'(t, open) {
     const time = settableClock();
     const layer = await open({ expiry: 10, now: time.now });
     const [one, two] = [await layer.newChannel(), await layer.newChannel('other')];
@@ -598,5 +598,5 @@ const contract: Contract = {
   },
 };
 
-/** What it claims, for docs/channels.md. */
+/** What it claims, for docs/explanation/channels.md. */
 export const layerClaims: readonly string[] = Object.keys(contract);

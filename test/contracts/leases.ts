@@ -58,7 +58,7 @@ const contract: Contract = {
     }
   },
 
-  async 'who comes too late with the acknowledgement is told'(t, open) {
+  async 'a late acknowledgement is reported as late'(t, open) {
     const [a, b] = [await open(), await open()];
     await a.send('late', numbered(1));
     const first = await lease(a, 'late', 1);
@@ -70,7 +70,7 @@ const contract: Contract = {
     t.same(await remaining(a, 'late'), []);
   },
 
-  async 'an acknowledgement after the end tells whether it still counted'(t, open) {
+  async 'an acknowledgement after the end says whether it still counted'(t, open) {
     const layer = await open();
     await layer.send('after', numbered(1));
     const leased = await lease(layer, 'after', 1);
@@ -191,7 +191,7 @@ const contract: Contract = {
     for (const leased of batch) t.equal(await leased.release(), true, 'what is given back finds its place');
   },
 
-  async 'a message that was handed out too often goes to the dead letters, and is told'(t, open) {
+  async 'a message that was handed out too often goes to the dead letters, and is reported'(t, open) {
     const dropped: DroppedMessage[] = [];
     const layer = await open({ maxDeliveries: 3, onDrop: (drop) => dropped.push(drop) });
     await layer.send('poison', { type: 'test.poison', bytes: Uint8Array.of(1, 2, 3) });
@@ -398,7 +398,7 @@ const contract: Contract = {
   },
 };
 
-/** What it claims, for docs/channels.md. */
+/** What it claims, for docs/explanation/channels.md. */
 export const leaseClaims: readonly string[] = Object.keys(contract);
 
 /** Makes dead letters of messages with these numbers. */

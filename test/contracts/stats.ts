@@ -20,7 +20,7 @@ export function statsContract(name: string, options: LayerContractOptions): void
 }
 
 const contract: Contract = {
-  async 'stats tell how full a channel is and how old its first message is'(t, open) {
+  async 'stats say how full a channel is and how old its first message is'(t, open) {
     const clock = settableClock();
     const [layer, watcher] = [await open({ capacity: 3, now: clock.now }), await open({ now: clock.now })];
     for (const n of range(3)) await layer.send('mail', numbered(n));
@@ -41,7 +41,7 @@ const contract: Contract = {
     t.match(await figuresOf(layer, 'specific.*!'), { depth: 3, keys: [{ key, depth: 3 }] });
   },
 
-  async 'what is on lease is told'(t, open) {
+  async 'stats count what is on lease'(t, open) {
     const layer = await open();
     await layer.sendMany('mail', range(3).map(numbered));
     const [first] = await layer.receiveMany('mail', { lease: 60_000, max: 2 });
@@ -106,7 +106,7 @@ const contract: Contract = {
     t.same(await receive(layer, one), numbered(1));
   },
 
-  async 'groups are told with their members, and when each was renewed'(t, open) {
+  async 'groups are listed with their members, and when each was renewed'(t, open) {
     const clock = settableClock();
     const layer = await open({ now: clock.now, groupExpiry: 100 });
     await layer.groupAdd('room', 'one');

@@ -3,16 +3,16 @@
 // Each worker here has connections of its own, as processes have: what they do at the same time really meets.
 
 import type { Test } from 'tap';
-import { ChoiceList } from '../../src/choices.js';
+import { ChoiceList } from '../../src/base/choices.js';
 import { Lease, leaseMs } from '../../src/membership/lease.js';
-import { WorkerRegistry } from '../../src/membership/registry.js';
 import { StartOrders } from '../../src/membership/start-orders.js';
-import { Procedure } from '../../src/procedure.js';
+import { WorkerRegistry } from '../../src/membership/worker-registry.js';
+import { Procedure } from '../../src/rules/procedure.js';
+import type { Claimed } from '../../src/scheduler/claim.js';
 import type { Migration } from '../../src/store/migrate.js';
 import { ownMigrations } from '../../src/store/migrations/index.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import { transact } from '../../src/store/transact.js';
-import type { Claimed } from '../../src/tasks/claim.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
 import { type Bench, noon, openBench } from '../support/site.js';
 import { quietView as quiet } from '../support/tasks.js';

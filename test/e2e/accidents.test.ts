@@ -2,7 +2,7 @@
 
 import { readFileSync, renameSync } from 'node:fs';
 import t from 'tap';
-import { beatMs } from '../../channels/beat.js';
+import { beatMs } from '../../channels/waiting/beat.js';
 import { LiveSite } from '../support/live-site.js';
 import { eventually } from '../support/programs.js';
 

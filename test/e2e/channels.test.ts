@@ -19,12 +19,12 @@ onBothLayers('what waits is listed, looked at and stays, while no worker runs', 
   t.match(await site.run('linod', 'channels'), {
     code: 0,
     stdout: '',
-    stderr: 'nothing lies on any channel\n',
+    stderr: 'no messages on any channel\n',
   });
   t.match(await site.run('linod', 'channels', 'peek', 'mail'), {
     code: 0,
     stdout: '',
-    stderr: 'nothing waits on mail\n',
+    stderr: 'no messages waiting on mail\n',
   });
   await site.linod('channels', 'send', 'mail', '{"type":"mail.send","to":"ann\\u001b[2J"}');
   t.equal(await site.linod('channels', 'send', 'mail', '--type', 'mail.flush'), '');
@@ -97,7 +97,7 @@ onBothLayers('a worker takes what is sent by hand, and is in the group of worker
   t.match(await site.run('linod', 'channels', 'groups', 'nosuch'), {
     code: 0,
     stdout: '',
-    stderr: 'nobody is in group nosuch\n',
+    stderr: 'group nosuch has no members\n',
   });
   worker.kill('SIGTERM');
   await worker.ended();

@@ -5,12 +5,12 @@ import type { Command } from 'commander';
 import t, { type Test } from 'tap';
 import { procedureCommands } from '../../procedures/commands/index.js';
 import { queueMail } from '../../procedures/index.js';
+import { version } from '../../src/base/version.js';
 import { initiateCommand } from '../../src/commands/initiate.js';
 import { linodProgram } from '../../src/commands/linod.js';
 import { runworkerCommand } from '../../src/commands/runworker.js';
-import { loadSite } from '../../src/site.js';
-import { ruleFields } from '../../src/tasks/rule-fields.js';
-import { version } from '../../src/version.js';
+import { ruleFields } from '../../src/rules/rule-fields.js';
+import { loadSite } from '../../src/site/site.js';
 import { CommandShell, type Outcome } from '../support/command-shell.js';
 import { badHabits, differences, documentedJson } from '../support/json-docs.js';
 import { LiveSite } from '../support/live-site.js';
@@ -230,13 +230,13 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod jobs': ['', [job]],
     'linod job': ['1', { ...job, lines: [{ level: 'INFO', text: /watered \{"cans":2\}$/ }] }],
     'linod simulate': ['', { elapsedMs: Number }],
-    'linod why': ['1', { rule: { id: 1 }, entries: Array, next: Array, hindrances: [] }],
+    'linod why': ['1', { rule: { id: 1 }, entries: Array, next: Array, blockers: [] }],
     'linod job cancel': ['1', { job: 1, request: null, ended: true, status: 'done' }],
     'linod procedures': ['', [{ value: 'water_plants', source: /garden\.ts:2$/ }, { name: 'feed_dragon' }]],
     'linod log tail': ['-n 3', undefined],
     'linod log stats': [
       '',
-      { records: Number, levels: Array, loggers: Array, senders: Array, told: [], strays: 0 },
+      { records: Number, levels: Array, loggers: Array, senders: Array, lost: [], strays: 0 },
     ],
     'linod log verify': ['', { isSound: true, files: [{ path: site.logFile }], senders: Array, faults: [] }],
     'linod workers': [
@@ -279,7 +279,7 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
   t.same(
     new Set(documented.keys()),
     new Set([...Object.keys(examples), ...Object.keys(further), ...elsewhere]),
-    'docs/json.md has each of them',
+    'docs/reference/json.md has each of them',
   );
   // That a program of its own prints the same is claimed above.
   const shell = await CommandShell.start(t, site.directory);
@@ -313,7 +313,7 @@ t.test('data goes to stdout and talk to stderr', async (t) => {
   });
   t.match(await run(t, site, 'linod rules sync'), {
     stdout: /^$/,
-    stderr: 'the rules fit the procedures; nothing to do\n',
+    stderr: 'nothing to do: the rules fit the procedures\n',
   });
   t.match(await run(t, site, 'linod rules'), {
     stdout:
@@ -324,7 +324,7 @@ t.test('data goes to stdout and talk to stderr', async (t) => {
   t.match(await run(t, site, 'linod rule 1 run'), {
     code: 0,
     stdout: 'request 1: run Job rule #1 <Procedures.water_plants every 1 daily>\n',
-    stderr: 'no worker is running; request 1 is kept until one does: runworker linod_test\n',
+    stderr: 'no worker is running; request 1 waits for one: runworker linod_test\n',
   });
   t.match(await run(t, site, 'linod log tail'), {
     code: 0,
@@ -354,7 +354,7 @@ t.test('initiate_linod without a worker says how to start one, and its order is 
     code: 1,
     stdout: /^$/,
     stderr:
-      'initiate_linod: no worker answered within 3 s; the order is kept: a worker that runs follows it within seconds, another one when it starts: runworker linod_test\n',
+      'initiate_linod: no worker answered within 3 s; the order is kept: a running worker follows it within 5 s, another when it starts: runworker linod_test\n',
   });
   const { code, stdout } = await run(t, site, 'initiate_linod --timeout 1 --json');
   t.equal(code, 1);

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { aboutSetting, settingNames, variablesOf } from '../../src/site/resolve-settings.js';
-import type { Settings } from '../../src/site.js';
+import type { Settings } from '../../src/site/site.js';
 import { CommandShell } from '../support/command-shell.js';
 import { testDirectory } from '../support/directory.js';
 import { LiveSite } from '../support/live-site.js';
@@ -362,7 +362,7 @@ t.test('a database that cannot be used is told', async (t) => {
     .insertInto('linod_migrations')
     .values({ owner: 'linod', name: '9999-hyperspace', ran_at: 0 })
     .execute();
-  const newer = `database ${site.path('linod.db')} has migrations of linod that this version does not know: 9999-hyperspace; a newer version made it, or one from before the first release: update linod, or name another database`;
+  const newer = `database ${site.path('linod.db')} has unknown migrations of linod: 9999-hyperspace; a newer version created it, or one from before the first release: update linod and restart its programs, or use another database`;
   await expectRefusal(t, site, newer, { code: 1 });
   await expectRefusal(t, site, newer, { code: 1, script: 'runworker', args: [site.channel] });
   await expectRefusal(t, site, newer, { code: 1, script: 'initiate_linod' });
@@ -385,7 +385,7 @@ t.test('a native module that is not built is told with the command that mends it
     },
   });
   const nodeArgs = ['--require', site.path('unbuilt.cjs')];
-  const mend = `better-sqlite3 is not built for Node ${process.versions.node}; mend it with: npm rebuild better-sqlite3\n`;
+  const mend = `better-sqlite3 is not built for Node ${process.versions.node}; rebuild it with: npm rebuild better-sqlite3\n`;
   const run = (environment: Record<string, string>, script: ScriptName, ...args: string[]) =>
     Program.start(t, scriptPath(script), args, { cwd: site.directory, nodeArgs, environment }).ended();
   const database = await run({}, 'linod');
@@ -412,16 +412,16 @@ t.test('without a site commands say how to name or make one', async (t) => {
       code: 2,
       signal: null,
       stdout: '',
-      stderr: `${script}: ${none} or above it; name the site's directory (commands: --site DIR; programs: the option site; both: LINOD_SITE), or make one: linod init mysite\n`,
+      stderr: `${script}: ${none} or above it; name the site's directory, for example in LINOD_SITE, or make a site: linod init mysite\n`,
     });
   }
   t.match(await run('linod', ['--site', '.']), {
     code: 2,
-    stderr: `linod: --site: ${none}; make a site: linod init mysite\n`,
+    stderr: `linod: ${none}; make a site: linod init mysite\n`,
   });
   t.match(await run('linod', ['rules', '--site', 'nowhere']), {
     code: 2,
-    stderr: `linod: --site: no directory ${join(empty, 'nowhere')}\n`,
+    stderr: `linod: no directory ${join(empty, 'nowhere')}\n`,
   });
   t.match(await run('linod', [], { LINOD_SITE: '/nowhere' }), {
     code: 2,

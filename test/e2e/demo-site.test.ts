@@ -52,7 +52,7 @@ t.test('what the demo site says to type can be typed, and Ctrl-C ends all of it'
   );
   const words = ['push', 'send', '--user', 'ann', '--title', 'Hello'];
   const sent = await Program.start(t, scriptPath('linod'), words, { environment }).ended();
-  t.match(sent, { code: 0, stderr: /is on its way to 1 subscription/ });
+  t.match(sent, { code: 0, stderr: /is queued for 1 subscription/ });
   await demo.printed(/push │ to ann: Hello/);
   const checked = await Program.start(t, scriptPath('linod'), ['checkdata'], { environment }).ended();
   t.match(checked, { code: 3, stdout: /1\.80 EUR too much was paid +yes/ });

@@ -65,13 +65,23 @@ t.test(
         'log tail',
         'log stats',
         'log verify',
+        'log level',
         'simulate',
+        'channels',
+        'channels peek orders',
+        'channels groups',
+        'channels dead',
+        'rules export',
       ]) {
         const { status, stderr } = linodAs(reader, site.directory, ...words.split(' '));
         t.equal(status, 0, `${words}, ${when}: ${stderr}`);
       }
     };
     await site.linod('rules', 'sync');
+    const channels = () => linodAs(reader, site.directory, 'channels');
+    t.match(channels(), { status: 0, stderr: 'no messages on any channel\n' });
+    await site.linod('channels', 'send', 'orders', '--type', 'order.paid');
+    t.match(channels(), { status: 0, stdout: /^orders +1 /m, stderr: '' });
     t.match(linodAs(reader, site.directory, 'status'), {
       status: 3,
       stdout: /water_plants/,

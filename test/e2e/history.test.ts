@@ -44,14 +44,14 @@ t.test('linod job cancel ends a run on whichever worker it is, and says whether 
   await site.linod('rule', '1', 'set', 'overlap=queue-one');
   t.match(
     await site.linod('rule', '1', 'run'),
-    /\nit waits: all places for jobs are taken: .*; job 1 has been running since .* \(overlap is queue-one\)\n$/,
+    /\nwaiting: all job slots are taken: .*; job 1 has been running since .* \(overlap is queue-one\)\n$/,
     'and what it waits for',
   );
 
   t.match(await site.run('linod', 'job', 'cancel', '2', '--timeout', '0.3'), {
     code: 1,
     stdout: '',
-    stderr: /^job 2 goes on, 300 ms after it was asked to end \(request 5\), on worker \S+\n$/,
+    stderr: /^job 2 is still running on worker \S+, 300 ms after request 5 to end it\n$/,
   });
   t.match(await site.run('linod', 'job', 'cancel', '1'), {
     code: 0,

@@ -29,6 +29,33 @@ await logger.close();
   },
 );
 
+t.test('errors of library calls name no flags of commands', async (t) => {
+  const directory = testDirectory(t, {
+    'calls.mjs': `import { createLogger } from '${logModuleUrl}';
+import { findSiteDirectory, loadSite } from '${new URL('../index.js', logModuleUrl)}';
+import { openTestSite } from '${new URL('../testing.js', logModuleUrl)}';
+for (const call of [
+  () => createLogger({ site: '/nowhere' }),
+  () => createLogger({ site: import.meta.dirname }),
+  () => findSiteDirectory(),
+  () => loadSite('/nowhere'),
+  () => openTestSite({ maxJobs: 0 }),
+]) await Promise.resolve().then(call).catch((error) => console.log(error.code, error.message));
+`,
+  });
+  const { stdout } = await Program.start(t, `${directory}/calls.mjs`, [], { cwd: directory }).ended();
+  const none = `LINOD_ERR_NO_SITE no linod.config.ts, .js, .mjs or .json in ${directory}`;
+  const nowhere = 'LINOD_ERR_NO_SITE no directory /nowhere';
+  t.same(stdout.split('\n'), [
+    nowhere,
+    `${none}; make a site: linod init mysite`,
+    `${none} or above it; name the site's directory, for example in LINOD_SITE, or make a site: linod init mysite`,
+    nowhere,
+    'LINOD_ERR_BAD_CONFIG openTestSite: maxJobs: expected a whole number from 1 to 1000, got: 0',
+    '',
+  ]);
+});
+
 for (const runIn of ['inline', 'thread', 'process']) {
   t.test(
     `arguments come parsed, ar.error logs, and a stack begins in the site's file, ${runIn}`,

@@ -55,13 +55,13 @@ for (const [what, hinder] of hindrances) {
 t.test('a pipe in the place of any file of the log keeps no process from its work or its end', async (t) => {
   const site = new LiveSite(t);
   mkdirSync(site.path('log/spool'), { recursive: true });
-  for (const name of ['spool/web-1.e1.1.spool', 'levels.json', 'writer.checkpoint', 'writer.lock.holder'])
+  for (const name of ['spool/web-1.e1.1.spool', 'levels.json', 'writer.checkpoint', 'writer.lock.owner'])
     execFileSync('mkfifo', [site.path(`log/${name}`)]);
   const worker = await site.startWorker('--initiate');
   const application = site.startApplication('web', { count: 1000 });
   await site.untilRecords(application, 'web', 1000);
   t.match(await application.ended(), { code: 0 });
-  await site.logged(/^spool file .*web-1\.e1\.1\.spool cannot be read: it is no regular file/);
+  await site.logged(/^spool file .*web-1\.e1\.1\.spool cannot be read: it is not a regular file/);
   worker.kill('SIGTERM');
   t.match(await worker.ended(), { code: 0 });
 });

@@ -82,7 +82,7 @@ onBothLayers(
     t.equal(code, 0);
     t.match(
       stderr,
-      `taken over by 2 on this machine: shop[${shop.program.pid}], strict[${strict.program.pid}]\n`,
+      `applied by 2 on this machine: shop[${shop.program.pid}], strict[${strict.program.pid}]\n`,
     );
     t.match(
       stdout,
@@ -98,7 +98,7 @@ onBothLayers(
 
     t.match(await level(site, '--reset', 'shop.orders'), {
       code: 0,
-      stderr: /^taken over by 4 on this machine: /,
+      stderr: /^applied by 4 on this machine: /,
     });
     t.equal(await shop.isLogged(), false);
     t.ok(await strict.isLogged(), 'the others stay');
@@ -115,7 +115,7 @@ onBothLayers(
     });
     t.match(await level(site, '--reset'), {
       code: 0,
-      stderr: 'nothing was set here\n',
+      stderr: 'no level was set here\n',
     });
     t.notOk(
       readdirSync(site.path('log')).some((name) => /levels\.heard|draft/.test(name)),
@@ -216,7 +216,7 @@ t.test('what makes no sense is refused in one line, with exit code 2', async (t)
     ],
     [['a=DEBUG', '--for', '400d'], /400d/],
     [['--for', '15m'], '--for needs a level: linod log level shop.orders=DEBUG --for 15m'],
-    [['a', '--reset', '--for', '15m'], '--reset takes levels back at once; it knows no --for'],
+    [['a', '--reset', '--for', '15m'], '--reset removes levels at once; it takes no --for'],
     [['a=DEBUG', '--reset'], '--reset takes names without levels, got: "a=DEBUG"'],
   ] as const) {
     const stderr = typeof message === 'string' ? `linod: ${message}\n` : message;

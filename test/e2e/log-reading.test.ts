@@ -23,7 +23,7 @@ function siteWithLog(site: LiveSite): ReturnType<typeof writeRealLog> {
   return writeRealLog(dirname(site.logFile));
 }
 
-t.test('Ctrl-C ends linod log tail -f with 0, and what is added is printed until then', async (t) => {
+t.test('Ctrl-C ends linod log tail -f with 130, and what is added is printed until then', async (t) => {
   const site = new LiveSite(t);
   await siteWithLog(site);
   const tail = site.start('linod', 'log', 'tail', '-f', '-n', '1', '--sender', 'mail');
@@ -33,7 +33,7 @@ t.test('Ctrl-C ends linod log tail -f with 0, and what is added is printed until
   appendFileSync(site.logFile, `${record(31)}\n    b\n`);
   await tail.printed(/ mail\[77\]#31 /);
   tail.kill('SIGINT');
-  t.match(await tail.ended(), { code: 0, signal: null, stderr: '' });
+  t.match(await tail.ended(), { code: 130, signal: null, stderr: '' });
 });
 
 t.test('linod log tail takes 0 for none of the last records, and no other text than a number', async (t) => {
@@ -51,7 +51,7 @@ t.test('linod log tail takes 0 for none of the last records, and no other text t
   });
   tail.kill('SIGINT');
   const { code, stdout } = await tail.ended();
-  t.equal(code, 0);
+  t.equal(code, 130);
   t.notMatch(stdout, /#29 /);
 });
 
@@ -79,7 +79,7 @@ t.test('a disk that is full where the output goes is told, with 1', async (t) =>
   const command = `${process.execPath} ${scriptPath('linod')} log tail > /dev/full`;
   const { status, stderr } = spawnSync('bash', ['-c', command], { cwd: site.directory, encoding: 'utf8' });
   t.equal(status, 1);
-  t.match(stderr, /^linod: what it prints cannot be written: ENOSPC\b.*\n$/);
+  t.match(stderr, /^linod: cannot write the output: ENOSPC\b.*\n$/);
 });
 
 t.test('linod log verify ends with 3 where something is wrong, and says where', async (t) => {
@@ -103,7 +103,7 @@ t.test('linod log verify ends with 3 where something is wrong, and says where', 
   t.match(damaged, { code: 3, stderr: /: 2 faults\n$/ });
   t.match(
     damaged.stdout,
-    /\nlog\/lino\.log:8: web\[812\]#23 is missing before this line\nlog\/lino\.log:\d+: what the writer wrote is not there: 65 bytes of this file\n$/,
+    /\nlog\/lino\.log:8: web\[812\]#23 is missing before this line\nlog\/lino\.log:\d+: text that the writer wrote is missing: 65 bytes of this file\n$/,
   );
   rmSync(current);
   const removed = await site.run('linod', 'log', 'verify');
@@ -113,7 +113,7 @@ t.test('linod log verify ends with 3 where something is wrong, and says where', 
   writeFileSync(site.path('log/lino.log.2'), gunzipSync(readFileSync(site.path('log/lino.log.2.gz'))));
   t.match(await site.run('linod', 'log', 'verify', 'log/lino.log.2', 'log/lino.log.2.gz'), {
     code: 0,
-    stderr: /^log\/lino\.log\.2\.gz was not read: it is the packed form of another\n1 file, /,
+    stderr: /^log\/lino\.log\.2\.gz was not read: it is the compressed copy of another file\n1 file, /,
   });
 });
 

@@ -51,7 +51,7 @@ t.test('what programs print arrives, with and without a worker', async (t) => {
   await site.logged(/^INFO before$/);
   t.match(await site.run('linod', 'log', 'level', 'long=DEBUG'), {
     code: 0,
-    stderr: /^taken over by .*\blong\[/,
+    stderr: /^applied by .*\blong\[/,
   });
   long.endInput('DEBUG wanted now\n');
   t.match(await long.ended(), { code: 0, stderr: /below the level of long .*: 1$/m });

@@ -22,7 +22,7 @@ t.test('the log directory is removed under the worker and comes back with all re
   worker.kill('SIGTERM');
   t.match(await worker.ended(), { code: 0 });
   const records = await site.records();
-  t.match(records[0]?.text, /^the log (begins|goes on in a new file)/);
+  t.match(records[0]?.text, /^the log (begins|continues in a new file)/);
   const own = records.filter(({ sender }) => sender === `web[${application.pid}]`);
   const [first] = own;
   t.ok((first?.number ?? 0) <= removedAt, 'only what stood in the removed file is gone');

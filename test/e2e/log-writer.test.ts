@@ -61,7 +61,7 @@ t.test(
     await site.untilRecords(application, 'web', 100);
     first.kill('SIGSTOP');
     await eventually('the status tells it', async () =>
-      /is suspended, and nothing is written to lino\.log meanwhile, records are kept: continue it \(kill -CONT \d+\)/.test(
+      /is suspended; meanwhile lino\.log is not written and records are kept: continue it \(kill -CONT \d+\)/.test(
         (await shell.run(['linod', '--site', site.directory])).stderr,
       ),
     );

@@ -84,7 +84,7 @@ t.test('the tarball has what is run and read, and nothing else', async (t) => {
     paths.some((path) => path.startsWith('docs/')),
     'the documentation',
   );
-  t.ok(paths.includes('src/tasks/decide.ts'), 'the sources, to which source maps lead');
+  t.ok(paths.includes('src/scheduler/decide.ts'), 'the sources, to which source maps lead');
   for (const path of paths) t.notMatch(path, /(^|\/)(test|node_modules|bench|demo)\/|\.tsbuildinfo$/);
 });
 
@@ -103,7 +103,7 @@ for (const name of names) {
   const { stdout } = await Program.start(t, join(project, 'imports.js')).ended();
   t.equal(
     stdout,
-    'linod true []\nlinod/channels true []\nlinod/log true []\nlinod/pino true []\nlinod/winston true []\nlinod/procedures true []\nlinod/testing true []\n',
+    'linod true []\nlinod/channels true []\nlinod/log true []\nlinod/pino true []\nlinod/winston true []\nlinod/procedures true []\nlinod/server true []\nlinod/testing true []\n',
   );
 });
 

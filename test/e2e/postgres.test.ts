@@ -1,7 +1,7 @@
 // Sites on PostgreSQL: workers of several machines, and a server that goes away and comes back.
 
 import t, { type Test } from 'tap';
-import type { Job } from '../../src/tasks/job.js';
+import type { Job } from '../../src/runs/job.js';
 import { LiveSite } from '../support/live-site.js';
 import { PostgresServer } from '../support/postgres.js';
 import { eventually, type Program } from '../support/programs.js';

@@ -2,6 +2,7 @@
 
 import t from 'tap';
 import { faults, LiveSite, marks, stopApplication } from '../support/live-site.js';
+import type { Program } from '../support/programs.js';
 import { RedisServer } from '../support/redis.js';
 
 const files = {
@@ -14,6 +15,19 @@ scheduleDaily(async function yearn(ar: BaseRequest) {
 });
 `,
 };
+
+t.test('a worker that is started while Redis is away says so at once, and waits for it', async (t) => {
+  const server = await RedisServer.start(t);
+  const site = new LiveSite(t, { channelLayer: server.url, files });
+  const layerLine = (worker: Program) => worker.lines.find((line) => line.startsWith('  channel layer'));
+  await server.stop();
+  const worker = await site.startWorker();
+  t.equal(layerLine(worker), `  channel layer  ${server.url}: no answer yet; the worker waits for it`);
+  await server.restart();
+  await worker.printed(/the channel layer is back/);
+  t.match(await site.initiate(), { code: 0 });
+  t.equal(layerLine(await site.startWorker()), `  channel layer  ${server.url}`);
+});
 
 t.test(
   'while Redis is away rules run and applications log, and afterwards all goes on by itself',
@@ -37,13 +51,13 @@ t.test(
 
     const asked = await site.run('linod', 'rule', '2', 'run', '--wait');
     t.match(asked, { code: 0, stdout: /^job \d+ done/ }, 'the database carries what is asked for');
-    t.match(asked.stderr, 'the worker will notice within some seconds; it cannot be told now: ');
+    t.match(asked.stderr, 'the workers will notice within 5 s; they cannot be notified now: ');
     t.notMatch(asked.stderr, /\n {4}at /);
     const initiated = await site.initiate();
     t.match(initiated, { code: 1, stdout: '' });
     const refused = `Redis at 127.0.0.1:${server.port} cannot be reached: connect ECONNREFUSED 127.0.0.1:${server.port}`;
     const kept =
-      'the order is kept: a worker that runs follows it within seconds, another one when it starts: runworker linod_test\n';
+      'the order is kept: a running worker follows it within 5 s, another when it starts: runworker linod_test\n';
     t.equal(initiated.stderr, `initiate_linod: ${refused}; ${kept}`);
     const hurried = await site.run('initiate_linod', '--timeout', '1.5');
     t.match(hurried, { code: 1, stdout: '' });

@@ -32,7 +32,7 @@ t.test('SIGTERM lets a job finish within the grace', async (t) => {
   t.match(await worker.ended(), {
     code: 0,
     signal: null,
-    stderr: /SIGTERM: stopping; once more to end at once/,
+    stderr: /SIGTERM: stopping; repeat to end at once/,
   });
   t.match(await site.jobs('boil_eggs'), [{ status: 'done', message: /^done in / }]);
   t.match(await site.logged(/^the eggs are done/), {});
@@ -73,7 +73,7 @@ t.test('a second SIGTERM ends at once, and the job is lost', async (t) => {
   worker.kill('SIGTERM');
   await site.logged(/^worker .* stops$/);
   worker.kill('SIGTERM');
-  t.match(await worker.ended(), { code: 1, signal: null, stderr: /SIGTERM again: ending at once\n$/ });
+  t.match(await worker.ended(), { code: 143, signal: null, stderr: /SIGTERM again: ending at once\n$/ });
   t.match(await site.run('linod'), { code: 3, stderr: /^no worker is running: /m });
   t.match(await site.jobs('never_listen'), [{ status: 'lost', message: 'interrupted by a restart' }]);
 });

@@ -44,7 +44,7 @@ t.test(
     t.match(await site.run('linod', 'status'), { code: 0, stderr: /^worker .*\n$/ });
 
     worker.kill('SIGSTOP');
-    t.match(await untilStatus(site, 3), /^worker \S+ is suspended, and nothing is written to lino\.log/m);
+    t.match(await untilStatus(site, 3), /^worker \S+ is suspended; meanwhile lino\.log is not written/m);
     worker.kill('SIGCONT');
     await untilStatus(site, 0);
     worker.kill('SIGKILL');

@@ -1,7 +1,7 @@
 // Two workers on one channel share the work, and either can do without the other.
 
 import t from 'tap';
-import type { Job } from '../../src/tasks/job.js';
+import type { Job } from '../../src/runs/job.js';
 import { faults, LiveSite, lastMark, marks, onBothLayers, stopApplication } from '../support/live-site.js';
 import { eventually, type Program } from '../support/programs.js';
 
@@ -57,7 +57,7 @@ onBothLayers(
       await site.untilRecords(program, name, killedAt + 1000);
     }
     const table = await site.linod('workers');
-    t.match(table, /^worker +pid +channels +started +last heard of +version +listeners\n/);
+    t.match(table, /^worker +pid +channels +started +heartbeat +version +listeners\n/);
     t.match(table, new RegExp(`\\[${survivor.pid}\\]@`));
     t.notMatch(table, new RegExp(`\\[${victim.pid}\\]@`));
 

@@ -20,7 +20,7 @@ t.test('linod why tells what ran, since when no worker does, and what was made u
   );
   t.match(
     await site.linod('why', '1'),
-    /^Job rule #1 <Procedures\.water_plants every 1 secondly>\nevery second[^\n]*\n\n(\S+ {2}[^\n]+\n)*\S+ {2}run on time; job \d+ (was done after \S+ m?s|goes on since \S+, on worker \S+)\n\n(job \d+ has been running since [^\n]+\n)?(\S+ {2}due\n){5}$/,
+    /^Job rule #1 <Procedures\.water_plants every 1 secondly>\nevery second[^\n]*\n\n(\S+ {2}[^\n]+\n)*\S+ {2}run on time; job \d+ (was done after \S+ m?s|has been running since \S+, on worker \S+)\n\n(job \d+ has been running since [^\n]+\n)?(\S+ {2}due\n){5}$/,
   );
 
   first.kill('SIGKILL');
@@ -31,12 +31,12 @@ t.test('linod why tells what ran, since when no worker does, and what was made u
   const off = await site.linod('why', '1');
   t.match(
     off,
-    /\ndue since \S+: \d+ due times have passed, for which one run will make up as soon as it can\n/,
+    /\ndue since \S+: \d+ due times have passed; one run will make up for them as soon as possible\n/,
   );
   t.match(
     off,
     new RegExp(
-      `\\nno worker has run since \\S+: \\S+\\[${first.pid}\\]\\S+ was last heard of \\(its process ${first.pid} is gone\\); start one: runworker linod_test\\n`,
+      `\\nno worker has run since \\S+: \\S+\\[${first.pid}\\]\\S+ sent its last heartbeat \\(its process ${first.pid} is gone\\); start one: runworker linod_test\\n`,
     ),
   );
 
@@ -57,7 +57,7 @@ t.test('linod why tells what ran, since when no worker does, and what was made u
   t.match(
     told,
     new RegExp(
-      `\\n {2}no worker ran from .* was last heard of \\(.*\\), until .*, when \\S+\\[${second.pid}\\]\\S+ started\\n`,
+      `\\n {2}no worker ran from .* sent its last heartbeat \\(.*\\), until .*, when \\S+\\[${second.pid}\\]\\S+ started\\n`,
     ),
   );
   t.match(

@@ -1,7 +1,10 @@
 // Ten thousand messages each way between this package's PubSub layer and Python's: none is lost and none comes twice.
 
 import t, { type Test } from 'tap';
-import { RedisPubSubChannelLayer, type RedisPubSubLayerOptions } from '../../channels/layers/redis-pubsub.js';
+import {
+  RedisPubSubChannelLayer,
+  type RedisPubSubLayerOptions,
+} from '../../channels/layers/redis-pubsub/layer.js';
 import {
   all,
   evens,

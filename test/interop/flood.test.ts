@@ -2,7 +2,7 @@
 // none comes twice.
 
 import t, { type Test } from 'tap';
-import type { RedisLayerOptions } from '../../channels/layers/redis.js';
+import type { RedisLayerOptions } from '../../channels/layers/redis/layer.js';
 import {
   all,
   Harvest,

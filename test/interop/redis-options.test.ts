@@ -1,8 +1,8 @@
 // Python's channels_redis and our layer with the options on which both have to agree: hosts, serializer, keys.
 
 import t, { type Test } from 'tap';
-import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis.js';
-import { Float } from '../../channels/msgpack.js';
+import { Float } from '../../channels/codec/msgpack.js';
+import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis/layer.js';
 import { patientMs } from '../support/patience.js';
 import { PythonPeer } from '../support/python-peer.js';
 import { RedisServer } from '../support/redis.js';

@@ -1,7 +1,10 @@
 // Python's PubSub layer and ours on one Redis.
 
 import t, { type Test } from 'tap';
-import { RedisPubSubChannelLayer, type RedisPubSubLayerOptions } from '../../channels/layers/redis-pubsub.js';
+import {
+  RedisPubSubChannelLayer,
+  type RedisPubSubLayerOptions,
+} from '../../channels/layers/redis-pubsub/layer.js';
 import { receive } from '../contracts/run.js';
 import { patientMs } from '../support/patience.js';
 import { PythonPeer } from '../support/python-peer.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { RedisChannelLayer } from '../../channels/layers/redis.js';
-import { Float } from '../../channels/msgpack.js';
+import { Float } from '../../channels/codec/msgpack.js';
+import { RedisChannelLayer } from '../../channels/layers/redis/layer.js';
 import { patientMs } from '../support/patience.js';
 import { PythonPeer } from '../support/python-peer.js';
 import { RedisServer } from '../support/redis.js';

@@ -9,7 +9,7 @@ interface Order {
   readonly state: string;
 }
 
-/** Makes a table of orders, all well, numbered from 1. */
+/** Creates a table of valid orders, numbered from 1. */
 async function addOrders({ store }: ProcedureBench, count: number): Promise<void> {
   await store.db.schema
     .createTable('orders')
@@ -39,7 +39,7 @@ async function problems({ db }: ProcedureBench): Promise<string[]> {
   return rows.map((row) => neutral(`${row.owner}: ${row.message}`));
 }
 
-/** Each database has its own words. */
+/** Each database has its own message. */
 function neutral(text: string): string {
   return text.replace(
     /SqliteError: no such table: missing|error: relation "missing" does not exist/,
@@ -49,7 +49,7 @@ function neutral(text: string): string {
 
 const checkState = (order: Order) => (order.state === 'good' ? [] : [`is ${order.state}`]);
 
-t.test('problems are kept with their first day, not doubled, and closed when they are gone', async (t) => {
+t.test('problems are stored once with their first date, and closed when they are solved', async (t) => {
   const bench = await openProcedureBench(t);
   await addOrders(bench, 4);
   t.teardown(registerChecker({ name: 'states', table: 'orders', check: checkState }));
@@ -77,7 +77,7 @@ t.test('problems are kept with their first day, not doubled, and closed when the
   t.equal(rows.length, 2);
 });
 
-t.test('the problems of a row that exists no more are closed', async (t) => {
+t.test('the problems of a deleted row are closed', async (t) => {
   const bench = await openProcedureBench(t);
   await addOrders(bench, 2);
   t.teardown(registerChecker({ name: 'states', table: 'orders', check: checkState }));
@@ -88,7 +88,7 @@ t.test('the problems of a row that exists no more are closed', async (t) => {
   t.same(await problems(bench), []);
 });
 
-t.test('a checker that throws is a problem of its own, and the others go on', async (t) => {
+t.test('a checker that throws is itself a problem, and the others continue', async (t) => {
   const bench = await openProcedureBench(t);
   await addOrders(bench, 3);
   t.teardown(
@@ -136,7 +136,7 @@ t.test('a checker that throws is a problem of its own, and the others go on', as
   ]);
 });
 
-t.test('what was known of a row stays while it cannot be checked', async (t) => {
+t.test('the known problems of a row stay open while it cannot be checked', async (t) => {
   const bench = await openProcedureBench(t);
   await addOrders(bench, 1);
   await setState(bench, 1, 'bad');
@@ -151,36 +151,33 @@ t.test('what was known of a row stays while it cannot be checked', async (t) => 
   t.same(await problems(bench), ['orders 1: is bad', 'orders 1: could not be checked: Error: no']);
 });
 
-t.test(
-  'a checker that fails all the time is given up for the run, and goes on behind next time',
-  async (t) => {
-    const bench = await openProcedureBench(t);
-    await addOrders(bench, 250);
-    const seen: number[] = [];
-    t.teardown(
-      registerChecker({
-        name: 'broken',
-        table: 'orders',
-        check: ({ id }: Order) => {
-          seen.push(id);
-          if (id <= 100) throw new Error('no');
-          return [];
-        },
-      }),
-    );
-    await bench.run(checkdata);
-    t.same([seen.length, seen.at(-1)], [100, 100]);
-    t.ok((await problems(bench)).includes('checker broken: given up for now: 100 rows could not be checked'));
-    await bench.run(checkdata);
-    t.same([seen.length, seen[100]], [250, 101]);
-    t.notOk(
-      (await problems(bench)).some((text) => text.startsWith('checker broken')),
-      'the pass came to its end',
-    );
-  },
-);
+t.test('a checker that always fails is given up for the run, and the next run continues', async (t) => {
+  const bench = await openProcedureBench(t);
+  await addOrders(bench, 250);
+  const seen: number[] = [];
+  t.teardown(
+    registerChecker({
+      name: 'broken',
+      table: 'orders',
+      check: ({ id }: Order) => {
+        seen.push(id);
+        if (id <= 100) throw new Error('no');
+        return [];
+      },
+    }),
+  );
+  await bench.run(checkdata);
+  t.same([seen.length, seen.at(-1)], [100, 100]);
+  t.ok((await problems(bench)).includes('checker broken: given up for now: 100 rows could not be checked'));
+  await bench.run(checkdata);
+  t.same([seen.length, seen[100]], [250, 101]);
+  t.notOk(
+    (await problems(bench)).some((text) => text.startsWith('checker broken')),
+    'the pass has ended',
+  );
+});
 
-t.test('a large table is read in batches and told as progress', async (t) => {
+t.test('a large table is read in batches, with progress', async (t) => {
   const bench = await openProcedureBench(t);
   await addOrders(bench, 1050);
   let checked = 0;
@@ -198,7 +195,7 @@ t.test('a large table is read in batches and told as progress', async (t) => {
   ]);
 });
 
-t.test('a run that is ended in the middle closes nothing, and the next one goes on there', async (t) => {
+t.test('an interrupted run closes nothing, and the next one continues there', async (t) => {
   const bench = await openProcedureBench(t);
   await addOrders(bench, 10);
   await setState(bench, 9, 'bad');
@@ -225,22 +222,22 @@ t.test('a run that is ended in the middle closes nothing, and the next one goes 
     abort = () => ar.abort();
   });
   t.same(seen, [1, 2, 3, 4, 5]);
-  t.same(await problems(bench), ['orders 9: is bad'], 'a row that was not looked at keeps its problem');
+  t.same(await problems(bench), ['orders 9: is bad'], 'an unchecked row keeps its problem');
   t.same(ended.lines, [
-    'INFO states: 5 rows checked, 0 problems (0 of them new), 0 closed, 0 fixed; the run was ended, the next goes on here',
+    'INFO states: 5 rows checked, 0 problems (0 of them new), 0 closed, 0 fixed; the run was ended; the next one continues here',
   ]);
   seen.length = 0;
   await setState(bench, 9, 'good');
   const next = await bench.run(checkdata);
   t.same(seen, [6, 7, 8, 9, 10]);
-  t.equal(next.lines[0], 'INFO states: goes on after 5 rows');
+  t.equal(next.lines[0], 'INFO states: continues after 5 rows');
   t.same(await problems(bench), []);
   seen.length = 0;
   await bench.run(checkdata);
   t.equal(seen.length, 10, 'the next pass begins at the first row');
 });
 
-t.test('rows may come from anywhere; they are asked to end when the run is', async (t) => {
+t.test('rows may come from any source, which is closed when the run ends', async (t) => {
   const bench = await openProcedureBench(t);
   let returned = false;
   async function* rows() {
@@ -269,7 +266,7 @@ t.test('rows may come from anywhere; they are asked to end when the run is', asy
   t.same(await problems(bench), ['file-3: is empty']);
 });
 
-t.test('rows that end early since the run is to end are not taken for all rows', async (t) => {
+t.test('rows that end early because the run ends do not count as all rows', async (t) => {
   const bench = await openProcedureBench(t);
   let endEarly: (() => void) | undefined;
   async function* rows() {
@@ -286,7 +283,7 @@ t.test('rows that end early since the run is to end are not taken for all rows',
   t.same(await problems(bench), ['500: is the last']);
 });
 
-t.test('what can be fixed is; a fix that fails leaves the problem', async (t) => {
+t.test('fixable problems are fixed; a fix that fails leaves the problem', async (t) => {
   const bench = await openProcedureBench(t);
   await addOrders(bench, 3);
   await setState(bench, 1, 'bad');
@@ -317,7 +314,7 @@ t.test('what can be fixed is; a fix that fails leaves the problem', async (t) =>
   t.equal(row?.fixable, 1);
 });
 
-t.test('the problems of a checker that is gone are closed, and forgotten some months later', async (t) => {
+t.test('the problems of a removed checker are closed, and deleted some months later', async (t) => {
   const bench = await openProcedureBench(t);
   await addOrders(bench, 1);
   await setState(bench, 1, 'bad');
@@ -351,7 +348,7 @@ t.test('the rows of a query are checked in batches by their key', async (t) => {
   t.match(lines[0], 'states_of_odd_orders: 6 rows checked');
 });
 
-t.test('nonsense of a checker is a clear problem of the row', async (t) => {
+t.test('an invalid result of a checker is a clear problem of the row', async (t) => {
   const bench = await openProcedureBench(t);
   await addOrders(bench, 6);
   const nonsense: Record<number, unknown> = {
@@ -388,7 +385,7 @@ t.test('nonsense of a checker is a clear problem of the row', async (t) => {
   );
 });
 
-t.test('a run that begins takes the pass over from one that goes on', async (t) => {
+t.test('a new run takes over the pass of a running one', async (t) => {
   const bench = await openProcedureBench(t);
   await addOrders(bench, 4);
   await setState(bench, 4, 'bad');
@@ -409,13 +406,13 @@ t.test('a run that begins takes the pass over from one that goes on', async (t) 
     }),
   );
   const { lines } = await bench.run(checkdata);
-  t.match(lines, [/^INFO states: 4 rows checked, .* another run goes on with it$/]);
+  t.match(lines, [/^INFO states: 4 rows checked, .* another run continues$/]);
   t.same(await problems(bench), ['orders 4: is bad']);
   const [pass] = await bench.db.selectFrom('checker_passes').selectAll().execute();
   t.match(pass, { position: null, ended_at: Number }, 'the other came to its end');
 });
 
-t.test('an argument that makes no sense is refused', async (t) => {
+t.test('an invalid argument is refused', async (t) => {
   const bench = await openProcedureBench(t);
   for (const [args, message] of [
     ['a', /^the arguments of the run: expected an object, got: "a"/],
@@ -431,7 +428,7 @@ t.test('an argument that makes no sense is refused', async (t) => {
   }
 });
 
-t.test('a checker that makes no sense is refused by name', async (t) => {
+t.test('an invalid checker is refused with its name', async (t) => {
   const check = () => [];
   for (const [checker, message] of [
     [
@@ -440,7 +437,7 @@ t.test('a checker that makes no sense is refused by name', async (t) => {
     ],
     [{ name: 'a', table: 'x' }, 'checker "a": check is missing'],
     [{ name: 'a', check }, 'checker "a": expected one of a table, a function query and a function rows'],
-    [{ name: 'a', rows: () => [], check }, 'checker "a": expected a function owner, since it has rows'],
+    [{ name: 'a', rows: () => [], check }, 'checker "a": expected a function owner with rows'],
     [
       { name: 'a', table: 'x', check, batchSize: 0 },
       'checker "a": expected batchSize to be at least 1, got: 0',

@@ -13,7 +13,7 @@ async function marks({ db }: ProcedureBench): Promise<string[]> {
   return rows.map((row) => (row.failures === 0 ? row.key : `${row.key} failed ${row.failures}`));
 }
 
-t.test('what is marked is computed and stored once, in the order of the marks', async (t) => {
+t.test('marked keys are computed and stored once, in the order of the marks', async (t) => {
   const bench = await openProcedureBench(t);
   const stored: Array<[string, number]> = [];
   t.teardown(
@@ -38,7 +38,7 @@ t.test('what is marked is computed and stored once, in the order of the marks', 
   t.same((await bench.run(checksummaries)).lines, ['DEBUG totals: 0 keys computed']);
 });
 
-t.test('a mark in a transaction that fails was never made', async (t) => {
+t.test('a failed transaction leaves no mark', async (t) => {
   const bench = await openProcedureBench(t);
   const failing = bench.store.db.transaction().execute(async (tx) => {
     await markSummaryDirty(tx, 'totals', 'ann');
@@ -68,7 +68,7 @@ t.test('a key that is marked while it is being computed stays for the next run',
   t.equal(computed, 2);
 });
 
-t.test('a key that fails stays marked, behind the others; what its store wrote is undone', async (t) => {
+t.test('a failed key stays marked, after the others, and its writes are rolled back', async (t) => {
   const bench = await openProcedureBench(t);
   await bench.store.db.schema.createTable('totals').addColumn('customer', 'text').execute();
   type Totals = { totals: { customer: string } };
@@ -104,7 +104,7 @@ t.test('a key that fails stays marked, behind the others; what its store wrote i
   t.same(seen.slice(3), ['new', 'bad', 'worse']);
 });
 
-t.test('keys that always fail do not keep the others waiting for ever', async (t) => {
+t.test('keys that always fail do not block the others', async (t) => {
   const bench = await openProcedureBench(t);
   let good = 0;
   t.teardown(
@@ -132,7 +132,7 @@ t.test('keys that always fail do not keep the others waiting for ever', async (t
   t.equal(good, 2);
 });
 
-t.test('a run that is ended leaves the rest to the next, which begins with it', async (t) => {
+t.test('an interrupted run leaves the rest to the next', async (t) => {
   const bench = await openProcedureBench(t);
   const seen: string[] = [];
   let abort = () => {};
@@ -159,7 +159,7 @@ t.test('a run that is ended leaves the rest to the next, which begins with it', 
   t.same(await marks(bench), []);
 });
 
-t.test('a summary that cannot tell its keys computes what is marked', async (t) => {
+t.test('a summary that cannot list its keys computes the marked ones', async (t) => {
   const bench = await openProcedureBench(t);
   t.teardown(
     registerSummary({
@@ -180,15 +180,15 @@ t.test('a summary that cannot tell its keys computes what is marked', async (t) 
   ]);
 });
 
-t.test('marks of a summary that nobody registered are told', async (t) => {
+t.test('marks of an unregistered summary cause a warning', async (t) => {
   const bench = await openProcedureBench(t);
   await markSummaryDirty(bench.db, 'totls', ['ann', 'bob']);
   const { lines } = await bench.run(checksummaries);
-  t.ok(lines.includes('WARNING nobody registered the summary "totls", of which 2 keys wait'));
+  t.ok(lines.includes('WARNING 2 keys wait for the unregistered summary "totls"'));
   t.same(await marks(bench), ['ann', 'bob']);
 });
 
-t.test('all keys are computed when that is asked for, by a later run if the first is ended', async (t) => {
+t.test('a complete recomputation covers all keys, by a later run if the first is interrupted', async (t) => {
   const bench = await openProcedureBench(t);
   const seen: string[] = [];
   let abort = () => {};
@@ -221,7 +221,7 @@ t.test('all keys are computed when that is asked for, by a later run if the firs
   t.same(seen, ['a', 'b']);
 });
 
-t.test('what a summary is computed from comes first, and what changed there is dirty here', async (t) => {
+t.test('dependencies are computed first, and their changes mark keys', async (t) => {
   const bench = await openProcedureBench(t);
   const seen: string[] = [];
   const add = (summary: Pick<Parameters<typeof registerSummary>[0], 'name' | 'depends'>) =>
@@ -260,7 +260,7 @@ t.test('what a summary is computed from comes first, and what changed there is d
   );
 });
 
-t.test('an argument that makes no sense is refused', async (t) => {
+t.test('an invalid argument is refused', async (t) => {
   const bench = await openProcedureBench(t);
   t.teardown(registerSummary({ name: 'totals', compute: () => 1, store: () => undefined }));
   for (const [args, message] of [
@@ -268,7 +268,7 @@ t.test('an argument that makes no sense is refused', async (t) => {
     [{ summaries: ['total'] }, 'there is no summary "total"; there are totals'],
     [
       { summaries: ['totals'], all: true },
-      'summary "totals" cannot be computed whole: it has no function keys',
+      'summary "totals" cannot be recomputed completely: it has no function keys',
     ],
   ] as const) {
     const run = bench.run({ run: (ar) => checksummaries.run({ ...ar, args }) });
@@ -276,7 +276,7 @@ t.test('an argument that makes no sense is refused', async (t) => {
   }
 });
 
-t.test('a summary that makes no sense is refused by name', async (t) => {
+t.test('an invalid summary is refused with its name', async (t) => {
   const wrong = { name: 'a', compute: () => 1 } as unknown as Parameters<typeof registerSummary>[0];
   t.throws(() => registerSummary(wrong), {
     code: 'LINOD_ERR_INVALID_REGISTRATION',
@@ -288,7 +288,7 @@ t.test('a summary that makes no sense is refused by name', async (t) => {
       { nightly: 'al' as 'all' },
       'summary "a": expected nightly to be one of dirty, all, got: "al", did you mean "all"?',
     ],
-    [{ nightly: 'all' }, 'summary "a": expected a function keys, since it is computed whole'],
+    [{ nightly: 'all' }, 'summary "a": expected a function keys with nightly: \'all\''],
     [{ depends: ['b'] as never }, 'summary "a": expected depends[0] to be an object, got: "b"'],
   ] as const) {
     t.throws(() => registerSummary({ ...known, ...more }), {

@@ -15,7 +15,7 @@ async function goTheirWays({ db }: ProcedureBench): Promise<void> {
   await db.updateTable('user_messages').set({ route_at: null }).execute();
 }
 
-t.test('messages seen long ago go; unseen and lately seen ones stay', async (t) => {
+t.test('messages seen long ago are deleted; unseen and recently seen ones stay', async (t) => {
   const bench = await openProcedureBench(t);
   const ago = (days: number) => new Date(bench.clock.now() - days * dayMs);
   for (const [subject, seenAt] of [
@@ -33,7 +33,7 @@ t.test('messages seen long ago go; unseen and lately seen ones stay', async (t) 
   t.same((await bench.run(clearSeenMessages)).lines, ['DEBUG no message was seen more than 30 days ago']);
 });
 
-t.test('a message that was seen before it went out by mail is kept until it has', async (t) => {
+t.test('a message that was seen before it was mailed is kept until then', async (t) => {
   const bench = await openProcedureBench(t);
   t.teardown(() => setRetention({ seenMessageDays: defaultRetention.seenMessageDays }));
   setRetention({ seenMessageDays: 0 });
@@ -51,7 +51,7 @@ t.test('a message that was seen before it went out by mail is kept until it has'
   t.same(await subjects(bench), ['waits']);
 });
 
-t.test('many messages go in batches; a run that is to end leaves the rest to the next', async (t) => {
+t.test('many messages are deleted in batches; an aborted run leaves the rest to the next', async (t) => {
   const bench = await openProcedureBench(t);
   const at = new Date(bench.clock.now() - 40 * dayMs);
   await bench.db.transaction().execute(async (tx) => {
@@ -77,7 +77,7 @@ t.test('many messages go in batches; a run that is to end leaves the rest to the
   );
 });
 
-t.test('a message written in a transaction that fails was never written', async (t) => {
+t.test('a failed transaction writes no message', async (t) => {
   const bench = await openProcedureBench(t);
   const failing = bench.store.db.transaction().execute(async (tx) => {
     await notify(tx, { to: 'ann', subject: 'paid', body: 'all of it', kind: 'order', owner: 'order 17' });
@@ -87,7 +87,7 @@ t.test('a message written in a transaction that fails was never written', async 
   t.same(await subjects(bench), []);
 });
 
-t.test('a user marks own messages only, and each once', async (t) => {
+t.test('a user can mark only own messages, and each once', async (t) => {
   const bench = await openProcedureBench(t);
   const ann = await notify(bench.db, { to: 'ann', subject: 'a' });
   const bob = await notify(bench.db, { to: 'bob', subject: 'b' });
@@ -105,11 +105,11 @@ t.test('retention takes known names and sensible numbers only', async (t) => {
   t.teardown(() => setRetention(defaultRetention));
   t.throws(() => setRetention({ seenMessageDays: -1 }), {
     code: 'LINOD_ERR_BAD_CONFIG',
-    message: 'setRetention: seenMessageDays: expected a number from 0 on, got: -1',
+    message: 'setRetention: seenMessageDays: expected a number, at least 0, got: -1',
   });
   t.throws(() => setRetention({ seenDays: 1 } as object), {
     code: 'LINOD_ERR_BAD_CONFIG',
-    message: /seenDays: there is no such number; there are jobDays, /,
+    message: /seenDays: unknown number; known are jobDays, /,
   });
   const bench = await openProcedureBench(t);
   await notify(bench.db, { to: 'ann', subject: 'a' });

@@ -2,7 +2,7 @@ import t from 'tap';
 import { clearTooOldJobHistory } from '../../procedures/clear-too-old-job-history.js';
 import { defaultRetention, setRetention } from '../../procedures/index.js';
 import { dueTimeStory, type JobStatus, ruleStory } from '../../src/index.js';
-import { summaryText } from '../../src/why/entries.js';
+import { summaryText } from '../../src/insight/why/entries.js';
 import { openProcedureBench, type ProcedureBench } from '../support/request.js';
 
 const dayMs = 86_400_000;
@@ -62,7 +62,7 @@ async function jobIds({ store }: ProcedureBench, ruleId = 2): Promise<number[]> 
 }
 
 t.test(
-  'old jobs go with their lines; failures stay longer, running ones and the newest for ever',
+  'old jobs are deleted with their lines; failed ones later, running ones and the newest never',
   async (t) => {
     const bench = await openProcedureBench(t);
     await addRule(bench, 2);
@@ -89,32 +89,35 @@ t.test(
   },
 );
 
-t.test('of a rule that runs often the newest jobs and decisions stay, failures counted apart', async (t) => {
-  t.teardown(() => setRetention(defaultRetention));
-  setRetention({ jobsPerRule: 3, failedJobsPerRule: 2, decisionsPerRule: 4 });
-  const bench = await openProcedureBench(t);
-  await addRule(bench, 2);
-  const failed: number[] = [];
-  const done: number[] = [];
-  for (let i = 0; i < 5; i++) failed.push(await addJob(bench, { ageDays: 0, status: 'failed' }));
-  for (let i = 0; i < 130; i++) done.push(await addJob(bench, { ageDays: 0 }));
-  for (let i = 0; i < 10; i++) {
-    await bench.store.db
-      .insertInto('decisions')
-      .values({ rule_id: 2, decided_at: bench.clock.now(), worker_id: 'w1', reason: String(i), detail: '' })
-      .execute();
-  }
-  const { lines } = await bench.run(clearTooOldJobHistory);
-  t.same(await jobIds(bench), [...failed.slice(-2), ...done.slice(-3)]);
-  const decisions = await bench.store.db.selectFrom('decisions').select('reason').orderBy('id').execute();
-  t.same(
-    decisions.map((row) => row.reason),
-    ['6', '7', '8', '9'],
-  );
-  t.same(lines, ['INFO 130 jobs, 6 decisions and 0 requests deleted']);
-});
+t.test(
+  'a rule that runs often keeps its newest jobs and decisions; failures have their own limit',
+  async (t) => {
+    t.teardown(() => setRetention(defaultRetention));
+    setRetention({ jobsPerRule: 3, failedJobsPerRule: 2, decisionsPerRule: 4 });
+    const bench = await openProcedureBench(t);
+    await addRule(bench, 2);
+    const failed: number[] = [];
+    const done: number[] = [];
+    for (let i = 0; i < 5; i++) failed.push(await addJob(bench, { ageDays: 0, status: 'failed' }));
+    for (let i = 0; i < 130; i++) done.push(await addJob(bench, { ageDays: 0 }));
+    for (let i = 0; i < 10; i++) {
+      await bench.store.db
+        .insertInto('decisions')
+        .values({ rule_id: 2, decided_at: bench.clock.now(), worker_id: 'w1', reason: String(i), detail: '' })
+        .execute();
+    }
+    const { lines } = await bench.run(clearTooOldJobHistory);
+    t.same(await jobIds(bench), [...failed.slice(-2), ...done.slice(-3)]);
+    const decisions = await bench.store.db.selectFrom('decisions').select('reason').orderBy('id').execute();
+    t.same(
+      decisions.map((row) => row.reason),
+      ['6', '7', '8', '9'],
+    );
+    t.same(lines, ['INFO 130 jobs, 6 decisions and 0 requests deleted']);
+  },
+);
 
-t.test('old decisions go, whatever their number', async (t) => {
+t.test('old decisions are deleted, whatever their number', async (t) => {
   const bench = await openProcedureBench(t);
   for (const days of [91, 89]) {
     const decided_at = bench.clock.now() - days * dayMs;
@@ -128,7 +131,7 @@ t.test('old decisions go, whatever their number', async (t) => {
   t.same(left, [{ reason: '89' }]);
 });
 
-t.test('of decisions that go, how often what happened is kept for each day of the rule', async (t) => {
+t.test('deleted decisions are counted for each day and reason', async (t) => {
   t.teardown(() => setRetention(defaultRetention));
   setRetention({ decisionDays: 10, decisionSummaryDays: 100 });
   const bench = await openProcedureBench(t);
@@ -193,20 +196,20 @@ t.test('of decisions that go, how often what happened is kept for each day of th
     [late, { ...started, times: 701, first_at: midnight - 100_000 }, dropped],
     'it is added',
   );
-  const { summaries: told } = await ruleStory(bench, 1, { now: new Date(bench.clock.now()) });
-  t.same(told.map(summaryText), [
+  const { summaries: days } = await ruleStory(bench, 1, { now: new Date(bench.clock.now()) });
+  t.same(days.map(summaryText), [
     '701 started, 1 late (by 9 s: the worker was busy or asleep)',
     '5 dropped (the last: 2 further due times passed meanwhile)',
   ]);
   const { sentences } = await dueTimeStory(bench, 1, new Date(midnight), new Date(bench.clock.now()));
-  t.match(sentences.at(-1), 'of that day only a summary is left: 5 dropped');
+  t.match(sentences.at(-1), 'only a summary of that day is left: 5 dropped');
 
   setRetention({ decisionSummaryDays: 53 });
   await bench.run(clearTooOldJobHistory);
   t.same(await summaries(), [dropped], 'and in the end they go as well');
 });
 
-t.test('the rules of one procedure may keep other numbers', async (t) => {
+t.test('the rules of one procedure may have their own limits', async (t) => {
   t.teardown(() => setRetention({ jobsPerRule: defaultRetention.jobsPerRule }, 'test'));
   setRetention({ jobsPerRule: 2 }, 'test');
   const bench = await openProcedureBench(t);
@@ -217,18 +220,18 @@ t.test('the rules of one procedure may keep other numbers', async (t) => {
   t.equal((await jobIds(bench, 1)).length, 6);
   t.equal((await jobIds(bench, 2)).length, 2);
   for (const [changes, message] of [
-    [{ mailDays: 1 }, /^setRetention: mailDays: there is no such number; there are jobDays/],
-    [{ jobDays: -1 }, 'setRetention: jobDays: expected a number from 0 on, got: -1'],
+    [{ mailDays: 1 }, /^setRetention: mailDays: unknown number; known are jobDays/],
+    [{ jobDays: -1 }, 'setRetention: jobDays: expected a number, at least 0, got: -1'],
   ] as const) {
     t.throws(() => setRetention(changes as object), { code: 'LINOD_ERR_BAD_CONFIG', message });
   }
   const wrong = { doneMailDays: 1 } as unknown as Parameters<typeof setRetention>[0];
   t.throws(() => setRetention(wrong, 'test'), {
-    message: /there is no such number of a procedure; there are jobDays/,
+    message: /unknown number of a procedure; known are jobDays/,
   });
 });
 
-t.test('a job with very many lines goes, too', async (t) => {
+t.test('a job with very many lines is deleted, too', async (t) => {
   const bench = await openProcedureBench(t);
   await addRule(bench, 2);
   await addJob(bench, { ageDays: 40, lines: 1200 });
@@ -238,7 +241,7 @@ t.test('a job with very many lines goes, too', async (t) => {
   t.same(await bench.store.db.selectFrom('job_lines').select('id').execute(), []);
 });
 
-t.test('handled requests go when no job refers to them any more', async (t) => {
+t.test('handled requests without a job are deleted', async (t) => {
   const bench = await openProcedureBench(t);
   await addRule(bench, 2);
   const addRequest = async (handledDaysAgo: number | null) => {
@@ -267,7 +270,7 @@ t.test('handled requests go when no job refers to them any more', async (t) => {
   t.same(lines, ['INFO 1 job, 0 decisions and 2 requests deleted']);
 });
 
-t.test('a run that is to end stops, says so, and the next one finishes', async (t) => {
+t.test('an aborted run stops with a message, and the next one finishes', async (t) => {
   const bench = await openProcedureBench(t);
   await addRule(bench, 2);
   for (let i = 0; i < 60; i++) await addJob(bench, { ageDays: 40 });

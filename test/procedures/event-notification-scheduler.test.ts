@@ -123,7 +123,7 @@ t.test(
   },
 );
 
-t.test('a cancelled event, a vanished one and a person who left get no reminder', async (t) => {
+t.test('a cancelled event, a missing one and a user who left get no reminder', async (t) => {
   const bench = await openProcedureBench(t);
   const start = noon + 2 * hourMs;
   const source = calendar(
@@ -142,7 +142,7 @@ t.test('a cancelled event, a vanished one and a person who left get no reminder'
   t.same(await messages(bench), ['bob: changed']);
 });
 
-t.test('of reminders that are due together one is sent, of events that have begun none', async (t) => {
+t.test('one of several due reminders is sent, and none for events that have begun', async (t) => {
   const bench = await openProcedureBench(t);
   calendar(
     t,
@@ -157,7 +157,7 @@ t.test('of reminders that are due together one is sent, of events that have begu
   t.same((await messages(bench)).length, 2, 'no worker ran in between');
 });
 
-t.test('a reminder of which the time lies between two looks is sent at the first of them', async (t) => {
+t.test('a reminder that is due between two runs is sent by the first', async (t) => {
   const bench = await openProcedureBench(t);
   const soon = (id: string, more: Partial<UpcomingEvent>) =>
     meeting(noon + 7 * minuteMs, { id, body: id, ...more });
@@ -172,10 +172,10 @@ t.test('a reminder of which the time lies between two looks is sent at the first
   await runAt(bench, noon + 5 * minuteMs);
   t.same((await messages(bench)).sort(), ['ann: at its start', 'bob: a minute before']);
   await runAt(bench, noon + 7 * minuteMs);
-  t.equal((await messages(bench)).length, 3, 'the third a look before it would be too late');
+  t.equal((await messages(bench)).length, 3, 'the third one a run before it would be too late');
 });
 
-t.test('a source that throws leaves its reminders as they were, and the others go on', async (t) => {
+t.test('a source that throws keeps its reminders, and the others continue', async (t) => {
   const bench = await openProcedureBench(t);
   const source = calendar(t, meeting(noon + 2 * hourMs, { body: 'planned' }));
   t.teardown(
@@ -194,7 +194,7 @@ t.test('a source that throws leaves its reminders as they were, and the others g
   t.same((await messages(bench)).sort(), ['ann: planned', 'bob: other']);
 });
 
-t.test('nonsense is told, and costs neither the other events nor what was planned before', async (t) => {
+t.test('invalid events are reported, and affect neither other events nor planned reminders', async (t) => {
   const bench = await openProcedureBench(t);
   const start = noon + 2 * hourMs;
   const source = calendar(t, meeting(start, { id: 'a', body: 'a' }), meeting(start, { id: 'b', body: 'b' }));
@@ -222,10 +222,10 @@ t.test('nonsense is told, and costs neither the other events nor what was planne
   source.upcoming = () => nonsense as UpcomingEvent[];
   const { lines } = await runAt(bench, noon);
   t.same(lines, [
-    'WARNING meetings: event at place 0: expected an object, got: null',
-    'WARNING meetings: event at place 1: expected id to be a text, got: 17',
+    'WARNING meetings: event at index 0: expected an object, got: null',
+    'WARNING meetings: event at index 1: expected id to be a text, got: 17',
     'WARNING meetings: event a: expected start to be a date, got: "tomorrow"',
-    'WARNING meetings: so are 9 more events',
+    'WARNING meetings: and 9 more invalid events',
     'DEBUG meetings: 0 reminders planned, 0 dropped',
   ]);
   t.equal((await problems(bench)).length, 12);
@@ -246,40 +246,37 @@ t.test('nonsense is told, and costs neither the other events nor what was planne
   t.same((await messages(bench)).sort(), ['ann: a', 'ann: b']);
 });
 
-t.test(
-  'what is wrong with a source is a problem with its time, until it is mended or the source is gone',
-  async (t) => {
-    const bench = await openProcedureBench(t);
-    const source = calendar(t, meeting(noon + 2 * hourMs));
-    const nonsense = { ...meeting(noon + hourMs), id: 'm2', subject: 5 as unknown as string };
-    source.upcoming = () => [nonsense];
-    await runAt(bench, noon);
-    await runAt(bench, noon + hourMs / 2);
-    const expected = ['event source meetings, event m2: expected subject to be a text, got: 5'];
-    t.same(await problems(bench), expected);
-    t.equal((await bench.db.selectFrom('data_problems').selectAll().executeTakeFirstOrThrow()).since, noon);
-    await bench.run(checkdata);
-    t.same(await problems(bench), expected, 'checkdata leaves it open');
-    source.upcoming = () => {
-      throw new Error('calendar is away');
-    };
-    await runAt(bench, noon + hourMs / 2);
-    t.match(await problems(bench), [
-      /^event source meetings, the source: its events could not be read.*calendar is away$/,
-    ]);
-    source.upcoming = () => [];
-    await runAt(bench, noon + hourMs / 2);
-    t.same(await problems(bench), []);
-    source.upcoming = () => [nonsense];
-    await runAt(bench, noon + hourMs / 2);
-    t.same(await problems(bench), expected, 'and it may come back');
-    registerEventSource(source)();
-    await runAt(bench, noon + hourMs / 2);
-    t.same(await problems(bench), []);
-  },
-);
+t.test('an error of a source is a stored problem until it is solved or the source is removed', async (t) => {
+  const bench = await openProcedureBench(t);
+  const source = calendar(t, meeting(noon + 2 * hourMs));
+  const nonsense = { ...meeting(noon + hourMs), id: 'm2', subject: 5 as unknown as string };
+  source.upcoming = () => [nonsense];
+  await runAt(bench, noon);
+  await runAt(bench, noon + hourMs / 2);
+  const expected = ['event source meetings, event m2: expected subject to be a text, got: 5'];
+  t.same(await problems(bench), expected);
+  t.equal((await bench.db.selectFrom('data_problems').selectAll().executeTakeFirstOrThrow()).since, noon);
+  await bench.run(checkdata);
+  t.same(await problems(bench), expected, 'checkdata leaves it open');
+  source.upcoming = () => {
+    throw new Error('calendar is away');
+  };
+  await runAt(bench, noon + hourMs / 2);
+  t.match(await problems(bench), [
+    /^event source meetings, the source: its events could not be read.*calendar is away$/,
+  ]);
+  source.upcoming = () => [];
+  await runAt(bench, noon + hourMs / 2);
+  t.same(await problems(bench), []);
+  source.upcoming = () => [nonsense];
+  await runAt(bench, noon + hourMs / 2);
+  t.same(await problems(bench), expected, 'and it may come back');
+  registerEventSource(source)();
+  await runAt(bench, noon + hourMs / 2);
+  t.same(await problems(bench), []);
+});
 
-t.test('a large source may be a generator: what vanished is dropped', async (t) => {
+t.test('a large source may be a generator; reminders of missing events are dropped', async (t) => {
   const bench = await openProcedureBench(t);
   let count = 1300;
   t.teardown(
@@ -298,7 +295,7 @@ t.test('a large source may be a generator: what vanished is dropped', async (t) 
   t.equal((await planned(bench)).length, 700);
 });
 
-t.test('a generator that throws in the middle leaves its reminders as they were', async (t) => {
+t.test('a generator that throws in the middle keeps its reminders', async (t) => {
   const bench = await openProcedureBench(t);
   let isBroken = false;
   t.teardown(
@@ -322,7 +319,7 @@ t.test('a generator that throws in the middle leaves its reminders as they were'
   );
 });
 
-t.test('a source that says nothing for too long, or never ends, keeps the others not waiting', async (t) => {
+t.test('a source that is too slow, or never ends, does not block the others', async (t) => {
   const bench = await openProcedureBench(t);
   t.teardown(
     registerEventSource({ name: 'silent', timeoutMs: 20, upcoming: () => new Promise(() => undefined) }),
@@ -360,7 +357,7 @@ t.test('two jobs at once plan and send each reminder once', async (t) => {
   t.equal(new Set(all).size, 80);
 });
 
-t.test('a run that is ended while a source answers drops nothing', async (t) => {
+t.test('a run that ends during the answer of a source drops nothing', async (t) => {
   const bench = await openProcedureBench(t);
   const source = calendar(t, meeting(noon + 2 * hourMs));
   await runAt(bench, noon);
@@ -373,10 +370,10 @@ t.test('a run that is ended while a source answers drops nothing', async (t) => 
   t.same(await planned(bench), [60]);
 });
 
-t.test('a run that dies leaves no reminder half sent', async (t) => {
+t.test('a run that fails leaves no reminder half sent', async (t) => {
   const bench = await openProcedureBench(t);
   calendar(t, meeting(noon + 30 * minuteMs, { body: 'soon' }));
-  // The message cannot be written, as when the disk is full: neither may the mark.
+  // The message cannot be written, as with a full disk, so the mark must not be either.
   await bench.store.db.schema.alterTable('user_messages').renameTo('user_messages_away').execute();
   await t.rejects(bench.run(eventNotificationScheduler), { message: /user_messages/ });
   await bench.store.db.schema.alterTable('user_messages_away').renameTo('user_messages').execute();
@@ -385,7 +382,7 @@ t.test('a run that dies leaves no reminder half sent', async (t) => {
   t.same(await messages(bench), ['ann: soon']);
 });
 
-t.test('nobody is reminded by a source that is gone, and the past is forgotten', async (t) => {
+t.test('a removed source sends no reminders, and past ones are deleted', async (t) => {
   const bench = await openProcedureBench(t);
   const unregister = registerEventSource({ name: 'gone', upcoming: () => [meeting(noon + 2 * hourMs)] });
   await runAt(bench, noon);
@@ -396,7 +393,7 @@ t.test('nobody is reminded by a source that is gone, and the past is forgotten',
   t.same(await bench.db.selectFrom('event_reminders').selectAll().execute(), []);
 });
 
-t.test('a source that makes no sense is refused by name', async (t) => {
+t.test('an invalid source is refused with its name', async (t) => {
   for (const [changes, message] of [
     [{ upcoming: 5 }, 'event source "a": expected upcoming to be a function, got: 5'],
     [

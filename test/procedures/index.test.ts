@@ -7,7 +7,7 @@ import { openStore } from '../../src/store/store.js';
 import { openProcedureBench } from '../support/request.js';
 
 t.test(
-  'the seven of the original are registered in its order and with its recurrences, then push',
+  "the original's seven procedures are registered in its order with its recurrences, then push",
   async (t) => {
     t.same(
       Array.from(Procedures, ({ name, every, everyUnit }) => `${name} every ${every} ${everyUnit}`),
@@ -30,7 +30,7 @@ t.test(
   },
 );
 
-t.test('an application that registers nothing sees them find nothing, at DEBUG', async (t) => {
+t.test('without registrations the procedures only log at DEBUG', async (t) => {
   const bench = await openProcedureBench(t);
   for (const procedure of Procedures) {
     const { lines } = await bench.run(procedure);
@@ -42,7 +42,7 @@ t.test('an application that registers nothing sees them find nothing, at DEBUG',
   }
 });
 
-t.test('in a database that was opened without their tables they fail with what to do', async (t) => {
+t.test('without their tables the procedures fail with advice', async (t) => {
   const bench = await openProcedureBench(t);
   const path = join(bench.site.directory, 'other.db');
   const store = await openStore({ path, migrations: [ownMigrations] });

@@ -20,7 +20,7 @@ const { maxAttempts, pauseAfter } = mails;
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
 
-/** Takes every mail, unless `react` does something else. */
+/** A transport that accepts every mail, unless `react` does something else. */
 class FakeTransport implements MailTransport {
   readonly sent: OutgoingMail[] = [];
   react: (mail: OutgoingMail, signal: AbortSignal) => unknown = () => undefined;
@@ -59,7 +59,7 @@ async function mailOf({ db }: ProcedureBench, id: number) {
   return await db.selectFrom('outbox_mails').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 }
 
-t.test('urgent mails are sent in the order of the queue, once, and marked with the answer', async (t) => {
+t.test('urgent mails are sent once, in the order of the queue, and store the answer', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = fakeTransport(t);
   const id = await queue(bench, 'ann@example.org', { html: '<p>Hello</p>', from: 'Shop <shop@example.org>' });
@@ -92,7 +92,7 @@ t.test('urgent mails are sent in the order of the queue, once, and marked with t
 t.test('without a transport mails stay queued, and a warning says so once', async (t) => {
   const bench = await openProcedureBench(t);
   await queue(bench, 'ann@example.org');
-  const text = `1 mail waits: ${bench.site.configFile}: mailUrl: names no mail server; or see registerMailTransport`;
+  const text = `1 mail waits: ${bench.site.configFile}: mailUrl: expected the URL of a mail server, or a call of registerMailTransport; got none`;
   t.same((await bench.run(sendPendingEmailsOften)).lines, [`WARNING ${text}`]);
   t.same((await bench.run(sendPendingEmailsOften)).lines, [`DEBUG ${text}`]);
   t.same((await bench.run(sendPendingEmailsDaily)).lines, ['DEBUG nothing waits for a digest']);
@@ -102,48 +102,45 @@ t.test('without a transport mails stay queued, and a warning says so once', asyn
   t.same(transport.recipients, ['ann@example.org']);
 });
 
-t.test(
-  'a mail that fails stops no other; it is tried again with growing pauses, then given up',
-  async (t) => {
-    const bench = await openProcedureBench(t);
-    const transport = fakeTransport(t);
-    let attempts = 0;
-    transport.react = (mail) => {
-      if (mail.to !== 'bad@example.org') return;
-      attempts++;
-      throw new Error('mailbox is full\nreally');
-    };
-    const bad = await queue(bench, 'bad@example.org');
-    await queue(bench, 'ann@example.org');
-    const first = await bench.run(sendPendingEmailsOften);
-    t.same(transport.recipients, ['ann@example.org']);
-    t.same(
-      first.lines.filter((line) => !line.startsWith('DEBUG')),
-      [
-        `WARNING mail ${bad} to bad@example.org: failed (attempt 1), next attempt in 1 min: Error: mailbox is full`,
-        'INFO 1 mail sent, 1 not',
-      ],
-    );
-    const { message_id } = await mailOf(bench, bad);
-    for (let attempt = 1; attempt < maxAttempts; attempt++) {
-      bench.clock.advance(pauseAfter(attempt) - 1);
-      await bench.run(sendPendingEmailsOften);
-      t.equal(attempts, attempt, `not before the pause after attempt ${attempt} is over`);
-      bench.clock.advance(1);
-      await bench.run(sendPendingEmailsOften);
-      t.equal(attempts, attempt + 1);
-    }
-    t.match(await mailOf(bench, bad), {
-      status: 'failed',
-      attempts: maxAttempts,
-      answer: 'Error: mailbox is full',
-      message_id,
-    });
-    bench.clock.advance(dayMs);
+t.test('a failed mail blocks no other; it is retried with growing pauses, then given up', async (t) => {
+  const bench = await openProcedureBench(t);
+  const transport = fakeTransport(t);
+  let attempts = 0;
+  transport.react = (mail) => {
+    if (mail.to !== 'bad@example.org') return;
+    attempts++;
+    throw new Error('mailbox is full\nreally');
+  };
+  const bad = await queue(bench, 'bad@example.org');
+  await queue(bench, 'ann@example.org');
+  const first = await bench.run(sendPendingEmailsOften);
+  t.same(transport.recipients, ['ann@example.org']);
+  t.same(
+    first.lines.filter((line) => !line.startsWith('DEBUG')),
+    [
+      `WARNING mail ${bad} to bad@example.org: failed (attempt 1), next attempt in 1 min: Error: mailbox is full`,
+      'INFO 1 mail sent, 1 not',
+    ],
+  );
+  const { message_id } = await mailOf(bench, bad);
+  for (let attempt = 1; attempt < maxAttempts; attempt++) {
+    bench.clock.advance(pauseAfter(attempt) - 1);
     await bench.run(sendPendingEmailsOften);
-    t.equal(attempts, maxAttempts);
-  },
-);
+    t.equal(attempts, attempt, `not before the pause after attempt ${attempt} is over`);
+    bench.clock.advance(1);
+    await bench.run(sendPendingEmailsOften);
+    t.equal(attempts, attempt + 1);
+  }
+  t.match(await mailOf(bench, bad), {
+    status: 'failed',
+    attempts: maxAttempts,
+    answer: 'Error: mailbox is full',
+    message_id,
+  });
+  bench.clock.advance(dayMs);
+  await bench.run(sendPendingEmailsOften);
+  t.equal(attempts, maxAttempts);
+});
 
 t.test('the pauses grow from a minute to six hours', async (t) => {
   t.same(
@@ -164,7 +161,7 @@ t.test('a mail that is refused is not tried again', async (t) => {
   t.equal(lines[0], `WARNING mail ${id} to bad@example.org: failed (attempt 1), given up: 550 no such user`);
 });
 
-t.test('while the transport is down nothing counts as an attempt, and it is told once', async (t) => {
+t.test('while the transport is down no attempt counts, and one warning is logged', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = fakeTransport(t);
   let calls = 0;
@@ -176,9 +173,9 @@ t.test('while the transport is down nothing counts as an attempt, and it is told
   await queue(bench, 'bob@example.org');
   const first = await bench.run(sendPendingEmailsOften);
   t.equal(calls, 1, 'the second mail is not even tried');
-  t.equal(first.lines[0], 'WARNING no mail can be sent now, all wait: connection refused');
+  t.equal(first.lines[0], 'WARNING no mail can be sent now: connection refused');
   const second = await bench.run(sendPendingEmailsOften);
-  t.equal(second.lines[0], 'DEBUG no mail can be sent now, all wait: connection refused');
+  t.equal(second.lines[0], 'DEBUG no mail can be sent now: connection refused');
   t.same(await outbox(bench), ['ann@example.org queued 0', 'bob@example.org queued 0']);
   transport.react = () => undefined;
   await bench.run(sendPendingEmailsOften);
@@ -191,7 +188,7 @@ t.test('a crash between send and mark repeats a mail once, with the same Message
   const id = await queue(bench, 'ann@example.org');
   const crash = async () => {
     const ar = await bench.request();
-    // What a process that dies after the send leaves behind: the mail is out, and the mark was never made.
+    // A process that dies after the send has sent the mail, but not marked it.
     const { react } = transport;
     transport.react = async (mail) => {
       transport.sent.push(mail);
@@ -225,14 +222,14 @@ t.test('a crash between send and mark repeats a mail once, with the same Message
   const last = await bench.run(sendPendingEmailsOften);
   t.same(transport.sent, [], 'two copies are out already: there is no third');
   t.match(await mailOf(bench, again), { status: 'failed', interruptions: 2 });
-  t.match(last.lines[0], /given up: it may have been sent 2 times, last since job 4 ended/);
-  // The dead wake up, late: they change nothing any more.
+  t.match(last.lines[0], /given up: it may have been sent 2 times; last result: job 4 ended/);
+  // The jobs that were given up resume late, and change nothing.
   for (const { ar } of [first, second, third]) ar.abort();
   await Promise.all([first.dead, second.dead, third.dead]);
   t.same(await outbox(bench), ['ann@example.org sent 2', 'bob@example.org failed 2']);
 });
 
-t.test('a job that was given up changes nothing of a mail that another has in hand', async (t) => {
+t.test('a job that was given up does not change a mail that another has claimed', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = fakeTransport(t);
   const waiting: Array<() => void> = [];
@@ -257,7 +254,7 @@ t.test('a job that was given up changes nothing of a mail that another has in ha
   t.match(await mailOf(bench, id), { status: 'sent', job_id: null });
 });
 
-t.test('a mail that a living job has in hand is left to it', async (t) => {
+t.test('a mail that a running job has claimed stays with it', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = fakeTransport(t);
   let release: (() => void) | undefined;
@@ -280,7 +277,7 @@ t.test('a mail that a living job has in hand is left to it', async (t) => {
   t.same(await outbox(bench), ['ann@example.org sent 1', 'bob@example.org sent 1']);
 });
 
-t.test('a run that is ended while it sends leaves the mail for the next', async (t) => {
+t.test('a run that is aborted while it sends leaves the mail to the next', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = fakeTransport(t);
   await queue(bench, 'ann@example.org');
@@ -288,8 +285,8 @@ t.test('a run that is ended while it sends leaves the mail for the next', async 
   await bench.run(sendPendingEmailsOften, (ar) => {
     transport.react = async (_mail, signal) => {
       ar.abort();
-      t.equal(signal.aborted, true, 'the transport is told');
-      // It does not listen.
+      t.equal(signal.aborted, true, 'the transport gets the signal');
+      // It ignores the signal.
       await new Promise<never>(() => undefined);
     };
   });
@@ -300,7 +297,7 @@ t.test('a run that is ended while it sends leaves the mail for the next', async 
   t.same(transport.recipients, ['bob@example.org', 'ann@example.org']);
 });
 
-t.test('a transport that does not answer stops neither its run nor the other mails', async (t) => {
+t.test('a transport that does not answer blocks neither its run nor other mails', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = Object.assign(fakeTransport(t), { timeoutMs: 1 });
   transport.react = async () => await new Promise<never>(() => undefined);
@@ -317,7 +314,7 @@ t.test('a transport that does not answer stops neither its run nor the other mai
   t.same(transport.recipients, ['bob@example.org']);
 });
 
-t.test('each recipient gets one digest a day of what is marked for it', async (t) => {
+t.test('each recipient gets one digest of the daily mails', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = fakeTransport(t);
   for (const subject of ['One', 'Two', 'Three']) {
@@ -346,7 +343,7 @@ t.test('each recipient gets one digest a day of what is marked for it', async (t
   t.equal(transport.sent.length, 2, 'nothing is sent twice');
 });
 
-t.test('a digest that cannot be sent at once is sent later, as it is', async (t) => {
+t.test('a digest that cannot be sent at once is sent later, unchanged', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = fakeTransport(t);
   transport.react = () => {
@@ -361,7 +358,7 @@ t.test('a digest that cannot be sent at once is sent later, as it is', async (t)
   t.same(transport.recipients, ['ann@example.org']);
 });
 
-t.test('an application composes its digests; when that fails the default one is sent', async (t) => {
+t.test('an application composes its digests; if that fails, the default one is sent', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = fakeTransport(t);
   const unregister = registerDigestComposer((to, parts) => ({
@@ -389,7 +386,7 @@ t.test('an application composes its digests; when that fails the default one is 
   }
 });
 
-t.test('what is too much for one digest goes into several', async (t) => {
+t.test('too many mails for one digest go into several', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = fakeTransport(t);
   await bench.db.transaction().execute(async (tx) => {
@@ -405,7 +402,7 @@ t.test('what is too much for one digest goes into several', async (t) => {
   );
 });
 
-t.test('a mail that comes while a digest is composed waits for the next one', async (t) => {
+t.test('a mail that is queued while a digest is composed waits for the next one', async (t) => {
   const bench = await openProcedureBench(t);
   const transport = fakeTransport(t);
   let isFirst = true;
@@ -425,7 +422,7 @@ t.test('a mail that comes while a digest is composed waits for the next one', as
   );
 });
 
-t.test('what was sent long ago leaves the outbox, a digest with its parts', async (t) => {
+t.test('old sent mails are deleted, a digest with its parts', async (t) => {
   const bench = await openProcedureBench(t);
   fakeTransport(t);
   await queue(bench, 'ann@example.org');
@@ -438,7 +435,7 @@ t.test('what was sent long ago leaves the outbox, a digest with its parts', asyn
   t.same(await outbox(bench), ['bob@example.org queued 0']);
 });
 
-t.test('a mail that makes no sense is refused before it is queued', async (t) => {
+t.test('an invalid mail is refused before it is queued', async (t) => {
   const bench = await openProcedureBench(t);
   for (const [changes, field] of [
     [{ to: '' }, 'to'],
@@ -458,7 +455,7 @@ t.test('a mail that makes no sense is refused before it is queued', async (t) =>
   t.same(await outbox(bench), []);
 });
 
-t.test('a mail queued in a transaction that fails was never queued', async (t) => {
+t.test('a failed transaction queues no mail', async (t) => {
   const bench = await openProcedureBench(t);
   const failing = bench.store.db.transaction().execute(async (tx) => {
     await queueMail(tx, { to: 'ann@example.org', subject: 'Paid', text: '' });

@@ -21,7 +21,7 @@ type Tap = Parameters<typeof openProcedureBench>[0];
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
 
-/** A way that keeps the subjects of what it was given, unless it throws. */
+/** A way that collects the subjects of its messages, unless it throws. */
 function recordingWay(t: Tap, name: string, sender?: string): { taken: string[]; fail: unknown } {
   const way = { taken: [] as string[], fail: undefined as unknown };
   t.teardown(
@@ -30,7 +30,7 @@ function recordingWay(t: Tap, name: string, sender?: string): { taken: string[];
       sender,
       deliver: async (message, tx) => {
         if (way.fail !== undefined) throw way.fail;
-        // What it writes stands or falls with the note that it was taken.
+        // Its writes are in the same transaction as the record of the delivery.
         await tx.updateTable('user_messages').set({ owner: name }).where('id', '=', message.id).execute();
         way.taken.push(message.subject);
       },
@@ -43,7 +43,7 @@ function users(t: Tap, contacts: Record<string, { email?: string; name?: string 
   t.teardown(registerUserDirectory((user) => contacts[user] ?? null));
 }
 
-async function tell(bench: ProcedureBench, subject: string, more: object = {}): Promise<number> {
+async function send(bench: ProcedureBench, subject: string, more: object = {}): Promise<number> {
   return await notify(bench.db, { to: 'ann', subject, at: new Date(bench.clock.now()), ...more });
 }
 
@@ -56,37 +56,40 @@ const mails = async ({ db }: ProcedureBench) =>
 
 const warnings = (lines: readonly string[]) => lines.filter((line) => line.startsWith('WARNING message'));
 
-t.test('a user chooses for a kind or for all; without a choice the kind decides, then in-app', async (t) => {
-  const { db } = await openProcedureBench(t);
-  t.same(await chosenWays(db, 'ann', 'order'), ['in-app']);
-  t.teardown(registerNotificationKind({ name: 'order', text: 'Orders', ways: ['in-app', 'mail'] }));
-  t.same(await chosenWays(db, 'ann', 'order'), ['in-app', 'mail']);
-  await chooseWays(db, 'ann', '*', ['digest']);
-  t.same(await chosenWays(db, 'ann', 'order'), ['digest']);
-  await chooseWays(db, 'ann', 'order', ['push', 'push']);
-  t.same(await chosenWays(db, 'ann', 'order'), ['push']);
-  t.same(await chosenWays(db, 'ann', 'other'), ['digest']);
-  t.same(await chosenWays(db, 'bob', 'order'), ['in-app', 'mail']);
-  await chooseWays(db, 'ann', 'order', null);
-  t.same(await chosenWays(db, 'ann', 'order'), ['digest']);
-  for (const wrong of ['mail', ['two words'], [5]]) {
-    await t.rejects(chooseWays(db, 'ann', '*', wrong as string[]), {
-      code: 'LINOD_ERR_INVALID_REGISTRATION',
-    });
-  }
-});
+t.test(
+  'the ways are the choice for the kind, the choice for all, the default of the kind, or in-app',
+  async (t) => {
+    const { db } = await openProcedureBench(t);
+    t.same(await chosenWays(db, 'ann', 'order'), ['in-app']);
+    t.teardown(registerNotificationKind({ name: 'order', text: 'Orders', ways: ['in-app', 'mail'] }));
+    t.same(await chosenWays(db, 'ann', 'order'), ['in-app', 'mail']);
+    await chooseWays(db, 'ann', '*', ['digest']);
+    t.same(await chosenWays(db, 'ann', 'order'), ['digest']);
+    await chooseWays(db, 'ann', 'order', ['push', 'push']);
+    t.same(await chosenWays(db, 'ann', 'order'), ['push']);
+    t.same(await chosenWays(db, 'ann', 'other'), ['digest']);
+    t.same(await chosenWays(db, 'bob', 'order'), ['in-app', 'mail']);
+    await chooseWays(db, 'ann', 'order', null);
+    t.same(await chosenWays(db, 'ann', 'order'), ['digest']);
+    for (const wrong of ['mail', ['two words'], [5]]) {
+      await t.rejects(chooseWays(db, 'ann', '*', wrong as string[]), {
+        code: 'LINOD_ERR_INVALID_REGISTRATION',
+      });
+    }
+  },
+);
 
 t.test(
-  'a message goes each chosen way once: mail at once, digest, in-app and one of the application',
+  'a message is delivered once on each chosen way: mail, digest, in-app and one of the application',
   async (t) => {
     const bench = await openProcedureBench(t);
     users(t, { ann: { email: 'ann@example.org', name: 'Ann "A", the first' } });
     const sms = recordingWay(t, 'sms');
     await chooseWays(bench.db, 'ann', 'urgent', ['in-app', 'mail', 'sms']);
     await chooseWays(bench.db, 'ann', 'news', ['digest']);
-    await tell(bench, 'Fire', { body: 'Run.', kind: 'urgent' });
-    await tell(bench, 'Two\nlines', { kind: 'news' });
-    await tell(bench, 'Plain');
+    await send(bench, 'Fire', { body: 'Run.', kind: 'urgent' });
+    await send(bench, 'Two\nlines', { kind: 'news' });
+    await send(bench, 'Plain');
     await bench.run(sendPendingEmailsOften);
     await bench.run(sendPendingEmailsOften);
     const recipient = '"Ann \\"A\\", the first" <ann@example.org>';
@@ -101,38 +104,38 @@ t.test(
         ['Plain', null],
         ['Fire', 'sms'],
       ],
-      'who wants a digest only has it not in the application',
+      'a user with the way digest only does not see it in the application',
     );
   },
 );
 
 t.test(
-  'what sends for a way is asked for once a run, unless nothing is new or its rule is cancelled',
+  'the sender of a way is requested once per run, unless nothing is new or its rule is cancelled',
   async (t) => {
     const bench = await openProcedureBench(t);
     const way = recordingWay(t, 'sms', 'test');
     await chooseWays(bench.db, 'ann', '*', ['sms']);
-    await tell(bench, 'One');
-    await tell(bench, 'Two');
+    await send(bench, 'One');
+    await send(bench, 'Two');
     t.same((await bench.run(sendPendingEmailsOften)).requested, [1]);
     t.same((await bench.run(sendPendingEmailsOften)).requested, []);
     way.fail = new Error('no network');
-    await tell(bench, 'Three');
+    await send(bench, 'Three');
     t.same((await bench.run(sendPendingEmailsOften)).requested, [], 'nothing was taken over');
     way.fail = undefined;
     await bench.db.updateTable('job_rules').set({ cancelled_at: noon }).execute();
-    await tell(bench, 'Four');
+    await send(bench, 'Four');
     t.same((await bench.run(sendPendingEmailsOften)).requested, []);
     t.same(way.taken, ['One', 'Two', 'Four']);
   },
 );
 
-t.test('unseen messages are counted and paged; what was seen is not counted', async (t) => {
+t.test('unseen messages are counted and paged; seen ones are not counted', async (t) => {
   const bench = await openProcedureBench(t);
-  for (const subject of ['a', 'b', 'c']) await tell(bench, subject);
-  await tell(bench, 'other', { to: 'bob' });
+  for (const subject of ['a', 'b', 'c']) await send(bench, subject);
+  await send(bench, 'other', { to: 'bob' });
   await chooseWays(bench.db, 'ann', 'quiet', []);
-  await tell(bench, 'quiet', { kind: 'quiet' });
+  await send(bench, 'quiet', { kind: 'quiet' });
   t.equal(await countUnseenMessages(bench.db, 'ann'), 3);
   const [first, second] = await messagesOf(bench.db, 'ann', { limit: 2 });
   t.match([first, second], [{ subject: 'c' }, { subject: 'b' }]);
@@ -142,37 +145,34 @@ t.test('unseen messages are counted and paged; what was seen is not counted', as
   t.match(await messagesOf(bench.db, 'ann', { unseen: true }), [{ subject: 'b' }, { subject: 'a' }]);
 });
 
-t.test(
-  'a way that fails keeps neither the other ways nor the other messages, and is tried again',
-  async (t) => {
-    const bench = await openProcedureBench(t);
-    const [bad, good] = [recordingWay(t, 'bad'), recordingWay(t, 'good')];
-    bad.fail = new Error('busy');
-    await chooseWays(bench.db, 'ann', '*', ['bad', 'good']);
-    const id = await tell(bench, 'One');
-    const { lines } = await bench.run(sendPendingEmailsOften);
-    t.same(warnings(lines), [`WARNING message ${id} to ann: bad: Error: busy`]);
-    t.same([bad.taken, good.taken], [[], ['One']]);
-    t.match(await messagesOf(bench.db, 'ann'), [{ problem: 'bad: Error: busy' }], 'meanwhile it is shown');
-    await bench.run(sendPendingEmailsOften);
-    bench.clock.advance(minuteMs);
-    t.same(warnings((await bench.run(sendPendingEmailsOften)).lines), [], 'the same is told once');
-    bad.fail = undefined;
-    bench.clock.advance(minuteMs);
-    await bench.run(sendPendingEmailsOften);
-    t.same([bad.taken, good.taken], [['One'], ['One']]);
-    t.match(await messagesOf(bench.db, 'ann'), [{ problem: null, route_at: null }]);
-  },
-);
+t.test('a failed way blocks neither other ways nor other messages, and is retried', async (t) => {
+  const bench = await openProcedureBench(t);
+  const [bad, good] = [recordingWay(t, 'bad'), recordingWay(t, 'good')];
+  bad.fail = new Error('busy');
+  await chooseWays(bench.db, 'ann', '*', ['bad', 'good']);
+  const id = await send(bench, 'One');
+  const { lines } = await bench.run(sendPendingEmailsOften);
+  t.same(warnings(lines), [`WARNING message ${id} to ann: bad: Error: busy`]);
+  t.same([bad.taken, good.taken], [[], ['One']]);
+  t.match(await messagesOf(bench.db, 'ann'), [{ problem: 'bad: Error: busy' }], 'meanwhile it is shown');
+  await bench.run(sendPendingEmailsOften);
+  bench.clock.advance(minuteMs);
+  t.same(warnings((await bench.run(sendPendingEmailsOften)).lines), [], 'the same problem is logged once');
+  bad.fail = undefined;
+  bench.clock.advance(minuteMs);
+  await bench.run(sendPendingEmailsOften);
+  t.same([bad.taken, good.taken], [['One'], ['One']]);
+  t.match(await messagesOf(bench.db, 'ann'), [{ problem: null, route_at: null }]);
+});
 
-t.test('a way is given up after a day, or at once where the user cannot be reached', async (t) => {
+t.test('a way is given up after a day, or at once for an unreachable user', async (t) => {
   const bench = await openProcedureBench(t);
   const late = recordingWay(t, 'late');
   late.fail = new Error('busy');
   users(t, { bob: {}, cid: { email: 'cid@example.org\nBcc: all@example.org' } });
   await chooseWays(bench.db, 'ann', '*', ['late', 'gone']);
   for (const user of ['bob', 'cid', 'dan']) await chooseWays(bench.db, user, '*', ['mail']);
-  for (const to of ['ann', 'bob', 'cid', 'dan']) await tell(bench, 'One', { to });
+  for (const to of ['ann', 'bob', 'cid', 'dan']) await send(bench, 'One', { to });
   await bench.run(sendPendingEmailsOften);
   const problems = async () =>
     (await bench.db.selectFrom('user_messages').selectAll().orderBy('id').execute()).map((row) => [
@@ -194,23 +194,23 @@ t.test('a way is given up after a day, or at once where the user cannot be reach
   t.equal(await countUnseenMessages(bench.db, 'bob'), 1, 'the application shows what it could not deliver');
 });
 
-t.test('an application says how mails of messages look', async (t) => {
+t.test('an application writes the mails for messages', async (t) => {
   const bench = await openProcedureBench(t);
   users(t, { ann: { email: 'ann@example.org' } });
   await chooseWays(bench.db, 'ann', '*', ['mail']);
   t.teardown(
     registerMessageMail(({ subject }) => ({ subject: `[shop] ${subject}`, text: 'x', html: '<p>x' })),
   );
-  await tell(bench, 'One', { owner: 'order 17' });
+  await send(bench, 'One', { owner: 'order 17' });
   await bench.run(sendPendingEmailsOften);
   t.match(await mails(bench), [{ subject: '[shop] One', html: '<p>x', owner: 'order 17' }]);
 });
 
-t.test('two runs beside one another hand a message over once', async (t) => {
+t.test('two parallel runs deliver a message once', async (t) => {
   const bench = await openProcedureBench(t);
   const way = recordingWay(t, 'sms');
   await chooseWays(bench.db, 'ann', '*', ['sms']);
-  for (let i = 0; i < 20; i++) await tell(bench, String(i));
+  for (let i = 0; i < 20; i++) await send(bench, String(i));
   await Promise.all([bench.run(sendPendingEmailsOften), bench.run(sendPendingEmailsOften)]);
   t.same(
     way.taken.toSorted((a, b) => Number(a) - Number(b)),
@@ -218,14 +218,14 @@ t.test('two runs beside one another hand a message over once', async (t) => {
   );
 });
 
-t.test('what makes no sense is refused before it is written', async (t) => {
+t.test('an invalid message is refused before it is written', async (t) => {
   const bench = await openProcedureBench(t);
   for (const [changes, field] of [
     [{ to: '' }, 'to'],
     [{ body: 'a\0b' }, 'body'],
     [{ subject: 5 }, 'subject'],
   ] as const) {
-    await t.rejects(tell(bench, 'One', changes), { code: 'LINOD_ERR_INVALID_MESSAGE', field });
+    await t.rejects(send(bench, 'One', changes), { code: 'LINOD_ERR_INVALID_MESSAGE', field });
   }
   t.throws(() => registerNotificationWay({ name: 'x' } as never), { code: 'LINOD_ERR_INVALID_REGISTRATION' });
   t.equal(await countUnseenMessages(bench.db, 'ann'), 0);

@@ -4,11 +4,11 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Test } from 'tap';
-import { openTasks } from '../../src/actors.js';
-import { systemClock } from '../../src/clock.js';
-import { WorkerRegistry } from '../../src/membership/registry.js';
-import { loadSite } from '../../src/site.js';
-import type { JobRule } from '../../src/tasks/rule.js';
+import { openTasks } from '../../src/actors/tables.js';
+import { systemClock } from '../../src/base/clock.js';
+import { WorkerRegistry } from '../../src/membership/worker-registry.js';
+import type { JobRule } from '../../src/rules/rule.js';
+import { loadSite } from '../../src/site/site.js';
 import { LiveSite } from './live-site.js';
 import type { PostgresServer } from './postgres.js';
 import { eventually, type Program } from './programs.js';

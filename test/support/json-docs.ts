@@ -1,4 +1,4 @@
-// What docs/json.md says that commands print, compared with what they print.
+// What docs/reference/json.md says that commands print, compared with what they print.
 
 import { readFileSync } from 'node:fs';
 
@@ -10,7 +10,7 @@ const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
 
 /** The documented output of each command, by its words. */
 export function documentedJson(): Map<string, unknown> {
-  const text = readFileSync(new URL('../../docs/json.md', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('../../docs/reference/json.md', import.meta.url), 'utf8');
   const sections = text.matchAll(
     /^##+ (?:`([^`]+) --json`|(A \w+))$(?:(?!^#)[\s\S])*?^```json\n([\s\S]*?)^```$/gm,
   );

@@ -1,7 +1,7 @@
 // The other end of layer-process.ts: one process with a SQLite layer that does what it is told over IPC.
 
 import type { Message } from '../../channels/index.js';
-import { SqliteChannelLayer } from '../../channels/layers/sqlite.js';
+import { SqliteChannelLayer } from '../../channels/layers/sqlite/layer.js';
 import type { LayerCommands, Reply, Request } from './layer-process.js';
 
 let layer: SqliteChannelLayer | undefined;

@@ -2,7 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { SqliteLayerOptions } from '../../channels/layers/sqlite.js';
+import type { SqliteLayerOptions } from '../../channels/layers/sqlite/layer.js';
 import { forkTypeScript } from './fork-typescript.js';
 
 /** What a process can be told to do. Messages are of type `test.numbered` and carry an `n`. */

@@ -1,7 +1,8 @@
 // Texts that logs are tried with, and what becomes of them in each format.
 
-import { lineFormat } from '../../src/log/formats/formats.js';
-import { formatNames, type LineFormat, type RecordText } from '../../src/log/formats/line-format.js';
+import { lineFormat } from '../../src/log/format/formats.js';
+import type { LineFormat, RecordText } from '../../src/log/format/line-format.js';
+import { formatNames } from '../../src/site/log-settings.js';
 import { recordOf } from './log.js';
 import type { Random } from './random.js';
 

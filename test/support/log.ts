@@ -3,15 +3,15 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Clock } from '../../src/clock.js';
+import type { Clock } from '../../src/base/clock.js';
+import { ownProcess } from '../../src/base/process-owner.js';
 import { BadBatchError, readBatch } from '../../src/log/batch.js';
-import { parseRecord } from '../../src/log/formats/formats.js';
-import type { LineFormat, RecordText } from '../../src/log/formats/line-format.js';
-import { textFormat } from '../../src/log/formats/lines.js';
+import { parseRecord } from '../../src/log/format/formats.js';
+import type { LineFormat, RecordText } from '../../src/log/format/line-format.js';
+import { textFormat } from '../../src/log/format/lines.js';
 import type { LogAnswer, LogRecords } from '../../src/log/messages.js';
 import type { LogTransport, OutgoingRecords, Reply } from '../../src/log/sender/transport.js';
 import { checkpointPath } from '../../src/log/writer/checkpoint.js';
-import { ownProcess } from '../../src/owner.js';
 import type { Random } from './random.js';
 
 /** What is saved beside the log at a path; undefined when nothing is. */
@@ -74,7 +74,7 @@ export class BadTransport implements LogTransport {
     });
   }
 
-  async rest(): Promise<void> {
+  async suspend(): Promise<void> {
     this.rests++;
   }
 

@@ -3,7 +3,7 @@
 import type { Test } from 'tap';
 import webPush from 'web-push';
 import { type ArrivedPush, PushService } from '../../scripts/demo-site/push-service.js';
-import type { SiteConfig } from '../../src/site.js';
+import type { SiteConfig } from '../../src/site/site.js';
 
 const { publicKey, privateKey } = webPush.generateVAPIDKeys();
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis.js';
+import { RedisChannelLayer, type RedisLayerOptions } from '../../channels/layers/redis/layer.js';
 import type { Harvest, Numbers } from './harvest.js';
 import { patientMs } from './patience.js';
 import { eventually } from './programs.js';

@@ -3,8 +3,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import type { Policies } from '../../src/policies.js';
-import type { Job } from '../../src/tasks/job.js';
+import type { Policies } from '../../src/rules/policies.js';
+import type { Job } from '../../src/runs/job.js';
 import { type Bench, openBench } from './site.js';
 import { until } from './until.js';
 

@@ -13,7 +13,7 @@ import {
 } from '../../src/index.js';
 import { Logger } from '../../src/log/logger.js';
 import type { LogSink } from '../../src/log/sink.js';
-import { loadSite, type SiteConfig } from '../../src/site.js';
+import { loadSite, type SiteConfig } from '../../src/site/site.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
 import { migratedDatabase } from './database.js';

@@ -1,7 +1,7 @@
 // What the clocks of a zone show, found out slowly: luxon is asked about every quarter of an hour.
 
 import { IANAZone } from 'luxon';
-import type { MissingTime, RepeatedTime } from '../../src/recurrence.js';
+import type { MissingTime, RepeatedTime } from '../../src/recurrence/recurrence.js';
 
 const quarterMs = 15 * 60_000;
 const dayMs = 86_400_000;

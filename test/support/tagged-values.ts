@@ -1,6 +1,6 @@
 // Values as plain JSON with tags where JSON has no such value, as in test/vectors and test/interop/peer.py.
 
-import { ExtensionValue, Float } from '../../channels/msgpack.js';
+import { ExtensionValue, Float } from '../../channels/codec/msgpack.js';
 
 /** Makes the value of its JSON form: `{"$bytes": …}` a Uint8Array, `{"$int": …}` a bigint, `{"$float": …}` a Float… */
 export function fromTagged(json: unknown): unknown {

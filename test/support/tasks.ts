@@ -1,7 +1,7 @@
 // What tests of rules and jobs share: rules that are due often, and what the database has of them.
 
-import type { View } from '../../src/tasks/batch.js';
-import type { Job } from '../../src/tasks/job.js';
+import type { Job } from '../../src/runs/job.js';
+import type { View } from '../../src/scheduler/batch.js';
 import type { Bench } from './site.js';
 
 export const everySecond = { every: 1, everyUnit: 'secondly' } as const;
@@ -10,8 +10,9 @@ export const nothing = () => undefined;
 
 /** What a worker knows that has places, and of which nothing was kept from starting. */
 export const quietView: View = {
-  freePlaces: 100,
+  freeSlots: 100,
   pollingSince: 0,
+  workerRanAt: () => true,
   groupWaits: new Map(),
   left: [],
   delayOf: () => null,

@@ -2,7 +2,7 @@
 // To be run with a low limit: `ulimit -n 100`.
 
 import { closeSync, openSync } from 'node:fs';
-import { Process } from '../../src/runs/process.js';
+import { Process } from '../../src/runs/remote/process.js';
 
 const taken: number[] = [];
 try {

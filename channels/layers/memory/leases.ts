@@ -1,5 +1,6 @@
 // Leases of the memory layer: what was handed out on condition, with a timer for each that brings it back.
 
+import { copyAsSent, copyOf } from '../../codec/message-copy.js';
 import {
   type DeadLetterReport,
   deadLetter,
@@ -12,9 +13,8 @@ import {
   type LeaseKeeper,
   type Leases,
 } from '../../leases.js';
-import { copyAsSent, copyOf } from '../../message-copy.js';
 import type { LayerRules } from '../base-layer.js';
-import type { MemoryStore, StoredMessage } from './message-store.js';
+import type { MemoryStore, StoredMessage } from './store.js';
 
 /** One handing-over of a message. */
 interface Loan {

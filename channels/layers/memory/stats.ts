@@ -1,11 +1,11 @@
 // What can be seen of the memory layer without taking it.
 
-import { copyOf } from '../../message-copy.js';
-import { encode } from '../../msgpack.js';
+import { copyOf } from '../../codec/message-copy.js';
+import { encode } from '../../codec/msgpack.js';
 import type { GroupReport, KeyDepth, Peeked } from '../../stats.js';
 import type { StoreView } from '../base-layer.js';
 import type { MemoryLeases } from './leases.js';
-import type { MemoryStore, StoredMessage } from './message-store.js';
+import type { MemoryStore, StoredMessage } from './store.js';
 
 export class MemoryStats implements StoreView {
   readonly #store: MemoryStore;

@@ -2,13 +2,13 @@
 // else.
 
 import { LayerUnavailableError } from '../../errors.js';
-import { dueAfterMs, type Listening, listeningTo } from '../../listening.js';
+import { dueAfterMs, type Listening, listeningTo } from '../../serving/listening.js';
 import {
   type Client,
   Connection,
   type ConnectionChange,
   type ConnectionOptions,
-} from '../redis/connection.js';
+} from '../redis/connection/connection.js';
 
 export interface HostOptions extends Omit<ConnectionOptions, 'replyWithinMs' | 'onReady'> {
   /** Told of every message on a name that is subscribed to. */

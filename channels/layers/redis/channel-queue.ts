@@ -1,8 +1,8 @@
 // What a process has taken from one channel, and who waits for it.
 
-import { type Listening, listeningTo, worstOf } from '../../listening.js';
-import { WaitingQueue } from '../../waiting-queue.js';
-import type { Client } from './connection.js';
+import { type Listening, listeningTo, worstOf } from '../../serving/listening.js';
+import { WaitingQueue } from '../../waiting/waiting-queue.js';
+import type { Client } from './connection/connection.js';
 import type { Host } from './host.js';
 import type { Entry, Wanted } from './waiting.js';
 
@@ -98,10 +98,14 @@ export class ChannelQueue<T> {
         this.#taken.waiting === 0 || this.#returning !== undefined
           ? 0
           : Math.min(this.#taken.wanted, mostAtOnce),
-      take: async (client, max) => {
-        const { items, nextMs } = await this.#source.take(host, client, max);
-        this.#give(items);
-        return nextMs;
+      take: async (client, max, popped) => {
+        const work = [popped, this.#source.take(host, client, max)] as const;
+        const [first, taken] = await Promise.allSettled(work);
+        const entry = first.status === 'fulfilled' ? first.value : undefined;
+        const before = entry === undefined ? [] : this.#source.read(host, entry);
+        this.#give(taken.status === 'fulfilled' ? [...before, ...taken.value.items] : before);
+        if (taken.status === 'rejected') throw taken.reason;
+        return taken.value.nextMs;
       },
       give: (entry) => this.#give(this.#source.read(host, entry)),
       fail: (error) => this.#taken.fail(error),

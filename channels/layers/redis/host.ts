@@ -1,12 +1,12 @@
 // One of the servers of a layer: the connections to it, how messages go to it, and which of several something lies on.
 
 import { randomBytes } from 'node:crypto';
-import { dueAfterMs } from '../../listening.js';
+import { dueAfterMs } from '../../serving/listening.js';
 import type { LayerRules } from '../base-layer.js';
-import { Connection, type ConnectionOptions } from './connection.js';
-import { shardOf } from './hosts.js';
-import type { Members } from './members.js';
-import type { ServerClock } from './server-clock.js';
+import { Connection, type ConnectionOptions } from './connection/connection.js';
+import { shardOf } from './connection/hosts.js';
+import type { ServerClock } from './connection/server-clock.js';
+import type { Members } from './member.js';
 import { HostReads } from './waiting.js';
 
 /** What all parts of a layer on Redis work on. */
@@ -91,7 +91,7 @@ export class Host {
   }
 }
 
-/** Source: docs/wire.md section 7, W6 and W7. */
+/** Source: docs/reference/wire.md section 7, W6 and W7. */
 export class Ring<H extends { readonly commands: Connection }> {
   readonly hosts: readonly H[];
   #turn = 0;

@@ -4,9 +4,9 @@
 // when it dies in between, the message stays there. Nothing in the entry tells a dead receiver's from a live one's. So
 // we look twice, half a minute apart, and move back what lay there both times. We never put anything there ourselves.
 //
-// Source: docs/wire.md section 4, W1 and W2.
+// Source: docs/reference/wire.md section 4, W1 and W2.
 
-import type { Connection } from './connection.js';
+import type { Connection } from './connection/connection.js';
 
 const lookEveryMs = 30_000;
 /** Index of the last entry that is looked at. */

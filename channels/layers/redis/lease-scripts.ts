@@ -8,7 +8,7 @@
 // An entry is the time of sending (a big-endian double, in seconds), how many times it was handed out (32 bits) and
 // the member as it lay under `chat`. An id is made anew for every handing-out, so that it names that one only.
 
-import { timeOf } from './server-clock.js';
+import { timeOf } from './connection/server-clock.js';
 
 /** A process's key has messages only. */
 export interface ChannelKeys {
@@ -148,11 +148,12 @@ export const leaseScripts = {
 
   /**
    * KEYS: `lease`, `leased`. ARGV: an id; ms of the lease from now on; ms for which entries wait after a lease. Returns 1
-   * if it was on lease, else 0.
+   * if it was on lease, else 0. It works also at `maxmemory`, which Redis asks about in the first write only.
    */
   extend: {
     lua: `${moveOver}
       if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
+      redis.call('HDEL', KEYS[2], '')
       redis.call('ZADD', KEYS[1], string.format('%.0f', now() + ARGV[2]), ARGV[1])
       keepFor(KEYS[1], ARGV[2] + ARGV[3])
       keepFor(KEYS[2], ARGV[2] + ARGV[3])

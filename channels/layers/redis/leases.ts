@@ -15,10 +15,10 @@ import {
   type LeaseKeeper,
   type Leases,
 } from '../../leases.js';
-import type { Listening } from '../../listening.js';
-import { allDone, chunks } from '../../outgoing.js';
+import type { Listening } from '../../serving/listening.js';
+import { allDone, chunks } from '../outgoing.js';
 import { ChannelQueue, type QueueSource, Queues, type Taken } from './channel-queue.js';
-import type { Client } from './connection.js';
+import type { Client } from './connection/connection.js';
 import type { Host, RedisStore } from './host.js';
 import { type LeaseKeys, leaseKeys, readEntry } from './lease-scripts.js';
 import { scanKeys } from './scan.js';

@@ -1,7 +1,7 @@
 // Stepping through the keys of a layer, instead of listing them in one go, during which nobody else would be served.
 
 import type { Cluster } from 'ioredis';
-import type { Client, Connection } from './connection.js';
+import type { Client, Connection } from './connection/connection.js';
 
 const keysAtOnce = 1000;
 

@@ -1,8 +1,8 @@
 // What runs inside of Redis, each in one step that nothing comes between. The client library sends a script in full
 // once a connection and afterwards only its hash.
 
+import { timeOf } from './connection/server-clock.js';
 import { leaseScripts, moveOver } from './lease-scripts.js';
-import { timeOf } from './server-clock.js';
 
 /** Scores are seconds since 1970 as text that reads back to the same double; what `%.17g` guarantees. */
 export const scripts = {
@@ -79,11 +79,13 @@ export const scripts = {
   /**
    * KEYS: a sorted set of messages; where it is noted that this was done, a sorted set as well. ARGV: TTL in ms, for
    * the note and for a key that has none; a score and a member, and so on. What comes a second time, since its first
-   * reply was lost, adds nothing.
+   * reply was lost, adds nothing. What was there just now fits in again at `maxmemory`, too: Redis asks about that in
+   * the first write of a script only.
    */
   putBack: {
     lua: `
       if redis.call('EXISTS', KEYS[2]) == 1 then return end
+      redis.call('ZREM', KEYS[2], '')
       redis.call('ZADD', KEYS[1], 'NX', unpack(ARGV, 2))
       redis.call('ZADD', KEYS[2], 0, '')
       redis.call('PEXPIRE', KEYS[2], ARGV[1])
@@ -101,6 +103,14 @@ export const scripts = {
         end
       end
       if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end`,
+  },
+
+  /** KEYS: what a blocked read waits on beside messages. ARGV: TTL in ms. Ends the read, also at `maxmemory`. */
+  wake: {
+    lua: `
+      redis.call('ZREM', KEYS[1], 'wake')
+      redis.call('ZADD', KEYS[1], 0, 'wake')
+      redis.call('PEXPIRE', KEYS[1], ARGV[1])`,
   },
 
   /** KEYS: a sorted set. ARGV: the time, which is the score; TTL in ms; a member. */
@@ -145,6 +155,7 @@ export interface ScriptCommands {
   ): Promise<[again: Buffer[], messages: Buffer[], expired: number, nextMs: number, serverMs: number]>;
   putBack(...args: Arguments): Promise<null>;
   restore(...args: Arguments): Promise<null>;
+  wake(...args: Arguments): Promise<null>;
   addFor(...args: Arguments): Promise<null>;
   membersOf(...args: Arguments): Promise<string[]>;
   measure(

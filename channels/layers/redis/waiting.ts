@@ -8,9 +8,9 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { LayerClosedError } from '../../errors.js';
-import { allDone } from '../../outgoing.js';
-import type { Client, Connection } from './connection.js';
-import { isPermanent, isReplyError } from './replies.js';
+import { allDone } from '../outgoing.js';
+import type { Client, Connection } from './connection/connection.js';
+import { isPermanent, isReplyError, isWrongType } from './connection/replies.js';
 
 /** A member as it lay in its sorted set. */
 export interface Entry {
@@ -28,8 +28,12 @@ export interface Wanted {
   lookAt: number;
   /** How many entries to take; 0 when nobody waits. */
   count(): number;
-  /** Takes and hands over at most `max` entries. Resolves with ms until the next look is due: 0 when there were some. */
-  take(client: Client, max: number): Promise<number>;
+  /**
+   * Takes at most `max` entries and hands them over, together with the one that a blocked read has popped just before:
+   * handed over by itself it could be put back alone, behind them. Resolves with ms until the next look is due: 0 when
+   * there were some.
+   */
+  take(client: Client, max: number, popped?: Promise<Entry | undefined>): Promise<number>;
   /** Hands over what a blocked read brought. */
   give(entry: Entry): void;
   fail(error: unknown): void;
@@ -150,10 +154,15 @@ export class HostReads {
   }
 
   /** Resolves with whether something was there. What is wrong with one key is no matter of the other channels. */
-  async #look(client: Client, channel: Wanted, max: number): Promise<boolean> {
+  async #look(
+    client: Client,
+    channel: Wanted,
+    max: number,
+    popped?: Promise<Entry | undefined>,
+  ): Promise<boolean> {
     const { reading, blockMs } = this.#options;
     try {
-      const nextMs = await channel.take(client, max);
+      const nextMs = await channel.take(client, max, popped);
       channel.lookAt = performance.now() + Math.min(nextMs, blockMs);
       return nextMs === 0;
     } catch (error) {
@@ -170,15 +179,27 @@ export class HostReads {
     const keys = channels.flatMap(({ blockedKeys }) => blockedKeys);
     const waitMs = Math.min(...channels.map(({ lookAt }) => lookAt)) - performance.now();
     const seconds = Math.ceil(Math.max(waitMs, 1)) / 1000;
-    const waiting = client.bzpopminBuffer(this.#options.wakeKey, ...keys, seconds).then((reply) => {
+    const popping = client.bzpopminBuffer(this.#options.wakeKey, ...keys, seconds).then((reply) => {
       const [key, member, score] = reply ?? [];
-      const [entry] = entriesOf(String(key), [member, score]);
-      const channel = channels.find(({ blockedKeys }) => blockedKeys.includes(String(key)));
-      if (entry !== undefined) channel?.give(entry);
+      return entriesOf(String(key), [member, score])[0];
     });
-    const more = channels.filter(({ blockedKeys, count }) => blockedKeys.length > 0 && count() > 1);
-    const looks = more.map((channel) => this.#look(client, channel, channel.count() - 1));
-    await this.#reading(channels, allDone<unknown>([waiting, ...looks]), true);
+    const poppedFrom = async ({ blockedKeys }: Wanted) => {
+      const entry = await popping;
+      return entry !== undefined && blockedKeys.includes(entry.key) ? entry : undefined;
+    };
+    const work = channels.map(async (channel) => {
+      const max = channel.blockedKeys.length > 0 ? channel.count() - 1 : 0;
+      if (max > 0) return void (await this.#look(client, channel, max, poppedFrom(channel)));
+      const entry = await poppedFrom(channel);
+      if (entry !== undefined) channel.give(entry);
+    });
+    try {
+      await this.#reading(channels, allDone<unknown>([popping, ...work]), true);
+    } catch (error) {
+      // Which of the keys is meant Redis does not say. The scripts, each about its own channel, will.
+      if (!isWrongType(error)) throw error;
+      for (const channel of channels) channel.lookAt = 0;
+    }
   }
 
   async #reading<T>(channels: readonly Wanted[], reply: Promise<T>, isBlocked: boolean): Promise<T> {
@@ -203,7 +224,7 @@ export class HostReads {
     read.isEnding = true;
     const { commands, wakeKey } = this.#options;
     for (let pauseMs = firstPauseMs; this.#read === read; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-      await commands.run((client) => client.addFor(1, wakeKey, 0, wakeTtlMs, 'wake')).catch(() => undefined);
+      await commands.run((client) => client.wake(1, wakeKey, wakeTtlMs)).catch(() => undefined);
       await within(pauseMs, read.ended);
     }
   }

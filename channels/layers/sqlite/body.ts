@@ -1,8 +1,8 @@
 // A message's bytes in the file, which are MessagePack.
 
 import type { Received } from '../../application.js';
+import { decode } from '../../codec/msgpack.js';
 import { UndecodableError } from '../../errors.js';
-import { decode } from '../../msgpack.js';
 
 /** @throws UndecodableError */
 export function readBody(body: Uint8Array): Received {

@@ -1,6 +1,6 @@
 // Opens the file of the embedded layer: its settings, its tables, and whether it is ours at all.
 
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
@@ -74,6 +74,52 @@ export function openDatabase(path: string): Database {
   }
 }
 
+/**
+ * For a user who may only look: writes nothing, and makes no file. One that is missing is empty.
+ *
+ * @throws LayerFileError for a file that is another program's or another version's; what SQLite throws
+ */
+export function openToRead(path: string): Database {
+  const Sqlite = loadSqlite(path);
+  const db = existsSync(path) ? openOrCopy(Sqlite, path) : new Sqlite(':memory:');
+  try {
+    if (isEmpty(db, path)) {
+      db.close();
+      return new Sqlite(':memory:').exec(schema);
+    }
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function openOrCopy(Sqlite: typeof BetterSqlite3, path: string): Database {
+  const db = new Sqlite(path, { readonly: true, timeout: busyTimeoutMs });
+  try {
+    db.pragma('schema_version');
+    return db;
+  } catch (error) {
+    db.close();
+    if (existsSync(`${path}-wal`)) throw error;
+  }
+  // Nobody has it open, and this user cannot make the files beside it that SQLite shares: a copy says the same.
+  const copy = readFileSync(path);
+  // The header says that the file needs those. Source: sqlite.org/fileformat2.html, "File format version numbers".
+  copy.fill(1, 18, 20);
+  return new Sqlite(copy, { readonly: true });
+}
+
+/** Whether this user may not write the file, or may not make it. */
+export function mayOnlyRead(path: string): boolean {
+  try {
+    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
+    return false;
+  } catch {
+    return existsSync(dirname(path));
+  }
+}
+
 /** Whoever makes the `-wal` full writes 16 MB back and waits for the disk: the larger, the seldomer. */
 export const pagesPerCheckpoint = 4000;
 
@@ -106,7 +152,7 @@ function isNotBuilt(error: unknown): boolean {
 }
 
 function notBuilt(path: string, cause: unknown): LayerFileError {
-  const problem = `cannot be opened: better-sqlite3 is not built for Node ${process.versions.node}; mend it with: npm rebuild better-sqlite3`;
+  const problem = `cannot be opened: better-sqlite3 is not built for Node ${process.versions.node}; rebuild it with: npm rebuild better-sqlite3`;
   return new LayerFileError(path, problem, { cause });
 }
 

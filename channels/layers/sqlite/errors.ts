@@ -51,6 +51,8 @@ const problems: Readonly<Record<string, string>> = {
   SQLITE_CORRUPT:
     'is damaged: stop all processes of the site and delete it with its -wal and -shm (only messages under way are lost)',
   SQLITE_FULL: 'cannot grow: the disk is full',
+  SQLITE_IOERR_SHORT_READ:
+    'cannot be read to its end: perhaps its -wal was deleted; restart all processes of the site',
   SQLITE_IOERR: 'cannot be read or written: the disk reports an error',
   SQLITE_NOTADB: 'is not a SQLite database: choose another path, or delete the file if nobody needs it',
   SQLITE_READONLY:

@@ -1,10 +1,11 @@
 // The file as the writer and those who wait see it: there, open, and still the one at its path.
 
 import { statSync } from 'node:fs';
-import { openDatabase } from './database.js';
+import { mayOnlyRead, openDatabase, openToRead } from './database.js';
 import { explain, LayerFileError } from './errors.js';
-import { MessageStore, type OnDropped } from './message-store.js';
-import { WakeFile, wakeFilePath } from './wake-file.js';
+import { MessageStore } from './store.js';
+import type { OnDropped } from './stored-message.js';
+import { besideDatabase, WakeFile } from './wake-file.js';
 
 /**
  * How often at most it is looked whether the path still leads to the open file. Who writes to a file that was
@@ -43,6 +44,25 @@ export class LayerFile {
     }
   }
 
+  /**
+   * Looks at what is in the file. Unlike `use` it works for a user who may only read, and then makes no file.
+   *
+   * @throws LayerFileError
+   */
+  look<T>(work: (store: MessageStore) => T): T {
+    if (this.#opened !== undefined || !mayOnlyRead(this.path)) return this.use(work);
+    try {
+      const db = openToRead(this.path);
+      try {
+        return work(new MessageStore(db, this.#onDropped));
+      } finally {
+        db.close();
+      }
+    } catch (error) {
+      throw explain(this.path, error);
+    }
+  }
+
   /** Whether it is worth waiting after this error. A file that was open before may come back. */
   mayPass(error: unknown): boolean {
     return error instanceof LayerFileError && (error.passes || (error.isMissing && this.#wasOpen));
@@ -75,19 +95,38 @@ export class LayerFile {
     return this.#opened;
   }
 
+  /** @throws LayerFileError when what SQLite keeps beside the file is not what this process has open */
   #isReplaced(opened: Opened): boolean {
     // Not the layer's clock: this one must go on when a test stops that one.
     const now = performance.now();
     if (now - this.#checkedAt < checkEveryMs) return false;
+    const identity = identify(this.path);
+    if (identity.files !== opened.identity.files) return true;
+    if (identity.journal !== opened.identity.journal) {
+      // Those who opened it before and after would not see each other's messages, and damage the file.
+      throw new LayerFileError(
+        this.path,
+        'lost its -wal or -shm while it was open: restart all processes of the site',
+      );
+    }
+    // Only now: what is refused stays refused.
     this.#checkedAt = now;
-    return identify(this.path) !== opened.identity;
+    return false;
   }
 }
 
 interface Opened {
   readonly store: MessageStore;
   readonly wakeFile: WakeFile;
-  readonly identity: string;
+  readonly identity: Identity;
+}
+
+/** The inodes that paths lead to. */
+interface Identity {
+  /** Of the database and its wake file. When they change a new file is opened. */
+  readonly files: string;
+  /** Of SQLite's files beside it. They stay for as long as the database is open. */
+  readonly journal: string;
 }
 
 function open(path: string, onDropped: OnDropped): Opened {
@@ -110,7 +149,11 @@ function openWakeFile(path: string): WakeFile {
   }
 }
 
-/** The inodes that the paths of the database and its wake file lead to. */
-function identify(path: string): string {
-  return [path, wakeFilePath(path)].map((name) => statSync(name, { throwIfNoEntry: false })?.ino).join(' ');
+function identify(path: string): Identity {
+  const inodes = (...paths: string[]) =>
+    paths.map((name) => statSync(name, { throwIfNoEntry: false })?.ino).join(' ');
+  return {
+    files: inodes(path, besideDatabase(path, '-wake')),
+    journal: inodes(besideDatabase(path, '-wal'), besideDatabase(path, '-shm')),
+  };
 }

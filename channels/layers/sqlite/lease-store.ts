@@ -2,12 +2,12 @@
 // leaves when it is acknowledged. Those whose lease is over lie there until somebody takes them.
 
 import { randomInt } from 'node:crypto';
+import { encode } from '../../codec/msgpack.js';
 import { deadLetter, deadLetterChannel, isDeadLetterChannel } from '../../leases.js';
-import { encode } from '../../msgpack.js';
 import type { LayerRules } from '../base-layer.js';
 import { readIfPossible } from './body.js';
 import { type Database, plucked } from './database.js';
-import type { MessageStore, StoredMessage } from './message-store.js';
+import type { NewMessage, OnDropped, StoredMessage } from './stored-message.js';
 
 /** Names one handing-over of one message. */
 export interface LeaseToken {
@@ -20,13 +20,23 @@ export interface LeasedRow extends StoredMessage, LeaseToken {
   readonly deliveries: number;
 }
 
+/** What leases need of the messages that wait. */
+interface WaitingMessages {
+  atomically<T>(work: () => T): T;
+  put(message: NewMessage): boolean;
+  take(key: string, max: number, now: number): StoredMessage[];
+  dropFirst(key: string): void;
+  drop(...dropped: Parameters<OnDropped>): void;
+  noteNews(): void;
+}
+
 const tokens = 2 ** 47;
 
 export class LeaseStore {
-  readonly #messages: MessageStore;
+  readonly #messages: WaitingMessages;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor(db: Database, messages: MessageStore) {
+  constructor(db: Database, messages: WaitingMessages) {
     this.#messages = messages;
     this.#statements = prepare(db);
   }

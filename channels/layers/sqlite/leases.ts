@@ -1,5 +1,6 @@
 // Leases of the embedded layer: messages on condition, and their dead letters.
 
+import { encode } from '../../codec/msgpack.js';
 import { UndecodableError } from '../../errors.js';
 import {
   type DeadLetterReport,
@@ -11,7 +12,6 @@ import {
   type LeaseKeeper,
   type Leases,
 } from '../../leases.js';
-import { encode } from '../../msgpack.js';
 import type { LayerRules } from '../base-layer.js';
 import { readBody, readIfPossible } from './body.js';
 import type { LayerFile } from './layer-file.js';
@@ -58,7 +58,7 @@ export class SqliteLeases implements Leases {
   async deadLetters(channel: string | undefined, max: number): Promise<DeadLetterReport[]> {
     const { file, expiryMsOf } = this.#options;
     const key = channel === undefined ? null : deadLetterChannel(channel);
-    const rows = file.use((store) => store.deadLetters(key));
+    const rows = file.look((store) => store.deadLetters(key));
     const reports = rows.flatMap(({ key, place, body, expires_at }) => {
       const message = readIfPossible(body);
       const where = { id: `${place}-${expires_at}`, diedAt: expires_at - expiryMsOf(key) };

@@ -2,15 +2,16 @@
 // written, when this process has sent something itself, when a lease is over, and at every beat.
 
 import { type FSWatcher, watch } from 'node:fs';
-import { abortable, type Wait } from '../../abortable.js';
-import { untilBeat } from '../../beat.js';
 import { LayerClosedError } from '../../errors.js';
-import { type Listening, listeningTo } from '../../listening.js';
+import { type Listening, listeningTo } from '../../serving/listening.js';
+import { abortable, type Wait } from '../../waiting/abortable.js';
+import { untilBeat } from '../../waiting/beat.js';
 import type { LayerRules } from '../base-layer.js';
 import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
 import type { LeasedRow } from './lease-store.js';
-import type { MessageStore, StoredMessage } from './message-store.js';
+import type { MessageStore } from './store.js';
+import type { StoredMessage } from './stored-message.js';
 import { wakeFilePath } from './wake-file.js';
 
 /** The longest pause before a locked file is tried again. */

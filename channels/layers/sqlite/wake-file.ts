@@ -15,9 +15,14 @@ import {
 
 const oneByte = Uint8Array.of(10);
 
-/** The file that is watched: beside the database itself, by whatever link that was opened, and good for nothing else. */
+/** A file beside the database itself, by whatever link that was opened. */
+export function besideDatabase(path: string, ending: '-shm' | '-wake' | '-wal'): string {
+  return `${existsSync(path) ? realpathSync(path) : path}${ending}`;
+}
+
+/** The file that is watched, and good for nothing else. */
 export function wakeFilePath(databasePath: string): string {
-  return `${existsSync(databasePath) ? realpathSync(databasePath) : databasePath}-wake`;
+  return besideDatabase(databasePath, '-wake');
 }
 
 /** The sender's end; the receiver's is in `Waiting`. */

@@ -1,10 +1,10 @@
 // The writing side of the embedded layer: what is written in one turn of the event loop is one transaction.
 
-import { abortable } from '../../abortable.js';
 import { LayerClosedError } from '../../errors.js';
+import { abortable } from '../../waiting/abortable.js';
 import { LayerFileError } from './errors.js';
 import type { LayerFile } from './layer-file.js';
-import type { MessageStore } from './message-store.js';
+import type { MessageStore } from './store.js';
 
 const retryAfterMs = 10;
 /** Bounds the time for which one transaction holds the lock, and this process its event loop. */

@@ -1,24 +1,24 @@
-// What an error of nodemailer means for the mail, and for the others.
+// Interprets nodemailer's errors: for the mail, and for the whole transport.
 
 import { LinodError } from '../../../src/index.js';
-import { headline } from '../../failures.js';
+import { headline } from '../../shared/failures.js';
 import { MailInDoubtError, MailRefusedError, MailTransportDownError } from '../transport.js';
 
-/** How far an attempt has come. */
+/** The progress of an attempt. */
 export interface Step {
-  /** Connected, with TLS and authentication where they are wanted, and about to say `MAIL FROM`. */
+  /** Connected, with TLS and authentication if required, and about to send `MAIL FROM`. */
   isConnected: boolean;
   isHandedOver: boolean;
 }
 
-/** The server does not take the mail now, and may later. */
+/** The server does not accept the mail now, and may later. */
 export class MailDeferredError extends LinodError {
   constructor(answer: string, options?: { cause?: unknown }) {
     super('LINOD_ERR_MAIL_DEFERRED', answer, options);
   }
 }
 
-/** Of a connection that is made anew after the server has closed an idle one. */
+/** Errors of a reconnection, after the server closed an idle connection. */
 const noConnection = new Set([
   'EDNS',
   'ETLS',
@@ -30,10 +30,10 @@ const noConnection = new Set([
 ]);
 
 /**
- * The error that a transport throws for one of nodemailer.
+ * Converts an error of nodemailer to one of a transport.
  *
- * A reply of the server counts as it is meant: 5xx for ever, but 503, which is about the order of commands; 4xx for
- * now. Source: RFC 5321, section 4.2.1. Where the connection ended without a reply, it counts how far the mail was.
+ * A 5xx reply is permanent, except 503, which is about the order of commands. A 4xx reply is temporary.
+ * Source: RFC 5321, section 4.2.1. If the connection ended without a reply, the progress of the mail decides.
  */
 export function asMailError(error: unknown, { isConnected, isHandedOver }: Step): LinodError {
   const { code, originalCode, responseCode, response } = facts(error);
@@ -42,11 +42,11 @@ export function asMailError(error: unknown, { isConnected, isHandedOver }: Step)
   if (!isConnected || noConnection.has(code) || noConnection.has(originalCode)) {
     return new MailTransportDownError(answer, options);
   }
-  // Authentication required: what this mail lacks, all lack.
+  // Authentication required: all mails lack it.
   if (responseCode === 530) return new MailTransportDownError(answer, options);
   if (responseCode === undefined) {
     if (isHandedOver) return new MailInDoubtError(answer, options);
-    // Refused by nodemailer itself, before a word was said.
+    // nodemailer itself refused it before it sent anything.
     return code === 'EENVELOPE'
       ? new MailRefusedError(answer, options)
       : new MailDeferredError(answer, options);

@@ -1,4 +1,4 @@
-// Mails over SMTP, by nodemailer's pool of connections.
+// Sends mails over SMTP with nodemailer's connection pool.
 
 import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
@@ -11,20 +11,22 @@ import { parseMailUrl } from './url.js';
 export interface SmtpOptions {
   /** The setting `mailUrl`. */
   readonly url: string;
-  /** The sender of mails that name none. */
+  /** The sender of mails without one. */
   readonly from: string;
   readonly connections: number;
-  /** So many mails a second at most; null for no limit. */
+  /** The maximum number of mails per second; null for no limit. */
   readonly perSecond: number | null;
 }
 
-/** Long enough for a server that looks at a large mail before it answers. Source: RFC 5321, section 4.5.3.2.6. */
+/**
+ * Long enough for a server that scans a large mail before it answers. Source: RFC 5321, section 4.5.3.2.6.
+ */
 const answerMs = 600_000;
 
-/** One mail on its way, as nodemailer's plug-in needs to know it. */
-interface Passage extends Step {
+/** A mail that is being sent, for nodemailer's plug-in. */
+interface MailInTransit extends Step {
   readonly handOver: () => Promise<void>;
-  /** What `handOver` threw. */
+  /** The error of `handOver`. */
   refusal?: unknown;
 }
 
@@ -33,14 +35,14 @@ export class SmtpTransport implements MailTransport {
   readonly connections: number;
   readonly timeoutMs: number;
   readonly #from: string;
-  /** Between two mails. */
+  /** The interval between two mails. */
   readonly #distanceMs: number;
   #nextTurn = 0;
   readonly #mailer: Transporter<SMTPPoolSentMessageInfo>;
-  readonly #passages = new Map<string, Passage>();
+  readonly #inTransit = new Map<string, MailInTransit>();
 
   /**
-   * Loads nodemailer, and connects when the first mail is sent.
+   * Loads nodemailer. It connects when the first mail is sent.
    *
    * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`)
    */
@@ -53,7 +55,7 @@ export class SmtpTransport implements MailTransport {
       pool: true,
       maxConnections: connections,
       maxMessages: Number.POSITIVE_INFINITY,
-      // A server may close a connection that has been idle; once more is enough to find that out.
+      // A server may close an idle connection; one more attempt is enough.
       maxRequeues: 1,
       connectionTimeout: 30_000,
       greetingTimeout: 30_000,
@@ -69,26 +71,26 @@ export class SmtpTransport implements MailTransport {
     mailer: Transporter<SMTPPoolSentMessageInfo>,
   ) {
     this.#from = from;
-    // More would only wait for their turn, each in hand.
+    // Further connections would only wait for the rate limit, each with a claimed mail.
     this.connections =
       perSecond === null ? connections : Math.max(1, Math.min(connections, Math.floor(perSecond)));
     this.#distanceMs = perSecond === null ? 0 : 1000 / perSecond;
     this.timeoutMs = answerMs + this.connections * this.#distanceMs;
     this.#mailer = mailer;
     mailer.use('stream', (mail, done) => {
-      const passage = this.#passages.get(mail.data.messageId ?? '');
-      if (passage !== undefined) mail.message.processFunc((source) => passOn(source, passage));
+      const transit = this.#inTransit.get(mail.data.messageId ?? '');
+      if (transit !== undefined) mail.message.processFunc((source) => announceHandOver(source, transit));
       done();
     });
   }
 
   async send(mail: OutgoingMail, signal: AbortSignal, handOver: () => Promise<void>): Promise<string> {
-    const passage: Passage = { isConnected: false, isHandedOver: false, handOver };
-    this.#passages.set(mail.messageId, passage);
-    // Once it may have been taken, only the answer helps.
+    const transit: MailInTransit = { isConnected: false, isHandedOver: false, handOver };
+    this.#inTransit.set(mail.messageId, transit);
+    // After the hand-over, only the server's answer shows the result.
     const early = new AbortController();
     const onAbort = () => {
-      if (!passage.isHandedOver) early.abort(signal.reason);
+      if (!transit.isHandedOver) early.abort(signal.reason);
     };
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -97,21 +99,21 @@ export class SmtpTransport implements MailTransport {
       const { response } = await this.#mailer.sendMail({ ...this.#asMessage(mail), signal: early.signal });
       return response;
     } catch (error) {
-      if (passage.refusal !== undefined) throw passage.refusal;
+      if (transit.refusal !== undefined) throw transit.refusal;
       if (early.signal.aborted) throw error;
-      throw asMailError(error, passage);
+      throw asMailError(error, transit);
     } finally {
       signal.removeEventListener('abort', onAbort);
-      this.#passages.delete(mail.messageId);
+      this.#inTransit.delete(mail.messageId);
     }
   }
 
-  /** Closes the connections, also those on which a mail is under way. */
+  /** Closes all connections, also while they send a mail. */
   close(): void {
     this.#mailer.close({ force: true });
   }
 
-  /** Waits, so that mails go at even distances: the rate of nodemailer's pool is one of bursts. */
+  /** Waits, so that mails are sent at even intervals: nodemailer's own rate limit allows bursts. */
   async #turn(signal: AbortSignal): Promise<void> {
     const now = performance.now();
     const at = Math.max(now, this.#nextTurn);
@@ -131,7 +133,7 @@ export class SmtpTransport implements MailTransport {
       text,
       ...(mail.html === null ? {} : { html: mail.html }),
       headers: {
-        // Nobody is at home to read the answer of an absent recipient. Source: RFC 3834, section 5.
+        // Prevents automatic replies, which nobody would read. Source: RFC 3834, section 5.
         'Auto-Submitted': 'auto-generated',
         ...unsubscribeHeaders(unsubscribe),
       },
@@ -146,19 +148,21 @@ function unsubscribeHeaders(url: string | null): Record<string, string> {
   return { 'List-Unsubscribe': `<${url}>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' };
 }
 
-/** Called by nodemailer when it has a connection for the mail; the stream is read when the server asks for it. */
-function passOn(source: Readable, passage: Passage): Readable {
-  passage.isConnected = true;
-  return Readable.from(announced(source, passage), { objectMode: false });
+/**
+ * nodemailer calls this when it has a connection; it reads the stream when the server asks for the content.
+ */
+function announceHandOver(source: Readable, transit: MailInTransit): Readable {
+  transit.isConnected = true;
+  return Readable.from(withHandOver(source, transit), { objectMode: false });
 }
 
-/** From its first byte on a mail may be taken. */
-async function* announced(source: Readable, passage: Passage): AsyncGenerator<Buffer> {
+/** Reports the hand-over before the first byte, from which on the server may accept the mail. */
+async function* withHandOver(source: Readable, transit: MailInTransit): AsyncGenerator<Buffer> {
   try {
-    await passage.handOver();
-    passage.isHandedOver = true;
+    await transit.handOver();
+    transit.isHandedOver = true;
   } catch (error) {
-    passage.refusal = error;
+    transit.refusal = error;
     throw error;
   }
   yield* source;

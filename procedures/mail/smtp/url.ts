@@ -1,9 +1,9 @@
-// The mail server of a site, as the setting `mailUrl` names it.
+// Parses the setting `mailUrl`.
 
 import { readFileSync } from 'node:fs';
 import { BadConfigError } from '../../../src/index.js';
 
-/** What nodemailer wants to know of a server. */
+/** nodemailer's options for a server. */
 export interface SmtpServerOptions {
   readonly host: string;
   readonly port: number;
@@ -20,10 +20,10 @@ const parameters = ['starttls', 'ca', 'name'];
 const starttlsChoices = ['required', 'optional', 'off'];
 
 /**
- * Reads `smtp://user:password@host:587` or `smtps://…`. A user and a password are sent over TLS only, unless
- * `?starttls=` allows otherwise or the server is on this machine.
+ * Parses `smtp://user:password@host:587` or `smtps://…`. Sends a user and a password only over TLS, unless
+ * `?starttls=` says otherwise or the server is on this machine.
  *
- * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`), which never shows the password
+ * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`), without the password
  */
 export function parseMailUrl(text: string): SmtpServerOptions {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -55,7 +55,7 @@ export function parseMailUrl(text: string): SmtpServerOptions {
   };
 }
 
-/** Source: RFC 8314, section 3.3, and RFC 6409, section 3.1; without a user it is a relay. */
+/** Source: RFC 8314, section 3.3, and RFC 6409, section 3.1; without a user, it is a relay. */
 function defaultPort(secure: boolean, hasUser: boolean): number {
   if (secure) return 465;
   return hasUser ? 587 : 25;

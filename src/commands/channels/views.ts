@@ -1,4 +1,4 @@
-// Channels, their messages and their groups, as a person writes them on the command line and is shown them.
+// Shows channels, messages and groups, and parses a message of the command line.
 
 import {
   type ChannelFigures,
@@ -8,10 +8,10 @@ import {
   type Message,
   type Peeked,
 } from '../../../channels/index.js';
-import { durationText } from '../../duration.js';
-import { UsageError } from '../../errors.js';
-import { type Column, printable, shortened } from '../output.js';
-import { parseJson } from '../words.js';
+import { durationText } from '../../base/duration.js';
+import { UsageError } from '../../base/errors.js';
+import { type Column, printable } from '../views/output.js';
+import { parseJson } from '../views/words.js';
 
 const nearlyFull = 0.8;
 
@@ -51,13 +51,11 @@ function oldestText({ depth, oldestAgeMs }: ChannelFigures): string {
 interface PeekView {
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** Whether they are on lease. */
+  /** Whether the messages are on lease. */
   readonly onLease: boolean;
-  /** How many characters of a message are shown; undefined for all. */
-  readonly textLength: number | undefined;
 }
 
-export function peekColumns({ now, onLease, textLength }: PeekView): ReadonlyArray<Column<Peeked>> {
+export function peekColumns({ now, onLease }: PeekView): ReadonlyArray<Column<Peeked>> {
   const end: Column<Peeked> = {
     title: 'lease ends',
     cell: ({ leaseEndsAt }) => endText(leaseEndsAt, now),
@@ -74,13 +72,13 @@ export function peekColumns({ now, onLease, textLength }: PeekView): ReadonlyArr
     { title: 'bytes', cell: ({ bytes }) => String(bytes), align: 'right' },
     {
       title: 'message',
-      cell: (peeked) => shortened(messageText(peeked), textLength),
+      cell: messageText,
       style: ({ message }) => (message === undefined ? 'red' : undefined),
     },
   ];
 }
 
-/** On one line, without anything that a terminal acts upon. For a process's key it begins with who it is for. */
+/** The message on one line, without control characters. For the key of a process it begins with the channels. */
 function messageText({ message, error, channels }: Peeked): string {
   const text =
     message === undefined
@@ -107,7 +105,7 @@ export function deadJson({ message, ...letter }: DeadLetterReport): Record<strin
   return { ...withDates(letter), message: plainValue(message) };
 }
 
-/** What a message holds is not touched: its numbers are its own. */
+/** Only the outer fields are dates; numbers in a message stay. */
 function withDates(shown: object): Record<string, unknown> {
   const date = (value: unknown) => (typeof value === 'number' ? new Date(value) : value);
   const entries = Object.entries(shown);
@@ -141,32 +139,24 @@ export function memberColumns(now: number): ReadonlyArray<Column<MemberRow>> {
   ];
 }
 
-export function deadColumns(
-  now: number,
-  textLength: number | undefined,
-): ReadonlyArray<Column<DeadLetterReport>> {
+export function deadColumns(now: number): ReadonlyArray<Column<DeadLetterReport>> {
   return [
     { title: 'channel', cell: ({ channel }) => printable(channel) },
-    { title: 'id', cell: ({ id }) => printable(id) },
+    { title: 'id', cell: ({ id }) => printable(id), least: Number.POSITIVE_INFINITY },
     { title: 'died', cell: ({ diedAt }) => `${durationText(now - diedAt)} ago`, align: 'right' },
     { title: 'deliveries', cell: ({ deliveries }) => String(deliveries), align: 'right' },
     {
       title: 'message',
-      cell: ({ message }) => shortened(printable(JSON.stringify(plainValue(message))), textLength),
+      cell: ({ message }) => printable(JSON.stringify(plainValue(message))),
     },
   ];
 }
 
-/** What of a row is left for the message in a terminal that does not tell its width. */
-const textLength = 120;
-/** What stands before it in a row, about. */
-const widthBefore = 50;
-
 /**
- * Makes a message of a JSON object and, where that has none, a type.
+ * Makes a message of a JSON object; adds the type if the object has none.
  *
- * @param source what the text is called in errors: `the message`, `standard input`
- * @throws UsageError (`LINOD_ERR_USAGE`), with the line and column of what is no JSON
+ * @param source the name of the text in errors: `the message`, `standard input`
+ * @throws UsageError (`LINOD_ERR_USAGE`), with the line of invalid JSON
  */
 export function parseMessageInput(source: string, text: string, type: string | undefined): Message {
   const found = parseJson(source, text);
@@ -191,8 +181,8 @@ function kind(value: unknown): string {
 }
 
 /**
- * The value with what JSON has no word for in words that it has: byte strings as `{"$bytes": "base64"}`, whole numbers
- * beyond 53 bits and numbers that are none as text, values of extension types as `{"$extension": code, "$bytes": …}`.
+ * The value in what JSON can express. Byte strings become `{"$bytes": "base64"}`, extension values
+ * `{"$extension": code, "$bytes": …}`. Integers beyond 53 bits, NaN and infinities become text.
  */
 export function plainValue(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
@@ -207,10 +197,4 @@ export function plainValue(value: unknown): unknown {
 
 function bytes(value: Uint8Array): { $bytes: string } {
   return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
-}
-
-/** How many characters of a message fit into a row of the terminal; in a pipe all do. */
-export function roomForText(): number | undefined {
-  const { isTTY, columns } = process.stdout;
-  return isTTY ? Math.max(20, columns > 0 ? columns - widthBefore : textLength) : undefined;
 }

@@ -1,49 +1,50 @@
-// The channel layer that a command looks at: a site's, or any that is named.
+// Opens the channel layer of a command: that of the site, or the one that --layer names.
 
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type ChannelLayer, InvalidOptionError, openLayer } from '../../../channels/index.js';
-import { LinodError, NoSiteError, UsageError } from '../../errors.js';
-import { hidePassword } from '../../site/hide-password.js';
+import { LinodError, NoSiteError, UsageError } from '../../base/errors.js';
+import { hidePassword } from '../../base/hide-password.js';
 import { aboutSetting, checkSetting } from '../../site/resolve-settings.js';
 import { findSite, requireOn, type SiteJsonFlags, siteCommand } from '../main.js';
 
-/** A command has just been started, perhaps on a busy machine, and its person has some patience. */
+/** Longer than the default of a layer, because a person on a busy machine can wait. */
 const timeoutMs = 5000;
 
 export interface LayerFlags extends SiteJsonFlags {
   readonly layer?: string;
 }
 
-/** The layer keeps nothing that could be looked at. */
+/** The layer keeps no messages that could be shown. */
 class NothingKeptError extends LinodError {
   constructor(name: string) {
     super(
       'LINOD_ERR_NOTHING_KEPT',
-      `the channel layer ${name} cannot be looked into: it keeps no messages, it only passes them on`,
+      `the channel layer ${name} cannot be inspected: it keeps no messages, it only passes them on`,
     );
   }
 }
 
-/** `--layer` names a file that is not there: looking must not make it, and it is likely mistyped. */
+/** `--layer` names a missing file. It is probably mistyped, so a command that only reads does not create it. */
 class NoLayerFileError extends LinodError {
   constructor(path: string) {
     super('LINOD_ERR_NO_LAYER_FILE', `there is no channel layer at ${JSON.stringify(path)}: no such file`);
   }
 }
 
-/** A command that looks at a layer: with `--site`, `--layer`, `--json` and help. */
+/** A command about a layer, with `--site`, `--layer`, `--json` and help. */
 export function layerCommand(name: string, description: string, help: string): Command {
-  const own = "the channel layer, instead of the site's; then no site is needed";
+  const own = "the channel layer, instead of the site's; it needs no site";
   return siteCommand(name, description, help).option('--layer <url>', own);
 }
 
 /**
- * The action of such a command: opens the layer, does something with it, and closes it. The flags may stand before the name
- * of a command below `linod channels`, too. The words are the command's arguments.
+ * The action of such a command: opens the layer, calls `use`, and closes the layer. The flags may also stand before the
+ * name of a subcommand. The words are the arguments of the command.
  *
- * @param makesFile whether the file that `--layer` names may be made, as by sending; default false
- * @throws NoSiteError when neither a layer nor a site is named or found; NoLayerFileError; NothingKeptError; BadConfigError, UsageError
+ * @param makesFile whether the command may create the file that `--layer` names, as by sending; default false
+ * @throws NoSiteError when neither a layer nor a site is named or found; NoLayerFileError; NothingKeptError;
+ *   BadConfigError; UsageError
  */
 export function onLayer<F extends LayerFlags = LayerFlags>(
   use: (layer: ChannelLayer, flags: F, ...words: string[]) => Promise<void>,
@@ -53,7 +54,7 @@ export function onLayer<F extends LayerFlags = LayerFlags>(
     const flags = this.optsWithGlobals<F>();
     const { layer, name } = await open(flags);
     try {
-      // Nothing is opened before the first use. A site's own file is made by whoever comes first.
+      // The layer opens nothing before its first use. The file of a site may be created by any process.
       if (flags.layer !== undefined && !makesFile) refuseMissingFile(name);
       if (!layer.extensions.has('lease')) throw new NothingKeptError(name);
       await use(layer, flags, ...this.processedArgs.flat());
@@ -85,7 +86,7 @@ async function open(flags: LayerFlags): Promise<OpenedLayer> {
   }
 }
 
-/** Outside of any site, with everything that peers must agree on as it is by default. */
+/** Opens a layer outside of any site, with the default options. */
 async function openAlone(url: string): Promise<OpenedLayer> {
   const { allowed, read } = aboutSetting('channelLayer');
   const checked = checkSetting('channelLayer', read?.(url) ?? url, process.cwd());

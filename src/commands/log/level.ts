@@ -1,17 +1,17 @@
-// linod log level: which levels hold, and other ones for a while.
+// linod log level: shows the levels of loggers and changes them at run time.
 
 import type { Command } from 'commander';
-import { durationRule, parseDuration } from '../../duration.js';
-import { UsageError } from '../../errors.js';
-import { localTime } from '../../local-time.js';
+import { durationRule, parseDuration } from '../../base/duration.js';
+import { UsageError } from '../../base/errors.js';
+import { type LevelName, parseLevel } from '../../base/log-levels.js';
 import { announceLevels, heardBy, resetLevels, setLevels } from '../../log/levels/change.js';
-import { rootName } from '../../log/levels/level-tree.js';
-import { checkLoggerName, LevelsFile, levelAt } from '../../log/levels/overrides.js';
-import { type LevelName, parseLevel } from '../../log/levels.js';
+import { LevelsFile, levelAt } from '../../log/levels/overrides.js';
+import { localTime } from '../../recurrence/time/local-time.js';
+import { checkLoggerName, rootName } from '../../site/log-settings.js';
 import { configuredLevels } from '../../site/settings.js';
-import type { Site } from '../../site.js';
+import type { Site } from '../../site/site.js';
 import { findSite, person, type SiteJsonFlags, siteCommand, tellSwitchedOff } from '../main.js';
-import { printable, printJson, printTable, say } from '../output.js';
+import { printable, printJson, printTable, say } from '../views/output.js';
 
 interface Flags extends SiteJsonFlags {
   readonly for?: string;
@@ -23,9 +23,10 @@ const longestMs = 366 * 86_400_000;
 export function levelCommand(): Command {
   return siteCommand(
     'level',
-    'the levels of loggers, and how to change them while programs run',
-    `Without changes it lists what holds. A change reaches the processes of the site that run on this machine within a
-second, those that start later when they start, and other machines over the channel layer. It ends by itself.
+    'show the levels of loggers, and change them while programs run',
+    `Without changes it lists the levels. A change reaches the processes of the site on this machine within a second. A
+process that starts later has it from its start. Other machines get it over the channel layer. A level with --for
+ends by itself.
 
 Example:
   $ linod log level
@@ -37,8 +38,8 @@ Example:
       '[changes...]',
       'NAME=LEVEL for a logger and those below it, or a LEVEL for all; with --reset, names',
     )
-    .option('--for <time>', 'how long it is to hold: 90s, 15m, 2h, 1d (default: until it is reset)')
-    .option('--reset', 'take back what was set here for these names, or for all')
+    .option('--for <time>', 'how long the level holds: 90s, 15m, 2h, 1d (default: until it is reset)')
+    .option('--reset', 'remove the levels that were set here, for these names or for all')
     .action(async (words: string[], flags: Flags) => {
       const order = parseLevelOrder(words, flags);
       const site = await findSite(flags);
@@ -47,12 +48,12 @@ Example:
         const by = `${person()}`;
         const change =
           'reset' in order ? resetLevels(site, by, order.reset) : setLevels(site, by, order.set, order.forMs);
-        if (change.length === 0) say('nothing was set here');
+        if (change.length === 0) say('no level was set here');
         else {
-          const [untold, heard] = await Promise.all([announceLevels(site, change), heardBy(site, change)]);
-          if (untold !== undefined)
-            say(`other machines could not be told, say it again when the channel layer is back: ${untold}`);
-          tell(heard);
+          const [unsent, applied] = await Promise.all([announceLevels(site, change), heardBy(site, change)]);
+          if (unsent !== undefined)
+            say(`other machines were not notified; repeat the command when the layer is back: ${unsent}`);
+          sayWhoApplied(applied);
         }
       }
       await list(site, flags.json ?? false);
@@ -70,7 +71,7 @@ async function list(site: Site, asJson: boolean): Promise<void> {
   const now = Date.now();
   const file = new LevelsFile(site.logDirectory);
   const overrides = file.read();
-  if (overrides === undefined) say(`${site.shorten(file.path)} makes no sense and is passed over`);
+  if (overrides === undefined) say(`${site.shorten(file.path)} is not readable and is ignored`);
   const rows = new Map<string, Row>();
   for (const [logger, level] of Object.entries(configuredLevels(site.settings))) {
     rows.set(logger, { logger, level, until: null, by: 'settings' });
@@ -98,21 +99,21 @@ async function list(site: Site, asJson: boolean): Promise<void> {
   );
 }
 
-/** The one above all first. */
+/** Sorts the root logger first. */
 function rank({ logger }: Row): string {
   return logger === 'root' ? '' : logger;
 }
 
-function tell(heard: readonly string[]): void {
-  if (heard.length === 0)
-    say('no process on this machine has taken it over by now: none runs, or it is suspended or busy');
-  else say(`taken over by ${heard.length} on this machine: ${heard.join(', ')}`);
+function sayWhoApplied(processes: readonly string[]): void {
+  if (processes.length === 0)
+    say('no process on this machine has applied it yet: none runs, or it is suspended or busy');
+  else say(`applied by ${processes.length} on this machine: ${processes.join(', ')}`);
 }
 
-/** Undefined: only list. */
+/** What the command changes; undefined to list only. */
 type LevelOrder =
   | { readonly set: ReadonlyMap<string, LevelName>; readonly forMs: number | null }
-  /** Takes back what was set for these names; for all, where there are none. */
+  /** Removes the levels of these names; of all, when empty. */
   | { readonly reset: readonly string[] }
   | undefined;
 
@@ -122,7 +123,7 @@ type LevelOrder =
  */
 function parseLevelOrder(words: readonly string[], flags: Flags): LevelOrder {
   if (flags.reset) {
-    if (flags.for !== undefined) throw new UsageError('--reset takes levels back at once; it knows no --for');
+    if (flags.for !== undefined) throw new UsageError('--reset removes levels at once; it takes no --for');
     return { reset: words.map(readName) };
   }
   if (words.length > 0) return { set: readChanges(words), forMs: readDuration(flags.for) };
@@ -142,7 +143,7 @@ function readChanges(words: readonly string[]): Map<string, LevelName> {
   const changes = new Map<string, LevelName>();
   for (const word of words) {
     const at = word.indexOf('=');
-    // A level alone is meant for all loggers.
+    // A level without a name is for all loggers.
     const name = at < 0 ? rootName : checkLoggerName(word.slice(0, at));
     const { value } = parseLevel(word.slice(at + 1));
     if (changes.has(name)) throw new UsageError(`two levels for ${JSON.stringify(name)}`);

@@ -1,46 +1,45 @@
-// What linod log send does: lines of standard input, or one text, become records of a sender.
+// Sends lines of standard input, or one text, as records: the work of linod log send.
 
-import { join } from 'node:path';
-import { systemClock } from '../../clock.js';
-import { BadConfigError } from '../../errors.js';
-import { type LineRecord, levelWord, readRecords } from '../../log/foreign/lines.js';
-import { waitForRoom } from '../../log/foreign/room.js';
+import { systemClock } from '../../base/clock.js';
+import { BadConfigError } from '../../base/errors.js';
+import type { LevelName } from '../../base/log-levels.js';
 import { LevelTree, levelnoOf } from '../../log/levels/level-tree.js';
 import { SiteLevels } from '../../log/levels/site-levels.js';
-import type { LevelName } from '../../log/levels.js';
 import { loggerName, senderLabel } from '../../log/names.js';
 import { guardAtExit } from '../../log/sender/exit-guard.js';
 import { LayerTransport } from '../../log/sender/layer-transport.js';
 import { LogSender } from '../../log/sender/sender.js';
-import { senderSettings } from '../../log/sender/settings.js';
+import { senderSettings, settingsWithoutSite } from '../../log/sender/settings.js';
 import type { LogTransport } from '../../log/sender/transport.js';
+import { type LineRecord, levelWord, readRecords } from '../../log/socket/lines.js';
+import { waitForRoom } from '../../log/socket/room.js';
 import { configuredLevels } from '../../site/settings.js';
-import { findSiteDirectory, type Site } from '../../site.js';
-import { exitCodes, loadSiteAsOwner, tellSwitchedOff } from '../main.js';
-import { say } from '../output.js';
+import { findSiteDirectory, type Site } from '../../site/site.js';
+import { exitCodes, loadSiteAsOwner, signalExitCode, tellSwitchedOff } from '../main.js';
+import { say } from '../views/output.js';
 
 export interface SendOptions {
-  /** Where to look for the site. */
+  /** The directory of the site. */
   readonly site?: string;
-  /** What the log calls this process. */
+  /** The name of this process in the log. */
   readonly name: string;
   /** The logger's name; default: that of the process. */
   readonly logger?: string;
   readonly level: LevelName;
-  /** Whether a level at the beginning of a record counts more than `level`. */
+  /** Whether a level at the beginning of a record overrides `level`. */
   readonly detectLevel?: boolean;
 }
 
-/** After a signal, the program that writes into the pipe has so long for its last words. */
+/** After a signal, the program before the pipe has this long for its last output. */
 const lastWordsMs = 1000;
-/** What the writer has not acknowledged then stays in the spool. */
+/** Records that are not acknowledged by then stay in the spool. */
 const closeMs = 10_000;
 
 /**
- * Sends standard input to its end, or the words as one record. Whatever is wrong with the site but that there is none, the
- * records are kept: a program at the other end of the pipe must not die of it.
+ * Sends standard input to its end, or the words as one record. A bad configuration does not lose records: they go to
+ * the spool, so the program before the pipe does not fail.
  *
- * @throws NoSiteError (`LINOD_ERR_NO_SITE`); BadConfigError (`LINOD_ERR_BAD_CONFIG`) once all is in the spool
+ * @throws NoSiteError (`LINOD_ERR_NO_SITE`); BadConfigError (`LINOD_ERR_BAD_CONFIG`) after everything is in the spool
  */
 export async function sendToLog(words: readonly string[], options: SendOptions): Promise<void> {
   const directory = findSiteDirectory(options.site);
@@ -70,7 +69,7 @@ export async function sendToLog(words: readonly string[], options: SendOptions):
   if (problem !== undefined) throw problem;
 }
 
-/** Levels that are set meanwhile count as well: what stands before the pipe may run for days. */
+/** Follows changes of levels, because the program before the pipe may run for days. */
 function followLevels({ logDirectory, settings }: Site, name: string): SiteLevels {
   const label = senderLabel(name, process.pid);
   const levels = new SiteLevels({ logDirectory, clock: systemClock, label });
@@ -86,13 +85,13 @@ function openSender(
 ): LogSender {
   return new LogSender({
     name,
-    // A site that is turned off, or cannot be loaded, has no worker: its records wait in the spool.
+    // A site that is switched off or cannot be loaded has no worker. Its records wait in the spool.
     transport: site?.settings.useLinod ? layerTransport(site, levels) : undefined,
-    settings: site ? senderSettings(site) : { spoolDirectory: join(directory, 'log', 'spool') },
+    settings: site ? senderSettings(site) : settingsWithoutSite(directory),
     clock: systemClock,
     onTrouble: (error) => {
       if (error !== undefined)
-        say(`the spool cannot be written: ${error instanceof Error ? error.message : error}`);
+        say(`cannot write the spool: ${error instanceof Error ? error.message : error}`);
     },
   });
 }
@@ -124,29 +123,29 @@ async function send(
   const text = words.join(' ');
   if (words.length === 0) await sendInput(sender, write);
   else write({ level: levelWord(text), text, isCut: false });
-  if (counts.cut > 0) say(`cut, since they were longer than 48 kB: ${counts.cut}`);
+  if (counts.cut > 0) say(`cut, longer than 48 kB: ${counts.cut}`);
   if (counts.belowLevel > 0)
-    say(`left out, since they are below the level of ${logger} (linod log level): ${counts.belowLevel}`);
+    say(`skipped, below the level of ${logger} (linod log level): ${counts.belowLevel}`);
 }
 
 /**
- * Reads standard input to its end. A signal, which in a terminal the program before the pipe gets as well, leaves time
- * for that one's last words; a second one ends at once, with what was read in the spool.
+ * Reads standard input to its end. After a signal, the program before the pipe has time for its last output. A second
+ * signal ends at once; records that were read are in the spool.
  */
 async function sendInput(sender: LogSender, write: (record: LineRecord) => void): Promise<void> {
   const stop = new AbortController();
-  const onSignal = () => {
-    if (stop.signal.aborted) process.exit(exitCodes.failed);
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(signalExitCode(signal));
     stop.abort();
     setTimeout(() => process.stdin.destroy(), lastWordsMs).unref();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-  let isTold = false;
+  let hasWarned = false;
   const onWait = () => {
-    if (!isTold) say('records come faster than they are written, or nobody writes them: the pipe waits');
-    isTold = true;
+    if (!hasWarned) say('records come faster than they are written, or nobody writes them: the pipe waits');
+    hasWarned = true;
   };
-  // While the pipe waits, nothing else would keep the process.
+  // While the pipe waits, only this keeps the process alive.
   const hold = setInterval(() => undefined, 2 ** 30);
   try {
     await readRecords({
@@ -156,8 +155,8 @@ async function sendInput(sender: LogSender, write: (record: LineRecord) => void)
     });
   } catch (error) {
     if (stop.signal.aborted) return;
-    // What was read is sent all the same.
-    say(`standard input cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    // Records that were read are still sent.
+    say(`cannot read standard input: ${error instanceof Error ? error.message : String(error)}`);
     process.exitCode = exitCodes.failed;
   } finally {
     clearInterval(hold);

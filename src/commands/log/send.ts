@@ -1,7 +1,7 @@
-// linod log send: standard input, or some words, to the log.
+// linod log send: sends standard input, or some words, to the log.
 
 import { Command } from 'commander';
-import { parseLevel } from '../../log/levels.js';
+import { parseLevel } from '../../base/log-levels.js';
 import { type SiteFlags, siteOption } from '../main.js';
 
 interface SendFlags extends SiteFlags {
@@ -13,11 +13,9 @@ interface SendFlags extends SiteFlags {
 
 export function sendCommand(): Command {
   return new Command('send')
-    .description(
-      'send standard input to the log, a line a record; or the words that are given, as one record',
-    )
-    .argument('[words...]', 'the message; without it, standard input is read')
-    .option('--name <name>', 'what the log calls this process', 'send')
+    .description('send standard input to the log, one record a line; or the given words as one record')
+    .argument('[words...]', 'the message (default: read standard input)')
+    .option('--name <name>', 'the name of this process in the log', 'send')
     .option('--logger <name>', "the logger's name in the records (default: that of --name)")
     .option('--level <level>', 'DEBUG, INFO, WARNING, ERROR or CRITICAL', 'INFO')
     .option('--detect-level', 'take the level from lines that begin with one, such as "ERROR: disk full"')
@@ -25,8 +23,8 @@ export function sendCommand(): Command {
     .addHelpText(
       'after',
       `
-A line that begins with a space or a tab belongs to the record before, as in a stack. A record of more than 48 kB is cut,
-and bytes that are no UTF-8 are shown as \\xff. Records below the level of their logger (linod log level) are left out.
+A line that begins with a space or a tab belongs to the record before, as in a stack. A record of more than 48 kB is
+cut. Bytes that are no UTF-8 appear as \\xff. Records below the level of their logger (linod log level) are dropped.
 
 Without a worker the records wait in log/spool. The exit code is 0 when every record is in the log or in the spool.
 

@@ -1,14 +1,14 @@
-// linod log stats: how much is logged, by whom.
+// linod log stats: counts records by level, logger and sender.
 
 import { type Command, Option } from 'commander';
-import { durationText } from '../../duration.js';
-import { localTime } from '../../local-time.js';
-import { LogLevels } from '../../log/levels.js';
-import { findLogParts } from '../../log/reading/files.js';
-import { type Amount, type LogStats, logStats } from '../../log/reading/stats.js';
+import { durationText } from '../../base/duration.js';
+import { LogLevels } from '../../base/log-levels.js';
+import { findLogParts } from '../../log/read/files.js';
+import { type Amount, type LogStats, logStats } from '../../log/read/stats.js';
+import { localTime } from '../../recurrence/time/local-time.js';
 import { requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
-import { type Column, print, printJson, printTable, say } from '../output.js';
-import { givenInstant } from '../words.js';
+import { type Column, print, printJson, printTable, say } from '../views/output.js';
+import { givenInstant } from '../views/words.js';
 
 type Dimension = 'sender' | 'logger' | 'level';
 
@@ -17,22 +17,22 @@ interface StatsFlags extends SiteJsonFlags {
   readonly by?: Dimension;
 }
 
-/** Without --by, that many of the loudest loggers are shown. */
+/** The number of loggers that the command shows without --by. */
 const loudest = 10;
 
 export function statsCommand(): Command {
   return siteCommand(
     'stats',
-    'how much is in the log, by level, logger and sender',
-    `Counts lino.log and what was rotated of it. What the writer itself notes there is left out.
+    'count the records of the log by level, logger and sender',
+    `Counts lino.log and its rotated files, without the notes of the writer.
 
 Example:
   $ linod log stats --since 24h
   $ linod log stats --by sender`,
   )
-    .option('--since <time>', 'only what was logged since then: a time, or how long ago it was')
+    .option('--since <time>', 'only records since then: a time, or how long ago it was')
     .addOption(
-      new Option('--by <what>', 'all of one kind, those with the most bytes first').choices([
+      new Option('--by <what>', 'list all of one kind, those with the most bytes first').choices([
         'sender',
         'logger',
         'level',
@@ -44,7 +44,7 @@ Example:
       const since = givenInstant('--since', flags.since, timezone)?.getTime();
       const stats = await logStats(await findLogParts(site.logFile, timezone), { since, timezone });
       for (const { file, problem } of stats.unreadable)
-        say(`${site.shorten(file)} cannot be read to its end: ${problem}`);
+        say(`cannot read ${site.shorten(file)} to its end: ${problem}`);
       if (flags.json) printJson(stats, ['first', 'last', 'minute']);
       else if (flags.by !== undefined) printTable(columnsOf(flags.by, stats), amountsBy(flags.by, stats));
       else printAll(stats, timezone);
@@ -56,7 +56,7 @@ function amountsBy(by: Dimension, { levels, loggers, senders }: LogStats): reado
 }
 
 function printAll(stats: LogStats, timezone: string): void {
-  const { records, bytes, first, last, busiest, loggers, senders, told, strays } = stats;
+  const { records, bytes, first, last, busiest, loggers, senders, lost, strays } = stats;
   if (first === null || last === null || busiest === null) {
     say('no records');
     return;
@@ -64,10 +64,9 @@ function printAll(stats: LogStats, timezone: string): void {
   const at = (instant: number) => localTime(new Date(instant), timezone);
   print(`records    ${records} of ${senders.length} senders and ${loggers.length} loggers, ${bytes} bytes`);
   print(`logged     ${at(first)} to ${at(last)}, ${durationText(last - first)}`);
-  print(
-    `rate       ${rate(records, last - first)} on average, ${busiest.records} in the minute of ${at(busiest.minute)}`,
-  );
-  for (const { sender, records } of told) print(`told lost  ${records} of ${sender}`);
+  const peak = `${busiest.records} in the minute of ${at(busiest.minute)}`;
+  print(`rate       ${rate(records, last - first)} on average, ${peak}`);
+  for (const { sender, records } of lost) print(`lost       ${records} of ${sender}, as the log reports`);
   if (strays > 0) print(`strays     ${strays} lines or torn records; linod log verify names them`);
   print('');
   printTable(columnsOf('level', stats), stats.levels);
@@ -77,7 +76,7 @@ function printAll(stats: LogStats, timezone: string): void {
     say(`and ${loggers.length - loudest} more loggers: linod log stats --by logger`);
 }
 
-/** `3.1/s`, or `12/h` of what is rare. */
+/** `3.1/s`, or `12/h` for rare records. */
 function rate(records: number, ms: number): string {
   if (ms <= 0) return `${records} at once`;
   const perSecond = (records * 1000) / ms;
@@ -93,6 +92,7 @@ function columnsOf(by: Dimension, { records }: LogStats): ReadonlyArray<Column<A
     {
       title: 'share',
       align: 'right',
+      isSpare: true,
       cell: (amount) => `${((100 * amount.records) / records).toFixed(1)} %`,
     },
     { title: 'bytes', align: 'right', cell: ({ bytes }) => String(bytes) },

@@ -1,15 +1,15 @@
-// linod log tail: the last records of lino.log, and those that are added.
+// linod log tail: shows the last records of lino.log, and new ones.
 
 import type { Command } from 'commander';
-import { UsageError } from '../../errors.js';
-import { recordInstant } from '../../log/formats/formats.js';
-import { type LevelName, parseLevel } from '../../log/levels.js';
-import { contentOf, type Shown } from '../../log/reading/filter.js';
-import { tail } from '../../log/reading/tail.js';
-import { Timestamps } from '../../log/timestamp.js';
-import { requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
-import { printable, type Style, say, styled } from '../output.js';
-import { givenInstant, parseWholeNumber } from '../words.js';
+import { UsageError } from '../../base/errors.js';
+import { type LevelName, parseLevel } from '../../base/log-levels.js';
+import { recordInstant } from '../../log/format/formats.js';
+import { Timestamps } from '../../log/format/timestamp.js';
+import { contentOf, type Shown } from '../../log/read/filter.js';
+import { tail } from '../../log/read/tail.js';
+import { requireSite, type SiteJsonFlags, siteCommand, unlessEnded } from '../main.js';
+import { printable, type Style, say, styled } from '../views/output.js';
+import { givenInstant, parseWholeNumber } from '../views/words.js';
 
 interface TailFlags extends SiteJsonFlags {
   readonly lines?: string;
@@ -27,8 +27,9 @@ const defaultCount = 20;
 export function tailCommand(): Command {
   return siteCommand(
     'tail',
-    'the last records of lino.log, and of its rotated files if need be',
-    `A record is shown whole, with all its lines. Without a level, logger, sender or job, lines that are no record are shown, too.
+    'show the last records of lino.log, and of its rotated files if need be',
+    `It shows whole records, with all their lines. Without a level, logger, sender or job it also shows lines that are no
+record.
 
 Example:
   $ linod log tail -f --level warning
@@ -36,13 +37,13 @@ Example:
   $ linod log tail --job 17`,
   )
     .option('-n, --lines <count>', `how many records (default: ${defaultCount}, or all since --since)`)
-    .option('-f, --follow', 'go on with what is added, until Ctrl-C')
+    .option('-f, --follow', 'show new records until Ctrl-C')
     .option('--level <level>', 'only records of this level and above')
     .option('--name <logger>', 'only records of this logger and those below it')
     .option('--sender <name>', 'only records of this process: web, or web[812]')
     .option('--since <time>', 'only records since then: a time, or how long ago it was')
-    .option('--job <number>', 'only what this job has logged and what was logged about it')
-    .option('--grep <text>', 'only records in which this stands: TEXT, or /REGEX/ with flags such as i')
+    .option('--job <number>', 'only records of this job and about it')
+    .option('--grep <text>', 'only records that contain this: TEXT, or /REGEX/ with flags such as i')
     .action(async (flags: TailFlags) => {
       const last = flags.lines === undefined ? undefined : parseWholeNumber('-n', flags.lines, 0);
       const text = flags.grep === undefined ? undefined : parseWantedText(flags.grep);
@@ -52,37 +53,31 @@ Example:
       const { timezone } = site.settings;
       const since = givenInstant('--since', flags.since, timezone)?.getTime();
       const textOf = flags.json ? jsonView(timezone) : plainText;
-      const stop = new AbortController();
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-      const found = await tail(
-        site.logFile,
-        {
-          last: last ?? (since === undefined ? defaultCount : undefined),
-          wanted: { level, logger: flags.name, sender: flags.sender, since, job, text },
-          follow: flags.follow ?? false,
-          timezone,
-          signal: stop.signal,
-        },
-        (records) => write(records, textOf),
+      const options = {
+        last: last ?? (since === undefined ? defaultCount : undefined),
+        wanted: { level, logger: flags.name, sender: flags.sender, since, job, text },
+        follow: flags.follow ?? false,
+        timezone,
+      };
+      const found = await unlessEnded((signal) =>
+        tail(site.logFile, { ...options, signal }, (records) => write(records, textOf)),
       );
       if (!found)
-        say(
-          `there is no ${site.shorten(site.logFile)} yet: the logger coroutine makes it; start it with initiate_linod`,
-        );
+        say(`there is no ${site.shorten(site.logFile)} yet: start the logger coroutine with initiate_linod`);
     });
 }
 
-/** Resolves when the reader of the pipe has taken it, or has left. */
+/** Resolves when the reader of the pipe has taken the text, or has left. */
 async function write(records: readonly Shown[], textOf: (record: Shown) => string): Promise<void> {
   const text = records.map((record) => `${textOf(record)}\n`).join('');
   await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
 }
 
 /**
- * What --grep is given: `/REGEX/` or `/REGEX/i` is a pattern, everything else text as it stands, also a path such as `/usr/bin`: what follows the
- * last slash has to be flags that JavaScript knows.
+ * Parses --grep. `/REGEX/` and `/REGEX/i` are patterns; everything else is plain text. A path such as `/usr/bin` is
+ * text, because its end is no flags of JavaScript.
  *
- * @throws UsageError (`LINOD_ERR_USAGE`) for a pattern that is none
+ * @throws UsageError (`LINOD_ERR_USAGE`) for an invalid pattern
  */
 export function parseWantedText(text: string): string | RegExp {
   const [, source, flags = ''] = /^\/(.+)\/([dgimsuvy]*)$/s.exec(text) ?? [];
@@ -107,7 +102,7 @@ const styles: Readonly<Partial<Record<LevelName, Style>>> = {
   DEBUG: 'gray',
 };
 
-/** As it stands in the log, coloured by its level in a terminal; there, what is no record can do no harm. */
+/** The record as it is in the log, in the colour of its level. For a terminal, other lines are made harmless. */
 export function plainText({ text, level }: Shown): string {
   if (level === undefined) return process.stdout.isTTY ? text.split('\n').map(printable).join('\n') : text;
   const style = styles[level];
@@ -119,8 +114,8 @@ export function plainText({ text, level }: Shown): string {
 }
 
 /**
- * Makes of a record one line of JSON with the same parts in whatever format it stands in the log; of what is no record, its
- * `text`.
+ * Makes one line of JSON of a record, with the same fields for every format of the log. A line that is no record
+ * becomes its `text`.
  *
  * @param timezone the site's, for the format that writes no offset
  */
@@ -135,7 +130,7 @@ export function jsonView(timezone: string): (shown: Shown) => string {
   };
 }
 
-/** The time of a record that tells its offset, as ISO 8601 has it. */
+/** The time of a record as ISO 8601, when it has an offset. */
 function isoTime(time: string): string | undefined {
   return /^\d{4}-\d\d-\d\d[ T].*[+-]\d\d:\d\d$/.test(time) ? time.replace(' ', 'T') : undefined;
 }

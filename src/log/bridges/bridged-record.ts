@@ -1,7 +1,7 @@
 // What the records of other logging libraries have in common.
 
+import type { LevelName } from '../../base/log-levels.js';
 import type { Fields } from '../fields.js';
-import type { LevelName } from '../levels.js';
 import type { Logger } from '../logger.js';
 import { loggerName } from '../names.js';
 
@@ -18,7 +18,10 @@ export interface BridgedRecord {
   readonly at: number | undefined;
 }
 
-/** Levels as other libraries name them: those of pino, and npm's, syslog's and cli's, which are winston's sets. */
+/**
+ * Levels as other libraries name them: those of pino, and npm's, syslog's and cli's, which are winston's
+ * sets.
+ */
 export const levelsByName: Readonly<Record<string, LevelName>> = {
   ...{ emerg: 'CRITICAL', alert: 'CRITICAL', crit: 'CRITICAL', critical: 'CRITICAL', fatal: 'CRITICAL' },
   ...{ error: 'ERROR', warning: 'WARNING', warn: 'WARNING' },

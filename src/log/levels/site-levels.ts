@@ -1,23 +1,24 @@
-// The levels of a site as one process knows them: those of the settings, and those that were set at run time.
+// The levels of a site in one process: those of the settings, and those that were set at run time.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '../../clock.js';
-import type { LevelName } from '../levels.js';
-import { type LevelsByName, LevelTree } from './level-tree.js';
+import type { Clock } from '../../base/clock.js';
+import type { LevelName } from '../../base/log-levels.js';
+import type { LevelsByName } from '../../site/log-settings.js';
+import { LevelTree } from './level-tree.js';
 import { type LevelOverride, LevelsFile, levelAt, receiptsDirectory } from './overrides.js';
 
 export interface SiteLevelsOptions {
   /** The site's. */
   readonly logDirectory: string;
   readonly clock: Clock;
-  /** What the log calls this process, `web[812]`, for whoever sets a level and wants to know who has heard. */
+  /** The label of this process, `web[812]`. The command that sets a level lists it. */
   readonly label: string;
 }
 
 const pollMs = 300;
 
-/** Polls the file of run-time levels, and lets each level end when its time is over. Keeps no process alive. */
+/** Polls the file of run-time levels, and ends each level when it expires. Keeps no process alive. */
 export class SiteLevels {
   readonly tree: LevelTree;
   readonly #options: SiteLevelsOptions;
@@ -25,7 +26,7 @@ export class SiteLevels {
   /** The file's state when it was read last. */
   #seen = '';
   #overrides: readonly LevelOverride[] = [];
-  /** When the first of the levels ends that hold. */
+  /** When the next level expires, in ms since 1970. */
   #nextEnd = Number.POSITIVE_INFINITY;
   #cancel: () => void = () => {};
 
@@ -35,19 +36,19 @@ export class SiteLevels {
     this.tree = tree;
   }
 
-  /** Reads what was set, and follows it from now on. */
+  /** Reads the levels that were set, and follows changes from now on. */
   start(configured: LevelsByName): void {
-    this.#poll();
+    this.#keepPolling();
     this.tree.configure(configured);
   }
 
-  /** What was said at run time, also what does not hold any more: for telling other machines. */
+  /** All levels that were set at run time, including expired ones: for other machines. */
   get known(): readonly LevelOverride[] {
     return this.#overrides;
   }
 
-  /** Takes over what stands in the file by now. Never throws: a file that cannot be read leaves the levels as they are. */
-  look(): void {
+  /** Reads the file if it has changed. Never throws: an unreadable file leaves the levels as they are. */
+  poll(): void {
     const now = this.#options.clock.now();
     try {
       const state = this.#file.state;
@@ -63,24 +64,24 @@ export class SiteLevels {
     if (now >= this.#nextEnd) this.#apply(now);
   }
 
-  /** Writes down what another machine says, if it is news. Never throws. */
+  /** Saves the levels that another machine has set, if they are new. Never throws. */
   take(overrides: readonly LevelOverride[]): void {
     try {
       this.#file.write(overrides, this.#options.clock.now());
     } catch {
-      // A file that cannot be written: the next message, or the one after that, is tried again.
+      // The file cannot be written. The next message is another chance.
     }
-    this.look();
+    this.poll();
   }
 
-  /** Follows no longer; what holds by then goes on to hold. Safe to call twice. */
+  /** Stops following changes. The present levels stay. Safe to call twice. */
   close(): void {
     this.#cancel();
   }
 
-  #poll(): void {
-    this.look();
-    this.#cancel = this.#options.clock.after(pollMs, () => this.#poll());
+  #keepPolling(): void {
+    this.poll();
+    this.#cancel = this.#options.clock.after(pollMs, () => this.#keepPolling());
   }
 
   #apply(now: number): void {
@@ -95,13 +96,13 @@ export class SiteLevels {
     this.tree.override(levels);
   }
 
-  /** For the command that waits for it, if there is one. */
+  /** Confirms the change to the command that waits for it, if there is one. */
   #leaveReceipt(): void {
     const { logDirectory, label } = this.#options;
     try {
       writeFileSync(join(receiptsDirectory(logDirectory), encodeURIComponent(label)), '');
     } catch {
-      // Nobody waits.
+      // No command waits.
     }
   }
 }

@@ -1,51 +1,51 @@
-// Brings the records of ended processes into the log: their spool files have no sender any more.
+// Sends the spool files that ended processes have left.
 
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { untilBeat } from '../../../channels/beat.js';
-import type { Clock } from '../../clock.js';
-import { ownerState } from '../../owner.js';
+import { untilBeat } from '../../../channels/waiting/beat.js';
+import type { Clock } from '../../base/clock.js';
+import { ownerState } from '../../base/process-owner.js';
 import { Forwarder } from './forwarder.js';
 import { Spool } from './spool.js';
 import { BadSpoolError, readSpoolHeader, SpoolFile, type SpoolHeader } from './spool-file.js';
 import type { LogTransport } from './transport.js';
 
 export interface SpoolAdopterOptions {
-  /** The spool directories of the site on this machine. One that does not exist is an empty one. */
+  /** The spool directories of the site on this machine. A missing one counts as empty. */
   readonly directories: readonly string[];
   readonly clock: Clock;
   /** How the records get to the logger coroutine, wherever that runs. */
   readonly transport: LogTransport;
-  /** How often it scans, in ms; default: at each beat. */
+  /** Time between two scans, in ms; default: one per beat. */
   readonly everyMs?: number | undefined;
-  /** Whether it is worth looking now: somebody listens. */
+  /** Whether a scan makes sense now, since a logger coroutine listens. */
   readonly isWanted?: (() => boolean) | undefined;
-  /** Told of each sender of which records were brought in that the log did not have, and how many. */
+  /** Called for each sender whose records were new to the log, with their number. */
   readonly onAdopted?: ((adopted: { sender: string; records: number }) => void) | undefined;
-  /** Told once of each file that cannot be read; it is left where it is. */
+  /** Called once for each file that cannot be read. The file stays. */
   readonly onTrouble?: ((error: unknown) => void) | undefined;
 }
 
-/** Messages of an ended sender may still lie in the channel: they come first. */
+/** Messages of an ended sender may still be in the channel. They come first. */
 const firstScanMs = 1000;
-/** Files are given up until the next scan when nothing of them was acknowledged for so long. */
+/** Without an acknowledgement for this long, files wait for the next scan. */
 const answerMs = 10_000;
 /**
- * Files of a process that cannot be seen from here are sent when nothing was added for so long. A living sender that is heard
- * has removed its own by then.
+ * A process on another machine or in a container cannot be checked. Its files are sent when they have not
+ * grown for this long: a living sender that gets answers has removed them by then.
  */
 const quietMs = 5000;
 
 /**
- * Looks for spool files now and then, and sends those of a dead process as their sender would have sent them. A lock beside the
- * directory keeps other adopters from the same work. Records that are in the log already are cut by the writer.
+ * Scans for spool files of dead processes, and sends them as their sender would have. A lock beside the
+ * directory keeps other adopters from the same work. The writer cuts off records that are in the log already.
  *
- * Processes of other machines and containers cannot be seen. One that lives after all loses nothing: its records are cut,
- * and it begins another file when it finds its own removed.
+ * If the process of an adopted file is alive after all, nothing is lost: the writer cuts off the repeated
+ * records, and the sender starts another file when it finds its own removed.
  */
 export class SpoolAdopter {
   readonly #options: SpoolAdopterOptions;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
   #isStopped = false;
   #wake: () => void = () => {};
   #scanning: Promise<void> | undefined;
@@ -59,7 +59,7 @@ export class SpoolAdopter {
     this.#scanAfter(this.#options.everyMs ?? firstScanMs);
   }
 
-  /** Gives up the files in hand; the next adopter finds them. Safe to call twice. */
+  /** Stops sending. The next adopter finds the files. Safe to call twice. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#wake();
@@ -67,7 +67,7 @@ export class SpoolAdopter {
     await this.#scanning;
   }
 
-  /** Looks once. Never rejects. */
+  /** Scans once. Never rejects. */
   scan(): Promise<void> {
     this.#scanning ??= this.#scan().finally(() => {
       this.#scanning = undefined;
@@ -88,21 +88,21 @@ export class SpoolAdopter {
       for (const [sender, paths] of await spoolFiles(directory)) {
         if (this.#isStopped) return;
         try {
-          await this.#look(directory, paths);
+          await this.#sendIfDead(directory, paths);
         } catch (error) {
-          this.#note(join(directory, sender), error);
+          this.#report(join(directory, sender), error);
         }
       }
     }
   }
 
-  /** @param paths all files of one sender, in the order in which they were made */
-  async #look(directory: string, paths: readonly string[]): Promise<void> {
+  /** @param paths all files of one sender, the oldest first */
+  async #sendIfDead(directory: string, paths: readonly string[]): Promise<void> {
     const header = this.#headerOf(paths);
     const state = header && ownerState(header.owner);
     if (header === undefined || state === 'alive') return;
-    // Only where there is something to adopt: most processes never need the lock.
-    const { FileLock } = await import('../../membership/file-lock.js');
+    // Imported late: most processes never need the lock.
+    const { FileLock } = await import('../../base/file-lock.js');
     const lock = new FileLock(`${directory}.lock`, header.sender);
     if (!lock.take()) return;
     try {
@@ -117,7 +117,7 @@ export class SpoolAdopter {
       try {
         return readSpoolHeader(path);
       } catch (error) {
-        this.#noteBad(path, error);
+        this.#reportBad(path, error);
       }
     }
     return undefined;
@@ -129,34 +129,34 @@ export class SpoolAdopter {
     const spool = new Spool({ directory: '', header, clock });
     try {
       for (const path of paths) {
-        const file = await SpoolFile.open(path, mayGrow).catch((error) => this.#noteBad(path, error));
+        const file = await SpoolFile.open(path, mayGrow).catch((error) => this.#reportBad(path, error));
         if (file !== undefined) spool.adopt(file);
       }
       const { base = spool.last + 1 } = spool;
-      let [acked, known] = [-1, 0];
+      let [acked, firstAcked] = [-1, 0];
       const onChange = () => {
         if (forwarder.acknowledged <= acked) return;
-        known ||= forwarder.acknowledged;
+        firstAcked ||= forwarder.acknowledged;
         this.#wake();
       };
-      const forwarder = new Forwarder({ sender, epoch, owner, spool, clock, onChange, asksFirst: true });
+      const forwarder = new Forwarder({ sender, epoch, owner, spool, clock, onChange, probesFirst: true });
       forwarder.connect(transport);
       forwarder.wake(true);
       while (!spool.isEmpty && !this.#isStopped && forwarder.acknowledged > acked) {
         acked = forwarder.acknowledged;
-        await this.#woken();
+        await this.#nextWake();
       }
       forwarder.close();
-      // What was acknowledged first is the first record alone, or what the log had before.
-      const records = spool.last - (known > base ? known : base - 1);
+      // The first acknowledgement covers the first record alone, or what the log had already.
+      const records = spool.last - (firstAcked > base ? firstAcked : base - 1);
       if (spool.isEmpty && records > 0) this.#options.onAdopted?.({ sender, records });
     } finally {
       spool.close();
     }
   }
 
-  /** Resolves when more is acknowledged or nothing was for too long, and when the adopter stops. */
-  #woken(): Promise<void> {
+  /** Resolves when more is acknowledged, after `answerMs` without, and when the adopter stops. */
+  #nextWake(): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.#options.clock.after(answerMs, () => this.#wake());
       this.#wake = () => {
@@ -166,16 +166,16 @@ export class SpoolAdopter {
     });
   }
 
-  /** What cannot be read is left where it is; what its sender wrote besides is brought in all the same. */
-  #noteBad(path: string, error: unknown): undefined {
+  /** Skips an unreadable file; the sender's other files are sent all the same. */
+  #reportBad(path: string, error: unknown): undefined {
     if (!(error instanceof BadSpoolError)) throw error;
-    this.#note(path, error);
+    this.#report(path, error);
   }
 
-  #note(what: string, error: unknown): void {
+  #report(what: string, error: unknown): void {
     const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (isGone || this.#told.has(what)) return;
-    this.#told.add(what);
+    if (isGone || this.#reported.has(what)) return;
+    this.#reported.add(what);
     this.#options.onTrouble?.(error);
   }
 }
@@ -188,7 +188,7 @@ async function isQuiet(paths: readonly string[]): Promise<boolean> {
 /** `web-812.epoch.3.spool` */
 const fileName = /^(.+)\.(\d+)\.spool$/;
 
-/** The epochs of the senders whose records lie in files of these directories, and will be adopted. */
+/** The epochs of the senders that have spool files in these directories. */
 export async function spooledEpochs(directories: readonly string[]): Promise<Set<string>> {
   const found = await Promise.all(directories.map(spoolFiles));
   return new Set(
@@ -196,7 +196,7 @@ export async function spooledEpochs(directories: readonly string[]): Promise<Set
   );
 }
 
-/** The spool files of a directory by their senders, those of each in the order in which they were made. */
+/** The spool files of a directory by sender, the oldest first. */
 async function spoolFiles(directory: string): Promise<Map<string, string[]>> {
   const names = await readdir(directory).catch(() => []);
   names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));

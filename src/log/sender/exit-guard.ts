@@ -1,47 +1,51 @@
-// What happens to a sender's records when the process ends without closing it.
+// Saves a sender's records when the process ends without closing it.
 
 import { onExit } from 'signal-exit';
 
 /** Something with records in memory. */
 export interface Guarded {
-  /** Whether waiting a little would bring records home. */
+  /** Whether a short wait would get records acknowledged. */
   readonly isBusy: boolean;
-  /** The process has nothing else to do: sends what it has and gives up what would keep the process alive. */
-  rest(): Promise<void>;
-  /** The process ends now: brings to disk what it has. Synchronous; must not throw. */
-  abandon(): void;
+  /** The process has nothing else to do: sends the records, and closes what keeps the process alive. */
+  suspend(): Promise<void>;
+  /** The process ends now: writes the records to disk. Synchronous; must not throw. */
+  saveAtExit(): void;
 }
 
 const guarded = new Set<Guarded>();
 let isListening = false;
 let isExiting = false;
-// A logger may be made as late as in a listener of this event. Those that are added then are not called any more.
+// A program may create a logger in a listener of `exit`. Node does not call listeners that are added then.
 process.prependListener('exit', () => {
   isExiting = true;
 });
 
-/** Takes care of it at the end of the process, save by SIGKILL, `process.abort()` or a crash of Node. Returns what ends the care. */
+/**
+ * Calls `suspend` and `saveAtExit` at the end of the process, except after SIGKILL, `process.abort()` or a crash of Node.
+ *
+ * @returns what ends this
+ */
 export function guardAtExit(thing: Guarded): () => void {
   if (isExiting && !isListening) {
-    thing.abandon();
+    thing.saveAtExit();
     return () => undefined;
   }
   guarded.add(thing);
   if (!isListening) {
     isListening = true;
-    process.on('beforeExit', restAll);
-    onExit(abandonAll, { alwaysLast: true });
+    process.on('beforeExit', suspendAll);
+    onExit(saveAll, { alwaysLast: true });
   }
   return () => guarded.delete(thing);
 }
 
-function restAll(): void {
+function suspendAll(): void {
   for (const thing of guarded) {
-    // What could not be sent is on disk; and if that failed, the sender's owner was told.
-    if (thing.isBusy) thing.rest().catch(() => undefined);
+    // On failure the records are on disk, or the sender has reported trouble.
+    if (thing.isBusy) thing.suspend().catch(() => undefined);
   }
 }
 
-function abandonAll(): void {
-  for (const thing of guarded) thing.abandon();
+function saveAll(): void {
+  for (const thing of guarded) thing.saveAtExit();
 }

@@ -1,44 +1,51 @@
-// Sends what lies in a spool, until it is acknowledged.
+// Sends the records of a spool until they are acknowledged.
 
-import type { Clock } from '../../clock.js';
-import type { Owner } from '../../owner.js';
+import type { Clock } from '../../base/clock.js';
+import type { Owner } from '../../base/process-owner.js';
 import { type Batch, batchBytes, lastOf } from '../batch.js';
 import type { LogAnswer } from '../messages.js';
 import type { Spool } from './spool.js';
 import type { LogTransport, OutgoingRecords } from './transport.js';
 
 export interface ForwarderOptions {
-  /** Whose records they are. */
+  /** The label of the sender whose records these are. */
   readonly sender: string;
   readonly epoch: string;
   readonly owner: Owner;
   readonly spool: Spool;
   readonly clock: Clock;
-  /** Whether it may be that the log has the records: then the first is sent alone, and the answer tells. */
-  readonly asksFirst?: boolean | undefined;
-  /** Called when more is acknowledged, and when nobody answers any more. Must not throw. */
+  /**
+   * Whether the log may have the records already. Then the first one is sent alone, and the answer says what
+   * the log has.
+   */
+  readonly probesFirst?: boolean | undefined;
+  /** Called when more is acknowledged, and when answers stop. Must not throw. */
   readonly onChange: () => void;
 }
 
-/** What may be under way without an acknowledgement. More waits in the spool. */
+/** Maximum bytes that are sent and not acknowledged. More waits in the spool. */
 const windowBytes = 2 * 1024 ** 2;
-/** Batches are sent no more often, unless so much waits: a message costs more than the records in it. */
+/**
+ * Minimum time between two batches, unless `enoughBytes` wait: a message costs more than the records in it.
+ */
 const sendEveryMs = 100;
 const enoughBytes = 256 * 1024;
-/** Nobody answered for so long: nobody listens. */
+/** Without an answer for this long, no logger coroutine listens. */
 const answerMs = 1000;
-/** While nobody does, one batch is sent now and then: so long after the last one, and then twice as long. */
+/**
+ * Wait before the first probe while no coroutine listens. It doubles with each probe, up to `longestRetryMs`.
+ */
 const firstRetryMs = 100;
 const longestRetryMs = 5000;
 
 /**
- * Sends batches by value, and has the spool forget what is acknowledged. It is in one of these modes:
+ * Sends batches, and releases acknowledged records from the spool. The forwarder is in one of these modes:
  *
- * - *sending*: what comes into the spool is sent, as long as the window has room. No progress for a second, or a layer that
- *   refuses: *waiting*, from the last acknowledged number on (go-back-N).
- * - *waiting*: one batch is sent again now and then. Any progress, or a logger coroutine that says that it has started:
- *   *sending*.
- * - *closed*: nothing is sent any more.
+ * - *sending*: sends what the spool has, as long as the window has room. No acknowledgement for a second, or
+ *   a layer that refuses a batch: *probing*.
+ * - *probing*: sends the first unacknowledged batch again, at growing intervals. An acknowledgement, or a
+ *   logger coroutine that announces its start: *sending*, from the last acknowledged number on (go-back-N).
+ * - *closed*: sends nothing.
  *
  * None of its timers keeps the process alive.
  */
@@ -46,12 +53,12 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   #transport: LogTransport | undefined;
   #unlisten: () => void = () => {};
-  #mode: 'sending' | 'waiting' | 'closed' = 'waiting';
+  #mode: 'sending' | 'probing' | 'closed' = 'probing';
   #acked = 0;
   /** The last number that was sent. */
   #sent = 0;
   #isPumping = false;
-  #isHurried = false;
+  #isUrgent = false;
   #sentAt = Number.NEGATIVE_INFINITY;
   #retryMs = firstRetryMs;
   #cancelPace: (() => void) | undefined;
@@ -66,12 +73,12 @@ export class Forwarder {
     return this.#acked;
   }
 
-  /** Whether what is in the spool has a chance of being acknowledged now. */
+  /** Whether a logger coroutine seems to listen. */
   get isSending(): boolean {
     return this.#mode === 'sending';
   }
 
-  /** Begins to send. Before, everything waits in the spool. */
+  /** Starts sending. */
   connect(transport: LogTransport): void {
     if (this.#mode === 'closed') return;
     this.#transport = transport;
@@ -79,9 +86,12 @@ export class Forwarder {
     this.#startSending();
   }
 
-  /** There is something new in the spool. @param isHurried whether somebody waits for all of it */
-  wake(isHurried = false): void {
-    this.#isHurried ||= isHurried;
+  /**
+   * The spool has new records. @param isUrgent whether a caller waits for all of them, so that none waits for
+   * its turn
+   */
+  wake(isUrgent = false): void {
+    this.#isUrgent ||= isUrgent;
     void this.#pump();
   }
 
@@ -104,15 +114,15 @@ export class Forwarder {
 
   #isDue(): boolean {
     const { spool, clock } = this.#options;
-    if (this.#asks && this.#sent > 0) return false;
+    if (this.#isFirstProbe && this.#sent > 0) return false;
     const bytes = spool.bytesAbove(this.#sent);
     if (spool.bytesAbove(this.#acked) - bytes >= windowBytes) return false;
     if (bytes === 0) {
-      this.#isHurried = false;
+      this.#isUrgent = false;
       return false;
     }
     const sinceMs = clock.now() - this.#sentAt;
-    if (this.#isHurried || bytes >= enoughBytes || sinceMs >= sendEveryMs || sinceMs < 0) return true;
+    if (this.#isUrgent || bytes >= enoughBytes || sinceMs >= sendEveryMs || sinceMs < 0) return true;
     this.#cancelPace ??= clock.after(sendEveryMs - sinceMs, () => {
       this.#cancelPace = undefined;
       void this.#pump();
@@ -120,26 +130,26 @@ export class Forwarder {
     return false;
   }
 
-  /** Whether it is still to be told what the log has. */
-  get #asks(): boolean {
-    return this.#options.asksFirst === true && this.#acked === 0;
+  /** Whether the first answer, which says what the log has, is still to come. */
+  get #isFirstProbe(): boolean {
+    return this.#options.probesFirst === true && this.#acked === 0;
   }
 
-  /** @returns whether there was something that could be sent */
+  /** @returns whether a batch was sent */
   async #sendNext(): Promise<boolean> {
     const { spool, clock } = this.#options;
-    const isWaiting = this.#mode === 'waiting';
-    const batch = spool.next(this.#sent, this.#asks ? 1 : isWaiting ? batchBytes : enoughBytes);
+    const isProbing = this.#mode === 'probing';
+    const batch = spool.next(this.#sent, this.#isFirstProbe ? 1 : isProbing ? batchBytes : enoughBytes);
     if (batch === undefined || this.#transport === undefined) return false;
     this.#sent = lastOf(batch);
     this.#sentAt = clock.now();
-    if (!isWaiting) this.#cancelAnswerTimer ??= clock.after(answerMs, () => this.#startWaiting());
+    if (!isProbing) this.#cancelAnswerTimer ??= clock.after(answerMs, () => this.#startProbing());
     try {
       await this.#transport.deliver(this.#message(batch));
       return true;
     } catch {
-      // A full channel and a layer that is away are no news: the spool has the records, so ask again later.
-      if (this.#mode === 'sending') this.#startWaiting();
+      // A full channel and a lost layer are normal: the spool keeps the records, and a probe follows.
+      if (this.#mode === 'sending') this.#startProbing();
       return false;
     }
   }
@@ -150,24 +160,24 @@ export class Forwarder {
     return { type: 'log.records', sender, epoch, owner, first, count, acked: this.#acked, base, bytes };
   }
 
-  #startWaiting(): void {
-    this.#mode = 'waiting';
+  #startProbing(): void {
+    this.#mode = 'probing';
     this.#retryMs = firstRetryMs;
-    this.#goBack();
-    this.#retryLater();
+    this.#rewind();
+    this.#probeLater();
     this.#options.onChange();
   }
 
-  #retryLater(): void {
+  #probeLater(): void {
     this.#cancelAnswerTimer?.();
     this.#cancelAnswerTimer = this.#options.clock.after(this.#retryMs, () => {
-      this.#goBack();
+      this.#rewind();
       if (this.#options.spool.isEmpty) {
         this.#startSending();
         return;
       }
       void this.#sendNext();
-      this.#retryLater();
+      this.#probeLater();
     });
     this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs);
   }
@@ -184,11 +194,11 @@ export class Forwarder {
     this.#acked = answer.last;
     spool.release(answer.last);
     this.#sent = Math.max(this.#sent, answer.last);
-    if (this.#mode === 'waiting') this.#startSending();
+    if (this.#mode === 'probing') this.#startSending();
     this.#cancelAnswerTimer?.();
     const isMore = this.#sent > this.#acked;
     this.#cancelAnswerTimer = isMore
-      ? this.#options.clock.after(answerMs, () => this.#startWaiting())
+      ? this.#options.clock.after(answerMs, () => this.#startProbing())
       : undefined;
     void this.#pump();
     this.#options.onChange();
@@ -198,12 +208,12 @@ export class Forwarder {
     this.#cancelAnswerTimer?.();
     this.#cancelAnswerTimer = undefined;
     this.#mode = 'sending';
-    this.#goBack();
+    this.#rewind();
     void this.#pump();
   }
 
-  /** What is not acknowledged is sent again. */
-  #goBack(): void {
+  /** Continues after the last acknowledged number. */
+  #rewind(): void {
     this.#sent = this.#acked;
     this.#sentAt = Number.NEGATIVE_INFINITY;
   }

@@ -1,47 +1,47 @@
-// The way of log records over a channel layer.
+// Carries log records over a channel layer.
 
 import { type ChannelLayer, InvalidMessageError, LayerClosedError } from '../../../channels/index.js';
-import type { Clock } from '../../clock.js';
-import { BadMessageError } from '../../parse-message.js';
+import type { Clock } from '../../base/clock.js';
+import { BadMessageError } from '../../base/parse-message.js';
 import type { LevelOverride } from '../levels/overrides.js';
 import { parseLogLevels } from '../levels/overrides.js';
 import { type LogAnswer, parseLogAnswer, replyPrefix, sendersGroup } from '../messages.js';
 import type { LocalReceiver, LogTransport, OutgoingRecords, Reply } from './transport.js';
 
 export interface LayerTransportOptions {
-  /** Called when the first message is to be sent, and again after a rest. */
+  /** Opens the layer for the first message, and again after `suspend`. */
   readonly open: () => Promise<ChannelLayer>;
-  /** Whether the layer was opened for this transport alone, so that it is closed with it. */
+  /** Whether the layer serves only this transport, which then closes it. */
   readonly ownsLayer: boolean;
   /** The log's channel, `linod_mysite.log`. */
   readonly channel: string;
   readonly clock: Clock;
   /**
-   * Rest after so many ms without a message to send, since an open layer may keep the process alive and a logger
-   * must not. Never when left out.
+   * Suspend after this time without a message, in ms: an open layer may keep the process alive, and a logger
+   * must not. Default: never.
    */
-  readonly restAfterMs?: number | undefined;
-  /** Told what another machine says about levels. Must not throw. */
+  readonly suspendAfterMs?: number | undefined;
+  /** Called with the levels that another machine has set. Must not throw. */
   readonly onLevels?: ((overrides: readonly LevelOverride[]) => void) | undefined;
 }
 
 const retryMs = 1000;
-/** A layer that takes longer to send is treated as one that is away. */
+/** A layer that takes longer to send counts as lost. */
 const sendMs = 5000;
 
 /**
- * Hands batches to the logger coroutine where it runs in this process; else sends them to the log's channel, and receives the
- * answers on a channel of its own.
+ * Gives batches directly to a logger coroutine in this process. Otherwise sends them to the log's channel,
+ * and receives the answers on its own channel.
  */
 export class LayerTransport implements LogTransport {
   readonly #options: LayerTransportOptions;
   readonly #listeners = new Set<Reply>();
   #receiver: LocalReceiver | undefined;
   #link: Promise<Link> | undefined;
-  #cancelRest: () => void = () => {};
-  /** Messages that are being sent, with the opening of the layer. */
-  #underWay = 0;
-  /** A layer whose serializer is JSON has no bytes: batches then go as the text that they are. */
+  #cancelSuspend: () => void = () => {};
+  /** Calls of `deliver` that are in progress. */
+  #inProgress = 0;
+  /** Whether batches are sent as text, since the layer's serializer (JSON) has no bytes. */
   #asText = false;
   #isClosed = false;
 
@@ -54,25 +54,25 @@ export class LayerTransport implements LogTransport {
     return () => this.#listeners.delete(onAnswer);
   }
 
-  /** The logger coroutine began to work in this process or, with undefined, ended. */
+  /** The logger coroutine has started in this process or, with undefined, ended. */
   connect(receiver: LocalReceiver | undefined): void {
     this.#receiver = receiver;
-    if (receiver !== undefined) this.#tell({ type: 'log.ready' });
+    if (receiver !== undefined) this.#notify({ type: 'log.ready' });
   }
 
   async deliver(message: OutgoingRecords): Promise<void> {
     if (this.#receiver !== undefined) {
-      this.#receiver.accept({ ...message, reply_channel: '' }, (answer) => this.#tell(answer));
+      this.#receiver.accept({ ...message, reply_channel: '' }, (answer) => this.#notify(answer));
       return;
     }
     if (this.#isClosed) throw new LayerClosedError();
-    this.#cancelRest();
-    this.#underWay++;
+    this.#cancelSuspend();
+    this.#inProgress++;
     try {
       await this.#send(await this.#currentLink(), message);
     } finally {
-      // On a busy machine, opening and sending may take longer than it takes to rest.
-      if (--this.#underWay === 0) this.#restLater();
+      // Only now: on a busy machine, opening and sending may take longer than `suspendAfterMs`.
+      if (--this.#inProgress === 0) this.#suspendLater();
     }
   }
 
@@ -81,22 +81,22 @@ export class LayerTransport implements LogTransport {
     const addressed = { ...message, reply_channel: replyChannel };
     const signal = AbortSignal.timeout(sendMs);
     try {
-      await layer.send(channel, this.#asText ? textInstead(addressed) : addressed, { signal });
+      await layer.send(channel, this.#asText ? asTextMessage(addressed) : addressed, { signal });
     } catch (error) {
       if (!(error instanceof InvalidMessageError) || this.#asText) throw error;
       this.#asText = true;
-      await layer.send(channel, textInstead(addressed), { signal });
+      await layer.send(channel, asTextMessage(addressed), { signal });
     }
   }
 
-  async rest(): Promise<void> {
-    this.#cancelRest();
+  async suspend(): Promise<void> {
+    this.#cancelSuspend();
     const opening = this.#link;
     this.#link = undefined;
     const link = await opening?.catch(() => undefined);
     if (link === undefined) return;
     link.stop.abort();
-    // A member that nobody receives on would be sent to until its membership expires.
+    // Otherwise the group sends to this channel until the membership expires.
     await link.layer
       .groupDiscard(sendersGroup(this.#options.channel), link.replyChannel)
       .catch(() => undefined);
@@ -105,7 +105,7 @@ export class LayerTransport implements LogTransport {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.rest();
+    await this.suspend();
   }
 
   #currentLink(): Promise<Link> {
@@ -113,7 +113,7 @@ export class LayerTransport implements LogTransport {
     const opening = this.#open();
     this.#link = opening;
     opening.catch(() => {
-      // After a rest there may be another, which would never be closed if it were forgotten.
+      // After `suspend` there may be a newer link, which must stay known to be closed later.
       if (this.#link === opening) this.#link = undefined;
     });
     return opening;
@@ -124,7 +124,8 @@ export class LayerTransport implements LogTransport {
     try {
       layer = await this.#options.open();
       const link = { layer, replyChannel: await layer.newChannel(replyPrefix), stop: new AbortController() };
-      // In the group, the sender hears at once when a logger coroutine starts; without it, at its next probe.
+      // The group announces the start of a logger coroutine at once. Without it, the sender finds out by its
+      // next probe.
       if (layer.extensions.has('groups'))
         await layer.groupAdd(sendersGroup(this.#options.channel), link.replyChannel);
       void this.#receive(link);
@@ -135,22 +136,22 @@ export class LayerTransport implements LogTransport {
     }
   }
 
-  /** Ends with its link and never rejects. */
+  /** Ends with its link. Never rejects. */
   async #receive({ layer, replyChannel, stop: { signal } }: Link): Promise<void> {
     while (!signal.aborted) {
       try {
         const received = await layer.receive(replyChannel, { signal });
         if (received.type === 'log.levels') this.#options.onLevels?.(parseLogLevels(received).levels);
-        else this.#tell(parseLogAnswer(received));
+        else this.#notify(parseLogAnswer(received));
       } catch (error) {
         if (signal.aborted || error instanceof LayerClosedError) return;
-        // An answer that cannot be read is as good as lost; a layer in trouble is asked again.
+        // A bad answer counts as lost. After any other error, the layer gets a pause.
         if (!(error instanceof BadMessageError)) await this.#pause();
       }
     }
   }
 
-  #tell(answer: LogAnswer): void {
+  #notify(answer: LogAnswer): void {
     for (const listener of this.#listeners) listener(answer);
   }
 
@@ -160,13 +161,13 @@ export class LayerTransport implements LogTransport {
     });
   }
 
-  #restLater(): void {
-    const { clock, restAfterMs } = this.#options;
-    this.#cancelRest();
-    if (restAfterMs === undefined || this.#link === undefined) return;
-    this.#cancelRest = clock.after(restAfterMs, () => {
-      // What cannot be closed is given up all the same; nothing of a record depends on it.
-      this.rest().catch(() => undefined);
+  #suspendLater(): void {
+    const { clock, suspendAfterMs } = this.#options;
+    this.#cancelSuspend();
+    if (suspendAfterMs === undefined || this.#link === undefined) return;
+    this.#cancelSuspend = clock.after(suspendAfterMs, () => {
+      // A failure to close loses no record.
+      this.suspend().catch(() => undefined);
     });
   }
 }
@@ -177,6 +178,6 @@ interface Link {
   readonly stop: AbortController;
 }
 
-function textInstead<M extends { bytes: Uint8Array }>(message: M): Omit<M, 'bytes'> & { bytes: string } {
+function asTextMessage<M extends { bytes: Uint8Array }>(message: M): Omit<M, 'bytes'> & { bytes: string } {
   return { ...message, bytes: Buffer.from(message.bytes).toString('utf8') };
 }

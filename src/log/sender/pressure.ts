@@ -1,12 +1,15 @@
-// What a sender still takes while its spool fills up.
+// Which records a sender still accepts while its spool fills up.
 
-import { type LevelName, LogLevels } from '../levels.js';
+import { type LevelName, LogLevels } from '../../base/log-levels.js';
 
-/** From how full a spool on records of these levels are not taken; of what is below WARNING nothing is taken by then. */
+/** From this fill on, DEBUG is dropped. */
 const debugEndsAt = 0.5;
+/** From this fill on, everything below WARNING is dropped. */
 const infoEndsAt = 0.75;
-/** While records are dropped, that is told no more often. */
-const tellEveryMs = 1000;
+/** Minimum time between two checks of the fill. */
+const checkEveryMs = 100;
+/** Minimum time between two reports while records are dropped. */
+const reportEveryMs = 1000;
 
 const levelnos = new Map(Array.from(LogLevels, ({ value, levelno }) => [value, levelno]));
 const [infoNo, warningNo] = [levelnos.get('INFO') ?? 0, levelnos.get('WARNING') ?? 0];
@@ -15,17 +18,18 @@ const [infoNo, warningNo] = [levelnos.get('INFO') ?? 0, levelnos.get('WARNING') 
 export type DroppedCounts = Readonly<Partial<Record<LevelName, number>>>;
 
 /**
- * Decides by level: DEBUG ends when half of the room is taken, INFO when three quarters are, WARNING and above when there
- * is none left. What is not taken gets no number and is counted.
+ * Decides by level: DEBUG ends at half of the room, INFO at three quarters, WARNING and above when the spool
+ * is full. A dropped record gets no number and is counted.
  */
 export class Pressure {
-  /** The lowest level number that is taken. */
+  /** The lowest level number that is accepted. */
   #least = 0;
   #dropped: Partial<Record<LevelName, number>> = {};
   #isAnyDropped = false;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #checkedAt = 0;
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
-  /** Whether a record is taken; counts it when it is not. */
+  /** Whether a record is accepted; counts it if not. */
   admits(level: LevelName): boolean {
     if (this.#least === 0 || (levelnos.get(level) ?? 0) >= this.#least) return true;
     this.#dropped[level] = (this.#dropped[level] ?? 0) + 1;
@@ -33,22 +37,28 @@ export class Pressure {
     return false;
   }
 
-  /** @param fill how much of the room is taken, from 0 to 1 */
-  update(fill: number): void {
+  /** Whether it is time to call {@link update} again. */
+  isCheckDue(now: number): boolean {
+    return now - this.#checkedAt >= checkEveryMs || now < this.#checkedAt;
+  }
+
+  /** @param fill how full the spool is, from 0 to 1 */
+  update(fill: number, now: number): void {
+    this.#checkedAt = now;
     if (fill >= 1) this.#least = Number.POSITIVE_INFINITY;
     else if (fill >= infoEndsAt) this.#least = warningNo;
     else this.#least = fill >= debugEndsAt ? infoNo : 0;
   }
 
   /**
-   * What was dropped since the last report; undefined when that is nothing, cannot be written, or was told a moment ago and
-   * goes on.
+   * What was dropped since the last report. Undefined when nothing was dropped, when a warning finds no room,
+   * or when the last report is recent and records are still dropped.
    */
   report(now: number): DroppedCounts | undefined {
     if (!this.#isAnyDropped || this.#least > warningNo) return undefined;
-    const sinceMs = now - this.#toldAt;
-    if (this.#least > 0 && sinceMs >= 0 && sinceMs < tellEveryMs) return undefined;
-    this.#toldAt = now;
+    const sinceMs = now - this.#reportedAt;
+    if (this.#least > 0 && sinceMs >= 0 && sinceMs < reportEveryMs) return undefined;
+    this.#reportedAt = now;
     this.#isAnyDropped = false;
     const dropped = this.#dropped;
     this.#dropped = {};

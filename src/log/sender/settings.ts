@@ -1,17 +1,19 @@
-// What a site says about the way of records from a logger to the log.
+// The settings of a sender, taken from its site.
 
-import type { Site } from '../../site.js';
-import type { FormatName } from '../formats/line-format.js';
+import { join } from 'node:path';
+import type { FormatName } from '../../site/log-settings.js';
+import type { Site } from '../../site/site.js';
+import { readCheckpoint } from '../writer/checkpoint.js';
 import type { SpoolLimits } from './spool.js';
 
 export interface SenderSettings {
-  /** Where records wait that are not acknowledged; shared by all senders of a site on one machine. */
+  /** Where unacknowledged records wait; shared by all senders of a site on one machine. */
   readonly spoolDirectory: string;
-  /** The zone of the times in the log; the system's when left out. */
+  /** The time zone of the log; default: the system's. */
   readonly timezone?: string | undefined;
-  /** How records are written; default `text`. */
+  /** The format of records; default `text`. */
   readonly format?: FormatName | undefined;
-  /** A record waits at most so long for others to go with it, in ms; default 40. */
+  /** How long a record waits for others of its batch, in ms; default 40. */
   readonly gatherMs?: number | undefined;
   readonly limits?: Partial<SpoolLimits> | undefined;
 }
@@ -29,4 +31,18 @@ export function senderSettings({ spoolDirectory, settings }: Site): SenderSettin
       syncs: settings.logSync === 'always',
     },
   };
+}
+
+/**
+ * For a site that is not loaded: the default directory, with format and time zone of the writer's checkpoint
+ * if there is one.
+ */
+export function settingsWithoutSite(directory: string): SenderSettings {
+  const spoolDirectory = join(directory, 'log', 'spool');
+  try {
+    const { format, timezone } = readCheckpoint(join(directory, 'log', 'lino.log'));
+    return { spoolDirectory, format, timezone };
+  } catch {
+    return { spoolDirectory }; // no worker has written there yet
+  }
 }

@@ -1,22 +1,22 @@
-// What a sender has accepted and the logger coroutine has not yet acknowledged: a queue on disk.
+// The records of a sender that are not acknowledged yet: a queue on disk.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../base/clock.js';
+import type { SpoolKeeps } from '../../site/log-settings.js';
 import { above, type Batch, batchBytes, lastOf } from '../batch.js';
-import type { SpoolKeeps } from '../policies.js';
 import { SpoolFile, type SpoolHeader } from './spool-file.js';
 
 export interface SpoolLimits {
-  /** A file that has grown beyond this is followed by the next; default 4 MB. */
+  /** A file of this size is complete, and the next one begins; default 4 MB. */
   readonly segmentBytes: number;
   /** All files of this sender together; default 256 MB. */
   readonly diskBytes: number;
-  /** What is kept in memory while no file can be written; default 8 MB. */
+  /** Maximum in memory while no file can be written; default 8 MB. */
   readonly memoryBytes: number;
-  /** What stays when `diskBytes` are full; default `oldest`. With `newest`, the oldest file makes room. */
+  /** What the spool keeps when it is full; default `oldest`. With `newest`, it removes the oldest file. */
   readonly keeps: SpoolKeeps;
-  /** After a write that took longer, in ms, records are kept in memory for ten times as long; default 200. */
+  /** After a write that takes longer, in ms, records stay in memory for ten times as long; default 200. */
   readonly blockMs: number;
   /** Whether each write waits for the disk; default false. */
   readonly syncs: boolean;
@@ -36,35 +36,38 @@ export interface SpoolOptions {
   readonly header: Omit<SpoolHeader, 'acked'>;
   readonly clock: Clock;
   readonly limits?: Partial<SpoolLimits> | undefined;
-  /** Told once when files cannot be written, and again (with undefined) when they can. */
+  /** Called once when files cannot be written, and with undefined when they can again. */
   readonly onTrouble?: ((error: unknown) => void) | undefined;
 }
 
-/** So many times as long as a write took, none follows it when that was too long. */
-const restFactor = 10;
-/** How long after a failed write the next one is tried. */
+/** After a slow write, writing pauses for this many times its duration. */
+const pauseFactor = 10;
+/** Pause after a failed write. */
 const retryMs = 1000;
 
 /**
- * A queue of records with rising numbers. What is in memory comes behind what is in files. Numbers are missing only where
- * records were refused for want of room, or removed to make some.
+ * A queue of records with rising numbers: first those in files, then those in memory. Numbers are missing
+ * only where a full spool refused records or removed old ones.
  *
- * A record is safe from the end of its process as soon as it is in a file, however the process ends.
+ * A record in a file survives its process, however that ends. Records wait in memory only while writing is
+ * paused, after a failed or slow write.
  */
 export class Spool {
   readonly #options: SpoolOptions;
   readonly #limits: SpoolLimits;
-  /** All that are not removed yet, the oldest first. The last one is written to. */
+  /** The oldest first. The last one is written to. */
   #files: SpoolFile[] = [];
-  /** What comes behind the files, while none can be written. */
+  /** Batches that follow the files, while writing is paused. */
   readonly #memory: Batch[] = [];
   #acked = 0;
   #filesMade = 0;
-  /** No file is written from then on for so long. */
-  #restFrom = 0;
-  #restMs = 0;
+  /** When writing was paused, in ms since 1970. */
+  #pausedAt = 0;
+  #pauseMs = 0;
   #inTrouble = false;
-  /** A write has failed: nothing more goes to that file, which may be on a file system that is gone. */
+  /**
+   * Whether a write to the last file has failed. It gets no more records, since its file system may be gone.
+   */
   #isFileBroken = false;
 
   constructor(options: SpoolOptions) {
@@ -72,13 +75,13 @@ export class Spool {
     this.#limits = { ...spoolLimits, ...options.limits };
   }
 
-  /** Takes over a file of an ended process, behind those that were taken over before. */
+  /** Adds the file of an ended process after the files that were added before. */
   adopt(file: SpoolFile): void {
     this.#files.push(file);
     this.#acked = Math.max(this.#acked, file.header.acked);
   }
 
-  /** How many records that are not acknowledged would end with this process. */
+  /** How many unacknowledged records would be lost with this process. */
   get unsafeCount(): number {
     return this.#memory.reduce(
       (sum, batch) => sum + lastOf(batch) - Math.max(batch.first - 1, this.#acked),
@@ -86,7 +89,7 @@ export class Spool {
     );
   }
 
-  /** Bytes that are kept: in files, with what is acknowledged and not removed yet, and in memory. */
+  /** Bytes in files, including acknowledged ones that are not removed yet, and in memory. */
   get size(): { readonly diskBytes: number; readonly diskLimitBytes: number; readonly memoryBytes: number } {
     const { diskBytes: diskLimitBytes } = this.#limits;
     return { diskBytes: this.#diskBytes(), diskLimitBytes, memoryBytes: this.#memoryBytes() };
@@ -96,34 +99,34 @@ export class Spool {
     return this.#memory.length === 0 && this.#files.every(({ last }) => last <= this.#acked);
   }
 
-  /** The last number that is or was here. */
+  /** The highest number that the spool has or had. */
   get last(): number {
     const inMemory = this.#memory.at(-1);
     return Math.max(this.#acked, inMemory ? lastOf(inMemory) : 0, ...this.#files.map(({ last }) => last));
   }
 
-  /** The lowest number above what is acknowledged that is still here; undefined when there is none. */
+  /** The lowest unacknowledged number; undefined when there is none. */
   get base(): number | undefined {
     const lowest = this.#files.find(({ last }) => last > this.#acked) ?? this.#memory[0];
     return lowest && Math.max(this.#acked + 1, lowest.first);
   }
 
   /**
-   * How much of the room is taken, from 0 to 1. At 1 the next batch may not have a place. Where the newest are kept there is
-   * always room, as long as files can be written.
+   * How full the spool is, from 0 to 1. At 1 the next batch may be refused. With `keeps: 'newest'` there is
+   * always room, while files can be written.
    */
   get fill(): number {
     const { diskBytes, memoryBytes, keeps } = this.#limits;
-    // Small rooms are for tests and know no reserve.
+    // A quarter at most, for the small limits of tests.
     const reserve = (room: number) => Math.min(2 * batchBytes, room / 4);
-    if (this.#isResting) return (this.#memoryBytes() + reserve(memoryBytes)) / memoryBytes;
+    if (this.#isPaused) return (this.#memoryBytes() + reserve(memoryBytes)) / memoryBytes;
     return keeps === 'newest' ? 0 : (this.#diskBytes() + reserve(diskBytes)) / diskBytes;
   }
 
   /** Keeps a batch; false when there is no room for it. */
   append(batch: Batch): boolean {
-    // What waits in memory comes first, so that files hold numbers in their order.
-    if (!this.#isResting && this.#bringToDisk() && this.#toFile(batch)) return true;
+    // Memory first, so that the files keep the order of numbers.
+    if (!this.#isPaused && this.#writeMemory() && this.#toFile(batch)) return true;
     if (this.#memoryBytes() + batch.bytes.length > this.#limits.memoryBytes) return false;
     this.#memory.push(batch);
     return true;
@@ -135,14 +138,15 @@ export class Spool {
     return this.#files.reduce((sum, file) => sum + file.bytesAbove(number), sizeOf(waiting));
   }
 
-  /** The next records above a number: of at most so many bytes, but at least one. */
+  /** The next records above a number: at most `maxBytes`, but at least one record. */
   next(after: number, maxBytes: number): Batch | undefined {
     for (;;) {
       const file = this.#files.find(({ last }) => last > after);
       if (file === undefined) break;
       const batch = this.#read(file, after, maxBytes);
       if (batch !== undefined) return batch;
-      // Someone else changed the file: the rest of it cannot be read any more, and base says so to the writer.
+      // Another program has changed the file, so its rest is unreadable. `base` tells the writer what is
+      // lost.
       this.#files = this.#files.filter((other) => other !== file);
       file.remove();
     }
@@ -150,7 +154,7 @@ export class Spool {
     return batch && above(batch, after);
   }
 
-  /** Forgets what is acknowledged. The file in use stays, since the next record probably comes soon: see {@link tidy}. */
+  /** Removes acknowledged records. The file in use stays for the next record: see {@link tidy}. */
   release(acked: number): void {
     this.#acked = Math.max(this.#acked, acked);
     while (this.#memory[0] !== undefined && lastOf(this.#memory[0]) <= this.#acked) this.#memory.shift();
@@ -161,31 +165,34 @@ export class Spool {
     this.#files[0]?.forget(this.#acked);
   }
 
-  /** Removes the file in use, too, if all of it is acknowledged. */
+  /** Removes the file in use as well, if it is acknowledged as a whole. */
   tidy(): void {
     if (this.isEmpty) for (const file of this.#files.splice(0)) file.remove();
   }
 
-  /** Brings to disk what is only in memory, since somebody waits for it. One that failed is tried again in its time. */
+  /**
+   * Writes to disk what is in memory, unless a failed write has paused writing. @returns whether all is on
+   * disk
+   */
   catchUp(): boolean {
-    if (this.unsafeCount > 0 && !(this.#inTrouble && this.#isResting)) this.persist();
+    if (this.unsafeCount > 0 && !(this.#inTrouble && this.#isPaused)) this.persist();
     return this.unsafeCount === 0;
   }
 
-  /** Tries once more to bring to disk what is only in memory: the process is about to end. */
+  /** Writes to disk what is in memory, even during a pause: the process is about to end. */
   persist(): void {
-    this.#restMs = 0;
-    this.#bringToDisk();
+    this.#pauseMs = 0;
+    this.#writeMemory();
   }
 
-  /** Removes what is acknowledged and leaves the rest to whoever adopts it. Later calls of `append` begin a new file. */
+  /** Removes acknowledged files, and leaves the others to an adopter. A later `append` begins a new file. */
   close(): void {
     this.tidy();
     for (const file of this.#files.splice(0)) file.close();
   }
 
   /** @returns whether nothing is left in memory */
-  #bringToDisk(): boolean {
+  #writeMemory(): boolean {
     while (this.#memory[0] !== undefined && this.#toFile(this.#memory[0])) this.#memory.shift();
     return this.#memory.length === 0;
   }
@@ -198,15 +205,15 @@ export class Spool {
       const begun = clock.now();
       this.#fileFor(batch).append(batch, syncs);
       const tookMs = clock.now() - begun;
-      if (tookMs > blockMs) this.#rest(tookMs * restFactor);
+      if (tookMs > blockMs) this.#pauseWrites(tookMs * pauseFactor);
     } catch (error) {
       this.#isFileBroken = true;
       this.#removeEmpty();
-      this.#rest(retryMs);
-      this.#tell(error);
+      this.#pauseWrites(retryMs);
+      this.#report(error);
       return false;
     }
-    this.#tell(undefined);
+    this.#report(undefined);
     return true;
   }
 
@@ -233,7 +240,7 @@ export class Spool {
     return file;
   }
 
-  /** Else each try on a full disk would leave one behind. */
+  /** Otherwise each try on a full disk would leave an empty file. */
   #removeEmpty(): void {
     const current = this.#files.at(-1);
     if (current !== undefined && current.last < current.first) this.#files.pop()?.remove();
@@ -243,20 +250,20 @@ export class Spool {
     try {
       return file.next(after, maxBytes);
     } catch (error) {
-      this.#tell(error);
+      this.#report(error);
       return undefined;
     }
   }
 
-  #rest(ms: number): void {
-    this.#restFrom = this.#options.clock.now();
-    this.#restMs = ms;
+  #pauseWrites(ms: number): void {
+    this.#pausedAt = this.#options.clock.now();
+    this.#pauseMs = ms;
   }
 
-  /** Whether files are left alone for a while. A clock that was set back does not make it longer. */
-  get #isResting(): boolean {
-    const sinceMs = this.#options.clock.now() - this.#restFrom;
-    return sinceMs >= 0 && sinceMs < this.#restMs;
+  /** Whether writing is paused. A clock that was set back does not prolong the pause. */
+  get #isPaused(): boolean {
+    const sinceMs = this.#options.clock.now() - this.#pausedAt;
+    return sinceMs >= 0 && sinceMs < this.#pauseMs;
   }
 
   #diskBytes(): number {
@@ -267,7 +274,7 @@ export class Spool {
     return sizeOf(this.#memory);
   }
 
-  #tell(error: unknown): void {
+  #report(error: unknown): void {
     if (this.#inTrouble === (error !== undefined)) return;
     this.#inTrouble = error !== undefined;
     this.#options.onTrouble?.(error);

@@ -2,28 +2,28 @@
 
 import type { LogAnswer, LogRecords } from '../messages.js';
 
-/** A batch before the transport says where its acknowledgement is to go. */
+/** A batch without the channel for its acknowledgement, which the transport adds. */
 export type OutgoingRecords = Omit<LogRecords, 'reply_channel'>;
 
 /** How answers get back to a sender. Must not throw. */
 export type Reply = (answer: LogAnswer) => void;
 
 /**
- * Carries batches to the logger coroutine and its answers back. May lose, double, delay or reorder any of them, in either
- * direction: the sender and the writer are made for that.
+ * Carries batches to the logger coroutine, and answers back. May lose, double, delay or reorder both: the
+ * sender and the writer repair that.
  */
 export interface LogTransport {
-  /** Adds one who is told of answers, also of those to others. @returns what ends that */
+  /** Adds a listener for all answers, also those to other senders. @returns what removes it */
   listen(onAnswer: Reply): () => void;
-  /** Hands a batch on. Rejects when that is not possible now; the sender tries again later. */
+  /** Sends a batch. Rejects when that is not possible now; the sender tries again later. */
   deliver(batch: OutgoingRecords): Promise<void>;
-  /** Gives up what keeps the process alive; the next `deliver` opens it anew. */
-  rest(): Promise<void>;
+  /** Closes what keeps the process alive. The next `deliver` opens it again. */
+  suspend(): Promise<void>;
   /** Ends it for good. Safe to call twice. */
   close(): Promise<void>;
 }
 
-/** What takes batches in this process: the logger coroutine's writer. */
+/** A receiver of batches in this process: the logger coroutine's writer. */
 export interface LocalReceiver {
   accept(batch: LogRecords, reply: Reply): void;
 }

@@ -1,43 +1,43 @@
-// Tells senders what is on disk, gathered: a few times a second, or when much was written.
+// Acknowledges to each sender what is on disk: a few times a second, or after many bytes.
 
-import type { Clock } from '../../clock.js';
-import type { Standing } from './inbox.js';
+import type { Clock } from '../../base/clock.js';
+import type { SenderState } from './inbox.js';
 
-/** A sender is told no more often … */
+/** Minimum time between two acknowledgements of one sender, unless `enoughBytes` were written. */
 const everyMs = 250;
-/** … unless so much was written since: it has room for some times as much under way. */
+/** Well below the sender's window, so that the sender never waits. */
 const enoughBytes = 512 * 1024;
 
 export class Acknowledgements {
   readonly #clock: Clock;
-  readonly #untold = new Map<Standing, number>();
-  readonly #toldAt = new WeakMap<Standing, number>();
+  readonly #pending = new Map<SenderState, number>();
+  readonly #sentAt = new WeakMap<SenderState, number>();
   #cancel: (() => void) | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Something of a sender was written, or was there already. */
-  add(standing: Standing, bytes: number): void {
-    const sum = (this.#untold.get(standing) ?? 0) + bytes;
-    this.#untold.set(standing, sum);
-    const sinceMs = this.#clock.now() - (this.#toldAt.get(standing) ?? Number.NEGATIVE_INFINITY);
-    if (sinceMs >= everyMs || sinceMs < 0 || sum >= enoughBytes) this.#tell(standing);
+  /** Records of a sender were written, or a repeated batch was in the file already. */
+  add(state: SenderState, bytes: number): void {
+    const sum = (this.#pending.get(state) ?? 0) + bytes;
+    this.#pending.set(state, sum);
+    const sinceMs = this.#clock.now() - (this.#sentAt.get(state) ?? Number.NEGATIVE_INFINITY);
+    if (sinceMs >= everyMs || sinceMs < 0 || sum >= enoughBytes) this.#send(state);
     else this.#cancel ??= this.#clock.after(everyMs - sinceMs, () => this.flush());
   }
 
-  /** Tells all that wait for it. */
+  /** Sends all pending acknowledgements. */
   flush(): void {
     this.#cancel?.();
     this.#cancel = undefined;
-    for (const standing of this.#untold.keys()) this.#tell(standing);
+    for (const state of this.#pending.keys()) this.#send(state);
   }
 
-  #tell(standing: Standing): void {
-    const { sender, epoch, written: last, reply } = standing;
-    this.#untold.delete(standing);
-    this.#toldAt.set(standing, this.#clock.now());
+  #send(state: SenderState): void {
+    const { sender, epoch, written: last, reply } = state;
+    this.#pending.delete(state);
+    this.#sentAt.set(state, this.#clock.now());
     reply?.({ type: 'log.ack', sender, epoch, last });
   }
 }

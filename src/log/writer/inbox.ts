@@ -1,27 +1,29 @@
-// What the writer knows of each sender, and what it makes of a batch: records to write, or nothing.
+// What the writer knows of each sender, and which records of a batch are new.
 
-import type { Owner } from '../../owner.js';
+import type { Owner } from '../../base/process-owner.js';
 import { lastOf, readBatch } from '../batch.js';
-import type { Instants } from '../formats/instants.js';
+import type { Instants } from '../format/instants.js';
 import type { LogRecords } from '../messages.js';
 import type { Reply } from '../sender/transport.js';
 import type { CarriedPosition } from './ledger.js';
 
-/** Where the writer stands with one sender. */
-export class Standing {
+/** How far the log is with one sender: `written` ≤ `taken` ≤ `heard`. */
+export class SenderState {
   readonly sender: string;
   readonly epoch: string;
-  /** Up to here everything is on disk, or told to be lost. */
+  /** Up to this number, everything is on disk or reported as lost. */
   written = 0;
-  /** Up to here everything is on disk or waits to be written. */
+  /** Up to this number, everything is on disk or in the queue. */
   taken = 0;
-  /** The highest number that was heard of. What is above `taken` came behind a hole. */
+  /** The highest number that has arrived. Above `taken`, numbers arrived after a hole and were dropped. */
   heard = 0;
-  /** When it was last heard, in ms. */
+  /** When its last message arrived, in ms since 1970. */
   heardAt: number;
   owner: Owner | undefined;
   reply: Reply | undefined;
-  /** The place in time of its last record that waits; none of its records comes before it. */
+  /**
+   * The time of its last queued record. Its next records get no earlier time, so that their order is kept.
+   */
   time = Number.NEGATIVE_INFINITY;
 
   constructor(sender: string, epoch: string, heardAt: number) {
@@ -30,7 +32,7 @@ export class Standing {
     this.heardAt = heardAt;
   }
 
-  /** Learns from the log file that everything up to a number is there. */
+  /** The log file has everything up to a number. */
   found(number: number): void {
     this.written = Math.max(this.written, number);
     this.taken = Math.max(this.taken, this.written);
@@ -39,37 +41,37 @@ export class Standing {
 }
 
 /**
- * Something to be written, in order, for one sender: numbers `from` … `to`.
+ * What the writer's queue holds: the numbers `from` … `to` of one sender.
  *
- * - `records`: these bytes, whole records logged at one time;
- * - `lost`: they cannot come any more, and a note says so;
- * - `elsewhere`: they were acknowledged, so they were written; but this file and what is known of it lack them, since
- *   someone removed a file. A note says where the sender goes on.
+ * - `records`: whole records that were logged at one time; `bytes` holds them.
+ * - `lost`: records that can no longer arrive. A note reports them.
+ * - `elsewhere`: records that were acknowledged, so a file had them, but someone has removed that file. A
+ *   note says where the sender continues.
  */
-export interface Piece {
+export interface QueueEntry {
   readonly kind: 'records' | 'lost' | 'elsewhere';
-  readonly standing: Standing;
+  readonly state: SenderState;
   readonly from: number;
   readonly to: number;
   readonly bytes: Buffer;
-  /** Its place among the pieces of other senders, in ms. */
+  /** Orders the entries of all senders, in ms since 1970. */
   readonly time: number;
 }
 
 const nothing = Buffer.alloc(0);
 
-/** Knows neither files nor layers. */
+/** Holds the state of each sender. Knows neither files nor layers. */
 export class Inbox {
-  readonly #standings = new Map<string, Standing>();
+  readonly #states = new Map<string, SenderState>();
   readonly #instants: Instants | undefined;
 
-  /** @param instants reads the times of records; left out where the order of arrival is what counts */
+  /** @param instants reads the times of records; undefined where the order of arrival counts */
   constructor(instants?: Instants) {
     this.#instants = instants;
   }
 
-  *[Symbol.iterator](): IterableIterator<Standing> {
-    yield* this.#standings.values();
+  *[Symbol.iterator](): IterableIterator<SenderState> {
+    yield* this.#states.values();
   }
 
   /** How far the log is with each sender. */
@@ -78,66 +80,69 @@ export class Inbox {
     return known.map(({ sender, epoch, written }): CarriedPosition => [sender, epoch, written]);
   }
 
-  /** The standing of a sender, which may be new. */
-  standing(sender: string, epoch: string, now: number): Standing {
+  /** The state of a sender; a new one if the sender is unknown. */
+  stateOf(sender: string, epoch: string, now: number): SenderState {
     const key = keyOf({ sender, epoch });
-    let standing = this.#standings.get(key);
-    if (standing === undefined) {
-      standing = new Standing(sender, epoch, now);
-      this.#standings.set(key, standing);
+    let state = this.#states.get(key);
+    if (state === undefined) {
+      state = new SenderState(sender, epoch, now);
+      this.#states.set(key, state);
     }
-    return standing;
+    return state;
   }
 
-  forget(standing: Standing): void {
-    this.#standings.delete(keyOf(standing));
+  forget(state: SenderState): void {
+    this.#states.delete(keyOf(state));
   }
 
   /**
-   * What is to be written because of a batch: nothing when it was known, or comes behind a hole. Then its sender will send what
-   * is missing, and it again.
+   * The entries that a batch adds to the queue. None if the batch is known, or leaves a hole: then its sender
+   * repeats everything from the hole on.
    *
-   * @throws BadBatchError when it is not what it says
+   * @throws BadBatchError when the bytes are not the announced records
    */
-  accept(batch: LogRecords, now: number): Piece[] {
+  accept(batch: LogRecords, now: number): QueueEntry[] {
     const whole = inBuffer(batch.bytes);
     const cuts = this.#cut(batch, whole);
-    const standing = this.standing(batch.sender, batch.epoch, now);
-    standing.heard = Math.max(standing.heard, lastOf(batch));
-    const pieces: Piece[] = [];
-    const pass = (kind: 'lost' | 'elsewhere', to: number) => {
-      if (to > standing.taken) pieces.push(this.#pass(standing, kind, to, now));
+    const state = this.stateOf(batch.sender, batch.epoch, now);
+    state.heard = Math.max(state.heard, lastOf(batch));
+    const entries: QueueEntry[] = [];
+    const skipTo = (kind: 'lost' | 'elsewhere', to: number) => {
+      if (to > state.taken) entries.push(this.#skipTo(state, kind, to, now));
     };
-    pass('elsewhere', batch.acked);
-    pass('lost', batch.base - 1);
-    if (batch.first > standing.taken + 1) return pieces;
+    skipTo('elsewhere', batch.acked);
+    skipTo('lost', batch.base - 1);
+    if (batch.first > state.taken + 1) return entries;
     for (const { from, to, begin, end, at } of cuts) {
-      if (to <= standing.taken) continue;
-      // A clock that is ahead must not keep anybody waiting.
-      standing.time = Math.max(standing.time, Math.min(at, now));
-      standing.taken = to;
+      if (to <= state.taken) continue;
+      // A sender whose clock is ahead must not delay other records.
+      state.time = Math.max(state.time, Math.min(at, now));
+      state.taken = to;
       const bytes = whole.subarray(begin, end);
-      pieces.push({ kind: 'records', standing, from, to, bytes, time: standing.time });
+      entries.push({ kind: 'records', state, from, to, bytes, time: state.time });
     }
-    return pieces;
+    return entries;
   }
 
-  /** The sender is dead, and what is missing is nowhere: it is told with what had come behind it. */
-  giveUpHole(standing: Standing, now: number): Piece {
-    return this.#pass(standing, 'lost', standing.heard, now);
+  /**
+   * The missing records are nowhere, and their sender is dead: reports them as lost, with those that were
+   * dropped.
+   */
+  giveUpHole(state: SenderState, now: number): QueueEntry {
+    return this.#skipTo(state, 'lost', state.heard, now);
   }
 
-  #pass(standing: Standing, kind: 'lost' | 'elsewhere', to: number, now: number): Piece {
-    const from = standing.taken + 1;
-    standing.taken = to;
-    standing.heard = Math.max(standing.heard, to);
-    standing.time = Math.max(standing.time, now);
-    return { kind, standing, from, to, bytes: nothing, time: standing.time };
+  #skipTo(state: SenderState, kind: 'lost' | 'elsewhere', to: number, now: number): QueueEntry {
+    const from = state.taken + 1;
+    state.taken = to;
+    state.heard = Math.max(state.heard, to);
+    state.time = Math.max(state.time, now);
+    return { kind, state, from, to, bytes: nothing, time: state.time };
   }
 
-  /** Checks the records of a batch. @returns runs of those that were logged at one time, or that are known alike */
+  /** Checks the records of a batch. @returns runs of records with one time; a run is either known or new */
   #cut(batch: LogRecords, bytes: Buffer): Cut[] {
-    const known = this.#standings.get(keyOf(batch))?.taken ?? 0;
+    const known = this.#states.get(keyOf(batch))?.taken ?? 0;
     const cuts: Cut[] = [];
     let last: Cut | undefined;
     let [time, begin] = ['', 0];
@@ -162,17 +167,17 @@ export class Inbox {
   }
 }
 
-/** Records `from` … `to`, which stand in the bytes `begin` … `end`. */
+/** Records `from` … `to`, in the bytes `begin` … `end`. */
 interface Cut {
   readonly from: number;
   to: number;
   readonly begin: number;
   end: number;
-  /** When it was logged, in ms. */
+  /** When they were logged, in ms since 1970. */
   readonly at: number;
 }
 
-function keyOf({ sender, epoch }: Pick<Standing, 'sender' | 'epoch'>): string {
+function keyOf({ sender, epoch }: Pick<SenderState, 'sender' | 'epoch'>): string {
   return `${sender} ${epoch}`;
 }
 

@@ -1,17 +1,18 @@
-// The log file together with what it says: opened, read back, repaired, and followed when it is renamed.
+// Opens the log file, reads it back, repairs it, and follows it when it is renamed.
 
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Clock } from '../../clock.js';
-import { parseHead, recordInstant } from '../formats/formats.js';
-import { findLogParts, fingerprintOf, type LogPart, predecessorOf } from '../reading/files.js';
+import type { Clock } from '../../base/clock.js';
+import { parseHead, recordInstant } from '../format/formats.js';
+import { type Chunk, readChunks } from '../read/chunks.js';
+import { findLogParts, fingerprintOf, type LogPart, predecessorOf } from '../read/files.js';
 import type { Inbox } from './inbox.js';
-import { type OnFound, readLedger } from './ledger.js';
+import { type OnFound, readLedger, type Unfinished } from './ledger.js';
 import { LogFile } from './log-file.js';
 import type { Notes } from './notes.js';
 
-/** A place in a log file: `offset` bytes into the one with this fingerprint. */
-export interface Place {
+/** `offset` bytes into the log file with this fingerprint. */
+export interface FileOffset {
   readonly file: string;
   readonly offset: number;
 }
@@ -21,39 +22,46 @@ export interface LedgerFileOptions {
   /** The zone of times that have no offset. */
   readonly timezone: string;
   readonly clock: Clock;
-  /** Says what a new file begins with, and what was found to be wrong with an old one. */
+  /** Makes the beginning of a new file, and the remarks about damage. */
   readonly notes: Notes;
-  /** Learns what stands in the file that was not known. */
+  /** Receives the positions that the file holds. */
   readonly inbox: Inbox;
-  /** Called before a new file begins with what the inbox knows. */
+  /** Called before the inbox's positions are written to a new file. */
   readonly onNewFile: () => Promise<void>;
 }
 
-/** Keeps one log file open, and what is known of it complete. */
+/**
+ * Keeps one log file open, and knows everything in it up to `knownUpTo`.
+ *
+ * `ready` opens the file if it is closed, and reads what is new. `append` needs an open file. An error closes
+ * the file, so that the next `ready` opens it again and finds out what it holds.
+ */
 export class LedgerFile {
-  /** Notes about the file that are still to be written into it. */
+  /** Notes about the file that the next write adds to it. */
   readonly remarks: string[] = [];
   readonly #options: LedgerFileOptions;
   #epochs = new Map<string, string>();
   #file: LogFile | undefined;
-  /** Everything before this place is known. */
-  #known: Place | undefined;
-  /** The known place was saved by another process, so a file that has been renamed since may hold more. */
+  /** Everything before this offset is known. */
+  #known: FileOffset | undefined;
+  /** Whether an earlier process saved `#known`, so that a renamed file may hold more. */
   #isFromBefore = false;
+  /** Whether the file of `#known` may be lost. */
+  #mayBeGone = false;
   #began = Number.NaN;
-  /** How many bytes the file had when it was made; 0 for one that another process has made. */
+  /** How many bytes the file had when this process created it; 0 if another process did. */
   #beginBytes = 0;
 
   constructor(options: LedgerFileOptions) {
     this.#options = options;
   }
 
-  /** The place up to which everything is known; undefined before the first `ready`. */
-  get place(): Place | undefined {
+  /** Everything before this offset is known; undefined before the first `ready`. */
+  get knownUpTo(): FileOffset | undefined {
     return this.#known;
   }
 
-  /** The epoch of each label's lines at that place. */
+  /** The epoch of each label at that offset. */
   get epochs(): Map<string, string> {
     return this.#epochs;
   }
@@ -62,36 +70,40 @@ export class LedgerFile {
     return this.#file?.size ?? 0;
   }
 
-  /** When its first record was written, in ms; `NaN` when that cannot be told. */
+  /** When its first record was written, in ms since 1970; `NaN` if that is unknown. */
   get began(): number {
     return this.#began;
   }
 
-  /** Whether it holds nothing but what each file begins with: such a file is not rotated. */
+  /** Whether it holds only what each file begins with. Such a file is not rotated. */
   get isFresh(): boolean {
     return this.sizeBytes <= this.#beginBytes;
   }
 
-  /** Begins where an earlier process has saved its place. */
-  restore(place: Place, epochs: Iterable<readonly [label: string, epoch: string]>): void {
-    this.#known = place;
+  /** Starts at the offset that an earlier process has saved. Call before the first `ready`. */
+  restore(offset: FileOffset, epochs: Iterable<readonly [label: string, epoch: string]>): void {
+    this.#known = offset;
     this.#isFromBefore = true;
+    this.#mayBeGone = true;
     this.#epochs = new Map(epochs);
   }
 
   /**
-   * Sees to it that the file of that name is open and that all of it is known. When it was renamed, removed or
-   * emptied, the path is opened anew; when someone else has appended, that is read.
+   * Opens the file if need be, and reads what is new in it. A file that was renamed, removed or emptied is
+   * opened again by its path.
    *
-   * @returns whether the place is now one in another file, which should be saved before anything is written there
+   * @returns whether `knownUpTo` is now in another file. Save it before anything is written there.
    */
   async ready(): Promise<boolean> {
     const { path, notes } = this.#options;
     const before = this.#known?.file;
     if (this.#file !== undefined) {
-      const state = await this.#file.look();
+      const state = await this.#file.check();
       if (state === 'unchanged') return false;
-      if (state === 'emptied' || state === 'removed') this.remarks.push(notes.damage(state, this.#file.size));
+      if (state === 'emptied' || state === 'removed') {
+        this.remarks.push(notes.damage(state, this.#file.size));
+        this.#mayBeGone = true;
+      }
       if (state !== 'grown') await this.close();
     }
     this.#file ??= await LogFile.open(path);
@@ -104,22 +116,22 @@ export class LedgerFile {
     return this.#known?.file !== before;
   }
 
-  /** All of the bytes, or none. Call `ready` before. */
+  /** Appends all of the bytes, or none. Call `ready` before. */
   async append(bytes: Uint8Array, sync: boolean): Promise<void> {
     if (this.#file === undefined) throw new TypeError('the log file is not open');
     try {
       await this.#file.append(bytes, sync);
       this.#known = { file: await this.#file.fingerprint(), offset: this.#file.size };
     } catch (error) {
-      // Nobody knows what is in the file now: opening it anew finds out.
+      // It is unknown what the file holds now. Opening it again finds out.
       await this.close();
       throw error;
     }
   }
 
   /**
-   * Gives the file another name, and closes it. What is in it is on disk before; a crash in between leaves it under one of
-   * the two names, and the next start finds it under either. Call `ready` before and after.
+   * Renames the file, and closes it. A crash leaves it complete under one of the two names, and the next
+   * start finds both. Call `ready` before and after.
    */
   async moveTo(path: string): Promise<void> {
     if (this.#file === undefined) throw new TypeError('the log file is not open');
@@ -129,11 +141,11 @@ export class LedgerFile {
     await syncFile(dirname(path));
   }
 
-  /** The next `ready` opens the path anew. Safe to call twice. */
+  /** The next `ready` opens the path again. Safe to call twice. */
   async close(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    // What closing reports was reported by the write before it.
+    // The write before has reported the same error.
     await file?.close().catch(() => undefined);
   }
 
@@ -141,7 +153,7 @@ export class LedgerFile {
     const { notes, inbox, timezone } = this.#options;
     const fingerprint = await file.fingerprint();
     let start = this.#known?.offset ?? 0;
-    // Another map than that of the known place, which is saved and, if this fails, read from once more.
+    // A copy: if reading fails, the next try starts from the same epochs.
     const epochs = new Map(this.#epochs);
     if (this.#known?.file !== fingerprint || start > file.size) {
       if (this.#known !== undefined && this.#isFromBefore) await this.#readRenamed(this.#known, epochs);
@@ -149,55 +161,77 @@ export class LedgerFile {
       start = 0;
     }
     await this.#read(file, start, epochs);
-    // Without a line, nothing would tell this file from the next of its name.
+    // A new file gets a first line, which distinguishes it from the next file of its name.
     this.#beginBytes = 0;
     if (file.size === 0) {
       await this.#options.onNewFile();
-      await file.append(Buffer.from(notes.begin(this.#known?.file, inbox.positions)), true);
+      const before = this.#known?.file;
+      const isGone = before !== undefined && this.#mayBeGone && (await this.#partsSince(before)).length === 0;
+      await file.append(Buffer.from(notes.begin(before, inbox.positions, isGone)), true);
       this.#beginBytes = file.size;
     }
-    // What was read may be in the system's memory only, and will be acknowledged as if it were on disk.
+    // What was read may not be on disk yet, and will be acknowledged as if it were.
     else if (file.size > start) await file.sync();
     const first = parseHead(await file.firstLine());
     this.#began = first === undefined ? Number.NaN : recordInstant(first, timezone);
     this.#known = { file: await file.fingerprint(), offset: file.size };
     this.#epochs = epochs;
     this.#isFromBefore = false;
+    this.#mayBeGone = false;
   }
 
-  /** The file was renamed while no writer ran, and perhaps those after it: what stands there behind the known place counts. */
-  async #readRenamed(known: Place, epochs: Map<string, string>): Promise<void> {
-    const { path, timezone } = this.#options;
-    const parts = await findLogParts(path, timezone);
-    const isKnownPart = ({ firstLine }: LogPart) => fingerprintOf(firstLine) === known.file;
-    const from = parts.findIndex((part) => isKnownPart(part) || predecessorOf(part) === known.file);
-    for (const part of from < 0 ? [] : parts.slice(from)) {
-      if (part.path === path || part.isCompressed) continue;
-      const isKnown = isKnownPart(part);
+  /** Files were renamed or copied while no writer ran: reads what they hold after the known offset. */
+  async #readRenamed(known: FileOffset, epochs: Map<string, string>): Promise<void> {
+    for (const part of await this.#partsSince(known.file)) {
+      const isKnown = fingerprintOf(part.firstLine) === known.file;
       if (!isKnown) epochs.clear();
+      const start = isKnown ? known.offset : 0;
+      if (part.isCompressed) {
+        // A file that cannot be unpacked must not prevent writing.
+        await this.#readChunks(readChunks(part.path, { from: start }), start, epochs).catch(() => undefined);
+        continue;
+      }
       const file = await LogFile.open(part.path);
       try {
-        await this.#read(file, isKnown ? known.offset : 0, epochs);
+        await this.#read(file, start, epochs);
       } finally {
         await file.close();
       }
     }
   }
 
-  /** Takes what stands in a file from `start` on, and repairs its end. */
+  /** The rotated files from the one with this fingerprint on, or from its successor on. */
+  async #partsSince(fingerprint: string): Promise<LogPart[]> {
+    const { path, timezone } = this.#options;
+    const rotated = (await findLogParts(path, timezone)).filter((part) => part.path !== path);
+    const from = rotated.findIndex(
+      (part) => fingerprintOf(part.firstLine) === fingerprint || predecessorOf(part) === fingerprint,
+    );
+    return from < 0 ? [] : rotated.slice(from);
+  }
+
+  /** Reads a file from `start` on, and repairs its end. */
   async #read(file: LogFile, start: number, epochs: Map<string, string>): Promise<void> {
-    const { timezone, clock, notes, inbox } = this.#options;
-    const onFound: OnFound = (sender, epoch, last) => inbox.standing(sender, epoch, clock.now()).found(last);
-    const unfinished = await readLedger(file.read(start), { timezone, start, epochs }, onFound);
+    const unfinished = await this.#readChunks(file.read(start), start, epochs);
     if (unfinished === undefined) return;
     if (unfinished.isRecord) {
       const excess = file.size - unfinished.at;
       await file.truncate(unfinished.at);
-      this.remarks.push(notes.repair(excess));
+      this.remarks.push(this.#options.notes.repair(excess));
     } else {
-      // Someone else's text that lacks its newline is none of ours to remove.
+      // Text of another program stays; only its missing newline is added.
       await file.append(Buffer.from('\n'), false);
     }
+  }
+
+  async #readChunks(
+    chunks: AsyncIterable<Chunk>,
+    start: number,
+    epochs: Map<string, string>,
+  ): Promise<Unfinished | undefined> {
+    const { timezone, clock, inbox } = this.#options;
+    const onFound: OnFound = (sender, epoch, last) => inbox.stateOf(sender, epoch, clock.now()).found(last);
+    return await readLedger(chunks, { timezone, start, epochs }, onFound);
   }
 }
 

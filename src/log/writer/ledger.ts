@@ -1,23 +1,25 @@
-// The log file read as a ledger: which records of which sender are in it.
+// Reads the log file as a ledger: which records of which sender it holds.
 
 import * as v from 'valibot';
-import { mayBegin, parseRecord } from '../formats/formats.js';
-import type { Head } from '../formats/line-format.js';
-import type { Chunk } from '../reading/chunks.js';
-import { type Found, RecordScanner } from '../reading/records.js';
+import { mayBegin, parseRecord } from '../format/formats.js';
+import type { Head } from '../format/line-format.js';
+import type { Chunk } from '../read/chunks.js';
+import { type Found, RecordScanner } from '../read/records.js';
 
-/** Told in the file's order that of a sender everything up to a number is there, or was told to be lost. */
+/** Called in the file's order: of this sender, everything up to `last` is in the file or reported as lost. */
 export type OnFound = (sender: string, epoch: string, last: number) => void;
 
-/** How far a log was with one sender when a file ended: the sender's label and epoch, and its last number. */
+/**
+ * How far the log was with one sender when the file before ended: the sender's label, epoch and last number.
+ */
 export type CarriedPosition = readonly [sender: string, epoch: string, last: number];
 
 const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const noteSchema = v.union([
   v.object({ sender: v.string(), epoch: v.string(), last: number }),
   v.object({ sender: v.string(), epoch: v.string(), from: number, to: number }),
-  // Its own id, so that no two files begin alike.
-  v.object({ file: v.string(), after: v.optional(v.string()) }),
+  // The id makes the first line of each file unique.
+  v.object({ file: v.string(), after: v.optional(v.string()), isGone: v.optional(v.boolean()) }),
   v.object({ positions: v.array(v.tuple([v.string(), v.string(), number])) }),
 ]);
 
@@ -27,7 +29,7 @@ export type LedgerNote = v.InferOutput<typeof noteSchema>;
 /** The logger name of the writer's own notes. */
 export const noteLogger = 'linod.log';
 
-/** A file that ends within a record, which then begins at `at`, or within a line of someone else's. */
+/** The file ends within a record that begins at `at`, or within a line of another program. */
 export interface Unfinished {
   readonly at: number;
   readonly isRecord: boolean;
@@ -36,12 +38,12 @@ export interface Unfinished {
 /**
  * Reads the chunks of a log file from `start` on.
  *
- * A line tells its sender's label and number. Which sender of that label it was (process numbers come again, and
- * containers share them) tells the writer's note before it: whenever a label's lines change their sender, and
- * for each sender at the begin of a file, there is one. So the file alone says what is in it.
+ * A line holds its sender's label and number. Labels repeat, since process numbers do. So the writer adds a
+ * note with the sender's epoch wherever a label changes its sender, and for each sender at the beginning of a
+ * file.
  *
- * @param epochs of the lines of each label, as at `start`; is kept up to date
- * @returns what there is behind the last whole record or line; undefined for nothing
+ * @param epochs of each label at `start`; is kept up to date
+ * @returns what follows the last whole record or line; undefined for nothing
  */
 export async function readLedger(
   chunks: AsyncIterable<Chunk>,
@@ -90,7 +92,7 @@ function takeRecord(
   onFound(note.sender, note.epoch, 'last' in note ? note.last : note.to);
 }
 
-/** What a note of the writer tells; undefined for one without such a part, and for what is none. */
+/** The machine-readable part of the writer's note; undefined if there is none. */
 export function parseNote(record: string): LedgerNote | undefined {
   const parsed = parseRecord(record);
   if (parsed?.logger !== noteLogger || parsed.sender !== undefined) return undefined;
@@ -99,14 +101,14 @@ export function parseNote(record: string): LedgerNote | undefined {
   return note.success ? note.output : undefined;
 }
 
-/** In logfmt, a list is its JSON as text. */
+/** In logfmt, a list is JSON as text. */
 function readLists(fields: unknown): unknown {
   if (typeof fields !== 'object' || fields === null || !('positions' in fields)) return fields;
   const { positions } = fields;
   return typeof positions === 'string' ? { positions: parseJson(positions) } : fields;
 }
 
-/** The formats for people have the fields at the end of the message; no message of a note has braces. */
+/** The formats for people have the fields at the end of the message. The message of a note has no braces. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

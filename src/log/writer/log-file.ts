@@ -1,15 +1,15 @@
-// The file that the writer appends to: all of a write or nothing of it, and still the file of that name.
+// The file that the writer appends to: a write is complete or taken back, and a renamed file is noticed.
 
 import { constants, lstatSync, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { NotRegularFileError, notRegular, regularFlags } from '../../regular-file.js';
-import { type Chunk, chunksOf } from '../reading/chunks.js';
-import { fingerprintOf, firstLineOf } from '../reading/files.js';
+import { NotRegularFileError, notRegular, regularFlags } from '../../base/regular-file.js';
+import { type Chunk, chunksOf } from '../read/chunks.js';
+import { fingerprintOf, firstLineOf } from '../read/files.js';
 
 /**
- * What happened to the file since the last write: `replaced` when the path names another file, or none; `removed` when,
- * besides, no path names this one any more; `emptied` when someone has cut it.
+ * What has happened to the file since the last write. `replaced`: the path names another file, or none.
+ * `removed`: besides, no path names this file any more. `emptied`: it is shorter than before.
  */
 export type FileState = 'unchanged' | 'grown' | 'replaced' | 'removed' | 'emptied';
 
@@ -23,7 +23,10 @@ export class LogFile {
   #size: number;
   #fingerprint = '';
 
-  /** Opens the file for appending; makes it, and its directory, if need be. @throws NotRegularFileError */
+  /**
+   * Opens the file for appending. Creates it and its directory if they are missing. @throws
+   * NotRegularFileError
+   */
   static async open(path: string): Promise<LogFile> {
     await mkdir(dirname(path), { recursive: true });
     const handle = await open(path, appendFlags).catch((error: unknown) => {
@@ -47,16 +50,16 @@ export class LogFile {
     this.#device = dev;
   }
 
-  /** Bytes that are known to be in it. */
+  /** Its known size, in bytes. */
   get size(): number {
     return this.#size;
   }
 
-  /** Whether the path still names this file, and it is as long as it was left. Adopts the size when it has grown. */
-  async look(): Promise<FileState> {
-    // Here and not in another thread: to wake one takes longer than the look.
+  /** Compares the file with the last write. Adopts its size when it has grown. */
+  async check(): Promise<FileState> {
+    // Synchronous, since waking a thread takes longer than the call.
     const named = lstatSync(this.path, { throwIfNoEntry: false });
-    // No other file has this one's number as long as it is open.
+    // No other file has this inode while the file is open.
     if (named === undefined || named.ino !== this.#inode || named.dev !== this.#device) {
       return (await this.#handle.stat()).nlink === 0 ? 'removed' : 'replaced';
     }
@@ -66,21 +69,24 @@ export class LogFile {
     return 'grown';
   }
 
-  /** Appends all of the bytes. When that fails, what was written of them is taken back. @param sync whether to wait for the disk */
+  /**
+   * Appends all of the bytes, or takes back what was written of them. @param sync whether to wait for the
+   * disk
+   */
   async append(bytes: Uint8Array, sync: boolean): Promise<void> {
     try {
       for (let done = 0; done < bytes.length; )
         done += (await this.#handle.write(bytes, done, bytes.length - done)).bytesWritten;
       if (sync) await this.#handle.datasync();
     } catch (error) {
-      // If this fails as well, the next opening finds the rest and cuts it off.
+      // If this fails as well, the next opening cuts the unfinished record off.
       await this.#handle.truncate(this.#size).catch(() => undefined);
       throw error;
     }
     this.#size += bytes.length;
   }
 
-  /** What is known to be in it from an offset on. */
+  /** The known bytes from an offset on. */
   read(from: number): AsyncGenerator<Chunk> {
     return chunksOf(this.#handle, { from, to: this.#size });
   }
@@ -96,8 +102,9 @@ export class LogFile {
   }
 
   /**
-   * Tells this file from any other that had or will have its name: a digest of its first line, which no renaming
-   * changes. (An inode is given to the next file as soon as this one is removed.) Empty as long as that line is unfinished.
+   * A digest of the first line, which distinguishes this file from earlier and later ones of its name.
+   * Renaming keeps it. An inode would not do: the next file may get it. Empty while the first line is
+   * unfinished.
    */
   async fingerprint(): Promise<string> {
     this.#fingerprint ||= fingerprintOf(await this.firstLine());

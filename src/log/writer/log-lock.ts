@@ -1,19 +1,19 @@
-// What makes a process the only one that writes a lino.log, whatever the database says or cannot say.
+// Makes a process the only writer of a lino.log, whatever the database says.
 
 import { dirname, join } from 'node:path';
-import { LinodError } from '../../errors.js';
-import { FileLock } from '../../membership/file-lock.js';
-import { isSuspended, ownerState } from '../../owner.js';
+import { LinodError } from '../../base/errors.js';
+import { FileLock } from '../../base/file-lock.js';
+import { isSuspended, ownerState } from '../../base/process-owner.js';
 
-/** Asked by the writer. Both throw LogLockedError when another process has the log. */
+/** The writer calls these. Both throw LogLockedError when another process has the log. */
 export interface WriterFence {
-  /** Before the file is read back: sees to it that this process has the lock, though its file was removed. */
+  /** Before the file is read back: takes the lock, again if its file was removed. */
   ensure(): void;
-  /** Before a write: whoever had the lock since the file was read back may have written. */
+  /** Before a write: throws if the lock was lost, since another process may have written then. */
   assertHeld(): void;
 }
 
-/** The log is another process's to write. */
+/** Another process writes the log. */
 export class LogLockedError extends LinodError {
   constructor(holder: string) {
     super('LINOD_ERR_LOG_LOCKED', holder);
@@ -29,18 +29,18 @@ export class LogLock extends FileLock implements WriterFence {
 
   ensure(): void {
     if (this.held) return;
-    if (!this.take()) throw new LogLockedError(this.#tellHolder());
-    this.sign();
+    if (!this.take()) throw new LogLockedError(this.#holderText());
+    this.recordOwner();
   }
 
   assertHeld(): void {
     if (!this.held) throw new LogLockedError(`the file of its lock was removed: ${this.path}`);
   }
 
-  /** Who keeps this process from writing, in a clause for people. */
-  #tellHolder(): string {
-    const holder = this.lastHolder();
-    // A note whose writer is gone is from before; who has the lock now has not said so yet.
+  /** Which process has the lock, for people. */
+  #holderText(): string {
+    const holder = this.lastOwner();
+    // The note of a dead process is old: the present owner has not written its own yet.
     if (holder === undefined || ownerState(holder) === 'dead') return 'another process holds its lock';
     const { name, pid } = holder;
     if (!isSuspended(holder)) return `worker ${name} holds its lock`;

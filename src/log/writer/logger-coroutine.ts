@@ -1,40 +1,46 @@
-// The logger coroutine: receives the log's messages, has them written, and answers.
+// The logger coroutine: receives the messages of the log's channel, passes them to the writer, and replies.
 
 import type { ChannelLayer } from '../../../channels/index.js';
-import { type Thresholds, writeForeign } from '../foreign.js';
 import { LevelTree } from '../levels/level-tree.js';
 import type { LevelOverride, LogLevelsMessage } from '../levels/overrides.js';
 import { type LogAnswer, type LogRecords, type LogRequest, sendersGroup } from '../messages.js';
 import type { LayerTransport } from '../sender/layer-transport.js';
 import type { LogSender } from '../sender/sender.js';
 import type { Reply } from '../sender/transport.js';
+import { type Thresholds, writeForeign } from '../socket/foreign-record.js';
 import { LogWriter, type LogWriterOptions, type Refusal } from './writer.js';
 
-type Told = 'onTrouble' | 'onCheckpointTrouble' | 'onRotationTrouble' | 'onRefused';
+/** The callbacks that the coroutine implements itself. */
+type Callbacks = 'onTrouble' | 'onCheckpointTrouble' | 'onRotationTrouble' | 'onRefused';
 
-export interface LoggerCoroutineOptions extends Omit<LogWriterOptions, Told> {
+export interface LoggerCoroutineOptions extends Omit<LogWriterOptions, Callbacks> {
   readonly layer: ChannelLayer;
   /** The log's channel, `linod_mysite.log`. */
   readonly channel: string;
-  /** What was said about levels at run time; senders are told. */
+  /** The levels that were set at run time. The coroutine sends them to senders that may not know them. */
   readonly levels?: (() => readonly LevelOverride[]) | undefined;
-  /** Which records are wanted of processes that have no sender; default: INFO and above. */
+  /** The levels for processes without a sender; default: INFO and above. */
   readonly thresholds?: Thresholds | undefined;
-  /** This process's own sender. It writes down single records of processes that have none, and what goes wrong here. */
+  /**
+   * This process's own sender. It logs the records of processes without a sender, and the coroutine's own
+   * warnings.
+   */
   readonly sender: LogSender;
-  /** The sender's transport, if its records are to take the short way while the coroutine runs here. */
+  /** The sender's transport: while the coroutine runs, it passes records directly to the writer. */
   readonly local?: LayerTransport | undefined;
-  /** Told once when the log cannot be written, and with undefined when it can again: for the operator's eyes. */
+  /** Called once when the log cannot be written, and with undefined when it can again. */
   readonly onTrouble?: ((error: unknown) => void) | undefined;
 }
 
 const loggerName = 'linod.log';
 const flushMs = 1000;
-const tellEveryMs = 60_000;
-const maxTold = 10_000;
+/** Minimum time between two warnings about refused batches of one sender. */
+const warnEveryMs = 60_000;
+/** Maximum senders that each of the two maps remembers. */
+const maxRemembered = 10_000;
 
 /**
- * Owns the writer and whatever feeds it. At most one runs for a site at a time; who, is for the caller to decide.
+ * Owns the writer, and connects it with the channel layer. The caller makes sure that a site has at most one.
  *
  * @example
  * await coroutine.start();
@@ -45,18 +51,18 @@ export class LoggerCoroutine {
   readonly #thresholds: Thresholds;
   #writer: LogWriter | undefined;
   #change: Promise<void> = Promise.resolve();
-  /** When the latest levels were set that each sender has been told. */
-  readonly #toldLevels = new Map<string, number>();
-  readonly #refusalsToldAt = new Map<string, number>();
+  /** For each sender, when the newest levels were set that it has been sent. */
+  readonly #sentLevelsAt = new Map<string, number>();
+  readonly #refusalsLoggedAt = new Map<string, number>();
 
   constructor(options: LoggerCoroutineOptions) {
     this.#options = options;
     this.#thresholds = options.thresholds ?? new LevelTree({});
   }
 
-  /** Opens the log and announces itself to the senders. Does nothing when it runs already. */
+  /** Opens the log, and announces itself to the senders. Does nothing when it runs already. */
   start(): Promise<void> {
-    return this.#then(async () => {
+    return this.#inTurn(async () => {
       if (this.#writer !== undefined) return;
       const writer = this.#newWriter();
       await writer.start();
@@ -66,12 +72,15 @@ export class LoggerCoroutine {
     });
   }
 
-  /** Writes what it has, closes the log. Senders keep their records then. Safe to call twice. */
+  /**
+   * Writes what it has accepted, and closes the log. From then on, senders keep their records. Safe to call
+   * twice.
+   */
   stop(): Promise<void> {
-    return this.#then(async () => {
+    return this.#inTurn(async () => {
       const writer = this.#writer;
       if (writer === undefined) return;
-      // Its own records take the short way once more; what does not, is in the spool.
+      // The last chance for its own records. What is not written stays in the spool.
       await this.#options.sender.flush(flushMs).catch(() => undefined);
       this.#writer = undefined;
       this.#options.local?.connect(undefined);
@@ -79,30 +88,32 @@ export class LoggerCoroutine {
     });
   }
 
-  /** Opens the log file anew, as on SIGHUP after it was rotated. */
+  /** Opens the log file again, as on SIGHUP after a rotation. */
   async reopen(): Promise<void> {
     await this.#writer?.reopen();
   }
 
-  /** Takes a message. Returns at once. While the coroutine does not run, batches are left to their senders. */
+  /** Accepts a message. Returns at once. While the coroutine does not run, senders keep their batches. */
   accept(request: LogRequest): void {
     if (request.type === 'log.record') writeForeign(this.#options.sender, request, this.#thresholds);
     if (request.type !== 'log.records') return;
-    this.#tellLevels(request);
+    this.#sendLevels(request);
     this.#writer?.accept(request, this.#replyTo(request.reply_channel));
   }
 
-  /** A sender that was away, has rested or has just begun may not have heard of levels, if it is on another machine. */
-  #tellLevels({ sender, epoch, reply_channel: channel }: LogRecords): void {
+  /**
+   * A sender on another machine that was suspended or has just started may have missed a change of levels.
+   */
+  #sendLevels({ sender, epoch, reply_channel: channel }: LogRecords): void {
     const levels = this.#options.levels?.() ?? [];
     const latest = Math.max(0, ...levels.map(({ at }) => at));
     const key = `${sender} ${epoch}`;
-    if (latest <= (this.#toldLevels.get(key) ?? 0)) return;
-    // Forgetting them costs a message each.
-    if (this.#toldLevels.size >= maxTold) this.#toldLevels.clear();
-    this.#toldLevels.set(key, latest);
-    const news: LogLevelsMessage = { type: 'log.levels', levels: [...levels] };
-    this.#options.layer.send(channel, news).catch(() => undefined);
+    if (latest <= (this.#sentLevelsAt.get(key) ?? 0)) return;
+    // Clearing the map costs one more message to each sender.
+    if (this.#sentLevelsAt.size >= maxRemembered) this.#sentLevelsAt.clear();
+    this.#sentLevelsAt.set(key, latest);
+    const message: LogLevelsMessage = { type: 'log.levels', levels: [...levels] };
+    this.#options.layer.send(channel, message).catch(() => undefined);
   }
 
   #newWriter(): LogWriter {
@@ -111,34 +122,35 @@ export class LoggerCoroutine {
     return new LogWriter({
       ...this.#options,
       onRotationTrouble: (error) =>
-        warn(`files of the log cannot be rotated, compressed or removed: ${tell(error)}`),
+        warn(`log files cannot be rotated, compressed or removed: ${errorText(error)}`),
       onTrouble: (error) => {
         onTrouble?.(error);
         if (error !== undefined)
-          sender.write('ERROR', loggerName, `the log cannot be written: ${tell(error)}`);
+          sender.write('ERROR', loggerName, `the log cannot be written: ${errorText(error)}`);
         else {
           warn('the log can be written again');
           void this.#announce();
         }
       },
       onCheckpointTrouble: (error) => {
-        if (error !== undefined) warn(`no checkpoint of the log: ${tell(error)}`);
+        if (error !== undefined)
+          warn(`the checkpoint of the log cannot be saved or read: ${errorText(error)}`);
       },
-      onRefused: (refusal) => this.#tellRefusal(refusal),
+      onRefused: (refusal) => this.#logRefusal(refusal),
     });
   }
 
-  /** Once a minute and sender, since a sender that is refused tries again. */
-  #tellRefusal({ problem, ...fields }: Refusal): void {
+  /** Once a minute for each sender, since a refused sender tries again. */
+  #logRefusal({ problem, ...fields }: Refusal): void {
     const { clock, sender } = this.#options;
-    const toldAt = this.#refusalsToldAt.get(fields.sender) ?? Number.NEGATIVE_INFINITY;
-    if (clock.now() - toldAt < tellEveryMs) return;
-    if (this.#refusalsToldAt.size >= maxTold) this.#refusalsToldAt.clear();
-    this.#refusalsToldAt.set(fields.sender, clock.now());
+    const loggedAt = this.#refusalsLoggedAt.get(fields.sender) ?? Number.NEGATIVE_INFINITY;
+    if (clock.now() - loggedAt < warnEveryMs) return;
+    if (this.#refusalsLoggedAt.size >= maxRemembered) this.#refusalsLoggedAt.clear();
+    this.#refusalsLoggedAt.set(fields.sender, clock.now());
     sender.write('WARNING', loggerName, `a batch was refused: ${problem}`, fields);
   }
 
-  /** Senders that hear nothing of it find out by themselves within seconds, so failing is no error. */
+  /** A failure is no error: senders that miss this find out by a probe within seconds. */
   async #announce(): Promise<void> {
     const { layer, channel } = this.#options;
     if (!layer.extensions.has('groups')) return;
@@ -147,19 +159,19 @@ export class LoggerCoroutine {
 
   #replyTo(channel: string): Reply {
     return (answer: LogAnswer) => {
-      // A sender that is gone, or a layer that is away: the sender asks again if it still needs to know.
+      // The sender is gone, or the layer is lost. A sender that still needs the answer repeats its batch.
       this.#options.layer.send(channel, answer).catch(() => undefined);
     };
   }
 
-  /** Starts and stops come one after the other. */
-  #then(step: () => Promise<void>): Promise<void> {
+  /** Runs one start or stop after the other. */
+  #inTurn(step: () => Promise<void>): Promise<void> {
     const done = this.#change.then(step);
     this.#change = done.catch(() => undefined);
     return done;
   }
 }
 
-function tell(error: unknown): string {
+function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,15 +1,16 @@
-// What the writer itself says in the log: which file follows which, whose lines follow, what is lost.
+// The writer's own records in the log: which file follows which, whose lines follow, what is lost.
 
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../base/clock.js';
+import type { FormatName } from '../../site/log-settings.js';
 import type { Fields } from '../fields.js';
-import { lineFormat } from '../formats/formats.js';
-import type { FormatName, LineFormat } from '../formats/line-format.js';
+import { lineFormat } from '../format/formats.js';
+import type { LineFormat } from '../format/line-format.js';
+import { Timestamps } from '../format/timestamp.js';
 import { noSender } from '../names.js';
-import { Timestamps } from '../timestamp.js';
 import { type CarriedPosition, noteLogger } from './ledger.js';
 
-/** A note is far below the limit of a record with so many of the longest positions. */
+/** With this many positions, even the longest ones, a note is far below the limit of a record. */
 const positionsPerNote = 200;
 
 interface SenderName {
@@ -29,11 +30,23 @@ export class Notes {
     this.#timestamps = new Timestamps(timezone, this.#format.time);
   }
 
-  /** What a file begins with: which one it follows, and how far the log was with each sender then. */
-  begin(after: string | undefined, positions: readonly CarriedPosition[]): string {
+  /**
+   * The beginning of a file: which file it follows, and how far the log was with each sender by then.
+   *
+   * @param isGone whether someone has removed or emptied the file before, and no copy of it is beside the log
+   */
+  begin(after: string | undefined, positions: readonly CarriedPosition[], isGone: boolean): string {
     const file = randomUUID();
     if (after === undefined) return this.#note('INFO', 'the log begins', { file });
-    const notes = [this.#note('INFO', 'the log goes on in a new file', { file, after })];
+    const notes = isGone
+      ? [
+          this.#note('WARNING', 'the log continues in a new file; the file before is gone', {
+            file,
+            after,
+            isGone,
+          }),
+        ]
+      : [this.#note('INFO', 'the log continues in a new file', { file, after })];
     for (let i = 0; i < positions.length; i += positionsPerNote) {
       const part = positions.slice(i, i + positionsPerNote);
       const senders = part.length === 1 ? '1 sender' : `${part.length} senders`;
@@ -42,13 +55,13 @@ export class Notes {
     return notes.join('');
   }
 
-  /** From here on the lines of a label are this sender's, and up to `last` all was written before. */
+  /** From here on, the lines of a label are this sender's. Everything up to `last` was written before. */
   turn({ sender, epoch }: SenderName, last: number): string {
-    const text = last === 0 ? `${sender} begins` : `${sender} goes on at #${last + 1}`;
+    const text = last === 0 ? `${sender} begins` : `${sender} continues at #${last + 1}`;
     return this.#note('INFO', text, { sender, epoch, last });
   }
 
-  /** These numbers cannot come any more. */
+  /** These numbers can no longer arrive. */
   lost({ sender, epoch }: SenderName, from: number, to: number): string {
     const count = to - from + 1;
     const numbers = count === 1 ? `#${from}` : `#${from}-${to}`;
@@ -59,14 +72,14 @@ export class Notes {
   damage(what: 'emptied' | 'removed', bytes: number): string {
     return this.#note(
       'WARNING',
-      `another program has ${what} the log file, in which were ${bytes} bytes; of records that came in that moment some may be lost`,
+      `another program has ${what} the log file, which had ${bytes} bytes; records that arrived at that moment may be lost`,
     );
   }
 
   repair(bytes: number): string {
     return this.#note(
       'WARNING',
-      `the last record was not finished when its writer ended: ${bytes} bytes removed, the sender sends it again`,
+      `the writer ended before it finished the last record: ${bytes} bytes removed, the sender sends it again`,
     );
   }
 

@@ -1,13 +1,14 @@
-// Rotates the log when it is time; compresses rotated files, and removes them when they are too many or too old.
+// Rotates the log, compresses rotated files, and removes those that are too many or too old.
 
 import { createReadStream } from 'node:fs';
 import { open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { Clock } from '../../clock.js';
-import { isRotationDue, type RotationPolicy } from '../rotation.js';
+import type { Clock } from '../../base/clock.js';
+import type { RotationPolicy } from '../../site/log-settings.js';
 import { type LedgerFile, syncFile } from './ledger-file.js';
+import { isRotationDue } from './rotation.js';
 
 export interface RotatorOptions {
   /** The log file. */
@@ -15,13 +16,15 @@ export interface RotatorOptions {
   readonly policy: RotationPolicy;
   readonly clock: Clock;
   readonly timezone: string;
-  /** Told when a file cannot be rotated, compressed or removed, at most once a minute. The log goes on. */
+  /**
+   * Called when a file cannot be rotated, compressed or removed, at most once a minute. The log continues.
+   */
   readonly onTrouble: (error: unknown) => void;
 }
 
-/** After a failure, nothing is renamed for so long, and no further one is told. */
+/** Pause after a failed rotation, and between two reports. */
 const retryMs = 60_000;
-/** Age is looked at so often, also when nothing is rotated. */
+/** Time between two checks of the age of rotated files. */
 const tidyEveryMs = 3_600_000;
 const dayMs = 86_400_000;
 
@@ -32,13 +35,13 @@ export class Rotator {
   #tidying: Promise<void> = Promise.resolve();
   #cancelTidy: (() => void) | undefined;
   #failedAt = Number.NEGATIVE_INFINITY;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RotatorOptions) {
     this.#options = options;
   }
 
-  /** Gives the file another name if it is time; tells whether it did. */
+  /** Renames the file if it is time. @returns whether it did */
   async rotate(file: LedgerFile): Promise<boolean> {
     const { path, policy, clock, timezone } = this.#options;
     const now = clock.now();
@@ -49,12 +52,12 @@ export class Rotator {
       return true;
     } catch (error) {
       this.#failedAt = now;
-      this.#tell(error);
+      this.#report(error);
       return false;
     }
   }
 
-  /** Compresses and removes rotated files in the background, from now on also every hour. */
+  /** Compresses and removes rotated files in the background, now and then every hour. */
   tidyLater(): void {
     if (this.#stop.signal.aborted) return;
     this.#tidying = this.#tidying.then(() => this.#tidy());
@@ -62,12 +65,12 @@ export class Rotator {
     this.#cancelTidy = this.#options.clock.after(tidyEveryMs, () => this.tidyLater());
   }
 
-  /** Resolves when what is to be done in the background is done. */
+  /** Resolves when the work in the background is done. */
   settled(): Promise<void> {
     return this.#tidying;
   }
 
-  /** Interrupts what is done in the background; the next rotator begins it anew. Safe to call twice. */
+  /** Interrupts the work in the background. The next rotator repeats it. Safe to call twice. */
   async stop(): Promise<void> {
     this.#cancelTidy?.();
     this.#stop.abort();
@@ -88,36 +91,38 @@ export class Rotator {
         else if (policy.compress && !file.isCompressed) await compress(file.path, signal);
       }
     } catch (error) {
-      if (!signal.aborted) this.#tell(error);
+      if (!signal.aborted) this.#report(error);
     }
   }
 
-  /** While the log grows fast, there is a file to be compressed many times a second. */
-  #tell(error: unknown): void {
+  /** Limits the reports: while the log grows fast, files are compressed many times a second. */
+  #report(error: unknown): void {
     const now = this.#options.clock.now();
-    if (isWithin(retryMs, this.#toldAt, now)) return;
-    this.#toldAt = now;
+    if (isWithin(retryMs, this.#reportedAt, now)) return;
+    this.#reportedAt = now;
     this.#options.onTrouble(error);
   }
 }
 
-/** Whether less than so many ms have passed; not after the clock was set back. */
+/** Whether less than `ms` have passed since `since`; false after the clock was set back. */
 function isWithin(ms: number, since: number, now: number): boolean {
   return now >= since && now - since < ms;
 }
 
-/** `lino.log-20261124T180001.123Z`, in UTC so that names sort by time; `-1` and so on if that name is taken. */
+/**
+ * `lino.log-20261124T180001.123Z`, in UTC so that names sort by time; `-1` and so on if that name is taken.
+ */
 const stamp = /^-(\d{8}T\d{6}\.\d{3}Z)(?:-(\d+))?$/;
 
-/** A rotated file of linod's own making; what others rotated is left to them. */
+/** A file that linod rotated. Files that other programs rotated are left to them. */
 interface RotatedFile {
   /** Without `.gz`. */
   readonly path: string;
-  /** When it was rotated, in ms; not before any file that was rotated earlier. */
+  /** When it was rotated, in ms since 1970; never before a file that was rotated earlier. */
   readonly at: number;
-  /** Tells files of the same moment apart: 0, 1 and so on. */
+  /** Distinguishes files of the same moment: 0, 1 and so on. */
   readonly again: number;
-  /** Whether there is only its compressed form. */
+  /** Whether only its compressed form exists. */
   readonly isCompressed: boolean;
 }
 
@@ -137,8 +142,8 @@ async function rotatedFiles(path: string): Promise<RotatedFile[]> {
 }
 
 /**
- * The path that a log file gets when it is rotated: none that is taken, and one that sorts behind those of all rotated files
- * there are, also after the clock was set back.
+ * The path for a file that is rotated now: a free one that sorts after those of all rotated files, even after
+ * the clock was set back.
  */
 async function rotatedPath(path: string, now: number): Promise<string> {
   const last = (await rotatedFiles(path)).at(-1);
@@ -148,13 +153,13 @@ async function rotatedPath(path: string, now: number): Promise<string> {
 }
 
 /**
- * Runs in the thread pool of Node, chunk by chunk, so that the writer is not kept waiting. May be interrupted at any point
- * and called again; the file is removed only after its compressed form is complete and on disk.
+ * Runs in Node's thread pool, so that the writer does not wait. May be interrupted and called again: the file
+ * is removed only after its compressed form is complete and on disk.
  */
 async function compress(path: string, signal: AbortSignal): Promise<void> {
   const temporary = `${path}.gz.tmp`;
   const { mode, atime, mtime } = await stat(path);
-  // Opened before: a stream that is given up while it opens makes its file all the same, some time later.
+  // Opened before: a stream that is aborted while it opens would still create its file later.
   const output = await open(temporary, 'w', mode);
   await pipeline(createReadStream(path), createGzip(), output.createWriteStream(), { signal });
   await utimes(temporary, atime, mtime);

@@ -1,20 +1,20 @@
-// What all notations are read into, and what is said of a text that is not understood.
+// The common result of all notations, and the error for an invalid text.
 
-import { LinodError } from '../../errors.js';
+import { LinodError } from '../../base/errors.js';
 import type { EveryUnit, MissingTime, RepeatedTime, Weekday } from '../fields.js';
 
-/** The ways in which people write down when something is due. */
+/** The notations in which people write when something is due. */
 export type NotationName = 'cron' | 'RRULE' | 'words';
 
-/** A piece of a text, and where it begins, counted in characters from 0. */
-export interface Piece {
+/** A part of a text, and its offset in characters from 0. */
+export interface Token {
   readonly text: string;
   readonly at: number;
 }
 
 /**
- * When something is due, as a text says it: the fields of a recurrence. The zone, the end and the choices at clock
- * changes are null where the text leaves them open.
+ * When something is due, as a text says it: the fields of a recurrence. The zone, the end and the choices at
+ * clock changes are null where the text does not fix them.
  */
 export interface Timing {
   readonly everyUnit: EveryUnit;
@@ -31,7 +31,7 @@ export interface Timing {
   readonly repeatedTime: RepeatedTime | null;
 }
 
-/** Every day at midnight: what a text that says nothing would mean. */
+/** Every day at midnight: the values for everything that a text leaves open. */
 export const plainTiming: Timing = {
   everyUnit: 'daily',
   every: 1,
@@ -46,29 +46,29 @@ export const plainTiming: Timing = {
   repeatedTime: null,
 };
 
-/** A text that says when something is due was not understood. Points at the piece that is to blame. */
+/** A text that says when something is due is invalid. Points at the invalid part. */
 export class NotationError extends LinodError {
   readonly notation: NotationName;
   /** The whole text. */
   readonly text: string;
-  /** What is not understood; empty where the text ends too early. */
+  /** The invalid part; empty where the text ends too early. */
   readonly found: string;
-  /** Where that begins, counted in characters from 0. */
+  /** The offset of that part in characters from 0. */
   readonly at: number;
 
-  /** @param problem a clause without the place: `expected a number from 0 to 59, got: "60"` */
-  constructor(notation: NotationName, text: string, piece: Piece, problem: string, hint = '') {
-    const place = `at character ${piece.at + 1} of ${notation} ${JSON.stringify(text)}`;
-    super('LINOD_ERR_NOTATION', `${problem}, ${place}${hint}`);
+  /** @param problem a clause without the position: `expected a number from 0 to 59, got: "60"` */
+  constructor(notation: NotationName, text: string, token: Token, problem: string, hint = '') {
+    const position = `at character ${token.at + 1} of ${notation} ${JSON.stringify(text)}`;
+    super('LINOD_ERR_NOTATION', `${problem}, ${position}${hint}`);
     this.notation = notation;
     this.text = text;
-    this.found = piece.text;
-    this.at = piece.at;
+    this.found = token.text;
+    this.at = token.at;
   }
 }
 
-/** The pieces of a text between blanks. */
-export function piecesOf(text: string): Piece[] {
+/** Splits a text at blanks. */
+export function tokensOf(text: string): Token[] {
   return Array.from(text.matchAll(/\S+/g), (match) => ({ text: match[0], at: match.index }));
 }
 

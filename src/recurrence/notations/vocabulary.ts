@@ -1,9 +1,9 @@
-// The English words that notations/words.ts knows, in lower case.
+// The English vocabulary of notations/words.ts, in lower case.
 
 import { Info } from 'luxon';
 import { type EveryUnit, RecurrenceUnits, type Weekday, Weekdays } from '../fields.js';
 
-/** `daily` and its like. */
+/** `daily` and the like. */
 export const adverbs: ReadonlyMap<string, EveryUnit> = new Map([
   ...Array.from(RecurrenceUnits, ({ value }) => [value, value] as const).slice(0, 7),
   ['annually', 'yearly'],
@@ -24,19 +24,19 @@ export const weekdays: readonly Weekday[] = Array.from(Weekdays, ({ value }) => 
 const months = Info.months('long', { locale: 'en' }).map((month) => month.toLowerCase());
 const ordinals = 'first second third fourth fifth sixth seventh eighth ninth tenth'.split(' ');
 
-/** A pattern of `first`, `3rd`, `last`, `second to last`. */
+/** A pattern for `first`, `3rd`, `last`, `second to last`. */
 export const position = `(?:last|(\\d{1,3}(?:st|nd|rd|th)|${ordinals.join('|')})( to last)?)`;
 
 /** For suggestions. */
 export const unitNames: readonly string[] = Array.from(units.keys(), (unit) => `${unit}s`);
 export const monthNames: readonly string[] = months;
 
-/** The unit that `week` and `weeks` name. */
+/** The unit that `week` or `weeks` names. */
 export function unitOfWord(word: string): EveryUnit | undefined {
   return units.get(word) ?? units.get(word.replace(/s$/, ''));
 }
 
-/** The days that `mon`, `mondays`, `mon-fri`, `weekdays` or `weekend` name, from Monday on. */
+/** The days that `mon`, `mondays`, `mon-fri`, `weekdays` or `weekend` names, from Monday on. */
 export function weekdaysOfWord(word: string): readonly Weekday[] | undefined {
   if (/^weekdays?$/.test(word)) return weekdays.slice(0, 5);
   if (/^weekends?$/.test(word)) return weekdays.slice(5);
@@ -49,7 +49,7 @@ export function weekdaysOfWord(word: string): readonly Weekday[] | undefined {
   return to >= from ? weekdays.slice(from, to + 1) : [...weekdays.slice(from), ...weekdays.slice(0, to + 1)];
 }
 
-/** The month, from 1 on, that `dec` or `december` names. */
+/** The number of the month that `dec` or `december` names, from 1. */
 export function monthOfWord(word: string): number | undefined {
   const index = months.findIndex((month) => isShortFor(word, month));
   return index < 0 ? undefined : index + 1;
@@ -63,7 +63,7 @@ export function ordinalOfWord(word: string): number | undefined {
   return index < 0 ? undefined : index + 1;
 }
 
-/** The time of day that `10:00`, `8`, `8pm`, `noon` name, as `10:00:00`. */
+/** The time of day that `10:00`, `8`, `8pm` or `noon` names, as `10:00:00`. */
 export function timeOfWord(word: string): string | undefined {
   if (word === 'noon') return '12:00:00';
   if (word === 'midnight') return '00:00:00';
@@ -76,7 +76,7 @@ export function timeOfWord(word: string): string | undefined {
   return `${String(hours).padStart(2, '0')}:${minute}:${second}`;
 }
 
-/** `mon`, `tues`, `fridays`: three letters of a name or more, and perhaps an s. */
+/** `mon`, `tues`, `fridays`: at least three letters of a name, and perhaps an s. */
 function isShortFor(word: string, name: string): boolean {
   const short = word.length > name.length ? word.replace(/s$/, '') : word;
   return short.length >= 3 && name.startsWith(short);

@@ -1,19 +1,19 @@
-// Any of the notations.
+// Parses any of the notations.
 
-import { parseCron } from '../cron.js';
+import { parseCron } from './cron.js';
 import { plainTiming, type Timing } from './notation.js';
 import { parseRrule } from './rrule.js';
 import { parseWords } from './words.js';
 
 /**
- * Reads when something is due, in whichever notation. A text with `FREQ=`, `RRULE:` or `DTSTART` is RRULE text; one
- * that begins with `@`, with `TZ=` or with two fields without letters is cron; all else is words.
+ * Parses when something is due, in any notation. A text with `FREQ=`, `RRULE:` or `DTSTART` is RRULE text. A
+ * text that begins with `@`, with `TZ=` or with two fields without letters is cron. All others are words.
  *
  * @example
  * parseWhen('every 2 weeks on mon, fri at 10:00');
  * parseWhen('0 10 * * mon,fri');
  * parseWhen('RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR');
- * @throws NotationError (`LINOD_ERR_NOTATION`) pointing at what is not understood
+ * @throws NotationError (`LINOD_ERR_NOTATION`) pointing at the invalid part
  */
 export function parseWhen(text: string): Timing {
   if (/(^|[\s;])(FREQ=|RRULE:|DTSTART[;:])/i.test(text)) return parseRrule(text);

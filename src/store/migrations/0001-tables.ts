@@ -17,7 +17,7 @@ export const firstRelease: Migration = {
     };
     for (const [table, columns] of Object.entries(tables)) {
       const definitions = Object.entries(columns).map(definition).join(', ');
-      // Strict: else a person could write a text where a number belongs.
+      // Strict, so that nobody can store text in a number column.
       await sql.raw(`create table ${table} (${definitions}) ${isPostgres ? '' : 'strict'}`).execute(db);
     }
     for (const index of indexes) await sql.raw(`create ${index}`).execute(db);

@@ -1,18 +1,18 @@
-// Triggers, so that a change is noticed and kept whoever makes it: a command, a worker, or a person with psql or sqlite3.
+// Triggers that record every change of a rule: by a command, a worker, or a person with psql or sqlite3.
 //
-// They write the history of the rules, and a revision for each rule that grows with every change. A change that linod makes is signed by
-// it in the same transaction; see tasks/rule-history.ts. What is not signed was made in the database, and a worker looks
-// after it. On PostgreSQL they also notify the workers of requests, of rules that are due earlier, and of start orders.
-// SQLite has no such thing; there the channel layer wakes.
+// They write the history of the rules, and increment the revision of a rule with each change. linod signs its
+// own changes in the same transaction; see rules/changes/sign-changes.ts. Unsigned changes were made in the database,
+// and a worker processes them. On PostgreSQL, triggers also notify the workers of requests, of rules that are
+// due earlier, and of start orders. SQLite cannot notify; there the channel layer wakes the workers.
 
 import { type Kysely, sql } from 'kysely';
 import { dialectOf } from '../dialect.js';
 import type { AnyTables } from '../migrate.js';
 
-/** The name that is listened to on PostgreSQL; the payload is a table's name. */
-export const noticeChannel = 'linod_news';
+/** The PostgreSQL channel to LISTEN to; the payload is the name of a table. */
+export const notifyChannel = 'linod_news';
 
-/** @param fields the columns of `job_rules` whose changes are kept */
+/** @param fields the columns of `job_rules` whose changes are recorded */
 export async function createTriggers(db: Kysely<AnyTables>, fields: readonly string[]): Promise<void> {
   const statements = dialectOf(db) === 'postgres' ? onPostgres(fields) : onSqlite(fields);
   for (const statement of statements) await sql.raw(statement).execute(db);
@@ -42,9 +42,9 @@ function onPostgres(fields: readonly string[]): string[] {
     now: 'cast(extract(epoch from clock_timestamp()) * 1000 as bigint)',
     by: 'session_user',
   });
-  // With the search path of now: whoever changes a rule by hand may have another one.
+  // Fixes today's search path: a person who changes a rule by hand may have another one.
   const begin = 'returns trigger language plpgsql set search_path from current as $$ begin';
-  const notify = (topic: string) => `perform pg_notify('${noticeChannel}', ${topic});`;
+  const notify = (table: string) => `perform pg_notify('${notifyChannel}', ${table});`;
   return [
     `create function linod_rule_changed() ${begin}
       ${record.fields};
@@ -66,27 +66,28 @@ function onPostgres(fields: readonly string[]): string[] {
       (table) =>
         `create trigger linod_notify after insert on ${table} for each statement execute function linod_notify()`,
     ),
-    // Not when a worker moves a rule on after it has started it: that is every run.
+    // Not when a worker advances a rule after it has started it: that happens with every run.
     `create trigger linod_notify_earlier after update on job_rules for each row
       when (new.next_due_at < coalesce(old.next_due_at, ${Number.MAX_SAFE_INTEGER}))
       execute function linod_notify()`,
   ];
 }
 
-interface Words {
-  /** Tells two values apart, null included. */
+interface TriggerSyntax {
+  /** The operator for different values, null included. */
   readonly differs: string;
   readonly now: string;
-  /** Who is connected, as far as the database knows. */
+  /** The connected user, as far as the database knows. */
   readonly by: string;
 }
 
-/** The parts of both databases' triggers: a condition, and statements that write into `rule_changes`. */
-function recordChanges(fields: readonly string[], { differs, now, by }: Words) {
+/** The parts of both databases' triggers: a condition, and statements that write to `rule_changes`. */
+function recordChanges(fields: readonly string[], { differs, now, by }: TriggerSyntax) {
   const row = (name: string) => `(${fields.map((field) => `${name}.${field}`)})`;
   const values = fields.map(
     (field) =>
-      `select '${field}' as field, cast(old.${field} as text) as value_before, cast(new.${field} as text) as value_after`,
+      `select '${field}' as field, cast(old.${field} as text) as value_before,
+        cast(new.${field} as text) as value_after`,
   );
   return {
     isChanged: `${row('old')} ${differs} ${row('new')}`,

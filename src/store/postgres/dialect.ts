@@ -1,4 +1,4 @@
-// Kysely's PostgreSQL dialect, as far as it has to differ.
+// Kysely's PostgreSQL dialect, with the few necessary changes.
 
 import { createRequire } from 'node:module';
 import {
@@ -26,20 +26,20 @@ export class SiteDialect extends PostgresDialect {
   }
 }
 
-/** The types that SQLite's are here, so that one migration makes the same tables on both. */
+/** The counterparts of SQLite's types, so that one migration creates the same tables on both. */
 const types: Readonly<Record<string, string>> = {
   integer: 'bigint',
   real: 'double precision',
   blob: 'bytea',
 };
 
-/** Makes columns as wide as SQLite's, numbers rows as it does, and knows empty lists. */
+/** Makes columns as wide as SQLite's, numbers rows in the same way, and compiles empty lists. */
 class WideQueryCompiler extends PostgresQueryCompiler {
   protected override visitDataType({ dataType }: DataTypeNode): void {
     this.append(types[dataType] ?? dataType);
   }
 
-  /** `in ()` is no SQL here. */
+  /** `in ()` is invalid SQL here. */
   protected override visitBinaryOperation(node: BinaryOperationNode): void {
     const { operator, rightOperand: list } = node;
     const isEmpty =

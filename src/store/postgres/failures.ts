@@ -1,49 +1,49 @@
-// What PostgreSQL's errors mean for whoever has to act on them.
+// Turns PostgreSQL's errors into advice.
 
 import pg from 'pg';
 import { StoreUnavailableError } from '../errors.js';
 import type { Target } from './target.js';
 
 /**
- * The server ends the connection, or this one cannot do what it is wanted for.
- * Source: PostgreSQL's manual, appendix A: 08 connection, 25006 read only, 25P03 idle in a transaction, 53300 too many
- * connections, 57P… the server ends it.
+ * The server ends the connection, or the connection cannot do what it is for. Source: PostgreSQL's manual,
+ * appendix A: 08 connection, 25006 read only, 25P03 idle in a transaction, 53300 too many connections, 57P…
+ * the server ends it.
  */
 const connectionStates = /^(08...|25006|25P03|53300|57P0.)$/;
 
-/** Whether the connection is of no more use. */
+/** Whether the connection is unusable. */
 export function isConnectionFailure(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return connectionStates.test(error.code ?? '');
-  // What else `pg` throws is about the socket, unless a value could not be sent at all.
+  // All other errors of `pg` are about the socket, unless a value could not be sent.
   return error instanceof Error && !(error instanceof TypeError) && !(error instanceof RangeError);
 }
 
-/** Why a connection could not be made, with what to do about it. */
+/** The error of a failed connection, with advice. */
 export function cannotConnect(target: Target, error: unknown): StoreUnavailableError {
   return new StoreUnavailableError(target.name, readable(error, adviceOnConnecting(target, error)), {
     passes: mayPass(error),
   });
 }
 
-/** What `pg` itself says of a server that is silent or hangs up has no code. */
+/** `pg` reports a silent server or a hang-up without a code. */
 const passingWords = /timeout|terminated/;
-/** A host that nobody knows, and a socket that is not for this user. */
+/** An unknown host, and a socket without permission. */
 const lastingSystemErrors = new Set(['ENOTFOUND', 'EACCES', 'EPERM']);
 
 /**
- * Whether a connection may be made later with nothing changed: not where the server knows no such user, password or
- * database, or speaks no TLS.
+ * Whether a later attempt may succeed with nothing changed. Not if the server knows no such user, password or
+ * database, or does not support TLS.
  */
 function mayPass(error: unknown): boolean {
   const first = firstOf(error);
   if (first instanceof pg.DatabaseError) return connectionStates.test(first.code ?? '');
   if (!(first instanceof Error)) return false;
-  // Of Node's errors those of the system name a call, such as `connect`; those of TLS do not.
+  // Node's system errors name a call, such as `connect`; its TLS errors do not.
   if ('syscall' in first) return !lastingSystemErrors.has(codeOf(first));
   return codeOf(first) === '' && passingWords.test(first.message);
 }
 
-/** Why a connection was lost. */
+/** The error of a lost connection. */
 export function connectionLost(target: Target, error: unknown): StoreUnavailableError {
   const isReadOnly = codeOf(error) === '25006';
   const advice = isReadOnly ? 'the server is a standby, or set read-only: name the primary' : '';
@@ -51,10 +51,11 @@ export function connectionLost(target: Target, error: unknown): StoreUnavailable
   return new StoreUnavailableError(target.name, readable(error, advice), how);
 }
 
-/** Makes an error of rights one that says how to give them; leaves others alone. */
+/** Adds advice to a permission error; returns others unchanged. */
 export function explainRights(target: Target, error: unknown): unknown {
   if (codeOf(error) !== '42501') return error;
-  const advice = `user ${target.user} must be able to create tables there: GRANT CREATE ON SCHEMA public TO "${target.user}"`;
+  const grant = `GRANT CREATE ON SCHEMA public TO "${target.user}"`;
+  const advice = `user ${target.user} must be able to create tables there: ${grant}`;
   return new StoreUnavailableError(target.name, readable(error, advice), { happened: 'cannot use' });
 }
 
@@ -70,7 +71,7 @@ function adviceOnConnecting({ database, user }: Target, error: unknown): string 
       return "raise the server's max_connections: a worker needs up to 5, and each running job up to 2";
     case 'ECONNREFUSED':
     case 'ENOENT':
-      return 'is the server running, and does it listen there?';
+      return 'start the server, or correct its address';
     default:
       return '';
   }
@@ -81,7 +82,7 @@ function codeOf(error: unknown): string {
   return first instanceof Error && 'code' in first ? String(first.code) : '';
 }
 
-/** A name with several addresses gives an error for each, and an error of them all without a message. */
+/** Node throws one error for each address of a host, inside an AggregateError without a message. */
 function firstOf(error: unknown): unknown {
   return error instanceof AggregateError ? error.errors[0] : error;
 }

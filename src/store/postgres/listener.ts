@@ -1,18 +1,18 @@
-// Hears at once what others write: triggers NOTIFY, and one connection of each worker LISTENs.
+// Receives notifications of changes: triggers NOTIFY, and one connection of each worker LISTENs.
 
 import pg from 'pg';
-import { type Following, type FollowOptions, newsTopics } from '../backend.js';
-import { noticeChannel } from '../migrations/triggers.js';
+import { type FollowOptions, type Subscription, watchedTables } from '../backend.js';
+import { notifyChannel } from '../migrations/triggers.js';
 import { cannotConnect, connectionLost } from './failures.js';
 import { connectionConfig } from './pool.js';
 import type { Target } from './target.js';
 
-/** Waiting before the next attempt to connect, doubled up to the longest. */
+/** The wait before the next attempt to connect, doubled up to the longest. */
 const firstRetryMs = 250;
 const longestRetryMs = 5000;
 
-/** A connection that is lost is made again and again until it is there. */
-export class NoticeListener implements Following {
+/** Listens for notifications, and reconnects whenever the connection is lost. */
+export class NotificationListener implements Subscription {
   readonly listening: Promise<void>;
   readonly #target: Target;
   readonly #options: FollowOptions;
@@ -37,7 +37,7 @@ export class NoticeListener implements Following {
     this.#disarm();
     const client = this.#client;
     this.#client = null;
-    // A server that is away confirms nothing.
+    // A server that is away does not confirm the end.
     await client?.end().catch(() => undefined);
   }
 
@@ -50,12 +50,12 @@ export class NoticeListener implements Following {
       this.#retry(client, connectionLost(this.#target, new Error('the connection was closed'))),
     );
     client.on('notification', ({ payload }) => {
-      const topic = newsTopics.find((candidate) => candidate === payload);
-      if (topic !== undefined) this.#options.onNews(topic);
+      const table = watchedTables.find((candidate) => candidate === payload);
+      if (table !== undefined) this.#options.onChange(table);
     });
     try {
       await client.connect();
-      await client.query(`LISTEN ${noticeChannel}`);
+      await client.query(`LISTEN ${notifyChannel}`);
     } catch (error) {
       this.#retry(client, cannotConnect(this.#target, error));
       return;
@@ -64,15 +64,15 @@ export class NoticeListener implements Following {
     this.#retryMs = firstRetryMs;
     this.#report(undefined);
     this.#isListening();
-    // Nobody has heard what was written meanwhile.
-    for (const topic of newsTopics) this.#options.onNews(topic);
+    // Changes during the break had no listener.
+    for (const table of watchedTables) this.#options.onChange(table);
   }
 
-  /** Once for each connection, whatever it says of its end. */
+  /** Runs once for each connection, although it may report its end twice. */
   #retry(client: pg.Client, error: unknown): void {
     if (this.#client !== client || this.#isClosed) return;
     this.#client = null;
-    client.end().catch(() => undefined); // it may be gone already
+    client.end().catch(() => undefined); // the connection may be closed already
     this.#report(error);
     this.#disarm = this.#options.clock.after(this.#retryMs, () => void this.#connect());
     this.#retryMs = Math.min(2 * this.#retryMs, longestRetryMs);

@@ -3,31 +3,36 @@
 import { setTimeout } from 'node:timers/promises';
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
-import { version } from '../../version.js';
+import { version } from '../../base/version.js';
+import { versionOf } from '../migrate.js';
+import { ownMigrations, refuseNewer } from '../migrations/index.js';
 import { cannotConnect, connectionLost, isConnectionFailure } from './failures.js';
 import type { Target } from './target.js';
 
 export interface Limits {
-  /** How many connections at most. They are opened as they are needed, and closed when idle for 10 s. */
+  /** The maximum number of connections. The pool opens them on demand, and closes them when idle for 10 s. */
   readonly connections: number;
   /**
-   * Whether the server ends statements that take, or wait for a lock, too long, and transactions that were left open,
-   * as those of a process that was stopped with SIGSTOP: its locks must not stop all others.
+   * Whether the server ends slow statements, long waits for a lock, and idle transactions. A suspended
+   * process must not block all others with its locks.
    */
   readonly timed: boolean;
 }
 
+/** How often at most a pool checks for a newer linod's migrations. */
+const checkEveryMs = 1000;
+const newestMigration = 'select max(name) as name from linod_migrations where owner = $1';
 const connectTimeoutMs = 10_000;
 const timeouts = {
   lock_timeout: 10_000,
   statement_timeout: 15_000,
   idle_in_transaction_session_timeout: 15_000,
-  // A server that does not even say that a statement takes too long is taken for gone.
+  // A server that does not even report a statement time-out counts as gone.
   query_timeout: 20_000,
 };
 const endTimeoutMs = 2000;
 
-/** What every connection has in common. */
+/** The settings of every connection. */
 export function connectionConfig({ config }: Target, what: string): pg.ClientConfig {
   return {
     ...config,
@@ -38,17 +43,18 @@ export function connectionConfig({ config }: Target, what: string): pg.ClientCon
   };
 }
 
-/** 64-bit numbers arrive as numbers: ids, and times in ms, are far below 2^53. Elsewhere `pg` knows best. */
+/** Parses 64-bit integers as numbers: ids, and times in ms, are far below 2^53. `pg` parses the rest. */
 function getTypeParser(oid: number, format?: 'text' | 'binary'): unknown {
   if (oid === pg.types.builtins.INT8) return Number;
   return pg.types.getTypeParser(oid, format);
 }
 
-/** A few connections to one database. Whatever `pg` throws about them is made a sentence that names the database. */
+/** A few connections to one database. Turns errors of `pg` into errors that name the database. */
 export class GuardedPool implements PostgresPool {
   readonly #target: Target;
   readonly #pool: pg.Pool;
   readonly #used = new Set<GuardedClient>();
+  #checkedAt = Number.NEGATIVE_INFINITY;
 
   constructor(target: Target, { connections, timed }: Limits, what: string) {
     this.#target = target;
@@ -56,15 +62,29 @@ export class GuardedPool implements PostgresPool {
       ...connectionConfig(target, what),
       ...(timed ? timeouts : {}),
       max: connections,
-      // As with a file: a database that is merely open does not keep the process.
+      // An open database does not keep the process alive, as with a file.
       allowExitOnIdle: true,
     });
-    // A connection that is lost while nobody uses it is replaced. While it is used its statement fails.
+    // The pool replaces an idle connection that is lost. A statement on a lost connection fails.
     this.#pool.on('error', () => undefined);
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
+  /**
+   * @throws NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`) also when a newer linod has upgraded the database
+   */
   async connect(): Promise<PostgresPoolClient> {
+    const used = await this.#connect();
+    try {
+      await this.#check(used);
+      return used;
+    } catch (error) {
+      used.release();
+      throw error;
+    }
+  }
+
+  async #connect(): Promise<GuardedClient> {
     try {
       const client = await this.#pool.connect();
       const used = new GuardedClient(client, this.#target, () => this.#used.delete(used));
@@ -75,16 +95,30 @@ export class GuardedPool implements PostgresPool {
     }
   }
 
-  /** Also ends what is still going on: a job that was left behind would never give its connection back. */
+  async #check(client: GuardedClient): Promise<void> {
+    const now = performance.now();
+    if (now - this.#checkedAt < checkEveryMs) return;
+    try {
+      const { rows } = await client.query<{ name: string | null }>(newestMigration, [ownMigrations.owner]);
+      refuseNewer(this.#target.name, versionOf({ name: rows[0]?.name ?? '0' }));
+    } catch (error) {
+      // A new database has no tables yet.
+      if (!(error instanceof pg.DatabaseError && error.code === '42P01')) throw error;
+    }
+    // Set last, so that a refused database is checked again.
+    this.#checkedAt = now;
+  }
+
+  /** Also ends connections in use: a job that was abandoned would never release its own. */
   async end(): Promise<void> {
     const ended = this.#pool.end();
-    for (const client of this.#used) client.cut();
-    // A server that is silently gone does not confirm it.
+    for (const client of this.#used) client.terminate();
+    // A server that is silently gone does not confirm the end.
     await Promise.race([ended, setTimeout(endTimeoutMs, undefined, { ref: false })]);
   }
 }
 
-/** A connection that has failed is of no more use: its statements fail at once, and the pool ends it. */
+/** After a failure the connection is unusable: its statements fail at once, and the pool closes it. */
 class GuardedClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient;
   readonly #target: Target;
@@ -105,7 +139,7 @@ class GuardedClient implements PostgresPoolClient {
     parameters: readonly unknown[] = [],
   ): Promise<PostgresQueryResult<R>> | PostgresCursor<R> {
     if (typeof query === 'string') return this.#execute(query, parameters);
-    // Kysely knows of a cursor only what it needs; it is the object that `pg-cursor` has made.
+    // Kysely's type covers a part of the cursor; `pg-cursor` made the object.
     return this.#client.query(query as PostgresCursor<R> & pg.Submittable);
   }
 
@@ -116,9 +150,9 @@ class GuardedClient implements PostgresPoolClient {
     this.#client.release(this.#failure !== undefined);
   }
 
-  /** Ends the connection under its user. */
-  cut(): void {
-    this.#failure ??= connectionLost(this.#target, new Error('it was closed while it was used'));
+  /** Ends the connection while it is in use. */
+  terminate(): void {
+    this.#failure ??= connectionLost(this.#target, new Error('it was closed while in use'));
     this.release();
   }
 
@@ -136,7 +170,7 @@ class GuardedClient implements PostgresPoolClient {
   }
 }
 
-/** A text of PostgreSQL cannot hold the character 0, which what jobs log and throw may well have. */
+/** Replaces the character 0, which PostgreSQL's text cannot hold and which jobs may log. */
 function sendable(value: unknown): unknown {
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
 }

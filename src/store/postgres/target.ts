@@ -1,12 +1,12 @@
-// Which database a `postgres://` URL names.
+// Parses a `postgres://` URL.
 
 import type { ClientConfig } from 'pg';
 import { parse } from 'pg-connection-string';
-import { BadConfigError } from '../../errors.js';
+import { BadConfigError } from '../../base/errors.js';
 
 /** A database to connect to. */
 export interface Target {
-  /** What `pg` is given; says nothing about time-outs. */
+  /** The configuration for `pg`, without time-outs. */
   readonly config: ClientConfig;
   readonly host: string;
   readonly port: number;
@@ -17,8 +17,8 @@ export interface Target {
 }
 
 /**
- * Reads a URL as `psql` does. What it leaves out comes from `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE` and
- * `~/.pgpass`. A host that begins with a slash is the directory of a Unix socket:
+ * Parses a URL as `psql` does. Missing parts come from `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`,
+ * `PGDATABASE` and `~/.pgpass`. A host with a leading slash is the directory of a Unix socket:
  * `postgres:///shop?host=/run/postgresql`.
  *
  * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`)
@@ -29,7 +29,7 @@ export function parseTarget(url: string, environment: NodeJS.ProcessEnv = proces
   const port = Number(parsed.port || environment.PGPORT || 5432);
   const user = parsed.user || environment.PGUSER || environment.USER || 'postgres';
   const database = parsed.database || environment.PGDATABASE || user;
-  const place = host.startsWith('/') ? `socket ${host}/.s.PGSQL.${port}` : `${host}:${port}`;
+  const address = host.startsWith('/') ? `socket ${host}/.s.PGSQL.${port}` : `${host}:${port}`;
   const config = { ...parsed, host, port, user, database };
   return {
     config: config as ClientConfig,
@@ -37,13 +37,13 @@ export function parseTarget(url: string, environment: NodeJS.ProcessEnv = proces
     port,
     database,
     user,
-    name: `${database} at ${place} as ${user}`,
+    name: `${database} at ${address} as ${user}`,
   };
 }
 
 function read(url: string): ReturnType<typeof parse> {
   try {
-    // `sslmode` means what it does for libpq: `require` encrypts, and only `verify-…` look at the certificate.
+    // Gives `sslmode` its libpq meaning: `require` encrypts, and only `verify-…` checks the certificate.
     return parse(url, url.includes('uselibpqcompat=') ? {} : { useLibpqCompat: true });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
 import t from 'tap';
+import type { HttpScope } from '../../../channels/browser/protocol.js';
 import type { Application, HeaderList, Message } from '../../../channels/index.js';
 import { ChannelsError, NoRouteError } from '../../../channels/index.js';
-import type { HttpScope } from '../../../channels/protocol.js';
 import { RawClient, startServer, statusOf } from '../../support/protocol-server.js';
 import { until } from '../../support/until.js';
 

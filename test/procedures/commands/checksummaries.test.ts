@@ -3,7 +3,7 @@ import { CommandShell } from '../../support/command-shell.js';
 import { LiveSite } from '../../support/live-site.js';
 import { shopFiles } from '../../support/shop.js';
 
-t.test('linod checksummaries computes what is marked, or all, and lists what failed', async (t) => {
+t.test('linod checksummaries computes marked keys, or all, and lists failed ones', async (t) => {
   const site = new LiveSite(t, { files: shopFiles, shippedProcedures: true });
   const shell = await CommandShell.start(t, site.directory);
   t.strictSame(await shell.run('linod checksummaries'), { code: 0, stdout: '', stderr: '' });
@@ -27,7 +27,7 @@ t.test('linod checksummaries computes what is marked, or all, and lists what fai
   });
 });
 
-t.test('keys that cannot be read are no success', async (t) => {
+t.test('keys that cannot be read cause exit code 3', async (t) => {
   const broken = `import { registerSummary } from 'linod/procedures';
 registerSummary({ name: 'stock', compute: () => 1, store: () => {}, keys: () => { throw new Error('no stock'); } });`;
   const site = new LiveSite(t, { files: { 'procedures/broken.js': broken }, shippedProcedures: true });

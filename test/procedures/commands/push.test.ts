@@ -4,7 +4,7 @@ import { CommandShell } from '../../support/command-shell.js';
 import { LiveSite } from '../../support/live-site.js';
 import { openPushService, pushSettings } from '../../support/push.js';
 
-t.test('linod push keys makes keys with which a site can push', async (t) => {
+t.test('linod push keys creates keys that work', async (t) => {
   const site = new LiveSite(t);
   const shell = await CommandShell.start(t, site.directory);
   const { code, stdout, stderr } = await shell.run('linod push keys');
@@ -16,11 +16,11 @@ t.test('linod push keys makes keys with which a site can push', async (t) => {
   site.write({ 'linod.config.json': JSON.stringify(file) });
   t.match(await shell.run('linod push send --all --title Hello'), {
     code: 1,
-    stderr: 'there is no subscription that works; `linod push list` lists them\n',
+    stderr: 'there is no working subscription; list them with `linod push list`\n',
   });
 });
 
-t.test('linod push sends, shows what became of it, and forgets a subscription', async (t) => {
+t.test('linod push sends, lists deliveries, and removes a subscription', async (t) => {
   const { service, arrived } = await openPushService(t);
   const site = new LiveSite(t, { ...pushSettings, shippedProcedures: true });
   const shell = await CommandShell.start(t, site.directory);
@@ -40,7 +40,7 @@ t.test('linod push sends, shows what became of it, and forgets a subscription', 
 
   t.match(await shell.run('linod push send --user ann --title Hello --body World --urgency high'), {
     code: 0,
-    stderr: 'push 1 is on its way to 1 subscription; no worker runs: it is sent when one is started\n',
+    stderr: 'push 1 is queued for 1 subscription; no worker runs: start one to send it\n',
   });
   t.match(await shell.run('linod push send --all --data {"title":"Hi"} --json'), {
     code: 0,
@@ -65,17 +65,17 @@ t.test('linod push sends, shows what became of it, and forgets a subscription', 
     [{ title: 'Hello', body: 'World' }, { title: 'Hi' }],
   );
 
-  t.match(await shell.run('linod push remove 1'), { code: 0, stderr: 'push subscription 1 is forgotten\n' });
+  t.match(await shell.run('linod push remove 1'), { code: 0, stderr: 'push subscription 1 is removed\n' });
   t.match(await shell.run('linod push remove 1'), {
     code: 2,
-    stderr: 'linod: no push subscription 1; `linod push list` lists them\n',
+    stderr: 'linod: no push subscription 1; list them with `linod push list`\n',
   });
   t.match(await shell.run('linod push list'), { code: 0, stdout: '', stderr: 'no subscription\n' });
   worker.kill('SIGTERM');
   t.equal((await worker.ended()).code, 0);
 });
 
-t.test('what is used wrongly is told in one line', async (t) => {
+t.test('wrong usage is an error of one line', async (t) => {
   const site = new LiveSite(t, { shippedProcedures: true });
   const shell = await CommandShell.start(t, site.directory);
   for (const [words, message] of [
@@ -86,7 +86,7 @@ t.test('what is used wrongly is told in one line', async (t) => {
     ['queue --status lost', '--status: expected pending, sending, sent, failed, got: "lost"'],
     [
       'send --all --title Hello',
-      'the settings: push needs vapidSubject, vapidPublicKey, vapidPrivateKey; `linod push keys` makes a pair of keys',
+      'the settings: push needs vapidSubject, vapidPublicKey, vapidPrivateKey; create a pair of keys with `linod push keys`',
     ],
   ] as const) {
     t.strictSame(await shell.run(`linod push ${words}`), {

@@ -64,7 +64,7 @@ t.test(
   },
 );
 
-t.test('TLS from the first byte on serves as well', async (t) => {
+t.test('TLS from the first byte on works, too', async (t) => {
   const bench = await openMailBench(t, {}, true);
   await queue(bench, 'ann@example.org');
   await bench.run(sendPendingEmailsOften);
@@ -83,34 +83,31 @@ t.test('a mail of 10 MB arrives whole', async (t) => {
   t.same([large?.to, small?.to], [['ann@example.org'], ['bob@example.org']]);
 });
 
-t.test(
-  'what is refused for good fails, what is deferred is tried again, and all others arrive',
-  async (t) => {
-    const bench = await openMailBench(t);
-    const replies: Record<string, string | undefined> = {
-      'gone@example.org': '550 5.1.1 no such user',
-      'full@example.org': '452 4.2.2 mailbox is full',
-    };
-    bench.server.manners.recipient = (address) => replies[address];
-    bench.server.manners.taken = ({ to }) =>
-      to[0] === 'large@example.org' ? '552 5.3.4 too large' : undefined;
-    for (const name of ['gone', 'full', 'large', 'ann', 'bob']) await queue(bench, `${name}@example.org`);
-    await bench.run(sendPendingEmailsOften);
-    t.match(await outbox(bench), [
-      'gone@example.org failed 1: 550 5.1.1 no such user',
-      'full@example.org deferred 1: 452 4.2.2 mailbox is full',
-      'large@example.org failed 1: 552 5.3.4 too large',
-      /^ann@example.org sent 1: 250 /,
-      /^bob@example.org sent 1: 250 /,
-    ]);
-    replies['full@example.org'] = undefined;
-    bench.clock.advance(mails.pauseAfter(1));
-    await bench.run(sendPendingEmailsOften);
-    t.same(recipients(bench).toSorted(), ['ann@example.org', 'bob@example.org', 'full@example.org']);
-  },
-);
+t.test('a refused mail fails, a deferred one is retried, and all others arrive', async (t) => {
+  const bench = await openMailBench(t);
+  const replies: Record<string, string | undefined> = {
+    'gone@example.org': '550 5.1.1 no such user',
+    'full@example.org': '452 4.2.2 mailbox is full',
+  };
+  bench.server.manners.recipient = (address) => replies[address];
+  bench.server.manners.taken = ({ to }) =>
+    to[0] === 'large@example.org' ? '552 5.3.4 too large' : undefined;
+  for (const name of ['gone', 'full', 'large', 'ann', 'bob']) await queue(bench, `${name}@example.org`);
+  await bench.run(sendPendingEmailsOften);
+  t.match(await outbox(bench), [
+    'gone@example.org failed 1: 550 5.1.1 no such user',
+    'full@example.org deferred 1: 452 4.2.2 mailbox is full',
+    'large@example.org failed 1: 552 5.3.4 too large',
+    /^ann@example.org sent 1: 250 /,
+    /^bob@example.org sent 1: 250 /,
+  ]);
+  replies['full@example.org'] = undefined;
+  bench.clock.advance(mails.pauseAfter(1));
+  await bench.run(sendPendingEmailsOften);
+  t.same(recipients(bench).toSorted(), ['ann@example.org', 'bob@example.org', 'full@example.org']);
+});
 
-t.test('a connection that is lost in the middle of a mail brings it later, and only once', async (t) => {
+t.test('after a connection was lost in the middle, the mail arrives later, and only once', async (t) => {
   const bench = await openMailBench(t);
   let hangUps = 0;
   bench.server.manners.begun = ([to]) => {
@@ -131,7 +128,7 @@ t.test('a connection that is lost in the middle of a mail brings it later, and o
   t.same(recipients(bench), ['bob@example.org', 'ann@example.org']);
 });
 
-t.test('a server that takes a mail and never answers gets it five times at most', async (t) => {
+t.test('a server that never answers gets a mail at most five times', async (t) => {
   const bench = await openMailBench(t);
   bench.server.manners.taken = ({ to }) => (to[0] === 'ann@example.org' ? 'hang up' : undefined);
   await queue(bench, 'ann@example.org');
@@ -153,7 +150,7 @@ t.test('a server that takes a mail and never answers gets it five times at most'
   ]);
 });
 
-t.test('after a day without the server all mails arrive in order, and no attempt was counted', async (t) => {
+t.test('after a day without the server all mails arrive in order, and no attempt counted', async (t) => {
   const bench = await openMailBench(t, { mailConnections: 1 });
   const { port } = bench.server;
   await bench.server.stop();
@@ -175,27 +172,24 @@ t.test('after a day without the server all mails arrive in order, and no attempt
   t.equal(new Set(ids).size, names.length);
 });
 
-t.test(
-  'a wrong password, and a server without TLS where it is wanted, stop all and count for none',
-  async (t) => {
-    const bench = await openMailBench(t);
-    const wrong = [
-      [bench.server.url.replace('p%40ss', 'wrong'), /535 5.7.8 wrong user or password/],
-      [bench.server.url.replace(/ca=[^&]*&/, ''), /self-signed certificate/],
-    ] as const;
-    for (const [mailUrl, message] of wrong) {
-      const other = await openProcedureBench(t, { mailUrl, mailFrom: 'shop@example.org' });
-      const both = { ...other, server: bench.server };
-      await queue(both, 'ann@example.org');
-      const { lines } = await other.run(sendPendingEmailsOften);
-      t.match(lines.find((line) => line.startsWith('WARNING')) ?? lines.at(-1), message);
-      t.match(await outbox(both), [/^ann@example.org queued 0/]);
-    }
-    t.same(bench.server.mails, []);
-  },
-);
+t.test('a wrong password, or missing TLS, stops all mails and counts as no attempt', async (t) => {
+  const bench = await openMailBench(t);
+  const wrong = [
+    [bench.server.url.replace('p%40ss', 'wrong'), /535 5.7.8 wrong user or password/],
+    [bench.server.url.replace(/ca=[^&]*&/, ''), /self-signed certificate/],
+  ] as const;
+  for (const [mailUrl, message] of wrong) {
+    const other = await openProcedureBench(t, { mailUrl, mailFrom: 'shop@example.org' });
+    const both = { ...other, server: bench.server };
+    await queue(both, 'ann@example.org');
+    const { lines } = await other.run(sendPendingEmailsOften);
+    t.match(lines.find((line) => line.startsWith('WARNING')) ?? lines.at(-1), message);
+    t.match(await outbox(both), [/^ann@example.org queued 0/]);
+  }
+  t.same(bench.server.mails, []);
+});
 
-t.test('a digest carries where to be rid of it, for one click', async (t) => {
+t.test('a digest has the headers for unsubscribing with one click', async (t) => {
   const bench = await openMailBench(t);
   t.teardown(
     registerUnsubscribeUrl((to) => (to.startsWith('bob') ? 'nonsense' : `https://example.org/u?to=${to}`)),
@@ -223,7 +217,7 @@ t.test('a digest carries where to be rid of it, for one click', async (t) => {
   ]);
 });
 
-t.test('a row with a line break in a header is refused by itself, and nothing is smuggled', async (t) => {
+t.test('a row with a line break in a header is refused, and adds no header', async (t) => {
   const bench = await openMailBench(t);
   for (const [recipient, sender, subject] of [
     ['ann@example.org\r\nBcc: all@example.org', null, 'One'],
@@ -251,22 +245,19 @@ t.test('a row with a line break in a header is refused by itself, and nothing is
   t.same(recipients(bench), ['bob@example.org']);
 });
 
-t.test(
-  'with a limit a second all mails arrive, and a run that waits for a turn ends when it is told to',
-  async (t) => {
-    const bench = await openMailBench(t, { mailsPerSecond: 500, mailConnections: 3 });
-    for (let i = 0; i < 24; i++) await queue(bench, `user${i}@example.org`);
-    await bench.run(sendPendingEmailsOften);
-    t.equal(bench.server.mails.length, 24);
-    const slow = await openMailBench(t, { mailsPerSecond: 0.001 });
-    for (const name of ['ann', 'bob']) await queue(slow, `${name}@example.org`);
-    await slow.run(sendPendingEmailsOften, (ar) => {
-      slow.server.manners.taken = () => {
-        // The second has its turn in 1000 s.
-        setTimeout(() => ar.abort(), 50);
-        return undefined;
-      };
-    });
-    t.match(await outbox(slow), [/^ann@example.org sent 1/, /^bob@example.org queued 0/]);
-  },
-);
+t.test('with a rate limit all mails arrive, and a run that waits for it can be aborted', async (t) => {
+  const bench = await openMailBench(t, { mailsPerSecond: 500, mailConnections: 3 });
+  for (let i = 0; i < 24; i++) await queue(bench, `user${i}@example.org`);
+  await bench.run(sendPendingEmailsOften);
+  t.equal(bench.server.mails.length, 24);
+  const slow = await openMailBench(t, { mailsPerSecond: 0.001 });
+  for (const name of ['ann', 'bob']) await queue(slow, `${name}@example.org`);
+  await slow.run(sendPendingEmailsOften, (ar) => {
+    slow.server.manners.taken = () => {
+      // The second may be sent in 1000 s.
+      setTimeout(() => ar.abort(), 50);
+      return undefined;
+    };
+  });
+  t.match(await outbox(slow), [/^ann@example.org sent 1/, /^bob@example.org queued 0/]);
+});

@@ -36,7 +36,7 @@ const notPublic = [
   '',
 ];
 
-t.test('what is private, special or no address at all is not public', async (t) => {
+t.test('private, special and invalid addresses are not public', async (t) => {
   for (const address of notPublic) t.equal(isPublicAddress(address), false, address);
   for (const address of ['1.1.1.1', '172.32.0.1', '223.255.255.255', '2606:4700::1111', '::ffff:1.1.1.1']) {
     t.equal(isPublicAddress(address), true, address);
@@ -60,10 +60,10 @@ t.test('an endpoint that names a private address in any spelling is refused', as
   }
   const url = parseEndpoint('https://push.example.org/1');
   if (typeof url === 'string') throw new Error(url);
-  t.doesNotThrow(() => refusePrivateEndpoint(url), 'a name is looked at when it is looked up');
+  t.doesNotThrow(() => refusePrivateEndpoint(url), 'a name is checked when it is resolved');
 });
 
-t.test('plain http is for this machine alone', async (t) => {
+t.test('plain http is allowed only on this machine', async (t) => {
   for (const host of ['127.0.0.1:80', 'localhost', '[::1]:81']) {
     t.type(parseEndpoint(`http://${host}/push`), URL, host);
   }
@@ -72,14 +72,14 @@ t.test('plain http is for this machine alone', async (t) => {
   }
 });
 
-t.test('a name that leads to a private address is refused where the connection looks it up', async (t) => {
+t.test('a name with a private address is refused when the connection resolves it', async (t) => {
   for (const all of [true, false]) {
     const error = await new Promise((resolve) => {
       publicLookup('localhost', { all }, (error) => resolve(error));
     });
     t.match(error, {
       code: 'LINOD_ERR_PRIVATE_ADDRESS',
-      message: /^localhost \((127\.0\.0\.1|::1)\) is no public/,
+      message: /^localhost \((127\.0\.0\.1|::1)\) is not a public/,
     });
   }
 });

@@ -1,4 +1,4 @@
-// The other side of Web Push, which the tests of push believe, is itself held against the RFCs.
+// Tests the Web Push receiver of the tests against the examples of the RFCs.
 
 import t from 'tap';
 import webPush from 'web-push';
@@ -17,7 +17,7 @@ t.test('the receiver decrypts the example of RFC 8291, 5', async (t) => {
 });
 
 t.test(
-  'the receiver takes the example of RFC 8292, 2.4, in its time and for its service alone',
+  'the receiver accepts the example of RFC 8292, 2.4, only at its time and for its service',
   async (t) => {
     const token =
       'eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJhdWQiOiJodHRwczovL3B1c2guZXhhbXBsZS5uZXQiLCJleHAiOjE0NTM1MjM3NjgsInN1YiI6Im1haWx0bzpwdXNoQGV4YW1wbGUuY29tIn0.i3CYb7t4xfxCDquptFOepC9GAu_HLGkMlMuCGSK2rpiUfnK9ojFwDXb1JrErtmysazNjjvW2L9OkSSHzvoD1oA';

@@ -20,7 +20,7 @@ t.test(
   },
 );
 
-t.test('every answer has a consequence', async (t) => {
+t.test('each status has its meaning', async (t) => {
   const kinds = (...statuses: number[]) =>
     statuses.map((status) => judge({ status, retryAfter: undefined, text: '' }, noon).kind);
   t.same(kinds(200, 201, 202, 204), ['sent', 'sent', 'sent', 'sent']);

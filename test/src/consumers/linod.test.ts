@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
 import { Consumer, InMemoryChannelLayer } from '../../../channels/index.js';
 import { ApplicationCommunicator } from '../../../channels/testing.js';
+import { UsageError } from '../../../src/base/errors.js';
 import { LinodConsumer, type LinodServices } from '../../../src/consumers/linod.js';
-import { UsageError } from '../../../src/errors.js';
-import { UnknownRuleError } from '../../../src/tasks/rule-named.js';
+import { UnknownRuleError } from '../../../src/rules/find-rule.js';
 
 function open(t: Test) {
   const calls: unknown[][] = [];
@@ -44,7 +44,7 @@ function open(t: Test) {
   return { calls, layer, communicator };
 }
 
-t.test('a start message starts, and answers whether it had been started before', async (t) => {
+t.test('a start message starts a coroutine, and the answer says whether it was running before', async (t) => {
   const { calls, layer, communicator } = open(t);
   const reply = await layer.newChannel();
   for (const type of ['run.system.tasks', 'run.background.tasks', 'run.schedule', 'log.server']) {
@@ -62,7 +62,7 @@ t.test('a start message starts, and answers whether it had been started before',
   await communicator.stop();
 });
 
-t.test('questions are answered on the channel that they name', async (t) => {
+t.test('the consumer answers on the reply channel that a message names', async (t) => {
   const { calls, layer, communicator } = open(t);
   const reply_channel = await layer.newChannel();
   await communicator.sendInput({ type: 'job.list', reply_channel });
@@ -99,7 +99,7 @@ t.test('questions are answered on the channel that they name', async (t) => {
   await communicator.stop();
 });
 
-t.test('who asked for a run is told what became of it', async (t) => {
+t.test('job.get answers with the state of a request', async (t) => {
   const { layer, communicator } = open(t);
   const reply_channel = await layer.newChannel();
   await communicator.sendInput({ type: 'job.get', request: 7, reply_channel });
@@ -111,7 +111,7 @@ t.test('who asked for a run is told what became of it', async (t) => {
   await communicator.stop();
 });
 
-t.test('what wants no answer gets none', async (t) => {
+t.test('a message without a reply channel gets no answer', async (t) => {
   const { calls, layer, communicator } = open(t);
   await communicator.sendInput({ type: 'rules.changed' });
   await communicator.sendInput({ type: 'job.run', rule: 3 });
@@ -133,7 +133,7 @@ for (const [message, problem] of [
   [{ type: 'job.get', reply_channel: 'a' }, /request/],
   [{ type: 'worker.ping', reply_channel: 7 }, /reply_channel/],
 ] as const) {
-  t.test(`${JSON.stringify(message)} is refused by what is wrong with it`, async (t) => {
+  t.test(`${JSON.stringify(message)} is refused with an error that names the problem`, async (t) => {
     const { calls, communicator } = open(t);
     await communicator.sendInput(message);
     await t.rejects(communicator.wait(), { code: 'CHANNELS_ERR_MALFORMED_MESSAGE', message: problem });
@@ -149,7 +149,7 @@ for (const type of ['send', 'reply', 'constructor', 'dispatch', 'to.string', 'lo
   });
 }
 
-t.test('a push is queued and told, for a user or for all; one that makes no sense is refused', async (t) => {
+t.test('a push to a user or to everybody is queued and confirmed; an invalid one is refused', async (t) => {
   const { calls, layer, communicator } = open(t);
   const reply_channel = await layer.newChannel();
   const open_ = { urgency: undefined, topic: undefined, ttlSeconds: undefined };

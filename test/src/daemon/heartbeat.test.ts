@@ -1,5 +1,5 @@
 import t from 'tap';
-import { beatMs } from '../../../channels/beat.js';
+import { beatMs } from '../../../channels/waiting/beat.js';
 import { Heartbeat } from '../../../src/daemon/heartbeat.js';
 import { Logger } from '../../../src/log/logger.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';

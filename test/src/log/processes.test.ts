@@ -1,8 +1,8 @@
 // The log of a whole site: real processes, a real layer, and the ways in which processes end.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import type { SiteConfig } from '../../../src/site.js';
+import type { SiteConfig } from '../../../src/site/site.js';
 import { LiveSite } from '../../support/live-site.js';
 import { eventually, logModuleUrl, Program } from '../../support/programs.js';
 import { Random } from '../../support/random.js';
@@ -131,6 +131,19 @@ t.test('without a worker records wait in the spool, however their program ends',
   await eventually('the spool is empty', () => site.spooled().length === 0);
 });
 
+t.test(
+  'records of a process that ends before it has read the site are written like all others',
+  async (t) => {
+    const site = new LoggingSite(t, { logFormat: 'json', timezone: 'Asia/Tokyo' });
+    await site.startWorker('--initiate');
+    await eventually('the writer has begun', () => existsSync(site.path('log/writer.checkpoint')));
+    t.match(await Program.start(t, site.path('late.mjs')).ended(), { code: 0, stderr: '' });
+    t.strictSame(await site.allTexts('late', 2), expected('late', 2));
+    for (const line of readFileSync(site.path('log/lino.log'), 'utf8').trimEnd().split('\n'))
+      t.match(line, /^\{"time":"[^"]*\+09:00",/);
+  },
+);
+
 t.test('a program that never closes its logger ends by itself, with its records in the log', async (t) => {
   const site = new LoggingSite(t);
   await site.startWorker('--initiate');
@@ -138,7 +151,7 @@ t.test('a program that never closes its logger ends by itself, with its records 
   t.strictSame(await site.texts('script'), expected('script', 50));
 });
 
-t.test('a site that cannot be loaded is told, and its records wait', async (t) => {
+t.test('a site that cannot be loaded is reported, and its records wait', async (t) => {
   const site = new LoggingSite(t);
   site.write({ 'linod.config.json': '{"name":7}' });
   const { code, stderr } = await site.program('web', 10, 'close').ended();

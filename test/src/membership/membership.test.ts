@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import t, { type Test } from 'tap';
+import { isSuspended, ownProcess, processStart } from '../../../src/base/process-owner.js';
 import { Lease, leaseMs } from '../../../src/membership/lease.js';
-import { silentAfterMs, WorkerRegistry } from '../../../src/membership/registry.js';
 import { StartOrders } from '../../../src/membership/start-orders.js';
-import { isSuspended, ownProcess, processStart } from '../../../src/owner.js';
+import { silentAfterMs, WorkerRegistry } from '../../../src/membership/worker-registry.js';
 import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { openStore } from '../../../src/store/store.js';
 import { ManualClock } from '../../../src/testing/manual-clock.js';
@@ -28,7 +28,7 @@ async function open(t: Test) {
   return { clock, db: store.db, member };
 }
 
-t.test('a worker whose process is gone is noticed at once', async (t) => {
+t.test('a worker whose process is gone is marked dead at once', async (t) => {
   const { member } = await open(t);
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
   const pid = child.pid ?? 0;
@@ -43,7 +43,7 @@ t.test('a worker whose process is gone is noticed at once', async (t) => {
     (await living.living()).map((row) => row.id),
     [living.id],
   );
-  t.same(await living.markDead({ judgeSilence: true }), [], 'it is told once');
+  t.same(await living.markDead({ judgeSilence: true }), [], 'it is reported once');
 });
 
 t.test('a pid that is used again does not keep a dead worker alive', async (t) => {
@@ -53,27 +53,27 @@ t.test('a pid that is used again does not keep a dead worker alive', async (t) =
   t.match(await living.markDead({ judgeSilence: true }), [{ id: earlier.id }]);
 });
 
-t.test('a worker of another machine is dead when it was silent too long', async (t) => {
+t.test('a worker of another machine counts as dead after a long silence', async (t) => {
   const { clock, member } = await open(t);
   const far = await member({ host: 'elsewhere', pid: 1, start: '1' });
   const living = await member();
   clock.advance(silentAfterMs - 1);
   t.same(await living.markDead({ judgeSilence: true }), []);
   clock.advance(1);
-  t.same(await living.markDead({ judgeSilence: false }), [], 'whoever only looks in does not judge that');
+  t.same(await living.markDead({ judgeSilence: false }), [], 'a command does not judge silence');
   t.same(await living.markDead({ judgeSilence: true }), [
-    { id: far.id, why: 'it has not been heard of for 25 s' },
+    { id: far.id, why: 'it has sent no heartbeat for 25 s' },
   ]);
 });
 
-t.test('after the database was away for all, the others have time to be heard of again', async (t) => {
+t.test('after an outage of the database, the other workers have time for a heartbeat', async (t) => {
   const { clock, member } = await open(t);
   const far = await member({ host: 'elsewhere', pid: 1, start: '1' });
   const living = await member();
   await living.beat();
   clock.advance(10 * silentAfterMs);
   await living.beat();
-  t.same(await living.markDead({ judgeSilence: true }), [], 'it may only not have been heard');
+  t.same(await living.markDead({ judgeSilence: true }), [], 'its heartbeats may have been lost');
   for (let waitedMs = 0; waitedMs < silentAfterMs; waitedMs += 5000) {
     clock.advance(5000);
     await living.beat();
@@ -83,7 +83,7 @@ t.test('after the database was away for all, the others have time to be heard of
   t.match(await living.markDead({ judgeSilence: true }), [{ id: far.id }]);
 });
 
-t.test('a silent worker of this machine is busy, unless somebody stopped its process', async (t) => {
+t.test('a silent worker of this machine counts as busy, unless its process is suspended', async (t) => {
   const { clock, member } = await open(t);
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
   t.teardown(() => child.kill('SIGKILL'));
@@ -97,20 +97,23 @@ t.test('a silent worker of this machine is busy, unless somebody stopped its pro
   t.match(await living.markDead({ judgeSilence: true }), [{ id: busy.id }]);
 });
 
-t.test('a worker that was taken for dead learns it at its next beat and is a member again', async (t) => {
-  const { clock, member } = await open(t);
-  const sleepy = await member({ host: 'elsewhere', pid: 1, start: '1' });
-  const living = await member();
-  t.ok(await sleepy.beat());
-  clock.advance(silentAfterMs + 1);
-  await living.beat();
-  await living.markDead({ judgeSilence: true });
-  t.notOk(await sleepy.beat());
-  t.ok(await sleepy.beat());
-  t.equal((await living.living()).length, 2);
-});
+t.test(
+  'a worker that was marked dead learns that at its next heartbeat, and is a member again',
+  async (t) => {
+    const { clock, member } = await open(t);
+    const sleepy = await member({ host: 'elsewhere', pid: 1, start: '1' });
+    const living = await member();
+    t.ok(await sleepy.beat());
+    clock.advance(silentAfterMs + 1);
+    await living.beat();
+    await living.markDead({ judgeSilence: true });
+    t.notOk(await sleepy.beat());
+    t.ok(await sleepy.beat());
+    t.equal((await living.living()).length, 2);
+  },
+);
 
-t.test('a lease has one holder, until it is released, over, or its holder is gone', async (t) => {
+t.test('a lease has one owner until it is released or expires, or its owner is gone', async (t) => {
   const { clock, db, member } = await open(t);
   const [first, second] = [await member(), await member()];
   const a = new Lease(db, clock, 'log', first.id);
@@ -122,18 +125,18 @@ t.test('a lease has one holder, until it is released, over, or its holder is gon
   clock.advance(leaseMs - 1);
   t.notOk(await b.acquire());
   clock.advance(1);
-  t.ok(await b.acquire(), 'its time was over');
+  t.ok(await b.acquire(), 'it had expired');
   t.notOk(await a.acquire());
   t.notOk(a.held, 'it knows');
   await a.release();
-  t.notOk(await a.acquire(), 'a lease that is not held is not released');
+  t.notOk(await a.acquire(), 'only its owner can release a lease');
   await b.release();
   t.ok(await a.acquire());
   await first.leave();
-  t.ok(await b.acquire(), 'its holder has stopped');
+  t.ok(await b.acquire(), 'its owner has stopped');
 });
 
-t.test('each change of hands has a higher number', async (t) => {
+t.test('each new owner gets a higher fence number', async (t) => {
   const { clock, db, member } = await open(t);
   const a = new Lease(db, clock, 'log', (await member()).id);
   const b = new Lease(db, clock, 'log', (await member()).id);
@@ -146,7 +149,7 @@ t.test('each change of hands has a higher number', async (t) => {
   t.same(fences, [1, 2, 3]);
 });
 
-t.test('an order to start is remembered once', async (t) => {
+t.test('a start order is stored once', async (t) => {
   const { clock, db } = await open(t);
   const orders = new StartOrders(db, clock);
   t.same(await orders.list(), []);

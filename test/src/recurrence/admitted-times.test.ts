@@ -1,13 +1,13 @@
 import t from 'tap';
 import { AdmittedTimes } from '../../../src/recurrence/admitted-times.js';
 import { Exclusions } from '../../../src/recurrence/exclusions.js';
-import { Zone } from '../../../src/recurrence/zone.js';
-import { Recurrence, type RecurrenceFields } from '../../../src/recurrence.js';
+import { Recurrence, type RecurrenceFields } from '../../../src/recurrence/recurrence.js';
+import { Zone } from '../../../src/recurrence/time/zone.js';
 import { Random } from '../../support/random.js';
 
 const dayMs = 86_400_000;
 
-/** The due times between two instants, by the slow way: all times of the recurrence are looked at, one by one. */
+/** A slow reference for due times between two instants: checks each time of the recurrence. */
 function dueSlowly(
   fields: RecurrenceFields,
   excluded: readonly string[],
@@ -24,15 +24,15 @@ function dueSlowly(
   if (onExcluded === 'skip') return within(due, from, to);
   const admitted = [...due];
   for (const instant of own.filter(isExcluded)) {
-    const at = putOffSlowly(instant, zone, exclusions);
+    const at = postponeSlowly(instant, zone, exclusions);
     if (at === null) continue;
     if (!admitted.some((other) => other > instant && other <= at)) due.add(at);
   }
   return within(due, from, to);
 }
 
-/** Goes on to where the clocks show a time that is not excluded; one that they skip is shifted. */
-function putOffSlowly(instant: number, zone: Zone, exclusions: Exclusions): number | null {
+/** Moves on until the clocks show a time that is not excluded; shifts one that they skip. */
+function postponeSlowly(instant: number, zone: Zone, exclusions: Exclusions): number | null {
   for (let at = instant; ; ) {
     const wall = exclusions.postponed(at + zone.offsetAt(at));
     if (wall === null || wall === at + zone.offsetAt(at)) return wall === null ? null : at;
@@ -100,7 +100,7 @@ const recurrences: ReadonlyArray<
   { everyUnit: 'cron', cron: '30 2,9,23 1,25 * *' },
 ];
 
-t.test('with skip, what is not excluded is due and nothing else', async (t) => {
+t.test('with skip, exactly the times that are not excluded are due', async (t) => {
   const random = new Random();
   t.comment(`SEED=${random.seed}`);
   const more = [
@@ -119,7 +119,7 @@ t.test('with skip, what is not excluded is due and nothing else', async (t) => {
 });
 
 t.test(
-  'with postpone, what is excluded is due later unless the rule is due by itself until then',
+  'with postpone, an excluded time is due later, unless the rule is due by itself until then',
   async (t) => {
     const random = new Random();
     t.comment(`SEED=${random.seed}`);
@@ -138,7 +138,7 @@ t.test(
   },
 );
 
-t.test('from anywhere before it the next due time is the same', async (t) => {
+t.test('the next due time is the same from any instant before it', async (t) => {
   const random = new Random();
   t.comment(`SEED=${random.seed}`);
   const more = [
@@ -159,7 +159,7 @@ t.test('from anywhere before it the next due time is the same', async (t) => {
   }
 });
 
-t.test('an interval is due at the end of what is excluded, once', async (t) => {
+t.test('an interval is due once at the end of an exclusion', async (t) => {
   const every7 = { everyUnit: 'secondly', every: 7, start: '2026-11-01T00:00:00', timezone: 'UTC' } as const;
   const nightly = admittedTimes(every7, ['22:00-06:00'], 'postpone');
   t.equal(iso(nightly.nextAfter(Date.UTC(2026, 10, 24, 21, 59, 59)) ?? 0), '2026-11-25T06:00:00');
@@ -172,7 +172,7 @@ t.test('an interval is due at the end of what is excluded, once', async (t) => {
   );
 });
 
-t.test('every 48 hours on an excluded day is due on the next', async (t) => {
+t.test('every 48 hours on an excluded day is due on the next day', async (t) => {
   const fields = { everyUnit: 'hourly', every: 48, start: '2026-11-26T10:00:00', timezone: 'UTC' } as const;
   const from = Date.UTC(2026, 10, 26, 12);
   t.same(due(admittedTimes(fields, ['sat', 'sun'], 'postpone'), from, from + 7 * dayMs).map(iso), [
@@ -181,7 +181,7 @@ t.test('every 48 hours on an excluded day is due on the next', async (t) => {
   ]);
 });
 
-t.test('twice on the first of the month is twice on the next working day', async (t) => {
+t.test('two times on the first of the month become two on the next working day', async (t) => {
   const fields = {
     everyUnit: 'cron',
     cron: '0 9,13 1 * *',
@@ -196,7 +196,7 @@ t.test('twice on the first of the month is twice on the next working day', async
   ]);
 });
 
-t.test('a rule of which everything is excluded is never due, and that is found out', async (t) => {
+t.test('a rule whose times are all excluded is never due, and the search ends', async (t) => {
   const saturdays = { everyUnit: 'weekly', weekdays: ['saturday'], start: '2026-01-01T10:00:00' } as const;
   t.equal(admittedTimes(saturdays, ['sat'], 'skip').nextAfter(Date.UTC(2026, 0, 1)), null);
   t.equal(admittedTimes(saturdays, ['mon-sun'], 'postpone').nextAfter(Date.UTC(2026, 0, 1)), null);
@@ -206,7 +206,7 @@ t.test('a rule of which everything is excluded is never due, and that is found o
   );
 });
 
-t.test('the end of a recurrence ends it, though the last time may be put off past it', async (t) => {
+t.test('a recurrence ends at its end, but its last time may be postponed past that', async (t) => {
   const fields = { everyUnit: 'daily', start: '2026-11-27T10:00:00', count: 2 } as const;
   const from = Date.UTC(2026, 10, 27);
   t.same(due(admittedTimes(fields, ['sat', 'sun'], 'postpone'), from, from + 30 * dayMs).map(iso), [
@@ -218,7 +218,7 @@ t.test('the end of a recurrence ends it, though the last time may be put off pas
   ]);
 });
 
-t.test('what is put off across a clock change keeps its time of day', async (t) => {
+t.test('a time that is postponed across a clock change keeps its time of day', async (t) => {
   // Tallinn: on Sunday 29 March 2026 03:00 becomes 04:00, on Sunday 25 October 04:00 becomes 03:00.
   const at = (time: string, onExcluded: 'skip' | 'postpone', excluded: string[], from: string) => {
     const fields = { everyUnit: 'weekly', weekdays: ['saturday'], start: `2026-01-03T${time}:00` } as const;
@@ -238,7 +238,7 @@ t.test('what is put off across a clock change keeps its time of day', async (t) 
   t.equal(
     at('03:30', 'postpone', ['sat', '04:00-05:00'], '2026-03-27T12:00:00Z'),
     '2026-03-29T02:00:00',
-    'shifted into what is excluded: behind that',
+    'shifted into an exclusion: after its end',
   );
   t.equal(
     at('03:30', 'postpone', ['sat'], '2026-10-23T12:00:00Z'),
@@ -248,7 +248,7 @@ t.test('what is put off across a clock change keeps its time of day', async (t) 
   t.equal(at('10:00', 'postpone', ['sat', 'sun'], '2026-10-23T12:00:00Z'), '2026-10-26T08:00:00');
 });
 
-t.test('a window that ends where the clocks are moved is over then', async (t) => {
+t.test('a window that ends at a clock change ends there', async (t) => {
   const hourly = (excluded: string[], from: string, count: number) => {
     const admitted = admittedTimes(
       { everyUnit: 'minutely', every: 30, start: '2026-01-01T00:00:00', timezone: 'Europe/Tallinn' },

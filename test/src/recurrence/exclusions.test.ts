@@ -1,10 +1,10 @@
 import t from 'tap';
 import { Exclusions, isExcludedList, wrongEntry } from '../../../src/recurrence/exclusions.js';
-import { formatWallTime } from '../../../src/recurrence/wall-time.js';
+import { formatWallTime } from '../../../src/recurrence/time/wall-time.js';
 
 const wall = (text: string): number => Date.parse(`${text.length === 10 ? `${text}T00:00` : text}Z`);
 
-t.test('what an entry of the list excludes', async (t) => {
+t.test('entries exclude the expected times', async (t) => {
   // 2026-11-28 is a Saturday; Easter Sunday 2026 is 5 April.
   const cases: ReadonlyArray<readonly [string, readonly string[], readonly string[]]> = [
     ['sat', ['2026-11-28', '2026-11-28T23:59:59'], ['2026-11-27T23:59:59', '2026-11-29']],
@@ -30,7 +30,7 @@ t.test('what an entry of the list excludes', async (t) => {
   }
 });
 
-t.test('what is no exclusion is refused, with the entry', async (t) => {
+t.test('an invalid exclusion is refused, with the entry', async (t) => {
   const wrong = [
     '',
     'someday',
@@ -52,15 +52,15 @@ t.test('what is no exclusion is refused, with the entry', async (t) => {
   }
   t.equal(wrongEntry(['sat', 'saterday', 'x']), '"saterday", did you mean "saturday"?');
   t.equal(wrongEntry(['sat', '13-01']), '"13-01"');
-  t.equal(wrongEntry('sat'), null, 'it is not one entry that is wrong');
+  t.equal(wrongEntry('sat'), null, 'no single entry is wrong');
   for (const entry of ['Sat', 'tues', 'thursdays', 'saturday-monday', 'thurs-fri 09:00-17:00', 'weekends'])
     t.ok(isExcludedList([entry]), entry);
-  t.notOk(isExcludedList('sat'), 'a text is no list');
+  t.notOk(isExcludedList('sat'), 'a text is not a list');
   t.ok(isExcludedList([]));
 });
 
 t.test(
-  'a time is put off to the end of a window, and from a day to the same time of a later one',
+  'a time is postponed to the end of a window, or from a day to the same time of a later day',
   async (t) => {
     const cases: ReadonlyArray<readonly [readonly string[], string, string | null]> = [
       [['sat', 'sun'], '2026-11-28T10:00', '2026-11-30T10:00'],

@@ -2,15 +2,15 @@ import t from 'tap';
 import { AdmittedTimes } from '../../../src/recurrence/admitted-times.js';
 import { Exclusions } from '../../../src/recurrence/exclusions.js';
 import { Jitter } from '../../../src/recurrence/jitter.js';
-import { Recurrence, type RecurrenceFields } from '../../../src/recurrence.js';
+import { Recurrence, type RecurrenceFields } from '../../../src/recurrence/recurrence.js';
 
 const start = Date.UTC(2026, 10, 24);
 const daily = { everyUnit: 'daily', start: '2026-11-24T20:00:00' } as const;
 const every10 = { everyUnit: 'secondly', every: 10, start: '2026-11-24T00:00:00' } as const;
 
-function jitterOf(fields: RecurrenceFields, seed: number, mostMs: number, excluded: string[] = []): Jitter {
+function jitterOf(fields: RecurrenceFields, seed: number, maxMs: number, excluded: string[] = []): Jitter {
   const times = new AdmittedTimes(Recurrence.from(fields).occurrences, new Exclusions(excluded), 'skip');
-  return new Jitter({ seed, mostMs, times });
+  return new Jitter({ seed, maxMs, times });
 }
 
 function some(jitter: Jitter, count: number, from = start): number[] {
@@ -20,7 +20,7 @@ function some(jitter: Jitter, count: number, from = start): number[] {
   return found;
 }
 
-t.test('a rule is moved by the same time of less than the jitter, in whole seconds', async (t) => {
+t.test('jitter moves a rule by a constant number of whole seconds', async (t) => {
   for (let seed = 1; seed <= 50; seed++) {
     const [first = 0, ...others] = some(jitterOf(daily, seed, 3_600_000), 5);
     const shift = first - Date.UTC(2026, 10, 24, 20);
@@ -32,7 +32,7 @@ t.test('a rule is moved by the same time of less than the jitter, in whole secon
   }
 });
 
-t.test('neighbours are spread evenly over the jitter', async (t) => {
+t.test('neighbouring seeds spread evenly over the jitter', async (t) => {
   const tenths = new Map<number, number>();
   for (let seed = 1; seed <= 1000; seed++) {
     const tenth = Math.floor((10 * jitterOf(every10, seed, 10_000).shiftOf(start)) / 10_000);
@@ -42,7 +42,7 @@ t.test('neighbours are spread evenly over the jitter', async (t) => {
   for (const [tenth, count] of tenths) t.ok(count > 60 && count < 140, `${count} rules in tenth ${tenth}`);
 });
 
-t.test('more jitter than there is time between two times never brings one past the next', async (t) => {
+t.test('large jitter never moves a time past the next', async (t) => {
   for (let seed = 1; seed <= 10; seed++) {
     const jitter = jitterOf(every10, seed, 3_600_000);
     const found = some(jitter, 30, start - 1);
@@ -53,7 +53,7 @@ t.test('more jitter than there is time between two times never brings one past t
   }
 });
 
-t.test('from anywhere before it the next time is the same', async (t) => {
+t.test('the next time is the same from any instant before it', async (t) => {
   const jitter = jitterOf({ ...daily, everyUnit: 'cron', cron: '0,5 20,22 * * *' }, 7, 600_000);
   const found = some(jitter, 8);
   for (let at = start; at < start + 86_400_000; at += 7_919_000) {
@@ -64,7 +64,7 @@ t.test('from anywhere before it the next time is the same', async (t) => {
   }
 });
 
-t.test('jitter at the end of a day goes over midnight, but not into what is excluded', async (t) => {
+t.test('jitter passes midnight, but not the beginning of an exclusion', async (t) => {
   const late = { ...daily, start: '2026-11-24T23:59:30' };
   const midnight = Date.UTC(2026, 10, 25);
   const seeds = Array.from({ length: 40 }, (_, i) => i + 1);
@@ -83,7 +83,7 @@ t.test('jitter at the end of a day goes over midnight, but not into what is excl
   t.ok(firsts(['00:30-06:00']).every((at) => at < midnight + 1_800_000));
 });
 
-t.test('jitter ends where a clock change would bring it into what is excluded', async (t) => {
+t.test('jitter ends where a clock change would move it into an exclusion', async (t) => {
   // Tallinn: at 01:00 UTC on 29 March 2026 the clocks go from 03:00 to 04:00, which is excluded.
   const fields = { everyUnit: 'daily', start: '2026-03-01T02:50:00', timezone: 'Europe/Tallinn' } as const;
   const change = Date.UTC(2026, 2, 29, 1);

@@ -1,13 +1,13 @@
 import t from 'tap';
-import { Recurrence, type RecurrenceFields } from '../../../src/recurrence.js';
-import { type DueEntry, DueTimes } from '../../../src/tasks/due-times.js';
+import { Recurrence, type RecurrenceFields } from '../../../src/recurrence/recurrence.js';
+import { type DueEntry, DueTimes } from '../../../src/rules/due-times.js';
 
 const hourMs = 3_600_000;
 
 // Tallinn 2024: 03:00 becomes 04:00 on 31 March, 04:00 becomes 03:00 on 27 October.
 const daily = { everyUnit: 'daily', start: '2024-01-01T03:30:00', timezone: 'Europe/Tallinn' } as const;
 
-t.test('a missing time is marked with what becomes of it', async (t) => {
+t.test('a missing time has a note about its effect', async (t) => {
   const from = '2024-03-30T12:00:00Z';
   t.same(rows(daily, from, 2), [
     ['2024-03-31T01:30:00.000Z', '2024-03-31T03:30:00', 'shifted', hourMs],
@@ -22,7 +22,7 @@ t.test('a missing time is marked with what becomes of it', async (t) => {
   ]);
 });
 
-t.test('a repeated time is marked with which of the two it is', async (t) => {
+t.test('a repeated time has a note about which of the two it is', async (t) => {
   const from = '2024-10-26T12:00:00Z';
   t.same(rows(daily, from, 2), [
     ['2024-10-27T00:30:00.000Z', '2024-10-27T03:30:00', 'first-of-two', 0],
@@ -34,7 +34,7 @@ t.test('a repeated time is marked with which of the two it is', async (t) => {
   ]);
 });
 
-t.test('elapsed time goes through a repeated hour', async (t) => {
+t.test('elapsed time counts through a repeated hour', async (t) => {
   const hourly = { ...daily, everyUnit: 'hourly' } as const;
   t.same(
     rows(hourly, '2024-10-26T23:45:00Z', 3).map((row) => row.slice(1)),
@@ -46,7 +46,7 @@ t.test('elapsed time goes through a repeated hour', async (t) => {
   );
 });
 
-t.test('what is left out counts as an entry, and no more are told than wanted', async (t) => {
+t.test('a skipped time counts as an entry of the requested number', async (t) => {
   const cron = {
     everyUnit: 'cron',
     cron: '*/10 * * * *',

@@ -6,7 +6,7 @@ import { ownMigrations } from '../../../src/store/migrations/index.js';
 import { openStore } from '../../../src/store/store.js';
 import { testDirectory } from '../../support/directory.js';
 
-/** All of the daemon's own, in order. */
+/** The daemon's own migrations, in order. */
 const own = ownMigrations.migrations.map(({ name }) => `linod ${name}`);
 
 const notes: Migration = {
@@ -52,12 +52,12 @@ t.test('a migration that fails leaves nothing behind and can run again', async (
   await store.close();
 });
 
-t.test('a database of a newer version is refused by name', async (t) => {
+t.test('a database of a newer version is refused with its name', async (t) => {
   const path = join(testDirectory(t), 'linod.db');
   await (await openStore({ path, migrations: [{ owner: 'app', migrations: [notes] }] })).close();
   await t.rejects(openStore({ path, migrations: [{ owner: 'app', migrations: [] }] }), {
     code: 'LINOD_ERR_NEWER_DATABASE',
-    message: `database ${path} has migrations of app that this version does not know: 0001-notes; a newer version made it, or one from before the first release: update app, or name another database`,
+    message: `database ${path} has unknown migrations of app: 0001-notes; a newer version created it, or one from before the first release: update app and restart its programs, or use another database`,
   });
   const other = await openStore({ path, migrations: [ownMigrations] });
   t.same(other.migrated, own, "another owner's migrations do not matter");
@@ -77,7 +77,7 @@ t.test('a site on SQLite does not load what PostgreSQL needs', async (t) => {
 
 t.test('a file that is no database is refused with its name', async (t) => {
   const directory = testDirectory(t, {
-    'linod.db': 'this is a text, long enough to be looked at by SQLite as a header',
+    'linod.db': 'this is a text, long enough for SQLite to read it as a header',
   });
   const path = join(directory, 'linod.db');
   await t.rejects(openStore({ path }), {
@@ -91,6 +91,7 @@ t.test('a database from before the first release is refused', async (t) => {
   await (await openStore({ path, migrations: [{ owner: 'linod', migrations: [notes] }] })).close();
   await t.rejects(openStore({ path, migrations: [ownMigrations] }), {
     code: 'LINOD_ERR_NEWER_DATABASE',
-    message: /does not know: 0001-notes; a newer version made it, or one from before the first release/,
+    message:
+      /unknown migrations of linod: 0001-notes; a newer version created it, or one from before the first release/,
   });
 });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { ChoiceList } from '../../../src/choices.js';
-import { Procedure, type ProcedureFunction, type ScheduleOptions } from '../../../src/procedure.js';
+import { ChoiceList } from '../../../src/base/choices.js';
+import { Procedure, type ProcedureFunction, type ScheduleOptions } from '../../../src/rules/procedure.js';
 import { openTestSite, type TestSite, type TestSiteOptions } from '../../../src/testing.js';
 
 const noon = '2026-11-24T12:00:00Z';
@@ -19,7 +19,7 @@ async function open(t: Test, procedures: Procedures, options: TestSiteOptions = 
   return site;
 }
 
-t.test('advance runs what comes due on the way, each at its time', async (t) => {
+t.test('advance runs due rules on the way, each at its time', async (t) => {
   const seen: string[] = [];
   const note: ProcedureFunction = (ar) => seen.push(`${ar.now().toISOString().slice(11, 19)}`);
   const site = await open(t, { tick: [note, every10], daily: [note, { startDatetime: 'T12:00:15' }] });
@@ -33,7 +33,7 @@ t.test('advance runs what comes due on the way, each at its time', async (t) => 
   t.equal(site.clock.now(), Date.parse('2026-11-24T12:00:25Z'));
 });
 
-t.test('a month of a daily rule is over at once, across a clock change', async (t) => {
+t.test('a month of a daily rule takes no time, across a clock change', async (t) => {
   const hours: string[] = [];
   const schedule = { startDatetime: 'T20:00:00', timezone: 'Europe/Tallinn' };
   const site = await open(
@@ -48,7 +48,7 @@ t.test('a month of a daily rule is over at once, across a clock change', async (
   t.same(new Set(hours.slice(24)), new Set(['18:00']));
 });
 
-t.test('drain runs what was asked for and what follows from it', async (t) => {
+t.test('drain runs requests and what follows from them', async (t) => {
   const seen: unknown[] = [];
   const site = await open(t, {
     first: [(ar) => ar.requestRun('second', { of: ar.jobId }), { everyUnit: 'yearly' }],
@@ -76,7 +76,7 @@ t.test('a failed run is tried again when the clock has moved on', async (t) => {
   t.ok(site.records.some(({ level, message }) => level === 'WARNING' && message.includes('attempt 2 of 3')));
 });
 
-t.test('wouldRun tells what comes, and runs nothing', async (t) => {
+t.test('wouldRun lists upcoming runs, and runs nothing', async (t) => {
   let runs = 0;
   const site = await open(t, {
     evening: [() => runs++, { startDatetime: 'T20:00:00' }],
@@ -91,26 +91,26 @@ t.test('wouldRun tells what comes, and runs nothing', async (t) => {
   await t.rejects(site.wouldRun('2046-01-01T00:00:00Z'), { code: 'LINOD_ERR_USAGE', message: /10000/ });
 });
 
-t.test('what makes no sense is refused in words', async (t) => {
+t.test('invalid arguments are refused with a message', async (t) => {
   const site = await open(t, { one: [() => undefined, every10] });
   await t.rejects(site.advanceTo('2026-11-24T11:00:00Z'), {
     code: 'LINOD_ERR_USAGE',
     message: /cannot go back/,
   });
   await t.rejects(site.advanceTo('2026-11-25T11:00'), { code: 'LINOD_ERR_USAGE', message: /with an offset/ });
-  await t.rejects(site.advance(-1), { code: 'LINOD_ERR_USAGE', message: /from 0 on, got: -1$/ });
+  await t.rejects(site.advance(-1), { code: 'LINOD_ERR_USAGE', message: /at least 0, got: -1$/ });
   await t.rejects(site.run('two'), { code: 'LINOD_ERR_UNKNOWN_RULE', message: /got: "two"/ });
   await t.rejects(openTestSite({ now: 'noon' }), { code: 'LINOD_ERR_USAGE' });
 });
 
-t.test('runs that ask for themselves without an end are an error', async (t) => {
+t.test('runs that request themselves without an end are an error', async (t) => {
   const site = await open(t, {
     again: [(ar) => ar.requestRun('again'), { everyUnit: 'yearly', overlap: 'allow' }],
   });
   await t.rejects(site.run('again'), { code: 'LINOD_ERR_NEVER_DONE' });
 });
 
-t.test('close ends what runs, and leaves no file', async (t) => {
+t.test('close ends all runs, and leaves no file', async (t) => {
   const site = await open(t, { hangs: [() => new Promise(() => undefined), every10] });
   site.clock.advance(10_000);
   await site.tasks.run();
@@ -120,7 +120,7 @@ t.test('close ends what runs, and leaves no file', async (t) => {
   await site.close();
 });
 
-t.test('a run takes place in the process of the test, whatever its rule says', async (t) => {
+t.test('a run stays in the process of the test, whatever its rule says', async (t) => {
   const seen: number[] = [];
   const site = await open(t, { far: [() => seen.push(process.pid), { ...every10, runIn: 'process' }] });
   t.match(await site.advance(10_000), [{ status: 'done' }]);

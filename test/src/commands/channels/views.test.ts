@@ -7,13 +7,13 @@ import {
   peekColumns,
   peekedJson,
 } from '../../../../src/commands/channels/views.js';
-import { printable, shortened, tableLines } from '../../../../src/commands/output.js';
+import { printable, shortened, tableLines } from '../../../../src/commands/views/output.js';
 
 const now = Date.UTC(2026, 10, 24, 12);
 
 const calm = { depth: 0, capacity: 100, onLease: 0, dead: 0 };
 
-t.test('the list of channels tells depth, fill, age, leases and dead letters', async (t) => {
+t.test('the list of channels shows depth, fill, age, leases and dead letters', async (t) => {
   const lines = tableLines(figureColumns, [
     { ...calm, channel: 'linod_x' },
     { channel: 'mail', depth: 150, capacity: 200, onLease: 3, dead: 2, oldestAgeMs: 2500 },
@@ -27,7 +27,7 @@ t.test('the list of channels tells depth, fill, age, leases and dead letters', a
   ]);
 });
 
-t.test('what ought to be looked after stands out in a terminal', async (t) => {
+t.test('problems stand out in a terminal', async (t) => {
   const styles = (figures: Partial<typeof calm>) =>
     figureColumns
       .map((column) => column.style?.({ ...calm, channel: 'x', ...figures }))
@@ -47,34 +47,34 @@ const peeked: Peeked = {
   deliveries: 2,
 };
 
-t.test('a message is shown on one line, with nothing that a terminal acts upon', async (t) => {
-  const view = { now, onLease: false, textLength: undefined };
-  t.same(tableLines(peekColumns(view), [peeked]), [
+t.test('a message is shown on one line, without control characters', async (t) => {
+  const columns = peekColumns({ now, onLease: false });
+  t.same(tableLines(columns, [peeked]), [
     '  age  deliveries  bytes  message',
     '1.5 s           2     40  {"type":"mail.send","to":"ann\\u001b[2J\\u202e","n":"12345678901234567890"}',
   ]);
-  const [, cut] = tableLines(peekColumns({ ...view, textLength: 20 }), [peeked]);
+  const [, cut] = tableLines(columns, [peeked], 46);
   t.match(cut, / {"type":"mail\.send"…$/);
 });
 
-t.test('what cannot be read says why, and who it is for', async (t) => {
+t.test('an unreadable message is shown with its error and its channels', async (t) => {
   const { message: _message, sentAt: _sentAt, ...bad } = peeked;
   const unreadable: Peeked = { ...bad, channels: ['a!1', 'a!2'], error: new Error('bad\nbytes') };
-  const [, line] = tableLines(peekColumns({ now, onLease: false, textLength: undefined }), [unreadable]);
+  const [, line] = tableLines(peekColumns({ now, onLease: false }), [unreadable]);
   t.match(line, /^ *\? .* for a!1, a!2: cannot be read: bad\\x0abytes$/);
   t.same(peekedJson(unreadable), { ...bad, channels: ['a!1', 'a!2'], error: 'bad\nbytes' });
   t.match(peekedJson(peeked), { message: { type: 'mail.send', n: '12345678901234567890' } });
 });
 
-t.test('a lease tells when it ends', async (t) => {
-  const lines = tableLines(peekColumns({ now, onLease: true, textLength: undefined }), [
+t.test('a message on lease shows when the lease ends', async (t) => {
+  const lines = tableLines(peekColumns({ now, onLease: true }), [
     { ...peeked, leaseEndsAt: now + 30_000 },
     { ...peeked, leaseEndsAt: now - 1 },
   ]);
   t.match(lines, [/ lease ends /, / in 30 s /, / now /]);
 });
 
-t.test('groups are a row a member', async (t) => {
+t.test('groups have one row for each member', async (t) => {
   const groups = [
     { group: 'one', members: [{ channel: 'a!1', renewedAt: now - 60_000 }, { channel: 'b!2' }] },
     { group: 'two', members: [] },
@@ -86,14 +86,14 @@ t.test('groups are a row a member', async (t) => {
   ]);
 });
 
-t.test('text is made harmless and short', async (t) => {
+t.test('text is harmless and short', async (t) => {
   t.equal(printable('a\u0000\n\u009b\u202e\ud800é✓'), 'a\\x00\\x0a\\x9b\\u202e\\ud800é✓');
   t.equal(shortened('abc', 3), 'abc');
   t.equal(shortened('abcd', 3), 'ab…');
   t.equal(shortened('😀😀😀', 2), '😀…', 'no half characters');
 });
 
-t.test('the layer in memory gives what the views show', async (t) => {
+t.test('the in-memory layer fits the views', async (t) => {
   const layer = new InMemoryChannelLayer();
   t.teardown(() => layer.close());
   await layer.send('mail', { type: 'x' });

@@ -1,6 +1,6 @@
 import t from 'tap';
+import type { LevelName } from '../../../../src/base/log-levels.js';
 import { atMost, LevelTree } from '../../../../src/log/levels/level-tree.js';
-import type { LevelName } from '../../../../src/log/levels.js';
 
 const overrides = (levels: Record<string, LevelName>) => new Map(Object.entries(levels));
 

@@ -1,9 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
-import { systemClock } from '../../../../src/clock.js';
+import { systemClock } from '../../../../src/base/clock.js';
 import {
-  checkLoggerName,
   type LevelOverride,
   LevelsFile,
   maxOverrides,
@@ -12,6 +11,7 @@ import {
 } from '../../../../src/log/levels/overrides.js';
 import { SiteLevels } from '../../../../src/log/levels/site-levels.js';
 import { Logger } from '../../../../src/log/logger.js';
+import { checkLoggerName } from '../../../../src/site/log-settings.js';
 import { ManualClock } from '../../../../src/testing/manual-clock.js';
 import { testDirectory } from '../../../support/directory.js';
 import { until } from '../../../support/until.js';
@@ -101,11 +101,11 @@ t.test('a file that makes no sense leaves the levels as they are; what is old is
   ]) {
     writeFileSync(file.path, text);
     t.equal(file.read(), undefined, text.slice(0, 100));
-    levels.look();
+    levels.poll();
     t.equal(levels.tree.threshold('good'), 10);
   }
   t.ok(write(override({ name: 'next', level: 'ERROR' })));
-  levels.look();
+  levels.poll();
   t.equal(levels.tree.threshold('next'), 40);
 });
 

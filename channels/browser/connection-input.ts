@@ -1,0 +1,108 @@
+// The two sources of a consumer on a connection, its client and its channel, as one `receive`.
+
+import { isMessage, type Message, type Receive } from '../application.js';
+import { MalformedMessageError } from '../errors.js';
+import type { ChannelLayer } from '../layer.js';
+
+/** How many messages of the channel may wait for the consumer. */
+const maxWaiting = 1000;
+
+/** Types that only the server says. A peer on the layer who says them is not believed. */
+const serverTypes = /^(?:websocket|http|lifespan)\./;
+
+export interface ConnectionInputOptions {
+  /** Of the client. */
+  readonly receive: Receive;
+  readonly layer: ChannelLayer;
+  readonly channel: string;
+  /** Told of a message of the channel that is dropped. */
+  readonly onBadMessage: (error: Error) => void;
+  /** Told when more messages of the channel wait than may. They are dropped, and it is time to end the connection. */
+  readonly onOverflow: () => void;
+}
+
+/**
+ * Hands out messages of both sources in turn. The channel is emptied as messages come, whatever the consumer does, so that
+ * it never fills and a group loses nothing in silence; the client is read only when the consumer asks.
+ */
+export class ConnectionInput {
+  readonly #options: ConnectionInputOptions;
+  readonly #ended = new AbortController();
+  #ofChannel: Message[] = [];
+  #ofClient: Message | undefined;
+  #isClientAsked = false;
+  #wasChannel = false;
+  #failure: { readonly error: unknown } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(options: ConnectionInputOptions) {
+    this.#options = options;
+    void this.#readChannel();
+  }
+
+  readonly receive: Receive = async () => {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      if (this.#ofClient === undefined && !this.#isClientAsked) void this.#askClient();
+      const message = this.#next();
+      if (message !== undefined) return message;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  };
+
+  /** Stops reading the channel. */
+  end(): void {
+    this.#ended.abort();
+  }
+
+  #next(): Message | undefined {
+    if (this.#ofChannel.length > 0 && (!this.#wasChannel || this.#ofClient === undefined)) {
+      this.#wasChannel = true;
+      return this.#ofChannel.shift();
+    }
+    this.#wasChannel = false;
+    const message = this.#ofClient;
+    this.#ofClient = undefined;
+    return message;
+  }
+
+  async #askClient(): Promise<void> {
+    this.#isClientAsked = true;
+    try {
+      this.#ofClient = await this.#options.receive();
+    } catch (error) {
+      this.#failure = { error };
+    }
+    this.#isClientAsked = false;
+    this.#wake?.();
+  }
+
+  async #readChannel(): Promise<void> {
+    const { layer, channel, onBadMessage } = this.#options;
+    const { signal } = this.#ended;
+    try {
+      for (;;) {
+        for (const received of await layer.receiveMany(channel, { signal })) {
+          if (isMessage(received) && !serverTypes.test(received.type)) this.#ofChannel.push(received);
+          else onBadMessage(badMessage(received));
+        }
+        if (this.#ofChannel.length > maxWaiting) {
+          this.#ofChannel = [];
+          this.#options.onOverflow();
+        }
+        this.#wake?.();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#failure = { error };
+      this.#wake?.();
+    }
+  }
+}
+
+function badMessage(received: Readonly<Record<string, unknown>>): Error {
+  const type = typeof received.type === 'string' ? received.type : undefined;
+  return new MalformedMessageError(type, new Error('expected a type that is text, and none of the server'));
+}

@@ -1,0 +1,81 @@
+// JSON as channels_redis writes and reads it with `serializer_format="json"`: Python's `json.dumps` and `json.loads`.
+//
+// JSON.stringify does not write it: Python puts spaces between items, escapes what is not ASCII, and keeps 1.0 apart
+// from 1. JSON.parse reads it, once NaN, Infinity and large integers, which it does not know, were taken out.
+//
+// Source: docs/reference/wire.md section 2; the `json` module of Python.
+
+import { isUtf8 } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
+import { UndecodableError } from '../errors.js';
+import { JsonWriter, maxDigits } from './json-writer.js';
+
+/**
+ * Writes a value as Python's `json.dumps` with its defaults would.
+ *
+ * Takes what `encode` of msgpack.ts takes, with the same numbers as integers; but no byte strings and no extension
+ * values, and a `bigint` of up to 4300 digits. Keys of a `Map` that are numbers, booleans or null become text.
+ *
+ * @throws InvalidMessageError (`CHANNELS_ERR_INVALID_MESSAGE`) naming the place of what cannot be sent
+ * @example encodeJson({ type: 'chat.message', text: 'tere' })
+ */
+export function encodeJson(value: unknown): Uint8Array {
+  return Buffer.from(new JsonWriter().write(value), 'latin1');
+}
+
+/**
+ * Reads one value of JSON text in UTF-8, or of Python's, with `NaN`, `Infinity` and `-Infinity`. Of equal keys the last
+ * one wins. Integers beyond 2^53-1 become `bigint`.
+ *
+ * @throws UndecodableError (`CHANNELS_ERR_UNDECODABLE`)
+ */
+export function decodeJson(bytes: Uint8Array): unknown {
+  if (!isUtf8(bytes)) throw new UndecodableError('the text is not valid UTF-8');
+  const { text, specials } = takeOutSpecials(Buffer.from(bytes).toString('utf8'));
+  const putBack = (key: string, value: unknown) => {
+    if (specials.has(key)) throw new UndecodableError('a key is no text');
+    return specials.get(value) ?? value;
+  };
+  try {
+    return JSON.parse(text, specials.size === 0 ? undefined : putBack);
+  } catch {
+    // The original error quotes the text, which may be secret.
+    throw new UndecodableError('the text is no JSON');
+  }
+}
+
+/** How many containers may stand in each other: as many as in MessagePack. */
+const maxDepth = 1024;
+
+/** Strings, so that nothing is looked for in them; brackets; numbers. The end of a string may be missing. */
+const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"?|[[\]{}]|NaN|-?Infinity|-?\d[\d.eE+-]*/g;
+
+/** Stands for what was taken out. Nobody else knows it, so it is in no message. */
+const mark = randomUUID();
+
+/** Replaces what JSON.parse cannot read by texts, and tells what each text stands for. Bounds the nesting. */
+function takeOutSpecials(json: string): { text: string; specials: ReadonlyMap<unknown, number | bigint> } {
+  const specials = new Map<unknown, number | bigint>();
+  let depth = 0;
+  const text = json.replace(tokens, (token) => {
+    if (token === '[' || token === '{') depth++;
+    if (token === ']' || token === '}') depth--;
+    if (depth > maxDepth) throw new UndecodableError(`values are nested deeper than ${maxDepth} levels`);
+    // Python has no integer -0.
+    if (token === '-0') return '0';
+    const special = specialNumber(token);
+    if (special === undefined) return token;
+    const replacement = `${mark} ${specials.size}`;
+    specials.set(replacement, special);
+    return `"${replacement}"`;
+  });
+  return { text, specials };
+}
+
+function specialNumber(token: string): number | bigint | undefined {
+  if (/^(?:NaN|-?Infinity)$/.test(token)) return Number(token);
+  if (!/^-?[1-9]\d{15,}$/.test(token) || Number.isSafeInteger(Number(token))) return undefined;
+  if (token.length > maxDigits)
+    throw new UndecodableError(`the text has an integer of more than ${maxDigits} digits`);
+  return BigInt(token);
+}

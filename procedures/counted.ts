@@ -1,6 +1,0 @@
-// Numbers of things, in words for people.
-
-/** `1 mail`, `2 mails`, `0 mails`. */
-export function counted(count: number, thing: string, things: string = `${thing}s`): string {
-  return `${count} ${count === 1 ? thing : things}`;
-}

@@ -1,0 +1,93 @@
+// linod rule N run and stop: requests a run or its end, and reports the outcome.
+
+import { fateOfRequest, type RequestFate, RunJob } from '../../actors/run-job.js';
+import { openTasks } from '../../actors/tables.js';
+import { ruleStory } from '../../insight/why/rule-story.js';
+import { isRefusal } from '../../scheduler/requests.js';
+import type { Site } from '../../site/site.js';
+import type { Store } from '../../store/store.js';
+import { ExitError, exitCodes, person } from '../main.js';
+import { print, printJson, say } from '../views/output.js';
+import { parseJson } from '../views/words.js';
+import { sayIfUnwoken } from '../wake.js';
+
+export interface RunFlags {
+  readonly json?: boolean;
+  readonly wait?: boolean;
+  readonly args?: string;
+}
+
+export interface RunTarget {
+  readonly site: Site;
+  readonly store: Store;
+  readonly id: number;
+  readonly flags: RunFlags;
+}
+
+/** Requests a run of a rule, or the end of its current run. */
+export async function runRule(action: 'run' | 'stop', target: RunTarget): Promise<void> {
+  const { site, store, id, flags } = target;
+  const args = flags.args === undefined ? {} : { args: parseJson('--args', flags.args) };
+  const user = person();
+  const context = { site, store, user };
+  const requested = await (action === 'run' ? RunJob.request(context, id, args) : RunJob.stop(context, id));
+  const { request, isWorking } = requested;
+  sayIfUnwoken(requested);
+  const rule = await (await openTasks(context)).rules.get(id);
+  if (!isWorking && action === 'run') {
+    say(`no worker is running; request ${request} waits for one: runworker ${site.channel}`);
+    if (flags.wait) throw new ExitError(exitCodes.failed);
+  }
+  if (flags.wait) {
+    const { outcome } = await fateOf(target, request, action);
+    if (outcome === null) say(await waitText(target));
+    return await waitForRun(target, request);
+  }
+  const fate = isWorking || action === 'stop' ? await fateOf(target, request, action) : null;
+  if (flags.json)
+    printJson({ request, rule: id, action, worker: isWorking, ...(fate ?? { outcome: null, job: null }) });
+  else {
+    print(`request ${request}: ${action} ${rule}`);
+    if (fate !== null) print(fateText(fate) ?? (await waitText(target)));
+  }
+  if (isRefusal(fate?.outcome ?? '')) throw new ExitError(exitCodes.failed);
+}
+
+/** An idle worker takes a request at once. */
+const fateMs = 2000;
+
+async function fateOf(
+  { site, store }: RunTarget,
+  request: number,
+  action: 'run' | 'stop' = 'run',
+): Promise<RequestFate> {
+  return await fateOfRequest({ site, store }, request, fateMs, action === 'run' ? 'run' : 'cancel');
+}
+
+/** The outcome; null while the request waits. */
+function fateText({ outcome, job }: RequestFate): string | null {
+  return job === null ? outcome : `job ${job.id} has started on worker ${job.workerId}`;
+}
+
+/** The blockers of a request. A request runs a cancelled rule, too. */
+const blocking = ['not-started', 'paused', 'no-procedure', 'running', 'group', 'slots'];
+
+async function waitText({ site, store, id }: RunTarget): Promise<string> {
+  const { outlook } = await ruleStory({ site, store }, id, { limit: 1, now: new Date() });
+  const why = outlook.blockers.filter(({ code }) => blocking.includes(code));
+  if (why.length === 0) return 'waiting: no worker has taken it yet';
+  return `waiting: ${why.map(({ sentence }) => sentence).join('; ')}`;
+}
+
+async function waitForRun(target: RunTarget, request: number): Promise<void> {
+  const { site, store, flags } = target;
+  const job = await RunJob.ended({ site, store }, request);
+  if (flags.json) printJson(job);
+  else
+    print(
+      job === null
+        ? `request ${request}: ${(await fateOf(target, request)).outcome ?? 'it was not run'}`
+        : `job ${job.id} ${job.status}: ${job.message}`,
+    );
+  if (job?.status !== 'done') throw new ExitError(exitCodes.failed);
+}

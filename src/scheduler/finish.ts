@@ -1,0 +1,313 @@
+// How runs end, and what follows from it: further attempts, rules that are cancelled, rules that come after others.
+
+import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
+import { durationText } from '../base/duration.js';
+import { leaveReason } from '../membership/worker-registry.js';
+import { inactiveRule, type RuleEntry, storable, writeEntries } from '../rules/ledger.js';
+import { isFaultOfRule, type JobRule } from '../rules/rule.js';
+import type { Rules } from '../rules/site-rules.js';
+import { interrupted, type Job, jobFromRow, type Outcome } from '../runs/job.js';
+import { killMarked, markOf } from '../runs/remote/mark.js';
+import { idList } from '../store/dialect.js';
+import type { Database, JobRow } from '../store/schema.js';
+import { transact } from '../store/transact.js';
+
+/** What became of the end of a run. */
+export interface Ended {
+  /** False when the run was no longer this worker's: it had been given up as lost. Nothing is written then. */
+  readonly mine: boolean;
+  /** What follows for the rule, as a clause for people; empty for nothing. */
+  readonly follows: string;
+  /** Whether something is to be run for it: a rule that comes after it, or a further attempt. */
+  readonly wakes: boolean;
+}
+
+/** One end that waits to be written, with others in one transaction. */
+interface Waiting {
+  readonly job: Job;
+  readonly rule: JobRule;
+  readonly outcome: Outcome;
+  resolve(ended: Ended): void;
+  reject(error: unknown): void;
+}
+
+/** Between attempts is waited at most so long. */
+const longestDelayMs = 3_600_000;
+/** The ends of so many runs are written at once. */
+const batch = 100;
+
+const lostMeanwhile: Ended = { mine: false, follows: '', wakes: false };
+
+export class Ends {
+  readonly #rules: Rules;
+  #waiting: Waiting[] = [];
+  #isWriting = false;
+
+  constructor(rules: Rules) {
+    this.#rules = rules;
+  }
+
+  /** Writes how a run ended, and does what its rule says of that. Those that end while others are written go together. */
+  finish(job: Job, rule: JobRule, outcome: Outcome): Promise<Ended> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ job, rule, outcome, resolve, reject });
+      if (!this.#isWriting) void this.#writeAll();
+    });
+  }
+
+  /** Never rejects: what fails is told to those who wait for it. */
+  async #writeAll(): Promise<void> {
+    this.#isWriting = true;
+    // Those that end before the event loop's next turn come together: those of one time begin in callbacks of their own.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) {
+      const some = this.#waiting.splice(0, batch);
+      try {
+        const ended = await transact(this.#rules.db, async (tx) => await this.#write(tx, some));
+        for (const [i, one] of some.entries()) one.resolve(ended[i] ?? lostMeanwhile);
+      } catch (error) {
+        for (const one of some) one.reject(error);
+      }
+    }
+    // At once, and not when this promise is settled: who hears that a run has ended may tell the end of another before that.
+    this.#isWriting = false;
+  }
+
+  async #write(tx: Kysely<Database>, some: readonly Waiting[]): Promise<Ended[]> {
+    const mine = await this.#writeOutcomes(tx, some);
+    const done = some.filter(({ job, outcome }) => mine.has(job.id) && outcome.status === 'done');
+    const wakes = await this.#wakeFollowers(tx, done);
+    const ended: Ended[] = [];
+    /** Rules whose failures in a row were forgotten here, and that have not failed since. */
+    const forgiven = new Set<number>();
+    for (const { job, rule, outcome } of some) {
+      if (!mine.has(job.id)) ended.push(await this.#earlier(tx, job, outcome));
+      else if (outcome.status === 'lost') {
+        const headline = outcome.message.split('\n', 1)[0] ?? '';
+        const follows = await this.#lose(tx, job, headline);
+        ended.push({ mine: true, follows, wakes: wakes || follows !== '' });
+      } else if (outcome.status !== 'failed' && outcome.status !== 'timeout') {
+        // Of runs side by side one may have failed since this one began.
+        const mayHaveFailed = rule.failuresInRow > 0 || rule.policies.overlap === 'allow';
+        if (outcome.status === 'done' && mayHaveFailed && !forgiven.has(rule.id)) {
+          await forgetFailures(tx, rule.id);
+          forgiven.add(rule.id);
+        }
+        ended.push({ mine: true, follows: '', wakes });
+      } else {
+        const follows = await this.#afterFailure(tx, job, rule, outcome);
+        forgiven.delete(rule.id);
+        ended.push({ mine: true, follows, wakes: wakes || follows !== '' });
+      }
+    }
+    return ended;
+  }
+
+  /** Most runs end in the same few ways. @returns the jobs that were still this worker's */
+  async #writeOutcomes(tx: Kysely<Database>, some: readonly Waiting[]): Promise<Set<number>> {
+    const alike = new Map<string, { readonly outcome: Outcome; readonly ids: number[] }>();
+    for (const { job, outcome } of some) {
+      const key = JSON.stringify(outcome);
+      const same = alike.get(key) ?? { outcome, ids: [] };
+      same.ids.push(job.id);
+      alike.set(key, same);
+    }
+    const mine = new Set<number>();
+    for (const { outcome, ids } of alike.values()) {
+      const { status, message, cause = null, cpuMs = null, memoryBytes = null } = outcome;
+      const rows = await tx
+        .updateTable('jobs')
+        .set({
+          status,
+          message: storable(message),
+          cause,
+          cpu_ms: cpuMs,
+          memory_bytes: memoryBytes,
+          end_datetime: this.#rules.clock.now(),
+        })
+        .where('id', 'in', idList(tx, ids))
+        .where('worker_id', '=', this.#rules.actor)
+        .where('status', '=', 'running')
+        .returning('id')
+        .execute();
+      for (const { id } of rows) mine.add(id);
+    }
+    return mine;
+  }
+
+  /** Rules that run after others are due now. @returns whether there are any */
+  async #wakeFollowers(tx: Kysely<Database>, done: readonly Waiting[]): Promise<boolean> {
+    if (done.length === 0) return false;
+    const ids = [...new Set(done.map(({ rule }) => rule.id))];
+    const updated = await tx
+      .updateTable('job_rules')
+      .set({ next_due_at: this.#rules.clock.now() })
+      .where('follows_rule_id', 'in', idList(tx, ids))
+      .where('cancelled_at', 'is', null)
+      .where('removed_at', 'is', null)
+      // One that is due already has not begun since: it runs after this run, too.
+      .where('next_due_at', 'is', null)
+      .executeTakeFirst();
+    return updated.numUpdatedRows > 0n;
+  }
+
+  /** Tries it again, cancels the rule, or lets it go on. */
+  async #afterFailure(tx: Kysely<Database>, job: Job, rule: JobRule, outcome: Outcome): Promise<string> {
+    const current = await this.#lockIfReadable(rule.id, tx);
+    if (current === null) return '';
+    const { onFailure, retries, retryDelaySeconds } = current.policies;
+    if (onFailure === 'retry' && job.attempt <= retries)
+      return await this.#tryAgain(tx, current, job, 'failed', retryDelayMs(retryDelaySeconds, job.attempt));
+    return await this.#countFailure(tx, current, job, outcome.message.split('\n', 1)[0] ?? '');
+  }
+
+  /** A run has failed with all its attempts: the rule goes on, or is cancelled. */
+  async #countFailure(tx: Kysely<Database>, rule: JobRule, job: Job, headline: string): Promise<string> {
+    if (!rule.active) return '';
+    const { onFailure, cancelAfter } = rule.policies;
+    const failures = rule.failuresInRow + 1;
+    await this.#rules.set(tx, rule.id, { failures_in_row: failures });
+    if (onFailure === 'continue' || failures < cancelAfter) return '';
+    const inRow = cancelAfter === 1 ? '' : `, ${failures} failures in a row`;
+    await this.#rules.cancelFailed(tx, rule.id, `${headline} (job ${job.id}${inRow})`);
+    return 'the rule is cancelled by that';
+  }
+
+  /** Asks for a further attempt, unless the rule is not active any more, which the ledger tells then. */
+  async #tryAgain(
+    tx: Kysely<Database>,
+    rule: JobRule,
+    { id: jobId, attempt }: Job,
+    what: 'failed' | 'was lost',
+    delayMs = 0,
+  ): Promise<string> {
+    const { retries } = rule.policies;
+    if (!rule.active) {
+      const detail = `attempt ${attempt + 1}, after job ${jobId}, which ${what}: ${inactiveRule}`;
+      await this.#tell(tx, { ruleId: rule.id, jobId, dueAt: null, reason: 'skipped', detail });
+      return '';
+    }
+    const now = this.#rules.clock.now();
+    // The checkpoint is in the job's row: the run has written it there while it went on.
+    await sql`
+      insert into job_requests (rule_id, action, requested_at, requested_by, run_at, attempt, priority, job_group,
+        args, checkpoint, of_job)
+      select job_rules.id, 'run', cast(${now} as bigint), cast(${`job ${jobId}, which ${what}`} as text),
+        cast(${now + delayMs} as bigint), jobs.attempt + 1, due_priority, due_group, jobs.args, jobs.checkpoint, jobs.id
+      from jobs inner join job_rules on job_rules.id = jobs.rule_id
+      where jobs.id = ${jobId}
+    `.execute(tx);
+    const when = delayMs === 0 ? '' : ` in ${durationText(delayMs)}`;
+    return `attempt ${attempt + 1} of ${retries + 1} comes${when}`;
+  }
+
+  async #tell(tx: Kysely<Database>, entry: Omit<RuleEntry, 'dueUntil' | 'times'>): Promise<void> {
+    const decided = { by: this.#rules.actor, at: this.#rules.clock.now() };
+    await writeEntries(tx, [{ ...entry, dueUntil: null, times: 1 }], decided);
+  }
+
+  /** The end may have been written before, and only the word of it lost with the connection to the database. */
+  async #earlier(tx: Kysely<Database>, job: Job, { status, message }: Outcome): Promise<Ended> {
+    const row = await tx
+      .selectFrom('jobs')
+      .select(['worker_id', 'status', 'message'])
+      .where('id', '=', job.id)
+      .executeTakeFirst();
+    const mine = row?.worker_id === this.#rules.actor && row.status === status && row.message === message;
+    // What came of it then was not told either.
+    return mine ? { mine, follows: '', wakes: true } : lostMeanwhile;
+  }
+
+  /** Marks the runs of workers that have stopped or died as lost, and does what their rules say of that. */
+  async giveUpLost(): Promise<Job[]> {
+    // Looking needs no lock, and there is seldom anything to do.
+    const found = await orphans(this.#rules.db);
+    if (found.length === 0) return [];
+    // Before it may run again: what a run in a process has detached outlives its worker.
+    for (const { id, worker_id, run_in } of found)
+      if (run_in === 'process') await killMarked(markOf(worker_id, id));
+    return await transact(this.#rules.db, async (tx) => {
+      const lost: Job[] = [];
+      for (const orphan of await orphans(tx)) {
+        const message =
+          orphan.stop_reason === leaveReason
+            ? interrupted
+            : `worker ${orphan.worker_id} ended meanwhile: ${orphan.stop_reason ?? 'nothing is known of it'}`;
+        const row = await tx
+          .updateTable('jobs')
+          .set({ status: 'lost', message, end_datetime: this.#rules.clock.now() })
+          .where('id', '=', orphan.id)
+          .where('status', '=', 'running')
+          .returningAll()
+          .executeTakeFirst();
+        // It has ended, or another worker has given it up, since it was read.
+        if (row === undefined) continue;
+        const job = jobFromRow(row);
+        await this.#lose(tx, job, message);
+        lost.push(job);
+      }
+      return lost;
+    });
+  }
+
+  /** Tells the ledger of a run that was lost, and runs it again, cancels the rule, or lets that go on. */
+  async #lose(tx: Kysely<Database>, job: Job, why: string): Promise<string> {
+    const { id, ruleId, attempt } = job;
+    const dueAt = job.dueAt?.getTime() ?? null;
+    await this.#tell(tx, { ruleId, jobId: id, dueAt, reason: 'lost', detail: `job ${id}: ${why}` });
+    const rule = await this.#lockIfReadable(ruleId, tx);
+    if (rule === null) return '';
+    const { onLost, retries } = rule.policies;
+    if (onLost === 'run-again') {
+      if (attempt <= retries) return await this.#tryAgain(tx, rule, job, 'was lost');
+      // What kills its worker each time must not do so for ever.
+      return await this.#countFailure(tx, rule, job, `the last of ${attempt} attempts was lost`);
+    }
+    if (onLost === 'continue' || !rule.active) return '';
+    await this.#rules.cancelFailed(tx, ruleId, `job ${id} was lost`);
+    return 'the rule is cancelled by that';
+  }
+
+  /** Null where somebody deleted the rule or made it unreadable; how its run ended has to be written all the same. */
+  async #lockIfReadable(id: number, tx: Kysely<Database>): Promise<JobRule | null> {
+    try {
+      return await this.#rules.lock(id, tx);
+    } catch (error) {
+      if (!isFaultOfRule(error)) throw error;
+      return null;
+    }
+  }
+}
+
+/** A run went well: the next failure is the first in a row. */
+async function forgetFailures(tx: Kysely<Database>, id: number): Promise<void> {
+  await tx
+    .updateTable('job_rules')
+    .set({ failures_in_row: 0 })
+    .where('id', '=', id)
+    .where('failures_in_row', '>', 0)
+    .execute();
+}
+
+/** About twice as long with each attempt, and never quite the same, so that those who failed together part. */
+function retryDelayMs(firstSeconds: number, attempt: number): number {
+  const delayMs = Math.min(firstSeconds * 1000 * 2 ** (attempt - 1), longestDelayMs);
+  return Math.round(delayMs * (0.9 + 0.2 * Math.random()));
+}
+
+/** Running jobs whose worker is not among the living. */
+async function orphans(
+  db: Kysely<Database>,
+): Promise<Array<Pick<JobRow, 'id' | 'worker_id' | 'run_in'> & { stop_reason: string | null }>> {
+  return await db
+    .selectFrom('jobs')
+    .leftJoin('workers', 'workers.id', 'jobs.worker_id')
+    .select(['jobs.id', 'jobs.worker_id', 'jobs.run_in', 'workers.stop_reason'])
+    .where('jobs.status', '=', sql.lit('running' as const))
+    .where((eb) => eb.or([eb('workers.id', 'is', null), eb('workers.stopped_at', 'is not', null)]))
+    // Not by the number alone: SQLite would read the whole history in that order, to be spared the sorting.
+    .orderBy('jobs.start_datetime')
+    .orderBy('jobs.id')
+    .execute();
+}

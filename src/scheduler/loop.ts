@@ -1,0 +1,128 @@
+// The task coroutine. It calls `Tasks.run` at the time that `Tasks.run` returned, on a wake-up, and every 5 s in case one
+// was lost.
+
+import { beatMs, untilBeat } from '../../channels/waiting/beat.js';
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../log/logger.js';
+import { interrupted } from '../runs/job.js';
+import { settleMs } from '../runs/run-stop.js';
+import type { Tasks } from './tasks.js';
+
+/** The delay after a failed tick. It doubles with each further failure, up to `beatMs` (5 s). */
+const firstRetryMs = 250;
+
+type LoopTasks = Pick<Tasks, 'begin' | 'run' | 'attend' | 'settled' | 'abortAll' | 'running'>;
+
+/**
+ * The loop is in one of these states:
+ *
+ * - *stopped*: nothing happens. `start`: *started*.
+ * - *started*: a tick goes on or a timer is set. A wake-up during a tick causes one more. `stop`: *stopped*.
+ * - *paused*, while started: a tick begins no runs and only ends those that someone cancels. `resume`: *started*.
+ *
+ * The daemon pauses the loop at the signal TSTP, for an operator who wants no new runs, and resumes it at CONT.
+ */
+export class TaskLoop {
+  readonly #tasks: LoopTasks;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #started = false;
+  #paused = false;
+  #ticking: Promise<void> | null = null;
+  #wanted = false;
+  #disarm: () => void = () => undefined;
+  #failures = 0;
+
+  constructor(tasks: LoopTasks, clock: Clock, logger: Logger) {
+    this.#tasks = tasks;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** Begins to run what is due. A second call is only a wake-up. */
+  start(): void {
+    if (!this.#started) this.#tasks.begin();
+    this.#started = true;
+    this.wake();
+  }
+
+  /** Polls the rules now. Does nothing before `start`. */
+  wake(): void {
+    if (!this.#started) return;
+    this.#wanted = true;
+    this.#ticking ??= this.#tickWhileWanted();
+  }
+
+  /** Takes no new work until `resume`. Runs go on, and people can cancel them. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#tasks.begin();
+    this.wake();
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /**
+   * Takes no new work and waits for the runs. Shortly before the end of `graceMs` it asks them to end. After `graceMs` it
+   * does not wait any longer.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.#started = false;
+    this.#disarm();
+    const patienceMs = Math.min(settleMs, graceMs / 2);
+    const patience = new AbortController();
+    const disarm = this.#clock.after(graceMs - patienceMs, () => patience.abort());
+    await this.#ticking;
+    await this.#tasks.settled(patience.signal);
+    disarm();
+    if (this.#tasks.running.length === 0) return;
+    this.#tasks.abortAll(interrupted, patienceMs);
+    await this.#tasks.settled();
+  }
+
+  async #tickWhileWanted(): Promise<void> {
+    this.#disarm();
+    let until = this.#clock.now();
+    while (this.#wanted && this.#started) {
+      this.#wanted = false;
+      until = await this.#tick();
+      // On SQLite, a tick never yields to the event loop. So timers and messages get a turn here.
+      if (this.#wanted) await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#ticking = null;
+    if (this.#started) this.#rest(until);
+  }
+
+  /** A wake-up may be lost, and the clock may be set. So the next tick comes within 5 s. */
+  #rest(until: number): void {
+    const now = this.#clock.now();
+    const restMs = Math.max(0, until - now);
+    this.#disarm = this.#clock.after(restMs > beatMs ? untilBeat(now) : restMs, () => this.wake());
+  }
+
+  /** @returns when the next tick is due, in ms since 1970 */
+  async #tick(): Promise<number> {
+    try {
+      const next = await (this.#paused ? this.#tasks.attend() : this.#tasks.run());
+      if (this.#failures > 0) this.#logger.info('the rules can be read again');
+      this.#failures = 0;
+      return next.getTime();
+    } catch (error) {
+      // Logged once, not at every attempt: the database may be away for hours.
+      if (this.#failures === 0) this.#logger.error('the rules cannot be read or run; trying again', error);
+      this.#failures++;
+      return this.#clock.now() + Math.min(firstRetryMs * 2 ** (this.#failures - 1), beatMs);
+    }
+  }
+}
