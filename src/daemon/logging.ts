@@ -1,4 +1,5 @@
-// What a worker needs for logging: a logger for its own records, and the log that it writes for the whole site when it is its turn.
+// What a worker needs for logging: a logger for its own records, and the log that it writes for the whole
+// site when it is its turn.
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +26,7 @@ export interface WorkerLoggerOptions {
   readonly site: Site;
   readonly layer: ChannelLayer;
   readonly clock: SteadyClock;
-  /** Also given what the worker itself logs. */
+  /** A second sink for the worker's own records. */
   readonly terminal: LogSink | undefined;
 }
 
@@ -152,8 +153,8 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
     },
   });
   const lease = new Lease(store.db, databaseClock, `log ${place}`.trimEnd(), workerId);
-  const told = { onEvent, onBlocked, onChange };
-  const service: LogService = new LogService({ coroutine, lease, lock, layer, channel, clock, ...told });
+  const listeners = { onEvent, onBlocked, onChange };
+  const service: LogService = new LogService({ coroutine, lease, lock, layer, channel, clock, ...listeners });
   return { coroutine, service, socket: socketOf(site, own, clock, logger) };
 }
 
@@ -175,8 +176,8 @@ function socketOf(site: Site, own: WorkerLogger, clock: SteadyClock, logger: Log
 
 /**
  * Names the log whose lease a worker wants: empty for the one log of a site. Where the database serves
- * several machines and the channel layer is a file of this one, records do not leave the machine: then each has its
- * own log.
+ * several machines and the channel layer is a file of this one, records do not leave the machine: then each
+ * has its own log.
  */
 function logPlace({ settings }: Site): string {
   const { channelLayer, databaseUrl } = settings;

@@ -1,4 +1,5 @@
-// The due times of a rule: those of its recurrence, less what is excluded, moved by its jitter; and what is told of them.
+// The due times of a rule: its recurrence without exclusions, moved by jitter, and the ledger entries about
+// them.
 
 import { AdmittedTimes, type Outcome } from '../recurrence/admitted-times.js';
 import { Exclusions, excludedRule, isExcludedList } from '../recurrence/exclusions.js';
@@ -15,7 +16,10 @@ import type { Policies } from './policies.js';
 export interface DueEntry extends TimetableEntry {
   /** When it would be due, were it neither excluded nor moved by jitter, in ms since 1970. */
   readonly instant: number;
-  /** What excludes it, as it is written in the rule; null where nothing does. It is put off or, without `at`, left out. */
+  /**
+   * What excludes it, as it is written in the rule; null where nothing does. It is put off or, without `at`,
+   * left out.
+   */
   readonly excludedBy: string | null;
   /** The due time that makes up for one that is left out since it is excluded. */
   readonly instead: Date | null;
@@ -34,16 +38,16 @@ export interface DueTimesOptions {
   readonly seed: number;
 }
 
-/** Times that are left out together are counted up to here. */
+/** Maximum count of times that are skipped together. */
 const maxCounted = 1000;
 /** Where nothing is due any more but what was put off, so many entries more are read. */
 const lookAhead = 50;
-/** A rule that moves on over more than this was off for long; then not all is told. */
+/** For a longer period the ledger gets only a summary. */
 const maxNotes = 100;
-/** Nobody walks through more times than this for what is to be told. */
+/** Maximum of times to examine for ledger entries. */
 const maxSteps = 10_000;
 
-/** Something to tell of a time, or of several in a row of which the same is to be told. */
+/** A note about one time, or about several in a row with the same reason. */
 interface Note extends Entry {
   readonly dueAt: number;
   readonly dueUntil: number;
@@ -89,8 +93,8 @@ export class DueTimes {
   }
 
   /**
-   * The next due times after an instant in their order, with what was made of them by clock changes, exclusions and
-   * jitter, and with what comes to nothing; at most `most` entries.
+   * The next due times after an instant in their order, with what was made of them by clock changes,
+   * exclusions and jitter, and with what comes to nothing; at most `most` entries.
    */
   timetable(after: Date, most: number): DueEntry[] {
     const from = after.getTime();
@@ -115,8 +119,8 @@ export class DueTimes {
   }
 
   /**
-   * For the ledger: the times later than one instant and up to another that come to nothing, or are moved, by a clock
-   * change or since they are excluded. Many of them are told as one.
+   * For the ledger: the times later than one instant and up to another that come to nothing, or are moved, by
+   * a clock change or since they are excluded. Many of them are told as one.
    */
   skippedOrMovedBetween(from: number, to: number): Entry[] {
     const notes: Note[] = [];
@@ -140,7 +144,9 @@ export class DueTimes {
     return notes.map(withWalls);
   }
 
-  /** What becomes of the times of the recurrence, from the first one that may be due later than an instant. */
+  /**
+   * What becomes of the times of the recurrence, from the first one that may be due later than an instant.
+   */
   *#walk(after: number): Generator<DueEntry, void, undefined> {
     for (const outcome of this.#admitted.outcomesAfter(this.#admitted.earliestPostponedPast(after)))
       yield this.#entryOf(outcome);
@@ -186,13 +192,13 @@ export class DueTimes {
     }
   }
 
-  /** Where there may be something to tell: mostly nowhere. */
+  /** The periods that may need notes. Most rules have none. */
   #stretchesToTell(from: number, to: number): ReadonlyArray<readonly [number, number]> {
     const { isElapsed, zone } = this.#own;
     if (isElapsed) return this.#excludesNothing ? [] : [[from, to]];
     const changes = zone.changesBetween(from - farthestMs, to + farthestMs).map((change) => ({
       at: change.at,
-      // What a change does to a time may be told of another, as far away.
+      // A clock change may produce a note about a time as far away as the change is large.
       size: Math.abs(change.offsetMs - change.offsetBeforeMs),
     }));
     const widest = Math.max(0, ...changes.map(({ size }) => size));

@@ -11,11 +11,14 @@ export interface RuleEntry extends Entry {
   readonly ruleId: number;
   /** The request that was decided upon. */
   readonly requestId?: number;
-  /** The job, where neither due time nor request tell which. */
+  /** The job, where neither the due time nor the request identifies it. */
   readonly jobId?: number;
 }
 
-/** How the detail of `taken` begins where no other worker was quicker: the clock was set back to a time for which there is a job. */
+/**
+ * How the detail of `taken` begins where no other worker was quicker: the clock was set back to a time for
+ * which there is a job.
+ */
 export const ranBefore = 'run before,';
 
 /** Why there is no further attempt. */
@@ -54,7 +57,8 @@ export function storable(text: string): string {
 }
 
 /**
- * What was due and had not begun when a rule was changed: it will not be run, since an edit never makes a rule run.
+ * What was due and had not begun when a rule was changed: it will not be run, since an edit never makes a
+ * rule run.
  *
  * @param rule as it was before, due at `dueAt`
  * @param until what is due later may still be run

@@ -47,7 +47,10 @@ export class Jobs {
     });
   }
 
-  /** @returns false while a transaction of the run holds its job, which must not hold up the worker's connection with it */
+  /**
+   * @returns false while a transaction of the run holds its job, which must not hold up the worker's
+   * connection with it
+   */
   async setProgress(job: Job, progress: Progress): Promise<boolean> {
     const updated = await this.#db
       .updateTable('jobs')

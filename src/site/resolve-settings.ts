@@ -6,9 +6,11 @@ import { hidePassword } from '../base/hide-password.js';
 import { schemaProblems } from '../base/schema-problem.js';
 import { type AboutSetting, type Settings, settingsSchema } from './settings.js';
 
-/** Values from one place, not yet checked: a file, the environment or the command line. */
+/** Unchecked values from one source: a file, the environment or the command line. */
 export interface SettingSource {
-  /** What messages call a value's place: a file's path, `the command line`, `environment variable LINOD_NAME`. */
+  /**
+   * What messages call a value's place: a file's path, `the command line`, `environment variable LINOD_NAME`.
+   */
   place(key: string): string;
   readonly values: Readonly<Record<string, unknown>>;
 }
@@ -45,7 +47,8 @@ export function checkSetting<K extends keyof Settings>(
 /**
  * Merges sources into complete settings, the first that has a key decides.
  *
- * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for an unknown key, with the nearest known one, or a wrong value
+ * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for an unknown key, with the nearest known one, or a wrong
+ * value
  */
 export function resolveSettings(sources: readonly SettingSource[], directory: string): Settings {
   const values: Record<string, unknown> = {};
@@ -65,7 +68,7 @@ export function resolveSettings(sources: readonly SettingSource[], directory: st
     throw new Error('unreachable: each issue is about a setting');
   const { allowed, isSecret, isProgram } = aboutSetting(key);
   const [wrong] = isProgram ? schemaProblems(entries[key], value) : [];
-  // What is wrong inside of an object is told by itself: the whole may be long.
+  // An error inside an object is reported alone, because the whole object may be long.
   if (wrong !== undefined && wrong.field !== '')
     throw new BadConfigError(places[key] ?? 'the default', key, wrong.problem);
   const shown = isSecret ? 'something else, which is not shown' : show(value);

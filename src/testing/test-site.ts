@@ -10,7 +10,7 @@ import type { LevelName } from '../base/log-levels.js';
 import type { Fields } from '../log/fields.js';
 import { type Procedure, Procedures } from '../rules/procedure.js';
 import { type Job, jobFromRow } from '../runs/job.js';
-import { readOutlook } from '../scheduler/due.js';
+import { readPendingWork } from '../scheduler/due.js';
 import { loadSite, type Site, type SiteConfig } from '../site/site.js';
 import { openStore, type Store } from '../store/store.js';
 import { ManualClock } from './manual-clock.js';
@@ -241,7 +241,7 @@ export class TestSite {
 
   /** The next instant at which something comes due. What cannot run now waits for the next event. */
   async #nextAt(): Promise<number> {
-    const { nextDue, nextAsked } = await readOutlook(this.store.db, this.clock.now());
+    const { nextDue, nextAsked } = await readPendingWork(this.store.db, this.clock.now());
     return Math.min(nextDue ?? Number.POSITIVE_INFINITY, nextAsked ?? Number.POSITIVE_INFINITY);
   }
 

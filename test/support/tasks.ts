@@ -14,7 +14,7 @@ export const quietView: View = {
   pollingSince: 0,
   workerRanAt: () => true,
   groupWaits: new Map(),
-  left: [],
+  abandoned: [],
   delayOf: () => null,
 };
 

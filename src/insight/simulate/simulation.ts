@@ -190,7 +190,7 @@ class Simulation {
       pollingSince: this.#options.from,
       workerRanAt: () => true,
       groupWaits: new Map<string, string>(),
-      left: [],
+      abandoned: [],
       delayOf: (rule: JobRule, dueAt: number) => this.#delays.of(rule, dueAt),
     };
     const batch = new Batch(this.#rules, view, this.#now, 'simulation');

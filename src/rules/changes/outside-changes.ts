@@ -27,11 +27,10 @@ export class OutsideChanges {
   }
 
   /**
-   * Takes over what was changed in the database since the last look: works out anew when the rules are due, as an edit
-   * at that time would have done, and cancels those that cannot be rules any more. Costs next to nothing when there is
-   * nothing.
+   * Applies the changes that were made in the database since the last poll: computes the due times again, as
+   * an edit does, and cancels rules that became invalid.
    *
-   * @returns whether there was something
+   * @returns whether there were changes
    */
   async look(): Promise<boolean> {
     const changed = await this.#rules.db
@@ -56,7 +55,7 @@ export class OutsideChanges {
       .forNoKeyUpdate()
       .executeTakeFirst();
     const changes = await this.#sign(tx, id);
-    // Another worker was quicker, or the rule has been deleted.
+    // Another worker was faster, or the rule was deleted.
     const last = changes.at(-1);
     if (row === undefined || last === undefined) return null;
     const by = last.changed_by ?? somebody;

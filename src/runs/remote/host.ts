@@ -51,7 +51,10 @@ export interface RunProgram {
   readonly execArgv?: readonly string[];
 }
 
-/** The built serve.ts. It is found by the package's name, because a bundle does not know where its sources were. */
+/**
+ * The built serve.ts. It is found by the package's name, because a bundle does not know where its sources
+ * were.
+ */
 export function ownProgram(): RunProgram {
   const root = dirname(createRequire(import.meta.url).resolve('linod/package.json'));
   return { url: pathToFileURL(join(root, 'dist/src/runs/remote/serve.js')) };

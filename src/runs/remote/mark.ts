@@ -14,8 +14,8 @@ export function markOf(workerId: string, jobId: number): string {
 const maxSearches = 5;
 
 /**
- * Kills all processes that carry the mark of a run. Never rejects. Does nothing where there is no `/proc`, and misses
- * processes with an environment of their own or of another user.
+ * Kills all processes that carry the mark of a run. Never rejects. Does nothing where there is no `/proc`,
+ * and misses processes with an environment of their own or of another user.
  */
 export async function killMarked(mark: string): Promise<void> {
   for (let searches = 0; searches < maxSearches; searches++) {

@@ -1,5 +1,5 @@
-// What a worker and the thread or process of a run say to one another. Both lists are closed: what else comes, from a
-// procedure that uses the same way for itself, is dropped.
+// What a worker and the thread or process of a run say to one another. Both lists are closed: what else
+// comes, from a procedure that uses the same way for itself, is dropped.
 
 import * as v from 'valibot';
 

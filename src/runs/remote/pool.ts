@@ -44,7 +44,7 @@ export class HostPool {
     return host;
   }
 
-  /** Keeps one for the next run, in place of the one that has waited longest. */
+  /** Keeps a host for the next run. A full pool drops the host that has waited longest. */
   giveBack(host: RunHost): void {
     host.listener = null;
     host.keep(false);

@@ -140,7 +140,7 @@ for (const { is, columns, why } of others) {
     await bench.store.db.updateTable('workers').set(columns).execute();
     await bench.tasks.setup();
     bench.clock.advance(25_000);
-    bench.tasks.begin();
+    bench.tasks.startPolling();
     await bench.tasks.run();
     await bench.tasks.settled();
     t.match(await reasons(bench), [`late by 15 s: ${why}`, /^dropped 1 further/]);
