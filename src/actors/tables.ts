@@ -50,7 +50,7 @@ export async function lookAround(context: ActorContext): Promise<WorkerRow[]> {
   await ends.giveUpLost();
   const living = await registry.living();
   // A worker takes over by itself what was changed in the database.
-  if (living.length === 0) await outside.look();
+  if (living.length === 0) await outside.adoptAll();
   return living;
 }
 

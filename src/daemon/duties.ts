@@ -134,7 +134,7 @@ export class Duties {
 
   /** Applies changes that were made in the database by hand. */
   async takeChanges(): Promise<void> {
-    if (await this.#context.tasks.outside.look()) this.#context.loop.wake();
+    if (await this.#context.tasks.outside.adoptAll()) this.#context.loop.wake();
   }
 
   async #beat(): Promise<void> {

@@ -98,7 +98,7 @@ function adopterOf(
   });
 }
 
-/** A process that ended before it had read the configuration left its records at the default place. */
+/** A process that ended before it had read the configuration left its records in the default directory. */
 function spoolDirectoriesOf({ spoolDirectory, directory }: Site): string[] {
   return [...new Set([spoolDirectory, join(directory, 'log', 'spool')])];
 }
@@ -130,7 +130,7 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
   const { settings, logFile, logChannel: channel } = site;
   const { levels, sender, transport, logger } = own;
   const lock = new LogLock(logFile, workerId);
-  const place = logPlace(site);
+  const location = logPlace(site);
   const coroutine = new LoggerCoroutine({
     layer,
     channel,
@@ -152,7 +152,7 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
       if (terminal !== undefined) reportTrouble(terminal, error);
     },
   });
-  const lease = new Lease(store.db, databaseClock, `log ${place}`.trimEnd(), workerId);
+  const lease = new Lease(store.db, databaseClock, `log ${location}`.trimEnd(), workerId);
   const listeners = { onEvent, onBlocked, onChange };
   const service: LogService = new LogService({ coroutine, lease, lock, layer, channel, clock, ...listeners });
   return { coroutine, service, socket: socketOf(site, own, clock, logger) };

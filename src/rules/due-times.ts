@@ -12,35 +12,35 @@ import { farthestMs } from '../recurrence/time/zone.js';
 import type { Entry } from './ledger-entry.js';
 import type { Policies } from './policies.js';
 
-/** A due time, or one that comes to nothing. */
+/** A due time, or a skipped one. */
 export interface DueEntry extends TimetableEntry {
-  /** When it would be due, were it neither excluded nor moved by jitter, in ms since 1970. */
+  /** The time without exclusion and jitter, in ms since 1970. */
   readonly instant: number;
   /**
    * What excludes it, as it is written in the rule; null where nothing does. It is put off or, without `at`,
-   * left out.
+   * skipped.
    */
   readonly excludedBy: string | null;
-  /** The due time that makes up for one that is left out since it is excluded. */
+  /** The due time that makes up for one that is excluded. */
   readonly instead: Date | null;
-  /** How many times in a row are left out together, and the last of them. */
+  /** How many times in a row are skipped together, and the last of them. */
   readonly times: number;
   readonly lastInstant: number;
   readonly lastWall: string;
-  /** By how much it is moved, in ms. */
+  /** The jitter, in ms. */
   readonly jitterMs: number;
 }
 
 export interface DueTimesOptions {
   readonly recurrence: Recurrence;
   readonly policies: Pick<Policies, 'excluded' | 'onExcluded' | 'jitterSeconds'>;
-  /** What decides about the jitter: the number of the rule. */
+  /** Determines the jitter: the id of the rule. */
   readonly seed: number;
 }
 
 /** Maximum count of times that are skipped together. */
 const maxCounted = 1000;
-/** Where nothing is due any more but what was put off, so many entries more are read. */
+/** Maximum of further entries to read when only postponed times remain. */
 const lookAhead = 50;
 /** For a longer period the ledger gets only a summary. */
 const maxNotes = 100;
@@ -81,13 +81,13 @@ export class DueTimes {
 
   /** The first due time strictly later than an instant, or null. */
   nextAfter(instant: Date): Date | null {
-    // For most rules there is nothing to add to the recurrence.
+    // Most rules have neither exclusions nor jitter.
     if (this.#excludesNothing && this.#jitter === null) return this.#recurrence.nextAfter(instant);
     const next = (this.#jitter ?? this.#admitted).nextAfter(instant.getTime());
     return next === null ? null : new Date(next);
   }
 
-  /** By how much jitter has moved a due time, in ms. */
+  /** The jitter of a due time, in ms. */
   jitterOf(dueAt: number): number {
     return this.#jitter?.shiftBefore(dueAt) ?? 0;
   }
@@ -120,7 +120,7 @@ export class DueTimes {
 
   /**
    * For the ledger: the times later than one instant and up to another that come to nothing, or are moved, by
-   * a clock change or since they are excluded. Many of them are told as one.
+   * a clock change or since they are excluded. Many of them share one entry.
    */
   skippedOrMovedBetween(from: number, to: number): Entry[] {
     const notes: Note[] = [];
@@ -144,9 +144,7 @@ export class DueTimes {
     return notes.map(withWalls);
   }
 
-  /**
-   * What becomes of the times of the recurrence, from the first one that may be due later than an instant.
-   */
+  /** The entries of the recurrence, from the first one that may be due later than an instant. */
   *#walk(after: number): Generator<DueEntry, void, undefined> {
     for (const outcome of this.#admitted.outcomesAfter(this.#admitted.earliestPostponedPast(after)))
       yield this.#entryOf(outcome);
@@ -181,7 +179,7 @@ export class DueTimes {
     return this.#jitter?.shiftOf(at) ?? 0;
   }
 
-  /** The times from one on up to but without an instant, as far as it makes sense to count them. */
+  /** The times from one up to but without an instant, with a limited count. */
   #countBefore(first: number, until: number): { readonly times: number; readonly last: number } {
     let last = first;
     for (let times = 1; ; times++) {
@@ -254,6 +252,6 @@ function withWalls({ reason, dueAt, dueUntil, times, detail, wall, lastWall }: N
 }
 
 function theRest(dueAt: number, dueUntil: number): Entry {
-  const detail = 'more times from here on are left out or moved, which is not told one by one';
+  const detail = 'more times from here on are skipped or moved, and are not listed one by one';
   return { reason: 'skipped', dueAt, dueUntil, times: 1, detail };
 }

@@ -275,7 +275,7 @@ function register(options: ScheduleOptions, func: ProcedureFunction, source: str
   }
   const earlier = Procedures.get(name);
   // A file that is loaded again replaces what it registered.
-  if (earlier !== undefined && (earlier.source !== source || source === unknownPlace)) {
+  if (earlier !== undefined && (earlier.source !== source || source === unknownLocation)) {
     throw new DuplicateProcedureError(name, earlier.source, source);
   }
   const procedure = new Procedure(name, func, options, source);
@@ -334,7 +334,7 @@ function timePart(part: string, value: number, max: number, source: string): str
   );
 }
 
-const unknownPlace = 'an unknown place';
+const unknownLocation = 'an unknown location';
 
 /**
  * Where the caller of a function stands, `FILE:LINE`, so that messages can name it. Without the column, which
@@ -347,8 +347,8 @@ function callSite(callee: (...args: never[]) => unknown): string {
   Error.captureStackTrace(holder, callee);
   const frame = holder.stack?.split('\n').at(-1) ?? '';
   Error.stackTraceLimit = limit;
-  const place = /((?:file:\/\/)?\/.*?):(\d+):\d+\)?$/.exec(frame);
-  if (place?.[1] === undefined) return unknownPlace;
-  const path = place[1].startsWith('file:') ? fileURLToPath(place[1]) : place[1];
-  return `${path}:${place[2]}`;
+  const location = /((?:file:\/\/)?\/.*?):(\d+):\d+\)?$/.exec(frame);
+  if (location?.[1] === undefined) return unknownLocation;
+  const path = location[1].startsWith('file:') ? fileURLToPath(location[1]) : location[1];
+  return `${path}:${location[2]}`;
 }

@@ -1,4 +1,4 @@
-// Makes the `ar` of a run, wherever it takes place.
+// Makes the `ar` of a run, inline, in a thread or in a process.
 
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../log/logger.js';

@@ -128,7 +128,7 @@ export function describeThrown(error: unknown): string {
   return described.length > maxText ? `${described.slice(0, maxText)}…` : described;
 }
 
-/** The same in one line, without the place. */
+/** The same in one line, without the location. */
 export function headline(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error, { depth: 0 });
   return text.split('\n', 1)[0] ?? '';

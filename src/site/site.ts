@@ -16,7 +16,7 @@ export interface LoadOptions {
   /** Settings from the command line, which are stronger than all others; keyed as the settings are. */
   readonly flags?: SiteConfig;
   /** Where these come from, for errors; default `the command line`. */
-  readonly flagsPlace?: string;
+  readonly flagsLocation?: string;
   readonly environment?: NodeJS.ProcessEnv;
   /** Reads the configuration file again although this process did before. */
   readonly anew?: boolean;
@@ -138,9 +138,9 @@ export async function loadSite(directory: string, options: LoadOptions = {}): Pr
   const file = basename(configFile);
   const config = await readConfig(found, configFile, options.anew ?? false);
   const sources: SettingSource[] = [
-    { values: options.flags ?? {}, place: () => options.flagsPlace ?? 'the command line' },
+    { values: options.flags ?? {}, location: () => options.flagsLocation ?? 'the command line' },
     environmentSource(options.environment ?? process.env),
-    { values: config, place: () => file },
+    { values: config, location: () => file },
   ];
   const hasZone = sources.some(({ values }) => values.timezone !== undefined);
   return new Site(found, configFile, resolveSettings(sources, found), hasZone);
@@ -200,15 +200,15 @@ function procedureFiles(path: string, optional: string): string[] {
 }
 
 /**
- * A loader's error in one line, with the place: the line of the site's own file that threw, or where a parser
+ * A loader's error in one line, with the location: the line of the site's own file that threw, or where a parser
  * stopped, which tells that itself: ` /srv/mysite/linod.config.ts:3:10`.
  */
 function headline(error: unknown, directory: string): string {
   const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : '';
   const text = error instanceof Error ? error.message : String(error);
   const [first = '', second = ''] = text.split('\n').map((line) => line.trim());
-  const place = /^\/.*:\d+:\d+$/.test(second) ? second : placeOf(error, directory);
-  return `${name}${first}${place === undefined || first.includes(place) ? '' : `, at ${place}`}`;
+  const location = /^\/.*:\d+:\d+$/.test(second) ? second : placeOf(error, directory);
+  return `${name}${first}${location === undefined || first.includes(location) ? '' : `, at ${location}`}`;
 }
 
 /**

@@ -76,7 +76,7 @@ export async function openTestSite(options: TestSiteOptions = {}): Promise<TestS
   try {
     await writeFile(join(directory, 'linod.config.json'), '{}');
     const flags = { name: 'test', timezone: 'UTC', ...config };
-    const site = await loadSite(directory, { flags, flagsPlace: 'openTestSite', environment: {} });
+    const site = await loadSite(directory, { flags, flagsLocation: 'openTestSite', environment: {} });
     const store = await openStore({ url: site.settings.databaseUrl, clock });
     const testSite = new TestSite({ site, store, clock, procedures: procedureList, removeDirectory });
     await testSite.tasks.setup();

@@ -1,6 +1,6 @@
 // The history of the rules: who changed what, when and how; and taking changes back.
 //
-// Triggers write it (store/migrations/triggers.ts), so that nothing is left out. Whoever changes a rule here
+// Triggers write it (store/migrations/triggers.ts), so that none is missing. Whoever changes a rule here
 // signs what they wrote. What nobody has signed was changed in the database itself: see outside-changes.ts.
 
 import { UsageError } from '../../base/errors.js';

@@ -47,7 +47,7 @@ export interface ExportedRule extends Omit<RuleEntry, 'suggestion' | 'effective'
   readonly effective: Suggestion;
 }
 
-/** What stands in a file of rules is not one, or cannot be. Each problem names its place. */
+/** A file of rules is invalid. Each problem names its location. */
 export class BadRulesFileError extends LinodError {
   readonly problems: readonly string[];
 

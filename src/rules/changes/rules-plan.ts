@@ -100,15 +100,15 @@ export class RulesPlans {
     const steps: Step[] = [];
     const problems: string[] = [];
     for (const [i, entry] of file.rules.entries()) {
-      const place = `rules[${i}] (${entry.name})`;
+      const location = `rules[${i}] (${entry.name})`;
       const found = match(entry, rows, this.#procedures);
       const before = steps.find((step) => isSame(step, entry, found));
-      if (typeof found === 'string') problems.push(`${place}: ${found}`);
-      else if (before !== undefined) problems.push(`${place}: it is the same rule as ${before.place}`);
-      else if ('row' in found) steps.push({ place, entry, row: found.row, isNew: false });
+      if (typeof found === 'string') problems.push(`${location}: ${found}`);
+      else if (before !== undefined) problems.push(`${location}: it is the same rule as ${before.location}`);
+      else if ('row' in found) steps.push({ location, entry, row: found.row, isNew: false });
       else {
         const id = await this.#rules.insert(tx, found.procedure, 'apply', entry.name);
-        steps.push({ place, entry, row: await this.#rules.lockRow(id, tx), isNew: true });
+        steps.push({ location, entry, row: await this.#rules.lockRow(id, tx), isNew: true });
       }
     }
     if (problems.length > 0) throw new BadRulesFileError(source, problems);
@@ -134,7 +134,7 @@ export class RulesPlans {
         } catch (error) {
           if (!isFaultOfRule(error)) throw error;
           failed.push(step);
-          problems.push(`${step.place}: ${error.message}`);
+          problems.push(`${step.location}: ${error.message}`);
         }
       }
       if (failed.length === waiting.length) throw new BadRulesFileError(source, problems);
@@ -191,7 +191,7 @@ class TakenBack extends Error {
 /** A rule that is there now, and what is to become of it. */
 interface Step {
   /** Of the entry in the file. */
-  readonly place: string;
+  readonly location: string;
   readonly entry: RuleEntry;
   readonly row: JobRuleRow;
   readonly isNew: boolean;

@@ -1,4 +1,4 @@
-// Due times that passed, were left out or moved, and what the ledger tells of them.
+// Due times that passed, were skipped or moved, and their ledger entries.
 
 import t from 'tap';
 import { noon, openBench } from '../../support/site.js';
