@@ -79,7 +79,7 @@ t.test(
     await here.untilJobs('ants', 'some ran', (jobs) => jobs.length >= 3);
 
     await server.stop();
-    for (const worker of workers) await worker.printed(/ERROR .*(cannot be read or run|heartbeat failed)/);
+    for (const worker of workers) await worker.printed(/ERROR .*(polling the rules failed|heartbeat failed)/);
     const refused = await here.run('linod', 'status');
     t.match(refused, {
       code: 1,
