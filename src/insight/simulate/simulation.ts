@@ -105,7 +105,7 @@ class Simulation {
     const none = { runs: 0, late: 0, worstLateMs: 0, overlaps: 0, skipped: 0, notDue: 0, dropped: 0 };
     const { id, name } = rule;
     const durationMs = this.#options.durationOf(rule);
-    const report = { rule: id, name, durationMs, ...none, moved: 0, cancelled: 0, timeouts: 0 };
+    const report = { rule: id, name, durationMs, ...none, nextDueTimes: 0, cancelled: 0, timeouts: 0 };
     const state: RuleState = { rule, report, dueAt: null, running: 0, overlapAt: null };
     this.#states.set(id, state);
     const since = this.#now - 1;
@@ -168,7 +168,7 @@ class Simulation {
     while (this.#waiting.length > 0) {
       const decided = this.#decide();
       const settled = new Set([
-        ...decided.moved.map(({ id }) => id),
+        ...decided.nextDueTimes.map(({ id }) => id),
         ...decided.broken.map(({ rule }) => rule),
       ]);
       this.#carryOut(decided);
@@ -208,7 +208,7 @@ class Simulation {
     return batch.decided;
   }
 
-  #carryOut({ moved, broken, starts, entries, waiting }: Decisions): void {
+  #carryOut({ nextDueTimes, broken, starts, entries, waiting }: Decisions): void {
     for (const { rule, error } of broken) {
       const state = this.#states.get(rule);
       if (state !== undefined) this.#dropBroken(state, error);
@@ -217,7 +217,7 @@ class Simulation {
       const state = this.#states.get(entry.ruleId);
       if (state !== undefined && (entry.dueAt ?? 0) < this.#options.to) countEntry(state, entry);
     }
-    for (const { id, next } of moved) {
+    for (const { id, next } of nextDueTimes) {
       const state = this.#states.get(id);
       if (state !== undefined) this.#setDue(state, next);
       this.#delays.delete(id);
@@ -301,11 +301,11 @@ function countEntry(state: RuleState, entry: Entry): void {
   countNote(state, entry, dueAt ?? 0);
 }
 
-/** Counts a time later than the due time that is not due, or is moved. */
+/** Counts a time later than the due time that is not due, or is nextDueTimes. */
 function countNote({ report }: RuleState, { reason, dueAt: at, times }: Entry, dueAt: number): void {
   if (at === null || at <= dueAt) return;
   if (reason === 'skipped') report.notDue += times;
-  if (reason === 'moved') report.moved += times;
+  if (reason === 'nextDueTimes') report.nextDueTimes += times;
 }
 
 function byPriority(a: RuleState, b: RuleState): number {
