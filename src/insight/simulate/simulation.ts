@@ -105,7 +105,7 @@ class Simulation {
     const none = { runs: 0, late: 0, worstLateMs: 0, overlaps: 0, skipped: 0, notDue: 0, dropped: 0 };
     const { id, name } = rule;
     const durationMs = this.#options.durationOf(rule);
-    const report = { rule: id, name, durationMs, ...none, nextDueTimes: 0, cancelled: 0, timeouts: 0 };
+    const report = { rule: id, name, durationMs, ...none, moved: 0, cancelled: 0, timeouts: 0 };
     const state: RuleState = { rule, report, dueAt: null, running: 0, overlapAt: null };
     this.#states.set(id, state);
     const since = this.#now - 1;
@@ -301,11 +301,11 @@ function countEntry(state: RuleState, entry: Entry): void {
   countNote(state, entry, dueAt ?? 0);
 }
 
-/** Counts a time later than the due time that is not due, or is nextDueTimes. */
+/** Counts a time later than the due time that is not due, or is moved. */
 function countNote({ report }: RuleState, { reason, dueAt: at, times }: Entry, dueAt: number): void {
   if (at === null || at <= dueAt) return;
   if (reason === 'skipped') report.notDue += times;
-  if (reason === 'nextDueTimes') report.nextDueTimes += times;
+  if (reason === 'moved') report.moved += times;
 }
 
 function byPriority(a: RuleState, b: RuleState): number {
