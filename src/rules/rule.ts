@@ -32,9 +32,7 @@ export class InvalidRuleError extends LinodError {
   }
 }
 
-/**
- * Whether it is what is written in a rule that cannot be, and neither the program's fault nor the database's.
- */
+/** Whether it is what is written in a rule that cannot be, and neither the program's fault nor the database's. */
 export function isFaultOfRule(error: unknown): error is LinodError {
   const isOfDatabase = error instanceof StoreUnavailableError || error instanceof NewerDatabaseError;
   return error instanceof LinodError && !isOfDatabase;
@@ -73,10 +71,7 @@ export class JobRule {
   #recurrence: Recurrence | undefined;
   #dueTimes: DueTimes | undefined;
 
-  /**
-   * @param before as it was read before: where nothing has changed, its fields are read and its recurrence is
-   * made once
-   */
+  /** @param before as it was read before: where nothing has changed, its fields are read and its recurrence is made once */
   constructor(row: JobRuleRow, siteTimezone: string, before?: JobRule) {
     this.id = row.id;
     this.seqno = row.seqno;
@@ -153,8 +148,8 @@ export class JobRule {
   }
 
   /**
-   * Wall time that the recurrence is anchored at, in the rule's zone. Where a `count` makes it begin later,
-   * its `recurrence` has that.
+   * Wall time that the recurrence is anchored at, in the rule's zone. Where a `count` makes it begin later, its
+   * `recurrence` has that.
    */
   get start(): string {
     const start = this.effective('startDatetime');
@@ -220,8 +215,8 @@ export class JobRule {
   }
 
   /**
-   * The first time after an instant at which it is due, if there is one; null for a rule that is not active,
-   * or that is due when a run of another one is done.
+   * The first time after an instant at which it is due, if there is one; null for a rule that is not active, or that is
+   * due when a run of another one is done.
    */
   dueAfter(instant: Date): Date | null {
     return this.active && this.policies.runAfter === '' ? this.dueTimes.nextAfter(instant) : null;
@@ -235,12 +230,9 @@ export class JobRule {
     return this.recurrence.nextAfter(instant) !== null && this.dueTimes.nextAfter(instant) === null;
   }
 
-  /**
-   * Ledger entries about the times between two due times, in ms since 1970; see {@link
-   * DueTimes.notesBetween}.
-   */
-  notesBetween(from: number, to: number): Entry[] {
-    return this.policies.runAfter === '' ? this.dueTimes.notesBetween(from, to) : [];
+  /** What the ledger is to be told of the times between two due times, in ms since 1970; see {@link DueTimes.skippedOrMovedBetween}. */
+  skippedOrMovedBetween(from: number, to: number): Entry[] {
+    return this.policies.runAfter === '' ? this.dueTimes.skippedOrMovedBetween(from, to) : [];
   }
 
   /** By how much jitter has moved a due time, in ms. */
@@ -290,8 +282,7 @@ function fieldsOf(row: JobRuleRow): Fields {
   const overrides = readOverrides(row, problems);
   const everyUnit = overrides.everyUnit ?? suggestion.everyUnit;
   const isSuggestedKind = kindOf(everyUnit) === kindOf(suggestion.everyUnit);
-  // These have no meaning for a cron expression or for Easter, so what was suggested for another kind does
-  // not count.
+  // These have no meaning for a cron expression or for Easter, so what was suggested for another kind does not count.
   const fitting = isSuggestedKind ? suggestion : { ...suggestion, every: 1, weekdays: [], positions: [] };
   const effective = { ...fitting, ...overrides };
   return { suggestion, overrides: { ...noOverrides, ...overrides }, effective, isSuggestedKind, problems };

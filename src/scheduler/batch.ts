@@ -30,7 +30,7 @@ export interface View {
   /** When the worker began to poll, in ms since 1970. */
   readonly pollingSince: number;
   /** Whether any worker with the procedure was running at an instant. */
-  ranAt(procedure: string, instant: number): boolean;
+  workerRanAt(procedure: string, instant: number): boolean;
   /** By group: why an earlier rule of this poll waits for it. */
   readonly groupWaits: ReadonlyMap<string, string>;
   readonly abandoned: readonly AbandonedRun[];

@@ -1,93 +1,101 @@
-// Decides what to do with a rule that is due: start, skip or wait. A pure function; it also writes the
-// reasons for the ledger.
+// Decides what becomes of a rule that is due, as a pure function. The reasons in the ledger come from here.
+//
+// The policies that decide:
+//
+// - `misfire`, for due times that passed without a run: `skip` drops them, `run-once` runs the oldest for all,
+//   `run-all` runs each. A time counts as passed when it is more than 5 s late (`lateAfterMs`).
+// - `misfireWindowSeconds`: `run-once` and `run-all` drop a time that is later than this. 0 is no limit.
+// - `overlap`, while a run of the rule goes on: `skip` the new run, `queue-one` waits for the end of the last, `allow`
+//   both, `cancel-previous` asks the last to end and waits for it.
 
 import { durationText } from '../base/duration.js';
 import { dueFrom, type Entry, lateAfterMs, maxCounted, passedBetween } from '../rules/ledger-entry.js';
 import type { Policies } from '../rules/policies.js';
 
-/** What to do now. */
+/** What is to be done now. */
 export type Action =
   | { readonly kind: 'start' }
   | { readonly kind: 'skip' }
-  /** Nothing yet: first a run of the rule or of its group has to end, or a slot has to be free. */
+  /** Nothing yet: a run of the rule or of its group has to end first, or a slot to be free. */
   | {
       readonly kind: 'wait';
       readonly for: 'run' | 'group' | 'slot';
-      /** The reason, as a clause. The ledger quotes it when the rule starts late. */
+      /** The reason, for the ledger if it starts late. */
       readonly why: string;
-      /** Jobs to cancel, so that this one can start. */
+      /** Ask these runs to end. */
       readonly cancel: readonly number[];
     };
 
 export interface Decision {
   readonly action: Action;
-  /** The due time that the action is about. */
+  /** The due time that starts, is skipped or waits, in ms since 1970, as all times here. */
   readonly at: number;
   /** For the ledger, in this order. Empty while the rule waits. */
   readonly entries: readonly Entry[];
-  /** When the rule is due next. Unchanged while the rule waits. */
+  /** When the rule is due next; the old time while it waits. */
   readonly next: number | null;
 }
 
-/** The parts of a rule that a decision needs. */
+/** The part of a rule that decides. */
 export interface DecidedRule {
   readonly policies: Pick<
     Policies,
     'misfire' | 'misfireWindowSeconds' | 'overlap' | 'group' | 'groupLimit' | 'runAfter'
   >;
   dueAfter(instant: Date): Date | null;
-  /** Entries about times between two due times that were skipped or moved. */
-  notesBetween(from: number, to: number): readonly Entry[];
-  /** By how much jitter has moved a due time. */
+  /** Entries for the times after one due time up to the next that exclusions or clock changes skip or move. */
+  skippedOrMovedBetween(from: number, to: number): readonly Entry[];
+  /** By how many ms jitter has moved a due time. */
   jitterOf(dueAt: number): number;
 }
 
-/** A run that has not ended. */
+/** A run that goes on. */
 export interface Running {
   readonly jobId: number;
   readonly since: number;
 }
 
-/** What kept a rule from starting: a run of its own, its group, a lack of slots, or an outage. */
+/** What keeps a rule from starting: its own run, its group, the lack of a slot, or an outage. */
 export interface Delay {
   readonly for: 'run' | 'group' | 'slot' | 'outage';
-  /** The reason, as a clause. */
+  /** In words. */
   readonly why: string;
 }
 
-/** The state of the site at the time of a decision. */
+/** The state of the site at the moment of the decision. */
 export interface Circumstances {
   readonly now: number;
-  /** Runs of this rule, on all workers. */
+  /** The runs of this rule that still go on, on all workers. */
   readonly running: readonly Running[];
-  /** The number of runs of its group, on all workers. */
+  /** The number of runs of its group that go on, on all workers. */
   readonly inGroup: number;
-  /** Why an earlier rule of the same group waits; null when none waits. */
+  /** Why an earlier rule of its group waits for the group; null when none waits. */
   readonly groupWait: string | null;
   readonly hasSlot: boolean;
   /** When this worker began to poll. */
   readonly pollingSince: number;
-  /** Whether a worker with the procedure was running at an instant. */
-  ranAt(instant: number): boolean;
-  /** What kept the rule from starting so far, if known. */
+  /** Whether a worker that has the procedure ran at an instant. */
+  workerRanAt(instant: number): boolean;
+  /** What has kept the rule from starting so far, if that is known. */
   readonly delay: Delay | null;
 }
 
-/** A due time this close before the first poll counts as seen by this worker. */
-const startMs = 1000;
+/** A worker started up to 1 s after a due time still runs it, with `misfire: skip`, too. */
+const startToleranceMs = 1000;
 
-/** Why a rule or a request waits while `maxJobs` jobs run. */
-export const allSlotsTaken = 'all job slots were taken';
+/** What a rule or a request waits for when no more jobs may run. */
+export const allSlotsTaken = 'all slots for jobs were taken';
+
+const workerWasBusy = 'the worker was busy or asleep';
+const noWorkerRan = 'no worker ran the rules';
 
 const ended: Entry = { reason: 'ended', dueAt: null, dueUntil: null, times: 1, detail: '' };
 
-/**
- * Decides about a rule that came due at `dueAt`, in four steps: drop the due times that are too old, choose
- * an action for the first that remains, record it, and find the next due time.
- */
+/** Decides about a rule that came due at `dueAt`. */
 export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumstances): Decision {
   const { now, delay } = circumstances;
-  // Waiting for a run of the same rule is not a misfire, however long it takes.
+  // A time that waited for the rule's own earlier run is never dropped as too late. One that waited for its group, for
+  // a slot or for the database may be.
   const oldest = delay?.for === 'run' ? dueAt : oldestToRun(rule, circumstances);
   const entries: Entry[] = [];
   let at = dueAt;
@@ -103,22 +111,25 @@ export function decide(rule: DecidedRule, dueAt: number, circumstances: Circumst
     at = first;
   }
   const action = actionAt(rule, at, circumstances);
-  // A rule that waits gets its entries when it starts or is skipped.
+  // A time that waits gets its entry when it starts or is dropped.
   if (action.kind === 'wait') return { action, at: dueAt, entries: [], next: dueAt };
-  entries.push(entryFor(rule, action, at, circumstances));
-  const { next, dropped } = nextAfter(rule, at, now);
-  entries.push(...dropped, ...notesUpTo(rule, dueAt, next));
+  entries.push(entryOf(rule, action, at, circumstances));
+  const { next, passed } = nextDue(rule, at, now);
+  entries.push(...passed, ...skippedOrMovedUpTo(rule, dueAt, next));
   return { action, at, entries, next };
 }
 
-/**
- * Entries about skipped times before the next due time. No poll sees those times, so they are recorded now.
- */
-function notesUpTo(rule: DecidedRule, dueAt: number, next: number | null): readonly Entry[] {
-  return next === null ? [] : rule.notesBetween(dueAt, next);
+/** Skipped times never become due, so their entries are written with the due time before them. */
+function skippedOrMovedUpTo(rule: DecidedRule, dueAt: number, next: number | null): readonly Entry[] {
+  return next === null ? [] : rule.skippedOrMovedBetween(dueAt, next);
 }
 
-/** The misfire policy drops due times before this instant. */
+/** The rule has no further due time. One that runs after another rule never has one, and goes on. */
+function endOf({ policies }: DecidedRule): readonly Entry[] {
+  return policies.runAfter === '' ? [ended] : [];
+}
+
+/** The earliest due time that is still run. */
 function oldestToRun({ policies }: DecidedRule, { now, pollingSince }: Circumstances): number {
   const { misfire, misfireWindowSeconds } = policies;
   if (misfire === 'skip') return Math.max(now - lateAfterMs, pollingSince - startToleranceMs);
@@ -147,10 +158,9 @@ function actionAt(
 ): Action {
   const [first] = running;
   if (first !== undefined && policies.overlap !== 'allow') {
-    // `run-all` runs missed due times one after the other, so they wait for each other instead of being
-    // skipped.
-    const isCatchingUp = policies.misfire === 'run-all' && now - at > lateAfterMs;
-    if (policies.overlap === 'skip' && !isCatchingUp) return { kind: 'skip' };
+    // With run-all, a missed time waits for the previous one instead of being skipped.
+    const isMissed = policies.misfire === 'run-all' && now - at > lateAfterMs;
+    if (policies.overlap === 'skip' && !isMissed) return { kind: 'skip' };
     const cancel = policies.overlap === 'cancel-previous' ? running.map(({ jobId }) => jobId) : [];
     return { kind: 'wait', for: 'run', why: `job ${first.jobId} was still running`, cancel };
   }
@@ -161,9 +171,8 @@ function actionAt(
 }
 
 /**
- * Why the group of a rule blocks it; null when it does not. Either the group is at the rule's limit, or an
- * earlier rule waits for the group. A rule with a higher limit must not overtake that one, which might
- * otherwise wait for ever.
+ * Why the group keeps a rule from starting, or null: its own limit, or an earlier rule that waits for the group. No rule
+ * overtakes that one by a higher limit. Otherwise it might wait for ever.
  */
 export function groupIsFull(
   { group, groupLimit }: Pick<Policies, 'group' | 'groupLimit'>,
@@ -174,8 +183,8 @@ export function groupIsFull(
   return groupWait ?? (inGroup >= groupLimit ? `group ${group} was at its limit of ${groupLimit}` : null);
 }
 
-/** The entry of a due time that starts, or is skipped because the rule is running. */
-function entryFor(
+/** The entry of a due time that starts, or that a run of the rule makes skip. */
+function entryOf(
   rule: DecidedRule,
   action: Action,
   dueAt: number,
@@ -195,22 +204,22 @@ function entryFor(
   return { ...one, reason: 'late', detail: `by ${durationText(lateMs)}: ${why}` };
 }
 
-/** The next due time. Due times that passed since `at` are dropped, unless the policy is `run-all`. */
-function nextAfter(
+/** The next due time. Times that have passed since are dropped, except with `run-all`. */
+function nextDue(
   rule: DecidedRule,
   at: number,
   now: number,
-): { readonly next: number | null; readonly dropped: readonly Entry[] } {
+): { readonly next: number | null; readonly passed: readonly Entry[] } {
   const next = dueFrom(rule, at + 1);
-  if (next === null) return { next, dropped: rule.policies.runAfter === '' ? [ended] : [] };
-  if (next > now || rule.policies.misfire === 'run-all') return { next, dropped: [] };
+  if (next === null) return { next, passed: endOf(rule) };
+  if (next > now || rule.policies.misfire === 'run-all') return { next, passed: [] };
   const times = passedBetween(rule, next, now);
   const count = times.times >= maxCounted ? `${maxCounted} or more` : String(times.times);
-  const entry: Entry = {
+  const dropped: Entry = {
     ...times,
     reason: 'dropped',
     detail: `${count} further due times passed meanwhile`,
   };
   const later = dueFrom(rule, now + 1);
-  return { next: later, dropped: later === null ? [entry, ended] : [entry] };
+  return { next: later, passed: later === null ? [dropped, ...endOf(rule)] : [dropped] };
 }
