@@ -1,11 +1,11 @@
-// The bytes of a batch: whole records of one sender, one behind the other.
+// Batches: whole records of one sender with consecutive numbers.
 
 import { isUtf8 } from 'node:buffer';
 import type { FormatName } from '../site/log-settings.js';
 import { parseHead, recordEnd } from './format/formats.js';
 import type { Head } from './format/line-format.js';
 
-/** Records are handed on in batches of about this size. */
+/** The usual size of a batch. */
 export const batchBytes = 64 * 1024;
 
 /** Whole records of one sender with consecutive numbers. */
@@ -20,21 +20,21 @@ export function lastOf({ first, count }: Pick<Batch, 'first' | 'count'>): number
   return first + count - 1;
 }
 
-/** Bytes that are not the records that they should be. */
+/** Bytes that are not the announced records. */
 export class BadBatchError extends Error {}
 
-/** Told of each record: its head, and the position behind it. */
+/** Called for each record with its head and the offset of its end. */
 type OnRecord = (head: Head, end: number) => void;
 
 /** Control characters but tabs and newlines. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds control characters
 const controls = /[\0-\x08\x0b-\x1f\x7f]/;
 /** The formats whose records may have continuation lines. */
 const multiline: ReadonlySet<FormatName> = new Set(['text', 'lino']);
 const indent = '    ';
 
 /**
- * Checks that some bytes are exactly the records that they should be, of which no byte could be taken for another record's.
+ * Checks that some bytes are exactly the announced records.
  *
  * @param sender the sender's label
  * @throws BadBatchError
@@ -54,15 +54,15 @@ export function readBatch(
     if (at >= text.length) throw new BadBatchError(`it ends before #${number}`);
     const head = parseHead(text, at);
     if (head === undefined || head.sender !== sender || head.number !== number)
-      throw new BadBatchError(`no head of ${sender}#${number} where it should be`);
+      throw new BadBatchError(`the head of ${sender}#${number} is missing`);
     at = wholeEnd(text, head);
-    if (at < 0) throw new BadBatchError(`#${number} is not whole`);
+    if (at < 0) throw new BadBatchError(`#${number} is incomplete`);
     onRecord(head, at);
   }
-  if (at < text.length) throw new BadBatchError(`it goes on after #${first + count - 1}`);
+  if (at < text.length) throw new BadBatchError(`it has more bytes after #${first + count - 1}`);
 }
 
-/** The position behind the record with this head, or -1 when its lines are not those of one whole record. */
+/** The end of the record with this head; -1 when its lines are not one whole record. */
 function wholeEnd(text: string, { end: start, format }: Head): number {
   let end = text.indexOf('\n', start);
   while (end >= start && text[end - 1] === ' ') {
@@ -96,8 +96,8 @@ export function above(batch: Batch, after: number): Batch {
 }
 
 /**
- * The longest batch of a sender's whole records at the beginning of some bytes, of at most `maxBytes` unless the first record
- * alone has more; undefined when they begin with no whole record of this sender.
+ * The longest batch of a sender's whole records at the beginning of some bytes, of at most `maxBytes` unless
+ * the first record alone has more; undefined when they begin with no whole record of this sender.
  */
 export function leadingBatch(bytes: Buffer, sender: string, maxBytes: number): Batch | undefined {
   const text = bytes.toString('latin1');

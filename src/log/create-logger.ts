@@ -25,18 +25,21 @@ import { senderSettings, settingsWithoutSite } from './sender/settings.js';
 import type { LogSink } from './sink.js';
 
 export interface CreateLoggerOptions {
-  /** The site's directory; else `LINOD_SITE`, else the working directory or the nearest above it that is a site. */
+  /**
+   * The site's directory; else `LINOD_SITE`, else the working directory or the nearest above it that is a
+   * site.
+   */
   readonly site?: string | undefined;
   /** The name of this process and its loggers in the log; default: the name of the program. */
   readonly name?: string | undefined;
   /**
-   * Records below this level are dropped; default: the site's `logLevels` and `logLevel`. A level that `linod log level`
-   * sets for this name, or a name below it, takes precedence.
+   * Records below this level are dropped; default: the site's `logLevels` and `logLevel`. A level that `linod
+   * log level` sets for this name, or a name below it, takes precedence.
    */
   readonly level?: LevelName | Lowercase<LevelName> | undefined;
   /**
-   * Paths of fields whose values must not get into the log: `password`, `user.token`, `headers.*`, `items[*].secret`.
-   * The log shows `[redacted]` instead. The caller's objects are not changed.
+   * Paths of fields whose values must not get into the log: `password`, `user.token`, `headers.*`,
+   * `items[*].secret`. The log shows `[redacted]` instead. The caller's objects are not changed.
    */
   readonly redact?: readonly string[] | undefined;
 }
@@ -45,27 +48,29 @@ export interface CreateLoggerOptions {
 export const createLoggerOptions = ['site', 'name', 'level', 'redact'] as const;
 
 /**
- * The layer is closed after this time without a message, since an open layer keeps the process alive. A program that is done
- * waits that long before it ends.
+ * The layer is closed after this time without a message, since an open layer keeps the process alive. A
+ * program that is done waits that long before it ends.
  */
 const suspendAfterMs = 500;
 /** Time between two scans for spools of ended processes. A worker on this machine scans every few seconds. */
 const adoptEveryMs = 30_000;
 
 /**
- * Creates a logger whose records arrive in the site's `lino.log`. The logger coroutine of the site's worker writes them.
- * While no worker runs, records wait in the site's `log/spool`.
+ * Creates a logger whose records arrive in the site's `lino.log`. The logger coroutine of the site's worker
+ * writes them. While no worker runs, records wait in the site's `log/spool`.
  *
- * Returns at once and loads the site in the background. If that fails, a process warning says so once, and records wait in
- * the spool. The logger does not keep its process alive, and the end of the process loses no record even without `close()`.
+ * Returns at once and loads the site in the background. If that fails, a process warning says so once, and
+ * records wait in the spool. The logger does not keep its process alive, and the end of the process loses no
+ * record even without `close()`.
  *
- * Until the site is loaded, the logger keeps all records with their time, since it does not know the levels yet. It filters
- * them afterwards, and only then calls functions that make a message.
+ * Until the site is loaded, the logger keeps all records with their time, since it does not know the levels
+ * yet. It filters them afterwards, and only then calls functions that make a message.
  *
  * Without a site, as in unit tests, a process warning says so and records go to stderr.
  *
- * @throws NoSiteError (`LINOD_ERR_NO_SITE`) when `site` or `LINOD_SITE` names none; UnknownLevelError (`LINOD_ERR_UNKNOWN_LEVEL`);
- *   RedactPathError (`LINOD_ERR_REDACT_PATH`); LoggerOptionError (`LINOD_ERR_LOGGER_OPTION`) for an unknown option
+ * @throws NoSiteError (`LINOD_ERR_NO_SITE`) when `site` or `LINOD_SITE` names none; UnknownLevelError
+ * (`LINOD_ERR_UNKNOWN_LEVEL`); RedactPathError (`LINOD_ERR_REDACT_PATH`); LoggerOptionError
+ * (`LINOD_ERR_LOGGER_OPTION`) for an unknown option
  * @example
  * const logger = createLogger({ name: 'web', redact: ['headers.authorization'] });
  * logger.info('listening', { port: 8080 });

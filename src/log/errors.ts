@@ -1,17 +1,17 @@
-// Errors as the lines that follow a record's message.
+// Formats errors as the lines after a record's message.
 
 import { inspect } from 'node:util';
 import { unreadable } from './fields.js';
 import type { Redaction } from './redaction.js';
 
-/** So deep the own fields of an error are shown … */
+/** Maximum depth of an error's own fields. */
 const fieldDepth = 4;
-/** … and so many errors in a row, each the cause of the one before. */
+/** Maximum errors in a chain of causes. */
 const maxCauses = 20;
 
 /**
- * An error with its stack, its own fields, and the same of what caused it or, of an AggregateError, of each of its
- * errors; anything else that was thrown as Node shows it. Circular causes are told as such. Never throws.
+ * Formats an error with its stack and its own fields, and so its cause or the errors of an AggregateError.
+ * Formats any other value as Node does. Marks circular causes. Never throws.
  */
 export function describeError(thrown: unknown, redaction?: Redaction): string {
   try {

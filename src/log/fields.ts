@@ -5,30 +5,30 @@ import { withoutHalves } from './format/unsafe.js';
 /** The fields of a record, for machines: any values that JSON has. Others become text. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** A text is cut to so many characters: a whole record has fewer bytes. */
+/** Maximum characters of a text. */
 const maxText = 64 * 1024;
-/** Of all arrays and objects of a record together, so many values are told. */
+/** Maximum values of all arrays and objects of a record together. */
 const maxValues = 10_000;
 const maxDepth = 20;
 
 /**
- * JSON of the fields in one line. Never throws, and costs no more for a gigabyte than for a record's 64 kB: what JSON
- * does not have (big integers, cycles, errors, what throws when it is read) is told in its place, and what is too much
- * is counted.
+ * JSON of the fields in one line. Never throws, and costs no more for a gigabyte than for a record's 64 kB:
+ * what JSON does not have (big integers, cycles, errors, what throws when it is read) is told in its place,
+ * and what is too much is counted.
  */
 export function stringifyFields(fields: Fields): string {
   try {
     // Mostly fields are numbers and short texts, and need no copy.
     if (isFlat(fields)) return withoutHalves(JSON.stringify(fields));
   } catch {
-    // Something throws when it is read: the copy tells what.
+    // Reading a value throws: the copy shows the error instead.
   }
   return withoutHalves(JSON.stringify(plainFields(fields)));
 }
 
 /**
- * A copy of the fields that consists of nothing but what JSON has, and shares nothing with them: `toJSON` has been
- * called, maps are objects, errors have their name, message, own fields and cause. Never throws.
+ * A copy of the fields that consists of nothing but what JSON has, and shares nothing with them: `toJSON` has
+ * been called, maps are objects, errors have their name, message, own fields and cause. Never throws.
  *
  * @param origins of which the fields are flat copies: where they lie in themselves, that is a cycle
  */

@@ -15,7 +15,10 @@ export interface LoggerOptions {
   readonly sink: LogSink;
   /** Dotted, as in Python: `shop.orders`. */
   readonly name: string;
-  /** Records below it are dropped, unless `levels` says something stronger; default: what `levels` says, else INFO. */
+  /**
+   * Records below it are dropped, unless `levels` says something stronger; default: what `levels` says, else
+   * INFO.
+   */
   readonly level?: LevelName | undefined;
   /** Which level holds for which name; default: INFO for all. */
   readonly levels?: LevelSource | undefined;
@@ -34,8 +37,8 @@ interface Kin {
 }
 
 /**
- * Takes records of five levels. A record is a sentence for the person who reads the log and, if need be, fields for
- * the machine. Nothing here waits or throws.
+ * Takes records of five levels. A record is a sentence for the person who reads the log and, if need be,
+ * fields for the machine. Nothing here waits or throws.
  *
  * @example
  * const logger = createLogger({ name: 'shop' }).child('orders', { tenant: 7 });
@@ -67,7 +70,7 @@ export class Logger {
     };
   }
 
-  /** Records below it are dropped. Unless it was set, it is that of the loggers above, or of the site. */
+  /** Records below this level are dropped. Unless set, it comes from the loggers above, or from the site. */
   get level(): LevelName {
     const threshold = this.#least();
     return [...LogLevels].find((level) => level.levelno >= threshold)?.value ?? 'CRITICAL';
@@ -79,7 +82,7 @@ export class Logger {
     this.#kin.levels.touch();
   }
 
-  /** Whether a record of this level would be kept: worth asking before costly preparations. */
+  /** Whether a record of this level is logged. Ask before costly preparations. */
   isEnabledFor(level: LevelName | LogLevel): boolean {
     return (typeof level === 'string' ? levelnoOf(level) : level.levelno) >= this.#least();
   }
@@ -112,7 +115,7 @@ export class Logger {
     this.log('ERROR', message, detail);
   }
 
-  /** Nothing works any more until someone acts. Parameters as in {@link warning}. */
+  /** The program cannot work until someone acts. Parameters as in {@link warning}. */
   critical(message: unknown, detail?: unknown): void {
     this.log('CRITICAL', message, detail);
   }
@@ -120,24 +123,24 @@ export class Logger {
   /**
    * Logs with a level that is known only at run time. Parameters as in {@link warning}.
    *
-   * @param at when it happened, in ms since 1970; now when left out
+   * @param at when it happened, in ms since 1970; default: now
    */
   log(level: LevelName, message: unknown, detail?: unknown, at?: number): void {
     if (levelnoOf(level) >= this.#least()) this.#log(level, message, detail, at);
   }
 
-  /** A logger named below this one, whose records have these fields, too. */
+  /** Creates a logger below this one. Its records have these fields, too. */
   child(name: string, fields?: Fields): Logger {
     const { sink, redaction } = this.#kin;
-    // Before they are mixed with others: then an object that lies in itself is not known any more.
+    // Before merging: afterwards, an object that contains itself is no longer recognised.
     const shown = fields && redaction ? redaction.apply(fields) : fields;
     const all = fields === undefined ? this.#fields : { ...this.#fields, ...shown };
     return loggerOf({ sink, name: `${this.name}.${name}`, fields: all }, { ...this.#kin, parent: this });
   }
 
   /**
-   * A logger of any name that has this one's way into the log, its level and what it redacts, but not its fields: for what
-   * other logging libraries name.
+   * Creates a logger of any name with this one's sink, level and redaction, but without its fields: for the
+   * loggers of other logging libraries.
    */
   named(name: string): Logger {
     const { sink } = this.#kin;
@@ -145,31 +148,32 @@ export class Logger {
   }
 
   /**
-   * Logs what another logging library has made.
+   * Logs a record of another logging library.
    *
    * @param trace lines that follow the message, such as an error's stack
-   * @param at when it happened, in ms since 1970; now when left out
+   * @param at when it happened, in ms since 1970; default: now
    */
   record(level: LevelName, message: string, fields?: Fields, trace?: string, at?: number): void {
     if (levelnoOf(level) >= this.#least()) this.#log(level, message, fields, at, trace);
   }
 
   /**
-   * Resolves when every record so far is acknowledged by the logger coroutine or, when there is none, spooled on
-   * disk.
+   * Resolves when every record so far is acknowledged by the logger coroutine or, without one, in the spool
+   * on disk.
    *
-   * @throws LogNotFlushedError (`LINOD_ERR_LOG_NOT_FLUSHED`) when neither was possible within `timeoutMs` ms (5000)
+   * @throws LogNotFlushedError (`LINOD_ERR_LOG_NOT_FLUSHED`) when neither is possible within `timeoutMs` ms
+   * (default 5000)
    */
   async flush(timeoutMs?: number): Promise<void> {
     await this.#kin.sink.flush?.(timeoutMs);
   }
 
-  /** Flushes, and closes what carries the records. Safe to call twice. */
+  /** Flushes, and closes the sink. Safe to call twice. */
   async close(): Promise<void> {
     await this.#kin.sink.close?.();
   }
 
-  /** The number of the level below which records are dropped. Asked for each record, so it is looked up once. */
+  /** The number of the level below which records are dropped. Cached, since each record asks for it. */
   #least(): number {
     const { levels } = this.#kin;
     const { version } = levels;
@@ -180,7 +184,7 @@ export class Logger {
     return this.#threshold;
   }
 
-  /** What was set in the program for the logger of a name, this one or one above. */
+  /** The level that the program has set for a logger by name: this one or one above. */
   readonly #ownLevel: OwnLevel = (name) => {
     const { parent } = this.#kin;
     if (name === this.name && this.#level !== undefined) return this.#level;
@@ -220,23 +224,23 @@ export class Logger {
   }
 }
 
-interface Told {
+interface MessageText {
   readonly text: string;
   readonly trace: string | undefined;
 }
 
-function readMessage(message: unknown, redaction: Redaction | undefined): Told {
+function readMessage(message: unknown, redaction: Redaction | undefined): MessageText {
   if (typeof message === 'string') return { text: message, trace: undefined };
   if (typeof message === 'function') return readLazily(message, redaction);
   const [text = '', ...rest] = describeError(message, redaction).split('\n');
   return { text, trace: rest.length === 0 ? undefined : rest.join('\n') };
 }
 
-/** A message that cannot be made is no reason for its program to fail: the record tells why. */
-function readLazily(make: CallableFunction, redaction: Redaction | undefined): Told {
+/** A message that cannot be made must not fail its program. The record says why. */
+function readLazily(make: CallableFunction, redaction: Redaction | undefined): MessageText {
   try {
     const made: unknown = Reflect.apply(make, undefined, []);
-    // A function that makes a function would go on for ever.
+    // Called only once, since a function may return functions for ever.
     return readMessage(typeof made === 'function' ? String(made) : made, redaction);
   } catch (error) {
     const why = describeError(error, redaction);
@@ -256,16 +260,16 @@ function readDetail(detail: unknown): { fields?: Fields; error?: unknown } {
     }
     return { fields: { ...detail } };
   } catch {
-    return { fields: { detail } }; // something throws when it is read; what can be told of it is told later
+    return { fields: { detail } }; // reading it throws; the formatter shows what it can
   }
 }
 
-/** As it is now: the caller may change it before it is looked at. */
+/** Copies the detail, since the caller may change it before it is formatted. */
 function keep(detail: unknown): unknown {
   try {
     return isPlain(detail) && !(detail instanceof Error) ? { ...detail } : detail;
   } catch {
-    return detail; // something throws when it is read; what can be told of it is told later
+    return detail; // reading it throws; the formatter shows what it can
   }
 }
 

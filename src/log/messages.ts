@@ -1,4 +1,4 @@
-// The messages of the log: what senders ask of the logger coroutine, and what it answers.
+// The messages between senders and the logger coroutine.
 
 import * as v from 'valibot';
 import type { Received } from '../../channels/index.js';
@@ -20,7 +20,7 @@ const bytes = v.union([
   ),
 ]);
 
-/** Text, or bytes that may be some: programs send what they have read, in whatever encoding. */
+/** Text, or bytes that may be text: programs send what they have read, in any encoding. */
 const text = v.union([
   v.string(),
   v.pipe(
@@ -33,8 +33,8 @@ const text = v.union([
 const logServer = v.object({ type: v.literal('log.server') });
 
 /**
- * One record from a process that has no sender of its own, such as a Python one. The names are those of Python's
- * LogRecord; `time` is another name for `created`. A time that cannot be read costs no record.
+ * One record from a process that has no sender of its own, such as a Python one. The names are those of
+ * Python's LogRecord; `time` is another name for `created`. An unreadable time is ignored.
  */
 const logRecord = v.object({
   type: v.literal('log.record'),
@@ -56,26 +56,26 @@ const logRecord = v.object({
 /** A batch of finished lines. */
 const logRecords = v.object({
   type: v.literal('log.records'),
-  /** The label that stands in each line, `web[812]`. */
+  /** The label in each line, `web[812]`. */
   sender,
-  /** Tells this sender from an earlier one with the same label. */
+  /** Distinguishes this sender from an earlier one with the same label. */
   epoch,
-  /** The process, so that the writer can see whether it still lives. */
+  /** The process, so that the writer can check whether it is alive. */
   owner,
   /** Numbers of the records: `first` … `first + count - 1`. */
   first: positive,
   count: positive,
   /** The last number that the sender knows to be on disk. */
   acked: number,
-  /** The lowest number that the sender still has: what is lower and not written cannot come any more. */
+  /** The lowest number that the sender still has. Lower ones that are not written are lost. */
   base: positive,
   bytes,
   reply_channel: v.string(),
 });
 
-/** Up to `last` everything of this sender is on disk. */
+/** Everything of this sender up to `last` is on disk. */
 const logAck = v.object({ type: v.literal('log.ack'), sender, epoch, last: number });
-/** A logger coroutine began to work. Sent to the group of all senders. */
+/** A logger coroutine has started. Sent to the group of all senders. */
 const logReady = v.object({ type: v.literal('log.ready') });
 
 export type LogServer = v.InferOutput<typeof logServer>;
@@ -84,12 +84,12 @@ export type LogRecords = v.InferOutput<typeof logRecords>;
 export type LogAck = v.InferOutput<typeof logAck>;
 export type LogReady = v.InferOutput<typeof logReady>;
 
-/** What arrives on the log's channel, and on the site's control channel. */
+/** The messages on the log's channel, and on the site's control channel. */
 export type LogRequest = LogServer | LogRecord | LogRecords;
-/** What arrives on a sender's own channel. */
+/** The messages on a sender's own channel. */
 export type LogAnswer = LogAck | LogReady;
 
-/** The schemas of all {@link LogRequest}s, for a consumer that composes its messages of several rooms. */
+/** The schemas of all {@link LogRequest}s, for a consumer that combines the messages of several rooms. */
 export const logRequestSchemas = [logServer, logRecord, logRecords] as const;
 
 const request = v.variant('type', [...logRequestSchemas]);
@@ -101,7 +101,7 @@ export const parseLogRequest: (received: Received) => LogRequest = parserOf(requ
 /** @throws BadMessageError (`LINOD_ERR_BAD_MESSAGE`) */
 export const parseLogAnswer: (received: Received) => LogAnswer = parserOf(answer);
 
-/** With it begins the name of a channel on which a sender waits for answers. */
+/** The prefix of the channels on which senders wait for answers. */
 export const replyPrefix = 'log';
 
 /** The group in which the senders of a log's channel wait for `log.ready`. */

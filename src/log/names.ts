@@ -4,8 +4,8 @@
 export const noSender = '-';
 
 /**
- * The name of a sender as it stands in the log, `web[812]`: ASCII letters, digits and `._@+-`, then the process
- * number. Others become `_`.
+ * The name of a sender as it stands in the log, `web[812]`: ASCII letters, digits and `._@+-`, then the
+ * process number. Others become `_`.
  */
 export function senderLabel(name: string, pid: number): string {
   return `${clean(name, 60) || 'process'}[${pid}]`;

@@ -3,7 +3,7 @@
 import { LinodError } from '../base/errors.js';
 import { type Fields, plainFields } from './fields.js';
 
-/** What stands in the place of a value. */
+/** Replaces a value. */
 export const redacted = '[redacted]';
 
 /** A path that says nothing, or not where. */
@@ -26,8 +26,8 @@ interface Step {
 const oneStep = /^(?:\.?([^.[\]*"']+)|\.?(\*)|\[(\d+|\*)\]|\[(?:"([^"]*)"|'([^']*)')\])/;
 
 /**
- * Replaces what lies at the ends of some paths. A path is written as in pino: names with dots between them, `*` for each
- * name or index, `["set-cookie"]` for a name that has dots or brackets.
+ * Replaces what lies at the ends of some paths. A path is written as in pino: names with dots between them,
+ * `*` for each name or index, `["set-cookie"]` for a name that has dots or brackets.
  *
  * @example
  * new Redaction(['password', 'user.token', 'headers.*', 'items[*].secret']).apply({ password: 'x', order: 7 });
@@ -56,8 +56,8 @@ export class Redaction {
   }
 
   /**
-   * A copy of an error for showing it, the values of whose own fields are replaced, also those of its causes. Its
-   * fields are found by the paths of the record's fields, and by those that begin with `error` or `err`.
+   * A copy of an error for showing it, the values of whose own fields are replaced, also those of its causes.
+   * Its fields are found by the paths of the record's fields, and by those that begin with `error` or `err`.
    */
   applyToError(error: Error, above: readonly Error[] = []): Error {
     const copy: Error = Object.create(Object.getPrototypeOf(error));

@@ -236,7 +236,7 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod log tail': ['-n 3', undefined],
     'linod log stats': [
       '',
-      { records: Number, levels: Array, loggers: Array, senders: Array, told: [], strays: 0 },
+      { records: Number, levels: Array, loggers: Array, senders: Array, lost: [], strays: 0 },
     ],
     'linod log verify': ['', { isSound: true, files: [{ path: site.logFile }], senders: Array, faults: [] }],
     'linod workers': [

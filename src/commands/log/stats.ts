@@ -56,7 +56,7 @@ function amountsBy(by: Dimension, { levels, loggers, senders }: LogStats): reado
 }
 
 function printAll(stats: LogStats, timezone: string): void {
-  const { records, bytes, first, last, busiest, loggers, senders, told, strays } = stats;
+  const { records, bytes, first, last, busiest, loggers, senders, lost, strays } = stats;
   if (first === null || last === null || busiest === null) {
     say('no records');
     return;
@@ -66,7 +66,7 @@ function printAll(stats: LogStats, timezone: string): void {
   print(`logged     ${at(first)} to ${at(last)}, ${durationText(last - first)}`);
   const peak = `${busiest.records} in the minute of ${at(busiest.minute)}`;
   print(`rate       ${rate(records, last - first)} on average, ${peak}`);
-  for (const { sender, records } of told) print(`lost       ${records} of ${sender}, as the log reports`);
+  for (const { sender, records } of lost) print(`lost       ${records} of ${sender}, as the log reports`);
   if (strays > 0) print(`strays     ${strays} lines or torn records; linod log verify names them`);
   print('');
   printTable(columnsOf('level', stats), stats.levels);

@@ -18,7 +18,10 @@ export interface BridgedRecord {
   readonly at: number | undefined;
 }
 
-/** Levels as other libraries name them: those of pino, and npm's, syslog's and cli's, which are winston's sets. */
+/**
+ * Levels as other libraries name them: those of pino, and npm's, syslog's and cli's, which are winston's
+ * sets.
+ */
 export const levelsByName: Readonly<Record<string, LevelName>> = {
   ...{ emerg: 'CRITICAL', alert: 'CRITICAL', crit: 'CRITICAL', critical: 'CRITICAL', fatal: 'CRITICAL' },
   ...{ error: 'ERROR', warning: 'WARNING', warn: 'WARNING' },

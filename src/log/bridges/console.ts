@@ -16,23 +16,24 @@ type Method = keyof typeof levels;
 type Say = (...values: unknown[]) => void;
 
 export interface CaptureConsoleOptions {
-  /** Whether the console goes on to print what it is told; default false. */
+  /** Whether the console still prints; default false. */
   readonly alsoPrint?: boolean;
 }
 
 /**
- * From now on what is said on the console goes to a logger: `console.log` and `info` as INFO, `debug` as DEBUG, `warn` as
- * WARNING, `error` as ERROR. So do those methods that are made of them, such as `console.table`, `dir`, `trace` and
- * `assert`. Placeholders are filled in as the console does; an error alone comes with its stack.
+ * From now on what is said on the console goes to a logger: `console.log` and `info` as INFO, `debug` as
+ * DEBUG, `warn` as WARNING, `error` as ERROR. So do those methods that are made of them, such as
+ * `console.table`, `dir`, `trace` and `assert`. Placeholders are filled in as the console does; an error
+ * alone comes with its stack.
  *
- * What is said while a record is being written goes to the console itself, so that a logger which is in trouble and says
- * so does not hear itself.
+ * What is said while a record is being written goes to the console itself, so that a logger which is in
+ * trouble and says so does not hear itself.
  *
- * @returns what undoes it. Safe to call twice; if somebody else has changed the console in the meantime, that stays, and what
- *   reaches this goes to the console as it was before.
+ * @returns what undoes it. Safe to call twice; if somebody else has changed the console in the meantime, that
+ * stays, and what reaches this goes to the console as it was before.
  * @example
  * const undo = captureConsole(createLogger({ name: 'web' }));
- * console.warn('%d of %d places left', 3, 10);
+ * console.warn('%d of %d seats left', 3, 10);
  */
 export function captureConsole(logger: Logger, options: CaptureConsoleOptions = {}): () => void {
   const { alsoPrint = false } = options;

@@ -1,7 +1,7 @@
 // A transport for pino: `pino.transport({ target: 'linod/pino', options: { site, name } })`.
 //
-// pino loads this module in a worker thread of the program and writes lines of JSON to what it exports. There a logger of
-// linod takes them, so that the program's own thread pays for pino's line only.
+// pino loads this module in a worker thread of the program and writes lines of JSON to what it exports. There
+// a logger of linod takes them, so that the program's own thread pays for pino's line only.
 
 import { hostname } from 'node:os';
 import { Writable } from 'node:stream';
@@ -14,16 +14,16 @@ import { readGivenTime } from '../socket/given-time.js';
 import { type BridgedRecord, LoggersByName, levelsByName } from './bridged-record.js';
 
 export interface PinoTransportOptions extends CreateLoggerOptions {
-  /** Where pino was told to put the message; default `msg`. */
+  /** pino's `messageKey`; default `msg`. */
   readonly messageKey?: string | undefined;
-  /** Where pino was told to put an error; default `err`. */
+  /** pino's `errorKey`; default `err`. */
   readonly errorKey?: string | undefined;
 }
 
 /**
- * Makes the stream that pino writes to. Levels: trace and debug are DEBUG, info INFO, warn WARNING, error ERROR, fatal
- * CRITICAL, and a custom level is the one below it. `name`, as of `pino({ name })` or a child, is the logger's name; `time`
- * stays; an error's stack follows the message; everything else is fields.
+ * Makes the stream that pino writes to. Levels: trace and debug are DEBUG, info INFO, warn WARNING, error
+ * ERROR, fatal CRITICAL, and a custom level is the one below it. `name`, as of `pino({ name })` or a child,
+ * is the logger's name; `time` stays; an error's stack follows the message; everything else is fields.
  *
  * Which records arrive is decided twice: by pino's level in the program's thread, and by linod's levels here.
  *
@@ -47,7 +47,7 @@ export default function pinoTransport(options: PinoTransportOptions = {}): Writa
       loggers.write(readLine(line, { logger: logger.name, messageKey, errorKey }));
     }
   };
-  /** That a flush fails is told by a process warning; the records are kept. */
+  /** A failed flush gives a process warning. The records are kept. */
   const flush = (done: () => void): void => {
     logger.flush().then(done, done);
   };
@@ -72,7 +72,7 @@ export default function pinoTransport(options: PinoTransportOptions = {}): Writa
 
 const optionNames = [...createLoggerOptions, 'messageKey', 'errorKey'];
 
-/** pino adds options of its own, such as `$context`, so that only what looks like one of ours, misspelt, can be refused. */
+/** pino adds its own options, such as `$context`, so that only misspelt options of ours are refused. */
 function likeOurs(options: object): object {
   return Object.fromEntries(Object.entries(options).filter(([name]) => suggestion(name, optionNames) !== ''));
 }

@@ -27,10 +27,10 @@ const knownOptions = [
 /**
  * Hands what winston logs to a logger of linod.
  *
- * Levels are mapped by their names: emerg, alert and crit are CRITICAL, warn and warning WARNING, notice INFO, http, verbose
- * and silly DEBUG. A level of one's own is INFO unless `levelMap` says something else. A text `label` or `name` among the
- * fields, as of `logger.child({ name: 'orders' })`, is the logger's name; a `timestamp` that is a time stays the record's; a
- * stack follows the message; everything else is fields.
+ * Levels are mapped by their names: emerg, alert and crit are CRITICAL, warn and warning WARNING, notice
+ * INFO, http, verbose and silly DEBUG. A level of one's own is INFO unless `levelMap` says something else. A
+ * text `label` or `name` among the fields, as of `logger.child({ name: 'orders' })`, is the logger's name; a
+ * `timestamp` that is a time stays the record's; a stack follows the message; everything else is fields.
  *
  * Which records arrive is decided twice: by winston's level, and by linod's.
  *
@@ -55,7 +55,10 @@ export class LinodTransport extends TransportStream {
     this.#loggers = new LoggersByName(this.#logger);
   }
 
-  /** Never keeps winston waiting: what waits in winston's streams is unbounded, and lost when `logger.end()` is called. */
+  /**
+   * Never keeps winston waiting: what waits in winston's streams is unbounded, and lost when `logger.end()`
+   * is called.
+   */
   override log(info: unknown, done: () => void): void {
     this.#loggers.write(this.#read(info));
     done();

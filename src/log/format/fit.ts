@@ -12,8 +12,8 @@ export interface FittedText extends RecordText {
 type Render = (head: string, text: FittedText) => string;
 
 /**
- * A record of at most {@link maxRecordBytes} bytes. If it would have more, the message and the trace are shortened, and
- * fields that find no room are left out; `cut` says what the record would have had.
+ * A record of at most {@link maxRecordBytes} bytes. If it would have more, the message and the trace are
+ * shortened, and fields without room are omitted; `cut` says what the record would have had.
  */
 export function fit(head: string, text: RecordText, render: Render): string {
   const { message, fields, trace } = text;

@@ -20,8 +20,8 @@ export function lineFormat(name: FormatName): LineFormat {
 }
 
 /**
- * Reads the head of the record that begins at `at`, in any format. A head is ASCII, so the text may be decoded as UTF-8 or, to
- * keep the offsets of bytes, as latin1.
+ * Reads the head of the record that begins at `at`, in any format. A head is ASCII, so the text may be
+ * decoded as UTF-8 or, to keep the offsets of bytes, as latin1.
  *
  * @returns undefined where no record begins, such as at a continuation line
  */
@@ -46,8 +46,8 @@ export function parseRecord(record: string): ParsedRecord | undefined {
 }
 
 /**
- * Where the record ends in which `at` lies, behind its newline; -1 when that is not in the text. A line that ends in a
- * space is continued by the next one.
+ * Where the record ends in which `at` lies, behind its newline; -1 when that is not in the text. A line that
+ * ends in a space is continued by the next one.
  */
 export function recordEnd(text: string, at: number): number {
   let end = text.indexOf('\n', at);
@@ -67,7 +67,7 @@ export function recordInstant({ time }: Pick<Head, 'time'>, timezone: string): n
   return new Instants(timezone).of(time);
 }
 
-/** The first character tells the format, or the fifth. */
+/** The first character decides the format, or the fifth. */
 function formatAt(text: string, at: number): LineFormat | undefined {
   const first = text[at];
   if (first === '{') return jsonFormat;

@@ -7,7 +7,10 @@ const exactLength = 29;
 const minuteLength = 16;
 const offsetAt = 23;
 
-/** Reads the times that stand in records. Asks the calendar once a minute, since that costs more than all the rest. */
+/**
+ * Reads the times that stand in records. Asks the calendar once a minute, since that costs more than all the
+ * rest.
+ */
 export class Instants {
   readonly #timezone: string;
   /** The minute and the offset of the last time, and when that minute began. */
@@ -21,8 +24,8 @@ export class Instants {
   }
 
   /**
-   * When a record was logged, in ms since 1970 UTC; `NaN` when there is no such time. The format `lino` has whole seconds, and
-   * its times in an hour that the clocks show twice count as the first.
+   * When a record was logged, in ms since 1970 UTC; `NaN` when there is no such time. The format `lino` has
+   * whole seconds, and its times in an hour that the clocks show twice count as the first.
    *
    * @param time as a head has it
    */

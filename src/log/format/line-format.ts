@@ -17,13 +17,15 @@ export interface RecordText {
 }
 
 /**
- * One way to write records. What all formats have in common, so that a file may change its format at any record:
+ * One way to write records. What all formats have in common, so that a file may change its format at any
+ * record:
  *
  * - The first bytes of a record tell its format: a digit (`text`, and `lino` if the fifth byte is one, too),
  *   `{"time":"` or `time=`.
- * - A record ends at the first `\n` that does not follow a space. In `json` and `logfmt` that is its first `\n`. In the
- *   others a space before `\n` says that a continuation line follows, which begins with four spaces. So whether a
- *   record is complete can be told from the file alone, also after a crash in the middle of a write.
+ * - A record ends at the first `\n` that does not follow a space. In `json` and `logfmt` that is its first
+ *   `\n`. In the others a space before `\n` says that a continuation line follows, which begins with four
+ *   spaces. So whether a record is complete can be told from the file alone, also after a crash in the middle
+ *   of a write.
  * - A record is UTF-8 of at most {@link maxRecordBytes} bytes and has no control characters but tabs.
  */
 export interface LineFormat {
@@ -45,12 +47,15 @@ export interface LineFormat {
   record(head: string, text: RecordText): string;
 
   /**
-   * Matches a head where a record begins: sticky, with groups for time, level, sender and number (both left out in a note), and
-   * logger, in this order.
+   * Matches a head where a record begins: sticky, with groups for time, level, sender and number (both left
+   * out in a note), and logger, in this order.
    */
   readonly headPattern: RegExp;
 
-  /** Reads what follows the head of a whole record, with or without its final `\n`; undefined when that is damaged. */
+  /**
+   * Reads what follows the head of a whole record, with or without its final `\n`; undefined when that is
+   * damaged.
+   */
   readText(record: string, head: Head): RecordText | undefined;
 }
 
@@ -79,5 +84,8 @@ export const headParts = {
   logger: '([\\w.@+-]{1,120})',
 } as const;
 
-/** A record of the log as a value. In the formats for people, `text` and `lino`, the message has the fields and the trace. */
+/**
+ * A record of the log as a value. In the formats for people, `text` and `lino`, the message has the fields
+ * and the trace.
+ */
 export interface ParsedRecord extends Head, RecordText {}

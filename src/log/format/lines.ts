@@ -14,12 +14,12 @@ const continued = ' \n';
 /**
  * What both have in common:
  *
- * - A continuation line begins with four spaces. A line that ends in a space is continued by the next; the last line of
- *   a record never does.
- * - The first line of the message is followed by the fields as JSON, if there are any; then come the rest of the
- *   message and the trace.
- * - Control characters (a tab is none) are shown as `\x1b`; halves of surrogate pairs and characters that change
- *   the direction of text as `\u202e`. Spaces at the ends of lines are left out.
+ * - A continuation line begins with four spaces. A line that ends in a space is continued by the next; the
+ *   last line of a record never does.
+ * - The first line of the message is followed by the fields as JSON, if there are any; then come the rest of
+ *   the message and the trace.
+ * - Control characters (a tab is none) are shown as `\x1b`; halves of surrogate pairs and characters that
+ *   change the direction of text as `\u202e`. Spaces at the ends of lines are removed.
  * - A record of more than 64 kB is cut and ends with `… [cut: N bytes]`, N being what it would have been.
  */
 const asLines = {
@@ -40,10 +40,11 @@ export const textFormat: LineFormat = {
 };
 
 /**
- * The original's own line: `202611-24 20:00:01 INFO [shop.orders web[812]#4811 main] : order paid {"order":4711}`
+ * The original's own line: `202611-24 20:00:01 INFO [shop.orders web[812]#4811 main] : order paid
+ * {"order":4711}`
  *
- * Seconds of the site's clocks without their offset, as in the original: so an hour that the clocks show twice cannot be
- * told from its repetition. The process is the sender with its number.
+ * Seconds of the site's clocks without their offset, as in the original: so an hour that the clocks show
+ * twice cannot be told from its repetition. The process is the sender with its number.
  */
 export const linoFormat: LineFormat = {
   name: 'lino',

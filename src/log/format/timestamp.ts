@@ -71,7 +71,7 @@ export class Timestamps {
     this.#minute = minute;
   }
 
-  /** `GMT+02:00`, or `GMT` alone; zones of long ago also had seconds, which are left out. */
+  /** `GMT+02:00`, or `GMT` alone; historic zones also had seconds, which are omitted. */
   #offsetAt(instant: number): { text: string; minutes: number } {
     const name = this.#zone.formatToParts(instant).find((part) => part.type === 'timeZoneName')?.value ?? '';
     const [, sign = '+', hours = '00', minutes = '00'] = /([+-])(\d\d):(\d\d)/.exec(name) ?? [];

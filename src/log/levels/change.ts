@@ -1,4 +1,4 @@
-// Sets levels at run time, and tells who has heard of it.
+// Sets levels at run time, and finds out which processes have applied them.
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
@@ -13,20 +13,20 @@ import {
   receiptsDirectory,
 } from './overrides.js';
 
-/** Processes that are neither suspended nor very busy have heard by then. */
+/** Within this time, processes that are neither suspended nor very busy have applied a change. */
 const hearMs = 800;
 const layerMs = 3000;
 
-/** A level for a name, or none any more, and until when. */
+/** A level for a name, or its removal, and until when it holds. */
 type Change = Pick<LevelOverride, 'name' | 'level' | 'until'>;
 
 /**
- * Lets levels hold for some loggers and those below them.
+ * Sets levels for some loggers and those below them.
  *
  * @param by who makes the change
- * @param forMs for how long; null for until it is taken back
+ * @param forMs for how long; null: until it is reset
  * @returns what was written
- * @throws what the file system throws, TooManyLevelsError
+ * @throws TooManyLevelsError, or the file system's error
  */
 export function setLevels(
   site: Site,
@@ -39,9 +39,9 @@ export function setLevels(
 }
 
 /**
- * Takes back what was set for some names, or for all where there are none.
+ * Resets the levels of some names, or of all if none is given.
  *
- * @returns what was written; nothing when nothing of it held
+ * @returns what was written; empty if no level was set
  * @throws as {@link setLevels}
  */
 export function resetLevels(site: Site, by: string, names: readonly string[]): readonly LevelOverride[] {
@@ -53,11 +53,11 @@ export function resetLevels(site: Site, by: string, names: readonly string[]): r
   );
 }
 
-/** Which processes of this machine have taken a change over, as the log calls them, after giving them some time. */
+/** Waits a moment, and returns the labels of the processes on this machine that have applied a change. */
 export async function heardBy(site: Site, change: readonly LevelOverride[]): Promise<readonly string[]> {
   const receipts = receiptsDirectory(site.logDirectory);
   await setTimeout(hearMs);
-  // Another command may have written its own in the same moment, or removed the receipts.
+  // Another command may have written its own change at the same moment, or removed the receipts.
   new LevelsFile(site.logDirectory).write(change, Date.now());
   mkdirSync(receipts, { recursive: true });
   const labels = readdirSync(receipts).map((name) => decodeURIComponent(name));
@@ -66,9 +66,9 @@ export async function heardBy(site: Site, change: readonly LevelOverride[]): Pro
 }
 
 /**
- * Tells the processes of other machines, where the channel layer reaches some.
+ * Sends a change to the processes of other machines, if the channel layer reaches them.
  *
- * @returns why they could not be told; undefined when they were, or there are none
+ * @returns the reason of a failure; undefined if the change was sent, or there are no other machines
  */
 export async function announceLevels(
   site: Site,
@@ -101,7 +101,7 @@ function write(
   const there = file.read() ?? [];
   const now = Date.now();
   const written = changesOf(there).map((change) => {
-    // After what is there, also when that was written on a machine or at a time whose clock was ahead.
+    // Later than the present entries, even if a clock that was ahead wrote them.
     const before = there.find(({ name }) => name === change.name)?.at ?? 0;
     return { ...change, at: Math.max(now, before + 1), by: by.slice(0, 200) };
   });

@@ -1,9 +1,9 @@
-// Which level holds for a logger, by its dotted name.
+// Finds the level of a logger by its dotted name.
 
 import { type LevelName, LogLevels } from '../../base/log-levels.js';
 import { type LevelsByName, rootName } from '../../site/log-settings.js';
 
-/** What a program has set in its code for the logger of a name. */
+/** The level that a program has set in its code for the logger of a name. */
 export type OwnLevel = (name: string) => LevelName | undefined;
 
 const levelnos = Object.fromEntries(Array.from(LogLevels, (level) => [level.value, level.levelno])) as Record<
@@ -16,11 +16,11 @@ export function levelnoOf(level: LevelName): number {
   return levelnos[level];
 }
 
-/** Says which records are wanted. */
+/** Decides which records are logged. */
 export interface LevelSource {
-  /** Another number as soon as an answer may be another one, so that loggers can keep what they were told. */
+  /** Changes whenever an answer may change, so that loggers can cache answers. */
   readonly version: number;
-  /** Whether the answers count. Before, every record is wanted, and to be asked about again when they do. */
+  /** Whether the answers are final. Until then, loggers keep every record and ask again. */
   readonly isSettled: boolean;
   /**
    * The number of the level below which records of a logger are dropped.
@@ -33,17 +33,20 @@ export interface LevelSource {
 }
 
 /**
- * Levels by dotted names, each inherited by the names below it. The nearest name for which there is a level decides:
- * for `shop.orders.mail` that name, then `shop.orders`, then `shop`, then {@link rootName}, which has one always.
- * Where several say something about the same name, the strongest is the level that was set while the program runs
- * (`linod log level`), then the one in the program's code, then the site's settings.
+ * Levels by dotted names, each inherited by the names below it. The nearest name with a level decides: for
+ * `shop.orders.mail` that name, then `shop.orders`, then `shop`, then {@link rootName}, which always has one.
+ * For one name, a level that was set at run time (`linod log level`) comes first, then the program's code,
+ * then the site's settings.
  */
 export class LevelTree implements LevelSource {
   #version = 1;
   #configured: ReadonlyMap<string, LevelName> | undefined;
   #overrides: ReadonlyMap<string, LevelName> = new Map();
 
-  /** @param configured by the site's settings; when left out, the tree is not settled before {@link configure} */
+  /**
+   * @param configured the levels of the site's settings; without them, the tree is not settled until {@link
+   * configure}
+   */
   constructor(configured?: LevelsByName) {
     if (configured !== undefined) this.configure(configured);
   }
@@ -56,19 +59,19 @@ export class LevelTree implements LevelSource {
     return this.#configured !== undefined;
   }
 
-  /** Takes over the levels of the site's settings. */
+  /** Sets the levels of the site's settings. */
   configure(levels: LevelsByName): void {
     this.#configured = new Map(Object.entries(levels));
     this.touch();
   }
 
-  /** Takes over the levels that were set while the program runs. */
+  /** Sets the levels that were set at run time. */
   override(levels: ReadonlyMap<string, LevelName>): void {
     this.#overrides = levels;
     this.touch();
   }
 
-  /** What the settings say. */
+  /** The levels of the settings. */
   get configured(): LevelsByName {
     return Object.fromEntries(this.#configured ?? []);
   }
@@ -88,8 +91,8 @@ export class LevelTree implements LevelSource {
 }
 
 /**
- * A source for one that wants more than others: records from `level` on are wanted, too. A level that the program
- * itself has set for the very logger counts alone.
+ * Thresholds for a logger that logs more than others: records from `level` on are logged, too. A level that
+ * the program has set for the same logger takes precedence.
  */
 export function atMost(source: LevelSource, level: LevelName): LevelSource {
   return {

@@ -1,7 +1,7 @@
-// Levels that were set while the programs of a site run, and the file in which they stand: `log/levels.json`.
+// Levels that were set at run time, and their file: `log/levels.json`.
 //
-// A file, since every process of the site on this machine can read it, whatever its channel layer, also one that is idle,
-// and one that starts later. Other machines hear of them over the channel layer, and write them down for their processes.
+// Every process of the site on this machine can read a file: idle ones, later ones, and with any channel
+// layer. Other machines receive the levels over the channel layer, and save them in a file of their own.
 
 import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,19 +13,19 @@ import { parserOf } from '../../base/parse-message.js';
 import { readRegular } from '../../base/regular-file.js';
 import { loggerNamePattern } from '../../site/log-settings.js';
 
-/** What is said about so many names is enough for any site. */
+/** Maximum names with a level. */
 export const maxOverrides = 500;
-/** What does not hold any more is kept for so long: other machines may be away. */
+/** How long an expired level is kept, for machines that are away. */
 const keepMs = 7 * 86_400_000;
 
 const instant = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const overrideSchema = v.object({
   name: v.pipe(v.string(), v.regex(loggerNamePattern)),
-  /** Null: taken back. It is kept for a while, so that an older one that comes later from elsewhere does not count. */
+  /** Null: reset. It is kept for a while, so that an older message that arrives later does not count. */
   level: v.nullable(v.picklist(Array.from(LogLevels, ({ value }) => value))),
-  /** When it was set, in ms since 1970. Of two for one name the later counts. */
+  /** When it was set, in ms since 1970. Of two for one name, the later one counts. */
   at: instant,
-  /** From when on it does not hold any more; null: until it is taken back. */
+  /** When it expires, in ms since 1970; null: never. */
   until: v.nullable(instant),
   /** Who set it. */
   by: v.pipe(v.string(), v.maxLength(200)),
@@ -36,18 +36,18 @@ const messageSchema = v.object({ type: v.literal('log.levels'), levels: override
 /** A level for the loggers of a name and those below it. */
 export type LevelOverride = Readonly<v.InferOutput<typeof overrideSchema>>;
 
-/** Tells other machines what was set at run time, the newest word for each name. */
+/** Sends levels that were set at run time to other machines: the newest for each name. */
 export type LogLevelsMessage = v.InferOutput<typeof messageSchema>;
 
 /** @throws BadMessageError (`LINOD_ERR_BAD_MESSAGE`) */
 export const parseLogLevels: (received: Received) => LogLevelsMessage = parserOf(messageSchema);
 
-/** The level that an override means at an instant; undefined for none. */
+/** The level of an override at an instant; undefined if it is reset or expired. */
 export function levelAt({ level, until }: LevelOverride, now: number): LevelName | undefined {
   return level === null || (until !== null && until <= now) ? undefined : level;
 }
 
-/** Levels were set for more names than any site has use for. */
+/** Levels are set for too many names. */
 export class TooManyLevelsError extends LinodError {
   constructor() {
     super(
@@ -67,16 +67,16 @@ export class LevelsFile {
     this.path = join(logDirectory, 'levels.json');
   }
 
-  /** Another text whenever the file is another; empty when there is none. */
+  /** Changes whenever the file changes; empty without a file. */
   get state(): string {
     const info = statSync(this.path, { throwIfNoEntry: false, bigint: true });
     return info === undefined ? '' : `${info.ino} ${info.mtimeNs} ${info.size}`;
   }
 
   /**
-   * What stands there, also what does not hold any more; undefined when it makes no sense.
+   * The overrides in the file, including expired ones; undefined for an invalid file.
    *
-   * @throws as readRegular, save that a file that is not there holds nothing
+   * @throws as readRegular; a missing file counts as empty
    */
   read(): LevelOverride[] | undefined {
     if (this.state === '') return [];
@@ -85,11 +85,11 @@ export class LevelsFile {
   }
 
   /**
-   * Writes some down, unless later ones for the same names are there. Atomic; of two that write in the same moment, one
-   * may have to write again.
+   * Saves overrides, unless the file has later ones for the same names. Atomic. If two processes write at the
+   * same moment, one may have to write again.
    *
-   * @returns whether anything of it was news
-   * @throws TooManyLevelsError (`LINOD_ERR_TOO_MANY_LEVELS`), and what the file system throws
+   * @returns whether the file has changed
+   * @throws TooManyLevelsError (`LINOD_ERR_TOO_MANY_LEVELS`), or the file system's error
    */
   write(overrides: readonly LevelOverride[], now: number): boolean {
     const known = new Map(this.read()?.map((override) => [override.name, override]));
@@ -110,7 +110,10 @@ function isForgotten(override: LevelOverride, now: number): boolean {
   return levelAt(override, now) === undefined && Math.max(override.until ?? 0, override.at) < now - keepMs;
 }
 
-/** While a command waits for them, processes leave a file in this directory, named by their label, when they have read a change. */
+/**
+ * While a command waits, each process that has read a change leaves a file with its label as name in this
+ * directory.
+ */
 export function receiptsDirectory(logDirectory: string): string {
   return join(logDirectory, 'levels.heard');
 }

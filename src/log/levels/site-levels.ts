@@ -1,4 +1,4 @@
-// The levels of a site as one process knows them: those of the settings, and those that were set at run time.
+// The levels of a site in one process: those of the settings, and those that were set at run time.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,13 +12,13 @@ export interface SiteLevelsOptions {
   /** The site's. */
   readonly logDirectory: string;
   readonly clock: Clock;
-  /** What the log calls this process, `web[812]`, for whoever sets a level and wants to know who has heard. */
+  /** The label of this process, `web[812]`. The command that sets a level lists it. */
   readonly label: string;
 }
 
 const pollMs = 300;
 
-/** Polls the file of run-time levels, and lets each level end when its time is over. Keeps no process alive. */
+/** Polls the file of run-time levels, and ends each level when it expires. Keeps no process alive. */
 export class SiteLevels {
   readonly tree: LevelTree;
   readonly #options: SiteLevelsOptions;
@@ -26,7 +26,7 @@ export class SiteLevels {
   /** The file's state when it was read last. */
   #seen = '';
   #overrides: readonly LevelOverride[] = [];
-  /** When the first of the levels ends that hold. */
+  /** When the next level expires, in ms since 1970. */
   #nextEnd = Number.POSITIVE_INFINITY;
   #cancel: () => void = () => {};
 

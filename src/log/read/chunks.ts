@@ -1,10 +1,10 @@
-// A log file, plain or gzip, in large chunks that end where a record ends.
+// Reads a log file, plain or gzip, in large chunks that end where a record ends.
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
-/** Whole records, but for what is longer than any record and for the end of the file. */
+/** Whole records, except at the end of the file and for text that is longer than any record. */
 export interface Chunk {
   readonly bytes: Buffer;
   /** The file ends here, within a record or a line. */
@@ -17,7 +17,7 @@ export type Packing = 'plain' | 'gzip' | 'bzip2' | 'xz' | 'zstd';
 const newline = 0x0a;
 const space = 0x20;
 const chunkBytes = 256 * 1024;
-/** What has no end in so many bytes is no record, and is handed over in parts. */
+/** Text without an end in this many bytes is no record, and is passed on in parts. */
 const maxPendingBytes = 8 * 1024 ** 2;
 
 const magics: ReadonlyArray<readonly [Packing, Buffer]> = [
@@ -36,14 +36,14 @@ export function packingOf(start: Buffer): Packing {
 export interface ChunkOptions {
   /** Where to begin, in bytes of the unpacked file. Default 0. */
   readonly from?: number | undefined;
-  /** Where a plain file is taken to end. Default: where it ends. */
+  /** Where to end in a plain file. Default: at its end. */
   readonly to?: number | undefined;
 }
 
 /**
- * Reads a file from some place to its end, in constant memory.
+ * Reads a file from an offset to its end, in constant memory.
  *
- * @throws what the file system or the decompression reports, after everything that could be read
+ * @throws the error of the file system or the decompression, after everything that could be read
  */
 export async function* readChunks(path: string, options: ChunkOptions = {}): AsyncGenerator<Chunk> {
   const file = await openEitherWay(path);
@@ -54,7 +54,7 @@ export async function* readChunks(path: string, options: ChunkOptions = {}): Asy
   }
 }
 
-/** A rotated file may be compressed between the moment in which it was found and that in which it is read. */
+/** Another process may compress a rotated file after it was found and before it is read. */
 async function openEitherWay(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
@@ -65,7 +65,7 @@ async function openEitherWay(path: string): Promise<FileHandle> {
   }
 }
 
-/** The same for a file that is open, and stays so. */
+/** The same for an open file, which stays open. */
 export async function* chunksOf(file: FileHandle, options: ChunkOptions = {}): AsyncGenerator<Chunk> {
   let pending: Buffer = Buffer.alloc(0);
   let failure: { readonly error: unknown } | undefined;
@@ -91,7 +91,7 @@ async function* piecesOf(file: FileHandle, options: ChunkOptions): AsyncGenerato
   else throw new TypeError(`it is compressed with ${packing}, which linod does not read; unpack it first`);
 }
 
-/** A stream of the handle would leave a listener behind each time a growing file is read on. */
+/** Not a stream of the handle, which would leave a listener at each call for a growing file. */
 async function* readPlain(file: FileHandle, from: number, to: number): AsyncGenerator<Buffer> {
   for (let at = from; at < to; ) {
     const length = Math.min(chunkBytes, to - at);
@@ -104,7 +104,7 @@ async function* readPlain(file: FileHandle, from: number, to: number): AsyncGene
 
 async function* unpack(file: FileHandle, from: number): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: chunkBytes });
-  // What goes wrong in either is thrown by the loop.
+  // The loop throws the errors of both.
   pipeline(readPlain(file, 0, Number.POSITIVE_INFINITY), gunzip, () => {});
   let skip = from;
   for await (const bytes of gunzip as AsyncIterable<Buffer>) {
@@ -113,7 +113,9 @@ async function* unpack(file: FileHandle, from: number): AsyncGenerator<Buffer> {
   }
 }
 
-/** Where the last record ends in these bytes: behind a line that does not end in a space. 0 when none does. */
+/**
+ * Where the last record ends in these bytes: after a line that does not end in a space. 0 if there is none.
+ */
 export function lastRecordEnd(bytes: Buffer): number {
   let at = bytes.lastIndexOf(newline);
   while (at > 0 && bytes[at - 1] === space) at = bytes.lastIndexOf(newline, at - 1);

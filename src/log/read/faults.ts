@@ -1,13 +1,14 @@
-// What is wrong with a log, and where.
+// The faults of a log, and where they are.
 
 /**
  * - `missing`, `doubled`: numbers `from` … `to` of a sender; the line is the one where that was noticed;
- * - `disordered`: `number` comes behind `after`;
- * - `torn`: a record without its end; `headless`: continuation lines without their record; `cut`: a last line without its
- *   newline; `foreign`: lines that are none of linod's; `damaged`: lines with NUL bytes or such that are no UTF-8;
+ * - `disordered`: `number` follows the higher `after`;
+ * - `torn`: a record without its end; `headless`: continuation lines without their record; `cut`: a last line
+ *   without its newline; `foreign`: lines of other programs; `damaged`: lines with NUL bytes or invalid
+ *   UTF-8;
  * - `unannounced`: a sender's lines without the note that says whose they are;
  * - `beheaded`: a file without the note that begins one;
- * - `missing-file`: between this file and the one before it, one is not there;
+ * - `missing-file`: a file between this one and the one before is missing;
  * - `shortened`: the writer had written more when it last saved its checkpoint;
  * - `unreadable`: from about this line on, the file could not be read.
  */
@@ -26,7 +27,7 @@ export type FaultKind =
   | 'shortened'
   | 'unreadable';
 
-/** Something that is wrong; which further fields there are depends on the kind. */
+/** A fault. Its further fields depend on its kind. */
 export interface Fault {
   readonly kind: FaultKind;
   readonly file: string;
@@ -39,7 +40,7 @@ export interface Fault {
   readonly to?: number | undefined;
   readonly number?: number | undefined;
   readonly after?: number | undefined;
-  /** The begin of what stands there. */
+  /** The beginning of the text there. */
   readonly text?: string | undefined;
   readonly problem?: string | undefined;
 }
@@ -47,7 +48,7 @@ export interface Fault {
 const mostListed = 1000;
 const textLength = 80;
 
-/** Collects faults; keeps the first thousand of each kind and counts all. */
+/** Collects faults: counts all, and keeps the first thousand of each kind. */
 export class Faults {
   readonly #byKind = new Map<FaultKind, Fault[]>();
   count = 0;

@@ -1,4 +1,4 @@
-// The files of a log: lino.log and what it was before it was rotated, the oldest first.
+// Finds the files of a log: lino.log and its rotated files, the oldest first.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
@@ -13,11 +13,11 @@ export interface LogPart {
   /** On disk, in bytes. */
   readonly bytes: number;
   readonly isCompressed: boolean;
-  /** When it was last written, in ms. */
+  /** When it was last written, in ms since 1970. */
   readonly changedAt: number;
-  /** The first line, uncompressed, at most 4096 bytes: no two files of a log begin alike, and renaming changes none. */
+  /** The first line, uncompressed, at most 4096 bytes. It is unique in a log, and survives renaming. */
   readonly firstLine: string;
-  /** When its first record was logged, in ms; undefined when it does not begin with one. */
+  /** When its first record was logged, in ms since 1970; undefined when it does not begin with one. */
   readonly beginsAt: number | undefined;
 }
 
@@ -27,8 +27,8 @@ const firstLineBytes = 4096;
  * Finds the log and its rotated files: `lino.log`, `lino.log.1`, `lino.log.2.gz`, `lino.log-20261124.gz`,
  * `lino-20261124.log`…
  *
- * @param path the log, which need not be there
- * @param timezone the site's, for times that do not tell their offset
+ * @param path the log, which need not exist
+ * @param timezone the site's, for times without an offset
  */
 export async function findLogParts(path: string, timezone: string): Promise<LogPart[]> {
   const names = await readdir(dirname(path)).catch(absent([]));
@@ -37,7 +37,7 @@ export async function findLogParts(path: string, timezone: string): Promise<LogP
   return await readLogParts(paths, timezone);
 }
 
-/** The same for files that are named: the oldest first, each once. @throws what the file system reports */
+/** The same for named files: the oldest first, each once. @throws the file system's error */
 export async function readLogParts(paths: readonly string[], timezone: string): Promise<LogPart[]> {
   const parts = await Promise.all([...new Set(paths)].map((path) => partOf(path, timezone)));
   const known = parts.filter((part) => part !== undefined);
@@ -50,7 +50,7 @@ function rotationNumber(path: string): number | undefined {
   return number === undefined ? undefined : Number(number);
 }
 
-/** What a file of this log is called. */
+/** Matches the names of a log's files. */
 function partName(log: string): RegExp {
   const extension = extname(log);
   const stem = log.slice(0, log.length - extension.length);
@@ -64,7 +64,7 @@ function escapeForPattern(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
-/** Undefined for a file that has gone meanwhile, and for what is no file. */
+/** Undefined for a file that was removed meanwhile, and for anything but a file. */
 async function partOf(path: string, timezone: string): Promise<LogPart | undefined> {
   const status = await stat(path).catch(absent(undefined));
   if (status === undefined || !status.isFile()) return undefined;
@@ -82,7 +82,7 @@ async function partOf(path: string, timezone: string): Promise<LogPart | undefin
   };
 }
 
-/** Opens a file for reading; undefined when by now it has gone, or its name is another file's. */
+/** Opens a file for reading; undefined if it was removed meanwhile, or its name is another file's. */
 export async function openPart({ path, firstLine }: LogPart): Promise<FileHandle | undefined> {
   const file = await open(path, 'r').catch(absent(undefined));
   if (file === undefined || (await readFirstLine(file)).text === firstLine) return file;
@@ -103,7 +103,7 @@ export async function firstLineOf(file: FileHandle): Promise<string> {
   return firstLine(bytes) ?? (bytes.length < firstLineBytes ? '' : bytes.toString('latin1'));
 }
 
-/** By which a file tells which one it follows. @param firstLine as in {@link LogPart}; empty gives empty */
+/** The id by which the next file names this one. @param firstLine as in {@link LogPart}; empty gives empty */
 export function fingerprintOf(firstLine: string): string {
   if (firstLine === '') return '';
   return createHash('sha256').update(firstLine, 'latin1').digest('base64url').slice(0, 22);
@@ -119,30 +119,28 @@ async function readBegin(file: FileHandle): Promise<Buffer> {
   return buffer.subarray(0, bytesRead);
 }
 
-/** Nothing for a file that cannot be unpacked: reading it tells why. */
+/** Empty for a file that cannot be unpacked. Reading it reports why. */
 async function unpackBegin(file: FileHandle): Promise<Buffer> {
   try {
     for await (const { bytes } of chunksOf(file)) return bytes.subarray(0, firstLineBytes);
-  } catch {
-    // As for an empty file.
-  }
+  } catch {}
   return Buffer.alloc(0);
 }
 
-/** While a file is compressed, it is there twice. */
+/** A file exists twice while it is compressed. */
 function isBeingPacked(part: LogPart, parts: readonly LogPart[]): boolean {
   const [plain] = part.path.split(/\.(?:gz|bz2|xz|zst)$/);
   return part.isCompressed && plain !== part.path && parts.some(({ path }) => path === plain);
 }
 
-/** By the numbers of the names, else by when the files begin; but each behind the one that it says is before it. */
+/** Sorts by the numbers of the names, else by when the files begin; but each after its predecessor. */
 function sortParts(parts: readonly LogPart[]): LogPart[] {
   const sorted = sortByName(parts);
   const byFingerprint = new Map(sorted.map((part) => [fingerprintOf(part.firstLine), part]));
   const met = new Set<LogPart>();
   const inOrder: LogPart[] = [];
   const add = (part: LogPart) => {
-    // Those that name each other in a circle linod did not write.
+    // linod never writes files that name each other in a circle.
     if (met.has(part)) return;
     met.add(part);
     const before = byFingerprint.get(predecessorOf(part) ?? '');
@@ -153,7 +151,7 @@ function sortParts(parts: readonly LogPart[]): LogPart[] {
   return inOrder;
 }
 
-/** The fingerprint of the file before, as a file's first note tells it. */
+/** The fingerprint of the file before, from a file's first note. */
 export function predecessorOf({ firstLine }: LogPart): string | undefined {
   const note = parseNote(firstLine);
   return note !== undefined && 'file' in note ? note.after : undefined;
@@ -169,7 +167,7 @@ function sortByName(parts: readonly LogPart[]): LogPart[] {
   );
 }
 
-/** What there is instead of a file or directory that is not there. */
+/** Replaces a missing file or directory by a default. */
 export function absent<T>(instead: T): (error: unknown) => T {
   return (error) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return instead;

@@ -1,4 +1,4 @@
-// Which records are asked for.
+// Selects records.
 
 import { type LevelName, LogLevels } from '../../base/log-levels.js';
 import type { Fields } from '../fields.js';
@@ -6,7 +6,7 @@ import { parseRecord } from '../format/formats.js';
 import type { ParsedRecord } from '../format/line-format.js';
 import type { Found } from './records.js';
 
-/** What is asked for; what is left out matches everything. */
+/** The conditions. An omitted one matches everything. */
 export interface Wanted {
   /** This level and those above. */
   readonly level?: LevelName | undefined;
@@ -14,19 +14,19 @@ export interface Wanted {
   readonly logger?: string | undefined;
   /** A sender as it stands in the log, `web[812]`, or all of a name, `web`. */
   readonly sender?: string | undefined;
-  /** Logged then or later, in ms since 1970 UTC. */
+  /** Logged at this time or later, in ms since 1970. */
   readonly since?: number | undefined;
-  /** What a job has logged, and what was logged about it: records with a field `job`. */
+  /** Records of a job and about it: those with a field `job`. */
   readonly job?: number | undefined;
-  /** Records in which this stands; a pattern is tried on the whole record. */
+  /** Text that the record contains, or a pattern for the whole record. */
   readonly text?: string | RegExp | undefined;
 }
 
-/** A record, or lines that are none. */
+/** A record, or lines that do not belong to one. */
 export interface Shown {
   /** All of its lines, without the last newline. */
   readonly text: string;
-  /** Undefined for what is no record. */
+  /** Undefined for lines that do not belong to a record. */
   readonly level: LevelName | undefined;
 }
 
@@ -36,7 +36,7 @@ export class RecordFilter {
   readonly #levelno: number;
   /** Only records with a head can match. */
   readonly #needsHead: boolean;
-  /** When the last record was logged; lines that are no record count as of then. */
+  /** When the last record was logged. Other lines get this time. */
   #instant = Number.NEGATIVE_INFINITY;
 
   constructor(wanted: Wanted) {
@@ -46,7 +46,7 @@ export class RecordFilter {
     this.#needsHead = [level, logger, sender, job].some((part) => part !== undefined);
   }
 
-  /** What is to be shown; undefined when it was not asked for. */
+  /** The match to show; undefined if the conditions do not hold. */
   pick(found: Found, bytes: Buffer): Shown | undefined {
     if (found.kind === 'record') this.#instant = found.instant;
     const { since = Number.NEGATIVE_INFINITY } = this.#wanted;
@@ -82,8 +82,8 @@ function levelno(level: LevelName): number {
 }
 
 /**
- * The parts of a record, in whatever format. In the formats for people, a text that itself ends in a JSON object cannot be told
- * from one with fields, and is read as such.
+ * The parts of a record, in any format. In the formats for people, a JSON object at the end of the text
+ * counts as the fields.
  */
 export function contentOf(record: string): ParsedRecord | undefined {
   const parsed = parseRecord(record);

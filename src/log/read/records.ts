@@ -1,11 +1,11 @@
-// A log as records: which lines belong together, and which belong to nothing.
+// Groups the lines of a log into records.
 
 import { parseHead } from '../format/formats.js';
 import { Instants } from '../format/instants.js';
 import type { Head } from '../format/line-format.js';
 import type { Chunk } from './chunks.js';
 
-/** A record, or text that is none. */
+/** A record, or other text. */
 export type Found = (WholeRecord | TornRecord | Stray) & ByteRange;
 
 interface ByteRange {
@@ -30,9 +30,9 @@ interface TornRecord {
 }
 
 /**
- * - `foreign`: a line that is none of linod's;
- * - `headless`: the continuation of a record whose beginning is not there;
- * - `cut`: a last line without its newline, of which cannot be told what it was to be.
+ * - `foreign`: a line of another program;
+ * - `headless`: the continuation of a record whose beginning is missing;
+ * - `cut`: a last line without its newline, which may have been anything.
  */
 interface Stray {
   readonly kind: 'foreign' | 'headless' | 'cut';
@@ -42,15 +42,15 @@ interface Stray {
 const indent = '    ';
 
 /**
- * Puts the lines of one file together to records: a head and its continuation lines, which begin with four spaces; each line
- * but the last ends in a space.
+ * Groups the lines of one file into records: a head and its continuation lines, which begin with four spaces.
+ * Each line but the last ends in a space.
  */
 export class RecordScanner {
-  /** Lines that were read to their end. */
+  /** Lines that were read completely. */
   lines = 0;
   readonly #instants: Instants;
 
-  /** @param timezone the site's, for times that do not tell their offset */
+  /** @param timezone the site's, for times without an offset */
   constructor(timezone: string) {
     this.#instants = new Instants(timezone);
   }
@@ -77,7 +77,7 @@ export class RecordScanner {
       open = undefined;
       const head = parseHead(text, start);
       const instant = head === undefined ? Number.NaN : this.#instants.of(head.time);
-      // Of a JSON line that was overwritten in the middle, the beginning is no record.
+      // The beginning of a JSON line that was overwritten is no record.
       const isDamaged = head?.format.name === 'json' && newline >= 0 && text[newline - 1] !== '}';
       if (head === undefined || Number.isNaN(instant) || isDamaged) {
         const kind = newline < 0 && isTail ? 'cut' : isIndented ? 'headless' : 'foreign';
@@ -92,7 +92,7 @@ export class RecordScanner {
   }
 }
 
-/** A copy of a name: a part of a text would keep the whole text in memory. */
+/** Copies a name, since a substring keeps the whole text in memory. */
 export function detach(name: string): string {
   return Buffer.from(name, 'latin1').toString('latin1');
 }

@@ -1,49 +1,49 @@
-// The numbers of one sender in the order in which the log has them.
+// Follows the numbers of one sender in the order of the log.
 
 import type { Faults } from './faults.js';
 
-/** A position of the log. */
+/** A line of a log file. */
 export interface LinePosition {
   readonly file: string;
   readonly line: number;
 }
 
-/** Numbers `from` … `to`, and the line where that was noticed. */
+/** Numbers `from` … `to`, and the line where the fault was noticed. */
 export interface Numbers extends LinePosition {
   readonly from: number;
   readonly to: number;
 }
 
-/** Damage beyond that is counted, and no more looked at in detail. */
+/** Maximum gaps that are followed. Further damage is only counted. */
 const mostGaps = 1000;
 
 /**
- * Follows a sender's numbers, and knows at the end which are missing; those that are doubled or out of order it reports at
- * once. Costs next to nothing while each number is one more than the last; its memory grows with the damage only, and is bounded.
+ * Follows a sender's numbers. Reports doubled and disordered numbers at once, and missing ones at the end.
+ * Memory is bounded, and grows with the damage only.
  */
 export class Sequence {
   readonly sender: string;
   readonly epoch: string;
-  /** The number with which it begins in these files. */
+  /** Its first number in these files. */
   readonly first: number;
-  /** The highest number that is there, or told to be lost. */
+  /** The highest number that is present or reported as lost. */
   last: number;
   /** Whole records. */
   records = 0;
-  /** Records that are there already. */
+  /** Records that are present more than once. */
   doubled = 0;
-  /** Places where a number comes behind a higher one. */
+  /** How often a number follows a higher one. */
   disordered = 0;
-  /** Records that are not there, and nobody has said why. */
+  /** Records that are missing without a note. */
   missing = 0;
-  /** Records that were told to be lost. */
+  /** Records that are reported as lost. */
   lost = 0;
-  /** What is not there, up to the last; of many, the newest. */
+  /** The missing numbers up to `last`; of too many, the newest. */
   #gaps: Numbers[] = [];
   #previous: number;
   readonly #faults: Faults;
 
-  /** @param last the number behind which it begins */
+  /** @param last the number before the first one */
   constructor(sender: string, epoch: string, last: number, faults: Faults) {
     this.sender = sender;
     this.epoch = epoch;
@@ -53,29 +53,29 @@ export class Sequence {
     this.#faults = faults;
   }
 
-  /** Takes the number of the next record. */
+  /** Adds the number of the next record. */
   take(number: number, file: string, line: number): void {
     this.records++;
     if (number <= this.last) this.#takeLate(number, { file, line });
-    else if (number > this.last + 1) this.goOn(number - 1, { file, line });
+    else if (number > this.last + 1) this.continueAfter(number - 1, { file, line });
     this.last = Math.max(this.last, number);
     this.#previous = number;
   }
 
-  /** Everything up to this number was written before this position; what was not met is missing. */
-  goOn(last: number, position: LinePosition): void {
+  /** A note says that everything up to this number was written before. What was not found is missing. */
+  continueAfter(last: number, position: LinePosition): void {
     if (last <= this.last) return;
     this.#gaps.push({ from: this.last + 1, to: last, ...position });
     this.missing += last - this.last;
-    // What comes late for the oldest is taken for doubled from now on.
+    // A late record of the oldest gap counts as doubled from now on.
     if (this.#gaps.length > mostGaps) this.#gaps.shift();
     this.last = last;
     this.#previous = last;
   }
 
-  /** The writer says that these numbers cannot come any more. */
+  /** The writer reports these numbers as lost. */
   lose(from: number, to: number, position: LinePosition): void {
-    this.goOn(from - 1, position);
+    this.continueAfter(from - 1, position);
     this.lost += to - from + 1;
     for (const gap of this.#gaps)
       this.missing -= Math.max(0, Math.min(gap.to, to) - Math.max(gap.from, from) + 1);
@@ -84,13 +84,13 @@ export class Sequence {
     this.#previous = this.last;
   }
 
-  /** There are no more records: what has not come is missing. */
+  /** There are no more records, so the gaps are missing. */
   end(): void {
     const { sender, epoch } = this;
     for (const gap of this.#gaps) this.#faults.add({ kind: 'missing', sender, epoch, ...gap });
   }
 
-  /** A number that is not above the last: it is late, or there already. */
+  /** The number is not above the last: the record is late or doubled. */
   #takeLate(number: number, position: LinePosition): void {
     const { sender, epoch } = this;
     if (!this.#gaps.some(({ from, to }) => from <= number && number <= to)) {
@@ -106,7 +106,7 @@ export class Sequence {
   }
 }
 
-/** What is left of a gap. */
+/** The rest of a gap. */
 function without(gap: Numbers, from: number, to: number): Numbers[] {
   if (gap.to < from || gap.from > to) return [gap];
   return [

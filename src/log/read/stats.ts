@@ -1,4 +1,4 @@
-// How much is logged, by whom: what `linod log stats` tells.
+// Counts who logs how much, for `linod log stats`.
 
 import { type LevelName, LogLevels } from '../../base/log-levels.js';
 import { parseNote } from '../writer/ledger.js';
@@ -24,15 +24,18 @@ export interface LogStats {
   /** When the earliest and the latest were logged, in ms since 1970 UTC; null when there are no records. */
   readonly first: number | null;
   readonly last: number | null;
-  /** The minute in which most records were logged: its begin, in ms, and how many. Null when there are no records. */
+  /**
+   * The minute with the most records: its beginning, in ms since 1970, and their number. Null without
+   * records.
+   */
   readonly busiest: { readonly minute: number; readonly records: number } | null;
-  /** From the lowest to the highest; only those that there are. */
+  /** From the lowest to the highest; only levels with records. */
   readonly levels: readonly Amount[];
   /** Those with the most bytes first. */
   readonly loggers: readonly Amount[];
   readonly senders: readonly Amount[];
-  /** What the writer told to be lost in these files, whether it came later or not. */
-  readonly told: readonly { readonly sender: string; readonly records: number }[];
+  /** Records that the writer reported as lost in these files, even if they arrived later. */
+  readonly lost: readonly { readonly sender: string; readonly records: number }[];
   /** Lines that are no records, and torn records. */
   readonly strays: number;
   /** Files that could not be read to their end, and why. */
@@ -40,18 +43,21 @@ export interface LogStats {
 }
 
 export interface StatsOptions {
-  /** Only what was logged then or later, in ms. */
+  /** Only records that were logged then or later, in ms since 1970. */
   readonly since?: number | undefined;
-  /** The site's, for times that do not tell their offset. Default UTC. */
+  /** The site's time zone, for times without an offset. Default UTC. */
   readonly timezone?: string | undefined;
 }
 
-/** Counts the records of log files in one pass. Memory depends on how many senders, loggers and minutes there are. */
+/**
+ * Counts the records of log files in one pass. Memory depends on how many senders, loggers and minutes there
+ * are.
+ */
 export async function logStats(parts: readonly LogPart[], options: StatsOptions = {}): Promise<LogStats> {
   const { since = Number.NEGATIVE_INFINITY } = options;
   const count = new Count(since);
   for (const part of parts) {
-    // What was not changed since then has nothing that was logged since then.
+    // A file that has not changed since then holds nothing that was logged since then.
     if (part.changedAt < since - clockSlackMs) continue;
     const scanner = new RecordScanner(options.timezone ?? 'UTC');
     try {
@@ -84,7 +90,7 @@ class Count {
   readonly #levels = new Map<string, Sum>();
   readonly #senders = new Map<string, Sum>();
   readonly #loggers = new Map<string, Sum>();
-  readonly #told = new Map<string, number>();
+  readonly #lost = new Map<string, number>();
   readonly #minutes = new Map<number, number>();
   #strays = 0;
 
@@ -103,7 +109,7 @@ class Count {
     if (sender === undefined) {
       const note = parseNote(bytes.toString('utf8', start, end));
       if (note !== undefined && 'from' in note) {
-        this.#told.set(note.sender, (this.#told.get(note.sender) ?? 0) + note.to - note.from + 1);
+        this.#lost.set(note.sender, (this.#lost.get(note.sender) ?? 0) + note.to - note.from + 1);
       }
       return;
     }
@@ -132,7 +138,7 @@ class Count {
       ),
       loggers: loudestFirst(this.#loggers),
       senders: loudestFirst(this.#senders),
-      told: [...this.#told].map(([sender, records]) => ({ sender, records })),
+      lost: [...this.#lost].map(([sender, records]) => ({ sender, records })),
       strays: this.#strays,
       unreadable: this.unreadable,
     };

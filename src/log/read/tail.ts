@@ -1,4 +1,4 @@
-// The last records of a log that are asked for, and those that are added.
+// Reads the last records of a log, and follows those that are added.
 
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
@@ -17,37 +17,37 @@ import { RecordFilter, type Shown, type Wanted } from './filter.js';
 import { RecordScanner } from './records.js';
 
 export interface TailOptions {
-  /** How many of the last records; all that match when left out. */
+  /** How many of the last records; default: all that match. */
   readonly last?: number | undefined;
   readonly wanted?: Wanted | undefined;
-  /** Whether to go on with what is added, also when the file is rotated. */
+  /** Whether to follow added records, even when the file is rotated. */
   readonly follow: boolean;
-  /** The site's, for times that do not tell their offset. */
+  /** The site's time zone, for times without an offset. */
   readonly timezone: string;
-  /** Ends the following, and the reading. */
+  /** Ends reading and following. */
   readonly signal: AbortSignal;
 }
 
-/** Is waited for, so that a slow reader is not flooded. */
+/** Called with each match, and awaited, so that a slow reader is not flooded. */
 export type Show = (records: readonly Shown[]) => Promise<void> | void;
 
-/** A file that was written before that may still have been written to at that time. */
+/** Tolerance for file times: a file may have been written this long after its time. */
 const clockSlackMs = 60_000;
-/** A writer that has renamed its file, or whose file was renamed, writes there no longer than that. */
+/** A writer continues in a renamed file at most this long. */
 const lateWriteMs = 50;
 const pollMs = 200;
-/** So much of a file is read first for its last records; then four times as much, and so on. */
+/** How much of a file's end is read first; then four times as much, and so on. */
 const firstWindowBytes = 256 * 1024;
 
 /**
- * Hands over the last records of a log, whole ones only, and the further ones as they come. Older files are read when there are
- * not enough in the newest.
+ * Passes on the last records of a log, only whole ones, and then new ones as they arrive. Reads older files
+ * if the newest has too few.
  *
- * @returns false when there is no log, and it was not to be followed
+ * @returns false when there is no log, and it is not followed
  */
 export async function tail(path: string, options: TailOptions, show: Show): Promise<boolean> {
   const { last, wanted, follow, timezone } = options;
-  // What was not changed since then has nothing that was logged since then.
+  // A file that has not changed since then holds nothing that was logged since then.
   const since = (wanted?.since ?? Number.NEGATIVE_INFINITY) - clockSlackMs;
   const run = new Tail(path, options, show);
   try {
@@ -70,11 +70,11 @@ class Tail {
   readonly #path: string;
   readonly #options: TailOptions;
   readonly #show: Show;
-  /** The file that is read, how much of it was, and how it begins; empty as long as its first line is unfinished. */
+  /** The current file, how much of it was read, and its first line; empty while that is unfinished. */
   #file: FileHandle | undefined;
   #offset = 0;
   #firstLine = '';
-  /** Whether it has the name of the log, and not of a rotated file, to which nothing is added. */
+  /** Whether it has the name of the log. Nothing is added to a rotated file. */
   #isNewest = true;
 
   constructor(path: string, options: TailOptions, show: Show) {
@@ -89,7 +89,7 @@ class Tail {
     if (this.#file !== undefined) this.#firstLine = await firstLineOf(this.#file);
   }
 
-  /** The files before the one that is read, which may have been rotated since it was opened. */
+  /** The files before the current one, which may itself have been rotated. */
   before(parts: readonly LogPart[]): LogPart[] {
     const own = parts.findIndex((part) => this.#isOwn(part));
     return own < 0 ? parts.filter(({ path }) => path !== this.#path) : parts.slice(0, own);
@@ -105,7 +105,7 @@ class Tail {
     for (const part of rotated) await this.#with(part, (file) => this.#showChunks(chunksOf(file)));
   }
 
-  /** Shows the last records, and leaves the newest file where they end. */
+  /** Shows the last records, and remembers where they end in the newest file. */
   async showLast(last: number, rotated: readonly LogPart[]): Promise<void> {
     let shown: Shown[] = [];
     if (this.#file !== undefined) {
@@ -121,16 +121,19 @@ class Tail {
     if (shown.length > 0) await this.#show(shown);
   }
 
-  /** Shows what was added to the newest file. @param isLast nothing will be added: the rest is shown whole or not */
+  /**
+   * Shows what was added to the newest file. @param isLast whether nothing more will be added, so that the
+   * rest is shown, too
+   */
   async showNew(isLast = false): Promise<void> {
     if (this.#file === undefined) return;
-    // What was read has a beginning by which it is known again.
+    // The first line identifies the file later.
     if (this.#firstLine === '') this.#firstLine = await firstLineOf(this.#file);
     if (this.#firstLine === '' && !isLast) return;
     await this.#showChunks(this.#newChunks(this.#file, isLast));
   }
 
-  /** Shows what comes, until it is aborted. */
+  /** Shows new records until it is aborted. */
   async follow(): Promise<void> {
     const { signal } = this.#options;
     while (!signal.aborted) {
@@ -141,7 +144,7 @@ class Tail {
     }
   }
 
-  /** Shows file after file what was rotated since the last look, and goes on with the newest one. */
+  /** Shows the files that were rotated since the last poll, and continues with the newest one. */
   async #catchUp(): Promise<void> {
     const { timezone, signal } = this.#options;
     while (this.#file !== undefined && !signal.aborted) {
@@ -156,11 +159,11 @@ class Tail {
   }
 
   /**
-   * Opens the file that follows; of one that was emptied, its copy where it was left. @returns false when it cannot be found
-   * just now
+   * Opens the next file; after an emptied one, its copy at the same offset. @returns false if it cannot be
+   * found now
    */
   async #goOn(found: readonly LogPart[], isRotated: boolean): Promise<boolean> {
-    // Without a beginning nothing tells what a file follows, and what is between would not be found any more.
+    // Without a first line, the order of the files is unknown, and files between would be missed.
     const parts = found.filter(({ firstLine }) => firstLine !== '');
     const newest = parts.find(({ path }) => path === this.#path);
     const own = parts.findIndex((part) => part !== newest && this.#isOwn(part));
@@ -180,14 +183,17 @@ class Tail {
     return firstLine !== '' && firstLine === this.#firstLine;
   }
 
-  /** Whether the path names another file by now. */
+  /** Whether the path names another file now. */
   async #isRotated(file: FileHandle): Promise<boolean> {
     if (!this.#isNewest) return true;
     const [named, own] = await Promise.all([stat(this.#path).catch(() => undefined), file.stat()]);
     return named !== undefined && (named.ino !== own.ino || named.dev !== own.dev);
   }
 
-  /** Whether the file was emptied, and perhaps written anew. Of what the writer took back, only that comes again. */
+  /**
+   * Whether the file was emptied, and perhaps written again. A record that the writer took back does not
+   * count.
+   */
   async #isEmptied(file: FileHandle): Promise<boolean> {
     if (this.#firstLine !== '' && (await firstLineOf(file)) !== this.#firstLine) return true;
     this.#offset = Math.min(this.#offset, (await file.stat()).size);
@@ -203,7 +209,10 @@ class Tail {
     }
   }
 
-  /** The last matching records of a file. @param size where it ends; undefined for a compressed one, which is read whole */
+  /**
+   * The last matching records of a file. @param size where it ends; undefined for a compressed one, which is
+   * read whole
+   */
   async #lastOf(file: FileHandle, size: number | undefined, count: number): Promise<Shown[]> {
     for (let window = firstWindowBytes; ; window *= 4) {
       const from = size === undefined ? 0 : Math.max(0, size - window);
@@ -216,7 +225,7 @@ class Tail {
     }
   }
 
-  /** Does something with a file, unless it has gone meanwhile. */
+  /** Calls a function with a file, unless that was removed meanwhile. */
   async #with<T>({ path }: LogPart, action: (file: FileHandle) => Promise<T>): Promise<T | undefined> {
     const file = await openIfThere(path);
     try {
@@ -230,7 +239,7 @@ class Tail {
     for await (const shown of this.#pick(chunks)) if (shown.length > 0) await this.#show(shown);
   }
 
-  /** What is asked for of each chunk; at last, why there is no more. */
+  /** The matches of each chunk; at last, why there are no more. */
   async *#pick(chunks: AsyncIterable<Chunk>): AsyncGenerator<Shown[]> {
     const { wanted = {}, timezone, signal } = this.#options;
     const scanner = new RecordScanner(timezone);
@@ -248,7 +257,7 @@ class Tail {
   }
 }
 
-/** How much of a growing file is whole records. */
+/** The size of the whole records in a growing file. */
 async function wholeSize(file: FileHandle): Promise<number> {
   const { size } = await file.stat();
   const from = Math.max(0, size - firstWindowBytes);
@@ -256,7 +265,7 @@ async function wholeSize(file: FileHandle): Promise<number> {
   return from + lastRecordEnd(buffer.subarray(0, bytesRead));
 }
 
-/** Leaves out the record in which the chunks begin. */
+/** Skips the record in which the chunks begin. */
 async function* behindFirstRecord(chunks: AsyncIterable<Chunk>): AsyncGenerator<Chunk> {
   let isFirst = true;
   for await (const { bytes, isTail } of chunks) {

@@ -1,4 +1,4 @@
-// Whether a log is complete: what `linod log verify` tells.
+// Checks whether a log is complete, for `linod log verify`.
 
 import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
@@ -11,26 +11,26 @@ import { fingerprintOf, type LogPart, predecessorOf } from './files.js';
 import { detach, type Found, RecordScanner } from './records.js';
 import { type LinePosition, type Numbers, Sequence } from './sequence.js';
 
-/** What is to be said about one sender's records, all numbers inclusive. */
+/** The records of one sender; all numbers are inclusive. */
 export interface SenderReport {
   readonly sender: string;
   readonly epoch: string;
-  /** The number with which it begins in these files: 1, unless older files are not there. */
+  /** Its first number in these files: 1, unless older files are missing. */
   readonly first: number;
   /** One less than `first` where no number is accounted for. */
   readonly last: number;
   readonly records: number;
-  /** Not there, and no note says why. */
+  /** Missing, and no note says why. */
   readonly missing: number;
-  /** There more than once. */
+  /** Present more than once. */
   readonly doubled: number;
-  /** Places where a number comes behind a higher one. */
+  /** How often a number follows a higher one. */
   readonly disordered: number;
-  /** Lost, as the writer has told. */
+  /** Reported as lost by the writer. */
   readonly lost: number;
 }
 
-/** Numbers of a sender that are lost, as the writer has told. */
+/** Numbers of a sender that the writer reported as lost. */
 export interface LostNumbers extends Numbers {
   readonly sender: string;
   readonly epoch: string;
@@ -44,9 +44,9 @@ export interface PartReport {
   readonly lines: number;
 }
 
-/** What is to be said about a log. */
+/** The result of a check. */
 export interface LogReport {
-  /** Nothing is wrong: no fault was found. What was told to be lost is none. */
+  /** Whether no fault was found. A record that is reported as lost is no fault. */
   readonly isSound: boolean;
   /** Whole records, without the writer's own notes. */
   readonly records: number;
@@ -62,21 +62,20 @@ export interface LogReport {
 }
 
 export interface VerifyOptions {
-  /** The site's, for times that do not tell their offset. Default UTC. */
+  /** The site's time zone, for times without an offset. Default UTC. */
   readonly timezone?: string | undefined;
-  /** The file that a writer may be appending to: a record that it is writing is no fault. */
+  /** The file that a writer may be appending to. Its unfinished last record is no fault. */
   readonly growing?: string | undefined;
   /** What the writer had written before the files were found. */
   readonly written?: WrittenUpTo | undefined;
 }
 
 /**
- * Reads log files, the oldest first, and checks that each sender's numbers come one after the other and that nothing else
- * stands there. Memory depends on the number of senders and on the damage, not on the size.
+ * Reads log files, the oldest first. Checks that each sender's numbers are consecutive, and that there are no
+ * other lines. Memory depends on the number of senders and on the damage, not on the size.
  *
- * Files that are missing at the beginning are no fault: each file says where its senders go on. Nor is what the writer has
- * told to be lost; it is listed.
- * A file that cannot be read is a fault.
+ * Missing files at the beginning are no fault: each file says where its senders continue. Records that the
+ * writer reported as lost are listed, and no fault. An unreadable file is a fault.
  */
 export async function verifyLog(parts: readonly LogPart[], options: VerifyOptions = {}): Promise<LogReport> {
   const check = new Check(options);
@@ -95,7 +94,7 @@ const space = 0x20;
 const nul = 0x00;
 const shownBytes = 200;
 const mostListed = 1000;
-/** A writer that is writing a record has written the rest of it by then. */
+/** Within this time, a writer finishes the record that it is writing. */
 const growMs = 2000;
 const pollMs = 50;
 
@@ -105,7 +104,7 @@ class Check {
   readonly #files: PartReport[] = [];
   readonly #lost: LostNumbers[] = [];
   readonly #sequences = new Map<string, Sequence>();
-  /** The sequence of each label's lines at this position of the file, and in the files before. */
+  /** The sequence of each label at this position of the file, and in the files before. */
   readonly #current = new Map<string, Sequence>();
   readonly #earlier = new Map<string, Sequence>();
   #file = '';
@@ -137,14 +136,15 @@ class Check {
         for (const found of scanner.scan(chunk)) this.#take(found, chunk.bytes);
         bytes += chunk.bytes.length;
       }
-      // Even of nothing, gzip makes some bytes.
+      // Even an empty file has some bytes in gzip.
       if (part.bytes === 0 && part.path.endsWith('.gz'))
         this.#faults.add({ kind: 'unreadable', file: part.path, line: 1, problem: 'it is empty' });
       const { written } = this.#options;
       if (written !== undefined && written.file === fingerprintOf(part.firstLine) && bytes < written.offset)
         this.#shorten(written, `${written.offset - bytes} bytes of this file`, part.path, scanner.lines);
     } catch (error) {
-      // Removed since it was found, as the oldest files are. If it was another one, its records are missing.
+      // The file was removed meanwhile, as old files are. If it was a newer one, its records count as
+      // missing.
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
       const problem = error instanceof Error ? error.message : String(error);
       this.#faults.add({ kind: 'unreadable', file: part.path, line: scanner.lines + 1, problem });
@@ -152,7 +152,7 @@ class Check {
     this.#files.push({ path: part.path, bytes, lines: scanner.lines });
   }
 
-  /** Whether the file in which the writer was when it saved its checkpoint is there, or one that follows it. */
+  /** Whether the file of the writer's checkpoint exists, or one that follows it. */
   checkNewest(parts: readonly LogPart[]): void {
     const { written, growing = '' } = this.#options;
     const isKnown = (part: LogPart) =>
@@ -164,7 +164,7 @@ class Check {
   #shorten({ positions }: WrittenUpTo, problem: string, file: string, line: number): void {
     this.#faults.add({ kind: 'shortened', file, line, problem });
     for (const { sender, epoch, last } of positions)
-      this.#sequences.get(`${sender} ${epoch}`)?.goOn(last, { file, line });
+      this.#sequences.get(`${sender} ${epoch}`)?.continueAfter(last, { file, line });
   }
 
   report(): LogReport {
@@ -203,7 +203,7 @@ class Check {
   #sequenceOf(sender: string, number: number, line: number): Sequence {
     const current = this.#current.get(sender);
     if (current !== undefined) return current;
-    // The note that should come before its first record in this file is not there.
+    // The note before its first record in this file is missing.
     const label = detach(sender);
     const sequence = this.#earlier.get(label) ?? this.#of(label, '', number - 1);
     this.#current.set(label, sequence);
@@ -228,7 +228,8 @@ class Check {
     if (note === undefined) return;
     if ('file' in note) this.#checkBefore(note, position.line);
     else if ('positions' in note) {
-      for (const [sender, epoch, last] of note.positions) this.#of(sender, epoch, last).goOn(last, position);
+      for (const [sender, epoch, last] of note.positions)
+        this.#of(sender, epoch, last).continueAfter(last, position);
     } else if ('from' in note) {
       const { sender, epoch, from, to } = note;
       if (to < from) return;
@@ -237,19 +238,19 @@ class Check {
     } else {
       const { sender, epoch, last } = note;
       const sequence = this.#of(sender, epoch, last);
-      // The lines of that label are this sender's from here on.
+      // From here on, the lines of that label are this sender's.
       this.#current.set(sender, sequence);
-      sequence.goOn(last, position);
+      sequence.continueAfter(last, position);
     }
   }
 
-  /** The file begins with something other than the note that begins a log file. */
+  /** The file does not begin with the note that begins each log file. */
   #miss(line: number): void {
     this.#isBegun = true;
     this.#faults.add({ kind: 'beheaded', file: this.#file, line });
   }
 
-  /** Whether the file after which this one was begun is there. The oldest ones may be removed in their time. */
+  /** Whether the file before this one exists. The oldest ones may have been removed. */
   #checkBefore({ after, isGone = false }: BeginNote, line: number): void {
     const isOldest = this.#files.length === 0;
     if (after === undefined || this.#met.has(after) || (isOldest && !isGone)) return;
@@ -259,7 +260,7 @@ class Check {
     this.#faults.add({ kind: 'missing-file', file: this.#file, line, problem });
   }
 
-  /** No record has a NUL or bytes that are no UTF-8: what a power failure left, or a failing disk. */
+  /** A NUL or invalid UTF-8 comes from a power failure or a failing disk, never from a record. */
   #checkBytes({ bytes }: Chunk, firstLine: number): void {
     if (isUtf8(bytes) && !bytes.includes(nul)) return;
     let line = firstLine;
@@ -277,7 +278,7 @@ class Check {
   }
 }
 
-/** How much of a file that may be growing is whole records; undefined when its end stays unfinished. */
+/** The size of the whole records in a growing file; undefined when its end stays unfinished. */
 async function wholeSize(path: string): Promise<number | undefined> {
   const file = await open(path, 'r');
   try {

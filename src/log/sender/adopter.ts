@@ -31,17 +31,17 @@ const firstScanMs = 1000;
 /** Without an acknowledgement for this long, files wait for the next scan. */
 const answerMs = 10_000;
 /**
- * A process on another machine or in a container cannot be checked. Its files are sent when they have not grown for this
- * long: a living sender that gets answers has removed them by then.
+ * A process on another machine or in a container cannot be checked. Its files are sent when they have not
+ * grown for this long: a living sender that gets answers has removed them by then.
  */
 const quietMs = 5000;
 
 /**
- * Scans for spool files of dead processes, and sends them as their sender would have. A lock beside the directory keeps
- * other adopters from the same work. The writer cuts off records that are in the log already.
+ * Scans for spool files of dead processes, and sends them as their sender would have. A lock beside the
+ * directory keeps other adopters from the same work. The writer cuts off records that are in the log already.
  *
- * If the process of an adopted file is alive after all, nothing is lost: the writer cuts off the repeated records, and the
- * sender starts another file when it finds its own removed.
+ * If the process of an adopted file is alive after all, nothing is lost: the writer cuts off the repeated
+ * records, and the sender starts another file when it finds its own removed.
  */
 export class SpoolAdopter {
   readonly #options: SpoolAdopterOptions;

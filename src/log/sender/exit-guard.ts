@@ -9,7 +9,7 @@ export interface Guarded {
   /** The process has nothing else to do: sends the records, and closes what keeps the process alive. */
   suspend(): Promise<void>;
   /** The process ends now: writes the records to disk. Synchronous; must not throw. */
-  abandon(): void;
+  saveAtExit(): void;
 }
 
 const guarded = new Set<Guarded>();
@@ -21,20 +21,20 @@ process.prependListener('exit', () => {
 });
 
 /**
- * Calls `suspend` and `abandon` at the end of the process, except after SIGKILL, `process.abort()` or a crash of Node.
+ * Calls `suspend` and `saveAtExit` at the end of the process, except after SIGKILL, `process.abort()` or a crash of Node.
  *
  * @returns what ends this
  */
 export function guardAtExit(thing: Guarded): () => void {
   if (isExiting && !isListening) {
-    thing.abandon();
+    thing.saveAtExit();
     return () => undefined;
   }
   guarded.add(thing);
   if (!isListening) {
     isListening = true;
     process.on('beforeExit', suspendAll);
-    onExit(abandonAll, { alwaysLast: true });
+    onExit(saveAll, { alwaysLast: true });
   }
   return () => guarded.delete(thing);
 }
@@ -46,6 +46,6 @@ function suspendAll(): void {
   }
 }
 
-function abandonAll(): void {
-  for (const thing of guarded) thing.abandon();
+function saveAll(): void {
+  for (const thing of guarded) thing.saveAtExit();
 }

@@ -14,7 +14,10 @@ export interface ForwarderOptions {
   readonly owner: Owner;
   readonly spool: Spool;
   readonly clock: Clock;
-  /** Whether the log may have the records already. Then the first one is sent alone, and the answer says what the log has. */
+  /**
+   * Whether the log may have the records already. Then the first one is sent alone, and the answer says what
+   * the log has.
+   */
   readonly probesFirst?: boolean | undefined;
   /** Called when more is acknowledged, and when answers stop. Must not throw. */
   readonly onChange: () => void;
@@ -22,22 +25,26 @@ export interface ForwarderOptions {
 
 /** Maximum bytes that are sent and not acknowledged. More waits in the spool. */
 const windowBytes = 2 * 1024 ** 2;
-/** Minimum time between two batches, unless `enoughBytes` wait: a message costs more than the records in it. */
+/**
+ * Minimum time between two batches, unless `enoughBytes` wait: a message costs more than the records in it.
+ */
 const sendEveryMs = 100;
 const enoughBytes = 256 * 1024;
 /** Without an answer for this long, no logger coroutine listens. */
 const answerMs = 1000;
-/** Wait before the first probe while no coroutine listens. It doubles with each probe, up to `longestRetryMs`. */
+/**
+ * Wait before the first probe while no coroutine listens. It doubles with each probe, up to `longestRetryMs`.
+ */
 const firstRetryMs = 100;
 const longestRetryMs = 5000;
 
 /**
  * Sends batches, and releases acknowledged records from the spool. The forwarder is in one of these modes:
  *
- * - *sending*: sends what the spool has, as long as the window has room. No acknowledgement for a second, or a layer that
- *   refuses a batch: *probing*.
- * - *probing*: sends the first unacknowledged batch again, at growing intervals. An acknowledgement, or a logger coroutine
- *   that announces its start: *sending*, from the last acknowledged number on (go-back-N).
+ * - *sending*: sends what the spool has, as long as the window has room. No acknowledgement for a second, or
+ *   a layer that refuses a batch: *probing*.
+ * - *probing*: sends the first unacknowledged batch again, at growing intervals. An acknowledgement, or a
+ *   logger coroutine that announces its start: *sending*, from the last acknowledged number on (go-back-N).
  * - *closed*: sends nothing.
  *
  * None of its timers keeps the process alive.
@@ -79,7 +86,10 @@ export class Forwarder {
     this.#startSending();
   }
 
-  /** The spool has new records. @param isUrgent whether a caller waits for all of them, so that none waits for its turn */
+  /**
+   * The spool has new records. @param isUrgent whether a caller waits for all of them, so that none waits for
+   * its turn
+   */
   wake(isUrgent = false): void {
     this.#isUrgent ||= isUrgent;
     void this.#pump();

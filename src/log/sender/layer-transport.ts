@@ -17,8 +17,8 @@ export interface LayerTransportOptions {
   readonly channel: string;
   readonly clock: Clock;
   /**
-   * Suspend after this time without a message, in ms: an open layer may keep the process alive, and a logger must not.
-   * Default: never.
+   * Suspend after this time without a message, in ms: an open layer may keep the process alive, and a logger
+   * must not. Default: never.
    */
   readonly suspendAfterMs?: number | undefined;
   /** Called with the levels that another machine has set. Must not throw. */
@@ -30,8 +30,8 @@ const retryMs = 1000;
 const sendMs = 5000;
 
 /**
- * Gives batches directly to a logger coroutine in this process. Otherwise sends them to the log's channel, and receives the
- * answers on its own channel.
+ * Gives batches directly to a logger coroutine in this process. Otherwise sends them to the log's channel,
+ * and receives the answers on its own channel.
  */
 export class LayerTransport implements LogTransport {
   readonly #options: LayerTransportOptions;
@@ -124,7 +124,8 @@ export class LayerTransport implements LogTransport {
     try {
       layer = await this.#options.open();
       const link = { layer, replyChannel: await layer.newChannel(replyPrefix), stop: new AbortController() };
-      // The group announces the start of a logger coroutine at once. Without it, the sender finds out by its next probe.
+      // The group announces the start of a logger coroutine at once. Without it, the sender finds out by its
+      // next probe.
       if (layer.extensions.has('groups'))
         await layer.groupAdd(sendersGroup(this.#options.channel), link.replyChannel);
       void this.#receive(link);

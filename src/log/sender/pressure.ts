@@ -18,8 +18,8 @@ const [infoNo, warningNo] = [levelnos.get('INFO') ?? 0, levelnos.get('WARNING') 
 export type DroppedCounts = Readonly<Partial<Record<LevelName, number>>>;
 
 /**
- * Decides by level: DEBUG ends at half of the room, INFO at three quarters, WARNING and above when the spool is full.
- * A dropped record gets no number and is counted.
+ * Decides by level: DEBUG ends at half of the room, INFO at three quarters, WARNING and above when the spool
+ * is full. A dropped record gets no number and is counted.
  */
 export class Pressure {
   /** The lowest level number that is accepted. */
@@ -51,8 +51,8 @@ export class Pressure {
   }
 
   /**
-   * What was dropped since the last report. Undefined when nothing was dropped, when a warning finds no room, or when the
-   * last report is recent and records are still dropped.
+   * What was dropped since the last report. Undefined when nothing was dropped, when a warning finds no room,
+   * or when the last report is recent and records are still dropped.
    */
   report(now: number): DroppedCounts | undefined {
     if (!this.#isAnyDropped || this.#least > warningNo) return undefined;

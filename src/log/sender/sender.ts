@@ -1,4 +1,5 @@
-// The sending end of a log record: numbers it, saves it on disk, and sends it until it is acknowledged.
+// The sending end of a log record. It numbers the record, and sends it until it is acknowledged. The record is in the
+// spool file after 40 ms, when the event loop is free.
 
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
@@ -36,8 +37,8 @@ export interface LogSenderOptions {
   /** Called once when the spool cannot be written, and with undefined when it can again. Must not throw. */
   readonly onTrouble?: ((error: unknown) => void) | undefined;
   /**
-   * Called at the very end of the process with the number of records that are lost with it: they could neither be sent
-   * nor written to the spool. Must neither wait nor throw.
+   * Called at the very end of the process with the number of records that are lost with it: they could
+   * neither be sent nor written to the spool. Must neither wait nor throw.
    */
   readonly onLost?: ((count: number) => void) | undefined;
 }
@@ -62,14 +63,15 @@ export class LogNotFlushedError extends LinodError {
 /**
  * Accepts records, and brings each into `lino.log`.
  *
- * A record takes this way: line → {@link BatchBuffer} (64 kB or 40 ms) → {@link Spool} (survives this process)
- * → {@link Forwarder} (sends until acknowledged). {@link Pressure} drops records by level while the spool is nearly full.
+ * A record takes this way: line → {@link BatchBuffer} (64 kB or 40 ms) → {@link Spool} (survives this
+ * process) → {@link Forwarder} (sends until acknowledged). {@link Pressure} drops records by level while the
+ * spool is nearly full.
  *
  * The sender is in one of these modes:
  *
  * - *early*: the settings are unknown, so it keeps each record as a function call. `begin`: *open*.
- * - *open*: as above.
- * - *closed*: records only go to the spool. After the end of this process, an adopter sends them.
+ * - *open*: as above. `suspend` only closes the transport until the next record. `close` or `saveAtExit`: *closed*.
+ * - *closed*: each record goes to the spool at once, in a new file. After the end of this process, an adopter sends it.
  *
  * The sender holds no timer and no lock that keeps the process alive.
  */
@@ -87,7 +89,7 @@ export class LogSender implements LogSink, Guarded {
   #closing: Promise<void> | undefined;
   readonly #pressure = new Pressure();
   readonly #buffer: BatchBuffer;
-  /** The last number that the spool accepted. A full spool refuses later ones. */
+  /** The last number that the spool accepted. It lacks the records in the buffer and those of a refused batch. */
   #lastSpooled = 0;
   #cancelTidy: (() => void) | undefined;
   readonly #waiters: Waiters;
@@ -137,7 +139,7 @@ export class LogSender implements LogSink, Guarded {
     return forwarder.isSending && forwarder.acknowledged < this.#lastSpooled + this.#buffer.count;
   }
 
-  /** Whether a logger coroutine answers. */
+  /** Whether a logger coroutine has acknowledged a record and still answers. */
   get isAnswered(): boolean {
     const forwarder = this.#pipeline?.forwarder;
     return forwarder?.isSending === true && forwarder.acknowledged > 0;
@@ -165,6 +167,7 @@ export class LogSender implements LogSink, Guarded {
     }
     const now = this.#options.clock.now();
     if (!this.#pressure.admits(level)) {
+      // The record is dropped and counted. A later record reports how many.
       if (this.#pressure.isCheckDue(now)) this.#updatePressure(now);
       return;
     }
@@ -175,7 +178,10 @@ export class LogSender implements LogSink, Guarded {
     if (isComplete || this.#isClosed) this.#endBatch();
   }
 
-  /** Calls `record` once the settings are known, with the time of this call; at once, without a time, if they are. */
+  /**
+   * Calls `record` once the settings are known, with the time of this call; at once, without a time, if they
+   * are.
+   */
   defer(record: (at: number | undefined) => void): void {
     if (this.#pipeline !== undefined) {
       record(undefined);
@@ -188,8 +194,8 @@ export class LogSender implements LogSink, Guarded {
   /**
    * Resolves when every record so far is acknowledged or, when nobody answers, on disk in the spool.
    *
-   * @throws LogNotFlushedError (`LINOD_ERR_LOG_NOT_FLUSHED`) after `timeoutMs`, when nobody answers and the spool cannot
-   *   be written
+   * @throws LogNotFlushedError (`LINOD_ERR_LOG_NOT_FLUSHED`) after `timeoutMs`, when nobody answers and the
+   * spool cannot be written
    */
   async flush(timeoutMs = 5000): Promise<void> {
     const { forwarder, spool } = this.#opened;
@@ -209,19 +215,24 @@ export class LogSender implements LogSink, Guarded {
     await this.#transport?.suspend();
   }
 
-  /** Flushes and ends. Later records go to the spool. Safe to call twice. @throws LogNotFlushedError as `flush` */
+  /**
+   * Flushes and ends. Later records go to the spool. Safe to call twice. @throws LogNotFlushedError as
+   * `flush`
+   */
   close(timeoutMs?: number): Promise<void> {
     this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
   }
 
   /** Saves on disk what is not acknowledged, since the process ends now. Synchronous; never throws. */
-  abandon(): void {
-    const { spool } = this.#opened;
+  saveAtExit(): void {
+    const spool = this.#openedAtExit()?.spool;
+    if (spool === undefined) return;
     const dropped = this.#end();
     spool.persist();
     const unsaved = spool.unsafeCount + this.#buffer.lastNumber - this.#lastSpooled;
-    // The report of the dropped records is itself among the unsaved ones. The records that it counts replace it.
+    // The report of the dropped records is itself among the unsaved ones. The records that it counts replace
+    // it.
     if (unsaved > 0) this.#options.onLost?.(dropped === 0 ? unsaved : unsaved - 1 + dropped);
     spool.close();
   }
@@ -273,6 +284,16 @@ export class LogSender implements LogSink, Guarded {
     if (this.#pipeline === undefined) this.#options.onSettingsNeeded?.();
     if (this.#pipeline === undefined) throw new TypeError('the settings of the log are not known');
     return this.#pipeline;
+  }
+
+  /** Without settings there is no spool, and the records in memory are lost. */
+  #openedAtExit(): Pipeline | undefined {
+    try {
+      return this.#opened;
+    } catch {
+      if (this.#early.length > 0) this.#options.onLost?.(this.#early.length);
+      return undefined;
+    }
   }
 
   #endBatch(): void {

@@ -33,7 +33,10 @@ export function senderSettings({ spoolDirectory, settings }: Site): SenderSettin
   };
 }
 
-/** For a site that is not loaded: the default directory, with format and time zone of the writer's checkpoint if there is one. */
+/**
+ * For a site that is not loaded: the default directory, with format and time zone of the writer's checkpoint
+ * if there is one.
+ */
 export function settingsWithoutSite(directory: string): SenderSettings {
   const spoolDirectory = join(directory, 'log', 'spool');
   try {

@@ -42,7 +42,8 @@ export class BadSpoolError extends LinodError {
 }
 
 /**
- * An open spool file, whose records have consecutive numbers. Synchronous, since writes go to the system's page cache.
+ * An open spool file, whose records have consecutive numbers. Synchronous, since writes go to the system's
+ * page cache.
  */
 export class SpoolFile {
   readonly path: string;
@@ -52,7 +53,10 @@ export class SpoolFile {
   readonly #foreignSize: number | undefined;
   #size: number;
   #last: number;
-  /** Offsets of the records above some numbers, in rising order: the first record, and where reading has ended. */
+  /**
+   * Offsets of the records above some numbers, in rising order: the first record, and where reading has
+   * ended.
+   */
   #offsets: Array<{ readonly after: number; readonly offset: number }>;
 
   private constructor(
@@ -127,7 +131,8 @@ export class SpoolFile {
   }
 
   /**
-   * The next records above a number, which is below `last`; undefined when the file does not hold them any more.
+   * The next records above a number, which is below `last`; undefined when the file does not hold them any
+   * more.
    *
    * @throws the system's error
    */
@@ -238,7 +243,9 @@ function openSpool(path: string): number {
   }
 }
 
-/** The first line, with its newline: `# linod log spool 1 {"sender":"web[812]",…}`. The records' lines follow. */
+/**
+ * The first line, with its newline: `# linod log spool 1 {"sender":"web[812]",…}`. The records' lines follow.
+ */
 export function formatSpoolHeader({ sender, epoch, owner, acked }: SpoolHeader): string {
   return `${mark}${JSON.stringify({ sender, epoch, owner, acked })}\n`;
 }

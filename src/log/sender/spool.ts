@@ -46,11 +46,11 @@ const pauseFactor = 10;
 const retryMs = 1000;
 
 /**
- * A queue of records with rising numbers: first those in files, then those in memory. Numbers are missing only where a full
- * spool refused records or removed old ones.
+ * A queue of records with rising numbers: first those in files, then those in memory. Numbers are missing
+ * only where a full spool refused records or removed old ones.
  *
- * A record in a file survives its process, however that ends. Records wait in memory only while writing is paused, after a
- * failed or slow write.
+ * A record in a file survives its process, however that ends. Records wait in memory only while writing is
+ * paused, after a failed or slow write.
  */
 export class Spool {
   readonly #options: SpoolOptions;
@@ -65,7 +65,9 @@ export class Spool {
   #pausedAt = 0;
   #pauseMs = 0;
   #inTrouble = false;
-  /** Whether a write to the last file has failed. It gets no more records, since its file system may be gone. */
+  /**
+   * Whether a write to the last file has failed. It gets no more records, since its file system may be gone.
+   */
   #isFileBroken = false;
 
   constructor(options: SpoolOptions) {
@@ -110,8 +112,8 @@ export class Spool {
   }
 
   /**
-   * How full the spool is, from 0 to 1. At 1 the next batch may be refused. With `keeps: 'newest'` there is always room, while
-   * files can be written.
+   * How full the spool is, from 0 to 1. At 1 the next batch may be refused. With `keeps: 'newest'` there is
+   * always room, while files can be written.
    */
   get fill(): number {
     const { diskBytes, memoryBytes, keeps } = this.#limits;
@@ -143,7 +145,8 @@ export class Spool {
       if (file === undefined) break;
       const batch = this.#read(file, after, maxBytes);
       if (batch !== undefined) return batch;
-      // Another program has changed the file, so its rest is unreadable. `base` tells the writer what is lost.
+      // Another program has changed the file, so its rest is unreadable. `base` tells the writer what is
+      // lost.
       this.#files = this.#files.filter((other) => other !== file);
       file.remove();
     }
@@ -167,7 +170,10 @@ export class Spool {
     if (this.isEmpty) for (const file of this.#files.splice(0)) file.remove();
   }
 
-  /** Writes to disk what is in memory, unless a failed write has paused writing. @returns whether all is on disk */
+  /**
+   * Writes to disk what is in memory, unless a failed write has paused writing. @returns whether all is on
+   * disk
+   */
   catchUp(): boolean {
     if (this.unsafeCount > 0 && !(this.#inTrouble && this.#isPaused)) this.persist();
     return this.unsafeCount === 0;

@@ -9,8 +9,8 @@ export type OutgoingRecords = Omit<LogRecords, 'reply_channel'>;
 export type Reply = (answer: LogAnswer) => void;
 
 /**
- * Carries batches to the logger coroutine, and answers back. May lose, double, delay or reorder both: the sender and the
- * writer repair that.
+ * Carries batches to the logger coroutine, and answers back. May lose, double, delay or reorder both: the
+ * sender and the writer repair that.
  */
 export interface LogTransport {
   /** Adds a listener for all answers, also those to other senders. @returns what removes it */

@@ -1,4 +1,5 @@
-// What one client says on the site's socket: lines of text or JSON, or the frames of Python's SocketHandler.
+// Reads what one client sends on the site's socket: lines of text or JSON, or the frames of Python's
+// SocketHandler.
 
 import type { LogRecord } from '../messages.js';
 import { FrameSplitter, NoFrameError } from './frames.js';
@@ -8,19 +9,19 @@ import { BadPickleError, readPickle } from './pickle.js';
 
 export interface ConversationOptions {
   readonly onRecord: (record: LogRecord) => void;
-  /** Told of what could not be read; the conversation goes on. */
+  /** Called for input that could not be read. The conversation continues. */
   readonly onProblem: (problem: unknown) => void;
-  /** The client asks to be told when what it has sent so far is safe. */
+  /** The client asks for an answer once everything so far is safe. */
   readonly onFlush: () => void;
 }
 
 const openBrace = 0x7b;
-/** So many frames in a row that are no pickles are garbage, and reading on would keep others waiting. */
+/** After this many frames in a row that are no pickles, the client sends garbage and is disconnected. */
 const maxBadFrames = 100;
 
 /**
- * The first byte decides: a zero begins the length of a frame, since no frame is longer than 16 MB and no text has a zero.
- * Of lines, each decides for itself: one that begins with `{` is JSON, others are text.
+ * The first byte decides: a zero begins the length of a frame, since no frame is longer than 16 MB and no
+ * text has a zero. Of lines, each decides for itself: one that begins with `{` is JSON, others are text.
  */
 export class Conversation {
   readonly #options: ConversationOptions;
@@ -37,7 +38,7 @@ export class Conversation {
     );
   }
 
-  /** Takes bytes. @throws NoFrameError (`LINOD_ERR_NO_FRAME`) after which nothing can be understood */
+  /** Reads bytes. @throws NoFrameError (`LINOD_ERR_NO_FRAME`), after which nothing more can be read */
   push(chunk: Buffer): void {
     if (!this.#hasBegun && chunk[0] === 0)
       this.#frames = new FrameSplitter((length) => this.#skipped(length));
@@ -46,7 +47,7 @@ export class Conversation {
     else for (const frame of this.#frames.push(chunk)) this.#frame(frame);
   }
 
-  /** Nothing comes for a while: a text that might have been continued is complete. */
+  /** Nothing has arrived for a while, so the last text is complete. */
   pause(): void {
     this.#records.flush();
   }
@@ -101,7 +102,7 @@ export class Conversation {
   }
 }
 
-/** Undefined for what only looks like JSON: it is text. */
+/** Undefined for text that only resembles JSON. */
 function parseObject(bytes: Buffer): Record<string, unknown> | undefined {
   try {
     const found: unknown = JSON.parse(bytes.toString('utf8'));

@@ -7,12 +7,12 @@ import { loggerName } from '../names.js';
 import type { LogSender } from '../sender/sender.js';
 import { readGivenTime } from './given-time.js';
 
-/** Which records are wanted, by the names of their loggers. */
+/** Which records are logged, by the names of their loggers. */
 export type Thresholds = Pick<LevelSource, 'threshold'>;
 
 /**
- * Writes such a record down as one of `sender`, unless it is below the level of its logger. Who it came from is told in
- * its fields.
+ * Writes such a record with `sender`, unless it is below the level of its logger. The record's fields name
+ * its origin.
  */
 export function writeForeign(sender: Pick<LogSender, 'write'>, record: LogRecord, levels: Thresholds): void {
   const level = levelOf(record);
@@ -32,7 +32,7 @@ export function writeForeign(sender: Pick<LogSender, 'write'>, record: LogRecord
   );
 }
 
-/** Python knows levels between ours; they count as the one below. An unknown name counts as INFO. */
+/** A level of Python between two of ours counts as the lower one. An unknown name counts as INFO. */
 function levelOf({ level, levelno, levelname }: LogRecord): LevelName {
   const number = levelno ?? (typeof level === 'number' ? level : undefined);
   if (number !== undefined) return levelAtMost(number);

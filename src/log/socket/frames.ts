@@ -1,14 +1,15 @@
-// Bytes as they come, made into frames of Python's SocketHandler: a length of four bytes, big-endian, and so many bytes.
+// Splits bytes into frames of Python's SocketHandler: a length of four bytes, big-endian, and that many
+// bytes.
 
 import { LinodError } from '../../base/errors.js';
 
 /** Longer frames are skipped. Their length has a zero as its first byte, which no text begins with. */
 export const maxFrameBytes = 1024 ** 2;
-/** What claims to be longer is no frame. */
+/** A longer length means that the bytes are no frames. */
 const absurdBytes = 2 ** 24;
 const headBytes = 4;
 
-/** What comes is no frames, and where the next would begin cannot be known. */
+/** The bytes are no frames, and the beginning of the next one is unknown. */
 export class NoFrameError extends LinodError {
   constructor(problem: string) {
     super('LINOD_ERR_NO_FRAME', `${problem}: these are no frames of SocketHandler`);
@@ -17,11 +18,11 @@ export class NoFrameError extends LinodError {
 
 export class FrameSplitter {
   #rest: Buffer = Buffer.alloc(0);
-  /** Bytes to come of a frame that is too long. */
+  /** Bytes still to skip of a frame that is too long. */
   #skip = 0;
   readonly #onTooLong: (length: number) => void;
 
-  /** @param onTooLong told of each frame that is skipped */
+  /** @param onTooLong called for each skipped frame */
   constructor(onTooLong: (length: number) => void) {
     this.#onTooLong = onTooLong;
   }
@@ -30,7 +31,7 @@ export class FrameSplitter {
     return this.#rest.length === 0 && this.#skip === 0;
   }
 
-  /** Takes bytes. @returns the frames that end there @throws NoFrameError (`LINOD_ERR_NO_FRAME`) */
+  /** Reads bytes. @returns the frames that end there @throws NoFrameError (`LINOD_ERR_NO_FRAME`) */
   *push(chunk: Buffer): Generator<Buffer> {
     const skipped = Math.min(this.#skip, chunk.length);
     this.#skip -= skipped;

@@ -1,4 +1,4 @@
-// Text as it comes, such as another program's output, made into records, of which not more is kept than one can hold.
+// Splits text, such as another program's output, into records of limited size.
 
 import { type LevelName, parseLevel } from '../../base/log-levels.js';
 import { decodeVisibly } from '../format/visible-utf8.js';
@@ -11,10 +11,12 @@ export interface LineRecord {
   readonly isCut: boolean;
 }
 
-/** What is kept of a line, and of a record of several lines; the rest is counted. Less than a record may have, since
- * what is neutralised in it gets longer. */
+/**
+ * Maximum bytes of a line, and of a record of several lines; the rest is counted. Below the limit of a record,
+ * since neutralised characters get longer.
+ */
 export const keptBytes = 48 * 1024;
-/** A record is not held back for its continuation longer than this. */
+/** How long a record waits for its continuation. */
 export const idleMs = 100;
 
 const newline = 0x0a;
@@ -35,7 +37,7 @@ export class LineSplitter {
   #begun: Buffer = Buffer.alloc(0);
   #size = 0;
 
-  /** Takes bytes. @returns the lines that end there; they may share memory with `chunk` */
+  /** Reads bytes. @returns the lines that end there; they may share memory with `chunk` */
   *push(chunk: Buffer): Generator<Line> {
     let from = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, from)) {
@@ -68,10 +70,10 @@ export class LineSplitter {
 }
 
 /**
- * A line is a record. A line that begins with a space or a tab goes on with the record before, as the lines of a
- * stack do; an empty line only separates such lines.
+ * A line is a record. A line that begins with a space or a tab continues the record before, as in a stack
+ * trace. An empty line only separates such lines.
  *
- * A record is handed on when the next begins, or by {@link flush}.
+ * A record is passed on when the next one begins, or by {@link flush}.
  */
 export class LineRecords {
   readonly #onRecord: (record: LineRecord) => void;
@@ -90,13 +92,13 @@ export class LineRecords {
     if (isFirst && goesOn && bytes.every((byte) => byte === space || byte === tab)) return;
     const room = Math.max(0, keptBytes - this.#kept);
     const kept = bytes.length > room || size > bytes.length ? wholeCharacters(bytes, room) : bytes;
-    // Behind a line that was cut, others would seem to follow it.
+    // Lines after a line that was cut would seem to follow it.
     if (isFirst || this.#kept === this.#size) this.#lines.push(decodeVisibly(kept));
     this.#size += size + (isFirst ? 0 : 1);
     this.#kept += kept.length + (isFirst ? 0 : 1);
   }
 
-  /** Hands on the record that might have been continued. */
+  /** Passes on the last record, which might have been continued. */
   flush(): void {
     if (this.#lines.length === 0) return;
     const isCut = this.#kept < this.#size;
@@ -108,7 +110,7 @@ export class LineRecords {
   }
 }
 
-/** The first so many bytes, but for a character that would be cut in two. */
+/** The first `keptBytes` bytes, without a character that would be cut in two. */
 function wholeCharacters(bytes: Buffer, length: number): Buffer {
   let end = Math.min(bytes.length, length);
   // At most three bytes of a character follow its first.
@@ -131,7 +133,7 @@ export function levelWord(text: string): LevelName | undefined {
 export interface StreamOptions {
   readonly input: AsyncIterable<Buffer>;
   readonly onRecord: (record: LineRecord) => void;
-  /** Waited for before more is read: so the log's pace becomes the program's. */
+  /** Awaited before more is read, so that the program waits for the log. */
   readonly room: () => Promise<void>;
 }
 

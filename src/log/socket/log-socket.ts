@@ -15,7 +15,7 @@ import { waitForRoom } from './room.js';
 /** The longest path that the kernel takes, without the zero at its end. Source: unix(7); macOS has 103. */
 const maxPathBytes = process.platform === 'linux' ? 107 : 103;
 const maxConnections = 128;
-/** How often a worker tries to open the socket that another one has. */
+/** Time between two tries to open a socket that another worker has. */
 const retryMs = 500;
 
 /** There can be no socket at this path. */
@@ -29,16 +29,19 @@ export interface LogSocketOptions {
   readonly path: string;
   /** Permissions of the socket's file, such as 0o600. */
   readonly mode: number;
-  /** Numbers the records, and spools them where it cannot deliver them: so each is in the log exactly once. */
+  /** Numbers and spools the records, so that each is in the log exactly once. */
   readonly sender: Pick<LogSender, 'write' | 'flush' | 'spooled'>;
-  /** Which of the records are wanted. */
+  /** Which records are logged. */
   readonly levels: Thresholds;
   readonly clock: Clock;
-  /** Called once with why there is no socket, and with undefined when there is. */
+  /** Called once with the reason when there is no socket, and with undefined when there is one again. */
   readonly onTrouble: (error: unknown) => void;
 }
 
-/** One worker of a machine has the socket, whether it writes the log or not; when it ends, another opens it within a second. */
+/**
+ * One worker of a machine has the socket, even if it does not write the log. When it ends, another opens it
+ * within a second.
+ */
 export class LogSocket {
   readonly #options: LogSocketOptions;
   readonly #lock: FileLock;
@@ -64,7 +67,7 @@ export class LogSocket {
     await this.#opening;
   }
 
-  /** Takes no more clients, and reads no more of those that there are. */
+  /** Accepts no more clients, and stops reading from the present ones. */
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#cancelRetry();
@@ -91,7 +94,7 @@ export class LogSocket {
     this.#cancelRetry = this.#options.clock.after(retryMs, () => void this.start());
   }
 
-  /** @throws LogSocketError when the path is too long, or something else is there */
+  /** @throws LogSocketError when the path is too long, or another file has it */
   async #listen(): Promise<Server> {
     const { path, mode } = this.#options;
     makeRoom(path);
@@ -100,7 +103,7 @@ export class LogSocket {
     server.on('drop', () => this.#complain(`a client was sent away: there are ${maxConnections} others`));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(new LogSocketError(path, error.message)));
-      // The file is made in this turn, and must at no time be open to others.
+      // Node creates the file in this turn, and others must never have access to it.
       const before = process.umask(0o177);
       try {
         server.listen(path, resolve);
@@ -148,7 +151,7 @@ export class LogSocket {
       end();
       void answered.then(() => client.end());
     });
-    // A client that vanishes is no trouble: it does not send any more.
+    // A client that vanishes sends nothing more, so its error is ignored.
     client.on('error', () => undefined);
     client.on('close', () => {
       end();
@@ -156,7 +159,7 @@ export class LogSocket {
     });
   }
 
-  /** Answers when what the client has sent so far is in the log or on disk in the spool. */
+  /** Answers once everything that the client has sent is in the log or in the spool on disk. */
   async #flush(client: Socket): Promise<void> {
     const answer = await this.#options.sender.flush().then(
       () => ({ flushed: true }),
@@ -170,7 +173,7 @@ export class LogSocket {
   }
 }
 
-/** Checks the path, and removes what a process has left that ended without closing it. */
+/** Checks the path, and removes the socket of a process that ended without closing it. */
 function makeRoom(path: string): void {
   const length = Buffer.byteLength(path);
   if (length > maxPathBytes)

@@ -10,15 +10,18 @@ const parse = parserOf(logRequestSchemas[1]);
 /** What `log.record` knows. */
 const known = new Set(Object.keys(logRequestSchemas[1].entries));
 
-/** What else Python puts into every record, and what of a line of the log would only repeat it. Source: logging.LogRecord. */
+/**
+ * What else Python puts into every record, and what of a line of the log would only repeat it. Source:
+ * logging.LogRecord.
+ */
 const dropped = new Set([
   ...['args', 'pathname', 'filename', 'module', 'exc_info', 'lineno', 'funcName', 'msecs', 'relativeCreated'],
   ...['thread', 'threadName', 'taskName', 'asctime'],
 ]);
 
 /**
- * Makes a record of an object. Keys that no record has, such as those of Python's `extra`, become fields; so does
- * the name of a thread that is not the main one.
+ * Makes a record of an object. Keys that no record has, such as those of Python's `extra`, become fields; so
+ * does the name of a thread that is not the main one.
  *
  * @throws BadMessageError (`LINOD_ERR_BAD_MESSAGE`) when a value is of the wrong kind
  */

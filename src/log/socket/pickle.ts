@@ -3,7 +3,10 @@
 import { LinodError } from '../../base/errors.js';
 import { decodeVisibly } from '../format/visible-utf8.js';
 
-/** Python's list and tuple become an array, dict a Map, set and frozenset a Set, bytes a Uint8Array, int a number or a bigint. */
+/**
+ * Python's list and tuple become an array, dict a Map, set and frozenset a Set, bytes a Uint8Array, int a
+ * number or a bigint.
+ */
 export type PickleValue =
   | null
   | boolean
@@ -54,9 +57,10 @@ const maxIntegerBytes = 1024;
 const mark = Symbol('mark');
 
 /**
- * Reads one pickle of protocol 1 to 5 that consists of dicts, lists, tuples, sets, text, bytes, numbers, booleans and None.
- * A pickle is a program for a small machine with a stack; of its instructions only those are known here that make
- * such data. Those that name a class or call something are refused by name, whatever they name.
+ * Reads one pickle of protocol 1 to 5 that consists of dicts, lists, tuples, sets, text, bytes, numbers,
+ * booleans and None. A pickle is a program for a small machine with a stack; of its instructions only those
+ * are known here that make such data. Those that name a class or call something are refused by name, whatever
+ * they name.
  *
  * @throws UnsafePickleError (`LINOD_ERR_UNSAFE_PICKLE`), PickleLimitError (`LINOD_ERR_PICKLE_LIMIT`),
  *   BadPickleError (`LINOD_ERR_BAD_PICKLE`)
@@ -69,7 +73,10 @@ export function readPickle(bytes: Buffer): PickleValue {
   return value;
 }
 
-/** Few bytes can name one list twice in the next, and that one twice in the next: a text without end once it is written out. */
+/**
+ * Few bytes can name one list twice in the next, and that one twice in the next: a text without end once it
+ * is written out.
+ */
 function expand(value: PickleValue, depth: number, budget: { left: number }): void {
   budget.left -= 1 + (typeof value === 'string' || value instanceof Uint8Array ? value.length : 0);
   if (budget.left < 0) throw new PickleLimitError('values and bytes of text, written out,', maxExpanded);

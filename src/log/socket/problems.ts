@@ -1,4 +1,5 @@
-// Reports input that could not be read. A client that sends garbage sends it again, so reports come once a minute.
+// Reports input that could not be read. A client that sends garbage sends it again, so reports come once a
+// minute.
 
 import type { Clock } from '../../base/clock.js';
 import type { Fields } from '../fields.js';
@@ -8,8 +9,8 @@ const reportEveryMs = 60_000;
 const maxKinds = 5;
 
 /**
- * Reports the first problem at once. At the end of each minute it reports what came meanwhile: each kind once, with its
- * number. The field `problems` counts all so far. No timer keeps the process alive.
+ * Reports the first problem at once. At the end of each minute it reports what came meanwhile: each kind
+ * once, with its number. The field `problems` counts all so far. No timer keeps the process alive.
  */
 export class Problems {
   readonly #clock: Clock;

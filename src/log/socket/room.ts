@@ -1,10 +1,10 @@
-// Whether a sender can take more, for sources that can be made to wait: a pipe, a socket.
+// Whether a sender has room for more records, for sources that can wait: a pipe, a socket.
 
 import { type Clock, pause } from '../../base/clock.js';
 import { batchBytes } from '../batch.js';
 import type { LogSender } from '../sender/sender.js';
 
-/** What is read in one go and on its way to the spool, when reading ends. */
+/** Room for what was read before reading pauses. */
 const slackBytes = 4 * batchBytes;
 /** For memory, where records are kept while no file can be written. */
 const memoryBytes = 2 * 1024 ** 2;
@@ -13,11 +13,11 @@ const lookMs = 50;
 export interface RoomOptions {
   readonly sender: Pick<LogSender, 'spooled'>;
   readonly clock: Clock;
-  /** Told when waiting begins: records come faster than they are written, or nobody writes them. */
+  /** Called when waiting begins: records arrive faster than they are written, or no worker writes them. */
   readonly onWait?: () => void;
 }
 
-/** Up to half of what the spool holds: from there on DEBUG is dropped, and the sender's other users have the rest. */
+/** Up to half of the spool: above that, DEBUG is dropped, and the rest is for the sender's other users. */
 export function hasRoom({ spooled }: Pick<LogSender, 'spooled'>): boolean {
   const { diskLimitBytes: limit } = spooled;
   const diskBytes = Math.max(limit / 2 - slackBytes, limit / 4);

@@ -62,7 +62,9 @@ export interface CheckpointOptions {
 }
 
 const saveEveryMs = 5000;
-/** A sender whose process has ended is forgotten after this silence. By then the writer has read the channel. */
+/**
+ * A sender whose process has ended is forgotten after this silence. By then the writer has read the channel.
+ */
 const forgetEndedMs = 300_000;
 /** A sender that cannot be checked (other machine, container) is forgotten after this silence … */
 const forgetUnknownMs = 86_400_000;
@@ -70,8 +72,8 @@ const forgetUnknownMs = 86_400_000;
 const minimumRunMs = 3_600_000;
 
 /**
- * Saves the positions of all senders every few seconds. A checkpoint only saves time: the log file is the ledger, and
- * without a recent checkpoint the writer reads back more of it.
+ * Saves the positions of all senders every few seconds. A checkpoint only saves time: the log file is the
+ * ledger, and without a recent checkpoint the writer reads back more of it.
  */
 export class Checkpoint {
   readonly #options: CheckpointOptions;
@@ -87,7 +89,10 @@ export class Checkpoint {
     this.#startedAt = options.clock.now();
   }
 
-  /** Restores the inbox, and the offset up to which the file is known. Without a checkpoint the whole file is read. */
+  /**
+   * Restores the inbox, and the offset up to which the file is known. Without a checkpoint the whole file is
+   * read.
+   */
   async load(): Promise<void> {
     const { inbox, file, clock } = this.#options;
     try {
@@ -138,8 +143,8 @@ export class Checkpoint {
   }
 
   /**
-   * Forgets senders that have ended and left no records. Otherwise programs that start every few seconds would fill the
-   * checkpoint and the beginning of each file.
+   * Forgets senders that have ended and left no records. Otherwise programs that start every few seconds
+   * would fill the checkpoint and the beginning of each file.
    */
   async forget(): Promise<void> {
     const { inbox, file, spoolDirectories } = this.#options;

@@ -15,10 +15,12 @@ export interface HoleWatchOptions {
 }
 
 const checkEveryMs = 1000;
-/** A hole is checked once its sender has been silent for this long. */
+/** A sender that was silent for this long is given up if its process is dead. */
 const silentMs = 10_000;
 
-/** Checks every second while a sender has a hole: numbers that are missing before records that have arrived. */
+/**
+ * Checks every second while a sender has a hole: numbers that are missing before records that have arrived.
+ */
 export class HoleWatch {
   readonly #options: HoleWatchOptions;
   #cancel: (() => void) | undefined;

@@ -21,7 +21,9 @@ export class SenderState {
   heardAt: number;
   owner: Owner | undefined;
   reply: Reply | undefined;
-  /** The time of its last queued record. Its next records get no earlier time, so that their order is kept. */
+  /**
+   * The time of its last queued record. Its next records get no earlier time, so that their order is kept.
+   */
   time = Number.NEGATIVE_INFINITY;
 
   constructor(sender: string, epoch: string, heardAt: number) {
@@ -43,8 +45,8 @@ export class SenderState {
  *
  * - `records`: whole records that were logged at one time; `bytes` holds them.
  * - `lost`: records that can no longer arrive. A note reports them.
- * - `elsewhere`: records that were acknowledged, so a file had them, but someone has removed that file. A note says where
- *   the sender continues.
+ * - `elsewhere`: records that were acknowledged, so a file had them, but someone has removed that file. A
+ *   note says where the sender continues.
  */
 export interface QueueEntry {
   readonly kind: 'records' | 'lost' | 'elsewhere';
@@ -94,8 +96,8 @@ export class Inbox {
   }
 
   /**
-   * The entries that a batch adds to the queue. None if the batch is known, or leaves a hole: then its sender repeats
-   * everything from the hole on.
+   * The entries that a batch adds to the queue. None if the batch is known, or leaves a hole: then its sender
+   * repeats everything from the hole on.
    *
    * @throws BadBatchError when the bytes are not the announced records
    */
@@ -122,7 +124,10 @@ export class Inbox {
     return entries;
   }
 
-  /** The missing records are nowhere, and their sender is dead: reports them as lost, with those that were dropped. */
+  /**
+   * The missing records are nowhere, and their sender is dead: reports them as lost, with those that were
+   * dropped.
+   */
   giveUpHole(state: SenderState, now: number): QueueEntry {
     return this.#skipTo(state, 'lost', state.heard, now);
   }

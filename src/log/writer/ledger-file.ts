@@ -33,8 +33,8 @@ export interface LedgerFileOptions {
 /**
  * Keeps one log file open, and knows everything in it up to `knownUpTo`.
  *
- * `ready` opens the file if it is closed, and reads what is new. `append` needs an open file. An error closes the file, so
- * that the next `ready` opens it again and finds out what it holds.
+ * `ready` opens the file if it is closed, and reads what is new. `append` needs an open file. An error closes
+ * the file, so that the next `ready` opens it again and finds out what it holds.
  */
 export class LedgerFile {
   /** Notes about the file that the next write adds to it. */
@@ -89,8 +89,8 @@ export class LedgerFile {
   }
 
   /**
-   * Opens the file if need be, and reads what is new in it. A file that was renamed, removed or emptied is opened again
-   * by its path.
+   * Opens the file if need be, and reads what is new in it. A file that was renamed, removed or emptied is
+   * opened again by its path.
    *
    * @returns whether `knownUpTo` is now in another file. Save it before anything is written there.
    */
@@ -130,8 +130,8 @@ export class LedgerFile {
   }
 
   /**
-   * Renames the file, and closes it. A crash leaves it complete under one of the two names, and the next start finds both.
-   * Call `ready` before and after.
+   * Renames the file, and closes it. A crash leaves it complete under one of the two names, and the next
+   * start finds both. Call `ready` before and after.
    */
   async moveTo(path: string): Promise<void> {
     if (this.#file === undefined) throw new TypeError('the log file is not open');

@@ -9,7 +9,9 @@ import { type Found, RecordScanner } from '../read/records.js';
 /** Called in the file's order: of this sender, everything up to `last` is in the file or reported as lost. */
 export type OnFound = (sender: string, epoch: string, last: number) => void;
 
-/** How far the log was with one sender when the file before ended: the sender's label, epoch and last number. */
+/**
+ * How far the log was with one sender when the file before ended: the sender's label, epoch and last number.
+ */
 export type CarriedPosition = readonly [sender: string, epoch: string, last: number];
 
 const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -36,8 +38,9 @@ export interface Unfinished {
 /**
  * Reads the chunks of a log file from `start` on.
  *
- * A line holds its sender's label and number. Labels repeat, since process numbers do. So the writer adds a note with the
- * sender's epoch wherever a label changes its sender, and for each sender at the beginning of a file.
+ * A line holds its sender's label and number. Labels repeat, since process numbers do. So the writer adds a
+ * note with the sender's epoch wherever a label changes its sender, and for each sender at the beginning of a
+ * file.
  *
  * @param epochs of each label at `start`; is kept up to date
  * @returns what follows the last whole record or line; undefined for nothing

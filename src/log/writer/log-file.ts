@@ -8,8 +8,8 @@ import { type Chunk, chunksOf } from '../read/chunks.js';
 import { fingerprintOf, firstLineOf } from '../read/files.js';
 
 /**
- * What has happened to the file since the last write. `replaced`: the path names another file, or none. `removed`: besides,
- * no path names this file any more. `emptied`: it is shorter than before.
+ * What has happened to the file since the last write. `replaced`: the path names another file, or none.
+ * `removed`: besides, no path names this file any more. `emptied`: it is shorter than before.
  */
 export type FileState = 'unchanged' | 'grown' | 'replaced' | 'removed' | 'emptied';
 
@@ -23,7 +23,10 @@ export class LogFile {
   #size: number;
   #fingerprint = '';
 
-  /** Opens the file for appending. Creates it and its directory if they are missing. @throws NotRegularFileError */
+  /**
+   * Opens the file for appending. Creates it and its directory if they are missing. @throws
+   * NotRegularFileError
+   */
   static async open(path: string): Promise<LogFile> {
     await mkdir(dirname(path), { recursive: true });
     const handle = await open(path, appendFlags).catch((error: unknown) => {
@@ -66,7 +69,10 @@ export class LogFile {
     return 'grown';
   }
 
-  /** Appends all of the bytes, or takes back what was written of them. @param sync whether to wait for the disk */
+  /**
+   * Appends all of the bytes, or takes back what was written of them. @param sync whether to wait for the
+   * disk
+   */
   async append(bytes: Uint8Array, sync: boolean): Promise<void> {
     try {
       for (let done = 0; done < bytes.length; )
@@ -96,8 +102,9 @@ export class LogFile {
   }
 
   /**
-   * A digest of the first line, which distinguishes this file from earlier and later ones of its name. Renaming keeps it.
-   * An inode would not do: the next file may get it. Empty while the first line is unfinished.
+   * A digest of the first line, which distinguishes this file from earlier and later ones of its name.
+   * Renaming keeps it. An inode would not do: the next file may get it. Empty while the first line is
+   * unfinished.
    */
   async fingerprint(): Promise<string> {
     this.#fingerprint ||= fingerprintOf(await this.firstLine());

@@ -21,7 +21,10 @@ export interface LoggerCoroutineOptions extends Omit<LogWriterOptions, Callbacks
   readonly levels?: (() => readonly LevelOverride[]) | undefined;
   /** The levels for processes without a sender; default: INFO and above. */
   readonly thresholds?: Thresholds | undefined;
-  /** This process's own sender. It logs the records of processes without a sender, and the coroutine's own warnings. */
+  /**
+   * This process's own sender. It logs the records of processes without a sender, and the coroutine's own
+   * warnings.
+   */
   readonly sender: LogSender;
   /** The sender's transport: while the coroutine runs, it passes records directly to the writer. */
   readonly local?: LayerTransport | undefined;
@@ -69,7 +72,10 @@ export class LoggerCoroutine {
     });
   }
 
-  /** Writes what it has accepted, and closes the log. From then on, senders keep their records. Safe to call twice. */
+  /**
+   * Writes what it has accepted, and closes the log. From then on, senders keep their records. Safe to call
+   * twice.
+   */
   stop(): Promise<void> {
     return this.#inTurn(async () => {
       const writer = this.#writer;
@@ -95,7 +101,9 @@ export class LoggerCoroutine {
     this.#writer?.accept(request, this.#replyTo(request.reply_channel));
   }
 
-  /** A sender on another machine that was suspended or has just started may have missed a change of levels. */
+  /**
+   * A sender on another machine that was suspended or has just started may have missed a change of levels.
+   */
   #sendLevels({ sender, epoch, reply_channel: channel }: LogRecords): void {
     const levels = this.#options.levels?.() ?? [];
     const latest = Math.max(0, ...levels.map(({ at }) => at));

@@ -9,8 +9,8 @@ const dayMs = 24 * hourMs;
 /**
  * Whether a file must be rotated.
  *
- * By time: when the zone's clocks show another day or hour than at its beginning. An hour that the clocks show twice is two
- * hours. After a clock was set back, nothing is rotated until it has caught up.
+ * By time: when the zone's clocks show another day or hour than at its beginning. An hour that the clocks
+ * show twice is two hours. After a clock was set back, nothing is rotated until it has caught up.
  *
  * @param began when the file began, in ms since 1970; with `NaN` (unknown) only its size counts
  * @param timezone an IANA name

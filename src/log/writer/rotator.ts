@@ -16,7 +16,9 @@ export interface RotatorOptions {
   readonly policy: RotationPolicy;
   readonly clock: Clock;
   readonly timezone: string;
-  /** Called when a file cannot be rotated, compressed or removed, at most once a minute. The log continues. */
+  /**
+   * Called when a file cannot be rotated, compressed or removed, at most once a minute. The log continues.
+   */
   readonly onTrouble: (error: unknown) => void;
 }
 
@@ -107,7 +109,9 @@ function isWithin(ms: number, since: number, now: number): boolean {
   return now >= since && now - since < ms;
 }
 
-/** `lino.log-20261124T180001.123Z`, in UTC so that names sort by time; `-1` and so on if that name is taken. */
+/**
+ * `lino.log-20261124T180001.123Z`, in UTC so that names sort by time; `-1` and so on if that name is taken.
+ */
 const stamp = /^-(\d{8}T\d{6}\.\d{3}Z)(?:-(\d+))?$/;
 
 /** A file that linod rotated. Files that other programs rotated are left to them. */
@@ -138,8 +142,8 @@ async function rotatedFiles(path: string): Promise<RotatedFile[]> {
 }
 
 /**
- * The path for a file that is rotated now: a free one that sorts after those of all rotated files, even after the clock was
- * set back.
+ * The path for a file that is rotated now: a free one that sorts after those of all rotated files, even after
+ * the clock was set back.
  */
 async function rotatedPath(path: string, now: number): Promise<string> {
   const last = (await rotatedFiles(path)).at(-1);
@@ -149,8 +153,8 @@ async function rotatedPath(path: string, now: number): Promise<string> {
 }
 
 /**
- * Runs in Node's thread pool, so that the writer does not wait. May be interrupted and called again: the file is removed only
- * after its compressed form is complete and on disk.
+ * Runs in Node's thread pool, so that the writer does not wait. May be interrupted and called again: the file
+ * is removed only after its compressed form is complete and on disk.
  */
 async function compress(path: string, signal: AbortSignal): Promise<void> {
   const temporary = `${path}.gz.tmp`;

@@ -7,7 +7,10 @@ export interface TurnLoopOptions {
   readonly turn: () => Promise<void>;
   /** How long until the next turn is due, in ms; 0 or less for now. */
   readonly untilDueMs: () => number;
-  /** Called with the error when a turn fails for the first time, and with undefined when a turn succeeds again. */
+  /**
+   * Called with the error when a turn fails for the first time, and with undefined when a turn succeeds
+   * again.
+   */
   readonly onTrouble: (error: unknown) => void;
 }
 
@@ -18,10 +21,10 @@ const longestRetryMs = 5000;
  * The loop is in one of these modes:
  *
  * - *idle*: a timer waits for the next turn. The timer, or `runNow`: *running*.
- * - *running*: a turn runs. Afterwards *running* again if `runNow` was called or the next turn is due, else *idle*.
- *   An error: *failing*.
- * - *failing*: a timer waits for the next try, twice as long after each failure. `schedule` does not shorten the wait.
- *   A turn that succeeds: *idle*.
+ * - *running*: a turn runs. Afterwards *running* again if `runNow` was called or the next turn is due, else
+ *   *idle*. An error: *failing*.
+ * - *failing*: a timer waits for the next try, twice as long after each failure. `schedule` does not shorten
+ *   the wait. A turn that succeeds: *idle*.
  * - *stopped*: no timer runs. Only `runNow` starts a turn.
  */
 export class TurnLoop {

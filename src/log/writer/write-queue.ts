@@ -6,7 +6,7 @@ import type { QueueEntry } from './inbox.js';
 const maxQueueBytes = 32 * 1024 ** 2;
 /** A write takes entries until it has this many bytes. */
 const maxWriteBytes = 4 * 1024 ** 2;
-/** Minimum time between two writes while entries wait for earlier records. */
+/** With `orderMs`, at most one write and one sync in this time. */
 const writeEveryMs = 50;
 
 /** Sorts entries by the time of their records. An entry may leave once it is `orderMs` old. */
@@ -43,24 +43,23 @@ export class WriteQueue {
   /** How long until the next write is due, in ms: 0 for now, `Infinity` when nothing waits. */
   untilDueMs(now: number): number {
     if (this.isEmpty) return Number.POSITIVE_INFINITY;
+    if (this.#orderMs === 0 || this.#isClockSetBack(now)) return 0;
     const earliest = this.#entries.reduce(
       (least, { time }) => Math.min(least, time),
       Number.POSITIVE_INFINITY,
     );
-    if (earliest > now || this.#orderMs === 0) return 0;
     return Math.max(earliest + this.#orderMs, Math.min(this.#removedAt, now) + writeEveryMs) - now;
   }
 
   /**
    * The entries of the next write, in order. They stay in the queue until {@link remove}.
    *
-   * No entry is later than its arrival. A later one means that the clock was set back, and then nothing waits.
+   * No entry is later than its arrival. A time in the future means that the clock was set back; then all is due at once.
    */
   next(now: number): QueueEntry[] {
     // The sort is stable, and the times of one sender never fall. So it keeps the order of each sender.
     this.#entries.sort((a, b) => a.time - b.time);
-    const isSetBack = (this.#entries.at(-1)?.time ?? now) > now;
-    const limit = isSetBack ? Number.POSITIVE_INFINITY : now - this.#orderMs;
+    const limit = this.#isClockSetBack(now) ? Number.POSITIVE_INFINITY : now - this.#orderMs;
     const next: QueueEntry[] = [];
     let bytes = 0;
     for (const entry of this.#entries) {
@@ -71,10 +70,16 @@ export class WriteQueue {
     return next;
   }
 
-  /** Removes what {@link next} returned, once it is on disk. Entries that arrived since then are behind it. */
+  /**
+   * Removes what {@link next} returned, once it is on disk. Entries that arrived since then are behind it.
+   */
   remove(written: readonly QueueEntry[], now: number): void {
     this.#entries.splice(0, written.length);
     for (const { bytes } of written) this.#bytes -= bytes.length;
     this.#removedAt = now;
+  }
+
+  #isClockSetBack(now: number): boolean {
+    return this.#entries.some(({ time }) => time > now);
   }
 }

@@ -35,8 +35,9 @@ export interface LogWriterOptions {
   /** The format of the writer's own notes; default `text`. Each sender chooses the format of its records. */
   readonly format?: FormatName | undefined;
   /**
-   * When a record is acknowledged. `always` and `batch` (default): once the disk has it, so it survives a power failure.
-   * `never`: once the operating system has it, so it survives the end of any process.
+   * When a record is acknowledged. `batch` (default) and `always`: once the disk has it, so it survives a power failure.
+   * `never`: once the operating system has it, so it survives the end of any process. The writer treats `always` as
+   * `batch`; with `always`, senders also sync each write to their spool.
    */
   readonly sync?: SyncPolicy | undefined;
   /**
@@ -55,31 +56,34 @@ export interface LogWriterOptions {
   readonly rotation?: RotationPolicy | undefined;
   /** Called when a file cannot be rotated, compressed or removed. The log continues. */
   readonly onRotationTrouble?: ((error: unknown) => void) | undefined;
-  /** Makes this process the only one that writes the file. The writer asks it before each turn and each write. */
+  /**
+   * Makes this process the only one that writes the file. The writer asks it before each turn and each write.
+   */
   readonly fence?: WriterFence | undefined;
 }
 
 /**
- * Appends the batches of all senders to one file: each record exactly once, and the records of each sender in order.
+ * Appends the batches of all senders to one file: each record exactly once, and the records of each sender in
+ * order.
  *
- * A batch takes this way: {@link Inbox} (cuts off what is known) → {@link WriteQueue} (order) → `compose` (bytes)
- * → {@link LedgerFile} (disk) → {@link Acknowledgements} (reply to the sender).
+ * A batch takes this way: {@link Inbox} (cuts off what is known) → {@link WriteQueue} (order) → `compose`
+ * (bytes) → {@link LedgerFile} (disk) → {@link Acknowledgements} (reply to the sender).
  *
- * *Nothing doubled.* The file is its own ledger: the writer knows the last number of each sender, and cuts from a batch
- * what the file has already. At start it reads back what follows its last checkpoint. If another writer has appended
- * meanwhile, it notices the new size and reads that, too.
+ * *Nothing doubled.* The file is its own ledger: the writer knows the last number of each sender, and cuts
+ * from a batch what the file has already. At start it reads back what follows its last checkpoint. If another
+ * writer has appended meanwhile, it notices the new size and reads that, too.
  *
- * *Nothing lost.* The writer acknowledges a number once the file has it. It drops a batch that leaves a hole before it;
+ * *Nothing lost unnoticed.* The writer acknowledges a number once the file has it. It drops a batch that leaves a hole before it;
  * the sender repeats everything that is not acknowledged. A note in the log reports records that can no longer arrive.
  *
- * *Nothing split.* A batch consists of whole records. The writer takes back a write that fails half way. After a crash,
- * the next start removes the unfinished record.
+ * *Nothing split.* A batch consists of whole records. The writer takes back a write that fails half way.
+ * After a crash, the next start removes the unfinished record.
  *
  * The writer is in one of these modes:
  *
  * - *starting*: it reads the file back and accepts nothing. The first turn that succeeds: *open*.
- * - *open*: each turn checks the file, rotates it if due, and writes what is old enough with one append and one sync.
- *   While turns fail, accepted batches wait and the {@link TurnLoop} tries again.
+ * - *open*: each turn checks the file, rotates it if due, and writes what is old enough with one append and
+ *   one sync. While turns fail, accepted batches wait and the {@link TurnLoop} tries again.
  * - *stopping*: it accepts nothing, writes what it has, and closes the file.
  */
 export class LogWriter {
@@ -135,8 +139,8 @@ export class LogWriter {
   }
 
   /**
-   * Opens the file and reads back what follows the checkpoint. Resolves after the first turn, even if that has failed:
-   * the writer starts although it cannot write yet, and tries again.
+   * Opens the file and reads back what follows the checkpoint. Resolves after the first turn, even if that
+   * has failed: the writer starts although it cannot write yet, and tries again.
    */
   async start(): Promise<void> {
     await this.#checkpoint.load();
@@ -159,7 +163,7 @@ export class LogWriter {
       return;
     }
     if (state.heard > state.taken) this.#holes.start();
-    // The file has the whole batch already, so no write will acknowledge it.
+    // All of it is in the file already: acknowledge now.
     if (lastOf(batch) <= state.written) this.#acknowledgements.add(state, 0);
   }
 
@@ -174,7 +178,10 @@ export class LogWriter {
     await this.#rotator?.settled();
   }
 
-  /** Finishes the current write, closes the file and opens its path again, as after a rotation by another program. */
+  /**
+   * Finishes the current write, closes the file and opens its path again, as after a rotation by another
+   * program.
+   */
   async reopen(): Promise<void> {
     if (this.#loop.isStopped) return;
     this.#mustReopen = true;
@@ -201,7 +208,10 @@ export class LogWriter {
     this.#loop.schedule();
   }
 
-  /** An idle writer takes a turn at each beat, too: someone may have renamed the file, or a day may have ended. */
+  /**
+   * An idle writer takes a turn at each beat, too: someone may have renamed the file, or a day may have
+   * ended.
+   */
   #untilDueMs(): number {
     if (this.#file.remarks.length > 0 || this.#mustReopen) return 0;
     const now = this.#options.clock.now();

@@ -55,9 +55,9 @@ t.test('records wait for the site, are sorted out by its levels then, and keep t
   clock.advance(40);
   await turns();
   const text = Buffer.from(transport.delivered[0]?.bytes ?? []).toString();
-  const told = text.split('\n').map((line) => line.replace(/ web\[\d+\]/, ''));
+  const lines = text.split('\n').map((line) => line.replace(/ web\[\d+\]/, ''));
   const time = '2026-01-01 09:00:00.000+09:00';
-  t.strictSame(told, [
+  t.strictSame(lines, [
     `${time} WARNING#1 x: kept {"n":1}`,
     `${time} DEBUG#2 x.y: its own level`,
     `${time} INFO#3 x: from no logger`,
@@ -83,8 +83,22 @@ t.test('when the process ends first, the usual settings say what is kept and whe
   const { sender, logger, texts } = setUp(t);
   logger.debug('too low');
   logger.info('kept');
-  sender.abandon();
+  sender.saveAtExit();
   t.strictSame(texts('usual'), ['kept']);
+});
+
+t.test('without settings, the end of the process throws nothing and reports the lost records', async (t) => {
+  const lost: number[] = [];
+  const onSettingsNeeded = () => {
+    throw new Error('no site');
+  };
+  const onLost = (count: number) => void lost.push(count);
+  const sender = new LogSender({ name: 'web', clock: new ManualClock(), onSettingsNeeded, onLost });
+  sender.saveAtExit();
+  sender.write('INFO', 'x', 'one');
+  sender.write('INFO', 'x', 'two');
+  sender.saveAtExit();
+  t.strictSame(lost, [2]);
 });
 
 t.test('when too many come first, they do not stay in memory, and are sent later', async (t) => {

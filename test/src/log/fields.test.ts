@@ -1,11 +1,11 @@
 import t from 'tap';
 import { stringifyFields } from '../../../src/log/fields.js';
 
-const told = (fields: Record<string, unknown>): unknown => JSON.parse(stringifyFields(fields));
+const copyOf = (fields: Record<string, unknown>): unknown => JSON.parse(stringifyFields(fields));
 
-t.test('what JSON does not have is told as text', async (t) => {
+t.test('what JSON does not have is reported as text', async (t) => {
   t.strictSame(
-    told({
+    copyOf({
       big: 12n,
       not: Number.NaN,
       far: Number.NEGATIVE_INFINITY,
@@ -29,7 +29,7 @@ t.test('what throws when it is read harms only itself', async (t) => {
     throw new Error('no');
   };
   t.strictSame(
-    told({
+    copyOf({
       fine: 1,
       getter: Object.defineProperty({ a: 1 }, 'b', { enumerable: true, get: throwing }),
       json: { toJSON: throwing },
@@ -48,15 +48,15 @@ t.test('what throws when it is read harms only itself', async (t) => {
       thrown: '[unreadable: something that cannot be shown was thrown]',
     },
   );
-  t.strictSame(told(Object.defineProperty({}, 'x', { enumerable: true, get: throwing })), {
+  t.strictSame(copyOf(Object.defineProperty({}, 'x', { enumerable: true, get: throwing })), {
     x: '[unreadable: Error: no]',
   });
-  t.match(told(new Proxy({}, { ownKeys: throwing })), { unreadable: 'Error: no' });
+  t.match(copyOf(new Proxy({}, { ownKeys: throwing })), { unreadable: 'Error: no' });
 });
 
 t.test('errors in fields have their name, message, own fields and causes', async (t) => {
   const error = Object.assign(new TypeError('a', { cause: new RangeError('b') }), { code: 'E_A' });
-  t.strictSame(told({ failure: error }), {
+  t.strictSame(copyOf({ failure: error }), {
     failure: { code: 'E_A', name: 'TypeError', message: 'a', cause: { name: 'RangeError', message: 'b' } },
   });
 });
@@ -65,14 +65,14 @@ t.test('circles end, and the same object twice is none', async (t) => {
   const shared = { n: 1 };
   const circle: Record<string, unknown> = { a: shared, b: [shared] };
   circle.self = circle;
-  t.strictSame(told(circle), { a: { n: 1 }, b: [{ n: 1 }], self: '[circular]' });
+  t.strictSame(copyOf(circle), { a: { n: 1 }, b: [{ n: 1 }], self: '[circular]' });
   let deep: unknown = 'end';
   for (let n = 0; n < 100; n++) deep = { deep };
   t.match(stringifyFields({ deep }), '[too deep]');
 });
 
-t.test('of what is too much, the beginning and the number are told', async (t) => {
-  const long = told({ long: Array.from({ length: 1_000_000 }, (_, n) => n) }) as { long: unknown[] };
+t.test('of what is too much, the beginning and the number are reported', async (t) => {
+  const long = copyOf({ long: Array.from({ length: 1_000_000 }, (_, n) => n) }) as { long: unknown[] };
   t.equal(long.long.length, 10_000);
   t.strictSame(long.long.at(-1), '… [990001 more]');
   const wide = stringifyFields({

@@ -151,7 +151,7 @@ t.test('a program that never closes its logger ends by itself, with its records 
   t.strictSame(await site.texts('script'), expected('script', 50));
 });
 
-t.test('a site that cannot be loaded is told, and its records wait', async (t) => {
+t.test('a site that cannot be loaded is reported, and its records wait', async (t) => {
   const site = new LoggingSite(t);
   site.write({ 'linod.config.json': '{"name":7}' });
   const { code, stderr } = await site.program('web', 10, 'close').ended();

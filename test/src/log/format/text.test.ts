@@ -56,7 +56,7 @@ t.test('what a terminal or a reader could be deceived with is shown', async (t) 
   );
 });
 
-t.test('fields that JSON does not have are told all the same', async (t) => {
+t.test('fields that JSON does not have are reported all the same', async (t) => {
   const circular: Record<string, unknown> = { n: 1n, error: new RangeError('far') };
   circular.self = circular;
   const json = (fields: Record<string, unknown>) =>

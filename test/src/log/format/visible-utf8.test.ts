@@ -15,10 +15,10 @@ t.test('bytes that are no UTF-8 are shown, and the text around them is kept', as
 t.test('whatever the bytes are, each is in the text once', async (t) => {
   const random = new Random();
   t.comment(`SEED=${random.seed}`);
-  const pieces = ['a', 'é', '€', '😀'].map((text) => Buffer.from(text));
+  const characters = ['a', 'é', '€', '😀'].map((text) => Buffer.from(text));
   for (let i = 0; i < 3000; i++) {
     const parts = Array.from({ length: random.whole(0, 8) }, () =>
-      random.chance(0.5) ? random.pick(pieces) : Buffer.from([random.whole(0, 255)]),
+      random.chance(0.5) ? random.pick(characters) : Buffer.from([random.whole(0, 255)]),
     );
     const bytes = Buffer.concat(parts);
     const shown = decodeVisibly(bytes).split(/(\\x[0-9a-f]{2})/);

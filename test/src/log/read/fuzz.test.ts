@@ -28,8 +28,8 @@ const cut: Damage = (bytes) => {
 
 const splice: Damage = (bytes) => {
   const [from, to, at] = [0, 0, 0].map(() => random.whole(0, bytes.length));
-  const piece = bytes.subarray(Math.min(from ?? 0, to ?? 0), Math.max(from ?? 0, to ?? 0));
-  const parts = [bytes.subarray(0, at), piece, bytes.subarray(at)];
+  const copy = bytes.subarray(Math.min(from ?? 0, to ?? 0), Math.max(from ?? 0, to ?? 0));
+  const parts = [bytes.subarray(0, at), copy, bytes.subarray(at)];
   return Buffer.concat(random.chance(0.5) ? parts : [...parts, ...parts]);
 };
 
@@ -103,7 +103,7 @@ function damagedInside(packed: Buffer, damage: Damage): Buffer {
 }
 
 t.test(
-  `lines and records of any length are read, also across the pieces in which files are read (SEED=${random.seed})`,
+  `lines and records of any length are read, also across the chunks in which files are read (SEED=${random.seed})`,
   async (t) => {
     const log = await writeRealLog(testDirectory(t));
     const bytes = readFileSync(log.current);

@@ -38,7 +38,7 @@ t.test('records, bytes and times are counted by level, logger and sender, in eve
   appendFileSync(path, 'Segmentation fault\n');
   const stats = await logStats(await findLogParts(path, timezone), { timezone });
   const sum = [...bytes.values()].reduce((total, count) => total + count, 0);
-  t.match(stats, { records: 6, bytes: sum, first: begin, last: begin + 3_601_000, strays: 1, told: [] });
+  t.match(stats, { records: 6, bytes: sum, first: begin, last: begin + 3_601_000, strays: 1, lost: [] });
   t.match(
     stats.levels.map(({ name, records }) => [name, records]),
     [
@@ -78,7 +78,7 @@ t.test('rotated and compressed files count, and notes of the writer do not', asy
   );
 });
 
-t.test('what the writer told to be lost is counted by its sender', async (t) => {
+t.test('what the writer reported as lost is counted by its sender', async (t) => {
   const path = join(testDirectory(t), 'lino.log');
   const writer = new LogWriter({ path, clock: new ManualClock() });
   await writer.start();
@@ -86,7 +86,7 @@ t.test('what the writer told to be lost is counted by its sender', async (t) => 
   writer.accept(batchOf({ numbers: [20], base: 20, acked: 9 }), () => {});
   await writer.stop();
   const stats = await logStats(await findLogParts(path, timezone));
-  t.match(stats, { records: 10, told: [{ sender: 'web[812]', records: 10 }] });
+  t.match(stats, { records: 10, lost: [{ sender: 'web[812]', records: 10 }] });
 });
 
 t.test('a log without records has no times and no rates', async (t) => {

@@ -86,7 +86,7 @@ t.test('rotated and compressed files are read when the newest has too little', a
   );
 });
 
-t.test('a long file is read from its end in pieces, and every record is met once', async (t) => {
+t.test('a long file is read from its end in chunks, and every record is met once', async (t) => {
   const path = join(testDirectory(t), 'lino.log');
   const texts = Array.from({ length: 9000 }, (_, n) =>
     line(n + 1, n % 3 === 0 ? `a \n    b${'b'.repeat(n % 700)}` : 'c'),
@@ -101,7 +101,7 @@ t.test('a long file is read from its end in pieces, and every record is met once
   );
 });
 
-t.test('a log that is not there is told', async (t) => {
+t.test('a log that is not there is reported', async (t) => {
   const signal = new AbortController().signal;
   const options = { last: 2, follow: false, timezone, signal };
   t.notOk(await tail(join(testDirectory(t), 'lino.log'), options, () => void t.fail('nothing to show')));

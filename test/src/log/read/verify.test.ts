@@ -61,7 +61,7 @@ t.test('what the writer wrote is sound, over rotated and compressed files', asyn
   ]);
 });
 
-t.test('what the writer has written and is not there any more is told after a clean stop', async (t) => {
+t.test('what the writer has written and is not there any more is reported after a clean stop', async (t) => {
   const { packed, rotated, current } = await writeRealLog(testDirectory(t));
   const check = async () =>
     await verifyLog(await findLogParts(current, 'UTC'), {
@@ -130,9 +130,9 @@ t.test(
         await writer.stop();
         const written = readCheckpoint(path);
         const report = await verifyLog(await findLogParts(path, 'UTC'), { growing: path, written });
-        const place = `${what}, ${isRunning ? 'while it runs' : 'while none runs'}`;
-        t.match(faultsOf(report), isSound ? [] : [{ kind: 'missing-file', file: path, line: 1 }], place);
-        t.equal(report.isSound, isSound, place);
+        const position = `${what}, ${isRunning ? 'while it runs' : 'while none runs'}`;
+        t.match(faultsOf(report), isSound ? [] : [{ kind: 'missing-file', file: path, line: 1 }], position);
+        t.equal(report.isSound, isSound, position);
       }
   },
 );
@@ -154,7 +154,7 @@ function pack(path: string): void {
   rmSync(path);
 }
 
-t.test('an emptied file is told as that, and doubles nothing', async (t) => {
+t.test('an emptied file is reported as that, and doubles nothing', async (t) => {
   const { packed, rotated, current } = await writeRealLog(testDirectory(t));
   const old = readFileSync(packed);
   writeFileSync(packed, '');
@@ -224,7 +224,7 @@ t.test('a deleted record is missing, where it would be', async (t) => {
   t.match(report.senders[0], { records: 29, missing: 1, doubled: 0, disordered: 0 });
 });
 
-t.test('a doubled record is named at its second place', async (t) => {
+t.test('a doubled record is named at its second position', async (t) => {
   const { rotated, current } = await writeRealLog(testDirectory(t));
   edit(rotated, (text) =>
     recordsIn(text)
@@ -232,10 +232,10 @@ t.test('a doubled record is named at its second place', async (t) => {
       .join(''),
   );
   const report = await verify(current);
-  const place = { file: rotated, from: 13, to: 13 };
+  const position = { file: rotated, from: 13, to: 13 };
   t.same(faultsOf(report), [
-    { kind: 'doubled', sender: 'web[812]', ...place, line: lineOf(rotated, 'web[812]#13 ') + 2 },
-    { kind: 'doubled', sender: 'mail[77]', ...place, line: lineOf(rotated, 'mail[77]#13 ') + 2 },
+    { kind: 'doubled', sender: 'web[812]', ...position, line: lineOf(rotated, 'web[812]#13 ') + 2 },
+    { kind: 'doubled', sender: 'mail[77]', ...position, line: lineOf(rotated, 'mail[77]#13 ') + 2 },
   ]);
 });
 
@@ -271,7 +271,7 @@ t.test('a file that is cut anywhere has lost its end, its beginning, or both', a
   t.same(unnoticed, []);
 });
 
-t.test('a cut within a record leaves it torn, and one within a line is told', async (t) => {
+t.test('a cut within a record leaves it torn, and one within a line is reported', async (t) => {
   const { current } = await writeRealLog(testDirectory(t));
   const whole = readFileSync(current, 'utf8').trimEnd();
   edit(current, () => `${whole.slice(0, whole.lastIndexOf('\n'))}\n`);
@@ -322,7 +322,7 @@ t.test(
   },
 );
 
-t.test('what the writer told to be lost is listed, and no fault', async (t) => {
+t.test('what the writer reported as lost is listed, and no fault', async (t) => {
   const path = join(testDirectory(t), 'lino.log');
   const writer = new LogWriter({ path, clock: new ManualClock() });
   await writer.start();
@@ -341,7 +341,7 @@ t.test('what the writer told to be lost is listed, and no fault', async (t) => {
   ]);
 });
 
-t.test("lines that are none of linod's are named with their place, neighbours together", async (t) => {
+t.test("lines that are none of linod's are named with their position, neighbours together", async (t) => {
   const { rotated, current } = await writeRealLog(testDirectory(t));
   edit(rotated, (text) =>
     text.replace(/^.* mail\[77\]#16 /m, 'Traceback (most recent call last):\nValueError: 1\n$&'),

@@ -121,7 +121,7 @@ t.test('each batch of a file says that all of the file is still here', async (t)
   for (let i = 0; i < 20 && readdirSync(directory).length > 0; i++) await scan();
   t.ok(transport.delivered.length > 2);
   for (const { base, acked } of transport.delivered)
-    t.equal(base, acked + 1, 'else a batch before it that was not taken would be told to be lost');
+    t.equal(base, acked + 1, 'else a batch before it that was not taken would be reported as lost');
 });
 
 t.test('a file that is none does not keep the others of its process waiting', async (t) => {
@@ -132,7 +132,7 @@ t.test('a file that is none does not keep the others of its process waiting', as
   t.same(taken, [3, 4]);
 });
 
-t.test('a file that cannot be opened is told once, and tried again', async (t) => {
+t.test('a file that cannot be opened is reported once, and tried again', async (t) => {
   const { directory, spool, taken, troubles, scan } = setUp(t);
   const path = join(directory, 'web-5.e5.1.spool');
   mkdirSync(path);
@@ -147,7 +147,7 @@ t.test('a file that cannot be opened is told once, and tried again', async (t) =
 });
 
 t.test(
-  'of what the log has already only the first record is sent, and only what is new is told',
+  'of what the log has already only the first record is sent, and only what is new is reported',
   async (t) => {
     const { spool, taken, adopted, know, transport, directory, scan } = setUp(t);
     for (const first of [1, 3, 5]) spool(`web-5.e5.${first}.spool`, first);
@@ -162,11 +162,11 @@ t.test(
     t.same(readdirSync(directory), []);
     spool('web-5.e5.7.spool', 5);
     await scan();
-    t.equal(adopted.length, 1, 'what the log has long had is not told at all');
+    t.equal(adopted.length, 1, 'what the log has long had is not reported at all');
   },
 );
 
-t.test('a pipe and a link keep nobody waiting, and are told once', async (t) => {
+t.test('a pipe and a link keep nobody waiting, and are reported once', async (t) => {
   const { directory, spool, taken, troubles, scan } = setUp(t);
   execFileSync('mkfifo', [join(directory, 'a-1.e1.1.spool')]);
   symlinkSync('/dev/zero', join(directory, 'b-2.e2.1.spool'));
@@ -238,5 +238,5 @@ t.test('a sender whose spool file was removed goes on in another', async (t) => 
   t.match(readFileSync(join(directory, next), 'utf8'), /api\[7\]#2 shop: second\n$/);
   await scan();
   t.same(readdirSync(directory), [next], 'it lives');
-  sender.abandon();
+  sender.saveAtExit();
 });

@@ -74,7 +74,7 @@ t.test('DEBUG ends at half of the room, INFO at three quarters, the others when 
   t.end();
 });
 
-t.test('while records are dropped, that is told once a second, and at once when it is over', (t) => {
+t.test('while records are dropped, that is reported once a second, and at once when it is over', (t) => {
   const pressure = new Pressure();
   pressure.update(0.6, 0);
   pressure.admits('DEBUG');
@@ -85,54 +85,61 @@ t.test('while records are dropped, that is told once a second, and at once when 
   t.strictSame(pressure.report(1000), { DEBUG: 2 });
   pressure.update(1, 0);
   pressure.admits('ERROR');
-  t.equal(pressure.report(5000), undefined, 'there is no room for telling it');
+  t.equal(pressure.report(5000), undefined, 'there is no room for the report');
   pressure.update(0.1, 0);
   t.strictSame(pressure.report(5001), { ERROR: 1 });
   t.equal(pressure.report(9000), undefined);
   t.end();
 });
 
-t.test('a spool that nobody empties stays within its room; what was dropped is told by level', async (t) => {
-  const { sender, logAll, startWriter, allWritten, clock, spooled } = setUp(t, {
-    limits: { diskBytes: 20_000, segmentBytes: 2000 },
-  });
-  const logged = new Map<string, number>();
-  for (let round = 0; round < 200; round++) {
-    await logAll();
-    for (const level of levels) logged.set(level, (logged.get(level) ?? 0) + 1);
-    clock.advance(1000);
-  }
-  const bytes = JSON.stringify(spooled()).length;
-  t.ok(bytes < 40_000, `${bytes} bytes in the spool`);
-  const path = await startWriter();
-  sender.write('INFO', 'shop', 'the last one');
-  await until('the last one is in the log', async () => {
-    await allWritten();
-    return (await readLog(path)).some(({ text }) => text === 'the last one');
-  });
-  const records = await readLog(path);
-  t.notOk(
-    records.some(({ text }) => text.includes(' lost')),
-    'no number is missing',
-  );
-  const dropped = new Map<string, number>();
-  for (const { text } of records) {
-    const [, json] = /^\d+ records? (?:was|were) dropped .*?(\{.*\})$/.exec(text) ?? [];
-    if (json === undefined) continue;
-    const counts = JSON.parse(json) as Record<string, number>;
-    for (const [level, count] of Object.entries(counts))
-      dropped.set(level, (dropped.get(level) ?? 0) + count);
-  }
-  for (const level of levels) {
-    const written = records.filter(({ text }) => text === `a record of level ${level}`).length;
-    t.equal(written + (dropped.get(level) ?? 0), logged.get(level), `${level}: written and dropped are all`);
-  }
-  t.ok((dropped.get('DEBUG') ?? 0) > (dropped.get('INFO') ?? 0), 'more of DEBUG than of INFO');
-  t.ok((dropped.get('INFO') ?? 0) > (dropped.get('ERROR') ?? 0), 'more of INFO than of ERROR');
-});
+t.test(
+  'a spool that nobody empties stays within its room; what was dropped is reported by level',
+  async (t) => {
+    const { sender, logAll, startWriter, allWritten, clock, spooled } = setUp(t, {
+      limits: { diskBytes: 20_000, segmentBytes: 2000 },
+    });
+    const logged = new Map<string, number>();
+    for (let round = 0; round < 200; round++) {
+      await logAll();
+      for (const level of levels) logged.set(level, (logged.get(level) ?? 0) + 1);
+      clock.advance(1000);
+    }
+    const bytes = JSON.stringify(spooled()).length;
+    t.ok(bytes < 40_000, `${bytes} bytes in the spool`);
+    const path = await startWriter();
+    sender.write('INFO', 'shop', 'the last one');
+    await until('the last one is in the log', async () => {
+      await allWritten();
+      return (await readLog(path)).some(({ text }) => text === 'the last one');
+    });
+    const records = await readLog(path);
+    t.notOk(
+      records.some(({ text }) => text.includes(' lost')),
+      'no number is missing',
+    );
+    const dropped = new Map<string, number>();
+    for (const { text } of records) {
+      const [, json] = /^\d+ records? (?:was|were) dropped .*?(\{.*\})$/.exec(text) ?? [];
+      if (json === undefined) continue;
+      const counts = JSON.parse(json) as Record<string, number>;
+      for (const [level, count] of Object.entries(counts))
+        dropped.set(level, (dropped.get(level) ?? 0) + count);
+    }
+    for (const level of levels) {
+      const written = records.filter(({ text }) => text === `a record of level ${level}`).length;
+      t.equal(
+        written + (dropped.get(level) ?? 0),
+        logged.get(level),
+        `${level}: written and dropped are all`,
+      );
+    }
+    t.ok((dropped.get('DEBUG') ?? 0) > (dropped.get('INFO') ?? 0), 'more of DEBUG than of INFO');
+    t.ok((dropped.get('INFO') ?? 0) > (dropped.get('ERROR') ?? 0), 'more of INFO than of ERROR');
+  },
+);
 
 t.test(
-  'where the newest are kept, the oldest files make room, and what is lost is told by number',
+  'where the newest are kept, the oldest files make room, and what is lost is reported by number',
   async (t) => {
     const { sender, logAll, startWriter } = setUp(t, {
       limits: { diskBytes: 10_000, segmentBytes: 2000, keeps: 'newest' },
@@ -196,7 +203,7 @@ t.test('after a write that took too long, records stay in memory for ten times a
   clock.advance(4000);
   await log();
   t.equal(inFiles(), 4, 'then all are in files again');
-  sender.abandon();
+  sender.saveAtExit();
   t.equal(inFiles(), 4, 'and at the end they still are');
 });
 
@@ -216,5 +223,5 @@ t.test('a clock that is set back does not keep records in memory for longer', as
     spooled().map(({ text }) => text),
     ['first', 'second', 'third'],
   );
-  sender.abandon();
+  sender.saveAtExit();
 });

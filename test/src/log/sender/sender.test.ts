@@ -231,7 +231,7 @@ t.test('records after the end, and those that an exit surprises, go to the spool
   await sender.close();
   write(2);
   t.equal(spooled().length, 1);
-  sender.abandon();
+  sender.saveAtExit();
   t.match(
     readFileSync(join(spoolDirectory, spooled()[0] ?? ''), 'utf8'),
     /#1 shop: text 1\n.*#2 shop: text 2\n$/,
@@ -239,7 +239,7 @@ t.test('records after the end, and those that an exit surprises, go to the spool
 });
 
 t.test(
-  'when the spool cannot be written, records stay in memory, are sent, and it is told once',
+  'when the spool cannot be written, records stay in memory, are sent, and it is reported once',
   async (t) => {
     const { sender, directory, write, batches, troubles, spooled, pass, clock } = setUp(t);
     writeFileSync(join(directory, 'spool'), 'in the way');
@@ -260,7 +260,7 @@ t.test(
     write(1);
     await pass(40);
     t.strictSame(troubles.at(-1), undefined);
-    sender.abandon();
+    sender.saveAtExit();
     const records = spooled().flatMap((file) =>
       readRecords(readFileSync(join(directory, 'spool', file), 'utf8').replace(/^#.*\n/, '')),
     );
@@ -289,7 +289,7 @@ t.test(
       await flushed;
       t.match(sender.spooled, { memoryBytes: 0 });
       t.equal(troubles.at(-1), undefined, 'that it goes well again is told');
-      sender.abandon();
+      sender.saveAtExit();
       rmSync(directory, { recursive: true });
     }
   },

@@ -76,7 +76,7 @@ t.test(
   },
 );
 
-t.test('a spool file of another version of linod is told as that, and left as it is', async (t) => {
+t.test('a spool file of another version of linod is reported as that, and left as it is', async (t) => {
   const directory = testDirectory(t);
   const path = join(directory, 'web-5.e5.1.spool');
   const text = '# linod log spool 2 {"sender":"web[5]"}\nsomething new\n';

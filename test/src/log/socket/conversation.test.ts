@@ -1,4 +1,4 @@
-// What clients say on the log socket, in pieces of any size.
+// What clients say on the log socket, in chunks of any size.
 
 import t from 'tap';
 import { Conversation } from '../../../../src/log/socket/conversation.js';
@@ -20,7 +20,7 @@ function framed(body: Buffer): Buffer {
   return Buffer.concat([head, body]);
 }
 
-/** What is made of bytes that come in random pieces. */
+/** What is made of bytes that come in random chunks. */
 function heard(bytes: Buffer, random: Random) {
   const records: string[] = [];
   const problems: string[] = [];
@@ -93,7 +93,7 @@ t.test('a stream of zeros ends the conversation before it keeps others waiting',
   t.equal(heard(nowAndThen, random).records.length, 300, 'what can be read in between is a sign of frames');
 });
 
-t.test('lines of text and of JSON are told apart, each by itself', async (t) => {
+t.test('lines of text and of JSON are distinguished, each by itself', async (t) => {
   const bytes = Buffer.from('a line\n  and more\n{"msg":"object"}\n{no object\n{"flush":true}\nlast');
   for (let i = 0; i < 10; i++) {
     const expected = {

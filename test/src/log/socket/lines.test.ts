@@ -11,7 +11,7 @@ import { hasRoom, waitForRoom } from '../../../../src/log/socket/room.js';
 import { Random } from '../../../support/random.js';
 import { turns, until } from '../../../support/until.js';
 
-/** The records of bytes that come in these pieces. */
+/** The records of bytes that come in these chunks. */
 function recordsOf(chunks: Iterable<Buffer>): string[] {
   const texts: string[] = [];
   const splitter = new LineSplitter();
@@ -23,7 +23,7 @@ function recordsOf(chunks: Iterable<Buffer>): string[] {
   return texts;
 }
 
-function* pieces(bytes: Buffer, random: Random): Generator<Buffer> {
+function* chunks(bytes: Buffer, random: Random): Generator<Buffer> {
   for (let at = 0; at < bytes.length; ) {
     const length = random.chance(0.5) ? random.whole(1, 4) : random.whole(1, 70_000);
     yield bytes.subarray(at, at + length);
@@ -73,7 +73,7 @@ t.test(
       );
       if (random.chance(0.3)) lines.push(Buffer.alloc(random.whole(40_000, 200_000), 'long'));
       const bytes = Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')]));
-      t.same(recordsOf(pieces(bytes, random)), recordsOf([bytes]));
+      t.same(recordsOf(chunks(bytes, random)), recordsOf([bytes]));
     }
     const splitter = new LineSplitter();
     for (let i = 0; i < 1000; i++) t.equal([...splitter.push(Buffer.alloc(4096, 'a'))].length, 0);

@@ -5,11 +5,11 @@ import { Problems } from '../../../../src/log/socket/problems.js';
 import { ManualClock } from '../../../../src/testing/manual-clock.js';
 
 t.test(
-  'the first problem is told at once, and at the end of the minute each kind that came meanwhile',
+  'the first problem is reported at once, and at the end of the minute each kind that came meanwhile',
   (t) => {
     const clock = new ManualClock(0);
-    const told: Array<[string, unknown]> = [];
-    const problems = new Problems(clock, (text, { problems }) => told.push([text, problems]));
+    const reports: Array<[string, unknown]> = [];
+    const problems = new Problems(clock, (text, { problems }) => reports.push([text, problems]));
     problems.add('no message');
     for (const kind of [
       'GLOBAL os system',
@@ -22,9 +22,9 @@ t.test(
       'six',
     ])
       problems.add(kind);
-    t.same(told, [['no message', 1]]);
+    t.same(reports, [['no message', 1]]);
     clock.advance(60_000);
-    t.same(told.splice(0), [
+    t.same(reports.splice(0), [
       ['no message', 1],
       ['GLOBAL os system', 9],
       ['no message (2 times)', 9],
@@ -34,11 +34,11 @@ t.test(
       ['and 2 more problems of other kinds', 9],
     ]);
     problems.add('again');
-    t.same(told, [], 'still within a minute of the last');
+    t.same(reports, [], 'still within a minute of the last');
     problems.close();
-    t.same(told.splice(0), [['again', 10]]);
+    t.same(reports.splice(0), [['again', 10]]);
     clock.advance(120_000);
-    t.same(told, []);
+    t.same(reports, []);
     t.end();
   },
 );

@@ -224,7 +224,7 @@ t.test('the spool of a dead process is brought in and removed', async (t) => {
   );
 });
 
-t.test('the spool of a living process is left to it, and one that is none is told once', async (t) => {
+t.test('the spool of a living process is left to it, and one that is none is reported once', async (t) => {
   const { coroutine, adopter, spoolDirectory, pass, path, clock, sender } = await setUp(t);
   mkdirSync(spoolDirectory);
   writeFileSync(join(spoolDirectory, 'web-5.e5.1.spool'), spoolFile(ownProcess(), 1, 3));
@@ -232,7 +232,7 @@ t.test('the spool of a living process is left to it, and one that is none is tol
   writeFileSync(join(spoolDirectory, 'c.e7.1.spool'), 'something else\n');
   await coroutine.start();
   adopter.start();
-  await pass('it is told', () => sender.progress.accepted > 0);
+  await pass('it is reported', () => sender.progress.accepted > 0);
   for (let scan = 0; scan < 5; scan++) {
     clock.advance(5000);
     await turns();

@@ -69,7 +69,7 @@ t.test('the sample file of logrotate needs no signal, and the log stays complete
   t.match(report.senders, [{ first: 1, last: sender.written, records: sender.written }]);
 });
 
-t.test('with copytruncate, what was lost is told in the log and found by verify', async (t) => {
+t.test('with copytruncate, what was lost is reported in the log and found by verify', async (t) => {
   const { path, writer, rotate, sender } = await setUp(
     t,
     (path) => `${path} {\n  rotate 5\n  copytruncate\n}\n`,

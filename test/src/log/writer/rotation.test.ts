@@ -349,7 +349,7 @@ t.test('a file that is compressed between being found and being read is read all
 });
 
 t.test(
-  'what cannot be compressed or removed is told once a minute, however often the log is rotated',
+  'what cannot be compressed or removed is reported once a minute, however often the log is rotated',
   async (t) => {
     const bench = new Bench(t, { rotation: { ...policy, maxBytes: 500, compress: true } });
     // In the place of the file that is compressed first of all.

@@ -133,7 +133,7 @@ t.test('acknowledgements are gathered: at once, and then four a second', async (
   t.match(answers.slice(2), [{ last: 10 }]);
 });
 
-t.test('what was told to be lost stays lost', async (t) => {
+t.test('what was reported as lost stays lost', async (t) => {
   const to = setting(t);
   const { write, writer } = await startWriter(t, to);
   await write(batchOf({ numbers: [5, 6], base: 5 }));
@@ -167,7 +167,7 @@ t.test('what comes behind a hole is not written before what is missing', async (
   t.strictSame(await numbers(to.path), range(1, 5));
 });
 
-t.test('what cannot come any more is told', async (t) => {
+t.test('what cannot come any more is reported', async (t) => {
   const to = setting(t);
   const { write } = await startWriter(t, to);
   await write(batchOf({ numbers: [1] }), batchOf({ numbers: [39], base: 39, acked: 1 }));
@@ -180,26 +180,29 @@ t.test('what cannot come any more is told', async (t) => {
   t.strictSame(await numbers(to.path), [1, 39, 40], 'and read back');
 });
 
-t.test('a batch that lies is refused and told', async (t) => {
+t.test('a batch that lies is refused and reported', async (t) => {
   const to = setting(t);
   const { write, answers } = await startWriter(t, to);
   await write({ ...batchOf({ numbers: [1, 2] }), count: 3 });
   await write(batchOf({ numbers: [1, 3] }));
   t.match(to.refusals, [
     { sender: 'web[812]', first: 1, count: 3, problem: 'it ends before #3' },
-    { problem: 'no head of web[812]#2 where it should be' },
+    { problem: 'the head of web[812]#2 is missing' },
   ]);
   t.strictSame(answers, []);
 });
 
-t.test('a sender that missed the acknowledgement is told again when it asks by sending again', async (t) => {
-  const to = setting(t);
-  const { write, answers } = await startWriter(t, to);
-  await write(batchOf({ numbers: [1, 2] }));
-  to.clock.advance(1000);
-  await write(batchOf({ numbers: [1, 2] }));
-  t.match(answers, [{ last: 2 }, { last: 2 }]);
-});
+t.test(
+  'a sender that missed the acknowledgement is answered again when it asks by sending again',
+  async (t) => {
+    const to = setting(t);
+    const { write, answers } = await startWriter(t, to);
+    await write(batchOf({ numbers: [1, 2] }));
+    to.clock.advance(1000);
+    await write(batchOf({ numbers: [1, 2] }));
+    t.match(answers, [{ last: 2 }, { last: 2 }]);
+  },
+);
 
 t.test('a new writer knows what the file has, with a checkpoint and without', async (t) => {
   for (const keep of [true, false]) {
@@ -217,7 +220,7 @@ t.test('a new writer knows what the file has, with a checkpoint and without', as
   }
 });
 
-t.test('two senders of one label are told apart, also when the file is read back', async (t) => {
+t.test('two senders of one label are distinguished, also when the file is read back', async (t) => {
   const to = setting(t);
   const first = await startWriter(t, to);
   const one = { epoch: 'e1', message: 'one' };
@@ -394,7 +397,7 @@ t.test('what another writer has appended is not written again', async (t) => {
 });
 
 t.test(
-  'through a link nothing is written: records are kept and not acknowledged; it is told once, and when it is over',
+  'through a link nothing is written: records are kept and not acknowledged; it is reported once, and when it is over',
   async (t) => {
     const to = setting(t);
     const { write, writer, answers } = await startWriter(t, to);
@@ -439,7 +442,7 @@ t.test('a writer that cannot open its file starts all the same, and goes on when
   t.strictSame(await numbers(to.path), [1]);
 });
 
-t.test('a dead sender with a hole that no spool fills is told as lost', async (t) => {
+t.test('a dead sender with a hole that no spool fills is reported as lost', async (t) => {
   const to = setting(t);
   const { pid } = spawnSync(process.execPath, ['-e', '']);
   const owner = { ...ownProcess(), pid, start: '1' };
@@ -474,15 +477,18 @@ t.test('a living sender with a hole is waited for', async (t) => {
   t.strictSame(await numbers(to.path), range(1, 5));
 });
 
-t.test('records that were acknowledged but are gone with a removed file are not told as lost', async (t) => {
-  const to = setting(t);
-  const { write } = await startWriter(t, to);
-  await write(batchOf({ numbers: [100], acked: 99, base: 100 }));
-  t.match((await notes(to.path)).at(-1), /^web\[812\] continues at #100 /);
-  await write(batchOf({ numbers: [300], acked: 299, base: 300 }));
-  t.match((await notes(to.path)).at(-1), /^web\[812\] continues at #300 /);
-  t.notOk((await notes(to.path)).some((note) => note.includes('lost')));
-});
+t.test(
+  'records that were acknowledged but are gone with a removed file are not reported as lost',
+  async (t) => {
+    const to = setting(t);
+    const { write } = await startWriter(t, to);
+    await write(batchOf({ numbers: [100], acked: 99, base: 100 }));
+    t.match((await notes(to.path)).at(-1), /^web\[812\] continues at #100 /);
+    await write(batchOf({ numbers: [300], acked: 299, base: 300 }));
+    t.match((await notes(to.path)).at(-1), /^web\[812\] continues at #300 /);
+    t.notOk((await notes(to.path)).some((note) => note.includes('lost')));
+  },
+);
 
 t.test('stop writes what was accepted, saves the checkpoint and may be called twice', async (t) => {
   const to = setting(t);
@@ -549,7 +555,7 @@ t.test('a checkpoint that cannot be saved or read costs nothing but time', async
     const { write } = await startWriter(t, to, { onCheckpointTrouble: (error) => troubles.push(error) });
     await write(batchOf({ numbers: [1] }));
     t.strictSame(await numbers(to.path), [1]);
-    t.ok(troubles[0] instanceof Error, 'it is told');
+    t.ok(troubles[0] instanceof Error, 'it is reported');
     rmSync(dirname(to.path), { recursive: true });
   }
 });
