@@ -1,5 +1,5 @@
-// The task coroutine: polls when a rule is due, when it is woken, and at every beat in case a wake-up was
-// lost.
+// The task coroutine. It calls `Tasks.run` at the time that `Tasks.run` returned, on a wake-up, and every 5 s in case one
+// was lost.
 
 import { beatMs, untilBeat } from '../../channels/waiting/beat.js';
 import type { Clock } from '../base/clock.js';
@@ -14,8 +14,13 @@ const firstRetryMs = 250;
 type LoopTasks = Pick<Tasks, 'startPolling' | 'run' | 'runPaused' | 'settled' | 'abortAll' | 'running'>;
 
 /**
- * Two states: stopped and started. While started, either a tick is running or a timer is set. A wake-up
- * during a tick starts another tick when that one ends.
+ * The loop is in one of these states:
+ *
+ * - *stopped*: nothing happens. `start`: *started*.
+ * - *started*: a tick goes on or a timer is set. A wake-up during a tick causes one more. `stop`: *stopped*.
+ * - *paused*, while started: a tick begins no runs and only ends those that someone cancels. `resume`: *started*.
+ *
+ * The daemon pauses the loop at the signal TSTP, for an operator who wants no new runs, and resumes it at CONT.
  */
 export class TaskLoop {
   readonly #tasks: LoopTasks;

@@ -71,7 +71,7 @@ export class Tasks {
   #steps: ClockSteps;
   #pollingSince: number;
   /** Whether another worker with a procedure was running at an instant; null until read. */
-  #othersRanAt: View['workerRanAt'] | null = null;
+  #otherWorkersRanAt: View['workerRanAt'] | null = null;
   /** Whether the last poll failed, so that a committed claim may not have been begun. */
   #pollFailed = false;
   /** Whether something may start when a run ends. True during a poll, when it is not known. */
