@@ -29,7 +29,7 @@ export interface BaseRequest<Args = unknown> {
   readonly db: Kysely<Database>;
   /** Logs to `lino.log`, and to the job from the rule's log level on. */
   readonly logger: Logger;
-  /** Aborted when the run is to end: its time-out, a person's request, or the worker's stop. */
+  /** Aborted when the run is to end: its timeout, a person's request, or the worker's stop. */
   readonly signal: AbortSignal;
   /** Who asked for the run; `null` when its time had come. */
   readonly user: string | null;

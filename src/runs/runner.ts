@@ -1,4 +1,4 @@
-// Runs a procedure for a job: inline, in a thread or in a process, with its time-out and its log.
+// Runs a procedure for a job: inline, in a thread or in a process, with its timeout and its log.
 
 import { durationText } from '../base/duration.js';
 import type { LevelTree } from '../log/levels/level-tree.js';
@@ -24,7 +24,7 @@ export interface RunnerContext extends InlineContext {
   readonly levels: LevelTree;
 }
 
-/** The time that a thread or a process has to load the site, in addition to the rule's time-out. */
+/** The time that a thread or a process has to load the site, in addition to the rule's timeout. */
 const loadMs = 60_000;
 
 export class JobRunner {
@@ -37,7 +37,7 @@ export class JobRunner {
   /**
    * Runs a job and returns how it ended. Never rejects.
    *
-   * @param stop ends the run early; the time-out uses it, too
+   * @param stop ends the run early; the timeout uses it, too
    */
   async run(job: Job, rule: JobRule, user: string | null, stop: RunStop): Promise<RunEnd> {
     const { clock, jobs, sink, levels, alwaysInline } = this.#context;
@@ -47,7 +47,7 @@ export class JobRunner {
     const isInline = kind === 'inline' || alwaysInline;
     const endAfter = (ms: number, text: string) =>
       clock.after(ms, () => stop.abort(new RunAbortedError('timeout', `${text} ${durationText(ms)}`)));
-    const allow = () => endAfter(timeoutMs, 'ended at its time-out of');
+    const allow = () => endAfter(timeoutMs, 'ended at its timeout of');
     let disarm = isInline ? allow() : endAfter(Math.max(loadMs, timeoutMs), 'the site was not loaded within');
     const onBegun = () => {
       disarm();

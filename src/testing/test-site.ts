@@ -218,7 +218,7 @@ export class TestSite {
     const settled = this.tasks.settled().then(() => {
       isSettled = true;
     });
-    // The time-out of runs that ignore their signal is 0 ms, but it still needs a tick of the clock.
+    // The timeout of runs that ignore their signal is 0 ms, but it still needs a tick of the clock.
     while (!isSettled) {
       this.clock.advance(0);
       await new Promise((resolve) => setImmediate(resolve));

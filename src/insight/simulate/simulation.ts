@@ -53,7 +53,7 @@ export interface Simulated {
 }
 
 /**
- * Runs all rules on a virtual clock. Each run takes its rule's duration, at most its time-out. There are no
+ * Runs all rules on a virtual clock. Each run takes its rule's duration, at most its timeout. There are no
  * requests and no failures.
  */
 export function simulate(options: SimulationOptions): Simulated {

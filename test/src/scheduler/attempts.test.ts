@@ -64,7 +64,7 @@ t.test('what took too long has failed', async (t) => {
   bench.clock.advance(60_000);
   bench.clock.advance(1000);
   await until('its end is written', async () => (await attempts(bench))[0] === '1 timeout');
-  t.match((await bench.rules.get(1)).cancelledReason, /^failed: ended at its time-out of 1 min/);
+  t.match((await bench.rules.get(1)).cancelledReason, /^failed: ended at its timeout of 1 min/);
 });
 
 t.test('nothing is tried again of a rule that somebody has cancelled meanwhile', async (t) => {

@@ -101,7 +101,7 @@ t.test('a run that takes too long is told so, given up, and the job says it', as
   t.match(await oldestFirst(bench), [
     {
       status: 'timeout',
-      message: 'ended at its time-out of 2 h; it did not react within 5 s and may still be going on',
+      message: 'ended at its timeout of 2 h; it did not react within 5 s and may still be going on',
     },
   ]);
   t.ok((await bench.rules.get(1)).cancelled);
@@ -141,7 +141,7 @@ t.test('the runs of a living worker are not given up', async (t) => {
   await bench.tasks.settled();
 });
 
-t.test('what hangs after its time-out keeps its place, and its rule does not run beside it', async (t) => {
+t.test('what hangs after its timeout keeps its place, and its rule does not run beside it', async (t) => {
   const bench = await openBench(t, { maxJobs: 2 });
   const deaf = gate();
   let runs = 0;
