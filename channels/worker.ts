@@ -49,7 +49,8 @@ const putBackMs = 1000;
  * Runs one application on several channels.
  *
  * Each channel has at most one application instance. The first message creates it; it gets the channel's
- * messages in order. The worker reports every failure and goes on:
+ * messages in order. The worker reports each of these failures and goes on. A closed
+ * layer or a foreign channel stops it:
  *
  * | failure | the worker |
  * | --- | --- |
@@ -61,7 +62,8 @@ const putBackMs = 1000;
  *
  * `StopConsumer` ends an instance without a failure.
  *
- * With a `lease`, each message is handled at least once. The worker acknowledges a message when its handler
+ * With a `lease`, the layer delivers a message until a handler returns, the worker drops it, or
+ * `maxDeliveries` is reached. The worker acknowledges a message when its handler
  * returns, and also when it drops the message. When a handler throws, the layer delivers the message again
  * after its lease; meanwhile the other messages go on. After `maxDeliveries` the message becomes a dead
  * letter.
