@@ -1,12 +1,12 @@
-// The calling convention that everything in channels/ meets at: a scope, a receive and a send.
+// The calling convention that all parts of channels/ share: an application gets a scope, a receive and a
+// send.
 
-/** What a peer put on a channel. Nothing is known about it but that it is a map; the worker checks the rest. */
+/** A map that a peer put on a channel. Its content is unchecked; the worker checks that it is a message. */
 export type Received = Record<string, unknown>;
 
 /**
- * A message as applications handle it: a plain object whose `type` names the handler, `log.server` for
- * `logServer`. Values are what MessagePack carries: text, bytes (`Uint8Array`), numbers, booleans, null, lists
- * and maps of them.
+ * A message: a plain object whose `type` names its handler, as `log.server` names `logServer`. Its values are
+ * what MessagePack carries: text, bytes (`Uint8Array`), numbers, booleans, null, lists and maps.
  *
  * Source: django/channels docs/channel_layer_spec.rst, "Messages".
  */
@@ -14,15 +14,16 @@ export interface Message {
   readonly type: string;
 }
 
-/** Whether what was received is a message: a map whose `type` is text. All else in it is for the handler to check. */
+/** Whether a value is a message: a map whose `type` is text. The handler checks the other fields. */
 export function isMessage(value: unknown): value is Received & Message {
   return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
 }
 
-/** Where a connection or a channel comes from: `type` picks the protocol, `channel` is set for a worker's. */
+/** Describes the connection or the channel that an application instance serves. */
 export interface Scope {
+  /** The protocol: `http`, `websocket`, or `channel` in a worker. */
   readonly type: string;
-  /** The channel that a worker listens on; `type` is then `channel`. */
+  /** The channel that the worker listens on; only for the type `channel`. */
   readonly channel?: string;
   /** The path of an HTTP or WebSocket connection, percent-decoded. */
   readonly path?: string;
@@ -31,23 +32,26 @@ export interface Scope {
   readonly [key: string]: unknown;
 }
 
-/** What a URL's parameters were, in the scope of the application it leads to; those of outer routers first. */
+/** The parameters of a URL, in `scope.urlRoute` of its application. Those of outer routers come first. */
 export interface UrlRoute {
-  /** Of unnamed groups in an expression without named ones. */
+  /** The unnamed groups of an expression without named groups. */
   readonly args: readonly string[];
-  /** Of `:name` in a path and of named groups in an expression. */
+  /** The `:name`s of a path, and the named groups of an expression. */
   readonly kwargs: Readonly<Record<string, string>>;
 }
 
-/** Waits for the next message of this application instance. Rejects with StopConsumer when the instance is to end. */
+/**
+ * Waits for the next message of this application instance. Rejects with StopConsumer when the instance must
+ * end.
+ */
 export type Receive = () => Promise<Message>;
 
-/** Passes a message out: to the client of a connection. A worker's channel has no client, so it refuses. */
+/** Sends a message to the client of the connection. In a worker there is no client, so it rejects. */
 export type Send = <M extends Message>(message: M) => Promise<void>;
 
 /**
- * An application: called once for each connection, or once for each channel of a worker, and running until
- * that is over.
+ * An application. A server calls it once for each connection, a worker for each channel. The call lasts until
+ * the connection or the channel ends.
  *
  * Source: the ASGI specification, "Applications".
  */

@@ -1,4 +1,4 @@
-// The names of channels and groups, and the keys under which the messages of channels are kept.
+// The names of channels and groups, and the keys of messages in a store.
 
 import { InvalidNameError } from './errors.js';
 
@@ -7,7 +7,7 @@ const groupName = /^[a-zA-Z\d\-_.]+$/;
 const maxNameLength = 99;
 
 /**
- * Returns the name if every layer accepts it as a channel's.
+ * Returns the name of a channel if every layer accepts it.
  *
  * Source: docs/reference/wire.md section 8; only ASCII is accepted here.
  * @throws InvalidNameError
@@ -21,7 +21,7 @@ export function checkChannelName(name: unknown): string {
   );
 }
 
-/** The same for a group's name, which has no `!`. @throws InvalidNameError */
+/** Returns the name of a group, which has no `!`, if every layer accepts it. @throws InvalidNameError */
 export function checkGroupName(name: unknown): string {
   if (typeof name === 'string' && name.length <= maxNameLength && groupName.test(name)) return name;
   throw new InvalidNameError(
@@ -31,7 +31,7 @@ export function checkGroupName(name: unknown): string {
   );
 }
 
-/** The part of a process-specific name that its messages are filed under: up to and including the `!`. */
+/** The key of a channel's messages: for a process-specific name the part up to the `!`. */
 export function messageKey(channel: string): string {
   const bang = channel.indexOf('!');
   return bang < 0 ? channel : channel.slice(0, bang + 1);

@@ -1,4 +1,4 @@
-// Time, as it is handed to what waits, so that tests can bring their own.
+// The clock that waiting code gets, so that tests can pass their own.
 
 export interface Clock {
   /** Milliseconds since 1970 UTC. */
@@ -7,7 +7,7 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void;
 }
 
-/** The machine's. A pending call keeps the process alive. */
+/** The clock of this machine. A pending call keeps the process alive. */
 export const systemClock: Clock = {
   now: Date.now,
   after(delayMs, callback) {
@@ -16,7 +16,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Waits; resolves with whether the time is over, false when the signal ended the wait. */
+/** Waits. Resolves with true after `delayMs`, with false when the signal ends the wait. */
 export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted) return Promise.resolve(false);
   return new Promise((resolve) => {
@@ -35,8 +35,8 @@ const firstRetryMs = 100;
 const maxRetryMs = 30_000;
 
 /**
- * Milliseconds to wait after so many failures in a row (1, 2, …): 100 ms doubled each time up to 30 s, of which up
- * to a half is taken off by chance, so that many processes do not come back in one moment.
+ * Returns the milliseconds to wait after `failures` failures in a row: 100 ms, doubled each time up to 30 s.
+ * A random part of up to a half is taken off, so that many processes do not return at the same moment.
  *
  * `random` is like `Math.random`.
  */

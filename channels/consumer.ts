@@ -1,4 +1,4 @@
-// The consumer: an object whose methods are called by the types of the messages it receives.
+// The consumer: an object that handles each message with the method that the message's type names.
 
 import {
   type Application,
@@ -23,7 +23,7 @@ export type HandlerName<T extends string> = T extends `${infer Head}.${infer Tai
     : T;
 
 /**
- * The methods that a consumer of the messages `M` has to have, so that one without a handler does not compile.
+ * The methods that a consumer of the messages `M` needs. A class that lacks one does not compile.
  *
  * @example class Chat extends Consumer<ChatMessages> implements Handlers<ChatMessages> { … }
  */
@@ -32,14 +32,14 @@ export type Handlers<M extends Message> = {
 };
 
 /**
- * The types that a consumer takes: each with `true`, or with a parser. The parser makes a trusted message of what a
- * peer sent, and throws when it cannot. A missing or superfluous type does not compile.
+ * The types that a consumer takes: each with `true`, or with a parser. The parser makes a trusted message of
+ * what a peer sent, and throws when it cannot. A missing or superfluous type does not compile.
  */
 export type HandledTypes<M extends Message> = {
   readonly [T in M['type']]: true | ((received: Received) => MessageOf<M, T>);
 };
 
-/** Those of the messages `M` that have the type `T`. */
+/** The messages of the union `M` that have the type `T`. */
 export type MessageOf<M extends Message, T extends string> = M extends { readonly type: infer U }
   ? T extends U
     ? [U] extends [T]
@@ -51,20 +51,22 @@ export type MessageOf<M extends Message, T extends string> = M extends { readonl
 export interface ConsumerOptions {
   /** For handlers that send. The consumer itself needs it only for a channel of its own. */
   readonly layer?: ChannelLayer | undefined;
-  /** Whether the instance also listens on a specific channel made for it, its `channelName`. Default false. */
+  /** Whether the instance also listens on a specific channel of its own, its `channelName`. Default false. */
   readonly ownChannel?: boolean | undefined;
 }
 
 /**
- * An application as an object: each message goes to the method that its type names, one at a time, in order.
+ * An application as an object. It calls the method that a message's type names, one message at a time, in
+ * order.
  *
- * A peer can reach the methods that the subclasses of `Consumer` declare. It cannot reach `#private` ones, fields, names
- * of `Consumer` or `Object` (`send`, `constructor`), or those that a class lists in its static `reserved`. With `handles`,
- * a peer reaches only the types listed there. Declare it in each consumer that listens to other machines.
+ * A peer can reach the methods that the subclasses of `Consumer` declare. It cannot reach `#private` ones,
+ * fields, names of `Consumer` or `Object` (`send`, `constructor`), or those that a class lists in its static
+ * `reserved`. With `handles`, a peer reaches only the types listed there. Declare it in each consumer that
+ * listens to other machines.
  *
- * An error in a handler ends the instance, and so does a message without a handler or one that its parser refuses. The
- * worker reports it and makes a new instance for the next message. `StopConsumer`, thrown by a handler or by `receive`,
- * ends the instance without an error.
+ * An error in a handler ends the instance, and so does a message without a handler or one that its parser
+ * refuses. The worker reports it and makes a new instance for the next message. `StopConsumer`, thrown by a
+ * handler or by `receive`, ends the instance without an error.
  *
  * Source: django/channels channels/consumer.py.
  * @example
@@ -90,20 +92,24 @@ export abstract class Consumer<M extends Message = Message> {
     this.#ownChannel = options.ownChannel ?? false;
   }
 
-  /** The application that makes a consumer for each connection or channel, and runs it. */
+  /** Returns the application that creates and runs a consumer for each connection or channel. */
   static application<M extends Message>(make: (scope: Scope) => Consumer<M>): Application {
     return (scope, receive, send) => make(scope).run(scope, receive, send);
   }
 
-  /** The connection or channel of this instance. @throws ChannelsError (`CHANNELS_ERR_NOT_RUNNING`) before `run` */
+  /**
+   * The connection or channel of this instance.
+   *
+   * @throws ChannelsError (`CHANNELS_ERR_NOT_RUNNING`) before `run`
+   */
   get scope(): Scope {
     return this.#connected().scope;
   }
 
-  /** The layer it was made with. @throws ChannelsError (`CHANNELS_ERR_NO_LAYER`) when it was made without */
+  /** The layer of the options. @throws ChannelsError (`CHANNELS_ERR_NO_LAYER`) when the options have none */
   get layer(): ChannelLayer {
     if (this.#layer !== undefined) return this.#layer;
-    throw new ChannelsError('CHANNELS_ERR_NO_LAYER', `${this.constructor.name} was made without a layer`);
+    throw new ChannelsError('CHANNELS_ERR_NO_LAYER', `${this.constructor.name} was created without a layer`);
   }
 
   /**
@@ -118,13 +124,14 @@ export abstract class Consumer<M extends Message = Message> {
   /**
    * Passes a message to the client of the connection.
    *
-   * @throws NoClientError when there is none, as in a worker; ChannelsError (`CHANNELS_ERR_NOT_RUNNING`) before `run`
+   * @throws NoClientError when there is none, as in a worker; ChannelsError (`CHANNELS_ERR_NOT_RUNNING`)
+   *   before `run`
    */
   async send<Out extends Message>(message: Out): Promise<void> {
     await this.#connected().send(message);
   }
 
-  /** Runs the instance until it is stopped. Called once, by the application. */
+  /** Runs the instance until something stops it. The application calls it once. */
   async run(scope: Scope, receive: Receive, send: Send): Promise<void> {
     const channelName = this.#ownChannel ? await this.layer.newChannel() : undefined;
     this.#connection = { scope, send, channelName };
@@ -139,7 +146,8 @@ export abstract class Consumer<M extends Message = Message> {
   /**
    * Calls the handler of one message.
    *
-   * @throws NoHandlerError when there is none; MalformedMessageError when its parser refuses; what the handler throws
+   * @throws NoHandlerError when there is none; MalformedMessageError when the parser throws; the handler's
+   *   own errors
    */
   async dispatch(message: Message): Promise<void> {
     const handler = this.#handler(message.type);
@@ -161,7 +169,7 @@ export abstract class Consumer<M extends Message = Message> {
     const inTurn = async (next: Receive): Promise<never> => {
       for (;;) {
         const message = await next();
-        // After an error no more turns come: what waits for one ends with the instance.
+        // After an error `turn` stays rejected, so no other message is handled.
         turn = turn.then(() => this.dispatch(message));
         await turn;
       }
@@ -190,7 +198,7 @@ export abstract class Consumer<M extends Message = Message> {
 
   #connected(): Connection {
     if (this.#connection !== undefined) return this.#connection;
-    throw new ChannelsError('CHANNELS_ERR_NOT_RUNNING', `${this.constructor.name} does not run yet`);
+    throw new ChannelsError('CHANNELS_ERR_NOT_RUNNING', `${this.constructor.name} is not running yet`);
   }
 }
 
@@ -201,7 +209,8 @@ interface Connection {
 }
 
 /**
- * The method that a type names, at run time; undefined for a type that can name none. The same as `HandlerName`.
+ * The name of the method that handles a type, as `HandlerName` computes it; undefined for a type that names
+ * none.
  *
  * @example handlerName('run.system.tasks') // 'runSystemTasks'
  */

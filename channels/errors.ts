@@ -1,4 +1,4 @@
-// What can go wrong in channels/, one class for each thing that a caller may want to handle differently.
+// The errors of channels/: one class for each failure that a caller may handle differently.
 
 /** The base of all errors of `linod/channels`. Match on `code`, never on the text. */
 export class ChannelsError extends Error {
@@ -11,10 +11,10 @@ export class ChannelsError extends Error {
   }
 }
 
-/** `send` was refused: as many messages as the channel's capacity already wait. Nothing was written. */
+/** The channel is full: `capacity` messages already wait. Nothing was written. */
 export class ChannelFull extends ChannelsError {
   readonly channel: string;
-  /** How many messages the channel holds at most. */
+  /** The most messages that wait on the channel. */
   readonly capacity: number;
 
   constructor(channel: string, capacity: number) {
@@ -27,7 +27,7 @@ export class ChannelFull extends ChannelsError {
   }
 }
 
-/** Thrown by a handler to end its consumer in peace; the dispatch loop catches it. */
+/** Thrown by a handler to end its consumer without an error. */
 export class StopConsumer extends ChannelsError {
   constructor() {
     super('CHANNELS_ERR_STOP_CONSUMER', 'the consumer asked to be stopped');
@@ -44,7 +44,7 @@ export class InvalidNameError extends ChannelsError {
   }
 }
 
-/** A process-specific channel that another layer object made: only that one can receive on it. */
+/** A process-specific channel of another layer object. Only that object can receive on it. */
 export class ForeignChannelError extends ChannelsError {
   readonly channel: string;
 
@@ -57,21 +57,21 @@ export class ForeignChannelError extends ChannelsError {
   }
 }
 
-/** A message that cannot be sent: not a map, or with a value that the wire format does not have. */
+/** A message that cannot be sent: it is not a map, or has a value that the wire format lacks. */
 export class InvalidMessageError extends ChannelsError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('CHANNELS_ERR_INVALID_MESSAGE', message, options);
   }
 }
 
-/** Bytes from a peer that are no message. Layers drop and count such a message; see `onDrop`. */
+/** Bytes from a peer that are not a message. Layers drop and count such messages; see `onDrop`. */
 export class UndecodableError extends ChannelsError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('CHANNELS_ERR_UNDECODABLE', message, options);
   }
 }
 
-/** An option of a layer, or a layer's URL, that makes no sense. */
+/** A wrong option, or a wrong URL of a layer. */
 export class InvalidOptionError extends ChannelsError {
   readonly option: string;
 
@@ -99,7 +99,7 @@ export type UnavailableReason =
   | 'access-denied'
   | 'refused';
 
-/** The server or file behind the layer cannot be used now. The message was not accepted; try again later. */
+/** The server or file of the layer cannot be used now. The message was not accepted; try again later. */
 export class LayerUnavailableError extends ChannelsError {
   readonly reason: UnavailableReason;
 
@@ -109,14 +109,14 @@ export class LayerUnavailableError extends ChannelsError {
   }
 }
 
-/** The layer was closed while, or before, it was asked for something. */
+/** The layer was closed before or during the call. */
 export class LayerClosedError extends ChannelsError {
   constructor() {
     super('CHANNELS_ERR_LAYER_CLOSED', 'the channel layer is closed');
   }
 }
 
-/** A message reached a consumer that declares no handler for its type. */
+/** The consumer has no handler for the type of a message. */
 export class NoHandlerError extends ChannelsError {
   readonly type: string;
 
@@ -129,9 +129,9 @@ export class NoHandlerError extends ChannelsError {
   }
 }
 
-/** A message whose fields are not what its type promises. */
+/** A message whose fields do not fit its type. */
 export class MalformedMessageError extends ChannelsError {
-  /** The message's type; undefined when it has none. */
+  /** The message's type; undefined if it has none. */
   readonly type: string | undefined;
 
   constructor(type: string | undefined, cause: unknown) {
@@ -142,7 +142,7 @@ export class MalformedMessageError extends ChannelsError {
   }
 }
 
-/** `send` was called where no client is connected: in a consumer that a worker runs. */
+/** A consumer in a worker called `send`, but has no client. */
 export class NoClientError extends ChannelsError {
   constructor(channel: string) {
     super(
@@ -152,7 +152,7 @@ export class NoClientError extends ChannelsError {
   }
 }
 
-/** A router has no application for what came in. */
+/** A router has no application for a scope. */
 export class NoRouteError extends ChannelsError {
   constructor(message: string) {
     super('CHANNELS_ERR_NO_ROUTE', message);

@@ -1,4 +1,4 @@
-// What every channel layer can do, and the rules on names and capacities that all of them share.
+// The channel layer: the methods that every layer has, and the options that all layers share.
 
 import type { Message, Received } from './application.js';
 import { isPlainObject } from './codec/plain-object.js';
@@ -7,18 +7,18 @@ import { type DeadLetterOptions, type DeadLetterReport, isDeadLetterChannel, typ
 import type { Listening } from './serving/listening.js';
 import type { GroupReport, LayerStats, Peeked, PeekOptions } from './stats.js';
 
-/** An ability that not every layer has. Ask at start, not by a failed call later. */
+/** An ability that not every layer has. Check it at start. */
 export type Extension = 'groups' | 'flush' | 'lease' | 'stats';
 
 export interface WaitOptions {
-  /** Ends the wait; the promise rejects with the signal's reason. Nothing is lost by it. */
+  /** Ends the wait: the promise rejects with the signal's reason. No message is lost. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface LeaseOptions extends WaitOptions {
   /**
-   * Milliseconds for which the message is this receiver's alone. When they are over without an `ack`, as after the
-   * receiver's death, the message is delivered again.
+   * Milliseconds for which only this receiver has the message. Without an `ack` in this time the layer
+   * delivers the message again.
    */
   readonly lease: number;
 }
@@ -26,44 +26,44 @@ export interface LeaseOptions extends WaitOptions {
 export interface ReceiveManyOptions extends WaitOptions {
   /** The most messages to take at once. Default 100. */
   readonly max?: number | undefined;
-  /** Milliseconds to wait for the first message; 0 takes what is there. Default: until there is one. */
+  /** Milliseconds to wait for the first message; 0 does not wait. Default: no limit. */
   readonly waitMs?: number | undefined;
 }
 
 export interface LeaseManyOptions extends ReceiveManyOptions, LeaseOptions {}
 
-/** What became of one message of `sendMany`. */
+/** The result of one message of `sendMany`. */
 export type SendOutcome =
   | { readonly accepted: true }
   | { readonly accepted: false; readonly error: ChannelFull | InvalidMessageError };
 
-/** The outcome of most messages. */
+/** The result of a message that the layer accepted. */
 export const accepted: SendOutcome = Object.freeze({ accepted: true });
 
-/** A message that a layer had to throw away or give up, for the one who opened the layer to count and log. */
+/** A message that a layer dropped. Whoever opened the layer counts and logs it. */
 export interface DroppedMessage {
-  /** The channel it lay on, or the process-specific key. */
+  /** The message's channel, or its process-specific key. */
   readonly channel: string;
-  /** `dead`: it was handed out too often without an `ack`, and lies on the dead-letter channel now. */
+  /** `dead`: it reached `maxDeliveries` without an `ack`, and is now on the dead-letter channel. */
   readonly reason: 'undecodable' | 'overflow' | 'expired' | 'dead';
   readonly error?: Error;
 }
 
-/** Options that all layers have. Names are the original's in camel case; seconds are seconds where it has them. */
+/** Options of all layers. Names and units are those of Django Channels; names are in camel case. */
 export interface LayerOptions {
-  /** Messages that may wait on one channel. Default 100. */
+  /** The most messages that wait on one channel. Default 100. */
   readonly capacity?: number | undefined;
-  /** Other capacities: the first shell pattern (or RegExp, matched at the start) that fits the name decides. */
+  /** Capacities by shell pattern, or by RegExp that matches the start of a name. The first match counts. */
   readonly channelCapacity?: CapacityPatterns | undefined;
-  /** Seconds until an undelivered message may be thrown away. Default 60. */
+  /** Seconds until the layer may drop an undelivered message. Default 60. */
   readonly expiry?: number | undefined;
-  /** Seconds until a group membership that is not renewed ends. Default 86,400. */
+  /** Seconds until a group membership ends unless it is renewed. Default 86,400. */
   readonly groupExpiry?: number | undefined;
-  /** How many times a leased message is handed out before it goes to the channel's dead letters. Default 5. */
+  /** How many times the layer delivers a leased message before it becomes a dead letter. Default 5. */
   readonly maxDeliveries?: number | undefined;
-  /** The expiry of dead letters, in seconds. Default 604,800, a week. */
+  /** Seconds until the layer drops a dead letter. Default 604,800 (a week). */
   readonly deadLetterExpiry?: number | undefined;
-  /** Told of every message that was dropped. Must not throw. */
+  /** Called for every dropped message. Must not throw. */
   readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
   /** The clock for both expiries, in milliseconds since 1970. For tests; default `Date.now`. */
   readonly now?: (() => number) | undefined;
@@ -74,13 +74,14 @@ export type CapacityPatterns =
   | ReadonlyArray<readonly [pattern: string | RegExp, capacity: number]>;
 
 /**
- * Carries messages between processes. At most once: a message is handed to one receiver or, after `expiry`
- * seconds or a crash of the receiver, to none. First in, first out for one receiver of a channel.
+ * Carries messages between processes.
  *
- * Where a receiver asks for a lease: at least once. A message is then done with when it is acknowledged; until that
- * it comes again whenever a lease is over, never sooner, and before what waits. What receivers may hold between them
- * does not count as waiting: capacity is for what was not handed out yet. A message that waits again is kept
- * for `expiry` seconds from the end of its lease.
+ * Delivery is at most once: one receiver gets a message. Nobody gets it when it expires or when its receiver
+ * crashes. One receiver of a channel gets the messages in the order in which they were sent.
+ *
+ * With a lease, delivery is at least once. The layer delivers a message again after each lease, before the
+ * waiting messages, until a receiver acknowledges it. Leased messages do not count towards the capacity. A
+ * message that waits again expires `expiry` seconds after the end of its lease.
  *
  * Source: django/channels docs/channel_layer_spec.rst.
  */
@@ -90,17 +91,18 @@ export interface ChannelLayer {
   /**
    * Puts one message on a channel.
    *
-   * @throws ChannelFull (`CHANNELS_ERR_CHANNEL_FULL`) at once when the channel's capacity is reached
-   * @throws InvalidNameError, InvalidMessageError for what no layer accepts
-   * @throws LayerUnavailableError when the server is away
+   * @throws ChannelFull (`CHANNELS_ERR_CHANNEL_FULL`) at once when `capacity` messages already wait
+   * @throws InvalidNameError, InvalidMessageError for a name or a message that no layer accepts
+   * @throws LayerUnavailableError when the server cannot be used
    */
   send<M extends Message>(channel: string, message: M, options?: WaitOptions): Promise<void>;
 
   /**
-   * Puts messages on a channel, in their order, in one round trip. Tells of each whether it was accepted: one that
-   * is none is left out, and when the channel is full those from there on are refused.
+   * Puts messages on a channel, in order, in one round trip. Returns for each whether the layer accepted it.
+   * The layer skips invalid messages. When the channel is full, it refuses the remaining messages.
    *
-   * @throws InvalidNameError; LayerUnavailableError when the server is away, and then some may have been accepted
+   * @throws InvalidNameError; LayerUnavailableError when the server cannot be used; it may have accepted some
+   *   messages
    * @example
    * const outcomes = await layer.sendMany('mail', letters);
    * const refused = letters.filter((_, i) => !outcomes[i]?.accepted);
@@ -112,8 +114,9 @@ export interface ChannelLayer {
   ): Promise<SendOutcome[]>;
 
   /**
-   * Waits for the next message of a channel, which is then this receiver's for `lease` milliseconds and has to be
-   * acknowledged. Only with the extension `lease`, and not on a process-specific channel. Otherwise as without.
+   * Waits for the next message of a channel and leases it for `lease` milliseconds. The receiver must
+   * acknowledge it. Needs the extension `lease`. Refuses process-specific channels. The rest is as without a
+   * lease.
    *
    * @throws InvalidOptionError, InvalidNameError for a channel whose messages cannot be leased
    * @example
@@ -123,69 +126,75 @@ export interface ChannelLayer {
    */
   receive(channel: string, options: LeaseOptions): Promise<Leased>;
   /**
-   * Waits for the next message of a channel and takes it. Several receivers of one channel share its messages.
-   * Waits through a restart of the server. A process-specific channel (with a `!`) can be received only by the
-   * layer whose `newChannel` made it.
+   * Waits for the next message of a channel and takes it. Several receivers of one channel share its
+   * messages. The wait survives a restart of the server. Only the layer object whose `newChannel` created a
+   * process-specific channel (with a `!`) can receive on it.
    *
-   * @throws ForeignChannelError for a specific channel of another layer object
-   * @throws LayerClosedError when the layer is closed meanwhile; the signal's reason when it is aborted
+   * @throws ForeignChannelError for a process-specific channel of another layer object
+   * @throws LayerClosedError when the layer closes during the wait; the signal's reason when the signal is
+   *   aborted
    */
   receive(channel: string, options?: WaitOptions): Promise<Received>;
 
   /**
-   * Takes the next messages of a channel, in order: those that are there, at most `max`, else it waits for the first.
-   * One round trip. Empty only when none came within `waitMs`. Otherwise as `receive`.
+   * Takes at most `max` messages of a channel, in order, in one round trip. Waits for the first message if
+   * there is none. The result is empty only after `waitMs`. The rest is as for `receive`.
    *
    * @example for (const message of await layer.receiveMany('mail', { max: 50, waitMs: 1000 })) deliver(message)
    */
   receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
   receiveMany(channel: string, options?: ReceiveManyOptions): Promise<Received[]>;
 
-  /** Makes a name that only this layer object can receive on: `specific.CLIENT!LOCAL`. */
+  /** Creates a channel that only this layer object can receive on: `specific.CLIENT!LOCAL`. */
   newChannel(prefix?: string): Promise<string>;
 
   /** Adds a channel to a group, or renews its membership. */
   groupAdd(group: string, channel: string): Promise<void>;
-  /** Removes a channel from a group; no error if it is not in it. */
+  /** Removes a channel from a group. Does nothing if the channel is not in the group. */
   groupDiscard(group: string, channel: string): Promise<void>;
-  /** Sends to every channel of a group. A full channel misses it, without an error. */
+  /** Sends to every channel of a group. Skips full channels without an error. */
   groupSend<M extends Message>(group: string, message: M): Promise<void>;
 
-  /** Tells how full the channels are, over all processes and hosts. Takes nothing. @throws LayerUnavailableError */
+  /** Reports how full the channels are, over all processes and hosts. @throws LayerUnavailableError */
   stats(): Promise<LayerStats>;
 
   /**
-   * Looks at the next messages of a channel, in the order in which they would be received. They stay there. `channel`
-   * may also be a process-specific channel, or the key of a process, up to the `!`.
+   * Returns the next messages of a channel, in order, without taking them. `channel` may also be a
+   * process-specific channel, or the key of a process (up to the `!`).
    *
    * @throws InvalidNameError, InvalidOptionError, LayerUnavailableError
    */
   peek(channel: string, options?: PeekOptions): Promise<Peeked[]>;
 
-  /** Tells who is in which group; of one group, or of all, by name. @throws InvalidNameError, LayerUnavailableError */
+  /**
+   * Lists the members of one group, or of all groups by name.
+   *
+   * @throws InvalidNameError, LayerUnavailableError
+   */
   groups(group?: string): Promise<GroupReport[]>;
 
   /**
-   * Lists dead letters, of one channel or of all, the oldest first. Takes nothing. Only with the extension `lease`.
+   * Lists the dead letters of one channel or of all, the oldest first. Needs the extension `lease`.
    *
    * @throws InvalidNameError, InvalidOptionError, LayerUnavailableError
    */
   deadLetters(channel?: string, options?: DeadLetterOptions): Promise<DeadLetterReport[]>;
 
   /**
-   * Puts dead letters back on the channel that they were sent to, the oldest first, as if they had just been sent:
-   * their deliveries are counted anew. Stops at a full channel. Only with the extension `lease`.
+   * Sends dead letters again to their channel, the oldest first, and resets their delivery counts. Stops when
+   * the channel is full. Needs the extension `lease`.
    *
-   * @param ids those of `deadLetters`; default all. One that is not there any more is passed over
-   * @returns how many were put back
+   * @param ids ids from `deadLetters`; default all. Skips ids that no longer exist
+   * @returns the number of messages sent
    * @throws InvalidNameError, LayerUnavailableError
    * @example await layer.redrive('orders')
    */
   redrive(channel: string, ids?: readonly string[]): Promise<number>;
 
   /**
-   * Tells whether who receives on a channel in this process would hear of a message: when the store was last heard of,
-   * and by when it is due. Asks nothing. Undefined while nobody waits. A layer without it cannot be deaf.
+   * Reports when the store last answered the receivers of a channel in this process, and when its next answer
+   * is due. Sends nothing. Undefined while nobody receives. Layers whose store is in this process do not have
+   * this method.
    */
   listening?(channel: string): Listening | undefined;
 
@@ -195,12 +204,14 @@ export interface ChannelLayer {
   close(): Promise<void>;
 }
 
-/** The key that the original puts into messages on the wire to tell for which local channels they are. */
+/**
+ * The key that channels_redis adds to messages on the wire. Its value names the process-specific channels.
+ */
 export const reservedKey = '__asgi_channel__';
 
 /**
- * Returns the message if its outside is one: a plain object without the reserved key. What is inside is checked by
- * the one who writes it. That there is a `type` is not: the receiving worker judges.
+ * Returns the message if it is a plain object without the reserved key. The encoder checks the values, and
+ * the receiving worker checks the `type`.
  *
  * @throws InvalidMessageError
  */
@@ -215,13 +226,13 @@ export function checkMessage(message: unknown): Readonly<Record<string, unknown>
   return message;
 }
 
-/** Reads an option in seconds as milliseconds. @throws InvalidOptionError */
+/** Converts an option from seconds to milliseconds. @throws InvalidOptionError */
 export function secondsToMs(option: string, seconds: number): number {
   if (Number.isFinite(seconds) && seconds > 0) return seconds * 1000;
   throw new InvalidOptionError(option, 'a number of seconds above 0', seconds);
 }
 
-/** Compiles the expiries into one function from a channel's name to milliseconds. @throws InvalidOptionError */
+/** Returns a function from a channel's name to its expiry in milliseconds. @throws InvalidOptionError */
 export function expiryMsOf(
   options: Pick<LayerOptions, 'expiry' | 'deadLetterExpiry'>,
 ): (channel: string) => number {
@@ -230,12 +241,12 @@ export function expiryMsOf(
   return (channel) => (isDeadLetterChannel(channel) ? deadLetterExpiryMs : expiryMs);
 }
 
-/** Reads `maxDeliveries`. @throws InvalidOptionError */
+/** Checks `maxDeliveries`. @throws InvalidOptionError */
 export function checkMaxDeliveries(maxDeliveries = 5): number {
   return checkCapacity('maxDeliveries', maxDeliveries);
 }
 
-/** Reads the options of `receiveMany`. @throws InvalidOptionError */
+/** Checks the options of `receiveMany`. @throws InvalidOptionError */
 export function checkReceiveMany({ max = 100, waitMs }: ReceiveManyOptions): {
   readonly max: number;
   readonly waitMs: number | undefined;
@@ -247,7 +258,7 @@ export function checkReceiveMany({ max = 100, waitMs }: ReceiveManyOptions): {
 }
 
 /**
- * Compiles `capacity` and `channelCapacity` into one function from a channel's full name to its capacity.
+ * Returns a function from a channel's full name to its capacity.
  *
  * Source: docs/reference/wire.md section 3.
  * @throws InvalidOptionError
@@ -277,7 +288,7 @@ function checkCapacity(option: string, value: number): number {
   throw new InvalidOptionError(option, 'a positive whole number', value);
 }
 
-/** A shell glob over the whole name: `*` any run of characters, `?` one, `[abc]`, `[!abc]`, as Python's fnmatch. */
+/** Matches the whole name as Python's fnmatch does: `*` any characters, `?` one, `[abc]`, `[!abc]`. */
 function shellPattern(pattern: string): (name: string) => boolean {
   let source = '';
   for (let i = 0; i < pattern.length; i++) {

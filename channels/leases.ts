@@ -1,47 +1,49 @@
-// Leases: a message that is handed over on condition. Who does not acknowledge it in time loses it to the next.
+// Leases: a receiver that does not acknowledge a message in time loses it to the next receiver.
 
 import type { Message, Received } from './application.js';
 import { InvalidNameError, InvalidOptionError } from './errors.js';
 
-/** A message that `receive(channel, { lease })` handed out. It is done with by `ack`, or comes again. */
+/**
+ * A message from `receive(channel, { lease })`. Call `ack` when it is done; otherwise it is delivered again.
+ */
 export interface Leased {
   readonly channel: string;
   readonly message: Received;
-  /** How many times it was handed out, this time included: 1 for the first. */
+  /** How many times it was delivered: 1 for the first delivery. */
   readonly deliveries: number;
 
   /**
-   * The message is done with and will not come again. False when it was too late: the lease was over and the message
-   * went to another receiver, or away. Also false when the lease was already acknowledged or released.
+   * Marks the message as done, so that it is not delivered again. Returns false if it was too late: the lease
+   * was over and the message is gone or leased again. Also false after an earlier `ack` or `release`.
    *
-   * Acknowledgements of one turn of the event loop travel together.
+   * Acknowledgements of one turn of the event loop are sent together.
    *
    * @throws LayerUnavailableError, LayerClosedError: the message comes again unless a later try succeeds
    */
   ack(): Promise<boolean>;
 
   /**
-   * Lets the lease end `leaseMs` milliseconds from now, be that later or sooner than it would have. False when it was
-   * too late, as with `ack`. A handler that failed and wants to be tried again in a minute extends by 60,000 and
-   * does not acknowledge.
+   * Moves the end of the lease to `leaseMs` milliseconds from now, earlier or later than before. Returns
+   * false if it was too late, as for `ack`. To try again in a minute, extend by 60,000 ms and do not
+   * acknowledge.
    */
   extend(leaseMs: number): Promise<boolean>;
 
   /**
-   * Gives the message back: the next receiver gets it at once, before others. `untried` says that nothing was done
-   * with it, so that this time does not count as one of its deliveries. False when it was too late.
+   * Gives the message back: the next receiver gets it at once, before others. With `untried` this delivery
+   * does not count. Returns false if it was too late.
    */
   release(options?: ReleaseOptions): Promise<boolean>;
 }
 
 export interface ReleaseOptions {
-  /** Nothing was done with the message. Default false. */
+  /** No handler has started on the message. Default false. */
   readonly untried?: boolean | undefined;
 }
 
-/** What each layer's leases do. The names of channels are checked by then. */
+/** The leases of one layer. Names of channels are already checked. */
 export interface Leases {
-  /** Waits for messages, at least one and at most `max`; those first that come again. */
+  /** Waits for at least one message, and leases at most `max`, redelivered ones first. */
   receive(channel: string, max: number, leaseMs: number, signal?: AbortSignal): Promise<Leased[]>;
   /** See `ChannelLayer.deadLetters`. */
   deadLetters(channel: string | undefined, max: number): Promise<DeadLetterReport[]>;
@@ -49,14 +51,14 @@ export interface Leases {
   redrive(channel: string, ids: readonly string[] | undefined): Promise<number>;
 }
 
-/** The layer's side of a lease. `T` names one handing-over of one message, never a later one of the same. */
+/** The layer's side of a lease. `T` identifies one delivery of one message. */
 export interface LeaseKeeper<T> {
   ack(token: T): Promise<boolean>;
   extend(token: T, leaseMs: number): Promise<boolean>;
   release(token: T, untried: boolean): Promise<boolean>;
 }
 
-/** `Leased`, for all layers. */
+/** A `Leased` for all layers. */
 export class LeasedMessage<T> implements Leased {
   readonly channel: string;
   readonly message: Received;
@@ -90,12 +92,12 @@ export class LeasedMessage<T> implements Leased {
     return this.#settle(() => this.#keeper.release(this.#token, untried));
   }
 
-  /** Once settled it is not ours any more: the layer may already have given it to another. */
-  async #settle(tell: () => Promise<boolean>): Promise<boolean> {
+  /** A settled lease must not be used again, since another receiver may have the message. */
+  async #settle(settle: () => Promise<boolean>): Promise<boolean> {
     if (this.#isSettled) return false;
     this.#isSettled = true;
     try {
-      return await tell();
+      return await settle();
     } catch (error) {
       this.#isSettled = false;
       throw error;
@@ -103,28 +105,24 @@ export class LeasedMessage<T> implements Leased {
   }
 }
 
-/** Timers go no further than this. */
+/** The longest time of a timer. */
 const longestLeaseMs = 2 ** 31 - 1;
 
-/** Returns a length of a lease in whole milliseconds. @throws InvalidOptionError */
+/** Returns the length of a lease in whole milliseconds. @throws InvalidOptionError */
 export function checkLeaseMs(option: string, leaseMs: unknown): number {
   if (typeof leaseMs === 'number' && leaseMs >= 1 && leaseMs <= longestLeaseMs) return Math.ceil(leaseMs);
   throw new InvalidOptionError(option, `a number of milliseconds from 1 to ${longestLeaseMs}`, leaseMs);
 }
 
 /**
- * Checks that messages of a channel can be leased.
+ * Checks that the messages of a channel can be leased.
  *
- * @throws InvalidOptionError for a process-specific channel: were the process to die, nobody could receive what it
- *   left. InvalidNameError for a name so long that its dead-letter channel could have none.
+ * @throws InvalidOptionError for a process-specific channel: were the process to die, nobody could receive
+ *   what it left. InvalidNameError for a name so long that its dead-letter channel could have none.
  */
 export function checkLeasable(channel: string): void {
   if (channel.includes('!'))
-    throw new InvalidOptionError(
-      'lease',
-      'left out for a channel that only one process receives on',
-      channel,
-    );
+    throw new InvalidOptionError('lease', 'omitted for a channel that only one process receives on', channel);
   const longest = 99 - deadLetterSuffix.length;
   if (channel.length > longest)
     throw new InvalidNameError(
@@ -137,36 +135,36 @@ export function checkLeasable(channel: string): void {
 export const deadLetterSuffix = '.dead';
 
 /**
- * Where a message goes that was handed out `maxDeliveries` times and never acknowledged: `linod_mysite.dead` for
- * `linod_mysite`. What lies there is kept for `deadLetterExpiry` seconds; beyond the channel's capacity the oldest
- * goes.
+ * The channel of dead letters: `linod_mysite.dead` for `linod_mysite`. It gets messages after `maxDeliveries`
+ * deliveries without an acknowledgement, and keeps them for `deadLetterExpiry` seconds. When it is full, the
+ * oldest is dropped.
  */
 export function deadLetterChannel(channel: string): string {
   return channel + deadLetterSuffix;
 }
 
-/** Whether a channel is, by its name, one for dead letters. Its own messages can be leased any number of times. */
+/** Whether a channel holds dead letters. Its own messages never become dead letters. */
 export function isDeadLetterChannel(channel: string): boolean {
   return channel.endsWith(deadLetterSuffix);
 }
 
-/** What lies on a dead-letter channel. */
+/** A message on a dead-letter channel. */
 export interface DeadLetter extends Message {
   readonly type: 'dead.letter';
-  /** Where the message was sent. */
+  /** The channel of the message. */
   readonly channel: string;
-  /** How many times it was handed out. */
+  /** How many times it was delivered. */
   readonly deliveries: number;
-  /** In words for the one who looks at it. */
+  /** The reason as a text for people. */
   readonly reason: string;
   readonly message: Received;
 }
 
 /** A dead letter as `deadLetters` lists it. */
 export interface DeadLetterReport extends Omit<DeadLetter, 'type'> {
-  /** What `redrive` takes; the layer's own. */
+  /** The id for `redrive`. */
   readonly id: string;
-  /** When it became one, in ms since 1970. */
+  /** When it became a dead letter, in milliseconds since 1970. */
   readonly diedAt: number;
 }
 
@@ -175,13 +173,13 @@ export interface DeadLetterOptions {
   readonly max?: number | undefined;
 }
 
-/** Makes a dead letter of a message. */
+/** Returns the dead letter of a message. */
 export function deadLetter(channel: string, message: Received, deliveries: number): DeadLetter {
   const reason = `handed out ${deliveries} times and never acknowledged`;
   return { type: 'dead.letter', channel, deliveries, reason, message };
 }
 
-/** Makes the report of what lies on the dead-letter channel of `channel`: none of what somebody else has sent there. */
+/** Returns the report of a dead letter of `channel`. Returns none for other messages. */
 export function deadLetterReport(
   channel: string,
   value: Received,
@@ -193,7 +191,7 @@ export function deadLetterReport(
   return [{ ...where, channel, deliveries, reason, message }];
 }
 
-/** Reads the options of `deadLetters`. @throws InvalidOptionError */
+/** Checks the options of `deadLetters`. @throws InvalidOptionError */
 export function checkDeadLetterOptions({ max = 100 }: DeadLetterOptions = {}): number {
   if (Number.isSafeInteger(max) && max > 0) return max;
   throw new InvalidOptionError('max', 'a positive whole number', max);

@@ -1,14 +1,15 @@
-// From a layer's URL to the layer.
+// Creates the layer that a URL names.
 
 import { InvalidOptionError } from './errors.js';
 import type { ChannelLayer, LayerOptions } from './layer.js';
 import type { RedisLayerOptions } from './layers/redis/layer.js';
 
-/** Options of all layers, and those that only Redis has, which the others ignore. */
+/** The options of all layers, and those of Redis, which other layers ignore. */
 export interface OpenLayerOptions extends LayerOptions, Omit<RedisLayerOptions, 'hosts'> {}
 
 /**
- * Makes the layer that a URL names, or for Redis a list of URLs. Nothing is opened or connected yet, and only the one layer's code is loaded.
+ * Creates the layer of a URL, or of a list of URLs for Redis. It does not connect yet, and loads only the
+ * code of that layer.
  *
  * | URL | layer |
  * | --- | --- |
@@ -18,7 +19,8 @@ export interface OpenLayerOptions extends LayerOptions, Omit<RedisLayerOptions, 
  * | `redis+sentinel://host:port,host:port/master`, `redis+cluster://host:port,host:port` | the same |
  * | `redis+pubsub://…`, `rediss+pubsub://…` | RedisPubSubChannelLayer on `redis://…`, `rediss://…` |
  *
- * @throws InvalidOptionError (`CHANNELS_ERR_INVALID_OPTION`) for any other; no message ever shows a URL's password
+ * @throws InvalidOptionError (`CHANNELS_ERR_INVALID_OPTION`) for any other; no message ever shows a URL's
+ *   password
  * @example const layer = await openLayer('sqlite:channels.db', { capacity: 1000 })
  */
 export async function openLayer(
@@ -43,12 +45,12 @@ export async function openLayer(
     return new RedisPubSubChannelLayer({ ...options, hosts: [url.replace(/\+pubsub/i, '')] });
   }
   if (/^(rediss?(\+sentinel|\+cluster)?|unix)$/.test(scheme ?? '')) return openLayer([url], options);
-  // Not the URL: what is no URL that we know may hold a password anywhere.
+  // Do not show the URL: an unknown text may contain a password.
   const found = scheme === undefined ? 'a text without a scheme' : `${scheme}:`;
   throw new InvalidOptionError('layer', 'a URL with memory:, sqlite:, redis:, rediss: or unix:', found);
 }
 
-/** `sqlite:///path` means the same as `sqlite:/path`, as in other programs' URLs. */
+/** Accepts `sqlite:///path` too, as other programs write it. */
 function filePath(rest: string): string {
   const path = rest.replace(/^\/\//, '');
   if (path === '') throw new InvalidOptionError('layer', 'sqlite: followed by the path of a file', 'sqlite:');

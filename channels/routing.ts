@@ -1,10 +1,11 @@
-// Routers: applications that pick another application by the scope. They nest, since they have its shape.
+// Routers: applications that choose another application by the scope. A router is an application, so routers
+// nest.
 
 import type { Application, Scope, UrlRoute } from './application.js';
 import { InvalidOptionError, NoRouteError } from './errors.js';
 
 /**
- * Picks an application by `scope.type`: `http`, `websocket`, `channel`.
+ * Chooses an application by `scope.type`: `http`, `websocket`, `channel`.
  *
  * @throws NoRouteError (`CHANNELS_ERR_NO_ROUTE`) for a type that is not in the map
  * @example ProtocolTypeRouter({ websocket: URLRouter([…]), channel: ChannelNameRouter({…}) })
@@ -15,7 +16,7 @@ export function ProtocolTypeRouter(applications: Readonly<Record<string, Applica
 }
 
 /**
- * Picks an application by `scope.channel`, the channel that a worker listens on.
+ * Chooses an application by `scope.channel`, the channel that a worker listens on.
  *
  * @throws NoRouteError for a channel that is not in the map, and a scope that has none
  * @example ChannelNameRouter({ linod_mysite: LinodConsumer.application(() => new LinodConsumer(tasks)) })
@@ -42,19 +43,19 @@ function router(
   };
 }
 
-/** A pattern and where it leads. Made by `path` or `rePath`. */
+/** A pattern and its application. Create it with `path` or `rePath`. */
 export interface Route {
   readonly pattern: string;
-  /** Matches at the start of a path without its first slash. */
+  /** Matches the start of a path without its first slash. */
   readonly expression: RegExp;
-  /** Whether a match has to reach the end of the path, unless the application is a URLRouter. */
+  /** Whether a match must reach the end of the path. A URLRouter may follow instead. */
   readonly whole: boolean;
   readonly application: Application;
 }
 
 /**
- * A route for a path, in which `:name` stands for one or more characters that are no slash. A slash at the start
- * means nothing, one at the end counts. Before a URLRouter the path is a beginning; the router gets the rest.
+ * A route for a path. `:name` stands for one or more characters other than a slash. A slash at the start is
+ * ignored; a slash at the end counts. Before a URLRouter the path is a prefix, and the router gets the rest.
  *
  * @throws InvalidOptionError when a name occurs twice
  * @example path('/room/:name/', RoomConsumer.application(() => new RoomConsumer()))
@@ -73,8 +74,8 @@ export function path(pattern: string, application: Application): Route {
 }
 
 /**
- * A route for an expression, which is matched at the start of the path without its first slash; whether it has to
- * reach the end, a `$` in it says.
+ * A route for an expression. It matches the start of the path without its first slash. Add `$` to match the
+ * whole path.
  *
  * @example rePath(/room\/(?<number>\d+)\/$/, application)
  */
@@ -89,8 +90,8 @@ export function rePath(expression: RegExp, application: Application): Route {
 }
 
 /**
- * Picks an application by `scope.path`: the first route that fits, looking into nested URLRouters. The application
- * finds the parameters in `scope.urlRoute`, a `UrlRoute`.
+ * Chooses an application by `scope.path`: the first route that matches, nested URLRouters included. The
+ * application finds the parameters in `scope.urlRoute`, a `UrlRoute`.
  *
  * @throws NoRouteError for a path that no route fits
  * @example URLRouter([path('/chat/', URLRouter([path('/:room/', chat)])), path('/status', status)])
@@ -108,7 +109,7 @@ export function URLRouter(routes: readonly Route[]): Application {
   return application;
 }
 
-/** Nested routers are found here and looked into, so that a dead end in one goes on with the next route outside. */
+/** The routes of nested routers. When none of them matches, the search goes on with the next outer route. */
 const routesOf = new WeakMap<Application, readonly Route[]>();
 
 interface Resolved {
@@ -135,7 +136,7 @@ function resolve(routes: readonly Route[], rawPath: string, outer: UrlRoute): Re
   return undefined;
 }
 
-/** As in Django: with named groups the unnamed ones do not count, and a group that took no part is left out. */
+/** As in Django: named groups replace unnamed ones, and groups without a match are omitted. */
 function extend(outer: UrlRoute, match: RegExpExecArray): UrlRoute {
   const isText = (group: string | undefined): group is string => group !== undefined;
   if (match.groups === undefined)

@@ -1,89 +1,97 @@
-// What a layer shows of itself: how full its channels are, what lies on them, who is in which group. Looking takes
-// nothing and disturbs nobody.
+// The statistics of a layer: how full its channels are, which messages wait, and the members of groups.
+// Reading them takes no message.
 
 import type { Received } from './application.js';
 import { messageKey } from './channel-name.js';
 import { InvalidOptionError } from './errors.js';
 import { deadLetterSuffix, isDeadLetterChannel } from './leases.js';
 
-/** The state of a layer's store now, whoever sent what lies there. */
+/** The state of a layer's store. */
 export interface LayerStats {
-  /** When this was looked at, in ms since 1970. */
+  /** The time of reading, in milliseconds since 1970. */
   readonly at: number;
-  /** Those that hold messages, leases or dead letters, by name. */
+  /** The channels with messages, leases or dead letters, by name. */
   readonly channels: readonly ChannelFigures[];
 }
 
 /** One channel. */
 export interface ChannelFigures {
-  /** Its name. All process-specific channels of a kind are one, as `specific.*!`. */
+  /** The channel's name. All process-specific channels of a kind count as one, `specific.*!`. */
   readonly channel: string;
-  /** Messages that wait, also those that come again after a lease. */
+  /** Waiting messages, redelivered ones included. */
   readonly depth: number;
-  /** How long the first of them has waited. Undefined when there is none, or where the layer does not know. */
+  /** The age of the oldest one. Undefined without messages, or if the layer does not know it. */
   readonly oldestAgeMs?: number | undefined;
-  /** How many messages may wait, by the options of the layer object that was asked. On Redis: on each host. */
+  /** The most messages that may wait, by the options of this layer object. On Redis: on each host. */
   readonly capacity: number;
-  /** Messages that were handed out on lease and are not acknowledged. */
+  /** Leased messages that are not acknowledged. */
   readonly onLease: number;
   /** Dead letters of the channel. */
   readonly dead: number;
-  /** For process-specific channels: the keys that hold messages, the fullest first, at most ten. `peek` takes them. */
+  /**
+   * For process-specific channels: at most ten keys with messages, the fullest first. `peek` accepts them.
+   */
   readonly keys?: ReadonlyArray<{ readonly key: string; readonly depth: number }> | undefined;
 }
 
 export interface PeekOptions {
-  /** The most messages to look at. Default 10. */
+  /** The most messages to return. Default 10. */
   readonly max?: number | undefined;
-  /** Look at what is on lease, instead of what waits; what is over first comes first. Default false. */
+  /** Return leased messages instead of waiting ones, ordered by the end of their lease. Default false. */
   readonly onLease?: boolean | undefined;
 }
 
-/** A message that was looked at and stays where it is. */
+/** A message that `peek` returned; it stays in the store. */
 export interface Peeked {
-  /** The full names that it is for: for a process-specific key perhaps several, else the channel. */
+  /** The full names of its channels; a message of a process-specific key may have several. */
   readonly channels: readonly string[];
-  /** The message; undefined when it cannot be read, and then `error` says why. */
+  /** The message; undefined if it is undecodable, and then `error` says why. */
   readonly message?: Received | undefined;
   readonly error?: Error | undefined;
-  /** Its size in the store. */
+  /** Its size in the store, in bytes. */
   readonly bytes: number;
-  /** When it was sent, in ms since 1970, by the sender's clock. Undefined where the layer does not know. */
+  /**
+   * When it was sent, in milliseconds since 1970 by the sender's clock. Undefined if the layer does not know
+   * it.
+   */
   readonly sentAt?: number | undefined;
-  /** How many times it was handed out on lease. */
+  /** The number of deliveries under a lease. */
   readonly deliveries: number;
-  /** When its lease is over, in ms since 1970; only with `onLease`. */
+  /** The end of its lease, in milliseconds since 1970; only with `onLease`. */
   readonly leaseEndsAt?: number | undefined;
 }
 
-/** A group and its members, whose memberships have not ended. */
+/** A group and its current members. */
 export interface GroupReport {
   readonly group: string;
-  /** The longest unrenewed first. */
+  /** The longest unrenewed member first. */
   readonly members: readonly GroupMember[];
 }
 
 export interface GroupMember {
   readonly channel: string;
-  /** When it was last added, in ms since 1970. Undefined where the layer does not keep it. */
+  /** When it was last added, in milliseconds since 1970. Undefined if the layer does not keep it. */
   readonly renewedAt?: number | undefined;
 }
 
-/** For layers: what lies under a key. */
+/** For layers: the figures of one key. */
 export interface KeyDepth {
   readonly key: string;
   readonly depth: number;
-  /** When the first message was sent, in ms since 1970. */
+  /** When the oldest message was sent, in milliseconds since 1970. */
   readonly oldestAt?: number | undefined;
   readonly onLease: number;
 }
 
-/** So many fullest keys of processes are named. */
+/** The most keys of processes that are listed. */
 const maxNamedKeys = 10;
-/** How many messages of a process are looked through for those of one of its channels. */
+/** The most messages of a process key that are searched for one channel. */
 const maxSearched = 1000;
 
-/** For layers: makes figures of what lies under keys; a key may come several times, as from several hosts. */
+/**
+ * For layers: returns the figures of channels from those of keys. A key may occur several times, once for
+ * each host.
+ */
 export function layerStats(
   depths: Iterable<KeyDepth>,
   capacity: (channel: string) => number,
@@ -115,7 +123,7 @@ export function layerStats(
 }
 
 /**
- * For layers: looks at the messages of a channel by looking at those of its key.
+ * For layers: returns the next messages of a channel from those of its key.
  *
  * @throws InvalidOptionError
  */
@@ -134,7 +142,7 @@ export async function peekAt(
 
 const random = /[\da-f]{32}$/;
 
-/** The name that all channels of a kind share; on PubSub, where names have no `!`, `asgispecific.*`. */
+/** The name that all channels of a kind share. On PubSub, where names have no `!`, it is `asgispecific.*`. */
 function kindOf(key: string): string {
   return key.endsWith('!') ? key.replace(/[^.]*!$/, '*!') : key.replace(random, '*');
 }

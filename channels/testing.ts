@@ -1,11 +1,11 @@
-// For tests of applications: plays the other end of one instance.
+// A test helper for applications: it plays the other side of one instance.
 
 import type { Application, Message, Receive, Scope, Send } from './application.js';
 import { ChannelsError, StopConsumer } from './errors.js';
-import { Bell } from './waiting/bell.js';
+import { Notifier } from './waiting/notifier.js';
 import { WaitingQueue } from './waiting/waiting-queue.js';
 
-/** What a test waited for did not come in time. */
+/** The application did not do in time what the test waits for. */
 export class CommunicatorTimeoutError extends ChannelsError {
   readonly timeoutMs: number;
 
@@ -15,7 +15,7 @@ export class CommunicatorTimeoutError extends ChannelsError {
   }
 }
 
-/** A test waited for output of an application that has ended, in peace, without it. */
+/** The application ended without the output that the test waits for. */
 export class ApplicationOverError extends ChannelsError {
   constructor() {
     super('CHANNELS_ERR_APPLICATION_OVER', 'the application has ended and sent nothing more');
@@ -35,8 +35,8 @@ export class ApplicationOverError extends ChannelsError {
 export class ApplicationCommunicator {
   readonly #input = new WaitingQueue<Message>();
   readonly #output: Message[] = [];
-  /** Rung when there is output, and when the application is over. */
-  readonly #changed = new Bell();
+  /** Notified of output and of the end of the application. */
+  readonly #changed = new Notifier();
   readonly #stopping = new AbortController();
   #isOver = false;
   readonly #outcome: Promise<{ error?: unknown }>;
@@ -46,7 +46,7 @@ export class ApplicationCommunicator {
     this.#outcome = this.#run(application, scope);
   }
 
-  /** Gives the application a message to receive. Rejects with the application's error when it has failed. */
+  /** Sends the application a message. Rejects with the application's error if it failed. */
   async sendInput<M extends Message>(message: M): Promise<void> {
     if (this.#isOver) await this.#rethrow();
     this.#input.put(message);
@@ -55,26 +55,26 @@ export class ApplicationCommunicator {
   /**
    * Waits for the next message that the application sends.
    *
-   * @throws CommunicatorTimeoutError after `timeoutMs` ms; ApplicationOverError, or the application's error, when it
-   *   has ended
+   * @throws CommunicatorTimeoutError after `timeoutMs` ms; ApplicationOverError, or the application's error,
+   *   when it has ended
    */
   async receiveOutput<M extends Message = Message>(timeoutMs = 1000): Promise<M> {
     await this.#hasOutput(timeoutMs);
     const message = this.#output.shift();
-    // The test says what it expects and then looks at it.
+    // The test declares the type that it expects, and checks it.
     if (message !== undefined) return message as M;
     if (!this.#isOver) throw new CommunicatorTimeoutError('send a message', timeoutMs);
     await this.#rethrow();
     throw new ApplicationOverError();
   }
 
-  /** Whether the application sends nothing for `timeoutMs` ms. What it sent stays to be received. */
+  /** Whether the application sends nothing for `timeoutMs` ms. Earlier output stays available. */
   async receiveNothing(timeoutMs = 100): Promise<boolean> {
     return !(await this.#hasOutput(timeoutMs));
   }
 
   /**
-   * Waits for the application to end by itself.
+   * Waits for the application to end.
    *
    * @throws CommunicatorTimeoutError after `timeoutMs` ms; the application's error
    */
@@ -84,7 +84,10 @@ export class ApplicationCommunicator {
     await this.#rethrow();
   }
 
-  /** Ends the application: its `receive` rejects with StopConsumer. Then as `wait`. Safe to call twice. */
+  /**
+   * Stops the application: its `receive` rejects with StopConsumer. Then waits as `wait` does. Safe to call
+   * twice.
+   */
   async stop(timeoutMs = 1000): Promise<void> {
     this.#stopping.abort(new StopConsumer());
     await this.wait(timeoutMs);
@@ -94,7 +97,7 @@ export class ApplicationCommunicator {
     const receive: Receive = () => this.#input.take(this.#stopping.signal);
     const send: Send = async (message) => {
       this.#output.push(message);
-      this.#changed.ring();
+      this.#changed.notify();
     };
     try {
       await application(scope, receive, send);
@@ -103,11 +106,11 @@ export class ApplicationCommunicator {
       return error instanceof StopConsumer ? {} : { error };
     } finally {
       this.#isOver = true;
-      this.#changed.ring();
+      this.#changed.notify();
     }
   }
 
-  /** Waits until there is output, or there can be none. */
+  /** Waits for output or for the end of the application. */
   async #hasOutput(timeoutMs: number): Promise<boolean> {
     await this.#until(() => this.#output.length > 0 || this.#isOver, timeoutMs);
     return this.#output.length > 0;

@@ -1,4 +1,4 @@
-// The worker: listens on channels and feeds their messages to application instances.
+// The worker: listens on channels and passes their messages to application instances.
 
 import { once, setMaxListeners } from 'node:events';
 import type { Application } from './application.js';
@@ -18,50 +18,57 @@ export interface WorkerOptions {
   /** The channels to listen on. */
   readonly channels: readonly string[];
   /**
-   * How many messages may be in hand at once, each of another channel. A message is in hand from when the instance
-   * gets it until the instance asks for the next or ends. Default: one for each channel.
+   * How many channels may handle a message at the same time. Handling begins when the instance gets the
+   * message, and ends when the instance asks for the next one or ends. Default: all channels.
    */
   readonly concurrency?: number | undefined;
   /**
-   * Messages taken from the layer and not finished, for each channel: the one in hand, and those fetched in advance.
-   * Without a `lease` a crash loses them all. Default: 1 for a channel without a lease, 10 for one with.
+   * How many unfinished messages each channel holds: the one in hand and those behind it. Without a `lease` a
+   * crash loses them. Default: 1 for a channel without a lease, 10 for one with a lease.
    */
   readonly prefetch?: number | undefined;
   /**
-   * Milliseconds of a lease, for all channels or by the name of each. The worker extends its leases while this process
-   * lives. Default: no leases, each message at most once.
+   * Milliseconds of a message's lease, for all channels or by channel name. The worker extends the leases
+   * while this process lives. Default: no leases, so that each message is delivered at most once.
    */
   readonly lease?: number | Readonly<Record<string, number>> | undefined;
-  /** Milliseconds that handlers have for the taken messages after `signal` is aborted. Default 25,000. */
+  /** Milliseconds that handlers have to finish after the stop signal. Default 25,000. */
   readonly graceMs?: number | undefined;
-  /** Receives events to log. Must not throw. */
+  /** Called with each event that is worth a log line. Must not throw. */
   readonly onEvent?: ((event: WorkerEvent) => void) | undefined;
-  /** Default: the machine's. */
+  /** Default: the clock of this machine. */
   readonly clock?: Clock | undefined;
-  /** Random numbers for the back-off. Default: `Math.random`. */
+  /** Random numbers for the back-off. Default `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
-/** How long putting messages back may take when the worker ends. */
+/** The worker waits at most this long for messages to be put back when it ends. */
 const putBackMs = 1000;
 
 /**
- * Runs an application for each of a number of channels.
+ * Runs one application on several channels.
  *
- * Each channel has one instance at a time. The first message makes it, and it gets the channel's messages in order.
- * When a handler throws, the worker reports and counts the failure, and the next message makes a new instance. The next
- * message also does so after `StopConsumer`. The worker reports, counts and drops a message of unknown type, or
- * something that is not a message.
+ * Each channel has at most one application instance. The first message creates it; it gets the channel's
+ * messages in order. The worker reports each of these failures and goes on. A closed
+ * layer or a foreign channel stops it:
  *
- * The worker reports a listener that fails, and tries it again at growing intervals. It does the same with an
- * application that ends before it takes its message, and keeps that message. If the store does not answer for too long,
- * the listener is reported as `deaf`.
+ * | failure | the worker |
+ * | --- | --- |
+ * | a handler throws | counts it; the next message creates a new instance |
+ * | a message has an unknown type, or is malformed | counts it and drops the message |
+ * | the application ends without taking its message | starts it again with that message, after a growing delay |
+ * | the layer's `receive` fails | tries again after a growing delay |
+ * | the layer's store does not answer in time | reports the channel as deaf |
  *
- * With a `lease`, each message is handled at least once. The worker acknowledges it when its handler has returned. If
- * the handler throws, the message comes again when its lease is over; meanwhile the others go on. After the layer's
- * `maxDeliveries` it goes to the dead letters. The worker acknowledges bad messages and those of unknown type.
+ * `StopConsumer` ends an instance without a failure.
  *
- * When a worker is stopped, its handlers work on what it has taken, for `graceMs` at most. The rest goes back to the
+ * With a `lease`, the layer delivers a message until a handler returns, the worker drops it, or
+ * `maxDeliveries` is reached. The worker acknowledges a message when its handler
+ * returns, and also when it drops the message. When a handler throws, the layer delivers the message again
+ * after its lease; meanwhile the other messages go on. After `maxDeliveries` the message becomes a dead
+ * letter.
+ *
+ * When a worker stops, its handlers have `graceMs` for the messages it holds; the rest goes back to the
  * channel. When a worker is killed, its leased messages come again after at most `lease` ms.
  *
  * Source: django/channels channels/worker.py.
@@ -107,24 +114,24 @@ export class Worker {
       this.#watch = new ListenerWatch({ listeners: this.#channels, clock, report });
   }
 
-  /** How each channel is doing, in the order in which they were given. */
+  /** Returns the state and the counts of each channel, in the order of the option `channels`. */
   stats(): readonly ChannelStats[] {
     return this.#channels.map((channel) => channel.stats());
   }
 
   /**
-   * Serves the channels until `signal`. Then it takes no more messages, lets the handlers finish those that were taken,
-   * and resolves. When `graceMs` is over, or at `force`, it reports handlers that still run and does not wait for them
-   * any longer. It puts back messages that no handler has begun. Call it once.
+   * Serves the channels until `signal`. Then it takes no more messages and waits for the handlers of those it
+   * holds. After `graceMs`, or at `force`, it reports the handlers that still run, puts unstarted messages
+   * back and resolves. Call it once.
    *
-   * @throws LayerClosedError, ForeignChannelError when a channel cannot be listened on, after the same drain
+   * @throws LayerClosedError, ForeignChannelError when it cannot listen on a channel; it drains first
    */
   async run(signal: AbortSignal, force?: AbortSignal): Promise<void> {
     if (this.#hasRun)
-      throw new ChannelsError('CHANNELS_ERR_WORKER_HAS_RUN', 'a worker runs once; make another');
+      throw new ChannelsError('CHANNELS_ERR_WORKER_HAS_RUN', 'a worker runs once: create a new one');
     this.#hasRun = true;
     const stopping = new AbortController();
-    // Every channel listens to it, and Node warns of more than ten.
+    // Every channel adds listeners to this signal, and Node warns when there are more than ten.
     setMaxListeners(0, stopping.signal);
     const stop = () => stopping.abort();
     signal.addEventListener('abort', stop);
@@ -142,29 +149,30 @@ export class Worker {
     signal.removeEventListener('abort', stop);
     this.#report({ type: 'draining', messages: this.#unfinished() });
     await this.#withinGrace(served, force);
-    const patience = AbortSignal.timeout(putBackMs);
-    await Promise.all(this.#channels.map((channel) => channel.end(patience)));
+    const putBackLimit = AbortSignal.timeout(putBackMs);
+    await Promise.all(this.#channels.map((channel) => channel.end(putBackLimit)));
     if (fatal !== undefined) throw fatal;
   }
 
   /** Resolves when all channels have ended; never rejects. */
   async #serveAll(stopping: AbortSignal, onFatal: (error: unknown) => void): Promise<void> {
-    let notWaiting = this.#channels.length;
-    const onWaiting = () => {
-      if (--notWaiting > 0) return;
+    let notListening = this.#channels.length;
+    const onListening = () => {
+      if (--notListening > 0) return;
       this.#report({ type: 'listening', channels: this.#channels.map(({ channel }) => channel) });
     };
-    const parts = this.#channels.flatMap((channel) => [
-      channel.listen(stopping, onWaiting),
+    const loops = this.#channels.flatMap((channel) => [
+      channel.listen(stopping, onListening),
       channel.serve(stopping),
     ]);
-    await Promise.all(parts.map((part) => part.catch(onFatal)));
+    await Promise.all(loops.map((loop) => loop.catch(onFatal)));
   }
 
+  /** Waits for the channels to end, but not longer than the grace, and not after `force`. */
   async #withinGrace(served: Promise<void>, force: AbortSignal | undefined): Promise<void> {
     const done = new AbortController();
-    const enough = force === undefined ? done.signal : AbortSignal.any([done.signal, force]);
-    await Promise.race([served, pause(this.#clock, this.#graceMs, enough)]);
+    const endOfWait = force === undefined ? done.signal : AbortSignal.any([done.signal, force]);
+    await Promise.race([served, pause(this.#clock, this.#graceMs, endOfWait)]);
     done.abort();
   }
 
@@ -177,7 +185,7 @@ export class Worker {
 function checkLease(lease: number | undefined, layer: ChannelLayer, channel: string): number | undefined {
   if (lease === undefined) return undefined;
   if (!layer.extensions.has('lease'))
-    throw new InvalidOptionError('lease', 'left out: the channel layer has no leases', lease);
+    throw new InvalidOptionError('lease', 'omitted: the channel layer has no leases', lease);
   checkLeasable(channel);
   return checkLeaseMs('lease', lease);
 }

@@ -52,8 +52,8 @@ isWritten(
 );
 
 const explained = reasons.map((reason) => {
-  const { means, told } = reasonMeanings[reason];
-  return [`\`${reason}\``, means, told.map((example) => `*${example}*`).join('; ')];
+  const { means, details } = reasonMeanings[reason];
+  return [`\`${reason}\``, means, details.map((example) => `*${example}*`).join('; ')];
 });
 isWritten(
   'docs/reference/reasons.md',

@@ -1,17 +1,18 @@
-// A message as the bytes that both layers of channels_redis put on Redis, without the core layer's random prefix.
+// Encodes messages as both layers of channels_redis do, without the core layer's random prefix.
 
 import type { Received } from '../application.js';
 import { InvalidOptionError, UndecodableError } from '../errors.js';
 import { Fernet } from './encryption.js';
 import { type Serializer, type SerializerName, serializerOf } from './serializers.js';
 
-/** What peers have to agree on to read each other's messages. */
+/** The options that peers must agree on. */
 export interface CodecOptions {
-  /** The original's `serializer_format`: `msgpack` (default), or `json`, which has no byte strings. */
+  /** `serializer_format` of channels_redis: `msgpack` (default), or `json`, which has no byte strings. */
   readonly serializer?: SerializerName | undefined;
   /**
-   * The original's `symmetric_encryption_keys`, texts of any length: the first encrypts, each decrypts. None (default)
-   * means no encryption. To change a key, give all processes the new one behind the old, then before it, then alone.
+   * `symmetric_encryption_keys` of channels_redis: texts of any length. The first key encrypts; every key
+   * decrypts. No keys (default) means no encryption. To change a key, give all processes the new one after
+   * the old one, then before it, then alone.
    */
   readonly symmetricEncryptionKeys?: readonly string[] | undefined;
 }
@@ -19,11 +20,14 @@ export interface CodecOptions {
 export interface CodecTimes {
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Seconds after which an encrypted message is refused, as one from more than 60 s in the future; else never. */
+  /**
+   * The maximum age of an encrypted message in seconds. Messages from more than 60 s in the future are
+   * refused too. Undefined: no limit.
+   */
   readonly ttlSeconds?: number | undefined;
 }
 
-/** Writes and reads messages, serialised and, with keys, encrypted. */
+/** Encodes and decodes messages, with encryption if there are keys. */
 export class MessageCodec {
   readonly #serializer: Serializer;
   readonly #fernet: Fernet | undefined;
@@ -43,7 +47,7 @@ export class MessageCodec {
   }
 
   /**
-   * Writes a message once but for a last property, and returns what completes it with each value of that.
+   * Encodes all of a message except its last property. Returns a function that adds that property's value.
    *
    * @throws InvalidMessageError
    */
@@ -53,8 +57,7 @@ export class MessageCodec {
   }
 
   /**
-   * Reads a message anew: nothing of the result is shared with another reading. `isAnyAge` says that its age does not
-   * matter.
+   * Decodes a message; the result shares nothing with other results. `isAnyAge` ignores the message's age.
    *
    * @throws UndecodableError
    */
@@ -78,7 +81,7 @@ export class MessageCodec {
 }
 
 function checkKeys(keys: unknown = []): readonly string[] {
-  // Not shown, not even a part of one.
+  // Never show any part of a key.
   if (!Array.isArray(keys))
     throw new InvalidOptionError('symmetricEncryptionKeys', 'a list of keys', `a ${typeof keys}`);
   return keys;

@@ -1,4 +1,4 @@
-// Encryption as channels_redis has it: Fernet tokens, with several keys so that they can be changed one after the other.
+// Encryption as in channels_redis: Fernet tokens, with several keys so that keys can be changed.
 //
 // Source: docs/reference/wire.md section 6; the Fernet specification.
 
@@ -18,22 +18,22 @@ const ivAt = 9;
 const ciphertextAt = 25;
 const blockBytes = 16;
 const hmacBytes = 32;
-/** A token may come from a clock that is so many seconds ahead. */
+/** The most seconds that the clock of a token's sender may be ahead. */
 const maxAheadSeconds = 60;
 
-/** When a token is read, and how old it may be. */
+/** The time of reading and the maximum age of a token. */
 export interface TokenAge {
   /** Milliseconds since 1970. */
   readonly nowMs: number;
-  /** Seconds; compared with whole ones, as Python does. */
+  /** The maximum age in seconds. As in Python, whole seconds are compared. */
   readonly ttlSeconds: number;
 }
 
-/** Encrypts with the first of its keys, and reads what was encrypted with any of them. */
+/** Encrypts with the first key, and decrypts with any key. */
 export class Fernet {
   readonly #keys: ReadonlyArray<{ readonly signing: Buffer; readonly encryption: Buffer }>;
 
-  /** `keys` are texts of any length, at least one. @throws InvalidOptionError, which shows none of them */
+  /** `keys`: at least one text, of any length. @throws InvalidOptionError, which shows no key */
   constructor(keys: readonly string[]) {
     this.#keys = keys.map((key, i) => {
       if (typeof key !== 'string')
@@ -43,7 +43,7 @@ export class Fernet {
     });
   }
 
-  /** Makes a token, which is ASCII text. `iv` is for tests. */
+  /** Returns a token, which is ASCII text. `iv` is for tests. */
   encrypt(plaintext: Uint8Array, nowMs: number, iv: Uint8Array = randomBytes(blockBytes)): Buffer {
     const [key] = this.#keys;
     if (key === undefined)
@@ -57,7 +57,7 @@ export class Fernet {
     return Buffer.from(token.toString('base64').replaceAll('+', '-').replaceAll('/', '_'), 'latin1');
   }
 
-  /** Reads a token; without `age` of any time. @throws UndecodableError */
+  /** Decrypts a token; without `age` it may be of any age. @throws UndecodableError */
   decrypt(token: Uint8Array, age?: TokenAge): Buffer {
     const bytes = parse(token);
     const signed = bytes.subarray(0, -hmacBytes);

@@ -1,20 +1,20 @@
-// The writing half of the codec.
+// The JSON encoder.
 
 import { isMap, isUint8Array } from 'node:util/types';
 import { InvalidMessageError } from '../errors.js';
-import { messagePlace } from './message-place.js';
+import { messagePath } from './message-path.js';
 import { Float } from './msgpack-values.js';
 import { className, isPlainObject } from './plain-object.js';
 
-/** How many containers may stand around a value: as many as in MessagePack. */
+/** The deepest nesting, as in MessagePack. */
 const maxDepth = 511;
 
-/** Python neither reads nor writes an integer with more digits, since that takes the square of their number. */
+/** The most digits of an integer. Python refuses more, since converting them is slow. */
 export const maxDigits = 4300;
 
-/** Makes the text of one value. */
+/** Returns the text of one value. */
 export class JsonWriter {
-  /** The keys and indexes that lead to the value being written, kept to name it in an error. */
+  /** The path of the current value, for error messages. */
   readonly #path: Array<string | number> = [];
 
   write(value: unknown): string {
@@ -69,7 +69,7 @@ export class JsonWriter {
     return `{${text}}`;
   }
 
-  /** A key that is no text becomes the text of it, as in Python. */
+  /** Keys that are not text become text, as in Python. */
   #key(key: unknown, depth: number): string {
     if (typeof key === 'string') return quoted(key);
     const isScalar = ['number', 'bigint', 'boolean'].includes(typeof key) || key === null;
@@ -88,17 +88,18 @@ export class JsonWriter {
   }
 
   #refusal(depth: number, problem: string): InvalidMessageError {
-    return new InvalidMessageError(`${messagePlace(this.#path, depth)}: ${problem}`);
+    return new InvalidMessageError(`${messagePath(this.#path, depth)}: ${problem}`);
   }
 }
 
-/** The same numbers are integers as in MessagePack. */
+/** Integers are the same numbers as in MessagePack. */
 function numberText(value: number): string {
   return Number.isSafeInteger(value) && !Object.is(value, -0) ? String(value) : pythonFloat(value);
 }
 
 /**
- * The shortest text that reads back to the same double, in Python's form: `1.0`, `1e+16`, `1e-05`, `NaN`, `-Infinity`.
+ * The shortest text that reads back to the same double, in Python's form: `1.0`, `1e+16`, `1e-05`, `NaN`,
+ * `-Infinity`.
  */
 function pythonFloat(value: number): string {
   if (!Number.isFinite(value)) return String(value);

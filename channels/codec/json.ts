@@ -1,7 +1,8 @@
-// JSON as channels_redis writes and reads it with `serializer_format="json"`: Python's `json.dumps` and `json.loads`.
+// JSON as channels_redis writes and reads it with `serializer_format="json"`: Python's `json.dumps` and
+// `json.loads`.
 //
-// JSON.stringify does not write it: Python puts spaces between items, escapes what is not ASCII, and keeps 1.0 apart
-// from 1. JSON.parse reads it, once NaN, Infinity and large integers, which it does not know, were taken out.
+// JSON.stringify cannot write it: Python puts spaces between items, escapes non-ASCII characters, and writes
+// 1.0 and 1 differently. JSON.parse reads it after NaN, Infinity and large integers are replaced.
 //
 // Source: docs/reference/wire.md section 2; the `json` module of Python.
 
@@ -11,12 +12,12 @@ import { UndecodableError } from '../errors.js';
 import { JsonWriter, maxDigits } from './json-writer.js';
 
 /**
- * Writes a value as Python's `json.dumps` with its defaults would.
+ * Encodes a value as Python's `json.dumps` does.
  *
- * Takes what `encode` of msgpack.ts takes, with the same numbers as integers; but no byte strings and no extension
- * values, and a `bigint` of up to 4300 digits. Keys of a `Map` that are numbers, booleans or null become text.
+ * Accepts what `encode` of msgpack.ts accepts, without byte strings and extension values. A `bigint` may have
+ * 4,300 digits. `Map` keys that are numbers, booleans or null become text.
  *
- * @throws InvalidMessageError (`CHANNELS_ERR_INVALID_MESSAGE`) naming the place of what cannot be sent
+ * @throws InvalidMessageError (`CHANNELS_ERR_INVALID_MESSAGE`) with the path of the value that cannot be sent
  * @example encodeJson({ type: 'chat.message', text: 'tere' })
  */
 export function encodeJson(value: unknown): Uint8Array {
@@ -24,8 +25,8 @@ export function encodeJson(value: unknown): Uint8Array {
 }
 
 /**
- * Reads one value of JSON text in UTF-8, or of Python's, with `NaN`, `Infinity` and `-Infinity`. Of equal keys the last
- * one wins. Integers beyond 2^53-1 become `bigint`.
+ * Decodes one JSON value in UTF-8, including Python's `NaN`, `Infinity` and `-Infinity`. The last of equal
+ * keys counts. Integers beyond 2^53-1 become `bigint`.
  *
  * @throws UndecodableError (`CHANNELS_ERR_UNDECODABLE`)
  */
@@ -39,21 +40,21 @@ export function decodeJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(text, specials.size === 0 ? undefined : putBack);
   } catch {
-    // The original error quotes the text, which may be secret.
+    // JSON.parse's error quotes the text, which may be secret.
     throw new UndecodableError('the text is no JSON');
   }
 }
 
-/** How many containers may stand in each other: as many as in MessagePack. */
+/** The deepest nesting, as in MessagePack. */
 const maxDepth = 1024;
 
-/** Strings, so that nothing is looked for in them; brackets; numbers. The end of a string may be missing. */
+/** Strings (whose content is skipped), brackets and numbers. The end of a string may be missing. */
 const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"?|[[\]{}]|NaN|-?Infinity|-?\d[\d.eE+-]*/g;
 
-/** Stands for what was taken out. Nobody else knows it, so it is in no message. */
+/** Marks a replaced value. It is random, so no message contains it. */
 const mark = randomUUID();
 
-/** Replaces what JSON.parse cannot read by texts, and tells what each text stands for. Bounds the nesting. */
+/** Replaces what JSON.parse cannot read by texts, and returns the value of each text. Limits the nesting. */
 function takeOutSpecials(json: string): { text: string; specials: ReadonlyMap<unknown, number | bigint> } {
   const specials = new Map<unknown, number | bigint>();
   let depth = 0;

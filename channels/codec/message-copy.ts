@@ -1,12 +1,11 @@
-// Copies of messages, of which nobody may see another's changes: of one that was read once and goes to several
-// receivers, and of one that stays in this process.
+// Copies of messages, so that no receiver sees another's changes.
 
 import type { Received } from '../application.js';
 import { decode, encode } from './msgpack.js';
 import { ExtensionValue } from './msgpack-values.js';
 
 /**
- * Returns what a receiver elsewhere would get of a message, sharing nothing with it.
+ * Returns a copy as a receiver in another process would get it.
  *
  * @throws InvalidMessageError for what cannot be sent
  */
@@ -14,7 +13,7 @@ export function copyAsSent(message: object): Received {
   return decode(encode(message)) as Received;
 }
 
-/** Copies a value that a codec has read, which costs less than to read it anew. */
+/** Copies a decoded value, which is cheaper than to decode it again. */
 export function copyOf<T>(value: T): T {
   return (typeof value === 'object' && value !== null ? copyOfObject(value) : value) as T;
 }
@@ -24,6 +23,6 @@ function copyOfObject(value: object): object {
   if (value instanceof Uint8Array) return new Uint8Array(value);
   if (value instanceof Map) return new Map(Array.from(value, ([key, each]) => [copyOf(key), copyOf(each)]));
   if (value instanceof ExtensionValue) return new ExtensionValue(value.code, new Uint8Array(value.data));
-  // Unlike assignment to an empty object this keeps a key `__proto__` what it is, data.
+  // Unlike assignment, this keeps a key `__proto__` as data.
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, copyOf(each)]));
 }

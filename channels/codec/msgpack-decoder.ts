@@ -1,4 +1,4 @@
-// The reading half of the codec.
+// The MessagePack decoder.
 
 import { isUtf8 } from 'node:buffer';
 
@@ -6,10 +6,10 @@ import { UndecodableError } from '../errors.js';
 import { ExtensionValue } from './msgpack-values.js';
 import { setOwn } from './plain-object.js';
 
-/** How many containers may stand in each other; Python's reader has the same limit. */
+/** The deepest nesting, as in Python's decoder. */
 const maxDepth = 1024;
 
-/** Walks once through the bytes of one value. */
+/** Decodes one value. */
 export class Decoder {
   readonly #bytes: Buffer;
   #at = 0;
@@ -133,7 +133,7 @@ export class Decoder {
     return object;
   }
 
-  /** Goes on where the first byte key was met, `left` entries before the end. */
+  /** Decodes the rest of a map from its first byte key on; `left` entries remain. */
   #mapWithByteKeys(
     begun: Readonly<Record<string, unknown>>,
     firstKey: Uint8Array,
@@ -141,7 +141,7 @@ export class Decoder {
     depth: number,
   ): Map<string | Uint8Array, unknown> {
     const map = new Map<string | Uint8Array, unknown>(Object.entries(begun));
-    // A Map compares byte keys by identity, so equal ones are found by their text.
+    // A Map compares byte keys by identity, so equal keys are found by their text.
     const byteKeys = new Map<string, Uint8Array>();
     for (let i = 0; i < left; i++) {
       let key = i === 0 ? firstKey : this.#key();
@@ -177,7 +177,7 @@ export class Decoder {
     }
   }
 
-  /** Checks what a container announces, so that a few bytes cannot claim a huge list or a deep one. */
+  /** Checks the size and the depth of a container, so that a few bytes cannot claim a huge list. */
   #enter(depth: number, values: number): void {
     if (depth >= maxDepth) throw new UndecodableError(`values are nested deeper than ${maxDepth} levels`);
     if (values > this.#bytes.length - this.#at) throw cutShort();
@@ -198,7 +198,7 @@ export class Decoder {
     return this.#bytes.readUInt32BE(this.#take(4));
   }
 
-  /** Steps over `length` bytes and returns where they begin. */
+  /** Skips `length` bytes and returns their offset. */
   #take(length: number): number {
     const start = this.#at;
     const end = start + length;

@@ -1,21 +1,21 @@
-// The writing half of the codec.
+// The MessagePack encoder.
 
 import { isMap, isUint8Array } from 'node:util/types';
 
 import { InvalidMessageError } from '../errors.js';
-import { messagePlace } from './message-place.js';
+import { messagePath } from './message-path.js';
 import { ExtensionValue, Float } from './msgpack-values.js';
 import { className, isPlainObject } from './plain-object.js';
 
-/** How many containers may stand around a value; Python's packer has the same limit. */
+/** The deepest nesting, as in Python's packer. */
 const maxDepth = 511;
 const firstBufferBytes = 512;
 
-/** Writes one value into a buffer that grows. */
+/** Encodes one value into a growing buffer. */
 export class Encoder {
   #buffer = Buffer.allocUnsafe(firstBufferBytes);
   #length = 0;
-  /** The keys and indexes that lead to the value being written, kept to name it in an error. */
+  /** The path of the current value, for error messages. */
   readonly #path: Array<string | number> = [];
 
   encode(value: unknown): Uint8Array {
@@ -133,7 +133,7 @@ export class Encoder {
     else this.#sizeHeader(size, undefined, 0xde, 0xdf);
   }
 
-  /** The shortest of the headers that has room for the size; not every kind has one for sizes of one byte. */
+  /** Writes the shortest header for the size. Not every kind has a header for sizes of one byte. */
   #sizeHeader(size: number, code8: number | undefined, code16: number, code32: number): void {
     if (size <= 0xff && code8 !== undefined) this.#header(code8, 1, size);
     else if (size <= 0xffff) this.#header(code16, 2, size);
@@ -162,7 +162,7 @@ export class Encoder {
     this.#buffer.set(bytes, at);
   }
 
-  /** Makes room for `size` more bytes and returns where they begin. */
+  /** Reserves `size` bytes and returns their offset. */
   #reserve(size: number): number {
     const at = this.#length;
     this.#length += size;
@@ -175,7 +175,7 @@ export class Encoder {
   }
 
   #refusal(depth: number, problem: string): InvalidMessageError {
-    return new InvalidMessageError(`${messagePlace(this.#path, depth)}: ${problem}`);
+    return new InvalidMessageError(`${messagePath(this.#path, depth)}: ${problem}`);
   }
 }
 

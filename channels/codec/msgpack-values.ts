@@ -1,9 +1,8 @@
-// Values that MessagePack has and JavaScript has not.
+// Values of MessagePack that JavaScript lacks.
 
 /**
- * A number that has to reach Python as a float although it may be whole. JavaScript does not tell `2.0` from `2`,
- * so a measured value that happens to be whole would change its type on the way, and a peer that calls
- * `x.is_integer()` or checks `isinstance(x, float)` would fail once in a while. Reading it back yields a plain number.
+ * A number that reaches Python as a float even if it is whole. JavaScript does not distinguish `2.0` from
+ * `2`, but a Python peer may check for `float`. Decoding returns a plain number.
  */
 export class Float {
   readonly value: number;
@@ -13,7 +12,7 @@ export class Float {
   }
 }
 
-/** A value of an extension type: kept as it came, and written again unchanged. A timestamp has code -1. */
+/** A value of an extension type. It is encoded again unchanged. A timestamp has code -1. */
 export class ExtensionValue {
   /** -128 … 127; Python accepts 0 … 127, and -1 for a timestamp of 4, 8 or 12 bytes. */
   readonly code: number;

@@ -1,19 +1,19 @@
-// From a message to bytes and back, in the two forms that channels_redis has.
+// The two serializers of channels_redis.
 
 import { InvalidOptionError } from '../errors.js';
 import { decodeJson, encodeJson } from './json.js';
 import { decode, encode } from './msgpack.js';
 
-/** The names of the original's `serializer_format`. */
+/** The values of `serializer_format` of channels_redis. */
 export type SerializerName = 'msgpack' | 'json';
 
-/** Writes and reads values; what it refuses is an InvalidMessageError or an UndecodableError. */
+/** Encodes and decodes values. Throws InvalidMessageError and UndecodableError. */
 export interface Serializer {
   encode(value: unknown): Uint8Array;
   decode(bytes: Uint8Array): unknown;
   /**
-   * Writes a message once but for a last property, and returns what completes it with each value of that. The bytes
-   * are those of `encode({ ...message, [lastKey]: value })`.
+   * Encodes all of a message except its last property. Returns a function that adds that property's value.
+   * The bytes are those of `encode({ ...message, [lastKey]: value })`.
    */
   encodeBut(message: Readonly<Record<string, unknown>>, lastKey: string): (lastValue: unknown) => Uint8Array;
 }
@@ -38,7 +38,7 @@ const json: Serializer = {
   },
 };
 
-/** The serializer of a name, `msgpack` when there is none. @throws InvalidOptionError */
+/** Returns the serializer of a name; default `msgpack`. @throws InvalidOptionError */
 export function serializerOf(name: unknown = 'msgpack'): Serializer {
   if (name === 'msgpack') return msgpack;
   if (name === 'json') return json;

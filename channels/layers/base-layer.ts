@@ -1,4 +1,4 @@
-// What all layers have in common: options, checks of names and messages, and how a call becomes a batch.
+// What all layers share: options, checks of names and messages, and the way from a call to a batch.
 
 import type { Message, Received } from '../application.js';
 import { checkChannelName, checkGroupName } from '../channel-name.js';
@@ -38,13 +38,13 @@ import {
   type PeekOptions,
   peekAt,
 } from '../stats.js';
-import { patiently } from '../waiting/patience.js';
+import { waitAtMost } from '../waiting/wait-at-most.js';
 import { chunks, reading, writeEach } from './outgoing.js';
 
-/** The options of a layer, checked. */
+/** The checked options of a layer. */
 export interface LayerRules {
   readonly capacity: (channel: string) => number;
-  /** Milliseconds for which messages of a channel are kept. */
+  /** Milliseconds until a message of a channel expires. */
   readonly expiryMsOf: (channel: string) => number;
   readonly groupExpiryMs: number;
   readonly maxDeliveries: number;
@@ -53,23 +53,26 @@ export interface LayerRules {
   readonly onDrop: ((dropped: DroppedMessage) => void) | undefined;
 }
 
-/** What of a store can be seen without taking anything. */
+/** Reads a store without taking messages. */
 export interface StoreView {
-  /** A key may come several times, as from several hosts. */
+  /** A key occurs once for each host that has it. */
   depths(): KeyDepth[] | Promise<KeyDepth[]>;
   peek(key: string, max: number, onLease: boolean): Peeked[] | Promise<Peeked[]>;
-  /** By name. */
+  /** Sorted by name. */
   groups(group: string | undefined): GroupReport[] | Promise<GroupReport[]>;
 }
 
-/** How many messages of one `sendMany` are put at once, so that the store serves others in between. */
+/** The most messages of one `sendMany` in one write, so that the store can serve others in between. */
 const messagesPerPut = 500;
 
-/** A layer, `B` being a message as its store has it. Subclasses move messages; names and messages are checked. */
+/**
+ * The base of all layers; `B` is a message as the store holds it. It checks names and messages; subclasses
+ * move messages.
+ */
 export abstract class BaseLayer<B> implements ChannelLayer {
   abstract readonly extensions: ReadonlySet<Extension>;
   protected readonly rules: LayerRules;
-  /** Undefined for a layer that has none. */
+  /** Undefined for a layer without leases. */
   protected abstract readonly leases: Leases | undefined;
   protected abstract readonly view: StoreView;
   #closing: Promise<void> | undefined;
@@ -87,17 +90,22 @@ export abstract class BaseLayer<B> implements ChannelLayer {
 
   /** @throws InvalidMessageError */
   protected abstract write(message: Readonly<Record<string, unknown>>, channel: string): B;
-  /** Puts messages under a channel's key, in their order; returns how many of each part had room: the first so many. */
+  /**
+   * Puts messages under a channel's key, in order. Returns for each part how many messages it accepted; it
+   * refuses the rest.
+   */
   protected abstract put(
     channel: string,
     parts: ReadonlyArray<readonly B[]>,
     signal?: AbortSignal,
   ): Promise<readonly number[]>;
-  /** Writes the message before anything is awaited, so that what the caller changes afterwards is not sent. */
+  /** Encodes the message before the first `await`, so that later changes by the caller do not count. */
   protected abstract putToGroup(group: string, message: Readonly<Record<string, unknown>>): Promise<void>;
-  /** Waits for the next messages of a channel, at least one and at most `max`. */
+  /** Waits for at least one message of a channel, and takes at most `max`. */
   protected abstract receiveSome(channel: string, max: number, signal?: AbortSignal): Promise<Received[]>;
-  /** Takes what is there, of a general channel. Without it, some turns of the event loop do. */
+  /**
+   * Takes the messages that a general channel has now. Layers without it wait a few turns of the event loop.
+   */
   protected takeNow?(
     channel: string,
     max: number,
@@ -156,7 +164,7 @@ export abstract class BaseLayer<B> implements ChannelLayer {
       signal?.throwIfAborted();
       return this.takeNow(channel, max, leaseMs);
     }
-    return patiently(waitMs, signal, (signal) => this.#receive(channel, max, leaseMs, signal));
+    return waitAtMost(waitMs, signal, (signal) => this.#receive(channel, max, leaseMs, signal));
   }
 
   abstract newChannel(prefix?: string): Promise<string>;
@@ -235,10 +243,10 @@ export abstract class BaseLayer<B> implements ChannelLayer {
   /** @throws InvalidOptionError when the layer has no leases */
   #leases(): Leases {
     if (this.leases !== undefined) return this.leases;
-    throw new InvalidOptionError('lease', 'left out: this layer has no leases', 'a call that needs them');
+    throw new InvalidOptionError('lease', 'omitted: this layer has no leases', 'a call that needs them');
   }
 
-  /** Returns the length of the lease; undefined without one. */
+  /** Returns the length of the lease; undefined without a lease. */
   #checkReceive(channel: string, lease: unknown): number | undefined {
     this.#check(channel);
     if (lease === undefined) return undefined;

@@ -1,8 +1,9 @@
-// The process-specific channels of one layer object, which every layer has in common.
+// The process-specific channels of one layer object. All layers use it.
 //
-// On the medium (a table, a sorted set) all messages for one process lie under one key, `specific.CLIENT!`. While
-// somebody waits on one of the process's channels, one reader takes them from there and hands each to the local
-// channels it names. While nobody waits, nothing is taken: the messages stay where the sender's capacity counts.
+// In the store (a table, a sorted set) all messages for one process are under one key, `specific.CLIENT!`.
+// While somebody waits on a channel of the process, one reader takes them and passes each to the local
+// channels that it names. While nobody waits, the messages stay in the store, where the sender's capacity
+// counts them.
 
 import { randomBytes } from 'node:crypto';
 import type { Received } from '../application.js';
@@ -12,46 +13,45 @@ import { ForeignChannelError, LayerClosedError } from '../errors.js';
 import type { DroppedMessage } from '../layer.js';
 import { WaitingQueue } from '../waiting/waiting-queue.js';
 
-/** So many messages are taken at once at most. */
+/** The most messages in one take. */
 const messagesPerTake = 100;
 
-/** A message that was taken from under a process key. */
+/** A message taken from a process key. */
 export interface ProcessMessage {
-  /** The full names of the local channels it is for. */
+  /** The full names of its local channels. */
   readonly channels: readonly string[];
-  /** Makes the message anew; called for each of the channels, so that none sees another's changes. */
+  /** Returns a new copy. Called once for each channel, so that no receiver sees another's changes. */
   read(): Received;
 }
 
-/** A message that was read once: where it is for several channels, each gets a copy. */
+/** A message that was decoded once. Each of its channels gets a copy. */
 export function processMessage(channels: readonly string[], message: Received): ProcessMessage {
   return { channels, read: () => (channels.length === 1 ? message : copyOf(message)) };
 }
 
 export interface LocalQueuesOptions {
-  /** How many messages a local channel keeps while nobody receives on it; beyond it the oldest is dropped. */
+  /** The most messages that a local channel keeps while nobody receives on it. Then it drops the oldest. */
   readonly capacity: (channel: string) => number;
-  /** Milliseconds for which they are kept. */
+  /** Milliseconds until a kept message expires. */
   readonly expiryMs: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
   /**
-   * Takes the next messages from under a process key, at most so many as are wanted, waiting until there is at least
-   * one. Called by one reader a key at a time. When the signal is aborted (nobody waits any more) it rejects or, having
-   * taken something, resolves with it: nothing is lost either way. Any other rejection is passed to all who wait on
-   * that key.
+   * Waits for at least one message of a process key, and takes at most `wanted`. One reader calls it for each
+   * key, one call at a time. After an abort it rejects, or resolves with messages that it already took, so
+   * nothing is lost. All waiters of the key get any other rejection.
    */
   readonly take: (key: string, wanted: number, signal: AbortSignal) => Promise<readonly ProcessMessage[]>;
 }
 
-/** Names the channels that only this layer object receives on, and hands their messages out. */
+/** Creates process-specific channels and delivers their messages. */
 export class LocalQueues {
-  /** 32 hex digits, other ones for each layer object. */
+  /** 32 hex digits, different for each layer object. */
   readonly clientId: string = randomHex();
   readonly #options: LocalQueuesOptions;
   readonly #channels = new Map<string, LocalChannel>();
-  /** By key, where messages are taken from. */
+  /** The readers, by key. */
   readonly #readers = new Map<string, Reader>();
   #nextSweepAt: number;
   #isClosed = false;
@@ -61,16 +61,20 @@ export class LocalQueues {
     this.#nextSweepAt = options.now() + options.expiryMs;
   }
 
-  /** Makes a new name: `specific.CLIENT!LOCAL`. @throws InvalidNameError when the prefix makes it no valid one */
+  /**
+   * Returns a new name: `specific.CLIENT!LOCAL`.
+   *
+   * @throws InvalidNameError when the prefix makes it no valid one
+   */
   newChannel(prefix = 'specific'): string {
     return checkChannelName(`${prefix}.${this.clientId}!${randomHex()}`);
   }
 
   /**
-   * Waits for messages of a process-specific channel: as many as there are for it, at most `max`.
+   * Waits for at least one message of a process-specific channel, and takes at most `max`.
    *
-   * @throws ForeignChannelError when another layer object made the channel; LayerClosedError after `close`; the
-   *   signal's reason
+   * @throws ForeignChannelError when another layer object made the channel; LayerClosedError after `close`;
+   *   the signal's reason
    */
   async receiveMany(channel: string, max: number, signal?: AbortSignal): Promise<Received[]> {
     const known = this.#channels.get(channel);
@@ -85,12 +89,12 @@ export class LocalQueues {
       return (await taken).map(({ message }) => message);
     } finally {
       this.#release(local);
-      // Who receives one by one waits again before the end of this turn.
+      // A receiver that takes single messages waits again before the end of this turn.
       if (local.queue.waiting === 0) setImmediate(() => this.#forgetIfUnused(local));
     }
   }
 
-  /** Throws away what is kept. Who waits goes on waiting. */
+  /** Drops all kept messages. Waiters go on waiting. */
   clear(): void {
     for (const local of this.#channels.values()) {
       local.queue.clear();
@@ -98,7 +102,7 @@ export class LocalQueues {
     }
   }
 
-  /** Ends all waits with LayerClosedError; resolves when no `take` is under way any more. Safe to call twice. */
+  /** Ends all waits with LayerClosedError. Resolves when no `take` is running. Safe to call twice. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const { queue } of this.#channels.values()) queue.fail(new LayerClosedError());
@@ -113,14 +117,14 @@ export class LocalQueues {
     return local;
   }
 
-  /** Has messages taken for a queue. */
+  /** Requests messages for a queue. */
   #want({ key, queue }: LocalChannel): void {
     const reader = this.#readers.get(key);
     if (reader !== undefined) reader.wanted.add(queue);
     else this.#read(key, new Set([queue]));
   }
 
-  /** Somebody stopped waiting; without anybody the `take` under way is called off. */
+  /** Removes a queue without waiters. Aborts the running `take` when no queue is left. */
   #release({ key, queue }: LocalChannel): void {
     const reader = this.#readers.get(key);
     if (reader === undefined || queue.waiting > 0) return;
@@ -128,7 +132,7 @@ export class LocalQueues {
     if (reader.wanted.size === 0) reader.taking.abort();
   }
 
-  /** Takes messages from under a key for as long as somebody wants them, one `take` at a time. */
+  /** Takes messages of a key while a queue wants them, one `take` at a time. */
   #read(key: string, wanted: Set<WaitingQueue<Kept>>): void {
     const reader = { wanted, taking: new AbortController(), ended: Promise.resolve() };
     this.#readers.set(key, reader);
@@ -151,7 +155,7 @@ export class LocalQueues {
     try {
       return await this.#options.take(key, Math.min(Math.max(count, 1), messagesPerTake), signal);
     } catch (error) {
-      // Called off, that is no failure; and whoever came since then gets a new `take`.
+      // An aborted `take` is not a failure. Waiters that came later get a new `take`.
       if (signal.aborted) return [];
       for (const queue of wanted) queue.fail(error);
       wanted.clear();
@@ -175,7 +179,9 @@ export class LocalQueues {
     this.#sweepWhenDue();
   }
 
-  /** Forgets what lies on channels that nobody receives on any more, as those of connections that are gone. */
+  /**
+   * Drops messages of channels on which nobody receives any more, for example those of closed connections.
+   */
   #sweepWhenDue(): void {
     const now = this.#options.now();
     if (now < this.#nextSweepAt) return;
@@ -203,7 +209,7 @@ export class LocalQueues {
 
 interface LocalChannel {
   readonly name: string;
-  /** Under which its messages lie on the medium. */
+  /** The key of its messages in the store. */
   readonly key: string;
   readonly queue: WaitingQueue<Kept>;
 }
@@ -214,9 +220,9 @@ interface Kept {
 }
 
 interface Reader {
-  /** The queues of the key on which somebody waits. */
+  /** The queues of the key that have waiters. */
   readonly wanted: Set<WaitingQueue<Kept>>;
-  /** Calls off the `take` under way. */
+  /** Aborts the running `take`. */
   taking: AbortController;
   readonly ended: Promise<void>;
 }

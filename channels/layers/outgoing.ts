@@ -1,17 +1,17 @@
-// What the layers have in common when many messages are sent at once.
+// How all layers encode many messages at once.
 
 import { ChannelsError, InvalidMessageError } from '../errors.js';
 import { accepted, checkMessage, type SendOutcome } from '../layer.js';
 
-/** Messages in the bytes of a layer. */
+/** Encoded messages of one call. */
 export interface Outgoing<B> {
-  /** For each message; those that can be sent count as accepted for now. */
+  /** One for each message. Sendable messages count as accepted until the store refuses them. */
   readonly outcomes: SendOutcome[];
-  /** The bytes of those that can be sent, each with the place of its outcome. */
+  /** The bytes of the sendable messages, each with the index of its outcome. */
   readonly sendable: ReadonlyArray<{ readonly bytes: B; readonly index: number }>;
 }
 
-/** Writes messages at once, so that what is changed later is not sent; those that are none are refused. */
+/** Encodes messages at once, so that later changes by the caller do not count. Refuses invalid messages. */
 export function writeEach<B>(
   messages: readonly unknown[],
   write: (message: Readonly<Record<string, unknown>>) => B,
@@ -29,7 +29,11 @@ export function writeEach<B>(
   return { outcomes, sendable };
 }
 
-/** Reads a message; what its getters throw is a fault of the message. @throws InvalidMessageError */
+/**
+ * Reads a message. An error in a getter of the message becomes an InvalidMessageError.
+ *
+ * @throws InvalidMessageError
+ */
 export function reading<T>(read: () => T): T {
   try {
     return read();
@@ -44,7 +48,7 @@ export function chunks<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
 
-/** Waits for all, and then rejects with the first failure. */
+/** Waits for all promises, then rejects with the first failure. */
 export async function allDone<T>(work: ReadonlyArray<Promise<T>>): Promise<T[]> {
   return (await Promise.allSettled(work)).map((outcome) => {
     if (outcome.status === 'rejected') throw outcome.reason;

@@ -1,4 +1,4 @@
-// What all layers that keep messages have in common.
+// What all layers share that store messages.
 
 import type { Received } from '../application.js';
 import type { Extension, LayerOptions } from '../layer.js';
@@ -6,7 +6,7 @@ import type { Leases } from '../leases.js';
 import { BaseLayer } from './base-layer.js';
 import { LocalQueues, type ProcessMessage } from './local-queues.js';
 
-/** A layer that keeps messages under keys, `B` being one as its store has it. */
+/** A layer that stores messages under keys; `B` is a message as the store holds it. */
 export abstract class StoredLayer<B> extends BaseLayer<B> {
   readonly extensions: ReadonlySet<Extension> = new Set<Extension>(['groups', 'flush', 'lease', 'stats']);
   protected abstract override readonly leases: Leases;
@@ -21,7 +21,7 @@ export abstract class StoredLayer<B> extends BaseLayer<B> {
     });
   }
 
-  /** Takes the next messages under a key, at least one and at most `max`. */
+  /** Waits for at least one message of a key, and takes at most `max`. */
   protected abstract take(
     key: string,
     max: number,

@@ -1,4 +1,4 @@
-// Notices listeners that go deaf, and that hear again.
+// Reports listeners that become deaf, and those that recover.
 
 import { type Clock, pause } from '../clock.js';
 import { isOverdue, type Listening, silentMs } from './listening.js';
@@ -6,7 +6,7 @@ import type { WorkerEvent } from './worker-events.js';
 
 export interface WatchedListener {
   readonly channel: string;
-  /** Undefined while nothing is asked of the layer. */
+  /** What the layer knows of its store; undefined while nobody receives. */
   listening(): Listening | undefined;
 }
 
@@ -16,16 +16,18 @@ export interface ListenerWatchOptions {
   readonly report: (event: WorkerEvent) => void;
 }
 
-/** Between two checks, and while a listener is deaf. */
+/** Between two checks, and between two checks while a listener is deaf. */
 const checkEveryMs = 3000;
 const checkDeafEveryMs = 1000;
-/** A check that comes later than this shows that this process stood still, and has yet to read what has come. */
+/**
+ * A check that is later than this is skipped: the process was suspended, and has not yet read the answers.
+ */
 const tooLateMs = 250;
 
-/** Reports once when a listener begins to be deaf, and once when the store was heard of again. */
+/** Reports once when a listener becomes deaf, and once when its store answers again. */
 export class ListenerWatch {
   readonly #options: ListenerWatchOptions;
-  /** Since when, in the clock's milliseconds, by channel. */
+  /** The start of each silence, in the clock's milliseconds, by channel. */
   readonly #deafSince = new Map<string, number>();
 
   constructor(options: ListenerWatchOptions) {
@@ -55,7 +57,7 @@ export class ListenerWatch {
       report({ type: 'deaf', channel, silentMs: silent, dueMs: found.dueMs });
       return;
     }
-    // One that has given up and asks anew has heard of nothing yet.
+    // A listener that has just started to ask again has no answer yet.
     const { heardMsAgo = null, dueMs = 0 } = found ?? {};
     if (heardMsAgo === null || heardMsAgo > dueMs) return;
     this.#deafSince.delete(channel);

@@ -1,44 +1,44 @@
-// How one who waits for messages tells that none comes from that none could.
+// Whether a listener that receives nothing is idle or deaf.
 //
-// A store that died without a word looks, from here, like one on whose channels nobody sends. So each layer asks its
-// store now and then, be it for messages that it does not expect, and knows by when an answer is due.
+// A store that died silently looks like a store with no messages. So each layer asks its store at intervals
+// and knows when the answer is due.
 
-/** What a layer knows of the store from which messages of a channel would come. */
+/** What a layer knows of the store that holds a channel's messages. */
 export interface Listening {
-  /** Milliseconds for which somebody in this process has waited without a break. */
+  /** Milliseconds for which this process has waited for messages without a break. */
   readonly waitingMs: number;
-  /** Milliseconds since the store was last heard of; null when it never was. */
+  /** Milliseconds since the store's last answer; null before the first one. */
   readonly heardMsAgo: number | null;
-  /** Milliseconds within which a healthy store is heard of again, with something added for a busy one. */
+  /** Milliseconds within which a healthy store answers, with a margin for a busy one. */
   readonly dueMs: number;
 }
 
-/** How a listener is doing. See `listenerState`. */
+/** The state of a listener. See `listenerState`. */
 export type ListenerState = 'waiting' | 'busy' | 'paused' | 'restarting' | 'deaf';
 
 export interface ListenerFacts {
-  /** Whether the listener or its application failed, and the time to try again has not come. */
+  /** Whether the listener or its application failed and waits for its next try. */
   readonly isRestarting: boolean;
   /** Whether a message is in hand. */
   readonly isHandling: boolean;
-  /** Whether no message is handed out although there is one, or none is taken any more. */
+  /** Whether a message waits for a slot, or the listener takes no more messages. */
   readonly isHeldBack: boolean;
-  /** Of the layer; undefined while nothing is asked of it, and for a layer that cannot be deaf. */
+  /** From the layer; undefined while nobody receives, and for a layer whose store is in this process. */
   readonly listening: Listening | undefined;
 }
 
 /**
- * Judges a listener. The first that is so decides:
+ * Returns the state of a listener. The first row that is true decides:
  *
- * | state | is so when |
+ * | state | when |
  * | --- | --- |
- * | restarting | something failed and is tried again soon |
- * | deaf | it has waited longer, and has heard of the store longer ago, than within which the store was due |
- * | busy | a message is being handled |
- * | paused | a message waits for a place among those that are handled, or the worker stops and takes no more |
- * | waiting | otherwise: a message that is sent now comes |
+ * | restarting | the listener or its application failed and is tried again soon |
+ * | deaf | the store's answer is overdue |
+ * | busy | a handler runs |
+ * | paused | a message waits for a slot, or the worker stops and takes no more |
+ * | waiting | otherwise; a message that is sent now arrives |
  *
- * A listener that handles a message and waits for the next is deaf, too, when it is: what it handles came before.
+ * A listener can be deaf while a handler runs: that message arrived earlier.
  */
 export function listenerState(facts: ListenerFacts): ListenerState {
   if (facts.isRestarting) return 'restarting';
@@ -47,17 +47,17 @@ export function listenerState(facts: ListenerFacts): ListenerState {
   return facts.isHeldBack ? 'paused' : 'waiting';
 }
 
-/** Whether the store was due and has not been heard of. */
+/** Whether the store's answer is overdue. */
 export function isOverdue({ dueMs, ...listening }: Listening): boolean {
   return silentMs(listening) > dueMs;
 }
 
-/** Milliseconds for which the store has owed a word: since it was heard of, or since somebody began to wait. */
+/** Milliseconds since the store's last answer, or since the wait began if that is later. */
 export function silentMs({ waitingMs, heardMsAgo }: Omit<Listening, 'dueMs'>): number {
   return Math.min(waitingMs, heardMsAgo ?? Number.POSITIVE_INFINITY);
 }
 
-/** That of the store which was silent the longest beyond what was due; undefined for none. */
+/** The store whose answer is the most overdue; undefined without stores. */
 export function worstOf(stores: readonly Listening[]): Listening | undefined {
   const lateMs = (store: Listening) => silentMs(store) - store.dueMs;
   return stores.reduce<Listening | undefined>(
@@ -66,16 +66,18 @@ export function worstOf(stores: readonly Listening[]): Listening | undefined {
   );
 }
 
-/** What is known of a store; `since` and `heardAt` are in ms of this process's clock. */
+/** Makes a `Listening`; `since` and `heardAt` are in milliseconds of `performance.now`. */
 export function listeningTo(since: number, heardAt: number | undefined, dueMs: number): Listening {
   const now = performance.now();
   return { waitingMs: now - since, heardMsAgo: heardAt === undefined ? null : now - heardAt, dueMs };
 }
 
-/** How late a reply may be that a store gives at an interval: half of what a connection may take before it is given up. */
+/** The largest margin for a late reply. */
 const longestLateMs = 2500;
 
-/** `dueMs` of a store that is asked every so often, over connections that are given up after `replyWithinMs`. */
+/**
+ * `dueMs` of a store that is asked every `everyMs` over a connection with the reply timeout `replyWithinMs`.
+ */
 export function dueAfterMs(everyMs: number, replyWithinMs: number): number {
   return everyMs + Math.min(replyWithinMs / 2, longestLateMs);
 }

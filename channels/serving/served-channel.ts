@@ -1,10 +1,10 @@
-// One channel of a worker: a listener that takes messages from the layer, and the application instance they go to.
+// One channel of a worker: it takes messages from the layer and passes them to an application instance.
 //
 //   layer ── listen() ──▶ inbox ── receive() ──▶ instance, in a slot of the worker
 //            (at most `prefetch` in the inbox and in hand together)
 //
-// A message leaves the inbox in the same step in which the instance is given it. So whatever ends, and whenever,
-// an instance or a wait, a message is either in the inbox or in hand.
+// A message moves from the inbox to the instance in one step. So a message is always either in the inbox or
+// in hand, whenever an instance or a wait ends.
 
 import {
   type Application,
@@ -26,7 +26,7 @@ import {
   StopConsumer,
 } from '../errors.js';
 import type { ChannelLayer } from '../layer.js';
-import { Bell } from '../waiting/bell.js';
+import { Notifier } from '../waiting/notifier.js';
 import type { WaitingQueue } from '../waiting/waiting-queue.js';
 import { type Listening, listenerState } from './listening.js';
 import { Intake, type Taken } from './taken-messages.js';
@@ -35,41 +35,41 @@ import type { ChannelStats, WorkerEvent } from './worker-events.js';
 export interface ServedChannelOptions {
   readonly application: Application;
   readonly layer: ChannelLayer;
-  /** Messages taken and not finished, at most: the one in hand, and those ahead of it. */
+  /** The most unfinished messages: the one in hand and those in the inbox. */
   readonly prefetch: number;
-  /** Milliseconds of a lease; undefined for at most once. */
+  /** Milliseconds of a lease; undefined without leases. */
   readonly leaseMs: number | undefined;
-  /** The worker's, shared by all its channels: as many items as messages may be in hand. */
+  /** The free slots of the worker. A message in hand holds one. All channels of the worker share them. */
   readonly slots: WaitingQueue<true>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly report: (event: WorkerEvent) => void;
 }
 
-/** Serves one channel, from the first `receive` to the last handler's end. */
+/** Serves one channel, from the first `receive` to the end of the last handler. */
 export class ServedChannel {
   readonly channel: string;
   readonly #options: ServedChannelOptions;
   readonly #intake: Intake;
-  /** Acknowledgements under way. The next message does not wait for them. */
-  readonly #telling = new Set<Promise<void>>();
+  /** Unfinished acknowledgements. The next message does not wait for them. */
+  readonly #acknowledging = new Set<Promise<void>>();
   readonly #inbox: InboxMessage[] = [];
-  readonly #inboxChanged = new Bell();
-  /** In a row. */
+  readonly #inboxChanged = new Notifier();
+  /** Failures in a row. */
   #listenerFailures = 0;
-  /** Whether the last batch was as large as it could be. */
+  /** Whether the last batch was as large as requested. */
   #isBusy = false;
-  /** Set when nothing more will come into the inbox. */
+  /** Whether the listener has ended. */
   #isInputOver = false;
-  /** The message that the instance was given and has not finished. It holds a slot. */
+  /** The message that the instance handles. It holds a slot. */
   #inHand: (InboxMessage & { readonly since: number }) | undefined;
-  /** Whether the instance was given a message. */
+  /** Whether the current instance got a message. */
   #tookMessage = false;
-  /** Ends the instance's waits; aborted when the instance has ended. */
+  /** Ends the waits of the current instance. */
   #instanceOver = new AbortController();
-  /** Aborted by `end`. */
+  /** Ends the extension of leases. */
   readonly #over = new AbortController();
-  /** How many of listener and application wait to be tried again. */
+  /** How many of the two, listener and application, wait for their next try. */
   #restarting = 0;
   #counts = { received: 0, handled: 0, failed: 0, dropped: 0, returned: 0, lost: 0 };
   #lastError: { readonly error: Error; readonly at: number } | undefined;
@@ -104,37 +104,37 @@ export class ServedChannel {
     };
   }
 
-  /** What the layer says of its store; undefined while nothing is asked of it. */
+  /** What the layer knows of its store; undefined while nobody receives. */
   listening(): Listening | undefined {
     return this.#options.layer.listening?.(this.channel);
   }
 
   /**
-   * Takes messages until `stopping`, which calls off the wait and loses nothing. `onWaiting` is called when the
-   * layer was asked for the first message.
+   * Takes messages from the layer until `stopping`. Calls `onListening` when the first receive has begun.
    *
-   * @throws LayerClosedError, ForeignChannelError: what trying again cannot mend. All else is reported and tried again
+   * @throws LayerClosedError, ForeignChannelError, which are permanent. It reports other errors and tries
+   *   again
    */
-  async listen(stopping: AbortSignal, onWaiting: () => void): Promise<void> {
+  async listen(stopping: AbortSignal, onListening: () => void): Promise<void> {
     try {
-      let tell: (() => void) | undefined = onWaiting;
+      let notify: (() => void) | undefined = onListening;
       for (let room = await this.#room(stopping); room > 0; room = await this.#room(stopping)) {
         const next = this.#take(room, stopping);
-        tell?.();
-        tell = undefined;
+        notify?.();
+        notify = undefined;
         const taken = await next;
         this.#isBusy = taken.length === room;
         for (const each of taken) this.#accept(each);
       }
     } finally {
       this.#isInputOver = true;
-      this.#inboxChanged.ring();
+      this.#inboxChanged.notify();
     }
   }
 
   /**
-   * Runs one application instance after another until the listener has ended and the inbox is empty. When
-   * `stopping` comes while the application cannot be started, what is in the inbox stays there.
+   * Runs one application instance after another until the listener has ended and the inbox is empty. If the
+   * application keeps failing to start, `stopping` ends it and the inbox keeps its messages.
    */
   async serve(stopping: AbortSignal): Promise<void> {
     void this.#intake.extendLeases(this.#over.signal);
@@ -151,8 +151,8 @@ export class ServedChannel {
   }
 
   /**
-   * Reports the handler that still runs, if one does, ends its instance and puts back what was not begun. Called
-   * when there is nothing more to wait for.
+   * Ends the instance, reports its handler if that still runs, and puts unstarted messages back. The worker
+   * calls it last, after the grace.
    */
   async end(signal: AbortSignal): Promise<void> {
     if (this.#inHand !== undefined) {
@@ -161,16 +161,17 @@ export class ServedChannel {
       const runningMs = this.#options.clock.now() - since;
       this.#options.report({ type: 'gaveUp', channel: this.channel, messageType: message.type, runningMs });
     }
-    const leftOver = this.#inbox.splice(0);
+    const unstarted = this.#inbox.splice(0);
     this.#instanceOver.abort(new StopConsumer());
-    await this.#giveBack(leftOver, signal);
-    await Promise.all(this.#telling);
+    await this.#giveBack(unstarted, signal);
+    await Promise.all(this.#acknowledging);
     this.#over.abort();
   }
 
   /**
-   * How many messages to ask for; none when it is time to stop. While the channel gives all that it is asked for, half
-   * of them are finished first, so that a busy channel is taken from in batches and not one by one.
+   * Waits until there is room, and returns how many messages to request; 0 after `stopping`. On a busy
+   * channel it waits until half of the messages are finished, so that it takes batches and not single
+   * messages.
    */
   async #room(stopping: AbortSignal): Promise<number> {
     const { prefetch } = this.#options;
@@ -179,12 +180,14 @@ export class ServedChannel {
     return stopping.aborted ? 0 : prefetch - this.#held;
   }
 
-  /** How many messages a crash of this process would take with it. */
+  /** The number of unfinished messages. */
   get #held(): number {
     return this.#inbox.length + (this.#inHand === undefined ? 0 : 1);
   }
 
-  /** Waits for messages. There are none when the wait was called off, and after a failure, when it is time to try again. */
+  /**
+   * Waits for messages. Returns none after `stopping`, and after a failure when it is time for the next try.
+   */
   async #take(max: number, stopping: AbortSignal): Promise<readonly Taken[]> {
     const { channel } = this;
     const { report, random } = this.#options;
@@ -208,7 +211,7 @@ export class ServedChannel {
     this.#counts.received++;
     if (isMessage(taken.received)) {
       this.#inbox.push({ message: taken.received, taken });
-      this.#inboxChanged.ring();
+      this.#inboxChanged.notify();
       return;
     }
     this.#done(taken);
@@ -222,7 +225,7 @@ export class ServedChannel {
     return this.#inbox.length > 0;
   }
 
-  /** Runs one instance to its end, and tells whether it took a message, and if not, why it ended. */
+  /** Runs one instance to its end. Returns whether it took a message, and the error that ended it. */
   async #runInstance(): Promise<{ tookMessage: boolean; error: Error }> {
     const over = new AbortController();
     this.#instanceOver = over;
@@ -266,10 +269,10 @@ export class ServedChannel {
     }
   }
 
-  /** Passes over those that went to another receiver meanwhile. */
+  /** The next message of the inbox. Skips messages whose lease is over: another receiver may have them. */
   #nextInInbox(): InboxMessage | undefined {
     for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
-      this.#inboxChanged.ring();
+      this.#inboxChanged.notify();
       if (!this.#intake.isOver(next.taken)) return next;
       this.#intake.failed(next.taken);
       this.#counts.returned++;
@@ -277,7 +280,7 @@ export class ServedChannel {
     return undefined;
   }
 
-  /** The message in hand is handled: the instance asks for the next one, or has ended in peace. */
+  /** Completes the message in hand: the instance asked for the next one, or ended without an error. */
   #finish(): void {
     const taken = this.#letGo()?.taken;
     if (taken === undefined) return;
@@ -304,13 +307,13 @@ export class ServedChannel {
     else this.#reportError({ type: 'handlerFailed', channel, messageType, error });
   }
 
-  /** Has the layer told that a message is not to come again. */
+  /** Acknowledges a message in the background. */
   #done(taken: Taken | undefined): void {
     if (taken === undefined) return;
-    const told: Promise<void> = this.#intake.done(taken).then(() => {
-      this.#telling.delete(told);
+    const acknowledged: Promise<void> = this.#intake.done(taken).then(() => {
+      this.#acknowledging.delete(acknowledged);
     });
-    this.#telling.add(told);
+    this.#acknowledging.add(acknowledged);
   }
 
   #letGo(): InboxMessage | undefined {
@@ -318,7 +321,7 @@ export class ServedChannel {
     if (inHand === undefined) return undefined;
     this.#inHand = undefined;
     this.#options.slots.put(true);
-    this.#inboxChanged.ring();
+    this.#inboxChanged.notify();
     return inHand;
   }
 
@@ -361,7 +364,7 @@ interface InboxMessage {
   readonly taken: Taken;
 }
 
-/** The application returned without asking for the message that it was started for. */
+/** The application returned without taking the message that it was started for. */
 class ApplicationEndedError extends ChannelsError {
   constructor(channel: string) {
     super(

@@ -1,9 +1,9 @@
-// What a worker takes from the layer for one channel, and what the layer is told of it.
+// The messages that a worker has taken from one channel, and their acknowledgement.
 //
-//   at most once    taken is gone: nothing to tell, unless a message is put back by sending it again
-//   on lease        taken ─▶ extended at intervals ─▶ done: acknowledged
-//                                                  ─▶ failed: extended no more, so that it comes again
-//                                                  ─▶ given back: released at once
+//   without a lease    the layer has forgotten the message; giving it back sends it again
+//   with a lease       taken ─▶ extended at intervals ─▶ done: acknowledged
+//                                                     ─▶ failed: no longer extended, so it is delivered again
+//                                                     ─▶ given back: released at once
 
 import type { Message, Received } from '../application.js';
 import { type Clock, pause } from '../clock.js';
@@ -11,38 +11,38 @@ import { LayerUnavailableError } from '../errors.js';
 import type { ChannelLayer } from '../layer.js';
 import type { Leased } from '../leases.js';
 
-/** A message that was taken. */
+/** A message that the worker took. */
 export interface Taken {
   readonly received: Received;
-  /** Undefined for at most once. */
+  /** Undefined without leases. */
   readonly leased: Leased | undefined;
-  /** Until when it is ours at least, in the clock's milliseconds. */
+  /** The earliest end of the lease, in the clock's milliseconds. */
   endsAt: number;
 }
 
 export interface IntakeOptions {
   readonly channel: string;
   readonly layer: ChannelLayer;
-  /** Milliseconds of a lease; undefined for at most once. */
+  /** Milliseconds of a lease; undefined without leases. */
   readonly leaseMs: number | undefined;
   readonly clock: Clock;
-  /** Told of a message that was done and may come again all the same. */
+  /** Called for a handled message that may be delivered again. */
   readonly onNotAcknowledged: (received: Received, error: unknown) => void;
 }
 
-/** How many times a lease is extended before it would be over. */
+/** How many times a lease is extended within its length. */
 const extensionsPerLease = 3;
 
 export class Intake {
   readonly #options: IntakeOptions;
-  /** What is on lease and ours. */
+  /** The messages whose leases this process extends. */
   readonly #held = new Set<Taken>();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
   }
 
-  /** Waits for messages, at least one; as the layer's `receiveMany`. */
+  /** Waits for at least one message, and takes at most `max`. */
   async take(max: number, signal: AbortSignal): Promise<readonly Taken[]> {
     const { layer, channel, leaseMs, clock } = this.#options;
     if (leaseMs === undefined) {
@@ -56,7 +56,7 @@ export class Intake {
     return taken;
   }
 
-  /** Extends the leases of what is held, until `over`. */
+  /** Extends the leases of unfinished messages until `over`. */
   async extendLeases(over: AbortSignal): Promise<void> {
     const { leaseMs, clock } = this.#options;
     if (leaseMs === undefined) return;
@@ -65,14 +65,14 @@ export class Intake {
   }
 
   /**
-   * Whether a message is no longer ours: its lease is over, as after the process stood still for a while, so that
-   * another receiver may have it already. It counts as failed then.
+   * Whether the lease is over, for example after the process was suspended. Another receiver may have the
+   * message.
    */
   isOver({ endsAt }: Taken): boolean {
     return this.#options.clock.now() >= endsAt;
   }
 
-  /** It was handled, or is good for nothing: it is not to come again. Resolves when the layer was told. */
+  /** Acknowledges a message that was handled or dropped. Never rejects. */
   async done(taken: Taken): Promise<void> {
     this.failed(taken);
     const { onNotAcknowledged } = this.#options;
@@ -83,34 +83,35 @@ export class Intake {
     }
   }
 
-  /** Its handler failed. On lease, it comes again when the lease is over. */
+  /** Stops extending the lease, so that the layer delivers the message again. */
   failed(taken: Taken): void {
     this.#held.delete(taken);
   }
 
-  /** Nothing was done with it: it goes back to the channel. Rejects when that is not possible. */
+  /** Puts an unstarted message back on its channel. Rejects when the layer refuses it. */
   async giveBack(taken: Taken, signal: AbortSignal): Promise<void> {
     this.failed(taken);
     const { layer, channel } = this.#options;
     if (taken.leased !== undefined) await taken.leased.release({ untried: true });
-    // Only what is a message gets as far as to be given back.
+    // The worker drops malformed messages earlier, so this one is a message.
     else await layer.send(channel, taken.received as Received & Message, { signal });
   }
 
-  /** Once more when the connection was lost meanwhile, on the next one. */
+  /** Acknowledges, and tries once more after a lost connection. */
   async #acknowledge(taken: Taken): Promise<boolean> {
     try {
       return (await taken.leased?.ack()) !== false;
     } catch (error) {
       if (!(error instanceof LayerUnavailableError) || error.reason !== 'unreachable') throw error;
-      // If it is gone during its lease, only the first reply was lost.
+      // If the message is gone before its lease ended, the first acknowledgement arrived and only its reply
+      // was lost.
       return (await taken.leased?.ack()) !== false || !this.isOver(taken);
     }
   }
 
   async #extend(taken: Taken, leaseMs: number): Promise<void> {
     const endsAt = this.#options.clock.now() + leaseMs;
-    // Without the layer there is no extending. The next time it is tried again, and what is over then is left alone.
+    // When the layer is unreachable, the next round tries again.
     const isInTime = await taken.leased?.extend(leaseMs).catch(() => undefined);
     if (isInTime === undefined || !this.#held.has(taken)) return;
     taken.endsAt = isInTime ? endsAt : 0;

@@ -1,60 +1,61 @@
-// What a worker reports, and how it says it is doing.
+// The events and the statistics of a worker.
 
 import type { ChannelsError, NoHandlerError } from '../errors.js';
 import type { ListenerState, Listening } from './listening.js';
 
-/** What happens in a worker and someone may want to log. `channel` is the one it happened on. */
+/** An event of a worker that is worth a log line. `channel` is the channel on which it happened. */
 export type WorkerEvent =
-  /** Every channel is listened on for the first time. */
+  /** The worker now listens on all its channels. */
   | { readonly type: 'listening'; readonly channels: readonly string[] }
-  /** Something that is no message, or not what its type promises, was dropped. */
+  /** The worker dropped a malformed message. */
   | {
       readonly type: 'badMessage';
       readonly channel: string;
       readonly messageType?: string | undefined;
       readonly error: ChannelsError;
     }
-  /** A message that the consumer has no handler for was dropped. */
+  /** The worker dropped a message for which the consumer has no handler. */
   | {
       readonly type: 'unknownType';
       readonly channel: string;
       readonly messageType: string;
       readonly error: NoHandlerError;
     }
-  /** A handler threw. The instance is gone, the next message makes a new one. */
+  /** A handler threw. The next message creates a new instance. */
   | {
       readonly type: 'handlerFailed';
       readonly channel: string;
       readonly messageType?: string | undefined;
       readonly error: Error;
     }
-  /** The application ended without taking the message that waits. It is started again in `retryMs` ms. */
+  /** The application ended without taking its message. The worker starts it again in `retryMs` ms. */
   | {
       readonly type: 'instanceFailed';
       readonly channel: string;
       readonly error: Error;
       readonly retryMs: number;
     }
-  /** The layer's `receive` failed. It is tried again in `retryMs` ms. */
+  /** The layer's `receive` failed. The worker tries again in `retryMs` ms. */
   | {
       readonly type: 'listenerFailed';
       readonly channel: string;
       readonly error: Error;
       readonly retryMs: number;
     }
-  /** The first message came after so many failures of the listener. */
+  /** The layer's `receive` succeeded after `failures` failures. */
   | { readonly type: 'listenerRecovered'; readonly channel: string; readonly failures: number }
-  /** The store of the layer is silent beyond what was due. Told once; it is tried for on, by the layer. */
+  /** The answer of the layer's store is overdue. Reported once for each silence; the layer goes on trying. */
   | {
       readonly type: 'deaf';
       readonly channel: string;
       readonly silentMs: number;
       readonly dueMs: number;
     }
-  /** The store of the layer was heard of again, after so many milliseconds. */
+  /** The layer's store answered again after `silentMs` ms. */
   | { readonly type: 'hearsAgain'; readonly channel: string; readonly silentMs: number }
   /**
-   * A message was handled, but its lease was over by then, or the layer could not be told: it may be handled again.
+   * A message was handled but not acknowledged, so it may be handled again. Its lease was over or the layer
+   * failed.
    */
   | {
       readonly type: 'notAcknowledged';
@@ -62,44 +63,48 @@ export type WorkerEvent =
       readonly messageType?: string | undefined;
       readonly error?: Error;
     }
-  /** No more messages are taken; so many that were taken are still to be handled, or in hand. */
+  /** The worker takes no more messages. It still holds `messages` unfinished ones. */
   | { readonly type: 'draining'; readonly messages: number }
-  /** The grace is over and a handler still runs. It is no longer waited for. */
+  /** The grace is over and a handler still runs. The worker does not wait for it any longer. */
   | {
       readonly type: 'gaveUp';
       readonly channel: string;
       readonly messageType: string;
       readonly runningMs: number;
     }
-  /** Messages that were taken but not begun are back on their channel, without a lease behind others. */
+  /**
+   * The worker put unstarted messages back on their channel. Without a lease they go to the end of the queue.
+   */
   | { readonly type: 'returned'; readonly channel: string; readonly messages: number }
-  /** Messages that were taken but not begun could not be put back. */
+  /** The worker could not put unstarted messages back. */
   | { readonly type: 'lost'; readonly channel: string; readonly messages: number; readonly error: Error };
 
-/** How one channel of a worker is doing. Counts are since the worker was made. */
+/** The state of one channel of a worker. Counts start when the worker is created. */
 export interface ChannelStats {
   readonly channel: string;
   readonly state: ListenerState;
-  /** What the layer knows of its store; left out while nothing is asked of it, and by a layer that cannot be deaf. */
+  /**
+   * What the layer knows of its store. Omitted while nobody receives, and by layers whose store is in this
+   * process.
+   */
   readonly listening?: Listening;
-  /** Messages taken from the layer. Each is, in the end, handled, failed, dropped, returned or lost. */
+  /** Messages taken from the layer. Each ends as handled, failed, dropped, returned or lost. */
   readonly received: number;
   readonly handled: number;
   /** Messages whose handler threw. */
   readonly failed: number;
-  /** Bad messages, and those of unknown type. */
+  /** Malformed messages, and messages of unknown type. */
   readonly dropped: number;
   /**
-   * Messages taken and not begun that were put back on the channel at the end, or whose lease was over before their
-   * turn came.
+   * Unstarted messages that the worker put back on the channel, and those whose lease ended in the inbox.
    */
   readonly returned: number;
-  /** Messages taken and not begun that could not be put back. */
+  /** Unstarted messages that the worker could not put back. */
   readonly lost: number;
-  /** Messages taken that wait for the application. */
+  /** Messages in the inbox. */
   readonly prefetched: number;
-  /** The message in hand. */
+  /** The message that a handler works on. */
   readonly handling?: { readonly type: string; readonly sinceMs: number };
-  /** What went wrong last, at `at` ms since 1970. */
+  /** The last error; `at` is in milliseconds since 1970. */
   readonly lastError?: { readonly error: Error; readonly at: number };
 }

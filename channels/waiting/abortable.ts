@@ -1,16 +1,16 @@
-// A promise that somebody settles later, unless a signal is aborted before.
+// A promise that another part of the program settles, unless a signal aborts it first.
 
-/** The two ends of a wait. One of them is called once. */
+/** Settles a wait. Call one of the two, once. */
 export interface Wait<T> {
   resolve(value: T): void;
   reject(error: unknown): void;
 }
 
 /**
- * Waits until somebody settles the promise. An abort rejects with the signal's reason.
+ * Waits until the wait is settled. An abort rejects with the signal's reason.
  *
- * @param begin puts the wait where it will be settled, and returns how to take it away again. That is called in
- *   the moment in which the wait is settled, so that nothing is handed to a wait that is over.
+ * @param begin registers the wait and returns a function that removes it. That function runs when the wait is
+ *   settled or aborted, so that no message goes to an ended wait.
  */
 export function abortable<T>(
   signal: AbortSignal | undefined,

@@ -1,23 +1,23 @@
-// When a process looks whether something has escaped it.
+// The common beat of all slow polls and heartbeats.
 //
-// Waking an idle process costs more than most of what it then looks at. So all that is only a net, or a sign of life, is done
-// at the beats, which are the same for all who look: the process wakes once and not ten times.
+// Waking an idle process is expensive. So all slow polls of a process run at the same beats, and it wakes
+// only once.
 
-/** From one beat to the next. */
+/** Milliseconds from one beat to the next. */
 export const beatMs = 5000;
 
-/** A timer goes off a little before its time as well as after it. */
+/** A timer may fire a little early. */
 const slackMs = 20;
 
-/** In ms from the multiples of a beat: not at full seconds, when rules are due. */
+/** The offset of the beats from full multiples. Rules are due at full seconds, so beats avoid those. */
 const phaseMs = 2300;
 
 /**
- * How long it is until the next beat, in ms: never longer than a beat. Who comes a little before one, as a timer that was set
- * for it does, waits for the one after that.
+ * Returns the milliseconds until the next beat. A caller just before a beat waits for the one after it, since
+ * its timer fired early.
  *
- * @param now in ms since 1970, by whichever clock the wait is measured
- * @param everyMs for who goes by every second beat, or by some other measure
+ * @param now milliseconds since 1970, by the clock of the wait
+ * @param everyMs the interval; default `beatMs`
  */
 export function untilBeat(now: number, everyMs = beatMs): number {
   const restMs = everyMs - ((now + everyMs - phaseMs) % everyMs);

@@ -1,40 +1,40 @@
-// A queue in memory that can be waited on.
+// A queue in memory whose readers can wait.
 
 import { abortable, type Wait } from './abortable.js';
 
 /**
- * First in, first out, for things and for those who wait for them: an item goes to the one who has waited
- * longest, or is kept. It has no bound of its own; whoever puts looks at `length` first. `undefined` is no item.
+ * A first-in, first-out queue of items and of waiters. An item goes to the waiter that has waited longest, or
+ * stays in the queue. The queue has no limit: callers of `put` check `length`. `undefined` is not an item.
  */
 export class WaitingQueue<T> {
   #items: T[] = [];
   readonly #waiters = new Set<Waiter<T>>();
 
-  /** How many items are kept. */
+  /** The number of items in the queue. */
   get length(): number {
     return this.#items.length;
   }
 
-  /** How many takes wait for an item. Not both this and `length` are above zero. */
+  /** The number of waiters. Either this or `length` is 0. */
   get waiting(): number {
     return this.#waiters.size;
   }
 
-  /** How many items those who wait would take at most. */
+  /** The number of items that all waiters together would take. */
   get wanted(): number {
     let wanted = 0;
     for (const waiter of this.#waiters) wanted += waiter.max;
     return wanted;
   }
 
-  /** Hands the item to the first who waits, or keeps it. */
+  /** Gives the item to the first waiter, or adds it to the queue. */
   put(item: T): void {
     const [waiter] = this.#waiters;
     if (waiter === undefined) this.#items.push(item);
     else waiter.resolve([item]);
   }
 
-  /** Hands the items to those who wait, to each as many as it takes, and keeps the rest. */
+  /** Gives the items to the waiters, to each as many as it takes, and adds the rest to the queue. */
   putMany(items: readonly T[]): void {
     let given = 0;
     for (const waiter of [...this.#waiters]) {
@@ -46,43 +46,43 @@ export class WaitingQueue<T> {
     for (const item of items.slice(given)) this.#items.push(item);
   }
 
-  /** The same as `put`, but the item goes in front of the first kept one for which `isAfter` holds. */
+  /** Like `put`, but inserts the item before the first one for which `isAfter` is true. */
   putBefore(item: T, isAfter: (kept: T) => boolean): void {
     const index = this.#items.findIndex(isAfter);
     if (index < 0) this.put(item);
     else this.#items.splice(index, 0, item);
   }
 
-  /** The oldest item, which stays; undefined when there is none. */
+  /** Returns the oldest item without removing it; undefined for an empty queue. */
   peek(): T | undefined {
     return this.#items[0];
   }
 
-  /** The oldest items, at most `max`, which stay. */
+  /** Returns at most `max` of the oldest items without removing them. */
   first(max: number): T[] {
     return this.#items.slice(0, max);
   }
 
-  /** Removes the oldest item and returns it; undefined when there is none. */
+  /** Removes the oldest item and returns it; undefined for an empty queue. */
   shift(): T | undefined {
     return this.#items.shift();
   }
 
-  /** Removes all items. Who waits goes on waiting. */
+  /** Removes all items. Waiters go on waiting. */
   clear(): void {
     this.#items = [];
   }
 
   /**
-   * Takes the oldest item, or waits for one. An abort rejects with the signal's reason and takes nothing: an item
-   * is handed over in one step with its removal, so there is no moment in which it could be lost.
+   * Takes the oldest item, or waits for one. An abort rejects with the signal's reason. It loses no item,
+   * since removing an item and handing it over is one step.
    */
   async take(signal?: AbortSignal): Promise<T> {
     const [item] = await this.takeMany(1, signal);
     return item as T;
   }
 
-  /** The same for as many items as there are, at most `max`; where there are none, for those that are put next. */
+  /** Takes at most `max` items. Waits for the next items if the queue is empty. */
   takeMany(max: number, signal?: AbortSignal): Promise<readonly T[]> {
     if (this.length > 0 && !signal?.aborted) return Promise.resolve(this.#items.splice(0, max));
     return abortable<readonly T[]>(signal, (wait) => {
@@ -99,6 +99,6 @@ export class WaitingQueue<T> {
 }
 
 interface Waiter<T> extends Wait<readonly T[]> {
-  /** How many items it takes. */
+  /** The most items that this waiter takes. */
   readonly max: number;
 }

@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 /**
  * Lets the event loop run between two steps, and says whether to continue. The embedded database answers
  * synchronously, so a loop of queries alone would block the process's heartbeat and timers, among them the
- * run's own time-out.
+ * run's own timeout.
  */
 export async function shouldContinue(signal: AbortSignal): Promise<boolean> {
   await setImmediate();

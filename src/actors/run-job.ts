@@ -20,7 +20,8 @@ export const RunJob = {
    *
    * @param rule its number, its name, or the name of its procedure, where that has one rule only
    * @param options `args` are given to the run as `ar.args`
-   * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`); UsageError
+   * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`);
+   * UsageError
    *   (`LINOD_ERR_USAGE`) when its procedure is gone, or the arguments are no JSON
    * @example
    * const { request } = await RunJob.request({ site, store, user: 'ada' }, 'nightly_report');
@@ -47,10 +48,11 @@ export const RunJob = {
   },
 
   /**
-   * Waits until the run that was requested has ended, with its further attempts, or that of a request that stands for it;
-   * without a worker for ever.
+   * Waits until the run that was requested has ended, with its further attempts, or that of a request that
+   * stands for it; without a worker for ever.
    *
-   * @returns the job of the last attempt; null when the request was withdrawn, or skipped, or its job is so old that it was deleted
+   * @returns the job of the last attempt; null when the request was withdrawn, or skipped, or its job is so
+   * old that it was deleted
    * @throws the signal's reason when it is aborted before
    */
   async ended(
@@ -99,7 +101,7 @@ export const CancelJob = {
   },
 };
 
-/** How often a waiting program looks. */
+/** How often a waiting program polls. */
 const lookMs = 100;
 
 /** Waits until a job has ended, at most so long. @returns the job as it is then */
@@ -115,8 +117,8 @@ export async function endOfJob(context: ActorContext, jobId: number, timeoutMs: 
 }
 
 /**
- * What became of a request for a run so far, or of the one that stands for it. It is over when no further attempt follows;
- * the job is that of the last one that has begun.
+ * What became of a request for a run so far, or of the one that stands for it. It is over when no further
+ * attempt follows; the job is that of the last one that has begun.
  *
  * @throws UsageError (`LINOD_ERR_UNKNOWN_REQUEST`) when there is no such request for a run, or not any more
  */

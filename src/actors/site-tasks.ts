@@ -39,7 +39,7 @@ export interface CreateTasksOptions {
   /** The name under which jobs run. A worker gives the one under which it is a member. */
   readonly workerId?: string;
   /** Called when a run has ended and something may begin because of that, or has asked for another one. */
-  readonly onPlace?: () => void;
+  readonly onSlotFree?: () => void;
   /** Runs everything on this process's event loop, whatever the rules say: for tests of procedures. */
   readonly alwaysInline?: boolean;
   /** What threads and processes of runs execute. Default: this package's own program. */
@@ -61,7 +61,7 @@ export interface SiteTasks {
 }
 
 /**
- * The tasks of a site with the tables behind them, for a worker or for a program that looks in.
+ * The tasks of a site and their tables, for a worker or for another program.
  *
  * @example
  * const { tasks } = createTasks({ site, store });
@@ -95,7 +95,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     site,
     db: store.db,
     connect: store.connect,
-    onRequest: () => options.onPlace?.(),
+    onRequest: () => options.onSlotFree?.(),
     procedures,
     workerId,
     jobs,
@@ -116,7 +116,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     adjustClock: options.adjustClock ?? (async () => undefined),
     logger,
     maxJobs,
-    ...(options.onPlace === undefined ? {} : { onPlace: options.onPlace }),
+    ...(options.onSlotFree === undefined ? {} : { onSlotFree: options.onSlotFree }),
   });
   const history = new RuleHistory(rules);
   const plans = new RulesPlans(rules, procedures);

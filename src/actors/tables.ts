@@ -21,11 +21,17 @@ export interface ActorContext {
   readonly store: Store;
   /** Who acts, for the ledger. */
   readonly user?: string;
-  /** The site's channel layer, for a program that has it open; without it one is opened whenever workers are to be woken. */
+  /**
+   * The site's channel layer, for a program that has it open; without it one is opened whenever workers are
+   * to be woken.
+   */
   readonly layer?: ChannelLayer;
 }
 
-/** The rules and the jobs of a site, for reading and changing them from outside a worker; by the database's clock. */
+/**
+ * The rules and the jobs of a site, for reading and changing them from outside a worker; by the database's
+ * clock.
+ */
 export async function openTasks({ site, store, user = 'somebody' }: ActorContext): Promise<SiteTasks> {
   return createTasks({ site, store, clock: await databaseClock(store), workerId: user });
 }
@@ -44,7 +50,7 @@ export async function lookAround(context: ActorContext): Promise<WorkerRow[]> {
   await ends.giveUpLost();
   const living = await registry.living();
   // A worker takes over by itself what was changed in the database.
-  if (living.length === 0) await outside.look();
+  if (living.length === 0) await outside.adoptAll();
   return living;
 }
 
@@ -56,11 +62,14 @@ function isGone({ host, pid, pid_start: start }: WorkerRow): boolean {
 export interface Woken {
   /** Whether a worker lives. */
   readonly isWorking: boolean;
-  /** Why the workers could not be woken; they look by themselves within 5 s. Null when they were, or there is none. */
+  /** Why the workers could not be woken; they poll within 5 s. Null when they were woken, or none runs. */
   readonly unwoken: string | null;
 }
 
-/** Wakes the task coroutines of all workers. What is written already stands, so this never fails because of the layer. */
+/**
+ * Wakes the task coroutines of all workers. What is written already stands, so this never fails because of
+ * the layer.
+ */
 export async function tellWorkers(context: ActorContext): Promise<Woken> {
   // First of all, since who asks for a run waits for it.
   const unwoken = await wake(context);
@@ -78,7 +87,7 @@ async function wake({ site, store, layer }: ActorContext): Promise<string | null
     }
     return null;
   } catch (error) {
-    // The database has told them.
+    // The database has notified them.
     if (store.follow !== null) return null;
     return error instanceof Error ? error.message : String(error);
   }

@@ -21,7 +21,7 @@ export class ChoiceList<C extends Choice> implements Iterable<C> {
     return this.#choices.size;
   }
 
-  /** Puts a choice at the end, or in the place of the one with the same value. */
+  /** Adds a choice at the end, or replaces the one with the same value. */
   add(choice: C): C {
     this.#choices.set(choice.value, choice);
     return choice;

@@ -5,11 +5,11 @@ import type { Clock } from '../../channels/index.js';
 
 export type { Clock };
 
-/** A clock of which can be told that it was set. */
+/** A clock with a steady counterpart, which shows when the clock was set. */
 export interface SteadyClock extends Clock {
   /**
-   * How many ms have passed since some instant, also while the machine slept. It does not matter that somebody sets the
-   * clock, where the system tells it apart, as Linux does.
+   * How many ms have passed since some instant, also while the machine slept. It does not matter that
+   * somebody sets the clock, where the system tells it apart, as Linux does.
    */
   passed(): number;
 }
@@ -23,7 +23,8 @@ export const systemClock: SteadyClock = {
   passed: () => uptime() * 1000,
   after(delayMs, callback) {
     if (delayMs <= 0) {
-      // No timer goes off in less than a millisecond. Nothing keeps the process alive for the rest of a turn of its loop.
+      // No timer goes off in less than a millisecond. Nothing keeps the process alive for the rest of a turn
+      // of its loop.
       const immediate = setImmediate(callback);
       return () => clearImmediate(immediate);
     }

@@ -37,8 +37,8 @@ const whole = new RegExp(`^${part}(?: ?${part})*$`);
 export const durationRule = 'a time such as 90s, 15m, 1h30m or 2d';
 
 /**
- * Reads `90s`, `15m`, `1h30m`, `1.5d` or `2 h 5 min` as milliseconds, larger units first; undefined for what is none of
- * that kind. What `durationText` writes can be read.
+ * Reads `90s`, `15m`, `1h30m`, `1.5d` or `2 h 5 min` as milliseconds, larger units first; undefined for what
+ * is none of that kind. What `durationText` writes can be read.
  */
 export function parseDuration(text: string): number | undefined {
   const trimmed = text.trim();

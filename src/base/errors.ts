@@ -59,7 +59,9 @@ function nearest(found: string, words: readonly string[]): string | undefined {
   return best;
 }
 
-/** `timeoutSeconds` for `timeout`, `Europe/Tallinn` for `tallinn`: the first that begins so, or else ends so. */
+/**
+ * `timeoutSeconds` for `timeout`, `Europe/Tallinn` for `tallinn`: the first that begins so, or else ends so.
+ */
 function lengthened(found: string, words: readonly string[]): string | undefined {
   const part = found.toLowerCase();
   if (part.length < 3) return undefined;

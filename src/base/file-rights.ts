@@ -1,11 +1,12 @@
-// Whose the files of a site are: root makes none that the site's own user could not write, and errors name file and owner.
+// Whose the files of a site are: root makes none that the site's own user could not write, and errors name
+// file and owner.
 
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 
 /**
- * A command of root goes on as the owner of the first of these files that exists, so that what it makes can be written
- * by the site's worker. The user can be changed again; anybody but root stays who it is.
+ * A command of root goes on as the owner of the first of these files that exists, so that what it makes can
+ * be written by the site's worker. The user can be changed again; anybody but root stays who it is.
  */
 export function actAsOwner(paths: readonly string[]): void {
   if (process.getuid?.() !== 0) return;
@@ -25,7 +26,10 @@ export function actAsOwner(paths: readonly string[]): void {
   }
 }
 
-/** `user ann may not write /srv/mysite/linod.db, which belongs to app`: of the first such file; empty when there is none. */
+/**
+ * `user ann may not write /srv/mysite/linod.db, which belongs to app`: of the first such file; empty when
+ * there is none.
+ */
 export function missingRight(paths: readonly string[], right: 'read' | 'write'): string {
   const path = paths.find((path) => existsSync(path) && !isAllowed(path, right));
   if (path === undefined) return '';

@@ -33,7 +33,10 @@ export function parseLevel(text: string): LogLevel {
   return found;
 }
 
-/** The level whose number is the highest that is not above this one: Python and others know levels between ours. */
+/**
+ * The level whose number is the highest that is not above this one: Python and others know levels between
+ * ours.
+ */
 export function levelAtMost(levelno: number): LevelName {
   return [...LogLevels].filter((level) => level.levelno <= levelno).at(-1)?.value ?? 'DEBUG';
 }

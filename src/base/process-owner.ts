@@ -8,7 +8,7 @@ export interface Owner {
   /** The machine, and on Linux the process namespace, in which the number means something. */
   readonly host: string;
   readonly pid: number;
-  /** As the system tells it, in ticks since boot; empty where it does not. */
+  /** From the system, in ticks since boot; empty where the system has no such value. */
   readonly start: string;
 }
 
@@ -22,7 +22,10 @@ export function ownProcess(): Owner {
   return own;
 }
 
-/** Whether a process of this machine was stopped by a signal (SIGSTOP), and does nothing until it is continued. */
+/**
+ * Whether a process of this machine was stopped by a signal (SIGSTOP), and does nothing until it is
+ * continued.
+ */
 export function isSuspended(owner: Owner): boolean {
   return owner.host === ownProcess().host && processStat(owner.pid)?.state === 'T';
 }
@@ -35,14 +38,20 @@ export function ownerState(owner: Owner): OwnerState {
   return owner.start === '' && answersSignals(owner.pid) ? 'alive' : 'dead';
 }
 
-/** What tells a process from a later one with the same number; undefined when there is none, or no `/proc`. */
+/**
+ * Distinguishes a process from a later one with the same pid; undefined without the process or without
+ * `/proc`.
+ */
 export function processStart(pid: number): string | undefined {
   const stat = processStat(pid);
   // A zombie has ended; only its parent has not asked yet how.
   return stat === undefined || stat.state === 'Z' || stat.state === 'X' ? undefined : stat.start;
 }
 
-/** Source: proc_pid_stat(5): fields 3 and 22, counted behind the command's name, which may hold spaces and brackets. */
+/**
+ * Source: proc_pid_stat(5): fields 3 and 22, counted behind the command's name, which may hold spaces and
+ * brackets.
+ */
 function processStat(pid: number): { state: string; start: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

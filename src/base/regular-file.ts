@@ -1,4 +1,5 @@
-// Files in directories that other users may write to: a pipe there must not block this process, nor a link lead it elsewhere.
+// Files in directories that other users may write to: a pipe there must not block this process, nor a link
+// lead it elsewhere.
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { LinodError } from './errors.js';

@@ -16,8 +16,8 @@ type Issue = v.BaseIssue<unknown>;
 type Path = readonly v.IssuePathItem[];
 
 /**
- * What a schema of valibot finds wrong with a value; nothing when it is right. A message in the schema says what is allowed,
- * `a text`, or begins with `expected` and is the whole sentence.
+ * What a schema of valibot finds wrong with a value; nothing when it is right. A message in the schema says
+ * what is allowed, `a text`, or begins with `expected` and is the whole sentence.
  *
  * @example
  * const [wrong] = schemaProblems(v.object({ fix: v.boolean() }), ar.args);
@@ -142,7 +142,10 @@ function forms(node: Node): Node[] {
   return options.length === 0 ? [node] : options.flatMap(unwrap);
 }
 
-/** A value as an error shows it: short, without passwords and without zero characters, which PostgreSQL does not store. */
+/**
+ * A value as an error shows it: short, without passwords and without zero characters, which PostgreSQL does
+ * not store.
+ */
 function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   const text = hidePassword(toJson(value) ?? String(value)).replaceAll('\0', '\\0');

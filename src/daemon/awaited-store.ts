@@ -1,34 +1,34 @@
-// The database of a worker that is started: one that is away is waited for, as it is while a worker runs. After the reboot of
-// a machine at night nobody is there to start the worker again.
+// Opens the database, and waits while it is away. After a reboot at night no person is there to start the
+// worker again.
 
 import { beatMs } from '../../channels/waiting/beat.js';
 import { type Clock, pause } from '../base/clock.js';
 import { StoreUnavailableError } from '../store/errors.js';
 import type { Store } from '../store/store.js';
 
-/** Waiting after the first failure, doubled with each further one up to a beat. */
+/** The delay after the first failure. It doubles with each further one, up to a beat. */
 const firstRetryMs = 250;
 
 export interface AwaitStoreOptions {
   open(): Promise<Store>;
   readonly clock: Clock;
-  /** Ends the waiting. */
+  /** Ends the wait. */
   readonly signal: AbortSignal;
   /** Called once, when the first attempt has failed. */
   onAway(error: StoreUnavailableError): void;
 }
 
-/** The store, and for how long it was away, in ms. */
+/** The store, and how long it was away, in ms. */
 export interface AwaitedStore {
   readonly store: Store;
   readonly awayMs: number;
 }
 
 /**
- * Opens a store as soon as it is there.
+ * Opens a store as soon as it answers.
  *
- * @returns null when the signal comes before
- * @throws what opening it throws that will not pass by itself: a wrong password, an unknown database
+ * @returns null when the signal is aborted first
+ * @throws errors that waiting does not cure, such as a wrong password or an unknown database
  */
 export async function awaitStore({
   open,

@@ -1,4 +1,4 @@
-// Whether a worker can listen on the channels that it was told to.
+// Checks the channels that a worker is to listen on.
 
 import { BadConfigError, suggestion, UsageError } from '../base/errors.js';
 import type { Site } from '../site/site.js';

@@ -1,4 +1,4 @@
-// The worker process of a site: opens what it needs, runs until it is told to stop, closes in the reverse order.
+// The worker process of a site: opens its parts, runs until it is stopped, and closes them in reverse order.
 
 import {
   type Application,
@@ -43,14 +43,14 @@ export interface DaemonOptions {
   readonly site: Site;
   /** The channels to listen on: the site's own, and those of its consumers. */
   readonly channels: readonly string[];
-  /** Whether to start the coroutines without an order. */
+  /** Whether to start the coroutines at once, without a message. */
   readonly initiate: boolean;
-  /** Also given what the worker itself logs. */
+  /** A second sink for the worker's own records. */
   readonly terminal?: LogSink;
   readonly clock?: SteadyClock;
 }
 
-/** How things stood when the worker began to listen. */
+/** The state of the worker when it began to listen. */
 export interface StartReport {
   readonly workerId: string;
   readonly channels: readonly string[];
@@ -61,19 +61,19 @@ export interface StartReport {
   readonly started: readonly Coroutine[];
 }
 
-/** What a worker has open before it is put together. */
+/** What `open` hands to the constructor. */
 interface Opened {
   readonly options: DaemonOptions;
   readonly clock: SteadyClock;
   readonly store: Store;
   readonly layer: ChannelLayer;
-  /** The channel that only this worker receives on, for what concerns all workers. */
+  /** This worker's own channel, for messages to all workers. */
   readonly ownChannel: string;
-  /** What is wrong with the files of procedures that could not be loaded. */
+  /** Errors of the procedure files that could not be loaded. */
   readonly broken: readonly Error[];
 }
 
-/** A worker among the workers of its site. */
+/** What the workers of a site share. */
 interface Membership {
   readonly databaseClock: DatabaseClock;
   readonly registry: WorkerRegistry;
@@ -104,10 +104,12 @@ export class Daemon {
   #settings: Settings;
 
   /**
-   * Loads the site's procedures and opens its database and its channel layer. A database that is away is waited for.
+   * Loads the site's procedures and opens its database and its channel layer. Waits while the database is
+   * away.
    *
-   * @returns null when `stop` is aborted while it is
-   * @throws BadConfigError, StoreUnavailableError, NewerDatabaseError, UsageError for a channel without a consumer
+   * @returns null when `stop` is aborted while it waits
+   * @throws BadConfigError, StoreUnavailableError, NewerDatabaseError, UsageError for a channel without a
+   * consumer
    */
   static async open(options: DaemonOptions, stop: AbortSignal): Promise<Daemon | null> {
     const { site, terminal, clock = systemClock } = options;
@@ -117,13 +119,13 @@ export class Daemon {
       open: () => openStore(site),
       clock,
       signal: stop,
-      onAway: ({ message }) => terminal?.write('ERROR', 'linod', `${message}; it is waited for`),
+      onAway: ({ message }) => terminal?.write('ERROR', 'linod', `${message}; waiting for it`),
     });
     if (awaited === null) return null;
     const { store, awayMs } = awaited;
     try {
       let logger: Logger | undefined;
-      // Nothing is sent or received, and so nothing to be logged, before there is a logger.
+      // The logger needs the layer. Nothing is sent before both exist.
       const layer = await site.openLayer({
         onDrop: (dropped: DroppedMessage) => logger && logDropped(logger, dropped),
         onConnection: (change: ConnectionChange) => logger && logConnection(logger, change),
@@ -141,7 +143,7 @@ export class Daemon {
     }
   }
 
-  /** Each step uses what the steps before it have made. */
+  /** Each step uses the results of the steps before it. */
   private constructor(opened: Opened) {
     const { options, layer, clock } = opened;
     const { site, terminal } = options;
@@ -183,7 +185,7 @@ export class Daemon {
       levels: this.#own.levels.tree,
       logger,
       workerId: registry.id,
-      onPlace: () => this.#schedule.loop.wake(),
+      onSlotFree: () => this.#schedule.loop.wake(),
     });
     return { tasks, loop: new TaskLoop(tasks.tasks, databaseClock, logger) };
   }
@@ -250,8 +252,8 @@ export class Daemon {
   }
 
   /**
-   * Runs until `stop` is aborted, then drains: takes no more messages and no more due times, waits for handlers and
-   * jobs up to the site's grace, asks jobs to end, writes what was logged, and closes everything.
+   * Runs until `stop` is aborted, then drains: takes no more messages or due times, waits for handlers and
+   * jobs up to the site's `graceSeconds`, aborts the rest, writes the log, and closes everything.
    *
    * @param onListening called once when the worker listens
    */
@@ -261,7 +263,7 @@ export class Daemon {
     try {
       const report = await this.#start();
       await this.#log.socket?.start();
-      // It fails only when the layer cannot be listened on at all, and then there is nothing to go on with.
+      // It fails only when the worker cannot listen at all. Then the worker stops.
       let failure: unknown;
       working = this.#worker.run(stopping.signal).catch((error: unknown) => {
         failure = error;
@@ -287,24 +289,24 @@ export class Daemon {
     }
   }
 
-  /** Something threw that nobody caught: it is logged, and the worker had better be stopped. */
+  /** Logs an uncaught error. The caller stops the worker. */
   crashed(error: unknown): void {
-    this.#logger.critical('an error that nobody caught; the worker stops', { error });
+    this.#logger.critical('uncaught error; the worker stops', { error });
   }
 
-  /** Takes no new work until {@link resume}. */
+  /** Starts no jobs until {@link resume}. */
   pause(): void {
     this.#schedule.loop.pause();
-    this.#logger.info('no new work is taken until SIGCONT');
+    this.#logger.info('paused: no jobs start until SIGCONT');
   }
 
   resume(): void {
     if (!this.#schedule.loop.paused) return;
     this.#schedule.loop.resume();
-    this.#logger.info('new work is taken again');
+    this.#logger.info('resumed: jobs start again');
   }
 
-  /** Opens the log file anew, and takes over those of the settings that can change while the worker runs. */
+  /** Reopens the log file, and applies the settings that can change while the worker runs. */
   async reload(settings: Settings): Promise<void> {
     await this.#log.coroutine.reopen();
     const before = this.#settings;
@@ -317,21 +319,18 @@ export class Daemon {
         key !== 'logLevels' &&
         JSON.stringify(settings[key]) !== JSON.stringify(before[key]),
     );
-    const left = others.length === 0 ? '' : `; ${others.join(', ')} will change when the worker is restarted`;
-    this.#logger.info(`the configuration was read again, the log level is ${logLevel}${left}`);
+    const rest = others.length === 0 ? '' : `; restart the worker to change ${others.join(', ')}`;
+    this.#logger.info(`the configuration was read again, the log level is ${logLevel}${rest}`);
   }
 
-  /** Logs a reload that failed; the worker goes on with what it has. */
+  /** Logs a failed reload. The worker keeps its settings. */
   reloadFailed(error: unknown): void {
-    this.#logger.error(
-      'the configuration could not be read again; the worker goes on with the old one',
-      error,
-    );
+    this.#logger.error('the configuration could not be read again; the worker keeps the old one', error);
   }
 
-  /** Writes what the process is doing to the log. */
+  /** Logs the state of the worker. */
   dump(): void {
-    // Whatever the level: somebody asked for it.
+    // At any level, because a person asked for it.
     const level = this.#logger.isEnabledFor('INFO') ? 'INFO' : this.#logger.level;
     this.#logger.log(level, 'status', this.#reports.report());
   }
@@ -344,7 +343,7 @@ export class Daemon {
     await this.#duties.noticeDead();
     await this.#duties.takeChanges();
     for (const { message } of this.#opened.broken)
-      this.#logger.error(`${message}; this worker runs without what the file would have registered`);
+      this.#logger.error(`${message}; this worker runs without the procedures of that file`);
     const sync = await this.#schedule.tasks.tasks.setup({ isComplete: this.#opened.broken.length === 0 });
     for (const [kind, names] of Object.entries(sync)) {
       if (names.length > 0) this.#logger.info(`rules ${kind}: ${names.join(', ')}`);
@@ -363,13 +362,13 @@ export class Daemon {
     };
   }
 
-  /** Every step is done although one before it failed; the first failure is thrown at the end. */
+  /** Takes every step, also after a failure, and throws the first failure at the end. */
   async #close(working: Promise<unknown>): Promise<void> {
     const graceMs = this.#settings.graceSeconds * 1000;
     const steps: ReadonlyArray<() => unknown> = [
       () => this.#duties.withdraw(),
       () => this.#membership.registry.announceLeave(),
-      // Handlers, requests and jobs have the same time. The heart goes on beating: the log is still written here.
+      // Handlers, requests and jobs share the grace. The heartbeat continues, because this worker still writes the log.
       async () => {
         const results = await Promise.allSettled([
           working,

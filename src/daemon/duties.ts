@@ -1,4 +1,5 @@
-// What a worker does besides its jobs: it says that it is alive, notices dead workers, follows orders, and takes over changes.
+// The duties of a worker besides its jobs: heartbeats, dead workers, start orders, and changes made in the
+// database.
 
 import { setTimeout } from 'node:timers/promises';
 import { type ChannelLayer, ChannelsError } from '../../channels/index.js';
@@ -33,9 +34,9 @@ export interface DutiesContext {
   readonly reports: () => Reports;
 }
 
-/** A membership of a group ends by itself after a day. */
+/** How often to join the group again. A membership expires after a day. */
 const renewGroupMs = 3_600_000;
-/** How long a start waits for the channel layer to say whether it is away. */
+/** How long a start waits for the channel layer. */
 const answerMs = 1000;
 
 export class Duties {
@@ -52,7 +53,7 @@ export class Duties {
       clock,
       logger,
       steps: [
-        // The lease first: whatever else is slow must not cost this worker the log.
+        // The lease comes first, so that a slow step cannot cost this worker the log.
         () => log.beat(),
         () => databaseClock.measure(),
         () => this.#beat(),
@@ -72,13 +73,13 @@ export class Duties {
       clock,
       onChange: (table) => this.#onChange(table),
       onTrouble: (error) => {
-        if (error === undefined) logger.info('the database tells of news again');
-        else logger.warning('the database cannot tell of news now; the worker looks by itself', { error });
+        if (error === undefined) logger.info('the database notifies of changes again');
+        else logger.warning('the database does not notify of changes now; the worker polls', { error });
       },
     });
   }
 
-  /** Hears of no more news, and takes on nothing new; the heart goes on beating. */
+  /** Stops following changes and start orders. The heartbeat continues. */
   async withdraw(): Promise<void> {
     this.#isStopping = true;
     await this.#following?.close();
@@ -89,9 +90,9 @@ export class Duties {
     await this.#context.layer.groupDiscard(this.#context.group, this.#context.ownChannel);
   }
 
-  /** Says how this worker is doing before the next beat. What fails is done at that, which also reports why. */
+  /** Reports this worker's health before the next beat. The next beat repeats and logs a failure. */
   beatNow(): void {
-    // One that is about to leave the registry must not enter it again after it has left.
+    // A stopping worker must not enter the registry again.
     if (!this.#isStopping) this.#beat().catch(() => undefined);
   }
 
@@ -113,9 +114,9 @@ export class Duties {
     return { already };
   }
 
-  /** Whether the channel layer has answered within a second. */
+  /** Whether the channel layer answers within a second. */
   async layerAnswers(): Promise<boolean> {
-    // What fails is done at the first beat, which also reports why.
+    // The first beat repeats and logs a failure.
     const joined = this.#joinGroup().catch(() => undefined);
     await Promise.race([joined, setTimeout(answerMs)]);
     return Number.isFinite(this.#joinedGroupAt);
@@ -127,26 +128,28 @@ export class Duties {
     const lost = await tasks.ends.giveUpLost();
     for (const { id, why } of dead) logger.warning(`worker ${id} is gone: ${why}`);
     for (const job of lost) logger.warning(`job ${job.id} (${job.procedure}) is lost: ${job.message}`);
-    // What they ran may be to run again here.
+    // Lost jobs may run again here.
     if (lost.length > 0) loop.wake();
   }
 
-  /** Takes over what was changed in the database by hand. */
+  /** Applies changes that were made in the database by hand. */
   async takeChanges(): Promise<void> {
-    if (await this.#context.tasks.outside.look()) this.#context.loop.wake();
+    if (await this.#context.tasks.outside.adoptAll()) this.#context.loop.wake();
   }
 
   async #beat(): Promise<void> {
     const { registry, reports, tasks, logger } = this.#context;
     if (await registry.beat(JSON.stringify(reports().health()))) return;
-    logger.warning('this worker was away so long that others took it for dead; its jobs were given up');
-    tasks.tasks.abortAll('the worker was away and the job was given up');
-    tasks.tasks.begin();
-    // Rules of procedures that nobody else has may have been put aside meanwhile.
+    logger.warning('this worker was silent for so long that another marked it as dead; its jobs are lost');
+    tasks.tasks.abortAll('the worker was silent and the job was marked as lost');
+    tasks.tasks.startPolling();
+    // Others may have removed the rules of procedures that only this worker has.
     await tasks.tasks.setup({ isComplete: false });
   }
 
-  /** Joins the group of all workers, and renews that long before it ends. A layer that is away is tried again. */
+  /**
+   * Joins the group of all workers, and renews the membership before it expires. The next beat tries again.
+   */
   async #joinGroup(): Promise<void> {
     const { clock, layer, group, ownChannel } = this.#context;
     if (this.#isStopping || clock.now() - this.#joinedGroupAt < renewGroupMs) return;
@@ -158,7 +161,7 @@ export class Duties {
     }
   }
 
-  /** An order is followed although its message was lost, went to another worker, or came before this one's start. */
+  /** Starts the ordered coroutines. The order's message may be lost, or older than this worker. */
   async #followOrders(): Promise<void> {
     const { loop, log, orders } = this.#context;
     if (this.#isStopping || (loop.started && log.state !== 'off')) return;
@@ -168,7 +171,7 @@ export class Duties {
   }
 
   #onChange(table: WatchedTable): void {
-    // What fails is done at the next beat, which also reports why.
+    // The next beat repeats and logs a failure.
     if (table === 'start_orders') this.#followOrders().catch(() => undefined);
     else if (table === 'rule_changes') this.takeChanges().catch(() => undefined);
     else this.#context.loop.wake();

@@ -1,4 +1,4 @@
-// What a worker does every few seconds: saying that it is alive, and looking after the others.
+// Runs a worker's regular steps at every beat.
 
 import { untilBeat } from '../../channels/waiting/beat.js';
 import type { Clock } from '../base/clock.js';
@@ -7,7 +7,7 @@ import type { Logger } from '../log/logger.js';
 export interface HeartbeatOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Done in this order at each beat; one that fails keeps no other from being done. */
+  /** Run in this order at each beat, also after one has failed. */
   readonly steps: ReadonlyArray<() => Promise<void>>;
 }
 
@@ -22,7 +22,7 @@ export class Heartbeat {
     this.#options = options;
   }
 
-  /** Beats now, and from then on with the process. Called once. */
+  /** Beats now and then regularly. Call it once. */
   start(): void {
     const { clock } = this.#options;
     this.#beating = this.#beat().then(() => {
@@ -30,7 +30,7 @@ export class Heartbeat {
     });
   }
 
-  /** Resolves when the beat that goes on is over; there is no other. */
+  /** Resolves when the current beat is over; no other follows. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#disarm();

@@ -1,4 +1,4 @@
-// The logger coroutine of a site, in whichever of its workers holds the lease and the lock of the file.
+// The logger coroutine of a site. It writes in the worker that owns both the lease and the lock of the file.
 
 import {
   type ChannelLayer,
@@ -24,7 +24,7 @@ export interface LogServiceOptions {
   readonly channel: string;
   readonly clock: Clock;
   readonly onEvent: (event: WorkerEvent) => void;
-  /** Told once when this worker is to write and cannot, and with undefined when it does. */
+  /** Called once when this worker should write but cannot, and with undefined when it can again. */
   readonly onBlocked: (why: unknown) => void;
   /** Called when it begins to write, and when writing begins or ceases to fail. */
   readonly onChange: () => void;
@@ -32,27 +32,27 @@ export interface LogServiceOptions {
 
 /** Log batches are taken in numbers: the writer gathers what has come during a write. */
 const prefetch = 64;
-/** How often one that stands by looks whether the writer's lock is free. The look costs a tenth of a millisecond. */
-const lookMs = 500;
-/** The lock is taken for a moment by those who look. */
-const looksBeforeTold = 3;
+/** How often a standby worker polls the writer's lock. */
+const pollMs = 500;
+/** A poll takes the lock for a moment, so report the first conflict only when it lasts. */
+const pollsBeforeReport = 3;
 
 /**
- * off: not ordered; standby: another worker writes the log; blocked: this one is to, and another process has the file;
- * starting: this one is about to; writing: this one does.
+ * off: not started; standby: another worker writes the log; blocked: this worker should, but another process
+ * locks the file; starting: this worker is about to write; writing: this worker writes.
  */
 export type LogServiceState = 'off' | 'standby' | 'blocked' | 'starting' | 'writing';
 
 /**
- * Ordered once, it tries for the lease at every beat. With the lease and the lock it listens on the log's channel and
- * writes; without, it does neither.
+ * Once started, it tries to take the lease at every beat. With the lease and the lock it listens on the log's
+ * channel and writes; without both it does neither.
  *
- * The lease is a row of the database: it is over when it was not renewed, and given away while its holder is
- * suspended or cannot reach the database. The lock is the kernel's, and no process writes without it. So there may be two
- * that are to write, and never two that do.
+ * The lease is a row of the database. It expires when its owner is suspended or cannot reach the database.
+ * The lock is the kernel's, and no process writes without it. So two workers may own the lease in their own
+ * view, but only one writes.
  *
- * Between the beats, one that stands by looks at the lock. When it is free, and the worker that had it last is the
- * lease's holder, that one is gone: nobody waits for the lease's end.
+ * Between the beats, a standby worker polls the lock. When the lock is free and its last owner has the lease,
+ * that worker has died: the standby takes over without waiting for the lease to expire.
  */
 export class LogService {
   readonly #options: LogServiceOptions;
@@ -63,8 +63,8 @@ export class LogService {
     readonly done: Promise<void>;
   } | null = null;
   #step: Promise<void> = Promise.resolve();
-  #cancelLook: () => void = () => undefined;
-  #blocked: { readonly why: unknown; readonly looks: number } | null = null;
+  #cancelPoll: () => void = () => undefined;
+  #blocked: { readonly why: unknown; readonly polls: number } | null = null;
   #trouble: unknown;
 
   constructor(options: LogServiceOptions) {
@@ -81,7 +81,7 @@ export class LogService {
   /** Why this worker does not write although it is to; null when there is nothing of the kind. */
   get blockedBy(): string | null {
     const why = this.#blocked === null ? this.#trouble : this.#blocked.why;
-    return why === undefined ? null : tell(why);
+    return why === undefined ? null : textOf(why);
   }
 
   /** Why the file cannot be written; undefined when it can again. */
@@ -114,29 +114,29 @@ export class LogService {
   /** Writes what was received, and gives lock and lease back. */
   async stop(): Promise<void> {
     this.#ordered = false;
-    this.#cancelLook();
+    this.#cancelPoll();
     await this.#then(() => this.#silence());
     await this.#options.lease.release();
   }
 
   #lookLater(): void {
-    this.#cancelLook();
+    this.#cancelPoll();
     if (this.#listening !== null || !this.#ordered) return;
-    this.#cancelLook = this.#options.clock.after(lookMs, () => {
-      this.#then(() => this.#look())
-        // A database that is away is told by the next beat, which comes to it as well.
+    this.#cancelPoll = this.#options.clock.after(pollMs, () => {
+      this.#then(() => this.#pollLock())
+        // The next beat logs that the database is away.
         .catch(() => undefined)
         .finally(() => this.#lookLater());
     });
   }
 
-  async #look(): Promise<void> {
+  async #pollLock(): Promise<void> {
     if (!this.#ordered || this.#listening !== null) return;
     if (this.#options.lease.held) await this.#tryToWrite();
     else await this.#succeed();
   }
 
-  /** Takes the place of a writer that has ended without a word. */
+  /** Takes over from a writer that died. */
   async #succeed(): Promise<void> {
     const { lease, lock } = this.#options;
     try {
@@ -174,7 +174,8 @@ export class LogService {
       prefetch,
       onEvent,
     });
-    // The worker reports its troubles as events; it rejects when the layer is closed, which ends the process's work.
+    // The worker reports its troubles as events; it rejects when the layer is closed, which ends the
+    // process's work.
     const done = worker.run(stop.signal).catch(() => undefined);
     this.#listening = { worker, stop, done };
     this.#noteBlocked(undefined);
@@ -194,10 +195,10 @@ export class LogService {
   }
 
   #noteBlocked(why: unknown): void {
-    const looks = this.#blocked?.looks ?? 0;
-    this.#blocked = why === undefined ? null : { why, looks: looks + 1 };
-    if (why !== undefined && looks + 1 === looksBeforeTold) this.#options.onBlocked(why);
-    if (why === undefined && looks >= looksBeforeTold) this.#options.onBlocked(undefined);
+    const polls = this.#blocked?.polls ?? 0;
+    this.#blocked = why === undefined ? null : { why, polls: polls + 1 };
+    if (why !== undefined && polls + 1 === pollsBeforeReport) this.#options.onBlocked(why);
+    if (why === undefined && polls >= pollsBeforeReport) this.#options.onBlocked(undefined);
   }
 
   /** One step after the other. */
@@ -208,6 +209,6 @@ export class LogService {
   }
 }
 
-function tell(why: unknown): string {
+function textOf(why: unknown): string {
   return `lino.log cannot be written: ${why instanceof Error ? why.message : String(why)}`;
 }

@@ -1,4 +1,5 @@
-// What a worker needs for logging: a logger for its own records, and the log that it writes for the whole site when it is its turn.
+// What a worker needs for logging: a logger for its own records, and the log that it writes for the whole
+// site when it is its turn.
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +26,7 @@ export interface WorkerLoggerOptions {
   readonly site: Site;
   readonly layer: ChannelLayer;
   readonly clock: SteadyClock;
-  /** Also given what the worker itself logs. */
+  /** A second sink for the worker's own records. */
   readonly terminal: LogSink | undefined;
 }
 
@@ -97,7 +98,7 @@ function adopterOf(
   });
 }
 
-/** A process that ended before it had read the configuration left its records at the default place. */
+/** A process that ended before it had read the configuration left its records in the default directory. */
 function spoolDirectoriesOf({ spoolDirectory, directory }: Site): string[] {
   return [...new Set([spoolDirectory, join(directory, 'log', 'spool')])];
 }
@@ -129,7 +130,7 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
   const { settings, logFile, logChannel: channel } = site;
   const { levels, sender, transport, logger } = own;
   const lock = new LogLock(logFile, workerId);
-  const place = logPlace(site);
+  const location = logPlace(site);
   const coroutine = new LoggerCoroutine({
     layer,
     channel,
@@ -151,9 +152,9 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
       if (terminal !== undefined) reportTrouble(terminal, error);
     },
   });
-  const lease = new Lease(store.db, databaseClock, `log ${place}`.trimEnd(), workerId);
-  const told = { onEvent, onBlocked, onChange };
-  const service: LogService = new LogService({ coroutine, lease, lock, layer, channel, clock, ...told });
+  const lease = new Lease(store.db, databaseClock, `log ${location}`.trimEnd(), workerId);
+  const listeners = { onEvent, onBlocked, onChange };
+  const service: LogService = new LogService({ coroutine, lease, lock, layer, channel, clock, ...listeners });
   return { coroutine, service, socket: socketOf(site, own, clock, logger) };
 }
 
@@ -175,8 +176,8 @@ function socketOf(site: Site, own: WorkerLogger, clock: SteadyClock, logger: Log
 
 /**
  * Names the log whose lease a worker wants: empty for the one log of a site. Where the database serves
- * several machines and the channel layer is a file of this one, records do not leave the machine: then each has its
- * own log.
+ * several machines and the channel layer is a file of this one, records do not leave the machine: then each
+ * has its own log.
  */
 function logPlace({ settings }: Site): string {
   const { channelLayer, databaseUrl } = settings;

@@ -1,4 +1,4 @@
-// How a worker is doing: briefly for the other workers and for commands, at length for who asks it.
+// The reports of a worker: a short one at each heartbeat, a full one as the answer to a ping.
 
 import type { ChannelStats, Worker } from '../../channels/index.js';
 import type { Clock } from '../base/clock.js';
@@ -26,7 +26,7 @@ export class Reports {
     this.#context = context;
   }
 
-  /** What the worker says at each heartbeat. */
+  /** The short report, for the registry of workers. */
   health(): WorkerHealth {
     const { loop, log } = this.#context;
     return {
@@ -37,7 +37,7 @@ export class Reports {
     };
   }
 
-  /** What it answers to a ping, and writes to the log when it is asked to. */
+  /** The full report, for a ping and for the log. */
   report(): Record<string, unknown> {
     const { workerId, startedAt, clock, tasks: running } = this.#context;
     const { tasks, logger } = this.health();

@@ -1,4 +1,5 @@
-// What messages ask of a worker: runs of rules, the ends of runs, and pushes. All of it is written to the database first.
+// Handles messages that request runs, the end of runs, and pushes. Each request is written to the database
+// first.
 
 import type { ChannelLayer } from '../../channels/index.js';
 import { requestState } from '../actors/run-job.js';
@@ -33,12 +34,12 @@ export class MessageRequests {
     const { requests, loop, layer, group } = this.#context;
     const request = await requests.add(rule, action, by, { args });
     loop.wake();
-    // This worker may be paused, or have no slot. The message may be lost: all poll now and then.
+    // This worker may be paused or have no free slot. A lost message only delays the run until the next poll.
     await layer.groupSend(group, { type: 'rules.changed' }).catch(() => undefined);
     return request;
   }
 
-  /** What became of a request so far. @throws UsageError when there is no such request */
+  /** The state of a request. @throws UsageError when there is no such request */
   async state(request: number): Promise<RequestState> {
     const { outcome, job, isOver: over } = await requestState({ store: this.#context.store }, request);
     if (job === null) return { request, over, outcome, job };
@@ -48,9 +49,9 @@ export class MessageRequests {
   }
 
   /**
-   * Queues a push. When this resolves it is in the database, and outlives this worker.
+   * Queues a push in the database, so that it survives this worker.
    *
-   * @throws LinodError for an order that makes no sense, which is logged, too
+   * @throws LinodError for an invalid order, which is also logged
    */
   async push(order: PushOrder, by: string): Promise<{ readonly id: number; readonly deliveries: number }> {
     const { store, logger } = this.#context;
@@ -67,12 +68,12 @@ export class MessageRequests {
     }
   }
 
-  /** Not if somebody has cancelled its rule: then pushes wait until it is resumed. */
+  /** Requests a run of the sender. While its rule is cancelled, pushes wait. */
   async #runSender(procedure: string, by: string): Promise<void> {
     const rule = await activeRuleOf(this.#context.store.db, procedure);
     if (rule === null) return;
     await this.add('run', rule, by).catch((error: unknown) => {
-      // It vanished meanwhile.
+      // The rule was deleted in the meantime.
       if (!(error instanceof UsageError)) throw error;
     });
   }

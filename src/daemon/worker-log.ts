@@ -7,13 +7,13 @@ import type { Logger } from '../log/logger.js';
 
 /** Logs an event of a worker, with the channel's name. */
 export function logWorkerEvent(logger: Logger, event: WorkerEvent): void {
-  const [level, text, error] = tell(event);
+  const [level, text, error] = recordOf(event);
   logger.log(level, text, error);
 }
 
 /**
- * Logs that a layer had to throw a message away. What expires on a channel of one process was for one that has ended, and
- * nobody misses it.
+ * Logs that a layer dropped a message. An expired message on the channel of one process is harmless, because
+ * that process has ended.
  */
 export function logDropped(logger: Logger, { channel, reason, error }: DroppedMessage): void {
   if (reason === 'dead') {
@@ -32,12 +32,12 @@ export function logConnection(logger: Logger, { connected, error }: ConnectionCh
   else logger.error(`the channel layer is away, and is waited for: ${error?.message ?? 'no reason known'}`);
 }
 
-/** Logs what is dangerous about the layer's server. */
+/** Logs a warning about the layer's server. */
 export function logLayerWarning(logger: Logger, { text }: LayerWarning): void {
   logger.warning(text);
 }
 
-function tell(event: WorkerEvent): [LevelName, string, Error?] {
+function recordOf(event: WorkerEvent): [LevelName, string, Error?] {
   switch (event.type) {
     case 'listening':
       return ['DEBUG', `listening on ${event.channels.join(', ')}`];

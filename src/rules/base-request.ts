@@ -29,7 +29,7 @@ export interface BaseRequest<Args = unknown> {
   readonly db: Kysely<Database>;
   /** Logs to `lino.log`, and to the job from the rule's log level on. */
   readonly logger: Logger;
-  /** Aborted when the run is to end: its time-out, a person's request, or the worker's stop. */
+  /** Aborted when the run is to end: its timeout, a person's request, or the worker's stop. */
   readonly signal: AbortSignal;
   /** Who asked for the run; `null` when its time had come. */
   readonly user: string | null;
@@ -48,8 +48,8 @@ export interface BaseRequest<Args = unknown> {
   /** Says how far the run has come; `linod job N` shows it. `total` makes a percentage of it. */
   progress(done: number, total?: number, text?: string): void;
   /**
-   * Keeps a value for the next attempt, should this one fail or be lost. It is stored when this resolves, in place of the
-   * one before.
+   * Keeps a value for the next attempt, should this one fail or be lost. It is stored when this resolves, in
+   * place of the one before.
    *
    * @param value anything that JSON can say, up to 1 MiB; `null` to forget it
    * @param tx keeps it within this transaction, together with what else that writes
@@ -57,10 +57,11 @@ export interface BaseRequest<Args = unknown> {
    */
   checkpoint(value: unknown, tx?: QueryExecutorProvider): Promise<void>;
   /**
-   * Does something in one transaction that first proves that the run is still this worker's. A worker that was away so
-   * long that its run was given up writes nothing over the run that came after.
+   * Does something in one transaction that first proves that the run is still this worker's. A worker that
+   * was away so long that its run was given up writes nothing over the run that came after.
    *
-   * As with `transact`, `work` may be called again, so it must do nothing but ask and write through its transaction.
+   * As with `transact`, `work` may be called again, so it must do nothing but ask and write through its
+   * transaction.
    *
    * @example
    * await ar.transaction(async (tx) => {
@@ -76,7 +77,8 @@ export interface BaseRequest<Args = unknown> {
    * @param rule its number, its name, or the name of its procedure, where that has one rule only
    * @param args what that run gets as its `args`: anything that JSON can say
    * @returns the number of the request, when it is stored
-   * @throws RunLostError (`LINOD_ERR_RUN_LOST`) when this run was given up; UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`),
+   * @throws RunLostError (`LINOD_ERR_RUN_LOST`) when this run was given up; UnknownRuleError
+   * (`LINOD_ERR_UNKNOWN_RULE`),
    *   AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`)
    */
   requestRun(rule: number | string, args?: unknown, options?: RunRequestOptions): Promise<number>;

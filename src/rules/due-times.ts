@@ -1,4 +1,5 @@
-// The due times of a rule: those of its recurrence, less what is excluded, moved by its jitter; and what is told of them.
+// The due times of a rule: its recurrence without exclusions, moved by jitter, and the ledger entries about
+// them.
 
 import { AdmittedTimes, type Outcome } from '../recurrence/admitted-times.js';
 import { Exclusions, excludedRule, isExcludedList } from '../recurrence/exclusions.js';
@@ -11,39 +12,42 @@ import { farthestMs } from '../recurrence/time/zone.js';
 import type { Entry } from './ledger-entry.js';
 import type { Policies } from './policies.js';
 
-/** A due time, or one that comes to nothing. */
+/** A due time, or a skipped one. */
 export interface DueEntry extends TimetableEntry {
-  /** When it would be due, were it neither excluded nor moved by jitter, in ms since 1970. */
+  /** The time without exclusion and jitter, in ms since 1970. */
   readonly instant: number;
-  /** What excludes it, as it is written in the rule; null where nothing does. It is put off or, without `at`, left out. */
+  /**
+   * What excludes it, as it is written in the rule; null where nothing does. It is put off or, without `at`,
+   * skipped.
+   */
   readonly excludedBy: string | null;
-  /** The due time that makes up for one that is left out since it is excluded. */
+  /** The due time that makes up for one that is excluded. */
   readonly instead: Date | null;
-  /** How many times in a row are left out together, and the last of them. */
+  /** How many times in a row are skipped together, and the last of them. */
   readonly times: number;
   readonly lastInstant: number;
   readonly lastWall: string;
-  /** By how much it is moved, in ms. */
+  /** The jitter, in ms. */
   readonly jitterMs: number;
 }
 
 export interface DueTimesOptions {
   readonly recurrence: Recurrence;
   readonly policies: Pick<Policies, 'excluded' | 'onExcluded' | 'jitterSeconds'>;
-  /** What decides about the jitter: the number of the rule. */
+  /** Determines the jitter: the id of the rule. */
   readonly seed: number;
 }
 
-/** Times that are left out together are counted up to here. */
+/** Maximum count of times that are skipped together. */
 const maxCounted = 1000;
-/** Where nothing is due any more but what was put off, so many entries more are read. */
+/** Maximum of further entries to read when only postponed times remain. */
 const lookAhead = 50;
-/** A rule that moves on over more than this was off for long; then not all is told. */
+/** For a longer period the ledger gets only a summary. */
 const maxNotes = 100;
-/** Nobody walks through more times than this for what is to be told. */
+/** Maximum of times to examine for ledger entries. */
 const maxSteps = 10_000;
 
-/** Something to tell of a time, or of several in a row of which the same is to be told. */
+/** A note about one time, or about several in a row with the same reason. */
 interface Note extends Entry {
   readonly dueAt: number;
   readonly dueUntil: number;
@@ -77,20 +81,20 @@ export class DueTimes {
 
   /** The first due time strictly later than an instant, or null. */
   nextAfter(instant: Date): Date | null {
-    // For most rules there is nothing to add to the recurrence.
+    // Most rules have neither exclusions nor jitter.
     if (this.#excludesNothing && this.#jitter === null) return this.#recurrence.nextAfter(instant);
     const next = (this.#jitter ?? this.#admitted).nextAfter(instant.getTime());
     return next === null ? null : new Date(next);
   }
 
-  /** By how much jitter has moved a due time, in ms. */
+  /** The jitter of a due time, in ms. */
   jitterOf(dueAt: number): number {
     return this.#jitter?.shiftBefore(dueAt) ?? 0;
   }
 
   /**
-   * The next due times after an instant in their order, with what was made of them by clock changes, exclusions and
-   * jitter, and with what comes to nothing; at most `most` entries.
+   * The next due times after an instant in their order, with what was made of them by clock changes,
+   * exclusions and jitter, and with what comes to nothing; at most `most` entries.
    */
   timetable(after: Date, most: number): DueEntry[] {
     const from = after.getTime();
@@ -115,8 +119,8 @@ export class DueTimes {
   }
 
   /**
-   * For the ledger: the times later than one instant and up to another that come to nothing, or are moved, by a clock
-   * change or since they are excluded. Many of them are told as one.
+   * For the ledger: the times later than one instant and up to another that come to nothing, or are moved, by
+   * a clock change or since they are excluded. Many of them share one entry.
    */
   skippedOrMovedBetween(from: number, to: number): Entry[] {
     const notes: Note[] = [];
@@ -140,7 +144,7 @@ export class DueTimes {
     return notes.map(withWalls);
   }
 
-  /** What becomes of the times of the recurrence, from the first one that may be due later than an instant. */
+  /** The entries of the recurrence, from the first one that may be due later than an instant. */
   *#walk(after: number): Generator<DueEntry, void, undefined> {
     for (const outcome of this.#admitted.outcomesAfter(this.#admitted.earliestPostponedPast(after)))
       yield this.#entryOf(outcome);
@@ -175,7 +179,7 @@ export class DueTimes {
     return this.#jitter?.shiftOf(at) ?? 0;
   }
 
-  /** The times from one on up to but without an instant, as far as it makes sense to count them. */
+  /** The times from one up to but without an instant, with a limited count. */
   #countBefore(first: number, until: number): { readonly times: number; readonly last: number } {
     let last = first;
     for (let times = 1; ; times++) {
@@ -186,13 +190,13 @@ export class DueTimes {
     }
   }
 
-  /** Where there may be something to tell: mostly nowhere. */
+  /** The periods that may need notes. Most rules have none. */
   #stretchesToTell(from: number, to: number): ReadonlyArray<readonly [number, number]> {
     const { isElapsed, zone } = this.#own;
     if (isElapsed) return this.#excludesNothing ? [] : [[from, to]];
     const changes = zone.changesBetween(from - farthestMs, to + farthestMs).map((change) => ({
       at: change.at,
-      // What a change does to a time may be told of another, as far away.
+      // A clock change may produce a note about a time as far away as the change is large.
       size: Math.abs(change.offsetMs - change.offsetBeforeMs),
     }));
     const widest = Math.max(0, ...changes.map(({ size }) => size));
@@ -248,6 +252,6 @@ function withWalls({ reason, dueAt, dueUntil, times, detail, wall, lastWall }: N
 }
 
 function theRest(dueAt: number, dueUntil: number): Entry {
-  const detail = 'more times from here on are left out or moved, which is not told one by one';
+  const detail = 'more times from here on are skipped or moved, and are not listed one by one';
   return { reason: 'skipped', dueAt, dueUntil, times: 1, detail };
 }

@@ -1,4 +1,5 @@
-// Which rule somebody means, by its number, its name or its procedure; also as the rule that another one runs after.
+// Which rule somebody means, by its number, its name or its procedure; also as the rule that another one runs
+// after.
 
 import type { Kysely } from 'kysely';
 import { suggestion, UsageError } from '../base/errors.js';
@@ -88,8 +89,8 @@ export async function findRule(db: Kysely<Database>, rule: number | string): Pro
 }
 
 /**
- * The number of the first rule of a procedure that nobody has cancelled, for who wants it to look at once for what it would
- * find at its next time; null for none.
+ * The number of the first rule of a procedure that nobody has cancelled, for who wants it to look at once for
+ * what it would find at its next time; null for none.
  */
 export async function activeRuleOf(db: Kysely<Database>, procedure: string): Promise<number | null> {
   const row = await db
@@ -111,8 +112,9 @@ export async function followedBy(db: Kysely<Database>, { policies }: JobRule): P
 }
 
 /**
- * The number of the rule with this name, this procedure or this number, the first of these that fits; null for none. A rule
- * that was clear when somebody named it stays the one that is meant, though its procedure gets further rules.
+ * The number of the rule with this name, this procedure or this number, the first of these that fits; null
+ * for none. A rule that was clear when somebody named it stays the one that is meant, though its procedure
+ * gets further rules.
  */
 async function ruleNamed(db: Kysely<Database>, text: string): Promise<number | null> {
   const number = /^\d{1,15}$/.test(text) ? Number(text) : -1;
@@ -130,7 +132,8 @@ async function ruleNamed(db: Kysely<Database>, text: string): Promise<number | n
 /**
  * Whether a rule may run after the one that it names.
  *
- * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule, or the rules would wait for one another for ever
+ * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such rule, or the rules would wait for one another
+ * for ever
  */
 export async function checkFollows(db: Kysely<Database>, rule: JobRule): Promise<void> {
   const { runAfter } = rule.policies;

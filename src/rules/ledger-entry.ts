@@ -4,7 +4,7 @@ import type { Reason } from './reasons.js';
 
 /** A start up to this long after the due time is on time. */
 export const lateAfterMs = 5000;
-/** Counting the due times that passed stops here: a rule of every second may have been off for a year. */
+/** Maximum count of due times: a rule with a period of one second may have been off for a year. */
 export const maxCounted = 1000;
 
 /** A line of the ledger: what became of one due time, or of several in a row. */
@@ -19,7 +19,7 @@ export interface Entry {
   readonly detail: string;
 }
 
-/** As much of a rule as says when it is due. */
+/** The part of a rule that knows its due times. */
 interface DueRule {
   dueAfter(instant: Date): Date | null;
 }
@@ -29,7 +29,7 @@ export function dueFrom(rule: DueRule, instant: number): number | null {
   return rule.dueAfter(new Date(instant - 1))?.getTime() ?? null;
 }
 
-/** The due times from one on up to an instant. Counted as far as it makes sense. */
+/** Summarises the due times from `first` up to an instant. The count stops at {@link maxCounted}. */
 export function passedBetween(
   rule: DueRule,
   first: number,

@@ -11,17 +11,20 @@ export interface RuleEntry extends Entry {
   readonly ruleId: number;
   /** The request that was decided upon. */
   readonly requestId?: number;
-  /** The job, where neither due time nor request tell which. */
+  /** The job, where neither the due time nor the request identifies it. */
   readonly jobId?: number;
 }
 
-/** How the detail of `taken` begins where no other worker was quicker: the clock was set back to a time for which there is a job. */
+/**
+ * How the detail of `taken` begins where no other worker was quicker: the clock was set back to a time for
+ * which there is a job.
+ */
 export const ranBefore = 'run before,';
 
 /** Why there is no further attempt. */
 export const inactiveRule = 'the rule is not active any more';
 
-/** Both databases take a bounded number of values in one statement. */
+/** Rows per statement. Both databases limit the number of values. */
 const rowsAtOnce = 500;
 
 /** Writes entries in their order. @param decided who decided, and when, in ms since 1970 */
@@ -48,13 +51,14 @@ export async function writeEntries(
   }
 }
 
-/** A text as every database takes it: PostgreSQL knows neither NUL nor half of a surrogate pair. */
+/** Replaces what PostgreSQL cannot store: NUL, and half of a surrogate pair. */
 export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd');
 }
 
 /**
- * What was due and had not begun when a rule was changed: it will not be run, since an edit never makes a rule run.
+ * The entry for due times that had not started when a rule was changed. They are dropped, because an edit
+ * never runs a rule.
  *
  * @param rule as it was before, due at `dueAt`
  * @param until what is due later may still be run
@@ -66,20 +70,20 @@ export function leftUndone(rule: JobRule, dueAt: number | null, until: number, w
   try {
     if (rule.policies.runAfter === '') passed = passedBetween(rule, dueAt, until);
   } catch (error) {
-    // Of a rule that cannot be read, one due time is known.
+    // For an invalid rule, only one due time is known.
     if (!(error instanceof LinodError)) throw error;
   }
   return [{ ruleId: rule.id, ...passed, reason: 'dropped', detail: `${what} before it started` }];
 }
 
-/** What was due while a rule was not active. @param rule as it would have been */
+/** The entry for due times while a rule was inactive. @param rule as if it had been active */
 export function missedSince(rule: JobRule, since: Date, now: number, why: string): RuleEntry[] {
   try {
     const first = rule.policies.runAfter === '' ? (rule.dueAfter(since)?.getTime() ?? null) : null;
     if (first === null || first > now) return [];
     return [{ ruleId: rule.id, ...passedBetween(rule, first, now), reason: 'skipped', detail: why }];
   } catch (error) {
-    // A rule that could not be read was never due.
+    // An invalid rule is never due.
     if (!(error instanceof LinodError)) throw error;
     return [];
   }

@@ -1,13 +1,16 @@
 // How a rule's runs are dealt with: what each policy may be, and what it is unless somebody says otherwise.
 //
-// A procedure suggests them, a rule overrides them one by one. One list here; the procedure's check, the rule's columns,
-// the words of `linod rule N set` and the tables of the documentation come from it.
+// A procedure suggests them, a rule overrides them one by one. One list here; the procedure's check, the
+// rule's columns, the words of `linod rule N set` and the tables of the documentation come from it.
 
 import { durationRule, type GivenDurations, inUnitOf } from '../base/duration.js';
 import { suggestion } from '../base/errors.js';
 import { excludedRule, isExcludedList, wrongEntry } from '../recurrence/exclusions.js';
 
-/** The policies of a rule, none of them open. `npm run docs` copies the comments into docs/reference/policies.md. */
+/**
+ * The policies of a rule, none of them open. `npm run docs` copies the comments into
+ * docs/reference/policies.md.
+ */
 export interface Policies {
   /** When a run fails, the rule is cancelled, goes on at its next time, or the run is tried again. */
   readonly onFailure: 'cancel' | 'continue' | 'retry';
@@ -17,13 +20,13 @@ export interface Policies {
    */
   readonly retries: number;
   /**
-   * How long the first further attempt waits. Each later one waits about twice as long as the one before, at most
-   * an hour.
+   * How long the first further attempt waits. Each later one waits about twice as long as the one before, at
+   * most an hour.
    */
   readonly retryDelaySeconds: number;
   /**
-   * The rule is cancelled after this many failures in a row, each with all its attempts. It has no effect with
-   * `onFailure: continue`.
+   * The rule is cancelled after this many failures in a row, each with all its attempts. It has no effect
+   * with `onFailure: continue`.
    */
   readonly cancelAfter: number;
   /**
@@ -39,15 +42,15 @@ export interface Policies {
   /** A due time that is late by more than this is dropped. 0: no limit. */
   readonly misfireWindowSeconds: number;
   /**
-   * A rule is due or requested while its last run still goes on. The new run is skipped, one run waits for the
-   * end of the last, both run, or the last run is asked to end first.
+   * A rule is due or requested while its last run still goes on. The new run is skipped, one run waits for
+   * the end of the last, both run, or the last run is asked to end first.
    */
   readonly overlap: 'skip' | 'queue-one' | 'allow' | 'cancel-previous';
   /** A run that takes longer is asked to end. */
   readonly timeoutSeconds: number;
   /**
-   * A run that was asked to end may take this long, at most 5 s when its worker stops. Then its thread or process is
-   * killed.
+   * A run that was asked to end may take this long, at most 5 s when its worker stops. Then its thread or
+   * process is killed.
    */
   readonly graceSeconds: number;
   /** Where a run executes: on the worker's own event loop, in a thread, or in a process of its own. */
@@ -59,8 +62,8 @@ export interface Policies {
   /** The name of a group of rules that must not all run at once; empty for none. */
   readonly group: string;
   /**
-   * The rule starts only while fewer runs than this of its group go on. Limits in one group may differ. No rule
-   * overtakes an earlier one that waits for the group.
+   * The rule starts only while fewer runs than this of its group go on. Limits in one group may differ. No
+   * rule overtakes an earlier one that waits for the group.
    */
   readonly groupLimit: number;
   /** Every due time is moved by the same part of this many seconds. The rule's number decides the part. */

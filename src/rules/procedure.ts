@@ -29,9 +29,9 @@ export interface Suggestion extends Policies {
   /** A cron expression, where `everyUnit` is `cron`; null otherwise. */
   readonly cron: string | null;
   /**
-   * Wall time of the first run, `2026-11-24T20:00:00`. One that leaves the day open begins on the first such day from
-   * the one on which the rule is made: `T20:00:00`, `---15T20:00:00` (the 15th), `--12-24T20:00:00` (24 December),
-   * `easter-2T20:00:00`.
+   * Wall time of the first run, `2026-11-24T20:00:00`. One that leaves the day open begins on the first such
+   * day from the one on which the rule is made: `T20:00:00`, `---15T20:00:00` (the 15th), `--12-24T20:00:00`
+   * (24 December), `easter-2T20:00:00`.
    */
   readonly startDatetime: string | null;
   /** Null: the site's zone. */
@@ -107,7 +107,10 @@ export class Procedure implements Choice {
     await this.func(ar);
   }
 
-  /** When a rule with nothing overridden is due: in UTC and from the year 2000 on, where the suggestion leaves that open. */
+  /**
+   * When a rule with nothing overridden is due: in UTC and from the year 2000 on, where the suggestion leaves
+   * that open.
+   */
   get recurrence(): Recurrence {
     const { suggestion } = this;
     return Recurrence.from({
@@ -186,7 +189,8 @@ export function scheduleOften(
 }
 
 /**
- * Registers a function to run once a day, at 20:00 in the rule's zone unless `hour` and `minute` say otherwise.
+ * Registers a function to run once a day, at 20:00 in the rule's zone unless `hour` and `minute` say
+ * otherwise.
  *
  * @example
  * scheduleDaily({ hour: 3, minute: 30 }, async function nightly_report(ar) { … });
@@ -216,7 +220,8 @@ export function scheduleDaily(
  * @example
  * schedule('every 2 weeks on mon, fri at 10:00', async function close_sprint(ar) { … });
  * schedule('0 4 * * mon-fri', { onFailure: 'continue' }, async function fetch_rates(ar) { … });
- * @param options count for what the text leaves open: `timezone`, `until`, `count`, `missingTime`, `repeatedTime`
+ * @param options count for what the text leaves open: `timezone`, `until`, `count`, `missingTime`,
+ * `repeatedTime`
  * @throws InvalidProcedureError (`LINOD_ERR_INVALID_PROCEDURE`), DuplicateProcedureError
  *   (`LINOD_ERR_DUPLICATE_PROCEDURE`)
  */
@@ -270,7 +275,7 @@ function register(options: ScheduleOptions, func: ProcedureFunction, source: str
   }
   const earlier = Procedures.get(name);
   // A file that is loaded again replaces what it registered.
-  if (earlier !== undefined && (earlier.source !== source || source === unknownPlace)) {
+  if (earlier !== undefined && (earlier.source !== source || source === unknownLocation)) {
     throw new DuplicateProcedureError(name, earlier.source, source);
   }
   const procedure = new Procedure(name, func, options, source);
@@ -284,7 +289,9 @@ const ofDay: readonly string[] = ['everyUnit', 'cron', 'startDatetime'];
 /** What the text of `schedule` says. */
 const ofText: readonly string[] = [...ofDay, 'every', 'weekdays', 'positions'];
 
-/** The compiler refuses these, but not in a file of JavaScript, nor in an object that was put together before. */
+/**
+ * The compiler refuses these, but not in a file of JavaScript, nor in an object that was put together before.
+ */
 function refuseUnknown(options: object, known: readonly string[], source: string): void {
   for (const option of Object.keys(options)) {
     if (known.includes(option)) continue;
@@ -327,11 +334,11 @@ function timePart(part: string, value: number, max: number, source: string): str
   );
 }
 
-const unknownPlace = 'an unknown place';
+const unknownLocation = 'an unknown location';
 
 /**
- * Where the caller of a function stands, `FILE:LINE`, so that messages can name it. Without the column, which is that of
- * what the loader has made of the file.
+ * Where the caller of a function stands, `FILE:LINE`, so that messages can name it. Without the column, which
+ * is that of what the loader has made of the file.
  */
 function callSite(callee: (...args: never[]) => unknown): string {
   const holder: { stack?: string } = {};
@@ -340,8 +347,8 @@ function callSite(callee: (...args: never[]) => unknown): string {
   Error.captureStackTrace(holder, callee);
   const frame = holder.stack?.split('\n').at(-1) ?? '';
   Error.stackTraceLimit = limit;
-  const place = /((?:file:\/\/)?\/.*?):(\d+):\d+\)?$/.exec(frame);
-  if (place?.[1] === undefined) return unknownPlace;
-  const path = place[1].startsWith('file:') ? fileURLToPath(place[1]) : place[1];
-  return `${path}:${place[2]}`;
+  const location = /((?:file:\/\/)?\/.*?):(\d+):\d+\)?$/.exec(frame);
+  if (location?.[1] === undefined) return unknownLocation;
+  const path = location[1].startsWith('file:') ? fileURLToPath(location[1]) : location[1];
+  return `${path}:${location[2]}`;
 }

@@ -1,38 +1,41 @@
-// Why something happened to a rule, or did not: the closed list, with the meaning of each. See docs/reference/reasons.md.
+// The closed list of reasons in the ledger, with their meanings. See docs/reference/reasons.md.
 
-/** What a reason means, and what may stand behind it in the ledger. */
+/** The meaning of a reason, and examples of its details. */
 interface Meaning {
   /** A sentence without its subject. */
   readonly means: string;
-  /** The circumstances that are told with it, by example. */
-  readonly told: readonly string[];
+  /** Examples of the detail that follows it. */
+  readonly details: readonly string[];
 }
 
 export const reasonMeanings = {
-  started: { means: 'a due time was run, on time', told: ['moved by 3 s of jitter'] },
+  started: { means: 'a due time was run, on time', details: ['moved by 3 s of jitter'] },
   late: {
     means: 'a due time was run, more than 5 s late',
-    told: [
+    details: [
       'no worker ran the rules then',
       'the database was away',
       'the database was locked',
       'the clock was set forward by 1 d',
       'job 7 was still running',
       'group mail was at its limit of 2',
-      'all slots for jobs were taken',
+      'all job slots were taken',
       'the worker was busy or asleep',
     ],
   },
-  requested: { means: 'a person, or another procedure, asked for a run, and it began', told: ['by robin'] },
+  requested: {
+    means: 'a person, or another procedure, asked for a run, and it began',
+    details: ['by robin'],
+  },
   again: {
     means: 'a further attempt began, as the rule says',
-    told: ['by job 7, which failed', 'by job 7, which was lost'],
+    details: ['by job 7, which failed', 'by job 7, which was lost'],
   },
   skipped: {
     means: 'a due time or a request was not run, and will not be',
-    told: [
+    details: [
       'job 7 was still running, for 10 s',
-      'too late: all slots for jobs were taken',
+      'too late: all job slots were taken',
       'too late: the database was away',
       'the rule was cancelled then',
       'attempt 2, after job 7, which was lost: the rule is not active any more',
@@ -44,7 +47,7 @@ export const reasonMeanings = {
   },
   dropped: {
     means: 'due times passed and are not made up for',
-    told: [
+    details: [
       '3 further due times passed meanwhile',
       'passed while no worker ran the rules: misfire is skip',
       'passed while the worker was busy or asleep: more than 1 h ago',
@@ -55,11 +58,11 @@ export const reasonMeanings = {
   taken: {
     means:
       'the due time has its job already: another worker was quicker, which `linod why` hides, or the clock was set back',
-    told: ['job 7 of worker w1', 'run before, as job 7 of worker w1'],
+    details: ['job 7 of worker w1', 'run before, as job 7 of worker w1'],
   },
   moved: {
     means: 'the rule is due at another time than was planned',
-    told: [
+    details: [
       'from … to …: the clock was set back by 1 h',
       'from … to …: the clock or the time zone changed',
       'from …: excluded by sat',
@@ -69,25 +72,29 @@ export const reasonMeanings = {
   lost: {
     means:
       'a run ended with its worker, which died or was stopped; one that was just claimed may not have begun',
-    told: ['job 7: worker w1 ended meanwhile: its process is gone', 'job 7: interrupted by a restart'],
+    details: ['job 7: worker w1 ended meanwhile: its process is gone', 'job 7: interrupted by a restart'],
   },
   cancelled: {
     means: 'the rule was cancelled, and is not due until it is resumed',
-    told: ['by robin', 'failed: Error: no stock (job 7)', 'failed: the last of 4 attempts was lost (job 7)'],
+    details: [
+      'by robin',
+      'failed: Error: no stock (job 7)',
+      'failed: the last of 4 attempts was lost (job 7)',
+    ],
   },
-  resumed: { means: 'a person took the cancelling back', told: ['by robin'] },
+  resumed: { means: 'a person took the cancelling back', details: ['by robin'] },
   reactivated: {
     means: 'the set-up of the rules took a cancelling by a failure back, or the procedure came back',
-    told: ['reactivated', 'restored'],
+    details: ['reactivated', 'restored'],
   },
   edited: {
     means: 'somebody changed the rule',
-    told: ['every = 2, by robin', 'every as suggested, by robin'],
+    details: ['every = 2, by robin', 'every as suggested, by robin'],
   },
-  removed: { means: 'the procedure is gone', told: ['no procedure report is registered'] },
+  removed: { means: 'the procedure is gone', details: ['no procedure report is registered'] },
   ended: {
     means: 'the last due time of the rule has passed: `until`, `count` or the recurrence itself',
-    told: [],
+    details: [],
   },
 } as const satisfies Readonly<Record<string, Meaning>>;
 

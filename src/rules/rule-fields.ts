@@ -1,4 +1,5 @@
-// The fields of a rule that a person may override: one table of them, for columns, checks, files, histories and commands.
+// The fields of a rule that a person may override: one table of them, for columns, checks, files, histories
+// and commands.
 
 import { LogLevels } from '../base/log-levels.js';
 import type { JobRuleRow } from '../store/schema.js';
@@ -78,8 +79,8 @@ const kinds = {
 };
 
 /**
- * What is wrong with an override, as a sentence without its subject; null when nothing is, as far as one field tells. The
- * recurrence checks its fields together.
+ * What is wrong with an override, as a sentence without its subject; null when nothing is, as far as one
+ * field tells. The recurrence checks its fields together.
  */
 export function problemOf(field: RuleField, value: unknown): string | null {
   if (isPolicyName(field)) return policyProblem(field, value);

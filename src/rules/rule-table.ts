@@ -1,4 +1,5 @@
-// The table of rules: its rows read, locked and written, together with what the ledger and the history say of each change.
+// The table of rules: its rows read, locked and written, together with what the ledger and the history say of
+// each change.
 
 import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../base/clock.js';
@@ -48,8 +49,8 @@ export class RuleTable {
   }
 
   /**
-   * Reads a rule that nobody else changes until the transaction ends, and whose due times and requests nobody else
-   * claims: whatever is decided about a rule begins with this.
+   * Reads a rule that nobody else changes until the transaction ends, and whose due times and requests nobody
+   * else claims: whatever is decided about a rule begins with this.
    *
    * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`)
    */
@@ -110,7 +111,10 @@ export class RuleTable {
     await this.#renewDue(tx, rule, dueAfter, due);
   }
 
-  /** Cancels a rule since a run of it failed, or it cannot be run. The next set-up tries it again. Part of a transaction. */
+  /**
+   * Cancels a rule since a run of it failed, or it cannot be run. The next set-up tries it again. Part of a
+   * transaction.
+   */
   async cancelFailed(tx: Kysely<Database>, id: number, error: string): Promise<void> {
     await this.markCancelled(tx, id, 'failure', `failed: ${error}`);
   }
@@ -123,7 +127,7 @@ export class RuleTable {
     reason: string,
   ): Promise<void> {
     const row = await this.lockRow(id, tx);
-    // Since when it has not been due, which the ledger is told when it is again, stays as it is.
+    // The start of an inactive period stays, because the ledger records it when the rule is due again.
     const at = row.cancelled_at ?? this.clock.now();
     const columns = { cancelled_at: at, cancelled_by: by, cancelled_reason: reason };
     const how = by === 'person' ? 'command' : by;
@@ -150,7 +154,11 @@ export class RuleTable {
     await this.#write(tx, missedSince(rule, from, until, why));
   }
 
-  /** When a rule is due later than an instant, and than what was decided upon already. @throws as `JobRule.dueAfter` */
+  /**
+   * When a rule is due later than an instant, and than what was decided upon already.
+   *
+   * @throws as `JobRule.dueAfter`
+   */
   async dueSince(tx: Kysely<Database>, rule: JobRule, since: number): Promise<Date | null> {
     const due = rule.dueAfter(new Date(since));
     const isAsPlanned = due === null || (rule.nextDueAt !== null && due >= rule.nextDueAt);
@@ -158,8 +166,9 @@ export class RuleTable {
   }
 
   /**
-   * The last due time that was decided upon, if it is later than an instant: the clock of the worker that has it may be
-   * ahead of this one's by a little, and a change in the database is noticed later than it was made.
+   * The last due time that was decided upon, if it is later than an instant: the clock of the worker that has
+   * it may be ahead of this one's by a little, and a change in the database is noticed later than it was
+   * made.
    */
   async #decidedUpTo(tx: Kysely<Database>, ruleId: number, instant: number): Promise<number> {
     const dueTime = sql<number>`coalesce(due_until, due_at)`;
@@ -169,7 +178,7 @@ export class RuleTable {
       .where('rule_id', '=', ruleId)
       .where(dueTime, '>', instant)
       .where(dueTime, '<=', this.clock.now() + lateAfterMs)
-      // Not what was told of times to come.
+      // Entries about future times do not count.
       .whereRef('decided_at', '>=', 'due_at')
       .executeTakeFirstOrThrow();
     return last ?? instant;
@@ -180,7 +189,11 @@ export class RuleTable {
     return new JobRule(row, this.#timezone, before);
   }
 
-  /** Makes a rule, which is first due after now. Part of a transaction that has the lock of the rules. @returns its number */
+  /**
+   * Makes a rule, which is first due after now. Part of a transaction that has the lock of the rules.
+   *
+   * @returns its number
+   */
   async insert(
     tx: Kysely<Database>,
     procedure: Procedure,
@@ -204,7 +217,7 @@ export class RuleTable {
       .returningAll()
       .executeTakeFirstOrThrow();
     await signChanges(tx, row.id, -1, { by: this.actor, how, at: now });
-    // From the same instant on, lest a due time lies between the two and is never told of.
+    // The same instant for both, so that no due time between them goes unrecorded.
     const rule = this.parse(row);
     await this.#renewDue(tx, rule, now, rule.dueAfter(new Date(now)));
     return row.id;

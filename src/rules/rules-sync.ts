@@ -131,7 +131,7 @@ export async function realignRules(tx: Kysely<Database>, rules: RuleTable, why: 
   }
 }
 
-/** When a rule is due; undefined where that cannot be told, which its next set-up or run will deal with. */
+/** When a rule is due; undefined for an invalid rule, which its next set-up or run handles. */
 async function dueSince(
   tx: Kysely<Database>,
   rules: RuleTable,

@@ -59,11 +59,12 @@ export class Rules extends RuleTable {
   }
 
   /**
-   * Adjusts the rules to the procedures: a rule for each procedure that has none, rules of procedures that neither
-   * these are nor a living worker has marked, rules that failed reactivated, suggestions renewed. What a person
-   * overrode or cancelled stays so.
+   * Adjusts the rules to the procedures: a rule for each procedure that has none, rules of procedures that
+   * neither these are nor a living worker has marked, rules that failed reactivated, suggestions renewed.
+   * What a person overrode or cancelled stays so.
    *
-   * @param isComplete whether these are all procedures; if a file of them could not be loaded, none has vanished
+   * @param isComplete whether these are all procedures; if a file of them could not be loaded, none has
+   * vanished
    */
   async sync(procedures: Iterable<Procedure>, { isComplete = true } = {}): Promise<SyncReport> {
     return await transact(this.db, async (tx) => {
@@ -74,8 +75,8 @@ export class Rules extends RuleTable {
   }
 
   /**
-   * Works out anew when rules are due that are not due yet: after the clock was set back, or the site got another
-   * time zone, what was worked out before is wrong.
+   * Works out anew when rules are due that are not due yet: after the clock was set back, or the site got
+   * another time zone, what was worked out before is wrong.
    *
    * @param why for the ledger
    */
@@ -84,10 +85,11 @@ export class Rules extends RuleTable {
   }
 
   /**
-   * Changes fields of a rule. It is due next at the first time after now that the new fields give, so an edit never
-   * makes a rule run.
+   * Changes fields of a rule. It is due next at the first time after now that the new fields give, so an edit
+   * never makes a rule run.
    *
-   * @throws UsageError (`LINOD_ERR_USAGE`), InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`), NotationError
+   * @throws UsageError (`LINOD_ERR_USAGE`), InvalidRecurrenceError (`LINOD_ERR_INVALID_RECURRENCE`),
+   * NotationError
    *   (`LINOD_ERR_NOTATION`)
    */
   async edit(id: number, changes: RuleChanges): Promise<JobRule> {
@@ -95,17 +97,17 @@ export class Rules extends RuleTable {
       const row = await this.lockRow(id, tx);
       const columns = changedColumns(changes, this.parse(row), new Date(this.clock.now()));
       await this.rewrite(tx, row, columns, { how: 'command' });
-      const told = Object.entries(changes).map(([field, value]) =>
+      const changed = Object.entries(changes).map(([field, value]) =>
         value === null ? `${field} as suggested` : `${field} = ${JSON.stringify(value)}`,
       );
-      await this.note(id, 'edited', `${told.join(', ')}, by ${this.actor}`, tx);
+      await this.note(id, 'edited', `${changed.join(', ')}, by ${this.actor}`, tx);
       return await this.get(id, tx);
     });
   }
 
   /**
-   * Marks a rule cancelled: it is ignored until it is resumed. A run that goes on is not touched. One that a failure has
-   * cancelled is not taken up by the next set-up then.
+   * Marks a rule cancelled: it is ignored until it is resumed. A run that goes on is not touched. One that a
+   * failure has cancelled is not taken up by the next set-up then.
    *
    * @throws UsageError (`LINOD_ERR_USAGE`) when a person has cancelled it before
    */

@@ -8,12 +8,14 @@ import type { RuleTable } from '../rules/rule-table.js';
 import { jsonText } from './job.js';
 
 /**
- * Writes down that somebody wants a run, or the end of the runs that go on, through a connection or in a transaction.
+ * Writes down that somebody wants a run, or the end of the runs that go on, through a connection or in a
+ * transaction.
  *
  * @param asked which rule: as {@link findRule} takes it
  * @param by a person, or what else asked
  * @returns the number of the request
- * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`); UsageError
+ * @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`), AmbiguousRuleError (`LINOD_ERR_AMBIGUOUS_RULE`);
+ * UsageError
  *   (`LINOD_ERR_USAGE`) when its procedure is gone, or the arguments are no JSON
  */
 export async function addRequest(
@@ -24,7 +26,8 @@ export async function addRequest(
   { args, runAt, priority }: RequestOptions = {},
 ): Promise<number> {
   const id = await findRule(db, asked);
-  // With what the rule says of its runs. Of a rule whose procedure is gone only the end of a run can be asked for.
+  // With what the rule says of its runs. Of a rule whose procedure is gone only the end of a run can be asked
+  // for.
   const { rows } = await sql<{ id: number }>`
     insert into job_requests (rule_id, action, requested_at, requested_by, args, run_at, priority, job_group)
     select id, cast(${action} as text), cast(${clock.now()} as bigint), cast(${by} as text),

@@ -1,4 +1,4 @@
-// A run on the worker's own event loop. If it does not end when it is asked to, it is left behind.
+// A run on the worker's own event loop. A run that ignores its abort signal is abandoned.
 
 import type { Kysely } from 'kysely';
 import type { ChoiceList } from '../base/choices.js';
@@ -45,21 +45,21 @@ export async function runInline(run: Run, context: InlineContext): Promise<RunEn
     const end = await follow(run, procedure.run(ar), clock);
     if (end !== null) return end;
     const message = `done in ${durationText(clock.now() - startedAt)}`;
-    return { outcome: { status: 'done', message }, left: null };
+    return { outcome: { status: 'done', message }, abandoned: null };
   } catch (error) {
     const message = describeThrown(error);
     log.write('ERROR', log.name, 'failed', undefined, message);
-    return { outcome: { status: 'failed', message, cause: 'threw' }, left: null };
+    return { outcome: { status: 'failed', message, cause: 'threw' }, abandoned: null };
   } finally {
-    // Also of a run that is left behind: what it still writes would not belong to its job any more.
+    // Also for an abandoned run: its later log lines no longer belong to the job.
     const closed = connection.close();
     if (closed !== undefined) await closed;
   }
 }
 
 /**
- * Waits for the end of what a procedure does, and no longer than it is allowed. Rejects with what it throws when nobody
- * had asked it to end.
+ * Waits for the end of what a procedure does, and no longer than it is allowed. Rejects with what it throws
+ * when nobody had asked it to end.
  *
  * @returns null when all went well
  */
@@ -68,27 +68,28 @@ async function follow({ stop, rule, log }: Run, work: Promise<void>, clock: Cloc
   const givenUp = new Promise<How>((resolve) => {
     disarm = afterGrace({ stop, rule }, clock, (graceMs) => {
       const text = `it did not react within ${durationText(graceMs)} and may still be going on`;
-      const left = work.catch(() => undefined);
-      resolve({ text, left });
+      const abandoned = work.catch(() => undefined);
+      resolve({ text, abandoned });
     });
   });
   const ended = work.then(
-    (): How => ({ text: 'it ended by itself', left: null }),
+    (): How => ({ text: 'it ended by itself', abandoned: null }),
     (error: unknown): How => {
       if (stop.reason === null) throw error;
-      return { text: endedWith(headline(error), stop.reason), left: null };
+      return { text: endedWith(headline(error), stop.reason), abandoned: null };
     },
   );
-  const { text, left } = await Promise.race([ended, givenUp]).finally(disarm);
+  const { text, abandoned } = await Promise.race([ended, givenUp]).finally(disarm);
   const { reason } = stop;
   if (reason === null) return null;
   const message = `${reason.message}; ${text}`;
   log.logger.warning(message);
-  return { outcome: { status: reason.status, message, cause: left === null ? null : leftBehind }, left };
+  const cause = abandoned === null ? null : leftBehind;
+  return { outcome: { status: reason.status, message, cause }, abandoned };
 }
 
 interface How {
   readonly text: string;
   /** What was given up, as in {@link RunEnd}. */
-  readonly left: Promise<void> | null;
+  readonly abandoned: Promise<void> | null;
 }

@@ -13,7 +13,10 @@ import type { Jobs } from './job-table.js';
 export interface JobLogOptions {
   readonly job: Job;
   readonly jobs: Pick<Jobs, 'addLines' | 'setProgress'>;
-  /** Where lino.log's records go, and the levels below which they are dropped, which may change during the run. */
+  /**
+   * Where lino.log's records go, and the levels below which they are dropped, which may change during the
+   * run.
+   */
   readonly sink: LogSink;
   readonly levels: LevelTree;
   /** The level below which the job keeps nothing. */
@@ -27,7 +30,7 @@ const maxLineLength = 16 * 1024;
 const maxLength = 8 * 1024 * 1024;
 /** Lines and progress are written together, so often. */
 const writeEveryMs = 500;
-/** At the end, what could not be written is tried so often before it is left out of the job. */
+/** Maximum of attempts to write the last lines before they are omitted from the job. */
 const lastTries = 3;
 
 interface Line {
@@ -103,7 +106,7 @@ export class JobLog implements LogSink {
     return this.#lines.length === 0 && this.#progress === null && this.#writing === null;
   }
 
-  /** Writes what is left. Never rejects: that the job's lines are incomplete is then told in lino.log. */
+  /** Writes the remaining lines. Never rejects: a failure is logged in lino.log. */
   async close(): Promise<void> {
     if (this.isWritten) return;
     this.#isClosing = true;

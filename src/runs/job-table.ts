@@ -20,7 +20,7 @@ export interface JobFilter {
 
 /** What went wrong with the runs of one rule. */
 export interface Failure {
-  /** How many runs failed, were ended at their time-out or lost. */
+  /** How many runs failed, were ended at their timeout or lost. */
   readonly times: number;
   readonly last: Job;
 }
@@ -47,7 +47,10 @@ export class Jobs {
     });
   }
 
-  /** @returns false while a transaction of the run holds its job, which must not hold up the worker's connection with it */
+  /**
+   * @returns false while a transaction of the run holds its job, which must not hold up the worker's
+   * connection with it
+   */
   async setProgress(job: Job, progress: Progress): Promise<boolean> {
     const updated = await this.#db
       .updateTable('jobs')
@@ -82,7 +85,7 @@ export class Jobs {
     return (await query.orderBy('id', 'desc').limit(limit).execute()).map(jobFromRow);
   }
 
-  /** The runs that failed, were ended at their time-out or lost since then, a row for each rule. */
+  /** The runs that failed, were ended at their timeout or lost since then, a row for each rule. */
   async failures(since: Date): Promise<Failure[]> {
     const startedBefore = this.#db
       .selectFrom('jobs')

@@ -5,8 +5,8 @@ import type { Policies } from '../rules/policies.js';
 import type { JobRow } from '../store/schema.js';
 
 /**
- * running; done; failed: the procedure threw; cancelled: a person, or the next run of its rule, ended it; timeout: it
- * ran too long; lost: its worker stopped, died or hung.
+ * running; done; failed: the procedure threw; cancelled: a person, or the next run of its rule, ended it;
+ * timeout: it ran too long; lost: its worker stopped, died or hung.
  */
 export const jobStatuses = ['running', 'done', 'failed', 'cancelled', 'timeout', 'lost'] as const;
 
@@ -60,7 +60,10 @@ export interface Job {
   /** What ended it, in a word or two; null where the status says all. */
   readonly cause: string | null;
   readonly runIn: Policies['runIn'];
-  /** Processor time and the most memory of a run that had a thread or a process of its own, where they are known. */
+  /**
+   * Processor time and the most memory of a run that had a thread or a process of its own, where they are
+   * known.
+   */
   readonly cpuMs: number | null;
   readonly memoryBytes: number | null;
 }

@@ -5,8 +5,8 @@ import { LinodError } from '../base/errors.js';
 import type { Database } from '../store/schema.js';
 
 /**
- * The database connection of a run, opened when it is first asked for. It is the run's own: what a procedure does with it must
- * not stop the worker's.
+ * The database connection of a run, opened when it is first asked for. It is the run's own: what a procedure
+ * does with it must not stop the worker's.
  */
 export class RunConnection {
   readonly #connect: () => Kysely<Database>;

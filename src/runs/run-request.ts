@@ -1,4 +1,4 @@
-// Makes the `ar` of a run, wherever it takes place.
+// Makes the `ar` of a run, inline, in a thread or in a process.
 
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../log/logger.js';
@@ -9,7 +9,7 @@ import type { RunConnection } from './run-connection.js';
 import type { RunStop } from './run-stop.js';
 import type { RunWrites } from './run-writes.js';
 
-/** What of a job a run is told. */
+/** The parts of a job that a run gets. */
 export type RunOfJob = Pick<Job, 'id' | 'procedure' | 'dueAt' | 'args' | 'attempt' | 'checkpoint'>;
 
 export interface RequestParts {
@@ -23,7 +23,10 @@ export interface RequestParts {
   readonly clock: Pick<Clock, 'now'>;
 }
 
-/** What a procedure is given. Its functions are its own, not methods, so that a procedure may take them out of `ar`. */
+/**
+ * What a procedure is given. Its functions are its own, not methods, so that a procedure may take them out of
+ * `ar`.
+ */
 export class RunRequest implements BaseRequest {
   readonly #parts: RequestParts;
   readonly site: Site;

@@ -105,7 +105,7 @@ const maxText = 64 * 1024;
 
 const [, home = ''] = /^(.*)\/(?:chunks|src)\//.exec(fileURLToPath(import.meta.url)) ?? [];
 
-/** Drops the lines of a stack that are in linod's own code, which tell nobody anything. */
+/** Drops the lines of a stack that are in linod's own code. */
 function withoutOwnLines(stack: string): string {
   const kept: string[] = [];
   for (const line of stack.split('\n')) {
@@ -119,8 +119,8 @@ function withoutOwnLines(stack: string): string {
 }
 
 /**
- * Whatever a procedure throws as text: an error with its stack in the site's files, its fields and its causes; anything else
- * behind `threw`.
+ * Whatever a procedure throws as text: an error with its stack in the site's files, its fields and its
+ * causes; anything else behind `threw`.
  */
 export function describeThrown(error: unknown): string {
   const text = withoutOwnLines(inspect(error, { depth: 4, breakLength: 110 }));
@@ -128,7 +128,7 @@ export function describeThrown(error: unknown): string {
   return described.length > maxText ? `${described.slice(0, maxText)}…` : described;
 }
 
-/** The same in one line, without the place. */
+/** The same in one line, without the location. */
 export function headline(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error, { depth: 0 });
   return text.split('\n', 1)[0] ?? '';

@@ -103,7 +103,9 @@ export class RunWrites {
     return await addRequest({ db, clock }, rule, 'run', `job ${jobId}`, options);
   }
 
-  /** Proves that the run is still this worker's, and sees to it that it stays so until the transaction ends. */
+  /**
+   * Proves that the run is still this worker's, and sees to it that it stays so until the transaction ends.
+   */
   async #hold(tx: Kysely<Database>): Promise<void> {
     const { jobId, workerId } = this.#options;
     const mine = await tx

@@ -5,11 +5,11 @@ import type { Job, Outcome } from './job.js';
 import type { JobLog } from './job-log.js';
 import type { RunStop } from './run-stop.js';
 
-/** One run, as the places where it may go on are given it. */
+/** What a procedure's run needs, inline, in a thread or in a process. */
 export interface Run {
   readonly job: Job;
   readonly rule: JobRule;
-  /** Who asked for it; null when its time had come. */
+  /** Who requested it; null for a due time. */
   readonly user: string | null;
   readonly stop: RunStop;
   readonly log: JobLog;
@@ -17,9 +17,9 @@ export interface Run {
   onBegun(): void;
 }
 
-/** The end of a run, as far as the job is concerned. */
+/** How a run ended for its job. */
 export interface RunEnd {
   readonly outcome: Outcome;
-  /** What did not react to its signal and may still be going on in this process; settles when it has ended. */
-  readonly left: Promise<void> | null;
+  /** Set when the run ignored its signal and still runs. Resolves when it has ended. */
+  readonly abandoned: Promise<void> | null;
 }

@@ -1,4 +1,4 @@
-// One run of a procedure: where it takes place, for how long at most, and what it logs.
+// Runs a procedure for a job: inline, in a thread or in a process, with its timeout and its log.
 
 import { durationText } from '../base/duration.js';
 import type { LevelTree } from '../log/levels/level-tree.js';
@@ -14,17 +14,17 @@ import type { RunEnd } from './run.js';
 import { describeThrown, RunAbortedError, type RunStop } from './run-stop.js';
 
 export interface RunnerContext extends InlineContext {
-  /** The threads and processes for runs that do not take place on the worker's own event loop. */
+  /** Threads and processes for runs that are not inline. */
   readonly pool: HostPool;
-  /** Whether all runs are inline, whatever the rules say. */
+  /** Whether all runs are inline, whatever `runIn` says. */
   readonly alwaysInline: boolean;
   readonly jobs: Jobs;
-  /** Where what the runs log goes, and the levels below which it is dropped. */
+  /** Receives the log records of the runs, from these levels on. */
   readonly sink: LogSink;
   readonly levels: LevelTree;
 }
 
-/** So long may a thread or a process take until it has loaded the site, whatever its rule allows a run. */
+/** The time that a thread or a process has to load the site, in addition to the rule's timeout. */
 const loadMs = 60_000;
 
 export class JobRunner {
@@ -35,9 +35,9 @@ export class JobRunner {
   }
 
   /**
-   * Runs a job to its end and returns how it ended. Never rejects.
+   * Runs a job and returns how it ended. Never rejects.
    *
-   * @param stop asks the run to end before; its time-out is seen to here
+   * @param stop ends the run early; the timeout uses it, too
    */
   async run(job: Job, rule: JobRule, user: string | null, stop: RunStop): Promise<RunEnd> {
     const { clock, jobs, sink, levels, alwaysInline } = this.#context;
@@ -47,7 +47,7 @@ export class JobRunner {
     const isInline = kind === 'inline' || alwaysInline;
     const endAfter = (ms: number, text: string) =>
       clock.after(ms, () => stop.abort(new RunAbortedError('timeout', `${text} ${durationText(ms)}`)));
-    const allow = () => endAfter(timeoutMs, 'ended at its time-out of');
+    const allow = () => endAfter(timeoutMs, 'ended at its timeout of');
     let disarm = isInline ? allow() : endAfter(Math.max(loadMs, timeoutMs), 'the site was not loaded within');
     const onBegun = () => {
       disarm();
@@ -58,7 +58,7 @@ export class JobRunner {
       if (isInline) return await runInline(run, this.#context);
       return await runRemote(run, { kind, memoryMb }, this.#context);
     } catch (error) {
-      return { outcome: { status: 'failed', message: describeThrown(error) }, left: null };
+      return { outcome: { status: 'failed', message: describeThrown(error) }, abandoned: null };
     } finally {
       disarm();
       stop.close();

@@ -1,4 +1,4 @@
-// The runs of this worker: begun, asked to end, and their ends written.
+// The running jobs of this worker: begins them, cancels them, and writes how they ended.
 
 import type { SteadyClock } from '../base/clock.js';
 import type { Logger } from '../log/logger.js';
@@ -7,7 +7,7 @@ import type { Job, Outcome } from '../runs/job.js';
 import type { RunEnd } from '../runs/run.js';
 import { RunAbortedError, RunStop } from '../runs/run-stop.js';
 import type { JobRunner } from '../runs/runner.js';
-import type { LeftRun } from './batch.js';
+import type { AbandonedRun } from './batch.js';
 import type { Claimed } from './claim.js';
 import type { Ended, Ends } from './finish.js';
 
@@ -16,7 +16,7 @@ export interface ActiveRunsContext {
   readonly ends: Ends;
   readonly logger: Logger;
   readonly clock: SteadyClock;
-  /** A run has ended. @param wakes whether something is to be run because of it */
+  /** A run has ended. @param wakes whether another run becomes due because of it */
   readonly onEnd: (jobId: number, wakes: boolean) => void;
 }
 
@@ -24,16 +24,16 @@ interface ActiveRun extends Claimed {
   readonly stop: RunStop;
 }
 
-/** Waiting between attempts to write how a run ended, when the database is away: doubled up to the longest. */
+/** The delay between attempts to write an end while the database is away. It doubles up to the longest. */
 const firstRetryMs = 250;
 const longestRetryMs = 30_000;
 
 export class ActiveRuns {
   readonly #context: ActiveRunsContext;
   readonly #runs = new Map<number, ActiveRun>();
-  /** By job: what was given up and did not end. It keeps its slot, and its rule is still running. */
-  readonly #left = new Map<number, LeftRun>();
-  /** Those who wait until nothing runs. */
+  /** By job: runs that ignore their abort signal. Each keeps its slot, and its rule counts as running. */
+  readonly #abandoned = new Map<number, AbandonedRun>();
+  /** Callers of {@link settled}. */
   readonly #settling: Array<() => void> = [];
   #closing = false;
 
@@ -45,13 +45,13 @@ export class ActiveRuns {
     return Array.from(this.#runs.values(), (run) => run.job);
   }
 
-  get left(): LeftRun[] {
-    return [...this.#left.values()];
+  get abandoned(): AbandonedRun[] {
+    return [...this.#abandoned.values()];
   }
 
-  /** How many slots are taken. */
+  /** The number of slots in use. */
   get size(): number {
-    return this.#runs.size + this.#left.size;
+    return this.#runs.size + this.#abandoned.size;
   }
 
   has(jobId: number): boolean {
@@ -68,21 +68,22 @@ export class ActiveRuns {
     void this.#perform(run);
   }
 
-  /** Asks a run to end, if it is one of these. */
+  /** Cancels a job, if it runs here. */
   cancel(jobId: number, why: string): void {
     this.#runs.get(jobId)?.stop.abort(new RunAbortedError('cancelled', why));
   }
 
   /**
-   * Asks all runs to end; they do, or are given up after `patienceMs`. Either way they are lost. From then on a database
-   * that is away is not waited for: who comes next gives up such a job.
+   * Aborts all runs and abandons those that have not ended after `patienceMs`. All of them count as lost.
+   * Until {@link reopen}, an end that cannot be written is not tried again; another worker marks the job as
+   * lost.
    */
   abortAll(why: string, patienceMs?: number): void {
     this.#closing = true;
     for (const run of this.#runs.values()) run.stop.abort(new RunAbortedError('lost', why, patienceMs));
   }
 
-  /** Ends are waited for again. */
+  /** Writes ends with retries again. */
   reopen(): void {
     this.#closing = false;
   }
@@ -99,11 +100,11 @@ export class ActiveRuns {
   async #perform(run: ActiveRun): Promise<void> {
     const { job, rule, user, stop } = run;
     const end: RunEnd = await this.#context.runner.run(job, rule, user, stop);
-    if (end.left !== null) this.#leave(run, end.left);
+    if (end.abandoned !== null) this.#abandon(run, end.abandoned);
     await this.#finish(run, end.outcome);
   }
 
-  /** A database that is away is waited for, unless the worker stops. */
+  /** Writes the end, and tries again while the database is away, unless the worker stops. */
   async #finish(run: ActiveRun, outcome: Outcome): Promise<void> {
     const { ends, logger } = this.#context;
     const { job, rule } = run;
@@ -111,7 +112,7 @@ export class ActiveRuns {
       try {
         const ended = await ends.finish(job, rule, outcome);
         this.#forget(run, ended.wakes);
-        this.#tellEnd(job, rule, outcome, ended);
+        this.#logEnd(job, rule, outcome, ended);
         return;
       } catch (error) {
         if (delayMs === firstRetryMs || this.#closing)
@@ -135,11 +136,11 @@ export class ActiveRuns {
     if (this.#runs.size === 0) for (const resolve of this.#settling.splice(0)) resolve();
   }
 
-  /** Remembers what did not end, until it does. */
-  #leave({ job, rule }: ActiveRun, left: Promise<void>): void {
-    this.#left.set(job.id, { ruleId: rule.id, jobId: job.id, since: job.startDatetime.getTime() });
-    void left.then(() => {
-      this.#left.delete(job.id);
+  /** Keeps the slot of a run that has not ended, until it ends. */
+  #abandon({ job, rule }: ActiveRun, ended: Promise<void>): void {
+    this.#abandoned.set(job.id, { ruleId: rule.id, jobId: job.id, since: job.startDatetime.getTime() });
+    void ended.then(() => {
+      this.#abandoned.delete(job.id);
       this.#context.onEnd(job.id, true);
     });
   }
@@ -150,18 +151,21 @@ export class ActiveRuns {
     });
   }
 
-  #tellEnd(job: Job, rule: JobRule, { status, message }: Outcome, { mine, follows }: Ended): void {
+  #logEnd(job: Job, rule: JobRule, { status, message }: Outcome, { mine, follows }: Ended): void {
     const { logger } = this.#context;
     const fields = { rule: rule.id, job: job.id };
     if (!mine) {
-      logger.warning(`job ${job.id} had been given up as lost; that it is ${status} is not recorded`, fields);
+      logger.warning(
+        `job ${job.id} is ${status}, but was marked as lost before; the end is not recorded`,
+        fields,
+      );
       return;
     }
     const level = status === 'done' ? 'DEBUG' : 'WARNING';
     if (!logger.isEnabledFor(level)) return;
     const headline = message.split('\n', 1)[0] ?? '';
-    const told = `job ${job.id} of ${rule} ${status}: ${headline}`;
-    logger.log(level, follows === '' ? told : `${told}; ${follows}`, fields);
+    const text = `job ${job.id} of ${rule} ${status}: ${headline}`;
+    logger.log(level, follows === '' ? text : `${text}; ${follows}`, fields);
   }
 }
 

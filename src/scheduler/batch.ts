@@ -1,4 +1,4 @@
-// One transaction of claims, as far as it has come: what is known of the rules and their runs, and what was decided.
+// The state of one claim transaction: the rules, their running jobs, and the decisions so far.
 
 import type { Insertable } from 'kysely';
 import { inactiveRule, type RuleEntry } from '../rules/ledger.js';
@@ -7,57 +7,58 @@ import type { Database, JobRow } from '../store/schema.js';
 import { allSlotsTaken, type Delay, decide, groupIsFull, type Running } from './decide.js';
 import { type JobRequest, mergedOutcome } from './requests.js';
 
-/** A rule or a request that cannot be taken up yet. */
+/** A rule or a request that has to wait. */
 export interface Waiting {
   readonly ruleId: number;
   /** Null for a request. */
   readonly dueAt: number | null;
   readonly for: 'run' | 'group' | 'slot';
-  /** The group that is at its limit; empty otherwise. */
+  /** The group that is full; empty when it waits for something else. */
   readonly group: string;
-  /** What it waits for, in words. */
+  /** The reason, as a clause. */
   readonly why: string;
 }
 
-/** A run that was given up here and has not ended. */
-export interface LeftRun extends Running {
+/** A run whose job has ended, but whose code still runs here. */
+export interface AbandonedRun extends Running {
   readonly ruleId: number;
 }
 
-/** What the worker knows besides what the database does. */
+/** What the worker knows and the database does not. */
 export interface View {
   readonly freeSlots: number;
-  /** Since when it polls, in ms since 1970. */
+  /** When the worker began to poll, in ms since 1970. */
   readonly pollingSince: number;
-  /** Whether it, or another worker that has the procedure, ran at an instant. */
+  /** Whether any worker with the procedure was running at an instant. */
   workerRanAt(procedure: string, instant: number): boolean;
-  /** By group: what those wait for that came before in this poll. */
+  /** By group: why an earlier rule of this poll waits for it. */
   readonly groupWaits: ReadonlyMap<string, string>;
-  readonly left: readonly LeftRun[];
-  /** What kept a rule from starting since it was due, if that is known. */
+  readonly abandoned: readonly AbandonedRun[];
+  /** What kept a rule from starting since it was due, if known. */
   delayOf(rule: JobRule, dueAt: number): Delay | null;
 }
 
-/** A job that is to be written. */
+/** A job to insert. */
 export type NewJob = Insertable<Database['jobs']>;
 
-/** As much of a job that goes on as decides about others. */
+/** The columns of a running job that a decision needs. */
 export type RunningRow = Pick<JobRow, 'id' | 'rule_id' | 'start_datetime' | 'job_group'>;
 
-/** What was decided, and is to be written. */
+/** What the transaction has to write. */
 export class Decisions {
   readonly starts: NewJob[] = [];
-  /** By request: who asked for it. */
+  /** By request: who made it. */
   readonly users = new Map<number, string>();
-  readonly moved: Array<{ readonly id: number; readonly next: number | null }> = [];
-  readonly missed: Array<{ readonly ruleId: number; readonly dueAt: number }> = [];
+  readonly nextDueTimes: Array<{ readonly id: number; readonly next: number | null }> = [];
+  /** Due times that were no longer open when their rules were locked. */
+  readonly taken: Array<{ readonly ruleId: number; readonly dueAt: number }> = [];
   readonly entries: RuleEntry[] = [];
   readonly waiting: Waiting[] = [];
   readonly cancelled = new Set<number>();
   readonly broken: Array<{ rule: number; error: Error }> = [];
 }
 
-/** Decides about rules and requests one after the other: what was decided before counts for the next. */
+/** Decides about rules and requests one by one. Each decision counts the starts before it. */
 export class Batch {
   readonly rules: ReadonlyMap<number, JobRule>;
   readonly now: number;
@@ -75,14 +76,14 @@ export class Batch {
     this.#view = view;
     this.#workerId = workerId;
     this.#groupWaits = new Map(view.groupWaits);
-    for (const run of view.left) this.#addRunning(run.ruleId, run);
+    for (const run of view.abandoned) this.#addRunning(run.ruleId, run);
   }
 
-  /** Takes a run that goes on into account. */
+  /** Counts a running job. */
   count({ id, rule_id, start_datetime, job_group }: RunningRow): void {
     if (job_group !== null) this.#inGroup.set(job_group, (this.#inGroup.get(job_group) ?? 0) + 1);
-    // One that was given up here may stand in the database as well.
-    if (this.#view.left.some(({ jobId }) => jobId === id)) return;
+    // An abandoned run is counted already.
+    if (this.#view.abandoned.some(({ jobId }) => jobId === id)) return;
     this.#addRunning(rule_id, { jobId: id, since: start_datetime });
   }
 
@@ -105,7 +106,7 @@ export class Batch {
         return action.for !== 'slot';
       }
       if (action.kind === 'start') this.#start(rule, { due_at: at });
-      this.decided.moved.push({ id: rule.id, next });
+      this.decided.nextDueTimes.push({ id: rule.id, next });
       this.decided.entries.push(...entries.map((entry) => ({ ...entry, ruleId: rule.id })));
     } catch (error) {
       if (!isFaultOfRule(error)) throw error;
@@ -114,11 +115,11 @@ export class Batch {
     return true;
   }
 
-  /** @returns what becomes of a request, as its outcome; null while it waits */
+  /** @returns the outcome of a request; null while it waits */
   decideRequest(rule: JobRule, request: JobRequest): string | null {
     if (request.ofJob !== null && !rule.active) {
       const attempt = `attempt ${request.attempt}, after ${request.requestedBy}`;
-      this.#tell(request, 'skipped', `${attempt}: ${inactiveRule}`);
+      this.#record(request, 'skipped', `${attempt}: ${inactiveRule}`);
       return `withdrawn: ${inactiveRule}`;
     }
     const outcome = this.#overlapOf(rule, request);
@@ -132,21 +133,21 @@ export class Batch {
     this.#start(rule, { request_id: request.id, attempt, args, checkpoint });
     this.decided.users.set(request.id, request.requestedBy);
     const reason = request.ofJob === null ? 'requested' : 'again';
-    this.#tell(request, reason, `by ${request.requestedBy}, request ${request.id}`);
+    this.#record(request, reason, `by ${request.requestedBy}, request ${request.id}`);
     return 'run';
   }
 
-  /** @returns the outcome of a request while a run of its rule goes on; undefined when that is no reason to wait */
+  /** @returns the outcome of a request while its rule is running; undefined when it may start all the same */
   #overlapOf(rule: JobRule, request: JobRequest): string | null | undefined {
     const { overlap } = rule.policies;
     const running = this.#running.get(rule.id) ?? [];
     const [first] = running;
     if (first === undefined || overlap === 'allow') return undefined;
-    // Of a run that was decided upon just before, the number is not known yet.
+    // A run that starts in this transaction has no id yet; its jobId is negative.
     const name = first.jobId > 0 ? `job ${first.jobId}` : 'another run of the rule begins now';
     const why = first.jobId > 0 ? `${name} was still running` : name;
     if (overlap === 'skip' && running.some((run) => isAskedDuring(request, run))) {
-      this.#tell(request, 'skipped', `request ${request.id}: ${why}`);
+      this.#record(request, 'skipped', `request ${request.id}: ${why}`);
       return `skipped: ${why}`;
     }
     const before = this.#waitingRequests.find((other) => isSameWork(other, request));
@@ -178,7 +179,7 @@ export class Batch {
       worker_id: this.#workerId,
     };
     this.decided.starts.push(row);
-    // Its number is not known yet; it counts for what else is decided here.
+    // It counts for the decisions that follow. It has no id yet, so it gets a negative one.
     this.count({ ...row, id: -this.decided.starts.length });
   }
 
@@ -204,11 +205,11 @@ export class Batch {
     const group = what === 'group' ? rule.policies.group : '';
     if (what === 'group') this.#groupWaits.set(group, why);
     this.decided.waiting.push({ ruleId: rule.id, dueAt, for: what, group, why });
-    // One that begins in this transaction has no number yet, and is asked at the next poll.
+    // A run that starts in this transaction has no id yet. The next poll cancels it.
     for (const job of cancel) if (job > 0) this.decided.cancelled.add(job);
   }
 
-  #tell({ ruleId, id: requestId }: JobRequest, reason: RuleEntry['reason'], detail: string): void {
+  #record({ ruleId, id: requestId }: JobRequest, reason: RuleEntry['reason'], detail: string): void {
     this.decided.entries.push({ ruleId, requestId, dueAt: null, dueUntil: null, times: 1, reason, detail });
   }
 
@@ -217,14 +218,17 @@ export class Batch {
   }
 }
 
-/** Whether a run went on when the request was made; one that was made before waits, as nobody was told it would be skipped. */
+/**
+ * Whether the rule was running when the request was made. An earlier request waits: no answer said that it is
+ * skipped.
+ */
 function isAskedDuring({ requestedAt, runAt }: JobRequest, { jobId, since }: Running): boolean {
   return jobId > 0 && Math.max(requestedAt, runAt) >= since;
 }
 
 /**
- * Whether one run does for both requests. Other arguments are other work, and a further attempt goes on where the one
- * before has stopped.
+ * Whether one run serves both requests. Different arguments need different runs, and a further attempt
+ * continues at a checkpoint of its own.
  */
 function isSameWork(a: JobRequest, b: JobRequest): boolean {
   return a.ruleId === b.ruleId && a.args === b.args && a.ofJob === null && b.ofJob === null;

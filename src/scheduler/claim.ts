@@ -1,7 +1,7 @@
-// Who runs what: due times and requests are claimed for this worker, many in one transaction.
+// Claims due times and requests for this worker, many in one transaction.
 //
-// The transaction locks the rules, decides, and writes what follows: the jobs, the next due times and the ledger. So two
-// workers never claim the same, and nothing happens without its reason.
+// The transaction locks the rules, decides, and writes the jobs, the next due times and the ledger. So two
+// workers never claim the same due time, and every action has its reason in the ledger.
 
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
@@ -16,42 +16,42 @@ import { Batch, type Decisions, type NewJob, type RunningRow, type View, type Wa
 import type { Due } from './due.js';
 import type { JobRequest } from './requests.js';
 
-/** A run that this worker is to begin. */
+/** A job that this worker has claimed and must begin. */
 export interface Claimed {
   readonly job: Job;
   readonly rule: JobRule;
-  /** Who asked for it; null when its time had come. */
+  /** Who requested it; null for a due time. */
   readonly user: string | null;
 }
 
-/** What came of a claim. */
+/** The result of one transaction. */
 export interface Claims {
   readonly claimed: readonly Claimed[];
   readonly waiting: readonly Waiting[];
   readonly skipped: readonly RuleEntry[];
-  /** Runs that are to be asked to end, so that the next one can begin. */
+  /** Jobs to cancel, so that the next run of their rule can begin. */
   readonly cancel: readonly number[];
-  /** Rules that cannot be run as they are. */
+  /** Rules with invalid values. */
   readonly broken: ReadonlyArray<{ readonly rule: number; readonly error: Error }>;
-  /** How many of what was to be claimed are open as before. */
-  readonly left: number;
-  /** Whether a rule is due at once again. */
+  /** The number of due rules or requests that stay open. */
+  readonly remaining: number;
+  /** Whether a claimed rule has another due time that has passed. */
   readonly isDueAgain: boolean;
 }
 
-/** The memory of a worker must not grow with rules that come and go. */
-const maxKnown = 2000;
+/** Maximum of parsed rules in memory. */
+const maxCached = 2000;
 
 export class Claimer {
   readonly #rules: Rules;
-  /** The rules that were claimed last, whose recurrences are put together once. */
-  readonly #known = new Map<number, JobRule>();
+  /** Parsed rules, because parsing a recurrence is slow. */
+  readonly #cache = new Map<number, JobRule>();
 
   constructor(rules: Rules) {
     this.#rules = rules;
   }
 
-  /** Decides about rules that are due: what starts, what is skipped or waits, and when the rules are due next. */
+  /** Decides about rules that are due, and writes the jobs and the next due times. */
   async claimDue(due: ReadonlyArray<Pick<Due, 'id' | 'dueAt'>>, view: View): Promise<Claims> {
     return await transact(this.#rules.db, async (tx) => {
       const ids = due.map(({ id }) => id);
@@ -59,23 +59,24 @@ export class Claimer {
       for (const { id, dueAt } of due) {
         const rule = batch.rules.get(id);
         if (rule === undefined) continue;
-        // Another worker was quicker, or somebody has edited the rule, which the ledger tells.
-        if (rule.nextDueAt?.getTime() !== dueAt) batch.decided.missed.push({ ruleId: id, dueAt });
-        // Who comes behind one that waits for a slot waits as well, however many are read at once.
+        // Another worker claimed it first, or a person edited the rule.
+        if (rule.nextDueAt?.getTime() !== dueAt) batch.decided.taken.push({ ruleId: id, dueAt });
+        // No rule overtakes one that waits for a slot, whatever the size of the batch.
         else if (!batch.decideDue(rule, dueAt)) break;
       }
-      await moveOn(tx, batch.decided.moved);
-      const handled = batch.decided.moved.length + batch.decided.missed.length + batch.decided.broken.length;
+      await writeNextDueTimes(tx, batch.decided.nextDueTimes);
+      const { nextDueTimes, taken, broken } = batch.decided;
+      const handled = nextDueTimes.length + taken.length + broken.length;
       return await this.#end(tx, batch, due.length - handled);
     });
   }
 
-  /** Takes up requests for runs, as far as the policies of their rules and the slots allow. */
+  /** Starts requested runs, as far as the policies of their rules and the slots allow. */
   async claimRequests(requests: readonly JobRequest[], view: View): Promise<Claims> {
     return await transact(this.#rules.db, async (tx) => {
       const ids = requests.map(({ ruleId }) => ruleId);
       const batch = await this.#begin(tx, ids, view);
-      // Since they were read, another worker may have taken some up, or somebody has withdrawn them.
+      // Another worker may have handled some of them since they were read.
       const open = await openAmong(tx, requests);
       const outcomes = new Map<string, number[]>();
       for (const request of requests) {
@@ -96,12 +97,12 @@ export class Claimer {
   }
 
   /**
-   * Runs of this worker that it has not begun: their claim was written, but the word of it was lost with the
-   * connection to the database. They are to be run now, for nobody else will.
+   * Jobs that this worker has claimed but not begun: the transaction was committed, and the connection failed
+   * before the worker heard of it. No other worker runs them.
    *
-   * @param known the jobs that it has begun
+   * @param begun the jobs that this worker has begun
    */
-  async unbegun(known: readonly number[]): Promise<Claimed[]> {
+  async notBegun(begun: readonly number[]): Promise<Claimed[]> {
     const rows = await this.#rules.db
       .selectFrom('jobs')
       .leftJoin('job_requests', 'job_requests.id', 'jobs.request_id')
@@ -109,8 +110,8 @@ export class Claimer {
       .select('job_requests.requested_by')
       .where('jobs.worker_id', '=', this.#rules.actor)
       .where('jobs.status', '=', 'running')
-      .where('jobs.id', 'not in', idList(this.#rules.db, known))
-      // Not by the number alone, in the order of which SQLite would read the whole history.
+      .where('jobs.id', 'not in', idList(this.#rules.db, begun))
+      // Ordered by id alone, SQLite would scan the whole table.
       .orderBy('jobs.start_datetime')
       .orderBy('jobs.id')
       .execute();
@@ -142,32 +143,32 @@ export class Claimer {
       .selectFrom('job_rules')
       .selectAll()
       .where('id', 'in', idList(tx, [...new Set(ids)]))
-      // Always in the same order, so that no two workers wait for one another.
+      // The same order everywhere prevents deadlocks.
       .orderBy('id')
       .forNoKeyUpdate()
       .execute();
-    const rules = new Map(rows.map((row) => [row.id, this.#rules.parse(row, this.#known.get(row.id))]));
-    if (this.#known.size > maxKnown) this.#known.clear();
-    for (const rule of rules.values()) this.#known.set(rule.id, rule);
+    const rules = new Map(rows.map((row) => [row.id, this.#rules.parse(row, this.#cache.get(row.id))]));
+    if (this.#cache.size > maxCached) this.#cache.clear();
+    for (const rule of rules.values()) this.#cache.set(rule.id, rule);
     const groups = [...new Set(Array.from(rules.values(), ({ policies }) => policies.group))].filter(Boolean);
-    // A limit counts runs of all rules of a group, and so of rules that are not locked here.
+    // A group's limit also counts runs of rules that this transaction does not lock.
     if (groups.length > 0) await lock(tx, 'groups');
     const batch = new Batch(rules, view, this.#rules.clock.now(), this.#rules.actor);
     for (const run of await runningOf(tx, ids, groups)) batch.count(run);
     return batch;
   }
 
-  async #end(tx: Kysely<Database>, batch: Batch, left: number): Promise<Claims> {
+  async #end(tx: Kysely<Database>, batch: Batch, remaining: number): Promise<Claims> {
     const { now, decided } = batch;
     const { starts, waiting, broken } = decided;
     const begun = await insertJobs(tx, starts);
     const isBegun = new Set(begun.map(keyOf));
-    // Only a clock that was set back makes a rule due at a time for which it has run.
+    // A rule is due twice at the same time only after the clock was set back.
     const repeated = starts.filter((start) => !isBegun.has(keyOf(start)));
-    const taken = await this.#taken(tx, decided.missed, repeated);
+    const taken = await this.#takenEntries(tx, decided.taken, repeated);
     const entries = decided.entries.filter((entry) => !taken.some((other) => isSameTime(entry, other)));
-    const told = entries.map((entry) => withJob(entry, begun));
-    await writeEntries(tx, [...told, ...taken], { by: this.#rules.actor, at: now });
+    const withJobs = entries.map((entry) => withJob(entry, begun));
+    await writeEntries(tx, [...withJobs, ...taken], { by: this.#rules.actor, at: now });
     const claimed = begun.flatMap((row) => {
       const rule = batch.rules.get(row.rule_id);
       const user = decided.users.get(row.request_id ?? 0) ?? null;
@@ -179,20 +180,23 @@ export class Claimer {
       skipped: entries.filter(({ reason }) => reason === 'skipped'),
       cancel: [...decided.cancelled],
       broken,
-      left,
-      isDueAgain: decided.moved.some(({ next }) => next !== null && next <= now),
+      remaining,
+      isDueAgain: decided.nextDueTimes.some(({ next }) => next !== null && next <= now),
     };
   }
 
-  /** What the ledger tells of due times for which there is a job: another worker's, or one from before the clock was set back. */
-  async #taken(
+  /**
+   * Entries of due times that have a job already: another worker's, or one from before the clock was set
+   * back.
+   */
+  async #takenEntries(
     tx: Kysely<Database>,
-    missed: Decisions['missed'],
+    taken: Decisions['taken'],
     repeated: readonly NewJob[],
   ): Promise<RuleEntry[]> {
     const before = `${ranBefore} as `;
     const times = [
-      ...missed.map(({ ruleId, dueAt }) => ({ ruleId, dueAt, before: '' })),
+      ...taken.map(({ ruleId, dueAt }) => ({ ruleId, dueAt, before: '' })),
       ...repeated.map(({ rule_id: ruleId, due_at: dueAt }) => ({ ruleId, dueAt: dueAt ?? 0, before })),
     ];
     if (times.length === 0) return [];
@@ -212,7 +216,7 @@ export class Claimer {
   }
 }
 
-/** What goes on of these rules and groups, on whichever worker. */
+/** The running jobs of these rules and groups, on all workers. */
 async function runningOf(
   tx: Kysely<Database>,
   rules: readonly number[],
@@ -221,19 +225,19 @@ async function runningOf(
   return await tx
     .selectFrom('jobs')
     .select(['id', 'rule_id', 'start_datetime', 'job_group'])
-    // In these words, for SQLite to see that an index has just these jobs.
+    // A literal, so that SQLite uses the partial index of running jobs.
     .where('status', '=', sql.lit('running' as const))
     .where((eb) => {
       const ofRules = eb('rule_id', 'in', idList(tx, rules));
       return groups.length === 0 ? ofRules : eb.or([ofRules, eb('job_group', 'in', groups)]);
     })
-    // Not by the number alone, in the order of which SQLite would read the whole history.
+    // Ordered by id alone, SQLite would scan the whole table.
     .orderBy('start_datetime')
     .orderBy('id')
     .execute();
 }
 
-/** Writes jobs, without those that are there already. @returns those that were written */
+/** Inserts jobs, except those that exist already. @returns the inserted rows */
 async function insertJobs(tx: Kysely<Database>, starts: readonly NewJob[]): Promise<JobRow[]> {
   if (starts.length === 0) return [];
   const rows = await tx
@@ -245,10 +249,10 @@ async function insertJobs(tx: Kysely<Database>, starts: readonly NewJob[]): Prom
   return rows.sort((a, b) => a.id - b.id);
 }
 
-/** Most rules that are due at one time are due at one time again. */
-async function moveOn(tx: Kysely<Database>, moved: Decisions['moved']): Promise<void> {
+/** One statement for all rules with the same next due time, which most rules of a batch share. */
+async function writeNextDueTimes(tx: Kysely<Database>, times: Decisions['nextDueTimes']): Promise<void> {
   const byNext = new Map<number | null, number[]>();
-  for (const { id, next } of moved) addTo(byNext, next, id);
+  for (const { id, next } of times) addTo(byNext, next, id);
   for (const [next, ids] of byNext) {
     await tx.updateTable('job_rules').set({ next_due_at: next }).where('id', 'in', idList(tx, ids)).execute();
   }
@@ -271,17 +275,17 @@ async function openAmong(tx: Kysely<Database>, requests: readonly JobRequest[]):
   return new Set(rows.map(({ id }) => id));
 }
 
-/** What a start and its row have in common before the row has a number. */
+/** Identifies a start before and after its row has an id. */
 function keyOf({ rule_id, due_at, request_id }: Pick<NewJob, 'rule_id' | 'due_at' | 'request_id'>): string {
   return request_id == null ? `${rule_id} at ${due_at}` : `request ${request_id}`;
 }
 
-/** Whether two entries tell of the very same due time. */
+/** Whether two entries are about the same single due time. */
 function isSameTime(a: RuleEntry, b: RuleEntry): boolean {
   return a.ruleId === b.ruleId && a.dueAt === b.dueAt && a.times === 1 && a.dueAt !== null;
 }
 
-/** Of due times that passed meanwhile, the ledger names the job that makes up for them. */
+/** Adds to an entry about dropped due times the job that ran in their place. */
 function withJob(entry: RuleEntry, begun: readonly JobRow[]): RuleEntry {
   if (entry.reason !== 'dropped') return entry;
   const job = begun.find(

@@ -1,26 +1,26 @@
-// Notices that somebody has set the clock of this machine, so that what follows from it can be told.
+// Detects that the clock was set, so that the ledger can give that as a reason.
 
 import type { SteadyClock } from '../base/clock.js';
 import { durationText } from '../base/duration.js';
 import { lateAfterMs } from '../rules/ledger-entry.js';
 
-/** A clock that was set. All times are ms since 1970, by that clock. */
+/** One setting of the clock. All times are ms since 1970, by that clock. */
 export interface ClockStep {
-  /** What the clock showed when it was looked at for the last time before. */
+  /** What the clock showed at the previous check. */
   readonly from: number;
-  /** What it shows now. */
+  /** What the clock shows now. */
   readonly to: number;
-  /** In words, `the clock was set forward by 1 d`. */
-  readonly told: string;
+  /** A clause, for example `the clock was set forward by 1 d`. */
+  readonly why: string;
 }
 
-/** A clock that is set by less than this is merely being corrected. */
+/** Smaller steps are corrections, and are ignored. */
 const stepMs = 1000;
 
 export class ClockSteps {
   readonly #clock: Pick<SteadyClock, 'now' | 'passed'>;
   #last: number;
-  /** What the clock shows, less the time that has passed: it changes when the clock is set, and only then. */
+  /** The clock's time minus the steady clock's. It changes only when the clock is set. */
   #offset: number;
 
   constructor(clock: Pick<SteadyClock, 'now' | 'passed'>) {
@@ -29,13 +29,13 @@ export class ClockSteps {
     this.#offset = this.#last - clock.passed();
   }
 
-  /** Whether {@link look} would find that the clock was set. */
+  /** Whether {@link detect} would find a step. */
   get isSet(): boolean {
     return this.#find(this.#clock.now()).step !== null;
   }
 
-  /** Whether the clock was set since the last look; null if it was not. */
-  look(): ClockStep | null {
+  /** The step since the previous check; null when the clock was not set. */
+  detect(): ClockStep | null {
     const now = this.#clock.now();
     const { step, offset } = this.#find(now);
     this.#last = now;
@@ -45,17 +45,17 @@ export class ClockSteps {
 
   #find(now: number): { step: ClockStep | null; offset: number } {
     const from = this.#last;
-    // Without a pause nothing is late, whoever has set the clock. So that is seldom asked for, which costs a system call.
+    // Nothing is late after a short pause, so the system call can be saved.
     if (now >= from - stepMs && now <= from + lateAfterMs) return { step: null, offset: this.#offset };
     const offset = now - this.#clock.passed();
     const byMs = offset - this.#offset;
     if (now < from - stepMs)
-      return { offset, step: { from, to: now, told: told('back', Math.min(byMs, now - from)) } };
-    return { offset, step: byMs < stepMs ? null : { from, to: now, told: told('forward', byMs) } };
+      return { offset, step: { from, to: now, why: describe('back', Math.min(byMs, now - from)) } };
+    return { offset, step: byMs < stepMs ? null : { from, to: now, why: describe('forward', byMs) } };
   }
 }
 
-/** To the second: more is not known of when it was. */
-function told(how: 'forward' | 'back', byMs: number): string {
+/** Rounded to seconds, because the exact instant is unknown. */
+function describe(how: 'forward' | 'back', byMs: number): string {
   return `the clock was set ${how} by ${durationText(Math.round(Math.abs(byMs) / 1000) * 1000)}`;
 }

@@ -5,8 +5,8 @@
 // - `misfire`, for due times that passed without a run: `skip` drops them, `run-once` runs the oldest for all,
 //   `run-all` runs each. A time counts as passed when it is more than 5 s late (`lateAfterMs`).
 // - `misfireWindowSeconds`: `run-once` and `run-all` drop a time that is later than this. 0 is no limit.
-// - `overlap`, while a run of the rule goes on: `skip` the new run, `queue-one` waits for the end of the last, `allow`
-//   both, `cancel-previous` asks the last to end and waits for it.
+// - `overlap`, while a run of the rule goes on: `skip` skips the new run; `allow` starts it. `queue-one` waits until all
+//   earlier runs end; `cancel-previous` also asks them to end.
 
 import { durationText } from '../base/duration.js';
 import { dueFrom, type Entry, lateAfterMs, maxCounted, passedBetween } from '../rules/ledger-entry.js';
@@ -80,7 +80,7 @@ export interface Circumstances {
   readonly delay: Delay | null;
 }
 
-/** A worker started up to 1 s after a due time still runs it, with `misfire: skip`, too. */
+/** With `misfire: skip`, a worker also drops a time that was due more than 1 s before it began to poll. */
 const startToleranceMs = 1000;
 
 /** What a rule or a request waits for when no more jobs may run. */

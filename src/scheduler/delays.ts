@@ -1,4 +1,4 @@
-// What kept rules from starting when they were due, so that the ledger can say why they are late.
+// Remembers what kept rules from starting when they were due, so that the ledger can say why they are late.
 
 import { lateAfterMs } from '../rules/ledger-entry.js';
 import type { JobRule } from '../rules/rule.js';
@@ -6,20 +6,20 @@ import type { Waiting } from './batch.js';
 import type { ClockStep } from './clock-steps.js';
 import { allSlotsTaken, type Delay } from './decide.js';
 
-/** So many rules are remembered; more wait only where something is wrong altogether. */
+/** Maximum of remembered rules. */
 const maxRules = 10_000;
 
 export class Delays {
   readonly #byRule = new Map<number, { readonly dueAt: number; readonly delay: Delay }>();
-  /** Until when a rule waited for a group, in ms since 1970, and why. */
+  /** By group: the last poll in which a rule waited for it, in ms since 1970, and why. */
   readonly #groups = new Map<string, { readonly until: number; readonly why: string }>();
   #fullUntil = Number.NEGATIVE_INFINITY;
   #awayUntil = Number.NEGATIVE_INFINITY;
-  /** When what is due was last kept waiting by a lock of the database, in ms since 1970. */
+  /** The last time that a claim waited long for a database lock, in ms since 1970. */
   #locked = { from: 0, until: Number.NEGATIVE_INFINITY };
   #step: ClockStep | null = null;
 
-  /** A rule waits. */
+  /** Records that a rule waits. */
   add({ ruleId, dueAt, for: what, why }: Pick<Waiting, 'ruleId' | 'dueAt' | 'for' | 'why'>): void {
     if (dueAt === null) return;
     if (this.#byRule.size >= maxRules) this.#byRule.clear();
@@ -30,7 +30,7 @@ export class Delays {
     this.#byRule.delete(ruleId);
   }
 
-  /** A poll has ended, in which some waited for a slot or a group; not all that wait have been read one by one. */
+  /** Records a poll. Rules that the poll did not read may also wait for the same slot or group. */
   polledAt(
     now: number,
     poll: { readonly waitsForSlot: boolean; readonly groupWaits: ReadonlyMap<string, string> },
@@ -40,22 +40,22 @@ export class Delays {
     for (const [group, why] of groupWaits) this.#groups.set(group, { until: now, why });
   }
 
-  /** The database could not be asked, until now. */
+  /** Records that the database was away until now. */
   wasAway(now: number): void {
     this.#awayUntil = now;
   }
 
-  /** A claim waited long for a lock of the database, until now. */
+  /** Records that a claim waited long for a database lock, until now. */
   wasLocked(from: number, now: number): void {
     this.#locked = { from, until: now };
   }
 
-  /** The clock was set forward, over what would have been due meanwhile. */
+  /** Records that the clock was set forward, past times that rules were due at. */
   wasSetForward(step: ClockStep): void {
     this.#step = step;
   }
 
-  /** The clock was set back, to `now`: what was the matter at times that are yet to come again says nothing of them. */
+  /** Records that the clock was set back to `now`, and forgets delays at later times. */
   wasSetBack(now: number): void {
     this.#step = null;
     this.#groups.clear();
@@ -64,12 +64,12 @@ export class Delays {
     this.#locked.until = Math.min(this.#locked.until, now);
   }
 
-  /** What kept a rule from starting since it was due, if that is known. */
+  /** What kept a rule from starting since it was due, if known. */
   of(rule: Pick<JobRule, 'id' | 'policies'>, dueAt: number): Delay | null {
     const own = this.#byRule.get(rule.id);
     if (own !== undefined && own.dueAt === dueAt) return own.delay;
     if (this.#step !== null && dueAt > this.#step.from && dueAt <= this.#step.to) {
-      return { for: 'outage', why: this.#step.told };
+      return { for: 'outage', why: this.#step.why };
     }
     const group = this.#groups.get(rule.policies.group);
     if (group !== undefined && dueAt <= group.until) return { for: 'group', why: group.why };

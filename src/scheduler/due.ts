@@ -1,10 +1,10 @@
-// What a poll reads: whether there is something to do, the rules that are due, and when to poll again.
+// The queries of a poll: whether there is work, which rules are due, and when to poll again.
 
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import type { Database } from '../store/schema.js';
 
-/** A due time, as it was read; whether it still holds is known when its rule is locked. */
+/** A due time, read without a lock. The claim locks the rule and checks it again. */
 export interface Due {
   readonly id: number;
   /** In ms since 1970, as all times here. */
@@ -12,22 +12,22 @@ export interface Due {
   readonly procedure: string;
 }
 
-/** What there is to do at an instant, and when there is more; null where there is nothing. */
-export interface Outlook {
-  /** Whether runs are to end, runs were asked for, and rules are due. */
+/** The work at an instant, and when there is more. Null means none. */
+export interface PendingWork {
+  /** 1 when there are cancellations, requests for runs, or rules that are due. */
   readonly cancels: number | null;
   readonly asks: number | null;
   readonly dues: number | null;
-  /** When the next rule comes due. */
+  /** When the next rule is due. */
   readonly nextDue: number | null;
-  /** When the next request can be taken up that waits for its time. */
+  /** When the next postponed request may start. */
   readonly nextAsked: number | null;
 }
 
-/** One statement, of which each part is a look into an index: most polls find nothing to do. */
-export async function readOutlook(db: Kysely<Database>, at: number): Promise<Outlook> {
-  // `run_at > 0` in these words, for SQLite to find the index of those requests.
-  const { rows } = await sql<Outlook>`
+/** One statement of index lookups, because most polls find no work. */
+export async function readPendingWork(db: Kysely<Database>, at: number): Promise<PendingWork> {
+  // `run_at > 0` is there so that SQLite uses the partial index of postponed requests.
+  const { rows } = await sql<PendingWork>`
     select
       (select 1 from job_requests where action = 'cancel' and handled_at is null limit 1) as cancels,
       (select 1 from job_requests where action = 'run' and handled_at is null and run_at <= ${at} limit 1) as asks,
@@ -35,15 +35,15 @@ export async function readOutlook(db: Kysely<Database>, at: number): Promise<Out
       (select min(next_due_at) from job_rules where next_due_at > ${at}) as "nextDue",
       (select min(run_at) from job_requests where handled_at is null and run_at > 0 and run_at > ${at}) as "nextAsked"
   `.execute(db);
-  const [outlook] = rows;
-  if (outlook === undefined) throw new RangeError('expected a row, got none');
-  return outlook;
+  const [pending] = rows;
+  if (pending === undefined) throw new RangeError('expected a row, got none');
+  return pending;
 }
 
 /**
- * The rules that are due by an instant: those with the higher priority first, then those that wait the longest.
+ * The rules that are due by an instant: the highest priority first, then the earliest due time.
  *
- * @param offset how many of them to pass over
+ * @param offset the number of rules to skip
  */
 export async function readDue(
   db: Kysely<Database>,

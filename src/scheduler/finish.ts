@@ -1,4 +1,5 @@
-// How runs end, and what follows from it: further attempts, rules that are cancelled, rules that come after others.
+// Writes how runs ended, and acts on it: retries, cancels rules, and makes the rules due that run after
+// others.
 
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
@@ -13,17 +14,17 @@ import { idList } from '../store/dialect.js';
 import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 
-/** What became of the end of a run. */
+/** The result of writing an end. */
 export interface Ended {
-  /** False when the run was no longer this worker's: it had been given up as lost. Nothing is written then. */
+  /** False when the job was marked as lost before. Nothing is written then. */
   readonly mine: boolean;
-  /** What follows for the rule, as a clause for people; empty for nothing. */
+  /** What happens to the rule, as a clause; empty for nothing. */
   readonly follows: string;
-  /** Whether something is to be run for it: a rule that comes after it, or a further attempt. */
+  /** Whether another run becomes due: of a rule that runs after this one, or a further attempt. */
   readonly wakes: boolean;
 }
 
-/** One end that waits to be written, with others in one transaction. */
+/** An end in the queue. */
 interface Waiting {
   readonly job: Job;
   readonly rule: JobRule;
@@ -32,10 +33,10 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Between attempts is waited at most so long. */
+/** The longest delay between attempts. */
 const longestDelayMs = 3_600_000;
-/** The ends of so many runs are written at once. */
-const batch = 100;
+/** Maximum of ends per transaction. */
+const maxBatch = 100;
 
 const lostMeanwhile: Ended = { mine: false, follows: '', wakes: false };
 
@@ -48,7 +49,10 @@ export class Ends {
     this.#rules = rules;
   }
 
-  /** Writes how a run ended, and does what its rule says of that. Those that end while others are written go together. */
+  /**
+   * Writes how a run ended and applies the rule's policies. Ends that arrive during a write share the next
+   * transaction.
+   */
   finish(job: Job, rule: JobRule, outcome: Outcome): Promise<Ended> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ job, rule, outcome, resolve, reject });
@@ -56,13 +60,13 @@ export class Ends {
     });
   }
 
-  /** Never rejects: what fails is told to those who wait for it. */
+  /** Never rejects: a failure rejects the promises of `finish`. */
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
-    // Those that end before the event loop's next turn come together: those of one time begin in callbacks of their own.
+    // Wait one turn of the event loop, so that runs that end together share a transaction.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
-      const some = this.#waiting.splice(0, batch);
+      const some = this.#waiting.splice(0, maxBatch);
       try {
         const ended = await transact(this.#rules.db, async (tx) => await this.#write(tx, some));
         for (const [i, one] of some.entries()) one.resolve(ended[i] ?? lostMeanwhile);
@@ -70,7 +74,7 @@ export class Ends {
         for (const one of some) one.reject(error);
       }
     }
-    // At once, and not when this promise is settled: who hears that a run has ended may tell the end of another before that.
+    // Reset here and not after this promise: a caller may finish another run before the promise settles.
     this.#isWriting = false;
   }
 
@@ -79,8 +83,8 @@ export class Ends {
     const done = some.filter(({ job, outcome }) => mine.has(job.id) && outcome.status === 'done');
     const wakes = await this.#wakeFollowers(tx, done);
     const ended: Ended[] = [];
-    /** Rules whose failures in a row were forgotten here, and that have not failed since. */
-    const forgiven = new Set<number>();
+    /** Rules whose failure count was reset here and that have not failed since. */
+    const resetRules = new Set<number>();
     for (const { job, rule, outcome } of some) {
       if (!mine.has(job.id)) ended.push(await this.#earlier(tx, job, outcome));
       else if (outcome.status === 'lost') {
@@ -88,23 +92,23 @@ export class Ends {
         const follows = await this.#lose(tx, job, headline);
         ended.push({ mine: true, follows, wakes: wakes || follows !== '' });
       } else if (outcome.status !== 'failed' && outcome.status !== 'timeout') {
-        // Of runs side by side one may have failed since this one began.
+        // A concurrent run of the rule may have failed since this one began.
         const mayHaveFailed = rule.failuresInRow > 0 || rule.policies.overlap === 'allow';
-        if (outcome.status === 'done' && mayHaveFailed && !forgiven.has(rule.id)) {
-          await forgetFailures(tx, rule.id);
-          forgiven.add(rule.id);
+        if (outcome.status === 'done' && mayHaveFailed && !resetRules.has(rule.id)) {
+          await resetFailures(tx, rule.id);
+          resetRules.add(rule.id);
         }
         ended.push({ mine: true, follows: '', wakes });
       } else {
         const follows = await this.#afterFailure(tx, job, rule, outcome);
-        forgiven.delete(rule.id);
+        resetRules.delete(rule.id);
         ended.push({ mine: true, follows, wakes: wakes || follows !== '' });
       }
     }
     return ended;
   }
 
-  /** Most runs end in the same few ways. @returns the jobs that were still this worker's */
+  /** One statement for each distinct outcome. @returns the jobs that were still this worker's */
   async #writeOutcomes(tx: Kysely<Database>, some: readonly Waiting[]): Promise<Set<number>> {
     const alike = new Map<string, { readonly outcome: Outcome; readonly ids: number[] }>();
     for (const { job, outcome } of some) {
@@ -136,7 +140,7 @@ export class Ends {
     return mine;
   }
 
-  /** Rules that run after others are due now. @returns whether there are any */
+  /** Makes the rules due that run after these. @returns whether there are any */
   async #wakeFollowers(tx: Kysely<Database>, done: readonly Waiting[]): Promise<boolean> {
     if (done.length === 0) return false;
     const ids = [...new Set(done.map(({ rule }) => rule.id))];
@@ -146,13 +150,13 @@ export class Ends {
       .where('follows_rule_id', 'in', idList(tx, ids))
       .where('cancelled_at', 'is', null)
       .where('removed_at', 'is', null)
-      // One that is due already has not begun since: it runs after this run, too.
+      // A rule that is due already runs after this run, too.
       .where('next_due_at', 'is', null)
       .executeTakeFirst();
     return updated.numUpdatedRows > 0n;
   }
 
-  /** Tries it again, cancels the rule, or lets it go on. */
+  /** Retries, cancels the rule, or continues, as the rule says. */
   async #afterFailure(tx: Kysely<Database>, job: Job, rule: JobRule, outcome: Outcome): Promise<string> {
     const current = await this.#lockIfReadable(rule.id, tx);
     if (current === null) return '';
@@ -162,7 +166,7 @@ export class Ends {
     return await this.#countFailure(tx, current, job, outcome.message.split('\n', 1)[0] ?? '');
   }
 
-  /** A run has failed with all its attempts: the rule goes on, or is cancelled. */
+  /** Counts a failure after the last attempt, and cancels the rule when its limit is reached. */
   async #countFailure(tx: Kysely<Database>, rule: JobRule, job: Job, headline: string): Promise<string> {
     if (!rule.active) return '';
     const { onFailure, cancelAfter } = rule.policies;
@@ -174,7 +178,7 @@ export class Ends {
     return 'the rule is cancelled by that';
   }
 
-  /** Asks for a further attempt, unless the rule is not active any more, which the ledger tells then. */
+  /** Requests a further attempt. For an inactive rule, records in the ledger that there is none. */
   async #tryAgain(
     tx: Kysely<Database>,
     rule: JobRule,
@@ -185,11 +189,11 @@ export class Ends {
     const { retries } = rule.policies;
     if (!rule.active) {
       const detail = `attempt ${attempt + 1}, after job ${jobId}, which ${what}: ${inactiveRule}`;
-      await this.#tell(tx, { ruleId: rule.id, jobId, dueAt: null, reason: 'skipped', detail });
+      await this.#record(tx, { ruleId: rule.id, jobId, dueAt: null, reason: 'skipped', detail });
       return '';
     }
     const now = this.#rules.clock.now();
-    // The checkpoint is in the job's row: the run has written it there while it went on.
+    // The run has saved its checkpoint in the job's row.
     await sql`
       insert into job_requests (rule_id, action, requested_at, requested_by, run_at, attempt, priority, job_group,
         args, checkpoint, of_job)
@@ -202,12 +206,12 @@ export class Ends {
     return `attempt ${attempt + 1} of ${retries + 1} comes${when}`;
   }
 
-  async #tell(tx: Kysely<Database>, entry: Omit<RuleEntry, 'dueUntil' | 'times'>): Promise<void> {
+  async #record(tx: Kysely<Database>, entry: Omit<RuleEntry, 'dueUntil' | 'times'>): Promise<void> {
     const decided = { by: this.#rules.actor, at: this.#rules.clock.now() };
     await writeEntries(tx, [{ ...entry, dueUntil: null, times: 1 }], decided);
   }
 
-  /** The end may have been written before, and only the word of it lost with the connection to the database. */
+  /** The end may be in the database already, when the connection failed after the commit. */
   async #earlier(tx: Kysely<Database>, job: Job, { status, message }: Outcome): Promise<Ended> {
     const row = await tx
       .selectFrom('jobs')
@@ -215,16 +219,16 @@ export class Ends {
       .where('id', '=', job.id)
       .executeTakeFirst();
     const mine = row?.worker_id === this.#rules.actor && row.status === status && row.message === message;
-    // What came of it then was not told either.
+    // The caller has not heard yet that another run became due.
     return mine ? { mine, follows: '', wakes: true } : lostMeanwhile;
   }
 
-  /** Marks the runs of workers that have stopped or died as lost, and does what their rules say of that. */
+  /** Marks the running jobs of workers that stopped or died as lost, and applies their rules' policies. */
   async giveUpLost(): Promise<Job[]> {
-    // Looking needs no lock, and there is seldom anything to do.
+    // Check without a lock first: there is seldom a lost job.
     const found = await orphans(this.#rules.db);
     if (found.length === 0) return [];
-    // Before it may run again: what a run in a process has detached outlives its worker.
+    // Before the job may run again, kill the detached processes that it left behind.
     for (const { id, worker_id, run_in } of found)
       if (run_in === 'process') await killMarked(markOf(worker_id, id));
     return await transact(this.#rules.db, async (tx) => {
@@ -233,7 +237,7 @@ export class Ends {
         const message =
           orphan.stop_reason === leaveReason
             ? interrupted
-            : `worker ${orphan.worker_id} ended meanwhile: ${orphan.stop_reason ?? 'nothing is known of it'}`;
+            : `worker ${orphan.worker_id} ended meanwhile: ${orphan.stop_reason ?? 'the reason is unknown'}`;
         const row = await tx
           .updateTable('jobs')
           .set({ status: 'lost', message, end_datetime: this.#rules.clock.now() })
@@ -241,7 +245,7 @@ export class Ends {
           .where('status', '=', 'running')
           .returningAll()
           .executeTakeFirst();
-        // It has ended, or another worker has given it up, since it was read.
+        // Since the read, the job has ended or another worker has marked it.
         if (row === undefined) continue;
         const job = jobFromRow(row);
         await this.#lose(tx, job, message);
@@ -251,17 +255,19 @@ export class Ends {
     });
   }
 
-  /** Tells the ledger of a run that was lost, and runs it again, cancels the rule, or lets that go on. */
+  /**
+   * Records a lost run in the ledger, and runs it again, cancels the rule, or continues, as the rule says.
+   */
   async #lose(tx: Kysely<Database>, job: Job, why: string): Promise<string> {
     const { id, ruleId, attempt } = job;
     const dueAt = job.dueAt?.getTime() ?? null;
-    await this.#tell(tx, { ruleId, jobId: id, dueAt, reason: 'lost', detail: `job ${id}: ${why}` });
+    await this.#record(tx, { ruleId, jobId: id, dueAt, reason: 'lost', detail: `job ${id}: ${why}` });
     const rule = await this.#lockIfReadable(ruleId, tx);
     if (rule === null) return '';
     const { onLost, retries } = rule.policies;
     if (onLost === 'run-again') {
       if (attempt <= retries) return await this.#tryAgain(tx, rule, job, 'was lost');
-      // What kills its worker each time must not do so for ever.
+      // A job that kills its worker must not run again for ever.
       return await this.#countFailure(tx, rule, job, `the last of ${attempt} attempts was lost`);
     }
     if (onLost === 'continue' || !rule.active) return '';
@@ -269,7 +275,7 @@ export class Ends {
     return 'the rule is cancelled by that';
   }
 
-  /** Null where somebody deleted the rule or made it unreadable; how its run ended has to be written all the same. */
+  /** Null for a deleted or invalid rule. The end of its run is written all the same. */
   async #lockIfReadable(id: number, tx: Kysely<Database>): Promise<JobRule | null> {
     try {
       return await this.#rules.lock(id, tx);
@@ -280,8 +286,8 @@ export class Ends {
   }
 }
 
-/** A run went well: the next failure is the first in a row. */
-async function forgetFailures(tx: Kysely<Database>, id: number): Promise<void> {
+/** Starts the count of failures in a row again, after a success. */
+async function resetFailures(tx: Kysely<Database>, id: number): Promise<void> {
   await tx
     .updateTable('job_rules')
     .set({ failures_in_row: 0 })
@@ -290,13 +296,13 @@ async function forgetFailures(tx: Kysely<Database>, id: number): Promise<void> {
     .execute();
 }
 
-/** About twice as long with each attempt, and never quite the same, so that those who failed together part. */
+/** Doubles with each attempt. Random jitter of 10 % spreads jobs that failed together. */
 function retryDelayMs(firstSeconds: number, attempt: number): number {
   const delayMs = Math.min(firstSeconds * 1000 * 2 ** (attempt - 1), longestDelayMs);
   return Math.round(delayMs * (0.9 + 0.2 * Math.random()));
 }
 
-/** Running jobs whose worker is not among the living. */
+/** Running jobs whose worker has stopped or is not registered. */
 async function orphans(
   db: Kysely<Database>,
 ): Promise<Array<Pick<JobRow, 'id' | 'worker_id' | 'run_in'> & { stop_reason: string | null }>> {
@@ -306,7 +312,7 @@ async function orphans(
     .select(['jobs.id', 'jobs.worker_id', 'jobs.run_in', 'workers.stop_reason'])
     .where('jobs.status', '=', sql.lit('running' as const))
     .where((eb) => eb.or([eb('workers.id', 'is', null), eb('workers.stopped_at', 'is not', null)]))
-    // Not by the number alone: SQLite would read the whole history in that order, to be spared the sorting.
+    // Ordered by id alone, SQLite would scan the whole table.
     .orderBy('jobs.start_datetime')
     .orderBy('jobs.id')
     .execute();

@@ -8,10 +8,10 @@ import { interrupted } from '../runs/job.js';
 import { settleMs } from '../runs/run-stop.js';
 import type { Tasks } from './tasks.js';
 
-/** The delay after a failed tick. It doubles with each further failure, up to `beatMs` (5 s). */
+/** The delay after a failed tick. It doubles with each further failure, up to a beat. */
 const firstRetryMs = 250;
 
-type LoopTasks = Pick<Tasks, 'begin' | 'run' | 'attend' | 'settled' | 'abortAll' | 'running'>;
+type LoopTasks = Pick<Tasks, 'startPolling' | 'run' | 'runPaused' | 'settled' | 'abortAll' | 'running'>;
 
 /**
  * The loop is in one of these states:
@@ -43,21 +43,21 @@ export class TaskLoop {
     return this.#started;
   }
 
-  /** Begins to run what is due. A second call is only a wake-up. */
+  /** Starts to poll. A further call is only a wake-up. */
   start(): void {
-    if (!this.#started) this.#tasks.begin();
+    if (!this.#started) this.#tasks.startPolling();
     this.#started = true;
     this.wake();
   }
 
-  /** Polls the rules now. Does nothing before `start`. */
+  /** Polls now. Does nothing before `start`. */
   wake(): void {
     if (!this.#started) return;
     this.#wanted = true;
     this.#ticking ??= this.#tickWhileWanted();
   }
 
-  /** Takes no new work until `resume`. Runs go on, and people can cancel them. */
+  /** Starts no jobs until `resume`. Running jobs continue and can be cancelled. */
   pause(): void {
     this.#paused = true;
   }
@@ -65,7 +65,7 @@ export class TaskLoop {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#tasks.begin();
+    this.#tasks.startPolling();
     this.wake();
   }
 
@@ -74,20 +74,20 @@ export class TaskLoop {
   }
 
   /**
-   * Takes no new work and waits for the runs. Shortly before the end of `graceMs` it asks them to end. After `graceMs` it
-   * does not wait any longer.
+   * Starts no more jobs and waits for the running ones, for at most `graceMs`. Shortly before that time is
+   * over it aborts them; it gives up those that have not ended by then.
    */
   async stop(graceMs: number): Promise<void> {
     this.#started = false;
     this.#disarm();
-    const patienceMs = Math.min(settleMs, graceMs / 2);
-    const patience = new AbortController();
-    const disarm = this.#clock.after(graceMs - patienceMs, () => patience.abort());
+    const abortMs = Math.min(settleMs, graceMs / 2);
+    const waiting = new AbortController();
+    const disarm = this.#clock.after(graceMs - abortMs, () => waiting.abort());
     await this.#ticking;
-    await this.#tasks.settled(patience.signal);
+    await this.#tasks.settled(waiting.signal);
     disarm();
     if (this.#tasks.running.length === 0) return;
-    this.#tasks.abortAll(interrupted, patienceMs);
+    this.#tasks.abortAll(interrupted, abortMs);
     await this.#tasks.settled();
   }
 
@@ -97,30 +97,30 @@ export class TaskLoop {
     while (this.#wanted && this.#started) {
       this.#wanted = false;
       until = await this.#tick();
-      // On SQLite, a tick never yields to the event loop. So timers and messages get a turn here.
+      // SQLite calls never yield to the event loop, so give timers and messages a turn.
       if (this.#wanted) await new Promise((resolve) => setImmediate(resolve));
     }
     this.#ticking = null;
     if (this.#started) this.#rest(until);
   }
 
-  /** A wake-up may be lost, and the clock may be set. So the next tick comes within 5 s. */
+  /** Wakes at the next beat at the latest: a wake-up may be lost, and the clock may be set. */
   #rest(until: number): void {
     const now = this.#clock.now();
     const restMs = Math.max(0, until - now);
     this.#disarm = this.#clock.after(restMs > beatMs ? untilBeat(now) : restMs, () => this.wake());
   }
 
-  /** @returns when the next tick is due, in ms since 1970 */
+  /** @returns when to poll next, in ms since 1970 */
   async #tick(): Promise<number> {
     try {
-      const next = await (this.#paused ? this.#tasks.attend() : this.#tasks.run());
-      if (this.#failures > 0) this.#logger.info('the rules can be read again');
+      const next = await (this.#paused ? this.#tasks.runPaused() : this.#tasks.run());
+      if (this.#failures > 0) this.#logger.info('polling the rules succeeds again');
       this.#failures = 0;
       return next.getTime();
     } catch (error) {
       // Logged once, not at every attempt: the database may be away for hours.
-      if (this.#failures === 0) this.#logger.error('the rules cannot be read or run; trying again', error);
+      if (this.#failures === 0) this.#logger.error('polling the rules failed; trying again', error);
       this.#failures++;
       return this.#clock.now() + Math.min(firstRetryMs * 2 ** (this.#failures - 1), beatMs);
     }

@@ -1,4 +1,4 @@
-// What was asked for: a run now or later, a further attempt, the end of a run. All of it is rows, so that none is lost.
+// Requests: a run now or later, a further attempt, the end of a run. They are rows, so that none is lost.
 
 import { UsageError } from '../base/errors.js';
 import type { RequestOptions } from '../rules/base-request.js';
@@ -6,13 +6,13 @@ import type { Rules } from '../rules/site-rules.js';
 import { addRequest } from '../runs/add-request.js';
 import { transact } from '../store/transact.js';
 
-/** A run or the end of one that was asked for and that nobody has taken up yet. */
+/** A request that no worker has handled yet. */
 export interface JobRequest {
   readonly id: number;
   readonly ruleId: number;
   readonly action: 'run' | 'cancel';
   readonly requestedBy: string;
-  /** In ms since 1970: when it was made, and before which it is not taken up. */
+  /** When it was made and when it may start, in ms since 1970. */
   readonly requestedAt: number;
   readonly runAt: number;
   /** Which attempt the run is. */
@@ -20,16 +20,16 @@ export interface JobRequest {
   /** JSON for the run. */
   readonly args: string | null;
   readonly checkpoint: string | null;
-  /** The job of which this is a further attempt, or that is to be ended; null for a person's request for a run. */
+  /** The job to try again or to cancel; null for a person's request for a run. */
   readonly ofJob: number | null;
 }
 
-/** A request for a run that can be taken up. */
+/** A request for a run that may start now. */
 interface OpenRequest extends JobRequest {
   readonly procedure: string;
 }
 
-/** What is read of a request; the rest is for people. */
+/** The columns of a {@link JobRequest}. */
 const requestColumns = [
   'job_requests.id',
   'job_requests.rule_id as ruleId',
@@ -51,7 +51,7 @@ export class Requests {
     this.#rules = rules;
   }
 
-  /** As {@link addRequest}. */
+  /** See {@link addRequest}. */
   async add(
     asked: number | string,
     action: JobRequest['action'],
@@ -62,7 +62,7 @@ export class Requests {
   }
 
   /**
-   * Writes down that somebody wants the end of one run.
+   * Adds a request to end one run.
    *
    * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such job, or it has ended
    */
@@ -88,7 +88,7 @@ export class Requests {
     return id;
   }
 
-  /** Requests for the end of runs, the oldest first. */
+  /** Open requests to end runs, the oldest first. */
   async cancellations(): Promise<JobRequest[]> {
     return await this.#rules.db
       .selectFrom('job_requests')
@@ -102,9 +102,9 @@ export class Requests {
   }
 
   /**
-   * Requests for runs that can be taken up now: those with the higher priority first, then the oldest.
+   * Requests for runs that may start now: the highest priority first, then the oldest.
    *
-   * @param offset how many of them to pass over
+   * @param offset the number of requests to skip
    */
   async open(limit: number, offset = 0): Promise<OpenRequest[]> {
     return await this.#rules.db
@@ -124,14 +124,14 @@ export class Requests {
   }
 
   /**
-   * Marks the request for the end of a run as done with, and those for runs of that rule that came before it as
-   * withdrawn, unless it names a run. The ledger tells of these.
+   * Marks a request to end runs as handled. If it names no job, it also withdraws the earlier requests for
+   * runs of that rule, and records them in the ledger.
    *
-   * @returns false if somebody else did before
+   * @returns false if another worker handled it before
    */
   async handleCancel(request: JobRequest, outcome: string): Promise<boolean> {
     return await transact(this.#rules.db, async (tx) => {
-      // Not by reading it: it may have been deleted, or be unreadable, and its run is to end all the same.
+      // Only the id, because the run of a deleted or invalid rule must end, too.
       const rule = await tx
         .selectFrom('job_rules')
         .select('id')
@@ -165,20 +165,20 @@ export class Requests {
   }
 }
 
-/** The outcome of a request for the end of runs when there are none. */
+/** The outcome of a request to end runs when there are none. */
 export const nothingRan = 'nothing was running';
 
-/** Whether an outcome says that there will be no run. */
+/** Whether an outcome means that there is no run. */
 export function isRefusal(outcome: string): boolean {
   return /^(skipped|withdrawn)\b/.test(outcome);
 }
 
-/** How the outcome of a request is told that another one, which waits for a run already, stands for. */
+/** The outcome of a request that was merged into an earlier one, which waits for a run. */
 export function mergedOutcome(request: number, run: string): string {
   return `one with request ${request}, which waits for ${run}`;
 }
 
-/** The request that stands for the one with such an outcome; null for any other outcome. */
+/** Parses {@link mergedOutcome}. @returns the earlier request; null for any other outcome */
 export function mergedWith(outcome: string): number | null {
   const [, request] = /^one with request (\d+),/.exec(outcome) ?? [];
   return request === undefined ? null : Number(request);

@@ -1,14 +1,14 @@
-// How a rule stands, in the original's words.
+// The status line of a rule, in the format of the original.
 
 import { lateAfterMs } from '../rules/ledger-entry.js';
 import type { JobRule } from '../rules/rule.js';
 import type { Job } from '../runs/job.js';
 
 /**
- * `Job rule #3 <Procedures.checkdata every 1 daily> next run at: 2026-11-25T20:00:00+02:00`, as the original prints
- * it, followed by what a person needs to know besides.
+ * `Job rule #3 <Procedures.checkdata every 1 daily> next run at: 2026-11-25T20:00:00+02:00`, as the original
+ * prints it, and after that why the rule does not run.
  *
- * @param isRegistered whether one of the workers has its procedure, if there are workers
+ * @param isRegistered whether a running worker has its procedure; true when no worker runs
  */
 export function statusLine(
   rule: JobRule,
@@ -19,11 +19,11 @@ export function statusLine(
   const since =
     running === undefined ? '' : `running since ${rule.localTime(running.startDatetime)} (job ${running.id})`;
   const waits = rule.active && !isRegistered ? `; no running worker has procedure ${rule.procedure}` : '';
-  const then = `${outlook(rule, now)}${waits}`;
+  const then = `${nextRun(rule, now)}${waits}`;
   return `${rule} ${since === '' ? then : `${since}, ${then}`}`;
 }
 
-function outlook(rule: JobRule, now: number): string {
+function nextRun(rule: JobRule, now: number): string {
   if (rule.removedAt !== null) return `never runs: no procedure ${rule.procedure} is registered`;
   if (rule.cancelledAt !== null) {
     return `cancelled at ${rule.localTime(rule.cancelledAt)}, ${rule.cancelledReason ?? 'for no known reason'}; resume it with \`linod rule ${rule.id} resume\``;
@@ -35,11 +35,11 @@ function outlook(rule: JobRule, now: number): string {
       ? `never runs: ${excludedText(rule)}`
       : 'never runs again: its recurrence has ended';
   const time = rule.localTime(rule.nextDueAt);
-  // A moment late is on its way; more means that nobody runs the rules, or that all slots are taken.
+  // A rule that is a few seconds late is about to start. A later one waits for a worker or a slot.
   return now - rule.nextDueAt.getTime() > lateAfterMs ? `due since: ${time}` : `next run at: ${time}`;
 }
 
-/** Why a rule is not due any more though its recurrence goes on. */
+/** Why a rule is never due although its recurrence has not ended. */
 export function excludedText({ policies }: JobRule): string {
   return `all of its times are excluded (${policies.excluded.join(',')})`;
 }

@@ -1,4 +1,4 @@
-// The tasks of a site: what is due is run, what was asked for is done, and everyone can see how things stand.
+// The tasks of a site: polls, starts what is due or requested, and reports the state of the rules.
 
 import type { ChoiceList } from '../base/choices.js';
 import type { SteadyClock } from '../base/clock.js';
@@ -17,7 +17,7 @@ import type { View } from './batch.js';
 import type { Claimer, Claims } from './claim.js';
 import { ClockSteps } from './clock-steps.js';
 import { Delays } from './delays.js';
-import { type Outlook, readDue, readOutlook } from './due.js';
+import { type PendingWork, readDue, readPendingWork } from './due.js';
 import type { Ends } from './finish.js';
 import { type JobRequest, nothingRan, type Requests } from './requests.js';
 import { statusLine } from './status.js';
@@ -31,53 +31,53 @@ export interface TasksContext {
   readonly runner: JobRunner;
   readonly procedures: ChoiceList<Procedure>;
   readonly clock: SteadyClock;
-  /** Has the clock go right again after it was set, where another one decides. */
+  /** Adjusts `clock` after this machine's clock was set, where `clock` follows the database's. */
   readonly adjustClock: () => Promise<void>;
   readonly logger: Logger;
-  /** How many jobs run side by side. */
+  /** Maximum of concurrent jobs, which is the number of slots. */
   readonly maxJobs: number;
-  /** Called when a run has ended and something may begin because of that. */
-  readonly onPlace?: () => void;
+  /** Called when a run has ended and something may start because of that. */
+  readonly onSlotFree?: () => void;
 }
 
-/** With nothing due at all, `run` wants to be called again after this long. */
+/** The longest time between polls. */
 const idleMs = 60_000;
-/** Who waits for a run on another worker looks again after this long. */
+/** The time between polls while something waits for a run on another worker. */
 const waitMs = 1000;
-/** A worker that was suspended for longer than this in the middle of a claim may have lost its jobs to others. */
+/** A worker that was suspended for longer than this during a claim may have lost its jobs to others. */
 const doubtMs = 5000;
-/** So many rules or requests are claimed in one transaction. */
+/** Maximum of rules or requests per transaction. */
 const claimAtOnce = 100;
 
-/** One poll, as far as it has come. */
+/** The state of one poll. */
 interface Poll {
-  /** When it began, in ms since 1970: what is due by then is decided upon. */
+  /** When the poll began, in ms since 1970. It decides about what is due by then. */
   readonly at: number;
-  /** Why those wait that wait for a group. */
+  /** By group: why something waits for it. */
   readonly groupWaits: Map<string, string>;
-  /** Whether something waits for the end of a run, which may be another worker's. */
+  /** Whether something waits for the end of a run, perhaps on another worker. */
   waits: boolean;
   waitsForSlot: boolean;
   isDueAgain: boolean;
 }
 
-/** The original's `Tasks`: `setup` at start, `run` whenever it says, `status` for people. */
+/** The original's `Tasks`: `setup` at start, `run` for each poll, `status` for people. */
 export class Tasks {
   readonly #context: TasksContext;
   readonly #runs: ActiveRuns;
   readonly #delays = new Delays();
-  /** Runs that were asked to end so that the next one can begin. */
+  /** Jobs that were cancelled so that the next run of their rule can start. */
   readonly #asked = new Set<number>();
   #steps: ClockSteps;
   #pollingSince: number;
-  /** Whether others that have a procedure ran at an instant; null until it is read. */
+  /** Whether another worker with a procedure was running at an instant; null until read. */
   #otherWorkersRanAt: View['workerRanAt'] | null = null;
-  /** Whether the database went away in the middle of a claim, so that it may know of a run that was not begun. */
-  #isUnsure = false;
-  /** Whether something may begin when a run ends. In doubt, as during a poll, it may. */
+  /** Whether the last poll failed, so that a committed claim may not have been begun. */
+  #pollFailed = false;
+  /** Whether something may start when a run ends. True during a poll, when it is not known. */
   #isAwaited = true;
-  /** Whether the caller is about to be told that there is a slot. */
-  #isTelling = false;
+  /** Whether `onSlotFree` is about to be called. */
+  #isNotifying = false;
 
   constructor(context: TasksContext) {
     const { clock } = context;
@@ -89,52 +89,52 @@ export class Tasks {
 
   /** Adjusts the rules to the registered procedures; see {@link Rules.sync}. */
   async setup(options: { readonly isComplete?: boolean } = {}): Promise<SyncReport> {
-    // All rules are gone through, so that no earlier setting of the clock matters.
+    // The sync visits all rules, so earlier steps of the clock no longer matter.
     this.#steps = new ClockSteps(this.#context.clock);
     return await this.#context.rules.sync(this.#context.procedures, options);
   }
 
   /**
-   * Starts what is due and what was asked for, as far as there are slots. Does not wait for the runs: see
-   * {@link settled}.
+   * One poll: starts what is due and what was requested, as far as there are slots. Does not wait for the
+   * runs; see {@link settled}.
    *
-   * @returns when to call it again, unless `onPlace` is called before
+   * @returns when to poll again, unless `onSlotFree` is called before
    */
   async run(): Promise<Date> {
     const { clock } = this.#context;
-    await this.#noticeClockStep();
-    if (this.#isUnsure) {
+    await this.#handleClockStep();
+    if (this.#pollFailed) {
       this.#delays.wasAway(clock.now());
-      await this.#beginUnbegun();
+      await this.#beginNotBegun();
     }
-    this.#isUnsure = true;
+    this.#pollFailed = true;
     this.#isAwaited = true;
     this.#otherWorkersRanAt ??= await presenceOfOthers(this.#context.rules.db, this.#context.rules.actor);
     const groupWaits = new Map<string, string>();
     const poll = { at: clock.now(), groupWaits, waits: false, waitsForSlot: false, isDueAgain: false };
-    let outlook = await readOutlook(this.#context.rules.db, poll.at);
-    if (outlook.cancels !== null) await this.#takeCancellations();
-    if (outlook.asks !== null) await this.#takeRequests(poll);
-    if (outlook.dues !== null) await this.#takeDue(poll);
-    this.#isUnsure = false;
-    // What was claimed is due later now.
-    if (outlook.dues !== null) outlook = await readOutlook(this.#context.rules.db, poll.at);
+    let pending = await readPendingWork(this.#context.rules.db, poll.at);
+    if (pending.cancels !== null) await this.#takeCancellations();
+    if (pending.asks !== null) await this.#takeRequests(poll);
+    if (pending.dues !== null) await this.#takeDue(poll);
+    this.#pollFailed = false;
+    // The claims have moved due times into the future.
+    if (pending.dues !== null) pending = await readPendingWork(this.#context.rules.db, poll.at);
     this.#isAwaited = poll.waits || poll.waitsForSlot;
     this.#delays.polledAt(poll.at, poll);
-    return new Date(Math.max(clock.now(), nextTime(poll, outlook)));
+    return new Date(Math.max(clock.now(), nextPollTime(poll, pending)));
   }
 
   /**
-   * Ends what runs and is to end, and takes up nothing else: for a worker that is paused.
+   * The poll of a paused worker: it only cancels runs.
    *
-   * @returns when to call it again
+   * @returns when to poll again
    */
-  async attend(): Promise<Date> {
+  async runPaused(): Promise<Date> {
     await this.#takeCancellations();
     return new Date(this.#context.clock.now() + idleMs);
   }
 
-  /** A line for each rule, as in the original, and in words what became of it if it is not simply waiting. */
+  /** One line per rule, in the original's format. */
   async status(): Promise<string[]> {
     const [rules, running] = await Promise.all([this.#context.rules.list(), this.#context.jobs.running()]);
     const jobOf = new Map(running.reverse().map((job) => [job.ruleId, job]));
@@ -166,8 +166,8 @@ export class Tasks {
     await this.#runs.settled(signal);
   }
 
-  /** From now on the rules are polled: what was due before is late for that reason. */
-  begin(): void {
+  /** Called before the first poll. Due times before this instant are late because no worker polled. */
+  startPolling(): void {
     this.#pollingSince = this.#context.clock.now();
     this.#otherWorkersRanAt = null;
     this.#runs.reopen();
@@ -178,33 +178,33 @@ export class Tasks {
     this.#runs.abortAll(why, patienceMs);
   }
 
-  /** When the clock was set back, rules would wait for times that lie far ahead now. */
-  async #noticeClockStep(): Promise<void> {
-    // Mostly it is this machine's that was set. By that nothing is due.
+  /** After the clock was set back, computes all due times again: the old ones are too far ahead. */
+  async #handleClockStep(): Promise<void> {
+    // When only this machine's clock was set, the adjusted clock shows no step.
     if (this.#steps.isSet) await this.#context.adjustClock();
-    const step = this.#steps.look();
+    const step = this.#steps.detect();
     if (step === null) return;
     const { logger, rules } = this.#context;
     if (step.to > step.from) {
-      logger.warning(`${step.told}; what would have been due meanwhile is late`);
+      logger.warning(`${step.why}; due times in between are late`);
       this.#delays.wasSetForward(step);
       return;
     }
-    logger.warning(`${step.told}; when the rules are due is worked out anew`);
+    logger.warning(`${step.why}; all due times are computed again`);
     this.#delays.wasSetBack(step.to);
-    await rules.realign(step.told);
+    await rules.realign(step.why);
   }
 
-  async #beginUnbegun(): Promise<void> {
-    const known = this.#runs.jobs.map(({ id }) => id);
-    for (const claimed of await this.#context.claimer.unbegun(known)) this.#runs.begin(claimed);
+  async #beginNotBegun(): Promise<void> {
+    const begun = this.#runs.jobs.map(({ id }) => id);
+    for (const claimed of await this.#context.claimer.notBegun(begun)) this.#runs.begin(claimed);
   }
 
   async #takeCancellations(): Promise<void> {
     for (const request of await this.#context.requests.cancellations()) await this.#cancelRuns(request);
   }
 
-  /** A request to end a run is for the worker that runs it; with no run there is nothing to end. */
+  /** The worker that runs the job handles the request. When no worker runs it, any worker does. */
   async #cancelRuns(request: JobRequest): Promise<void> {
     const { jobs } = this.#context;
     const { ofJob, ruleId } = request;
@@ -240,7 +240,7 @@ export class Tasks {
     await this.#takeAll(poll, read, (due, view) => claimer.claimDue(due, view));
   }
 
-  /** Reads and claims, a transaction's worth at a time, until all is claimed that can be. */
+  /** Reads and claims in batches, until nothing more can be claimed. */
   async #takeAll<T extends { readonly procedure: string }>(
     poll: Poll,
     read: (limit: number, offset: number) => Promise<T[]>,
@@ -251,14 +251,14 @@ export class Tasks {
     let limit = Math.min(this.#freeSlots + 1, claimAtOnce);
     for (; ; limit = claimAtOnce) {
       const found = await read(limit, offset);
-      // During a deployment another worker may know procedures that this one does not.
+      // During a deployment other workers may have procedures that this one lacks.
       const known = found.filter(({ procedure }) => procedures.has(procedure));
       offset += found.length - known.length;
       if (known.length > 0) {
         const since = clock.passed();
         const claims = await claim(known, this.#view(poll));
         await this.#carryOut(claims, poll, clock.passed() - since < doubtMs);
-        offset += claims.left;
+        offset += claims.remaining;
       }
       if (found.length < limit || poll.waitsForSlot) return;
     }
@@ -273,9 +273,9 @@ export class Tasks {
       workerRanAt: (procedure, instant) =>
         this.#pollingSince <= instant || (this.#otherWorkersRanAt?.(procedure, instant) ?? false),
       groupWaits: poll.groupWaits,
-      left: this.#runs.left,
+      abandoned: this.#runs.abandoned,
       delayOf: (rule, dueAt) => {
-        // It is asked as soon as the claim has its locks.
+        // The claim calls this once it has its locks.
         const now = clock.now();
         if (now - askedAt > lateAfterMs) this.#delays.wasLocked(askedAt, now);
         return this.#delays.of(rule, dueAt);
@@ -291,7 +291,7 @@ export class Tasks {
     const { logger, rules } = this.#context;
     for (const { rule } of claims.claimed) this.#delays.delete(rule.id);
     if (isSure) for (const claimed of claims.claimed) this.#runs.begin(claimed);
-    else await this.#beginUnbegun();
+    else await this.#beginNotBegun();
     for (const { ruleId, detail } of claims.skipped)
       logger.debug(`job rule ${ruleId} skipped: ${detail}`, { rule: ruleId });
     for (const waiting of claims.waiting) {
@@ -303,41 +303,44 @@ export class Tasks {
     poll.isDueAgain ||= claims.isDueAgain;
     for (const job of claims.cancel) this.#cancelForNext(job);
     for (const { rule, error } of claims.broken) {
-      // A rule that cannot be read stops itself, and no other.
+      // An invalid rule must not stop the others.
       logger.error(`job rule ${rule} cannot be run and is cancelled: ${error.message}`, { rule });
       await transact(rules.db, async (tx) => await rules.cancelFailed(tx, rule, error.message));
     }
   }
 
-  /** The next run of a rule is to begin, and does so when this one has ended. */
+  /** Cancels a run, so that the next run of its rule can start. */
   #cancelForNext(jobId: number): void {
     if (this.#asked.has(jobId)) return;
     this.#asked.add(jobId);
     const why = 'the next run of its rule';
     if (this.#runs.has(jobId)) this.#runs.cancel(jobId, `cancelled by ${why}`);
-    // On another worker, which hears of it. When it cannot be written, it is tried at the next poll.
+    // It runs on another worker, which polls the request. A failure is tried again at the next poll.
     else this.#context.requests.addCancel(jobId, why).catch(() => this.#asked.delete(jobId));
   }
 
   #onEnd(jobId: number, wakes: boolean): void {
     this.#asked.delete(jobId);
-    if (wakes || this.#isAwaited) this.#tellPlace();
+    if (wakes || this.#isAwaited) this.#notifySlotFree();
   }
 
-  /** Once for all runs whose ends were written together. */
-  #tellPlace(): void {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
+  /** Calls `onSlotFree` once for all runs that ended together. */
+  #notifySlotFree(): void {
+    if (this.#isNotifying) return;
+    this.#isNotifying = true;
     queueMicrotask(() => {
-      this.#isTelling = false;
-      this.#context.onPlace?.();
+      this.#isNotifying = false;
+      this.#context.onSlotFree?.();
     });
   }
 }
 
-/** When to poll again. */
-function nextTime({ at, waits, waitsForSlot, isDueAgain }: Poll, { nextDue, nextAsked }: Outlook): number {
-  // What waits for a slot is polled when a run ends, which wakes the caller; other workers' runs do not.
+/** When to poll again, in ms since 1970. */
+function nextPollTime(
+  { at, waits, waitsForSlot, isDueAgain }: Poll,
+  { nextDue, nextAsked }: PendingWork,
+): number {
+  // The end of an own run wakes the caller. The end of another worker's run does not.
   if (waitsForSlot) return at + waitMs;
   if (isDueAgain) return at;
   return Math.min(nextDue ?? at + idleMs, nextAsked ?? at + idleMs, at + (waits ? waitMs : idleMs));

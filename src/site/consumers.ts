@@ -8,8 +8,8 @@ import { parseDuration } from '../base/duration.js';
 export interface LeasedConsumer {
   readonly application: Application;
   /**
-   * How long a message is this worker's alone before it comes again, as `30s`, `5m` or `1h`, at most `24h`. It is
-   * extended while the handler runs. Without it each message is handled at most once.
+   * How long a message is this worker's alone before it comes again, as `30s`, `5m` or `1h`, at most `24h`.
+   * It is extended while the handler runs. Without it each message is handled at most once.
    */
   readonly lease?: string | undefined;
 }

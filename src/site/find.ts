@@ -1,4 +1,5 @@
-// Where the site is: named, in the environment, or the nearest directory upwards that has a configuration file.
+// Where the site is: named, in the environment, or the nearest directory upwards that has a configuration
+// file.
 
 import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

@@ -8,8 +8,8 @@ const require = createRequire(import.meta.url);
 type Exports = Record<string, unknown>;
 
 /**
- * What the files of a site may import of this package. Node finds these modules by the package's own name, as its
- * `exports` say, so the files get the modules of this very program, wherever the site's directory lies.
+ * What the files of a site may import of this package. Node finds these modules by the package's own name, as
+ * its `exports` say, so the files get the modules of this very program, wherever the site's directory lies.
  */
 const ownModules: readonly string[] = [
   'linod',
@@ -21,11 +21,11 @@ const ownModules: readonly string[] = [
 ];
 
 /**
- * Imports a file of the site, or one of `linod`'s modules by its name, and returns its exports. A file is evaluated
- * once in a process, unless it is asked for `anew`.
+ * Imports a file of the site, or one of `linod`'s modules by its name, and returns its exports. A file is
+ * evaluated once in a process, unless it is asked for `anew`.
  *
- * What was compiled is kept in `.cache` in the site's directory: not in the machine's temporary directory, where
- * others could write.
+ * What was compiled is kept in `.cache` in the site's directory: not in the machine's temporary directory,
+ * where others could write.
  */
 export async function loadModule(directory: string, path: string, { anew = false } = {}): Promise<Exports> {
   if (ownModules.includes(path)) return await importOwn(path);

@@ -6,10 +6,12 @@ import { hidePassword } from '../base/hide-password.js';
 import { schemaProblems } from '../base/schema-problem.js';
 import { type AboutSetting, type Settings, settingsSchema } from './settings.js';
 
-/** Values from one place, not yet checked: a file, the environment or the command line. */
+/** Unchecked values from one source: a file, the environment or the command line. */
 export interface SettingSource {
-  /** What messages call a value's place: a file's path, `the command line`, `environment variable LINOD_NAME`. */
-  place(key: string): string;
+  /**
+   * What messages call a value's location: a file's path, `the command line`, `environment variable LINOD_NAME`.
+   */
+  location(key: string): string;
   readonly values: Readonly<Record<string, unknown>>;
 }
 
@@ -45,17 +47,18 @@ export function checkSetting<K extends keyof Settings>(
 /**
  * Merges sources into complete settings, the first that has a key decides.
  *
- * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for an unknown key, with the nearest known one, or a wrong value
+ * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for an unknown key, with the nearest known one, or a wrong
+ * value
  */
 export function resolveSettings(sources: readonly SettingSource[], directory: string): Settings {
   const values: Record<string, unknown> = {};
-  const places: Record<string, string> = {};
+  const locations: Record<string, string> = {};
   for (const source of sources) {
     for (const [key, value] of Object.entries(source.values)) {
-      if (!isSetting(key)) throw new BadConfigError(source.place(key), undefined, unknownSetting(key));
+      if (!isSetting(key)) throw new BadConfigError(source.location(key), undefined, unknownSetting(key));
       if (value === undefined || Object.hasOwn(values, key)) continue;
       values[key] = value;
-      places[key] = source.place(key);
+      locations[key] = source.location(key);
     }
   }
   const parsed = v.safeParse(settingsSchema(directory), values, { abortEarly: true });
@@ -65,25 +68,25 @@ export function resolveSettings(sources: readonly SettingSource[], directory: st
     throw new Error('unreachable: each issue is about a setting');
   const { allowed, isSecret, isProgram } = aboutSetting(key);
   const [wrong] = isProgram ? schemaProblems(entries[key], value) : [];
-  // What is wrong inside of an object is told by itself: the whole may be long.
+  // An error inside an object is reported alone, because the whole object may be long.
   if (wrong !== undefined && wrong.field !== '')
-    throw new BadConfigError(places[key] ?? 'the default', key, wrong.problem);
+    throw new BadConfigError(locations[key] ?? 'the default', key, wrong.problem);
   const shown = isSecret ? 'something else, which is not shown' : show(value);
-  throw new BadConfigError(places[key] ?? 'the default', key, `expected ${allowed}, got: ${shown}`);
+  throw new BadConfigError(locations[key] ?? 'the default', key, `expected ${allowed}, got: ${shown}`);
 }
 
 /** The environment as a source: the first variable of each setting that is set and not empty. */
 export function environmentSource(environment: NodeJS.ProcessEnv): SettingSource {
   const values: Record<string, unknown> = {};
-  const places: Record<string, string> = {};
+  const locations: Record<string, string> = {};
   for (const key of settingNames) {
     const name = variablesOf(key).find((candidate) => environment[candidate]);
     const text = name && environment[name];
     if (!text) continue;
     values[key] = aboutSetting(key).read?.(text) ?? text;
-    places[key] = `environment variable ${name}`;
+    locations[key] = `environment variable ${name}`;
   }
-  return { values, place: (key) => places[key] ?? 'environment' };
+  return { values, location: (key) => locations[key] ?? 'environment' };
 }
 
 function isSetting(key: string): key is keyof Settings {

@@ -1,4 +1,5 @@
-// Every setting of a site: what it decides, what is allowed, its default and its environment variables, in one schema.
+// Every setting of a site: what it decides, what is allowed, its default and its environment variables, in
+// one schema.
 
 import { basename, resolve } from 'node:path';
 import * as v from 'valibot';

@@ -15,8 +15,8 @@ export { defineSite, type Settings, type SiteConfig } from './settings.js';
 export interface LoadOptions {
   /** Settings from the command line, which are stronger than all others; keyed as the settings are. */
   readonly flags?: SiteConfig;
-  /** What errors call the place of these; default `the command line`. */
-  readonly flagsPlace?: string;
+  /** Where these come from, for errors; default `the command line`. */
+  readonly flagsLocation?: string;
   readonly environment?: NodeJS.ProcessEnv;
   /** Reads the configuration file again although this process did before. */
   readonly anew?: boolean;
@@ -87,7 +87,8 @@ export class Site {
       symmetricEncryptionKeys: layerKeys,
       serializer: layerSerializer,
     };
-    // The layers are a hundred files: what opens none, such as a thread or process of runs, begins sooner without them.
+    // The layers are a hundred files: what opens none, such as a thread or process of runs, begins sooner
+    // without them.
     const { InvalidOptionError, openLayer } = await import('../../channels/index.js');
     try {
       return await openLayer(channelLayer, { ...options, ...shared });
@@ -98,8 +99,8 @@ export class Site {
   }
 
   /**
-   * Loads the files that register procedures: those that ship, then the site's own. A file that cannot be loaded
-   * stops none of the others; what it has registered before its error stays.
+   * Loads the files that register procedures: those that ship, then the site's own. A file that cannot be
+   * loaded stops none of the others; what it has registered before its error stays.
    *
    * @returns what is wrong with each file that cannot be loaded
    * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) when there is no such file or directory
@@ -137,9 +138,9 @@ export async function loadSite(directory: string, options: LoadOptions = {}): Pr
   const file = basename(configFile);
   const config = await readConfig(found, configFile, options.anew ?? false);
   const sources: SettingSource[] = [
-    { values: options.flags ?? {}, place: () => options.flagsPlace ?? 'the command line' },
+    { values: options.flags ?? {}, location: () => options.flagsLocation ?? 'the command line' },
     environmentSource(options.environment ?? process.env),
-    { values: config, place: () => file },
+    { values: config, location: () => file },
   ];
   const hasZone = sources.some(({ values }) => values.timezone !== undefined);
   return new Site(found, configFile, resolveSettings(sources, found), hasZone);
@@ -149,9 +150,10 @@ export async function loadSite(directory: string, options: LoadOptions = {}): Pr
 export type WorkerSettings = Omit<Settings, 'consumers' | 'application'>;
 
 /**
- * A site as its worker has read it, for the worker's threads and processes. The settings are not checked again: for the name of
- * a time zone alone, Node reads its tables of languages, which takes a new process 15 ms. A configuration that is a program is
- * evaluated all the same: it has the consumers, and may register something.
+ * A site as its worker has read it, for the worker's threads and processes. The settings are not checked
+ * again: for the name of a time zone alone, Node reads its tables of languages, which takes a new process 15
+ * ms. A configuration that is a program is evaluated all the same: it has the consumers, and may register
+ * something.
  *
  * @throws NoSiteError (`LINOD_ERR_NO_SITE`), BadConfigError (`LINOD_ERR_BAD_CONFIG`)
  */
@@ -201,18 +203,21 @@ function procedureFiles(path: string, optional: string): string[] {
 }
 
 /**
- * A loader's error in one line, with the place: the line of the site's own file that threw, or where a parser stopped,
- * which tells that itself: ` /srv/mysite/linod.config.ts:3:10`.
+ * A loader's error in one line, with the location: the line of the site's own file that threw, or where a parser
+ * stopped, which tells that itself: ` /srv/mysite/linod.config.ts:3:10`.
  */
 function headline(error: unknown, directory: string): string {
   const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : '';
   const text = error instanceof Error ? error.message : String(error);
   const [first = '', second = ''] = text.split('\n').map((line) => line.trim());
-  const place = /^\/.*:\d+:\d+$/.test(second) ? second : placeOf(error, directory);
-  return `${name}${first}${place === undefined || first.includes(place) ? '' : `, at ${place}`}`;
+  const location = /^\/.*:\d+:\d+$/.test(second) ? second : placeOf(error, directory);
+  return `${name}${first}${location === undefined || first.includes(location) ? '' : `, at ${location}`}`;
 }
 
-/** The line of the site's own file that threw. Not its column, which is that of what the loader has made of the file. */
+/**
+ * The line of the site's own file that threw. Not its column, which is that of what the loader has made of
+ * the file.
+ */
 function placeOf(error: unknown, directory: string): string | undefined {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   const frames = stack

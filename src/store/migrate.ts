@@ -47,7 +47,7 @@ export class NewerDatabaseError extends LinodError {
 /**
  * Runs the migrations that a database lacks. Several processes may call it at once.
  *
- * @param connect opens a connection without the time-outs of the shared one, since a migration may take long
+ * @param connect opens a connection without the timeouts of the shared one, since a migration may take long
  * @param database its name in messages
  * @returns the migrations that ran, each with its owner in front
  * @throws NewerDatabaseError (`LINOD_ERR_NEWER_DATABASE`) when the database has unknown ones

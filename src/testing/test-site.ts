@@ -10,7 +10,7 @@ import type { LevelName } from '../base/log-levels.js';
 import type { Fields } from '../log/fields.js';
 import { type Procedure, Procedures } from '../rules/procedure.js';
 import { type Job, jobFromRow } from '../runs/job.js';
-import { readOutlook } from '../scheduler/due.js';
+import { readPendingWork } from '../scheduler/due.js';
 import { loadSite, type Site, type SiteConfig } from '../site/site.js';
 import { openStore, type Store } from '../store/store.js';
 import { ManualClock } from './manual-clock.js';
@@ -76,7 +76,7 @@ export async function openTestSite(options: TestSiteOptions = {}): Promise<TestS
   try {
     await writeFile(join(directory, 'linod.config.json'), '{}');
     const flags = { name: 'test', timezone: 'UTC', ...config };
-    const site = await loadSite(directory, { flags, flagsPlace: 'openTestSite', environment: {} });
+    const site = await loadSite(directory, { flags, flagsLocation: 'openTestSite', environment: {} });
     const store = await openStore({ url: site.settings.databaseUrl, clock });
     const testSite = new TestSite({ site, store, clock, procedures: procedureList, removeDirectory });
     await testSite.tasks.setup();
@@ -218,7 +218,7 @@ export class TestSite {
     const settled = this.tasks.settled().then(() => {
       isSettled = true;
     });
-    // The time-out of runs that ignore their signal is 0 ms, but it still needs a tick of the clock.
+    // The timeout of runs that ignore their signal is 0 ms, but it still needs a tick of the clock.
     while (!isSettled) {
       this.clock.advance(0);
       await new Promise((resolve) => setImmediate(resolve));
@@ -241,7 +241,7 @@ export class TestSite {
 
   /** The next instant at which something comes due. What cannot run now waits for the next event. */
   async #nextAt(): Promise<number> {
-    const { nextDue, nextAsked } = await readOutlook(this.store.db, this.clock.now());
+    const { nextDue, nextAsked } = await readPendingWork(this.store.db, this.clock.now());
     return Math.min(nextDue ?? Number.POSITIVE_INFINITY, nextAsked ?? Number.POSITIVE_INFINITY);
   }
 

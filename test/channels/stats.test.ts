@@ -46,7 +46,7 @@ statsContract('looking into the Redis layer on two hosts, encrypted, with short 
     return { open: async (options) => new RedisChannelLayer({ ...shared, ...options }) };
   },
   skips: {
-    'stats tell how full a channel is and how old its first message is':
+    'stats say how full a channel is and how old its first message is':
       'capacity and order are those of each host',
     'peeking shows the next messages and takes none': 'the same',
     'peeking shows what comes again first, and what is on lease where asked': 'the same',

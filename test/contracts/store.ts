@@ -295,14 +295,14 @@ export function storeContract(t: Test, emptyDatabase: EmptyDatabase): void {
     const [claim] = claimed;
     if (claim === undefined) throw new Error('unreachable: nobody else is there');
     const outcome = { status: 'failed', message: 'no' } as const;
-    t.match(await claimer.unbegun([claim.job.id]), []);
-    t.match(await claimer.unbegun([]), [{ job: { id: claim.job.id }, user: null }]);
-    t.match(await other.claimer.unbegun([]), []);
+    t.match(await claimer.notBegun([claim.job.id]), []);
+    t.match(await claimer.notBegun([]), [{ job: { id: claim.job.id }, user: null }]);
+    t.match(await other.claimer.notBegun([]), []);
     t.match(await other.ends.finish(claim.job, claim.rule, outcome), { mine: false }, "another worker's");
     t.match(await ends.finish(claim.job, claim.rule, outcome), { mine: true });
     t.match(await ends.finish(claim.job, claim.rule, outcome), { mine: true });
     t.match(await ends.finish(claim.job, claim.rule, { status: 'done', message: 'yes' }), { mine: false });
-    t.match(await claimer.unbegun([]), []);
+    t.match(await claimer.notBegun([]), []);
   });
 
   t.test('a lease has one holder, and a number that grows with each change of hands', async (t) => {

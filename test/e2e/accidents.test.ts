@@ -55,7 +55,7 @@ scheduleDaily(async function boil_eggs() {
     const log = readFileSync(site.logFile, 'utf8');
     t.match(
       log,
-      / CRITICAL linod\[\d+\]#\d+ linod: an error that nobody caught; the worker stops \n {4}Error: nobody caught me \n/,
+      / CRITICAL linod\[\d+\]#\d+ linod: uncaught error; the worker stops \n {4}Error: nobody caught me \n/,
     );
   },
 );
@@ -107,7 +107,7 @@ scheduleDaily(function breathe() {});
   });
   const workers = [await site.startWorker('--initiate'), await site.startWorker('--initiate')];
   workers[0]?.kill('SIGTSTP');
-  await workers[0]?.printed(/no new work is taken until SIGCONT/);
+  await workers[0]?.printed(/paused: no jobs start until SIGCONT/);
   for (let i = 1; i <= 6; i++) {
     await site.linod('rule', '1', 'run');
     await eventually('it has run', async () => (await site.jobs('breathe')).length === i);
@@ -142,11 +142,11 @@ scheduleOften({ every: 1 }, function breathe() {
     renameSync(site.path('linod.db'), site.path('away.db'));
     await worker.printed(/cannot use the database .*linod\.db: it was deleted or replaced while it was open/);
     const before = breaths();
-    await worker.printed(/the rules cannot be read or run; trying again/);
+    await worker.printed(/polling the rules failed; trying again/);
     await worker.printed(/the heartbeat failed/);
     t.equal(breaths(), before);
     renameSync(site.path('away.db'), site.path('linod.db'));
-    await worker.printed(/the rules can be read again/);
+    await worker.printed(/polling the rules succeeds again/);
     await eventually('it breathes again', () => breaths() > before);
     worker.kill('SIGTERM');
     t.match(await worker.ended(), { code: 0 });

@@ -21,14 +21,14 @@ async function check(t: Test, site: LiveSite, setNewer: (isNewer: boolean) => Pr
   const breaths = () => worker.lines.filter((line) => line.includes('breathing')).length;
   await eventually('it breathes', () => breaths() > 0);
   await setNewer(true);
-  await worker.printed(/the rules cannot be read or run; trying again/);
+  await worker.printed(/polling the rules failed; trying again/);
   const before = breaths();
   await worker.printed(/the heartbeat failed/);
   await worker.printed((line) => line.includes(says));
   t.equal(breaths(), before, 'it takes no work');
   t.match(await site.run('linod', 'status'), { code: 1, stderr: says }, 'nor does a command');
   await setNewer(false);
-  await worker.printed(/the rules can be read again/);
+  await worker.printed(/polling the rules succeeds again/);
   await eventually('it breathes again', () => breaths() > before);
   worker.kill('SIGTERM');
   t.match(await worker.ended(), { code: 0 });

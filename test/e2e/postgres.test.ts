@@ -79,7 +79,7 @@ t.test(
     await here.untilJobs('ants', 'some ran', (jobs) => jobs.length >= 3);
 
     await server.stop();
-    for (const worker of workers) await worker.printed(/ERROR .*(cannot be read or run|heartbeat failed)/);
+    for (const worker of workers) await worker.printed(/ERROR .*(polling the rules failed|heartbeat failed)/);
     const refused = await here.run('linod', 'status');
     t.match(refused, {
       code: 1,
@@ -90,7 +90,7 @@ t.test(
     t.notMatch(refused.stderr, /\n {4}at /);
     const [late, stopped] = [here, there].map((site) => site.start('runworker', site.channel));
     if (late === undefined || stopped === undefined) throw new Error('unreachable');
-    const awaited = /^ERROR cannot open the database .* ECONNREFUSED .*; it is waited for$/;
+    const awaited = /^ERROR cannot open the database .* ECONNREFUSED .*; waiting for it$/;
     for (const worker of [late, stopped]) await worker.printed(awaited);
     stopped.kill('SIGTERM');
     t.match(await stopped.ended(), { code: 0, stderr: /\nstopped\n$/ }, 'a worker that waits can be stopped');
@@ -98,7 +98,7 @@ t.test(
     await late.printed(/is listening/);
     await late.printed(/^WARNING the database was away for .* when this worker was started$/);
     for (const worker of workers)
-      await worker.printed(/the rules can be read again|the heartbeat works again/);
+      await worker.printed(/polling the rules succeeds again|the heartbeat works again/);
     workers.push(late);
     const before = (await here.jobs('bees')).length;
     await here.untilJobs('bees', 'they go on', (jobs) => jobs.length >= before + 3);

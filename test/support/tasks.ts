@@ -8,13 +8,13 @@ export const everySecond = { every: 1, everyUnit: 'secondly' } as const;
 export const every10 = { every: 10, everyUnit: 'secondly' } as const;
 export const nothing = () => undefined;
 
-/** What a worker knows that has places, and of which nothing was kept from starting. */
+/** The view of a worker with free slots, without delays. */
 export const quietView: View = {
   freeSlots: 100,
   pollingSince: 0,
   workerRanAt: () => true,
   groupWaits: new Map(),
-  left: [],
+  abandoned: [],
   delayOf: () => null,
 };
 

@@ -1,4 +1,4 @@
-// The channel layer of a site that is one process: tests, development, a program without a server.
+// The channel layer of a single process: for tests, development, and programs without a server.
 
 import type { Received } from '../../application.js';
 import { messageKey } from '../../channel-name.js';
@@ -13,9 +13,8 @@ import { MemoryStats } from './stats.js';
 import { MemoryStore } from './store.js';
 
 /**
- * A channel layer in the memory of this process. Messages are kept as a receiver elsewhere would get them, so
- * that each receiver gets a copy and what cannot be sent elsewhere cannot be sent here. A lease that is not over keeps
- * the process alive.
+ * A channel layer in the memory of this process. It copies and checks messages as the other layers do. A
+ * lease that has not ended keeps the process alive.
  *
  * Source: django/channels channels/layers.py, InMemoryChannelLayer.
  * @throws InvalidOptionError

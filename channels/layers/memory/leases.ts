@@ -1,4 +1,4 @@
-// Leases of the memory layer: what was handed out on condition, with a timer for each that brings it back.
+// The leases of the memory layer. Each has a timer that puts its message back.
 
 import { copyAsSent, copyOf } from '../../codec/message-copy.js';
 import {
@@ -16,7 +16,7 @@ import {
 import type { LayerRules } from '../base-layer.js';
 import type { MemoryStore, StoredMessage } from './store.js';
 
-/** One handing-over of a message. */
+/** One delivery of a message. */
 interface Loan {
   readonly key: string;
   readonly stored: StoredMessage;
@@ -79,17 +79,17 @@ export class MemoryLeases implements Leases {
     return redriven.length;
   }
 
-  /** What is on lease under a key. */
+  /** The leased messages of a key. */
   onLease(key: string): Array<Pick<Loan, 'stored' | 'endsAt'>> {
     return [...this.#loans].filter((loan) => loan.key === key);
   }
 
-  /** The keys of which something is on lease. */
+  /** The keys that have leased messages. */
   keys(): string[] {
     return Array.from(this.#loans, ({ key }) => key);
   }
 
-  /** Forgets what is on lease. */
+  /** Ends all leases and drops their messages. */
   clear(): void {
     for (const loan of this.#loans) this.#end(loan);
   }
@@ -108,7 +108,7 @@ export class MemoryLeases implements Leases {
     return true;
   }
 
-  /** False when it was over. */
+  /** Returns false if the lease is already over. */
   #end(loan: Loan): boolean {
     clearTimeout(loan.timer);
     return this.#loans.delete(loan);
@@ -118,7 +118,7 @@ export class MemoryLeases implements Leases {
     if (this.#end(loan)) this.#takeBack(loan.key, loan.stored);
   }
 
-  /** Puts what was not acknowledged back to where it was, or among the dead letters. */
+  /** Puts an unacknowledged message back in its position, or makes a dead letter of it. */
   #takeBack(key: string, stored: StoredMessage): void {
     if (stored.deliveries >= this.#rules.maxDeliveries && !isDeadLetterChannel(key)) this.#bury(key, stored);
     else this.#store.putBack(key, { ...stored, expiresAt: this.#rules.now() + this.#rules.expiryMsOf(key) });

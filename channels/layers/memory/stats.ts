@@ -1,4 +1,4 @@
-// What can be seen of the memory layer without taking it.
+// Reads the memory layer without taking messages.
 
 import { copyOf } from '../../codec/message-copy.js';
 import { encode } from '../../codec/msgpack.js';

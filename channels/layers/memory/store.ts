@@ -1,33 +1,33 @@
-// The messages and groups that a process keeps in its memory.
+// The messages and groups of the memory layer.
 
 import type { Received } from '../../application.js';
 import { channelsByKey } from '../../channel-name.js';
 import { WaitingQueue } from '../../waiting/waiting-queue.js';
 import type { LayerRules } from '../base-layer.js';
 
-/** A message as it lies under its key. */
+/** A stored message. */
 export interface StoredMessage {
-  /** The full names of the channels it is for. */
+  /** The full names of its channels. */
   readonly channels: readonly string[];
-  /** The layer's own, which a receiver gets as it is when it is the only and last one. */
+  /** The layer's own copy. The last receiver gets this object. */
   readonly message: Received;
   /** Milliseconds since 1970. */
   readonly sentAt: number;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
-  /** Counts up, so that what comes back finds its place. */
+  /** Its position: a message that is put back goes before those with higher numbers. */
   readonly number: number;
-  /** How many times it was handed out under a lease. */
+  /** The number of deliveries under a lease. */
   readonly deliveries: number;
 }
 
 export class MemoryStore {
   readonly #rules: LayerRules;
-  /** By message key: a general channel's name, or the part of a specific one up to the `!`. */
+  /** By message key: a general channel's name, or a specific name up to the `!`. */
   readonly #queues = new Map<string, WaitingQueue<StoredMessage>>();
   /** When each member of a group was last added, in ms since 1970. */
   readonly #groups = new Map<string, Map<string, number>>();
-  /** How many messages were put. */
+  /** The number of messages ever put. */
   #count = 0;
   #nextSweepAt: number;
 
@@ -36,17 +36,17 @@ export class MemoryStore {
     this.#nextSweepAt = rules.now() + rules.expiryMsOf('');
   }
 
-  /** The keys under which messages lie, or somebody waits. */
+  /** The keys that have messages or waiters. */
   keys(): string[] {
     return [...this.#queues.keys()];
   }
 
-  /** The messages under a key, at most `max`, which stay. */
+  /** Returns at most `max` messages of a key without removing them. */
   first(key: string, max = Number.POSITIVE_INFINITY): StoredMessage[] {
     return this.#queues.get(key)?.first(max) ?? [];
   }
 
-  /** The capacity of a process's key is that of the channel that the message is for, or the first of them. */
+  /** Whether a message fits. A process key has the capacity of the message's first channel. */
   hasRoom(key: string, channel = key): boolean {
     const queue = this.#queues.get(key);
     const capacity = this.#rules.capacity(channel);
@@ -63,12 +63,12 @@ export class MemoryStore {
     this.#sweepWhenDue();
   }
 
-  /** Puts a message back to where it was taken from. */
+  /** Puts a message back in its position. */
   putBack(key: string, stored: StoredMessage): void {
     this.#queue(key).putBefore(stored, (kept) => kept.number > stored.number);
   }
 
-  /** Removes messages under a key; returns those. */
+  /** Removes the chosen messages of a key and returns them. */
   remove(key: string, isChosen: (stored: StoredMessage) => boolean): StoredMessage[] {
     const queue = this.#queues.get(key);
     const all = queue?.first(queue.length) ?? [];
@@ -82,14 +82,14 @@ export class MemoryStore {
     return removed;
   }
 
-  /** Makes room for one more message under a key. */
+  /** Drops the oldest message of a full key. */
   dropOldestIfFull(key: string): void {
     if (this.hasRoom(key)) return;
     this.#queues.get(key)?.shift();
     this.#rules.onDrop?.({ channel: key, reason: 'overflow' });
   }
 
-  /** Takes the next messages under a key, waiting for the first; at most `max`. */
+  /** Waits for at least one message of a key, and takes at most `max`. */
   async take(key: string, max: number, signal: AbortSignal | undefined): Promise<readonly StoredMessage[]> {
     const queue = this.#queue(key);
     this.#dropExpired(key, queue);
@@ -111,7 +111,7 @@ export class MemoryStore {
     if (members?.size === 0) this.#groups.delete(group);
   }
 
-  /** The channels of a group that each process, or general channel, has in it. */
+  /** The channels of a group, by message key. */
   membersByKey(group: string): Map<string, string[]> {
     this.#endMemberships(group);
     return channelsByKey(this.#groups.get(group)?.keys() ?? []);
@@ -123,7 +123,7 @@ export class MemoryStore {
     return this.#groups;
   }
 
-  /** Removes all messages and groups. Who waits goes on waiting. */
+  /** Removes all messages and groups. Waiters go on waiting. */
   clear(): void {
     for (const [key, queue] of this.#queues) {
       queue.clear();
@@ -155,7 +155,7 @@ export class MemoryStore {
     }
   }
 
-  /** Once an expiry, whatever lies where nobody sends or receives is looked through, so that it cannot pile up. */
+  /** Drops expired messages of unused channels, once in each expiry time, so that memory stays bounded. */
   #sweepWhenDue(): void {
     const now = this.#rules.now();
     if (now < this.#nextSweepAt) return;

@@ -1,5 +1,5 @@
-// One of the servers of a PubSub layer: a connection that publishes, and one that subscribes, since it may do nothing
-// else.
+// One server of a PubSub layer: one connection publishes, and one subscribes, since a subscribed connection
+// can do nothing else.
 
 import { LayerUnavailableError } from '../../errors.js';
 import { dueAfterMs, type Listening, listeningTo } from '../../serving/listening.js';
@@ -11,24 +11,24 @@ import {
 } from '../redis/connection/connection.js';
 
 export interface HostOptions extends Omit<ConnectionOptions, 'replyWithinMs' | 'onReady'> {
-  /** Told of every message on a name that is subscribed to. */
+  /** Called for every message on a subscribed name. */
   readonly onMessage: (name: string, payload: Buffer) => void;
-  /** Told when a name cannot be subscribed to, and trying on would be for ever in vain. */
+  /** Called when Redis refuses a subscription for good. */
   readonly onRefused: (name: string, error: unknown) => void;
 }
 
 /**
- * What is subscribed to holds until `unsubscribe`, through restarts of the server; what is published meanwhile is
- * lost. A server that hangs is noticed within twice the time for a reply. To the outside the connections are one.
+ * A subscription lasts until `unsubscribe`, through restarts of the server. Messages during a restart are
+ * lost. A hung server is noticed within twice the reply timeout. Events treat both connections as one.
  */
 export class Host {
-  /** For publishing. */
+  /** The connection that publishes. */
   readonly commands: Connection;
   readonly #options: HostOptions;
   readonly #subscribing: Connection;
-  /** Since when a name is wanted, in ms of this process's clock. */
+  /** When each name was subscribed, in milliseconds of `performance.now`. */
   readonly #wanted = new Map<string, number>();
-  /** What the server has confirmed on the connection that there is. */
+  /** The names that the server has confirmed on the current connection. */
   readonly #confirmed = new Set<string>();
   /** The connections that are away. */
   readonly #away = new Set<Connection>();
@@ -45,7 +45,8 @@ export class Host {
   }
 
   /**
-   * Resolves when the server has confirmed it. After a failure the name is still wanted: then call `unsubscribe`.
+   * Resolves when the server has confirmed the subscription. After a failure the name stays wanted: call
+   * `unsubscribe`.
    *
    * @throws LayerUnavailableError, LayerClosedError
    */
@@ -54,21 +55,21 @@ export class Host {
     await this.#subscribing.run((client) => this.#ask(client, name));
   }
 
-  /** The same without waiting for the server, however long it may be away. */
+  /** Like `subscribe`, without waiting for the server. */
   keepSubscribed(name: string): void {
     if (this.#confirmed.has(name)) return;
     this.#want(name);
     void (this.#subscribing.isReady ? this.#confirm(name) : this.#enter());
   }
 
-  /** Resolves when the server sends nothing on the name any more. Never rejects. */
+  /** Resolves when the server no longer sends messages on the name. Never rejects. */
   async unsubscribe(name: string): Promise<void> {
     this.#confirmed.delete(name);
     if (!this.#wanted.delete(name) || !this.#subscribing.isReady) return;
     await this.#subscribing.run((client) => client.unsubscribe(name)).catch(() => undefined);
   }
 
-  /** What is known of the server, which is asked every `timeoutMs`; undefined for a name that nobody wants. */
+  /** What is known of the server, which is asked every `timeoutMs`; undefined for an unwanted name. */
   listening(name: string): Listening | undefined {
     const since = this.#wanted.get(name);
     const { timeoutMs } = this.#options;
@@ -109,7 +110,7 @@ export class Host {
     return this.#entering;
   }
 
-  /** Waits for the connection as long as it takes. Never rejects: those whose names are refused are told. */
+  /** Waits for the connection without a limit. Never rejects; reports refused names. */
   async #subscribeToAll(): Promise<void> {
     try {
       await this.#subscribing.ready();
@@ -119,7 +120,7 @@ export class Host {
     }
   }
 
-  /** Never rejects. What breaks with the connection is asked for again with the next one. */
+  /** Never rejects. The next connection repeats what a lost one interrupted. */
   async #confirm(name: string): Promise<void> {
     try {
       await this.#subscribing.run((client) => this.#ask(client, name));
@@ -134,12 +135,12 @@ export class Host {
       this.#confirmed.clear();
       if (this.#wanted.size > 0) void this.#enter();
     }
-    // It is back when everything is subscribed to again.
+    // The server counts as back when all names are subscribed again.
     else await this.#enter();
     if (change.connected === this.#subscribing.isReady) this.#note(this.#subscribing, change);
   }
 
-  /** Away is when one of them is, back is when both are. */
+  /** The server is away when one connection is, and back when both are. */
   #note(connection: Connection, change: ConnectionChange): void {
     const wasAway = this.#away.size > 0;
     if (change.connected) this.#away.delete(connection);
@@ -147,10 +148,10 @@ export class Host {
     if (this.#away.size > 0 !== wasAway && !this.#isClosed) this.#options.onChange?.(change);
   }
 
-  /** A server that hangs sends nothing, as one on whose channels nobody sends: only an answer tells. */
+  /** A hung server looks like an idle one: only an answer shows that it is alive. */
   async #beat(): Promise<void> {
     if (this.#wanted.size === 0 || !this.#subscribing.isReady) return;
-    // `onChange` tells of a failure.
+    // `onChange` reports a failure.
     await this.#subscribing.run((client) => client.ping()).catch(() => undefined);
   }
 }

@@ -1,4 +1,4 @@
-// The channel layer of a site that shares its Redis with Python processes that use the PubSub layer.
+// The channel layer for sites that share Redis with Python processes on the PubSub layer.
 
 import { randomBytes } from 'node:crypto';
 import type { Received } from '../../application.js';
@@ -8,7 +8,7 @@ import { LayerClosedError, UndecodableError } from '../../errors.js';
 import type { Extension, LayerOptions } from '../../layer.js';
 import type { Listening } from '../../serving/listening.js';
 import type { GroupReport, Peeked } from '../../stats.js';
-import { timeOver } from '../../waiting/patience.js';
+import { timeLimitReached } from '../../waiting/wait-at-most.js';
 import { BaseLayer, type StoreView } from '../base-layer.js';
 import { allDone, reading } from '../outgoing.js';
 import type { ConnectionChange } from '../redis/connection/connection.js';
@@ -27,31 +27,35 @@ export { ForeignMemberError } from './store.js';
 export interface RedisPubSubLayerOptions
   extends Pick<LayerOptions, 'capacity' | 'channelCapacity' | 'onDrop' | 'now'>,
     CodecOptions {
-  /** Servers as for `RedisChannelLayer`; each name belongs to one of them. Default `['redis://localhost:6379']`. */
+  /**
+   * Servers as for `RedisChannelLayer`; each name belongs to one of them. Default
+   * `['redis://localhost:6379']`.
+   */
   readonly hosts?: readonly HostOption[] | undefined;
-  /** What the names of groups and of new channels begin with, without a separator. Default `asgi`. */
+  /** The prefix of names of groups and new channels, without a separator. Default `asgi`. */
   readonly prefix?: string | undefined;
-  /** Milliseconds until a call gives Redis up: once for the connection, once for the reply. Default 2,000. */
+  /** Time limit of a call in milliseconds: once for the connection, once for the reply. Default 2,000. */
   readonly timeoutMs?: number | undefined;
   /**
-   * Told once when a server goes away, and once when it is back and everything is subscribed to again; what was sent
-   * in between is lost. Must not throw.
+   * Called once when a server goes away, and once when it is back with all subscriptions. Messages in between
+   * are lost. Must not throw.
    */
   readonly onConnection?: ((change: ConnectionChange) => void) | undefined;
 }
 
 /**
- * A channel layer on Redis's PUBLISH and SUBSCRIBE, byte for byte that of Python's
- * `channels_redis.pubsub.RedisPubSubChannelLayer`. Redis keeps nothing: a message reaches those who listen in that
- * moment, and where nobody does it is lost. Who listens are layer objects: each that receives on a channel gets every
- * message of it, and several receivers of one layer object share them.
+ * A channel layer on Redis's PUBLISH and SUBSCRIBE. It reads and writes the same bytes as Python's
+ * `channels_redis.pubsub.RedisPubSubChannelLayer`. Redis stores nothing: a message reaches the current
+ * listeners only. Each layer object that receives on a channel gets all its messages, and its receivers share
+ * them.
  *
- * A layer object listens on a channel from `newChannel` or the first receive on. Until the next receive it keeps
- * `capacity` messages and then drops the oldest, told to `onDrop`; the sender is never refused with ChannelFull, and
- * nothing expires. It stops when a receive is aborted by its signal and nobody else waits on the channel, which then
- * is in no group any more either.
+ * A layer object listens on a channel from `newChannel` or the first receive on. Between receives it keeps
+ * `capacity` messages, then drops the oldest and reports it to `onDrop`. Senders never get ChannelFull, and
+ * nothing expires. It stops listening, and leaves all groups, when the last receive of the channel is
+ * aborted.
  *
- * Calls reject with LayerUnavailableError within `timeoutMs` when Redis is away; a receive waits and goes on by itself.
+ * Calls reject with LayerUnavailableError within `timeoutMs` when Redis is away. A receive waits until Redis
+ * is back.
  *
  * Source: docs/reference/wire.md section 10.
  * @throws InvalidOptionError
@@ -88,8 +92,8 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
   }
 
   /**
-   * Makes a name that nobody else knows: the layer's prefix, this one, and 32 hex digits, without a `!`. Resolves when
-   * Redis has confirmed that we listen on it.
+   * Returns a new name: the layer's prefix, `prefix`, and 32 hex digits, without a `!`. Resolves when Redis
+   * has confirmed the subscription.
    *
    * @param prefix default `specific.`, with the dot
    */
@@ -107,12 +111,12 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     return channel;
   }
 
-  /** A server is asked every `timeoutMs` while anything is subscribed to. */
+  /** Servers are asked every `timeoutMs` while a name is subscribed. */
   listening(channel: string): Listening | undefined {
     return this.#audience.channels.has(channel) ? this.#ring.of(channel).listening(channel) : undefined;
   }
 
-  /** A name as everywhere, which may have the layer's prefix before it. */
+  /** A usual name, with or without the layer's prefix. */
   protected override checkName(channel: string): void {
     const isOurs = typeof channel === 'string' && channel.startsWith(this.#prefix);
     const bare = isOurs ? channel.slice(this.#prefix.length) : '';
@@ -124,7 +128,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     return Buffer.from(buffer, byteOffset, byteLength);
   }
 
-  /** Publishes on exactly this name. Resolves when Redis has passed the messages on, be it to nobody. */
+  /** Publishes on exactly this name. Resolves when Redis has passed the messages on, even to nobody. */
   protected async put(
     channel: string,
     parts: ReadonlyArray<readonly Buffer[]>,
@@ -139,7 +143,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     await this.#publish(this.#groupName(group), payload);
   }
 
-  /** Takes from a channel's queue, having subscribed to it. */
+  /** Subscribes to a channel and takes from its queue. */
   protected async receiveSome(channel: string, max: number, signal?: AbortSignal): Promise<Received[]> {
     signal?.throwIfAborted();
     const queue = this.#audience.queue(channel);
@@ -148,15 +152,14 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     try {
       return [...(await taken)];
     } catch (error) {
-      // Nobody waits for Redis's answer: the wait is over now, whether Redis is there or not. When only the time is
-      // over, it goes on listening.
-      const isCalledOff = signal?.aborted && signal.reason !== timeOver;
+      // An abort does not wait for Redis. After a time limit the layer goes on listening.
+      const isCalledOff = signal?.aborted && signal.reason !== timeLimitReached;
       if (isCalledOff && queue.waiting === 0) void this.#release(this.#audience.forget(channel));
       throw error;
     }
   }
 
-  /** Resolves when Redis has confirmed that we listen to the group. @throws ForeignMemberError */
+  /** Resolves when Redis has confirmed the subscription to the group. @throws ForeignMemberError */
   protected async addMember(group: string, channel: string): Promise<void> {
     const name = this.#groupName(group);
     const isNew = this.#audience.join(name, channel);
@@ -175,7 +178,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     await this.#release([name]);
   }
 
-  /** Forgets the messages, groups and channels of this layer object. Who waits goes on waiting. */
+  /** Removes the messages, groups and channels of this layer object. Waiters go on waiting. */
   protected async clear(): Promise<void> {
     await this.#release(this.#audience.clear());
   }
@@ -215,7 +218,7 @@ export class RedisPubSubChannelLayer extends BaseLayer<Buffer> {
     await this.#ring.of(name).commands.run((client) => client.publish(name, payload), signal);
   }
 
-  /** Ends the subscriptions to those names that nobody needs any more. Never rejects. */
+  /** Ends the subscriptions to unused names. Never rejects. */
   async #release(names: readonly string[]): Promise<void> {
     const unneeded = names.filter((name) => !this.#audience.needs(name));
     await Promise.all(unneeded.map((name) => this.#ring.of(name).unsubscribe(name)));

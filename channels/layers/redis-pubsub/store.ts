@@ -6,13 +6,17 @@ import { ChannelsError } from '../../errors.js';
 import { WaitingQueue } from '../../waiting/waiting-queue.js';
 import type { LayerRules } from '../base-layer.js';
 
-/** Knows who listens to what, and does nothing on Redis. A name is one on Redis: a channel's, or a group's. */
+/**
+ * Knows who listens to what, and does nothing on Redis. A name is one on Redis: a channel's, or a group's.
+ */
 export class Audience {
   readonly #rules: Pick<LayerRules, 'capacity' | 'onDrop'>;
   readonly #channels = new Map<string, WaitingQueue<Received>>();
   readonly #groups = new Map<string, Set<string>>();
 
-  /** @param rules `capacity` bounds what a channel keeps while nobody receives on it; the oldest is dropped */
+  /**
+   * @param rules `capacity` bounds what a channel keeps while nobody receives on it; the oldest is dropped
+   */
   constructor(rules: Pick<LayerRules, 'capacity' | 'onDrop'>) {
     this.#rules = rules;
   }
@@ -94,8 +98,8 @@ export class Audience {
 }
 
 /**
- * A channel that cannot join a group, since this layer object does not listen on it: a group's members are known only
- * to the process that has them, so nobody else can add one.
+ * A channel that cannot join a group, since this layer object does not listen on it: a group's members are
+ * known only to the process that has them, so nobody else can add one.
  */
 export class ForeignMemberError extends ChannelsError {
   readonly channel: string;

@@ -1,4 +1,4 @@
-// What a process has taken from one channel, and who waits for it.
+// The messages that a process has taken from one channel, and their waiters.
 
 import { type Listening, listeningTo, worstOf } from '../../serving/listening.js';
 import { WaitingQueue } from '../../waiting/waiting-queue.js';
@@ -6,31 +6,31 @@ import type { Client } from './connection/connection.js';
 import type { Host } from './host.js';
 import type { Entry, Wanted } from './waiting.js';
 
-/** What was taken from a host. */
+/** Messages taken from a host. */
 export interface Taken<T> {
   readonly items: readonly T[];
-  /** Milliseconds until the next look is due: 0 when something was there, be it only to be dropped. */
+  /** Milliseconds until the next read: 0 if there were messages, dropped ones included. */
   readonly nextMs: number;
 }
 
-/** How messages are taken from a channel: for good, or on lease. */
+/** How messages are taken from a channel: with or without a lease. */
 export interface QueueSource<T> {
-  /** What a blocked read takes from; none where only a script takes. */
+  /** The keys of the blocked read; none if only a script reads. */
   readonly blockedKeys: readonly string[];
   take(host: Host, client: Client, max: number): Promise<Taken<T>>;
-  /** Reads what a blocked read brought; none when it had to be dropped. */
+  /** Decodes the entry of a blocked read; none if it was dropped. */
   read(host: Host, entry: Entry): readonly T[];
-  /** Puts back what nobody wanted. Never rejects; resolves with what could not be put back and is still ours. */
+  /** Puts unwanted messages back. Never rejects; resolves with those that could not be put back. */
   putBack(items: readonly T[]): Promise<readonly T[]>;
 }
 
-/** Bounds what one script takes. */
+/** The most messages that one script takes. */
 const mostAtOnce = 500;
 
 /**
- * Has all hosts read for as long as somebody waits, each no more than they have asked for: a process that dies loses
- * what it has. A message goes to the one who has waited longest. What nobody wants by the end of the turn, since a
- * wait was called off or another host was quicker, goes back to its place.
+ * Reads from all hosts while somebody waits. Each host gives no more than the waiters want, since a crash
+ * loses what the process holds. The longest waiter gets a message. A message that nobody wants at the end of
+ * the turn, after an abort or when another host was faster, goes back to its position.
  */
 export class ChannelQueue<T> {
   readonly channel: string;
@@ -47,12 +47,15 @@ export class ChannelQueue<T> {
     this.#wanted = new Map(hosts.map((host) => [host, this.#wantedOf(host)]));
   }
 
-  /** Whether somebody waits, or something is still to be put back. */
+  /** Whether the queue has waiters, or messages to put back. */
   get isBusy(): boolean {
     return this.#taken.waiting > 0 || this.#taken.length > 0 || this.#returning !== undefined;
   }
 
-  /** Waits for the next messages: at least one, at most `max`. An abort rejects with its reason and takes nothing. */
+  /**
+   * Waits for at least one message, and takes at most `max`. An abort rejects with its reason and takes
+   * nothing.
+   */
   async take(max: number, signal?: AbortSignal): Promise<readonly T[]> {
     if (this.#taken.waiting === 0) this.#waitingSince = performance.now();
     const taken = this.#taken.takeMany(max, signal);
@@ -64,14 +67,19 @@ export class ChannelQueue<T> {
     }
   }
 
-  /** Takes what is there now, at most `max` messages. @throws LayerUnavailableError when nothing was taken before */
+  /**
+   * Takes at most `max` messages without waiting. @throws LayerUnavailableError when it has taken nothing
+   * before the error
+   *
+   * @throws LayerUnavailableError when nothing was taken before
+   */
   async takeNow(max: number): Promise<readonly T[]> {
     for (const [host, wanted] of this.#wanted) await host.reads.settled(wanted);
     await this.#returning;
     return this.#takeThere(max);
   }
 
-  /** What is known of the host that was silent the longest; undefined while nobody waits. */
+  /** The host whose answer is the most overdue; undefined without waiters. */
   listening(): Listening | undefined {
     if (this.#taken.waiting === 0) return undefined;
     const hosts = [...this.#wanted.keys()];
@@ -83,7 +91,7 @@ export class ChannelQueue<T> {
     this.#taken.fail(error);
   }
 
-  /** Resolves when what was taken is back, or cannot be put back. To be called after `fail`. */
+  /** Resolves when all messages are put back, or cannot be. Call it after `fail`. */
   async stop(): Promise<void> {
     if (this.#taken.length > 0) this.#returnUnwanted();
     await this.#returning;
@@ -93,7 +101,7 @@ export class ChannelQueue<T> {
     return {
       blockedKeys: this.#source.blockedKeys,
       lookAt: 0,
-      // What comes after that which is being put back must not overtake it.
+      // New messages must not overtake those that are being put back.
       count: () =>
         this.#taken.waiting === 0 || this.#returning !== undefined
           ? 0
@@ -163,7 +171,7 @@ export class ChannelQueue<T> {
   }
 }
 
-/** From so many queues on those are forgotten that nobody uses. */
+/** Above this number, unused queues are removed. */
 const mostIdleQueues = 1000;
 
 /** The queues of all channels that a process receives on. */
@@ -175,13 +183,13 @@ export class Queues<T> {
     this.#make = make;
   }
 
-  /** What is known of the hosts while somebody waits on the channel, or the process's key. */
+  /** What is known of the hosts while somebody waits on the channel or process key. */
   listening(channel: string): Listening | undefined {
     const queues = [...this.#queues.values()].filter((queue) => queue.channel === channel);
     return worstOf(queues.map((queue) => queue.listening()).filter((found) => found !== undefined));
   }
 
-  /** The queue of a general channel, or of a process's key. */
+  /** The queue of a general channel or process key. */
   of(channel: string, variant = 0): ChannelQueue<T> {
     const name = `${channel} ${variant}`;
     const known = this.#queues.get(name);
@@ -193,7 +201,7 @@ export class Queues<T> {
     return queue;
   }
 
-  /** Ends all waits with the error; resolves when what was taken is back, or cannot be put back. */
+  /** Ends all waits with the error. Resolves when all messages are put back, or cannot be. */
   async stop(error: Error, ended: Promise<unknown>): Promise<void> {
     const queues = [...this.#queues.values()];
     for (const queue of queues) queue.fail(error);

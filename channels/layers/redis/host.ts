@@ -1,4 +1,5 @@
-// One of the servers of a layer: the connections to it, how messages go to it, and which of several something lies on.
+// One of the servers of a layer: its connections, sending messages to it, and the choice of the host for a
+// key.
 
 import { randomBytes } from 'node:crypto';
 import { dueAfterMs } from '../../serving/listening.js';
@@ -9,7 +10,7 @@ import type { ServerClock } from './connection/server-clock.js';
 import type { Members } from './member.js';
 import { HostReads } from './waiting.js';
 
-/** What all parts of a layer on Redis work on. */
+/** What all parts of a Redis layer share. */
 export interface RedisStore extends LayerRules {
   readonly hosts: readonly Host[];
   readonly prefix: string;
@@ -21,33 +22,33 @@ export interface HostOptions {
   readonly connection: Omit<ConnectionOptions, 'replyWithinMs'>;
   readonly prefix: string;
   readonly clock: ServerClock;
-  /** Milliseconds after which a wait for messages is begun anew. */
+  /** Milliseconds after which a blocked read is started again. */
   readonly blockMs: number;
 }
 
-/** Members for one key, in their order. */
+/** Members for one key, in order. */
 export interface Parcel {
   readonly key: string;
   readonly members: readonly Buffer[];
-  /** How many members may lie under the key. */
+  /** The most members under the key. */
   readonly capacity: number;
   readonly expiryMs: number;
 }
 
-/** How many members one script carries, so that it does not keep Redis from others for long. */
+/** The most members in one script, so that it does not block Redis for long. */
 export const membersPerScript = 1000;
 
-/** How long after that the reply may be late. Then the connection is dead: noticed within 15 seconds. */
+/** The reply may be this late. After that the connection is dead. */
 const longestDelayMs = 5000;
 
 export class Host {
-  /** For everything but reads. */
+  /** For everything except reads. */
   readonly commands: Connection;
   readonly reads: HostReads;
-  /** Milliseconds within which it is heard of while somebody waits. */
+  /** Milliseconds within which it answers while somebody waits. */
   readonly dueMs: number;
   readonly #clock: ServerClock;
-  /** The score of the next message at least, in seconds: see the script. */
+  /** The lowest score of the next message, in seconds; see the script. */
   #next = 0;
 
   constructor({ connection, prefix, clock, blockMs }: HostOptions) {
@@ -65,15 +66,15 @@ export class Host {
     this.#clock = clock;
   }
 
-  /** To be called when nobody waits any more. */
+  /** Call it when nobody waits any more. */
   async close(): Promise<void> {
     await this.reads.close();
     this.commands.close();
   }
 
   /**
-   * Sends parcels of at most `membersPerScript` members together. Resolves with how many of each were accepted: the
-   * first so many.
+   * Sends parcels of at most `membersPerScript` members together. Resolves with the number of accepted
+   * members of each; the rest is refused.
    *
    * @throws LayerUnavailableError; the signal's reason, as long as nothing was written to the connection
    */
@@ -100,12 +101,12 @@ export class Ring<H extends { readonly commands: Connection }> {
     this.hosts = hosts;
   }
 
-  /** The host of a group, or of a key for a process. */
+  /** The host of a group or of a process key. */
   of(name: string): H {
     return this.#at(shardOf(name, this.hosts.length));
   }
 
-  /** The host whose turn it is to take a message for a general channel, leaving out those that are away. */
+  /** The next host for a message of a general channel. Skips hosts that are away. */
   next(): H {
     const turn = this.#turn++;
     for (let i = 0; i < this.hosts.length; i++) {

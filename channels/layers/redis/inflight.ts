@@ -1,24 +1,24 @@
-// Messages that Python peers left behind.
+// Recovers messages that crashed Python peers left behind.
 //
-// A Python receiver keeps what it has just popped in `KEY$inflight` until it hands it over, a matter of milliseconds;
-// when it dies in between, the message stays there. Nothing in the entry tells a dead receiver's from a live one's. So
-// we look twice, half a minute apart, and move back what lay there both times. We never put anything there ourselves.
+// A Python receiver keeps a popped message in `KEY$inflight` for some milliseconds. If it dies then, the
+// message stays there. An entry does not show whether its receiver is alive. So this code reads the list
+// twice, half a minute apart, and moves back what was there both times. It adds nothing to the list.
 //
 // Source: docs/reference/wire.md section 4, W1 and W2.
 
 import type { Connection } from './connection/connection.js';
 
 const lookEveryMs = 30_000;
-/** Index of the last entry that is looked at. */
+/** The index of the last entry that is read. */
 const lastLookedAt = '99';
 
-/** Watches the backup of one general channel on one host. */
+/** Watches the backup list of one general channel on one host. */
 export class InflightWatch {
   readonly #commands: Connection;
   readonly #key: string;
   readonly #expiryMs: number;
   #nextLookAt = 0;
-  /** What was found by the last look. */
+  /** The entries of the last poll. */
   #seen: ReadonlySet<string> = new Set();
 
   constructor(commands: Connection, key: string, expiryMs: number) {
@@ -27,7 +27,7 @@ export class InflightWatch {
     this.#expiryMs = expiryMs;
   }
 
-  /** Looks if it is time to; called often. Without Redis there is nothing to see. */
+  /** Polls if it is time. Callers call it often. */
   lookWhenDue(): void {
     const now = performance.now();
     if (now < this.#nextLookAt) return;

@@ -1,4 +1,4 @@
-// The channel layer of a site on several machines, or one that shares its Redis with Python processes.
+// The channel layer for sites on several machines, and for sites that share Redis with Python processes.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Received } from '../../application.js';
@@ -27,20 +27,21 @@ export type { HostOptions as RedisHostOptions } from './connection/host-options.
 export type { Host as RedisHost } from './connection/hosts.js';
 export type { LayerWarning, RedisLayerOptions } from './connection/options.js';
 
-/** A token may be so much older than the expiry. Source: docs/reference/wire.md section 6. */
+/** A token may be older than the expiry by this much. */
 const tokenGraceSeconds = 10;
-/** Beyond this a dead connection would be noticed too late to be of use. */
+/** A longer wait would notice a dead connection too late. */
 const longestBlockMs = 60_000;
-/** How long `close` waits for what is on its way back to Redis. */
+/** How long `close` waits for messages that go back to Redis. */
 const closeWithinMs = 1000;
 
 /**
- * A channel layer on Redis 6 or later, byte for byte that of Python's `channels_redis.core.RedisChannelLayer`.
+ * A channel layer on Redis 6 or later. It reads and writes the same bytes as Python's
+ * `channels_redis.core.RedisChannelLayer`.
  *
- * Sends, group calls and flush reject with LayerUnavailableError within `timeoutMs` when Redis is away; when that was
- * while waiting for a reply, the message may have been accepted all the same. A receive waits and goes on by itself.
- * A message that Redis gave out is handed to somebody or put back, never dropped by an abort or a reconnect.
- * Messages are dated by the server's clock, whatever the clocks of the machines say.
+ * Sends, group calls and flush reject with LayerUnavailableError within `timeoutMs` when Redis is away. If
+ * only the reply was lost, the message may have been accepted. A receive waits until Redis is back. Aborts
+ * and reconnects lose no message: each goes to a receiver or back to Redis. The server's clock dates
+ * messages.
  *
  * Source: docs/reference/wire.md sections 1 to 9.
  * @throws InvalidOptionError
@@ -83,7 +84,7 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
     this.view = new RedisSource(store);
   }
 
-  /** The host that was silent the longest decides: a message may come from each. */
+  /** The host whose answer is the most overdue decides, since any host may have messages. */
   listening(channel: string): Listening | undefined {
     const found = [this.#queues.listening(messageKey(channel)), this.leases.listening(channel)];
     return worstOf(found.filter((listening) => listening !== undefined));
@@ -93,7 +94,7 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
     return this.#members.write(message, channel.includes('!') ? channel : undefined);
   }
 
-  /** What is sent in one call goes to one host: general channels go round them. */
+  /** The messages of one call go to one host. General channels use the hosts in turn. */
   protected async put(
     channel: string,
     parts: ReadonlyArray<readonly Buffer[]>,
@@ -156,8 +157,8 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
   }
 
   /**
-   * Removes every sorted set whose name begins with the prefix and what is on lease, a few at a time, so that Redis
-   * goes on serving. Names have no separator after the prefix: another layer's with the prefix `asgi2` go as well.
+   * Removes all sorted sets whose names begin with the prefix, and all leases, in small steps. The prefix has
+   * no separator, so `asgi` also removes the keys of a layer with the prefix `asgi2`.
    */
   protected async clear(): Promise<void> {
     await allDone(this.#ring.hosts.map((host) => flush(host.commands, this.#prefix)));
@@ -179,7 +180,7 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
     return `${this.#prefix}:group:${group}`;
   }
 
-  /** The capacity of a process's key is that of the channel that the message is for, or the first of them. */
+  /** A process key has the capacity of the message's first channel. */
   #parcel(key: string, members: readonly Buffer[], channel: string): Parcel {
     const { capacity, expiryMsOf } = this.rules;
     return { key: this.#prefix + key, members, capacity: capacity(channel), expiryMs: expiryMsOf(key) };

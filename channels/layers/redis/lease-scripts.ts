@@ -1,16 +1,15 @@
-// Leases as Redis keeps them, under keys of our own that Python peers never look at. For a channel `chat`, with the
-// layer's prefix before it:
+// Leases on Redis, under keys that Python peers do not read. For a channel `chat`, after the layer's prefix:
 //
 //   :lease:chat    sorted set: the ids of what is on lease, by the end of each lease in ms of the server's own clock
 //   :leased:chat   hash: an entry for each id
 //   :again:chat    sorted set: entries that come again, by the time when they were first sent; read before `chat`
 //
-// An entry is the time of sending (a big-endian double, in seconds), how many times it was handed out (32 bits) and
-// the member as it lay under `chat`. An id is made anew for every handing-out, so that it names that one only.
+// An entry is the time of sending (a big-endian double, in seconds), the number of deliveries (32 bits) and
+// the member as it was under `chat`. Each delivery has a new id.
 
 import { timeOf } from './connection/server-clock.js';
 
-/** A process's key has messages only. */
+/** A process key has no leases. */
 export interface ChannelKeys {
   /** The channel, or the process-specific key, without the layer's prefix. */
   readonly channel: string;
@@ -22,7 +21,7 @@ export interface ChannelKeys {
 
 export type LeaseKeys = Required<ChannelKeys>;
 
-/** A `:` is in no channel's name, so the others are no channels' keys. */
+/** Channel names contain no `:`, so the other keys cannot be those of channels. */
 export function leaseKeys(prefix: string, channel: string): LeaseKeys {
   return {
     channel,
@@ -33,12 +32,12 @@ export function leaseKeys(prefix: string, channel: string): LeaseKeys {
   };
 }
 
-/** Reads an entry; `score` is the time of sending, in seconds since 1970. */
+/** Decodes an entry; `score` is the time of sending, in seconds since 1970. */
 export function readEntry(entry: Buffer): { score: number; deliveries: number; member: Buffer } {
   return { score: entry.readDoubleBE(0), deliveries: entry.readUInt32BE(8), member: entry.subarray(12) };
 }
 
-/** Moves what is over from the leases to what comes again. Whoever waits is woken by that, as by a new message. */
+/** Moves messages whose lease is over to `again`. This wakes waiters as a new message does. */
 export const moveOver = `
   local function now()
     local time = redis.call('TIME')
@@ -73,7 +72,7 @@ export const moveOver = `
     return expired, first and math.max(0, first - instant) or -1
   end`;
 
-/** Adds a member with a score of at least now, behind what lies under the key. */
+/** Adds a member at the end of the queue. */
 const addLast = `${timeOf}
   local function expiredAt(now, expiryMs) return string.format('%.17g', now - expiryMs / 1000) end
   local function addLast(key, member, now, ttl)
@@ -86,14 +85,14 @@ const addLast = `${timeOf}
 
 export const leaseScripts = {
   /**
-   * KEYS: a channel's messages, `again`, `lease`, `leased`. ARGV: how many at most; ms of the lease; bytes that begin
-   * the ids; how often an entry may be handed out (0: for ever); ms until messages expire, and for which entries wait
-   * after a lease; the time. Hands entries out, those first that come again. What was handed out too often is
-   * handed to this caller as well, for it to be buried. A script that fails is not undone: whatever rights are missing
-   * shows before anything is taken.
+   * KEYS: a channel's messages, `again`, `lease`, `leased`. ARGV: how many at most; ms of the lease; bytes
+   * that begin the ids; how often an entry may be handed out (0: for ever); ms until messages expire, and for
+   * which entries wait after a lease; the time. Hands entries out, those first that come again. What was
+   * handed out too often is handed to this caller as well, for it to be buried. A script that fails is not
+   * undone: whatever rights are missing shows before anything is taken.
    *
-   * Returns how many had expired; ms until the next lease is over (-1: there is none); the entries; those to be
-   * buried. The ids end in 1, 2, … (32 bits) over both.
+   * Returns how many had expired; ms until the next lease is over (-1: there is none); the entries; those to
+   * be buried. The ids end in 1, 2, … (32 bits) over both.
    */
   lease: {
     lua: `${moveOver}${timeOf}
@@ -147,8 +146,9 @@ export const leaseScripts = {
   },
 
   /**
-   * KEYS: `lease`, `leased`. ARGV: an id; ms of the lease from now on; ms for which entries wait after a lease. Returns 1
-   * if it was on lease, else 0. It works also at `maxmemory`, which Redis asks about in the first write only.
+   * KEYS: `lease`, `leased`. ARGV: an id; ms of the lease from now on; ms for which entries wait after a
+   * lease. Returns 1 if it was on lease, else 0. It works also at `maxmemory`, which Redis asks about in the
+   * first write only.
    */
   extend: {
     lua: `${moveOver}
@@ -161,8 +161,8 @@ export const leaseScripts = {
   },
 
   /**
-   * KEYS: `again`, `lease`, `leased`. ARGV: an id; how many of its deliveries do not count (0 or 1); ms for which entries
-   * wait after a lease. Returns 1 if it was on lease, else 0.
+   * KEYS: `again`, `lease`, `leased`. ARGV: an id; how many of its deliveries do not count (0 or 1); ms for
+   * which entries wait after a lease. Returns 1 if it was on lease, else 0.
    */
   release: {
     lua: `${moveOver}
@@ -175,9 +175,9 @@ export const leaseScripts = {
   },
 
   /**
-   * KEYS: `lease`, `leased`, a dead-letter channel's messages. ARGV: an id; the dead letter's member; the channel's
-   * capacity; the time; ms until messages expire. Puts the letter in the place of what is
-   * on lease. Returns how many dead letters had to go for it, -1 when the id was not on lease any more.
+   * KEYS: `lease`, `leased`, a dead-letter channel's messages. ARGV: an id; the dead letter's member; the
+   * channel's capacity; the time; ms until messages expire. Replaces the leased message with the letter.
+   * Returns how many dead letters had to go for it, -1 when the id was not on lease any more.
    */
   bury: {
     lua: `${addLast}
@@ -194,7 +194,7 @@ export const leaseScripts = {
   /**
    * KEYS: a dead-letter channel's messages, those of its channel. ARGV: the channel's capacity; the time; ms
    * until messages expire; a dead letter's member and that of its message, and so on. Puts messages
-   * in the place of their dead letters while there is room. Returns how many.
+   * in the queue for their dead letters while there is room. Returns how many.
    */
   redrive: {
     lua: `${addLast}

@@ -1,4 +1,4 @@
-// Leases on Redis: handing messages out on condition, on all hosts of a layer, and the dead letters there.
+// The leases and dead letters of the Redis layer, on all its hosts.
 
 import { createHash, randomBytes } from 'node:crypto';
 import type { Received } from '../../application.js';
@@ -24,7 +24,7 @@ import { type LeaseKeys, leaseKeys, readEntry } from './lease-scripts.js';
 import { scanKeys } from './scan.js';
 import { type Entry, entriesOf } from './waiting.js';
 
-/** Names one handing-out of one message. */
+/** Identifies one delivery of one message. */
 interface Token {
   readonly host: Host;
   readonly keys: LeaseKeys;
@@ -36,7 +36,7 @@ interface LeasedEntry extends Token {
   readonly deliveries: number;
 }
 
-/** How many messages one script puts back. */
+/** The most messages that one script puts back. */
 const lettersPerScript = 100;
 const firstPollMs = 10;
 const longestPollMs = 250;
@@ -70,7 +70,7 @@ export class RedisLeases implements Leases {
     return entries.map((entry) => this.#leased(entry));
   }
 
-  /** Takes what is there now. @throws LayerUnavailableError */
+  /** Takes available messages without waiting. @throws LayerUnavailableError */
   async receiveNow(channel: string, max: number, leaseMs: number): Promise<Leased[]> {
     const entries = await this.#queues.of(channel, leaseMs).takeNow(max);
     return entries.map((entry) => this.#leased(entry));
@@ -99,19 +99,19 @@ export class RedisLeases implements Leases {
     return count;
   }
 
-  /** What is known of the host that was silent the longest; undefined while nobody waits. */
+  /** The host whose answer is the most overdue; undefined without waiters. */
   listening(channel: string): Listening | undefined {
     return this.#queues.listening(channel);
   }
 
-  /** Ends all waits with the error; resolves when what nobody was given is back. */
+  /** Ends all waits with the error. Resolves when undelivered messages are put back. */
   stop(error: Error, ended: Promise<unknown>): Promise<void> {
     return this.#queues.stop(error, ended);
   }
 
   /**
-   * Only a script takes: what a blocked read has taken would be lost with a receiver that dies in that moment. A script
-   * cannot wait, so it looks again and again, at longer intervals while nothing comes.
+   * Only a script takes leased messages, since a receiver that dies during a blocked read would lose its
+   * message. A script cannot wait, so it polls, at growing intervals while nothing comes.
    */
   #sourceOf(channel: string, leaseMs: number): QueueSource<LeasedEntry> {
     let pollMs = firstPollMs;
@@ -120,12 +120,12 @@ export class RedisLeases implements Leases {
       take: async (host, client, max) => {
         const taken = await this.#lease(host, client, channel, max, leaseMs);
         pollMs = taken.nextMs === 0 ? firstPollMs : Math.min(2 * pollMs, longestPollMs);
-        // The server's milliseconds are whole ones, so that the end may be up to one later.
+        // The server's milliseconds are whole, so the end may be 1 ms later.
         return { ...taken, nextMs: taken.nextMs === 0 ? 0 : Math.min(taken.nextMs + 1, pollMs) };
       },
       read: () => [],
       putBack: async (entries) => {
-        // What cannot be put back comes again when its lease is over.
+        // A message that cannot be put back is delivered again after its lease.
         await Promise.allSettled(entries.map((entry) => this.#keeper.release(entry, true)));
         return [];
       },
@@ -151,14 +151,14 @@ export class RedisLeases implements Leases {
     for (let i = 0; i < expired; i++) onDrop?.({ channel, reason: 'expired' });
     const read = (entry: Buffer, i: number) => this.#read({ host, keys, id: idOf(token, i) }, entry);
     const items = entries.flatMap(read);
-    // What cannot be buried comes again when its lease is over.
+    // A message that cannot be buried is delivered again after its lease.
     const letters = dead.flatMap((entry, i) => read(entry, entries.length + i));
     await Promise.allSettled(letters.map((letter) => this.#bury(letter)));
     if (expired + entries.length + dead.length > 0) return { items, nextMs: 0 };
     return { items, nextMs: nextMs < 0 ? Number.POSITIVE_INFINITY : nextMs };
   }
 
-  /** None for what is no message, which is done with. */
+  /** Returns none for an undecodable message, and acknowledges it. */
   #read(token: Token, entry: Buffer): LeasedEntry[] {
     const { members, onDrop } = this.#store;
     const { member, deliveries } = readEntry(entry);
@@ -208,7 +208,7 @@ export class RedisLeases implements Leases {
     return entriesOf(key, reply).flatMap((entry) => this.#letter(channel, entry));
   }
 
-  /** None for what is no dead letter. */
+  /** Returns none for other messages. */
   #letter(channel: string, { member, score }: Entry): Letter[] {
     const id = createHash('sha256').update(member).digest('hex').slice(0, 16);
     const read = this.#store.members.read(member, true);
@@ -234,7 +234,7 @@ export class RedisLeases implements Leases {
   }
 }
 
-/** A dead letter as it lies on Redis, and as it is told of. */
+/** A dead letter as it is on Redis, and its report. */
 interface Letter {
   readonly member: Buffer;
   readonly report: DeadLetterReport;

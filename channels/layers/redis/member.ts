@@ -1,4 +1,4 @@
-// A message as a member of a sorted set: random bytes that keep equal messages apart, then the message.
+// A message as a member of a sorted set: random bytes that make equal messages different, then the message.
 
 import { randomBytes } from 'node:crypto';
 import type { Received } from '../../application.js';
@@ -6,10 +6,10 @@ import type { MessageCodec } from '../../codec/codec.js';
 import { UndecodableError } from '../../errors.js';
 import { reservedKey } from '../../layer.js';
 
-/** A message read from a member. */
+/** A message decoded from a member. */
 export interface ReadMember {
   readonly message: Received;
-  /** What the reserved key said: the full names of the channels that the message is for. */
+  /** The value of the reserved key: the full names of the message's channels. */
   readonly channels: readonly string[] | undefined;
 }
 
@@ -24,7 +24,7 @@ export class Members {
   }
 
   /**
-   * Makes a member of a message; `channel` is the full name of the process-specific channel that it is for.
+   * Returns the member of a message; `channel` is its process-specific channel.
    *
    * @throws InvalidMessageError
    */
@@ -34,7 +34,7 @@ export class Members {
   }
 
   /**
-   * Writes a group's message once and returns what makes a member of it for each list of channels.
+   * Encodes a group's message once. Returns a function that makes a member for each list of channels.
    *
    * @throws InvalidMessageError
    */
@@ -44,8 +44,8 @@ export class Members {
   }
 
   /**
-   * Reads a member anew: nothing of the result is shared with another reading. `isAnyAge` says that its age does not
-   * matter. Returns the error for what is no message.
+   * Decodes a member; the result shares nothing with other results. `isAnyAge` ignores the message's age.
+   * Returns the error of an undecodable member.
    */
   read(member: Buffer, isAnyAge = false): ReadMember | UndecodableError {
     try {

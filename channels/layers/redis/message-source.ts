@@ -1,4 +1,4 @@
-// Takes messages from one channel, or from a process's key, for good: what is made of them, and how they go back.
+// Takes messages without a lease from a channel or a process key, decodes them, and puts them back.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import { InflightWatch } from './inflight.js';
 import { type LeaseKeys, leaseKeys, readEntry } from './lease-scripts.js';
 import { type Entry, entriesOf } from './waiting.js';
 
-/** A message, and where it was. */
+/** A message and its origin. */
 export interface TakenMessage extends Entry {
   readonly host: Host;
   readonly message: ProcessMessage;
@@ -26,7 +26,7 @@ export class MessageSource implements QueueSource<TakenMessage> {
   readonly #store: RedisStore;
   readonly #channel: string;
   readonly #keys: LeaseKeys;
-  /** Milliseconds for which messages wait: after a lease, and under a key without a TTL. */
+  /** Milliseconds for which messages wait after a lease, and under a key without a TTL. */
   readonly #expiryMs: number;
   readonly #inflight = new Map<Host, InflightWatch>();
 
@@ -36,7 +36,7 @@ export class MessageSource implements QueueSource<TakenMessage> {
     this.#keys = leaseKeys(store.prefix, channel);
     this.#expiryMs = Math.ceil(store.expiryMsOf(channel));
     const { messages, again } = this.#keys;
-    // What comes again goes before what waits for the first time.
+    // Redelivered messages come before new ones.
     this.blockedKeys = this.#isGeneral ? [again, messages] : [messages];
     if (this.#isGeneral)
       for (const host of store.hosts)
@@ -59,7 +59,7 @@ export class MessageSource implements QueueSource<TakenMessage> {
     };
   }
 
-  /** What is too old, or no message at all, is dropped. What comes again is as old as it is. */
+  /** Drops expired and undecodable messages. A redelivered message may have any age. */
   read(host: Host, entry: Entry): TakenMessage[] {
     const { now, onDrop } = this.#store;
     const channel = this.#channel;
@@ -76,12 +76,12 @@ export class MessageSource implements QueueSource<TakenMessage> {
   }
 
   async putBack(items: readonly TakenMessage[]): Promise<TakenMessage[]> {
-    const places = new Map<Host, Map<string, TakenMessage[]>>();
+    const byHost = new Map<Host, Map<string, TakenMessage[]>>();
     for (const item of items) {
-      const keys = places.get(item.host) ?? new Map<string, TakenMessage[]>();
-      places.set(item.host, keys.set(item.key, [...(keys.get(item.key) ?? []), item]));
+      const keys = byHost.get(item.host) ?? new Map<string, TakenMessage[]>();
+      byHost.set(item.host, keys.set(item.key, [...(keys.get(item.key) ?? []), item]));
     }
-    const works = [...places].flatMap(([host, keys]) =>
+    const works = [...byHost].flatMap(([host, keys]) =>
       Array.from(keys, ([key, some]) => this.#putBackUnder(host, key, some)),
     );
     return (await allDone(works)).flat();
@@ -94,7 +94,8 @@ export class MessageSource implements QueueSource<TakenMessage> {
   #readMember(member: Buffer, isAnyAge: boolean): ProcessMessage | UndecodableError {
     const read = this.#store.members.read(member, isAnyAge);
     if (read instanceof UndecodableError) return read;
-    // A process key takes messages for its own channels only; one that names none is for the key itself.
+    // A process key accepts messages for its own channels only. A message that names no channel is for the
+    // key itself.
     const isOwn = (name: string) =>
       this.#isGeneral ? name === this.#channel : name.startsWith(this.#channel);
     const channels = (read.channels ?? [this.#channel]).filter(isOwn);
@@ -104,11 +105,11 @@ export class MessageSource implements QueueSource<TakenMessage> {
   }
 
   /**
-   * Tries until Redis has answered. When a reply is lost nobody here knows whether it was done, and another receiver
-   * may have the messages already; Redis notes what was done, so that it does nothing twice.
+   * Tries until Redis answers. After a lost reply it is unknown whether the script ran. Redis notes what was
+   * done, so that a repeated call changes nothing.
    */
   async #putBackUnder({ commands }: Host, key: string, items: TakenMessage[]): Promise<TakenMessage[]> {
-    // A `:` is in no channel's name, so this is no channel's key.
+    // Channel names contain no `:`, so this cannot be the key of a channel.
     const note = `${key}:returned:${randomBytes(8).toString('hex')}`;
     const pairs = items.flatMap(({ score, member }) => [score, member]);
     for (;;) {
@@ -117,7 +118,7 @@ export class MessageSource implements QueueSource<TakenMessage> {
         commands.run((client) => client.zrem(note, '')).catch(() => undefined);
         return [];
       } catch (error) {
-        // After these answers it was not done, now or earlier; others may come from another server than did it.
+        // After these answers nothing was done; another server may answer the next try.
         const reason = error instanceof LayerUnavailableError ? error.reason : undefined;
         if (reason === 'out-of-memory' || reason === 'refused' || reason === 'access-denied') return items;
         if (error instanceof LayerClosedError) return [];

@@ -1,11 +1,11 @@
-// Stepping through the keys of a layer, instead of listing them in one go, during which nobody else would be served.
+// Scans the keys of a layer in steps, so that Redis can serve others in between.
 
 import type { Cluster } from 'ioredis';
 import type { Client, Connection } from './connection/connection.js';
 
 const keysAtOnce = 1000;
 
-/** Yields the keys that begin with a text, which is taken literally, each once. */
+/** Yields each key that begins with the literal text, once. */
 export async function* scanKeys(
   commands: Connection,
   begin: string,
@@ -26,7 +26,7 @@ export async function* scanKeys(
   }
 }
 
-/** Removes what a layer with this prefix has: all sorted sets whose name begins with it, and what is on lease. */
+/** Removes all sorted sets whose names begin with the prefix, and all leases. */
 export async function flush(commands: Connection, prefix: string): Promise<void> {
   for await (const keys of scanKeys(commands, prefix, 'zset'))
     await commands.run((client) => client.unlink(...keys));
@@ -36,7 +36,7 @@ export async function flush(commands: Connection, prefix: string): Promise<void>
 
 type Scan = (cursor: string) => Promise<[cursor: string, keys: string[]]>;
 
-/** What scans each node of a cluster, or the one server. */
+/** Scans each node of a cluster, or the one server. */
 function scansOf(client: Client | Cluster, pattern: string, type: string | undefined): Scan[] {
   const nodes = 'nodes' in client ? client.nodes('master') : [client];
   return nodes.map(

@@ -1,24 +1,26 @@
-// What runs inside of Redis, each in one step that nothing comes between. The client library sends a script in full
-// once a connection and afterwards only its hash.
+// The Lua scripts. Redis runs each in one atomic step. The client library sends a script in full once for
+// each connection, and then only its hash.
 
 import { timeOf } from './connection/server-clock.js';
 import { leaseScripts, moveOver } from './lease-scripts.js';
 
-/** Scores are seconds since 1970 as text that reads back to the same double; what `%.17g` guarantees. */
+/** Scores are seconds since 1970 as text that reads back to the same double, as `%.17g` guarantees. */
 export const scripts = {
   ...leaseScripts,
 
   /**
-   * KEYS: sorted sets of messages. ARGV: the time; the score that the sender's next message has at least; and for each
-   * key: how many members; the capacity; ms until messages expire; the members. Returns for each key how many were
-   * accepted: the first so many; and at last the score that the sender's next message has at least.
+   * KEYS: sorted sets of messages. ARGV: the time; the score that the sender's next message has at least; and
+   * for each key: how many members; the capacity; ms until messages expire; the members. Returns for each key
+   * how many were accepted: the first so many; and at last the score that the sender's next message has at
+   * least.
    *
-   * A message gets at least the score of the last one plus a microsecond, so that messages come out in the order in
-   * which Redis accepted them although the clocks of peers differ a little. What was taken just now, and comes back, comes
-   * before what the same sender sent since. Beyond a second of difference the clocks decide, as with peers that know
-   * nothing of this.
+   * A message gets at least the score of the last one plus a microsecond, so that messages come out in the
+   * order in which Redis accepted them although the clocks of peers differ a little. What was taken just now,
+   * and comes back, comes before what the same sender sent since. Beyond a second of difference the clocks
+   * decide, as with peers that know nothing of this.
    *
-   * What is expired is removed last: Redis refuses to grow beyond its `maxmemory` only in the first write of a script.
+   * What is expired is removed last: Redis refuses to grow beyond its `maxmemory` only in the first write of
+   * a script.
    */
   deliver: {
     lua: `${timeOf}
@@ -59,10 +61,10 @@ export const scripts = {
   },
 
   /**
-   * KEYS: a channel's messages and, if it may be leased, `again`, `lease` and `leased`. ARGV: how many entries to take
-   * at most; ms for which entries wait after a lease. Takes those first that come again. Returns members and scores from
-   * `again`, those from its messages, how many had expired, ms until the next lease is over (-1: there is none), and the
-   * server's time in ms.
+   * KEYS: a channel's messages and, if it may be leased, `again`, `lease` and `leased`. ARGV: how many
+   * entries to take at most; ms for which entries wait after a lease. Takes those first that come again.
+   * Returns members and scores from `again`, those from its messages, how many had expired, ms until the next
+   * lease is over (-1: there is none), and the server's time in ms.
    */
   take: {
     lua: `${moveOver}
@@ -77,10 +79,10 @@ export const scripts = {
   },
 
   /**
-   * KEYS: a sorted set of messages; where it is noted that this was done, a sorted set as well. ARGV: TTL in ms, for
-   * the note and for a key that has none; a score and a member, and so on. What comes a second time, since its first
-   * reply was lost, adds nothing. What was there just now fits in again at `maxmemory`, too: Redis asks about that in
-   * the first write of a script only.
+   * KEYS: a sorted set of messages; where it is noted that this was done, a sorted set as well. ARGV: TTL in
+   * ms, for the note and for a key that has none; a score and a member, and so on. What comes a second time,
+   * since its first reply was lost, adds nothing. What was there just now fits in again at `maxmemory`, too:
+   * Redis asks about that in the first write of a script only.
    */
   putBack: {
     lua: `
@@ -92,7 +94,10 @@ export const scripts = {
       if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end`,
   },
 
-  /** KEYS: a sorted set of messages, its backup. ARGV: TTL in ms, for a key that has none; members to move back. */
+  /**
+   * KEYS: a sorted set of messages, its backup. ARGV: TTL in ms, for a key that has none; members to move
+   * back.
+   */
   restore: {
     lua: `
       for i = 2, #ARGV do
@@ -105,7 +110,9 @@ export const scripts = {
       if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end`,
   },
 
-  /** KEYS: what a blocked read waits on beside messages. ARGV: TTL in ms. Ends the read, also at `maxmemory`. */
+  /**
+   * KEYS: what a blocked read waits on beside messages. ARGV: TTL in ms. Ends the read, also at `maxmemory`.
+   */
   wake: {
     lua: `
       redis.call('ZREM', KEYS[1], 'wake')
@@ -120,7 +127,10 @@ export const scripts = {
       redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
   },
 
-  /** KEYS: a group. ARGV: the time; ms until a membership ends. Removes those that have ended, returns the others. */
+  /**
+   * KEYS: a group. ARGV: the time; ms until a membership ends. Removes those that have ended, returns the
+   * others.
+   */
   membersOf: {
     lua: `${timeOf}
       local ended = string.format('%.17g', timeOf(ARGV[1]) - ARGV[2] / 1000)
@@ -129,8 +139,8 @@ export const scripts = {
   },
 
   /**
-   * KEYS: sorted sets. Returns the server's time in ms, then for each its length and lowest score; nothing for a key that is
-   * none.
+   * KEYS: sorted sets. Returns the server's time in ms, then for each its length and lowest score; nothing
+   * for a key that is none.
    */
   measure: {
     lua: `${moveOver}
@@ -147,7 +157,7 @@ export const scripts = {
 
 type Arguments = [keyCount: number, ...keysAndArguments: Array<string | number | Buffer>];
 
-/** The scripts as the client's methods. */
+/** The scripts as methods of the client. */
 export interface ScriptCommands {
   deliver(...args: Arguments): Promise<Array<number | string>>;
   takeBuffer(

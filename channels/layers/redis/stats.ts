@@ -1,4 +1,4 @@
-// What can be seen of the layer on Redis without taking it: what is on all hosts.
+// Reads the Redis layer on all hosts without taking messages.
 
 import { UndecodableError } from '../../errors.js';
 import type { GroupMember, GroupReport, KeyDepth, Peeked } from '../../stats.js';
@@ -17,7 +17,7 @@ export class RedisSource implements StoreView {
     this.#store = store;
   }
 
-  /** What lies under all keys; a key comes for each host on which it is. */
+  /** The figures of all keys; a key occurs once for each host that has it. */
   async depths(): Promise<KeyDepth[]> {
     return (await this.#onEach((host) => this.#depthsOn(host))).flat();
   }
@@ -92,7 +92,7 @@ export class RedisSource implements StoreView {
     });
   }
 
-  /** An entry that was handed out before: see lease-scripts.ts. */
+  /** An entry that was delivered before: see lease-scripts.ts. */
   #peekedEntry(key: string, entry: Buffer): Peeked {
     const { deliveries, ...where } = readEntry(entry);
     return { ...this.#peekedMember(key, where), deliveries };
@@ -125,9 +125,9 @@ export class RedisSource implements StoreView {
   }
 }
 
-/** A sorted set of messages, or of leases, and the message key of its channel. */
+/** A sorted set of messages or leases, and the message key of its channel. */
 interface Queue {
-  /** Without the prefix. */
+  /** The key without the prefix. */
   readonly name: string;
   readonly channel: string;
   readonly isLease: boolean;
@@ -135,7 +135,7 @@ interface Queue {
 
 const leasesOrAgain = /^:(lease|again):(.*)$/s;
 
-/** Undefined for what is none. A `:` is in no channel's name, and `$inflight` is what Python receivers have in hand. */
+/** Undefined for other keys. Channel names contain no `:`; `$inflight` keys belong to Python receivers. */
 function queueOf(name: string): Queue | undefined {
   const [, kind, leased] = leasesOrAgain.exec(name) ?? [];
   if (leased !== undefined) return { name, channel: leased, isLease: kind === 'lease' };
@@ -144,7 +144,7 @@ function queueOf(name: string): Queue | undefined {
     : { name, channel: name, isLease: false };
 }
 
-/** What comes again goes before what waits for the first time; of several hosts the oldest comes first. */
+/** Redelivered messages come first. Of several hosts the oldest message comes first. */
 function inOrder(peeked: Peeked[]): Peeked[] {
   return peeked.sort(
     (a, b) => Number(b.deliveries > 0) - Number(a.deliveries > 0) || (a.sentAt ?? 0) - (b.sentAt ?? 0),

@@ -1,10 +1,10 @@
-// How a process waits on one host for messages of all the channels that it receives on.
+// How a process waits on one host for messages of all its channels.
 //
-// One connection reads, in a loop for as long as somebody waits. A script drains each channel that may have something.
-// When all are empty, one BZPOPMIN waits on all their keys together; a message from any peer ends that wait. Where more
-// than one message is wanted, the script follows on the same connection, and runs when the wait is over. So ends it an
-// entry under a key of our own, which we add when the channels have changed. It needs no right of its own, unlike
-// CLIENT UNBLOCK, and it works although the read has not reached the server yet.
+// One connection reads in a loop while somebody waits. A script drains each channel that may have messages.
+// When all are empty, one BZPOPMIN waits on all their keys, and a message from any peer ends it. If more than
+// one message is wanted, the script runs next on the same connection. When the channels change, this process
+// ends the BZPOPMIN with an entry under a key of its own. That needs no extra right, unlike CLIENT UNBLOCK,
+// and works even before the read has reached the server.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { LayerClosedError } from '../../errors.js';
@@ -12,44 +12,47 @@ import { allDone } from '../outgoing.js';
 import type { Client, Connection } from './connection/connection.js';
 import { isPermanent, isReplyError, isWrongType } from './connection/replies.js';
 
-/** A member as it lay in its sorted set. */
+/** A member of a sorted set. */
 export interface Entry {
   readonly key: string;
   readonly member: Buffer;
-  /** The sender's time of sending, in seconds since 1970. */
+  /** When it was sent, in seconds since 1970 by the sender's clock. */
   readonly score: number;
 }
 
-/** A channel on which somebody waits. */
+/** A channel that has waiters. */
 export interface Wanted {
-  /** What a blocked read takes from; none for a channel from which only a script takes. */
+  /** The keys of the blocked read; none for a channel that only a script reads. */
   readonly blockedKeys: readonly string[];
-  /** When a script has to look again, in ms of this process's clock. Until then the channel is known to be empty. */
+  /**
+   * When a script must read again, in milliseconds of `performance.now`. Until then the channel is known to
+   * be empty.
+   */
   lookAt: number;
-  /** How many entries to take; 0 when nobody waits. */
+  /** How many entries to take; 0 without waiters. */
   count(): number;
   /**
-   * Takes at most `max` entries and hands them over, together with the one that a blocked read has popped just before:
-   * handed over by itself it could be put back alone, behind them. Resolves with ms until the next look is due: 0 when
-   * there were some.
+   * Takes at most `max` entries and delivers them, together with the one that a blocked read popped before.
+   * Delivered alone, that one could be put back out of order. Resolves with the milliseconds until the next
+   * read: 0 if there were entries.
    */
   take(client: Client, max: number, popped?: Promise<Entry | undefined>): Promise<number>;
-  /** Hands over what a blocked read brought. */
+  /** Delivers the entry of a blocked read. */
   give(entry: Entry): void;
   fail(error: unknown): void;
 }
 
 export interface HostReadsOptions {
-  /** The connection that reads, and the one for everything else. */
+  /** The connection for reads, and the one for everything else. */
   readonly reading: Connection;
   readonly commands: Connection;
-  /** The key of our own. */
+  /** The key that ends a blocked read. */
   readonly wakeKey: string;
-  /** How long Redis keeps a read waiting at most. It bounds how late a dead connection is noticed. */
+  /** The longest blocked read. It bounds how late a dead connection is noticed. */
   readonly blockMs: number;
 }
 
-/** A read under way. */
+/** A running read. */
 interface Read {
   readonly channels: ReadonlySet<Wanted>;
   readonly ended: Promise<unknown>;
@@ -60,9 +63,9 @@ interface Read {
 const firstPauseMs = 50;
 const longestPauseMs = 1000;
 const wakeTtlMs = 60_000;
-/** How long a read goes on for channels that nobody waits on any more, since mostly somebody soon waits again. */
+/** How long a read goes on without waiters, since somebody usually waits again soon. */
 const lingerMs = 20;
-/** How long is waited for the end of a blocked read. A server that hangs does not end it. */
+/** The time limit for the end of a blocked read. A hung server does not end it. */
 const endWithinMs = 1000;
 
 export class HostReads {
@@ -76,19 +79,21 @@ export class HostReads {
     this.#options = options;
   }
 
-  /** When the server last let us in or answered a read, in ms of this process's clock. */
+  /**
+   * When the server last accepted the connection or answered a read, in milliseconds of `performance.now`.
+   */
   get heardAt(): number | undefined {
     return this.#options.reading.heardAt;
   }
 
-  /** Reads for the channel from now on, until its `count` is 0. */
+  /** Reads the channel from now on, until its `count` is 0. */
   want(channel: Wanted): void {
     this.#wanted.add(channel);
     if (this.#running === undefined) this.#running = this.#run();
     else if (this.#read?.isBlocked && !this.#read.channels.has(channel)) void this.#end(this.#read);
   }
 
-  /** Nobody waits on a channel any more. */
+  /** Stops reading a channel. */
   leave(): void {
     this.#linger ??= setTimeout(() => {
       this.#linger = undefined;
@@ -98,7 +103,7 @@ export class HostReads {
     }, lingerMs);
   }
 
-  /** Resolves when no read is under way any more that may take something from the channel, as far as that is known. */
+  /** Resolves when no running read can take messages of the channel. */
   async settled(channel: Wanted): Promise<void> {
     const read = this.#read;
     if (read === undefined || !read.channels.has(channel) || this.#options.commands.isAway) return;
@@ -106,7 +111,7 @@ export class HostReads {
     await within(endWithinMs, read.ended);
   }
 
-  /** To be called when nobody waits any more: ends the read, in good order if the server answers. */
+  /** Ends the read, cleanly if the server answers. Call it when nobody waits any more. */
   async close(): Promise<void> {
     clearTimeout(this.#linger);
     if (this.#read?.isBlocked) void this.#end(this.#read);
@@ -128,13 +133,13 @@ export class HostReads {
           for (const channel of this.#channels()) channel.fail(reported);
         else await pause(Math.min(firstPauseMs * 2 ** failures++, longestPauseMs));
       }
-      // Lets those who were given something ask for the next.
+      // Lets the receivers ask for their next messages.
       await new Promise<void>((resolve) => process.nextTick(resolve));
     }
     this.#running = undefined;
   }
 
-  /** Those on which somebody waits; the others are forgotten. */
+  /** The channels with waiters; it forgets the others. */
   #channels(): Wanted[] {
     for (const channel of this.#wanted) if (channel.count() === 0) this.#wanted.delete(channel);
     return [...this.#wanted];
@@ -147,13 +152,13 @@ export class HostReads {
     if (due.length > 0) {
       const looks = allDone(due.map((channel) => this.#look(client, channel, channel.count())));
       const found = await this.#reading(due, looks, false);
-      // Whoever was given something, or came meanwhile, is asked for first.
+      // Waiters that just got messages, and new waiters, are asked first.
       if (found.includes(true) || this.#channels().some((channel) => !channels.includes(channel))) return;
     }
     await this.#block(client);
   }
 
-  /** Resolves with whether something was there. What is wrong with one key is no matter of the other channels. */
+  /** Resolves with whether there were messages. An error with one key does not affect the other channels. */
   async #look(
     client: Client,
     channel: Wanted,
@@ -196,14 +201,14 @@ export class HostReads {
     try {
       await this.#reading(channels, allDone<unknown>([popping, ...work]), true);
     } catch (error) {
-      // Which of the keys is meant Redis does not say. The scripts, each about its own channel, will.
+      // Redis does not say which key is wrong. The scripts, one for each channel, will.
       if (!isWrongType(error)) throw error;
       for (const channel of channels) channel.lookAt = 0;
     }
   }
 
   async #reading<T>(channels: readonly Wanted[], reply: Promise<T>, isBlocked: boolean): Promise<T> {
-    // Its failure is seen by the one who waits for the reply.
+    // The waiter for the reply gets the error.
     const ended = reply.then(
       () => undefined,
       () => undefined,
@@ -218,7 +223,7 @@ export class HostReads {
     }
   }
 
-  /** Never rejects. Tries until the read is over: the key may have been removed by a flush. */
+  /** Tries until the read has ended, since a flush may have removed the key. Never rejects. */
   async #end(read: Read): Promise<void> {
     if (read.isEnding) return;
     read.isEnding = true;
@@ -230,12 +235,12 @@ export class HostReads {
   }
 }
 
-/** Reads members and scores that follow each other. */
+/** Decodes members and scores, which alternate. */
 export function entriesOf(key: string, reply: ReadonlyArray<Buffer | undefined>): Entry[] {
   const entries: Entry[] = [];
   for (let i = 0; i + 1 < reply.length; i += 2) {
     const [member, score] = [reply[i], reply[i + 1]];
-    // Redis writes a score in the shortest form or with an exponent; both read back to the same double.
+    // Redis writes a score in a short form or with an exponent; both read back to the same double.
     if (member !== undefined && score !== undefined)
       entries.push({ key, member, score: Number(score.toString()) });
   }

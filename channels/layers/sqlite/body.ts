@@ -1,4 +1,4 @@
-// A message's bytes in the file, which are MessagePack.
+// Decodes a message of the file, which is MessagePack.
 
 import type { Received } from '../../application.js';
 import { decode } from '../../codec/msgpack.js';
@@ -12,7 +12,7 @@ export function readBody(body: Uint8Array): Received {
   throw new UndecodableError('expected a map with text keys');
 }
 
-/** The message; undefined when it is beyond reading. */
+/** Returns the message; undefined when it is undecodable. */
 export function readIfPossible(body: Uint8Array): Received | undefined {
   try {
     return readBody(body);

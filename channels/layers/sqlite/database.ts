@@ -1,4 +1,4 @@
-// Opens the file of the embedded layer: its settings, its tables, and whether it is ours at all.
+// Opens the file of the embedded layer, creates its tables, and refuses files of other programs.
 
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,24 +8,24 @@ import { LayerFileError } from './errors.js';
 
 export type Database = BetterSqlite3.Database;
 
-/** How long SQLite may block this process while the file is locked; the layer's own patience is longer. */
+/** SQLite blocks this process at most this long while the file is locked. The layer itself tries longer. */
 const busyTimeoutMs = 10;
 
-/** Marks the file as a channel layer's, so that no other database is taken for one. ("lnch") */
+/** Marks the file as a channel layer: "lnch". */
 const applicationId = 0x6c6e6368;
-const schemaVersion = 5;
+const schemaVersion = 6;
 
-// `message` is clustered by key and place in the queue, so that a send and a receive each touch one page. Places count
-// up within a key, and begin anew when the queue was empty. `lease` has the messages that were handed out and are not
-// acknowledged; `token` is another one each time that happens. Instants are in ms since 1970.
+// `message` is clustered by key and position, so that a send and a receive each touch one page. Positions
+// count up within a key, and start again when its queue is empty. `lease` holds the leased messages; each
+// lease has a new `token`. Times are in milliseconds since 1970.
 const schema = `
   CREATE TABLE message (
     key TEXT NOT NULL,
-    place INTEGER NOT NULL,
+    position INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     channels TEXT,
     body BLOB NOT NULL,
-    PRIMARY KEY (key, place)
+    PRIMARY KEY (key, position)
   ) WITHOUT ROWID;
   CREATE TABLE membership (
     group_name TEXT NOT NULL,
@@ -48,7 +48,7 @@ const schema = `
 `;
 
 /**
- * Opens the file, creating it and its tables where they are missing.
+ * Opens the file. Creates the file and its tables if they are missing.
  *
  * @throws LayerFileError for a file that is another program's or another version's; what SQLite throws
  */
@@ -62,7 +62,8 @@ export function openDatabase(path: string): Database {
   try {
     if (isEmpty(db, path)) create(db, path);
     useWal(db, path);
-    // Safe against crashes of processes; a power cut may take the last messages, never the file.
+    // A crashed process loses nothing. A power failure may lose the last messages, but does not damage the
+    // file.
     db.pragma('synchronous = NORMAL');
     checkpointEvery(db, pagesPerCheckpoint);
     db.pragma('journal_size_limit = 16777216');
@@ -75,7 +76,8 @@ export function openDatabase(path: string): Database {
 }
 
 /**
- * For a user who may only look: writes nothing, and makes no file. One that is missing is empty.
+ * Opens the file for a user without write permission. Writes nothing and creates no file; a missing file
+ * counts as empty.
  *
  * @throws LayerFileError for a file that is another program's or another version's; what SQLite throws
  */
@@ -103,14 +105,15 @@ function openOrCopy(Sqlite: typeof BetterSqlite3, path: string): Database {
     db.close();
     if (existsSync(`${path}-wal`)) throw error;
   }
-  // Nobody has it open, and this user cannot make the files beside it that SQLite shares: a copy says the same.
+  // No process has the file open, and this user cannot create SQLite's files beside it. So read a copy.
   const copy = readFileSync(path);
-  // The header says that the file needs those. Source: sqlite.org/fileformat2.html, "File format version numbers".
+  // The header of the copy must not ask for a `-wal`. Source: sqlite.org/fileformat2.html, "File format
+  // version numbers".
   copy.fill(1, 18, 20);
   return new Sqlite(copy, { readonly: true });
 }
 
-/** Whether this user may not write the file, or may not make it. */
+/** Whether this user cannot write or create the file. */
 export function mayOnlyRead(path: string): boolean {
   try {
     accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
@@ -120,14 +123,14 @@ export function mayOnlyRead(path: string): boolean {
   }
 }
 
-/** Whoever makes the `-wal` full writes 16 MB back and waits for the disk: the larger, the seldomer. */
+/** The process that fills the `-wal` writes it back (16 MB) and waits for the disk. */
 export const pagesPerCheckpoint = 4000;
 
 export function checkpointEvery(db: Database, pages: number): void {
   db.pragma(`wal_autocheckpoint = ${pages}`);
 }
 
-/** Loaded at the first use, so that a site on Redis needs no native module. */
+/** Loaded on first use, so that sites on Redis need no native module. */
 function loadSqlite(path: string): typeof BetterSqlite3 {
   try {
     return createRequire(import.meta.url)('better-sqlite3');
@@ -144,7 +147,7 @@ function openFile(Sqlite: typeof BetterSqlite3, path: string): Database {
   }
 }
 
-/** Whether the package has no native module, or one for another Node. It is loaded with the first database. */
+/** Whether the package has no native module for this Node. The first database loads it. */
 function isNotBuilt(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;
@@ -156,9 +159,9 @@ function notBuilt(path: string, cause: unknown): LayerFileError {
   return new LayerFileError(path, problem, { cause });
 }
 
-/** Whether there are no tables yet. @throws LayerFileError when the file is not for us */
+/** Whether the file has no tables yet. @throws LayerFileError when the file is not for us */
 function isEmpty(db: Database, path: string): boolean {
-  // In one transaction, as another process may be creating the tables just now.
+  // In one transaction, since another process may create the tables at the same time.
   const { application, version, tables } = db.transaction(() => ({
     application: db.pragma('application_id', { simple: true }),
     version: db.pragma('user_version', { simple: true }),
@@ -181,11 +184,11 @@ export function refuseOtherVersion(path: string, version: unknown): void {
 }
 
 function create(db: Database, path: string): void {
-  // Has an effect only before the first page is written.
+  // Works only before the first page is written.
   db.pragma('auto_vacuum = INCREMENTAL');
   useWal(db, path);
   db.transaction(() => {
-    // Another process may have been quicker.
+    // Another process may have created them first.
     if (isEmpty(db, path)) db.exec(schema);
   }).immediate();
 }
@@ -199,7 +202,7 @@ function useWal(db: Database, path: string): void {
   );
 }
 
-/** A statement whose rows are the values of their first column. */
+/** Returns the first column of each row. */
 export function plucked<P extends unknown[], R>(
   statement: BetterSqlite3.Statement<P, R>,
 ): BetterSqlite3.Statement<P, R> {

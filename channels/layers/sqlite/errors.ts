@@ -1,14 +1,13 @@
-// What can be wrong with the file of the embedded layer, in words for the one who has to repair it.
+// The errors of the embedded layer's file, with a text that says how to repair it.
 
 import { LayerUnavailableError } from '../../errors.js';
 
 /**
- * The file of a `SqliteChannelLayer` cannot be used now: `CHANNELS_ERR_LAYER_UNAVAILABLE`, with the path and what
- * SQLite said. Nothing was written.
+ * The file of a `SqliteChannelLayer` cannot be used (`CHANNELS_ERR_LAYER_UNAVAILABLE`). Nothing was written.
  */
 export class LayerFileError extends LayerUnavailableError {
   readonly path: string;
-  /** SQLite's own code, as `SQLITE_READONLY`; undefined when the refusal is ours. */
+  /** SQLite's error code, as `SQLITE_READONLY`; undefined for an error of the layer itself. */
   readonly sqliteCode: string | undefined;
 
   constructor(
@@ -21,22 +20,22 @@ export class LayerFileError extends LayerUnavailableError {
     this.sqliteCode = options.sqliteCode;
   }
 
-  /** Whether it is worth waiting: another process holds the lock, the disk may get room again. */
+  /** Whether the error is temporary: another process holds the lock, or the disk may get free space. */
   get passes(): boolean {
     return passing.some((code) => isKind(this.sqliteCode, code));
   }
 
-  /** Whether the disk has no room left. */
+  /** Whether the disk is full. */
   get isFull(): boolean {
     return isKind(this.sqliteCode, 'SQLITE_FULL');
   }
 
-  /** Whether there is no file and none can be made. */
+  /** Whether the file is missing and cannot be created. */
   get isMissing(): boolean {
     return isKind(this.sqliteCode, 'SQLITE_CANTOPEN');
   }
 
-  /** Whether another process held the lock for longer than SQLite was told to wait. */
+  /** Whether another process held the lock for too long. */
   get isBusy(): boolean {
     return isKind(this.sqliteCode, 'SQLITE_BUSY');
   }
@@ -44,7 +43,7 @@ export class LayerFileError extends LayerUnavailableError {
 
 const passing = ['SQLITE_BUSY', 'SQLITE_FULL', 'SQLITE_IOERR', 'SQLITE_NOMEM', 'SQLITE_PROTOCOL'];
 
-/** By SQLite's primary code. */
+/** Texts by SQLite's primary code. */
 const problems: Readonly<Record<string, string>> = {
   SQLITE_BUSY: 'is locked by another process',
   SQLITE_CANTOPEN: 'cannot be opened: check that the directory exists and that this user may write to it',
@@ -59,7 +58,7 @@ const problems: Readonly<Record<string, string>> = {
     'is read-only: this user needs to write to it, to its directory and to its -wal and -shm files',
 };
 
-/** Puts an error that SQLite threw into words; any other error comes back as it is. */
+/** Explains an error of SQLite. Returns any other error unchanged. */
 export function explain(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof LayerFileError) return error;
   const code: unknown = 'code' in error ? error.code : undefined;
@@ -71,7 +70,7 @@ export function explain(path: string, error: unknown): unknown {
   });
 }
 
-/** SQLite's extended codes begin with the primary one: `SQLITE_IOERR_WRITE`. */
+/** An extended code begins with the primary one: `SQLITE_IOERR_WRITE`. */
 function isKind(code: string | undefined, primary: string): boolean {
   return code === primary || code?.startsWith(`${primary}_`) === true;
 }

@@ -1,4 +1,4 @@
-// The file as the writer and those who wait see it: there, open, and still the one at its path.
+// The open file. It opens the file on first use, and again when the file at its path was replaced.
 
 import { statSync } from 'node:fs';
 import { mayOnlyRead, openDatabase, openToRead } from './database.js';
@@ -8,8 +8,8 @@ import type { OnDropped } from './stored-message.js';
 import { besideDatabase, WakeFile } from './wake-file.js';
 
 /**
- * How often at most it is looked whether the path still leads to the open file. Who writes to a file that was
- * deleted meanwhile talks to nobody, and SQLite does not notice.
+ * The shortest time between two checks that the path still leads to the open file. SQLite does not notice
+ * that its file was deleted, and other processes would not see what it writes.
  */
 const checkEveryMs = 100;
 
@@ -20,16 +20,16 @@ export class LayerFile {
   #checkedAt = Number.NEGATIVE_INFINITY;
   #wasOpen = false;
 
-  /** Opens nothing yet. */
+  /** Does not open the file. */
   constructor(path: string, onDropped: OnDropped) {
     this.path = path;
     this.#onDropped = onDropped;
   }
 
   /**
-   * Does something with the open file, after opening it, or opening it anew when it was replaced. When that put
-   * messages into it, whoever waits for them is woken, in all processes. While another process writes, and after making
-   * room on a full disk, it is done again, so `work` may run more than once.
+   * Runs `work` on the open file, after opening it if needed. Wakes the waiters of all processes when `work`
+   * added messages. It may run `work` more than once: while the file is locked, and after making room on a
+   * full disk.
    *
    * @throws LayerFileError
    */
@@ -38,14 +38,14 @@ export class LayerFile {
       return this.#use(work);
     } catch (error) {
       const isFull = error instanceof LayerFileError && error.isFull;
-      // What fills the disk may be the `-wal`.
+      // The `-wal` may be what fills the disk.
       if (isFull && this.#opened?.store.emptyWal()) return this.#use(work);
       throw error;
     }
   }
 
   /**
-   * Looks at what is in the file. Unlike `use` it works for a user who may only read, and then makes no file.
+   * Reads the file. Unlike `use` it also works for a user without write permission, and creates no file.
    *
    * @throws LayerFileError
    */
@@ -63,12 +63,12 @@ export class LayerFile {
     }
   }
 
-  /** Whether it is worth waiting after this error. A file that was open before may come back. */
+  /** Whether the error is temporary. A file that was open before may come back. */
   mayPass(error: unknown): boolean {
     return error instanceof LayerFileError && (error.passes || (error.isMissing && this.#wasOpen));
   }
 
-  /** Closes the connection; the next `use` would open it again. Safe to call twice. */
+  /** Closes the file; the next `use` opens it again. Safe to call twice. */
   close(): void {
     this.#opened?.store.close();
     this.#opened?.wakeFile.close();
@@ -97,19 +97,19 @@ export class LayerFile {
 
   /** @throws LayerFileError when what SQLite keeps beside the file is not what this process has open */
   #isReplaced(opened: Opened): boolean {
-    // Not the layer's clock: this one must go on when a test stops that one.
+    // Not the layer's clock, which tests may stop.
     const now = performance.now();
     if (now - this.#checkedAt < checkEveryMs) return false;
     const identity = identify(this.path);
     if (identity.files !== opened.identity.files) return true;
     if (identity.journal !== opened.identity.journal) {
-      // Those who opened it before and after would not see each other's messages, and damage the file.
+      // Processes with different files would not see each other's messages, and would damage the database.
       throw new LayerFileError(
         this.path,
         'lost its -wal or -shm while it was open: restart all processes of the site',
       );
     }
-    // Only now: what is refused stays refused.
+    // Set after the checks, so that a refused file stays refused.
     this.#checkedAt = now;
     return false;
   }
@@ -121,11 +121,11 @@ interface Opened {
   readonly identity: Identity;
 }
 
-/** The inodes that paths lead to. */
+/** The inodes of the files. */
 interface Identity {
-  /** Of the database and its wake file. When they change a new file is opened. */
+  /** Of the database and its wake file. When they change, the layer opens the new file. */
   readonly files: string;
-  /** Of SQLite's files beside it. They stay for as long as the database is open. */
+  /** Of SQLite's files beside it. They must not change while the database is open. */
   readonly journal: string;
 }
 

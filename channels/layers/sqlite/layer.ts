@@ -1,4 +1,4 @@
-// The embedded channel layer: the processes of one machine share a SQLite file, without any server.
+// The embedded channel layer: the processes of one machine share a SQLite file. It needs no server.
 //
 //   send ────▶ Writer ─────▶ LayerFile ──▶ Waiting ─────┬──▶ receive on a general channel
 //   groups ──▶ a turn's      writes the    looks when   └──▶ LocalQueues ──▶ receive on a specific one
@@ -29,26 +29,27 @@ export { LayerFileError } from './errors.js';
 
 export interface SqliteLayerOptions extends LayerOptions {
   /**
-   * The file, made where it is missing; beside it lie `-wal`, `-shm` and `-wake`. On a local disk, in a directory that
-   * exists.
+   * The path of the file, which the layer creates. Its directory must exist, on a local disk. SQLite and the
+   * layer create `-wal`, `-shm` and `-wake` files beside it.
    */
   readonly path: string;
 }
 
 /**
- * A channel layer in a SQLite file that any number of processes on one machine open. The file is opened by the
- * first call that needs it. Several processes may wait on a channel; each message goes to one of them. A message is in
- * the file when its `send` resolves, and survives any crash of a process. Closing writes what was sent before, as far
- * as the file lets it at once.
+ * A channel layer in a SQLite file that any number of processes on one machine share. The first call that
+ * needs the file opens it. Several processes may wait on a channel; one of them gets each message. A message
+ * is in the file when its `send` resolves, and survives a crash of any process. `close` writes pending
+ * messages if the file is not locked.
  *
- * Errors about the file are `LayerFileError` (`CHANNELS_ERR_LAYER_UNAVAILABLE`). A receive waits through a lock, a
- * full disk and a file that was deleted (a new one is made), but not through a damaged or read-only one.
+ * Errors about the file are `LayerFileError` (`CHANNELS_ERR_LAYER_UNAVAILABLE`). A receive waits while the
+ * file is locked, the disk is full, or the file is deleted (then it creates a new one). It rejects when the
+ * file is damaged or read-only.
  *
  * @throws InvalidOptionError
  * @example const layer = new SqliteChannelLayer({ path: 'channels.db' })
  */
 export class SqliteChannelLayer extends StoredLayer<Uint8Array> {
-  // By their interfaces: the declarations of this class must not need those of better-sqlite3.
+  // Typed as interfaces, so that the declarations of this class do not need those of better-sqlite3.
   protected readonly leases: Leases;
   protected readonly view: StoreView;
   readonly #file: LayerFile;
@@ -68,7 +69,7 @@ export class SqliteChannelLayer extends StoredLayer<Uint8Array> {
     this.view = new SqliteStats(common);
   }
 
-  /** The store is the file, which is read every few seconds while somebody waits. */
+  /** The layer reads its file at every beat while somebody waits. */
   listening(channel: string): Listening | undefined {
     return this.#waiting.listening(messageKey(channel));
   }
@@ -89,7 +90,7 @@ export class SqliteChannelLayer extends StoredLayer<Uint8Array> {
         this.#write((store, now) => {
           const message = { ...common, now, expiresAt: this.#expiresAt(key, now) };
           const [body] = bodies;
-          // Mostly it is one, for which one statement does all.
+          // A single message is the usual case and needs one statement.
           if (bodies.length === 1 && body !== undefined) return store.put({ ...message, body }) ? 1 : 0;
           return store.putMany({ ...message, bodies });
         }, signal),
@@ -108,7 +109,7 @@ export class SqliteChannelLayer extends StoredLayer<Uint8Array> {
     for (const key of keys) this.#waiting.wake(key);
   }
 
-  /** What cannot be read is dropped. */
+  /** Drops undecodable messages. */
   protected async take(
     key: string,
     max: number,
@@ -151,7 +152,7 @@ export class SqliteChannelLayer extends StoredLayer<Uint8Array> {
     return Math.ceil(now + this.rules.expiryMsOf(channel));
   }
 
-  /** The message, or none after telling why there is none. */
+  /** Returns the message, or reports that it is undecodable and returns none. */
   #read(channel: string, body: Uint8Array): Received[] {
     try {
       return [readBody(body)];

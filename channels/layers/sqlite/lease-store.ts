@@ -1,5 +1,5 @@
-// The messages that were handed out on lease: a second table, into which a message goes when it is leased and which it
-// leaves when it is acknowledged. Those whose lease is over lie there until somebody takes them.
+// The table of leased messages. A lease moves a message into it, an acknowledgement deletes the message. A
+// message whose lease is over stays in it until somebody takes it.
 
 import { randomInt } from 'node:crypto';
 import { encode } from '../../codec/msgpack.js';
@@ -9,7 +9,7 @@ import { readIfPossible } from './body.js';
 import { type Database, plucked } from './database.js';
 import type { NewMessage, OnDropped, StoredMessage } from './stored-message.js';
 
-/** Names one handing-over of one message. */
+/** Identifies one delivery of one message. */
 export interface LeaseToken {
   readonly key: string;
   readonly id: number;
@@ -20,7 +20,7 @@ export interface LeasedRow extends StoredMessage, LeaseToken {
   readonly deliveries: number;
 }
 
-/** What leases need of the messages that wait. */
+/** What leases need from the message store. */
 interface WaitingMessages {
   atomically<T>(work: () => T): T;
   put(message: NewMessage): boolean;
@@ -41,7 +41,7 @@ export class LeaseStore {
     this.#statements = prepare(db);
   }
 
-  /** Hands out messages under a key, those first that come again; at most `max`, and often fewer. */
+  /** Leases at most `max` messages of a key, redelivered ones first. It may return fewer. */
   take(key: string, max: number, leaseMs: number, now: number, rules: LayerRules): LeasedRow[] {
     return this.#messages.atomically(() => {
       const token = randomInt(tokens);
@@ -61,7 +61,7 @@ export class LeaseStore {
     });
   }
 
-  /** Takes messages whose lease is over for one who asks for none. */
+  /** Takes messages whose lease is over, for a receiver without a lease. */
   takeOver(key: string, max: number, now: number, rules: LayerRules): StoredMessage[] {
     return this.#messages.atomically(() =>
       this.#over(key, max, now, rules).map(({ id, body }) => {
@@ -71,27 +71,27 @@ export class LeaseStore {
     );
   }
 
-  /** Removes a message; false when it was handed out again or is gone. */
+  /** Removes a message. Returns false if another receiver has it or it is gone. */
   acknowledge({ id, token }: LeaseToken): boolean {
     return this.#statements.acknowledge.run(id, token).changes === 1;
   }
 
-  /** Moves the end of a lease; false as above. */
+  /** Moves the end of a lease. Returns false as `acknowledge` does. */
   extend({ id, token }: LeaseToken, leaseMs: number, now: number): boolean {
     const { changes } = this.#statements.extend.run(Math.ceil(now + leaseMs), id, token);
-    // It may end sooner than those who wait know.
+    // The lease may now end before the waiters expect it.
     if (changes === 1) this.#messages.noteNews();
     return changes === 1;
   }
 
-  /** Ends a lease now; false as above. `untried` takes one of its deliveries off. */
+  /** Ends a lease now. Returns false as `acknowledge` does. `untried` does not count the delivery. */
   release({ id, token }: LeaseToken, untried: boolean, now: number): boolean {
     const { changes } = this.#statements.release.run(Math.floor(now), untried ? 1 : 0, id, token);
     if (changes === 1) this.#messages.noteNews();
     return changes === 1;
   }
 
-  /** Throws away what nobody has taken for as long after the end of its lease as the key's expiry says. */
+  /** Drops messages that nobody took within the key's expiry after the end of their lease. */
   sweep(now: number, expiryMsOf: (key: string) => number): void {
     for (const key of this.#statements.keys.all()) {
       const { changes } = this.#statements.purge.run(key, now - expiryMsOf(key));
@@ -99,12 +99,12 @@ export class LeaseStore {
     }
   }
 
-  /** Those whose lease is over, without the expired and the dead, which go where they belong. */
+  /** The messages whose lease is over. It removes expired ones and buries dead ones. */
   #over(key: string, max: number, now: number, rules: LayerRules): LeaseRow[] {
     for (;;) {
       const rows = this.#statements.over.all(key, now, max);
       const living = rows.filter((row) => this.#isLiving(key, row, now, rules));
-      // Where some were cleared away there may be more behind them.
+      // After some were removed, there may be more.
       if (living.length === rows.length) return rows;
     }
   }
@@ -141,7 +141,7 @@ interface LeaseRow {
 
 function prepare(db: Database) {
   return {
-    // Not a bare `LIMIT ?`, for which SQLite plans the statement anew each time.
+    // SQLite plans a statement with a bare `LIMIT ?` again for each run.
     over: db.prepare<[string, number, number], LeaseRow>(`
       SELECT id, ends_at, deliveries, body FROM lease
       WHERE key = ? AND ends_at <= ? ORDER BY id LIMIT CAST(? AS INTEGER)`),

@@ -1,4 +1,4 @@
-// Leases of the embedded layer: messages on condition, and their dead letters.
+// The leases and dead letters of the embedded layer.
 
 import { encode } from '../../codec/msgpack.js';
 import { UndecodableError } from '../../errors.js';
@@ -59,9 +59,9 @@ export class SqliteLeases implements Leases {
     const { file, expiryMsOf } = this.#options;
     const key = channel === undefined ? null : deadLetterChannel(channel);
     const rows = file.look((store) => store.deadLetters(key));
-    const reports = rows.flatMap(({ key, place, body, expires_at }) => {
+    const reports = rows.flatMap(({ key, position, body, expires_at }) => {
       const message = readIfPossible(body);
-      const where = { id: `${place}-${expires_at}`, diedAt: expires_at - expiryMsOf(key) };
+      const where = { id: `${position}-${expires_at}`, diedAt: expires_at - expiryMsOf(key) };
       return message === undefined
         ? []
         : deadLetterReport(key.slice(0, -deadLetterSuffix.length), message, where);
@@ -80,8 +80,8 @@ export class SqliteLeases implements Leases {
         for (const { id, message } of chosen) {
           const at = now();
           if (!store.hasRoom(channel, capacity, at)) break;
-          const [place = '', expiresAt = ''] = id.split('-');
-          if (!store.removeAt(deadLetterChannel(channel), Number(place), Number(expiresAt))) continue;
+          const [position = '', expiresAt = ''] = id.split('-');
+          if (!store.removeAt(deadLetterChannel(channel), Number(position), Number(expiresAt))) continue;
           const expires = Math.ceil(at + expiryMsOf(channel));
           const common = { key: channel, channels: [channel], capacity, now: at, expiresAt: expires };
           if (store.put({ ...common, body: encode(message) })) moved++;
@@ -93,7 +93,7 @@ export class SqliteLeases implements Leases {
     return count;
   }
 
-  /** None for what cannot be read, which is done with. */
+  /** Returns none for an undecodable message, and acknowledges it. */
   #leased(channel: string, row: LeasedRow): Leased[] {
     const { key, id, token, body, deliveries } = row;
     try {
@@ -103,7 +103,7 @@ export class SqliteLeases implements Leases {
       if (!(error instanceof UndecodableError)) throw error;
       this.#options.onDrop?.({ channel, reason: 'undecodable', error });
       this.#keeper.ack(row).catch(() => {
-        // Then it comes again, and is dropped again.
+        // The message is delivered again later, and then dropped.
       });
       return [];
     }

@@ -1,4 +1,4 @@
-// What can be seen of the embedded layer without taking it.
+// Reads the embedded layer without taking messages.
 
 import { UndecodableError } from '../../errors.js';
 import type { GroupReport, KeyDepth, Peeked } from '../../stats.js';
@@ -9,11 +9,11 @@ import type { LayerFile } from './layer-file.js';
 type SqliteStatsOptions = LayerRules & { readonly file: LayerFile };
 
 interface PeekRow {
-  /** The full names it is for; null for a general channel's. */
+  /** The full names of its channels; null for a general channel. */
   readonly channels: string | null;
   readonly body: Uint8Array;
   readonly deliveries: number;
-  /** Null for one that was leased. */
+  /** Null for a message that was leased. */
   readonly expires_at: number | null;
   readonly ends_at: number | null;
 }
@@ -53,7 +53,7 @@ export class SqliteStats implements StoreView {
     });
   }
 
-  /** Those first that come again; of those on lease, the first that is over. */
+  /** Lists redelivered messages first; with `onLease`, those whose lease ends first. */
   peek(key: string, max: number, onLease: boolean): Peeked[] {
     const now = this.#now();
     const rows = onLease
@@ -69,7 +69,7 @@ export class SqliteStats implements StoreView {
           UNION ALL
           SELECT * FROM (
             SELECT channels, body, 0, expires_at, NULL
-            FROM message WHERE key = ? AND expires_at > ? ORDER BY place)
+            FROM message WHERE key = ? AND expires_at > ? ORDER BY position)
           LIMIT ?`,
           [key, now, key, now, max],
         );

@@ -1,4 +1,5 @@
-// The messages and groups of the embedded layer, on one open connection. All of it is synchronous and short.
+// The messages and groups of the embedded layer, on one open connection. All methods are synchronous and
+// short.
 
 import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -24,12 +25,12 @@ export interface GroupMessage {
   readonly now: number;
 }
 
-/** Free pages that stay in the file for reuse (4 MB), and how many of the rest one sweep gives back (8 MB). */
+/** Free pages that stay in the file (4 MB), and the most that one sweep gives back (8 MB). */
 const freePagesKept = 1000;
 const freePagesReturned = 2000;
-/** SQLite begins the `-wal` anew at half of this, unless somebody always reads. */
+/** SQLite starts the `-wal` again at half of this, unless readers never pause. */
 const mostWalBytes = 2 ** 25;
-/** With less room on the disk than this, nothing is left in the `-wal`. */
+/** With less free disk space than this, each commit is written back at once. */
 const littleRoomBytes = 2 ** 25;
 
 export class MessageStore {
@@ -46,21 +47,21 @@ export class MessageStore {
     this.leases = new LeaseStore(db, this);
   }
 
-  /** Whether there is something new to take, for which others are to be woken, since this was asked last. */
+  /** Whether messages were added since the last call, so that waiters must be woken. */
   takeNews(): boolean {
     const hasNews = this.#hasNews;
     this.#hasNews = false;
     return hasNews;
   }
 
-  /** Has those who wait be woken after the commit. */
+  /** Requests that waiters are woken after the commit. */
   noteNews(): void {
     this.#hasNews = true;
   }
 
   /**
-   * Runs several writes as one; inside of another one it is a part of that. All writes go through it: a newer version
-   * may have changed the file since the last one.
+   * Runs writes in one transaction; nested calls join it. All writes go through it, since it checks that no
+   * newer version has changed the file.
    *
    * @throws LayerFileError
    */
@@ -78,7 +79,7 @@ export class MessageStore {
     }
   }
 
-  /** Files a message, unless as many unexpired ones as the capacity lie under its key. */
+  /** Adds a message unless its key already has `capacity` unexpired messages. Returns whether it did. */
   put(message: NewMessage): boolean {
     const { key, channels, body, expiresAt, capacity, now } = message;
     const names = namesOf(key, channels);
@@ -87,62 +88,62 @@ export class MessageStore {
       this.noteNews();
       return true;
     }
-    // The two ends of the queue are too far apart. A refused sender does not write.
+    // The positions span more than the capacity: count the messages. A refused sender does not write.
     if (Number(this.#statements.countUnexpired.get(key, now, capacity)) >= capacity) return false;
     return this.putMany({ ...message, bodies: [body] }) === 1;
   }
 
-  /** Files messages in their order, as many as the capacity leaves room for; returns how many. */
+  /** Adds messages in order, as many as fit. Returns how many it added. */
   putMany({ key, channels, bodies, capacity, now, expiresAt }: NewMessages): number {
     return this.atomically(() => {
       const room = this.#room(key, capacity, bodies.length, now);
       const names = namesOf(key, channels);
       const accepted = bodies.slice(0, room);
-      let place = this.#statements.lastPlace.get(key) ?? 0;
-      for (const body of accepted) this.#statements.insert.run(key, ++place, expiresAt, names, body);
+      let position = this.#statements.lastPosition.get(key) ?? 0;
+      for (const body of accepted) this.#statements.insert.run(key, ++position, expiresAt, names, body);
       if (accepted.length > 0) this.noteNews();
       return accepted.length;
     });
   }
 
   /**
-   * From when on there is something to take under a key, in ms since 1970: 0 when messages lie there, expired or not;
-   * the end of the first lease when all are handed out; undefined when there are none. Reads only.
+   * Returns when a key has a message to take, in milliseconds since 1970. 0: now, though it may have expired.
+   * Undefined: never. Otherwise: when the first lease ends. Only reads.
    */
   availableAt(key: string): number | undefined {
     return this.#statements.availableAt.get(key, key) ?? undefined;
   }
 
-  /** Takes the first unexpired messages under a key, at most `max`, and fewer when some of them were expired. */
+  /** Takes at most `max` of the first messages of a key, without the expired ones. */
   take(key: string, max: number, now: number): StoredMessage[] {
     const rows = this.atomically(() => this.#statements.take.all(key, max, key));
-    if (rows.length > 1) rows.sort((a, b) => a.place - b.place);
+    if (rows.length > 1) rows.sort((a, b) => a.position - b.position);
     const living = rows.filter(({ expires_at }) => expires_at > now);
     if (living.length < rows.length) this.drop(key, 'expired', rows.length - living.length);
     return living.map(({ channels, body }) => ({ channels: channels?.split(' ') ?? [key], body }));
   }
 
-  /** Whether a message could be put under a key. */
+  /** Whether a message fits under a key. */
   hasRoom(key: string, capacity: number, now: number): boolean {
     return this.#room(key, capacity, 1, now) > 0;
   }
 
-  /** What lies on channels for dead letters, the oldest first: on one, or on all. */
+  /** Lists the dead letters of one channel, or of all, the oldest first. */
   deadLetters(key: string | null): DeadRow[] {
     return this.#statements.deadLetters.all(key, key);
   }
 
-  /** Removes one message; false when it is not there any more. */
-  removeAt(key: string, place: number, expiresAt: number): boolean {
-    return this.#statements.removeAt.run(key, place, expiresAt).changes === 1;
+  /** Removes one message. Returns false if it is gone. */
+  removeAt(key: string, position: number, expiresAt: number): boolean {
+    return this.#statements.removeAt.run(key, position, expiresAt).changes === 1;
   }
 
-  /** Removes the oldest message under a key, as one that was dropped for the lack of room. */
+  /** Drops the oldest message of a full key. */
   dropFirst(key: string): void {
     if (this.#statements.take.all(key, 1, key).length > 0) this.drop(key, 'overflow', 1);
   }
 
-  /** Reports that messages were thrown away. */
+  /** Reports dropped messages. */
   drop(...dropped: Parameters<OnDropped>): void {
     this.#onDropped(...dropped);
   }
@@ -155,7 +156,10 @@ export class MessageStore {
     this.#statements.removeMember.run(group, channel);
   }
 
-  /** Files one message under the key of each member that has room; a process gets one for all its channels. */
+  /**
+   * Adds one message under the key of each member that has room. A process gets one message for all its
+   * channels.
+   */
   putToGroup({ group, body, expiresAt, capacity, now }: GroupMessage): string[] {
     return this.atomically(() => {
       const keys = [...channelsByKey(this.#statements.members.all(group, now))];
@@ -173,9 +177,8 @@ export class MessageStore {
   }
 
   /**
-   * Removes what nobody asks for any more: expired messages of dead processes and deserted channels, memberships
-   * that ended, pages that a burst left behind. Looks at the heads of the queues only, since messages expire in their
-   * order, save where senders differ in their `expiry`. Returns whether there are more pages to give back.
+   * Removes expired messages of unused channels, ended memberships, and free pages. Reads only the head of
+   * each queue, since messages expire in order. Returns whether more free pages remain.
    */
   sweep(now: number, expiryMsOf: (key: string) => number): boolean {
     return this.atomically(() => {
@@ -190,7 +193,7 @@ export class MessageStore {
     });
   }
 
-  /** Gives the disk space of the `-wal` back. False when readers or a full disk do not let it. */
+  /** Empties the `-wal`. Returns false when readers or a full disk prevent it. */
   emptyWal(): boolean {
     try {
       const [result] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as Array<{ readonly busy: number }>;
@@ -201,8 +204,8 @@ export class MessageStore {
   }
 
   /**
-   * Keeps the `-wal` from filling the disk. On a full one it could not be written back, since the file may have to
-   * grow for that; so where there is little room each commit is written back at once.
+   * Bounds the `-wal`. On a full disk SQLite could not write it back, since the database may have to grow. So
+   * with little free space each commit is written back at once.
    */
   boundWal(): void {
     const { name } = this.#db;
@@ -212,7 +215,7 @@ export class MessageStore {
     if (wal !== undefined && wal.size > mostWalBytes) this.emptyWal();
   }
 
-  /** Looks at the tables, as seldom asked. */
+  /** Runs a rare read-only query. */
   query<T>(sql: string, parameters: ReadonlyArray<string | number | null>): T[] {
     return this.#db.prepare<Array<string | number | null>, T>(sql).all(...parameters);
   }
@@ -221,11 +224,11 @@ export class MessageStore {
     this.#db.close();
   }
 
-  /** How many messages there is room for under a key, counted no further than to `wanted`. */
+  /** Returns how many messages fit under a key; it counts at most `wanted`. */
   #room(key: string, capacity: number, wanted: number, now: number): number {
     const room = capacity - Number(this.#statements.length.get(key, key));
     if (room >= wanted) return room;
-    // The two ends are too far apart; count what is between.
+    // The positions span more than the capacity: count the messages.
     this.#purge(key, now);
     return Math.max(0, capacity - Number(this.#statements.countUnexpired.get(key, now, capacity)));
   }
@@ -236,13 +239,13 @@ export class MessageStore {
   }
 }
 
-/** A general channel's messages are for that channel. */
+/** Null for a general channel, whose messages have no other channels. */
 function namesOf(key: string, channels: readonly string[]): string | null {
   return key.endsWith('!') ? channels.join(' ') : null;
 }
 
 interface MessageRow {
-  readonly place: number;
+  readonly position: number;
   readonly expires_at: number;
   readonly channels: string | null;
   readonly body: Uint8Array;
@@ -252,7 +255,7 @@ interface DeadRow extends Omit<MessageRow, 'channels'> {
   readonly key: string;
 }
 
-/** A bare `LIMIT ?` would have SQLite plan the statement anew whenever it is run. */
+/** SQLite plans a statement with a bare `LIMIT ?` again for each run. */
 function prepare(db: Database) {
   return {
     begin: db.prepare('BEGIN IMMEDIATE'),
@@ -261,28 +264,28 @@ function prepare(db: Database) {
     version: db.prepare('PRAGMA user_version').pluck(),
     freePages: db.prepare('PRAGMA freelist_count').pluck(),
 
-    // Without room there is no place, and a row without one is ignored.
+    // Without room the position is NULL, and `OR IGNORE` skips the row.
     insertByLength: db.prepare<[string, number, string, string, number, string | null, Uint8Array]>(`
-      INSERT OR IGNORE INTO message (key, place, expires_at, channels, body)
+      INSERT OR IGNORE INTO message (key, position, expires_at, channels, body)
       VALUES (
         ?,
         (SELECT CASE WHEN last IS NULL OR last - first + 1 < ? THEN coalesce(last, 0) + 1 END
         FROM (SELECT
-          (SELECT place FROM message WHERE key = ? ORDER BY place DESC LIMIT 1) AS last,
-          (SELECT place FROM message WHERE key = ? ORDER BY place LIMIT 1) AS first)),
+          (SELECT position FROM message WHERE key = ? ORDER BY position DESC LIMIT 1) AS last,
+          (SELECT position FROM message WHERE key = ? ORDER BY position LIMIT 1) AS first)),
         ?, ?, ?)`),
     insert: db.prepare<[string, number, number, string | null, Uint8Array]>(
-      'INSERT INTO message (key, place, expires_at, channels, body) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO message (key, position, expires_at, channels, body) VALUES (?, ?, ?, ?, ?)',
     ),
-    lastPlace: plucked<[string], number>(
-      db.prepare('SELECT place FROM message WHERE key = ? ORDER BY place DESC LIMIT 1'),
+    lastPosition: plucked<[string], number>(
+      db.prepare('SELECT position FROM message WHERE key = ? ORDER BY position DESC LIMIT 1'),
     ),
-    // At least the number of messages; more where some between the ends are gone.
+    // The span of the positions: at least the number of messages.
     length: plucked<[string, string], number>(
       db.prepare(`
       SELECT coalesce(
-        (SELECT place FROM message WHERE key = ? ORDER BY place DESC LIMIT 1)
-          - (SELECT place FROM message WHERE key = ? ORDER BY place LIMIT 1) + 1, 0)`),
+        (SELECT position FROM message WHERE key = ? ORDER BY position DESC LIMIT 1)
+          - (SELECT position FROM message WHERE key = ? ORDER BY position LIMIT 1) + 1, 0)`),
     ),
     countUnexpired: db
       .prepare<[string, number, number]>(
@@ -296,16 +299,16 @@ function prepare(db: Database) {
         (SELECT 0 FROM message WHERE key = ? LIMIT 1),
         (SELECT ends_at FROM lease WHERE key = ? ORDER BY ends_at LIMIT 1))`),
     ),
-    // The messages within the first so many places. No place is taken twice, so these are not more.
+    // The first positions of the queue. They are unique, so these are at most that many messages.
     take: db.prepare<[string, number, string], MessageRow>(`
       DELETE FROM message
-      WHERE key = ? AND place < ? + (SELECT place FROM message WHERE key = ? ORDER BY place LIMIT 1)
-      RETURNING place, expires_at, channels, body`),
+      WHERE key = ? AND position < ? + (SELECT position FROM message WHERE key = ? ORDER BY position LIMIT 1)
+      RETURNING position, expires_at, channels, body`),
     deadLetters: db.prepare<[string | null, string | null], DeadRow>(`
-      SELECT key, place, body, expires_at FROM message
-      WHERE (? IS NULL AND key LIKE '%${deadLetterSuffix}') OR key = ? ORDER BY expires_at, place`),
+      SELECT key, position, body, expires_at FROM message
+      WHERE (? IS NULL AND key LIKE '%${deadLetterSuffix}') OR key = ? ORDER BY expires_at, position`),
     removeAt: db.prepare<[string, number, number]>(
-      'DELETE FROM message WHERE key = ? AND place = ? AND expires_at = ?',
+      'DELETE FROM message WHERE key = ? AND position = ? AND expires_at = ?',
     ),
 
     addMember: db.prepare<[string, string, number]>(`
@@ -316,13 +319,13 @@ function prepare(db: Database) {
       db.prepare('SELECT channel FROM membership WHERE group_name = ? AND expires_at > ?'),
     ),
 
-    // Hops from key to key, so that long queues cost no more than short ones.
+    // Steps from key to key, so that long queues cost no more than short ones.
     heads: db.prepare<[], { key: string; expires_at: number }>(`
       WITH RECURSIVE head (key) AS (
         SELECT (SELECT key FROM message ORDER BY key LIMIT 1)
         UNION ALL
         SELECT (SELECT key FROM message WHERE key > head.key ORDER BY key LIMIT 1) FROM head WHERE key IS NOT NULL)
-      SELECT key, (SELECT expires_at FROM message WHERE message.key = head.key ORDER BY place LIMIT 1) AS expires_at
+      SELECT key, (SELECT expires_at FROM message WHERE message.key = head.key ORDER BY position LIMIT 1) AS expires_at
       FROM head WHERE key IS NOT NULL`),
     endMemberships: db.prepare<[number]>('DELETE FROM membership WHERE expires_at <= ?'),
   };

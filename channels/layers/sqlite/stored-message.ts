@@ -1,17 +1,17 @@
-// Messages on their way into the tables of the embedded layer, and out of them.
+// Messages as the tables of the embedded layer hold them.
 
 import type { DroppedMessage } from '../../layer.js';
 
-/** Messages for one key, of one sender. */
+/** New messages of one sender for one key. */
 export interface NewMessages {
-  /** A general channel's name, or the part of a specific one up to the `!`. */
+  /** A general channel's name, or a specific name up to the `!`. */
   readonly key: string;
-  /** The full names that they are for: for a general channel just the key. */
+  /** The full names of their channels; for a general channel only the key. */
   readonly channels: readonly string[];
   readonly bodies: readonly Uint8Array[];
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
-  /** How many unexpired messages may lie under the key. */
+  /** The most unexpired messages under the key. */
   readonly capacity: number;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -21,11 +21,14 @@ export interface NewMessage extends Omit<NewMessages, 'bodies'> {
   readonly body: Uint8Array;
 }
 
-/** A message that was taken. */
+/** A message that was taken from the table. */
 export interface StoredMessage {
   readonly channels: readonly string[];
   readonly body: Uint8Array;
 }
 
-/** Told of messages under a key that were thrown away; twice when a full disk undoes it and it is done again. */
+/**
+ * Called for dropped messages. It is called again when a full disk undoes the transaction and the layer
+ * repeats it.
+ */
 export type OnDropped = (key: string, reason: DroppedMessage['reason'], count: number) => void;

@@ -1,5 +1,5 @@
-// The receiving side of the embedded layer: who waits under which key. All of them are served when the wake file was
-// written, when this process has sent something itself, when a lease is over, and at every beat.
+// The receivers of the embedded layer, by key. It serves them when the wake file changes, when this process
+// sends, when a lease ends, and at every beat.
 
 import { type FSWatcher, watch } from 'node:fs';
 import { LayerClosedError } from '../../errors.js';
@@ -14,13 +14,13 @@ import type { MessageStore } from './store.js';
 import type { StoredMessage } from './stored-message.js';
 import { wakeFilePath } from './wake-file.js';
 
-/** The longest pause before a locked file is tried again. */
+/** The longest delay before another try on a locked file. */
 const retryWithinMs = 5;
-/** Between two polls, where the system cannot watch files. */
+/** The poll interval on systems that cannot watch files. */
 const unwatchedPollMs = 100;
-/** Who waits polls at each beat, and then the file may be locked by others for some more seconds. */
+/** A waiter polls at every beat; then the file may be locked for some seconds. */
 const readWithinMs = 10_000;
-/** Bounds what one transaction takes. */
+/** The most messages in one transaction. */
 const messagesPerTake = 500;
 
 export interface WaitingOptions extends LayerRules {
@@ -29,16 +29,16 @@ export interface WaitingOptions extends LayerRules {
 
 export class Waiting {
   readonly #options: WaitingOptions;
-  /** By key, in the order in which they came. */
+  /** By key, in order of arrival. */
   readonly #waiters = new Map<string, Set<Waiter>>();
-  /** The file that is open, whose wake file is watched; undefined when none is. */
+  /** The store whose wake file is watched. */
   #store: MessageStore | undefined;
   #watcher: FSWatcher | undefined;
   #turn: NodeJS.Immediate | undefined;
-  /** Of the next poll. It keeps the process alive while somebody waits. */
+  /** The timer of the next poll. It keeps the process alive while somebody waits. */
   #timer: NodeJS.Timeout | undefined;
   #timerAt = 0;
-  /** Since when somebody has waited without a break, and when the file was last read, in ms of this process's clock. */
+  /** The start of the current wait and the last read, in milliseconds of `performance.now`. */
   #waitingSince = 0;
   #readAt: number | undefined;
   #isClosed = false;
@@ -48,11 +48,11 @@ export class Waiting {
   }
 
   /**
-   * Takes the next messages from under a key, between one and `max`, waiting for the first. Taking and handing over
-   * is one step, so an abort loses nothing. A pending call keeps the process alive.
+   * Waits for at least one message of a key, and takes at most `max`. Taking and handing over is one step, so
+   * an abort loses nothing. A waiting call keeps the process alive.
    *
-   * @throws LayerFileError when the file is beyond use; what may pass is waited through. LayerClosedError; the
-   *   signal's reason
+   * @throws LayerFileError when the file is beyond use; what may pass is waited through. LayerClosedError;
+   *   the signal's reason
    */
   take(key: string, max: number, signal?: AbortSignal): Promise<readonly StoredMessage[]> {
     const limit = Math.min(max, messagesPerTake);
@@ -63,7 +63,7 @@ export class Waiting {
     });
   }
 
-  /** The same, but the messages come again when they are not acknowledged in time. */
+  /** Like `take`, with a lease: unacknowledged messages are delivered again. */
   lease(key: string, max: number, leaseMs: number, signal?: AbortSignal): Promise<readonly LeasedRow[]> {
     const limit = Math.min(max, messagesPerTake);
     return this.#wait<LeasedRow>(key, signal, (store, now) =>
@@ -71,13 +71,13 @@ export class Waiting {
     );
   }
 
-  /** What is known of the file; undefined while nobody waits under the key. */
+  /** What is known of the file; undefined while nobody waits on the key. */
   listening(key: string): Listening | undefined {
     if (!this.#waiters.has(key)) return undefined;
     return listeningTo(this.#waitingSince, this.#readAt, readWithinMs);
   }
 
-  /** Something was put under this key by this process. */
+  /** Called when this process has added a message under the key. */
   wake(key: string): void {
     if (this.#waiters.has(key)) this.#serveSoon();
   }
@@ -139,7 +139,7 @@ export class Waiting {
       });
       this.#readAt = performance.now();
     } catch (error) {
-      // What may pass is tried again at the next poll; of anything else nobody would ever be told otherwise.
+      // The next poll tries again after a temporary error. The waiters get any other error.
       if (error instanceof LayerFileError && error.isBusy) this.#pollIn(1 + Math.random() * retryWithinMs);
       else if (!this.#options.file.mayPass(error)) this.#failAll(error);
     }
@@ -148,7 +148,7 @@ export class Waiting {
 
   #serveKey(store: MessageStore, key: string): void {
     for (let waiters = this.#waiters.get(key); waiters; waiters = this.#waiters.get(key)) {
-      // This does not write, so many who wait in vain disturb no one.
+      // Only reads, so that many waiters on empty keys disturb nobody.
       const availableAt = store.availableAt(key);
       if (availableAt === undefined) return;
       const now = this.#options.now();
@@ -161,7 +161,10 @@ export class Waiting {
     }
   }
 
-  /** Polls after that time, or before. While nobody waits the poll only ends the watch, as mostly someone soon will. */
+  /**
+   * Polls after `delayMs` or earlier. While nobody waits, the poll only ends the watch, since somebody
+   * usually waits again soon.
+   */
   #pollIn(delayMs: number): void {
     const at = performance.now() + delayMs;
     if (this.#isClosed || (this.#timer !== undefined && this.#timerAt <= at)) return;
@@ -178,7 +181,7 @@ export class Waiting {
     if (this.#waiters.size === 0) this.#timer.unref();
   }
 
-  /** Watches before anything is read, so that nothing falls in between. */
+  /** Starts to watch before it reads, so that no message is missed. */
   #watch(store: MessageStore): void {
     if (store !== this.#store) this.#unwatch();
     this.#store = store;
@@ -189,7 +192,7 @@ export class Waiting {
       });
       this.#watcher.on('error', () => this.#unwatch());
     } catch {
-      // No more watches allowed, or a system without them: the polls go quicker, and each tries again.
+      // The system has no watches, or no more of them. Poll more often; each poll tries to watch again.
     }
   }
 
@@ -204,7 +207,7 @@ export class Waiting {
 }
 
 interface Waiter {
-  /** Hands it what there is. */
+  /** Gives the waiter the available messages. */
   serve(store: MessageStore, now: number): void;
   fail(error: unknown): void;
 }

@@ -1,6 +1,5 @@
-// How a process that put something into the database wakes those that wait: it writes a byte into a small file beside
-// it after its commit, and who waits watches that file. The `-wal` file would tell too early: a notice comes with the
-// bytes, before they count.
+// How a process wakes waiters in other processes. After its commit it writes a byte into the wake file, which
+// the waiters watch. The `-wal` would be too early: it changes before the commit is visible.
 
 import {
   closeSync,
@@ -15,23 +14,23 @@ import {
 
 const oneByte = Uint8Array.of(10);
 
-/** A file beside the database itself, by whatever link that was opened. */
+/** The path of a file beside the database, with symbolic links resolved. */
 export function besideDatabase(path: string, ending: '-shm' | '-wake' | '-wal'): string {
   return `${existsSync(path) ? realpathSync(path) : path}${ending}`;
 }
 
-/** The file that is watched, and good for nothing else. */
+/** The path of the wake file. */
 export function wakeFilePath(databasePath: string): string {
   return besideDatabase(databasePath, '-wake');
 }
 
-/** The sender's end; the receiver's is in `Waiting`. */
+/** The sender's side; the receiver's side is in `Waiting`. */
 export class WakeFile {
   readonly #descriptor: number;
 
   /**
-   * Makes the file where it is missing, with the database's permissions; root makes it the database owner's, as SQLite
-   * does with the `-wal`, so that the processes of the site can open it.
+   * Creates the file if it is missing, with the database's permissions. As root it also sets the database's
+   * owner, as SQLite does for the `-wal`, so that all processes of the site can open it.
    *
    * @throws what `openSync` throws
    */
@@ -42,12 +41,12 @@ export class WakeFile {
     if (process.geteuid?.() === 0) fchownSync(this.#descriptor, uid, gid);
   }
 
-  /** After a commit: wakes all who wait. */
+  /** Wakes all waiters. Call it after a commit. */
   wake(): void {
     try {
       writeSync(this.#descriptor, oneByte, 0, 1, 0);
     } catch {
-      // A full disk, perhaps. The message is stored, so its send must not fail; the receivers' polls will find it.
+      // The disk may be full. The message is stored, and the receivers' next poll finds it.
     }
   }
 

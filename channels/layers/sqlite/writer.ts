@@ -1,4 +1,4 @@
-// The writing side of the embedded layer: what is written in one turn of the event loop is one transaction.
+// The writer of the embedded layer. All writes of one turn of the event loop are one transaction.
 
 import { LayerClosedError } from '../../errors.js';
 import { abortable } from '../../waiting/abortable.js';
@@ -7,19 +7,19 @@ import type { LayerFile } from './layer-file.js';
 import type { MessageStore } from './store.js';
 
 const retryAfterMs = 10;
-/** Bounds the time for which one transaction holds the lock, and this process its event loop. */
+/** Bounds the time for which a transaction holds the lock and blocks the event loop. */
 const writesPerTransaction = 500;
 const sweepEveryMs = 5000;
-/** The same while there are pages to give back, although nobody sends. */
+/** The interval while there are free pages to give back. */
 const sweepAgainMs = 200;
 
 export interface WriterOptions {
   readonly file: LayerFile;
-  /** Milliseconds since 1970, for the sweeps. */
+  /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** How long messages wait under a key. */
+  /** Milliseconds until a message of a key expires. */
   readonly expiryMsOf: (key: string) => number;
-  /** How long a write is tried again while other processes hold the lock; default 5,000 ms. */
+  /** Milliseconds for which a write is tried again on a locked file. Default 5,000. */
   readonly patienceMs?: number;
 }
 
@@ -38,8 +38,8 @@ export class Writer {
   }
 
   /**
-   * Does `work` in a transaction with the other writes of this turn, in their order, and resolves with its result
-   * when that is committed. While the file is locked it is done again, so it may run more than once.
+   * Runs `work` in a transaction with the other writes of this turn, in order. Resolves with its result after
+   * the commit. It may run `work` more than once, since it tries again on a locked file.
    *
    * @throws LayerFileError; LayerClosedError; the signal's reason, and then nothing was written
    */
@@ -57,7 +57,7 @@ export class Writer {
     });
   }
 
-  /** Writes what waits, if the file lets it at once, and refuses the rest. Safe to call twice. */
+  /** Writes pending messages unless the file is locked, and refuses the rest. Safe to call twice. */
   close(): void {
     this.#isClosed = true;
     while (this.#queue.size > 0) {
@@ -99,7 +99,7 @@ export class Writer {
   #commit(batch: readonly Write[]): ReadonlyArray<() => void> {
     const { file, expiryMsOf } = this.#options;
     const now = this.#options.now();
-    // Also after the clock was set back.
+    // Also sweeps after the clock was set back.
     const sweeps = now >= this.#nextSweepAt || now < this.#nextSweepAt - sweepEveryMs;
     return file.use((store) => {
       let isMoreFree = false;
@@ -117,7 +117,7 @@ export class Writer {
 
   #sweepSoon(): void {
     clearTimeout(this.#sweepAgain);
-    // Its failure is seen by the next who writes.
+    // The next write reports the failure.
     const sweep = () => void this.add(() => undefined).catch(() => undefined);
     this.#sweepAgain = setTimeout(sweep, sweepAgainMs).unref();
   }
@@ -130,7 +130,7 @@ export class Writer {
   }
 
   #runLater(): void {
-    // At random, so that processes that collided do not collide again.
+    // A random delay, so that processes that collided do not collide again.
     this.#retry ??= setTimeout(
       () => {
         this.#retry = undefined;
@@ -141,17 +141,17 @@ export class Writer {
   }
 }
 
-/** The messages are written by now: whatever goes wrong here, their sends must not fail. */
+/** The messages are committed, so an error here must not fail their sends. */
 function boundWal(store: MessageStore): void {
   try {
     store.boundWal();
   } catch {
-    // It is tried again with the next sweep.
+    // The next sweep tries again.
   }
 }
 
 interface Write {
-  /** Does it; the result tells the caller, once it is certain. */
+  /** Runs the write. Call the result after the commit; it resolves the promise. */
   attempt(store: MessageStore): () => void;
   fail(error: unknown): void;
 }

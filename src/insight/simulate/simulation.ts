@@ -53,7 +53,7 @@ export interface Simulated {
 }
 
 /**
- * Runs all rules on a virtual clock. Each run takes its rule's duration, at most its time-out. There are no
+ * Runs all rules on a virtual clock. Each run takes its rule's duration, at most its timeout. There are no
  * requests and no failures.
  */
 export function simulate(options: SimulationOptions): Simulated {
@@ -168,7 +168,7 @@ class Simulation {
     while (this.#waiting.length > 0) {
       const decided = this.#decide();
       const settled = new Set([
-        ...decided.moved.map(({ id }) => id),
+        ...decided.nextDueTimes.map(({ id }) => id),
         ...decided.broken.map(({ rule }) => rule),
       ]);
       this.#carryOut(decided);
@@ -190,7 +190,7 @@ class Simulation {
       pollingSince: this.#options.from,
       workerRanAt: () => true,
       groupWaits: new Map<string, string>(),
-      left: [],
+      abandoned: [],
       delayOf: (rule: JobRule, dueAt: number) => this.#delays.of(rule, dueAt),
     };
     const batch = new Batch(this.#rules, view, this.#now, 'simulation');
@@ -208,7 +208,7 @@ class Simulation {
     return batch.decided;
   }
 
-  #carryOut({ moved, broken, starts, entries, waiting }: Decisions): void {
+  #carryOut({ nextDueTimes, broken, starts, entries, waiting }: Decisions): void {
     for (const { rule, error } of broken) {
       const state = this.#states.get(rule);
       if (state !== undefined) this.#dropBroken(state, error);
@@ -217,7 +217,7 @@ class Simulation {
       const state = this.#states.get(entry.ruleId);
       if (state !== undefined && (entry.dueAt ?? 0) < this.#options.to) countEntry(state, entry);
     }
-    for (const { id, next } of moved) {
+    for (const { id, next } of nextDueTimes) {
       const state = this.#states.get(id);
       if (state !== undefined) this.#setDue(state, next);
       this.#delays.delete(id);

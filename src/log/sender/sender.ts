@@ -73,7 +73,7 @@ export class LogNotFlushedError extends LinodError {
  * - *open*: as above. `suspend` only closes the transport until the next record. `close` or `saveAtExit`: *closed*.
  * - *closed*: each record goes to the spool at once, in a new file. After the end of this process, an adopter sends it.
  *
- * The sender holds no timer and no lock that keeps the process alive.
+ * Its own timers and locks do not keep the process alive. An open transport may, until `suspend`.
  */
 export class LogSender implements LogSink, Guarded {
   /** The label in each line, `web[812]`. */

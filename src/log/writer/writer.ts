@@ -81,7 +81,7 @@ export interface LogWriterOptions {
  *
  * The writer is in one of these modes:
  *
- * - *starting*: it reads the file back and accepts nothing. The first turn that succeeds: *open*.
+ * - *starting*: it reads the file back and accepts nothing. After that: *open*, even if the first write fails.
  * - *open*: each turn checks the file, rotates it if due, and writes what is old enough with one append and
  *   one sync. While turns fail, accepted batches wait and the {@link TurnLoop} tries again.
  * - *stopping*: it accepts nothing, writes what it has, and closes the file.

@@ -9,13 +9,13 @@ import type { JobRule } from '../rule.js';
 import { columnValue, problemOf, type RuleColumns, recurrenceFields, ruleFields } from '../rule-fields.js';
 
 /**
- * Fields that a person may change; null takes an override back, so that the suggestion counts again. No weekdays or
- * positions at all are `[]`, no `until` is an empty text, no `count` is 0.
+ * Fields that a person may change; null takes an override back, so that the suggestion counts again. No
+ * weekdays or positions at all are `[]`, no `until` is an empty text, no `count` is 0.
  */
 export interface RuleChanges extends PolicyChanges {
   /**
-   * When it is due, as words, a cron expression or RRULE text: all fields of the recurrence in one. They begin today
-   * unless the text names another day. Null takes the overrides of all these fields back.
+   * When it is due, as words, a cron expression or RRULE text: all fields of the recurrence in one. They
+   * begin today unless the text names another day. Null takes the overrides of all these fields back.
    */
   readonly when?: string | null;
   readonly every?: number | null;

@@ -8,8 +8,8 @@ import type { RuleTable } from '../rule-table.js';
 
 export interface FieldChange {
   /**
-   * A field that a person may override, or `name`; `created`, `cancelled`, `removed` (its procedure is gone) and the like;
-   * `suggestion.every` for what the procedure suggests.
+   * A field that a person may override, or `name`; `created`, `cancelled`, `removed` (its procedure is gone)
+   * and the like; `suggestion.every` for what the procedure suggests.
    */
   readonly field: string;
   /** Of an override: null where the suggestion counts. */

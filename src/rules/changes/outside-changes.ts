@@ -10,10 +10,10 @@ import type { Rules } from '../site-rules.js';
 import { changesText, fieldChanges, noteChanges } from './field-changes.js';
 import { columnsBefore } from './rule-history.js';
 
-/** What became of a rule that somebody changed in the database. */
+/** The result for one rule that was changed in the database. */
 interface Adopted {
-  readonly told: string;
-  /** Why the rule is cancelled by it; null when it may be as it is. */
+  readonly summary: string;
+  /** Why the change cancels the rule; null for a valid change. */
   readonly error: Error | null;
 }
 
@@ -27,13 +27,12 @@ export class OutsideChanges {
   }
 
   /**
-   * Takes over what was changed in the database since the last look: works out anew when the rules are due, as an edit
-   * at that time would have done, and cancels those that cannot be rules any more. Costs next to nothing when there is
-   * nothing.
+   * Applies the changes that were made in the database since the last poll: computes the due times again, as
+   * an edit does, and cancels rules that became invalid.
    *
-   * @returns whether there was something
+   * @returns whether there were changes
    */
-  async look(): Promise<boolean> {
+  async adoptAll(): Promise<boolean> {
     const changed = await this.#rules.db
       .selectFrom('rule_changes')
       .select('rule_id')
@@ -43,7 +42,7 @@ export class OutsideChanges {
       .execute();
     for (const { rule_id: id } of changed) {
       const adopted = await transact(this.#rules.db, async (tx) => await this.#adopt(tx, id));
-      if (adopted !== null) this.#tell(id, adopted);
+      if (adopted !== null) this.#log(id, adopted);
     }
     return changed.length > 0;
   }
@@ -56,13 +55,13 @@ export class OutsideChanges {
       .forNoKeyUpdate()
       .executeTakeFirst();
     const changes = await this.#sign(tx, id);
-    // Another worker was quicker, or the rule has been deleted.
+    // Another worker was faster, or the rule was deleted.
     const last = changes.at(-1);
     if (row === undefined || last === undefined) return null;
     const by = last.changed_by ?? somebody;
     const fields = fieldChanges(changes);
     await noteChanges(tx, this.#rules, id, fields, `in the database by ${by}`);
-    const told = changesText(fields);
+    const summary = changesText(fields);
     try {
       await this.#rules.rewrite(tx, row, cancellation(row), {
         how: 'database',
@@ -71,15 +70,15 @@ export class OutsideChanges {
         before: { ...row, ...columnsBefore(changes.filter(({ field }) => field !== 'created')) },
       });
       await this.#join(tx, row, last.revision);
-      return { told, error: null };
+      return { summary, error: null };
     } catch (error) {
       if (!isFaultOfRule(error)) throw error;
       if (row.cancelled_at === null) await this.#rules.cancelFailed(tx, id, error.message);
-      return { told, error };
+      return { summary, error };
     }
   }
 
-  /** @returns the changes that nobody had signed, in their order */
+  /** @returns the unsigned changes, in their order */
   async #sign(tx: Kysely<Database>, id: number): Promise<RuleChangeRow[]> {
     const rows = await tx
       .updateTable('rule_changes')
@@ -91,7 +90,7 @@ export class OutsideChanges {
     return rows.sort((a, b) => a.id - b.id);
   }
 
-  /** What was written to complete a change belongs to it. */
+  /** Signs what was written to complete a change, too. */
   async #join(tx: Kysely<Database>, before: JobRuleRow, revision: number): Promise<void> {
     await tx
       .updateTable('rule_changes')
@@ -101,17 +100,17 @@ export class OutsideChanges {
       .execute();
   }
 
-  #tell(id: number, { told, error }: Adopted): void {
-    const what = `job rule ${id} was changed in the database: ${told}`;
+  #log(id: number, { summary, error }: Adopted): void {
+    const what = `job rule ${id} was changed in the database: ${summary}`;
     if (error === null) this.#logger.info(what, { rule: id });
     else this.#logger.error(`${what}; it cannot be run so: ${error.message}`, { rule: id });
   }
 }
 
-/** Who connects to a SQLite file does not say who it is. */
+/** The user of a change in a SQLite file, which knows no users. */
 const somebody = 'somebody';
 
-/** Who cancels or resumes a rule by hand need not know that there are three columns for it. */
+/** Completes the three columns of a cancellation, when a person has set only one of them. */
 function cancellation(row: JobRuleRow): RuleColumns {
   if (row.cancelled_at === null) {
     const isClean = row.cancelled_by === null && row.cancelled_reason === null;

@@ -1,7 +1,7 @@
 // The history of the rules: who changed what, when and how; and taking changes back.
 //
-// Triggers write it (store/migrations/triggers.ts), so that nothing is left out. Whoever changes a rule here signs what they
-// wrote. What nobody has signed was changed in the database itself: see outside-changes.ts.
+// Triggers write it (store/migrations/triggers.ts), so that none is missing. Whoever changes a rule here
+// signs what they wrote. What nobody has signed was changed in the database itself: see outside-changes.ts.
 
 import { UsageError } from '../../base/errors.js';
 import type { RuleChangeRow } from '../../store/schema.js';
@@ -24,7 +24,10 @@ export interface RuleRevision {
   readonly changes: readonly FieldChange[];
 }
 
-/** What a person did, and so may want to take back. What follows from a procedure or a failure would only come again. */
+/**
+ * What a person did, and so may want to take back. What follows from a procedure or a failure would only come
+ * again.
+ */
 const undoable: ReadonlySet<ChangeWay> = new Set(['command', 'apply', 'undo', 'database']);
 
 /** What belongs to the procedure, not to the person. */
@@ -57,9 +60,9 @@ export class RuleHistory {
   }
 
   /**
-   * Takes the last change that a person made back, or all that were made from a revision on: their fields are as they
-   * were before. That is a change like any other, so who takes it back has the first again. Like an edit, it never makes
-   * the rule run.
+   * Takes the last change that a person made back, or all that were made from a revision on: their fields are
+   * as they were before. That is a change like any other, so who takes it back has the first again. Like an
+   * edit, it never makes the rule run.
    *
    * @throws UsageError (`LINOD_ERR_USAGE`) when there is nothing to take back
    */

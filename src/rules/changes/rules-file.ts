@@ -1,5 +1,5 @@
-// The rules of a site as a file: what persons have decided about them, to be kept with the site's other files, compared,
-// and carried over to another site.
+// The rules of a site as a file: what persons have decided about them, to be kept with the site's other
+// files, compared, and carried over to another site.
 
 import * as v from 'valibot';
 import { LinodError } from '../../base/errors.js';
@@ -8,16 +8,19 @@ import type { Suggestion } from '../procedure.js';
 import type { JobRule } from '../rule.js';
 import { ruleFields } from '../rule-fields.js';
 
-/** What is wrong with a value is told as what it has to be. */
+/** Errors state what a value has to be. */
 const text = v.pipe(v.string('a text'), v.nonEmpty('a text'));
 const anObject = v.record(v.string(), v.unknown(), 'an object');
 const fieldName = v.picklist([...ruleFields.keys()]);
 
-/** One rule in a file: all that persons have decided about it. `suggestion` and `effective` are there to be read. */
+/**
+ * One rule in a file: all that persons have decided about it. `suggestion` and `effective` are there to be
+ * read.
+ */
 const entrySchema = v.strictObject(
   {
     name: text,
-    /** May be left out where the name says which rule is meant. */
+    /** Optional when the name identifies the rule. */
     procedure: v.optional(text),
     /** The rule's number, where there are several of one name and procedure. */
     number: v.optional(v.pipe(v.number('the number of a rule'), v.safeInteger('the number of a rule'))),
@@ -44,7 +47,7 @@ export interface ExportedRule extends Omit<RuleEntry, 'suggestion' | 'effective'
   readonly effective: Suggestion;
 }
 
-/** What stands in a file of rules is not one, or cannot be. Each problem names its place. */
+/** A file of rules is invalid. Each problem names its location. */
 export class BadRulesFileError extends LinodError {
   readonly problems: readonly string[];
 
@@ -88,7 +91,8 @@ function compare(a: string, b: string): number {
 }
 
 /**
- * Reads what somebody has parsed from JSON as a file of rules. The values of fields are checked when they are applied.
+ * Reads what somebody has parsed from JSON as a file of rules. The values of fields are checked when they are
+ * applied.
  *
  * @param source what it is called in messages
  * @throws BadRulesFileError (`LINOD_ERR_BAD_RULES_FILE`) with all that is wrong

@@ -1,7 +1,6 @@
 // What a file of rules would change, and changing it: all of it in one transaction, or nothing.
 //
-// The plan is made by applying the file and taking that back. So it tells what applying would do, and not what somebody
-// thought it would.
+// The plan comes from applying the file and rolling back, so it shows exactly what applying does.
 
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -82,9 +81,10 @@ export class RulesPlans {
   /**
    * Changes the rules to what the file says. No rule is run by it.
    *
-   * @param expected the digest of the plan that is to be applied; any when left out
+   * @param expected the digest of the plan to apply; any plan when omitted
    * @returns what was changed
-   * @throws BadRulesFileError (`LINOD_ERR_BAD_RULES_FILE`), StalePlanError (`LINOD_ERR_STALE_PLAN`); nothing is changed then
+   * @throws BadRulesFileError (`LINOD_ERR_BAD_RULES_FILE`), StalePlanError (`LINOD_ERR_STALE_PLAN`); nothing
+   * is changed then
    */
   async apply(file: RulesFile, source: string, expected?: string): Promise<RulesPlan> {
     return await transact(this.#rules.db, async (tx) => {
@@ -100,15 +100,15 @@ export class RulesPlans {
     const steps: Step[] = [];
     const problems: string[] = [];
     for (const [i, entry] of file.rules.entries()) {
-      const place = `rules[${i}] (${entry.name})`;
+      const location = `rules[${i}] (${entry.name})`;
       const found = match(entry, rows, this.#procedures);
       const before = steps.find((step) => isSame(step, entry, found));
-      if (typeof found === 'string') problems.push(`${place}: ${found}`);
-      else if (before !== undefined) problems.push(`${place}: it is the same rule as ${before.place}`);
-      else if ('row' in found) steps.push({ place, entry, row: found.row, isNew: false });
+      if (typeof found === 'string') problems.push(`${location}: ${found}`);
+      else if (before !== undefined) problems.push(`${location}: it is the same rule as ${before.location}`);
+      else if ('row' in found) steps.push({ location, entry, row: found.row, isNew: false });
       else {
         const id = await this.#rules.insert(tx, found.procedure, 'apply', entry.name);
-        steps.push({ place, entry, row: await this.#rules.lockRow(id, tx), isNew: true });
+        steps.push({ location, entry, row: await this.#rules.lockRow(id, tx), isNew: true });
       }
     }
     if (problems.length > 0) throw new BadRulesFileError(source, problems);
@@ -134,7 +134,7 @@ export class RulesPlans {
         } catch (error) {
           if (!isFaultOfRule(error)) throw error;
           failed.push(step);
-          problems.push(`${step.place}: ${error.message}`);
+          problems.push(`${step.location}: ${error.message}`);
         }
       }
       if (failed.length === waiting.length) throw new BadRulesFileError(source, problems);
@@ -154,7 +154,7 @@ export class RulesPlans {
     if (Object.keys(columns).length > 0) await this.#rules.rewrite(tx, row, columns, { how: 'apply' });
   }
 
-  /** What has become of the rules, also told to the ledger. */
+  /** The changes to the rules, which the ledger also records. */
   async #planned(tx: Kysely<Database>, steps: readonly Step[]): Promise<PlannedRule[]> {
     const rules = this.#rules;
     const planned: PlannedRule[] = [];
@@ -191,13 +191,15 @@ class TakenBack extends Error {
 /** A rule that is there now, and what is to become of it. */
 interface Step {
   /** Of the entry in the file. */
-  readonly place: string;
+  readonly location: string;
   readonly entry: RuleEntry;
   readonly row: JobRuleRow;
   readonly isNew: boolean;
 }
 
-/** The rule that an entry means, or the procedure of which one is to be made; or what is wrong, as a clause. */
+/**
+ * The rule that an entry means, or the procedure of which one is to be made; or what is wrong, as a clause.
+ */
 type Match = { readonly row: JobRuleRow } | { readonly procedure: Procedure } | string;
 
 /** Whether an entry means the same rule as one before it. */

@@ -1,12 +1,13 @@
-// Signing changes of rules: triggers write down what was changed, and who changes a rule here says how and by whom.
+// Signing changes of rules: triggers write down what was changed, and who changes a rule here says how and by
+// whom.
 
 import type { Kysely } from 'kysely';
 import type { Database } from '../../store/schema.js';
 
 /**
- * How a rule came to be changed. command: by a person, or by a program of the site. apply: by `linod rules apply`. undo: a
- * person took an earlier change back. database: in the database itself. sync: since its procedure changed, came or went.
- * failure: since a run failed, or the rule cannot be run.
+ * How a rule came to be changed. command: by a person, or by a program of the site. apply: by `linod rules
+ * apply`. undo: a person took an earlier change back. database: in the database itself. sync: since its
+ * procedure changed, came or went. failure: since a run failed, or the rule cannot be run.
  */
 export type ChangeWay = 'command' | 'apply' | 'undo' | 'database' | 'sync' | 'failure';
 

@@ -16,15 +16,15 @@ export interface HostNeeds {
 /** Threads and processes behind one shape. */
 export interface RunHost {
   readonly needs: HostNeeds;
-  /** Receives what it says; null while it is idle. */
+  /** Receives its messages; null while it is idle. */
   listener: HostListener | null;
   /** Never fails: a host that has ended drops messages, and {@link ended} resolves. */
   post(message: ToRun): void;
-  /** Ends it at once, with all that it has started. */
+  /** Ends it at once, with all its children. */
   kill(): void;
-  /** Resolves when it has ended and its last words have been heard. */
+  /** Resolves when it has ended and its last output has been read. */
   readonly ended: Promise<HostEnd>;
-  /** Whether it takes no messages any more; true somewhat before {@link ended} resolves. */
+  /** Whether it takes no more messages. True shortly before {@link ended} resolves. */
   readonly isOver: boolean;
   /** Whether it keeps this process alive. */
   keep(alive: boolean): void;
@@ -51,7 +51,10 @@ export interface RunProgram {
   readonly execArgv?: readonly string[];
 }
 
-/** The built serve.ts. It is found by the package's name, because a bundle does not know where its sources were. */
+/**
+ * The built serve.ts. It is found by the package's name, because a bundle does not know where its sources
+ * were.
+ */
 export function ownProgram(): RunProgram {
   const root = dirname(createRequire(import.meta.url).resolve('linod/package.json'));
   return { url: pathToFileURL(join(root, 'dist/src/runs/remote/serve.js')) };

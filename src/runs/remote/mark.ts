@@ -1,4 +1,4 @@
-// Finds and ends what a run in a process of its own has started and what has left its group.
+// Finds and kills processes that a run has started and that have left its process group.
 
 import { readdir, readFile } from 'node:fs/promises';
 
@@ -10,12 +10,12 @@ export function markOf(workerId: string, jobId: number): string {
   return `${workerId} job ${jobId}`;
 }
 
-/** How often processes with a mark are looked for again, because one may have started another meanwhile. */
+/** Maximum of searches. A process may start another one during a search. */
 const maxSearches = 5;
 
 /**
- * Kills all processes that carry the mark of a run. Never rejects. Does nothing where there is no `/proc`, and misses
- * processes with an environment of their own or of another user.
+ * Kills all processes that carry the mark of a run. Never rejects. Does nothing where there is no `/proc`,
+ * and misses processes with an environment of their own or of another user.
  */
 export async function killMarked(mark: string): Promise<void> {
   for (let searches = 0; searches < maxSearches; searches++) {
@@ -44,6 +44,6 @@ export function killQuietly(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has ended by itself.
+    // It has ended already.
   }
 }

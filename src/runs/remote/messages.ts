@@ -1,5 +1,5 @@
-// What a worker and the thread or process of a run say to one another. Both lists are closed: what else comes, from a
-// procedure that uses the same way for itself, is dropped.
+// The messages between a worker and the thread or process of a run. Others, which a procedure may send, are
+// dropped.
 
 import * as v from 'valibot';
 
@@ -8,11 +8,11 @@ const nullableText = v.nullable(v.string());
 const nullableNumber = v.nullable(v.number());
 const level = v.picklist(['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL']);
 
-/** How a run that has a thread or process of its own has used the machine, as far as it is known. */
+/** The resources that a run in a thread or process has used; null where unknown. */
 const usage = v.object({ cpuMs: nullableNumber, memoryBytes: nullableNumber });
 
 const toRun = v.variant('linod', [
-  /** The first: which site it is, and whose process has begun it. */
+  /** The first message: the site and the worker. */
   v.object({
     linod: v.literal('begin'),
     directory: text,
@@ -30,7 +30,7 @@ const toRun = v.variant('linod', [
     /** In ms since 1970. */
     dueAt: nullableNumber,
     attempt: v.number(),
-    /** By how much this machine's clock is ahead of the one by which rules are due, in ms. */
+    /** How far this machine's clock is ahead of the database's, in ms. */
     skewMs: v.number(),
     args: v.unknown(),
     checkpoint: v.unknown(),
@@ -48,7 +48,7 @@ const fromRun = v.variant('linod', [
   v.object({ linod: v.literal('unable'), error: text }),
   /** The site is loaded, and the procedure begins. */
   v.object({ linod: v.literal('begun') }),
-  /** The wish that the run ends has arrived. */
+  /** The abort message has arrived. */
   v.object({ linod: v.literal('aborting') }),
   v.object({
     linod: v.literal('log'),
@@ -62,16 +62,16 @@ const fromRun = v.variant('linod', [
   v.object({ linod: v.literal('progress'), done: v.number(), total: nullableNumber, text: nullableText }),
   /** The run has asked for another one. */
   v.object({ linod: v.literal('requested') }),
-  /** The procedure has come to its end. */
+  /** The procedure has ended. */
   v.object({
     linod: v.literal('end'),
-    /** What it threw, with its stack, and in one line; null when all went well. */
+    /** The error with its stack, and in one line; null after success. */
     error: v.nullable(v.object({ text, headline: text })),
-    /** Whether nothing of it goes on, so that the thread or process can be used again. */
+    /** Whether the thread or process can be used again. */
     isClean: v.boolean(),
     usage,
   }),
-  /** Something was thrown that nobody caught. */
+  /** An uncaught error. */
   v.object({ linod: v.literal('uncaught'), origin: text, error: text }),
 ]);
 

@@ -1,4 +1,4 @@
-// Threads and processes that wait for the next run, so that it need not wait for them.
+// A pool of idle threads and processes, so that a run need not wait for a start.
 
 import type { Clock } from '../../base/clock.js';
 import { type HostNeeds, ownProgram, type RunHost, type RunProgram } from './host.js';
@@ -8,7 +8,7 @@ import { Thread } from './thread.js';
 
 /** Maximum of waiting hosts of each kind. */
 const maxIdle = 4;
-/** One that has waited so long is ended. */
+/** A host that is idle for this long is ended. */
 const idleMs = 60_000;
 
 interface Idle {
@@ -34,7 +34,7 @@ export class HostPool {
     this.#options = options;
   }
 
-  /** One that waits, or a new one. It is the caller's until it is given back or has ended. */
+  /** An idle host or a new one. The caller owns it until it gives it back. */
   take(needs: HostNeeds): RunHost {
     const i = this.#idle.findLastIndex(({ host }) => fits(host, needs));
     const [found] = i < 0 ? [] : this.#idle.splice(i, 1);
@@ -44,7 +44,7 @@ export class HostPool {
     return host;
   }
 
-  /** Keeps one for the next run, in place of the one that has waited longest. */
+  /** Keeps a host for the next run. A full pool drops the host that has waited longest. */
   giveBack(host: RunHost): void {
     host.listener = null;
     host.keep(false);
@@ -59,7 +59,7 @@ export class HostPool {
     this.#idle.push(idle);
   }
 
-  /** How many there are, idle and in use. */
+  /** The number of hosts, idle and in use. */
   get size(): number {
     return this.#hosts.size;
   }
@@ -71,7 +71,7 @@ export class HostPool {
     this.#idle = [];
     const hosts = [...this.#hosts];
     for (const host of hosts) {
-      // A program that waits here must not come to the end of its event loop before.
+      // Keeps the event loop of the waiting program alive.
       host.keep(true);
       host.kill();
     }

@@ -1,5 +1,5 @@
-// Runs in a process of their own. It leads a group of processes, which is ended as a whole. A child that has left the group,
-// as `setsid` and `detached: true` do, is found by a mark in its environment.
+// Runs in a process of their own. It leads a group of processes, which is ended as a whole. A child that has
+// left the group, as `setsid` and `detached: true` do, is found by a mark in its environment.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,10 @@ import { processMemory } from './usage.js';
 const measureEveryMs = 100;
 /** Node itself may take this much on top of a limit. */
 const ownMemory = 96 * 1024 * 1024;
-/** How long to wait for what was printed last: a child that has left the group may hold the pipe open for ever. */
+/**
+ * How long to wait for what was printed last: a child that has left the group may hold the pipe open for
+ * ever.
+ */
 const lastWordsMs = 500;
 
 /** V8 prints this when a heap is full, and aborts the process. */
@@ -82,7 +85,7 @@ export class Process implements RunHost {
     const child = this.#child;
     let isFull = false;
     for (const stream of ['stdout', 'stderr'] as const) {
-      // Without a free descriptor there is none, and the child's error tells why.
+      // Without a free descriptor there is no stream, and the child's error says why.
       const readable = child[stream] ?? null;
       if (readable === null) continue;
       readLines(readable, (line) => {
@@ -134,8 +137,8 @@ function setReferenced(handle: unknown, alive: boolean): void {
 }
 
 /**
- * Messages and printed lines come in different pipes, in any order. What was printed before a message was sent is in its
- * pipe by then, and is read when the event loop has looked at its pipes once more.
+ * Messages and printed lines come in different pipes, in any order. What was printed before a message was
+ * sent is in its pipe by then, and is read when the event loop has looked at its pipes once more.
  */
 function afterWhatWasPrinted(act: () => void): void {
   setImmediate(() => setImmediate(act));

@@ -1,5 +1,5 @@
-// Runs in a thread or a process of their own, from the worker's side: records their messages, and kills them when they do not
-// end in time.
+// Runs in a thread or a process of their own, from the worker's side: records their messages, and kills them
+// when they do not end in time.
 
 import type { Clock } from '../../base/clock.js';
 import { durationText } from '../../base/duration.js';
@@ -31,11 +31,11 @@ export async function runRemote(run: Run, needs: HostNeeds, context: RemoteConte
   const outcome = await remote.outcome();
   if (remote.isClean) {
     context.pool.giveBack(host);
-    return { outcome, left: null };
+    return { outcome, abandoned: null };
   }
   host.kill();
   const ended = host.ended.then(() => undefined);
-  return { outcome, left: (await settlesWithin(context.clock, killedMs, ended)) ? null : ended };
+  return { outcome, abandoned: (await settlesWithin(context.clock, killedMs, ended)) ? null : ended };
 }
 
 async function settlesWithin(clock: Clock, delayMs: number, promise: Promise<void>): Promise<boolean> {
@@ -54,8 +54,8 @@ type End =
   | HostEnd
   | { readonly how: 'killed'; readonly graceMs: number };
 
-/** The same in words. */
-interface Told {
+/** How a run ended, in words. */
+interface Ending {
   readonly cause: string | null;
   readonly message: string;
 }
@@ -159,21 +159,21 @@ class RemoteRun implements HostListener {
 
   #judge(end: End): Outcome {
     const { reason } = this.#run.stop;
-    const told = this.#howItEnded(end);
+    const ending = this.#howItEnded(end);
     // Of a run that was killed nothing is known.
     const { cpuMs, memoryBytes } = 'linod' in end ? end.usage : { cpuMs: null, memoryBytes: null };
     const used = { cpuMs: cpuMs === null ? null : Math.round(cpuMs), memoryBytes };
-    if (told === null && reason === null) {
+    if (ending === null && reason === null) {
       const took = durationText(this.#context.clock.now() - this.#startedAt);
       return { status: 'done', message: `done in ${took}`, ...used };
     }
-    const { cause, message } = told ?? { cause: null, message: 'it ended by itself' };
+    const { cause, message } = ending ?? { cause: null, message: 'it ended by itself' };
     if (reason === null) return { status: 'failed', message, cause, ...used };
     return { status: reason.status, message: `${reason.message}; ${message}`, cause, ...used };
   }
 
   /** Null when the procedure has come to its end. */
-  #howItEnded(end: End): Told | null {
+  #howItEnded(end: End): Ending | null {
     const { kind } = this.#host.needs;
     const { reason } = this.#run.stop;
     if ('linod' in end) {
@@ -194,7 +194,7 @@ class RemoteRun implements HostListener {
     return this.#withLines(this.#howItsHostEnded(end));
   }
 
-  #howItsHostEnded(end: HostEnd): Told {
+  #howItsHostEnded(end: HostEnd): Ending {
     const { kind, memoryMb } = this.#host.needs;
     switch (end.how) {
       case 'exit': {
@@ -212,7 +212,7 @@ class RemoteRun implements HostListener {
     }
   }
 
-  #howItWasKilled(graceMs: number): Told {
+  #howItWasKilled(graceMs: number): Ending {
     const { kind } = this.#host.needs;
     const grace = durationText(graceMs);
     const killed = `and its ${kind} was killed`;
@@ -224,10 +224,10 @@ class RemoteRun implements HostListener {
     return { cause: 'blocked: its event loop stood still', message };
   }
 
-  #withLines(told: Told): Told {
-    if (this.#lines.length === 0) return told;
+  #withLines(ending: Ending): Ending {
+    if (this.#lines.length === 0) return ending;
     const lines = this.#lines.map((line) => `\n    ${line}`).join('');
-    return { ...told, message: `${told.message}\nthe last that it logged:${lines}` };
+    return { ...ending, message: `${ending.message}\nthe last that it logged:${lines}` };
   }
 
   #log(outcome: Outcome, end: End): void {
@@ -245,7 +245,10 @@ class RemoteRun implements HostListener {
   }
 }
 
-/** Whether a line is one of some twenty that Node prints about its own crash. They would drive out what the run said last. */
+/**
+ * Whether a line is one of some twenty that Node prints about its own crash. They would drive out what the
+ * run said last.
+ */
 function isOfCrash(line: string): boolean {
   return /^<--- .* --->$|^----- .* -----$|^\s*\d+: 0x[0-9a-f]+ |\[\d+:0x[0-9a-f]+\] +\d+ ms: (?:Mark-Compact|Scavenge)/.test(
     line,

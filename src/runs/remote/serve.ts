@@ -1,5 +1,5 @@
-// The program of a thread or a process of runs: it loads the site's procedures once, and then runs one after the other as its
-// worker says.
+// The program of a thread or a process of runs: it loads the site's procedures once, and then runs one after
+// the other as its worker says.
 
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { killMarked, runVariable } from './mark.js';
@@ -7,8 +7,8 @@ import type { FromRun } from './messages.js';
 import { type RunPort, RunServer } from './server.js';
 
 /**
- * Ends a process when its worker is gone, also while a procedure never lets the event loop turn: the system gives an orphan
- * another parent.
+ * Ends a process when its worker is gone, also while a procedure never lets the event loop turn: the system
+ * gives an orphan another parent.
  */
 const orphanWatch = `const { workerData } = require('node:worker_threads');
 setInterval(() => { if (process.ppid !== workerData) process.kill(-process.pid, 'SIGKILL'); }, 250);`;

@@ -1,4 +1,5 @@
-// The side of the run: loads the site's procedures once, and then runs one after the other as the worker says.
+// The side of the run: loads the site's procedures once, and then runs one after the other as the worker
+// says.
 
 import type { Kysely } from 'kysely';
 import { systemClock } from '../../base/clock.js';

@@ -1,4 +1,5 @@
-// Runs in a thread of this process: quick to start, with a heap of their own. A native crash takes the process with it.
+// Runs in a thread of this process: quick to start, with a heap of their own. A native crash takes the
+// process with it.
 
 import { Worker } from 'node:worker_threads';
 import {

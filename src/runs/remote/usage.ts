@@ -1,11 +1,11 @@
-// What a run uses of the machine. Linux tells it in /proc; elsewhere some of it is not known.
+// Measures the CPU time and memory of a run. Some values are known only on Linux, from /proc.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { HostNeeds } from './host.js';
 import type { Usage } from './messages.js';
 
-/** How often a thread looks at its heap: V8 keeps no record of the most. */
-const lookMs = 250;
+/** How often a thread polls its heap size, because V8 keeps no maximum. */
+const pollMs = 250;
 
 /** Measures one run from within its thread or process, from when it is made. */
 export class Measure {
@@ -17,7 +17,7 @@ export class Measure {
   constructor(kind: HostNeeds['kind']) {
     this.#kind = kind;
     if (kind === 'process') forgetPeak();
-    else this.#timer = setInterval(() => this.#look(), lookMs).unref();
+    else this.#timer = setInterval(() => this.#poll(), pollMs).unref();
     this.#cpuBefore = this.#cpu();
   }
 
@@ -27,7 +27,7 @@ export class Measure {
     const cpuMs = now === null || this.#cpuBefore === null ? null : now - this.#cpuBefore;
     const memoryBytes =
       this.#kind === 'thread'
-        ? this.#look()
+        ? this.#poll()
         : (processMemory('self')?.peak ?? process.resourceUsage().maxRSS * 1024);
     return { cpuMs, memoryBytes };
   }
@@ -44,10 +44,10 @@ export class Measure {
   }
 
   /**
-   * The most that this thread had at any look. What V8 has reserved counts: it grows at once and shrinks late, so that few
-   * looks see nearly the most. Of native code only buffers are known.
+   * The most that this thread had at any look. What V8 has reserved counts: it grows at once and shrinks
+   * late, so that few looks see nearly the most. Of native code only buffers are known.
    */
-  #look(): number {
+  #poll(): number {
     const { heapTotal: heap, external: buffers } = process.memoryUsage();
     this.#mostHeap = Math.max(this.#mostHeap, heap + buffers);
     return this.#mostHeap;
@@ -61,7 +61,9 @@ function threadCpuMs(): number | null {
   return Number.isFinite(nanoseconds) ? nanoseconds / 1e6 : null;
 }
 
-/** The memory that a process has now, and the most since it began or the last {@link forgetPeak}, in bytes. */
+/**
+ * The memory that a process has now, and the most since it began or the last {@link forgetPeak}, in bytes.
+ */
 export function processMemory(pid: number | 'self'): { now: number; peak: number } | null {
   const status = read(`/proc/${pid}/status`) ?? '';
   const [now, peak] = ['VmRSS', 'VmHWM'].map(

@@ -27,7 +27,7 @@ const timeouts = {
   lock_timeout: 10_000,
   statement_timeout: 15_000,
   idle_in_transaction_session_timeout: 15_000,
-  // A server that does not even report a statement time-out counts as gone.
+  // A server that does not even report a statement timeout counts as gone.
   query_timeout: 20_000,
 };
 const endTimeoutMs = 2000;

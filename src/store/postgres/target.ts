@@ -6,7 +6,7 @@ import { BadConfigError } from '../../base/errors.js';
 
 /** A database to connect to. */
 export interface Target {
-  /** The configuration for `pg`, without time-outs. */
+  /** The configuration for `pg`, without timeouts. */
   readonly config: ClientConfig;
   readonly host: string;
   readonly port: number;

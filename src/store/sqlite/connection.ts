@@ -14,7 +14,7 @@ const maxStatements = 200;
 const checkEveryMs = 100;
 
 /**
- * Waits for the lock without blocking the thread. SQLite's own busy time-out blocks the event loop, forever
+ * Waits for the lock without blocking the thread. SQLite's own busy timeout blocks the event loop, forever
  * if the lock belongs to another connection of the same process.
  */
 export class RetryingConnection implements DatabaseConnection {

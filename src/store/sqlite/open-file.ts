@@ -14,7 +14,7 @@ export function openFile(path: string): Sqlite.Database {
   try {
     if (mayOnlyRead(path)) return openToRead(path);
     mkdirSync(dirname(path), { recursive: true });
-    // Disables SQLite's own time-out: see RetryingConnection.
+    // Disables SQLite's own timeout: see RetryingConnection.
     const database = new Sqlite(path, { timeout: 0 });
     switchToWal(database);
     return database;

@@ -52,6 +52,6 @@ t.test('a claimed run of a rule that was deleted is failed, and the others are b
   const waiting = await bench.requests.open(10);
   await bench.claimer.claimRequests(waiting, quietView);
   await deleteRule(bench, 1);
-  t.match(await bench.claimer.unbegun([]), [{ job: { procedure: 'other' }, user: 'ann' }]);
+  t.match(await bench.claimer.notBegun([]), [{ job: { procedure: 'other' }, user: 'ann' }]);
   t.match(await bench.jobs.list(), [{ status: 'running' }, { status: 'failed', message: /no job rule 1/ }]);
 });

@@ -94,7 +94,7 @@ t.test('one procedure can have several rules', async (t) => {
 });
 
 t.test(
-  'a new version of a procedure changes level, policy and time-out of rules that do not override them',
+  'a new version of a procedure changes level, policy and timeout of rules that do not override them',
   async (t) => {
     const bench = await openBench(t);
     bench.add('report', nothing, every10);

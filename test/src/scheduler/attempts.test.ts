@@ -2,7 +2,7 @@
 
 import t from 'tap';
 import type { Job } from '../../../src/runs/job.js';
-import { readOutlook } from '../../../src/scheduler/due.js';
+import { readPendingWork } from '../../../src/scheduler/due.js';
 import { gate } from '../../support/gate.js';
 import { type Bench, noon, openBench } from '../../support/site.js';
 import { until } from '../../support/until.js';
@@ -18,7 +18,7 @@ async function run({ requests, tasks }: Bench, rule = 1): Promise<void> {
 
 /** How long from now until the further attempt that waits; null when none does. */
 async function untilNext({ store, clock }: Bench): Promise<number | null> {
-  const { nextAsked: at } = await readOutlook(store.db, clock.now());
+  const { nextAsked: at } = await readPendingWork(store.db, clock.now());
   return at === null ? null : at - clock.now();
 }
 
@@ -64,7 +64,7 @@ t.test('what took too long has failed', async (t) => {
   bench.clock.advance(60_000);
   bench.clock.advance(1000);
   await until('its end is written', async () => (await attempts(bench))[0] === '1 timeout');
-  t.match((await bench.rules.get(1)).cancelledReason, /^failed: ended at its time-out of 1 min/);
+  t.match((await bench.rules.get(1)).cancelledReason, /^failed: ended at its timeout of 1 min/);
 });
 
 t.test('nothing is tried again of a rule that somebody has cancelled meanwhile', async (t) => {

@@ -15,7 +15,7 @@ t.test('time that passes is no step, however long nobody looks', async (t) => {
   const { clock, steps } = begin();
   for (const ms of [0, 100, 5000, 60_000, 30 * dayMs]) {
     clock.advance(ms);
-    t.equal(steps.look(), null);
+    t.equal(steps.detect(), null);
   }
 });
 
@@ -27,10 +27,10 @@ t.test(
     t.notOk(steps.isSet);
     clock.setTo(clock.now() + dayMs);
     t.ok(steps.isSet);
-    t.same(steps.look(), { from: noon, to: noon + dayMs + 4000, told: 'the clock was set forward by 1 d' });
-    t.equal(steps.look(), null);
+    t.same(steps.detect(), { from: noon, to: noon + dayMs + 4000, why: 'the clock was set forward by 1 d' });
+    t.equal(steps.detect(), null);
     clock.advance(dayMs);
-    t.equal(steps.look(), null);
+    t.equal(steps.detect(), null);
   },
 );
 
@@ -38,20 +38,20 @@ t.test('so is one that is set back', async (t) => {
   const { clock, steps } = begin();
   clock.advance(4000);
   clock.setTo(clock.now() - dayMs);
-  t.same(steps.look(), { from: noon, to: noon - dayMs + 4000, told: 'the clock was set back by 1 d' });
-  t.equal(steps.look(), null);
+  t.same(steps.detect(), { from: noon, to: noon - dayMs + 4000, why: 'the clock was set back by 1 d' });
+  t.equal(steps.detect(), null);
   clock.setTo(clock.now() - 999);
-  t.equal(steps.look(), null, 'a clock that is merely corrected was not set');
+  t.equal(steps.detect(), null, 'a clock that is merely corrected was not set');
 });
 
 t.test('a step after which nothing is late is told when there was a pause', async (t) => {
   const { clock, steps } = begin();
   clock.setTo(noon + 3000);
-  t.equal(steps.look(), null);
+  t.equal(steps.detect(), null);
   clock.advance(60_000);
-  t.match(steps.look(), { told: 'the clock was set forward by 3 s' });
+  t.match(steps.detect(), { why: 'the clock was set forward by 3 s' });
   clock.advance(60_000);
-  t.equal(steps.look(), null);
+  t.equal(steps.detect(), null);
 });
 
 t.test("the machine's clock tells how much time has passed", async (t) => {
@@ -59,5 +59,5 @@ t.test("the machine's clock tells how much time has passed", async (t) => {
   const before = systemClock.passed();
   await new Promise((resolve) => setTimeout(resolve, 50));
   t.ok(systemClock.passed() > before);
-  t.equal(steps.look(), null);
+  t.equal(steps.detect(), null);
 });

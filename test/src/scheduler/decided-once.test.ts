@@ -43,7 +43,7 @@ const changes: ReadonlyArray<readonly [string, (bench: Bench) => Promise<unknown
       await store.db.updateTable('job_rules').set({ priority: 1 }).where('id', '=', 1).execute();
       const changedAt = { changed_at: dueAt - 100 };
       await store.db.updateTable('rule_changes').set(changedAt).where('how', 'is', null).execute();
-      await outside.look();
+      await outside.adoptAll();
     },
   ],
 ];

@@ -14,7 +14,7 @@ t.test(
   async (t) => {
     const delays = new Delays();
     const told = (dueAt: number) => delays.of(rule, dueAt)?.why ?? null;
-    delays.wasSetForward({ from: 1000, to: 9000, told: 'the clock was set forward by 8 s' });
+    delays.wasSetForward({ from: 1000, to: 9000, why: 'the clock was set forward by 8 s' });
     delays.wasAway(9500);
     delays.polledAt(9600, { waitsForSlot: true, groupWaits: new Map([['mail', 'job 7 was running']]) });
     t.equal(told(5000), 'the clock was set forward by 8 s');
@@ -22,7 +22,7 @@ t.test(
     delays.wasSetBack(2000);
     t.equal(told(5000), null);
     t.equal(told(2001), null);
-    t.equal(told(1500), 'all slots for jobs were taken', 'what was before is not known any better');
+    t.equal(told(1500), 'all job slots were taken', 'what was before is not known any better');
   },
 );
 
@@ -30,7 +30,7 @@ t.test('what is late because the database was locked says so', async (t) => {
   const bench = await openBench(t);
   bench.add('ants', nothing, everySecond);
   await bench.tasks.setup();
-  bench.tasks.begin();
+  bench.tasks.startPolling();
   const other = new Sqlite(join(bench.site.directory, 'linod.db'));
   t.teardown(() => other.close());
   other.exec('begin immediate');

@@ -22,7 +22,7 @@ t.test('a look for running and for lost jobs reads the running ones only', async
   await new Jobs(db, 'w1').running();
   const rules = new Rules(db, 'UTC', clock, 'w1');
   await new Ends(rules).giveUpLost();
-  await new Claimer(rules).unbegun([]);
+  await new Claimer(rules).notBegun([]);
   t.equal(asked.length, 3);
   for (const question of asked) {
     const steps = await planOf(store.db, question);

@@ -16,11 +16,11 @@ function fakeTasks(clock: ManualClock) {
     aborted: null as string | null,
     finish: (): void => {},
     begun: 0,
-    begin() {
+    startPolling() {
       tasks.begun++;
     },
     attended: 0,
-    async attend() {
+    async runPaused() {
       tasks.attended++;
       return new Date(clock.now() + 60_000);
     },
@@ -139,8 +139,8 @@ t.test(
     clock.advance(5000);
     await until('it is told', () => records.length === 2);
     t.same(records, [
-      'ERROR the rules cannot be read or run; trying again',
-      'INFO the rules can be read again',
+      'ERROR polling the rules failed; trying again',
+      'INFO polling the rules succeeds again',
     ]);
   },
 );

@@ -1,4 +1,4 @@
-// Due times that passed, were left out or moved, and what the ledger tells of them.
+// Due times that passed, were skipped or moved, and their ledger entries.
 
 import t from 'tap';
 import { noon, openBench } from '../../support/site.js';
@@ -140,7 +140,7 @@ for (const { is, columns, why } of others) {
     await bench.store.db.updateTable('workers').set(columns).execute();
     await bench.tasks.setup();
     bench.clock.advance(25_000);
-    bench.tasks.begin();
+    bench.tasks.startPolling();
     await bench.tasks.run();
     await bench.tasks.settled();
     t.match(await reasons(bench), [`late by 15 s: ${why}`, /^dropped 1 further/]);

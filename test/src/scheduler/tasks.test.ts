@@ -81,7 +81,7 @@ t.test('no more jobs run than there are places; who waited for one is late and s
   gates[0]?.open();
   await until('a run has ended', () => bench.tasks.running.length === 1);
   await bench.tasks.run();
-  t.same(await reasons(bench, 3), ['late by 1 min: all slots for jobs were taken']);
+  t.same(await reasons(bench, 3), ['late by 1 min: all job slots were taken']);
   for (const { open } of gates) open();
   await bench.tasks.settled();
 });

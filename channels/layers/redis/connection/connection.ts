@@ -1,68 +1,71 @@
-// One connection to Redis. ioredis makes it, makes it again and finds the master; here its failures become our errors.
+// One connection to Redis. ioredis connects, reconnects and finds the master; this file turns its failures
+// into errors of the layer.
 
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { LayerClosedError, LayerUnavailableError } from '../../../errors.js';
-import { patiently } from '../../../waiting/patience.js';
+import { waitAtMost } from '../../../waiting/wait-at-most.js';
 import { WaitingQueue } from '../../../waiting/waiting-queue.js';
 import { type ScriptCommands, scripts } from '../scripts.js';
 import type { Address } from './hosts.js';
 import { isElsewhere, isReplyError, isTemporary, type ReplyError, reasonOf, replyError } from './replies.js';
 import { watchSentinels } from './sentinel-watch.js';
 
-/** A client of a server, or of a cluster, which has the same commands. */
+/** A client of a server or of a cluster, which has the same commands. */
 export type Client = Redis & ScriptCommands;
 
 /** A server went away or came back. */
 export interface ConnectionChange {
-  /** The server's name, without anything secret. */
+  /** The server's name, without secrets. */
   readonly host: string;
   readonly connected: boolean;
-  /** Why it is away. */
+  /** The reason why it is away. */
   readonly error?: LayerUnavailableError;
 }
 
 export interface ConnectionOptions {
   readonly address: Address;
-  /** Milliseconds that `run` waits for a connection, and that one attempt to make it may take. */
+  /** The time limit in milliseconds of `run` for a connection, and of one attempt to connect. */
   readonly timeoutMs: number;
-  /** Milliseconds without any reply after which a connection with commands under way counts as dead. */
+  /** Milliseconds without a reply after which a connection with pending commands counts as dead. */
   readonly replyWithinMs: number;
-  /** Told once when the server cannot be used and once when it can again. */
+  /** Called once when the server becomes unusable, and once when it is usable again. */
   readonly onChange?: ((change: ConnectionChange) => void) | undefined;
-  /** Told with every connection that was made. */
+  /** Called for every new connection. */
   readonly onReady?: ((facts: ServerFacts) => void) | undefined;
 }
 
-/** What a server says of itself, as far as we have the right to ask. */
+/** What a server reports about itself, as far as this user may ask. */
 export interface ServerFacts {
-  /** The `maxmemory-policy` by which keys may be thrown away when memory gets short; undefined when none are. */
+  /**
+   * The `maxmemory-policy` that lets the server evict keys when memory is short; undefined if there is none.
+   */
   readonly evictionPolicy?: string | undefined;
-  /** Its clock, in ms since 1970, with this machine's before it was asked and after. */
+  /** Its clock in milliseconds since 1970, with this machine's clock before and after the question. */
   readonly clock?:
     | { readonly serverMs: number; readonly askedAt: number; readonly toldAt: number }
     | undefined;
 }
 
-/** So many callers of `run` may wait for a connection; more are refused at once. */
+/** The most callers of `run` that wait for a connection; more are refused at once. */
 const maxWaiting = 1000;
 const firstRetryMs = 50;
 const longestRetryMs = 2000;
 
 /**
- * Opens with the first use and comes back for ever when it is lost; a server that loads its data or is a read-only
- * replica counts as away. A command is sent once or not at all, never again after a reconnect: only its sender can
- * know whether it may be done twice.
+ * Connects on first use, and always reconnects. A server that loads its data or is a read-only replica counts
+ * as away. A command is sent at most once, never again after a reconnect: only its caller knows whether it
+ * may run twice.
  */
 export class Connection {
   readonly #options: ConnectionOptions;
   #client: Client | undefined;
   #opening: Promise<void> | undefined;
-  /** Whether the server of the connection that there is can be used. */
+  /** Whether the server of the current connection is usable. */
   #isWelcome = false;
   readonly #arrivals = new WaitingQueue<Client>();
   #failures = 0;
-  /** What was last wrong. */
+  /** The last problem. */
   #problem: Error | undefined;
   #isAway = false;
   #heardAt: number | undefined;
@@ -74,33 +77,36 @@ export class Connection {
     this.#options = options;
   }
 
-  /** Whether a command can be sent at once. */
+  /** Whether a command can be sent now. */
   get isReady(): boolean {
     return this.#isWelcome && this.#client?.status === 'ready';
   }
 
-  /** Whether it was tried to reach the server, in vain or until it was lost. */
+  /** Whether a connection has failed or was lost. */
   get isAway(): boolean {
     return this.#isAway;
   }
 
-  /** When the server last let us in or answered, in ms of this process's clock. */
+  /** When the server last accepted the connection or answered, in milliseconds of `performance.now`. */
   get heardAt(): number | undefined {
     return this.#heardAt;
   }
 
-  /** The server has answered, or sent something by itself. `run` notes that by itself. */
+  /** Notes an answer or a message of the server. `run` does this itself. */
   noteHeard(): void {
     this.#heardAt = performance.now();
   }
 
-  /** Waits for the connection, for ever. @throws LayerUnavailableError when the server lets us in no more */
+  /**
+   * Waits for the connection without a limit. @throws LayerUnavailableError when the server refuses access
+   * for good
+   */
   async ready(signal?: AbortSignal): Promise<Client> {
     if (this.#isClosed) throw new LayerClosedError();
     if (this.#client !== undefined && this.isReady) return this.#client;
     const arrived = this.#arrivals.take(signal);
     this.#opening ??= this.#open().catch((error: unknown) => {
-      // Its package was removed under the process, as by a deployment.
+      // The package was removed while the process runs, as in a deployment.
       this.#opening = undefined;
       this.#arrivals.fail(error);
     });
@@ -108,7 +114,7 @@ export class Connection {
   }
 
   /**
-   * Runs a command, waiting for the connection within the set time.
+   * Runs a command, after waiting for the connection within the time limit.
    *
    * @throws LayerUnavailableError when there is none, when the reply does not come, or when Redis refuses
    */
@@ -124,19 +130,22 @@ export class Connection {
       return reply;
     } catch (error) {
       if (this.#isClosed) throw new LayerClosedError();
-      // An abort says that nothing was done, which of a command that was sent nobody knows.
+      // An abort promises that nothing was done, which is unknown for a sent command.
       if (!isSent) signal?.throwIfAborted();
       if (error instanceof TypeError) throw error;
       if (isReplyError(error) && isElsewhere(error)) this.#problem = error;
-      // A caller that tries again at once must not keep the event loop from seeing that the connection has ended.
+      // A caller that retries at once must not keep the event loop from noticing the lost connection.
       await turn();
       throw error instanceof LayerUnavailableError ? error : this.unavailable(error);
     }
   }
 
-  /** Makes an error of whatever the client library says, without the command's arguments, which may be secret. */
+  /**
+   * Turns an error of the client library into an error of the layer, without the command's arguments, which
+   * may be secret.
+   */
   unavailable(error: unknown): LayerUnavailableError {
-    // What the library says of a command whose connection broke is about its own retries.
+    // For a broken connection the library reports only its own retries.
     const why = isReplyError(error) ? error : (this.#problem ?? new Error(this.#withoutAnswer()));
     const { name } = this.#options.address;
     if (!isReplyError(why))
@@ -147,7 +156,7 @@ export class Connection {
     });
   }
 
-  /** Ends the connection, and whoever waits for it or on it. Safe to call twice. */
+  /** Closes the connection and ends all waits. Safe to call twice. */
   close(): void {
     this.#isClosed = true;
     this.#arrivals.fail(new LayerClosedError());
@@ -166,12 +175,12 @@ export class Connection {
   async #readySoon(signal: AbortSignal | undefined): Promise<Client> {
     if (this.#arrivals.waiting >= maxWaiting) throw this.unavailable(undefined);
     const { timeoutMs } = this.#options;
-    const [client] = await patiently(timeoutMs, signal, async (signal) => [await this.ready(signal)]);
+    const [client] = await waitAtMost(timeoutMs, signal, async (signal) => [await this.ready(signal)]);
     if (client === undefined) throw this.unavailable(undefined);
     return client;
   }
 
-  /** What is sent in one turn of the event loop goes to the socket in one piece. */
+  /** The commands of one turn of the event loop go to the socket together. */
   #cork({ stream }: Client): void {
     // A cluster has no stream of its own.
     if (this.#isCorked || stream === undefined) return;
@@ -196,7 +205,7 @@ export class Connection {
       this.#isWelcome = false;
       this.#reportAway();
     });
-    // Its failure is told by an event.
+    // An event reports the failure.
     client.connect().catch(() => undefined);
   }
 
@@ -245,11 +254,11 @@ export class Connection {
     if (isFromSentinel) this.#reportAway();
     if (!isReplyError(error) || isTemporary(error)) return;
     this.#arrivals.fail(this.unavailable(error));
-    // As for a database that does not exist, after which the library would go on in database 0.
+    // For example a database that does not exist: the library would go on in database 0.
     client.disconnect(true);
   }
 
-  /** The connection is made: whether the server can be used it says itself. */
+  /** A new connection: checks whether the server is usable. */
   async #enter(client: Client): Promise<void> {
     try {
       const askedAt = Date.now();
@@ -305,11 +314,11 @@ function factsOf(info: string, askedAt: number): ServerFacts {
 
 function retryAfterMs(failures: number): number {
   const delayMs = Math.min(firstRetryMs * 2 ** Math.min(failures - 1, 16), longestRetryMs);
-  // Processes that lost the server in the same moment do not all come back in the same one.
+  // Processes that lost the server at the same moment must not all return at once.
   return delayMs * (0.75 + Math.random() / 4);
 }
 
 function textOf(error: Error): string {
-  // Where a name has several addresses, the error that joins theirs has no text, only a code.
+  // For a name with several addresses, the joined error has a code but no text.
   return error.message || ('code' in error ? String(error.code) : error.name);
 }

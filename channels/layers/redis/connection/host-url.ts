@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { HostOptions, TlsOptions } from './host-options.js';
 
-/** What is wrong with a URL, as it follows "expected … to be". */
+/** The problem of a URL. The text follows "expected … to be". */
 export class UrlProblem extends Error {}
 
 type Draft = { -readonly [K in keyof HostOptions]: HostOptions[K] };
@@ -20,8 +20,9 @@ const socketForm = /^unix:\/\/(?:(?<user>[^/]*)@)?(?<path>\/[^?#]*)?(?:\?(?<quer
  * - `redis+sentinel://[user:password@]host:port,host:port/master[/db]`, and `rediss+sentinel://`;
  * - `redis+cluster://[user:password@]host:port,host:port`, and `rediss+cluster://`.
  *
- * User and password are percent-encoded. Parameters are `db` and, for TLS, those of redis-py: `ssl_cert_reqs`,
- * `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, `ssl_check_hostname`. Files are read at once.
+ * User and password are percent-encoded. Parameters are `db` and, for TLS, those of redis-py:
+ * `ssl_cert_reqs`, `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, `ssl_check_hostname`. Files are read at
+ * once.
  *
  * Source: docs/reference/wire.md section 7; redis-py, `ConnectionPool.from_url`.
  * @throws UrlProblem
@@ -100,7 +101,7 @@ const tlsReaders: Readonly<Record<string, TlsReader>> = {
     isFirst(value, name, ['true', 'false']) ? {} : { checkServerIdentity: () => undefined },
 };
 
-/** Whether a parameter has the first of the two values that are allowed. */
+/** Whether a parameter has the first of its two allowed values. */
 function isFirst(value: string, name: string, allowed: readonly [string, string]): boolean {
   const index = allowed.indexOf(value.toLowerCase());
   if (index < 0) throw new UrlProblem(`a URL whose ${name} is ${allowed.join(' or ')}`);

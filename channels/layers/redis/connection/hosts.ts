@@ -1,4 +1,4 @@
-// The option `hosts` of the layers on Redis, in all the forms that it has in the original.
+// The option `hosts` of the Redis layers, in all forms that channels_redis accepts.
 
 import type { RedisOptions } from 'ioredis';
 import * as v from 'valibot';
@@ -6,16 +6,16 @@ import { InvalidOptionError } from '../../../errors.js';
 import type { HostOptions, TlsOptions } from './host-options.js';
 import { parseUrl, UrlProblem } from './host-url.js';
 
-/** What the client library needs to connect. */
-export type Endpoint = Pick<RedisOptions, Access | Place | Sentinels>;
+/** The connection options of the client library. */
+export type Endpoint = Pick<RedisOptions, Access | ServerAddress | Sentinels>;
 
 type Access = 'username' | 'password' | 'db' | 'tls';
-type Place = 'host' | 'port' | 'path' | 'sentinels' | 'name';
+type ServerAddress = 'host' | 'port' | 'path' | 'sentinels' | 'name';
 type Sentinels = 'enableTLSForSentinelMode' | 'sentinelUsername' | 'sentinelPassword' | 'sentinelTLS';
 
 /** A host of a layer: a server, a master that Sentinels know, or a cluster. */
 export interface Address {
-  /** What people call it: host and port, or the socket's path; nothing secret. Only this may be printed. */
+  /** Its name for people: host and port, or the socket's path. It contains no secret. Print only this. */
   readonly name: string;
   readonly options: Endpoint;
   /** Some nodes of a cluster. */
@@ -32,7 +32,7 @@ const defaultUrl = 'redis://localhost:6379';
 
 const text = v.string();
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
-/** What follows the port is ignored, as in Python. */
+/** Anything after the port is ignored, as in Python. */
 const server = v.tuple([text, port]);
 const servers = v.pipe(v.array(server), v.nonEmpty());
 const tls = v.union([v.boolean(), v.looseObject({})]);
@@ -55,7 +55,7 @@ const hostOptions = v.strictObject({
 });
 
 /**
- * Reads the option: nothing or an empty list means `redis://localhost:6379`. All keys of the layer begin with `prefix`.
+ * Reads the option. Default: `redis://localhost:6379`. All keys of the layer begin with `prefix`.
  *
  * Source: docs/reference/wire.md section 7.
  * @throws InvalidOptionError, which shows no password
@@ -131,7 +131,7 @@ function tlsOf({ tls }: Pick<HostOptions, 'tls'>): TlsOptions | undefined {
   return tls === false ? undefined : tls;
 }
 
-/** Without what is undefined, which would hide the client library's defaults. */
+/** Removes undefined values, which would hide the client library's defaults. */
 function defined(options: { readonly [K in keyof Endpoint]: Endpoint[K] | undefined }): Endpoint {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
@@ -147,16 +147,16 @@ function namesOf(servers: Servers): string {
   return servers.map(([host, port]) => `${host}:${port}`).join(',');
 }
 
-/** What an error shows: a URL without user and password, of anything else its kind. */
+/** The text for an error: a URL without user and password, or the kind of another value. */
 function shown(entry: unknown): string {
-  // What is no URL may be a password as a whole.
+  // A text that is not a URL may be a password.
   if (typeof entry === 'string')
     return entry.includes('://') ? entry.replace(/\/\/.*@/s, '//***@') : 'a text without ://';
   return Array.isArray(entry) ? 'a list' : entry === null ? 'null' : `a ${typeof entry}`;
 }
 
 /**
- * The index of the host for a name: its CRC-32, of which the lower twelve bits are shared out evenly.
+ * The index of the host for a name: its CRC-32, whose lower twelve bits are distributed evenly.
  *
  * Source: docs/reference/wire.md section 7; `_consistent_hash` of channels_redis.
  */
@@ -164,7 +164,7 @@ export function shardOf(name: string, hosts: number): number {
   return hosts === 1 ? 0 : Math.floor(((crc32(Buffer.from(name)) & 0xfff) * hosts) / 4096);
 }
 
-/** Not zlib's, which is younger than Node.js 20. */
+/** Node.js 20 has no crc32 in zlib. */
 function crc32(bytes: Uint8Array): number {
   let crc = 0xffff_ffff;
   for (const byte of bytes) {

@@ -1,4 +1,4 @@
-// The options of the layers on Redis.
+// The options of the Redis layers.
 
 import { hostname } from 'node:os';
 import type { CodecOptions } from '../../../codec/codec.js';
@@ -7,58 +7,58 @@ import type { LayerOptions } from '../../../layer.js';
 import type { ConnectionChange, ServerFacts } from './connection.js';
 import type { Host as HostOption } from './hosts.js';
 
-/** Something about a server, or between it and this machine, that has to be put right. */
+/** A problem of a server, or between it and this machine, that needs repair. */
 export interface LayerWarning {
   /**
    * - `may-evict`: when the server's memory gets short it throws away keys, and with them messages;
    * - `clock-differs`: the server's clock and this machine's are more than 10 s apart.
    */
   readonly code: 'may-evict' | 'clock-differs';
-  /** The server's name, without anything secret. */
+  /** The server's name, without secrets. */
   readonly host: string;
-  /** A sentence for the maintainer: what it is and what to do. */
+  /** A sentence for the maintainer: the problem and the remedy. */
   readonly text: string;
 }
 
 /**
- * Options of `RedisChannelLayer`. Peers must agree on `hosts`, `prefix`, `randomPrefixLength`, `serializer` and
- * `symmetricEncryptionKeys`.
+ * Options of `RedisChannelLayer`. Peers must agree on `hosts`, `prefix`, `randomPrefixLength`, `serializer`
+ * and `symmetricEncryptionKeys`.
  */
 export interface RedisLayerOptions extends LayerOptions, CodecOptions {
   /**
-   * Servers: URLs, pairs of host and port, or objects; see `RedisHost`. Default `['redis://localhost:6379']`. Several
-   * share the channels between them, by their order: see docs/explanation/channels.md.
+   * Servers: URLs, pairs of host and port, or objects; see `RedisHost`. Default `['redis://localhost:6379']`.
+   * Several share the channels between them, by their order: see docs/explanation/channels.md.
    */
   readonly hosts?: readonly HostOption[] | undefined;
-  /** What all keys begin with, without a separator. Default `asgi`. */
+  /** The prefix of all keys, without a separator. Default `asgi`. */
   readonly prefix?: string | undefined;
-  /** Random bytes before each message, which keep equal messages apart. Default 12. */
+  /** Random bytes before each message, so that equal messages differ. Default 12. */
   readonly randomPrefixLength?: number | undefined;
-  /** Milliseconds until a call gives Redis up: once for the connection, once for the reply. Default 2,000. */
+  /** Time limit of a call in milliseconds: once for the connection, once for the reply. Default 2,000. */
   readonly timeoutMs?: number | undefined;
   /**
-   * Milliseconds after which a wait for messages is begun anew. A connection that has died without a word is noticed
-   * so long after its last reply and `timeoutMs` more, at most 5 s. From 10 to 60,000; default 10,000.
+   * Milliseconds after which a blocked read is started again. A dead connection is noticed this long after
+   * its last reply, plus `timeoutMs` of at most 5 s. From 10 to 60,000; default 10,000.
    */
   readonly blockMs?: number | undefined;
-  /** Told once when a server goes away and once when it is back. Must not throw. */
+  /** Called once when a server goes away and once when it is back. Must not throw. */
   readonly onConnection?: ((change: ConnectionChange) => void) | undefined;
-  /** Told once of each thing that is wrong with a server, when a connection to it is made. Must not throw. */
+  /** Called once for each problem of a server, on a new connection. Must not throw. */
   readonly onWarning?: ((warning: LayerWarning) => void) | undefined;
 }
 
-/** Clocks that are less apart do no harm. */
+/** Smaller clock differences do no harm. */
 const clockSlackMs = 10_000;
 
-/** Makes a listener to connections that tells each warning once. */
+/** Returns a listener for new connections that reports each warning once. */
 export function warnOnce(
   host: string,
   onWarning: (warning: LayerWarning) => void,
 ): (facts: ServerFacts) => void {
-  const told = new Set<LayerWarning['code']>();
+  const warned = new Set<LayerWarning['code']>();
   const warn = (code: LayerWarning['code'], text: string) => {
-    if (!told.has(code)) onWarning({ code, host, text });
-    told.add(code);
+    if (!warned.has(code)) onWarning({ code, host, text });
+    warned.add(code);
   };
   return ({ evictionPolicy, clock }) => {
     if (evictionPolicy !== undefined)
@@ -75,7 +75,7 @@ export function warnOnce(
   };
 }
 
-/** `90 s behind`; undefined where they may agree: the answer may have been long on its way. */
+/** Returns `90 s behind`; undefined if the clocks may agree, since the answer may have been slow. */
 function clockDifference({
   serverMs,
   askedAt,

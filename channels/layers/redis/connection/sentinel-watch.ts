@@ -1,4 +1,4 @@
-// Tells when Sentinels have made another server the master. The old one may go on as a master for ten seconds, or hang.
+// Notices when Sentinels have chosen another master. The old master may go on for a while, or hang.
 
 import type { Redis } from 'ioredis';
 import type { Endpoint } from './hosts.js';
@@ -7,7 +7,7 @@ const channel = '+switch-master';
 const retryMs = 2000;
 
 /**
- * Listens to all Sentinels of an address, through their restarts. One that is away is made up for by the others.
+ * Listens to all Sentinels of an address, also after their restarts.
  *
  * @returns ends it
  */

@@ -1,34 +1,35 @@
-// The time of a layer on Redis: the server's, since the clocks of machines may differ by more than a message lives.
+// The clock of a Redis layer: the server's, since the clocks of machines may differ by more than a message's
+// expiry.
 
 /**
- * Scripts ask the server for the time, so that all processes date and expire messages by one clock. What is decided here, such
- * as the age of a message that a blocked read brought, goes by what the server last said.
+ * Scripts ask the server for the time, so that all processes use one clock. Decisions in this process, such
+ * as the age of a popped message, use the server's last reported time.
  */
 export class ServerClock {
   readonly #given: (() => number) | undefined;
-  #told: { readonly serverMs: number; readonly at: number } | undefined;
+  #reported: { readonly serverMs: number; readonly at: number } | undefined;
 
-  /** @param given a clock that counts in place of the server's, for tests */
+  /** @param given a clock that replaces the server's, for tests */
   constructor(given: (() => number) | undefined) {
     this.#given = given;
   }
 
-  /** Milliseconds since 1970; by this machine's clock until the server has told its time. */
+  /** Milliseconds since 1970, by this machine's clock until the server has reported its time. */
   readonly now = (): number => {
     if (this.#given !== undefined) return this.#given();
-    if (this.#told === undefined) return Date.now();
-    // A clock of this machine that is set anew changes nothing.
-    return this.#told.serverMs + performance.now() - this.#told.at;
+    if (this.#reported === undefined) return Date.now();
+    // Setting this machine's clock changes nothing.
+    return this.#reported.serverMs + performance.now() - this.#reported.at;
   };
 
-  /** What a script is given as the time, in seconds; empty text for the server's own. */
+  /** The time argument of scripts, in seconds; empty for the server's own time. */
   get argument(): number | '' {
     return this.#given === undefined ? '' : this.#given() / 1000;
   }
 
-  /** A reply said what time it is there. */
+  /** Notes the server's time from a reply. */
   learn(serverMs: number): void {
-    this.#told = { serverMs, at: performance.now() };
+    this.#reported = { serverMs, at: performance.now() };
   }
 }
 

@@ -533,7 +533,7 @@ t.test('a file that cannot be used', async (t) => {
     await layer.send('channel', message);
     await layer.close();
     raw(t, path).pragma('user_version = 7');
-    await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 5/ });
+    await refuses(t, path, { message: /has schema version 7, but this version of linod knows only 6/ });
   });
 
   await t.test(
@@ -546,7 +546,7 @@ t.test('a file that cannot be used', async (t) => {
       raw(t, layer.path).pragma('user_version = 7');
       const expected = {
         ...unavailable,
-        message: /has schema version 7, but this version of linod knows only 5/,
+        message: /has schema version 7, but this version of linod knows only 6/,
       };
       await t.rejects(layer.send('other', message), expected);
       await t.rejects(layer.sendMany('other', [message, message]), expected);
@@ -556,7 +556,7 @@ t.test('a file that cannot be used', async (t) => {
       await t.rejects(layer.flush(), expected);
       await t.rejects(leased.ack(), expected);
       t.equal(rows(t, layer.path, 'channel'), 1);
-      raw(t, layer.path).pragma('user_version = 5');
+      raw(t, layer.path).pragma('user_version = 6');
       t.strictSame(await layer.receive('channel'), message);
       t.equal(await leased.ack(), true);
     },

@@ -165,7 +165,7 @@ t.test('a rule that runs after another is due when the other is done', async (t)
   t.equal(mostRunning.count, 1);
 });
 
-t.test('a run ends at its time-out, and starts no follower', async (t) => {
+t.test('a run ends at its timeout, and starts no follower', async (t) => {
   const { named } = await simulated(t, {
     rules: {
       long: { startDatetime: 'T13:00:00', takesMs: hourMs, timeoutSeconds: 60 },

@@ -95,7 +95,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
       provoke: async (t) => {
         const bench = await withTick(t);
         bench.clock.advance(25_000);
-        bench.tasks.begin();
+        bench.tasks.startPolling();
         await runAfter(bench, 0);
         return bench;
       },
@@ -160,7 +160,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         await runAfter(bench, 0);
         return bench;
       },
-      sentence: /^60 late: run late, by 20 s: all slots for jobs were taken; job \d was done/,
+      sentence: /^60 late: run late, by 20 s: all job slots were taken; job \d was done/,
     },
     {
       when: 'the clock is set forward',
@@ -272,7 +272,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
         await runAfter(bench, 0);
         return bench;
       },
-      sentence: '60 skipped: not run: too late: all slots for jobs were taken',
+      sentence: '60 skipped: not run: too late: all job slots were taken',
     },
     {
       when: 'the clock was set forward over a time that is not made up for',
@@ -334,7 +334,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
       provoke: async (t) => {
         const bench = await withTick(t, { misfire: 'skip' });
         bench.clock.advance(38_000);
-        bench.tasks.begin();
+        bench.tasks.startPolling();
         await runAfter(bench, 0);
         return bench;
       },
@@ -451,7 +451,7 @@ const cases: Readonly<Record<Reason, readonly Case[]>> = {
     {
       when: "a run's worker is gone",
       provoke: (t) => withLostRun(t, {}),
-      sentence: '10 lost: lost: job 1: worker w1 ended meanwhile: nothing is known of it',
+      sentence: '10 lost: lost: job 1: worker w1 ended meanwhile: the reason is unknown',
     },
   ],
   cancelled: [

@@ -34,12 +34,12 @@ t.test('a rule that is changed in the database is due as if it had been edited',
   const bench = await openBench(t);
   bench.add('report', nothing, every10);
   await bench.tasks.setup();
-  t.equal(await bench.outside.look(), false, 'what linod changes itself is not from outside');
+  t.equal(await bench.outside.adoptAll(), false, 'what linod changes itself is not from outside');
   bench.clock.advance(9000);
   await byHand(bench, { every: 4, job_group: 'mail', priority: 3 });
   bench.clock.advance(500);
-  t.equal(await bench.outside.look(), true);
-  t.equal(await bench.outside.look(), false);
+  t.equal(await bench.outside.adoptAll(), true);
+  t.equal(await bench.outside.adoptAll(), false);
   t.match(await bench.rules.get(1), { every: 4, nextDueAt: new Date(noon + 12_000) });
   t.match(await bench.store.db.selectFrom('job_rules').selectAll().executeTakeFirst(), {
     due_group: 'mail',
@@ -61,11 +61,11 @@ t.test(
     bench.add('report', nothing, { startDatetime: 'T20:00:00' });
     await bench.tasks.setup();
     await byHand(bench, { start_datetime: 'T11:00:00' });
-    await bench.outside.look();
+    await bench.outside.adoptAll();
     t.same((await bench.rules.get(1)).nextDueAt, new Date(noon + 23 * 3_600_000), 'eleven has passed today');
     await byHand(bench, { start_datetime: 'T13:00:00' });
     bench.clock.advance(2 * 3_600_000);
-    await bench.outside.look();
+    await bench.outside.adoptAll();
     t.same((await bench.rules.get(1)).nextDueAt, new Date(noon + 3_600_000), 'nobody looked meanwhile');
   },
 );
@@ -91,7 +91,7 @@ t.test('a bad value in the database cancels its rule and no other, and says what
   bench.add('good', nothing, every10);
   await bench.tasks.setup();
   for (const [i, [columns]] of bad.entries()) await byHand(bench, columns, i + 1);
-  await bench.outside.look();
+  await bench.outside.adoptAll();
   const rules = await bench.rules.list();
   for (const [i, [columns, problem]] of bad.entries()) {
     const what = JSON.stringify(columns);
@@ -110,7 +110,7 @@ t.test('a bad value in the database cancels its rule and no other, and says what
   t.match(rules.at(-1), { cancelled: false, nextDueAt: new Date(noon + 10_000) });
   t.equal((await bench.tasks.status()).length, bad.length + 1, 'all of them can be shown');
   await byHand(bench, { every_unit: 'hourly' });
-  await bench.outside.look();
+  await bench.outside.adoptAll();
   t.match(await bench.rules.resume(1), { cancelled: false, everyUnit: 'hourly' }, 'a good value helps');
 });
 
@@ -120,13 +120,13 @@ t.test('a rule can be cancelled and resumed in the database', async (t) => {
   await bench.tasks.setup();
   await byHand(bench, { cancelled_at: noon });
   t.equal((await bench.rules.get(1)).nextDueAt, null, 'at once, before anybody has looked');
-  await bench.outside.look();
+  await bench.outside.adoptAll();
   t.match(await bench.rules.get(1), { cancelledBy: 'person', cancelledReason: 'in the database' });
   bench.clock.advance(60_000);
   await bench.tasks.setup();
   t.match(await bench.rules.get(1), { cancelled: true }, 'a set-up leaves what a person has cancelled');
   await byHand(bench, { cancelled_at: null });
-  await bench.outside.look();
+  await bench.outside.adoptAll();
   t.match(await bench.rules.get(1), {
     cancelled: false,
     cancelledBy: null,
@@ -157,7 +157,7 @@ t.test('a rule that is made in the database comes due', async (t) => {
     .values({ seqno: 2, name: 'another', procedure, suggestion, created_at: noon, every: 3 })
     .execute();
   await dateBack(bench);
-  await bench.outside.look();
+  await bench.outside.adoptAll();
   t.match(await bench.rules.get(2), { name: 'another', nextDueAt: new Date(noon + 3000) });
 });
 
@@ -167,8 +167,8 @@ t.test('a rule that is deleted in the database troubles nobody', async (t) => {
   await bench.tasks.setup();
   await byHand(bench, { every: 4 });
   await bench.store.db.deleteFrom('job_rules').execute();
-  t.equal(await bench.outside.look(), true);
-  t.equal(await bench.outside.look(), false);
+  t.equal(await bench.outside.adoptAll(), true);
+  t.equal(await bench.outside.adoptAll(), false);
 });
 
 t.test('an edit by command before anybody has looked keeps the change in the database apart', async (t) => {
@@ -182,7 +182,7 @@ t.test('an edit by command before anybody has looked keeps the change in the dat
     { how: 'database', changes: [{ field: 'every', before: null, after: 4 }] },
     { how: 'command', by: 'ann', changes: [{ field: 'name' }] },
   ]);
-  await bench.outside.look();
+  await bench.outside.adoptAll();
   t.match(await bench.history.undo(1, 1), { name: 'report', every: 10 });
 });
 
@@ -196,7 +196,7 @@ t.test(
     await bench.rules.resume(1);
     await byHand(bench, { every: 4 });
     await bench.rules.edit(1, { priority: 3 });
-    await bench.outside.look();
+    await bench.outside.adoptAll();
     const changes = (await bench.history.list(1)).map(({ how, changes }) => [
       how,
       ...changes.map(({ field }) => field),

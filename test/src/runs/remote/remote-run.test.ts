@@ -60,7 +60,7 @@ for (const kind of kinds) {
     bench.clock.advance(5000);
     await bench.tasks.settled();
     const jobs = await jobsByName(bench);
-    const late = 'ended at its time-out of 2 h; ';
+    const late = 'ended at its timeout of 2 h; ';
     t.match(jobs, {
       leave: {
         status: 'failed',
@@ -82,7 +82,7 @@ for (const kind of kinds) {
       ignore: {
         status: 'timeout',
         cause: kind === 'process' ? 'SIGKILL' : 'terminated',
-        message: /^ended at its time-out of 2 h; it did not react within 5 s, and its \w+ was killed\n/,
+        message: /^ended at its timeout of 2 h; it did not react within 5 s, and its \w+ was killed\n/,
       },
       obey: {
         status: 'timeout',
@@ -125,7 +125,7 @@ for (const kind of kinds) {
     }
   });
 
-  t.test(`what a ${kind} takes to start does not count against the time-out of its run`, async (t) => {
+  t.test(`what a ${kind} takes to start does not count against the timeout of its run`, async (t) => {
     const bodies = { quick: `ar.info('quick')`, wait: `ar.info('waiting'); await forever();` };
     const bench = await openRemote(t, kind, bodies, { timeoutSeconds: 10 });
     await request(bench, 'quick', 'wait');
@@ -139,7 +139,7 @@ for (const kind of kinds) {
     });
     t.match(await jobsByName(bench), {
       quick: { status: 'done' },
-      wait: { status: 'timeout', message: /^ended at its time-out of 10 s; / },
+      wait: { status: 'timeout', message: /^ended at its timeout of 10 s; / },
     });
   });
 
@@ -221,7 +221,7 @@ t.test('a run that is given no time to end is not said to have stood still', asy
       status: 'timeout',
       cause: 'SIGKILL',
       message:
-        'ended at its time-out of 2 h; it was given no time, and its process was killed\nthe last that it logged:\n    INFO waiting',
+        'ended at its timeout of 2 h; it was given no time, and its process was killed\nthe last that it logged:\n    INFO waiting',
     },
   });
 });

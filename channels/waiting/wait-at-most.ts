@@ -1,31 +1,31 @@
-// A wait that ends in peace after some time.
+// A wait with a time limit.
 
-/** The reason of an abort that only says that the time is over. */
-export const timeOver = new Error('the time is over');
+/** The abort reason at the time limit. */
+export const timeLimitReached = new Error('the wait reached its time limit');
 
 /**
- * Does something that waits, for at most `waitMs` milliseconds (undefined: for ever; 0: some turns of the event loop,
- * in which a layer on this machine looks at what it has); then its signal is aborted and the result is an empty
- * list. What it resolves with after the abort counts all the same, so nothing is lost.
+ * Runs `work` for at most `waitMs` milliseconds; undefined is no limit, 0 is a few turns of the event loop.
+ * At the limit it aborts the signal of `work` and returns an empty list. If `work` still resolves, its result
+ * counts, so that no message is lost.
  *
- * @throws what `work` throws, and the reason of the outer `signal`
+ * @throws the errors of `work`, and the reason of the outer `signal`
  */
-export async function patiently<T>(
+export async function waitAtMost<T>(
   waitMs: number | undefined,
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal | undefined) => Promise<T[]>,
 ): Promise<T[]> {
   if (waitMs === undefined) return work(signal);
   if (signal?.aborted) throw signal.reason;
-  const patience = new AbortController();
-  const end = () => patience.abort(timeOver);
+  const limited = new AbortController();
+  const end = () => limited.abort(timeLimitReached);
   const cancel = waitMs === 0 ? afterTurns(3, end) : afterMs(waitMs, end);
-  const onAbort = () => patience.abort(signal?.reason);
+  const onAbort = () => limited.abort(signal?.reason);
   signal?.addEventListener('abort', onAbort);
   try {
-    return await work(patience.signal);
+    return await work(limited.signal);
   } catch (error) {
-    if (error === timeOver) return [];
+    if (error === timeLimitReached) return [];
     throw error;
   } finally {
     cancel();

@@ -1,14 +1,14 @@
-// Tells those who wait that something changed; they look for themselves what it was.
+// Wakes waiters when something has changed. They check themselves what it was.
 
-export class Bell {
+export class Notifier {
   readonly #waits = new Set<() => void>();
 
-  /** Wakes all who wait now. */
-  ring(): void {
+  /** Wakes all current waiters. */
+  notify(): void {
     for (const wake of [...this.#waits]) wake();
   }
 
-  /** Resolves at the next ring, or when the signal is aborted. */
+  /** Resolves at the next `notify`, or when the signal is aborted. */
   wait(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
