@@ -84,7 +84,7 @@ export interface Circumstances {
 const startToleranceMs = 1000;
 
 /** What a rule or a request waits for when no more jobs may run. */
-export const allSlotsTaken = 'all slots for jobs were taken';
+export const allSlotsTaken = 'all job slots were taken';
 
 const workerWasBusy = 'the worker was busy or asleep';
 const noWorkerRan = 'no worker ran the rules';
