@@ -22,6 +22,12 @@ const systemNeeds = [
     isThere: () =>
       succeeds('/usr/bin/python3', ['-c', 'import channels.worker, channels_redis.core, cryptography']),
   },
+  {
+    packages: ['python3-daphne'],
+    isThere: () => succeeds('/usr/bin/python3', ['-c', 'import daphne.server']),
+  },
+  { packages: ['chromium'], isThere: () => existsSync('/usr/bin/chromium') },
+  { packages: ['nginx-light'], isThere: () => existsSync('/usr/sbin/nginx') },
   // The tests start their own servers, not the one of the package.
   { packages: ['postgresql'], isThere: () => succeeds('sh', ['-c', 'ls /usr/lib/postgresql/*/bin/initdb']) },
   { packages: ['logrotate'], isThere: () => succeeds('/usr/sbin/logrotate', ['--version']) },

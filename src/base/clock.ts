@@ -8,8 +8,8 @@ export type { Clock };
 /** A clock with a steady counterpart, which shows when the clock was set. */
 export interface SteadyClock extends Clock {
   /**
-   * How many ms have passed since some instant, also while the machine slept. It does not matter that
-   * somebody sets the clock, where the system tells it apart, as Linux does.
+   * How many ms have passed since some instant, also while the machine slept. On Linux, setting the clock does
+   * not change it.
    */
   passed(): number;
 }

@@ -13,8 +13,8 @@ const maxDepth = 20;
 
 /**
  * JSON of the fields in one line. Never throws, and costs no more for a gigabyte than for a record's 64 kB:
- * what JSON does not have (big integers, cycles, errors, what throws when it is read) is told in its place,
- * and what is too much is counted.
+ * values that JSON does not have (big integers, cycles, errors, getters that throw) become a short text, and
+ * what is too much is counted.
  */
 export function stringifyFields(fields: Fields): string {
   try {

@@ -48,8 +48,8 @@ export interface BaseRequest<Args = unknown> {
   /** Says how far the run has come; `linod job N` shows it. `total` makes a percentage of it. */
   progress(done: number, total?: number, text?: string): void;
   /**
-   * Keeps a value for the next attempt, should this one fail or be lost. It is stored when this resolves, in
-   * place of the one before.
+   * Keeps a value for the next attempt, should this one fail or be lost. It is stored when this resolves, and
+   * replaces the one before.
    *
    * @param value anything that JSON can say, up to 1 MiB; `null` to forget it
    * @param tx keeps it within this transaction, together with what else that writes

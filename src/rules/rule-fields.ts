@@ -79,8 +79,8 @@ const kinds = {
 };
 
 /**
- * What is wrong with an override, as a sentence without its subject; null when nothing is, as far as one
- * field tells. The recurrence checks its fields together.
+ * What is wrong with an override, as a sentence without its subject; null when this
+ * field alone is right. The recurrence checks its fields together.
  */
 export function problemOf(field: RuleField, value: unknown): string | null {
   if (isPolicyName(field)) return policyProblem(field, value);

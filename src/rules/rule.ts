@@ -230,7 +230,7 @@ export class JobRule {
     return this.recurrence.nextAfter(instant) !== null && this.dueTimes.nextAfter(instant) === null;
   }
 
-  /** What the ledger is to be told of the times between two due times, in ms since 1970; see {@link DueTimes.skippedOrMovedBetween}. */
+  /** The ledger entries of the times between two due times, in ms since 1970; see {@link DueTimes.skippedOrMovedBetween}. */
   skippedOrMovedBetween(from: number, to: number): Entry[] {
     return this.policies.runAfter === '' ? this.dueTimes.skippedOrMovedBetween(from, to) : [];
   }

@@ -204,7 +204,7 @@ function procedureFiles(path: string, optional: string): string[] {
 
 /**
  * A loader's error in one line, with the location: the line of the site's own file that threw, or where a parser
- * stopped, which tells that itself: ` /srv/mysite/linod.config.ts:3:10`.
+ * stopped, whose message names it already: ` /srv/mysite/linod.config.ts:3:10`.
  */
 function headline(error: unknown, directory: string): string {
   const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : '';

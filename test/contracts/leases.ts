@@ -74,7 +74,7 @@ const contract: Contract = {
     const layer = await open();
     await layer.send('after', numbered(1));
     const leased = await lease(layer, 'after', 1);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await passed(10);
     const counted = await leased.ack();
     const again = await layer.receiveMany('after', { lease: longMs, waitMs: shortMs });
     t.equal(again.length, counted ? 0 : 1);
@@ -240,7 +240,7 @@ const contract: Contract = {
     for (const leased of await leaseMany(layer, 'many', 3, longMs)) await leased.release();
     await layer.send('many', numbered(3));
     t.match(await lease(layer, 'many', longMs), { message: { n: 3 } });
-    await new Promise((resolve) => setTimeout(resolve, 3100));
+    await passed(3100);
     t.match(await receive(layer, 'many.dead'), { message: { n: 1 } });
     t.match(await receive(layer, 'many.dead'), { message: { n: 2 } });
     t.match(
@@ -417,10 +417,16 @@ async function kill(
   });
 }
 
+/** Waits until leases or messages of so many ms are over: nothing but the clock shows that. */
+async function passed(ms: number): Promise<void> {
+  const endsAt = Date.now() + ms;
+  await until('their time is over', () => Date.now() > endsAt);
+}
+
 /** Has leases end, each as soon as it can, and waits until they have. */
 async function endSoon(batch: readonly Leased[]): Promise<void> {
   for (const leased of batch) await leased.extend(1);
-  await new Promise((resolve) => setTimeout(resolve, shortMs));
+  await passed(shortMs);
 }
 
 /** Takes one message on lease, or fails the test when there is none. */

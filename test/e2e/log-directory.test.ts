@@ -15,12 +15,12 @@ for (let n = 1; n <= 1000; n++) logger.info('record ' + n);
 createInterface(process.stdin).on('line', () => process.stdin.destroy());
 `;
 
-const hindrances: ReadonlyArray<readonly [what: string, hinder: (path: string) => void]> = [
+const obstacles: ReadonlyArray<readonly [what: string, hinder: (path: string) => void]> = [
   ['a link to itself', (path) => symlinkSync(path, path)],
   ['a file', (path) => writeFileSync(path, '')],
 ];
 
-for (const [what, hinder] of hindrances) {
+for (const [what, hinder] of obstacles) {
   t.test(`while the log directory is ${what}, its processes go on, and lose nothing`, async (t) => {
     const site = new LiveSite(t);
     const worker = await site.startWorker('--initiate');

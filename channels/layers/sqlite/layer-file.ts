@@ -49,7 +49,7 @@ export class LayerFile {
    *
    * @throws LayerFileError
    */
-  look<T>(work: (store: MessageStore) => T): T {
+  read<T>(work: (store: MessageStore) => T): T {
     if (this.#opened !== undefined || !mayOnlyRead(this.path)) return this.use(work);
     try {
       const db = openToRead(this.path);

@@ -58,7 +58,7 @@ export class SqliteLeases implements Leases {
   async deadLetters(channel: string | undefined, max: number): Promise<DeadLetterReport[]> {
     const { file, expiryMsOf } = this.#options;
     const key = channel === undefined ? null : deadLetterChannel(channel);
-    const rows = file.look((store) => store.deadLetters(key));
+    const rows = file.read((store) => store.deadLetters(key));
     const reports = rows.flatMap(({ key, position, body, expires_at }) => {
       const message = readIfPossible(body);
       const where = { id: `${position}-${expires_at}`, diedAt: expires_at - expiryMsOf(key) };

@@ -96,7 +96,7 @@ export class SqliteStats implements StoreView {
   }
 
   #read<T>(sql: string, parameters: ReadonlyArray<string | number | null>): T[] {
-    return this.#options.file.look((store) => store.query<T>(sql, parameters));
+    return this.#options.file.read((store) => store.query<T>(sql, parameters));
   }
 
   #peeked(key: string, { channels, body, deliveries, expires_at, ends_at }: PeekRow): Peeked {

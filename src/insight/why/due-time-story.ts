@@ -10,8 +10,8 @@ import { type Job, jobFromRow } from '../../runs/job.js';
 import type { Site } from '../../site/site.js';
 import type { Database } from '../../store/schema.js';
 import type { Store } from '../../store/store.js';
+import { blockersOf, type Situation, situationOf } from './blockers.js';
 import { readEntries, readSummaries, summaryText } from './entries.js';
-import { blockersOf, type Situation, situationOf } from './hindrances.js';
 import { type DescribedEntry, describeEntries } from './rule-story.js';
 import { jobText, type TimeWriter } from './sentences.js';
 

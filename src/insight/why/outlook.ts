@@ -5,7 +5,7 @@ import { LinodError } from '../../base/errors.js';
 import { passedBetween } from '../../rules/ledger-entry.js';
 import type { Reason } from '../../rules/reasons.js';
 import type { JobRule } from '../../rules/rule.js';
-import { type Blocker, blockersOf, type Situation } from './hindrances.js';
+import { type Blocker, blockersOf, type Situation } from './blockers.js';
 import { type TimeWriter, timesText } from './sentences.js';
 
 /** An upcoming time of a rule. */

@@ -6,8 +6,8 @@ import { findRule } from '../../rules/find-rule.js';
 import type { JobRule } from '../../rules/rule.js';
 import type { Site } from '../../site/site.js';
 import type { Store } from '../../store/store.js';
+import { situationOf } from './blockers.js';
 import { type DaySummary, type LedgerEntry, readEntries, readSummaries } from './entries.js';
-import { situationOf } from './hindrances.js';
 import { type Outlook, outlookOf } from './outlook.js';
 import { sentenceOf } from './sentences.js';
 

@@ -20,12 +20,11 @@ export interface RecordText {
  * One way to write records. What all formats have in common, so that a file may change its format at any
  * record:
  *
- * - The first bytes of a record tell its format: a digit (`text`, and `lino` if the fifth byte is one, too),
+ * - The first bytes of a record show its format: a digit (`text`, and `lino` if the fifth byte is one, too),
  *   `{"time":"` or `time=`.
  * - A record ends at the first `\n` that does not follow a space. In `json` and `logfmt` that is its first
  *   `\n`. In the others a space before `\n` says that a continuation line follows, which begins with four
- *   spaces. So whether a record is complete can be told from the file alone, also after a crash in the middle
- *   of a write.
+ *   spaces. So the file alone shows whether a record is complete, also after a crash in the middle of a write.
  * - A record is UTF-8 of at most {@link maxRecordBytes} bytes and has no control characters but tabs.
  */
 export interface LineFormat {

@@ -44,7 +44,7 @@ export const textFormat: LineFormat = {
  * {"order":4711}`
  *
  * Seconds of the site's clocks without their offset, as in the original: so an hour that the clocks show
- * twice cannot be told from its repetition. The process is the sender with its number.
+ * twice looks the same both times. The process is the sender with its number.
  */
 export const linoFormat: LineFormat = {
   name: 'lino',

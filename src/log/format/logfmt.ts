@@ -90,7 +90,7 @@ function formatField(fields: Fields, key: string): string | undefined {
   const json = stringifyFields({ value });
   if (!json.startsWith('{"value":')) return undefined;
   const inner = json.slice('{"value":'.length, -1);
-  // A date is a string in JSON; what is neither that nor a literal is a structure, told as text.
+  // A date is a string in JSON; what is neither that nor a literal is a structure, written as text.
   return /^[{[]/.test(inner) ? quoteSafely(escapeInJson(inner)) : escapeInJson(inner);
 }
 

@@ -3,8 +3,8 @@
 import { isUtf8 } from 'node:buffer';
 
 /**
- * The text of some bytes; what is no UTF-8 in them is told as `\xff`, byte for byte, and not lost. Text that
- * holds such a picture itself looks the same.
+ * The text of some bytes. Each byte that is not UTF-8 becomes `\xff`, so nothing is lost. A text that contains
+ * `\xff` itself looks the same.
  */
 export function decodeVisibly(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

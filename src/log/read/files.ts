@@ -123,7 +123,9 @@ async function readBegin(file: FileHandle): Promise<Buffer> {
 async function unpackBegin(file: FileHandle): Promise<Buffer> {
   try {
     for await (const { bytes } of chunksOf(file)) return bytes.subarray(0, firstLineBytes);
-  } catch {}
+  } catch {
+    // Its reader reports it.
+  }
   return Buffer.alloc(0);
 }
 

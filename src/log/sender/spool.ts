@@ -145,7 +145,7 @@ export class Spool {
       if (file === undefined) break;
       const batch = this.#read(file, after, maxBytes);
       if (batch !== undefined) return batch;
-      // Another program has changed the file, so its rest is unreadable. `base` tells the writer what is
+      // Another program has changed the file, so its rest is unreadable. `base` shows the writer what is
       // lost.
       this.#files = this.#files.filter((other) => other !== file);
       file.remove();

@@ -62,7 +62,7 @@ export class RulesPlans {
   }
 
   /**
-   * Tells what a file would change. Nothing is changed.
+   * Lists what a file would change. Nothing is changed.
    *
    * @param source what the file is called in messages
    * @throws BadRulesFileError (`LINOD_ERR_BAD_RULES_FILE`) with all that is wrong

@@ -22,7 +22,7 @@ function open(t: Test, server: RedisServer, options: RedisLayerOptions = {}): Re
 t.test('receivers wait through a restart of Redis, senders are told, and both go on', async (t) => {
   const server = await RedisServer.start(t);
   const changes: ConnectionChange[] = [];
-  const layer = open(t, server, { timeoutMs: 200, onConnection: (change) => changes.push(change) });
+  const layer = open(t, server, { timeoutMs: 1000, onConnection: (change) => changes.push(change) });
   const own = await layer.newChannel();
   await layer.send('warm', { type: 'x' });
   await layer.receive('warm');
