@@ -1,0 +1,342 @@
+// The JSON API of the console: what each route takes and returns. The server implements it, the page uses its types.
+//
+// Paths are relative to the console's prefix. Times are ISO 8601 in UTC. Errors are `{error: {code, message}}` with
+// the status 400, 401, 403, 404, 409 or 500.
+
+/** What somebody may do. Each role may do what the ones before it may. */
+export const roles = ['viewer', 'operator', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** `GET api/session`: who is signed in; 401 when nobody is. */
+export interface SessionView {
+  readonly user: string;
+  readonly role: Role;
+  /** Sent back in the header `x-console-token` with each change. */
+  readonly token: string;
+  readonly site: { readonly name: string; readonly timezone: string; readonly version: string };
+  /** Whether the site has mails and push messages to show. */
+  readonly hasOutbox: boolean;
+}
+
+/** `POST api/sign-in`. */
+export interface SignIn {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** A part of a longer list. `total` counts the whole list, where that is cheap. */
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  /** For the query `after` of the next part; null at the end. */
+  readonly next: string | null;
+  readonly total?: number;
+}
+
+/** `GET api/overview` */
+export interface OverviewView {
+  readonly problems: ReadonlyArray<{
+    readonly code: string;
+    readonly text: string;
+    readonly link: string | null;
+  }>;
+  /** Jobs that started today, in the site's time zone, by status. */
+  readonly today: Readonly<Record<JobStatus, number>>;
+  readonly running: readonly JobSummary[];
+  /** Rules with failures in the last 24 hours. */
+  readonly failures: ReadonlyArray<{ readonly times: number; readonly last: JobSummary }>;
+  readonly next: ReadonlyArray<{ readonly rule: number; readonly name: string; readonly at: string }>;
+  readonly workers: number;
+}
+
+export type JobStatus = 'running' | 'done' | 'failed' | 'cancelled' | 'timeout' | 'lost';
+
+/** A run in a list. */
+export interface JobSummary {
+  readonly id: number;
+  readonly rule: number;
+  readonly ruleName: string;
+  readonly procedure: string;
+  readonly dueAt: string | null;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly status: JobStatus;
+  readonly attempt: number;
+  /** At most 200 characters. */
+  readonly headline: string;
+  readonly progress: {
+    readonly done: number;
+    readonly total: number | null;
+    readonly text: string | null;
+  } | null;
+}
+
+/** `GET api/jobs?rule=&status=&since=&until=&text=&after=&limit=`: a Page of JobSummary, the newest first. */
+
+/** `GET api/jobs/:id` */
+export interface JobView extends JobSummary {
+  readonly requestId: number | null;
+  readonly worker: string;
+  readonly runIn: 'inline' | 'thread' | 'process';
+  readonly message: string;
+  readonly cause: string | null;
+  readonly args: unknown;
+  readonly checkpoint: unknown;
+  readonly cpuMs: number | null;
+  readonly memoryBytes: number | null;
+}
+
+/** `GET api/jobs/:id/lines?after=`: the lines that it logged, the oldest first. */
+export interface JobLine {
+  readonly id: number;
+  readonly at: string;
+  readonly level: string;
+  readonly text: string;
+}
+
+/** `POST api/jobs/:id/cancel`, `POST api/jobs/:id/again`: operator. */
+export interface Requested {
+  /** The number of the request; null when nothing was to be done. */
+  readonly request: number | null;
+  /** A sentence for people. */
+  readonly text: string;
+}
+
+export type RuleState = 'active' | 'running' | 'paused' | 'removed' | 'never';
+
+/** `GET api/rules?text=&state=&sort=&after=&limit=`: a Page of RuleSummary. Sort: name, next, last, -name, -next, -last. */
+export interface RuleSummary {
+  readonly id: number;
+  readonly name: string;
+  readonly procedure: string;
+  /** When it is due, in words. */
+  readonly when: string;
+  readonly state: RuleState;
+  /** Why it is paused, or never due. */
+  readonly stateText: string | null;
+  readonly nextAt: string | null;
+  readonly last: JobSummary | null;
+  /** The last 50 runs, the oldest first. */
+  readonly strip: ReadonlyArray<{
+    readonly job: number;
+    readonly status: JobStatus;
+    readonly ms: number | null;
+  }>;
+}
+
+/** `GET api/rules/:id` */
+export interface RuleView extends RuleSummary {
+  readonly timezone: string;
+  /** All fields in the order in which people see them. */
+  readonly fields: ReadonlyArray<{
+    readonly name: string;
+    /** What is allowed, in words. */
+    readonly allowed: string;
+    readonly suggestion: unknown;
+    /** Null where the suggestion counts. */
+    readonly override: unknown;
+    readonly effective: unknown;
+    /** Who overrode it, and when. */
+    readonly by: string | null;
+    readonly at: string | null;
+  }>;
+  /** Sentences about what blocks it or is overdue. */
+  readonly blockers: readonly string[];
+}
+
+/** `GET api/rules/:id/next?count=20&changes=JSON`: the due times, as if the fields were changed so; 400 as the command says it. */
+export interface DueView {
+  readonly at: string | null;
+  /** Wall time in the rule's zone. */
+  readonly wall: string;
+  /** What is special about it; empty for an ordinary one. */
+  readonly note: string;
+}
+
+/** `GET api/rules/:id/history` */
+export interface RevisionView {
+  readonly revision: number;
+  readonly at: string;
+  readonly by: string | null;
+  readonly how: string;
+  readonly changes: ReadonlyArray<{ readonly field: string; readonly text: string }>;
+  readonly canUndo: boolean;
+}
+
+/** `GET api/rules/:id/timeline?from=&to=`: the decisions, runs and clock changes, and for the future what will be due. */
+export interface TimelineView {
+  readonly from: string;
+  readonly to: string;
+  readonly now: string;
+  readonly entries: ReadonlyArray<{
+    readonly id: number;
+    /** The due time, or when it was decided. */
+    readonly at: string;
+    readonly until: string | null;
+    readonly times: number;
+    readonly reason: string;
+    readonly sentence: string;
+    readonly job: JobSummary | null;
+  }>;
+  /** Runs that no entry names. */
+  readonly jobs: readonly JobSummary[];
+  readonly clockChanges: ReadonlyArray<{ readonly at: string; readonly changeMs: number }>;
+  /** Simulated: when each run begins and ends, or why a due time is not run. */
+  readonly future: ReadonlyArray<{
+    readonly dueAt: string;
+    readonly startsAt: string | null;
+    readonly endsAt: string | null;
+    readonly reason: string;
+    readonly sentence: string;
+  }>;
+  /** Days of which only summaries are left. */
+  readonly summaries: ReadonlyArray<{ readonly day: string; readonly text: string }>;
+  /** Whether entries were left out because there are too many. */
+  readonly isCut: boolean;
+}
+
+/**
+ * Changes of a rule, for operators: `POST api/rules/:id/run {args?}`, `stop`, `pause`, `resume`, `set {changes}`,
+ * `undo {revision?}`; of several: `POST api/rules/bulk {ids, action: 'run'|'pause'|'resume'}`. The answer is Requested.
+ */
+export interface BulkResult {
+  readonly done: number;
+  readonly failed: ReadonlyArray<{ readonly id: number; readonly message: string }>;
+}
+
+/** A record of the log. */
+export interface LogLine {
+  /** Its position: the log's file and the offset in it. For links and for going on. */
+  readonly id: string;
+  readonly at: string | null;
+  readonly level: string | null;
+  readonly logger: string | null;
+  readonly sender: string | null;
+  /** The number of the record among those of its sender. */
+  readonly number: number | null;
+  /** The whole record. */
+  readonly text: string;
+}
+
+/** The filter of the log, as a query: `level=&logger=&sender=&text=&since=&until=`. */
+/** `GET api/log?FILTER&before=ID&limit=`: a Page of LogLine, the oldest first; `next` continues into the past. */
+/** `GET api/log/around?id=ID&lines=50`: LogLine[] with what stands around a line, unfiltered. */
+/** `GET api/log/download?FILTER`: the filtered lines as text. */
+
+/** `GET api/log/senders`: the completeness of the log. */
+export interface CompletenessView {
+  /** How far the log was checked, as a share from 0 to 1. */
+  readonly checked: number;
+  readonly senders: ReadonlyArray<{
+    readonly sender: string;
+    /** All of its records up to this number are in the log. */
+    readonly proven: number;
+    readonly lastAt: string | null;
+    readonly gaps: ReadonlyArray<{ readonly from: number; readonly to: number; readonly text: string }>;
+  }>;
+}
+
+/** `GET api/channels` */
+export interface ChannelView {
+  readonly channel: string;
+  readonly depth: number;
+  readonly capacity: number;
+  readonly oldestAgeMs: number | null;
+  readonly onLease: number;
+  readonly dead: number;
+  /** The worker listeners on it. */
+  readonly receivers: ReadonlyArray<{ readonly worker: string; readonly state: string }>;
+}
+
+/** `GET api/channels/peek?channel=&max=`: messages; `GET api/channels/dead?channel=`; `POST api/channels/redrive {channel, ids?}`: operator. */
+export interface MessageView {
+  readonly id: string | null;
+  readonly sentAt: string | null;
+  readonly deliveries: number;
+  readonly bytes: number;
+  /** As JSON text, or why it cannot be read. */
+  readonly text: string;
+}
+
+/** `GET api/groups` */
+export interface GroupView {
+  readonly group: string;
+  readonly members: ReadonlyArray<{ readonly channel: string; readonly renewedAt: string }>;
+}
+
+/** `GET api/sockets`; `POST api/sockets/:id/close`: operator. */
+export interface SocketView {
+  readonly id: string;
+  readonly pid: number;
+  readonly client: string | null;
+  readonly path: string;
+  readonly ageMs: number;
+  readonly queuedBytes: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly dropped: number;
+  readonly groups: readonly string[];
+}
+
+/** `GET api/workers`; `POST api/workers/:id/pause|resume|drain`: operator. */
+export interface WorkerView {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly heartbeatAt: string;
+  readonly state: 'alive' | 'paused' | 'draining' | 'deaf' | 'silent' | 'suspended';
+  readonly tasks: string;
+  readonly logger: string;
+  readonly maxJobs: number | null;
+  readonly memoryBytes: number | null;
+  readonly loopLagMs: number | null;
+  readonly listeners: ReadonlyArray<{
+    readonly channel: string;
+    readonly state: string;
+    readonly lastError: string | null;
+  }>;
+}
+
+/** `GET api/outbox?kind=mail|push&state=&after=`: a Page of OutboxRow; `POST api/outbox/:kind/:id/retry`: operator. */
+export interface OutboxRow {
+  readonly kind: 'mail' | 'push';
+  readonly id: number;
+  readonly to: string;
+  readonly subject: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly createdAt: string;
+  readonly nextAt: string | null;
+  readonly error: string | null;
+}
+
+/** `GET api/audit?after=`: a Page of AuditRow, the newest first. */
+export interface AuditRow {
+  readonly id: number;
+  readonly at: string;
+  readonly user: string;
+  readonly role: Role | null;
+  readonly address: string | null;
+  /** For example `rule.set`, `job.cancel`, `sign-in`. */
+  readonly action: string;
+  /** What it was done to, for example `rule 3`. */
+  readonly target: string;
+  readonly detail: string;
+  /** The revision of a rule that can be undone; else null. */
+  readonly undo: { readonly rule: number; readonly revision: number } | null;
+}
+
+/**
+ * `GET api/stream?topics=jobs,rules,workers,channels,audit&log=FILTER`: server-sent events, one stream a tab.
+ * `changed`: the topics whose data should be fetched again. `log`: new lines. Each `log` event has the id of its last line.
+ */
+export type Topic = 'jobs' | 'rules' | 'workers' | 'channels' | 'audit' | 'outbox';
+export interface ChangedEvent {
+  readonly topics: readonly Topic[];
+}
+export interface LogEvent {
+  readonly lines: readonly LogLine[];
+  /** Lines that matched and were not sent, because there were too many. */
+  readonly omitted: number;
+}
