@@ -34,7 +34,12 @@ export interface ConnectionFacts {
 export interface ConnectionScope extends Scope, ConnectionFacts {
   readonly path: string;
   /** Abilities of the server beyond the specification. */
-  readonly extensions: { readonly socket?: SocketExtension; readonly stopping?: AbortSignal };
+  readonly extensions: {
+    readonly socket?: SocketExtension;
+    readonly stopping?: AbortSignal;
+    /** Whether the peer itself is a trusted proxy, so that its headers count. */
+    readonly isProxied?: boolean;
+  };
 }
 
 export interface HttpScope extends ConnectionScope {

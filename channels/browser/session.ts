@@ -29,6 +29,10 @@ export interface SessionOptions {
   readonly cookie?: string | undefined;
   /** Seconds for which a session is believed after it was written. Default two weeks. */
   readonly maxAgeSeconds?: number | undefined;
+  /** Below which path the browser sends the cookie. Default `/`. */
+  readonly path?: string | undefined;
+  /** Whether the browser sends it when a link of another site leads here. Default `Lax`: yes. */
+  readonly sameSite?: 'Lax' | 'Strict' | undefined;
 }
 
 /** A session as the application sees and changes it; what JSON can hold. Its client can read it. */
@@ -38,13 +42,13 @@ export type Session = Record<string, unknown>;
  * Keeps a session in a cookie that is signed with HMAC-SHA256. The application finds it with `sessionOf(scope)`; what it
  * has changed there when the response starts, or the socket is accepted, is written back. An empty session is removed.
  *
- * The cookie is `HttpOnly`, `SameSite=Lax`, and `Secure` when the connection is.
+ * The cookie is `HttpOnly`, `SameSite=Lax` by default, and `Secure` when the connection is.
  *
  * @throws InvalidOptionError for keys that are too short
  * @example signedSession(application, { keys: [process.env.SESSION_KEY ?? ''] })
  */
 export function signedSession(application: Application, options: SessionOptions): Application {
-  const { keys, cookie = 'session', maxAgeSeconds = 1_209_600 } = options;
+  const { keys, cookie = 'session', maxAgeSeconds = 1_209_600, path = '/', sameSite = 'Lax' } = options;
   if (keys.length === 0 || keys.some((key) => key.length < 32))
     throw new InvalidOptionError(
       'keys',
@@ -55,7 +59,7 @@ export function signedSession(application: Application, options: SessionOptions)
     if (!isConnectionScope(scope)) return await application(scope, receive, send);
     const session = open(parseCookies(scope.headers)[cookie], cookie, keys, maxAgeSeconds);
     const before = JSON.stringify(session);
-    const attributes = `Path=/; HttpOnly; SameSite=Lax${/^(?:https|wss)$/.test(scope.scheme) ? '; Secure' : ''}`;
+    const attributes = `Path=${path}; HttpOnly; SameSite=${sameSite}${/^(?:https|wss)$/.test(scope.scheme) ? '; Secure' : ''}`;
     const withCookie = <M extends Message>(message: M): M => {
       const after = JSON.stringify(session);
       if (!setsHeaders.has(message.type) || after === before) return message;

@@ -83,7 +83,7 @@ export class Gate {
       ...base,
       type: 'http',
       method,
-      extensions: { stopping: this.#context.stopping },
+      extensions: { stopping: this.#context.stopping, isProxied: this.#isProxied(listener, request) },
     };
     const release = this.#admit(request, scope);
     if (release === undefined) return sendPlain(response, 429, 'there are too many requests of this client');
@@ -137,7 +137,11 @@ export class Gate {
       ...base,
       type: 'websocket',
       subprotocols,
-      extensions: { socket: account, stopping: this.#context.stopping },
+      extensions: {
+        socket: account,
+        stopping: this.#context.stopping,
+        isProxied: this.#isProxied(listener, request),
+      },
     };
     const release = this.#admit(request, scope);
     if (release === undefined) {
@@ -200,6 +204,12 @@ export class Gate {
       server,
       state: { ...this.#context.state },
     };
+  }
+
+  /** A TCP peer that has left has no address, like one on a Unix socket. */
+  #isProxied({ server }: Listener, { socket: { remoteAddress } }: IncomingMessage): boolean {
+    const isKnown = remoteAddress !== undefined || server?.[1] === null;
+    return isKnown && this.#context.proxies.has(remoteAddress);
   }
 
   /** Connections of a trusted proxy are those of many clients, which are counted one by one. */

@@ -39,6 +39,27 @@ export class UsageError extends LinodError {
   }
 }
 
+/** Errors of the caller, who has to change the words or the configuration. */
+export const misuseCodes: ReadonlySet<string> = new Set([
+  'LINOD_ERR_BAD_CONFIG',
+  'LINOD_ERR_NO_SITE',
+  'LINOD_ERR_USAGE',
+  'LINOD_ERR_UNKNOWN_RULE',
+  'LINOD_ERR_UNKNOWN_REQUEST',
+  'LINOD_ERR_AMBIGUOUS_RULE',
+  'LINOD_ERR_UNKNOWN_LEVEL',
+  'LINOD_ERR_LOGGER_NAME',
+  'LINOD_ERR_INVALID_RECURRENCE',
+  'LINOD_ERR_NOTATION',
+  'LINOD_ERR_INVALID_RULE',
+  'LINOD_ERR_BAD_RULES_FILE',
+  'LINOD_ERR_INVALID_PROCEDURE',
+  'LINOD_ERR_DUPLICATE_PROCEDURE',
+  'CHANNELS_ERR_INVALID_OPTION',
+  'CHANNELS_ERR_INVALID_NAME',
+  'CHANNELS_ERR_INVALID_MESSAGE',
+]);
+
 /** `, did you mean "x"?` for the known word nearest to a mistyped or shortened one, or nothing. */
 export function suggestion(found: string, known: Iterable<string>): string {
   const words = [...known];

@@ -4,7 +4,7 @@ import { constants, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { lookAround } from '../actors/tables.js';
-import { LinodError, suggestion, UsageError } from '../base/errors.js';
+import { LinodError, misuseCodes, suggestion, UsageError } from '../base/errors.js';
 import { actAsOwner } from '../base/file-rights.js';
 import type { SiteConfig } from '../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../site/site.js';
@@ -55,27 +55,6 @@ export async function unlessEnded<T>(work: (signal: AbortSignal) => Promise<T>):
   }
   throw new ExitError(code);
 }
-
-/** Errors of the caller, who has to change the words or the configuration. */
-const misuse = new Set([
-  'LINOD_ERR_BAD_CONFIG',
-  'LINOD_ERR_NO_SITE',
-  'LINOD_ERR_USAGE',
-  'LINOD_ERR_UNKNOWN_RULE',
-  'LINOD_ERR_UNKNOWN_REQUEST',
-  'LINOD_ERR_AMBIGUOUS_RULE',
-  'LINOD_ERR_UNKNOWN_LEVEL',
-  'LINOD_ERR_LOGGER_NAME',
-  'LINOD_ERR_INVALID_RECURRENCE',
-  'LINOD_ERR_NOTATION',
-  'LINOD_ERR_INVALID_RULE',
-  'LINOD_ERR_BAD_RULES_FILE',
-  'LINOD_ERR_INVALID_PROCEDURE',
-  'LINOD_ERR_DUPLICATE_PROCEDURE',
-  'CHANNELS_ERR_INVALID_OPTION',
-  'CHANNELS_ERR_INVALID_NAME',
-  'CHANNELS_ERR_INVALID_MESSAGE',
-]);
 
 /**
  * Runs a program on the words of the command line and sets the process's exit code. Errors are one line on stderr.
@@ -142,8 +121,9 @@ function reportError(name: string, error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.misused;
   const message = error instanceof Error ? error.message : String(error);
   say(`${styled('red', `${name}:`, process.stderr)} ${message}`);
-  if (error instanceof LinodError && misuse.has(error.code)) return exitCodes.misused;
-  if (error instanceof Error && 'code' in error && misuse.has(String(error.code))) return exitCodes.misused;
+  if (error instanceof LinodError && misuseCodes.has(error.code)) return exitCodes.misused;
+  if (error instanceof Error && 'code' in error && misuseCodes.has(String(error.code)))
+    return exitCodes.misused;
   if (error instanceof Error && !('code' in error)) say(error.stack ?? '');
   return exitCodes.failed;
 }

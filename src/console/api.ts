@@ -1,7 +1,7 @@
 // The JSON API of the console: what each route takes and returns. The server implements it, the page uses its types.
 //
 // Paths are relative to the console's prefix. Times are ISO 8601 in UTC. Errors are `{error: {code, message}}` with
-// the status 400, 401, 403, 404, 409 or 500.
+// the status 400, 401, 403, 404, 409, 429 or 500.
 
 /** What somebody may do. Each role may do what the ones before it may. */
 export const roles = ['viewer', 'operator', 'admin'] as const;
@@ -18,11 +18,13 @@ export interface SessionView {
   readonly hasOutbox: boolean;
 }
 
-/** `POST api/sign-in`. */
-export interface SignIn {
-  readonly user: string;
-  readonly password: string;
-}
+/**
+ * `POST api/sign-in`: the answer is SessionView. By an account, or by the one-time token of a link: `…/#token=TOKEN`, in
+ * the fragment, so that no log and no proxy sees it. 401 when it is wrong; 429 after several failures.
+ */
+export type SignIn = { readonly user: string; readonly password: string } | { readonly token: string };
+
+/** `POST api/sign-out`: ends the session. The answer is `{}`. */
 
 /** A part of a longer list. `total` counts the whole list, where that is cheap. */
 export interface Page<Row> {

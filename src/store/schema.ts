@@ -1,4 +1,4 @@
-// The columns of a site's tables. The first migration creates them from here, and the types derive from them.
+// The columns of a site's tables. The migrations create them from here, and the types derive from them.
 //
 // Column types are SQLite's; PostgreSQL gets its equivalents. Times are ms since 1970 UTC, booleans 0 and 1.
 // After the first release, a new column needs its own migration and an addition to `Database`.
@@ -65,7 +65,7 @@ export const ruleColumns = {
   removed_at: 'integer',
 } as const;
 
-/** All tables. A column of type `id` numbers its rows automatically. */
+/** The tables of the first migration. A column of type `id` numbers its rows automatically. */
 export const tables = {
   /** When to run a procedure. */
   job_rules: {
@@ -248,6 +248,54 @@ export const tables = {
   },
 } as const;
 
+/** The tables of the console, which the second migration creates. */
+export const consoleTables = {
+  /** Who may sign in to the console. */
+  console_users: {
+    name: 'text primary key not null',
+    /** viewer, operator, admin */
+    role: 'text not null',
+    /** Salt, cost and hash of the password. */
+    password: 'text not null',
+    created_at: 'integer not null',
+    changed_at: 'integer not null',
+  },
+
+  /** What opens the console. It is stored as a hash, so that reading the database opens nothing. */
+  console_secrets: {
+    /** The SHA-256 of the secret; of the signing key, the key itself. */
+    id: 'text primary key not null',
+    /** link, session, signing */
+    purpose: 'text not null',
+    user_name: 'text not null',
+    role: 'text not null',
+    created_at: 'integer not null',
+    expires_at: 'integer not null',
+  },
+
+  /** What people changed in the console, and who signed in, or failed to. */
+  console_audit: {
+    id: 'id',
+    at: 'integer not null',
+    user_name: 'text not null',
+    /** Null for somebody who is not signed in. */
+    role: 'text',
+    /** Null on a Unix socket. */
+    address: 'text',
+    action: 'text not null',
+    target: 'text not null',
+    detail: 'text not null',
+    /** The rule and its revision that can be undone. */
+    rule_id: 'integer',
+    revision: 'integer',
+  },
+} as const;
+
+export const consoleIndexes = [
+  'index console_secrets_user on console_secrets (user_name)',
+  'index console_secrets_expiry on console_secrets (expires_at)',
+] as const;
+
 /** The unique indexes guarantee one job for each (rule, due time), and for each request. */
 export const indexes = [
   'index job_rules_seqno on job_rules (seqno, id)',
@@ -272,7 +320,7 @@ type Column<C extends string> = C extends 'id' | `${string} default ${string}`
   : C extends `${string} not null${string}`
     ? Value<C>
     : Value<C> | null;
-type Tables = typeof tables;
+type Tables = typeof tables & typeof consoleTables;
 
 /** The tables of a site's database, for Kysely. */
 export type Database = {

@@ -2,8 +2,9 @@
 
 import { type MigrationSet, NewerDatabaseError, versionOf } from '../migrate.js';
 import { firstRelease } from './0001-tables.js';
+import { consoleMigration } from './0002-console.js';
 
-export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [firstRelease] };
+export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [firstRelease, consoleMigration] };
 
 const knownVersion = Math.max(...ownMigrations.migrations.map(versionOf));
 

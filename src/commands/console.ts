@@ -1,0 +1,48 @@
+// linod console: the site in a browser.
+
+import { Command } from 'commander';
+import { createLink } from '../console/access/secrets.js';
+import { createLogger } from '../log/create-logger.js';
+import { loadProcedures, person, requireSite, type SiteFlags, siteOption, withStore } from './main.js';
+import { listenToStop } from './run-daemon.js';
+import { print, say } from './views/output.js';
+
+interface ConsoleFlags extends SiteFlags {
+  readonly listen?: string;
+}
+
+export function consoleCommand(): Command {
+  return new Command('console')
+    .description('serve the console: rules, jobs, workers and the log of the site in a browser')
+    .addOption(siteOption())
+    .option('--listen <address>', 'HOST:PORT, PORT or unix:PATH, instead of the configured one')
+    .addHelpText(
+      'after',
+      '\nIt prints a link that signs in once, within ten minutes.\n\nExample:\n  $ linod console --listen 127.0.0.1:8780',
+    )
+    .action(async (flags: ConsoleFlags) => {
+      const site = await requireSite(flags);
+      await loadProcedures(site);
+      const stop = new AbortController();
+      listenToStop(stop);
+      const logger = createLogger({ site: site.directory, name: 'linod.console' });
+      const layer = await site.openLayer();
+      try {
+        await withStore(site, async (store) => {
+          const { Console } = await import('../console/console.js');
+          const listen = flags.listen ?? '127.0.0.1:8780';
+          const console = await Console.start({ site, store, layer, logger, listen });
+          const token = await createLink(store, { name: person(), role: 'admin' });
+          say(`the console of site ${site.name} is on ${console.url}; Ctrl-C to stop`);
+          print(`${console.url}#token=${token}`);
+          // An open server keeps the process alive; a signal alone does not.
+          await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
+          await console.close();
+          say('stopped');
+        });
+      } finally {
+        await layer.close();
+        await logger.close();
+      }
+    });
+}

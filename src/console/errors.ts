@@ -1,0 +1,55 @@
+// Why a request of the console is refused.
+
+import { LinodError, misuseCodes } from '../base/errors.js';
+
+export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500;
+
+/** An answer with a status, for the page. */
+export class RefusedError extends LinodError {
+  readonly status: ErrorStatus;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: ErrorStatus,
+    code: string,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(code, message);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** @example throw notFound('job 17') */
+export function notFound(what: string): RefusedError {
+  return new RefusedError(404, 'LINOD_ERR_NOT_FOUND', `there is no ${what}`);
+}
+
+/** @example throw badRequest('expected limit to be a whole number') */
+export function badRequest(message: string): RefusedError {
+  return new RefusedError(400, 'LINOD_ERR_BAD_REQUEST', message);
+}
+
+/** An error as the page gets it. */
+export interface ErrorAnswer {
+  readonly status: ErrorStatus;
+  readonly code: string;
+  readonly message: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const missing = new Set(['LINOD_ERR_UNKNOWN_RULE', 'LINOD_ERR_UNKNOWN_REQUEST']);
+
+/** Errors of the caller keep their sentence; all others are the server's, and their stack stays in the log. */
+export function answerOf(error: unknown): ErrorAnswer {
+  if (error instanceof RefusedError) {
+    const { status, code, message, headers } = error;
+    return { status, code, message, headers };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'LINOD_ERR_INTERNAL';
+  if (missing.has(code)) return { status: 404, code, message, headers: {} };
+  if (misuseCodes.has(code)) return { status: 400, code, message, headers: {} };
+  return { status: 500, code, message, headers: {} };
+}

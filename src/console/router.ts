@@ -1,0 +1,141 @@
+// The routes of the API: a method, a path, a role, and what answers. JSON comes in, JSON goes out.
+
+import * as v from 'valibot';
+import type { ActorContext } from '../actors/tables.js';
+import type { Role } from './api.js';
+import type { ConsoleContext, Visitor } from './context.js';
+import { badRequest } from './errors.js';
+
+/** One request, let in and read. */
+export interface RouteRequest {
+  readonly context: ConsoleContext;
+  readonly visitor: Visitor;
+  /** For the functions that the commands call, too. */
+  readonly actor: ActorContext;
+  /** The `:names` of the path. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** The parsed JSON of a change; undefined for none. */
+  readonly body: unknown;
+  /** Aborted when the client leaves or the server stops. */
+  readonly signal: AbortSignal;
+}
+
+/** What a change did, for the audit. */
+export interface AuditNote {
+  /** For example `rule 3`. */
+  readonly target: string;
+  readonly detail?: string;
+  readonly undo?: { readonly rule: number; readonly revision: number } | null;
+}
+
+export interface ReadRoute {
+  readonly method: 'GET';
+  /** Without a slash in front: `api/jobs/:id`. */
+  readonly path: string;
+  readonly role: Role;
+  handle(request: RouteRequest): Promise<unknown>;
+}
+
+/** A change is written to the audit, also when it fails. */
+export interface ChangeRoute {
+  readonly method: 'POST';
+  readonly path: string;
+  readonly role: Role;
+  /** Its name in the audit, for example `rule.set`. */
+  readonly action: string;
+  /** @param note says what the change is done to; call it before anything can fail */
+  handle(request: RouteRequest, note: (note: AuditNote) => void): Promise<unknown>;
+}
+
+export type Route = ReadRoute | ChangeRoute;
+
+/** A route may return this in place of JSON: a file to be saved. */
+export class Download {
+  readonly fileName: string;
+  readonly chunks: AsyncIterable<string>;
+
+  /** @param fileName of letters, digits, `-`, `_` and `.` */
+  constructor(fileName: string, chunks: AsyncIterable<string>) {
+    this.fileName = fileName;
+    this.chunks = chunks;
+  }
+}
+
+export interface FoundRoute {
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+export class Router {
+  readonly routes: readonly Route[];
+  readonly #compiled: ReadonlyArray<{ readonly route: Route; readonly parts: readonly string[] }>;
+
+  constructor(routes: readonly Route[]) {
+    this.routes = routes;
+    const variables = (path: string) => path.split(':').length;
+    // `rules/bulk` is tried before `rules/:id`.
+    this.#compiled = [...routes]
+      .sort((a, b) => variables(a.path) - variables(b.path))
+      .map((route) => ({ route, parts: route.path.split('/') }));
+  }
+
+  /** @returns undefined when there is no such path; `wrongMethod` when it has only other methods */
+  find(method: string, path: string): FoundRoute | 'wrongMethod' | undefined {
+    const segments = path.split('/');
+    let isKnown = false;
+    for (const { route, parts } of this.#compiled) {
+      const params = match(parts, segments);
+      if (params === undefined) continue;
+      if (route.method === method) return { route, params };
+      isKnown = true;
+    }
+    return isKnown ? 'wrongMethod' : undefined;
+  }
+}
+
+function match(parts: readonly string[], segments: readonly string[]): Record<string, string> | undefined {
+  if (parts.length !== segments.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [i, part] of parts.entries()) {
+    const segment = segments[i] ?? '';
+    if (!part.startsWith(':')) {
+      if (part !== segment) return undefined;
+    } else if (segment === '') return undefined;
+    else params[part.slice(1)] = segment;
+  }
+  return params;
+}
+
+/** The number in the path. @throws RefusedError with 400 */
+export function numberParam({ params }: Pick<RouteRequest, 'params'>, name: string): number {
+  return wholeNumber(name, params[name] ?? '');
+}
+
+/** A whole number of the query. @throws RefusedError with 400 */
+export function numberQuery(
+  { query }: Pick<RouteRequest, 'query'>,
+  name: string,
+  { byDefault, atMost = Number.MAX_SAFE_INTEGER }: { byDefault: number; atMost?: number },
+): number {
+  const text = query.get(name);
+  if (text === null || text === '') return byDefault;
+  return Math.min(wholeNumber(name, text), atMost);
+}
+
+/** The body, checked. @throws RefusedError with 400 */
+export function bodyOf<S extends v.GenericSchema>(
+  { body }: Pick<RouteRequest, 'body'>,
+  schema: S,
+): v.InferOutput<S> {
+  const found = v.safeParse(schema, body);
+  if (found.success) return found.output;
+  const [issue] = found.issues;
+  const where = issue === undefined ? null : v.getDotPath(issue);
+  throw badRequest(`the request's body${where === null ? '' : `, at ${where}`}: ${issue?.message ?? ''}`);
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw badRequest(`expected ${name} to be a whole number, got: ${JSON.stringify(text.slice(0, 50))}`);
+}

@@ -1,0 +1,54 @@
+// The workers of the site.
+
+import { Workers } from '../../actors/tables.js';
+import { isSuspended } from '../../base/process-owner.js';
+import { parseHealth, type WorkerHealth } from '../../membership/worker-health.js';
+import type { WorkerRow } from '../../store/schema.js';
+import type { WorkerView } from '../api.js';
+import type { Route } from '../router.js';
+
+/** A worker beats every few seconds. */
+const silentAfterMs = 30_000;
+
+export const workersRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: 'api/workers',
+    role: 'viewer',
+    handle: async ({ actor }) => {
+      const now = Date.now();
+      return (await Workers.rows(actor)).map((row) => workerView(row, now));
+    },
+  },
+];
+
+function workerView(row: WorkerRow, now: number): WorkerView {
+  const health = parseHealth(row.health);
+  return {
+    id: row.id,
+    host: row.host,
+    pid: row.pid,
+    version: row.version,
+    startedAt: new Date(row.started_at).toISOString(),
+    heartbeatAt: new Date(row.heartbeat_at).toISOString(),
+    state: stateOf(row, health, now),
+    tasks: health?.tasks ?? 'off',
+    logger: health?.logger ?? 'off',
+    maxJobs: row.max_jobs,
+    memoryBytes: null,
+    loopLagMs: null,
+    listeners: (health?.listeners ?? []).map(({ channel, state, lastError }) => ({
+      channel,
+      state,
+      lastError,
+    })),
+  };
+}
+
+function stateOf(row: WorkerRow, health: WorkerHealth | null, now: number): WorkerView['state'] {
+  if (isSuspended({ host: row.host, pid: row.pid, start: row.pid_start })) return 'suspended';
+  if (now - row.heartbeat_at > silentAfterMs) return 'silent';
+  if (row.stop_reason !== null) return 'draining';
+  if (health?.listeners.some(({ state }) => state === 'deaf')) return 'deaf';
+  return health?.tasks === 'paused' ? 'paused' : 'alive';
+}
