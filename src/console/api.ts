@@ -330,10 +330,14 @@ export interface AuditRow {
 }
 
 /**
- * `GET api/stream?topics=jobs,rules,workers,channels,audit&log=FILTER`: server-sent events, one stream a tab.
- * `changed`: the topics whose data should be fetched again. `log`: new lines. Each `log` event has the id of its last line.
+ * `GET api/stream?topics=jobs,rules,…&log=1&FILTER`: server-sent events, one stream a tab.
+ * `changed`: the topics whose data should be fetched again; the first names all that were asked for.
+ * `log`: new lines. Each `log` event has the id of its last line, and `Last-Event-ID` goes on after it.
+ * The stream ends with the session: then `GET api/session` answers 401.
  */
-export type Topic = 'jobs' | 'rules' | 'workers' | 'channels' | 'audit' | 'outbox';
+export const topics = ['jobs', 'lines', 'rules', 'workers', 'channels', 'audit', 'outbox'] as const;
+/** `lines`: what jobs logged. */
+export type Topic = (typeof topics)[number];
 export interface ChangedEvent {
   readonly topics: readonly Topic[];
 }

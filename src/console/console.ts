@@ -9,7 +9,8 @@ import { ConsoleConsumer } from './consumer.js';
 import type { ConsoleContext } from './context.js';
 import { Pages } from './pages.js';
 import { Router } from './router.js';
-import { allRoutes } from './routes/index.js';
+import { allRoutes, streamSources } from './routes/index.js';
+import type { StreamSource } from './stream.js';
 
 export interface ConsoleOptions extends ConsoleContext {
   /** Where to listen, as the setting `http` takes it. */
@@ -18,13 +19,16 @@ export interface ConsoleOptions extends ConsoleContext {
 
 export class Console {
   readonly #server: Server;
+  readonly #sources: readonly StreamSource[];
   readonly #prefix: string;
 
   /** @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`), ListenError (`CHANNELS_ERR_LISTEN`) */
   static async start({ listen, ...context }: ConsoleOptions): Promise<Console> {
     const { site, store, logger } = context;
     const prefix = '';
+    const sources = streamSources.map((source) => source(context));
     const options = {
+      sources,
       context,
       access: new Access(context),
       router: new Router(allRoutes),
@@ -48,15 +52,16 @@ export class Console {
         trustedProxies: site.settings.httpTrustedProxies,
         onEvent: (event) => logEvent(logger, event),
       });
-      return new Console(server, prefix);
+      return new Console(server, sources, prefix);
     } catch (error) {
       if (!(error instanceof InvalidOptionError)) throw error;
       throw new BadConfigError(site.shorten(site.configFile), 'console', error.message, { cause: error });
     }
   }
 
-  private constructor(server: Server, prefix: string) {
+  private constructor(server: Server, sources: readonly StreamSource[], prefix: string) {
     this.#server = server;
+    this.#sources = sources;
     this.#prefix = prefix;
   }
 
@@ -68,6 +73,7 @@ export class Console {
   /** Waits for requests up to the grace, and ends streams. Safe to call twice. */
   async close(graceMs = 2000): Promise<void> {
     await this.#server.close({ graceMs });
+    for (const source of this.#sources) await source.close();
   }
 }
 

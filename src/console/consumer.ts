@@ -1,6 +1,12 @@
 // One request of a browser: let in or refused, answered by a route, by a file of the page, or by the stream.
 
-import { type GivenHeaders, HttpConsumer, type HttpScope, headerOf } from '../../channels/index.js';
+import {
+  ClientGoneError,
+  type GivenHeaders,
+  HttpConsumer,
+  type HttpScope,
+  headerOf,
+} from '../../channels/index.js';
 import type { Access } from './access/access.js';
 import { writeAudit } from './audit.js';
 import { actorOf, type ConsoleContext, type Visitor } from './context.js';
@@ -9,6 +15,7 @@ import { type Pages, safeHeaders } from './pages.js';
 import { isAtLeast } from './roles.js';
 import { type AuditNote, type ChangeRoute, Download, type RouteRequest, type Router } from './router.js';
 import { sessionView } from './routes/session.js';
+import { runStream, type StreamSource } from './stream.js';
 
 export interface ConsumerOptions {
   readonly context: ConsoleContext;
@@ -17,6 +24,7 @@ export interface ConsumerOptions {
   readonly pages: Pages;
   /** The path of the console without a slash at the end; empty for the root. */
   readonly prefix: string;
+  readonly sources: readonly StreamSource[];
 }
 
 export class ConsoleConsumer extends HttpConsumer {
@@ -30,11 +38,15 @@ export class ConsoleConsumer extends HttpConsumer {
 
   override disconnect(): void {
     this.#ended.abort();
+    this.#http.extensions.stopping?.removeEventListener('abort', this.#onStop);
   }
+
+  readonly #onStop = (): void => this.#ended.abort();
 
   override async handle(body: Uint8Array): Promise<void> {
     const { prefix, context } = this.#options;
-    const { path, method } = this.#http;
+    const { path, method, extensions } = this.#http;
+    extensions.stopping?.addEventListener('abort', this.#onStop);
     if (prefix !== '' && path === prefix) return await this.#answer(308, '', [['location', `${prefix}/`]]);
     if (!path.startsWith(`${prefix}/`)) return await this.#answer(404, 'Not Found\n');
     const rest = path.slice(prefix.length + 1);
@@ -74,11 +86,11 @@ export class ConsoleConsumer extends HttpConsumer {
       const visitor = await access.signIn(scope, parseBody(scope, bytes));
       return await this.#json(200, await sessionView(context, visitor));
     }
-    const found = router.find(method === 'HEAD' ? 'GET' : method, path);
-    if (found === undefined && path !== 'api/sign-out') throw notFound(`route ${path}`);
     const visitor = await access.visitorOf(scope);
     if (visitor === null) throw new RefusedError(401, 'LINOD_ERR_NOT_SIGNED_IN', 'nobody is signed in');
-    if (path === 'api/sign-out') return await this.#signOut(visitor);
+    if (path === 'api/sign-out' && method === 'POST') return await this.#signOut(visitor);
+    if (path === 'api/stream' && method === 'GET') return await this.#stream(visitor);
+    const found = router.find(method === 'HEAD' ? 'GET' : method, path);
     if (found === undefined || found === 'wrongMethod') throw notFound(`route ${method} ${path}`);
     const { route, params } = found;
     if (!isAtLeast(visitor.role, route.role))
@@ -95,6 +107,31 @@ export class ConsoleConsumer extends HttpConsumer {
     if (route.method === 'GET') return await this.#result(await route.handle(request));
     await access.refuseForged(scope, visitor);
     await this.#result(await this.#change(route, request));
+  }
+
+  /** Begins the stream, which goes on when this has returned. */
+  async #stream(visitor: Visitor): Promise<void> {
+    const { access, sources, context } = this.#options;
+    await this.startEvents(safeHeaders);
+    const running = runStream({
+      sources,
+      request: {
+        visitor,
+        query: new URLSearchParams(this.#http.queryString),
+        lastEventId: this.lastEventId,
+        signal: this.#ended.signal,
+      },
+      send: (event) => this.sendEvent(event),
+      comment: () => this.sendBody(': alive\n\n', { moreBody: true }),
+      isAllowed: async () => (await access.visitorOf(this.#http)) !== null,
+    });
+    void running
+      .catch((error: unknown) => {
+        if (!(error instanceof ClientGoneError))
+          context.logger.error('a stream of the console failed', error);
+      })
+      .finally(() => this.#ended.abort())
+      .then(() => this.tooSlow());
   }
 
   /** Whatever comes of it, the audit has it. */

@@ -1,8 +1,12 @@
-// All routes of the API. `sign-in`, `sign-out` and `stream` are not among them: see consumer.ts.
+// All routes of the API, and all sources of its stream. `sign-in`, `sign-out` and `stream` are in consumer.ts.
 
+import { Changes } from '../changes.js';
 import type { Route } from '../router.js';
+import type { StreamSourceFactory } from '../stream.js';
 import { auditRoutes } from './audit.js';
 import { sessionRoutes } from './session.js';
 import { workersRoutes } from './workers.js';
 
 export const allRoutes: readonly Route[] = [...sessionRoutes, ...workersRoutes, ...auditRoutes];
+
+export const streamSources: readonly StreamSourceFactory[] = [(context) => new Changes(context)];
