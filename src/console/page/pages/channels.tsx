@@ -1,0 +1,9 @@
+import { Page } from '../parts/page.js';
+
+export function ChannelsPage() {
+  return (
+    <Page title="Channels">
+      <p class="quiet">This page is not made yet.</p>
+    </Page>
+  );
+}

@@ -1,0 +1,154 @@
+// Problems first, then today's numbers and what comes next.
+
+import type { JobStatus, OverviewView } from '../../api.js';
+import { Link } from '../parts/link.js';
+import { formatCount, formatNumber } from '../parts/number.js';
+import { Loaded, Page } from '../parts/page.js';
+import { Progress } from '../parts/progress.js';
+import { Status } from '../parts/status.js';
+import { Table } from '../parts/table.js';
+import { Ago, Duration, Time } from '../parts/time.js';
+import { useResource } from '../resource.js';
+
+export function OverviewPage() {
+  const overview = useResource<OverviewView>('overview', ['jobs', 'rules', 'workers', 'channels']);
+  return (
+    <Page title="Overview">
+      <Loaded resource={overview}>
+        {(view) => (
+          <>
+            <Problems problems={view.problems} workers={view.workers} />
+            <Today today={view.today} />
+            {view.failures.length > 0 && <Failures failures={view.failures} />}
+            <Running running={view.running} />
+            <Next next={view.next} />
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+function Problems({ problems, workers }: Pick<OverviewView, 'problems' | 'workers'>) {
+  if (problems.length === 0) {
+    return (
+      <p class="problem good">
+        <Status state="alive" text={`All is well. ${formatCount(workers, 'worker')} alive.`} />
+      </p>
+    );
+  }
+  return (
+    <ul class="problems" aria-label="Problems">
+      {problems.map(({ code, text, link }) => (
+        <li key={code + text} class="problem bad">
+          <Status state="failed" text="" />
+          {link === null ? text : <Link to={link}>{text}</Link>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const order: readonly JobStatus[] = ['running', 'done', 'failed', 'timeout', 'lost', 'cancelled'];
+
+function Today({ today }: Pick<OverviewView, 'today'>) {
+  return (
+    <section aria-labelledby="today">
+      <h2 id="today">Runs today</h2>
+      <ul class="numbers">
+        {order.map((status) => (
+          <li key={status}>
+            <Link to={`/runs?status=${status}`}>
+              <strong class="number">{formatNumber(today[status])}</strong> <Status state={status} />
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Failures({ failures }: Pick<OverviewView, 'failures'>) {
+  return (
+    <section aria-labelledby="failures">
+      <h2 id="failures">Failed in the last 24 hours</h2>
+      <Table
+        label="Rules with failures"
+        rows={failures}
+        rowKey={({ last }) => last.rule}
+        empty=""
+        columns={[
+          {
+            name: 'rule',
+            title: 'Rule',
+            cell: ({ last }) => <Link to={`/runs/${last.id}`}>{last.ruleName}</Link>,
+          },
+          { name: 'times', title: 'Times', isNumber: true, cell: ({ times }) => formatNumber(times) },
+          { name: 'last', title: 'Last', cell: ({ last }) => <Ago at={last.startedAt} /> },
+          {
+            name: 'status',
+            title: 'Status',
+            isWide: true,
+            cell: ({ last }) => <Status state={last.status} />,
+          },
+          { name: 'headline', title: 'Message', isWide: true, cell: ({ last }) => last.headline },
+        ]}
+      />
+    </section>
+  );
+}
+
+function Running({ running }: Pick<OverviewView, 'running'>) {
+  return (
+    <section aria-labelledby="running">
+      <h2 id="running">Running</h2>
+      <Table
+        label="Runs that run"
+        rows={running}
+        rowKey={({ id }) => id}
+        empty="Nothing runs."
+        columns={[
+          {
+            name: 'rule',
+            title: 'Rule',
+            cell: ({ id, ruleName }) => <Link to={`/runs/${id}`}>{ruleName}</Link>,
+          },
+          {
+            name: 'for',
+            title: 'For',
+            isNumber: true,
+            cell: ({ startedAt }) => <Duration from={startedAt} to={null} />,
+          },
+          {
+            name: 'progress',
+            title: 'Progress',
+            cell: ({ progress }) => progress !== null && <Progress progress={progress} />,
+          },
+        ]}
+      />
+    </section>
+  );
+}
+
+function Next({ next }: Pick<OverviewView, 'next'>) {
+  return (
+    <section aria-labelledby="next">
+      <h2 id="next">Next</h2>
+      <Table
+        label="What is due next"
+        rows={next}
+        rowKey={({ rule, at }) => `${rule} ${at}`}
+        empty="Nothing is due."
+        columns={[
+          {
+            name: 'rule',
+            title: 'Rule',
+            cell: ({ rule, name }) => <Link to={`/rules/${rule}`}>{name}</Link>,
+          },
+          { name: 'at', title: 'Due', cell: ({ at }) => <Time at={at} /> },
+          { name: 'in', title: '', cell: ({ at }) => <Ago at={at} /> },
+        ]}
+      />
+    </section>
+  );
+}

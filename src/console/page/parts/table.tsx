@@ -1,0 +1,184 @@
+// A table whose headers sort, whose rows can be selected, and which renders only the rows on the screen.
+
+import type { Signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
+import { queryValue, setQuery } from '../router.js';
+import { useVisibleRows } from './visible-rows.js';
+
+export interface Column<Row> {
+  /** Its name in the query `sort`. */
+  readonly name: string;
+  readonly title: string;
+  readonly cell: (row: Row) => ComponentChildren;
+  readonly isSortable?: boolean;
+  /** Numbers stand at the right. */
+  readonly isNumber?: boolean;
+  /** Shown on wide screens only. */
+  readonly isWide?: boolean;
+  /** A CSS width, for long tables: their columns must not move while rows come and go. */
+  readonly width?: string;
+}
+
+export interface TableProps<Row> {
+  /** What it lists. */
+  readonly label: string;
+  readonly columns: ReadonlyArray<Column<Row>>;
+  readonly rows: readonly Row[];
+  readonly rowKey: (row: Row) => number | string;
+  /** What to say when there are no rows. */
+  readonly empty: string;
+  /** A long table has rows of one line each, and renders only those on the screen. */
+  readonly isLong?: boolean;
+  /** How many rows there are in all, if not all are loaded. */
+  readonly total?: number | undefined;
+  /** Called with the indices of the rows on the screen, for a long table. */
+  readonly onView?: (first: number, last: number) => void;
+  /** The keys of the selected rows. The table has checkboxes when it is given. */
+  readonly selection?: Signal<ReadonlySet<number | string>>;
+  /** Names a row for its checkbox. */
+  readonly rowName?: (row: Row) => string;
+}
+
+/** The order is `sort` in the query: `name` or `-name`. */
+export function Table<Row>(props: TableProps<Row>) {
+  const {
+    label,
+    columns,
+    rows,
+    rowKey,
+    empty,
+    isLong = false,
+    total = rows.length,
+    onView,
+    selection,
+  } = props;
+  const body = useRef<HTMLTableSectionElement>(null);
+  const visible = useVisibleRows(body, isLong ? rows.length : null, onView);
+  if (rows.length === 0) return <p class="quiet">{empty}</p>;
+  const { first, last, rowHeight } = isLong ? visible : { first: 0, last: rows.length, rowHeight: 0 };
+  return (
+    <div class="scroll">
+      <table
+        class={isLong ? 'long' : undefined}
+        aria-label={label}
+        aria-rowcount={isLong ? Math.max(total, rows.length) + 1 : undefined}
+      >
+        <colgroup>
+          {selection && <col class="select" />}
+          {columns.map(({ name, width, isWide }) => (
+            <col
+              key={name}
+              class={isWide ? 'wide' : undefined}
+              style={width === undefined ? {} : { width }}
+            />
+          ))}
+        </colgroup>
+        <thead>
+          <tr aria-rowindex={isLong ? 1 : undefined}>
+            {selection && <SelectAll rows={rows} rowKey={rowKey} selection={selection} />}
+            {columns.map((column) => (
+              <Header key={column.name} column={column} />
+            ))}
+          </tr>
+        </thead>
+        <tbody ref={body}>
+          <Spacer height={first * rowHeight} />
+          {rows.slice(first, last).map((row, offset) => (
+            <tr
+              key={rowKey(row)}
+              data-row={first + offset}
+              tabIndex={-1}
+              aria-rowindex={isLong ? first + offset + 2 : undefined}
+            >
+              {selection && <Select row={row} {...props} selection={selection} />}
+              {columns.map((column) => (
+                <td key={column.name} class={cellClass(column)}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+          <Spacer height={(rows.length - last) * rowHeight} />
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Takes the room of rows that are not rendered. */
+function Spacer({ height }: { readonly height: number }) {
+  // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row is not focusable
+  return height > 0 ? <tr aria-hidden="true" class="spacer" style={{ height: `${height}px` }} /> : null;
+}
+
+function cellClass({ isNumber, isWide }: Pick<Column<never>, 'isNumber' | 'isWide'>): string | undefined {
+  const names = [isNumber ? 'number' : '', isWide ? 'wide' : ''].filter((name) => name !== '');
+  return names.length === 0 ? undefined : names.join(' ');
+}
+
+function Header<Row>({ column }: { readonly column: Column<Row> }) {
+  const { name, title, isSortable } = column;
+  const sort = queryValue('sort');
+  const order = sort === name ? 'ascending' : sort === `-${name}` ? 'descending' : undefined;
+  const next = order === 'ascending' ? `-${name}` : order === 'descending' ? null : name;
+  return (
+    <th scope="col" class={cellClass(column)} aria-sort={order}>
+      {isSortable ? (
+        <button type="button" class="plain" onClick={() => setQuery({ sort: next })}>
+          {title}
+          <span aria-hidden="true">{order === 'ascending' ? ' ▲' : order === 'descending' ? ' ▼' : ''}</span>
+        </button>
+      ) : (
+        title
+      )}
+    </th>
+  );
+}
+
+type Selection = Signal<ReadonlySet<number | string>>;
+
+interface SelectAllProps<Row> extends Pick<TableProps<Row>, 'rows' | 'rowKey'> {
+  readonly selection: Selection;
+}
+
+function SelectAll<Row>({ rows, rowKey, selection }: SelectAllProps<Row>) {
+  const count = rows.filter((row) => selection.value.has(rowKey(row))).length;
+  return (
+    <th scope="col" class="select">
+      <input
+        type="checkbox"
+        aria-label="Select all rows that are loaded"
+        checked={count > 0 && count === rows.length}
+        indeterminate={count > 0 && count < rows.length}
+        onChange={({ currentTarget: { checked } }) => {
+          selection.value = new Set(checked ? rows.map(rowKey) : []);
+        }}
+      />
+    </th>
+  );
+}
+
+interface SelectProps<Row> extends Pick<TableProps<Row>, 'rowKey' | 'rowName'> {
+  readonly row: Row;
+  readonly selection: Selection;
+}
+
+function Select<Row>({ row, rowKey, rowName, selection }: SelectProps<Row>) {
+  const key = rowKey(row);
+  return (
+    <td class="select">
+      <input
+        type="checkbox"
+        aria-label={`Select ${rowName?.(row) ?? key}`}
+        checked={selection.value.has(key)}
+        onChange={({ currentTarget: { checked } }) => {
+          const keys = new Set(selection.peek());
+          if (checked) keys.add(key);
+          else keys.delete(key);
+          selection.value = keys;
+        }}
+      />
+    </td>
+  );
+}

@@ -1,0 +1,152 @@
+// The one stream of server-sent events of this tab: what has changed, and new lines of the log.
+//
+// It is closed while the tab is hidden. A browser opens six connections to a server at most, so that tabs in the
+// background would block the one that is used.
+
+import type { ChangedEvent, LogEvent, Topic } from '../api.js';
+import { parseJson } from './json.js';
+import { prefix } from './router.js';
+import { clearStale, markStale } from './stale.js';
+
+interface ChangeListener {
+  readonly topics: readonly Topic[];
+  readonly onChange: () => void;
+}
+
+interface LogListener {
+  /** The filter of the log as a query. */
+  readonly filter: string;
+  readonly onLog: (event: LogEvent) => void;
+}
+
+/** Before the first attempt after a failure, in ms. Each further attempt waits twice as long. */
+const firstRetryMs = 500;
+const lastRetryMs = 15_000;
+
+const changeListeners = new Set<ChangeListener>();
+let logListener: LogListener | undefined;
+/** After which line the log goes on; empty for new lines only. */
+let lastLogId = '';
+let source: EventSource | undefined;
+let openUrl = '';
+/** Topics of the open stream. They only grow, because each change opens the stream again. */
+let topics = new Set<Topic>();
+let retries = 0;
+let timer: ReturnType<typeof setTimeout> | undefined;
+const owner = {};
+
+/** Calls `onChange` when data of these topics may have changed, also after a gap in the stream. */
+export function onChanged(wanted: readonly Topic[], onChange: () => void): () => void {
+  const listener = { topics: wanted, onChange };
+  changeListeners.add(listener);
+  update();
+  return () => {
+    changeListeners.delete(listener);
+    update();
+  };
+}
+
+/**
+ * Follows the log. One at a time: the last one counts.
+ *
+ * @param filter a query such as `level=WARNING&text=mail`
+ * @param after the id of the line that new ones follow; empty for new lines only
+ */
+export function onLog(filter: string, after: string, handle: (event: LogEvent) => void): () => void {
+  const listener = { filter, onLog: handle };
+  logListener = listener;
+  lastLogId = after;
+  update();
+  return () => {
+    if (logListener === listener) logListener = undefined;
+    update();
+  };
+}
+
+/** Begins to watch whether the tab is hidden and the network is there. */
+export function startStream(): void {
+  document.addEventListener('visibilitychange', update);
+  addEventListener('online', reopen);
+  addEventListener('offline', () => lose('The network is away.'));
+}
+
+let isPlanned = false;
+/** Several listeners come and go at once, so the stream follows them a moment later. */
+function update(): void {
+  if (isPlanned) return;
+  isPlanned = true;
+  setTimeout(() => {
+    isPlanned = false;
+    follow();
+  });
+}
+
+function follow(): void {
+  const isWanted = changeListeners.size > 0 || logListener !== undefined;
+  if (document.hidden || !isWanted) {
+    close();
+    clearStale(owner);
+    return;
+  }
+  for (const listener of changeListeners) for (const topic of listener.topics) topics.add(topic);
+  const url = streamUrl();
+  if (url === openUrl) return;
+  close();
+  open(url);
+}
+
+function streamUrl(): string {
+  const query = new URLSearchParams({ topics: [...topics].sort().join(',') });
+  if (logListener !== undefined) query.set('log', logListener.filter);
+  return `${prefix}api/stream?${query}`;
+}
+
+function open(url: string): void {
+  openUrl = url;
+  // A new EventSource cannot send Last-Event-ID, which only those know that connect again by themselves.
+  const after =
+    logListener === undefined || lastLogId === '' ? '' : `&after=${encodeURIComponent(lastLogId)}`;
+  const opened = new EventSource(url + after);
+  source = opened;
+  opened.addEventListener('open', () => {
+    retries = 0;
+    clearStale(owner);
+    for (const listener of changeListeners) listener.onChange();
+  });
+  opened.addEventListener('changed', (event) => {
+    const changed = parseJson(String(event.data)) as ChangedEvent;
+    for (const listener of [...changeListeners]) {
+      if (listener.topics.some((topic) => changed.topics.includes(topic))) listener.onChange();
+    }
+  });
+  opened.addEventListener('log', (event) => {
+    if (event.lastEventId !== '') lastLogId = event.lastEventId;
+    logListener?.onLog(parseJson(String(event.data)) as LogEvent);
+  });
+  opened.addEventListener('error', () => {
+    if (source === opened) lose('The stream of changes is interrupted.');
+  });
+}
+
+function lose(why: string): void {
+  if (openUrl === '') return;
+  markStale(owner, Date.now(), why);
+  source?.close();
+  clearTimeout(timer);
+  const delayMs = Math.min(lastRetryMs, firstRetryMs * 2 ** retries++);
+  // Tabs of many users should not come back at the same moment.
+  timer = setTimeout(reopen, delayMs * (0.5 + Math.random() / 2));
+}
+
+function reopen(): void {
+  close();
+  follow();
+}
+
+function close(): void {
+  clearTimeout(timer);
+  source?.close();
+  source = undefined;
+  openUrl = '';
+  if (document.hidden) topics = new Set();
+}
