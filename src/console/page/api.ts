@@ -1,6 +1,6 @@
 // Calls the server's JSON API.
 
-import type { SessionView } from '../api.js';
+import type { SessionView, SignIn } from '../api.js';
 import { parseJson, writeJson } from './json.js';
 import { prefix } from './router.js';
 import { session } from './session.js';
@@ -40,6 +40,11 @@ export async function loadSession(): Promise<void> {
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 401) throw error;
   }
+}
+
+/** Signs in. @throws ApiError when the server refuses */
+export async function signIn(body: SignIn): Promise<void> {
+  session.value = await post<SessionView>('sign-in', body);
 }
 
 async function call(method: string, path: string, body?: string, signal?: AbortSignal): Promise<unknown> {

@@ -2,8 +2,8 @@
 
 import { signal } from '@preact/signals';
 
-/** Begins and ends with a slash. The server writes it into index.html. */
-export const prefix = document.documentElement.dataset.prefix ?? '/';
+/** Begins and ends with a slash. The server writes it into index.html, without the one at the end. */
+export const prefix = `${document.documentElement.dataset.prefix ?? ''}/`;
 
 export interface Address {
   /** Begins with a slash: `/rules/3`. */

@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { announceError } from './announce.js';
-import { loadSession, messageOf, post } from './api.js';
+import { ApiError, loadSession, messageOf, post, signIn } from './api.js';
 import { KeyboardHelp, showKeys } from './keyboard.js';
 import { type PageComponent, type PageEntry, pages, shownPages } from './page-list.js';
 import { NotFoundPage } from './pages/not-found.js';
@@ -195,15 +195,24 @@ function BrokenPage({ error }: { readonly error: string }) {
   );
 }
 
-/** Finds out who is signed in, again and again until the server answers. */
+/**
+ * Signs in with the one-time token of a link, or finds out who is signed in; again and again until the server answers.
+ */
 export async function startSession(): Promise<void> {
+  const [, token] = /^#token=(.+)$/.exec(location.hash) ?? [];
+  // It must stay neither in the history nor in a link that is copied.
+  if (token !== undefined) history.replaceState(null, '', location.pathname + location.search);
   for (let delayMs = 500; ; delayMs = Math.min(10_000, delayMs * 2)) {
     try {
-      await loadSession();
+      await (token === undefined ? loadSession() : signIn({ token }));
       if (session.value === undefined) session.value = null;
       return;
     } catch (error) {
       announceError(error);
+      if (error instanceof ApiError && !error.isTemporary) {
+        session.value = null;
+        return;
+      }
       await new Promise((resolve) => setTimeout(resolve, delayMs));
     }
   }

@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import type { SignIn } from '../../api.js';
-import { loadSession, messageOf, post } from '../api.js';
+import { messageOf, signIn } from '../api.js';
 import { Page } from '../parts/page.js';
 
 export function SignInPage() {
@@ -13,8 +13,7 @@ export function SignInPage() {
     const body: SignIn = { user: String(data.get('user')), password: String(data.get('password')) };
     setBusy(true);
     try {
-      await post('sign-in', body);
-      await loadSession();
+      await signIn(body);
     } catch (failure) {
       setError(messageOf(failure));
       setBusy(false);
