@@ -332,7 +332,8 @@ export interface AuditRow {
 /**
  * `GET api/stream?topics=jobs,rules,…&log=1&FILTER`: server-sent events, one stream a tab.
  * `changed`: the topics whose data should be fetched again; the first names all that were asked for.
- * `log`: new lines. Each `log` event has the id of its last line, and `Last-Event-ID` goes on after it.
+ * `log`: new lines. Each `log` event has the id of its last line, and `Last-Event-ID` goes on after it,
+ * or the query `after`.
  * The stream ends with the session: then `GET api/session` answers 401.
  */
 export const topics = ['jobs', 'lines', 'rules', 'workers', 'channels', 'audit', 'outbox'] as const;

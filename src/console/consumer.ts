@@ -113,12 +113,14 @@ export class ConsoleConsumer extends HttpConsumer {
   async #stream(visitor: Visitor): Promise<void> {
     const { access, sources, context } = this.#options;
     await this.startEvents(safeHeaders);
+    const query = new URLSearchParams(this.#http.queryString);
     const running = runStream({
       sources,
       request: {
         visitor,
-        query: new URLSearchParams(this.#http.queryString),
-        lastEventId: this.lastEventId,
+        query,
+        // A page that has closed its stream for a while cannot send the header.
+        lastEventId: this.lastEventId ?? query.get('after') ?? undefined,
         signal: this.#ended.signal,
       },
       send: (event) => this.sendEvent(event),

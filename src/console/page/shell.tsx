@@ -66,33 +66,33 @@ function TopBar() {
         {session.value?.site.name}
       </Link>
       <Connection />
-      <details class="user">
-        <summary>{session.value?.user}</summary>
-        <div>
-          <p>
-            {session.value?.role}, linod {session.value?.site.version}
-          </p>
-          <label>
-            Theme{' '}
-            <select
-              value={theme.value}
-              onChange={({ currentTarget: { value } }) => {
-                theme.value = themes.find((name) => name === value) ?? 'system';
-              }}
-            >
-              {themes.map((name) => (
-                <option key={name}>{name}</option>
-              ))}
-            </select>
-          </label>
-          <button type="button" onClick={showKeys}>
-            Keys
-          </button>
-          <button type="button" onClick={signOut}>
-            Sign out
-          </button>
-        </div>
-      </details>
+      <button type="button" popovertarget="user">
+        {session.value?.user}
+      </button>
+      <div id="user" class="user" popover="auto">
+        <p>
+          {session.value?.role}, linod {session.value?.site.version}
+        </p>
+        <label>
+          Theme{' '}
+          <select
+            value={theme.value}
+            onChange={({ currentTarget: { value } }) => {
+              theme.value = themes.find((name) => name === value) ?? 'system';
+            }}
+          >
+            {themes.map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+        <button type="button" onClick={showKeys}>
+          Keys
+        </button>
+        <button type="button" onClick={signOut}>
+          Sign out
+        </button>
+      </div>
     </header>
   );
 }

@@ -4,6 +4,7 @@
 // background would block the one that is used.
 
 import type { ChangedEvent, LogEvent, Topic } from '../api.js';
+import { loadSession, messageOf } from './api.js';
 import { parseJson } from './json.js';
 import { prefix } from './router.js';
 import { clearStale, markStale } from './stale.js';
@@ -66,7 +67,7 @@ export function onLog(filter: string, after: string, handle: (event: LogEvent) =
 /** Begins to watch whether the tab is hidden and the network is there. */
 export function startStream(): void {
   document.addEventListener('visibilitychange', update);
-  addEventListener('online', reopen);
+  addEventListener('online', () => void reopen());
   addEventListener('offline', () => lose('The network is away.'));
 }
 
@@ -96,8 +97,9 @@ function follow(): void {
 }
 
 function streamUrl(): string {
-  const query = new URLSearchParams({ topics: [...topics].sort().join(',') });
-  if (logListener !== undefined) query.set('log', logListener.filter);
+  const query = new URLSearchParams(logListener?.filter);
+  query.set('topics', [...topics].sort().join());
+  if (logListener !== undefined) query.set('log', '1');
   return `${prefix}api/stream?${query}`;
 }
 
@@ -111,8 +113,8 @@ function open(url: string): void {
   opened.addEventListener('open', () => {
     retries = 0;
     clearStale(owner);
-    for (const listener of changeListeners) listener.onChange();
   });
+  // The first of these names all topics, so that nothing is missed that happened before.
   opened.addEventListener('changed', (event) => {
     const changed = parseJson(String(event.data)) as ChangedEvent;
     for (const listener of [...changeListeners]) {
@@ -135,10 +137,17 @@ function lose(why: string): void {
   clearTimeout(timer);
   const delayMs = Math.min(lastRetryMs, firstRetryMs * 2 ** retries++);
   // Tabs of many users should not come back at the same moment.
-  timer = setTimeout(reopen, delayMs * (0.5 + Math.random() / 2));
+  timer = setTimeout(() => void reopen(), delayMs * (0.5 + Math.random() / 2));
 }
 
-function reopen(): void {
+/** The session may have ended, which the stream cannot say. Then the user signs in again. */
+async function reopen(): Promise<void> {
+  clearTimeout(timer);
+  try {
+    await loadSession();
+  } catch (error) {
+    return lose(messageOf(error));
+  }
   close();
   follow();
 }

@@ -4,6 +4,7 @@ import type { Signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import { queryValue, setQuery } from '../router.js';
+import { isNarrow } from './screen.js';
 import { useVisibleRows } from './visible-rows.js';
 
 export interface Column<Row> {
@@ -58,7 +59,8 @@ export function Table<Row>(props: TableProps<Row>) {
   if (rows.length === 0) return <p class="quiet">{empty}</p>;
   const { first, last, rowHeight } = isLong ? visible : { first: 0, last: rows.length, rowHeight: 0 };
   return (
-    <div class="scroll">
+    // On narrow screens the table scrolls, and the keyboard must reach what scrolls.
+    <section class="scroll" aria-label={label} tabIndex={isNarrow.value ? 0 : undefined}>
       <table
         class={isLong ? 'long' : undefined}
         aria-label={label}
@@ -102,7 +104,7 @@ export function Table<Row>(props: TableProps<Row>) {
           <Spacer height={(rows.length - last) * rowHeight} />
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

@@ -1,0 +1,111 @@
+// A site with a worker and its console as processes, and browsers that are signed in to it.
+
+import { existsSync } from 'node:fs';
+import axe, { type AxeResults } from 'axe-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Test } from 'tap';
+import { createLink } from '../../src/console/access/secrets.js';
+import type { Role } from '../../src/console/api.js';
+import { LiveSite, type LiveSiteOptions } from './live-site.js';
+import type { Program } from './programs.js';
+
+const chromiumPath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+export interface ConsoleSiteOptions extends LiveSiteOptions {
+  /** Flags of `linod console`. It listens on a free port. */
+  readonly flags?: readonly string[];
+}
+
+export class ConsoleSite {
+  readonly site: LiveSite;
+  /** Listens; its tasks have not been started. */
+  readonly worker: Program;
+  readonly console: Program;
+  /** Ends with a slash. */
+  readonly url: string;
+  /** What went wrong in the pages: errors, and what the content security policy refused. */
+  readonly faults: string[] = [];
+  readonly #t: Test;
+  #browser: Promise<Browser> | undefined;
+
+  static async start(t: Test, { flags = [], ...options }: ConsoleSiteOptions = {}): Promise<ConsoleSite> {
+    const site = new LiveSite(t, options);
+    const worker = await site.startWorker();
+    const program = site.start('linod', 'console', '--listen', '127.0.0.1:0', ...flags);
+    const link = await program.printed(/^http.*#token=/);
+    return new ConsoleSite(t, site, worker, program, link.replace(/#.*/, ''));
+  }
+
+  private constructor(t: Test, site: LiveSite, worker: Program, program: Program, url: string) {
+    this.#t = t;
+    this.site = site;
+    this.worker = worker;
+    this.console = program;
+    this.url = url;
+  }
+
+  /** A tab of a new browser profile that is signed in as `viewer`, `operator` or `admin`, at a path such as `rules`. */
+  async signIn(role: Role, path = '', options: BrowserContextOptions = {}): Promise<Page> {
+    const token = await createLink(await this.site.store(), { name: role, role });
+    const page = await this.open(`${path}#token=${token}`, options);
+    await page.locator('#navigation').waitFor({ state: 'attached' });
+    return page;
+  }
+
+  /** A tab of a new browser profile. */
+  async open(path = '', options: BrowserContextOptions = {}): Promise<Page> {
+    const browser = await this.#openBrowser();
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    const page = await context.newPage();
+    page.on('pageerror', (error) => this.faults.push(String(error)));
+    page.on('console', (message) => {
+      // Chromium also logs each answer that is no success, which can be what a test wants.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+        this.faults.push(message.text());
+    });
+    await page.goto(this.url + path);
+    return page;
+  }
+
+  async #openBrowser(): Promise<Browser> {
+    this.#browser ??= launch(this.#t);
+    return await this.#browser;
+  }
+}
+
+async function launch(t: Test): Promise<Browser> {
+  if (!existsSync(chromiumPath))
+    throw new Error(`${chromiumPath} is missing: install Debian's package chromium, or set CHROMIUM`);
+  const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
+  t.teardown(() => browser.close());
+  return browser;
+}
+
+/** Shows the page in a theme, at a width. */
+export async function show(page: Page, theme: 'light' | 'dark', width: number): Promise<void> {
+  await page.setViewportSize({ width, height: 800 });
+  await page.evaluate(`document.documentElement.dataset.theme = '${theme}'`);
+}
+
+/** What axe-core finds wrong: each rule with the elements that break it. */
+export async function accessFaults(page: Page): Promise<string[]> {
+  // The content security policy forbids to add a script, but not what the debugger evaluates.
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate<AxeResults>('axe.run()');
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
+  );
+}
+
+/** The same in both themes, at 360 and 1280 pixels. */
+export async function allAccessFaults(page: Page): Promise<string[]> {
+  const faults: string[] = [];
+  for (const theme of ['light', 'dark'] as const) {
+    for (const width of [360, 1280]) {
+      await show(page, theme, width);
+      const found = await accessFaults(page);
+      faults.push(...found.map((fault) => `${theme}, ${width} pixels: ${fault}`));
+    }
+  }
+  return faults;
+}
