@@ -83,7 +83,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   const requests = new Requests(rules);
   const claimer = new Claimer(rules);
   const ends = new Ends(rules);
-  const { consumers: _, application: __, ...settings } = site.settings;
+  const { consumers: _, application: __, consoleUser: ___, ...settings } = site.settings;
   const pool = new HostPool({
     program: options.program,
     begin: { linod: 'begin', directory: site.directory, settings, workerId, pid: process.pid },

@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import { version } from '../base/version.js';
 import { channelsCommand } from './channels/channels.js';
-import { consoleCommand } from './console.js';
+import { consoleCommand } from './console/console.js';
 import { initCommand } from './init.js';
 import { jobCommand } from './jobs/job.js';
 import { jobsCommand } from './jobs/jobs.js';

@@ -16,7 +16,10 @@ export interface AuditEntry extends AuditNote {
 const maxText = 2000;
 
 /** Writes one entry, also into the log of the site. */
-export async function writeAudit({ store, logger }: ConsoleContext, entry: AuditEntry): Promise<void> {
+export async function writeAudit(
+  { store, logger }: Pick<ConsoleContext, 'store' | 'logger'>,
+  entry: AuditEntry,
+): Promise<void> {
   const { user, role, address, action, target, detail = '', undo = null } = entry;
   logger.child('audit').info(`${user}: ${action} ${target}`.trim(), { role, address, detail });
   await store.db

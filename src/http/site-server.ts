@@ -1,12 +1,11 @@
 // The protocol server of a site: its application on the addresses of its settings, with an access log.
 
-import { readFileSync } from 'node:fs';
 import { type ChannelLayer, InvalidOptionError } from '../../channels/index.js';
-import type { ListenAddress, Server, ServerEvent } from '../../channels/server/index.js';
-import { parseListenAddress } from '../../channels/server/options.js';
+import type { Server, ServerEvent } from '../../channels/server/index.js';
 import { BadConfigError } from '../base/errors.js';
 import type { Logger } from '../log/logger.js';
 import type { Site } from '../site/site.js';
+import { addressesOf } from './listen-addresses.js';
 import { SocketDirectory } from './socket-directory.js';
 
 export interface SiteServerOptions {
@@ -63,17 +62,6 @@ export class SiteServer {
     await this.#server.close({ graceMs });
     await this.#directory.close();
   }
-}
-
-function addressesOf(site: Site, listen: readonly string[]): Array<string | ListenAddress> {
-  const { httpCertificate, httpKey, httpSocketMode } = site.settings;
-  const tls =
-    httpCertificate === '' ? undefined : { cert: readFileSync(httpCertificate), key: readFileSync(httpKey) };
-  return listen.map((text) => {
-    const address = parseListenAddress(text);
-    if ('path' in address) return { ...address, mode: Number.parseInt(httpSocketMode, 8) };
-    return tls === undefined ? address : { ...address, tls };
-  });
 }
 
 /** Requests and sockets are records of level INFO, whose fields a machine can read. */

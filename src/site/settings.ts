@@ -3,7 +3,7 @@
 
 import { basename, resolve } from 'node:path';
 import * as v from 'valibot';
-import type { Application, ChannelLayer } from '../../channels/index.js';
+import type { Application, ChannelLayer, HttpScope } from '../../channels/index.js';
 import { completeLimits, defaultLimits, parseListenAddress } from '../../channels/server/options.js';
 import { TrustedProxies } from '../../channels/server/proxies.js';
 import { durationRule, type GivenDurations, inUnitOf } from '../base/duration.js';
@@ -321,6 +321,67 @@ export function settingsSchema(directory: string) {
       default: '600',
       defaultText: '`600`: the user of the server',
     }),
+    console: setting({
+      text: 'Where a worker serves the console: see [The console](../guides/console.md). An empty text for nowhere.',
+      allowed: 'an address: HOST:PORT, PORT, unix:PATH, fd:NUMBER or systemd, or an empty text',
+      schema: v.union([
+        v.literal(''),
+        v.pipe(v.union([v.string(), v.number()]), v.transform(String), v.check(succeeds(parseListenAddress))),
+      ]),
+      default: '',
+      defaultText: 'none: `linod console` serves it on `127.0.0.1:8780`',
+    }),
+    consolePrefix: setting({
+      text: 'The path of the console behind a proxy that passes it on unchanged.',
+      allowed: 'a path such as "/linod", without a slash at its end, or an empty text',
+      schema: text(/^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/),
+      default: '',
+      defaultText: 'none: the console has the whole host',
+    }),
+    consoleHosts: setting({
+      text: 'Names by which browsers reach the console, as a proxy passes them on in `Host`.',
+      allowed: 'a domain, ".example.org" with all below it, an address, or a list of them',
+      schema: v.pipe(
+        v.union([v.string(), v.array(v.string())]),
+        v.transform((given) => [given].flat()),
+        v.array(text(/^(\*|\.?[a-z0-9_-][a-z0-9._-]*|\[[\da-f:.]+\])$/i)),
+        v.readonly(),
+      ),
+      default: [],
+      defaultText: 'those of the loopback; on another address any',
+      read: readSeveral,
+    }),
+    consoleUserHeader: setting({
+      text: 'The header in which a proxy of `httpTrustedProxies` names the user who has signed in there. An empty text for none.',
+      allowed: 'the name of a header such as "X-Forwarded-User", or an empty text',
+      schema: header,
+      default: '',
+      defaultText: 'none',
+    }),
+    consoleGroupHeader: setting({
+      text: "The header in which it names the user's groups, with commas between them.",
+      allowed: 'the name of a header such as "X-Forwarded-Groups", or an empty text',
+      schema: header,
+      default: '',
+      defaultText: 'none',
+    }),
+    consoleRoles: setting({
+      text: 'The roles of those groups. `*` is everybody whom the proxy names. Of several roles the strongest counts.',
+      allowed:
+        'an object from groups to viewer, operator or admin, or in the environment ops=operator,*=viewer',
+      schema: v.pipe(noList, v.record(v.string(), v.picklist(['viewer', 'operator', 'admin']))),
+      default: { '*': 'viewer' },
+      defaultText: '`*` is `viewer`',
+      read: readPairs,
+    }),
+    consoleUser: setting({
+      text: 'Names the user of a request, for a site with a sign-in of its own.',
+      isProgram: true,
+      allowed: 'a function from a scope to { name, role } or null, which may be async, or null',
+      schema: v.nullable(v.custom<ConsoleUserFunction>((value) => typeof value === 'function')),
+      default: null,
+      defaultText: 'none',
+    }),
     maxJobs: setting({
       text: 'How many jobs one worker runs side by side.',
       ...whole(1, 1000, 10),
@@ -360,6 +421,15 @@ export function settingsSchema(directory: string) {
 
 /** Makes a site's application. The layer is that of the server's process. */
 export type ApplicationFactory = (context: { readonly layer: ChannelLayer }) => Application;
+
+/** Somebody whom the site lets into its console. */
+export interface ConsoleUser {
+  readonly name: string;
+  readonly role: 'viewer' | 'operator' | 'admin';
+}
+
+/** Names the user of a request to the console; null for nobody. */
+export type ConsoleUserFunction = (scope: HttpScope) => ConsoleUser | null | Promise<ConsoleUser | null>;
 
 /** The settings of a site, complete and checked. Docs: docs/reference/configuration.md. */
 export type Settings = Readonly<v.InferOutput<ReturnType<typeof settingsSchema>>>;
@@ -496,6 +566,9 @@ function succeeds(what: (text: string) => unknown): (text: string) => boolean {
     }
   };
 }
+
+/** Names with an underscore never arrive: see head.ts of the protocol server. */
+const header = v.pipe(text(/^(?:[A-Za-z0-9-]+)?$/), v.toLowerCase());
 
 /** To valibot an array is a record, too. */
 const noList = v.custom<Record<string, unknown>>((value) => !Array.isArray(value));

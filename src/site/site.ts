@@ -147,7 +147,7 @@ export async function loadSite(directory: string, options: LoadOptions = {}): Pr
 }
 
 /** Settings that can be handed to another thread or process: all but those that are functions. */
-export type WorkerSettings = Omit<Settings, 'consumers' | 'application'>;
+export type WorkerSettings = Omit<Settings, 'consumers' | 'application' | 'consoleUser'>;
 
 /**
  * A site as its worker has read it, for the worker's threads and processes. The settings are not checked
@@ -161,7 +161,8 @@ export async function siteOfWorker(directory: string, settings: WorkerSettings):
   const found = findSiteDirectory(directory);
   const configFile = findConfigFile(found) ?? '';
   const config: SiteConfig = configFile.endsWith('.json') ? {} : await readConfig(found, configFile, false);
-  return new Site(found, configFile, { ...settings, consumers: config.consumers ?? {}, application: null });
+  const { consumers = {} } = config;
+  return new Site(found, configFile, { ...settings, consumers, application: null, consoleUser: null });
 }
 
 async function readConfig(directory: string, path: string, anew: boolean): Promise<Record<string, unknown>> {

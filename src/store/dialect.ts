@@ -38,7 +38,7 @@ export async function writeVersion(tx: QueryExecutorProvider, version: number): 
 }
 
 /** The lockable decisions. The numbers are linod's own among the advisory locks of a PostgreSQL database. */
-const locks = { migrations: 1, rules: 2, groups: 3 } as const;
+const locks = { migrations: 1, rules: 2, groups: 3, console: 4 } as const;
 const lockClass = 0x6c696e6f;
 
 /**

@@ -146,6 +146,26 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
   httpCertificate: [[7, '7']],
   httpKey: [[7, '7']],
   httpSocketMode: [['rw', '"rw"']],
+  console: [['localhost', '"localhost"']],
+  consolePrefix: [
+    ['linod', '"linod"'],
+    ['/linod/', '"/linod/"'],
+    ['/../linod', '"/../linod"'],
+  ],
+  consoleHosts: [
+    ['http://example.org', '"http://example.org"'],
+    [['a b'], '["a b"]'],
+  ],
+  consoleUserHeader: [
+    ['x_user', '"x_user"'],
+    [7, '7'],
+  ],
+  consoleGroupHeader: [['x groups', '"x groups"']],
+  consoleRoles: [
+    ['ops', '"ops"'],
+    [{ ops: 'root' }, '{"ops":"root"}'],
+  ],
+  consoleUser: [['ann', '"ann"']],
   consumers: [
     [[], '[]'],
     ['chat.js', '"chat.js"'],

@@ -1,11 +1,22 @@
-// Who is let in: by a session, or by whoever a trusted proxy or the site itself names.
+// Who is let in: by a session, or because a trusted proxy or the site itself names the user.
 
 import * as v from 'valibot';
-import { type HttpScope, headerOf, sessionOf } from '../../../channels/index.js';
-import { writeAudit } from '../audit.js';
+import { type HttpScope, headerOf, type Session, sessionOf } from '../../../channels/index.js';
+import { type AuditEntry, writeAudit } from '../audit.js';
 import type { ConsoleContext, Visitor } from '../context.js';
 import { badRequest, RefusedError } from '../errors.js';
-import { changeToken, createSession, endSession, findSession, isSame, takeLink } from './secrets.js';
+import { accountVersion, findByPassword } from './accounts.js';
+import { Brake } from './brake.js';
+import { namedVisitor } from './named.js';
+import {
+  changeToken,
+  createSession,
+  endSession,
+  findSession,
+  type Holder,
+  isSame,
+  takeLink,
+} from './secrets.js';
 
 const signInBody = v.union([
   v.strictObject({ token: v.pipe(v.string(), v.maxLength(200)) }),
@@ -15,8 +26,13 @@ const signInBody = v.union([
   }),
 ]);
 
+type SignInBody = v.InferOutput<typeof signInBody>;
+
 export class Access {
   readonly #context: ConsoleContext;
+  readonly #addresses = new Brake({ free: 5, longestMs: 60_000 });
+  // Shorter, so that nobody locks somebody else out.
+  readonly #accounts = new Brake({ free: 10, longestMs: 15_000 });
 
   constructor(context: ConsoleContext) {
     this.#context = context;
@@ -28,14 +44,23 @@ export class Access {
 
   /** Null for nobody. */
   async visitorOf(scope: HttpScope): Promise<Visitor | null> {
+    const { site, store } = this.#context;
+    const named = await namedVisitor(site.settings, scope);
+    if (named !== null) return named;
     const { secret } = sessionOf(scope);
-    return typeof secret === 'string' ? await findSession(this.#context.store, secret) : null;
+    return typeof secret === 'string' ? await findSession(store, secret) : null;
   }
 
   /** Refuses what a page of another site sends. @throws RefusedError with 403 */
   refuseForeign(scope: HttpScope): void {
     const site = headerOf(scope, 'sec-fetch-site');
-    if (site !== undefined && site !== 'same-origin' && site !== 'none')
+    const origin = headerOf(scope, 'origin');
+    // Browsers leave out the first without TLS on other addresses than the loopback.
+    const isForeign =
+      site === undefined
+        ? origin !== undefined && hostOf(origin) !== headerOf(scope, 'host')?.toLowerCase()
+        : site !== 'same-origin' && site !== 'none';
+    if (isForeign)
       throw new RefusedError(403, 'LINOD_ERR_FOREIGN_ORIGIN', 'a page of another site may not do this');
   }
 
@@ -51,43 +76,57 @@ export class Access {
     const found = v.safeParse(signInBody, body);
     if (!found.success) throw badRequest('expected {user, password} or {token}');
     const given = found.output;
-    const address = this.addressOf(scope);
-    const holder = 'token' in given ? await takeLink(this.#context.store, given.token) : null;
-    if (holder === null) {
-      const user = 'user' in given ? given.user : '';
-      await writeAudit(this.#context, {
-        user,
-        role: null,
-        address,
-        action: 'sign-in',
-        target: '',
-        detail: 'failed',
-      });
-      throw new RefusedError(401, 'LINOD_ERR_SIGN_IN', 'name or password, or the link, is wrong or used up');
+    const user = 'user' in given ? given.user : '';
+    const address = `address ${this.addressOf(scope) ?? ''}`;
+    this.#addresses.begin(address);
+    if (user !== '') this.#accounts.begin(user);
+    const visitor = await this.#open(given, sessionOf(scope));
+    if (visitor === null) {
+      await this.#audit(scope, { user, role: null, action: 'sign-in', detail: 'failed' });
+      const wrong = 'user' in given ? 'name or password is wrong' : 'the link was used, or is too old';
+      throw new RefusedError(401, 'LINOD_ERR_SIGN_IN', wrong);
     }
-    const secret = await createSession(this.#context.store, holder);
-    sessionOf(scope).secret = secret;
-    await writeAudit(this.#context, {
-      user: holder.name,
-      role: holder.role,
-      address,
-      action: 'sign-in',
-      target: '',
-    });
-    const visitor = await findSession(this.#context.store, secret);
-    if (visitor === null) throw new RefusedError(401, 'LINOD_ERR_SIGN_IN', 'the session has ended');
+    this.#addresses.forget(address);
+    this.#accounts.forget(user);
+    const how = 'user' in given ? 'by password' : 'by link';
+    await this.#audit(scope, { user: visitor.name, role: visitor.role, action: 'sign-in', detail: how });
     return visitor;
   }
 
+  /** A user whom a proxy or the site names stays signed in there. */
   async signOut(scope: HttpScope, visitor: Visitor): Promise<void> {
     if (visitor.session !== null) await endSession(this.#context.store, visitor.session);
     delete sessionOf(scope).secret;
-    await writeAudit(this.#context, {
-      user: visitor.name,
-      role: visitor.role,
-      address: this.addressOf(scope),
-      action: 'sign-out',
-      target: '',
-    });
+    await this.#audit(scope, { user: visitor.name, role: visitor.role, action: 'sign-out' });
   }
+
+  async #open(given: SignInBody, cookie: Session): Promise<Visitor | null> {
+    const { store } = this.#context;
+    if ('token' in given) {
+      const holder = await takeLink(store, given.token);
+      return holder && (await this.#begin(holder, cookie));
+    }
+    const before = await accountVersion(store, given.user);
+    const holder = await findByPassword(store, given.user, given.password);
+    const visitor = holder && (await this.#begin(holder, cookie));
+    if (visitor?.session == null || (await accountVersion(store, given.user)) === before) return visitor;
+    // The password was changed, or the user removed, meanwhile; that ended all sessions but this one.
+    await endSession(store, visitor.session);
+    return null;
+  }
+
+  async #begin(holder: Holder, cookie: Session): Promise<Visitor | null> {
+    const secret = await createSession(this.#context.store, holder);
+    cookie.secret = secret;
+    return await findSession(this.#context.store, secret);
+  }
+
+  async #audit(scope: HttpScope, entry: Omit<AuditEntry, 'address' | 'target'>): Promise<void> {
+    await writeAudit(this.#context, { ...entry, address: this.addressOf(scope), target: '' });
+  }
+}
+
+/** The host and port of an origin; undefined for `null`. */
+function hostOf(origin: string): string | undefined {
+  return /^https?:\/\/([^/]+)$/i.exec(origin)?.[1]?.toLowerCase();
 }

@@ -2,7 +2,11 @@
 // that several consoles of a site share them, and a restart ends no session.
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import { lock } from '../../store/dialect.js';
+import type { Database } from '../../store/schema.js';
 import type { Store } from '../../store/store.js';
+import { transact } from '../../store/transact.js';
 import type { Role } from '../api.js';
 import type { Visitor } from '../context.js';
 import { toRole } from '../roles.js';
@@ -13,7 +17,8 @@ export const sessionSeconds = 7 * 86_400;
 
 type Db = Pick<Store, 'db'>;
 
-interface Holder {
+/** Whom a secret lets in. */
+export interface Holder {
   readonly name: string;
   readonly role: Role;
 }
@@ -61,23 +66,25 @@ export async function endSession({ db }: Db, session: string): Promise<void> {
 
 /** Ends all sessions of a user, for example because the password was changed. */
 export async function endSessionsOf({ db }: Db, user: string): Promise<void> {
-  await db.deleteFrom('console_secrets').where('user_name', '=', user).execute();
+  await db
+    .deleteFrom('console_secrets')
+    .where('user_name', '=', user)
+    .where('purpose', '<>', 'signing')
+    .execute();
 }
 
 /** The key of the cookies' signatures. Whoever reads it can still not guess a session. */
 export async function signingKey({ db }: Db): Promise<string> {
-  const stored = () =>
-    db.selectFrom('console_secrets').select('id').where('purpose', '=', 'signing').orderBy('id');
-  const found = await stored().executeTakeFirst();
-  if (found !== undefined) return found.id;
-  const row = { id: randomBytes(32).toString('hex'), purpose: 'signing', user_name: '', role: '' };
-  const times = { created_at: Date.now(), expires_at: Number.MAX_SAFE_INTEGER };
-  await db
-    .insertInto('console_secrets')
-    .values({ ...row, ...times })
-    .execute();
-  // Of two consoles that made one at once, both take the same.
-  return (await stored().executeTakeFirstOrThrow()).id;
+  return await transact(db, async (tx) => {
+    // Of two consoles that start at once, one makes the key.
+    await lock(tx, 'console');
+    const stored = tx.selectFrom('console_secrets').select('id').where('purpose', '=', 'signing');
+    const found = await stored.executeTakeFirst();
+    if (found !== undefined) return found.id;
+    const id = randomBytes(32).toString('hex');
+    await insert(tx, { id, purpose: 'signing', name: '', role: '' }, Number.MAX_SAFE_INTEGER);
+    return id;
+  });
 }
 
 /** The token that a page sends with each change. Pages of other sites cannot read it. */
@@ -96,16 +103,25 @@ export function isSame(given: string, expected: string): boolean {
   );
 }
 
-async function create({ db }: Db, purpose: string, { name, role }: Holder, ms: number): Promise<string> {
+async function create({ db }: Db, purpose: string, holder: Holder, ms: number): Promise<string> {
   const secret = randomBytes(32).toString('base64url');
-  const now = Date.now();
-  await db.deleteFrom('console_secrets').where('expires_at', '<', now).execute();
-  const row = { id: hash(secret), purpose, user_name: name, role };
+  await db.deleteFrom('console_secrets').where('expires_at', '<', Date.now()).execute();
+  await insert(db, { ...holder, id: hash(secret), purpose }, Date.now() + ms);
+  return secret;
+}
+
+interface Secret {
+  readonly id: string;
+  readonly purpose: string;
+  readonly name: string;
+  readonly role: string;
+}
+
+async function insert(db: Kysely<Database>, { name, ...secret }: Secret, expiresAt: number): Promise<void> {
   await db
     .insertInto('console_secrets')
-    .values({ ...row, created_at: now, expires_at: now + ms })
+    .values({ ...secret, user_name: name, created_at: Date.now(), expires_at: expiresAt })
     .execute();
-  return secret;
 }
 
 function hash(secret: string): string {
