@@ -56,6 +56,7 @@ export { RunLostError } from './runs/run-writes.js';
 export type { JobRequest } from './scheduler/requests.js';
 export { Tasks } from './scheduler/tasks.js';
 export {
+  type ConsoleUser,
   defineSite,
   findSiteDirectory,
   loadSite,

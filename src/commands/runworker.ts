@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { version } from '../base/version.js';
+import { defaultListen } from '../console/access/reach.js';
 import type { SiteConfig } from '../site/settings.js';
 import { findSiteDirectory, loadSite } from '../site/site.js';
 import { requireOn, type SiteFlags, siteOption } from './main.js';
@@ -13,6 +14,8 @@ interface WorkerFlags extends SiteFlags {
   readonly concurrency?: string;
   readonly grace?: string;
   readonly http?: string[];
+  /** True without an address. */
+  readonly console?: string | true;
 }
 
 export function runworkerCommand(): Command {
@@ -53,6 +56,7 @@ function withWorkerOptions(command: Command): Command {
       "serve the site's application there: HOST:PORT, unix:PATH, fd:NUMBER or systemd; may be repeated",
       collect,
     )
+    .option('--console [address]', 'serve the console there, by default on 127.0.0.1:8780')
     .option('--concurrency <count>', 'how many jobs run side by side, instead of the configured number')
     .option(
       '--grace <duration>',
@@ -63,6 +67,9 @@ function withWorkerOptions(command: Command): Command {
 async function runWorker(flags: WorkerFlags, channels: string[] | null, initiate: boolean): Promise<void> {
   const overrides: SiteConfig = {
     ...(flags.http === undefined ? {} : { http: flags.http }),
+    ...(flags.console === undefined
+      ? {}
+      : { console: flags.console === true ? defaultListen : flags.console }),
     ...(flags.layer === undefined ? {} : { channelLayer: flags.layer }),
     ...(flags.concurrency === undefined
       ? {}

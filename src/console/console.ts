@@ -26,9 +26,6 @@ export interface ConsoleOptions extends ConsoleContext {
   readonly listen: string;
 }
 
-/** Where a console listens when nobody says where. */
-export const defaultListen = '127.0.0.1:8780';
-
 export class Console {
   readonly #server: Server;
   readonly #sources: readonly StreamSource[];

@@ -37,6 +37,7 @@ import { Duties } from './duties.js';
 import { openSiteLog, openWorkerLogger, type SiteLog, type WorkerLogger } from './logging.js';
 import { Reports } from './reports.js';
 import { MessageRequests } from './requests.js';
+import { WorkerConsole } from './worker-console.js';
 import { logConnection, logDropped, logLayerWarning, logWorkerEvent } from './worker-log.js';
 
 export interface DaemonOptions {
@@ -101,6 +102,7 @@ export class Daemon {
   readonly #worker: Worker;
   readonly #reports: Reports;
   #server: SiteServer | undefined;
+  #console: WorkerConsole | undefined;
   #settings: Settings;
 
   /**
@@ -276,6 +278,7 @@ export class Daemon {
       const channels = report.channels.join(', ');
       const text = `worker ${report.workerId} of site ${this.#site.name} listens on ${channels}`;
       this.#logger.info(text, { version });
+      this.#openConsole();
       onListening(report);
       if (!stop.aborted) {
         this.#duties.start();
@@ -287,6 +290,13 @@ export class Daemon {
       stopping.abort();
       await this.#close(working);
     }
+  }
+
+  #openConsole(): void {
+    const { console: listen } = this.#settings;
+    const { store, layer } = this.#opened;
+    const options = { site: this.#site, store, layer, logger: this.#logger.child('console'), listen };
+    if (listen !== '') this.#console = new WorkerConsole(options);
   }
 
   /** Logs an uncaught error. The caller stops the worker. */
@@ -374,6 +384,7 @@ export class Daemon {
           working,
           this.#schedule.loop.stop(graceMs),
           this.#server?.close(graceMs),
+          this.#console?.close(graceMs),
         ]);
         for (const result of results) if (result.status === 'rejected') throw result.reason;
       },

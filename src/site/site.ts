@@ -10,7 +10,7 @@ import { environmentSource, resolveSettings, type SettingSource } from './resolv
 import type { Settings, SiteConfig } from './settings.js';
 
 export { findSiteDirectory } from './find.js';
-export { defineSite, type Settings, type SiteConfig } from './settings.js';
+export { type ConsoleUser, defineSite, type Settings, type SiteConfig } from './settings.js';
 
 export interface LoadOptions {
   /** Settings from the command line, which are stronger than all others; keyed as the settings are. */

@@ -1,6 +1,7 @@
 // linod console: the site in a browser.
 
 import { Command } from 'commander';
+import { defaultListen } from '../../console/access/reach.js';
 import { createLogger } from '../../log/create-logger.js';
 import { loadProcedures, person, requireSite, type SiteFlags, siteOption, withStore } from '../main.js';
 import { listenToStop } from '../run-daemon.js';
@@ -34,7 +35,7 @@ async function serveConsole(flags: ConsoleFlags): Promise<void> {
   const layer = await site.openLayer();
   try {
     await withStore(site, async (store) => {
-      const { Console, defaultListen } = await import('../../console/console.js');
+      const { Console } = await import('../../console/console.js');
       const listen = flags.listen ?? (site.settings.console || defaultListen);
       const console = await Console.start({ site, store, layer, logger, listen });
       try {
@@ -64,7 +65,7 @@ function linkCommand(): Command {
     .action(async function (this: Command) {
       const flags = this.optsWithGlobals<ConsoleFlags>();
       const site = await requireSite(flags);
-      const { defaultListen, urlOf } = await import('../../console/console.js');
+      const { urlOf } = await import('../../console/console.js');
       const { createLink } = await import('../../console/access/secrets.js');
       const url = urlOf(site, flags.listen ?? (site.settings.console || defaultListen));
       const token = await withStore(site, (store) => createLink(store, { name: person(), role: 'admin' }));

@@ -6,6 +6,9 @@ import type { Site } from '../../site/site.js';
 import type { Store } from '../../store/store.js';
 import { listAccounts } from './accounts.js';
 
+/** Where a console listens when nobody says where. */
+export const defaultListen = '127.0.0.1:8780';
+
 const loopbackNames = ['localhost', '127.0.0.1', '[::1]'];
 
 /** Whether only this machine reaches an address: the loopback, or a Unix socket. */
