@@ -1,6 +1,6 @@
 // The rooms import in one direction only, and no file imports another in a circle.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import t from 'tap';
 
@@ -52,7 +52,7 @@ const entryPoints = ['src/index.ts', 'src/testing.ts'];
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => join(folder, name));
 }
 
@@ -60,10 +60,13 @@ function sources(folder: string): string[] {
 function imports(file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8');
   const found = [...text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*'(\.[^']+)'/g)];
-  return found.map(([, path = '']) => ({
-    from: file,
-    to: normalize(join(dirname(file), path.replace(/\.js$/, '.ts'))),
-  }));
+  return found.map(([, path = '']) => ({ from: file, to: sourceOf(join(dirname(file), path)) }));
+}
+
+/** The source of what is imported as `.js`. */
+function sourceOf(path: string): string {
+  const source = normalize(path.replace(/\.js$/, '.ts'));
+  return existsSync(join(root, source)) || !existsSync(join(root, `${source}x`)) ? source : `${source}x`;
 }
 
 for (const [room, others] of Object.entries(allowed)) {
@@ -104,6 +107,21 @@ t.test('the rooms of src import in one direction', async (t) => {
     .filter(({ from, to }) => roomOf(from) !== roomOf(to))
     .filter(({ from, to }) => entryPoints.includes(to) || levelOf(to) >= levelOf(from));
   t.same(wrong, []);
+});
+
+t.test('the page of the console shares the types of its API with the server, and nothing else', async (t) => {
+  const page = 'src/console/page/';
+  const all = sources('src').flatMap(imports);
+  const inside = all.filter(({ from }) => from.startsWith(page));
+  t.ok(inside.length > 0, 'there are imports');
+  t.same(
+    inside.filter(({ to }) => !to.startsWith(page) && to !== 'src/console/api.ts'),
+    [],
+  );
+  t.same(
+    all.filter(({ from, to }) => to.startsWith(page) && !from.startsWith(page)),
+    [],
+  );
 });
 
 t.test('no file imports another in a circle, not even its types, or while the program runs', async (t) => {

@@ -13,7 +13,7 @@ const firstLoadBytes = 40_000;
 
 const built = join(import.meta.dirname, '../../dist/console');
 
-const site = await ConsoleSite.start(t);
+const site = await ConsoleSite.start(t, { timezone: 'Europe/Tallinn' });
 
 async function heading(page: Page, text: string): Promise<void> {
   await page.getByRole('heading', { level: 1, name: text, exact: true }).waitFor();
@@ -138,6 +138,128 @@ t.test('axe-core finds nothing on any page, in both themes, on narrow and wide s
     await heading(page, name);
     t.same(await allAccessFaults(page), [], name);
   }
+});
+
+/** An audit of so many rows, in place of the server's. */
+async function fakeAudit(page: Page, count: number): Promise<void> {
+  await page.route('**/api/audit?*', async (route) => {
+    const query = new URL(route.request().url()).searchParams;
+    const first = Number(query.get('after') ?? 0);
+    const end = Math.min(count, first + Number(query.get('limit')));
+    const rows = Array.from({ length: end - first }, (_, index) => ({
+      id: count - first - index,
+      at: '2026-03-29T00:30:00.000Z',
+      user: 'anna',
+      role: 'operator',
+      address: '127.0.0.1',
+      action: 'rule.set',
+      target: `rule ${first + index}`,
+      detail: '',
+      undo: null,
+    }));
+    await route.fulfill({ json: { rows, next: end === count ? null : String(end), total: count } });
+  });
+}
+
+t.test(
+  'a list of ten thousand rows renders those on the screen, and loads the others as it scrolls',
+  async (t) => {
+    const page = await site.signIn('viewer');
+    await fakeAudit(page, 10_000);
+    await page.goto(`${site.url}audit`);
+    const table = page.getByRole('table');
+    await table.waitFor();
+    t.equal(await table.getAttribute('aria-rowcount'), '10001');
+    await eventually('all rows are loaded', async () => {
+      await page.evaluate('scrollTo(0, document.body.scrollHeight)');
+      return (await page.getByText('10,000 rows', { exact: true }).count()) === 1;
+    });
+    await page.evaluate('scrollTo(0, document.body.scrollHeight)');
+    const last = table.getByRole('link', { name: 'rule 9999', exact: true });
+    await last.waitFor();
+    const rendered = table.locator('[data-row]');
+    t.ok((await rendered.count()) < 200, 'few rows are rendered');
+    t.equal(await rendered.last().getAttribute('aria-rowindex'), '10001');
+    const indices = await page.evaluate<number[]>(
+      `[...document.querySelectorAll('[data-row]')].map((row) => Number(row.dataset.row))`,
+    );
+    t.same(
+      indices,
+      indices.map((_, offset) => (indices[0] ?? 0) + offset),
+    );
+
+    await page.evaluate('scrollTo(0, 5000 * 33)');
+    await table.getByRole('link', { name: 'rule 5000', exact: true }).waitFor();
+    for (let i = 0; i < 60; i++) await page.keyboard.press('j');
+    const focused = await page.evaluate<string>('document.activeElement.dataset.row');
+    t.match(focused, /^50[56]\d$/, 'the keyboard moves beyond what was rendered');
+    await page.keyboard.press('Enter');
+    await heading(page, 'Rule');
+    t.equal(page.url(), `${site.url}rules/${focused}`);
+  },
+);
+
+t.test('a list shows what happens while it is open', async () => {
+  const page = await site.signIn('admin', 'audit');
+  const signIns = page.getByRole('cell', { name: 'viewer' });
+  await page.getByRole('table').waitFor();
+  const before = await signIns.count();
+  await site.signIn('viewer');
+  await eventually('there is one more row', async () => (await signIns.count()) > before);
+});
+
+t.test('a hidden tab has no stream, and gets one when it is shown', async () => {
+  const page = await site.signIn('viewer');
+  const isStream = (request: { url(): string }) => request.url().includes('api/stream');
+  const hide = (isHidden: boolean) =>
+    page.evaluate(`
+      Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+  await heading(page, 'Overview');
+  await page.locator('.connection').getByText('live').waitFor();
+  const closed = page.waitForEvent('requestfailed', isStream);
+  await hide(true);
+  await closed;
+  const opened = page.waitForEvent('request', isStream);
+  await hide(false);
+  await opened;
+});
+
+t.test('the overview shows problems first, and times in the zone of the site', async (t) => {
+  const page = await site.signIn('viewer');
+  const last = {
+    id: 7,
+    rule: 3,
+    ruleName: 'mails',
+    procedure: 'send_mails',
+    dueAt: null,
+    startedAt: '2026-03-29T00:30:00.000Z',
+    endedAt: null,
+    status: 'failed',
+    attempt: 1,
+    headline: '<script>alert(1)</script>',
+    progress: { done: 1, total: 3, text: 'three' },
+  };
+  await page.route('**/api/overview', (route) =>
+    route.fulfill({
+      json: {
+        problems: [{ code: 'no-workers', text: 'No worker lives.', link: '/workers' }],
+        today: { running: 1, done: 1234, failed: 1, cancelled: 0, timeout: 0, lost: 0 },
+        running: [{ ...last, status: 'running' }],
+        failures: [{ times: 2, last }],
+        next: [{ rule: 3, name: 'mails', at: '2026-03-29T01:30:00.000Z' }],
+        workers: 0,
+      },
+    }),
+  );
+  await page.goto(site.url);
+  await page.getByRole('link', { name: 'No worker lives.' }).waitFor();
+  await page.getByText('1,234').waitFor();
+  await page.getByText('<script>alert(1)</script>').waitFor();
+  const time = page.getByRole('table', { name: 'What is due next' }).locator('time').first();
+  t.equal(await time.textContent(), '2026-03-29 04:30:00', 'after the change of the clock');
+  t.match(await time.getAttribute('title'), /04:30:00 Europe\/Tallinn\n.* \(this browser\)/);
+  t.same(await allAccessFaults(page), []);
 });
 
 t.test('a viewer has no buttons that change something', async (t) => {

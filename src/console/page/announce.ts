@@ -31,6 +31,7 @@ export function closeToast(id: number): void {
 
 function show(text: string, isError: boolean): number {
   lastId += 1;
-  toasts.value = [...toasts.value.slice(-4), { id: lastId, text, isError }];
+  const others = toasts.value.filter((toast) => toast.text !== text);
+  toasts.value = [...others.slice(-4), { id: lastId, text, isError }];
   return lastId;
 }

@@ -78,16 +78,25 @@ class PagedState<Row> implements PagedList<Row> {
     for (let index = this.#nextIndex(); index !== null; index = this.#nextIndex()) {
       await this.#loadPart(index, abort);
     }
+    // What is not on the screen and no longer fits is loaded again when it is scrolled to.
+    const end = this.#parts.value.findIndex((_, index) => !this.#fits(index));
+    if (end !== -1) this.#parts.value = this.#parts.value.slice(0, end);
   }
 
-  /** The first part on the screen, or close to it, that is missing or old. */
+  /** Whether a part begins where the one before it ends. Otherwise rows would be there twice, or left out. */
+  #fits(index: number): boolean {
+    const parts = this.#parts.peek();
+    return index === 0 || parts[index]?.after === parts[index - 1]?.page.next;
+  }
+
+  /** The first part on the screen, or close to it, that is missing, old or does not fit. */
   #nextIndex(): number | null {
     const parts = this.#parts.peek();
     if (parts.length === 0) return 0;
     let begin = 0;
     for (const [index, { page, isOld }] of parts.entries()) {
       const end = begin + page.rows.length;
-      if (isOld && end >= this.#first && begin <= this.#last) return index;
+      if ((isOld || !this.#fits(index)) && end >= this.#first && begin <= this.#last) return index;
       begin = end;
     }
     return this.hasMore.peek() && begin - this.#last < partRows / 2 ? parts.length : null;
@@ -98,8 +107,7 @@ class PagedState<Row> implements PagedList<Row> {
     const after = index === 0 ? null : (parts[index - 1]?.page.next ?? null);
     const query = new URLSearchParams({ limit: String(partRows), ...(after === null ? {} : { after }) });
     const page = await get<Page<Row>>(`${this.#path}${this.#path.includes('?') ? '&' : '?'}${query}`, abort);
-    // Parts behind it fit only when they begin where it ends. Others would repeat rows or leave some out.
-    const rest = parts[index + 1]?.after === page.next ? parts.slice(index + 1) : [];
-    this.#parts.value = [...parts.slice(0, index), { after, page, isOld: false }, ...rest];
+    // The parts behind it stay for the moment, so that the page does not get shorter under the reader.
+    this.#parts.value = [...parts.slice(0, index), { after, page, isOld: false }, ...parts.slice(index + 1)];
   }
 }

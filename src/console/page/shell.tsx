@@ -67,7 +67,7 @@ function TopBar() {
       </Link>
       <Connection />
       <button type="button" popovertarget="user">
-        {session.value?.user}
+        {session.value?.user} <span aria-hidden="true">▾</span>
       </button>
       <div id="user" class="user" popover="auto">
         <p>

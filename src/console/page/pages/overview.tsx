@@ -145,8 +145,18 @@ function Next({ next }: Pick<OverviewView, 'next'>) {
             title: 'Rule',
             cell: ({ rule, name }) => <Link to={`/rules/${rule}`}>{name}</Link>,
           },
-          { name: 'at', title: 'Due', cell: ({ at }) => <Time at={at} /> },
-          { name: 'in', title: '', cell: ({ at }) => <Ago at={at} /> },
+          {
+            name: 'at',
+            title: 'Due',
+            cell: ({ at }) => (
+              <>
+                <Time at={at} />{' '}
+                <span class="quiet">
+                  (<Ago at={at} />)
+                </span>
+              </>
+            ),
+          },
         ]}
       />
     </section>

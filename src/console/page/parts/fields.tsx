@@ -1,6 +1,6 @@
 // Filters of a list. Their values are in the page's query.
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { queryValue, setQuery } from '../router.js';
 
 /** After the last key, in ms, before the filter counts. */
@@ -20,18 +20,24 @@ export interface FilterTextProps extends FilterProps {
 
 export function FilterText({ name, label, placeholder, isFirst = false }: FilterTextProps) {
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  // While the user types, the query is behind.
+  const [typed, setTyped] = useState<string | null>(null);
   useEffect(() => () => clearTimeout(timer.current), []);
   return (
     <label class="filter">
       <span>{label}</span>
       <input
         type="search"
-        value={queryValue(name)}
+        value={typed ?? queryValue(name)}
         placeholder={placeholder}
         data-filter={isFirst}
         onInput={({ currentTarget: { value } }) => {
           clearTimeout(timer.current);
-          timer.current = setTimeout(() => setQuery({ [name]: value }), typingMs);
+          setTyped(value);
+          timer.current = setTimeout(() => {
+            setQuery({ [name]: value });
+            setTyped(null);
+          }, typingMs);
         }}
       />
     </label>
