@@ -7,6 +7,11 @@
 export const roles = ['viewer', 'operator', 'admin'] as const;
 export type Role = (typeof roles)[number];
 
+/** The body of an answer that is no success. */
+export interface ErrorBody {
+  readonly error: { readonly code: string; readonly message: string };
+}
+
 /** `GET api/session`: who is signed in; 401 when nobody is. */
 export interface SessionView {
   readonly user: string;

@@ -112,8 +112,8 @@ export class ConsoleConsumer extends HttpConsumer {
   /** Begins the stream, which goes on when this has returned. */
   async #stream(visitor: Visitor): Promise<void> {
     const { access, sources, context } = this.#options;
-    await this.startEvents(safeHeaders);
     const query = new URLSearchParams(this.#http.queryString);
+    await this.startEvents(safeHeaders);
     const running = runStream({
       sources,
       request: {

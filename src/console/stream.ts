@@ -16,7 +16,7 @@ export interface StreamEvent {
 export interface StreamRequest {
   readonly visitor: Visitor;
   readonly query: URLSearchParams;
-  /** The last id that the page has; undefined for a new page. */
+  /** After which event the page goes on: its header `Last-Event-ID`, or `after` of its query. */
   readonly lastEventId: string | undefined;
   /** Aborted when the tab is closed or hidden, the session ends, or the server stops. */
   readonly signal: AbortSignal;

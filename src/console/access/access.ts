@@ -32,7 +32,7 @@ export class Access {
   readonly #context: ConsoleContext;
   readonly #addresses = new Brake({ free: 5, longestMs: 60_000 });
   // Shorter, so that nobody locks somebody else out.
-  readonly #accounts = new Brake({ free: 10, longestMs: 15_000 });
+  readonly #accounts = new Brake({ free: 5, longestMs: 15_000 });
 
   constructor(context: ConsoleContext) {
     this.#context = context;
