@@ -91,7 +91,9 @@ export async function show(page: Page, theme: 'light' | 'dark', width: number): 
 export async function accessFaults(page: Page): Promise<string[]> {
   // The content security policy forbids to add a script, but not what the debugger evaluates.
   await page.evaluate(axe.source);
-  const { violations } = await page.evaluate<AxeResults>('axe.run()');
+  const { violations } = await page.evaluate<AxeResults>(
+    `axe.run({ rules: { 'target-size': { enabled: true } } })`,
+  );
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
   );

@@ -7,7 +7,7 @@ import { get } from './api.js';
 import { Refresher } from './refresher.js';
 
 /** Rows of one part. */
-const partRows = 100;
+const partRows = 200;
 
 export interface PagedList<Row> {
   readonly rows: ReadonlySignal<readonly Row[]>;
