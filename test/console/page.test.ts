@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Page } from 'playwright-core';
+import type { Page, Request } from 'playwright-core';
 import t from 'tap';
 import { allAccessFaults, ConsoleSite } from '../support/console.js';
 import { eventually } from '../support/programs.js';
@@ -261,6 +261,37 @@ t.test('the overview shows problems first, and times in the zone of the site', a
   t.match(await time.getAttribute('title'), /04:30:00 Europe\/Tallinn\n.* \(this browser\)/);
   t.same(await allAccessFaults(page), []);
 });
+
+t.test(
+  'a change is asked for with the token, a failure is told, and a question can be refused',
+  async (t) => {
+    const page = await site.signIn('operator', 'workers');
+    const requests: Request[] = [];
+    await page.route('**/api/workers/*/*', async (route) => {
+      requests.push(route.request());
+      const error = { code: 'LINOD_ERR_CONFLICT', message: 'the worker has just ended' };
+      await route.fulfill({ status: 409, json: { error } });
+    });
+    await page.getByRole('button', { name: /^Pause/ }).click();
+    await page.getByRole('status').getByText('The worker has just ended.').waitFor();
+    t.match(requests[0]?.headers()['x-console-token'], /./);
+    t.same(await allAccessFaults(page), []);
+
+    const drain = page.getByRole('button', { name: /^Drain/ });
+    await drain.click();
+    const question = page.getByRole('dialog', { name: 'Drain a worker' });
+    await question.waitFor();
+    t.same(await allAccessFaults(page), []);
+    await page.keyboard.press('Escape');
+    await question.waitFor({ state: 'detached' });
+    t.match(await page.evaluate('document.activeElement.ariaLabel'), /^Drain/, 'the focus is back');
+    t.equal(requests.length, 1);
+    await drain.click();
+    await question.getByRole('button', { name: 'Drain' }).click();
+    await eventually('it is asked for', () => requests.length === 2);
+    t.match(requests[1]?.url(), /\/drain$/);
+  },
+);
 
 t.test('a viewer has no buttons that change something', async (t) => {
   const page = await site.signIn('viewer', 'workers');

@@ -9,7 +9,7 @@ import type { Role } from '../../src/console/api.js';
 import { LiveSite, type LiveSiteOptions } from './live-site.js';
 import type { Program } from './programs.js';
 
-const chromiumPath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const chromiumPath = '/usr/bin/chromium';
 
 export interface ConsoleSiteOptions extends LiveSiteOptions {
   /** Flags of `linod console`. It listens on a free port. */
@@ -75,7 +75,7 @@ export class ConsoleSite {
 
 async function launch(t: Test): Promise<Browser> {
   if (!existsSync(chromiumPath))
-    throw new Error(`${chromiumPath} is missing: install Debian's package chromium, or set CHROMIUM`);
+    throw new Error(`${chromiumPath} is missing: install Debian's package chromium`);
   const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
   t.teardown(() => browser.close());
   return browser;

@@ -19,17 +19,25 @@ export interface ActionProps {
   readonly children: ComponentChildren;
 }
 
-/** One click at a time: it is disabled until the answer comes. */
+/** One click at a time. Until the answer comes it keeps the focus, which a disabled button would lose. */
 export function Action({ role = 'operator', label, isDisabled = false, run, ...rest }: ActionProps) {
   const [isBusy, setBusy] = useState(false);
   if (!may(role)) return null;
   const click = () => {
+    if (isBusy) return;
     setBusy(true);
     run()
       .catch(announceError)
       .finally(() => setBusy(false));
   };
   return (
-    <button type="button" aria-label={label} disabled={isBusy || isDisabled} onClick={click} {...rest} />
+    <button
+      type="button"
+      aria-label={label}
+      disabled={isDisabled}
+      aria-disabled={isBusy || undefined}
+      onClick={click}
+      {...rest}
+    />
   );
 }
