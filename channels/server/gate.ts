@@ -219,7 +219,7 @@ export class Gate {
       type: 'request',
       method,
       path,
-      client: client?.[0],
+      client: client?.[0] ?? null,
       status,
       bodyBytes,
       durationMs,

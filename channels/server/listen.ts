@@ -5,8 +5,14 @@ import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type ServerOptions as HttpOptions, type Server as HttpServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
-import { ChannelsError, InvalidOptionError } from '../errors.js';
-import { type ListenAddress, parseListenAddress, type ServerLimits, type ServerOptions } from './options.js';
+import { ChannelsError } from '../errors.js';
+import {
+  type ListenAddress,
+  parseListenAddress,
+  type ServerLimits,
+  type ServerOptions,
+  type TlsOptions,
+} from './options.js';
 
 /** An address cannot be listened on: it is in use, or not allowed to this process. */
 export class ListenError extends ChannelsError {
@@ -74,16 +80,12 @@ function addressesOf(listen: ServerOptions['listen'] = '127.0.0.1:8000'): Listen
  *
  * Source: sd_listen_fds(3).
  */
-function inheritedDescriptors(tls: ({ tls?: unknown }['tls'] & object) | undefined): ListenAddress[] {
-  const { LISTEN_FDS: count = '0', LISTEN_PID: pid } = process.env;
+function inheritedDescriptors(tls: TlsOptions | undefined): ListenAddress[] {
+  const { LISTEN_FDS: count = '', LISTEN_PID: pid = String(process.pid) } = process.env;
   delete process.env.LISTEN_FDS;
   delete process.env.LISTEN_PID;
-  if (!/^[1-9]\d{0,3}$/.test(count) || (pid !== undefined && Number(pid) !== process.pid))
-    throw new InvalidOptionError(
-      'listen',
-      'systemd only where LISTEN_FDS and LISTEN_PID name this process',
-      count,
-    );
+  if (!/^[1-9]\d{0,3}$/.test(count) || pid !== String(process.pid))
+    throw new ListenError('systemd', `LISTEN_FDS is "${count}", for process ${pid}`);
   return Array.from({ length: Number(count) }, (_, i) => ({ fd: 3 + i, tls }));
 }
 

@@ -112,6 +112,9 @@ export class ProtocolServer {
       this.#connections.add(socket);
       socket.once('close', () => this.#connections.delete(socket));
     });
+    http.on('error', (error) => {
+      if (http.listening) this.#report({ type: 'listenerFailed', address: listener().address, error });
+    });
     http.on('request', (request, response) => this.#gate.onRequest(listener(), request, response));
     http.on('checkContinue', (request, response) =>
       this.#gate.onRequest(listener(), request, response, () => response.writeContinue()),

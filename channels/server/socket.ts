@@ -113,7 +113,7 @@ export class SocketConnection implements Connection {
     const { scope, extension } = this.#options;
     return {
       id: this.id,
-      client: scope.client?.[0],
+      client: scope.client?.[0] ?? null,
       path: scope.path,
       ageMs: Date.now() - this.#madeAt,
       queuedBytes: extension.queuedBytes + (this.#wire?.bufferedAmount ?? 0),

@@ -13,6 +13,7 @@ import {
   type WorkerEvent,
 } from '../../channels/index.js';
 import { createTasks, type SiteTasks } from '../actors/site-tasks.js';
+import { aborted } from '../base/aborted.js';
 import { type SteadyClock, systemClock } from '../base/clock.js';
 import { durationText } from '../base/duration.js';
 import { version } from '../base/version.js';
@@ -442,11 +443,4 @@ export class Daemon {
     else this.#logger.warning(`${this.#log.service.blockedBy ?? String(why)}; records are kept`);
     this.#duties.beatNow();
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

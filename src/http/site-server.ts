@@ -1,8 +1,9 @@
 // The protocol server of a site: its application on the addresses of its settings, with an access log.
 
 import { readFileSync } from 'node:fs';
-import { type ChannelLayer, InvalidOptionError } from '../../channels/index.js';
-import type { ListenAddress, Server, ServerEvent } from '../../channels/server/index.js';
+import { createSecureContext } from 'node:tls';
+import type { ChannelLayer } from '../../channels/index.js';
+import type { ListenAddress, Server, ServerEvent, TlsOptions } from '../../channels/server/index.js';
 import { parseListenAddress } from '../../channels/server/options.js';
 import { BadConfigError } from '../base/errors.js';
 import type { Logger } from '../log/logger.js';
@@ -28,25 +29,20 @@ export class SiteServer {
    */
   static async start({ site, layer, logger, listen }: SiteServerOptions): Promise<SiteServer> {
     const { application, httpLimits, httpTrustedProxies, httpCompression } = site.settings;
-    const file = site.shorten(site.configFile);
     if (application === null)
-      throw new BadConfigError(file, 'application', 'there is none to be served; see docs/guides/server.md');
-    // Application processes that only log do without it.
+      throw badConfig(site, 'application', 'there is none; see docs/guides/server.md');
+    const addresses = addressesOf(site, listen);
+    // Only a process that serves loads ws.
     const { serve } = await import('../../channels/server/index.js');
-    try {
-      const server = await serve(application({ layer }), {
-        listen: addressesOf(site, listen),
-        limits: httpLimits,
-        trustedProxies: httpTrustedProxies,
-        compression: httpCompression,
-        onEvent: (event) => logServerEvent(logger, event),
-      });
-      logger.info(`serving on ${server.addresses.join(', ')}`);
-      return new SiteServer(server, await SocketDirectory.open({ site, layer, server, logger }));
-    } catch (error) {
-      if (!(error instanceof InvalidOptionError)) throw error;
-      throw new BadConfigError(file, 'http', error.message, { cause: error });
-    }
+    const server = await serve(application({ layer }), {
+      listen: addresses,
+      limits: httpLimits,
+      trustedProxies: httpTrustedProxies,
+      compression: httpCompression,
+      onEvent: (event) => logServerEvent(logger, event),
+    });
+    logger.info(`serving on ${server.addresses.join(', ')}`);
+    return new SiteServer(server, await SocketDirectory.open({ site, layer, server, logger }));
   }
 
   private constructor(server: Server, directory: SocketDirectory) {
@@ -65,15 +61,49 @@ export class SiteServer {
   }
 }
 
-function addressesOf(site: Site, listen: readonly string[]): Array<string | ListenAddress> {
-  const { httpCertificate, httpKey, httpSocketMode } = site.settings;
-  const tls =
-    httpCertificate === '' ? undefined : { cert: readFileSync(httpCertificate), key: readFileSync(httpKey) };
+function addressesOf(site: Site, listen: readonly string[]): ListenAddress[] {
+  const tls = tlsOf(site);
   return listen.map((text) => {
     const address = parseListenAddress(text);
-    if ('path' in address) return { ...address, mode: Number.parseInt(httpSocketMode, 8) };
+    if ('path' in address) return { ...address, mode: Number.parseInt(site.settings.httpSocketMode, 8) };
     return tls === undefined ? address : { ...address, tls };
   });
+}
+
+/** @throws BadConfigError for a file that cannot be read, or a key that is not that of the certificate */
+function tlsOf(site: Site): TlsOptions | undefined {
+  const { httpCertificate, httpKey } = site.settings;
+  if (httpCertificate === '' && httpKey === '') return undefined;
+  const tls = { cert: readPem(site, 'httpCertificate'), key: readPem(site, 'httpKey') };
+  try {
+    createSecureContext(tls);
+  } catch (error) {
+    throw badConfig(
+      site,
+      'httpKey',
+      `expected the PEM files of a certificate and its key: ${messageOf(error)}`,
+    );
+  }
+  return tls;
+}
+
+function readPem(site: Site, key: 'httpCertificate' | 'httpKey'): Buffer {
+  const path = site.settings[key];
+  if (path === '')
+    throw badConfig(site, key, 'expected a file, as httpCertificate and httpKey belong together');
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw badConfig(site, key, `cannot read ${path}: ${messageOf(error)}`);
+  }
+}
+
+function badConfig(site: Site, key: string, problem: string): BadConfigError {
+  return new BadConfigError(site.shorten(site.configFile), key, problem);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Requests and sockets are records of level INFO, whose fields a machine can read. */
@@ -108,6 +138,9 @@ function logServerEvent(logger: Logger, event: ServerEvent): void {
       return;
     case 'badMessage':
       logger.warning(`a message for ${event.path} was dropped: ${event.error.message}`);
+      return;
+    case 'listenerFailed':
+      logger.error(`${event.address} cannot take a connection`, event.error);
       return;
     case 'lifespanFailed':
       logger.error('the application failed in its lifespan', event.error);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
+import { Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Application } from '../../../channels/index.js';
@@ -93,7 +94,20 @@ t.test('descriptors are inherited as LISTEN_FDS says, and not handed on', async 
   const [address] = await once(child.stdout, 'data');
   const port = Number(/:(\d+)/.exec(String(address))?.[1]);
   t.match(await getRaw(t, port), /inherited undefined$/);
-  await t.rejects(startServer(t, showScheme, { listen: 'systemd' }), { code: 'CHANNELS_ERR_INVALID_OPTION' });
+  await t.rejects(startServer(t, showScheme, { listen: 'systemd' }), { code: 'CHANNELS_ERR_LISTEN' });
+});
+
+t.test('a server without free descriptors goes on', async (t) => {
+  const listen = t.capture(NetServer.prototype, 'listen', NetServer.prototype.listen);
+  const { events, server, port } = await startServer(t, showScheme);
+  const error = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' });
+  const http: unknown = listen()[0]?.receiver;
+  t.ok(
+    http instanceof NetServer && http.emit('error', error),
+    'an error of the listening socket has a listener',
+  );
+  t.match(events, [{ type: 'listenerFailed', address: server.addresses[0], error }]);
+  t.match(await getRaw(t, port), /200 OK/);
 });
 
 t.test('with a certificate it speaks TLS, to browsers and WebSockets', async (t) => {
