@@ -3,17 +3,17 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Application } from '../application.js';
-import { QueueTotal } from './account.js';
-import { ConnectionCounts } from './connections.js';
+import { ApplicationInstances } from './application-instances.js';
+import { ConnectionCounts } from './connection-counts.js';
 import type { ServerEvent, SocketReport } from './events.js';
-import { Gate } from './gate.js';
 import { Upgrader } from './handshake.js';
-import { Instances } from './instances.js';
 import { Lifespan } from './lifespan.js';
 import { type Listener, openListeners } from './listen.js';
 import { completeLimits, type ServerLimits, type ServerOptions } from './options.js';
 import { TrustedProxies } from './proxies.js';
-import type { SocketConnection } from './socket.js';
+import { RequestHandler } from './request-handler.js';
+import { QueueTotal } from './socket-extension.js';
+import type { WebsocketConnection } from './websocket-connection.js';
 
 /** How often is looked for what takes too long, at most; sooner where a limit is shorter. */
 const sweepMs = 1000;
@@ -26,9 +26,9 @@ export class ProtocolServer {
   readonly #proxies: TrustedProxies;
   readonly #counts: ConnectionCounts;
   readonly #lifespan: Lifespan;
-  readonly #instances: Instances;
-  readonly #gate: Gate;
-  readonly #sockets = new Map<string, SocketConnection>();
+  readonly #instances: ApplicationInstances;
+  readonly #handler: RequestHandler;
+  readonly #sockets = new Map<string, WebsocketConnection>();
   readonly #connections = new Set<Socket>();
   readonly #stopping = new AbortController();
   readonly #cut = new AbortController();
@@ -42,10 +42,10 @@ export class ProtocolServer {
     this.#proxies = new TrustedProxies(options.trustedProxies);
     this.#counts = new ConnectionCounts(this.#limits);
     this.#lifespan = new Lifespan((error) => this.#report({ type: 'lifespanFailed', error }));
-    this.#instances = new Instances(application, (path, afterMs) =>
+    this.#instances = new ApplicationInstances(application, (path, afterMs) =>
       this.#report({ type: 'applicationStuck', path, afterMs }),
     );
-    this.#gate = new Gate({
+    this.#handler = new RequestHandler({
       limits: this.#limits,
       proxies: this.#proxies,
       counts: this.#counts,
@@ -115,11 +115,11 @@ export class ProtocolServer {
     http.on('error', (error) => {
       if (http.listening) this.#report({ type: 'listenerFailed', address: listener().address, error });
     });
-    http.on('request', (request, response) => this.#gate.onRequest(listener(), request, response));
+    http.on('request', (request, response) => this.#handler.onRequest(listener(), request, response));
     http.on('checkContinue', (request, response) =>
-      this.#gate.onRequest(listener(), request, response, () => response.writeContinue()),
+      this.#handler.onRequest(listener(), request, response, () => response.writeContinue()),
     );
-    http.on('upgrade', (request, socket, head) => this.#gate.onUpgrade(listener(), request, socket, head));
+    http.on('upgrade', (request, socket, head) => this.#handler.onUpgrade(listener(), request, socket, head));
   }
 
   #sweep(): void {
@@ -133,7 +133,7 @@ export class ProtocolServer {
       ({ http }) => new Promise<void>((resolve) => void http.close(() => resolve())),
     );
     // Node knows as idle only those that had a request before.
-    for (const socket of this.#connections) if (!this.#gate.isBusy(socket)) socket.destroy();
+    for (const socket of this.#connections) if (!this.#handler.isBusy(socket)) socket.destroy();
     this.#instances.shutDown();
     const ended = Promise.all([...closed, this.#instances.ended()]);
     const cut = new Promise<void>((resolve) => {

@@ -20,7 +20,7 @@ export interface Connection {
 }
 
 /** Runs instances, and knows which still run. */
-export class Instances {
+export class ApplicationInstances {
   readonly #application: Application;
   readonly #running = new Set<Connection>();
   readonly #onStuck: (path: string, afterMs: number) => void;

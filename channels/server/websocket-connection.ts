@@ -12,14 +12,14 @@ import type {
   WebsocketScope,
 } from '../browser/protocol.js';
 import { ClientGoneError, ProtocolError } from '../errors.js';
+import type { Connection } from './application-instances.js';
 import type { SocketReport } from './events.js';
 import type { Upgrader } from './handshake.js';
-import type { Connection } from './instances.js';
-import { Mailbox } from './mailbox.js';
+import { Inbox } from './inbox.js';
 import type { ServerLimits } from './options.js';
 import { Response, responseOn } from './response.js';
 
-export interface SocketOptions {
+export interface WebsocketConnectionOptions {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   /** What the client sent behind its head. */
@@ -28,8 +28,8 @@ export interface SocketOptions {
   readonly extension: SocketExtension;
   readonly upgrader: Upgrader;
   readonly limits: ServerLimits;
-  readonly onOpen: (socket: SocketConnection) => void;
-  readonly onClose: (socket: SocketConnection, code: number, reason: string) => void;
+  readonly onOpen: (socket: WebsocketConnection) => void;
+  readonly onClose: (socket: WebsocketConnection, code: number, reason: string) => void;
 }
 
 /** How much may wait in the server for a client to read it, before `send` waits as well. */
@@ -45,10 +45,10 @@ const maxEarlyBytes = 16 * 1024;
  */
 type Phase = 'waiting' | 'open' | 'denying' | 'over';
 
-export class SocketConnection implements Connection {
+export class WebsocketConnection implements Connection {
   readonly id = randomBytes(6).toString('hex');
-  readonly #options: SocketOptions;
-  readonly #inbox = new Mailbox();
+  readonly #options: WebsocketConnectionOptions;
+  readonly #inbox = new Inbox();
   readonly #madeAt = Date.now();
   #phase: Phase = 'waiting';
   #wire: WebSocket | undefined;
@@ -63,7 +63,7 @@ export class SocketConnection implements Connection {
   /** When the client left, in milliseconds since 1970; undefined while it is there. */
   goneAt: number | undefined;
 
-  constructor(options: SocketOptions) {
+  constructor(options: WebsocketConnectionOptions) {
     this.#options = options;
     this.#early = [options.head];
     this.#inbox.put({ type: 'websocket.connect' });

@@ -4,31 +4,31 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ConnectionFacts, ConnectionScope, HttpScope, WebsocketScope } from '../browser/protocol.js';
 import { NoRouteError } from '../errors.js';
-import { type QueueTotal, SocketAccount } from './account.js';
-import type { ConnectionCounts } from './connections.js';
+import type { ApplicationInstances } from './application-instances.js';
+import type { ConnectionCounts } from './connection-counts.js';
 import type { ServerEvent } from './events.js';
-import { HttpConnection, HttpExchange, hasBody } from './exchange.js';
 import { asksForWebSocket, handshakeProblem, subprotocolsOf, type Upgrader } from './handshake.js';
 import { isRefusal, type Refusal, readHeaders, readTarget } from './head.js';
-import type { Instances } from './instances.js';
+import { HttpConnection, HttpExchange, hasBody } from './http-connection.js';
 import type { Listener } from './listen.js';
 import type { ServerLimits } from './options.js';
 import type { TrustedProxies } from './proxies.js';
 import { Response, responseOn, sendPlain } from './response.js';
-import { SocketConnection } from './socket.js';
+import { type QueueTotal, ServerSocketExtension } from './socket-extension.js';
+import { WebsocketConnection } from './websocket-connection.js';
 
 const asgi = Object.freeze({ version: '3.0', specVersion: '2.5' } as const);
 
 /** What a server hands its gate. */
-export interface GateContext {
+export interface RequestContext {
   readonly limits: ServerLimits;
   readonly proxies: TrustedProxies;
   readonly counts: ConnectionCounts;
-  readonly instances: Instances;
+  readonly instances: ApplicationInstances;
   readonly queued: QueueTotal;
   readonly upgrader: Upgrader;
   /** The open WebSockets by their ids; kept here, read by the server. */
-  readonly sockets: Map<string, SocketConnection>;
+  readonly sockets: Map<string, WebsocketConnection>;
   readonly state: Readonly<Record<string, unknown>>;
   readonly stopping: AbortSignal;
   readonly report: ((event: ServerEvent) => void) | undefined;
@@ -36,14 +36,14 @@ export interface GateContext {
 
 const stopping: Refusal = { status: 503, reason: 'the server is stopping' };
 
-export class Gate {
-  readonly #context: GateContext;
+export class RequestHandler {
+  readonly #context: RequestContext;
   /** The response in hand on a connection: requests behind it wait for their turn. */
   readonly #current = new WeakMap<object, ServerResponse>();
 
   readonly #upgraded = new WeakSet<object>();
 
-  constructor(context: GateContext) {
+  constructor(context: RequestContext) {
     this.#context = context;
   }
 
@@ -129,7 +129,7 @@ export class Gate {
       refuse(request, socket, 'status' in base ? base : (problem ?? stopping));
       return;
     }
-    const account = new SocketAccount(this.#context.queued, (error) =>
+    const account = new ServerSocketExtension(this.#context.queued, (error) =>
       this.#context.report?.({ type: 'badMessage', path: base.path, error }),
     );
     const subprotocols = subprotocolsOf(request.headers['sec-websocket-protocol']);
@@ -144,7 +144,7 @@ export class Gate {
       refuse(request, socket, { status: 429, reason: 'there are too many sockets of this client' });
       return;
     }
-    const connection = new SocketConnection({
+    const connection = new WebsocketConnection({
       request,
       socket,
       head,
@@ -170,7 +170,7 @@ export class Gate {
     void this.#runSocket(connection, scope);
   }
 
-  async #runSocket(connection: SocketConnection, scope: WebsocketScope): Promise<void> {
+  async #runSocket(connection: WebsocketConnection, scope: WebsocketScope): Promise<void> {
     const error = await this.#context.instances.run(connection, scope, connection.receive, connection.send);
     if (error instanceof NoRouteError && !connection.isOpen) return connection.refuse(404, 'Not Found');
     if (error !== undefined) this.#context.report?.({ type: 'applicationFailed', path: scope.path, error });

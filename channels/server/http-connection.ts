@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Message, Receive, Send } from '../application.js';
 import type { HttpRequest } from '../browser/protocol.js';
 import { StopConsumer } from '../errors.js';
-import type { Connection } from './instances.js';
+import type { Connection } from './application-instances.js';
 import type { Response } from './response.js';
 
 /** The body is read from the client when the application asks for it, and no sooner. */

@@ -17,7 +17,7 @@ export class QueueTotal {
 }
 
 /** The server's end of a socket's extension. */
-export class SocketAccount implements SocketExtension {
+export class ServerSocketExtension implements SocketExtension {
   readonly groups = new Set<string>();
   readonly #total: QueueTotal;
   readonly #report: (error: Error) => void;
