@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { aborted } from '../base/aborted.js';
+import { dropLog } from '../daemon/worker-log.js';
 import { SiteServer } from '../http/site-server.js';
 import { createLogger } from '../log/create-logger.js';
 import type { Site } from '../site/site.js';
@@ -54,7 +55,7 @@ async function serveSite(site: Site): Promise<void> {
   process.on('SIGHUP', () =>
     logger.info('SIGHUP changes nothing; restart the server to change its settings'),
   );
-  const layer = await site.openLayer();
+  const layer = await site.openLayer({ onDrop: dropLog(() => logger) });
   const { http, graceSeconds } = site.settings;
   const listen = http.length > 0 ? http : ['127.0.0.1:8000'];
   try {

@@ -7,7 +7,6 @@ import {
   ChannelsError,
   type ConnectionChange,
   Consumer,
-  type DroppedMessage,
   type LayerWarning,
   Worker,
   type WorkerEvent,
@@ -38,7 +37,7 @@ import { Duties } from './duties.js';
 import { openSiteLog, openWorkerLogger, type SiteLog, type WorkerLogger } from './logging.js';
 import { Reports } from './reports.js';
 import { MessageRequests } from './requests.js';
-import { logConnection, logDropped, logLayerWarning, logWorkerEvent } from './worker-log.js';
+import { dropLog, logConnection, logLayerWarning, logWorkerEvent } from './worker-log.js';
 
 export interface DaemonOptions {
   readonly site: Site;
@@ -128,7 +127,7 @@ export class Daemon {
       let logger: Logger | undefined;
       // The logger needs the layer. Nothing is sent before both exist.
       const layer = await site.openLayer({
-        onDrop: (dropped: DroppedMessage) => logger && logDropped(logger, dropped),
+        onDrop: dropLog(() => logger),
         onConnection: (change: ConnectionChange) => logger && logConnection(logger, change),
         onWarning: (warning: LayerWarning) => logger && logLayerWarning(logger, warning),
       });
