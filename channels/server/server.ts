@@ -1,5 +1,6 @@
 // The protocol server: takes connections, makes an application instance for each request and socket, ends them.
 
+import { setMaxListeners } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Application } from '../application.js';
@@ -36,6 +37,8 @@ export class ProtocolServer {
   #closed: Promise<void> | undefined;
 
   constructor(application: Application, options: ServerOptions) {
+    // Every stream of events listens to it.
+    setMaxListeners(0, this.#stopping.signal);
     this.#options = options;
     this.#application = application;
     this.#limits = completeLimits(options.limits);
