@@ -200,10 +200,19 @@ export class WebsocketConnection implements Connection {
     if (wire?.readyState !== WebSocket.OPEN) throw new ClientGoneError();
     const options = { binary: typeof data !== 'string' };
     this.#sent++;
+    this.#corkForTurn();
     if (wire.bufferedAmount + data.length <= maxBufferedBytes) return wire.send(data, options);
     await new Promise<void>((resolve, reject) => {
       wire.send(data, options, (error) => (error ? reject(new ClientGoneError()) : resolve()));
     });
+  }
+
+  /** What is sent in one turn of the event loop goes out in one write. */
+  #corkForTurn(): void {
+    const { socket } = this.#options;
+    if (socket.writableCorked > 0) return;
+    socket.cork();
+    process.nextTick(() => socket.uncork());
   }
 
   #closeAs(message: Message): void {
