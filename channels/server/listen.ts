@@ -97,6 +97,8 @@ function createHttpServer(address: ListenAddress, limits: ServerLimits): HttpSer
     keepAliveTimeout: limits.idleMs,
     connectionsCheckingInterval: Math.min(1000, limits.headMs / 2),
     insecureHTTPParser: false,
+    // The request handler asks for it: behind Node's refusal a second request would be answered.
+    requireHostHeader: false,
   };
   const tls = 'tls' in address ? address.tls : undefined;
   const http =

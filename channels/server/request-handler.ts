@@ -36,10 +36,15 @@ export interface RequestContext {
 
 const stopping: Refusal = { status: 503, reason: 'the server is stopping' };
 
+/** How many requests may wait on a connection for their turn. One with more is ended. */
+const maxWaiting = 100;
+
 export class RequestHandler {
   readonly #context: RequestContext;
   /** The response in hand on a connection: requests behind it wait for their turn. */
   readonly #current = new WeakMap<object, ServerResponse>();
+  /** How many of them there are. */
+  readonly #waiting = new WeakMap<object, number>();
 
   readonly #upgraded = new WeakSet<object>();
 
@@ -64,9 +69,16 @@ export class RequestHandler {
     this.#current.set(socket, response);
     // Whoever has to be asked for the body may send it or not; the next request would be looked for in it.
     if (sendContinue !== undefined) response.shouldKeepAlive = false;
-    const answer = () => void this.#answer(listener, request, response, sendContinue);
-    if (before === undefined || before.closed) answer();
-    else before.once('close', () => socket.writable && answer());
+    // Behind an answer that ends the connection, such as a refusal, nothing is answered.
+    const answer = () => socket.writable && void this.#answer(listener, request, response, sendContinue);
+    if (before === undefined || before.closed) return void answer();
+    const waiting = (this.#waiting.get(socket) ?? 0) + 1;
+    if (waiting > maxWaiting) return void socket.destroy();
+    this.#waiting.set(socket, waiting);
+    before.once('close', () => {
+      this.#waiting.set(socket, (this.#waiting.get(socket) ?? 1) - 1);
+      answer();
+    });
   }
 
   async #answer(
