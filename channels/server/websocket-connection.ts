@@ -256,7 +256,9 @@ export class WebsocketConnection implements Connection {
     this.#pingedAt = undefined;
     if (now - this.#window.startedAt >= 1000) this.#window = { startedAt: now, messages: 0 };
     const { maxMessagesPerSecond } = this.#options.limits;
-    if (++this.#window.messages > maxMessagesPerSecond)
+    // Who does not even stop for the close frame is not waited for.
+    if (++this.#window.messages > 2 * maxMessagesPerSecond) this.#wire?.terminate();
+    else if (this.#window.messages > maxMessagesPerSecond)
       this.close(1008, `more than ${maxMessagesPerSecond} messages in a second`);
   }
 
