@@ -1,47 +1,56 @@
-// One HTTP request and its response, as an application sees them.
+// One HTTP request and its response, as an application receives and sends them.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Message, Receive, Send } from '../application.js';
 import type { HttpRequest } from '../browser/protocol.js';
 import { StopConsumer } from '../errors.js';
 import type { Connection } from './application-instances.js';
-import type { Response } from './response.js';
+import { Response } from './response.js';
 
-/** The body is read from the client when the application asks for it, and no sooner. */
-export class HttpExchange {
-  readonly #request: IncomingMessage;
-  readonly #response: Response;
-  readonly #isGone: () => boolean;
+export interface HttpConnectionOptions {
+  readonly path: string;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** How long the client may read nothing before the connection is ended. */
+  readonly stalledMs: number;
+  /** For a client that sends its body only after `100 Continue`. */
+  readonly sendContinue: (() => void) | undefined;
+}
+
+/** The server reads the body when the application asks for it, and not before. */
+export class HttpConnection implements Connection {
+  readonly path: string;
+  readonly response: Response;
+  goneAt: number | undefined;
+  readonly #options: HttpConnectionOptions;
+  /** Calls of `receive` that wait. */
   readonly #waiting = new Set<() => void>();
+  #isReading = false;
   #isBodyRead = false;
   #isDisconnectReceived = false;
   #isStopped = false;
-  readonly #sendContinue: (() => void) | undefined;
-  #isReading = false;
 
-  /**
-   * @param isGone whether the connection is closed
-   * @param sendContinue for a client that sends its body only after `100 Continue`
-   */
-  constructor(
-    request: IncomingMessage,
-    response: Response,
-    isGone: () => boolean,
-    sendContinue?: () => void,
-  ) {
-    this.#request = request;
-    this.#response = response;
-    this.#isGone = isGone;
-    this.#sendContinue = sendContinue;
+  constructor(options: HttpConnectionOptions) {
+    const { path, response, stalledMs } = options;
+    this.path = path;
+    this.response = new Response(response, 'http.response', stalledMs);
+    this.#options = options;
+    response.once('close', () => {
+      this.goneAt = Date.now();
+      this.#wake();
+      this.#discardBody();
+    });
   }
 
   readonly receive: Receive = async () => {
     for (;;) {
       if (this.#isStopped || this.#isDisconnectReceived) throw new StopConsumer();
-      if (!this.#isBodyRead && !this.#isGone()) {
+      const { closed, destroyed } = this.#options.response;
+      const isGone = closed || destroyed;
+      if (!this.#isBodyRead && !isGone) {
         const part = this.#readBody();
         if (part !== undefined) return part;
-      } else if (this.#isGone() || this.#response.isDone) {
+      } else if (isGone || this.response.isDone) {
         this.#isDisconnectReceived = true;
         return { type: 'http.disconnect' };
       }
@@ -50,32 +59,32 @@ export class HttpExchange {
   };
 
   readonly send: Send = async <M extends Message>(message: M): Promise<void> => {
-    await this.#response.take(message);
-    if (this.#response.isDone) this.wake();
+    await this.response.take(message);
+    if (this.response.isDone) this.#wake();
   };
 
-  /** Something changed that `receive` may wait for. */
-  readonly wake = (): void => {
+  stop(): void {
+    this.#isStopped = true;
+    this.#wake();
+  }
+
+  /** A response that ends from now on ends the connection, too. */
+  shutDown(): void {
+    this.#options.response.shouldKeepAlive = false;
+  }
+
+  terminate(): void {
+    this.#options.response.destroy();
+  }
+
+  readonly #wake = (): void => {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   };
 
-  /** From now on `receive` ends the application. */
-  stop(): void {
-    this.#isStopped = true;
-    this.wake();
-  }
-
-  /** The response is over: what the client still sends of the body is thrown away. */
-  discardBody(): void {
-    if (!this.#isReading || this.#isBodyRead) return;
-    this.#request.off('readable', this.wake);
-    this.#request.resume();
-  }
-
-  /** Undefined while there is nothing to be read yet. */
+  /** Undefined while there is nothing to read yet. */
   #readBody(): HttpRequest | undefined {
-    const request = this.#request;
+    const { request } = this.#options;
     if (!hasBody(request)) {
       this.#isBodyRead = true;
       return { type: 'http.request', body: new Uint8Array(), more_body: false };
@@ -92,41 +101,19 @@ export class HttpExchange {
 
   #beginReading(): void {
     this.#isReading = true;
-    // That the client left shows in the response; without a listener the error would end the process.
-    this.#request.on('error', this.wake);
-    this.#request.on('readable', this.wake).on('end', this.wake);
-    this.#sendContinue?.();
+    // The response closes when the client leaves. Without a listener the error would end the process.
+    this.#options.request.on('error', this.#wake).on('readable', this.#wake).on('end', this.#wake);
+    this.#options.sendContinue?.();
+  }
+
+  /** After the response, the server reads the rest of the body and drops it, so that the connection can be used again. */
+  #discardBody(): void {
+    if (!this.#isReading || this.#isBodyRead) return;
+    this.#options.request.off('readable', this.#wake).resume();
   }
 }
 
 /** Whether a body follows the head. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-}
-
-/** The connection of an exchange, as long as its application runs. */
-export class HttpConnection implements Connection {
-  readonly path: string;
-  goneAt: number | undefined;
-  readonly #exchange: HttpExchange;
-  readonly #response: ServerResponse;
-
-  constructor(path: string, exchange: HttpExchange, response: ServerResponse) {
-    this.path = path;
-    this.#exchange = exchange;
-    this.#response = response;
-  }
-
-  stop(): void {
-    this.#exchange.stop();
-  }
-
-  /** What is sent from now on ends the connection. */
-  shutDown(): void {
-    this.#response.shouldKeepAlive = false;
-  }
-
-  terminate(): void {
-    this.#response.destroy();
-  }
 }

@@ -1,4 +1,4 @@
-// What becomes of a request that comes in: it is refused, or an application instance answers it.
+// What happens to a request: the server refuses it, or an application instance answers it.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -9,55 +9,62 @@ import type { ConnectionCounts } from './connection-counts.js';
 import type { ServerEvent } from './events.js';
 import { asksForWebSocket, handshakeProblem, subprotocolsOf, type Upgrader } from './handshake.js';
 import { isRefusal, type Refusal, readHeaders, readTarget } from './head.js';
-import { HttpConnection, HttpExchange, hasBody } from './http-connection.js';
+import { HttpConnection, hasBody } from './http-connection.js';
 import type { Listener } from './listen.js';
 import type { ServerLimits } from './options.js';
 import type { TrustedProxies } from './proxies.js';
-import { Response, responseOn, sendPlain } from './response.js';
-import { type QueueTotal, ServerSocketExtension } from './socket-extension.js';
+import { responseOn, sendPlain } from './response.js';
+import { type QueuedTotal, ServerSocketExtension } from './socket-extension.js';
 import { WebsocketConnection } from './websocket-connection.js';
 
 const asgi = Object.freeze({ version: '3.0', specVersion: '2.5' } as const);
 
-/** What a server hands its gate. */
+/** How many pipelined requests may wait on a connection. The server closes a connection with more. */
+const maxWaiting = 100;
+
+/** The parts of the server that requests need. */
 export interface RequestContext {
   readonly limits: ServerLimits;
   readonly proxies: TrustedProxies;
+  /** Counts the clients of trusted proxies here, and TCP connections in the server. */
   readonly counts: ConnectionCounts;
   readonly instances: ApplicationInstances;
-  readonly queued: QueueTotal;
+  readonly queued: QueuedTotal;
   readonly upgrader: Upgrader;
-  /** The open WebSockets by their ids; kept here, read by the server. */
+  /** The open WebSockets by their ids. */
   readonly sockets: Map<string, WebsocketConnection>;
+  /** What the application put there in its lifespan. */
   readonly state: Readonly<Record<string, unknown>>;
+  /** Aborted when the server begins to stop. */
   readonly stopping: AbortSignal;
   readonly report: ((event: ServerEvent) => void) | undefined;
 }
 
-const stopping: Refusal = { status: 503, reason: 'the server is stopping' };
-
-/** How many requests may wait on a connection for their turn. One with more is ended. */
-const maxWaiting = 100;
+/** A request that the application may see. */
+interface Admitted {
+  readonly facts: ConnectionFacts;
+  /** Called when the connection is over. */
+  readonly release: () => void;
+}
 
 export class RequestHandler {
   readonly #context: RequestContext;
-  /** The response in hand on a connection: requests behind it wait for their turn. */
+  /** The last response of each connection. Pipelined requests wait until it is closed. */
   readonly #current = new WeakMap<object, ServerResponse>();
-  /** How many of them there are. */
+  /** How many requests wait on a connection. */
   readonly #waiting = new WeakMap<object, number>();
-
   readonly #upgraded = new WeakSet<object>();
 
   constructor(context: RequestContext) {
     this.#context = context;
   }
 
-  /** Whether a request of this connection is being answered, or it is a WebSocket. */
+  /** Whether this connection is a WebSocket, or waits for a response. */
   isBusy(socket: object): boolean {
     return this.#current.get(socket)?.closed === false || this.#upgraded.has(socket);
   }
 
-  /** Answers the requests of one connection one after the other, however many a client sends at once. */
+  /** Answers the requests of a connection one at a time. A client may send many at once. */
   onRequest(
     listener: Listener,
     request: IncomingMessage,
@@ -67,9 +74,9 @@ export class RequestHandler {
     const { socket } = request;
     const before = this.#current.get(socket);
     this.#current.set(socket, response);
-    // Whoever has to be asked for the body may send it or not; the next request would be looked for in it.
+    // Without `100 Continue` a client may omit the body. The next request could then be mistaken for it.
     if (sendContinue !== undefined) response.shouldKeepAlive = false;
-    // Behind an answer that ends the connection, such as a refusal, nothing is answered.
+    // After a response that ends the connection, nothing is answered.
     const answer = () => socket.writable && void this.#answer(listener, request, response, sendContinue);
     if (before === undefined || before.closed) return void answer();
     const waiting = (this.#waiting.get(socket) ?? 0) + 1;
@@ -81,128 +88,112 @@ export class RequestHandler {
     });
   }
 
+  /** Handles a request that asks for another protocol. */
+  onUpgrade(listener: Listener, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const before = this.#current.get(socket);
+    this.#upgraded.add(socket);
+    if (before !== undefined && !before.closed) socket.destroy();
+    else if (asksForWebSocket(request)) void this.#openSocket(listener, request, socket, head);
+    // Node reads no body after an upgrade. Without a body, the answer may be in HTTP.
+    else if (hasBody(request))
+      refuse(request, socket, { status: 400, reason: 'only WebSocket is spoken here' });
+    else void this.#answer(listener, request, responseOn(request, socket));
+  }
+
   async #answer(
     listener: Listener,
     request: IncomingMessage,
     response: ServerResponse,
     sendContinue?: () => void,
   ): Promise<void> {
-    if (this.#context.stopping.aborted) return sendPlain(response, stopping.status, stopping.reason);
-    const base = this.#scopeOf(listener, request, ['http', 'https']);
-    if ('status' in base) return sendPlain(response, base.status, base.reason);
+    const admitted = this.#admit(listener, request, ['http', 'https']);
+    if ('status' in admitted) return sendPlain(response, admitted.status, admitted.reason);
+    const { limits, stopping } = this.#context;
     const { method = 'GET' } = request;
-    const extensions = { stopping: this.#context.stopping };
     // Copies of an object with so many fields are slow.
-    const scope = Object.assign(base, { type: 'http', method, extensions }) as ConnectionFacts & HttpScope;
-    const release = this.#admit(request, scope);
-    if (release === undefined) return sendPlain(response, 429, 'there are too many requests of this client');
+    const own = { type: 'http', method, extensions: { stopping } } as const;
+    const scope = Object.assign(admitted.facts, own) as ConnectionFacts & HttpScope;
     const startedAt = performance.now();
-    const out = new Response(response, 'http.response', this.#context.limits.pongMs);
-    const exchange = new HttpExchange(
-      request,
-      out,
-      () => response.closed || response.destroyed,
-      sendContinue,
-    );
-    const connection = new HttpConnection(scope.path, exchange, response);
+    const stalledMs = limits.pongMs;
+    const connection = new HttpConnection({ path: scope.path, request, response, stalledMs, sendContinue });
+    const out = connection.response;
     response.once('close', () => {
-      connection.goneAt = Date.now();
-      release();
-      exchange.wake();
-      exchange.discardBody();
-      const { status, bodyBytes } = out;
-      this.#reportRequest(scope, method, status, bodyBytes, performance.now() - startedAt);
+      admitted.release();
+      this.#reportRequest(scope, method, out, performance.now() - startedAt);
     });
-    const error = await this.#context.instances.run(connection, scope, exchange.receive, exchange.send);
+    const error = await this.#context.instances.run(connection, scope);
     if (error instanceof NoRouteError && !out.isStarted) return out.fail(404, 'Not Found');
-    if (error !== undefined) this.#context.report?.({ type: 'applicationFailed', path: scope.path, error });
+    this.#reportFailure(scope, error);
     if (!out.isDone) out.fail(500, 'Internal Server Error');
   }
 
-  /** Answers a request that asks for another protocol. */
-  onUpgrade(listener: Listener, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const before = this.#current.get(socket);
-    this.#upgraded.add(socket);
-    if (before !== undefined && !before.closed) socket.destroy();
-    else if (asksForWebSocket(request)) this.#openSocket(listener, request, socket, head);
-    // Whoever offers another protocol is glad of an answer in this one; but no one reads a body any more.
-    else if (hasBody(request))
-      refuse(request, socket, { status: 400, reason: 'only WebSocket is spoken here' });
-    else void this.#answer(listener, request, responseOn(request, socket));
-  }
-
-  #openSocket(listener: Listener, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const base = this.#scopeOf(listener, request, ['ws', 'wss']);
-    const problem = this.#context.stopping.aborted ? stopping : handshakeProblem(request);
-    if ('status' in base || problem !== undefined) {
-      refuse(request, socket, 'status' in base ? base : (problem ?? stopping));
-      return;
-    }
-    const account = new ServerSocketExtension(this.#context.queued, (error) =>
-      this.#context.report?.({ type: 'badMessage', path: base.path, error }),
+  /** Runs an instance for a WebSocket, unless its handshake is refused. */
+  async #openSocket(
+    listener: Listener,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    const admitted = handshakeProblem(request) ?? this.#admit(listener, request, ['ws', 'wss']);
+    if ('status' in admitted) return refuse(request, socket, admitted);
+    const { facts, release } = admitted;
+    const { limits, queued, sockets, stopping, upgrader } = this.#context;
+    const extension = new ServerSocketExtension(queued, (error) =>
+      this.#context.report?.({ type: 'badMessage', path: facts.path, error }),
     );
     const subprotocols = subprotocolsOf(request.headers['sec-websocket-protocol']);
-    const scope: WebsocketScope = {
-      ...base,
-      type: 'websocket',
-      subprotocols,
-      extensions: { socket: account, stopping: this.#context.stopping },
-    };
-    const release = this.#admit(request, scope);
-    if (release === undefined) {
-      refuse(request, socket, { status: 429, reason: 'there are too many sockets of this client' });
-      return;
-    }
+    const extensions = { socket: extension, stopping };
+    const scope: WebsocketScope = { ...facts, type: 'websocket', subprotocols, extensions };
     const connection = new WebsocketConnection({
       request,
       socket,
       head,
       scope,
-      extension: account,
-      upgrader: this.#context.upgrader,
-      limits: this.#context.limits,
+      extension,
+      upgrader,
+      limits,
       onOpen: (opened) => {
-        this.#context.sockets.set(opened.id, opened);
+        sockets.set(opened.id, opened);
         this.#context.report?.({ type: 'socketOpened', socket: opened.report() });
       },
       onClose: (closed, code, reason) => {
         release();
-        this.#context.sockets.delete(closed.id);
+        sockets.delete(closed.id);
         const report = closed.report();
-        account.queuedBytes = 0;
-        if (closed.isOpen)
-          return this.#context.report?.({ type: 'socketClosed', socket: report, code, reason });
-        const { status, bodyBytes } = closed.denial;
-        this.#reportRequest(scope, 'GET', status, bodyBytes, report.ageMs);
+        extension.queuedBytes = 0;
+        if (closed.isOpen) this.#context.report?.({ type: 'socketClosed', socket: report, code, reason });
+        else this.#reportRequest(scope, 'GET', closed.denial, report.ageMs);
       },
     });
-    void this.#runSocket(connection, scope);
-  }
-
-  async #runSocket(connection: WebsocketConnection, scope: WebsocketScope): Promise<void> {
-    const error = await this.#context.instances.run(connection, scope, connection.receive, connection.send);
+    const error = await this.#context.instances.run(connection, scope);
     if (error instanceof NoRouteError && !connection.isOpen) return connection.refuse(404, 'Not Found');
-    if (error !== undefined) this.#context.report?.({ type: 'applicationFailed', path: scope.path, error });
+    this.#reportFailure(scope, error);
     connection.refuse(500, 'Internal Server Error');
     if (error === undefined) connection.close(1000, '');
     else connection.close(1011, 'internal error');
   }
 
-  /** What HTTP and WebSocket scopes have in common; or why the request is refused. */
-  #scopeOf(
+  /** Makes what HTTP and WebSocket scopes have in common. Counts the client if the request comes through a proxy. */
+  #admit(
     { server, isSecure: isTls }: Listener,
     request: IncomingMessage,
-    schemes: readonly [plain: string, secure: string],
-  ): ConnectionFacts | Refusal {
+    [plain, secure]: readonly [plain: string, secure: string],
+  ): Admitted | Refusal {
+    const { proxies, counts, state, stopping } = this.#context;
+    if (stopping.aborted) return { status: 503, reason: 'the server is stopping' };
     const headers = readHeaders(request);
     if (isRefusal(headers)) return headers;
     const { remoteAddress: address, remotePort: port = 0 } = request.socket;
-    const { client, isSecure } = this.#context.proxies.originOf({ address, port, isSecure: isTls }, headers);
+    const { client, isSecure } = proxies.originOf({ address, port, isSecure: isTls }, headers);
+    // The server has counted the connection of a direct client.
+    const isCounted = client !== null && proxies.has(address);
+    const release = isCounted ? counts.openFor(client[0]) : () => undefined;
+    if (release === undefined) return { status: 429, reason: 'this client has too many connections' };
     const { path, rawPath, queryString } = readTarget(request.url ?? '/');
-    return {
+    const facts: ConnectionFacts = {
       asgi,
       httpVersion: request.httpVersion,
-      scheme: schemes[isSecure ? 1 : 0],
+      scheme: isSecure ? secure : plain,
       path,
       rawPath,
       queryString,
@@ -210,32 +201,23 @@ export class RequestHandler {
       headers,
       client,
       server,
-      state: { ...this.#context.state },
+      state: { ...state },
     };
+    return { facts, release };
   }
 
-  /** Connections of a trusted proxy are those of many clients, which are counted one by one. */
-  #admit({ socket }: IncomingMessage, { client }: ConnectionScope): (() => void) | undefined {
-    if (client === null || !this.#context.proxies.has(socket.remoteAddress)) return () => undefined;
-    return this.#context.counts.openFor(client[0]);
+  #reportFailure({ path }: ConnectionScope, error: Error | undefined): void {
+    if (error !== undefined) this.#context.report?.({ type: 'applicationFailed', path, error });
   }
 
   #reportRequest(
     { path, client }: ConnectionScope,
     method: string,
-    status: number,
-    bodyBytes: number,
+    { status, bodyBytes }: { readonly status: number; readonly bodyBytes: number },
     durationMs: number,
   ): void {
-    this.#context.report?.({
-      type: 'request',
-      method,
-      path,
-      client: client?.[0] ?? null,
-      status,
-      bodyBytes,
-      durationMs,
-    });
+    const sent = { status, bodyBytes, durationMs };
+    this.#context.report?.({ type: 'request', method, path, client: client?.[0] ?? null, ...sent });
   }
 }
 

@@ -1,4 +1,4 @@
-// The protocol server: takes connections, makes an application instance for each request and socket, ends them.
+// The protocol server: takes connections, runs an application instance for each request and socket, and stops.
 
 import { setMaxListeners } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
@@ -13,27 +13,60 @@ import { type Listener, openListeners } from './listen.js';
 import { completeLimits, type ServerLimits, type ServerOptions } from './options.js';
 import { TrustedProxies } from './proxies.js';
 import { RequestHandler } from './request-handler.js';
-import { QueueTotal } from './socket-extension.js';
 import type { WebsocketConnection } from './websocket-connection.js';
 
-/** How often is looked for what takes too long, at most; sooner where a limit is shorter. */
+/** A running server. */
+export interface Server {
+  /** Where it listens, as `listen` takes it: `127.0.0.1:8000`, `unix:/run/site.sock`. */
+  readonly addresses: readonly string[];
+  /** The open WebSockets. */
+  sockets(): SocketReport[];
+  /** Closes a WebSocket by its id. @returns whether it was open. Default code 1001. */
+  closeSocket(id: string, code?: number, reason?: string): boolean;
+  /**
+   * Stops: takes no new connections, answers requests with 503, closes sockets with 1012, and waits until the applications
+   * have ended. After `graceMs` ms (default 10,000) it ends the rest. A second call with a shorter grace stops it sooner.
+   */
+  close(options?: { readonly graceMs?: number | undefined }): Promise<void>;
+}
+
+/**
+ * Serves an application over HTTP and WebSocket.
+ *
+ * @throws ListenError (`CHANNELS_ERR_LISTEN`), StartupFailedError (`CHANNELS_ERR_STARTUP_FAILED`), InvalidOptionError
+ * @example
+ * const server = await serve(application, { listen: '127.0.0.1:8000' });
+ * process.once('SIGTERM', () => server.close());
+ */
+export async function serve(application: Application, options: ServerOptions = {}): Promise<Server> {
+  const server = new ProtocolServer(application, options);
+  await server.start();
+  return server;
+}
+
+/** The longest time between two sweeps, which end what takes too long. */
 const sweepMs = 1000;
 
-/** What `serve` starts and returns as a `Server`. */
-export class ProtocolServer {
+class ProtocolServer implements Server {
   readonly #options: ServerOptions;
   readonly #application: Application;
+
+  // What it is made of.
   readonly #limits: ServerLimits;
   readonly #proxies: TrustedProxies;
   readonly #counts: ConnectionCounts;
   readonly #lifespan: Lifespan;
   readonly #instances: ApplicationInstances;
   readonly #handler: RequestHandler;
-  readonly #sockets = new Map<string, WebsocketConnection>();
+
+  // What is open.
+  #listeners: readonly Listener[] = [];
   readonly #connections = new Set<Socket>();
+  readonly #sockets = new Map<string, WebsocketConnection>();
+
+  // How it stops: first it drains, and after the grace it is cut.
   readonly #stopping = new AbortController();
   readonly #cut = new AbortController();
-  #listeners: readonly Listener[] = [];
   #closed: Promise<void> | undefined;
 
   constructor(application: Application, options: ServerOptions) {
@@ -53,7 +86,7 @@ export class ProtocolServer {
       proxies: this.#proxies,
       counts: this.#counts,
       instances: this.#instances,
-      queued: new QueueTotal(this.#limits.maxQueuedBytes),
+      queued: { bytes: 0, maxBytes: this.#limits.maxQueuedBytes },
       upgrader: new Upgrader(this.#limits, options.compression ?? false),
       sockets: this.#sockets,
       state: this.#lifespan.state,
@@ -93,24 +126,14 @@ export class ProtocolServer {
   }
 
   async close({ graceMs = 10_000 }: { readonly graceMs?: number | undefined } = {}): Promise<void> {
-    const timer = setTimeout(() => this.#breakOff(graceMs), graceMs);
+    const timer = setTimeout(() => this.#terminate(graceMs), graceMs);
     this.#closed ??= this.#stop();
     await this.#closed.finally(() => clearTimeout(timer));
   }
 
   #prepare(http: HttpServer, listener: () => Listener): void {
-    http.on('connection', (socket) => {
-      const { remoteAddress } = socket;
-      const isCounted = remoteAddress !== undefined && !this.#proxies.has(remoteAddress);
-      const release = this.#counts.open();
-      const releaseAddress = isCounted ? this.#counts.openFor(remoteAddress) : () => undefined;
-      socket.once('close', () => {
-        release?.();
-        releaseAddress?.();
-      });
-      if (release === undefined || releaseAddress === undefined) socket.destroy();
-    });
-    // With TLS requests come on sockets of their own, made of those that connect.
+    http.on('connection', (socket) => this.#count(socket));
+    // With TLS, requests come on a second socket, around the one that connected.
     http.on('setSecureContext' in http ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.#connections.add(socket);
       socket.once('close', () => this.#connections.delete(socket));
@@ -125,6 +148,19 @@ export class ProtocolServer {
     http.on('upgrade', (request, socket, head) => this.#handler.onUpgrade(listener(), request, socket, head));
   }
 
+  /** Counts a connection, or closes it when there are too many. */
+  #count(socket: Socket): void {
+    const { remoteAddress } = socket;
+    const isCounted = remoteAddress !== undefined && !this.#proxies.has(remoteAddress);
+    const release = this.#counts.open();
+    const releaseAddress = isCounted ? this.#counts.openFor(remoteAddress) : () => undefined;
+    socket.once('close', () => {
+      release?.();
+      releaseAddress?.();
+    });
+    if (release === undefined || releaseAddress === undefined) socket.destroy();
+  }
+
   #sweep(): void {
     this.#instances.sweep(Date.now(), this.#limits.applicationMs);
     if (this.#stopping.signal.aborted) for (const { http } of this.#listeners) http.closeIdleConnections();
@@ -135,10 +171,11 @@ export class ProtocolServer {
     const closed = this.#listeners.map(
       ({ http }) => new Promise<void>((resolve) => void http.close(() => resolve())),
     );
-    // Node knows as idle only those that had a request before.
+    // Node closes only those idle connections that have had a request.
     for (const socket of this.#connections) if (!this.#handler.isBusy(socket)) socket.destroy();
     this.#instances.shutDown();
     const ended = Promise.all([...closed, this.#instances.ended()]);
+    // The instances end, or are reported, one turn of the loop after they are cut.
     const cut = new Promise<void>((resolve) => {
       this.#cut.signal.addEventListener('abort', () => setImmediate(() => setImmediate(resolve)));
     });
@@ -147,8 +184,8 @@ export class ProtocolServer {
     this.#cut.abort();
   }
 
-  #breakOff(afterMs: number): void {
-    this.#instances.breakOff(afterMs);
+  #terminate(afterMs: number): void {
+    this.#instances.terminate(afterMs);
     for (const { http } of this.#listeners) http.closeAllConnections();
     this.#cut.abort();
   }

@@ -1,32 +1,23 @@
-// What consumers say about their sockets, added up against the server's limit.
+// The server's end of a socket's extension: what the consumer says about its queue and its groups.
 
 import type { SocketExtension } from '../browser/protocol.js';
 
 /** Bytes in the queues of all sockets of a server. */
-export class QueueTotal {
-  readonly #maxBytes: number;
-  bytes = 0;
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
-  }
-
-  hasRoom(): boolean {
-    return this.bytes <= this.#maxBytes;
-  }
+export interface QueuedTotal {
+  bytes: number;
+  readonly maxBytes: number;
 }
 
-/** The server's end of a socket's extension. */
 export class ServerSocketExtension implements SocketExtension {
   readonly groups = new Set<string>();
-  readonly #total: QueueTotal;
-  readonly #report: (error: Error) => void;
-  #queuedBytes = 0;
   dropped = 0;
+  readonly report: (error: Error) => void;
+  readonly #total: QueuedTotal;
+  #queuedBytes = 0;
 
-  constructor(total: QueueTotal, report: (error: Error) => void) {
+  constructor(total: QueuedTotal, report: (error: Error) => void) {
     this.#total = total;
-    this.#report = report;
+    this.report = report;
   }
 
   get queuedBytes(): number {
@@ -39,10 +30,6 @@ export class ServerSocketExtension implements SocketExtension {
   }
 
   hasRoom(): boolean {
-    return this.#total.hasRoom();
-  }
-
-  report(error: Error): void {
-    this.#report(error);
+    return this.#total.bytes <= this.#total.maxBytes;
   }
 }
