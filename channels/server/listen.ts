@@ -1,10 +1,12 @@
 // Where a server listens: TCP, Unix sockets, inherited descriptors, each with TLS or without.
 
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type ServerOptions as HttpOptions, type Server as HttpServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { ChannelsError } from '../errors.js';
 import {
   type ListenAddress,
@@ -23,6 +25,8 @@ export class ListenError extends ChannelsError {
     this.address = address;
   }
 }
+
+const maxPathBytes = 107;
 
 /** One HTTP server of Node that listens. */
 export interface Listener {
@@ -112,7 +116,10 @@ function createHttpServer(address: ListenAddress, limits: ServerLimits): HttpSer
 
 async function open(http: HttpServer, address: ListenAddress): Promise<void> {
   const name = nameOf(address);
-  if ('path' in address) await removeStaleSocket(address.path);
+  if ('path' in address) {
+    checkSocketPath(address.path);
+    await removeStaleSocket(address.path);
+  }
   try {
     http.listen('port' in address ? { host: '127.0.0.1', ...defined(address) } : address);
     await once(http, 'listening');
@@ -127,6 +134,13 @@ function defined({ host, port }: { host?: string | undefined; port: number }) {
   return host === undefined ? { port } : { host, port };
 }
 
+/** Linux cuts a longer path without an error, and calls a missing folder a missing permission. */
+function checkSocketPath(path: string): void {
+  if (Buffer.byteLength(path) > maxPathBytes)
+    throw new ListenError(`unix:${path}`, `the path of a socket has at most ${maxPathBytes} bytes`);
+  if (!existsSync(dirname(path))) throw new ListenError(`unix:${path}`, 'its folder does not exist');
+}
+
 /** A socket whose server was killed stays behind as a file, and is replaced; one that answers is not. */
 async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
@@ -138,7 +152,7 @@ async function removeStaleSocket(path: string): Promise<void> {
     probe.once('connect', () => resolve(true)).once('error', () => resolve(false));
   });
   probe.destroy();
-  if (isAlive) throw new ListenError(`unix:${path}`, 'another process listens on it');
+  if (isAlive) throw new ListenError(`unix:${path}`, 'a server listens on it already');
   await unlink(path);
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { Server as NetServer } from 'node:net';
 import { join } from 'node:path';
@@ -55,7 +55,7 @@ t.test('a socket that a killed server left behind is replaced, one that is used 
   await once(killed.stdout, 'data');
   await t.rejects(startServer(t, showScheme, { listen: `unix:${path}` }), {
     code: 'CHANNELS_ERR_LISTEN',
-    message: /another process listens on it/,
+    message: /a server listens on it already/,
   });
   killed.kill('SIGKILL');
   await once(killed, 'exit');
@@ -64,6 +64,19 @@ t.test('a socket that a killed server left behind is replaced, one that is used 
   const file = join(directory, 'notes.txt');
   writeFileSync(file, 'precious');
   await t.rejects(startServer(t, showScheme, { listen: `unix:${file}` }), { code: 'CHANNELS_ERR_LISTEN' });
+});
+
+t.test('a path that the system would cut, or a folder that is not there, is named', async (t) => {
+  const directory = testDirectory(t);
+  const paths = { 'at most 107 bytes': 'x'.repeat(107), 'its folder does not exist': 'none/s.sock' };
+  for (const [problem, name] of Object.entries(paths)) {
+    const listen = `unix:${join(directory, name)}`;
+    await t.rejects(startServer(t, showScheme, { listen }), {
+      code: 'CHANNELS_ERR_LISTEN',
+      message: new RegExp(problem),
+    });
+  }
+  t.same(readdirSync(directory), []);
 });
 
 t.test('descriptors are inherited as LISTEN_FDS says, and not handed on', async (t) => {
