@@ -148,6 +148,18 @@ export interface ChannelLayer {
   receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
   receiveMany(channel: string, options?: ReceiveManyOptions): Promise<Received[]>;
 
+  /**
+   * Passes on each message of a process-specific channel as it comes, until the returned function is called. After a
+   * failure it ends. A process with many channels pays less than for `receiveMany`. Not all layers have it.
+   *
+   * @throws ForeignChannelError for a channel of another layer object; LayerClosedError
+   */
+  subscribe?(
+    channel: string,
+    onMessage: (message: Received) => void,
+    onFailure: (error: unknown) => void,
+  ): () => void;
+
   /** Creates a channel that only this layer object can receive on: `specific.CLIENT!LOCAL`. */
   newChannel(prefix?: string): Promise<string>;
 
