@@ -240,7 +240,15 @@ t.test('a subscriber gets what was kept and what comes, until it ends or fails',
   subscribe();
   (await nextTake(4)).reject(new Error('the store is away'));
   await until('the subscriber is told', () => failures.length === 1);
-  t.throws(() => local.subscribe('specific.other!1', t.fail, t.fail), {
-    code: 'CHANNELS_ERR_FOREIGN_CHANNEL',
-  });
+  t.throws(
+    () =>
+      local.subscribe(
+        'specific.other!1',
+        () => undefined,
+        () => undefined,
+      ),
+    {
+      code: 'CHANNELS_ERR_FOREIGN_CHANNEL',
+    },
+  );
 });
