@@ -23,7 +23,9 @@ const singles = new Set(['host', 'content-length', 'transfer-encoding', 'origin'
 
 /** Reads the headers; names become lower case. */
 export function readHeaders(request: IncomingMessage): HeaderList | Refusal {
-  const { rawHeaders: raw } = request;
+  const { rawHeaders: raw, httpVersion } = request;
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    return { status: 505, reason: 'only HTTP/1.0 and HTTP/1.1 are spoken here' };
   const headers: Array<readonly [string, string]> = [];
   let seen: Set<string> | undefined;
   for (let i = 0; i < raw.length; i += 2) {

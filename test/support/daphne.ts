@@ -1,35 +1,48 @@
-// The Django half of examples/chat under daphne.
+// Debian's daphne, and under it the Django half of examples/chat.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { eventually } from './programs.js';
-import { freePort } from './redis.js';
 
-const project = fileURLToPath(new URL('../../examples/chat/django/', import.meta.url));
+export interface DaphneOptions {
+  /** Where the application's module is, from this folder. */
+  readonly directory: string;
+  readonly application: string;
+  readonly options?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
 
-/** Starts it on the Redis of this URL, and waits until it answers. Ended with the test. @returns host and port */
-export async function startDjangoChat(t: Test, redisUrl: string): Promise<string> {
-  const port = await freePort();
-  const args = ['-B', '-m', 'daphne', '-v', '0', '-p', String(port), 'asgi:application'];
+/** Starts it on a free port of 127.0.0.1 until the test is over. @returns the port */
+export async function startDaphne(t: Test, about: DaphneOptions): Promise<number> {
+  const { directory, application, options = [], env = {} } = about;
+  const args = ['-B', '-m', 'daphne', '-b', '127.0.0.1', '-p', '0', ...options, application];
   const child = spawn('/usr/bin/python3', args, {
-    cwd: project,
-    env: { PATH: process.env.PATH, LINOD_CHANNEL_LAYER: redisUrl },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    cwd: fileURLToPath(new URL(directory, import.meta.url)),
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
   const exited = once(child, 'exit');
   t.teardown(async () => {
     child.kill('SIGKILL');
     await exited;
   });
-  const host = `127.0.0.1:${port}`;
-  await eventually('daphne answers', async () => {
-    if (child.exitCode !== null) throw new Error(`daphne ended with ${child.exitCode}`);
-    return await fetch(`http://${host}/chat/lobby/`).then(
-      (response) => response.ok,
-      () => false,
-    );
+  const lines: string[] = [];
+  return await new Promise<number>((resolve, reject) => {
+    createInterface(child.stderr).on('line', (line) => {
+      lines.push(line);
+      const port = /Listening on TCP address 127\.0\.0\.1:(\d+)/.exec(line)?.[1];
+      if (port !== undefined) resolve(Number(port));
+    });
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(`daphne ended:\n${lines.join('\n')}`)));
   });
-  return host;
+}
+
+/** The chat on the Redis of this URL. @returns host and port */
+export async function startDjangoChat(t: Test, redisUrl: string): Promise<string> {
+  const directory = '../../examples/chat/django/';
+  const env = { LINOD_CHANNEL_LAYER: redisUrl };
+  return `127.0.0.1:${await startDaphne(t, { directory, application: 'asgi:application', env })}`;
 }
