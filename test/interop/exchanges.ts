@@ -394,8 +394,9 @@ export const socketExchanges: Readonly<Record<string, Exchange>> = {
     return { responses, heard, ends: [await leave(second), await leave(first)] };
   },
   'message of the own channel': socket('/ws/own', says('own.note')),
-  'bad message of the own channel': socket('/ws/own', async (client) => {
+  'bad message of the own channel': socket('/ws/own', async (client, call) => {
     client.send(1, 'no.such');
+    await call.later();
     client.send(1, 'own.note');
     return await client.message();
   }),
