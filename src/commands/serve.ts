@@ -58,10 +58,12 @@ async function serveSite(site: Site): Promise<void> {
   const layer = await site.openLayer({ onDrop: dropLog(() => logger) });
   const { http, graceSeconds } = site.settings;
   const listen = http.length > 0 ? http : ['127.0.0.1:8000'];
+  const onLayerAway = (error: unknown) =>
+    say(`the channel layer is away, and is waited for: ${error instanceof Error ? error.message : error}`);
   try {
     // A lifespan that never starts must not hold the process.
     const server = await Promise.race([
-      SiteServer.start({ site, layer, logger, listen }),
+      SiteServer.start({ site, layer, logger, listen, onLayerAway }),
       aborted(stop.signal),
     ]);
     if (server !== undefined) {

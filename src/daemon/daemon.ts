@@ -271,7 +271,9 @@ export class Daemon {
       });
       const { http: listen } = this.#settings;
       const { layer } = this.#opened;
-      const options = { site: this.#site, layer, logger: this.#logger.child('http'), listen };
+      // The worker itself reports a layer that is away.
+      const onLayerAway = () => undefined;
+      const options = { site: this.#site, layer, logger: this.#logger.child('http'), listen, onLayerAway };
       if (listen.length > 0) this.#server = await SiteServer.start(options);
       const channels = report.channels.join(', ');
       const text = `worker ${report.workerId} of site ${this.#site.name} listens on ${channels}`;

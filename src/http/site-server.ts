@@ -16,6 +16,8 @@ export interface SiteServerOptions {
   readonly logger: Logger;
   /** Where to listen. */
   readonly listen: readonly string[];
+  /** Called when the channel layer cannot be reached at the start. The server serves without it until it is back. */
+  readonly onLayerAway: (error: unknown) => void;
 }
 
 /** Serves a site's `application`, and lists its sockets for `linod sockets`. */
@@ -27,7 +29,7 @@ export class SiteServer {
    * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for a site without an application, or settings that make no sense;
    *   ListenError (`CHANNELS_ERR_LISTEN`), StartupFailedError (`CHANNELS_ERR_STARTUP_FAILED`)
    */
-  static async start({ site, layer, logger, listen }: SiteServerOptions): Promise<SiteServer> {
+  static async start({ site, layer, logger, listen, onLayerAway }: SiteServerOptions): Promise<SiteServer> {
     const { application, httpLimits, httpTrustedProxies, httpCompression } = site.settings;
     if (application === null)
       throw badConfig(site, 'application', 'there is none; see docs/guides/server.md');
@@ -42,7 +44,7 @@ export class SiteServer {
       onEvent: (event) => logServerEvent(logger, event),
     });
     logger.info(`serving on ${server.addresses.join(', ')}`);
-    return new SiteServer(server, await SocketDirectory.open({ site, layer, server, logger }));
+    return new SiteServer(server, await SocketDirectory.open({ site, layer, server, logger, onLayerAway }));
   }
 
   private constructor(server: Server, directory: SocketDirectory) {

@@ -49,6 +49,8 @@ export interface DirectoryOptions {
   readonly layer: ChannelLayer;
   readonly server: Pick<Server, 'sockets' | 'closeSocket'>;
   readonly logger: Logger;
+  /** Called when the channel layer cannot be reached at the start. The server joins the group later. */
+  readonly onLayerAway: (error: unknown) => void;
 }
 
 /** A server that was too slow for a command returns to the group in this time. */
@@ -63,7 +65,7 @@ export class SocketDirectory {
 
   static async open(options: DirectoryOptions): Promise<SocketDirectory> {
     const channel = await options.layer.newChannel('linod');
-    await options.layer.groupAdd(serversGroup(options.site), channel);
+    await options.layer.groupAdd(serversGroup(options.site), channel).catch(options.onLayerAway);
     return new SocketDirectory(options, channel);
   }
 

@@ -8,6 +8,7 @@ import { selfSigned } from '../support/certificate.js';
 import { LiveSite } from '../support/live-site.js';
 import { readLog } from '../support/log.js';
 import { SocketClient } from '../support/protocol-server.js';
+import { RedisServer } from '../support/redis.js';
 import { until } from '../support/until.js';
 
 const built = (path: string) => pathToFileURL(`${process.cwd()}/dist/${path}`).href;
@@ -208,4 +209,28 @@ t.test('the chat of examples/ serves its page, and its rooms', async (t) => {
   const b = await SocketClient.open(t, url, [], { origin });
   a.wire.send('{"message":"tere"}');
   t.same(await b.hasMessages(1), ['{"message":"tere"}']);
+});
+
+t.test('a server starts while Redis is away, and its sockets talk when it is back', async (t) => {
+  const redis = await RedisServer.start(t);
+  await redis.kill();
+  const site = chatSite(t);
+  site.environment = { LINOD_CHANNEL_LAYER: redis.url };
+  const worker = site.start('runworker', site.channel, '--http', '127.0.0.1:0');
+  const server = site.start('linod', 'serve', '--http', '127.0.0.1:0');
+  await server.printed(/the channel layer is away, and is waited for: Redis at 127\.0\.0\.1/);
+  const hosts = [await worker.printed(/serving on/), await server.printed(/serving site test/)].map(
+    (line) => /127\.0\.0\.1:\d+/.exec(line)?.[0],
+  );
+  for (const host of hosts) t.equal(await (await fetch(`http://${host}/`)).text(), 'hello');
+  await redis.restart();
+  // Until the server has noticed, it answers 500.
+  const join = async (host = ''): Promise<SocketClient> => {
+    const client = new SocketClient(t, `ws://${host}/room`);
+    await until('it is answered', () => client.wire.readyState === 1 || client.status !== undefined);
+    return client.status === undefined ? client : await join(host);
+  };
+  const [a, b] = await Promise.all(hosts.map((host) => join(host)));
+  a?.wire.send('tere');
+  t.same(await b?.hasMessages(1), ['tere']);
 });
