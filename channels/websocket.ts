@@ -68,7 +68,8 @@ export abstract class WebsocketConsumer<M extends Message = Message> extends Con
   override async send<Out extends Message>(message: Out | SocketData): Promise<void> {
     if (typeof message !== 'string' && !(message instanceof Uint8Array)) return await super.send(message);
     if (!this.#isAccepted) throw new ProtocolError('expected accept() before send()');
-    await this.#outbox?.put(message);
+    const sent = this.#outbox?.put(message);
+    if (sent !== undefined) await sent;
   }
 
   /**

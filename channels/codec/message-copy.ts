@@ -25,6 +25,6 @@ function copyOfObject(value: object): object {
   if (value instanceof ExtensionValue) return new ExtensionValue(value.code, new Uint8Array(value.data));
   // A key `__proto__` stays data: the copy has it before anything is assigned to it.
   const copy: Record<string, unknown> = { ...value };
-  for (const key of Object.keys(copy)) copy[key] = copyOf(copy[key]);
+  for (const key of Object.keys(copy)) if (typeof copy[key] === 'object') copy[key] = copyOf(copy[key]);
   return copy;
 }

@@ -226,15 +226,19 @@ export class WebsocketConnection implements Connection {
 
   // Open.
 
-  async #sendData(message: Message): Promise<void> {
+  /** Returns what to wait for when much is on its way already. */
+  #sendData(message: Message): Promise<void> | undefined {
     const wire = this.#wire;
     const data = readData(message);
     if (wire?.readyState !== WebSocket.OPEN) throw new ClientGoneError();
     const options = { binary: typeof data !== 'string' };
     this.#sent++;
     this.#corkForTurn();
-    if (wire.bufferedAmount + data.length <= maxBufferedBytes) return wire.send(data, options);
-    await new Promise<void>((resolve, reject) => {
+    if (wire.bufferedAmount + data.length <= maxBufferedBytes) {
+      wire.send(data, options);
+      return undefined;
+    }
+    return new Promise<void>((resolve, reject) => {
       wire.send(data, options, (error) => (error ? reject(new ClientGoneError()) : resolve()));
     });
   }
