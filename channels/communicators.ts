@@ -10,6 +10,7 @@ import type {
   WebsocketSend,
 } from './browser/protocol.js';
 import { ChannelsError } from './errors.js';
+import { readTarget } from './server/head.js';
 import { type Server, type ServerOptions, serve } from './server/index.js';
 import { ApplicationCommunicator } from './testing.js';
 
@@ -29,6 +30,8 @@ export class UnexpectedMessageError extends ChannelsError {
 
 export interface WebsocketCommunicatorOptions {
   readonly headers?: HeaderList | undefined;
+  /** What middleware would have put into the scope: `{ user }`. */
+  readonly scope?: Readonly<Record<string, unknown>> | undefined;
   readonly subprotocols?: readonly string[] | undefined;
 }
 
@@ -51,8 +54,8 @@ export type Connected =
  */
 export class WebsocketCommunicator extends ApplicationCommunicator {
   constructor(application: Application, path: string, options: WebsocketCommunicatorOptions = {}) {
-    const { headers = [], subprotocols = [] } = options;
-    super(application, { ...scopeOf('websocket', path, headers), subprotocols });
+    const { headers = [], subprotocols = [], scope } = options;
+    super(application, { ...scopeOf('websocket', path, headers), subprotocols, ...scope });
   }
 
   /** Asks to connect, and waits for the answer: accepted, closed with a code, or denied with a status. */
@@ -79,14 +82,19 @@ export class WebsocketCommunicator extends ApplicationCommunicator {
   /** Waits for the next text or bytes. @throws UnexpectedMessageError when the application closes instead */
   async receiveFrom(timeoutMs?: number): Promise<string | Uint8Array> {
     const message = await this.receiveOutput<WebsocketSend>(timeoutMs);
-    const data = message.text ?? message.bytes;
-    if (message.type === 'websocket.send' && data !== undefined) return data;
-    throw new UnexpectedMessageError('text or bytes', message);
+    const { type, text, bytes } = message;
+    const data = text ?? bytes;
+    if (type === 'websocket.send' && data !== undefined && (text === undefined || bytes === undefined))
+      return data;
+    throw new UnexpectedMessageError('either text or bytes', message);
   }
 
-  /** Waits for the next text, and reads it as JSON. */
+  /** Waits for the next text, and reads it as JSON. @throws UnexpectedMessageError for bytes, too */
   async receiveJsonFrom(timeoutMs?: number): Promise<unknown> {
-    return JSON.parse(String(await this.receiveFrom(timeoutMs)));
+    const data = await this.receiveFrom(timeoutMs);
+    if (typeof data === 'string') return JSON.parse(data);
+    const message = { type: 'websocket.send', bytes: data };
+    throw new UnexpectedMessageError('text', message);
   }
 
   /** Leaves, and waits until the application has ended. */
@@ -99,6 +107,8 @@ export class WebsocketCommunicator extends ApplicationCommunicator {
 export interface HttpCommunicatorOptions {
   readonly method?: string | undefined;
   readonly headers?: HeaderList | undefined;
+  /** What middleware would have put into the scope: `{ user }`. */
+  readonly scope?: Readonly<Record<string, unknown>> | undefined;
   readonly body?: string | Uint8Array | undefined;
 }
 
@@ -117,16 +127,19 @@ export interface HttpResponse {
  */
 export class HttpCommunicator extends ApplicationCommunicator {
   readonly #body: Uint8Array;
+  #isSent = false;
 
   constructor(application: Application, path: string, options: HttpCommunicatorOptions = {}) {
-    const { method = 'GET', headers = [], body = '' } = options;
-    super(application, { ...scopeOf('http', path, headers), method: method.toUpperCase() });
+    const { method = 'GET', headers = [], body = '', scope } = options;
+    super(application, { ...scopeOf('http', path, headers), method: method.toUpperCase(), ...scope });
     this.#body = typeof body === 'string' ? Buffer.from(body) : body;
   }
 
-  /** Sends the request, and waits for all of the response. `timeoutMs` is for each part. */
+  /** Sends the request once, and waits for all of the response. `timeoutMs` is for each part. */
   async getResponse(timeoutMs?: number): Promise<HttpResponse> {
-    await this.sendInput({ type: 'http.request', body: this.#body, more_body: false });
+    const isFirst = !this.#isSent;
+    this.#isSent = true;
+    if (isFirst) await this.sendInput({ type: 'http.request', body: this.#body, more_body: false });
     const start = await this.receiveOutput<HttpResponseStart>(timeoutMs);
     if (start.type !== 'http.response.start')
       throw new UnexpectedMessageError('the start of a response', start);
@@ -177,15 +190,14 @@ export class LiveServer {
 }
 
 function scopeOf(type: 'http' | 'websocket', path: string, headers: HeaderList) {
-  const [rawPath = '', ...query] = path.split('?');
+  // As a server has it: each byte is one character.
+  const target = readTarget(Buffer.from(path).toString('latin1'));
   return {
     type,
     asgi: { version: '3.0', specVersion: '2.5' },
     httpVersion: '1.1',
     scheme: type === 'http' ? 'http' : 'ws',
-    path: decodeURIComponent(rawPath),
-    rawPath,
-    queryString: query.join('?'),
+    ...target,
     rootPath: '',
     headers: headers.map(([name, value]) => [name.toLowerCase(), value] as const),
     client: ['127.0.0.1', 0] as const,

@@ -152,7 +152,7 @@ export abstract class Consumer<M extends Message = Message> {
   async dispatch(message: Message): Promise<void> {
     const handler = this.#handler(message.type);
     if (handler === undefined) {
-      const handled = this.handles === undefined ? [...handlerNames(this)] : Object.keys(this.handles);
+      const handled = this.handles === undefined ? [...handlersOf(this).names] : Object.keys(this.handles);
       throw new NoHandlerError(this.constructor.name, message.type, handled);
     }
     await handler(message);
@@ -188,8 +188,10 @@ export abstract class Consumer<M extends Message = Message> {
   #handler(type: string): ((message: Message) => unknown) | undefined {
     const { handles } = this;
     if (handles !== undefined && !Object.hasOwn(handles, type)) return undefined;
-    const name = handlerName(type);
-    if (name === undefined || !handlerNames(this).has(name)) return undefined;
+    const { names, ofTypes } = handlersOf(this);
+    const name = ofTypes.get(type) ?? handlerName(type);
+    if (name === undefined || !names.has(name)) return undefined;
+    ofTypes.set(type, name);
     const method: unknown = Reflect.get(this, name);
     if (typeof method !== 'function') return undefined;
     const parser: unknown = handles === undefined ? true : Reflect.get(handles, type);
@@ -222,8 +224,14 @@ export function handlerName(type: string): string | undefined {
 /** Words of letters and digits, separated by single dots or underscores. */
 const messageType = /^[a-z][a-zA-Z0-9]*(?:[._][a-zA-Z0-9]+)*$/;
 
-/** The names of the methods that peers may reach, computed once for each class. */
-function handlerNames(consumer: object): ReadonlySet<string> {
+interface ReachableMethods {
+  readonly names: ReadonlySet<string>;
+  /** The names by the message types that were seen. */
+  readonly ofTypes: Map<string, string>;
+}
+
+/** The methods that peers may reach, computed once for each class. */
+function handlersOf(consumer: object): ReachableMethods {
   const known = handlersOfClass.get(consumer.constructor);
   if (known !== undefined) return known;
   const classes = [...classesBelowConsumer(consumer.constructor)];
@@ -232,11 +240,12 @@ function handlerNames(consumer: object): ReadonlySet<string> {
     Object.getOwnPropertyNames(each),
   );
   for (const name of [...unreachable, ...classes.flatMap((each) => each.reserved)]) names.delete(name);
-  handlersOfClass.set(consumer.constructor, names);
-  return names;
+  const methods = { names, ofTypes: new Map<string, string>() };
+  handlersOfClass.set(consumer.constructor, methods);
+  return methods;
 }
 
-const handlersOfClass = new WeakMap<object, ReadonlySet<string>>();
+const handlersOfClass = new WeakMap<object, ReachableMethods>();
 
 function* classesBelowConsumer(leaf: unknown): Generator<typeof Consumer> {
   for (let each = leaf; isConsumerClass(each); each = Object.getPrototypeOf(each)) yield each;

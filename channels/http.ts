@@ -5,6 +5,9 @@ import { ConnectionConsumer } from './browser/connection-consumer.js';
 import { type HeaderList, type HttpRequest, headerOf, isConnectionScope } from './browser/protocol.js';
 import { InvalidMessageError, StopConsumer } from './errors.js';
 
+/** One for all: the stack of an error costs more than the rest of a small request. */
+const isOver = new StopConsumer();
+
 /** Headers of a response: pairs, or an object. */
 export type GivenHeaders = HeaderList | Readonly<Record<string, string>>;
 
@@ -43,6 +46,8 @@ export abstract class HttpConsumer<M extends Message = Message> extends Connecti
   #parts: Uint8Array[] = [];
   #bytes = 0;
   #stream: 'none' | 'open' | 'over' = 'none';
+  #stopping: AbortSignal | undefined;
+  readonly #onStop = () => void this.tooSlow();
 
   /** Answers the request. */
   abstract handle(body: Uint8Array): Promise<void> | void;
@@ -93,6 +98,10 @@ export abstract class HttpConsumer<M extends Message = Message> extends Connecti
     await this.sendHeaders({ headers: [...own, ...(isList(headers) ? headers : Object.entries(headers))] });
     await this.sendBody('', { moreBody: true });
     this.#stream = 'open';
+    const { scope } = this;
+    this.#stopping = isConnectionScope(scope) ? scope.extensions.stopping : undefined;
+    this.#stopping?.addEventListener('abort', this.#onStop);
+    if (this.#stopping?.aborted) this.#onStop();
   }
 
   /** Sends one event; none any more when the stream is over. @throws InvalidMessageError when its type or id has a line break */
@@ -110,31 +119,28 @@ export abstract class HttpConsumer<M extends Message = Message> extends Connecti
   }
 
   override async run(scope: Scope, receive: Receive, send: Send): Promise<void> {
-    const stopping = isConnectionScope(scope) ? scope.extensions.stopping : undefined;
-    const onStop = () => void this.tooSlow();
-    stopping?.addEventListener('abort', onStop);
     try {
       await super.run(scope, receive, send);
     } finally {
-      stopping?.removeEventListener('abort', onStop);
+      this.#stopping?.removeEventListener('abort', this.#onStop);
       await this.disconnect();
     }
   }
 
   protected override async input(message: Message): Promise<void> {
-    if (message.type === 'http.disconnect') throw new StopConsumer();
+    if (message.type === 'http.disconnect') throw isOver;
     if (message.type !== 'http.request') return;
     const { body, more_body } = message as HttpRequest;
     this.#parts.push(body);
     this.#bytes += body.length;
     if (this.#bytes > this.maxBodyBytes) {
       await this.sendResponse(413, 'Content Too Large\n', [['connection', 'close']]);
-      throw new StopConsumer();
+      throw isOver;
     }
     if (more_body) return;
     for (const group of this.groups) await this.groupAdd(group);
     await this.handle(Buffer.concat(this.#parts.splice(0)));
-    if (this.#stream !== 'open') throw new StopConsumer();
+    if (this.#stream !== 'open') throw isOver;
   }
 
   /** Ends a stream of events: the browser connects again, and tells where to go on. */

@@ -51,7 +51,10 @@ export interface DroppedMessage {
 
 /** Options of all layers. Names and units are those of Django Channels; names are in camel case. */
 export interface LayerOptions {
-  /** The most messages that wait on one channel. Default 100. */
+  /**
+   * The most messages that wait on one channel, and for all process-specific channels of a process together.
+   * Default 100, and 1,000 for a process: a burst to a group waits there for all its sockets.
+   */
   readonly capacity?: number | undefined;
   /** Capacities by shell pattern, or by RegExp that matches the start of a name. The first match counts. */
   readonly channelCapacity?: CapacityPatterns | undefined;
@@ -145,6 +148,18 @@ export interface ChannelLayer {
   receiveMany(channel: string, options: LeaseManyOptions): Promise<Leased[]>;
   receiveMany(channel: string, options?: ReceiveManyOptions): Promise<Received[]>;
 
+  /**
+   * Passes on each message of a process-specific channel as it comes, until the returned function is called. After a
+   * failure it ends. A process with many channels pays less than for `receiveMany`. Not all layers have it.
+   *
+   * @throws ForeignChannelError for a channel of another layer object; LayerClosedError
+   */
+  subscribe?(
+    channel: string,
+    onMessage: (message: Received) => void,
+    onFailure: (error: unknown) => void,
+  ): () => void;
+
   /** Creates a channel that only this layer object can receive on: `specific.CLIENT!LOCAL`. */
   newChannel(prefix?: string): Promise<string>;
 
@@ -152,7 +167,7 @@ export interface ChannelLayer {
   groupAdd(group: string, channel: string): Promise<void>;
   /** Removes a channel from a group. Does nothing if the channel is not in the group. */
   groupDiscard(group: string, channel: string): Promise<void>;
-  /** Sends to every channel of a group. Skips full channels without an error. */
+  /** Sends to every channel of a group. Skips full channels without an error, and reports them to `onDrop`. */
   groupSend<M extends Message>(group: string, message: M): Promise<void>;
 
   /** Reports how full the channels are, over all processes and hosts. @throws LayerUnavailableError */
@@ -266,7 +281,9 @@ export function checkReceiveMany({ max = 100, waitMs }: ReceiveManyOptions): {
 export function capacityOf(
   options: Pick<LayerOptions, 'capacity' | 'channelCapacity'>,
 ): (channel: string) => number {
-  const fallback = checkCapacity('capacity', options.capacity ?? 100);
+  const own = checkCapacity('capacity', options.capacity ?? 100);
+  const ofProcess = options.capacity ?? 1000;
+  const fallback = (channel: string) => (channel.includes('!') ? ofProcess : own);
   const given = options.channelCapacity ?? [];
   const entries: ReadonlyArray<readonly [string | RegExp, number]> = isList(given)
     ? given
@@ -275,8 +292,8 @@ export function capacityOf(
     matches: typeof pattern === 'string' ? shellPattern(pattern) : matchAtStart(pattern),
     capacity: checkCapacity(`channelCapacity[${String(pattern)}]`, capacity),
   }));
-  if (patterns.length === 0) return () => fallback;
-  return (channel) => patterns.find((pattern) => pattern.matches(channel))?.capacity ?? fallback;
+  if (patterns.length === 0) return fallback;
+  return (channel) => patterns.find((pattern) => pattern.matches(channel))?.capacity ?? fallback(channel);
 }
 
 function isList(value: CapacityPatterns): value is Extract<CapacityPatterns, readonly unknown[]> {

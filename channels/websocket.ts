@@ -37,7 +37,8 @@ export class DenyConnection extends ChannelsError {
  */
 export abstract class WebsocketConsumer<M extends Message = Message> extends ConnectionConsumer<M> {
   static override readonly reserved: readonly string[] = [
-    ...['connect', 'receive', 'disconnect', 'accept', 'close', 'sendJson', 'receiveJson'],
+    ...['connect', 'receive', 'disconnect', 'accept', 'close'],
+    ...['sendJson', 'receiveJson', 'encodeJson', 'decodeJson'],
   ];
 
   /** What becomes of messages for a client that does not read. Default `SlowClient.close()`. */
@@ -67,11 +68,22 @@ export abstract class WebsocketConsumer<M extends Message = Message> extends Con
   override async send<Out extends Message>(message: Out | SocketData): Promise<void> {
     if (typeof message !== 'string' && !(message instanceof Uint8Array)) return await super.send(message);
     if (!this.#isAccepted) throw new ProtocolError('expected accept() before send()');
-    await this.#outbox?.put(message);
+    const sent = this.#outbox?.put(message);
+    if (sent !== undefined) await sent;
   }
 
-  /** Closes the socket, behind what was sent; one that is not accepted yet is refused. */
+  /**
+   * Closes the socket, behind what was sent; one that is not accepted yet is refused.
+   *
+   * @throws ProtocolError for a code that an application cannot send (it can send 1000 to 1003, 1007 to 1014, 3000 to 4999),
+   *   or a reason of more than 123 bytes
+   */
   async close(code = 1000, reason = ''): Promise<void> {
+    // What waits may go out much later: there would be nobody to tell then.
+    if (!closeCodes.test(String(code)) || Buffer.byteLength(reason) > 123)
+      throw new ProtocolError(
+        `a WebSocket cannot be closed with ${code} and a reason of ${reason.length} characters`,
+      );
     if (this.#isAccepted) this.#outbox?.close(code, reason);
     else await super.send({ type: 'websocket.close', code, reason } as Message);
   }
@@ -110,6 +122,8 @@ export abstract class WebsocketConsumer<M extends Message = Message> extends Con
   }
 }
 
+const closeCodes = /^(?:100[0-37-9]|101[0-4]|[34]\d{3})$/;
+
 /**
  * The same for clients that speak JSON. With `receives` each message of a client is an object with a `type`, which its
  * parser makes a trusted one of; without it, `receiveJson` gets any value.
@@ -134,7 +148,17 @@ export abstract class JsonWebsocketConsumer<
 
   /** Sends a value as JSON. */
   async sendJson(content: unknown): Promise<void> {
-    await this.send(JSON.stringify(content));
+    await this.send(this.encodeJson(content));
+  }
+
+  /** Writes JSON; to be overridden for values that `JSON.stringify` does not know. */
+  protected encodeJson(content: unknown): string {
+    return JSON.stringify(content);
+  }
+
+  /** Reads JSON; what it throws is the client's fault. */
+  protected decodeJson(text: string): unknown {
+    return JSON.parse(text);
   }
 
   override async receive(data: SocketData): Promise<void> {
@@ -156,7 +180,7 @@ export abstract class JsonWebsocketConsumer<
   }
 
   #parse(data: SocketData): In {
-    const content = parseJson(data);
+    const content = this.#decode(data);
     if (this.receives === undefined) return content as In;
     const type: unknown =
       typeof content === 'object' && content !== null ? Reflect.get(content, 'type') : undefined;
@@ -171,13 +195,13 @@ export abstract class JsonWebsocketConsumer<
       throw new MalformedMessageError(name, error);
     }
   }
-}
 
-function parseJson(data: SocketData): unknown {
-  if (typeof data !== 'string') throw new MalformedMessageError(undefined, new Error('expected text'));
-  try {
-    return JSON.parse(data);
-  } catch (error) {
-    throw new MalformedMessageError(undefined, error);
+  #decode(data: SocketData): unknown {
+    if (typeof data !== 'string') throw new MalformedMessageError(undefined, new Error('expected text'));
+    try {
+      return this.decodeJson(data);
+    } catch (error) {
+      throw new MalformedMessageError(undefined, error);
+    }
   }
 }

@@ -6,6 +6,7 @@
 //     docs/reference/commands.md        the help of every command
 //     docs/reference/api.md             the public names and their comments
 //     docs/explanation/channels.md      the claims of test/contracts
+//     docs/guides/server.md             the differences from daphne, from test/interop/daphne-differences.ts
 //
 // `npm test` fails when a document and the code differ. Exit codes: 0 done, 1 failed.
 

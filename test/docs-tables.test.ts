@@ -10,6 +10,7 @@ import { batchClaims } from './contracts/batches.js';
 import { layerClaims } from './contracts/layer.js';
 import { leaseClaims } from './contracts/leases.js';
 import { statsClaims } from './contracts/stats.js';
+import { differenceRules } from './interop/daphne-differences.js';
 import { cell, isWritten, root, table } from './support/written-docs.js';
 
 const settings = settingNames.map((name) => {
@@ -59,6 +60,13 @@ isWritten(
   'docs/reference/reasons.md',
   'reasons',
   table(['reason', 'meaning', 'details, for example'], explained),
+);
+
+const rows = differenceRules.map(({ what, here, daphne, because }) => [what, here, daphne, because]);
+isWritten(
+  'docs/guides/server.md',
+  'differences',
+  table(['what', 'here', 'daphne and Channels', 'because'], rows),
 );
 
 const claims: Readonly<Record<string, readonly string[]>> = {

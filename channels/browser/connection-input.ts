@@ -1,6 +1,6 @@
 // The two sources of a consumer on a connection, its client and its channel, as one `receive`.
 
-import { isMessage, type Message, type Receive } from '../application.js';
+import { isMessage, type Message, type Receive, type Received } from '../application.js';
 import { MalformedMessageError } from '../errors.js';
 import type { ChannelLayer } from '../layer.js';
 
@@ -34,10 +34,18 @@ export class ConnectionInput {
   #wasChannel = false;
   #failure: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
+  readonly #unsubscribe: (() => void) | undefined;
 
   constructor(options: ConnectionInputOptions) {
     this.#options = options;
-    void this.#readChannel();
+    const { layer, channel } = options;
+    if (layer.subscribe === undefined) void this.#readChannel();
+    else
+      this.#unsubscribe = layer.subscribe(
+        channel,
+        (received) => this.#take(received),
+        (error) => this.#fail(error),
+      );
   }
 
   readonly receive: Receive = async () => {
@@ -55,6 +63,7 @@ export class ConnectionInput {
   /** Stops reading the channel. */
   end(): void {
     this.#ended.abort();
+    this.#unsubscribe?.();
   }
 
   #next(): Message | undefined {
@@ -80,29 +89,32 @@ export class ConnectionInput {
   }
 
   async #readChannel(): Promise<void> {
-    const { layer, channel, onBadMessage } = this.#options;
+    const { layer, channel } = this.#options;
     const { signal } = this.#ended;
     try {
-      for (;;) {
-        for (const received of await layer.receiveMany(channel, { signal })) {
-          if (isMessage(received) && !serverTypes.test(received.type)) this.#ofChannel.push(received);
-          else onBadMessage(badMessage(received));
-        }
-        if (this.#ofChannel.length > maxWaiting) {
-          this.#ofChannel = [];
-          this.#options.onOverflow();
-        }
-        this.#wake?.();
-      }
+      for (;;) for (const received of await layer.receiveMany(channel, { signal })) this.#take(received);
     } catch (error) {
-      if (signal.aborted) return;
-      this.#failure = { error };
-      this.#wake?.();
+      if (!signal.aborted) this.#fail(error);
     }
+  }
+
+  #take(received: Received): void {
+    if (isMessage(received) && !serverTypes.test(received.type)) this.#ofChannel.push(received);
+    else this.#options.onBadMessage(badMessage(received));
+    if (this.#ofChannel.length > maxWaiting) {
+      this.#ofChannel = [];
+      this.#options.onOverflow();
+    }
+    this.#wake?.();
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = { error };
+    this.#wake?.();
   }
 }
 
-function badMessage(received: Readonly<Record<string, unknown>>): Error {
+function badMessage(received: Received): Error {
   const type = typeof received.type === 'string' ? received.type : undefined;
   return new MalformedMessageError(type, new Error('expected a type that is text, and none of the server'));
 }

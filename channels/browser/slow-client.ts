@@ -62,16 +62,14 @@ export class Outbox {
   }
 
   /** Sends, queues or drops. Waits for the client only where the policy says so. After `close` it does nothing. */
-  async put(data: SocketData): Promise<void> {
+  put(data: SocketData): Promise<void> | undefined {
     if (this.#failure !== undefined) throw this.#failure.error;
-    if (this.#isClosed) return;
+    if (this.#isClosed) return undefined;
     const message = toMessage(data);
     if (this.#sending === undefined) this.#start({ message, bytes: 0, key: undefined });
-    else if (this.#policy.kind === 'wait') {
-      await this.#sending;
-      return await this.put(data);
-    } else this.#enqueue(message, data);
-    if (this.#policy.kind === 'wait') await this.#sending;
+    else if (this.#policy.kind === 'wait') return this.#sending.then(() => this.put(data));
+    else this.#enqueue(message, data);
+    return this.#policy.kind === 'wait' ? this.#sending : undefined;
   }
 
   /** Closes the socket behind what waits. */

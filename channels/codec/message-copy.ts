@@ -23,6 +23,8 @@ function copyOfObject(value: object): object {
   if (value instanceof Uint8Array) return new Uint8Array(value);
   if (value instanceof Map) return new Map(Array.from(value, ([key, each]) => [copyOf(key), copyOf(each)]));
   if (value instanceof ExtensionValue) return new ExtensionValue(value.code, new Uint8Array(value.data));
-  // Unlike assignment, this keeps a key `__proto__` as data.
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, copyOf(each)]));
+  // A key `__proto__` stays data: the copy has it before anything is assigned to it.
+  const copy: Record<string, unknown> = { ...value };
+  for (const key of Object.keys(copy)) if (typeof copy[key] === 'object') copy[key] = copyOf(copy[key]);
+  return copy;
 }

@@ -225,6 +225,11 @@ export abstract class BaseLayer<B> implements ChannelLayer {
     return this.#closing;
   }
 
+  /** Reports members of a group that missed a message. */
+  protected reportFull(keys: readonly string[]): void {
+    for (const channel of keys) this.rules.onDrop?.({ channel, reason: 'overflow' });
+  }
+
   protected refuseWhenClosed(): void {
     if (this.#closing !== undefined) throw new LayerClosedError();
   }

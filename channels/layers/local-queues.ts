@@ -77,12 +77,7 @@ export class LocalQueues {
    *   the signal's reason
    */
   async receiveMany(channel: string, max: number, signal?: AbortSignal): Promise<Received[]> {
-    const known = this.#channels.get(channel);
-    if (known === undefined && !messageKey(channel).endsWith(`.${this.clientId}!`))
-      throw new ForeignChannelError(channel);
-    if (this.#isClosed) throw new LayerClosedError();
-    const local = known ?? this.#add(channel);
-    this.#dropExpired(local);
+    const local = this.#open(channel);
     const taken = local.queue.takeMany(max, signal);
     if (local.queue.waiting > 0) this.#want(local);
     try {
@@ -92,6 +87,22 @@ export class LocalQueues {
       // A receiver that takes single messages waits again before the end of this turn.
       if (local.queue.waiting === 0) setImmediate(() => this.#forgetIfUnused(local));
     }
+  }
+
+  /** Passes on all messages of a process-specific channel. @throws as `receiveMany` */
+  subscribe(
+    channel: string,
+    onMessage: (message: Received) => void,
+    onFailure: (error: unknown) => void,
+  ): () => void {
+    const local = this.#open(channel);
+    const stop = local.queue.subscribe(({ message }) => onMessage(message), onFailure);
+    this.#want(local);
+    return () => {
+      stop();
+      this.#release(local);
+      this.#forgetIfUnused(local);
+    };
   }
 
   /** Drops all kept messages. Waiters go on waiting. */
@@ -108,6 +119,16 @@ export class LocalQueues {
     for (const { queue } of this.#channels.values()) queue.fail(new LayerClosedError());
     this.clear();
     await Promise.all(Array.from(this.#readers.values(), ({ ended }) => ended));
+  }
+
+  #open(channel: string): LocalChannel {
+    const known = this.#channels.get(channel);
+    if (known === undefined && !messageKey(channel).endsWith(`.${this.clientId}!`))
+      throw new ForeignChannelError(channel);
+    if (this.#isClosed) throw new LayerClosedError();
+    const local = known ?? this.#add(channel);
+    this.#dropExpired(local);
+    return local;
   }
 
   #add(channel: string): LocalChannel {

@@ -32,6 +32,15 @@ export abstract class StoredLayer<B> extends BaseLayer<B> {
     return this.local.newChannel(prefix);
   }
 
+  subscribe(
+    channel: string,
+    onMessage: (message: Received) => void,
+    onFailure: (error: unknown) => void,
+  ): () => void {
+    this.checkName(channel);
+    return this.local.subscribe(channel, onMessage, onFailure);
+  }
+
   override async flush(): Promise<void> {
     await super.flush();
     this.local.clear();

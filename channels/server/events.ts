@@ -1,13 +1,13 @@
 // What a server reports, and how it lists its sockets.
 
-/** What happens in a server and someone may want to log. `client` is the client's address, where it is known. */
+/** What a server reports, for a log. `client` is the address of the client; null where it is not known. */
 export type ServerEvent =
   /** A request was answered, or its client left before; a WebSocket that was refused is one, too. */
   | {
       readonly type: 'request';
       readonly method: string;
       readonly path: string;
-      readonly client: string | undefined;
+      readonly client: string | null;
       /** 0 when the client left before the response began. */
       readonly status: number;
       readonly bodyBytes: number;
@@ -26,6 +26,8 @@ export type ServerEvent =
   | { readonly type: 'applicationStuck'; readonly path: string; readonly afterMs: number }
   /** A consumer dropped a bad message of its channel, and goes on. */
   | { readonly type: 'badMessage'; readonly path: string; readonly error: Error }
+  /** A listening address failed for a moment, as without free descriptors. The server goes on. */
+  | { readonly type: 'listenerFailed'; readonly address: string; readonly error: Error }
   /** The application failed in its lifespan. The server goes on without it, as the specification demands. */
   | { readonly type: 'lifespanFailed'; readonly error: Error };
 
@@ -33,7 +35,7 @@ export type ServerEvent =
 export interface SocketReport {
   /** A name for `closeSocket`. */
   readonly id: string;
-  readonly client: string | undefined;
+  readonly client: string | null;
   readonly path: string;
   /** Milliseconds since it was accepted. */
   readonly ageMs: number;

@@ -6,6 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Message } from '../application.js';
 import { ProtocolError } from '../errors.js';
 import type { Refusal } from './head.js';
+import { hasBody } from './http-connection.js';
 import type { ServerLimits } from './options.js';
 import { readHeaderList } from './response.js';
 
@@ -15,8 +16,11 @@ export function asksForWebSocket({ headers, method }: IncomingMessage): boolean 
 }
 
 /** What is wrong with a handshake; undefined when nothing is. Source: RFC 6455, section 4.2.1. */
-export function handshakeProblem({ headers, httpVersion }: IncomingMessage): Refusal | undefined {
+export function handshakeProblem(request: IncomingMessage): Refusal | undefined {
+  const { headers, httpVersion } = request;
   const { 'sec-websocket-key': key, 'sec-websocket-version': version } = headers;
+  // A proxy may take for a body what is read as frames here.
+  if (hasBody(request)) return { status: 400, reason: 'a handshake has no body' };
   if (httpVersion !== '1.1') return { status: 400, reason: 'a WebSocket needs HTTP/1.1' };
   if (key === undefined || !/^[+/\dA-Za-z]{22}==$/.test(key))
     return { status: 400, reason: 'the sec-websocket-key is missing or malformed' };

@@ -23,7 +23,9 @@ const singles = new Set(['host', 'content-length', 'transfer-encoding', 'origin'
 
 /** Reads the headers; names become lower case. */
 export function readHeaders(request: IncomingMessage): HeaderList | Refusal {
-  const { rawHeaders: raw } = request;
+  const { rawHeaders: raw, httpVersion } = request;
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    return { status: 505, reason: 'only HTTP/1.0 and HTTP/1.1 are spoken here' };
   const headers: Array<readonly [string, string]> = [];
   let seen: Set<string> | undefined;
   for (let i = 0; i < raw.length; i += 2) {
@@ -38,20 +40,24 @@ export function readHeaders(request: IncomingMessage): HeaderList | Refusal {
     }
     headers.push([name, value]);
   }
-  return (seen === undefined ? undefined : framingProblem(request, seen)) ?? headers;
+  return problemOf(request) ?? headers;
 }
 
-/** A body whose length two programs could read differently. Node's parser refuses most of them already. */
-function framingProblem({ headers, httpVersion }: IncomingMessage, seen: Set<string>): Refusal | undefined {
-  const { 'transfer-encoding': encoding, 'content-length': length } = headers;
+/** A body whose length, or a host, that two programs could read differently. Node's parser refuses most already. */
+function problemOf({ headers, httpVersion, url = '/' }: IncomingMessage): Refusal | undefined {
+  const { 'transfer-encoding': encoding, 'content-length': length, host } = headers;
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return refuse('only HTTP/1.1 and 1.0 are spoken here');
   if (encoding !== undefined) {
     if (length !== undefined) return refuse('there are both content-length and transfer-encoding');
     if (encoding.toLowerCase() !== 'chunked') return refuse('the transfer-encoding is not "chunked"');
     if (httpVersion === '1.0') return refuse('HTTP/1.0 has no transfer-encoding');
   }
   if (length !== undefined && !/^\d{1,15}$/.test(length)) return refuse('the content-length is no number');
-  if (seen.has('host') && !validHost.test(headers.host ?? '')) return refuse('the host is malformed');
-  return undefined;
+  if (url.includes('#')) return refuse('the target has a fragment');
+  if (host === undefined) return httpVersion === '1.1' ? refuse('there is no host header') : undefined;
+  if (!validHost.test(host)) return refuse('the host is malformed');
+  const named = authority.exec(url)?.[1] ?? host;
+  return named.toLowerCase() === host.toLowerCase() ? undefined : refuse('the target names another host');
 }
 
 /** A name, an IPv4 address or a bracketed IPv6 address, with a port or without; HTTP/1.0 may leave it empty. */
@@ -68,14 +74,14 @@ export interface Target {
   readonly queryString: string;
 }
 
+const authority = /^[a-zA-Z][\w+.-]*:\/\/([^/?]*)/;
+
 /** Splits a request target: `/path?query`, `http://host/path?query` or `*`. */
 export function readTarget(url: string): Target {
-  const local = url.startsWith('/') ? url : url.replace(/^[a-zA-Z][\w+.-]*:\/\/[^/?#]*/, '') || '/';
-  const withoutFragment = local.includes('#') ? local.slice(0, local.indexOf('#')) : local;
-  const mark = withoutFragment.indexOf('?');
-  const before = mark < 0 ? withoutFragment : withoutFragment.slice(0, mark);
-  const rawPath = before === '' ? '/' : before;
-  const queryString = mark < 0 ? '' : withoutFragment.slice(mark + 1);
+  const local = url.startsWith('/') ? url : url.replace(authority, '');
+  const mark = local.indexOf('?');
+  const rawPath = (mark < 0 ? local : local.slice(0, mark)) || '/';
+  const queryString = mark < 0 ? '' : local.slice(mark + 1);
   return { path: unquote(rawPath), rawPath, queryString };
 }
 

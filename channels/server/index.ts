@@ -12,4 +12,4 @@ export {
   type ServerOptions,
   type TlsOptions,
 } from './options.js';
-export { type Server, serve } from './serve.js';
+export { type Server, serve } from './server.js';

@@ -3,7 +3,7 @@
 import type { Application, Message, Send } from '../application.js';
 import { ChannelsError, NoHandlerError, NoRouteError, ProtocolError } from '../errors.js';
 import { asError } from './events.js';
-import { Mailbox } from './mailbox.js';
+import { Inbox } from './inbox.js';
 
 /** The application refused to start, with its own words. */
 export class StartupFailedError extends ChannelsError {
@@ -16,7 +16,7 @@ export class StartupFailedError extends ChannelsError {
 export class Lifespan {
   /** What the application keeps for its connections; each scope gets a copy. */
   readonly state: Record<string, unknown> = {};
-  readonly #mailbox = new Mailbox();
+  readonly #inbox = new Inbox();
   readonly #report: (error: Error) => void;
   #phase: 'starting' | 'running' | 'stopping' | 'over' = 'starting';
   #answer: ((problem: string | undefined) => void) | undefined;
@@ -34,8 +34,8 @@ export class Lifespan {
   async start(application: Application): Promise<void> {
     const scope = { type: 'lifespan', asgi: { version: '3.0', specVersion: '2.0' }, state: this.state };
     const answered = this.#answered();
-    this.#mailbox.put({ type: 'lifespan.startup' });
-    void this.#run(() => application(scope, () => this.#mailbox.receive(), this.#send));
+    this.#inbox.put({ type: 'lifespan.startup' });
+    void this.#run(() => application(scope, () => this.#inbox.receive(), this.#send));
     const problem = await answered;
     if (problem !== undefined) throw new StartupFailedError(problem);
   }
@@ -45,9 +45,9 @@ export class Lifespan {
     if (this.#phase !== 'running') return;
     this.#phase = 'stopping';
     const answered = this.#answered();
-    this.#mailbox.put({ type: 'lifespan.shutdown' });
+    this.#inbox.put({ type: 'lifespan.shutdown' });
     const problem = await answered;
-    this.#mailbox.end();
+    this.#inbox.end();
     if (problem !== undefined) this.#report(new ProtocolError(`the application did not stop: ${problem}`));
   }
 

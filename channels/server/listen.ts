@@ -1,12 +1,20 @@
 // Where a server listens: TCP, Unix sockets, inherited descriptors, each with TLS or without.
 
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type ServerOptions as HttpOptions, type Server as HttpServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
-import { ChannelsError, InvalidOptionError } from '../errors.js';
-import { type ListenAddress, parseListenAddress, type ServerLimits, type ServerOptions } from './options.js';
+import { dirname } from 'node:path';
+import { ChannelsError } from '../errors.js';
+import {
+  type ListenAddress,
+  parseListenAddress,
+  type ServerLimits,
+  type ServerOptions,
+  type TlsOptions,
+} from './options.js';
 
 /** An address cannot be listened on: it is in use, or not allowed to this process. */
 export class ListenError extends ChannelsError {
@@ -17,6 +25,8 @@ export class ListenError extends ChannelsError {
     this.address = address;
   }
 }
+
+const maxPathBytes = 107;
 
 /** One HTTP server of Node that listens. */
 export interface Listener {
@@ -74,16 +84,12 @@ function addressesOf(listen: ServerOptions['listen'] = '127.0.0.1:8000'): Listen
  *
  * Source: sd_listen_fds(3).
  */
-function inheritedDescriptors(tls: ({ tls?: unknown }['tls'] & object) | undefined): ListenAddress[] {
-  const { LISTEN_FDS: count = '0', LISTEN_PID: pid } = process.env;
+function inheritedDescriptors(tls: TlsOptions | undefined): ListenAddress[] {
+  const { LISTEN_FDS: count = '', LISTEN_PID: pid = String(process.pid) } = process.env;
   delete process.env.LISTEN_FDS;
   delete process.env.LISTEN_PID;
-  if (!/^[1-9]\d{0,3}$/.test(count) || (pid !== undefined && Number(pid) !== process.pid))
-    throw new InvalidOptionError(
-      'listen',
-      'systemd only where LISTEN_FDS and LISTEN_PID name this process',
-      count,
-    );
+  if (!/^[1-9]\d{0,3}$/.test(count) || pid !== String(process.pid))
+    throw new ListenError('systemd', `LISTEN_FDS is "${count}", for process ${pid}`);
   return Array.from({ length: Number(count) }, (_, i) => ({ fd: 3 + i, tls }));
 }
 
@@ -95,6 +101,8 @@ function createHttpServer(address: ListenAddress, limits: ServerLimits): HttpSer
     keepAliveTimeout: limits.idleMs,
     connectionsCheckingInterval: Math.min(1000, limits.headMs / 2),
     insecureHTTPParser: false,
+    // The request handler asks for it: behind Node's refusal a second request would be answered.
+    requireHostHeader: false,
   };
   const tls = 'tls' in address ? address.tls : undefined;
   const http =
@@ -108,7 +116,10 @@ function createHttpServer(address: ListenAddress, limits: ServerLimits): HttpSer
 
 async function open(http: HttpServer, address: ListenAddress): Promise<void> {
   const name = nameOf(address);
-  if ('path' in address) await removeStaleSocket(address.path);
+  if ('path' in address) {
+    checkSocketPath(address.path);
+    await removeStaleSocket(address.path);
+  }
   try {
     http.listen('port' in address ? { host: '127.0.0.1', ...defined(address) } : address);
     await once(http, 'listening');
@@ -123,6 +134,13 @@ function defined({ host, port }: { host?: string | undefined; port: number }) {
   return host === undefined ? { port } : { host, port };
 }
 
+/** Linux cuts a longer path without an error, and calls a missing folder a missing permission. */
+function checkSocketPath(path: string): void {
+  if (Buffer.byteLength(path) > maxPathBytes)
+    throw new ListenError(`unix:${path}`, `the path of a socket has at most ${maxPathBytes} bytes`);
+  if (!existsSync(dirname(path))) throw new ListenError(`unix:${path}`, 'its folder does not exist');
+}
+
 /** A socket whose server was killed stays behind as a file, and is replaced; one that answers is not. */
 async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
@@ -134,7 +152,7 @@ async function removeStaleSocket(path: string): Promise<void> {
     probe.once('connect', () => resolve(true)).once('error', () => resolve(false));
   });
   probe.destroy();
-  if (isAlive) throw new ListenError(`unix:${path}`, 'another process listens on it');
+  if (isAlive) throw new ListenError(`unix:${path}`, 'a server listens on it already');
   await unlink(path);
 }
 

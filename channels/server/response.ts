@@ -155,13 +155,15 @@ export function readHeaderList(message: Message): string[] {
   const headers: unknown = Reflect.get(message, 'headers') ?? [];
   if (!isHeaderList(headers))
     throw new ProtocolError(`expected headers of ${message.type} to be a list of pairs of texts`);
+  const list: string[] = [];
   for (const [name, value] of headers) {
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name))
       throw new ProtocolError(`a header has the name ${JSON.stringify(name)}`);
     if (/[^\t\x20-\x7e\x80-\xff]/.test(value))
       throw new ProtocolError(`header ${name} has a line break, a control character or one beyond latin1`);
+    list.push(name, value);
   }
-  return headers.flat();
+  return list;
 }
 
 function isHeaderList(value: unknown): value is HeaderList {

@@ -92,6 +92,23 @@ export class WaitingQueue<T> {
     });
   }
 
+  /** Passes on each item, now and as they come, until the returned function is called or the waits end with an error. */
+  subscribe(onItem: (item: T) => void, onFailure: (error: unknown) => void): () => void {
+    for (const item of this.#items.splice(0)) onItem(item);
+    const waiter: Waiter<T> = {
+      max: Number.POSITIVE_INFINITY,
+      resolve: (items) => {
+        for (const item of items) onItem(item);
+      },
+      reject: (error) => {
+        this.#waiters.delete(waiter);
+        onFailure(error);
+      },
+    };
+    this.#waiters.add(waiter);
+    return () => this.#waiters.delete(waiter);
+  }
+
   /** Ends all waits with an error. */
   fail(error: unknown): void {
     for (const waiter of [...this.#waiters]) waiter.reject(error);

@@ -42,7 +42,7 @@ export type Reference = `${string}.${string}.${string}`;
 export interface Row {
   readonly work: string;
   readonly number: Reference;
-  readonly unit: '/s' | 'ms' | 'µs' | 'MB/s' | '%' | 's' | 'MiB';
+  readonly unit: '/s' | 'ms' | 'µs' | 'MB/s' | '%' | 's' | 'MiB' | 'KiB';
   /** A limit of the number itself. */
   readonly aim?: readonly ['≥' | '≤', number];
   /** Peers, and limits of our number divided by theirs. */

@@ -8,10 +8,13 @@ import { Program } from './program.js';
 
 const dist = (path: string) => new URL(`../../dist/${path}`, import.meta.url);
 
-/** The built `linod`, `linod/channels` and `linod/log`, with the types of their sources. */
+/** The built `linod`, `linod/channels`, `linod/server` and `linod/log`, with the types of their sources. */
 export const linod: typeof import('../../src/index.js') = await import(dist('src/index.js').href);
 export const channels: typeof import('../../channels/index.js') = await import(
   dist('channels/index.js').href
+);
+export const server: typeof import('../../channels/server/index.js') = await import(
+  dist('channels/server/index.js').href
 );
 export const log: typeof import('../../src/log/index.js') = await import(dist('src/log/index.js').href);
 

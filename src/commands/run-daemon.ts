@@ -6,7 +6,7 @@ import { Daemon, type StartReport } from '../daemon/daemon.js';
 import type { LogSink } from '../log/sink.js';
 import type { SiteConfig } from '../site/settings.js';
 import { loadSite, type Site } from '../site/site.js';
-import { signalExitCode } from './main.js';
+import { endSoon, listenToStop, stopAtCrash } from './signals.js';
 import { say, styled } from './views/output.js';
 
 export interface RunDaemonOptions {
@@ -16,9 +16,6 @@ export interface RunDaemonOptions {
   readonly channels: readonly string[];
   readonly initiate: boolean;
 }
-
-/** After everything is closed, the process has this long to end by itself. */
-const endAfterMs = 200;
 
 /** Runs a worker until a signal stops it. */
 export async function runDaemon({ site, flags, channels, initiate }: RunDaemonOptions): Promise<void> {
@@ -31,46 +28,13 @@ export async function runDaemon({ site, flags, channels, initiate }: RunDaemonOp
   const daemon = await Daemon.open(options, stop.signal).finally(() => clearInterval(alive));
   if (daemon === null) return say('stopped');
   listenToOthers(daemon, site, flags);
-  stopAtCrash(daemon, stop);
+  stopAtCrash(stop, (error) => daemon.crashed(error));
   try {
     await daemon.run(stop.signal, (report) => showBanner(site, report));
     say('stopped');
   } finally {
     endSoon();
   }
-}
-
-/** Abandoned runs and open handles of consumers must not keep the process alive. `main` sets the exit code. */
-function endSoon(): void {
-  setTimeout(() => process.exit(), endAfterMs).unref();
-}
-
-/**
- * Stops the worker after an uncaught error, such as a forgotten promise of a procedure. The state is unknown then, so
- * the worker drains and ends, and its supervisor restarts it.
- */
-function stopAtCrash(daemon: Daemon, stop: AbortController): void {
-  const onCrash = (error: unknown) => {
-    process.exitCode = 1;
-    daemon.crashed(error);
-    stop.abort();
-  };
-  process.on('uncaughtException', onCrash);
-  process.on('unhandledRejection', onCrash);
-}
-
-/** Aborts at TERM and INT; a second one ends the process at once. */
-export function listenToStop(stop: AbortController): void {
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (stop.signal.aborted) {
-      say(`${signal} again: ending at once`);
-      process.exit(signalExitCode(signal));
-    }
-    say(`${signal}: stopping; repeat to end at once`);
-    stop.abort();
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
 }
 
 function listenToOthers(daemon: Daemon, site: Site, flags: SiteConfig): void {

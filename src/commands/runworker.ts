@@ -6,7 +6,7 @@ import { defaultListen } from '../console/access/reach.js';
 import type { SiteConfig } from '../site/settings.js';
 import { findSiteDirectory, loadSite } from '../site/site.js';
 import { requireOn, type SiteFlags, siteOption } from './main.js';
-import { collect, parseSeconds, parseWholeNumber } from './views/words.js';
+import { collect, graceOverride, parseWholeNumber } from './views/words.js';
 
 interface WorkerFlags extends SiteFlags {
   readonly layer?: string;
@@ -74,9 +74,7 @@ async function runWorker(flags: WorkerFlags, channels: string[] | null, initiate
     ...(flags.concurrency === undefined
       ? {}
       : { maxJobs: parseWholeNumber('--concurrency', flags.concurrency) }),
-    ...(flags.grace === undefined
-      ? {}
-      : { graceSeconds: parseSeconds('--grace', flags.grace, { atMost: 86_400, orNone: true }) }),
+    ...graceOverride(flags.grace),
   };
   // Unlike a command, a worker of root stays root.
   const site = requireOn(await loadSite(findSiteDirectory(flags.site), { flags: overrides }));

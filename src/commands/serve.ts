@@ -1,12 +1,15 @@
 // linod serve: the site's application on HTTP and WebSocket, without a worker.
 
 import { Command } from 'commander';
+import { aborted } from '../base/aborted.js';
+import { dropLog } from '../daemon/worker-log.js';
 import { SiteServer } from '../http/site-server.js';
 import { createLogger } from '../log/create-logger.js';
-import { requireSite, type SiteFlags, siteOption } from './main.js';
-import { listenToStop } from './run-daemon.js';
+import type { Site } from '../site/site.js';
+import { findSite, requireOn, type SiteFlags, siteOption } from './main.js';
+import { endSoon, listenToStop, stopAtCrash } from './signals.js';
 import { say } from './views/output.js';
-import { collect, parseSeconds } from './views/words.js';
+import { collect, graceOverride } from './views/words.js';
 
 interface ServeFlags extends SiteFlags {
   readonly http?: string[];
@@ -19,36 +22,59 @@ export function serveCommand(): Command {
     .addOption(siteOption())
     .addHelpText(
       'after',
-      '\nTERM and INT stop it within the grace; a second one ends it at once.\n\nExample:\n  $ linod serve --http 127.0.0.1:8000',
+      `
+Signals:
+  TERM, INT  stop: take no new connections, wait for requests up to the grace; a second signal ends at once
+  HUP        nothing: restart the server to change its settings
+
+Example:
+  $ linod serve --http 127.0.0.1:8000`,
     )
     .option(
       '--http <address>',
       'HOST:PORT, unix:PATH, fd:NUMBER or systemd, instead of the configured ones; may be repeated',
       collect,
     )
-    .option('--grace <duration>', 'how long requests may take when the server is to stop')
+    .option(
+      '--grace <duration>',
+      'how long requests may take when the server stops, instead of the configured time',
+    )
     .action(async (flags: ServeFlags) => {
-      const site = await requireSite(flags);
-      const stop = new AbortController();
-      listenToStop(stop);
-      const logger = createLogger({ site: site.directory, name: 'linod.http' });
-      const layer = await site.openLayer();
-      try {
-        const { http, graceSeconds } = site.settings;
-        const listen = flags.http ?? (http.length > 0 ? http : ['127.0.0.1:8000']);
-        const graceMs =
-          (flags.grace === undefined
-            ? graceSeconds
-            : parseSeconds('--grace', flags.grace, { atMost: 86_400, orNone: true })) * 1000;
-        const server = await SiteServer.start({ site, layer, logger, listen });
-        say(`serving site ${site.name} on ${server.addresses.join(', ')}; Ctrl-C to stop`);
-        // An open server keeps the process alive; a signal alone does not.
-        await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
-        await server.close(graceMs);
-        say('stopped');
-      } finally {
-        await layer.close();
-        await logger.close();
-      }
+      const { http, grace } = flags;
+      const overrides = { ...(http === undefined ? {} : { http }), ...graceOverride(grace) };
+      await serveSite(requireOn(await findSite(flags, overrides)));
     });
+}
+
+/** Serves until a signal or, as in a worker, an uncaught error stops it. */
+async function serveSite(site: Site): Promise<void> {
+  const stop = new AbortController();
+  listenToStop(stop);
+  const logger = createLogger({ site: site.directory, name: 'linod.http' });
+  stopAtCrash(stop, (error) => logger.critical('uncaught error; the server stops', { error }));
+  process.on('SIGHUP', () =>
+    logger.info('SIGHUP changes nothing; restart the server to change its settings'),
+  );
+  const layer = await site.openLayer({ onDrop: dropLog(() => logger) });
+  const { http, graceSeconds } = site.settings;
+  const listen = http.length > 0 ? http : ['127.0.0.1:8000'];
+  const onLayerAway = (error: unknown) =>
+    say(`the channel layer is away, and is waited for: ${error instanceof Error ? error.message : error}`);
+  try {
+    // A lifespan that never starts must not hold the process.
+    const server = await Promise.race([
+      SiteServer.start({ site, layer, logger, listen, onLayerAway }),
+      aborted(stop.signal),
+    ]);
+    if (server !== undefined) {
+      say(`serving site ${site.name} on ${server.addresses.join(', ')}; Ctrl-C to stop`);
+      await aborted(stop.signal);
+      await server.close(graceSeconds * 1000);
+    }
+    say('stopped');
+  } finally {
+    await layer.close();
+    await logger.close();
+    endSoon();
+  }
 }

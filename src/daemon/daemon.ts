@@ -7,12 +7,12 @@ import {
   ChannelsError,
   type ConnectionChange,
   Consumer,
-  type DroppedMessage,
   type LayerWarning,
   Worker,
   type WorkerEvent,
 } from '../../channels/index.js';
 import { createTasks, type SiteTasks } from '../actors/site-tasks.js';
+import { aborted } from '../base/aborted.js';
 import { type SteadyClock, systemClock } from '../base/clock.js';
 import { durationText } from '../base/duration.js';
 import { version } from '../base/version.js';
@@ -38,7 +38,7 @@ import { openSiteLog, openWorkerLogger, type SiteLog, type WorkerLogger } from '
 import { Reports } from './reports.js';
 import { MessageRequests } from './requests.js';
 import { WorkerConsole } from './worker-console.js';
-import { logConnection, logDropped, logLayerWarning, logWorkerEvent } from './worker-log.js';
+import { dropLog, logConnection, logLayerWarning, logWorkerEvent } from './worker-log.js';
 
 export interface DaemonOptions {
   readonly site: Site;
@@ -129,7 +129,7 @@ export class Daemon {
       let logger: Logger | undefined;
       // The logger needs the layer. Nothing is sent before both exist.
       const layer = await site.openLayer({
-        onDrop: (dropped: DroppedMessage) => logger && logDropped(logger, dropped),
+        onDrop: dropLog(() => logger),
         onConnection: (change: ConnectionChange) => logger && logConnection(logger, change),
         onWarning: (warning: LayerWarning) => logger && logLayerWarning(logger, warning),
       });
@@ -273,7 +273,9 @@ export class Daemon {
       });
       const { http: listen } = this.#settings;
       const { layer } = this.#opened;
-      const options = { site: this.#site, layer, logger: this.#logger.child('http'), listen };
+      // The worker itself reports a layer that is away.
+      const onLayerAway = () => undefined;
+      const options = { site: this.#site, layer, logger: this.#logger.child('http'), listen, onLayerAway };
       if (listen.length > 0) this.#server = await SiteServer.start(options);
       const channels = report.channels.join(', ');
       const text = `worker ${report.workerId} of site ${this.#site.name} listens on ${channels}`;
@@ -453,11 +455,4 @@ export class Daemon {
     else this.#logger.warning(`${this.#log.service.blockedBy ?? String(why)}; records are kept`);
     this.#duties.beatNow();
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

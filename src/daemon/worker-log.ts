@@ -26,6 +26,28 @@ export function logDropped(logger: Logger, { channel, reason, error }: DroppedMe
   logger.log(level, `a message on ${channel} was dropped: ${error?.message ?? reason}`);
 }
 
+const overflowEveryMs = 60_000;
+
+/**
+ * Returns an `onDrop` that logs. A killed process stays in its groups, and full, until they expire: each full
+ * channel is logged once a minute.
+ */
+export function dropLog(logger: () => Logger | undefined): (dropped: DroppedMessage) => void {
+  const full = new Set<string>();
+  let since = 0;
+  return (dropped) => {
+    const now = performance.now();
+    if (now - since > overflowEveryMs) full.clear();
+    if (full.size === 0) since = now;
+    if (dropped.reason === 'overflow') {
+      if (full.has(dropped.channel)) return;
+      full.add(dropped.channel);
+    }
+    const to = logger();
+    if (to !== undefined) logDropped(to, dropped);
+  };
+}
+
 /** Logs that the layer's server went away, or is back. */
 export function logConnection(logger: Logger, { connected, error }: ConnectionChange): void {
   if (connected) logger.info('the channel layer is back');

@@ -1,6 +1,6 @@
 // The protocol server of a site: its application on the addresses of its settings, with an access log.
 
-import { type ChannelLayer, InvalidOptionError } from '../../channels/index.js';
+import type { ChannelLayer } from '../../channels/index.js';
 import type { Server, ServerEvent } from '../../channels/server/index.js';
 import { BadConfigError } from '../base/errors.js';
 import type { Logger } from '../log/logger.js';
@@ -14,6 +14,8 @@ export interface SiteServerOptions {
   readonly logger: Logger;
   /** Where to listen. */
   readonly listen: readonly string[];
+  /** Called when the channel layer cannot be reached at the start. The server serves without it until it is back. */
+  readonly onLayerAway: (error: unknown) => void;
 }
 
 /** Serves a site's `application`, and lists its sockets for `linod sockets`. */
@@ -25,27 +27,26 @@ export class SiteServer {
    * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for a site without an application, or settings that make no sense;
    *   ListenError (`CHANNELS_ERR_LISTEN`), StartupFailedError (`CHANNELS_ERR_STARTUP_FAILED`)
    */
-  static async start({ site, layer, logger, listen }: SiteServerOptions): Promise<SiteServer> {
+  static async start({ site, layer, logger, listen, onLayerAway }: SiteServerOptions): Promise<SiteServer> {
     const { application, httpLimits, httpTrustedProxies, httpCompression } = site.settings;
-    const file = site.shorten(site.configFile);
     if (application === null)
-      throw new BadConfigError(file, 'application', 'there is none to be served; see docs/guides/server.md');
-    // Application processes that only log do without it.
+      throw new BadConfigError(
+        site.shorten(site.configFile),
+        'application',
+        'there is none; see docs/guides/server.md',
+      );
+    const addresses = addressesOf(site, listen);
+    // Only a process that serves loads ws.
     const { serve } = await import('../../channels/server/index.js');
-    try {
-      const server = await serve(application({ layer }), {
-        listen: addressesOf(site, listen),
-        limits: httpLimits,
-        trustedProxies: httpTrustedProxies,
-        compression: httpCompression,
-        onEvent: (event) => logServerEvent(logger, event),
-      });
-      logger.info(`serving on ${server.addresses.join(', ')}`);
-      return new SiteServer(server, await SocketDirectory.open({ site, layer, server, logger }));
-    } catch (error) {
-      if (!(error instanceof InvalidOptionError)) throw error;
-      throw new BadConfigError(file, 'http', error.message, { cause: error });
-    }
+    const server = await serve(application({ layer }), {
+      listen: addresses,
+      limits: httpLimits,
+      trustedProxies: httpTrustedProxies,
+      compression: httpCompression,
+      onEvent: (event) => logServerEvent(logger, event),
+    });
+    logger.info(`serving on ${server.addresses.join(', ')}`);
+    return new SiteServer(server, await SocketDirectory.open({ site, layer, server, logger, onLayerAway }));
   }
 
   private constructor(server: Server, directory: SocketDirectory) {
@@ -96,6 +97,9 @@ function logServerEvent(logger: Logger, event: ServerEvent): void {
       return;
     case 'badMessage':
       logger.warning(`a message for ${event.path} was dropped: ${event.error.message}`);
+      return;
+    case 'listenerFailed':
+      logger.error(`${event.address} cannot take a connection`, event.error);
       return;
     case 'lifespanFailed':
       logger.error('the application failed in its lifespan', event.error);

@@ -19,25 +19,28 @@ export interface ListSockets extends Message {
   readonly reply_channel: string;
 }
 
-/** Asks for one to be closed. */
+/** Asks each server to close a socket if it is its own. */
 export interface CloseSocket extends Message {
   readonly type: 'sockets.close';
   readonly id: string;
   readonly reply_channel: string;
 }
 
-/** The answer to both: of a server that has no such socket, `closed` is false. */
+/** The answer of a server to both questions. */
 export interface SocketsReply extends Message {
   readonly type: 'sockets.reply';
+  /** The channel of the server, as in the group. */
+  readonly channel: string;
   readonly pid: number;
   readonly sockets: readonly SocketReport[];
+  /** Whether the server had the socket and closed it. */
   readonly closed: boolean;
 }
 
-type DirectoryMessages = ListSockets | CloseSocket;
+type Question = ListSockets | CloseSocket;
 
 /** The group of all servers of a site. */
-export function serversGroup(site: Site): string {
+function serversGroup(site: Site): string {
   return `${site.channel}.servers`;
 }
 
@@ -46,30 +49,32 @@ export interface DirectoryOptions {
   readonly layer: ChannelLayer;
   readonly server: Pick<Server, 'sockets' | 'closeSocket'>;
   readonly logger: Logger;
+  /** Called when the channel layer cannot be reached at the start. The server joins the group later. */
+  readonly onLayerAway: (error: unknown) => void;
 }
 
-/** Memberships of groups expire. */
-const renewEveryMs = 3_600_000;
+/** A server that was too slow for a command returns to the group in this time. */
+const renewEveryMs = 60_000;
 
+/** A server's member of the group. It answers questions until it is closed. */
 export class SocketDirectory {
   readonly #options: DirectoryOptions;
   readonly #channel: string;
   readonly #stop = new AbortController();
   readonly #worker: Promise<void>;
 
-  /** Answers questions until it is closed. */
   static async open(options: DirectoryOptions): Promise<SocketDirectory> {
     const channel = await options.layer.newChannel('linod');
-    await options.layer.groupAdd(serversGroup(options.site), channel);
+    await options.layer.groupAdd(serversGroup(options.site), channel).catch(options.onLayerAway);
     return new SocketDirectory(options, channel);
   }
 
   private constructor(options: DirectoryOptions, channel: string) {
-    const { layer, server, site, logger } = options;
+    const { layer, site, logger } = options;
     this.#options = options;
     this.#channel = channel;
     const worker = new Worker({
-      application: Consumer.application(() => new DirectoryConsumer(layer, server)),
+      application: Consumer.application(() => new DirectoryConsumer(options, channel)),
       layer,
       channels: [channel],
       onEvent: (event) => {
@@ -92,8 +97,8 @@ export class SocketDirectory {
   }
 }
 
-class DirectoryConsumer extends Consumer<DirectoryMessages> implements Handlers<DirectoryMessages> {
-  override readonly handles: HandledTypes<DirectoryMessages> = {
+class DirectoryConsumer extends Consumer<Question> implements Handlers<Question> {
+  override readonly handles: HandledTypes<Question> = {
     'sockets.list': (received) => ({
       type: 'sockets.list',
       reply_channel: textOf(received, 'reply_channel'),
@@ -105,10 +110,12 @@ class DirectoryConsumer extends Consumer<DirectoryMessages> implements Handlers<
     }),
   };
   readonly #server: DirectoryOptions['server'];
+  readonly #channel: string;
 
-  constructor(layer: ChannelLayer, server: DirectoryOptions['server']) {
+  constructor({ layer, server }: DirectoryOptions, channel: string) {
     super({ layer });
     this.#server = server;
+    this.#channel = channel;
   }
 
   async socketsList({ reply_channel }: ListSockets): Promise<void> {
@@ -119,24 +126,51 @@ class DirectoryConsumer extends Consumer<DirectoryMessages> implements Handlers<
     await this.#reply(reply_channel, [], this.#server.closeSocket(id, 1001, 'closed by the operator'));
   }
 
-  async #reply(channel: string, sockets: readonly SocketReport[], closed: boolean): Promise<void> {
-    const reply: SocketsReply = {
-      type: 'sockets.reply',
-      pid: process.pid,
-      sockets: sockets.map(plain),
-      closed,
-    };
-    await this.layer.send(channel, reply);
+  async #reply(to: string, sockets: readonly SocketReport[], closed: boolean): Promise<void> {
+    const { pid } = process;
+    const reply: SocketsReply = { type: 'sockets.reply', channel: this.#channel, pid, sockets, closed };
+    await this.layer.send(to, reply);
   }
-}
-
-/** Without what no message can carry. */
-function plain(report: SocketReport): SocketReport {
-  return JSON.parse(JSON.stringify(report));
 }
 
 function textOf(received: Received, key: string): string {
   const value = received[key];
   if (typeof value === 'string') return value;
   throw new Error(`expected ${key} to be text`);
+}
+
+export interface Answers {
+  readonly replies: readonly SocketsReply[];
+  /** How many members of the group did not answer in time. */
+  readonly silent: number;
+}
+
+/**
+ * Asks all servers of a site. Removes those from the group that do not answer within `timeoutMs`: a server that was
+ * killed is still a member, and the next command shall not wait for it.
+ */
+export async function askServers(
+  site: Site,
+  layer: ChannelLayer,
+  question: { readonly type: 'sockets.list' } | { readonly type: 'sockets.close'; readonly id: string },
+  timeoutMs: number,
+): Promise<Answers> {
+  const group = serversGroup(site);
+  const reply_channel = await layer.newChannel('linod');
+  const [found] = await layer.groups(group);
+  const silent = new Set(found?.members.map(({ channel }) => channel));
+  // A layer that only passes messages on knows no members of other processes.
+  const knowsAll = layer.extensions.has('lease');
+  await layer.groupSend(group, { ...question, reply_channel });
+  const replies: SocketsReply[] = [];
+  const signal = AbortSignal.timeout(timeoutMs);
+  while ((silent.size > 0 || !knowsAll) && !signal.aborted) {
+    const received = await layer.receive(reply_channel, { signal }).catch(() => undefined);
+    if (received?.type !== 'sockets.reply') continue;
+    const reply = received as unknown as SocketsReply;
+    replies.push(reply);
+    silent.delete(reply.channel);
+  }
+  await Promise.allSettled(Array.from(silent, (channel) => layer.groupDiscard(group, channel)));
+  return { replies, silent: silent.size };
 }

@@ -1,5 +1,6 @@
 // The running jobs of this worker: begins them, cancels them, and writes how they ended.
 
+import { aborted } from '../base/aborted.js';
 import type { SteadyClock } from '../base/clock.js';
 import type { Logger } from '../log/logger.js';
 import type { JobRule } from '../rules/rule.js';
@@ -167,11 +168,4 @@ export class ActiveRuns {
     const text = `job ${job.id} of ${rule} ${status}: ${headline}`;
     logger.log(level, follows === '' ? text : `${text}; ${follows}`, fields);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,7 +1,15 @@
 import t from 'tap';
-import { Consumer, HttpConsumer, JsonWebsocketConsumer, type Message } from '../../channels/index.js';
+import {
+  type Application,
+  Consumer,
+  HttpConsumer,
+  JsonWebsocketConsumer,
+  type Message,
+  type Scope,
+} from '../../channels/index.js';
 import { HttpCommunicator, LiveServer, WebsocketCommunicator } from '../../src/testing.js';
 import { SocketClient } from '../support/protocol-server.js';
+import { until } from '../support/until.js';
 
 class Echo extends JsonWebsocketConsumer {
   override async connect() {
@@ -45,6 +53,50 @@ t.test('a request is played, and its whole response is there', async (t) => {
     body: 'tere',
   }).getResponse();
   t.same([status, headers, String(body)], [201, [['x-method', 'POST']], 'TERE!']);
+});
+
+t.test('a scope has what the test puts there, and a path as a server reads it', async (t) => {
+  const scopes: Scope[] = [];
+  const application: Application = async (scope, receive, send) => {
+    scopes.push(scope);
+    await receive();
+    await send({ type: 'websocket.accept' });
+    await send({ type: 'websocket.send', bytes: Buffer.from('7') } as Message);
+    await send({ type: 'websocket.send', text: '7', bytes: Buffer.from('7') } as Message);
+  };
+  const paths = ['/ä/%zz', '/%C3%A4/%zz?q=%20?'];
+  for (const path of paths) {
+    const socket = new WebsocketCommunicator(application, path, { scope: { user: 'mari' } });
+    await socket.connect();
+    const code = 'CHANNELS_ERR_UNEXPECTED_MESSAGE';
+    await t.rejects(socket.receiveJsonFrom(), { code, message: /expected text of/ }, 'bytes are no JSON');
+    await t.rejects(socket.receiveFrom(), { code, message: /either text or bytes/ });
+  }
+  t.match(scopes, [
+    { path: '/ä/%zz', queryString: '', user: 'mari' },
+    { path: '/ä/%zz', queryString: 'q=%20?', user: 'mari' },
+  ]);
+});
+
+t.test('a request is sent once, however often its response is asked for', async (t) => {
+  const bodies: unknown[] = [];
+  let answer: (() => void) | undefined;
+  const application: Application = async (_scope, receive, send) => {
+    bodies.push(await receive());
+    void receive().then((more) => bodies.push(more));
+    await new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await send({ type: 'http.response.start', status: 204 } as Message);
+    await send({ type: 'http.response.body' });
+  };
+  const call = new HttpCommunicator(application, '/');
+  await t.rejects(call.getResponse(1), { code: 'CHANNELS_ERR_COMMUNICATOR_TIMEOUT' });
+  const response = call.getResponse();
+  await until('the application waits', () => answer !== undefined);
+  answer?.();
+  t.match(await response, { status: 204 });
+  t.equal(bodies.length, 1);
 });
 
 t.test('a live server is there for real clients', async (t) => {

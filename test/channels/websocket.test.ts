@@ -165,3 +165,46 @@ t.test('JSON is parsed and checked; a client that sends something else is closed
     t.equal((await other.isClosed()).code, 1007, String(bad));
   }
 });
+
+t.test('a consumer may read and write its own kind of JSON', async (t) => {
+  class Dates extends JsonWebsocketConsumer {
+    override async receiveJson(content: unknown) {
+      await this.sendJson(content);
+    }
+    protected override encodeJson(content: unknown) {
+      return content instanceof Date ? `"${content.getUTCFullYear()}"` : super.encodeJson(content);
+    }
+    protected override decodeJson(text: string) {
+      return new Date(String(super.decodeJson(text)));
+    }
+  }
+  const { wsUrl } = await startChat(t, () => new Dates());
+  const client = await SocketClient.open(t, wsUrl);
+  client.wire.send('"2026-12-01T00:00:00Z"');
+  t.same(await client.hasMessages(1), ['"2026"']);
+});
+
+t.test('a close that no frame can carry is refused at once', async (t) => {
+  class Closes extends WebsocketConsumer {
+    override async receive(data: string | Uint8Array) {
+      const [code, length] = String(data).split(' ').map(Number);
+      await this.close(code, 'r'.repeat(length ?? 0));
+    }
+  }
+  const { wsUrl } = await startChat(t, () => new Closes());
+  for (const [data, code] of [
+    ['1000 123', 1000],
+    ['1014 0', 1014],
+    ['4999 0', 4999],
+    ['1000 124', 1011],
+    ['999 0', 1011],
+    ['1005 0', 1011],
+    ['1015 0', 1011],
+    ['2000 0', 1011],
+    ['5000 0', 1011],
+  ] as const) {
+    const client = await SocketClient.open(t, wsUrl);
+    client.wire.send(data);
+    t.equal((await client.isClosed()).code, code, data);
+  }
+});

@@ -503,14 +503,26 @@ const contract: Contract = {
   },
 
   async 'a full process misses messages of a group beyond its capacity, and other members get them'(t, open) {
-    const layer = await open({ capacity: 3 });
+    const dropped: DroppedMessage[] = [];
+    const layer = await open({ capacity: 3, onDrop: (drop) => dropped.push(drop) });
     const [full, other] = [await layer.newChannel(), await layer.newChannel('other')];
     for (const member of [full, other]) await layer.groupAdd('group', member);
     await layer.send(full, numbered(0));
     for (const n of [1, 2, 3]) await layer.groupSend('group', numbered(n));
+    t.same(dropped, [{ channel: messageKey(full), reason: 'overflow' }], 'the sender is told');
     for (const n of [0, 1, 2]) t.match(await receive(layer, full), { n });
     for (const n of [1, 2, 3]) t.match(await receive(layer, other), { n });
     for (const member of [full, other]) t.same(await remaining(layer, member), []);
+  },
+
+  async 'a burst of a thousand messages to a group waits for the sockets of one process'(t, open) {
+    const layer = await open();
+    const member = await layer.newChannel();
+    await layer.groupAdd('group', member);
+    await Promise.all(Array.from({ length: 1000 }, (_, n) => layer.groupSend('group', numbered(n))));
+    let received = 0;
+    while (received < 1000) received += (await layer.receiveMany(member)).length;
+    t.equal(received, 1000);
   },
 
   async 'a message to a group expires on each member by itself'(t, open) {

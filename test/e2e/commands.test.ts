@@ -256,8 +256,13 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod migrate': ['', { database: site.path('linod.db'), migrated: [] }],
     initiate_linod: ['', { answered: [{ already: true }, { already: true }] }],
   };
-  // They need somebody who has subscribed, or a channel with a lease.
-  const elsewhere = ['linod push send', 'linod channels dead', 'linod channels redrive'];
+  // They need somebody who has subscribed, a channel with a lease, or a socket.
+  const elsewhere = [
+    'linod push send',
+    'linod channels dead',
+    'linod channels redrive',
+    'linod sockets close',
+  ];
   const withJson = all.filter(
     ([line, command]) => !elsewhere.includes(line) && command.options.some(({ long }) => long === '--json'),
   );

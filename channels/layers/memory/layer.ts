@@ -50,6 +50,7 @@ export class InMemoryChannelLayer extends StoredLayer<Received> {
     const message = reading(() => copyAsSent(sent));
     for (const [key, channels] of this.#store.membersByKey(group))
       if (this.#store.hasRoom(key, channels[0])) this.#store.put(key, channels, copyOf(message));
+      else this.reportFull([key]);
   }
 
   protected async take(

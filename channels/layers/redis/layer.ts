@@ -120,8 +120,14 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
       const parcel = this.#parcel(key, [memberFor(channels)], channels[0] ?? key);
       parcels.set(host, [...(parcels.get(host) ?? []), parcel]);
     }
+    const send = async (host: Host, part: readonly Parcel[]) => {
+      const accepted = await host.send(part);
+      this.reportFull(
+        part.filter((_, i) => accepted[i] === 0).map(({ key }) => key.slice(this.#prefix.length)),
+      );
+    };
     const sent = Array.from(parcels, ([host, some]) =>
-      chunks(some, membersPerScript).map((part) => host.send(part)),
+      chunks(some, membersPerScript).map((part) => send(host, part)),
     );
     await allDone(sent.flat());
   }

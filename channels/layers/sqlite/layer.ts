@@ -103,10 +103,11 @@ export class SqliteChannelLayer extends StoredLayer<Uint8Array> {
   protected async putToGroup(group: string, message: object): Promise<void> {
     const body = reading(() => encode(message));
     const { capacity } = this.rules;
-    const keys = await this.#write((store, now) =>
+    const { accepted, full } = await this.#write((store, now) =>
       store.putToGroup({ group, body, now, capacity, expiresAt: this.#expiresAt(group, now) }),
     );
-    for (const key of keys) this.#waiting.wake(key);
+    for (const key of accepted) this.#waiting.wake(key);
+    this.reportFull(full);
   }
 
   /** Drops undecodable messages. */

@@ -25,6 +25,12 @@ export interface GroupMessage {
   readonly now: number;
 }
 
+/** The keys of a group's members that had room, and those that had none. */
+export interface GroupKeys {
+  readonly accepted: string[];
+  readonly full: string[];
+}
+
 /** Free pages that stay in the file (4 MB), and the most that one sweep gives back (8 MB). */
 const freePagesKept = 1000;
 const freePagesReturned = 2000;
@@ -160,14 +166,15 @@ export class MessageStore {
    * Adds one message under the key of each member that has room. A process gets one message for all its
    * channels.
    */
-  putToGroup({ group, body, expiresAt, capacity, now }: GroupMessage): string[] {
+  putToGroup({ group, body, expiresAt, capacity, now }: GroupMessage): GroupKeys {
     return this.atomically(() => {
-      const keys = [...channelsByKey(this.#statements.members.all(group, now))];
-      const accepted = keys.filter(([key, channels]) => {
+      const keys: GroupKeys = { accepted: [], full: [] };
+      for (const [key, channels] of channelsByKey(this.#statements.members.all(group, now))) {
         const [first = key] = channels;
-        return this.put({ key, channels, body, expiresAt, now, capacity: capacity(first) });
-      });
-      return accepted.map(([key]) => key);
+        const isPut = this.put({ key, channels, body, expiresAt, now, capacity: capacity(first) });
+        keys[isPut ? 'accepted' : 'full'].push(key);
+      }
+      return keys;
     });
   }
 

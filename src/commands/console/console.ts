@@ -1,10 +1,11 @@
 // linod console: the site in a browser.
 
 import { Command } from 'commander';
+import { aborted } from '../../base/aborted.js';
 import { defaultListen } from '../../console/access/reach.js';
 import { createLogger } from '../../log/create-logger.js';
 import { loadProcedures, person, requireSite, type SiteFlags, siteOption, withStore } from '../main.js';
-import { listenToStop } from '../run-daemon.js';
+import { endSoon, listenToStop, stopAtCrash } from '../signals.js';
 import { print, say } from '../views/output.js';
 import { userCommand } from './user.js';
 
@@ -32,6 +33,7 @@ async function serveConsole(flags: ConsoleFlags): Promise<void> {
   const stop = new AbortController();
   listenToStop(stop);
   const logger = createLogger({ site: site.directory, name: 'linod.console' });
+  stopAtCrash(stop, (error) => logger.critical('uncaught error; the console stops', { error }));
   const layer = await site.openLayer();
   try {
     await withStore(site, async (store) => {
@@ -43,8 +45,7 @@ async function serveConsole(flags: ConsoleFlags): Promise<void> {
         const token = await createLink(store, { name: person(), role: 'admin' });
         say(`the console of site ${site.name} is on ${console.url}; Ctrl-C to stop`);
         print(`${console.url}#token=${token}`);
-        // An open server keeps the process alive; a signal alone does not.
-        await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
+        await aborted(stop.signal);
       } finally {
         await console.close();
       }
@@ -53,6 +54,7 @@ async function serveConsole(flags: ConsoleFlags): Promise<void> {
   } finally {
     await layer.close();
     await logger.close();
+    endSoon();
   }
 }
 

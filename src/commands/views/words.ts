@@ -30,6 +30,12 @@ export function parseSeconds(
   );
 }
 
+/** `--grace` as a setting. @throws UsageError (`LINOD_ERR_USAGE`) */
+export function graceOverride(text: string | undefined): { readonly graceSeconds?: number } {
+  if (text === undefined) return {};
+  return { graceSeconds: parseSeconds('--grace', text, { atMost: 86_400, orNone: true }) };
+}
+
 /**
  * Parses JSON.
  *

@@ -209,3 +209,46 @@ t.test('close waits for the take under way', async (t) => {
   await closing;
   await t.rejects(receive(local, channel), { code: 'CHANNELS_ERR_LAYER_CLOSED' });
 });
+
+t.test('a subscriber gets what was kept and what comes, until it ends or fails', async (t) => {
+  const { local, nextTake } = setUp();
+  const [one, two] = [local.newChannel(), local.newChannel()];
+  const waiting = receive(local, one);
+  (await nextTake(1)).resolve(message(1, two), message(2, one));
+  await waiting;
+  const got: Received[] = [];
+  const failures: unknown[] = [];
+  const subscribe = () =>
+    local.subscribe(
+      two,
+      (received) => got.push(received),
+      (error) => failures.push(error),
+    );
+  const stop = subscribe();
+  t.same(got, [{ type: 'test', n: 1 }]);
+  (await nextTake(2)).resolve(message(3, two), message(4, two));
+  const take = await nextTake(3);
+  t.same(
+    got.map(({ n }) => n),
+    [1, 3, 4],
+    'it goes on',
+  );
+  stop();
+  t.ok(take.signal.aborted, 'nobody wants messages any more');
+  take.resolve();
+  await turns();
+  subscribe();
+  (await nextTake(4)).reject(new Error('the store is away'));
+  await until('the subscriber is told', () => failures.length === 1);
+  t.throws(
+    () =>
+      local.subscribe(
+        'specific.other!1',
+        () => undefined,
+        () => undefined,
+      ),
+    {
+      code: 'CHANNELS_ERR_FOREIGN_CHANNEL',
+    },
+  );
+});

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
+import { Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Application } from '../../../channels/index.js';
@@ -54,7 +55,7 @@ t.test('a socket that a killed server left behind is replaced, one that is used 
   await once(killed.stdout, 'data');
   await t.rejects(startServer(t, showScheme, { listen: `unix:${path}` }), {
     code: 'CHANNELS_ERR_LISTEN',
-    message: /another process listens on it/,
+    message: /a server listens on it already/,
   });
   killed.kill('SIGKILL');
   await once(killed, 'exit');
@@ -63,6 +64,19 @@ t.test('a socket that a killed server left behind is replaced, one that is used 
   const file = join(directory, 'notes.txt');
   writeFileSync(file, 'precious');
   await t.rejects(startServer(t, showScheme, { listen: `unix:${file}` }), { code: 'CHANNELS_ERR_LISTEN' });
+});
+
+t.test('a path that the system would cut, or a folder that is not there, is named', async (t) => {
+  const directory = testDirectory(t);
+  const paths = { 'at most 107 bytes': 'x'.repeat(107), 'its folder does not exist': 'none/s.sock' };
+  for (const [problem, name] of Object.entries(paths)) {
+    const listen = `unix:${join(directory, name)}`;
+    await t.rejects(startServer(t, showScheme, { listen }), {
+      code: 'CHANNELS_ERR_LISTEN',
+      message: new RegExp(problem),
+    });
+  }
+  t.same(readdirSync(directory), []);
 });
 
 t.test('descriptors are inherited as LISTEN_FDS says, and not handed on', async (t) => {
@@ -93,7 +107,20 @@ t.test('descriptors are inherited as LISTEN_FDS says, and not handed on', async 
   const [address] = await once(child.stdout, 'data');
   const port = Number(/:(\d+)/.exec(String(address))?.[1]);
   t.match(await getRaw(t, port), /inherited undefined$/);
-  await t.rejects(startServer(t, showScheme, { listen: 'systemd' }), { code: 'CHANNELS_ERR_INVALID_OPTION' });
+  await t.rejects(startServer(t, showScheme, { listen: 'systemd' }), { code: 'CHANNELS_ERR_LISTEN' });
+});
+
+t.test('a server without free descriptors goes on', async (t) => {
+  const listen = t.capture(NetServer.prototype, 'listen', NetServer.prototype.listen);
+  const { events, server, port } = await startServer(t, showScheme);
+  const error = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' });
+  const http: unknown = listen()[0]?.receiver;
+  t.ok(
+    http instanceof NetServer && http.emit('error', error),
+    'an error of the listening socket has a listener',
+  );
+  t.match(events, [{ type: 'listenerFailed', address: server.addresses[0], error }]);
+  t.match(await getRaw(t, port), /200 OK/);
 });
 
 t.test('with a certificate it speaks TLS, to browsers and WebSockets', async (t) => {

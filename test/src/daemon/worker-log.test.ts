@@ -1,7 +1,7 @@
 // What happens in a worker's channels, as records for the log.
 
 import t from 'tap';
-import { logDropped } from '../../../src/daemon/worker-log.js';
+import { dropLog, logDropped } from '../../../src/daemon/worker-log.js';
 import { Logger } from '../../../src/log/logger.js';
 
 t.test('what was sent to a process that has ended expires without a warning', (t) => {
@@ -20,5 +20,19 @@ t.test('what was sent to a process that has ended expires without a warning', (t
     'WARNING a message on mail was dropped: expired',
     'WARNING a message on log.5573! was dropped: overflow',
   ]);
+  t.end();
+});
+
+t.test('that a process is full is logged once, whatever else is dropped each time', (t) => {
+  const told: string[] = [];
+  const sink = { write: (_level: string, _logger: string, message: string) => told.push(message) };
+  const logger = new Logger({ sink, name: 'linod', level: 'DEBUG' });
+  const onDrop = dropLog(() => logger);
+  for (const channel of ['a!', 'b!', 'a!', 'a!']) onDrop({ channel, reason: 'overflow' });
+  for (let i = 0; i < 2; i++) onDrop({ channel: 'a!', reason: 'expired' });
+  t.same(
+    told.map((text) => /on (.*) was dropped: (.*)/.exec(text)?.slice(1).join(' ')),
+    ['a! overflow', 'b! overflow', 'a! expired', 'a! expired'],
+  );
   t.end();
 });

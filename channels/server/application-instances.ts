@@ -4,23 +4,25 @@ import type { Application, Receive, Scope, Send } from '../application.js';
 import { ClientGoneError, StopConsumer } from '../errors.js';
 import { asError } from './events.js';
 
-/** A connection as long as its application runs. */
+/** A connection from its request until its application instance ends. */
 export interface Connection {
   readonly path: string;
   /** When the client left, in milliseconds since 1970; undefined while it is there. */
   readonly goneAt: number | undefined;
-  /** Makes `receive` end the application. */
+  readonly receive: Receive;
+  readonly send: Send;
+  /** From now on `receive` ends the instance, with StopConsumer. */
   stop(): void;
-  /** Asks the client to leave, as the server is stopping. */
+  /** Asks the client to leave, because the server stops. */
   shutDown(): void;
-  /** Breaks the connection off. */
+  /** Closes the connection without a word to the client. */
   terminate(): void;
-  /** Ends what takes too long; called now and then. */
+  /** Called about once a second: ends what takes too long. */
   sweep?(now: number): void;
 }
 
 /** Runs instances, and knows which still run. */
-export class Instances {
+export class ApplicationInstances {
   readonly #application: Application;
   readonly #running = new Set<Connection>();
   readonly #onStuck: (path: string, afterMs: number) => void;
@@ -31,11 +33,11 @@ export class Instances {
     this.#onStuck = onStuck;
   }
 
-  /** Runs an instance to its end. @returns its error; undefined also when it only missed its client */
-  async run(connection: Connection, scope: Scope, receive: Receive, send: Send): Promise<Error | undefined> {
+  /** Runs an instance to its end. @returns its error; undefined also when it ended because its client left */
+  async run(connection: Connection, scope: Scope): Promise<Error | undefined> {
     this.#running.add(connection);
     try {
-      await this.#application(scope, receive, send);
+      await this.#application(scope, connection.receive, connection.send);
       return undefined;
     } catch (error) {
       return error instanceof StopConsumer || error instanceof ClientGoneError ? undefined : asError(error);
@@ -44,12 +46,12 @@ export class Instances {
     }
   }
 
-  /** Ends instances that go on for more than so long after their client has left; what does not end is let go. */
+  /** Ends instances that still run `applicationMs` after their client has left. */
   sweep(now: number, applicationMs: number): void {
     for (const connection of this.#running) {
       connection.sweep?.(now);
       const goneMs = connection.goneAt === undefined ? 0 : now - connection.goneAt;
-      if (goneMs > applicationMs) this.#give(connection, goneMs);
+      if (goneMs > applicationMs) this.#end(connection, goneMs);
     }
   }
 
@@ -57,7 +59,7 @@ export class Instances {
     for (const connection of this.#running) connection.shutDown();
   }
 
-  /** Resolves when none runs any more. */
+  /** Resolves when no instance runs any more. */
   async ended(): Promise<void> {
     if (this.#running.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -65,17 +67,18 @@ export class Instances {
     });
   }
 
-  /** Breaks all connections off, and no longer waits for the instances. */
-  breakOff(afterMs: number): void {
+  /** Terminates all connections and ends their instances. */
+  terminate(afterMs: number): void {
     for (const connection of this.#running) {
       connection.terminate();
-      this.#give(connection, afterMs);
+      this.#end(connection, afterMs);
     }
   }
 
-  #give(connection: Connection, afterMs: number): void {
+  /** Ends an instance. If it does not end now, the server reports it and no longer waits for it. */
+  #end(connection: Connection, afterMs: number): void {
     connection.stop();
-    // An instance that only waited to receive ends now, and is not stuck.
+    // An instance that only waits in `receive` ends before this.
     setImmediate(() => {
       if (!this.#running.has(connection)) return;
       this.#onStuck(connection.path, afterMs);

@@ -4,7 +4,7 @@ import type { Message } from '../application.js';
 import { StopConsumer } from '../errors.js';
 
 /** First in, first out. After `end`, what is left is received, and then StopConsumer is thrown. */
-export class Mailbox {
+export class Inbox {
   readonly #messages: Message[] = [];
   readonly #waiters: Array<PromiseWithResolvers> = [];
   #isOver = false;

@@ -1,4 +1,4 @@
-// One WebSocket, as an application sees it: the handshake, messages both ways at the pace of the slower side, the end.
+// One WebSocket, as an application receives and sends it: the handshake, messages both ways, the end.
 
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -12,64 +12,71 @@ import type {
   WebsocketScope,
 } from '../browser/protocol.js';
 import { ClientGoneError, ProtocolError } from '../errors.js';
+import type { Connection } from './application-instances.js';
 import type { SocketReport } from './events.js';
 import type { Upgrader } from './handshake.js';
-import type { Connection } from './instances.js';
-import { Mailbox } from './mailbox.js';
+import { Inbox } from './inbox.js';
 import type { ServerLimits } from './options.js';
 import { Response, responseOn } from './response.js';
 
-export interface SocketOptions {
+export interface WebsocketConnectionOptions {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
-  /** What the client sent behind its head. */
+  /** The first bytes behind the head of the request. */
   readonly head: Buffer;
   readonly scope: WebsocketScope;
   readonly extension: SocketExtension;
   readonly upgrader: Upgrader;
   readonly limits: ServerLimits;
-  readonly onOpen: (socket: SocketConnection) => void;
-  readonly onClose: (socket: SocketConnection, code: number, reason: string) => void;
+  readonly onOpen: (socket: WebsocketConnection) => void;
+  /** Called once, also when the socket never was open. */
+  readonly onClose: (socket: WebsocketConnection, code: number, reason: string) => void;
 }
 
-/** How much may wait in the server for a client to read it, before `send` waits as well. */
+/** Bytes that may wait for the client to read, before `send` waits as well. */
 const maxBufferedBytes = 16 * 1024;
-/** How much may wait in the server for the application to receive it, before the client has to wait. */
+/** What may wait for the application to receive, before the server stops reading from the client. */
 const maxUnreceived = { messages: 64, bytes: 64 * 1024 };
-/** How much a client may send before it is accepted. */
-const maxEarlyBytes = 16 * 1024;
 
 /**
- * The phases: `waiting` for the application's accept or denial; `open`; `denying`, while an HTTP response is sent instead;
- * `over`, when the client is gone or the close frame is on its way.
+ * A socket goes through these phases:
+ *
+ * - `connecting`: the application has neither accepted nor denied. What the client sends waits in Node's socket.
+ * - `open`: accepted. Messages go both ways.
+ * - `denying`: instead of accepting, the application or the server sends an HTTP response.
+ * - `closing`: the close frame was sent, or the client has left. Nothing more is sent.
  */
-type Phase = 'waiting' | 'open' | 'denying' | 'over';
+type Phase = 'connecting' | 'open' | 'denying' | 'closing';
 
-export class SocketConnection implements Connection {
+export class WebsocketConnection implements Connection {
   readonly id = randomBytes(6).toString('hex');
-  readonly #options: SocketOptions;
-  readonly #inbox = new Mailbox();
+  readonly #options: WebsocketConnectionOptions;
   readonly #madeAt = Date.now();
-  #phase: Phase = 'waiting';
+
+  #phase: Phase = 'connecting';
+  goneAt: number | undefined;
+  /** From accept on. */
   #wire: WebSocket | undefined;
+  /** From the denial on. */
   #denial: Response | undefined;
-  #early: Buffer[];
+
+  // From the client to the application.
+  readonly #inbox = new Inbox();
+  #unreceivedBytes = 0;
+  #received = 0;
+  #sent = 0;
+
+  // Whether the client is alive, and how many messages it sends in a second.
   #heardAt = Date.now();
   #pingedAt: number | undefined;
-  #unreceivedBytes = 0;
-  #window = { startedAt: 0, messages: 0 };
-  #sent = 0;
-  #received = 0;
-  /** When the client left, in milliseconds since 1970; undefined while it is there. */
-  goneAt: number | undefined;
+  #second = { startedAt: 0, messages: 0 };
 
-  constructor(options: SocketOptions) {
+  constructor(options: WebsocketConnectionOptions) {
     this.#options = options;
-    this.#early = [options.head];
     this.#inbox.put({ type: 'websocket.connect' });
     const { socket } = options;
-    socket.on('data', this.#onEarly).on('end', this.#onEarlyEnd).on('close', this.#onEarlyEnd);
-    socket.on('error', this.#onEarlyEnd);
+    socket.on('readable', this.#onReadable).on('end', this.#onLost);
+    socket.on('close', this.#onLost).on('error', this.#onLost);
   }
 
   readonly receive: Receive = async () => {
@@ -80,31 +87,30 @@ export class SocketConnection implements Connection {
   };
 
   readonly send: Send = async <M extends Message>(message: M): Promise<void> => {
-    if (this.#denial !== undefined) return await this.#deny(this.#denial, message);
-    if (this.#phase === 'over') throw new ClientGoneError();
+    const { type } = message;
+    if (this.#denial !== undefined) return await this.#denial.take(message);
+    if (this.#phase === 'closing') throw new ClientGoneError();
     if (this.#phase === 'open') {
-      if (message.type === 'websocket.send') return await this.#sendData(message);
-      if (message.type === 'websocket.close') return this.#closeAs(message);
+      if (type === 'websocket.send') return await this.#sendData(message);
+      if (type === 'websocket.close') return this.#closeAs(message);
     } else {
-      if (message.type === 'websocket.accept') return this.#accept(message);
-      if (message.type === 'websocket.close') return this.refuse(403, 'Forbidden');
-      if (message.type.startsWith('websocket.http.response.'))
-        return await this.#deny(this.#leave(), message);
+      if (type === 'websocket.accept') return this.#accept(message);
+      if (type === 'websocket.close') return this.refuse(403, 'Forbidden');
+      if (type.startsWith('websocket.http.response.')) return await this.#beginDenial().take(message);
     }
-    throw new ProtocolError(
-      `${JSON.stringify(message.type)} is not allowed while the socket is ${this.#phase}`,
-    );
+    throw new ProtocolError(`${JSON.stringify(type)} is not allowed while the socket is ${this.#phase}`);
   };
 
   get path(): string {
     return this.#options.scope.path;
   }
 
-  /** The status of the response by which the handshake was denied, 0 before, and the bytes of its body. */
+  /** The response that denied the handshake; status 0 when there was none. */
   get denial(): { readonly status: number; readonly bodyBytes: number } {
     return this.#denial ?? { status: 0, bodyBytes: 0 };
   }
 
+  /** Whether the socket is open, or was. */
   get isOpen(): boolean {
     return this.#wire !== undefined;
   }
@@ -113,7 +119,7 @@ export class SocketConnection implements Connection {
     const { scope, extension } = this.#options;
     return {
       id: this.id,
-      client: scope.client?.[0],
+      client: scope.client?.[0] ?? null,
       path: scope.path,
       ageMs: Date.now() - this.#madeAt,
       queuedBytes: extension.queuedBytes + (this.#wire?.bufferedAmount ?? 0),
@@ -132,14 +138,14 @@ export class SocketConnection implements Connection {
     } catch (error) {
       throw new ProtocolError(`websocket.close is refused: ${String(error)}`, { cause: error });
     }
-    // A client that was too fast for the application has to be read on, for its answer.
+    // Only when the server reads on does it see the close frame of the client.
     if (this.#wire?.isPaused) this.#wire.resume();
-    this.#phase = 'over';
+    this.#phase = 'closing';
   }
 
-  /** Answers a handshake that still waits. */
+  /** Denies a handshake that has no answer yet. */
   refuse(status: number, reason: string): void {
-    if (this.#phase === 'waiting') this.#leave().fail(status, reason);
+    if (this.#phase === 'connecting') this.#beginDenial().fail(status, reason);
     else if (this.#phase === 'denying') this.#denial?.fail(status, reason);
   }
 
@@ -148,41 +154,55 @@ export class SocketConnection implements Connection {
     this.close(1012, 'the server is restarting');
   }
 
-  /** Breaks the connection off. */
   terminate(): void {
     this.#wire?.terminate();
     this.#options.socket.destroy();
   }
 
-  /** From now on `receive` ends the application. */
   stop(): void {
     this.#inbox.end();
   }
 
-  /** Called now and then: ends what takes too long. */
   sweep(now: number): void {
     const { limits } = this.#options;
-    if (this.#phase === 'waiting' && now - this.#madeAt > limits.handshakeMs)
+    if (this.#phase === 'connecting' && now - this.#madeAt > limits.handshakeMs)
       this.refuse(503, 'the application did not answer in time');
     const wire = this.#wire;
     if (wire === undefined || this.goneAt !== undefined) return;
     if (now - this.#madeAt > limits.lifetimeMs) this.close(1001, 'the lifetime of the socket is over');
     if (this.#pingedAt !== undefined) {
       if (now - this.#pingedAt > limits.pongMs) wire.terminate();
-      // While the application is behind, nothing is read: no answer would be seen.
+      // A paused socket is not read, so that the server would not see the answer.
     } else if (this.#phase === 'open' && !wire.isPaused && now - this.#heardAt >= limits.pingMs) {
       this.#pingedAt = now;
       wire.ping();
     }
   }
 
+  // Connecting: the server reads nothing, but has to see that the client leaves.
+
+  readonly #onReadable = (): void => {
+    // Node reports the end of a stream only when it is read.
+    if (this.#options.socket.readableLength === 0) this.#options.socket.read();
+  };
+
+  readonly #onLost = (): void => {
+    this.#endConnecting();
+    this.#options.socket.on('error', () => undefined).destroy();
+    this.#onGone(1006, '');
+  };
+
+  #endConnecting(): void {
+    const { socket } = this.#options;
+    socket.off('readable', this.#onReadable).off('end', this.#onLost);
+    socket.off('close', this.#onLost).off('error', this.#onLost);
+  }
+
   #accept(message: Message): void {
-    const { request, socket, upgrader } = this.#options;
-    this.#unwatch();
-    const wire = upgrader.accept(request, socket, Buffer.concat(this.#early), message);
-    // It may have been paused, when the client sent much before it was accepted.
+    const { request, socket, head, upgrader } = this.#options;
+    this.#endConnecting();
+    const wire = upgrader.accept(request, socket, head, message);
     socket.resume();
-    this.#early = [];
     this.#wire = wire;
     this.#phase = 'open';
     this.#heardAt = Date.now();
@@ -194,16 +214,41 @@ export class SocketConnection implements Connection {
     this.#options.onOpen(this);
   }
 
-  async #sendData(message: Message): Promise<void> {
+  #beginDenial(): Response {
+    const { request, socket, limits } = this.#options;
+    this.#endConnecting();
+    socket.resume();
+    socket.once('close', () => this.#onGone(1006, ''));
+    this.#phase = 'denying';
+    this.#denial = new Response(responseOn(request, socket), 'websocket.http.response', limits.pongMs);
+    return this.#denial;
+  }
+
+  // Open.
+
+  /** Returns what to wait for when much is on its way already. */
+  #sendData(message: Message): Promise<void> | undefined {
     const wire = this.#wire;
     const data = readData(message);
     if (wire?.readyState !== WebSocket.OPEN) throw new ClientGoneError();
     const options = { binary: typeof data !== 'string' };
     this.#sent++;
-    if (wire.bufferedAmount + data.length <= maxBufferedBytes) return wire.send(data, options);
-    await new Promise<void>((resolve, reject) => {
+    this.#corkForTurn();
+    if (wire.bufferedAmount + data.length <= maxBufferedBytes) {
+      wire.send(data, options);
+      return undefined;
+    }
+    return new Promise<void>((resolve, reject) => {
       wire.send(data, options, (error) => (error ? reject(new ClientGoneError()) : resolve()));
     });
+  }
+
+  /** What is sent in one turn of the event loop goes out in one write. */
+  #corkForTurn(): void {
+    const { socket } = this.#options;
+    if (socket.writableCorked > 0) return;
+    socket.cork();
+    process.nextTick(() => socket.uncork());
   }
 
   #closeAs(message: Message): void {
@@ -212,21 +257,6 @@ export class SocketConnection implements Connection {
     if (typeof code !== 'number' || typeof reason !== 'string')
       throw new ProtocolError('expected code of websocket.close to be a number, and reason a text');
     this.close(code, reason);
-  }
-
-  /** The connection is taken for an HTTP response. */
-  #leave(): Response {
-    const { request, socket, limits } = this.#options;
-    this.#unwatch();
-    socket.resume();
-    socket.once('close', () => this.#onGone(1006, ''));
-    this.#phase = 'denying';
-    this.#denial = new Response(responseOn(request, socket), 'websocket.http.response', limits.pongMs);
-    return this.#denial;
-  }
-
-  async #deny(denial: Response, message: Message): Promise<void> {
-    await denial.take(message);
   }
 
   #onMessage(data: WebSocket.RawData, isBinary: boolean): void {
@@ -245,9 +275,11 @@ export class SocketConnection implements Connection {
     const now = Date.now();
     this.#heardAt = now;
     this.#pingedAt = undefined;
-    if (now - this.#window.startedAt >= 1000) this.#window = { startedAt: now, messages: 0 };
+    if (now - this.#second.startedAt >= 1000) this.#second = { startedAt: now, messages: 0 };
     const { maxMessagesPerSecond } = this.#options.limits;
-    if (++this.#window.messages > maxMessagesPerSecond)
+    // The server does not wait for a client that sends on after the close frame.
+    if (++this.#second.messages > 2 * maxMessagesPerSecond) this.#wire?.terminate();
+    else if (this.#second.messages > maxMessagesPerSecond)
       this.close(1008, `more than ${maxMessagesPerSecond} messages in a second`);
   }
 
@@ -255,31 +287,15 @@ export class SocketConnection implements Connection {
     return this.#inbox.length >= maxUnreceived.messages || this.#unreceivedBytes >= maxUnreceived.bytes;
   }
 
+  // The end, from any phase.
+
   #onGone(code: number, reason: string): void {
     if (this.goneAt !== undefined) return;
     this.goneAt = Date.now();
-    this.#phase = 'over';
+    this.#phase = 'closing';
     const message: WebsocketDisconnect = { type: 'websocket.disconnect', code, reason };
     this.#inbox.end(message);
     this.#options.onClose(this, code, reason);
-  }
-
-  readonly #onEarly = (chunk: Buffer): void => {
-    this.#early.push(chunk);
-    const bytes = this.#early.reduce((sum, each) => sum + each.length, 0);
-    if (bytes > maxEarlyBytes) this.#options.socket.pause();
-  };
-
-  readonly #onEarlyEnd = (): void => {
-    this.#unwatch();
-    this.#options.socket.on('error', () => undefined).destroy();
-    this.#onGone(1006, '');
-  };
-
-  #unwatch(): void {
-    const { socket } = this.#options;
-    socket.off('data', this.#onEarly).off('end', this.#onEarlyEnd).off('close', this.#onEarlyEnd);
-    socket.off('error', this.#onEarlyEnd);
   }
 }
 
