@@ -1,5 +1,6 @@
 // Why a request of the console is refused.
 
+import { ChannelsError } from '../../channels/index.js';
 import { LinodError, misuseCodes } from '../base/errors.js';
 
 export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500;
@@ -51,5 +52,12 @@ export function answerOf(error: unknown): ErrorAnswer {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'LINOD_ERR_INTERNAL';
   if (missing.has(code)) return { status: 404, code, message, headers: {} };
   if (misuseCodes.has(code)) return { status: 400, code, message, headers: {} };
-  return { status: 500, code, message, headers: {} };
+  // The text of a foreign error may show what nobody outside is to know.
+  const isOwn = error instanceof LinodError || error instanceof ChannelsError;
+  return {
+    status: 500,
+    code,
+    message: isOwn ? message : 'the console failed; lino.log says why',
+    headers: {},
+  };
 }

@@ -244,6 +244,7 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
       [{ pid: worker.pid, channels: ['linod_test'], procedures: ['water_plants', 'feed_dragon'] }],
     ],
     'linod sockets': ['', []],
+    'linod console user list': ['', []],
     'linod checkdata': ['', []],
     'linod checksummaries': ['', []],
     'linod log level': ['', [{ logger: 'root', level: 'INFO', until: null, by: 'settings' }]],

@@ -28,6 +28,23 @@ t.test('a new database gets all tables once', async (t) => {
   await second.close();
 });
 
+t.test('a database of the first migration gets the later ones, and keeps its rows', async (t) => {
+  const path = join(testDirectory(t), 'linod.db');
+  const [first = notes, ...later] = ownMigrations.migrations;
+  const before = await openStore({ path, migrations: [{ owner: 'linod', migrations: [first] }] });
+  const order = { name: 'tasks', ordered_at: 1, ordered_by: 'ann' };
+  await before.db.insertInto('start_orders').values(order).execute();
+  await before.close();
+  const store = await openStore({ path, migrations: [ownMigrations] });
+  t.same(
+    store.migrated,
+    later.map(({ name }) => `linod ${name}`),
+  );
+  t.same(await store.db.selectFrom('start_orders').selectAll().execute(), [order]);
+  t.same(await store.db.selectFrom('console_audit').selectAll().execute(), []);
+  await store.close();
+});
+
 t.test('processes that open a new database at once run each migration once', async (t) => {
   const path = join(testDirectory(t), 'linod.db');
   const stores = await Promise.all([1, 2, 3].map(() => openStore({ path, migrations: [ownMigrations] })));

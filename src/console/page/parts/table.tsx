@@ -1,8 +1,8 @@
 // A table whose headers sort, whose rows can be selected, and which renders only the rows on the screen.
 
 import type { Signal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
-import { useRef } from 'preact/hooks';
+import type { ComponentChildren, VNode } from 'preact';
+import { useMemo, useRef } from 'preact/hooks';
 import { queryValue, setQuery } from '../router.js';
 import { isNarrow } from './screen.js';
 import { useVisibleRows } from './visible-rows.js';
@@ -24,6 +24,7 @@ export interface Column<Row> {
 export interface TableProps<Row> {
   /** What it lists. */
   readonly label: string;
+  /** Define them once, outside of the component: rows are rendered again when they are others. */
   readonly columns: ReadonlyArray<Column<Row>>;
   readonly rows: readonly Row[];
   readonly rowKey: (row: Row) => number | string;
@@ -55,6 +56,7 @@ export function Table<Row>(props: TableProps<Row>) {
     selection,
   } = props;
   const body = useRef<HTMLTableSectionElement>(null);
+  const cachedRow = useRowCache(props);
   const visible = useVisibleRows(body, isLong ? rows.length : null, onView);
   if (rows.length === 0) return <p class="quiet">{empty}</p>;
   const { first, last, rowHeight } = isLong ? visible : { first: 0, last: rows.length, rowHeight: 0 };
@@ -86,25 +88,53 @@ export function Table<Row>(props: TableProps<Row>) {
         </thead>
         <tbody ref={body}>
           <Spacer height={first * rowHeight} />
-          {rows.slice(first, last).map((row, offset) => (
-            <tr
-              key={rowKey(row)}
-              data-row={first + offset}
-              tabIndex={-1}
-              aria-rowindex={isLong ? first + offset + 2 : undefined}
-            >
-              {selection && <Select row={row} {...props} selection={selection} />}
-              {columns.map((column) => (
-                <td key={column.name} class={cellClass(column)}>
-                  {column.cell(row)}
-                </td>
-              ))}
-            </tr>
-          ))}
+          {rows.slice(first, last).map((row, offset) => cachedRow(row, first + offset))}
           <Spacer height={(rows.length - last) * rowHeight} />
         </tbody>
       </table>
     </section>
+  );
+}
+
+/**
+ * Renders rows, and those that were rendered before only when they have changed. While a table scrolls, most of its rows
+ * stay. That needs `columns` which are the same ones each time.
+ */
+function useRowCache<Row>(props: TableProps<Row>): (row: Row, index: number) => VNode {
+  const { columns, selection, rowKey } = props;
+  const cache = useRef(new Map<number | string, { row: Row; index: number; node: VNode }>());
+  // With other columns all rows are others.
+  useMemo(() => cache.current.clear(), [columns, selection]);
+  const rendered: typeof cache.current = new Map();
+  const before = cache.current;
+  cache.current = rendered;
+  return (row, index) => {
+    const key = rowKey(row);
+    const known = before.get(key);
+    const isSame = known !== undefined && known.row === row && known.index === index;
+    const node = isSame ? known.node : <TableRow key={key} table={props} row={row} index={index} />;
+    rendered.set(key, { row, index, node });
+    return node;
+  };
+}
+
+interface TableRowProps<Row> {
+  readonly table: TableProps<Row>;
+  readonly row: Row;
+  readonly index: number;
+}
+
+function TableRow<Row>({ table, row, index }: TableRowProps<Row>) {
+  const { columns, selection, isLong } = table;
+  return (
+    <tr data-row={index} tabIndex={-1} aria-rowindex={isLong ? index + 2 : undefined}>
+      {selection && <Select row={row} {...table} selection={selection} />}
+      {columns.map((column) => (
+        <td key={column.name} class={cellClass(column)}>
+          {column.cell(row)}
+        </td>
+      ))}
+    </tr>
   );
 }
 
