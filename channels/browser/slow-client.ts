@@ -1,4 +1,4 @@
-// What becomes of messages for a client that does not read.
+// What happens to messages for a client that does not read.
 
 import type { Message, Send } from '../application.js';
 import { ClientGoneError } from '../errors.js';
@@ -10,7 +10,7 @@ export type SocketData = string | Uint8Array;
 export interface DropOptions {
   /** Bytes that may wait. Default 1 MiB. */
   readonly maxBytes?: number | undefined;
-  /** Makes the message that tells the client how many were dropped before what it gets next. */
+  /** Makes a message for the client about the dropped ones. The client gets it in their place. */
   readonly announce?: ((dropped: number) => SocketData) | undefined;
 }
 
@@ -86,7 +86,7 @@ export class Outbox {
     else this.#queue.push(last);
   }
 
-  /** Closes it at once, and drops what waits: the close frame is not to stand behind messages that are stuck. */
+  /** Closes it at once, and drops what waits: behind stuck messages, the close frame would not get out. */
   closeNow(code: number, reason: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
