@@ -343,6 +343,10 @@ t.test('a body that two programs would end in two places is refused', async (t) 
       'abc',
     ),
   });
+  await refuses(t, echo, {
+    'an encoding behind an unknown expectation': post('Expect: x\r\nTransfer-Encoding: identity, chunked', chunks),
+  });
+  await takes(t, echo, { 'an unknown expectation': [post('Expect: x\r\nContent-Length: 3', 'abc'), 'POST / abc'] });
   const forms = ['chunked', 'Chunked', 'CHUNKED', '\tchunked', ' chunked '];
   for (const form of forms)
     await takes(t, echo, { 'a body in chunks': [post(`Transfer-Encoding:${form}`, chunks), 'POST / abc'] });
@@ -368,6 +372,16 @@ t.test('a handshake is no way around the rules', async (t) => {
     'HTTP/2': handshake('', undefined, '2.0'),
     'a target of another host': handshake('').replace('GET /', 'GET http://b/'),
   });
+});
+
+t.test('another protocol behind a refused request is not spoken', async (t) => {
+  const { port, seen } = await startEcho(t);
+  const client = await RawClient.connect(t, port);
+  client.write(get('X_A: b').slice(0, -2));
+  await turns(1);
+  client.write(`\r\n${last.replace('close', 'Upgrade\r\nUpgrade: h2c')}`);
+  await client.closed();
+  t.same(seen, []);
 });
 
 t.test('chunks are of one form; a request that is cut by a bad one is not finished', async (t) => {
