@@ -49,7 +49,6 @@ export function readHeaders(request: IncomingMessage): HeaderList | Refusal {
  */
 function problemOf({ headers, httpVersion, url = '/' }: IncomingMessage): Refusal | undefined {
   const { 'transfer-encoding': encoding, 'content-length': length, host } = headers;
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') return refuse('only HTTP/1.1 and 1.0 are spoken here');
   if (encoding !== undefined) {
     if (encoding.toLowerCase() !== 'chunked') return refuse('the transfer-encoding is not "chunked"');
     if (httpVersion === '1.0') return refuse('HTTP/1.0 has no transfer-encoding');

@@ -38,17 +38,24 @@ interface Head {
 export function readConnection(bytes: string): Reading {
   const requests: ReadRequest[] = [];
   for (let at = 0; ; ) {
-    while (bytes.startsWith('\r\n', at)) at += 2;
+    // Empty lines before a request, also of half a line end, are no part of it.
+    while (bytes[at] === '\r' || bytes[at] === '\n') at++;
     const end = bytes.indexOf('\r\n\r\n', at);
     if (end < 0) return { requests, end: isBadStart(bytes.slice(at)) ? 'refused' : 'waits' };
     const head = readHead(bytes.slice(at, end));
     if (head === undefined) return { requests, end: 'refused' };
     const { request, all } = head;
-    const connection = all('connection').flatMap((each) => each.toLowerCase().split(',').map((part) => part.trim()));
+    const connection = all('connection').flatMap((each) =>
+      each
+        .toLowerCase()
+        .split(',')
+        .map((part) => part.trim()),
+    );
     const isUpgrade = connection.includes('upgrade') && all('upgrade').length > 0;
     const [length, encoding] = [all('content-length')[0], all('transfer-encoding')[0]];
     const hasBody = encoding !== undefined || Number(length ?? 0) > 0;
-    if (isUpgrade && (hasBody || (isHandshake(head) && !isGoodHandshake(head)))) return { requests, end: 'refused' };
+    if (isUpgrade && (hasBody || (isHandshake(head) && !isGoodHandshake(head))))
+      return { requests, end: 'refused' };
     if (request.method === 'CONNECT') return { requests, end: 'ended' };
     const expect = request.httpVersion === '1.1' && !isUpgrade ? all('expect').join(', ') : '';
     const isExpected = /(?:^|\W)100-continue(?:$|\W)/i.test(expect);
@@ -59,7 +66,8 @@ export function readConnection(bytes: string): Reading {
     if (after === 'bad') return { requests, end: 'refused' };
     if (after === 'open') return { requests, end: after };
     if (after === 'more' || after > bytes.length) return { requests, end: 'waits' };
-    const isKept = request.httpVersion === '1.1' ? !connection.includes('close') : connection.includes('keep-alive');
+    const isKept =
+      request.httpVersion === '1.1' ? !connection.includes('close') : connection.includes('keep-alive');
     // Node refuses what comes behind the end, and drops the answers that are under way.
     if (!isKept || isExpected) return { requests, end: after < bytes.length ? 'refused' : 'ended' };
     at = after;
@@ -74,13 +82,17 @@ function isBadStart(text: string): boolean {
 
 function readHead(text: string, isCut = false): Head | undefined {
   const [first = '', ...lines] = text.split('\r\n');
-  const [, method = '', target = '', minor = ''] = /^([A-Z-]+) +([\x21-\x7e]+) HTTP\/1\.([01])$/.exec(first) ?? [];
+  const [, method = '', target = '', minor = ''] =
+    /^([A-Z-]+) +([\x21-\x7e]+) HTTP\/1\.([01])$/.exec(first) ?? [];
   if (!METHODS.includes(method)) return undefined;
   const headers: Array<[string, string]> = [];
   for (const line of lines) {
     const colon = line.indexOf(':');
     if (colon < 0) return undefined;
-    const pair: [string, string] = [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')];
+    const pair: [string, string] = [
+      line.slice(0, colon).toLowerCase(),
+      line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, ''),
+    ];
     if (!name.test(pair[0]) || !value.test(pair[1])) return undefined;
     headers.push(pair);
   }
@@ -91,7 +103,8 @@ function readHead(text: string, isCut = false): Head | undefined {
   if (lengths.some((each) => !/^[0-9]{1,15}$/.test(each))) return undefined;
   if (encodings.some((each) => each.toLowerCase() !== 'chunked' || minor === '0')) return undefined;
   if (lengths.length + encodings.length > 1) return undefined;
-  if (!hosts.every((each) => host.test(each)) || (hosts.length === 0 && minor === '1' && !isCut)) return undefined;
+  if (!hosts.every((each) => host.test(each)) || (hosts.length === 0 && minor === '1' && !isCut))
+    return undefined;
   const parts = targetOf(target, hosts[0], method);
   if (parts === undefined) return undefined;
   return { request: { type: 'http', method, httpVersion: `1.${minor}`, headers, ...parts }, all };
@@ -102,7 +115,8 @@ function targetOf(target: string, given: string | undefined, method: string) {
   if (method === 'CONNECT') return { rawPath: '', path: '', queryString: '' };
   const [, named, rest = ''] = /^[a-zA-Z]+:\/\/([^/?]*)(.*)$/.exec(target) ?? [];
   if (named === undefined && !/^[/*]/.test(target)) return undefined;
-  if (named !== undefined && given !== undefined && named.toLowerCase() !== given.toLowerCase()) return undefined;
+  if (named !== undefined && given !== undefined && named.toLowerCase() !== given.toLowerCase())
+    return undefined;
   const [before = '', ...query] = (named === undefined ? target : rest).split('?');
   const rawPath = before === '' ? '/' : before;
   const bytes: number[] = [];
@@ -120,13 +134,17 @@ const isHandshake = ({ request, all }: Head) =>
   request.method === 'GET' && all('upgrade').join(', ').toLowerCase() === 'websocket';
 
 function isGoodHandshake({ request, all }: Head): boolean {
-  const protocols = all('sec-websocket-protocol').join(', ').split(',').map((each) => each.trim());
+  const protocols = all('sec-websocket-protocol')
+    .join(', ')
+    .split(',')
+    .map((each) => each.trim());
   const isOffer = all('sec-websocket-protocol').length > 0;
   return (
     request.httpVersion === '1.1' &&
     /^[+/0-9A-Za-z]{22}==$/.test(all('sec-websocket-key')[0] ?? '') &&
     all('sec-websocket-version').join(', ') === '13' &&
-    (!isOffer || (protocols.every((each) => token.test(each)) && new Set(protocols).size === protocols.length))
+    (!isOffer ||
+      (protocols.every((each) => token.test(each)) && new Set(protocols).size === protocols.length))
   );
 }
 
@@ -150,7 +168,9 @@ function endOfChunks(bytes: string, start: number): number | 'bad' | 'more' | 'o
       const trailers = bytes.indexOf('\r\n\r\n', at);
       if (trailers < 0) return 'more';
       const lines = bytes.slice(at, trailers).split('\r\n');
-      const isGood = lines.every((line) => name.test(line.slice(0, line.indexOf(':'))) && !/[\0\r\n]/.test(line));
+      const isGood = lines.every(
+        (line) => name.test(line.slice(0, line.indexOf(':'))) && !/[\0\r\n]/.test(line),
+      );
       return isGood ? trailers + 4 : 'bad';
     }
   }

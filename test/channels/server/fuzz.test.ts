@@ -33,9 +33,68 @@ const key = 'a key of the fuzzer, long enough for it';
 const times = <T>(low: number, high: number, make: (i: number) => T): T[] =>
   Array.from({ length: random.whole(low, high) }, (_, i) => make(i));
 const byte = () => String.fromCharCode(random.whole(0, 255));
-const hostile = ['\0', '\x0b', '\x0c', '\r', '\n', '\r\n', '\x1c', '\x1d', '\x1e', '\x7f', '\x85', '\xff', ' ', '\t', ':', ';', ',', '=', '"', '_', '%', '\\'];
-const words = ['a', 'chat', 'room', '..', '.', 'constructor', '__proto__', 'toString', '0', '-1', 'NaN', 'null', '{}', '[]', "'", '~', '$&', 'x'.repeat(300)];
-const escapes = ['%20', '%2F', '%00', '%0d%0a', '%C3%B5', '%c3', '%ff', '%ed%a0%80', '%f0%9d%84%9e', '%', '%%', '%4', '%zz', '%u0041', '%ef%bb%bf', '%25'];
+const hostile = [
+  '\0',
+  '\x0b',
+  '\x0c',
+  '\r',
+  '\n',
+  '\r\n',
+  '\x1c',
+  '\x1d',
+  '\x1e',
+  '\x7f',
+  '\x85',
+  '\xff',
+  ' ',
+  '\t',
+  ':',
+  ';',
+  ',',
+  '=',
+  '"',
+  '_',
+  '%',
+  '\\',
+];
+const words = [
+  'a',
+  'chat',
+  'room',
+  '..',
+  '.',
+  'constructor',
+  '__proto__',
+  'toString',
+  '0',
+  '-1',
+  'NaN',
+  'null',
+  '{}',
+  '[]',
+  "'",
+  '~',
+  '$&',
+  'x'.repeat(300),
+];
+const escapes = [
+  '%20',
+  '%2F',
+  '%00',
+  '%0d%0a',
+  '%C3%B5',
+  '%c3',
+  '%ff',
+  '%ed%a0%80',
+  '%f0%9d%84%9e',
+  '%',
+  '%%',
+  '%4',
+  '%zz',
+  '%u0041',
+  '%ef%bb%bf',
+  '%25',
+];
 const text = () => times(0, 4, () => random.pick([...words, ...escapes, '&', '=', ';', '+'])).join('');
 
 function target(host: string): string {
@@ -48,32 +107,57 @@ function target(host: string): string {
 
 /** A session cookie that was signed, or is nearly so. */
 function sessionCookie(): string {
-  const content = Buffer.from(random.pick(['{}', '{"visits":3}', '{"__proto__":{"x":1}}'])).toString('base64url');
+  const content = Buffer.from(random.pick(['{}', '{"visits":3}', '{"__proto__":{"x":1}}'])).toString(
+    'base64url',
+  );
   const signed = `${content}.${random.pick([Math.floor(Date.now() / 1000), 0, 999_999_999_999])}`;
   const signature = createHmac('sha256', key).update(`session=${signed}`).digest('base64url');
-  return random.pick([`${signed}.${signature}`, `${signed}.${signature}A`, `${signed}.`, `..`, `${content}.1.${signature}`, signed]);
+  return random.pick([
+    `${signed}.${signature}`,
+    `${signed}.${signature}A`,
+    `${signed}.`,
+    `..`,
+    `${content}.1.${signature}`,
+    signed,
+  ]);
 }
 
 const cookie = () =>
-  times(0, 5, () => random.pick([`${text()}=${text()}`, `session=${sessionCookie()}`, text(), '=', ';', '"', `a="${text()}"`, letter()])).join(
-    random.pick(['; ', ';', ' ; ', ',']),
-  );
+  times(0, 5, () =>
+    random.pick([
+      `${text()}=${text()}`,
+      `session=${sessionCookie()}`,
+      text(),
+      '=',
+      ';',
+      '"',
+      `a="${text()}"`,
+      letter(),
+    ]),
+  ).join(random.pick(['; ', ';', ' ; ', ',']));
 
 /** A byte that a header may have, nearly always. */
-const letter = () => (random.chance(0.01) ? byte() : random.pick(['\xc3', '\xff', '\x80', '"', '<', '~', '!', '\t', 'z']));
+const letter = () =>
+  random.chance(0.01) ? byte() : random.pick(['\xc3', '\xff', '\x80', '"', '<', '~', '!', '\t', 'z']);
 const anyValue = () => times(0, 8, () => random.pick([text(), letter(), ' ', 'x'])).join('');
 const names = ['X-A', 'x-b', 'Accept', 'constructor', 'x', "!#$%&'*+-.^`|~"];
 const anyName = () => (random.chance(0.01) ? `X-${byte()}` : random.pick(names));
 
 function headers(host: string): string[] {
-  const lines = [random.chance(0.98) ? `Host: ${host}` : random.pick(['', 'Host: a b', `Host: ${anyValue()}`, 'host:'])];
+  const lines = [
+    random.chance(0.98) ? `Host: ${host}` : random.pick(['', 'Host: a b', `Host: ${anyValue()}`, 'host:']),
+  ];
   lines.push(...times(0, 4, () => `${anyName()}:${random.pick([' ', '', '\t', '  '])}${anyValue()}`));
   if (random.chance(0.5)) lines.push(`Cookie: ${cookie()}`);
   if (random.chance(0.1)) lines.push(`Cookie: ${cookie()}`);
-  if (random.chance(0.4)) lines.push(`Origin: ${random.pick(['http://a', 'null', 'http://a.b:1', `http://${text()}`, anyValue(), 'http://[::1]'])}`);
+  if (random.chance(0.6))
+    lines.push(
+      `Origin: ${random.pick(['http://a', 'http://x.a', 'https://sub.a:1', 'null', 'http://a.b:1', `http://${text()}`, anyValue(), 'http://[::1]'])}`,
+    );
   if (random.chance(0.1)) lines.push(`X-Forwarded-For: ${anyValue()}`, `X-Forwarded-Proto: ${anyValue()}`);
   if (random.chance(0.03)) lines.push(`Expect: ${random.pick(['100-continue', 'x'])}`);
-  if (random.chance(0.03)) lines.push(`Connection: ${random.pick(['close', 'keep-alive', 'Upgrade', text()])}`);
+  if (random.chance(0.03))
+    lines.push(`Connection: ${random.pick(['close', 'keep-alive', 'Upgrade', text()])}`);
   return lines.filter((line) => line !== '').sort(() => random.next() - 0.5);
 }
 
@@ -93,17 +177,31 @@ function request(): string {
   const lines = headers(host);
   let body = '';
   if (isSocket) {
-    lines.push('Connection: Upgrade', `Upgrade: ${random.pick(['websocket', 'WebSocket', 'websocket', 'h2c'])}`);
-    lines.push('Sec-WebSocket-Version: 13', `Sec-WebSocket-Key: ${random.pick(['dGhlIHNhbXBsZSBub25jZQ==', 'x'])}`);
-    if (random.chance(0.3)) lines.push(`Sec-WebSocket-Protocol: ${random.pick(['a, b', 'a', 'a,a', text()])}`);
-    if (random.chance(0.2)) lines.push(`Sec-WebSocket-Extensions: ${random.pick(['permessage-deflate', ';;', text()])}`);
+    lines.push(
+      'Connection: Upgrade',
+      `Upgrade: ${random.pick(['websocket', 'WebSocket', 'websocket', 'h2c'])}`,
+    );
+    lines.push(
+      'Sec-WebSocket-Version: 13',
+      `Sec-WebSocket-Key: ${random.pick(['dGhlIHNhbXBsZSBub25jZQ==', 'x'])}`,
+    );
+    if (random.chance(0.3))
+      lines.push(`Sec-WebSocket-Protocol: ${random.pick(['a, b', 'a', 'a,a', text()])}`);
+    if (random.chance(0.2))
+      lines.push(`Sec-WebSocket-Extensions: ${random.pick(['permessage-deflate', ';;', text()])}`);
   } else if (random.chance(0.4)) {
     const content = times(0, 20, byte).join('');
     const isChunked = random.chance(0.5);
-    lines.push(isChunked ? `Transfer-Encoding: ${random.pick(['chunked', 'CHUNKED'])}` : `Content-Length: ${content.length}`);
+    lines.push(
+      isChunked
+        ? `Transfer-Encoding: ${random.pick(['chunked', 'CHUNKED'])}`
+        : `Content-Length: ${content.length}`,
+    );
     body = isChunked ? chunks(content) : content;
   }
-  const method = isSocket ? 'GET' : random.pick(['GET', 'GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'M-SEARCH', 'DELETE']);
+  const method = isSocket
+    ? 'GET'
+    : random.pick(['GET', 'GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'M-SEARCH', 'DELETE']);
   return `${method} ${target(host)} HTTP/1.${random.chance(0.95) ? 1 : 0}\r\n${lines.join('\r\n')}\r\n\r\n${body}`;
 }
 
@@ -152,7 +250,10 @@ function applicationThatNotes(seen: Seen): Application {
     session.visits = Number(session.visits ?? 0) + 1;
     if (scope.type === 'websocket') {
       await receive();
-      await send({ type: 'websocket.accept', subprotocol: (scope as WebsocketScope).subprotocols[0] } as Message);
+      await send({
+        type: 'websocket.accept',
+        subprotocol: (scope as WebsocketScope).subprotocols[0],
+      } as Message);
       for (;;) {
         const message = await receive();
         if (message.type === 'websocket.disconnect') return;
@@ -173,13 +274,28 @@ function applicationThatNotes(seen: Seen): Application {
     rePath(/[^]*/, leaf),
   ]);
   const http = AllowedHosts(cookies(signedSession(routes, { keys: [key] })), ['.a', '[::1]']);
-  const websocket = OriginValidator(http, ['http://a', '.b', 'http://[::1]', '*'].slice(0, random.whole(3, 4)));
+  const websocket = OriginValidator(
+    http,
+    ['http://a', '.b', 'http://[::1]', '*'].slice(0, random.whole(3, 4)),
+  );
   const router = ProtocolTypeRouter({ http, websocket });
   return async (scope, receive, send) => {
-    const { type, client, httpVersion, rawPath, path = '', queryString, headers, ...rest } = scope as HttpScope | WebsocketScope;
+    const {
+      type,
+      client,
+      httpVersion,
+      rawPath,
+      path = '',
+      queryString,
+      headers,
+      ...rest
+    } = scope as HttpScope | WebsocketScope;
     const method = type === 'http' ? (rest as HttpScope).method : 'GET';
     const requests = seen.get(client?.[1] ?? 0) ?? [];
-    seen.set(client?.[1] ?? 0, [...requests, { type, method, httpVersion, rawPath, path, queryString, headers }]);
+    seen.set(client?.[1] ?? 0, [
+      ...requests,
+      { type, method, httpVersion, rawPath, path, queryString, headers },
+    ]);
     await router(scope, receive, send);
   };
 }
@@ -210,35 +326,46 @@ async function tryConnection(t: Test, { port }: RunningServer, seen: Seen, bytes
     await turns(3);
   }
   client.socket.destroy();
-  const statuses = Array.from(client.received.matchAll(/HTTP\/1\.1 (\d{3}) /g), ([, status]) => Number(status));
+  const statuses = Array.from(client.received.matchAll(/HTTP\/1\.1 (\d{3}) /g), ([, status]) =>
+    Number(status),
+  );
   const problems = [
-    statuses.some((status) => status >= 500) && 'a 500',
+    statuses.some((status) => status >= 500 && status !== 505) && 'a 500',
     statuses.includes(408) && 'a 408: the server waits for what is there',
     /\x88.\x03\xf3/s.test(client.received) && 'the code 1011',
     end !== 'open' && !isDeepStrictEqual(given(), requests.slice(0, given().length)) && 'another reading',
     // Before a bad request the answers of others may not have begun.
-    (end === 'ended' || end === 'waits' || end === 'socket') && given().length !== requests.length && 'fewer requests',
+    (end === 'ended' || end === 'waits' || end === 'socket') &&
+      given().length !== requests.length &&
+      'fewer requests',
   ].filter((each) => each !== false);
   if (problems.length > 0)
-    t.fail(problems.join(', '), { facts: JSON.stringify({ bytes, end, statuses, expected: requests, given: given(), seed: random.seed }) });
+    t.fail(problems.join(', '), {
+      facts: JSON.stringify({ bytes, end, statuses, expected: requests, given: given(), seed: random.seed }),
+    });
   count('connections');
   count(end);
   count('requests given', given().length);
   for (const status of statuses) count(`status ${status}`);
 }
 
-t.test(`whatever a client sends, the server stays, and its reading is the documented one (seed ${random.seed})`, async (t) => {
-  const seen: Seen = new Map();
-  const running = await startServer(t, applicationThatNotes(seen), { limits: { maxConnectionsPerAddress: 10_000 } });
-  const endAt = performance.now() + seconds * 1000;
-  while (performance.now() < endAt && t.passing()) {
-    await Promise.all(times(10, 30, () => tryConnection(t, running, seen, connectionBytes())));
-    t.equal(await statusOf(t, running.port, last), 200, 'a plain request is answered');
-    const failed = running.events.filter(({ type }) => /failed|stuck|bad/i.test(type));
-    if (failed.length > 0) t.fail('the application failed', { failed, seed: random.seed });
-    running.events.length = 0;
-    seen.clear();
-  }
-  await until('all sockets are gone', () => running.server.sockets().length === 0);
-  t.comment(JSON.stringify(counts));
-});
+t.test(
+  `whatever a client sends, the server stays, and its reading is the documented one (seed ${random.seed})`,
+  async (t) => {
+    const seen: Seen = new Map();
+    const running = await startServer(t, applicationThatNotes(seen), {
+      limits: { maxConnectionsPerAddress: 10_000 },
+    });
+    const endAt = performance.now() + seconds * 1000;
+    while (performance.now() < endAt && t.passing()) {
+      await Promise.all(times(10, 30, () => tryConnection(t, running, seen, connectionBytes())));
+      t.equal(await statusOf(t, running.port, last), 200, 'a plain request is answered');
+      const failed = running.events.filter(({ type }) => /failed|stuck|bad/i.test(type));
+      if (failed.length > 0) t.fail('the application failed', { failed, seed: random.seed });
+      running.events.length = 0;
+      seen.clear();
+    }
+    await until('all sockets are gone', () => running.server.sockets().length === 0);
+    t.comment(JSON.stringify(counts));
+  },
+);
