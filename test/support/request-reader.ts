@@ -83,7 +83,7 @@ function isBadStart(text: string): boolean {
 function readHead(text: string, isCut = false): Head | undefined {
   const [first = '', ...lines] = text.split('\r\n');
   const [, method = '', target = '', minor = ''] =
-    /^([A-Z-]+) +([\x21-\x7e]+) HTTP\/1\.([01])$/.exec(first) ?? [];
+    /^([A-Z-]+) +([\x21-\x7e]+) +HTTP\/1\.([01])$/.exec(first) ?? [];
   if (!METHODS.includes(method)) return undefined;
   const headers: Array<[string, string]> = [];
   for (const line of lines) {
