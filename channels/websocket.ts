@@ -41,11 +41,10 @@ export abstract class WebsocketConsumer<M extends Message = Message> extends Con
     ...['sendJson', 'receiveJson', 'encodeJson', 'decodeJson'],
   ];
 
-  /** What becomes of messages for a client that does not read. Default `SlowClient.close()`. */
+  /** What becomes of messages for a client that does not read, from `accept` on. Default `SlowClient.close()`. */
   readonly slowClient: SlowClient = SlowClient.close();
 
   #outbox: Outbox | undefined;
-  #isAccepted = false;
 
   /** Called when a client wants to connect. Accepts, or closes to refuse. By default it accepts. */
   async connect(): Promise<void> {
@@ -61,14 +60,14 @@ export abstract class WebsocketConsumer<M extends Message = Message> extends Con
   /** Accepts the socket. */
   async accept(subprotocol?: string, headers?: HeaderList): Promise<void> {
     await super.send({ type: 'websocket.accept', subprotocol, headers } as Message);
-    this.#isAccepted = true;
+    this.#outbox = new Outbox((message) => super.send(message), this.slowClient, this.extension);
   }
 
   /** Sends text or bytes to the client; or, as every consumer's, a message of the protocol. */
   override async send<Out extends Message>(message: Out | SocketData): Promise<void> {
     if (typeof message !== 'string' && !(message instanceof Uint8Array)) return await super.send(message);
-    if (!this.#isAccepted) throw new ProtocolError('expected accept() before send()');
-    const sent = this.#outbox?.put(message);
+    if (this.#outbox === undefined) throw new ProtocolError('expected accept() before send()');
+    const sent = this.#outbox.put(message);
     if (sent !== undefined) await sent;
   }
 
@@ -84,8 +83,8 @@ export abstract class WebsocketConsumer<M extends Message = Message> extends Con
       throw new ProtocolError(
         `a WebSocket cannot be closed with ${code} and a reason of ${reason.length} characters`,
       );
-    if (this.#isAccepted) this.#outbox?.close(code, reason);
-    else await super.send({ type: 'websocket.close', code, reason } as Message);
+    if (this.#outbox === undefined) await super.send({ type: 'websocket.close', code, reason } as Message);
+    else this.#outbox.close(code, reason);
   }
 
   override async run(scope: Scope, receive: Receive, send: Send): Promise<void> {
@@ -106,11 +105,11 @@ export abstract class WebsocketConsumer<M extends Message = Message> extends Con
   }
 
   protected override async tooSlow(): Promise<void> {
-    this.#outbox?.closeNow(1013, 'messages come faster than they are handled');
+    if (this.#outbox === undefined) await this.close().catch(() => undefined);
+    else this.#outbox.closeNow(1013, 'messages come faster than they are handled');
   }
 
   async #open(): Promise<void> {
-    this.#outbox = new Outbox((message) => super.send(message), this.slowClient, this.extension);
     for (const group of this.groups) await this.groupAdd(group);
     try {
       await this.connect();

@@ -1,4 +1,4 @@
-// What consumers of browsers have in common: a channel, groups, and one turn for the messages of both sides.
+// What consumers for browsers have in common: a channel, groups, and one message of client or channel at a time.
 
 import type { Message, Receive, Scope, Send } from '../application.js';
 import { Consumer, type ConsumerOptions } from '../consumer.js';
@@ -7,8 +7,8 @@ import { ConnectionInput } from './connection-input.js';
 import { isConnectionScope, type SocketExtension } from './protocol.js';
 
 /**
- * A consumer on a connection. With a layer it has a channel of its own, `channelName`, unless `ownChannel` is false. The
- * messages of client and channel are handled one at a time. A bad message of the channel is reported and dropped.
+ * A consumer on a connection. With a layer it has a channel of its own, `channelName`, unless `ownChannel` is false. It
+ * handles messages of client and channel one at a time. It reports and drops a bad message of the channel.
  */
 export abstract class ConnectionConsumer<M extends Message = Message> extends Consumer<M> {
   static override readonly reserved: readonly string[] = [
@@ -71,13 +71,13 @@ export abstract class ConnectionConsumer<M extends Message = Message> extends Co
     }
   }
 
-  /** Hands on what the server says, and calls the handler of what comes from the channel. */
+  /** Passes a message of the server to `input`, and one of the channel to its handler. */
   override async dispatch(message: Message): Promise<void> {
     try {
       if (/^(?:websocket|http)\./.test(message.type)) await this.input(message);
       else await super.dispatch(message);
     } catch (error) {
-      // The message that tells of it is on its way.
+      // The disconnect message comes next.
       if (error instanceof ClientGoneError) return;
       const isBad = error instanceof NoHandlerError || error instanceof MalformedMessageError;
       if (!isBad || error.type !== message.type || this.#extension === undefined) throw error;
@@ -85,12 +85,12 @@ export abstract class ConnectionConsumer<M extends Message = Message> extends Co
     }
   }
 
-  /** For what the server knows of this socket; undefined in a test without a server. */
+  /** The server's record of this socket; undefined in a test without a server. */
   protected get extension(): SocketExtension | undefined {
     return this.#extension;
   }
 
-  /** Handles what the server says. */
+  /** Handles a message of the server. */
   protected abstract input(message: Message): Promise<void>;
 
   /** Ends the connection: the consumer cannot keep up with its channel. */

@@ -7,7 +7,7 @@ import type { ChannelLayer } from '../layer.js';
 /** How many messages of the channel may wait for the consumer. */
 const maxWaiting = 1000;
 
-/** Types that only the server says. A peer on the layer who says them is not believed. */
+/** Types of the server. A peer on the layer could forge them. */
 const serverTypes = /^(?:websocket|http|lifespan)\./;
 
 export interface ConnectionInputOptions {
@@ -15,15 +15,15 @@ export interface ConnectionInputOptions {
   readonly receive: Receive;
   readonly layer: ChannelLayer;
   readonly channel: string;
-  /** Told of a message of the channel that is dropped. */
+  /** Called for each bad message of the channel, which is dropped. */
   readonly onBadMessage: (error: Error) => void;
-  /** Told when more messages of the channel wait than may. They are dropped, and it is time to end the connection. */
+  /** Called when more than 1,000 messages of the channel wait. They are dropped; the caller ends the connection. */
   readonly onOverflow: () => void;
 }
 
 /**
- * Hands out messages of both sources in turn. The channel is emptied as messages come, whatever the consumer does, so that
- * it never fills and a group loses nothing in silence; the client is read only when the consumer asks.
+ * Returns messages of both sources in turn. It reads the channel at once, whatever the consumer does, so that the channel
+ * never fills and a group loses no message unseen. It reads the client only when the consumer asks.
  */
 export class ConnectionInput {
   readonly #options: ConnectionInputOptions;
@@ -116,5 +116,8 @@ export class ConnectionInput {
 
 function badMessage(received: Received): Error {
   const type = typeof received.type === 'string' ? received.type : undefined;
-  return new MalformedMessageError(type, new Error('expected a type that is text, and none of the server'));
+  return new MalformedMessageError(
+    type,
+    new Error('expected a type that is a text and not one of the server'),
+  );
 }

@@ -53,7 +53,7 @@ export interface WebsocketScope extends ConnectionScope {
   readonly subprotocols: readonly string[];
 }
 
-/** What a consumer tells the server about its WebSocket, for `sockets()` and for the log. */
+/** What a consumer reports to the server about its WebSocket, for `sockets()` and for the log. */
 export interface SocketExtension {
   /** The groups that the consumer has joined. */
   readonly groups: Set<string>;

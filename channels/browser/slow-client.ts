@@ -1,4 +1,4 @@
-// What becomes of messages for a client that does not read.
+// What happens to messages for a client that does not read.
 
 import type { Message, Send } from '../application.js';
 import { ClientGoneError } from '../errors.js';
@@ -10,7 +10,7 @@ export type SocketData = string | Uint8Array;
 export interface DropOptions {
   /** Bytes that may wait. Default 1 MiB. */
   readonly maxBytes?: number | undefined;
-  /** Makes the message that tells the client how many were dropped before what it gets next. */
+  /** Makes a message for the client about the dropped ones. The client gets it in their place. */
   readonly announce?: ((dropped: number) => SocketData) | undefined;
 }
 
@@ -42,6 +42,8 @@ interface Waiting {
 }
 
 const defaultMaxBytes = 1024 * 1024;
+/** So much may wait for any client, however much waits for others: a burst makes no client slow. */
+const ownBytes = 16 * 1024;
 
 /** The queue of one socket. Messages go straight on while the client reads. */
 export class Outbox {
@@ -49,6 +51,8 @@ export class Outbox {
   readonly #policy: SlowClient;
   readonly #extension: SocketExtension | undefined;
   #queue: Waiting[] = [];
+  /** Those in the queue that have a key. */
+  readonly #keyed: Map<string, Waiting> | undefined;
   #bytes = 0;
   #sending: Promise<void> | undefined;
   #unannounced = 0;
@@ -59,6 +63,7 @@ export class Outbox {
     this.#send = send;
     this.#policy = policy;
     this.#extension = extension;
+    this.#keyed = policy.keyOf && new Map();
   }
 
   /** Sends, queues or drops. Waits for the client only where the policy says so. After `close` it does nothing. */
@@ -81,7 +86,7 @@ export class Outbox {
     else this.#queue.push(last);
   }
 
-  /** Closes it at once, and drops what waits: the close frame is not to stand behind messages that are stuck. */
+  /** Closes it at once, and drops what waits: behind stuck messages, the close frame would not get out. */
   closeNow(code: number, reason: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -114,12 +119,12 @@ export class Outbox {
 
   #next(): Message | undefined {
     const { announce } = this.#policy;
-    if (this.#unannounced > 0 && announce !== undefined && !this.#isClosed) {
+    if (this.#unannounced > 0 && announce !== undefined && this.#queue.length > 0) {
       const data = announce(this.#unannounced);
       this.#unannounced = 0;
       return toMessage(data);
     }
-    const next = this.#queue.shift();
+    const next = this.#shift();
     if (next !== undefined) this.#account(-next.bytes);
     return next?.message;
   }
@@ -127,21 +132,32 @@ export class Outbox {
   #enqueue(message: Message, data: SocketData): void {
     const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
     const key = this.#policy.keyOf?.(data);
-    const older = key === undefined ? undefined : this.#queue.find((each) => each.key === key);
+    const older = key === undefined ? undefined : this.#keyed?.get(key);
     if (older !== undefined) {
       this.#drop(older.bytes);
       older.message = message;
       older.bytes = bytes;
-    } else this.#queue.push({ message, bytes, key });
+    } else {
+      const waiting = { message, bytes, key };
+      this.#queue.push(waiting);
+      if (key !== undefined) this.#keyed?.set(key, waiting);
+    }
     this.#account(bytes);
     if (!this.#isTooFull()) return;
     if (this.#policy.kind === 'close') this.closeNow(1013, 'the client does not read');
-    else while (this.#queue.length > 1 && this.#isTooFull()) this.#drop(this.#queue.shift()?.bytes ?? 0);
+    else while (this.#queue.length > 1 && this.#isTooFull()) this.#drop(this.#shift()?.bytes ?? 0);
+  }
+
+  #shift(): Waiting | undefined {
+    const first = this.#queue.shift();
+    if (first?.key !== undefined) this.#keyed?.delete(first.key);
+    return first;
   }
 
   #isTooFull(): boolean {
     const { maxBytes = defaultMaxBytes } = this.#policy;
-    return this.#bytes > maxBytes || this.#extension?.hasRoom() === false;
+    if (this.#bytes > maxBytes) return true;
+    return this.#bytes > ownBytes && this.#extension?.hasRoom() === false;
   }
 
   #drop(bytes: number): void {

@@ -43,16 +43,18 @@ export function readHeaders(request: IncomingMessage): HeaderList | Refusal {
   return problemOf(request) ?? headers;
 }
 
-/** A body whose length, or a host, that two programs could read differently. Node's parser refuses most already. */
+/**
+ * A body or a host that two programs could read differently. Node's parser refuses a malformed content-length, several of
+ * them, and one beside a transfer-encoding.
+ */
 function problemOf({ headers, httpVersion, url = '/' }: IncomingMessage): Refusal | undefined {
   const { 'transfer-encoding': encoding, 'content-length': length, host } = headers;
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') return refuse('only HTTP/1.1 and 1.0 are spoken here');
   if (encoding !== undefined) {
-    if (length !== undefined) return refuse('there are both content-length and transfer-encoding');
     if (encoding.toLowerCase() !== 'chunked') return refuse('the transfer-encoding is not "chunked"');
     if (httpVersion === '1.0') return refuse('HTTP/1.0 has no transfer-encoding');
   }
-  if (length !== undefined && !/^\d{1,15}$/.test(length)) return refuse('the content-length is no number');
+  // Node takes lengths that other programs cannot hold in a number.
+  if (length !== undefined && !/^\d{1,15}$/.test(length)) return refuse('the content-length is too long');
   if (url.includes('#')) return refuse('the target has a fragment');
   if (host === undefined) return httpVersion === '1.1' ? refuse('there is no host header') : undefined;
   if (!validHost.test(host)) return refuse('the host is malformed');

@@ -5,7 +5,7 @@ import { ChannelsError, NoHandlerError, NoRouteError, ProtocolError } from '../e
 import { asError } from './events.js';
 import { Inbox } from './inbox.js';
 
-/** The application refused to start, with its own words. */
+/** The application refused to start, for the reason that it gave. */
 export class StartupFailedError extends ChannelsError {
   constructor(reason: string) {
     super('CHANNELS_ERR_STARTUP_FAILED', `the application did not start: ${reason || 'it gave no reason'}`);
@@ -21,7 +21,7 @@ export class Lifespan {
   #phase: 'starting' | 'running' | 'stopping' | 'over' = 'starting';
   #answer: ((problem: string | undefined) => void) | undefined;
 
-  /** @param report told when the application fails in its lifespan */
+  /** @param report called when the application fails in its lifespan */
   constructor(report: (error: Error) => void) {
     this.#report = report;
   }
@@ -40,7 +40,7 @@ export class Lifespan {
     if (problem !== undefined) throw new StartupFailedError(problem);
   }
 
-  /** Tells the application to end, and waits until it has. */
+  /** Asks the application to end, and waits for its answer. */
   async stop(): Promise<void> {
     if (this.#phase !== 'running') return;
     this.#phase = 'stopping';
@@ -61,7 +61,7 @@ export class Lifespan {
     try {
       await run();
     } catch (error) {
-      // Most applications have no lifespan; that is how they say it.
+      // Most applications have no lifespan, and answer with one of these errors.
       const isUnknown = error instanceof NoRouteError || error instanceof NoHandlerError;
       if (!isUnknown && this.#phase !== 'over') this.#report(asError(error));
     }

@@ -41,7 +41,7 @@ export interface Listener {
 /**
  * Opens all addresses, or none.
  *
- * @param prepare is handed each server before it listens
+ * @param prepare called with each server before it listens
  * @throws ListenError (`CHANNELS_ERR_LISTEN`), InvalidOptionError
  */
 export async function openListeners(
@@ -55,7 +55,7 @@ export async function openListeners(
       const http = createHttpServer(address, limits);
       let listener: Listener | undefined;
       prepare(http, () => {
-        // A connection may come before `listen` has told this function.
+        // A connection may come before `open` returns.
         listener ??= describe(http, address);
         return listener;
       });
@@ -79,7 +79,7 @@ function addressesOf(listen: ServerOptions['listen'] = '127.0.0.1:8000'): Listen
 }
 
 /**
- * The descriptors that systemd, or whoever speaks its protocol, has opened for this process. They are not handed on to
+ * The descriptors that systemd, or another program with its protocol, has opened for this process. They are not handed on to
  * processes that this one starts.
  *
  * Source: sd_listen_fds(3).
@@ -109,7 +109,7 @@ function createHttpServer(address: ListenAddress, limits: ServerLimits): HttpSer
     tls === undefined
       ? createServer(options)
       : createTlsServer({ ...options, ...tls, handshakeTimeout: limits.headMs });
-  // Node would drop headers beyond a thousand without a word; their bytes are limited.
+  // Node would silently drop headers beyond a thousand. `maxHeaderSize` limits their bytes.
   http.maxHeadersCount = 0;
   return http;
 }

@@ -1,10 +1,10 @@
-// What a server can be told, with defaults and limits.
+// The options of a server, with their defaults.
 
 import type { SecureContextOptions } from 'node:tls';
 import { InvalidOptionError } from '../errors.js';
 import type { ServerEvent } from './events.js';
 
-/** What clients can ask of a server at most. Times are milliseconds. */
+/** The limits of a server. Times are milliseconds. */
 export interface ServerLimits {
   /** The largest WebSocket message, and frame, of a client; a larger one closes with 1009. Default 1 MiB. */
   readonly maxMessageBytes: number;
@@ -36,7 +36,7 @@ export interface ServerLimits {
   readonly maxQueuedBytes: number;
 }
 
-/** The limits of a server that is told nothing else. */
+/** The limits where none are given. */
 export const defaultLimits: ServerLimits = Object.freeze({
   maxMessageBytes: 1024 * 1024,
   maxHeaderBytes: 16 * 1024,

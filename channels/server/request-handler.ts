@@ -94,7 +94,7 @@ export class RequestHandler {
   onUpgrade(listener: Listener, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const before = this.#current.get(socket);
     this.#upgraded.add(socket);
-    if (before !== undefined && !before.closed) socket.destroy();
+    if (!socket.writable || before?.closed === false) socket.destroy();
     else if (asksForWebSocket(request)) void this.#openSocket(listener, request, socket, head);
     // Node reads no body after an upgrade. Without a body, the answer may be in HTTP.
     else if (hasBody(request))

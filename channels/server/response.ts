@@ -1,7 +1,7 @@
 // An HTTP response as an application sends it: one start, then parts of the body, at the pace of the client.
 
 import { once } from 'node:events';
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Message } from '../application.js';
 import type { HeaderList } from '../browser/protocol.js';
@@ -157,10 +157,12 @@ export function readHeaderList(message: Message): string[] {
     throw new ProtocolError(`expected headers of ${message.type} to be a list of pairs of texts`);
   const list: string[] = [];
   for (const [name, value] of headers) {
-    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name))
-      throw new ProtocolError(`a header has the name ${JSON.stringify(name)}`);
-    if (/[^\t\x20-\x7e\x80-\xff]/.test(value))
-      throw new ProtocolError(`header ${name} has a line break, a control character or one beyond latin1`);
+    try {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+    } catch (error) {
+      throw new ProtocolError(`a header of ${message.type} is malformed: ${String(error)}`, { cause: error });
+    }
     list.push(name, value);
   }
   return list;

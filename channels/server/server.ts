@@ -141,7 +141,9 @@ class ProtocolServer implements Server {
     http.on('error', (error) => {
       if (http.listening) this.#report({ type: 'listenerFailed', address: listener().address, error });
     });
-    http.on('request', (request, response) => this.#handler.onRequest(listener(), request, response));
+    // Node would answer an unknown expectation itself, whatever else is wrong with the request.
+    for (const event of ['request', 'checkExpectation'])
+      http.on(event, (request, response) => this.#handler.onRequest(listener(), request, response));
     http.on('checkContinue', (request, response) =>
       this.#handler.onRequest(listener(), request, response, () => response.writeContinue()),
     );

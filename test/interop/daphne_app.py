@@ -24,7 +24,18 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer, AsyncWebsocke
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import OriginValidator
 from channels.sessions import CookieMiddleware
+from daphne.ws_protocol import WebSocketFactory
 from django.urls import path, re_path
+
+set_protocol_options = WebSocketFactory.setProtocolOptions
+
+
+def set_patient_options(self, **options):
+    """On a busy machine a client may take longer than a second to answer a close frame."""
+    set_protocol_options(self, **options, closeHandshakeTimeout=60)
+
+
+WebSocketFactory.setProtocolOptions = set_patient_options
 
 
 def plain(value):

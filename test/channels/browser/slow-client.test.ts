@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { Outbox } from '../../../channels/browser/slow-client.js';
 import {
   Consumer,
   type Handlers,
@@ -22,11 +23,17 @@ const bytes = 40_000;
 /** Sends each item of a group to its client as `N:` and a long text. */
 class Feed extends WebsocketConsumer<Item> implements Handlers<Item> {
   override readonly groups = ['feed'];
-  override readonly slowClient: SlowClient;
+  override slowClient = SlowClient.close();
+  readonly #chosen: SlowClient;
 
-  constructor(layer: InMemoryChannelLayer, slowClient: SlowClient) {
+  constructor(layer: InMemoryChannelLayer, chosen: SlowClient) {
     super({ layer });
-    this.slowClient = slowClient;
+    this.#chosen = chosen;
+  }
+
+  override async connect() {
+    this.slowClient = this.#chosen;
+    await this.accept();
   }
 
   async feedItem({ n }: Item) {
@@ -120,4 +127,50 @@ t.test('the queues of all sockets together are limited', async (t) => {
   const { slow } = await stall(t, SlowClient.close({ maxBytes: 1e9 }), { maxQueuedBytes: bytes * 10 });
   slow.wire.resume();
   t.equal((await slow.isClosed()).code, 1013);
+});
+
+/** An outbox whose client reads nothing until `read`. */
+function stalledOutbox(policy: SlowClient, hasRoom = true) {
+  let read: () => void = () => undefined;
+  const isReading = new Promise<void>((resolve) => {
+    read = resolve;
+  });
+  const sent: unknown[] = [];
+  const send = async (message: Message) => {
+    await isReading;
+    sent.push(Reflect.get(message, 'text') ?? Reflect.get(message, 'code'));
+  };
+  const extension = {
+    ...{ groups: new Set<string>(), dropped: 0, queuedBytes: 0 },
+    ...{ hasRoom: () => hasRoom, report: () => undefined },
+  };
+  return { outbox: new Outbox(send, policy, extension), sent, read };
+}
+
+t.test('what was dropped before the consumer closes the socket is announced', async (t) => {
+  const { outbox, sent, read } = stalledOutbox(SlowClient.dropOldest({ announce, maxBytes: 3 }));
+  for (const text of ['one', 'two', 'six']) await outbox.put(text);
+  outbox.close(4000, '');
+  read();
+  await outbox.flushed();
+  t.same(sent, ['one', 'dropped 1', 'six', 4000]);
+});
+
+t.test('a burst closes no client while others fill the queues of the server', async (t) => {
+  const { outbox, sent, read } = stalledOutbox(SlowClient.close(), false);
+  for (let i = 0; i < 10; i++) await outbox.put('x'.repeat(1000));
+  read();
+  await outbox.flushed();
+  t.equal(sent.length, 10);
+});
+
+t.test('with latestBy the latest of ten thousand keys waits, each in its turn', async (t) => {
+  const keyOf = (data: unknown) => String(data).split(' ')[0];
+  const { outbox, sent, read } = stalledOutbox(SlowClient.latestBy(keyOf));
+  await outbox.put('first');
+  for (const round of ['a', 'b', 'c'])
+    for (let key = 0; key < 10_000; key++) await outbox.put(`${key} ${round}`);
+  read();
+  await outbox.flushed();
+  t.same(sent, ['first', ...Array.from({ length: 10_000 }, (_, key) => `${key} c`)]);
 });

@@ -140,13 +140,12 @@ t.test('requests that are well formed are answered, those that are not are refus
     'all of the server': ['OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', 'OPTIONS * '],
   });
   t.equal((await exchange(t, echo, get('Expect: 100-continue'))).got[0], 200, 'there is no body to wait for');
+  for (const head of ['GET /', 'GET / HTTP/2.0\r\nHost: a', 'GET / HTTP/0.9\r\nHost: a'])
+    t.same(await exchange(t, echo, `${head}\r\n\r\n`), { got: [505], saw: [] }, head);
   await refuses(t, echo, {
     'no version': 'GET / \r\n\r\n',
-    'no version and no blank': 'GET /\r\n\r\n',
     'a version that is none': 'GET / HTTP/9.9\r\nHost: a\r\n\r\n',
-    'HTTP/2': 'GET / HTTP/2.0\r\nHost: a\r\n\r\n',
     'the preface of HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
-    'HTTP/0.9': 'GET / HTTP/0.9\r\nHost: a\r\n\r\n',
     'HTTP/1.2': 'GET / HTTP/1.2\r\nHost: a\r\n\r\n',
     'a version in lower case': 'GET / http/1.1\r\nHost: a\r\n\r\n',
     'a version of three digits': 'GET / HTTP/01.1\r\nHost: a\r\n\r\n',
@@ -343,6 +342,15 @@ t.test('a body that two programs would end in two places is refused', async (t) 
       'abc',
     ),
   });
+  await refuses(t, echo, {
+    'an encoding behind an unknown expectation': post(
+      'Expect: x\r\nTransfer-Encoding: identity, chunked',
+      chunks,
+    ),
+  });
+  await takes(t, echo, {
+    'an unknown expectation': [post('Expect: x\r\nContent-Length: 3', 'abc'), 'POST / abc'],
+  });
   const forms = ['chunked', 'Chunked', 'CHUNKED', '\tchunked', ' chunked '];
   for (const form of forms)
     await takes(t, echo, { 'a body in chunks': [post(`Transfer-Encoding:${form}`, chunks), 'POST / abc'] });
@@ -368,6 +376,16 @@ t.test('a handshake is no way around the rules', async (t) => {
     'HTTP/2': handshake('', undefined, '2.0'),
     'a target of another host': handshake('').replace('GET /', 'GET http://b/'),
   });
+});
+
+t.test('another protocol behind a refused request is not spoken', async (t) => {
+  const { port, seen } = await startEcho(t);
+  const client = await RawClient.connect(t, port);
+  client.write(get('X_A: b').slice(0, -2));
+  await turns(1);
+  client.write(`\r\n${last.replace('close', 'Upgrade\r\nUpgrade: h2c')}`);
+  await client.closed();
+  t.same(seen, []);
 });
 
 t.test('chunks are of one form; a request that is cut by a bad one is not finished', async (t) => {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import t, { type Test } from 'tap';
 import type { Application, Message, WebsocketDisconnect } from '../../../channels/index.js';
 import { defaultLimits } from '../../../channels/server/index.js';
@@ -50,8 +51,9 @@ t.test('a message and a frame of 1 MiB pass, a larger one closes with 1009', asy
 
 t.test('headers of more than 16 kB are answered with 431', async (t) => {
   const { port } = await startServer(t, application);
-  t.equal(await statusOf(t, port, get.replace('a\r\n\r\n', `a\r\nX: ${'y'.repeat(15_000)}\r\n\r\n`)), 200);
-  t.equal(await statusOf(t, port, get.replace('a\r\n\r\n', `a\r\nX: ${'y'.repeat(17_000)}\r\n\r\n`)), 431);
+  const withHeader = (bytes: number) => get.replace('a\r\n\r\n', `a\r\nX: ${'y'.repeat(bytes)}\r\n\r\n`);
+  t.equal(await statusOf(t, port, withHeader(16_300)), 200);
+  t.equal(await statusOf(t, port, withHeader(16_400)), 431);
 });
 
 t.test('an application that does not accept in time is answered for with 503', async (t) => {
@@ -163,6 +165,10 @@ t.test('a socket that sends too many messages or pings in a second is closed wit
   const flood = (act: (client: SocketClient) => void) => (client: SocketClient) => {
     for (let i = 0; i < 20; i++) act(client);
   };
+  const calm = await SocketClient.open(t, wsUrl);
+  for (let i = 0; i < 5; i++) calm.wire.send('x');
+  t.equal((await calm.hasMessages(5)).length, 5);
+  t.equal(calm.closed, undefined);
   t.equal(
     await closeCode(
       t,
@@ -191,6 +197,16 @@ t.test('messages are compressed only where that is asked for, and then bounded a
   t.equal((await client.hasMessages(1))[0]?.length, 100_000);
   client.wire.send('x'.repeat(2 * 1024 * 1024));
   t.equal((await client.isClosed()).code, 1009, 'a small message that unpacks to a large one');
+});
+
+t.test('the guide lists every limit with its default', async (t) => {
+  const guide = await readFile('docs/guides/server.md', 'utf8');
+  const rows = guide.matchAll(/^\| ((?:`\w+`(?:, )?)+) \| ([\d, ]+) \|/gm);
+  const listed = Array.from(rows, ([, names = '', numbers = '']) => {
+    const values = numbers.split(', ').map((number) => Number(number.replaceAll(',', '')));
+    return Array.from(names.matchAll(/\w+/g), ([name], i) => [name, values[i]]);
+  });
+  t.same(Object.fromEntries(listed.flat()), defaultLimits);
 });
 
 t.test('a limit that is unknown, or no number, is refused', async (t) => {
