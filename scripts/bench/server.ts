@@ -18,6 +18,8 @@ import { flush, freePort, python, saysOf, startRedis } from './servers.js';
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
+const names = { bare: 'bare Node', daphne: 'daphne', uvicorn: 'uvicorn', socketIo: 'Socket.IO' } as const;
+
 const rows: readonly Row[] = [
   ...['linodRaw', 'linod'].map(
     (name): Row => ({
@@ -54,6 +56,21 @@ const rows: readonly Row[] = [
         { name: 'daphne', number: 'group.daphne.perSecond', aim: ['≥', 10] },
         { name: 'Socket.IO', number: 'group.socketIo.perSecond', aim: ['≥', 1] },
       ],
+    }),
+  ),
+  ...(
+    [
+      ['small GET, 50 connections, HttpConsumer', 'http', 'linod', ['bare', 'daphne', 'uvicorn']],
+      ['WebSocket echo, 100 in flight, WebsocketConsumer', 'echo-100', 'linod', ['bare', 'daphne']],
+      ['group of 1,000 sockets, SQLite', 'group', 'linodSQLite', ['bare', 'daphne', 'socketIo']],
+      ['group of 1,000 sockets, Redis', 'group', 'linodRedis', ['bare', 'daphne', 'socketIo']],
+    ] as const
+  ).map(
+    ([work, key, ours, peers]): Row => ({
+      work: `${work}: CPU of the servers a message`,
+      number: `${key}.${ours}.serverCpuUs`,
+      unit: 'µs',
+      beside: peers.map((peer) => ({ name: names[peer], number: `${key}.${peer}.serverCpuUs` })),
     }),
   ),
   {
