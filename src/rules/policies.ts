@@ -3,7 +3,7 @@
 // A procedure suggests them, a rule overrides them one by one. One list here; the procedure's check, the
 // rule's columns, the words of `linod rule N set` and the tables of the documentation come from it.
 
-import { durationRule, type GivenDurations, inUnitOf } from '../base/duration.js';
+import { durationRule, type GivenDurations, inUnitOf, parseDuration } from '../base/duration.js';
 import { suggestion } from '../base/errors.js';
 import { excludedRule, isExcludedList, wrongEntry } from '../recurrence/exclusions.js';
 
@@ -74,6 +74,11 @@ export interface Policies {
   readonly onExcluded: 'skip' | 'postpone';
   /** The rule is due whenever a run of that other one is done, and at no other time. */
   readonly runAfter: string;
+  /**
+   * When no run has been done for so long, an alarm is raised, whatever the cause; empty for none. See
+   * [Alarms](../guides/alarms.md).
+   */
+  readonly mustSucceedWithin: string;
 }
 
 export type PolicyName = keyof Policies;
@@ -186,7 +191,22 @@ export const policies: { readonly [K in PolicyName]: PolicyDefinition<Policies[K
     none: '',
     isAllowed: (value): value is string => typeof value === 'string' && value.length <= 200,
   },
+  mustSucceedWithin: {
+    kind: 'text',
+    column: 'must_succeed_within',
+    default: '',
+    allowed: `${durationRule}, from 1s to 400d`,
+    none: '',
+    isAllowed: (value): value is string =>
+      typeof value === 'string' && (value === '' || mustSucceedMs(value) !== null),
+  },
 };
+
+/** The policy `mustSucceedWithin` in ms; null for none, or a text that is no such time. */
+export function mustSucceedMs(within: string): number | null {
+  const ms = parseDuration(within) ?? 0;
+  return ms >= 1000 && ms <= 400 * 86_400_000 ? ms : null;
+}
 
 export const policyNames: readonly PolicyName[] = Object.keys(policies).filter(isPolicyName);
 

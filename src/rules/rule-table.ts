@@ -8,6 +8,7 @@ import { type ChangeWay, signChanges } from './changes/sign-changes.js';
 import { checkFollows, followedBy, unknownRule } from './find-rule.js';
 import { leftUndone, missedSince, type RuleEntry, writeEntries } from './ledger.js';
 import { lateAfterMs } from './ledger-entry.js';
+import { mustSucceedMs } from './policies.js';
 import type { Procedure } from './procedure.js';
 import type { Reason } from './reasons.js';
 import { JobRule } from './rule.js';
@@ -227,7 +228,26 @@ export class RuleTable {
     const { priority, group } = rule.policies;
     const follows = await followedBy(tx, rule);
     const columns = { due_priority: priority, due_group: group, follows_rule_id: follows };
+    await this.#watchSuccess(tx, rule);
     await this.setDue(tx, rule, since, due, columns);
+  }
+
+  /** The time for a success begins when somebody begins to wait for one. */
+  async #watchSuccess(
+    tx: Kysely<Database>,
+    { id, cancelledBy, removedAt, policies }: JobRule,
+  ): Promise<void> {
+    // A person who cancels a rule waits for nothing; a rule that a failure has cancelled is waited for.
+    const isWatched = cancelledBy !== 'person' && removedAt === null;
+    const within = isWatched ? mustSucceedMs(policies.mustSucceedWithin) : null;
+    const now = this.clock.now();
+    const since = sql<number>`case when must_succeed_ms is null then cast(${now} as bigint) else succeeded_at end`;
+    await tx
+      .updateTable('job_rules')
+      .set({ must_succeed_ms: within, succeeded_at: within === null ? null : since })
+      .where('id', '=', id)
+      .$if(within === null, (query) => query.where('must_succeed_ms', 'is not', null))
+      .execute();
   }
 
   /** Writes when a rule is due next. What the ledger says of times to come was said of the rule as it was. */

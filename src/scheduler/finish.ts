@@ -82,6 +82,7 @@ export class Ends {
     const mine = await this.#writeOutcomes(tx, some);
     const done = some.filter(({ job, outcome }) => mine.has(job.id) && outcome.status === 'done');
     const wakes = await this.#wakeFollowers(tx, done);
+    await this.#noteSuccess(tx, done);
     const ended: Ended[] = [];
     /** Rules whose failure count was reset here and that have not failed since. */
     const resetRules = new Set<number>();
@@ -154,6 +155,19 @@ export class Ends {
       .where('next_due_at', 'is', null)
       .executeTakeFirst();
     return updated.numUpdatedRows > 0n;
+  }
+
+  /** For the alarm of rules that have to succeed within a time. */
+  async #noteSuccess(tx: Kysely<Database>, done: readonly Waiting[]): Promise<void> {
+    const watched = done.filter(({ rule }) => rule.policies.mustSucceedWithin !== '');
+    if (watched.length === 0) return;
+    const ids = [...new Set(watched.map(({ rule }) => rule.id))];
+    await tx
+      .updateTable('job_rules')
+      .set({ succeeded_at: this.#rules.clock.now() })
+      .where('id', 'in', idList(tx, ids))
+      .where('must_succeed_ms', 'is not', null)
+      .execute();
   }
 
   /** Retries, cancels the rule, or continues, as the rule says. */

@@ -296,6 +296,76 @@ export const consoleIndexes = [
   'index console_secrets_expiry on console_secrets (expires_at)',
 ] as const;
 
+/** Columns of `job_rules` that the third migration adds. */
+export const operationsRuleColumns = {
+  /** A policy: see policies.ts. */
+  must_succeed_within: 'text',
+} as const;
+
+/** All columns that it adds. Only those above are in the history of a rule. */
+export const operationsJobRules = {
+  ...operationsRuleColumns,
+  /** The same in ms, as it counts for the rule now. Null: nobody waits for a success. */
+  must_succeed_ms: 'integer',
+  /** The last success, or when the rule or that field was made. */
+  succeeded_at: 'integer',
+} as const;
+
+/** The tables of the third migration. */
+export const operationsTables = {
+  /** One row an incident. */
+  alarms: {
+    id: 'id',
+    /** See alarms/kinds.ts. */
+    kind: 'text not null',
+    /** What it is about, such as a rule or a worker: of one kind and subject, one incident is open. */
+    subject: 'text not null',
+    text: 'text not null',
+    rule_id: 'integer',
+    raised_at: 'integer not null',
+    /** When it happened last, of what is no state but happens. */
+    seen_at: 'integer not null',
+    cleared_at: 'integer',
+    /** When its message was queued; null while it is silenced. */
+    announced_at: 'integer',
+    acknowledged_at: 'integer',
+    acknowledged_by: 'text',
+  },
+
+  /** One row for each message about an incident and each way of delivery. */
+  alarm_deliveries: {
+    id: 'id',
+    alarm_id: 'integer not null references alarms (id) on delete cascade',
+    /** mail, webhook, command */
+    way: 'text not null',
+    /** raised, cleared */
+    state: 'text not null',
+    attempts: 'integer not null default 0',
+    next_at: 'integer not null',
+    /** When it was delivered or given up. */
+    done_at: 'integer',
+    /** What the other side said last. */
+    answer: 'text',
+  },
+
+  alarm_silences: {
+    id: 'id',
+    kind: 'text not null',
+    /** Null for all of the kind. */
+    subject: 'text',
+    until: 'integer not null',
+    silenced_by: 'text not null',
+  },
+} as const;
+
+export const operationsIndexes = [
+  'unique index alarms_open on alarms (kind, subject) where cleared_at is null',
+  'index alarms_cleared on alarms (cleared_at)',
+  'index alarm_deliveries_open on alarm_deliveries (next_at) where done_at is null',
+  'index alarm_deliveries_alarm on alarm_deliveries (alarm_id)',
+  "index jobs_lost on jobs (rule_id, id) where status = 'lost'",
+] as const;
+
 /** The unique indexes guarantee one job for each (rule, due time), and for each request. */
 export const indexes = [
   'index job_rules_seqno on job_rules (seqno, id)',
@@ -320,7 +390,9 @@ type Column<C extends string> = C extends 'id' | `${string} default ${string}`
   : C extends `${string} not null${string}`
     ? Value<C>
     : Value<C> | null;
-type Tables = typeof tables & typeof consoleTables;
+type Tables = typeof tables &
+  typeof consoleTables &
+  typeof operationsTables & { readonly job_rules: typeof operationsJobRules };
 
 /** The tables of a site's database, for Kysely. */
 export type Database = {
@@ -333,3 +405,5 @@ export type DecisionRow = Selectable<Database['decisions']>;
 export type RuleChangeRow = Selectable<Database['rule_changes']>;
 export type JobLineRow = Selectable<Database['job_lines']>;
 export type WorkerRow = Selectable<Database['workers']>;
+export type AlarmRow = Selectable<Database['alarms']>;
+export type AlarmDeliveryRow = Selectable<Database['alarm_deliveries']>;

@@ -3,8 +3,12 @@
 import { type MigrationSet, NewerDatabaseError, versionOf } from '../migrate.js';
 import { firstRelease } from './0001-tables.js';
 import { consoleMigration } from './0002-console.js';
+import { operations } from './0003-operations.js';
 
-export const ownMigrations: MigrationSet = { owner: 'linod', migrations: [firstRelease, consoleMigration] };
+export const ownMigrations: MigrationSet = {
+  owner: 'linod',
+  migrations: [firstRelease, consoleMigration, operations],
+};
 
 const knownVersion = Math.max(...ownMigrations.migrations.map(versionOf));
 

@@ -18,12 +18,32 @@ export async function createTriggers(db: Kysely<AnyTables>, fields: readonly str
   for (const statement of statements) await sql.raw(statement).execute(db);
 }
 
+/** Records the changes of other columns from now on. @param fields all that are recorded */
+export async function recordChangesOf(db: Kysely<AnyTables>, fields: readonly string[]): Promise<void> {
+  const drop =
+    dialectOf(db) === 'postgres'
+      ? ['drop trigger linod_changed on job_rules', 'drop function linod_rule_changed()']
+      : ['drop trigger job_rules_changed'];
+  const create = dialectOf(db) === 'postgres' ? changesOnPostgres(fields) : changesOnSqlite(fields);
+  for (const statement of [...drop, ...create]) await sql.raw(statement).execute(db);
+}
+
+const sqliteSyntax: TriggerSyntax = {
+  differs: 'is not',
+  now: "cast((julianday('now') - 2440587.5) * 86400000 as integer)",
+  by: 'null',
+};
+
 function onSqlite(fields: readonly string[]): string[] {
-  const record = recordChanges(fields, {
-    differs: 'is not',
-    now: "cast((julianday('now') - 2440587.5) * 86400000 as integer)",
-    by: 'null',
-  });
+  const { creation } = recordChanges(fields, sqliteSyntax);
+  return [
+    ...changesOnSqlite(fields),
+    `create trigger job_rules_created after insert on job_rules begin ${creation}; end`,
+  ];
+}
+
+function changesOnSqlite(fields: readonly string[]): string[] {
+  const record = recordChanges(fields, sqliteSyntax);
   return [
     `create trigger job_rules_changed after update of ${fields} on job_rules when ${record.isChanged}
     begin
@@ -32,19 +52,20 @@ function onSqlite(fields: readonly string[]): string[] {
         next_due_at = case when cancelled_at is null and removed_at is null then next_due_at end
       where id = new.id;
     end`,
-    `create trigger job_rules_created after insert on job_rules begin ${record.creation}; end`,
   ];
 }
 
-function onPostgres(fields: readonly string[]): string[] {
-  const record = recordChanges(fields, {
-    differs: 'is distinct from',
-    now: 'cast(extract(epoch from clock_timestamp()) * 1000 as bigint)',
-    by: 'session_user',
-  });
-  // Fixes today's search path: a person who changes a rule by hand may have another one.
-  const begin = 'returns trigger language plpgsql set search_path from current as $$ begin';
-  const notify = (table: string) => `perform pg_notify('${notifyChannel}', ${table});`;
+const postgresSyntax: TriggerSyntax = {
+  differs: 'is distinct from',
+  now: 'cast(extract(epoch from clock_timestamp()) * 1000 as bigint)',
+  by: 'session_user',
+};
+// Fixes today's search path: a person who changes a rule by hand may have another one.
+const begin = 'returns trigger language plpgsql set search_path from current as $$ begin';
+const notify = (table: string) => `perform pg_notify('${notifyChannel}', ${table});`;
+
+function changesOnPostgres(fields: readonly string[]): string[] {
+  const record = recordChanges(fields, postgresSyntax);
   return [
     `create function linod_rule_changed() ${begin}
       ${record.fields};
@@ -55,6 +76,13 @@ function onPostgres(fields: readonly string[]): string[] {
     end $$`,
     `create trigger linod_changed before update of ${fields} on job_rules for each row
       when (${record.isChanged}) execute function linod_rule_changed()`,
+  ];
+}
+
+function onPostgres(fields: readonly string[]): string[] {
+  const record = recordChanges(fields, postgresSyntax);
+  return [
+    ...changesOnPostgres(fields),
     `create function linod_rule_created() ${begin}
       ${record.creation};
       ${notify("'rule_changes'")}

@@ -14,6 +14,8 @@ const derived = [
   'due_group',
   'follows_rule_id',
   'revision',
+  'must_succeed_ms',
+  'succeeded_at',
 ];
 
 async function revision(bench: Bench, id = 1): Promise<number> {
