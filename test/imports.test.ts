@@ -42,6 +42,7 @@ const order: ReadonlyArray<readonly string[]> = [
   ['consumers', 'insight'],
   ['http'],
   ['console'],
+  ['backup', 'doctor'],
   ['daemon'],
   ['testing'],
   ['commands'],

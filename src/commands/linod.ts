@@ -2,6 +2,9 @@
 
 import { Command } from 'commander';
 import { version } from '../base/version.js';
+import { backupCommand } from './backup/backup.js';
+import { moveCommand } from './backup/move.js';
+import { restoreCommand } from './backup/restore.js';
 import { channelsCommand } from './channels/channels.js';
 import { consoleCommand } from './console/console.js';
 import { initCommand } from './init.js';
@@ -63,6 +66,9 @@ Example:
     channelsCommand(),
     socketsCommand(),
     migrateCommand(),
+    backupCommand(),
+    restoreCommand(),
+    moveCommand(),
     ...more,
   ]) {
     program.addCommand(command);

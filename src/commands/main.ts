@@ -9,7 +9,7 @@ import { actAsOwner } from '../base/file-rights.js';
 import type { SiteConfig } from '../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
-import { nodeProblem } from './node-version.js';
+import { nodeProblem } from '../base/node-version.js';
 import { say, styled } from './views/output.js';
 
 /** 0 done, 1 failed, 2 used wrongly or badly configured, 3 a check found something. */

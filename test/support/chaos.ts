@@ -39,7 +39,7 @@ export interface ChaosResult {
 }
 
 /** Rules from every second up, with all ways to deal with runs that are late or overlap. Each start is written to a file. */
-const procedures = (rules: number): string => `import { scheduleOften } from 'linod';
+export const chaosProcedures = (rules: number): string => `import { scheduleOften } from 'linod';
 import { appendFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 
@@ -74,7 +74,7 @@ export async function chaos(t: Test, options: ChaosOptions): Promise<ChaosResult
   const site = new LiveSite(t, {
     maxJobs: 60,
     ...(server === undefined ? {} : { databaseUrl: await server.createDatabase() }),
-    files: { 'procedures/chaos.ts': procedures(rules), 'starts.txt': '' },
+    files: { 'procedures/chaos.ts': chaosProcedures(rules), 'starts.txt': '' },
   });
   const done: Record<string, number> = {};
   const count = (what: string) => {
@@ -120,7 +120,7 @@ export async function chaos(t: Test, options: ChaosOptions): Promise<ChaosResult
 }
 
 /** Lets one worker catch up. @returns an instant up to which everything is decided */
-async function calm(site: LiveSite): Promise<number> {
+export async function calm(site: LiveSite): Promise<number> {
   const worker = await site.startWorker('--initiate', '--grace', '10');
   const until = Date.now();
   const { db } = await site.store();
@@ -136,7 +136,7 @@ async function calm(site: LiveSite): Promise<number> {
   return until;
 }
 
-async function examine(site: LiveSite, until: number): Promise<Omit<ChaosResult, 'done'>> {
+export async function examine(site: LiveSite, until: number): Promise<Omit<ChaosResult, 'done'>> {
   const store = await site.store();
   const loaded = await loadSite(site.directory, { environment: {} });
   const { rules } = await openTasks({ site: loaded, store });

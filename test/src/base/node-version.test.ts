@@ -1,5 +1,5 @@
 import t from 'tap';
-import { nodeProblem } from '../../../src/commands/node-version.js';
+import { nodeProblem } from '../../../src/base/node-version.js';
 
 t.test('versions of Node.js that abort are named with those that work', async (t) => {
   for (const version of ['24.19.0', '24.20.0', '24.21.1']) {

@@ -1,0 +1,68 @@
+// linod move: copies a site to another database or channel layer.
+
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { type CopiedChannel, moveDatabase, moveLayer } from '../../backup/move.js';
+import { UsageError } from '../../base/errors.js';
+import { hidePassword } from '../../base/hide-password.js';
+import type { SiteConfig } from '../../site/settings.js';
+import { loadSite } from '../../site/site.js';
+import { type SiteJsonFlags, siteCommand, withSiteStore } from '../main.js';
+import { ProgressLine, print, printJson, printTable, say } from '../views/output.js';
+
+interface MoveFlags extends SiteJsonFlags {
+  readonly database?: string;
+  readonly layer?: string;
+}
+
+export function moveCommand(): Command {
+  return siteCommand(
+    'move',
+    'copy the site to another database or channel layer, and compare both',
+    `The source keeps everything. Put the lines that are printed into the configuration to use the copy. Messages for
+single processes are not copied, and dead letters stay in the source.
+
+Exit codes: 0 done; 1 failed: the target is as it was; 2 refused: a worker runs, or the target is not empty.
+
+Example:
+  $ linod move --database postgres://shop@db.example.org/shop --layer redis://redis.example.org`,
+  )
+    .option('--database <url>', 'the new database: sqlite:PATH or postgres://…')
+    .option('--layer <url>', 'the new channel layer: sqlite:PATH or redis://…')
+    .action(async (flags: MoveFlags) => {
+      const { database, layer } = flags;
+      if (database === undefined && layer === undefined)
+        throw new UsageError('expected --database or --layer');
+      await withSiteStore(flags, async ({ site, store }) => {
+        const settings: SiteConfig = {
+          ...(database === undefined ? {} : { databaseUrl: database }),
+          ...(layer === undefined ? {} : { channelLayer: layer }),
+        };
+        const target = await loadSite(site.directory, { flags: settings, anew: true });
+        const progress = new ProgressLine();
+        const onProgress = (table: string, rows: number) => progress.show(rows, null, table);
+        const tables = database === undefined ? [] : await moveDatabase({ site, store, target, onProgress });
+        progress.clear();
+        const channels = layer === undefined ? [] : await moveLayer(site, store, target);
+        if (flags.json) return printJson({ tables, channels, settings });
+        printTable(
+          [
+            { title: 'table', cell: ({ table }) => table },
+            { title: 'rows', cell: ({ rows }) => String(rows), align: 'right' },
+            { title: 'checksum', cell: ({ checksum }) => checksum },
+          ],
+          tables,
+        );
+        for (const channel of channels) print(channelText(channel));
+        say(`everything was copied and compared; ${site.shorten(store.name)} is unchanged`);
+        say(`write into ${basename(site.configFile)}, then start the workers:`);
+        for (const [name, url] of Object.entries(settings))
+          print(`  ${name}: '${hidePassword(String(url))}',`);
+      });
+    });
+}
+
+function channelText({ channel, messages, dead }: CopiedChannel): string {
+  const left = dead === 0 ? '' : `; ${dead} dead letters stay in the source`;
+  return `channel ${channel}: ${messages} messages${left}`;
+}

@@ -1,0 +1,141 @@
+// Backups of busy sites, restored elsewhere, and sites that move between databases and layers: whole processes.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { openLayer } from '../../channels/index.js';
+import type { SenderReport } from '../../src/log/read/verify.js';
+import { calm, chaosProcedures, examine } from '../support/chaos.js';
+import { testDirectory } from '../support/directory.js';
+import { LiveSite, marks } from '../support/live-site.js';
+import { PostgresServer } from '../support/postgres.js';
+import { eventually } from '../support/programs.js';
+import { RedisServer } from '../support/redis.js';
+
+const files = { 'procedures/chaos.ts': chaosProcedures(20), 'starts.txt': '' };
+
+/** Backs up a site while its worker runs rules and two processes log, and restores it into another site. */
+async function backUpAndRestore(t: Test, from: string | undefined, to: string | undefined): Promise<void> {
+  const databaseUrl = (url: string | undefined) => (url === undefined ? {} : { databaseUrl: url });
+  const site = new LiveSite(t, { logRotateMegabytes: 0.2, logKeepFiles: 0, ...databaseUrl(from), files });
+  const file = join(testDirectory(t), 'backup.tar.gz');
+  const workers = [await site.startWorker('--initiate'), await site.startWorker()];
+  const loggers = ['web', 'shop'].map((name) => site.startApplication(name, { burst: 3 }));
+  await site.untilJobs('chaos0', 'two runs', (jobs) => jobs.length > 1);
+  const safe = await Promise.all(loggers.map((logger) => marks(logger, 5)));
+  const report = JSON.parse(await site.linod('backup', file, '--json'));
+  t.ok(report.logFiles > 0);
+  t.same(await readdir(join(file, '..')), ['backup.tar.gz'], 'nothing else is left');
+  for (const program of [...workers, ...loggers]) program.kill('SIGKILL');
+  await Promise.all([...workers, ...loggers].map((program) => program.ended()));
+
+  const other = new LiveSite(t, { logRotateMegabytes: 0.2, logKeepFiles: 0, ...databaseUrl(to), files });
+  await other.linod('restore', file);
+  t.equal((await other.run('linod', 'log', 'verify')).code, 0, 'the restored log is complete');
+  const { untold, hanging, twice } = await examine(other, await calm(other));
+  t.same({ untold, hanging, twice }, { untold: [], hanging: [], twice: [] }, 'the ledger is complete');
+  const worker = await other.startWorker();
+  await eventually('the records that waited are in the log', async () => {
+    return (await readdir(other.path('log/spool'))).every((name) => !/^(web|shop)/.test(name));
+  });
+  worker.kill('SIGTERM');
+  await worker.ended();
+  const verified = await other.run('linod', 'log', 'verify', '--json');
+  t.equal(verified.code, 0, 'the log is complete with the records that waited');
+  const { senders }: { senders: SenderReport[] } = JSON.parse(verified.stdout);
+  loggers.forEach((logger, i) => {
+    const found = senders.find(({ sender }) => sender === `${['web', 'shop'][i]}[${logger.pid}]`);
+    t.match(found, { first: 1, missing: 0, doubled: 0, lost: 0 }, 'each record is there once');
+    t.ok((found?.records ?? 0) >= (safe[i] ?? 0), 'all that was logged before the backup is there');
+  });
+
+  const refused = await other.run('linod', 'restore', file);
+  t.equal(refused.code, 2);
+  t.match(refused.stderr, /is not empty: .* use --force/);
+  await other.linod('restore', file, '--force');
+  t.equal((await other.run('linod', 'log', 'verify')).code, 0, 'it can be restored again');
+}
+
+t.test('a backup of a busy site on SQLite is complete', (t) => backUpAndRestore(t, undefined, undefined));
+
+t.test('a backup of a busy site on PostgreSQL is complete', async (t) => {
+  const server = await PostgresServer.start(t);
+  await backUpAndRestore(t, await server.createDatabase(), await server.createDatabase());
+});
+
+t.test('a damaged or cut backup is refused, and nothing changes', async (t) => {
+  const site = new LiveSite(t);
+  await site.linod('rules', 'sync');
+  const file = join(testDirectory(t), 'backup.tar.gz');
+  await site.linod('backup', file);
+  const whole = readFileSync(file);
+  const flipped = Buffer.from(whole);
+  const middle = whole.length >> 1;
+  flipped[middle] = (flipped[middle] ?? 0) ^ 0xff;
+  const other = new LiveSite(t);
+  const before = await readdir(other.directory);
+  for (const damaged of [flipped, whole.subarray(0, -30), Buffer.from('no backup')]) {
+    writeFileSync(file, damaged);
+    const { code, stderr } = await other.run('linod', 'restore', file);
+    t.equal(code, 1);
+    t.match(stderr, /backup .* cannot be restored: /);
+    t.same(await readdir(other.directory), before);
+  }
+});
+
+t.test('a site moves to servers and back, and has the same rows', async (t) => {
+  const server = await PostgresServer.start(t);
+  const redis = await RedisServer.start(t);
+  const site = new LiveSite(t, { files });
+  const worker = await site.startWorker('--initiate');
+  await site.untilJobs('chaos0', 'two runs', (jobs) => jobs.length > 1);
+  const databaseUrl = await server.createDatabase();
+  const refused = await site.run('linod', 'move', '--database', databaseUrl);
+  t.equal(refused.code, 2);
+  t.match(refused.stderr, /worker .* is running: stop all workers/);
+  worker.kill('SIGTERM');
+  await worker.ended();
+  const layer = await openLayer(`sqlite:${site.path('channels.db')}`);
+  await layer.send('orders', { type: 'order.paid', order: 7 });
+  await layer.close();
+  // Numbers of deleted rows are not given again.
+  const { db } = await site.store();
+  await db.insertInto('rule_changes').values(change).execute();
+  const { id } = await db
+    .selectFrom('rule_changes')
+    .select('id')
+    .orderBy('id', 'desc')
+    .executeTakeFirstOrThrow();
+  await db.deleteFrom('rule_changes').where('id', '=', id).execute();
+
+  const there = JSON.parse(
+    await site.linod('move', '--database', databaseUrl, '--layer', redis.url, '--json'),
+  );
+  t.match(there.channels, [{ channel: 'orders', messages: 1 }]);
+  site.environment = { DATABASE_URL: databaseUrl, REDIS_URL: redis.url };
+  const urls = {
+    database: `sqlite:${site.path('back.db')}`,
+    layer: `sqlite:${site.path('back-channels.db')}`,
+  };
+  const back = JSON.parse(
+    await site.linod('move', '--database', urls.database, '--layer', urls.layer, '--json'),
+  );
+  t.ok(there.tables.find(({ table }: { table: string }) => table === 'jobs').rows > 1);
+  t.same(back.tables, there.tables, 'the same rows and checksums');
+  t.same(back.channels, there.channels, 'the same messages');
+  const full = await site.run('linod', 'move', '--database', urls.database);
+  t.equal(full.code, 2);
+  t.match(full.stderr, /is not empty: it has rows in job_rules/);
+  const moved = new LiveSite(t, { databaseUrl: urls.database });
+  const { db: copy } = await moved.store();
+  await copy.insertInto('rule_changes').values(change).execute();
+  const next = await copy
+    .selectFrom('rule_changes')
+    .select('id')
+    .orderBy('id', 'desc')
+    .executeTakeFirstOrThrow();
+  t.equal(next.id, id + 1, 'numbers go on after the last one');
+});
+
+const change = { rule_id: 1, revision: 0, field: 'name', changed_at: 0 } as const;
