@@ -55,6 +55,7 @@ export { RunAbortedError } from './runs/run-stop.js';
 export { RunLostError } from './runs/run-writes.js';
 export type { JobRequest } from './scheduler/requests.js';
 export { Tasks } from './scheduler/tasks.js';
+export { parseMailUrl } from './site/mail-url.js';
 export {
   type ConsoleUser,
   defineSite,

@@ -246,6 +246,7 @@ export class Daemon {
       workerId: this.#membership.registry.id,
       startedAt: clock.now(),
       clock,
+      databaseClock: this.#membership.databaseClock,
       loop,
       tasks: tasks.tasks,
       log: this.#log.service,

@@ -3,6 +3,7 @@
 import type { ChannelStats, Worker } from '../../channels/index.js';
 import type { Clock } from '../base/clock.js';
 import { version } from '../base/version.js';
+import type { DatabaseClock } from '../membership/database-clock.js';
 import { listenerHealth, type WorkerHealth } from '../membership/worker-health.js';
 import type { TaskLoop } from '../scheduler/loop.js';
 import type { Tasks } from '../scheduler/tasks.js';
@@ -13,6 +14,7 @@ export interface ReportsContext {
   /** In ms since 1970, by the clock. */
   readonly startedAt: number;
   readonly clock: Pick<Clock, 'now'>;
+  readonly databaseClock: Pick<DatabaseClock, 'skewMs'>;
   readonly loop: Pick<TaskLoop, 'started' | 'paused'>;
   readonly tasks: Pick<Tasks, 'running'>;
   readonly log: Pick<LogService, 'state' | 'blockedBy' | 'stats'>;
@@ -28,11 +30,12 @@ export class Reports {
 
   /** The short report, for the registry of workers. */
   health(): WorkerHealth {
-    const { loop, log } = this.#context;
+    const { loop, log, databaseClock } = this.#context;
     return {
       tasks: loop.paused ? 'paused' : loop.started ? 'running' : 'off',
       logger: log.state,
       loggerTrouble: log.blockedBy,
+      skewMs: databaseClock.skewMs,
       listeners: this.#stats().map(listenerHealth),
     };
   }

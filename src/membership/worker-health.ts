@@ -26,6 +26,8 @@ const health = v.object({
   logger: v.picklist(['off', 'standby', 'blocked', 'starting', 'writing']),
   /** Why it is blocked. */
   loggerTrouble: v.optional(v.nullable(v.string()), null),
+  /** How far the clock of its machine is ahead of the database's, in ms; negative when it is behind. */
+  skewMs: v.optional(v.number(), 0),
   listeners: v.array(listener),
 });
 

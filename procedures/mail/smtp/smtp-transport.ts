@@ -3,10 +3,10 @@
 import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import type { SendMailOptions, SMTPPoolSentMessageInfo, Transporter } from 'nodemailer';
+import { parseMailUrl } from '../../../src/index.js';
 import { parseAddress } from '../addresses.js';
 import type { MailTransport, OutgoingMail } from '../transport.js';
 import { asMailError, type Step } from './answers.js';
-import { parseMailUrl } from './url.js';
 
 export interface SmtpOptions {
   /** The setting `mailUrl`. */

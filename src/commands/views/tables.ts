@@ -12,7 +12,7 @@ import { fromJson, overriddenFields, ruleFields } from '../../rules/rule-fields.
 import type { Job } from '../../runs/job.js';
 import type { Failure } from '../../runs/job-table.js';
 import type { WorkerRow } from '../../store/schema.js';
-import { listenersText } from './health.js';
+import { listenersText } from '../../insight/listeners.js';
 import { type Column, leastTime, progressText, rowJson, shortened } from './output.js';
 
 export function ruleJson(rule: JobRule): Record<string, unknown> {

@@ -44,3 +44,8 @@ export function escapeInJson(json: string): string {
 export function withoutHalves(json: string): string {
   return json.includes('\\ud') ? json.replace(halfInJson, '$1\\$2') : json;
 }
+
+/** The text on one line; control characters appear as `\x1b` or `\u202e`. */
+export function printable(text: string): string {
+  return escapeUnsafe(text).replaceAll('\t', '\\x09');
+}

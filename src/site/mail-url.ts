@@ -1,7 +1,7 @@
 // Parses the setting `mailUrl`.
 
 import { readFileSync } from 'node:fs';
-import { BadConfigError } from '../../../src/index.js';
+import { BadConfigError } from '../base/errors.js';
 
 /** nodemailer's options for a server. */
 export interface SmtpServerOptions {

@@ -1,14 +1,15 @@
 // Finds the problems of a site for which `linod status` exits with 3.
 
 import { statfsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import { beatMs } from '../../../channels/waiting/beat.js';
-import { durationText } from '../../base/duration.js';
-import { parseHealth } from '../../membership/worker-health.js';
-import type { Site } from '../../site/site.js';
-import type { WorkerRow } from '../../store/schema.js';
-import { deafTexts, staleMs, suspendedText } from './health.js';
-import { printable } from './output.js';
+import { beatMs } from '../../channels/waiting/beat.js';
+import { durationText } from '../base/duration.js';
+import { printable } from '../log/format/unsafe.js';
+import { parseHealth } from '../membership/worker-health.js';
+import type { Site } from '../site/site.js';
+import type { WorkerRow } from '../store/schema.js';
+import { deafTexts, staleMs, suspendedText } from './listeners.js';
 
 /** Something that an operator has to repair. */
 export interface Problem {
@@ -20,6 +21,8 @@ export interface Problem {
     | 'deaf'
     | 'log-not-written'
     | 'disk-full';
+  /** The worker, or the machine and directory; empty for the site. */
+  readonly subject: string;
   /** A sentence that says what is wrong and, where possible, what to do. */
   readonly text: string;
 }
@@ -39,10 +42,19 @@ export function siteProblems(state: SiteState): Problem[] {
   const { site, workers, ordered, now } = state;
   const disks = diskProblems(site);
   if (workers.length === 0)
-    return [{ code: 'no-worker', text: `no worker is running: runworker ${site.channel}` }, ...disks];
+    return [
+      { code: 'no-worker', subject: '', text: `no worker is running: runworker ${site.channel}` },
+      ...disks,
+    ];
   const missing = ordered.includes('run.system.tasks')
     ? []
-    : [{ code: 'not-started', text: 'the task coroutine was never started: initiate_linod' } as const];
+    : [
+        {
+          code: 'not-started',
+          subject: '',
+          text: 'the task coroutine was never started: initiate_linod',
+        } as const,
+      ];
   return [
     ...missing,
     ...workers.flatMap((worker) => workerProblems(worker, now)),
@@ -54,17 +66,19 @@ export function siteProblems(state: SiteState): Problem[] {
 function workerProblems(worker: WorkerRow, now: number): Problem[] {
   const { id, heartbeat_at: heardAt } = worker;
   const suspended = suspendedText(worker);
-  if (suspended !== null) return [{ code: 'suspended', text: suspended }];
+  if (suspended !== null) return [{ code: 'suspended', subject: id, text: suspended }];
   const silentMs = now - heardAt;
   if (silentMs > staleMs)
     return [
       {
         code: 'silent',
+        subject: id,
         text: `worker ${id} sent no heartbeat for ${durationText(silentMs)}: it hangs, or cannot reach the database`,
       },
     ];
   return deafTexts(worker, now).map((text) => ({
     code: 'deaf',
+    subject: id,
     text: `worker ${id} does not hear: ${text}`,
   }));
 }
@@ -75,31 +89,49 @@ function logProblems({ workers, ordered, now }: SiteState): Problem[] {
     return [
       {
         code,
+        subject: '',
         text: 'lino.log is not written, records are kept: the logger coroutine was never started: initiate_linod',
       },
     ];
   const healths = workers.map(({ health }) => parseHealth(health));
   const troubles = healths.flatMap((health) => health?.loggerTrouble ?? []);
-  if (troubles.length > 0) return troubles.map((trouble) => ({ code, text: printable(trouble) }));
+  if (troubles.length > 0)
+    return troubles.map((trouble) => ({ code, subject: '', text: printable(trouble) }));
   // A worker that has just started may write already and not have reported it.
   const isUnknown = healths.includes(null) || workers.some((worker) => now - worker.started_at < 2 * beatMs);
   if (isUnknown || healths.some((health) => health?.logger === 'writing')) return [];
-  return [{ code, text: 'no worker writes lino.log, records are kept' }];
+  return [{ code, subject: '', text: 'no worker writes lino.log, records are kept' }];
 }
 
 /** With less space SQLite cannot grow its write-ahead log, and the log writer soon fails. */
 const leastFreeBytes = 16 * 1024 ** 2;
 
-function diskProblems({ logDirectory, settings }: Site): Problem[] {
+function diskProblems(site: Site): Problem[] {
+  return freeDisks(site).flatMap(({ directory, subject, free }) => {
+    if (free >= leastFreeBytes) return [];
+    const freeText = `${Math.floor(free / 1024 ** 2)} MiB are free, and ${leastFreeBytes / 1024 ** 2} are needed`;
+    const text = `the disk of ${directory} is full: ${freeText}`;
+    return [{ code: 'disk-full' as const, subject, text }];
+  });
+}
+
+/** A directory of the site on this machine. */
+export interface FreeDisk {
+  readonly directory: string;
+  /** The machine and the directory. */
+  readonly subject: string;
+  /** In bytes. */
+  readonly free: number;
+}
+
+/** The directories that the site writes to. */
+export function freeDisks({ logDirectory, settings }: Site): FreeDisk[] {
   const { databaseUrl, channelLayer } = settings;
   const files = [databaseUrl, channelLayer].flat().filter((url) => url.startsWith('sqlite:'));
   const directories = new Set([logDirectory, ...files.map((url) => dirname(url.slice('sqlite:'.length)))]);
   return [...directories].flatMap((directory) => {
     const free = freeBytes(directory);
-    if (free === undefined || free >= leastFreeBytes) return [];
-    const freeText = `${Math.floor(free / 1024 ** 2)} MiB are free, and ${leastFreeBytes / 1024 ** 2} are needed`;
-    const text = `the disk of ${directory} is full: ${freeText}`;
-    return [{ code: 'disk-full' as const, text }];
+    return free === undefined ? [] : [{ directory, subject: `${hostname()} ${directory}`, free }];
   });
 }
 
