@@ -41,6 +41,7 @@ const order: ReadonlyArray<readonly string[]> = [
   ['actors'],
   ['consumers', 'insight'],
   ['http'],
+  ['alarms'],
   ['console'],
   ['backup', 'doctor'],
   ['daemon'],

@@ -5,6 +5,7 @@ import { version } from '../base/version.js';
 import { backupCommand } from './backup/backup.js';
 import { moveCommand } from './backup/move.js';
 import { restoreCommand } from './backup/restore.js';
+import { alarmsCommand } from './alarms/alarms.js';
 import { channelsCommand } from './channels/channels.js';
 import { consoleCommand } from './console/console.js';
 import { initCommand } from './init.js';
@@ -63,6 +64,7 @@ Example:
     proceduresCommand(),
     logCommand(),
     workersCommand(),
+    alarmsCommand(),
     channelsCommand(),
     socketsCommand(),
     migrateCommand(),

@@ -10,6 +10,7 @@ import { findSite, requireOn, type SiteFlags, siteOption } from './main.js';
 import { endSoon, listenToStop, stopAtCrash } from './signals.js';
 import { say } from './views/output.js';
 import { collect, graceOverride } from './views/words.js';
+import { watchAlarmsApart } from './watch-alarms.js';
 
 interface ServeFlags extends SiteFlags {
   readonly http?: string[];
@@ -68,8 +69,10 @@ async function serveSite(site: Site): Promise<void> {
     ]);
     if (server !== undefined) {
       say(`serving site ${site.name} on ${server.addresses.join(', ')}; Ctrl-C to stop`);
+      const alarms = await watchAlarmsApart({ site, layer, logger: logger.child('alarms') });
       await aborted(stop.signal);
       await server.close(graceSeconds * 1000);
+      await alarms.close();
     }
     say('stopped');
   } finally {

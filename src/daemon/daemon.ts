@@ -12,6 +12,8 @@ import {
   type WorkerEvent,
 } from '../../channels/index.js';
 import { createTasks, type SiteTasks } from '../actors/site-tasks.js';
+import { AlarmService } from '../alarms/alarm-service.js';
+import { noteLogGap } from '../alarms/incidents.js';
 import { aborted } from '../base/aborted.js';
 import { type SteadyClock, systemClock } from '../base/clock.js';
 import { durationText } from '../base/duration.js';
@@ -103,6 +105,7 @@ export class Daemon {
   readonly #reports: Reports;
   #server: SiteServer | undefined;
   #console: WorkerConsole | undefined;
+  #alarms: AlarmService | undefined;
   #settings: Settings;
 
   /**
@@ -207,6 +210,10 @@ export class Daemon {
       onEvent: (event) => this.#onWorkerEvent(event),
       onBlocked: (why) => this.#onLogBlocked(why),
       onChange: () => this.#duties.beatNow(),
+      onLost: (gap) => {
+        const noted = noteLogGap(store.db, gap, databaseClock.now());
+        noted.catch((error) => this.#logger.warning('no alarm for lost log records', { error }));
+      },
     });
   }
 
@@ -282,6 +289,7 @@ export class Daemon {
       const text = `worker ${report.workerId} of site ${this.#site.name} listens on ${channels}`;
       this.#logger.info(text, { version });
       this.#openConsole();
+      this.#openAlarms();
       onListening(report);
       if (!stop.aborted) {
         this.#duties.start();
@@ -300,6 +308,22 @@ export class Daemon {
     const { store, layer } = this.#opened;
     const options = { site: this.#site, store, layer, logger: this.#logger.child('console'), listen };
     if (listen !== '') this.#console = new WorkerConsole(options);
+  }
+
+  #openAlarms(): void {
+    const { store, layer } = this.#opened;
+    const { databaseClock: clock, registry } = this.#membership;
+    this.#alarms = new AlarmService({
+      site: this.#site,
+      store,
+      layer,
+      clock,
+      logger: this.#logger.child('alarms'),
+      watcher: registry.id,
+      startedAt: clock.now(),
+      workers: () => registry.living(),
+    });
+    this.#alarms.start();
   }
 
   /** Logs an uncaught error. The caller stops the worker. */
@@ -380,6 +404,7 @@ export class Daemon {
     const graceMs = this.#settings.graceSeconds * 1000;
     const steps: ReadonlyArray<() => unknown> = [
       () => this.#duties.withdraw(),
+      () => this.#alarms?.close(),
       () => this.#membership.registry.announceLeave(),
       // Handlers, requests and jobs share the grace. The heartbeat continues, because this worker still writes the log.
       async () => {

@@ -16,6 +16,7 @@ import type { LogSink } from '../log/sink.js';
 import { LogSocket } from '../log/socket/log-socket.js';
 import { LogLock } from '../log/writer/log-lock.js';
 import { LoggerCoroutine } from '../log/writer/logger-coroutine.js';
+import type { LogGap } from '../log/writer/writer.js';
 import { Lease } from '../membership/lease.js';
 import { configuredLevels, rotationOf } from '../site/settings.js';
 import type { Site } from '../site/site.js';
@@ -114,6 +115,7 @@ export interface SiteLogOptions extends WorkerLoggerOptions {
   readonly onBlocked: (why: unknown) => void;
   /** Called when this worker begins to write the log, and when writing begins or ceases to fail. */
   readonly onChange: () => void;
+  readonly onLost: (gap: LogGap) => void;
 }
 
 /** The site's log in this worker. */
@@ -125,8 +127,8 @@ export interface SiteLog {
 }
 
 export function openSiteLog(options: SiteLogOptions): SiteLog {
-  const { site, layer, clock, terminal, own, store, databaseClock, workerId, onEvent, onBlocked, onChange } =
-    options;
+  const { site, layer, clock, terminal, own, store, databaseClock, workerId } = options;
+  const { onEvent, onBlocked, onChange, onLost } = options;
   const { settings, logFile, logChannel: channel } = site;
   const { levels, sender, transport, logger } = own;
   const lock = new LogLock(logFile, workerId);
@@ -147,6 +149,7 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
     sender,
     local: transport,
     spoolDirectories: spoolDirectoriesOf(site),
+    onLost,
     onTrouble: (error) => {
       service.noteTrouble(error);
       if (terminal !== undefined) reportTrouble(terminal, error);

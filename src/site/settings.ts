@@ -224,7 +224,7 @@ export function settingsSchema(directory: string) {
     mailFrom: setting({
       text: 'The sender of mails that name none.',
       allowed: 'an address such as "shop@example.org" or "Shop <shop@example.org>", or null',
-      schema: v.nullable(text(/^[^\r\n@<>]*<?[^\s@<>]+@[^\s@<>]+>?$/)),
+      schema: v.nullable(mailAddress),
       default: null,
       defaultText: 'none: mails wait',
     }),
@@ -381,6 +381,53 @@ export function settingsSchema(directory: string) {
       schema: v.nullable(v.custom<ConsoleUserFunction>((value) => typeof value === 'function')),
       default: null,
       defaultText: 'none',
+    }),
+    alarmMail: setting({
+      text: 'Who gets alarms by mail, from `mailFrom` over `mailUrl`: see [Alarms](../guides/alarms.md).',
+      allowed: 'an address such as "ops@example.org", or a list of them',
+      schema: v.pipe(
+        v.union([v.string(), v.array(v.string())]),
+        v.transform((given) => [given].flat()),
+        v.array(mailAddress),
+        v.readonly(),
+      ),
+      default: [],
+      defaultText: 'nobody',
+      read: readSeveral,
+    }),
+    alarmWebhook: setting({
+      text: 'Where alarms are sent by HTTP. An empty text for nowhere.',
+      allowed: 'a URL that begins with http:// or https://, or an empty text',
+      schema: v.union([v.literal(''), v.pipe(text(/^https?:\/\/./), v.url())]),
+      default: '',
+      defaultText: 'nowhere',
+      // Those of chats contain a key.
+      isSecret: true,
+    }),
+    alarmWebhookSecret: setting({
+      text: 'The key that signs these requests with HMAC-SHA256; keep it in the environment.',
+      allowed: 'a text of at least 16 characters; one that begins with "whsec_" goes on in base64',
+      schema: v.union([v.literal(''), v.pipe(v.string(), v.minLength(16))]),
+      default: '',
+      defaultText: 'none: they are not signed',
+      isSecret: true,
+    }),
+    alarmWebhookFormat: setting({
+      text: 'The body of these requests: all fields of an alarm, or a text as Slack, Mattermost and others take it.',
+      ...choice(['json', 'slack'], 'json'),
+    }),
+    alarmCommand: setting({
+      text: 'A program that gets each alarm as JSON on its standard input, and its arguments.',
+      allowed: 'a path or a list of a path and arguments, each a text that is not empty',
+      schema: v.pipe(
+        v.union([v.string(), v.array(v.string())]),
+        v.transform((given) => [given].flat()),
+        v.array(v.pipe(v.string(), v.nonEmpty())),
+        v.readonly(),
+      ),
+      default: [],
+      defaultText: 'none',
+      read: readSeveral,
     }),
     maxJobs: setting({
       text: 'How many jobs one worker runs side by side.',
@@ -569,6 +616,8 @@ function succeeds(what: (text: string) => unknown): (text: string) => boolean {
 
 /** Names with an underscore never arrive: see head.ts of the protocol server. */
 const header = v.pipe(text(/^(?:[A-Za-z0-9-]+)?$/), v.toLowerCase());
+
+const mailAddress = text(/^[^\r\n@<>]*<?[^\s@<>]+@[^\s@<>]+>?$/);
 
 /** To valibot an array is a record, too. */
 const noList = v.custom<Record<string, unknown>>((value) => !Array.isArray(value));

@@ -170,6 +170,17 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
     [[], '[]'],
     ['chat.js', '"chat.js"'],
   ],
+  alarmMail: [
+    ['ops', '"ops"'],
+    [['ops@example.org', 'a b'], '["ops@example.org","a b"]'],
+  ],
+  alarmWebhook: [['ftp://hook.example.org/key', 'something else, which is not shown']],
+  alarmWebhookSecret: [['too short', 'something else, which is not shown']],
+  alarmWebhookFormat: [['xml', '"xml"']],
+  alarmCommand: [
+    ['', '""'],
+    [['page', 7], '["page",7]'],
+  ],
   maxJobs: [
     [0, '0'],
     [1.5, '1.5'],

@@ -7,6 +7,7 @@ import { createLogger } from '../../log/create-logger.js';
 import { loadProcedures, person, requireSite, type SiteFlags, siteOption, withStore } from '../main.js';
 import { endSoon, listenToStop, stopAtCrash } from '../signals.js';
 import { print, say } from '../views/output.js';
+import { watchAlarms } from '../watch-alarms.js';
 import { userCommand } from './user.js';
 
 interface ConsoleFlags extends SiteFlags {
@@ -40,6 +41,7 @@ async function serveConsole(flags: ConsoleFlags): Promise<void> {
       const { Console } = await import('../../console/console.js');
       const listen = flags.listen ?? (site.settings.console || defaultListen);
       const console = await Console.start({ site, store, layer, logger, listen });
+      const alarms = await watchAlarms({ site, store, layer, logger: logger.child('alarms') });
       try {
         const { createLink } = await import('../../console/access/secrets.js');
         const token = await createLink(store, { name: person(), role: 'admin' });
@@ -47,6 +49,7 @@ async function serveConsole(flags: ConsoleFlags): Promise<void> {
         print(`${console.url}#token=${token}`);
         await aborted(stop.signal);
       } finally {
+        await alarms.close();
         await console.close();
       }
       say('stopped');

@@ -3,6 +3,7 @@
 import { durationText } from '../../base/duration.js';
 import { LinodError } from '../../base/errors.js';
 import { isSuspended } from '../../base/process-owner.js';
+import { listenersText } from '../../insight/listeners.js';
 import { parseHealth } from '../../membership/worker-health.js';
 import { afterRule, describe } from '../../recurrence/recurrence.js';
 import { localTime } from '../../recurrence/time/local-time.js';
@@ -12,7 +13,6 @@ import { fromJson, overriddenFields, ruleFields } from '../../rules/rule-fields.
 import type { Job } from '../../runs/job.js';
 import type { Failure } from '../../runs/job-table.js';
 import type { WorkerRow } from '../../store/schema.js';
-import { listenersText } from '../../insight/listeners.js';
 import { type Column, leastTime, progressText, rowJson, shortened } from './output.js';
 
 export function ruleJson(rule: JobRule): Record<string, unknown> {

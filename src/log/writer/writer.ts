@@ -27,6 +27,12 @@ export interface Refusal {
   readonly problem: string;
 }
 
+/** Records that are not in the log and cannot come any more. */
+export interface LogGap {
+  readonly sender: string;
+  readonly records: number;
+}
+
 export interface LogWriterOptions {
   /** The log file. The writer creates it and its directory if they are missing. */
   readonly path: string;
@@ -56,6 +62,10 @@ export interface LogWriterOptions {
   readonly rotation?: RotationPolicy | undefined;
   /** Called when a file cannot be rotated, compressed or removed. The log continues. */
   readonly onRotationTrouble?: ((error: unknown) => void) | undefined;
+  /**
+   * Called when records are reported as lost: they can no longer arrive, or a full spool has refused them.
+   */
+  readonly onLost?: ((gap: LogGap) => void) | undefined;
   /**
    * Makes this process the only one that writes the file. The writer asks it before each turn and each write.
    */
@@ -260,7 +270,8 @@ export class LogWriter {
     this.#queue.remove(entries, this.#options.clock.now());
     for (const [sender, epoch] of epochs) this.#file.epochs.set(sender, epoch);
     for (const [state, number] of written) state.found(number);
-    for (const { state, bytes } of entries) {
+    for (const { kind, state, from, to, bytes } of entries) {
+      if (kind === 'lost') this.#options.onLost?.({ sender: state.sender, records: to - from + 1 });
       if (state.taken === state.written) state.time = Number.NEGATIVE_INFINITY;
       this.#acknowledgements.add(state, bytes.length);
     }

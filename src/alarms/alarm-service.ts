@@ -1,0 +1,140 @@
+// Watches a site and reports what is wrong: in each worker, in the console, and in `linod serve`.
+//
+// One process at a time watches the site, by a lease. Each watches the disks of its own machine.
+
+import type { ChannelLayer } from '../../channels/index.js';
+import { type Clock, systemClock } from '../base/clock.js';
+import type { Logger } from '../log/logger.js';
+import { Lease } from '../membership/lease.js';
+import type { Site } from '../site/site.js';
+import type { AlarmRow, WorkerRow } from '../store/schema.js';
+import type { Store } from '../store/store.js';
+import { Deliveries } from './delivery/deliveries.js';
+import type { Way } from './delivery/notice.js';
+import { waysOf } from './delivery/ways.js';
+import { channelFigures, localFacts, type SiteFacts, siteFacts } from './facts.js';
+import { Incidents } from './incidents.js';
+import { localKinds } from './kinds.js';
+import { localFindings, siteFindings } from './watch.js';
+
+/** The time between two passes. */
+const everyMs = 5000;
+/** Counting the messages of a layer may go through all its keys. */
+const channelsEveryMs = 15_000;
+
+export interface AlarmServiceOptions {
+  readonly site: Site;
+  readonly store: Store;
+  readonly layer: ChannelLayer;
+  readonly logger: Logger;
+  /** That of the database. */
+  readonly clock: Clock;
+  /** Who watches: a worker's id, or another name. */
+  readonly watcher: string;
+  /** When the worker was started; null for another program. */
+  readonly startedAt: number | null;
+  /** The workers that live. */
+  readonly workers: () => Promise<readonly WorkerRow[]>;
+}
+
+export class AlarmService {
+  readonly #options: AlarmServiceOptions;
+  readonly #lease: Lease;
+  readonly #incidents: Incidents;
+  readonly #deliveries: Deliveries;
+  #channels: { readonly at: number; readonly figures: SiteFacts['channels'] } | undefined;
+  #isOutageReported: boolean;
+  #isFailing = false;
+  #isClosed = false;
+  #cancel: () => void = () => undefined;
+  #pass: Promise<void> = Promise.resolve();
+
+  constructor(options: AlarmServiceOptions) {
+    const { site, store, clock, logger, watcher, startedAt } = options;
+    const ways = this.#configured(site, logger);
+    this.#options = options;
+    this.#lease = new Lease(store.db, clock, 'alarms', watcher);
+    const names = ways.map(({ name }) => name);
+    this.#incidents = new Incidents(store.db, names);
+    this.#deliveries = new Deliveries({ db: store.db, clock, site: site.name, ways, logger });
+    this.#isOutageReported = startedAt === null;
+  }
+
+  /** A wrong setting must not stop a worker. */
+  #configured(site: Site, logger: Logger): Way[] {
+    try {
+      return waysOf(site);
+    } catch (error) {
+      logger.error('alarms are not delivered', { error });
+      return [];
+    }
+  }
+
+  /** Begins to watch. Somebody who may only read the database cannot. */
+  start(): void {
+    if (!this.#options.store.isReadOnly) this.#schedule(0);
+  }
+
+  /** Lets another process watch. Safe to call twice. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#cancel();
+    await this.#pass;
+    await this.#deliveries.close();
+    await this.#lease.release().catch(() => undefined); // it expires
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#isClosed) return;
+    this.#cancel = systemClock.after(delayMs, () => {
+      this.#pass = this.#tick().finally(() => this.#schedule(everyMs));
+    });
+  }
+
+  /** Never rejects. */
+  async #tick(): Promise<void> {
+    try {
+      await this.#watch();
+      this.#isFailing = false;
+    } catch (error) {
+      if (!this.#isFailing) this.#options.logger.warning('nobody watches for alarms now', { error });
+      this.#isFailing = true;
+    }
+  }
+
+  async #watch(): Promise<void> {
+    const { site, clock, watcher, startedAt } = this.#options;
+    const local = await localFacts(site);
+    const leads = await this.#lease.acquire();
+    if (leads && !this.#isOutageReported && startedAt !== null) {
+      await this.#incidents.reportOutage({ id: watcher, startedAt });
+      this.#isOutageReported = true;
+    }
+    const facts = leads ? await this.#siteFacts() : null;
+    const own = `${local.host} `;
+    const isJudged = ({ kind, subject }: AlarmRow) => {
+      if (localKinds.has(kind)) return `${subject} `.startsWith(own);
+      return facts !== null && (kind !== 'channel-full' || facts.channels !== null);
+    };
+    const all = [...localFindings(local), ...(facts === null ? [] : siteFindings(facts))];
+    const { raised, cleared } = await this.#incidents.update(all, isJudged, clock.now());
+    this.#log(raised, cleared);
+    if (leads) this.#deliveries.begin();
+  }
+
+  async #siteFacts(): Promise<SiteFacts> {
+    const { site, store, clock, layer, workers } = this.#options;
+    const now = clock.now();
+    if (this.#channels === undefined || now - this.#channels.at >= channelsEveryMs)
+      this.#channels = { at: now, figures: await channelFigures(site, layer) };
+    const channels = this.#channels.figures;
+    return await siteFacts({ site, db: store.db, clock, workers: await workers(), channels });
+  }
+
+  #log(raised: readonly AlarmRow[], cleared: readonly AlarmRow[]): void {
+    const { logger } = this.#options;
+    for (const { id, kind, text } of raised) logger.error(`alarm ${id}, ${kind}: ${text}`);
+    for (const { id, kind, text } of cleared) logger.info(`alarm ${id}, ${kind}, is over: ${text}`);
+  }
+}

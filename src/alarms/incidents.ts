@@ -1,0 +1,288 @@
+// The incidents in the database: raised once, cleared once, and announced unless somebody wants silence.
+
+import { type Kysely, sql } from 'kysely';
+import { durationText } from '../base/duration.js';
+import { UsageError } from '../base/errors.js';
+import { idList } from '../store/dialect.js';
+import type { AlarmDeliveryRow, AlarmRow, Database } from '../store/schema.js';
+import { transact } from '../store/transact.js';
+import { isKind, kindNames, kinds, noWorkerMs } from './kinds.js';
+import { type Finding, keyOf } from './watch.js';
+
+/** What is no state but happens is over when it has not happened for so long. */
+const eventMs = 3_600_000;
+/** How long incidents are kept that are over. */
+const keepMs = 90 * 86_400_000;
+
+export interface Changes {
+  readonly raised: readonly AlarmRow[];
+  readonly cleared: readonly AlarmRow[];
+}
+
+export class Incidents {
+  readonly #db: Kysely<Database>;
+  readonly #ways: readonly string[];
+  /** Since when something is wrong that has not lasted long enough. */
+  readonly #since = new Map<string, number>();
+
+  /** @param ways the names of the ways by which incidents are announced */
+  constructor(db: Kysely<Database>, ways: readonly string[]) {
+    this.#db = db;
+    this.#ways = ways;
+  }
+
+  /**
+   * Raises what is wrong and clears what is not, each once, whatever number of processes watch.
+   *
+   * @param isJudged whether the findings say of an open incident that it goes on or is over
+   */
+  async update(
+    findings: readonly Finding[],
+    isJudged: (incident: AlarmRow) => boolean,
+    now: number,
+  ): Promise<Changes> {
+    const open = await this.#db.selectFrom('alarms').selectAll().where('cleared_at', 'is', null).execute();
+    const known = new Set(open.map(keyOf));
+    const found = new Set(findings.map(keyOf));
+    const lasting = this.#lasting(findings, now).filter((finding) => !known.has(keyOf(finding)));
+    const over = open.filter((incident) =>
+      incident.kind === 'log-gap'
+        ? incident.seen_at < now - eventMs
+        : isJudged(incident) && !found.has(keyOf(incident)),
+    );
+    const mayAnnounce = open.some(
+      ({ announced_at, acknowledged_at }) => (announced_at ?? acknowledged_at) === null,
+    );
+    if (lasting.length === 0 && over.length === 0 && !mayAnnounce) return { raised: [], cleared: [] };
+    return await transact(this.#db, async (tx) => {
+      for (const finding of lasting) await insert(tx, finding, now);
+      const cleared = await this.#clear(tx, over, now);
+      return { raised: await this.#announce(tx, now), cleared };
+    });
+  }
+
+  #lasting(findings: readonly Finding[], now: number): Finding[] {
+    const found = new Set(findings.map(keyOf));
+    for (const key of this.#since.keys()) if (!found.has(key)) this.#since.delete(key);
+    return findings.filter((finding) => {
+      const key = keyOf(finding);
+      const since = this.#since.get(key) ?? finding.since ?? now;
+      this.#since.set(key, since);
+      return now - since >= kinds[finding.kind].holdMs;
+    });
+  }
+
+  async #clear(tx: Kysely<Database>, over: readonly AlarmRow[], now: number): Promise<AlarmRow[]> {
+    const cleared: AlarmRow[] = [];
+    for (const { id } of over) {
+      const row = await tx
+        .updateTable('alarms')
+        .set({ cleared_at: now })
+        .where('id', '=', id)
+        .where('cleared_at', 'is', null)
+        .returningAll()
+        .executeTakeFirst();
+      if (row === undefined) continue;
+      cleared.push(row);
+      // Whoever heard of it hears of its end.
+      if (row.announced_at !== null) await this.#queue(tx, row.id, 'cleared', now);
+    }
+    if (cleared.length > 0)
+      await tx
+        .deleteFrom('alarms')
+        .where('cleared_at', '<', now - keepMs)
+        .execute();
+    return cleared;
+  }
+
+  /** Announces what is open, was not announced, and is not silenced any more. */
+  async #announce(tx: Kysely<Database>, now: number): Promise<AlarmRow[]> {
+    const waiting = await tx
+      .updateTable('alarms')
+      .set({ announced_at: now })
+      .where('cleared_at', 'is', null)
+      .where('announced_at', 'is', null)
+      .where('acknowledged_at', 'is', null)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('alarm_silences as silence')
+              .select('silence.id')
+              .whereRef('silence.kind', '=', 'alarms.kind')
+              .where('silence.until', '>', now)
+              .where((eb) =>
+                eb.or([
+                  eb('silence.subject', 'is', null),
+                  eb('silence.subject', '=', eb.ref('alarms.subject')),
+                ]),
+              ),
+          ),
+        ),
+      )
+      .returningAll()
+      .execute();
+    for (const { id } of waiting) await this.#queue(tx, id, 'raised', now);
+    return waiting;
+  }
+
+  async #queue(tx: Kysely<Database>, alarm: number, state: 'raised' | 'cleared', now: number): Promise<void> {
+    if (this.#ways.length === 0) return;
+    const rows = this.#ways.map((way) => ({ alarm_id: alarm, way, state, next_at: now }));
+    await tx.insertInto('alarm_deliveries').values(rows).execute();
+  }
+
+  /**
+   * Reports that no worker ran before this one: while none did, nobody could.
+   *
+   * @param own the worker that has started, and when it did
+   */
+  async reportOutage(own: { readonly id: string; readonly startedAt: number }): Promise<void> {
+    const { last, living } = await this.#db
+      .selectFrom('workers')
+      .select(({ fn }) => [
+        fn.max<number | null>('heartbeat_at').as('last'),
+        sql<number>`sum(case when stopped_at is null then 1 else 0 end)`.as('living'),
+      ])
+      .where('id', '!=', own.id)
+      .where('started_at', '<', own.startedAt)
+      .executeTakeFirstOrThrow();
+    if (last === null || Number(living) > 0 || own.startedAt - last < noWorkerMs) return;
+    const reported = await this.#db
+      .selectFrom('alarms')
+      .select('id')
+      .where('kind', '=', 'no-worker')
+      .where('raised_at', '>=', last)
+      .executeTakeFirst();
+    if (reported !== undefined) return;
+    const text = `no worker ran for ${durationText(own.startedAt - last)}, until worker ${own.id} was started`;
+    await transact(this.#db, async (tx) => {
+      await insert(tx, { kind: 'no-worker', subject: '', text }, last);
+      // The next pass clears it, since a worker runs.
+      await this.#announce(tx, own.startedAt);
+    });
+  }
+}
+
+async function insert(db: Kysely<Database>, finding: Finding, now: number): Promise<void> {
+  const { kind, subject, text, rule = null } = finding;
+  await db
+    .insertInto('alarms')
+    .values({ kind, subject, text, rule_id: rule, raised_at: now, seen_at: now })
+    // Another process has raised it meanwhile.
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/** Records that log records were lost. The next pass announces it. */
+export async function noteLogGap(
+  db: Kysely<Database>,
+  { sender, records }: { readonly sender: string; readonly records: number },
+  now: number,
+): Promise<void> {
+  const text = `${records} log ${records === 1 ? 'record' : 'records'} of ${sender} lost: linod log verify`;
+  await insert(db, { kind: 'log-gap', subject: sender, text }, now);
+  await db
+    .updateTable('alarms')
+    .set({ seen_at: now })
+    .where('kind', '=', 'log-gap')
+    .where('subject', '=', sender)
+    .where('cleared_at', 'is', null)
+    .execute();
+}
+
+/** An incident with what became of its messages. */
+export interface ListedIncident extends AlarmRow {
+  readonly silenced_until_at: number | null;
+  readonly deliveries: ReadonlyArray<
+    Pick<AlarmDeliveryRow, 'way' | 'state' | 'attempts' | 'done_at' | 'answer'>
+  >;
+}
+
+/** The open incidents and those that were over after an instant, the newest first. */
+export async function listIncidents(
+  db: Kysely<Database>,
+  since: number,
+  now: number,
+): Promise<ListedIncident[]> {
+  const rows = await db
+    .selectFrom('alarms')
+    .selectAll()
+    .where((eb) => eb.or([eb('cleared_at', 'is', null), eb('cleared_at', '>=', since)]))
+    .orderBy('id', 'desc')
+    .execute();
+  const silences = await db.selectFrom('alarm_silences').selectAll().where('until', '>', now).execute();
+  const sent = await db
+    .selectFrom('alarm_deliveries')
+    .select(['alarm_id', 'way', 'state', 'attempts', 'done_at', 'answer'])
+    .where(
+      'alarm_id',
+      'in',
+      idList(
+        db,
+        rows.map(({ id }) => id),
+      ),
+    )
+    .orderBy('id')
+    .execute();
+  return rows.map((row) => ({
+    ...row,
+    silenced_until_at: silences
+      .filter(({ kind, subject }) => kind === row.kind && (subject ?? row.subject) === row.subject)
+      .reduce<number | null>((latest, { until }) => Math.max(latest ?? 0, until), null),
+    deliveries: sent.filter(({ alarm_id }) => alarm_id === row.id).map(({ alarm_id: _, ...one }) => one),
+  }));
+}
+
+/** @throws UsageError (`LINOD_ERR_USAGE`) */
+export async function acknowledge(
+  db: Kysely<Database>,
+  id: number,
+  by: string,
+  now: number,
+): Promise<AlarmRow> {
+  const incident = await findIncident(db, id);
+  if (incident.cleared_at !== null) throw new UsageError(`alarm ${id} is over already`);
+  await db
+    .updateTable('alarms')
+    .set({ acknowledged_at: now, acknowledged_by: by })
+    .where('id', '=', id)
+    .where('acknowledged_at', 'is', null)
+    .execute();
+  return incident;
+}
+
+/**
+ * Announces nothing of an incident, or of all of a kind, until an instant.
+ *
+ * @returns what is silenced
+ * @throws UsageError (`LINOD_ERR_USAGE`)
+ */
+export async function silence(
+  db: Kysely<Database>,
+  what: string,
+  by: string,
+  until: number,
+): Promise<string> {
+  if (!/^\d+$/.test(what) && !isKind(what))
+    throw new UsageError(
+      `expected the number or a kind of an alarm, got: ${JSON.stringify(what)}; kinds are ${kindNames.join(', ')}`,
+    );
+  const { kind, subject } = isKind(what)
+    ? { kind: what, subject: null }
+    : await findIncident(db, Number(what));
+  // The last word counts.
+  await db
+    .deleteFrom('alarm_silences')
+    .where('kind', '=', kind)
+    .$if(subject !== null, (query) => query.where('subject', '=', subject ?? ''))
+    .$if(subject === null, (query) => query.where('subject', 'is', null))
+    .execute();
+  await db.insertInto('alarm_silences').values({ kind, subject, until, silenced_by: by }).execute();
+  return subject ? `${kind} of ${subject}` : kind;
+}
+
+async function findIncident(db: Kysely<Database>, id: number): Promise<AlarmRow> {
+  const row = await db.selectFrom('alarms').selectAll().where('id', '=', id).executeTakeFirst();
+  if (row === undefined) throw new UsageError(`there is no alarm ${id}: linod alarms`);
+  return row;
+}
