@@ -73,9 +73,7 @@ function troubled(kind: 'failed' | 'lost', { id, name, job, status, message }: T
 function siteProblem({ problems, heardAt }: SiteFacts): Finding[] {
   return problems.flatMap(({ code, subject, text }) =>
     // Each machine looks after its own disks, and earlier.
-    code === 'disk-full'
-      ? []
-      : [{ kind: code, subject, text, since: code === 'no-worker' ? heardAt : null }],
+    code === 'disk-full' ? [] : [{ kind: code, subject, text, since: code === 'no-worker' ? heardAt : null }],
   );
 }
 

@@ -2,10 +2,10 @@
 
 import { Command } from 'commander';
 import { version } from '../base/version.js';
+import { alarmsCommand } from './alarms/alarms.js';
 import { backupCommand } from './backup/backup.js';
 import { moveCommand } from './backup/move.js';
 import { restoreCommand } from './backup/restore.js';
-import { alarmsCommand } from './alarms/alarms.js';
 import { channelsCommand } from './channels/channels.js';
 import { consoleCommand } from './console/console.js';
 import { initCommand } from './init.js';

@@ -6,10 +6,10 @@ import { Command, CommanderError, Option } from 'commander';
 import { lookAround } from '../actors/tables.js';
 import { LinodError, misuseCodes, suggestion, UsageError } from '../base/errors.js';
 import { actAsOwner } from '../base/file-rights.js';
+import { nodeProblem } from '../base/node-version.js';
 import type { SiteConfig } from '../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
-import { nodeProblem } from '../base/node-version.js';
 import { say, styled } from './views/output.js';
 
 /** 0 done, 1 failed, 2 used wrongly or badly configured, 3 a check found something. */

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { Email } from 'postal-mime';
 import type { Test } from 'tap';
 import type { Notice } from '../../src/alarms/delivery/notice.js';
 import type { SiteConfig } from '../../src/site/site.js';
@@ -79,7 +80,7 @@ export class AlarmReceivers {
   }
 
   /** The mails as a mail program reads them. */
-  async read(): Promise<Array<{ readonly subject?: string; readonly text?: string }>> {
+  async read(): Promise<Email[]> {
     return await this.#mail.read();
   }
 
