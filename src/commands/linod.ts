@@ -8,6 +8,7 @@ import { moveCommand } from './backup/move.js';
 import { restoreCommand } from './backup/restore.js';
 import { channelsCommand } from './channels/channels.js';
 import { consoleCommand } from './console/console.js';
+import { doctorCommand } from './doctor.js';
 import { initCommand } from './init.js';
 import { jobCommand } from './jobs/job.js';
 import { jobsCommand } from './jobs/jobs.js';
@@ -68,6 +69,7 @@ Example:
     channelsCommand(),
     socketsCommand(),
     migrateCommand(),
+    doctorCommand(),
     backupCommand(),
     restoreCommand(),
     moveCommand(),

@@ -1,0 +1,64 @@
+// `linod doctor` on real sites: one that is well, and ones with real faults.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import type { CheckResult } from '../../src/doctor/check.js';
+import { LiveSite } from '../support/live-site.js';
+import { PostgresServer } from '../support/postgres.js';
+import { RedisServer } from '../support/redis.js';
+
+const files = {
+  'procedures/garden.ts': `import { scheduleDaily } from 'linod';
+scheduleDaily({ name: 'water' }, () => undefined);
+`,
+};
+
+/** Runs the doctor, who must find exactly what these ids name. */
+async function finds(t: Test, site: LiveSite, ids: readonly string[]): Promise<Map<string, CheckResult>> {
+  const { code, stdout } = await site.run('linod', 'doctor', '--json');
+  const { checks }: { checks: CheckResult[] } = JSON.parse(stdout);
+  const found = checks.filter(({ status }) => status === 'found' || status === 'failed');
+  t.same(
+    found.map(({ id }) => id),
+    ids,
+    JSON.stringify(found),
+  );
+  t.equal(code, ids.length === 0 ? 0 : 3);
+  return new Map(checks.map((check) => [check.id, check]));
+}
+
+t.test('a site that is well, and what another one with its name and a lax Redis bring', async (t) => {
+  const [redis, postgres] = await Promise.all([RedisServer.start(t), PostgresServer.start(t)]);
+  const site = new LiveSite(t, {
+    channelLayer: redis.url,
+    databaseUrl: await postgres.createDatabase(),
+    files,
+  });
+  await site.startWorker();
+  t.equal((await site.initiate()).code, 0);
+  const checks = await finds(t, site, ['redis-persistence']);
+  t.match(checks.get('database-integrity'), { status: 'not run', found: [/PostgreSQL/] });
+
+  const other = new LiveSite(t, { channelLayer: redis.url, files });
+  await other.linod('rules', 'sync');
+  const strange = await finds(t, other, ['redis-persistence', 'same-name', 'workers']);
+  t.match(strange.get('same-name')?.found, [/^worker .* of another site answers/]);
+});
+
+t.test('a damaged database, an unsent record, and a configuration that cannot be read', async (t) => {
+  const site = new LiveSite(t, { files });
+  await site.linod('rules', 'sync');
+  const checks = await finds(t, site, ['workers']);
+  t.match(checks.get('redis-version'), { status: 'not run', found: ['there is no Redis'] });
+
+  const database = readFileSync(site.path('linod.db'));
+  // The first page stays, so that the file can be opened.
+  database.fill(0xff, 4096, 12 * 4096);
+  writeFileSync(site.path('linod.db'), database);
+  const { stdout } = await site.run('linod', 'doctor');
+  t.match(stdout, /^database-integrity\n {2}.+\n(.*\n)* {2}→ stop the workers and restore a backup/m);
+
+  writeFileSync(site.path('linod.config.json'), '{"maxJobs": "many"}');
+  const broken = await finds(t, site, ['configuration']);
+  t.match(broken.get('workers'), { status: 'not run', found: ['the configuration cannot be read'] });
+});
