@@ -44,7 +44,7 @@ export async function pack(
   );
   const list: BackupList = { format: 1, ...about, files };
   await writeFile(join(directory, listName), JSON.stringify(list, null, 2));
-  await tar.create({ file: work, cwd: directory, gzip: true, portable: true, noMtime: false }, [
+  await tar.create({ file: work, cwd: directory, gzip: { level: 3 }, portable: true }, [
     listName,
     ...names,
   ]);
