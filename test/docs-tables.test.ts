@@ -1,8 +1,10 @@
-// The tables of the documents that are generated from the code: settings, policies, reasons and claims of layers.
+// The tables of the documents that are generated from the code: settings, policies, reasons, checks and
+// claims of layers.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { allChecks } from '../src/doctor/doctor.js';
 import { policies, policyNames } from '../src/rules/policies.js';
 import { reasonMeanings, reasons } from '../src/rules/reasons.js';
 import { aboutSetting, settingNames, variablesOf } from '../src/site/resolve-settings.js';
@@ -61,6 +63,9 @@ isWritten(
   'reasons',
   table(['reason', 'meaning', 'details, for example'], explained),
 );
+
+const checks = allChecks.map(({ id, about, advice }) => [`\`${id}\``, cell(about), cell(advice)]);
+isWritten('docs/reference/checks.md', 'checks', table(['check', 'looks at', 'what to do'], checks));
 
 const rows = differenceRules.map(({ what, here, daphne, because }) => [what, here, daphne, because]);
 isWritten(

@@ -23,6 +23,7 @@ export interface Facts {
   readonly rules: () => RuleFacts;
   /** How many mails wait. */
   readonly waitingMails: () => number;
+  readonly alarms: () => AlarmFacts;
   readonly layer: () => LayerFacts;
   readonly redis: () => readonly RedisFacts[];
   readonly spools: () => readonly SpoolFacts[];
@@ -87,6 +88,15 @@ export interface RuleFacts {
   readonly starts: ReadonlyMap<number, { readonly late: number; readonly onTime: number }>;
   /** Of the newest decisions: how many waited since all job slots were taken. */
   readonly waitedForSlots: number;
+}
+
+export interface AlarmFacts {
+  /** How many rules must succeed within some time. */
+  readonly watchedRules: number;
+  /** How many incidents are open. */
+  readonly open: number;
+  /** Messages that several attempts have not delivered, with the last answer. */
+  readonly undelivered: readonly string[];
 }
 
 export interface LayerFacts {

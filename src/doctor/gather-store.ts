@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
-import { type Kysely, sql } from 'kysely';
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
 import { isSuspended, ownerState } from '../base/process-owner.js';
 import { parseHealth } from '../membership/worker-health.js';
 import type { Site } from '../site/site.js';
@@ -13,17 +13,19 @@ import { migrationSets } from '../store/migrations/index.js';
 import type { Database } from '../store/schema.js';
 import { connector } from '../store/store.js';
 import { NotRunError } from './check.js';
-import type { DatabaseFacts, Facts, RuleFact, RuleFacts, WorkerFacts } from './facts.js';
+import type { AlarmFacts, DatabaseFacts, Facts, RuleFact, RuleFacts, WorkerFacts } from './facts.js';
 import { part } from './part.js';
 
 export type StoreParts = Pick<
   Facts,
-  'databaseProblem' | 'database' | 'integrity' | 'workers' | 'rules' | 'waitingMails'
+  'databaseProblem' | 'database' | 'integrity' | 'workers' | 'rules' | 'waitingMails' | 'alarms'
 >;
 
 /** How many of the newest decisions are read. */
 const newestDecisions = 20_000;
 const integrityTimeoutMs = 3000;
+/** After these, a message about an alarm counts as not delivered. */
+const manyAttempts = 3;
 
 export async function gatherStore(site: Site): Promise<StoreParts> {
   const path = /^sqlite:(.*)$/.exec(site.settings.databaseUrl)?.[1];
@@ -35,7 +37,8 @@ export async function gatherStore(site: Site): Promise<StoreParts> {
   const use = <T>(work: (db: Kysely<Database>) => Promise<T>) => part(() => work(connection.get()));
   try {
     const database = await use(gatherDatabase);
-    const [workers, rules, mails] = [await use(gatherWorkers), await use(gatherRules), await use(countMails)];
+    const [workers, rules] = [await use(gatherWorkers), await use(gatherRules)];
+    const [mails, alarms] = [await use(countMails), await use(gatherAlarms)];
     return {
       databaseProblem: database.problem,
       database: database.get,
@@ -43,6 +46,7 @@ export async function gatherStore(site: Site): Promise<StoreParts> {
       workers: workers.get,
       rules: rules.get,
       waitingMails: mails.get,
+      alarms: alarms.get,
     };
   } finally {
     if (connection.problem === null) await connection.get().destroy();
@@ -188,4 +192,27 @@ async function countMails(db: Kysely<Database>): Promise<number> {
   const { rows } = await sql<{ n: number }>`
     select count(*) as n from outbox_mails where status in ('queued', 'deferred')`.execute(db);
   return Number(rows[0]?.n ?? 0);
+}
+
+async function gatherAlarms(db: Kysely<Database>): Promise<AlarmFacts> {
+  if (!(await hasTable(db, 'alarms'))) throw new NotRunError('the tables of alarms come with linod migrate');
+  const count = (eb: ExpressionBuilder<Database, 'job_rules' | 'alarms'>) => eb.fn.countAll<number>().as('n');
+  const watched = await db
+    .selectFrom('job_rules')
+    .select(count)
+    .where('must_succeed_ms', 'is not', null)
+    .where('removed_at', 'is', null)
+    .executeTakeFirst();
+  const open = await db.selectFrom('alarms').select(count).where('cleared_at', 'is', null).executeTakeFirst();
+  const late = await db
+    .selectFrom('alarm_deliveries')
+    .select(['way', 'attempts', 'answer'])
+    .where('done_at', 'is', null)
+    .where('attempts', '>=', manyAttempts)
+    .execute();
+  return {
+    watchedRules: Number(watched?.n),
+    open: Number(open?.n),
+    undelivered: late.map(({ way, attempts, answer }) => `${way}, after ${attempts} attempts: ${answer}`),
+  };
 }

@@ -58,8 +58,8 @@ function without(why: string): Omit<Facts, 'program' | 'configurationProblem'> {
   const none = notRun(why);
   return {
     ...{ now: Date.now(), databaseProblem: null, layerProblem: null },
-    ...{ site: none, database: none, integrity: none, workers: none, rules: none, waitingMails: none },
-    ...{ layer: none, redis: none, spools: none, logFaults: none },
+    ...{ site: none, database: none, integrity: none, workers: none, rules: none },
+    ...{ waitingMails: none, alarms: none, layer: none, redis: none, spools: none, logFaults: none },
   };
 }
 

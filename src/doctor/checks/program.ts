@@ -93,6 +93,24 @@ export const programChecks: readonly Check[] = [
     },
   },
   {
+    id: 'alarm-delivery',
+    about: 'whether somebody gets the alarms',
+    advice: 'set alarmMail, alarmWebhook or alarmCommand, then try it: linod alarms test',
+    run: ({ site, alarms }) => {
+      const { alarmMail, alarmWebhook, alarmCommand, mailUrl, mailFrom } = site().settings;
+      const { watchedRules, open, undelivered } = alarms();
+      const isMute = alarmMail.length === 0 && alarmWebhook === '' && alarmCommand.length === 0;
+      const isNoMail = alarmMail.length > 0 && (mailUrl === null || mailFrom === null);
+      return [
+        ...(isMute && watchedRules + open > 0
+          ? [`nobody gets alarms: ${watchedRules} rules are watched, and ${open} alarms are open`]
+          : []),
+        ...(isNoMail ? ['alarmMail is set, and mailUrl or mailFrom is not'] : []),
+        ...undelivered.map((text) => `an alarm is not delivered by ${text}`),
+      ];
+    },
+  },
+  {
     id: 'mail-settings',
     about: 'whether mails can be sent',
     advice: 'set mailUrl and mailFrom; keep a password in the environment',

@@ -47,8 +47,13 @@ export const storeChecks: readonly Check[] = [
           const how = skewMs > 0 ? 'ahead of' : 'behind';
           return `this machine's clock is ${durationText(Math.abs(skewMs))} ${how} that of ${of}`;
         });
+      const skewed = workers().filter(({ health }) => Math.abs(health?.skewMs ?? 0) > maxSkewMs);
       const ahead = workers().filter((worker) => worker.heartbeat_at > now - database().skewMs + maxSkewMs);
-      return [...apart, ...ahead.map(({ id }) => `worker ${id} sent a heartbeat from the future`)];
+      return [
+        ...apart,
+        ...skewed.map(({ id }) => `the clock of worker ${id} differs from the database's`),
+        ...ahead.map(({ id }) => `worker ${id} sent a heartbeat from the future`),
+      ];
     },
   },
   {

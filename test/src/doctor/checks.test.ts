@@ -29,7 +29,7 @@ const site: SiteFacts = {
 const worker: WorkerFacts = {
   ...{ id: 'vm[812]@w', pid: 812, version: '1.2.3', started_at: now - 60_000, heartbeat_at: now - 2000 },
   ...{ procedures: '["water"]', isSuspended: false },
-  health: { tasks: 'running', logger: 'writing', loggerTrouble: null, listeners: [] },
+  health: { tasks: 'running', logger: 'writing', loggerTrouble: null, skewMs: 0, listeners: [] },
 };
 const rule: RuleFact = {
   ...{ id: 3, name: 'water', procedure: 'water', timezone: 'Europe/Tallinn' },
@@ -58,6 +58,7 @@ const well: Facts = {
   workers: () => [worker],
   rules: () => rules,
   waitingMails: () => 0,
+  alarms: () => ({ watchedRules: 0, open: 0, undelivered: [] }),
   layer: () => ({ channels: [channel], strangers: [] }),
   redis: () => [redis],
   spools: () => [{ name: 'web-1.e.1.spool', bytes: 10, changedAt: now, owner: 'alive' }],
@@ -69,6 +70,9 @@ const ofSite = (of: Partial<SiteFacts>): Partial<Facts> => ({ site: () => ({ ...
 const set = (of: Partial<Settings>) => ofSite({ settings: { ...settings, ...of } });
 const database = (of: Partial<ReturnType<Facts['database']>>): Partial<Facts> => ({
   database: () => ({ ...well.database(), ...of }),
+});
+const alarms = (of: Partial<ReturnType<Facts['alarms']>>): Partial<Facts> => ({
+  alarms: () => ({ ...well.alarms(), ...of }),
 });
 const workers = (of: Partial<WorkerFacts>): Partial<Facts> => ({ workers: () => [{ ...worker, ...of }] });
 const oneRule = (of: Partial<RuleFact>): Partial<Facts> => ({
@@ -98,6 +102,11 @@ const provoked: Readonly<Record<string, ReadonlyArray<readonly [Partial<Facts>, 
   'disk-space': [[ofSite({ disks: [{ directory: '/srv', freeBytes: 1e7 }] }), /\/srv has 9 MiB free/]],
   'wal-size': [[ofSite({ walFiles: [{ path: 'linod.db-wal', bytes: 1e9 }] }), /linod\.db-wal has 953 MiB/]],
   'console-exposed': [[set({ console: '0.0.0.0:8780' }), /listens on 0\.0\.0\.0:8780, without TLS/]],
+  'alarm-delivery': [
+    [alarms({ watchedRules: 2 }), /nobody gets alarms: 2 rules are watched/],
+    [set({ alarmMail: ['ops@example.org'] }), /alarmMail is set, and mailUrl or mailFrom is not/],
+    [alarms({ undelivered: ['webhook, after 4 attempts: 500'] }), /not delivered by webhook/],
+  ],
   'mail-settings': [
     [set({ mailUrl: 'smtp://mail.example.org' }), /mailFrom is not/],
     [{ waitingMails: () => 4 }, /4 mails wait/],
@@ -112,6 +121,10 @@ const provoked: Readonly<Record<string, ReadonlyArray<readonly [Partial<Facts>, 
     [database({ skewMs: -5000 }), /5 s behind that of the database/],
     [server({ skewMs: 7000 }), /7 s ahead of that of Redis at redis:\/\/localhost/],
     [workers({ heartbeat_at: now + 9000 }), /heartbeat from the future/],
+    [
+      workers({ health: worker.health && { ...worker.health, skewMs: 9000 } }),
+      /clock of worker vm\[812\]@w differs/,
+    ],
   ],
   layer: [[{ layerProblem: 'cannot connect' }, /cannot connect/]],
   'redis-version': [[server({ version: '5.0.14' }), /is Redis 5\.0\.14/]],
@@ -151,7 +164,9 @@ const provoked: Readonly<Record<string, ReadonlyArray<readonly [Partial<Facts>, 
   'job-slots': [[ofRules({ waitedForSlots: 12 }), /12 of the last due times/]],
   'log-writer': [
     [
-      workers({ health: { tasks: 'off', logger: 'blocked', loggerTrouble: 'disk full', listeners: [] } }),
+      workers({
+        health: { tasks: 'off', logger: 'blocked', loggerTrouble: 'disk full', skewMs: 0, listeners: [] },
+      }),
       /cannot write lino\.log: disk full/,
     ],
   ],
