@@ -131,13 +131,14 @@ export {
   silentMs,
 } from './serving/listening.js';
 export type { ChannelStats, WorkerEvent } from './serving/worker-events.js';
-export type {
-  ChannelFigures,
-  GroupMember,
-  GroupReport,
-  LayerStats,
-  Peeked,
-  PeekOptions,
+export {
+  type ChannelFigures,
+  channelPattern,
+  type GroupMember,
+  type GroupReport,
+  type LayerStats,
+  type Peeked,
+  type PeekOptions,
 } from './stats.js';
 export {
   AcceptConnection,

@@ -66,6 +66,11 @@ export interface LayerOptions {
   readonly maxDeliveries?: number | undefined;
   /** Seconds until the layer drops a dead letter. Default 604,800 (a week). */
   readonly deadLetterExpiry?: number | undefined;
+  /**
+   * Called after each send with the numbers of messages that the layer accepted and refused; the channel is null
+   * for a group. Must not throw.
+   */
+  readonly onSend?: ((channel: string | null, accepted: number, refused: number) => void) | undefined;
   /** Called for every dropped message. Must not throw. */
   readonly onDrop?: ((dropped: DroppedMessage) => void) | undefined;
   /** The clock for both expiries, in milliseconds since 1970. For tests; default `Date.now`. */

@@ -142,6 +142,11 @@ export async function peekAt(
 
 const random = /[\da-f]{32}$/;
 
+/** The name under which `stats` counts a channel: all process-specific channels of a kind share one. */
+export function channelPattern(channel: string): string {
+  return kindOf(messageKey(channel));
+}
+
 /** The name that all channels of a kind share. On PubSub, where names have no `!`, it is `asgispecific.*`. */
 function kindOf(key: string): string {
   return key.endsWith('!') ? key.replace(/[^.]*!$/, '*!') : key.replace(random, '*');

@@ -41,7 +41,7 @@ const order: ReadonlyArray<readonly string[]> = [
   ['actors'],
   ['consumers', 'insight'],
   ['http'],
-  ['alarms'],
+  ['alarms', 'metrics', 'health'],
   ['console'],
   ['backup', 'doctor'],
   ['daemon'],

@@ -51,6 +51,7 @@ export interface LayerRules {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly onDrop: ((dropped: DroppedMessage) => void) | undefined;
+  readonly onSend: LayerOptions['onSend'];
 }
 
 /** Reads a store without taking messages. */
@@ -85,6 +86,7 @@ export abstract class BaseLayer<B> implements ChannelLayer {
       maxDeliveries: checkMaxDeliveries(options.maxDeliveries),
       now: options.now ?? Date.now,
       onDrop: options.onDrop,
+      onSend: options.onSend,
     };
   }
 
@@ -121,6 +123,7 @@ export abstract class BaseLayer<B> implements ChannelLayer {
     const body = reading(() => this.write(checkMessage(message), channel));
     signal?.throwIfAborted();
     const [accepted] = await this.put(channel, [[body]], signal);
+    this.rules.onSend?.(channel, accepted === 0 ? 0 : 1, accepted === 0 ? 1 : 0);
     if (accepted === 0) throw new ChannelFull(channel, this.rules.capacity(channel));
   }
 
@@ -137,6 +140,8 @@ export abstract class BaseLayer<B> implements ChannelLayer {
     const counts = await this.put(channel, bodies, signal);
     for (const { index } of parts.flatMap((part, i) => part.slice(counts[i])))
       outcomes[index] = { accepted: false, error: new ChannelFull(channel, this.rules.capacity(channel)) };
+    const accepted = counts.reduce((sum, count) => sum + count, 0);
+    this.rules.onSend?.(channel, accepted, sendable.length - accepted);
     return outcomes;
   }
 
@@ -185,6 +190,7 @@ export abstract class BaseLayer<B> implements ChannelLayer {
     checkGroupName(group);
     this.refuseWhenClosed();
     await this.putToGroup(group, checkMessage(message));
+    this.rules.onSend?.(null, 1, 0);
   }
 
   async stats(): Promise<LayerStats> {

@@ -8,12 +8,14 @@ import type { LogSink } from '../log/sink.js';
 import { OutsideChanges } from '../rules/changes/outside-changes.js';
 import { RuleHistory } from '../rules/changes/rule-history.js';
 import { RulesPlans } from '../rules/changes/rules-plan.js';
+import type { RuleEntry } from '../rules/ledger.js';
 import { type Procedure, Procedures } from '../rules/procedure.js';
 import { Rules } from '../rules/site-rules.js';
 import { Jobs } from '../runs/job-table.js';
 import type { RunProgram } from '../runs/remote/host.js';
 import { HostPool } from '../runs/remote/pool.js';
 import { JobRunner } from '../runs/runner.js';
+import type { RunsWatch } from '../scheduler/active-runs.js';
 import { Claimer } from '../scheduler/claim.js';
 import { Ends } from '../scheduler/finish.js';
 import { Requests } from '../scheduler/requests.js';
@@ -40,10 +42,17 @@ export interface CreateTasksOptions {
   readonly workerId?: string;
   /** Called when a run has ended and something may begin because of that, or has asked for another one. */
   readonly onSlotFree?: () => void;
+  /** Called with what was decided and run, for metrics. Must not throw. */
+  readonly watch?: TasksWatch;
   /** Runs everything on this process's event loop, whatever the rules say: for tests of procedures. */
   readonly alwaysInline?: boolean;
   /** What threads and processes of runs execute. Default: this package's own program. */
   readonly program?: RunProgram;
+}
+
+export interface TasksWatch extends RunsWatch {
+  /** Entries of the ledger that were committed here. */
+  decided(entries: readonly RuleEntry[]): void;
 }
 
 export interface SiteTasks {
@@ -78,7 +87,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   } = options;
   const { timezone, maxJobs } = site.settings;
   const levels = options.levels ?? new LevelTree(configuredLevels(site.settings));
-  const rules = new Rules(store.db, timezone, clock, workerId);
+  const rules = new Rules(store.db, timezone, clock, workerId, (entries) => options.watch?.decided(entries));
   const jobs = new Jobs(store.db, workerId);
   const requests = new Requests(rules);
   const claimer = new Claimer(rules);
@@ -116,6 +125,7 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
     adjustClock: options.adjustClock ?? (async () => undefined),
     logger,
     maxJobs,
+    ...(options.watch === undefined ? {} : { watch: options.watch }),
     ...(options.onSlotFree === undefined ? {} : { onSlotFree: options.onSlotFree }),
   });
   const history = new RuleHistory(rules);

@@ -9,7 +9,9 @@ import { restoreCommand } from './backup/restore.js';
 import { channelsCommand } from './channels/channels.js';
 import { consoleCommand } from './console/console.js';
 import { doctorCommand } from './doctor.js';
+import { healthCommand } from './health.js';
 import { initCommand } from './init.js';
+import { installServiceCommand } from './install-service.js';
 import { jobCommand } from './jobs/job.js';
 import { jobsCommand } from './jobs/jobs.js';
 import { logCommand } from './log/log.js';
@@ -70,6 +72,8 @@ Example:
     socketsCommand(),
     migrateCommand(),
     doctorCommand(),
+    healthCommand(),
+    installServiceCommand(),
     backupCommand(),
     restoreCommand(),
     moveCommand(),

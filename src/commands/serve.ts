@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { aborted } from '../base/aborted.js';
+import { Operations } from '../daemon/operations.js';
 import { dropLog } from '../daemon/worker-log.js';
 import { SiteServer } from '../http/site-server.js';
 import { createLogger } from '../log/create-logger.js';
@@ -56,7 +57,16 @@ async function serveSite(site: Site): Promise<void> {
   process.on('SIGHUP', () =>
     logger.info('SIGHUP changes nothing; restart the server to change its settings'),
   );
-  const layer = await site.openLayer({ onDrop: dropLog(() => logger) });
+  const operations = new Operations({ site, log: (level, text) => logger.log(level, text) });
+  stop.signal.addEventListener('abort', () => operations.stopping());
+  const logDrop = dropLog(() => logger);
+  const layer = await site.openLayer({
+    ...operations.layerWatch,
+    onDrop: (dropped) => {
+      operations.layerWatch.onDrop(dropped);
+      logDrop(dropped);
+    },
+  });
   const { http, graceSeconds } = site.settings;
   const listen = http.length > 0 ? http : ['127.0.0.1:8000'];
   const onLayerAway = (error: unknown) =>
@@ -64,12 +74,27 @@ async function serveSite(site: Site): Promise<void> {
   try {
     // A lifespan that never starts must not hold the process.
     const server = await Promise.race([
-      SiteServer.start({ site, layer, logger, listen, onLayerAway }),
+      SiteServer.start({
+        site,
+        layer,
+        logger,
+        listen,
+        onLayerAway,
+        onEvent: (event) => operations.served(event),
+      }),
       aborted(stop.signal),
     ]);
     if (server !== undefined) {
       say(`serving site ${site.name} on ${server.addresses.join(', ')}; Ctrl-C to stop`);
       const alarms = await watchAlarmsApart({ site, layer, logger: logger.child('alarms') });
+      operations.observe({
+        layer,
+        touchLayer: () => server.touchLayer(),
+        channels: () => [],
+        sockets: () => server.sockets,
+        heartbeatFails: () => false,
+      });
+      operations.ready();
       await aborted(stop.signal);
       await server.close(graceSeconds * 1000);
       await alarms.close();
@@ -77,6 +102,7 @@ async function serveSite(site: Site): Promise<void> {
     say('stopped');
   } finally {
     await layer.close();
+    await operations.close();
     await logger.close();
     endSoon();
   }

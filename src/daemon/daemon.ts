@@ -11,6 +11,7 @@ import {
   Worker,
   type WorkerEvent,
 } from '../../channels/index.js';
+import type { ServerEvent } from '../../channels/server/index.js';
 import { createTasks, type SiteTasks } from '../actors/site-tasks.js';
 import { AlarmService } from '../alarms/alarm-service.js';
 import { noteLogGap } from '../alarms/incidents.js';
@@ -37,6 +38,7 @@ import { awaitStore } from './awaited-store.js';
 import { checkChannels } from './check-channels.js';
 import { Duties } from './duties.js';
 import { openSiteLog, openWorkerLogger, type SiteLog, type WorkerLogger } from './logging.js';
+import { Operations } from './operations.js';
 import { Reports } from './reports.js';
 import { MessageRequests } from './requests.js';
 import { WorkerConsole } from './worker-console.js';
@@ -74,6 +76,7 @@ interface Opened {
   readonly ownChannel: string;
   /** Errors of the procedure files that could not be loaded. */
   readonly broken: readonly Error[];
+  readonly operations: Operations;
 }
 
 /** What the workers of a site share. */
@@ -117,30 +120,71 @@ export class Daemon {
    * consumer
    */
   static async open(options: DaemonOptions, stop: AbortSignal): Promise<Daemon | null> {
-    const { site, terminal, clock = systemClock } = options;
+    const { site, terminal } = options;
     checkChannels(site, options.channels);
+    let logger: Logger | undefined;
+    const operations = new Operations({
+      site,
+      log: (level, text) => {
+        if (logger === undefined) terminal?.write(level, 'linod', text);
+        else logger.log(level, text);
+      },
+    });
+    try {
+      const daemon = await Daemon.#openParts(options, stop, operations, () => logger);
+      if (daemon === null) await operations.close();
+      else logger = daemon.#logger;
+      return daemon;
+    } catch (error) {
+      await operations.close();
+      throw error;
+    }
+  }
+
+  /** @param logger the worker's own, once there is one: it needs the layer, and nothing is sent before both exist */
+  static async #openParts(
+    options: DaemonOptions,
+    stop: AbortSignal,
+    operations: Operations,
+    logger: () => Logger | undefined,
+  ): Promise<Daemon | null> {
+    const { site, terminal, clock = systemClock } = options;
     const broken = await site.loadProcedures();
     const awaited = await awaitStore({
       open: () => openStore(site),
       clock,
       signal: stop,
-      onAway: ({ message }) => terminal?.write('ERROR', 'linod', `${message}; waiting for it`),
+      onAway: ({ message }) => {
+        const text = `${message}; waiting for it`;
+        terminal?.write('ERROR', 'linod', text);
+        operations.waitsFor(text);
+      },
     });
     if (awaited === null) return null;
     const { store, awayMs } = awaited;
     try {
-      let logger: Logger | undefined;
-      // The logger needs the layer. Nothing is sent before both exist.
+      const logDrop = dropLog(logger);
+      const { onSend, onDrop, onConnection } = operations.layerWatch;
       const layer = await site.openLayer({
-        onDrop: dropLog(() => logger),
-        onConnection: (change: ConnectionChange) => logger && logConnection(logger, change),
-        onWarning: (warning: LayerWarning) => logger && logLayerWarning(logger, warning),
+        onSend,
+        onDrop: (dropped) => {
+          onDrop(dropped);
+          logDrop(dropped);
+        },
+        onConnection: (change: ConnectionChange) => {
+          onConnection(change);
+          const to = logger();
+          if (to !== undefined) logConnection(to, change);
+        },
+        onWarning: (warning: LayerWarning) => {
+          const to = logger();
+          if (to !== undefined) logLayerWarning(to, warning);
+        },
       });
       const ownChannel = await layer.newChannel('linod');
-      const daemon = new Daemon({ options, clock, store, layer, ownChannel, broken });
-      logger = daemon.#logger;
+      const daemon = new Daemon({ options, clock, store, layer, ownChannel, broken, operations });
       const away = `the database was away for ${durationText(awayMs)} when this worker was started`;
-      if (awayMs > 0) logger.warning(away);
+      if (awayMs > 0) daemon.#logger.warning(away);
       return daemon;
     } catch (error) {
       await store.close();
@@ -161,6 +205,19 @@ export class Daemon {
     this.#duties = this.#openDuties();
     this.#worker = this.#openWorker();
     this.#reports = this.#openReports();
+    this.#observe();
+  }
+
+  #observe(): void {
+    const { store, layer, operations } = this.#opened;
+    operations.observe({
+      store,
+      layer,
+      touchLayer: () => this.#duties.touchLayer(),
+      channels: () => [...this.#worker.stats(), ...this.#log.service.stats()],
+      sockets: () => this.#server?.sockets ?? null,
+      heartbeatFails: () => this.#duties.heartbeatFails,
+    });
   }
 
   get #site(): Site {
@@ -191,6 +248,7 @@ export class Daemon {
       logger,
       workerId: registry.id,
       onSlotFree: () => this.#schedule.loop.wake(),
+      watch: this.#opened.operations.tasksWatch,
     });
     return { tasks, loop: new TaskLoop(tasks.tasks, databaseClock, logger) };
   }
@@ -214,6 +272,7 @@ export class Daemon {
         const noted = noteLogGap(store.db, gap, databaseClock.now());
         noted.catch((error) => this.#logger.warning('no alarm for lost log records', { error }));
       },
+      onWritten: (tallies) => this.#opened.operations.wrote(tallies),
     });
   }
 
@@ -269,6 +328,8 @@ export class Daemon {
    */
   async run(stop: AbortSignal, onListening: (report: StartReport) => void): Promise<void> {
     const stopping = new AbortController();
+    const { operations } = this.#opened;
+    stop.addEventListener('abort', () => operations.stopping());
     let working: Promise<unknown> = Promise.resolve();
     try {
       const report = await this.#start();
@@ -283,7 +344,9 @@ export class Daemon {
       const { layer } = this.#opened;
       // The worker itself reports a layer that is away.
       const onLayerAway = () => undefined;
-      const options = { site: this.#site, layer, logger: this.#logger.child('http'), listen, onLayerAway };
+      const onEvent = (event: ServerEvent) => operations.served(event);
+      const logger = this.#logger.child('http');
+      const options = { site: this.#site, layer, logger, listen, onEvent, onLayerAway };
       if (listen.length > 0) this.#server = await SiteServer.start(options);
       const channels = report.channels.join(', ');
       const text = `worker ${report.workerId} of site ${this.#site.name} listens on ${channels}`;
@@ -293,11 +356,13 @@ export class Daemon {
       onListening(report);
       if (!stop.aborted) {
         this.#duties.start();
+        operations.ready();
         await aborted(AbortSignal.any([stop, stopping.signal]));
       }
       if (failure !== undefined) throw failure;
       this.#logger.info(`worker ${report.workerId} stops`);
     } finally {
+      operations.stopping();
       stopping.abort();
       await this.#close(working);
     }
@@ -425,6 +490,7 @@ export class Daemon {
       () => this.#schedule.tasks.ends.giveUpLost(),
       () => this.#opened.layer.close(),
       () => this.#opened.store.close(),
+      () => this.#opened.operations.close(),
     ];
     const failures: unknown[] = [];
     for (const step of steps) {
@@ -474,6 +540,8 @@ export class Daemon {
   #onWorkerEvent(event: WorkerEvent): void {
     logWorkerEvent(this.#logger.child('channels'), event);
     if (event.type === 'deaf' || event.type === 'hearsAgain') this.#duties.beatNow();
+    if (event.type === 'badMessage' || event.type === 'unknownType')
+      this.#opened.operations.dropped(event.channel, 'malformed');
   }
 
   #onLogBlocked(why: unknown): void {

@@ -65,6 +65,11 @@ export class Duties {
     });
   }
 
+  /** Whether the last heartbeat failed. */
+  get heartbeatFails(): boolean {
+    return this.#heartbeat.fails;
+  }
+
   start(): void {
     const { store, clock, logger } = this.#context;
     this.#heartbeat.start();
@@ -112,6 +117,12 @@ export class Duties {
     if (!already) logger.info(`logger coroutine started, by ${by}`);
     await log.start();
     return { already };
+  }
+
+  /** Renews the membership of the group, to see whether the layer can be written. */
+  async touchLayer(): Promise<void> {
+    const { layer, group, ownChannel } = this.#context;
+    if (!this.#isStopping) await layer.groupAdd(group, ownChannel);
   }
 
   /** Whether the channel layer answers within a second. */

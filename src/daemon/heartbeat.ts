@@ -22,6 +22,11 @@ export class Heartbeat {
     this.#options = options;
   }
 
+  /** Whether the last beat failed. */
+  get fails(): boolean {
+    return this.#fails;
+  }
+
   /** Beats now and then regularly. Call it once. */
   start(): void {
     const { clock } = this.#options;

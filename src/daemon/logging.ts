@@ -14,6 +14,7 @@ import { LogSender } from '../log/sender/sender.js';
 import { senderSettings } from '../log/sender/settings.js';
 import type { LogSink } from '../log/sink.js';
 import { LogSocket } from '../log/socket/log-socket.js';
+import type { Tally } from '../log/writer/composer.js';
 import { LogLock } from '../log/writer/log-lock.js';
 import { LoggerCoroutine } from '../log/writer/logger-coroutine.js';
 import type { LogGap } from '../log/writer/writer.js';
@@ -107,6 +108,8 @@ function spoolDirectoriesOf({ spoolDirectory, directory }: Site): string[] {
 export interface SiteLogOptions extends WorkerLoggerOptions {
   readonly own: WorkerLogger;
   readonly store: Store;
+  /** Called with the records of each write. */
+  readonly onWritten: (tallies: readonly Tally[]) => void;
   /** By which leases are held. */
   readonly databaseClock: SteadyClock;
   readonly workerId: string;
@@ -150,6 +153,7 @@ export function openSiteLog(options: SiteLogOptions): SiteLog {
     local: transport,
     spoolDirectories: spoolDirectoriesOf(site),
     onLost,
+    onWritten: options.onWritten,
     onTrouble: (error) => {
       service.noteTrouble(error);
       if (terminal !== undefined) reportTrouble(terminal, error);

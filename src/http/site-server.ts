@@ -14,6 +14,8 @@ export interface SiteServerOptions {
   readonly logger: Logger;
   /** Where to listen. */
   readonly listen: readonly string[];
+  /** Called with everything that happens in the server, besides the access log. Must not throw. */
+  readonly onEvent?: ((event: ServerEvent) => void) | undefined;
   /** Called when the channel layer cannot be reached at the start. The server serves without it until it is back. */
   readonly onLayerAway: (error: unknown) => void;
 }
@@ -27,7 +29,8 @@ export class SiteServer {
    * @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`) for a site without an application, or settings that make no sense;
    *   ListenError (`CHANNELS_ERR_LISTEN`), StartupFailedError (`CHANNELS_ERR_STARTUP_FAILED`)
    */
-  static async start({ site, layer, logger, listen, onLayerAway }: SiteServerOptions): Promise<SiteServer> {
+  static async start(options: SiteServerOptions): Promise<SiteServer> {
+    const { site, layer, logger, listen, onLayerAway, onEvent } = options;
     const { application, httpLimits, httpTrustedProxies, httpCompression } = site.settings;
     if (application === null)
       throw new BadConfigError(
@@ -43,7 +46,10 @@ export class SiteServer {
       limits: httpLimits,
       trustedProxies: httpTrustedProxies,
       compression: httpCompression,
-      onEvent: (event) => logServerEvent(logger, event),
+      onEvent: (event) => {
+        onEvent?.(event);
+        logServerEvent(logger, event);
+      },
     });
     logger.info(`serving on ${server.addresses.join(', ')}`);
     return new SiteServer(server, await SocketDirectory.open({ site, layer, server, logger, onLayerAway }));
@@ -56,6 +62,16 @@ export class SiteServer {
 
   get addresses(): readonly string[] {
     return this.#server.addresses;
+  }
+
+  /** How many WebSockets are open. */
+  get sockets(): number {
+    return this.#server.sockets().length;
+  }
+
+  /** Writes to the channel layer, to see whether that is possible. */
+  async touchLayer(): Promise<void> {
+    await this.#directory.renew();
   }
 
   /** Stops taking connections, and waits for requests and sockets up to the grace. Safe to call twice. */

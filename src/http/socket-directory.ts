@@ -70,7 +70,7 @@ export class SocketDirectory {
   }
 
   private constructor(options: DirectoryOptions, channel: string) {
-    const { layer, site, logger } = options;
+    const { layer, logger } = options;
     this.#options = options;
     this.#channel = channel;
     const worker = new Worker({
@@ -83,9 +83,14 @@ export class SocketDirectory {
       },
     });
     this.#worker = worker.run(this.#stop.signal);
-    const renew = () => layer.groupAdd(serversGroup(site), channel).catch(() => undefined);
-    const timer = setInterval(() => void renew(), renewEveryMs).unref();
+    const timer = setInterval(() => void this.renew().catch(() => undefined), renewEveryMs).unref();
     this.#stop.signal.addEventListener('abort', () => clearInterval(timer));
+  }
+
+  /** Joins the group again. */
+  async renew(): Promise<void> {
+    const { layer, site } = this.#options;
+    await layer.groupAdd(serversGroup(site), this.#channel);
   }
 
   /** Safe to call twice. */

@@ -4,6 +4,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../base/clock.js';
 import type { Database, JobRuleRow } from '../store/schema.js';
+import { afterCommit } from '../store/transact.js';
 import { type ChangeWay, signChanges } from './changes/sign-changes.js';
 import { checkFollows, followedBy, unknownRule } from './find-rule.js';
 import { leftUndone, missedSince, type RuleEntry, writeEntries } from './ledger.js';
@@ -33,9 +34,20 @@ export class RuleTable {
   /** Who acts: a worker's id, or the person at a command. */
   readonly actor: string;
   readonly #timezone: string;
+  readonly #onDecided: ((entries: readonly RuleEntry[]) => void) | undefined;
 
-  /** @param timezone the site's zone, for rules that name none */
-  constructor(db: Kysely<Database>, timezone: string, clock: Pick<Clock, 'now'>, actor: string) {
+  /**
+   * @param timezone the site's zone, for rules that name none
+   * @param onDecided called with entries of the ledger once they are committed; must not throw
+   */
+  constructor(
+    db: Kysely<Database>,
+    timezone: string,
+    clock: Pick<Clock, 'now'>,
+    actor: string,
+    onDecided?: (entries: readonly RuleEntry[]) => void,
+  ) {
+    this.#onDecided = onDecided;
     this.db = db;
     this.#timezone = timezone;
     this.clock = clock;
@@ -100,7 +112,7 @@ export class RuleTable {
     // One instant for all, lest a due time lies between two.
     const now = this.clock.now();
     const { dueAfter = now, before = row } = options;
-    await this.#write(tx, leftUndone(this.parse(before), row.next_due_at, dueAfter, what));
+    await this.record(tx, leftUndone(this.parse(before), row.next_due_at, dueAfter, what));
     if (Object.keys(columns).length > 0) {
       await this.set(tx, row.id, columns);
       // A change in the database that nobody has looked after yet stays what it is.
@@ -138,7 +150,7 @@ export class RuleTable {
 
   /** Writes a line of the ledger. */
   async note(id: number, reason: Reason, detail: string, db: Kysely<Database> = this.db): Promise<void> {
-    await this.#write(db, [{ ruleId: id, dueAt: null, dueUntil: null, times: 1, reason, detail }]);
+    await this.record(db, [{ ruleId: id, dueAt: null, dueUntil: null, times: 1, reason, detail }]);
   }
 
   /** Notes what was due up to an instant while a rule was not active. @param before the rule as it was */
@@ -152,7 +164,7 @@ export class RuleTable {
         : `no procedure ${before.procedure} was registered then`;
     const from = new Date(await this.#decidedUpTo(tx, id, since));
     const rule = this.parse({ ...before, cancelled_at: null, removed_at: null });
-    await this.#write(tx, missedSince(rule, from, until, why));
+    await this.record(tx, missedSince(rule, from, until, why));
   }
 
   /**
@@ -268,7 +280,7 @@ export class RuleTable {
       .execute();
     const notes = due === null ? [] : rule.skippedOrMovedBetween(since, due.getTime());
     const entries = notes.map((note) => ({ ...note, ruleId: rule.id }));
-    await this.#write(tx, entries);
+    await this.record(tx, entries);
   }
 
   /** Writes columns of a rule. What is a change of it has to be signed. */
@@ -276,7 +288,13 @@ export class RuleTable {
     await tx.updateTable('job_rules').set(columns).where('id', '=', id).execute();
   }
 
-  async #write(db: Kysely<Database>, entries: readonly RuleEntry[]): Promise<void> {
-    await writeEntries(db, entries, { by: this.actor, at: this.clock.now() });
+  /** Writes entries to the ledger. @param at when it was decided, in ms since 1970 */
+  async record(
+    db: Kysely<Database>,
+    entries: readonly RuleEntry[],
+    at: number = this.clock.now(),
+  ): Promise<void> {
+    await writeEntries(db, entries, { by: this.actor, at });
+    afterCommit(db, () => this.#onDecided?.(entries));
   }
 }

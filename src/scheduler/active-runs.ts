@@ -12,7 +12,15 @@ import type { AbandonedRun } from './batch.js';
 import type { Claimed } from './claim.js';
 import type { Ended, Ends } from './finish.js';
 
+/** Sees the runs of this worker, for metrics. Must not throw. */
+export interface RunsWatch {
+  began(job: Job): void;
+  /** The end is written. @param tookMs how long it ran */
+  ended(rule: JobRule, status: Outcome['status'], tookMs: number): void;
+}
+
 export interface ActiveRunsContext {
+  readonly watch?: RunsWatch;
   readonly runner: JobRunner;
   readonly ends: Ends;
   readonly logger: Logger;
@@ -66,6 +74,7 @@ export class ActiveRuns {
       logger.debug(`job ${job.id} of ${rule} started`, { rule: rule.id, job: job.id });
     const run = { ...claimed, stop: new RunStop() };
     this.#runs.set(job.id, run);
+    this.#context.watch?.began(job);
     void this.#perform(run);
   }
 
@@ -100,18 +109,21 @@ export class ActiveRuns {
   /** Never rejects. */
   async #perform(run: ActiveRun): Promise<void> {
     const { job, rule, user, stop } = run;
-    const end: RunEnd = await this.#context.runner.run(job, rule, user, stop);
+    const { runner, clock } = this.#context;
+    const since = clock.passed();
+    const end: RunEnd = await runner.run(job, rule, user, stop);
     if (end.abandoned !== null) this.#abandon(run, end.abandoned);
-    await this.#finish(run, end.outcome);
+    await this.#finish(run, end.outcome, clock.passed() - since);
   }
 
   /** Writes the end, and tries again while the database is away, unless the worker stops. */
-  async #finish(run: ActiveRun, outcome: Outcome): Promise<void> {
-    const { ends, logger } = this.#context;
+  async #finish(run: ActiveRun, outcome: Outcome, tookMs: number): Promise<void> {
+    const { ends, logger, watch } = this.#context;
     const { job, rule } = run;
     for (let delayMs = firstRetryMs; ; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
       try {
         const ended = await ends.finish(job, rule, outcome);
+        if (ended.mine) watch?.ended(rule, outcome.status, tookMs);
         this.#forget(run, ended.wakes);
         this.#logEnd(job, rule, outcome, ended);
         return;

@@ -5,7 +5,7 @@
 
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import { type RuleEntry, ranBefore, writeEntries } from '../rules/ledger.js';
+import { type RuleEntry, ranBefore } from '../rules/ledger.js';
 import { isFaultOfRule, type JobRule } from '../rules/rule.js';
 import type { Rules } from '../rules/site-rules.js';
 import { type Job, jobFromRow } from '../runs/job.js';
@@ -168,7 +168,7 @@ export class Claimer {
     const taken = await this.#takenEntries(tx, decided.taken, repeated);
     const entries = decided.entries.filter((entry) => !taken.some((other) => isSameTime(entry, other)));
     const withJobs = entries.map((entry) => withJob(entry, begun));
-    await writeEntries(tx, [...withJobs, ...taken], { by: this.#rules.actor, at: now });
+    await this.#rules.record(tx, [...withJobs, ...taken], now);
     const claimed = begun.flatMap((row) => {
       const rule = batch.rules.get(row.rule_id);
       const user = decided.users.get(row.request_id ?? 0) ?? null;

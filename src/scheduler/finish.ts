@@ -5,7 +5,7 @@ import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import { durationText } from '../base/duration.js';
 import { leaveReason } from '../membership/worker-registry.js';
-import { inactiveRule, type RuleEntry, storable, writeEntries } from '../rules/ledger.js';
+import { inactiveRule, type RuleEntry, storable } from '../rules/ledger.js';
 import { isFaultOfRule, type JobRule } from '../rules/rule.js';
 import type { Rules } from '../rules/site-rules.js';
 import { interrupted, type Job, jobFromRow, type Outcome } from '../runs/job.js';
@@ -221,8 +221,7 @@ export class Ends {
   }
 
   async #record(tx: Kysely<Database>, entry: Omit<RuleEntry, 'dueUntil' | 'times'>): Promise<void> {
-    const decided = { by: this.#rules.actor, at: this.#rules.clock.now() };
-    await writeEntries(tx, [{ ...entry, dueUntil: null, times: 1 }], decided);
+    await this.#rules.record(tx, [{ ...entry, dueUntil: null, times: 1 }]);
   }
 
   /** The end may be in the database already, when the connection failed after the commit. */

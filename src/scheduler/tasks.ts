@@ -12,7 +12,7 @@ import type { Job } from '../runs/job.js';
 import type { Jobs } from '../runs/job-table.js';
 import type { JobRunner } from '../runs/runner.js';
 import { transact } from '../store/transact.js';
-import { ActiveRuns } from './active-runs.js';
+import { ActiveRuns, type RunsWatch } from './active-runs.js';
 import type { View } from './batch.js';
 import type { Claimer, Claims } from './claim.js';
 import { ClockSteps } from './clock-steps.js';
@@ -36,6 +36,7 @@ export interface TasksContext {
   readonly logger: Logger;
   /** Maximum of concurrent jobs, which is the number of slots. */
   readonly maxJobs: number;
+  readonly watch?: RunsWatch;
   /** Called when a run has ended and something may start because of that. */
   readonly onSlotFree?: () => void;
 }

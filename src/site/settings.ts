@@ -19,6 +19,7 @@ import {
   spoolKeeps,
   syncPolicies,
 } from './log-settings.js';
+import { parseProbeAddress } from './probe-address.js';
 
 /** One setting, as it stands below. */
 interface Definition<S> {
@@ -330,6 +331,16 @@ export function settingsSchema(directory: string) {
       ]),
       default: '',
       defaultText: 'none: `linod console` serves it on `127.0.0.1:8780`',
+    }),
+    health: setting({
+      text: 'Where a worker and `linod serve` answer probes and show metrics: see [Deployment](../guides/deployment.md#probes). Each process of a machine needs its own; an empty text for none.',
+      allowed: 'an address: HOST:PORT or PORT, or an empty text',
+      schema: v.union([
+        v.literal(''),
+        v.pipe(v.union([v.string(), v.number()]), v.transform(String), v.check(succeeds(parseProbeAddress))),
+      ]),
+      default: '',
+      defaultText: 'none',
     }),
     consolePrefix: setting({
       text: 'The path of the console behind a proxy that passes it on unchanged.',

@@ -363,6 +363,7 @@ export const operationsIndexes = [
   'index alarms_cleared on alarms (cleared_at)',
   'index alarm_deliveries_open on alarm_deliveries (next_at) where done_at is null',
   'index alarm_deliveries_alarm on alarm_deliveries (alarm_id)',
+  "index jobs_succeeded on jobs (rule_id, end_datetime) where status = 'done'",
   "index jobs_lost on jobs (rule_id, id) where status = 'lost'",
 ] as const;
 

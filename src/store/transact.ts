@@ -7,6 +7,8 @@ import type { IsolationLevel, Kysely, Transaction } from 'kysely';
 const maxTries = 8;
 /** serialization_failure and deadlock_detected. Source: PostgreSQL's manual, appendix A. */
 const conflicts = new Set(['40001', '40P01']);
+/** What follows the commit of a transaction. */
+const followUps = new WeakMap<object, Array<() => void>>();
 
 export interface TransactOptions {
   /** Default: the database's own; SQLite has only the strictest. */
@@ -34,13 +36,26 @@ export async function transact<DB, T>(
   const transaction = isolation === undefined ? begin : begin.setIsolationLevel(isolation);
   for (let tries = 1; ; tries++) {
     try {
-      return await transaction.execute(work);
+      const acts: Array<() => void> = [];
+      const result = await transaction.execute((tx) => {
+        followUps.set(tx, acts);
+        return work(tx);
+      });
+      for (const act of acts) act();
+      return result;
     } catch (error) {
       if (tries === maxTries || !isConflict(error)) throw error;
     }
     // Random, so that the same two do not collide again.
     await setTimeout(Math.random() * 2 ** tries);
   }
+}
+
+/** Calls `act` once the transaction is committed; at once if `db` is none of {@link transact}. */
+export function afterCommit<DB>(db: Kysely<DB>, act: () => void): void {
+  const acts = followUps.get(db);
+  if (acts === undefined) act();
+  else acts.push(act);
 }
 
 function isConflict(error: unknown): boolean {

@@ -147,6 +147,10 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
   httpKey: [[7, '7']],
   httpSocketMode: [['rw', '"rw"']],
   console: [['localhost', '"localhost"']],
+  health: [
+    ['localhost', '"localhost"'],
+    ['unix:linod.sock', '"unix:linod.sock"'],
+  ],
   consolePrefix: [
     ['linod', '"linod"'],
     ['/linod/', '"/linod/"'],

@@ -11,6 +11,15 @@ export interface Composition {
   readonly written: ReadonlyMap<SenderState, number>;
   /** The new epochs of labels that change their sender in this write. */
   readonly epochs: ReadonlyMap<string, string>;
+  /** What is in the write. */
+  readonly tallies: readonly Tally[];
+}
+
+/** How many records of a sender were written, or reported as lost. */
+export interface Tally {
+  readonly sender: string;
+  readonly kind: QueueEntry['kind'];
+  readonly count: number;
 }
 
 /**
@@ -26,6 +35,7 @@ export function compose(
   const parts: Buffer[] = own.map((note) => Buffer.from(note));
   const written = new Map<SenderState, number>();
   const epochs = new Map<string, string>();
+  const tallies: Tally[] = [];
   for (const { kind, state, from: first, to, bytes } of entries) {
     const { sender, epoch } = state;
     const last = written.get(state) ?? state.written;
@@ -40,7 +50,8 @@ export function compose(
     if (kind === 'lost') parts.push(Buffer.from(notes.lost(state, from, to)));
     if (kind === 'records')
       parts.push(from === first ? bytes : bytes.subarray(offsetAfter(bytes, from - first)));
+    tallies.push({ sender, kind, count: to - from + 1 });
     written.set(state, to);
   }
-  return { bytes: Buffer.concat(parts), written, epochs };
+  return { bytes: Buffer.concat(parts), written, epochs, tallies };
 }

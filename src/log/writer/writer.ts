@@ -9,7 +9,7 @@ import type { LogRecords } from '../messages.js';
 import type { Reply } from '../sender/transport.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { Checkpoint } from './checkpoint.js';
-import { type Composition, compose } from './composer.js';
+import { type Composition, compose, type Tally } from './composer.js';
 import { HoleWatch } from './hole-watch.js';
 import { Inbox, type QueueEntry } from './inbox.js';
 import { LedgerFile } from './ledger-file.js';
@@ -57,6 +57,8 @@ export interface LogWriterOptions {
   readonly onTrouble?: ((error: unknown) => void) | undefined;
   /** Called when a checkpoint cannot be saved or read. The log continues; the next start takes longer. */
   readonly onCheckpointTrouble?: ((error: unknown) => void) | undefined;
+  /** Called after each write with what it had. Must not throw. */
+  readonly onWritten?: ((tallies: readonly Tally[]) => void) | undefined;
   readonly onRefused?: ((refusal: Refusal) => void) | undefined;
   /** When to rotate the file, and what to keep. Without it, rotation is left to other programs. */
   readonly rotation?: RotationPolicy | undefined;
@@ -266,7 +268,7 @@ export class LogWriter {
   }
 
   /** The entries are on disk: records the new positions and acknowledges them. */
-  #commit(entries: readonly QueueEntry[], { epochs, written }: Composition): void {
+  #commit(entries: readonly QueueEntry[], { epochs, written, tallies }: Composition): void {
     this.#queue.remove(entries, this.#options.clock.now());
     for (const [sender, epoch] of epochs) this.#file.epochs.set(sender, epoch);
     for (const [state, number] of written) state.found(number);
@@ -276,5 +278,6 @@ export class LogWriter {
       this.#acknowledgements.add(state, bytes.length);
     }
     this.#checkpoint.saveLater();
+    this.#options.onWritten?.(tallies);
   }
 }
