@@ -86,7 +86,6 @@ async function serveSite(site: Site): Promise<void> {
     ]);
     if (server !== undefined) {
       say(`serving site ${site.name} on ${server.addresses.join(', ')}; Ctrl-C to stop`);
-      const alarms = await watchAlarmsApart({ site, layer, logger: logger.child('alarms') });
       operations.observe({
         layer,
         touchLayer: () => server.touchLayer(),
@@ -95,6 +94,7 @@ async function serveSite(site: Site): Promise<void> {
         heartbeatFails: () => false,
       });
       operations.ready();
+      const alarms = await watchAlarmsApart({ site, layer, logger: logger.child('alarms') });
       await aborted(stop.signal);
       await server.close(graceSeconds * 1000);
       await alarms.close();
