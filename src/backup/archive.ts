@@ -44,10 +44,7 @@ export async function pack(
   );
   const list: BackupList = { format: 1, ...about, files };
   await writeFile(join(directory, listName), JSON.stringify(list, null, 2));
-  await tar.create({ file: work, cwd: directory, gzip: { level: 3 }, portable: true }, [
-    listName,
-    ...names,
-  ]);
+  await tar.create({ file: work, cwd: directory, gzip: { level: 3 }, portable: true }, [listName, ...names]);
   // It has what the database has, such as sessions of the console.
   await chmod(work, 0o600);
   const handle = await open(work, 'r');

@@ -8,6 +8,7 @@ import { openLayer } from '../../channels/index.js';
 import type { SenderReport } from '../../src/log/read/verify.js';
 import { calm, chaosProcedures, examine } from '../support/chaos.js';
 import { testDirectory } from '../support/directory.js';
+import { differences, documentedJson } from '../support/json-docs.js';
 import { LiveSite, marks } from '../support/live-site.js';
 import { PostgresServer } from '../support/postgres.js';
 import { eventually } from '../support/programs.js';
@@ -53,7 +54,8 @@ async function backUpAndRestore(t: Test, from: string | undefined, to: string | 
   const refused = await other.run('linod', 'restore', file);
   t.equal(refused.code, 2);
   t.match(refused.stderr, /is not empty: .* use --force/);
-  await other.linod('restore', file, '--force');
+  const again = JSON.parse(await other.linod('restore', file, '--force', '--json'));
+  t.same(differences(documentedJson().get('linod restore'), again), [], 'it is as documented');
   t.equal((await other.run('linod', 'log', 'verify')).code, 0, 'it can be restored again');
 }
 
@@ -112,6 +114,7 @@ t.test('a site moves to servers and back, and has the same rows', async (t) => {
   const there = JSON.parse(
     await site.linod('move', '--database', databaseUrl, '--layer', redis.url, '--json'),
   );
+  t.same(differences(documentedJson().get('linod move'), there), [], 'it is as documented');
   t.match(there.channels, [{ channel: 'orders', messages: 1 }]);
   site.environment = { DATABASE_URL: databaseUrl, REDIS_URL: redis.url };
   const urls = {

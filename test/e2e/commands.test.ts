@@ -254,15 +254,19 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod push queue': ['', []],
     'linod push list': ['', []],
     'linod push keys': ['', { vapidPublicKey: String, vapidPrivateKey: String }],
+    'linod backup': ['backup.tar.gz', { file: site.path('backup.tar.gz'), hasMessages: true }],
     'linod migrate': ['', { database: site.path('linod.db'), migrated: [] }],
     initiate_linod: ['', { answered: [{ already: true }, { already: true }] }],
   };
-  // They need somebody who has subscribed, a channel with a lease, or a socket.
+  // They need somebody who has subscribed, a channel with a lease, a socket, or no worker. The doctor may find something.
   const elsewhere = [
     'linod push send',
     'linod channels dead',
     'linod channels redrive',
     'linod sockets close',
+    'linod doctor',
+    'linod restore',
+    'linod move',
   ];
   const withJson = all.filter(
     ([line, command]) => !elsewhere.includes(line) && command.options.some(({ long }) => long === '--json'),

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import type { CheckResult } from '../../src/doctor/check.js';
+import { differences, documentedJson } from '../support/json-docs.js';
 import { LiveSite } from '../support/live-site.js';
 import { PostgresServer } from '../support/postgres.js';
 import { RedisServer } from '../support/redis.js';
@@ -16,7 +17,9 @@ scheduleDaily({ name: 'water' }, () => undefined);
 /** Runs the doctor, who must find exactly what these ids name. */
 async function finds(t: Test, site: LiveSite, ids: readonly string[]): Promise<Map<string, CheckResult>> {
   const { code, stdout } = await site.run('linod', 'doctor', '--json');
-  const { checks }: { checks: CheckResult[] } = JSON.parse(stdout);
+  const printed = JSON.parse(stdout);
+  t.same(differences(documentedJson().get('linod doctor'), printed), [], 'it is as documented');
+  const { checks }: { checks: CheckResult[] } = printed;
   const found = checks.filter(({ status }) => status === 'found' || status === 'failed');
   t.same(
     found.map(({ id }) => id),
