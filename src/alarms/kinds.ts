@@ -25,7 +25,10 @@ export const kinds = {
   'log-not-written': { text: '`lino.log` is not written.', holdMs: brieflyMs },
   'log-gap': { text: 'Log records were lost. It is well again when an hour has passed.', holdMs: 0 },
   'channel-full': { text: 'A channel of the site is full.', holdMs: brieflyMs },
-  'spool-filling': { text: 'The spool has 80 % of `logSpoolMegabytes`.', holdMs: 0 },
+  'spool-filling': {
+    text: 'The spool has half of `logSpoolMegabytes`: from there on, a process drops records.',
+    holdMs: 0,
+  },
   'disk-filling': { text: 'A disk of the site has less than 200 MiB.', holdMs: 0 },
   'clocks-apart': { text: "A worker's clock differs from the database's by over 2 s.", holdMs: 0 },
 } as const satisfies Readonly<Record<string, Kind>>;

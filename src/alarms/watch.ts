@@ -31,7 +31,8 @@ export function siteFindings(facts: SiteFacts): Finding[] {
   return merged(siteChecks.flatMap((check) => check(facts)));
 }
 
-const spoolShare = 0.8;
+/** From here on, a process drops the first of its records. */
+const spoolShare = 0.5;
 const fillingBytes = 200 * 1024 ** 2;
 
 export function localFindings({ host, disks, spoolBytes, spoolLimitBytes }: LocalFacts): Finding[] {
@@ -42,7 +43,7 @@ export function localFindings({ host, disks, spoolBytes, spoolLimitBytes }: Loca
           {
             kind: 'spool-filling',
             subject: host,
-            text: `${mebibytes(spoolBytes)} of log records wait in the spool of ${host}, and a process drops records at ${mebibytes(spoolLimitBytes)}: is the log written?`,
+            text: `${mebibytes(spoolBytes)} of log records wait in the spool of ${host}; from ${mebibytes(spoolShare * spoolLimitBytes)} on, a process drops records: is the log written?`,
           },
         ];
   const filling = disks
@@ -113,5 +114,5 @@ export function keyOf({ kind, subject }: { readonly kind: string; readonly subje
 }
 
 function mebibytes(bytes: number): string {
-  return `${Math.floor(bytes / 1024 ** 2)} MiB`;
+  return `${Math.floor((10 * bytes) / 1024 ** 2) / 10} MiB`;
 }

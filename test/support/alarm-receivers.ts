@@ -96,11 +96,13 @@ export class AlarmReceivers {
     const wanted = found;
     if (wanted === undefined) throw new Error('unreachable: it was found');
     await eventually(`a mail about ${kind}, ${state}`, async () =>
-      (await this.read()).some(
-        (mail) =>
-          mail.text?.includes(`alarm ${wanted.alarm}, ${kind}`) &&
-          mail.text.includes('well again') === (state === 'cleared'),
-      ),
+      (await this.read())
+        .flatMap(({ text = '' }) => text.split('\n\n'))
+        .some(
+          (text) =>
+            text.includes(`alarm ${wanted.alarm}, ${kind}`) &&
+            text.includes('well again') === (state === 'cleared'),
+        ),
     );
     await eventually(`a command about ${kind}, ${state}`, () => paged(site).some(isWanted));
     return wanted;
