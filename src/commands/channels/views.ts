@@ -10,8 +10,8 @@ import {
 } from '../../../channels/index.js';
 import { durationText } from '../../base/duration.js';
 import { UsageError } from '../../base/errors.js';
+import { parseJson } from '../../base/parse-json.js';
 import { type Column, printable } from '../views/output.js';
-import { parseJson } from '../views/words.js';
 
 const nearlyFull = 0.8;
 

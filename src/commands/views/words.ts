@@ -36,23 +36,6 @@ export function graceOverride(text: string | undefined): { readonly graceSeconds
   return { graceSeconds: parseSeconds('--grace', text, { atMost: 86_400, orNone: true }) };
 }
 
-/**
- * Parses JSON.
- *
- * @param source the name of the text in errors
- * @throws UsageError (`LINOD_ERR_USAGE`) with the problem and its line
- */
-export function parseJson(source: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    const position = /at position (\d+)/.exec(problem)?.[1];
-    const line = text.slice(0, Number(position)).split('\n').length;
-    throw new UsageError(`${source} is no JSON${position === undefined ? '' : `, line ${line}`}: ${problem}`);
-  }
-}
-
 /** The rule for a point in time, as it follows "expected …". */
 export const pointRule =
   "a date (2026-11-24), a date and a time (2026-11-24T20:00, with a zone as in …+02:00 or Z, else in the site's), a time of today (20:00)";
