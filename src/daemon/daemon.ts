@@ -22,6 +22,7 @@ import type { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import { DatabaseClock } from '../membership/database-clock.js';
 import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
+import { WorkerOrders } from '../membership/worker-orders.js';
 import { WorkerRegistry } from '../membership/worker-registry.js';
 import { Procedures } from '../rules/procedure.js';
 import type { SyncReport } from '../rules/site-rules.js';
@@ -79,6 +80,7 @@ interface Membership {
   readonly databaseClock: DatabaseClock;
   readonly registry: WorkerRegistry;
   readonly orders: StartOrders;
+  readonly workerOrders: WorkerOrders;
 }
 
 /** The rules and jobs of the site, and the task coroutine. */
@@ -103,6 +105,7 @@ export class Daemon {
   readonly #reports: Reports;
   #server: SiteServer | undefined;
   #console: WorkerConsole | undefined;
+  readonly #drained = new AbortController();
   #settings: Settings;
 
   /**
@@ -172,7 +175,8 @@ export class Daemon {
     const { store, clock } = this.#opened;
     const databaseClock = new DatabaseClock(store.time, clock, this.#logger);
     const registry = new WorkerRegistry(store.db, databaseClock);
-    return { databaseClock, registry, orders: new StartOrders(store.db, clock) };
+    const orders = new StartOrders(store.db, clock);
+    return { databaseClock, registry, orders, workerOrders: new WorkerOrders(store.db, databaseClock) };
   }
 
   #openSchedule(): Schedule {
@@ -223,6 +227,7 @@ export class Daemon {
       group: this.#site.workersGroup,
       ownChannel,
       reports: () => this.#reports,
+      onDrained: () => this.#drained.abort(),
     });
   }
 
@@ -250,11 +255,12 @@ export class Daemon {
       tasks: tasks.tasks,
       log: this.#log.service,
       worker: this.#worker,
+      isDraining: () => this.#duties.isDraining,
     });
   }
 
   /**
-   * Runs until `stop` is aborted, then drains: takes no more messages or due times, waits for handlers and
+   * Runs until `stop` is aborted or the worker was ordered to drain, then stops: takes no more messages or due times, waits for handlers and
    * jobs up to the site's `graceSeconds`, aborts the rest, writes the log, and closes everything.
    *
    * @param onListening called once when the worker listens
@@ -284,7 +290,7 @@ export class Daemon {
       onListening(report);
       if (!stop.aborted) {
         this.#duties.start();
-        await aborted(AbortSignal.any([stop, stopping.signal]));
+        await aborted(AbortSignal.any([stop, stopping.signal, this.#drained.signal]));
       }
       if (failure !== undefined) throw failure;
       this.#logger.info(`worker ${report.workerId} stops`);
@@ -432,6 +438,7 @@ export class Daemon {
       requested: (request) => requests.state(request),
       push: (order, by) => requests.push(order, by),
       wake: () => this.#schedule.loop.wake(),
+      obey: () => this.#duties.obey(),
       report: () => this.#reports.report(),
       takeLevels: (levels) => this.#own.levels.take(levels),
       record: (record) => this.#log.coroutine.accept(record),

@@ -248,7 +248,7 @@ export const tables = {
   },
 } as const;
 
-/** The tables of the console, which the second migration creates. */
+/** The tables of the console and of what it orders, which the second migration creates. */
 export const consoleTables = {
   /** Who may sign in to the console. */
   console_users: {
@@ -288,6 +288,16 @@ export const consoleTables = {
     /** The rule and its revision that can be undone. */
     rule_id: 'integer',
     revision: 'integer',
+  },
+
+  /** What people asked single workers to do. A worker removes the orders that it has taken. */
+  worker_orders: {
+    id: 'id',
+    worker_id: 'text not null',
+    /** pause, resume, drain */
+    action: 'text not null',
+    ordered_at: 'integer not null',
+    ordered_by: 'text not null',
   },
 } as const;
 
