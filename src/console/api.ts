@@ -150,7 +150,10 @@ export interface RuleView extends RuleSummary {
   readonly blockers: readonly string[];
 }
 
-/** `GET api/rules/:id/next?count=20&changes=JSON`: the due times, as if the fields were changed so; 400 as the command says it. */
+/**
+ * `GET api/rules/:id/next?count=20&changes=JSON`: the due times, as if the fields were changed so; 400 as the command
+ * says it. The changes are texts by field, as after `linod rule N set`.
+ */
 export interface DueView {
   readonly at: string | null;
   /** Wall time in the rule's zone. */
@@ -159,13 +162,14 @@ export interface DueView {
   readonly note: string;
 }
 
-/** `GET api/rules/:id/history` */
+/** `GET api/rules/:id/history`: the newest first. */
 export interface RevisionView {
   readonly revision: number;
   readonly at: string;
   readonly by: string | null;
   readonly how: string;
-  readonly changes: ReadonlyArray<{ readonly field: string; readonly text: string }>;
+  /** What it changed, in words. */
+  readonly text: string;
   readonly canUndo: boolean;
 }
 
@@ -202,8 +206,8 @@ export interface TimelineView {
 }
 
 /**
- * Changes of a rule, for operators: `POST api/rules/:id/run {args?}`, `stop`, `pause`, `resume`, `set {changes}`,
- * `undo {revision?}`; of several: `POST api/rules/bulk {ids, action: 'run'|'pause'|'resume'}`. The answer is Requested.
+ * Changes of a rule, for operators: `POST api/rules/:id/run {args?}` (JSON as a text), `stop`, `pause`, `resume`,
+ * `set {changes}`, `undo {revision?}`; of several: `POST api/rules/bulk {ids, action: 'run'|'pause'|'resume'}`. The answer is Requested.
  */
 export interface BulkResult {
   readonly done: number;

@@ -4,9 +4,19 @@ import { Changes } from '../changes.js';
 import type { Route } from '../router.js';
 import type { StreamSourceFactory } from '../stream.js';
 import { auditRoutes } from './audit.js';
+import { ruleRoutes } from './rule.js';
+import { rulesRoutes } from './rules.js';
 import { sessionRoutes } from './session.js';
+import { timelineRoutes } from './timeline.js';
 import { workersRoutes } from './workers.js';
 
-export const allRoutes: readonly Route[] = [...sessionRoutes, ...workersRoutes, ...auditRoutes];
+export const allRoutes: readonly Route[] = [
+  ...sessionRoutes,
+  ...rulesRoutes,
+  ...ruleRoutes,
+  ...timelineRoutes,
+  ...workersRoutes,
+  ...auditRoutes,
+];
 
 export const streamSources: readonly StreamSourceFactory[] = [(context) => new Changes(context)];
