@@ -5,13 +5,13 @@ import type { Command } from 'commander';
 import { lookAround, openTasks } from '../actors/tables.js';
 import { systemClock } from '../base/clock.js';
 import { durationText } from '../base/duration.js';
+import { listenersText } from '../insight/listener-text.js';
+import { siteProblems } from '../insight/site-health.js';
 import { registeredBy } from '../membership/registered-procedures.js';
 import { StartOrders } from '../membership/start-orders.js';
 import { statusLine } from '../scheduler/status.js';
 import { ExitError, exitCodes, requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
-import { listenersText } from './views/health.js';
 import { print, printJson, say } from './views/output.js';
-import { siteProblems } from './views/site-health.js';
 import { failureText, ruleJson, workerJson } from './views/tables.js';
 
 /** The end of the help of both commands. */

@@ -11,7 +11,8 @@ import {
 import { durationText } from '../../base/duration.js';
 import { UsageError } from '../../base/errors.js';
 import { parseJson } from '../../base/parse-json.js';
-import { type Column, printable } from '../views/output.js';
+import { printable } from '../../log/format/unsafe.js';
+import type { Column } from '../views/output.js';
 
 const nearlyFull = 0.8;
 

@@ -1,7 +1,6 @@
 // What commands print: data on stdout, talk on stderr; tables for people, plain lines in a pipe, JSON when asked.
 
 import { styleText } from 'node:util';
-import { escapeUnsafe } from '../../log/format/unsafe.js';
 
 export type Style = Parameters<typeof styleText>[0];
 
@@ -144,11 +143,6 @@ function fitted<T>(filled: ReadonlyArray<FilledColumn<T>>, room: number): Readon
 
 function leastOf<T>({ align, title, least = 8 }: Column<T>): number {
   return align === 'right' ? Number.POSITIVE_INFINITY : Math.max(title.length, least);
-}
-
-/** The text on one line; control characters appear as `\x1b` or `\u202e`. */
-export function printable(text: string): string {
-  return escapeUnsafe(text).replaceAll('\t', '\\x09');
 }
 
 /** The text in at most `length` characters; an ellipsis marks a cut. */

@@ -2,6 +2,7 @@
 
 import { durationText } from '../../base/duration.js';
 import { isSuspended } from '../../base/process-owner.js';
+import { listenersText } from '../../insight/listener-text.js';
 import { parseHealth } from '../../membership/worker-health.js';
 import { localTime } from '../../recurrence/time/local-time.js';
 import { policyNames } from '../../rules/policies.js';
@@ -11,7 +12,6 @@ import { inWords, readable } from '../../rules/rule-words.js';
 import type { Job } from '../../runs/job.js';
 import type { Failure } from '../../runs/job-table.js';
 import type { WorkerRow } from '../../store/schema.js';
-import { listenersText } from './health.js';
 import { type Column, leastTime, progressText, rowJson, shortened } from './output.js';
 
 export function ruleJson(rule: JobRule): Record<string, unknown> {

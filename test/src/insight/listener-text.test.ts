@@ -1,6 +1,6 @@
 import t from 'tap';
-import { listenersText } from '../../../../src/commands/views/health.js';
-import type { ListenerHealth, WorkerHealth } from '../../../../src/membership/worker-health.js';
+import { listenersText } from '../../../src/insight/listener-text.js';
+import type { ListenerHealth, WorkerHealth } from '../../../src/membership/worker-health.js';
 
 const now = Date.UTC(2026, 10, 24, 12);
 

@@ -1,11 +1,11 @@
 // Describes the listeners of a worker in a clause.
 
-import { beatMs } from '../../../channels/waiting/beat.js';
-import { durationText } from '../../base/duration.js';
-import { isSuspended } from '../../base/process-owner.js';
-import { type ListenerHealth, parseHealth } from '../../membership/worker-health.js';
-import type { WorkerRow } from '../../store/schema.js';
-import { printable } from './output.js';
+import { beatMs } from '../../channels/waiting/beat.js';
+import { durationText } from '../base/duration.js';
+import { isSuspended } from '../base/process-owner.js';
+import { printable } from '../log/format/unsafe.js';
+import { type ListenerHealth, parseHealth } from '../membership/worker-health.js';
+import type { WorkerRow } from '../store/schema.js';
 
 /** An older heartbeat says nothing about the present. */
 export const staleMs = 3 * beatMs;

@@ -2,13 +2,13 @@
 
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { beatMs } from '../../../channels/waiting/beat.js';
-import { durationText } from '../../base/duration.js';
-import { parseHealth } from '../../membership/worker-health.js';
-import type { Site } from '../../site/site.js';
-import type { WorkerRow } from '../../store/schema.js';
-import { deafTexts, staleMs, suspendedText } from './health.js';
-import { printable } from './output.js';
+import { beatMs } from '../../channels/waiting/beat.js';
+import { durationText } from '../base/duration.js';
+import { printable } from '../log/format/unsafe.js';
+import { parseHealth } from '../membership/worker-health.js';
+import type { Site } from '../site/site.js';
+import type { WorkerRow } from '../store/schema.js';
+import { deafTexts, staleMs, suspendedText } from './listener-text.js';
 
 /** Something that an operator has to repair. */
 export interface Problem {
