@@ -45,6 +45,7 @@ export async function showStatus(flags: SiteJsonFlags): Promise<void> {
     const now = (await store.time?.()) ?? systemClock.now();
     const since = new Date(now - dayMs);
     const [running, failures] = await Promise.all([jobs.running(), jobs.failures(since)]);
+    failures.sort((a, b) => a.last.ruleId - b.last.ruleId);
     const ordered = await new StartOrders(store.db, systemClock).list();
     const problems = siteProblems({ site, workers, ordered, now });
     const runOf = new Map(running.map((job) => [job.ruleId, job]));

@@ -37,6 +37,8 @@ export interface Page<Row> {
   /** For the query `after` of the next part; null at the end. */
   readonly next: string | null;
   readonly total?: number;
+  /** How far into the past a search got that took too long; null for a complete one. */
+  readonly searchedTo?: string | null;
 }
 
 /** `GET api/overview` */
@@ -77,27 +79,51 @@ export interface JobSummary {
   } | null;
 }
 
-/** `GET api/jobs?rule=&status=&since=&until=&text=&after=&limit=`: a Page of JobSummary, the newest first. */
+/**
+ * `GET api/jobs?rule=&status=&since=&until=&text=&after=&limit=`: a Page of JobSummary, the newest first. The rule: its number or name. Several
+ * statuses are separated by commas. The times are as the commands take them: `2026-11-24T20:00`, `20:00`, `2h`.
+ */
 
 /** `GET api/jobs/:id` */
 export interface JobView extends JobSummary {
   readonly requestId: number | null;
+  readonly requestedBy: string | null;
   readonly worker: string;
   readonly runIn: 'inline' | 'thread' | 'process';
   readonly message: string;
   readonly cause: string | null;
-  readonly args: unknown;
-  readonly checkpoint: unknown;
+  /** JSON text, in which integers are exact. */
+  readonly args: string | null;
+  readonly checkpoint: string | null;
   readonly cpuMs: number | null;
   readonly memoryBytes: number | null;
 }
 
-/** `GET api/jobs/:id/lines?after=`: the lines that it logged, the oldest first. */
+/** `GET api/jobs/:id/story`: what happened at its due time. */
+export interface JobStory {
+  readonly sentences: readonly string[];
+  /** All attempts, the first one included. */
+  readonly attempts: ReadonlyArray<{
+    readonly attempt: number;
+    readonly job: JobSummary | null;
+    /** What became of it when it has no job. */
+    readonly text: string;
+  }>;
+}
+
+/** `GET api/jobs/:id/lines?after=`: the lines that it logged, the oldest first, at most 1000 of them. */
 export interface JobLine {
   readonly id: number;
   readonly at: string;
   readonly level: string;
   readonly text: string;
+}
+
+/** `GET api/requests/:id`: what became of a request for a run. */
+export interface RequestView {
+  /** Why it waits, or why nothing ran; empty with a job. */
+  readonly text: string;
+  readonly job: JobSummary | null;
 }
 
 /** `POST api/jobs/:id/cancel`, `POST api/jobs/:id/again`: operator. */

@@ -1,4 +1,4 @@
-// A run as lists show it.
+// Runs as lists show them.
 
 import type { Kysely } from 'kysely';
 import { type Job, jobFromRow } from '../runs/job.js';
@@ -29,4 +29,25 @@ export function jobSummary(job: Job, ruleName: string): JobSummary {
 export async function jobsById(db: Kysely<Database>, ids: readonly number[]): Promise<Map<number, Job>> {
   const rows = await db.selectFrom('jobs').selectAll().where('id', 'in', idList(db, ids)).execute();
   return new Map(rows.map((row) => [row.id, jobFromRow(row)]));
+}
+
+/** Summaries of jobs of several rules, in their order. */
+export async function summariesOf(db: Kysely<Database>, jobs: readonly Job[]): Promise<JobSummary[]> {
+  const ids = [...new Set(jobs.map(({ ruleId }) => ruleId))];
+  const rules = await db
+    .selectFrom('job_rules')
+    .select(['id', 'name'])
+    .where('id', 'in', idList(db, ids))
+    .execute();
+  const names = new Map(rules.map(({ id, name }) => [id, name]));
+  return jobs.map((job) => jobSummary(job, names.get(job.ruleId) ?? job.procedure));
+}
+
+export async function summaryOf(db: Kysely<Database>, job: Job): Promise<JobSummary> {
+  const rule = await db
+    .selectFrom('job_rules')
+    .select('name')
+    .where('id', '=', job.ruleId)
+    .executeTakeFirst();
+  return jobSummary(job, rule?.name ?? job.procedure);
 }

@@ -1,7 +1,8 @@
 // Finds jobs in a long history. There is no index for each filter, so the history is read backwards in ranges of job
 // numbers, for a limited time.
 
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { dialectOf, idList } from '../store/dialect.js';
 import type { Database } from '../store/schema.js';
 import { type Job, type JobStatus, jobFromRow } from './job.js';
 
@@ -29,7 +30,12 @@ export interface FoundJobs {
   readonly searchedTo: Date | null;
 }
 
-const searchMs = 250;
+/** The statuses that have an index. */
+const notDone: readonly JobStatus[] = ['failed', 'timeout', 'lost', 'cancelled'];
+/** SQLite uses the index for a query with the same words. */
+export const isNotDone = sql<boolean>`status in ('failed', 'timeout', 'lost', 'cancelled')`;
+
+const searchMs = 200;
 /** SQLite blocks the process while it reads a range. */
 const rangeMs = 20;
 const firstRange = 2000;
@@ -39,6 +45,7 @@ export async function searchJobs(db: Kysely<Database>, search: JobSearch): Promi
   const { lowest, highest } = await bounds(db);
   const first = since === undefined ? lowest : await firstJobSince(db, since.getTime() - clockStepMs);
   const last = until === undefined ? highest : await firstJobSince(db, until.getTime() + clockStepMs);
+  const rulesWithText = await rulesWith(db, search.text ?? '');
   const jobs: Job[] = [];
   const giveUpAt = performance.now() + searchMs;
   let range = firstRange;
@@ -46,10 +53,11 @@ export async function searchJobs(db: Kysely<Database>, search: JobSearch): Promi
     const startedAt = performance.now();
     if (startedAt > giveUpAt) return { jobs, next: null, searchedTo: await startOf(db, end) };
     const begin = Math.max(first, end - range);
-    jobs.push(...(await inRange(db, search, { begin, end, limit: limit - jobs.length })));
+    const found = await inRange(db, search, { begin, end, limit: limit - jobs.length, rulesWithText });
+    jobs.push(...found);
     const last = jobs.at(-1);
     if (jobs.length === limit && last !== undefined) return { jobs, next: last.id, searchedTo: null };
-    if (performance.now() - startedAt < rangeMs / 4) range *= 4;
+    if (performance.now() - startedAt < rangeMs / 2) range *= 2;
     end = begin;
     // Lets others use the process.
     await new Promise(setImmediate);
@@ -62,32 +70,52 @@ interface Range {
   /** Behind the last one. */
   readonly end: number;
   readonly limit: number;
+  readonly rulesWithText: readonly number[];
 }
 
-async function inRange(db: Kysely<Database>, search: JobSearch, { begin, end, limit }: Range): Promise<Job[]> {
+function contains(db: Kysely<Database>, column: string, text: string): RawBuilder<boolean> {
+  const like = sql.raw(dialectOf(db) === 'postgres' ? 'ilike' : 'like');
+  const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`;
+  return sql<boolean>`${sql.ref(column)} ${like} ${pattern} escape '\\'`;
+}
+
+/** The rules whose name or procedure contains the text. */
+async function rulesWith(db: Kysely<Database>, text: string): Promise<number[]> {
+  if (text === '') return [];
+  const rules = db.selectFrom('job_rules').select('id');
+  const rows = await rules
+    .where((eb) => eb.or([contains(db, 'name', text), contains(db, 'procedure', text)]))
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+async function inRange(
+  db: Kysely<Database>,
+  search: JobSearch,
+  { begin, end, limit, rulesWithText }: Range,
+): Promise<Job[]> {
   const { ruleId, statuses, since, until, text = '' } = search;
   let query = db.selectFrom('jobs').selectAll().where('id', '>=', begin).where('id', '<', end);
   if (ruleId !== undefined) query = query.where('rule_id', '=', ruleId);
   if (statuses.length > 0) query = query.where('status', 'in', statuses);
+  if (statuses.length > 0 && statuses.every((status) => notDone.includes(status)))
+    query = query.where(isNotDone);
   if (since !== undefined) query = query.where('start_datetime', '>=', since.getTime());
   if (until !== undefined) query = query.where('start_datetime', '<', until.getTime());
   if (text !== '') {
-    const pattern = `%${text.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
-    const has = (column: string) => sql<boolean>`lower(${sql.ref(column)}) like ${pattern} escape '\\'`;
     query = query.where((eb) =>
       eb.or([
-        has('message'),
-        has('args'),
-        has('procedure'),
-        eb('rule_id', 'in', eb.selectFrom('job_rules').select('id').where(has('name'))),
+        contains(db, 'message', text),
+        contains(db, 'args', text),
+        eb('rule_id', 'in', idList(db, rulesWithText)),
       ]),
     );
   }
   return (await query.orderBy('id', 'desc').limit(limit).execute()).map(jobFromRow);
 }
 
-/** Jobs are numbered as they start, except around a step of a clock. */
-const clockStepMs = 3_600_000;
+/** Jobs are numbered as they start, except around a step of a clock, of which at most so much is expected. */
+export const clockStepMs = 3_600_000;
 
 /**
  * The number of the first job that started at an instant or later, found without reading the history; one more than the

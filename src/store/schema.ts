@@ -304,6 +304,9 @@ export const consoleTables = {
 export const consoleIndexes = [
   'index console_secrets_user on console_secrets (user_name)',
   'index console_secrets_expiry on console_secrets (expires_at)',
+  // For what went wrong, which is little among many jobs, and the attempts of a due time.
+  "index jobs_not_done on jobs (status, id) where status in ('failed', 'timeout', 'lost', 'cancelled')",
+  'index job_requests_of_job on job_requests (of_job) where of_job is not null',
 ] as const;
 
 /** The unique indexes guarantee one job for each (rule, due time), and for each request. */

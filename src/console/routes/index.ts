@@ -4,6 +4,8 @@ import { Changes } from '../changes.js';
 import type { Route } from '../router.js';
 import type { StreamSourceFactory } from '../stream.js';
 import { auditRoutes } from './audit.js';
+import { jobsRoutes } from './jobs.js';
+import { overviewRoutes } from './overview.js';
 import { ruleRoutes } from './rule.js';
 import { rulesRoutes } from './rules.js';
 import { sessionRoutes } from './session.js';
@@ -12,6 +14,8 @@ import { workersRoutes } from './workers.js';
 
 export const allRoutes: readonly Route[] = [
   ...sessionRoutes,
+  ...overviewRoutes,
+  ...jobsRoutes,
   ...rulesRoutes,
   ...ruleRoutes,
   ...timelineRoutes,
