@@ -11,6 +11,7 @@ import { noteText } from '../../rules/due-notes.js';
 import { fieldValues } from '../../rules/field-values.js';
 import type { JobRule } from '../../rules/rule.js';
 import { isRuleField, ruleFields } from '../../rules/rule-fields.js';
+import { inWords } from '../../rules/rule-words.js';
 import type { Database } from '../../store/schema.js';
 import type { DueView, RevisionView, RuleView } from '../api.js';
 import { badRequest } from '../errors.js';
@@ -47,7 +48,7 @@ async function fieldsOf(db: Kysely<Database>, rule: JobRule): Promise<RuleView['
   return Object.entries(fieldValues).map(([name, allowed]) => {
     if (!isRuleField(name)) {
       const change = name === 'name' ? lastOf.get('name') : undefined;
-      const effective = name === 'name' ? rule.name : null;
+      const effective = name === 'name' ? rule.name : inWords(rule);
       return { ...{ name, allowed, suggestion: null, override: null, effective }, ...originOf(change) };
     }
     const values = rule.field(name);
