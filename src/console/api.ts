@@ -240,7 +240,7 @@ export interface BulkResult {
   readonly failed: ReadonlyArray<{ readonly id: number; readonly message: string }>;
 }
 
-/** A record of the log. */
+/** A record of the log, or lines that are none. */
 export interface LogLine {
   /** Its position: the log's file and the offset in it. For links and for going on. */
   readonly id: string;
@@ -250,25 +250,56 @@ export interface LogLine {
   readonly sender: string | null;
   /** The number of the record among those of its sender. */
   readonly number: number | null;
-  /** The whole record. */
+  /** Message, fields and stack. */
   readonly text: string;
 }
 
-/** The filter of the log, as a query: `level=&logger=&sender=&text=&since=&until=`. */
-/** `GET api/log?FILTER&before=ID&limit=`: a Page of LogLine, the oldest first; `next` continues into the past. */
-/** `GET api/log/around?id=ID&lines=50`: LogLine[] with what stands around a line, unfiltered. */
-/** `GET api/log/download?FILTER`: the filtered lines as text. */
+/**
+ * `GET api/log?FILTER&before=ID&after=ID&limit=`: the last lines, those before a position, or those from one on. FILTER
+ * is `level=&logger=&sender=&text=&since=&until=`. An answer may have few lines or none although there are more: then a
+ * part of the log was searched. 404 when the file of the position is gone.
+ */
+export interface LogPage {
+  /** The oldest first. */
+  readonly lines: readonly LogLine[];
+  /** For `before`; null when there is nothing before. */
+  readonly before: string | null;
+  /** For `after`, here and in the stream. With `isEnd`, nothing is behind it now. Null without a log. */
+  readonly after: string | null;
+  readonly isEnd: boolean;
+}
 
-/** `GET api/log/senders`: the completeness of the log. */
+/** `GET api/log/around?id=ID&lines=50`: LogPage with what stands around a line, unfiltered. */
+/** `GET api/log/download?FILTER`: the filtered lines as text, as they are in the log. */
+
+/** Numbers of a sender that are not in the log. */
+export interface GapView {
+  readonly from: number;
+  readonly to: number;
+  /** `missing`, or `reported as lost` by the writer. */
+  readonly text: string;
+  /** The line where that was noticed. */
+  readonly id: string;
+}
+
+/** `GET api/log/senders`: the completeness of the log. The check runs while somebody asks. */
 export interface CompletenessView {
   /** How far the log was checked, as a share from 0 to 1. */
   readonly checked: number;
+  /** As `linod log verify` counts them. */
+  readonly faults: number;
+  /** How many senders there are; the answer has the first of them: those with gaps, then the newest. */
+  readonly total: number;
   readonly senders: ReadonlyArray<{
     readonly sender: string;
-    /** All of its records up to this number are in the log. */
+    /** Tells processes with the same label apart. */
+    readonly epoch: string;
+    readonly first: number;
+    readonly last: number;
+    /** All of its records from the first up to this number are in the log. */
     readonly proven: number;
     readonly lastAt: string | null;
-    readonly gaps: ReadonlyArray<{ readonly from: number; readonly to: number; readonly text: string }>;
+    readonly gaps: readonly GapView[];
   }>;
 }
 
@@ -367,7 +398,7 @@ export interface AuditRow {
 /**
  * `GET api/stream?topics=jobs,rules,…&log=1&FILTER`: server-sent events, one stream a tab.
  * `changed`: the topics whose data should be fetched again; the first names all that were asked for.
- * `log`: new lines. Each `log` event has the id of its last line, and `Last-Event-ID` goes on after it,
+ * `log`: new lines. Each `log` event has as its id the position behind its lines, and `Last-Event-ID` goes on there,
  * or the query `after`.
  * The stream ends with the session: then `GET api/session` answers 401.
  */
@@ -379,6 +410,6 @@ export interface ChangedEvent {
 }
 export interface LogEvent {
   readonly lines: readonly LogLine[];
-  /** Lines that matched and were not sent, because there were too many. */
-  readonly omitted: number;
+  /** How many lines before these matched and were not sent, because there were too many. Null for unknown many. */
+  readonly omitted: number | null;
 }

@@ -5,6 +5,7 @@ import type { Route } from '../router.js';
 import type { StreamSourceFactory } from '../stream.js';
 import { auditRoutes } from './audit.js';
 import { jobsRoutes } from './jobs.js';
+import { logRoutes, logSource } from './log.js';
 import { overviewRoutes } from './overview.js';
 import { ruleRoutes } from './rule.js';
 import { rulesRoutes } from './rules.js';
@@ -20,7 +21,8 @@ export const allRoutes: readonly Route[] = [
   ...ruleRoutes,
   ...timelineRoutes,
   ...workersRoutes,
+  ...logRoutes,
   ...auditRoutes,
 ];
 
-export const streamSources: readonly StreamSourceFactory[] = [(context) => new Changes(context)];
+export const streamSources: readonly StreamSourceFactory[] = [(context) => new Changes(context), logSource];
