@@ -48,15 +48,9 @@ export class LogWindow {
    */
   constructor(filter: string, line: string) {
     this.#filter = filter;
-    const path =
-      line === '' ? `log?limit=${pageLines}&${filter}` : `log/around?id=${line}&lines=${pageLines / 2}`;
-    void this.#load(path, (page) => {
-      this.isLoaded.value = true;
-      this.#before = page.before;
-      this.#moveEnd(page);
-      this.blocks.value = this.#blocksOf(page.lines);
-      if (line === '') this.follow();
-    });
+    const around = new URLSearchParams({ id: line, lines: String(pageLines / 2) });
+    if (line === '') this.toEnd();
+    else void this.#load(`log/around?${around}`, (page) => this.#begin(page));
   }
 
   get hasEarlier(): boolean {
@@ -80,6 +74,15 @@ export class LogWindow {
     this.#unfollow = onLog(this.#filter, this.#after ?? '', (event, id) => this.#add(event, id));
   }
 
+  /** Moves the window to the end of the log, and follows it. */
+  toEnd(): void {
+    if (this.isLoaded.peek() && !this.hasLater) return this.follow();
+    void this.#load(`log?limit=${pageLines}&${this.#filter}`, (page) => {
+      this.#begin(page);
+      this.follow();
+    });
+  }
+
   /** New lines stay on the server until {@link follow}. */
   pause(): void {
     this.isFollowing.value = false;
@@ -101,6 +104,13 @@ export class LogWindow {
       this.#moveEnd(page);
       this.#append(page.lines);
     });
+  }
+
+  #begin(page: LogPage): void {
+    this.isLoaded.value = true;
+    this.#before = page.before;
+    this.#moveEnd(page);
+    this.blocks.value = this.#blocksOf(page.lines);
   }
 
   #moveEnd({ after, isEnd }: LogPage): void {

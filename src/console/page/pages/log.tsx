@@ -53,6 +53,7 @@ function State({ log }: { readonly log: LogWindow }) {
   if (!log.isLoaded.value) return <span class="quiet">Loading…</span>;
   if (log.isFollowing.value) return <span class="status good">▶ Follows the end</span>;
   const toEnd = () => {
+    log.toEnd();
     const list = document.querySelector('.log');
     if (list !== null) list.scrollTop = list.scrollHeight;
   };
