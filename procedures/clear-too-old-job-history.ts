@@ -1,7 +1,7 @@
-// Deletes old jobs as `retention` says. Reduces old entries of the ledger to counts.
+// Deletes old jobs and old entries of the console's audit as `retention` says. Reduces old entries of the ledger to counts.
 
 import { type BaseRequest, scheduleDaily } from '../src/index.js';
-import { clearJobs, clearRequests } from './history/jobs.js';
+import { clearAudit, clearJobs, clearRequests } from './history/jobs.js';
 import { clearSummaries, summariseDecisions } from './history/ledger.js';
 import { counted } from './shared/counted.js';
 import { retention } from './shared/retention.js';
@@ -28,7 +28,9 @@ export const clearTooOldJobHistory = scheduleDaily(
     }
     // After the jobs, because only requests without a job can be deleted.
     const requests = await clearRequests(ar, retention());
+    const entries = await clearAudit(ar, retention());
     report(ar, { jobs, decisions, requests });
+    if (entries > 0) ar.info(`${counted(entries, 'entry', 'entries')} of the console's audit deleted`);
   },
 );
 

@@ -303,24 +303,31 @@ export interface CompletenessView {
   }>;
 }
 
-/** `GET api/channels` */
+/** `GET api/channels`: those with messages, and those that workers listen on. The channels of processes are summed up. */
 export interface ChannelView {
   readonly channel: string;
   readonly depth: number;
-  readonly capacity: number;
+  /** Null for a channel without messages. */
+  readonly capacity: number | null;
   readonly oldestAgeMs: number | null;
   readonly onLease: number;
   readonly dead: number;
+  /** Messages that the receivers could not accept. */
+  readonly dropped: number;
+  /** For channels of processes: the fullest, for `peek`. */
+  readonly keys: ReadonlyArray<{ readonly key: string; readonly depth: number }>;
   /** The worker listeners on it. */
   readonly receivers: ReadonlyArray<{ readonly worker: string; readonly state: string }>;
 }
 
-/** `GET api/channels/peek?channel=&max=`: messages; `GET api/channels/dead?channel=`; `POST api/channels/redrive {channel, ids?}`: operator. */
+/** `GET api/channels/peek?channel=`: messages; `GET api/channels/dead?channel=`; `POST api/channels/redrive {channel, ids?}`: operator. */
 export interface MessageView {
+  /** Of a dead letter. */
   readonly id: string | null;
+  /** Of a dead letter: when it died. */
   readonly sentAt: string | null;
   readonly deliveries: number;
-  readonly bytes: number;
+  readonly bytes: number | null;
   /** As JSON text, or why it cannot be read. */
   readonly text: string;
 }
@@ -328,10 +335,16 @@ export interface MessageView {
 /** `GET api/groups` */
 export interface GroupView {
   readonly group: string;
-  readonly members: ReadonlyArray<{ readonly channel: string; readonly renewedAt: string }>;
+  readonly members: ReadonlyArray<{ readonly channel: string; readonly renewedAt: string | null }>;
 }
 
 /** `GET api/sockets`; `POST api/sockets/:id/close`: operator. */
+export interface SocketsView {
+  readonly sockets: readonly SocketView[];
+  /** Servers that did not answer: `web1, process 4711`. */
+  readonly silent: readonly string[];
+}
+
 export interface SocketView {
   readonly id: string;
   readonly pid: number;
@@ -366,7 +379,7 @@ export interface WorkerView {
   }>;
 }
 
-/** `GET api/outbox?kind=mail|push&state=&after=`: a Page of OutboxRow; `POST api/outbox/:kind/:id/retry`: operator. */
+/** `GET api/outbox?kind=mail|push&state=&after=&limit=`: a Page of OutboxRow; `POST api/outbox/:kind/:id/retry`: operator. */
 export interface OutboxRow {
   readonly kind: 'mail' | 'push';
   readonly id: number;
@@ -377,6 +390,15 @@ export interface OutboxRow {
   readonly createdAt: string;
   readonly nextAt: string | null;
   readonly error: string | null;
+}
+
+/** `GET api/outbox/:kind/:id`: what is in it. */
+export interface OutboxMessage {
+  readonly headers: ReadonlyArray<{ readonly name: string; readonly value: string }>;
+  /** The text of a mail, or the JSON of a push. */
+  readonly text: string;
+  /** The HTML of a mail, to be shown as source. */
+  readonly html: string | null;
 }
 
 /** `GET api/audit?after=`: a Page of AuditRow, the newest first. */
