@@ -23,6 +23,7 @@ export const allRoutes: readonly Route[] = [
   ...ruleRoutes,
   ...timelineRoutes,
   ...jobsRoutes,
+  ...logRoutes,
   ...channelsRoutes,
   ...socketsRoutes,
   ...workersRoutes,
