@@ -28,7 +28,7 @@ export function RuleHistory({ id, name }: RuleHistoryProps) {
     { name: 'at', title: 'Time', cell: ({ at }) => <Time at={at} withDate /> },
     { name: 'by', title: 'Who', isWide: true, cell: ({ by }) => by },
     { name: 'how', title: 'How', isWide: true, cell: ({ how }) => how },
-    { name: 'what', title: 'What', cell: ({ text }) => text },
+    { name: 'what', title: 'What', cell: ({ text }) => <span class="anywhere">{text}</span> },
     {
       name: 'undo',
       title: 'Undo',

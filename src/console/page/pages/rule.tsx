@@ -62,9 +62,9 @@ function Head({ rule }: { readonly rule: RuleView }) {
         <dd>
           <Status state={state} /> {stateText}
           {nextAt !== null && state !== 'paused' && (
-            <>
-              , next <Ago at={nextAt} />
-            </>
+            <span class="quiet">
+              next <Ago at={nextAt} />
+            </span>
           )}
         </dd>
         <dt>Last runs</dt>

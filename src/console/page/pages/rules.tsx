@@ -64,6 +64,7 @@ const columns: ReadonlyArray<Column<RuleSummary>> = [
   {
     name: 'name',
     title: 'Name',
+    width: '14rem',
     isSortable: true,
     cell: ({ id, name, procedure }) => (
       <Link to={`/rules/${id}`} title={`rule ${id}, procedure ${procedure}`}>
@@ -81,7 +82,7 @@ const columns: ReadonlyArray<Column<RuleSummary>> = [
   {
     name: 'next',
     title: 'Next',
-    width: '5.5rem',
+    width: '7rem',
     isSortable: true,
     cell: ({ nextAt, state }) => (state === 'paused' || state === 'removed' ? null : <Ago at={nextAt} />),
   },
@@ -110,7 +111,7 @@ const columns: ReadonlyArray<Column<RuleSummary>> = [
   {
     name: 'actions',
     title: 'Actions',
-    width: '9.5rem',
+    width: '10.5rem',
     cell: (rule) => (
       <span class="actions">
         <PauseOrResume rule={rule} />

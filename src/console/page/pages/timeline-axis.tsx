@@ -8,11 +8,14 @@ import { toneOf } from '../parts/status.js';
 import { navigate } from '../router.js';
 import { isWithin, type TimelineItem, type TimelineRun } from './timeline-items.js';
 
-const height = 112;
+const height = 144;
 const runsAt = 12;
 const runHeight = 24;
+/** Shapes that would cover one another stand below one another, in so many rows. */
+const rows = 3;
 const shapesAt = 62;
-const ticksAt = 84;
+const shapeSize = 18;
+const ticksAt = 114;
 /** In pixels: how far a click may be from what it means, and from where a drag is one. */
 const reach = 12;
 const dragFrom = 4;
@@ -37,17 +40,25 @@ export function TimelineAxis(props: TimelineAxisProps) {
   const drag = useRef<{ readonly x: number; readonly period: Period; isMoved: boolean } | null>(null);
   const { from, to } = period;
   const x = (at: number) => Math.max(-1e4, Math.min(1e4, ((at - from) / (to - from)) * width));
+  const shapes = shapesOf(
+    items.filter((item) => isWithin(period, item.at, item.until)),
+    x,
+  );
+  const shownRuns = runs.filter((run) => isWithin(period, run.from, run.to));
   const shareOf = (event: MouseEvent) =>
     (event.clientX - (element.current?.getBoundingClientRect().left ?? 0)) / width;
 
   const click = (event: MouseEvent) => {
     const { left = 0, top = 0 } = element.current?.getBoundingClientRect() ?? {};
     const [clickX, clickY] = [event.clientX - left, event.clientY - top];
-    const run = nearest(runs, clickX, (one) => [x(one.from), x(one.to)]);
-    const item = nearest(items, clickX, (one) => [x(one.at), x(one.until ?? one.at)]);
+    const run = nearest(shownRuns, (one) => awayFrom(clickX, x(one.from), x(one.to)));
+    const shape = nearest(
+      shapes,
+      (one) => awayFrom(clickX, one.x, one.untilX ?? one.x) + Math.abs(clickY - one.y + shapeSize / 4) / rows,
+    );
     const isRun = clickY < runsAt + runHeight + reach / 2;
-    if (run?.job && (isRun || item === null)) navigate(`/runs/${run.job.id}`);
-    else if (item !== null) onSelect(item);
+    if (run?.job && (isRun || shape === null)) navigate(`/runs/${run.job.id}`);
+    else if (shape !== null) onSelect(shape.item);
   };
   const keys: Readonly<Record<string, () => void>> = {
     '+': () => onMove(zoomed(period, 1 / 2)),
@@ -107,70 +118,88 @@ export function TimelineAxis(props: TimelineAxisProps) {
           </g>
         ))}
         {isWithin(period, now, null) && <path class="now" d={`M${x(now)} 0V${ticksAt}`} />}
-        {runs
-          .filter((run) => isWithin(period, run.from, run.to))
-          .map(({ from: begin, to: end, job }) => (
-            <rect
-              key={job?.id ?? `f${begin}`}
-              class={job === null ? 'run planned' : `run ${toneOf(job.status)}`}
-              x={x(begin)}
-              y={runsAt}
-              width={Math.max(3, x(end) - x(begin))}
-              height={runHeight}
-            >
-              <title>{job === null ? 'a run to come' : `job ${job.id}: ${job.status}`}</title>
-            </rect>
-          ))}
-        {items
-          .filter((item) => isWithin(period, item.at, item.until))
-          .map((item) => (
-            <Shape key={item.key} item={item} x={x} isSelected={item.key === selected} />
-          ))}
+        {shownRuns.map(({ from: begin, to: end, job }) => (
+          <rect
+            key={job?.id ?? `f${begin}`}
+            class={job === null ? 'run planned' : `run ${toneOf(job.status)}`}
+            x={x(begin)}
+            y={runsAt}
+            width={Math.max(3, x(end) - x(begin))}
+            height={runHeight}
+          >
+            <title>{job === null ? 'a run to come' : `job ${job.id}: ${job.status}`}</title>
+          </rect>
+        ))}
+        {shapes.map((shape) => (
+          <Shape key={shape.item.key} shape={shape} isSelected={shape.item.key === selected} />
+        ))}
       </svg>
     </div>
   );
 }
 
-interface ShapeProps {
+interface PlacedShape {
   readonly item: TimelineItem;
-  readonly x: (at: number) => number;
+  readonly x: number;
+  readonly y: number;
+  readonly untilX: number | null;
+}
+
+function shapesOf(items: readonly TimelineItem[], x: (at: number) => number): PlacedShape[] {
+  const lastX: number[] = Array(rows).fill(Number.NEGATIVE_INFINITY);
+  return items.map((item) => {
+    const itemX = x(item.at);
+    const free = lastX.findIndex((last) => itemX - last >= shapeSize);
+    const row = free === -1 ? lastX.indexOf(Math.min(...lastX)) : free;
+    lastX[row] = itemX;
+    const untilX = item.until === null ? null : x(item.until);
+    return { item, x: itemX, y: shapesAt + row * shapeSize, untilX };
+  });
+}
+
+interface ShapeProps {
+  readonly shape: PlacedShape;
   readonly isSelected: boolean;
 }
 
-function Shape({ item: { at, until, reason, sentence }, x, isSelected }: ShapeProps) {
-  const [shape, tone] = lookOf(reason);
-  if (reason === 'clock change') {
+function Shape({ shape: { item, x, y, untilX }, isSelected }: ShapeProps) {
+  const [shape, tone] = lookOf(item.reason);
+  if (item.reason === 'clock change') {
     return (
-      <g class="clock-change" transform={`translate(${x(at)})`}>
-        <title>{sentence}</title>
+      <g class="clock-change" transform={`translate(${x})`}>
+        <title>{item.sentence}</title>
         <path d={`M0 0V${ticksAt}`} />
         <text y={10}>◷</text>
       </g>
     );
   }
   return (
-    <g class={tone} data-reason={reason}>
-      <title>{sentence}</title>
-      {until !== null && <path class="range" d={`M${x(at)} ${shapesAt - 5}H${x(until)}`} />}
-      {isSelected && <circle class="selected" cx={x(at)} cy={shapesAt - 5} r={10} />}
-      <text x={x(at)} y={shapesAt}>
+    <g class={tone} data-reason={item.reason}>
+      <title>{item.sentence}</title>
+      {untilX !== null && <path class="range" d={`M${x} ${y - 5}H${untilX}`} />}
+      {isSelected && <circle class="selected" cx={x} cy={y - 5} r={10} />}
+      <text x={x} y={y}>
         {shape}
       </text>
     </g>
   );
 }
 
-function nearest<T>(all: readonly T[], at: number, bounds: (one: T) => readonly [number, number]): T | null {
+/** What is closest to a click, if anything is close. */
+function nearest<T>(all: readonly T[], distanceOf: (one: T) => number): T | null {
   let found: T | null = null;
-  let distance = reach;
+  let least = reach;
   for (const one of all) {
-    const [first, last] = bounds(one);
-    const away = Math.max(0, first - at, at - last);
-    if (away > distance) continue;
+    const distance = distanceOf(one);
+    if (distance > least) continue;
     found = one;
-    distance = away;
+    least = distance;
   }
   return found;
+}
+
+function awayFrom(at: number, first: number, last: number): number {
+  return Math.max(0, first - at, at - last);
 }
 
 /** The width of an element, in pixels. */

@@ -117,17 +117,21 @@ function Shown({ view, period, name, onMove, onHome }: ShownProps) {
 const columns: ReadonlyArray<Column<TimelineItem>> = [
   {
     name: 'at',
-    title: 'Time',
-    cell: ({ at, when }) => when ?? <Time at={new Date(at).toISOString()} withDate />,
+    title: 'Time and reason',
+    // In one column, which is two lines on a phone.
+    cell: ({ at, when, reason }) => (
+      <>
+        {when ?? <Time at={new Date(at).toISOString()} withDate />} <Reason reason={reason} />
+      </>
+    ),
   },
-  { name: 'reason', title: 'Reason', cell: ({ reason }) => <Reason reason={reason} /> },
   {
     name: 'sentence',
     title: 'What',
     cell: (item) => (
-      <>
+      <span class="anywhere">
         {item.sentence} {item.job !== null && <RunLink item={item} />}
-      </>
+      </span>
     ),
   },
 ];
