@@ -34,6 +34,10 @@ t.test('channels show what waits, messages stay inert, and dead letters are put 
   await layer.send('broken', { type: 'order.failed', text: script });
   const leased = await layer.receive('broken', { lease: 60_000 });
   await leased.release();
+  await eventually('it is dead', async () => {
+    await layer.receiveMany('broken', { lease: 60_000, waitMs: 0 });
+    return (await layer.deadLetters('broken')).length === 1;
+  });
   await layer.groupAdd('garden', 'orders');
 
   const viewer = await site.signIn('viewer', 'channels');
