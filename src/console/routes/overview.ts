@@ -36,10 +36,9 @@ async function overview({ context, actor }: RouteRequest): Promise<OverviewView>
     jobs.failures(new Date(now - dayMs), maxShown),
     new StartOrders(db, systemClock).list(),
   ]);
-  const today = instantOf(
-    wallTime(new Date(now), site.settings.timezone).slice(0, 10),
-    site.settings.timezone,
-  );
+  const { timezone } = site.settings;
+  const date = wallTime(new Date(now), timezone).slice(0, 'yyyy-mm-dd'.length);
+  const today = instantOf(`${date}T00:00`, timezone)?.getTime() ?? now;
   const shown = await summariesOf(db, [...running.slice(0, maxShown), ...failures.map(({ last }) => last)]);
   const summaries = new Map(shown.map((summary) => [summary.id, summary]));
   const of = ({ id }: { readonly id: number }) => {
@@ -57,7 +56,7 @@ async function overview({ context, actor }: RouteRequest): Promise<OverviewView>
       ...(workers.length === 0 ? [] : await lateRules(actor, now, new Set(running.map((job) => job.ruleId)))),
       ...(await fullChannels(layer)),
     ],
-    today: await jobsOfDay(db, today?.getTime() ?? now),
+    today: await jobsOfDay(db, today),
     running: running.slice(0, maxShown).flatMap(of),
     failures: failures.flatMap(({ times, last }) => of(last).map((last) => ({ times, last }))),
     next: await nextRules(context),
