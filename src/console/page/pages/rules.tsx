@@ -89,7 +89,7 @@ const columns: ReadonlyArray<Column<RuleSummary>> = [
   {
     name: 'last',
     title: 'Last',
-    width: '12.5rem',
+    width: '11.5rem',
     isSortable: true,
     cell: ({ last }) =>
       last === null ? null : (
@@ -111,7 +111,7 @@ const columns: ReadonlyArray<Column<RuleSummary>> = [
   {
     name: 'actions',
     title: 'Actions',
-    width: '10.5rem',
+    width: '11rem',
     cell: (rule) => (
       <span class="actions">
         <PauseOrResume rule={rule} />
