@@ -30,7 +30,7 @@ async function overview({ context, actor }: RouteRequest): Promise<OverviewView>
   const { db } = store;
   const workers = await lookAround(actor);
   const { jobs } = await openTasks(actor);
-  const now = (await store.time?.()) ?? systemClock.now();
+  const now = Math.floor((await store.time?.()) ?? systemClock.now());
   const [running, failures, ordered] = await Promise.all([
     jobs.running(),
     jobs.failures(new Date(now - dayMs), maxShown),
