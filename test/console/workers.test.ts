@@ -35,7 +35,8 @@ t.test('a worker is paused and resumed by a command and in the browser, and ends
   t.same(await site.site.jobs(), [], 'no job has begun');
 
   const [{ id }] = JSON.parse(await site.site.linod('workers', '--json'));
-  t.match(await site.site.run('linod', 'workers', 'resume', id), { code: 0, stderr: /starts jobs again\n$/ });
+  const resumed = await site.site.linod('workers', 'resume', id, '--json');
+  t.same(JSON.parse(resumed), { worker: id, action: 'resume' });
   await state('alive').waitFor();
   await site.site.untilJobs('slow', 'one runs', ([job]) => job?.status === 'running');
 

@@ -257,12 +257,15 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod migrate': ['', { database: site.path('linod.db'), migrated: [] }],
     initiate_linod: ['', { answered: [{ already: true }, { already: true }] }],
   };
-  // They need somebody who has subscribed, a channel with a lease, or a socket.
+  // They need somebody who has subscribed, a channel with a lease, a socket, or the id of a worker.
   const elsewhere = [
     'linod push send',
     'linod channels dead',
     'linod channels redrive',
     'linod sockets close',
+    'linod workers drain',
+    'linod workers pause',
+    'linod workers resume',
   ];
   const withJson = all.filter(
     ([line, command]) => !elsewhere.includes(line) && command.options.some(({ long }) => long === '--json'),
