@@ -76,11 +76,12 @@ export class LogWindow {
 
   /** Moves the window to the end of the log, and follows it. */
   toEnd(): void {
-    if (this.isLoaded.peek() && !this.hasLater) return this.follow();
-    void this.#load(`log?limit=${pageLines}&${this.#filter}`, (page) => {
-      this.#begin(page);
-      this.follow();
-    });
+    if (this.isLoaded.peek() && !this.hasLater) this.follow();
+    else
+      void this.#load(`log?limit=${pageLines}&${this.#filter}`, (page) => {
+        this.#begin(page);
+        this.follow();
+      });
   }
 
   /** New lines stay on the server until {@link follow}. */

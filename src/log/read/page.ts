@@ -47,11 +47,16 @@ export async function readBefore(
     for await (const batch of reader.back(await reader.before(), count)) {
       records = [...batch.records, ...records];
       before = batch.next;
-      if (records.length > count) before = records.at(-count)?.position;
+      if (records.length > count) before = records[records.length - count]?.position ?? position;
       if (records.length >= count || performance.now() > endAt) break;
       before = undefined;
     }
-    return { records: records.slice(-count), before, after, isEnd: position === undefined };
+    return {
+      records: records.slice(Math.max(0, records.length - count)),
+      before,
+      after,
+      isEnd: position === undefined,
+    };
   } finally {
     await reader.close();
   }

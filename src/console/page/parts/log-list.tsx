@@ -53,6 +53,7 @@ export function LogList({ log, gaps, marked }: LogListProps) {
       ref={scroller}
       onScroll={({ currentTarget }) => onScroll(log, currentTarget)}
     >
+      {log.isLoaded.value && blocks.length === 0 && <p class="gap">No lines so far.</p>}
       {blocks.map((block) => (
         <Block key={block.key} block={block} gaps={gaps} marked={marked} root={scroller} />
       ))}
