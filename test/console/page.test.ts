@@ -196,7 +196,7 @@ t.test(
     const focused = await page.evaluate<string>('document.activeElement.dataset.row');
     t.match(focused, /^50[56]\d$/, 'the keyboard moves beyond what was rendered');
     await page.keyboard.press('Enter');
-    await heading(page, 'Rule');
+    await heading(page, `Rule ${focused}`);
     t.equal(page.url(), `${site.url}rules/${focused}`);
   },
 );

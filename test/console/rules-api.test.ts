@@ -96,6 +96,7 @@ t.test('rules are changed as the command changes them, and the audit has it', as
   );
   const { args } = await server.store.db.selectFrom('job_requests').select('args').executeTakeFirstOrThrow();
   t.equal(args, '{"order":9007199254740991}');
+  t.match(await post('stop', {}), /^request 2: nothing was running$/);
   t.match(await refusal(client, `${path}/run`, { args: '{"a":' }), /^400 args is no JSON/);
   t.match(
     await refusal(client, `${path}/run`, { args: '{"a":9007199254740993}' }),
