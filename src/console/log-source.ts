@@ -1,5 +1,6 @@
 // New lines of the log for the stream of a tab.
 
+import type { Wanted } from '../log/read/filter.js';
 import { parsePosition, positionText } from '../log/read/position.js';
 import { LogReader, type PlacedRecord } from '../log/read/reader.js';
 import type { LogEvent } from './api.js';
@@ -28,7 +29,14 @@ export class LogSource implements StreamSource {
   }
 
   open({ query, lastEventId, signal }: StreamRequest): AsyncIterable<StreamEvent> | null {
-    return query.get('log') === '1' ? this.#events(query, lastEventId, signal) : null;
+    if (query.get('log') !== '1') return null;
+    try {
+      const wanted = wantedOf(query, this.#context.site.settings.timezone);
+      return this.#events(wanted, lastEventId, signal);
+    } catch {
+      // `GET api/log` says what is wrong with the filter.
+      return null;
+    }
   }
 
   async close(): Promise<void> {
@@ -36,13 +44,13 @@ export class LogSource implements StreamSource {
   }
 
   async *#events(
-    query: URLSearchParams,
+    wanted: Wanted,
     lastEventId: string | undefined,
     signal: AbortSignal,
   ): AsyncIterable<StreamEvent> {
     const { logFile, settings } = this.#context.site;
     const { timezone } = settings;
-    const reader = new LogReader(logFile, { wanted: wantedOf(query, timezone), timezone, signal });
+    const reader = new LogReader(logFile, { wanted, timezone, signal });
     const after = parsePosition(lastEventId ?? '');
     const pace = new Pace(reader, signal);
     try {
