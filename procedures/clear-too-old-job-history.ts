@@ -1,7 +1,7 @@
-// Deletes old jobs as `retention` says. Reduces old entries of the ledger to counts.
+// Deletes old jobs and old entries of the console's audit as `retention` says. Reduces old entries of the ledger to counts.
 
 import { type BaseRequest, scheduleDaily } from '../src/index.js';
-import { clearJobs, clearRequests } from './history/jobs.js';
+import { clearAudit, clearJobs, clearRequests } from './history/jobs.js';
 import { clearSummaries, summariseDecisions } from './history/ledger.js';
 import { counted } from './shared/counted.js';
 import { retention } from './shared/retention.js';
@@ -28,7 +28,8 @@ export const clearTooOldJobHistory = scheduleDaily(
     }
     // After the jobs, because only requests without a job can be deleted.
     const requests = await clearRequests(ar, retention());
-    report(ar, { jobs, decisions, requests });
+    const entries = await clearAudit(ar, retention());
+    report(ar, { jobs, decisions, requests, entries });
   },
 );
 
@@ -36,11 +37,15 @@ interface Counts {
   readonly jobs: number;
   readonly decisions: number;
   readonly requests: number;
+  /** Of the console's audit. */
+  readonly entries: number;
 }
 
-function report(ar: BaseRequest, { jobs, decisions, requests }: Counts): void {
+function report(ar: BaseRequest, { jobs, decisions, requests, entries }: Counts): void {
   const stopped = ar.signal.aborted ? '; the run was ended before all was done' : '';
   const counts = `${counted(jobs, 'job')}, ${counted(decisions, 'decision')} and ${counted(requests, 'request')}`;
-  if (jobs + decisions + requests === 0) ar.debug(`nothing is too old${stopped}`);
-  else ar.info(`${counts} deleted${stopped}`);
+  const audit = `${counted(entries, 'entry', 'entries')} of the console's audit`;
+  if (entries > 0) ar.info(`${audit} deleted`);
+  if (jobs + decisions + requests > 0) ar.info(`${counts} deleted${stopped}`);
+  else if (entries === 0) ar.debug(`nothing is too old${stopped}`);
 }

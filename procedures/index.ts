@@ -10,6 +10,7 @@ import './send-pending-emails-daily.js';
 import './clear-seen-messages.js';
 import './send-pending-push.js';
 import './push/message-push.js';
+import './outbox/console.js';
 
 export {
   type Checker,

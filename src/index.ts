@@ -16,6 +16,7 @@ export { type Choice, ChoiceList } from './base/choices.js';
 export { BadConfigError, LinodError, NoSiteError, UsageError } from './base/errors.js';
 export { type LevelName, type LogLevel, LogLevels, parseLevel } from './base/log-levels.js';
 export { type SchemaProblem, schemaProblems } from './base/schema-problem.js';
+export { type ConsoleOutbox, registerConsoleOutbox } from './console/outbox.js';
 export { type PushOrder, type PushQueue, registerPushQueue } from './consumers/push-queue.js';
 export { type DueTimeStory, dueTimeStory } from './insight/why/due-time-story.js';
 export { type RuleStory, ruleStory, type StoryOptions } from './insight/why/rule-story.js';

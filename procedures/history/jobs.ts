@@ -1,4 +1,4 @@
-// Deletes jobs that are too old or too many, and requests without a job.
+// Deletes jobs that are too old or too many, requests without a job, and old entries of the console's audit.
 
 import type { BaseRequest, JobStatus } from '../../src/index.js';
 import { batchSize, drain } from '../shared/delete-old.js';
@@ -74,5 +74,17 @@ export async function clearRequests(ar: BaseRequest, { requestDays }: Retention)
       .limit(batchSize);
     const { numDeletedRows } = await tx.deleteFrom('job_requests').where('id', 'in', old).executeTakeFirst();
     return Number(numDeletedRows);
+  });
+}
+
+/** Deletes old entries of the console's audit. @returns how many */
+export async function clearAudit(ar: BaseRequest, { auditDays }: Retention): Promise<number> {
+  const writtenBefore = daysBefore(ar.now(), auditDays);
+  return await drain(ar, async (tx) => {
+    // The oldest have the lowest ids.
+    const oldest = tx.selectFrom('console_audit').select(['id', 'at']).orderBy('id').limit(batchSize);
+    const ids = (await oldest.execute()).filter(({ at }) => at < writtenBefore).map(({ id }) => id);
+    if (ids.length > 0) await tx.deleteFrom('console_audit').where('id', 'in', ids).execute();
+    return ids.length;
   });
 }

@@ -23,11 +23,12 @@ export interface QueuedMail {
   readonly digest: number | null;
 }
 
-/** Mails in some states, the newest first. */
+/** Mails in some states, the newest first. @param before only mails with a lower number */
 export async function listMails(
   db: SiteDatabase,
   states: readonly MailStatus[],
   limit: number,
+  before = Number.MAX_SAFE_INTEGER,
 ): Promise<QueuedMail[]> {
   const rows = await db
     .selectFrom('outbox_mails')
@@ -44,6 +45,7 @@ export async function listMails(
     ])
     .select(['next_attempt_at', 'answer', 'done_at', 'digest_id'])
     .where('status', 'in', states)
+    .where('id', '<', before)
     .orderBy('id', 'desc')
     .limit(limit)
     .execute();

@@ -13,6 +13,8 @@ export interface Retention {
   readonly failedJobsPerRule: number;
   /** Handled requests without a job. */
   readonly requestDays: number;
+  /** Who changed what in the console. */
+  readonly auditDays: number;
   /** The ledger: why something ran or did not. */
   readonly decisionDays: number;
   readonly decisionsPerRule: number;
@@ -35,6 +37,7 @@ export const defaultRetention: Retention = Object.freeze({
   failedJobDays: 90,
   failedJobsPerRule: 1000,
   requestDays: 30,
+  auditDays: 365,
   decisionDays: 90,
   decisionsPerRule: 2000,
   decisionSummaryDays: 730,

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UsageError } from '../base/errors.js';
 import type { RequestOptions } from '../rules/base-request.js';
+import type { AddRequestOptions } from '../runs/add-request.js';
 import { type Job, jobFromRow } from '../runs/job.js';
 import { type JobRequest, mergedWith, nothingRan } from '../scheduler/requests.js';
 import { type ActorContext, lookAround, openTasks, tellWorkers, type Woken } from './tables.js';
@@ -29,6 +30,21 @@ export const RunJob = {
    */
   async request(context: ActorContext, rule: number | string, options: RequestOptions = {}): Promise<Asked> {
     return await ask(context, rule, 'run', options);
+  },
+
+  /**
+   * Asks for another run of the rule of a job, with the same arguments.
+   *
+   * @throws UsageError (`LINOD_ERR_USAGE`) when there is no such job, or its procedure is gone
+   */
+  async again(context: ActorContext, jobId: number): Promise<Asked> {
+    const { ruleId } = await (await openTasks(context)).jobs.get(jobId);
+    const { args } = await context.store.db
+      .selectFrom('jobs')
+      .select('args')
+      .where('id', '=', jobId)
+      .executeTakeFirstOrThrow();
+    return await ask(context, ruleId, 'run', { argsJson: args });
   },
 
   /**
@@ -74,7 +90,7 @@ async function ask(
   context: ActorContext,
   rule: number | string,
   action: JobRequest['action'],
-  options?: RequestOptions,
+  options?: AddRequestOptions,
 ): Promise<Asked> {
   const { requests } = await openTasks(context);
   const request = await requests.add(rule, action, context.user ?? 'somebody', options);

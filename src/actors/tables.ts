@@ -72,23 +72,27 @@ export interface Woken {
  */
 export async function tellWorkers(context: ActorContext): Promise<Woken> {
   // First of all, since who asks for a run waits for it.
-  const unwoken = await wake(context);
+  const unwoken = await wakeWorkers(context, 'rules.changed');
   const isWorking = (await lookAround(context)).length > 0;
   return { isWorking, unwoken: isWorking ? unwoken : null };
 }
 
-async function wake({ site, store, layer }: ActorContext): Promise<string | null> {
+/** @returns why they could not be woken; null when they were */
+export async function wakeWorkers(
+  { site, store, layer }: ActorContext,
+  type: 'rules.changed' | 'workers.changed',
+): Promise<string | null> {
   try {
     const own = layer ?? (await site.openLayer());
     try {
-      await own.groupSend(site.workersGroup, { type: 'rules.changed' });
+      await own.groupSend(site.workersGroup, { type });
     } finally {
       if (own !== layer) await own.close();
     }
     return null;
   } catch (error) {
-    // The database has notified them.
-    if (store.follow !== null) return null;
+    // The database has notified them of changed rules.
+    if (store.follow !== null && type === 'rules.changed') return null;
     return error instanceof Error ? error.message : String(error);
   }
 }

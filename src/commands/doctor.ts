@@ -4,9 +4,10 @@ import type { Command } from 'commander';
 import type { Check, CheckResult } from '../doctor/check.js';
 import { allChecks, examineSite } from '../doctor/doctor.js';
 import { gatherFacts } from '../doctor/gather.js';
+import { printable } from '../log/format/unsafe.js';
 import { findSiteDirectory } from '../site/find.js';
 import { ExitError, exitCodes, loadSiteAsOwner, type SiteJsonFlags, siteCommand } from './main.js';
-import { type Column, print, printable, printJson, printTable, say, styled } from './views/output.js';
+import { type Column, print, printJson, printTable, say, styled } from './views/output.js';
 
 export function doctorCommand(): Command {
   return siteCommand(

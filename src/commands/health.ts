@@ -4,12 +4,13 @@ import { Command } from 'commander';
 import { lookAround } from '../actors/tables.js';
 import { systemClock } from '../base/clock.js';
 import { siteProblems } from '../insight/site-health.js';
+import { printable } from '../log/format/unsafe.js';
 import { StartOrders } from '../membership/start-orders.js';
 import { parseProbeAddress } from '../site/probe-address.js';
 import type { Site } from '../site/site.js';
 import { openStore } from '../store/store.js';
 import { ExitError, exitCodes, requireSite, type SiteFlags, siteOption } from './main.js';
-import { print, printable } from './views/output.js';
+import { print } from './views/output.js';
 
 /** What one source says: nothing wrong, these problems, or that it cannot be asked. */
 type Finding = readonly string[] | Error;

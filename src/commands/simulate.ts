@@ -5,10 +5,11 @@ import { JobRules } from '../actors/tables.js';
 import { parseDuration } from '../base/duration.js';
 import { UsageError } from '../base/errors.js';
 import { simulateSite } from '../insight/simulate/site.js';
+import { instantRule, parseInstant, pointRule } from '../recurrence/time/parse-instant.js';
 import { requireSite, type SiteJsonFlags, siteCommand, withStore } from './main.js';
 import { ProgressLine, print, printJson, printTable, say } from './views/output.js';
 import { simulatedColumns, simulationLines } from './views/simulation.js';
-import { instantRule, parseInstant, parseSeconds, parseWholeNumber, pointRule } from './views/words.js';
+import { parseSeconds, parseWholeNumber } from './views/words.js';
 
 interface SimulateFlags extends SiteJsonFlags {
   readonly from: string;

@@ -14,9 +14,6 @@ import {
 } from './main.js';
 import { type Column, print, printJson, printList, say } from './views/output.js';
 
-/** A server that does not answer in this time hangs or was killed. */
-const answerMs = 2000;
-
 type ListedSocket = SocketReport & { readonly pid: number };
 
 const columns: ReadonlyArray<Column<ListedSocket>> = [
@@ -67,7 +64,7 @@ function closeCommand(): Command {
     });
 }
 
-/** Asks all servers of the site. Prints how many did not answer. */
+/** Asks all servers of the site. Says which did not answer. */
 async function ask(
   flags: SiteJsonFlags,
   question: Parameters<typeof askServers>[2],
@@ -75,8 +72,8 @@ async function ask(
   const site = await requireSite(flags);
   const layer = await site.openLayer();
   try {
-    const { replies, silent } = await askServers(site, layer, question, answerMs);
-    if (silent > 0) say(`${silent} of ${silent + replies.length} servers did not answer`);
+    const { replies, silent } = await askServers(site, layer, question);
+    if (silent.length > 0) say(`these servers did not answer: ${silent.join('; ')}`);
     return replies;
   } finally {
     await layer.close();

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { lookAround, openTasks } from '../actors/tables.js';
 import { systemClock } from '../base/clock.js';
 import { durationText } from '../base/duration.js';
-import { listenersText } from '../insight/listeners.js';
+import { listenersText } from '../insight/listener-text.js';
 import { siteProblems } from '../insight/site-health.js';
 import { registeredBy } from '../membership/registered-procedures.js';
 import { StartOrders } from '../membership/start-orders.js';
@@ -45,6 +45,7 @@ export async function showStatus(flags: SiteJsonFlags): Promise<void> {
     const now = (await store.time?.()) ?? systemClock.now();
     const since = new Date(now - dayMs);
     const [running, failures] = await Promise.all([jobs.running(), jobs.failures(since)]);
+    failures.sort((a, b) => a.last.ruleId - b.last.ruleId);
     const ordered = await new StartOrders(store.db, systemClock).list();
     const problems = siteProblems({ site, workers, ordered, now });
     const runOf = new Map(running.map((job) => [job.ruleId, job]));

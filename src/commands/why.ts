@@ -4,12 +4,13 @@ import { type Command, Option } from 'commander';
 import { type DueTimeStory, dueTimeStory } from '../insight/why/due-time-story.js';
 import { summaryText } from '../insight/why/entries.js';
 import { type DescribedEntry, type RuleStory, ruleStory } from '../insight/why/rule-story.js';
+import { instantRule, parseInstant } from '../recurrence/time/parse-instant.js';
+import { inWords } from '../rules/rule-words.js';
 import type { Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
 import { findSite, type SiteJsonFlags, siteCommand, tellSwitchedOff, withStore } from './main.js';
 import { print, printJson, say, styled } from './views/output.js';
-import { inWords } from './views/tables.js';
-import { instantRule, parseInstant, parseWholeNumber } from './views/words.js';
+import { parseWholeNumber } from './views/words.js';
 
 interface WhyFlags extends SiteJsonFlags {
   readonly at?: string;

@@ -37,6 +37,8 @@ export interface Page<Row> {
   /** For the query `after` of the next part; null at the end. */
   readonly next: string | null;
   readonly total?: number;
+  /** How far into the past a search got that took too long; null for a complete one. */
+  readonly searchedTo?: string | null;
 }
 
 /** `GET api/overview` */
@@ -77,27 +79,51 @@ export interface JobSummary {
   } | null;
 }
 
-/** `GET api/jobs?rule=&status=&since=&until=&text=&after=&limit=`: a Page of JobSummary, the newest first. */
+/**
+ * `GET api/jobs?rule=&status=&since=&until=&text=&after=&limit=`: a Page of JobSummary, the newest first. The rule: its number or name. Several
+ * statuses are separated by commas. The times are as the commands take them: `2026-11-24T20:00`, `20:00`, `2h`.
+ */
 
 /** `GET api/jobs/:id` */
 export interface JobView extends JobSummary {
   readonly requestId: number | null;
+  readonly requestedBy: string | null;
   readonly worker: string;
   readonly runIn: 'inline' | 'thread' | 'process';
   readonly message: string;
   readonly cause: string | null;
-  readonly args: unknown;
-  readonly checkpoint: unknown;
+  /** JSON text, in which integers are exact. */
+  readonly args: string | null;
+  readonly checkpoint: string | null;
   readonly cpuMs: number | null;
   readonly memoryBytes: number | null;
 }
 
-/** `GET api/jobs/:id/lines?after=`: the lines that it logged, the oldest first. */
+/** `GET api/jobs/:id/story`: what happened at its due time. */
+export interface JobStory {
+  readonly sentences: readonly string[];
+  /** All attempts, the first one included. */
+  readonly attempts: ReadonlyArray<{
+    readonly attempt: number;
+    readonly job: JobSummary | null;
+    /** What became of it when it has no job. */
+    readonly text: string;
+  }>;
+}
+
+/** `GET api/jobs/:id/lines?after=`: the lines that it logged, the oldest first, at most 1000 of them. */
 export interface JobLine {
   readonly id: number;
   readonly at: string;
   readonly level: string;
   readonly text: string;
+}
+
+/** `GET api/requests/:id`: what became of a request for a run. */
+export interface RequestView {
+  /** Why it waits, or why nothing ran; empty with a job. */
+  readonly text: string;
+  readonly job: JobSummary | null;
 }
 
 /** `POST api/jobs/:id/cancel`, `POST api/jobs/:id/again`: operator. */
@@ -150,7 +176,10 @@ export interface RuleView extends RuleSummary {
   readonly blockers: readonly string[];
 }
 
-/** `GET api/rules/:id/next?count=20&changes=JSON`: the due times, as if the fields were changed so; 400 as the command says it. */
+/**
+ * `GET api/rules/:id/next?count=20&changes=JSON`: the due times, as if the fields were changed so; 400 as the command
+ * says it. The changes are texts by field, as after `linod rule N set`.
+ */
 export interface DueView {
   readonly at: string | null;
   /** Wall time in the rule's zone. */
@@ -159,13 +188,14 @@ export interface DueView {
   readonly note: string;
 }
 
-/** `GET api/rules/:id/history` */
+/** `GET api/rules/:id/history`: the newest first. */
 export interface RevisionView {
   readonly revision: number;
   readonly at: string;
   readonly by: string | null;
   readonly how: string;
-  readonly changes: ReadonlyArray<{ readonly field: string; readonly text: string }>;
+  /** What it changed, in words. */
+  readonly text: string;
   readonly canUndo: boolean;
 }
 
@@ -202,15 +232,15 @@ export interface TimelineView {
 }
 
 /**
- * Changes of a rule, for operators: `POST api/rules/:id/run {args?}`, `stop`, `pause`, `resume`, `set {changes}`,
- * `undo {revision?}`; of several: `POST api/rules/bulk {ids, action: 'run'|'pause'|'resume'}`. The answer is Requested.
+ * Changes of a rule, for operators: `POST api/rules/:id/run {args?}` (JSON as a text), `stop`, `pause`, `resume`,
+ * `set {changes}`, `undo {revision?}`; of several: `POST api/rules/bulk {ids, action: 'run'|'pause'|'resume'}`. The answer is Requested.
  */
 export interface BulkResult {
   readonly done: number;
   readonly failed: ReadonlyArray<{ readonly id: number; readonly message: string }>;
 }
 
-/** A record of the log. */
+/** A record of the log, or lines that are none. */
 export interface LogLine {
   /** Its position: the log's file and the offset in it. For links and for going on. */
   readonly id: string;
@@ -220,46 +250,84 @@ export interface LogLine {
   readonly sender: string | null;
   /** The number of the record among those of its sender. */
   readonly number: number | null;
-  /** The whole record. */
+  /** Message, fields and stack. */
   readonly text: string;
 }
 
-/** The filter of the log, as a query: `level=&logger=&sender=&text=&since=&until=`. */
-/** `GET api/log?FILTER&before=ID&limit=`: a Page of LogLine, the oldest first; `next` continues into the past. */
-/** `GET api/log/around?id=ID&lines=50`: LogLine[] with what stands around a line, unfiltered. */
-/** `GET api/log/download?FILTER`: the filtered lines as text. */
+/**
+ * `GET api/log?FILTER&before=ID&after=ID&limit=`: the last lines, those before a position, or those from one on. FILTER
+ * is `level=&logger=&sender=&text=&since=&until=`. An answer may have few lines or none although there are more: then a
+ * part of the log was searched. 404 when the file of the position is gone.
+ */
+export interface LogPage {
+  /** The oldest first. */
+  readonly lines: readonly LogLine[];
+  /** For `before`; null when there is nothing before. */
+  readonly before: string | null;
+  /** For `after`, here and in the stream. With `isEnd`, nothing is behind it now. Null without a log. */
+  readonly after: string | null;
+  readonly isEnd: boolean;
+}
 
-/** `GET api/log/senders`: the completeness of the log. */
+/** `GET api/log/around?id=ID&lines=50`: LogPage with what stands around a line, unfiltered. */
+/** `GET api/log/download?FILTER`: the filtered lines as text, as they are in the log. */
+
+/** Numbers of a sender that are not in the log. */
+export interface GapView {
+  readonly from: number;
+  readonly to: number;
+  /** `missing`, or `reported as lost` by the writer. */
+  readonly text: string;
+  /** The line where that was noticed. */
+  readonly id: string;
+}
+
+/** `GET api/log/senders`: the completeness of the log. The check runs while somebody asks. */
 export interface CompletenessView {
   /** How far the log was checked, as a share from 0 to 1. */
   readonly checked: number;
+  /** As `linod log verify` counts them. */
+  readonly faults: number;
+  /** How many senders there are; the answer has the first of them: those with gaps, then the newest. */
+  readonly total: number;
   readonly senders: ReadonlyArray<{
     readonly sender: string;
-    /** All of its records up to this number are in the log. */
+    /** Tells processes with the same label apart. */
+    readonly epoch: string;
+    readonly first: number;
+    readonly last: number;
+    /** All of its records from the first up to this number are in the log. */
     readonly proven: number;
     readonly lastAt: string | null;
-    readonly gaps: ReadonlyArray<{ readonly from: number; readonly to: number; readonly text: string }>;
+    readonly gaps: readonly GapView[];
   }>;
 }
 
-/** `GET api/channels` */
+/** `GET api/channels`: those with messages, and those that workers listen on. The channels of processes are summed up. */
 export interface ChannelView {
   readonly channel: string;
   readonly depth: number;
-  readonly capacity: number;
+  /** Null for a channel without messages. */
+  readonly capacity: number | null;
   readonly oldestAgeMs: number | null;
   readonly onLease: number;
   readonly dead: number;
+  /** Messages that the receivers could not accept. */
+  readonly dropped: number;
+  /** For channels of processes: the fullest, for `peek`. */
+  readonly keys: ReadonlyArray<{ readonly key: string; readonly depth: number }>;
   /** The worker listeners on it. */
   readonly receivers: ReadonlyArray<{ readonly worker: string; readonly state: string }>;
 }
 
-/** `GET api/channels/peek?channel=&max=`: messages; `GET api/channels/dead?channel=`; `POST api/channels/redrive {channel, ids?}`: operator. */
+/** `GET api/channels/peek?channel=`: messages; `GET api/channels/dead?channel=`; `POST api/channels/redrive {channel, ids?}`: operator. */
 export interface MessageView {
+  /** Of a dead letter. */
   readonly id: string | null;
+  /** Of a dead letter: when it died. */
   readonly sentAt: string | null;
   readonly deliveries: number;
-  readonly bytes: number;
+  readonly bytes: number | null;
   /** As JSON text, or why it cannot be read. */
   readonly text: string;
 }
@@ -267,10 +335,16 @@ export interface MessageView {
 /** `GET api/groups` */
 export interface GroupView {
   readonly group: string;
-  readonly members: ReadonlyArray<{ readonly channel: string; readonly renewedAt: string }>;
+  readonly members: ReadonlyArray<{ readonly channel: string; readonly renewedAt: string | null }>;
 }
 
 /** `GET api/sockets`; `POST api/sockets/:id/close`: operator. */
+export interface SocketsView {
+  readonly sockets: readonly SocketView[];
+  /** Servers that did not answer: `web1, process 4711`. */
+  readonly silent: readonly string[];
+}
+
 export interface SocketView {
   readonly id: string;
   readonly pid: number;
@@ -305,7 +379,7 @@ export interface WorkerView {
   }>;
 }
 
-/** `GET api/outbox?kind=mail|push&state=&after=`: a Page of OutboxRow; `POST api/outbox/:kind/:id/retry`: operator. */
+/** `GET api/outbox?kind=mail|push&state=&after=&limit=`: a Page of OutboxRow; `POST api/outbox/:kind/:id/retry`: operator. */
 export interface OutboxRow {
   readonly kind: 'mail' | 'push';
   readonly id: number;
@@ -316,6 +390,15 @@ export interface OutboxRow {
   readonly createdAt: string;
   readonly nextAt: string | null;
   readonly error: string | null;
+}
+
+/** `GET api/outbox/:kind/:id`: what is in it. */
+export interface OutboxMessage {
+  readonly headers: ReadonlyArray<{ readonly name: string; readonly value: string }>;
+  /** The text of a mail, or the JSON of a push. */
+  readonly text: string;
+  /** The HTML of a mail, to be shown as source. */
+  readonly html: string | null;
 }
 
 /** `GET api/audit?after=`: a Page of AuditRow, the newest first. */
@@ -337,7 +420,7 @@ export interface AuditRow {
 /**
  * `GET api/stream?topics=jobs,rules,…&log=1&FILTER`: server-sent events, one stream a tab.
  * `changed`: the topics whose data should be fetched again; the first names all that were asked for.
- * `log`: new lines. Each `log` event has the id of its last line, and `Last-Event-ID` goes on after it,
+ * `log`: new lines. Each `log` event has as its id the position behind its lines, and `Last-Event-ID` goes on there,
  * or the query `after`.
  * The stream ends with the session: then `GET api/session` answers 401.
  */
@@ -349,6 +432,6 @@ export interface ChangedEvent {
 }
 export interface LogEvent {
   readonly lines: readonly LogLine[];
-  /** Lines that matched and were not sent, because there were too many. */
-  readonly omitted: number;
+  /** How many lines before these matched and were not sent, because there were too many. Null for unknown many. */
+  readonly omitted: number | null;
 }

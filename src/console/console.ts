@@ -16,12 +16,13 @@ import { requireSignIn, servedHosts } from './access/reach.js';
 import { sessionSeconds, signingKey } from './access/secrets.js';
 import { ConsoleConsumer } from './consumer.js';
 import type { ConsoleContext } from './context.js';
+import { consoleOutbox } from './outbox.js';
 import { Pages } from './pages.js';
 import { Router } from './router.js';
 import { allRoutes, streamSources } from './routes/index.js';
 import type { StreamSource } from './stream.js';
 
-export interface ConsoleOptions extends ConsoleContext {
+export interface ConsoleOptions extends Omit<ConsoleContext, 'outbox'> {
   /** Where to listen, as the setting `console` takes it. */
   readonly listen: string;
 }
@@ -33,8 +34,9 @@ export class Console {
   readonly url: string;
 
   /** @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`), ListenError (`CHANNELS_ERR_LISTEN`) */
-  static async start({ listen, ...context }: ConsoleOptions): Promise<Console> {
-    const { site, store, logger } = context;
+  static async start({ listen, ...options }: ConsoleOptions): Promise<Console> {
+    const { site, store, logger } = options;
+    const context = { ...options, outbox: consoleOutbox(store.db) };
     const { httpTrustedProxies, httpLimits } = site.settings;
     const sources = streamSources.map((source) => source(context));
     // Application processes that only log do without it.

@@ -6,7 +6,7 @@ import type { Logger } from '../log/logger.js';
 import type { Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
 import type { Role } from './api.js';
-import type { Outbox } from './outbox.js';
+import type { ConsoleOutbox } from './outbox.js';
 
 /** What a console shows. Its opener closes all of it. */
 export interface ConsoleContext {
@@ -15,7 +15,7 @@ export interface ConsoleContext {
   readonly layer: ChannelLayer;
   readonly logger: Logger;
   /** Mails and pushes; undefined for a site without the shipped procedures. */
-  readonly outbox?: Outbox | undefined;
+  readonly outbox?: ConsoleOutbox | undefined;
 }
 
 /** Somebody who is let in. */

@@ -40,7 +40,7 @@ export interface ErrorAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const missing = new Set(['LINOD_ERR_UNKNOWN_RULE', 'LINOD_ERR_UNKNOWN_REQUEST']);
+const missing = new Set(['LINOD_ERR_UNKNOWN_RULE', 'LINOD_ERR_UNKNOWN_REQUEST', 'LINOD_ERR_UNKNOWN_WORKER']);
 
 /** Errors of the caller keep their sentence; all others are the server's, and their stack stays in the log. */
 export function answerOf(error: unknown): ErrorAnswer {

@@ -67,6 +67,8 @@ export interface LinodServices {
   push(order: PushOrder, by: string): Promise<{ readonly id: number; readonly deliveries: number }>;
   /** Polls the rules and the requests now. */
   wake(): void;
+  /** Takes the orders to this worker. */
+  obey(): void;
   /** This worker's health. */
   report(): Record<string, unknown>;
   /** Applies logger levels that were set on another machine. */
@@ -150,6 +152,10 @@ export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<L
 
   rulesChanged(_message: Of<'rules.changed'>): void {
     this.#services.wake();
+  }
+
+  workersChanged(_message: Of<'workers.changed'>): void {
+    this.#services.obey();
   }
 
   async workerPing(message: Of<'worker.ping'>): Promise<void> {

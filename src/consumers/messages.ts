@@ -50,6 +50,8 @@ const schemas = {
   }),
   /** The rules or the requests have changed: poll now. */
   'rules.changed': message('rules.changed', {}),
+  /** A worker has an order: see whether it is this one. */
+  'workers.changed': message('workers.changed', {}),
   /** Answer with this worker's id and health. */
   'worker.ping': message('worker.ping', { reply_channel: v.string() }),
 } as const;

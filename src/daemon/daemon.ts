@@ -25,6 +25,7 @@ import type { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import { DatabaseClock } from '../membership/database-clock.js';
 import { type Coroutine, coroutines, StartOrders } from '../membership/start-orders.js';
+import { WorkerOrders } from '../membership/worker-orders.js';
 import { WorkerRegistry } from '../membership/worker-registry.js';
 import { Procedures } from '../rules/procedure.js';
 import type { SyncReport } from '../rules/site-rules.js';
@@ -84,6 +85,7 @@ interface Membership {
   readonly databaseClock: DatabaseClock;
   readonly registry: WorkerRegistry;
   readonly orders: StartOrders;
+  readonly workerOrders: WorkerOrders;
 }
 
 /** The rules and jobs of the site, and the task coroutine. */
@@ -109,6 +111,7 @@ export class Daemon {
   #server: SiteServer | undefined;
   #console: WorkerConsole | undefined;
   #alarms: AlarmService | undefined;
+  readonly #drained = new AbortController();
   #settings: Settings;
 
   /**
@@ -232,7 +235,8 @@ export class Daemon {
     const { store, clock } = this.#opened;
     const databaseClock = new DatabaseClock(store.time, clock, this.#logger);
     const registry = new WorkerRegistry(store.db, databaseClock);
-    return { databaseClock, registry, orders: new StartOrders(store.db, clock) };
+    const orders = new StartOrders(store.db, clock);
+    return { databaseClock, registry, orders, workerOrders: new WorkerOrders(store.db, databaseClock) };
   }
 
   #openSchedule(): Schedule {
@@ -289,6 +293,7 @@ export class Daemon {
       group: this.#site.workersGroup,
       ownChannel,
       reports: () => this.#reports,
+      onDrained: () => this.#drained.abort(),
     });
   }
 
@@ -317,11 +322,12 @@ export class Daemon {
       tasks: tasks.tasks,
       log: this.#log.service,
       worker: this.#worker,
+      isDraining: () => this.#duties.isDraining,
     });
   }
 
   /**
-   * Runs until `stop` is aborted, then drains: takes no more messages or due times, waits for handlers and
+   * Runs until `stop` is aborted or the worker was ordered to drain, then stops: takes no more messages or due times, waits for handlers and
    * jobs up to the site's `graceSeconds`, aborts the rest, writes the log, and closes everything.
    *
    * @param onListening called once when the worker listens
@@ -357,7 +363,7 @@ export class Daemon {
       if (!stop.aborted) {
         this.#duties.start();
         operations.ready();
-        await aborted(AbortSignal.any([stop, stopping.signal]));
+        await aborted(AbortSignal.any([stop, stopping.signal, this.#drained.signal]));
       }
       if (failure !== undefined) throw failure;
       this.#logger.info(`worker ${report.workerId} stops`);
@@ -524,6 +530,7 @@ export class Daemon {
       requested: (request) => requests.state(request),
       push: (order, by) => requests.push(order, by),
       wake: () => this.#schedule.loop.wake(),
+      obey: () => this.#duties.obey(),
       report: () => this.#reports.report(),
       takeLevels: (levels) => this.#own.levels.take(levels),
       record: (record) => this.#log.coroutine.accept(record),

@@ -9,6 +9,7 @@ import type { Started } from '../consumers/linod.js';
 import type { Logger } from '../log/logger.js';
 import type { DatabaseClock } from '../membership/database-clock.js';
 import type { StartOrders } from '../membership/start-orders.js';
+import type { WorkerOrders } from '../membership/worker-orders.js';
 import type { WorkerRegistry } from '../membership/worker-registry.js';
 import type { TaskLoop } from '../scheduler/loop.js';
 import type { Subscription, WatchedTable } from '../store/backend.js';
@@ -28,10 +29,13 @@ export interface DutiesContext {
   readonly ownChannel: string;
   readonly registry: WorkerRegistry;
   readonly orders: StartOrders;
+  readonly workerOrders: WorkerOrders;
   readonly tasks: SiteTasks;
   readonly loop: TaskLoop;
   readonly log: LogService;
   readonly reports: () => Reports;
+  /** Called when this worker was drained and runs no jobs any more. */
+  readonly onDrained: () => void;
 }
 
 /** How often to join the group again. A membership expires after a day. */
@@ -45,6 +49,7 @@ export class Duties {
   #following: Subscription | null = null;
   #joinedGroupAt = Number.NEGATIVE_INFINITY;
   #isStopping = false;
+  #isDraining = false;
 
   constructor(context: DutiesContext) {
     this.#context = context;
@@ -56,6 +61,7 @@ export class Duties {
         // The lease comes first, so that a slow step cannot cost this worker the log.
         () => log.beat(),
         () => databaseClock.measure(),
+        () => this.#takeOrders(),
         () => this.#beat(),
         () => this.#joinGroup(),
         () => this.noticeDead(),
@@ -99,6 +105,16 @@ export class Duties {
   beatNow(): void {
     // A stopping worker must not enter the registry again.
     if (!this.#isStopping) this.#beat().catch(() => undefined);
+  }
+
+  get isDraining(): boolean {
+    // The signal CONT resumes a worker, too.
+    return this.#isDraining && this.#context.loop.paused;
+  }
+
+  /** Takes the orders to this worker before the next beat, which repeats and logs a failure. */
+  obey(): void {
+    this.#takeOrders().catch(() => undefined);
   }
 
   async startTasks(by: string): Promise<Started> {
@@ -179,6 +195,20 @@ export class Duties {
     const ordered = await orders.list();
     if (ordered.includes('run.system.tasks') && !loop.started) loop.start();
     if (ordered.includes('log.server') && log.state === 'off') await log.start();
+  }
+
+  async #takeOrders(): Promise<void> {
+    const { workerOrders, registry, loop, logger, tasks, onDrained } = this.#context;
+    if (this.#isStopping) return;
+    const orders = await workerOrders.take(registry.id);
+    for (const { action, by } of orders) {
+      this.#isDraining = action === 'drain';
+      if (action === 'resume') loop.resume();
+      else loop.pause();
+      logger.info(`${by} ordered this worker to ${action}`);
+    }
+    if (orders.length > 0) this.beatNow();
+    if (this.isDraining && tasks.tasks.running.length === 0) onDrained();
   }
 
   #onChange(table: WatchedTable): void {

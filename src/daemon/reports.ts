@@ -1,5 +1,6 @@
 // The reports of a worker: a short one at each heartbeat, a full one as the answer to a ping.
 
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { ChannelStats, Worker } from '../../channels/index.js';
 import type { Clock } from '../base/clock.js';
 import { version } from '../base/version.js';
@@ -19,24 +20,33 @@ export interface ReportsContext {
   readonly tasks: Pick<Tasks, 'running'>;
   readonly log: Pick<LogService, 'state' | 'blockedBy' | 'stats'>;
   readonly worker: Pick<Worker, 'stats'>;
+  readonly isDraining: () => boolean;
 }
+
+/** How often the event loop is timed. Rarely, because a worker that has nothing to do should sleep. */
+const lagSampleMs = 500;
 
 export class Reports {
   readonly #context: ReportsContext;
+  readonly #delay = monitorEventLoopDelay({ resolution: lagSampleMs });
 
   constructor(context: ReportsContext) {
     this.#context = context;
+    this.#delay.enable();
   }
 
   /** The short report, for the registry of workers. */
   health(): WorkerHealth {
-    const { loop, log, databaseClock } = this.#context;
+    const { loop, log, databaseClock, isDraining } = this.#context;
     return {
       tasks: loop.paused ? 'paused' : loop.started ? 'running' : 'off',
       logger: log.state,
       loggerTrouble: log.blockedBy,
       skewMs: databaseClock.skewMs,
       listeners: this.#stats().map(listenerHealth),
+      isDraining: isDraining(),
+      memoryBytes: process.memoryUsage.rss(),
+      loopLagMs: this.#loopLagMs(),
     };
   }
 
@@ -61,6 +71,13 @@ export class Reports {
       }),
       memoryBytes: process.memoryUsage.rss(),
     };
+  }
+
+  /** The longest time for which a timer waited for other work, in about the last heartbeat. */
+  #loopLagMs(): number {
+    const { max } = this.#delay;
+    this.#delay.reset();
+    return Math.max(0, Math.round(max / 1e6) - lagSampleMs);
   }
 
   #stats(): readonly ChannelStats[] {

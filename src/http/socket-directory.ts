@@ -1,5 +1,6 @@
 // How other processes see the sockets of a server: over the channel layer.
 
+import { hostname } from 'node:os';
 import {
   type ChannelLayer,
   Consumer,
@@ -64,7 +65,12 @@ export class SocketDirectory {
   readonly #worker: Promise<void>;
 
   static async open(options: DirectoryOptions): Promise<SocketDirectory> {
-    const channel = await options.layer.newChannel('linod');
+    // The name says whose channel it is, for when the server does not answer.
+    const host = hostname()
+      .split('.')[0]
+      ?.replace(/[^\w-]/g, '-')
+      .slice(0, 30);
+    const channel = await options.layer.newChannel(`linod-server.${host}.${process.pid}`);
     await options.layer.groupAdd(serversGroup(options.site), channel).catch(options.onLayerAway);
     return new SocketDirectory(options, channel);
   }
@@ -146,19 +152,27 @@ function textOf(received: Received, key: string): string {
 
 export interface Answers {
   readonly replies: readonly SocketsReply[];
-  /** How many members of the group did not answer in time. */
-  readonly silent: number;
+  /** The servers that did not answer in time: `web1, process 4711`. */
+  readonly silent: readonly string[];
 }
 
+/** What a server is called to people, by its channel. */
+function serverName(channel: string): string {
+  const [, host, pid] = /^linod-server\.([^.]+)\.(\d+)\./.exec(channel) ?? [];
+  return host === undefined ? channel : `${host}, process ${pid}`;
+}
+
+/** A server that does not answer in this time hangs or was killed. */
+const answerMs = 2000;
+
 /**
- * Asks all servers of a site. Removes those from the group that do not answer within `timeoutMs`: a server that was
- * killed is still a member, and the next command shall not wait for it.
+ * Asks all servers of a site. Removes those from the group that do not answer in time: a server that was killed
+ * is still a member, and the next command shall not wait for it.
  */
 export async function askServers(
   site: Site,
   layer: ChannelLayer,
   question: { readonly type: 'sockets.list' } | { readonly type: 'sockets.close'; readonly id: string },
-  timeoutMs: number,
 ): Promise<Answers> {
   const group = serversGroup(site);
   const reply_channel = await layer.newChannel('linod');
@@ -168,7 +182,7 @@ export async function askServers(
   const knowsAll = layer.extensions.has('lease');
   await layer.groupSend(group, { ...question, reply_channel });
   const replies: SocketsReply[] = [];
-  const signal = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.timeout(answerMs);
   while ((silent.size > 0 || !knowsAll) && !signal.aborted) {
     const received = await layer.receive(reply_channel, { signal }).catch(() => undefined);
     if (received?.type !== 'sockets.reply') continue;
@@ -177,5 +191,5 @@ export async function askServers(
     silent.delete(reply.channel);
   }
   await Promise.allSettled(Array.from(silent, (channel) => layer.groupDiscard(group, channel)));
-  return { replies, silent: silent.size };
+  return { replies, silent: Array.from(silent, serverName) };
 }

@@ -9,7 +9,7 @@ import { printable } from '../log/format/unsafe.js';
 import { parseHealth } from '../membership/worker-health.js';
 import type { Site } from '../site/site.js';
 import type { WorkerRow } from '../store/schema.js';
-import { deafTexts, staleMs, suspendedText } from './listeners.js';
+import { deafTexts, staleMs, suspendedText } from './listener-text.js';
 
 /** Something that an operator has to repair. */
 export interface Problem {

@@ -17,6 +17,8 @@ const listener = v.object({
   dueMs: v.nullable(v.number()),
   /** What went wrong last. */
   lastError: v.nullable(v.string()),
+  /** Messages that it could not accept. */
+  dropped: v.optional(v.number(), 0),
 });
 
 const health = v.object({
@@ -29,12 +31,24 @@ const health = v.object({
   /** How far the clock of its machine is ahead of the database's, in ms; negative when it is behind. */
   skewMs: v.optional(v.number(), 0),
   listeners: v.array(listener),
+  /** Whether it stops when its runs have ended. */
+  isDraining: v.optional(v.boolean(), false),
+  /** Its resident memory. */
+  memoryBytes: v.optional(v.nullable(v.number()), null),
+  /** The longest delay of its event loop since the last heartbeat. */
+  loopLagMs: v.optional(v.nullable(v.number()), null),
 });
 
 export type ListenerHealth = v.InferOutput<typeof listener>;
 export type WorkerHealth = v.InferOutput<typeof health>;
 
-export function listenerHealth({ channel, state, listening, lastError }: ChannelStats): ListenerHealth {
+export function listenerHealth({
+  channel,
+  state,
+  listening,
+  lastError,
+  dropped,
+}: ChannelStats): ListenerHealth {
   const whole = (ms: number | null | undefined) => (typeof ms === 'number' ? Math.round(ms) : null);
   return {
     channel,
@@ -42,6 +56,7 @@ export function listenerHealth({ channel, state, listening, lastError }: Channel
     heardMsAgo: whole(listening?.heardMsAgo),
     dueMs: whole(listening?.dueMs),
     lastError: lastError?.error.message ?? null,
+    dropped,
   };
 }
 

@@ -56,9 +56,14 @@ export class RuleTable {
 
   /** @throws UnknownRuleError (`LINOD_ERR_UNKNOWN_RULE`) */
   async get(id: number, db: Kysely<Database> = this.db): Promise<JobRule> {
+    return this.parse(await this.row(id, db));
+  }
+
+  /** The same as a row. */
+  protected async row(id: number, db: Kysely<Database> = this.db): Promise<JobRuleRow> {
     const row = await db.selectFrom('job_rules').selectAll().where('id', '=', id).executeTakeFirst();
     if (row === undefined) throw await unknownRule(id, db);
-    return this.parse(row);
+    return row;
   }
 
   /**
@@ -95,11 +100,17 @@ export class RuleTable {
     columns: RuleColumns,
     change: Omit<Change, 'what'>,
   ): Promise<void> {
+    await this.checked(tx, row, columns);
+    await this.change(tx, row, columns, { ...change, what: 'edited' });
+  }
+
+  /** What comes of a rule with other columns. @throws LinodError when it cannot be a rule */
+  protected async checked(db: Kysely<Database>, row: JobRuleRow, columns: RuleColumns): Promise<JobRule> {
     // Also of a rule that is not active now, lest it cannot be resumed; and before the database sees it.
     const rewritten = new JobRule({ ...row, ...columns }, this.#timezone);
     void rewritten.recurrence;
-    await checkFollows(tx, rewritten);
-    await this.change(tx, row, columns, { ...change, what: 'edited' });
+    await checkFollows(db, rewritten);
+    return rewritten;
   }
 
   /** Writes columns of a rule that is locked, and works out when it is due next. Part of a transaction. */

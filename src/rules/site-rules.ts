@@ -105,6 +105,13 @@ export class Rules extends RuleTable {
     });
   }
 
+  /** A rule as {@link edit} would make it. Nothing is written. @throws as {@link edit} */
+  async preview(id: number, changes: RuleChanges): Promise<JobRule> {
+    const row = await this.row(id);
+    const columns = changedColumns(changes, this.parse(row), new Date(this.clock.now()));
+    return await this.checked(this.db, row, columns);
+  }
+
   /**
    * Marks a rule cancelled: it is ignored until it is resumed. A run that goes on is not touched. One that a
    * failure has cancelled is not taken up by the next set-up then.

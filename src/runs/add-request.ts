@@ -7,6 +7,11 @@ import { findRule, unknownRule } from '../rules/find-rule.js';
 import type { RuleTable } from '../rules/rule-table.js';
 import { jsonText } from './job.js';
 
+export interface AddRequestOptions extends RequestOptions {
+  /** The arguments as JSON text that another request had; integers in it are exact, which a number may not be. */
+  readonly argsJson?: string | null;
+}
+
 /**
  * Writes down that somebody wants a run, or the end of the runs that go on, through a connection or in a
  * transaction.
@@ -23,7 +28,7 @@ export async function addRequest(
   asked: number | string,
   action: 'run' | 'cancel',
   by: string,
-  { args, runAt, priority }: RequestOptions = {},
+  { args, argsJson = jsonText('args', args), runAt, priority }: AddRequestOptions = {},
 ): Promise<number> {
   const id = await findRule(db, asked);
   // With what the rule says of its runs. Of a rule whose procedure is gone only the end of a run can be asked
@@ -31,7 +36,7 @@ export async function addRequest(
   const { rows } = await sql<{ id: number }>`
     insert into job_requests (rule_id, action, requested_at, requested_by, args, run_at, priority, job_group)
     select id, cast(${action} as text), cast(${clock.now()} as bigint), cast(${by} as text),
-      cast(${jsonText('args', args)} as text), cast(${runAt?.getTime() ?? 0} as bigint),
+      cast(${argsJson} as text), cast(${runAt?.getTime() ?? 0} as bigint),
       coalesce(cast(${priority ?? null} as bigint), due_priority), due_group
     from job_rules
     where id = ${id} and (removed_at is null or cast(${action} as text) = 'cancel')

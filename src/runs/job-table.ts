@@ -1,10 +1,11 @@
 // The table of jobs: what a run writes while it goes on, and the history.
 
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import { UsageError } from '../base/errors.js';
 import type { Database, JobLineRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
 import { type Job, type JobStatus, jobFromRow, type Progress } from './job.js';
+import { clockStepMs, firstJobSince, isNotDone } from './job-search.js';
 
 export interface JobFilter {
   readonly ruleId?: number;
@@ -85,26 +86,27 @@ export class Jobs {
     return (await query.orderBy('id', 'desc').limit(limit).execute()).map(jobFromRow);
   }
 
-  /** The runs that failed, were ended at their timeout or lost since then, a row for each rule. */
-  async failures(since: Date): Promise<Failure[]> {
-    const startedBefore = this.#db
+  /** The runs that failed, were ended at their timeout or lost since then: a row for each rule, the newest first. */
+  async failures(since: Date, limit = 1000): Promise<Failure[]> {
+    const counted = this.#db
       .selectFrom('jobs')
-      .select('id')
-      .where('start_datetime', '<', since.getTime())
-      .orderBy('id', 'desc')
-      .limit(1);
-    const rows = await this.#db
-      .selectFrom('jobs')
-      .select((eb) => [eb.fn.max('id').as('id'), eb.fn.countAll().as('times')])
+      .select((eb) => [eb.fn.max('id').as('last'), eb.fn.countAll().as('times')])
+      .where(isNotDone)
       .where('status', 'in', ['failed', 'timeout', 'lost'])
-      // By the number, so that no older history is read.
-      .where('id', '>', (eb) => eb.fn.coalesce(startedBefore, sql<number>`0`))
+      .where('id', '>=', await firstJobSince(this.#db, since.getTime() - clockStepMs))
+      .where('start_datetime', '>=', since.getTime())
       .groupBy('rule_id')
-      .orderBy('rule_id')
+      .orderBy('last', 'desc')
+      .limit(limit)
+      .as('counted');
+    const rows = await this.#db
+      .selectFrom(counted)
+      .innerJoin('jobs', 'jobs.id', 'counted.last')
+      .selectAll('jobs')
+      .select('counted.times')
+      .orderBy('jobs.id', 'desc')
       .execute();
-    return await Promise.all(
-      rows.map(async ({ id, times }) => ({ times: Number(times), last: await this.get(id) })),
-    );
+    return rows.map((row) => ({ times: Number(row.times), last: jobFromRow(row) }));
   }
 
   /** @throws UsageError (`LINOD_ERR_USAGE`) when there is no such job */
@@ -114,15 +116,15 @@ export class Jobs {
     return jobFromRow(row);
   }
 
-  /** What a run logged, in order. @param after only lines with a higher number */
-  async lines(jobId: number, after = 0): Promise<JobLineRow[]> {
-    return await this.#db
+  /** What a run logged, in order. @param after only lines with a higher number. @param limit default: all */
+  async lines(jobId: number, after = 0, limit?: number): Promise<JobLineRow[]> {
+    const query = this.#db
       .selectFrom('job_lines')
       .selectAll()
       .where('job_id', '=', jobId)
       .where('id', '>', after)
-      .orderBy('id')
-      .execute();
+      .orderBy('id');
+    return await (limit === undefined ? query : query.limit(limit)).execute();
   }
 
   async running(): Promise<Job[]> {

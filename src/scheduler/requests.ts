@@ -1,9 +1,8 @@
 // Requests: a run now or later, a further attempt, the end of a run. They are rows, so that none is lost.
 
 import { UsageError } from '../base/errors.js';
-import type { RequestOptions } from '../rules/base-request.js';
 import type { Rules } from '../rules/site-rules.js';
-import { addRequest } from '../runs/add-request.js';
+import { type AddRequestOptions, addRequest } from '../runs/add-request.js';
 import { transact } from '../store/transact.js';
 
 /** A request that no worker has handled yet. */
@@ -56,7 +55,7 @@ export class Requests {
     asked: number | string,
     action: JobRequest['action'],
     by: string,
-    options?: RequestOptions,
+    options?: AddRequestOptions,
   ): Promise<number> {
     return await addRequest(this.#rules, asked, action, by, options);
   }

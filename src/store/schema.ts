@@ -248,7 +248,7 @@ export const tables = {
   },
 } as const;
 
-/** The tables of the console, which the second migration creates. */
+/** The tables of the console and of what it orders, which the second migration creates. */
 export const consoleTables = {
   /** Who may sign in to the console. */
   console_users: {
@@ -289,11 +289,24 @@ export const consoleTables = {
     rule_id: 'integer',
     revision: 'integer',
   },
+
+  /** What people asked single workers to do. A worker removes the orders that it has taken. */
+  worker_orders: {
+    id: 'id',
+    worker_id: 'text not null',
+    /** pause, resume, drain */
+    action: 'text not null',
+    ordered_at: 'integer not null',
+    ordered_by: 'text not null',
+  },
 } as const;
 
 export const consoleIndexes = [
   'index console_secrets_user on console_secrets (user_name)',
   'index console_secrets_expiry on console_secrets (expires_at)',
+  // For what went wrong, which is little among many jobs, and the attempts of a due time.
+  "index jobs_not_done on jobs (status, id) where status in ('failed', 'timeout', 'lost', 'cancelled')",
+  'index job_requests_of_job on job_requests (of_job) where of_job is not null',
 ] as const;
 
 /** Columns of `job_rules` that the third migration adds. */

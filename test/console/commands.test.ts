@@ -47,13 +47,19 @@ t.test('accounts are added, listed, changed and removed, which the audit tells',
     if (password !== '') program.tell(password);
     return await program.ended();
   };
-  t.match(await user('correct horse', 'add', 'ann', '--role', 'operator'), {
-    code: 0,
-    stderr: 'ann may sign in as operator\n',
-  });
-  t.match(await user('short', 'add', 'bob'), { code: 2, stderr: /a password of 8 to 200 characters, got 5/ });
-  t.match(await user('', 'role', 'ann', 'root'), { code: 2, stderr: /viewer, operator, admin/ });
-  t.match(await user('', 'role', 'nobody', 'admin'), { code: 1, stderr: /there is no user "nobody"/ });
+  await site.store();
+  const answers = await Promise.all([
+    user('correct horse', 'add', 'ann', '--role', 'operator'),
+    user('short', 'add', 'bob'),
+    user('', 'role', 'ann', 'root'),
+    user('', 'role', 'nobody', 'admin'),
+  ]);
+  t.match(answers, [
+    { code: 0, stderr: 'ann may sign in as operator\n' },
+    { code: 2, stderr: /a password of 8 to 200 characters, got 5/ },
+    { code: 2, stderr: /viewer, operator, admin/ },
+    { code: 1, stderr: /there is no user "nobody"/ },
+  ]);
   t.match(JSON.parse(await site.linod('console', 'user', 'list', '--json')), [
     { name: 'ann', role: 'operator', createdAt: /Z$/, changedAt: /Z$/ },
   ]);

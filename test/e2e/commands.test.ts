@@ -258,12 +258,15 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod migrate': ['', { database: site.path('linod.db'), migrated: [] }],
     initiate_linod: ['', { answered: [{ already: true }, { already: true }] }],
   };
-  // They need somebody who has subscribed, a channel with a lease, a socket, or no worker. The doctor may find something.
+  // They need a subscriber, a lease, a socket, a worker's id, or no worker. The doctor may find something.
   const elsewhere = [
     'linod push send',
     'linod channels dead',
     'linod channels redrive',
     'linod sockets close',
+    'linod workers drain',
+    'linod workers pause',
+    'linod workers resume',
     'linod doctor',
     'linod restore',
     'linod move',

@@ -5,4 +5,6 @@ import { usePostgres } from '../support/database.js';
 
 await usePostgres(t);
 await import('../console/access.test.js');
+await import('../console/rules-api.test.js');
 await import('../console/stream.test.js');
+await import('../console/runs-api.test.js');

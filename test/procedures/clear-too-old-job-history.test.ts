@@ -270,6 +270,21 @@ t.test('handled requests without a job are deleted', async (t) => {
   t.same(lines, ['INFO 1 job, 0 decisions and 2 requests deleted']);
 });
 
+t.test("entries of the console's audit are kept for a year", async (t) => {
+  const bench = await openProcedureBench(t);
+  for (const ageDays of [400, 366, 300]) {
+    const entry = { user_name: 'ann', action: 'rule.pause', target: 'rule 3', detail: '' };
+    const at = bench.clock.now() - ageDays * dayMs;
+    await bench.store.db
+      .insertInto('console_audit')
+      .values({ ...entry, at })
+      .execute();
+  }
+  const { lines } = await bench.run(clearTooOldJobHistory);
+  t.equal((await bench.store.db.selectFrom('console_audit').selectAll().execute()).length, 1);
+  t.same(lines, ["INFO 2 entries of the console's audit deleted"]);
+});
+
 t.test('an aborted run stops with a message, and the next one finishes', async (t) => {
   const bench = await openProcedureBench(t);
   await addRule(bench, 2);

@@ -8,6 +8,7 @@ import { acknowledge, type ListedIncident, listIncidents, silence } from '../../
 import { kindNames } from '../../alarms/kinds.js';
 import { durationRule, durationText, parseDuration } from '../../base/duration.js';
 import { UsageError } from '../../base/errors.js';
+import { printable } from '../../log/format/unsafe.js';
 import { databaseClock } from '../../membership/database-clock.js';
 import { localTime } from '../../recurrence/time/local-time.js';
 import type { Site } from '../../site/site.js';
@@ -21,16 +22,7 @@ import {
   siteCommand,
   withStore,
 } from '../main.js';
-import {
-  type Column,
-  leastTime,
-  print,
-  printable,
-  printJson,
-  printList,
-  rowJson,
-  say,
-} from '../views/output.js';
+import { type Column, leastTime, print, printJson, printList, rowJson, say } from '../views/output.js';
 import { parseWholeNumber } from '../views/words.js';
 
 const recentMs = 7 * 86_400_000;

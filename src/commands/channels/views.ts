@@ -1,17 +1,18 @@
 // Shows channels, messages and groups, and parses a message of the command line.
 
-import {
-  type ChannelFigures,
-  type DeadLetterReport,
-  ExtensionValue,
-  type GroupReport,
-  type Message,
-  type Peeked,
+import type {
+  ChannelFigures,
+  DeadLetterReport,
+  GroupReport,
+  Message,
+  Peeked,
 } from '../../../channels/index.js';
 import { durationText } from '../../base/duration.js';
 import { UsageError } from '../../base/errors.js';
-import { type Column, printable } from '../views/output.js';
-import { parseJson } from '../views/words.js';
+import { parseJson } from '../../base/parse-json.js';
+import { messageText, plainValue } from '../../insight/channel-messages.js';
+import { printable } from '../../log/format/unsafe.js';
+import type { Column } from '../views/output.js';
 
 const nearlyFull = 0.8;
 
@@ -72,20 +73,10 @@ export function peekColumns({ now, onLease }: PeekView): ReadonlyArray<Column<Pe
     { title: 'bytes', cell: ({ bytes }) => String(bytes), align: 'right' },
     {
       title: 'message',
-      cell: messageText,
+      cell: (peeked) => printable(messageText(peeked)),
       style: ({ message }) => (message === undefined ? 'red' : undefined),
     },
   ];
-}
-
-/** The message on one line, without control characters. For the key of a process it begins with the channels. */
-function messageText({ message, error, channels }: Peeked): string {
-  const text =
-    message === undefined
-      ? `cannot be read: ${error?.message ?? 'no reason known'}`
-      : JSON.stringify(plainValue(message));
-  const specific = channels.filter((channel) => channel.includes('!'));
-  return printable(specific.length === 0 ? text : `for ${specific.join(', ')}: ${text}`);
 }
 
 function endText(leaseEndsAt: number | undefined, now: number): string {
@@ -178,23 +169,4 @@ export function parseMessageInput(source: string, text: string, type: string | u
 function kind(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
-}
-
-/**
- * The value in what JSON can express. Byte strings become `{"$bytes": "base64"}`, extension values
- * `{"$extension": code, "$bytes": …}`. Integers beyond 53 bits, NaN and infinities become text.
- */
-export function plainValue(value: unknown): unknown {
-  if (typeof value === 'bigint') return String(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Uint8Array) return bytes(value);
-  if (Array.isArray(value)) return value.map(plainValue);
-  if (value instanceof ExtensionValue) return { $extension: value.code, ...bytes(value.data) };
-  const entries = value instanceof Map ? [...value] : Object.entries(value);
-  return Object.fromEntries(entries.map(([key, item]) => [String(key), plainValue(item)]));
-}
-
-function bytes(value: Uint8Array): { $bytes: string } {
-  return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
 }

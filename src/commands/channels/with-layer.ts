@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { type ChannelLayer, InvalidOptionError, openLayer } from '../../../channels/index.js';
 import { LinodError, NoSiteError, UsageError } from '../../base/errors.js';
 import { hidePassword } from '../../base/hide-password.js';
+import { layerName, requireKept } from '../../insight/channel-messages.js';
 import { aboutSetting, checkSetting } from '../../site/resolve-settings.js';
 import { findSite, requireOn, type SiteJsonFlags, siteCommand } from '../main.js';
 
@@ -13,16 +14,6 @@ const timeoutMs = 5000;
 
 export interface LayerFlags extends SiteJsonFlags {
   readonly layer?: string;
-}
-
-/** The layer keeps no messages that could be shown. */
-class NothingKeptError extends LinodError {
-  constructor(name: string) {
-    super(
-      'LINOD_ERR_NOTHING_KEPT',
-      `the channel layer ${name} cannot be inspected: it keeps no messages, it only passes them on`,
-    );
-  }
 }
 
 /** `--layer` names a missing file. It is probably mistyped, so a command that only reads does not create it. */
@@ -56,7 +47,7 @@ export function onLayer<F extends LayerFlags = LayerFlags>(
     try {
       // The layer opens nothing before its first use. The file of a site may be created by any process.
       if (flags.layer !== undefined && !makesFile) refuseMissingFile(name);
-      if (!layer.extensions.has('lease')) throw new NothingKeptError(name);
+      requireKept(layer, name);
       await use(layer, flags, ...this.processedArgs.flat());
     } finally {
       await layer.close();
@@ -79,7 +70,7 @@ async function open(flags: LayerFlags): Promise<OpenedLayer> {
   const overrides = flags.layer === undefined ? {} : { channelLayer: flags.layer };
   try {
     const site = requireOn(await findSite(flags, overrides));
-    return { layer: await site.openLayer({ timeoutMs }), name: shown(site.settings.channelLayer) };
+    return { layer: await site.openLayer({ timeoutMs }), name: layerName(site.settings.channelLayer) };
   } catch (error) {
     if (!(error instanceof NoSiteError) || flags.layer === undefined || flags.site !== undefined) throw error;
     return await openAlone(flags.layer);
@@ -93,13 +84,9 @@ async function openAlone(url: string): Promise<OpenedLayer> {
   if (checked === undefined)
     throw new UsageError(`expected --layer to be ${allowed}, got: ${JSON.stringify(hidePassword(url))}`);
   try {
-    return { layer: await openLayer(checked, { timeoutMs }), name: shown(checked) };
+    return { layer: await openLayer(checked, { timeoutMs }), name: layerName(checked) };
   } catch (error) {
     if (error instanceof InvalidOptionError) throw new UsageError(`--layer: ${error.message}`);
     throw error;
   }
-}
-
-function shown(channelLayer: string | readonly string[]): string {
-  return [channelLayer].flat().map(hidePassword).join(', ');
 }

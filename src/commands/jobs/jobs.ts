@@ -3,12 +3,13 @@
 import { type Command, Option } from 'commander';
 import { Jobs } from '../../actors/tables.js';
 import { localTime } from '../../recurrence/time/local-time.js';
+import { givenInstant, instantRule } from '../../recurrence/time/parse-instant.js';
 import { findRule } from '../../rules/find-rule.js';
 import { type JobStatus, jobStatuses } from '../../runs/job.js';
 import { requireSite, type SiteJsonFlags, siteCommand, withStore } from '../main.js';
 import { printList } from '../views/output.js';
 import { jobColumns } from '../views/tables.js';
-import { givenInstant, instantRule, parseWholeNumber } from '../views/words.js';
+import { parseWholeNumber } from '../views/words.js';
 
 interface JobsFlags extends SiteJsonFlags {
   readonly rule?: string;

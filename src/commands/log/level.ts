@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { durationRule, parseDuration } from '../../base/duration.js';
 import { UsageError } from '../../base/errors.js';
 import { type LevelName, parseLevel } from '../../base/log-levels.js';
+import { printable } from '../../log/format/unsafe.js';
 import { announceLevels, heardBy, resetLevels, setLevels } from '../../log/levels/change.js';
 import { LevelsFile, levelAt } from '../../log/levels/overrides.js';
 import { localTime } from '../../recurrence/time/local-time.js';
@@ -11,7 +12,7 @@ import { checkLoggerName, rootName } from '../../site/log-settings.js';
 import { configuredLevels } from '../../site/settings.js';
 import type { Site } from '../../site/site.js';
 import { findSite, person, type SiteJsonFlags, siteCommand, tellSwitchedOff } from '../main.js';
-import { printable, printJson, printTable, say } from '../views/output.js';
+import { printJson, printTable, say } from '../views/output.js';
 
 interface Flags extends SiteJsonFlags {
   readonly for?: string;

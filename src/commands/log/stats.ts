@@ -6,9 +6,9 @@ import { LogLevels } from '../../base/log-levels.js';
 import { findLogParts } from '../../log/read/files.js';
 import { type Amount, type LogStats, logStats } from '../../log/read/stats.js';
 import { localTime } from '../../recurrence/time/local-time.js';
+import { givenInstant } from '../../recurrence/time/parse-instant.js';
 import { requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
 import { type Column, print, printJson, printTable, say } from '../views/output.js';
-import { givenInstant } from '../views/words.js';
 
 type Dimension = 'sender' | 'logger' | 'level';
 

@@ -5,11 +5,13 @@ import { UsageError } from '../../base/errors.js';
 import { type LevelName, parseLevel } from '../../base/log-levels.js';
 import { recordInstant } from '../../log/format/formats.js';
 import { Timestamps } from '../../log/format/timestamp.js';
+import { printable } from '../../log/format/unsafe.js';
 import { contentOf, type Shown } from '../../log/read/filter.js';
 import { tail } from '../../log/read/tail.js';
+import { givenInstant } from '../../recurrence/time/parse-instant.js';
 import { requireSite, type SiteJsonFlags, siteCommand, unlessEnded } from '../main.js';
-import { printable, type Style, say, styled } from '../views/output.js';
-import { givenInstant, parseWholeNumber } from '../views/words.js';
+import { type Style, say, styled } from '../views/output.js';
+import { parseWholeNumber } from '../views/words.js';
 
 interface TailFlags extends SiteJsonFlags {
   readonly lines?: string;

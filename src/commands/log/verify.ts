@@ -4,13 +4,14 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../../base/errors.js';
+import { printable } from '../../log/format/unsafe.js';
 import type { Fault } from '../../log/read/faults.js';
 import { findLogParts, readLogParts } from '../../log/read/files.js';
 import { type LogReport, type LostNumbers, type SenderReport, verifyLog } from '../../log/read/verify.js';
 import { readCheckpoint, type WrittenUpTo } from '../../log/writer/checkpoint.js';
 import type { Site } from '../../site/site.js';
 import { ExitError, exitCodes, requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
-import { type Column, print, printable, printJson, printTable, say, styled } from '../views/output.js';
+import { type Column, print, printJson, printTable, say, styled } from '../views/output.js';
 
 export function verifyCommand(): Command {
   return siteCommand(

@@ -1,14 +1,14 @@
 // linod rule N run and stop: requests a run or its end, and reports the outcome.
 
-import { fateOfRequest, type RequestFate, RunJob } from '../../actors/run-job.js';
+import { RunJob } from '../../actors/run-job.js';
 import { openTasks } from '../../actors/tables.js';
-import { ruleStory } from '../../insight/why/rule-story.js';
+import { parseExactJson } from '../../base/parse-json.js';
+import { fateOf, fateText, waitText } from '../../insight/why/request-text.js';
 import { isRefusal } from '../../scheduler/requests.js';
 import type { Site } from '../../site/site.js';
 import type { Store } from '../../store/store.js';
 import { ExitError, exitCodes, person } from '../main.js';
 import { print, printJson, say } from '../views/output.js';
-import { parseJson } from '../views/words.js';
 import { sayIfUnwoken } from '../wake.js';
 
 export interface RunFlags {
@@ -27,7 +27,7 @@ export interface RunTarget {
 /** Requests a run of a rule, or the end of its current run. */
 export async function runRule(action: 'run' | 'stop', target: RunTarget): Promise<void> {
   const { site, store, id, flags } = target;
-  const args = flags.args === undefined ? {} : { args: parseJson('--args', flags.args) };
+  const args = flags.args === undefined ? {} : { args: parseExactJson('--args', flags.args) };
   const user = person();
   const context = { site, store, user };
   const requested = await (action === 'run' ? RunJob.request(context, id, args) : RunJob.stop(context, id));
@@ -40,7 +40,7 @@ export async function runRule(action: 'run' | 'stop', target: RunTarget): Promis
   }
   if (flags.wait) {
     const { outcome } = await fateOf(target, request, action);
-    if (outcome === null) say(await waitText(target));
+    if (outcome === null) say(await waitText(target, id));
     return await waitForRun(target, request);
   }
   const fate = isWorking || action === 'stop' ? await fateOf(target, request, action) : null;
@@ -48,35 +48,9 @@ export async function runRule(action: 'run' | 'stop', target: RunTarget): Promis
     printJson({ request, rule: id, action, worker: isWorking, ...(fate ?? { outcome: null, job: null }) });
   else {
     print(`request ${request}: ${action} ${rule}`);
-    if (fate !== null) print(fateText(fate) ?? (await waitText(target)));
+    if (fate !== null) print(fateText(fate) ?? (await waitText(target, id)));
   }
   if (isRefusal(fate?.outcome ?? '')) throw new ExitError(exitCodes.failed);
-}
-
-/** An idle worker takes a request at once. */
-const fateMs = 2000;
-
-async function fateOf(
-  { site, store }: RunTarget,
-  request: number,
-  action: 'run' | 'stop' = 'run',
-): Promise<RequestFate> {
-  return await fateOfRequest({ site, store }, request, fateMs, action === 'run' ? 'run' : 'cancel');
-}
-
-/** The outcome; null while the request waits. */
-function fateText({ outcome, job }: RequestFate): string | null {
-  return job === null ? outcome : `job ${job.id} has started on worker ${job.workerId}`;
-}
-
-/** The blockers of a request. A request runs a cancelled rule, too. */
-const blocking = ['not-started', 'paused', 'no-procedure', 'running', 'group', 'slots'];
-
-async function waitText({ site, store, id }: RunTarget): Promise<string> {
-  const { outlook } = await ruleStory({ site, store }, id, { limit: 1, now: new Date() });
-  const why = outlook.blockers.filter(({ code }) => blocking.includes(code));
-  if (why.length === 0) return 'waiting: no worker has taken it yet';
-  return `waiting: ${why.map(({ sentence }) => sentence).join('; ')}`;
 }
 
 async function waitForRun(target: RunTarget, request: number): Promise<void> {

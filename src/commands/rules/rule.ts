@@ -5,9 +5,10 @@ import type { SiteTasks } from '../../actors/site-tasks.js';
 import { JobsByRule, openTasks } from '../../actors/tables.js';
 import { suggestion, UsageError } from '../../base/errors.js';
 import { changesText } from '../../rules/changes/field-changes.js';
+import { parseChanges } from '../../rules/changes/parse-changes.js';
 import type { RuleRevision } from '../../rules/changes/rule-history.js';
+import { fieldValues } from '../../rules/field-values.js';
 import { findRule } from '../../rules/find-rule.js';
-import { policies, policyNames } from '../../rules/policies.js';
 import type { JobRule } from '../../rules/rule.js';
 import { isRuleField } from '../../rules/rule-fields.js';
 import { statusLine } from '../../scheduler/status.js';
@@ -17,7 +18,6 @@ import { type Column, leastTime, print, printJson, printTable, say, styled } fro
 import { jobColumns, ruleJson } from '../views/tables.js';
 import { parseWholeNumber } from '../views/words.js';
 import { wakeWorkers } from '../wake.js';
-import { parseChanges } from './rule-fields.js';
 import { type RunFlags, type RunTarget, runRule } from './rule-run.js';
 
 interface RuleFlags extends SiteFlags, RunFlags {
@@ -61,23 +61,7 @@ const actions: Readonly<Record<string, RuleAction>> = {
 /** What `set` takes, with the values of each field. */
 const fieldsHelp = `
 Fields of set, and their values:
-${Object.entries({
-  when: 'words, a cron expression or an RRULE: see docs/reference/recurrences.md',
-  every: 'a positive whole number',
-  everyUnit: 'secondly, minutely, hourly, daily, weekly, monthly, yearly, easterly or cron',
-  weekdays: 'of monday,tuesday,…',
-  positions: 'with monthly or yearly: which of the weekdays, such as 1,-1',
-  cron: 'a cron expression of five or six fields',
-  startDatetime: 'a wall time: 2026-11-24T20:00:00, or T20:00 with the day left open',
-  timezone: 'the IANA name of a time zone, such as Europe/Tallinn',
-  until: 'a wall time',
-  count: 'a positive whole number',
-  missingTime: 'shifted, skipped or at-jump: what happens at a time that the clocks skip',
-  repeatedTime: 'first, second or both: which one of a time that the clocks show twice',
-  name: 'a name for people',
-  logLevel: 'DEBUG, INFO, WARNING, ERROR or CRITICAL',
-  ...Object.fromEntries(policyNames.map((name) => [name, policies[name].allowed])),
-})
+${Object.entries(fieldValues)
   .map(([name, allowed]) => `  ${name}: ${allowed}`)
   .join('\n')}
 An empty value removes an override. none empties a field where that is allowed.`;

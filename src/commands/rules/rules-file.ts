@@ -5,6 +5,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { JobRules, openTasks } from '../../actors/tables.js';
 import { UsageError } from '../../base/errors.js';
+import { parseJson } from '../../base/parse-json.js';
 import { localTime } from '../../recurrence/time/local-time.js';
 import { changesText } from '../../rules/changes/field-changes.js';
 import { exportRules, parseRulesFile, type RulesFile } from '../../rules/changes/rules-file.js';
@@ -24,7 +25,6 @@ import {
   withStore,
 } from '../main.js';
 import { print, printJson, say } from '../views/output.js';
-import { parseJson } from '../views/words.js';
 import { wakeWorkers } from '../wake.js';
 
 interface ApplyFlags extends SiteJsonFlags {

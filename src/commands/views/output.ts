@@ -2,8 +2,6 @@
 
 import { styleText } from 'node:util';
 
-export { printable } from '../../log/format/unsafe.js';
-
 export type Style = Parameters<typeof styleText>[0];
 
 /** The text in a colour, on a terminal with colours. */

@@ -3,7 +3,7 @@
 import { durationText } from '../../base/duration.js';
 import type { Peak, RuleReport, SimulationReport } from '../../insight/simulate/report.js';
 import { localTime } from '../../recurrence/time/local-time.js';
-import { clockNotes } from './due.js';
+import { clockNotes } from '../../rules/due-notes.js';
 import type { Column } from './output.js';
 
 const count = (title: string, cell: (rule: RuleReport) => number): Column<RuleReport> => ({

@@ -1,15 +1,14 @@
 // Shows rules, jobs and workers, as rows of a table and as JSON.
 
 import { durationText } from '../../base/duration.js';
-import { LinodError } from '../../base/errors.js';
 import { isSuspended } from '../../base/process-owner.js';
-import { listenersText } from '../../insight/listeners.js';
+import { listenersText } from '../../insight/listener-text.js';
 import { parseHealth } from '../../membership/worker-health.js';
-import { afterRule, describe } from '../../recurrence/recurrence.js';
 import { localTime } from '../../recurrence/time/local-time.js';
 import { policyNames } from '../../rules/policies.js';
 import type { JobRule } from '../../rules/rule.js';
 import { fromJson, overriddenFields, ruleFields } from '../../rules/rule-fields.js';
+import { inWords, readable } from '../../rules/rule-words.js';
 import type { Job } from '../../runs/job.js';
 import type { Failure } from '../../runs/job-table.js';
 import type { WorkerRow } from '../../store/schema.js';
@@ -54,16 +53,6 @@ export const ruleColumns: ReadonlyArray<Column<JobRule>> = [
   { title: 'when', cell: (rule) => inWords(rule, true) },
 ];
 
-/** When a rule is due, in words; or why that is unknown. */
-export function inWords(rule: JobRule, brief = false): string {
-  const { runAfter } = rule.policies;
-  if (runAfter !== '') return afterRule(runAfter);
-  return readable(
-    () => describe(rule.recurrence, { brief }),
-    (error) => `never: ${error.message}`,
-  );
-}
-
 /** The effective choices at clock changes, including defaults. */
 function clockChoices(rule: JobRule): Record<string, unknown> {
   const own = () => {
@@ -71,16 +60,6 @@ function clockChoices(rule: JobRule): Record<string, unknown> {
     return { missingTime, repeatedTime };
   };
   return readable<Record<string, unknown>>(own, () => ({ missingTime: null, repeatedTime: null }));
-}
-
-/** Shows a rule even when its fields contradict each other. */
-function readable<T>(read: () => T, otherwise: (error: LinodError) => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof LinodError) return otherwise(error);
-    throw error;
-  }
 }
 
 function ruleState(rule: JobRule): string {

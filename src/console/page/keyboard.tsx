@@ -79,6 +79,7 @@ export function KeyboardHelp() {
     ['k', 'previous row'],
     ['Enter', 'open the row'],
     ['Esc', 'leave a field, close a dialog'],
+    ['+ − ← →', 'zoom and move the timeline'],
     ...shownPages().map(({ key, name }) => [`g ${key}`, name] as const),
     ['?', 'this list'],
   ];

@@ -15,6 +15,8 @@ export interface PagedList<Row> {
   readonly isLoaded: ReadonlySignal<boolean>;
   /** Whether more rows can be loaded. */
   readonly hasMore: ReadonlySignal<boolean>;
+  /** How far into the past the server searched before it gave up; null for a complete list. */
+  readonly searchedTo: ReadonlySignal<string | null>;
   readonly error: ReadonlySignal<string | null>;
   /** To be called with the rows that are on the screen. Loads more when the end is near. */
   readonly onView: (first: number, last: number) => void;
@@ -44,6 +46,7 @@ class PagedState<Row> implements PagedList<Row> {
   readonly total = computed(() => this.#parts.value[0]?.page.total);
   readonly isLoaded = computed(() => this.#parts.value.length > 0);
   readonly hasMore = computed(() => this.#parts.value.at(-1)?.page.next != null);
+  readonly searchedTo = computed(() => this.#parts.value.at(-1)?.page.searchedTo ?? null);
   readonly error = signal<string | null>(null);
   #path = '';
   #refresher: Refresher | undefined;

@@ -17,7 +17,7 @@ interface ChangeListener {
 interface LogListener {
   /** The filter of the log as a query. */
   readonly filter: string;
-  readonly onLog: (event: LogEvent) => void;
+  readonly onLog: (event: LogEvent, id: string) => void;
 }
 
 /** Before the first attempt after a failure, in ms. Each further attempt waits twice as long. */
@@ -26,7 +26,7 @@ const lastRetryMs = 15_000;
 
 const changeListeners = new Set<ChangeListener>();
 let logListener: LogListener | undefined;
-/** After which line the log goes on; empty for new lines only. */
+/** The position from which the log goes on; empty for new lines only. */
 let lastLogId = '';
 let source: EventSource | undefined;
 let openUrl = '';
@@ -51,9 +51,14 @@ export function onChanged(wanted: readonly Topic[], onChange: () => void): () =>
  * Follows the log. One at a time: the last one counts.
  *
  * @param filter a query such as `level=WARNING&text=mail`
- * @param after the id of the line that new ones follow; empty for new lines only
+ * @param after the position from which it goes on; empty for new lines only
+ * @param handle gets the position behind the lines, too
  */
-export function onLog(filter: string, after: string, handle: (event: LogEvent) => void): () => void {
+export function onLog(
+  filter: string,
+  after: string,
+  handle: (event: LogEvent, id: string) => void,
+): () => void {
   const listener = { filter, onLog: handle };
   logListener = listener;
   lastLogId = after;
@@ -123,7 +128,7 @@ function open(url: string): void {
   });
   opened.addEventListener('log', (event) => {
     if (event.lastEventId !== '') lastLogId = event.lastEventId;
-    logListener?.onLog(parseJson(String(event.data)) as LogEvent);
+    logListener?.onLog(parseJson(String(event.data)) as LogEvent, lastLogId);
   });
   opened.addEventListener('error', () => {
     if (source === opened) lose('The stream of changes is interrupted.');

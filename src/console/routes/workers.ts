@@ -1,8 +1,10 @@
 // The workers of the site.
 
+import { orderWorker } from '../../actors/order-worker.js';
 import { Workers } from '../../actors/tables.js';
 import { isSuspended } from '../../base/process-owner.js';
 import { parseHealth, type WorkerHealth } from '../../membership/worker-health.js';
+import { workerActions } from '../../membership/worker-orders.js';
 import type { WorkerRow } from '../../store/schema.js';
 import type { WorkerView } from '../api.js';
 import type { Route } from '../router.js';
@@ -20,6 +22,18 @@ export const workersRoutes: readonly Route[] = [
       return (await Workers.rows(actor)).map((row) => workerView(row, now));
     },
   },
+  ...workerActions.map(
+    (action): Route => ({
+      method: 'POST',
+      path: `api/workers/:id/${action}`,
+      role: 'operator',
+      action: `worker.${action}`,
+      handle: async ({ actor, params: { id = '' } }, note) => {
+        note({ target: `worker ${id}` });
+        return { text: await orderWorker(actor, id, action) };
+      },
+    }),
+  ),
 ];
 
 function workerView(row: WorkerRow, now: number): WorkerView {
@@ -35,8 +49,8 @@ function workerView(row: WorkerRow, now: number): WorkerView {
     tasks: health?.tasks ?? 'off',
     logger: health?.logger ?? 'off',
     maxJobs: row.max_jobs,
-    memoryBytes: null,
-    loopLagMs: null,
+    memoryBytes: health?.memoryBytes ?? null,
+    loopLagMs: health?.loopLagMs ?? null,
     listeners: (health?.listeners ?? []).map(({ channel, state, lastError }) => ({
       channel,
       state,
@@ -48,7 +62,7 @@ function workerView(row: WorkerRow, now: number): WorkerView {
 function stateOf(row: WorkerRow, health: WorkerHealth | null, now: number): WorkerView['state'] {
   if (isSuspended({ host: row.host, pid: row.pid, start: row.pid_start })) return 'suspended';
   if (now - row.heartbeat_at > silentAfterMs) return 'silent';
-  if (row.stop_reason !== null) return 'draining';
+  if (row.stop_reason !== null || health?.isDraining) return 'draining';
   if (health?.listeners.some(({ state }) => state === 'deaf')) return 'deaf';
   return health?.tasks === 'paused' ? 'paused' : 'alive';
 }

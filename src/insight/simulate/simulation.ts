@@ -2,6 +2,7 @@
 
 import { LinodError } from '../../base/errors.js';
 import type { Zone } from '../../recurrence/time/zone.js';
+import type { RuleEntry } from '../../rules/ledger.js';
 import type { Entry } from '../../rules/ledger-entry.js';
 import type { JobRule } from '../../rules/rule.js';
 import { Batch, type Decisions } from '../../scheduler/batch.js';
@@ -25,6 +26,8 @@ export interface SimulationOptions {
   readonly zone: Zone;
   /** Called at each instant at which something happens. */
   readonly onInstant?: (now: number) => void;
+  /** Called with what the ledger would get, and when it is decided. */
+  readonly onEntry?: (entry: RuleEntry, now: number) => void;
 }
 
 interface Run {
@@ -113,7 +116,10 @@ class Simulation {
       const dueAt = rule.dueAfter(new Date(since))?.getTime() ?? null;
       if (dueAt === null) return;
       const notes = rule.skippedOrMovedBetween(since, Math.min(dueAt, this.#options.to - 1));
-      for (const note of notes) countNote(state, note, since);
+      for (const note of notes) {
+        countNote(state, note, since);
+        this.#options.onEntry?.({ ...note, ruleId: id }, this.#now);
+      }
       this.#setDue(state, dueAt);
     } catch (error) {
       if (!(error instanceof LinodError)) throw error;
@@ -215,7 +221,9 @@ class Simulation {
     }
     for (const entry of entries) {
       const state = this.#states.get(entry.ruleId);
-      if (state !== undefined && (entry.dueAt ?? 0) < this.#options.to) countEntry(state, entry);
+      if (state === undefined || (entry.dueAt ?? 0) >= this.#options.to) continue;
+      countEntry(state, entry);
+      this.#options.onEntry?.(entry, this.#now);
     }
     for (const { id, next } of nextDueTimes) {
       const state = this.#states.get(id);

@@ -3,6 +3,7 @@
 import type { Kysely } from 'kysely';
 import { isElapsed } from '../../recurrence/elapsed.js';
 import { knownZone } from '../../recurrence/fields.js';
+import type { RuleEntry } from '../../rules/ledger.js';
 import type { JobRule } from '../../rules/rule.js';
 import type { Database } from '../../store/schema.js';
 import { type ClockChangeReport, type ClockEffect, notSimulated, type SimulationReport } from './report.js';
@@ -22,6 +23,8 @@ export interface SimulateSiteOptions {
   readonly defaultDurationMs: number;
   /** Called at each instant at which something happens, in ms since 1970, to show progress. */
   readonly onInstant?: (now: number) => void;
+  /** Called with what the ledger would get, and when it is decided. */
+  readonly onEntry?: (entry: RuleEntry, now: number) => void;
 }
 
 /** Simulates a site between two instants. */
@@ -42,6 +45,7 @@ export async function simulateSite(options: SimulateSiteOptions): Promise<Simula
     slots,
     zone: knownZone(timezone),
     ...(options.onInstant === undefined ? {} : { onInstant: options.onInstant }),
+    ...(options.onEntry === undefined ? {} : { onEntry: options.onEntry }),
   });
   const readable = rules.filter(({ id }) => !broken.some(({ rule }) => rule === id));
   const { mostRunning, mostWaiting, fullMs, idleMs, longestIdle, busyMsByHour } = occupancy;

@@ -156,6 +156,21 @@ export interface Attempt {
   readonly outcome: string | null;
 }
 
+/** The first run of the due time or request of which a run is an attempt; of those that are deleted, the oldest left. */
+export async function firstAttempt(db: Kysely<Database>, of: Job): Promise<Job> {
+  for (let job = of; ; ) {
+    if (job.attempt === 1 || job.requestId === null) return job;
+    const row = await db
+      .selectFrom('job_requests')
+      .innerJoin('jobs', 'jobs.id', 'job_requests.of_job')
+      .selectAll('jobs')
+      .where('job_requests.id', '=', job.requestId)
+      .executeTakeFirst();
+    if (row === undefined) return job;
+    job = jobFromRow(row);
+  }
+}
+
 /** The further attempts after a run, in order. */
 export async function attemptsAfter(db: Kysely<Database>, first: Job): Promise<Attempt[]> {
   const attempts: Attempt[] = [];

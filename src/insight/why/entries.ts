@@ -1,11 +1,12 @@
 // The ledger's entries about a rule, each with its job, and the summaries of old ones.
 
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { ranBefore } from '../../rules/ledger.js';
 import { isReason, type Reason, reasons } from '../../rules/reasons.js';
 import { type Job, jobFromRow } from '../../runs/job.js';
 import { idList } from '../../store/dialect.js';
 import type { Database, DecisionRow } from '../../store/schema.js';
+import { numbersBetween } from './numbers-between.js';
 
 /** A decision about a rule, as the ledger has it. */
 export interface LedgerEntry {
@@ -31,6 +32,8 @@ export interface EntryFilter {
   readonly since?: Date;
   /** Only entries about this due time, or about a range that contains it. */
   readonly dueAt?: Date;
+  /** Only entries about this period, in ms since 1970. */
+  readonly between?: readonly [from: number, to: number];
   readonly limit: number;
 }
 
@@ -38,7 +41,7 @@ export interface EntryFilter {
 export async function readEntries(
   db: Kysely<Database>,
   ruleId: number,
-  { since, dueAt, limit }: EntryFilter,
+  { since, dueAt, between, limit }: EntryFilter,
 ): Promise<LedgerEntry[]> {
   let query = db
     .selectFrom('decisions')
@@ -53,13 +56,32 @@ export async function readEntries(
       .where('due_at', '<=', at)
       .where((eb) => eb.or([eb('due_at', '=', at), eb('due_until', '>=', at)]));
   }
+  if (between !== undefined) {
+    const [from, to] = between;
+    const [first, last] = await numbersBetween(
+      db,
+      { table: 'decisions', column: 'decided_at' },
+      ruleId,
+      between,
+    );
+    const at = sql<number>`coalesce(due_at, decided_at)`;
+    query = query
+      .where('id', '>=', first)
+      .where('id', '<=', last)
+      .where(({ eb, and, or }) =>
+        or([
+          and([eb(at, '>=', from), eb(at, '<=', to)]),
+          and([eb('due_at', '<=', to), eb('due_until', '>=', from)]),
+        ]),
+      );
+  }
   const rows = (await query.orderBy('id', 'desc').limit(limit).execute()).reverse();
   const jobs = await jobsOf(db, ruleId, rows);
   return rows.flatMap((row) => entryOf(row, jobs));
 }
 
 /** Skips a reason of a later version, which has no sentence here. */
-function entryOf(row: DecisionRow, jobs: readonly Job[]): LedgerEntry[] {
+function entryOf(row: DecisionRow, jobs: JobIndex): LedgerEntry[] {
   if (!isReason(row.reason)) return [];
   return [
     {
@@ -72,7 +94,7 @@ function entryOf(row: DecisionRow, jobs: readonly Job[]): LedgerEntry[] {
       decidedAt: new Date(row.decided_at),
       by: row.worker_id,
       requestId: row.request_id,
-      job: jobs.find((job) => isJobOf(job, row)) ?? null,
+      job: jobs.of(row),
     },
   ];
 }
@@ -80,35 +102,47 @@ function entryOf(row: DecisionRow, jobs: readonly Job[]): LedgerEntry[] {
 /** Reasons about a due time that may have a job. */
 const ofDueTime: ReadonlySet<string> = new Set<Reason>(['started', 'late', 'taken']);
 
-function isJobOf(job: Job, row: DecisionRow): boolean {
-  if (row.job_id !== null) return job.id === row.job_id;
-  if (row.request_id !== null) return job.requestId === row.request_id;
-  return ofDueTime.has(row.reason) && job.dueAt !== null && job.dueAt.getTime() === row.due_at;
+/** Jobs by what identifies them in entries. */
+class JobIndex {
+  readonly #jobs = new Map<string, Job>();
+
+  constructor(jobs: readonly Job[]) {
+    for (const job of jobs) {
+      this.#jobs.set(`job ${job.id}`, job);
+      if (job.requestId !== null) this.#jobs.set(`request ${job.requestId}`, job);
+      if (job.dueAt !== null) this.#jobs.set(`due ${job.dueAt.getTime()}`, job);
+    }
+  }
+
+  of({ job_id, request_id, due_at, reason }: DecisionRow): Job | null {
+    if (job_id !== null) return this.#jobs.get(`job ${job_id}`) ?? null;
+    if (request_id !== null) return this.#jobs.get(`request ${request_id}`) ?? null;
+    return (ofDueTime.has(reason) ? this.#jobs.get(`due ${due_at}`) : undefined) ?? null;
+  }
 }
 
 async function jobsOf(
   db: Kysely<Database>,
   ruleId: number,
   rows: ReadonlyArray<DecisionRow>,
-): Promise<Job[]> {
+): Promise<JobIndex> {
   const named = (column: 'due_at' | 'request_id' | 'job_id') =>
     idList(
       db,
       rows.flatMap((row) => row[column] ?? []),
     );
+  // Conditions joined by `or` would make SQLite read all jobs of the rule.
+  const ids = sql<number>`(
+    select id from jobs where rule_id = ${ruleId} and due_at in ${named('due_at')}
+    union select id from jobs where request_id in ${named('request_id')}
+    union select id from jobs where id in ${named('job_id')})`;
   const found = await db
     .selectFrom('jobs')
     .selectAll()
     .where('rule_id', '=', ruleId)
-    .where(({ eb, or }) =>
-      or([
-        eb('due_at', 'in', named('due_at')),
-        eb('request_id', 'in', named('request_id')),
-        eb('id', 'in', named('job_id')),
-      ]),
-    )
+    .where('id', 'in', ids)
     .execute();
-  return found.map(jobFromRow);
+  return new JobIndex(found.map(jobFromRow));
 }
 
 /** The summary of one day of a rule. */

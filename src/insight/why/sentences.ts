@@ -1,6 +1,7 @@
 // Turns ledger entries and jobs into sentences.
 
 import { durationText } from '../../base/duration.js';
+import type { Entry } from '../../rules/ledger-entry.js';
 import type { Reason } from '../../rules/reasons.js';
 import type { Job } from '../../runs/job.js';
 import type { LedgerEntry } from './entries.js';
@@ -40,6 +41,29 @@ const writers: Readonly<Record<Reason, SentenceWriter>> = {
   removed: ({ detail }) => `the rule was removed: ${detail}`,
   ended: () => 'the rule has ended: it has no further due times',
 };
+
+/** An entry of a simulation as a sentence, without its time. */
+export function forecastText({ reason, detail, times }: Entry): string {
+  // The jobs of a simulation have no numbers.
+  const why = detail.replace(/\bjob \d+ was still running/g, 'the run before still goes on');
+  const several = times === 1 ? '' : `${timesText(times)} `;
+  switch (reason) {
+    case 'started':
+      return why === '' ? 'due' : `due, ${why}`;
+    case 'late':
+      return `will run late, ${why}`;
+    case 'skipped':
+      return `${several}will not run: ${why}`;
+    case 'dropped':
+      return `${several}will not be made up for: ${why}`;
+    case 'moved':
+      return `due at another time: ${why}`;
+    case 'ended':
+      return 'the rule ends: it has no further due times';
+    default:
+      return why;
+  }
+}
 
 /** The state of a job, as a clause. */
 export function jobText(job: Job, time: TimeWriter): string {

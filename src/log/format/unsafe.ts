@@ -25,6 +25,11 @@ export function escapeUnsafe(text: string): string {
   });
 }
 
+/** The text on one line; control characters appear as `\x1b` or `\u202e`. */
+export function printable(text: string): string {
+  return escapeUnsafe(text).replaceAll('\t', '\\x09');
+}
+
 /** A JSON string in which such characters are written as `\u202e`; whoever parses it has them back. */
 export function quoteSafely(text: string): string {
   return escapeInJson(withoutHalves(JSON.stringify(text)));
@@ -43,9 +48,4 @@ export function escapeInJson(json: string): string {
  */
 export function withoutHalves(json: string): string {
   return json.includes('\\ud') ? json.replace(halfInJson, '$1\\$2') : json;
-}
-
-/** The text on one line; control characters appear as `\x1b` or `\u202e`. */
-export function printable(text: string): string {
-  return escapeUnsafe(text).replaceAll('\t', '\\x09');
 }

@@ -36,7 +36,7 @@ export function packingOf(start: Buffer): Packing {
 export interface ChunkOptions {
   /** Where to begin, in bytes of the unpacked file. Default 0. */
   readonly from?: number | undefined;
-  /** Where to end in a plain file. Default: at its end. */
+  /** Where to end. Default: at the end of the file. */
   readonly to?: number | undefined;
 }
 
@@ -86,7 +86,7 @@ export async function* chunksOf(file: FileHandle, options: ChunkOptions = {}): A
 async function* piecesOf(file: FileHandle, options: ChunkOptions): AsyncGenerator<Buffer> {
   const { from = 0, to = Number.POSITIVE_INFINITY } = options;
   const packing = packingOf((await file.read(Buffer.alloc(8), 0, 8, 0)).buffer);
-  if (packing === 'gzip') yield* unpack(file, from);
+  if (packing === 'gzip') yield* unpack(file, from, to);
   else if (packing === 'plain') yield* readPlain(file, from, to);
   else throw new TypeError(`it is compressed with ${packing}, which linod does not read; unpack it first`);
 }
@@ -102,14 +102,16 @@ async function* readPlain(file: FileHandle, from: number, to: number): AsyncGene
   }
 }
 
-async function* unpack(file: FileHandle, from: number): AsyncGenerator<Buffer> {
+async function* unpack(file: FileHandle, from: number, to: number): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: chunkBytes });
   // The loop throws the errors of both.
   pipeline(readPlain(file, 0, Number.POSITIVE_INFINITY), gunzip, () => {});
-  let skip = from;
+  let at = 0;
   for await (const bytes of gunzip as AsyncIterable<Buffer>) {
-    if (skip < bytes.length) yield bytes.subarray(skip);
-    skip = Math.max(0, skip - bytes.length);
+    const wanted = bytes.subarray(Math.max(0, from - at), Math.max(0, to - at));
+    at += bytes.length;
+    if (wanted.length > 0) yield wanted;
+    if (at >= to) return;
   }
 }
 

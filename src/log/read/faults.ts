@@ -67,6 +67,14 @@ export class Faults {
     faults.push(fault.text === undefined ? fault : { ...fault, text: shorten(fault.text) });
   }
 
+  /** The same faults, to which others can be added. */
+  copy(): Faults {
+    const copy = new Faults();
+    for (const [kind, faults] of this.#byKind) copy.#byKind.set(kind, [...faults]);
+    copy.count = this.count;
+    return copy;
+  }
+
   /** In the order of the files, by line. @param files in their order */
   list(files: readonly string[]): Fault[] {
     const order = new Map(files.map((file, index) => [file, index]));

@@ -82,11 +82,21 @@ async function partOf(path: string, timezone: string): Promise<LogPart | undefin
   };
 }
 
-/** Opens a file for reading; undefined if it was removed meanwhile, or its name is another file's. */
-export async function openPart({ path, firstLine }: LogPart): Promise<FileHandle | undefined> {
-  const file = await open(path, 'r').catch(absent(undefined));
-  if (file === undefined || (await readFirstLine(file)).text === firstLine) return file;
-  await file.close();
+/**
+ * Opens a file for reading; undefined if it was removed meanwhile, or its name is another file's.
+ *
+ * @param options `orPacked`: also the compressed file that another process has made of it
+ */
+export async function openPart(
+  { path, firstLine }: LogPart,
+  { orPacked = false } = {},
+): Promise<FileHandle | undefined> {
+  for (const name of orPacked ? [path, `${path}.gz`] : [path]) {
+    const file = await open(name, 'r').catch(absent(undefined));
+    if (file === undefined) continue;
+    if ((await readFirstLine(file)).text === firstLine) return file;
+    await file.close();
+  }
   return undefined;
 }
 

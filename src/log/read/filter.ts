@@ -3,7 +3,7 @@
 import { type LevelName, LogLevels } from '../../base/log-levels.js';
 import type { Fields } from '../fields.js';
 import { parseRecord } from '../format/formats.js';
-import type { ParsedRecord } from '../format/line-format.js';
+import type { Head, ParsedRecord } from '../format/line-format.js';
 import type { Found } from './records.js';
 
 /** The conditions. An omitted one matches everything. */
@@ -16,6 +16,8 @@ export interface Wanted {
   readonly sender?: string | undefined;
   /** Logged at this time or later, in ms since 1970. */
   readonly since?: number | undefined;
+  /** Logged before this time, in ms since 1970. */
+  readonly until?: number | undefined;
   /** Records of a job and about it: those with a field `job`. */
   readonly job?: number | undefined;
   /** Text that the record contains, or a pattern for the whole record. */
@@ -28,6 +30,13 @@ export interface Shown {
   readonly text: string;
   /** Undefined for lines that do not belong to a record. */
   readonly level: LevelName | undefined;
+}
+
+/** A match with what its head says; undefined for lines that do not belong to a record. */
+export interface Picked extends Shown {
+  readonly head?: Head | undefined;
+  /** When it was logged, in ms since 1970. */
+  readonly instant?: number | undefined;
 }
 
 /** Picks the records of one file, in its order. */
@@ -47,14 +56,15 @@ export class RecordFilter {
   }
 
   /** The match to show; undefined if the conditions do not hold. */
-  pick(found: Found, bytes: Buffer): Shown | undefined {
+  pick(found: Found, bytes: Buffer): Picked | undefined {
     if (found.kind === 'record') this.#instant = found.instant;
-    const { since = Number.NEGATIVE_INFINITY } = this.#wanted;
-    if (this.#instant < since) return undefined;
+    const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = this.#wanted;
+    if (this.#instant < since || this.#instant >= until) return undefined;
     if (found.kind === 'record' ? !this.#hasHead(found) : this.#needsHead) return undefined;
     const text = bytes.toString('utf8', found.start, found.end).replace(/\n$/, '');
     if (!this.#hasText(text) || !this.#isOfJob(text)) return undefined;
-    return { text, level: found.kind === 'record' ? found.head.level : undefined };
+    if (found.kind !== 'record') return { text, level: undefined };
+    return { text, level: found.head.level, head: found.head, instant: found.instant };
   }
 
   #hasHead({ head }: Extract<Found, { kind: 'record' }>): boolean {

@@ -1,11 +1,24 @@
 // Follows the numbers of one sender in the order of the log.
 
 import type { Faults } from './faults.js';
+import type { Position } from './position.js';
 
 /** A line of a log file. */
 export interface LinePosition {
   readonly file: string;
   readonly line: number;
+}
+
+/** A record of a log file, also when that is renamed. */
+export interface RecordPosition extends LinePosition {
+  readonly position: Position;
+}
+
+/** Missing numbers, and the record where that was noticed. */
+export interface Gap {
+  readonly from: number;
+  readonly to: number;
+  readonly noticed: RecordPosition;
 }
 
 /** Numbers `from` … `to`, and the line where the fault was noticed. */
@@ -28,6 +41,8 @@ export class Sequence {
   readonly first: number;
   /** The highest number that is present or reported as lost. */
   last: number;
+  /** When its last record was logged, in ms since 1970. */
+  lastInstant: number | undefined;
   /** Whole records. */
   records = 0;
   /** Records that are present more than once. */
@@ -39,7 +54,7 @@ export class Sequence {
   /** Records that are reported as lost. */
   lost = 0;
   /** The missing numbers up to `last`; of too many, the newest. */
-  #gaps: Numbers[] = [];
+  #gaps: readonly Gap[] = [];
   #previous: number;
   readonly #faults: Faults;
 
@@ -54,28 +69,29 @@ export class Sequence {
   }
 
   /** Adds the number of the next record. */
-  take(number: number, file: string, line: number): void {
+  take(number: number, instant: number, noticed: RecordPosition): void {
     this.records++;
-    if (number <= this.last) this.#takeLate(number, { file, line });
-    else if (number > this.last + 1) this.continueAfter(number - 1, { file, line });
+    this.lastInstant = instant;
+    if (number <= this.last) this.#takeLate(number, noticed);
+    else if (number > this.last + 1) this.continueAfter(number - 1, noticed);
     this.last = Math.max(this.last, number);
     this.#previous = number;
   }
 
   /** A note says that everything up to this number was written before. What was not found is missing. */
-  continueAfter(last: number, position: LinePosition): void {
+  continueAfter(last: number, noticed: RecordPosition): void {
     if (last <= this.last) return;
-    this.#gaps.push({ from: this.last + 1, to: last, ...position });
+    this.#gaps = [...this.#gaps, { from: this.last + 1, to: last, noticed }];
     this.missing += last - this.last;
     // A late record of the oldest gap counts as doubled from now on.
-    if (this.#gaps.length > mostGaps) this.#gaps.shift();
+    if (this.#gaps.length > mostGaps) this.#gaps = this.#gaps.slice(1);
     this.last = last;
     this.#previous = last;
   }
 
   /** The writer reports these numbers as lost. */
-  lose(from: number, to: number, position: LinePosition): void {
-    this.continueAfter(from - 1, position);
+  lose(from: number, to: number, noticed: RecordPosition): void {
+    this.continueAfter(from - 1, noticed);
     this.lost += to - from + 1;
     for (const gap of this.#gaps)
       this.missing -= Math.max(0, Math.min(gap.to, to) - Math.max(gap.from, from) + 1);
@@ -84,30 +100,36 @@ export class Sequence {
     this.#previous = this.last;
   }
 
+  /** The missing numbers so far. A late record may still fill them. */
+  get gaps(): readonly Gap[] {
+    return this.#gaps;
+  }
+
   /** There are no more records, so the gaps are missing. */
-  end(): void {
+  end(faults: Faults): void {
     const { sender, epoch } = this;
-    for (const gap of this.#gaps) this.#faults.add({ kind: 'missing', sender, epoch, ...gap });
+    for (const { from, to, noticed } of this.#gaps)
+      faults.add({ kind: 'missing', sender, epoch, from, to, file: noticed.file, line: noticed.line });
   }
 
   /** The number is not above the last: the record is late or doubled. */
-  #takeLate(number: number, position: LinePosition): void {
+  #takeLate(number: number, { file, line }: RecordPosition): void {
     const { sender, epoch } = this;
     if (!this.#gaps.some(({ from, to }) => from <= number && number <= to)) {
       this.doubled++;
-      this.#faults.add({ kind: 'doubled', sender, epoch, from: number, to: number, ...position });
+      this.#faults.add({ kind: 'doubled', sender, epoch, from: number, to: number, file, line });
       return;
     }
     this.missing--;
     this.#gaps = this.#gaps.flatMap((gap) => without(gap, number, number));
     if (number > this.#previous) return;
     this.disordered++;
-    this.#faults.add({ kind: 'disordered', sender, epoch, number, after: this.#previous, ...position });
+    this.#faults.add({ kind: 'disordered', sender, epoch, number, after: this.#previous, file, line });
   }
 }
 
 /** The rest of a gap. */
-function without(gap: Numbers, from: number, to: number): Numbers[] {
+function without(gap: Gap, from: number, to: number): Gap[] {
   if (gap.to < from || gap.from > to) return [gap];
   return [
     { ...gap, to: from - 1 },

@@ -1,15 +1,16 @@
-// Checks whether a log is complete, for `linod log verify`.
+// Checks whether a log is complete, for `linod log verify` and the console.
 
 import { isUtf8 } from 'node:buffer';
-import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { WrittenUpTo } from '../writer/checkpoint.js';
 import { type LedgerNote, parseNote } from '../writer/ledger.js';
-import { type Chunk, readChunks } from './chunks.js';
+import { type Chunk, chunksOf } from './chunks.js';
 import { type Fault, Faults } from './faults.js';
-import { fingerprintOf, type LogPart, predecessorOf } from './files.js';
+import { fingerprintOf, type LogPart, openPart, predecessorOf } from './files.js';
+import type { Position } from './position.js';
 import { detach, type Found, RecordScanner } from './records.js';
-import { type LinePosition, type Numbers, Sequence } from './sequence.js';
+import { type Numbers, type RecordPosition, Sequence } from './sequence.js';
 
 /** The records of one sender; all numbers are inclusive. */
 export interface SenderReport {
@@ -78,12 +79,12 @@ export interface VerifyOptions {
  * writer reported as lost are listed, and no fault. An unreadable file is a fault.
  */
 export async function verifyLog(parts: readonly LogPart[], options: VerifyOptions = {}): Promise<LogReport> {
-  const check = new Check(options);
+  const check = new LogCheck(options.timezone);
   for (const part of parts) {
     check.begin(part);
-    await check.read(part, part.path === options.growing);
+    await check.read(part, { mayGrow: part.path === options.growing, written: options.written });
   }
-  check.checkNewest(parts);
+  if (options.written !== undefined) check.checkNewest(parts, options.written, options.growing);
   return check.report();
 }
 
@@ -98,11 +99,20 @@ const mostListed = 1000;
 const growMs = 2000;
 const pollMs = 50;
 
-class Check {
-  readonly #options: VerifyOptions;
+export interface CheckReadOptions {
+  /** Whether a writer may be appending to it: see {@link VerifyOptions}. */
+  readonly mayGrow: boolean;
+  readonly written?: WrittenUpTo | undefined;
+  /** Called after each chunk of so many bytes. Reading ends there when it resolves to false. */
+  readonly pace?: ((bytes: number) => Promise<boolean>) | undefined;
+}
+
+/** A check that can go on when the log has grown. */
+export class LogCheck {
+  readonly #timezone: string;
   readonly #faults = new Faults();
   readonly #files: PartReport[] = [];
-  readonly #lost: LostNumbers[] = [];
+  readonly #lost: Array<LostNumbers & RecordPosition> = [];
   readonly #sequences = new Map<string, Sequence>();
   /** The sequence of each label at this position of the file, and in the files before. */
   readonly #current = new Map<string, Sequence>();
@@ -114,89 +124,151 @@ class Check {
   /** The fingerprints of this file and of those before it. */
   readonly #met = new Set<string>();
 
-  constructor(options: VerifyOptions) {
-    this.#options = options;
+  /** What was read of the current file. */
+  #scanner: RecordScanner;
+  #bytes = 0;
+  #isListed = false;
+  /** Where the chunk begins that is being read. */
+  #chunkAt: Position = { file: '', offset: 0 };
+  /** Whether it has judged something that may change yet, so that only a new check can go on. */
+  isFinal = false;
+
+  /** @param timezone the site's, for times without an offset. Default UTC */
+  constructor(timezone = 'UTC') {
+    this.#timezone = timezone;
+    this.#scanner = new RecordScanner(timezone);
   }
 
+  /** How many bytes of the current file were read, uncompressed. */
+  get readBytes(): number {
+    return this.#bytes;
+  }
+
+  /** Numbers that the writer reported as lost. */
+  get lost(): ReadonlyArray<LostNumbers & RecordPosition> {
+    return this.#lost;
+  }
+
+  get sequences(): Iterable<Sequence> {
+    return this.#sequences.values();
+  }
+
+  /** Turns to the next file. */
   begin(part: LogPart): void {
     this.#file = part.path;
+    this.#scanner = new RecordScanner(this.#timezone);
+    this.#bytes = 0;
+    this.#isListed = false;
     for (const [label, sequence] of this.#current) this.#earlier.set(label, sequence);
     this.#current.clear();
     this.#isBegun = false;
     this.#met.add(fingerprintOf(part.firstLine));
   }
 
-  async read(part: LogPart, mayGrow: boolean): Promise<void> {
-    const scanner = new RecordScanner(this.#options.timezone ?? 'UTC');
-    let bytes = 0;
+  /**
+   * Reads the current file, or what was added to it since.
+   *
+   * @param part the current file, which may have been renamed since
+   * @returns false when it was removed or renamed after it was found, as old files are. If it was a newer one, its
+   *   records count as missing.
+   */
+  async read(part: LogPart, { mayGrow, written, pace }: CheckReadOptions): Promise<boolean> {
+    const scanner = this.#scanner;
+    this.#file = part.path;
+    let handle: FileHandle | undefined;
     try {
-      const to = mayGrow ? await wholeSize(part.path) : undefined;
-      for await (const chunk of readChunks(part.path, { to })) {
-        this.#checkBytes(chunk, scanner.lines + 1);
-        for (const found of scanner.scan(chunk)) this.#take(found, chunk.bytes);
-        bytes += chunk.bytes.length;
-      }
+      handle = await openPart(part, { orPacked: true });
+      if (handle === undefined) return false;
+      await this.#readFrom(handle, part, mayGrow, pace);
       // Even an empty file has some bytes in gzip.
       if (part.bytes === 0 && part.path.endsWith('.gz'))
         this.#faults.add({ kind: 'unreadable', file: part.path, line: 1, problem: 'it is empty' });
-      const { written } = this.#options;
-      if (written !== undefined && written.file === fingerprintOf(part.firstLine) && bytes < written.offset)
-        this.#shorten(written, `${written.offset - bytes} bytes of this file`, part.path, scanner.lines);
+      if (written?.file === fingerprintOf(part.firstLine) && this.#bytes < written.offset)
+        this.#shorten(
+          written,
+          `${written.offset - this.#bytes} bytes of this file`,
+          part.path,
+          scanner.lines,
+        );
     } catch (error) {
-      // The file was removed meanwhile, as old files are. If it was a newer one, its records count as
-      // missing.
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
       const problem = error instanceof Error ? error.message : String(error);
       this.#faults.add({ kind: 'unreadable', file: part.path, line: scanner.lines + 1, problem });
+    } finally {
+      await handle?.close();
     }
-    this.#files.push({ path: part.path, bytes, lines: scanner.lines });
+    if (this.#isListed) this.#files.pop();
+    this.#files.push({ path: part.path, bytes: this.#bytes, lines: scanner.lines });
+    this.#isListed = true;
+    return true;
+  }
+
+  async #readFrom(
+    handle: FileHandle,
+    part: LogPart,
+    mayGrow: boolean,
+    pace: CheckReadOptions['pace'],
+  ): Promise<void> {
+    const file = fingerprintOf(part.firstLine);
+    const to = mayGrow ? await wholeSize(handle) : undefined;
+    for await (const chunk of chunksOf(handle, { from: this.#bytes, to })) {
+      this.#chunkAt = { file, offset: this.#bytes };
+      this.#checkBytes(chunk, this.#scanner.lines + 1);
+      for (const found of this.#scanner.scan(chunk)) this.#take(found, chunk.bytes);
+      this.#bytes += chunk.bytes.length;
+      this.isFinal ||= chunk.isTail && mayGrow;
+      if ((await pace?.(chunk.bytes.length)) === false) return;
+    }
   }
 
   /** Whether the file of the writer's checkpoint exists, or one that follows it. */
-  checkNewest(parts: readonly LogPart[]): void {
-    const { written, growing = '' } = this.#options;
+  checkNewest(parts: readonly LogPart[], written: WrittenUpTo, growing = ''): void {
     const isKnown = (part: LogPart) =>
-      written?.file === fingerprintOf(part.firstLine) || written?.file === predecessorOf(part);
-    if (written === undefined || parts.some(isKnown)) return;
+      written.file === fingerprintOf(part.firstLine) || written.file === predecessorOf(part);
+    if (parts.some(isKnown)) return;
     this.#shorten(written, 'all of this file, which was removed or emptied', growing, 1);
   }
 
   #shorten({ positions }: WrittenUpTo, problem: string, file: string, line: number): void {
     this.#faults.add({ kind: 'shortened', file, line, problem });
+    this.isFinal = true;
+    const position = { ...this.#chunkAt, offset: this.#bytes };
     for (const { sender, epoch, last } of positions)
-      this.#sequences.get(`${sender} ${epoch}`)?.continueAfter(last, { file, line });
+      this.#sequences.get(`${sender} ${epoch}`)?.continueAfter(last, { file, line, position });
   }
 
+  /** What was found so far. */
   report(): LogReport {
     const sequences = [...this.#sequences.values()];
-    for (const sequence of sequences) sequence.end();
-    const faults = this.#faults.list(this.#files.map(({ path }) => path));
+    const faults = this.#faults.copy();
+    for (const sequence of sequences) sequence.end(faults);
     return {
-      isSound: this.#faults.count === 0,
+      isSound: faults.count === 0,
       records: this.#records,
       bytes: this.#files.reduce((sum, { bytes }) => sum + bytes, 0),
-      files: this.#files,
+      files: [...this.#files],
       senders: sequences.map(reportOf),
-      lost: this.#lost,
-      faults,
-      faultCount: this.#faults.count,
+      lost: this.#lost.map(({ position: _, ...lost }) => lost),
+      faults: faults.list(this.#files.map(({ path }) => path)),
+      faultCount: faults.count,
     };
   }
 
   #take(found: Found, bytes: Buffer): void {
     const { kind, head, line, start, end } = found;
     const file = this.#file;
+    const position = { ...this.#chunkAt, offset: this.#chunkAt.offset + start };
     if (kind !== 'record') {
       this.#isBegun = true;
       const text = bytes.toString('utf8', start, Math.min(end, start + shownBytes));
       const sender = head?.sender && detach(head.sender);
       this.#faults.add({ kind, file, line, sender, number: head?.number, text });
     } else if (head.sender === undefined) {
-      this.#note(parseNote(bytes.toString('utf8', start, end)), { file, line });
+      this.#note(parseNote(bytes.toString('utf8', start, end)), { file, line, position });
     } else {
       if (!this.#isBegun) this.#miss(line);
       this.#records++;
-      this.#sequenceOf(head.sender, head.number, line).take(head.number, file, line);
+      const sequence = this.#sequenceOf(head.sender, head.number, line);
+      sequence.take(head.number, found.instant, { file, line, position });
     }
   }
 
@@ -221,7 +293,7 @@ class Check {
     return sequence;
   }
 
-  #note(note: LedgerNote | undefined, position: LinePosition): void {
+  #note(note: LedgerNote | undefined, position: RecordPosition): void {
     const isBegin = note !== undefined && 'file' in note;
     if (!isBegin && !this.#isBegun) this.#miss(position.line);
     this.#isBegun = true;
@@ -252,7 +324,7 @@ class Check {
 
   /** Whether the file before this one exists. The oldest ones may have been removed. */
   #checkBefore({ after, isGone = false }: BeginNote, line: number): void {
-    const isOldest = this.#files.length === 0;
+    const isOldest = this.#files.length === (this.#isListed ? 1 : 0);
     if (after === undefined || this.#met.has(after) || (isOldest && !isGone)) return;
     const problem = isGone
       ? 'it was removed or emptied, and no copy is here'
@@ -279,19 +351,14 @@ class Check {
 }
 
 /** The size of the whole records in a growing file; undefined when its end stays unfinished. */
-async function wholeSize(path: string): Promise<number | undefined> {
-  const file = await open(path, 'r');
-  try {
-    for (let waitedMs = 0; waitedMs < growMs; waitedMs += pollMs) {
-      const { size } = await file.stat();
-      const { buffer } = await file.read(Buffer.alloc(2), 0, 2, Math.max(0, size - 2));
-      if (size === 0 || (size > 1 && buffer[1] === newline && buffer[0] !== space)) return size;
-      await setTimeout(pollMs);
-    }
-    return undefined;
-  } finally {
-    await file.close();
+async function wholeSize(file: FileHandle): Promise<number | undefined> {
+  for (let waitedMs = 0; waitedMs < growMs; waitedMs += pollMs) {
+    const { size } = await file.stat();
+    const { buffer } = await file.read(Buffer.alloc(2), 0, 2, Math.max(0, size - 2));
+    if (size === 0 || (size > 1 && buffer[1] === newline && buffer[0] !== space)) return size;
+    await setTimeout(pollMs);
   }
+  return undefined;
 }
 
 function reportOf(sequence: Sequence): SenderReport {

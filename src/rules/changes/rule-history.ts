@@ -28,7 +28,7 @@ export interface RuleRevision {
  * What a person did, and so may want to take back. What follows from a procedure or a failure would only come
  * again.
  */
-const undoable: ReadonlySet<ChangeWay> = new Set(['command', 'apply', 'undo', 'database']);
+export const undoable: ReadonlySet<ChangeWay> = new Set(['command', 'apply', 'undo', 'database']);
 
 /** What belongs to the procedure, not to the person. */
 const notUndone: ReadonlySet<string> = new Set(['created', 'suggestion', 'removed_at', 'created_at']);

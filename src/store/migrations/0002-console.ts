@@ -1,4 +1,4 @@
-// The tables of the console: its users, what opens it, and its audit.
+// The tables of the console: its users, what opens it, its audit, and orders to workers.
 
 import type { Migration } from '../migrate.js';
 import { consoleIndexes, consoleTables } from '../schema.js';

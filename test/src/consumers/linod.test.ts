@@ -35,6 +35,7 @@ function open(t: Test) {
       return { id: 5, deliveries: 2 };
     },
     wake: () => calls.push(['wake']),
+    obey: () => calls.push(['obey']),
     report: () => ({ tasks: 'running' }),
     takeLevels: (levels: readonly unknown[]) => calls.push(['takeLevels', levels]),
     record: (record) => calls.push(['record', record.name, record.message]),

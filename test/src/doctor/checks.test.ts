@@ -26,10 +26,11 @@ const site: SiteFacts = {
   disks: [{ directory: '/srv', freeBytes: 1e12 }],
   walFiles: [{ path: '/srv/linod.db-wal', bytes: 1e6 }],
 };
+const quiet = { skewMs: 0, listeners: [], isDraining: false, memoryBytes: 1e8, loopLagMs: 1 };
 const worker: WorkerFacts = {
   ...{ id: 'vm[812]@w', pid: 812, version: '1.2.3', started_at: now - 60_000, heartbeat_at: now - 2000 },
   ...{ procedures: '["water"]', isSuspended: false },
-  health: { tasks: 'running', logger: 'writing', loggerTrouble: null, skewMs: 0, listeners: [] },
+  health: { ...quiet, tasks: 'running', logger: 'writing', loggerTrouble: null },
 };
 const rule: RuleFact = {
   ...{ id: 3, name: 'water', procedure: 'water', timezone: 'Europe/Tallinn' },
@@ -165,7 +166,7 @@ const provoked: Readonly<Record<string, ReadonlyArray<readonly [Partial<Facts>, 
   'log-writer': [
     [
       workers({
-        health: { tasks: 'off', logger: 'blocked', loggerTrouble: 'disk full', skewMs: 0, listeners: [] },
+        health: { ...quiet, tasks: 'off', logger: 'blocked', loggerTrouble: 'disk full' },
       }),
       /cannot write lino\.log: disk full/,
     ],

@@ -1,9 +1,65 @@
+// The log: live and past, filtered, and whether it is complete.
+
+import { useEffect, useMemo } from 'preact/hooks';
+import { LogWindow } from '../log-window.js';
+import { Completeness, gapRowsOf, useCompleteness } from '../parts/completeness.js';
+import { FilterSelect, FilterText } from '../parts/fields.js';
+import { Link } from '../parts/link.js';
+import { LogList } from '../parts/log-list.js';
 import { Page } from '../parts/page.js';
+import { href, pickQuery, queryValue } from '../router.js';
+
+const filters = ['level', 'logger', 'sender', 'text', 'since', 'until'];
+const levels = ['INFO', 'WARNING', 'ERROR', 'CRITICAL'].map((value) => ({
+  value,
+  text: value === 'CRITICAL' ? value : `${value} and above`,
+}));
 
 export function LogPage() {
+  const line = queryValue('line');
+  // What stands around a line is not filtered.
+  const filter = line === '' ? pickQuery(filters).slice(1) : '';
+  const log = useMemo(() => new LogWindow(filter, line), [filter, line]);
+  useEffect(() => () => log.close(), [log]);
+  const completeness = useCompleteness();
+  const gaps = useMemo(() => gapRowsOf(completeness), [completeness]);
   return (
-    <Page title="Log">
-      <p class="quiet">This page is not made yet.</p>
+    <Page title="Log" actions={<State log={log} />}>
+      <Completeness view={completeness} />
+      {line === '' ? (
+        <div class="filters">
+          <FilterText name="text" label="Text" isFirst />
+          <FilterSelect name="level" label="Level" options={levels} />
+          <FilterText name="logger" label="Logger" placeholder="and those below it" />
+          <FilterText name="sender" label="Sender" placeholder="web, or web[812]" />
+          <FilterText name="since" label="Since" placeholder="2h, 20:00, 2026-11-24" />
+          <FilterText name="until" label="Until" placeholder="the same" />
+          <a href={href(`/api/log/download?${filter}`)} download>
+            Download
+          </a>
+        </div>
+      ) : (
+        <p>
+          This is what stands around a line. <Link to="/log">Show the end of the log</Link>
+        </p>
+      )}
+      {log.error.value !== null && <p class="problem bad">{log.error.value}</p>}
+      <LogList key={`${filter} ${line}`} log={log} gaps={gaps} marked={line} />
     </Page>
+  );
+}
+
+function State({ log }: { readonly log: LogWindow }) {
+  if (!log.isLoaded.value) return <span class="quiet">Loading…</span>;
+  if (log.isFollowing.value) return <span class="status good">▶ Follows the end</span>;
+  const toEnd = () => {
+    log.toEnd();
+    const list = document.querySelector('.log');
+    if (list !== null) list.scrollTop = list.scrollHeight;
+  };
+  return (
+    <button type="button" onClick={toEnd}>
+      ‖ Paused. To the end
+    </button>
   );
 }

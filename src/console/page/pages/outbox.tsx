@@ -1,9 +1,137 @@
-import { Page } from '../parts/page.js';
+// Mails and pushes: what waits, what was sent, and what failed.
+
+import { Fragment } from 'preact';
+import type { OutboxMessage, OutboxRow } from '../../api.js';
+import { announce } from '../announce.js';
+import { post } from '../api.js';
+import { usePagedList } from '../paged.js';
+import { Action } from '../parts/action.js';
+import { confirm, Dialog } from '../parts/dialog.js';
+import { FilterSelect, Tabs } from '../parts/fields.js';
+import { ListFoot } from '../parts/list-foot.js';
+import { Loaded, Page } from '../parts/page.js';
+import { Status } from '../parts/status.js';
+import { type Column, Table } from '../parts/table.js';
+import { Code } from '../parts/text.js';
+import { Ago, Time } from '../parts/time.js';
+import { useResource } from '../resource.js';
+import { pickQuery, queryValue, setQuery } from '../router.js';
 
 export function OutboxPage() {
+  const list = usePagedList<OutboxRow>(`outbox${pickQuery(['kind', 'state'])}`, ['outbox']);
+  const kind = queryValue('kind') === 'push' ? 'push' : 'mail';
+  const shown = queryValue('show');
   return (
     <Page title="Mail and push">
-      <p class="quiet">This page is not made yet.</p>
+      <Tabs label="Mails or pushes" name="kind" tabs={kinds} />
+      <div class="filters">
+        <FilterSelect name="state" label="State" options={states[kind]} />
+      </div>
+      {list.isLoaded.value && (
+        <Table
+          label={kind === 'mail' ? 'Mails, the newest first' : 'Pushes, the newest first'}
+          rows={list.rows.value}
+          rowKey={({ id }) => id}
+          empty="There are none."
+          isLong
+          onView={list.onView}
+          columns={columns}
+        />
+      )}
+      <ListFoot list={list} />
+      {shown !== '' && <Message key={`${kind} ${shown}`} kind={kind} id={shown} />}
     </Page>
+  );
+}
+
+const kinds = [
+  { value: 'mail', text: 'Mails' },
+  { value: 'push', text: 'Pushes' },
+];
+
+const states = {
+  mail: ['queued', 'sending', 'deferred', 'failed', 'sent', 'digested'].map(option),
+  push: ['pending', 'sending', 'failed', 'sent'].map(option),
+};
+
+function option(value: string) {
+  return { value, text: value };
+}
+
+const columns: ReadonlyArray<Column<OutboxRow>> = [
+  { name: 'state', title: 'State', width: '7rem', cell: ({ state }) => <Status state={state} /> },
+  { name: 'to', title: 'To', width: '12rem', cell: ({ to }) => <span title={to}>{to}</span> },
+  {
+    name: 'subject',
+    title: 'Subject',
+    width: '16rem',
+    cell: ({ id, subject }) => (
+      <button type="button" class="plain" title={subject} onClick={() => setQuery({ show: String(id) })}>
+        {subject || `number ${id}`}
+      </button>
+    ),
+  },
+  {
+    name: 'created',
+    title: 'Queued',
+    isWide: true,
+    width: '10rem',
+    cell: ({ createdAt }) => <Time at={createdAt} />,
+  },
+  {
+    name: 'attempts',
+    title: 'Attempts',
+    isNumber: true,
+    isWide: true,
+    width: '6rem',
+    cell: ({ attempts }) => attempts,
+  },
+  { name: 'next', title: 'Next', isWide: true, width: '6rem', cell: ({ nextAt }) => <Ago at={nextAt} /> },
+  {
+    name: 'error',
+    title: 'Answer',
+    isWide: true,
+    cell: ({ error }) => <span title={error ?? ''}>{error}</span>,
+  },
+  { name: 'actions', title: 'Actions', width: '6rem', cell: (row) => <Retry row={row} /> },
+];
+
+function Retry({ row: { kind, id, to, state } }: { readonly row: OutboxRow }) {
+  if (state !== 'failed' && state !== 'deferred') return null;
+  const name = `${kind} ${id} to ${to}`;
+  const run = async () => {
+    if (!(await confirm('Send again', `Sends ${name} again, with all attempts.`, 'Send again'))) return;
+    await post(`outbox/${kind}/${id}/retry`);
+    announce(`The ${name} is queued again.`);
+  };
+  return (
+    <Action label={`Retry ${name}`} run={run}>
+      Retry
+    </Action>
+  );
+}
+
+/** What is in it. The HTML is shown as source, so that nothing in it is loaded or run. */
+function Message({ kind, id }: { readonly kind: string; readonly id: string }) {
+  const message = useResource<OutboxMessage>(`outbox/${kind}/${encodeURIComponent(id)}`);
+  return (
+    <Dialog title={`The ${kind} ${id}`} onClose={() => setQuery({ show: null })}>
+      <Loaded resource={message}>
+        {({ headers, text, html }) => (
+          <>
+            <dl class="fields">
+              {headers.map(({ name, value }) => (
+                <Fragment key={name}>
+                  <dt>{name}</dt>
+                  <dd>{value}</dd>
+                </Fragment>
+              ))}
+            </dl>
+            <Code label="Text" text={text} />
+            {html !== null && <Code label="HTML, as source" text={html} />}
+          </>
+        )}
+      </Loaded>
+    </Dialog>
   );
 }

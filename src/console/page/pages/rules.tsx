@@ -1,9 +1,152 @@
+// All rules: when they are due, what became of them, and what can be done with them.
+
+import { signal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { BulkResult, RuleState, RuleSummary } from '../../api.js';
+import { announce, announceError } from '../announce.js';
+import { post } from '../api.js';
+import { usePagedList } from '../paged.js';
+import { Action } from '../parts/action.js';
+import { confirm } from '../parts/dialog.js';
+import { FilterSelect, FilterText } from '../parts/fields.js';
+import { Link } from '../parts/link.js';
+import { ListFoot } from '../parts/list-foot.js';
+import { formatCount } from '../parts/number.js';
 import { Page } from '../parts/page.js';
+import { askForRun, RunDialog } from '../parts/run-dialog.js';
+import { Status } from '../parts/status.js';
+import { RunStrip } from '../parts/strip.js';
+import { type Column, Table } from '../parts/table.js';
+import { Ago, Duration } from '../parts/time.js';
+import { pickQuery } from '../router.js';
+import { may } from '../session.js';
+import { PauseOrResume } from './rule-actions.js';
+
+const states: readonly RuleState[] = ['active', 'running', 'paused', 'never', 'removed'];
+const stateOptions = states.map((value) => ({ value, text: value }));
+const selection = signal<ReadonlySet<number | string>>(new Set());
 
 export function RulesPage() {
+  const query = pickQuery(['text', 'state', 'sort']);
+  const list = usePagedList<RuleSummary>(`rules${query}`, ['rules', 'jobs']);
+  useEffect(() => {
+    // What is no longer listed must not be changed.
+    selection.value = new Set();
+  }, [query]);
   return (
     <Page title="Rules">
-      <p class="quiet">This page is not made yet.</p>
+      <div class="filters">
+        <FilterText name="text" label="Name or procedure" isFirst />
+        <FilterSelect name="state" label="State" options={stateOptions} all="all with a procedure" />
+        <BulkActions onDone={list.reload} />
+      </div>
+      {list.isLoaded.value && (
+        <Table
+          label="Rules"
+          rows={list.rows.value}
+          rowKey={({ id }) => id}
+          rowName={({ name }) => name}
+          empty="There are no such rules."
+          isLong
+          onView={list.onView}
+          total={list.total.value}
+          columns={columns}
+          {...(may('operator') ? { selection } : {})}
+        />
+      )}
+      <ListFoot list={list} />
+      <RunDialog />
     </Page>
+  );
+}
+
+const columns: ReadonlyArray<Column<RuleSummary>> = [
+  {
+    name: 'name',
+    title: 'Name',
+    width: '14rem',
+    isSortable: true,
+    cell: ({ id, name, procedure }) => (
+      <Link to={`/rules/${id}`} title={`rule ${id}, procedure ${procedure}`}>
+        {name}
+      </Link>
+    ),
+  },
+  { name: 'when', title: 'When', isWide: true, cell: ({ when }) => <span title={when}>{when}</span> },
+  {
+    name: 'state',
+    title: 'State',
+    width: '6.5rem',
+    cell: ({ state, stateText }) => <Status state={state} title={stateText} />,
+  },
+  {
+    name: 'next',
+    title: 'Next',
+    width: '7rem',
+    isSortable: true,
+    cell: ({ nextAt, state }) => (state === 'paused' || state === 'removed' ? null : <Ago at={nextAt} />),
+  },
+  {
+    name: 'last',
+    title: 'Last',
+    width: '11.5rem',
+    isSortable: true,
+    cell: ({ last }) =>
+      last === null ? null : (
+        <>
+          <Link to={`/runs/${last.id}`} title={last.headline}>
+            <Status state={last.status} />
+          </Link>{' '}
+          <Duration from={last.startedAt} to={last.endedAt} />
+        </>
+      ),
+  },
+  {
+    name: 'strip',
+    title: 'Last 50 runs',
+    width: '13.5rem',
+    isWide: true,
+    cell: ({ strip }) => <RunStrip runs={strip} />,
+  },
+  {
+    name: 'actions',
+    title: 'Actions',
+    width: '11rem',
+    cell: (rule) => (
+      <span class="actions">
+        <PauseOrResume rule={rule} />
+        <Action label={`Run ${rule.name}`} run={async () => askForRun(rule)}>
+          Run…
+        </Action>
+      </span>
+    ),
+  },
+];
+
+const verbs = { run: 'Run', pause: 'Pause', resume: 'Resume' } as const;
+
+function BulkActions({ onDone }: { readonly onDone: () => void }) {
+  const ids = [...selection.value];
+  if (ids.length === 0) return null;
+  const rules = formatCount(ids.length, 'rule');
+  const change = async (action: keyof typeof verbs) => {
+    const verb = `${verbs[action]} ${rules}`;
+    if (!(await confirm(verb, `This changes ${rules} at once.`, verb))) return;
+    const { done, failed } = await post<BulkResult>('rules/bulk', { ids, action });
+    announce(`${verbs[action]}: done for ${formatCount(done, 'rule')}.`);
+    for (const { id, message } of failed.slice(0, 3)) announceError(`Rule ${id}: ${message}`);
+    if (failed.length > 3) announceError(`${failed.length - 3} more rules were refused.`);
+    selection.value = new Set(failed.map(({ id }) => id));
+    onDone();
+  };
+  return (
+    <fieldset class="actions bulk">
+      <legend class="small">{rules} selected</legend>
+      {(Object.keys(verbs) as Array<keyof typeof verbs>).map((action) => (
+        <Action key={action} label={`${verbs[action]} ${rules}`} run={() => change(action)}>
+          {verbs[action]}
+        </Action>
+      ))}
+    </fieldset>
   );
 }

@@ -1,9 +1,81 @@
+// The runs, the newest first.
+
+import type { JobSummary } from '../../api.js';
+import { usePagedList } from '../paged.js';
+import { FilterSelect, FilterText } from '../parts/fields.js';
+import { Link } from '../parts/link.js';
+import { ListFoot } from '../parts/list-foot.js';
 import { Page } from '../parts/page.js';
+import { Progress } from '../parts/progress.js';
+import { Status } from '../parts/status.js';
+import { type Column, Table } from '../parts/table.js';
+import { Duration, Time } from '../parts/time.js';
+import { pickQuery } from '../router.js';
+
+const statuses = ['running', 'done', 'failed', 'timeout', 'lost', 'cancelled'];
+const statusOptions = [
+  ...statuses.map((status) => ({ value: status, text: status })),
+  { value: 'failed,timeout,lost', text: 'failed, timeout or lost' },
+];
 
 export function RunsPage() {
+  const path = `jobs${pickQuery(['rule', 'status', 'since', 'until', 'text'])}`;
+  const list = usePagedList<JobSummary>(path, ['jobs']);
   return (
     <Page title="Runs">
-      <p class="quiet">This page is not made yet.</p>
+      <div class="filters">
+        <FilterText name="text" label="Text" placeholder="message, argument, rule" isFirst />
+        <FilterText name="rule" label="Rule" placeholder="number or name" />
+        <FilterSelect name="status" label="Status" options={statusOptions} />
+        <FilterText name="since" label="Since" placeholder="2h, 20:00, 2026-11-24" />
+        <FilterText name="until" label="Until" />
+      </div>
+      {list.isLoaded.value && (
+        <Table
+          label="Runs, the newest first"
+          rows={list.rows.value}
+          rowKey={({ id }) => id}
+          empty="No run matches."
+          isLong
+          onView={list.onView}
+          columns={columns}
+        />
+      )}
+      <ListFoot list={list} />
     </Page>
   );
 }
+
+const columns: ReadonlyArray<Column<JobSummary>> = [
+  { name: 'id', title: 'Run', width: '6.5rem', cell: ({ id }) => <Link to={`/runs/${id}`}>{id}</Link> },
+  {
+    name: 'rule',
+    title: 'Rule',
+    width: '14rem',
+    cell: ({ rule, ruleName }) => (
+      <Link to={`/rules/${rule}`} title={ruleName}>
+        {ruleName}
+      </Link>
+    ),
+  },
+  { name: 'status', title: 'Status', width: '7rem', cell: ({ status }) => <Status state={status} /> },
+  { name: 'started', title: 'Started', width: '11rem', cell: ({ startedAt }) => <Time at={startedAt} /> },
+  {
+    name: 'took',
+    title: 'Took',
+    width: '6rem',
+    isNumber: true,
+    cell: ({ startedAt, endedAt }) => <Duration from={startedAt} to={endedAt} />,
+  },
+  {
+    name: 'headline',
+    title: 'Message',
+    isWide: true,
+    cell: ({ status, progress, headline }) =>
+      status === 'running' && progress !== null ? (
+        <Progress progress={progress} />
+      ) : (
+        <span title={headline}>{headline}</span>
+      ),
+  },
+];

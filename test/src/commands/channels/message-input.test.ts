@@ -1,6 +1,7 @@
 import t from 'tap';
 import { ExtensionValue } from '../../../../channels/index.js';
-import { parseMessageInput, plainValue } from '../../../../src/commands/channels/views.js';
+import { parseMessageInput } from '../../../../src/commands/channels/views.js';
+import { plainValue } from '../../../../src/insight/channel-messages.js';
 
 t.test('a message is a JSON object with a type', async (t) => {
   t.same(parseMessageInput('the message', ' {"type":"a.b","n":[1,null]}\n', undefined), {

@@ -7,7 +7,8 @@ import {
   peekColumns,
   peekedJson,
 } from '../../../../src/commands/channels/views.js';
-import { printable, shortened, tableLines } from '../../../../src/commands/views/output.js';
+import { shortened, tableLines } from '../../../../src/commands/views/output.js';
+import { printable } from '../../../../src/log/format/unsafe.js';
 
 const now = Date.UTC(2026, 10, 24, 12);
 

@@ -1,9 +1,9 @@
-// Parses the words of `linod rule N set FIELD=VALUE …`.
+// Reads changes that a person wrote: the words of `linod rule N set FIELD=VALUE …`, and the texts of the console's fields.
 
 import { inUnitOf } from '../../base/duration.js';
 import { UsageError } from '../../base/errors.js';
-import { isRuleField, type RuleField, ruleFields } from '../../rules/rule-fields.js';
-import type { RuleChanges } from '../../rules/site-rules.js';
+import { isRuleField, type RuleField, ruleFields } from '../rule-fields.js';
+import type { RuleChanges } from './edit.js';
 
 /**
  * Reads `every=2 weekdays=monday,friday until=` or `when every 2 weeks on mon, fri at 10:00`. An empty value removes
@@ -19,16 +19,24 @@ export function parseChanges(words: readonly string[]): RuleChanges {
   const [first, ...rest] = words;
   // These words need no quotes, because nothing can follow them.
   if (first === 'when') return { when: rest.join(' ').trim() || null };
-  return Object.fromEntries(words.map(parseWord));
+  return changesOf(Object.fromEntries(words.map(parseWord)));
 }
 
-function parseWord(word: string): [string, unknown] {
+/** The same of the texts of fields, by their names. @throws UsageError (`LINOD_ERR_USAGE`) */
+export function changesOf(texts: Readonly<Record<string, string>>): RuleChanges {
+  return Object.fromEntries(
+    Object.entries(texts).map(([field, untrimmed]) => {
+      const text = untrimmed.trim();
+      if (text === '') return [field, null];
+      return [field, isRuleField(field) ? fieldValue(field, text) : text];
+    }),
+  );
+}
+
+function parseWord(word: string): [string, string] {
   const equals = word.indexOf('=');
   if (equals < 1) throw new UsageError(`expected FIELD=VALUE, got: ${JSON.stringify(word)}`);
-  const field = word.slice(0, equals);
-  const text = word.slice(equals + 1).trim();
-  if (text === '') return [field, null];
-  return [field, isRuleField(field) ? fieldValue(field, text) : text];
+  return [word.slice(0, equals), word.slice(equals + 1)];
 }
 
 function fieldValue(field: RuleField, text: string): unknown {

@@ -1,11 +1,11 @@
 import t from 'tap';
-import { listenersText } from '../../../src/insight/listeners.js';
+import { listenersText } from '../../../src/insight/listener-text.js';
 import type { ListenerHealth, WorkerHealth } from '../../../src/membership/worker-health.js';
 
 const now = Date.UTC(2026, 10, 24, 12);
 
 function listener(channel: string, state: ListenerHealth['state'], more: Partial<ListenerHealth> = {}) {
-  return { channel, state, heardMsAgo: 2000, dueMs: 11_000, lastError: null, ...more };
+  return { channel, state, heardMsAgo: 2000, dueMs: 11_000, lastError: null, dropped: 0, ...more };
 }
 
 function text(listeners: readonly ListenerHealth[], ageMs = 1000, more: Partial<WorkerHealth> = {}): string {

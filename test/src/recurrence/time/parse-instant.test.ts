@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseInstant } from '../../../../src/commands/views/words.js';
+import { parseInstant } from '../../../../src/recurrence/time/parse-instant.js';
 
 const now = new Date('2026-11-24T18:30:00Z');
 

@@ -1,0 +1,225 @@
+// The list of rules, and changes of one or several of them.
+
+import { type SelectQueryBuilder, sql } from 'kysely';
+import * as v from 'valibot';
+import { RunJob } from '../../actors/run-job.js';
+import { type ActorContext, openTasks, tellWorkers } from '../../actors/tables.js';
+import { parseExactJson } from '../../base/parse-json.js';
+import { fateOf, fateText, waitText } from '../../insight/why/request-text.js';
+import { changesText } from '../../rules/changes/field-changes.js';
+import { changesOf } from '../../rules/changes/parse-changes.js';
+import type { Rules } from '../../rules/site-rules.js';
+import type { Database } from '../../store/schema.js';
+import type { BulkResult, Page, Requested, RuleSummary } from '../api.js';
+import { answerOf, badRequest } from '../errors.js';
+import {
+  type AuditNote,
+  bodyOf,
+  type ChangeRoute,
+  numberParam,
+  numberQuery,
+  type Route,
+  type RouteRequest,
+} from '../router.js';
+import { ruleSummaries } from '../rule-summary.js';
+
+type RuleQuery<Row> = SelectQueryBuilder<Database, 'job_rules', Row>;
+
+const conditions = {
+  removed: sql<boolean>`removed_at is not null`,
+  paused: sql<boolean>`removed_at is null and cancelled_at is not null`,
+  running: sql<boolean>`exists (select 1 from jobs where rule_id = job_rules.id and status = 'running')`,
+  never: sql<boolean>`removed_at is null and cancelled_at is null and next_due_at is null and follows_rule_id is null`,
+  active: sql<boolean>`removed_at is null and cancelled_at is null
+    and (next_due_at is not null or follows_rule_id is not null)`,
+  // Rules whose procedure is gone are only kept for their history.
+  '': sql<boolean>`removed_at is null`,
+};
+
+/** Null comes last in both directions. */
+const orders = {
+  '': [sql`seqno`],
+  name: [sql`lower(name)`],
+  '-name': [sql`lower(name) desc`],
+  next: [sql`next_due_at is null`, sql`next_due_at`],
+  '-next': [sql`next_due_at is null`, sql`next_due_at desc`],
+  last: [sql`coalesce((select max(id) from jobs where rule_id = job_rules.id), 9e18)`],
+  '-last': [sql`coalesce((select max(id) from jobs where rule_id = job_rules.id), 0) desc`],
+};
+
+async function listRules(request: RouteRequest): Promise<Page<RuleSummary>> {
+  const { query, actor } = request;
+  const { db } = actor.store;
+  const state = oneOf('state', query.get('state') ?? '', conditions);
+  const order = oneOf('sort', query.get('sort') ?? '', orders);
+  const text = (query.get('text') ?? '').trim().toLowerCase();
+  const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  const filtered = <Row>(from: RuleQuery<Row>): RuleQuery<Row> => {
+    const rows = from.where(state);
+    if (text === '') return rows;
+    return rows.where(
+      sql<boolean>`(lower(name) like ${pattern} escape '\\' or lower(procedure) like ${pattern} escape '\\')`,
+    );
+  };
+  const after = numberQuery(request, 'after', { byDefault: 0 });
+  // A page has fifty runs for each of its rules.
+  const limit = numberQuery(request, 'limit', { byDefault: 50, atMost: 50 });
+  let rows = filtered(db.selectFrom('job_rules').selectAll());
+  for (const by of order) rows = rows.orderBy(by);
+  const found = await rows
+    .orderBy('id')
+    .limit(limit + 1)
+    .offset(after)
+    .execute();
+  const { total } = await filtered(
+    db.selectFrom('job_rules').select((eb) => eb.fn.countAll().as('total')),
+  ).executeTakeFirstOrThrow();
+  const { rules } = await openTasks(actor);
+  return {
+    rows: await ruleSummaries(
+      db,
+      found.slice(0, limit).map((row) => rules.parse(row)),
+    ),
+    next: found.length > limit ? String(after + limit) : null,
+    total: Number(total),
+  };
+}
+
+function oneOf<T>(name: string, word: string, choices: Readonly<Record<string, T>>): T {
+  const choice = Object.hasOwn(choices, word) ? choices[word] : undefined;
+  if (choice !== undefined) return choice;
+  const names = Object.keys(choices).filter((one) => one !== '');
+  throw badRequest(`expected ${name} to be one of ${names.join(', ')}, got: ${JSON.stringify(word)}`);
+}
+
+/** A request for a run, and what became of it at once. */
+async function run(actor: ActorContext, id: number, text: string | undefined): Promise<Requested> {
+  const args = text === undefined || text.trim() === '' ? {} : { args: parseExactJson('args', text) };
+  const { request, isWorking } = await RunJob.request(actor, id, args);
+  if (!isWorking) return { request, text: `request ${request} waits: no worker is running` };
+  const fate = fateText(await fateOf(actor, request));
+  return { request, text: `request ${request}: ${fate ?? (await waitText(actor, id))}` };
+}
+
+async function stop(actor: ActorContext, id: number): Promise<Requested> {
+  const { request } = await RunJob.stop(actor, id);
+  const { outcome } = await fateOf(actor, request, 'stop');
+  return { request, text: `request ${request}: ${outcome ?? 'it waits for the worker'}` };
+}
+
+type Editing = (rules: Rules, request: RouteRequest) => Promise<unknown>;
+
+/** A change of what a rule says, which can be undone. */
+function edit(
+  word: string,
+  action: string,
+  describe: (request: RouteRequest) => string,
+  how: Editing,
+): ChangeRoute {
+  return {
+    method: 'POST',
+    path: `api/rules/:id/${word}`,
+    role: 'operator',
+    action,
+    async handle(request, note): Promise<Requested> {
+      const { actor } = request;
+      const id = numberParam(request, 'id');
+      const target = `rule ${id}`;
+      note({ target, detail: describe(request) });
+      const { rules, history } = await openTasks(actor);
+      const before = await rules.get(id);
+      await how(rules, request);
+      const done = (await history.list(id)).filter(({ revision }) => revision > before.revision);
+      const detail = done.map(({ changes }) => changesText(changes)).join(', ');
+      const [first] = done;
+      note({ target, detail, undo: first === undefined ? null : { rule: id, revision: first.revision } });
+      await tellWorkers(actor);
+      return { request: null, text: detail === '' ? 'nothing to change: the rule is already so' : detail };
+    },
+  };
+}
+
+const runBody = v.optional(v.object({ args: v.optional(v.string()) }));
+const setBody = v.object({ changes: v.record(v.string(), v.string()) });
+const undoBody = v.optional(v.object({ revision: v.optional(v.number()) }));
+const bulkBody = v.object({
+  ids: v.pipe(v.array(v.number()), v.minLength(1), v.maxLength(10_000)),
+  action: v.picklist(['run', 'pause', 'resume']),
+});
+
+async function bulk(request: RouteRequest, note: (note: AuditNote) => void): Promise<BulkResult> {
+  const { ids, action } = bodyOf(request, bulkBody);
+  const { actor, visitor } = request;
+  note({ target: `${ids.length} rules`, detail: `${action}: ${ids.join(', ')}` });
+  const { rules, requests } = await openTasks(actor);
+  const one = {
+    run: (id: number) => requests.add(id, 'run', visitor.name),
+    pause: (id: number) => rules.cancel(id),
+    resume: (id: number) => rules.resume(id),
+  }[action];
+  const failed: Array<BulkResult['failed'][number]> = [];
+  for (const id of ids) {
+    try {
+      await one(id);
+    } catch (error) {
+      failed.push({ id, message: answerOf(error).message });
+    }
+  }
+  await tellWorkers(actor);
+  return { done: ids.length - failed.length, failed };
+}
+
+export const rulesRoutes: readonly Route[] = [
+  { method: 'GET', path: 'api/rules', role: 'viewer', handle: listRules },
+  { method: 'POST', path: 'api/rules/bulk', role: 'operator', action: 'rule.bulk', handle: bulk },
+  {
+    method: 'POST',
+    path: 'api/rules/:id/run',
+    role: 'operator',
+    action: 'rule.run',
+    async handle(request, note) {
+      const id = numberParam(request, 'id');
+      const { args } = bodyOf(request, runBody) ?? {};
+      note({ target: `rule ${id}`, detail: args ?? '' });
+      return await run(request.actor, id, args);
+    },
+  },
+  {
+    method: 'POST',
+    path: 'api/rules/:id/stop',
+    role: 'operator',
+    action: 'rule.stop',
+    async handle(request, note) {
+      const id = numberParam(request, 'id');
+      note({ target: `rule ${id}` });
+      return await stop(request.actor, id);
+    },
+  },
+  edit(
+    'pause',
+    'rule.pause',
+    () => '',
+    (rules, request) => rules.cancel(numberParam(request, 'id')),
+  ),
+  edit(
+    'resume',
+    'rule.resume',
+    () => '',
+    (rules, request) => rules.resume(numberParam(request, 'id')),
+  ),
+  edit(
+    'set',
+    'rule.set',
+    (request) => JSON.stringify(bodyOf(request, setBody).changes),
+    (rules, request) => rules.edit(numberParam(request, 'id'), changesOf(bodyOf(request, setBody).changes)),
+  ),
+  edit(
+    'undo',
+    'rule.undo',
+    (request) => String(bodyOf(request, undoBody)?.revision ?? ''),
+    async (_, request) => {
+      const { history } = await openTasks(request.actor);
+      return await history.undo(numberParam(request, 'id'), bodyOf(request, undoBody)?.revision);
+    },
+  ),
+];

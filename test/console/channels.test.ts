@@ -1,0 +1,89 @@
+// Channels, groups and WebSockets in the console.
+
+import { pathToFileURL } from 'node:url';
+import t from 'tap';
+import type { SocketsView } from '../../src/console/api.js';
+import { loadSite } from '../../src/site/site.js';
+import { allAccessFaults, ConsoleSite } from '../support/console.js';
+import { eventually } from '../support/programs.js';
+import { SocketClient } from '../support/protocol-server.js';
+
+const built = (path: string) => pathToFileURL(`${process.cwd()}/dist/${path}`).href;
+
+const config = `
+import { Consumer, ProtocolTypeRouter, WebsocketConsumer } from '${built('channels/index.js')}';
+
+class Chat extends WebsocketConsumer {
+  groups = ['chat'];
+}
+export default {
+  name: 'test',
+  shippedProcedures: false,
+  application: ({ layer }) => ProtocolTypeRouter({ websocket: Consumer.application(() => new Chat({ layer })) }),
+};
+`;
+
+const script = '<script>globalThis.ran=1</script><img src=x onerror=globalThis.ran=1>';
+
+const site = await ConsoleSite.start(t, { files: { 'linod.config.ts': config } });
+const layer = await (await loadSite(site.site.directory)).openLayer({ maxDeliveries: 1 });
+t.teardown(() => layer.close());
+
+t.test('channels show what waits, messages stay inert, and dead letters are put back', async (t) => {
+  await layer.send('orders', { type: 'order.paid', text: script });
+  await layer.send('broken', { type: 'order.failed', text: script });
+  const leased = await layer.receive('broken', { lease: 60_000 });
+  await leased.release();
+  await eventually('it is dead', async () => {
+    await layer.receiveMany('broken', { lease: 60_000, waitMs: 0 });
+    return (await layer.deadLetters('broken')).length === 1;
+  });
+  await layer.groupAdd('garden', 'orders');
+
+  const viewer = await site.signIn('viewer', 'channels');
+  const row = (name: string) => viewer.getByRole('row', { name: new RegExp(`^${name} `) });
+  t.match(await row('orders').textContent(), /orders1 of 100/);
+  t.match(await row('linod_test').textContent(), /1 waiting/, 'a worker listens on it');
+  await row('orders').getByText('0/s').waitFor();
+  t.same(await allAccessFaults(viewer), []);
+  await viewer.setViewportSize({ width: 1280, height: 800 });
+  await row('orders').getByRole('button', { name: 'Peek' }).click();
+  await viewer.getByRole('dialog').getByText(script).waitFor();
+  t.equal(await viewer.evaluate('globalThis.ran'), undefined, 'no script ran');
+  t.match(viewer.url(), /\?channel=orders$/);
+  t.same(await allAccessFaults(viewer), []);
+  await viewer.goto(`${site.url}channels?channel=broken&show=dead`);
+  await viewer.getByRole('dialog').getByText(script).waitFor();
+  t.equal(await viewer.getByRole('button', { name: /Redrive/ }).count(), 0, 'a viewer changes nothing');
+  await viewer.goto(`${site.url}channels?tab=groups&text=garden`);
+  await viewer.getByRole('row', { name: /garden orders/ }).waitFor();
+
+  const operator = await site.signIn('operator', 'channels?channel=broken&show=dead');
+  await operator.getByRole('button', { name: 'Redrive all' }).click();
+  await operator.getByRole('dialog', { name: 'Redrive' }).getByRole('button', { name: 'Redrive' }).click();
+  await operator.getByText('1 message put back on broken.').waitFor();
+  t.match(await layer.stats(), { channels: [{ channel: 'broken', depth: 1, dead: 0 }] });
+});
+
+t.test('WebSockets of all servers are listed and closed, and a silent server is named', async (t) => {
+  const server = site.site.start('linod', 'serve', '--http', '127.0.0.1:0');
+  const [, port] = /127\.0\.0\.1:(\d+)/.exec(await server.printed(/serving site/)) ?? [];
+  const socket = await SocketClient.open(t, `ws://127.0.0.1:${port}/room`);
+  const viewer = await site.signIn('viewer', 'sockets?text=room');
+  await viewer.getByRole('row', { name: /\/room/ }).waitFor();
+  t.same(await allAccessFaults(viewer), []);
+  t.equal(await viewer.getByRole('button', { name: /^Close/ }).count(), 0);
+
+  const operator = await site.signIn('operator', 'sockets');
+  await operator.getByRole('button', { name: /^Close/ }).click();
+  await operator.getByRole('dialog').getByRole('button', { name: 'Close it' }).click();
+  await eventually('it is closed', () => socket.closed?.code === 1001);
+  await operator.getByText('No such WebSocket is open.').waitFor();
+  const answer = await operator.request.get(`${site.url}api/sockets`);
+  t.same((await answer.json()) as SocketsView, { sockets: [], silent: [] });
+
+  server.kill('SIGSTOP');
+  await operator.getByText(new RegExp(`process ${server.pid} did not answer`)).waitFor();
+  server.kill('SIGCONT');
+  t.same(site.faults, []);
+});
