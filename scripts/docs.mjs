@@ -4,6 +4,7 @@
 //     docs/reference/policies.md        the policies, from src/rules/policies.ts
 //     docs/reference/reasons.md         the reasons, from src/rules/reasons.ts
 //     docs/reference/checks.md          the checks of `linod doctor`, from src/doctor/
+//     docs/guides/alarms.md             the kinds of alarms, from src/alarms/kinds.ts
 //     docs/reference/commands.md        the help of every command
 //     docs/reference/api.md             the public names and their comments
 //     docs/explanation/channels.md      the claims of test/contracts

@@ -264,6 +264,8 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod channels dead',
     'linod channels redrive',
     'linod sockets close',
+    'linod alarms',
+    'linod alarms test',
     'linod doctor',
     'linod restore',
     'linod move',
