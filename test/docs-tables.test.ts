@@ -4,6 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { kinds } from '../src/alarms/kinds.js';
+import { durationText } from '../src/base/duration.js';
 import { allChecks } from '../src/doctor/doctor.js';
 import { policies, policyNames } from '../src/rules/policies.js';
 import { reasonMeanings, reasons } from '../src/rules/reasons.js';
@@ -66,6 +68,13 @@ isWritten(
 
 const checks = allChecks.map(({ id, about, advice }) => [`\`${id}\``, cell(about), cell(advice)]);
 isWritten('docs/reference/checks.md', 'checks', table(['check', 'looks at', 'what to do'], checks));
+
+const alarms = Object.entries(kinds).map(([kind, { text, holdMs }]) => [
+  `\`${kind}\``,
+  text,
+  holdMs === 0 ? 'at once' : durationText(holdMs),
+]);
+isWritten('docs/guides/alarms.md', 'alarms', table(['kind', 'what is wrong', 'after'], alarms));
 
 const rows = differenceRules.map(({ what, here, daphne, because }) => [what, here, daphne, because]);
 isWritten(

@@ -5,18 +5,26 @@
 // off by the writer, as after a crash.
 
 import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, mkdir, type open, readdir, utimes } from 'node:fs/promises';
+import { copyFile, type FileHandle, mkdir, open, readdir, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { LinodError } from '../base/errors.js';
 import { ownProcess } from '../base/process-owner.js';
-import { absent, findLogParts, type LogPart, openPart } from '../log/read/files.js';
+import {
+  absent,
+  findLogParts,
+  fingerprintOf,
+  firstLineOf,
+  type LogPart,
+  openPart,
+  predecessorOf,
+} from '../log/read/files.js';
 import { formatSpoolHeader, readSpoolHeader } from '../log/sender/spool-file.js';
 import { checkpointPath } from '../log/writer/checkpoint.js';
 import type { Site } from '../site/site.js';
 
-/** How often at most the log may be rotated while its files are opened. */
-const maxTries = 20;
+/** How often at most the rotated files are listed. */
+const maxPasses = 50;
 
 /** Copies into `log/` and `spool/` below a directory. @returns how many files each got */
 export async function copyLog(site: Site, to: string): Promise<{ log: number; spool: number }> {
@@ -27,20 +35,7 @@ export async function copyLog(site: Site, to: string): Promise<{ log: number; sp
   // Before the log: the log must reach as far as the checkpoint says.
   const checkpoint = checkpointPath(site.logFile);
   await copyIfThere(checkpoint, join(log, basename(checkpoint)));
-  const parts = await openParts(site);
-  try {
-    for (const { part, file } of parts) {
-      // Not further than it is long now: it may grow faster than it is copied.
-      const { size } = await file.stat();
-      const copy = join(log, basename(part.path));
-      const read = file.createReadStream({ start: 0, end: Math.max(0, size - 1), autoClose: false });
-      await pipeline(size === 0 ? [] : read, createWriteStream(copy));
-      await utimes(copy, part.changedAt / 1000, part.changedAt / 1000);
-    }
-  } finally {
-    for (const { file } of parts) await file.close();
-  }
-  return { log: parts.length, spool: spools.length };
+  return { log: await copyParts(site, log), spool: spools.length };
 }
 
 /** The names of the spool files of a site. */
@@ -62,22 +57,62 @@ async function copyIfThere(from: string, to: string): Promise<void> {
   await copyFile(from, to).catch(absent(undefined));
 }
 
-interface OpenPart {
-  readonly part: LogPart;
-  readonly file: Awaited<ReturnType<typeof open>>;
-}
-
-/** Opens all files of the log at one moment: none of them was renamed between listing and opening. */
-async function openParts(site: Site): Promise<OpenPart[]> {
-  for (let tries = 0; tries < maxTries; tries++) {
-    const parts = await findLogParts(site.logFile, site.settings.timezone);
-    const opened = await Promise.all(parts.map(async (part) => ({ part, file: await openPart(part) })));
-    const whole = opened.flatMap(({ part, file }) => (file === undefined ? [] : [{ part, file }]));
-    if (whole.length === parts.length) return whole;
-    for (const { file } of whole) await file.close();
+/**
+ * Copies the log as far as `lino.log` goes that is there now, even if it is rotated meanwhile. Files that are
+ * compressed or renamed meanwhile are found in the next pass.
+ */
+async function copyParts(site: Site, to: string): Promise<number> {
+  const current = await open(site.logFile, 'r').catch(absent(undefined));
+  try {
+    const copied = new Set<string>();
+    for (let pass = 0; pass < maxPasses; pass++) {
+      let isComplete = true;
+      const newest = current === undefined ? '' : fingerprintOf(await firstLineOf(current));
+      for (const part of await olderParts(site, newest)) {
+        const id = fingerprintOf(part.firstLine);
+        if (copied.has(id)) continue;
+        isComplete = false;
+        if (await copyPart(part, join(to, basename(part.path)))) copied.add(id);
+      }
+      if (!isComplete) continue;
+      // One that was empty at first may have been filled, rotated and copied since.
+      if (current === undefined || copied.has(newest)) return copied.size;
+      await copyOpen(current, join(to, basename(site.logFile)));
+      return copied.size + 1;
+    }
+  } finally {
+    await current?.close();
   }
   throw new LinodError(
     'LINOD_ERR_LOG_ROTATES',
     `the log is rotated all the time: ${site.logFile}; try again`,
   );
+}
+
+/** The files of the log before the one with this fingerprint; it and those that follow it are left out. */
+async function olderParts(site: Site, newest: string): Promise<LogPart[]> {
+  const parts = await findLogParts(site.logFile, site.settings.timezone);
+  const later = new Set(newest === '' ? [] : [newest]);
+  return parts.filter((part) => {
+    const id = fingerprintOf(part.firstLine);
+    const isLater = part.path === site.logFile || later.has(id) || later.has(predecessorOf(part) ?? '');
+    if (isLater) later.add(id);
+    return !isLater;
+  });
+}
+
+/** @returns whether the file was still there */
+async function copyPart(part: LogPart, to: string): Promise<boolean> {
+  const file = await openPart(part);
+  if (file === undefined) return false;
+  await copyOpen(file, to).finally(() => file.close());
+  await utimes(to, part.changedAt / 1000, part.changedAt / 1000);
+  return true;
+}
+
+/** Copies no more than the file has now: it may grow faster than it is copied. */
+async function copyOpen(file: FileHandle, to: string): Promise<void> {
+  const { size } = await file.stat();
+  const read = file.createReadStream({ start: 0, end: Math.max(0, size - 1), autoClose: false });
+  await pipeline(size === 0 ? [] : read, createWriteStream(to, { flags: 'wx' }));
 }

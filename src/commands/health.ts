@@ -68,6 +68,8 @@ async function askDatabase(site: Site): Promise<Finding> {
 async function askProbe({ settings }: Site): Promise<Finding> {
   if (settings.health === '') return [];
   const { host, port } = parseProbeAddress(settings.health);
+  // Only the worker knows which port it got.
+  if (port === 0) return [];
   const address = `${host === '*' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`;
   try {
     const response = await fetch(`http://${address}/readyz`, { signal: AbortSignal.timeout(answerMs) });

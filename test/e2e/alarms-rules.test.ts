@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { AlarmReceivers, paged } from '../support/alarm-receivers.js';
+import { differences, documentedJson } from '../support/json-docs.js';
 import { LiveSite } from '../support/live-site.js';
 import { PostgresServer } from '../support/postgres.js';
 import { eventually } from '../support/programs.js';
@@ -69,6 +70,7 @@ async function checkRules(t: Test, config: { databaseUrl?: string }): Promise<vo
   t.same(readFileSync(site.path('environment'), 'utf8').trim().split('\n').toSorted(), states.toSorted());
   t.same(receivers.mails[0]?.to, ['ops@example.org', 'ann@example.org']);
   const listed = JSON.parse(await site.linod('alarms', '--json'));
+  t.same(differences(documentedJson().get('linod alarms'), listed), [], 'it is as documented');
   t.match(
     listed.find(({ id }: { id: number }) => id === silent.alarm),
     {

@@ -267,6 +267,8 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod workers drain',
     'linod workers pause',
     'linod workers resume',
+    'linod alarms',
+    'linod alarms test',
     'linod doctor',
     'linod restore',
     'linod move',

@@ -14,7 +14,7 @@ import { batchOf, range } from '../../../support/log.js';
 import { until } from '../../../support/until.js';
 
 const run = promisify(execFile);
-const example = readFileSync(join(import.meta.dirname, '../../../../examples/logrotate/linod'), 'utf8');
+const example = readFileSync(join(import.meta.dirname, '../../../../examples/deploy/logrotate'), 'utf8');
 
 /** Writes ten records at a time until it is stopped. */
 class Sender {

@@ -1,0 +1,146 @@
+import t, { type Test } from 'tap';
+import { siteFacts } from '../../../src/alarms/facts.js';
+import { Incidents, listIncidents, noteLogGap, silence } from '../../../src/alarms/incidents.js';
+import { type Finding, siteFindings } from '../../../src/alarms/watch.js';
+import { type Bench, openBench } from '../../support/site.js';
+
+const nothing = () => undefined;
+const yearly = { everyUnit: 'yearly' } as const;
+const hour = 3_600_000;
+
+/** What is wrong with the rules of a site, in short. */
+async function wrong({ site, store, clock }: Bench): Promise<string[]> {
+  const facts = await siteFacts({ site, db: store.db, clock, workers: [], channels: null });
+  return siteFindings(facts)
+    .filter(({ rule }) => rule !== undefined)
+    .map(({ kind, rule }) => `${kind} ${rule}`);
+}
+
+async function run(bench: Bench, id: number): Promise<void> {
+  await bench.requests.add(id, 'run', 'ann');
+  await bench.tasks.run();
+  await bench.tasks.settled();
+}
+
+t.test(
+  'the time for a success begins with the last one, or when the rule or the field was made',
+  async (t) => {
+    const bench = await openBench(t);
+    await bench.join();
+    bench.add('back_up', nothing, { ...yearly, mustSucceedWithin: '2h' });
+    bench.add('report', nothing, yearly);
+    await bench.tasks.setup();
+    bench.clock.advance(2 * hour);
+    t.same(await wrong(bench), []);
+    bench.clock.advance(1);
+    t.same(await wrong(bench), ['not-succeeded 1']);
+    await run(bench, 1);
+    t.same(await wrong(bench), [], 'it has succeeded');
+    await bench.rules.edit(2, { mustSucceedWithin: '1h' });
+    bench.clock.advance(hour + 1);
+    t.same(await wrong(bench), ['not-succeeded 2'], 'the field is an hour old');
+    await bench.rules.edit(2, { mustSucceedWithin: '1d' });
+    t.same(await wrong(bench), []);
+    bench.clock.advance(hour);
+    t.same(await wrong(bench), ['not-succeeded 1']);
+    await bench.rules.cancel(1);
+    t.same(await wrong(bench), [], 'a person has cancelled it');
+    await bench.rules.resume(1);
+    t.same(await wrong(bench), [], 'the time begins anew');
+    bench.clock.advance(2 * hour + 1);
+    t.same(await wrong(bench), ['not-succeeded 1']);
+    await bench.rules.edit(1, { mustSucceedWithin: '' });
+    t.same(await wrong(bench), []);
+    await t.rejects(bench.rules.edit(1, { mustSucceedWithin: 'a day' }), {
+      message: /expected mustSucceedWithin to be a time such as/,
+    });
+  },
+);
+
+t.test('a rule that a failure has cancelled still has to succeed', async (t) => {
+  const bench = await openBench(t);
+  await bench.join();
+  const fail = () => Promise.reject(new Error('no'));
+  bench.add('back_up', fail, { ...yearly, mustSucceedWithin: '2h' });
+  await bench.tasks.setup();
+  await run(bench, 1);
+  t.same(await wrong(bench), ['failed 1']);
+  bench.clock.advance(3 * hour);
+  t.same(await wrong(bench), ['not-succeeded 1', 'failed 1']);
+});
+
+const deaf: Finding = { kind: 'deaf', subject: 'w1', text: 'worker w1 does not hear' };
+
+/** The messages so far: `raised deaf by mail`. */
+async function queued({ store }: Bench): Promise<string[]> {
+  const rows = await store.db
+    .selectFrom('alarm_deliveries')
+    .innerJoin('alarms', 'alarms.id', 'alarm_id')
+    .select(['alarm_deliveries.state', 'kind', 'way'])
+    .orderBy('alarm_deliveries.id')
+    .execute();
+  return rows.map(({ state, kind, way }) => `${state} ${kind} by ${way}`);
+}
+
+async function open(t: Test): Promise<{ bench: Bench; pass: (...found: Finding[]) => Promise<unknown> }> {
+  const bench = await openBench(t);
+  const incidents = new Incidents(bench.store.db, ['mail']);
+  const pass = async (...found: Finding[]) => {
+    bench.clock.advance(5000);
+    return await incidents.update(found, () => true, bench.clock.now());
+  };
+  return { bench, pass };
+}
+
+t.test('an incident is announced once, when it has lasted, and once when it is over', async (t) => {
+  const { bench, pass } = await open(t);
+  await pass(deaf);
+  t.same(await queued(bench), [], 'it may be over soon');
+  await pass();
+  await pass(deaf);
+  await pass(deaf);
+  await pass(deaf);
+  t.same(await queued(bench), ['raised deaf by mail']);
+  const other = new Incidents(bench.store.db, ['mail']);
+  await other.update([deaf], () => false, bench.clock.now());
+  await other.update([], () => false, bench.clock.now());
+  t.same(await queued(bench), ['raised deaf by mail'], 'another process that watches knows it');
+  await pass();
+  await pass();
+  t.same(await queued(bench), ['raised deaf by mail', 'cleared deaf by mail']);
+});
+
+t.test('a silenced incident is announced when the silence ends, unless it is over', async (t) => {
+  const { bench, pass } = await open(t);
+  const { db } = bench.store;
+  await silence(db, 'deaf', 'ann', bench.clock.now() + hour);
+  await pass(deaf);
+  await pass(deaf);
+  await pass();
+  await pass(deaf);
+  await pass(deaf);
+  t.same(await queued(bench), []);
+  t.match(await listIncidents(db, 0, bench.clock.now()), [
+    { silenced_until_at: Number },
+    { cleared_at: Number },
+  ]);
+  bench.clock.advance(hour);
+  await pass(deaf);
+  t.same(await queued(bench), ['raised deaf by mail']);
+  await t.rejects(silence(db, '99', 'ann', 1), { message: 'there is no alarm 99: linod alarms' });
+});
+
+t.test('lost log records are announced once, and over when none was lost for an hour', async (t) => {
+  const { bench, pass } = await open(t);
+  const gap = { sender: 'web[7]', records: 3 };
+  await noteLogGap(bench.store.db, gap, bench.clock.now());
+  await pass();
+  bench.clock.advance(hour / 2);
+  await noteLogGap(bench.store.db, gap, bench.clock.now());
+  bench.clock.advance(hour / 2);
+  await pass();
+  t.same(await queued(bench), ['raised log-gap by mail']);
+  bench.clock.advance(hour / 2);
+  await pass();
+  t.same(await queued(bench), ['raised log-gap by mail', 'cleared log-gap by mail']);
+});
