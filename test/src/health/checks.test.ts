@@ -10,6 +10,7 @@ const listener = {
   heardMsAgo: 3,
   dueMs: 7500,
   lastError: null,
+  dropped: 0,
 } as const;
 const well: HealthFacts = {
   phase: 'running',
