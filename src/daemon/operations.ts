@@ -7,6 +7,7 @@ import {
   type ConnectionChange,
   channelPattern,
   type DroppedMessage,
+  messageKey,
 } from '../../channels/index.js';
 import type { ServerEvent } from '../../channels/server/index.js';
 import type { TasksWatch } from '../actors/site-tasks.js';
@@ -61,6 +62,8 @@ interface Observed extends ObservedParts {
 /** How many pings in the time of the watchdog: one may come late on a busy machine. */
 const pingsInTime = 3;
 
+const maxPatterns = 1000;
+
 export class Operations {
   readonly #options: OperationsOptions;
   readonly #metrics: Metrics = createMetrics();
@@ -68,6 +71,7 @@ export class Operations {
   readonly #server: ProbeServer | undefined;
   readonly #unwatch: () => void;
   readonly #away = new Set<string>();
+  readonly #patterns = new Map<string, string>();
   #phase: Phase = 'starting';
   #observed: Observed | undefined;
   #pings: NodeJS.Timeout | undefined;
@@ -102,7 +106,7 @@ export class Operations {
     onSend: (channel: string | null, accepted: number, refused: number) => {
       if (channel === null) this.#metrics.groupMessagesSent.add(accepted);
       else {
-        const pattern = channelPattern(channel);
+        const pattern = this.#patternOf(channel);
         if (accepted > 0) this.#metrics.messagesSent.add(accepted, pattern);
         if (refused > 0) this.#metrics.messagesRefused.add(refused, pattern);
       }
@@ -124,6 +128,17 @@ export class Operations {
     },
     ended: ({ name }, status, tookMs) => this.#metrics.runDuration.observe(tookMs / 1000, name, status),
   };
+
+  /** Remembers the patterns of some channels, since this is called for each message. */
+  #patternOf(channel: string): string {
+    const key = messageKey(channel);
+    const known = this.#patterns.get(key);
+    if (known !== undefined) return known;
+    if (this.#patterns.size >= maxPatterns) this.#patterns.clear();
+    const pattern = channelPattern(channel);
+    this.#patterns.set(key, pattern);
+    return pattern;
+  }
 
   /** Counts a message that was dropped. */
   dropped(channel: string, reason: string): void {

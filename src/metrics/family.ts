@@ -16,8 +16,8 @@ export interface Definition {
 const maxSeries = 2000;
 
 interface Series {
-  /** `rule="mail",status="done"`; empty without labels. */
-  readonly labels: string;
+  /** The beginnings of its lines: of a histogram those of its buckets, the sum and the count. */
+  readonly heads: readonly string[];
   value: number;
   /** Of a histogram: how many values each bucket has, not counting the buckets below. The last is infinite. */
   readonly buckets: number[];
@@ -39,7 +39,7 @@ export class Family {
 
   /** Sets a gauge. Of two values for the same labels, the higher one counts. */
   set(value: number, ...labels: readonly string[]): void {
-    const known = this.#series.has(labels.join('\n'));
+    const known = this.#series.has(keyOf(labels));
     const series = this.#of(labels);
     series.value = known ? Math.max(series.value, value) : value;
   }
@@ -63,42 +63,51 @@ export class Family {
   text(): string {
     if (this.#series.size === 0) return '';
     const { name, help, type } = this.definition;
-    const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
-    for (const series of this.#series.values()) {
-      if (type === 'histogram') this.#addHistogram(lines, series);
-      else lines.push(`${name}${braced(series.labels)} ${series.value}`);
-    }
-    return `${lines.join('\n')}\n`;
-  }
-
-  #addHistogram(lines: string[], { labels, value, buckets }: Series): void {
-    const { name, buckets: bounds = [] } = this.definition;
-    const prefix = labels === '' ? '' : `${labels},`;
-    let count = 0;
-    for (const [i, own] of buckets.entries()) {
-      count += own;
-      lines.push(`${name}_bucket{${prefix}le="${bounds[i] ?? '+Inf'}"} ${count}`);
-    }
-    lines.push(`${name}_sum${braced(labels)} ${value}`, `${name}_count${braced(labels)} ${count}`);
+    let text = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+    for (const series of this.#series.values())
+      text += type === 'histogram' ? histogramText(series) : `${series.heads[0]}${series.value}\n`;
+    return text;
   }
 
   #of(values: readonly string[]): Series {
-    const key = values.join('\n');
+    const key = keyOf(values);
     const known = this.#series.get(key);
     if (known !== undefined) return known;
     if (this.#series.size >= maxSeries && values[0] !== 'other')
       return this.#of(['other', ...values.slice(1)]);
-    const { labels, buckets } = this.definition;
-    const text = labels.map((label, i) => `${label}="${escaped(values[i] ?? '')}"`).join(',');
-    const count = buckets === undefined ? 0 : buckets.length + 1;
-    const series = { labels: text, value: 0, buckets: new Array<number>(count).fill(0) };
+    const count = this.definition.buckets === undefined ? 0 : this.definition.buckets.length + 1;
+    const series = {
+      heads: headsOf(this.definition, values),
+      value: 0,
+      buckets: new Array<number>(count).fill(0),
+    };
     this.#series.set(key, series);
     return series;
   }
 }
 
-function braced(labels: string): string {
-  return labels === '' ? '' : `{${labels}}`;
+function keyOf(labels: readonly string[]): string {
+  // Most metrics that count messages have one label.
+  return labels.length === 1 ? (labels[0] ?? '') : labels.join('\n');
+}
+
+function headsOf({ name, labels, type, buckets = [] }: Definition, values: readonly string[]): string[] {
+  const all = labels.map((label, i) => `${label}="${escaped(values[i] ?? '')}"`).join(',');
+  const braced = all === '' ? '' : `{${all}}`;
+  if (type !== 'histogram') return [`${name}${braced} `];
+  const prefix = all === '' ? '' : `${all},`;
+  const bounds = [...buckets, '+Inf'].map((bound) => `${name}_bucket{${prefix}le="${bound}"} `);
+  return [...bounds, `${name}_sum${braced} `, `${name}_count${braced} `];
+}
+
+function histogramText({ heads, value, buckets }: Series): string {
+  let text = '';
+  let count = 0;
+  for (const [i, own] of buckets.entries()) {
+    count += own;
+    text += `${heads[i]}${count}\n`;
+  }
+  return `${text}${heads[buckets.length]}${value}\n${heads[buckets.length + 1]}${count}\n`;
 }
 
 function escaped(value: string): string {
