@@ -268,6 +268,8 @@ t.test('with --json stdout is JSON and nothing else', async (t) => {
     'linod workers pause',
     'linod workers resume',
     'linod alarms',
+    'linod alarms ack',
+    'linod alarms silence',
     'linod alarms test',
     'linod doctor',
     'linod restore',
