@@ -11,6 +11,8 @@ import {
 } from './application.js';
 import { ChannelsError, MalformedMessageError, NoHandlerError, StopConsumer } from './errors.js';
 import type { ChannelLayer } from './layer.js';
+import { handleInSpan } from './tracing/messages.js';
+import { isTracing } from './tracing/peer.js';
 
 /**
  * The method that a message type calls: `log.server` → `logServer`. Dots and underscores count alike, so
@@ -79,6 +81,9 @@ export interface ConsumerOptions {
 export abstract class Consumer<M extends Message = Message> {
   /** Methods of a subclass that are not handlers: the hooks of a base class, such as `connect`. */
   static readonly reserved: readonly string[] = [];
+
+  /** Types whose messages get no span, since they come all the time. */
+  static readonly untraced: readonly string[] = [];
 
   /** The types that this consumer takes. Default: all that name one of its methods. */
   readonly handles?: HandledTypes<M>;
@@ -158,8 +163,18 @@ export abstract class Consumer<M extends Message = Message> {
     await handler(message);
   }
 
+  #handle(message: Message): Promise<void> {
+    if (this.#isUntraced(message)) return this.dispatch(message);
+    return handleInSpan(this.scope, this.channelName, message, () => this.dispatch(message));
+  }
+
+  #isUntraced({ type }: Message): boolean {
+    if (!isTracing) return true;
+    return isConsumerClass(this.constructor) && this.constructor.untraced.includes(type);
+  }
+
   async #dispatchAll(receive: Receive): Promise<never> {
-    for (;;) await this.dispatch(await receive());
+    for (;;) await this.#handle(await receive());
   }
 
   /** Takes messages from both sources, one at a time. */
@@ -170,7 +185,7 @@ export abstract class Consumer<M extends Message = Message> {
       for (;;) {
         const message = await next();
         // After an error `turn` stays rejected, so no other message is handled.
-        turn = turn.then(() => this.dispatch(message));
+        turn = turn.then(() => this.#handle(message));
         await turn;
       }
     };

@@ -3,6 +3,7 @@
 
 import type { Application, Scope, UrlRoute } from './application.js';
 import { InvalidOptionError, NoRouteError } from './errors.js';
+import { nameRoute } from './tracing/requests.js';
 
 /**
  * Chooses an application by `scope.type`: `http`, `websocket`, `channel`.
@@ -103,6 +104,7 @@ export function URLRouter(routes: readonly Route[]): Application {
       const existing = routes.map((route) => route.pattern).join(', ') || 'none';
       throw new NoRouteError(`no route for path ${JSON.stringify(scope.path)}; there are: ${existing}`);
     }
+    nameRoute(scope, `/${found.pattern.replace(/^\//, '')}`);
     await found.application({ ...scope, urlRoute: found.urlRoute }, receive, send);
   };
   routesOf.set(application, routes);
@@ -115,11 +117,13 @@ const routesOf = new WeakMap<Application, readonly Route[]>();
 interface Resolved {
   readonly application: Application;
   readonly urlRoute: UrlRoute;
+  /** The patterns of the routers together. */
+  readonly pattern: string;
 }
 
 function resolve(routes: readonly Route[], rawPath: string, outer: UrlRoute): Resolved | undefined {
   const rest = rawPath.replace(/^\//, '');
-  for (const { expression, whole, application } of routes) {
+  for (const { expression, whole, application, pattern } of routes) {
     expression.lastIndex = 0;
     const match = expression.exec(rest);
     if (match === null) continue;
@@ -128,12 +132,16 @@ function resolve(routes: readonly Route[], rawPath: string, outer: UrlRoute): Re
     const nested = routesOf.get(application);
     if (nested === undefined) {
       if (whole && remaining !== '') continue;
-      return { application, urlRoute };
+      return { application, urlRoute, pattern };
     }
     const found = resolve(nested, remaining, urlRoute);
-    if (found !== undefined) return found;
+    if (found !== undefined) return { ...found, pattern: joined(pattern, found.pattern) };
   }
   return undefined;
+}
+
+function joined(outer: string, inner: string): string {
+  return `${outer.replace(/\/$/, '')}/${inner.replace(/^\//, '')}`;
 }
 
 /** As in Django: named groups replace unnamed ones, and groups without a match are omitted. */

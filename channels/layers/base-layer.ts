@@ -38,6 +38,8 @@ import {
   type PeekOptions,
   peekAt,
 } from '../stats.js';
+import { marked, sendInSpan } from '../tracing/messages.js';
+import { isTracing, type TraceKeys } from '../tracing/peer.js';
 import { waitAtMost } from '../waiting/wait-at-most.js';
 import { chunks, reading, writeEach } from './outgoing.js';
 
@@ -118,23 +120,39 @@ export abstract class BaseLayer<B> implements ChannelLayer {
   protected abstract clear(): Promise<void>;
   protected abstract end(): Promise<void>;
 
-  async send<M extends Message>(channel: string, message: M, { signal }: WaitOptions = {}): Promise<void> {
+  send<M extends Message>(channel: string, message: M, { signal }: WaitOptions = {}): Promise<void> {
+    if (!isTracing) return this.#send(channel, message, signal);
+    return sendInSpan(channel, 1, (keys) => this.#send(channel, message, signal, keys));
+  }
+
+  sendMany<M extends Message>(
+    channel: string,
+    messages: readonly M[],
+    { signal }: WaitOptions = {},
+  ): Promise<SendOutcome[]> {
+    if (!isTracing) return this.#sendMany(channel, messages, signal);
+    return sendInSpan(channel, messages.length, (keys) => this.#sendMany(channel, messages, signal, keys));
+  }
+
+  async #send(channel: string, message: unknown, signal?: AbortSignal, keys?: TraceKeys): Promise<void> {
     this.#check(channel);
-    const body = reading(() => this.write(checkMessage(message), channel));
+    const body = reading(() => this.write(marked(checkMessage(message), keys), channel));
     signal?.throwIfAborted();
     const [accepted] = await this.put(channel, [[body]], signal);
     this.rules.onSend?.(channel, accepted === 0 ? 0 : 1, accepted === 0 ? 1 : 0);
     if (accepted === 0) throw new ChannelFull(channel, this.rules.capacity(channel));
   }
 
-  async sendMany<M extends Message>(
+  async #sendMany(
     channel: string,
-    messages: readonly M[],
-    { signal }: WaitOptions = {},
+    messages: readonly unknown[],
+    signal?: AbortSignal,
+    keys?: TraceKeys,
   ): Promise<SendOutcome[]> {
     this.#check(channel);
     signal?.throwIfAborted();
-    const { outcomes, sendable } = writeEach(messages, (message) => this.write(message, channel));
+    const write = (message: Readonly<Record<string, unknown>>) => this.write(marked(message, keys), channel);
+    const { outcomes, sendable } = writeEach(messages, write);
     const parts = chunks(sendable, messagesPerPut);
     const bodies = parts.map((part) => part.map(({ bytes }) => bytes));
     const counts = await this.put(channel, bodies, signal);
@@ -189,7 +207,9 @@ export abstract class BaseLayer<B> implements ChannelLayer {
   async groupSend<M extends Message>(group: string, message: M): Promise<void> {
     checkGroupName(group);
     this.refuseWhenClosed();
-    await this.putToGroup(group, checkMessage(message));
+    if (isTracing) {
+      await sendInSpan(group, 1, (keys) => this.putToGroup(group, marked(checkMessage(message), keys)));
+    } else await this.putToGroup(group, checkMessage(message));
     this.rules.onSend?.(null, 1, 0);
   }
 

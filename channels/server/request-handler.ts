@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ConnectionFacts, ConnectionScope, HttpScope, WebsocketScope } from '../browser/protocol.js';
 import { NoRouteError } from '../errors.js';
+import { endRequestSpan, requestSpan } from '../tracing/requests.js';
 import type { ApplicationInstances } from './application-instances.js';
 import type { ConnectionCounts } from './connection-counts.js';
 import type { ServerEvent } from './events.js';
@@ -117,14 +118,17 @@ export class RequestHandler {
     const own = { type: 'http', method, extensions } as const;
     const scope = Object.assign(admitted.facts, own) as ConnectionFacts & HttpScope;
     const startedAt = performance.now();
+    const span = requestSpan(scope);
     const stalledMs = limits.pongMs;
     const connection = new HttpConnection({ path: scope.path, request, response, stalledMs, sendContinue });
     const out = connection.response;
     response.once('close', () => {
       admitted.release();
       this.#reportRequest(scope, method, out, performance.now() - startedAt);
+      endRequestSpan(span, out.status);
     });
-    const error = await this.#context.instances.run(connection, scope);
+    const run = () => this.#context.instances.run(connection, scope);
+    const error = await (span === undefined ? run() : span.run(run));
     if (error instanceof NoRouteError && !out.isStarted) return out.fail(404, 'Not Found');
     this.#reportFailure(scope, error);
     if (!out.isDone) out.fail(500, 'Internal Server Error');

@@ -7,6 +7,7 @@ import { backupCommand } from './backup/backup.js';
 import { moveCommand } from './backup/move.js';
 import { restoreCommand } from './backup/restore.js';
 import { channelsCommand } from './channels/channels.js';
+import { completionCommand } from './completion/completion.js';
 import { consoleCommand } from './console/console.js';
 import { doctorCommand } from './doctor.js';
 import { healthCommand } from './health.js';
@@ -77,6 +78,7 @@ Example:
     backupCommand(),
     restoreCommand(),
     moveCommand(),
+    completionCommand(),
     ...more,
   ]) {
     program.addCommand(command);

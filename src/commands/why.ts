@@ -85,8 +85,8 @@ function showStory({ rule, summaries, entries, outlook }: RuleStory, spell: stri
   for (const { at, sentence } of entries) print(`${time(at)}  ${sentence}`);
   if (entries.length + summaries.length === 0) print(`nothing has happened ${spell}`);
   print('');
-  const { overdue, waiting, blockers, next } = outlook;
-  for (const sentence of [...(overdue === null ? [] : [overdue]), ...waiting]) print(sentence);
+  const { overdue, waiting, debugged, blockers, next } = outlook;
+  for (const sentence of [overdue, ...waiting, debugged]) if (sentence !== null) print(sentence);
   for (const { sentence } of blockers) print(styled('yellow', sentence));
   for (const { at, sentence } of next) print(`${time(at)}  ${sentence}`);
 }

@@ -78,6 +78,7 @@ export interface LinodServices {
 }
 
 export class LinodConsumer extends Consumer<LinodMessages> implements Handlers<LinodMessages> {
+  static override readonly untraced = ['log.record', 'log.levels', 'worker.ping'];
   override readonly handles: HandledTypes<LinodMessages> = {
     ...parsers,
     'log.record': parserOf(logRequestSchemas[1]),

@@ -13,6 +13,7 @@ import {
 const [logServer, logRecord, logRecords] = logRequestSchemas;
 
 export class LogConsumer extends Consumer<LogRequest> implements Handlers<LogRequest> {
+  static override readonly untraced = ['log.server', 'log.record', 'log.records'];
   override readonly handles: HandledTypes<LogRequest> = {
     'log.server': parserOf(logServer),
     'log.record': parserOf(logRecord),

@@ -1,5 +1,6 @@
 // What a program logs with.
 
+import { activeTraceId, isTracing } from '../../channels/tracing/peer.js';
 import { type LevelName, type LogLevel, LogLevels, parseLevel } from '../base/log-levels.js';
 import { describeError } from './errors.js';
 import type { Fields } from './fields.js';
@@ -193,13 +194,14 @@ export class Logger {
 
   #log(level: LevelName, message: unknown, detail: unknown, at?: number, trace?: string): void {
     const { sink, levels } = this.#kin;
+    const traceId = isTracing ? activeTraceId() : undefined;
     if (levels.isSettled || sink.defer === undefined) {
-      this.#write(level, message, detail, at, trace);
+      this.#write(level, message, detail, at, trace, traceId);
       return;
     }
     const kept = keep(detail);
     sink.defer((since) => {
-      if (this.isEnabledFor(level)) this.#write(level, message, kept, at ?? since, trace, detail);
+      if (this.isEnabledFor(level)) this.#write(level, message, kept, at ?? since, trace, traceId, detail);
     });
   }
 
@@ -209,6 +211,7 @@ export class Logger {
     detail: unknown,
     at: number | undefined,
     given: string | undefined,
+    traceId: string | undefined,
     origin = detail,
   ): void {
     const { sink, redaction } = this.#kin;
@@ -220,7 +223,8 @@ export class Logger {
         ? all
         : redaction.apply(all, isPlain(origin) ? [origin] : []);
     const more = error === undefined ? trace : join(trace, describeError(error, redaction));
-    sink.write(level, this.name, text, shown, more, at);
+    const sent = traceId === undefined ? shown : { trace_id: traceId, ...shown };
+    sink.write(level, this.name, text, sent, more, at);
   }
 }
 

@@ -14,6 +14,8 @@ export interface RequestOptions {
   readonly runAt?: Date;
   /** Default: that of the rule. */
   readonly priority?: number;
+  /** Whether the run and its further attempts log at DEBUG, whatever the levels say; default: no. */
+  readonly debug?: boolean;
 }
 
 /** The same, of a run that another run asks for. */

@@ -64,6 +64,8 @@ export class JobRule {
   readonly createdAt: Date;
   /** How many runs in a row have failed, each with all its attempts. */
   readonly failuresInRow: number;
+  /** How many of its next runs log at DEBUG. */
+  readonly debugRuns: number;
   /** Grows with each change of the rule, whoever makes it. */
   readonly revision: number;
   readonly #fields: Fields;
@@ -88,6 +90,7 @@ export class JobRule {
     this.nextDueAt = toDate(row.next_due_at);
     this.createdAt = toDate(row.created_at);
     this.failuresInRow = row.failures_in_row;
+    this.debugRuns = row.debug_runs;
     this.revision = row.revision;
     this.#siteTimezone = siteTimezone;
     if (isUnchanged) {

@@ -127,6 +127,19 @@ export class Rules extends RuleTable {
     });
   }
 
+  /**
+   * Sets how many of the next runs log at DEBUG. This is no change of the rule: it is over with those runs.
+   *
+   * @param runs 0 takes it back
+   */
+  async debugNext(id: number, runs: number): Promise<JobRule> {
+    return await transact(this.db, async (tx) => {
+      await this.lockRow(id, tx);
+      await this.set(tx, id, { debug_runs: runs });
+      return await this.get(id, tx);
+    });
+  }
+
   /** Takes the cancelling back. The rule is due next at its first time after now. */
   async resume(id: number): Promise<JobRule> {
     return await transact(this.db, async (tx) => {

@@ -5,6 +5,7 @@ import { UsageError } from '../base/errors.js';
 import type { RequestOptions } from '../rules/base-request.js';
 import { findRule, unknownRule } from '../rules/find-rule.js';
 import type { RuleTable } from '../rules/rule-table.js';
+import { traceText } from '../tracing/runs.js';
 import { jsonText } from './job.js';
 
 export interface AddRequestOptions extends RequestOptions {
@@ -28,16 +29,18 @@ export async function addRequest(
   asked: number | string,
   action: 'run' | 'cancel',
   by: string,
-  { args, argsJson = jsonText('args', args), runAt, priority }: AddRequestOptions = {},
+  { args, argsJson = jsonText('args', args), runAt, priority, debug }: AddRequestOptions = {},
 ): Promise<number> {
   const id = await findRule(db, asked);
   // With what the rule says of its runs. Of a rule whose procedure is gone only the end of a run can be asked
   // for.
   const { rows } = await sql<{ id: number }>`
-    insert into job_requests (rule_id, action, requested_at, requested_by, args, run_at, priority, job_group)
+    insert into job_requests (rule_id, action, requested_at, requested_by, args, run_at, priority, job_group,
+      debug, trace_context)
     select id, cast(${action} as text), cast(${clock.now()} as bigint), cast(${by} as text),
       cast(${argsJson} as text), cast(${runAt?.getTime() ?? 0} as bigint),
-      coalesce(cast(${priority ?? null} as bigint), due_priority), due_group
+      coalesce(cast(${priority ?? null} as bigint), due_priority), due_group,
+      cast(${debug === true ? 1 : 0} as bigint), cast(${traceText()} as text)
     from job_rules
     where id = ${id} and (removed_at is null or cast(${action} as text) = 'cancel')
     returning id

@@ -3,7 +3,7 @@
 import type { Clock } from '../base/clock.js';
 import type { LevelName } from '../base/log-levels.js';
 import { type Fields, stringifyFields } from '../log/fields.js';
-import { atMost, type LevelTree, levelnoOf } from '../log/levels/level-tree.js';
+import { atMost, everything, type LevelTree, levelnoOf } from '../log/levels/level-tree.js';
 import { Logger } from '../log/logger.js';
 import type { LogSink } from '../log/sink.js';
 import type { LevelsByName } from '../site/log-settings.js';
@@ -57,8 +57,9 @@ export class JobLog implements LogSink {
 
   /** Made when it is asked for: many runs have nothing to say. */
   get logger(): Logger {
-    const { levels, ruleLevel } = this.#options;
-    this.#logger ??= new Logger({ sink: this, name: this.name, levels: atMost(levels, ruleLevel) });
+    const { levels, ruleLevel, job } = this.#options;
+    const own = job.debug ? everything : atMost(levels, ruleLevel);
+    this.#logger ??= new Logger({ sink: this, name: this.name, levels: own });
     return this.#logger;
   }
 
@@ -67,9 +68,9 @@ export class JobLog implements LogSink {
   }
 
   /** What a thread or process needs to know, to send no more than this keeps. */
-  get wanted(): { readonly levels: LevelsByName; readonly level: LevelName } {
-    const { levels, ruleLevel } = this.#options;
-    return { levels: levels.configured, level: ruleLevel };
+  get wanted(): { readonly levels: LevelsByName; readonly level: LevelName; readonly debug: boolean } {
+    const { levels, job } = this.#options;
+    return { levels: levels.configured, level: this.#jobLevel, debug: job.debug };
   }
 
   write(
@@ -80,11 +81,11 @@ export class JobLog implements LogSink {
     trace?: string,
     at?: number,
   ): void {
-    const { job, sink, levels, ruleLevel, clock } = this.#options;
-    if (levelnoOf(level) >= levels.threshold(logger)) {
+    const { job, sink, levels, clock } = this.#options;
+    if (job.debug || levelnoOf(level) >= levels.threshold(logger)) {
       sink.write(level, logger, message, { rule: job.ruleId, job: job.id, ...fields }, trace, at);
     }
-    if (levelnoOf(level) < levelnoOf(ruleLevel) || this.#isFull) return;
+    if (levelnoOf(level) < levelnoOf(this.#jobLevel) || this.#isFull) return;
     const text = lineText(message, fields, trace);
     this.#kept++;
     this.#keptLength += text.length;
@@ -120,6 +121,11 @@ export class JobLog implements LogSink {
       sink.write('ERROR', this.name, `job ${job.id}: ${this.#lines.length} lines could not be kept with it`);
       return;
     }
+  }
+
+  /** The level below which the job keeps nothing. */
+  get #jobLevel(): LevelName {
+    return this.#options.job.debug ? 'DEBUG' : this.#options.ruleLevel;
   }
 
   #writeSoon(): void {

@@ -60,6 +60,8 @@ export interface Job {
   /** What ended it, in a word or two; null where the status says all. */
   readonly cause: string | null;
   readonly runIn: Policies['runIn'];
+  /** Whether it logs at DEBUG, whatever the levels say. */
+  readonly debug: boolean;
   /**
    * Processor time and the most memory of a run that had a thread or a process of its own, where they are
    * known.
@@ -85,6 +87,7 @@ export function jobFromRow(row: JobRow): Job {
     args: fromJson(row.args),
     checkpoint: fromJson(row.checkpoint),
     cause: row.cause,
+    debug: row.debug === 1,
     runIn: (row.run_in ?? 'inline') as Policies['runIn'],
     cpuMs: row.cpu_ms,
     memoryBytes: row.memory_bytes,

@@ -1,5 +1,6 @@
 // One run, and its end.
 
+import type { TraceKeys } from '../../channels/tracing/peer.js';
 import type { JobRule } from '../rules/rule.js';
 import type { Job, Outcome } from './job.js';
 import type { JobLog } from './job-log.js';
@@ -12,6 +13,8 @@ export interface Run {
   /** Who requested it; null for a due time. */
   readonly user: string | null;
   readonly stop: RunStop;
+  /** Its span; null without traces. */
+  readonly trace: TraceKeys | null;
   readonly log: JobLog;
   /** Called when its thread or process has loaded the site. */
   onBegun(): void;

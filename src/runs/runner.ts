@@ -1,5 +1,6 @@
 // Runs a procedure for a job: inline, in a thread or in a process, with its timeout and its log.
 
+import type { TraceKeys } from '../../channels/tracing/peer.js';
 import { durationText } from '../base/duration.js';
 import type { LevelTree } from '../log/levels/level-tree.js';
 import type { LogSink } from '../log/sink.js';
@@ -38,8 +39,15 @@ export class JobRunner {
    * Runs a job and returns how it ended. Never rejects.
    *
    * @param stop ends the run early; the timeout uses it, too
+   * @param trace its span, for its thread or process
    */
-  async run(job: Job, rule: JobRule, user: string | null, stop: RunStop): Promise<RunEnd> {
+  async run(
+    job: Job,
+    rule: JobRule,
+    user: string | null,
+    stop: RunStop,
+    trace: TraceKeys | null = null,
+  ): Promise<RunEnd> {
     const { clock, jobs, sink, levels, alwaysInline } = this.#context;
     const timeoutMs = rule.policies.timeoutSeconds * 1000;
     const log = new JobLog({ job, jobs, sink, levels, ruleLevel: rule.logLevel, clock });
@@ -54,7 +62,7 @@ export class JobRunner {
       disarm = allow();
     };
     try {
-      const run = { job, rule, user, stop, log, onBegun };
+      const run = { job, rule, user, stop, log, trace, onBegun };
       if (isInline) return await runInline(run, this.#context);
       return await runRemote(run, { kind, memoryMb }, this.#context);
     } catch (error) {

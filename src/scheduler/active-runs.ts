@@ -8,6 +8,7 @@ import type { Job, Outcome } from '../runs/job.js';
 import type { RunEnd } from '../runs/run.js';
 import { RunAbortedError, RunStop } from '../runs/run-stop.js';
 import type { JobRunner } from '../runs/runner.js';
+import { runSpan } from '../tracing/runs.js';
 import type { AbandonedRun } from './batch.js';
 import type { Claimed } from './claim.js';
 import type { Ended, Ends } from './finish.js';
@@ -108,10 +109,15 @@ export class ActiveRuns {
 
   /** Never rejects. */
   async #perform(run: ActiveRun): Promise<void> {
-    const { job, rule, user, stop } = run;
+    const { job, rule, user, stop, trace } = run;
     const { runner, clock } = this.#context;
     const since = clock.passed();
-    const end: RunEnd = await runner.run(job, rule, user, stop);
+    const { procedure, attempt, runIn } = job;
+    const span = runSpan({ procedure, rule: rule.id, job: job.id, attempt, runIn, trace });
+    const perform = () => runner.run(job, rule, user, stop, span?.keys ?? null);
+    const end: RunEnd = await (span === undefined ? perform() : span.run(perform));
+    const { status, cause } = end.outcome;
+    span?.end(status === 'done' ? undefined : (cause ?? status));
     if (end.abandoned !== null) this.#abandon(run, end.abandoned);
     await this.#finish(run, end.outcome, clock.passed() - since);
   }

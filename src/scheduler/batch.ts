@@ -47,8 +47,10 @@ export type RunningRow = Pick<JobRow, 'id' | 'rule_id' | 'start_datetime' | 'job
 /** What the transaction has to write. */
 export class Decisions {
   readonly starts: NewJob[] = [];
-  /** By request: who made it. */
-  readonly users = new Map<number, string>();
+  /** Starts that are one of the runs that a person wanted to be debugged. */
+  readonly debugged = new Set<NewJob>();
+  /** By their ids. */
+  readonly requests = new Map<number, JobRequest>();
   readonly nextDueTimes: Array<{ readonly id: number; readonly next: number | null }> = [];
   /** Due times that were no longer open when their rules were locked. */
   readonly taken: Array<{ readonly ruleId: number; readonly dueAt: number }> = [];
@@ -129,9 +131,9 @@ export class Batch {
     const full = groupIsFull(rule.policies, running, wait);
     if (full !== null) return this.#postpone(rule, request, 'group', full);
     if (!this.#hasSlot) return this.#postpone(rule, request, 'slot', allSlotsTaken);
-    const { attempt, args, checkpoint } = request;
-    this.#start(rule, { request_id: request.id, attempt, args, checkpoint });
-    this.decided.users.set(request.id, request.requestedBy);
+    const { attempt, args, checkpoint, debug } = request;
+    this.#start(rule, { request_id: request.id, attempt, args, checkpoint, debug }, request.ofJob !== null);
+    this.decided.requests.set(request.id, request);
     const reason = request.ofJob === null ? 'requested' : 'again';
     this.#record(request, reason, `by ${request.requestedBy}, request ${request.id}`);
     return 'run';
@@ -160,8 +162,10 @@ export class Batch {
     return this.decided.starts.length < this.#view.freeSlots;
   }
 
-  #start(rule: JobRule, cause: Partial<NewJob>): void {
+  /** @param isAttempt a further attempt is debugged as the first one was */
+  #start(rule: JobRule, cause: Partial<NewJob>, isAttempt = false): void {
     const { group, runIn } = rule.policies;
+    const isDebugged = !isAttempt && cause.debug !== 1 && this.#debugRunsLeft(rule) > 0;
     const row = {
       rule_id: rule.id,
       procedure: rule.procedure,
@@ -171,7 +175,9 @@ export class Batch {
       args: null,
       checkpoint: null,
       start_datetime: this.now,
+      debug: 0,
       ...cause,
+      ...(isDebugged && { debug: 1 }),
       run_in: runIn,
       job_group: group === '' ? null : group,
       status: 'running',
@@ -179,8 +185,14 @@ export class Batch {
       worker_id: this.#workerId,
     };
     this.decided.starts.push(row);
+    if (isDebugged) this.decided.debugged.add(row);
     // It counts for the decisions that follow. It has no id yet, so it gets a negative one.
     this.count({ ...row, id: -this.decided.starts.length });
+  }
+
+  #debugRunsLeft(rule: JobRule): number {
+    const begun = [...this.decided.debugged].filter(({ rule_id }) => rule_id === rule.id);
+    return rule.debugRuns - begun.length;
   }
 
   #postpone(
@@ -227,9 +239,10 @@ function isAskedDuring({ requestedAt, runAt }: JobRequest, { jobId, since }: Run
 }
 
 /**
- * Whether one run serves both requests. Different arguments need different runs, and a further attempt
- * continues at a checkpoint of its own.
+ * Whether one run serves both requests. Different arguments need different runs, a debugged run serves nobody
+ * else, and a further attempt continues at a checkpoint of its own.
  */
 function isSameWork(a: JobRequest, b: JobRequest): boolean {
-  return a.ruleId === b.ruleId && a.args === b.args && a.ofJob === null && b.ofJob === null;
+  const isSame = a.ruleId === b.ruleId && a.args === b.args && a.debug === b.debug;
+  return isSame && a.ofJob === null && b.ofJob === null;
 }

@@ -5,6 +5,7 @@
 
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
+import type { TraceKeys } from '../../channels/tracing/peer.js';
 import { type RuleEntry, ranBefore } from '../rules/ledger.js';
 import { isFaultOfRule, type JobRule } from '../rules/rule.js';
 import type { Rules } from '../rules/site-rules.js';
@@ -12,6 +13,7 @@ import { type Job, jobFromRow } from '../runs/job.js';
 import { idList, lock } from '../store/dialect.js';
 import type { Database, JobRow } from '../store/schema.js';
 import { transact } from '../store/transact.js';
+import { traceFromText } from '../tracing/runs.js';
 import { Batch, type Decisions, type NewJob, type RunningRow, type View, type Waiting } from './batch.js';
 import type { Due } from './due.js';
 import type { JobRequest } from './requests.js';
@@ -22,6 +24,8 @@ export interface Claimed {
   readonly rule: JobRule;
   /** Who requested it; null for a due time. */
   readonly user: string | null;
+  /** Where its request belongs in a trace. */
+  readonly trace: TraceKeys | null;
 }
 
 /** The result of one transaction. */
@@ -107,7 +111,7 @@ export class Claimer {
       .selectFrom('jobs')
       .leftJoin('job_requests', 'job_requests.id', 'jobs.request_id')
       .selectAll('jobs')
-      .select('job_requests.requested_by')
+      .select(['job_requests.requested_by', 'job_requests.trace_context'])
       .where('jobs.worker_id', '=', this.#rules.actor)
       .where('jobs.status', '=', 'running')
       .where('jobs.id', 'not in', idList(this.#rules.db, begun))
@@ -119,7 +123,8 @@ export class Claimer {
     for (const row of rows) {
       try {
         const rule = await this.#rules.get(row.rule_id);
-        claimed.push({ job: jobFromRow(row), rule, user: row.requested_by });
+        const trace = traceFromText(row.trace_context);
+        claimed.push({ job: jobFromRow(row), rule, user: row.requested_by, trace });
       } catch (error) {
         if (!isFaultOfRule(error)) throw error;
         await this.#fail(row.id, `cannot begin: ${error.message}`);
@@ -163,6 +168,10 @@ export class Claimer {
     const { starts, waiting, broken } = decided;
     const begun = await insertJobs(tx, starts);
     const isBegun = new Set(begun.map(keyOf));
+    await countDebugged(
+      tx,
+      [...decided.debugged].filter((start) => isBegun.has(keyOf(start))),
+    );
     // A rule is due twice at the same time only after the clock was set back.
     const repeated = starts.filter((start) => !isBegun.has(keyOf(start)));
     const taken = await this.#takenEntries(tx, decided.taken, repeated);
@@ -171,8 +180,10 @@ export class Claimer {
     await this.#rules.record(tx, [...withJobs, ...taken], now);
     const claimed = begun.flatMap((row) => {
       const rule = batch.rules.get(row.rule_id);
-      const user = decided.users.get(row.request_id ?? 0) ?? null;
-      return rule === undefined ? [] : [{ job: jobFromRow(row), rule, user }];
+      const { requestedBy: user = null, traceContext = null } =
+        decided.requests.get(row.request_id ?? 0) ?? {};
+      const trace = traceFromText(traceContext);
+      return rule === undefined ? [] : [{ job: jobFromRow(row), rule, user, trace }];
     });
     return {
       claimed,
@@ -255,6 +266,18 @@ async function writeNextDueTimes(tx: Kysely<Database>, times: Decisions['nextDue
   for (const { id, next } of times) addTo(byNext, next, id);
   for (const [next, ids] of byNext) {
     await tx.updateTable('job_rules').set({ next_due_at: next }).where('id', 'in', idList(tx, ids)).execute();
+  }
+}
+
+/** The next runs of a rule are debugged until so many have begun. */
+async function countDebugged(tx: Kysely<Database>, starts: readonly NewJob[]): Promise<void> {
+  for (const { rule_id } of starts) {
+    await tx
+      .updateTable('job_rules')
+      .set(({ eb }) => ({ debug_runs: eb('debug_runs', '-', 1) }))
+      .where('id', '=', rule_id)
+      .where('debug_runs', '>', 0)
+      .execute();
   }
 }
 

@@ -210,9 +210,10 @@ export class Ends {
     // The run has saved its checkpoint in the job's row.
     await sql`
       insert into job_requests (rule_id, action, requested_at, requested_by, run_at, attempt, priority, job_group,
-        args, checkpoint, of_job)
+        args, checkpoint, of_job, debug, trace_context)
       select job_rules.id, 'run', cast(${now} as bigint), cast(${`job ${jobId}, which ${what}`} as text),
-        cast(${now + delayMs} as bigint), jobs.attempt + 1, due_priority, due_group, jobs.args, jobs.checkpoint, jobs.id
+        cast(${now + delayMs} as bigint), jobs.attempt + 1, due_priority, due_group, jobs.args, jobs.checkpoint, jobs.id,
+        jobs.debug, (select trace_context from job_requests where id = jobs.request_id)
       from jobs inner join job_rules on job_rules.id = jobs.rule_id
       where jobs.id = ${jobId}
     `.execute(tx);

@@ -1,6 +1,7 @@
 // The task coroutine. It calls `Tasks.run` at the time that `Tasks.run` returned, on a wake-up, and every 5 s in case one
 // was lost.
 
+import { detached } from '../../channels/tracing/peer.js';
 import { beatMs, untilBeat } from '../../channels/waiting/beat.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../log/logger.js';
@@ -54,7 +55,8 @@ export class TaskLoop {
   wake(): void {
     if (!this.#started) return;
     this.#wanted = true;
-    this.#ticking ??= this.#tickWhileWanted();
+    // The loop outlives the message that wakes it.
+    this.#ticking ??= detached(() => this.#tickWhileWanted());
   }
 
   /** Starts no jobs until `resume`. Running jobs continue and can be cancelled. */

@@ -21,6 +21,10 @@ export interface JobRequest {
   readonly checkpoint: string | null;
   /** The job to try again or to cancel; null for a person's request for a run. */
   readonly ofJob: number | null;
+  /** 1 for a run that logs at DEBUG. */
+  readonly debug: number;
+  /** Where it belongs in a trace; see tracing/runs.ts. */
+  readonly traceContext: string | null;
 }
 
 /** A request for a run that may start now. */
@@ -40,6 +44,8 @@ const requestColumns = [
   'job_requests.args',
   'job_requests.checkpoint',
   'job_requests.of_job as ofJob',
+  'job_requests.debug',
+  'job_requests.trace_context as traceContext',
 ] as const;
 
 /** The table of requests. */

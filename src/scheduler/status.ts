@@ -23,6 +23,13 @@ export function statusLine(
   return `${rule} ${since === '' ? then : `${since}, ${then}`}`;
 }
 
+/** Whether the next runs are debugged, as a sentence; null when they are not. */
+export function debugText({ debugRuns }: JobRule): string | null {
+  if (debugRuns === 0) return null;
+  const runs = debugRuns === 1 ? 'the next run logs' : `the next ${debugRuns} runs log`;
+  return `${runs} at DEBUG; \`linod job\` shows the lines`;
+}
+
 function nextRun(rule: JobRule, now: number): string {
   if (rule.removedAt !== null) return `never runs: no procedure ${rule.procedure} is registered`;
   if (rule.cancelledAt !== null) {

@@ -322,6 +322,23 @@ export const operationsJobRules = {
   must_succeed_ms: 'integer',
   /** The last success, or when the rule or that field was made. */
   succeeded_at: 'integer',
+  /** How many of its next runs log at DEBUG. */
+  debug_runs: 'integer not null default 0',
+} as const;
+
+/** The columns of other tables that it adds. */
+export const operationsColumns = {
+  job_rules: operationsJobRules,
+  job_requests: {
+    /** 1 for a run that logs at DEBUG. */
+    debug: 'integer not null default 0',
+    /** Where the request belongs in a trace: keys of W3C Trace Context as JSON. */
+    trace_context: 'text',
+  },
+  jobs: {
+    /** 1 for a run that logs at DEBUG, and so do its further attempts. */
+    debug: 'integer not null default 0',
+  },
 } as const;
 
 /** The tables of the third migration. */
@@ -404,9 +421,7 @@ type Column<C extends string> = C extends 'id' | `${string} default ${string}`
   : C extends `${string} not null${string}`
     ? Value<C>
     : Value<C> | null;
-type Tables = typeof tables &
-  typeof consoleTables &
-  typeof operationsTables & { readonly job_rules: typeof operationsJobRules };
+type Tables = typeof tables & typeof consoleTables & typeof operationsTables & typeof operationsColumns;
 
 /** The tables of a site's database, for Kysely. */
 export type Database = {

@@ -15,6 +15,7 @@ export interface RunFlags {
   readonly json?: boolean;
   readonly wait?: boolean;
   readonly args?: string;
+  readonly debug?: boolean;
 }
 
 export interface RunTarget {
@@ -27,10 +28,13 @@ export interface RunTarget {
 /** Requests a run of a rule, or the end of its current run. */
 export async function runRule(action: 'run' | 'stop', target: RunTarget): Promise<void> {
   const { site, store, id, flags } = target;
-  const args = flags.args === undefined ? {} : { args: parseExactJson('--args', flags.args) };
+  const debug = flags.debug === true;
+  const options = flags.args === undefined ? { debug } : { debug, args: parseExactJson('--args', flags.args) };
   const user = person();
   const context = { site, store, user };
-  const requested = await (action === 'run' ? RunJob.request(context, id, args) : RunJob.stop(context, id));
+  const requested = await (action === 'run'
+    ? RunJob.request(context, id, options)
+    : RunJob.stop(context, id));
   const { request, isWorking } = requested;
   sayIfUnwoken(requested);
   const rule = await (await openTasks(context)).rules.get(id);
@@ -47,7 +51,7 @@ export async function runRule(action: 'run' | 'stop', target: RunTarget): Promis
   if (flags.json)
     printJson({ request, rule: id, action, worker: isWorking, ...(fate ?? { outcome: null, job: null }) });
   else {
-    print(`request ${request}: ${action} ${rule}`);
+    print(`request ${request}: ${action} ${rule}${debug ? ' at DEBUG' : ''}`);
     if (fate !== null) print(fateText(fate) ?? (await waitText(target, id)));
   }
   if (isRefusal(fate?.outcome ?? '')) throw new ExitError(exitCodes.failed);

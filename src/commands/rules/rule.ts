@@ -1,6 +1,6 @@
 // linod rule N: shows, changes and runs one job rule.
 
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import type { SiteTasks } from '../../actors/site-tasks.js';
 import { JobsByRule, openTasks } from '../../actors/tables.js';
 import { suggestion, UsageError } from '../../base/errors.js';
@@ -11,7 +11,7 @@ import { fieldValues } from '../../rules/field-values.js';
 import { findRule } from '../../rules/find-rule.js';
 import type { JobRule } from '../../rules/rule.js';
 import { isRuleField } from '../../rules/rule-fields.js';
-import { statusLine } from '../../scheduler/status.js';
+import { debugText, statusLine } from '../../scheduler/status.js';
 import { person, requireSite, type SiteFlags, siteCommand, withStore } from '../main.js';
 import { dueJson, dueLines } from '../views/due.js';
 import { type Column, leastTime, print, printJson, printTable, say, styled } from '../views/output.js';
@@ -22,9 +22,11 @@ import { type RunFlags, type RunTarget, runRule } from './rule-run.js';
 
 interface RuleFlags extends SiteFlags, RunFlags {
   readonly count?: string;
+  readonly runs?: string;
 }
 
-type OwnFlag = 'count' | 'wait' | 'args';
+const ownFlags = ['count', 'wait', 'args', 'debug', 'runs'] as const;
+type OwnFlag = (typeof ownFlags)[number];
 
 interface RuleTarget extends RunTarget, Pick<SiteTasks, 'rules' | 'history'> {
   readonly words: readonly string[];
@@ -47,7 +49,8 @@ const actions: Readonly<Record<string, RuleAction>> = {
     mostWords: Number.POSITIVE_INFINITY,
     run: (target) => change(target, ({ rules, id, words }) => rules.edit(id, parseChanges(words))),
   },
-  run: { flags: ['wait', 'args'], run: (target) => runRule('run', target) },
+  run: { flags: ['wait', 'args', 'debug'], run: (target) => runRule('run', target) },
+  debug: { flags: ['runs'], run: debugNext },
   stop: { run: (target) => runRule('stop', target) },
   cancel: { run: (target) => change(target, ({ rules, id }) => rules.cancel(id)) },
   resume: { run: (target) => change(target, ({ rules, id }) => rules.resume(id)) },
@@ -70,17 +73,20 @@ export function ruleCommand(): Command {
   return siteCommand(
     'rule',
     'show, change or run one job rule',
-    'Example:\n  $ linod rule checkdata\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait\n  $ linod rule checkdata run --args \'{"fix":false}\'',
+    'Example:\n  $ linod rule checkdata\n  $ linod rule 3 set every=2 everyUnit=hourly\n  $ linod rule 3 set when every 2 weeks on mon, fri at 10:00\n  $ linod rule 3 set "when=0 4 * * mon-fri" missingTime=skipped\n  $ linod rule 3 next --count 50\n  $ linod rule 3 undo\n  $ linod rule 3 run --wait\n  $ linod rule 3 run --debug\n  $ linod rule checkdata run --args \'{"fix":false}\'',
   )
     .addHelpText('after', fieldsHelp)
     .argument('<rule>', 'the number or the name of the rule')
-    .argument(
-      '[action]',
-      'show (default); next: its due times; set FIELD=VALUE… or set when WORDS…; run it now; stop its current run; cancel: ignore it from now on; resume; history: all its changes; undo [CHANGE]: restore it as before the last change, or before that one',
+    .addArgument(
+      actionArgument(
+        'show (default); next: its due times; set FIELD=VALUE… or set when WORDS…; run it now; debug: let its next run log at DEBUG; stop its current run; cancel: ignore it from now on; resume; history: all its changes; undo [CHANGE]: restore it as before the last change, or before that one',
+      ),
     )
     .argument('[words...]', 'with set: fields and their values, as listed below')
     .option('--count <n>', 'with next: how many times (default: 10)')
     .option('--args <json>', 'with run: the arguments of the run, as JSON')
+    .option('--debug', 'with run: log at DEBUG, and keep all lines with the job')
+    .option('--runs <n>', 'with debug: how many of the next runs; 0 takes it back (default: 1)')
     .option(
       '--wait',
       'with run: wait for the run and its further attempts; exit with 1 if the last one failed',
@@ -96,6 +102,13 @@ export function ruleCommand(): Command {
     });
 }
 
+/** Shells complete its choices. {@link parseAction} checks them, with its own errors. */
+function actionArgument(description: string): Argument {
+  const argument = new Argument('[action]', description);
+  argument.argChoices = Object.keys(actions);
+  return argument;
+}
+
 function parseAction(name: string, words: readonly string[], flags: RuleFlags): RuleAction {
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
   if (action === undefined) {
@@ -106,7 +119,7 @@ function parseAction(name: string, words: readonly string[], flags: RuleFlags): 
   const { mostWords = 0, flags: taken = [] } = action;
   if (words.length > mostWords)
     throw new UsageError(`${name} takes no further words, got: ${words.slice(mostWords).join(' ')}`);
-  for (const flag of ['count', 'wait', 'args'] as const) {
+  for (const flag of ownFlags) {
     if (flags[flag] === undefined || taken.includes(flag)) continue;
     const takers = Object.entries(actions).filter(([, other]) => other.flags?.includes(flag));
     throw new UsageError(
@@ -114,6 +127,14 @@ function parseAction(name: string, words: readonly string[], flags: RuleFlags): 
     );
   }
   return action;
+}
+
+async function debugNext(target: RuleTarget): Promise<void> {
+  const { rules, id, flags } = target;
+  const runs = flags.runs === undefined ? 1 : parseWholeNumber('--runs', flags.runs, 0);
+  const rule = await rules.debugNext(id, runs);
+  if (flags.json) await show(rule, target);
+  else print(debugText(rule) ?? 'its next runs log as usual');
 }
 
 async function showHistory({ rules, history, id, flags }: RuleTarget): Promise<void> {
@@ -143,6 +164,8 @@ async function show(rule: JobRule, { site, store, flags }: RuleTarget): Promise<
   }
   const running = jobs.find((job) => job.status === 'running');
   print(styled('bold', statusLine(rule, running, Date.now())));
+  const debugged = debugText(rule);
+  if (debugged !== null) print(styled('yellow', `  ${debugged}`));
   printFields(rule);
   printTable(
     jobColumns((instant) => rule.localTime(instant), Date.now()),
@@ -151,7 +174,16 @@ async function show(rule: JobRule, { site, store, flags }: RuleTarget): Promise<
 }
 
 /** Fields that the status line shows. */
-const unlisted = ['id', 'overridden', 'fields', 'cancelledAt', 'cancelledReason', 'removedAt', 'nextRunAt'];
+const unlisted = [
+  'id',
+  'overridden',
+  'fields',
+  'cancelledAt',
+  'cancelledReason',
+  'removedAt',
+  'nextRunAt',
+  'debugRuns',
+];
 
 /** Prints the effective values, with the suggestion of the procedure where a person overrode it. */
 function printFields(rule: JobRule): void {

@@ -41,6 +41,7 @@ export function ruleJson(rule: JobRule): Record<string, unknown> {
     cancelledReason: rule.cancelledReason,
     removedAt: rule.removedAt,
     nextRunAt: rule.nextDueAt,
+    debugRuns: rule.debugRuns,
   };
 }
 

@@ -5,6 +5,7 @@ import { LinodError } from '../../base/errors.js';
 import { passedBetween } from '../../rules/ledger-entry.js';
 import type { Reason } from '../../rules/reasons.js';
 import type { JobRule } from '../../rules/rule.js';
+import { debugText } from '../../scheduler/status.js';
 import { type Blocker, blockersOf, type Situation } from './blockers.js';
 import { type TimeWriter, timesText } from './sentences.js';
 
@@ -22,6 +23,8 @@ export interface Outlook {
   readonly overdue: string | null;
   /** Requests and further attempts that wait, as sentences. */
   readonly waiting: readonly string[];
+  /** Whether the next runs log at DEBUG, as a sentence; null when they do not. */
+  readonly debugged: string | null;
   /** The next due times, with skipped and moved ones, in chronological order. */
   readonly next: readonly UpcomingTime[];
 }
@@ -33,6 +36,7 @@ export async function outlookOf(situation: Situation, maxTimes: number): Promise
     blockers: await blockersOf(situation),
     overdue: overdueText(rule, now, time),
     waiting: await waitingOf(situation),
+    debugged: debugText(rule),
     next: upcomingTimes(rule, now, maxTimes),
   };
 }
@@ -62,7 +66,7 @@ function madeUpFor({ policies }: JobRule, times: number): string {
 async function waitingOf({ db, rule, time, now }: Situation): Promise<string[]> {
   const rows = await db
     .selectFrom('job_requests')
-    .select(['id', 'requested_by', 'requested_at', 'run_at', 'attempt', 'of_job'])
+    .select(['id', 'requested_by', 'requested_at', 'run_at', 'attempt', 'of_job', 'debug'])
     .where('rule_id', '=', rule.id)
     .where('action', '=', 'run')
     .where('handled_at', 'is', null)
@@ -74,7 +78,8 @@ async function waitingOf({ db, rule, time, now }: Situation): Promise<string[]> 
       row.of_job !== null && row.attempt > 1
         ? `attempt ${row.attempt}, after ${row.requested_by},`
         : `request ${row.id} of ${row.requested_by}, made at ${time(new Date(row.requested_at))},`;
-    return row.run_at > now ? `${what} waits until ${time(new Date(row.run_at))}` : `${what} waits`;
+    const until = row.run_at > now ? ` until ${time(new Date(row.run_at))}` : '';
+    return `${what} waits${until}${row.debug === 1 ? '; its run logs at DEBUG' : ''}`;
   });
 }
 

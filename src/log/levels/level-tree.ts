@@ -110,6 +110,14 @@ export function atMost(source: LevelSource, level: LevelName): LevelSource {
   };
 }
 
+/** Logs everything, whatever any level says. */
+export const everything: LevelSource = {
+  version: 0,
+  isSettled: true,
+  threshold: () => levelnos.DEBUG,
+  touch: () => undefined,
+};
+
 function above(name: string): string {
   const dot = name.lastIndexOf('.');
   return dot > 0 ? name.slice(0, dot) : rootName;

@@ -1,6 +1,7 @@
 // Carries log records over a channel layer.
 
 import { type ChannelLayer, InvalidMessageError, LayerClosedError } from '../../../channels/index.js';
+import { untraced } from '../../../channels/tracing/peer.js';
 import type { Clock } from '../../base/clock.js';
 import { BadMessageError } from '../../base/parse-message.js';
 import type { LevelOverride } from '../levels/overrides.js';
@@ -81,11 +82,12 @@ export class LayerTransport implements LogTransport {
     const addressed = { ...message, reply_channel: replyChannel };
     const signal = AbortSignal.timeout(sendMs);
     try {
-      await layer.send(channel, this.#asText ? asTextMessage(addressed) : addressed, { signal });
+      const sent = this.#asText ? asTextMessage(addressed) : addressed;
+      await untraced(() => layer.send(channel, sent, { signal }));
     } catch (error) {
       if (!(error instanceof InvalidMessageError) || this.#asText) throw error;
       this.#asText = true;
-      await layer.send(channel, asTextMessage(addressed), { signal });
+      await untraced(() => layer.send(channel, asTextMessage(addressed), { signal }));
     }
   }
 

@@ -1,6 +1,7 @@
 // The logger coroutine: receives the messages of the log's channel, passes them to the writer, and replies.
 
 import type { ChannelLayer } from '../../../channels/index.js';
+import { untraced } from '../../../channels/tracing/peer.js';
 import { LevelTree } from '../levels/level-tree.js';
 import type { LevelOverride, LogLevelsMessage } from '../levels/overrides.js';
 import { type LogAnswer, type LogRecords, type LogRequest, sendersGroup } from '../messages.js';
@@ -113,7 +114,7 @@ export class LoggerCoroutine {
     if (this.#sentLevelsAt.size >= maxRemembered) this.#sentLevelsAt.clear();
     this.#sentLevelsAt.set(key, latest);
     const message: LogLevelsMessage = { type: 'log.levels', levels: [...levels] };
-    this.#options.layer.send(channel, message).catch(() => undefined);
+    untraced(() => this.#options.layer.send(channel, message)).catch(() => undefined);
   }
 
   #newWriter(): LogWriter {
@@ -160,7 +161,7 @@ export class LoggerCoroutine {
   #replyTo(channel: string): Reply {
     return (answer: LogAnswer) => {
       // The sender is gone, or the layer is lost. A sender that still needs the answer repeats its batch.
-      this.#options.layer.send(channel, answer).catch(() => undefined);
+      untraced(() => this.#options.layer.send(channel, answer)).catch(() => undefined);
     };
   }
 

@@ -36,6 +36,10 @@ const toRun = v.variant('linod', [
     checkpoint: v.unknown(),
     /** From this level on the job keeps what is logged, whatever the site's levels say. */
     level,
+    /** Whether it logs at DEBUG, whatever any level says. */
+    debug: v.boolean(),
+    /** Its span, by the keys of W3C Trace Context; null without traces. */
+    trace: v.nullable(v.object({ traceparent: v.optional(text), tracestate: v.optional(text) })),
     /** The site's levels by logger names, as the worker knows them by now. */
     levels: v.record(v.string(), level),
   }),

@@ -142,7 +142,7 @@ class RemoteRun implements HostListener {
   }
 
   #begin(): void {
-    const { job, user, log } = this.#run;
+    const { job, user, log, trace } = this.#run;
     this.#host.post({
       linod: 'run',
       jobId: job.id,
@@ -153,6 +153,7 @@ class RemoteRun implements HostListener {
       skewMs: Date.now() - this.#context.clock.now(),
       args: job.args,
       checkpoint: job.checkpoint,
+      trace,
       ...log.wanted,
     });
   }

@@ -2,10 +2,11 @@
 // says.
 
 import type { Kysely } from 'kysely';
+import { withTrace } from '../../../channels/tracing/peer.js';
 import { systemClock } from '../../base/clock.js';
 import { LinodError } from '../../base/errors.js';
 import { stringifyFields } from '../../log/fields.js';
-import { atMost, type LevelTree } from '../../log/levels/level-tree.js';
+import { atMost, everything, type LevelTree } from '../../log/levels/level-tree.js';
 import { SiteLevels } from '../../log/levels/site-levels.js';
 import { Logger } from '../../log/logger.js';
 import { senderLabel } from '../../log/names.js';
@@ -124,7 +125,8 @@ export class RunServer {
       if (this.#port.kind === 'process') process.env[runVariable] = markOf(workerId, jobId);
       const log = this.#log(name, levels.tree, order);
       const job = { id: jobId, procedure: name, dueAt, attempt, args: procedure.parseArgs(args), checkpoint };
-      await procedure.run(new RunRequest({ site, job, user, log, connection, writes, stop, clock }));
+      const ar = new RunRequest({ site, job, user, log, connection, writes, stop, clock });
+      await withTrace(order.trace, () => procedure.run(ar));
       return null;
     } catch (error) {
       return { text: describeThrown(error), headline: headline(error) };
@@ -148,7 +150,7 @@ export class RunServer {
         }),
     };
     tree.configure(order.levels);
-    const levels = atMost(tree, order.level);
+    const levels = order.debug ? everything : atMost(tree, order.level);
     return {
       logger: new Logger({ sink, name: `procedures.${procedure}`, levels }),
       progress: (progress) => this.#port.post({ linod: 'progress', ...progress }),

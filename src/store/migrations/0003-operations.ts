@@ -4,8 +4,8 @@ import { sql } from 'kysely';
 import { dialectOf } from '../dialect.js';
 import type { Migration } from '../migrate.js';
 import {
+  operationsColumns,
   operationsIndexes,
-  operationsJobRules,
   operationsRuleColumns,
   operationsTables,
   ruleColumns,
@@ -17,9 +17,11 @@ export const operations: Migration = {
   name: '0003-operations',
   async up(db) {
     const isPostgres = dialectOf(db) === 'postgres';
-    for (const [name, type] of Object.entries(operationsJobRules)) {
-      const words = isPostgres ? type.replace('integer', 'bigint') : type;
-      await sql.raw(`alter table job_rules add column ${name} ${words}`).execute(db);
+    for (const [table, columns] of Object.entries(operationsColumns)) {
+      for (const [name, type] of Object.entries<string>(columns)) {
+        const words = isPostgres ? type.replace('integer', 'bigint') : type;
+        await sql.raw(`alter table ${table} add column ${name} ${words}`).execute(db);
+      }
     }
     await recordChangesOf(db, Object.keys({ ...ruleColumns, ...operationsRuleColumns }));
     await createTables(db, operationsTables, operationsIndexes);

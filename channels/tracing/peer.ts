@@ -1,0 +1,168 @@
+// OpenTelemetry's API, an optional peer. Without it, all of this does nothing.
+
+import { createRequire } from 'node:module';
+import type { Attributes, Context, Link, Span, SpanKind, Tracer } from '@opentelemetry/api';
+
+type Api = typeof import('@opentelemetry/api');
+
+/** The keys of W3C Trace Context, as messages and headers carry them. */
+export interface TraceKeys {
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
+}
+
+export interface SpanFacts {
+  readonly name: string;
+  readonly kind: keyof typeof SpanKind;
+  readonly attributes: Attributes;
+  /** The span that it belongs below; null for none, undefined for the active one. */
+  readonly parent?: TraceKeys | null;
+  /** Another span that has to do with it. */
+  readonly link?: TraceKeys | undefined;
+}
+
+const api = loadPeer();
+const tracer: Tracer | undefined = api?.trace.getTracer('linod');
+const untracedKey = api?.createContextKey('linod: untraced');
+
+/** Whether the peer is installed. An application need not have registered an SDK with it. */
+export const isTracing = api !== undefined;
+
+function loadPeer(): Api | undefined {
+  try {
+    return createRequire(import.meta.url)('@opentelemetry/api') as Api;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A span that has begun. */
+export class OpenSpan {
+  readonly #api: Api;
+  readonly #span: Span;
+  readonly #context: Context;
+  readonly keys: TraceKeys;
+
+  constructor(peer: Api, span: Span, context: Context) {
+    this.#api = peer;
+    this.#span = span;
+    this.#context = peer.trace.setSpan(context, span);
+    this.keys = keysOf(peer, this.#context);
+  }
+
+  /** Calls `work` with this span as the active one. */
+  run<T>(work: () => T): T {
+    return this.#api.context.with(this.#context, work);
+  }
+
+  set(attributes: Attributes): void {
+    this.#span.setAttributes(attributes);
+  }
+
+  /** @param errorType the kind of failure in a word; undefined after success */
+  end(errorType?: string, error?: unknown): void {
+    if (errorType !== undefined) {
+      this.#span.setAttribute('error.type', errorType);
+      this.#span.setStatus({ code: this.#api.SpanStatusCode.ERROR });
+    }
+    if (error instanceof Error) this.#span.recordException(error);
+    this.#span.end();
+  }
+}
+
+/** @returns undefined without the peer, without an SDK, and within {@link untraced} */
+export function startSpan({ name, kind, attributes, parent, link }: SpanFacts): OpenSpan | undefined {
+  if (api === undefined || tracer === undefined || untracedKey === undefined) return undefined;
+  const active = api.context.active();
+  if (active.getValue(untracedKey) === true) return undefined;
+  const above = parent === undefined ? active : contextOf(api, parent);
+  const linked = link === undefined ? undefined : api.trace.getSpanContext(contextOf(api, link));
+  const links: Link[] = linked === undefined ? [] : [{ context: linked }];
+  const span = tracer.startSpan(name, { kind: api.SpanKind[kind], attributes, links }, above);
+  return api.isSpanContextValid(span.spanContext()) ? new OpenSpan(api, span, above) : undefined;
+}
+
+/** Does some work in a span, which ends when the work does. */
+export async function inSpan<T>(
+  span: OpenSpan | undefined,
+  work: () => Promise<T>,
+  isError: (error: unknown) => boolean = () => true,
+): Promise<T> {
+  if (span === undefined) return await work();
+  try {
+    const result = await span.run(work);
+    span.end();
+    return result;
+  } catch (error) {
+    if (isError(error)) span.end(errorTypeOf(error), error);
+    else span.end();
+    throw error;
+  }
+}
+
+function errorTypeOf(error: unknown): string {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  if (typeof code === 'string') return code;
+  return error instanceof Error ? error.name : '_OTHER';
+}
+
+/** Calls `work` so that no span of linod begins in it: for messages that would trace the log itself. */
+export function untraced<T>(work: () => T): T {
+  if (api === undefined || untracedKey === undefined) return work();
+  return api.context.with(api.ROOT_CONTEXT.setValue(untracedKey, true), work);
+}
+
+/** Calls `work` outside of any trace: for what goes on longer than the call that began it. */
+export function detached<T>(work: () => T): T {
+  return api === undefined ? work() : api.context.with(api.ROOT_CONTEXT, work);
+}
+
+/** Calls `work` as a part of the trace that the keys name. */
+export function withTrace<T>(keys: TraceKeys | null | undefined, work: () => T): T {
+  return api === undefined || keys == null ? work() : api.context.with(contextOf(api, keys), work);
+}
+
+/** Whether a span is active. */
+export function hasActiveSpan(): boolean {
+  return api?.trace.getActiveSpan() !== undefined;
+}
+
+/** The trace of the active span; undefined when there is none. */
+export function activeTraceId(): string | undefined {
+  if (api === undefined) return undefined;
+  const active = api.trace.getActiveSpan()?.spanContext();
+  return active !== undefined && api.isSpanContextValid(active) ? active.traceId : undefined;
+}
+
+/** The active span as keys; null when there is none. */
+export function activeTrace(): TraceKeys | null {
+  if (api === undefined) return null;
+  const keys = keysOf(api, api.context.active());
+  return keys.traceparent === undefined ? null : keys;
+}
+
+/** Names the active span anew. */
+export function renameSpan(name: string, attributes: Attributes): void {
+  const span = api?.trace.getActiveSpan();
+  span?.updateName(name);
+  span?.setAttributes(attributes);
+}
+
+/** The keys among those of a message or of headers. */
+export function traceKeysOf(carrier: object): TraceKeys | null {
+  const traceparent: unknown = Reflect.get(carrier, 'traceparent');
+  const tracestate: unknown = Reflect.get(carrier, 'tracestate');
+  if (typeof traceparent !== 'string') return null;
+  return { traceparent, ...(typeof tracestate === 'string' && { tracestate }) };
+}
+
+/** Other keys of a propagator, such as `baggage`, may be the application's own. */
+function keysOf(peer: Api, context: Context): TraceKeys {
+  const carrier: Record<string, unknown> = {};
+  peer.propagation.inject(context, carrier);
+  return traceKeysOf(carrier) ?? {};
+}
+
+function contextOf(peer: Api, keys: TraceKeys | null): Context {
+  return keys === null ? peer.ROOT_CONTEXT : peer.propagation.extract(peer.ROOT_CONTEXT, keys);
+}
