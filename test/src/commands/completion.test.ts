@@ -78,8 +78,9 @@ for (const [shell, { script, ask }] of Object.entries(shells)) {
           [],
           words.join(' '),
         );
-        if (shell !== 'zsh' || not !== 'why') || not === 'sync')
-          t.notOk(found.includes(not), `$words.join(' '): $not`);
+        // That zsh filters by what is typed, the test leaves out.
+        if (shell !== 'zsh' || not !== 'why')
+          t.notOk(found.includes(not), `${words.join(' ')}: ${not}`);
       }
     },
   );
