@@ -29,7 +29,8 @@ export interface RunTarget {
 export async function runRule(action: 'run' | 'stop', target: RunTarget): Promise<void> {
   const { site, store, id, flags } = target;
   const debug = flags.debug === true;
-  const options = flags.args === undefined ? { debug } : { debug, args: parseExactJson('--args', flags.args) };
+  const options =
+    flags.args === undefined ? { debug } : { debug, args: parseExactJson('--args', flags.args) };
   const user = person();
   const context = { site, store, user };
   const requested = await (action === 'run'

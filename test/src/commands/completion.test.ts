@@ -79,8 +79,7 @@ for (const [shell, { script, ask }] of Object.entries(shells)) {
           words.join(' '),
         );
         // That zsh filters by what is typed, the test leaves out.
-        if (shell !== 'zsh' || not !== 'why')
-          t.notOk(found.includes(not), `${words.join(' ')}: ${not}`);
+        if (shell !== 'zsh' || not !== 'why') t.notOk(found.includes(not), `${words.join(' ')}: ${not}`);
       }
     },
   );
