@@ -169,7 +169,7 @@ export abstract class Consumer<M extends Message = Message> {
   }
 
   #isUntraced({ type }: Message): boolean {
-    if (!isTracing) return true;
+    if (!isTracing()) return true;
     return isConsumerClass(this.constructor) && this.constructor.untraced.includes(type);
   }
 

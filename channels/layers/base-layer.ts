@@ -121,7 +121,7 @@ export abstract class BaseLayer<B> implements ChannelLayer {
   protected abstract end(): Promise<void>;
 
   send<M extends Message>(channel: string, message: M, { signal }: WaitOptions = {}): Promise<void> {
-    if (!isTracing) return this.#send(channel, message, signal);
+    if (!isTracing()) return this.#send(channel, message, signal);
     return sendInSpan(channel, 1, (keys) => this.#send(channel, message, signal, keys));
   }
 
@@ -130,7 +130,7 @@ export abstract class BaseLayer<B> implements ChannelLayer {
     messages: readonly M[],
     { signal }: WaitOptions = {},
   ): Promise<SendOutcome[]> {
-    if (!isTracing) return this.#sendMany(channel, messages, signal);
+    if (!isTracing()) return this.#sendMany(channel, messages, signal);
     return sendInSpan(channel, messages.length, (keys) => this.#sendMany(channel, messages, signal, keys));
   }
 
@@ -207,7 +207,7 @@ export abstract class BaseLayer<B> implements ChannelLayer {
   async groupSend<M extends Message>(group: string, message: M): Promise<void> {
     checkGroupName(group);
     this.refuseWhenClosed();
-    if (isTracing) {
+    if (isTracing()) {
       await sendInSpan(group, 1, (keys) => this.putToGroup(group, marked(checkMessage(message), keys)));
     } else await this.putToGroup(group, checkMessage(message));
     this.rules.onSend?.(null, 1, 0);

@@ -32,6 +32,7 @@ export async function sendInSpan<T>(
   count: number,
   send: (keys: TraceKeys | undefined) => Promise<T>,
 ): Promise<T> {
+  if (!isTracing()) return await send(undefined);
   // The send itself refuses a name that is no text.
   const { name, attributes } = destinationOf(String(destination));
   const span = startSpan({
@@ -63,7 +64,7 @@ export function handleInSpan(
   message: Message,
   handle: () => Promise<void>,
 ): Promise<void> {
-  if (!isTracing) return handle();
+  if (!isTracing()) return handle();
   return inSpan(
     processSpan(scope, channelName, message),
     handle,

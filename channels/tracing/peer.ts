@@ -1,7 +1,16 @@
 // OpenTelemetry's API, an optional peer. Without it, all of this does nothing.
 
 import { createRequire } from 'node:module';
-import type { Attributes, Context, Link, Span, SpanKind, Tracer } from '@opentelemetry/api';
+import type {
+  Attributes,
+  Context,
+  Link,
+  ProxyTracerProvider,
+  Span,
+  SpanKind,
+  Tracer,
+  TracerProvider,
+} from '@opentelemetry/api';
 
 type Api = typeof import('@opentelemetry/api');
 
@@ -22,11 +31,25 @@ export interface SpanFacts {
 }
 
 const api = loadPeer();
-const tracer: Tracer | undefined = api?.trace.getTracer('linod');
+let tracer: Tracer | undefined;
 const untracedKey = api?.createContextKey('linod: untraced');
 
-/** Whether the peer is installed. An application need not have registered an SDK with it. */
-export const isTracing = api !== undefined;
+/** Whether the application has registered an SDK with the peer. Without one, spans would cost time for nothing. */
+export function isTracing(): boolean {
+  return registeredTracer() !== undefined;
+}
+
+function registeredTracer(): Tracer | undefined {
+  if (tracer !== undefined || api === undefined) return tracer;
+  const provider = api.trace.getTracerProvider();
+  tracer = isProxy(provider) ? provider.getDelegateTracer('linod') : provider.getTracer('linod');
+  return tracer;
+}
+
+/** The API's own provider, which only an SDK gives tracers. */
+function isProxy(provider: TracerProvider): provider is ProxyTracerProvider {
+  return 'getDelegateTracer' in provider;
+}
 
 function loadPeer(): Api | undefined {
   try {
@@ -72,6 +95,7 @@ export class OpenSpan {
 
 /** @returns undefined without the peer, without an SDK, and within {@link untraced} */
 export function startSpan({ name, kind, attributes, parent, link }: SpanFacts): OpenSpan | undefined {
+  const tracer = registeredTracer();
   if (api === undefined || tracer === undefined || untracedKey === undefined) return undefined;
   const active = api.context.active();
   if (active.getValue(untracedKey) === true) return undefined;
@@ -129,7 +153,7 @@ export function hasActiveSpan(): boolean {
 
 /** The trace of the active span; undefined when there is none. */
 export function activeTraceId(): string | undefined {
-  if (api === undefined) return undefined;
+  if (api === undefined || !isTracing()) return undefined;
   const active = api.trace.getActiveSpan()?.spanContext();
   return active !== undefined && api.isSpanContextValid(active) ? active.traceId : undefined;
 }

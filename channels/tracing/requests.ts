@@ -10,7 +10,7 @@ const knownMethods = /^(?:CONNECT|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT|QUERY|T
 
 /** @returns undefined also where an instrumentation of `node:http` has begun one already */
 export function requestSpan(scope: HttpScope): OpenSpan | undefined {
-  if (!isTracing || hasActiveSpan()) return undefined;
+  if (!isTracing() || hasActiveSpan()) return undefined;
   const headers: Partial<Record<string, string>> = Object.fromEntries(scope.headers);
   const [, host, port] = /^(.+?)(?::(\d+))?$/.exec(headers.host ?? '') ?? [];
   return startSpan({
@@ -38,7 +38,7 @@ export function endRequestSpan(span: OpenSpan | undefined, status: number): void
 
 /** Names the span of a request after its route. */
 export function nameRoute(scope: Scope, route: string): void {
-  if (!isTracing || scope.type !== 'http') return;
+  if (!isTracing() || scope.type !== 'http') return;
   renameSpan(`${methodOf(scope as HttpScope)} ${route}`, { 'http.route': route });
 }
 

@@ -1,6 +1,6 @@
 // What a program logs with.
 
-import { activeTraceId, isTracing } from '../../channels/tracing/peer.js';
+import { activeTraceId } from '../../channels/tracing/peer.js';
 import { type LevelName, type LogLevel, LogLevels, parseLevel } from '../base/log-levels.js';
 import { describeError } from './errors.js';
 import type { Fields } from './fields.js';
@@ -194,7 +194,7 @@ export class Logger {
 
   #log(level: LevelName, message: unknown, detail: unknown, at?: number, trace?: string): void {
     const { sink, levels } = this.#kin;
-    const traceId = isTracing ? activeTraceId() : undefined;
+    const traceId = activeTraceId();
     if (levels.isSettled || sink.defer === undefined) {
       this.#write(level, message, detail, at, trace, traceId);
       return;
