@@ -85,8 +85,9 @@ t.test('the overview leads to what failed, and shows what runs', async (t) => {
   t.same(await allAccessFaults(page), []);
   await page
     .getByRole('list', { name: 'Problems' })
-    .getByRole('link', { name: /broken/ })
+    .getByRole('link', { name: /broken, is paused/ })
     .click();
+  await page.getByRole('definition').getByRole('link', { name: 'failed' }).click();
   await page.getByRole('region', { name: 'Message' }).waitFor();
 });
 

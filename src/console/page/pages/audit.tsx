@@ -34,7 +34,7 @@ export function AuditPage() {
 }
 
 const columns: ReadonlyArray<Column<AuditRow>> = [
-  { name: 'at', title: 'Time', width: '11rem', cell: ({ at }) => <Time at={at} withDate /> },
+  { name: 'at', title: 'Time', width: '13rem', cell: ({ at }) => <Time at={at} withDate /> },
   {
     name: 'user',
     title: 'User',

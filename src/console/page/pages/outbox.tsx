@@ -13,7 +13,7 @@ import { Loaded, Page } from '../parts/page.js';
 import { Status } from '../parts/status.js';
 import { type Column, Table } from '../parts/table.js';
 import { Code } from '../parts/text.js';
-import { Ago, Time } from '../parts/time.js';
+import { Ago, now, Time } from '../parts/time.js';
 import { useResource } from '../resource.js';
 import { pickQuery, queryValue, setQuery } from '../router.js';
 
@@ -86,7 +86,7 @@ const columns: ReadonlyArray<Column<OutboxRow>> = [
     width: '6rem',
     cell: ({ attempts }) => attempts,
   },
-  { name: 'next', title: 'Next', isWide: true, width: '6rem', cell: ({ nextAt }) => <Ago at={nextAt} /> },
+  { name: 'next', title: 'Next', isWide: true, width: '6rem', cell: ({ nextAt }) => <Due at={nextAt} /> },
   {
     name: 'error',
     title: 'Answer',
@@ -95,6 +95,11 @@ const columns: ReadonlyArray<Column<OutboxRow>> = [
   },
   { name: 'actions', title: 'Actions', width: '6rem', cell: (row) => <Retry row={row} /> },
 ];
+
+/** A due time that has passed is not over: the next run of the sender takes it. */
+function Due({ at }: { readonly at: string | null }) {
+  return at !== null && Date.parse(at) <= now.value ? <>due</> : <Ago at={at} />;
+}
 
 function Retry({ row: { kind, id, to, state } }: { readonly row: OutboxRow }) {
   if (state !== 'failed' && state !== 'deferred') return null;

@@ -64,7 +64,7 @@ const columns: ReadonlyArray<Column<RuleSummary>> = [
   {
     name: 'name',
     title: 'Name',
-    width: '14rem',
+    width: '17rem',
     isSortable: true,
     cell: ({ id, name, procedure }) => (
       <Link to={`/rules/${id}`} title={`rule ${id}, procedure ${procedure}`}>
@@ -82,7 +82,7 @@ const columns: ReadonlyArray<Column<RuleSummary>> = [
   {
     name: 'next',
     title: 'Next',
-    width: '7rem',
+    width: '6rem',
     isSortable: true,
     cell: ({ nextAt, state }) => (state === 'paused' || state === 'removed' ? null : <Ago at={nextAt} />),
   },
@@ -104,7 +104,7 @@ const columns: ReadonlyArray<Column<RuleSummary>> = [
   {
     name: 'strip',
     title: 'Last 50 runs',
-    width: '13.5rem',
+    width: '10rem',
     isWide: true,
     cell: ({ strip }) => <RunStrip runs={strip} />,
   },

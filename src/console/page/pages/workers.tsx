@@ -39,8 +39,8 @@ function columnsFor(workers: Workers): ReadonlyArray<Column<WorkerView>> {
       name: 'worker',
       title: 'Worker',
       cell: ({ id, host, pid }) => (
-        <span title={id}>
-          {host}, process {pid}
+        <span title={`on ${host}, process ${pid}`} class="anywhere">
+          {id}
         </span>
       ),
     },

@@ -61,7 +61,8 @@ export function Time({ at, withDate = false }: TimeProps) {
 export function Ago({ at }: { readonly at: string | null }) {
   if (at === null) return null;
   const ms = Date.parse(at) - now.value;
-  const text = ms > 0 ? `in ${formatRough(ms)}` : ms > -1_000 ? 'now' : `${formatRough(-ms)} ago`;
+  // A clock that is a moment ahead makes nothing future.
+  const text = ms >= 1_000 ? `in ${formatRough(ms)}` : ms > -1_000 ? 'now' : `${formatRough(-ms)} ago`;
   return (
     <time dateTime={at} title={titleOf(at)}>
       {text}
