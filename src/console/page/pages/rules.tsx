@@ -62,35 +62,31 @@ export function RulesPage() {
 
 const columns: ReadonlyArray<Column<RuleSummary>> = [
   {
-    name: 'name',
     title: 'Name',
+    sort: 'name',
     width: '17rem',
-    isSortable: true,
     cell: ({ id, name, procedure }) => (
       <Link to={`/rules/${id}`} title={`rule ${id}, procedure ${procedure}`}>
         {name}
       </Link>
     ),
   },
-  { name: 'when', title: 'When', isWide: true, cell: ({ when }) => <span title={when}>{when}</span> },
+  { title: 'When', class: 'wide', cell: ({ when }) => <span title={when}>{when}</span> },
   {
-    name: 'state',
     title: 'State',
     width: '6.5rem',
     cell: ({ state, stateText }) => <Status state={state} title={stateText} />,
   },
   {
-    name: 'next',
     title: 'Next',
+    sort: 'next',
     width: '6rem',
-    isSortable: true,
     cell: ({ nextAt, state }) => (state === 'paused' || state === 'removed' ? null : <Ago at={nextAt} />),
   },
   {
-    name: 'last',
     title: 'Last',
+    sort: 'last',
     width: '11.5rem',
-    isSortable: true,
     cell: ({ last }) =>
       last === null ? null : (
         <>
@@ -101,15 +97,8 @@ const columns: ReadonlyArray<Column<RuleSummary>> = [
         </>
       ),
   },
+  { title: 'Last 50 runs', class: 'wide', width: '10rem', cell: ({ strip }) => <RunStrip runs={strip} /> },
   {
-    name: 'strip',
-    title: 'Last 50 runs',
-    width: '10rem',
-    isWide: true,
-    cell: ({ strip }) => <RunStrip runs={strip} />,
-  },
-  {
-    name: 'actions',
     title: 'Actions',
     width: '11rem',
     cell: (rule) => (
