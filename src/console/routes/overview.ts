@@ -13,7 +13,7 @@ import type { Failure } from '../../runs/job-table.js';
 import type { OverviewView } from '../api.js';
 import type { ConsoleContext } from '../context.js';
 import { summariesOf } from '../job-summary.js';
-import type { Route, RouteRequest } from '../router.js';
+import { type Route, type RouteRequest, read } from '../router.js';
 
 type Problem = OverviewView['problems'][number];
 
@@ -21,9 +21,7 @@ type Problem = OverviewView['problems'][number];
 const maxShown = 20;
 const dayMs = 24 * 3_600_000;
 
-export const overviewRoutes: readonly Route[] = [
-  { method: 'GET', path: 'api/overview', role: 'viewer', handle: overview },
-];
+export const overviewRoutes: readonly Route[] = [read('api/overview', overview)];
 
 async function overview({ context, actor }: RouteRequest): Promise<OverviewView> {
   const { site, store, layer } = context;

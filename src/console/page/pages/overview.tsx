@@ -7,7 +7,7 @@ import { Loaded, Page } from '../parts/page.js';
 import { Progress } from '../parts/progress.js';
 import { Status } from '../parts/status.js';
 import { Table } from '../parts/table.js';
-import { Ago, Duration, Time } from '../parts/time.js';
+import { Ago, Duration, TimeAndAgo } from '../parts/time.js';
 import { useResource } from '../resource.js';
 
 export function OverviewPage() {
@@ -119,14 +119,7 @@ function Next({ next }: Pick<OverviewView, 'next'>) {
         empty="Nothing is due."
         columns={[
           { title: 'Rule', cell: ({ rule, name }) => <Link to={`/rules/${rule}`}>{name}</Link> },
-          { title: 'Due', cell: ({ at }) => (
-              <>
-                <Time at={at} />{' '}
-                <span class="quiet">
-                  (<Ago at={at} />)
-                </span>
-              </>
-            ) },
+          { title: 'Due', cell: ({ at }) => <TimeAndAgo at={at} /> },
         ]}
       />
     </section>

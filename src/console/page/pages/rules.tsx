@@ -19,7 +19,7 @@ import { RunStrip } from '../parts/strip.js';
 import { type Column, Table } from '../parts/table.js';
 import { Ago, Duration } from '../parts/time.js';
 import { pickQuery } from '../router.js';
-import { may } from '../session.js';
+import { mayChange } from '../session.js';
 import { PauseOrResume } from './rule-actions.js';
 
 const states: readonly RuleState[] = ['active', 'running', 'paused', 'never', 'removed'];
@@ -51,7 +51,7 @@ export function RulesPage() {
           onView={list.onView}
           total={list.total.value}
           columns={columns}
-          {...(may('operator') ? { selection } : {})}
+          {...(mayChange() ? { selection } : {})}
         />
       )}
       <ListFoot list={list} />

@@ -35,7 +35,7 @@ export function Timeline({ id, name, apartMs }: TimelineProps) {
   const home = () => move(null);
   return (
     <>
-      <div class="actions timeline-actions">
+      <div class="actions">
         <button type="button" aria-label="Zoom in" onClick={() => move(zoomed(period, 1 / 2))}>
           +
         </button>
