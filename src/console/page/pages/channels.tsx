@@ -75,11 +75,17 @@ const channelColumns: ReadonlyArray<Column<ChannelRow>> = [
   { title: 'Channel', cell: ({ channel }) => channel },
   { title: 'Depth', cell: (row) => <Depth row={row} /> },
   { title: 'Oldest', cell: ({ oldestAgeMs }) => (oldestAgeMs === null ? '' : formatDuration(oldestAgeMs)) },
-  { title: 'Change', cell: ({ rate }) =>
-      rate === null ? '' : `${rate > 0 ? '+' : ''}${formatNumber(Math.round(rate * 10) / 10)}/s` },
+  {
+    title: 'Change',
+    cell: ({ rate }) =>
+      rate === null ? '' : `${rate > 0 ? '+' : ''}${formatNumber(Math.round(rate * 10) / 10)}/s`,
+  },
   { title: 'On lease', cell: ({ onLease }) => formatNumber(onLease) },
   { title: 'Dropped', cell: ({ dropped }) => formatNumber(dropped) },
-  { title: 'Dead', cell: ({ dead }) => (dead === 0 ? '0' : <Status state="failed" text={formatNumber(dead)} />) },
+  {
+    title: 'Dead',
+    cell: ({ dead }) => (dead === 0 ? '0' : <Status state="failed" text={formatNumber(dead)} />),
+  },
   { title: 'Receivers', cell: ({ receivers }) => receiversText(receivers) },
   { title: 'Messages', cell: (row) => <Show row={row} /> },
 ];

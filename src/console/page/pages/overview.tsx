@@ -101,7 +101,10 @@ function Running({ running }: Pick<OverviewView, 'running'>) {
         columns={[
           { title: 'Rule', cell: ({ id, ruleName }) => <Link to={`/runs/${id}`}>{ruleName}</Link> },
           { title: 'For', cell: ({ startedAt }) => <Duration from={startedAt} to={null} /> },
-          { title: 'Progress', cell: ({ progress }) => progress !== null && <Progress progress={progress} /> },
+          {
+            title: 'Progress',
+            cell: ({ progress }) => progress !== null && <Progress progress={progress} />,
+          },
         ]}
       />
     </section>

@@ -29,12 +29,15 @@ export function RuleHistory({ id, name }: RuleHistoryProps) {
     { title: 'Who', cell: ({ by }) => by },
     { title: 'How', cell: ({ how }) => how },
     { title: 'What', cell: ({ text }) => <span class="anywhere">{text}</span> },
-    { title: 'Undo', cell: (row) =>
+    {
+      title: 'Undo',
+      cell: (row) =>
         row.canUndo && (
           <Action label={`Undo from change ${row.revision} on`} run={() => undo(row)}>
             Undo
           </Action>
-        ) },
+        ),
+    },
   ];
   return (
     <Loaded resource={history}>

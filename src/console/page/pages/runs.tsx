@@ -48,18 +48,29 @@ export function RunsPage() {
 
 const columns: ReadonlyArray<Column<JobSummary>> = [
   { title: 'Run', width: '6.5rem', cell: ({ id }) => <Link to={`/runs/${id}`}>{id}</Link> },
-  { title: 'Rule', width: '14rem', cell: ({ rule, ruleName }) => (
+  {
+    title: 'Rule',
+    width: '14rem',
+    cell: ({ rule, ruleName }) => (
       <Link to={`/rules/${rule}`} title={ruleName}>
         {ruleName}
       </Link>
-    ) },
+    ),
+  },
   { title: 'Status', width: '7rem', cell: ({ status }) => <Status state={status} /> },
   { title: 'Started', width: '11rem', cell: ({ startedAt }) => <Time at={startedAt} /> },
-  { title: 'Took', width: '6rem', cell: ({ startedAt, endedAt }) => <Duration from={startedAt} to={endedAt} /> },
-  { title: 'Message', cell: ({ status, progress, headline }) =>
+  {
+    title: 'Took',
+    width: '6rem',
+    cell: ({ startedAt, endedAt }) => <Duration from={startedAt} to={endedAt} />,
+  },
+  {
+    title: 'Message',
+    cell: ({ status, progress, headline }) =>
       status === 'running' && progress !== null ? (
         <Progress progress={progress} />
       ) : (
         <span title={headline}>{headline}</span>
-      ) },
+      ),
+  },
 ];

@@ -116,18 +116,23 @@ function Shown({ view, period, name, onMove, onHome }: ShownProps) {
 }
 
 const columns: ReadonlyArray<Column<TimelineItem>> = [
-  { title: 'Time and reason', 
+  {
+    title: 'Time and reason',
     // In one column, which is two lines on a phone.
-cell: ({ at, when, reason }) => (
+    cell: ({ at, when, reason }) => (
       <>
         {when ?? <Time at={new Date(at).toISOString()} withDate />} <Reason reason={reason} />
       </>
-    ) },
-  { title: 'What', cell: (item) => (
+    ),
+  },
+  {
+    title: 'What',
+    cell: (item) => (
       <span class="anywhere">
         {item.sentence} {item.job !== null && <RunLink item={item} />}
       </span>
-    ) },
+    ),
+  },
 ];
 
 function RunLink({ item: { job } }: { readonly item: TimelineItem }) {

@@ -35,18 +35,24 @@ export function WorkersPage() {
 
 function columnsFor(workers: Workers): ReadonlyArray<Column<WorkerView>> {
   return [
-    { title: 'Worker', cell: ({ id, host, pid }) => (
+    {
+      title: 'Worker',
+      cell: ({ id, host, pid }) => (
         <span title={`on ${host}, process ${pid}`} class="anywhere">
           {id}
         </span>
-      ) },
+      ),
+    },
     { title: 'State', cell: (worker) => <State worker={worker} /> },
     { title: 'Heartbeat', cell: ({ heartbeatAt }) => <Ago at={heartbeatAt} /> },
     { title: 'Started', cell: ({ startedAt }) => <Ago at={startedAt} /> },
     { title: 'Tasks', cell: ({ tasks }) => tasks },
     { title: 'Logger', cell: ({ logger }) => logger },
     { title: 'Memory', cell: ({ memoryBytes }) => (memoryBytes === null ? '' : formatBytes(memoryBytes)) },
-    { title: 'Loop lag', cell: ({ loopLagMs }) => (loopLagMs === null ? '' : `${formatNumber(Math.round(loopLagMs))} ms`) },
+    {
+      title: 'Loop lag',
+      cell: ({ loopLagMs }) => (loopLagMs === null ? '' : `${formatNumber(Math.round(loopLagMs))} ms`),
+    },
     { title: 'Version', cell: ({ version }) => version },
     { title: 'Actions', cell: (worker) => <Actions worker={worker} onDone={workers.reload} /> },
   ];
