@@ -74,6 +74,8 @@ export class ConsoleSite {
   /** A tab of a new browser profile. */
   async open(path = '', options: BrowserContextOptions = {}): Promise<Page> {
     const context = await this.#browser.newContext({ viewport: wide, ...options });
+    // No shorter than the patience of `eventually`.
+    context.setDefaultTimeout(120_000);
     const page = await context.newPage();
     page.on('pageerror', (error) => this.faults.push(String(error)));
     page.on('console', (message) => {
