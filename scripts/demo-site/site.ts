@@ -69,7 +69,7 @@ export class DemoSite {
 
   /** Does what the pages of an application do when a user allows notifications. */
   async subscribe(service: PushService, users: readonly string[]): Promise<void> {
-    await this.#withStore(async ({ db }) => {
+    await this.withStore(async ({ db }) => {
       // Subscriptions of an earlier demo in this directory, whose push service is gone.
       for (const { id } of await pushSubscriptions(db)) await removePushSubscription(db, id);
       for (const user of users) {
@@ -80,12 +80,12 @@ export class DemoSite {
 
   /** The number of the rule of a procedure. */
   async ruleOf(procedure: string): Promise<number> {
-    return await this.#withStore(async ({ db }) => await ruleNumber(db, procedure));
+    return await this.withStore(async ({ db }) => await ruleNumber(db, procedure));
   }
 
   /** Has the worker run the rules of these procedures, one after the other, until the signal. */
   async run(procedures: readonly string[], signal: AbortSignal): Promise<void> {
-    await this.#withStore(async (store, site) => {
+    await this.withStore(async (store, site) => {
       const context = { site, store, user: 'the demo' };
       for (const procedure of procedures) {
         if (signal.aborted) return;
@@ -95,7 +95,8 @@ export class DemoSite {
     });
   }
 
-  async #withStore<T>(use: (store: Store, site: Site) => Promise<T>): Promise<T> {
+  /** Uses the site and its database as a program of the application does. */
+  async withStore<T>(use: (store: Store, site: Site) => Promise<T>): Promise<T> {
     const site = await loadSite(this.directory, { environment: this.#settings });
     await site.loadProcedures();
     const store = await openStore(site);

@@ -53,23 +53,24 @@ export class Child {
     if (isFirst) for (const line of this.#lines) this.#print(line);
   }
 
-  /** Waits for a line. */
-  async printed(pattern: RegExp): Promise<void> {
+  /** Waits for a line. @returns it */
+  async printed(pattern: RegExp): Promise<string> {
     const ended = this.#end.then((code) => {
       throw new Error(
         `${this.#name} ended with ${code} before it printed ${pattern}:\n${this.#lines.join('\n')}`,
       );
     });
-    const found = new Promise<void>((resolve) => {
+    const found = new Promise<string>((resolve) => {
       const look = () => {
-        if (!this.#lines.some((line) => pattern.test(line))) return;
+        const line = this.#lines.find((each) => pattern.test(each));
+        if (line === undefined) return;
         this.#waiting.delete(look);
-        resolve();
+        resolve(line);
       };
       this.#waiting.add(look);
       look();
     });
-    await inTime(Promise.race([found, ended]), `${this.#name} to print ${pattern}`);
+    return await inTime(Promise.race([found, ended]), `${this.#name} to print ${pattern}`);
   }
 
   /** Resolves when it has ended, whenever that is, with the exit code; null after a signal. */

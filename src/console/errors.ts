@@ -3,7 +3,7 @@
 import { ChannelsError } from '../../channels/index.js';
 import { LinodError, misuseCodes } from '../base/errors.js';
 
-export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500;
+type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500;
 
 /** An answer with a status, for the page. */
 export class RefusedError extends LinodError {
@@ -33,7 +33,7 @@ export function badRequest(message: string): RefusedError {
 }
 
 /** An error as the page gets it. */
-export interface ErrorAnswer {
+interface ErrorAnswer {
   readonly status: ErrorStatus;
   readonly code: string;
   readonly message: string;

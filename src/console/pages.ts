@@ -39,7 +39,7 @@ const placeholder = `<!doctype html>
 `;
 
 /** One file, ready to be sent. */
-export interface PageFile {
+interface PageFile {
   readonly headers: HeaderList;
   readonly plain: Uint8Array;
   readonly gzip: Uint8Array;

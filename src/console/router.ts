@@ -1,8 +1,7 @@
-// The routes of the API: a method, a path, a role, and what answers. JSON comes in, JSON goes out.
+// The routes of the API: a method, a path, and what answers. JSON comes in, JSON goes out.
 
 import * as v from 'valibot';
 import type { ActorContext } from '../actors/tables.js';
-import type { Role } from './api.js';
 import type { ConsoleContext, Visitor } from './context.js';
 import { badRequest } from './errors.js';
 
@@ -29,26 +28,33 @@ export interface AuditNote {
   readonly undo?: { readonly rule: number; readonly revision: number } | null;
 }
 
-export interface ReadRoute {
+interface ReadRoute {
   readonly method: 'GET';
-  /** Without a slash in front: `api/jobs/:id`. */
   readonly path: string;
-  readonly role: Role;
-  handle(request: RouteRequest): Promise<unknown>;
+  readonly handle: (request: RouteRequest) => Promise<unknown>;
 }
 
-/** A change is written to the audit, also when it fails. */
+/** A change is for operators. It is written to the audit, also when it fails. */
 export interface ChangeRoute {
   readonly method: 'POST';
   readonly path: string;
-  readonly role: Role;
   /** Its name in the audit, for example `rule.set`. */
   readonly action: string;
   /** @param note says what the change is done to; call it before anything can fail */
-  handle(request: RouteRequest, note: (note: AuditNote) => void): Promise<unknown>;
+  readonly handle: (request: RouteRequest, note: (note: AuditNote) => void) => Promise<unknown>;
 }
 
 export type Route = ReadRoute | ChangeRoute;
+
+/** @param path without a slash in front: `api/jobs/:id` */
+export function read(path: string, handle: ReadRoute['handle']): Route {
+  return { method: 'GET', path, handle };
+}
+
+/** @param action its name in the audit, for example `rule.set` */
+export function change(path: string, action: string, handle: ChangeRoute['handle']): Route {
+  return { method: 'POST', path, action, handle };
+}
 
 /** A route may return this in place of JSON: a file to be saved. */
 export class Download {
@@ -62,7 +68,7 @@ export class Download {
   }
 }
 
-export interface FoundRoute {
+interface FoundRoute {
   readonly route: Route;
   readonly params: Readonly<Record<string, string>>;
 }

@@ -5,6 +5,7 @@ import { addAccount, removeAccount, setPassword, setRole } from '../../src/conso
 import { Brake } from '../../src/console/access/brake.js';
 import type { AuditRow, ErrorBody, Page, SessionView } from '../../src/console/api.js';
 import { allRoutes } from '../../src/console/routes/index.js';
+import { consoleTables, type Database, tables } from '../../src/store/schema.js';
 import { ConsoleServer } from '../support/console-server.js';
 
 async function audit(server: ConsoleServer): Promise<readonly AuditRow[]> {
@@ -12,18 +13,12 @@ async function audit(server: ConsoleServer): Promise<readonly AuditRow[]> {
   return answer.json<Page<AuditRow>>().rows;
 }
 
-/** Everything in the database but the sessions. */
+/** Everything in the database but links that nobody has used. */
 async function content({ store: { db } }: ConsoleServer): Promise<string> {
-  const rows = await Promise.all([
-    db.selectFrom('job_rules').selectAll().execute(),
-    db.selectFrom('job_requests').selectAll().execute(),
-    db.selectFrom('jobs').selectAll().execute(),
-    db.selectFrom('rule_changes').selectAll().execute(),
-    db.selectFrom('start_orders').selectAll().execute(),
-    db.selectFrom('console_users').selectAll().execute(),
-    db.selectFrom('console_audit').selectAll().where('action', '<>', 'sign-in').execute(),
-  ]);
-  return JSON.stringify(rows);
+  const names = [...Object.keys(tables), ...Object.keys(consoleTables)] as Array<keyof Database>;
+  const rows = await Promise.all(names.map((name) => db.selectFrom(name).selectAll().execute()));
+  const isLink = (row: object) => 'purpose' in row && row.purpose === 'link';
+  return JSON.stringify(rows.map((table) => table.filter((row) => !isLink(row))));
 }
 
 const pathOf = (path: string) => path.replace(/:\w+/g, '1');
@@ -45,23 +40,16 @@ t.test('nobody gets 401 from every route, and changes nothing', async (t) => {
 
 t.test('whoever lacks the role gets 403 from every change, and changes nothing', async (t) => {
   const server = await ConsoleServer.start(t);
+  const viewer = await server.signedIn('viewer');
   const before = await content(server);
-  const [viewer, operator] = [await server.signedIn('viewer'), await server.signedIn('operator')];
-  for (const { path, role } of changes) {
-    t.equal((await viewer.post(pathOf(path))).status, 403, `a viewer at ${path}`);
-    if (role === 'admin') t.equal((await operator.post(pathOf(path))).status, 403, `an operator at ${path}`);
-  }
-  t.notOk(
-    changes.some(({ role }) => role === 'viewer'),
-    'no change is for viewers',
-  );
+  for (const { path } of changes) t.match(await viewer.post(pathOf(path)), { status: 403 }, path);
   t.equal(await content(server), before);
 });
 
 t.test('what another site sends is refused, whoever is signed in', async (t) => {
   const server = await ConsoleServer.start(t);
-  const before = await content(server);
   const admin = await server.signedIn('admin');
+  const before = await content(server);
   for (const site of ['cross-site', 'same-site', 'anything']) {
     const headers = { 'sec-fetch-site': site };
     t.equal((await admin.get('api/session', headers)).status, 403, `reading, ${site}`);

@@ -40,25 +40,24 @@ t.test('channels show what waits, messages stay inert, and dead letters are put 
   });
   await layer.groupAdd('garden', 'orders');
 
-  const viewer = await site.signIn('viewer', 'channels');
+  const viewer = await site.tab('viewer', 'channels');
   const row = (name: string) => viewer.getByRole('row', { name: new RegExp(`^${name} `) });
   t.match(await row('orders').textContent(), /orders1 of 100/);
   t.match(await row('linod_test').textContent(), /1 waiting/, 'a worker listens on it');
   await row('orders').getByText('0/s').waitFor();
   t.same(await allAccessFaults(viewer), []);
-  await viewer.setViewportSize({ width: 1280, height: 800 });
   await row('orders').getByRole('button', { name: 'Peek' }).click();
   await viewer.getByRole('dialog').getByText(script).waitFor();
   t.equal(await viewer.evaluate('globalThis.ran'), undefined, 'no script ran');
   t.match(viewer.url(), /\?channel=orders$/);
-  t.same(await allAccessFaults(viewer), []);
+  t.same(await allAccessFaults(viewer, 'dialog'), []);
   await viewer.goto(`${site.url}channels?channel=broken&show=dead`);
   await viewer.getByRole('dialog').getByText(script).waitFor();
   t.equal(await viewer.getByRole('button', { name: /Redrive/ }).count(), 0, 'a viewer changes nothing');
   await viewer.goto(`${site.url}channels?tab=groups&text=garden`);
   await viewer.getByRole('row', { name: /garden orders/ }).waitFor();
 
-  const operator = await site.signIn('operator', 'channels?channel=broken&show=dead');
+  const operator = await site.tab('operator', 'channels?channel=broken&show=dead');
   await operator.getByRole('button', { name: 'Redrive all' }).click();
   await operator.getByRole('dialog', { name: 'Redrive' }).getByRole('button', { name: 'Redrive' }).click();
   await operator.getByText('1 message put back on broken.').waitFor();
@@ -69,12 +68,12 @@ t.test('WebSockets of all servers are listed and closed, and a silent server is 
   const server = site.site.start('linod', 'serve', '--http', '127.0.0.1:0');
   const [, port] = /127\.0\.0\.1:(\d+)/.exec(await server.printed(/serving site/)) ?? [];
   const socket = await SocketClient.open(t, `ws://127.0.0.1:${port}/room`);
-  const viewer = await site.signIn('viewer', 'sockets?text=room');
+  const viewer = await site.tab('viewer', 'sockets?text=room');
   await viewer.getByRole('row', { name: /\/room/ }).waitFor();
   t.same(await allAccessFaults(viewer), []);
   t.equal(await viewer.getByRole('button', { name: /^Close/ }).count(), 0);
 
-  const operator = await site.signIn('operator', 'sockets');
+  const operator = await site.tab('operator', 'sockets');
   await operator.getByRole('button', { name: /^Close/ }).click();
   await operator.getByRole('dialog').getByRole('button', { name: 'Close it' }).click();
   await eventually('it is closed', () => socket.closed?.code === 1001);

@@ -202,4 +202,18 @@ t.test('the overview names problems, and counts what ran today', async (t) => {
   const codes = problems.map(({ code }) => code);
   t.same(codes, ['not-started', 'log-not-written'], 'a success ends the problem');
   t.match(today, { failed: 1, done: 1 });
+
+  const reason = 'failed: Error: no stock (job 7)';
+  const cancelling = {
+    cancelled_at: now - 5 * 86_400_000,
+    cancelled_by: 'failure',
+    cancelled_reason: reason,
+  };
+  await db.updateTable('job_rules').set(cancelling).where('id', '=', 2).execute();
+  const paused = (await overview()).problems.filter(({ link }) => link === '/rules/2');
+  t.match(
+    paused,
+    [{ code: 'paused', text: /no stock/ }],
+    'a rule that a failure paused days ago is a problem',
+  );
 });

@@ -26,7 +26,6 @@ t.test('a worker is paused and resumed by a command and in the browser, and ends
     return /\d (K|M)iB/.test(text) && /\d ms/.test(text);
   });
   t.same(await allAccessFaults(page), []);
-  await page.setViewportSize({ width: 1280, height: 800 });
 
   await page.getByRole('button', { name: /^Pause/ }).click();
   await page.getByText(/starts no more jobs until it is resumed/).waitFor();

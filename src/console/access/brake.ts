@@ -10,7 +10,7 @@ interface Tries {
   forgetAt: number;
 }
 
-export interface BrakeOptions {
+interface BrakeOptions {
   /** How many failures cost nothing. */
   readonly free: number;
   readonly longestMs: number;

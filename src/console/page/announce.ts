@@ -1,8 +1,9 @@
 // What the user is told: a toast to see, in a live region for those who listen.
 
 import { signal } from '@preact/signals';
+import { messageOf } from './api.js';
 
-export interface Toast {
+interface Toast {
   readonly id: number;
   readonly text: string;
   readonly isError: boolean;
@@ -22,7 +23,7 @@ export function announce(text: string): void {
 
 /** Shows what went wrong until the user closes it. */
 export function announceError(error: unknown): void {
-  show(error instanceof Error ? error.message : String(error), true);
+  show(messageOf(error), true);
 }
 
 export function closeToast(id: number): void {

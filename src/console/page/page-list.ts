@@ -8,67 +8,33 @@ export interface PageEntry {
   readonly pattern: string;
   readonly name: string;
   /** Goes there after `g`. Pages without a key are not in the navigation. */
-  readonly key?: string;
-  readonly isShown?: () => boolean;
+  readonly key: string;
   readonly load: () => Promise<PageComponent>;
 }
 
 /** `id` is that of the path; empty without one. */
 export type PageComponent = ComponentType<{ readonly id: string }>;
 
+function page(pattern: string, name: string, key: string, load: PageEntry['load']): PageEntry {
+  return { pattern, name, key, load };
+}
+
 export const pages: readonly PageEntry[] = [
-  {
-    pattern: '/',
-    name: 'Overview',
-    key: 'o',
-    load: async () => (await import('./pages/overview.js')).OverviewPage,
-  },
-  {
-    pattern: '/rules',
-    name: 'Rules',
-    key: 'r',
-    load: async () => (await import('./pages/rules.js')).RulesPage,
-  },
-  { pattern: '/rules/:id', name: 'Rule', load: async () => (await import('./pages/rule.js')).RulePage },
-  { pattern: '/runs', name: 'Runs', key: 'u', load: async () => (await import('./pages/runs.js')).RunsPage },
-  { pattern: '/runs/:id', name: 'Run', load: async () => (await import('./pages/run.js')).RunPage },
-  { pattern: '/log', name: 'Log', key: 'l', load: async () => (await import('./pages/log.js')).LogPage },
-  {
-    pattern: '/channels',
-    name: 'Channels',
-    key: 'c',
-    load: async () => (await import('./pages/channels.js')).ChannelsPage,
-  },
-  {
-    pattern: '/sockets',
-    name: 'Sockets',
-    key: 's',
-    load: async () => (await import('./pages/sockets.js')).SocketsPage,
-  },
-  {
-    pattern: '/workers',
-    name: 'Workers',
-    key: 'w',
-    load: async () => (await import('./pages/workers.js')).WorkersPage,
-  },
-  {
-    pattern: '/outbox',
-    name: 'Mail and push',
-    key: 'm',
-    isShown: () => session.value?.hasOutbox ?? false,
-    load: async () => (await import('./pages/outbox.js')).OutboxPage,
-  },
-  {
-    pattern: '/audit',
-    name: 'Audit',
-    key: 'a',
-    load: async () => (await import('./pages/audit.js')).AuditPage,
-  },
+  page('/', 'Overview', 'o', async () => (await import('./pages/overview.js')).OverviewPage),
+  page('/rules', 'Rules', 'r', async () => (await import('./pages/rules.js')).RulesPage),
+  page('/rules/:id', 'Rule', '', async () => (await import('./pages/rule.js')).RulePage),
+  page('/runs', 'Runs', 'u', async () => (await import('./pages/runs.js')).RunsPage),
+  page('/runs/:id', 'Run', '', async () => (await import('./pages/run.js')).RunPage),
+  page('/log', 'Log', 'l', async () => (await import('./pages/log.js')).LogPage),
+  page('/channels', 'Channels', 'c', async () => (await import('./pages/channels.js')).ChannelsPage),
+  page('/sockets', 'Sockets', 's', async () => (await import('./pages/sockets.js')).SocketsPage),
+  page('/workers', 'Workers', 'w', async () => (await import('./pages/workers.js')).WorkersPage),
+  page('/outbox', 'Mail and push', 'm', async () => (await import('./pages/outbox.js')).OutboxPage),
+  page('/audit', 'Audit', 'a', async () => (await import('./pages/audit.js')).AuditPage),
 ];
 
-/** The pages of the navigation. */
-export function shownPages(): ReadonlyArray<PageEntry & { readonly key: string }> {
-  return pages.flatMap((page) =>
-    page.key === undefined || page.isShown?.() === false ? [] : [{ ...page, key: page.key }],
-  );
+/** The pages of the navigation. A site without the shipped procedures has no mails. */
+export function shownPages(): readonly PageEntry[] {
+  const hasOutbox = session.value?.hasOutbox ?? false;
+  return pages.filter(({ key, pattern }) => key !== '' && (hasOutbox || pattern !== '/outbox'));
 }

@@ -9,7 +9,7 @@ import { onChanged } from './stream.js';
 const firstRetryMs = 1_000;
 const lastRetryMs = 30_000;
 
-export interface RefresherOptions {
+interface RefresherOptions {
   readonly topics: readonly Topic[];
   /** `hasChanged`: whether the data may be another one than at the last load. */
   readonly load: (signal: AbortSignal, hasChanged: boolean) => Promise<void>;

@@ -1,17 +1,15 @@
 // Who changed what.
 
 import { readAudit } from '../audit.js';
-import { numberQuery, type Route } from '../router.js';
+import { numberQuery, type Route, read } from '../router.js';
 
 export const auditRoutes: readonly Route[] = [
-  {
-    method: 'GET',
-    path: 'api/audit',
-    role: 'viewer',
-    handle: async (request) =>
+  read(
+    'api/audit',
+    async (request) =>
       await readAudit(request.context, {
         after: request.query.has('after') ? numberQuery(request, 'after', { byDefault: 0 }) : undefined,
         limit: numberQuery(request, 'limit', { byDefault: 100, atMost: 500 }),
       }),
-  },
+  ),
 ];

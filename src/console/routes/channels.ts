@@ -9,7 +9,7 @@ import type { WorkerRow } from '../../store/schema.js';
 import type { ChannelView, GroupView, MessageView } from '../api.js';
 import type { ConsoleContext } from '../context.js';
 import { badRequest } from '../errors.js';
-import { bodyOf, type Route, type RouteRequest } from '../router.js';
+import { bodyOf, change, type Route, type RouteRequest, read } from '../router.js';
 
 /** More are not shown at once. */
 const maxMessages = 100;
@@ -17,66 +17,43 @@ const maxMessages = 100;
 const redriveBody = v.object({ channel: v.string(), ids: v.optional(v.array(v.string())) });
 
 export const channelsRoutes: readonly Route[] = [
-  {
-    method: 'GET',
-    path: 'api/channels',
-    role: 'viewer',
-    handle: async ({ context, actor }) => {
-      const [{ channels }, workers] = await Promise.all([kept(context).stats(), Workers.rows(actor)]);
-      return channelViews(channels, workers);
-    },
-  },
-  {
-    method: 'GET',
-    path: 'api/channels/peek',
-    role: 'viewer',
-    handle: async (request): Promise<MessageView[]> => {
-      const peeked = await kept(request.context).peek(channelOf(request), { max: maxMessages });
-      return peeked.map((message) => ({
-        id: null,
-        sentAt: isoOf(message.sentAt),
-        deliveries: message.deliveries,
-        bytes: message.bytes,
-        text: messageText(message),
-      }));
-    },
-  },
-  {
-    method: 'GET',
-    path: 'api/channels/dead',
-    role: 'viewer',
-    handle: async (request): Promise<MessageView[]> => {
-      const letters = await kept(request.context).deadLetters(channelOf(request), { max: maxMessages });
-      return letters.map(({ id, diedAt, deliveries, message }) => ({
-        id,
-        sentAt: isoOf(diedAt),
-        deliveries,
-        bytes: null,
-        text: messageText({ message, channels: [] }),
-      }));
-    },
-  },
-  {
-    method: 'POST',
-    path: 'api/channels/redrive',
-    role: 'operator',
-    action: 'channel.redrive',
-    handle: async (request, note) => {
-      const { channel, ids } = bodyOf(request, redriveBody);
-      note({ target: `channel ${channel}`, detail: ids === undefined ? 'all dead letters' : ids.join(', ') });
-      return { redriven: await kept(request.context).redrive(channel, ids) };
-    },
-  },
-  {
-    method: 'GET',
-    path: 'api/groups',
-    role: 'viewer',
-    handle: async ({ context }): Promise<GroupView[]> =>
+  read('api/channels', async ({ context, actor }) => {
+    const [{ channels }, workers] = await Promise.all([kept(context).stats(), Workers.rows(actor)]);
+    return channelViews(channels, workers);
+  }),
+  read('api/channels/peek', async (request): Promise<MessageView[]> => {
+    const peeked = await kept(request.context).peek(channelOf(request), { max: maxMessages });
+    return peeked.map((message) => ({
+      id: null,
+      sentAt: isoOf(message.sentAt),
+      deliveries: message.deliveries,
+      bytes: message.bytes,
+      text: messageText(message),
+    }));
+  }),
+  read('api/channels/dead', async (request): Promise<MessageView[]> => {
+    const letters = await kept(request.context).deadLetters(channelOf(request), { max: maxMessages });
+    return letters.map(({ id, diedAt, deliveries, message }) => ({
+      id,
+      sentAt: isoOf(diedAt),
+      deliveries,
+      bytes: null,
+      text: messageText({ message, channels: [] }),
+    }));
+  }),
+  change('api/channels/redrive', 'channel.redrive', async (request, note) => {
+    const { channel, ids } = bodyOf(request, redriveBody);
+    note({ target: `channel ${channel}`, detail: ids === undefined ? 'all dead letters' : ids.join(', ') });
+    return { redriven: await kept(request.context).redrive(channel, ids) };
+  }),
+  read(
+    'api/groups',
+    async ({ context }): Promise<GroupView[]> =>
       (await kept(context).groups()).map(({ group, members }) => ({
         group,
         members: members.map(({ channel, renewedAt }) => ({ channel, renewedAt: isoOf(renewedAt) })),
       })),
-  },
+  ),
 ];
 
 function kept({ layer, site }: ConsoleContext): ChannelLayer {

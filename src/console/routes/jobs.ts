@@ -19,42 +19,30 @@ import type { JobRow } from '../../store/schema.js';
 import type { JobLine, JobStory, JobSummary, JobView, Page, Requested, RequestView } from '../api.js';
 import { notFound } from '../errors.js';
 import { summariesOf, summaryOf } from '../job-summary.js';
-import { numberParam, numberQuery, type Route, type RouteRequest } from '../router.js';
+import { change, numberParam, numberQuery, type Route, type RouteRequest, read } from '../router.js';
 
 const maxLines = 1000;
 
 export const jobsRoutes: readonly Route[] = [
-  { method: 'GET', path: 'api/jobs', role: 'viewer', handle: list },
-  { method: 'GET', path: 'api/jobs/:id', role: 'viewer', handle: view },
-  { method: 'GET', path: 'api/jobs/:id/story', role: 'viewer', handle: story },
-  { method: 'GET', path: 'api/jobs/:id/lines', role: 'viewer', handle: lines },
-  { method: 'GET', path: 'api/requests/:id', role: 'viewer', handle: request },
-  {
-    method: 'POST',
-    path: 'api/jobs/:id/cancel',
-    role: 'operator',
-    action: 'job.cancel',
-    handle: async (request, note): Promise<Requested> => {
-      const { id, status } = await jobOf(request);
-      note({ target: `job ${id}` });
-      const asked = await CancelJob.request(request.actor, id);
-      if (asked === null) return { request: null, text: `Job ${id} had ended before: it is ${status}.` };
-      return { request: asked.request, text: `Request ${asked.request}: job ${id} is asked to end.` };
-    },
-  },
-  {
-    method: 'POST',
-    path: 'api/jobs/:id/again',
-    role: 'operator',
-    action: 'job.again',
-    handle: async (request, note): Promise<Requested> => {
-      const { id, rule_id, args } = await jobOf(request);
-      note({ target: `job ${id}`, detail: `rule ${rule_id}${args === null ? '' : ` with ${args}`}` });
-      const asked = await RunJob.again(request.actor, id);
-      const how = asked.isWorking ? 'a run is asked for' : 'no worker is running, so it waits for one';
-      return { request: asked.request, text: `Request ${asked.request}: ${how}.` };
-    },
-  },
+  read('api/jobs', list),
+  read('api/jobs/:id', view),
+  read('api/jobs/:id/story', story),
+  read('api/jobs/:id/lines', lines),
+  read('api/requests/:id', request),
+  change('api/jobs/:id/cancel', 'job.cancel', async (request, note): Promise<Requested> => {
+    const { id, status } = await jobOf(request);
+    note({ target: `job ${id}` });
+    const asked = await CancelJob.request(request.actor, id);
+    if (asked === null) return { request: null, text: `Job ${id} had ended before: it is ${status}.` };
+    return { request: asked.request, text: `Request ${asked.request}: job ${id} is asked to end.` };
+  }),
+  change('api/jobs/:id/again', 'job.again', async (request, note): Promise<Requested> => {
+    const { id, rule_id, args } = await jobOf(request);
+    note({ target: `job ${id}`, detail: `rule ${rule_id}${args === null ? '' : ` with ${args}`}` });
+    const asked = await RunJob.again(request.actor, id);
+    const how = asked.isWorking ? 'a run is asked for' : 'no worker is running, so it waits for one';
+    return { request: asked.request, text: `Request ${asked.request}: ${how}.` };
+  }),
 ];
 
 async function list(request: RouteRequest): Promise<Page<JobSummary>> {

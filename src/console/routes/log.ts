@@ -8,7 +8,7 @@ import type { ConsoleContext } from '../context.js';
 import { badRequest, notFound } from '../errors.js';
 import { logLine, textOf, wantedOf } from '../log-lines.js';
 import { LogSource } from '../log-source.js';
-import { Download, numberQuery, type Route, type RouteRequest } from '../router.js';
+import { Download, numberQuery, type Route, type RouteRequest, read } from '../router.js';
 import type { StreamSourceFactory } from '../stream.js';
 
 const checks = new WeakMap<ConsoleContext, Completeness>();
@@ -17,59 +17,39 @@ export const logSource: StreamSourceFactory = (context) =>
   new LogSource(context, async () => await checks.get(context)?.close());
 
 export const logRoutes: readonly Route[] = [
-  {
-    method: 'GET',
-    path: 'api/log',
-    role: 'viewer',
-    handle: async (request) => {
-      const { context, query } = request;
-      const options = optionsOf(request, numberQuery(request, 'limit', { byDefault: 200, atMost: 1000 }));
-      const after = positionOf(query, 'after');
-      const { logFile } = context.site;
-      const page =
-        after === undefined
-          ? await readBefore(logFile, positionOf(query, 'before'), options)
-          : await readAfter(logFile, after, options);
-      return logPage(page);
-    },
-  },
-  {
-    method: 'GET',
-    path: 'api/log/around',
-    role: 'viewer',
-    handle: async ({ context, query, signal, ...request }) => {
-      const position = positionOf(query, 'id');
-      if (position === undefined) throw badRequest('expected id to be the position of a line');
-      const count = numberQuery({ query, ...request }, 'lines', { byDefault: 50, atMost: 500 });
-      const { logFile, settings } = context.site;
-      const options = { timezone: settings.timezone, signal };
-      const [earlier, later] = await Promise.all([
-        readBefore(logFile, position, { ...options, count }),
-        readAfter(logFile, position, { ...options, count: count + 1 }),
-      ]);
-      const lines = [...(earlier?.records ?? []), ...(later?.records ?? [])];
-      return logPage(later && { ...later, records: lines, before: earlier?.before });
-    },
-  },
-  {
-    method: 'GET',
-    path: 'api/log/download',
-    role: 'viewer',
-    handle: async (request) => {
-      const { site } = request.context;
-      return new Download(`${site.name}.log`, texts(site.logFile, optionsOf(request, 0)));
-    },
-  },
-  {
-    method: 'GET',
-    path: 'api/log/senders',
-    role: 'viewer',
-    handle: async ({ context }) => {
-      const check = checks.get(context) ?? new Completeness(context);
-      checks.set(context, check);
-      return check.view();
-    },
-  },
+  read('api/log', async (request) => {
+    const { context, query } = request;
+    const options = optionsOf(request, numberQuery(request, 'limit', { byDefault: 200, atMost: 1000 }));
+    const after = positionOf(query, 'after');
+    const { logFile } = context.site;
+    const page =
+      after === undefined
+        ? await readBefore(logFile, positionOf(query, 'before'), options)
+        : await readAfter(logFile, after, options);
+    return logPage(page);
+  }),
+  read('api/log/around', async ({ context, query, signal, ...request }) => {
+    const position = positionOf(query, 'id');
+    if (position === undefined) throw badRequest('expected id to be the position of a line');
+    const count = numberQuery({ query, ...request }, 'lines', { byDefault: 50, atMost: 500 });
+    const { logFile, settings } = context.site;
+    const options = { timezone: settings.timezone, signal };
+    const [earlier, later] = await Promise.all([
+      readBefore(logFile, position, { ...options, count }),
+      readAfter(logFile, position, { ...options, count: count + 1 }),
+    ]);
+    const lines = [...(earlier?.records ?? []), ...(later?.records ?? [])];
+    return logPage(later && { ...later, records: lines, before: earlier?.before });
+  }),
+  read('api/log/download', async (request) => {
+    const { site } = request.context;
+    return new Download(`${site.name}.log`, texts(site.logFile, optionsOf(request, 0)));
+  }),
+  read('api/log/senders', async ({ context }) => {
+    const check = checks.get(context) ?? new Completeness(context);
+    checks.set(context, check);
+    return check.view();
+  }),
 ];
 
 async function* texts(path: string, options: PageOptions): AsyncGenerator<string> {

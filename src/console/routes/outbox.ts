@@ -2,50 +2,34 @@
 
 import { badRequest, notFound } from '../errors.js';
 import type { ConsoleOutbox, OutboxQuery } from '../outbox.js';
-import { numberParam, numberQuery, type Route, type RouteRequest } from '../router.js';
+import { change, numberParam, numberQuery, type Route, type RouteRequest, read } from '../router.js';
 
 export const outboxRoutes: readonly Route[] = [
-  {
-    method: 'GET',
-    path: 'api/outbox',
-    role: 'viewer',
-    handle: async (request) => {
-      const { query } = request;
-      return await outboxOf(request).list({
-        kind: kindOf(query.get('kind') ?? 'mail'),
-        state: query.get('state') ?? undefined,
-        after: query.get('after') ?? undefined,
-        limit: numberQuery(request, 'limit', { byDefault: 100, atMost: 500 }),
-      });
-    },
-  },
-  {
-    method: 'GET',
-    path: 'api/outbox/:kind/:id',
-    role: 'viewer',
-    handle: async (request) => {
-      const kind = kindOf(request.params.kind);
-      const id = numberParam(request, 'id');
-      const found = await outboxOf(request).find(kind, id);
-      if (found === undefined) throw notFound(`${kind} ${id}`);
-      return found;
-    },
-  },
-  {
-    method: 'POST',
-    path: 'api/outbox/:kind/:id/retry',
-    role: 'operator',
-    action: 'outbox.retry',
-    handle: async (request, note) => {
-      const { kind: name, id: text } = request.params;
-      note({ target: `${name} ${text}` });
-      const kind = kindOf(name);
-      const id = numberParam(request, 'id');
-      if (!(await outboxOf(request).retry(kind, id)))
-        throw notFound(`failed or deferred ${kind} with number ${id}`);
-      return {};
-    },
-  },
+  read('api/outbox', async (request) => {
+    const { query } = request;
+    return await outboxOf(request).list({
+      kind: kindOf(query.get('kind') ?? 'mail'),
+      state: query.get('state') ?? undefined,
+      after: query.get('after') ?? undefined,
+      limit: numberQuery(request, 'limit', { byDefault: 100, atMost: 500 }),
+    });
+  }),
+  read('api/outbox/:kind/:id', async (request) => {
+    const kind = kindOf(request.params.kind);
+    const id = numberParam(request, 'id');
+    const found = await outboxOf(request).find(kind, id);
+    if (found === undefined) throw notFound(`${kind} ${id}`);
+    return found;
+  }),
+  change('api/outbox/:kind/:id/retry', 'outbox.retry', async (request, note) => {
+    const { kind: name, id: text } = request.params;
+    note({ target: `${name} ${text}` });
+    const kind = kindOf(name);
+    const id = numberParam(request, 'id');
+    if (!(await outboxOf(request).retry(kind, id)))
+      throw notFound(`failed or deferred ${kind} with number ${id}`);
+    return {};
+  }),
 ];
 
 function outboxOf({ context: { outbox } }: RouteRequest): ConsoleOutbox {

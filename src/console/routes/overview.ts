@@ -13,7 +13,7 @@ import type { Failure } from '../../runs/job-table.js';
 import type { OverviewView } from '../api.js';
 import type { ConsoleContext } from '../context.js';
 import { summariesOf } from '../job-summary.js';
-import type { Route, RouteRequest } from '../router.js';
+import { type Route, type RouteRequest, read } from '../router.js';
 
 type Problem = OverviewView['problems'][number];
 
@@ -21,9 +21,7 @@ type Problem = OverviewView['problems'][number];
 const maxShown = 20;
 const dayMs = 24 * 3_600_000;
 
-export const overviewRoutes: readonly Route[] = [
-  { method: 'GET', path: 'api/overview', role: 'viewer', handle: overview },
-];
+export const overviewRoutes: readonly Route[] = [read('api/overview', overview)];
 
 async function overview({ context, actor }: RouteRequest): Promise<OverviewView> {
   const { site, store, layer } = context;
@@ -52,6 +50,7 @@ async function overview({ context, actor }: RouteRequest): Promise<OverviewView>
         text,
         link: code === 'disk-full' ? null : code === 'log-not-written' ? '/log' : '/workers',
       })),
+      ...(await pausedRules(context)),
       ...(await failedRules(context, failures)),
       ...(workers.length === 0 ? [] : await lateRules(actor, now, new Set(running.map((job) => job.ruleId)))),
       ...(await fullChannels(layer)),
@@ -64,7 +63,30 @@ async function overview({ context, actor }: RouteRequest): Promise<OverviewView>
   };
 }
 
-/** Rules that have failed, and not succeeded since. */
+const endings: Readonly<Record<string, string>> = {
+  failed: 'failed',
+  timeout: 'reached its timeout',
+  lost: 'was lost',
+};
+
+/** Rules that a failure has paused, however long ago: they do not run until they are resumed or a worker starts. */
+async function pausedRules({ store: { db } }: ConsoleContext): Promise<Problem[]> {
+  const rows = await db
+    .selectFrom('job_rules')
+    .select(['id', 'procedure', 'cancelled_reason'])
+    .where('cancelled_by', '=', 'failure')
+    .where('removed_at', 'is', null)
+    .orderBy('cancelled_at', 'desc')
+    .limit(maxShown)
+    .execute();
+  return rows.map(({ id, procedure, cancelled_reason }) => ({
+    code: 'paused',
+    text: `rule ${id}, ${procedure}, is paused until it is resumed or a worker starts; ${headline(cancelled_reason ?? '')}`,
+    link: `/rules/${id}`,
+  }));
+}
+
+/** Rules that have failed, and not succeeded since. One that is paused is a problem of its own. */
 async function failedRules(
   { store: { db } }: ConsoleContext,
   failures: readonly Failure[],
@@ -73,9 +95,12 @@ async function failedRules(
     failures.map(async ({ times, last: { id, ruleId, status, message, procedure } }) => {
       const later = db.selectFrom('jobs').select('id').where('rule_id', '=', ruleId).where('id', '>', id);
       const good = await later.where('status', '=', 'done').limit(1).executeTakeFirst();
-      if (good !== undefined) return [];
-      const often = times === 1 ? '' : ` ${times} times in 24 hours, last`;
-      const text = `rule ${ruleId} <Procedures.${procedure}> ended${often} as ${status}: ${headline(message)}`;
+      const rule = db.selectFrom('job_rules').select('id').where('id', '=', ruleId);
+      const paused = await rule.where('cancelled_by', '=', 'failure').executeTakeFirst();
+      if (good !== undefined || paused !== undefined) return [];
+      const runs = times === 1 ? 'a run' : `${times} runs in 24 hours did not succeed; the last`;
+      const end = endings[status] ?? `ended as ${status}`;
+      const text = `rule ${ruleId}, ${procedure}: ${runs} ${end}: ${headline(message)}`;
       return [{ code: status, text, link: `/runs/${id}` }];
     }),
   );

@@ -15,7 +15,7 @@ import { inWords } from '../../rules/rule-words.js';
 import type { Database } from '../../store/schema.js';
 import type { DueView, RevisionView, RuleView } from '../api.js';
 import { badRequest } from '../errors.js';
-import { numberParam, numberQuery, type Route, type RouteRequest } from '../router.js';
+import { numberParam, numberQuery, type Route, type RouteRequest, read } from '../router.js';
 import { ruleSummaries } from '../rule-summary.js';
 
 async function ruleView(request: RouteRequest): Promise<RuleView> {
@@ -104,7 +104,7 @@ async function historyOf(request: RouteRequest): Promise<RevisionView[]> {
 }
 
 export const ruleRoutes: readonly Route[] = [
-  { method: 'GET', path: 'api/rules/:id', role: 'viewer', handle: ruleView },
-  { method: 'GET', path: 'api/rules/:id/next', role: 'viewer', handle: dueTimes },
-  { method: 'GET', path: 'api/rules/:id/history', role: 'viewer', handle: historyOf },
+  read('api/rules/:id', ruleView),
+  read('api/rules/:id/next', dueTimes),
+  read('api/rules/:id/history', historyOf),
 ];

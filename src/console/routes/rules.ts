@@ -8,18 +8,18 @@ import { parseExactJson } from '../../base/parse-json.js';
 import { fateOf, fateText, waitText } from '../../insight/why/request-text.js';
 import { changesText } from '../../rules/changes/field-changes.js';
 import { changesOf } from '../../rules/changes/parse-changes.js';
-import type { Rules } from '../../rules/site-rules.js';
 import type { Database } from '../../store/schema.js';
 import type { BulkResult, Page, Requested, RuleSummary } from '../api.js';
 import { answerOf, badRequest } from '../errors.js';
 import {
   type AuditNote,
   bodyOf,
-  type ChangeRoute,
+  change,
   numberParam,
   numberQuery,
   type Route,
   type RouteRequest,
+  read,
 } from '../router.js';
 import { ruleSummaries } from '../rule-summary.js';
 
@@ -107,36 +107,31 @@ async function stop(actor: ActorContext, id: number): Promise<Requested> {
   return { request, text: `request ${request}: ${outcome ?? 'it waits for the worker'}` };
 }
 
-type Editing = (rules: Rules, request: RouteRequest) => Promise<unknown>;
+type Tasks = Awaited<ReturnType<typeof openTasks>>;
 
-/** A change of what a rule says, which can be undone. */
-function edit(
+/** A change of what a rule says, which can be undone. `B` is what the request's body has. */
+function edit<B>(
   word: string,
-  action: string,
-  describe: (request: RouteRequest) => string,
-  how: Editing,
-): ChangeRoute {
-  return {
-    method: 'POST',
-    path: `api/rules/:id/${word}`,
-    role: 'operator',
-    action,
-    async handle(request, note): Promise<Requested> {
-      const { actor } = request;
-      const id = numberParam(request, 'id');
-      const target = `rule ${id}`;
-      note({ target, detail: describe(request) });
-      const { rules, history } = await openTasks(actor);
-      const before = await rules.get(id);
-      await how(rules, request);
-      const done = (await history.list(id)).filter(({ revision }) => revision > before.revision);
-      const detail = done.map(({ changes }) => changesText(changes)).join(', ');
-      const [first] = done;
-      note({ target, detail, undo: first === undefined ? null : { rule: id, revision: first.revision } });
-      await tellWorkers(actor);
-      return { request: null, text: detail === '' ? 'nothing to change: the rule is already so' : detail };
-    },
-  };
+  read: (request: RouteRequest) => B,
+  apply: (tasks: Tasks, id: number, body: B) => Promise<unknown>,
+): Route {
+  return change(`api/rules/:id/${word}`, `rule.${word}`, async (request, note): Promise<Requested> => {
+    const { actor } = request;
+    const id = numberParam(request, 'id');
+    const target = `rule ${id}`;
+    note({ target });
+    const body = read(request);
+    note({ target, detail: body === undefined ? '' : JSON.stringify(body) });
+    const tasks = await openTasks(actor);
+    const before = await tasks.rules.get(id);
+    await apply(tasks, id, body);
+    const done = (await tasks.history.list(id)).filter(({ revision }) => revision > before.revision);
+    const detail = done.map(({ changes }) => changesText(changes)).join(', ');
+    const [first] = done;
+    note({ target, detail, undo: first === undefined ? null : { rule: id, revision: first.revision } });
+    await tellWorkers(actor);
+    return { request: null, text: detail === '' ? 'nothing to change: the rule is already so' : detail };
+  });
 }
 
 const runBody = v.optional(v.object({ args: v.optional(v.string()) }));
@@ -170,56 +165,37 @@ async function bulk(request: RouteRequest, note: (note: AuditNote) => void): Pro
 }
 
 export const rulesRoutes: readonly Route[] = [
-  { method: 'GET', path: 'api/rules', role: 'viewer', handle: listRules },
-  { method: 'POST', path: 'api/rules/bulk', role: 'operator', action: 'rule.bulk', handle: bulk },
-  {
-    method: 'POST',
-    path: 'api/rules/:id/run',
-    role: 'operator',
-    action: 'rule.run',
-    async handle(request, note) {
-      const id = numberParam(request, 'id');
-      const { args } = bodyOf(request, runBody) ?? {};
-      note({ target: `rule ${id}`, detail: args ?? '' });
-      return await run(request.actor, id, args);
-    },
-  },
-  {
-    method: 'POST',
-    path: 'api/rules/:id/stop',
-    role: 'operator',
-    action: 'rule.stop',
-    async handle(request, note) {
-      const id = numberParam(request, 'id');
-      note({ target: `rule ${id}` });
-      return await stop(request.actor, id);
-    },
-  },
+  read('api/rules', listRules),
+  change('api/rules/bulk', 'rule.bulk', bulk),
+  change('api/rules/:id/run', 'rule.run', async (request, note) => {
+    const id = numberParam(request, 'id');
+    const { args } = bodyOf(request, runBody) ?? {};
+    note({ target: `rule ${id}`, detail: args ?? '' });
+    return await run(request.actor, id, args);
+  }),
+  change('api/rules/:id/stop', 'rule.stop', async (request, note) => {
+    const id = numberParam(request, 'id');
+    note({ target: `rule ${id}` });
+    return await stop(request.actor, id);
+  }),
   edit(
     'pause',
-    'rule.pause',
-    () => '',
-    (rules, request) => rules.cancel(numberParam(request, 'id')),
+    () => undefined,
+    ({ rules }, id) => rules.cancel(id),
   ),
   edit(
     'resume',
-    'rule.resume',
-    () => '',
-    (rules, request) => rules.resume(numberParam(request, 'id')),
+    () => undefined,
+    ({ rules }, id) => rules.resume(id),
   ),
   edit(
     'set',
-    'rule.set',
-    (request) => JSON.stringify(bodyOf(request, setBody).changes),
-    (rules, request) => rules.edit(numberParam(request, 'id'), changesOf(bodyOf(request, setBody).changes)),
+    (request) => bodyOf(request, setBody).changes,
+    ({ rules }, id, changes) => rules.edit(id, changesOf(changes)),
   ),
   edit(
     'undo',
-    'rule.undo',
-    (request) => String(bodyOf(request, undoBody)?.revision ?? ''),
-    async (_, request) => {
-      const { history } = await openTasks(request.actor);
-      return await history.undo(numberParam(request, 'id'), bodyOf(request, undoBody)?.revision);
-    },
+    (request) => bodyOf(request, undoBody)?.revision,
+    ({ history }, id, revision) => history.undo(id, revision),
   ),
 ];

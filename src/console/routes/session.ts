@@ -4,15 +4,10 @@ import { version } from '../../base/version.js';
 import { changeToken } from '../access/secrets.js';
 import type { SessionView } from '../api.js';
 import type { ConsoleContext, Visitor } from '../context.js';
-import type { Route } from '../router.js';
+import { type Route, read } from '../router.js';
 
 export const sessionRoutes: readonly Route[] = [
-  {
-    method: 'GET',
-    path: 'api/session',
-    role: 'viewer',
-    handle: async ({ context, visitor }) => await sessionView(context, visitor),
-  },
+  read('api/session', async ({ context, visitor }) => await sessionView(context, visitor)),
 ];
 
 export async function sessionView(context: ConsoleContext, visitor: Visitor): Promise<SessionView> {

@@ -16,7 +16,7 @@ import type { Database } from '../../store/schema.js';
 import type { TimelineView } from '../api.js';
 import { badRequest } from '../errors.js';
 import { jobSummary } from '../job-summary.js';
-import { numberParam, type Route, type RouteRequest } from '../router.js';
+import { numberParam, type Route, type RouteRequest, read } from '../router.js';
 
 type Period = readonly [from: number, to: number];
 
@@ -118,6 +118,4 @@ async function futureOf(
   }));
 }
 
-export const timelineRoutes: readonly Route[] = [
-  { method: 'GET', path: 'api/rules/:id/timeline', role: 'viewer', handle: timeline },
-];
+export const timelineRoutes: readonly Route[] = [read('api/rules/:id/timeline', timeline)];

@@ -7,31 +7,20 @@ import { parseHealth, type WorkerHealth } from '../../membership/worker-health.j
 import { workerActions } from '../../membership/worker-orders.js';
 import type { WorkerRow } from '../../store/schema.js';
 import type { WorkerView } from '../api.js';
-import type { Route } from '../router.js';
+import { change, type Route, read } from '../router.js';
 
 /** A worker beats every few seconds. */
 const silentAfterMs = 30_000;
 
 export const workersRoutes: readonly Route[] = [
-  {
-    method: 'GET',
-    path: 'api/workers',
-    role: 'viewer',
-    handle: async ({ actor }) => {
-      const now = Date.now();
-      return (await Workers.rows(actor)).map((row) => workerView(row, now));
-    },
-  },
-  ...workerActions.map(
-    (action): Route => ({
-      method: 'POST',
-      path: `api/workers/:id/${action}`,
-      role: 'operator',
-      action: `worker.${action}`,
-      handle: async ({ actor, params: { id = '' } }, note) => {
-        note({ target: `worker ${id}` });
-        return { text: await orderWorker(actor, id, action) };
-      },
+  read('api/workers', async ({ actor }) => {
+    const now = Date.now();
+    return (await Workers.rows(actor)).map((row) => workerView(row, now));
+  }),
+  ...workerActions.map((action) =>
+    change(`api/workers/:id/${action}`, `worker.${action}`, async ({ actor, params: { id = '' } }, note) => {
+      note({ target: `worker ${id}` });
+      return { text: await orderWorker(actor, id, action) };
     }),
   ),
 ];

@@ -34,24 +34,18 @@ export function AuditPage() {
 }
 
 const columns: ReadonlyArray<Column<AuditRow>> = [
-  { name: 'at', title: 'Time', width: '11rem', cell: ({ at }) => <Time at={at} withDate /> },
+  { title: 'Time', width: '13rem', cell: ({ at }) => <Time at={at} withDate /> },
   {
-    name: 'user',
     title: 'User',
     width: '8rem',
     cell: ({ user, role, address }) => (
       <span title={[role, address].filter((part) => part !== null).join(', from ')}>{user}</span>
     ),
   },
-  { name: 'action', title: 'Action', width: '9rem', cell: ({ action }) => action },
-  { name: 'target', title: 'Of', width: '9rem', cell: ({ target }) => <Target target={target} /> },
-  {
-    name: 'detail',
-    title: 'Detail',
-    isWide: true,
-    cell: ({ detail }) => <span title={detail}>{detail}</span>,
-  },
-  { name: 'undo', title: 'Undo', width: '5rem', cell: (row) => <Undo row={row} /> },
+  { title: 'Action', width: '9rem', cell: ({ action }) => action },
+  { title: 'Of', width: '9rem', cell: ({ target }) => <Target target={target} /> },
+  { title: 'Detail', class: 'wide', cell: ({ detail }) => <span title={detail}>{detail}</span> },
+  { title: 'Undo', width: '5rem', cell: (row) => <Undo row={row} /> },
 ];
 
 /** `rule 3` and `job 4` lead there. */

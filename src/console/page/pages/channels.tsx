@@ -72,44 +72,22 @@ function useRates(channels: readonly ChannelView[] = [], at: number | null): rea
 }
 
 const channelColumns: ReadonlyArray<Column<ChannelRow>> = [
-  { name: 'channel', title: 'Channel', cell: ({ channel }) => channel },
-  { name: 'depth', title: 'Depth', isNumber: true, cell: (row) => <Depth row={row} /> },
+  { title: 'Channel', cell: ({ channel }) => channel },
+  { title: 'Depth', cell: (row) => <Depth row={row} /> },
+  { title: 'Oldest', cell: ({ oldestAgeMs }) => (oldestAgeMs === null ? '' : formatDuration(oldestAgeMs)) },
   {
-    name: 'oldest',
-    title: 'Oldest',
-    isNumber: true,
-    cell: ({ oldestAgeMs }) => (oldestAgeMs === null ? '' : formatDuration(oldestAgeMs)),
-  },
-  {
-    name: 'rate',
     title: 'Change',
-    isNumber: true,
-    isWide: true,
     cell: ({ rate }) =>
       rate === null ? '' : `${rate > 0 ? '+' : ''}${formatNumber(Math.round(rate * 10) / 10)}/s`,
   },
+  { title: 'On lease', cell: ({ onLease }) => formatNumber(onLease) },
+  { title: 'Dropped', cell: ({ dropped }) => formatNumber(dropped) },
   {
-    name: 'lease',
-    title: 'On lease',
-    isNumber: true,
-    isWide: true,
-    cell: ({ onLease }) => formatNumber(onLease),
-  },
-  {
-    name: 'dropped',
-    title: 'Dropped',
-    isNumber: true,
-    isWide: true,
-    cell: ({ dropped }) => formatNumber(dropped),
-  },
-  {
-    name: 'dead',
     title: 'Dead',
-    isNumber: true,
     cell: ({ dead }) => (dead === 0 ? '0' : <Status state="failed" text={formatNumber(dead)} />),
   },
-  { name: 'receivers', title: 'Receivers', isWide: true, cell: ({ receivers }) => receiversText(receivers) },
-  { name: 'actions', title: 'Messages', cell: (row) => <Show row={row} /> },
+  { title: 'Receivers', cell: ({ receivers }) => receiversText(receivers) },
+  { title: 'Messages', cell: (row) => <Show row={row} /> },
 ];
 
 function Depth({ row: { depth, capacity } }: { readonly row: ChannelRow }) {
@@ -224,7 +202,7 @@ function Groups() {
 }
 
 const memberColumns: ReadonlyArray<Column<GroupView['members'][number] & { readonly group: string }>> = [
-  { name: 'group', title: 'Group', cell: ({ group }) => group },
-  { name: 'member', title: 'Member', cell: ({ channel }) => channel },
-  { name: 'renewed', title: 'Last renewed', cell: ({ renewedAt }) => <Ago at={renewedAt} /> },
+  { title: 'Group', cell: ({ group }) => group },
+  { title: 'Member', cell: ({ channel }) => channel },
+  { title: 'Last renewed', cell: ({ renewedAt }) => <Ago at={renewedAt} /> },
 ];

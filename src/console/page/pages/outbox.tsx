@@ -13,7 +13,7 @@ import { Loaded, Page } from '../parts/page.js';
 import { Status } from '../parts/status.js';
 import { type Column, Table } from '../parts/table.js';
 import { Code } from '../parts/text.js';
-import { Ago, Time } from '../parts/time.js';
+import { Ago, now, Time } from '../parts/time.js';
 import { useResource } from '../resource.js';
 import { pickQuery, queryValue, setQuery } from '../router.js';
 
@@ -59,10 +59,9 @@ function option(value: string) {
 }
 
 const columns: ReadonlyArray<Column<OutboxRow>> = [
-  { name: 'state', title: 'State', width: '7rem', cell: ({ state }) => <Status state={state} /> },
-  { name: 'to', title: 'To', width: '12rem', cell: ({ to }) => <span title={to}>{to}</span> },
+  { title: 'State', width: '7rem', cell: ({ state }) => <Status state={state} /> },
+  { title: 'To', width: '12rem', cell: ({ to }) => <span title={to}>{to}</span> },
   {
-    name: 'subject',
     title: 'Subject',
     width: '16rem',
     cell: ({ id, subject }) => (
@@ -71,30 +70,17 @@ const columns: ReadonlyArray<Column<OutboxRow>> = [
       </button>
     ),
   },
-  {
-    name: 'created',
-    title: 'Queued',
-    isWide: true,
-    width: '10rem',
-    cell: ({ createdAt }) => <Time at={createdAt} />,
-  },
-  {
-    name: 'attempts',
-    title: 'Attempts',
-    isNumber: true,
-    isWide: true,
-    width: '6rem',
-    cell: ({ attempts }) => attempts,
-  },
-  { name: 'next', title: 'Next', isWide: true, width: '6rem', cell: ({ nextAt }) => <Ago at={nextAt} /> },
-  {
-    name: 'error',
-    title: 'Answer',
-    isWide: true,
-    cell: ({ error }) => <span title={error ?? ''}>{error}</span>,
-  },
-  { name: 'actions', title: 'Actions', width: '6rem', cell: (row) => <Retry row={row} /> },
+  { title: 'Queued', class: 'wide', width: '10rem', cell: ({ createdAt }) => <Time at={createdAt} /> },
+  { title: 'Attempts', class: 'number wide', width: '6rem', cell: ({ attempts }) => attempts },
+  { title: 'Next', class: 'wide', width: '6rem', cell: ({ nextAt }) => <Due at={nextAt} /> },
+  { title: 'Answer', class: 'wide', cell: ({ error }) => <span title={error ?? ''}>{error}</span> },
+  { title: 'Actions', width: '6rem', cell: (row) => <Retry row={row} /> },
 ];
+
+/** A due time that has passed is not over: the next run of the sender takes it. */
+function Due({ at }: { readonly at: string | null }) {
+  return at !== null && Date.parse(at) <= now.value ? <>due</> : <Ago at={at} />;
+}
 
 function Retry({ row: { kind, id, to, state } }: { readonly row: OutboxRow }) {
   if (state !== 'failed' && state !== 'deferred') return null;

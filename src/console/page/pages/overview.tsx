@@ -7,7 +7,7 @@ import { Loaded, Page } from '../parts/page.js';
 import { Progress } from '../parts/progress.js';
 import { Status } from '../parts/status.js';
 import { Table } from '../parts/table.js';
-import { Ago, Duration, Time } from '../parts/time.js';
+import { Ago, Duration, TimeAndAgo } from '../parts/time.js';
 import { useResource } from '../resource.js';
 
 export function OverviewPage() {
@@ -78,20 +78,11 @@ function Failures({ failures }: Pick<OverviewView, 'failures'>) {
         rowKey={({ last }) => last.rule}
         empty=""
         columns={[
-          {
-            name: 'rule',
-            title: 'Rule',
-            cell: ({ last }) => <Link to={`/runs/${last.id}`}>{last.ruleName}</Link>,
-          },
-          { name: 'times', title: 'Times', isNumber: true, cell: ({ times }) => formatNumber(times) },
-          { name: 'last', title: 'Last', cell: ({ last }) => <Ago at={last.startedAt} /> },
-          {
-            name: 'status',
-            title: 'Status',
-            isWide: true,
-            cell: ({ last }) => <Status state={last.status} />,
-          },
-          { name: 'headline', title: 'Message', isWide: true, cell: ({ last }) => last.headline },
+          { title: 'Rule', cell: ({ last }) => <Link to={`/runs/${last.id}`}>{last.ruleName}</Link> },
+          { title: 'Times', cell: ({ times }) => formatNumber(times) },
+          { title: 'Last', cell: ({ last }) => <Ago at={last.startedAt} /> },
+          { title: 'Status', cell: ({ last }) => <Status state={last.status} /> },
+          { title: 'Message', cell: ({ last }) => last.headline },
         ]}
       />
     </section>
@@ -108,19 +99,9 @@ function Running({ running }: Pick<OverviewView, 'running'>) {
         rowKey={({ id }) => id}
         empty="Nothing runs."
         columns={[
+          { title: 'Rule', cell: ({ id, ruleName }) => <Link to={`/runs/${id}`}>{ruleName}</Link> },
+          { title: 'For', cell: ({ startedAt }) => <Duration from={startedAt} to={null} /> },
           {
-            name: 'rule',
-            title: 'Rule',
-            cell: ({ id, ruleName }) => <Link to={`/runs/${id}`}>{ruleName}</Link>,
-          },
-          {
-            name: 'for',
-            title: 'For',
-            isNumber: true,
-            cell: ({ startedAt }) => <Duration from={startedAt} to={null} />,
-          },
-          {
-            name: 'progress',
             title: 'Progress',
             cell: ({ progress }) => progress !== null && <Progress progress={progress} />,
           },
@@ -140,23 +121,8 @@ function Next({ next }: Pick<OverviewView, 'next'>) {
         rowKey={({ rule, at }) => `${rule} ${at}`}
         empty="Nothing is due."
         columns={[
-          {
-            name: 'rule',
-            title: 'Rule',
-            cell: ({ rule, name }) => <Link to={`/rules/${rule}`}>{name}</Link>,
-          },
-          {
-            name: 'at',
-            title: 'Due',
-            cell: ({ at }) => (
-              <>
-                <Time at={at} />{' '}
-                <span class="quiet">
-                  (<Ago at={at} />)
-                </span>
-              </>
-            ),
-          },
+          { title: 'Rule', cell: ({ rule, name }) => <Link to={`/rules/${rule}`}>{name}</Link> },
+          { title: 'Due', cell: ({ at }) => <TimeAndAgo at={at} /> },
         ]}
       />
     </section>

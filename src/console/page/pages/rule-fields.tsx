@@ -6,7 +6,7 @@ import { announce } from '../announce.js';
 import { get, messageOf, post } from '../api.js';
 import { Action } from '../parts/action.js';
 import { Time } from '../parts/time.js';
-import { may } from '../session.js';
+import { mayChange } from '../session.js';
 
 type Field = RuleView['fields'][number];
 type Changes = Readonly<Record<string, string>>;
@@ -34,7 +34,7 @@ export function RuleFields({ rule }: RuleFieldsProps) {
   return (
     <div class="editor">
       <section aria-label="Fields">
-        {may('operator') && (
+        {mayChange() && (
           <p class="quiet small">An empty field is as suggested. “none” empties one where that is allowed.</p>
         )}
         {rule.fields.map((field) => (
@@ -76,7 +76,7 @@ function FieldRow({ field, text, onChange }: FieldRowProps) {
     <div class={text === undefined ? 'field' : 'field is-changed'}>
       <label for={id}>{name}</label>
       <div>
-        {may('operator') ? (
+        {mayChange() ? (
           <input
             id={id}
             value={text ?? textOf(field)}

@@ -24,13 +24,12 @@ export function RuleHistory({ id, name }: RuleHistoryProps) {
     announce(`${name}: ${answer.text}`);
   };
   const columns: ReadonlyArray<Column<RevisionView>> = [
-    { name: 'change', title: 'Change', isNumber: true, cell: ({ revision }) => revision },
-    { name: 'at', title: 'Time', cell: ({ at }) => <Time at={at} withDate /> },
-    { name: 'by', title: 'Who', isWide: true, cell: ({ by }) => by },
-    { name: 'how', title: 'How', isWide: true, cell: ({ how }) => how },
-    { name: 'what', title: 'What', cell: ({ text }) => <span class="anywhere">{text}</span> },
+    { title: 'Change', cell: ({ revision }) => revision },
+    { title: 'Time', cell: ({ at }) => <Time at={at} withDate /> },
+    { title: 'Who', cell: ({ by }) => by },
+    { title: 'How', cell: ({ how }) => how },
+    { title: 'What', cell: ({ text }) => <span class="anywhere">{text}</span> },
     {
-      name: 'undo',
       title: 'Undo',
       cell: (row) =>
         row.canUndo && (

@@ -37,7 +37,7 @@ export function RulePage({ id }: { readonly id: string }) {
             ) : tab === 'history' ? (
               <RuleHistory id={rule.id} name={rule.name} />
             ) : (
-              <Timeline id={rule.id} name={rule.name} />
+              <Timeline id={rule.id} name={rule.name} apartMs={apartMs(rule)} />
             )}
           </>
         )}
@@ -45,6 +45,10 @@ export function RulePage({ id }: { readonly id: string }) {
       <RunDialog />
     </Page>
   );
+}
+
+function apartMs({ last, nextAt }: RuleView): number {
+  return last === null || nextAt === null ? Number.NaN : Date.parse(nextAt) - Date.parse(last.startedAt);
 }
 
 function Head({ rule }: { readonly rule: RuleView }) {
@@ -78,6 +82,7 @@ function Head({ rule }: { readonly rule: RuleView }) {
             </>
           )}
           <RunStrip runs={strip} />
+          <Link to={`/runs?rule=${id}`}>All runs of this rule</Link>
         </dd>
       </dl>
       {blockers.map((sentence) => (

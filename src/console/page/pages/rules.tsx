@@ -19,7 +19,7 @@ import { RunStrip } from '../parts/strip.js';
 import { type Column, Table } from '../parts/table.js';
 import { Ago, Duration } from '../parts/time.js';
 import { pickQuery } from '../router.js';
-import { may } from '../session.js';
+import { mayChange } from '../session.js';
 import { PauseOrResume } from './rule-actions.js';
 
 const states: readonly RuleState[] = ['active', 'running', 'paused', 'never', 'removed'];
@@ -51,7 +51,7 @@ export function RulesPage() {
           onView={list.onView}
           total={list.total.value}
           columns={columns}
-          {...(may('operator') ? { selection } : {})}
+          {...(mayChange() ? { selection } : {})}
         />
       )}
       <ListFoot list={list} />
@@ -62,35 +62,31 @@ export function RulesPage() {
 
 const columns: ReadonlyArray<Column<RuleSummary>> = [
   {
-    name: 'name',
     title: 'Name',
-    width: '14rem',
-    isSortable: true,
+    sort: 'name',
+    width: '17rem',
     cell: ({ id, name, procedure }) => (
       <Link to={`/rules/${id}`} title={`rule ${id}, procedure ${procedure}`}>
         {name}
       </Link>
     ),
   },
-  { name: 'when', title: 'When', isWide: true, cell: ({ when }) => <span title={when}>{when}</span> },
+  { title: 'When', class: 'wide', cell: ({ when }) => <span title={when}>{when}</span> },
   {
-    name: 'state',
     title: 'State',
     width: '6.5rem',
     cell: ({ state, stateText }) => <Status state={state} title={stateText} />,
   },
   {
-    name: 'next',
     title: 'Next',
-    width: '7rem',
-    isSortable: true,
+    sort: 'next',
+    width: '6rem',
     cell: ({ nextAt, state }) => (state === 'paused' || state === 'removed' ? null : <Ago at={nextAt} />),
   },
   {
-    name: 'last',
     title: 'Last',
+    sort: 'last',
     width: '11.5rem',
-    isSortable: true,
     cell: ({ last }) =>
       last === null ? null : (
         <>
@@ -101,15 +97,8 @@ const columns: ReadonlyArray<Column<RuleSummary>> = [
         </>
       ),
   },
+  { title: 'Last 50 runs', class: 'wide', width: '10rem', cell: ({ strip }) => <RunStrip runs={strip} /> },
   {
-    name: 'strip',
-    title: 'Last 50 runs',
-    width: '13.5rem',
-    isWide: true,
-    cell: ({ strip }) => <RunStrip runs={strip} />,
-  },
-  {
-    name: 'actions',
     title: 'Actions',
     width: '11rem',
     cell: (rule) => (

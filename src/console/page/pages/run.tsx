@@ -14,7 +14,7 @@ import { Loaded, Page } from '../parts/page.js';
 import { Progress } from '../parts/progress.js';
 import { Status } from '../parts/status.js';
 import { Code, Json } from '../parts/text.js';
-import { Ago, Duration, formatDuration, Time } from '../parts/time.js';
+import { Duration, formatDuration, Time, TimeAndAgo } from '../parts/time.js';
 import { useResource } from '../resource.js';
 import { queryValue, setQuery } from '../router.js';
 
@@ -111,8 +111,8 @@ function Facts({ run }: { readonly run: JobView }) {
     ['Procedure', run.procedure],
     ['Due', dueAt && <Time at={dueAt} withDate />],
     ['Request', requestId && `${requestId}, by ${requestedBy ?? 'somebody'}`],
-    ['Started', <At key="started" at={startedAt} />],
-    ['Ended', endedAt && <At at={endedAt} />],
+    ['Started', <TimeAndAgo key="started" at={startedAt} />],
+    ['Ended', endedAt && <TimeAndAgo at={endedAt} />],
     [endedAt === null ? 'Runs for' : 'Took', <Duration key="took" from={startedAt} to={endedAt} />],
     ['Progress', run.progress && <Progress progress={run.progress} />],
     ['Attempt', run.attempt > 1 && run.attempt],
@@ -134,17 +134,6 @@ function Facts({ run }: { readonly run: JobView }) {
           ),
       )}
     </dl>
-  );
-}
-
-function At({ at }: { readonly at: string }) {
-  return (
-    <>
-      <Time at={at} withDate />{' '}
-      <span class="quiet">
-        (<Ago at={at} />)
-      </span>
-    </>
   );
 }
 

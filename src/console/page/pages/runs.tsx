@@ -47,9 +47,8 @@ export function RunsPage() {
 }
 
 const columns: ReadonlyArray<Column<JobSummary>> = [
-  { name: 'id', title: 'Run', width: '6.5rem', cell: ({ id }) => <Link to={`/runs/${id}`}>{id}</Link> },
+  { title: 'Run', width: '6.5rem', cell: ({ id }) => <Link to={`/runs/${id}`}>{id}</Link> },
   {
-    name: 'rule',
     title: 'Rule',
     width: '14rem',
     cell: ({ rule, ruleName }) => (
@@ -58,19 +57,15 @@ const columns: ReadonlyArray<Column<JobSummary>> = [
       </Link>
     ),
   },
-  { name: 'status', title: 'Status', width: '7rem', cell: ({ status }) => <Status state={status} /> },
-  { name: 'started', title: 'Started', width: '11rem', cell: ({ startedAt }) => <Time at={startedAt} /> },
+  { title: 'Status', width: '7rem', cell: ({ status }) => <Status state={status} /> },
+  { title: 'Started', width: '11rem', cell: ({ startedAt }) => <Time at={startedAt} /> },
   {
-    name: 'took',
     title: 'Took',
     width: '6rem',
-    isNumber: true,
     cell: ({ startedAt, endedAt }) => <Duration from={startedAt} to={endedAt} />,
   },
   {
-    name: 'headline',
     title: 'Message',
-    isWide: true,
     cell: ({ status, progress, headline }) =>
       status === 'running' && progress !== null ? (
         <Progress progress={progress} />

@@ -50,28 +50,16 @@ export function SocketsPage() {
 }
 
 const columns: ReadonlyArray<Column<SocketView>> = [
-  { name: 'path', title: 'Path', cell: ({ path, id }) => <span title={id}>{path}</span> },
-  { name: 'client', title: 'Client', isWide: true, cell: ({ client }) => client },
-  { name: 'age', title: 'Age', isNumber: true, cell: ({ ageMs }) => formatDuration(ageMs) },
-  { name: 'queued', title: 'Queued', isNumber: true, cell: ({ queuedBytes }) => formatBytes(queuedBytes) },
-  { name: 'sent', title: 'Sent', isNumber: true, isWide: true, cell: ({ sent }) => formatNumber(sent) },
-  {
-    name: 'received',
-    title: 'Received',
-    isNumber: true,
-    isWide: true,
-    cell: ({ received }) => formatNumber(received),
-  },
-  {
-    name: 'dropped',
-    title: 'Dropped',
-    isNumber: true,
-    isWide: true,
-    cell: ({ dropped }) => formatNumber(dropped),
-  },
-  { name: 'groups', title: 'Groups', isWide: true, cell: ({ groups }) => groups.join(', ') },
-  { name: 'pid', title: 'Process', isWide: true, cell: ({ pid }) => pid },
-  { name: 'actions', title: 'Actions', cell: (socket) => <Close socket={socket} /> },
+  { title: 'Path', cell: ({ path, id }) => <span title={id}>{path}</span> },
+  { title: 'Client', cell: ({ client }) => client },
+  { title: 'Age', cell: ({ ageMs }) => formatDuration(ageMs) },
+  { title: 'Queued', cell: ({ queuedBytes }) => formatBytes(queuedBytes) },
+  { title: 'Sent', cell: ({ sent }) => formatNumber(sent) },
+  { title: 'Received', cell: ({ received }) => formatNumber(received) },
+  { title: 'Dropped', cell: ({ dropped }) => formatNumber(dropped) },
+  { title: 'Groups', cell: ({ groups }) => groups.join(', ') },
+  { title: 'Process', cell: ({ pid }) => pid },
+  { title: 'Actions', cell: (socket) => <Close socket={socket} /> },
 ];
 
 function Close({ socket: { id, path, client } }: { readonly socket: SocketView }) {

@@ -21,7 +21,7 @@ const reach = 12;
 const dragFrom = 4;
 const tickWidth = 80;
 
-export interface TimelineAxisProps {
+interface TimelineAxisProps {
   readonly label: string;
   readonly period: Period;
   readonly now: number;

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { TimelineView } from '../../api.js';
 import { Link } from '../parts/link.js';
 import { Loaded } from '../parts/page.js';
-import { isoOf, moved, type Period, periodOf, zoomed } from '../parts/period.js';
+import { isoOf, moved, type Period, periodAround, periodOf, zoomed } from '../parts/period.js';
 import { Reason } from '../parts/reason.js';
 import { type Column, Table } from '../parts/table.js';
 import { formatSite, now, Time } from '../parts/time.js';
@@ -14,7 +14,6 @@ import { queryValue, setQuery } from '../router.js';
 import { TimelineAxis } from './timeline-axis.js';
 import { isWithin, itemsOf, runsOf, type TimelineItem } from './timeline-items.js';
 
-const hour = 3_600_000;
 /** More is no reading. */
 const maxRows = 200;
 /** Browsers refuse an address that changes too often. */
@@ -23,10 +22,12 @@ const addressMs = 150;
 interface TimelineProps {
   readonly id: number;
   readonly name: string;
+  /** How far its last run and its next are apart, in ms. */
+  readonly apartMs: number;
 }
 
-export function Timeline({ id, name }: TimelineProps) {
-  const [shown, move] = usePeriod();
+export function Timeline({ id, name, apartMs }: TimelineProps) {
+  const [shown, move] = usePeriod(apartMs);
   const { period, isMoving } = shown;
   const { from, to } = useLoadedPeriod(period, isMoving);
   const query = new URLSearchParams({ from: isoOf(from), to: isoOf(to) });
@@ -34,7 +35,7 @@ export function Timeline({ id, name }: TimelineProps) {
   const home = () => move(null);
   return (
     <>
-      <div class="actions timeline-actions">
+      <div class="actions">
         <button type="button" aria-label="Zoom in" onClick={() => move(zoomed(period, 1 / 2))}>
           +
         </button>
@@ -116,7 +117,6 @@ function Shown({ view, period, name, onMove, onHome }: ShownProps) {
 
 const columns: ReadonlyArray<Column<TimelineItem>> = [
   {
-    name: 'at',
     title: 'Time and reason',
     // In one column, which is two lines on a phone.
     cell: ({ at, when, reason }) => (
@@ -126,7 +126,6 @@ const columns: ReadonlyArray<Column<TimelineItem>> = [
     ),
   },
   {
-    name: 'sentence',
     title: 'What',
     cell: (item) => (
       <span class="anywhere">
@@ -146,12 +145,13 @@ interface ShownPeriod {
 }
 
 /** The period of the address, or while it moves the one to come. Null goes to the default around now. */
-function usePeriod(): readonly [ShownPeriod, (period: Period | null) => void] {
+function usePeriod(apartMs: number): readonly [ShownPeriod, (period: Period | null) => void] {
   const [moving, setMoving] = useState<Period | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
-  const minute = Math.floor(now.value / 60_000) * 60_000;
-  const byDefault = { from: minute - 18 * hour, to: minute + 6 * hour };
+  // A later run must not zoom what somebody reads.
+  const [firstApartMs] = useState(apartMs);
+  const byDefault = periodAround(now.value, firstApartMs);
   const period = moving ?? periodOf(queryValue('from'), queryValue('to')) ?? byDefault;
   const move = (next: Period | null) => {
     clearTimeout(timer.current);

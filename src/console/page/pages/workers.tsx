@@ -36,44 +36,25 @@ export function WorkersPage() {
 function columnsFor(workers: Workers): ReadonlyArray<Column<WorkerView>> {
   return [
     {
-      name: 'worker',
       title: 'Worker',
       cell: ({ id, host, pid }) => (
-        <span title={id}>
-          {host}, process {pid}
+        <span title={`on ${host}, process ${pid}`} class="anywhere">
+          {id}
         </span>
       ),
     },
-    { name: 'state', title: 'State', cell: (worker) => <State worker={worker} /> },
+    { title: 'State', cell: (worker) => <State worker={worker} /> },
+    { title: 'Heartbeat', cell: ({ heartbeatAt }) => <Ago at={heartbeatAt} /> },
+    { title: 'Started', cell: ({ startedAt }) => <Ago at={startedAt} /> },
+    { title: 'Tasks', cell: ({ tasks }) => tasks },
+    { title: 'Logger', cell: ({ logger }) => logger },
+    { title: 'Memory', cell: ({ memoryBytes }) => (memoryBytes === null ? '' : formatBytes(memoryBytes)) },
     {
-      name: 'heartbeat',
-      title: 'Heartbeat',
-      isWide: true,
-      cell: ({ heartbeatAt }) => <Ago at={heartbeatAt} />,
-    },
-    { name: 'started', title: 'Started', isWide: true, cell: ({ startedAt }) => <Ago at={startedAt} /> },
-    { name: 'tasks', title: 'Tasks', isWide: true, cell: ({ tasks }) => tasks },
-    { name: 'logger', title: 'Logger', isWide: true, cell: ({ logger }) => logger },
-    {
-      name: 'memory',
-      title: 'Memory',
-      isNumber: true,
-      isWide: true,
-      cell: ({ memoryBytes }) => (memoryBytes === null ? '' : formatBytes(memoryBytes)),
-    },
-    {
-      name: 'lag',
       title: 'Loop lag',
-      isNumber: true,
-      isWide: true,
       cell: ({ loopLagMs }) => (loopLagMs === null ? '' : `${formatNumber(Math.round(loopLagMs))} ms`),
     },
-    { name: 'version', title: 'Version', isWide: true, cell: ({ version }) => version },
-    {
-      name: 'actions',
-      title: 'Actions',
-      cell: (worker) => <Actions worker={worker} onDone={workers.reload} />,
-    },
+    { title: 'Version', cell: ({ version }) => version },
+    { title: 'Actions', cell: (worker) => <Actions worker={worker} onDone={workers.reload} /> },
   ];
 }
 

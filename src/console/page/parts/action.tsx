@@ -2,16 +2,12 @@
 
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import type { Role } from '../../api.js';
 import { announceError } from '../announce.js';
-import { may } from '../session.js';
+import { mayChange } from '../session.js';
 
-export interface ActionProps {
-  /** Nothing is rendered for users who may not do it. The default is `operator`. */
-  readonly role?: Role;
+interface ActionProps {
   /** What is read to those who do not see the context: `Pause rule mails`. */
   readonly label?: string;
-  readonly title?: string;
   readonly class?: string;
   readonly isDisabled?: boolean;
   /** A failure is shown to the user. */
@@ -19,10 +15,10 @@ export interface ActionProps {
   readonly children: ComponentChildren;
 }
 
-/** One click at a time. Until the answer comes it keeps the focus, which a disabled button would lose. */
-export function Action({ role = 'operator', label, isDisabled = false, run, ...rest }: ActionProps) {
+/** Not rendered for viewers. One click at a time. Until the answer comes it keeps the focus, which a disabled button would lose. */
+export function Action({ label, isDisabled = false, run, ...rest }: ActionProps) {
   const [isBusy, setBusy] = useState(false);
-  if (!may(role)) return null;
+  if (!mayChange()) return null;
   const click = () => {
     if (isBusy) return;
     setBusy(true);

@@ -6,13 +6,13 @@ import { queryValue, setQuery } from '../router.js';
 /** After the last key, in ms, before the filter counts. */
 const typingMs = 200;
 
-export interface FilterProps {
+interface FilterProps {
   /** Its name in the query. */
   readonly name: string;
   readonly label: string;
 }
 
-export interface FilterTextProps extends FilterProps {
+interface FilterTextProps extends FilterProps {
   readonly placeholder?: string;
   /** Whether `/` moves here. */
   readonly isFirst?: boolean;
@@ -44,7 +44,7 @@ export function FilterText({ name, label, placeholder, isFirst = false }: Filter
   );
 }
 
-export interface FilterSelectProps extends FilterProps {
+interface FilterSelectProps extends FilterProps {
   readonly options: ReadonlyArray<{ readonly value: string; readonly text: string }>;
   /** The text for no filter. */
   readonly all?: string;
@@ -69,7 +69,7 @@ export function FilterSelect({ name, label, options, all = 'all' }: FilterSelect
   );
 }
 
-export interface TabsProps {
+interface TabsProps {
   readonly label: string;
   /** Its name in the query. The first tab is the default. */
   readonly name: string;

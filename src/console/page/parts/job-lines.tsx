@@ -5,15 +5,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { JobLine } from '../../api.js';
 import { get } from '../api.js';
 import { Refresher } from '../refresher.js';
-import type { Tone } from './status.js';
+import { levelTones } from './status.js';
 import { Time } from './time.js';
-
-const tones: Readonly<Record<string, Tone>> = {
-  DEBUG: 'quiet',
-  WARNING: 'warn',
-  ERROR: 'bad',
-  CRITICAL: 'bad',
-};
 
 /** Shows the newest line as long as the reader is at the end. @param path `jobs/17` */
 export function JobLines({ path }: { readonly path: string }) {
@@ -58,7 +51,7 @@ export function JobLines({ path }: { readonly path: string }) {
       }}
     >
       {lines.value.map(({ id, at, level, text }) => (
-        <div key={id} class={tones[level]}>
+        <div key={id} class={levelTones[level]}>
           <Time at={at} /> {level} {text}
         </div>
       ))}

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from 'preact';
 import { href } from '../router.js';
 
-export interface LinkProps {
+interface LinkProps {
   /** A path such as `/rules/3`. */
   readonly to: string;
   readonly title?: string;

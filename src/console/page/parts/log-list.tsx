@@ -6,6 +6,7 @@ import type { LogLine } from '../../api.js';
 import type { LogBlock, LogItem, LogWindow } from '../log-window.js';
 import { Link } from './link.js';
 import { formatCount, formatNumber } from './number.js';
+import { levelTones } from './status.js';
 import { Time } from './time.js';
 
 /** A range of numbers that is missing before a line. */
@@ -21,7 +22,7 @@ const endSlack = 40;
 /** This close to the begin or the end, more lines are loaded. */
 const loadAhead = 800;
 
-export interface LogListProps {
+interface LogListProps {
   readonly log: LogWindow;
   readonly gaps: GapRows;
   /** The id of the line that is marked. */
@@ -144,16 +145,9 @@ function Item({ item, gaps, marked }: Pick<LogListProps, 'gaps' | 'marked'> & { 
   );
 }
 
-const tones: Readonly<Record<string, string>> = {
-  DEBUG: 'quiet',
-  WARNING: 'warn',
-  ERROR: 'bad',
-  CRITICAL: 'bad',
-};
-
 function Line({ line, isMarked }: { readonly line: LogLine; readonly isMarked: boolean }) {
   const { id, at, level, logger, sender, number, text } = line;
-  const tone = (level === null ? 'quiet' : tones[level]) ?? '';
+  const tone = (level === null ? 'quiet' : levelTones[level]) ?? '';
   return (
     <div class="line" data-row={id} tabIndex={-1} aria-current={isMarked || undefined}>
       <Link to={`/log?line=${id}`} class="at" title="Show what stands around this line">
@@ -161,7 +155,7 @@ function Line({ line, isMarked }: { readonly line: LogLine; readonly isMarked: b
         {at?.slice(19, -1)}
       </Link>
       <span class={`level ${tone}`}>{level}</span>
-      <span class="origin quiet">
+      <span class="quiet">
         {sender ?? (level === null ? '' : 'the writer')}
         {number !== null && `#${formatNumber(number)}`} {logger}
       </span>

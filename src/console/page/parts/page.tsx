@@ -5,7 +5,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Resource } from '../resource.js';
 import { session } from '../session.js';
 
-export interface PageProps {
+interface PageProps {
   readonly title: string;
   /** Buttons beside the title. */
   readonly actions?: ComponentChildren;
@@ -38,7 +38,7 @@ export function Page({ title, actions, children }: PageProps) {
   );
 }
 
-export interface LoadedProps<T> {
+interface LoadedProps<T> {
   readonly resource: Pick<Resource<T>, 'data' | 'error'>;
   readonly children: (data: T) => ComponentChildren;
 }

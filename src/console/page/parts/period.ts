@@ -14,6 +14,17 @@ const hour = 60 * minute;
 const day = 24 * hour;
 const shortestMs = 10 * second;
 const longestMs = 4 * 366 * day;
+const lengths = [20 * minute, 2 * hour, day, 7 * day, 30 * day, 365 * day];
+
+/**
+ * The period around now of a rule whose runs are so far apart: long enough for some twenty of them. A day when that is
+ * not known.
+ */
+export function periodAround(instant: number, apartMs: number): Period {
+  const length = lengths.find((length) => length >= 20 * apartMs) ?? day;
+  const middle = Math.floor(instant / minute) * minute;
+  return { from: middle - 0.75 * length, to: middle + 0.25 * length };
+}
 
 /** Makes the period `factor` times as long. @param share where it stays in place, from 0 to 1 */
 export function zoomed({ from, to }: Period, factor: number, share = 0.5): Period {

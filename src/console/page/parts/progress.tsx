@@ -3,7 +3,7 @@
 import type { JobSummary } from '../../api.js';
 import { formatNumber } from './number.js';
 
-export interface ProgressProps {
+interface ProgressProps {
   readonly progress: NonNullable<JobSummary['progress']>;
 }
 

@@ -51,7 +51,6 @@ function OpenDialog({ rule }: { readonly rule: Target }) {
         <label class="filter">
           <span>Arguments as JSON; leave it empty for none</span>
           <textarea
-            class="json"
             rows={4}
             spellcheck={false}
             value={args}

@@ -21,12 +21,20 @@ const known: Readonly<Record<string, readonly [shape: string, tone: Tone]>> = {
   never: ['–', 'quiet'],
 };
 
+/** The tone of a line of the log; none for INFO. */
+export const levelTones: Readonly<Record<string, Tone>> = {
+  DEBUG: 'quiet',
+  WARNING: 'warn',
+  ERROR: 'bad',
+  CRITICAL: 'bad',
+};
+
 /** The tone of a state; `quiet` for an unknown one. */
 export function toneOf(state: string): Tone {
   return known[state]?.[1] ?? 'quiet';
 }
 
-export interface StatusProps {
+interface StatusProps {
   readonly state: string;
   /** The word, if it is not the state itself. */
   readonly text?: string;

@@ -12,7 +12,7 @@ const barWidth = 4;
 const height = 20;
 const slots = 50;
 
-export interface RunStripProps {
+interface RunStripProps {
   readonly runs: Strip;
 }
 

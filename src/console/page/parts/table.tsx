@@ -8,20 +8,18 @@ import { isNarrow } from './screen.js';
 import { useVisibleRows } from './visible-rows.js';
 
 export interface Column<Row> {
-  /** Its name in the query `sort`. */
-  readonly name: string;
+  /** Other than those of all other columns. */
   readonly title: string;
   readonly cell: (row: Row) => ComponentChildren;
-  readonly isSortable?: boolean;
-  /** Numbers stand at the right. */
-  readonly isNumber?: boolean;
-  /** Shown on wide screens only. */
-  readonly isWide?: boolean;
+  /** Its name in the query `sort`; without one it does not sort. */
+  readonly sort?: string;
+  /** Numbers stand at the right. What is `wide` is shown on wide screens only. */
+  readonly class?: 'number' | 'wide' | 'number wide';
   /** A CSS width, for long tables: their columns must not move while rows come and go. */
   readonly width?: string;
 }
 
-export interface TableProps<Row> {
+interface TableProps<Row> {
   /** What it lists. */
   readonly label: string;
   /** Define them once, outside of the component: rows are rendered again when they are others. */
@@ -70,19 +68,15 @@ export function Table<Row>(props: TableProps<Row>) {
       >
         <colgroup>
           {selection && <col class="select" />}
-          {columns.map(({ name, width, isWide }) => (
-            <col
-              key={name}
-              class={isWide ? 'wide' : undefined}
-              style={width === undefined ? {} : { width }}
-            />
+          {columns.map(({ title, width = '', class: name }) => (
+            <col key={title} class={name} style={{ width }} />
           ))}
         </colgroup>
         <thead>
           <tr aria-rowindex={isLong ? 1 : undefined}>
             {selection && <SelectAll rows={rows} rowKey={rowKey} selection={selection} />}
             {columns.map((column) => (
-              <Header key={column.name} column={column} />
+              <Header key={column.title} column={column} />
             ))}
           </tr>
         </thead>
@@ -130,7 +124,7 @@ function TableRow<Row>({ table, row, index }: TableRowProps<Row>) {
     <tr data-row={index} tabIndex={-1} aria-rowindex={isLong ? index + 2 : undefined}>
       {selection && <Select row={row} {...table} selection={selection} />}
       {columns.map((column) => (
-        <td key={column.name} class={cellClass(column)}>
+        <td key={column.title} class={column.class}>
           {column.cell(row)}
         </td>
       ))}
@@ -141,29 +135,26 @@ function TableRow<Row>({ table, row, index }: TableRowProps<Row>) {
 /** Takes the room of rows that are not rendered. */
 function Spacer({ height }: { readonly height: number }) {
   // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row is not focusable
-  return height > 0 ? <tr aria-hidden="true" class="spacer" style={{ height: `${height}px` }} /> : null;
-}
-
-function cellClass({ isNumber, isWide }: Pick<Column<never>, 'isNumber' | 'isWide'>): string | undefined {
-  const names = [isNumber ? 'number' : '', isWide ? 'wide' : ''].filter((name) => name !== '');
-  return names.length === 0 ? undefined : names.join(' ');
+  return height > 0 ? <tr aria-hidden="true" style={{ height: `${height}px` }} /> : null;
 }
 
 function Header<Row>({ column }: { readonly column: Column<Row> }) {
-  const { name, title, isSortable } = column;
-  const sort = queryValue('sort');
-  const order = sort === name ? 'ascending' : sort === `-${name}` ? 'descending' : undefined;
-  const next = order === 'ascending' ? `-${name}` : order === 'descending' ? null : name;
+  const { title, sort } = column;
+  if (sort === undefined)
+    return (
+      <th scope="col" class={column.class}>
+        {title}
+      </th>
+    );
+  const current = queryValue('sort');
+  const order = current === sort ? 'ascending' : current === `-${sort}` ? 'descending' : undefined;
+  const next = order === 'ascending' ? `-${sort}` : order === 'descending' ? null : sort;
   return (
-    <th scope="col" class={cellClass(column)} aria-sort={order}>
-      {isSortable ? (
-        <button type="button" class="plain" onClick={() => setQuery({ sort: next })}>
-          {title}
-          <span aria-hidden="true">{order === 'ascending' ? ' ▲' : order === 'descending' ? ' ▼' : ''}</span>
-        </button>
-      ) : (
-        title
-      )}
+    <th scope="col" class={column.class} aria-sort={order}>
+      <button type="button" class="plain" onClick={() => setQuery({ sort: next })}>
+        {title}
+        <span aria-hidden="true">{order === 'ascending' ? ' ▲' : order === 'descending' ? ' ▼' : ''}</span>
+      </button>
     </th>
   );
 }

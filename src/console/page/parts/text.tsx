@@ -2,7 +2,7 @@
 
 import { writeJson } from '../json.js';
 
-export interface CodeProps {
+interface CodeProps {
   /** What it is, for those who do not see it. */
   readonly label: string;
   readonly text: string;

@@ -18,7 +18,7 @@ const siteToday = computed(() => formatWall(now.value, siteZone.value).slice(0, 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** `2026-03-29 02:30:00` in a time zone; the browser's when left out. */
-export function formatWall(instant: number | string, timeZone?: string): string {
+function formatWall(instant: number | string, timeZone?: string): string {
   const key = timeZone ?? '';
   let format = formats.get(key);
   if (format === undefined) {
@@ -38,7 +38,7 @@ export function formatSite(instant: number | string): string {
   return formatWall(instant, siteZone.value);
 }
 
-export interface TimeProps {
+interface TimeProps {
   /** ISO 8601; nothing is shown for null. */
   readonly at: string | null;
   /** Always with the date. By default only on another day. */
@@ -61,11 +61,24 @@ export function Time({ at, withDate = false }: TimeProps) {
 export function Ago({ at }: { readonly at: string | null }) {
   if (at === null) return null;
   const ms = Date.parse(at) - now.value;
-  const text = ms > 0 ? `in ${formatRough(ms)}` : ms > -1_000 ? 'now' : `${formatRough(-ms)} ago`;
+  // A clock that is a moment ahead makes nothing future.
+  const text = ms >= 1_000 ? `in ${formatRough(ms)}` : ms > -1_000 ? 'now' : `${formatRough(-ms)} ago`;
   return (
     <time dateTime={at} title={titleOf(at)}>
       {text}
     </time>
+  );
+}
+
+/** A time, and how long ago that was. */
+export function TimeAndAgo({ at }: { readonly at: string }) {
+  return (
+    <>
+      <Time at={at} withDate />{' '}
+      <span class="quiet">
+        (<Ago at={at} />)
+      </span>
+    </>
   );
 }
 
@@ -82,7 +95,7 @@ const units = [
 ] as const;
 
 /** The largest unit only: `3 min`. */
-export function formatRough(ms: number): string {
+function formatRough(ms: number): string {
   const [name, size] = units.find(([, size]) => ms >= size) ?? ['s', 1_000];
   return `${Math.floor(ms / size)} ${name}`;
 }
@@ -98,7 +111,7 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(ms / size)} ${name}${rest > 0 ? ` ${rest} ${nextName}` : ''}`;
 }
 
-export interface DurationProps {
+interface DurationProps {
   readonly from: string;
   /** Null while it lasts. */
   readonly to: string | null;

@@ -8,7 +8,7 @@ const extraRows = 20;
 /** Until the first row is measured. */
 const guessedHeight = 33;
 
-export interface VisibleRows {
+interface VisibleRows {
   /** The first row to render. */
   readonly first: number;
   /** Behind the last row to render. */
