@@ -70,7 +70,7 @@ const columns: ReadonlyArray<Column<OutboxRow>> = [
       </button>
     ),
   },
-  { title: 'Queued', class: 'wide', width: '10rem', cell: ({ createdAt }) => <Time at={createdAt} /> },
+  { title: 'Queued', class: 'wide', width: '13rem', cell: ({ createdAt }) => <Time at={createdAt} /> },
   { title: 'Attempts', class: 'number wide', width: '6rem', cell: ({ attempts }) => attempts },
   { title: 'Next', class: 'wide', width: '6rem', cell: ({ nextAt }) => <Due at={nextAt} /> },
   { title: 'Answer', class: 'wide', cell: ({ error }) => <span title={error ?? ''}>{error}</span> },

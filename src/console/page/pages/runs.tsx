@@ -58,7 +58,7 @@ const columns: ReadonlyArray<Column<JobSummary>> = [
     ),
   },
   { title: 'Status', width: '7rem', cell: ({ status }) => <Status state={status} /> },
-  { title: 'Started', width: '11rem', cell: ({ startedAt }) => <Time at={startedAt} /> },
+  { title: 'Started', width: '13rem', cell: ({ startedAt }) => <Time at={startedAt} /> },
   {
     title: 'Took',
     width: '6rem',
